@@ -1,0 +1,1 @@
+"""Is a neural network tame? A proof, a certificate, and a small kernel that checks it."""

@@ -1,0 +1,1 @@
+"""The language: exact numbers, structures, formulas, ops, graphs and boxes."""

@@ -1,0 +1,93 @@
+"""Input regions: a product of closed, possibly unbounded intervals with rational ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tamecheck.errors import InputError
+from tamecheck.ir.tensor import Shape, size_of
+
+__all__ = ["Bound", "Box", "Side"]
+
+Bound = Fraction | None
+"""A rational end of an interval, or None where the interval is unbounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Bounds of one input: one entry for all elements, or one an element in C order.
+
+    Raises
+    ------
+    InputError
+        If a lower bound exceeds its upper bound.
+    """
+
+    lower: tuple[Bound, ...]
+    upper: tuple[Bound, ...]
+
+    def __post_init__(self) -> None:
+        for low, high in zip(self.lower, self.upper, strict=True):
+            if low is not None and high is not None and low > high:
+                raise InputError(f"The box is empty: {low} > {high}.", hint="Write low:high.")
+
+    @property
+    def bounded(self) -> bool:
+        """Whether every end is finite."""
+        return None not in self.lower and None not in self.upper
+
+    def elements(self, size: int) -> tuple[tuple[Bound, Bound], ...]:
+        """The interval of each of ``size`` elements."""
+        pairs = tuple(zip(self.lower, self.upper, strict=True))
+        return pairs * size if len(pairs) == 1 else pairs
+
+
+UNBOUNDED = Side((None,), (None,))
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box over named inputs; an input that is not named is unbounded."""
+
+    sides: Mapping[str, Side]
+
+    @staticmethod
+    def everything() -> Box:
+        """All of the input space."""
+        return Box({})
+
+    @staticmethod
+    def uniform(names: Sequence[str], lower: Bound, upper: Bound) -> Box:
+        """The same interval for every element of every named input."""
+        return Box({name: Side((lower,), (upper,)) for name in names})
+
+    def side(self, name: str) -> Side:
+        """The bounds of one input."""
+        return self.sides.get(name, UNBOUNDED)
+
+    def checked(self, inputs: Mapping[str, Shape]) -> Box:
+        """The same box, once its names and lengths fit the inputs.
+
+        Raises
+        ------
+        InputError
+            Naming the input that does not fit, and the inputs that there are.
+        """
+        for name, side in self.sides.items():
+            if name not in inputs:
+                known = ", ".join(inputs) or "none"
+                raise InputError(
+                    f"The box names {name!r}, which is no input.", hint=f"Inputs: {known}."
+                )
+            size = size_of(inputs[name])
+            if len(side.lower) not in (1, size):
+                raise InputError(
+                    f"The box gives {len(side.lower)} intervals for input {name!r}, "
+                    f"which has {size} elements."
+                )
+        return self
+
+    def __iter__(self) -> Iterator[tuple[str, Side]]:
+        return iter(self.sides.items())

@@ -1,0 +1,295 @@
+"""The closed language of terms and conditions in which an op's graph is written.
+
+A scalar op is a finite list of pieces, ``Piece(condition, term)``: where the condition holds, the
+value is the term.  Pieces may overlap, and then agree.  Every reading of an op (exact value,
+enclosure, structure, SMT, sympy) is a walk over these trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from typing import TypeAlias
+
+__all__ = [
+    "TRUE",
+    "Add",
+    "And",
+    "Call",
+    "Compare",
+    "Condition",
+    "Const",
+    "Div",
+    "Elementary",
+    "Floor",
+    "Mul",
+    "Or",
+    "Piece",
+    "Pow",
+    "Relation",
+    "Term",
+    "TermLike",
+    "Var",
+    "call",
+    "everywhere",
+    "floor",
+    "power",
+    "subterms",
+    "when",
+]
+
+
+class Elementary(Enum):
+    """The transcendental functions of the language, each on its natural domain."""
+
+    EXP = "exp"
+    LOG = "log"
+    SIN = "sin"
+    COS = "cos"
+    TAN = "tan"
+    ASIN = "asin"
+    ACOS = "acos"
+    ATAN = "atan"
+    SINH = "sinh"
+    COSH = "cosh"
+    TANH = "tanh"
+    ASINH = "asinh"
+    ACOSH = "acosh"
+    ATANH = "atanh"
+    ERF = "erf"
+
+
+class Relation(Enum):
+    """A comparison of a term with zero."""
+
+    LT = "<"
+    LE = "<="
+    EQ = "=="
+    NE = "!="
+    GE = ">="
+    GT = ">"
+
+
+class _Operators:
+    """Arithmetic and comparison notation, so that a graph reads as in a textbook.
+
+    ``==`` stays structural equality: equations are written ``x.equals(y)``.
+    """
+
+    __slots__ = ()
+
+    def __add__(self, other: TermLike) -> Term:
+        return Add(_term(self), _term(other))
+
+    def __radd__(self, other: TermLike) -> Term:
+        return Add(_term(other), _term(self))
+
+    def __sub__(self, other: TermLike) -> Term:
+        return Add(_term(self), -_term(other))
+
+    def __rsub__(self, other: TermLike) -> Term:
+        return Add(_term(other), -_term(self))
+
+    def __mul__(self, other: TermLike) -> Term:
+        return Mul(_term(self), _term(other))
+
+    def __rmul__(self, other: TermLike) -> Term:
+        return Mul(_term(other), _term(self))
+
+    def __truediv__(self, other: TermLike) -> Term:
+        return Div(_term(self), _term(other))
+
+    def __rtruediv__(self, other: TermLike) -> Term:
+        return Div(_term(other), _term(self))
+
+    def __neg__(self) -> Term:
+        return Mul(Const(Fraction(-1)), _term(self))
+
+    def __lt__(self, other: TermLike) -> Condition:
+        return _compare(self, Relation.LT, other)
+
+    def __le__(self, other: TermLike) -> Condition:
+        return _compare(self, Relation.LE, other)
+
+    def __gt__(self, other: TermLike) -> Condition:
+        return _compare(self, Relation.GT, other)
+
+    def __ge__(self, other: TermLike) -> Condition:
+        return _compare(self, Relation.GE, other)
+
+    def equals(self, other: TermLike) -> Condition:
+        """The equation between two terms."""
+        return _compare(self, Relation.EQ, other)
+
+    def differs(self, other: TermLike) -> Condition:
+        """The negated equation between two terms."""
+        return _compare(self, Relation.NE, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Var(_Operators):
+    """The op's argument number ``index``."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Const(_Operators):
+    """A rational number."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Add(_Operators):
+    """``left + right``."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Mul(_Operators):
+    """``left * right``."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Div(_Operators):
+    """``numerator / denominator``; undefined where the denominator is 0."""
+
+    numerator: Term
+    denominator: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Pow(_Operators):
+    """``base ** exponent``.
+
+    An integer exponent is repeated multiplication (undefined at base 0 when negative); any other
+    is ``exp(exponent * log(base))`` for a positive base and 0 at base 0 for a positive exponent.
+    """
+
+    base: Term
+    exponent: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Floor(_Operators):
+    """The largest integer that is at most the argument."""
+
+    argument: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Call(_Operators):
+    """A transcendental function of a term."""
+
+    function: Elementary
+    argument: Term
+
+
+Term: TypeAlias = Var | Const | Add | Mul | Div | Pow | Floor | Call
+TermLike: TypeAlias = "Term | _Operators | Fraction | int"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """``term relation 0``."""
+
+    term: Term
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of the conditions; the empty conjunction is true."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """One of the conditions at least; the empty disjunction is false."""
+
+    parts: tuple[Condition, ...]
+
+
+Condition: TypeAlias = Compare | And | Or
+
+TRUE = And(())
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Where ``condition`` holds, the value is ``term``."""
+
+    condition: Condition
+    term: Term
+
+
+def _term(value: TermLike) -> Term:
+    match value:
+        case Var() | Const() | Add() | Mul() | Div() | Pow() | Floor() | Call():
+            return value
+        case int() | Fraction():
+            return Const(Fraction(value))
+        case _:
+            raise TypeError(f"not a term: {value!r}")
+
+
+def _compare(left: TermLike, relation: Relation, right: TermLike) -> Condition:
+    rhs = _term(right)
+    if isinstance(rhs, Const) and rhs.value == 0:
+        return Compare(_term(left), relation)
+    return Compare(Add(_term(left), -rhs), relation)
+
+
+def floor(argument: TermLike) -> Term:
+    """The largest integer that is at most ``argument``."""
+    return Floor(_term(argument))
+
+
+def call(function: Elementary, argument: TermLike) -> Term:
+    """``function(argument)``."""
+    return Call(function, _term(argument))
+
+
+def power(base: TermLike, exponent: TermLike) -> Term:
+    """``base ** exponent``; see `Pow`."""
+    return Pow(_term(base), _term(exponent))
+
+
+def when(condition: Condition, value: TermLike) -> Piece:
+    """The piece ``value`` where ``condition`` holds."""
+    return Piece(condition, _term(value))
+
+
+def everywhere(value: TermLike) -> tuple[Piece, ...]:
+    """The graph of a single term."""
+    return (Piece(TRUE, _term(value)),)
+
+
+def subterms(root: Term | Condition) -> Iterator[Term]:
+    """Every term inside ``root``, outer ones first."""
+    match root:
+        case Compare(term, _):
+            yield from subterms(term)
+            return
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from subterms(part)
+            return
+        case Var() | Const():
+            children: tuple[Term, ...] = ()
+        case Add(left, right) | Mul(left, right) | Div(left, right) | Pow(left, right):
+            children = (left, right)
+        case Floor(argument) | Call(_, argument):
+            children = (argument,)
+    yield root
+    for child in children:
+        yield from subterms(child)

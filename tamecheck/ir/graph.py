@@ -1,0 +1,259 @@
+"""The immutable graph of ops over tensors, its canonical form and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from tamecheck.errors import InputError
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.op import Op, Params, Value
+from tamecheck.ir.tensor import Shape, Tensor, size_of
+
+__all__ = [
+    "FORMAT",
+    "MAX_ELEMENTS",
+    "VERSION",
+    "Apply",
+    "Constant",
+    "Graph",
+    "GraphBuilder",
+    "Input",
+    "Node",
+    "canonical_json",
+]
+
+FORMAT = "tamecheck-graph"
+VERSION = 1
+MAX_ELEMENTS = 2**28
+"""A tensor with more elements than this is refused; it would not fit in memory exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input tensor of reals."""
+
+    name: str
+    shape: Shape
+    label: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A constant tensor."""
+
+    tensor: Tensor
+    label: str = field(default="", compare=False)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape."""
+        return self.tensor.shape
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """An op applied to earlier nodes; ``label`` names it in the source file."""
+
+    op: Op
+    args: tuple[int, ...]
+    params: Params
+    shape: Shape
+    label: str = field(default="", compare=False)
+
+
+Node: TypeAlias = Input | Constant | Apply
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in topological order, each named by its index, and the named outputs."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, int], ...]
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """The inputs' names and shapes, in order."""
+        return {node.name: node.shape for node in self.nodes if isinstance(node, Input)}
+
+    @property
+    def parameters(self) -> int:
+        """The number of constant elements."""
+        return sum(size_of(node.shape) for node in self.nodes if isinstance(node, Constant))
+
+    @cached_property
+    def input_free(self) -> tuple[bool, ...]:
+        """For each node, whether no input is among its ancestors."""
+        free: list[bool] = []
+        for node in self.nodes:
+            match node:
+                case Input():
+                    free.append(False)
+                case Constant():
+                    free.append(True)
+                case Apply(args=args):
+                    free.append(all(free[arg] for arg in args))
+        return tuple(free)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the canonical form; labels are not part of it."""
+        return hashlib.sha256(canonical_json(self.document()).encode()).hexdigest()
+
+    def document(self) -> dict[str, Any]:
+        """The canonical form, tensors by their digests."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "nodes": [_node_document(node) for node in self.nodes],
+            "outputs": [{"name": name, "node": node} for name, node in self.outputs],
+        }
+
+    def name_of(self, node: int) -> str:
+        """A name that the user can find: the source label, else op and number."""
+        found = self.nodes[node]
+        if found.label:
+            return found.label
+        match found:
+            case Input(name=name):
+                return name
+            case Constant():
+                return f"constant#{node}"
+            case Apply(op=op):
+                return f"{op.name}#{node}"
+
+    def ancestors(self, roots: Sequence[int]) -> Iterator[int]:
+        """The nodes that ``roots`` depend on, themselves included, in topological order."""
+        needed = set(roots)
+        for index in range(max(needed, default=-1), -1, -1):
+            node = self.nodes[index]
+            if index in needed and isinstance(node, Apply):
+                needed.update(node.args)
+        return iter(sorted(needed))
+
+
+def canonical_json(document: Any) -> str:
+    """JSON with sorted keys, no spaces and ASCII only: the same bytes for the same content."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _node_document(node: Node) -> dict[str, Any]:
+    match node:
+        case Input(name=name, shape=shape):
+            return {"op": "input", "name": name, "shape": list(shape)}
+        case Constant(tensor=tensor):
+            return {"op": "constant", "tensor": tensor.digest, "shape": list(tensor.shape)}
+        case Apply(op=op, args=args, params=params, shape=shape):
+            return {
+                "op": op.name,
+                "args": list(args),
+                "params": {key: _param_document(value) for key, value in params.items()},
+                "shape": list(shape),
+            }
+
+
+def _param_document(value: Value) -> Any:
+    if isinstance(value, Fraction):
+        return rational_text(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+class GraphBuilder:
+    """Builds a graph node by node; equal nodes are shared, so a subexpression is stored once."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._ids: dict[tuple[Any, ...], int] = {}
+
+    def shape(self, node: int) -> Shape:
+        """The shape of a node."""
+        return self._nodes[node].shape
+
+    def node(self, node: int) -> Node:
+        """The node itself."""
+        return self._nodes[node]
+
+    def input(self, name: str, shape: Shape, label: str = "") -> int:
+        """Add an input.
+
+        Raises
+        ------
+        InputError
+            If the name is taken, or the shape is out of range.
+        """
+        if ("input", name) in self._ids:
+            raise InputError(f"Two inputs are named {name!r}.")
+        _check_size(shape, name)
+        return self._add(("input", name), Input(name, shape, label))
+
+    def constant(self, values: Any, label: str = "") -> int:
+        """Add a constant tensor, given as a `Tensor` or as what `Tensor.of` takes."""
+        tensor = values if isinstance(values, Tensor) else Tensor.of(values)
+        _check_size(tensor.shape, label)
+        return self._add(("constant", tensor.digest), Constant(tensor, label))
+
+    def apply(self, op: Op, args: Sequence[int], label: str = "", **params: Value) -> int:
+        """Add an op applied to earlier nodes.
+
+        Raises
+        ------
+        InputError
+            If the arguments or parameters do not fit the op.
+        """
+        if (op.arity is None and not args) or (op.arity is not None and len(args) != op.arity):
+            raise InputError(f"op {op.name} does not take {len(args)} arguments.", where=label)
+        checked = op.checked(params)
+        shape = op.shape([self._nodes[arg].shape for arg in args], checked)
+        _check_size(shape, label)
+        key = (op.name, tuple(args), tuple(checked.items()))
+        return self._add(key, Apply(op, tuple(args), checked, shape, label))
+
+    def build(self, outputs: Mapping[str, int] | Sequence[tuple[str, int]]) -> Graph:
+        """The graph of the outputs: every input, and only the nodes that an output needs.
+
+        Raises
+        ------
+        InputError
+            If there is no output.
+        """
+        pairs = tuple(outputs.items() if isinstance(outputs, Mapping) else outputs)
+        if not pairs:
+            raise InputError("The model has no output.")
+        whole = Graph(tuple(self._nodes), pairs)
+        needed = set(whole.ancestors([node for _, node in pairs]))
+        kept = [i for i, node in enumerate(self._nodes) if i in needed or isinstance(node, Input)]
+        number = {old: new for new, old in enumerate(kept)}
+        return Graph(
+            tuple(_renumber(self._nodes[old], number) for old in kept),
+            tuple((name, number[node]) for name, node in pairs),
+        )
+
+    def _add(self, key: tuple[Any, ...], node: Node) -> int:
+        if key not in self._ids:
+            self._ids[key] = len(self._nodes)
+            self._nodes.append(node)
+        return self._ids[key]
+
+
+def _renumber(node: Node, number: Mapping[int, int]) -> Node:
+    if not isinstance(node, Apply):
+        return node
+    args = tuple(number[arg] for arg in node.args)
+    return Apply(node.op, args, node.params, node.shape, node.label)
+
+
+def _check_size(shape: Shape, label: str) -> None:
+    if any(extent < 0 for extent in shape):
+        raise InputError(f"The shape {shape} has a negative extent.", where=label)
+    if len(shape) > 32 or size_of(shape) > MAX_ELEMENTS:
+        raise InputError(
+            f"The shape {shape} has more than {MAX_ELEMENTS} elements.",
+            where=label,
+            hint="Such a tensor does not fit in memory exactly.",
+        )

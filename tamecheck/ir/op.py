@@ -1,0 +1,169 @@
+"""The record of a primitive op: its meaning, from which every analysis is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TypeAlias
+
+from tamecheck.errors import InputError
+from tamecheck.ir.formula import TRUE, Condition, Piece
+from tamecheck.ir.tensor import Array, Shape
+
+__all__ = [
+    "Contraction",
+    "Expansion",
+    "Fold",
+    "Meaning",
+    "Op",
+    "Param",
+    "Params",
+    "Pointwise",
+    "Regularity",
+    "Routing",
+    "Selection",
+    "Value",
+]
+
+Value: TypeAlias = "int | bool | str | Fraction | tuple[int, ...] | None"
+Params: TypeAlias = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A named static parameter of an op: its kind, for reading and checking files."""
+
+    name: str
+    kind: type[int | bool | str | Fraction | tuple[int, ...]]
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise:
+    """A scalar function, applied elementwise with NumPy broadcasting.
+
+    ``pieces(params)`` is its graph; ``domain(params)`` the condition under which it has a value.
+    """
+
+    pieces: Callable[[Params], tuple[Piece, ...]]
+    domain: Callable[[Params], Condition] = lambda _params: TRUE
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Every output element is a copy of an input element, or of a constant.
+
+    ``route(arrays, params)`` does it to arrays of any element type.
+    """
+
+    route: Callable[[Sequence[Array], Params], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """A map that is linear in each argument: sums of products, ``matmul``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A commutative, associative scalar op folded over axes: sum, product, maximum, minimum."""
+
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A choice that compares its arguments: argmax, argsort, indexing by computed indices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """Defined by an expression in other ops; kept whole for a stable float value.
+
+    ``expand(apply, argument, params)`` builds it, where ``apply(name, args, **params)`` adds a
+    node and returns its id.
+    """
+
+    expand: Callable[[Callable[..., int], int, Shape, Params], int]
+
+
+Meaning: TypeAlias = Pointwise | Routing | Contraction | Fold | Selection | Expansion
+
+
+@dataclass(frozen=True, slots=True)
+class Regularity:
+    """Facts on the whole domain, claimed here and tested by the laws.
+
+    ``lipschitz`` means locally Lipschitz on the domain; where that fails only at the boundary of
+    the domain (a square root at 0), ``lipschitz_inside`` is the condition under which it holds.
+    """
+
+    continuous: bool = True
+    lipschitz: bool = True
+    lipschitz_inside: Callable[[Params], Condition] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Op:
+    """One primitive operation.
+
+    Parameters
+    ----------
+    name
+        As it stands in graphs and certificates.
+    summary
+        The mathematical statement of what it computes.
+    arity
+        The number of arguments; None for one or more.
+    params
+        The static parameters.
+    shape
+        The output shape; raises `InputError` where the arguments do not fit.
+    meaning
+        The definition that all else must agree with.
+    regularity
+        Continuity facts.
+    source
+        Where the op, or the value at its special points, is defined.
+    """
+
+    name: str
+    summary: str
+    arity: int | None = 1
+    params: tuple[Param, ...] = ()
+    shape: Callable[[Sequence[Shape], Params], Shape]
+    meaning: Meaning
+    regularity: Regularity = field(default_factory=Regularity)
+    source: str = ""
+
+    def checked(self, params: Mapping[str, Value]) -> Params:
+        """The parameters, once all are there and of their kind.
+
+        Raises
+        ------
+        InputError
+            On a missing, unknown or ill-typed parameter.
+        """
+        known = {param.name: param for param in self.params}
+        for name in params:
+            if name not in known:
+                raise InputError(f"op {self.name} has no parameter {name!r}.")
+        for name, param in known.items():
+            if name not in params:
+                raise InputError(f"op {self.name} needs parameter {name!r}.")
+            value = params[name]
+            if value is None and param.optional:
+                continue
+            fits = (
+                isinstance(value, tuple)
+                if param.kind not in (int, bool, str, Fraction)
+                else (
+                    isinstance(value, param.kind)
+                    and (param.kind is not int or not isinstance(value, bool))
+                )
+            )
+            if not fits:
+                raise InputError(f"op {self.name}: parameter {name!r} cannot be {value!r}.")
+        return MappingProxyType(dict(sorted(params.items())))

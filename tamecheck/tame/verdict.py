@@ -1,0 +1,121 @@
+"""What `check` answers: a verdict, its derivation or witness, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.structure import Antichain, Structure
+
+__all__ = ["Check", "Consequence", "Line", "Open", "Properties", "Verdict", "Witness"]
+
+
+class Verdict(Enum):
+    """The three-valued answer, with the locally o-minimal case told apart."""
+
+    TAME = "tame"
+    LOCALLY_TAME = "locally-tame"
+    NOT_TAME = "not-tame"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """Facts about the function on the domain: true or false when proved, else None."""
+
+    piecewise_linear: bool | None = None
+    piecewise_constant: bool | None = None
+    continuous: bool | None = None
+    locally_lipschitz: bool | None = None
+    path_differentiable: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """A theorem that applies, with the hypotheses that were checked."""
+
+    theorem: str
+    source: str
+    hypotheses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A node where the derivation stops: why, and what would settle it."""
+
+    node: str
+    why: str
+    settles: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the derivation: a node, the structures it is definable in, and the reason.
+
+    ``args`` are the node's arguments by number, so that the lines form a tree from the outputs.
+    """
+
+    node: int
+    name: str
+    op: str
+    structures: Antichain
+    why: str
+    args: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A line in input space on which the function cannot be definable.
+
+    ``summary`` says why in one sentence; ``document`` is the certificate step that replays it.
+    """
+
+    refutes: str
+    summary: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The answer to "is it tame?".
+
+    Parameters
+    ----------
+    verdict
+        The answer.
+    structures
+        The minimal structures in which every output is definable, the preferred one first.
+    properties
+        Regularity on the domain.
+    consequences
+        The theorems that apply.
+    open
+        For an unknown verdict, the nodes where the derivation stops.
+    witness
+        For a refuted one, the line that refutes it.
+    derivation
+        One line a node, in topological order.
+    certificate
+        The certificate document, or None for an unknown verdict.
+    """
+
+    graph: Graph = field(repr=False)
+    box: Box = field(repr=False)
+    verdict: Verdict
+    structures: Antichain = ()
+    properties: Properties = field(default_factory=Properties)
+    consequences: tuple[Consequence, ...] = ()
+    open: tuple[Open, ...] = ()
+    witness: Witness | None = None
+    derivation: tuple[Line, ...] = field(default=(), repr=False)
+    certificate: Mapping[str, Any] | None = field(default=None, repr=False)
+    trusted: tuple[str, ...] = ()
+
+    @property
+    def structure(self) -> Structure | None:
+        """The preferred structure, or None."""
+        return self.structures[0] if self.structures else None
