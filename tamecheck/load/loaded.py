@@ -1,0 +1,36 @@
+"""What every loader gives: the graph, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tamecheck.ir.graph import Graph
+
+__all__ = ["Loaded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model as read from the outside world.
+
+    Parameters
+    ----------
+    graph
+        The model in our language.
+    format
+        ``onnx``, ``json``, ``expression``, ``torch`` or ``sklearn``.
+    where
+        The file, or a name for a model that is not in a file.
+    source_ops
+        How often each operator occurs in the source, by its own names.
+    notes
+        What a user should know about the reading, one sentence each.
+    """
+
+    graph: Graph
+    format: str
+    where: str
+    source_ops: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[str, ...] = ()
