@@ -10,13 +10,15 @@ from tamecheck.errors import InputError
 
 __all__ = ["MAX_EXPONENT", "parse_rational", "rational", "rational_text"]
 
-MAX_EXPONENT = 5_000
+MAX_EXPONENT = 2_000
 """Decimal exponents beyond this are refused: ``1e999999999`` would fill the memory."""
 
-_MAX_DIGITS = 10_000
+_MAX_DIGITS = 2_000
+# so that a literal has fewer than the 4,300 digits that Python converts between int and str
 _LITERAL = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<numerator>\d+)/(?P<denominator>\d+)"
-    r"|(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d+))?)"
+    r"|(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d+))?)",
+    re.ASCII,
 )
 
 

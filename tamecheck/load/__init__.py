@@ -1,0 +1,8 @@
+"""Models and input regions from the outside world."""
+
+from tamecheck.load.box_text import parse_box
+from tamecheck.load.expression import parse_expression
+from tamecheck.load.formats import load
+from tamecheck.load.loaded import Loaded
+
+__all__ = ["Loaded", "load", "parse_box", "parse_expression"]

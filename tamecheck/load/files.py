@@ -1,0 +1,71 @@
+"""Files from anywhere: read whole, gunzipped up to a limit, with one clear error when not."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from pathlib import Path
+
+from tamecheck.errors import InputError
+
+__all__ = ["MAX_BYTES", "read_bytes", "read_text", "suffix_of"]
+
+MAX_BYTES = 2**29
+"""A file that is larger, before or after decompression, is refused."""
+
+
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """The suffix that tells the format, in lower case: ``.onnx`` for ``net.onnx.gz``."""
+    name = Path(path).name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def read_bytes(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> bytes:
+    """The content of a file; that of a ``.gz`` file is decompressed.
+
+    Raises
+    ------
+    InputError
+        If there is no such regular file, it cannot be read, or it holds more than ``limit`` bytes.
+    """
+    where = str(path)
+    try:
+        if not Path(path).is_file():
+            known = "a folder" if Path(path).is_dir() else "no such file"
+            raise InputError(f"{known}; a file was expected.", where=where)
+        if Path(path).stat().st_size > limit:
+            raise InputError(f"The file is larger than {limit} bytes.", where=where)
+        if where.lower().endswith(".gz"):
+            with gzip.open(path) as stream:
+                data = stream.read(limit + 1)
+        else:
+            with Path(path).open("rb") as stream:
+                data = stream.read(limit + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"The gzip data is damaged ({error}).", where=where) from None
+    except (OSError, ValueError) as error:
+        # ValueError: a path with a null byte
+        raise InputError(f"The file cannot be read ({error}).", where=where) from None
+    if len(data) > limit:
+        raise InputError(f"The file decompresses to more than {limit} bytes.", where=where)
+    return data
+
+
+def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> str:
+    """The content of a UTF-8 text file, gzipped or not, without a byte order mark.
+
+    Raises
+    ------
+    InputError
+        As `read_bytes`, and naming the first byte that is not UTF-8.
+    """
+    data = read_bytes(path, limit=limit)
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"Byte {error.start} is not UTF-8 text.",
+            where=str(path),
+            hint="Is this the right file? Save it as UTF-8.",
+        ) from None

@@ -1,0 +1,44 @@
+"""Which reader a model file needs, by its suffix; readers are imported when they are needed."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+from tamecheck.errors import InputError
+from tamecheck.load.files import suffix_of
+from tamecheck.load.loaded import Loaded
+
+__all__ = ["load"]
+
+_HINTS = {
+    ".vnnlib": "A VNN-LIB file is a property: pass it with --spec, beside a model.",
+    ".pt": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
+    ".pth": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
+    ".pt2": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
+    ".pkl": "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator).",
+    ".joblib": "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator).",
+}
+
+
+def load(path: str | os.PathLike[str]) -> Loaded:
+    """The model in an ``.onnx`` or ``.json`` file, gzipped or not.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as what its suffix says.
+    UnsupportedError
+        Listing every node with an operator that is not read.
+    """
+    suffix = suffix_of(path)
+    # heavy readers are not imported by programs that do not use them
+    if suffix == ".onnx":
+        return import_module("tamecheck.load.onnx_model").load_onnx(path, where=str(path))
+    if suffix == ".json":
+        return import_module("tamecheck.load.json_model").read_graph(path)
+    raise InputError(
+        f"A file with suffix {suffix!r} is no model.",
+        where=str(path),
+        hint=_HINTS.get(suffix, "Models are .onnx or .json files, also with .gz."),
+    )
