@@ -123,12 +123,9 @@ def _split(text: str) -> list[str]:
 def _entry(part: str, inputs: Mapping[str, Shape]) -> _Entry:
     target, equals, interval = part.rpartition("=")
     match = _TARGET.fullmatch(target.strip())
-    if not equals or match is None:
-        raise InputError(
-            "An entry has no '=' after the input's name.",
-            where=f"box, {_short(part)!r}",
-            hint=_HINT,
-        )
+    where = f"box, {_short(part)!r}"
+    if not equals:
+        raise InputError("The entry names no input.", where=where, hint=_HINT)
     # a name may itself contain brackets
     whole = match is None or target.strip() in inputs
     name = target.strip() if whole else match["name"].strip()
