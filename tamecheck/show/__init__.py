@@ -1,0 +1,9 @@
+"""Answers as text for people, HTML for notebooks and JSON for scripts."""
+
+from __future__ import annotations
+
+from tamecheck.show.document import check_json
+from tamecheck.show.html import check_html
+from tamecheck.show.text import check_text, print_check
+
+__all__ = ["check_html", "check_json", "check_text", "print_check"]

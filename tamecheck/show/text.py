@@ -1,0 +1,231 @@
+"""The answer of `check` for a terminal: coloured there, plain text in a pipe."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import IO
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from tamecheck.show.console import print_to
+from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse
+from tamecheck.show.wording import (
+    PROPERTY_NAMES,
+    domain_text,
+    headline,
+    obstacles,
+    property_values,
+    structure_names,
+)
+from tamecheck.tame.verdict import Check, Consequence, Line, Open, Verdict, Witness
+
+__all__ = ["check_text", "print_check"]
+
+_COLOURS = {
+    Verdict.TAME: "green",
+    Verdict.LOCALLY_TAME: "cyan",
+    Verdict.NOT_TAME: "red",
+    Verdict.UNKNOWN: "yellow",
+}
+_MOST_LINES = 30
+
+
+def print_check(
+    check: Check,
+    *,
+    file: IO[str],
+    title: str = "",
+    certificate: str | None = None,
+    derivation: bool = False,
+) -> None:
+    """Print the answer.
+
+    Parameters
+    ----------
+    check
+        The answer.
+    file
+        Where to; colours only if it is a terminal that shows them.
+    title
+        What the question was about.
+    certificate
+        The path that the certificate was written to, if it was.
+    derivation
+        Whether to show every line of the derivation instead of a digest.
+    """
+    print_to(file, *_answer(check, title, certificate, whole=derivation))
+
+
+def check_text(check: Check, *, width: int = 100) -> str:
+    """The answer as plain text of the given width."""
+    buffer = io.StringIO()
+    print_to(buffer, *_answer(check, "", None, whole=False), width=width)
+    return buffer.getvalue().rstrip("\n")
+
+
+class _Framed:
+    """A panel on a terminal; the bare content in a pipe."""
+
+    def __init__(self, content: RenderableType, colour: str) -> None:
+        self._content = content
+        self._colour = colour
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if console.is_terminal:
+            yield Panel(self._content, border_style=self._colour, expand=False)
+        else:
+            yield self._content
+
+
+def _answer(
+    check: Check, title: str, certificate: str | None, *, whole: bool
+) -> Iterable[RenderableType]:
+    yield _Framed(_verdict(check, title), _COLOURS[check.verdict])
+    if check.witness is not None:
+        yield from _section("Why", [_witness(check.witness)])
+    if check.open:
+        yield from _section("What is open", [_open(gap) for gap in check.open])
+    if check.derivation:
+        yield from _section("Derivation, from the output down", _derivation(check, whole=whole))
+    if check.verdict is not Verdict.NOT_TAME:
+        yield from _section("Properties on the domain", [_properties(check)])
+    if check.consequences:
+        yield from _section("What follows", [_consequence(c) for c in check.consequences])
+    if check.trusted:
+        yield from _section("Taken on trust", [Text(f"• {line}") for line in check.trusted])
+    if certificate is not None:
+        yield from _section("Certificate", [Text(certificate, style="bold")])
+
+
+def _section(title: str, body: Sequence[RenderableType]) -> Iterable[RenderableType]:
+    yield Text("")
+    yield Text(title, style="bold underline")
+    for part in body:
+        yield Padding(part, (0, 0, 0, 2))
+
+
+def _verdict(check: Check, title: str) -> Text:
+    colour = _COLOURS[check.verdict]
+    text = Text(check.verdict.value.upper().replace("-", " "), style=f"bold {colour}")
+    if check.structures:
+        text.append(f"  {check.structures[0].public_name}", style="bold")
+    about = f"{title} on " if title else "on "
+    text.append(f"   {about}{domain_text(check.box, check.graph.inputs)}\n", style="dim")
+    text.append(headline(check))
+    if check.structure is not None:
+        text.append(f"\nIt adds {check.structure.adds}. Source: {check.structure.source}.")
+    also = check.structures[1:]
+    if also:
+        symbols = ", ".join(f"{s.symbol} ({s.public_name})" for s in also)
+        text.append(f"\nAlso definable in {symbols}, which is not comparable.")
+    return text
+
+
+def _witness(witness: Witness) -> Text:
+    return Text(witness.summary, style="red")
+
+
+def _open(gap: Open) -> Text:
+    text = Text("• ")
+    text.append(gap.node, style="bold yellow")
+    text.append(f": {gap.why}")
+    text.append(f"\n  To settle it: {gap.settles}")
+    return text
+
+
+# --- derivation --------------------------------------------------------------------------------
+
+
+def _derivation(check: Check, *, whole: bool) -> list[RenderableType]:
+    drawer = _Drawer(obstacles(check), limit=None if whole else _MOST_LINES)
+    trees: list[RenderableType] = []
+    for name, entries in arrange(check):
+        tree = Tree(Text(name, style="bold"), guide_style="dim")
+        drawer.draw(tree, entries if whole else collapse(entries))
+        trees.append(tree)
+        if drawer.full:
+            break
+    if drawer.left_out:
+        trees.append(Text("… more lines: --derivation shows all", style="dim"))
+    return trees
+
+
+class _Drawer:
+    """Adds entries to a tree, up to a limit of lines."""
+
+    def __init__(self, offending: frozenset[int], limit: int | None) -> None:
+        self._offending = offending
+        self._limit = limit
+        self._count = 0
+        self.left_out = False
+
+    @property
+    def full(self) -> bool:
+        """Whether the limit is reached."""
+        return self._limit is not None and self._count >= self._limit
+
+    def draw(self, tree: Tree, entries: Sequence[Entry]) -> None:
+        """Add the entries; `Arms` hang below the entry before them."""
+        last = tree
+        for entry in entries:
+            if self.full:
+                self.left_out = True
+                return
+            match entry:
+                case Step(line):
+                    last = tree.add(self._line(line))
+                    self._count += 1
+                case See(line):
+                    last = tree.add(Text(f"{line.name}, shown above", style="dim"))
+                    self._count += 1
+                case Arms(arms):
+                    for number, arm in enumerate(arms, start=1):
+                        label = Text(f"argument {number}", style="dim")
+                        self.draw(last.add(label) if len(arms) > 1 else last, arm)
+                case Repeat(times, inner):
+                    last = tree.add(Text(f"{times} times:", style="bold"))
+                    self._count += 1
+                    self.draw(last, inner)
+
+    def _line(self, line: Line) -> Text:
+        offending = line.node in self._offending
+        text = Text(line.op, style="bold red" if offending else "bold")
+        if line.name != line.op:
+            own = line.name.removeprefix(line.op)
+            text.append(own if own.startswith("#") else f" {line.name}", style="dim")
+        names = structure_names(line.structures) or "no structure found"
+        text.append(f"  {names}", style="red" if offending else "green")
+        if line.why:
+            text.append(f"  {line.why}")
+        if offending:
+            text.append("  ← first obstacle", style="bold red")
+        return text
+
+
+# --- tables ------------------------------------------------------------------------------------
+
+
+def _properties(check: Check) -> Table:
+    words = {True: ("yes", "green"), False: ("no", "red"), None: ("not proved", "dim")}
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    values = property_values(check.properties)
+    for key, name in PROPERTY_NAMES:
+        word, style = words[values[key]]
+        table.add_row(name, Text(word, style=style))
+    return table
+
+
+def _consequence(consequence: Consequence) -> Text:
+    text = Text("• ")
+    text.append(consequence.theorem)
+    text.append(f" ({consequence.source})", style="dim")
+    for hypothesis in consequence.hypotheses:
+        text.append("\n  ✓ ", style="green")
+        text.append(hypothesis)
+    return text
