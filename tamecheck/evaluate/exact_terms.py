@@ -1,0 +1,249 @@
+"""The graph of a pointwise op, read exactly: at one point, or at many rational points at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+import numpy as np
+from flint import fmpq
+
+from tamecheck.evaluate.float_terms import compared
+from tamecheck.evaluate.reals import (
+    Number,
+    UndecidedError,
+    add,
+    as_number,
+    call,
+    divide,
+    floor_candidates,
+    hull,
+    multiply,
+    power,
+    relates,
+)
+from tamecheck.ir.formula import (
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Floor,
+    Mul,
+    Or,
+    Piece,
+    Pow,
+    Relation,
+    Term,
+    Var,
+    subterms,
+)
+from tamecheck.ir.tensor import Array
+
+__all__ = ["holds", "is_rational", "piece_values", "rational_pieces", "rational_where", "value_at"]
+
+_ZERO = fmpq(0)
+_Floors = Mapping[Term, fmpq]
+
+
+class _ForkError(Exception):
+    """The floor of a term is one of two integers; ``candidates`` lists them."""
+
+    def __init__(self, term: Term, candidates: list[fmpq]) -> None:
+        super().__init__()
+        self.term = term
+        self.candidates = candidates
+
+
+def holds(condition: Condition, args: Sequence[Number]) -> bool | None:
+    """Whether a condition holds at a point; None when balls leave it open."""
+    try:
+        return _holds(condition, args, {})
+    except (_ForkError, UndecidedError):
+        return None
+
+
+def piece_values(pieces: Sequence[Piece], args: Sequence[Number]) -> list[Number]:
+    """The value of every piece that may hold at a point.
+
+    The graph is single-valued, so a piece that surely holds settles the value, and is then the
+    only one listed.
+
+    Raises
+    ------
+    UndecidedError
+        If a value is not known at the precision in use.
+    """
+    return _piece_values(pieces, args, {})
+
+
+def value_at(pieces: Sequence[Piece], args: Sequence[Number], *, continuous: bool) -> Number:
+    """The value of a pointwise op at a point of its domain.
+
+    Where several pieces may hold, the value is in the hull of theirs.  For a continuous op that
+    ball is about as small as the argument's; for another one it may span a jump.
+
+    Raises
+    ------
+    UndecidedError
+        If no piece is known to hold, and the pieces that may hold differ.
+    """
+    values = piece_values(pieces, args)
+    if not values:
+        raise UndecidedError
+    found = hull(values)
+    if isinstance(found, fmpq) or len(values) == 1 or continuous:
+        return found
+    raise UndecidedError
+
+
+def is_rational(pieces: Sequence[Piece], domain: Condition) -> bool:
+    """Whether only field operations, floors and natural powers occur, so that rationals suffice."""
+    roots: list[Term | Condition] = [domain]
+    for piece in pieces:
+        roots += [piece.condition, piece.term]
+    return all(_algebraic(term) for root in roots for term in subterms(root))
+
+
+def _algebraic(term: Term) -> bool:
+    match term:
+        case Call():
+            return False
+        case Pow(_, Const(exponent)):
+            return exponent.denominator == 1 and 0 <= exponent <= 64
+        case Pow():
+            return False
+        case _:
+            return True
+
+
+def rational_where(condition: Condition, args: Sequence[Array]) -> Array:
+    """Where a condition holds, on object arrays of rationals of one shape."""
+    shape = args[0].shape
+    match condition:
+        case Compare(term, relation):
+            zero = np.full((), _ZERO, dtype=object)
+            return np.broadcast_to(compared(relation, _rational_term(term, args), zero), shape)
+        case And(parts):
+            held = np.ones(shape, dtype=bool)
+            for part in parts:
+                held &= rational_where(part, args)
+            return held
+        case Or(parts):
+            held = np.zeros(shape, dtype=bool)
+            for part in parts:
+                held |= rational_where(part, args)
+            return held
+        case _:
+            assert_never(condition)
+
+
+def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:
+    """The value of a pointwise op on flat object arrays of rationals, each term only where needed.
+
+    Raises
+    ------
+    UndecidedError
+        If no piece holds at some element.
+    """
+    result = np.empty(args[0].shape, dtype=object)
+    open_ = np.arange(args[0].size)
+    for piece in pieces:
+        rest = [arg[open_] for arg in args]
+        held = rational_where(piece.condition, rest).astype(bool)
+        chosen = [arg[held] for arg in rest]
+        result[open_[held]] = _rational_term(piece.term, chosen)
+        open_ = open_[~held]
+        if not open_.size:
+            return result
+    if open_.size:
+        raise UndecidedError
+    return result
+
+
+def _rational_term(term: Term, args: Sequence[Array]) -> Array:
+    match term:
+        case Var(index):
+            return args[index]
+        case Const(value):
+            return np.full((), as_number(value), dtype=object)
+        case Add(left, right):
+            return _rational_term(left, args) + _rational_term(right, args)
+        case Mul(left, right):
+            return _rational_term(left, args) * _rational_term(right, args)
+        case Div(numerator, denominator):
+            return _rational_term(numerator, args) / _rational_term(denominator, args)
+        case Pow(base, Const(exponent)):
+            return _rational_term(base, args) ** int(exponent)
+        case Floor(argument):
+            floors = np.frompyfunc(lambda value: fmpq(value.floor()), 1, 1)
+            return floors(_rational_term(argument, args))
+        case Pow() | Call():
+            raise UndecidedError
+        case _:
+            assert_never(term)
+
+
+def _piece_values(
+    pieces: Sequence[Piece], args: Sequence[Number], floors: _Floors
+) -> list[Number]:
+    try:
+        possible: list[Number] = []
+        for piece in pieces:
+            held = _holds(piece.condition, args, floors)
+            if held is True:
+                return [_value(piece.term, args, floors)]
+            if held is None:
+                possible.append(_value(piece.term, args, floors))
+    except _ForkError as fork:
+        # the floor is one of the candidates, so the value is that under one of them
+        branches = [{**floors, fork.term: candidate} for candidate in fork.candidates]
+        return [value for branch in branches for value in _piece_values(pieces, args, branch)]
+    return possible
+
+
+def _holds(condition: Condition, args: Sequence[Number], floors: _Floors) -> bool | None:
+    match condition:
+        case Compare(Add(left, Mul(Const(factor), right)), relation) if factor == -1:
+            return relates(relation, _value(left, args, floors), _value(right, args, floors))
+        case Compare(term, relation):
+            return relates(relation, _value(term, args, floors), _ZERO)
+        case And(parts):
+            results = [_holds(part, args, floors) for part in parts]
+            return False if False in results else None if None in results else True
+        case Or(parts):
+            results = [_holds(part, args, floors) for part in parts]
+            return True if True in results else None if None in results else False
+        case _:
+            assert_never(condition)
+
+
+def _value(term: Term, args: Sequence[Number], floors: _Floors) -> Number:
+    match term:
+        case Var(index):
+            return args[index]
+        case Const(value):
+            return as_number(value)
+        case Add(left, right):
+            return add(_value(left, args, floors), _value(right, args, floors))
+        case Mul(left, right):
+            return multiply(_value(left, args, floors), _value(right, args, floors))
+        case Div(numerator, denominator):
+            return divide(_value(numerator, args, floors), _value(denominator, args, floors))
+        case Pow(base, exponent):
+            return power(_value(base, args, floors), _value(exponent, args, floors))
+        case Floor(argument):
+            if term in floors:
+                return floors[term]
+            candidates = floor_candidates(_value(argument, args, floors))
+            if len(candidates) > 1:
+                raise _ForkError(term, candidates)
+            return candidates[0]
+        case Call(function, argument):
+            return call(function, _value(argument, args, floors))
+        case _:
+            assert_never(term)
+
+

@@ -1,0 +1,141 @@
+"""Values in float64: fast, rounded to nearest at every operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from tamecheck.errors import DomainError
+from tamecheck.evaluate.float_terms import condition_floats, term_floats
+from tamecheck.evaluate.folding import folded_first
+from tamecheck.evaluate.selection import select
+from tamecheck.evaluate.walk import checked_inputs, run
+from tamecheck.ir.formula import TRUE
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import (
+    Contraction,
+    Expansion,
+    Fold,
+    Op,
+    Params,
+    Pointwise,
+    Routing,
+    Selection,
+)
+from tamecheck.ir.tensor import Array, Shape
+from tamecheck.ops.shapes import axes_of, axis_of
+
+__all__ = ["float_values", "op_floats"]
+
+
+def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The outputs at one input point, in float64.
+
+    An overflow gives an infinity, as in any float program.
+
+    Raises
+    ------
+    InputError
+        If the inputs do not fit the graph.
+    DomainError
+        If some node has no value at this point, naming the node.
+    """
+    given = checked_inputs(graph, inputs)
+
+    def leaf(_index: int, node: Input | Constant) -> Array:
+        array = given[node.name] if isinstance(node, Input) else node.tensor.array
+        return array.astype(np.float64, copy=False)
+
+    def apply(index: int, node: Apply, args: list[Array]) -> Array:
+        return op_floats(node.op, args, node.params, node.shape, graph.name_of(index))
+
+    with np.errstate(all="ignore"):
+        values = run(graph, [node for _, node in graph.outputs], leaf, apply)
+    return {name: np.array(values[node]) for name, node in graph.outputs}
+
+
+def op_floats(op: Op, args: Sequence[Array], params: Params, shape: Shape, where: str) -> Array:
+    """The value of one op in float64.
+
+    Raises
+    ------
+    DomainError
+        If an element is outside the op's domain; ``where`` names the node.
+    """
+    match op.meaning:
+        case Pointwise():
+            return _pointwise(op, op.meaning, args, params, shape, where)
+        case Routing(route):
+            return route(args, params)
+        case Contraction():
+            return np.matmul(args[0], args[1])
+        case Fold(name):
+            return _reduction(name)(folded_first(args[0], params)).reshape(shape)
+        case Selection():
+            found = select(op.name, args, params, shape, where, _order)
+            return found.astype(np.float64, copy=False)
+        case Expansion():
+            return _exponential(op.name, args[0], params).reshape(shape)
+
+
+def _pointwise(
+    op: Op, meaning: Pointwise, args: Sequence[Array], params: Params, shape: Shape, where: str
+) -> Array:
+    domain = meaning.domain(params)
+    if domain != TRUE:
+        inside = np.broadcast_to(condition_floats(domain, args), shape)
+        if not inside.all():
+            raise outside(op, args, shape, int(np.argmin(inside)), where)
+    pieces = meaning.pieces(params)
+    if len(pieces) == 1 and pieces[0].condition == TRUE:
+        return np.broadcast_to(term_floats(pieces[0].term, args), shape)
+    spread = np.broadcast_arrays(*args)
+    conditions = [np.broadcast_to(condition_floats(p.condition, spread), shape) for p in pieces]
+    values = [np.broadcast_to(term_floats(p.term, spread), shape) for p in pieces]
+    return np.asarray(np.select(conditions, values, default=np.nan))
+
+
+def outside(op: Op, args: Sequence[Array], shape: Shape, at: int, where: str) -> DomainError:
+    """The error for the element number ``at`` of a pointwise op that has no value there."""
+    index = tuple(int(i) for i in np.unravel_index(at, shape))
+    point = ", ".join(str(np.broadcast_to(arg, shape)[index]) for arg in args)
+    place = f"at element {list(index)}, " if index else "at "
+    return DomainError(f"{op.name} ({op.summary}) has no value {place}argument {point}.", where=where)
+
+
+def _order(left: float, right: float) -> int:
+    return (left > right) - (left < right)
+
+
+def _reduction(name: str) -> Callable[[Array], Array]:
+    match name:
+        case "add":
+            return lambda a: np.add.reduce(a, axis=0)
+        case "mul":
+            return lambda a: np.multiply.reduce(a, axis=0)
+        case "maximum":
+            return lambda a: np.maximum.reduce(a, axis=0)
+        case "minimum":
+            return lambda a: np.minimum.reduce(a, axis=0)
+        case _:
+            raise ValueError(f"no fold of {name}")
+
+
+def _exponential(name: str, x: Array, params: Params) -> Array:
+    """Softmax and its relatives, shifted by the maximum, so that nothing overflows."""
+    axes = axes_of(x.shape, params) if name == "logsumexp" else (axis_of(x.shape, params),)
+    if x.size == 0:
+        return x if name != "logsumexp" else np.zeros(0)
+    top = x.max(axis=axes, keepdims=True)
+    shifted = x - top
+    total = np.exp(shifted).sum(axis=axes, keepdims=True)
+    match name:
+        case "softmax":
+            return np.exp(shifted) / total
+        case "log_softmax":
+            return shifted - np.log(total)
+        case "logsumexp":
+            return top + np.log(total)
+        case _:
+            raise ValueError(f"no float form of {name}")

@@ -1,0 +1,114 @@
+"""Choices that compare: argmax, argmin, argsort, and indexing by computed indices.
+
+Arrays of floats and integers are compared by NumPy.  Arrays of exact numbers are compared one by
+one by `order`, which may find that a comparison of two balls is not decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cmp_to_key
+from typing import Any
+
+import numpy as np
+
+from tamecheck.errors import DomainError
+from tamecheck.evaluate.folding import axis_last
+from tamecheck.ir.op import Params
+from tamecheck.ir.tensor import Array, Shape
+from tamecheck.ops.shapes import axis_of
+
+__all__ = ["Order", "pick", "select"]
+
+Order = Callable[[Any, Any], int]
+"""-1, 0 or 1 as the first number is less than, equal to or greater than the second."""
+
+
+def select(
+    name: str, args: Sequence[Array], params: Params, shape: Shape, where: str, order: Order
+) -> Array:
+    """The value of a selection op; indices come out as int64.
+
+    Raises
+    ------
+    DomainError
+        If a computed index is no integer, or outside the data.
+    """
+    if name in ("gather", "gather_elements"):
+        return pick(name, args[0], _indices(args[1], where), params, where)
+    lanes = axis_last(args[0], params)
+    if name == "argsort":
+        chosen = _sorted(lanes, descending=bool(params["descending"]), order=order)
+        axis = axis_of(args[0].shape, params)
+        rest = tuple(n for i, n in enumerate(args[0].shape) if i != axis)
+        return np.moveaxis(chosen.reshape((*rest, args[0].shape[axis])), -1, axis)
+    chosen = _extreme(lanes, largest=name == "argmax", last=bool(params["last"]), order=order)
+    return chosen.reshape(shape)
+
+
+def pick(name: str, data: Array, indices: Array, params: Params, where: str) -> Array:
+    """Elements of ``data`` at integer ``indices``; negative ones count from the end.
+
+    Raises
+    ------
+    DomainError
+        If an index is outside the data.
+    """
+    axis = axis_of(data.shape, params)
+    extent = data.shape[axis]
+    if indices.size and (int(indices.min()) < -extent or int(indices.max()) >= extent):
+        worst = int(indices.max()) if int(indices.max()) >= extent else int(indices.min())
+        raise DomainError(f"The index {worst} is outside an axis of extent {extent}.", where=where)
+    if name == "gather":
+        return np.take(data, indices, axis=axis)
+    window = tuple(
+        slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape)
+    )
+    return np.take_along_axis(data[window], indices, axis=axis)
+
+
+def _indices(values: Array, where: str) -> Array:
+    if values.dtype.kind in "iu":
+        return values
+    if values.dtype == object:
+        whole = np.array([int(v) for v in values.reshape(-1).tolist()], dtype=object)
+        whole = whole.reshape(values.shape)
+        fits = bool(np.asarray(whole == values).all())
+    else:
+        whole = np.floor(values)
+        fits = bool((whole == values).all()) and bool((np.abs(values) < 2**53).all())
+    if not fits:
+        raise DomainError("An index is not an integer.", where=where)
+    return whole.astype(np.int64)
+
+
+def _extreme(lanes: Array, *, largest: bool, last: bool, order: Order) -> Array:
+    if lanes.dtype != object:
+        seen = lanes[:, ::-1] if last else lanes
+        found = np.argmax(seen, axis=1) if largest else np.argmin(seen, axis=1)
+        return lanes.shape[1] - 1 - found if last else found
+    sign = 1 if largest else -1
+    best: list[int] = []
+    for lane in lanes.tolist():
+        at = 0
+        for index in range(1, len(lane)):
+            found = sign * order(lane[index], lane[at])
+            if found > 0 or (last and found == 0):
+                at = index
+        best.append(at)
+    return np.array(best, dtype=np.int64)
+
+
+def _sorted(lanes: Array, *, descending: bool, order: Order) -> Array:
+    if lanes.dtype != object:
+        if not descending:
+            return np.argsort(lanes, axis=1, kind="stable")
+        # negation may overflow for integers; reversing twice keeps ties in order
+        back = np.argsort(lanes[:, ::-1], axis=1, kind="stable")
+        return (lanes.shape[1] - 1 - back)[:, ::-1]
+    sign = -1 if descending else 1
+    rows: list[list[int]] = []
+    for lane in lanes.tolist():
+        key = cmp_to_key(lambda i, j, lane=lane: sign * order(lane[i], lane[j]))
+        rows.append(sorted(range(len(lane)), key=key))
+    return np.array(rows, dtype=np.int64).reshape(lanes.shape)

@@ -1,0 +1,74 @@
+"""Evaluation order: nodes once each, values dropped after their last user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from tamecheck.errors import InputError
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.tensor import Array
+
+__all__ = ["checked_inputs", "run"]
+
+T = TypeVar("T")
+
+
+def run(
+    graph: Graph,
+    roots: Sequence[int],
+    leaf: Callable[[int, Input | Constant], T],
+    apply: Callable[[int, Apply, list[T]], T],
+) -> dict[int, T]:
+    """The values of ``roots``, in one pass over their ancestors.
+
+    A value is dropped after its last user, so the memory in use is that of the live tensors.
+    """
+    order = list(graph.ancestors(roots))
+    last: dict[int, int] = dict.fromkeys(roots, len(graph.nodes))
+    for index in order:
+        node = graph.nodes[index]
+        if isinstance(node, Apply):
+            for arg in node.args:
+                last[arg] = max(index, last.get(arg, -1))
+    values: dict[int, T] = {}
+    for index in order:
+        node = graph.nodes[index]
+        if not isinstance(node, Apply):
+            values[index] = leaf(index, node)
+            continue
+        values[index] = apply(index, node, [values[arg] for arg in node.args])
+        for arg in set(node.args):
+            if last[arg] == index:
+                del values[arg]
+    return values
+
+
+def checked_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The inputs as arrays, once every input of the graph is there with its shape.
+
+    Raises
+    ------
+    InputError
+        Naming an input that is missing, unknown, of the wrong shape or not real.
+    """
+    known = graph.inputs
+    for name in inputs:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise InputError(f"The model has no input {name!r}.", hint=f"Inputs: {listed}.")
+    found: dict[str, Array] = {}
+    for name, shape in known.items():
+        if name not in inputs:
+            raise InputError(f"No value is given for input {name!r} of shape {shape}.")
+        array = np.asarray(inputs[name])
+        if array.shape != shape:
+            raise InputError(f"Input {name!r} has shape {shape}, but the array {array.shape}.")
+        if array.dtype.kind not in "biufO":
+            raise InputError(f"Input {name!r} has type {array.dtype}.", hint="Give real numbers.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"Input {name!r} holds NaN or infinity.", hint="Give real numbers.")
+        found[name] = array
+    return found
