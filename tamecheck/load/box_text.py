@@ -127,8 +127,10 @@ def _entry(part: str, inputs: Mapping[str, Shape]) -> _Entry:
     if not equals:
         raise InputError("The entry names no input.", where=where, hint=_HINT)
     # a name may itself contain brackets
-    whole = match is None or target.strip() in inputs
-    name = target.strip() if whole else match["name"].strip()
+    if match is None or target.strip() in inputs:
+        name, index = target.strip(), None
+    else:
+        name, index = str(match["name"]).strip(), match["index"]
     if name not in inputs:
         close = difflib.get_close_matches(name[:60], inputs, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
@@ -138,7 +140,6 @@ def _entry(part: str, inputs: Mapping[str, Shape]) -> _Entry:
             where=where,
             hint=f"Inputs: {known}.{guess}",
         )
-    index = None if whole else match["index"]
     elements = None if index is None else _elements(index, inputs[name], part)
     return _Entry(part, name, elements, parse_interval(interval))
 

@@ -1,0 +1,193 @@
+"""Properties in the meaning of VNN-LIB: a union of cases, each an input region with output bounds.
+
+The property describes what is *unsafe*: it holds for a model if no input of a case's region has
+outputs that satisfy the case's inequalities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from tamecheck.errors import InputError
+from tamecheck.ir.box import Bound, Box, Side
+from tamecheck.ir.tensor import Shape, size_of
+
+__all__ = ["Case", "Inequality", "Specification", "TensorName", "Terms"]
+
+Terms: TypeAlias = tuple[tuple[int, Fraction], ...]
+"""A linear form: pairs of a flat index and its coefficient, none of them 0, by index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inequality:
+    """``Σ a_i x_i + Σ c_j y_j ≤ bound``, or ``<`` if strict, over flat inputs x and outputs y."""
+
+    inputs: Terms
+    outputs: Terms
+    bound: Fraction
+    strict: bool = False
+
+    def holds(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> bool:
+        """Whether the inequality holds at a point."""
+        left = sum((c * x[i] for i, c in self.inputs), Fraction(0))
+        left += sum((c * y[j] for j, c in self.outputs), Fraction(0))
+        return left < self.bound if self.strict else left <= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way to be unsafe: an input in the box with all the inequalities.
+
+    ``region`` holds the inequalities over inputs that the box does not express; ``outputs`` those
+    in which an output occurs.
+    """
+
+    lower: tuple[Bound, ...]
+    upper: tuple[Bound, ...]
+    region: tuple[Inequality, ...]
+    outputs: tuple[Inequality, ...]
+
+    def contains(self, x: Sequence[Fraction]) -> bool:
+        """Whether an input is in the region of the case."""
+        inside = all(
+            (low is None or low <= value) and (high is None or value <= high)
+            for low, value, high in zip(self.lower, x, self.upper, strict=True)
+        )
+        return inside and all(one.holds(x, ()) for one in self.region)
+
+    def unsafe(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> bool:
+        """Whether the input ``x`` with outputs ``y`` satisfies the case."""
+        return self.contains(x) and all(one.holds(x, y) for one in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorName:
+    """A tensor as the property declares it; ``model_name`` is its name in the model, if given."""
+
+    name: str
+    shape: Shape
+    model_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """A property: violated by an input and its outputs that satisfy some case.
+
+    Parameters
+    ----------
+    inputs, outputs
+        The declared tensors; flat indices run through them in this order.
+    cases
+        The cases; none if the region of every one is seen to be empty.
+    where
+        The file.
+    """
+
+    inputs: tuple[TensorName, ...]
+    outputs: tuple[TensorName, ...]
+    cases: tuple[Case, ...]
+    where: str = ""
+
+    @property
+    def input_size(self) -> int:
+        """The number of input elements."""
+        return sum(size_of(tensor.shape) for tensor in self.inputs)
+
+    @property
+    def output_size(self) -> int:
+        """The number of output elements."""
+        return sum(size_of(tensor.shape) for tensor in self.outputs)
+
+    def unsafe(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> bool:
+        """Whether the input ``x`` with outputs ``y``, both flat, violates the property."""
+        return any(case.unsafe(x, y) for case in self.cases)
+
+    def hull(self) -> tuple[tuple[Bound, ...], tuple[Bound, ...]]:
+        """The smallest bounds that hold in the box of every case.
+
+        Raises
+        ------
+        InputError
+            If there is no case.
+        """
+        if not self.cases:
+            raise InputError("The input region is empty.", where=self.where)
+        first, *rest = self.cases
+        lower, upper = list(first.lower), list(first.upper)
+        for case in rest:
+            if case.lower is not first.lower:
+                lower = [_least(a, b) for a, b in zip(lower, case.lower, strict=True)]
+            if case.upper is not first.upper:
+                upper = [_greatest(a, b) for a, b in zip(upper, case.upper, strict=True)]
+        return tuple(lower), tuple(upper)
+
+    def box(self, inputs: Mapping[str, Shape]) -> Box:
+        """The hull of the input region, as a box for a model's inputs.
+
+        A single declared tensor is spread over all inputs in C order; several are matched by the
+        model's names where they are given, else by their order.
+
+        Raises
+        ------
+        InputError
+            If the sizes do not fit, or the region is empty.
+        """
+        lower, upper = self.hull()
+        sides: dict[str, Side] = {}
+        for name, start in self._starts(inputs).items():
+            stop = start + size_of(inputs[name])
+            sides[name] = Side(lower[start:stop], upper[start:stop])
+        return Box(sides)
+
+    def _starts(self, inputs: Mapping[str, Shape]) -> dict[str, int]:
+        """The flat index at which each input of the model starts."""
+        total = sum(size_of(shape) for shape in inputs.values())
+        if total != self.input_size:
+            raise InputError(
+                f"The property is about {self.input_size} input elements, the model has {total}.",
+                where=self.where,
+            )
+        if len(self.inputs) == 1:
+            return dict(zip(inputs, _offsets(inputs.values()), strict=True))
+        offsets = _offsets(tensor.shape for tensor in self.inputs)
+        named = {tensor.model_name: i for i, tensor in enumerate(self.inputs)}
+        order = (
+            [named[name] for name in inputs]
+            if all(name in named for name in inputs) and len(named) == len(inputs)
+            else range(len(self.inputs))
+        )
+        if len(self.inputs) != len(inputs):
+            raise InputError(
+                f"The property declares {len(self.inputs)} inputs, the model has {len(inputs)}.",
+                where=self.where,
+            )
+        starts: dict[str, int] = {}
+        for (name, shape), i in zip(inputs.items(), order, strict=True):
+            declared = self.inputs[i]
+            if size_of(declared.shape) != size_of(shape):
+                raise InputError(
+                    f"Input {name!r} has shape {shape}, but {declared.name!r} in the property has "
+                    f"shape {declared.shape}.",
+                    where=self.where,
+                )
+            starts[name] = offsets[i]
+        return starts
+
+
+def _least(a: Bound, b: Bound) -> Bound:
+    return None if a is None or b is None else min(a, b)
+
+
+def _greatest(a: Bound, b: Bound) -> Bound:
+    return None if a is None or b is None else max(a, b)
+
+
+def _offsets(shapes: Iterable[Shape]) -> list[int]:
+    offsets, total = list[int](), 0
+    for shape in shapes:
+        offsets.append(total)
+        total += size_of(shape)
+    return offsets

@@ -1,0 +1,186 @@
+"""Linear forms over inputs and outputs, and conditions on them in disjunctive normal form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from tamecheck.errors import UnsupportedError
+from tamecheck.ir.box import Bound
+from tamecheck.ir.spec import Case, Inequality
+
+__all__ = [
+    "FALSE",
+    "TRUE",
+    "Clause",
+    "Dnf",
+    "Linear",
+    "both",
+    "case_of",
+    "compare",
+    "either",
+    "opposite",
+]
+
+MAX_CASES = 20_000
+MAX_PARTS = 5_000_000
+_ZERO = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """``Σ c_v v + constant``; input i is the variable ``i``, output j is ``-1-j``."""
+
+    terms: Mapping[int, Fraction]
+    constant: Fraction = _ZERO
+
+    @staticmethod
+    def input(index: int) -> Linear:
+        """The input element with a flat index."""
+        return Linear({index: Fraction(1)})
+
+    @staticmethod
+    def output(index: int) -> Linear:
+        """The output element with a flat index."""
+        return Linear({-1 - index: Fraction(1)})
+
+    def scaled(self, factor: Fraction) -> Linear:
+        """``factor`` times the form."""
+        return Linear({v: c * factor for v, c in self.terms.items()}, self.constant * factor)
+
+    @staticmethod
+    def total(parts: Iterable[Linear]) -> Linear:
+        """The sum of the parts."""
+        terms: dict[int, Fraction] = {}
+        constant = _ZERO
+        for part in parts:
+            constant += part.constant
+            for variable, coefficient in part.terms.items():
+                terms[variable] = terms.get(variable, _ZERO) + coefficient
+        return Linear({v: c for v, c in terms.items() if c}, constant)
+
+
+Clause: TypeAlias = tuple[Inequality, ...]
+"""Inequalities that hold together."""
+
+Dnf: TypeAlias = tuple[Clause, ...]
+"""Clauses of which one holds."""
+
+TRUE: Dnf = ((),)
+FALSE: Dnf = ()
+
+
+def compare(relation: str, left: Linear, right: Linear) -> Dnf:
+    """The condition ``left relation right``, decided at once where no variable occurs."""
+    if relation in (">", ">="):
+        left, right, relation = right, left, relation.replace(">", "<")
+    if relation in ("=", "=="):
+        return both([compare("<=", left, right), compare("<=", right, left)])
+    if relation in ("!=", "distinct"):
+        return either([compare("<", left, right), compare("<", right, left)])
+    form = Linear.total([left, right.scaled(Fraction(-1))])
+    strict, bound = relation == "<", -form.constant
+    if not form.terms:
+        return TRUE if bound > 0 or (bound == 0 and not strict) else FALSE
+    inputs = tuple(sorted((v, c) for v, c in form.terms.items() if v >= 0))
+    outputs = tuple(sorted((-1 - v, c) for v, c in form.terms.items() if v < 0))
+    return ((Inequality(inputs, outputs, bound, strict),),)
+
+
+def either(parts: Iterable[Dnf]) -> Dnf:
+    """The condition that one of the parts holds.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are too many cases to list.
+    """
+    clauses = tuple(clause for part in parts for clause in part)
+    _check(len(clauses), 0)
+    return clauses
+
+
+def both(parts: Sequence[Dnf]) -> Dnf:
+    """The condition that all of the parts hold.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are too many cases to list.
+    """
+    # the parts without an alternative are joined first, so that they are copied once a case
+    certain = [clause for part in parts if len(part) == 1 for clause in part]
+    result: Dnf = (tuple(one for clause in certain for one in clause),)
+    for part in parts:
+        if len(part) != 1:
+            _check(len(result) * len(part), sum(map(len, result)) * len(part))
+            result = tuple((*left, *right) for left in result for right in part)
+    return result
+
+
+def opposite(condition: Dnf) -> Dnf:
+    """The condition that ``condition`` does not hold.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are too many cases to list.
+    """
+    return both([tuple((_opposite(one),) for one in clause) for clause in condition])
+
+
+def _opposite(one: Inequality) -> Inequality:
+    inputs = tuple((i, -c) for i, c in one.inputs)
+    outputs = tuple((j, -c) for j, c in one.outputs)
+    return Inequality(inputs, outputs, -one.bound, not one.strict)
+
+
+def _check(cases: int, inequalities: int) -> None:
+    if cases > MAX_CASES or inequalities > MAX_PARTS:
+        raise UnsupportedError(f"The property has more than {MAX_CASES} cases.")
+
+
+def case_of(clause: Clause, lower: tuple[Bound, ...], upper: tuple[Bound, ...]) -> Case | None:
+    """The case of a clause within given input bounds, or None where its box is empty."""
+    low: dict[int, Fraction] = {}
+    high: dict[int, Fraction] = {}
+    region, outputs = list[Inequality](), list[Inequality]()
+    for one in clause:
+        if one.outputs:
+            outputs.append(one)
+            continue
+        if len(one.inputs) == 1:
+            index, coefficient = one.inputs[0]
+            bound = one.bound / coefficient
+            if coefficient > 0:
+                high[index] = min(high.get(index, bound), bound)
+            else:
+                low[index] = max(low.get(index, bound), bound)
+        if len(one.inputs) != 1 or one.strict:
+            region.append(one)
+    lower, upper = _with(lower, low, largest=True), _with(upper, high, largest=False)
+    touched = low.keys() | high.keys()
+    if any(_empty(lower[i], upper[i]) for i in touched):
+        return None
+    return Case(lower, upper, tuple(region), tuple(outputs))
+
+
+def _with(
+    bounds: tuple[Bound, ...], found: Mapping[int, Fraction], *, largest: bool
+) -> tuple[Bound, ...]:
+    if not found:
+        # kept as the same object, so that cases share the bounds that they have in common
+        return bounds
+    merged = list(bounds)
+    for index, bound in found.items():
+        known = merged[index]
+        if known is not None:
+            bound = max(known, bound) if largest else min(known, bound)  # noqa: PLW2901 - tightened
+        merged[index] = bound
+    return tuple(merged)
+
+
+def _empty(low: Bound, high: Bound) -> bool:
+    return low is not None and high is not None and low > high

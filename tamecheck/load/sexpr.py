@@ -1,0 +1,119 @@
+"""S-expressions, folded from the inside out as they are read: no recursion, no tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from tamecheck.errors import InputError
+
+__all__ = ["GAP", "Atom", "line_of", "read_form"]
+
+Value = TypeVar("Value")
+
+GAP = re.compile(r"(?:\s+|;[^\n]*)*")
+"""White space and comments."""
+
+_TOKEN = re.compile(
+    r'(?P<open>\()|(?P<close>\))|(?P<string>"[^"]*")|(?P<quoted>\|[^|\\]*\|)'
+    r'|(?P<word>[^\s()\[\],"|;]+)|(?P<index>\[[0-9,\s]*\])'
+)
+MAX_DEPTH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A word, with the indices in brackets that follow it, if any; or a quoted string."""
+
+    text: str
+    indices: tuple[int, ...] | None = None
+    string: bool = False
+
+
+Fold: TypeAlias = Callable[[list["Atom | Value"]], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader(Generic[Value]):
+    text: str
+    where: str
+    fold: Fold[Value]
+
+    def fail(self, position: int, what: str) -> InputError:
+        return InputError(what, where=f"{self.where}, line {line_of(self.text, position)}")
+
+    def read(self, start: int) -> tuple[Value, int]:
+        stack: list[tuple[int, list[Atom | Value]]] = []
+        position = start
+        while True:
+            gap = GAP.match(self.text, position)
+            position = gap.end() if gap else position
+            token = _TOKEN.match(self.text, position)
+            if token is None:
+                raise self._unexpected(position, stack)
+            kind, word, position = token.lastgroup, token.group(), token.end()
+            if kind == "open":
+                if len(stack) >= MAX_DEPTH:
+                    raise self.fail(token.start(), f"Nested deeper than {MAX_DEPTH}.")
+                stack.append((token.start(), []))
+                continue
+            if not stack:
+                raise self.fail(token.start(), f"'(' was expected, but {word[:40]!r} was found.")
+            if kind != "close":
+                self._add(stack[-1][1], kind, word, token.start())
+                continue
+            opened, items = stack.pop()
+            value = self._folded(items, opened)
+            if not stack:
+                return value, position
+            stack[-1][1].append(value)
+
+    def _add(self, items: list[Atom | Value], kind: str | None, word: str, start: int) -> None:
+        if kind != "index":
+            stripped = word[1:-1] if kind in ("string", "quoted") else word
+            items.append(Atom(stripped, string=kind == "string"))
+            return
+        last = items[-1] if items else None
+        if not isinstance(last, Atom) or last.indices is not None or last.string:
+            raise self.fail(start, f"The index {word[:40]!r} follows no name.")
+        parts = [part.strip() for part in word[1:-1].split(",")]
+        if parts == [""]:
+            parts = []
+        if not all(0 < len(part) <= 12 and part.isdigit() for part in parts):
+            raise self.fail(start, f"{word[:40]!r} is no list of indices.")
+        items[-1] = Atom(last.text, tuple(int(part) for part in parts))
+
+    def _folded(self, items: list[Atom | Value], opened: int) -> Value:
+        try:
+            return self.fold(items)
+        except InputError as error:
+            if error.where:
+                raise
+            place = f"{self.where}, line {line_of(self.text, opened)}"
+            raise InputError(error.what, where=place, hint=error.hint) from None
+
+    def _unexpected(self, position: int, stack: list[tuple[int, list[Atom | Value]]]) -> InputError:
+        if position < len(self.text):
+            return self.fail(position, f"Unexpected {self.text[position]!r}.")
+        opened = stack[-1][0] if stack else position
+        return self.fail(opened, "'(' is not closed before the end of the file.")
+
+
+def read_form(text: str, start: int, where: str, fold: Fold[Value]) -> tuple[Value, int]:
+    """The value of the form that starts at a position, and the position after it.
+
+    ``fold`` gets the items of each list, inner lists already folded, and gives its value.
+
+    Raises
+    ------
+    InputError
+        Naming the line.
+    """
+    return _Reader(text, where, fold).read(start)
+
+
+def line_of(text: str, position: int) -> int:
+    """The line number of a position, from 1."""
+    return text.count("\n", 0, position) + 1
