@@ -216,5 +216,3 @@ def _order(left: Number, right: Number) -> int:
     if len(signs) != 1:
         raise UndecidedError
     return next(iter(signs))
-
-

@@ -76,7 +76,9 @@ def alike(arrays: Sequence[Array]) -> list[Array]:
         return list(arrays)
     small = all(
         native(array)
-        and (array.dtype.kind == "f" or not array.size or int(np.abs(array).max()) <= _EXACT_INTEGERS)
+        and (
+            array.dtype.kind == "f" or not array.size or int(np.abs(array).max()) <= _EXACT_INTEGERS
+        )
         for array in arrays
     )
     if small:

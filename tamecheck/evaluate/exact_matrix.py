@@ -84,7 +84,9 @@ def _dyadic(values: Array) -> tuple[list[int], int]:
     if int(exponents[nonzero].max()) - exponent <= _WORD:
         # two steps, because the scale alone may exceed the range of a float
         half = -exponent // 2
-        return np.ldexp(np.ldexp(values, half), -exponent - half).astype(np.int64).tolist(), exponent
+        return np.ldexp(np.ldexp(values, half), -exponent - half).astype(
+            np.int64
+        ).tolist(), exponent
     shifts = np.where(nonzero, exponents - 53 - exponent, 0).tolist()
     whole_list = whole.tolist()
     shifted = [n << s if s >= 0 else n >> -s for n, s in zip(whole_list, shifts, strict=True)]

@@ -186,9 +186,7 @@ def _rational_term(term: Term, args: Sequence[Array]) -> Array:
             assert_never(term)
 
 
-def _piece_values(
-    pieces: Sequence[Piece], args: Sequence[Number], floors: _Floors
-) -> list[Number]:
+def _piece_values(pieces: Sequence[Piece], args: Sequence[Number], floors: _Floors) -> list[Number]:
     try:
         possible: list[Number] = []
         for piece in pieces:
@@ -245,5 +243,3 @@ def _value(term: Term, args: Sequence[Number], floors: _Floors) -> Number:
             return call(function, _value(argument, args, floors))
         case _:
             assert_never(term)
-
-

@@ -101,7 +101,9 @@ def outside(op: Op, args: Sequence[Array], shape: Shape, at: int, where: str) ->
     index = tuple(int(i) for i in np.unravel_index(at, shape))
     point = ", ".join(str(np.broadcast_to(arg, shape)[index]) for arg in args)
     place = f"at element {list(index)}, " if index else "at "
-    return DomainError(f"{op.name} ({op.summary}) has no value {place}argument {point}.", where=where)
+    return DomainError(
+        f"{op.name} ({op.summary}) has no value {place}argument {point}.", where=where
+    )
 
 
 def _order(left: float, right: float) -> int:

@@ -61,9 +61,7 @@ def pick(name: str, data: Array, indices: Array, params: Params, where: str) -> 
         raise DomainError(f"The index {worst} is outside an axis of extent {extent}.", where=where)
     if name == "gather":
         return np.take(data, indices, axis=axis)
-    window = tuple(
-        slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape)
-    )
+    window = tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape))
     return np.take_along_axis(data[window], indices, axis=axis)
 
 

@@ -1,0 +1,245 @@
+"""Terms and conditions over intervals: enclosures, and three-valued answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import assert_never
+
+import numpy as np
+
+from tamecheck.evaluate import intervals as iv
+from tamecheck.evaluate.enclosure import Enclosure, core, float_down, float_up
+from tamecheck.evaluate.intervals import Interval
+from tamecheck.evaluate.sides import constant, sides, subtracted
+from tamecheck.evaluate.transcendental import elementary, root
+from tamecheck.ir.formula import (
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Elementary,
+    Floor,
+    Mul,
+    Or,
+    Pow,
+    Relation,
+    Term,
+    Var,
+)
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Floors", "Truth", "decide", "refined", "term_interval", "truth"]
+
+Floors = Mapping[Term, Interval]
+"""What is known of the floors of some terms besides their interval value."""
+
+
+def decide(condition: Condition, intervals: Sequence[Enclosure]) -> bool | None:
+    """Whether a condition holds for all elements and points that the enclosures allow.
+
+    True when it always holds, False when it never does, None when it may do either.  The
+    enclosures stand for the op's arguments and broadcast together.
+    """
+    with np.errstate(all="ignore"):
+        args = [Interval(core(e.lower), core(e.upper)) for e in intervals]
+        always, never = truth(condition, args, {})
+    if bool(np.all(always)):
+        return True
+    return False if bool(np.all(never)) else None
+
+
+Truth = tuple[Array, Array]
+"""Where a condition always holds, and where it never does."""
+
+
+def truth(condition: Condition, args: Sequence[Interval], floors: Floors) -> Truth:
+    """Where a condition holds at all points of the intervals, and where at none."""
+    match condition:
+        case Compare():
+            left, relation, right = sides(condition)
+            return _relation(
+                relation, term_interval(left, args, floors), term_interval(right, args, floors)
+            )
+        case And(parts):
+            always, never = np.asarray(1 > 0), np.asarray(1 < 0)
+            for part in parts:
+                part_always, part_never = truth(part, args, floors)
+                always, never = always & part_always, never | part_never
+            return always, never
+        case Or(parts):
+            always, never = np.asarray(1 < 0), np.asarray(1 > 0)
+            for part in parts:
+                part_always, part_never = truth(part, args, floors)
+                always, never = always | part_always, never & part_never
+            return always, never
+        case _:
+            assert_never(condition)
+
+
+def _relation(relation: Relation, a: Interval, b: Interval) -> Truth:
+    below, above = a.upper < b.lower, a.lower > b.upper
+    at_most, at_least = a.upper <= b.lower, a.lower >= b.upper
+    match relation:
+        case Relation.LT:
+            return below, at_least
+        case Relation.LE:
+            return at_most, above
+        case Relation.EQ:
+            return at_most & at_least, below | above
+        case Relation.NE:
+            return below | above, at_most & at_least
+        case Relation.GE:
+            return at_least, below
+        case Relation.GT:
+            return above, at_most
+        case _:
+            assert_never(relation)
+
+
+def refined(condition: Condition, args: Sequence[Interval], floors: Floors) -> list[Interval]:
+    """The arguments' intervals cut down by those conjuncts that compare an argument with a term.
+
+    The result may be empty (lower above upper) where the condition never holds.
+    """
+    found = list(args)
+    match condition:
+        case Compare():
+            left, relation, right = sides(condition)
+            if isinstance(left, Var):
+                found[left.index] = _cut(
+                    found[left.index], relation, term_interval(right, args, floors)
+                )
+            if isinstance(right, Var):
+                found[right.index] = _cut(
+                    found[right.index], _MIRROR[relation], term_interval(left, args, floors)
+                )
+        case And(parts):
+            for part in parts:
+                found = refined(part, found, floors)
+        case Or():
+            pass
+    return found
+
+
+_MIRROR = {
+    Relation.LT: Relation.GT,
+    Relation.LE: Relation.GE,
+    Relation.EQ: Relation.EQ,
+    Relation.NE: Relation.NE,
+    Relation.GE: Relation.LE,
+    Relation.GT: Relation.LT,
+}
+
+
+def _cut(x: Interval, relation: Relation, bound: Interval) -> Interval:
+    lower, upper = x
+    if relation in (Relation.LT, Relation.LE, Relation.EQ):
+        upper = np.minimum(upper, bound.upper)
+    if relation in (Relation.GT, Relation.GE, Relation.EQ):
+        lower = np.maximum(lower, bound.lower)
+    return Interval(lower, upper)
+
+
+def term_interval(term: Term, args: Sequence[Interval], floors: Floors) -> Interval:
+    """An interval that contains the term's value at every point of the arguments' intervals."""
+    folded = constant(term)
+    if folded is not None:
+        return Interval(np.asarray(float_down(folded)), np.asarray(float_up(folded)))
+    whole = _recognised(term, args, floors)
+    if whole is not None:
+        return whole
+    match term:
+        case Var(index):
+            return args[index]
+        case Const(value):
+            return Interval(np.asarray(float_down(value)), np.asarray(float_up(value)))
+        case Add(left, right):
+            other = subtracted(right)
+            x = term_interval(left, args, floors)
+            if other is not None:
+                return iv.subtract(x, term_interval(other, args, floors))
+            return iv.add(x, term_interval(right, args, floors))
+        case Mul(left, right):
+            y = term_interval(right, args, floors)
+            if constant(left) == -1:
+                return iv.negate(y)
+            return iv.multiply(term_interval(left, args, floors), y)
+        case Div(numerator, denominator):
+            return iv.divide(
+                term_interval(numerator, args, floors), term_interval(denominator, args, floors)
+            )
+        case Pow(base, exponent):
+            return _power(base, exponent, args, floors)
+        case Floor(argument):
+            found = iv.floor(term_interval(argument, args, floors))
+            if term not in floors:
+                return found
+            known = floors[term]
+            return Interval(
+                np.maximum(found.lower, known.lower), np.minimum(found.upper, known.upper)
+            )
+        case Call(function, argument):
+            return elementary(function, term_interval(argument, args, floors))
+        case _:
+            assert_never(term)
+
+
+def _recognised(term: Term, args: Sequence[Interval], floors: Floors) -> Interval | None:
+    """Two forms in which a term occurs twice although the whole is increasing in it.
+
+    ``t / (1 + t)`` for ``t > -1``, and ``t + log(1 + exp(-t))``, which is ``log(1 + exp(t))``.
+    """
+    match term:
+        case Div(t, Add(Const(one), same)) if one == 1 and t == same:
+            x = term_interval(t, args, floors)
+            inner = [Interval(end, end) for end in x]
+            low, high = (iv.divide(end, iv.add(iv.point(1.0), end)) for end in inner)
+            known = x.lower > -1
+            upper = np.where(np.isinf(x.upper), 1.0, high.upper)
+            return Interval(np.where(known, low.lower, -np.inf), np.where(known, upper, np.inf))
+        case Add(t, Call(Elementary.LOG, Add(one, Call(Elementary.EXP, back)))) if (
+            constant(one) == 1 and subtracted(back) == t
+        ):
+            x = term_interval(t, args, floors)
+            ends = [_softplus(Interval(end, end)) for end in x]
+            return Interval(ends[0].lower, ends[1].upper)
+        case _:
+            return None
+
+
+def _softplus(x: Interval) -> Interval:
+    decay = elementary(Elementary.EXP, iv.negate(x))
+    direct = iv.add(x, elementary(Elementary.LOG, iv.add(iv.point(1.0), decay)))
+    small = elementary(Elementary.LOG, iv.add(iv.point(1.0), elementary(Elementary.EXP, x)))
+    negative = x.lower < 0
+    return Interval(
+        np.where(negative, small.lower, direct.lower), np.where(negative, small.upper, direct.upper)
+    )
+
+
+def _power(base: Term, exponent: Term, args: Sequence[Interval], floors: Floors) -> Interval:
+    x = term_interval(base, args, floors)
+    fixed = constant(exponent)
+    if fixed is not None:
+        return _fixed_power(x, fixed)
+    y = term_interval(exponent, args, floors)
+    positive = elementary(Elementary.EXP, iv.multiply(y, elementary(Elementary.LOG, x)))
+    known = x.lower > 0
+    lower = np.where(known, positive.lower, -np.inf)
+    upper = np.where(known, positive.upper, np.inf)
+    whole = (y.lower == y.upper) & (y.lower == np.floor(y.lower)) & np.isfinite(y.lower)
+    for value in np.unique(y.lower[whole]).tolist() if np.any(whole) else []:
+        found = iv.integer_power(x, int(value))
+        here = whole & (y.lower == value)
+        lower, upper = np.where(here, found.lower, lower), np.where(here, found.upper, upper)
+    return Interval(lower, upper)
+
+
+def _fixed_power(x: Interval, exponent: Fraction) -> Interval:
+    if exponent.denominator == 1:
+        return iv.integer_power(x, exponent.numerator)
+    return root(x, exponent)
