@@ -10,11 +10,12 @@ from tamecheck.errors import InputError
 
 __all__ = ["MAX_EXPONENT", "parse_rational", "rational", "rational_text"]
 
-MAX_EXPONENT = 2_000
+MAX_EXPONENT = 4_000
 """Decimal exponents beyond this are refused: ``1e999999999`` would fill the memory."""
 
-_MAX_DIGITS = 2_000
-# so that a literal has fewer than the 4,300 digits that Python converts between int and str
+# below the 4,300 digits that Python converts between int and str
+_MAX_DIGITS = 4_000
+_MAX_BITS = 13_500
 _LITERAL = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<numerator>\d+)/(?P<denominator>\d+)"
     r"|(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d+))?)",
@@ -49,7 +50,7 @@ def parse_rational(text: str) -> Fraction:
         If the text is no such literal, or is too long to be meant seriously.
     """
     match = _LITERAL.fullmatch(text.strip())
-    if match is None or len(text) > _MAX_DIGITS:
+    if match is None or max(len(part or "") for part in match.groups()) > _MAX_DIGITS:
         raise InputError(f"{text[:40]!r} is not a number.", hint="Write -1.5, 2e-3 or 1/3.")
     sign = -1 if match["sign"] == "-" else 1
     if match["numerator"] is not None:
@@ -64,8 +65,12 @@ def parse_rational(text: str) -> Fraction:
     exponent = int(match["exponent"] or 0)
     if abs(exponent) > MAX_EXPONENT:
         raise InputError(f"The exponent of {text[:40]!r} is out of range.")
-    mantissa = Fraction(int(whole + part or "0"), 10 ** len(part))
-    return sign * mantissa * Fraction(10) ** exponent
+    if len(whole + part) > _MAX_DIGITS:
+        raise InputError(f"{text[:40]!r} has too many digits.")
+    value = sign * Fraction(int(whole + part or "0"), 10 ** len(part)) * Fraction(10) ** exponent
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MAX_BITS:
+        raise InputError(f"{text[:40]!r} has too many digits.")
+    return value
 
 
 def rational_text(value: Fraction) -> str:

@@ -84,8 +84,9 @@ class _Reader:
         while True:
             usual = _USUAL.match(self.text, self.position)
             if usual is not None and self.variables.version == 1:
-                self._usual(usual)
+                # moved first, so that an error names the line of the command
                 self.position = usual.end()
+                self._usual(usual)
                 continue
             gap = GAP.match(self.text, self.position)
             self.position = gap.end() if gap else self.position

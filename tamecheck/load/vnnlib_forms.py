@@ -19,6 +19,7 @@ from tamecheck.load.sexpr import Atom
 __all__ = ["Assertion", "Condition", "Item", "Tensor", "Variables", "Voided", "fold_form"]
 
 MAX_VARIABLES = 10_000_000
+MAX_BITS = 13_000
 _FLAT = re.compile(r"(?P<kind>[XYxy])_(?P<index>[0-9]{1,9})")
 _NUMBER = re.compile(r"[-+]?\.?[0-9]")
 _COMPARISONS = frozenset({"<=", "<", ">=", ">", "=", "==", "!=", "distinct"})
@@ -169,7 +170,7 @@ def fold_form(items: Sequence[Atom | Item], variables: Variables) -> Item:
     if name in _COMPARISONS:
         return _comparison(name, args, variables)
     if name in ("+", "-", "*", "/"):
-        return _arithmetic(name, [_linear(arg, variables) for arg in args])
+        return _short(_arithmetic(name, [_linear(arg, variables) for arg in args]))
     if name in ("and", "or", "not", "=>"):
         return _connective(name, [_condition(arg) for arg in args])
     if name == "assert":
@@ -221,6 +222,13 @@ def _arithmetic(name: str, terms: Sequence[Linear]) -> Linear:
         factor, form = (term.constant, product) if product.terms else (product.constant, term)
         product = form.scaled(factor)
     return Linear.total([product])
+
+
+def _short(form: Linear) -> Linear:
+    for value in (form.constant, *form.terms.values()):
+        if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+            raise InputError("A coefficient has too many digits.")
+    return form
 
 
 def _quotient(left: Linear, right: Linear) -> Linear:
