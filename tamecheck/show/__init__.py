@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from tamecheck.show.document import check_json
 from tamecheck.show.html import check_html
-from tamecheck.show.text import check_text, print_check
+from tamecheck.show.text import check_line, check_text, print_check
 
-__all__ = ["check_html", "check_json", "check_text", "print_check"]
+__all__ = ["check_html", "check_json", "check_line", "check_text", "print_check"]

@@ -25,7 +25,7 @@ from tamecheck.show.wording import (
 )
 from tamecheck.tame.verdict import Check, Consequence, Line, Open, Verdict, Witness
 
-__all__ = ["check_text", "print_check"]
+__all__ = ["check_line", "check_text", "print_check"]
 
 _COLOURS = {
     Verdict.TAME: "green",
@@ -67,6 +67,13 @@ def check_text(check: Check, *, width: int = 100) -> str:
     buffer = io.StringIO()
     print_to(buffer, *_answer(check, "", None, whole=False), width=width)
     return buffer.getvalue().rstrip("\n")
+
+
+def check_line(check: Check) -> str:
+    """The verdict, and the structure if there is one, in two words."""
+    structure = check.structure
+    word = check.verdict.value
+    return word if structure is None else f"{word} {structure.public_name}"
 
 
 class _Framed:

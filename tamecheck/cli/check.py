@@ -1,0 +1,80 @@
+"""``tamecheck check``: in which o-minimal structure is a model definable."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from tamecheck.cli.answer import message, print_json, write_document
+from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.source import domain_of, model_of, name_of
+
+if TYPE_CHECKING:
+    from tamecheck.tame.verdict import Check
+
+__all__ = ["add_parser", "run"]
+
+_DESCRIPTION = """\
+Find the smallest o-minimal structure in which the model's outputs are definable on the domain,
+what follows from that, or a witness that there is none.
+
+exit codes: 0 tame or locally tame, 1 not tame, 3 unknown"""
+_EXIT_CODES = {"tame": 0, "locally-tame": 0, "not-tame": 1, "unknown": 3}
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "check", help="is the model tame? with a proof", description=_DESCRIPTION
+    )
+    add_model(parser)
+    add_box(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="CERT", help="write the certificate here (.json or .json.gz)"
+    )
+    parser.add_argument(
+        "--derivation", action="store_true", help="show every line of the derivation"
+    )
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Check the model, write the certificate, print the answer."""
+    model = model_of(args)
+    for note in model.loaded.notes:
+        message(args, note)
+    found = model.check(domain_of(args, model), timeout=args.timeout, seed=args.seed)
+    certificate = _write(args, found)
+    if args.json:
+        from tamecheck.show import check_json
+
+        document = check_json(found, certificate=certificate, derivation=args.derivation)
+        document["model"].update(source=name_of(args), format=model.loaded.format)
+        print_json(document)
+    elif args.quiet:
+        from tamecheck.show import check_line
+
+        print(check_line(found))
+    else:
+        from tamecheck.show import print_check
+
+        print_check(
+            found,
+            file=sys.stdout,
+            title=name_of(args),
+            certificate=certificate,
+            derivation=args.derivation,
+        )
+    return _EXIT_CODES[found.verdict.value]
+
+
+def _write(args: Namespace, found: Check) -> str | None:
+    if args.output is None:
+        return None
+    if found.certificate is None:
+        message(args, f"{args.output} is not written: an unknown verdict has no certificate.")
+        return None
+    write_document(args.output, found.certificate)
+    return args.output

@@ -1,0 +1,145 @@
+"""From ``sys.argv`` to an exit code: every failure is one line on stderr, never a traceback.
+
+Exit codes: 0 proved or done, 1 refuted, 2 usage or bad input, 3 unknown or out of time,
+4 unsupported, 5 certificate rejected; 130 after Ctrl-C and 141 when the reader of our output
+went away, as shells report them.  An error of tamecheck itself is reported as such, with exit
+code 2.  The environment variable ``TAMECHECK_DEBUG=1`` shows the traceback of any failure.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from tamecheck.cli import check, convert, demo, doctor, info, recheck
+from tamecheck.cli import eval as evaluate
+from tamecheck.cli.deadline import OutOfTimeError, deadline
+from tamecheck.cli.options import Parser, attach_values
+from tamecheck.errors import InputError, TamecheckError, UnsupportedError
+
+__all__ = ["main"]
+
+_VERBS = (check, recheck, evaluate, info, convert, doctor, demo)
+_ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
+_EPILOG = """\
+exit codes: 0 proved or done, 1 refuted, 2 usage or bad input, 3 unknown or out of time,
+4 unsupported (all offending nodes are listed), 5 certificate rejected
+
+'tamecheck VERB --help' explains a verb.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        The arguments without the program's name; those of the process if None.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; let that write go nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        # the last line of defence: one line, no traceback
+        if os.environ.get("TAMECHECK_DEBUG") == "1":
+            raise
+        return _fail(error, as_json="--json" in arguments)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    args = _parse(arguments)
+    with deadline(args.timeout):
+        return args.run(args)
+
+
+def _parse(arguments: list[str]) -> Namespace:
+    parser, verbs = _parser()
+    if not arguments:
+        raise InputError(
+            "No verb is given.", hint=f"Verbs: {', '.join(verbs)}. See 'tamecheck --help'."
+        )
+    first = arguments[0]
+    if not first.startswith("-") and first not in verbs:
+        near = difflib.get_close_matches(first, verbs, n=1)
+        guess = f"Did you mean {near[0]!r}?" if near else f"Verbs: {', '.join(verbs)}."
+        raise InputError(f"There is no verb {first!r}.", hint=guess)
+    args, unknown = parser.parse_known_args(attach_values(arguments))
+    if unknown:
+        verb = verbs[first]
+        near = difflib.get_close_matches(unknown[0].split("=")[0], verb.option_names(), n=1)
+        guess = f"Did you mean {near[0]}?" if near else f"See 'tamecheck {first} --help'."
+        raise InputError(f"What is {unknown[0]!r}?", where=first, hint=guess)
+    return args
+
+
+def _parser() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(
+        prog="tamecheck",
+        description="Proves in which o-minimal structure a neural network is definable, "
+        "with a certificate that a small independent kernel checks.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"tamecheck {_version()}")
+    subparsers = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
+    for verb in _VERBS:
+        verb.add_parser(subparsers)
+    verbs: dict[str, Parser] = dict(subparsers.choices)
+    return parser, verbs
+
+
+def _version() -> str:
+    from tamecheck import __version__
+
+    return __version__
+
+
+def _fail(error: Exception, *, as_json: bool) -> int:
+    """Report an error on one line, and as a JSON object where one was asked for."""
+    code, line = _describe(error)
+    if as_json:
+        import json
+
+        nodes = error.nodes if isinstance(error, UnsupportedError) else ()
+        document = {
+            "error": line,
+            "exit_code": code,
+            "unsupported": [{"node": name, "why": why} for name, why in nodes],
+        }
+        print(json.dumps(document))
+    _say(line)
+    return code
+
+
+def _describe(error: Exception) -> tuple[int, str]:
+    match error:
+        case TamecheckError():
+            return error.exit_code, error.message
+        case OutOfTimeError():
+            return 3, str(error)
+        case MemoryError():
+            return 2, "The model does not fit in memory."
+        case RecursionError():
+            return 2, "The input is nested too deeply."
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return 2, f"{where}{error.strerror or error}"
+        case _:
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            return 2, f"Internal error ({what}). {_ISSUES}"
+
+
+def _say(line: str) -> None:
+    print(f"tamecheck: {line}", file=sys.stderr)

@@ -1,0 +1,67 @@
+"""Imports go one way, the kernel stands alone, and nothing heavy is imported at start-up."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"flint", "mip", "numpy", "onnx", "rich", "scipy", "sklearn", "sympy", "torch", "z3"}
+IMPORT_TAMECHECK = "import tamecheck"
+SHOW_HELP = """
+from tamecheck.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+"""
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def test_import_contracts_hold():
+    done = run("-c", "from importlinter.cli import lint_imports_command as c; c(['--no-cache'])")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_kernel_imports_the_standard_library_and_itself_only():
+    for path in (ROOT / "tamecheck" / "kernel").glob("*.py"):
+        for name in imports_of(path):
+            inside = name == "tamecheck.kernel" or name.startswith("tamecheck.kernel.")
+            assert inside or name.split(".")[0] in sys.stdlib_module_names, f"{path.name}: {name}"
+
+
+@pytest.mark.parametrize("program", [IMPORT_TAMECHECK, SHOW_HELP], ids=["import", "help"])
+def test_start_up_imports_nothing_heavy(program):
+    report = f"{program}\nimport sys\nprint(*sorted(m.split('.')[0] for m in sys.modules))"
+    done = run("-c", report)
+    assert done.returncode == 0, done.stderr
+    assert not HEAVY & set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("program", [IMPORT_TAMECHECK, SHOW_HELP], ids=["import", "help"])
+def test_start_up_takes_less_than_a_fifth_of_a_second_of_cpu(program):
+    report = f"{program}\nimport time, sys\nprint(time.process_time(), file=sys.stderr)"
+    seconds = min(float(run("-c", report).stderr.split()[-1]) for _ in range(3))
+    assert seconds < 0.2

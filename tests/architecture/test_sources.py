@@ -1,0 +1,81 @@
+"""Every source file is of readable size, finished, and free of what the project does not do."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "tamecheck").rglob("*.py"))
+TESTS = sorted(
+    path for folder in ("tests", "examples", "docs") for path in (ROOT / folder).rglob("*.py")
+)
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|placeholder|stub)\b")
+UNTRUSTED = re.compile(r"(?<![\w.])(eval|exec)\(|pickle\.load|parse_expr\(|torch\.load\(")
+FORBIDDEN_NAMES = {"base", "common", "core", "helpers", "manager", "misc", "utils"}
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS, ids=name_of)
+def test_files_have_at_most_500_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+
+
+def test_few_source_files_have_more_than_400_lines():
+    long = [p for p in SOURCES if len(p.read_text(encoding="utf-8").splitlines()) > 400]
+    assert len(long) <= len(SOURCES) // 20, [name_of(p) for p in long]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_sources_are_finished(path):
+    found = UNFINISHED.search(path.read_text(encoding="utf-8"))
+    assert found is None, found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_sources_never_run_what_they_read(path):
+    found = UNTRUSTED.search(path.read_text(encoding="utf-8"))
+    assert found is None, found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_modules_are_named_after_what_they_hold(path):
+    assert path.stem not in FORBIDDEN_NAMES
+    assert path.parent.name not in FORBIDDEN_NAMES
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in SOURCES if p.name == "__init__.py" and p.parent.name != "tamecheck"],
+    ids=name_of,
+)
+def test_package_files_only_re_export(path):
+    allowed = (ast.Import, ast.ImportFrom, ast.Expr, ast.Assign, ast.AnnAssign)
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        assert isinstance(node, allowed), f"line {node.lineno}"
+
+
+def test_kernel_is_small_exact_and_never_asserts():
+    paths = sorted((ROOT / "tamecheck" / "kernel").rglob("*.py"))
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    assert sum(len(text.splitlines()) for text in texts) <= 800
+    for path, text in zip(paths, texts, strict=True):
+        for node in ast.walk(ast.parse(text)):
+            where = f"{path.name}, line {getattr(node, 'lineno', '?')}"
+            assert not isinstance(node, ast.Assert), where
+            is_float = isinstance(node, ast.Constant) and isinstance(node.value, float)
+            names_float = isinstance(node, ast.Name) and node.id == "float"
+            assert not is_float, where
+            assert not names_float, where
+
+
+def test_no_test_is_skipped_silently():
+    skips = re.compile(r"pytest\.(mark\.)?(skip|xfail)\b|@unittest\.skip")
+    for path in TESTS:
+        if path != Path(__file__):
+            found = skips.search(path.read_text(encoding="utf-8"))
+            assert found is None, f"{name_of(path)}: {found}"
