@@ -51,7 +51,7 @@ def _narrowed(exact: Array, encodings: set[str]) -> Array:
     for kind in kinds:
         narrow = _exactly(values, kind)
         if narrow is not None:
-            return np.ascontiguousarray(narrow)
+            return np.asarray(narrow, order="C")
     return fractions(exact)
 
 

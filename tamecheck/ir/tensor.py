@@ -57,7 +57,8 @@ class Tensor:
         if array.dtype.kind == "u" and array.size and int(array.max()) >= 2**63:
             return Tensor(_rationals(array.astype(object)))
         if array.dtype.kind in "biu":
-            return Tensor(np.ascontiguousarray(array, dtype=np.int64))
+            # not ascontiguousarray, which turns a scalar into a vector
+            return Tensor(np.asarray(array, dtype=np.int64, order="C"))
         if array.dtype.kind != "f" or array.dtype.itemsize > 8:
             raise InputError(
                 f"A constant has type {array.dtype}.", hint="Use integers, floats or doubles."
@@ -67,7 +68,7 @@ class Tensor:
             raise InputError("A constant holds NaN or infinity.", hint="Weights must be finite.")
         if wide.size and (np.signbit(wide) & (wide == 0)).any():
             wide = wide + wide.dtype.type(0)
-        return Tensor(np.ascontiguousarray(wide))
+        return Tensor(np.asarray(wide, order="C"))
 
     @property
     def shape(self) -> Shape:

@@ -74,9 +74,9 @@ def shape_of(value: Any) -> Shape:
     InputError
         If it is none.
     """
-    entries = cast("list[Any]", value) if isinstance(value, list) else list[Any]([None])
+    entries: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [None]
     if len(entries) > 32 or not all(type(n) is int and 0 <= n < 2**40 for n in entries):
-        raise InputError(f"{str(value)[:60]} is no shape.", hint="Write a list such as [1,5].")
+        raise InputError(f"{str(entries)[:60]} is no shape.", hint="Write a list such as [1,5].")
     return tuple(entries)
 
 
@@ -105,14 +105,16 @@ def tensor_of_values(values: Any) -> Tensor:
     InputError
         If the lists are ragged, or hold anything but numbers.
     """
-    shape, level = list[int](), [values]
+    shape: list[int] = []
+    level: list[Any] = [values]
     while any(isinstance(item, list) for item in level):
         lengths = {len(cast("list[Any]", x)) if isinstance(x, list) else -1 for x in level}
         if len(lengths) != 1 or len(shape) >= 32:
             raise InputError("The rows of a constant's value differ in length.")
         shape.append(lengths.pop())
-        level = [item for row in level for item in cast("list[Any]", row)]
-    numbers = [exact_number(item) for item in level]
+        rows: list[list[Any]] = level
+        level = [item for row in rows for item in row]
+    numbers = list(map(exact_number, level))
     if all(n.denominator == 1 and abs(n) < 2**63 for n in numbers):
         return Tensor.of(np.array([int(n) for n in numbers], dtype=np.int64).reshape(shape))
     return Tensor(_filled(numbers, tuple(shape)))
@@ -131,7 +133,7 @@ def _words(data: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
 
 
 def _fractions(data: Any, shape: Shape) -> Any:
-    texts = cast("list[Any]", data) if isinstance(data, list) else list[Any]([None])
+    texts: list[Any] = cast("list[Any]", data) if isinstance(data, list) else [None]
     if not all(isinstance(text, str) for text in texts):
         raise InputError("The data of a tensor of encoding q must be a list of texts.")
     if len(texts) != size_of(shape):
