@@ -1,0 +1,79 @@
+"""The verdict on a certificate. Only the last line of `check` says that one is valid."""
+# fmt: off
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tamecheck.kernel.graph import Graph, read_graph
+from tamecheck.kernel.mip import check_mip
+from tamecheck.kernel.rules import ABOVE, LOCAL, Proof, read_bounds
+from tamecheck.kernel.strict import Json, Reject, fields, integer, items, mapping, read, require, word
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A verdict: valid; incomplete, when steps were trusted; or invalid at `step`, and why."""
+
+    verdict: Literal["valid", "incomplete", "invalid"]
+    trusted: tuple[str, ...]
+    step: int | None
+    why: str
+    claim: Json | None
+    model_sha256: str | None
+
+def _claim(graph: Graph, proof: Proof, value: object) -> Json:
+    claim = mapping(value)
+    verdict = word(claim.get("verdict"))
+    if verdict == "not-tame":
+        refuted = word(fields(claim, "verdict refutes")["refutes"])
+        found = any(f.kind == "refutes" and refuted in f.words for f in proof.facts)
+        require(found, "no step refutes what is claimed")
+        return claim
+    require(verdict in ("tame", "locally-tame"), "unknown verdict")
+    fields(claim, "verdict structures", "properties")
+    structures = [word(s) for s in items(claim["structures"])]
+    known = {LOCAL} if verdict == "locally-tame" else set(ABOVE) - {LOCAL}
+    fits = 0 < len(structures) == len(set(structures)) and known.issuperset(structures)
+    require(fits, "the claimed structures do not fit the verdict")
+    properties = [word(p) for p in items(claim.get("properties", []))]
+    for k in graph.outputs:
+        shown = {s for f in proof.facts if f.kind == "structure" and f.node == k for w in f.words
+                 for s in ABOVE[w]}
+        require(shown.issuperset(structures), f"output node {k} is not shown to be in a claimed structure")
+        has = {w for f in proof.facts if f.kind == "property" and f.node == k for w in f.words}
+        require(has.issuperset(properties), f"output node {k} is not shown to have a claimed property")
+    return claim
+
+def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str | None]:
+    if raw.get("format") == "tamecheck-mip-certificate":
+        return check_mip(raw, at), (), None
+    fields(raw, "format version model tensors domain claim steps")
+    require(raw["format"] == "tamecheck-certificate", "unknown format")
+    integer(raw["version"], 1, 1)
+    model = fields(raw["model"], "sha256 graph")
+    graph = read_graph(model["graph"], raw["tensors"])
+    require(model["sha256"] == graph.sha256, "the hash of the graph is another")
+    inputs = {n.name: n.size for n in graph.nodes if n.op == "input"}
+    box = mapping(raw["domain"])
+    require(set(box) == set(inputs), "the domain names other inputs than the graph")
+    domain = {name: read_bounds(fields(box[name], "lower upper"), size) for name, size in inputs.items()}
+    proof = Proof(graph, domain)
+    for i, step in enumerate(items(raw["steps"])):
+        at[0] = i
+        proof.facts.append(proof.step(step))
+    at[0] = None
+    return _claim(graph, proof, raw["claim"]), proof.trusted, graph.sha256
+
+def check(text: str | bytes) -> Report:
+    """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid."""
+    at: list[int | None] = [None]
+    try:
+        claim, trusted, digest = _certificate(mapping(read(text)), at)
+    except Reject as error:
+        return Report("invalid", (), at[0], str(error), None, None)
+    except Exception as error:  # noqa: BLE001  (a checker that cannot go on has not checked)
+        return Report("invalid", (), at[0], f"malformed: {type(error).__name__}", None, None)
+    if trusted:
+        return Report("incomplete", tuple(trusted), None, "some steps are trusted", claim, digest)
+    return Report("valid", (), None, "", claim, digest)
