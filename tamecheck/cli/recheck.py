@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
@@ -35,9 +36,9 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: Namespace) -> int:
     """Check the certificate and say what it proves, or which step fails."""
     from tamecheck.kernel import check
-    from tamecheck.load.files import read_text
+    from tamecheck.load.files import read_bytes
 
-    report = check(read_text(args.certificate))
+    report = check(read_bytes(args.certificate))
     document: dict[str, Any] = {
         "verdict": report.verdict,
         "trusted": list(report.trusted),
@@ -68,13 +69,13 @@ def _print(document: Mapping[str, Any]) -> None:
         place = "" if document["step"] is None else f"step {document['step']}: "
         print_sections(sys.stdout, {"INVALID": [(f"{place}{document['why']}",)]})
         return
-    claim = document["claim"]
-    proved = ", ".join(claim.get("structures", [])) or f"not {claim.get('refutes')}"
-    rows: list[tuple[str, ...]] = [
-        ("claim", f"{claim['verdict']}: {proved}"),
-        ("properties", ", ".join(claim.get("properties", []))),
-        ("model", f"sha256 {document['model']['sha256']}"),
-    ]
-    sections: dict[str, list[tuple[str, ...]]] = {verdict.upper(): [row for row in rows if row[1]]}
+    rows = [(key, _text(value)) for key, value in document["claim"].items()]
+    if document["model"]["sha256"] is not None:
+        rows.append(("model", f"sha256 {document['model']['sha256']}"))
+    sections: dict[str, list[tuple[str, ...]]] = {verdict.upper(): [*rows]}
     sections["Taken on trust"] = [(step,) for step in document["trusted"]]
     print_sections(sys.stdout, sections)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value).translate({34: None}).strip("[]")

@@ -47,4 +47,4 @@ def domain_of(args: Namespace, model: Model) -> Box:
         return model.box(args.box)
     from tamecheck.load.vnnlib import read_vnnlib
 
-    return read_vnnlib(args.spec)
+    return read_vnnlib(args.spec).box(model.inputs)

@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(
-    r"^(?P<ticks>```+)(?P<kind>\w*)[^\n]*\n(?P<body>.*?)^(?P=ticks)\s*$", re.MULTILINE | re.DOTALL
+    r"^(?P<indent> *)(?P<ticks>```+)(?P<kind>\w*)[^\n]*\n(?P<body>.*?)^ *(?P=ticks)\s*$",
+    re.MULTILINE | re.DOTALL,
 )
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -36,7 +38,9 @@ def blocks_of(page):
     text = page.read_text(encoding="utf-8")
     for found in FENCE.finditer(text):
         if found["kind"] in {"python", "console"}:
-            yield Block(found["kind"], found["body"], text[: found.start()].count("\n") + 1)
+            yield Block(
+                found["kind"], textwrap.dedent(found["body"]), text[: found.start()].count("\n") + 1
+            )
 
 
 def run_python(block, namespace, page):
