@@ -6,6 +6,7 @@ from tamecheck.evaluate.enclosure import Enclosure
 from tamecheck.evaluate.exact import exact_values
 from tamecheck.evaluate.floats import float_values
 from tamecheck.evaluate.fold import fold_constant
+from tamecheck.evaluate.range import range_of
 
 __all__ = [
     "Enclosure",
@@ -14,4 +15,5 @@ __all__ = [
     "exact_values",
     "float_values",
     "fold_constant",
+    "range_of",
 ]

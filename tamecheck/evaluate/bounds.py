@@ -91,7 +91,7 @@ def _by_unit_cells(pieces: Sequence[Piece], x: Interval) -> Interval:
     for cell, known, there in parts:
         # a cell that is not there is replaced by the whole argument, since it may be empty
         whole = Interval(np.where(there, cell.lower, x.lower), np.where(there, cell.upper, x.upper))
-        floors = {
+        floors: dict[Term, Interval] = {
             _FLOOR: Interval(
                 np.where(there, known.lower, -np.inf), np.where(there, known.upper, np.inf)
             )

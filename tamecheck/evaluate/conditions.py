@@ -34,6 +34,8 @@ from tamecheck.ir.tensor import Array
 
 __all__ = ["Floors", "Truth", "decide", "refined", "term_interval", "truth"]
 
+_YES, _NO = np.ones((), dtype=bool), np.zeros((), dtype=bool)
+
 Floors = Mapping[Term, Interval]
 """What is known of the floors of some terms besides their interval value."""
 
@@ -65,13 +67,13 @@ def truth(condition: Condition, args: Sequence[Interval], floors: Floors) -> Tru
                 relation, term_interval(left, args, floors), term_interval(right, args, floors)
             )
         case And(parts):
-            always, never = np.asarray(1 > 0), np.asarray(1 < 0)
+            always, never = _YES, _NO
             for part in parts:
                 part_always, part_never = truth(part, args, floors)
                 always, never = always & part_always, never | part_never
             return always, never
         case Or(parts):
-            always, never = np.asarray(1 < 0), np.asarray(1 > 0)
+            always, never = _NO, _YES
             for part in parts:
                 part_always, part_never = truth(part, args, floors)
                 always, never = always | part_always, never & part_never
@@ -144,7 +146,7 @@ def _cut(x: Interval, relation: Relation, bound: Interval) -> Interval:
     return Interval(lower, upper)
 
 
-def term_interval(term: Term, args: Sequence[Interval], floors: Floors) -> Interval:
+def term_interval(term: Term, args: Sequence[Interval], floors: Floors) -> Interval:  # noqa: C901, PLR0912 one case a term
     """An interval that contains the term's value at every point of the arguments' intervals."""
     folded = constant(term)
     if folded is not None:
@@ -232,7 +234,8 @@ def _power(base: Term, exponent: Term, args: Sequence[Interval], floors: Floors)
     lower = np.where(known, positive.lower, -np.inf)
     upper = np.where(known, positive.upper, np.inf)
     whole = (y.lower == y.upper) & (y.lower == np.floor(y.lower)) & np.isfinite(y.lower)
-    for value in np.unique(y.lower[whole]).tolist() if np.any(whole) else []:
+    exponents: list[float] = np.unique(y.lower[whole]).tolist() if np.any(whole) else []
+    for value in exponents:
         found = iv.integer_power(x, int(value))
         here = whole & (y.lower == value)
         lower, upper = np.where(here, found.lower, lower), np.where(here, found.upper, upper)

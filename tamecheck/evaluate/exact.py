@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from flint import arb, ctx, fmpq
@@ -16,6 +16,7 @@ from tamecheck.evaluate.exact_arrays import (
     from_values,
     has_balls,
     objects,
+    renumbered,
 )
 from tamecheck.evaluate.exact_matrix import exact_matmul
 from tamecheck.evaluate.exact_terms import (
@@ -27,16 +28,15 @@ from tamecheck.evaluate.exact_terms import (
 )
 from tamecheck.evaluate.floats import outside
 from tamecheck.evaluate.folding import folded_first
-from tamecheck.evaluate.reals import Number, UndecidedError, as_number, compare
+from tamecheck.evaluate.reals import Number, UndecidedError, compare
 from tamecheck.evaluate.selection import select
-from tamecheck.evaluate.walk import checked_inputs, run
+from tamecheck.evaluate.walk import Site, checked_inputs, run, site_of
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import (
     Contraction,
     Expansion,
     Fold,
-    Op,
     Params,
     Pointwise,
     Routing,
@@ -52,6 +52,9 @@ MAX_PRECISION = 4096
 """Bits at which a sign that is still open is reported instead of computed."""
 
 _TARGET_BITS = 53
+
+Route: TypeAlias = Callable[[Sequence[Array], Params], Array]
+Expand: TypeAlias = Callable[[Callable[..., int], int, Shape, Params], int]
 
 
 def exact_values(
@@ -103,11 +106,11 @@ def _outputs(graph: Graph, given: Mapping[str, Array]) -> dict[str, Array]:
         return given[node.name] if isinstance(node, Input) else from_values(node.tensor.array)
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
-        where = graph.name_of(index)
+        site = site_of(graph, index, node)
         try:
-            return op_exact(node.op, args, node.params, node.shape, where)
+            return op_exact(site, args)
         except UndecidedError:
-            raise _OpenError(where) from None
+            raise _OpenError(site.where) from None
 
     values = run(graph, [node for _, node in graph.outputs], leaf, apply)
     return {name: values[node] for name, node in graph.outputs}
@@ -120,83 +123,75 @@ def _accurate(array: Array) -> bool:
     return all(ball.rad() * 2**_TARGET_BITS <= arb(1) + abs(ball.mid()) for ball in balls)
 
 
-def op_exact(op: Op, args: Sequence[Array], params: Params, shape: Shape, where: str) -> Array:
+def op_exact(site: Site, args: Sequence[Array]) -> Array:
     """The value of one op on exact arrays, see `tamecheck.evaluate.exact_arrays`.
 
     Raises
     ------
     DomainError
-        If an element is outside the op's domain; ``where`` names the node.
+        If an element is outside the op's domain, naming the node.
     UndecidedError
         If that, or the value, is not decided at the precision in use.
     """
-    match op.meaning:
-        case Pointwise():
-            return _pointwise(op, op.meaning, args, params, shape, where)
+    match site.op.meaning:
+        case Pointwise() as meaning:
+            return _pointwise(site, meaning, args)
         case Routing(route):
-            return _routed(args, params, route)
+            return _routed(args, site.params, route)
         case Contraction():
-            return exact_matmul(args[0], args[1], shape)
+            return exact_matmul(args[0], args[1], site.shape)
         case Fold(name):
-            return _folded(name, args[0], params, shape, where)
+            return _folded(name, args[0], site)
         case Selection():
-            return select(op.name, args, params, shape, where, _order)
+            return select(site, args, _order)
         case Expansion(expand):
-            return _expanded(expand, args[0], params, where)
+            return _expanded(expand, args[0], site)
 
 
-def _routed(args: Sequence[Array], params: Params, route: Any) -> Array:
+def _routed(args: Sequence[Array], params: Params, route: Route) -> Array:
     if any(isinstance(value, Fraction) for value in params.values()):
         # the parameter is an element of the result, so every element must be able to hold it
-        routed = route([objects(arg) for arg in args], params)
-        moved = np.empty(routed.shape, dtype=object)
-        moved.reshape(-1)[:] = [
-            as_number(v) if isinstance(v, Fraction) else v for v in routed.reshape(-1).tolist()
-        ]
-        return moved
+        return renumbered(route([objects(arg) for arg in args], params))
     return route(alike(args), params)
 
 
-def _pointwise(
-    op: Op, meaning: Pointwise, args: Sequence[Array], params: Params, shape: Shape, where: str
-) -> Array:
-    pieces, domain = meaning.pieces(params), meaning.domain(params)
-    spread = [np.broadcast_to(objects(arg), shape).reshape(-1) for arg in args]
+def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
+    pieces, domain = meaning.pieces(site.params), meaning.domain(site.params)
+    spread = [np.broadcast_to(objects(arg), site.shape).reshape(-1) for arg in args]
     if is_rational(pieces, domain) and not any(map(has_balls, args)):
         if domain != TRUE:
             inside = rational_where(domain, spread)
             if not inside.all():
-                raise outside(op, args, shape, int(np.argmin(inside)), where)
-        return rational_pieces(pieces, spread).reshape(shape)
+                raise outside(site, args, int(np.argmin(inside)))
+        return rational_pieces(pieces, spread).reshape(site.shape)
     result = np.empty(spread[0].shape, dtype=object)
-    continuous = op.regularity.continuous
+    continuous = site.op.regularity.continuous
     for index, point in enumerate(zip(*(arg.tolist() for arg in spread), strict=True)):
         if domain != TRUE:
             held = holds(domain, point)
             if held is False:
-                raise outside(op, args, shape, index, where)
+                raise outside(site, args, index)
             if held is None:
                 raise UndecidedError
         result[index] = value_at(pieces, point, continuous=continuous)
-    return result.reshape(shape)
+    return result.reshape(site.shape)
 
 
-def _folded(name: str, data: Array, params: Params, shape: Shape, where: str) -> Array:
-    parts = folded_first(objects(data), params)
+def _folded(name: str, data: Array, site: Site) -> Array:
+    parts = folded_first(objects(data), site.params)
     if parts.shape[0] == 0:
-        empty = np.empty(parts.shape[1:], dtype=object)
+        empty = np.empty(site.shape, dtype=object)
         empty[...] = fmpq(0 if name == "add" else 1)
-        return empty.reshape(shape)
-    op = BY_NAME[name]
+        return empty
     while parts.shape[0] > 1:
         half = parts.shape[0] // 2
         pairs = [parts[:half], parts[half : 2 * half]]
-        folded = op_exact(op, pairs, {}, pairs[0].shape, where)
+        folded = op_exact(Site(BY_NAME[name], {}, pairs[0].shape, site.where), pairs)
         parts = np.concatenate([folded, parts[2 * half :]])
-    return parts.reshape(shape)
+    return parts.reshape(site.shape)
 
 
-def _expanded(expand: Any, argument: Array, params: Params, where: str) -> Array:
+def _expanded(expand: Expand, argument: Array, site: Site) -> Array:
     """The value of an op that is defined by other ops: its expression, evaluated as it is built."""
     values: list[Array] = [argument]
 
@@ -205,10 +200,10 @@ def _expanded(expand: Any, argument: Array, params: Params, where: str) -> Array
         operands = [values[arg] for arg in args]
         checked = op.checked(parameters)
         shape = op.shape([operand.shape for operand in operands], checked)
-        values.append(op_exact(op, operands, checked, shape, where))
+        values.append(op_exact(Site(op, checked, shape, site.where), operands))
         return len(values) - 1
 
-    return values[expand(apply, 0, argument.shape, params)]
+    return values[expand(apply, 0, argument.shape, site.params)]
 
 
 def _order(left: Number, right: Number) -> int:

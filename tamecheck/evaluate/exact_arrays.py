@@ -6,7 +6,7 @@ tensors stay small; an object array holds ``fmpq`` and ``arb`` elements.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +17,7 @@ from tamecheck.errors import InputError
 from tamecheck.evaluate.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = ["alike", "fractions", "from_values", "has_balls", "native", "objects"]
+__all__ = ["alike", "fractions", "from_values", "has_balls", "native", "objects", "renumbered"]
 
 _EXACT_INTEGERS = 2**53
 
@@ -43,26 +43,29 @@ def from_values(array: Array) -> Array:
 
 
 def _number(value: Any) -> fmpq:
-    if isinstance(value, fmpq):
-        return value
-    if not isinstance(value, (int, float, Fraction, np.integer, np.floating)):
-        raise InputError(f"{value!r} is not a rational number.", hint="Give fractions or floats.")
-    try:
-        return as_number(value if isinstance(value, Fraction) else Fraction(value))
-    except (ValueError, OverflowError):
-        raise InputError(f"{value!r} is not a real number.") from None
+    if isinstance(value, (fmpq, int, float, Fraction)):
+        try:
+            return value if isinstance(value, fmpq) else as_number(value)
+        except (ValueError, OverflowError):
+            raise InputError(f"{value!r} is not a real number.") from None
+    if isinstance(value, (np.integer, np.floating)):
+        return _number(value.item())  # pyright: ignore[reportUnknownMemberType] NumPy's own stub
+    raise InputError(f"{value!r} is not a rational number.", hint="Give fractions or floats.")
 
 
 def objects(array: Array) -> Array:
     """The same elements as ``fmpq`` and ``arb``."""
-    if array.dtype == object:
-        return array
-    return _mapped(array, lambda value: as_number(value))
+    return array if array.dtype == object else _mapped(array, as_number)
+
+
+def renumbered(array: Array) -> Array:
+    """The same elements, with the fractions among them as ``fmpq``."""
+    return _mapped(array, lambda v: as_number(v) if isinstance(v, Fraction) else v)
 
 
 def fractions(array: Array) -> Array:
     """The same elements as fractions, and balls where there is no rational."""
-    return _mapped(objects(array), lambda v: v if isinstance(v, arb) else as_fraction(v))
+    return _mapped(objects(array), lambda v: as_fraction(v) if isinstance(v, fmpq) else v)
 
 
 def has_balls(array: Array) -> bool:
@@ -86,7 +89,7 @@ def alike(arrays: Sequence[Array]) -> list[Array]:
     return [objects(array) for array in arrays]
 
 
-def _mapped(array: Array, function: Any) -> Array:
+def _mapped(array: Array, function: Callable[[Any], Any]) -> Array:
     result = np.empty(array.shape, dtype=object)
     flat = result.reshape(-1)
     flat[:] = [function(value) for value in array.reshape(-1).tolist()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 from flint import fmpq
@@ -35,7 +35,6 @@ from tamecheck.ir.formula import (
     Or,
     Piece,
     Pow,
-    Relation,
     Term,
     Var,
     subterms,
@@ -163,7 +162,7 @@ def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:
     return result
 
 
-def _rational_term(term: Term, args: Sequence[Array]) -> Array:
+def _rational_term(term: Term, args: Sequence[Array]) -> Any:
     match term:
         case Var(index):
             return args[index]
@@ -218,7 +217,7 @@ def _holds(condition: Condition, args: Sequence[Number], floors: _Floors) -> boo
             assert_never(condition)
 
 
-def _value(term: Term, args: Sequence[Number], floors: _Floors) -> Number:
+def _value(term: Term, args: Sequence[Number], floors: _Floors) -> Number:  # noqa: C901 one case a term
     match term:
         case Var(index):
             return args[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, assert_never
 
@@ -45,43 +45,26 @@ def _erf(x: Array) -> Array:
     return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), dtype=np.float64)
 
 
-def _function(function: Elementary) -> Callable[[Array], Array]:
-    match function:
-        case Elementary.EXP:
-            return np.exp
-        case Elementary.LOG:
-            return np.log
-        case Elementary.SIN:
-            return np.sin
-        case Elementary.COS:
-            return np.cos
-        case Elementary.TAN:
-            return np.tan
-        case Elementary.ASIN:
-            return np.arcsin
-        case Elementary.ACOS:
-            return np.arccos
-        case Elementary.ATAN:
-            return np.arctan
-        case Elementary.SINH:
-            return np.sinh
-        case Elementary.COSH:
-            return np.cosh
-        case Elementary.TANH:
-            return np.tanh
-        case Elementary.ASINH:
-            return np.arcsinh
-        case Elementary.ACOSH:
-            return np.arccosh
-        case Elementary.ATANH:
-            return np.arctanh
-        case Elementary.ERF:
-            return _erf
-        case _:
-            assert_never(function)
+_FUNCTIONS: Mapping[Elementary, Callable[[Array], Array]] = {
+    Elementary.EXP: np.exp,
+    Elementary.LOG: np.log,
+    Elementary.SIN: np.sin,
+    Elementary.COS: np.cos,
+    Elementary.TAN: np.tan,
+    Elementary.ASIN: np.arcsin,
+    Elementary.ACOS: np.arccos,
+    Elementary.ATAN: np.arctan,
+    Elementary.SINH: np.sinh,
+    Elementary.COSH: np.cosh,
+    Elementary.TANH: np.tanh,
+    Elementary.ASINH: np.arcsinh,
+    Elementary.ACOSH: np.arccosh,
+    Elementary.ATANH: np.arctanh,
+    Elementary.ERF: _erf,
+}
 
 
-def term_floats(term: Term, args: Sequence[Array]) -> Array:
+def term_floats(term: Term, args: Sequence[Array]) -> Array:  # noqa: C901, PLR0912 one case a term
     """The value of a term; each operation rounds to nearest."""
     folded = constant(term)
     if folded is not None:
@@ -113,7 +96,7 @@ def term_floats(term: Term, args: Sequence[Array]) -> Array:
         case Call(Elementary.LOG, Add(left, right)) if constant(left) == 1:
             return np.log1p(term_floats(right, args))
         case Call(function, argument):
-            return _function(function)(term_floats(argument, args))
+            return _FUNCTIONS[function](term_floats(argument, args))
         case _:
             assert_never(term)
 
@@ -124,12 +107,12 @@ def condition_floats(condition: Condition, args: Sequence[Array]) -> Array:
         case Compare():
             return _compare(condition, args)
         case And(parts):
-            held = np.asarray(True)  # noqa: FBT003 the neutral element of the conjunction
+            held = np.ones((), dtype=bool)
             for part in parts:
                 held = held & condition_floats(part, args)
             return held
         case Or(parts):
-            held = np.asarray(False)  # noqa: FBT003 the neutral element of the disjunction
+            held = np.zeros((), dtype=bool)
             for part in parts:
                 held = held | condition_floats(part, args)
             return held

@@ -10,23 +10,22 @@ from tamecheck.errors import DomainError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
 from tamecheck.evaluate.folding import folded_first
 from tamecheck.evaluate.selection import select
-from tamecheck.evaluate.walk import checked_inputs, run
+from tamecheck.evaluate.walk import Site, checked_inputs, run, site_of
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import (
     Contraction,
     Expansion,
     Fold,
-    Op,
     Params,
     Pointwise,
     Routing,
     Selection,
 )
-from tamecheck.ir.tensor import Array, Shape
+from tamecheck.ir.tensor import Array
 from tamecheck.ops.shapes import axes_of, axis_of
 
-__all__ = ["float_values", "op_floats"]
+__all__ = ["float_values", "op_floats", "outside"]
 
 
 def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -48,46 +47,45 @@ def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
         return array.astype(np.float64, copy=False)
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
-        return op_floats(node.op, args, node.params, node.shape, graph.name_of(index))
+        return op_floats(site_of(graph, index, node), args)
 
     with np.errstate(all="ignore"):
         values = run(graph, [node for _, node in graph.outputs], leaf, apply)
     return {name: np.array(values[node]) for name, node in graph.outputs}
 
 
-def op_floats(op: Op, args: Sequence[Array], params: Params, shape: Shape, where: str) -> Array:
+def op_floats(site: Site, args: Sequence[Array]) -> Array:
     """The value of one op in float64.
 
     Raises
     ------
     DomainError
-        If an element is outside the op's domain; ``where`` names the node.
+        If an element is outside the op's domain, naming the node.
     """
-    match op.meaning:
-        case Pointwise():
-            return _pointwise(op, op.meaning, args, params, shape, where)
+    params = site.params
+    match site.op.meaning:
+        case Pointwise() as meaning:
+            return _pointwise(site, meaning, args)
         case Routing(route):
             return route(args, params)
         case Contraction():
             return np.matmul(args[0], args[1])
         case Fold(name):
-            return _reduction(name)(folded_first(args[0], params)).reshape(shape)
+            return _reduction(name)(folded_first(args[0], params)).reshape(site.shape)
         case Selection():
-            found = select(op.name, args, params, shape, where, _order)
-            return found.astype(np.float64, copy=False)
+            return select(site, args, _order).astype(np.float64, copy=False)
         case Expansion():
-            return _exponential(op.name, args[0], params).reshape(shape)
+            return _exponential(site.op.name, args[0], params).reshape(site.shape)
 
 
-def _pointwise(
-    op: Op, meaning: Pointwise, args: Sequence[Array], params: Params, shape: Shape, where: str
-) -> Array:
-    domain = meaning.domain(params)
+def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
+    shape = site.shape
+    domain = meaning.domain(site.params)
     if domain != TRUE:
         inside = np.broadcast_to(condition_floats(domain, args), shape)
         if not inside.all():
-            raise outside(op, args, shape, int(np.argmin(inside)), where)
-    pieces = meaning.pieces(params)
+            raise outside(site, args, int(np.argmin(inside)))
+    pieces = meaning.pieces(site.params)
     if len(pieces) == 1 and pieces[0].condition == TRUE:
         return np.broadcast_to(term_floats(pieces[0].term, args), shape)
     spread = np.broadcast_arrays(*args)
@@ -96,13 +94,14 @@ def _pointwise(
     return np.asarray(np.select(conditions, values, default=np.nan))
 
 
-def outside(op: Op, args: Sequence[Array], shape: Shape, at: int, where: str) -> DomainError:
+def outside(site: Site, args: Sequence[Array], at: int) -> DomainError:
     """The error for the element number ``at`` of a pointwise op that has no value there."""
-    index = tuple(int(i) for i in np.unravel_index(at, shape))
-    point = ", ".join(str(np.broadcast_to(arg, shape)[index]) for arg in args)
+    index = tuple(int(i) for i in np.unravel_index(at, site.shape))
+    point = ", ".join(str(np.broadcast_to(arg, site.shape)[index]) for arg in args)
     place = f"at element {list(index)}, " if index else "at "
     return DomainError(
-        f"{op.name} ({op.summary}) has no value {place}argument {point}.", where=where
+        f"{site.op.name} ({site.op.summary}) has no value {place}argument {point}.",
+        where=site.where,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_arrays import fractions, from_values, has_balls, native
 from tamecheck.evaluate.reals import UndecidedError
+from tamecheck.evaluate.walk import Site
 from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import Array, Tensor
 
@@ -31,7 +32,7 @@ def fold_constant(
     checked = op.checked(params)
     shape = op.shape([tensor.shape for tensor in tensors], checked)
     try:
-        exact = op_exact(op, [from_values(t.array) for t in tensors], checked, shape, where)
+        exact = op_exact(Site(op, checked, shape, where), [from_values(t.array) for t in tensors])
     except UndecidedError:
         return None
     if has_balls(exact):
@@ -43,27 +44,32 @@ def _narrowed(exact: Array, encodings: set[str]) -> Array:
     """The same numbers in the narrowest of the arguments' element types that holds them."""
     values = exact if native(exact) else fractions(exact)
     if encodings <= {"i64"}:
-        kinds: tuple[type[np.generic], ...] = (np.int64,)
-    elif "f32" in encodings:
-        kinds = (np.float32, np.float64)
-    else:
-        kinds = (np.float64,)
-    for kind in kinds:
-        narrow = _exactly(values, kind)
+        narrow = _as_integers(values)
+        return fractions(exact) if narrow is None else narrow
+    for kind in (np.float32, np.float64) if "f32" in encodings else (np.float64,):
+        narrow = _as_floats(values, kind)
         if narrow is not None:
             return np.asarray(narrow, order="C")
     return fractions(exact)
 
 
-def _exactly(values: Array, kind: type[np.generic]) -> Array | None:
+def _as_integers(values: Array) -> Array | None:
+    if values.dtype.kind == "i":
+        return np.asarray(values, order="C")
+    listed = values.reshape(-1).tolist()
+    if any(value != int(value) or not -(2**63) <= value < 2**63 for value in listed):
+        return None
+    return np.array([int(value) for value in listed], dtype=np.int64).reshape(values.shape)
+
+
+def _as_floats(values: Array, kind: type[np.float32 | np.float64]) -> Array | None:
     with np.errstate(over="ignore"):
         try:
             narrow = values.astype(kind)
         except OverflowError:
             return None
-    back = narrow if native(values) else fractions(from_values(narrow)) if _finite(narrow) else None
-    return narrow + kind(0) if back is not None and bool((back == values).all()) else None
-
-
-def _finite(array: Array) -> bool:
-    return array.dtype.kind == "i" or bool(np.isfinite(array).all())
+    if not np.isfinite(narrow).all():
+        return None
+    back = narrow if values.dtype.kind == "f" else fractions(from_values(narrow))
+    same = values if values.dtype.kind in "fO" else fractions(values)
+    return np.abs(narrow) * np.sign(narrow) if bool((back == same).all()) else None

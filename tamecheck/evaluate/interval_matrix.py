@@ -69,7 +69,7 @@ def matmul_enclosure(left: Enclosure, right: Enclosure, shape: Shape) -> Enclosu
         return spread(0.0, 0.0, shape)
     batch = np.broadcast_shapes(a.lower.shape[:-2], b.lower.shape[:-2])
     full = (*batch, a.lower.shape[-2], b.lower.shape[-1])
-    found = _product(*(_compact(x, b_side) for x, b_side in ((a, False), (b, True))), inner)
+    found = _product(_compact(a, right=False), _compact(b, right=True), inner)
     low, high = (np.broadcast_to(end, full).reshape(shape) for end in found)
     return spread(low, high, shape)
 
@@ -80,7 +80,7 @@ def _matrix(array: Array, *, row: bool) -> Array:
     return array[np.newaxis, :] if row else array[:, np.newaxis]
 
 
-def _compact(x: Interval, right: bool) -> Interval:
+def _compact(x: Interval, *, right: bool) -> Interval:
     """The interval matrix without repeated rows (left factor) or columns (right factor)."""
     low, high = core(x.lower), core(x.upper)
     keep = -2 if right else -1

@@ -6,7 +6,7 @@ A question that a ball does not answer raises `UndecidedError`: more bits may an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TypeAlias, assert_never
 
@@ -148,45 +148,28 @@ def _exact_floor(end: arb) -> fmpz:
     return end.fmpq().floor()
 
 
-def _method(function: Elementary) -> Callable[[arb], arb]:
-    match function:
-        case Elementary.EXP:
-            return arb.exp
-        case Elementary.LOG:
-            return arb.log
-        case Elementary.SIN:
-            return arb.sin
-        case Elementary.COS:
-            return arb.cos
-        case Elementary.TAN:
-            return arb.tan
-        case Elementary.ASIN:
-            return arb.asin
-        case Elementary.ACOS:
-            return arb.acos
-        case Elementary.ATAN:
-            return arb.atan
-        case Elementary.SINH:
-            return arb.sinh
-        case Elementary.COSH:
-            return arb.cosh
-        case Elementary.TANH:
-            return arb.tanh
-        case Elementary.ASINH:
-            return arb.asinh
-        case Elementary.ACOSH:
-            return arb.acosh
-        case Elementary.ATANH:
-            return arb.atanh
-        case Elementary.ERF:
-            return arb.erf
-        case _:
-            assert_never(function)
+_METHODS: Mapping[Elementary, Callable[[arb], arb]] = {
+    Elementary.EXP: arb.exp,
+    Elementary.LOG: arb.log,
+    Elementary.SIN: arb.sin,
+    Elementary.COS: arb.cos,
+    Elementary.TAN: arb.tan,
+    Elementary.ASIN: arb.asin,
+    Elementary.ACOS: arb.acos,
+    Elementary.ATAN: arb.atan,
+    Elementary.SINH: arb.sinh,
+    Elementary.COSH: arb.cosh,
+    Elementary.TANH: arb.tanh,
+    Elementary.ASINH: arb.asinh,
+    Elementary.ACOSH: arb.acosh,
+    Elementary.ATANH: arb.atanh,
+    Elementary.ERF: arb.erf,
+}
 
 
 def call(function: Elementary, value: Number) -> Number:
     """An elementary function; the value is rational where the ball has radius zero."""
-    return settled(_method(function)(arb(value)))
+    return settled(_METHODS[function](arb(value)))
 
 
 def relates(relation: Relation, left: Number, right: Number) -> bool | None:

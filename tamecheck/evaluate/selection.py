@@ -14,8 +14,8 @@ import numpy as np
 
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.folding import axis_last
-from tamecheck.ir.op import Params
-from tamecheck.ir.tensor import Array, Shape
+from tamecheck.evaluate.walk import Site
+from tamecheck.ir.tensor import Array
 from tamecheck.ops.shapes import axis_of
 
 __all__ = ["Order", "pick", "select"]
@@ -24,9 +24,7 @@ Order = Callable[[Any, Any], int]
 """-1, 0 or 1 as the first number is less than, equal to or greater than the second."""
 
 
-def select(
-    name: str, args: Sequence[Array], params: Params, shape: Shape, where: str, order: Order
-) -> Array:
+def select(site: Site, args: Sequence[Array], order: Order) -> Array:
     """The value of a selection op; indices come out as int64.
 
     Raises
@@ -34,8 +32,9 @@ def select(
     DomainError
         If a computed index is no integer, or outside the data.
     """
+    name, params = site.op.name, site.params
     if name in ("gather", "gather_elements"):
-        return pick(name, args[0], _indices(args[1], where), params, where)
+        return pick(site, args[0], _indices(args[1], site.where))
     lanes = axis_last(args[0], params)
     if name == "argsort":
         chosen = _sorted(lanes, descending=bool(params["descending"]), order=order)
@@ -43,10 +42,10 @@ def select(
         rest = tuple(n for i, n in enumerate(args[0].shape) if i != axis)
         return np.moveaxis(chosen.reshape((*rest, args[0].shape[axis])), -1, axis)
     chosen = _extreme(lanes, largest=name == "argmax", last=bool(params["last"]), order=order)
-    return chosen.reshape(shape)
+    return chosen.reshape(site.shape)
 
 
-def pick(name: str, data: Array, indices: Array, params: Params, where: str) -> Array:
+def pick(site: Site, data: Array, indices: Array) -> Array:
     """Elements of ``data`` at integer ``indices``; negative ones count from the end.
 
     Raises
@@ -54,12 +53,14 @@ def pick(name: str, data: Array, indices: Array, params: Params, where: str) -> 
     DomainError
         If an index is outside the data.
     """
-    axis = axis_of(data.shape, params)
+    axis = axis_of(data.shape, site.params)
     extent = data.shape[axis]
     if indices.size and (int(indices.min()) < -extent or int(indices.max()) >= extent):
         worst = int(indices.max()) if int(indices.max()) >= extent else int(indices.min())
-        raise DomainError(f"The index {worst} is outside an axis of extent {extent}.", where=where)
-    if name == "gather":
+        raise DomainError(
+            f"The index {worst} is outside an axis of extent {extent}.", where=site.where
+        )
+    if site.op.name == "gather":
         return np.take(data, indices, axis=axis)
     window = tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape))
     return np.take_along_axis(data[window], indices, axis=axis)
@@ -105,8 +106,13 @@ def _sorted(lanes: Array, *, descending: bool, order: Order) -> Array:
         back = np.argsort(lanes[:, ::-1], axis=1, kind="stable")
         return (lanes.shape[1] - 1 - back)[:, ::-1]
     sign = -1 if descending else 1
+
+    def compare(left: tuple[int, Any], right: tuple[int, Any]) -> int:
+        return sign * order(left[1], right[1])
+
     rows: list[list[int]] = []
-    for lane in lanes.tolist():
-        key = cmp_to_key(lambda i, j, lane=lane: sign * order(lane[i], lane[j]))
-        rows.append(sorted(range(len(lane)), key=key))
+    listed: list[list[Any]] = lanes.tolist()
+    for lane in listed:
+        numbered: list[tuple[int, Any]] = list(enumerate(lane))
+        rows.append([index for index, _ in sorted(numbered, key=cmp_to_key(compare))])
     return np.array(rows, dtype=np.int64).reshape(lanes.shape)

@@ -7,9 +7,9 @@ so that a certificate kernel with its own, slightly wider, series confirms every
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import assert_never
 
 import numpy as np
 from flint import arb, ctx, fmpq
@@ -26,142 +26,120 @@ _HALF_PI = 1.5707963267948966
 _LARGEST_ANGLE = 2.0**40
 
 
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A function as arb computes it, its limits at -inf and inf, and its absolute margin."""
+
+    at: Callable[[arb], arb]
+    limits: tuple[float, float] = (-np.inf, np.inf)
+    margin: float = _ABSOLUTE
+
+
+_INCREASING: Mapping[Elementary, _Function] = {
+    Elementary.EXP: _Function(arb.exp, (0.0, np.inf), 0.0),
+    Elementary.LOG: _Function(arb.log),
+    Elementary.ASIN: _Function(arb.asin),
+    Elementary.ATAN: _Function(arb.atan, (-_HALF_PI, _HALF_PI)),
+    Elementary.SINH: _Function(arb.sinh),
+    Elementary.TANH: _Function(arb.tanh, (-1.0, 1.0)),
+    Elementary.ASINH: _Function(arb.asinh),
+    Elementary.ACOSH: _Function(arb.acosh),
+    Elementary.ATANH: _Function(arb.atanh),
+    Elementary.ERF: _Function(arb.erf, (-1.0, 1.0)),
+}
+_SINE = _Function(arb.sin, (np.nan, np.nan))
+_COSINE = _Function(arb.cos, (np.nan, np.nan))
+_TANGENT = _Function(arb.tan, (np.nan, np.nan))
+_ACOS = _Function(arb.acos, (np.inf, -np.inf))
+_COSH = _Function(arb.cosh, (np.inf, np.inf), 0.0)
+
+
 def elementary(function: Elementary, x: Interval) -> Interval:
     """The range of a function on intervals inside its domain."""
     match function:
-        case Elementary.EXP:
-            return Interval(
-                np.maximum(_lower(arb.exp, x.lower, (0.0, np.inf), 0.0), 0.0),
-                _upper(arb.exp, x.upper, (0.0, np.inf), 0.0),
-            )
-        case Elementary.COSH:
-            near = np.where(
-                (x.lower <= 0) & (x.upper >= 0), 0.0, np.minimum(abs(x.lower), abs(x.upper))
-            )
-            far = np.maximum(abs(x.lower), abs(x.upper))
-            limits = (np.inf, np.inf)
-            return Interval(_lower(arb.cosh, near, limits, 0.0), _upper(arb.cosh, far, limits, 0.0))
-        case Elementary.LOG:
-            return _increasing(arb.log, x, (-np.inf, np.inf))
-        case Elementary.ASIN:
-            return _increasing(arb.asin, x, (-np.inf, np.inf))
-        case Elementary.ACOS:
-            limits = (np.inf, -np.inf)
-            return Interval(
-                _lower(arb.acos, x.upper, limits, _ABSOLUTE),
-                _upper(arb.acos, x.lower, limits, _ABSOLUTE),
-            )
-        case Elementary.ATAN:
-            return _increasing(arb.atan, x, (-_HALF_PI, _HALF_PI))
-        case Elementary.SINH:
-            return _increasing(arb.sinh, x, (-np.inf, np.inf))
-        case Elementary.TANH:
-            return _clipped(_increasing(arb.tanh, x, (-1.0, 1.0)))
-        case Elementary.ASINH:
-            return _increasing(arb.asinh, x, (-np.inf, np.inf))
-        case Elementary.ACOSH:
-            return _increasing(arb.acosh, x, (-np.inf, np.inf))
-        case Elementary.ATANH:
-            return _increasing(arb.atanh, x, (-np.inf, np.inf))
-        case Elementary.ERF:
-            return _clipped(_increasing(arb.erf, x, (-1.0, 1.0)))
         case Elementary.SIN:
-            return _wave(arb.sin, x, 1.0)
+            return _wave(_SINE, x, 1.0)
         case Elementary.COS:
-            return _wave(arb.cos, x, 0.0)
+            return _wave(_COSINE, x, 0.0)
         case Elementary.TAN:
             return _tangent(x)
+        case Elementary.ACOS:
+            return Interval(_lower(_ACOS, x.upper), _upper(_ACOS, x.lower))
+        case Elementary.COSH:
+            straddles = (x.lower <= 0) & (x.upper >= 0)
+            near = np.where(straddles, 0.0, np.minimum(abs(x.lower), abs(x.upper)))
+            far = np.maximum(abs(x.lower), abs(x.upper))
+            return Interval(_lower(_COSH, near), _upper(_COSH, far))
+        case Elementary.TANH | Elementary.ERF:
+            return _clipped(_increasing(_INCREASING[function], x))
+        case Elementary.EXP:
+            found = _increasing(_INCREASING[function], x)
+            return Interval(np.maximum(found.lower, 0.0), found.upper)
         case _:
-            assert_never(function)
+            return _increasing(_INCREASING[function], x)
 
 
 def root(x: Interval, exponent: Fraction) -> Interval:
     """``x ** exponent`` for a non-integer exponent and ``x >= 0`` (``> 0`` when negative)."""
     power = fmpq(exponent.numerator, exponent.denominator)
     if exponent < 0:
-        limits = (np.inf, 0.0)
-        low = _lower(lambda ball: ball**power, x.upper, limits, 0.0)
-        return Interval(
-            np.maximum(low, 0.0), _upper(lambda ball: ball**power, x.lower, limits, 0.0)
-        )
-    limits = (-np.inf, np.inf)
-    low = _lower(lambda ball: ball**power, x.lower, limits, 0.0)
-    high = _upper(lambda ball: ball**power, x.upper, limits, 0.0)
+        falling = _Function(lambda ball: ball**power, (np.inf, 0.0), 0.0)
+        low = np.maximum(_lower(falling, x.upper), 0.0)
+        return Interval(low, _upper(falling, x.lower))
+    rising = _Function(lambda ball: ball**power, margin=0.0)
+    low = np.maximum(_lower(rising, x.lower), 0.0)
     return Interval(
-        np.where(x.lower == 0, 0.0, np.maximum(low, 0.0)), np.where(x.upper == 0, 0.0, high)
+        np.where(x.lower <= 0, 0.0, low), np.where(x.upper == 0, 0.0, _upper(rising, x.upper))
     )
 
 
-def _increasing(
-    function: Callable[[arb], arb], x: Interval, limits: tuple[float, float]
-) -> Interval:
-    return Interval(
-        _lower(function, x.lower, limits, _ABSOLUTE), _upper(function, x.upper, limits, _ABSOLUTE)
-    )
+def _increasing(function: _Function, x: Interval) -> Interval:
+    return Interval(_lower(function, x.lower), _upper(function, x.upper))
 
 
-def _lower(
-    function: Callable[[arb], arb], at: Array, limits: tuple[float, float], margin: float
-) -> Array:
-    near = _nearest(function, at, limits, np.nan)
-    below = np.nextafter(near, -np.inf) - margin
-    return np.where(np.isnan(near), -np.inf, below)
+def _lower(function: _Function, at: Array) -> Array:
+    near = _nearest(function, at)
+    return np.where(np.isnan(near), -np.inf, np.nextafter(near, -np.inf) - function.margin)
 
 
-def _upper(
-    function: Callable[[arb], arb], at: Array, limits: tuple[float, float], margin: float
-) -> Array:
-    near = _nearest(function, at, limits, np.nan)
-    above = np.nextafter(near, np.inf) + margin
-    return np.where(np.isnan(near), np.inf, above)
+def _upper(function: _Function, at: Array) -> Array:
+    near = _nearest(function, at)
+    return np.where(np.isnan(near), np.inf, np.nextafter(near, np.inf) + function.margin)
 
 
-def _nearest(
-    function: Callable[[arb], arb], at: Array, limits: tuple[float, float], missing: float
-) -> Array:
-    """The function at each distinct float, to nearest; ``limits`` are its values at -inf, inf."""
+def _nearest(function: _Function, at: Array) -> Array:
+    """The function at each distinct float, to nearest; NaN where it has no value."""
     distinct, places = np.unique(at, return_inverse=True)
     with ctx.workprec(_BITS):
-        found = [_value(function, value, limits, missing) for value in distinct.tolist()]
+        found = [_value(function, value) for value in distinct.tolist()]
     return np.array(found, dtype=np.float64)[places].reshape(np.shape(at))
 
 
-def _value(
-    function: Callable[[arb], arb], at: float, limits: tuple[float, float], missing: float
-) -> float:
-    if at == np.inf:
-        return limits[1]
-    if at == -np.inf:
-        return limits[0]
-    ball = function(arb(at))
+def _value(function: _Function, at: float) -> float:
+    if np.isinf(at):
+        return function.limits[1 if at > 0 else 0]
+    ball = function.at(arb(at))
     if not ball.is_finite():
-        return missing
+        return float("nan")
+    middle, radius = ball.mid(), ball.rad()
     # a ball that has lost most of its bits does not round to one float
-    coarse = ball.rad() * 2**60 > abs(ball) and ball.rad() * 2**90 > arb(1)
-    return missing if coarse else float(ball.mid())
+    sharp = radius * 2**60 <= abs(middle) or radius * 2**90 <= arb(1)
+    return float(middle) if sharp else float("nan")
 
 
 def _clipped(x: Interval) -> Interval:
     return Interval(np.maximum(x.lower, -1.0), np.minimum(x.upper, 1.0))
 
 
-def _wave(function: Callable[[arb], arb], x: Interval, quarter: float) -> Interval:
+def _wave(function: _Function, x: Interval, quarter: float) -> Interval:
     """Sine (quarter 1) or cosine (quarter 0): 1 at quarter*pi/2 + 2k pi, -1 half a period on."""
     wide = (np.maximum(abs(x.lower), abs(x.upper)) > _LARGEST_ANGLE) | (x.upper - x.lower > 7)
     low, high = np.where(wide, 0.0, x.lower), np.where(wide, 0.0, x.upper)
-    ends = Interval(
-        np.minimum(
-            _lower(function, low, (np.nan, np.nan), _ABSOLUTE),
-            _lower(function, high, (np.nan, np.nan), _ABSOLUTE),
-        ),
-        np.maximum(
-            _upper(function, low, (np.nan, np.nan), _ABSOLUTE),
-            _upper(function, high, (np.nan, np.nan), _ABSOLUTE),
-        ),
-    )
+    lower = np.minimum(_lower(function, low), _lower(function, high))
+    upper = np.maximum(_upper(function, low), _upper(function, high))
     top = wide | _meets(low, high, quarter * _HALF_PI)
     bottom = wide | _meets(low, high, (quarter + 2) * _HALF_PI)
-    return _clipped(Interval(np.where(bottom, -1.0, ends.lower), np.where(top, 1.0, ends.upper)))
+    return _clipped(Interval(np.where(bottom, -1.0, lower), np.where(top, 1.0, upper)))
 
 
 def _meets(low: Array, high: Array, phase: float) -> Array:
@@ -173,7 +151,7 @@ def _meets(low: Array, high: Array, phase: float) -> Array:
 
 def _tangent(x: Interval) -> Interval:
     """The tangent where the cosine has no zero, which makes it increasing; else no bound."""
-    cosine = _wave(arb.cos, x, 0.0)
+    cosine = _wave(_COSINE, x, 0.0)
     pole = (cosine.lower <= 0) & (cosine.upper >= 0)
-    found = _increasing(arb.tan, x, (np.nan, np.nan))
+    found = _increasing(_TANGENT, x)
     return Interval(np.where(pole, -np.inf, found.lower), np.where(pole, np.inf, found.upper))

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.op import Op, Params
+from tamecheck.ir.tensor import Array, Shape
 
-__all__ = ["checked_inputs", "run"]
+__all__ = ["Site", "checked_inputs", "run", "site_of"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An op where it stands in a graph: its parameters, its output shape, the node's name."""
+
+    op: Op
+    params: Params
+    shape: Shape
+    where: str = ""
+
+
+def site_of(graph: Graph, index: int, node: Apply) -> Site:
+    """The site of a node."""
+    return Site(node.op, node.params, node.shape, graph.name_of(index))
 
 
 def run(

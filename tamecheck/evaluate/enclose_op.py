@@ -1,0 +1,188 @@
+"""The range of one op over the ranges of its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from tamecheck.errors import DomainError
+from tamecheck.evaluate.bounds import pointwise_enclosure
+from tamecheck.evaluate.enclosure import (
+    Enclosure,
+    core,
+    float_down,
+    float_up,
+    spread,
+)
+from tamecheck.evaluate.folding import folded_first
+from tamecheck.evaluate.interval_matrix import (
+    matmul_enclosure,
+    product_over_first,
+    sum_over_first,
+)
+from tamecheck.evaluate.intervals import Interval, add, point, subtract
+from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.transcendental import elementary
+from tamecheck.evaluate.walk import Site
+from tamecheck.ir.formula import Elementary
+from tamecheck.ir.op import (
+    Contraction,
+    Expansion,
+    Fold,
+    Params,
+    Pointwise,
+    Routing,
+    Selection,
+    Value,
+)
+from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops import BY_NAME
+from tamecheck.ops.shapes import axes_of, axis_of
+
+__all__ = ["Operand", "op_enclosure"]
+
+_ELEMENTWISE = 1 << 16
+"""Scalar operations beyond which a node is bounded from hulls, as a certificate kernel does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An argument's bounds, and whether it is known to be integers, or a constant tensor."""
+
+    bounds: Enclosure
+    integral: bool = False
+    constant: bool = False
+
+
+def op_enclosure(
+    site: Site, operands: Sequence[Operand], *, hull_above: int = _ELEMENTWISE
+) -> Enclosure | None:
+    """The range of one op over its arguments' ranges; None when it may leave its domain."""
+    args = [operand.bounds for operand in operands]
+    if _work(site, operands) > max(hull_above, _ELEMENTWISE):
+        args = [spread(*arg.hull(), arg.shape) for arg in args]
+    match site.op.meaning:
+        case Pointwise() as meaning:
+            return pointwise_enclosure(meaning, args, site.params, site.shape)
+        case Routing(route):
+            return _routed(route, args, site.params, site.shape)
+        case Contraction():
+            return matmul_enclosure(args[0], args[1], site.shape)
+        case Fold(name):
+            return _folded(name, args[0], site.params, site.shape)
+        case Selection():
+            return _selected(site, args, operands)
+        case Expansion(expand):
+            return _expanded(site, expand, args[0])
+
+
+def _work(site: Site, operands: Sequence[Operand]) -> int:
+    """The number of scalar operations, or of elements read."""
+    sizes = [size_of(operand.bounds.shape) for operand in operands]
+    if isinstance(site.op.meaning, Contraction):
+        if any(operand.constant for operand in operands):
+            return 0
+        return max(*sizes, size_of(site.shape) * operands[0].bounds.shape[-1])
+    return max(*sizes, size_of(site.shape))
+
+
+def _routed(
+    route: Callable[[Sequence[Array], Params], Array],
+    args: Sequence[Enclosure],
+    params: Params,
+    shape: Shape,
+) -> Enclosure:
+    def rounded(direction: Callable[[Fraction], float]) -> dict[str, Value]:
+        return {
+            key: Fraction(direction(value)) if isinstance(value, Fraction) else value
+            for key, value in params.items()
+        }
+
+    plain = not any(isinstance(value, Fraction) for value in params.values())
+    if plain and len(args) == 1 and args[0].uniform and args[0].lower.size:
+        return spread(*args[0].hull(), shape)
+    lower = route([arg.lower for arg in args], rounded(float_down))
+    if all(arg.lower is arg.upper for arg in args) and plain:
+        return Enclosure(lower, lower)
+    return Enclosure(lower, route([arg.upper for arg in args], rounded(float_up)))
+
+
+def _folded(name: str, arg: Enclosure, params: Params, shape: Shape) -> Enclosure:
+    low, high = folded_first(arg.lower, params), folded_first(arg.upper, params)
+    if low.shape[0] == 0:
+        neutral = 0.0 if name == "add" else 1.0
+        return spread(neutral, neutral, shape)
+    match name:
+        case "add":
+            lower, upper = sum_over_first(Interval(low, high))
+        case "mul":
+            lower, upper = product_over_first(Interval(low, high))
+        case "maximum":
+            lower, upper = np.maximum.reduce(low, axis=0), np.maximum.reduce(high, axis=0)
+        case "minimum":
+            lower, upper = np.minimum.reduce(low, axis=0), np.minimum.reduce(high, axis=0)
+        case _:
+            raise ValueError(f"no fold of {name}")
+    return spread(lower.reshape(shape), upper.reshape(shape), shape)
+
+
+def _selected(
+    site: Site, args: Sequence[Enclosure], operands: Sequence[Operand]
+) -> Enclosure | None:
+    extent = args[0].shape[axis_of(args[0].shape, site.params)]
+    if site.op.name not in ("gather", "gather_elements"):
+        return spread(0.0, float(max(extent - 1, 0)), site.shape)
+    low, high = args[1].hull()
+    if not operands[1].integral or low < -extent or high >= extent:
+        return None
+    if operands[1].constant and bool((core(args[1].lower) == core(args[1].upper)).all()):
+        indices = args[1].lower.astype(np.int64)
+        lower = pick(site, args[0].lower, indices)
+        return Enclosure(lower, pick(site, args[0].upper, indices))
+    return spread(*args[0].hull(), site.shape)
+
+
+def _expanded(site: Site, expand: Callable[..., int], argument: Enclosure) -> Enclosure | None:
+    """The exponential family by its bounds over a hull; any other by its expression."""
+    low, high = argument.hull()
+    hull = Interval(np.asarray(low), np.asarray(high))
+    match site.op.name:
+        case "softmax":
+            return spread(0.0, 1.0, site.shape)
+        case "log_softmax":
+            count = argument.shape[axis_of(argument.shape, site.params)]
+            found = subtract(hull, _shifted(hull, count))
+            return spread(found.lower, np.minimum(found.upper, 0.0), site.shape)
+        case "logsumexp":
+            axes = axes_of(argument.shape, site.params)
+            count = size_of(tuple(argument.shape[axis] for axis in axes))
+            return spread(*_shifted(hull, count), site.shape)
+        case _:
+            return _by_expression(site, expand, argument)
+
+
+def _shifted(hull: Interval, count: int) -> Interval:
+    """``x + log(count)``, between which a log-sum-exp of ``count`` numbers lies."""
+    return add(hull, elementary(Elementary.LOG, point(float(max(count, 1)))))
+
+
+def _by_expression(site: Site, expand: Callable[..., int], argument: Enclosure) -> Enclosure | None:
+    values: list[Enclosure | None] = [argument]
+
+    def apply(name: str, args: Sequence[int], **parameters: Value) -> int:
+        op = BY_NAME[name]
+        operands = [Operand(value) for arg in args if (value := values[arg]) is not None]
+        if len(operands) < len(args):
+            raise DomainError(f"{site.op.name} is not shown to be defined.", where=site.where)
+        checked = op.checked(parameters)
+        shape = op.shape([operand.bounds.shape for operand in operands], checked)
+        values.append(op_enclosure(Site(op, checked, shape, site.where), operands))
+        return len(values) - 1
+
+    try:
+        return values[expand(apply, 0, argument.shape, site.params)]
+    except DomainError:
+        return None
