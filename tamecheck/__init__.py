@@ -1,1 +1,79 @@
-"""Is a neural network tame? A proof, a certificate, and a small kernel that checks it."""
+"""Is a neural network tame? A proof, a certificate, and a small kernel that checks it.
+
+The public names load on first use, so that importing the package stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tamecheck.errors import (
+        CertificateError,
+        DomainError,
+        InputError,
+        SolverError,
+        TamecheckError,
+        UnsupportedError,
+    )
+    from tamecheck.ir.box import Box
+    from tamecheck.ir.structure import Structure
+    from tamecheck.kernel import check as recheck
+    from tamecheck.model import Model, expression, from_sklearn, from_torch, load
+    from tamecheck.tame.verdict import Check, Verdict
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Box",
+    "CertificateError",
+    "Check",
+    "DomainError",
+    "InputError",
+    "Model",
+    "SolverError",
+    "Structure",
+    "TamecheckError",
+    "UnsupportedError",
+    "Verdict",
+    "__version__",
+    "expression",
+    "from_sklearn",
+    "from_torch",
+    "load",
+    "recheck",
+]
+
+_HOME = {
+    "Box": ("tamecheck.ir.box", "Box"),
+    "CertificateError": ("tamecheck.errors", "CertificateError"),
+    "Check": ("tamecheck.tame.verdict", "Check"),
+    "DomainError": ("tamecheck.errors", "DomainError"),
+    "InputError": ("tamecheck.errors", "InputError"),
+    "Model": ("tamecheck.model", "Model"),
+    "SolverError": ("tamecheck.errors", "SolverError"),
+    "Structure": ("tamecheck.ir.structure", "Structure"),
+    "TamecheckError": ("tamecheck.errors", "TamecheckError"),
+    "UnsupportedError": ("tamecheck.errors", "UnsupportedError"),
+    "Verdict": ("tamecheck.tame.verdict", "Verdict"),
+    "expression": ("tamecheck.model", "expression"),
+    "from_sklearn": ("tamecheck.model", "from_sklearn"),
+    "from_torch": ("tamecheck.model", "from_torch"),
+    "load": ("tamecheck.model", "load"),
+    "recheck": ("tamecheck.kernel", "check"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported from where it lives."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'tamecheck' has no attribute {name!r}")
+    module, attribute = _HOME[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

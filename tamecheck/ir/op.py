@@ -156,14 +156,11 @@ class Op:
             value = params[name]
             if value is None and param.optional:
                 continue
-            fits = (
-                isinstance(value, tuple)
-                if param.kind not in (int, bool, str, Fraction)
-                else (
-                    isinstance(value, param.kind)
-                    and (param.kind is not int or not isinstance(value, bool))
-                )
-            )
+            if param.kind in (int, bool, str, Fraction):
+                # bool is a subclass of int, but no axis
+                fits = type(value) is param.kind
+            else:
+                fits = isinstance(value, tuple)
             if not fits:
                 raise InputError(f"op {self.name}: parameter {name!r} cannot be {value!r}.")
         return MappingProxyType(dict(sorted(params.items())))

@@ -1,0 +1,192 @@
+"""A loaded model: the object that users hold, with one method a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tamecheck.errors import InputError
+from tamecheck.evaluate import exact_values, float_values
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array, Shape
+from tamecheck.load import Loaded
+from tamecheck.tame import Check, check
+
+__all__ = ["Model", "expression", "from_sklearn", "from_torch", "load"]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An exact function that was read from a file, an expression or another library.
+
+    Parameters
+    ----------
+    loaded
+        The graph, and where it came from.
+    """
+
+    loaded: Loaded
+
+    @property
+    def graph(self) -> Graph:
+        """The exact graph of primitive ops."""
+        return self.loaded.graph
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """The inputs' names and shapes, in order."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """The outputs' names and shapes, in order."""
+        return {name: self.graph.nodes[node].shape for name, node in self.graph.outputs}
+
+    def check(
+        self,
+        box: Box | Mapping[str, Any] | str | None = None,
+        *,
+        timeout: float | None = None,
+        seed: int = 0,
+    ) -> Check:
+        """The o-minimal structure in which the function is definable.
+
+        Parameters
+        ----------
+        box
+            The domain: a `Box`, text as in ``--box`` (``"x=-1:1,y=0:inf"``, or ``"-1:1"`` for
+            all inputs), a mapping of input names to ``(lower, upper)``, or None for all of the
+            input space.
+        timeout
+            Seconds; when they are over, the answer is unknown.
+        seed
+            Seed of the searches for witnesses.
+
+        Raises
+        ------
+        InputError
+            If the box does not fit the inputs.
+        """
+        return check(self.graph, self.box(box), timeout=timeout, seed=seed)
+
+    def box(self, box: Box | Mapping[str, Any] | str | None) -> Box:
+        """The box that `check` would use; see there."""
+        from tamecheck.load.box_text import box_of_mapping, parse_box
+
+        match box:
+            case None:
+                return Box.everything()
+            case Box():
+                return box.checked(self.inputs)
+            case str():
+                return parse_box(box, self.inputs)
+            case _:
+                return box_of_mapping(box, self.inputs)
+
+    def evaluate(self, *arrays: Any, exact: bool = False) -> Array | tuple[Array, ...]:
+        """The outputs at a point.
+
+        Parameters
+        ----------
+        arrays
+            One an input, in order, of the input's shape (or with the same number of elements).
+        exact
+            If true, elements are exact rationals (`fractions.Fraction`), or rigorous balls
+            (`flint.arb`) where no rational value exists; else float64.
+
+        Returns
+        -------
+        Array or tuple of arrays
+            The one output, or all of them in order.
+
+        Raises
+        ------
+        InputError
+            If the number or the shape of the arrays does not fit.
+        DomainError
+            If the function has no value there.
+        """
+        if len(arrays) != len(self.inputs):
+            raise InputError(f"The model takes {len(self.inputs)} inputs, not {len(arrays)}.")
+        point = {
+            name: _shaped(name, shape, array)
+            for (name, shape), array in zip(self.inputs.items(), arrays, strict=True)
+        }
+        found = exact_values(self.graph, point) if exact else float_values(self.graph, point)
+        values = tuple(found[name] for name in self.outputs)
+        return values[0] if len(values) == 1 else values
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as JSON (``.json`` or ``.json.gz``); see docs/json-schema.md."""
+        from tamecheck.load.json_model import write_graph
+
+        write_graph(self.graph, path)
+
+    def __str__(self) -> str:
+        inputs = ", ".join(f"{name}{list(shape)}" for name, shape in self.inputs.items())
+        outputs = ", ".join(f"{name}{list(shape)}" for name, shape in self.outputs.items())
+        return (
+            f"{self.loaded.where}: {inputs} -> {outputs}, "
+            f"{len(self.graph.nodes)} nodes, {self.graph.parameters} parameters"
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<code>{escape(str(self))}</code>"
+
+
+def _shaped(name: str, shape: Shape, array: Any) -> Array:
+    values = np.asarray(array)
+    if values.shape == shape:
+        return values
+    if values.size != int(np.prod(shape)):
+        raise InputError(f"Input {name!r} has shape {shape}, not {values.shape}.")
+    return values.reshape(shape)
+
+
+def load(path: str | Path) -> Model:
+    """Read a model file: ``.onnx`` or ``.json``, each also ``.gz``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, too large or malformed.
+    UnsupportedError
+        If the model uses operators that tamecheck does not read; all are listed.
+    """
+    from tamecheck.load import load as load_file
+
+    return Model(load_file(path))
+
+
+def expression(text: str) -> Model:
+    """Read an expression such as ``max(x, 0) - 3*sign(y)``; see docs/expressions.md.
+
+    Raises
+    ------
+    InputError
+        With the position of the first thing that is wrong.
+    """
+    from tamecheck.load.expression import parse_expression
+
+    return Model(parse_expression(text))
+
+
+def from_torch(module: Any, example: Any) -> Model:
+    """Translate a PyTorch module, traced in evaluation mode on an example input."""
+    from tamecheck.load.torch_module import from_torch as translate
+
+    return Model(translate(module, example))
+
+
+def from_sklearn(estimator: Any) -> Model:
+    """Translate a fitted scikit-learn estimator or pipeline."""
+    from tamecheck.load.sklearn_model import from_sklearn as translate
+
+    return Model(translate(estimator))

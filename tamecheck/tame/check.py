@@ -1,0 +1,139 @@
+"""Is a graph tame on a box?  Derive, else refute, else say what is open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Constant, Graph
+from tamecheck.ir.structure import Antichain
+from tamecheck.ir.tensor import Tensor
+from tamecheck.tame.certificate import certificate_document
+from tamecheck.tame.derive import Derivation, derive
+from tamecheck.tame.ledger import Ledger
+from tamecheck.tame.prover import bound_prover
+from tamecheck.tame.refute import find_line, find_staircase
+from tamecheck.tame.step import Step
+from tamecheck.tame.verdict import Check, Verdict, Witness
+
+__all__ = ["DEFAULT_TIMEOUT", "check"]
+
+DEFAULT_TIMEOUT = 60.0
+"""Seconds that a check may take when the caller sets no limit."""
+
+
+def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0) -> Check:
+    """The o-minimal structure in which the function of the graph is definable on the box.
+
+    Parameters
+    ----------
+    graph
+        The function.
+    box
+        The domain; its names and lengths are checked against the graph's inputs.
+    timeout
+        Seconds; when they are over, the answer is unknown.
+    seed
+        Seed of the searches for witnesses.
+
+    Returns
+    -------
+    Check
+        The verdict, with a certificate unless it is unknown.
+    """
+    box = box.checked(graph.inputs)
+    deadline = time.monotonic() + (DEFAULT_TIMEOUT if timeout is None else timeout)
+
+    def remaining() -> float:
+        return deadline - time.monotonic()
+
+    ledger = Ledger(graph, box, bound_prover(remaining))
+    derivation = derive(graph, ledger, stop=lambda: remaining() <= 0)
+    run = _Run(graph, box, ledger, derivation, seed)
+    structures = derivation.of_outputs(graph)
+    if structures:
+        return _derived(run, structures)
+    witness = _refutation(run) if remaining() > 0 else None
+    if witness is not None:
+        return _refuted(run, witness)
+    return Check(
+        graph=graph,
+        box=box,
+        verdict=Verdict.UNKNOWN,
+        open=derivation.obstacles,
+        derivation=derivation.lines,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One check: the question, and what was derived."""
+
+    graph: Graph
+    box: Box
+    ledger: Ledger
+    derivation: Derivation
+    seed: int
+
+
+def _derived(run: _Run, structures: Antichain) -> Check:
+    tame = any(structure.o_minimal for structure in structures)
+    verdict = Verdict.TAME if tame else Verdict.LOCALLY_TAME
+    kept = tuple(s for s in structures if s.o_minimal) if tame else structures
+    claim: dict[str, Any] = {
+        "verdict": verdict.value,
+        "structures": [structure.value for structure in kept],
+    }
+    return Check(
+        graph=run.graph,
+        box=run.box,
+        verdict=verdict,
+        structures=kept,
+        derivation=run.derivation.lines,
+        certificate=certificate_document(
+            run.graph, run.box, claim=claim, steps=run.ledger.steps, tensors=run.ledger.tensors
+        ),
+        trusted=_trusted(run.ledger.steps),
+    )
+
+
+def _refutation(run: _Run) -> Witness | None:
+    outputs = [node for _, node in run.graph.outputs]
+    return find_line(run.graph, run.box, outputs, seed=run.seed) or find_staircase(
+        run.graph, run.box, outputs, seed=run.seed
+    )
+
+
+def _refuted(run: _Run, witness: Witness) -> Check:
+    claim = {"verdict": Verdict.NOT_TAME.value, "refutes": witness.refutes}
+    return Check(
+        graph=run.graph,
+        box=run.box,
+        verdict=Verdict.NOT_TAME,
+        open=run.derivation.obstacles,
+        witness=witness,
+        derivation=run.derivation.lines,
+        certificate=certificate_document(
+            run.graph,
+            run.box,
+            claim=claim,
+            steps=[witness.document],
+            tensors=_needed_tensors(run.graph),
+        ),
+    )
+
+
+def _needed_tensors(graph: Graph) -> Mapping[str, Tensor]:
+    """All constants: following a ray computes with every weight."""
+    return {node.tensor.digest: node.tensor for node in graph.nodes if isinstance(node, Constant)}
+
+
+def _trusted(steps: Sequence[Step]) -> tuple[str, ...]:
+    return tuple(
+        f"{step['by']}: bounds of node {step['statement']['node']}"
+        for step in steps
+        if step["rule"] == "trust"
+    )

@@ -1,0 +1,234 @@
+"""In which structures one op is definable, read off the pieces that define it.
+
+A term's structures depend on three things besides the term: which arguments are fixed parameters
+(input-free), whether the arguments are bounded on the domain, and whether they stay strictly
+inside the function's natural domain.  Restricted to a compact set on which it is analytic, a
+function is definable in ℝ_an (van den Dries 1986); rounding a bounded number takes finitely many
+values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tamecheck.ir.formula import (
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Elementary,
+    Floor,
+    Mul,
+    Or,
+    Piece,
+    Pow,
+    Relation,
+    Term,
+    Var,
+    subterms,
+)
+from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
+from tamecheck.ir.structure import Antichain, Structure, join, join_all, minimal
+
+__all__ = [
+    "Situation",
+    "domain_of",
+    "needs_bounded",
+    "needs_inside",
+    "positive",
+    "strictly_inside",
+    "structures_of",
+]
+
+_LINEAR = (Structure.RATIONAL_SEMILINEAR,)
+_ALGEBRAIC = (Structure.SEMIALGEBRAIC,)
+_NONE: Antichain = ()
+
+_UNBOUNDED: dict[Elementary, Antichain] = {
+    Elementary.SIN: _NONE,
+    Elementary.COS: _NONE,
+    Elementary.TAN: _NONE,
+    Elementary.ASIN: (Structure.AN,),
+    Elementary.ACOS: (Structure.AN,),
+    Elementary.ATAN: (Structure.AN,),
+    Elementary.ERF: (Structure.PFAFFIAN,),
+}
+"""Where a function on its whole natural domain lives; the rest are ℝ_exp."""
+
+_INSIDE = frozenset({Elementary.LOG, Elementary.ACOSH, Elementary.ATANH, Elementary.TAN})
+"""Functions that are not analytic, or not defined, at the boundary of their domain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known about an op's arguments on the domain.
+
+    Parameters
+    ----------
+    fixed
+        For each argument, whether it is input-free, hence a real parameter.
+    bounded
+        Whether every argument is bounded.
+    inside
+        Whether every argument has an enclosure strictly inside the op's natural domain.
+    """
+
+    fixed: tuple[bool, ...]
+    bounded: bool = False
+    inside: bool = False
+
+
+def structures_of(op: Op, params: Params, situation: Situation) -> Antichain:
+    """The minimal structures that define the op itself, in this situation."""
+    match op.meaning:
+        case Pointwise(pieces=pieces):
+            graph = pieces(params)
+            if op.name == "power":
+                return _power(situation)
+            return join_all(_piece(piece, situation) for piece in graph)
+        case Routing() | Selection():
+            return _LINEAR
+        case Contraction():
+            return _LINEAR if any(situation.fixed) else _ALGEBRAIC
+        case Fold(op="mul"):
+            return _ALGEBRAIC
+        case Fold():
+            return _LINEAR
+        case Expansion():
+            return minimal((Structure.EXP, Structure.AN)) if situation.bounded else (Structure.EXP,)
+
+
+def needs_bounded(op: Op, params: Params) -> bool:
+    """Whether boundedness of the arguments changes the op's structures."""
+    match op.meaning:
+        case Expansion():
+            return True
+        case Pointwise(pieces=pieces):
+            return op.name == "power" or any(
+                isinstance(term, Floor | Call) for piece in pieces(params) for term in _terms(piece)
+            )
+        case _:
+            return False
+
+
+def needs_inside(op: Op, params: Params) -> bool:
+    """Whether being strictly inside the domain changes the op's structures."""
+    match op.meaning:
+        case Pointwise(pieces=pieces):
+            return op.name == "power" or any(
+                isinstance(term, Call)
+                and term.function in _INSIDE
+                and not positive(term.argument, inside=False)
+                for piece in pieces(params)
+                for term in _terms(piece)
+            )
+        case _:
+            return False
+
+
+def domain_of(op: Op, params: Params) -> Condition:
+    """The condition under which the op has a value; the empty conjunction when always."""
+    match op.meaning:
+        case Pointwise(domain=domain):
+            return domain(params)
+        case _:
+            return And(())
+
+
+def _terms(piece: Piece) -> list[Term]:
+    return [*subterms(piece.condition), *subterms(piece.term)]
+
+
+def _power(situation: Situation) -> Antichain:
+    # x ** y = exp(y log x); with both bounded and x away from 0 it is restricted analytic
+    if situation.bounded and situation.inside:
+        return (Structure.AN, Structure.EXP)
+    return (Structure.EXP,)
+
+
+def _piece(piece: Piece, situation: Situation) -> Antichain:
+    return join(_condition(piece.condition, situation), _term(piece.term, situation))
+
+
+def _condition(condition: Condition, situation: Situation) -> Antichain:
+    match condition:
+        case Compare(term, _):
+            return _term(term, situation)
+        case And(parts) | Or(parts):
+            return join_all(_condition(part, situation) for part in parts)
+
+
+def _constant(term: Term, situation: Situation) -> bool:
+    return all(situation.fixed[t.index] for t in subterms(term) if isinstance(t, Var))
+
+
+def _term(term: Term, situation: Situation) -> Antichain:
+    match term:
+        case Var() | Const():
+            return _LINEAR
+        case Add(left, right):
+            return join(_term(left, situation), _term(right, situation))
+        case Mul(left, right):
+            linear = _constant(left, situation) or _constant(right, situation)
+            own = _LINEAR if linear else _ALGEBRAIC
+            return join_all((own, _term(left, situation), _term(right, situation)))
+        case Div(numerator, denominator):
+            own = _LINEAR if _constant(denominator, situation) else _ALGEBRAIC
+            return join_all((own, _term(numerator, situation), _term(denominator, situation)))
+        case Pow(base, Const(exponent)):
+            own = _LINEAR if exponent in (Fraction(0), Fraction(1)) else _ALGEBRAIC
+            return join(own, _term(base, situation))
+        case Pow(base, exponent):
+            return join_all(((Structure.EXP,), _term(base, situation), _term(exponent, situation)))
+        case Floor(argument):
+            own = _LINEAR if situation.bounded else (Structure.LOCAL,)
+            return join(own, _term(argument, situation))
+        case Call(function, argument):
+            return join(_call(function, argument, situation), _term(argument, situation))
+
+
+def _call(function: Elementary, argument: Term, situation: Situation) -> Antichain:
+    general = _UNBOUNDED.get(function, (Structure.EXP,))
+    analytic = function not in _INSIDE or positive(argument, inside=situation.inside)
+    if situation.bounded and analytic:
+        return minimal((*general, Structure.AN))
+    return general
+
+
+def positive(term: Term, *, inside: bool) -> bool:
+    """Whether the term is positive wherever its variables are (``inside``) or always."""
+    match term:
+        case Var():
+            return inside
+        case Const(value):
+            return value > 0
+        case Add(left, right) | Mul(left, right) | Div(left, right):
+            return positive(left, inside=inside) and positive(right, inside=inside)
+        case Call(Elementary.EXP, _):
+            return True
+        case _:
+            return False
+
+
+def strictly_inside(op: Op, params: Params) -> Condition:
+    """The domain condition with its inequalities made strict."""
+    return _strict(domain_of(op, params))
+
+
+def _strict(condition: Condition) -> Condition:
+    match condition:
+        case Compare(term, Relation.GE):
+            return Compare(term, Relation.GT)
+        case Compare(term, Relation.LE):
+            return Compare(term, Relation.LT)
+        case Compare():
+            return condition
+        case And(parts):
+            return And(tuple(_strict(part) for part in parts))
+        case Or(parts):
+            # only `power` has alternatives; its analytic case is the first, a positive base
+            return _strict(parts[0])

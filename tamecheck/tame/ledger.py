@@ -1,0 +1,283 @@
+"""The growing list of certificate steps, with the bounds that the derivation asks for.
+
+Two kinds of bounds serve two purposes.  *Boundedness* is qualitative: a bounded box, pushed
+through ops that map bounded sets to bounded sets, needs no arithmetic and no weights.  An
+*enclosure* is numeric, and is computed only for the arguments of ops with a domain (a divisor, a
+logarithm).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+
+from tamecheck import ops
+from tamecheck.evaluate import Enclosure, decide, enclose, range_of
+from tamecheck.ir.box import Box
+from tamecheck.ir.exact import rational, rational_text
+from tamecheck.ir.formula import TRUE, Call, Condition, Const, Div, Elementary, Pow, Term, subterms
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Expansion, Op, Params, Pointwise, Selection
+from tamecheck.ir.tensor import Tensor, size_of
+from tamecheck.tame.definable import domain_of, needs_inside, positive
+from tamecheck.tame.quotient import quotient_bound
+from tamecheck.tame.step import Step
+
+__all__ = ["HULL_ABOVE", "Ledger"]
+
+End = float | Fraction | None
+"""An end of an interval; None or infinite where it is unbounded."""
+
+HULL_ABOVE = 4096
+"""Tensors with more elements carry one interval for all of them."""
+
+_CHEAP_WEIGHTS = 20_000
+"""A first round leaves products with more weights unbounded: most obligations do not need them."""
+
+Prover = Callable[[Graph, Box, int], Step | None]
+"""Proves a bound on a node by algebra or by a solver: an enclosure-like step, or None."""
+
+
+class Ledger:
+    """Certificate steps, and memoised bounds, for one graph on one box.
+
+    Parameters
+    ----------
+    graph, box
+        What the steps are about.
+    prover
+        Called for a node whose boundedness interval arithmetic cannot show.
+    """
+
+    def __init__(self, graph: Graph, box: Box, prover: Prover) -> None:
+        self.graph = graph
+        self.box = box
+        self.steps: list[Step] = []
+        self.tensors: dict[str, Tensor] = {}
+        self._prover = prover
+        self._bounded: dict[int, int | None] = {}
+        self._enclosed: dict[tuple[int, bool], int] = {}
+        self._proved: dict[int, int | None] = {}
+
+    def add(self, step: Step) -> int:
+        """Append a step; its number."""
+        self.steps.append(step)
+        return len(self.steps) - 1
+
+    def bounded(self, node: int) -> int | None:
+        """The number of a step that shows the node bounded on the box, or None."""
+        if node not in self._bounded:
+            for earlier in self.graph.ancestors([node]):
+                if earlier not in self._bounded:
+                    self._bounded[earlier] = self._show_bounded(earlier)
+        return self._bounded[node]
+
+    def proved_bounded(self, node: int) -> int | None:
+        """Like `bounded`, with the prover as the last resort."""
+        known = self.bounded(node)
+        if known is not None or node in self._proved:
+            return known if known is not None else self._proved[node]
+        step = self._prover(self.graph, self.box, node)
+        self._proved[node] = None if step is None else self._bounded_step(node, [self.add(step)])
+        return self._proved[node]
+
+    def proved_quotient(self, node: int) -> int | None:
+        """A step that shows a quotient of polynomials to be defined everywhere, or None."""
+        step = quotient_bound(self.graph, node)
+        return None if step is None else self.add(step)
+
+    def shown(self, condition: Condition, args: Sequence[int]) -> list[int] | None:
+        """Enclosure steps of the arguments that show a condition on them, or None."""
+        if condition == TRUE:
+            return []
+        for coarse in (True, False):
+            enclosures = self._coarse if coarse else self._fine
+            found = [enclosures.get(arg) for arg in args]
+            known = [e for e in found if e is not None]
+            if len(known) == len(args) and decide(condition, known) is True:
+                return [self._enclosure_step(arg, coarse=coarse) for arg in args]
+        return None
+
+    def constant_zero(self, node: int) -> int | None:
+        """An enclosure step that shows a constant tensor to be all zero, or None."""
+        found = self.graph.nodes[node]
+        if not isinstance(found, Constant) or found.tensor.array.any():
+            return None
+        return self._enclosure_step(node, coarse=True)
+
+    # -- qualitative bounds ---------------------------------------------------------------------
+
+    def _show_bounded(self, node: int) -> int | None:
+        found = self.graph.nodes[node]
+        match found:
+            case Input(name=name):
+                finite = self.box.side(name).bounded
+                return self._bounded_step(node, []) if finite else None
+            case Constant():
+                return self._bounded_step(node, [])
+            case Apply(op=op, params=params, args=args):
+                if _bounded_range(op, params):
+                    return self._bounded_step(node, [])
+                sources = [self._bounded[arg] for arg in args]
+                known = [source for source in sources if source is not None]
+                if len(known) == len(args) and _locally_bounded(op, params):
+                    return self._bounded_step(node, known)
+                return self._bounded_by_enclosure(node)
+
+    def _bounded_by_enclosure(self, node: int) -> int | None:
+        found = self.graph.nodes[node]
+        if not (isinstance(found, Apply) and node in self._watched):
+            return None
+        for coarse in (True, False):
+            enclosure = (self._coarse if coarse else self._fine).get(node)
+            if enclosure is not None and enclosure.finite:
+                return self._bounded_step(node, [self._enclosure_step(node, coarse=coarse)])
+        return None
+
+    def _bounded_step(self, node: int, sources: Sequence[int]) -> int:
+        return self.add({"rule": "bounded", "node": node, "from": list(sources)})
+
+    # -- numeric bounds -------------------------------------------------------------------------
+
+    @cached_property
+    def _watched(self) -> frozenset[int]:
+        """The nodes whose enclosures may be asked for: see `shown` and `_bounded_by_enclosure`."""
+        watched: set[int] = set()
+        for index, node in enumerate(self.graph.nodes):
+            if isinstance(node, Apply):
+                if domain_of(node.op, node.params) != TRUE or needs_inside(node.op, node.params):
+                    watched.update(node.args)
+                if not _locally_bounded(node.op, node.params):
+                    watched.add(index)
+                if _lipschitz_condition(node.op, node.params) != TRUE:
+                    watched.update(node.args)
+        return frozenset(watched)
+
+    @cached_property
+    def _cut(self) -> Graph:
+        """The graph with products by large weights replaced by unbounded inputs."""
+        nodes = tuple(
+            Input(f"cut {index}", node.shape)
+            if isinstance(node, Apply) and self._expensive(node)
+            else node
+            for index, node in enumerate(self.graph.nodes)
+        )
+        return Graph(nodes, self.graph.outputs)
+
+    def _expensive(self, node: Apply) -> bool:
+        return node.op is ops.MATMUL and any(
+            isinstance(self.graph.nodes[arg], Constant)
+            and size_of(self.graph.nodes[arg].shape) > _CHEAP_WEIGHTS
+            for arg in node.args
+        )
+
+    @cached_property
+    def _coarse(self) -> Mapping[int, Enclosure]:
+        return enclose(self._cut, self.box, hull_above=HULL_ABOVE, nodes=sorted(self._watched))
+
+    @cached_property
+    def _fine(self) -> Mapping[int, Enclosure]:
+        if all(a is b for a, b in zip(self._cut.nodes, self.graph.nodes, strict=True)):
+            return self._coarse
+        return enclose(self.graph, self.box, hull_above=HULL_ABOVE, nodes=sorted(self._watched))
+
+    def _enclosure_step(self, root: int, *, coarse: bool) -> int:
+        graph = self._cut if coarse else self.graph
+        enclosures = self._coarse if coarse else self._fine
+        for node in graph.ancestors([root]):
+            key = (node, coarse)
+            if key in self._enclosed:
+                continue
+            found = graph.nodes[node]
+            match found:
+                case Input(name=name) if name not in self.graph.inputs:
+                    step = _enclosure(node, [None], [None], [])
+                case Input(name=name):
+                    side = self.box.side(name)
+                    step = _enclosure(node, side.lower, side.upper, [])
+                case Constant(tensor=tensor):
+                    self.tensors[tensor.digest] = tensor
+                    step = _enclosure(node, *_ends(tensor), [])
+                case Apply(args=args):
+                    sources = [self._enclosed[(arg, coarse)] for arg in args]
+                    bounds = enclosures[node]
+                    lower, upper = bounds.lower.reshape(-1), bounds.upper.reshape(-1)
+                    step = _enclosure(node, lower.tolist(), upper.tolist(), sources)
+            self._enclosed[key] = self.add(step)
+        return self._enclosed[(root, coarse)]
+
+
+def _ends(tensor: Tensor) -> tuple[list[Fraction], list[Fraction]]:
+    """The bounds of a constant: each element, or the smallest and the largest."""
+    if size_of(tensor.shape) <= HULL_ABOVE:
+        return tensor.fractions(), tensor.fractions()
+    return [rational(tensor.array.min())], [rational(tensor.array.max())]
+
+
+def _enclosure(
+    node: int, lower: Sequence[End], upper: Sequence[End], sources: Sequence[int]
+) -> Step:
+    if len(set(lower)) == 1 and len(set(upper)) == 1:
+        lower, upper = lower[:1], upper[:1]
+    return {
+        "rule": "enclosure",
+        "node": node,
+        "lower": [_text(value) for value in lower],
+        "upper": [_text(value) for value in upper],
+        "from": list(sources),
+    }
+
+
+def _text(value: End) -> str | None:
+    if value is None or (isinstance(value, float) and math.isinf(value)):
+        return None
+    return rational_text(Fraction(value))
+
+
+def _lipschitz_condition(op: Op, params: Params) -> Condition:
+    inside = op.regularity.lipschitz_inside
+    return TRUE if inside is None else inside(params)
+
+
+def _bounded_range(op: Op, params: Params) -> bool:
+    """Whether the op's values are bounded whatever the arguments."""
+    match op.meaning:
+        case Selection():
+            return op in (ops.ARGMAX, ops.ARGMIN, ops.ARGSORT)
+        case Expansion():
+            return op is ops.SOFTMAX
+        case _:
+            low, high = range_of(op, params)
+            return math.isfinite(low) and math.isfinite(high)
+
+
+def _locally_bounded(op: Op, params: Params) -> bool:
+    """Whether the op maps bounded sets to bounded sets, wherever they lie in its domain."""
+    match op.meaning:
+        case Pointwise(pieces=pieces):
+            terms = [term for piece in pieces(params) for term in subterms(piece.term)]
+            return op is not ops.POWER and not any(_has_pole(term) for term in terms)
+        case _:
+            return True
+
+
+def _has_pole(term: Term) -> bool:
+    """Whether the outermost function of the term may leave every bound near a finite point."""
+    match term:
+        case Div(_, Const(value)):
+            return value == 0
+        case Div(_, denominator):
+            # on a compact set a positive continuous denominator has a positive minimum
+            return not positive(denominator, inside=False)
+        case Pow(_, Const(exponent)):
+            return exponent < 0
+        case Pow():
+            return True
+        case Call(Elementary.LOG, argument):
+            return not positive(argument, inside=False)
+        case Call(function, _):
+            return function in (Elementary.TAN, Elementary.ATANH)
+        case _:
+            return False

@@ -1,0 +1,123 @@
+"""A bound on a quotient of polynomials on all of ℝⁿ, with a proof that the kernel can check.
+
+``|p / q| <= M`` everywhere and ``q >= delta > 0`` follow from three identities
+``M q - p = Σ c s²``, ``M q + p = Σ c s²`` and ``q - delta = Σ c s²`` with non-negative ``c``.
+They are found here when ``p`` and ``q`` have degree at most 2, by exact elimination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from tamecheck import ops
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Routing
+from tamecheck.ir.polynomial import Polynomial, Square, quadratic_squares
+from tamecheck.ir.tensor import size_of
+from tamecheck.tame.step import Step
+
+__all__ = ["polynomial_of", "quotient_bound"]
+
+_BOUNDS = tuple(Fraction(2) ** k for k in range(-4, 21))
+_GAPS = tuple(Fraction(2) ** -k for k in range(21))
+_MAX_TERMS = 200
+
+
+def quotient_bound(graph: Graph, node: int) -> Step | None:
+    """A `polynomial-bound` step for a quotient of scalar polynomials, or None if none is found."""
+    found = graph.nodes[node]
+    if not (isinstance(found, Apply) and found.op is ops.DIV):
+        return None
+    p, q = (polynomial_of(graph, arg) for arg in found.args)
+    if p is None or q is None:
+        return None
+    positive = next(((d, s) for d in _GAPS if (s := _squares(q, -d)) is not None), None)
+    if positive is None:
+        return None
+    for bound in _BOUNDS:
+        above = quadratic_squares(q.scaled(bound) + p.scaled(Fraction(-1)))
+        below = quadratic_squares(q.scaled(bound) + p)
+        if above is not None and below is not None:
+            return {
+                "rule": "polynomial-bound",
+                "node": node,
+                "bound": rational_text(bound),
+                "certificate": {
+                    "delta": rational_text(positive[0]),
+                    "positive": _document(graph, positive[1]),
+                    "upper": _document(graph, above),
+                    "lower": _document(graph, below),
+                },
+            }
+    return None
+
+
+def polynomial_of(graph: Graph, node: int) -> Polynomial | None:
+    """The polynomial that a one-element node is in the one-element inputs, if it is one.
+
+    The variables are the inputs' node numbers.
+    """
+    known: dict[int, Polynomial] = {}
+    for index in graph.ancestors([node]):
+        found = graph.nodes[index]
+        if size_of(found.shape) != 1:
+            return None
+        value: Polynomial | None
+        match found:
+            case Input():
+                value = Polynomial.variable(index)
+            case Constant(tensor=tensor):
+                value = Polynomial.constant(tensor.fractions()[0])
+            case Apply(args=args):
+                value = _apply(found, [known[arg] for arg in args])
+        if value is None or len(value.terms) > _MAX_TERMS:
+            return None
+        known[index] = value
+    return known[node]
+
+
+def _apply(node: Apply, args: Sequence[Polynomial]) -> Polynomial | None:
+    match node.op.name:
+        case "add":
+            return args[0] + args[1]
+        case "sub":
+            return args[0] + args[1].scaled(Fraction(-1))
+        case "neg":
+            return args[0].scaled(Fraction(-1))
+        case "mul":
+            return args[0] * args[1]
+        case "pow":
+            exponent = node.params["exponent"]
+            if not isinstance(exponent, Fraction) or exponent.denominator != 1:
+                return None
+            return args[0].power(int(exponent)) if 0 <= exponent <= 16 else None
+        case _:
+            moves = isinstance(node.op.meaning, Routing) and len(args) == 1
+            return args[0] if moves and node.op is not ops.PAD else None
+
+
+def _squares(polynomial: Polynomial, shift: Fraction) -> tuple[Square, ...] | None:
+    return quadratic_squares(polynomial + Polynomial.constant(shift))
+
+
+def _document(graph: Graph, squares: Sequence[Square]) -> list[dict[str, Any]]:
+    """Squares as certificates hold them: variables are numbered by input element."""
+    number: dict[int, int] = {}
+    count = 0
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Input):
+            number[index] = count
+            count += size_of(node.shape)
+    return [
+        {
+            "weight": rational_text(square.weight),
+            "square": {
+                ",".join(str(number[v]) for v, e in monomial for _ in range(e)): rational_text(c)
+                for monomial, c in square.root.terms.items()
+            },
+        }
+        for square in squares
+    ]

@@ -1,0 +1,120 @@
+"""Verdicts on expressions whose answers are known by hand."""
+
+import json
+
+import pytest
+
+import tamecheck as tc
+from tamecheck.ir.structure import Structure
+from tamecheck.tame.verdict import Verdict
+
+TAME = [
+    ("max(x,0)-3*sign(y)", None, "semilinear"),
+    ("x^2*y+sqrt(abs(x))", None, "semialgebraic"),
+    ("sin(x)", "x=-10:10", "an"),
+    ("sin(atan(x))", None, "an"),
+    ("exp(x)+sin(tanh(y))", None, "an-exp"),
+    ("erf(x)", None, "pfaffian"),
+    ("clip(round(x),-1,1)", None, "semilinear"),
+    ("clip(3*round(x/7)+1,-1,1)*y", None, "semialgebraic"),
+    ("sign(floor(x)-5)", None, "semilinear"),
+    ("floor(x)*y", "x=-3:3,y=-1:1", "semialgebraic"),
+    ("sin(x)*0", None, "semilinear"),
+    ("sin(x)-sin(x)", None, "semilinear"),
+    ("sin(1)*x", None, "semilinear"),
+    ("log(x)", "x=1:2", "an"),
+    ("log(1+exp(x))", None, "exp"),
+    ("log(2+sin(x))", "x=-1:1", "an"),
+    ("x/(2+y^2)", None, "semialgebraic"),
+    ("sin(1/(1+exp(x)))", None, "an-exp"),
+    ("cos(x/(1+x^2))", None, "an"),
+    ("cos(x*y/(1+x^2+y^2))", None, "an"),
+    ("2^x", None, "exp"),
+    ("tan(x)", "x=-1:1", "an"),
+    ("x^(1/3)", "x=0:inf", "semialgebraic"),
+    ("asin(x)", "x=-1:1", "an"),
+]
+
+
+@pytest.mark.parametrize(("text", "box", "structure"), TAME)
+def test_tame_with_a_valid_certificate(text, box, structure):
+    answer = tc.expression(text).check(box)
+    assert answer.verdict is Verdict.TAME
+    assert answer.structure.public_name == structure
+    report = tc.recheck(json.dumps(answer.certificate))
+    assert report.verdict == ("incomplete" if answer.trusted else "valid"), report
+
+
+def test_a_quotient_bound_is_proved_by_squares_not_trusted():
+    assert tc.expression("cos(x/(1+x^2))").check().trusted == ()
+
+
+def test_a_bound_that_only_a_solver_finds_is_named_as_trusted():
+    answer = tc.expression("cos(x^3/(1+x^4))").check()
+    assert answer.verdict is Verdict.TAME
+    assert any("z3" in line for line in answer.trusted)
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "incomplete"
+
+
+@pytest.mark.parametrize("text", ["floor(x)", "floor(x)+2*y", "max(ceil(x), y/3)", "x-floor(x)"])
+def test_rounding_with_rational_slopes_is_locally_tame(text):
+    answer = tc.expression(text).check()
+    assert answer.verdict is Verdict.LOCALLY_TAME
+    assert answer.structures == (Structure.LOCAL,)
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sin(x)",
+        "cos(x)+x",
+        "x*sin(x)",
+        "sin(x)*cos(y)",
+        "abs(sin(2*x))",
+        "x^2*sin(x)+3*x",
+        "floor(x)*y",
+        "x*floor(x)",
+    ],
+)
+def test_not_tame_with_a_valid_refutation(text):
+    answer = tc.expression(text).check()
+    assert answer.verdict is Verdict.NOT_TAME
+    assert answer.witness is not None
+    report = tc.recheck(json.dumps(answer.certificate))
+    assert report.verdict == "valid", report
+
+
+@pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        ("x*sin(1/x)", "x=-1:1"),
+        ("log(x)", "x=-1:1"),
+        ("1/x", None),
+        ("sin(x)^2+cos(x)^2", None),
+        ("floor(x)^2", None),
+        ("floor(sqrt(2)*x)+floor(x)", None),
+        ("x^y", None),
+    ],
+)
+def test_what_is_open_stays_unknown_and_names_the_node(text, box):
+    answer = tc.expression(text).check(box)
+    assert answer.verdict is Verdict.UNKNOWN
+    assert answer.certificate is None
+    assert answer.open
+    assert all(item.node and item.why and item.settles for item in answer.open)
+
+
+def test_alternative_structures_are_all_reported():
+    answer = tc.expression("tanh(x)").check("x=-1:1")
+    assert answer.structures == (Structure.AN, Structure.EXP)
+
+
+def test_an_empty_time_budget_gives_no_verdict():
+    answer = tc.expression("sin(x)+x").check(timeout=0)
+    assert answer.verdict is Verdict.UNKNOWN
+
+
+def test_a_box_with_a_wrong_name_lists_the_inputs():
+    with pytest.raises(tc.InputError, match="Inputs: x"):
+        tc.expression("sin(x)").check("z=0:1")
