@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -67,16 +68,21 @@ def _outputs(model: Model, point: list[Array], *, exact: bool) -> dict[str, Any]
 
 
 def _plain(array: Array) -> Any:
-    """Nested lists of floats, or of exact strings."""
-    if array.dtype != object:
-        return array.tolist()
+    """Nested lists of floats, or of exact strings; an overflow is the string ``inf``."""
     import numpy as np
 
     from tamecheck.show.number import exact_text
 
-    texts = np.empty(array.shape, dtype=object)
-    texts.reshape(-1)[:] = [exact_text(value) for value in array.reshape(-1).tolist()]
-    return texts.tolist()
+    if array.dtype != object and np.isfinite(array).all():
+        return array.tolist()
+    write = exact_text if array.dtype == object else _float
+    values = np.empty(array.shape, dtype=object)
+    values.reshape(-1)[:] = [write(value) for value in array.reshape(-1).tolist()]
+    return values.tolist()
+
+
+def _float(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
 
 
 def _text(value: Any) -> str:

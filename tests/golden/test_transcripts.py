@@ -1,0 +1,57 @@
+"""What the command line prints, word for word.
+
+Each ``.txt`` file here is a transcript: lines that start with ``$ `` are commands, below each
+stands its output (stdout, then the lines of stderr marked ``! ``), and its exit code if not 0.
+``TAMECHECK_UPDATE_GOLDEN=1 pytest tests/golden`` rewrites them.
+"""
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tamecheck.cli import main
+from tamecheck.models import path
+
+FOLDER = Path(__file__).parent
+UPDATE = os.environ.get("TAMECHECK_UPDATE_GOLDEN") == "1"
+TRANSCRIPTS = sorted(FOLDER.glob("*.txt"))
+
+
+def run(command, capsys):
+    words = shlex.split(command)
+    assert words[0] == "tamecheck"
+    try:
+        code = main(words[1:])
+    except SystemExit as done:
+        code = done.code or 0
+    out, err = capsys.readouterr()
+    shown = out + "".join(f"! {line}\n" for line in err.splitlines())
+    return shown + (f"[exit code {code}]\n" if code else "")
+
+
+def transcript_of(text, capsys):
+    commands = [line[2:] for line in text.splitlines() if line.startswith("$ ")]
+    return "\n".join(f"$ {command}\n{run(command, capsys)}" for command in commands)
+
+
+@pytest.mark.parametrize("golden", TRANSCRIPTS, ids=lambda golden: golden.stem)
+def test_the_command_line_prints_what_the_transcript_says(golden, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in ("bnn.onnx", "relu.onnx", "sine.onnx", "snake.onnx"):
+        Path(name).write_bytes(path(name).read_bytes())
+    expected = golden.read_text(encoding="utf-8")
+    actual = transcript_of(expected, capsys)
+    if UPDATE:
+        golden.write_text(actual, encoding="utf-8")
+    else:
+        assert actual == expected
+
+
+@pytest.mark.parametrize("golden", TRANSCRIPTS, ids=lambda golden: golden.stem)
+def test_transcripts_hold_no_local_paths(golden):
+    assert not re.search(r"/(home|root|tmp|Users|work)/", golden.read_text(encoding="utf-8"))
