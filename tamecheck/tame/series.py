@@ -224,7 +224,10 @@ _SERIES: dict[Elementary, Callable[[arb_series], arb_series]] = {
 def _through(argument: Series, function: Callable[[arb_series], arb_series]) -> Series:
     size = argument.order + 1
     given = arb_series([arb(argument[i]) for i in range(size)], prec=size)
-    found = function(given)
+    try:
+        found = function(given)
+    except (ValueError, ZeroDivisionError):
+        raise OpenError from None
     values = [_settled(found[i]) for i in range(size)]
     constant = argument.exact and not any(map(_may_differ, argument.coefficients[1:]))
     return Series(tuple(values[:1] if constant else values), argument.order, exact=constant)

@@ -1,0 +1,183 @@
+"""Regularity of a graph on a box, derived node by node; each fact is a certificate step.
+
+Meant for a graph that has been shown to be defined, and definable in a (locally) o-minimal
+structure, on the whole box.  *Piecewise linear* means finitely many polyhedra (locally finitely
+many where the structure is only locally o-minimal) with an affine map on each; *piecewise
+constant* the same with constants on definable pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tamecheck import ops
+from tamecheck.ir.formula import Condition
+from tamecheck.ir.graph import Apply, Constant, Graph
+from tamecheck.ir.structure import Structure
+from tamecheck.tame.definable import Situation, structures_of
+from tamecheck.tame.verdict import Properties
+
+__all__ = ["CERTIFIED", "merged", "positive_properties"]
+
+CERTIFIED = ("continuous", "locally_lipschitz", "piecewise_linear", "piecewise_constant")
+"""The properties that certificates can claim."""
+
+Shown = Callable[[Condition, Sequence[int]], "Sequence[int] | None"]
+"""Enclosure steps of some nodes that show a condition on them, or None."""
+
+_STEPS = frozenset(
+    (
+        *(ops.SIGN, ops.STEP, ops.EQUAL, ops.LESS, ops.LESS_EQUAL),
+        *(ops.FLOOR, ops.CEIL, ops.ROUND),
+        *(ops.ARGMAX, ops.ARGMIN, ops.ARGSORT),
+    )
+)
+"""Ops whose values lie in a discrete set, whatever the arguments."""
+
+
+def positive_properties(
+    graph: Graph, *, shown: Shown, add: Callable[[Mapping[str, Any]], int]
+) -> Properties:
+    """The properties that all outputs are shown to have: true, or None.
+
+    Parameters
+    ----------
+    graph
+        Defined and definable on the domain.
+    shown
+        Decides a condition on nodes by enclosures; `Ledger.shown`.
+    add
+        Takes the certificate steps of the properties that hold; `Ledger.add`.
+
+    Notes
+    -----
+    A locally Lipschitz function that is definable in an o-minimal structure is path-differentiable
+    (Bolte, Pauwels 2021; Davis, Drusvyatskiy, Kakade, Lee 2020).  The property is local, and on
+    bounded sets (ℝ, <, +, ℤ) defines semilinear functions only, so local o-minimality suffices.
+    """
+    proof = _Proof(graph, shown)
+    held = {name: proof.holds(name, [node for _, node in graph.outputs]) for name in CERTIFIED}
+    emitted: dict[tuple[str, int], int] = {}
+    for name in CERTIFIED:
+        if held[name]:
+            for _, node in graph.outputs:
+                proof.emit(name, node, add, emitted)
+    return Properties(
+        piecewise_linear=held["piecewise_linear"] or None,
+        piecewise_constant=held["piecewise_constant"] or None,
+        continuous=held["continuous"] or None,
+        locally_lipschitz=held["locally_lipschitz"] or None,
+        path_differentiable=held["locally_lipschitz"] or None,
+    )
+
+
+def merged(derived: Properties, refuted: Properties) -> Properties:
+    """What is derived, else what is refuted."""
+
+    def either(name: str) -> bool | None:
+        first: bool | None = getattr(derived, name)
+        second: bool | None = getattr(refuted, name)
+        return second if first is None else first
+
+    return Properties(
+        piecewise_linear=either("piecewise_linear"),
+        piecewise_constant=either("piecewise_constant"),
+        continuous=either("continuous"),
+        locally_lipschitz=either("locally_lipschitz"),
+        path_differentiable=either("path_differentiable"),
+    )
+
+
+@dataclass(slots=True)
+class _Proof:
+    """For each property and node: whether it holds, and which enclosures it needs."""
+
+    graph: Graph
+    shown: Shown
+    known: dict[tuple[str, int], bool] = field(default_factory=dict[tuple[str, int], bool])
+    enclosures: dict[tuple[str, int], Sequence[int]] = field(
+        default_factory=dict[tuple[str, int], Sequence[int]]
+    )
+
+    def holds(self, name: str, roots: Sequence[int]) -> bool:
+        for index in self.graph.ancestors(roots):
+            if (name, index) not in self.known:
+                self.known[name, index] = self._node(name, index)
+        return all(self.known[name, root] for root in roots)
+
+    def _node(self, name: str, index: int) -> bool:
+        node = self.graph.nodes[index]
+        if self._is_leaf(name, index):
+            return True
+        if not isinstance(node, Apply):
+            return name != "piecewise_constant"
+        if not all(self.known[name, arg] for arg in node.args):
+            return False
+        match name:
+            case "piecewise_constant":
+                return True
+            case "piecewise_linear":
+                fixed = tuple(self.graph.input_free[arg] for arg in node.args)
+                situation = Situation(fixed=fixed, bounded=True, inside=True)
+                own = structures_of(node.op, node.params, situation)
+                return own == (Structure.RATIONAL_SEMILINEAR,)
+            case "continuous":
+                return self._continuous(node)
+            case _:
+                return self._continuous(node) and self._lipschitz(index, node)
+
+    def _is_leaf(self, name: str, index: int) -> bool:
+        """Whether the property needs no property of the arguments."""
+        node = self.graph.nodes[index]
+        steps = isinstance(node, Apply) and node.op in _STEPS
+        return self.graph.input_free[index] or (name == "piecewise_constant" and steps)
+
+    def _continuous(self, node: Apply) -> bool:
+        if node.op in (ops.GATHER, ops.GATHER_ELEMENTS):
+            return isinstance(self.graph.nodes[node.args[1]], Constant)
+        # a power that is defined on the whole box has a positive base or is a natural power
+        return node.op.regularity.continuous or node.op is ops.POWER
+
+    def _lipschitz(self, index: int, node: Apply) -> bool:
+        regularity = node.op.regularity
+        if regularity.lipschitz or node.op in (ops.POWER, ops.GATHER, ops.GATHER_ELEMENTS):
+            return True
+        if regularity.lipschitz_inside is None:
+            return False
+        steps = self.shown(regularity.lipschitz_inside(node.params), node.args)
+        if steps is not None:
+            self.enclosures["locally_lipschitz", index] = steps
+        return steps is not None
+
+    def emit(
+        self,
+        name: str,
+        root: int,
+        add: Callable[[Mapping[str, Any]], int],
+        emitted: dict[tuple[str, int], int],
+    ) -> None:
+        """Add the steps for a node and all that it rests on."""
+        for index in self._support(name, root):
+            if (name, index) in emitted:
+                continue
+            node = self.graph.nodes[index]
+            rests = not self._is_leaf(name, index)
+            args = node.args if isinstance(node, Apply) and rests else ()
+            step = {
+                "rule": "property",
+                "node": index,
+                "property": name,
+                "args": [emitted[name, arg] for arg in args],
+                "enclosures": list(self.enclosures.get((name, index), ())),
+            }
+            emitted[name, index] = add(step)
+
+    def _support(self, name: str, root: int) -> list[int]:
+        needed = {root}
+        for index in range(root, -1, -1):
+            node = self.graph.nodes[index]
+            if index in needed and isinstance(node, Apply) and not self._is_leaf(name, index):
+                needed.update(node.args)
+        return sorted(needed)

@@ -1,0 +1,355 @@
+"""Counterexamples to regularity, each replayed exactly on germs of rays.
+
+On a germ ``f(p + ε d) = a + b ε + c ε² + ...`` with exact coefficients: ``b`` or ``c`` not 0
+refutes *piecewise constant*; ``c`` not 0 refutes *piecewise linear*; a term in a fractional power
+of ε below 1 refutes *locally Lipschitz*; and limits from two sides, or a value, that differ at a
+point refute *continuous*, as do two values of a function that is known to be piecewise constant.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from flint import arb, ctx, fmpq
+
+from tamecheck import ops
+from tamecheck.ir.box import Bound, Box
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.tensor import size_of
+from tamecheck.tame.jets import Jet, JetRunner, cost_of
+from tamecheck.tame.refute_rays import Ray
+from tamecheck.tame.series import Number, OpenError, Series, rational_of, sign_of
+from tamecheck.tame.verdict import Properties
+
+__all__ = ["DEFAULT_BUDGET", "refuted_properties"]
+
+DEFAULT_BUDGET = 1_000_000
+"""Scalar operations that the probes may take together."""
+
+_PRECISION = 128
+_PROBES = 3
+_CORNERS = 10
+_TRIES = 3
+_SNAP = 64
+_COMPARISONS = (ops.EQUAL, ops.LESS, ops.LESS_EQUAL)
+_ROUNDINGS = (ops.FLOOR, ops.CEIL, ops.ROUND)
+_CHOICES = (ops.ARGMAX, ops.ARGMIN, ops.ARGSORT)
+_AT_ZERO = (ops.SIGN, ops.STEP, ops.SQRT, ops.POW, ops.SELECT)
+
+
+def refuted_properties(
+    graph: Graph, box: Box, *, known: Properties, budget: int = DEFAULT_BUDGET, seed: int = 0
+) -> Properties:
+    """The properties that some output is shown not to have: false, or None.
+
+    Parameters
+    ----------
+    graph, box
+        The function; it must be defined on the whole box.
+    known
+        What is shown to hold, so that nothing is tried against it.
+    budget
+        Scalar operations that may be spent; large graphs are not probed at all.
+    seed
+        Fixes the random points and directions.
+    """
+    roots = [node for _, node in graph.outputs]
+    cost = 4 * cost_of(graph, roots)
+    if cost > budget:
+        return Properties()
+    with ctx.workprec(_PRECISION):
+        search = _Search(graph, box, known, budget // cost, random.Random(seed))  # noqa: S311
+        search.run()
+        return search.found
+
+
+@dataclass(frozen=True, slots=True)
+class _Corner:
+    """An element of a node whose value is to be hit: 0, or a number at which a rounding jumps."""
+
+    node: int
+    element: int
+    time: Fraction
+
+
+@dataclass(slots=True)
+class _Search:
+    """The state of one search for counterexamples."""
+
+    graph: Graph
+    box: Box
+    known: Properties
+    runs: int
+    source: random.Random
+    found: Properties = field(default_factory=Properties)
+
+    def run(self) -> None:
+        """Probe smooth points, then corners."""
+        outputs = [node for _, node in self.graph.outputs]
+        runner = JetRunner(self.graph, outputs)
+        origin = self._ray(at_origin=True)
+        values: list[list[Number]] = []
+        for ray in (origin, *(self._ray() for _ in range(_PROBES))):
+            if ray is origin or self._open("piecewise_constant", "piecewise_linear", "continuous"):
+                self._smooth(runner, ray, values)
+        if self.known.piecewise_constant and _some_differ(values):
+            # a continuous image of a box is connected, and this one is countable
+            self._refute_continuity()
+        if self._open("continuous", "locally_lipschitz"):
+            self._corners(outputs)
+
+    def _open(self, *names: str) -> bool:
+        undecided = any(
+            getattr(self.known, name) is None and getattr(self.found, name) is None
+            for name in names
+        )
+        return undecided and self.runs > 0
+
+    # -- points and directions ------------------------------------------------------------------
+
+    def _ray(self, *, at_origin: bool = False) -> Ray:
+        base: dict[str, tuple[Fraction, ...]] = {}
+        slope: dict[str, tuple[Fraction, ...]] = {}
+        for name, shape in self.graph.inputs.items():
+            pairs = self.box.side(name).elements(size_of(shape))
+            starts = [_near_zero(p) if at_origin else self._inside(p) for p in pairs]
+            base[name] = tuple(starts)
+            slope[name] = tuple(self._towards(s, p) for s, p in zip(starts, pairs, strict=True))
+        return Ray(base, slope)
+
+    def _inside(self, pair: tuple[Bound, Bound]) -> Fraction:
+        low, high = pair
+        step = Fraction(self.source.randint(1, 63), 64)
+        if low is not None and high is not None:
+            return low + (high - low) * step
+        if low is not None:
+            return low + 4 * step
+        return high - 4 * step if high is not None else 6 * step - 3
+
+    def _towards(self, start: Fraction, pair: tuple[Bound, Bound]) -> Fraction:
+        low, high = pair
+        if low is not None and low == high:
+            return Fraction(0)
+        speed = Fraction(self.source.randint(1, 16), 16)
+        if low is not None and start == low:
+            return speed
+        if high is not None and start == high:
+            return -speed
+        return speed if self.source.random() < 0.5 else -speed
+
+    # -- smooth points --------------------------------------------------------------------------
+
+    def _jets(self, runner: JetRunner, ray: Ray, order: int) -> dict[int, Jet] | None:
+        if self.runs <= 0:
+            return None
+        self.runs -= 1
+        try:
+            return runner.run(ray, order=order)
+        except OpenError:
+            return None
+
+    def _smooth(self, runner: JetRunner, ray: Ray, values: list[list[Number]]) -> None:
+        jets = self._jets(runner, ray, 2)
+        if jets is None:
+            return
+        values.append([series[0] for jet in jets.values() for series in jet.elements()])
+        whole = runner.ramification
+        for series in (s for jet in jets.values() for s in jet.elements()):
+            powers = [i for i in range(1, len(series.coefficients)) if _nonzero(series[i])]
+            if powers:
+                self.found = replace(self.found, piecewise_constant=False)
+            if any(i != whole for i in powers):
+                self.found = replace(self.found, piecewise_linear=False)
+            if any(i < whole for i in powers):
+                self._refute_lipschitz()
+
+    def _refute_lipschitz(self) -> None:
+        self.found = replace(self.found, locally_lipschitz=False, path_differentiable=False)
+
+    def _refute_continuity(self) -> None:
+        self.found = replace(self.found, continuous=False)
+        self._refute_lipschitz()
+
+    # -- corners --------------------------------------------------------------------------------
+
+    def _corners(self, outputs: Sequence[int]) -> None:
+        watched = sorted(set(_watched(self.graph, outputs)))
+        if not watched:
+            return
+        args = {arg for index in watched for arg in self._args(index)}
+        scout = JetRunner(self.graph, [*outputs, *args])
+        sharp = JetRunner(self.graph, outputs)
+        rays = [self._ray() for _ in range(_PROBES)]
+        rays += [r for ray in rays if (r := self._mirrored(ray)) is not None]
+        for ray in rays:
+            if not self._open("continuous", "locally_lipschitz"):
+                return
+            jets = self._jets(scout, ray, 1)
+            if jets is None:
+                continue
+            corners = sorted(self._aims(jets, watched, scout.ramification), key=lambda c: c.time)
+            for corner in corners[:_CORNERS]:
+                if not self._open("continuous", "locally_lipschitz"):
+                    return
+                point = self._landed(scout, ray, corner)
+                if point is not None:
+                    self._compare(sharp, point)
+
+    def _args(self, index: int) -> tuple[int, ...]:
+        node = self.graph.nodes[index]
+        if not isinstance(node, Apply):
+            return ()
+        return node.args[:1] if node.op is ops.SELECT else node.args
+
+    def _aims(self, jets: dict[int, Jet], watched: Sequence[int], whole: int) -> Iterator[_Corner]:
+        """When a first-order step along the ray would hit a corner, for each that it may hit."""
+        for index in watched:
+            for element, series in enumerate(self._gaps(jets, index)):
+                value, slope = series[0], series[whole]
+                if not _nonzero(slope):
+                    continue
+                for target in self._targets(index, value):
+                    time = _snapped((target - value) / slope)
+                    if time is not None and time > 0:
+                        yield _Corner(index, element, time)
+
+    def _gaps(self, jets: dict[int, Jet], index: int) -> list[Series]:
+        """For each element of a node, a series whose special values are the node's corners."""
+        node = self.graph.nodes[index]
+        if not isinstance(node, Apply):
+            return []
+        first = jets[node.args[0]].elements()
+        if node.op in _COMPARISONS:
+            second = jets[node.args[1]].elements()
+            if len(first) == 1 or len(second) == 1:
+                count = max(len(first), len(second))
+                first, second = first * (count // len(first)), second * (count // len(second))
+            return (
+                []
+                if len(first) != len(second)
+                else [_minus(a, b) for a, b in zip(first, second, strict=True)]
+            )
+        if node.op in _CHOICES:
+            return [_minus(a, b) for a, b in pairwise(first)]
+        return first
+
+    def _targets(self, index: int, value: Number) -> list[fmpq]:
+        node = self.graph.nodes[index]
+        if not (isinstance(node, Apply) and node.op in _ROUNDINGS):
+            return [fmpq(0)]
+        if isinstance(value, arb):
+            value = value.mid().fmpq()
+        nearest = str(node.params.get("mode", "")).startswith("half")
+        half = fmpq(1, 2) if nearest else fmpq(0)
+        low = fmpq((value - half).floor()) + half
+        return [low, low + 1]
+
+    def _landed(self, scout: JetRunner, ray: Ray, corner: _Corner) -> Ray | None:
+        """The ray moved to start exactly at the corner, by Newton's method; None if it misses."""
+        time = corner.time
+        for _ in range(_TRIES):
+            point = _moved(ray, time)
+            if not self._contains(point):
+                return None
+            jets = self._jets(scout, point, 1)
+            if jets is None:
+                return point
+            series = self._gaps(jets, corner.node)[corner.element]
+            value, slope = series[0], series[scout.ramification]
+            target = min(self._targets(corner.node, value), key=lambda t: abs(float(t - value)))
+            if isinstance(value, fmpq) and value == target:
+                return point
+            step = _snapped((target - value) / slope) if _nonzero(slope) else None
+            if step is None:
+                return None
+            time += step
+        return None
+
+    def _contains(self, ray: Ray) -> bool:
+        """Whether the start of the ray, and its germ, are in the box."""
+        for name, shape in self.graph.inputs.items():
+            pairs = self.box.side(name).elements(size_of(shape))
+            for b, d, (low, high) in zip(ray.base[name], ray.direction[name], pairs, strict=True):
+                if low is not None and (b < low or (b == low and d < 0)):
+                    return False
+                if high is not None and (b > high or (b == high and d > 0)):
+                    return False
+        return True
+
+    def _mirrored(self, ray: Ray) -> Ray | None:
+        back = Ray(ray.base, {n: tuple(-v for v in vs) for n, vs in ray.direction.items()})
+        return back if self._contains(back) else None
+
+    def _compare(self, runner: JetRunner, ray: Ray) -> None:
+        """Compare the limits from both sides and the value at the start of a ray."""
+        still = Ray(ray.base, {n: (Fraction(0),) * len(vs) for n, vs in ray.direction.items()})
+        sides: list[list[Series]] = []
+        for side in (ray, self._mirrored(ray), still):
+            jets = None if side is None else self._jets(runner, side, 1)
+            if jets is not None:
+                series = [s for jet in jets.values() for s in jet.elements()]
+                if any(_nonzero(s[i]) for s in series for i in range(1, runner.ramification)):
+                    self._refute_lipschitz()
+                sides.append(series)
+        if _some_differ([[s[0] for s in side] for side in sides]):
+            self._refute_continuity()
+
+
+def _watched(graph: Graph, outputs: Sequence[int]) -> Iterator[int]:
+    for index in graph.ancestors(outputs):
+        node = graph.nodes[index]
+        if (
+            isinstance(node, Apply)
+            and not graph.input_free[index]
+            and node.op in (*_AT_ZERO, *_COMPARISONS, *_ROUNDINGS, *_CHOICES)
+        ):
+            yield index
+
+
+def _near_zero(pair: tuple[Bound, Bound]) -> Fraction:
+    low, high = pair
+    if low is not None and low > 0:
+        return low
+    return high if high is not None and high < 0 else Fraction(0)
+
+
+def _some_differ(values: Sequence[Sequence[Number]]) -> bool:
+    """Whether two of the lists certainly differ somewhere."""
+    return any(
+        _nonzero(a - b)
+        for first, second in pairwise(values)
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+def _minus(left: Series, right: Series) -> Series:
+    return left + right.scaled(fmpq(-1))
+
+
+def _nonzero(value: Number) -> bool:
+    """Whether the number is certainly not zero."""
+    try:
+        return sign_of(value) != 0
+    except OpenError:
+        return False
+
+
+def _snapped(time: Number) -> Fraction | None:
+    """The time as a rational: exact, or a simple one near a ball."""
+    if isinstance(time, fmpq):
+        return rational_of(time)
+    if not time.is_finite():
+        return None
+    return Fraction(float(time.mid())).limit_denominator(_SNAP)
+
+
+def _moved(ray: Ray, time: Fraction) -> Ray:
+    base = {
+        name: tuple(b + time * d for b, d in zip(ray.base[name], slope, strict=True))
+        for name, slope in ray.direction.items()
+    }
+    return Ray(base, ray.direction)
