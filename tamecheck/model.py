@@ -76,7 +76,8 @@ class Model:
 
     def box(self, box: Box | Mapping[str, Any] | str | None) -> Box:
         """The box that `check` would use; see there."""
-        from tamecheck.load.box_text import box_of_mapping, parse_box
+        from tamecheck.load.box_mapping import box_of_mapping
+        from tamecheck.load.box_text import parse_box
 
         match box:
             case None:
