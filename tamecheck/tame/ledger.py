@@ -80,13 +80,24 @@ class Ledger:
         if known is not None or node in self._proved:
             return known if known is not None else self._proved[node]
         step = self._prover(self.graph, self.box, node)
-        self._proved[node] = None if step is None else self._bounded_step(node, [self.add(step)])
+        if step is not None:
+            self._proved[node] = self._bounded_step(node, [self._add_proof(node, step)])
+        else:
+            self._proved[node] = None
         return self._proved[node]
 
     def proved_quotient(self, node: int) -> int | None:
         """A step that shows a quotient of polynomials to be defined everywhere, or None."""
         step = quotient_bound(self.graph, node)
-        return None if step is None else self.add(step)
+        return None if step is None else self._add_proof(node, step)
+
+    def _add_proof(self, node: int, step: Step) -> int:
+        """Add a step that computes with the constants below the node."""
+        for index in self.graph.ancestors([node]):
+            below = self.graph.nodes[index]
+            if isinstance(below, Constant) and step["rule"] != "trust":
+                self.tensors[below.tensor.digest] = below.tensor
+        return self.add(step)
 
     def shown(self, condition: Condition, args: Sequence[int]) -> list[int] | None:
         """Enclosure steps of the arguments that show a condition on them, or None."""
