@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from tamecheck.show.proof import all_lines, obstacles
 from tamecheck.show.wording import (
     PROPERTY_NAMES,
     domain_text,
     headline,
-    obstacles,
     property_values,
+    reason,
     structure_names,
 )
 from tamecheck.tame.verdict import Check, Verdict
@@ -56,18 +57,19 @@ def _parts(check: Check) -> Iterable[str]:
 
 def _derivation(check: Check) -> str:
     offending = obstacles(check)
-    shown = check.derivation[-_MOST_LINES:]
+    lines = [line for _, line in sorted(all_lines(check).items())]
+    shown = lines[-_MOST_LINES:]
     rows = (
         (
             ("→ " if line.node in offending else "") + line.name,
             line.op,
             structure_names(line.structures) or "no structure found",
-            line.why,
+            reason(line),
         )
         for line in reversed(shown)
     )
     table = _table(("node", "op", "structure", "why"), rows)
-    left_out = len(check.derivation) - len(shown)
+    left_out = len(lines) - len(shown)
     rest = f"<p>{left_out} more lines.</p>" if left_out else ""
     return f"<details><summary>Derivation</summary>{table}{rest}</details>"
 

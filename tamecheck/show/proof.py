@@ -12,9 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tamecheck.tame.verdict import Check, Line
+from tamecheck.ir.graph import Apply
+from tamecheck.tame.verdict import Check, Line, Verdict
 
-__all__ = ["Arms", "Entry", "Repeat", "See", "Step", "arrange", "collapse", "entry_count"]
+__all__ = [
+    "Arms",
+    "Entry",
+    "Repeat",
+    "See",
+    "Step",
+    "all_lines",
+    "arrange",
+    "collapse",
+    "entry_count",
+    "obstacles",
+]
 
 _DEEPEST = 8
 _LONGEST_PERIOD = 40
@@ -53,9 +65,38 @@ class Repeat:
 Entry: TypeAlias = Step | See | Arms | Repeat
 
 
+def all_lines(check: Check) -> dict[int, Line]:
+    """The derivation by node, with a line for each node that it does not reach."""
+    lines = {line.node: line for line in check.derivation}
+    if not lines:
+        return lines
+    graph = check.graph
+    for index in graph.ancestors([node for _, node in graph.outputs]):
+        node = graph.nodes[index]
+        if index not in lines and isinstance(node, Apply):
+            name = graph.name_of(index)
+            lines[index] = Line(index, name, node.op.name, (), "rests on what is open", node.args)
+    return lines
+
+
+def obstacles(check: Check) -> frozenset[int]:
+    """The nodes at which the derivation first fails: no structure, though every argument has one.
+
+    Empty when the verdict is positive.
+    """
+    if check.verdict in (Verdict.TAME, Verdict.LOCALLY_TAME):
+        return frozenset()
+    lines = all_lines(check)
+    return frozenset(
+        node
+        for node, line in lines.items()
+        if not line.structures and all(lines[a].structures for a in line.args if a in lines)
+    )
+
+
 def arrange(check: Check) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
     """The derivation of each output by name, from the output down; input-free parts left out."""
-    lines = {line.node: line for line in check.derivation}
+    lines = all_lines(check)
     arranger = _Arranger(lines, check.graph.input_free)
     return tuple((name, arranger.output(node)) for name, node in check.graph.outputs)
 

@@ -14,13 +14,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from tamecheck.show.console import print_to
-from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse
+from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, obstacles
 from tamecheck.show.wording import (
     PROPERTY_NAMES,
     domain_text,
     headline,
-    obstacles,
     property_values,
+    reason,
     structure_names,
 )
 from tamecheck.tame.verdict import Check, Consequence, Line, Open, Verdict, Witness
@@ -100,7 +100,7 @@ def _answer(
         yield from _section("What is open", [_open(gap) for gap in check.open])
     if check.derivation:
         yield from _section("Derivation, from the output down", _derivation(check, whole=whole))
-    if check.verdict is not Verdict.NOT_TAME:
+    if any(value is not None for value in property_values(check.properties).values()):
         yield from _section("Properties on the domain", [_properties(check)])
     if check.consequences:
         yield from _section("What follows", [_consequence(c) for c in check.consequences])
@@ -208,8 +208,8 @@ class _Drawer:
             text.append(own if own.startswith("#") else f" {line.name}", style="dim")
         names = structure_names(line.structures) or "no structure found"
         text.append(f"  {names}", style="red" if offending else "green")
-        if line.why:
-            text.append(f"  {line.why}")
+        if why := reason(line):
+            text.append(f"  {why}")
         if offending:
             text.append("  ← first obstacle", style="bold red")
         return text

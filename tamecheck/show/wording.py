@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.structure import Antichain
+from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ir.tensor import Shape, size_of
-from tamecheck.tame.verdict import Check, Properties, Verdict
+from tamecheck.tame.verdict import Check, Line, Properties, Verdict
 
 __all__ = [
     "PROPERTY_NAMES",
     "domain_text",
     "headline",
     "interval_text",
-    "obstacles",
     "property_values",
+    "reason",
     "shape_text",
     "structure_names",
 ]
@@ -38,6 +38,14 @@ def property_values(properties: Properties) -> dict[str, bool | None]:
         "locally_lipschitz": properties.locally_lipschitz,
         "path_differentiable": properties.path_differentiable,
     }
+
+
+def reason(line: Line) -> str:
+    """Why the line holds, where its structures do not say it already."""
+    own = ", ".join(structure.symbol for structure in line.structures)
+    if line.why == Structure.RATIONAL_SEMILINEAR.symbol != own:
+        return "from its arguments"
+    return "" if line.why == own else line.why
 
 
 def structure_names(structures: Antichain) -> str:
@@ -69,22 +77,6 @@ def _refuted(check: Check) -> str:
     if which == "locally-o-minimal":
         return "No locally o-minimal structure on ℝ with < and + defines it."
     return "No o-minimal expansion of the real field defines it."
-
-
-def obstacles(check: Check) -> frozenset[int]:
-    """The nodes at which the derivation first fails: no structure, though every argument has one.
-
-    Empty when the verdict is positive.
-    """
-    if check.verdict in (Verdict.TAME, Verdict.LOCALLY_TAME):
-        return frozenset()
-    lines = {line.node: line for line in check.derivation}
-    return frozenset(
-        line.node
-        for line in check.derivation
-        if not line.structures
-        and all(lines[arg].structures for arg in line.args if arg in lines and arg != line.node)
-    )
 
 
 def domain_text(box: Box, inputs: dict[str, Shape]) -> str:
