@@ -14,6 +14,8 @@ from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.certificate import certificate_document
 from tamecheck.tame.derive import Derivation, derive
 from tamecheck.tame.ledger import Ledger
+from tamecheck.tame.properties import CERTIFIED, merged, positive_properties
+from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.prover import bound_prover
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.step import Step
@@ -83,15 +85,20 @@ def _derived(run: _Run, structures: Antichain) -> Check:
     tame = any(structure.o_minimal for structure in structures)
     verdict = Verdict.TAME if tame else Verdict.LOCALLY_TAME
     kept = tuple(s for s in structures if s.o_minimal) if tame else structures
+    derived = positive_properties(run.graph, shown=run.ledger.shown, add=run.ledger.add)
+    refuted = refuted_properties(run.graph, run.box, known=derived, seed=run.seed)
+    properties = merged(derived, refuted)
     claim: dict[str, Any] = {
         "verdict": verdict.value,
         "structures": [structure.value for structure in kept],
+        "properties": [name for name in CERTIFIED if getattr(derived, name)],
     }
     return Check(
         graph=run.graph,
         box=run.box,
         verdict=verdict,
         structures=kept,
+        properties=properties,
         derivation=run.derivation.lines,
         certificate=certificate_document(
             run.graph, run.box, claim=claim, steps=run.ledger.steps, tensors=run.ledger.tensors
