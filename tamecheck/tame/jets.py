@@ -6,6 +6,7 @@ at the base has a series too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -54,16 +55,20 @@ class Jet:
 
 
 def ramification_of(graph: Graph, roots: Sequence[int]) -> int:
-    """The least common denominator of the fractional powers in a graph, up to a limit."""
-    found = 1
-    for index in graph.ancestors(roots):
-        node = graph.nodes[index]
-        if isinstance(node, Apply) and isinstance(node.op.meaning, Pointwise):
-            for piece in node.op.meaning.pieces(node.params):
-                for term in subterms(piece.term):
-                    if isinstance(term, Pow) and isinstance(term.exponent, Const):
-                        found = int(np.lcm(found, term.exponent.value.denominator))
-    return found if found <= _MAX_RAMIFICATION else 1
+    """The product of the denominators of fractional powers, else their least common multiple.
+
+    It is 1 when both exceed a limit; then germs at branch points stay undecided.
+    """
+    found = [
+        term.exponent.value.denominator
+        for index in graph.ancestors(roots)
+        if isinstance(node := graph.nodes[index], Apply) and isinstance(node.op.meaning, Pointwise)
+        for piece in node.op.meaning.pieces(node.params)
+        for term in subterms(piece.term)
+        if isinstance(term, Pow) and isinstance(term.exponent, Const)
+    ]
+    choices = (math.prod(found), math.lcm(*found), 1)
+    return next(choice for choice in choices if choice <= _MAX_RAMIFICATION)
 
 
 def cost_of(graph: Graph, roots: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ point refute *continuous*, as do two values of a function that is known to be pi
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -183,6 +184,7 @@ class _Search:
         args = {arg for index in watched for arg in self._args(index)}
         scout = JetRunner(self.graph, [*outputs, *args])
         sharp = JetRunner(self.graph, outputs)
+        self._compare(sharp, self._ray(at_origin=True))
         rays = [self._ray() for _ in range(_PROBES)]
         rays += [r for ray in rays if (r := self._mirrored(ray)) is not None]
         for ray in rays:
@@ -252,8 +254,9 @@ class _Search:
         """The ray moved to start exactly at the corner, by Newton's method; None if it misses."""
         time = corner.time
         for _ in range(_TRIES):
-            point = _moved(ray, time)
-            if not self._contains(point):
+            ahead = _moved(ray, time)
+            point = ahead if self._contains(ahead) else self._mirrored(ahead)
+            if point is None:
                 return None
             jets = self._jets(scout, point, 1)
             if jets is None:
@@ -266,7 +269,7 @@ class _Search:
             step = _snapped((target - value) / slope) if _nonzero(slope) else None
             if step is None:
                 return None
-            time += step
+            time += step if point is ahead else -step
         return None
 
     def _contains(self, ray: Ray) -> bool:
@@ -289,7 +292,7 @@ class _Search:
         still = Ray(ray.base, {n: (Fraction(0),) * len(vs) for n, vs in ray.direction.items()})
         sides: list[list[Series]] = []
         for side in (ray, self._mirrored(ray), still):
-            jets = None if side is None else self._jets(runner, side, 1)
+            jets = None if side is None else self._jets(runner, side, 2)
             if jets is not None:
                 series = [s for jet in jets.values() for s in jet.elements()]
                 if any(_nonzero(s[i]) for s in series for i in range(1, runner.ramification)):
@@ -342,9 +345,8 @@ def _snapped(time: Number) -> Fraction | None:
     """The time as a rational: exact, or a simple one near a ball."""
     if isinstance(time, fmpq):
         return rational_of(time)
-    if not time.is_finite():
-        return None
-    return Fraction(float(time.mid())).limit_denominator(_SNAP)
+    near = float(time)
+    return Fraction(near).limit_denominator(_SNAP) if math.isfinite(near) else None
 
 
 def _moved(ray: Ray, time: Fraction) -> Ray:
