@@ -1,0 +1,234 @@
+"""Mixed-integer linear programs in exact matrix form: every number is a rational."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from tamecheck.errors import InputError
+from tamecheck.ir.box import Bound
+from tamecheck.ir.exact import rational_text
+
+__all__ = ["Column", "Kind", "Program", "Row", "Sense", "Violation"]
+
+
+class Sense(Enum):
+    """The direction of the objective."""
+
+    MINIMISE = "minimise"
+    MAXIMISE = "maximise"
+
+    @property
+    def sign(self) -> int:
+        """1 when smaller is better, -1 when larger is."""
+        return 1 if self is Sense.MINIMISE else -1
+
+
+class Kind(Enum):
+    """The values that a variable may take within its bounds; a semi variable may also be 0."""
+
+    CONTINUOUS = "continuous"
+    INTEGER = "integer"
+    SEMICONTINUOUS = "semicontinuous"
+    SEMI_INTEGER = "semi-integer"
+
+    @property
+    def integral(self) -> bool:
+        """Whether only integers are allowed."""
+        return self in {Kind.INTEGER, Kind.SEMI_INTEGER}
+
+    @property
+    def semi(self) -> bool:
+        """Whether 0 is allowed whatever the bounds are."""
+        return self in {Kind.SEMICONTINUOUS, Kind.SEMI_INTEGER}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A variable: ``lower <= x <= upper`` (None: unbounded), its kind, its objective coefficient.
+
+    A crossed pair of bounds is allowed: it makes the program infeasible.
+    """
+
+    name: str
+    lower: Bound = Fraction(0)
+    upper: Bound = None
+    kind: Kind = Kind.CONTINUOUS
+    cost: Fraction = Fraction(0)
+
+    def admits(self, value: Fraction) -> bool:
+        """Whether the variable may take this value."""
+        if self.kind.semi and value == 0:
+            return True
+        if self.kind.integral and value.denominator != 1:
+            return False
+        return _within(value, self.lower, self.upper)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A constraint ``lower <= sum of coefficient * column <= upper`` (None: no bound).
+
+    ``terms`` are ``(column, coefficient)`` pairs with increasing columns and no zero.
+    """
+
+    name: str
+    terms: tuple[tuple[int, Fraction], ...]
+    lower: Bound = None
+    upper: Bound = None
+
+    @property
+    def free(self) -> bool:
+        """Whether the row constrains nothing."""
+        return self.lower is None and self.upper is None
+
+    def value(self, point: Sequence[Fraction]) -> Fraction:
+        """The value of the linear form at a point."""
+        return sum((a * point[j] for j, a in self.terms), Fraction(0))
+
+    def admits(self, value: Fraction) -> bool:
+        """Whether the value of the linear form is within the bounds."""
+        return _within(value, self.lower, self.upper)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A row or column whose condition fails at a point, with the exact value there."""
+
+    what: str
+    name: str
+    value: Fraction
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name} has the value {rational_text(self.value)}"
+
+
+@dataclass(frozen=True)
+class Program:
+    """Optimise ``constant + sum of cost * x`` subject to the rows, the bounds and the kinds.
+
+    Parameters
+    ----------
+    columns, rows
+        Variables and constraints; the names of each are distinct.
+    sense
+        Whether the objective is minimised or maximised.
+    constant
+        The objective's constant term.
+    name, objective_name
+        As the source says; empty if it does not.
+
+    Raises
+    ------
+    InputError
+        If a name occurs twice, or a row's terms are not what `Row` demands.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    sense: Sense = Sense.MINIMISE
+    constant: Fraction = Fraction(0)
+    name: str = ""
+    objective_name: str = "obj"
+    _index: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for what, names in (
+            ("columns", [column.name for column in self.columns]),
+            ("rows", [row.name for row in self.rows]),
+        ):
+            name, count = next(iter(Counter(names).most_common(1)), ("", 1))
+            if count > 1:
+                raise InputError(f"{count} {what} have the same name {name!r}.")
+        for row in self.rows:
+            indices = [j for j, _ in row.terms]
+            increasing = all(a < b for a, b in pairwise([-1, *indices]))
+            inside = not indices or indices[-1] < len(self.columns)
+            if not (increasing and inside) or any(a == 0 for _, a in row.terms):
+                raise InputError(f"Row {row.name!r} has terms out of order, outside, or zero.")
+        index = {column.name: j for j, column in enumerate(self.columns)}
+        object.__setattr__(self, "_index", index)
+
+    @property
+    def integral(self) -> bool:
+        """Whether some variable is integer or semi, so that the program is no linear program."""
+        return any(column.kind is not Kind.CONTINUOUS for column in self.columns)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of the canonical JSON form."""
+        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def column(self, name: str) -> int:
+        """The position of the column with this name.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if name not in self._index:
+            raise InputError(f"The program has no column {name!r}.")
+        return self._index[name]
+
+    def objective(self, point: Sequence[Fraction]) -> Fraction:
+        """The objective's exact value at a point, given as one number a column."""
+        terms = (column.cost * x for column, x in zip(self.columns, point, strict=True))
+        return sum(terms, self.constant)
+
+    def violations(self, point: Sequence[Fraction]) -> tuple[Violation, ...]:
+        """Every column and row whose condition fails at a point: none means feasible."""
+        columns = (
+            Violation("column", column.name, x)
+            for column, x in zip(self.columns, point, strict=True)
+            if not column.admits(x)
+        )
+        values = ((row, row.value(point)) for row in self.rows)
+        rows = (Violation("row", row.name, v) for row, v in values if not row.admits(v))
+        return (*columns, *rows)
+
+    def document(self) -> dict[str, Any]:
+        """The canonical JSON form, with rationals as strings."""
+        return {
+            "format": "tamecheck-program",
+            "version": 1,
+            "name": self.name,
+            "sense": self.sense.value,
+            "objective": {"name": self.objective_name, "constant": rational_text(self.constant)},
+            "columns": [
+                {
+                    "name": column.name,
+                    "lower": _bound_text(column.lower),
+                    "upper": _bound_text(column.upper),
+                    "kind": column.kind.value,
+                    "cost": rational_text(column.cost),
+                }
+                for column in self.columns
+            ],
+            "rows": [
+                {
+                    "name": row.name,
+                    "lower": _bound_text(row.lower),
+                    "upper": _bound_text(row.upper),
+                    "terms": [[j, rational_text(a)] for j, a in row.terms],
+                }
+                for row in self.rows
+            ],
+        }
+
+
+def _within(value: Fraction, lower: Bound, upper: Bound) -> bool:
+    return (lower is None or lower <= value) and (upper is None or value <= upper)
+
+
+def _bound_text(bound: Bound) -> str | None:
+    return None if bound is None else rational_text(bound)

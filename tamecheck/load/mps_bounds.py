@@ -1,0 +1,71 @@
+"""The BOUNDS section of MPS: what each type of bound does to a column."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tamecheck.errors import InputError
+from tamecheck.load.program_draft import DraftColumn, lower_of, number, upper_of
+
+__all__ = ["apply_bound", "takes_value"]
+
+_VALUED = {"LO", "UP", "FX", "LI", "UI", "SC", "SI"}
+_BARE = {"FR", "MI", "PL", "BV"}
+
+
+def takes_value(kind: str) -> bool:
+    """Whether a bound of this type needs a number.
+
+    Raises
+    ------
+    InputError
+        If there is no such type.
+    """
+    if kind not in _VALUED | _BARE:
+        types = ", ".join(sorted(_VALUED | _BARE))
+        raise InputError(f"{kind[:40]!r} is no type of bound.", hint=f"Types are {types}.")
+    return kind in _VALUED
+
+
+def apply_bound(column: DraftColumn, kind: str, text: str | None) -> str:
+    """Change the column as a bound of this type says, and return a note for the user, or ``""``.
+
+    Raises
+    ------
+    InputError
+        If the number is missing or cannot be such a bound.
+    """
+    if text is None and kind not in {*_BARE, "SC", "SI"}:
+        raise InputError(f"A bound of type {kind} needs a number.")
+    value = text or "inf"
+    column.lower_given |= kind not in {"UP", "UI", "SC", "SI", "PL"}
+    match kind:
+        case "LO" | "LI":
+            column.lower = lower_of(value)
+        case "UP" | "UI":
+            return _apply_upper(column, value, integral=kind == "UI")
+        case "FX":
+            column.lower = column.upper = number(value)
+        case "SC" | "SI":
+            column.upper = upper_of(value)
+            column.semi = True
+        case "FR":
+            column.lower = column.upper = None
+        case "MI":
+            column.lower = None
+        case "PL":
+            column.upper = None
+        case _:
+            column.lower, column.upper = Fraction(0), Fraction(1)
+    column.integral |= kind in {"LI", "UI", "BV", "SI"}
+    return ""
+
+
+def _apply_upper(column: DraftColumn, text: str, *, integral: bool) -> str:
+    column.upper = upper_of(text)
+    column.integral |= integral
+    if column.upper is not None and column.upper < 0 and not column.lower_given:
+        # the convention of CPLEX and of most readers
+        column.lower = None
+        return f"Column {column.name} has a negative upper bound: its lower bound is taken as -inf."
+    return ""

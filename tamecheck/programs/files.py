@@ -1,0 +1,75 @@
+"""Which reader or writer a program file needs, by its suffix."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+from tamecheck.errors import InputError
+from tamecheck.ir.program import Program
+from tamecheck.load.files import suffix_of
+from tamecheck.load.lp import read_lp
+from tamecheck.load.lp_writer import program_to_lp
+from tamecheck.load.mps import read_mps
+from tamecheck.load.mps_writer import program_to_mps
+from tamecheck.load.program_draft import ProgramFile
+from tamecheck.load.program_json import read_program_json
+
+__all__ = ["read", "read_file", "write"]
+
+_HINT = "Programs are .mps, .lp or .json files, also with .gz."
+
+
+def read_file(path: str | os.PathLike[str]) -> ProgramFile:
+    """The program in an ``.mps``, ``.lp`` or ``.json`` file, gzipped or not, with notes about it.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the first line that is wrong.
+    UnsupportedError
+        If the file says something for which a linear program has no place.
+    """
+    match suffix_of(path):
+        case ".mps":
+            return read_mps(path)
+        case ".lp":
+            return read_lp(path)
+        case ".json":
+            return ProgramFile(read_program_json(path), "json", str(path))
+        case suffix:
+            raise InputError(
+                f"A file with suffix {suffix!r} is no program.", where=str(path), hint=_HINT
+            )
+
+
+def read(path: str | os.PathLike[str]) -> Program:
+    """The program in a file, as `read_file`, without the notes."""
+    return read_file(path).program
+
+
+def write(program: Program, path: str | os.PathLike[str]) -> None:
+    """Write a program such that reading the file gives the identical program.
+
+    Raises
+    ------
+    InputError
+        If the format of this suffix cannot say all of it.
+    """
+    match suffix_of(path):
+        case ".mps":
+            text = program_to_mps(program)
+        case ".lp":
+            text = program_to_lp(program)
+        case ".json":
+            text = json.dumps(program.document()) + "\n"
+        case suffix:
+            raise InputError(
+                f"A file with suffix {suffix!r} is no program.", where=str(path), hint=_HINT
+            )
+    data = text.encode()
+    if str(path).lower().endswith(".gz"):
+        data = gzip.compress(data, mtime=0)
+    Path(path).write_bytes(data)
