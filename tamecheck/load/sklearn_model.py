@@ -1,0 +1,120 @@
+"""Fitted scikit-learn estimators, as the real functions of their stored numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.load import sklearn_linear as linear
+from tamecheck.load import sklearn_mlp as mlp
+from tamecheck.load import sklearn_trees as trees
+from tamecheck.load.loaded import Loaded
+from tamecheck.load.sketch import Sketch
+
+__all__ = ["from_sklearn"]
+
+Predictor: TypeAlias = Callable[[Sketch, int, Any], dict[str, int]]
+Transformer: TypeAlias = Callable[[Sketch, int, Any], int]
+
+_PREDICTORS: MappingProxyType[str, Predictor] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"),
+                *("ElasticNetCV", "LinearSVR", "HuberRegressor", "SGDRegressor"),
+            ),
+            linear.linear_regressor,
+        ),
+        **dict.fromkeys(
+            (
+                *("LogisticRegression", "LogisticRegressionCV", "LinearSVC", "RidgeClassifier"),
+                *("SGDClassifier", "Perceptron"),
+            ),
+            linear.linear_classifier,
+        ),
+        **dict.fromkeys(("SVR", "NuSVR"), linear.support_regressor),
+        **dict.fromkeys(("SVC", "NuSVC"), linear.support_classifier),
+        "MLPRegressor": mlp.mlp_regressor,
+        "MLPClassifier": mlp.mlp_classifier,
+        **dict.fromkeys(("DecisionTreeClassifier", "ExtraTreeClassifier"), trees.tree_classifier),
+        **dict.fromkeys(("DecisionTreeRegressor", "ExtraTreeRegressor"), trees.tree_regressor),
+        **dict.fromkeys(
+            ("RandomForestClassifier", "ExtraTreesClassifier"), trees.forest_classifier
+        ),
+        **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), trees.forest_regressor),
+        "GradientBoostingClassifier": trees.gradient_boosting_classifier,
+        "GradientBoostingRegressor": trees.gradient_boosting_regressor,
+        "HistGradientBoostingClassifier": trees.hist_boosting_classifier,
+        "HistGradientBoostingRegressor": trees.hist_boosting_regressor,
+    }
+)
+
+_TRANSFORMERS: MappingProxyType[str, Transformer] = MappingProxyType(
+    {
+        "StandardScaler": linear.standard_scaler,
+        "RobustScaler": linear.robust_scaler,
+        "MaxAbsScaler": linear.max_abs_scaler,
+        "MinMaxScaler": linear.min_max_scaler,
+    }
+)
+
+
+def from_sklearn(estimator: Any) -> Loaded:
+    """The function that a fitted scikit-learn estimator, or a pipeline of them, computes.
+
+    The input ``x`` is one row of features.  A regressor has the output ``value``.  A classifier
+    has ``decision``, which is its ``decision_function`` where it has one and its
+    ``predict_proba`` where not, and ``label``, the index of the predicted class in ``classes_``.
+    A pipeline that ends with a scaler has the output ``y``.
+
+    Raises
+    ------
+    InputError
+        If it is no estimator of scikit-learn, or is not fitted.
+    UnsupportedError
+        Listing every step that is not read.
+    """
+    steps = _steps(estimator)
+    where = f"sklearn:{type(estimator).__name__}"
+    refused = [
+        (type(step).__name__, "this estimator is not read")
+        for place, step in enumerate(steps)
+        if not _known(step, last=place == len(steps) - 1)
+    ]
+    if refused:
+        raise UnsupportedError("scikit-learn:", nodes=refused, where=where)
+    sketch = Sketch()
+    try:
+        graph = sketch.builder.build(_outputs(sketch, estimator, steps))
+    except AttributeError as error:
+        raise InputError(
+            f"The estimator is not fitted ({error}).", where=where, hint="Call fit first."
+        ) from None
+    names = [type(step).__name__ for step in steps]
+    return Loaded(graph, "sklearn", where, {name: names.count(name) for name in sorted(set(names))})
+
+
+def _steps(estimator: Any) -> list[Any]:
+    if not type(estimator).__module__.startswith("sklearn."):
+        raise InputError(f"{type(estimator).__name__} is no estimator of scikit-learn.")
+    if type(estimator).__name__ != "Pipeline":
+        return [estimator]
+    inner = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
+    return [part for step in inner for part in _steps(step)]
+
+
+def _known(step: Any, *, last: bool) -> bool:
+    name = type(step).__name__
+    return name in _TRANSFORMERS or (last and name in _PREDICTORS)
+
+
+def _outputs(sketch: Sketch, estimator: Any, steps: Sequence[Any]) -> dict[str, int]:
+    x = sketch.builder.input("x", (int(estimator.n_features_in_),))
+    for step in steps:
+        name = type(step).__name__
+        if name in _PREDICTORS:
+            return _PREDICTORS[name](sketch, x, step)
+        x = _TRANSFORMERS[name](sketch, x, step)
+    return {"y": x}
