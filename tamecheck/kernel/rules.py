@@ -182,8 +182,8 @@ class Proof:
         tame = bounded.issuperset(node.args) and all(inner(node, x) for row in ranges[:1] for x in row)
         analytic = {"an"} if tame else set[str]()
         match op:
-            case "mul" | "matmul": return {LINQ if any(free) else ALG}
-            case "div" | "prelu": return {LINQ if free[1] else ALG}
+            case "mul" | "matmul" | "prelu": return {LINQ if any(free) else ALG}
+            case "div": return {LINQ if free[1] else ALG}
             case "pow": return {LINQ if node.q["exponent"] in (0, 1) else ALG}
             case "prod": return {LINQ if node.size == self.graph.nodes[node.args[0]].size else ALG}
             case "sqrt": return {ALG}
