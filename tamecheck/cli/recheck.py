@@ -71,7 +71,7 @@ def _print(document: Mapping[str, Any]) -> None:
         return
     rows = [(key, _text(value)) for key, value in document["claim"].items()]
     if document["model"]["sha256"] is not None:
-        rows.append(("model", f"sha256 {document['model']['sha256']}"))
+        rows.append(("sha256", document["model"]["sha256"]))
     sections: dict[str, list[tuple[str, ...]]] = {verdict.upper(): [*rows]}
     sections["Taken on trust"] = [(step,) for step in document["trusted"]]
     print_sections(sys.stdout, sections)

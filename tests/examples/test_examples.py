@@ -1,0 +1,103 @@
+"""The examples run as their first lines say, and the training script makes what is shipped."""
+
+import importlib.util
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tamecheck.models import EMBEDDED, path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FILES = sorted({entry.file for entry in EMBEDDED})
+
+
+def run(script, *arguments):
+    return subprocess.run(
+        [sys.executable, EXAMPLES / script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    done = run("train_embedded_models.py", folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def outline(file):
+    graph = onnx.load(file).graph
+    return (
+        [(node.op_type, list(node.input), list(node.output)) for node in graph.node],
+        [(tensor.name, tensor.data_type, list(tensor.dims)) for tensor in graph.initializer],
+    )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_training_makes_the_networks_that_are_shipped(trained, file):
+    # training in floats need not give the same last bits on every machine
+    assert outline(trained[0] / file) == outline(path(file))
+
+
+def test_training_reaches_its_accuracy(trained):
+    figures = {line.split()[0]: float(line.split()[-1]) for line in trained[1].splitlines()}
+    assert figures["bnn"] > 0.9
+    assert figures["relu"] > 0.95
+    assert figures["sine"] < 0.1
+    assert figures["snake"] < 0.1
+
+
+def test_the_shipped_binarised_network_is_binarised_and_accurate():
+    weights = {
+        t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(path("bnn")).graph.initializer
+    }
+    assert set(np.unique(weights["w1"])) == set(np.unique(weights["w2"])) == {-1.0, 1.0}
+    x = np.loadtxt(path("breast_cancer_test.csv"), delimiter=",")
+    labels = np.loadtxt(path("breast_cancer_test_labels.csv"))
+    before = x @ weights["w1"] + weights["b1"]
+    assert (before != 0).all()
+    scores = np.sign(before) @ weights["w2"] + weights["b2"]
+    assert np.mean(scores.argmax(axis=1) == labels) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 0, "semilinear"),
+        ((path("sine.onnx"), "-3:3"), 0, "ℝ_an"),
+        ((path("snake"),), 1, "witness"),
+        (("missing.onnx",), 2, "missing.onnx"),
+    ],
+)
+def test_check_your_model(arguments, code, words):
+    done = run("check_your_model.py", *arguments)
+    assert done.returncode == code, done.stderr
+    assert words in done.stdout
+
+
+def test_certificate_roundtrip(capsys):
+    runpy.run_path(str(EXAMPLES / "certificate_roundtrip.py"), run_name="__main__")
+    out = capsys.readouterr().out
+    assert "the kernel says: valid" in out
+    assert "the forged claim is invalid" in out
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda script: script.name)
+def test_every_example_says_what_it_does(script):
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses look their module up
+    sys.modules[script.stem] = module
+    spec.loader.exec_module(module)
+    del sys.modules[script.stem]
+    assert module.__doc__
+    assert callable(module.main)
