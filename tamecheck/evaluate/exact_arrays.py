@@ -49,7 +49,7 @@ def _number(value: Any) -> fmpq:
         except (ValueError, OverflowError):
             raise InputError(f"{value!r} is not a real number.") from None
     if isinstance(value, (np.integer, np.floating)):
-        return _number(value.item())  # pyright: ignore[reportUnknownMemberType] NumPy's own stub
+        return _number(value.item())  # pyright: ignore[reportUnknownMemberType] untyped in NumPy
     raise InputError(f"{value!r} is not a rational number.", hint="Give fractions or floats.")
 
 
