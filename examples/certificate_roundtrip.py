@@ -24,8 +24,8 @@ def main() -> None:
         report = tc.recheck(file.read_text())
         print(f"the kernel says: {report.verdict}, claim {json.dumps(report.claim)}")
 
-        # the certificate is about this model: it carries the hash of the graph
-        assert report.model_sha256 == model.graph.sha256
+        same = report.model_sha256 == model.graph.sha256
+        print(f"it is about {'this' if same else 'another'} model, by the hash of the graph")
 
         forged = json.loads(file.read_text())
         forged["claim"]["structures"] = ["semilinear"]

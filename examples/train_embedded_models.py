@@ -84,7 +84,7 @@ class Adam:
 
 def breast_cancer(seed: int) -> tuple[Array, npt.NDArray[np.int64], Array, npt.NDArray[np.int64]]:
     """Train and test parts of the table, each feature +1 above its training median, else -1."""
-    from sklearn.datasets import load_breast_cancer  # noqa: PLC0415 (needed by this one only)
+    from sklearn.datasets import load_breast_cancer
 
     table: Any = load_breast_cancer()
     order = np.random.default_rng(seed).permutation(len(table.target))

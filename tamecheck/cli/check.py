@@ -36,7 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--derivation", action="store_true", help="show every line of the derivation"
     )
-    add_common(parser)
+    add_common(parser, overtime=2)
     parser.set_defaults(run=run)
 
 

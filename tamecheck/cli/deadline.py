@@ -20,8 +20,8 @@ class OutOfTimeError(Exception):
 
 
 @contextmanager
-def deadline(seconds: float | None) -> Generator[None]:
-    """Raise `OutOfTimeError` in the body after so many seconds; None sets no limit."""
+def deadline(seconds: float | None, *, overtime: float = 0) -> Generator[None]:
+    """Raise `OutOfTimeError` in the body after so many seconds, and overtime; None is no limit."""
     if seconds is None:
         yield
         return
@@ -31,7 +31,8 @@ def deadline(seconds: float | None) -> Generator[None]:
         over.set()
         _thread.interrupt_main()
 
-    timers = (threading.Timer(seconds, interrupt), threading.Timer(seconds + _GRACE, _end))
+    last = seconds + overtime
+    timers = (threading.Timer(last, interrupt), threading.Timer(last + _GRACE, _end))
     for timer in timers:
         timer.daemon = True
         timer.start()

@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     args = _parse(arguments)
-    with deadline(args.timeout):
+    with deadline(args.timeout, overtime=args.overtime):
         return args.run(args)
 
 

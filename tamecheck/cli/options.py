@@ -75,8 +75,17 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def add_common(parser: Parser) -> None:
-    """Add ``--json --timeout --seed -q``, which every verb takes."""
+def add_common(parser: Parser, *, overtime: float = 0) -> None:
+    """Add ``--json --timeout --seed -q``, which every verb takes.
+
+    Parameters
+    ----------
+    parser
+        The verb's parser.
+    overtime
+        Seconds beyond the timeout for a verb that keeps the time itself and then still answers.
+    """
+    parser.set_defaults(overtime=overtime)
     group = parser.add_argument_group("common options")
     group.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     group.add_argument(
