@@ -1,0 +1,5 @@
+"""ONNX and QONNX models, read as exact graphs of primitive ops."""
+
+from tamecheck.load.onnx_model.reader import load_onnx
+
+__all__ = ["load_onnx"]

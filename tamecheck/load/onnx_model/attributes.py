@@ -1,0 +1,132 @@
+"""The attributes of an ONNX node, each read by name and type, with none left unread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.exact import rational
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto, TensorProto
+
+__all__ = ["Attributes"]
+
+FLOAT, INT, STRING, TENSOR, FLOATS, INTS, STRINGS = 1, 2, 3, 4, 6, 7, 8
+"""Codes of ``AttributeProto.AttributeType``."""
+
+_NAMES = {
+    FLOAT: "a float",
+    INT: "an integer",
+    STRING: "a string",
+    TENSOR: "a tensor",
+    FLOATS: "a list of floats",
+    INTS: "a list of integers",
+    STRINGS: "a list of strings",
+}
+
+
+@dataclass(slots=True)
+class Attributes:
+    """The attributes of one node; ``read`` collects the names that were asked for."""
+
+    found: dict[str, AttributeProto]
+    read: set[str] = field(default_factory=set[str])
+
+    @staticmethod
+    def of(protos: Iterable[AttributeProto]) -> Attributes:
+        """The attributes by name.
+
+        Raises
+        ------
+        InputError
+            If a name occurs twice.
+        """
+        found: dict[str, AttributeProto] = {}
+        for proto in protos:
+            if proto.name in found:
+                raise InputError(f"The attribute {proto.name!r} is given twice.")
+            found[proto.name] = proto
+        return Attributes(found)
+
+    def has(self, name: str) -> bool:
+        """Whether the attribute is given."""
+        return name in self.found
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """An integer; without a default it must be given."""
+        proto = self._get(name, INT, required=default is None)
+        return int(proto.i) if proto is not None else int(default or 0)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A truth value, stored as 0 or 1."""
+        return self.integer(name, int(default)) != 0
+
+    def real(self, name: str, default: float | None = None) -> Fraction:
+        """A float, exactly; a default is rounded to single precision, as a stored one is."""
+        proto = self._get(name, FLOAT, required=default is None)
+        return rational(np.float32(default or 0) if proto is None else proto.f)
+
+    def integers(self, name: str) -> tuple[int, ...] | None:
+        """A list of integers, or None."""
+        proto = self._get(name, INTS, required=False)
+        return None if proto is None else tuple(int(i) for i in proto.ints)
+
+    def reals(self, name: str) -> tuple[Fraction, ...] | None:
+        """A list of floats, exactly, or None."""
+        proto = self._get(name, FLOATS, required=False)
+        return None if proto is None else tuple(rational(f) for f in proto.floats)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string; without a default it must be given."""
+        proto = self._get(name, STRING, required=default is None)
+        return _decoded(proto.s) if proto is not None else str(default)
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """A list of strings, or None."""
+        proto = self._get(name, STRINGS, required=False)
+        return None if proto is None else tuple(_decoded(s) for s in proto.strings)
+
+    def tensor(self, name: str) -> TensorProto | None:
+        """A tensor, or None."""
+        proto = self._get(name, TENSOR, required=False)
+        return None if proto is None else proto.t
+
+    def ignore(self, *names: str) -> None:
+        """Count attributes as read that do not change the function."""
+        self.read.update(names)
+
+    def refuse_unread(self) -> None:
+        """Refuse attributes that no reader asked for: they might change the function.
+
+        Raises
+        ------
+        UnsupportedError
+            Naming them.
+        """
+        unread = sorted(set(self.found) - self.read)
+        if unread:
+            raise UnsupportedError(f"attribute {', '.join(map(repr, unread))} is not read here.")
+
+    def _get(self, name: str, kind: int, *, required: bool) -> AttributeProto | None:
+        self.read.add(name)
+        proto = self.found.get(name)
+        if proto is None:
+            if required:
+                raise InputError(f"The attribute {name!r} is missing.")
+            return None
+        if proto.type != kind:
+            raise InputError(f"The attribute {name!r} must be {_NAMES[kind]}.")
+        return proto
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("A string attribute is not UTF-8.") from None

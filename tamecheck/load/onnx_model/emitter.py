@@ -1,0 +1,126 @@
+"""Adds nodes to the graph being built, and folds what is constant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.op import Op
+from tamecheck.ir.op import Value as Param
+from tamecheck.ir.tensor import Array, Shape
+from tamecheck.load.onnx_model.folding import fold
+from tamecheck.load.onnx_model.kinds import FLOAT, INT64, Kind
+from tamecheck.load.onnx_model.values import Operand, Value
+
+__all__ = ["Emitter"]
+
+
+@dataclass(slots=True)
+class Emitter:
+    """The graph being built, with what is known about the source.
+
+    Parameters
+    ----------
+    builder
+        The graph.
+    given
+        Values for inputs that decide shapes.
+    notes
+        What a user should know; a dictionary, so that each is kept once and in order.
+    """
+
+    builder: GraphBuilder = field(default_factory=GraphBuilder)
+    given: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    notes: dict[str, None] = field(default_factory=dict[str, None])
+    _constants: dict[int, tuple[Array, int]] = field(default_factory=dict[int, tuple[Array, int]])
+
+    def constant(self, content: Any, kind: Kind | None = None) -> Value:
+        """A constant tensor of exact numbers."""
+        array = np.asarray(content)
+        if kind is None:
+            kind = INT64 if array.dtype.kind in "biu" else FLOAT
+        return Value(kind, tuple(int(n) for n in array.shape), array=array)
+
+    def value(self, operand: Operand, kind: Kind | None = None) -> Value:
+        """The tensor of an operand; a number becomes a scalar constant."""
+        if isinstance(operand, Value):
+            return operand
+        exact = Fraction(operand)
+        whole = exact.denominator == 1 and -(2**63) <= exact < 2**63
+        array = np.array(int(exact), dtype=np.int64) if whole else np.array(exact, dtype=object)
+        return Value(kind or FLOAT, (), array=array)
+
+    def node(self, value: Value) -> int:
+        """The node of a tensor; a constant gets its node when one is needed.
+
+        Raises
+        ------
+        InputError
+            If the constant holds NaN or an infinity.
+        """
+        if value.array is None:
+            return value.node
+        # the array is kept beside its node, so that its identity stays its own
+        known = self._constants.get(id(value.array))
+        if known is None:
+            try:
+                node = self.builder.constant(value.array, value.name)
+            except InputError as error:
+                where = f"tensor {value.name!r}" if value.name else ""
+                raise InputError(error.what, where=where, hint=error.hint) from None
+            known = self._constants[id(value.array)] = (value.array, node)
+        return known[1]
+
+    def apply(
+        self, op: Op, args: tuple[Operand, ...], kind: Kind, label: str, params: Mapping[str, Param]
+    ) -> Value:
+        """The value of an op: folded where all arguments are constants and it is exact.
+
+        Raises
+        ------
+        InputError
+            If the arguments or parameters do not fit the op.
+        """
+        values = [self.value(arg) for arg in args]
+        arrays = [value.array for value in values if value.array is not None]
+        if len(arrays) == len(values):
+            checked = op.checked(params)
+            shape = op.shape([value.shape for value in values], checked)
+            folded = fold(op, arrays, checked, shape)
+            if folded is not None:
+                return Value(kind, shape, array=folded)
+        node = self.builder.apply(op, [self.node(value) for value in values], label, **params)
+        return Value(kind, self.builder.shape(node), node=node)
+
+    def known(self, value: Value, what: str) -> Array:
+        """The elements of a tensor that must be constant, as ``what`` says.
+
+        Raises
+        ------
+        UnsupportedError
+            If they depend on the input.
+        """
+        if value.array is not None:
+            return value.array
+        if value.name in self.given:
+            array = np.asarray(self.given[value.name])
+            if tuple(array.shape) != value.shape:
+                raise InputError(f"Input {value.name!r} has shape {value.shape}.")
+            self.notes.setdefault(
+                f"Input {value.name!r} decides a shape: the graph is for its value "
+                f"{' '.join(map(str, array.reshape(-1)[:8].tolist()))}."
+            )
+            return array
+        raise UnsupportedError(
+            f"{what} depends on the input" + (f" {value.name!r}." if value.name else ".")
+        )
+
+    def shape(self, node: int) -> Shape:
+        """The shape of a node."""
+        return self.builder.shape(node)

@@ -1,0 +1,116 @@
+"""Reductions over axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.errors import InputError
+from tamecheck.ir.op import Op
+from tamecheck.load.onnx_model.context import Context, Lowering, Outputs
+from tamecheck.load.onnx_model.kinds import Family
+from tamecheck.load.onnx_model.values import Value
+
+__all__ = ["REDUCTIONS"]
+
+Reducer = Callable[[Context, Value, tuple[int, ...], bool], Value]
+
+
+def _reduction(reduce: Reducer) -> Lowering:
+    def lower(ctx: Context) -> Outputs:
+        value = ctx.input(0)
+        keepdims = ctx.attributes.flag("keepdims", default=True)
+        noop = ctx.attributes.flag("noop_with_empty_axes")
+        listed = ctx.integers_from("axes", 1)
+        if not listed:
+            axes = () if noop else tuple(range(value.rank))
+        else:
+            axes = ctx.positives(listed, value.rank)
+        return (reduce(ctx, value, axes, keepdims),)
+
+    return lower
+
+
+def _folded(op: Op) -> Reducer:
+    def reduce(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+        return ctx.apply(op, value, axes=axes, keepdims=keepdims)
+
+    return reduce
+
+
+def _extreme(op: Op) -> Reducer:
+    def reduce(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+        if 0 not in [value.shape[axis] for axis in axes]:
+            return ctx.apply(op, value, axes=axes, keepdims=keepdims)
+        if not value.kind.integral:
+            raise InputError("The largest of no floats is -inf, which is no real number.")
+        kept = [1 if i in axes else n for i, n in enumerate(value.shape)]
+        shape = tuple(n for i, n in enumerate(kept) if keepdims or i not in axes)
+        bound = value.kind.low if op is ops.REDUCE_MAX else value.kind.high
+        return ctx.broadcast(ctx.constant(np.int64(bound), value.kind), shape)
+
+    return reduce
+
+
+def _mean(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+    count = math.prod(value.shape[axis] for axis in axes)
+    if count == 0:
+        raise InputError(f"There is no mean over axes {list(axes)} of shape {value.shape}.")
+    mean = ctx.apply(ops.DIV, ctx.total(value, axes, keepdims=keepdims), count)
+    return ctx.truncated(mean, value.kind) if value.kind.family is Family.INTEGER else mean
+
+
+def _norm_1(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+    return ctx.total(ctx.apply(ops.ABS, value), axes, keepdims=keepdims)
+
+
+def _sum_square(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+    return ctx.total(ctx.square(value), axes, keepdims=keepdims)
+
+
+def _norm_2(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+    norm = ctx.apply(ops.SQRT, _sum_square(ctx, value, axes, keepdims))
+    return ctx.truncated(norm, value.kind) if value.kind.family is Family.INTEGER else norm
+
+
+def _log_sum(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
+    return ctx.apply(ops.LOG, ctx.total(value, axes, keepdims=keepdims))
+
+
+def _cumulative_sum(ctx: Context) -> Outputs:
+    value = ctx.input(0)
+    exclusive, backward = ctx.attributes.flag("exclusive"), ctx.attributes.flag("reverse")
+    (listed,) = ctx.known_integers(ctx.input(1), "'axis'")
+    axis = ctx.positive(listed, value.rank)
+    extent = value.shape[axis]
+    if extent > 4_096:
+        raise ctx.refuse(f"a cumulative sum of {extent} elements is not read.")
+    # column j of the matrix marks the elements that make up sum j
+    matrix = np.triu(np.ones((extent, extent), dtype=np.int64), 1 if exclusive else 0)
+    perm = [*(i for i in range(value.rank) if i != axis), axis]
+    moved = ctx.transpose(value, perm)
+    factor = ctx.constant(matrix.T if backward else matrix, value.kind)
+    summed = ctx.apply(ops.MATMUL, moved, factor)
+    return (ctx.transpose(summed, [perm.index(i) for i in range(value.rank)]),)
+
+
+REDUCTIONS: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(
+    {
+        "CumSum": _cumulative_sum,
+        "ReduceL1": _reduction(_norm_1),
+        "ReduceL2": _reduction(_norm_2),
+        "ReduceLogSum": _reduction(_log_sum),
+        "ReduceLogSumExp": _reduction(_folded(ops.LOGSUMEXP)),
+        "ReduceMax": _reduction(_extreme(ops.REDUCE_MAX)),
+        "ReduceMean": _reduction(_mean),
+        "ReduceMin": _reduction(_extreme(ops.REDUCE_MIN)),
+        "ReduceProd": _reduction(_folded(ops.PROD)),
+        "ReduceSum": _reduction(_folded(ops.SUM)),
+        "ReduceSumSquare": _reduction(_sum_square),
+    }
+)
+"""The operators of this file."""
