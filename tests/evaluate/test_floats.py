@@ -1,0 +1,93 @@
+"""Float values: stable where a naive formula is not, and the constants that folding gives."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tamecheck import ops
+from tamecheck.errors import DomainError
+from tamecheck.evaluate import float_values, fold_constant
+from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.tensor import Tensor
+from tamecheck.ops import BY_NAME
+
+F = Fraction
+
+
+def value(name, *args, **params):
+    builder = GraphBuilder()
+    arrays = {f"x{i}": np.asarray(arg, dtype=np.float64) for i, arg in enumerate(args)}
+    nodes = [builder.input(key, array.shape) for key, array in arrays.items()]
+    graph = builder.build({"y": builder.apply(BY_NAME[name], nodes, **params)})
+    return float_values(graph, arrays)["y"].tolist()
+
+
+def test_nothing_overflows_on_the_way():
+    assert value("softmax", [1000.0, 1000.0], axis=0) == [0.5, 0.5]
+    assert value("log_softmax", [-1000.0, 0.0], axis=0) == [-1000.0, 0.0]
+    assert value("logsumexp", [[1000.0], [1000.0]], axes=(0, 1), keepdims=False) == (
+        pytest.approx(1000 + np.log(2))
+    )
+    assert value("sigmoid", [-800.0, 800.0]) == [0.0, 1.0]
+    assert value("softplus", [-800.0, 800.0]) == [0.0, 800.0]
+
+
+def test_nothing_is_lost_by_cancellation():
+    assert value("softplus", [-40.0]) == [pytest.approx(np.exp(-40), rel=1e-12)]
+    assert value("elu", [-1e-20], alpha=F(1), beta=F(1)) == [pytest.approx(-1e-20, rel=1e-12)]
+
+
+def test_a_tie_is_a_tie_of_the_number_itself():
+    just_above = float(np.nextafter(-0.5, 0))
+    assert value("round", [just_above], mode="half_away") == [0.0]
+    assert value("round", [-0.5], mode="half_away") == [-1.0]
+    assert value("round", [just_above], mode="half_down") == [0.0]
+
+
+def test_argsort_is_stable_in_both_directions():
+    assert value("argsort", [1.0, 0.0, 1.0, 0.0], axis=0, descending=False) == [1, 3, 0, 2]
+    assert value("argsort", [1.0, 0.0, 1.0, 0.0], axis=0, descending=True) == [0, 2, 1, 3]
+
+
+def test_empty_tensors():
+    assert value("sum", np.zeros((0, 2)), axes=(0,), keepdims=False) == [0.0, 0.0]
+    assert value("prod", np.zeros((2, 0)), axes=(1,), keepdims=False) == [1.0, 1.0]
+    assert value("relu", np.zeros((0,))) == []
+    assert value("matmul", np.zeros((1, 0)), np.zeros((0, 2))) == [[0.0, 0.0]]
+    assert value("softmax", np.zeros((0, 2)), axis=1) == []
+
+
+def folded(op, *arrays, **params):
+    return fold_constant(op, [Tensor.of(array) for array in arrays], params, where="here")
+
+
+def test_folding_keeps_the_element_type_when_exact():
+    assert folded(ops.ADD, np.float32(0.5), np.float32(0.25)).encoding == "f32"
+    assert folded(ops.ADD, np.float32(0.5), np.float32(0.25)).shape == ()
+    assert folded(ops.MUL, np.array([3]), np.array([4])) == Tensor.of(np.array([12]))
+    assert folded(ops.RESHAPE, np.zeros((2, 3), np.float32), shape=(6,)).encoding == "f32"
+    assert folded(ops.CONCAT, np.zeros(1, np.float32), np.array([7]), axis=0).encoding == "f32"
+    assert folded(ops.ADD, np.float64(0.5), np.float64(0.25)).encoding == "f64"
+
+
+def test_folding_never_rounds():
+    third = folded(ops.DIV, np.array([1]), np.array([3]))
+    assert third.fractions() == [F(1, 3)]
+    assert folded(ops.ADD, np.array([2**62]), np.array([2**62])).fractions() == [F(2**63)]
+    sum_ = folded(ops.ADD, np.float32(1), np.float32(2.0**-30))
+    assert (sum_.encoding, sum_.fractions()) == ("f64", [1 + F(1, 2**30)])
+    assert folded(ops.PAD, np.array([1]), before=(1,), after=(0,), value=F(1, 2)).fractions() == [
+        F(1, 2),
+        F(1),
+    ]
+
+
+def test_folding_gives_up_on_irrational_values():
+    assert folded(ops.SQRT, np.array([2.0])) is None
+    assert folded(ops.SQRT, np.array([4.0])).fractions() == [F(2)]
+    assert folded(ops.EXP, np.array([0.0, 1.0])) is None
+    with pytest.raises(DomainError, match=r"^here"):
+        folded(ops.LOG, np.array([0.0]))
