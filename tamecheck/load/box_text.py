@@ -73,8 +73,6 @@ def parse_interval(text: str) -> tuple[Bound, Bound]:
     if len(parts) > 2 or not all(part.strip() for part in parts):
         raise InputError("This is no interval.", where=where, hint=_HINT)
     low, high = _bound(parts[0], -1, where), _bound(parts[-1], 1, where)
-    if len(parts) == 1 and low is None:
-        raise InputError("A point cannot be infinite.", where=where, hint=_HINT)
     if low is not None and high is not None and low > high:
         raise InputError(f"The interval is empty: {low} > {high}.", where=where)
     return low, high

@@ -179,6 +179,8 @@ def _outputs(value: Any, ids: Sequence[int], where: str) -> list[tuple[str, int]
                 outputs.append((name, ids[node]))
             case _:
                 raise InputError("An output must be a name and the number of a node.", where=where)
+    if not outputs:
+        raise InputError("The model has no output.", where=where)
     if len({name for name, _ in outputs}) != len(outputs):
         raise InputError("Two outputs have the same name.", where=where)
     return outputs
