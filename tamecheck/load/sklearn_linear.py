@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tamecheck import ops
-from tamecheck.errors import UnsupportedError
 from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array
 from tamecheck.load.sketch import Sketch
 
 __all__ = [
+    "KERNELS",
     "linear_classifier",
     "linear_regressor",
     "max_abs_scaler",
@@ -24,6 +24,9 @@ __all__ = [
     "support_classifier",
     "support_regressor",
 ]
+
+
+KERNELS = ("linear", "poly", "rbf", "sigmoid")
 
 
 def standard_scaler(sketch: Sketch, x: int, estimator: Any) -> int:
@@ -149,11 +152,6 @@ def _kernels(sketch: Sketch, x: int, estimator: Any) -> int:
         distance = sketch.apply(ops.SUM, squares, axes=(1,), keepdims=False)
         scaled = sketch.apply(ops.MUL, distance, sketch.constant(-_gamma(estimator)))
         return sketch.apply(ops.EXP, scaled, label="rbf kernel")
-    if kernel not in ("linear", "poly", "sigmoid"):
-        raise UnsupportedError(
-            f"{type(estimator).__name__} has the kernel {kernel!r}.",
-            hint="linear, poly, rbf and sigmoid kernels are read.",
-        )
     product = sketch.apply(ops.MATMUL, x, sketch.constant(vectors.T), label="linear kernel")
     if kernel == "linear":
         return product

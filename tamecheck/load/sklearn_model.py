@@ -12,6 +12,7 @@ from tamecheck.load import sklearn_mlp as mlp
 from tamecheck.load import sklearn_trees as trees
 from tamecheck.load.loaded import Loaded
 from tamecheck.load.sketch import Sketch
+from tamecheck.load.sklearn_linear import KERNELS
 
 __all__ = ["from_sklearn"]
 
@@ -79,9 +80,9 @@ def from_sklearn(estimator: Any) -> Loaded:
     steps = _steps(estimator)
     where = f"sklearn:{type(estimator).__name__}"
     refused = [
-        (type(step).__name__, "this estimator is not read")
+        (type(step).__name__, reason)
         for place, step in enumerate(steps)
-        if not _known(step, last=place == len(steps) - 1)
+        if (reason := _why_not(step, last=place == len(steps) - 1))
     ]
     if refused:
         raise UnsupportedError("scikit-learn:", nodes=refused, where=where)
@@ -105,9 +106,14 @@ def _steps(estimator: Any) -> list[Any]:
     return [part for step in inner for part in _steps(step)]
 
 
-def _known(step: Any, *, last: bool) -> bool:
+def _why_not(step: Any, *, last: bool) -> str:
+    """Why a step is not read; empty if it is."""
     name = type(step).__name__
-    return name in _TRANSFORMERS or (last and name in _PREDICTORS)
+    if name not in _TRANSFORMERS and not (last and name in _PREDICTORS):
+        return "this estimator is not read"
+    if getattr(step, "kernel", "linear") not in KERNELS:
+        return f"its kernel is not read, only {', '.join(KERNELS)} are"
+    return ""
 
 
 def _outputs(sketch: Sketch, estimator: Any, steps: Sequence[Any]) -> dict[str, int]:
