@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-from flint import arb, arb_series, fmpq
+from flint import arb, arb_series, ctx, fmpq
 
 from tamecheck.ir.formula import (
     Add,
@@ -224,10 +224,17 @@ _SERIES: dict[Elementary, Callable[[arb_series], arb_series]] = {
 def _through(argument: Series, function: Callable[[arb_series], arb_series]) -> Series:
     size = argument.order + 1
     given = arb_series([arb(argument[i]) for i in range(size)], prec=size)
+    # flint keeps at most ctx.cap terms of a series
+    cap = ctx.cap
+    ctx.cap = size
     try:
         found = function(given)
     except (ValueError, ZeroDivisionError):
         raise OpenError from None
+    finally:
+        ctx.cap = cap
+    if found.prec < size:
+        raise OpenError
     values = [_settled(found[i]) for i in range(size)]
     constant = argument.exact and not any(map(_may_differ, argument.coefficients[1:]))
     return Series(tuple(values[:1] if constant else values), argument.order, exact=constant)
