@@ -158,7 +158,7 @@ class Context:
         """Slices of a tensor at constant, non-negative indices."""
         table = np.asarray(indices, dtype=np.int64)
         extent = value.shape[axis]
-        if table.size and not (0 <= int(table.min()) and int(table.max()) < extent):
+        if table.size and not (int(table.min()) >= 0 and int(table.max()) < extent):
             raise InputError(f"An index is outside an axis of extent {extent}.")
         return self.apply(ops.GATHER, value, self.constant(table), axis=axis)
 
@@ -169,9 +169,7 @@ class Context:
         starts, sizes = [0] * value.rank, list(value.shape)
         starts[axis], sizes[axis] = start, size
         steps = (1,) * value.rank
-        return self.apply(
-            ops.SLICE, value, starts=tuple(starts), steps=steps, sizes=tuple(sizes)
-        )
+        return self.apply(ops.SLICE, value, starts=tuple(starts), steps=steps, sizes=tuple(sizes))
 
     def total(self, value: Value, axes: Sequence[int], *, keepdims: bool = True) -> Value:
         """The sum over axes."""

@@ -50,9 +50,7 @@ def gathered(ctx: Context, value: Value, table: Array) -> Value:
     positions = table.T
     if bool((positions < 0).any()):
         extent = value.shape[2]
-        value = ctx.apply(
-            ops.PAD, value, before=(0, 0, 0), after=(0, 0, 1), value=Fraction(0)
-        )
+        value = ctx.apply(ops.PAD, value, before=(0, 0, 0), after=(0, 0, 1), value=Fraction(0))
         positions = np.where(positions < 0, extent, positions)
     return ctx.take(value, positions, 2)
 
@@ -73,8 +71,10 @@ def _conv(ctx: Context) -> Outputs:
     line = ctx.reshape(value, (batch, channels, math.prod(value.shape[2:])))
     windows = table_of(axes)
     count, size = windows.table.shape
-    if size == 1 and bool((windows.table[:, 0] == np.arange(line.shape[2])[:count]).all()) and (
-        count == line.shape[2]
+    if (
+        size == 1
+        and bool((windows.table[:, 0] == np.arange(line.shape[2])[:count]).all())
+        and (count == line.shape[2])
     ):
         columns = line
     else:

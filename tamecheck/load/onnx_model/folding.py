@@ -69,7 +69,7 @@ def exact_array(array: Array) -> Array | None:
 
 def narrowed(exact: Array) -> Array:
     """The same numbers as int64, float32 or float64 where one of these holds them all."""
-    numbers = exact.reshape(-1).tolist()
+    numbers = [_simplest(Fraction(number)) for number in exact.reshape(-1).tolist()]
     if all(isinstance(number, int) for number in numbers):
         if all(-(2**63) <= number < 2**63 for number in numbers):
             return exact.astype(np.int64)

@@ -50,7 +50,9 @@ def ordered(nodes: Sequence[SourceNode], present: Iterable[str]) -> list[SourceN
     for index, node in enumerate(nodes):
         for name in filter(None, node.proto.output):
             if name in producer or name in known:
-                raise InputError(f"The tensor {name!r} is made twice.", where=f"node {node.label!r}")
+                raise InputError(
+                    f"The tensor {name!r} is made twice.", where=f"node {node.label!r}"
+                )
             producer[name] = index
     waiting = [_needs(node, producer, known) for node in nodes]
     readers: dict[int, list[int]] = {}

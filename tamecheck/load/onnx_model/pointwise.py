@@ -133,7 +133,9 @@ def _clip(ctx: Context) -> Outputs:
         return (clipped(ctx, value, low, high),)
     low, high = ctx.optional(1), ctx.optional(2)
     bounds = [None if side is None else uniform(side) for side in (low, high)]
-    if all(side is None or bound is not None for side, bound in zip((low, high), bounds, strict=True)):
+    if all(
+        side is None or bound is not None for side, bound in zip((low, high), bounds, strict=True)
+    ):
         return (clipped(ctx, value, *bounds),)
     if low is not None:
         value = ctx.apply(ops.MAXIMUM, value, low)

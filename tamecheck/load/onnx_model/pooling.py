@@ -50,7 +50,10 @@ def _max_pool(ctx: Context) -> Outputs:
 
 
 def _places(
-    ctx: Context, parts: Value, table: np.ndarray[tuple[int, ...], np.dtype[np.int64]], *,
+    ctx: Context,
+    parts: Value,
+    table: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    *,
     column_major: bool,
 ) -> Value:
     """The position of the largest element of each window, in the whole input."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array, Shape
+from tamecheck.ir.tensor import Array
 from tamecheck.load.files import read_bytes
 from tamecheck.load.loaded import Loaded
 from tamecheck.load.onnx_model.attributes import Attributes
@@ -259,7 +259,9 @@ class _Reading:
             self.gaps.append((node.label, f"{node.operator}: the operator is not known."))
             return
         inputs = [self._value(name, stored, reader) if name else None for name in node.proto.input]
-        if any(name and value is None for name, value in zip(node.proto.input, inputs, strict=True)):
+        if any(
+            name and value is None for name, value in zip(node.proto.input, inputs, strict=True)
+        ):
             # it depends on a node that is listed already
             return
         with _guarded(node):
@@ -304,5 +306,3 @@ def _guarded(node: SourceNode) -> Iterator[None]:
         raise InputError(error.what, where=where, hint=error.hint) from None
     except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
         raise InputError(f"The node is malformed ({error}).", where=place) from None
-
-

@@ -189,9 +189,9 @@ def _constant_pad(
     return ctx.apply(ops.PAD, value, before=front, after=back, value=Fraction(fill))
 
 
-def _reflected(mode: str, extent: int, before: int, after: int) -> np.ndarray[
-    tuple[int, ...], np.dtype[np.int64]
-]:
+def _reflected(
+    mode: str, extent: int, before: int, after: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     length = before + extent + after
     if not 0 <= length <= 2**20 or extent == 0:
         raise InputError(f"The pads {before}, {after} do not fit {extent} elements.")

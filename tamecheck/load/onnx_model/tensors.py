@@ -195,8 +195,10 @@ def _check_length(kind: Kind, size: int, length: int) -> None:
 
 def _widened(array: Array) -> Array:
     """Half precision as single precision, which holds it exactly."""
-    return array.astype(np.float32) if array.dtype.itemsize == 2 and array.dtype.kind == "f" else (
-        array
+    return (
+        array.astype(np.float32)
+        if array.dtype.itemsize == 2 and array.dtype.kind == "f"
+        else (array)
     )
 
 

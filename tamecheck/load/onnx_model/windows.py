@@ -113,7 +113,9 @@ def table_of(axes: tuple[Axis, ...]) -> Windows:
     shape = tuple(axis.count for axis in axes)
     kernel = tuple(axis.kernel for axis in axes)
     if math.prod(shape) * math.prod(kernel) > MAX_TABLE:
-        raise InputError(f"{math.prod(shape)} windows of {math.prod(kernel)} elements are too many.")
+        raise InputError(
+            f"{math.prod(shape)} windows of {math.prod(kernel)} elements are too many."
+        )
     flat = np.zeros((1, 1), dtype=np.int64)
     inside = np.ones((1, 1), dtype=bool)
     counted = np.ones((1, 1), dtype=bool)
