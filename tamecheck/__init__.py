@@ -5,7 +5,9 @@ The public names load on first use, so that importing the package stays fast.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,3 +79,15 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """The package itself; `load` stays the function when the package of that name is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # importing tamecheck.load.x would bind the name to the package
+        if name != "load" or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

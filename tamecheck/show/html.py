@@ -44,7 +44,7 @@ def _parts(check: Check) -> Iterable[str]:
         yield f"<p>{escape(check.witness.summary)}</p>"
     if check.open:
         gaps = ((gap.node, gap.why, gap.settles) for gap in check.open)
-        yield _table(("open at", "why", "what would settle it"), gaps)
+        yield _table(("derivation stops at", "why", "what would settle it"), gaps)
     words = {True: "yes", False: "no", None: "not proved"}
     values = property_values(check.properties)
     yield _table(("property", ""), ((name, words[values[key]]) for key, name in PROPERTY_NAMES))

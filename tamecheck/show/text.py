@@ -91,13 +91,15 @@ class _Framed:
 
 
 def _answer(
-    check: Check, title: str, certificate: str | None, *, whole: bool
+    check: Check, about: str, certificate: str | None, *, whole: bool
 ) -> Iterable[RenderableType]:
-    yield _Framed(_verdict(check, title), _COLOURS[check.verdict])
+    yield _Framed(_verdict(check, about), _COLOURS[check.verdict])
     if check.witness is not None:
         yield from _section("Why", [_witness(check.witness)])
     if check.open:
-        yield from _section("What is open", [_open(gap) for gap in check.open])
+        unknown = check.verdict is Verdict.UNKNOWN
+        title = "What is open" if unknown else "Where the derivation stops"
+        yield from _section(title, [_open(gap) for gap in check.open])
     if check.derivation:
         yield from _section("Derivation, from the output down", _derivation(check, whole=whole))
     if any(value is not None for value in property_values(check.properties).values()):
@@ -208,8 +210,8 @@ class _Drawer:
             text.append(own if own.startswith("#") else f" {line.name}", style="dim")
         names = structure_names(line.structures) or "no structure found"
         text.append(f"  {names}", style="red" if offending else "green")
-        if why := reason(line):
-            text.append(f"  {why}")
+        if line.structures or offending:
+            text.append(f"  {reason(line)}".rstrip())
         if offending:
             text.append("  ← first obstacle", style="bold red")
         return text
