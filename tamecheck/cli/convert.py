@@ -7,6 +7,7 @@ from argparse import Namespace
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
+from tamecheck.errors import InputError
 
 __all__ = ["add_parser", "run"]
 
@@ -30,6 +31,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Write the file and say where."""
+    if not args.output.lower().endswith((".json", ".json.gz")):
+        raise InputError("Models are written as JSON.", where=args.output, hint="Name it .json.")
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)

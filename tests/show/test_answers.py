@@ -170,3 +170,18 @@ def test_exact_numbers_lose_nothing():
         assert exact_text(arb(2).sqrt()).startswith("[1.41421356237309504880168")
     finally:
         ctx.prec = precision
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_a_frame_and_colours(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
+    file = Terminal()
+    show.print_check(ANSWERS["not-tame"], file=file, title="model.onnx")
+    assert "╭" in file.getvalue()
+    assert "\x1b[" in file.getvalue()
