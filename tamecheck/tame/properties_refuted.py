@@ -32,7 +32,7 @@ DEFAULT_BUDGET = 1_000_000
 """Scalar operations that the probes may take together."""
 
 _PRECISION = 128
-_PROBES = 3
+_SCALES = (1, 4, 16)
 _CORNERS = 10
 _TRIES = 3
 _SNAP = 64
@@ -94,7 +94,7 @@ class _Search:
         runner = JetRunner(self.graph, outputs)
         origin = self._ray(at_origin=True)
         values: list[list[Number]] = []
-        for ray in (origin, *(self._ray() for _ in range(_PROBES))):
+        for ray in (origin, *(self._ray(scale=scale) for scale in _SCALES)):
             if ray is origin or self._open("piecewise_constant", "piecewise_linear", "continuous"):
                 self._smooth(runner, ray, values)
         if self.known.piecewise_constant and _some_differ(values):
@@ -112,24 +112,24 @@ class _Search:
 
     # -- points and directions ------------------------------------------------------------------
 
-    def _ray(self, *, at_origin: bool = False) -> Ray:
+    def _ray(self, *, at_origin: bool = False, scale: int = 1) -> Ray:
         base: dict[str, tuple[Fraction, ...]] = {}
         slope: dict[str, tuple[Fraction, ...]] = {}
         for name, shape in self.graph.inputs.items():
             pairs = self.box.side(name).elements(size_of(shape))
-            starts = [_near_zero(p) if at_origin else self._inside(p) for p in pairs]
+            starts = [_near_zero(p) if at_origin else self._inside(p, scale) for p in pairs]
             base[name] = tuple(starts)
             slope[name] = tuple(self._towards(s, p) for s, p in zip(starts, pairs, strict=True))
         return Ray(base, slope)
 
-    def _inside(self, pair: tuple[Bound, Bound]) -> Fraction:
+    def _inside(self, pair: tuple[Bound, Bound], scale: int) -> Fraction:
         low, high = pair
         step = Fraction(self.source.randint(1, 63), 64)
         if low is not None and high is not None:
             return low + (high - low) * step
         if low is not None:
-            return low + 4 * step
-        return high - 4 * step if high is not None else 6 * step - 3
+            return low + 4 * scale * step
+        return high - 4 * scale * step if high is not None else scale * (6 * step - 3)
 
     def _towards(self, start: Fraction, pair: tuple[Bound, Bound]) -> Fraction:
         low, high = pair
@@ -158,7 +158,10 @@ class _Search:
         if jets is None:
             return
         values.append([series[0] for jet in jets.values() for series in jet.elements()])
-        whole = runner.ramification
+        self._note(runner.ramification, jets)
+
+    def _note(self, whole: int, jets: dict[int, Jet]) -> None:
+        """What the germ of the outputs on a ray refutes by itself."""
         for series in (s for jet in jets.values() for s in jet.elements()):
             powers = [i for i in range(1, len(series.coefficients)) if _nonzero(series[i])]
             if powers:
@@ -185,7 +188,7 @@ class _Search:
         scout = JetRunner(self.graph, [*outputs, *args])
         sharp = JetRunner(self.graph, outputs)
         self._compare(sharp, self._ray(at_origin=True))
-        rays = [self._ray() for _ in range(_PROBES)]
+        rays = [self._ray(scale=scale) for scale in _SCALES]
         rays += [r for ray in rays if (r := self._mirrored(ray)) is not None]
         for ray in rays:
             if not self._open("continuous", "locally_lipschitz"):
@@ -290,15 +293,13 @@ class _Search:
     def _compare(self, runner: JetRunner, ray: Ray) -> None:
         """Compare the limits from both sides and the value at the start of a ray."""
         still = Ray(ray.base, {n: (Fraction(0),) * len(vs) for n, vs in ray.direction.items()})
-        sides: list[list[Series]] = []
+        sides: list[list[Number]] = []
         for side in (ray, self._mirrored(ray), still):
             jets = None if side is None else self._jets(runner, side, 2)
             if jets is not None:
-                series = [s for jet in jets.values() for s in jet.elements()]
-                if any(_nonzero(s[i]) for s in series for i in range(1, runner.ramification)):
-                    self._refute_lipschitz()
-                sides.append(series)
-        if _some_differ([[s[0] for s in side] for side in sides]):
+                self._note(runner.ramification, jets)
+                sides.append([s[0] for jet in jets.values() for s in jet.elements()])
+        if _some_differ(sides):
             self._refute_continuity()
 
 
