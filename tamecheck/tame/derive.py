@@ -226,7 +226,7 @@ class _Walk:
             "chain": list(chain.nodes),
             "args": [fact.step for fact in operands],
             "source": source.step,
-            "enclosures": [step for steps in divisors for step in (steps or [])[1:]],
+            "enclosures": [step for steps in divisors for step in steps or []],
         }
         rounding = self.graph.name_of(chain.nodes[-1])
         why = f"a quantiser: finitely many steps of {rounding}"

@@ -13,11 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 
+import numpy as np
+
 from tamecheck import ops
 from tamecheck.evaluate import Enclosure, decide, enclose, range_of
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational, rational_text
-from tamecheck.ir.formula import TRUE, Call, Condition, Const, Div, Elementary, Pow, Term, subterms
+from tamecheck.ir.formula import (
+    TRUE,
+    Call,
+    Condition,
+    Const,
+    Div,
+    Elementary,
+    Pow,
+    Term,
+    Var,
+    subterms,
+)
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Expansion, Op, Params, Pointwise, Selection
 from tamecheck.ir.tensor import Tensor, size_of
@@ -35,6 +48,8 @@ HULL_ABOVE = 4096
 
 _CHEAP_WEIGHTS = 20_000
 """A first round leaves products with more weights unbounded: most obligations do not need them."""
+
+_ANYTHING = Enclosure(np.array(-math.inf), np.array(math.inf))
 
 Prover = Callable[[Graph, Box, int], Step | None]
 """Proves a bound on a node by algebra or by a solver: an enclosure-like step, or None."""
@@ -100,16 +115,18 @@ class Ledger:
         return self.add(step)
 
     def shown(self, condition: Condition, args: Sequence[int]) -> list[int] | None:
-        """Enclosure steps of the arguments that show a condition on them, or None."""
-        if condition == TRUE:
-            return []
-        for coarse in (True, False):
-            enclosures = self._coarse if coarse else self._fine
-            found = [enclosures.get(arg) for arg in args]
-            known = [e for e in found if e is not None]
-            if len(known) == len(args) and decide(condition, known) is True:
-                return [self._enclosure_step(arg, coarse=coarse) for arg in args]
-        return None
+        """Enclosure steps of those arguments that a condition mentions, if they show it.
+
+        Returns None when it is not shown; ``args`` are the values of the condition's variables.
+        """
+        needed = sorted({term.index for term in subterms(condition) if isinstance(term, Var)})
+        for coarse in (True, False) if needed else ():
+            found = self._coarse if coarse else self._fine
+            known = [found.get(arg) if i in needed else _ANYTHING for i, arg in enumerate(args)]
+            ranges = [enclosure for enclosure in known if enclosure is not None]
+            if len(ranges) == len(args) and decide(condition, ranges) is True:
+                return [self._enclosure_step(args[i], coarse=coarse) for i in needed]
+        return None if needed else []
 
     def constant_zero(self, node: int) -> int | None:
         """An enclosure step that shows a constant tensor to be all zero, or None."""
