@@ -121,7 +121,8 @@ def _section(title: str, body: Sequence[RenderableType]) -> Iterable[RenderableT
 
 def _verdict(check: Check, title: str) -> Text:
     colour = _COLOURS[check.verdict]
-    text = Text(check.verdict.value.upper().replace("-", " "), style=f"bold {colour}")
+    text = Text()
+    text.append(check.verdict.value.upper().replace("-", " "), style=f"bold {colour}")
     if check.structures:
         text.append(f"  {check.structures[0].public_name}", style="bold")
     about = f"{title} on " if title else "on "
@@ -204,7 +205,8 @@ class _Drawer:
 
     def _line(self, line: Line) -> Text:
         offending = line.node in self._offending
-        text = Text(line.op, style="bold red" if offending else "bold")
+        text = Text()
+        text.append(line.op, style="bold red" if offending else "bold")
         if line.name != line.op:
             own = line.name.removeprefix(line.op)
             text.append(own if own.startswith("#") else f" {line.name}", style="dim")
