@@ -30,6 +30,7 @@ def check_json(
         "verdict": check.verdict.value,
         "structure": names[0] if names and check.structures[0].o_minimal else None,
         "also": names[1:],
+        "before_softmax": check.before_softmax[0].public_name if check.before_softmax else None,
         "summary": headline(check),
         "properties": property_values(check.properties),
         "consequences": [

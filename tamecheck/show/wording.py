@@ -58,7 +58,10 @@ def headline(check: Check) -> str:
     structure = check.structure
     match check.verdict:
         case Verdict.TAME if structure is not None:
-            return f"Every output is definable in {structure.symbol}, an o-minimal structure."
+            return (
+                f"Every output is definable in {structure.symbol}, an o-minimal structure."
+                f"{_scores(check)}"
+            )
         case Verdict.LOCALLY_TAME if structure is not None:
             return (
                 f"Every output is definable in {structure.symbol}, which is locally o-minimal, "
@@ -70,6 +73,12 @@ def headline(check: Check) -> str:
             return _refuted(check)
         case Verdict.UNKNOWN:
             return "Neither a derivation nor a refutation was found."
+
+
+def _scores(check: Check) -> str:
+    if not check.before_softmax:
+        return ""
+    return f" Its scores, before the final softmax, are {check.before_softmax[0].public_name}."
 
 
 def _refuted(check: Check) -> str:

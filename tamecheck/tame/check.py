@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tamecheck import ops
 from tamecheck.ir.box import Box
-from tamecheck.ir.graph import Constant, Graph
-from tamecheck.ir.structure import Antichain
+from tamecheck.ir.graph import Apply, Constant, Graph
+from tamecheck.ir.structure import Antichain, join_all
 from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.certificate import certificate_document
+from tamecheck.tame.consequences import consequences
 from tamecheck.tame.derive import Derivation, derive
 from tamecheck.tame.ledger import Ledger
 from tamecheck.tame.properties import CERTIFIED, merged, positive_properties
@@ -99,12 +101,25 @@ def _derived(run: _Run, structures: Antichain) -> Check:
         verdict=verdict,
         structures=kept,
         properties=properties,
+        consequences=consequences(run.graph, run.box, verdict, kept, properties),
+        before_softmax=_before_softmax(run),
         derivation=run.derivation.lines,
         certificate=certificate_document(
             run.graph, run.box, claim=claim, steps=run.ledger.steps, tensors=run.ledger.tensors
         ),
         trusted=_trusted(run.ledger.steps),
     )
+
+
+def _before_softmax(run: _Run) -> Antichain:
+    """The structures of the scores, where every output is a softmax of some."""
+    scores: list[Antichain] = []
+    for _, output in run.graph.outputs:
+        node = run.graph.nodes[output]
+        if not (isinstance(node, Apply) and node.op in (ops.SOFTMAX, ops.LOG_SOFTMAX)):
+            return ()
+        scores.append(run.derivation.facts[node.args[0]].structures)
+    return join_all(scores)
 
 
 def _refutation(run: _Run) -> Witness | None:

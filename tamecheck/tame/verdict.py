@@ -91,6 +91,9 @@ class Check:
         The minimal structures in which every output is definable, the preferred one first.
     properties
         Regularity on the domain.
+    before_softmax
+        The structures of the scores, when the outputs are their softmax: argmax decisions are
+        definable in these.
     consequences
         The theorems that apply.
     open
@@ -101,6 +104,8 @@ class Check:
         One line a node, in topological order.
     certificate
         The certificate document, or None for an unknown verdict.
+    trusted
+        What the certificate takes from a solver without proof.
     """
 
     graph: Graph = field(repr=False)
@@ -108,6 +113,7 @@ class Check:
     verdict: Verdict
     structures: Antichain = ()
     properties: Properties = field(default_factory=Properties)
+    before_softmax: Antichain = ()
     consequences: tuple[Consequence, ...] = ()
     open: tuple[Open, ...] = ()
     witness: Witness | None = None
