@@ -70,7 +70,7 @@ class Attributes:
     def real(self, name: str, default: float | None = None) -> Fraction:
         """A float, exactly; a default is rounded to single precision, as a stored one is."""
         proto = self._get(name, FLOAT, required=default is None)
-        return rational(np.float32(default or 0) if proto is None else proto.f)
+        return rational(float(np.float32(default or 0)) if proto is None else proto.f)
 
     def integers(self, name: str) -> tuple[int, ...] | None:
         """A list of integers, or None."""

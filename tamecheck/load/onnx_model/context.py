@@ -17,7 +17,7 @@ from tamecheck.ir.tensor import Array, Shape
 from tamecheck.load.onnx_model.attributes import Attributes
 from tamecheck.load.onnx_model.emitter import Emitter
 from tamecheck.load.onnx_model.folding import exact_array
-from tamecheck.load.onnx_model.kinds import FLOAT, Family, Kind
+from tamecheck.load.onnx_model.kinds import FLOAT, Kind
 from tamecheck.load.onnx_model.values import Operand, Value
 
 __all__ = ["Context", "Lowering", "Outputs"]
@@ -116,7 +116,8 @@ class Context:
 
     def axis(self, default: int | None, rank: int, *, end: bool = False) -> int:
         """The attribute ``axis`` as a non-negative number; ``end`` allows the rank itself."""
-        return self.positive(self.attributes.integer("axis", default), rank + end)
+        axis = self.attributes.integer("axis", default)
+        return axis if end and axis == rank else self.positive(axis, rank)
 
     def positive(self, axis: int, rank: int) -> int:
         """A non-negative axis for one that may count from the end.
@@ -187,14 +188,14 @@ class Context:
         """The tensor as a value of an integer type: rounded toward zero."""
         return self.apply(ops.ROUND, value, kind=kind, mode="toward_zero")
 
+    def refuse_missing(self, found: Outputs, names: Sequence[str]) -> None:
+        """Refuse outputs that are named but not made."""
+        if any(names[len(found) :]):
+            raise self.refuse(f"output number {len(found)} is not read.")
+
     def refuse(self, why: str) -> UnsupportedError:
         """The error for a use of the operator that is not read."""
         return UnsupportedError(why)
-
-    def require_real(self, value: Value) -> None:
-        """Refuse to round to floats of 8 bits or less."""
-        if value.kind.family is Family.COARSE:
-            raise self.refuse(f"rounding to {value.kind.name} is not read.")
 
 
 Lowering: TypeAlias = Callable[[Context], Outputs]

@@ -113,7 +113,7 @@ class Emitter:
             if tuple(array.shape) != value.shape:
                 raise InputError(f"Input {value.name!r} has shape {value.shape}.")
             self.notes.setdefault(
-                f"Input {value.name!r} decides a shape: the graph is for its value "
+                f"Input {value.name!r} is fixed: the graph is for its value "
                 f"{' '.join(map(str, array.reshape(-1)[:8].tolist()))}."
             )
             return array

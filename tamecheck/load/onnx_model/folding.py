@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
@@ -150,25 +151,45 @@ def _divide(a: Any, b: Any) -> Any:
     return _simplest(Fraction(a) / Fraction(b))
 
 
+def _equal(a: Any, b: Any) -> int:
+    return int(a == b)
+
+
+def _less(a: Any, b: Any) -> int:
+    return int(a < b)
+
+
+def _less_equal(a: Any, b: Any) -> int:
+    return int(a <= b)
+
+
+def _select(condition: Any, a: Any, b: Any) -> Any:
+    return a if condition != 0 else b
+
+
+def _relu(a: Any) -> Any:
+    return max(a, 0)
+
+
 _EXACT: Mapping[str, Compute] = MappingProxyType(
     {
-        "add": _each(lambda a, b: a + b, 2),
-        "sub": _each(lambda a, b: a - b, 2),
-        "mul": _each(lambda a, b: a * b, 2),
+        "add": _each(operator.add, 2),
+        "sub": _each(operator.sub, 2),
+        "mul": _each(operator.mul, 2),
         "div": _each(_divide, 2),
-        "neg": _each(lambda a: -a, 1),
-        "abs": _each(abs, 1),
-        "relu": _each(lambda a: max(a, 0), 1),
+        "neg": _each(operator.neg, 1),
+        "abs": _each(operator.abs, 1),
+        "relu": _each(_relu, 1),
         "maximum": _each(max, 2),
         "minimum": _each(min, 2),
         "floor": _each(math.floor, 1),
         "ceil": _each(math.ceil, 1),
         "round": _round,
         "clip": _clip,
-        "equal": _each(lambda a, b: int(a == b), 2),
-        "less": _each(lambda a, b: int(a < b), 2),
-        "less_equal": _each(lambda a, b: int(a <= b), 2),
-        "select": _each(lambda c, a, b: a if c != 0 else b, 3),
+        "equal": _each(_equal, 2),
+        "less": _each(_less, 2),
+        "less_equal": _each(_less_equal, 2),
+        "select": _each(_select, 3),
         "sum": _reduction(np.add),
         "prod": _reduction(np.multiply),
         "reduce_max": _reduction(np.maximum),

@@ -13,22 +13,18 @@ from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import Apply
 from tamecheck.ir.op import Op
-from tamecheck.ir.op import Value as Param
 from tamecheck.ir.tensor import Shape
 from tamecheck.load.onnx_model.context import Context, Lowering, Outputs
-from tamecheck.load.onnx_model.kinds import BOOL, Family
+from tamecheck.load.onnx_model.kinds import BOOL, Family, Kind, kind_of
+from tamecheck.load.onnx_model.minifloats import rounded_to
 from tamecheck.load.onnx_model.values import Value
 
-__all__ = ["POINTWISE", "clipped", "lowest", "uniform"]
+__all__ = ["POINTWISE", "clipped", "uniform"]
 
 
-def unary(op: Op, **params: Param) -> Lowering:
+def unary(op: Op) -> Lowering:
     """The operator that is one primitive op of its first input."""
-
-    def lower(ctx: Context) -> Outputs:
-        return (ctx.apply(op, ctx.input(0), **params),)
-
-    return lower
+    return lambda ctx: (ctx.apply(op, ctx.input(0)),)
 
 
 def binary(op: Op) -> Lowering:
@@ -106,15 +102,15 @@ def clipped(
     if lo is None and hi is None:
         return value
     below = None if value.array is not None else ctx.emitter.builder.node(value.node)
-    if isinstance(below, Apply) and below.op is ops.CLIP and (lo is None) != (hi is None):
-        inner_lo, inner_hi = below.params["lo"], below.params["hi"]
+    if isinstance(below, Apply) and below.op is ops.CLIP:
         source = Value(value.kind, value.shape, node=below.args[0])
-        if isinstance(inner_hi, Fraction) and inner_lo is None and lo is not None:
-            if lo <= inner_hi:
-                return ctx.apply(ops.CLIP, source, lo=lo, hi=inner_hi)
-        elif isinstance(inner_lo, Fraction) and inner_hi is None and hi is not None:
-            if inner_lo <= hi:
-                return ctx.apply(ops.CLIP, source, lo=inner_lo, hi=hi)
+        match (below.params["lo"], below.params["hi"], lo, hi):
+            case (None, Fraction() as outer, Fraction(), None) if lo <= outer:
+                return ctx.apply(ops.CLIP, source, lo=lo, hi=outer)
+            case (Fraction() as inner, None, None, Fraction()) if inner <= hi:
+                return ctx.apply(ops.CLIP, source, lo=inner, hi=hi)
+            case _:
+                pass
     return ctx.apply(ops.CLIP, value, lo=lo, hi=hi)
 
 
@@ -210,8 +206,8 @@ def _raised(ctx: Context, base: Value, exponent: Fraction) -> Value:
     return base if exponent == 1 else ctx.apply(ops.POW, base, exponent=exponent)
 
 
-def _cast_to(ctx: Context, value: Value, target: Value) -> Value:
-    kind, source = target.kind, value.kind
+def _cast_to(ctx: Context, value: Value, kind: Kind) -> Value:
+    source = value.kind
     if kind.family is Family.BOOLEAN:
         if source.family is Family.BOOLEAN:
             return value
@@ -221,28 +217,20 @@ def _cast_to(ctx: Context, value: Value, target: Value) -> Value:
     if kind.family is Family.INTEGER and not kind.low <= source.low <= source.high <= kind.high:
         ctx.note(f"Casting {source.name} to {kind.name} is read without wrapping around.")
     if kind.family is Family.COARSE and source != kind:
-        raise ctx.refuse(f"rounding to {kind.name} is not read.")
+        return rounded_to(ctx, value, kind, saturate=ctx.attributes.flag("saturate", default=True))
     if kind.family is Family.REAL and source.family is Family.REAL and source != kind:
         ctx.note(f"Casting {source.name} to {kind.name} is read as the identity on the reals.")
     return Value(kind, value.shape, value.name, value.array, value.node)
 
 
 def _cast(ctx: Context) -> Outputs:
-    from tamecheck.load.onnx_model.kinds import kind_of
-
     ctx.attributes.ignore("saturate", "round_mode")
-    kind = kind_of(ctx.attributes.integer("to"))
-    return (_cast_to(ctx, ctx.input(0), Value(kind, ())),)
+    return (_cast_to(ctx, ctx.input(0), kind_of(ctx.attributes.integer("to"))),)
 
 
 def _cast_like(ctx: Context) -> Outputs:
     ctx.attributes.ignore("saturate", "round_mode")
-    return (_cast_to(ctx, ctx.input(0), ctx.input(1)),)
-
-
-def lowest(ctx: Context, values: list[Value]) -> Value:
-    """The smallest of several tensors."""
-    return reduce(lambda a, b: ctx.apply(ops.MINIMUM, a, b), values)
+    return (_cast_to(ctx, ctx.input(0), ctx.input(1).kind),)
 
 
 def _identity(ctx: Context) -> Outputs:
@@ -301,8 +289,8 @@ POINTWISE: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(
         "Or": binary(ops.MAXIMUM),
         "Pow": _power,
         "Reciprocal": lambda ctx: (ctx.apply(ops.DIV, 1, ctx.input(0)),),
-        "Round": unary(ops.ROUND, mode="half_even"),
-        "Sign": unary(ops.SIGN, at_zero=Fraction(0)),
+        "Round": lambda ctx: (ctx.apply(ops.ROUND, ctx.input(0), mode="half_even"),),
+        "Sign": lambda ctx: (ctx.apply(ops.SIGN, ctx.input(0), at_zero=Fraction(0)),),
         "Sub": binary(ops.SUB),
         "Sum": _sum,
         "Where": _where,

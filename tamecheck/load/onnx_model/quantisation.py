@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from types import MappingProxyType
 
+import numpy as np
+
 from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.load.onnx_model.context import Context, Outputs
 from tamecheck.load.onnx_model.kinds import FLOAT, Family, Kind, kind_of
+from tamecheck.load.onnx_model.minifloats import rounded_to
 from tamecheck.load.onnx_model.values import Value
 
 __all__ = ["QUANTISATION"]
@@ -38,12 +41,15 @@ def _spread(ctx: Context, parameter: Value, value: Value) -> Value:
 
 def _quantize(ctx: Context) -> Outputs:
     value, scale, zero = ctx.input(0), ctx.input(1), ctx.optional(2)
-    ctx.attributes.ignore("saturate", "precision")
+    ctx.attributes.ignore("precision")
+    saturate = ctx.attributes.flag("saturate", default=True)
     code = ctx.attributes.integer("output_dtype", 0)
     kind = zero.kind if zero is not None else kind_of(code or 2)
-    if kind.family is not Family.INTEGER:
-        raise ctx.refuse(f"rounding to {kind.name} is not read.")
     units = ctx.apply(ops.DIV, value, _spread(ctx, scale, value))
+    if kind.family is not Family.INTEGER:
+        if zero is not None and bool(ctx.known(zero, "the zero point").astype(np.float64).any()):
+            raise ctx.refuse(f"a zero point of type {kind.name} other than 0 is not read.")
+        return (rounded_to(ctx, units, kind, saturate=saturate),)
     whole = ctx.apply(ops.ROUND, units, mode="half_even")
     if zero is not None:
         whole = ctx.apply(ops.ADD, whole, _spread(ctx, zero, value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,7 +139,7 @@ def load_onnx(
 
 
 @contextmanager
-def _located(where: str) -> Iterator[None]:
+def _located(where: str) -> Generator[None]:
     """Put the place in front of what an error says about it."""
     try:
         yield
@@ -278,8 +278,7 @@ class _Reading:
                 )
                 found = lowering(context)
                 context.attributes.refuse_unread()
-                if any(node.proto.output[len(found) :]):
-                    raise UnsupportedError(f"output number {len(found)} is not read.")
+                context.refuse_missing(found, node.proto.output)
             except UnsupportedError as error:
                 self.gaps.append((node.label, f"{node.operator}: {error.what}"))
                 return
@@ -289,7 +288,7 @@ class _Reading:
 
 
 @contextmanager
-def _guarded(node: SourceNode) -> Iterator[None]:
+def _guarded(node: SourceNode) -> Generator[None]:
     """Turn what a malformed node causes into one error that names the node.
 
     A damaged file can hold any number anywhere, so that besides our own checks NumPy and the

@@ -11,6 +11,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import InputError
+from tamecheck.ir.op import Op
 from tamecheck.load.onnx_model.activations import elu, hard_sigmoid, softsign, thresholded
 from tamecheck.load.onnx_model.context import Context, Outputs
 from tamecheck.load.onnx_model.kinds import BOOL
@@ -41,6 +42,48 @@ class Cell:
 Step = Callable[[Context, Cell, Value, State], State]
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An activation function of x, alpha and beta, with the defaults of those that it has."""
+
+    act: Callable[[Context, Value, Fraction, Fraction], Value]
+    alpha: Fraction | None = None
+    beta: Fraction | None = None
+
+
+def _plain(op: Op) -> Form:
+    return Form(lambda ctx, x, _alpha, _beta: ctx.apply(op, x))
+
+
+def _single(value: float) -> Fraction:
+    return Fraction(float(np.float32(value)))
+
+
+_FORMS: Mapping[str, Form] = MappingProxyType(
+    {
+        "affine": Form(
+            lambda ctx, x, a, b: ctx.apply(ops.ADD, ctx.scaled(x, a), b), Fraction(1), Fraction(0)
+        ),
+        "elu": Form(lambda ctx, x, a, _: elu(ctx, x, a), Fraction(1)),
+        "hardsigmoid": Form(hard_sigmoid, _single(0.2), Fraction(1, 2)),
+        "leakyrelu": Form(
+            lambda ctx, x, a, _: ctx.apply(ops.LEAKY_RELU, x, alpha=a), _single(0.01)
+        ),
+        "relu": _plain(ops.RELU),
+        "scaledtanh": Form(
+            lambda ctx, x, a, b: ctx.scaled(ctx.apply(ops.TANH, ctx.scaled(x, b)), a),
+            Fraction(1),
+            Fraction(1),
+        ),
+        "sigmoid": _plain(ops.SIGMOID),
+        "softplus": _plain(ops.SOFTPLUS),
+        "softsign": Form(lambda ctx, x, _alpha, _beta: softsign(ctx, x)),
+        "tanh": _plain(ops.TANH),
+        "thresholdedrelu": Form(lambda ctx, x, a, _: thresholded(ctx, x, a), Fraction(1)),
+    }
+)
+
+
 def _functions(ctx: Context, default: Sequence[str], directions: int) -> list[list[Activation]]:
     names = ctx.attributes.texts("activations") or tuple(default) * directions
     if len(names) != len(default) * directions:
@@ -60,47 +103,15 @@ def _function(
     betas: Iterator[Fraction],
     limit: Fraction | None,
 ) -> Activation:
-    one, zero = Fraction(1), Fraction(0)
-
-    def alpha(default: Fraction) -> Fraction:
-        return next(alphas, default)
-
-    def beta(default: Fraction) -> Fraction:
-        return next(betas, default)
-
-    plain = {"Relu": ops.RELU, "Tanh": ops.TANH, "Sigmoid": ops.SIGMOID, "Softplus": ops.SOFTPLUS}
-    known = {key.lower(): op for key, op in plain.items()}
-    act: Activation
-    match name.lower():
-        case key if key in known:
-            act = lambda x, op=known[key]: ctx.apply(op, x)  # noqa: E731
-        case "softsign":
-            act = lambda x: softsign(ctx, x)  # noqa: E731
-        case "leakyrelu":
-            slope = alpha(Fraction(float(np.float32(0.01))))
-            act = lambda x: ctx.apply(ops.LEAKY_RELU, x, alpha=slope)  # noqa: E731
-        case "thresholdedrelu":
-            threshold = alpha(one)
-            act = lambda x: thresholded(ctx, x, threshold)  # noqa: E731
-        case "elu":
-            height = alpha(one)
-            act = lambda x: elu(ctx, x, height)  # noqa: E731
-        case "hardsigmoid":
-            pair = alpha(Fraction(float(np.float32(0.2)))), beta(Fraction(1, 2))
-            act = lambda x: hard_sigmoid(ctx, x, *pair)  # noqa: E731
-        case "affine":
-            line = alpha(one), beta(zero)
-            act = lambda x: ctx.apply(ops.ADD, ctx.scaled(x, line[0]), line[1])  # noqa: E731
-        case "scaledtanh":
-            scale = alpha(one), beta(one)
-            act = lambda x: ctx.scaled(  # noqa: E731
-                ctx.apply(ops.TANH, ctx.scaled(x, scale[1])), scale[0]
-            )
-        case _:
-            raise ctx.refuse(f"the activation function {name!r} is not read.")
+    form = _FORMS.get(name.lower())
+    if form is None:
+        raise ctx.refuse(f"the activation function {name!r} is not read.")
+    # parameters are consumed only by the functions that have them
+    alpha = Fraction(0) if form.alpha is None else next(alphas, form.alpha)
+    beta = Fraction(0) if form.beta is None else next(betas, form.beta)
     if limit is None:
-        return act
-    return lambda x: act(ctx.apply(ops.CLIP, x, lo=-limit, hi=limit))
+        return lambda x: form.act(ctx, x, alpha, beta)
+    return lambda x: form.act(ctx, ctx.apply(ops.CLIP, x, lo=-limit, hi=limit), alpha, beta)
 
 
 def _layer(ctx: Context, gates: int, states: int, default: Sequence[str], step: Step) -> Outputs:

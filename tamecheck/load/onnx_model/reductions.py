@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -17,7 +18,16 @@ from tamecheck.load.onnx_model.values import Value
 
 __all__ = ["REDUCTIONS"]
 
-Reducer = Callable[[Context, Value, tuple[int, ...], bool], Value]
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The axes to reduce over, and whether they stay with extent 1."""
+
+    axes: tuple[int, ...]
+    keepdims: bool
+
+
+Reducer = Callable[[Context, Value, Over], Value]
 
 
 def _reduction(reduce: Reducer) -> Lowering:
@@ -30,55 +40,55 @@ def _reduction(reduce: Reducer) -> Lowering:
             axes = () if noop else tuple(range(value.rank))
         else:
             axes = ctx.positives(listed, value.rank)
-        return (reduce(ctx, value, axes, keepdims),)
+        return (reduce(ctx, value, Over(axes, keepdims)),)
 
     return lower
 
 
 def _folded(op: Op) -> Reducer:
-    def reduce(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
-        return ctx.apply(op, value, axes=axes, keepdims=keepdims)
+    def reduce(ctx: Context, value: Value, over: Over) -> Value:
+        return ctx.apply(op, value, axes=over.axes, keepdims=over.keepdims)
 
     return reduce
 
 
 def _extreme(op: Op) -> Reducer:
-    def reduce(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
-        if 0 not in [value.shape[axis] for axis in axes]:
-            return ctx.apply(op, value, axes=axes, keepdims=keepdims)
+    def reduce(ctx: Context, value: Value, over: Over) -> Value:
+        if 0 not in [value.shape[axis] for axis in over.axes]:
+            return ctx.apply(op, value, axes=over.axes, keepdims=over.keepdims)
         if not value.kind.integral:
             raise InputError("The largest of no floats is -inf, which is no real number.")
-        kept = [1 if i in axes else n for i, n in enumerate(value.shape)]
-        shape = tuple(n for i, n in enumerate(kept) if keepdims or i not in axes)
+        kept = [1 if i in over.axes else n for i, n in enumerate(value.shape)]
+        shape = tuple(n for i, n in enumerate(kept) if over.keepdims or i not in over.axes)
         bound = value.kind.low if op is ops.REDUCE_MAX else value.kind.high
         return ctx.broadcast(ctx.constant(np.int64(bound), value.kind), shape)
 
     return reduce
 
 
-def _mean(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
-    count = math.prod(value.shape[axis] for axis in axes)
+def _mean(ctx: Context, value: Value, over: Over) -> Value:
+    count = math.prod(value.shape[axis] for axis in over.axes)
     if count == 0:
-        raise InputError(f"There is no mean over axes {list(axes)} of shape {value.shape}.")
-    mean = ctx.apply(ops.DIV, ctx.total(value, axes, keepdims=keepdims), count)
+        raise InputError(f"There is no mean over axes {list(over.axes)} of shape {value.shape}.")
+    mean = ctx.apply(ops.DIV, ctx.total(value, over.axes, keepdims=over.keepdims), count)
     return ctx.truncated(mean, value.kind) if value.kind.family is Family.INTEGER else mean
 
 
-def _norm_1(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
-    return ctx.total(ctx.apply(ops.ABS, value), axes, keepdims=keepdims)
+def _norm_1(ctx: Context, value: Value, over: Over) -> Value:
+    return ctx.total(ctx.apply(ops.ABS, value), over.axes, keepdims=over.keepdims)
 
 
-def _sum_square(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
-    return ctx.total(ctx.square(value), axes, keepdims=keepdims)
+def _sum_square(ctx: Context, value: Value, over: Over) -> Value:
+    return ctx.total(ctx.square(value), over.axes, keepdims=over.keepdims)
 
 
-def _norm_2(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
-    norm = ctx.apply(ops.SQRT, _sum_square(ctx, value, axes, keepdims))
+def _norm_2(ctx: Context, value: Value, over: Over) -> Value:
+    norm = ctx.apply(ops.SQRT, _sum_square(ctx, value, over))
     return ctx.truncated(norm, value.kind) if value.kind.family is Family.INTEGER else norm
 
 
-def _log_sum(ctx: Context, value: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
-    return ctx.apply(ops.LOG, ctx.total(value, axes, keepdims=keepdims))
+def _log_sum(ctx: Context, value: Value, over: Over) -> Value:
+    return ctx.apply(ops.LOG, ctx.total(value, over.axes, keepdims=over.keepdims))
 
 
 def _cumulative_sum(ctx: Context) -> Outputs:
