@@ -122,7 +122,7 @@ def enclose(graph: Graph, node: Node, args: list[Bounds], wanted: int) -> Bounds
     """Return bounds of a node from its arguments': one per element if these or `wanted` are."""
     sizes, data = [graph.nodes[a].size for a in node.args], [graph.data(a) for a in node.args]
     if node.op == "matmul" and any(data):
-        return _weighted(graph, node, args, data)
+        return _weighted(graph, node, args, data, wanted)
     for i, tensor in enumerate(data):
         if tensor is not None and sizes[i] <= ELEMENTS:
             args[i] = [point(Fraction(v, tensor[1])) for v in tensor[0]]
@@ -135,13 +135,16 @@ def enclose(graph: Graph, node: Node, args: list[Bounds], wanted: int) -> Bounds
     pad = point(node.q.get("value", ZERO))
     return lift(graph, node, full, pad, lambda op, elements: apply(node, op, elements))
 
-def _weighted(graph: Graph, node: Node, args: list[Bounds], data: list[Tensor | None]) -> Bounds:
+def _weighted(graph: Graph, node: Node, args: list[Bounds], data: list[Tensor | None],
+              wanted: int) -> Bounds:
     """Return bounds of a matmul with exact weights w: over |x - c| <= r, w*c -+ |w|*r."""
-    starts, k, m = sums(graph.nodes[node.args[0]].shape, graph.nodes[node.args[1]].shape)
-    require(len(starts) * k <= PRODUCTS, "a matmul that is too large")
-    exact = 0 if data[0] is not None else 1
-    (weights, scale), hull = data[exact] or ([], 1), len(args[1 - exact]) == 1
-    boxes = args[1 - exact] * (k if hull else 1)
+    left, right = (graph.nodes[a] for a in node.args)
+    require(node.size * left.shape[-1] <= PRODUCTS, "a matmul that is too large")
+    starts, k, m = sums(left.shape, right.shape)
+    exact, size = (0, right.size) if data[0] is not None else (1, left.size)
+    (weights, scale), boxes = data[exact] or ([], 1), args[1 - exact]
+    hull = len(boxes) == 1 and (wanted == 1 or size > ELEMENTS)
+    boxes = boxes * (k if hull else size // len(boxes))
     if hull:  # then every sum is over the same box
         starts = list(dict.fromkeys((p, 0) if exact == 0 else (0, q) for p, q in starts))
     ends = {end for box in boxes for end in (box.low, box.high) if end is not None}
