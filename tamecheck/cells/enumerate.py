@@ -1,0 +1,176 @@
+"""The search for all cells: cell by cell through the graph, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from tamecheck.cells.decisions import Deciding, combined, divided
+from tamecheck.cells.forms import FloatForms, NonlinearError
+from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes
+from tamecheck.cells.polytope import Polytope, Table, Work
+from tamecheck.cells.steps import (
+    Entry,
+    Fixed,
+    Move,
+    Pieces,
+    Product,
+    Step,
+    Total,
+    args_of,
+    linear,
+    questions,
+)
+from tamecheck.cells.trace import Branch, Trace, deciding
+from tamecheck.errors import UnsupportedError
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Search"]
+
+_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Cells that have come equally far: their polytopes, decisions, and the forms still needed."""
+
+    polytopes: list[Polytope]
+    branches: list[Branch]
+    forms: dict[int, FloatForms]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fork:
+    """A batch before a deciding step."""
+
+    step: Deciding
+    node: int
+    args: list[FloatForms]
+    forms: dict[int, FloatForms]
+    batch: _Batch
+
+
+_Part: TypeAlias = tuple[int, Work, Array]
+"""The number of a cell in its batch, a part of it, and the decisions there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """The steps of a graph, and the records that the search fills.
+
+    Parameters
+    ----------
+    graph, steps
+        The graph, and its steps.
+    trace
+        Exact forms.
+    planes
+        The hyperplanes found so far.
+    entries
+        The float forms of all inputs in one row.
+    lower
+        Whether cells of lower dimension count, where the function jumps.
+    """
+
+    graph: Graph
+    steps: Mapping[int, Step]
+    trace: Trace
+    planes: Hyperplanes
+    entries: FloatForms
+    lower: bool
+
+    def run(self, start: Polytope) -> Iterator[tuple[Polytope, Branch]]:
+        """All cells in a polytope, one after the other."""
+        root = Branch(-1, None, None)
+        order = list(self.steps)
+        yield from self._through(order, _Batch([start], [root], {}))
+
+    def _through(self, order: Sequence[int], batch: _Batch) -> Iterator[tuple[Polytope, Branch]]:
+        forms = dict(batch.forms)
+        for position, node in enumerate(order):
+            step = self.steps[node]
+            args = [forms[arg] for arg in args_of(step)]
+            try:
+                decides = deciding(step)
+                if decides is None:
+                    forms[node] = self._undivided(step, args)
+                    self._dropped(forms, order[position + 1 :], args_of(step))
+                    continue
+                rest = order[position + 1 :]
+                fork = _Fork(decides, node, args, forms, batch)
+                yield from self._onward(fork, rest, self._divided(fork))
+            except NonlinearError:
+                raise self._unsupported(node) from None
+            return
+        yield from zip(batch.polytopes, batch.branches, strict=True)
+
+    def _undivided(self, step: Step, args: list[FloatForms]) -> FloatForms:
+        match step:
+            case Pieces():
+                return combined(step, args, np.zeros((1, 0), dtype=np.int8))
+            case Entry() | Fixed() | Move() | Product() | Total():
+                return linear(step, args, self.entries)
+            case _:
+                raise NonlinearError
+
+    def _dropped(
+        self, forms: dict[int, FloatForms], rest: Sequence[int], used: Sequence[int]
+    ) -> None:
+        """Forget forms that no later step reads."""
+        for arg in set(used):
+            if not any(arg in args_of(self.steps[later]) for later in rest):
+                del forms[arg]
+
+    def _divided(self, at: _Fork) -> Iterator[_Part]:
+        batch = at.batch
+        asked = questions(at.step, at.args).spread(len(batch.polytopes))
+        for number, polytope in enumerate(batch.polytopes):
+            table = self._table(at.node, batch.branches[number], asked, number)
+            work = Work.start(polytope, table)
+            for part, decided in divided(at.step, work, lower=self.lower):
+                yield number, part, decided
+
+    def _table(self, node: int, branch: Branch, asked: FloatForms, number: int) -> Table:
+        def exact(column: int) -> ExactRow:
+            return self.trace.question(branch, node, column)
+
+        return Table(self.planes, asked.value[number], asked.error[number], exact)
+
+    def _onward(
+        self, at: _Fork, rest: Sequence[int], leaves: Iterator[_Part]
+    ) -> Iterator[tuple[Polytope, Branch]]:
+        """The cells in the parts that a step makes, a batch of parts at a time."""
+        found: list[_Part] = []
+        for leaf in leaves:
+            found.append(leaf)
+            if len(found) == _BATCH:
+                yield from self._through(rest, self._next(at, rest, found))
+                found = []
+        if found:
+            yield from self._through(rest, self._next(at, rest, found))
+
+    def _next(self, at: _Fork, rest: Sequence[int], found: Sequence[_Part]) -> _Batch:
+        needed = {arg for later in rest for arg in args_of(self.steps[later])}
+        parents = np.array([number for number, _, _ in found], dtype=np.int64)
+        forms = {arg: _selected(f, parents) for arg, f in at.forms.items() if arg in needed}
+        if at.node in needed:
+            own = [_selected(arg, parents) for arg in at.args]
+            forms[at.node] = combined(at.step, own, np.array([d for _, _, d in found]))
+        branches = [Branch(at.node, d, at.batch.branches[number]) for number, _, d in found]
+        return _Batch([work.polytope for _, work, _ in found], branches, forms)
+
+    def _unsupported(self, node: int) -> UnsupportedError:
+        name = self.graph.name_of(node)
+        return UnsupportedError(
+            "Cells are computed for piecewise linear models only.",
+            nodes=[(name, "is not affine on some cell")],
+        )
+
+
+def _selected(forms: FloatForms, parents: Array) -> FloatForms:
+    """The forms of the cells' parents; what is the same for all cells stays one row."""
+    return forms if forms.value.shape[0] == 1 else forms.rows(parents)
