@@ -58,7 +58,9 @@ def parse_expression(text: str) -> Loaded:
     names = ["y"] if len(results) == 1 else [f"y{i}" for i in range(len(results))]
     nodes = [terms.node_of(result) for result in results]
     graph = terms.builder.build(list(zip(names, nodes, strict=True)))
-    where = text if len(text) <= 60 else text[:59] + "…"
+    # on one line, as it heads an answer
+    line = " ".join(text[:200].split())
+    where = line if len(line) <= 60 else line[:59] + "…"
     return Loaded(graph, "expression", where, dict(sorted(terms.counts.items())))
 
 
