@@ -28,7 +28,7 @@ __all__ = [
     "obstacles",
 ]
 
-_DEEPEST = 8
+_DEEPEST = 5
 _LONGEST_PERIOD = 40
 _SOURCE = -1
 

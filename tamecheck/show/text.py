@@ -15,10 +15,12 @@ from rich.tree import Tree
 
 from tamecheck.show.console import print_to
 from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, obstacles
+from tamecheck.show.tables import bulleted, plain_table
 from tamecheck.show.wording import (
     PROPERTY_NAMES,
     domain_text,
     headline,
+    ingredients,
     property_values,
     reason,
     structure_names,
@@ -99,15 +101,17 @@ def _answer(
     if check.open:
         unknown = check.verdict is Verdict.UNKNOWN
         title = "What is open" if unknown else "Where the derivation stops"
-        yield from _section(title, [_open(gap) for gap in check.open])
+        yield from _section(title, [bulleted(_open(gap) for gap in check.open)])
+    if check.structures and (rows := ingredients(check)):
+        yield from _section("Why", [plain_table(rows)])
     if check.derivation:
         yield from _section("Derivation, from the output down", _derivation(check, whole=whole))
     if any(value is not None for value in property_values(check.properties).values()):
         yield from _section("Properties on the domain", [_properties(check)])
     if check.consequences:
-        yield from _section("What follows", [_consequence(c) for c in check.consequences])
+        yield from _section("What follows", [bulleted(map(_consequence, check.consequences))])
     if check.trusted:
-        yield from _section("Taken on trust", [Text(f"• {line}") for line in check.trusted])
+        yield from _section("Taken on trust", [bulleted([Text(line)] for line in check.trusted)])
     if certificate is not None:
         yield from _section("Certificate", [Text(certificate, style="bold")])
 
@@ -141,12 +145,11 @@ def _witness(witness: Witness) -> Text:
     return Text(witness.summary, style="red")
 
 
-def _open(gap: Open) -> Text:
-    text = Text("• ")
-    text.append(gap.node, style="bold yellow")
-    text.append(f": {gap.why}")
-    text.append(f"\n  To settle it: {gap.settles}")
-    return text
+def _open(gap: Open) -> list[Text]:
+    return [
+        Text.assemble((gap.node, "bold yellow"), f": {gap.why}"),
+        Text(f"To settle it: {gap.settles}"),
+    ]
 
 
 # --- derivation --------------------------------------------------------------------------------
@@ -180,8 +183,8 @@ class _Drawer:
         """Whether the limit is reached."""
         return self._limit is not None and self._count >= self._limit
 
-    def draw(self, tree: Tree, entries: Sequence[Entry]) -> None:
-        """Add the entries; `Arms` hang below the entry before them."""
+    def draw(self, tree: Tree, entries: Sequence[Entry], mark: str = "") -> None:
+        """Add the entries; `Arms` hang below the entry before them, each head with its number."""
         last = tree
         for entry in entries:
             if self.full:
@@ -189,19 +192,20 @@ class _Drawer:
                 return
             match entry:
                 case Step(line):
-                    last = tree.add(self._line(line))
-                    self._count += 1
+                    last = self._add(tree, self._line(line), mark)
                 case See(line):
-                    last = tree.add(Text(f"{line.name}, shown above", style="dim"))
-                    self._count += 1
+                    last = self._add(tree, Text(f"{line.name}, shown above", style="dim"), mark)
                 case Arms(arms):
                     for number, arm in enumerate(arms, start=1):
-                        label = Text(f"argument {number}", style="dim")
-                        self.draw(last.add(label) if len(arms) > 1 else last, arm)
+                        self.draw(last, arm, f"{number}. " if len(arms) > 1 else "")
                 case Repeat(times, inner):
-                    last = tree.add(Text(f"{times} times:", style="bold"))
-                    self._count += 1
+                    last = self._add(tree, Text(f"{times} times:", style="bold"), mark)
                     self.draw(last, inner)
+            mark = ""
+
+    def _add(self, tree: Tree, text: Text, mark: str) -> Tree:
+        self._count += 1
+        return tree.add(Text.assemble((mark, "dim"), text))
 
     def _line(self, line: Line) -> Text:
         offending = line.node in self._offending
@@ -224,19 +228,14 @@ class _Drawer:
 
 def _properties(check: Check) -> Table:
     words = {True: ("yes", "green"), False: ("no", "red"), None: ("not proved", "dim")}
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     values = property_values(check.properties)
-    for key, name in PROPERTY_NAMES:
-        word, style = words[values[key]]
-        table.add_row(name, Text(word, style=style))
-    return table
+    return plain_table((name, Text(*words[values[key]])) for key, name in PROPERTY_NAMES)
 
 
-def _consequence(consequence: Consequence) -> Text:
-    text = Text("• ")
-    text.append(consequence.theorem)
-    text.append(f" ({consequence.source})", style="dim")
-    for hypothesis in consequence.hypotheses:
-        text.append("\n  ✓ ", style="green")
-        text.append(hypothesis)
-    return text
+def _consequence(consequence: Consequence) -> list[Text]:
+    name, colon, statement = consequence.theorem.partition(":")
+    source = (f" ({consequence.source})", "dim")
+    return [
+        Text.assemble((name, "bold"), f"{colon}{statement}", source),
+        *(Text.assemble(("✓ ", "green"), text) for text in consequence.hypotheses),
+    ]

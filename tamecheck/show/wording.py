@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.structure import Antichain, Structure
@@ -12,6 +14,7 @@ __all__ = [
     "PROPERTY_NAMES",
     "domain_text",
     "headline",
+    "ingredients",
     "interval_text",
     "property_values",
     "reason",
@@ -29,6 +32,10 @@ PROPERTY_NAMES: tuple[tuple[str, str], ...] = (
 """Each property: its key in JSON, its name in prose."""
 
 
+_LINEAR = Structure.RATIONAL_SEMILINEAR.symbol
+_SYMBOLS = tuple(structure.symbol for structure in Structure)
+
+
 def property_values(properties: Properties) -> dict[str, bool | None]:
     """The properties by key: true or false when proved, else None."""
     return {
@@ -43,9 +50,27 @@ def property_values(properties: Properties) -> dict[str, bool | None]:
 def reason(line: Line) -> str:
     """Why the line holds, where its structures do not say it already."""
     own = ", ".join(structure.symbol for structure in line.structures)
-    if line.why == Structure.RATIONAL_SEMILINEAR.symbol != own:
+    if line.why == own:
+        return ""
+    if line.why == _LINEAR:
         return "from its arguments"
-    return "" if line.why == own else line.why
+    return f"itself in {line.why}" if line.why.startswith(_SYMBOLS) else line.why
+
+
+def ingredients(check: Check) -> list[tuple[str, str]]:
+    """Which ops need more than linear maps with rational slopes: op and count, and why."""
+    free = check.graph.input_free
+    counts = Counter(
+        (line.op, line.why)
+        for line in check.derivation
+        if not free[line.node] and line.op != "input" and line.why != _LINEAR
+    )
+    rows = [(f"{op} × {count}" if count > 1 else op, why) for (op, why), count in counts.items()]
+    linear = sum(not free[line.node] and line.why == _LINEAR for line in check.derivation)
+    if linear:
+        rest = f"{linear} other op" if rows else f"{linear} op"
+        rows.append((f"{rest}s" if linear > 1 else rest, _LINEAR))
+    return rows
 
 
 def structure_names(structures: Antichain) -> str:
