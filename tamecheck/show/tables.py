@@ -24,7 +24,7 @@ def plain_table(rows: Iterable[Sequence[str | Text]]) -> Table:
 
 
 def bulleted(items: Iterable[Sequence[Text]]) -> Table:
-    """A list with hanging indents: each item a text, and texts below it with a sign of their own."""
+    """A list with hanging indents: each item a text, and further texts below it."""
     table = Table.grid(padding=(0, 1))
     for first, *rest in items:
         table.add_row("•", first)
