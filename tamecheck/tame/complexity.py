@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _BUCK = "Buck 1943; Zaslavsky 1975"
+_FEW = "the inputs act only through {} elements of few values each"
 _MAX_WORK = 200_000
 _MAX_BITS = 20_000
 _FORM_BUDGET = 20_000
@@ -177,17 +178,23 @@ def _value_bound(graph: Graph, count: int) -> Consequence | None:
     if sum(size for size, _ in sizes) > _MAX_BITS:
         return None
     number = math.prod(threshold.values**size for size, threshold in sizes)
-    facts = [f"the inputs act only through {sum(s for s, _ in sizes)} elements of few values each"]
+    facts = [_FEW.format(sum(size for size, _ in sizes))]
     source = "counting"
     first = _first_cut(graph)
-    if first is not None and first <= _MAX_BITS:
-        patterns = arrangement_regions(first, count)
-        if patterns < number:
+    if first is not None and sum(size for size, _ in first) <= _MAX_BITS:
+        elements = sum(size for size, _ in first)
+        comparisons = sum(size * (t.comparisons or 0) for size, t in first)
+        patterns = arrangement_regions(comparisons, count)
+        combinations = math.prod(t.values**size for size, t in first)
+        if patterns < min(number, combinations):
             number, source = patterns, _BUCK
             facts = [
-                f"the inputs act only through {first} comparisons of affine functions with 0",
+                f"the inputs act only through {comparisons} comparisons of affine functions with 0",
                 f"{count} inputs that vary on the domain",
             ]
+        elif combinations < number:
+            number = combinations
+            facts = [_FEW.format(elements)]
     return Consequence(
         f"Values: the outputs take at most {count_text(number)} values", source, tuple(facts)
     )
@@ -206,22 +213,21 @@ def _cut(graph: Graph) -> list[tuple[int, Threshold]] | None:
     return found if _separates(graph, stops) else None
 
 
-def _first_cut(graph: Graph) -> int | None:
-    """How many comparisons of affine functions of the inputs decide the outputs, or None."""
+def _first_cut(graph: Graph) -> list[tuple[int, Threshold]] | None:
+    """The comparisons of affine functions of the inputs that decide the outputs, with sizes."""
     affine = affine_nodes(graph)
-    total = 0
+    found: list[tuple[int, Threshold]] = []
 
     def stops(index: int) -> bool:
-        nonlocal total
         node, threshold = graph.nodes[index], threshold_of(graph, index)
         if threshold is None or threshold.comparisons is None or not isinstance(node, Apply):
             return False
         if not all(arg in affine for arg in node.args):
             return False
-        total += threshold.comparisons * size_of(node.shape)
+        found.append((size_of(node.shape), threshold))
         return True
 
-    return total if _separates(graph, stops) else None
+    return found if _separates(graph, stops) else None
 
 
 def _separates(graph: Graph, stops: Callable[[int], bool]) -> bool:

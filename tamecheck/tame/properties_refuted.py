@@ -22,6 +22,7 @@ from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import size_of
 from tamecheck.tame.jets import Jet, JetRunner, cost_of
+from tamecheck.tame.properties_values import random_number, refuted_by_values
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Number, OpenError, Series, rational_of, sign_of
 from tamecheck.tame.verdict import Properties
@@ -54,16 +55,18 @@ def refuted_properties(
     known
         What is shown to hold, so that nothing is tried against it.
     budget
-        Scalar operations that may be spent; large graphs are not probed at all.
+        Scalar operations that may be spent; a larger graph is evaluated at a few points at most.
     seed
         Fixes the random points and directions.
     """
     roots = [node for _, node in graph.outputs]
-    cost = 4 * cost_of(graph, roots)
-    if cost > budget:
-        return Properties()
+    size, source = cost_of(graph, roots), random.Random(seed)  # noqa: S311 no secret
+    if 4 * size > budget:
+        return (
+            refuted_by_values(graph, box, known, source) if 3 * size < 8 * budget else Properties()
+        )
     with ctx.workprec(_PRECISION):
-        search = _Search(graph, box, known, budget // cost, random.Random(seed))  # noqa: S311
+        search = _Search(graph, box, known, budget // (4 * size), source)
         search.run()
         return search.found
 
@@ -117,19 +120,12 @@ class _Search:
         slope: dict[str, tuple[Fraction, ...]] = {}
         for name, shape in self.graph.inputs.items():
             pairs = self.box.side(name).elements(size_of(shape))
-            starts = [_near_zero(p) if at_origin else self._inside(p, scale) for p in pairs]
+            starts = [
+                _near_zero(p) if at_origin else random_number(p, self.source, scale) for p in pairs
+            ]
             base[name] = tuple(starts)
             slope[name] = tuple(self._towards(s, p) for s, p in zip(starts, pairs, strict=True))
         return Ray(base, slope)
-
-    def _inside(self, pair: tuple[Bound, Bound], scale: int) -> Fraction:
-        low, high = pair
-        step = Fraction(self.source.randint(1, 63), 64)
-        if low is not None and high is not None:
-            return low + (high - low) * step
-        if low is not None:
-            return low + 4 * scale * step
-        return high - 4 * scale * step if high is not None else scale * (6 * step - 3)
 
     def _towards(self, start: Fraction, pair: tuple[Bound, Bound]) -> Fraction:
         low, high = pair

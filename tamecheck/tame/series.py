@@ -47,8 +47,7 @@ class OpenError(Exception):
 
 def number_of(value: Fraction | float) -> fmpq:
     """A Python number as a rational."""
-    exact = value if isinstance(value, Fraction) else Fraction(value)
-    return fmpq(exact.numerator, exact.denominator)
+    return fmpq(*value.as_integer_ratio())
 
 
 def rational_of(value: fmpq) -> Fraction:

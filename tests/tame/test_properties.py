@@ -175,9 +175,18 @@ def test_softmax_and_a_jump_above_it():
     assert letters(decided(builder.build({"y": jump}))[0])[1:] == "TFFF"
 
 
-def test_large_graphs_are_not_probed():
+def test_two_values_of_a_large_graph_refute_what_they_can():
+    # a continuous image of ℝⁿ is connected: two values exclude countably many
     graph = network([784, 300, 10], ops.RELU)
-    assert refuted_properties(graph, ALL, known=Properties()) == Properties()
+    assert letters(decided(graph)[0]) == "TFTTT"
+    assert letters(refuted_properties(graph, ALL, known=Properties())) == "?????"
+    signs = network([784, 300, 10], ops.SIGN, at_zero=Fraction(1))
+    assert letters(decided(signs)[0]) == "TTFFF"
+
+
+def test_the_largest_graphs_are_not_probed():
+    graph = network([2000, 2000, 10], ops.RELU)
+    assert letters(refuted_properties(graph, ALL, known=Properties(continuous=True))) == "?????"
 
 
 def random_expression(source: np.random.Generator, depth: int) -> str:
