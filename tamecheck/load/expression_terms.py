@@ -170,6 +170,9 @@ class Terms:
 
     def _apply(self, op: Op, args: list[Operand], start: int, end: int, **params: Value) -> Operand:
         nodes = [self.node_of(arg) for arg in args]
+        if op is ops.MUL and nodes[0] == nodes[1]:
+            # a square has a sign, which a product of two unrelated factors has not
+            op, nodes, params = ops.POW, nodes[:1], {"exponent": Fraction(2)}
         node = self.builder.apply(op, nodes, self._label(start, end), **params)
         return Operand(start, end, node=node)
 

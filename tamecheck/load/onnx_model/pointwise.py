@@ -43,6 +43,13 @@ def comparison(op: Op, *, swapped: bool = False) -> Lowering:
     return lower
 
 
+def _multiply(ctx: Context) -> Outputs:
+    left, right = ctx.input(0), ctx.input(1)
+    # a square has a sign, which a product of two unrelated factors has not
+    same = left.array is None and left.node == right.node
+    return (ctx.square(left) if same else ctx.apply(ops.MUL, left, right),)
+
+
 def _divide(ctx: Context) -> Outputs:
     left, right = ctx.input(0), ctx.input(1)
     quotient = ctx.apply(ops.DIV, left, right)
@@ -284,7 +291,7 @@ POINTWISE: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(
         "Mean": _mean,
         "Min": _extreme(ops.MINIMUM),
         "Mod": _modulo,
-        "Mul": binary(ops.MUL),
+        "Mul": _multiply,
         "Not": _negation,
         "Or": binary(ops.MAXIMUM),
         "Pow": _power,
