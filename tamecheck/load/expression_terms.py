@@ -170,10 +170,12 @@ class Terms:
 
     def _apply(self, op: Op, args: list[Operand], start: int, end: int, **params: Value) -> Operand:
         nodes = [self.node_of(arg) for arg in args]
+        label = self._label(start, end)
         if op is ops.MUL and nodes[0] == nodes[1]:
             # a square has a sign, which a product of two unrelated factors has not
-            op, nodes, params = ops.POW, nodes[:1], {"exponent": Fraction(2)}
-        node = self.builder.apply(op, nodes, self._label(start, end), **params)
+            node = self.builder.apply(ops.POW, nodes[:1], label, exponent=Fraction(2))
+        else:
+            node = self.builder.apply(op, nodes, label, **params)
         return Operand(start, end, node=node)
 
     def _label(self, start: int, end: int) -> str:
