@@ -73,10 +73,9 @@ def _describe(args: Namespace) -> dict[str, Any]:
 
 def _print(document: Mapping[str, Any]) -> None:
     from tamecheck.show.tables import print_sections
-    from tamecheck.show.wording import shape_text
 
     def shapes(records: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-        return [(record["name"], shape_text(tuple(record["shape"]))) for record in records]
+        return [(record["name"], _shape(record["shape"])) for record in records]
 
     def counts(ops: Mapping[str, int]) -> list[tuple[str, ...]]:
         return [(name, str(count)) for name, count in ops.items()]
@@ -93,3 +92,8 @@ def _print(document: Mapping[str, Any]) -> None:
             "Notes": [(note,) for note in document.get("notes", [])],
         },
     )
+
+
+def _shape(extents: list[int | str | None]) -> str:
+    """A shape as ``[1, 30]``; an extent that is not fixed is its name, or ``?``."""
+    return f"[{', '.join('?' if n is None else str(n) for n in extents)}]"

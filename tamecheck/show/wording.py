@@ -18,7 +18,6 @@ __all__ = [
     "interval_text",
     "property_values",
     "reason",
-    "shape_text",
     "structure_names",
 ]
 
@@ -148,8 +147,3 @@ def _end(value: Bound) -> str:
     text = rational_text(value)
     # a float's exact fraction is long; nine digits are enough for a reader
     return text if len(text) <= 12 else f"{float(value):.9g}"
-
-
-def shape_text(shape: Shape) -> str:
-    """A shape as ``[1, 30]``; a scalar as ``[]``."""
-    return f"[{', '.join(map(str, shape))}]"

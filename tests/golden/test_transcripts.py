@@ -10,6 +10,7 @@ import re
 import shlex
 from pathlib import Path
 
+import onnx
 import pytest
 
 from tamecheck.cli import main
@@ -44,6 +45,9 @@ def test_the_command_line_prints_what_the_transcript_says(golden, capsys, monkey
     monkeypatch.setenv("NO_COLOR", "1")
     for name in ("bnn.onnx", "relu.onnx", "sine.onnx", "snake.onnx"):
         Path(name).write_bytes(path(name).read_bytes())
+    unknown = onnx.load("bnn.onnx")
+    unknown.graph.node[1].op_type = "NonZero"
+    onnx.save(unknown, "unknown.onnx")
     expected = golden.read_text(encoding="utf-8")
     actual = transcript_of(expected, capsys)
     if UPDATE:
