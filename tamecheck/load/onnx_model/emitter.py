@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
 from tamecheck.ir.op import Op
 from tamecheck.ir.op import Value as Param
 from tamecheck.ir.tensor import Array, Shape
@@ -101,25 +101,50 @@ class Emitter:
     def known(self, value: Value, what: str) -> Array:
         """The elements of a tensor that must be constant, as ``what`` says.
 
+        Where they depend on inputs whose values are given, they are computed from these.
+
         Raises
         ------
         UnsupportedError
-            If they depend on the input.
+            If they depend on other inputs.
         """
         if value.array is not None:
             return value.array
-        if value.name in self.given:
-            array = np.asarray(self.given[value.name])
-            if tuple(array.shape) != value.shape:
-                raise InputError(f"Input {value.name!r} has shape {value.shape}.")
+        found, inputs = self._from_given(value.node)
+        if found is None:
+            names = ", ".join(repr(name) for name in inputs)
+            raise UnsupportedError(f"{what} depends on the input {names}.")
+        for name in inputs:
             self.notes.setdefault(
-                f"Input {value.name!r} is fixed: the graph is for its value "
-                f"{' '.join(map(str, array.reshape(-1)[:8].tolist()))}."
+                f"Input {name!r} decides a shape: the graph is for one value of it."
             )
-            return array
-        raise UnsupportedError(
-            f"{what} depends on the input" + (f" {value.name!r}." if value.name else ".")
-        )
+        return found
+
+    def _from_given(self, root: int) -> tuple[Array | None, list[str]]:
+        """The elements of a node computed from the given inputs, and the inputs it depends on."""
+        needed, waiting = {root}, [root]
+        while waiting:
+            node = self.builder.node(waiting.pop())
+            new = set(node.args) - needed if isinstance(node, Apply) else set[int]()
+            needed |= new
+            waiting.extend(new)
+        known: dict[int, Array | None] = {}
+        inputs: list[str] = []
+        for index in sorted(needed):
+            node = self.builder.node(index)
+            match node:
+                case Input(name=name, shape=shape):
+                    inputs.append(name)
+                    array = self.given.get(name)
+                    fits = array is not None and array.shape == shape
+                    known[index] = array if fits else None
+                case Constant(tensor=tensor):
+                    known[index] = tensor.array
+                case Apply(op=op, args=args, params=params, shape=shape):
+                    arrays = [array for arg in args if (array := known[arg]) is not None]
+                    complete = len(arrays) == len(args)
+                    known[index] = fold(op, arrays, params, shape) if complete else None
+        return known[root], inputs
 
     def shape(self, node: int) -> Shape:
         """The shape of a node."""

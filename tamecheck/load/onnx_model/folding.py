@@ -39,7 +39,8 @@ def fold(op: Op, arrays: Sequence[Array], params: Params, shape: Shape) -> Array
     if op.name == "gather" and arrays[1].dtype.kind in "iu":
         if size_of(shape) > max(MAX_GROWTH, arrays[0].size):
             return None
-        return np.take(arrays[0], arrays[1], axis=axis_of(arrays[0].shape, params))
+        taken = np.take(arrays[0], arrays[1], axis=axis_of(arrays[0].shape, params))
+        return np.asarray(taken).reshape(shape)
     compute = _EXACT.get(op.name)
     if compute is None or max(size_of(shape), *(array.size for array in arrays)) > MAX_FOLDED:
         return None

@@ -36,6 +36,9 @@ NEWEST_OPSET = 28
 """The newest operator set whose node cases have been checked."""
 
 
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A parsed file.
@@ -303,5 +306,12 @@ def _guarded(node: SourceNode) -> Generator[None]:
     except TamecheckError as error:
         where = place if error.where in ("", node.label) else f"{place}: {error.where}"
         raise InputError(error.what, where=where, hint=error.hint) from None
-    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InputError(f"The node is malformed ({error}).", where=place) from None

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from tamecheck import ops
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.load.onnx_model.context import Context, Outputs
 from tamecheck.load.onnx_model.folding import exact_array, narrowed
 from tamecheck.load.onnx_model.values import Value
@@ -43,15 +43,15 @@ def _coordinate(line: Line, index: int, mode: str) -> Fraction:
         case "pytorch_half_pixel":
             return (index + HALF) / line.scale - HALF if line.after > 1 else Fraction(0)
         case "align_corners":
-            if line.after == 1:
-                return Fraction(0)
-            return Fraction(index * (line.before - 1), line.after - 1)
+            # the length that the scale asks for, before it is rounded to a number of elements
+            length = line.scale * line.before
+            return Fraction(0) if length == 1 else index * (line.before - 1) / (length - 1)
         case "asymmetric":
             return index / line.scale
         case "tf_half_pixel_for_nn":
             return (index + HALF) / line.scale
         case _:
-            raise InputError(f"coordinate_transformation_mode {mode!r} is not read.")
+            raise UnsupportedError(f"the coordinate transformation {mode!r} is not read.")
 
 
 def _nearest(position: Fraction, mode: str) -> int:
@@ -84,10 +84,11 @@ def _lines(ctx: Context, value: Value) -> dict[int, Line]:
         sizes = None if sized is None else ctx.known_integers(sized, "'sizes'")
     listed = ctx.attributes.integers("axes") if ctx.opset >= 18 else None
     axes = tuple(range(value.rank)) if listed is None else listed
+    policy = ctx.attributes.text("keep_aspect_ratio_policy", "stretch")
     if sizes:
-        if ctx.attributes.text("keep_aspect_ratio_policy", "stretch") != "stretch":
-            raise ctx.refuse("keeping the aspect ratio is not read.")
         scales = None
+        if policy != "stretch":
+            return _proportional(ctx, value, axes, sizes, policy)
     given: Sequence[Fraction | int] = sizes or scales or ()
     if len(given) != len(axes):
         raise InputError(f"{len(given)} scales or sizes do not fit {len(axes)} axes.")
@@ -105,6 +106,27 @@ def _lines(ctx: Context, value: Value) -> dict[int, Line]:
     return lines
 
 
+def _proportional(
+    ctx: Context, value: Value, axes: Sequence[int], sizes: Sequence[int], policy: str
+) -> dict[int, Line]:
+    """All axes with one scale: the largest that fits the sizes, or the smallest that fills them."""
+    places = [ctx.positive(axis, value.rank) for axis in axes]
+    extents = [value.shape[at] for at in places]
+    if policy not in ("not_larger", "not_smaller") or len(sizes) != len(places):
+        raise InputError(f"Sizes {list(sizes)} under policy {policy!r} do not fit.")
+    if min(extents) < 1 or min(sizes) < 1 or max(sizes) > MAX_EXTENT:
+        raise InputError(f"Shape {value.shape} cannot be resized to {list(sizes)}.")
+    ratios = [Fraction(size, extent) for size, extent in zip(sizes, extents, strict=True)]
+    scale = min(ratios) if policy == "not_larger" else max(ratios)
+    afters = [math.floor(scale * extent + HALF) for extent in extents]
+    if not 0 < min(afters) <= max(afters) <= MAX_EXTENT:
+        raise InputError(f"Shape {value.shape} cannot be resized to {afters}.")
+    return {
+        at: Line(extent, after, scale)
+        for at, extent, after in zip(places, extents, afters, strict=True)
+    }
+
+
 def _scales(ctx: Context, index: int) -> tuple[Fraction, ...] | None:
     given = ctx.optional(index)
     if given is None or 0 in given.shape:
@@ -118,7 +140,9 @@ def _scales(ctx: Context, index: int) -> tuple[Fraction, ...] | None:
 def _resize(ctx: Context) -> Outputs:
     value = ctx.input(0)
     attributes = ctx.attributes
-    attributes.ignore("cubic_coeff_a", "extrapolation_value", "exclude_outside", "nearest_mode")
+    attributes.ignore("extrapolation_value", "nearest_mode")
+    cubic = attributes.real("cubic_coeff_a", -0.75)
+    exclude = attributes.flag("exclude_outside")
     mode = attributes.text("mode", "nearest")
     old = ctx.op == "Upsample" or ctx.opset < 11
     default = "asymmetric" if old else "half_pixel"
@@ -127,7 +151,7 @@ def _resize(ctx: Context) -> Outputs:
     lines = _lines(ctx, value)
     if attributes.flag("antialias") and any(line.after < line.before for line in lines.values()):
         raise ctx.refuse("antialiasing is not read.")
-    if mode not in ("nearest", "linear", "bilinear"):
+    if mode not in ("nearest", "linear", "bilinear", "cubic"):
         raise ctx.refuse(f"the mode {mode!r} is not read.")
     for axis, line in lines.items():
         if line.before == line.after and line.scale == 1:
@@ -136,25 +160,59 @@ def _resize(ctx: Context) -> Outputs:
         if mode == "nearest":
             table = [min(max(_nearest(p, rounding), 0), line.before - 1) for p in places]
             value = ctx.take(value, table, axis)
+            continue
+        if mode == "cubic":
+            taps = [_cubic_taps(p, cubic) for p in places]
         else:
-            value = _interpolated(ctx, value, axis, line, places)
+            taps = [_linear_taps(p) for p in places]
+        value = _interpolated(ctx, value, axis, line, taps, exclude=exclude and mode == "cubic")
     return (value,)
 
 
-def _interpolated(
-    ctx: Context, value: Value, axis: int, line: Line, places: Sequence[Fraction]
+Tap = tuple[int, Fraction]
+"""An element of the input, and its weight."""
+
+
+def _linear_taps(place: Fraction) -> list[Tap]:
+    low = math.floor(place)
+    share = place - low
+    return [(low, 1 - share), (low + 1, share)]
+
+
+def _cubic_taps(place: Fraction, a: Fraction) -> list[Tap]:
+    """Keys' cubic convolution with parameter a."""
+    low = math.floor(place)
+
+    def weight(x: Fraction) -> Fraction:
+        if x <= 1:
+            return (a + 2) * x**3 - (a + 3) * x**2 + 1
+        return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+
+    return [(i, weight(abs(place - i))) for i in range(low - 1, low + 3)]
+
+
+def _interpolated(  # noqa: PLR0913 - the tensor, its axis, and the weights along it
+    ctx: Context,
+    value: Value,
+    axis: int,
+    line: Line,
+    taps: Sequence[Sequence[Tap]],
+    *,
+    exclude: bool,
 ) -> Value:
     """The tensor times the matrix of interpolation weights along one axis."""
     if line.before * line.after > 2**20:
         raise ctx.refuse(f"resizing {line.before} to {line.after} elements is not read.")
     matrix = np.zeros((line.before, line.after), dtype=object)
-    for column, place in enumerate(places):
-        inside = min(max(place, Fraction(0)), Fraction(line.before - 1))
-        low = min(math.floor(inside), max(line.before - 2, 0))
-        share = inside - low
-        matrix[low, column] += 1 - share
-        if share:
-            matrix[low + 1, column] += share
+    for column, given in enumerate(taps):
+        inside = [tap for tap in given if 0 <= tap[0] < line.before]
+        used = inside if exclude else given
+        total = sum((weight for _, weight in used), Fraction(0))
+        if total == 0:
+            raise InputError("No element of the input has a weight.")
+        for index, weight in used:
+            # outside the input its first or last element is repeated
+            matrix[min(max(index, 0), line.before - 1), column] += weight / total
     perm = [*(i for i in range(value.rank) if i != axis), axis]
     moved = ctx.transpose(value, perm)
     mixed = ctx.apply(ops.MATMUL, moved, ctx.constant(narrowed(matrix), value.kind))

@@ -259,11 +259,13 @@ def _depth_to_space(ctx: Context) -> Outputs:
 
 def _space_to_depth(ctx: Context) -> Outputs:
     value, block = ctx.input(0), ctx.attributes.integer("blocksize")
+    mode = ctx.attributes.text("mode", "DCR")
     batch, channels, height, width = _image(value)
-    if block < 1 or height % block or width % block:
-        raise InputError(f"Blocks of {block} do not fit shape {value.shape}.")
+    if block < 1 or height % block or width % block or mode not in ("DCR", "CRD"):
+        raise InputError(f"Blocks of {block} in mode {mode!r} do not fit shape {value.shape}.")
     parts = (batch, channels, height // block, block, width // block, block)
-    moved = ctx.transpose(ctx.reshape(value, parts), (0, 3, 5, 1, 2, 4))
+    perm = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    moved = ctx.transpose(ctx.reshape(value, parts), perm)
     return (ctx.reshape(moved, (batch, channels * block**2, height // block, width // block)),)
 
 
