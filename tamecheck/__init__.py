@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tamecheck.certificates import recheck
     from tamecheck.errors import (
         CertificateError,
         DomainError,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     )
     from tamecheck.ir.box import Box
     from tamecheck.ir.structure import Structure
-    from tamecheck.kernel import check as recheck
     from tamecheck.model import Model, expression, from_sklearn, from_torch, load
     from tamecheck.tame.verdict import Check, Verdict
 
@@ -63,7 +63,7 @@ _HOME = {
     "from_sklearn": ("tamecheck.model", "from_sklearn"),
     "from_torch": ("tamecheck.model", "from_torch"),
     "load": ("tamecheck.model", "load"),
-    "recheck": ("tamecheck.kernel", "check"),
+    "recheck": ("tamecheck.certificates", "recheck"),
 }
 
 

@@ -9,7 +9,7 @@ logarithm).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 
@@ -73,7 +73,8 @@ class Ledger:
         self.tensors: dict[str, Tensor] = {}
         self._prover = prover
         self._bounded: dict[int, int | None] = {}
-        self._enclosed: dict[tuple[int, bool], int] = {}
+        self._coarse_steps: dict[int, int] = {}
+        self._fine_steps: dict[int, int] = {}
         self._proved: dict[int, int | None] = {}
 
     def add(self, step: Step) -> int:
@@ -83,10 +84,8 @@ class Ledger:
 
     def bounded(self, node: int) -> int | None:
         """The number of a step that shows the node bounded on the box, or None."""
-        if node not in self._bounded:
-            for earlier in self.graph.ancestors([node]):
-                if earlier not in self._bounded:
-                    self._bounded[earlier] = self._show_bounded(earlier)
+        for earlier in _unsettled(self.graph, node, self._bounded):
+            self._bounded[earlier] = self._show_bounded(earlier)
         return self._bounded[node]
 
     def proved_bounded(self, node: int) -> int | None:
@@ -213,28 +212,46 @@ class Ledger:
 
     def _enclosure_step(self, root: int, *, coarse: bool) -> int:
         graph = self._cut if coarse else self.graph
-        enclosures = self._coarse if coarse else self._fine
-        for node in graph.ancestors([root]):
-            key = (node, coarse)
-            if key in self._enclosed:
-                continue
-            found = graph.nodes[node]
-            match found:
-                case Input(name=name) if name not in self.graph.inputs:
-                    step = _enclosure(node, [None], [None], [])
-                case Input(name=name):
-                    side = self.box.side(name)
-                    step = _enclosure(node, side.lower, side.upper, [])
-                case Constant(tensor=tensor):
-                    self.tensors[tensor.digest] = tensor
-                    step = _enclosure(node, *_ends(tensor), [])
-                case Apply(args=args):
-                    sources = [self._enclosed[(arg, coarse)] for arg in args]
-                    bounds = enclosures[node]
-                    lower, upper = bounds.lower.reshape(-1), bounds.upper.reshape(-1)
-                    step = _enclosure(node, lower.tolist(), upper.tolist(), sources)
-            self._enclosed[key] = self.add(step)
-        return self._enclosed[(root, coarse)]
+        known = self._coarse_steps if coarse else self._fine_steps
+        for node in _unsettled(graph, root, known):
+            known[node] = self.add(self._enclosure(graph, node, known, coarse=coarse))
+        return known[root]
+
+    def _enclosure(
+        self, graph: Graph, node: int, known: Mapping[int, int], *, coarse: bool
+    ) -> Step:
+        found = graph.nodes[node]
+        match found:
+            case Input() if found != self.graph.nodes[node]:
+                return _enclosure(node, [None], [None], [])
+            case Input(name=name):
+                side = self.box.side(name)
+                return _enclosure(node, side.lower, side.upper, [])
+            case Constant(tensor=tensor):
+                self.tensors[tensor.digest] = tensor
+                return _enclosure(node, *_ends(tensor), [])
+            case Apply(args=args):
+                bounds = (self._coarse if coarse else self._fine)[node]
+                lower, upper = bounds.lower.reshape(-1), bounds.upper.reshape(-1)
+                sources = [known[arg] for arg in args]
+                return _enclosure(node, lower.tolist(), upper.tolist(), sources)
+
+
+def _unsettled(graph: Graph, root: int, known: Mapping[int, object]) -> Iterator[int]:
+    """The ancestors of a node that are not known yet, arguments first, the node last.
+
+    The caller settles each one before it asks for the next.
+    """
+    stack = [] if root in known else [root]
+    while stack:
+        node = graph.nodes[stack[-1]]
+        missing = [arg for arg in node.args if arg not in known] if isinstance(node, Apply) else []
+        if missing:
+            stack.extend(missing)
+        else:
+            current = stack.pop()
+            if current not in known:
+                yield current
 
 
 def _ends(tensor: Tensor) -> tuple[list[Fraction], list[Fraction]]:

@@ -1,0 +1,44 @@
+"""Certificates in the hands of a user: checked by the kernel, whatever form they come in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tamecheck.errors import InputError
+from tamecheck.kernel import Report
+from tamecheck.kernel import check as check_text
+from tamecheck.load.files import read_bytes
+from tamecheck.tame import Check
+
+__all__ = ["recheck"]
+
+
+def recheck(certificate: str | bytes | Mapping[str, Any] | Path | Check) -> Report:
+    """The kernel's verdict on a certificate.
+
+    Parameters
+    ----------
+    certificate
+        Its JSON text, its document, the path of its file (as a `pathlib.Path`), or the answer of
+        a check.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or the answer of a check has no certificate.  A certificate that
+        is no certificate is not an error: it is invalid.
+    """
+    match certificate:
+        case str() | bytes():
+            return check_text(certificate)
+        case Path():
+            return check_text(read_bytes(certificate))
+        case Check(certificate=None):
+            raise InputError("An unknown verdict has no certificate.")
+        case Check(certificate=document):
+            return check_text(json.dumps(document))
+        case _:
+            return check_text(json.dumps(certificate))
