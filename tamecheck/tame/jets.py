@@ -23,7 +23,7 @@ from tamecheck.ir.op import Contraction, Expansion, Fold, Pointwise, Routing, Se
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.ops.shapes import axes_of, axis_of
 from tamecheck.tame.refute_rays import Ray
-from tamecheck.tame.series import Number, OpenError, Series, number_of, pieces_at
+from tamecheck.tame.series import Number, OpenError, Series, number_of, pieces_at, shortened
 
 __all__ = ["Jet", "JetRunner", "cost_of", "ramification_of"]
 
@@ -126,7 +126,8 @@ class JetRunner:
                 case Constant(tensor=tensor):
                     values[index] = Jet((self._constant(index, tensor),), size)
                 case Apply(args=args):
-                    values[index] = _apply(node, [values[arg] for arg in args], size)
+                    found = _apply(node, [values[arg] for arg in args], size)
+                    values[index] = found.mapped(_shortened)
                     for arg in set(args):
                         if last[arg] == index and arg not in self._roots:
                             del values[arg]
@@ -350,6 +351,9 @@ def _gathered(shape: Shape, elements: Sequence[Series], args: Sequence[Jet]) -> 
     coefficients = tuple(_filled(shape, [e[i] for e in elements]) for i in range(size))
     exact = all(e.exact and len(e.coefficients) <= order + 1 for e in elements)
     return Jet(coefficients, order, exact)
+
+
+_shortened = np.frompyfunc(shortened, 1, 1)
 
 
 def _object(value: Any) -> Array:

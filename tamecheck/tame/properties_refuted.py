@@ -243,7 +243,11 @@ class _Search:
         if not (isinstance(node, Apply) and node.op in _ROUNDINGS):
             return [fmpq(0)]
         if isinstance(value, arb):
-            value = value.mid().fmpq()
+            # not value.mid().fmpq(): the exponent of a ball may exceed the memory
+            near = float(value)
+            if not math.isfinite(near):
+                return []
+            value = fmpq(*near.as_integer_ratio())
         nearest = str(node.params.get("mode", "")).startswith("half")
         half = fmpq(1, 2) if nearest else fmpq(0)
         low = fmpq((value - half).floor()) + half
@@ -262,7 +266,10 @@ class _Search:
                 return point
             series = self._gaps(jets, corner.node)[corner.element]
             value, slope = series[0], series[scout.ramification]
-            target = min(self._targets(corner.node, value), key=lambda t: abs(float(t - value)))
+            targets = self._targets(corner.node, value)
+            if not targets:
+                return None
+            target = min(targets, key=lambda t: abs(t - value))
             if isinstance(value, fmpq) and value == target:
                 return point
             step = _snapped((target - value) / slope) if _nonzero(slope) else None

@@ -222,9 +222,12 @@ def _line_witness(
 
 def _ball_text(ball: arb) -> str:
     """A short decimal enclosure, rounded outward."""
+    middle = float(ball.mid())
+    if not 1e-3 < abs(middle) < 1e6 and not ball.is_zero():
+        text = ball.str(4)
+        return f"in {text}" if "+/-" in text else text
     if ball.is_exact() and ball.fmpq().q < 1000:
         return str(ball.fmpq())
-    middle = float(ball.mid())
     digits = max(0, 2 - _magnitude(middle))
     scale = 10**digits
     low, high = (ball.lower() * scale).floor(), (ball.upper() * scale).ceil()

@@ -43,6 +43,7 @@ Symbols = Callable[[Apply, Sequence[Form]], Form | None]
 _MAX_TERMS = 1 << 10
 _MAX_DEGREE = 16
 _MAX_NODE = 1 << 16
+_MAX_BITS = 1 << 13
 _ZERO, _ONE = fmpq(0), fmpq(1)
 
 
@@ -83,6 +84,8 @@ def _product(left: Form, right: Form) -> Form | None:
             if len(key) > _MAX_DEGREE:
                 return None
             found[key] = found.get(key, _ZERO) + c * d
+    if any(c.height_bits() > _MAX_BITS for c in found.values()):
+        return None
     return {key: c for key, c in found.items() if c != 0}
 
 

@@ -33,12 +33,24 @@ from tamecheck.ir.formula import (
     Var,
 )
 
-__all__ = ["Number", "OpenError", "Series", "number_of", "pieces_at", "rational_of", "sign_of"]
+__all__ = [
+    "Number",
+    "OpenError",
+    "Series",
+    "number_of",
+    "pieces_at",
+    "rational_of",
+    "shortened",
+    "sign_of",
+]
 
 Number: TypeAlias = fmpq | arb
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MAX_POWER = 64
+_MAX_EXPONENT = 4096
+_MAX_FLOOR = 2.0**64
+_MAX_BITS = 1 << 15
 
 
 class OpenError(Exception):
@@ -53,6 +65,12 @@ def number_of(value: Fraction | float) -> fmpq:
 def rational_of(value: fmpq) -> Fraction:
     """A rational as a Python fraction."""
     return Fraction(int(value.p), int(value.q))
+
+
+def shortened(value: Number) -> Number:
+    """The number, as a ball if it is a rational with very many digits."""
+    long = isinstance(value, fmpq) and value.height_bits() > _MAX_BITS
+    return arb(value) if long else value
 
 
 def sign_of(value: Number) -> int:
@@ -104,7 +122,7 @@ class Series:
         terms = list[Number]([_ZERO] * kept)
         for i, a in enumerate(self.coefficients):
             for j, b in enumerate(other.coefficients[: kept - i]):
-                terms[i + j] = terms[i + j] + a * b
+                terms[i + j] = shortened(terms[i + j] + a * b)
         exact = self.exact and other.exact and size == kept
         return Series(tuple(terms), order, exact)
 
@@ -150,7 +168,8 @@ class Series:
         """The floor for all small δ > 0."""
         base = self[0]
         if isinstance(base, arb):
-            whole = base.floor().unique_fmpz()
+            # the floor of a ball beyond the floats could be an integer that exceeds the memory
+            whole = base.floor().unique_fmpz() if abs(float(base)) < _MAX_FLOOR else None
             if whole is None:
                 raise OpenError
             if not base.is_integer():
@@ -242,7 +261,9 @@ def _through(argument: Series, function: Callable[[arb_series], arb_series]) -> 
 def _settled(ball: arb) -> Number:
     if not ball.is_finite():
         raise OpenError
-    return ball.fmpq() if ball.is_exact() else ball
+    # an exact ball with a long exponent stays one: as a rational it could exceed the memory
+    short = ball.is_exact() and abs(ball.man_exp()[1]) < _MAX_EXPONENT
+    return ball.fmpq() if short else ball
 
 
 def _number_root(value: Number, exponent: Fraction) -> Number:

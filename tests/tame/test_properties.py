@@ -189,6 +189,19 @@ def test_the_largest_graphs_are_not_probed():
     assert letters(refuted_properties(graph, ALL, known=Properties(continuous=True))) == "?????"
 
 
+SQUARES = "(" * 40 + "x" + ")^2" * 40
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["floor(exp(x*10^30))", f"sign({SQUARES})", f"floor({SQUARES}/3)", f"tanh({SQUARES})"],
+)
+def test_numbers_beyond_the_memory_are_left_undecided(text):
+    # exp(10^30) has 10^29 digits, and 40 squarings 10^12: as rationals they fill the memory
+    refuted = refuted_properties(graph_of(text), ALL, known=Properties())
+    assert refuted.piecewise_linear in (None, False)
+
+
 def random_expression(source: np.random.Generator, depth: int) -> str:
     if depth == 0:
         return str(source.choice(["x", "y", "1", "1/2", "3"]))

@@ -198,6 +198,17 @@ def test_the_summary_reads_as_a_sentence():
     assert steps.summary.startswith("along x = t, y = t, the output contains the product of t and")
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"), [("10^9*sin(x)", "e+8"), ("sin(x)/10^9", "e-10"), ("10^3 + cos(x)", "1001")]
+)
+def test_values_of_every_size_are_shown(text, shown):
+    graph = graph_of(text)
+    witness = find_line(graph, ALL, outputs(graph))
+    assert witness is not None
+    assert shown in witness.summary
+    assert accepted(graph, ALL, witness)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_random_trigonometric_polynomials_are_refuted_and_replayed(seed):
     source = np.random.default_rng(seed)
