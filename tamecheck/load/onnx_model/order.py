@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
 
-__all__ = ["SourceNode", "ordered", "source_nodes"]
+__all__ = ["SourceNode", "name_text", "ordered", "source_nodes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,25 @@ class SourceNode:
 
 def source_nodes(graph: GraphProto) -> list[SourceNode]:
     """The nodes as they stand in the file."""
-    return [SourceNode(node.name or f"#{index}", node) for index, node in enumerate(graph.node)]
+    found: list[SourceNode] = []
+    for index, node in enumerate(graph.node):
+        for name in (node.op_type, node.domain, *node.input, *node.output):
+            name_text(name)
+        found.append(SourceNode(name_text(node.name) or f"#{index}", node))
+    return found
+
+
+def name_text(name: Any) -> str:
+    """A name; one that is no UTF-8 text comes out of the protocol buffer as bytes.
+
+    Raises
+    ------
+    InputError
+        If the name is no text.
+    """
+    if not isinstance(name, str):
+        raise InputError("A name in the file is not UTF-8 text.")
+    return name
 
 
 def ordered(nodes: Sequence[SourceNode], present: Iterable[str]) -> list[SourceNode]:

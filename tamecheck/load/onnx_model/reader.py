@@ -22,7 +22,7 @@ from tamecheck.load.onnx_model.attributes import Attributes
 from tamecheck.load.onnx_model.context import Context
 from tamecheck.load.onnx_model.emitter import Emitter
 from tamecheck.load.onnx_model.kinds import kind_of
-from tamecheck.load.onnx_model.order import SourceNode, ordered, source_nodes
+from tamecheck.load.onnx_model.order import SourceNode, name_text, ordered, source_nodes
 from tamecheck.load.onnx_model.table import LOWERINGS
 from tamecheck.load.onnx_model.tensors import TensorReader
 from tamecheck.load.onnx_model.values import Value
@@ -70,6 +70,7 @@ class Source:
         """The stored constants by name."""
         found: dict[str, TensorProto] = {}
         for tensor in self.model.graph.initializer:
+            name_text(tensor.name)
             if tensor.name in found:
                 raise InputError(f"The tensor {tensor.name!r} is stored twice.", where=self.where)
             found[tensor.name] = tensor
@@ -188,6 +189,7 @@ class _Reading:
     ) -> list[tuple[str, int]]:
         outputs: list[tuple[str, int]] = []
         for info in proto.output:
+            name_text(info.name)
             if info.name not in self.values and info.name not in stored:
                 raise InputError(f"Nothing makes the output {info.name!r}.")
             if info.name in dict(outputs):
@@ -209,6 +211,7 @@ class _Reading:
 
     def _add_inputs(self) -> None:
         for info in self.source.inputs():
+            name_text(info.name)
             if info.name in self.values:
                 raise InputError(f"Two inputs are named {info.name!r}.")
             try:
@@ -230,7 +233,7 @@ class _Reading:
         for dimension in info.type.tensor_type.shape.dim:
             extent = int(dimension.dim_value)
             if dimension.WhichOneof("value") != "dim_value" or extent < 0:
-                name = dimension.dim_param or "?"
+                name = name_text(dimension.dim_param) or "?"
                 self.emitter.notes.setdefault(
                     f"Dimension {name!r} of input {info.name!r} is read as 1."
                 )
@@ -306,12 +309,5 @@ def _guarded(node: SourceNode) -> Generator[None]:
     except TamecheckError as error:
         where = place if error.where in ("", node.label) else f"{place}: {error.where}"
         raise InputError(error.what, where=where, hint=error.hint) from None
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _MALFORMED as error:
         raise InputError(f"The node is malformed ({error}).", where=place) from None
