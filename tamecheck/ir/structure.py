@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from functools import reduce
+from functools import cache, reduce
 
 __all__ = ["Structure", "join", "join_all", "minimal"]
 
@@ -123,6 +123,7 @@ def minimal(structures: Iterable[Structure]) -> Antichain:
     )
 
 
+@cache
 def join(left: Antichain, right: Antichain) -> Antichain:
     """The minimal structures above some element of each side; empty when none is listed."""
     return minimal(s for s in Structure if any(a <= s for a in left) and any(b <= s for b in right))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,7 @@ class _Walk:
         self.facts: dict[int, Fact] = {}
         self.lines: list[Line] = []
         self.obstacles: list[Open] = []
+        self._structures: dict[Hashable, Antichain] = {}
 
     def visit(self, index: int) -> None:
         """Derive one node, all of whose arguments were visited."""
@@ -137,7 +138,7 @@ class _Walk:
             bounded=bounded is not None,
             inside=inside is not None,
         )
-        own = structures_of(node.op, node.params, situation)
+        own = self._own(node, situation)
         structures = join_all((own, *(fact.structures for fact in facts)))
         step = self.ledger.add(
             _structure_step(
@@ -156,6 +157,12 @@ class _Walk:
         self._record(index, found.structures, why)
         if not found.structures and all(fact.structures for fact in facts):
             self.obstacles.append(_structure_obstacle(self.graph, index, own, facts))
+
+    def _own(self, node: Apply, situation: Situation) -> Antichain:
+        key = (node.op.name, situation, *node.params.items())
+        if key not in self._structures:
+            self._structures[key] = structures_of(node.op, node.params, situation)
+        return self._structures[key]
 
     def _domain(self, index: int, node: Apply) -> list[int] | None:
         """Enclosure steps that show the node to be defined on the box, or None."""

@@ -9,7 +9,7 @@ logarithm).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 
@@ -73,6 +73,7 @@ class Ledger:
         self.tensors: dict[str, Tensor] = {}
         self._prover = prover
         self._bounded: dict[int, int | None] = {}
+        self._ranges: dict[Hashable, bool] = {}
         self._coarse_steps: dict[int, int] = {}
         self._fine_steps: dict[int, int] = {}
         self._proved: dict[int, int | None] = {}
@@ -145,13 +146,19 @@ class Ledger:
             case Constant():
                 return self._bounded_step(node, [])
             case Apply(op=op, params=params, args=args):
-                if _bounded_range(op, params):
+                if self._has_bounded_range(op, params):
                     return self._bounded_step(node, [])
                 sources = [self._bounded[arg] for arg in args]
                 known = [source for source in sources if source is not None]
                 if len(known) == len(args) and _locally_bounded(op, params):
                     return self._bounded_step(node, known)
                 return self._bounded_by_enclosure(node)
+
+    def _has_bounded_range(self, op: Op, params: Params) -> bool:
+        key = (op.name, *params.items())
+        if key not in self._ranges:
+            self._ranges[key] = _bounded_range(op, params)
+        return self._ranges[key]
 
     def _bounded_by_enclosure(self, node: int) -> int | None:
         found = self.graph.nodes[node]
