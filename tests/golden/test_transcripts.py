@@ -21,6 +21,23 @@ UPDATE = os.environ.get("TAMECHECK_UPDATE_GOLDEN") == "1"
 TRANSCRIPTS = sorted(FOLDER.glob("*.txt"))
 
 
+def write_files():
+    """The files that the commands name, into the current folder."""
+    for name in ("bnn.onnx", "relu.onnx", "sine.onnx", "snake.onnx"):
+        Path(name).write_bytes(path(name).read_bytes())
+    unknown = onnx.load("bnn.onnx")
+    unknown.graph.node[1].op_type = "NonZero"
+    onnx.save(unknown, "unknown.onnx")
+    table = path("breast_cancer_test.csv").read_text(encoding="utf-8")
+    Path("patient.csv").write_text(table.splitlines()[0], encoding="utf-8")
+    Path("points.json").write_text('{"x": 0.1, "y": "1/3"}', encoding="utf-8")
+    Path("interval.vnnlib").write_text(
+        "(declare-const X_0 Real)\n(declare-const Y_0 Real)\n"
+        "(assert (>= X_0 -0.5))\n(assert (<= X_0 0.5))\n(assert (>= Y_0 10))\n",
+        encoding="utf-8",
+    )
+
+
 def run(command, capsys):
     words = shlex.split(command)
     assert words[0] == "tamecheck"
@@ -43,11 +60,7 @@ def test_the_command_line_prints_what_the_transcript_says(golden, capsys, monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("NO_COLOR", "1")
-    for name in ("bnn.onnx", "relu.onnx", "sine.onnx", "snake.onnx"):
-        Path(name).write_bytes(path(name).read_bytes())
-    unknown = onnx.load("bnn.onnx")
-    unknown.graph.node[1].op_type = "NonZero"
-    onnx.save(unknown, "unknown.onnx")
+    write_files()
     expected = golden.read_text(encoding="utf-8")
     actual = transcript_of(expected, capsys)
     if UPDATE:
