@@ -1,5 +1,29 @@
 """Mixed-integer programs: read exactly, solved with claims that are checked, certified."""
 
+from tamecheck.programs.answer import (
+    Answer,
+    Evidence,
+    Feasible,
+    Infeasible,
+    Optimal,
+    Solved,
+    Unbounded,
+    Unknown,
+)
 from tamecheck.programs.files import read, read_file, write
+from tamecheck.programs.solving import solve
 
-__all__ = ["read", "read_file", "write"]
+__all__ = [
+    "Answer",
+    "Evidence",
+    "Feasible",
+    "Infeasible",
+    "Optimal",
+    "Solved",
+    "Unbounded",
+    "Unknown",
+    "read",
+    "read_file",
+    "solve",
+    "write",
+]

@@ -1,0 +1,174 @@
+"""The verdict on a tree certificate. Only the last line of `check` says that one is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from tamecheck.kernel.checker import Report
+from tamecheck.kernel.strict import (
+    Json,
+    Reject,
+    fields,
+    integer,
+    items,
+    mapping,
+    rational,
+    read,
+    require,
+    word,
+)
+from tamecheck.kernel_mip.program import End, Program, Terms, read_program
+
+FORMAT = "tamecheck-tree-certificate"
+
+Accept = Callable[[Fraction | None], bool]
+Box = dict[int, tuple[End, End]]
+
+
+def _whole(value: object) -> int:
+    """Return the integer, written as a JSON integer or as a string of digits."""
+    if isinstance(value, str):
+        number = rational(value)
+        require(number.denominator == 1, "an integer was expected")
+        return number.numerator
+    return integer(value, -(10**20), 10**20)
+
+
+def _multipliers(value: object, program: Program) -> Terms:
+    pairs = [items(pair) for pair in items(value)]
+    require(all(len(pair) == 2 for pair in pairs), "multipliers are pairs")
+    y = [(integer(i, 0, len(program.rows) - 1), _whole(n)) for i, n in pairs]
+    require(len({i for i, _ in y}) == len(y), "a row is named twice")
+    return y
+
+
+def _point(value: object, program: Program) -> Sequence[Fraction]:
+    x = [rational(v) for v in items(value)]
+    require(len(x) == len(program.costs), "a point has one number a column")
+    return x
+
+
+def _least(a: End, b: End) -> End:
+    return b if a is None else a if b is None else min(a, b)
+
+
+def _most(a: End, b: End) -> End:
+    return b if a is None else a if b is None else max(a, b)
+
+
+def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int | None]) -> None:
+    """Check that the leaves cover all points, and that each leaf has none or is accepted."""
+    require(len(raw) > 0, "the tree has no root")
+    root = [program.hull(j) for j in range(len(program.costs))]
+    waiting: dict[int, Box] = {0: {}}
+    for k, value in enumerate(raw):
+        at[0] = k
+        require(k in waiting, "no earlier node has this child")
+        box = waiting.pop(k)
+        node = mapping(value)
+        if "children" in node:
+            j, *sides = _branch(program, box, node)
+            children = [integer(c, k + 1, len(raw) - 1) for c in items(node["children"])]
+            require(len(children) == len(set(children)) == 2, "a branching has two children")
+            require(not waiting.keys() & set(children), "a node has two parents")
+            waiting |= {c: {**box, j: ends} for c, ends in zip(children, sides, strict=True)}
+            continue
+        lower = [box[j][0] if j in box else low for j, (low, _) in enumerate(root)]
+        upper = [box[j][1] if j in box else high for j, (_, high) in enumerate(root)]
+        if "crossed" in node:
+            j = integer(fields(node, "crossed")["crossed"], 0, len(root) - 1)
+            low, high = lower[j], upper[j]
+            require(low is not None and high is not None and low > high, "no bounds are crossed")
+        elif "none" in node:
+            y = _multipliers(fields(node, "none")["none"], program)
+            shown = program.bound(y, 1, lower, upper, costs=False)
+            require(shown is not None and shown > 0, "the multipliers exclude nothing")
+        else:
+            leaf = fields(node, "bound over")
+            over = _whole(leaf["over"])
+            require(over > 0, "multipliers have a positive denominator")
+            y = _multipliers(leaf["bound"], program)
+            require(
+                accept(program.bound(y, over, lower, upper, costs=True)), "the bound is too weak"
+            )
+    require(not waiting, "a child is missing")
+    at[0] = None
+
+
+def _branch(program: Program, box: Box, node: Json) -> tuple[int, tuple[End, End], tuple[End, End]]:
+    """Return a column and its bounds in the two children, which together hold all points."""
+    semi = "semi" in node
+    fields(node, "semi children" if semi else "branch at children")
+    j = integer(node["semi" if semi else "branch"], 0, len(program.costs) - 1)
+    low, high = box.get(j, program.hull(j))
+    if semi:
+        require(program.semi[j], f"column {j} is no semi variable")
+        first = _most(low, 0), _least(high, 0)
+        second = _most(low, program.lower[j]), _least(high, program.upper[j])
+    else:
+        require(program.integral[j], f"column {j} is no integer variable")
+        split = _whole(node["at"])
+        first, second = (low, _least(high, split)), (_most(low, split + 1), high)
+    return j, first, second
+
+
+def _granularity(program: Program, value: object) -> Fraction:
+    """Return the step between objective values, 0 if none is claimed."""
+    if value is None:
+        return Fraction(0)
+    raw = fields(value, "step rows")
+    pairs = [items(pair) for pair in items(raw["rows"])]
+    require(all(len(pair) == 2 for pair in pairs), "rows are pairs")
+    rows = [(integer(i, 0, len(program.rows) - 1), rational(y)) for i, y in pairs]
+    step = rational(raw["step"])
+    program.require_step(step, rows)
+    return step
+
+
+def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, str]:
+    fields(raw, "format version program claim granularity nodes")
+    require(raw["format"] == FORMAT, "unknown format")
+    integer(raw["version"], 1, 1)
+    program = read_program(raw["program"])
+    step = _granularity(program, raw["granularity"])
+    claim, nodes = mapping(raw["claim"]), items(raw["nodes"])
+    verdict = word(claim.get("verdict"))
+    if verdict == "infeasible":
+        fields(claim, "verdict")
+        _tree(program, nodes, lambda _: False, at)
+        return claim, program.sha256
+    if verdict == "bound":
+        fields(claim, "verdict bound")
+        limit = program.sign * (rational(claim["bound"]) - program.constant)
+        _tree(program, nodes, lambda shown: shown is not None and shown >= limit, at)
+        return claim, program.sha256
+    require(verdict in ("optimal", "unbounded"), "unknown verdict")
+    fields(claim, "verdict x value" if verdict == "optimal" else "verdict x ray")
+    x = _point(claim["x"], program)
+    program.require_feasible(x)
+    if verdict == "unbounded":
+        require(not nodes, "an unbounded program needs no tree")
+        program.require_ray(_point(claim["ray"], program))
+        return claim, program.sha256
+    value = program.value(x)
+    stated = rational(claim["value"])
+    require(stated == program.sign * value + program.constant, "the value at x is another")
+    if step:
+        # all values differ by multiples of the step, and value is one of them
+        _tree(program, nodes, lambda shown: shown is not None and shown > value - step, at)
+    else:
+        _tree(program, nodes, lambda shown: shown is not None and shown >= value, at)
+    return claim, program.sha256
+
+
+def check(text: str | bytes) -> Report:
+    """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid."""
+    at: list[int | None] = [None]
+    try:
+        claim, digest = _certificate(mapping(read(text)), at)
+    except Reject as error:
+        return Report("invalid", (), at[0], str(error), None, None)
+    except Exception as error:  # noqa: BLE001  (a checker that cannot go on has not checked)
+        return Report("invalid", (), at[0], f"malformed: {type(error).__name__}", None, None)
+    return Report("valid", (), None, "", claim, digest)

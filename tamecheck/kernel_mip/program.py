@@ -1,0 +1,165 @@
+"""The program inside a certificate, in integers, and what a point or multipliers prove about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor, lcm
+
+from tamecheck.kernel.strict import fields, integer, items, rational, require, word
+
+Number = int | Fraction
+End = Number | None
+Terms = list[tuple[int, int]]
+KINDS = ("continuous", "integer", "semicontinuous", "semi-integer")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Minimise costs x / scale with row_lower <= rows x / scale <= row_upper, all x admitted."""
+
+    sha256: str
+    sign: int
+    constant: Fraction
+    scale: int
+    costs: Sequence[int]
+    rows: Sequence[Terms]
+    row_lower: Sequence[End]
+    row_upper: Sequence[End]
+    lower: Sequence[End]
+    upper: Sequence[End]
+    integral: Sequence[bool]
+    semi: Sequence[bool]
+
+    def hull(self, j: int) -> tuple[End, End]:
+        """Return bounds on every value that column j may take."""
+        low, high = self.lower[j], self.upper[j]
+        if self.semi[j]:
+            return None if low is None else min(low, 0), None if high is None else max(high, 0)
+        return low, high
+
+    def value(self, x: Sequence[Number]) -> Fraction:
+        """Return the minimised objective at x, without the constant."""
+        return Fraction(sum(c * v for c, v in zip(self.costs, x, strict=True) if c)) / self.scale
+
+    def require_feasible(self, x: Sequence[Fraction]) -> None:
+        """Reject unless x satisfies every row, bound and kind."""
+        for j, v in enumerate(x):
+            if not (self.semi[j] and v == 0):
+                require(_within(v, self.lower[j], self.upper[j]), f"column {j} is out of bounds")
+                require(not self.integral[j] or v.denominator == 1, f"column {j} is not integral")
+        for i, terms in enumerate(self.rows):
+            v = Fraction(sum(a * x[j] for j, a in terms)) / self.scale
+            require(_within(v, self.row_lower[i], self.row_upper[i]), f"row {i} is violated")
+
+    def require_ray(self, ray: Sequence[Fraction]) -> None:
+        """Reject unless every point plus the ray is a point, and is better."""
+        for j, v in enumerate(ray):
+            require(not self.semi[j] or v == 0, f"the ray moves the semi column {j}")
+            require(not self.integral[j] or v.denominator == 1, f"the ray is not integral at {j}")
+            require(_recedes(v, self.lower[j], self.upper[j]), f"the ray leaves column {j}")
+        for i, terms in enumerate(self.rows):
+            v = Fraction(sum(a * ray[j] for j, a in terms))
+            require(_recedes(v, self.row_lower[i], self.row_upper[i]), f"the ray leaves row {i}")
+        require(self.value(ray) < 0, "the ray does not improve the objective")
+
+    def bound(
+        self, y: Terms, over: int, lower: Sequence[End], upper: Sequence[End], *, costs: bool
+    ) -> Fraction | None:
+        """Return what the multipliers y / over prove: cost x >= bound within the bounds.
+
+        Without costs, the cost is 0 and a positive bound shows that there is no point.
+        """
+        reduced = [c * over for c in self.costs] if costs else [0] * len(self.costs)
+        total: Number = 0
+        for i, n in y:
+            side = self.row_lower[i] if n > 0 else self.row_upper[i]
+            if side is None:
+                return None
+            total += n * side * self.scale
+            for j, a in self.rows[i]:
+                reduced[j] -= n * a
+        for j, d in enumerate(reduced):
+            if d:
+                end = lower[j] if d > 0 else upper[j]
+                if end is None:
+                    return None
+                total += d * end
+        return Fraction(total) / (self.scale * over)
+
+    def require_step(self, step: Fraction, rows: Sequence[tuple[int, Fraction]]) -> None:
+        """Reject unless the objective values of all points differ by multiples of step."""
+        require(step > 0, "the step is not positive")
+        rest = [Fraction(c) for c in self.costs]
+        for i, y in rows:
+            equation = self.row_lower[i] is not None and self.row_lower[i] == self.row_upper[i]
+            require(equation, f"row {i} is no equation")
+            for j, a in self.rows[i]:
+                rest[j] -= y * a
+        for j, c in enumerate(rest):
+            fits = c == 0 or (self.integral[j] and (c / self.scale / step).denominator == 1)
+            require(fits, f"the objective moves in other steps along column {j}")
+
+
+def read_program(value: object) -> Program:
+    """Read the canonical form of a program."""
+    raw = fields(value, "format version name sense objective columns rows")
+    require(raw["format"] == "tamecheck-program", "unknown format of the program")
+    integer(raw["version"], 1, 1)
+    word(raw["name"])
+    require(raw["sense"] in ("minimise", "maximise"), "unknown sense")
+    sign = 1 if raw["sense"] == "minimise" else -1
+    objective = fields(raw["objective"], "name constant")
+    word(objective["name"])
+    columns = [fields(c, "name lower upper kind cost") for c in items(raw["columns"])]
+    rows = [fields(r, "name lower upper terms") for r in items(raw["rows"])]
+    for named in (columns, rows):
+        require(len({word(c["name"]) for c in named}) == len(named), "two names are equal")
+    kinds = [word(c["kind"]) for c in columns]
+    require(set(kinds) <= set(KINDS), "unknown kind")
+    integral = ["integer" in kind for kind in kinds]
+    lower, upper = ([_end(c[side]) for c in columns] for side in ("lower", "upper"))
+    costs = [sign * rational(c["cost"]) for c in columns]
+    terms = [[_term(t, len(columns)) for t in items(r["terms"])] for r in rows]
+    for row in terms:
+        require(len({j for j, _ in row}) == len(row), "a row names a column twice")
+    scale = lcm(*(c.denominator for c in costs), *(a.denominator for r in terms for _, a in r))
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return Program(
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        sign=sign,
+        constant=rational(objective["constant"]),
+        scale=scale,
+        costs=[(c * scale).numerator for c in costs],
+        rows=[[(j, (a * scale).numerator) for j, a in row] for row in terms],
+        row_lower=[_end(r["lower"]) for r in rows],
+        row_upper=[_end(r["upper"]) for r in rows],
+        lower=[v if v is None or not k else ceil(v) for v, k in zip(lower, integral, strict=True)],
+        upper=[v if v is None or not k else floor(v) for v, k in zip(upper, integral, strict=True)],
+        integral=integral,
+        semi=["semi" in kind for kind in kinds],
+    )
+
+
+def _term(value: object, columns: int) -> tuple[int, Fraction]:
+    pair = items(value)
+    require(len(pair) == 2, "a term is a pair")
+    return integer(pair[0], 0, columns - 1), rational(pair[1])
+
+
+def _end(value: object) -> End:
+    if value is None:
+        return None
+    end = rational(value)
+    return end.numerator if end.denominator == 1 else end
+
+
+def _within(v: Fraction, low: End, high: End) -> bool:
+    return (low is None or low <= v) and (high is None or v <= high)
+
+
+def _recedes(v: Fraction, low: End, high: End) -> bool:
+    return (low is None or v >= 0) and (high is None or v <= 0)

@@ -1,0 +1,121 @@
+"""Which variable to branch on: pseudocosts, begun by looking at both children for a moment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from tamecheck.ir.program import Program
+from tamecheck.programs.scaled import Box, Number, domain
+from tamecheck.solve.relaxation import Relaxation
+
+__all__ = ["Branch", "Brancher", "Split"]
+
+_RELIABLE = 4
+_CANDIDATES = 10
+_ITERATIONS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """``x_j <= at`` or ``x_j >= at + 1``."""
+
+    column: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """``x_j = 0`` or ``x_j`` within the bounds of the semi variable."""
+
+    column: int
+
+
+@dataclass(slots=True)
+class _Costs:
+    """Observed growth of the objective for a unit of change, downward and upward."""
+
+    total: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    count: list[int] = field(default_factory=lambda: [0, 0])
+
+
+class Brancher:
+    """Learns from each branching how much the relaxation's value grows.
+
+    Parameters
+    ----------
+    program, relaxation
+        What is searched; the relaxation holds the node's bounds when `choose` is called.
+    """
+
+    def __init__(self, program: Program, relaxation: Relaxation) -> None:
+        self._program = program
+        self._relaxation = relaxation
+        self._costs = [_Costs() for _ in program.columns]
+        self._sum = [1e-6, 1e-6]
+        self._number = [1, 1]
+
+    def learn(self, column: int, side: int, distance: float, growth: float) -> None:
+        """Record that moving a column by ``distance`` down (0) or up (1) raised the objective."""
+        if distance <= 1e-9 or not math.isfinite(growth):
+            return
+        unit = max(growth, 0.0) / distance
+        costs = self._costs[column]
+        costs.total[side] += unit
+        costs.count[side] += 1
+        self._sum[side] += unit
+        self._number[side] += 1
+
+    def choose(self, x: Sequence[float], objective: float, box: Box) -> Branch | Split | None:
+        """The most promising branching at a node, None if every variable is settled."""
+        for j, column in enumerate(self._program.columns):
+            low, high = domain(column)
+            if column.kind.semi and abs(x[j]) > 1e-6 and not _inside(x[j], low, high):
+                return Split(j)
+        candidates = [
+            (self._score(j, x[j]), j)
+            for j, column in enumerate(self._program.columns)
+            if column.kind.integral and abs(x[j] - round(x[j])) > 1e-6
+        ]
+        if not candidates:
+            return None
+        candidates.sort(reverse=True)
+        best, chosen = -1.0, candidates[0][1]
+        for _, j in candidates[:_CANDIDATES]:
+            if min(self._costs[j].count) < _RELIABLE:
+                self._look(j, x[j], objective, box)
+        for _, j in candidates:
+            score = self._score(j, x[j])
+            if score > best:
+                best, chosen = score, j
+        return Branch(chosen, math.floor(x[chosen]))
+
+    def _look(self, j: int, value: float, objective: float, box: Box) -> None:
+        """Learn from a few iterations in both children."""
+        at = math.floor(value)
+        down = self._relaxation.probe(j, _bound(box.lower[j]), Fraction(at), _ITERATIONS)
+        up = self._relaxation.probe(j, Fraction(at + 1), _bound(box.upper[j]), _ITERATIONS)
+        scale = max(abs(objective), 1.0)
+        self.learn(j, 0, value - at, min(down - objective, scale))
+        self.learn(j, 1, at + 1 - value, min(up - objective, scale))
+
+    def _score(self, j: int, value: float) -> float:
+        part = value - math.floor(value)
+        costs = self._costs[j]
+        means = [
+            costs.total[side] / costs.count[side]
+            if costs.count[side]
+            else self._sum[side] / self._number[side]
+            for side in (0, 1)
+        ]
+        return max(means[0] * part, 1e-9) * max(means[1] * (1 - part), 1e-9)
+
+
+def _inside(value: float, low: Fraction | None, high: Fraction | None) -> bool:
+    return (low is None or value >= low - 1e-6) and (high is None or value <= high + 1e-6)
+
+
+def _bound(number: Number | None) -> Fraction | None:
+    return None if number is None else Fraction(number)

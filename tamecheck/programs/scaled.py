@@ -1,0 +1,137 @@
+"""A program with its numbers brought to one denominator, and the bounds that multipliers prove.
+
+For rational multipliers ``y`` of the rows and the reduced costs ``d = c - yA``, every point
+within the bounds satisfies
+
+    c·x = y·(Ax) + d·x >= sum of y_i times the row bound of its sign
+                        + sum of d_j times the column bound of its sign,
+
+whatever ``y`` is: multipliers may be rounded freely, and what is lost is exactly accounted for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from tamecheck.ir.box import Bound
+from tamecheck.ir.program import Column, Program
+
+__all__ = ["Box", "Multipliers", "Number", "Scaled", "domain", "hull", "simple"]
+
+Number: TypeAlias = int | Fraction
+"""Exact numbers; integers are kept as such because they are faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Multipliers:
+    """Row multipliers ``numerator / denominator``, for the rows where they are not zero."""
+
+    numerators: Mapping[int, int]
+    denominator: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Bounds of the columns, None where there are none."""
+
+    lower: list[Number | None]
+    upper: list[Number | None]
+
+
+def hull(column: Column) -> tuple[Bound, Bound]:
+    """The smallest interval with integer or rational ends that holds every admitted value."""
+    low, high = domain(column)
+    if column.kind.semi:
+        low = None if low is None else min(low, Fraction(0))
+        high = None if high is None else max(high, Fraction(0))
+    return low, high
+
+
+def domain(column: Column) -> tuple[Bound, Bound]:
+    """The bounds, rounded inward for an integer variable; of a semi variable those without 0."""
+    low, high = column.lower, column.upper
+    if column.kind.integral:
+        low = None if low is None else Fraction(math.ceil(low))
+        high = None if high is None else Fraction(math.floor(high))
+    return low, high
+
+
+class Scaled:
+    """The program, to be minimised, as ``costs / scale`` and ``rows / scale`` with integers.
+
+    Parameters
+    ----------
+    program
+        Of a maximised objective the negative is taken, without the constant.
+    """
+
+    def __init__(self, program: Program) -> None:
+        sign = program.sense.sign
+        numbers = [column.cost for column in program.columns]
+        numbers += [a for row in program.rows for _, a in row.terms]
+        self.scale = math.lcm(*(number.denominator for number in numbers))
+        self.costs = [_whole(sign * column.cost * self.scale) for column in program.columns]
+        self.rows = [[(j, _whole(a * self.scale)) for j, a in row.terms] for row in program.rows]
+        self.row_lower = [simple(row.lower) for row in program.rows]
+        self.row_upper = [simple(row.upper) for row in program.rows]
+
+    def bound(self, multipliers: Multipliers, box: Box, *, costs: bool = True) -> Fraction | None:
+        """The lower bound on the objective that the multipliers prove, None if it is infinite.
+
+        Parameters
+        ----------
+        multipliers
+            One number a row.
+        box
+            Bounds of the columns.
+        costs
+            False for the objective 0: a positive bound then proves that there is no point.
+        """
+        q = multipliers.denominator
+        reduced = [cost * q for cost in self.costs] if costs else [0] * len(self.costs)
+        total: Number = 0
+        for i, n in multipliers.numerators.items():
+            side = self.row_lower[i] if n > 0 else self.row_upper[i]
+            if side is None:
+                return None
+            total += n * side
+            for j, a in self.rows[i]:
+                reduced[j] -= n * a
+        total *= self.scale
+        for j, d in enumerate(reduced):
+            if d:
+                end = box.lower[j] if d > 0 else box.upper[j]
+                if end is None:
+                    return None
+                total += d * end
+        return Fraction(total, self.scale * q)
+
+    def rounded(self, values: Sequence[float], denominator: int) -> Multipliers:
+        """The multipliers rounded to a denominator, without those that no row bound supports."""
+        numerators: dict[int, int] = {}
+        for i, value in enumerate(values):
+            n = round(value * denominator) if value else 0
+            if n and (self.row_lower[i] if n > 0 else self.row_upper[i]) is not None:
+                numerators[i] = n
+        return Multipliers(numerators, denominator)
+
+    def exact(self, values: Mapping[int, Fraction]) -> Multipliers:
+        """The multipliers with these values."""
+        q = math.lcm(*(value.denominator for value in values.values()))
+        numerators = {i: _whole(value * q) for i, value in values.items() if value}
+        return Multipliers(numerators, q)
+
+
+def simple(bound: Bound) -> Number | None:
+    """The same number, as an integer if it is one."""
+    if bound is None or bound.denominator != 1:
+        return bound
+    return bound.numerator
+
+
+def _whole(value: Fraction) -> int:
+    return value.numerator

@@ -1,0 +1,172 @@
+"""Claims about a program by CBC and HiGHS, each in a child process with limits."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tamecheck.ir.box import Bound
+from tamecheck.ir.program import Kind, Program
+from tamecheck.solve.claims import (
+    Claim,
+    FeasibleClaim,
+    InfeasibleClaim,
+    OptimalClaim,
+    UnboundedClaim,
+    UnknownClaim,
+)
+from tamecheck.solve.relaxation import nearest
+
+__all__ = ["SOLVERS", "claims"]
+
+SOLVERS = ("cbc", "highs")
+
+_MEMORY = 16 * 2**30
+_GRACE = 2.0
+_SECOND_OPINION = 10.0
+_LONGEST = 1e7
+
+
+def claims(
+    program: Program,
+    *,
+    solvers: Sequence[str] = SOLVERS,
+    seconds: float = math.inf,
+    seed: int = 0,
+    memory: int = _MEMORY,
+) -> tuple[Claim, ...]:
+    """What each solver says about the program, run side by side.
+
+    When one is done, the others have as long again as it took, and at least ten seconds.
+
+    Parameters
+    ----------
+    program
+        Without semi variables, which CBC does not know.
+    solvers
+        ``cbc`` (through python-mip), ``highs``.
+    seconds, memory
+        Limits of each process; memory in bytes of address space.
+    seed
+        The seed of the solvers' random choices.
+
+    Raises
+    ------
+    ValueError
+        If the program has semi variables.
+    """
+    if any(column.kind.semi for column in program.columns):
+        raise ValueError("semi variables have no place in a solver's question")
+    question = _question(program, min(seconds, _LONGEST), seed, memory)
+    start = time.monotonic()
+    children: dict[str, subprocess.Popen[str]] = {}
+    try:
+        for solver in solvers:
+            children[solver] = _start({**question, "solver": solver})
+        return _collect(children, start, seconds + _GRACE)
+    finally:
+        for child in children.values():
+            child.kill()
+            child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
+
+
+def _start(question: dict[str, Any]) -> subprocess.Popen[str]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tamecheck.solve.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    if child.stdin is not None:
+        try:
+            json.dump(question, child.stdin)
+            child.stdin.close()
+        except BrokenPipeError:
+            # it ended before it read the question: its exit status will say why
+            pass
+        child.stdin = None
+    return child
+
+
+def _collect(
+    children: dict[str, subprocess.Popen[str]], start: float, seconds: float
+) -> tuple[Claim, ...]:
+    answers: dict[str, Claim] = {}
+    limit = seconds
+    while len(answers) < len(children):
+        elapsed = time.monotonic() - start
+        for solver, child in children.items():
+            if solver in answers:
+                continue
+            if elapsed > limit:
+                answers[solver] = UnknownClaim(solver, "out of time")
+            elif (text := _finished(child)) is not None:
+                answers[solver] = _claim(solver, child, text)
+                if isinstance(answers[solver], OptimalClaim | InfeasibleClaim):
+                    limit = min(limit, elapsed + max(elapsed, _SECOND_OPINION))
+    return tuple(answers[solver] for solver in children)
+
+
+def _finished(child: subprocess.Popen[str]) -> str | None:
+    """The answer if it is there, waiting a moment for it."""
+    try:
+        return child.communicate(timeout=0.02)[0]
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _claim(solver: str, child: subprocess.Popen[str], text: str) -> Claim:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return UnknownClaim(solver, f"its process ended with status {child.returncode}")
+    match answer:
+        case {"status": "optimal", "x": x, "objective": objective}:
+            return OptimalClaim(solver, tuple(x), objective)
+        case {"status": "feasible", "x": x, "objective": objective}:
+            return FeasibleClaim(solver, tuple(x), objective)
+        case {"status": "infeasible"}:
+            return InfeasibleClaim(solver)
+        case {"status": "unbounded"}:
+            return UnboundedClaim(solver)
+        case _:
+            return UnknownClaim(solver, str(answer.get("why", "no answer")))
+
+
+def _question(program: Program, seconds: float, seed: int, memory: int) -> dict[str, Any]:
+    sign = program.sense.sign
+    return {
+        "seconds": seconds,
+        "seed": seed,
+        "memory": memory,
+        "columns": [
+            {
+                "lower": _end(column.lower),
+                "upper": _end(column.upper),
+                "cost": nearest(sign * column.cost),
+                "integral": column.kind is Kind.INTEGER,
+            }
+            for column in program.columns
+        ],
+        "rows": [
+            {
+                "lower": _end(row.lower),
+                "upper": _end(row.upper),
+                "terms": [[j, nearest(a)] for j, a in row.terms],
+            }
+            for row in program.rows
+        ],
+    }
+
+
+def _end(bound: Bound) -> float | None:
+    return None if bound is None else nearest(bound)
