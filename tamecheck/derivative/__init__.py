@@ -1,0 +1,16 @@
+"""Derivatives: exact Jacobian sets at a point, and fast conservative gradients of batches."""
+
+from tamecheck.derivative.gradient import gradient
+from tamecheck.derivative.hull import Combination, Separator
+from tamecheck.derivative.jacobian import DEFAULT_LIMIT, jacobian
+from tamecheck.derivative.result import JacobianSet, Proof
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "Combination",
+    "JacobianSet",
+    "Proof",
+    "Separator",
+    "gradient",
+    "jacobian",
+]

@@ -1,0 +1,245 @@
+"""Derivatives by the chain rule at a point: one by convention, or all choices at the kinks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from math import prod
+
+from flint import fmpq
+
+from tamecheck.derivative.cone import Cone
+from tamecheck.derivative.explore import NotLipschitzAt, points_of
+from tamecheck.derivative.kinks import NotLipschitzError, Site, pointwise_alternatives
+from tamecheck.derivative.local import Values, linear_local, scaled, tied_groups
+from tamecheck.derivative.sweep import Averaged, Local, Moved, Scaled
+from tamecheck.errors import UnsupportedError
+from tamecheck.evaluate.exact import op_exact
+from tamecheck.evaluate.exact_arrays import objects
+from tamecheck.evaluate.reals import Number, as_number
+from tamecheck.evaluate.walk import site_of
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Fold, Pointwise, Selection
+
+__all__ = ["ChainRule", "JumpAt", "chain_rule"]
+
+Partials = tuple[Number, ...]
+
+
+class JumpAt(Exception):  # noqa: N818 (a finding, not a failure)
+    """Some op jumps at the point, so the chain rule says nothing there."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where)
+        self.where = where
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kinked:
+    """A pointwise node with partial derivatives, of which some elements have several."""
+
+    slopes: list[Partials]
+    options: dict[int, tuple[Partials, ...]]
+    usual: dict[int, Partials]
+    moving: list[bool]
+    jump: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tied:
+    """A fold or choice, with the tied elements of each group."""
+
+    ties: tuple[tuple[int, ...], ...]
+    index: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChainRule:
+    """The local derivatives at a point, with the choices left open.
+
+    Parameters
+    ----------
+    graph, values
+        The graph, and the nodes' values.
+    fixed
+        The derivatives of the nodes that leave no choice.
+    kinked, tied
+        The nodes that do.
+    """
+
+    graph: Graph
+    values: Values
+    fixed: Mapping[int, Local]
+    kinked: Mapping[int, _Kinked]
+    tied: Mapping[int, _Tied]
+
+    def conventional(self) -> dict[int, Local]:
+        """The choice of automatic differentiation (PyTorch): 0 at the kink of ``relu`` and ``abs``,
+        an even split at ties, 1 at the bounds of ``clip``, 0 at jumps.
+        """
+        chosen = dict(self.fixed)
+        for index, kinked in self.kinked.items():
+            slopes = list(kinked.slopes)
+            for element, usual in kinked.usual.items():
+                slopes[element] = usual
+            chosen[index] = self._scaled(index, slopes, kinked)
+        for index, tied in self.tied.items():
+            chosen[index] = Scaled((None,)) if tied.index else Averaged(tied.ties)
+        return chosen
+
+    def _scaled(self, index: int, slopes: Sequence[Partials], kinked: _Kinked) -> Local:
+        return scaled(slopes, self.graph.nodes[index].shape, kinked.moving)
+
+    def jump(self) -> str | None:
+        """The name of a node that jumps at the point, if there is one."""
+        for index, kinked in self.kinked.items():
+            if kinked.jump and kinked.options:
+                return self.graph.name_of(index)
+        for index, tied in self.tied.items():
+            if tied.index and any(len(tie) > 1 for tie in tied.ties):
+                return self.graph.name_of(index)
+        return None
+
+    @property
+    def combinations(self) -> int:
+        """The number of ways to choose an extreme derivative at every kink."""
+        kinks = [len(o) for k in self.kinked.values() for o in k.options.values()]
+        return prod(kinks) * prod(len(tie) for t in self.tied.values() for tie in t.ties)
+
+    def choices(self, limit: int) -> Iterator[dict[int, Local]]:
+        """All ways to choose an extreme derivative at every kink.
+
+        Raises
+        ------
+        JumpAt
+            If an op jumps.
+        UnsupportedError
+            If there are more than ``limit``.
+        """
+        where = self.jump()
+        if where is not None:
+            raise JumpAt(where)
+        if self.combinations > limit:
+            raise UnsupportedError(
+                f"The kinks at this point combine in {self.combinations} ways, more than {limit}.",
+                hint="Move the point, or ask for one element: model.gradient.",
+            )
+        nodes = [*self.kinked, *self.tied]
+        for picked in product(*(list(self._node_choices(index)) for index in nodes)):
+            yield {**self.fixed, **dict(zip(nodes, picked, strict=True))}
+
+    def _node_choices(self, index: int) -> Iterator[Local]:
+        if index in self.tied:
+            for winners in product(*self.tied[index].ties):
+                yield Moved(_shaped(winners, self.graph.nodes[index].shape))
+            return
+        kinked = self.kinked[index]
+        for options in product(*kinked.options.values()):
+            slopes = list(kinked.slopes)
+            for element, option in zip(kinked.options, options, strict=True):
+                slopes[element] = option
+            yield self._scaled(index, slopes, kinked)
+
+
+def _shaped(winners: Sequence[int], shape: tuple[int, ...]):  # noqa: ANN202
+    import numpy as np
+
+    return np.array(winners, dtype=np.int64).reshape(shape)
+
+
+def chain_rule(graph: Graph, values: Values) -> ChainRule:
+    """The local derivatives of all nodes at a point, from the values of inputs and constants.
+
+    Raises
+    ------
+    NotLipschitzAt
+        If an op is not Lipschitz near the point.
+    """
+    known = dict(values)
+    fixed: dict[int, Local] = {}
+    kinked: dict[int, _Kinked] = {}
+    tied: dict[int, _Tied] = {}
+    for index in graph.ancestors([node for _, node in graph.outputs]):
+        node = graph.nodes[index]
+        if not isinstance(node, Apply):
+            continue
+        args = [known[arg] for arg in node.args]
+        known[index] = objects(op_exact(site_of(graph, index, node), args))
+        match node.op.meaning:
+            case Pointwise() as meaning:
+                try:
+                    kinked[index] = _kinked(graph, node, meaning, values=known)
+                except NotLipschitzError:
+                    raise NotLipschitzAt(graph.name_of(index)) from None
+            case Fold(name) if name in ("maximum", "minimum"):
+                ties = tuple(tie.tied for tie in tied_groups(node, args[0]))
+                tied[index] = _Tied(ties, index=False)
+            case Selection() if node.op.name in ("argmax", "argmin"):
+                ties = tuple(tie.tied for tie in tied_groups(node, args[0]))
+                tied[index] = _Tied(ties, index=True)
+            case _:
+                fixed[index] = linear_local(graph, node, args)
+    return ChainRule(graph, known, fixed, kinked, tied)
+
+
+def _kinked(graph: Graph, node: Apply, meaning: Pointwise, *, values: Values) -> _Kinked:
+    moving = [not graph.input_free[arg] for arg in node.args]
+    slopes: list[Partials] = []
+    options: dict[int, tuple[Partials, ...]] = {}
+    usual: dict[int, Partials] = {}
+    args = [values[arg] for arg in node.args]
+    for element, point in enumerate(points_of(args, node)):
+        found = pointwise_alternatives(node, meaning, point, moving)
+        if not isinstance(found, Site):
+            slopes.append(found)
+            continue
+        slopes.append(found.alternatives[0].partials)
+        usual[element] = _usual(node, found, point)
+        if any(moving):
+            options[element] = _options(found)
+    return _Kinked(slopes, options, usual, moving, not node.op.regularity.continuous)
+
+
+def _options(site: Site) -> tuple[Partials, ...]:
+    """The derivatives of the pieces that meet at the element's arguments with an interior."""
+    found: list[Partials] = []
+    size = len(site.tests[0])
+    for alternative in site.alternatives:
+        if 0 in alternative.signs and not site.jump:
+            continue
+        cone: Cone | None = Cone(size)
+        for test, sign in zip(site.tests, alternative.signs, strict=True):
+            cone = None if cone is None or (sign == 0) else cone.meet(test, sign)
+        if cone is not None and alternative.partials not in found:
+            found.append(alternative.partials)
+    return tuple(found) if found else (site.alternatives[0].partials,)
+
+
+def _usual(node: Apply, site: Site, point: Sequence[Number]) -> Partials:
+    """What PyTorch's automatic differentiation takes at a kink."""
+    zero, one = fmpq(0), fmpq(1)
+    match node.op.name:
+        case "relu" | "abs" | "sign" | "step" | "floor" | "ceil" | "round":
+            return (zero,)
+        case "equal" | "less" | "less_equal":
+            return (zero, zero)
+        case "maximum" | "minimum":
+            return (one / 2, one / 2)
+        case "clip":
+            return (one,)
+        case "leaky_relu":
+            return (_rational(node, "alpha"),)
+        case "prelu":
+            return (point[1], zero)
+        case "elu":
+            return (_rational(node, "alpha") / _rational(node, "beta"),)
+        case _:
+            still = [a for a in site.alternatives if not any(a.signs)]
+            return (still or site.alternatives)[0].partials
+
+
+def _rational(node: Apply, name: str) -> fmpq:
+    value = node.params[name]
+    return as_number(value if isinstance(value, Fraction) else Fraction(0))

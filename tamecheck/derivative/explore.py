@@ -1,0 +1,314 @@
+"""All the ways in which a function is differentiable near a point, cone by cone of directions.
+
+At a point, an op decides by the sign of a term that vanishes there; nearby, that sign is the sign
+of the term's derivative in the direction in which one leaves the point.  The search follows the
+graph, splits the cone of directions at every such decision, and ends with a cover of almost all
+directions by open cones, each with the Jacobian that holds near the point inside the cone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq
+
+from tamecheck.derivative.affinity import Affinity
+from tamecheck.derivative.cone import Cone, Row, is_zero
+from tamecheck.derivative.kinks import Alternative, NotLipschitzError, Site, pointwise_alternatives
+from tamecheck.derivative.local import (
+    Values,
+    linear_local,
+    ranked,
+    scaled,
+    tied_groups,
+)
+from tamecheck.derivative.sweep import Local, Moved, Scaled, input_rows, zeros
+from tamecheck.errors import TamecheckError, UnsupportedError
+from tamecheck.evaluate.exact import op_exact
+from tamecheck.evaluate.exact_arrays import objects
+from tamecheck.evaluate.reals import Number, UndecidedError
+from tamecheck.evaluate.walk import site_of
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Fold, Pointwise, Selection
+from tamecheck.ir.tensor import Array, size_of
+
+__all__ = ["Explorer", "Leaf", "NotLipschitzAt", "points_of"]
+
+
+class NotLipschitzAt(Exception):  # noqa: N818 (a finding, not a failure)
+    """Some op is not Lipschitz near the point."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where)
+        self.where = where
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A cone of directions, and what holds near the point inside it.
+
+    Parameters
+    ----------
+    cone
+        The directions.
+    values, locals_
+        The limits of all nodes' values, and their derivatives.
+    jumped
+        The nodes where a jump was decided.
+    """
+
+    cone: Cone
+    values: Values
+    locals_: Mapping[int, Local]
+    jumped: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explorer:
+    """The search for the cones of a graph at a point.
+
+    Parameters
+    ----------
+    graph
+        A graph without expansions.
+    size
+        The number of input elements.
+    limit
+        The number of cones after which the search gives up.
+    """
+
+    graph: Graph
+    affinity: Affinity
+    size: int
+    limit: int
+
+    def leaves(self, values: Values) -> list[Leaf]:
+        """The cones, from the values of the inputs and constants.
+
+        Raises
+        ------
+        UnsupportedError
+            If there are more cones than the limit.
+        NotLipschitzAt
+            If an op is not Lipschitz near the point.
+        """
+        roots = [node for _, node in self.graph.outputs]
+        order = [
+            index
+            for index in self.graph.ancestors(roots)
+            if isinstance(self.graph.nodes[index], Apply) and index not in values
+        ]
+        found: list[Leaf] = []
+        for leaf in self._from(order, Leaf(Cone(self.size), values, {}, frozenset())):
+            found.append(leaf)
+            if len(found) > self.limit:
+                raise UnsupportedError(
+                    f"More than {self.limit} cones of directions meet at this point.",
+                    hint="Move the point a little, or ask for --kind conservative.",
+                )
+        return found
+
+    def _from(self, order: Sequence[int], leaf: Leaf) -> Iterator[Leaf]:
+        if not order:
+            yield leaf
+            return
+        for after in self._node(order[0], leaf):
+            yield from self._from(order[1:], after)
+
+    def _node(self, index: int, leaf: Leaf) -> Iterator[Leaf]:
+        node = self.graph.nodes[index]
+        if not isinstance(node, Apply):
+            yield leaf
+            return
+        match node.op.meaning:
+            case Pointwise() as meaning:
+                yield from self._pointwise(index, node, meaning, leaf)
+            case Fold(name) if name in ("maximum", "minimum"):
+                yield from self._extreme(index, node, leaf)
+            case Selection() if node.op.name in ("argmax", "argmin"):
+                yield from self._extreme(index, node, leaf)
+            case _:
+                args = [leaf.values[arg] for arg in node.args]
+                value = objects(op_exact(site_of(self.graph, index, node), args))
+                local = linear_local(self.graph, node, args)
+                yield _with(leaf, index, value, local)
+
+    def _pointwise(
+        self, index: int, node: Apply, meaning: Pointwise, leaf: Leaf
+    ) -> Iterator[Leaf]:
+        args = [leaf.values[arg] for arg in node.args]
+        value = objects(op_exact(site_of(self.graph, index, node), args))
+        moving = [not self.graph.input_free[arg] for arg in node.args]
+        partials: list[Sequence[Number]] = []
+        sites: list[tuple[int, Site]] = []
+        try:
+            for element, point in enumerate(points_of(args, node)):
+                found = pointwise_alternatives(node, meaning, point, moving)
+                if isinstance(found, Site):
+                    sites.append((element, found))
+                    partials.append(found.alternatives[0].partials)
+                else:
+                    partials.append(found)
+        except NotLipschitzError:
+            raise NotLipschitzAt(self.graph.name_of(index)) from None
+        for cone, chosen, jumped in self._decided(index, node, leaf, sites):
+            here, slopes = value.copy(), list(partials)
+            for (element, _), alternative in zip(sites, chosen, strict=True):
+                here.reshape(-1)[element] = alternative.value
+                slopes[element] = alternative.partials
+            local = scaled(slopes, node.shape, moving)
+            after = Leaf(cone, leaf.values, leaf.locals_, leaf.jumped | jumped)
+            yield _with(after, index, here, local)
+
+    def _decided(
+        self, index: int, node: Apply, leaf: Leaf, sites: Sequence[tuple[int, Site]]
+    ) -> Iterator[tuple[Cone, list[Alternative], frozenset[int]]]:
+        """The cones in which all the sites of a node have chosen."""
+        if not sites:
+            yield leaf.cone, [], frozenset()
+            return
+        tests = [self._tests(node, leaf, element, site) for element, site in sites]
+
+        def choose(number: int, cone: Cone, chosen: list[Alternative]) -> Iterator[
+            tuple[Cone, list[Alternative]]
+        ]:
+            if number == len(sites):
+                yield cone, chosen
+                return
+            site = sites[number][1]
+            for alternative in site.alternatives:
+                narrowed = self._narrowed(index, cone, tests[number], alternative, jump=site.jump)
+                if narrowed is not None:
+                    yield from choose(number + 1, narrowed, [*chosen, alternative])
+
+        jumped = frozenset({index}) if any(site.jump for _, site in sites) else frozenset[int]()
+        for cone, chosen in choose(0, leaf.cone, []):
+            yield cone, chosen, jumped
+
+    def _tests(self, node: Apply, leaf: Leaf, element: int, site: Site) -> list[Row]:
+        """The functionals of directions whose signs decide."""
+        places = [
+            int(np.broadcast_to(np.arange(size_of(shape)).reshape(shape), node.shape).reshape(-1)[element])
+            for shape in (self.graph.nodes[arg].shape for arg in node.args)
+        ]
+        rows = [
+            input_rows(self.graph, leaf.locals_, arg, [place])[0]
+            for arg, place in zip(node.args, places, strict=True)
+        ]
+        return [combination(test, rows, self.size) for test in site.tests]
+
+    def _narrowed(
+        self, index: int, cone: Cone, tests: Sequence[Row], alternative: Alternative, *, jump: bool
+    ) -> Cone | None:
+        current: Cone | None = cone
+        for row, sign in zip(tests, alternative.signs, strict=True):
+            if current is None:
+                return None
+            if is_zero(row):
+                if jump and not self.affinity.affine_args(index):
+                    raise TamecheckError(
+                        "The sign that decides near this point depends on second derivatives.",
+                        where=self.graph.name_of(index),
+                        hint="Move the point.",
+                    )
+                if sign != 0:
+                    return None
+            elif sign == 0 and not jump:
+                # a set of directions without inner points, on which a continuous op changes nothing
+                return None
+            else:
+                current = self._met(index, current, row, sign)
+        return current
+
+    def _met(self, index: int, cone: Cone, row: Row, sign: int) -> Cone | None:
+        try:
+            met = cone.meet(row, sign)
+        except UndecidedError:
+            met = None
+            exact = False
+        else:
+            exact = self.affinity.affine_args(index)
+        if not exact and not ranked([*cone.strict, *cone.equal, row]):
+            raise TamecheckError(
+                "Curved kinks touch at this point, so that first derivatives do not tell which "
+                "of them bound a region.",
+                where=self.graph.name_of(index),
+                hint="Move the point, or ask for --kind conservative.",
+            )
+        return met
+
+    def _extreme(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
+        arg = node.args[0]
+        data = leaf.values[arg]
+        groups = tied_groups(node, data)
+        flat = data.reshape(-1)
+        picks = np.array([group.tied[0] for group in groups], dtype=np.int64)
+        tied = [number for number, group in enumerate(groups) if len(group.tied) > 1]
+        jump = isinstance(node.op.meaning, Selection)
+        for cone, winners in self._won(index, leaf, arg, [groups[n].tied for n in tied], node):
+            chosen = picks.copy()
+            chosen[tied] = winners
+            if jump:
+                value = zeros((len(groups),))
+                value[:] = [fmpq(g.place(int(c))) for g, c in zip(groups, chosen, strict=True)]
+                local: Local = Scaled((None,))
+            else:
+                value, local = flat[chosen], Moved(chosen.reshape(node.shape))
+            jumped = leaf.jumped | ({index} if jump and tied else set())
+            after = Leaf(cone, leaf.values, leaf.locals_, frozenset(jumped))
+            yield _with(after, index, value.reshape(node.shape), local)
+
+    def _won(
+        self, index: int, leaf: Leaf, arg: int, ties: Sequence[Sequence[int]], node: Apply
+    ) -> Iterator[tuple[Cone, list[int]]]:
+        """The cones in which each group of tied elements has one winner."""
+        largest = node.op.name in ("argmax", "reduce_max")
+        last = bool(node.params.get("last", False))
+        rows = [input_rows(self.graph, leaf.locals_, arg, tie) for tie in ties]
+
+        def choose(number: int, cone: Cone, won: list[int]) -> Iterator[tuple[Cone, list[int]]]:
+            if number == len(ties):
+                yield cone, won
+                return
+            tie = ties[number]
+            for winner in range(len(tie)):
+                narrowed: Cone | None = cone
+                for other in range(len(tie)):
+                    if other == winner or narrowed is None:
+                        continue
+                    ahead = _minus(rows[number][winner], rows[number][other])
+                    if is_zero(ahead):
+                        if (other > winner) if last else (other < winner):
+                            narrowed = None
+                    else:
+                        narrowed = self._met(index, narrowed, ahead, 1 if largest else -1)
+                if narrowed is not None:
+                    yield from choose(number + 1, narrowed, [*won, tie[winner]])
+
+        yield from choose(0, leaf.cone, [])
+
+
+def _with(leaf: Leaf, index: int, value: Array, local: Local) -> Leaf:
+    return Leaf(
+        leaf.cone, {**leaf.values, index: value}, {**leaf.locals_, index: local}, leaf.jumped
+    )
+
+
+def points_of(args: Sequence[Array], node: Apply) -> Iterator[tuple[Number, ...]]:
+    spread = [np.broadcast_to(objects(arg), node.shape).reshape(-1).tolist() for arg in args]
+    return zip(*spread, strict=True)
+
+
+def _minus(left: Row, right: Row) -> Row:
+    return tuple(a - b for a, b in zip(left, right, strict=True))
+
+
+def combination(weights: Sequence[Number], rows: Sequence[Row], size: int) -> Row:
+    """``Σ weight row``."""
+    total: list[Number] = [fmpq(0)] * size
+    for weight, row in zip(weights, rows, strict=True):
+        if not (isinstance(weight, fmpq) and weight == 0):
+            total = [a + weight * b for a, b in zip(total, row, strict=True)]
+    return tuple(total)

@@ -1,0 +1,293 @@
+"""Jacobians at a point, as exact sets: Bouligand, Clarke, and the chain rule's conservative one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from flint import arb, ctx, fmpq
+
+from tamecheck.derivative.affinity import Affinity
+from tamecheck.derivative.chainrule import ChainRule, JumpAt, chain_rule
+from tamecheck.derivative.cone import inner_direction, product
+from tamecheck.derivative.explore import Explorer, Leaf, NotLipschitzAt
+from tamecheck.derivative.farkas import null_basis
+from tamecheck.derivative.hull import Matrix, extreme, same
+from tamecheck.derivative.local import Values
+from tamecheck.derivative.lowering import lowered
+from tamecheck.derivative.result import JacobianSet, Proof
+from tamecheck.derivative.sweep import Local, input_rows
+from tamecheck.errors import InputError, TamecheckError
+from tamecheck.evaluate.exact_arrays import from_values, objects
+from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction
+from tamecheck.evaluate.walk import checked_inputs
+from tamecheck.ir.exact import parse_rational
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.tensor import Array, size_of
+
+__all__ = ["DEFAULT_LIMIT", "Kind", "jacobian"]
+
+Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
+
+DEFAULT_LIMIT = 4096
+"""Cones of directions, or combinations of kinks, after which the search gives up."""
+
+_FIRST_BITS, _LAST_BITS = 128, 2048
+_GOOD_BITS = 53
+
+
+def jacobian(
+    graph: Graph,
+    at: Mapping[str, Any] | Sequence[Any],
+    kind: Kind = "clarke",
+    *,
+    limit: int = DEFAULT_LIMIT,
+) -> JacobianSet:
+    """The set of Jacobians of a function at a rational point.
+
+    ``"bouligand"``: all limits of Jacobians from points nearby where it is differentiable.
+    ``"clarke"``: their convex hull, by its extreme points.  ``"conservative"``: what the chain
+    rule gives with the Clarke Jacobian of every op, by the extreme points of its hull.
+
+    Parameters
+    ----------
+    graph
+        The function; its Jacobian has a row for each output element and a column for each input
+        element, all in C order.
+    at
+        The point: an array for each input's name, or the elements of all inputs in one row.
+        Numbers may be fractions, floats, or strings such as ``"1/3"``.
+    limit
+        The largest number of cones or combinations to look at.
+
+    Raises
+    ------
+    InputError
+        If the point does not fit the inputs.
+    DomainError
+        If the function has no value there.
+    UnsupportedError
+        If more cones than the limit meet at the point.
+
+    Examples
+    --------
+    >>> from tamecheck.load.expression import parse_expression
+    >>> graph = parse_expression("max(x,0) - max(-x,0)").graph
+    >>> jacobian(graph, {"x": 0}).vertices
+    (((Fraction(1, 1),),),)
+    >>> [v[0][0] for v in jacobian(graph, {"x": 0}, "conservative").vertices]
+    [Fraction(2, 1), Fraction(0, 1)]
+    """
+    point = _point(graph, at)
+    simple = lowered(graph)
+    bits = _FIRST_BITS
+    while True:
+        try:
+            with ctx.workprec(bits):
+                found = _jacobian(simple, point, kind, limit)
+                if found.accurate(_GOOD_BITS) or bits >= _LAST_BITS:
+                    return found
+        except UndecidedError:
+            if bits >= _LAST_BITS:
+                raise TamecheckError(
+                    f"The derivative here hinges on a number that is zero to {bits} bits.",
+                    hint="Move the point.",
+                ) from None
+        bits *= 4
+
+
+def _point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str, Array]:
+    inputs = graph.inputs
+    if isinstance(at, Mapping):
+        unknown = [name for name in at if name not in inputs]
+        if unknown:
+            raise InputError(
+                f"{unknown[0]!r} is no input.", hint=f"Inputs: {', '.join(inputs) or 'none'}."
+            )
+        arrays = {name: _exact(value) for name, value in at.items()}
+    else:
+        row = _exact(at).reshape(-1)
+        total = sum(size_of(shape) for shape in inputs.values())
+        if row.size != total:
+            raise InputError(f"The point has {row.size} numbers; the inputs have {total} elements.")
+        arrays, start = dict[str, Array](), 0
+        for name, shape in inputs.items():
+            arrays[name] = row[start : start + size_of(shape)]
+            start += size_of(shape)
+    for name, array in arrays.items():
+        if array.size != size_of(inputs[name]):
+            raise InputError(
+                f"Input {name!r} has shape {inputs[name]}, but {array.size} numbers are given."
+            )
+    shaped = {name: array.reshape(inputs[name]) for name, array in arrays.items()}
+    return checked_inputs(graph, shaped)
+
+
+def _exact(value: Any) -> Array:
+    array = np.asarray(value)
+    if array.dtype.kind in "US":
+        texts = array.reshape(-1).tolist()
+        array = np.array([*(parse_rational(str(t)) for t in texts), None], dtype=object)[:-1]
+    elif array.dtype == object:
+        flat = [parse_rational(v) if isinstance(v, str) else v for v in array.reshape(-1).tolist()]
+        array = np.array([*flat, None], dtype=object)[:-1]
+    return objects(from_values(array))
+
+
+def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) -> JacobianSet:
+    values: dict[int, Array] = {}
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Input):
+            values[index] = point[node.name]
+        elif isinstance(node, Constant):
+            values[index] = from_values(node.tensor.array)
+    names = {name: shape for name, shape in graph.inputs.items()}
+    try:
+        rule = chain_rule(graph, values)
+    except NotLipschitzAt as found:
+        why = f"{found.where} is not Lipschitz near this point, so there is no Clarke Jacobian"
+        return JacobianSet(kind, (), (), names, why=why)
+    autodiff = _matrix(graph, rule.conventional())
+    if kind == "conservative":
+        return _conservative(rule, autodiff, names, limit)
+    return _limits(rule, values, autodiff, names, kind, limit)
+
+
+def _matrix(graph: Graph, locals_: Mapping[int, Local]) -> Matrix:
+    rows: list[tuple[Number, ...]] = []
+    for _, node in graph.outputs:
+        shape = graph.nodes[node].shape
+        rows += input_rows(graph, locals_, node, range(size_of(shape)))
+    return tuple(rows)
+
+
+def _outputs(graph: Graph, values: Values) -> tuple[Number, ...]:
+    found: list[Number] = []
+    for _, node in graph.outputs:
+        found += objects(values[node]).reshape(-1).tolist()
+    return tuple(found)
+
+
+def _conservative(
+    rule: ChainRule, autodiff: Matrix, names: Mapping[str, Any], limit: int
+) -> JacobianSet:
+    matrices: list[Matrix] = []
+    try:
+        for locals_ in rule.choices(limit):
+            matrix = _matrix(rule.graph, locals_)
+            if not any(same(matrix, other) for other in matrices):
+                matrices.append(matrix)
+    except JumpAt as jump:
+        why = f"{jump.where} jumps at this point, where the chain rule says nothing"
+        return JacobianSet("conservative", (), (), names, why=why, raw_autodiff=autodiff)
+    kept = [matrices[number] for number in extreme(matrices)]
+    return JacobianSet("conservative", tuple(kept), (), names, raw_autodiff=autodiff)
+
+
+def _limits(
+    rule: ChainRule,
+    values: Values,
+    autodiff: Matrix,
+    names: Mapping[str, Any],
+    kind: Kind,
+    limit: int,
+) -> JacobianSet:
+    graph = rule.graph
+    size = sum(size_of(shape) for shape in graph.inputs.values())
+    affinity = Affinity.of(graph)
+    leaves = Explorer(graph, affinity, size, limit).leaves(values)
+    matrices = [_matrix(graph, leaf.locals_) for leaf in leaves]
+    value = _outputs(graph, rule.values)
+    limits = [_outputs(graph, leaf.values) for leaf in leaves]
+    jumped = any(leaf.jumped for leaf in leaves)
+    if jumped:
+        different = _distinct([*limits, value])
+        if len(different) > 1:
+            where = ", ".join(
+                sorted({graph.name_of(node) for leaf in leaves for node in leaf.jumped})
+            )
+            why = f"the function jumps at this point ({where}), so there is no Clarke Jacobian"
+            return JacobianSet(
+                kind, (), (), names, why=why, jumps=different, raw_autodiff=autodiff
+            )
+        if not _continuous_nearby(leaves, matrices, affinity, size):
+            why = (
+                "jumps meet at this point, and the function is not shown to be Lipschitz nearby, "
+                "so there is no Clarke Jacobian"
+            )
+            return JacobianSet(kind, (), (), names, why=why, raw_autodiff=autodiff)
+    found: list[Matrix] = []
+    proofs: list[Proof] = []
+    for leaf, matrix in zip(leaves, matrices, strict=True):
+        if leaf.cone.full and not any(same(matrix, other) for other in found):
+            found.append(matrix)
+            proofs.append(
+                Proof(
+                    tuple(as_fraction(v) for v in leaf.cone.direction),
+                    tuple(leaf.cone.strict),
+                )
+            )
+    kept = extreme(found) if kind == "clarke" else range(len(found))
+    return JacobianSet(
+        kind,
+        tuple(found[number] for number in kept),
+        tuple(proofs[number] for number in kept),
+        names,
+        raw_autodiff=autodiff,
+        fans=tuple(
+            (tuple(leaf.cone.strict), matrix)
+            for leaf, matrix in zip(leaves, matrices, strict=True)
+            if leaf.cone.full
+        ),
+    )
+
+
+def _distinct(values: Sequence[tuple[Number, ...]]) -> tuple[tuple[Number, ...], ...]:
+    found: list[tuple[Number, ...]] = []
+    for value in values:
+        if not any(same((value,), (other,)) for other in found):
+            found.append(value)
+    return tuple(found)
+
+
+def _continuous_nearby(
+    leaves: Sequence[Leaf], matrices: Sequence[Matrix], affinity: Affinity, size: int
+) -> bool:
+    """Whether the linear parts agree wherever a cone lies on the boundary of another.
+
+    All limits at the point itself are equal; a piecewise affine function is then continuous near
+    the point exactly if its linear parts agree on common boundaries.
+    """
+    if all(same(matrix, matrices[0]) for matrix in matrices[1:]):
+        return True
+    graph = affinity.graph
+    outputs = [node for _, node in graph.outputs]
+    balls = any(
+        isinstance(a, arb) for leaf in leaves for row in (*leaf.cone.strict, *leaf.cone.equal) for a in row
+    )
+    # a choice between equals has no cone of its own for the tie
+    choices = any(
+        isinstance(node, Apply) and node.op.name in ("argmax", "argmin") for node in graph.nodes
+    )
+    if balls or choices or not all(affinity.affine[node] for node in outputs):
+        return False
+    for thin, low in zip(leaves, matrices, strict=True):
+        if thin.cone.full:
+            continue
+        exact = [tuple(a for a in row if isinstance(a, fmpq)) for row in thin.cone.equal]
+        span = null_basis(exact, size)
+        for leaf, high in zip(leaves, matrices, strict=True):
+            if not leaf.cone.full or not _touches(thin, leaf, size):
+                continue
+            for row, other in zip(low, high, strict=True):
+                gap = tuple(a - b for a, b in zip(row, other, strict=True))
+                if any(product(gap, vector) != 0 for vector in span):
+                    return False
+    return True
+
+
+def _touches(thin: Leaf, leaf: Leaf, size: int) -> bool:
+    if not thin.cone.strict:
+        return True
+    return inner_direction(size, thin.cone.strict, thin.cone.equal, leaf.cone.strict) is not None

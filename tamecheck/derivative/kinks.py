@@ -1,0 +1,233 @@
+"""What an op does near a point: one derivative, or alternatives that a direction decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+from flint import arb, fmpq
+
+from tamecheck.derivative.terms import derivative
+from tamecheck.evaluate.exact_terms import holds, value_at
+from tamecheck.evaluate.reals import Number, UndecidedError
+from tamecheck.ir.formula import (
+    And,
+    Compare,
+    Condition,
+    Or,
+    Piece,
+    Relation,
+    Term,
+    everywhere,
+)
+from tamecheck.ir.op import Params, Pointwise
+from tamecheck.ir.graph import Apply
+
+__all__ = [
+    "Alternative",
+    "NotLipschitzError",
+    "Site",
+    "partials_of",
+    "pointwise_alternatives",
+    "sign_of",
+]
+
+SMOOTH = frozenset({"sigmoid", "softplus"})
+"""Ops whose pieces are two ways to write one smooth function."""
+
+ROUNDING = frozenset({"floor", "ceil", "round"})
+
+_SIGNS = {
+    Relation.LT: {-1},
+    Relation.LE: {-1, 0},
+    Relation.EQ: {0},
+    Relation.NE: {-1, 1},
+    Relation.GE: {0, 1},
+    Relation.GT: {1},
+}
+
+
+class NotLipschitzError(Exception):
+    """The op has no bounded derivative near the point, as the square root at 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A value and partial derivatives, in the directions where functionals have given signs.
+
+    Parameters
+    ----------
+    signs
+        For each of the element's tests, its sign.
+    value
+        The value, as the limit from there.
+    partials
+        The derivative by each argument.
+    """
+
+    signs: tuple[int, ...]
+    value: Number
+    partials: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The alternatives of one element; ``tests`` are the gradients of what decides.
+
+    ``jump`` says that their values differ.
+    """
+
+    tests: tuple[tuple[Number, ...], ...]
+    alternatives: tuple[Alternative, ...]
+    jump: bool
+
+
+def sign_of(value: Number) -> int:
+    """The sign of a number.
+
+    Raises
+    ------
+    UndecidedError
+        If it is a ball about 0.
+    """
+    if isinstance(value, fmpq):
+        return (value > 0) - (value < 0)
+    if value > 0:
+        return 1
+    if value < 0:
+        return -1
+    raise UndecidedError
+
+
+@lru_cache(maxsize=4096)
+def _derivatives(term: Term, arity: int) -> tuple[Term, ...]:
+    return tuple(derivative(term, variable) for variable in range(arity))
+
+
+def _gradient(term: Term, point: Sequence[Number], moving: Sequence[bool]) -> tuple[Number, ...]:
+    zero = fmpq(0)
+    return tuple(
+        value_at(everywhere(part), point, continuous=True) if moves else zero
+        for part, moves in zip(_derivatives(term, len(point)), moving, strict=True)
+    )
+
+
+def partials_of(
+    pieces: Sequence[Piece], point: Sequence[Number], moving: Sequence[bool]
+) -> tuple[Number, ...]:
+    """The partial derivatives of the first piece that holds at a point."""
+    for piece in pieces:
+        held = holds(piece.condition, point)
+        if held is None:
+            raise UndecidedError
+        if held:
+            return _gradient(piece.term, point, moving)
+    raise UndecidedError
+
+
+def pointwise_alternatives(
+    node: Apply, meaning: Pointwise, point: Sequence[Number], moving: Sequence[bool]
+) -> Site | tuple[Number, ...]:
+    """The partial derivatives of one element, or its alternatives at a kink or jump.
+
+    Raises
+    ------
+    NotLipschitzError
+        At a point where the op is not Lipschitz.
+    UndecidedError
+        If balls do not tell which piece holds.
+    """
+    pieces = meaning.pieces(node.params)
+    _check_lipschitz(node, node.params, point)
+    if node.op.name in ROUNDING:
+        return _rounding(pieces, point[0], half="half" in str(node.params.get("mode", "")))
+    if node.op.name in SMOOTH:
+        chosen = pieces[0] if _positive_side(point[0]) else pieces[1]
+        return _gradient(chosen.term, point, moving)
+    active = [
+        term
+        for term in _compared(pieces)
+        if sign_of(value_at(everywhere(term), point, continuous=True)) == 0
+    ]
+    if not active:
+        return partials_of(pieces, point, moving)
+    jump = not node.op.regularity.continuous
+    found: list[Alternative] = []
+    for signs in product((1, 0, -1), repeat=len(active)):
+        piece = _piece(pieces, point, dict(zip(active, signs, strict=True)))
+        if piece is not None:
+            value = value_at(everywhere(piece.term), point, continuous=True)
+            found.append(Alternative(signs, value, _gradient(piece.term, point, moving)))
+    tests = tuple(_gradient(term, point, moving) for term in active)
+    return Site(tests, tuple(found), jump)
+
+
+def _positive_side(value: Number) -> bool:
+    return not (isinstance(value, arb) and not value >= 0) and value >= 0
+
+
+def _check_lipschitz(node: Apply, params: Params, point: Sequence[Number]) -> None:
+    inside = node.op.regularity.lipschitz_inside
+    if inside is not None and node.op.name != "power":
+        held = holds(inside(params), point)
+        if held is None:
+            raise UndecidedError
+        if not held:
+            raise NotLipschitzError
+
+
+def _compared(pieces: Sequence[Piece]) -> list[Term]:
+    found: list[Term] = []
+
+    def visit(condition: Condition) -> None:
+        match condition:
+            case Compare(term, _):
+                if term not in found:
+                    found.append(term)
+            case And(parts) | Or(parts):
+                for part in parts:
+                    visit(part)
+
+    for piece in pieces:
+        visit(piece.condition)
+    return found
+
+
+def _piece(
+    pieces: Sequence[Piece], point: Sequence[Number], signs: dict[Term, int]
+) -> Piece | None:
+    """The first piece whose condition holds when some terms have given signs."""
+
+    def held(condition: Condition) -> bool:
+        match condition:
+            case Compare(term, relation):
+                if term in signs:
+                    return signs[term] in _SIGNS[relation]
+                return bool(holds(condition, point))
+            case And(parts):
+                return all(held(part) for part in parts)
+            case Or(parts):
+                return any(held(part) for part in parts)
+
+    return next((piece for piece in pieces if held(piece.condition)), None)
+
+
+def _rounding(pieces: Sequence[Piece], value: Number, *, half: bool) -> Site | tuple[Number, ...]:
+    zero = fmpq(0)
+    if not isinstance(value, fmpq):
+        # raises if the ball meets a jump
+        value_at(pieces, (value,), continuous=False)
+        return (zero,)
+    shift = fmpq(1, 2) if half else zero
+    if (value - shift).q != 1:
+        return (zero,)
+    around = [value + fmpq(1, 2), value, value - fmpq(1, 2)]
+    values = [value_at(pieces, (v,), continuous=False) for v in around]
+    if values[0] == values[1] == values[2]:
+        return (zero,)
+    alternatives = tuple(
+        Alternative((sign,), v, (zero,)) for sign, v in zip((1, 0, -1), values, strict=True)
+    )
+    return Site(((fmpq(1),),), alternatives, jump=True)

@@ -1,0 +1,69 @@
+"""A graph without the ops that are defined by other ops, and without products over axes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.ir.op import Expansion, Fold, Value
+from tamecheck.ir.tensor import Shape, size_of
+from tamecheck.ops import BY_NAME
+from tamecheck.ops.shapes import axes_of
+
+__all__ = ["lowered"]
+
+
+def lowered(graph: Graph) -> Graph:
+    """The same function, with ``softmax`` and its relatives and ``prod`` written out."""
+    if not any(isinstance(node, Apply) and _compound(node) for node in graph.nodes):
+        return graph
+    builder = GraphBuilder()
+    number: dict[int, int] = {}
+    for index, node in enumerate(graph.nodes):
+        match node:
+            case Input(name, shape, label):
+                number[index] = builder.input(name, shape, label)
+            case Constant(tensor, label):
+                number[index] = builder.constant(tensor, label)
+            case Apply():
+                number[index] = _apply(builder, node, [number[arg] for arg in node.args])
+    return builder.build([(name, number[node]) for name, node in graph.outputs])
+
+
+def _compound(node: Apply) -> bool:
+    meaning = node.op.meaning
+    return isinstance(meaning, Expansion) or (isinstance(meaning, Fold) and meaning.op == "mul")
+
+
+def _apply(builder: GraphBuilder, node: Apply, args: list[int]) -> int:
+    apply = partial(_built, builder, node.label)
+    match node.op.meaning:
+        case Expansion(expand):
+            return expand(apply, args[0], builder.shape(args[0]), node.params)
+        case Fold("mul"):
+            return _product(apply, args[0], builder.shape(args[0]), node)
+        case _:
+            return builder.apply(node.op, args, node.label, **node.params)
+
+
+def _built(
+    builder: GraphBuilder, label: str, name: str, operands: list[int], **params: Value
+) -> int:
+    return builder.apply(BY_NAME[name], operands, label, **params)
+
+
+def _product(apply: partial[int], arg: int, shape: Shape, node: Apply) -> int:
+    axes = axes_of(shape, node.params)
+    rest = tuple(axis for axis in range(len(shape)) if axis not in axes)
+    count = size_of(tuple(shape[axis] for axis in axes))
+    width = size_of(tuple(shape[axis] for axis in rest))
+    table = apply("reshape", [apply("transpose", [arg], perm=(*axes, *rest))], shape=(count, width))
+    total: int | None = None
+    for row in range(count):
+        part = apply("slice", [table], starts=(row, 0), steps=(1, 1), sizes=(1, width))
+        total = part if total is None else apply("mul", [total, part])
+    if total is None:
+        # the empty product is the constant 1, whose derivative is that of an empty sum
+        keepdims = bool(node.params["keepdims"])
+        return apply("exp", [apply("sum", [arg], axes=axes, keepdims=keepdims)])
+    return apply("reshape", [total], shape=node.shape)

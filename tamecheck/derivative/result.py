@@ -1,0 +1,188 @@
+"""The answer to "what is the derivative here?"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, fmpq
+
+from tamecheck.derivative.hull import Combination, Matrix, Membership, membership
+from tamecheck.errors import InputError
+from tamecheck.evaluate.reals import Number, as_fraction, as_number
+from tamecheck.ir.tensor import Shape
+
+__all__ = ["Entry", "JacobianSet", "Proof"]
+
+Entry = Fraction | arb
+"""An exact rational, or a ball that contains the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Why a Jacobian is a limit: it holds near the point in the open cone about a direction.
+
+    Parameters
+    ----------
+    direction
+        A direction inside.
+    functionals
+        The cone: the directions on which these are positive.
+    """
+
+    direction: tuple[Fraction, ...]
+    functionals: tuple[tuple[Number, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JacobianSet:
+    """A set of Jacobians: the listed ones, and for a convex kind their convex hull.
+
+    Parameters
+    ----------
+    kind
+        ``"clarke"``, ``"bouligand"`` or ``"conservative"``.
+    raw
+        The vertices' numbers as they were computed; none if the set is not defined.
+    proofs
+        For each vertex a cone in which it is the Jacobian; none for a conservative set.
+    inputs
+        The inputs' names and shapes.
+    why
+        Why there is no set, or nothing.
+    jumps
+        The limits of the function's value near a jump, the value at the point among them.
+    raw_autodiff
+        What automatic differentiation gives.
+    fans
+        For each full cone of directions its functionals and its Jacobian.
+    """
+
+    kind: str
+    raw: tuple[Matrix, ...]
+    proofs: tuple[Proof, ...]
+    inputs: Mapping[str, Shape]
+    why: str = ""
+    jumps: tuple[tuple[Number, ...], ...] = ()
+    raw_autodiff: Matrix | None = None
+    fans: tuple[tuple[tuple[tuple[Number, ...], ...], Matrix], ...] = field(default=(), repr=False)
+
+    @property
+    def defined(self) -> bool:
+        """Whether there is such a set."""
+        return bool(self.raw)
+
+    @property
+    def vertices(self) -> tuple[tuple[tuple[Entry, ...], ...], ...]:
+        """The vertices: rows of fractions, or of balls where no rational is known."""
+        return tuple(_public(matrix) for matrix in self.raw)
+
+    @property
+    def autodiff(self) -> tuple[tuple[Entry, ...], ...] | None:
+        """The matrix that PyTorch's conventions give at kinks; None where it has none."""
+        return None if self.raw_autodiff is None else _public(self.raw_autodiff)
+
+    @property
+    def limits(self) -> tuple[tuple[Entry, ...], ...]:
+        """The values near a jump, each once."""
+        return tuple(tuple(_entry(v) for v in value) for value in self.jumps)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every number is rational."""
+        matrices = self.raw if self.raw_autodiff is None else (*self.raw, self.raw_autodiff)
+        return not any(isinstance(a, arb) for m in matrices for row in m for a in row)
+
+    @property
+    def singleton(self) -> bool:
+        """Whether the set has one element, so that the function has a strict derivative."""
+        return len(self.raw) == 1
+
+    def contains(self, matrix: Sequence[Sequence[Any]]) -> Membership | bool | None:
+        """Whether a matrix is in the set (the hull, for a convex kind), with the proof.
+
+        A `Combination` of vertices is true, a `Separator` false; None says that balls leave it
+        open, or that the set is not defined.  Bouligand's set is finite: True or False.
+
+        Raises
+        ------
+        InputError
+            If the matrix has another shape.
+        """
+        if not self.raw:
+            return None
+        rows = tuple(tuple(_number(a) for a in row) for row in matrix)
+        shape = [len(row) for row in self.raw[0]]
+        if [len(row) for row in rows] != shape:
+            raise InputError(f"The Jacobian has {len(shape)} rows of {shape[0]} entries.")
+        if self.kind == "bouligand":
+            if any(rows == vertex for vertex in self.raw):
+                return True
+            return False if self.exact else None
+        return membership(self.raw, rows)
+
+    @property
+    def autodiff_in_set(self) -> bool | None:
+        """Whether automatic differentiation gives an element of the set."""
+        if not self.raw or self.raw_autodiff is None:
+            return None
+        if self.raw_autodiff in self.raw:
+            return True
+        if len(self.raw) == 1 and not self.exact:
+            # one piece only: automatic differentiation follows the same chain rule
+            from tamecheck.derivative.hull import same
+
+            return True if same(self.raw[0], self.raw_autodiff) else False
+        found = self.contains(self.raw_autodiff)
+        return None if found is None else isinstance(found, Combination) or found is True
+
+    def directional(self, direction: Sequence[Any]) -> tuple[Entry, ...]:
+        """The derivative of the function in a direction.
+
+        Raises
+        ------
+        InputError
+            If the set is not defined or conservative, or the direction has another length.
+        """
+        from tamecheck.derivative.cone import product
+
+        if not self.fans:
+            raise InputError(
+                f"There is no directional derivative: {self.why or 'the set is conservative'}."
+            )
+        vector = tuple(as_number(Fraction(v)) for v in direction)
+        if len(vector) != len(self.fans[0][1][0]):
+            raise InputError(f"A direction has {len(self.fans[0][1][0])} entries.")
+        for functionals, matrix in self.fans:
+            if all(product(row, vector) >= 0 for row in functionals):
+                return tuple(_entry(product(row, vector)) for row in matrix)
+        raise InputError("The cones that meet here do not decide this direction.")
+
+    def accurate(self, bits: int) -> bool:
+        """Whether every ball has so many good bits."""
+        return all(
+            isinstance(a, fmpq) or bool(a.rad() * 2**bits <= arb(1) + abs(a.mid()))
+            for matrix in self.raw
+            for row in matrix
+            for a in row
+        )
+
+    def __str__(self) -> str:
+        if not self.raw:
+            return f"no {self.kind} Jacobian: {self.why}"
+        noun = "vertex" if len(self.raw) == 1 else "vertices"
+        return f"{self.kind} Jacobian with {len(self.raw)} {noun}"
+
+
+def _entry(value: Number) -> Entry:
+    return as_fraction(value) if isinstance(value, fmpq) else value
+
+
+def _public(matrix: Matrix) -> tuple[tuple[Entry, ...], ...]:
+    return tuple(tuple(_entry(a) for a in row) for row in matrix)
+
+
+def _number(value: Any) -> Number:
+    return value if isinstance(value, fmpq | arb) else as_number(Fraction(value))
