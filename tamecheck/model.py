@@ -151,8 +151,16 @@ def _shaped(name: str, shape: Shape, array: Any) -> Array:
     return values.reshape(shape)
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path, *, given: Mapping[str, Any] | None = None) -> Model:
     """Read a model file: ``.onnx`` or ``.json``, each also ``.gz``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    given
+        Values for those inputs of an ONNX model that decide the shape of a result (the ``axes``
+        of a reduction, say); the model is then read for these values.
 
     Raises
     ------
@@ -163,7 +171,8 @@ def load(path: str | Path) -> Model:
     """
     from tamecheck.load import load as load_file
 
-    return Model(load_file(path))
+    values = {name: np.asarray(value) for name, value in (given or {}).items()}
+    return Model(load_file(path, given=values))
 
 
 def expression(text: str) -> Model:

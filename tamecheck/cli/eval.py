@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.ir.tensor import Array
@@ -37,9 +37,11 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Evaluate at the point of the file and print the outputs."""
-    model = model_of(args)
-    point = _point(args, model)
-    document = {"outputs": _outputs(model, point, exact=False)}
+    model, point = _model_and_point(args)
+    document: dict[str, Any] = {
+        "outputs": _outputs(model, point, exact=False),
+        "shapes": {name: list(shape) for name, shape in model.outputs.items()},
+    }
     if args.exact:
         document["exact"] = _outputs(model, point, exact=True)
     if args.json:
@@ -48,6 +50,28 @@ def run(args: Namespace) -> int:
         for name, value in document["exact" if args.exact else "outputs"].items():
             print(_text(value) if args.quiet else f"{name} = {_text(value)}")
     return 0
+
+
+def _model_and_point(args: Namespace) -> tuple[Model, list[Array]]:
+    """The model and the point; an input that decides a shape is read from the point first."""
+    try:
+        model = model_of(args)
+    except UnsupportedError as refusal:
+        if args.input is None:
+            raise
+        try:
+            model = _model_at_point(args)
+        except InputError:
+            raise refusal from None
+    return model, _point(args, model)
+
+
+def _model_at_point(args: Namespace) -> Model:
+    import tamecheck
+    from tamecheck.load.arrays import read_point
+    from tamecheck.load.onnx_model import input_shapes
+
+    return tamecheck.load(args.model, given=read_point(args.input, input_shapes(args.model)))
 
 
 def _point(args: Namespace, model: Model) -> list[Array]:

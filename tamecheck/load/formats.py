@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib import import_module
 
 from tamecheck.errors import InputError
+from tamecheck.ir.tensor import Array
 from tamecheck.load.files import suffix_of
 from tamecheck.load.loaded import Loaded
 
@@ -21,8 +23,15 @@ _HINTS = {
 }
 
 
-def load(path: str | os.PathLike[str]) -> Loaded:
+def load(path: str | os.PathLike[str], *, given: Mapping[str, Array] | None = None) -> Loaded:
     """The model in an ``.onnx`` or ``.json`` file, gzipped or not.
+
+    Parameters
+    ----------
+    path
+        The file.
+    given
+        Values for those inputs of an ONNX model that decide the shape of a result.
 
     Raises
     ------
@@ -34,7 +43,9 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     suffix = suffix_of(path)
     # heavy readers are not imported by programs that do not use them
     if suffix == ".onnx":
-        return import_module("tamecheck.load.onnx_model").load_onnx(path, where=str(path))
+        return import_module("tamecheck.load.onnx_model").load_onnx(
+            path, where=str(path), given=given
+        )
     if suffix == ".json":
         return import_module("tamecheck.load.json_model").read_graph(path)
     raise InputError(

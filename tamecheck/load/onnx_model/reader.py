@@ -15,7 +15,7 @@ import numpy as np
 
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.tensor import Array, Shape
 from tamecheck.load.files import read_bytes
 from tamecheck.load.loaded import Loaded
 from tamecheck.load.onnx_model.attributes import Attributes
@@ -30,7 +30,7 @@ from tamecheck.load.onnx_model.values import Value
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
-__all__ = ["NEWEST_OPSET", "Source", "load_onnx", "read_source"]
+__all__ = ["NEWEST_OPSET", "Source", "input_shapes", "load_onnx", "read_source"]
 
 NEWEST_OPSET = 28
 """The newest operator set whose node cases have been checked."""
@@ -140,6 +140,23 @@ def load_onnx(
         MappingProxyType(dict(reading.counts)),
         tuple(reading.emitter.notes),
     )
+
+
+def input_shapes(source: str | os.PathLike[str] | bytes) -> dict[str, Shape]:
+    """The inputs that an ONNX model declares, and their shapes; an open extent is read as 1.
+
+    Raises
+    ------
+    InputError
+        If the file is malformed.
+    """
+    return {
+        info.name: tuple(
+            int(d.dim_value) if d.WhichOneof("value") == "dim_value" else 1
+            for d in info.type.tensor_type.shape.dim
+        )
+        for info in read_source(source).inputs()
+    }
 
 
 @contextmanager

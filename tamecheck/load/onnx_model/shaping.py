@@ -149,7 +149,7 @@ def _pad(ctx: Context) -> Outputs:
         fill = 0 if filling is None else uniform(filling)
         if fill is None and filling is not None:
             ctx.known(filling, "'constant_value'")
-            fill = ctx.known(filling, "'constant_value'").reshape(-1)[0].item()
+            fill = ctx.known(filling, "'constant_value'").reshape(-1).tolist()[0]
     chosen = ctx.optional(3)
     axes = tuple(range(value.rank)) if chosen is None else ctx.known_integers(chosen, "'axes'")
     if listed is None or len(listed) != 2 * len(axes):
