@@ -62,7 +62,12 @@ def settled(ball: arb) -> Number:
     """
     if not ball.is_finite():
         raise UndecidedError
-    return ball.fmpq() if ball.is_exact() else ball
+    return ball.fmpq() if ball.is_exact() and _fits(ball) else ball
+
+
+def _fits(end: arb) -> bool:
+    """Whether an exact ball is a rational of a size that memory holds."""
+    return abs(int(end.mid().man_exp()[1])) <= _MAX_BITS
 
 
 def add(left: Number, right: Number) -> Number:
@@ -145,7 +150,11 @@ def floor_candidates(value: Number) -> list[fmpq]:
 
 
 def _exact_floor(end: arb) -> fmpz:
-    return end.fmpq().floor()
+    if _fits(end):
+        return end.fmpq().floor()
+    if abs(end) < 1:
+        return fmpz(-1) if end < 0 else fmpz(0)
+    raise UndecidedError
 
 
 _METHODS: Mapping[Elementary, Callable[[arb], arb]] = {

@@ -238,3 +238,26 @@ def test_a_deep_graph_needs_no_recursion():
     graph = builder.build({"y": node})
     assert exact_values(graph, {"x": np.array(F(1, 3), dtype=object)})["y"].item() == F(15001, 3)
     assert float_values(graph, {"x": np.array(0.5)})["y"] == 5000.5
+
+
+@pytest.mark.parametrize(("sign", "floor"), [(1, 0), (-1, -1)])
+def test_the_floor_of_a_number_too_small_to_write_down(sign, floor):
+    builder = GraphBuilder()
+    x = builder.input("x", ())
+    tiny = builder.apply(ops.EXP, [x])
+    signed = tiny if sign > 0 else builder.apply(ops.NEG, [tiny])
+    graph = builder.build({"y": builder.apply(ops.FLOOR, [signed])})
+    assert exact_values(graph, {"x": np.array(-1e30)})["y"].item() == floor
+
+
+def test_a_number_too_large_to_write_down_stays_a_ball():
+    assert isinstance(exact("exp", 10**30), arb)
+    with pytest.raises(TamecheckError, match="hinges"):
+        composed_at(10**30)
+
+
+def composed_at(point):
+    builder = GraphBuilder()
+    grown = builder.apply(ops.EXP, [builder.input("x", ())], "grown")
+    graph = builder.build({"y": builder.apply(ops.FLOOR, [grown])})
+    return exact_values(graph, {"x": np.array(point, dtype=object)})
