@@ -1,0 +1,56 @@
+"""The node cases that ONNX publishes: values in floats and exactly, and the table in the docs."""
+
+import importlib.util
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "make_onnx_table.py"
+REFUSED = {
+    "test_equal_string",
+    "test_identity_opt",
+    "test_identity_sequence",
+    "test_training_dropout",
+    "test_training_dropout_default",
+    "test_training_dropout_mask",
+}
+"""Strings, sequences and random numbers are no real functions."""
+NOT_REAL = {
+    "test_mod_float_edge_cases_fmod_0_float16",
+    "test_mod_float_edge_cases_fmod_0_float64",
+}
+"""Cases whose inputs are infinite."""
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("make_onnx_table", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def outcomes(script, data):
+    return [script.run(case) for case in script.cases(data / "peer" / "onnx_node_cases.tar.gz")]
+
+
+def test_every_case_passes_or_is_no_real_function(outcomes):
+    assert len(outcomes) == 465
+    assert {o.case for o in outcomes if o.verdict == "refused"} == REFUSED
+    assert {o.case for o in outcomes if o.verdict == "failed"} == NOT_REAL
+    assert Counter(o.verdict for o in outcomes)["passed"] == 457
+
+
+def test_exact_values_agree_wherever_the_floats_do(outcomes):
+    assert [o.case for o in outcomes if o.verdict == "passed" and not o.exact] == []
+
+
+def test_the_table_in_the_docs_is_up_to_date(script, outcomes):
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert script.page_with(script.table(outcomes), page) == page
