@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tamecheck.errors import InputError
 from tamecheck.kernel import Report
-from tamecheck.kernel import check as check_text
+from tamecheck.kernel import check as check_derivation
+from tamecheck.kernel_mip import FORMAT
+from tamecheck.kernel_mip import check as check_tree
 from tamecheck.load.files import read_bytes
 from tamecheck.tame import Check
 
@@ -33,12 +35,23 @@ def recheck(certificate: str | bytes | Mapping[str, Any] | Path | Check) -> Repo
     """
     match certificate:
         case str() | bytes():
-            return check_text(certificate)
+            return _check(certificate)
         case Path():
-            return check_text(read_bytes(certificate))
+            return _check(read_bytes(certificate))
         case Check(certificate=None):
             raise InputError("An unknown verdict has no certificate.")
         case Check(certificate=document):
-            return check_text(json.dumps(document))
+            return _check(json.dumps(document))
         case _:
-            return check_text(json.dumps(certificate))
+            return _check(json.dumps(certificate))
+
+
+def _check(text: str | bytes) -> Report:
+    """The verdict of the checker that knows the certificate's format."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        # the kernel says what is wrong with it
+        document = None
+    trees = isinstance(document, dict) and cast("dict[str, Any]", document).get("format") == FORMAT
+    return check_tree(text) if trees else check_derivation(text)

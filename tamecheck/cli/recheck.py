@@ -11,6 +11,7 @@ from typing import Any
 from tamecheck.cli.answer import print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of, name_of
+from tamecheck.load.files import suffix_of
 
 __all__ = ["add_parser", "run"]
 
@@ -35,10 +36,10 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Check the certificate and say what it proves, or which step fails."""
-    from tamecheck.kernel import check
+    from tamecheck.certificates import recheck
     from tamecheck.load.files import read_bytes
 
-    report = check(read_bytes(args.certificate))
+    report = recheck(read_bytes(args.certificate))
     document: dict[str, Any] = {
         "verdict": report.verdict,
         "trusted": list(report.trusted),
@@ -48,7 +49,7 @@ def run(args: Namespace) -> int:
         "model": {"sha256": report.model_sha256},
     }
     if report.verdict != "invalid" and (args.model is not None or args.expr is not None):
-        actual = model_of(args).graph.sha256
+        actual = _hash_of(args)
         if actual != report.model_sha256:
             why = f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
             document.update(verdict="invalid", step=None, why=why)
@@ -59,6 +60,15 @@ def run(args: Namespace) -> int:
     else:
         _print(document)
     return _EXIT_CODES[document["verdict"]]
+
+
+def _hash_of(args: Namespace) -> str:
+    """The hash of the model or of the program that the arguments name."""
+    if args.model is not None and suffix_of(args.model) in {".mps", ".lp"}:
+        from tamecheck.programs import read
+
+        return read(args.model).sha256
+    return model_of(args).graph.sha256
 
 
 def _print(document: Mapping[str, Any]) -> None:

@@ -185,16 +185,18 @@ class _Parser:
 
     def _objective(self) -> None:
         self.draft.objective_name = self._label() or "obj"
-        side = self._side()
+        side = self._side(empty=True)
         if side.infinite:
             raise InputError("The objective has an infinite constant.")
         self.draft.constant = side.constant
         for j, cost in side.terms.items():
             self.draft.columns[j].cost = cost
 
-    def _side(self) -> _Side:
+    def _side(self, *, empty: bool = False) -> _Side:
         """A sum of signed numbers and terms; it ends before what cannot continue a sum."""
         side, first = _Side(), True
+        if not (empty or self._next_is(Kind.NUMBER, Kind.NAME, Kind.INFINITY, Kind.SIGN)):
+            raise InputError(f"A sum was expected, not {self._take().text[:40]!r}.")
         while (first and self._next_is(Kind.NUMBER, Kind.NAME, Kind.INFINITY)) or self._next_is(
             Kind.SIGN
         ):

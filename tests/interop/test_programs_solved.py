@@ -1,0 +1,79 @@
+"""Known programs: the printed optima, exact points, and certificates that the checker accepts."""
+
+import json
+from fractions import Fraction
+
+import pytest
+from tamecheck.kernel_mip import check
+from tamecheck.programs import Evidence, Infeasible, Optimal, read, solve
+
+OPTIMA = {
+    "highs/afiro.mps": "-464.7531428",
+    "highs/avgas.mps": "-7.75",
+    "highs/comment.mps": "-4",
+    "highs/semi-continuous.lp": "8.22333333",
+    "highs/semi-integer.lp": "8.13333333",
+    "highs/small_mip.mps": "3.2368421",
+    "flugpl_rational.mps": "1201500",
+    "semicon1.mps": "1.1",
+    "rgn.mps": "82.1999992",
+    "miplib3/vpm1.mps.gz": "20",
+    "gt2.mps": "21166",
+    "lseu.mps": "1120",
+}
+CERTIFIED = {
+    "flugpl.mps": "1201500",
+    "miplib3/p0033.mps.gz": "3089",
+    "egout.mps": "568.1007",
+    "enigma.mps": "0",
+}
+SLOW = {
+    "lseu.mps": "1120",
+    "gt2.mps": "21166",
+    "misc03.mps": "3360",
+    "miplib3/p0201.mps.gz": "7615",
+    "miplib3/mod008.mps.gz": "307",
+    "miplib3/stein27.mps.gz": "18",
+}
+
+
+def agrees(value, printed):
+    places = len(printed.partition(".")[2])
+    return abs(value - Fraction(printed)) < Fraction(1, 10**places)
+
+
+@pytest.mark.parametrize("name", OPTIMA)
+def test_the_optimum_is_the_printed_one(data, name):
+    program = read(data / "mip" / name)
+    answer = solve(program, seconds=60).answer
+    assert isinstance(answer, Optimal)
+    assert agrees(answer.objective, OPTIMA[name])
+    assert not program.violations(answer.point)
+    assert answer.evidence is not Evidence.ONE_SOLVER
+
+
+@pytest.mark.parametrize(
+    "name", [*CERTIFIED, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
+def test_optima_are_certified(data, name):
+    program = read(data / "mip" / name)
+    answer = solve(program, certify=True, seconds=180).answer
+    assert isinstance(answer, Optimal)
+    assert agrees(answer.objective, (CERTIFIED | SLOW)[name])
+    report = check(json.dumps(answer.certificate))
+    assert (report.verdict, report.model_sha256) == ("valid", program.sha256)
+
+
+def test_infeasibility_is_certified(data):
+    program = read(data / "mip" / "stein27_inf.lp")
+    answer = solve(program, certify=True, seconds=180).answer
+    assert isinstance(answer, Infeasible)
+    assert answer.evidence is Evidence.CERTIFICATE
+    assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize("name", ["highs/infeasible-mip0.mps", "highs/infeasible-mip1.mps"])
+def test_solvers_agree_that_there_is_no_point(data, name):
+    answer = solve(read(data / "mip" / name), seconds=60).answer
+    assert isinstance(answer, Infeasible)
+    assert answer.evidence is not Evidence.ONE_SOLVER

@@ -1,0 +1,119 @@
+"""What solvers say and do wrong is met before anything is believed."""
+
+import subprocess
+import sys
+from fractions import Fraction
+
+import pytest
+from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.programs import Evidence, Infeasible, Optimal, Unbounded, solve
+from tamecheck.solve.children import claims
+from tamecheck.solve.claims import InfeasibleClaim, OptimalClaim, UnboundedClaim, UnknownClaim
+
+F = Fraction
+
+
+def knapsack():
+    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(-j - 3)) for j in range(12))
+    row = Row("r", tuple((j, F(2 * j + 5)) for j in range(12)), None, F(61))
+    return Program(columns, (row,))
+
+
+def singleton():
+    """Unbounded along a singleton row; CBC reports an optimum of about -3e20."""
+    columns = (Column("x", F(0), None, Kind.CONTINUOUS, F(-1)), Column("y"))
+    return Program(columns, (Row("r", ((0, F(1)),), F(1)),))
+
+
+def test_both_solvers_answer():
+    said = claims(knapsack(), seconds=30)
+    assert [type(claim) for claim in said] == [OptimalClaim, OptimalClaim]
+    assert said[0].objective == pytest.approx(said[1].objective)
+
+
+def test_an_unbounded_singleton_row_is_not_an_optimum():
+    for claim in claims(singleton(), seconds=30):
+        assert isinstance(claim, UnboundedClaim | UnknownClaim)
+    answer = solve(singleton()).answer
+    assert isinstance(answer, Unbounded)
+    assert answer.ray == (1, 0)
+
+
+def test_an_unbounded_integer_program_has_an_integral_ray():
+    columns = (
+        Column("x", F(0), None, Kind.INTEGER, F(-1)),
+        Column("y", F(0), None, Kind.INTEGER),
+    )
+    program = Program(columns, (Row("r", ((0, F(2)), (1, F(-3))), F(0), F(0)),))
+    answer = solve(program).answer
+    assert isinstance(answer, Unbounded)
+    assert answer.ray == (3, 2)
+
+
+def test_a_relaxation_that_is_unbounded_does_not_make_an_infeasible_program_unbounded():
+    columns = (
+        Column("x", F(0), None, Kind.CONTINUOUS, F(-1)),
+        Column("b", F(0), F(1), Kind.INTEGER),
+    )
+    program = Program(columns, (Row("r", ((1, F(2)),), F(1), F(1)),))
+    answer = solve(program).answer
+    assert isinstance(answer, Infeasible)
+    assert answer.evidence is Evidence.CERTIFICATE
+
+
+def test_a_program_with_few_bytes_of_memory_gives_no_claim():
+    for claim in claims(knapsack(), seconds=30, memory=2**27):
+        assert isinstance(claim, UnknownClaim)
+
+
+def test_a_time_limit_ends_the_children():
+    assert all(isinstance(claim, UnknownClaim) for claim in claims(knapsack(), seconds=-3))
+
+
+def test_nothing_leaks_to_standard_output():
+    program = """
+from fractions import Fraction as F
+from tamecheck.ir.program import Column, Program, Row
+from tamecheck.programs import solve
+from tamecheck.solve.children import claims
+p = Program((Column("x", F(0), F(3), cost=F(-1)),), (Row("r", ((0, F(2)),), None, F(1)),))
+solve(p, certify=True)
+claims(p, seconds=30)
+print("only this")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"only this\n"
+
+
+@pytest.mark.parametrize("size", [F(10) ** 25, F(10) ** 400, F(1, 10**400)])
+def test_coefficients_that_floats_do_not_hold_give_no_wrong_answer(size):
+    columns = (Column("x", F(0), F(9), Kind.INTEGER, F(-1)),)
+    answer = solve(Program(columns, (Row("r", ((0, size),), None, 5 * size),)), seconds=20).answer
+    if isinstance(answer, Optimal) and answer.evidence is Evidence.CERTIFICATE:
+        assert answer.objective == -5
+
+
+def test_what_is_infeasible_within_tolerances_is_not_feasible():
+    columns = (Column("x", F(0), F(10), Kind.INTEGER, F(1)),)
+    off = F(1) - F(1, 10**9)
+    answer = solve(Program(columns, (Row("r", ((0, F(1)),), off, off),))).answer
+    assert isinstance(answer, Infeasible)
+    assert answer.evidence is Evidence.CERTIFICATE
+
+
+def test_a_big_multiplier_does_not_leak():
+    # x <= 1e9 b with x >= 1 needs b = 1, which a tolerance of 1e-6 on b would not see
+    columns = (
+        Column("x", F(1), F(100)),
+        Column("b", F(0), F(1), Kind.INTEGER, F(1)),
+    )
+    row = Row("r", ((0, F(1)), (1, F(-(10**9)))), None, F(0))
+    answer = solve(Program(columns, (row,)), certify=True).answer
+    assert isinstance(answer, Optimal)
+    assert (answer.objective, answer.evidence) == (1, Evidence.CERTIFICATE)
+
+
+def test_claims_of_infeasibility_agree():
+    columns = (Column("x", F(0), F(9), Kind.INTEGER), Column("y", F(0), F(9), Kind.INTEGER))
+    program = Program(columns, (Row("r", ((0, F(2)), (1, F(-2))), F(1), F(1)),))
+    assert all(isinstance(claim, InfeasibleClaim) for claim in claims(program, seconds=30))

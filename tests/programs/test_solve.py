@@ -1,0 +1,201 @@
+"""Optima are those of enumeration, certificates are valid, and forged ones are not."""
+
+import itertools
+import json
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tamecheck.errors import InputError
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.kernel_mip import check
+from tamecheck.load.program_json import program_from_json
+from tamecheck.programs import Evidence, Feasible, Infeasible, Optimal, read, solve, write
+
+F = Fraction
+SMALL = st.integers(-4, 4)
+NUMBERS = st.fractions(min_value=-5, max_value=5, max_denominator=6)
+
+
+@st.composite
+def integer_programs(draw):
+    """Programs whose points can be counted: bounded integer and semi-integer columns."""
+    columns = []
+    for j in range(draw(st.integers(1, 4))):
+        low = draw(st.integers(-2, 2))
+        kind = draw(st.sampled_from([Kind.INTEGER, Kind.INTEGER, Kind.SEMI_INTEGER]))
+        high = F(low + draw(st.integers(0, 3)))
+        columns.append(Column(f"x{j}", F(low), high, kind, draw(NUMBERS)))
+    rows = []
+    for i in range(draw(st.integers(0, 3))):
+        terms = [(j, F(draw(SMALL))) for j in range(len(columns))]
+        low = draw(st.none() | NUMBERS)
+        high = draw(st.none() | NUMBERS)
+        rows.append(Row(f"r{i}", tuple(t for t in terms if t[1]), low, high))
+    sense = draw(st.sampled_from(Sense))
+    return Program(tuple(columns), tuple(rows), sense, draw(NUMBERS))
+
+
+def enumerated(program):
+    """The optimum by trying every point, None if there is none."""
+    choices = [
+        sorted({F(v) for v in range(int(c.lower), int(c.upper) + 1)} | ({F(0)} if c.kind.semi else set()))
+        for c in program.columns
+    ]
+    values = [
+        program.objective(x) for x in itertools.product(*choices) if not program.violations(x)
+    ]
+    return None if not values else (min if program.sense is Sense.MINIMISE else max)(values)
+
+
+@settings(max_examples=60)
+@given(integer_programs())
+def test_the_optimum_is_that_of_enumeration_with_a_valid_certificate(program):
+    answer = solve(program, certify=True, solvers=()).answer
+    expected = enumerated(program)
+    if expected is None:
+        assert isinstance(answer, Infeasible)
+    else:
+        assert isinstance(answer, Optimal)
+        assert answer.objective == expected
+        assert not program.violations(answer.point)
+    report = check(json.dumps(answer.certificate))
+    assert (report.verdict, report.model_sha256) == ("valid", program.sha256)
+
+
+@pytest.mark.slow
+@settings(max_examples=6)
+@given(integer_programs())
+def test_the_solvers_agree_with_enumeration(program):
+    answer = solve(program).answer
+    expected = enumerated(program)
+    found = answer.objective if isinstance(answer, Optimal) else None
+    assert found == expected
+    assert answer.evidence is not Evidence.ONE_SOLVER
+
+
+@given(integer_programs())
+def test_files_keep_every_program(tmp_path_factory, program):
+    folder = tmp_path_factory.mktemp("programs")
+    for suffix in (".mps", ".lp", ".json"):
+        try:
+            write(program, folder / f"p{suffix}")
+        except InputError as error:
+            assert "crossed" in str(error)
+            continue
+        assert read(folder / f"p{suffix}") == program
+
+
+def mixed():
+    """Maximise x + y with a semi-continuous y and an odd equation."""
+    columns = (
+        Column("x", F(0), F(7, 2), Kind.INTEGER, F(1)),
+        Column("y", F(2), F(3), Kind.SEMICONTINUOUS, F(1, 3)),
+        Column("z", None, None),
+    )
+    rows = (
+        Row("a", ((0, F(1)), (1, F(1))), None, F(9, 2)),
+        Row("b", ((0, F(2)), (1, F(-1)), (2, F(3))), F(1, 7), F(1, 7)),
+    )
+    return Program(columns, rows, Sense.MAXIMISE, F(5))
+
+
+def test_semi_variables_and_free_ones():
+    answer = solve(mixed(), certify=True).answer
+    assert isinstance(answer, Optimal)
+    assert answer.objective == F(8)
+    assert answer.point[:2] == (3, 0)
+    assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
+def test_an_unfinished_search_gives_a_point_and_a_proved_bound():
+    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(-2)) for j in range(30))
+    row = Row("r", tuple((j, F(2)) for j in range(30)), None, F(29))
+    answer = solve(Program(columns, (row,)), solvers=(), seconds=0.4).answer
+    if isinstance(answer, Feasible):
+        assert answer.bound is not None
+        assert answer.bound <= answer.objective
+        assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
+def certified():
+    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(-j - 3)) for j in range(5))
+    row = Row("r", tuple((j, F(2 * j + 5)) for j in range(5)), None, F(16))
+    answer = solve(Program(columns, (row,)), certify=True, solvers=()).answer
+    return json.loads(json.dumps(answer.certificate))
+
+
+def leaf(document, kind):
+    return next(node for node in document["nodes"] if kind in node)
+
+
+MUTATIONS = {
+    "another value": lambda d: d["claim"].update(value="-100"),
+    "a worse point": lambda d: d["claim"].update(x=["0"] * 5, value="0"),
+    "an infeasible point": lambda d: d["claim"]["x"].__setitem__(0, "1/2"),
+    "a shorter point": lambda d: d["claim"]["x"].pop(),
+    "infeasible": lambda d: d.update(claim={"verdict": "infeasible"}),
+    "a better bound": lambda d: d.update(claim={"verdict": "bound", "bound": "5"}),
+    "unbounded": lambda d: d.update(
+        claim={"verdict": "unbounded", "x": d["claim"]["x"], "ray": ["0"] * 5}, nodes=[]
+    ),
+    "no tree": lambda d: d["nodes"].clear(),
+    "a missing leaf": lambda d: d["nodes"].pop(),
+    "a further node": lambda d: d["nodes"].append({"crossed": 0}),
+    "a leaf that is not crossed": lambda d: d["nodes"].__setitem__(-1, {"crossed": 0}),
+    "a leaf that excludes nothing": lambda d: d["nodes"].__setitem__(-1, {"none": []}),
+    "no multipliers": lambda d: leaf(d, "bound").update(bound=[]),
+    "negative denominators": lambda d: leaf(d, "bound").update(over=-1),
+    "a denominator of 0": lambda d: leaf(d, "bound").update(over=0),
+    "a row twice": lambda d: leaf(d, "bound")["bound"].append(leaf(d, "bound")["bound"][0]),
+    "a cycle": lambda d: leaf(d, "branch").update(children=[0, 1]),
+    "one child twice": lambda d: leaf(d, "branch").update(children=[1, 1]),
+    "a gap between children": lambda d: leaf(d, "branch").update(at="1/2"),
+    "a branching on another column": lambda d: leaf(d, "branch").update(branch=5),
+    "a coarser step": lambda d: d["granularity"].update(step="3"),
+    "a step of 0": lambda d: d["granularity"].update(step="0"),
+    "a step from an inequality": lambda d: d["granularity"].update(rows=[[0, "1"]]),
+    "a continuous column": lambda d: d["program"]["columns"][0].update(kind="continuous"),
+    "another right-hand side": lambda d: d["program"]["rows"][0].update(upper="40"),
+    "an unknown kind": lambda d: d["program"]["columns"][0].update(kind="complex"),
+    "an unknown field": lambda d: d.update(extra=1),
+    "an unknown verdict": lambda d: d["claim"].update(verdict="fine"),
+    "another version": lambda d: d.update(version=2),
+    "a float": lambda d: d.update(version=1.0),
+    "a boolean": lambda d: d.update(version=True),
+}
+
+
+def test_the_unchanged_certificate_is_valid():
+    assert check(json.dumps(certified())).verdict == "valid"
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_forged_certificate_is_invalid(name):
+    document = certified()
+    MUTATIONS[name](document)
+    assert check(json.dumps(document)).verdict == "invalid"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"format":"tamecheck-tree-certificate"}'])
+def test_what_is_no_certificate_is_invalid(text):
+    assert check(text).verdict == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda d: d.pop("rows"), "fields"),
+        (lambda d: d["rows"][0]["terms"].append([7, "1"]), "outside"),
+        (lambda d: d["columns"][0].update(cost=0.5), "float"),
+        (lambda d: d["columns"][1].update(name="x"), "same name"),
+        (lambda d: d.update(sense="up"), "none of"),
+        (lambda d: d.update(version=2), "version 1"),
+    ],
+)
+def test_malformed_json_is_refused(change, what):
+    document = mixed().document()
+    change(document)
+    with pytest.raises(InputError, match=what):
+        program_from_json(json.dumps(document), where="f.json")

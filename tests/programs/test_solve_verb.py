@@ -1,0 +1,73 @@
+"""``tamecheck solve``: JSON keys, exit codes, certificates that `recheck` accepts."""
+
+import json
+
+import pytest
+from tamecheck.cli import main
+
+FEASIBLE = "max\n obj: 2 x + y\nst\n c: 3 x + 2 y <= 7\nbounds\n x <= 5\n y <= 5\ngenerals\n x y\nend\n"
+CASES = {
+    "optimal": (FEASIBLE, 0),
+    "infeasible": (FEASIBLE.replace("<= 7", "= 1/2"), 1),
+    "unbounded": ("max\n obj: x\nst\n c: x - y <= 1\nend\n", 0),
+}
+
+
+def run(capsys, *arguments):
+    code = main(list(arguments))
+    return code, capsys.readouterr()
+
+
+@pytest.mark.parametrize("status", CASES)
+def test_the_json_answer_and_the_exit_code(tmp_path, capsys, status):
+    text, expected = CASES[status]
+    (tmp_path / "p.lp").write_text(text)
+    certificate = str(tmp_path / "c.json.gz")
+    code, streams = run(
+        capsys, "solve", str(tmp_path / "p.lp"), "--certify", "--json", "-o", certificate
+    )
+    answer = json.loads(streams.out)
+    assert (code, answer["status"]) == (expected, status)
+    assert answer["checked"] == {"feasible": status != "infeasible", "optimal": "certificate"}
+    assert answer["certificate"] == certificate
+    code, streams = run(capsys, "recheck", certificate, str(tmp_path / "p.lp"), "--json")
+    assert (code, json.loads(streams.out)["verdict"]) == (0, "valid")
+
+
+def test_values_are_exact_strings(tmp_path, capsys):
+    (tmp_path / "p.lp").write_text(FEASIBLE)
+    _, streams = run(capsys, "solve", str(tmp_path / "p.lp"), "--json")
+    answer = json.loads(streams.out)
+    assert (answer["objective"], answer["bound"], answer["x"]) == ("4", "4", {"x": "2", "y": "0"})
+
+
+def test_a_certificate_about_another_program_is_rejected(tmp_path, capsys):
+    (tmp_path / "p.lp").write_text(FEASIBLE)
+    (tmp_path / "q.lp").write_text(FEASIBLE.replace("7", "8"))
+    run(capsys, "solve", str(tmp_path / "p.lp"), "--certify", "-o", str(tmp_path / "c.json"))
+    code, _ = run(capsys, "recheck", str(tmp_path / "c.json"), str(tmp_path / "q.lp"))
+    assert code == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("p.lp", "blah", 2),
+        ("p.mps", "ROWS\n N c\nCOLUMNS\n x c nan\nENDATA\n", 2),
+        ("p.lp", "min\n [ x^2 ]\nst\nend", 4),
+        ("p.txt", "", 2),
+    ],
+)
+def test_what_cannot_be_read_is_refused(tmp_path, capsys, name, text, expected):
+    (tmp_path / name).write_text(text)
+    code, streams = run(capsys, "solve", str(tmp_path / name))
+    assert code == expected
+    assert str(tmp_path / name) in streams.err
+    assert streams.out == ""
+
+
+def test_the_text_says_what_the_answer_rests_on(tmp_path, capsys):
+    (tmp_path / "p.lp").write_text(FEASIBLE)
+    _, streams = run(capsys, "solve", str(tmp_path / "p.lp"), "--certify")
+    assert "OPTIMAL" in streams.out
+    assert "proved: a certificate shows it" in streams.out
