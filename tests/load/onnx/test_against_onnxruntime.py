@@ -1,0 +1,128 @@
+"""Operators without published cases, and older operator sets, against onnxruntime."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper
+
+from tamecheck.evaluate import exact_values, float_values
+from tamecheck.load.onnx_model import load_onnx
+
+RANDOM = np.random.default_rng(5)
+
+
+def weights(*shape):
+    return RANDOM.integers(-8, 9, size=shape).astype(np.float32) / 8
+
+
+def model_of(op, shape, *constants, opset=17, outputs=1, before=(), **attributes):
+    """A model of one operator: its first input is ``x``, the others are constants."""
+    names = ["x", *(f"c{i}" if c is not None else "" for i, c in enumerate(constants))]
+    node = helper.make_node(
+        op, [*before, *names], [f"y{i}" for i in range(outputs)], name="here", **attributes
+    )
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_empty_tensor_value_info(f"y{i}") for i in range(outputs)],
+        [
+            onnx.numpy_helper.from_array(np.asarray(c), f"c{i}")
+            for i, c in enumerate(constants)
+            if c is not None
+        ],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def i64(*values):
+    return np.array(values, dtype=np.int64)
+
+
+LSTM = (weights(1, 12, 4), weights(1, 12, 3), weights(1, 24))
+GRU = (weights(1, 9, 4), weights(1, 9, 3), weights(1, 18))
+CASES = {
+    "resize nearest": model_of(
+        "Resize", (1, 2, 3, 3), None, np.array([1, 1, 2, 2], np.float32), mode="nearest"
+    ),
+    "resize linear": model_of(
+        "Resize", (1, 1, 3, 4), None, np.array([1, 1, 2, 1.5], np.float32), mode="linear"
+    ),
+    "resize half pixel": model_of(
+        "Resize",
+        (1, 1, 4, 4),
+        None,
+        None,
+        i64(1, 1, 7, 3),
+        mode="linear",
+        coordinate_transformation_mode="align_corners",
+    ),
+    "depth to space": model_of("DepthToSpace", (1, 8, 2, 3), blocksize=2, mode="CRD"),
+    "space to depth": model_of("SpaceToDepth", (1, 2, 4, 6), blocksize=2),
+    "cumsum": model_of("CumSum", (2, 5), np.array(1, np.int64), exclusive=1, reverse=1),
+    "tile": model_of("Tile", (2, 3), i64(2, 1)),
+    "lrn": model_of("LRN", (1, 5, 2, 2), size=3, alpha=0.02, beta=0.75, bias=1.0),
+    "instance norm": model_of("InstanceNormalization", (1, 2, 5), weights(2), weights(2)),
+    "layer norm": model_of("LayerNormalization", (2, 6), weights(6), weights(6), axis=-1),
+    "lp norm": model_of("LpNormalization", (2, 4), p=2, axis=1),
+    "logsumexp": model_of("ReduceLogSumExp", (2, 4), axes=[1]),
+    "sum of squares": model_of("ReduceSumSquare", (2, 4), axes=[0], keepdims=0),
+    "product": model_of("ReduceProd", (2, 3), axes=[1]),
+    "gather elements": model_of("GatherElements", (3, 3), i64(0, 2, 1).reshape(1, 3), axis=0),
+    "lstm": model_of("LSTM", (3, 1, 4), *LSTM, hidden_size=3, outputs=3),
+    "gru": model_of("GRU", (3, 1, 4), *GRU, hidden_size=3, outputs=2, linear_before_reset=1),
+    "mish": model_of("Mish", (2, 3), opset=18),
+    "hardmax": model_of("Hardmax", (2, 5), axis=1),
+    "old softmax": model_of("Softmax", (2, 3, 4), opset=11, axis=1),
+    "old clip": model_of("Clip", (2, 3), opset=7, min=-0.5, max=0.25),
+    "old batch norm": model_of(
+        *("BatchNormalization", (1, 3, 2, 2)),
+        *(weights(3), weights(3), weights(3), np.abs(weights(3)) + 1),
+        opset=9,
+    ),
+    "old slice": model_of("Slice", (4, 5), opset=9, starts=[1, -3], ends=[3, 9], axes=[0, 1]),
+    "old pad": model_of("Pad", (2, 3), opset=9, pads=[1, 0, 0, 2], value=0.5),
+    "strided conv": model_of(
+        *("Conv", (1, 4, 7, 6), weights(6, 2, 3, 2), weights(6)),
+        group=2,
+        strides=[2, 1],
+        pads=[1, 0, 2, 1],
+        dilations=[1, 2],
+    ),
+    "transposed conv": model_of(
+        *("ConvTranspose", (1, 4, 3, 3), weights(4, 2, 3, 3)),
+        strides=[2, 2],
+        output_padding=[1, 1],
+        pads=[1, 1, 1, 1],
+    ),
+    "max pool": model_of(
+        *("MaxPool", (1, 2, 7, 7)), kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1]
+    ),
+    "average pool": model_of(
+        *("AveragePool", (1, 2, 6, 6)), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1
+    ),
+    "thresholded": model_of("ThresholdedRelu", (2, 4), alpha=0.25),
+    "quantize": model_of("QuantizeLinear", (2, 4), np.float32(0.125), np.uint8(3)),
+    "top k": model_of("TopK", (2, 6), i64(3), outputs=2, axis=1),
+    "argmax": model_of("ArgMax", (3, 4), axis=1, keepdims=0, select_last_index=1),
+    "einsum": model_of("Einsum", (2, 3), weights(3, 4), equation="ij,jk->ki"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_are_those_of_onnxruntime(name):
+    raw = CASES[name].SerializeToString()
+    graph = load_onnx(raw).graph
+    shape = graph.inputs["x"]
+    session = ort.InferenceSession(raw, providers=["CPUExecutionProvider"])
+    for seed in range(3):
+        x = np.random.default_rng(seed).integers(-16, 17, size=shape).astype(np.float32) / 8
+        expected = session.run(None, {"x": x})
+        floats = list(float_values(graph, {"x": x}).values())
+        exact = list(exact_values(graph, {"x": x}).values())
+        for want, got, sharp in zip(expected, floats, exact, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+            near = np.vectorize(float, otypes=[float])(sharp)
+            np.testing.assert_allclose(near, want, rtol=1e-4, atol=1e-5)
