@@ -11,7 +11,6 @@ from typing import Any
 from tamecheck.cli.answer import print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of, name_of
-from tamecheck.load.files import suffix_of
 
 __all__ = ["add_parser", "run"]
 
@@ -64,6 +63,8 @@ def run(args: Namespace) -> int:
 
 def _hash_of(args: Namespace) -> str:
     """The hash of the model or of the program that the arguments name."""
+    from tamecheck.load.files import suffix_of
+
     if args.model is not None and suffix_of(args.model) in {".mps", ".lp"}:
         from tamecheck.programs import read
 
