@@ -80,6 +80,10 @@ def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int 
             j = integer(fields(node, "crossed")["crossed"], 0, len(root) - 1)
             low, high = lower[j], upper[j]
             require(low is not None and high is not None and low > high, "no bounds are crossed")
+        elif "row" in node:
+            i = integer(fields(node, "row")["row"], 0, len(program.rows) - 1)
+            low, high = program.row_lower[i], program.row_upper[i]
+            require(low is not None and high is not None and low > high, "no bounds are crossed")
         elif "none" in node:
             y = _multipliers(fields(node, "none")["none"], program)
             shown = program.bound(y, 1, lower, upper, costs=False)

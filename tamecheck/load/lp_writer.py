@@ -34,7 +34,8 @@ def program_to_lp(program: Program) -> str:
     lines.append("Maximize" if program.sense is Sense.MAXIMISE else "Minimize")
     # every column is named here, so that their order is kept
     objective = [(j, column.cost) for j, column in enumerate(program.columns)]
-    constant = [number_text(program.constant)] if program.constant else []
+    sign = "-" if program.constant < 0 else "+"
+    constant = [f"{sign} {number_text(abs(program.constant))}"] if program.constant else []
     lines += _wrapped(f" {program.objective_name}:", [*_terms(objective, names), *constant])
     lines.append("Subject To")
     for row in program.rows:

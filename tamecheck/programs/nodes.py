@@ -9,7 +9,7 @@ from typing import TypeAlias
 from tamecheck.programs.branching import Branch, Split
 from tamecheck.programs.scaled import Multipliers
 
-__all__ = ["Bounded", "Branched", "Crossed", "Excluded", "Node"]
+__all__ = ["Bounded", "Branched", "Crossed", "CrossedRow", "Excluded", "Node"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +42,11 @@ class Crossed:
     column: int
 
 
-Node: TypeAlias = Branched | Bounded | Excluded | Crossed
+@dataclass(frozen=True, slots=True)
+class CrossedRow:
+    """A leaf without points because a row's bounds are crossed."""
+
+    row: int
+
+
+Node: TypeAlias = Branched | Bounded | Excluded | Crossed | CrossedRow

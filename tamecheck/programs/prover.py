@@ -77,6 +77,9 @@ class Prover:
                 for sign in (1, -1):
                     scaled = [sign * value / largest for value in answer.ray]
                     yield self.scaled.rounded(scaled, denominator)
+        for i in range(len(self._program.rows)):
+            for sign in (1, -1):
+                yield self._supported(Multipliers({i: sign}, 1))
         exact = self._elastic_multipliers(box)
         if exact is not None:
             yield self._supported(self.scaled.exact(exact))

@@ -13,7 +13,7 @@ from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.branching import Branch, Brancher, Split
 from tamecheck.programs.completion import Completion, is_settled
 from tamecheck.programs.granularity import Granularity, granularity
-from tamecheck.programs.nodes import Bounded, Branched, Crossed, Excluded, Node
+from tamecheck.programs.nodes import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
 from tamecheck.programs.prover import Prover
 from tamecheck.programs.scaled import Box, Multipliers, Number, domain, hull, simple
 from tamecheck.solve.relaxation import (
@@ -126,6 +126,10 @@ class Search:
 
     def _explore(self, node: _Open) -> bool:
         """Close or branch a node; false if neither is possible."""
+        for i, row in enumerate(self._program.rows if node.index == 0 else ()):
+            if row.lower is not None and row.upper is not None and row.lower > row.upper:
+                self._nodes[0] = CrossedRow(i)
+                return True
         box = self._enter(node)
         for j, (low, high) in enumerate(zip(box.lower, box.upper, strict=True)):
             if low is not None and high is not None and low > high:
@@ -147,7 +151,11 @@ class Search:
             by = self._brancher.choose(answer.x, answer.objective, box)
         by = by or self._any_branch(answer, box)
         if by is None:
-            return False
+            # a point within tolerances that is none: one row may say so
+            proof = self._prover.infeasible(RelaxedInfeasible(None), box)
+            if proof is not None:
+                self._nodes[node.index] = Excluded(proof)
+            return proof is not None
         self._branch(node, by, answer, box)
         return True
 

@@ -4,6 +4,7 @@ import json
 from fractions import Fraction
 
 import pytest
+
 from tamecheck.kernel_mip import check
 from tamecheck.programs import Evidence, Infeasible, Optimal, read, solve
 

@@ -5,6 +5,7 @@ import sys
 from fractions import Fraction
 
 import pytest
+
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.programs import Evidence, Infeasible, Optimal, Unbounded, solve
 from tamecheck.solve.children import claims

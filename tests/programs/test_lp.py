@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import pytest
+
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Kind, Sense
 from tamecheck.load.lp import program_from_lp
@@ -78,7 +79,9 @@ def test_kinds():
 
 
 def test_names_constants_and_titles():
-    program = lp("\\Problem name: my problem\nMinimize\n cost: 2 x#1 - 3 + 4\nst\n end: x#1 >= 1\nend")
+    program = lp(
+        "\\Problem name: my problem\nMinimize\n cost: 2 x#1 - 3 + 4\nst\n end: x#1 >= 1\nend"
+    )
     assert (program.name, program.objective_name, program.constant) == ("my problem", "cost", 1)
     assert (program.rows[0].name, program.columns[0].name) == ("end", "x#1")
 

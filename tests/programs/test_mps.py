@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import pytest
+
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Kind, Sense
 from tamecheck.load.mps import program_from_mps
@@ -101,7 +102,7 @@ def test_names_with_blanks_need_the_fixed_columns():
         " N  the cost\n"
         " L  row one\n"
         "COLUMNS\n"
-        "    col one   the cost           1.5   row one              1/3\n"
+        "    col one   the cost           1.5   row one           1/3\n"
         "RHS\n"
         "    RHS       row one              4\n"
         "BOUNDS\n"
@@ -146,7 +147,9 @@ def test_mistakes_are_named_with_their_line(text, line, what):
     assert caught.value.where == f"f.mps:{line}"
 
 
-@pytest.mark.parametrize("section", ["QUADOBJ", "QMATRIX", "SOS", "INDICATORS", "CSECTION k 0 QUAD"])
+@pytest.mark.parametrize(
+    "section", ["QUADOBJ", "QMATRIX", "SOS", "INDICATORS", "CSECTION k 0 QUAD"]
+)
 def test_what_is_no_linear_program_is_refused(section):
     with pytest.raises(UnsupportedError) as caught:
         program_from_mps(f"{HEAD}{section}\n x x 1\nENDATA", where="f.mps")

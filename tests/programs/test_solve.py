@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
@@ -40,7 +41,10 @@ def integer_programs(draw):
 def enumerated(program):
     """The optimum by trying every point, None if there is none."""
     choices = [
-        sorted({F(v) for v in range(int(c.lower), int(c.upper) + 1)} | ({F(0)} if c.kind.semi else set()))
+        sorted(
+            {F(v) for v in range(int(c.lower), int(c.upper) + 1)}
+            | ({F(0)} if c.kind.semi else set())
+        )
         for c in program.columns
     ]
     values = [
@@ -79,11 +83,14 @@ def test_the_solvers_agree_with_enumeration(program):
 def test_files_keep_every_program(tmp_path_factory, program):
     folder = tmp_path_factory.mktemp("programs")
     for suffix in (".mps", ".lp", ".json"):
-        try:
-            write(program, folder / f"p{suffix}")
-        except InputError as error:
-            assert "crossed" in str(error)
+        crossed = any(
+            r.lower is not None and r.upper is not None and r.lower > r.upper for r in program.rows
+        )
+        if crossed and suffix == ".mps":
+            with pytest.raises(InputError, match="crossed"):
+                write(program, folder / f"p{suffix}")
             continue
+        write(program, folder / f"p{suffix}")
         assert read(folder / f"p{suffix}") == program
 
 

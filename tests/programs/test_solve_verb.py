@@ -3,9 +3,12 @@
 import json
 
 import pytest
+
 from tamecheck.cli import main
 
-FEASIBLE = "max\n obj: 2 x + y\nst\n c: 3 x + 2 y <= 7\nbounds\n x <= 5\n y <= 5\ngenerals\n x y\nend\n"
+FEASIBLE = (
+    "max\n obj: 2 x + y\nst\n c: 3 x + 2 y <= 7\nbounds\n x <= 5\n y <= 5\ngenerals\n x y\nend\n"
+)
 CASES = {
     "optimal": (FEASIBLE, 0),
     "infeasible": (FEASIBLE.replace("<= 7", "= 1/2"), 1),
