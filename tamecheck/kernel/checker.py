@@ -1,7 +1,5 @@
 """The verdict on a certificate. Only the last line of `check` says that one is valid."""
 # fmt: off
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +7,18 @@ from typing import Literal
 from tamecheck.kernel.graph import Graph, read_graph
 from tamecheck.kernel.mip import check_mip
 from tamecheck.kernel.rules import ABOVE, LOCAL, Proof, read_bounds
-from tamecheck.kernel.strict import Json, Reject, fields, integer, items, mapping, read, require, word
+from tamecheck.kernel.strict import (
+    Json,
+    Reject,
+    fields,
+    integer,
+    items,
+    mapping,
+    read,
+    require,
+    word,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -38,11 +47,11 @@ def _claim(graph: Graph, proof: Proof, value: object) -> Json:
     require(fits, "the claimed structures do not fit the verdict")
     properties = [word(p) for p in items(claim.get("properties", []))]
     for k in graph.outputs:
-        shown = {s for f in proof.facts if f.kind == "structure" and f.node == k for w in f.words
-                 for s in ABOVE[w]}
-        require(shown.issuperset(structures), f"output node {k} is not shown to be in a claimed structure")
+        facts = [f for f in proof.facts if f.kind == "structure" and f.node == k]
+        shown = {s for f in facts for w in f.words for s in ABOVE[w]}
+        require(shown.issuperset(structures), f"output node {k} is not shown to be in them")
         has = {w for f in proof.facts if f.kind == "property" and f.node == k for w in f.words}
-        require(has.issuperset(properties), f"output node {k} is not shown to have a claimed property")
+        require(has.issuperset(properties), f"output node {k} is not shown to have them")
     return claim
 
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str | None]:
@@ -57,7 +66,7 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     inputs = {n.name: n.size for n in graph.nodes if n.op == "input"}
     box = mapping(raw["domain"])
     require(set(box) == set(inputs), "the domain names other inputs than the graph")
-    domain = {name: read_bounds(fields(box[name], "lower upper"), size) for name, size in inputs.items()}
+    domain = {name: read_bounds(fields(box[name], "lower upper"), n) for name, n in inputs.items()}
     proof = Proof(graph, domain)
     for i, step in enumerate(items(raw["steps"])):
         at[0] = i
@@ -72,7 +81,7 @@ def check(text: str | bytes) -> Report:
         claim, trusted, digest = _certificate(mapping(read(text)), at)
     except Reject as error:
         return Report("invalid", (), at[0], str(error), None, None)
-    except Exception as error:  # noqa: BLE001  (a checker that cannot go on has not checked)
+    except Exception as error:  # noqa: BLE001  (a checker that cannot go on has checked nothing)
         return Report("invalid", (), at[0], f"malformed: {type(error).__name__}", None, None)
     if trusted:
         return Report("incomplete", tuple(trusted), None, "some steps are trusted", claim, digest)

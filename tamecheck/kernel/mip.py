@@ -1,6 +1,6 @@
 """Proofs about mixed-integer linear programs, by the five reasons of VIPR: asm lin rnd uns sol."""
 # fmt: off
-# ruff: noqa: E701  (one line a case, so that it reads as a table)
+# ruff: noqa: PLR0915  (the checks in the order of the document)
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ class Constraint:
 
     def holds(self, value: Fraction) -> bool:
         """The left-hand side `value` satisfies it."""
-        return {"<=": value <= self.rhs, "=": value == self.rhs, ">=": value >= self.rhs}[self.sense]
+        side = (value > self.rhs) - (value < self.rhs)
+        return side in {"<=": (-1, 0), "=": (0,), ">=": (0, 1)}[self.sense]
 
     def implies(self, other: Constraint) -> bool:
         """Every x that satisfies this satisfies the other, as one sees without arithmetic."""
@@ -59,8 +60,9 @@ def _combine(terms: list[tuple[Constraint, Fraction]], sense: str) -> Constraint
 
 def _round(c: Constraint, integral: dict[str, bool]) -> Constraint:
     whole = all(integral[name] and v.denominator == 1 for name, v in c.row.items())
-    require(whole and c.sense != "=", "only <= or >= over integers with integer coefficients rounds")
-    return Constraint(c.row, c.sense, Fraction((floor if c.sense == "<=" else ceil)(c.rhs)), c.under)
+    require(whole and c.sense != "=", "only <= or >= with integer coefficients of integers rounds")
+    turn = floor if c.sense == "<=" else ceil
+    return Constraint(c.row, c.sense, Fraction(turn(c.rhs)), c.under)
 
 def check_mip(raw: Json, at: list[int | None]) -> Json:
     """Check a certificate about a program and return its claim; at[0] is the current step."""
@@ -73,12 +75,14 @@ def check_mip(raw: Json, at: list[int | None]) -> Json:
     require(all(isinstance(v["integer"], bool) for v in variables), "integer must be true or false")
     sense = word(problem["sense"])
     require(sense in ("min", "max"), "the sense of a problem is min or max")
-    facts = [_constraint(fields(c, "row sense rhs"), integral) for c in items(problem["constraints"])]
+    listed = [fields(c, "row sense rhs") for c in items(problem["constraints"])]
+    facts = [_constraint(c, integral) for c in listed]
     rows, objective, values = list(facts), _row(problem["objective"], integral), list[Fraction]()
     better, worse = ("<=", ">=") if sense == "min" else (">=", "<=")
     for entry in items(raw["solutions"]):
         x = _row(entry, integral)
-        require(all(v.denominator == 1 for name, v in x.items() if integral[name]), "x is not integral")
+        whole = all(v.denominator == 1 for name, v in x.items() if integral[name])
+        require(whole, "a solution is not integral")
         require(all(c.holds(_dot(c.row, x)) for c in rows), "a solution violates a constraint")
         values.append(_dot(objective, x))
     for i, entry in enumerate(items(raw["derivations"])):
@@ -99,7 +103,8 @@ def check_mip(raw: Json, at: list[int | None]) -> Json:
             left, low, right, high = (facts[j] for j in by)
             split = low.assumed and high.assumed and low.row == high.row
             split = split and (low.sense, high.sense) == ("<=", ">=") and high.rhs == low.rhs + 1
-            require(split and low.rhs.denominator == 1, "the assumptions are not x <= n and x >= n + 1")
+            split = split and low.rhs.denominator == 1
+            require(split, "the assumptions are not r <= n and r >= n + 1")
             _round(low, integral)
             require(left.implies(claimed), "the first side does not imply the constraint")
             found, under = right, (left.under - {by[1]}) | (right.under - {by[3]})

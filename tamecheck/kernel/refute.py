@@ -1,16 +1,13 @@
 """Polynomials along a ray: proofs of wildness, and bounds of rational functions by squares."""
 # fmt: off
 # ruff: noqa: E701  (one line a case, so that it reads as a table)
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import reduce
 
-from tamecheck.kernel.enclose import DOMAIN, ELEMENTS, Bounds, apply
 from tamecheck.kernel.graph import FOLDS, POINTWISE, ROUTING, Graph, Node
 from tamecheck.kernel.interval import ONE, ZERO, Interval, point
-from tamecheck.kernel.layout import lift
+from tamecheck.kernel.ranges import DOMAIN, ELEMENTS, Bounds, apply, lift
 from tamecheck.kernel.strict import Json, Reject, fields, integer, items, mapping, rational, require
 
 Poly = dict[tuple[int, ...], Fraction]  # (i, i, j): c is the term c * s_i^2 * s_j
@@ -39,13 +36,13 @@ def _ring(node: Node, op: str, args: list[Poly]) -> Poly | None:
         case "div" if constants[1]: return _sum({}, args[0], 1 / constants[1])
         case "pow" if exponent.denominator == 1 and 0 <= exponent <= 16:
             return reduce(_product, [args[0]] * exponent.numerator, {(): ONE})
-        case _ if None not in constants:
-            found = apply(node, op, [point(c or ZERO) for c in constants])
-            exact = found.low is not None and found.low == found.high
-            return _sum({}, {(): found.low or ZERO}) if exact else None
-        case _: return None
+        case _ if None in constants: return None
+        case _: found = apply(node, op, [point(c or ZERO) for c in constants])
+    exact = found.low is not None and found.low == found.high
+    return _sum({}, {(): Fraction(found.low or ZERO)}) if exact else None
 
-def _evaluate(graph: Graph, target: int, inputs: dict[str, list[Poly]], rule: Rule) -> list[Poly | None]:
+def _evaluate(graph: Graph, target: int, inputs: dict[str, list[Poly]], rule: Rule
+              ) -> list[Poly | None]:
     """Return the elements of a node as polynomials, None where that cannot be done."""
     needed, values = {target}, dict[int, list[Poly | None]]()
     for k in range(target, -1, -1):
@@ -55,79 +52,72 @@ def _evaluate(graph: Graph, target: int, inputs: dict[str, list[Poly]], rule: Ru
 
         def combine(op: str, args: list[Poly | None], node: Node = node) -> Poly | None:
             given = [p for p in args if p is not None]
-            try:
-                return rule(node, op, given) if len(given) == len(args) else None
-            except Reject:
-                return None
+            try: return rule(node, op, given) if len(given) == len(args) else None
+            except Reject: return None
 
         work = node.size * (graph.nodes[node.args[0]].shape[-1] if node.op == "matmul" else 1)
         require(work <= ELEMENTS, "the graph is too large to be followed along a ray")
         unknown = node.op.startswith("gather") and graph.data(node.args[1]) is None
-        if node.op == "input":
-            values[k] = [*inputs[node.name]]
-        elif data is not None:
-            values[k] = [_sum({}, {(): Fraction(v, data[1])}) for v in data[0]]
+        values[k] = [None] * node.size
+        if node.op == "input": values[k] = [*inputs[node.name]]
+        elif data is not None: values[k] = [_sum({}, {(): Fraction(v, data[1])}) for v in data[0]]
         elif node.op in {**POINTWISE, **ROUTING, **FOLDS, "matmul": 2} and not unknown:
             pad = _sum({}, {(): node.q.get("value", ZERO)})
             values[k] = lift(graph, node, [values[a] for a in node.args], pad, combine)
-        else:
-            values[k] = [None] * node.size
     return values[target]
 
-def _follow(graph: Graph, raw: Json, domain: dict[str, Bounds], rule: Rule) -> tuple[int, Poly]:
+def _follow(graph: Graph, raw: Json, domain: Mapping[str, Bounds], rule: Rule) -> tuple[int, Poly]:
     """Return the output node of a line or staircase step, and its element on the ray t >= 0."""
     base, direction = mapping(raw["base"]), mapping(raw["direction"])
     require(set(base) == set(direction) == set(domain), "a ray names other inputs than the graph")
     inputs: dict[str, list[Poly]] = {}
-    for entry in graph.nodes:
-        if entry.op == "input":
-            boxes = domain[entry.name] * (entry.size // len(domain[entry.name]))
-            starts, steps = ([rational(v) for v in items(end[entry.name])] for end in (base, direction))
-            for b, d, box in zip(starts, steps, boxes, strict=True):
-                reach = Interval(None if d < 0 else b, None if d > 0 else b)
-                require(reach.within(box), "the ray leaves the domain")
-            inputs[entry.name] = [_sum({(): b}, {(T,): d}, ONE) for b, d in zip(starts, steps, strict=True)]
+    for entry in (n for n in graph.nodes if n.op == "input"):
+        boxes = [*domain[entry.name]] * (entry.size // len(domain[entry.name]))
+        starts, steps = ([rational(v) for v in items(end[entry.name])] for end in (base, direction))
+        for b, d, box in zip(starts, steps, boxes, strict=True):
+            reach = Interval(None if d < 0 else b, None if d > 0 else b)
+            require(reach <= box, "the ray leaves the domain")
+        inputs[entry.name] = [_sum({(): b}, {(T,): d}) for b, d in zip(starts, steps, strict=True)]
     output = items(raw["output"])
     require(len(output) == 2, "an output is a node and an element")
     node = integer(output[0], 0, len(graph.nodes) - 1)
     require(node in graph.outputs, "the node is not an output")
     found = _evaluate(graph, node, inputs, rule)[integer(output[1], 0, graph.nodes[node].size - 1)]
-    if found is None:
-        raise Reject("the output cannot be followed along the ray")
+    if found is None: raise Reject("the output cannot be followed along the ray")
     return node, found
 
-def line(graph: Graph, raw: Json, domain: dict[str, Bounds]) -> int:
+def line(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
     """Check that an output is p(t) + t^k u(t) + O(t^(k-1)) on a ray, u periodic, not constant."""
     phases = [rational(t) for t in items(raw["t"])]
     require(len(phases) == 2, "two phases are needed")
     symbols: list[list[Interval]] = [[], []]  # of each periodic symbol, its values at the phases
 
     def at(p: Poly, i: int) -> Interval:
-        terms = [reduce(Interval.__mul__, [symbols[s][i] for s in key], point(c)) for key, c in p.items()]
+        terms = [reduce(Interval.__mul__, [symbols[s][i] for s in key], point(c))
+                 for key, c in p.items()]
         return reduce(Interval.__add__, terms, point(0))
 
     def periodic(node: Node, op: str, args: list[Poly]) -> Poly | None:
         found = _ring(node, op, args)
-        if found is not None:
-            return found
+        if found is not None: return found
         if op in ("sin", "cos") and (T,) in args[0] and set(args[0]) <= {(), (T,)}:
             rows = [[point(args[0].get((), ZERO) + args[0][(T,)] * t)] for t in phases]
         elif op in POINTWISE and op not in DOMAIN and not any(T in key for p in args for key in p):
             rows = [[at(p, i) for p in args] for i in (0, 1)]
-        else:
-            return None
+        else: return None
         symbols.append([apply(node, op, row) for row in rows])
         return {(len(symbols) - 1,): ONE}
 
     node, found = _follow(graph, raw, domain, periodic)
     top = max([key.count(T) for key in found if any(s != T for s in key)], default=-1)
-    leading = {tuple(s for s in key if s != T): c for key, c in found.items() if key.count(T) == top}
+    leading = {tuple(s for s in key if s != T): c
+               for key, c in found.items() if key.count(T) == top}
     apart = top >= 0 and not (at(leading, 0) + -at(leading, 1)).has(ZERO)
     require(apart, "no oscillation is proved: the two values may be equal")
     return node
 
-def staircase(graph: Graph, raw: Json, domain: dict[str, Bounds]) -> int:
-    """Check that an output is a n^2 + b n t + c n + d t + e on a ray, n = round(p t + q), p, b != 0."""
+def staircase(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
+    """Check that on a ray an output is a n^2 + b n t + c n + d t + e, n = round(p t + q)."""
     seen: list[tuple[str, str, Poly]] = []
 
     def rounding(node: Node, op: str, args: list[Poly]) -> Poly | None:
@@ -147,21 +137,18 @@ def polynomial_bound(graph: Graph, raw: Json, node: Node) -> Interval:
     require(node.op == "div" and node.size == 1, "not a quotient of scalars")
     inputs: dict[str, list[Poly]] = {}
     count = 0
-    for entry in graph.nodes:
-        if entry.op == "input":
-            require(count + entry.size <= 64, "too many variables")
-            inputs[entry.name] = [{(count + i,): ONE} for i in range(entry.size)]
-            count += entry.size
+    for entry in (n for n in graph.nodes if n.op == "input"):
+        require(count + entry.size <= 64, "too many variables")
+        inputs[entry.name] = [{(count + i,): ONE} for i in range(entry.size)]
+        count += entry.size
 
     def squares(value: object) -> Poly:
         found: Poly = {}
-        for term in items(value):
-            square = fields(term, "weight square")
-            weight = rational(square["weight"])
-            require(weight >= 0, "a square has a negative weight")
-            root = reduce(_sum, [{tuple(sorted(integer(int(i), 0, 63) for i in key.split(",") if key)): rational(c)}
-                                 for key, c in mapping(square["square"]).items()], Poly())
-            found = _sum(found, _product(root, root), weight)
+        for term in (fields(t, "weight square") for t in items(value)):
+            require(rational(term["weight"]) >= 0, "a square has a negative weight")
+            root = reduce(_sum, [{tuple(sorted(int(i) for i in key.split(",") if key)): rational(c)}
+                                 for key, c in mapping(term["square"]).items()], Poly())
+            found = _sum(found, _product(root, root), rational(term["weight"]))
         return found
 
     p, q = (_evaluate(graph, a, inputs, _ring)[0] for a in node.args)

@@ -1,4 +1,4 @@
-"""Certificates written by hand: the kernel accepts the right ones and says what is wrong in others."""
+"""Certificates written by hand: right ones are accepted, and what is wrong in others is said."""
 
 import json
 from pathlib import Path

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tamecheck.kernel import interval as iv
-from tamecheck.kernel.enclose import apply
 from tamecheck.kernel.graph import MODES, Node
 from tamecheck.kernel.interval import Interval
+from tamecheck.kernel.ranges import apply
 from tamecheck.kernel.strict import Reject
 
 ctx.prec = 400
-RATIONALS = st.builds(
-    Fraction, st.integers(-(10**6), 10**6), st.integers(1, 10**6)
-) | st.builds(lambda n, e: Fraction(n) * Fraction(2) ** e, st.integers(-99, 99), st.integers(-80, 12))  # fmt: skip
+RATIONALS = st.builds(Fraction, st.integers(-(10**6), 10**6), st.integers(1, 10**6)) | st.builds(
+    lambda n, e: Fraction(n) * Fraction(2) ** e, st.integers(-99, 99), st.integers(-80, 12)
+)
 UNARY = {
     "exp": arb.exp, "log": arb.log, "sqrt": arb.sqrt, "sin": arb.sin, "cos": arb.cos,
     "tan": arb.tan, "asin": arb.asin, "acos": arb.acos, "atan": arb.atan, "sinh": arb.sinh,
@@ -80,7 +80,25 @@ def test_the_constants():
     assert iv.PI.high - iv.PI.low == Fraction(1, 10**59) == iv.LN2.high - iv.LN2.low
 
 
-@pytest.mark.parametrize("op", ["exp", "sigmoid", "tanh", "softplus", "atan", "erf", "sinh", "cosh", "asinh", "sin", "cos", "neg", "abs", "relu"])  # fmt: skip
+@pytest.mark.parametrize(
+    "op",
+    [
+        "exp",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "atan",
+        "erf",
+        "sinh",
+        "cosh",
+        "asinh",
+        "sin",
+        "cos",
+        "neg",
+        "abs",
+        "relu",
+    ],
+)
 @given(a=RATIONALS, b=RATIONALS)
 def test_unbounded_sides(op, a, b):
     for box, x in ((Interval(a, None), a + abs(b)), (Interval(None, a), a - abs(b)), (iv.REAL, b)):
@@ -88,7 +106,25 @@ def test_unbounded_sides(op, a, b):
 
 
 @pytest.mark.parametrize("x", [10**4, -(10**4), 10**30, -(10**30), 10**300, Fraction(1, 10**300)])
-@pytest.mark.parametrize("op", ["exp", "sigmoid", "tanh", "softplus", "atan", "erf", "sinh", "cosh", "asinh", "sin", "cos", "log", "sqrt", "tan"])  # fmt: skip
+@pytest.mark.parametrize(
+    "op",
+    [
+        "exp",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "atan",
+        "erf",
+        "sinh",
+        "cosh",
+        "asinh",
+        "sin",
+        "cos",
+        "log",
+        "sqrt",
+        "tan",
+    ],
+)
 def test_extreme_arguments(op, x):
     x = Fraction(x)
     try:
@@ -138,8 +174,17 @@ def inside(box, share, far):
 
 @pytest.mark.parametrize("op", sorted(BINARY))
 @settings(max_examples=200)
-@given(SIDE, SIDE, SIDE, SIDE, st.lists(st.tuples(*[st.sampled_from([Fraction(0), Fraction(1), Fraction(1, 3)])] * 2, SMALL, SMALL), max_size=6))  # fmt: skip
-def test_binary_operations(op, a, b, c, d, points):
+@given(
+    SIDE,
+    SIDE,
+    SIDE,
+    SIDE,
+    st.lists(
+        st.tuples(*[st.sampled_from([Fraction(0), Fraction(1), Fraction(1, 3)])] * 2, SMALL, SMALL),
+        max_size=6,
+    ),
+)
+def test_binary_operations(op, a, b, c, d, points):  # noqa: PLR0913, PLR0917
     x_box, y_box = boxes(a, b), boxes(c, d)
     try:
         found = apply(node(op), op, [x_box, y_box])
@@ -147,16 +192,30 @@ def test_binary_operations(op, a, b, c, d, points):
         return
     for s, t, u, v in points:
         x, y = inside(x_box, s, abs(u)), inside(y_box, t, abs(v))
-        assert iv.point(BINARY[op](x, y)).within(found)
+        assert iv.point(BINARY[op](x, y)) <= found
 
 
 @pytest.mark.parametrize("op", ["sign", "step", "leaky_relu", "elu", "clip", "pow", "select"])
 @settings(max_examples=200, deadline=None)
-@given(SIDE, SIDE, SMALL, st.lists(st.tuples(st.sampled_from([Fraction(0), Fraction(1), Fraction(1, 3)]), SMALL), max_size=6))  # fmt: skip
+@given(
+    SIDE,
+    SIDE,
+    SMALL,
+    st.lists(
+        st.tuples(st.sampled_from([Fraction(0), Fraction(1), Fraction(1, 3)]), SMALL), max_size=6
+    ),
+)
 def test_operations_with_parameters(op, a, b, p, points):
     box = boxes(a, b)
-    q = {"sign": {"at_zero": p}, "step": {"at_zero": p}, "leaky_relu": {"alpha": p}, "pow": {"exponent": p},
-         "elu": {"alpha": p, "beta": Fraction(2, 3)}, "clip": {"lo": p, "hi": p + 1}, "select": {}}[op]  # fmt: skip
+    q = {
+        "sign": {"at_zero": p},
+        "step": {"at_zero": p},
+        "leaky_relu": {"alpha": p},
+        "pow": {"exponent": p},
+        "elu": {"alpha": p, "beta": Fraction(2, 3)},
+        "clip": {"lo": p, "hi": p + 1},
+        "select": {},
+    }[op]
     args = [box, iv.point(p), iv.point(p + 2)] if op == "select" else [box]
     try:
         found = apply(node(op, **q), op, args)
