@@ -126,15 +126,11 @@ class Search:
 
     def _explore(self, node: _Open) -> bool:
         """Close or branch a node; false if neither is possible."""
-        for i, row in enumerate(self._program.rows if node.index == 0 else ()):
-            if row.lower is not None and row.upper is not None and row.lower > row.upper:
-                self._nodes[0] = CrossedRow(i)
-                return True
         box = self._enter(node)
-        for j, (low, high) in enumerate(zip(box.lower, box.upper, strict=True)):
-            if low is not None and high is not None and low > high:
-                self._nodes[node.index] = Crossed(j)
-                return True
+        crossed = self._crossed(box)
+        if crossed is not None:
+            self._nodes[node.index] = crossed
+            return True
         answer = self._relaxation.solve(seconds=self._end - time.monotonic())
         self._unbounded |= isinstance(answer, RelaxedUnbounded)
         if self._unbounded or time.monotonic() >= self._end:
@@ -158,6 +154,16 @@ class Search:
             return proof is not None
         self._branch(node, by, answer, box)
         return True
+
+    def _crossed(self, box: Box) -> Crossed | CrossedRow | None:
+        """A column or a row whose bounds are crossed, if there is one."""
+        for j, (low, high) in enumerate(zip(box.lower, box.upper, strict=True)):
+            if low is not None and high is not None and low > high:
+                return Crossed(j)
+        for i, row in enumerate(self._program.rows):
+            if row.lower is not None and row.upper is not None and row.lower > row.upper:
+                return CrossedRow(i)
+        return None
 
     def _enter(self, node: _Open) -> Box:
         """Give the relaxation the node's bounds, and return them."""

@@ -88,7 +88,8 @@ def test_both_styles_of_objsense(section):
 
 def test_further_free_rows_are_kept_and_later_sets_are_not():
     program = program_from_mps(
-        "ROWS\n N obj\n N other\n L l\nCOLUMNS\n x obj 1 other 2\n x l 1\nRHS\n A l 1\n B l 2\nENDATA"
+        "ROWS\n N obj\n N other\n L l\nCOLUMNS\n x obj 1 other 2\n x l 1\n"
+        "RHS\n A l 1\n B l 2\nENDATA"
     )
     assert [row.free for row in program.program.rows] == [True, False]
     assert program.program.rows[1].upper == 1
