@@ -26,7 +26,13 @@ MAX_FOLDED = 2**12
 MAX_BITS = 2_048
 """A folded number longer than this stays unevaluated in the graph."""
 
+_EXPONENTS = range(-8, 9)
+
 Compute = Callable[[Sequence[Array], Params], Any]
+
+
+class _UnfoldedError(Exception):
+    """The op stays in the graph."""
 
 
 def fold(op: Op, arrays: Sequence[Array], params: Params, shape: Shape) -> Array | None:
@@ -49,7 +55,7 @@ def fold(op: Op, arrays: Sequence[Array], params: Params, shape: Shape) -> Array
         return None
     try:
         found = compute(operands, params)
-    except ZeroDivisionError:
+    except (ZeroDivisionError, _UnfoldedError):
         return None
     result = np.empty(shape, dtype=object)
     result[...] = found
@@ -145,7 +151,16 @@ def _round(arrays: Sequence[Array], params: Params) -> Any:
             return np.frompyfunc(math.trunc, 1, 1)(arrays[0])
         case mode:
             # no integer of a shape is computed by another rounding
-            raise ZeroDivisionError(mode)
+            raise _UnfoldedError(mode)
+
+
+def _pow(arrays: Sequence[Array], params: Params) -> Any:
+    exponent = params["exponent"]
+    if not isinstance(exponent, Fraction) or exponent not in _EXPONENTS:
+        # other powers are irrational, or too long
+        raise _UnfoldedError(exponent)
+    power = int(exponent)
+    return np.frompyfunc(lambda a: _simplest(Fraction(a) ** power), 1, 1)(arrays[0])
 
 
 def _divide(a: Any, b: Any) -> Any:
@@ -192,6 +207,7 @@ _EXACT: Mapping[str, Compute] = MappingProxyType(
         "less_equal": _each(_less_equal, 2),
         "select": _each(_select, 3),
         "sum": _reduction(np.add),
+        "pow": _pow,
         "prod": _reduction(np.multiply),
         "reduce_max": _reduction(np.maximum),
         "reduce_min": _reduction(np.minimum),

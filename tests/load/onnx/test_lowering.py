@@ -1,0 +1,131 @@
+"""How operators are translated where several ways exist, and what is noted about it."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tamecheck.errors import UnsupportedError
+from tamecheck.evaluate import exact_values, float_values
+from tamecheck.ir.graph import Apply
+from tamecheck.load.onnx_model import input_shapes, load_onnx
+from tamecheck.load.onnx_model.table import LOWERINGS
+
+
+def loaded(nodes, stored=(), *, shape=(2,), given=None, opset=17, **more_inputs):
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
+    for name, extents in more_inputs.items():
+        inputs.append(helper.make_tensor_value_info(name, TensorProto.INT64, extents))
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in stored]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, tensors)
+    imports = [helper.make_opsetid("", opset), helper.make_opsetid("qonnx.custom_op.general", 1)]
+    data = helper.make_model(graph, opset_imports=imports).SerializeToString()
+    return load_onnx(data, given=given)
+
+
+def node(op, inputs, outputs=("y",), **attributes):
+    return helper.make_node(op, list(inputs), list(outputs), **attributes)
+
+
+def applied(graph):
+    return [found for found in graph.nodes if isinstance(found, Apply)]
+
+
+@pytest.mark.parametrize(("first", "second"), [("Max", "Min"), ("Min", "Max")])
+def test_a_maximum_and_a_minimum_with_constants_are_one_clip(first, second):
+    bounds = {"Max": "low", "Min": "high"}
+    stored = [("low", np.float32(-1)), ("high", np.float32(2))]
+    nodes = [node(first, ["x", bounds[first]], ["m"]), node(second, ["m", bounds[second]])]
+    (clip,) = applied(loaded(nodes, stored).graph)
+    assert clip.op.name == "clip"
+    assert dict(clip.params) == {"lo": Fraction(-1), "hi": Fraction(2)}
+
+
+def test_crossing_bounds_are_not_joined():
+    stored = [("low", np.float32(3)), ("high", np.float32(2))]
+    graph = loaded([node("Min", ["x", "high"], ["m"]), node("Max", ["m", "low"])], stored).graph
+    assert float_values(graph, {"x": np.array([-9.0, 9.0])})["y"].tolist() == [3, 3]
+
+
+def test_infinite_bounds_do_not_bind():
+    stored = [("low", np.float32(-np.inf)), ("high", np.float32(6))]
+    (clip,) = applied(loaded([node("Clip", ["x", "low", "high"])], stored).graph)
+    assert dict(clip.params) == {"lo": None, "hi": Fraction(6)}
+
+
+def test_a_quantiser_is_rounded_and_then_clipped():
+    stored = [("s", np.float32(0.5)), ("z", np.uint8(3))]
+    quantised = loaded([node("QuantizeLinear", ["x", "s", "z"])], stored).graph
+    assert [found.op.name for found in applied(quantised)] == ["div", "round", "add", "clip"]
+    stored = [("s", np.float32(0.5)), ("z", np.float32(0)), ("b", np.float32(3))]
+    nodes = [helper.make_node("Quant", ["x", "s", "z", "b"], ["y"], narrow=1, signed=1)]
+    nodes[0].domain = "qonnx.custom_op.general"
+    graph = loaded(nodes, stored).graph
+    assert [found.op.name for found in applied(graph)] == ["div", "round", "clip", "mul"]
+    assert float_values(graph, {"x": np.array([-9.0, 0.7])})["y"].tolist() == [-1.5, 0.5]
+
+
+def test_shapes_are_computed_before_the_graph_is_built():
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "i"], ["n"]),
+        node("Div", ["n", "two"], ["h"]),
+        node("Concat", ["h", "two"], ["t"], axis=0),
+        node("Reshape", ["x", "t"]),
+    ]
+    stored = [("i", np.array([0])), ("two", np.array([2]))]
+    graph = loaded(nodes, stored, shape=(4,)).graph
+    assert [found.op.name for found in applied(graph)] == ["reshape"]
+    assert applied(graph)[0].shape == (2, 2)
+
+
+def test_a_batch_without_a_size_is_read_as_one_and_noted():
+    found = loaded([node("Relu", ["x"])], shape=("N", 3))
+    assert found.graph.inputs == {"x": (1, 3)}
+    assert found.notes == ("Dimension 'N' of input 'x' is read as 1.",)
+    assert found.source_ops == {"Relu": 1}
+
+
+def test_an_input_that_decides_a_shape_needs_a_value():
+    nodes = [node("Mul", ["k", "k"], ["q"]), node("Reshape", ["x", "q"])]
+    with pytest.raises(UnsupportedError, match="'shape' depends on the input 'k'"):
+        loaded(nodes, shape=(4,), k=(1,))
+    found = loaded(nodes, shape=(4,), k=(1,), given={"k": np.array([2])})
+    assert found.graph.nodes[found.graph.outputs[0][1]].shape == (4,)
+    assert any("'k'" in note for note in found.notes)
+
+
+def test_several_exponents_each_have_their_own_domain():
+    stored = [("e", np.array([2, 0.5, 2, -1], dtype=np.float32))]
+    graph = loaded([node("Pow", ["x", "e"])], stored, shape=(4,)).graph
+    point = {"x": np.array([-3.0, 4.0, 5.0, -4.0])}
+    assert float_values(graph, point)["y"].tolist() == [9, 2, 25, -0.25]
+
+
+def test_roots_of_stored_variances_are_not_rounded():
+    stored = [("one", np.ones(2, np.float32)), ("v", np.array([2, 3], np.float32))]
+    names = ["x", "one", "one", "one", "v"]
+    made = loaded([node("BatchNormalization", names, epsilon=0.0)], stored, shape=(1, 2))
+    assert "sqrt" in [found.op.name for found in applied(made.graph)]
+    value = exact_values(made.graph, {"x": np.array([[2, 1]])})["y"]
+    assert float(value[0, 0]) == pytest.approx(1 + 2**-0.5, rel=1e-15)
+    assert float(value[0, 1]) == 1
+
+
+def test_input_shapes_do_not_need_a_model_that_is_read(tmp_path):
+    path = tmp_path / "net.onnx"
+    graph = helper.make_graph(
+        [node("Det", ["x"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    assert input_shapes(path) == {"x": (3, 3)}
+
+
+def test_quantisers_are_known_in_every_domain_under_which_they_were_published():
+    for domain in ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas"):
+        assert {name for d, name in LOWERINGS if d == domain} >= {"Quant", "BipolarQuant", "Trunc"}
