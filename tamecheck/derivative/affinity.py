@@ -21,7 +21,7 @@ _LINEAR = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Affinity:
-    """For each node: is it piecewise affine, is it piecewise constant?"""
+    """For each node: whether it is piecewise affine, and whether piecewise constant."""
 
     graph: Graph
     affine: tuple[bool, ...]

@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import product
 from math import prod
 
+import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.cone import Cone
@@ -22,6 +23,7 @@ from tamecheck.evaluate.reals import Number, as_number
 from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
+from tamecheck.ir.tensor import Array, Shape
 
 __all__ = ["ChainRule", "JumpAt", "chain_rule"]
 
@@ -76,8 +78,10 @@ class ChainRule:
     tied: Mapping[int, _Tied]
 
     def conventional(self) -> dict[int, Local]:
-        """The choice of automatic differentiation (PyTorch): 0 at the kink of ``relu`` and ``abs``,
-        an even split at ties, 1 at the bounds of ``clip``, 0 at jumps.
+        """The choice of PyTorch's automatic differentiation.
+
+        It takes 0 at the kink of ``relu`` and ``abs``, an even split at ties, 1 at the bounds of
+        ``clip``, and 0 at jumps.
         """
         chosen = dict(self.fixed)
         for index, kinked in self.kinked.items():
@@ -143,9 +147,7 @@ class ChainRule:
             yield self._scaled(index, slopes, kinked)
 
 
-def _shaped(winners: Sequence[int], shape: tuple[int, ...]):  # noqa: ANN202
-    import numpy as np
-
+def _shaped(winners: Sequence[int], shape: Shape) -> Array:
     return np.array(winners, dtype=np.int64).reshape(shape)
 
 

@@ -32,7 +32,7 @@ from tamecheck.evaluate.reals import Number, UndecidedError
 from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = ["Explorer", "Leaf", "NotLipschitzAt", "points_of"]
 
@@ -135,9 +135,7 @@ class Explorer:
                 local = linear_local(self.graph, node, args)
                 yield _with(leaf, index, value, local)
 
-    def _pointwise(
-        self, index: int, node: Apply, meaning: Pointwise, leaf: Leaf
-    ) -> Iterator[Leaf]:
+    def _pointwise(self, index: int, node: Apply, meaning: Pointwise, leaf: Leaf) -> Iterator[Leaf]:
         args = [leaf.values[arg] for arg in node.args]
         value = objects(op_exact(site_of(self.graph, index, node), args))
         moving = [not self.graph.input_free[arg] for arg in node.args]
@@ -171,9 +169,9 @@ class Explorer:
             return
         tests = [self._tests(node, leaf, element, site) for element, site in sites]
 
-        def choose(number: int, cone: Cone, chosen: list[Alternative]) -> Iterator[
-            tuple[Cone, list[Alternative]]
-        ]:
+        def choose(
+            number: int, cone: Cone, chosen: list[Alternative]
+        ) -> Iterator[tuple[Cone, list[Alternative]]]:
             if number == len(sites):
                 yield cone, chosen
                 return
@@ -189,10 +187,8 @@ class Explorer:
 
     def _tests(self, node: Apply, leaf: Leaf, element: int, site: Site) -> list[Row]:
         """The functionals of directions whose signs decide."""
-        places = [
-            int(np.broadcast_to(np.arange(size_of(shape)).reshape(shape), node.shape).reshape(-1)[element])
-            for shape in (self.graph.nodes[arg].shape for arg in node.args)
-        ]
+        shapes = [self.graph.nodes[arg].shape for arg in node.args]
+        places = [_source(shape, node.shape, element) for shape in shapes]
         rows = [
             input_rows(self.graph, leaf.locals_, arg, [place])[0]
             for arg, place in zip(node.args, places, strict=True)
@@ -256,8 +252,8 @@ class Explorer:
                 local: Local = Scaled((None,))
             else:
                 value, local = flat[chosen], Moved(chosen.reshape(node.shape))
-            jumped = leaf.jumped | ({index} if jump and tied else set())
-            after = Leaf(cone, leaf.values, leaf.locals_, frozenset(jumped))
+            jumped = leaf.jumped | {index} if jump and tied else leaf.jumped
+            after = Leaf(cone, leaf.values, leaf.locals_, jumped)
             yield _with(after, index, value.reshape(node.shape), local)
 
     def _won(
@@ -296,7 +292,14 @@ def _with(leaf: Leaf, index: int, value: Array, local: Local) -> Leaf:
     )
 
 
+def _source(shape: Shape, target: Shape, element: int) -> int:
+    """The flat position that a broadcast to a shape copies to an element."""
+    numbers = np.arange(size_of(shape)).reshape(shape)
+    return int(np.broadcast_to(numbers, target).reshape(-1)[element])
+
+
 def points_of(args: Sequence[Array], node: Apply) -> Iterator[tuple[Number, ...]]:
+    """The arguments of each element of a pointwise op."""
     spread = [np.broadcast_to(objects(arg), node.shape).reshape(-1).tolist() for arg in args]
     return zip(*spread, strict=True)
 

@@ -61,10 +61,8 @@ def _independent_rows(columns: Sequence[Vector], target: Vector) -> list[int]:
         return []
     entries = [a for column in (*columns, target) for a in column]
     reduced, rank = fmpq_mat(len(columns) + 1, size, entries).rref()
-    pivots: list[int] = []
-    for line in reduced.tolist()[:rank]:
-        pivots.append(next(index for index, a in enumerate(line) if a != 0))
-    return pivots
+    lines = reduced.tolist()[:rank]
+    return [next(index for index, a in enumerate(line) if a != 0) for line in lines]
 
 
 def _phase_one(matrix: list[list[fmpq]], right: list[fmpq]) -> tuple[list[fmpq] | None, list[fmpq]]:
@@ -108,7 +106,9 @@ def _pivot(table: list[list[fmpq]], cost: list[fmpq], row: int, column: int) -> 
     for index, other in enumerate(table):
         if index != row and other[column] != 0:
             factor = other[column]
-            table[index] = [a - factor * b if b != 0 else a for a, b in zip(other, line, strict=True)]
+            table[index] = [
+                a - factor * b if b != 0 else a for a, b in zip(other, line, strict=True)
+            ]
     factor = cost[column]
     cost[:] = [a - factor * b if b != 0 else a for a, b in zip(cost, line, strict=True)]
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from tamecheck.cells.forms import padded, taken
+from tamecheck.derivative.local import routed
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.terms import derivative
 from tamecheck.errors import DomainError, InputError, UnsupportedError
@@ -23,7 +25,6 @@ from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.shapes import axes_of
-from tamecheck.derivative.local import routed
 
 __all__ = ["gradient"]
 
@@ -194,10 +195,11 @@ def _pointwise(
     moving: Sequence[bool],
 ) -> tuple[Array, Pull]:
     wide = [padded(arg, len(shape)) for arg in args]
-    terms = [[derivative(piece.term, variable) for piece in pieces] for variable in range(len(args))]
+    bodies = [piece.term for piece in pieces]
+    terms = [[derivative(body, variable) for body in bodies] for variable in range(len(args))]
     masks = [condition_floats(piece.condition, wide) for piece in pieces[:-1]]
     dtype = args[0].dtype
-    value = _chosen(masks, [piece.term for piece in pieces], wide).astype(dtype, copy=False)
+    value = _chosen(masks, bodies, wide).astype(dtype, copy=False)
     partials = [
         _partial(masks, parts, wide) if moves else None
         for parts, moves in zip(terms, moving, strict=True)
@@ -243,11 +245,14 @@ def _moved(
     dtype = args[0].dtype
     batch = max(len(arg) for arg in args)
     flat = [np.broadcast_to(a.reshape((len(a), 1, -1)), (batch, 1, a[0].size)) for a in args]
-    filler = node.params.get("value", 0)
-    extra = np.full((batch, 1, 1), float(filler) if not isinstance(filler, tuple) else 0.0, dtype)
-    value = taken(np.concatenate([*flat, extra], axis=2), index) if len(flat) > 1 or (
-        index.size and int(index.max()) >= flat[0].shape[2]
-    ) else taken(flat[0], index)
+    value_ = node.params.get("value")
+    filler = float(value_) if isinstance(value_, Fraction) else 0.0
+    extra = np.full((batch, 1, 1), filler, dtype)
+    value = (
+        taken(np.concatenate([*flat, extra], axis=2), index)
+        if len(flat) > 1 or (index.size and int(index.max()) >= flat[0].shape[2])
+        else taken(flat[0], index)
+    )
     sizes = [a[0].size for a in args]
     places = index.reshape(-1)
     unique = len(np.unique(places)) == places.size
@@ -258,7 +263,7 @@ def _moved(
         if unique:
             spread[:, :, places] = source
         else:
-            np.add.at(spread, (slice(None), slice(None), places), source)
+            _add_at(spread, places, source)
         found: list[Array | None] = [None] * len(shapes)
         start = 0
         for number, size in enumerate(sizes):
@@ -268,6 +273,12 @@ def _moved(
         return found
 
     return value, pull
+
+
+def _add_at(spread: Array, places: Array, source: Array) -> None:
+    """Add columns to the columns at places, some of which may be the same."""
+    for column, place in enumerate(places.tolist()):
+        spread[:, :, place] += source[:, :, column]
 
 
 def _product(
@@ -330,9 +341,7 @@ def _summed(node: Apply, data: Array, shape: Shape) -> tuple[Array, Pull]:
     return value, pull
 
 
-def _extreme(
-    node: Apply, data: Array, shape: Shape, *, index: bool
-) -> tuple[Array, Pull | None]:
+def _extreme(node: Apply, data: Array, shape: Shape, *, index: bool) -> tuple[Array, Pull | None]:
     numbers = np.arange(size_of(shape)).reshape(shape)
     groups = axis_last(numbers, node.params) if index else folded_first(numbers, node.params)
     rows = groups if index else groups.reshape(len(groups), -1).T

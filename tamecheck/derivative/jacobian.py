@@ -142,7 +142,7 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
             values[index] = point[node.name]
         elif isinstance(node, Constant):
             values[index] = from_values(node.tensor.array)
-    names = {name: shape for name, shape in graph.inputs.items()}
+    names = graph.inputs
     try:
         rule = chain_rule(graph, values)
     except NotLipschitzAt as found:
@@ -151,7 +151,7 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
     autodiff = _matrix(graph, rule.conventional())
     if kind == "conservative":
         return _conservative(rule, autodiff, names, limit)
-    return _limits(rule, values, autodiff, names, kind, limit)
+    return _limits(rule, values, autodiff, kind, limit)
 
 
 def _matrix(graph: Graph, locals_: Mapping[int, Local]) -> Matrix:
@@ -186,14 +186,9 @@ def _conservative(
 
 
 def _limits(
-    rule: ChainRule,
-    values: Values,
-    autodiff: Matrix,
-    names: Mapping[str, Any],
-    kind: Kind,
-    limit: int,
+    rule: ChainRule, values: Values, autodiff: Matrix, kind: Kind, limit: int
 ) -> JacobianSet:
-    graph = rule.graph
+    graph, names = rule.graph, rule.graph.inputs
     size = sum(size_of(shape) for shape in graph.inputs.values())
     affinity = Affinity.of(graph)
     leaves = Explorer(graph, affinity, size, limit).leaves(values)
@@ -208,9 +203,7 @@ def _limits(
                 sorted({graph.name_of(node) for leaf in leaves for node in leaf.jumped})
             )
             why = f"the function jumps at this point ({where}), so there is no Clarke Jacobian"
-            return JacobianSet(
-                kind, (), (), names, why=why, jumps=different, raw_autodiff=autodiff
-            )
+            return JacobianSet(kind, (), (), names, why=why, jumps=different, raw_autodiff=autodiff)
         if not _continuous_nearby(leaves, matrices, affinity, size):
             why = (
                 "jumps meet at this point, and the function is not shown to be Lipschitz nearby, "
@@ -263,9 +256,7 @@ def _continuous_nearby(
         return True
     graph = affinity.graph
     outputs = [node for _, node in graph.outputs]
-    balls = any(
-        isinstance(a, arb) for leaf in leaves for row in (*leaf.cone.strict, *leaf.cone.equal) for a in row
-    )
+    balls = any(_has_balls(leaf) for leaf in leaves)
     # a choice between equals has no cone of its own for the tie
     choices = any(
         isinstance(node, Apply) and node.op.name in ("argmax", "argmin") for node in graph.nodes
@@ -285,6 +276,11 @@ def _continuous_nearby(
                 if any(product(gap, vector) != 0 for vector in span):
                     return False
     return True
+
+
+def _has_balls(leaf: Leaf) -> bool:
+    rows = (*leaf.cone.strict, *leaf.cone.equal)
+    return any(isinstance(a, arb) for row in rows for a in row)
 
 
 def _touches(thin: Leaf, leaf: Leaf, size: int) -> bool:

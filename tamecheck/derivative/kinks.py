@@ -22,8 +22,8 @@ from tamecheck.ir.formula import (
     Term,
     everywhere,
 )
-from tamecheck.ir.op import Params, Pointwise
 from tamecheck.ir.graph import Apply
+from tamecheck.ir.op import Params, Pointwise
 
 __all__ = [
     "Alternative",

@@ -64,7 +64,9 @@ def linear_local(graph: Graph, node: Apply, args: Sequence[Array]) -> Local:
             numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
             whole = np.array([int(_whole(v)) for v in objects(args[1]).reshape(-1).tolist()])
             place = Place(node.op, node.params, node.shape, node.label or node.op.name)
-            return Moved(np.asarray(pick(place, numbers, whole.reshape(shapes[1]).astype(np.int64))))
+            return Moved(
+                np.asarray(pick(place, numbers, whole.reshape(shapes[1]).astype(np.int64)))
+            )
         case Selection():
             _distinct(node, args[0])
             return Scaled((None,))

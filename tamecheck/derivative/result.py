@@ -9,7 +9,7 @@ from typing import Any
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.hull import Combination, Matrix, Membership, membership
+from tamecheck.derivative.hull import Combination, Matrix, Membership, membership, same
 from tamecheck.errors import InputError
 from tamecheck.evaluate.reals import Number, as_fraction, as_number
 from tamecheck.ir.tensor import Shape
@@ -132,9 +132,7 @@ class JacobianSet:
             return True
         if len(self.raw) == 1 and not self.exact:
             # one piece only: automatic differentiation follows the same chain rule
-            from tamecheck.derivative.hull import same
-
-            return True if same(self.raw[0], self.raw_autodiff) else False
+            return same(self.raw[0], self.raw_autodiff)
         found = self.contains(self.raw_autodiff)
         return None if found is None else isinstance(found, Combination) or found is True
 

@@ -14,7 +14,17 @@ from tamecheck.evaluate.exact_matrix import exact_matmul
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = ["Averaged", "Local", "Moved", "Multiplied", "Scaled", "Summed", "input_rows", "rows_of", "zeros"]
+__all__ = [
+    "Averaged",
+    "Local",
+    "Moved",
+    "Multiplied",
+    "Scaled",
+    "Summed",
+    "input_rows",
+    "rows_of",
+    "zeros",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,9 +148,7 @@ def _unbroadcast(array: Array, shape: Shape) -> Array:
     if extra:
         array = np.asarray(array.sum(axis=tuple(range(1, 1 + extra))))
     repeated = tuple(
-        axis + 1
-        for axis, n in enumerate(shape)
-        if n == 1 and array.shape[axis + 1] != 1
+        axis + 1 for axis, n in enumerate(shape) if n == 1 and array.shape[axis + 1] != 1
     )
     return np.asarray(array.sum(axis=repeated, keepdims=True)) if repeated else array
 
@@ -153,7 +161,8 @@ def _scattered(index: Array, cotangent: Array, shapes: Sequence[Shape]) -> list[
     if len(set(places.tolist())) == len(places):
         flat[:, places] = source
     else:
-        np.add.at(flat, (slice(None), places), source)
+        for column, place in enumerate(places.tolist()):
+            flat[:, place] = flat[:, place] + source[:, column]
     parts: list[Array | None] = []
     start = 0
     for shape in shapes:
@@ -192,4 +201,3 @@ def _times_left(cotangent: Array, left: Array, shape: Shape) -> Array:
     else:
         found = _product(np.swapaxes(left, -1, -2), cotangent)
     return _unbroadcast(np.asarray(found), shape)
-

@@ -1,0 +1,157 @@
+"""``tamecheck diff``: the derivative of a model at a point, as an exact set."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.cli.answer import message, print_json
+from tamecheck.cli.options import Subparsers, add_common, add_model
+from tamecheck.cli.source import model_of
+
+if TYPE_CHECKING:
+    from tamecheck.derivative import JacobianSet
+    from tamecheck.model import Model
+
+__all__ = ["add_parser", "run"]
+
+_DESCRIPTION = """\
+Compute the Jacobian of a model at a rational point, exactly: the Clarke Jacobian (the hull of the
+limits of Jacobians nearby), those limits themselves (bouligand), or what the chain rule gives
+(conservative).  The answer also says whether automatic differentiation returns an element of the
+Clarke Jacobian.
+
+exit codes: 0 the set is there, 1 there is none (the model jumps, or is not Lipschitz, here)"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "diff", help="exact Jacobians at a point", description=_DESCRIPTION
+    )
+    add_model(parser)
+    parser.add_argument(
+        "--at", metavar="POINT", help="the point: 'x=0,y=1/3', or one number for all inputs"
+    )
+    parser.add_argument(
+        "--input", metavar="FILE", help="the point from a .json, .csv, .npy or .npz file instead"
+    )
+    parser.add_argument("--kind", choices=("clarke", "bouligand", "conservative"), default="clarke")
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Compute the Jacobian set and print it."""
+    from tamecheck.derivative import jacobian
+
+    model = model_of(args)
+    for note in model.loaded.notes:
+        message(args, note)
+    point = _point(args, model)
+    found = jacobian(model.graph, point, args.kind)
+    clarke = found if args.kind == "clarke" else _clarke(model, point)
+    document = _document(found, clarke)
+    if args.json:
+        print_json(document)
+    else:
+        _print(args, document)
+    return 0 if found.defined else 1
+
+
+def _clarke(model: Model, point: dict[str, Any]) -> JacobianSet | None:
+    from tamecheck.derivative import jacobian
+    from tamecheck.errors import TamecheckError
+
+    try:
+        return jacobian(model.graph, point)
+    except TamecheckError:
+        # the set that was asked for is there all the same
+        return None
+
+
+def _point(args: Namespace, model: Model) -> dict[str, Any]:
+    from tamecheck.errors import InputError
+
+    if (args.at is None) == (args.input is None):
+        raise InputError(
+            "Give the point with --at or with --input.",
+            hint=f"For example --at '{','.join(f'{name}=0' for name in model.inputs)}'.",
+        )
+    if args.input is not None:
+        from tamecheck.load.arrays import read_point
+
+        return dict(read_point(args.input, model.inputs))
+    return _point_of_text(args.at, model)
+
+
+def _point_of_text(text: str, model: Model) -> dict[str, Any]:
+    from tamecheck.errors import InputError
+    from tamecheck.ir.tensor import size_of
+    from tamecheck.load.box_text import parse_box
+
+    box = parse_box(text, model.inputs)
+    point: dict[str, Any] = {}
+    for name, shape in model.inputs.items():
+        elements = box.side(name).elements(size_of(shape))
+        values = [low for low, high in elements if low is not None and low == high]
+        if len(values) < len(elements):
+            raise InputError(f"Input {name!r} has no value.", where="--at", hint=f"Add {name}=0.")
+        point[name] = values
+    return point
+
+
+def _matrix(matrix: Sequence[Sequence[Any]] | None) -> list[list[str]] | None:
+    from tamecheck.show.number import exact_text
+
+    return None if matrix is None else [[exact_text(a) for a in row] for row in matrix]
+
+
+def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
+    from tamecheck.show.number import exact_text
+
+    return {
+        "kind": found.kind,
+        "exact": found.exact,
+        "singleton": found.singleton,
+        "vertices": [_matrix(vertex) for vertex in found.vertices],
+        "autodiff": _matrix(found.autodiff),
+        "autodiff_in_clarke": None if clarke is None else clarke.autodiff_in_set,
+        "directions": [[str(v) for v in proof.direction] for proof in found.proofs],
+        "jumps": [[exact_text(v) for v in value] for value in found.limits],
+        "why": found.why or None,
+    }
+
+
+def _print(args: Namespace, document: dict[str, Any]) -> None:
+    if document["why"] is not None:
+        print(f"no {document['kind']} Jacobian: {document['why']}")
+        for value in document["jumps"]:
+            print(f"  a limit of the value: {', '.join(value)}")
+        return
+    vertices = document["vertices"]
+    kind, noun = document["kind"], "vertex" if len(vertices) == 1 else "vertices"
+    print(f"{kind} Jacobian: {len(vertices)} {noun}")
+    if args.quiet:
+        return
+    for number, vertex in enumerate(vertices):
+        place = ""
+        if number < len(document["directions"]) and len(vertices) > 1:
+            place = f"   towards ({', '.join(_short(v) for v in document['directions'][number])})"
+        print(f"  {_matrix_text(vertex)}{place}")
+    verdict = {True: "in", False: "NOT in", None: "not known to be in"}
+    inside = verdict[document["autodiff_in_clarke"]]
+    print(
+        f"automatic differentiation: {_matrix_text(document['autodiff'])}, {inside} the Clarke set"
+    )
+
+
+def _matrix_text(matrix: list[list[str]]) -> str:
+    return "[" + "; ".join(" ".join(_short(a) for a in row) for row in matrix) + "]"
+
+
+def _short(text: str) -> str:
+    """A long fraction as a decimal; --json gives it exactly."""
+    return text if len(text) <= 24 or "+/-" in text else f"{float(Fraction(text)):.6g}"
