@@ -65,7 +65,6 @@ def _hash_of(args: Namespace) -> str:
     """The hash of the model or of the program that the arguments name."""
     from tamecheck.load.files import suffix_of
 
-    
     if args.model is not None and suffix_of(args.model) in {".mps", ".lp"}:
         from tamecheck.programs import read
 
