@@ -16,13 +16,14 @@ from collections.abc import Sequence
 
 from tamecheck.cli import cells, check, convert, demo, diff, doctor, info, recheck, solve
 from tamecheck.cli import eval as evaluate
+from tamecheck.cli import verify as verification
 from tamecheck.cli.deadline import OutOfTimeError, deadline
 from tamecheck.cli.options import Parser, attach_values
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 
 __all__ = ["main"]
 
-_VERBS = (check, recheck, evaluate, info, convert, cells, diff, solve, doctor, demo)
+_VERBS = (check, recheck, evaluate, info, convert, cells, diff, solve, verification, doctor, demo)
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\
 exit codes: 0 proved or done, 1 refuted, 2 usage or bad input, 3 unknown or out of time,

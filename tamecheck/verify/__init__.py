@@ -1,0 +1,20 @@
+"""Does a property hold for a network: a proof, an exact witness, or neither."""
+
+from tamecheck.verify.answer import Answer, Holds, Unknown, Violated, Witness, answer_document
+from tamecheck.verify.replay import onnx_replay
+from tamecheck.verify.run import verify
+from tamecheck.verify.vnncomp import vnncomp_text
+from tamecheck.verify.witness import Replay
+
+__all__ = [
+    "Answer",
+    "Holds",
+    "Replay",
+    "Unknown",
+    "Violated",
+    "Witness",
+    "answer_document",
+    "onnx_replay",
+    "verify",
+    "vnncomp_text",
+]

@@ -1,0 +1,127 @@
+"""Witnesses: a float candidate becomes a rational input, and its outputs are computed exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+from flint import arb, ctx, fmpq
+
+from tamecheck.errors import TamecheckError
+from tamecheck.evaluate import exact_values
+from tamecheck.ir.box import Bound
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.spec import Case, Inequality, Specification
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.verify.answer import Witness
+
+__all__ = ["Replay", "inside", "witnessed"]
+
+Replay: TypeAlias = Callable[[Array], Array | None]
+"""The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
+
+_BITS = 256
+
+
+def witnessed(
+    graph: Graph, spec: Specification, case: int, x: Array, replay: Replay | None
+) -> Witness | None:
+    """The witness at (or next to) a float point, if the exact outputs are unsafe there.
+
+    The point is moved into the exact box, to float32 numbers where the box has them.
+    """
+    wanted = spec.cases[case]
+    single = inside(x.astype(np.float32), wanted)
+    double = inside(x, wanted)
+    for point in (single, double) if single != double else (single,):
+        if not all(row.holds(point, ()) for row in wanted.region):
+            continue
+        outputs = _outputs(graph, point)
+        if outputs is None or not all(_holds(row, point, outputs) for row in wanted.outputs):
+            continue
+        texts = tuple(str(v) if isinstance(v, arb) else v for v in outputs)
+        return Witness(point, texts, _replayed(wanted, point, replay))
+    return None
+
+
+def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
+    """The point with each coordinate moved into the case's box.
+
+    It moves to the next number of the array's type if that suffices, else to the end of the
+    interval, which is rational.
+    """
+    found: list[Fraction] = []
+    # NumPy's scalars keep the type, so that the next number is one of that type
+    for value, low, high in zip(x, case.lower, case.upper, strict=True):
+        found.append(_moved(value, low, high, x))
+    return tuple(found)
+
+
+def _moved(value: np.floating, low: Bound, high: Bound, like: Array) -> Fraction:
+    exact = Fraction(float(value))
+    if low is not None and exact < low:
+        exact = Fraction(float(np.nextafter(value, like.dtype.type(np.inf))))
+        nearest = like.dtype.type(float(low))
+        if exact < low:
+            exact = Fraction(float(nearest))
+        if exact < low:
+            exact = Fraction(float(np.nextafter(nearest, like.dtype.type(np.inf))))
+    if high is not None and exact > high:
+        nearest = like.dtype.type(float(high))
+        exact = Fraction(float(nearest))
+        if exact > high:
+            exact = Fraction(float(np.nextafter(nearest, like.dtype.type(-np.inf))))
+    if low is not None and exact < low:
+        exact = low
+    return exact
+
+
+def _outputs(graph: Graph, point: Sequence[Fraction]) -> list[Fraction | arb] | None:
+    given: dict[str, Array] = {}
+    start = 0
+    for name, shape in graph.inputs.items():
+        stop = start + size_of(shape)
+        array = np.empty(stop - start, dtype=object)
+        array[:] = point[start:stop]
+        given[name] = array.reshape(shape)
+        start = stop
+    try:
+        found = exact_values(graph, given)
+    except TamecheckError:
+        return None
+    return [value for name, _ in graph.outputs for value in found[name].reshape(-1).tolist()]
+
+
+def _holds(row: Inequality, point: Sequence[Fraction], outputs: Sequence[Fraction | arb]) -> bool:
+    """Whether the inequality certainly holds."""
+    needed = [outputs[index] for index, _ in row.outputs]
+    if not any(isinstance(value, arb) for value in needed):
+        exact = [v if isinstance(v, Fraction) else Fraction(0) for v in outputs]
+        return row.holds(point, exact)
+    with ctx.workprec(_BITS):
+        total = arb(0)
+        for index, coefficient in row.inputs:
+            total += _ball(coefficient) * _ball(point[index])
+        for index, coefficient in row.outputs:
+            total += _ball(coefficient) * _ball(outputs[index])
+        bound = _ball(row.bound)
+        # a comparison of balls is true only if it holds for all their elements
+        return bool(total < bound if row.strict else total <= bound)
+
+
+def _ball(value: Fraction | arb) -> arb:
+    return value if isinstance(value, arb) else arb(fmpq(value.numerator, value.denominator))
+
+
+def _replayed(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
+    if replay is None:
+        return None
+    single = np.array([float(value) for value in point]).astype(np.float32)
+    outputs = replay(single)
+    if outputs is None or not np.isfinite(outputs).all():
+        return None if outputs is None else False
+    exact = [Fraction(float(value)) for value in outputs]
+    inputs = [Fraction(float(value)) for value in single]
+    return all(row.holds(inputs, exact) for row in case.outputs)
