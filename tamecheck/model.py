@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.load import Loaded
 from tamecheck.tame import Check, check
+
+if TYPE_CHECKING:
+    from tamecheck.cells import Complex
+    from tamecheck.derivative import JacobianSet
+    from tamecheck.derivative.jacobian import Kind
 
 __all__ = ["Model", "expression", "from_sklearn", "from_torch", "load"]
 
@@ -121,6 +126,51 @@ class Model:
         found = exact_values(self.graph, point) if exact else float_values(self.graph, point)
         values = tuple(found[name] for name in self.outputs)
         return values[0] if len(values) == 1 else values
+
+    def cells(self, box: Box | Mapping[str, Any] | str) -> Complex:
+        """The exact polyhedral complex of a piecewise linear function on a bounded box.
+
+        Raises
+        ------
+        UnsupportedError
+            Listing every node that is not piecewise linear.
+        InputError
+            If the box does not fit the inputs or is unbounded.
+        """
+        from tamecheck.cells import cells
+
+        return cells(self.graph, self.box(box))
+
+    def jacobian(self, at: Mapping[str, Any] | Sequence[Any], kind: Kind = "clarke") -> JacobianSet:
+        """The exact set of Jacobians at a rational point; see `tamecheck.derivative.jacobian`.
+
+        Parameters
+        ----------
+        at
+            An array for each input's name, or the elements of all inputs in one row.
+        kind
+            ``"clarke"``, ``"bouligand"`` or ``"conservative"``.
+        """
+        from tamecheck.derivative import jacobian
+
+        return jacobian(self.graph, at, kind)
+
+    def gradient(self, points: Any) -> Array:
+        """One conservative Jacobian for each row of points, in float64.
+
+        Parameters
+        ----------
+        points
+            One point a row, its elements those of all inputs in order.
+
+        Returns
+        -------
+        array
+            Of shape ``(rows, outputs, inputs)``; the middle axis is left out for a single output.
+        """
+        from tamecheck.derivative import gradient
+
+        return gradient(self.graph, points)
 
     def save(self, path: str | Path) -> None:
         """Write the model as JSON (``.json`` or ``.json.gz``); see docs/json-schema.md."""

@@ -1,0 +1,44 @@
+"""The object that users hold: one method a question, and the answers are those of the packages."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import tamecheck as tc
+
+
+@pytest.fixture
+def model():
+    return tc.expression("relu(x)-relu(-x)")
+
+
+def test_cells_of_a_box(model):
+    found = model.cells("x=-1:1")
+    assert len(found.cells) == 2
+
+
+def test_the_clarke_jacobian_and_the_chain_rule_differ(model):
+    assert model.jacobian({"x": 0}).contains([[1]])
+    assert not model.jacobian({"x": 0}).contains([[2]])
+    assert model.jacobian({"x": 0}, kind="conservative").contains([[2]])
+
+
+def test_gradients_of_a_batch():
+    model = tc.expression("max(x, y) * 2")
+    found = model.gradient([[1.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(found, [[2, 0], [0, 2]])
+
+
+def test_values_in_floats_and_exactly(model):
+    assert model.evaluate(0.5) == 0.5
+    assert tc.expression("x/3").evaluate(1, exact=True).item() == Fraction(1, 3)
+
+
+def test_the_number_of_inputs_is_checked(model):
+    with pytest.raises(tc.InputError, match="takes 1 inputs"):
+        model.evaluate(1, 2)
+
+
+def test_a_model_prints_what_it_is(model):
+    assert "x[] -> y[]" in str(model)
