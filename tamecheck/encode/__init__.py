@@ -1,7 +1,15 @@
 """Networks as layers over flat vectors, with rigorous linear bounds over boxes."""
 
 from tamecheck.encode.ascent import Choice, Outcome, climbed, kinks
-from tamecheck.encode.bounds import Functional, Guide, State, back, concretised
+from tamecheck.encode.bounds import (
+    Functional,
+    Guide,
+    State,
+    back,
+    concretised,
+    contracted,
+    least_on,
+)
 from tamecheck.encode.builder import layers_of
 from tamecheck.encode.crown import bounded
 from tamecheck.encode.layers import Entry, Layer, Layers
@@ -31,6 +39,8 @@ __all__ = [
     "bounded",
     "climbed",
     "concretised",
+    "contracted",
     "kinks",
     "layers_of",
+    "least_on",
 ]

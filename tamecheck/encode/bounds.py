@@ -18,7 +18,18 @@ from tamecheck.encode.nonlinear import Largest, Planes, Pointwise, Product
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Functional", "Guide", "State", "back", "concretised", "magnitude", "start", "unit"]
+__all__ = [
+    "Functional",
+    "Guide",
+    "State",
+    "back",
+    "concretised",
+    "contracted",
+    "least_on",
+    "magnitude",
+    "start",
+    "unit",
+]
 
 _UNIT = 2.0**-52
 _FLOOR = 2.0**-900
@@ -205,7 +216,11 @@ def _lost(state: State, index: int, functional: Array, terms: int) -> Array:
 
 def concretised(state: State, functional: Functional) -> Array:
     """The least value over each box: a lower bound, rounded down."""
-    box = state.bounds[0]
+    return least_on(state.bounds[0], functional)
+
+
+def least_on(box: Interval, functional: Functional) -> Array:
+    """The least value over boxes inside those that the functionals were made for, rounded down."""
     centre = box.lower + (box.upper - box.lower) / 2
     radius = np.maximum(box.upper - centre, centre - box.lower) * (1 + _UNIT)
     size = np.abs(functional.a)
@@ -214,5 +229,23 @@ def concretised(state: State, functional: Functional) -> Array:
     whole = np.matmul(size, (np.abs(centre) + radius)[..., np.newaxis])[..., 0]
     total = middle - spread + functional.at
     # the error sum is itself rounded, hence the last factor
-    lost = functional.error + whole * unit(state.layers.inputs) + np.abs(functional.at) * _UNIT
+    lost = functional.error + whole * unit(functional.a.shape[-1]) + np.abs(functional.at) * _UNIT
     return total - lost * 1.01 - np.abs(total) * _UNIT
+
+
+def contracted(box: Interval, functional: Functional, use: Array) -> Interval:
+    """The part of each box where all used functionals can be at most 0; empty if ends cross.
+
+    Where ``a x + at`` has the least value L < 0 on a box and a_i > 0, attained at the lower end
+    l_i, it is at most 0 only for ``x_i ≤ l_i - L / a_i``; and likewise for a_i < 0.
+    """
+    least = least_on(box, functional)
+    a = functional.a
+    usable = use[..., np.newaxis] & (least <= 0)[..., np.newaxis] & (a != 0)
+    reach = np.where(usable, -least[..., np.newaxis] / np.where(usable, np.abs(a), 1.0), np.inf)
+    reach = reach * (1 + 4 * _UNIT) + _FLOOR
+    down = np.where(a > 0, reach, np.inf).min(1)
+    up = np.where(a < 0, reach, np.inf).min(1)
+    upper = np.minimum(box.upper, np.nextafter(box.lower + down, np.inf))
+    lower = np.maximum(box.lower, np.nextafter(box.upper - up, -np.inf))
+    return Interval(lower, upper)

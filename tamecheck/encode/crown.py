@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tamecheck.encode.bounds import State, back, concretised, meet, start
+from tamecheck.encode.forward import carried, entry
 from tamecheck.encode.layers import Layers
 from tamecheck.encode.linear import Dense
 from tamecheck.encode.nonlinear import Largest, Pointwise, Product
@@ -15,6 +16,8 @@ from tamecheck.ir.tensor import Array
 
 __all__ = ["bounded", "tightened"]
 
+_FEW_INPUTS = 12
+_WIDE = 120
 _ELEMENTS = 1 << 23
 """The most elements that the functionals of one pass may have."""
 
@@ -44,12 +47,34 @@ def bounded(
     state = start(layers, lower, upper)
     given = known or {}
     wanted = _arguments(layers) if tighten else frozenset[int]()
+    if tighten and _wide(layers):
+        return _carried_forward(state, given)
     direct = _direct(layers)
     with np.errstate(all="ignore"):
         for index in range(1, len(layers.layers)):
             state.extend(given.get(index))
             if index in wanted and index not in direct:
                 tightened(state, index)
+    return state
+
+
+def _wide(layers: Layers) -> bool:
+    """Whether functionals of the whole input are far fewer than those of the widest layer."""
+    widest = max(layer.size for layer in layers.layers)
+    return layers.inputs <= _FEW_INPUTS and widest >= _WIDE
+
+
+def _carried_forward(state: State, known: Mapping[int, Interval]) -> State:
+    layers = state.layers.layers
+    with np.errstate(all="ignore"):
+        affine = {0: entry(state.bounds[0])}
+        last = {arg: index for index, layer in enumerate(layers) for arg in layer.args}
+        for index in range(1, len(layers)):
+            state.extend(known.get(index))
+            affine[index] = carried(state, affine, index)
+            for arg in layers[index].args:
+                if last[arg] == index:
+                    affine.pop(arg, None)
     return state
 
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.encode import back, bounded, concretised
+from tamecheck.encode import Functional, back, bounded, concretised, contracted, least_on
+from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verify.answer import Witness
 from tamecheck.verify.problem import Region
 from tamecheck.verify.search import Search
 
 __all__ = ["Boxes", "split_inputs"]
+
+
+_ROUNDS = 3
+_LEAST = 2.0**-1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +69,7 @@ def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> 
 
 def _batch_limit(search: Search) -> int:
     widest = max(layer.size for layer in search.layers.layers)
-    return int(np.clip((1 << 22) // (2 * widest * widest), 8, 1024))
+    return int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
 
 
 class _Part:
@@ -74,6 +79,9 @@ class _Part:
         self.search = search
         self.lower, self.upper, self.cases = lower, upper, cases
         self.score = np.zeros_like(lower)
+        regions = search.problem.regions
+        low = np.min([region.lower for region in regions], axis=0)
+        self.scale = np.maximum(np.max([region.upper for region in regions], axis=0) - low, _LEAST)
 
     def examine(self) -> Witness | None:
         """Close what can be closed; try the points where the open bounds are attained."""
@@ -84,22 +92,38 @@ class _Part:
             rows = np.eye(layers.layers[layers.output].size)[np.newaxis]
             functional = back(state, layers.output, rows)
             least = np.maximum(concretised(state, functional), state.bounds[-1].lower)
-        open_ = self.cases & ~problem.closed(least)
-        keep = open_.any(-1)
+            self.cases = self.cases & ~problem.closed(least)
+            least = self._shrink(functional, least)
+        keep = self.cases.any(-1)
+        self.lower, self.upper, self.cases = self.lower[keep], self.upper[keep], self.cases[keep]
+        self.score = self.score[keep]
         if not keep.any():
-            self.lower, self.upper, self.cases = self.lower[:0], self.upper[:0], self.cases[:0]
-            self.score = self.score[:0]
             return None
-        self.lower, self.upper, self.cases = self.lower[keep], self.upper[keep], open_[keep]
-        slopes, least = functional.a[keep], least[keep]
-        row = self._nearest(least)
-        slope = np.take_along_axis(slopes, row[:, np.newaxis, np.newaxis], 1)[:, 0]
+        row = self._nearest(least[keep])
+        slope = np.take_along_axis(functional.a[keep], row[:, np.newaxis, np.newaxis], 1)[:, 0]
         self.score = np.abs(slope) * (self.upper - self.lower)
         points = np.concatenate(
             [np.where(slope > 0, self.lower, self.upper), (self.lower + self.upper) / 2]
         )
         allowed = np.concatenate([self.cases, self.cases])
         return search.confirmed(points, search.rows(points), allowed)
+
+    def _shrink(self, functional: Functional, least: Array) -> Array:
+        """Cut from boxes with one open case what none of its rows allows; the new least values."""
+        problem = self.search.problem
+        single = self.cases.sum(-1) == 1
+        if not single.any():
+            return least
+        use = single[:, np.newaxis] & problem.members[self.cases.argmax(-1)]
+        for _ in range(_ROUNDS):
+            box = contracted(Interval(self.lower, self.upper), functional, use)
+            empty = (box.lower > box.upper).any(-1)
+            self.cases = self.cases & ~empty[:, np.newaxis]
+            self.lower = np.where(empty[:, np.newaxis], self.lower, box.lower)
+            self.upper = np.where(empty[:, np.newaxis], self.upper, box.upper)
+            least = np.maximum(least, least_on(Interval(self.lower, self.upper), functional))
+            self.cases = self.cases & ~problem.closed(least)
+        return least
 
     def _nearest(self, least: Array) -> Array:
         """For each box the row that is nearest to closing its most stubborn case."""
@@ -114,10 +138,11 @@ class _Part:
         count = len(self.lower)
         if not count:
             return self.lower, self.upper, self.cases
-        width = self.upper - self.lower
-        score = np.where(np.isfinite(self.score), self.score, width)
-        # an input of no influence on the bound may still matter for the planes
-        axis = (score + 1e-3 * score.max(-1, keepdims=True) * (width > 0)).argmax(-1)
+        score = np.where(np.isfinite(self.score), self.score, 0.0)
+        share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
+        # an input without influence on the bound may have some on the planes that made it
+        width = (self.upper - self.lower) / self.scale
+        axis = ((share + 0.1) * np.sqrt(width)).argmax(-1)
         at = np.arange(count)
         middle = (self.lower[at, axis] + self.upper[at, axis]) / 2
         upper, lower = self.upper.copy(), self.lower.copy()
