@@ -1,4 +1,5 @@
 """The verdict on a certificate. Only the last line of `check` says that one is valid."""
+
 # fmt: off
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """The canonical tensor graph: operations, parameters, shapes, hash and exact tensor data."""
+
 # fmt: off
 # ruff: noqa: C901, D102, E701, E704, SIM905  (one line a case, so that it reads as a table)
 import hashlib

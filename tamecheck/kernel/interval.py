@@ -1,4 +1,5 @@
 """Rational intervals, with enclosures of the elementary functions from power series."""
+
 # fmt: off
 # ruff: noqa: D102, D103, E701, E704  (small functions, each with a name that says it all)
 from __future__ import annotations

@@ -1,4 +1,5 @@
 """Proofs about mixed-integer linear programs, by the five reasons of VIPR: asm lin rnd uns sol."""
+
 # fmt: off
 # ruff: noqa: PLR0915  (the checks in the order of the document)
 from __future__ import annotations

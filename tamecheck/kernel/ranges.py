@@ -1,4 +1,5 @@
 """Enclosures of nodes: which elements a node combines, and the range of each operation."""
+
 # fmt: off
 # ruff: noqa: ARG005, D103, E701, E704, FBT001  (tables of one line an operation)
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from math import ceil, floor, lcm, prod
 from operator import mul
 from typing import TypeVar
 
-from tamecheck.kernel.graph import FOLDS, POINTWISE, ROUTING, Graph, Node, Shape
+from tamecheck.kernel.graph import FOLDS, POINTWISE, ROUTING, Graph, Node, Shape, Tensor
 from tamecheck.kernel.interval import (
     HALF,
     NEGATIVE,
@@ -30,7 +31,7 @@ from tamecheck.kernel.strict import require
 
 T = TypeVar("T")
 Bounds = Sequence[Interval]  # one per element, or a single one that bounds every element
-ELEMENTS, WORK = 1 << 16, 1 << 21
+ELEMENTS, WEIGHTS, BITS = 1 << 16, 1 << 24, 1 << 16  # so much is refused
 _OUTSIDE = -(1 << 50)  # a sum of offsets below 0 is outside the tensor
 
 def _axes(shape: Shape) -> list[list[int]]:  # the offsets of the positions along each axis
@@ -65,36 +66,37 @@ def _offsets(graph: Graph, node: Node) -> list[int]:
     rest = [[0] * d if a == axis else axes[a][:d] for a, d in enumerate(node.shape)]
     return [a + b for a, b in zip(_grid(rest), chosen, strict=True)]
 
-def _rows(node: Node, shapes: list[Shape], args: Sequence[Sequence[T]],
-          apply: Callable[[str, list[T]], T]) -> list[list[T]]:  # what each element folds
-    if node.op in FOLDS:
-        axes, folded = _axes(shapes[0]), node.n["axes"]
-        inner, outer = (_grid([line for a, line in enumerate(axes) if (a in folded) is part])
-                        for part in (True, False))
-        return [[args[0][o + i] for i in inner] for o in outer]
-    a, b = shapes
+def _dots(a: Shape, b: Shape, x: Sequence[T], y: Sequence[T]
+          ) -> list[tuple[Sequence[T], Sequence[T]]]:  # each element's row and column
     a, b = a if len(a) > 1 else (1, *a), b if len(b) > 1 else (*b, 1)
     rank = max(len(a), len(b))
     a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     (n, k), m, batch = a[-2:], b[-1], tuple(map(max, zip(a[:-2], b[:-2], strict=True)))
     starts = zip(_spread(a[:-2], batch), _spread(b[:-2], batch), strict=True)
-    return [[apply("mul", [args[0][(p * n + i) * k + s], args[1][(q * k + s) * m + j]])
-             for s in range(k)] for p, q in starts for i in range(n) for j in range(m)]
+    return [(x[(p * n + i) * k:(p * n + i + 1) * k], y[q * k * m + j:(q + 1) * k * m:m])
+            for p, q in starts for i in range(n) for j in range(m)]
 
 def lift(graph: Graph, node: Node, args: Sequence[Sequence[T]], pad: T,
-         apply: Callable[[str, list[T]], T]) -> list[T]:
+         apply: Callable[[str, Sequence[T]], T]) -> list[T]:
     """Return the elements of a pointwise, routing, folding or matmul node from its arguments'."""
-    shapes = [graph.nodes[a].shape for a in node.args]
+    shapes, fold = [graph.nodes[a].shape for a in node.args], FOLDS.get(node.op, "add")
     if node.op in POINTWISE:
         columns = [[v[o] for o in _spread(s, node.shape)]
                    for v, s in zip(args, shapes, strict=True)]
-        return [apply(node.op, list(row)) for row in zip(*columns, strict=True)]
+        return [apply(node.op, row) for row in zip(*columns, strict=True)]
     if node.op == "concat":
         blocks = [prod(s[node.n["axis"][0]:]) for s in shapes]
         return [element for i in range(len(args[0]) // blocks[0])
                 for v, b in zip(args, blocks, strict=True) for element in v[i * b:(i + 1) * b]]
     if node.op in ROUTING: return [pad if o < 0 else args[0][o] for o in _offsets(graph, node)]
-    fold, rows = FOLDS.get(node.op, "add"), _rows(node, shapes, args, apply)
+    if node.op == "matmul":
+        rows = [[apply("mul", pair) for pair in zip(x, y, strict=True)]
+                for x, y in _dots(shapes[0], shapes[1], args[0], args[1])]
+    else:
+        axes, folded = _axes(shapes[0]), node.n["axes"]
+        inner, outer = (_grid([line for a, line in enumerate(axes) if (a in folded) is part])
+                        for part in (True, False))
+        rows = [[args[0][o + i] for i in inner] for o in outer]
     return [reduce(lambda a, b: apply(fold, [a, b]), row) for row in rows]
 
 def natural(y: Interval) -> bool:
@@ -175,8 +177,12 @@ RANGE: dict[str, Callable[[Node, Interval, Interval, Interval], Interval]] = {
 def apply(node: Node, op: str, args: Bounds) -> Interval:
     """Return the range of a pointwise operation; reject if it may be undefined somewhere."""
     require(op not in DOMAIN or DOMAIN[op](node, args), f"{op} may leave its domain")
-    if op not in RANGE: return increasing(op, args[0])
-    return RANGE[op](node, args[0], args[1 % len(args)], args[-1])
+    found = (increasing(op, args[0]) if op not in RANGE else
+             RANGE[op](node, args[0], args[1 % len(args)], args[-1]))
+    ends = [end for end in (found.low, found.high) if end is not None]
+    longest = max([max(abs(end.numerator), end.denominator) for end in ends], default=0)
+    require(longest.bit_length() <= BITS, "a number is too long")
+    return found
 
 def _hull(graph: Graph, node: Node, args: Bounds) -> Interval:
     x, first = args[0], graph.nodes[node.args[0]]
@@ -197,27 +203,47 @@ def _hull(graph: Graph, node: Node, args: Bounds) -> Interval:
         case "argmax" | "argmin" | "argsort": return Interval(ZERO, extent - 1)
         case _: return apply(node, node.op, args) if node.op in POINTWISE else x
 
+def _weighted(shapes: list[Shape], args: Sequence[Bounds], data: list[Tensor | None]
+              ) -> Bounds | None:
+    # The range of w*x over |x - c| <= r is w*c -+ |w|*r; here for 2w, 2x, 2c, 2r, as integers.
+    middles, radii, scale = list[list[int]](), list[list[int]](), 4
+    for bounds, tensor in zip(args, data, strict=True):
+        given = [(x.low, x.high) for x in bounds if x.low is not None and x.high is not None]
+        den = reduce(lcm, {end.denominator for pair in given for end in pair}, 1)
+        if len(given) < len(bounds) or den.bit_length() > BITS: return None
+        pairs = [(int(a * den), int(b * den)) for a, b in given]
+        middles.append([a + b for a, b in pairs] if tensor is None else [2 * v for v in tensor[0]])
+        radii.append([b - a for a, b in pairs] if tensor is None else [])
+        scale *= den if tensor is None else tensor[1]
+    exact = 0 if data[0] is not None else 1
+    sizes = [*map(abs, middles[exact])], radii[1 - exact] or [0] * len(middles[1 - exact])
+    spread = _dots(*shapes, *(sizes if exact == 0 else sizes[::-1]))
+    found: list[Interval] = []
+    for (x, y), (u, v) in zip(_dots(*shapes, *middles), spread, strict=True):
+        middle, radius = sum(map(mul, x, y)), sum(map(mul, u, v))
+        found.append(Interval(Fraction(middle - radius, scale), Fraction(middle + radius, scale)))
+    return found
+
 def enclose(graph: Graph, k: int, args: list[Bounds], wanted: int) -> Bounds:
     """Return bounds of a node from its arguments': one per element if these or `wanted` are."""
-    node = graph.nodes[k]
-    sizes, data = [graph.nodes[a].size for a in node.args], [graph.data(a) for a in node.args]
-    matmul, scale = node.op == "matmul", 1
-    work = node.size * (graph.nodes[node.args[0]].shape[-1] if matmul else 1)
-    small = max(work, *sizes) <= (WORK if matmul else ELEMENTS)
-    for i, tensor in enumerate(data if small else []):
-        if tensor is not None: args[i] = [point(Fraction(v, tensor[1])) for v in tensor[0]]
+    node, sizes = graph.nodes[k], [graph.nodes[a].size for a in graph.nodes[k].args]
+    shapes, data = [graph.nodes[a].shape for a in node.args], [graph.data(a) for a in node.args]
+    weighted = node.op == "matmul" and any(data)
+    work = node.size * (shapes[0][-1] if node.op == "matmul" else 1)
     lifted = node.op in {**POINTWISE, **ROUTING, **FOLDS, "matmul": 2} and not (
         node.op.startswith("gather") and data[1] is None)
-    if not lifted or not small or max(wanted, *map(len, args)) == 1:
+    known = any(t is not None and size > 1 for t, size in zip(data, sizes, strict=True))
+    fine = known or max(wanted, *map(len, args)) > 1
+    lifted, work = lifted and fine, max(work, *sizes)
+    if lifted and weighted and work <= WEIGHTS:
+        full = [[*b] * (size // len(b)) if t is None else []
+                for b, t, size in zip(args, data, sizes, strict=True)]
+        found = _weighted(shapes, full, data)
+        if found is not None: return found
+    if not lifted or work > ELEMENTS:
         return [_hull(graph, node, [reduce(Interval.__or__, bounds) for bounds in args])]
-    for i in range(len(args) if matmul else 0):  # integers are faster
-        ends = [end for x in args[i] for end in (x.low, x.high) if end is not None]
-        den = reduce(lcm, {end.denominator for end in ends}, 1)
-        require(den.bit_length() <= 1 << 14, "the denominators of an enclosure are too many")
-        args[i] = [Interval(*(None if end is None else int(end * den) for end in (x.low, x.high)))
-                   for x in args[i]]
-        scale *= den
     full = [[*b] * (size // len(b)) for b, size in zip(args, sizes, strict=True)]
+    for i, tensor in enumerate(data):
+        if tensor is not None: full[i] = [point(Fraction(v, tensor[1])) for v in tensor[0]]
     pad = point(node.q.get("value", ZERO))
-    found = lift(graph, node, full, pad, lambda op, xs: apply(node, op, xs))
-    return found if scale == 1 else [x * point(Fraction(1, scale)) for x in found]
+    return lift(graph, node, full, pad, lambda op, xs: apply(node, op, xs))

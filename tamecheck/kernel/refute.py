@@ -1,13 +1,14 @@
 """Polynomials along a ray: proofs of wildness, and bounds of rational functions by squares."""
+
 # fmt: off
 # ruff: noqa: E701  (one line a case, so that it reads as a table)
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 
 from tamecheck.kernel.graph import FOLDS, POINTWISE, ROUTING, Graph, Node
 from tamecheck.kernel.interval import ONE, ZERO, Interval, point
-from tamecheck.kernel.ranges import DOMAIN, ELEMENTS, Bounds, apply, lift
+from tamecheck.kernel.ranges import BITS, DOMAIN, ELEMENTS, Bounds, apply, lift
 from tamecheck.kernel.strict import Json, Reject, fields, integer, items, mapping, rational, require
 
 Poly = dict[tuple[int, ...], Fraction]  # (i, i, j): c is the term c * s_i^2 * s_j
@@ -21,7 +22,8 @@ def _sum(p: Poly, q: Poly, factor: Fraction = ONE) -> Poly:
 def _product(p: Poly, q: Poly) -> Poly:
     require(len(p) * len(q) <= 1 << 10, "a polynomial with too many terms")
     terms = [{tuple(sorted(a + b)): c * d} for a, c in p.items() for b, d in q.items()]
-    require(all(len(key) <= 16 for term in terms for key in term), "too high a degree")
+    require(all(len(key) <= 16 and max(c.numerator.bit_length(), c.denominator.bit_length()) <= BITS
+                for term in terms for key, c in term.items()), "a polynomial is too large")
     return reduce(_sum, terms, {})
 
 def _ring(node: Node, op: str, args: list[Poly]) -> Poly | None:
@@ -50,7 +52,7 @@ def _evaluate(graph: Graph, target: int, inputs: dict[str, list[Poly]], rule: Ru
     for k in sorted(needed):
         node, data = graph.nodes[k], graph.data(k)
 
-        def combine(op: str, args: list[Poly | None], node: Node = node) -> Poly | None:
+        def combine(op: str, args: Sequence[Poly | None], node: Node = node) -> Poly | None:
             given = [p for p in args if p is not None]
             try: return rule(node, op, given) if len(given) == len(args) else None
             except Reject: return None
@@ -72,6 +74,7 @@ def _follow(graph: Graph, raw: Json, domain: Mapping[str, Bounds], rule: Rule) -
     require(set(base) == set(direction) == set(domain), "a ray names other inputs than the graph")
     inputs: dict[str, list[Poly]] = {}
     for entry in (n for n in graph.nodes if n.op == "input"):
+        require(entry.size <= ELEMENTS, "the graph is too large to be followed along a ray")
         boxes = [*domain[entry.name]] * (entry.size // len(domain[entry.name]))
         starts, steps = ([rational(v) for v in items(end[entry.name])] for end in (base, direction))
         for b, d, box in zip(starts, steps, boxes, strict=True):

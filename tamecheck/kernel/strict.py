@@ -1,4 +1,5 @@
 """Strict reading: JSON without repeated keys, floats or NaN; exact rationals; exact field sets."""
+
 # fmt: off
 # ruff: noqa: D103, E701, E704, FBT001  (small functions, each with a name that says it all)
 import json
