@@ -152,7 +152,8 @@ def _transposed_table(ctx: Context, extents: Shape, kernel: Shape) -> tuple[Arra
             target = wanted[i] if wanted is not None else extent * strides[i]
             padding = max(full - target, 0)
             small = padding // 2
-            before = padding - small if mode == "SAME_LOWER" else small
+            # as operator set 11 and later say; only SAME_UPPER puts the larger half at the end
+            before = small if mode == "SAME_UPPER" else padding - small
             count = target
         else:
             count = full - before - after

@@ -255,6 +255,11 @@ class _Reading:
                     f"Dimension {name!r} of input {info.name!r} is read as 1."
                 )
                 extent = 1
+            if extent == 0 and info.name not in self.emitter.given:
+                raise UnsupportedError(
+                    "a dimension is 0, so that it has no elements; if it stands for any size, "
+                    "set it to 1."
+                )
             shape.append(extent)
         node = self.emitter.builder.input(info.name, tuple(shape))
         return Value(kind, tuple(shape), info.name, node=node)

@@ -1,0 +1,43 @@
+"""Windows with a wanted output shape, and inputs without elements."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tamecheck.errors import InputError
+from tamecheck.evaluate import float_values
+from tamecheck.load.onnx_model import load_onnx
+
+
+def model_of(node, shape, **constants):
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_empty_tensor_value_info("y")],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 13)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+@pytest.mark.parametrize("auto_pad", [None, "SAME_UPPER", "SAME_LOWER"])
+def test_odd_padding_of_a_wanted_output_shape(auto_pad):
+    random = np.random.default_rng(3)
+    kernel = random.integers(-8, 9, size=(2, 1, 3, 3)).astype(np.float32)
+    modes = {} if auto_pad is None else {"auto_pad": auto_pad}
+    node = helper.make_node(
+        "ConvTranspose", ["x", "w"], ["y"], output_shape=[8, 7], strides=[3, 2], **modes
+    )
+    data = model_of(node, [1, 2, 3, 3], w=kernel)
+    x = random.integers(-4, 5, size=(1, 2, 3, 3)).astype(np.float32)
+    expected = ort.InferenceSession(data).run(None, {"x": x})[0]
+    assert np.array_equal(float_values(load_onnx(data).graph, {"x": x})["y"], expected)
+
+
+def test_an_input_without_elements_is_refused():
+    data = model_of(helper.make_node("Relu", ["x"], ["y"]), [0, 3])
+    with pytest.raises(InputError, match="'x' has no elements"):
+        load_onnx(data)
