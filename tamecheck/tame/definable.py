@@ -131,12 +131,19 @@ def needs_inside(op: Op, params: Params) -> bool:
 
 
 def domain_of(op: Op, params: Params) -> Condition:
-    """The condition under which the op has a value; the empty conjunction when always."""
+    """A condition under which the op has a value; the empty conjunction when always."""
     match op.meaning:
+        case Pointwise(domain=domain) if op.name == "power":
+            # the kernel knows these two cases: a positive base, and a natural exponent
+            return Or(_alternatives(domain(params))[:2])
         case Pointwise(domain=domain):
             return domain(params)
         case _:
             return And(())
+
+
+def _alternatives(condition: Condition) -> tuple[Condition, ...]:
+    return condition.parts if isinstance(condition, Or) else (condition,)
 
 
 def _terms(piece: Piece) -> list[Term]:

@@ -49,6 +49,8 @@ HULL_ABOVE = 4096
 _CHEAP_WEIGHTS = 20_000
 """A first round leaves products with more weights unbounded: most obligations do not need them."""
 
+_NEEDS_BOUNDED = (ops.SIN, ops.COS, ops.FLOOR, ops.CEIL, ops.ROUND)
+
 _ANYTHING = Enclosure(np.array(-math.inf), np.array(math.inf))
 
 Prover = Callable[[Graph, Box, int], Step | None]
@@ -92,6 +94,8 @@ class Ledger:
     def proved_bounded(self, node: int) -> int | None:
         """Like `bounded`, with the prover as the last resort."""
         known = self.bounded(node)
+        if known is None and node not in self._proved:
+            known = self._bounded_by_quotients(node)
         if known is not None or node in self._proved:
             return known if known is not None else self._proved[node]
         step = self._prover(self.graph, self.box, node)
@@ -100,6 +104,22 @@ class Ledger:
         else:
             self._proved[node] = None
         return self._proved[node]
+
+    def _bounded_by_quotients(self, node: int) -> int | None:
+        """Bounds of quotients below a node may bound it, as in 10*x/(1+x^2)."""
+        below = list(self.graph.ancestors([node]))
+        steps = {
+            index: self.proved_quotient(index)
+            for index in below
+            if index != node and self._bounded[index] is None
+        }
+        proofs = {index: step for index, step in steps.items() if step is not None}
+        for index in below if proofs else ():
+            if index in proofs:
+                self._bounded[index] = self._bounded_step(index, [proofs[index]])
+            elif self._bounded[index] is None:
+                self._bounded[index] = self._show_bounded(index)
+        return self._bounded[node]
 
     def proved_quotient(self, node: int) -> int | None:
         """A step that shows a quotient of polynomials to be defined everywhere, or None."""
@@ -152,6 +172,10 @@ class Ledger:
                 known = [source for source in sources if source is not None]
                 if len(known) == len(args) and _locally_bounded(op, params):
                     return self._bounded_step(node, known)
+                if op is ops.DIV and sources[0] is not None:
+                    apart = self.shown(domain_of(op, params), args)
+                    if apart is not None:
+                        return self._bounded_step(node, [sources[0], *apart])
                 return self._bounded_by_enclosure(node)
 
     def _has_bounded_range(self, op: Op, params: Params) -> bool:
@@ -164,7 +188,7 @@ class Ledger:
         found = self.graph.nodes[node]
         if not (isinstance(found, Apply) and node in self._watched):
             return None
-        for coarse in (True, False):
+        for coarse in (True,) if node in self._limited else (True, False):
             enclosure = (self._coarse if coarse else self._fine).get(node)
             if enclosure is not None and enclosure.finite:
                 return self._bounded_step(node, [self._enclosure_step(node, coarse=coarse)])
@@ -187,7 +211,20 @@ class Ledger:
                     watched.add(index)
                 if _lipschitz_condition(node.op, node.params) != TRUE:
                     watched.update(node.args)
-        return frozenset(watched)
+        return self._limited.union(watched)
+
+    @cached_property
+    def _limited(self) -> frozenset[int]:
+        """Arguments that must be bounded for the op to be tame, as in sin(relu(x)) for x <= 3.
+
+        For these the cheap enclosure is all that is tried.
+        """
+        return frozenset(
+            arg
+            for node in self.graph.nodes
+            if isinstance(node, Apply) and node.op in _NEEDS_BOUNDED
+            for arg in node.args
+        )
 
     @cached_property
     def _cut(self) -> Graph:

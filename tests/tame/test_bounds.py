@@ -1,0 +1,73 @@
+"""Bounds that the derivation asks for, and that the kernel confirms."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import tamecheck as tc
+from tamecheck.tame.verdict import Verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "structure"),
+    [
+        ("sin(relu(x))", "-inf:3", "an"),
+        ("floor(exp(x))", "-inf:0", "exp"),
+        ("floor(exp(-x^2))", None, "exp"),
+        ("sin(exp(x))", "-inf:2", "an-exp"),
+        ("sin(0*x)", None, "an"),
+        ("floor(10*x/(1+x^2))", None, "semialgebraic"),
+        ("floor(x/(1+x^2)*10)", None, "semialgebraic"),
+        ("sin(3*x/(1+x^2)-y/(2+y^2))", None, "an"),
+        ("sin(x/exp(y))", "x=-1:1,y=0:inf", "an-exp"),
+        ("round(x/3)", "-9:9", "semilinear"),
+    ],
+)
+def test_a_bound_that_follows_from_arithmetic_needs_no_trust(text, box, structure):
+    answer = tc.expression(text).check(box)
+    assert answer.verdict is Verdict.TAME
+    assert answer.structure.public_name == structure
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize("text", ["sin(x/y)", "floor(1/x)"])
+def test_a_quotient_by_what_reaches_zero_is_not_bounded(text):
+    assert tc.expression(text).check("0:1").verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("box", [None, "-1:1"])
+def test_bounds_behind_a_product_with_many_weights(box, tmp_path):
+    weights = np.random.default_rng(1).integers(-3, 4, size=(150, 150)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["h"]),
+            helper.make_node("LayerNormalization", ["h", "s"], ["y"]),
+        ],
+        "norm",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 150])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 150])],
+        [
+            numpy_helper.from_array(weights, "w"),
+            numpy_helper.from_array(np.ones(150, np.float32), "s"),
+        ],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
+    answer = tc.load(tmp_path / "m.onnx").check(box)
+    assert answer.structure.public_name == "semialgebraic"
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize(("text", "box"), [("0^x", "1:2"), ("0^(x^2+1)", None), ("x^y", "0:1")])
+def test_powers_of_zero_are_claimed_only_where_the_kernel_knows_them(text, box):
+    assert tc.expression(text).check(box).verdict is Verdict.UNKNOWN
+
+
+def test_powers_with_a_positive_base_or_a_natural_exponent_are_known():
+    for box in ("x=1:2,y=0:1", "x=-1:1,y=2"):
+        answer = tc.expression("x^y").check(box)
+        assert answer.verdict is Verdict.TAME
+        assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
