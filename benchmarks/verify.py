@@ -52,7 +52,7 @@ def run_group(name: str, rows: list[dict[str, str]], options: argparse.Namespace
         known = row["resolved"].split()[0]
         decided += word != "unknown"
         # a verdict that others reached within a tolerance is no error of an exact one
-        wrong += word != "unknown" and known != "unknown" and word != known
+        wrong += word != "unknown" and known not in ("unknown", word)
         witness = answer.get("witness")
         unconfirmed += bool(witness) and witness["float32"] is not True
         spent += seconds if word != "unknown" else 2 * options.limit

@@ -36,8 +36,8 @@ _FLOOR = 2.0**-900
 
 
 def unit(count: int) -> float:
-    """A relative error that covers sums of ``count`` terms and constants known to 2**-46."""
-    return (count + 144) * _UNIT
+    """A relative error that covers sums of ``count`` terms and constants known to 2**-44."""
+    return (count + 528) * _UNIT
 
 
 def magnitude(x: Interval) -> Array:
@@ -100,8 +100,8 @@ def _linear_range(layer: Linear, args: Sequence[Interval]) -> tuple[Interval, Ar
     if isinstance(layer, Route):
         found = Interval(layer.apply([args[0].lower]), layer.apply([args[0].upper]))
         shift = np.where(layer.index < 0, layer.offset, 0.0)
-        # an offset is a constant, known to 64 units
-        slack = np.abs(shift) * 66 * _UNIT
+        # an offset is a constant, known to 256 units
+        slack = np.abs(shift) * 264 * _UNIT
         found = Interval(found.lower + shift - slack, found.upper + shift + slack)
         return found, magnitude(found)
     centres = [x.lower + (x.upper - x.lower) / 2 for x in args]

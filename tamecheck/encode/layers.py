@@ -30,7 +30,7 @@ Layer: TypeAlias = Entry | Linear | Nonlinear
 class Layers:
     """Layers in order, the first the input and the last the output, both flat.
 
-    A constant is known to a relative 2**-46, which the bounds allow for.
+    A constant is known to a relative 2**-44, which the bounds allow for.
     """
 
     layers: tuple[Layer, ...]

@@ -35,7 +35,8 @@ class Lines(NamedTuple):
 class Scalar:
     """A function of one variable: float value, one derivative, range and lines over intervals.
 
-    ``kinked`` says that the lower slope is free in [0, 1] where the interval straddles 0.
+    ``kinked`` says that the lower slope is free in [0, 1] where the interval straddles 0,
+    ``jumps`` that the function is piecewise constant.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Scalar:
     range: Callable[[Interval], Interval]
     lines: Callable[[Interval], Lines]
     kinked: bool = False
+    jumps: bool = False
 
 
 def _chord(x: Interval, at_low: Array, at_high: Array) -> tuple[Array, Array]:
@@ -169,14 +171,12 @@ def threshold(below: float, at_zero: float, name: str) -> Scalar:
     def span(x: Interval) -> Interval:
         return Interval(value(x.lower), value(x.upper))
 
-    # in the search for a violation the jump counts as a ramp on [-1, 1]
-    return Scalar(
-        name,
-        value,
-        lambda x: (np.abs(x) <= 1) * (1.0 - below) / 2,
-        span,
-        lambda x: _flat(span(x)),
-    )
+    def ramp(x: Array) -> Array:
+        # in the search for a violation the jump counts as a ramp as wide as the arguments are
+        reach = np.abs(x).mean(-1, keepdims=True) + 1e-12
+        return np.exp(-np.abs(x) / reach) / reach
+
+    return Scalar(name, value, ramp, span, lambda x: _flat(span(x)), jumps=True)
 
 
 def smooth(

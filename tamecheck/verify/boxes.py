@@ -77,7 +77,8 @@ class _Part:
 
     def __init__(self, search: Search, lower: Array, upper: Array, cases: Array) -> None:
         self.search = search
-        self.lower, self.upper, self.cases = lower, upper, cases
+        self.lower, self.upper = lower, upper
+        self.cases: Array = cases
         self.score = np.zeros_like(lower)
         regions = search.problem.regions
         low = np.min([region.lower for region in regions], axis=0)
@@ -117,7 +118,7 @@ class _Part:
         use = single[:, np.newaxis] & problem.members[self.cases.argmax(-1)]
         for _ in range(_ROUNDS):
             box = contracted(Interval(self.lower, self.upper), functional, use)
-            empty = (box.lower > box.upper).any(-1)
+            empty = np.asarray((box.lower > box.upper).any(-1))
             self.cases = self.cases & ~empty[:, np.newaxis]
             self.lower = np.where(empty[:, np.newaxis], self.lower, box.lower)
             self.upper = np.where(empty[:, np.newaxis], self.upper, box.upper)

@@ -42,9 +42,17 @@ def sampled(search: Search, region: Region, count: int) -> Witness | None:
 def attacked(search: Search, region: Region, *, restarts: int, steps: int) -> Witness | None:
     """A witness by projected gradient descent from many points, shared among the cases."""
     points = _start(search, region, restarts)
-    cases = np.flatnonzero(region.cases)
-    target = cases[np.arange(restarts) % len(cases)]
+    target = _targets(search, region, points)
     return descended(search, region, points, target, steps=steps)
+
+
+def _targets(search: Search, region: Region, points: Array) -> Array:
+    """The case that each point goes for: those that are least deep in the safe side, in turn."""
+    depth = search.problem.depth(search.rows(points))
+    depth = np.where(region.cases & ~np.isnan(depth), depth, np.inf)
+    order = np.argsort(depth, axis=-1)
+    some = min(int(region.cases.sum()), 1 + len(points) // 2)
+    return order[np.arange(len(points)), np.arange(len(points)) % some]
 
 
 def descended(

@@ -46,7 +46,7 @@ def sampled_plainly(
             for case in np.flatnonzero(region.cases):
                 if not all(_seems(row, x, outputs) for row in spec.cases[case].outputs):
                     continue
-                found = witnessed(graph, spec, int(case), x, replay)
+                found = witnessed(problem, int(case), x, replay)
                 if found is not None:
                     return found
     return None

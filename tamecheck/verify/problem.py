@@ -39,6 +39,8 @@ class Problem:
     ----------
     graph, spec
         The model and the property.
+    scores
+        The model without a last softmax, where the property only compares its elements.
     layers
         The network followed by the rows; None where a node has no linear bounds.
     open_nodes
@@ -53,6 +55,7 @@ class Problem:
 
     graph: Graph
     spec: Specification
+    scores: Graph
     layers: Layers | None
     open_nodes: str
     members: Array
@@ -91,13 +94,14 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     for number, case in enumerate(spec.cases):
         for row in (*case.region, *case.outputs):
             members[number, rows[row]] = True
+    scores = _scores(graph, list(rows))
     layers, missing = None, ""
     try:
-        layers = _with_rows(layers_of(_scores(graph, list(rows))), list(rows))
+        layers = _with_rows(layers_of(scores), list(rows))
     except UnsupportedError as error:
         missing = "; ".join(f"{name} ({why})" for name, why in error.nodes[:4])
     strict = np.array([row.strict for row in rows], dtype=bool)
-    return Problem(graph, spec, layers, missing, members, strict, _regions(spec.cases))
+    return Problem(graph, spec, scores, layers, missing, members, strict, _regions(spec.cases))
 
 
 def _check_sizes(graph: Graph, spec: Specification) -> None:

@@ -12,6 +12,7 @@ from tamecheck.ir.spec import Specification
 from tamecheck.verify.answer import Answer, Holds, Unknown, Violated, Witness
 from tamecheck.verify.boxes import split_inputs
 from tamecheck.verify.falsify import attacked, sampled
+from tamecheck.verify.flips import flipped
 from tamecheck.verify.neurons import split_neurons
 from tamecheck.verify.plain import bounded_plainly, sampled_plainly
 from tamecheck.verify.problem import Problem, problem_of
@@ -111,10 +112,23 @@ class _Run:
             witness = sampled(search, region, 4 * count)
             if witness is not None:
                 return self._violated(witness, "samples")
+        if any(isinstance(one, Pointwise) and one.scalar.jumps for one in search.layers.layers):
+            return self._attack_jumps(search, count)
         for region in self.problem.regions:
             witness = attacked(search, region, restarts=count, steps=50)
             if witness is not None:
                 return self._violated(witness, "projected gradients")
+        return self._kept(search)
+
+    def _attack_jumps(self, search: Search, count: int) -> Violated | None:
+        """Where a proof is out of reach, most of the time goes into the search."""
+        regions = [region for region in self.problem.regions if region.finite]
+        small = search.layers.inputs <= _FEW_INPUTS
+        share = min(search.left, 1e3) * (0.2 if small else 0.8) / max(len(regions), 1)
+        for region in regions:
+            witness = flipped(search, region, count=max(count, 8), limit=share)
+            if witness is not None:
+                return self._violated(witness, "flips of coordinates")
         return self._kept(search)
 
     def _kept(self, search: Search) -> Violated | None:

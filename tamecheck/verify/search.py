@@ -63,8 +63,7 @@ class Search:
             if key in self.failed or (self.checks >= _CHECKS and self.left < 1):
                 continue
             self.checks += 1
-            problem = self.problem
-            found = witnessed(problem.graph, problem.spec, case, points[index], self.replay)
+            found = witnessed(self.problem, case, points[index], self.replay)
             if found is None:
                 self.failed.add(key)
             elif found.float32 is False:

@@ -13,9 +13,10 @@ from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.spec import Case, Inequality, Specification
+from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verify.answer import Witness
+from tamecheck.verify.problem import Problem
 
 __all__ = ["Replay", "inside", "witnessed"]
 
@@ -25,21 +26,22 @@ Replay: TypeAlias = Callable[[Array], Array | None]
 _BITS = 256
 
 
-def witnessed(
-    graph: Graph, spec: Specification, case: int, x: Array, replay: Replay | None
-) -> Witness | None:
+def witnessed(problem: Problem, case: int, x: Array, replay: Replay | None) -> Witness | None:
     """The witness at (or next to) a float point, if the exact outputs are unsafe there.
 
     The point is moved into the exact box, to float32 numbers where the box has them.
     """
-    wanted = spec.cases[case]
+    wanted = problem.spec.cases[case]
     single = inside(x.astype(np.float32), wanted)
     double = inside(x, wanted)
     for point in (single, double) if single != double else (single,):
         if not all(row.holds(point, ()) for row in wanted.region):
             continue
-        outputs = _outputs(graph, point)
-        if outputs is None or not all(_holds(row, point, outputs) for row in wanted.outputs):
+        scores = _outputs(problem.scores, point)
+        if scores is None or not all(_holds(row, point, scores) for row in wanted.outputs):
+            continue
+        outputs = scores if problem.scores is problem.graph else _outputs(problem.graph, point)
+        if outputs is None:
             continue
         texts = tuple(str(v) if isinstance(v, arb) else v for v in outputs)
         return Witness(point, texts, _replayed(wanted, point, replay))

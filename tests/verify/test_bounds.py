@@ -1,0 +1,139 @@
+"""Bounds contain the exact values, on random networks and against the rounding of floats."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import tamecheck as tc
+from tamecheck.encode import back, bounded, concretised, layers_of
+from tamecheck.evaluate import exact_values
+from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ops import BY_NAME
+
+
+def network(rng, kinds, sizes=(3, 5, 5, 4)):
+    build = GraphBuilder()
+    node = build.input("x", (1, sizes[0]))
+    for kind, before, after in zip(kinds, sizes, sizes[1:], strict=False):
+        weight = build.constant(rng.normal(size=(before, after)).astype(np.float32))
+        node = build.apply(BY_NAME["matmul"], [node, weight])
+        shift = build.constant(rng.normal(size=after).astype(np.float32))
+        node = build.apply(BY_NAME["add"], [node, shift])
+        params = {
+            "leaky_relu": {"alpha": Fraction(1, 10)},
+            "clip": {"lo": Fraction(-1, 2), "hi": Fraction(7, 10)},
+            "sign": {"at_zero": Fraction(0)},
+            "step": {"at_zero": Fraction(1)},
+            "pow": {"exponent": Fraction(3)},
+            "reduce_max": {"axes": (1,), "keepdims": True},
+        }.get(kind, {})
+        if kind == "mul":
+            node = build.apply(BY_NAME["mul"], [node, node])
+        elif kind in ("maximum", "minimum"):
+            node = build.apply(BY_NAME[kind], [node, build.apply(BY_NAME["neg"], [node])])
+        elif kind == "reduce_max":
+            top = build.apply(BY_NAME[kind], [node], **params)
+            node = build.apply(BY_NAME["sub"], [node, top])
+        else:
+            node = build.apply(BY_NAME[kind], [node], **params)
+    return build.build({"y": node})
+
+
+KINDS = ["relu", "leaky_relu", "abs", "clip", "sign", "step", "mul", "pow", "maximum", "minimum"]
+KINDS += ["reduce_max", "sigmoid", "tanh", "sin", "cos", "exp"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("width", [1e-6, 0.3, 2.0])
+def test_bounds_and_functionals_contain_exact_values(kind, width):
+    rng = np.random.default_rng(len(kind) + int(10 * width))
+    graph = network(rng, [kind, "relu", kind if kind not in ("pow", "exp", "mul") else "relu"])
+    layers = layers_of(graph)
+    centre = rng.normal(size=(4, 3))
+    lower, upper = centre - width, centre + width
+    state = bounded(layers, lower, upper)
+    a = rng.normal(size=(1, 6, layers.layers[-1].size))
+    least = concretised(state, back(state, layers.output, a))
+    for box in range(4):
+        for corner in (0.0, 1.0, rng.random(3), rng.integers(0, 2, 3)):
+            x = np.clip(lower[box] + (upper[box] - lower[box]) * corner, lower[box], upper[box])
+            exact = exact_values(graph, {"x": x[np.newaxis]})["y"].reshape(-1)
+            values = [v if isinstance(v, Fraction) else Fraction(float(v.mid())) for v in exact]
+            slack = 0 if all(isinstance(v, Fraction) for v in exact) else Fraction(1, 2**80)
+            for value, low, high in zip(
+                values, state.bounds[-1].lower[box], state.bounds[-1].upper[box], strict=True
+            ):
+                assert Fraction(low) - slack <= value <= Fraction(high) + slack
+            for row in range(6):
+                total = sum(Fraction(c) * v for c, v in zip(a[0, row], values, strict=True))
+                assert Fraction(least[box, row]) <= total + slack
+
+
+def test_wide_networks_are_bounded_forward_and_soundly():
+    rng = np.random.default_rng(5)
+    graph = network(rng, ["relu", "relu", "leaky_relu"], (2, 130, 130, 3))
+    layers = layers_of(graph)
+    lower = rng.normal(size=(3, 2))
+    state = bounded(layers, lower, lower + 0.25)
+    for box in range(3):
+        for corner in (0.0, 0.5, 1.0):
+            x = lower[box] + 0.25 * corner
+            exact = exact_values(graph, {"x": x[np.newaxis]})["y"].reshape(-1)
+            for value, low, high in zip(
+                exact, state.bounds[-1].lower[box], state.bounds[-1].upper[box], strict=True
+            ):
+                assert Fraction(low) <= value <= Fraction(high)
+
+
+def test_a_point_box_gives_bounds_that_are_not_narrower_than_the_truth():
+    # thousands of terms of wildly different size, so that float sums lose digits
+    rng = np.random.default_rng(1)
+    build = GraphBuilder()
+    x = build.input("x", (1, 2000))
+    weight = (rng.normal(size=(2000, 1)) * 10.0 ** rng.integers(-8, 9, (2000, 1))).astype("f4")
+    graph = build.build({"y": build.apply(BY_NAME["matmul"], [x, build.constant(weight)])})
+    layers = layers_of(graph)
+    for _ in range(20):
+        point = rng.normal(size=(1, 2000))
+        state = bounded(layers, point, point)
+        value = exact_values(graph, {"x": point})["y"].reshape(-1)[0]
+        least = concretised(state, back(state, layers.output, np.ones((1, 1, 1))))
+        assert (
+            Fraction(state.bounds[-1].lower[0, 0])
+            <= value
+            <= Fraction(state.bounds[-1].upper[0, 0])
+        )
+        assert Fraction(least[0, 0]) <= value
+
+
+def test_every_node_without_linear_bounds_is_listed():
+    graph = tc.expression("round(x) + floor(y)").graph
+    with pytest.raises(tc.UnsupportedError) as error:
+        layers_of(graph)
+    assert len(error.value.nodes) == 2
+
+
+def test_values_agree_with_evaluation():
+    rng = np.random.default_rng(3)
+    graph = network(rng, ["relu", "reduce_max", "maximum"])
+    layers = layers_of(graph)
+    x = rng.normal(size=(7, 3))
+    found = layers.values(x)[-1]
+    for number in range(7):
+        exact = exact_values(graph, {"x": x[number : number + 1]})["y"].reshape(-1)
+        assert np.allclose(found[number], [float(v) for v in exact], atol=1e-12)
+
+
+def test_gradients_agree_with_differences():
+    rng = np.random.default_rng(4)
+    graph = network(rng, ["tanh", "mul", "relu"])
+    layers = layers_of(graph)
+    x = rng.normal(size=(1, 3))
+    weights = rng.normal(size=(1, layers.layers[-1].size))
+    slope = layers.gradient(layers.values(x), weights)[0]
+    for axis in range(3):
+        step = np.zeros((1, 3))
+        step[0, axis] = 1e-6
+        ends = [float((layers.values(x + s)[-1] * weights).sum()) for s in (step, -step)]
+        assert np.isclose(slope[axis], (ends[0] - ends[1]) / 2e-6, rtol=1e-4, atol=1e-6)
