@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tamecheck.kernel.graph import Graph, read_graph
-from tamecheck.kernel.mip import check_mip
 from tamecheck.kernel.rules import ABOVE, LOCAL, Proof, read_bounds
 from tamecheck.kernel.strict import (
     Json,
@@ -56,8 +55,6 @@ def _claim(graph: Graph, proof: Proof, value: object) -> Json:
     return claim
 
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str | None]:
-    if raw.get("format") == "tamecheck-mip-certificate":
-        return check_mip(raw, at), (), None
     fields(raw, "format version model tensors domain claim steps")
     require(raw["format"] == "tamecheck-certificate", "unknown format")
     integer(raw["version"], 1, 1)

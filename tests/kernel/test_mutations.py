@@ -258,8 +258,6 @@ LIES = {
     "error-function": lambda c: c["steps"][-1].update({"in": ["exp"]}),
     "cube": lambda c: c["steps"][-1].update({"in": ["semilinear"]}),
     "wave-drift": lambda c: c["model"]["graph"]["nodes"][1].update(op="tanh"),
-    "mip-optimal": lambda c: c["claim"].update(value="3/4"),
-    "mip-infeasible": lambda c: c["problem"]["constraints"].pop(0),
 }
 
 

@@ -1,10 +1,8 @@
 """What is certainly false about a small graph, found without the kernel: by sampling."""
 
 import hashlib
-import itertools
 import json
 import math
-import operator
 import runpy
 from fractions import Fraction
 from itertools import pairwise
@@ -263,40 +261,11 @@ class Truth:
         return structure == "an-exp" and self.unbounded() and self.uses(k, {"erf"})
 
 
-def program_is_wrong(certificate):
-    """Say whether sampled points contradict the claim about a mixed-integer program."""
-    problem, claim = certificate["problem"], certificate["claim"]
-    names = [v["name"] for v in problem["variables"]]
-    grids = [range(-4, 5) if v["integer"] else [Fraction(i, 4) for i in range(-12, 13)]
-             for v in problem["variables"]]  # fmt: skip
-    test = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
-    sign = 1 if problem["sense"] == "min" else -1
-
-    def dot(row, x):
-        return sum((Fraction(c) * x[n] for n, c in row.items()), Fraction(0))
-
-    best = None
-    given = [{n: Fraction(s.get(n, 0)) for n in names} for s in certificate["solutions"]]
-    for x in [dict(zip(names, p, strict=True)) for p in itertools.product(*grids)] + given:
-        if all(
-            test[c["sense"]](dot(c["row"], x), Fraction(c["rhs"])) for c in problem["constraints"]
-        ):
-            value = sign * dot(problem["objective"], x)
-            best = value if best is None else min(best, value)
-    if claim["verdict"] == "infeasible":
-        return best is not None
-    ends = [claim.get("value", claim.get(side)) for side in ("lower", "upper")]
-    bound = ends[0] if sign == 1 else ends[1]
-    return bound is not None and best is not None and best < sign * Fraction(bound)
-
-
 TRUTHS = {}
 
 
 def first_lie(certificate):  # noqa: C901
     """Return a statement of an accepted certificate that is certainly false, or None."""
-    if "problem" in certificate:
-        return "program" if program_is_wrong(certificate) else None
     key = json.dumps([certificate[k] for k in ("model", "tensors", "domain")])
     truth = TRUTHS.setdefault(key, None) or Truth(certificate)
     TRUTHS[key] = truth
