@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tamecheck.visible import visible
+
 __all__ = ["message", "print_json", "write_document"]
 
 
@@ -21,7 +23,7 @@ def print_json(document: Mapping[str, Any]) -> None:
 def message(args: Namespace, line: str) -> None:
     """Say something on stderr, unless asked to be quiet."""
     if not args.quiet:
-        print(f"tamecheck: {line}", file=sys.stderr)
+        print(f"tamecheck: {visible(line)}", file=sys.stderr)
 
 
 def write_document(path: str | Path, document: Mapping[str, Any]) -> None:

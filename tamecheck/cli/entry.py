@@ -20,6 +20,7 @@ from tamecheck.cli import verify as verification
 from tamecheck.cli.deadline import OutOfTimeError, deadline
 from tamecheck.cli.options import Parser, attach_values
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
+from tamecheck.visible import visible
 
 __all__ = ["main"]
 
@@ -143,4 +144,4 @@ def _describe(error: Exception) -> tuple[int, str]:
 
 
 def _say(line: str) -> None:
-    print(f"tamecheck: {line}", file=sys.stderr)
+    print(f"tamecheck: {visible(line)}", file=sys.stderr)

@@ -11,6 +11,7 @@ from tamecheck.cli.answer import print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.ir.tensor import Array
@@ -48,7 +49,7 @@ def run(args: Namespace) -> int:
         print_json(document)
     else:
         for name, value in document["exact" if args.exact else "outputs"].items():
-            print(_text(value) if args.quiet else f"{name} = {_text(value)}")
+            print(_text(value) if args.quiet else f"{visible(name)} = {_text(value)}")
     return 0
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import IO
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+
+from tamecheck.visible import visible
 
 __all__ = ["print_to", "speakable"]
 
@@ -44,12 +48,24 @@ def speakable(text: str, encoding: str) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class _Visible:
+    """A part whose text cannot steer the terminal; its own colours stay."""
+
+    part: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self.part, options):
+            text = segment.text if segment.control else visible(segment.text)
+            yield Segment(text, segment.style, segment.control)
+
+
 def print_to(file: IO[str], *parts: RenderableType, width: int | None = None) -> None:
     """Print on a stream: coloured on a terminal, else plain; no markup, no guessed highlights."""
     console = Console(file=file, width=width, highlight=False, markup=False)
     with console.capture() as captured:
         for part in parts:
-            console.print(part)
+            console.print(_Visible(part))
     text = captured.get()
     if not console.is_terminal:
         # rich pads lines to the full width
