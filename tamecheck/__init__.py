@@ -21,8 +21,11 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from tamecheck.ir.box import Box
+    from tamecheck.ir.program import Program
     from tamecheck.ir.structure import Structure
     from tamecheck.model import Model, expression, from_sklearn, from_torch, load
+    from tamecheck.programs import read as load_program
+    from tamecheck.programs import solve
     from tamecheck.tame.verdict import Check, Verdict
 
 __version__ = "0.1.0"
@@ -34,6 +37,7 @@ __all__ = [
     "DomainError",
     "InputError",
     "Model",
+    "Program",
     "SolverError",
     "Structure",
     "TamecheckError",
@@ -44,7 +48,9 @@ __all__ = [
     "from_sklearn",
     "from_torch",
     "load",
+    "load_program",
     "recheck",
+    "solve",
 ]
 
 _HOME = {
@@ -54,6 +60,7 @@ _HOME = {
     "DomainError": ("tamecheck.errors", "DomainError"),
     "InputError": ("tamecheck.errors", "InputError"),
     "Model": ("tamecheck.model", "Model"),
+    "Program": ("tamecheck.ir.program", "Program"),
     "SolverError": ("tamecheck.errors", "SolverError"),
     "Structure": ("tamecheck.ir.structure", "Structure"),
     "TamecheckError": ("tamecheck.errors", "TamecheckError"),
@@ -63,7 +70,9 @@ _HOME = {
     "from_sklearn": ("tamecheck.model", "from_sklearn"),
     "from_torch": ("tamecheck.model", "from_torch"),
     "load": ("tamecheck.model", "load"),
+    "load_program": ("tamecheck.programs", "read"),
     "recheck": ("tamecheck.certificates", "recheck"),
+    "solve": ("tamecheck.programs", "solve"),
 }
 
 
@@ -82,11 +91,11 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """The package itself; `load` stays the function when the package of that name is imported."""
+    """The package itself; `load` and `solve` stay functions when packages so named are imported."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         # importing tamecheck.load.x would bind the name to the package
-        if name != "load" or not isinstance(value, ModuleType):
+        if name not in {"load", "solve"} or not isinstance(value, ModuleType):
             super().__setattr__(name, value)
 
 

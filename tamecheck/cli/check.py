@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tamecheck.cli.answer import message, print_json, write_document
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
-from tamecheck.cli.source import domain_of, model_of, name_of
+from tamecheck.cli.source import domain_of, model_of, name_of, names_program
+from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.tame.verdict import Check
@@ -17,7 +18,8 @@ __all__ = ["add_parser", "run"]
 
 _DESCRIPTION = """\
 Find the smallest o-minimal structure in which the model's outputs are definable on the domain,
-what follows from that, or a witness that there is none.
+what follows from that, or a witness that there is none.  For a mixed-integer program: of the
+feasible set and the optimal value as functions of the right-hand side.
 
 exit codes: 0 tame or locally tame, 1 not tame, 3 unknown"""
 _EXIT_CODES = {"tame": 0, "locally-tame": 0, "not-tame": 1, "unknown": 3}
@@ -28,7 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "check", help="is the model tame? with a proof", description=_DESCRIPTION
     )
-    add_model(parser)
+    add_model(parser, programs=True)
     add_box(parser)
     parser.add_argument(
         "-o", "--output", metavar="CERT", help="write the certificate here (.json or .json.gz)"
@@ -42,6 +44,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Check the model, write the certificate, print the answer."""
+    if names_program(args):
+        return _run_program(args)
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
@@ -67,6 +71,38 @@ def run(args: Namespace) -> int:
             certificate=certificate,
             derivation=args.derivation,
         )
+    return _EXIT_CODES[found.verdict.value]
+
+
+def _run_program(args: Namespace) -> int:
+    """Check a program, whose right-hand side is the variable."""
+    from tamecheck.programs import check, read_file
+    from tamecheck.show.program import (
+        print_program_check,
+        program_check_json,
+        program_check_line,
+    )
+
+    if args.box is not None or args.spec is not None:
+        raise InputError(
+            "A program has no inputs that --box or --spec could bound.",
+            where=args.model,
+            hint="The bounds of its variables stand in the file.",
+        )
+    source = read_file(args.model)
+    for note in source.notes:
+        message(args, note)
+    found = check(source.program)
+    if args.output is not None:
+        message(args, f"{args.output} is not written: no certificate of a program's verdict yet.")
+    if args.json:
+        document = program_check_json(found)
+        document["model"].update(source=args.model, format=source.format)
+        print_json(document)
+    elif args.quiet:
+        print(program_check_line(found))
+    else:
+        print_program_check(found, file=sys.stdout, title=args.model)
     return _EXIT_CODES[found.verdict.value]
 
 

@@ -18,7 +18,7 @@ self-test: an embedded model is checked, its certificate is accepted, a forged o
 
 exit codes: 0 all is well, 1 a self-test fails"""
 _PACKAGES = ("tamecheck", "numpy", "onnx", "python-flint", "rich", "z3-solver")
-_OPTIONAL = ("torch", "scikit-learn")
+_OPTIONAL = ("mip", "highspy", "torch", "scikit-learn")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -64,7 +64,28 @@ def _solvers() -> dict[str, str]:
     x, solver = z3.Real("x"), z3.SolverFor("QF_NRA")
     solver.add(x * x < 0)
     answer = str(solver.check())
-    return {"z3": "works" if answer == "unsat" else f"gives the wrong answer {answer}"}
+    works = "works" if answer == "unsat" else f"gives the wrong answer {answer}"
+    return {"z3": works, "CBC": _mixed_integer("cbc"), "HiGHS": _mixed_integer("highs")}
+
+
+def _mixed_integer(solver: str) -> str:
+    """Whether a solver, in a process of its own, finds the largest integer below 7/2."""
+    from fractions import Fraction
+
+    from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+    from tamecheck.solve.children import claims
+    from tamecheck.solve.claims import OptimalClaim
+    from tamecheck.solve.installed import INSTALL, PACKAGES, installed, version_of
+
+    if not installed(solver):
+        return f"not installed: {INSTALL}"
+    one = Fraction(1)
+    x = Column("x", upper=Fraction(9), kind=Kind.INTEGER, cost=one)
+    row = Row("r", ((0, one),), upper=Fraction(7, 2))
+    (said,) = claims(Program((x,), (row,), Sense.MAXIMISE), solvers=(solver,), seconds=20)
+    right = isinstance(said, OptimalClaim) and abs(said.objective + 3) < 1e-6
+    package = f"{PACKAGES[solver]} {version_of(solver) or 'without a version'}"
+    return f"works ({package})" if right else f"gives a wrong answer or none ({package})"
 
 
 def _outcome(name: str, test: Callable[[], str]) -> dict[str, Any]:

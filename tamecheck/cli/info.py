@@ -1,4 +1,4 @@
-"""``tamecheck info``: what a model file holds, also where it is not supported."""
+"""``tamecheck info``: what a model or a program holds, also where it is not supported."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 
 from tamecheck.cli.answer import print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
-from tamecheck.cli.source import model_of, name_of
+from tamecheck.cli.source import model_of, name_of, names_program
 from tamecheck.errors import UnsupportedError
 
 __all__ = ["add_parser", "run"]
 
 _DESCRIPTION = """\
-Show inputs, outputs, parameters and operators.  Exit code 4 if some are not supported: all of
+Show inputs, outputs, parameters and operators of a model; rows, columns and integer variables of a
+mixed-integer program.  Exit code 4 if some are not supported: all of
 those are listed."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser("info", help="what a model holds", description=_DESCRIPTION)
-    add_model(parser)
+    add_model(parser, programs=True)
     add_common(parser)
     parser.set_defaults(run=run)
 
@@ -41,6 +42,38 @@ def run(args: Namespace) -> int:
 
 
 def _describe(args: Namespace) -> dict[str, Any]:
+    return _program(args) if names_program(args) else _model(args)
+
+
+def _program(args: Namespace) -> dict[str, Any]:
+    """What a program holds, with the keys of a model, empty where they have no meaning."""
+    from collections import Counter
+
+    from tamecheck.programs import read_file
+
+    source = read_file(args.model)
+    program = source.program
+    kinds = Counter(column.kind.value for column in program.columns)
+    return {
+        "model": {"source": args.model, "sha256": program.sha256},
+        "format": source.format,
+        "name": program.name,
+        "sense": program.sense.value,
+        "rows": len(program.rows),
+        "columns": len(program.columns),
+        "integers": sum(column.kind.integral for column in program.columns),
+        "nonzeros": sum(len(row.terms) for row in program.rows),
+        "kinds": dict(sorted(kinds.items())),
+        "inputs": [],
+        "outputs": [],
+        "parameters": None,
+        "ops": {},
+        "unsupported": [],
+        "notes": list(source.notes),
+    }
+
+
+def _model(args: Namespace) -> dict[str, Any]:
     from tamecheck.load.files import suffix_of
 
     try:
@@ -80,12 +113,17 @@ def _print(document: Mapping[str, Any]) -> None:
     def counts(ops: Mapping[str, int]) -> list[tuple[str, ...]]:
         return [(name, str(count)) for name, count in ops.items()]
 
+    facts = ("sense", "rows", "columns", "integers", "nonzeros")
+    parameters = document.get("parameters")
     print_sections(
         sys.stdout,
         {
+            "Program": [(key, str(document[key])) for key in facts if key in document],
+            "Kinds of columns": counts(document.get("kinds", {})),
+            "sha256": [(document["model"]["sha256"],)] if "rows" in document else [],
             "Inputs": shapes(document.get("inputs", [])),
             "Outputs": shapes(document.get("outputs", [])),
-            "Parameters": [(str(document["parameters"]),)] if "parameters" in document else [],
+            "Parameters": [] if parameters is None else [(str(parameters),)],
             "Operators in the file": counts(document["ops"]),
             "Primitive ops": counts(document.get("primitives", {})),
             "Not supported": [(gap["node"], gap["why"]) for gap in document["unsupported"]],

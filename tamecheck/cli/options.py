@@ -99,9 +99,20 @@ def add_common(parser: Parser, *, overtime: float = 0) -> None:
     )
 
 
-def add_model(parser: Parser, *, nargs: str = "?") -> None:
-    """Add the positional ``MODEL`` and its alternative ``--expr``."""
-    parser.add_argument("model", nargs=nargs, metavar="MODEL", help=".onnx or .json file, also .gz")
+def add_model(parser: Parser, *, nargs: str = "?", programs: bool = False) -> None:
+    """Add the positional ``MODEL`` and its alternative ``--expr``.
+
+    Parameters
+    ----------
+    parser
+        The verb's parser.
+    nargs
+        As in `argparse`.
+    programs
+        Whether the verb also takes a program.
+    """
+    files = ".onnx or .json file" + (", or a program: .mps, .lp or .json" if programs else "")
+    parser.add_argument("model", nargs=nargs, metavar="MODEL", help=f"{files}, also .gz")
     parser.add_argument(
         "--expr", metavar="TEXT", help="an expression instead of a file: 'max(x,0) - sign(y)'"
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from tamecheck.cli.answer import print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
-from tamecheck.cli.source import model_of, name_of
+from tamecheck.cli.source import model_of, name_of, names_program
 
 __all__ = ["add_parser", "run"]
 
@@ -63,9 +63,7 @@ def run(args: Namespace) -> int:
 
 def _hash_of(args: Namespace) -> str:
     """The hash of the model or of the program that the arguments name."""
-    from tamecheck.load.files import suffix_of
-
-    if args.model is not None and suffix_of(args.model) in {".mps", ".lp"}:
+    if names_program(args):
         from tamecheck.programs import read
 
         return read(args.model).sha256

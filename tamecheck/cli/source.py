@@ -11,12 +11,29 @@ if TYPE_CHECKING:
     from tamecheck.ir.box import Box
     from tamecheck.model import Model
 
-__all__ = ["domain_of", "model_of", "name_of"]
+__all__ = ["domain_of", "model_of", "name_of", "names_program"]
 
 
 def name_of(args: Namespace) -> str:
     """The file or the expression, for titles."""
     return args.model if args.expr is None else args.expr
+
+
+def names_program(args: Namespace) -> bool:
+    """Whether ``MODEL`` is a file that holds a mixed-integer program.
+
+    Raises
+    ------
+    InputError
+        If it is a JSON file that cannot be read, so that nobody can tell.
+    """
+    if args.model is None or args.expr is not None:
+        return False
+    from tamecheck.load.files import suffix_of
+    from tamecheck.load.program_json import is_program_json
+
+    suffix = suffix_of(args.model)
+    return suffix in {".mps", ".lp"} or (suffix == ".json" and is_program_json(args.model))
 
 
 def model_of(args: Namespace) -> Model:

@@ -15,6 +15,8 @@ __all__ = ["load"]
 
 _HINTS = {
     ".vnnlib": "A VNN-LIB file is a property: pass it with --spec, beside a model.",
+    ".mps": "A program has other verbs: check, info and solve.",
+    ".lp": "A program has other verbs: check, info and solve.",
     ".pt": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
     ".pth": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
     ".pt2": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, cast
@@ -14,9 +15,21 @@ from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.load.files import read_text
 
-__all__ = ["program_from_json", "read_program_json"]
+__all__ = ["is_program_json", "program_from_json", "read_program_json"]
 
+_FORMAT = re.compile(r'"format"\s*:\s*"tamecheck-program"')
 _TOP = {"format", "version", "name", "sense", "objective", "columns", "rows"}
+
+
+def is_program_json(path: str | os.PathLike[str]) -> bool:
+    """Whether a JSON file, gzipped or not, says that it is a program; other files are models.
+
+    Raises
+    ------
+    InputError
+        If there is no such text file.
+    """
+    return _FORMAT.search(read_text(path)) is not None
 
 
 def read_program_json(path: str | os.PathLike[str]) -> Program:

@@ -12,6 +12,7 @@ from tamecheck.programs.answer import (
 )
 from tamecheck.programs.files import read, read_file, write
 from tamecheck.programs.solving import solve
+from tamecheck.programs.tameness import ProgramCheck, check
 
 __all__ = [
     "Answer",
@@ -19,9 +20,11 @@ __all__ = [
     "Feasible",
     "Infeasible",
     "Optimal",
+    "ProgramCheck",
     "Solved",
     "Unbounded",
     "Unknown",
+    "check",
     "read",
     "read_file",
     "solve",

@@ -6,18 +6,22 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import IO
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.padding import Padding
-from rich.panel import Panel
-from rich.table import Table
+from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
 from tamecheck.show.console import print_to
+from tamecheck.show.parts import (
+    COLOURS,
+    Framed,
+    consequence_texts,
+    open_texts,
+    properties_table,
+    section,
+)
 from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, obstacles
 from tamecheck.show.tables import bulleted, plain_table
 from tamecheck.show.wording import (
-    PROPERTY_NAMES,
     domain_text,
     headline,
     ingredients,
@@ -25,16 +29,10 @@ from tamecheck.show.wording import (
     reason,
     structure_names,
 )
-from tamecheck.tame.verdict import Check, Consequence, Line, Open, Verdict, Witness
+from tamecheck.tame.verdict import Check, Line, Verdict, Witness
 
 __all__ = ["check_line", "check_text", "print_check"]
 
-_COLOURS = {
-    Verdict.TAME: "green",
-    Verdict.LOCALLY_TAME: "cyan",
-    Verdict.NOT_TAME: "red",
-    Verdict.UNKNOWN: "yellow",
-}
 _MOST_LINES = 30
 
 
@@ -78,53 +76,32 @@ def check_line(check: Check) -> str:
     return word if structure is None else f"{word} {structure.public_name}"
 
 
-class _Framed:
-    """A panel on a terminal; the bare content in a pipe."""
-
-    def __init__(self, content: RenderableType, colour: str) -> None:
-        self._content = content
-        self._colour = colour
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if console.is_terminal:
-            yield Panel(self._content, border_style=self._colour, expand=False)
-        else:
-            yield self._content
-
-
 def _answer(
     check: Check, about: str, certificate: str | None, *, whole: bool
 ) -> Iterable[RenderableType]:
-    yield _Framed(_verdict(check, about), _COLOURS[check.verdict])
+    yield Framed(_verdict(check, about), COLOURS[check.verdict])
     if check.witness is not None:
-        yield from _section("Why", [_witness(check.witness)])
+        yield from section("Why", [_witness(check.witness)])
     if check.open:
         unknown = check.verdict is Verdict.UNKNOWN
         title = "What is open" if unknown else "Where the derivation stops"
-        yield from _section(title, [bulleted(_open(gap) for gap in check.open)])
+        yield from section(title, [bulleted(open_texts(gap) for gap in check.open)])
     if check.structures and (rows := ingredients(check)):
-        yield from _section("Why", [plain_table(rows)])
+        yield from section("Why", [plain_table(rows)])
     if check.derivation:
-        yield from _section("Derivation, from the output down", _derivation(check, whole=whole))
+        yield from section("Derivation, from the output down", _derivation(check, whole=whole))
     if any(value is not None for value in property_values(check.properties).values()):
-        yield from _section("Properties on the domain", [_properties(check)])
+        yield from section("Properties on the domain", [properties_table(check.properties)])
     if check.consequences:
-        yield from _section("What follows", [bulleted(map(_consequence, check.consequences))])
+        yield from section("What follows", [bulleted(map(consequence_texts, check.consequences))])
     if check.trusted:
-        yield from _section("Taken on trust", [bulleted([Text(line)] for line in check.trusted)])
+        yield from section("Taken on trust", [bulleted([Text(line)] for line in check.trusted)])
     if certificate is not None:
-        yield from _section("Certificate", [Text(certificate, style="bold")])
-
-
-def _section(title: str, body: Sequence[RenderableType]) -> Iterable[RenderableType]:
-    yield Text("")
-    yield Text(title, style="bold underline")
-    for part in body:
-        yield Padding(part, (0, 0, 0, 2))
+        yield from section("Certificate", [Text(certificate, style="bold")])
 
 
 def _verdict(check: Check, title: str) -> Text:
-    colour = _COLOURS[check.verdict]
+    colour = COLOURS[check.verdict]
     text = Text()
     text.append(check.verdict.value.upper().replace("-", " "), style=f"bold {colour}")
     if check.structures:
@@ -143,13 +120,6 @@ def _verdict(check: Check, title: str) -> Text:
 
 def _witness(witness: Witness) -> Text:
     return Text(witness.summary, style="red")
-
-
-def _open(gap: Open) -> list[Text]:
-    return [
-        Text.assemble((gap.node, "bold yellow"), f": {gap.why}"),
-        Text(f"To settle it: {gap.settles}"),
-    ]
 
 
 # --- derivation --------------------------------------------------------------------------------
@@ -221,21 +191,3 @@ class _Drawer:
         if offending:
             text.append("  ← first obstacle", style="bold red")
         return text
-
-
-# --- tables ------------------------------------------------------------------------------------
-
-
-def _properties(check: Check) -> Table:
-    words = {True: ("yes", "green"), False: ("no", "red"), None: ("not proved", "dim")}
-    values = property_values(check.properties)
-    return plain_table((name, Text(*words[values[key]])) for key, name in PROPERTY_NAMES)
-
-
-def _consequence(consequence: Consequence) -> list[Text]:
-    name, colon, statement = consequence.theorem.partition(":")
-    source = (f" ({consequence.source})", "dim")
-    return [
-        Text.assemble((name, "bold"), f"{colon}{statement}", source),
-        *(Text.assemble(("✓ ", "green"), text) for text in consequence.hypotheses),
-    ]

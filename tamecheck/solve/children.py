@@ -20,6 +20,7 @@ from tamecheck.solve.claims import (
     UnboundedClaim,
     UnknownClaim,
 )
+from tamecheck.solve.installed import INSTALL, installed
 from tamecheck.solve.relaxation import nearest
 
 __all__ = ["SOLVERS", "claims"]
@@ -66,15 +67,18 @@ def claims(
     start = time.monotonic()
     children: dict[str, subprocess.Popen[str]] = {}
     try:
-        for solver in solvers:
+        for solver in filter(installed, solvers):
             children[solver] = _start({**question, "solver": solver})
-        return _collect(children, start, seconds + _GRACE)
+        said = {claim.solver: claim for claim in _collect(children, start, seconds + _GRACE)}
     finally:
         for child in children.values():
             child.kill()
             child.wait()
             if child.stdout is not None:
                 child.stdout.close()
+    return tuple(
+        said.get(solver) or UnknownClaim(solver, f"not installed ({INSTALL})") for solver in solvers
+    )
 
 
 def _start(question: dict[str, Any]) -> subprocess.Popen[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
+from tamecheck.solve.installed import highspy as highspy_module
 from tamecheck.solve.silence import silence
 
 __all__ = [
@@ -75,8 +76,7 @@ class Relaxation:
     """
 
     def __init__(self, program: Program) -> None:
-        import highspy
-
+        highspy = highspy_module()
         # the first instance in a process prints a banner
         with silence():
             self._solver: Any = highspy.Highs()
@@ -165,9 +165,9 @@ def nearest(value: Fraction) -> float:
 
 
 def _model(program: Program, lower: Sequence[float], upper: Sequence[float]) -> Any:
-    import highspy
     import numpy as np
 
+    highspy = highspy_module()
     sign = program.sense.sign
     model: Any = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(program.columns), len(program.rows)

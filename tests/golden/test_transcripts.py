@@ -30,6 +30,17 @@ def write_files():
     onnx.save(unknown, "unknown.onnx")
     table = path("breast_cancer_test.csv").read_text(encoding="utf-8")
     Path("patient.csv").write_text(table.splitlines()[0], encoding="utf-8")
+    Path("bounded.lp").write_text(
+        "max\n profit: 2 x + 1/3 y\nst\n c: 3 x + 2 y <= 7\n"
+        "bounds\n x <= 5\n y <= 5\ngenerals\n x\nend\n",
+        encoding="utf-8",
+    )
+    Path("unbounded.mps").write_text(
+        "NAME trips\nROWS\n N cost\n G c\nCOLUMNS\n MARKER MARKER INTORG\n x cost 2 c 3\n"
+        " MARKER MARKER INTEND\n y cost 1 c 0.1\nRHS\n RHS c 7\nBOUNDS\n PL BND x\nENDATA\n",
+        encoding="utf-8",
+    )
+    Path("wrong.mps").write_text("ROWS\n N c\nCOLUMNS\n x c nan\nENDATA\n", encoding="utf-8")
     Path("points.json").write_text('{"x": 0.1, "y": "1/3"}', encoding="utf-8")
     Path("interval.vnnlib").write_text(
         "(declare-const X_0 Real)\n(declare-const Y_0 Real)\n"
