@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from tamecheck.encode import Functional, back, bounded, concretised, contracted,
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verify.answer import Witness
+from tamecheck.verify.plain import impossible
 from tamecheck.verify.problem import Region
 from tamecheck.verify.search import Search
 
@@ -18,6 +20,10 @@ __all__ = ["Boxes", "split_inputs"]
 
 
 _ROUNDS = 3
+_LONG = 0.5
+_TIE = 1e-9
+_LOOKS = 8
+_SMALL = 10_000
 _LEAST = 2.0**-1000
 
 
@@ -56,6 +62,7 @@ def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> 
         part = _Part(search, lower[-take:], upper[-take:], cases[-take:])
         lower, upper, cases = lower[:-take], upper[:-take], cases[:-take]
         seen += take
+        before = search.left
         found = part.examine()
         if found is not None:
             return Boxes(lower, upper, cases, seen, found)
@@ -63,7 +70,8 @@ def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> 
         lower = np.concatenate([lower, low])
         upper = np.concatenate([upper, high])
         cases = np.concatenate([cases, left])
-        batch = min(batch * 2, most)
+        # short batches, so that the clock is looked at often
+        batch = min(batch * 2, most) if before - search.left < _LONG else max(batch // 2, 1)
     return Boxes(lower, upper, cases, seen)
 
 
@@ -95,6 +103,7 @@ class _Part:
             least = np.maximum(concretised(state, functional), state.bounds[-1].lower)
             self.cases = self.cases & ~problem.closed(least)
             least = self._shrink(functional, least)
+        self._settle_ties(least)
         keep = self.cases.any(-1)
         self.lower, self.upper, self.cases = self.lower[keep], self.upper[keep], self.cases[keep]
         self.score = self.score[keep]
@@ -108,6 +117,28 @@ class _Part:
         )
         allowed = np.concatenate([self.cases, self.cases])
         return search.confirmed(points, search.rows(points), allowed)
+
+    def _settle_ties(self, least: Array) -> None:
+        """Look again at boxes where no more than rounding is missing, now without rounding."""
+        problem = self.search.problem
+        if problem.graph.parameters > _SMALL:
+            return
+        best = np.where(problem.members, least[:, np.newaxis, :], -np.inf).max(-1)
+        near = np.argwhere(self.cases & (best > -_TIE))
+        for pair in near[:_LOOKS]:
+            box, case = int(pair[0]), int(pair[1])
+            wanted = problem.spec.cases[case]
+            lower = tuple(
+                Fraction(v) if end is None else max(Fraction(v), end)
+                for v, end in zip(self.lower[box].tolist(), wanted.lower, strict=True)
+            )
+            upper = tuple(
+                Fraction(v) if end is None else min(Fraction(v), end)
+                for v, end in zip(self.upper[box].tolist(), wanted.upper, strict=True)
+            )
+            crossed = any(a > b for a, b in zip(lower, upper, strict=True))
+            if crossed or impossible(problem.scores, wanted, lower, upper):
+                self.cases[box, case] = False
 
     def _shrink(self, functional: Functional, least: Array) -> Array:
         """Cut from boxes with one open case what none of its rows allows; the new least values."""

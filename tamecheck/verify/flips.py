@@ -103,7 +103,7 @@ class _Climb:
         return better
 
     def round(self) -> Witness | None:
-        """Proposals that move random coordinates: along the gradient, to an end, or to the middle."""
+        """Proposals that move random coordinates: along the gradient, or to an end or middle."""
         rng, size = self.search.rng, len(self.lower)
         share = np.exp(rng.uniform(np.log(2.0 / size), np.log(0.3), (self.count, 1)))
         moving = rng.random((self.count, size)) < share

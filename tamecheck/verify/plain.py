@@ -20,7 +20,7 @@ from tamecheck.verify.answer import Witness
 from tamecheck.verify.problem import Problem
 from tamecheck.verify.witness import Replay, witnessed
 
-__all__ = ["bounded_plainly", "sampled_plainly"]
+__all__ = ["bounded_plainly", "impossible", "sampled_plainly"]
 
 _SAMPLES = 400
 _CAP = 1e3
@@ -86,7 +86,7 @@ def bounded_plainly(problem: Problem, deadline: float) -> tuple[bool, int]:
                 return False, seen
             _, _, lower, upper = heapq.heappop(heap)
             seen += 1
-            if _impossible(problem.graph, case, lower, upper):
+            if impossible(problem.graph, case, lower, upper):
                 continue
             halves = _halved(lower, upper)
             if halves is None:
@@ -117,12 +117,16 @@ def _halved(
     return [(lower, left), (right, upper)] if low < middle < high else None
 
 
-def _impossible(
+def impossible(
     graph: Graph,
     case: Case,
     lower: tuple[Fraction | None, ...],
     upper: tuple[Fraction | None, ...],
 ) -> bool:
+    """Whether intervals show that no input of the box is unsafe.
+
+    These widen a sum only where float64 does not hold it, so they also settle ties.
+    """
     sides: dict[str, Side] = {}
     start = 0
     for name, shape in graph.inputs.items():

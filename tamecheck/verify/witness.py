@@ -34,7 +34,8 @@ def witnessed(problem: Problem, case: int, x: Array, replay: Replay | None) -> W
     wanted = problem.spec.cases[case]
     single = inside(x.astype(np.float32), wanted)
     double = inside(x, wanted)
-    for point in (single, double) if single != double else (single,):
+    # last the float itself, cut at the exact ends of the box
+    for point in dict.fromkeys((single, double, _cut(x, wanted))):
         if not all(row.holds(point, ()) for row in wanted.region):
             continue
         scores = _outputs(problem.scores, point)
@@ -58,6 +59,15 @@ def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
     # NumPy's scalars keep the type, so that the next number is one of that type
     for value, low, high in zip(x, case.lower, case.upper, strict=True):
         found.append(_moved(value, low, high, x))
+    return tuple(found)
+
+
+def _cut(x: Array, case: Case) -> tuple[Fraction, ...]:
+    found: list[Fraction] = []
+    for value, low, high in zip(x.tolist(), case.lower, case.upper, strict=True):
+        exact = Fraction(value)
+        exact = exact if low is None else max(exact, low)
+        found.append(exact if high is None else min(exact, high))
     return tuple(found)
 
 
