@@ -35,7 +35,8 @@ class Constants:
             exact = self._folded(index)
             found = found if exact is None else of_tensor(exact)
         sharp = _sharp(found.lower, found.upper)
-        return np.ascontiguousarray(found.lower) if sharp else None
+        # not ascontiguousarray, which turns a scalar into a vector
+        return np.asarray(found.lower, order="C") if sharp else None
 
     def _folded(self, index: int) -> Tensor | None:
         """The rational value of an input-free node, None if it has none or is too large."""
