@@ -121,7 +121,8 @@ def _linear_range(layer: Linear, args: Sequence[Interval]) -> tuple[Interval, Ar
 def _bent_size(planes: Planes, args: Sequence[Interval]) -> Array:
     total = np.maximum(np.abs(planes.low_at), np.abs(planes.high_at))
     for low, high, arg in zip(planes.low, planes.high, args, strict=True):
-        part = np.maximum(np.abs(low), np.abs(high)) * magnitude(arg)
+        # slopes that replace the state's own, see Guide, are at most 1
+        part = np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0) * magnitude(arg)
         if planes.group > 1:
             part = part.reshape((*part.shape[:-1], -1, planes.group)).sum(-1)
         total = total + part
@@ -149,7 +150,7 @@ class Guide:
     Parameters
     ----------
     planes
-        Planes to use instead, by layer.
+        Planes to use instead, by layer: with the same constants, and slopes at most 1 in size.
     added
         What to add to the functionals at some layers: they then bound the sum with these.
     trace

@@ -37,14 +37,19 @@ def scalar_of(name: str, params: Params) -> Scalar | None:
             return magnitude()
         case "clip":
             return _clip(params)
-        case "sign" if -1 <= fraction(params, "at_zero") <= 1:
-            return threshold(-1.0, float(fraction(params, "at_zero")), "sign")
-        case "step" if 0 <= fraction(params, "at_zero") <= 1:
-            return threshold(0.0, float(fraction(params, "at_zero")), "step")
+        case "sign" | "step":
+            return _threshold(name, fraction(params, "at_zero"))
         case "pow":
             return _power(fraction(params, "exponent"))
         case _:
             return _transcendental(name)
+
+
+def _threshold(name: str, at_zero: Fraction) -> Scalar | None:
+    below = -1.0 if name == "sign" else 0.0
+    if not below <= at_zero <= 1 or Fraction(float(at_zero)) != at_zero:
+        return None
+    return threshold(below, float(at_zero), name)
 
 
 def _clip(params: Params) -> Scalar:

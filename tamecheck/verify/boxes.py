@@ -57,7 +57,7 @@ def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> 
     stop = max(search.left - limit, 0.0)
     batch, seen = 8, 0
     most = _batch_limit(search)
-    while len(lower) and search.left > stop:
+    while len(lower) and search.left > stop and search.kept is None:
         take = min(batch, len(lower))
         part = _Part(search, lower[-take:], upper[-take:], cases[-take:])
         lower, upper, cases = lower[:-take], upper[:-take], cases[:-take]

@@ -71,7 +71,7 @@ def split_neurons(search: Search, region: Region, *, limit: float) -> Signs:
         run = _Run(search, region)
         items = run.first()
         steps, seen = _FIRST_STEPS, 0
-        while items.count and search.left > stop:
+        while items.count and search.left > stop and search.kept is None:
             take = min(run.batch, items.count)
             part = items.picked(np.arange(items.count - take, items.count))
             rest = items.picked(np.arange(items.count - take))
@@ -98,8 +98,8 @@ class _Run:
     def first(self) -> _Items:
         """The cases of the region that interval bounds and one pass back do not close."""
         problem = self.search.problem
-        open_ = region_cases = self.region.cases & ~problem.closed(self.root.bounds[-1].lower)[0]
-        cases = np.flatnonzero(open_ & region_cases)
+        open_ = self.region.cases & ~problem.closed(self.root.bounds[-1].lower)[0]
+        cases = np.flatnonzero(open_)
         count = len(cases)
         signs = {
             arg: np.zeros((count, self.layers.layers[arg].size), dtype=np.int8)

@@ -117,6 +117,20 @@ def _check_sizes(graph: Graph, spec: Specification) -> None:
                 where=spec.where,
             )
 
+    _check_order(spec, [tensor.model_name for tensor in spec.inputs], list(graph.inputs))
+    names = [name for name, _ in graph.outputs]
+    _check_order(spec, [tensor.model_name for tensor in spec.outputs], names)
+
+
+def _check_order(spec: Specification, declared: Sequence[str], model: Sequence[str]) -> None:
+    """Flat indices run through the declared tensors, so these must come in the model's order."""
+    if len(declared) > 1 and set(declared) == set(model) and list(declared) != list(model):
+        raise InputError(
+            f"The property declares {', '.join(declared)}, the model has {', '.join(model)}.",
+            where=spec.where,
+            hint="Declare them in the model's order.",
+        )
+
 
 def _scores(graph: Graph, rows: Sequence[Inequality]) -> Graph:
     """The model without a last softmax, where the rows only compare its elements.
