@@ -11,7 +11,7 @@ from functools import reduce
 from types import MappingProxyType
 
 from tamecheck import ops
-from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.graph import Apply, GraphBuilder
 from tamecheck.ir.op import Op, Value
 from tamecheck.load.expression_tokens import error_at
 
@@ -94,6 +94,9 @@ class Terms:
         self.counts["-"] += 1
         if operand.constant is not None:
             return self.constant(-operand.constant, start, operand.end)
+        inner = self.builder.node(operand.node)
+        if isinstance(inner, Apply) and inner.op is ops.NEG:
+            return Operand(start, operand.end, node=inner.args[0])
         return self._apply(ops.NEG, [operand], start, operand.end)
 
     def binary(self, sign: str, left: Operand, right: Operand) -> Operand:

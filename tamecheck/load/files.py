@@ -9,10 +9,13 @@ from pathlib import Path
 
 from tamecheck.errors import InputError
 
-__all__ = ["MAX_BYTES", "read_bytes", "read_text", "suffix_of"]
+__all__ = ["MAX_BYTES", "MAX_TEXT", "read_bytes", "read_text", "suffix_of"]
 
 MAX_BYTES = 2**29
 """A file that is larger, before or after decompression, is refused."""
+
+MAX_TEXT = 2**27
+"""The same for a text that is parsed as a whole: its parse tree takes several times its size."""
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
@@ -52,7 +55,7 @@ def read_bytes(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> bytes
     return data
 
 
-def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> str:
+def read_text(path: str | os.PathLike[str], *, limit: int = MAX_TEXT) -> str:
     """The content of a UTF-8 text file, gzipped or not, without a byte order mark.
 
     Raises

@@ -268,3 +268,8 @@ def test_long_flat_expressions_are_read(text):
 def test_any_text_is_read_or_refused_politely(text):
     with contextlib.suppress(TamecheckError):
         parse_expression(text)
+
+
+def test_a_double_minus_is_no_operation():
+    assert parse_expression("--x").graph.sha256 == parse_expression("x").graph.sha256
+    assert len(parse_expression("-" * 10_001 + "x").graph.nodes) == 2
