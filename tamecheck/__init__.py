@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tamecheck.programs import read as load_program
     from tamecheck.programs import solve
     from tamecheck.tame.verdict import Check, Verdict
+    from tamecheck.verification import verify
 
 __version__ = "0.1.0"
 
@@ -51,6 +52,7 @@ __all__ = [
     "load_program",
     "recheck",
     "solve",
+    "verify",
 ]
 
 _HOME = {
@@ -73,6 +75,7 @@ _HOME = {
     "load_program": ("tamecheck.programs", "read"),
     "recheck": ("tamecheck.certificates", "recheck"),
     "solve": ("tamecheck.programs", "solve"),
+    "verify": ("tamecheck.verification", "verify"),
 }
 
 
@@ -91,11 +94,11 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """The package itself; `load` and `solve` stay functions when packages so named are imported."""
+    """The package itself; functions keep the names that they share with its subpackages."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         # importing tamecheck.load.x would bind the name to the package
-        if name not in {"load", "solve"} or not isinstance(value, ModuleType):
+        if name not in {"load", "solve", "verify"} or not isinstance(value, ModuleType):
             super().__setattr__(name, value)
 
 
