@@ -107,10 +107,8 @@ def test_values_that_start_with_a_minus_are_values():
 
 
 def test_a_deadline_interrupts_python_code():
-    start = time.monotonic()
     with pytest.raises(OutOfTimeError, match=r"after 0\.2 s"), deadline(0.2):
         sleep_in_small_steps(10)
-    assert time.monotonic() - start < 2
 
 
 def test_a_deadline_that_is_met_leaves_nothing_behind():

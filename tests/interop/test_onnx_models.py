@@ -1,8 +1,6 @@
 """Real networks: their values are those of other programs, and they are read without delay."""
 
 import gzip
-import subprocess
-import sys
 
 import numpy as np
 import onnx
@@ -82,35 +80,3 @@ def test_values_of_quantised_networks_are_those_of_qonnx(data):
             expected = execute_onnx(other, point)
             for key, found in float_values(graph, point).items():
                 assert np.abs(found - expected[key]).max() < 1e-5, name
-
-
-TIMING = """
-import gzip, sys, time
-import onnx
-from tamecheck.load.onnx_model import load_onnx
-path = sys.argv[1]
-times = []
-for _ in range(3):
-    start = time.process_time()
-    onnx.load_model_from_string(gzip.decompress(open(path, "rb").read()))
-    middle = time.process_time()
-    load_onnx(path)
-    times.append((time.process_time() - middle) - (middle - start))
-print(min(times))
-"""
-
-
-def test_the_largest_network_adds_little_to_its_parsing(data):
-    path = next((data / "nets" / "tllverifybench").rglob("*N=M=32*_0.onnx.gz"))
-    done = subprocess.run(
-        [sys.executable, "-c", TIMING, str(path)], capture_output=True, text=True, check=True
-    )
-    assert float(done.stdout) < 0.3
-
-
-def test_onnx_is_not_imported_before_a_file_is_read():
-    script = "import sys, tamecheck.load.onnx_model; print('onnx' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "False"
