@@ -11,7 +11,7 @@ from tamecheck.cli.options import Subparsers, add_common
 from tamecheck.cli.source import model_of, name_of
 
 if TYPE_CHECKING:
-    from tamecheck.verify import Answer, Replay
+    from tamecheck.verify import Answer
 
 __all__ = ["add_parser", "run"]
 
@@ -43,14 +43,13 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Verify, print the answer."""
-    from tamecheck.load.vnnlib import read_vnnlib
-    from tamecheck.verify import answer_document, verify, vnncomp_text
+    from tamecheck.verification import verify
+    from tamecheck.verify import answer_document, vnncomp_text
 
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    spec = read_vnnlib(args.spec)
-    answer = verify(model.graph, spec, timeout=args.timeout, seed=args.seed, replay=_replay(args))
+    answer = verify(model, args.spec, timeout=args.timeout, seed=args.seed)
     document = answer_document(answer)
     if args.vnncomp is not None:
         Path(args.vnncomp).write_text(vnncomp_text(answer), encoding="utf-8")
@@ -60,12 +59,6 @@ def run(args: Namespace) -> int:
     else:
         _print(args, answer, document["verdict"])
     return 0 if args.vnncomp is not None else _EXIT_CODES[document["verdict"]]
-
-
-def _replay(args: Namespace) -> Replay | None:
-    from tamecheck.verify import onnx_replay
-
-    return None if args.model is None else onnx_replay(args.model)
 
 
 def _print(args: Namespace, answer: Answer, verdict: str) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from tamecheck import ops
 from tamecheck.ir.formula import (
     Add,
     And,
@@ -35,6 +36,7 @@ from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise,
 from tamecheck.ir.structure import Antichain, Structure, join, join_all, minimal
 
 __all__ = [
+    "TAME_IF_BOUNDED",
     "Situation",
     "domain_of",
     "needs_bounded",
@@ -61,6 +63,10 @@ _UNBOUNDED: dict[Elementary, Antichain] = {
 
 _INSIDE = frozenset({Elementary.LOG, Elementary.ACOSH, Elementary.ATANH, Elementary.TAN})
 """Functions that are not analytic, or not defined, at the boundary of their domain."""
+
+
+TAME_IF_BOUNDED = (ops.SIN, ops.COS, ops.FLOOR, ops.CEIL, ops.ROUND)
+"""Ops that are in no o-minimal structure on all of ℝ, and in one on every bounded set."""
 
 
 @dataclass(frozen=True, slots=True)

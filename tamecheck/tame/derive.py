@@ -10,6 +10,7 @@ from tamecheck import ops
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.structure import Antichain, Structure, join_all
 from tamecheck.tame.definable import (
+    TAME_IF_BOUNDED,
     Situation,
     domain_of,
     needs_bounded,
@@ -25,7 +26,6 @@ __all__ = ["Derivation", "Fact", "derive"]
 
 _BOTTOM: Antichain = (Structure.RATIONAL_SEMILINEAR,)
 _REAL: Antichain = (Structure.SEMILINEAR,)
-_NEEDS_BOUNDED = (ops.SIN, ops.COS, ops.FLOOR, ops.CEIL, ops.ROUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class _Walk:
         steps: list[int] = []
         for arg in node.args:
             algebraic = any(s <= Structure.SEMIALGEBRAIC for s in self.facts[arg].structures)
-            if algebraic and node.op in _NEEDS_BOUNDED:
+            if algebraic and node.op in TAME_IF_BOUNDED:
                 step = self.ledger.proved_bounded(arg)
             else:
                 step = self.ledger.bounded(arg)

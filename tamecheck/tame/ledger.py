@@ -34,7 +34,7 @@ from tamecheck.ir.formula import (
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Expansion, Op, Params, Pointwise, Selection
 from tamecheck.ir.tensor import Tensor, size_of
-from tamecheck.tame.definable import domain_of, needs_inside, positive
+from tamecheck.tame.definable import TAME_IF_BOUNDED, domain_of, needs_inside, positive
 from tamecheck.tame.quotient import quotient_bound
 from tamecheck.tame.step import Step
 
@@ -48,8 +48,6 @@ HULL_ABOVE = 4096
 
 _CHEAP_WEIGHTS = 20_000
 """A first round leaves products with more weights unbounded: most obligations do not need them."""
-
-_NEEDS_BOUNDED = (ops.SIN, ops.COS, ops.FLOOR, ops.CEIL, ops.ROUND)
 
 _ANYTHING = Enclosure(np.array(-math.inf), np.array(math.inf))
 
@@ -222,7 +220,7 @@ class Ledger:
         return frozenset(
             arg
             for node in self.graph.nodes
-            if isinstance(node, Apply) and node.op in _NEEDS_BOUNDED
+            if isinstance(node, Apply) and node.op in TAME_IF_BOUNDED
             for arg in node.args
         )
 
