@@ -14,7 +14,7 @@ __all__ = ["INSTALL", "PACKAGES", "highspy", "installed", "version_of"]
 PACKAGES = {"cbc": "mip", "highs": "highspy"}
 """The package, and the module of the same name, through which each solver is asked."""
 
-INSTALL = "pip install 'tamecheck[mip]'"
+INSTALL = "pip install mip highspy"
 """The command that installs them."""
 
 

@@ -33,7 +33,7 @@ def test_solve_says_what_to_install(program, capsys, monkeypatch, missing, optio
     assert out == ""
     assert err == (
         "tamecheck: Solving a program needs HiGHS, which is not installed. "
-        "Install it, with CBC: pip install 'tamecheck[mip]'.\n"
+        "Install it, with CBC: pip install mip highspy.\n"
     )
 
 
@@ -41,7 +41,7 @@ def test_without_cbc_highs_solves(program, monkeypatch):
     forget(monkeypatch, "mip")
     question = read(program)
     cbc, highs = claims(question, seconds=30)
-    assert cbc == UnknownClaim("cbc", "not installed (pip install 'tamecheck[mip]')")
+    assert cbc == UnknownClaim("cbc", "not installed (pip install mip highspy)")
     assert isinstance(highs, OptimalClaim)
     assert isinstance(solve(question, seconds=30).answer, Optimal)
 
@@ -57,8 +57,8 @@ def test_doctor_reports_missing_solvers_without_an_error(capsys, monkeypatch):
     forget(monkeypatch, "highspy", "mip")
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    assert "CBC    not installed: pip install 'tamecheck[mip]'" in out
-    assert "HiGHS  not installed: pip install 'tamecheck[mip]'" in out
+    assert "CBC    not installed: pip install mip highspy" in out
+    assert "HiGHS  not installed: pip install mip highspy" in out
 
 
 def test_doctor_asks_the_solvers_that_are_there(capsys):
