@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tamecheck import learn
     from tamecheck.certificates import recheck
     from tamecheck.errors import (
         CertificateError,
@@ -48,6 +49,7 @@ __all__ = [
     "expression",
     "from_sklearn",
     "from_torch",
+    "learn",
     "load",
     "load_program",
     "recheck",
@@ -78,9 +80,14 @@ _HOME = {
     "verify": ("tamecheck.verification", "verify"),
 }
 
+_PACKAGES = ("learn",)
+"""Subpackages that are reached as attributes: ``tamecheck.learn.TameBinarizedClassifier``."""
+
 
 def __getattr__(name: str) -> Any:
     """A public name, imported from where it lives."""
+    if name in _PACKAGES:
+        return import_module(f"tamecheck.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'tamecheck' has no attribute {name!r}")
     module, attribute = _HOME[name]

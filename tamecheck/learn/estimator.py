@@ -1,0 +1,194 @@
+"""What every classifier here shares: scikit-learn's conventions around a binarized network."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import multiclass, validation
+
+from tamecheck.errors import InputError
+from tamecheck.learn.network import BinarizedNetwork, Floats
+
+if TYPE_CHECKING:
+    from tamecheck.model import Model
+
+__all__ = ["BinarizedClassifier", "DataError", "TrainingSet", "hidden_sizes"]
+
+Labels = npt.NDArray[np.int64]
+
+# scikit-learn has no stubs
+_VALIDATE = cast("Any", validation)
+_TARGETS = cast("Any", multiclass)
+
+
+class DataError(InputError, ValueError):
+    """Data or parameters that cannot be trained on; a ``ValueError``, as in scikit-learn."""
+
+    def __str__(self) -> str:
+        # scikit-learn's own texts have several lines, which its tools look for
+        return self.what if not self.hint else f"{self.what} {self.hint}"
+
+
+@contextmanager
+def data_errors() -> Generator[None]:
+    """Turn the ``ValueError`` of scikit-learn's validation into a `DataError` of the same text."""
+    try:
+        yield
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingSet:
+    """Checked training data.
+
+    Parameters
+    ----------
+    x
+        Rows of features, float64.
+    labels
+        The index of each row's class in ``classes_``.
+    weight
+        The rows' weights: positive, none is zero.
+    classes
+        The number of classes.
+    """
+
+    x: Floats
+    labels: Labels
+    weight: Floats
+    classes: int
+
+    @property
+    def magnitude(self) -> float | None:
+        """The largest absolute value of a feature if all are integers, else None."""
+        if bool((self.x == np.rint(self.x)).all()):
+            return max(1.0, float(np.abs(self.x).max(initial=0)))
+        return None
+
+
+class BinarizedClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier whose decision function is a `BinarizedNetwork`.
+
+    A subclass trains in ``fit(X, y, sample_weight=None)``: it calls `_checked`, which sets
+    ``classes_``, ``n_features_in_`` and ``feature_names_in_``, and then sets ``network_``.
+
+    Attributes
+    ----------
+    network_ : BinarizedNetwork
+        The trained network.
+    classes_ : ndarray
+        The classes, sorted; the order of the network's scores.
+    n_features_in_ : int
+        The number of features.
+    feature_names_in_ : ndarray of str
+        The features' names, if the training data had names.
+    """
+
+    network_: BinarizedNetwork
+    classes_: npt.NDArray[Any]
+    n_features_in_: int
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BinarizedClassifier:  # noqa: N803
+        """Train the network."""
+
+    def decision_function(self, X: Any) -> Floats:  # noqa: N803
+        """The scores of the classes, ``(rows, classes)``; for two classes their difference."""
+        scores = self.network_scores(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def network_scores(self, X: Any) -> Floats:  # noqa: N803
+        """The network's outputs, one column a class also for two classes."""
+        return self.network_.scores(self.checked_rows(X))
+
+    def checked_rows(self, X: Any) -> Floats:  # noqa: N803
+        """The rows of ``X`` as float64, if they fit what the classifier was trained on.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        DataError
+            On NaN, infinity, text, or other features than in ``fit``.
+        """
+        _VALIDATE.check_is_fitted(self)
+        with data_errors():
+            return np.asarray(_VALIDATE.validate_data(self, X, dtype=np.float64, reset=False))
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
+        """The class of each row: the first with the largest score."""
+        scores = self.network_scores(X)
+        return self.classes_[scores.argmax(axis=1)]
+
+    def to_model(self) -> Model:
+        """The network as a `tamecheck.Model` with input ``x`` and output ``scores``."""
+        _VALIDATE.check_is_fitted(self)
+        return self.network_.to_model()
+
+    def export_onnx(self, path: str | Path) -> None:
+        """Write the network as an ONNX file."""
+        _VALIDATE.check_is_fitted(self)
+        self.network_.export_onnx(path)
+
+    def _checked(self, X: Any, y: Any, sample_weight: Any = None) -> TrainingSet:  # noqa: N803
+        """The training data in one form; sets ``classes_`` and the facts about features.
+
+        Rows of weight zero are left out.
+
+        Raises
+        ------
+        DataError
+            In scikit-learn's words, on NaN, infinity, text, fewer than two classes, lengths that
+            do not fit, or negative weights.
+        """
+        with data_errors():
+            rows, targets = _VALIDATE.validate_data(
+                self, X, y, dtype=np.float64, ensure_min_samples=2
+            )
+            _TARGETS.check_classification_targets(targets)
+            weight: Floats = _VALIDATE._check_sample_weight(  # noqa: SLF001
+                sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+            )
+        targets, kept = np.asarray(targets), np.flatnonzero(weight > 0)
+        if not kept.size:
+            raise DataError("All sample weights are zero; give some row a positive weight.")
+        classes: npt.NDArray[Any] = np.unique(targets[kept])
+        if len(classes) < 2:
+            raise DataError(
+                f"{type(self).__name__} needs at least 2 classes, but the data contains only one "
+                f"class: {classes[0]!r}."
+            )
+        self.classes_ = classes
+        labels: Labels = np.searchsorted(classes, targets[kept]).astype(np.int64)
+        return TrainingSet(rows[kept], labels, weight[kept], len(classes))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = cast("Any", super().__sklearn_tags__())
+        tags.input_tags.allow_nan = False
+        tags.input_tags.sparse = False
+        return tags
+
+
+def hidden_sizes(value: Any) -> tuple[int, ...]:
+    """``hidden`` as a tuple of positive widths; one number is one layer.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    sizes: tuple[Any, ...] = (value,) if isinstance(value, int) else tuple(value)
+    if not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+        raise DataError(f"hidden={value!r} are no widths of layers.", hint="Give (8,) or (32, 16).")
+    return tuple(int(n) for n in sizes)
