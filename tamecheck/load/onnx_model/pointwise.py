@@ -11,7 +11,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import InputError
-from tamecheck.ir.graph import Apply
+from tamecheck.ir.graph import Apply, Constant
 from tamecheck.ir.op import Op
 from tamecheck.ir.tensor import Shape
 from tamecheck.load.onnx_model.context import Context, Lowering, Outputs
@@ -159,7 +159,33 @@ def _mean(ctx: Context) -> Outputs:
 
 def _where(ctx: Context) -> Outputs:
     condition, left, right = ctx.input(0), ctx.input(1), ctx.input(2)
+    signed = _sign_in_disguise(ctx, condition, left, right)
+    if signed is not None:
+        return (signed,)
     return (ctx.apply(ops.SELECT, condition, left, right, kind=left.kind),)
+
+
+def _sign_in_disguise(ctx: Context, condition: Value, left: Value, right: Value) -> Value | None:
+    """``where(x >= 0, 1, -1)`` and ``where(x > 0, 1, -1)`` as signs: None if it is neither.
+
+    ONNX's own sign is 0 at 0, so networks whose sign is ±1 are exported like this.
+    """
+    if condition.array is not None or not (_is_scalar(left, 1) and _is_scalar(right, -1)):
+        return None
+    builder = ctx.emitter.builder
+    test = builder.node(condition.node)
+    if not isinstance(test, Apply) or test.op not in (ops.LESS_EQUAL, ops.LESS):
+        return None
+    zero, x = (builder.node(arg) for arg in test.args)
+    if not isinstance(zero, Constant) or zero.shape or zero.tensor.fractions() != [0]:
+        return None
+    argument = Value(left.kind, x.shape, node=test.args[1])
+    at_zero = Fraction(1 if test.op is ops.LESS_EQUAL else -1)
+    return ctx.apply(ops.SIGN, argument, kind=left.kind, at_zero=at_zero)
+
+
+def _is_scalar(value: Value, number: int) -> bool:
+    return value.array is not None and value.shape == () and bool(value.array == number)
 
 
 def _exclusive_or(ctx: Context) -> Outputs:
