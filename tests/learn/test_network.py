@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tamecheck as tc
-from tamecheck.ir.graph import Apply
 from tamecheck.learn.network import BinarizedNetwork, Layer, rounded
 
 XOR = BinarizedNetwork(
