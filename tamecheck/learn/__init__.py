@@ -1,6 +1,16 @@
 """Estimators that train binarized networks, and what belongs around them."""
 
+from tamecheck.learn.descent import Progress
 from tamecheck.learn.estimator import BinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
+from tamecheck.learn.problems import DataError
+from tamecheck.learn.ste import SteBinarizedClassifier
 
-__all__ = ["BinarizedClassifier", "BinarizedNetwork", "Layer"]
+__all__ = [
+    "BinarizedClassifier",
+    "BinarizedNetwork",
+    "DataError",
+    "Layer",
+    "Progress",
+    "SteBinarizedClassifier",
+]

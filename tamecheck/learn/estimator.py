@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,38 +12,19 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import multiclass, validation
 
-from tamecheck.errors import InputError
 from tamecheck.learn.network import BinarizedNetwork, Floats
+from tamecheck.learn.problems import DataError, data_errors
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
 
-__all__ = ["BinarizedClassifier", "DataError", "TrainingSet", "hidden_sizes"]
+__all__ = ["BinarizedClassifier", "Labels", "TrainingSet", "hidden_sizes"]
 
 Labels = npt.NDArray[np.int64]
 
 # scikit-learn has no stubs
 _VALIDATE = cast("Any", validation)
 _TARGETS = cast("Any", multiclass)
-
-
-class DataError(InputError, ValueError):
-    """Data or parameters that cannot be trained on; a ``ValueError``, as in scikit-learn."""
-
-    def __str__(self) -> str:
-        # scikit-learn's own texts have several lines, which its tools look for
-        return self.what if not self.hint else f"{self.what} {self.hint}"
-
-
-@contextmanager
-def data_errors() -> Generator[None]:
-    """Turn the ``ValueError`` of scikit-learn's validation into a `DataError` of the same text."""
-    try:
-        yield
-    except DataError:
-        raise
-    except ValueError as error:
-        raise DataError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,10 +120,25 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         _VALIDATE.check_is_fitted(self)
         self.network_.export_onnx(path)
 
-    def _checked(self, X: Any, y: Any, sample_weight: Any = None) -> TrainingSet:  # noqa: N803
+    def _checked(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        classes: Any = None,
+        first: bool = True,
+    ) -> TrainingSet:
         """The training data in one form; sets ``classes_`` and the facts about features.
 
-        Rows of weight zero are left out.
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; rows of weight zero are left out.
+        classes
+            All classes, if they are known beforehand.
+        first
+            Whether these are the first data, which decide what the features are.
 
         Raises
         ------
@@ -154,7 +148,7 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         """
         with data_errors():
             rows, targets = _VALIDATE.validate_data(
-                self, X, y, dtype=np.float64, ensure_min_samples=2
+                self, X, y, dtype=np.float64, ensure_min_samples=1, reset=first
             )
             _TARGETS.check_classification_targets(targets)
             weight: Floats = _VALIDATE._check_sample_weight(  # noqa: SLF001
@@ -163,15 +157,19 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         targets, kept = np.asarray(targets), np.flatnonzero(weight > 0)
         if not kept.size:
             raise DataError("All sample weights are zero; give some row a positive weight.")
-        classes: npt.NDArray[Any] = np.unique(targets[kept])
-        if len(classes) < 2:
+        present: npt.NDArray[Any] = np.unique(targets[kept])
+        known = present if classes is None else np.unique(np.asarray(classes))
+        if len(known) < 2:
             raise DataError(
                 f"{type(self).__name__} needs at least 2 classes, but the data contains only one "
-                f"class: {classes[0]!r}."
+                f"class: {known[0]!r}."
             )
-        self.classes_ = classes
-        labels: Labels = np.searchsorted(classes, targets[kept]).astype(np.int64)
-        return TrainingSet(rows[kept], labels, weight[kept], len(classes))
+        unseen = np.setdiff1d(present, known)
+        if len(unseen):
+            raise DataError(f"y holds classes that are not in classes: {unseen.tolist()}.")
+        self.classes_ = known
+        labels: Labels = np.searchsorted(known, targets[kept]).astype(np.int64)
+        return TrainingSet(rows[kept], labels, weight[kept], len(known))
 
     def __sklearn_tags__(self) -> Any:
         tags = cast("Any", super().__sklearn_tags__())

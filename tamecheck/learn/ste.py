@@ -1,0 +1,106 @@
+"""The straight-through estimator: the usual way to train binarized networks, as a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tamecheck.learn.descent import Batch, Callback, Direction, Step
+from tamecheck.learn.gradient_estimator import GradientClassifier
+from tamecheck.learn.latent import Latent
+from tamecheck.learn.losses import Loss, loss_of
+from tamecheck.learn.network import Floats, WeightKind, sign
+
+__all__ = ["SteBinarizedClassifier"]
+
+
+class SteBinarizedClassifier(GradientClassifier):
+    """A binarized network trained by the straight-through estimator (Hubara et al. 2016).
+
+    Forward with signs, backward as if a sign were the identity on [-clip, clip].  These slopes are
+    not the gradient, nor a conservative field, of any function of the weights, so the convergence
+    theorem for stochastic subgradients says nothing about it.
+
+    Parameters
+    ----------
+    hidden, weights, readout, epochs, batch_size, learning_rate, early_stopping, \
+    validation_fraction, n_iter_no_change, callbacks, timeout, random_state
+        See `GradientClassifier`.
+    loss
+        ``"logistic"`` or ``"hinge"``.
+    clip
+        Pre-activations beyond it pass nothing back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
+    >>> SteBinarizedClassifier((4,), random_state=0).fit(X, [0, 0, 0, 1]).score(X, [0, 0, 0, 1])
+    1.0
+    """
+
+    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
+        self,
+        hidden: int | tuple[int, ...] = (16,),
+        *,
+        weights: WeightKind = "real",
+        readout: WeightKind | None = None,
+        loss: str = "logistic",
+        clip: float = 1.0,
+        epochs: int = 100,
+        batch_size: int = 64,
+        learning_rate: float = 0.01,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        callbacks: Iterable[Callback] = (),
+        timeout: float | None = None,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden,
+            weights=weights,
+            readout=readout,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            callbacks=callbacks,
+            timeout=timeout,
+            random_state=random_state,
+        )
+        self.loss = loss
+        self.clip = clip
+
+    def _direction(self) -> Direction:
+        loss = loss_of(self.loss)
+
+        def direction(latent: Latent, batch: Batch, progress: float) -> Step:  # noqa: ARG001
+            return straight_through(latent, batch, loss, self.clip)
+
+        return direction
+
+
+def straight_through(latent: Latent, batch: Batch, loss: Loss, clip: float) -> Step:
+    """The slopes of the straight-through estimator on a batch."""
+    layers = latent.effective()
+    inputs, sums = [batch.x], list[Floats]()
+    for weights, offset in layers[:-1]:
+        sums.append(inputs[-1] @ weights + offset)
+        inputs.append(sign(sums[-1]))
+    scores = inputs[-1] @ layers[-1][0] + layers[-1][1]
+    share = batch.weight / len(batch.weight)
+    mean = float(share @ loss.values(scores, batch.labels))
+    back = loss.slope(scores, batch.labels) * share[:, None]
+    weight_slopes: list[Floats] = []
+    offset_slopes: list[Floats] = []
+    for number in range(len(layers) - 1, -1, -1):
+        weight_slopes.append(inputs[number].T @ back)
+        offset_slopes.append(back.sum(axis=0))
+        if number:
+            back = (back @ layers[number][0].T) * (np.abs(sums[number - 1]) <= clip)
+    return Step.of(mean, weight_slopes[::-1], offset_slopes[::-1])
