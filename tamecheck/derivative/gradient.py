@@ -26,7 +26,7 @@ from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["gradient"]
+__all__ = ["gradient", "node_values"]
 
 Pull: TypeAlias = Callable[[Array], list[Array | None]]
 """From the cotangent of a node to those of its arguments."""
@@ -80,10 +80,29 @@ def gradient(graph: Graph, points: Any, *, dtype: Precision = "float64") -> Arra
     return found[:, 0] if found.shape[1] == 1 else found
 
 
+def node_values(graph: Graph, points: Array) -> tuple[Graph, dict[int, Array]]:
+    """The float64 value of every node at every row of points, of ``shape (rows, inputs)``.
+
+    Returns
+    -------
+    tuple
+        The graph with compound ops written out, and for each of its nodes an array of shape
+        ``(rows, 1, *shape)``, or ``(1, 1, *shape)`` where the value is the same for all rows.
+    """
+    simple = lowered(graph)
+    with np.errstate(all="ignore"):
+        values = _Tape(simple, points).values()
+    return simple, values
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tape:
     graph: Graph
     rows: Array
+
+    def values(self) -> dict[int, Array]:
+        """The forward pass alone."""
+        return self._forward()[0]
 
     def jacobian(self) -> Array:
         """The forward pass, and one reverse pass for all outputs."""
