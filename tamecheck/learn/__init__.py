@@ -5,6 +5,7 @@ from tamecheck.learn.estimator import BinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.problems import DataError
 from tamecheck.learn.ste import SteBinarizedClassifier
+from tamecheck.learn.tame import TameBinarizedClassifier
 
 __all__ = [
     "BinarizedClassifier",
@@ -13,4 +14,5 @@ __all__ = [
     "Layer",
     "Progress",
     "SteBinarizedClassifier",
+    "TameBinarizedClassifier",
 ]

@@ -78,7 +78,7 @@ class GradientClassifier(BinarizedClassifier):
         readout: WeightKind | None = None,
         epochs: int = 100,
         batch_size: int = 64,
-        learning_rate: float = 0.01,
+        learning_rate: float = 0.1,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
@@ -161,8 +161,11 @@ class GradientClassifier(BinarizedClassifier):
         seed = _UTILS.check_random_state(self.random_state).randint(2**31 - 1)
         rng = np.random.default_rng(seed)
         widths = (data.x.shape[1], *hidden_sizes(self.hidden), data.classes)
-        latent = initial(widths, self.weights, self.readout or self.weights, rng)
-        scaling = scaling_of(data.x, kind_of(self.weights, "weights"))
+        hidden, readout = self.weights, self.readout or self.weights
+        kinds = kind_of(hidden, "weights"), kind_of(readout, "readout")
+        scaling = scaling_of(data.x, kinds[0])
+        spread: Floats = scaling(data.x).std(axis=0)
+        latent = initial(widths, kinds, spread, rng)
         return State(latent, Adam(latent.vector), scaling, rng, data.magnitude)
 
     def _descend(self, data: TrainingSet, epochs: int, *, partial: bool = False) -> None:

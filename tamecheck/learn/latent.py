@@ -28,7 +28,7 @@ class Scaling:
     centre, scale
         One number a feature.
     signs
-        Whether all features are -1, 0 or 1; they are then left as they are.
+        Whether all features are -1, 0 or 1.
     """
 
     centre: Floats
@@ -37,22 +37,24 @@ class Scaling:
 
     def __call__(self, x: Floats) -> Floats:
         """The scaled rows."""
-        return x if self.signs else (x - self.centre) / self.scale
+        return (x - self.centre) / self.scale
 
 
 def scaling_of(x: Floats, kind: WeightKind) -> Scaling:
-    """The scaling for a table: none for signs, else to mean 0 and deviation 1.
+    """The scaling for a table: features that are not signs to mean 0 and deviation 1.
 
     A network of integer weights cannot undo different scales, so there all features share one.
     """
-    features = x.shape[1]
-    zeros: Floats = np.zeros(features)
-    if bool(np.isin(x, (-1.0, 0.0, 1.0)).all()):
-        return Scaling(zeros, zeros + 1, signs=True)
+    features = int(x.shape[1])
+    ones: Floats = np.ones(features)
     centre: Floats = x.mean(axis=0)
+    if bool(np.isin(x, (-1.0, 0.0, 1.0)).all()):
+        # without a shift, rare signs act together as one large offset that changes too fast; with
+        # the whole mean taken away, a rare sign weighs far more than a usual one
+        return Scaling(centre / 2, ones, signs=True)
     deviation: Floats = np.sqrt(((x - centre) ** 2).mean(axis=0))
     if kind != "real":
-        deviation = zeros + float(np.sqrt((deviation**2).mean()))
+        deviation = ones * float(np.sqrt((deviation**2).mean()))
     # what is constant but for rounding stays at 0
     tiny = 1e-12 * np.abs(centre) + np.finfo(np.float64).tiny
     scale: Floats = np.where(deviation <= tiny, 1.0, deviation)
@@ -82,44 +84,55 @@ class Latent:
     def effective(self) -> list[tuple[Floats, Floats]]:
         """The matrices and offsets that the network in training computes with.
 
-        Integer weights are scaled by one over the root of the number of terms (twice that for the
-        readout), so that sums have the size that the penalty and the loss expect.
+        All are scaled by one over the root of the number of terms (twice that for an integer
+        readout), so that sums have the size that the penalty and the loss expect, and one learning
+        rate fits layers of all widths.
         """
-        last = len(self.weights) - 1
         found: list[tuple[Floats, Floats]] = []
         for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
-            kind = self.readout if number == last else self.kind
-            if kind == "real":
-                found.append((weights, offset))
-                continue
-            gain = (2 if number == last else 1) / np.sqrt(len(weights))
-            found.append((_discrete(weights, kind) * gain, offset * gain))
+            kind = self.kind_at(number)
+            gain = 1 / np.sqrt(len(weights))
+            if kind != "real" and number == len(self.weights) - 1:
+                gain *= 2
+            found.append((_weights(weights, kind) * gain, offset * gain))
         return found
+
+    def kind_at(self, number: int) -> WeightKind:
+        """The kind of weights of a layer."""
+        return self.readout if number == len(self.weights) - 1 else self.kind
 
     def clip(self) -> None:
         """Keep the latent numbers of integer weights in [-1, 1], where they can still change."""
-        last = len(self.weights) - 1
         for number, weights in enumerate(self.weights):
-            if (self.readout if number == last else self.kind) != "real":
+            if self.kind_at(number) != "real":
                 np.clip(weights, -1, 1, out=weights)
 
     def network(self, scaling: Scaling, magnitude: float | None) -> BinarizedNetwork:
-        """The network on unscaled features: real weights in [-1, 1], or exact integers."""
+        """The network on unscaled features: real weights in [-1, 1], or exact integers.
+
+        Parameters
+        ----------
+        scaling
+            What training did to the features, which the first layer takes over.
+        magnitude
+            The largest absolute value of the features if they are integers; see `rounded`.
+        """
         layers: list[Layer] = []
-        last = len(self.weights) - 1
         for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
-            kind = self.readout if number == last else self.kind
-            matrix = weights if kind == "real" else _discrete(weights, kind)
+            kind = self.kind_at(number)
+            matrix = _weights(weights, kind)
             shift = offset
-            if number == 0 and not scaling.signs:
-                unit = 1.0 if kind == "real" else float(scaling.scale[0])
-                matrix = matrix / scaling.scale[:, None] * unit
-                shift = offset * unit - scaling.centre @ matrix
-                if kind != "real":
-                    matrix = np.rint(matrix)
+            if number == 0:
+                # one scale for all features, where weights are integers, cancels in the sign
+                unit = scaling.scale[:, None] if kind == "real" else 1.0
+                shift = (offset if kind == "real" else offset * scaling.scale[0]) - (
+                    scaling.centre @ (matrix / unit)
+                )
+                matrix = matrix / unit
             if kind == "real":
                 # a positive factor changes no sign, and one for all scores changes no decision
-                size = np.abs(matrix).max(axis=None if number == last else 0, initial=0)
+                whole = number == len(self.weights) - 1
+                size = np.abs(matrix).max(axis=None if whole else 0, initial=0)
                 factor = np.where(size > 0, size, 1.0)
                 matrix, shift = matrix / factor, shift / factor
             layers.append(Layer(matrix, shift))
@@ -141,25 +154,38 @@ def kind_of(value: str, name: str) -> WeightKind:
     raise DataError(f"{name}={value!r} is unknown.", hint=f"There are: {', '.join(KINDS)}.")
 
 
-def initial(widths: Sequence[int], kind: str, readout: str, rng: np.random.Generator) -> Latent:
-    """Random parameters: offsets 0, weights normal with variance one over the number of inputs.
+def initial(
+    widths: Sequence[int],
+    kinds: tuple[WeightKind, WeightKind],
+    spread: Floats,
+    rng: np.random.Generator,
+) -> Latent:
+    """Random parameters: offsets 0, latent weights normal.
 
-    Raises
-    ------
-    DataError
-        If a kind of weights is unknown.
+    Parameters
+    ----------
+    widths
+        The numbers of features, of neurons of each hidden layer, and of classes.
+    kinds
+        Of the hidden layers, and of the readout.
+    spread
+        The deviation of each scaled feature: weights of a feature that hardly varies start small.
+    rng
+        The source of the numbers.
     """
-    kinds = kind_of(kind, "weights"), kind_of(readout, "readout")
     shapes = [*pairwise(widths), *((n,) for n in widths[1:])]
     vector = np.zeros(sum(map(size_of, shapes)))
     ends = np.cumsum([size_of(shape) for shape in shapes])
     views = [part.reshape(s) for part, s in zip(np.split(vector, ends[:-1]), shapes, strict=True)]
     layers = len(widths) - 1
     for view in views[:layers]:
-        view[:] = rng.normal(0, 1 / np.sqrt(len(view)), view.shape)
+        view[:] = rng.normal(0, 1, view.shape)
+    views[0] *= spread[:, None]
     return Latent(vector, views[:layers], views[layers:], *kinds)
 
 
-def _discrete(weights: Floats, kind: WeightKind) -> Floats:
-    signs = sign(weights)
-    return signs if kind == "binary" else np.where(np.abs(weights) < _TERNARY, 0.0, signs)
+def _weights(latent: Floats, kind: WeightKind) -> Floats:
+    if kind == "real":
+        return latent
+    signs = sign(latent)
+    return signs if kind == "binary" else np.where(np.abs(latent) < _TERNARY, 0.0, signs)

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from tamecheck.learn.cube import products, sums
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError
 
 __all__ = ["LOSSES", "Loss", "loss_of"]
 
 Labels = Any
+
+_LARGE = 600.0
+"""Beyond this exponent products of exponentials could overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +31,41 @@ class Loss:
         As in the estimators' parameter ``loss``.
     table
         The loss of each label: an array ``(..., classes)`` for scores ``(..., classes)``.
+    values
+        The loss of each row's label: scores ``(rows, ..., classes)``, labels ``(rows,)``.
     slope
         A subgradient with respect to the scores: for scores ``(rows, classes)`` and labels.
+    cube
+        The losses on the vertices of a cube of scores (see `tamecheck.learn.cube.sums`): for scores
+        ``(rows, classes)``, steps ``(rows, count, classes)`` and labels, ``(rows, 2**count)``.
     """
 
     name: str
     table: Callable[[Floats], Floats]
+    values: Callable[[Floats, Labels], Floats]
     slope: Callable[[Floats, Labels], Floats]
+    cube: Callable[[Floats, Floats, Labels], Floats]
 
-    def values(self, scores: Floats, labels: Labels) -> Floats:
-        """The loss of each row's label; scores ``(rows, ..., classes)``, labels ``(rows,)``."""
-        index = labels.reshape(len(labels), *(1,) * (scores.ndim - 1))
-        return np.take_along_axis(self.table(scores), index, axis=-1)[..., 0]
+
+def _picked(table: Floats, labels: Labels) -> Floats:
+    """The entry of each row's label along the last axis."""
+    index = labels.reshape(len(labels), *(1,) * (table.ndim - 1))
+    return np.take_along_axis(table, index, axis=-1)[..., 0]
 
 
 def _logistic_table(scores: Floats) -> Floats:
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    return np.log(np.exp(shifted).sum(axis=-1, keepdims=True)) - shifted
+    # one shift for all rows is faster, where no exponential can underflow by it
+    narrow = scores.max(initial=0) - scores.min(initial=0) < _LARGE
+    shifted = scores - scores.max(axis=None if narrow else -1, keepdims=True)
+    # a product with ones is a sum along the last axis that is fast also where it is short
+    return np.log(np.exp(shifted) @ np.ones(scores.shape[-1]))[..., None] - shifted
+
+
+def _logistic_values(scores: Floats, labels: Labels) -> Floats:
+    relative = scores - _picked(scores, labels)[..., None]
+    if relative.max(initial=0) > _LARGE:
+        return _picked(_logistic_table(scores), labels)
+    return np.log(np.exp(relative) @ np.ones(scores.shape[-1]))
 
 
 def _logistic_slope(scores: Floats, labels: Labels) -> Floats:
@@ -51,6 +73,19 @@ def _logistic_slope(scores: Floats, labels: Labels) -> Floats:
     slope /= slope.sum(axis=1, keepdims=True)
     slope[np.arange(len(labels)), labels] -= 1
     return slope
+
+
+def _logistic_cube(scores: Floats, steps: Floats, labels: Labels) -> Floats:
+    relative = scores - scores[np.arange(len(labels)), labels][:, None]
+    step = steps - _picked(steps, labels)[..., None]
+    if float(np.abs(relative).max(initial=0) + np.abs(step).sum(axis=1).max(initial=0)) > _LARGE:
+        return _picked(_logistic_table(sums(relative, step)), labels)
+    # far fewer exponentials than vertices: those of sums are products
+    return np.log(products(np.exp(relative), np.exp(step)) @ np.ones(scores.shape[1]))
+
+
+def _hinge_cube(scores: Floats, steps: Floats, labels: Labels) -> Floats:
+    return _picked(_hinge_table(sums(scores, steps)), labels)
 
 
 def _hinge_table(scores: Floats) -> Floats:
@@ -68,6 +103,10 @@ def _largest_other(scores: Floats) -> Floats:
     return others
 
 
+def _hinge_values(scores: Floats, labels: Labels) -> Floats:
+    return _picked(_hinge_table(scores), labels)
+
+
 def _hinge_slope(scores: Floats, labels: Labels) -> Floats:
     rows = np.arange(len(labels))
     without = np.array(scores)
@@ -82,8 +121,10 @@ def _hinge_slope(scores: Floats, labels: Labels) -> Floats:
 
 LOSSES = MappingProxyType(
     {
-        "logistic": Loss("logistic", _logistic_table, _logistic_slope),
-        "hinge": Loss("hinge", _hinge_table, _hinge_slope),
+        "logistic": Loss(
+            "logistic", _logistic_table, _logistic_values, _logistic_slope, _logistic_cube
+        ),
+        "hinge": Loss("hinge", _hinge_table, _hinge_values, _hinge_slope, _hinge_cube),
     }
 )
 """The logistic loss ``log Σ exp(z_k - z_y)`` and the hinge ``max(0, 1 + max_{k≠y} z_k - z_y)``."""
