@@ -2,7 +2,7 @@
 
 from tamecheck.cells.complex import AffineMap, Cell, Complex, Halfspace
 from tamecheck.cells.search import DEFAULT_LIMIT, cells
-from tamecheck.cells.slices import Slice, slice_of_box, slice_of_points
+from tamecheck.cells.slices import Slice, element_names, slice_of_box, slice_of_points
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -12,6 +12,7 @@ __all__ = [
     "Halfspace",
     "Slice",
     "cells",
+    "element_names",
     "slice_of_box",
     "slice_of_points",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.canvas import Axes, label_of
 from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS, polylines
-from tamecheck.show.plots.palette import INK, JUMP, KINK, MUTED, SEQUENTIAL
+from tamecheck.show.plots.palette import INK, JUMP, KINK, SEQUENTIAL
 from tamecheck.show.plots.plane import Plane
 from tamecheck.show.plots.scene import Scene
 
@@ -69,9 +69,9 @@ def boundaries(axes: Axes, scene: Scene, *, flat: bool = False) -> list[Any]:
     if flat and scene.segments(FLAT):
         lines = polylines(scene.segments(FLAT))
         axes.add_collection(
-            collections.LineCollection(lines, colors=MUTED, linewidths=0.4, linestyles=":", zorder=2)
+            collections.LineCollection(lines, colors=INK, linewidths=0.5, linestyles=":", zorder=2)
         )
-        handles.append(line_handle("same map", color=MUTED, linewidth=0.6, linestyle=":"))
+        handles.append(line_handle("same map", color=INK, linewidth=0.8, linestyle=":"))
     if kinks:
         width = thin(scene.count)
         axes.add_collection(

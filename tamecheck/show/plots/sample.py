@@ -118,7 +118,7 @@ def _sample(graph: Graph, points: Array) -> tuple[Array, Array, Array]:
         for index, node in enumerate(simple.nodes):
             if not isinstance(node, Apply) or simple.input_free[index]:
                 continue
-            decided = _decisions(simple, node, nodes)
+            decided = _decisions(simple, index, node, nodes)
             if decided is None:
                 continue
             digest = _digest(np.broadcast_to(decided, (count, decided.shape[1])), index)
@@ -128,12 +128,17 @@ def _sample(graph: Graph, points: Array) -> tuple[Array, Array, Array]:
     return value, patterns, jumps
 
 
-def _decisions(graph: Graph, node: Apply, nodes: dict[int, Array]) -> Array | None:
+def _decisions(
+    graph: Graph, index: int, node: Apply, nodes: dict[int, Array]
+) -> Array | None:
     """The decision of every element, one row a point; None for an op that decides nothing."""
     args = [nodes[arg] for arg in node.args]
     match node.op.meaning:
         case Pointwise() as meaning:
             pieces = meaning.pieces(node.params)
+            if not node.op.regularity.continuous and len(pieces) < 2:
+                # a rounding decides for an integer
+                return np.nan_to_num(nodes[index]).reshape((len(nodes[index]), -1)).astype(np.int64)
             if len(pieces) < 2:
                 return None
             wide = [padded(arg, len(node.shape)) for arg in args]

@@ -1,0 +1,133 @@
+"""The polytope of a Jacobian set, projected to two of its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import numpy as np
+
+from tamecheck.cells import element_names
+from tamecheck.derivative import JacobianSet
+from tamecheck.errors import InputError
+from tamecheck.ir.tensor import Array
+from tamecheck.show.plots.canvas import Axes, Picture, figure_axes, label_of, styled
+from tamecheck.show.plots.fan import hull_order, vertices_of
+from tamecheck.show.plots.paint import legend, line_handle, notes_below, patch_handle
+from tamecheck.show.plots.palette import CLARKE, INK, LINES, MUTED
+
+__all__ = ["draw_jacobian"]
+
+
+def draw_jacobian(
+    found: JacobianSet,
+    axes: Axes | None = None,
+    *,
+    entries: Sequence[int] | None = None,
+    around: JacobianSet | None = None,
+    names: Sequence[str] = (),
+) -> Picture:
+    """The vertices of a Jacobian set, the hull of a convex one, and what autodiff returns.
+
+    Parameters
+    ----------
+    found
+        The set.
+    axes
+        Axes to draw on; new ones if None.
+    entries
+        The two entries of the flattened matrix to draw; those that vary most if None.  A
+        projection of the hull is the hull of the projected vertices.
+    around
+        Another set to draw behind it: the conservative one.
+    names
+        The names of the inputs' elements.
+
+    Raises
+    ------
+    InputError
+        If the set is not defined, or an entry is out of range.
+    """
+    if not found.defined:
+        raise InputError(f"There is no Jacobian set to draw: {found.why}.")
+    points = vertices_of(found)
+    chosen = _entries(points, entries)
+    labels = _labels(found, names)
+    outer = vertices_of(around) if around is not None and around.defined else None
+    handles: list[object] = []
+    with styled():
+        drawn = figure_axes(axes)
+        if outer is not None:
+            handles.append(_hull(drawn, _flat(outer, chosen), "conservative", MUTED, 0.25))
+        shown = _flat(points, chosen)
+        style = {"color": CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
+        if found.kind != "bouligand" and len(shown) > 1:
+            handles.append(_hull(drawn, shown, found.kind.capitalize(), CLARKE, 0.25))
+        drawn.plot(*shown.T, **style)
+        handles.append(line_handle("vertex", **style))
+        if found.raw_autodiff is not None and found.autodiff is not None:
+            row = np.array([[float(a) for line in found.autodiff for a in line]])
+            inside = {True: "in the set", False: "outside the set", None: "not decided"}
+            mark = {"marker": "*", "markersize": 12, "color": LINES[0], "ls": "none"}
+            drawn.plot(*_flat(row, chosen).T, markeredgecolor="white", zorder=6, **mark)
+            handles.append(line_handle(f"autodiff, {inside[found.autodiff_in_set]}", **mark))
+        drawn.margins(0.15)
+        drawn.set_xlabel(labels[chosen[0]])
+        if len(chosen) == 2:
+            drawn.set_ylabel(labels[chosen[1]])
+            drawn.axhline(0, color=INK, linewidth=0.4, zorder=0)
+            drawn.set_aspect("equal", adjustable="datalim")
+        else:
+            drawn.set_yticks([])
+            drawn.set_ylim(-1, 1)
+            drawn.set_box_aspect(0.25)
+        drawn.axvline(0, color=INK, linewidth=0.4, zorder=0)
+        legend(drawn, handles)
+        notes = []
+        if points.shape[1] > 2:
+            notes.append(f"projected from {points.shape[1]} entries of the matrix to two")
+        notes_below(drawn, notes, own=axes is None)
+    counts = {
+        "vertices": len(points),
+        "around": 0 if outer is None else len(outer),
+        "hull": len(hull_order(shown)) if len(chosen) == 2 else min(len(points), 2),
+    }
+    facts = {"entries": list(chosen), "autodiff_in_set": found.autodiff_in_set}
+    return Picture("jacobian", drawn, counts, found.exact, notes=tuple(notes), facts=facts)
+
+
+def _entries(points: Array, entries: Sequence[int] | None) -> tuple[int, ...]:
+    size = points.shape[1]
+    if entries is not None:
+        if len(set(entries)) != min(2, size) or any(not 0 <= e < size for e in entries):
+            raise InputError(f"Give two different entries below {size}.", where="--entries")
+        return tuple(entries)
+    if size <= 2:
+        return tuple(range(size))
+    order = np.argsort(-np.ptp(points, axis=0), kind="stable")[:2]
+    return tuple(sorted(order.tolist()))
+
+
+def _flat(points: Array, chosen: Sequence[int]) -> Array:
+    shown = points[:, list(chosen)]
+    return shown if shown.shape[1] == 2 else np.hstack([shown, np.zeros((len(shown), 1))])
+
+
+def _labels(found: JacobianSet, names: Sequence[str]) -> list[str]:
+    columns = names or element_names(found.inputs)
+    rows = len(found.raw[0])
+    return [
+        f"∂{label_of('f' if rows == 1 else f'f[{row}]')}/∂{label_of(name)}"
+        for row in range(rows)
+        for name in columns
+    ]
+
+
+def _hull(axes: Axes, points: Array, label: str, colour: str, alpha: float) -> object:
+    corners = points[hull_order(points)]
+    patches = import_module("matplotlib.patches")
+    axes.add_patch(
+        patches.Polygon(corners, facecolor=colour, alpha=alpha, edgecolor="none", zorder=2)
+    )
+    axes.add_patch(patches.Polygon(corners, fill=False, edgecolor=colour, linewidth=1.2, zorder=3))
+    return patch_handle(f"{label} set", facecolor=colour, alpha=0.5)

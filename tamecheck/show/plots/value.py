@@ -1,0 +1,153 @@
+"""The value function of a program along one right-hand side: pieces, jumps and closed ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+
+from tamecheck.errors import InputError
+from tamecheck.show.plots.canvas import Axes, Picture, figure_axes, label_of, styled
+from tamecheck.show.plots.paint import legend, line_handle, notes_below
+from tamecheck.show.plots.palette import JUMP, KINK, LINES
+
+__all__ = ["AffinePiece", "draw_value"]
+
+
+class AffinePiece(Protocol):
+    """``slope * b + intercept`` between two right-hand sides; a single point if they are equal."""
+
+    @property
+    def lower(self) -> Fraction:
+        """The left end."""
+        ...
+
+    @property
+    def upper(self) -> Fraction:
+        """The right end."""
+        ...
+
+    @property
+    def slope(self) -> Fraction:
+        """The slope."""
+        ...
+
+    @property
+    def intercept(self) -> Fraction:
+        """The constant."""
+        ...
+
+    @property
+    def lower_closed(self) -> bool:
+        """Whether the left end belongs to the piece."""
+        ...
+
+    @property
+    def upper_closed(self) -> bool:
+        """Whether the right end belongs to the piece."""
+        ...
+
+
+def draw_value(
+    pieces: Sequence[AffinePiece],
+    axes: Axes | None = None,
+    *,
+    label: str = "right-hand side",
+    unit: str = "",
+    complete: bool = True,
+) -> Picture:
+    """The value function: pieces as lines, ends that belong to a piece filled, others open.
+
+    Parameters
+    ----------
+    pieces
+        The pieces in any order; gaps are right-hand sides without a finite optimum.
+    axes
+        Axes to draw on; new ones if None.
+    label, unit
+        The name of the right-hand side.
+    complete
+        Whether these are all the pieces.
+
+    Raises
+    ------
+    InputError
+        If there is no piece.
+    """
+    ordered = sorted(pieces, key=lambda p: (p.lower, p.upper))
+    if not ordered:
+        raise InputError("The program has no optimum for any of these right-hand sides.")
+    kinks, jumps, gaps = _breaks(ordered)
+    with styled():
+        drawn = figure_axes(axes, width=5.2, height=3.4)
+        for piece in ordered:
+            _piece(drawn, piece)
+        for x in kinks:
+            drawn.axvline(float(x), color=KINK, linewidth=0.5, linestyle=":", zorder=1)
+        for x in jumps:
+            drawn.axvline(float(x), color=JUMP, linewidth=0.9, linestyle="--", zorder=1)
+        for low, high in gaps:
+            drawn.axvspan(
+                float(low), float(high), facecolor="none", edgecolor="#00000040", hatch="///"
+            )
+        handles: list[Any] = [line_handle("optimal value", color=LINES[0], linewidth=1.6)]
+        if kinks:
+            handles.append(line_handle("kink", color=KINK, linestyle=":"))
+        if jumps:
+            handles.append(line_handle("jump", color=JUMP, linestyle="--"))
+        if gaps:
+            from tamecheck.show.plots.paint import patch_handle
+
+            handles.append(
+                patch_handle("no optimum", facecolor="none", edgecolor="#00000060", hatch="///")
+            )
+        drawn.set_xlabel(label_of(label, unit))
+        drawn.set_ylabel("optimal value")
+        drawn.margins(x=0.01)
+        legend(drawn, handles)
+        notes = () if complete else ("only a part of the value function is known",)
+        notes_below(drawn, notes, own=axes is None)
+    counts = {
+        "pieces": len(ordered),
+        "kinks": len(kinks),
+        "jumps": len(jumps),
+        "gaps": len(gaps),
+    }
+    return Picture("value", drawn, counts, complete=complete, notes=notes)
+
+
+def _at(piece: AffinePiece, x: Fraction) -> Fraction:
+    return piece.slope * x + piece.intercept
+
+
+def _piece(axes: Axes, piece: AffinePiece) -> None:
+    ends = (piece.lower, piece.upper)
+    x, y = [float(e) for e in ends], [float(_at(piece, e)) for e in ends]
+    if piece.lower < piece.upper:
+        axes.plot(x, y, color=LINES[0], linewidth=1.6, solid_capstyle="butt", zorder=3)
+    closed = np.array([piece.lower_closed, piece.upper_closed])
+    for place, height, inside in zip(x, y, closed, strict=True):
+        axes.plot(
+            place, height, "o", markersize=3.6, color=LINES[0],
+            markerfacecolor=LINES[0] if inside else "white", zorder=5 if inside else 4,
+        )
+
+
+def _breaks(
+    ordered: Sequence[AffinePiece],
+) -> tuple[list[Fraction], list[Fraction], list[tuple[Fraction, Fraction]]]:
+    """Where the slope changes, where the value jumps, and the gaps between pieces."""
+    kinks: dict[Fraction, None] = {}
+    jumps: dict[Fraction, None] = {}
+    gaps: list[tuple[Fraction, Fraction]] = []
+    for one, two in pairwise(ordered):
+        if one.upper < two.lower:
+            gaps.append((one.upper, two.lower))
+        elif _at(one, one.upper) != _at(two, two.lower):
+            jumps.setdefault(two.lower)
+        elif one.slope != two.slope and one.lower < one.upper and two.lower < two.upper:
+            kinks.setdefault(two.lower)
+    return [x for x in kinks if x not in jumps], list(jumps), gaps
