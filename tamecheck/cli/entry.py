@@ -14,7 +14,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from tamecheck.cli import cells, check, convert, demo, diff, doctor, info, recheck, solve
+from tamecheck.cli import cells, check, convert, demo, diff, doctor, info, plot, recheck, solve
 from tamecheck.cli import eval as evaluate
 from tamecheck.cli import verify as verification
 from tamecheck.cli.deadline import OutOfTimeError, deadline
@@ -24,7 +24,10 @@ from tamecheck.visible import visible
 
 __all__ = ["main"]
 
-_VERBS = (check, recheck, evaluate, info, convert, cells, diff, solve, verification, doctor, demo)
+_VERBS = (
+    *(check, recheck, evaluate, info, convert, cells, diff, plot, solve, verification),
+    *(doctor, demo),
+)
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\
 exit codes: 0 proved or done, 1 refuted, 2 usage or bad input, 3 unknown or out of time,

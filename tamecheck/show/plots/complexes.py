@@ -73,7 +73,9 @@ def draw_scene(scene: Scene, axes: Axes | None = None, *, colour: str = "map") -
             notes.append("one cell: no kink in the figure")
         notes_below(drawn, notes, own=axes is None)
     counts = {**scene.counts, "maps": groups or scene.count}
-    return Picture("cells", drawn, counts, scene.exact, notes=tuple(notes))
+    return Picture(
+        "cells", drawn, counts, scene.exact, notes=tuple(notes), facts={"count": scene.counted}
+    )
 
 
 def _by_map(axes: Axes, scene: Scene) -> int:

@@ -147,7 +147,9 @@ def _exact(found: Complex) -> _Pieces:
     kinks: list[float] = []
     jumps: list[float] = []
     points: list[tuple[float, float]] = []
-    own = {cell.interior_point[0]: cell.map(cell.interior_point)[0] for cell in found.lower_dimensional}
+    own = {
+        cell.interior_point[0]: cell.map(cell.interior_point)[0] for cell in found.lower_dimensional
+    }
     places: list[Array] = []
     values: list[Array] = []
     slopes: list[Array] = []
@@ -168,8 +170,14 @@ def _exact(found: Complex) -> _Pieces:
         values.append(np.array([float(start), float(stop)]))
         slopes.append(np.array([float(slope)] * 2))
     return _Pieces(
-        tuple(places), tuple(values), tuple(slopes), tuple(kinks), tuple(jumps), tuple(points),
-        exact=True, complete=True,
+        tuple(places),
+        tuple(values),
+        tuple(slopes),
+        tuple(kinks),
+        tuple(jumps),
+        tuple(points),
+        exact=True,
+        complete=True,
     )
 
 
@@ -183,8 +191,11 @@ def _sampled(plane: Plane, note: str) -> _Pieces:
         middle = (low + high) / 2
         same = sample(plane.graph, middle[:, None]).patterns == seen.patterns[changes]
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-    one, two = (sample(plane.graph, ends[:, None]) for ends in (low, high)) if len(changes) else (
-        seen, seen)
+    one, two = (
+        (sample(plane.graph, ends[:, None]) for ends in (low, high))
+        if len(changes)
+        else (seen, seen)
+    )
     size = np.nanmax(np.abs(seen.values), initial=0.0) or 1.0
     kinks: list[float] = []
     jumps: list[float] = []
@@ -203,6 +214,13 @@ def _sampled(plane: Plane, note: str) -> _Pieces:
     values = [sample(plane.graph, part[:, None]).values[:, 0] for part in places]
     slopes = [gradients(plane.graph, part[:, None])[:, 0] for part in places]
     return _Pieces(
-        tuple(places), tuple(values), tuple(slopes), tuple(kinks), tuple(jumps), (),
-        exact=False, complete=True, note=note,
+        tuple(places),
+        tuple(values),
+        tuple(slopes),
+        tuple(kinks),
+        tuple(jumps),
+        (),
+        exact=False,
+        complete=True,
+        note=note,
     )

@@ -107,7 +107,11 @@ def draw_decision(
         "boundaries": len(polylines(segments)),
         "points": count,
     }
-    facts = {"rule": chosen, "classes": [_name(v, classes) for v in present]}
+    facts = {
+        "rule": chosen,
+        "count": scene.counted,
+        "class_names": [_name(v, classes) for v in present],
+    }
     return Picture("decision", drawn, counts, scene.exact, notes=tuple(notes), facts=facts)
 
 

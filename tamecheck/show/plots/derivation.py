@@ -85,7 +85,7 @@ def draw_derivation(check: Check, axes: Axes | None = None) -> Picture:
         drawn.set_xlim(-_GAP, max(left, _WIDE))
         drawn.set_ylim(deepest + 0.1, -0.75)
         drawn.set_axis_off()
-        structure = f" in {check.structure.symbol}" if check.structure is not None else ""
+        structure = f" in {check.structure.public_name}" if check.structure is not None else ""
         drawn.set_title(label_of(f"{check.verdict.value}{structure}"), fontsize=10)
         notes_below(drawn, notes, own=axes is None)
     counts = {
@@ -154,15 +154,31 @@ def _draw(axes: Axes, drawing: _Drawing, stuck: frozenset[int]) -> None:
     for x, y, width, height, times in drawing.frames:
         axes.add_patch(
             patches.FancyBboxPatch(
-                (x, y), width, height, boxstyle="round,pad=0,rounding_size=0.12", facecolor="none",
-                edgecolor=MUTED, linestyle="--", linewidth=0.8, zorder=1,
+                (x, y),
+                width,
+                height,
+                boxstyle="round,pad=0,rounding_size=0.12",
+                facecolor="none",
+                edgecolor=MUTED,
+                linestyle="--",
+                linewidth=0.8,
+                zorder=1,
             )
         )
         axes.text(x + width - 0.05, y + 0.02, f"× {times}", ha="right", va="bottom", fontsize=7.5)
     for start, stop in drawing.links:
         axes.annotate(
-            "", xy=start, xytext=stop, zorder=2,
-            arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
+            "",
+            xy=start,
+            xytext=stop,
+            zorder=2,
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": INK,
+                "linewidth": 0.8,
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
         )
     for box in drawing.boxes:
         _entry(axes, patches, box, stuck)
@@ -177,17 +193,29 @@ def _entry(axes: Axes, patches: Any, box: _Box, stuck: frozenset[int]) -> None:
     face = "white" if box.seen else (FILLS[4] if bad else FILLS[7] if known else FILLS[3])
     axes.add_patch(
         patches.FancyBboxPatch(
-            (box.x - _WIDE / 2, box.y), _WIDE, 0.6, boxstyle="round,pad=0,rounding_size=0.08",
-            facecolor=face, edgecolor=CLARKE if bad else INK, linewidth=1.4 if bad else 0.7,
-            linestyle=":" if box.seen else "-", zorder=3,
+            (box.x - _WIDE / 2, box.y),
+            _WIDE,
+            0.6,
+            boxstyle="round,pad=0,rounding_size=0.08",
+            facecolor=face,
+            edgecolor=CLARKE if bad else INK,
+            linewidth=1.4 if bad else 0.7,
+            linestyle=":" if box.seen else "-",
+            zorder=3,
         )
     )
-    structures = ", ".join(s.symbol for s in line.structures) or "?"
+    structures = ", ".join(s.public_name for s in line.structures) or "?"
     head = f"{line.op}: {structures}" if line.op else structures
     axes.text(box.x, box.y + 0.2, label_of(head), ha="center", va="center", fontsize=7.5, zorder=4)
     reason = "see above" if box.seen else line.why
     short = reason if len(reason) <= 42 else f"{reason[:41]}…"
     axes.text(
-        box.x, box.y + 0.44, label_of(short), ha="center", va="center", fontsize=5.6, color=INK,
+        box.x,
+        box.y + 0.44,
+        label_of(short),
+        ha="center",
+        va="center",
+        fontsize=5.6,
+        color=INK,
         zorder=4,
     )

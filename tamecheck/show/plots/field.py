@@ -88,7 +88,9 @@ def draw_field(
         notes_below(drawn, notes, own=axes is None)
     counts = {**scene.counts, "arrows": arrows, "zeros": zeros, "fans": len(sets)}
     counts["clarke_vertices"] = sum(len(found.raw) for found in sets)
-    return Picture("field", drawn, counts, scene.exact, notes=tuple(notes))
+    return Picture(
+        "field", drawn, counts, scene.exact, notes=tuple(notes), facts={"count": scene.counted}
+    )
 
 
 def _clarke(plane: Plane, point: Sequence[Fraction]) -> JacobianSet:
@@ -168,7 +170,14 @@ def _streamlines(axes: Axes, plane: Plane) -> tuple[int, int, bool]:
     x = plane.low[0] + (plane.high[0] - plane.low[0]) * steps
     y = plane.low[1] + (plane.high[1] - plane.low[1]) * steps
     found: Any = axes.streamplot(
-        x, y, flow[:, :, 0], flow[:, :, 1], color=INK, linewidth=0.6, arrowsize=0.7, density=1.3,
+        x,
+        y,
+        flow[:, :, 0],
+        flow[:, :, 1],
+        color=INK,
+        linewidth=0.6,
+        arrowsize=0.7,
+        density=1.3,
         zorder=5,
     )
     return len(found.lines.get_segments()), zeros, False

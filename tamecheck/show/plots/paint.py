@@ -88,9 +88,7 @@ def boundaries(axes: Axes, scene: Scene, *, flat: bool = False) -> list[Any]:
                 polylines(jumps), colors=JUMP, linewidths=width, linestyles=[style], zorder=4
             )
         )
-        handles.append(
-            line_handle("jump", color=JUMP, linewidth=max(width, 1.2), linestyle=style)
-        )
+        handles.append(line_handle("jump", color=JUMP, linewidth=max(width, 1.2), linestyle=style))
     return handles
 
 
@@ -108,7 +106,12 @@ def fill(
         part = [p for p, h in zip(polygons, hatches, strict=True) if h == hatch]
         axes.add_collection(
             collections.PolyCollection(
-                part, facecolors="none", edgecolors="#00000040", hatch=hatch, linewidths=0, zorder=1.5
+                part,
+                facecolors="none",
+                edgecolors="#00000040",
+                hatch=hatch,
+                linewidths=0,
+                zorder=1.5,
             )
         )
 

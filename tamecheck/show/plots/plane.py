@@ -171,9 +171,7 @@ def _restricted(graph: Graph, chart: Slice) -> Graph:
     return builder.build([(name, number[node]) for name, node in graph.outputs])
 
 
-def _input(
-    builder: GraphBuilder, u: int, chart: Slice, span: tuple[int, int], label: str
-) -> int:
+def _input(builder: GraphBuilder, u: int, chart: Slice, span: tuple[int, int], label: str) -> int:
     rows = range(*span)
     origin = _numbers([chart.origin[row] for row in rows])
     matrix = [chart.matrix[row] for row in rows]

@@ -166,7 +166,9 @@ def _joined(pairs: Array, places: Array, kinds: Array, side: int) -> dict[str, l
     for number, (a, b) in enumerate(pairs.tolist()):
         row, column = divmod(a, side)
         across = b - a == 1
-        beside = ((row - 1, column), (row, column)) if across else ((row, column - 1), (row, column))
+        beside = (
+            ((row - 1, column), (row, column)) if across else ((row, column - 1), (row, column))
+        )
         for place in beside:
             squares.setdefault(place, []).append(number)
     found: dict[str, list[Array]] = {KINKS: [], JUMPS: [], FLAT: []}

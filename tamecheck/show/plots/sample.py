@@ -128,9 +128,7 @@ def _sample(graph: Graph, points: Array) -> tuple[Array, Array, Array]:
     return value, patterns, jumps
 
 
-def _decisions(
-    graph: Graph, index: int, node: Apply, nodes: dict[int, Array]
-) -> Array | None:
+def _decisions(graph: Graph, index: int, node: Apply, nodes: dict[int, Array]) -> Array | None:
     """The decision of every element, one row a point; None for an op that decides nothing."""
     args = [nodes[arg] for arg in node.args]
     match node.op.meaning:

@@ -52,6 +52,11 @@ class Scene:
         return self.mosaic is not None
 
     @property
+    def counted(self) -> str:
+        """What the number of pieces is: all of them, or those that a grid sees."""
+        return "exact" if self.exact else "lower bound"
+
+    @property
     def count(self) -> int:
         """The pieces that are drawn."""
         if self.mosaic is not None:
@@ -96,6 +101,8 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
         return Scene(plane, mosaic_of(found, inner), found, None, notes)
     raster = raster_of(inner, most=_PIXELS, by_class=by_class)
     notes += (f"{why}: found on a grid of {raster.side} × {raster.side} points",)
+    if 4 * raster.count > raster.ids.size:
+        notes += ("there are more pieces than the grid tells apart",)
     if not raster.traced:
         notes += ("boundaries too dense to draw",)
     return Scene(plane, None, None, raster, notes)

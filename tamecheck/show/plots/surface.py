@@ -20,9 +20,7 @@ __all__ = ["draw_surface"]
 _GRID = 110
 
 
-def draw_surface(
-    plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT_CELLS
-) -> Picture:
+def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT_CELLS) -> Picture:
     """The surface over a plane: exact polygons where the function is piecewise linear.
 
     Parameters
@@ -60,7 +58,9 @@ def draw_surface(
         notes = list(scene.notes) if flat else [*scene.notes, "heights from a grid of points"]
         notes_below(drawn, notes, own=axes is None)
     counts = {**scene.counts, "walls": walls}
-    return Picture("surface", drawn, counts, flat, notes=tuple(notes))
+    return Picture(
+        "surface", drawn, counts, flat, notes=tuple(notes), facts={"count": scene.counted}
+    )
 
 
 def _polygons(axes: Axes, mosaic: Mosaic) -> tuple[float, float, int]:

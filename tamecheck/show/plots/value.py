@@ -131,8 +131,13 @@ def _piece(axes: Axes, piece: AffinePiece) -> None:
     closed = np.array([piece.lower_closed, piece.upper_closed])
     for place, height, inside in zip(x, y, closed, strict=True):
         axes.plot(
-            place, height, "o", markersize=3.6, color=LINES[0],
-            markerfacecolor=LINES[0] if inside else "white", zorder=5 if inside else 4,
+            place,
+            height,
+            "o",
+            markersize=3.6,
+            color=LINES[0],
+            markerfacecolor=LINES[0] if inside else "white",
+            zorder=5 if inside else 4,
         )
 
 

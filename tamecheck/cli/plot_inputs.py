@@ -1,0 +1,182 @@
+"""What figures are drawn of: points, slices and tables, as they are given on the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from argparse import Namespace
+from collections.abc import Mapping
+from fractions import Fraction
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.errors import InputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from tamecheck.cells import Slice
+    from tamecheck.ir.tensor import Shape
+    from tamecheck.show.plots import Picture, Plane, Points
+
+__all__ = ["input_point", "plane_point", "points_of_table", "slice_of_file", "value_picture"]
+
+
+def slice_of_file(path: str, inputs: Mapping[str, Shape]) -> Slice:
+    """The slice that a JSON file describes.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON, or does not fit the inputs.
+    """
+    from tamecheck.cells import slice_of_points
+    from tamecheck.load.files import read_text
+
+    try:
+        document = json.loads(read_text(path), parse_float=str, parse_int=str)
+    except json.JSONDecodeError as error:
+        raise InputError(f"This is not JSON ({error.msg}).", where=path) from None
+    return slice_of_points(inputs, document)
+
+
+def _elements(text: str, inputs: Mapping[str, Shape]) -> list[Fraction | None]:
+    """The value of each input element, None where the text gives none."""
+    from tamecheck.ir.tensor import size_of
+    from tamecheck.load.box_text import parse_box
+
+    box = parse_box(text, inputs)
+    found: list[Fraction | None] = []
+    for name, shape in inputs.items():
+        for low, high in box.side(name).elements(size_of(shape)):
+            if low != high:
+                raise InputError(f"Input {name!r} has no single value.", where="--at")
+            found.append(low)
+    return found
+
+
+def input_point(text: str, inputs: Mapping[str, Shape]) -> list[Fraction]:
+    """A point of the model's inputs.
+
+    Raises
+    ------
+    InputError
+        If an element has no value.
+    """
+    found = _elements(text, inputs)
+    point = [value for value in found if value is not None]
+    if len(point) < len(found):
+        raise InputError("An input element has no value.", where="--at", hint="Give all inputs.")
+    return point
+
+
+def plane_point(
+    text: str, plane: Plane, inputs: Mapping[str, Shape], *, sliced: bool
+) -> tuple[Fraction, ...]:
+    """A point of the figure's coordinates.
+
+    Raises
+    ------
+    InputError
+        If a coordinate has no value, or the point is not in the figure.
+    """
+    chart = plane.chart
+    if sliced:
+        found = _elements(text, {name: () for name in chart.names})
+    else:
+        elements = _elements(text, inputs)
+        for row, fixed, value in zip(chart.matrix, chart.origin, elements, strict=True):
+            if not any(row) and value is not None and value != fixed:
+                raise InputError("The point is not in the plane of the figure.", where="--at")
+        moving = [row.index(1) if any(row) else -1 for row in chart.matrix]
+        found = [elements[moving.index(axis)] for axis in range(plane.size)]
+    point = tuple(value for value in found if value is not None)
+    if len(point) < plane.size:
+        raise InputError(
+            "The point needs a value for each coordinate.",
+            where="--at",
+            hint=f"Coordinates: {', '.join(chart.names)}.",
+        )
+    if not plane.inside(point):
+        raise InputError(f"The point {text} is outside the figure.", where="--at")
+    return point
+
+
+def points_of_table(path: str, plane: Plane) -> Points:
+    """Data points of a CSV file: the figure's coordinates or all inputs, and maybe a class last.
+
+    A first row without numbers is a header.  Points off a slice are projected onto it.
+
+    Raises
+    ------
+    InputError
+        If rows have the wrong length, or hold what is no number.
+    """
+    import numpy as np
+
+    from tamecheck.load.files import read_text
+    from tamecheck.show.plots import Points
+
+    rows = [row for row in csv.reader(io.StringIO(read_text(path))) if row]
+    if rows and not any(_is_number(cell) for cell in rows[0]):
+        rows = rows[1:]
+    inputs = len(plane.chart.origin)
+    width = len(rows[0]) if rows else 0
+    size = next((n for n in (inputs, plane.size) if width in (n, n + 1)), None)
+    if size is None:
+        raise InputError(
+            f"The table has {width} columns.",
+            where=path,
+            hint=f"Give {plane.size} coordinates or {inputs} inputs, and the class last if known.",
+        )
+    places: list[list[float]] = []
+    for number, row in enumerate(rows, start=1):
+        if len(row) != width or not all(_is_number(cell) for cell in row[:size]):
+            raise InputError(f"Row {number} is not {size} numbers.", where=path)
+        places.append([float(cell) for cell in row[:size]])
+    points = np.array(places)
+    if size == inputs and inputs != plane.size:
+        matrix = np.array([[float(a) for a in row] for row in plane.chart.matrix])
+        origin = np.array([float(a) for a in plane.chart.origin])
+        points = np.linalg.lstsq(matrix, (points - origin).T, rcond=None)[0].T
+    labels = tuple(row[size] for row in rows) if width == size + 1 else ()
+    return Points(points, labels)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def value_picture(args: Namespace) -> Picture:
+    """The value function of a program along one right-hand side.
+
+    Raises
+    ------
+    InputError
+        If the row or its interval is missing.
+    UnsupportedError
+        If value functions are not computed by this installation.
+    """
+    from tamecheck.ir.exact import parse_rational
+    from tamecheck.programs import read_file
+    from tamecheck.show.plots import draw_value
+
+    if args.row is None or args.range is None:
+        raise InputError(
+            "A value function needs a row and an interval.", hint="Add --row NAME --range 0:10."
+        )
+    ends = args.range.split(":")
+    if len(ends) != 2:
+        raise InputError(f"{args.range!r} is no interval.", where="--range", hint="Give 0:10.")
+    lower, upper = (parse_rational(end) for end in ends)
+    program = read_file(args.model).program
+    try:
+        value_function: Any = import_module("tamecheck.dual").value_function
+    except (ImportError, AttributeError):
+        raise UnsupportedError("Value functions are not computed here.") from None
+    found: Any = value_function(program, row=args.row, lower=lower, upper=upper)
+    units = (args.units or "").split(",")
+    return draw_value(found.pieces, label=args.names or args.row, unit=units[0])
