@@ -14,7 +14,8 @@ __all__ = ["flips", "patterns", "products", "sums"]
 @cache
 def flips(count: int) -> Floats:
     """All 0/1 vectors of a length, shape ``(2**count, count)``; bit j of a row's number is j's."""
-    table = (np.arange(2**count)[:, None] >> np.arange(count) & 1).astype(np.float64)
+    numbers = np.arange(2**count, dtype=np.int64)[:, None]
+    table: Floats = np.where(numbers >> np.arange(count, dtype=np.int64) & 1, 1.0, 0.0)
     table.flags.writeable = False
     return table
 

@@ -25,6 +25,11 @@ class Batch:
     weight: Floats
     rows: Labels
 
+    @property
+    def share(self) -> Floats:
+        """What each row counts for in a mean over the batch."""
+        return self.weight / len(self.weight)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:

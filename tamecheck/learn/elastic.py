@@ -29,6 +29,7 @@ from tamecheck.learn.network import Floats, sign
 
 __all__ = [
     "Elastic",
+    "Problem",
     "Weights",
     "enumerated",
     "nearby",
@@ -72,9 +73,39 @@ class Elastic:
         return -self.rho * u * (self.kappa > u * a)
 
     def slope_between(self, difference: Floats, a: Floats) -> Floats:
-        """The gradient of v_t, where the mean of u under p(u | a, y) is so much above p(u | a)'s."""
+        """The gradient of v_t, from the mean of u under p(u | a, y) less that under p(u | a)."""
         inside = np.where(np.abs(a) < self.kappa, self.rho, self.rho / 2)
         return -difference * inside
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """The inner problems of a layer for some rows.
+
+    Parameters
+    ----------
+    a
+        Pre-activations, ``(rows, h)``.
+    labels
+        One label a row.
+    rest
+        The layers behind.
+    loss
+        The loss.
+    elastic
+        The penalty and the temperature.
+    """
+
+    a: Floats
+    labels: Any
+    rest: Weights
+    loss: Loss
+    elastic: Elastic
+
+    @property
+    def width(self) -> int:
+        """The number of neurons."""
+        return int(self.a.shape[1])
 
 
 def rest_scores(signs: Floats, rest: Weights) -> Floats:
@@ -90,40 +121,24 @@ def rest_scores(signs: Floats, rest: Weights) -> Floats:
 # --- all patterns, for narrow layers ----------------------------------------------------------
 
 
-def enumerated(a: Floats, labels: Any, rest: Weights, loss: Loss, elastic: Elastic) -> Floats:
-    """The exact minimisers u of v(a), by enumeration: O(2^h (rows + classes) h).
-
-    Parameters
-    ----------
-    a
-        Pre-activations, ``(rows, h)``.
-    labels
-        One label a row.
-    rest
-        The layers behind.
-    loss
-        The loss.
-    elastic
-        The penalty.
-    """
-    every = patterns(a.shape[1])
-    table = loss.table(rest_scores(every, rest))
-    total = table.T[labels] - elastic.tilt(a) @ every.T
+def enumerated(problem: Problem) -> Floats:
+    """The exact minimisers u of v(a), by enumeration: O(2^h (rows + classes) h)."""
+    every = patterns(problem.width)
+    table = problem.loss.table(rest_scores(every, problem.rest))
+    total = table.T[problem.labels] - problem.elastic.tilt(problem.a) @ every.T
     return every[total.argmin(axis=1)]
 
 
-def soft_enumerated(
-    a: Floats, labels: Any, rest: Weights, loss: Loss, elastic: Elastic
-) -> tuple[Floats, Floats]:
+def soft_enumerated(problem: Problem) -> tuple[Floats, Floats]:
     """The value v_t and the exact probabilities p(u | a, y) of all `patterns`, in that order."""
-    every = patterns(a.shape[1])
-    table = loss.table(rest_scores(every, rest))
-    likelihood = np.exp((table.min() - table.T) / elastic.temperature)
-    up = _logistic(2 * elastic.tilt(a) / elastic.temperature)
-    prior = _product_measure(up)
-    joint = np.multiply(prior, likelihood[labels], out=prior)
+    every, temperature = patterns(problem.width), problem.elastic.temperature
+    table = problem.loss.table(rest_scores(every, problem.rest))
+    least = table.min()
+    likelihood = np.exp((least - table.T) / temperature)
+    prior = _product_measure(_logistic(2 * problem.elastic.tilt(problem.a) / temperature))
+    joint = np.multiply(prior, likelihood[problem.labels], out=prior)
     total = joint @ np.ones(len(every))
-    value = table.min() - elastic.temperature * np.log(total)
+    value = least - temperature * np.log(total)
     joint /= total[:, None]
     return value, joint
 
@@ -145,30 +160,26 @@ def _product_measure(up: Floats) -> Floats:
 # --- the neurons nearest to a flip, for wide layers --------------------------------------------
 
 
-def nearby(
-    a: Floats, labels: Any, rest: Weights, loss: Loss, elastic: Elastic, count: int
-) -> Floats:
+def nearby(problem: Problem, count: int) -> Floats:
     """The best u that differs from sign(a) in at most ``count`` cheapest neurons of each row."""
-    cheap = _Cheap.of(a, elastic, count)
-    total = cheap.losses(labels, rest, loss) + cheap.costs @ flips(count).T
+    cheap = _Cheap.of(problem, count)
+    total = cheap.losses(problem) + cheap.costs @ flips(count).T
     return cheap.flipped(flips(count)[total.argmin(axis=1)])
 
 
-def soft_nearby(
-    a: Floats, labels: Any, rest: Weights, loss: Loss, elastic: Elastic, count: int
-) -> tuple[Floats, Floats]:
+def soft_nearby(problem: Problem, count: int) -> tuple[Floats, Floats]:
     """The value v_t of the cheapest neurons alone, the others fixed at sign(a), and its slope."""
-    cheap = _Cheap.of(a, elastic, count)
-    losses = cheap.losses(labels, rest, loss)
+    cheap, temperature = _Cheap.of(problem, count), problem.elastic.temperature
+    losses = cheap.losses(problem)
     least = losses.min(axis=1, keepdims=True)
-    odds = _logistic(-cheap.costs / elastic.temperature)
-    joint = _product_measure(odds) * np.exp((least - losses) / elastic.temperature)
+    odds = _logistic(-cheap.costs / temperature)
+    joint = _product_measure(odds) * np.exp((least - losses) / temperature)
     total = joint @ np.ones(2**count)
-    value = least[:, 0] - elastic.temperature * np.log(total)
+    value = least[:, 0] - temperature * np.log(total)
     flipped = (joint @ flips(count)) / total[:, None]
-    difference = np.zeros_like(a)
+    difference = np.zeros_like(problem.a)
     difference[cheap.rows, cheap.neurons] = -2 * cheap.chosen * (flipped - odds)
-    return value, elastic.slope_between(difference, a)
+    return value, problem.elastic.slope_between(difference, problem.a)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,15 +193,16 @@ class _Cheap:
     costs: Floats
 
     @staticmethod
-    def of(a: Floats, elastic: Elastic, count: int) -> _Cheap:
-        cost = 2 * np.abs(elastic.tilt(a))
-        rows = np.arange(len(a))[:, None]
+    def of(problem: Problem, count: int) -> _Cheap:
+        cost = 2 * np.abs(problem.elastic.tilt(problem.a))
+        rows = np.arange(len(cost))[:, None]
         neurons = np.argpartition(cost, count - 1, axis=1)[:, :count]
-        signs = sign(a)
+        signs = sign(problem.a)
         return _Cheap(signs, rows, neurons, signs[rows, neurons], cost[rows, neurons])
 
-    def losses(self, labels: Any, rest: Weights, loss: Loss) -> Floats:
+    def losses(self, problem: Problem) -> Floats:
         """The loss of each set of flips, ``(rows, 2**count)``."""
+        rest, labels, loss = problem.rest, problem.labels, problem.loss
         matrix, offset = rest[0]
         steps = -2 * self.chosen[:, :, None] * matrix[self.neurons]
         start = self.signs @ matrix + offset

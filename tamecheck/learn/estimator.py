@@ -101,7 +101,7 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         DataError
             On NaN, infinity, text, or other features than in ``fit``.
         """
-        _VALIDATE.check_is_fitted(self)
+        self.checked_fit()
         with data_errors():
             return np.asarray(_VALIDATE.validate_data(self, X, dtype=np.float64, reset=False))
 
@@ -110,14 +110,18 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         scores = self.network_scores(X)
         return self.classes_[scores.argmax(axis=1)]
 
+    def checked_fit(self) -> None:
+        """Do nothing after ``fit``; before it, raise scikit-learn's ``NotFittedError``."""
+        _VALIDATE.check_is_fitted(self)
+
     def to_model(self) -> Model:
         """The network as a `tamecheck.Model` with input ``x`` and output ``scores``."""
-        _VALIDATE.check_is_fitted(self)
+        self.checked_fit()
         return self.network_.to_model()
 
     def export_onnx(self, path: str | Path) -> None:
         """Write the network as an ONNX file."""
-        _VALIDATE.check_is_fitted(self)
+        self.checked_fit()
         self.network_.export_onnx(path)
 
     def _checked(

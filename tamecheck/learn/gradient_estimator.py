@@ -214,6 +214,10 @@ class GradientClassifier(BinarizedClassifier):
         self.n_iter_ = state.epochs
         self.best_validation_score_ = best if validation is not None else None
         self.network_ = network or state.latent.network(state.scaling, state.magnitude)
+        self._ended()
+
+    def _ended(self) -> None:
+        """Record what a method has to say about its training; nothing by default."""
 
     def _split(self, data: TrainingSet) -> tuple[TrainingSet, TrainingSet]:
         fraction = self.validation_fraction

@@ -3,101 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from tamecheck.learn.cube import patterns
-from tamecheck.learn.descent import Batch, Callback, Direction, Step
-from tamecheck.learn.elastic import (
-    Elastic,
-    Weights,
-    enumerated,
-    nearby,
-    soft_enumerated,
-    soft_nearby,
+from tamecheck.learn.definability import (
+    ObjectiveCertificate,
+    joint_objective,
+    objective_certificate,
 )
+from tamecheck.learn.descent import Callback, Direction
+from tamecheck.learn.directions import ENUMERATED, Inner, Joint, Split
+from tamecheck.learn.elastic import Elastic
+from tamecheck.learn.estimator import hidden_sizes
 from tamecheck.learn.gradient_estimator import GradientClassifier
-from tamecheck.learn.latent import Latent
-from tamecheck.learn.losses import Loss, loss_of
-from tamecheck.learn.network import Floats, WeightKind, sign
+from tamecheck.learn.losses import loss_of
+from tamecheck.learn.network import WeightKind
+from tamecheck.learn.problems import DataError
 from tamecheck.learn.schedule import Schedule
 
 __all__ = ["TameBinarizedClassifier"]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Split:
-    """The split variant: each layer descends its value function, the readout its own loss."""
-
-    loss: Loss
-    rho: Schedule
-    kappa: Schedule
-    temperature: Schedule
-    widest: int
-    flips: int
-
-    def __call__(self, latent: Latent, batch: Batch, progress: float) -> Step:
-        """The slopes on a batch."""
-        elastic = Elastic(
-            self.rho.at(progress), self.kappa.at(progress), self.temperature.at(progress)
-        )
-        layers = latent.effective()
-        inputs, sums = [batch.x], list[Floats]()
-        for weights, offset in layers[:-1]:
-            sums.append(inputs[-1] @ weights + offset)
-            inputs.append(sign(sums[-1]))
-        scores = inputs[-1] @ layers[-1][0] + layers[-1][1]
-        share = batch.weight / len(batch.weight)
-        mean = float(share @ self.loss.values(scores, batch.labels))
-        backs = [
-            self.slope(a, batch.labels, layers[number + 1 :], elastic)
-            for number, a in enumerate(sums)
-        ]
-        backs.append(self.loss.slope(scores, batch.labels))
-        weight_slopes: list[Floats] = []
-        offset_slopes: list[Floats] = []
-        for layer_input, back in zip(inputs, backs, strict=True):
-            weighted = back * share[:, None]
-            weight_slopes.append(layer_input.T @ weighted)
-            offset_slopes.append(weighted.sum(axis=0))
-        return Step.of(mean, weight_slopes, offset_slopes)
-
-    def slope(self, a: Floats, labels: Any, rest: Weights, elastic: Elastic) -> Floats:
-        """The conservative gradient of each row's value function with respect to ``a``."""
-        width = a.shape[1]
-        narrow = width <= self.widest
-        count = min(self.flips, width)
-        if elastic.temperature == 0:
-            u = (
-                enumerated(a, labels, rest, self.loss, elastic)
-                if narrow
-                else nearby(a, labels, rest, self.loss, elastic, count)
-            )
-            return elastic.slope_at(u, a)
-        if not narrow:
-            return soft_nearby(a, labels, rest, self.loss, elastic, count)[1]
-        _, posterior = soft_enumerated(a, labels, rest, self.loss, elastic)
-        prior = np.tanh(elastic.tilt(a) / elastic.temperature)
-        return elastic.slope_between(posterior @ patterns(width) - prior, a)
+_CHOICES = {"variant": ("split", "joint"), "inner": ("auto", "exact", "nearby")}
 
 
 class TameBinarizedClassifier(GradientClassifier):
-    """x"""
+    """A binarized network trained by backpropagation through elastic value functions.
+
+    For pre-activations a of a layer and the layers behind it, the signs u are not computed from a
+    but chosen: ``v(a) = min_u loss(rest(u)) + rho Σ max(0, kappa - u_j a_j)``, the value of a small
+    integer program, or its smooth form at a temperature; see `tamecheck.learn.elastic`.  Its
+    conservative gradient trains the layer.
+
+    Parameters
+    ----------
+    hidden, weights, readout, epochs, batch_size, learning_rate, early_stopping, \
+    validation_fraction, n_iter_no_change, callbacks, timeout, random_state
+        See `GradientClassifier`.
+    variant
+        ``"split"``: each layer descends its own value function with the layers behind it fixed,
+        and the readout descends its loss at the actual signs; there are several coupled
+        objectives.  ``"joint"``: all parameters descend one objective; the theorem of
+        `definability_certificate` is about this one.
+    loss
+        ``"logistic"`` or ``"hinge"``.
+    rho, kappa, temperature
+        The slope and the margin of the penalty, and the temperature (0 for the minimum itself);
+        each a number, or ``(start, end)`` along a line.
+    inner
+        How the inner problem is solved.  ``"exact"``: over all 2^h patterns, by enumeration, by
+        dynamic programming over the layers, or (temperature 0, last hidden layer) by branch and
+        bound.  ``"nearby"``: over the flips of the ``flips`` cheapest neurons only, an
+        approximation.  ``"auto"``: exact for layers of up to 10 neurons, else nearby.
+    flips
+        The neurons that ``"nearby"`` may flip.
+
+    Attributes
+    ----------
+    inner_ : str
+        ``"exact"`` if each inner problem of the training was solved exactly, else ``"nearby"``, or
+        ``"mixed"`` if it depends on the layer, or ``"unproved"`` if branch and bound met its limit.
+    variant_ : str
+        The variant.
+    loss_curve_ : list of float
+        The mean of the objective (joint) or of the loss of the network itself (split), an epoch.
+    n_iter_ : int
+        Epochs that were run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
+    >>> xor = TameBinarizedClassifier((4,), random_state=0).fit(X, [0, 1, 1, 0])
+    >>> xor.predict(X).tolist(), xor.inner_
+    ([0, 1, 1, 0], 'exact')
+    """
 
     def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
         self,
         hidden: int | tuple[int, ...] = (16,),
         *,
+        variant: Literal["split", "joint"] = "split",
         weights: WeightKind = "real",
         readout: WeightKind | None = None,
-        loss: str = "logistic",
+        loss: Literal["logistic", "hinge"] = "logistic",
         rho: float | tuple[float, float] = 0.5,
         kappa: float | tuple[float, float] = 2.0,
         temperature: float | tuple[float, float] = 1.0,
-        widest: int = 10,
-        flips: int = 5,
+        inner: Literal["auto", "exact", "nearby"] = "auto",
+        flips: int = 4,
         epochs: int = 100,
         batch_size: int = 64,
         learning_rate: float = 0.1,
@@ -122,19 +116,86 @@ class TameBinarizedClassifier(GradientClassifier):
             timeout=timeout,
             random_state=random_state,
         )
+        self.variant = variant
         self.loss = loss
         self.rho = rho
         self.kappa = kappa
         self.temperature = temperature
-        self.widest = widest
+        self.inner = inner
         self.flips = flips
 
     def _direction(self) -> Direction:
-        return Split(
-            loss_of(self.loss),
-            Schedule.of(self.rho, "rho"),
-            Schedule.of(self.kappa, "kappa"),
-            Schedule.of(self.temperature, "temperature", zero=True),
-            self.widest,
-            self.flips,
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                known = ", ".join(choices)
+                raise DataError(f"{name}={getattr(self, name)!r} is unknown.", hint=known)
+        if self.flips not in range(1, ENUMERATED + 1):
+            raise DataError(f"flips={self.flips!r} is not between 1 and {ENUMERATED}.")
+        loss = loss_of(self.loss)
+        rho, kappa = Schedule.of(self.rho, "rho"), Schedule.of(self.kappa, "kappa", zero=True)
+        temperature = Schedule.of(self.temperature, "temperature", zero=True)
+        inner = Inner.of(
+            hidden_sizes(self.hidden),
+            self.inner,
+            int(self.flips),
+            always_cold=temperature == Schedule(0, 0),
+            joint=self.variant == "joint",
         )
+        self._inner = inner
+        kind = Joint if self.variant == "joint" else Split
+        return kind(loss, rho, kappa, temperature, inner)
+
+    def _ended(self) -> None:
+        self.inner_ = self._inner.summary()
+        self.variant_ = self.variant
+
+    def definability_certificate(self, sample: Any = None, label: int = 0) -> ObjectiveCertificate:
+        """A certificate that the training objective is definable and locally Lipschitz.
+
+        Parameters
+        ----------
+        sample
+            A row of features; zeros if None.  The objective is a sum over samples of such terms.
+        label
+            The index of its class.
+
+        Returns
+        -------
+        ObjectiveCertificate
+            The joint objective of one sample as a function of all parameters, the check of it, and
+            the hypotheses of the convergence theorem: for this training they hold or fail.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        DataError
+            If there are several hidden layers, or one that is too wide to be written out.
+        """
+        self.checked_fit()
+        widths = self.network_.widths
+        row = np.zeros(widths[0]) if sample is None else np.asarray(sample, dtype=np.float64)
+        if row.shape != (widths[0],):
+            raise DataError(f"The sample has shape {row.shape}, not ({widths[0]},).")
+        if not 0 <= label < widths[-1]:
+            raise DataError(f"label={label!r} is not the index of a class.")
+        ends = [
+            Schedule.of(getattr(self, name), name, zero=True).end
+            for name in ("rho", "kappa", "temperature")
+        ]
+        objective = joint_objective(row, label, widths, self.loss, Elastic(*ends))
+        return objective_certificate(objective, self._gap())
+
+    def _gap(self) -> str:
+        """Why steps follow no conservative gradient of the joint objective; empty if they do."""
+        if self.variant_ == "split":
+            return "the split variant descends several coupled objectives"
+        if self.inner_ != "exact":
+            return "inner problems were not solved exactly"
+        if self.weights != "real" or self.readout not in (None, "real"):
+            return "integer weights are rounded from latent ones, which is not differentiated"
+        for name in ("rho", "kappa", "temperature"):
+            schedule = Schedule.of(getattr(self, name), name, zero=True)
+            if schedule.start != schedule.end:
+                return f"{name} changes during the training"
+        return ""

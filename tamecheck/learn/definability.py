@@ -1,0 +1,211 @@
+"""A certificate that a training objective is definable and locally Lipschitz."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.ir.verdict import Verdict
+from tamecheck.learn.cube import patterns
+from tamecheck.learn.elastic import Elastic
+from tamecheck.learn.network import Floats
+from tamecheck.learn.problems import DataError
+from tamecheck.load import Loaded
+from tamecheck.load.sketch import Sketch
+from tamecheck.model import Model
+from tamecheck.tame import Check
+
+__all__ = [
+    "WIDEST",
+    "Hypothesis",
+    "ObjectiveCertificate",
+    "joint_objective",
+    "objective_certificate",
+]
+
+WIDEST = 14
+"""An objective over wider layers is a minimum over too many patterns to be written out."""
+
+_THEOREM = "Davis, Drusvyatskiy, Kakade, Lee 2020: the stochastic subgradient method converges"
+_PROVED, _HOLDS, _FAILS, _OPEN = "proved", "holds", "fails", "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A hypothesis of a theorem: what it says, whether it holds, and why.
+
+    ``status`` is ``"proved"`` (by a certificate), ``"holds"`` (by construction), ``"fails"`` or
+    ``"not checked"``.
+    """
+
+    name: str
+    status: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectiveCertificate:
+    """What is proved about the objective of a training, and which hypotheses of a theorem hold.
+
+    Parameters
+    ----------
+    model
+        The objective of one sample, a function of all parameters.
+    check
+        The answer of `tamecheck.Model.check`, with its certificate.
+    theorem
+        A convergence theorem.
+    hypotheses
+        All of its hypotheses.
+    """
+
+    model: Model
+    check: Check
+    theorem: str
+    hypotheses: tuple[Hypothesis, ...]
+
+    @property
+    def covered(self) -> bool:
+        """Whether the theorem's hypotheses on the objective and on the steps' directions hold.
+
+        Those on the sizes of steps and on the iterates are about a run, and are not checked.
+        """
+        return all(h.status in (_PROVED, _HOLDS) for h in self.hypotheses if h.status != _OPEN)
+
+    def save(self, path: str | Path) -> None:
+        """Write the certificate that ``tamecheck recheck`` reads.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        if self.check.certificate is None:
+            raise DataError("Nothing was proved, so there is no certificate.")
+        text = json.dumps(self.check.certificate, allow_nan=False, separators=(",", ":"))
+        Path(path).write_text(text, encoding="utf-8")
+
+    def __str__(self) -> str:
+        structure = self.check.structure.public_name if self.check.structure else "none"
+        lines = [f"objective of one sample: definable in {structure}", self.theorem]
+        for hypothesis in self.hypotheses:
+            why = f" ({hypothesis.why})" if hypothesis.why else ""
+            lines.append(f"  {hypothesis.status}: {hypothesis.name}{why}")
+        return "\n".join(lines)
+
+
+def joint_objective(
+    x: Floats, label: int, widths: tuple[int, ...], loss: str, elastic: Elastic
+) -> Model:
+    """The objective of one sample as a function of all parameters of a network n-h-K.
+
+    At temperature 0, ``min over u of loss(u V + c, y) + rho Σ max(0, kappa - u_j (x W + b)_j)``;
+    else ``-t log Σ_u p(u | a) exp(-loss / t)``.  Inputs are W, b, V and c; x and y are constants.
+
+    Raises
+    ------
+    DataError
+        If there is not one hidden layer, or it has more than `WIDEST` neurons.
+    """
+    if len(widths) != 3:
+        raise DataError(
+            f"The objective of {len(widths) - 2} hidden layers is not written out.",
+            hint="Use one hidden layer.",
+        )
+    features, hidden, classes = widths
+    if hidden > WIDEST:
+        raise DataError(
+            f"The objective is a minimum over 2**{hidden} patterns.",
+            hint=f"It is written out for at most {WIDEST} neurons.",
+        )
+    sketch = Sketch()
+    weights = sketch.builder.input("W", (features, hidden))
+    offset = sketch.builder.input("b", (hidden,))
+    readout = sketch.builder.input("V", (hidden, classes))
+    shift = sketch.builder.input("c", (classes,))
+    every = sketch.constant(patterns(hidden).astype(np.int64))
+    a = sketch.apply(ops.ADD, sketch.apply(ops.MATMUL, sketch.constant(x), weights), offset)
+    scores = sketch.apply(ops.ADD, sketch.apply(ops.MATMUL, every, readout), shift, label="scores")
+    slack = sketch.apply(
+        ops.SUB, sketch.constant(np.float64(elastic.kappa)), sketch.apply(ops.MUL, every, a)
+    )
+    paid = sketch.apply(ops.RELU, slack)
+    penalty = _scaled(sketch, _total(sketch, paid), elastic.rho)
+    losses = _losses(sketch, scores, label, classes, loss)
+    total = sketch.apply(ops.ADD, losses, penalty, label="loss and penalty")
+    if elastic.temperature == 0:
+        value = sketch.apply(ops.REDUCE_MIN, total, label="value", axes=(0,), keepdims=False)
+    else:
+        soft, least = (_soft_minimum(sketch, n, elastic.temperature) for n in (total, penalty))
+        value = sketch.apply(ops.SUB, soft, least, label="value")
+    graph = sketch.builder.build({"value": value})
+    return Model(Loaded(graph, "learn", f"objective of one sample, network {widths}"))
+
+
+def _losses(sketch: Sketch, scores: int, label: int, classes: int, loss: str) -> int:
+    own = _column(sketch, scores, [label])
+    if loss == "logistic":
+        every = sketch.apply(ops.LOGSUMEXP, scores, axes=(1,), keepdims=False)
+        return sketch.apply(ops.SUB, every, own, label="logistic loss")
+    rivals = _column(sketch, scores, [k for k in range(classes) if k != label])
+    rival = sketch.apply(ops.REDUCE_MAX, rivals, axes=(1,), keepdims=False)
+    margin = sketch.apply(ops.SUB, rival, own)
+    return sketch.apply(
+        ops.RELU, sketch.apply(ops.ADD, margin, sketch.integer(1)), label="hinge loss"
+    )
+
+
+def _column(sketch: Sketch, scores: int, columns: list[int]) -> int:
+    places = sketch.constant(np.asarray(columns, dtype=np.int64))
+    found = sketch.apply(ops.GATHER, scores, places, axis=1)
+    rows = sketch.shape(found)[0]
+    return sketch.reshape(found, (rows,)) if len(columns) == 1 else found
+
+
+def _total(sketch: Sketch, node: int) -> int:
+    return sketch.apply(ops.SUM, node, axes=(1,), keepdims=False)
+
+
+def _scaled(sketch: Sketch, node: int, factor: float) -> int:
+    return sketch.apply(ops.MUL, node, sketch.constant(np.float64(factor)))
+
+
+def _soft_minimum(sketch: Sketch, node: int, temperature: float) -> int:
+    cold = sketch.apply(ops.DIV, node, sketch.constant(np.float64(-temperature)))
+    total = sketch.apply(ops.LOGSUMEXP, cold, axes=(0,), keepdims=False)
+    return _scaled(sketch, total, -temperature)
+
+
+def objective_certificate(model: Model, gap: str) -> ObjectiveCertificate:
+    """Check the objective of one sample.
+
+    Parameters
+    ----------
+    model
+        The objective, from `joint_objective`.
+    gap
+        Why the steps do not follow a conservative gradient of a fixed objective; empty if they do.
+    """
+    check = model.check()
+    hypotheses = (
+        Hypothesis("the objective is definable", _status(check.verdict is Verdict.TAME)),
+        Hypothesis(
+            "the objective is locally Lipschitz",
+            _status(check.properties.locally_lipschitz is True),
+        ),
+        Hypothesis("steps follow conservative gradients of it", _FAILS if gap else _HOLDS, gap),
+        Hypothesis(
+            "iterates stay bounded, steps sum to infinity and their squares do not",
+            _OPEN,
+            "these are about a run; Adam's steps need a theorem of their own",
+        ),
+    )
+    return ObjectiveCertificate(model, check, _THEOREM, hypotheses)
+
+
+def _status(proved: bool) -> str:  # noqa: FBT001  # a predicate's value, not a switch
+    return _PROVED if proved else _FAILS

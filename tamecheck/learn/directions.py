@@ -1,0 +1,216 @@
+"""The two variants of tame backpropagation as directions of descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from tamecheck.learn.branching import branched
+from tamecheck.learn.cube import patterns
+from tamecheck.learn.descent import Batch, Step
+from tamecheck.learn.elastic import (
+    Elastic,
+    Problem,
+    Weights,
+    enumerated,
+    nearby,
+    soft_enumerated,
+    soft_nearby,
+)
+from tamecheck.learn.estimator import Labels
+from tamecheck.learn.joint import Slopes, nested, one_layer_at, one_layer_soft
+from tamecheck.learn.latent import Latent
+from tamecheck.learn.losses import Loss
+from tamecheck.learn.network import Floats, sign
+from tamecheck.learn.problems import DataError
+from tamecheck.learn.schedule import Schedule
+
+__all__ = ["ENUMERATED", "Inner", "Joint", "Split"]
+
+_FAST = 10
+"""Layers up to this width are enumerated unless another way is asked for."""
+
+ENUMERATED = 14
+"""The widest layer that is enumerated at all."""
+
+_NESTED = 18
+"""The most neurons of two neighbouring layers that dynamic programming goes through."""
+
+
+@dataclass(slots=True, eq=False)
+class Inner:
+    """How the inner problem of each hidden layer is solved, and what came of it.
+
+    Parameters
+    ----------
+    methods
+        ``"enumerate"``, ``"branch"`` or ``"nearby"``, for each hidden layer.
+    flips
+        The neurons that ``"nearby"`` may flip.
+    proved
+        Whether branch and bound always ended.
+    warm
+        The minimisers that branch and bound found last, by the number of the row.
+    """
+
+    methods: tuple[str, ...]
+    flips: int
+    proved: bool = True
+    warm: dict[int, Floats] = field(default_factory=dict[int, Floats])
+
+    @staticmethod
+    def of(
+        hidden: tuple[int, ...], inner: str, flips: int, *, always_cold: bool, joint: bool
+    ) -> Inner:
+        """The methods for layers of these widths.
+
+        Raises
+        ------
+        DataError
+            If an exact solution is asked for where none is known that is fast enough, or the joint
+            variant where its objective cannot be descended.
+        """
+        last = len(hidden) - 1
+        methods: list[str] = []
+        for number, width in enumerate(hidden):
+            if inner != "nearby" and width <= (ENUMERATED if inner == "exact" else _FAST):
+                methods.append("enumerate")
+            elif inner != "exact":
+                methods.append("nearby")
+            elif always_cold and number == last:
+                methods.append("branch")
+            else:
+                raise DataError(
+                    f"The inner problem of hidden layer {number} with {width} neurons has no exact "
+                    "solution here.",
+                    hint="Up to 14 neurons it has; more in the last hidden layer at temperature=0.",
+                )
+        if joint and last and not (always_cold and set(methods) == {"enumerate"}):
+            raise DataError(
+                "The joint variant of several hidden layers needs temperature=0 and exact inner "
+                "problems.",
+                hint="Use variant='split', or layers of up to 10 neurons.",
+            )
+        if joint and any(m + n > _NESTED for m, n in pairwise(hidden)):
+            raise DataError(
+                f"Two neighbouring layers of the joint variant have more than {_NESTED} neurons.",
+                hint="Use variant='split'.",
+            )
+        if joint and not always_cold and methods != ["enumerate"]:
+            raise DataError(
+                "The joint variant at a temperature needs exact inner problems.",
+                hint="Use inner='exact' (up to 14 neurons), or temperature=0.",
+            )
+        return Inner(tuple(methods), flips)
+
+    def summary(self) -> str:
+        """``exact``, ``nearby``, ``mixed`` or ``unproved``."""
+        if not self.proved:
+            return "unproved"
+        if "nearby" not in self.methods:
+            return "exact"
+        return "nearby" if set(self.methods) == {"nearby"} else "mixed"
+
+    def minimisers(self, number: int, problem: Problem, rows: Labels) -> Floats:
+        """The signs of layer ``number`` that minimise its inner problem.
+
+        Parameters
+        ----------
+        number
+            The layer.
+        problem
+            Its inner problems.
+        rows
+            The numbers of the rows in the data.
+        """
+        match self.methods[number]:
+            case "enumerate":
+                return enumerated(problem)
+            case "branch":
+                return self._branched(problem, rows.tolist())
+            case _:
+                return nearby(problem, min(self.flips, problem.width))
+
+    def _branched(self, problem: Problem, rows: list[int]) -> Floats:
+        start = sign(problem.a)
+        for place, row in enumerate(rows):
+            if row in self.warm:
+                start[place] = self.warm[row]
+        found = branched(problem, start=start)
+        self.proved = self.proved and bool(found.proved.all())
+        self.warm.update(zip(rows, found.u, strict=True))
+        return found.u
+
+    def slope(self, number: int, problem: Problem, rows: Labels) -> Floats:
+        """The conservative gradient of each row's value function with respect to ``a``."""
+        a, elastic = problem.a, problem.elastic
+        if elastic.temperature == 0:
+            return elastic.slope_at(self.minimisers(number, problem, rows), a)
+        if self.methods[number] == "nearby":
+            return soft_nearby(problem, min(self.flips, problem.width))[1]
+        _, posterior = soft_enumerated(problem)
+        prior = np.tanh(elastic.tilt(a) / elastic.temperature)
+        return elastic.slope_between(posterior @ patterns(problem.width) - prior, a)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Variant:
+    loss: Loss
+    rho: Schedule
+    kappa: Schedule
+    temperature: Schedule
+    inner: Inner
+
+    def elastic(self, progress: float) -> Elastic:
+        """The penalty at a time of the training."""
+        return Elastic(
+            self.rho.at(progress), self.kappa.at(progress), self.temperature.at(progress)
+        )
+
+
+class Split(_Variant):
+    """The split variant: each layer descends its value function, the readout its own loss."""
+
+    def __call__(self, latent: Latent, batch: Batch, progress: float) -> Step:
+        """The slopes on a batch."""
+        elastic = self.elastic(progress)
+        layers = latent.effective()
+        inputs, sums = [batch.x], list[Floats]()
+        for weights, offset in layers[:-1]:
+            sums.append(inputs[-1] @ weights + offset)
+            inputs.append(sign(sums[-1]))
+        scores = inputs[-1] @ layers[-1][0] + layers[-1][1]
+        share = batch.share
+        mean = float(share @ self.loss.values(scores, batch.labels))
+        backs = [
+            self.inner.slope(
+                number,
+                Problem(a, batch.labels, layers[number + 1 :], self.loss, elastic),
+                batch.rows,
+            )
+            for number, a in enumerate(sums)
+        ]
+        backs.append(self.loss.slope(scores, batch.labels))
+        weighted = [back * share[:, None] for back in backs]
+        weight_slopes = [x.T @ back for x, back in zip(inputs, weighted, strict=True)]
+        return Step.of(mean, weight_slopes, [back.sum(axis=0) for back in weighted])
+
+
+class Joint(_Variant):
+    """The joint variant: all layers descend one objective."""
+
+    def __call__(self, latent: Latent, batch: Batch, progress: float) -> Step:
+        """The slopes on a batch."""
+        found = self._slopes(latent.effective(), batch, self.elastic(progress))
+        return Step.of(found.loss, found.weights, found.offsets)
+
+    def _slopes(self, layers: Weights, batch: Batch, elastic: Elastic) -> Slopes:
+        if len(layers) > 2:
+            return nested(batch, layers, self.loss, elastic)
+        a = batch.x @ layers[0][0] + layers[0][1]
+        problem = Problem(a, batch.labels, layers[1:], self.loss, elastic)
+        if elastic.temperature > 0:
+            return one_layer_soft(batch, problem)
+        return one_layer_at(batch, problem, self.inner.minimisers(0, problem, batch.rows))
