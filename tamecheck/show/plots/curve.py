@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -183,44 +184,43 @@ def _exact(found: Complex) -> _Pieces:
 
 def _sampled(plane: Plane, note: str) -> _Pieces:
     """Pieces by patterns of decisions at points; changes are located by bisection."""
-    x = np.linspace(plane.low[0], plane.high[0], _SAMPLES)
+    x: Array = np.linspace(plane.low[0], plane.high[0], _SAMPLES)
     seen = sample(plane.graph, x[:, None])
-    changes = np.flatnonzero(seen.patterns[1:] != seen.patterns[:-1])
+    changes: Array = np.flatnonzero(seen.patterns[1:] != seen.patterns[:-1])
     low, high = x[changes], x[changes + 1]
     for _ in range(_HALVINGS if len(changes) else 0):
         middle = (low + high) / 2
         same = sample(plane.graph, middle[:, None]).patterns == seen.patterns[changes]
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-    one, two = (
-        (sample(plane.graph, ends[:, None]) for ends in (low, high))
-        if len(changes)
-        else (seen, seen)
-    )
-    size = np.nanmax(np.abs(seen.values), initial=0.0) or 1.0
-    kinks: list[float] = []
-    jumps: list[float] = []
-    if len(changes):
-        gap = np.abs(one.values[:, 0] - two.values[:, 0])
-        jumped = (one.jumps != two.jumps) & (gap > 1e-9 * size)
-        bend = np.abs(gradients(plane.graph, low[:, None]) - gradients(plane.graph, high[:, None]))
-        steep = float(np.nanmax(np.abs(gradients(plane.graph, x[:, None])), initial=1e-300))
-        jumps = low[jumped].tolist()
-        kinks = low[~jumped & (bend[:, 0] > 1e-6 * steep)].tolist()
-    cuts = [0, *(changes + 1).tolist(), len(x)]
-    places = [x[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
-    for number in range(len(changes)):
-        places[number] = np.append(places[number], low[number])
-        places[number + 1] = np.insert(places[number + 1], 0, high[number])
-    values = [sample(plane.graph, part[:, None]).values[:, 0] for part in places]
-    slopes = [gradients(plane.graph, part[:, None])[:, 0] for part in places]
+    steep = float(np.nanmax(np.abs(gradients(plane.graph, x[:, None])), initial=1e-300))
+    size = float(np.nanmax(np.abs(seen.values), initial=1e-300))
+    kinks, jumps = _breaks(plane, low, high, size, steep) if len(changes) else ((), ())
+    cuts: list[int] = [0, *(int(n) + 1 for n in changes), len(x)]
+    places: list[Array] = []
+    for number, (start, stop) in enumerate(pairwise(cuts)):
+        before = high[number - 1 : number] if number else x[:0]
+        after = low[number : number + 1]
+        places.append(np.concatenate([before, x[start:stop], after]))
     return _Pieces(
         tuple(places),
-        tuple(values),
-        tuple(slopes),
-        tuple(kinks),
-        tuple(jumps),
+        tuple(sample(plane.graph, part[:, None]).values[:, 0] for part in places),
+        tuple(gradients(plane.graph, part[:, None])[:, 0] for part in places),
+        kinks,
+        jumps,
         (),
         exact=False,
         complete=True,
         note=note,
     )
+
+
+def _breaks(
+    plane: Plane, low: Array, high: Array, size: float, steep: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Which changes between points that are close together are kinks, and which are jumps."""
+    one, two = sample(plane.graph, low[:, None]), sample(plane.graph, high[:, None])
+    gap = np.abs(one.values[:, 0] - two.values[:, 0])
+    jumped = (one.jumps != two.jumps) & (gap > 1e-9 * size)
+    bend = np.abs(gradients(plane.graph, low[:, None]) - gradients(plane.graph, high[:, None]))
+    bent = ~jumped & (bend[:, 0] > 1e-6 * steep)
+    return tuple(float(v) for v in low[bent]), tuple(float(v) for v in low[jumped])

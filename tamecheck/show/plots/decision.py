@@ -39,7 +39,7 @@ class Points:
     labels: tuple[str, ...] = ()
 
 
-def draw_decision(
+def draw_decision(  # noqa: PLR0913 - all but the plane are options
     plane: Plane,
     axes: Axes | None = None,
     *,

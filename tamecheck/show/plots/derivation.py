@@ -132,7 +132,7 @@ def _place(
             case Arms(arms):
                 widths = [_width(arm) for arm in arms]
                 left = x - (sum(widths) + _GAP * (len(arms) - 1)) / 2
-                top, y, ends = y, y, list[_Port]()
+                top, ends = y, list[_Port]()
                 source = ports[0] if ports else None
                 for arm, width in zip(arms, widths, strict=True):
                     bottom, below = _place(drawing, arm, left + width / 2, top, source)

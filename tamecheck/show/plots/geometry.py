@@ -8,9 +8,10 @@ at the cells' centres, with wide margins.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from flint import fmpq
@@ -33,6 +34,8 @@ _EXACT_WORK = 1.5e7
 
 _SLACK = 1e-9
 _MARGIN = 1e-7
+
+_Key: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,20 +290,24 @@ def polylines(segments: Sequence[Array]) -> list[Array]:
     ends = np.array(segments)
     scale = float(np.ptp(ends.reshape(-1, 2), axis=0).max()) or 1.0
     keys = np.rint(ends / (scale * 1e-7)).astype(np.int64)
-    points: dict[tuple[int, int], Array] = {}
-    near: dict[tuple[int, int], list[tuple[int, tuple[int, int]]]] = {}
+    points: dict[_Key, Array] = {}
+    near: dict[_Key, list[tuple[int, _Key]]] = {}
     for number, (first, second) in enumerate(keys.tolist()):
         a, b = (first[0], first[1]), (second[0], second[1])
-        if a == b:
-            continue
-        points.setdefault(a, ends[number, 0])
-        points.setdefault(b, ends[number, 1])
-        near.setdefault(a, []).append((number, b))
-        near.setdefault(b, []).append((number, a))
-    used: set[int] = set()
-    lines: list[Array] = []
+        if a != b:
+            points.setdefault(a, ends[number, 0])
+            points.setdefault(b, ends[number, 1])
+            near.setdefault(a, []).append((number, b))
+            near.setdefault(b, []).append((number, a))
+    return [np.array([points[key] for key in path]) for path in _walks(near)]
 
-    def walk(start: tuple[int, int], number: int, after: tuple[int, int]) -> None:
+
+def _walks(near: Mapping[_Key, Sequence[tuple[int, _Key]]]) -> list[list[_Key]]:
+    """The paths of a graph between vertices of a degree other than 2, and the loops."""
+    used: set[int] = set()
+    paths: list[list[_Key]] = []
+
+    def walk(start: _Key, number: int, after: _Key) -> None:
         path = [start, after]
         used.add(number)
         while len(near[path[-1]]) == 2:
@@ -309,7 +316,7 @@ def polylines(segments: Sequence[Array]) -> list[Array]:
                 break
             used.add(onward[0][0])
             path.append(onward[0][1])
-        lines.append(np.array([points[key] for key in path]))
+        paths.append(path)
 
     for loops in (False, True):
         for start, steps in near.items():
@@ -317,4 +324,4 @@ def polylines(segments: Sequence[Array]) -> list[Array]:
                 for number, after in steps:
                     if number not in used:
                         walk(start, number, after)
-    return lines
+    return paths

@@ -83,7 +83,7 @@ def draw_jacobian(
             drawn.set_box_aspect(0.25)
         drawn.axvline(0, color=INK, linewidth=0.4, zorder=0)
         legend(drawn, handles)
-        notes = []
+        notes: list[str] = []
         if points.shape[1] > 2:
             notes.append(f"projected from {points.shape[1]} entries of the matrix to two")
         notes_below(drawn, notes, own=axes is None)

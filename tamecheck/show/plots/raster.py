@@ -113,7 +113,7 @@ def _renumbered(image: Array) -> Array:
 def _crossings(image: Array) -> tuple[Array, Array]:
     """The pairs of neighbours on the grid in different pieces, along each axis."""
     side = image.shape[0]
-    index = np.arange(side * side).reshape((side, side))
+    index: Array = np.arange(side * side).reshape((side, side))
     along = image[:, :-1] != image[:, 1:]
     up = image[:-1] != image[1:]
     horizontal = np.stack([index[:, :-1][along], index[:, 1:][along]], axis=1)
@@ -121,7 +121,7 @@ def _crossings(image: Array) -> tuple[Array, Array]:
     return horizontal, vertical
 
 
-def _traced(
+def _traced(  # noqa: PLR0913 - the state of one search
     plane: Plane,
     points: Array,
     keys: Array,

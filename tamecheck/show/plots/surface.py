@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.canvas import Axes, Picture, figure_axes, label_of, styled
 from tamecheck.show.plots.geometry import JUMPS, KINKS, Mosaic
 from tamecheck.show.plots.paint import notes_below, pale
@@ -73,7 +74,7 @@ def _polygons(axes: Axes, mosaic: Mosaic) -> tuple[float, float, int]:
     corners = [np.column_stack(pair) for pair in zip(mosaic.polygons, heights, strict=True)]
     axes.add_collection3d(art.Poly3DCollection(corners, facecolors=colours, edgecolors="none"))
     lines: dict[str, list[Any]] = {KINKS: [], JUMPS: []}
-    walls = []
+    walls: list[Array] = []
     for edge in mosaic.edges:
         if edge.kind not in lines:
             continue
