@@ -84,6 +84,7 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X: Any) -> Floats:  # noqa: N803
         """The scores of the classes, ``(rows, classes)``; for two classes their difference."""
+        self.checked_fit()
         scores = self.network_scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 

@@ -54,7 +54,8 @@ class GradientClassifier(BinarizedClassifier):
     batch_size
         Rows a step.
     learning_rate
-        Adam's rate at the start; it falls along half a cosine wave.
+        Adam's rate at the start; it falls along half a cosine wave.  If None, 0.1 for real weights
+        and 0.02 for integer ones.
     early_stopping
         Whether to hold out rows, keep the network that was best on them, and stop when
         ``n_iter_no_change`` epochs brought nothing better.
@@ -78,7 +79,7 @@ class GradientClassifier(BinarizedClassifier):
         readout: WeightKind | None = None,
         epochs: int = 100,
         batch_size: int = 64,
-        learning_rate: float = 0.1,
+        learning_rate: float | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
@@ -156,7 +157,7 @@ class GradientClassifier(BinarizedClassifier):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < 1:
                 raise DataError(f"{name}={value!r} is no positive integer.")
-        if not 0 < self.learning_rate < np.inf:
+        if not 0 < self._rate() < np.inf:
             raise DataError(f"learning_rate={self.learning_rate!r} is no positive number.")
         seed = _UTILS.check_random_state(self.random_state).randint(2**31 - 1)
         rng = np.random.default_rng(seed)
@@ -167,6 +168,11 @@ class GradientClassifier(BinarizedClassifier):
         spread: Floats = scaling(data.x).std(axis=0)
         latent = initial(widths, kinds, spread, rng)
         return State(latent, Adam(latent.vector), scaling, rng, data.magnitude)
+
+    def _rate(self) -> float:
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 0.1 if self.weights == "real" else 0.02
 
     def _descend(self, data: TrainingSet, epochs: int, *, partial: bool = False) -> None:
         state = self._state
@@ -184,7 +190,7 @@ class GradientClassifier(BinarizedClassifier):
             state.optimiser,
             state.rng,
             int(self.batch_size),
-            lambda progress: cosine(self.learning_rate, progress),
+            lambda progress: cosine(self._rate(), progress),
             clock,
         )
         best, network, waited = -1.0, None, 0

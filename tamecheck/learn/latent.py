@@ -18,6 +18,9 @@ KINDS: tuple[WeightKind, ...] = ("real", "binary", "ternary")
 _TERNARY = 1 / 3
 """Latent weights below this in absolute value are 0 in a ternary network."""
 
+_INTEGER_SPREAD = 0.3
+"""Latent numbers of integer weights start within [-1, 1], where they are kept."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scaling:
@@ -90,12 +93,15 @@ class Latent:
         """
         found: list[tuple[Floats, Floats]] = []
         for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
-            kind = self.kind_at(number)
-            gain = 1 / np.sqrt(len(weights))
-            if kind != "real" and number == len(self.weights) - 1:
-                gain *= 2
-            found.append((_weights(weights, kind) * gain, offset * gain))
+            gain = self.gain_at(number)
+            shift = offset * gain if self.kind_at(number) == "real" else offset
+            found.append((_weights(weights, self.kind_at(number)) * gain, shift))
         return found
+
+    def gain_at(self, number: int) -> float:
+        """The factor of a layer's weights during training."""
+        doubled = self.kind_at(number) != "real" and number == len(self.weights) - 1
+        return (2 if doubled else 1) / float(np.sqrt(len(self.weights[number])))
 
     def kind_at(self, number: int) -> WeightKind:
         """The kind of weights of a layer."""
@@ -121,14 +127,14 @@ class Latent:
         for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
             kind = self.kind_at(number)
             matrix = _weights(weights, kind)
-            shift = offset
+            shift = offset if kind == "real" else offset / self.gain_at(number)
             if number == 0:
                 # one scale for all features, where weights are integers, cancels in the sign
-                unit = scaling.scale[:, None] if kind == "real" else 1.0
-                shift = (offset if kind == "real" else offset * scaling.scale[0]) - (
-                    scaling.centre @ (matrix / unit)
-                )
-                matrix = matrix / unit
+                if kind == "real":
+                    matrix = matrix / scaling.scale[:, None]
+                else:
+                    shift = shift * scaling.scale[0]
+                shift = shift - scaling.centre @ matrix
             if kind == "real":
                 # a positive factor changes no sign, and one for all scores changes no decision
                 whole = number == len(self.weights) - 1
@@ -178,8 +184,9 @@ def initial(
     ends = np.cumsum([size_of(shape) for shape in shapes])
     views = [part.reshape(s) for part, s in zip(np.split(vector, ends[:-1]), shapes, strict=True)]
     layers = len(widths) - 1
-    for view in views[:layers]:
-        view[:] = rng.normal(0, 1, view.shape)
+    for number, view in enumerate(views[:layers]):
+        kind = kinds[number == layers - 1]
+        view[:] = rng.normal(0, 1 if kind == "real" else _INTEGER_SPREAD, view.shape)
     views[0] *= spread[:, None]
     return Latent(vector, views[:layers], views[layers:], *kinds)
 

@@ -94,7 +94,7 @@ class TameBinarizedClassifier(GradientClassifier):
         flips: int = 4,
         epochs: int = 100,
         batch_size: int = 64,
-        learning_rate: float = 0.1,
+        learning_rate: float | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,
