@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 from flint import fmpq
@@ -249,6 +251,23 @@ class Complex:
             if cell.contains_exact(exact):
                 return cell
         return None
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw the cells in two coordinates by matplotlib; the axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones if None.
+        options
+            ``colour``: ``"map"`` or ``"value"``.
+
+        Raises
+        ------
+        InputError
+            If the complex has not two coordinates.
+        """
+        return import_module("tamecheck.show.plots").complex_axes(self, ax, **options)
 
     def __str__(self) -> str:
         kinds = f"{len(self.lower_dimensional)} of lower dimension"

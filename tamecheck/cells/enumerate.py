@@ -11,6 +11,7 @@ import numpy as np
 from tamecheck.cells.decisions import Deciding, combined, divided
 from tamecheck.cells.forms import FloatForms, NonlinearError
 from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes
+from tamecheck.cells.planar import is_planar, polygons
 from tamecheck.cells.polytope import Polytope, Table, Work
 from tamecheck.cells.steps import (
     Entry,
@@ -54,7 +55,7 @@ class _Fork:
     batch: _Batch
 
 
-_Part: TypeAlias = tuple[int, Work, Array]
+_Part: TypeAlias = tuple[int, Polytope, Array]
 """The number of a cell in its batch, a part of it, and the decisions there."""
 
 
@@ -130,9 +131,18 @@ class Search:
         asked = questions(at.step, at.args).spread(len(batch.polytopes))
         for number, polytope in enumerate(batch.polytopes):
             table = self._table(at.node, batch.branches[number], asked, number)
-            work = Work.start(polytope, table)
-            for part, decided in divided(at.step, work, lower=self.lower):
+            for part, decided in self._parts(at.step, polytope, table):
                 yield number, part, decided
+
+    def _parts(
+        self, step: Deciding, polytope: Polytope, table: Table
+    ) -> Iterator[tuple[Polytope, Array]]:
+        thin = isinstance(step, Pieces) and step.jump and self.lower
+        if isinstance(step, Pieces) and not thin and is_planar(polytope):
+            yield from polygons(polytope, table)
+            return
+        for part, decided in divided(step, Work.start(polytope, table), lower=self.lower):
+            yield part.polytope, decided
 
     def _table(self, node: int, branch: Branch, asked: FloatForms, number: int) -> Table:
         def exact(column: int) -> ExactRow:
@@ -161,7 +171,7 @@ class Search:
             own = [_selected(arg, parents) for arg in at.args]
             forms[at.node] = combined(at.step, own, np.array([d for _, _, d in found]))
         branches = [Branch(at.node, d, at.batch.branches[number]) for number, _, d in found]
-        return _Batch([work.polytope for _, work, _ in found], branches, forms)
+        return _Batch([polytope for _, polytope, _ in found], branches, forms)
 
     def _unsupported(self, node: int) -> UnsupportedError:
         name = self.graph.name_of(node)

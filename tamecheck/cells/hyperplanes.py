@@ -94,7 +94,7 @@ class Hyperplanes:
         The bound is infinite where the floats do not tell the hyperplanes from dependent ones.
         """
         if self.dimension == 2:
-            found = [self._crossing(i, j) for i, j in bases.tolist()]
+            found = [self.crossing(i, j) for i, j in bases.tolist()]
             table = np.array(found, dtype=np.float64).reshape(-1, 4)
             return table[:, :2], table[:, 2:]
         value, error = self._value[bases], self._error[bases]
@@ -102,7 +102,7 @@ class Hyperplanes:
             return _ratio(-value[:, 0, 1], error[:, 0, 1], value[:, 0, 0], error[:, 0, 0])
         return _solution(value, error)
 
-    def _crossing(self, i: int, j: int) -> tuple[float, float, float, float]:
+    def crossing(self, i: int, j: int) -> tuple[float, float, float, float]:
         """Cramer's rule for two lines, and bounds on the errors of the two coordinates."""
         a, b, c, ea, eb, ec = self._floats[i]
         p, q, r, ep, eq, er = self._floats[j]
