@@ -172,6 +172,26 @@ class Model:
 
         return gradient(self.graph, points)
 
+    def plot(self, box: Any, kind: str = "field", ax: Any = None, **options: Any) -> Any:
+        """Draw the model on a bounded box by matplotlib; the axes.
+
+        Parameters
+        ----------
+        box
+            A box with one or two sides of positive width; see `check`.
+        kind
+            ``"field"``, ``"cells"``, ``"decision"`` or ``"surface"``.
+        ax
+            Axes to draw on; new ones if None.
+        options
+            ``output``, ``names``, ``units``, and those of the functions of
+            `tamecheck.show.plots`.
+        """
+        from importlib import import_module
+
+        plots = import_module("tamecheck.show.plots")
+        return plots.model_axes(self.graph, self.box(box), kind, ax, **options)
+
     def save(self, path: str | Path) -> None:
         """Write the model as JSON (``.json`` or ``.json.gz``); see docs/json-schema.md."""
         from tamecheck.load.json_model import write_graph

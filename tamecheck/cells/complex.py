@@ -252,22 +252,20 @@ class Complex:
                 return cell
         return None
 
-    def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Draw the cells in two coordinates by matplotlib; the axes.
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the cells in two coordinates by matplotlib, coloured by map; the axes.
 
         Parameters
         ----------
         ax
             Axes to draw on; new ones if None.
-        options
-            ``colour``: ``"map"`` or ``"value"``.
 
         Raises
         ------
         InputError
             If the complex has not two coordinates.
         """
-        return import_module("tamecheck.show.plots").complex_axes(self, ax, **options)
+        return import_module("tamecheck.show.plots").complex_axes(self, ax)
 
     def __str__(self) -> str:
         kinds = f"{len(self.lower_dimensional)} of lower dimension"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 from flint import arb, fmpq
@@ -157,6 +158,19 @@ class JacobianSet:
             if all(product(row, vector) >= 0 for row in functionals):
                 return tuple(_entry(product(row, vector)) for row in matrix)
         raise InputError("The cones that meet here do not decide this direction.")
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw the polytope of the set by matplotlib; the axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones if None.
+        options
+            ``entries``: the two entries of the flattened matrix to draw; ``around``: another set
+            behind it; ``names``: the inputs' names.
+        """
+        return import_module("tamecheck.show.plots").draw_jacobian(self, ax, **options).axes
 
     def accurate(self, bits: int) -> bool:
         """Whether every ball has so many good bits."""

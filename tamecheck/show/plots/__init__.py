@@ -9,6 +9,7 @@ from tamecheck.show.plots.derivation import draw_derivation
 from tamecheck.show.plots.field import draw_field
 from tamecheck.show.plots.plane import Plane, plane_of
 from tamecheck.show.plots.polytope import draw_jacobian
+from tamecheck.show.plots.results import complex_axes, draw_model, model_axes
 from tamecheck.show.plots.surface import draw_surface
 from tamecheck.show.plots.value import AffinePiece, draw_value
 
@@ -20,6 +21,7 @@ __all__ = [
     "Plane",
     "Points",
     "checked_path",
+    "complex_axes",
     "draw_adjacency",
     "draw_cells",
     "draw_curve",
@@ -27,8 +29,10 @@ __all__ = [
     "draw_derivation",
     "draw_field",
     "draw_jacobian",
+    "draw_model",
     "draw_surface",
     "draw_value",
+    "model_axes",
     "plane_of",
     "save",
 ]

@@ -133,10 +133,10 @@ def figure_axes(axes: Axes | None, **size: Any) -> Axes:
 
 
 def label_of(name: str, unit: str = "") -> str:
-    """A name as it is: nothing in it is mathematics, an escape sequence or hidden.
+    r"""A name as it is: nothing in it is mathematics, an escape sequence or hidden.
 
     >>> label_of("cost $", "m/s")
-    'cost \\\\$ [m/s]'
+    'cost \\$ [m/s]'
     """
     text = " ".join(visible(name).split())
     if len(text) > _LONGEST:

@@ -6,8 +6,6 @@ from importlib import import_module
 
 import numpy as np
 
-from tamecheck.cells import Complex
-from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.canvas import Axes, Picture, figure_axes, label_of, styled
 from tamecheck.show.plots.geometry import FLAT
 from tamecheck.show.plots.paint import (
@@ -61,7 +59,7 @@ def draw_scene(scene: Scene, axes: Axes | None = None, *, colour: str = "map") -
         prepare(drawn, plane)
         groups = 0
         if colour == "value":
-            side = affordable(plane.graph, least=24, most=300)
+            side = affordable(plane.graph, least=16, most=300)
             level = values(plane.graph, plane.lattice(side))[:, 0].reshape((side, side))
             shown = image(drawn, plane, level, cmap=pale(share=0.8))
             colour_bar(drawn, shown, label_of(plane.outputs[0]))
@@ -95,17 +93,7 @@ def _by_map(axes: Axes, scene: Scene) -> int:
     raster = scene.raster
     if raster is None:
         return 0
-    chosen: Array = np.array(graph_colouring(raster.count, raster.neighbours(), len(FILLS)))
+    chosen = np.asarray(graph_colouring(raster.count, raster.neighbours(), len(FILLS)))
     table = colors.ListedColormap(FILLS)
     image(axes, scene.plane, chosen[raster.ids], cmap=table, vmin=-0.5, vmax=len(FILLS) - 0.5)
     return raster.count
-
-
-def draw_complex(
-    found: Complex, graph_plane: Plane, axes: Axes | None = None, *, colour: str = "map"
-) -> Picture:
-    """A complex that was computed before."""
-    from tamecheck.show.plots.geometry import mosaic_of
-
-    scene = Scene(graph_plane, mosaic_of(found, graph_plane), found, None, ())
-    return draw_scene(scene, axes, colour=colour)

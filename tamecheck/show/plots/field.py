@@ -26,7 +26,7 @@ from tamecheck.show.plots.paint import (
 from tamecheck.show.plots.palette import INK
 from tamecheck.show.plots.plane import Plane
 from tamecheck.show.plots.sample import affordable, cost, gradients, values
-from tamecheck.show.plots.scene import DEFAULT_CELLS, scene_of
+from tamecheck.show.plots.scene import DEFAULT_CELLS, Scene, scene_of
 
 __all__ = ["draw_field"]
 
@@ -63,8 +63,7 @@ def draw_field(
     with styled():
         drawn = figure_axes(axes)
         prepare(drawn, plane)
-        side = affordable(plane.graph, least=24, most=_PIXELS)
-        level = values(plane.graph, plane.lattice(side))[:, 0].reshape((side, side))
+        level = _levels(plane, scene)
         smooth = {} if scene.counts["jumps"] else {"interpolation": "bilinear"}
         shown = image(drawn, plane, level, cmap=pale(), **smooth)
         colour_bar(drawn, shown, label_of(plane.outputs[0]))
@@ -91,6 +90,14 @@ def draw_field(
     return Picture(
         "field", drawn, counts, scene.exact, notes=tuple(notes), facts={"count": scene.counted}
     )
+
+
+def _levels(plane: Plane, scene: Scene) -> Array:
+    """The function on a grid of pixels; what the scene has seen of it is not computed again."""
+    if scene.raster is not None and not scene.dropped and scene.raster.values.shape[2] == 1:
+        return scene.raster.values[:, :, 0]
+    side = affordable(plane.graph, least=16, most=_PIXELS)
+    return values(plane.graph, plane.lattice(side))[:, 0].reshape((side, side))
 
 
 def _clarke(plane: Plane, point: Sequence[Fraction]) -> JacobianSet:

@@ -14,7 +14,14 @@ import numpy as np
 from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS
 from tamecheck.show.plots.plane import Plane
-from tamecheck.show.plots.sample import affordable, cost, gradients, sample
+from tamecheck.show.plots.sample import (
+    Sample,
+    affordable,
+    cost,
+    gradients,
+    sample,
+    stepwise,
+)
 
 __all__ = ["Raster", "raster_of"]
 
@@ -80,7 +87,7 @@ def raster_of(plane: Plane, *, most: int, by_class: bool = False) -> Raster:
     by_class
         Whether pieces are told apart by the value of the one output alone.
     """
-    side = affordable(plane.graph, least=24, most=most)
+    side = affordable(plane.graph, least=14, most=most)
     points = plane.lattice(side)
     found = sample(plane.graph, points)
     keys = _class_keys(found.values) if by_class else found.patterns
@@ -92,10 +99,11 @@ def raster_of(plane: Plane, *, most: int, by_class: bool = False) -> Raster:
     traced = True
     crossings = _crossings(image)
     number = sum(len(c) for c in crossings)
-    if number > _MOST_CROSSINGS or number * _HALVINGS * cost(plane.graph) > _TRACING:
+    if number > _MOST_CROSSINGS:
         traced = False
     elif any(len(c) for c in crossings):
-        segments = _traced(plane, points, keys, crossings, side, by_class=by_class)
+        grid = _Grid(plane, points, found, keys, side)
+        segments = _traced(grid, np.concatenate(crossings), by_class=by_class)
     return Raster(side, image, found.values.reshape((side, side, -1)), segments, traced)
 
 
@@ -112,8 +120,7 @@ def _renumbered(image: Array) -> Array:
 
 def _crossings(image: Array) -> tuple[Array, Array]:
     """The pairs of neighbours on the grid in different pieces, along each axis."""
-    side = image.shape[0]
-    index: Array = np.arange(side * side).reshape((side, side))
+    index: Array = np.arange(image.size).reshape(image.shape)
     along = image[:, :-1] != image[:, 1:]
     up = image[:-1] != image[1:]
     horizontal = np.stack([index[:, :-1][along], index[:, 1:][along]], axis=1)
@@ -121,25 +128,42 @@ def _crossings(image: Array) -> tuple[Array, Array]:
     return horizontal, vertical
 
 
-def _traced(  # noqa: PLR0913 - the state of one search
-    plane: Plane,
-    points: Array,
-    keys: Array,
-    crossings: tuple[Array, Array],
-    side: int,
-    *,
-    by_class: bool,
-) -> dict[str, list[Array]]:
-    pairs = np.concatenate(crossings)
-    low, high = points[pairs[:, 0]].copy(), points[pairs[:, 1]].copy()
-    start = keys[pairs[:, 0]]
-    for _ in range(_HALVINGS):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    plane: Plane
+    points: Array
+    seen: Sample
+    keys: Array
+    side: int
+
+
+def _traced(grid: _Grid, pairs: Array, *, by_class: bool) -> dict[str, list[Array]]:
+    plane, start = grid.plane, grid.keys[pairs[:, 0]]
+    low, high = grid.points[pairs[:, 0]].copy(), grid.points[pairs[:, 1]].copy()
+    # a large model is not evaluated again: its boundaries run between the points of the grid
+    halvings = int(min(_HALVINGS, _TRACING / (len(pairs) * cost(plane.graph))))
+    for _ in range(halvings):
         middle = (low + high) / 2
         seen = sample(plane.graph, middle)
         same = (_class_keys(seen.values) if by_class else seen.patterns) == start
         low[same], high[~same] = middle[same], middle[~same]
-    kinds = np.full(len(pairs), JUMPS) if by_class else _kinds(plane, low, high)
-    return _joined(pairs, (low + high) / 2, kinds, side)
+    if by_class:
+        kinds = np.full(len(pairs), JUMPS)
+    elif halvings:
+        kinds = _kinds(plane, low, high)
+    else:
+        kinds = _coarse_kinds(grid, pairs)
+    return _joined(pairs, (low + high) / 2, kinds, grid.side)
+
+
+def _coarse_kinds(grid: _Grid, pairs: Array) -> Array:
+    """The same from the grid alone: a change without a jump is a kink."""
+    first, second = pairs[:, 0], pairs[:, 1]
+    seen = grid.seen
+    jumped = seen.jumps[first] != seen.jumps[second]
+    moved = (seen.values[first] != seen.values[second]).any(axis=1)
+    still = stepwise(grid.plane.graph)
+    return np.where(jumped & moved, JUMPS, np.where(~jumped & (not still), KINKS, FLAT))
 
 
 def _kinds(plane: Plane, low: Array, high: Array) -> Array:

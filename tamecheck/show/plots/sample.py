@@ -17,13 +17,38 @@ from tamecheck.derivative.gradient import gradient, node_values
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats
 from tamecheck.evaluate.folding import axis_last, folded_first
-from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Array, size_of
 
-__all__ = ["Sample", "affordable", "cost", "gradients", "sample", "values"]
+__all__ = [
+    "Sample",
+    "affordable",
+    "cost",
+    "gradients",
+    "sample",
+    "stepwise",
+    "values",
+]
 
-_BUDGET = 1.5e9
+_STEPS = frozenset(
+    [
+        "sign",
+        "step",
+        "equal",
+        "less",
+        "less_equal",
+        "floor",
+        "ceil",
+        "round",
+        "argmax",
+        "argmin",
+        "argsort",
+    ]
+)
+"""Ops whose value is constant on pieces."""
+
+_BUDGET = 1.1e9
 """Elementary operations that a sampled grid may take."""
 
 _CHUNK = 2**23
@@ -67,6 +92,17 @@ def cost(graph: Graph) -> float:
 def affordable(graph: Graph, *, least: int, most: int) -> int:
     """The points per axis of a square grid that the budget allows, within limits."""
     return int(min(most, max(least, (_BUDGET / cost(graph)) ** 0.5)))
+
+
+def stepwise(graph: Graph) -> bool:
+    """Whether every way from an input to an output passes an op that is constant on pieces."""
+    moving: list[bool] = []
+    for node in graph.nodes:
+        if isinstance(node, Apply):
+            moving.append(node.op.name not in _STEPS and any(moving[arg] for arg in node.args))
+        else:
+            moving.append(isinstance(node, Input))
+    return not any(moving[node] for _, node in graph.outputs)
 
 
 def _chunks(graph: Graph, points: Array, factor: int = 1) -> Iterator[Array]:
@@ -209,6 +245,8 @@ def gradients(graph: Graph, points: Array) -> Array:
     count = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
     if count != 1:
         raise InputError(f"A gradient field belongs to one output element, not to {count}.")
+    if stepwise(graph):
+        return np.zeros(points.shape)
     rows: list[Array] = []
     for chunk in _chunks(graph, points, factor=3):
         try:

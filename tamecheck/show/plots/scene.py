@@ -9,7 +9,7 @@ import numpy as np
 from tamecheck.cells import Complex, cells
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
-from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS, Mosaic, mosaic_of
+from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
 from tamecheck.show.plots.plane import Plane, output_names, scores
 from tamecheck.show.plots.raster import Raster, raster_of
 from tamecheck.show.plots.sample import affordable, cost, sample
@@ -38,6 +38,8 @@ class Scene:
         The pieces on a grid, if not.
     notes
         What a reader should know.
+    dropped
+        The smooth last ops without which the pieces were found.
     """
 
     plane: Plane
@@ -45,6 +47,7 @@ class Scene:
     found: Complex | None
     raster: Raster | None
     notes: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -69,14 +72,19 @@ class Scene:
             return self.mosaic.segments(kind)
         return self.raster.segments[kind] if self.raster is not None else []
 
+    def _number(self, kind: str) -> int:
+        """Edges between cells; on a grid, the curves that they are joined to."""
+        found = self.segments(kind)
+        return len(found) if self.exact else len(polylines(found))
+
     @property
     def counts(self) -> dict[str, int]:
         """The numbers of pieces, kinks and jumps."""
         return {
             "cells": self.count,
-            "kinks": len(self.segments(KINKS)),
-            "jumps": len(self.segments(JUMPS)),
-            "flat": len(self.segments(FLAT)),
+            "kinks": self._number(KINKS),
+            "jumps": self._number(JUMPS),
+            "flat": self._number(FLAT),
             "lower_dimensional": 0 if self.found is None else len(self.found.lower_dimensional),
         }
 
@@ -98,14 +106,14 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
     notes = tuple(f"pieces of the scores before the last {name}" for name in dropped[:1])
     found, why = _enumerated(inner, limit)
     if found is not None:
-        return Scene(plane, mosaic_of(found, inner), found, None, notes)
+        return Scene(plane, mosaic_of(found, inner), found, None, notes, dropped)
     raster = raster_of(inner, most=_PIXELS, by_class=by_class)
     notes += (f"{why}: found on a grid of {raster.side} × {raster.side} points",)
     if 4 * raster.count > raster.ids.size:
         notes += ("there are more pieces than the grid tells apart",)
     if not raster.traced:
         notes += ("boundaries too dense to draw",)
-    return Scene(plane, None, None, raster, notes)
+    return Scene(plane, None, None, raster, notes, dropped)
 
 
 def _enumerated(plane: Plane, limit: int) -> tuple[Complex | None, str]:
@@ -125,6 +133,6 @@ def _enumerated(plane: Plane, limit: int) -> tuple[Complex | None, str]:
 
 def _seen(plane: Plane) -> tuple[int, int]:
     """How many patterns a coarse grid sees, at most as many as there are cells; and its points."""
-    side = affordable(plane.graph, least=8, most=96)
+    side = affordable(plane.graph, least=6, most=96)
     patterns = sample(plane.graph, plane.lattice(side)).patterns
     return len(np.unique(patterns)), side * side
