@@ -1,0 +1,129 @@
+"""Binarized networks as layers of integer threshold neurons over two-level inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from tamecheck.errors import InputError
+from tamecheck.ir.exact import rational
+from tamecheck.ir.tensor import Array
+
+__all__ = ["BinarizedNetwork", "ThresholdLayer", "product"]
+
+_EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
+
+
+def product(states: Array, weights: Array) -> Array:
+    """``states @ weights.T`` for integers, exactly, by floats that are wide enough for the sums.
+
+    Parameters
+    ----------
+    states
+        ``(rows, n)``, entries of absolute value at most 1.
+    weights
+        ``(m, n)``, int64, with row sums of absolute values below 2**53.
+    """
+    reach = int(np.abs(weights).sum(axis=1).max(initial=0))
+    if reach >= _EXACT_DOUBLE:
+        raise ValueError("sums exceed 53 bits")
+    kind = np.float32 if reach < _EXACT_SINGLE else np.float64
+    return (states.astype(kind) @ weights.T.astype(kind)).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThresholdLayer:
+    """Neurons that are +1 exactly where ``weights @ s >= thresholds``, and -1 elsewhere.
+
+    ``weights`` is ``(neurons, inputs)`` and ``thresholds`` ``(neurons,)``, both int64.
+    """
+
+    weights: Array
+    thresholds: Array
+
+    def states(self, before: Array) -> Array:
+        """The neurons' states (int8) for rows of states of the layer before."""
+        above = product(before, self.weights) >= self.thresholds
+        return np.where(above, np.int8(1), np.int8(-1))
+
+
+@dataclass(frozen=True, eq=False)
+class BinarizedNetwork:
+    """A classifier of inputs that take two levels each, in exact integers.
+
+    Inside, every input is a state: +1 at its level ``high``, -1 at ``low``.
+
+    Parameters
+    ----------
+    low, high
+        The two levels of each input; equal where the input is constant.
+    layers
+        The hidden layers, first to last; there may be none.
+    readout, offsets
+        Integer scores ``readout @ s + offsets``, a positive multiple of the model's: the decision
+        is the class of the largest, the first of several.  A model with a single output has two
+        classes: 1 where the output is positive, else 0.
+    """
+
+    low: tuple[Fraction, ...]
+    high: tuple[Fraction, ...]
+    layers: tuple[ThresholdLayer, ...]
+    readout: Array
+    offsets: Array
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs."""
+        return len(self.low)
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.offsets)
+
+    @cached_property
+    def free(self) -> tuple[int, ...]:
+        """The inputs whose two levels differ."""
+        return tuple(i for i in range(self.inputs) if self.low[i] != self.high[i])
+
+    def states(self, points: Array) -> Array:
+        """Points ``(rows, inputs)`` in the inputs' own levels as states -1 and 1 (int8).
+
+        Raises
+        ------
+        InputError
+            If a value is not one of the two levels of its input.
+        """
+        rows = np.atleast_2d(points)
+        if rows.ndim != 2 or rows.shape[1] != self.inputs:
+            raise InputError(f"Points of shape {points.shape} for {self.inputs} inputs.")
+        found = np.empty(rows.shape, dtype=np.int8)
+        for i, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
+            for value in set(rows[:, i].tolist()):
+                exact = rational(value)
+                if exact not in (low, high):
+                    raise InputError(
+                        f"Input {i} is {exact}, which is neither {low} nor {high}.",
+                        hint="Give the two levels of the inputs as the domain.",
+                    )
+                found[rows[:, i] == value, i] = 1 if exact == high else -1
+        return found
+
+    def point(self, states: Sequence[int] | Array) -> tuple[Fraction, ...]:
+        """The input of a vector of states, in its own levels."""
+        pairs = zip(states, self.low, self.high, strict=True)
+        return tuple(high if state > 0 else low for state, low, high in pairs)
+
+    def scores(self, states: Array) -> Array:
+        """Integer scores ``(rows, classes)`` of rows of states."""
+        for layer in self.layers:
+            states = layer.states(states)
+        return product(states, self.readout) + self.offsets
+
+    def decide(self, states: Array) -> Array:
+        """The class of each row of states."""
+        return np.argmax(self.scores(states), axis=1)
