@@ -1,5 +1,6 @@
 """Estimators that train binarized networks, and what belongs around them."""
 
+from tamecheck.learn.binariser import Binariser
 from tamecheck.learn.descent import Progress
 from tamecheck.learn.estimator import BinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
@@ -8,6 +9,7 @@ from tamecheck.learn.ste import SteBinarizedClassifier
 from tamecheck.learn.tame import TameBinarizedClassifier
 
 __all__ = [
+    "Binariser",
     "BinarizedClassifier",
     "BinarizedNetwork",
     "DataError",

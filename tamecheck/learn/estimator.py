@@ -159,6 +159,8 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
             weight: Floats = _VALIDATE._check_sample_weight(  # noqa: SLF001
                 sample_weight, rows, dtype=np.float64, ensure_non_negative=True
             )
+        if first and len(rows) > 1 and not np.ptp(rows, axis=0).any():
+            raise DataError("Every feature is constant, so no class can be told from another.")
         targets, kept = np.asarray(targets), np.flatnonzero(weight > 0)
         if not kept.size:
             raise DataError("All sample weights are zero; give some row a positive weight.")

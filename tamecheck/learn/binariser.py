@@ -1,0 +1,310 @@
+"""Features as signs that a person can read: thresholds, thermometers, one-hot codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import validation
+
+from tamecheck.learn.network import Floats
+from tamecheck.learn.problems import DataError, data_errors
+
+__all__ = ["Binariser", "Bit", "Group"]
+
+_VALIDATE = cast("Any", validation)
+_UNIT = re.compile(r"^(?P<name>.*\S)\s*[\[(](?P<unit>[^\[\]()]+)[\])]$")
+_ENCODINGS = ("thermometer", "threshold", "one-hot")
+
+
+@dataclass(frozen=True, slots=True)
+class Bit:
+    """One output of the binariser: a statement about one feature.
+
+    Parameters
+    ----------
+    column
+        The feature's number.
+    feature, unit
+        Its name, and its unit or an empty text.
+    lower, upper
+        For a numeric feature the statement is ``lower ≤ x < upper``; None is no bound.
+    category
+        For a categorical one the statement is ``x = category``.
+    """
+
+    column: int
+    feature: str
+    unit: str = ""
+    lower: float | None = None
+    upper: float | None = None
+    category: str | None = None
+
+    def text(self, *, holds: bool = True) -> str:
+        """The statement, or its negation, in words: ``age ≥ 37 years``."""
+        if self.category is not None:
+            return f"{self.feature} {'=' if holds else '≠'} {self.category}"
+        unit = f" {self.unit}" if self.unit else ""
+        if self.lower is not None and self.upper is not None:
+            inside = "in" if holds else "not in"
+            return f"{self.feature} {inside} [{_short(self.lower)}, {_short(self.upper)}){unit}"
+        if self.lower is not None:
+            return f"{self.feature} {'≥' if holds else '<'} {_short(self.lower)}{unit}"
+        bound = self.upper if self.upper is not None else float("inf")
+        return f"{self.feature} {'<' if holds else '≥'} {_short(bound)}{unit}"
+
+    @property
+    def name(self) -> str:
+        """A name for the column of a table: ``age>=37``."""
+        text = self.text().removesuffix(f" {self.unit}" if self.unit else "")
+        return text.replace(" ≥ ", ">=").replace(" < ", "<").replace(" = ", "=")
+
+    def holds(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Whether the statement holds for values of the feature."""
+        if self.category is not None:
+            return np.array([str(value) == self.category for value in values], dtype=np.bool_)
+        numbers = values.astype(np.float64)
+        found = np.ones(len(numbers), dtype=np.bool_)
+        if self.lower is not None:
+            found &= numbers >= self.lower
+        if self.upper is not None:
+            found &= numbers < self.upper
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Outputs that belong to one feature, and what holds among them.
+
+    ``kind`` is ``"free"`` (one output alone), ``"thermometer"`` (output k + 1 implies output k) or
+    ``"one-hot"`` (exactly one holds).
+    """
+
+    kind: Literal["free", "thermometer", "one-hot"]
+    feature: str
+    outputs: tuple[int, ...]
+
+
+class Binariser(TransformerMixin, BaseEstimator):
+    """Turns features into signs, and remembers what each sign says.
+
+    A numeric feature becomes statements ``x ≥ t``; a categorical one (text, or any type that is no
+    number) becomes statements ``x = c``, one for two categories and else one a category.  A feature
+    that does not vary says nothing and is left out.
+
+    Parameters
+    ----------
+    encoding
+        Of numeric features: ``"thermometer"`` (several thresholds), ``"threshold"`` (the one next
+        to the median), or ``"one-hot"`` (which interval between thresholds).
+    thresholds
+        The most thresholds a feature, at quantiles; or a mapping from a feature's name to its
+        thresholds.
+    signs
+        Whether a statement that fails is -1 (True) or 0 (False).
+    units
+        Units by feature name; a name such as ``age [years]`` brings its own.
+    unknown
+        What to do about a category that was not there in ``fit``: ``"error"``, or ``"none"`` (no
+        statement about the feature holds).
+
+    Attributes
+    ----------
+    bits_ : tuple of Bit
+        One an output.
+    n_features_in_ : int
+        The number of features.
+
+    Examples
+    --------
+    >>> rows = np.array([[31.0], [36.0], [38.0], [52.0]])
+    >>> ages = Binariser(encoding="threshold", units={"x0": "years"}).fit(rows)
+    >>> ages.literal(0), ages.transform([[40]]).tolist()
+    ('x0 ≥ 37 years', [[1.0]])
+    """
+
+    bits_: tuple[Bit, ...]
+    n_features_in_: int
+
+    def __init__(
+        self,
+        encoding: Literal["thermometer", "threshold", "one-hot"] = "thermometer",
+        *,
+        thresholds: int | Mapping[str, Sequence[float]] = 4,
+        signs: bool = True,
+        units: Mapping[str, str] | None = None,
+        unknown: Literal["error", "none"] = "error",
+    ) -> None:
+        self.encoding = encoding
+        self.thresholds = thresholds
+        self.signs = signs
+        self.units = units
+        self.unknown = unknown
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002, N803
+        """Choose the statements.
+
+        Raises
+        ------
+        DataError
+            On missing values, on parameters that make no sense, or if no feature varies.
+        """
+        if self.encoding not in _ENCODINGS:
+            raise DataError(f"encoding={self.encoding!r} is unknown.", hint=", ".join(_ENCODINGS))
+        if self.unknown not in ("error", "none"):
+            raise DataError(f"unknown={self.unknown!r} is neither 'error' nor 'none'.")
+        if isinstance(self.thresholds, int) and self.thresholds < 1:
+            raise DataError(f"thresholds={self.thresholds!r} is no positive integer.")
+        rows = self._rows(X, reset=True)
+        names = self._names(rows.shape[1])
+        self._categories: dict[int, frozenset[str]] = {}
+        bits: list[Bit] = []
+        groups: list[Group] = []
+        for column, given in enumerate(names):
+            found = self._statements(column, given, rows[:, column])
+            if found:
+                kind = _kind(found)
+                outputs = tuple(range(len(bits), len(bits) + len(found)))
+                groups.append(Group(kind, found[0].feature, outputs))
+            bits += found
+        if not bits:
+            raise DataError(
+                "No feature varies, so there is nothing to say about a row.",
+                hint="Is this the right table?",
+            )
+        self.bits_, self._groups = tuple(bits), tuple(groups)
+        return self
+
+    def transform(self, X: Any) -> Floats:  # noqa: N803
+        """The signs (or bits) of each row, ``(rows, outputs)``.
+
+        Raises
+        ------
+        DataError
+            On missing values, other features than in `fit`, or an unknown category.
+        """
+        _VALIDATE.check_is_fitted(self)
+        rows = self._rows(X, reset=False)
+        if self.unknown == "error":
+            self._refuse_unknown(rows)
+        low = -1.0 if self.signs else 0.0
+        found = np.empty((len(rows), len(self.bits_)))
+        for output, bit in enumerate(self.bits_):
+            found[:, output] = np.where(bit.holds(rows[:, bit.column]), 1.0, low)
+        return found
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
+        """The names of the outputs: ``age>=37``, ``colour=red``."""
+        _VALIDATE.check_is_fitted(self)
+        if input_features is not None:
+            _VALIDATE._check_feature_names_in(self, input_features)  # noqa: SLF001
+        return np.array([bit.name for bit in self.bits_], dtype=object)
+
+    def literal(self, output: int, *, holds: bool = True) -> str:
+        """What an output says, or what it says when it fails, in words: ``age ≥ 37 years``."""
+        _VALIDATE.check_is_fitted(self)
+        return self.bits_[output].text(holds=holds)
+
+    def groups(self) -> tuple[Group, ...]:
+        """The outputs of each feature, and what holds among them on every row."""
+        _VALIDATE.check_is_fitted(self)
+        return self._groups
+
+    def _rows(self, rows: Any, *, reset: bool) -> npt.NDArray[Any]:
+        """The rows as one array: float64 if all cells are numbers, else objects."""
+        with data_errors():
+            found = np.asarray(
+                _VALIDATE.validate_data(self, rows, dtype=None, reset=reset, ensure_all_finite=True)
+            )
+        if found.dtype.kind in "biuf":
+            return found.astype(np.float64)
+        if found.dtype.kind == "c":
+            raise DataError("Complex data not supported.")
+        missing = [value is None or value != value for value in found.reshape(-1)]  # noqa: PLR0124
+        if any(missing):
+            raise DataError("Input X contains NaN.", hint="Fill in or leave out those rows.")
+        return found.astype(object)
+
+    def _names(self, count: int) -> list[str]:
+        names: Any = getattr(self, "feature_names_in_", None)
+        return [f"x{i}" for i in range(count)] if names is None else [str(n) for n in names]
+
+    def _statements(self, column: int, given: str, values: npt.NDArray[Any]) -> list[Bit]:
+        named = _UNIT.match(given)
+        feature, unit = (named["name"], named["unit"]) if named else (given, "")
+        unit = (self.units or {}).get(given, unit)
+        if values.dtype == object and not all(map(_is_number, values)):
+            present = sorted({str(value) for value in values})
+            self._categories[column] = frozenset(present)
+            used = present[1:] if len(present) == 2 else present
+            return [Bit(column, feature, category=c) for c in used] if len(present) > 1 else []
+        cuts = self._cuts(given, np.unique(values.astype(np.float64)), values.astype(np.float64))
+        if self.encoding == "one-hot" and len(cuts) > 1:
+            ends = [None, *cuts, None]
+            return [Bit(column, feature, unit, lower, upper) for lower, upper in pairwise(ends)]
+        return [Bit(column, feature, unit, lower=cut) for cut in cuts]
+
+    def _cuts(self, name: str, distinct: Floats, values: Floats) -> list[float]:
+        if isinstance(self.thresholds, Mapping):
+            if name in self.thresholds:
+                return sorted({float(t) for t in self.thresholds[name]})
+            most = 1
+        else:
+            most = 1 if self.encoding == "threshold" else int(self.thresholds)
+        gaps = len(distinct) - 1
+        if gaps < 1:
+            return []
+        if gaps <= most:
+            places = np.arange(gaps)
+        else:
+            shares = np.arange(1, most + 1) / (most + 1)
+            below = np.searchsorted(np.sort(values), distinct[1:]) / len(values)
+            places = np.unique([int(np.abs(below - share).argmin()) for share in shares])
+        return [_between(float(distinct[i]), float(distinct[i + 1])) for i in places]
+
+    def _refuse_unknown(self, rows: npt.NDArray[Any]) -> None:
+        for column, known in self._categories.items():
+            new = sorted({str(value) for value in rows[:, column]} - known)
+            if new:
+                name = self._names(rows.shape[1])[column]
+                raise DataError(
+                    f"Feature {name!r} has a category that was not there in fit: {new[0]!r}.",
+                    hint="Set unknown='none' to let no statement about it hold.",
+                )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = cast("Any", super().__sklearn_tags__())
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.input_tags.allow_nan = False
+        return tags
+
+
+def _kind(bits: Sequence[Bit]) -> Literal["free", "thermometer", "one-hot"]:
+    if len(bits) == 1:
+        return "free"
+    return "thermometer" if all(b.upper is None and b.category is None for b in bits) else "one-hot"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number)
+
+
+def _between(low: float, high: float) -> float:
+    """The shortest decimal t with low < t ≤ high, the one nearest to the middle."""
+    middle = low + (high - low) / 2
+    for digits in range(-12, 17):
+        rounded = round(middle, digits)
+        if low < rounded <= high:
+            return rounded
+    return high
+
+
+def _short(value: float) -> str:
+    return f"{value:.12g}" if float(f"{value:.12g}") == value else repr(value)
