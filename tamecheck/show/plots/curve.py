@@ -184,7 +184,10 @@ def _exact(found: Complex) -> _Pieces:
 
 def _sampled(plane: Plane, note: str) -> _Pieces:
     """Pieces by patterns of decisions at points; changes are located by bisection."""
-    x: Array = np.linspace(plane.low[0], plane.high[0], _SAMPLES)
+    # the ends may be on a boundary themselves
+    inner = plane.generic(_SAMPLES)[:, 0]
+    edge = 1e-9 * (plane.high - plane.low)
+    x = np.concatenate([plane.low + edge, inner, plane.high - edge])
     seen = sample(plane.graph, x[:, None])
     changes: Array = np.flatnonzero(seen.patterns[1:] != seen.patterns[:-1])
     low, high = x[changes], x[changes + 1]

@@ -20,6 +20,7 @@ from tamecheck.show.plots.canvas import label_of
 __all__ = ["Plane", "decided", "element", "output_names", "plane_of", "scores"]
 
 _COORDINATES = "coordinates"
+_SHIFTS = (0.0137035999, -0.0091596559)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,18 @@ class Plane:
     def lattice(self, per_axis: int) -> Array:
         """The centres of the boxes of a regular subdivision, one a row; the first axis fastest."""
         steps = (np.arange(per_axis) + 0.5) / per_axis
-        sides = [low + (high - low) * steps for low, high in zip(self.low, self.high, strict=True)]
+        return self._mesh([steps] * self.size)
+
+    def generic(self, per_axis: int) -> Array:
+        """The same, moved by a small part of a step, so that hardly any point is on a boundary."""
+        index = np.arange(per_axis) + 0.5
+        return self._mesh([(index + shift) / per_axis for shift in _SHIFTS[: self.size]])
+
+    def _mesh(self, steps: Sequence[Array]) -> Array:
+        sides = [
+            low + (high - low) * step
+            for low, high, step in zip(self.low, self.high, steps, strict=True)
+        ]
         mesh = np.meshgrid(*sides, indexing="xy")
         return np.stack([side.reshape(-1) for side in mesh], axis=1)
 

@@ -27,7 +27,7 @@ __all__ = ["Raster", "raster_of"]
 
 _HALVINGS = 14
 _MOST_CROSSINGS = 12_000
-_TRACING = 3e9
+_TRACING = 4e8
 """Operations that tracing the boundaries may take."""
 
 _BENT = 1e-3
@@ -88,7 +88,7 @@ def raster_of(plane: Plane, *, most: int, by_class: bool = False) -> Raster:
         Whether pieces are told apart by the value of the one output alone.
     """
     side = affordable(plane.graph, least=14, most=most)
-    points = plane.lattice(side)
+    points = plane.generic(side)
     found = sample(plane.graph, points)
     keys = _class_keys(found.values) if by_class else found.patterns
     _, ids = np.unique(keys, return_inverse=True)

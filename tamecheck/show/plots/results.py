@@ -42,7 +42,7 @@ def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
     return draw_scene(Scene(plane, mosaic_of(found, plane), found, None, notes), axes).axes
 
 
-def draw_model(
+def draw_model(  # noqa: PLR0913 - all but the first three are options
     graph: Graph,
     domain: Box | Slice,
     kind: str,

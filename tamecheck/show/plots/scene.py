@@ -20,7 +20,7 @@ DEFAULT_CELLS = 6_000
 """Cells that are enumerated for a figure; more of them would not be told apart in it."""
 
 _PIXELS = 640
-_EXACT_COST = 1e8
+_EXACT_COST = 3e7
 """Patterns on a coarse grid times operations, up to which cells are enumerated."""
 
 
@@ -134,5 +134,5 @@ def _enumerated(plane: Plane, limit: int) -> tuple[Complex | None, str]:
 def _seen(plane: Plane) -> tuple[int, int]:
     """How many patterns a coarse grid sees, at most as many as there are cells; and its points."""
     side = affordable(plane.graph, least=6, most=96)
-    patterns = sample(plane.graph, plane.lattice(side)).patterns
+    patterns = sample(plane.graph, plane.generic(side)).patterns
     return len(np.unique(patterns)), side * side
