@@ -175,7 +175,7 @@ class Binariser(TransformerMixin, BaseEstimator):
             bits += found
         if not bits:
             raise DataError(
-                "No feature varies, so there is nothing to say about a row.",
+                f"No feature varies over the {len(rows)} rows (n_samples={len(rows)}).",
                 hint="Is this the right table?",
             )
         self.bits_, self._groups = tuple(bits), tuple(groups)

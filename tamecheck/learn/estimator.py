@@ -84,13 +84,13 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X: Any) -> Floats:  # noqa: N803
         """The scores of the classes, ``(rows, classes)``; for two classes their difference."""
-        self.checked_fit()
         scores = self.network_scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def network_scores(self, X: Any) -> Floats:  # noqa: N803
         """The network's outputs, one column a class also for two classes."""
-        return self.network_.scores(self.checked_rows(X))
+        rows = self.checked_rows(X)
+        return self.network_.scores(rows)
 
     def checked_rows(self, X: Any) -> Floats:  # noqa: N803
         """The rows of ``X`` as float64, if they fit what the classifier was trained on.
