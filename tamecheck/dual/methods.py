@@ -1,0 +1,54 @@
+"""The families of dual functions by name, and how to build one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from tamecheck.dual.answer import DualFunction
+from tamecheck.errors import InputError
+from tamecheck.ir.program import Program
+
+__all__ = ["METHODS", "dual"]
+
+METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "chvatal": ("tamecheck.dual.chvatal", "chvatal_dual"),
+        "gomory": ("tamecheck.dual.gomory", "gomory_dual"),
+        "tree": ("tamecheck.dual.tree", "tree_dual"),
+        "generator": ("tamecheck.dual.generator", "generator_dual"),
+        "value": ("tamecheck.dual.value", "value_dual"),
+    }
+)
+"""Where the builder ``(program, *, seconds, seed, ...) -> DualFunction`` of each family is."""
+
+
+def dual(program: Program, method: str = "tree", **options: Any) -> DualFunction:
+    """A dual function of a program: exact, with its own check.
+
+    Parameters
+    ----------
+    program
+        The program.
+    method
+        ``tree`` (branch and bound), ``value`` (the value function itself), ``chvatal``,
+        ``gomory`` or ``generator``.
+    **options
+        Of the family: all take ``seconds`` and ``seed``.
+
+    Raises
+    ------
+    InputError
+        If there is no such method.
+    DomainError
+        If the program is infeasible, unbounded, or has a relaxation without a feasible dual.
+    """
+    if method not in METHODS:
+        raise InputError(
+            f"There is no dual method {method!r}.", hint=f"Methods: {', '.join(METHODS)}."
+        )
+    module, name = METHODS[method]
+    builder = getattr(import_module(module), name)
+    return builder(program, **options)
