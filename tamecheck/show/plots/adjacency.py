@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def _in_place(axes: Axes, found: Complex, plane: Plane) -> dict[str, int]:
     fill(axes, mosaic.polygons, [f"{colour}60" for colour in colours])
     centres = np.array([polygon.mean(axis=0) for polygon in mosaic.polygons])
     collections = import_module("matplotlib.collections")
-    handles = []
+    handles: list[Any] = []
     styles = {
         KINKS: ("kink between", INK, "-"),
         FLAT: ("same map", LINES[0], ":"),

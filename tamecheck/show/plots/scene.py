@@ -12,7 +12,7 @@ from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
 from tamecheck.show.plots.plane import Plane, output_names, scores
 from tamecheck.show.plots.raster import Raster, raster_of
-from tamecheck.show.plots.sample import affordable, cost, sample
+from tamecheck.show.plots.sample import affordable, cost, sample, stepwise
 
 __all__ = ["DEFAULT_CELLS", "Scene", "scene_of"]
 
@@ -122,7 +122,9 @@ def _enumerated(plane: Plane, limit: int) -> tuple[Complex | None, str]:
     if 3 * guess > limit:
         # a coarse grid sees at most a part of the cells
         return None, f"more than about {limit} cells"
-    if guess * cost(plane.graph) > _EXACT_COST or (2 * guess > points and points < 1000):
+    # each cell of a model of steps has boundaries of its own to look for
+    work = guess * cost(plane.graph) * (10 if stepwise(plane.graph) else 1)
+    if work > _EXACT_COST or (2 * guess > points and points < 1000):
         return None, "many cells of a large model"
     try:
         found = cells(plane.graph, plane.box, limit=limit)
