@@ -1,13 +1,19 @@
 """Binarized networks as logic: exact layers of integer threshold neurons, and questions to them."""
 
 from tamecheck.binarized.counting import MAX_FREE, count_classes
+from tamecheck.binarized.distance import Distance, minimum_distance, robust
+from tamecheck.binarized.folding import Ball
 from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer
 from tamecheck.binarized.recognise import recognise
 
 __all__ = [
     "MAX_FREE",
+    "Ball",
     "BinarizedNetwork",
+    "Distance",
     "ThresholdLayer",
     "count_classes",
+    "minimum_distance",
     "recognise",
+    "robust",
 ]

@@ -120,7 +120,16 @@ class BinarizedNetwork:
 
     def scores(self, states: Array) -> Array:
         """Integer scores ``(rows, classes)`` of rows of states."""
-        for layer in self.layers:
+        first = self.layers[0].weights if self.layers else self.readout
+        return self.scores_after(product(states, first))
+
+    def scores_after(self, sums: Array) -> Array:
+        """The scores, given the sums ``weights @ s`` of the first layer (or of the readout)."""
+        if not self.layers:
+            return sums + self.offsets
+        first, *rest = self.layers
+        states = np.where(sums >= first.thresholds, np.int8(1), np.int8(-1))
+        for layer in rest:
             states = layer.states(states)
         return product(states, self.readout) + self.offsets
 

@@ -265,14 +265,20 @@ def _arithmetic(
         return _Fixed(np.asarray(found[name](a, b), dtype=object).reshape(shape))
     if isinstance(left, _Affine) and isinstance(right, _Affine):
         return None
+    if isinstance(right, _Fixed):
+        return _with_constant(name, left, right, shape)
+    if name == "div":
+        return None
+    if name == "sub":
+        minus = _arithmetic("neg", [right], right.row.shape)
+        return None if minus is None else _arithmetic("add", [minus, left], shape)
+    return _arithmetic(name, [right, left], shape)
+
+
+def _with_constant(
+    name: str, left: _Fixed | _Affine, right: _Fixed, shape: tuple[int, ...]
+) -> _Affine | None:
     if isinstance(left, _Fixed):
-        if name == "div":
-            return None
-        if name == "sub":
-            minus = _arithmetic("neg", [right], shape)
-            return None if minus is None else _arithmetic("add", [minus, left], shape)
-        left, right = right, left
-    if not isinstance(left, _Affine) or not isinstance(right, _Fixed):
         return None
     row, scale, offset, c = (
         np.broadcast_to(part, shape) for part in (left.row, left.scale, left.offset, right.values)
