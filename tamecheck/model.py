@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tamecheck.cells import Complex
     from tamecheck.derivative import JacobianSet
     from tamecheck.derivative.jacobian import Kind
+    from tamecheck.encode.symbolic import Symbolic
 
 __all__ = ["Model", "expression", "from_sklearn", "from_torch", "load"]
 
@@ -191,6 +192,45 @@ class Model:
 
         plots = import_module("tamecheck.show.plots")
         return plots.model_axes(self.graph, self.box(box), kind, ax, **options)
+
+    def to_smtlib(self, box: Box | Mapping[str, Any] | str | None = None) -> str:
+        """The formula ``y = f(x)`` as an SMT-LIB 2 script, with conditions for x in a box.
+
+        Raises
+        ------
+        UnsupportedError
+            Listing every node with a transcendental function or a computed index.
+        """
+        from tamecheck.encode.smt import smt_graph
+
+        return smt_graph(self.graph, self.box(box)).text()
+
+    def to_sympy(self, box: Box | Mapping[str, Any] | str | None = None) -> Symbolic:
+        """The function as sympy expressions: a `Piecewise` of cells on a box, else op by op.
+
+        Without a box, or where the model is not piecewise linear, every kink is a `Piecewise` of
+        its own inside the expression.
+
+        Raises
+        ------
+        UnsupportedError
+            Listing every node with an index that is computed from the inputs.
+        """
+        from tamecheck.encode.symbolic import symbolic_cells, symbolic_graph
+
+        if box is None or not self._piecewise_linear():
+            return symbolic_graph(self.graph)
+        return symbolic_cells(self.cells(box))
+
+    def _piecewise_linear(self) -> bool:
+        from tamecheck.cells.steps import steps_of
+        from tamecheck.errors import UnsupportedError
+
+        try:
+            steps_of(self.graph)
+        except UnsupportedError:
+            return False
+        return True
 
     def save(self, path: str | Path) -> None:
         """Write the model as JSON (``.json`` or ``.json.gz``); see docs/json-schema.md."""

@@ -87,11 +87,13 @@ def _start(polytope: Polytope, table: Table) -> _Polygon:
     vertices = _valued([(tuple(places[k]), tuple(bases[k])) for k in order], table)
     facets, sides = polytope.facets.tolist(), polytope.sides.tolist()
     open_ = polytope.open_.tolist()
-    edges = [_Edge(*edge) for edge in zip(facets, sides, open_, strict=True)]
+    parts = zip(facets, sides, open_, strict=True)
+    edges: list[_Edge] = [_Edge(line, side, left_out) for line, side, left_out in parts]
     if not polytope.cyclic:
         tight = polytope.tight[list(order)]
         after = (tight & np.roll(tight, -1, axis=0)).argmax(axis=1)
-        edges = [edges[number] for number in after.tolist()]
+        numbers: list[int] = after.tolist()
+        edges = [edges[number] for number in numbers]
     return _Polygon(vertices, edges, 0, 0, 0)
 
 

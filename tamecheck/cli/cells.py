@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.slice import add_slice, chosen_slice
 from tamecheck.cli.source import domain_of, model_of
 
 if TYPE_CHECKING:
-    from tamecheck.cells import Cell, Complex, Halfspace, Slice
-    from tamecheck.model import Model
+    from tamecheck.cells import Cell, Complex, Halfspace
 
 __all__ = ["add_parser", "run"]
 
@@ -34,11 +33,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_model(parser)
     add_box(parser)
-    parser.add_argument(
-        "--slice",
-        metavar="FILE",
-        help="an affine slice: JSON with origin, directions and bounds of the coordinates",
-    )
+    add_slice(parser)
     parser.add_argument(
         "--merge", action="store_true", help="join neighbours on which the model is the same map"
     )
@@ -57,7 +52,7 @@ def run(args: Namespace) -> int:
     for note in model.loaded.notes:
         message(args, note)
     limit = DEFAULT_LIMIT if args.limit is None else args.limit
-    slice_ = _slice(args, model)
+    slice_ = chosen_slice(args, model)
     box = None if slice_ is not None else domain_of(args, model)
     found = cells(model.graph, box, slice_=slice_, limit=limit)
     if args.json:
@@ -65,20 +60,6 @@ def run(args: Namespace) -> int:
     else:
         _print(args, found)
     return 0 if found.complete else 3
-
-
-def _slice(args: Namespace, model: Model) -> Slice | None:
-    if args.slice is None:
-        return None
-    from tamecheck.cells import slice_of_points
-    from tamecheck.errors import InputError
-    from tamecheck.load.files import read_text
-
-    try:
-        document = json.loads(read_text(args.slice), parse_float=str, parse_int=str)
-    except json.JSONDecodeError as error:
-        raise InputError(f"This is not JSON ({error.msg}).", where=args.slice) from None
-    return slice_of_points(model.inputs, document)
 
 
 def cells_document(found: Complex, *, merge: bool) -> dict[str, Any]:

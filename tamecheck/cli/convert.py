@@ -1,42 +1,66 @@
-"""``tamecheck convert``: a model as exact JSON."""
+"""``tamecheck convert``: a model as exact JSON, SMT-LIB, LaTeX or sympy."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.options import Subparsers, add_common, add_model
-from tamecheck.cli.source import model_of
+from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.source import domain_of, model_of
 from tamecheck.errors import InputError
+
+if TYPE_CHECKING:
+    from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
 
 _DESCRIPTION = """\
-Write the model in tamecheck's own JSON format, which certificates refer to by its hash; see
-docs/json-schema.md."""
+Write the model in another language; the file's suffix says which:
+
+  .json, .json.gz  tamecheck's own exact format, which certificates refer to by its hash
+  .smt2            SMT-LIB 2: the formula y = f(x), with x in --box if one is given
+  .tex             LaTeX equations, by cells if a bounded --box is given, else op by op
+  .py              the same formulas as a Python module of sympy expressions"""
+
+_SUFFIXES = (".json", ".json.gz", ".smt2", ".tex", ".py")
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the verb to the command line."""
     parser = subparsers.add_parser(
-        "convert", help="write a model as exact JSON", description=_DESCRIPTION
+        "convert", help="write a model as JSON, SMT-LIB, LaTeX or sympy", description=_DESCRIPTION
     )
     add_model(parser)
     parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="a .json or .json.gz file"
+        "-o", "--output", required=True, metavar="FILE", help="a .json, .smt2, .tex or .py file"
     )
+    add_box(parser)
     add_common(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
     """Write the file and say where."""
-    if not args.output.lower().endswith((".json", ".json.gz")):
-        raise InputError("Models are written as JSON.", where=args.output, hint="Name it .json.")
+    name = args.output.lower()
+    if not name.endswith(_SUFFIXES):
+        raise InputError(
+            "Models are written as JSON, SMT-LIB, LaTeX or sympy.",
+            where=args.output,
+            hint=f"Name it {', '.join(_SUFFIXES)}.",
+        )
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    model.save(args.output)
+    if name.endswith((".json", ".json.gz")):
+        model.save(args.output)
+    else:
+        text = _text(args, model, name)
+        try:
+            Path(args.output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{error.strerror}.", where=args.output) from None
     if args.json:
         print_json({"file": args.output, "model": {"sha256": model.graph.sha256}})
     elif args.quiet:
@@ -44,3 +68,14 @@ def run(args: Namespace) -> int:
     else:
         print(f"{args.output}: {len(model.graph.nodes)} nodes, sha256 {model.graph.sha256}")
     return 0
+
+
+def _text(args: Namespace, model: Model, name: str) -> str:
+    bounded = args.box is not None or args.spec is not None
+    box = domain_of(args, model) if bounded else None
+    if name.endswith(".smt2"):
+        return model.to_smtlib(box)
+    found = model.to_sympy(box)
+    if name.endswith(".py"):
+        return found.python()
+    return f"\\begin{{align*}}\n{found.latex()}\n\\end{{align*}}\n"

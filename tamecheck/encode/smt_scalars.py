@@ -1,0 +1,402 @@
+"""A graph written out as scalar expressions of any language that has arithmetic and choice.
+
+The walk knows the ops; the language (SMT-LIB terms, sympy expressions) arrives as an `Algebra`.
+Constants are folded in rationals on the way, so languages see no ``0 * x`` and no ``1 * x``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Protocol, assert_never
+
+import numpy as np
+
+from tamecheck.errors import UnsupportedError
+from tamecheck.evaluate.folding import axis_last, folded_first
+from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.walk import run, site_of
+from tamecheck.ir.formula import (
+    TRUE,
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Elementary,
+    Floor,
+    Mul,
+    Or,
+    Piece,
+    Pow,
+    Relation,
+    Term,
+    Var,
+)
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Contraction, Expansion, Fold, Params, Pointwise, Routing, Selection
+from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops import BY_NAME
+
+__all__ = ["Algebra", "BeyondError", "unrolled"]
+
+
+class BeyondError(Exception):
+    """A language has no word for a term: the reason."""
+
+
+class Algebra(Protocol):
+    """What a language must offer; expressions and conditions are its own objects."""
+
+    def number(self, value: Fraction) -> Any:
+        """A rational constant."""
+        ...
+
+    def add(self, parts: Sequence[Any]) -> Any:
+        """The sum of two or more expressions."""
+        ...
+
+    def multiply(self, left: Any, right: Any) -> Any:
+        """A product."""
+        ...
+
+    def divide(self, left: Any, right: Any) -> Any:
+        """A quotient; the divisor is not 0 where it matters."""
+        ...
+
+    def power(self, base: Any, exponent: Fraction) -> Any:
+        """A rational power, as in `tamecheck.ir.formula.Pow`."""
+        ...
+
+    def floor(self, value: Any) -> Any:
+        """The largest integer that is at most the value."""
+        ...
+
+    def call(self, function: Elementary, value: Any) -> Any:
+        """A transcendental function."""
+        ...
+
+    def compare(self, value: Any, relation: Relation) -> Any:
+        """The condition ``value relation 0``."""
+        ...
+
+    def both(self, parts: Sequence[Any]) -> Any:
+        """All of the conditions."""
+        ...
+
+    def either(self, parts: Sequence[Any]) -> Any:
+        """One of the conditions at least."""
+        ...
+
+    def choose(self, condition: Any, value: Any, other: Any) -> Any:
+        """``value`` where the condition holds, else ``other``."""
+        ...
+
+    def require(self, condition: Any) -> None:
+        """The function has a value only where the condition holds."""
+        ...
+
+
+def unrolled(graph: Graph, algebra: Algebra, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Expressions for all output elements.
+
+    Parameters
+    ----------
+    graph
+        The function.
+    algebra
+        The language.
+    inputs
+        For each input an object array of expressions, of the input's shape.
+
+    Returns
+    -------
+    dict
+        For each output an object array of expressions.  Time and size are linear in the number of
+        scalar operations; shared parts are shared objects.
+
+    Raises
+    ------
+    UnsupportedError
+        Listing every node that the language has no words for.
+    """
+    bad: list[tuple[str, str]] = []
+
+    def leaf(index: int, node: Input | Constant) -> Array:
+        del index
+        if isinstance(node, Input):
+            return inputs[node.name]
+        return _objects(list(node.tensor.fractions()), node.shape)
+
+    def apply(index: int, node: Apply, args: list[Array]) -> Array:
+        try:
+            return _applied(graph, algebra, index, node, args)
+        except BeyondError as error:
+            bad.append((graph.name_of(index), f"{node.op.name}: {error}"))
+            # go on with any values of that shape, so that all such nodes are found
+            return _objects([Fraction(1)] * size_of(node.shape), node.shape)
+
+    values = run(graph, [node for _, node in graph.outputs], leaf, apply)
+    if bad:
+        raise UnsupportedError("The model cannot be written in this language.", nodes=bad)
+    whole = np.frompyfunc(lambda v: algebra.number(v) if isinstance(v, Fraction) else v, 1, 1)
+    return {
+        name: np.asarray(whole(values[node]), dtype=object).reshape(graph.nodes[node].shape)
+        for name, node in graph.outputs
+    }
+
+
+def _objects(values: Sequence[Any], shape: Shape) -> Array:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+def _applied(
+    graph: Graph, algebra: Algebra, index: int, node: Apply, args: Sequence[Array]
+) -> Array:
+    scalars = _Scalars(algebra)
+    match node.op.meaning:
+        case Pointwise() as meaning:
+            return scalars.pointwise(meaning, node.params, node.shape, args)
+        case Routing(route):
+            return np.asarray(route(args, node.params), dtype=object)
+        case Contraction():
+            return scalars.matmul(args[0], args[1], node.shape)
+        case Fold(name):
+            return scalars.fold(name, folded_first(args[0], node.params), node.shape)
+        case Selection():
+            name = node.op.name
+            if name in ("gather", "gather_elements"):
+                picked = args[1].reshape(-1).tolist()
+                if not all(isinstance(v, Fraction) for v in picked):
+                    raise BeyondError("indices that depend on the inputs")
+                where = np.array([int(v) for v in picked], dtype=np.int64).reshape(args[1].shape)
+                return pick(site_of(graph, index, node), args[0], where)
+            if name == "argsort":
+                raise BeyondError("a sorting permutation")
+            rows = axis_last(args[0], node.params)
+            largest, last = name == "argmax", bool(node.params["last"])
+            found = [scalars.winner(row.tolist(), largest=largest, last=last) for row in rows]
+            return _objects(found, node.shape)
+        case Expansion(expand):
+            return scalars.expanded(expand, args[0], node.params)
+        case _:
+            assert_never(node.op.meaning)
+
+
+class _Scalars:
+    """Scalar operations with rational constants folded; values are rationals or expressions."""
+
+    def __init__(self, algebra: Algebra) -> None:
+        self._algebra = algebra
+
+    def _lift(self, value: Any) -> Any:
+        return self._algebra.number(value) if isinstance(value, Fraction) else value
+
+    def sum(self, parts: Sequence[Any]) -> Any:
+        """A sum, its constants gathered."""
+        constant = sum((p for p in parts if isinstance(p, Fraction)), Fraction(0))
+        rest = [p for p in parts if not isinstance(p, Fraction)]
+        if not rest:
+            return constant
+        if constant:
+            rest.append(self._algebra.number(constant))
+        return rest[0] if len(rest) == 1 else self._algebra.add(rest)
+
+    def times(self, left: Any, right: Any) -> Any:
+        """A product."""
+        if isinstance(right, Fraction):
+            left, right = right, left
+        if isinstance(left, Fraction):
+            if isinstance(right, Fraction):
+                return left * right
+            if left == 0:
+                return Fraction(0)
+            if left == 1:
+                return right
+        return self._algebra.multiply(self._lift(left), right)
+
+    def matmul(self, left: Array, right: Array, shape: Shape) -> Array:
+        """A matrix product as sums of products."""
+        a = left[None, :] if left.ndim == 1 else left
+        b = right[:, None] if right.ndim == 1 else right
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a = np.broadcast_to(a, (*lead, *a.shape[-2:])).reshape((-1, *a.shape[-2:]))
+        b = np.broadcast_to(b, (*lead, *b.shape[-2:])).reshape((-1, *b.shape[-2:]))
+        entries = [
+            self.sum([self.times(x, y) for x, y in zip(row, column, strict=True)])
+            for m, n in zip(a, b, strict=True)
+            for row in m.tolist()
+            for column in n.T.tolist()
+        ]
+        return _objects(entries, shape)
+
+    def fold(self, name: str, parts: Array, shape: Shape) -> Array:
+        """A fold over the leading axis."""
+        columns = parts.reshape((len(parts), -1)).T.tolist()
+        if name == "add":
+            return _objects([self.sum(column) for column in columns], shape)
+        meaning = BY_NAME[name].meaning
+        if not isinstance(meaning, Pointwise):
+            raise BeyondError(f"a fold of {name}")
+        pieces = meaning.pieces({})
+        found: list[Any] = []
+        for column in columns:
+            value = column[0] if column else Fraction(1)
+            for other in column[1:]:
+                value = self.pieces(pieces, [value, other])
+            found.append(value)
+        return _objects(found, shape)
+
+    def winner(self, row: Sequence[Any], *, largest: bool, last: bool) -> Any:
+        """The number of the first (or last) largest (or smallest) element."""
+        best, number = row[0], Fraction(0)
+        sign = Fraction(1 if largest else -1)
+        for index, value in enumerate(row[1:], start=1):
+            ahead = self.times(sign, self.sum([value, self.times(Fraction(-1), best)]))
+            won = self.compare(ahead, Relation.GE if last else Relation.GT)
+            best = self.choose(won, value, best)
+            number = self.choose(won, Fraction(index), number)
+        return number
+
+    def expanded(self, expand: Callable[..., int], argument: Array, params: Params) -> Array:
+        """An op that is defined by other ops."""
+        values: list[Array] = [argument]
+
+        def apply(name: str, args: Sequence[int], **parameters: Any) -> int:
+            op = BY_NAME[name]
+            checked = op.checked(parameters)
+            given = [values[arg] for arg in args]
+            shape = op.shape([arg.shape for arg in given], checked)
+            match op.meaning:
+                case Pointwise() as meaning:
+                    values.append(self.pointwise(meaning, checked, shape, given))
+                case Fold(fold):
+                    values.append(self.fold(fold, folded_first(given[0], checked), shape))
+                case _:
+                    raise BeyondError(f"{name} inside")
+            return len(values) - 1
+
+        return values[expand(apply, 0, argument.shape, params)]
+
+    def pointwise(
+        self, meaning: Pointwise, params: Params, shape: Shape, args: Sequence[Array]
+    ) -> Array:
+        """A scalar function of broadcast arguments."""
+        pieces, domain = meaning.pieces(params), meaning.domain(params)
+        rows = [np.broadcast_to(arg, shape).reshape(-1).tolist() for arg in args]
+        found: list[Any] = []
+        for point in zip(*rows, strict=True):
+            if domain != TRUE:
+                inside = self.condition(domain, point)
+                if inside is not True:
+                    self._algebra.require(self._truth(inside))
+            found.append(self.pieces(pieces, point))
+        return _objects(found, shape)
+
+    def pieces(self, pieces: Sequence[Piece], point: Sequence[Any]) -> Any:
+        """The value of the first piece whose condition holds; the last one needs none."""
+        live: list[tuple[Any, Any]] = []
+        for number, piece in enumerate(pieces):
+            held = True if number == len(pieces) - 1 else self.condition(piece.condition, point)
+            if held is False:
+                continue
+            live.append((held, self.term(piece.term, point)))
+            if held is True:
+                break
+        value = live[-1][1]
+        for held, other in reversed(live[:-1]):
+            value = self.choose(held, other, value)
+        return value
+
+    def term(self, term: Term, point: Sequence[Any]) -> Any:
+        """A term at a point."""
+        match term:
+            case Var(index):
+                return point[index]
+            case Const(value):
+                return value
+            case Add(left, right):
+                return self.sum([self.term(left, point), self.term(right, point)])
+            case Mul(left, right):
+                return self.times(self.term(left, point), self.term(right, point))
+            case Div(numerator, denominator):
+                top, low = self.term(numerator, point), self.term(denominator, point)
+                if isinstance(low, Fraction) and low:
+                    return self.times(1 / low, top)
+                return self._algebra.divide(self._lift(top), self._lift(low))
+            case Pow(base, exponent):
+                return self._power(self.term(base, point), self.term(exponent, point))
+            case Floor(argument):
+                value = self.term(argument, point)
+                whole = isinstance(value, Fraction)
+                return Fraction(value.__floor__()) if whole else self._algebra.floor(value)
+            case Call(function, argument):
+                return self._algebra.call(function, self._lift(self.term(argument, point)))
+            case _:
+                assert_never(term)
+
+    def _power(self, base: Any, exponent: Any) -> Any:
+        if not isinstance(exponent, Fraction):
+            raise BeyondError("an exponent that depends on the inputs")
+        if exponent.denominator == 1 and isinstance(base, Fraction) and (base or exponent >= 0):
+            return Fraction(base ** int(exponent))
+        if exponent == 1:
+            return base
+        return self._algebra.power(self._lift(base), exponent)
+
+    def condition(self, condition: Condition, point: Sequence[Any]) -> Any:
+        """A condition at a point: True, False, or one of the language."""
+        match condition:
+            case Compare(term, relation):
+                return self.compare(self.term(term, point), relation)
+            case And(parts):
+                held = [self.condition(part, point) for part in parts]
+                if any(h is False for h in held):
+                    return False
+                rest = [h for h in held if h is not True]
+                return self._algebra.both(rest) if rest else True
+            case Or(parts):
+                held = [self.condition(part, point) for part in parts]
+                if any(h is True for h in held):
+                    return True
+                rest = [h for h in held if h is not False]
+                return self._algebra.either(rest) if rest else False
+            case _:
+                assert_never(condition)
+
+    def compare(self, value: Any, relation: Relation) -> Any:
+        """A comparison with zero; a constant settles it."""
+        if not isinstance(value, Fraction):
+            return self._algebra.compare(value, relation)
+        match relation:
+            case Relation.LT:
+                return value < 0
+            case Relation.LE:
+                return value <= 0
+            case Relation.EQ:
+                return value == 0
+            case Relation.NE:
+                return value != 0
+            case Relation.GE:
+                return value >= 0
+            case Relation.GT:
+                return value > 0
+            case _:
+                assert_never(relation)
+
+    def choose(self, condition: Any, value: Any, other: Any) -> Any:
+        """A choice; a known condition settles it."""
+        if isinstance(condition, bool):
+            return value if condition else other
+        if value is other:
+            return value
+        return self._algebra.choose(condition, self._lift(value), self._lift(other))
+
+    def _truth(self, condition: Any) -> Any:
+        if condition is False:
+            return self._algebra.compare(self._algebra.number(Fraction(1)), Relation.EQ)
+        return condition
