@@ -1,0 +1,116 @@
+"""Distances, robustness and counts against brute force, by enumeration and by the solver."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tamecheck.binarized import (
+    BinarizedNetwork,
+    ThresholdLayer,
+    count_classes,
+    distance,
+    minimum_distance,
+    robust,
+)
+from tamecheck.errors import InputError
+
+ENGINES = {"enumeration": (3e6, 1e9), "minicard": (0, 0), "minicard first": (0, 1e9)}
+
+
+def majority(n):
+    """One neuron that is +1 where at least half of n inputs are, and the decision that it is."""
+    layer = ThresholdLayer(np.ones((1, n), dtype=np.int64), np.zeros(1, dtype=np.int64))
+    readout = np.array([[-1], [1]], dtype=np.int64)
+    levels = (Fraction(-1),) * n, (Fraction(1),) * n
+    return BinarizedNetwork(*levels, (layer,), readout, np.zeros(2, dtype=np.int64))
+
+
+def some_network(seed):
+    rng = np.random.default_rng(seed)
+    n, largest = int(rng.integers(3, 9)), int(rng.integers(1, 4))
+    layers, width = [], n
+    for size in rng.integers(2, 6, int(rng.integers(0, 3))).tolist():
+        weights = rng.integers(-largest, largest + 1, (size, width))
+        layers.append(ThresholdLayer(weights, rng.integers(-3, 4, size)))
+        width = size
+    readout, offsets = rng.integers(-9, 10, (3, width)), rng.integers(-20, 20, 3)
+    levels = (Fraction(0),) * n, (Fraction(1),) * n
+    return BinarizedNetwork(*levels, tuple(layers), readout, offsets), rng
+
+
+def all_states(n):
+    return np.array(list(itertools.product([-1, 1], repeat=n)), dtype=np.int8)
+
+
+def brute_distance(network, states):
+    points = all_states(network.inputs)
+    decided = network.decide(points)
+    changed = decided != network.decide(states[None, :])[0]
+    return min((points[changed] != states).sum(axis=1).tolist(), default=None)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request, monkeypatch):
+    free, affordable = ENGINES[request.param]
+    monkeypatch.setattr(distance, "_FREE_WORK", free)
+    monkeypatch.setattr(distance, "_AFFORDABLE", affordable)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_majority_of_five_falls_with_three_flips():
+    found = minimum_distance(majority(5), np.ones(5, dtype=np.int8))
+    assert (found.decision, found.lower, found.upper, found.why) == (1, 3, 3, "")
+    assert sum(found.witness) == -1
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("seed", range(12))
+def test_distance_is_that_of_brute_force(seed):
+    network, rng = some_network(seed)
+    states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
+    true, found = brute_distance(network, states), minimum_distance(network, states)
+    assert found.why == ""
+    assert found.upper == true
+    assert found.lower == (network.inputs + 1 if true is None else true)
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("seed", range(12, 18))
+@pytest.mark.parametrize("radius", [1, 3])
+def test_robustness_is_that_of_brute_force(seed, radius):
+    network, rng = some_network(seed)
+    states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
+    true, found = brute_distance(network, states), robust(network, states, radius)
+    violated = true is not None and true <= radius
+    assert (found.witness is not None) == violated
+    assert violated or found.lower > min(radius, network.inputs)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_counts_are_those_of_brute_force(seed):
+    network, _ = some_network(seed)
+    decided = network.decide(all_states(network.inputs))
+    assert count_classes(network) == np.bincount(decided, minlength=3).tolist()
+
+
+def test_counts_with_a_fixed_input():
+    # of the 4 inputs with the first at -1, majority needs both others: sums 1, -1, -1, -3
+    assert count_classes(majority(3), {0: -1}) == [3, 1]
+
+
+def test_an_expired_search_is_open():
+    found = minimum_distance(majority(5), np.ones(5, dtype=np.int8), timeout=0)
+    assert found.why == "Out of time."
+    assert found.witness is None
+    assert not found.exact
+
+
+def test_bad_questions_are_refused():
+    with pytest.raises(InputError, match="states -1 or 1"):
+        minimum_distance(majority(3), np.zeros(3, dtype=np.int8))
+    with pytest.raises(InputError, match="no other class"):
+        minimum_distance(majority(3), np.ones(3, dtype=np.int8), target=1)
+    with pytest.raises(InputError, match="neither"):
+        majority(3).states(np.array([0.5, 1, 1]))
