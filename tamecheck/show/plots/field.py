@@ -96,7 +96,7 @@ def _levels(plane: Plane, scene: Scene) -> Array:
     """The function on a grid of pixels; what the scene has seen of it is not computed again."""
     if scene.raster is not None and not scene.dropped and scene.raster.values.shape[2] == 1:
         return scene.raster.values[:, :, 0]
-    side = affordable(plane.graph, least=16, most=_PIXELS)
+    side = affordable(plane.graph, least=9, most=_PIXELS)
     return values(plane.graph, plane.lattice(side))[:, 0].reshape((side, side))
 
 

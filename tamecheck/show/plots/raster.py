@@ -87,7 +87,7 @@ def raster_of(plane: Plane, *, most: int, by_class: bool = False) -> Raster:
     by_class
         Whether pieces are told apart by the value of the one output alone.
     """
-    side = affordable(plane.graph, least=14, most=most)
+    side = affordable(plane.graph, least=9, most=most)
     points = plane.generic(side)
     found = sample(plane.graph, points)
     keys = _class_keys(found.values) if by_class else found.patterns

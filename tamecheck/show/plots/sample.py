@@ -51,6 +51,7 @@ _STEPS = frozenset(
 _BUDGET = 1.1e9
 """Elementary operations that a sampled grid may take."""
 
+_LARGE = 1e6
 _CHUNK = 2**23
 """Elements of all tensors together that are held at once."""
 
@@ -91,7 +92,10 @@ def cost(graph: Graph) -> float:
 
 def affordable(graph: Graph, *, least: int, most: int) -> int:
     """The points per axis of a square grid that the budget allows, within limits."""
-    return int(min(most, max(least, (_BUDGET / cost(graph)) ** 0.5)))
+    work = cost(graph)
+    # the tensors of a large model do not stay in the cache
+    budget = _BUDGET if work < _LARGE else _BUDGET / 2.5
+    return int(min(most, max(least, (budget / work) ** 0.5)))
 
 
 def stepwise(graph: Graph) -> bool:

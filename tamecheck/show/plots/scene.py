@@ -135,6 +135,6 @@ def _enumerated(plane: Plane, limit: int) -> tuple[Complex | None, str]:
 
 def _seen(plane: Plane) -> tuple[int, int]:
     """How many patterns a coarse grid sees, at most as many as there are cells; and its points."""
-    side = affordable(plane.graph, least=6, most=96)
+    side = max(6, affordable(plane.graph, least=6, most=288) // 3)
     patterns = sample(plane.graph, plane.generic(side)).patterns
     return len(np.unique(patterns)), side * side
