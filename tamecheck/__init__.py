@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tamecheck.programs import read as load_program
     from tamecheck.programs import solve
     from tamecheck.tame.verdict import Check, Verdict
-    from tamecheck.verification import verify
+    from tamecheck.verification import verify, verify_hamming
 
 __version__ = "0.1.0"
 
@@ -55,6 +55,7 @@ __all__ = [
     "recheck",
     "solve",
     "verify",
+    "verify_hamming",
 ]
 
 _HOME = {
@@ -78,6 +79,7 @@ _HOME = {
     "recheck": ("tamecheck.certificates", "recheck"),
     "solve": ("tamecheck.programs", "solve"),
     "verify": ("tamecheck.verification", "verify"),
+    "verify_hamming": ("tamecheck.verification", "verify_hamming"),
 }
 
 _PACKAGES = ("learn",)

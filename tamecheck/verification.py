@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from tamecheck.ir.exact import rational
 from tamecheck.ir.spec import Specification
 from tamecheck.load.vnnlib import read_vnnlib
 from tamecheck.model import Model
-from tamecheck.verify import Answer, onnx_replay
+from tamecheck.verify import Answer, Replay, onnx_replay
 from tamecheck.verify import verify as verify_graph
+from tamecheck.verify import verify_hamming as verify_ball
 
-__all__ = ["verify"]
+__all__ = ["verify", "verify_hamming"]
 
 
 def verify(
@@ -39,6 +43,46 @@ def verify(
         If the property cannot be read, or does not fit the model.
     """
     found = spec if isinstance(spec, Specification) else read_vnnlib(spec)
+    return verify_graph(model.graph, found, timeout=timeout, seed=seed, replay=_replay(model))
+
+
+def verify_hamming(
+    model: Model,
+    point: Sequence[Any],
+    radius: int,
+    *,
+    domain: tuple[Any, Any] = (-1, 1),
+    timeout: float | None = None,
+) -> Answer:
+    """Whether a binarized network decides alike wherever at most ``radius`` inputs change level.
+
+    Parameters
+    ----------
+    model
+        A binarized network.
+    point
+        The centre: the flat elements of the input, each one of the two levels.
+    radius
+        How many inputs may change.
+    domain
+        The two levels of every input.
+    timeout
+        Seconds; when they are over the answer is unknown.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is no binarized network, naming the nodes.
+    InputError
+        If the point or the radius does not fit.
+    """
+    levels = (rational(domain[0]), rational(domain[1]))
+    centre = [rational(value) for value in point]
+    return verify_ball(
+        model.graph, centre, radius, domain=levels, timeout=timeout, replay=_replay(model)
+    )
+
+
+def _replay(model: Model) -> Replay | None:
     source = Path(model.loaded.where)
-    replay = onnx_replay(source) if model.loaded.format == "onnx" and source.is_file() else None
-    return verify_graph(model.graph, found, timeout=timeout, seed=seed, replay=replay)
+    return onnx_replay(source) if model.loaded.format == "onnx" and source.is_file() else None

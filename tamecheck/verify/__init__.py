@@ -1,6 +1,7 @@
 """Does a property hold for a network: a proof, an exact witness, or neither."""
 
 from tamecheck.verify.answer import Answer, Holds, Unknown, Violated, Witness, answer_document
+from tamecheck.verify.hamming import hamming_distance, verify_hamming
 from tamecheck.verify.replay import onnx_replay
 from tamecheck.verify.run import verify
 from tamecheck.verify.vnncomp import vnncomp_text
@@ -14,7 +15,9 @@ __all__ = [
     "Violated",
     "Witness",
     "answer_document",
+    "hamming_distance",
     "onnx_replay",
     "verify",
+    "verify_hamming",
     "vnncomp_text",
 ]

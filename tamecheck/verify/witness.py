@@ -18,7 +18,7 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verify.answer import Witness
 from tamecheck.verify.problem import Problem
 
-__all__ = ["Replay", "inside", "witnessed"]
+__all__ = ["Replay", "exact_outputs", "inside", "witnessed"]
 
 Replay: TypeAlias = Callable[[Array], Array | None]
 """The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
@@ -38,10 +38,10 @@ def witnessed(problem: Problem, case: int, x: Array, replay: Replay | None) -> W
     for point in dict.fromkeys((single, double, _cut(x, wanted))):
         if not all(row.holds(point, ()) for row in wanted.region):
             continue
-        scores = _outputs(problem.scores, point)
+        scores = exact_outputs(problem.scores, point)
         if scores is None or not all(_holds(row, point, scores) for row in wanted.outputs):
             continue
-        outputs = scores if problem.scores is problem.graph else _outputs(problem.graph, point)
+        outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
         if outputs is None:
             continue
         texts = tuple(str(v) if isinstance(v, arb) else v for v in outputs)
@@ -90,7 +90,8 @@ def _moved(value: np.floating, low: Bound, high: Bound, like: Array) -> Fraction
     return exact
 
 
-def _outputs(graph: Graph, point: Sequence[Fraction]) -> list[Fraction | arb] | None:
+def exact_outputs(graph: Graph, point: Sequence[Fraction]) -> list[Fraction | arb] | None:
+    """All outputs at a flat point; None where the model has no value or it cannot be computed."""
     given: dict[str, Array] = {}
     start = 0
     for name, shape in graph.inputs.items():
