@@ -82,7 +82,7 @@ def plane_point(
     """
     chart = plane.chart
     if sliced:
-        found = _elements(text, {name: () for name in chart.names})
+        found = _elements(text, dict.fromkeys(chart.names, ()))
     else:
         elements = _elements(text, inputs)
         for row, fixed, value in zip(chart.matrix, chart.origin, elements, strict=True):
