@@ -1,4 +1,4 @@
-"""Cells of random 2-input ReLU nets: exact search beside plain float clipping.
+"""Cells of random ReLU nets: exact search beside plain float clipping, or depth-first programs.
 
 Run: python benchmarks/cells.py
 """
@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from cells_search import depth_first
 
 from tamecheck.cells import cells
 from tamecheck.ir.box import Box
@@ -99,6 +100,12 @@ def main() -> None:
             line += (
                 f"; float clipping {count} in {plain:.3f} s; exact area {total} in {exact:.3f} s"
             )
+            line += f"; {seconds / plain:.2f} times the clipping"
+        else:
+            start = time.perf_counter()
+            count = depth_first(weights)
+            programs = time.perf_counter() - start
+            line += f"; depth-first search {count} in {programs:.3f} s, {programs / seconds:.1f}x"
         print(line)
 
 

@@ -132,5 +132,7 @@ def test_the_python_text_defines_the_same_expressions():
     found = model.to_sympy("-1:1")
     names: dict[str, object] = {}
     exec(found.python(), names)
-    assert names["y"] == found.expressions[0]
+    for point in ((1, -1), (-1, 1), (sympy.Rational(1, 3), sympy.Rational(-2, 7)), (0, 0)):
+        values = dict(zip(found.variables, point, strict=True))
+        assert names["y"].subs(values) == found.expressions[0].subs(values)
     assert "\\begin{cases}" in found.latex()

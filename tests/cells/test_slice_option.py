@@ -1,0 +1,79 @@
+"""``--slice`` on the command line, and polygons against the search in any dimension."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import pytest
+
+import tamecheck as tc
+from tamecheck.cells import cells
+from tamecheck.cli.entry import main
+from tamecheck.cli.slice import slice_of
+from tamecheck.errors import InputError
+from tamecheck.load.expression import parse_expression
+
+THREE = "max(x, 0) - abs(y)*2 + min(z, x)"
+
+
+def test_free_inputs_by_name_and_the_others_at_the_middle():
+    model = tc.expression(THREE)
+    found = slice_of("x, z", model, model.box("x=-1:1,y=0:1,z=-2:2"))
+    assert found.names == ("x", "z")
+    assert found.bounds == ((-1, 1), (-2, 2))
+    assert found.origin == (0, Fraction(1, 2), 0)
+    assert found.point([Fraction(3), Fraction(4)]) == (3, Fraction(1, 2), 4)
+
+
+def test_a_point_fixes_the_others():
+    model = tc.expression(THREE)
+    found = slice_of("x", model, model.box("x=-1:1"), model.box("y=2,z=1/3"))
+    assert found.origin == (0, 2, Fraction(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "match"),
+    [
+        ("q", "-1:1", "no input element"),
+        ("x,x", "-1:1", "twice"),
+        ("x", "y=0,z=0", "unbounded"),
+        ("x", "x=-1:1,y=0", "has no value"),
+    ],
+)
+def test_bad_slices(text, box, match):
+    model = tc.expression(THREE)
+    with pytest.raises(InputError, match=match):
+        slice_of(text, model, model.box(box))
+
+
+def test_the_verb_takes_a_slice(capsys):
+    code = main(["cells", "--expr", THREE, "--slice", "x,z", "--box", "-1:1", "--json"])
+    assert code == 0
+    document = json.loads(capsys.readouterr().out)
+    # the kinks are x = 0 and z = x
+    assert document["count"] == 4
+    assert document["volume"] == "4"
+    assert document["coordinates"] == ["x", "z"]
+
+
+def test_kinks_through_vertices_of_the_polygon():
+    # all lines meet at the origin or at corners, so every sign there is exactly zero
+    graph = parse_expression("abs(x) + abs(y) + abs(x - y) + abs(x + y) + abs(x)").graph
+    found = cells(graph, tc.expression("x+y").box("-1:1"))
+    assert found.count == 8
+    assert found.volume == 4
+    assert {cell.volume for cell in found.cells} == {Fraction(1, 2)}
+
+
+def test_a_thin_side_does_not_change_the_plane():
+    # the search in three dimensions and the one for polygons share no code for cuts
+    flat = parse_expression("max(x + 2*y, 0) - max(3*x - y + 1/7, x) + abs(max(x, y) - 1/3)").graph
+    deep = parse_expression(
+        "max(x + 2*y, 0) - max(3*x - y + 1/7, x) + abs(max(x, y) - 1/3) + 0*z + z"
+    )
+    box = tc.expression("x+y+z").box("-1:1")
+    plane = cells(flat, tc.expression("x+y").box("-1:1"))
+    solid = cells(deep.graph, box)
+    assert plane.count == solid.count
+    assert sorted(2 * c.volume for c in plane.cells) == sorted(c.volume for c in solid.cells)
