@@ -74,9 +74,12 @@ class Search:
         Limits; an unfinished tree still proves a bound.
     progress
         Called now and then with the numbers of explored and of open nodes.
+    granular
+        Whether a leaf may be closed by a bound that only excludes the next possible objective;
+        if not, the bound of every leaf reaches the value of the best point.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (options, by keyword only)
         self,
         program: Program,
         *,
@@ -84,6 +87,7 @@ class Search:
         seconds: float = math.inf,
         most_nodes: int = 10**9,
         progress: Callable[[int, int], None] | None = None,
+        granular: bool = True,
     ) -> None:
         self._program = program
         self._end = time.monotonic() + seconds
@@ -91,7 +95,7 @@ class Search:
         self._progress = progress
         self._point = point
         self._value = None if point is None else self._cost(point)
-        self._step = granularity(program)
+        self._step = granularity(program) if granular else None
         self._relaxation = Relaxation(program)
         self._prover = Prover(program, self._relaxation)
         self._brancher = Brancher(program, self._relaxation)

@@ -1,0 +1,87 @@
+"""Our own search at any right-hand side of a form, whose bound at each leaf reaches the optimum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from tamecheck.dual.form import Form
+from tamecheck.ir.program import Program
+from tamecheck.programs.answer import Feasible, Optimal
+from tamecheck.programs.nodes import Node
+from tamecheck.programs.scaled import domain
+from tamecheck.programs.solving import solve
+from tamecheck.programs.tree import Search, Tree
+
+__all__ = ["Searched", "moved_program", "search_at"]
+
+_ALONE = 200
+"""Nodes that our search explores before solvers are asked for a good point to begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """The form's value of the best point (None: there is none), and the nodes of the tree.
+
+    ``closed`` says whether the value is proved to be the optimum, or that there is no point.
+    """
+
+    value: Fraction | None
+    nodes: tuple[Node, ...] | None
+    closed: bool
+    unbounded: bool
+
+
+def search_at(
+    form: Form,
+    d: Sequence[Fraction],
+    seconds: float | None = None,
+    nodes: int = 10**9,
+    *,
+    seed: int = 0,
+) -> Searched:
+    """Branch and bound at the right-hand side ``d``: a short one alone, then from a good point."""
+    program = moved_program(form, d)
+    limit = math.inf if seconds is None else seconds
+    tree = Search(program, most_nodes=min(nodes, _ALONE), seconds=limit, granular=False).run()
+    if not tree.closed and not tree.unbounded and nodes > _ALONE:
+        point = _good_point(program, limit / 4, seed)
+        tree = Search(program, point=point, most_nodes=nodes, seconds=limit, granular=False).run()
+    return _searched(form, program, tree)
+
+
+def _good_point(program: Program, seconds: float, seed: int) -> tuple[Fraction, ...] | None:
+    answer = solve(program, seconds=min(seconds, 60.0), seed=seed).answer
+    return answer.point if isinstance(answer, Optimal | Feasible) else None
+
+
+def _searched(form: Form, program: Program, tree: Tree) -> Searched:
+    value = None
+    if tree.point is not None:
+        value = form.sign * program.objective(tree.point) - form.constant
+    return Searched(value, tree.nodes, tree.closed and not tree.unbounded, tree.unbounded)
+
+
+def moved_program(form: Form, d: Sequence[Fraction]) -> Program:
+    """The program as it was given, with the right-hand sides that ``d`` stands for."""
+    lower = [row.lower for row in form.program.rows]
+    upper = [row.upper for row in form.program.rows]
+    caps = [j for j, column in enumerate(form.program.columns) if None not in domain(column)]
+    columns = list(form.program.columns)
+    ends = iter(caps)
+    for constraint, side, shift in zip(form.constraints, d, form.shift, strict=True):
+        if constraint.row is None:
+            j = next(ends)
+            columns[j] = replace(columns[j], upper=side + shift)
+            continue
+        if constraint.sense != "<=":
+            lower[constraint.row] = side + shift
+        if constraint.sense != ">=":
+            upper[constraint.row] = side + shift
+    rows = (
+        replace(row, lower=low, upper=high)
+        for row, low, high in zip(form.program.rows, lower, upper, strict=True)
+    )
+    return replace(form.program, columns=tuple(columns), rows=tuple(rows))
