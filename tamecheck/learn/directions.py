@@ -14,10 +14,10 @@ from tamecheck.learn.elastic import (
     Elastic,
     Problem,
     Weights,
+    best_flip,
     enumerated,
-    nearby,
     soft_enumerated,
-    soft_nearby,
+    soft_flips,
 )
 from tamecheck.learn.estimator import Labels
 from tamecheck.learn.joint import Slopes, nested, one_layer_at, one_layer_soft
@@ -46,9 +46,7 @@ class Inner:
     Parameters
     ----------
     methods
-        ``"enumerate"``, ``"branch"`` or ``"nearby"``, for each hidden layer.
-    flips
-        The neurons that ``"nearby"`` may flip.
+        ``"enumerate"``, ``"branch"`` or ``"flips"``, for each hidden layer.
     proved
         Whether branch and bound always ended.
     warm
@@ -56,14 +54,11 @@ class Inner:
     """
 
     methods: tuple[str, ...]
-    flips: int
     proved: bool = True
     warm: dict[int, Floats] = field(default_factory=dict[int, Floats])
 
     @staticmethod
-    def of(
-        hidden: tuple[int, ...], inner: str, flips: int, *, always_cold: bool, joint: bool
-    ) -> Inner:
+    def of(hidden: tuple[int, ...], inner: str, *, always_cold: bool, joint: bool) -> Inner:
         """The methods for layers of these widths.
 
         Raises
@@ -75,10 +70,10 @@ class Inner:
         last = len(hidden) - 1
         methods: list[str] = []
         for number, width in enumerate(hidden):
-            if inner != "nearby" and width <= (ENUMERATED if inner == "exact" else _FAST):
+            if inner != "flips" and width <= (ENUMERATED if inner == "exact" else _FAST):
                 methods.append("enumerate")
             elif inner != "exact":
-                methods.append("nearby")
+                methods.append("flips")
             elif always_cold and number == last:
                 methods.append("branch")
             else:
@@ -103,15 +98,15 @@ class Inner:
                 "The joint variant at a temperature needs exact inner problems.",
                 hint="Use inner='exact' (up to 14 neurons), or temperature=0.",
             )
-        return Inner(tuple(methods), flips)
+        return Inner(tuple(methods))
 
     def summary(self) -> str:
-        """``exact``, ``nearby``, ``mixed`` or ``unproved``."""
+        """``exact``, ``flips``, ``mixed`` or ``unproved``."""
         if not self.proved:
             return "unproved"
-        if "nearby" not in self.methods:
+        if "flips" not in self.methods:
             return "exact"
-        return "nearby" if set(self.methods) == {"nearby"} else "mixed"
+        return "flips" if set(self.methods) == {"flips"} else "mixed"
 
     def minimisers(self, number: int, problem: Problem, rows: Labels) -> Floats:
         """The signs of layer ``number`` that minimise its inner problem.
@@ -131,7 +126,7 @@ class Inner:
             case "branch":
                 return self._branched(problem, rows.tolist())
             case _:
-                return nearby(problem, min(self.flips, problem.width))
+                return best_flip(problem)
 
     def _branched(self, problem: Problem, rows: list[int]) -> Floats:
         start = sign(problem.a)
@@ -148,8 +143,8 @@ class Inner:
         a, elastic = problem.a, problem.elastic
         if elastic.temperature == 0:
             return elastic.slope_at(self.minimisers(number, problem, rows), a)
-        if self.methods[number] == "nearby":
-            return soft_nearby(problem, min(self.flips, problem.width))[1]
+        if self.methods[number] == "flips":
+            return soft_flips(problem)
         _, posterior = soft_enumerated(problem)
         prior = np.tanh(elastic.tilt(a) / elastic.temperature)
         return elastic.slope_between(posterior @ patterns(problem.width) - prior, a)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.learn.cube import flips, patterns, sums
+from tamecheck.learn.cube import patterns
 from tamecheck.learn.losses import Loss
 from tamecheck.learn.network import Floats, sign
 
@@ -31,11 +31,11 @@ __all__ = [
     "Elastic",
     "Problem",
     "Weights",
+    "best_flip",
     "enumerated",
-    "nearby",
     "rest_scores",
     "soft_enumerated",
-    "soft_nearby",
+    "soft_flips",
 ]
 
 Weights = list[tuple[Floats, Floats]]
@@ -157,64 +157,44 @@ def _product_measure(up: Floats) -> Floats:
     return found
 
 
-# --- the neurons nearest to a flip, for wide layers --------------------------------------------
+# --- one flip, for wide layers -----------------------------------------------------------------
 
 
-def nearby(problem: Problem, count: int) -> Floats:
-    """The best u that differs from sign(a) in at most ``count`` cheapest neurons of each row."""
-    cheap = _Cheap.of(problem, count)
-    total = cheap.losses(problem) + cheap.costs @ flips(count).T
-    return cheap.flipped(flips(count)[total.argmin(axis=1)])
+def best_flip(problem: Problem) -> Floats:
+    """The best u that differs from sign(a) in at most one neuron: O(rows h classes)."""
+    signs, gains = _flips(problem)
+    gains += 2 * np.abs(problem.elastic.tilt(problem.a))
+    rows = np.arange(len(signs))
+    neuron = gains.argmin(axis=1)
+    better = gains[rows, neuron] < 0
+    signs[rows[better], neuron[better]] *= -1
+    return signs
 
 
-def soft_nearby(problem: Problem, count: int) -> tuple[Floats, Floats]:
-    """The value v_t of the cheapest neurons alone, the others fixed at sign(a), and its slope."""
-    cheap, temperature = _Cheap.of(problem, count), problem.elastic.temperature
-    losses = cheap.losses(problem)
-    least = losses.min(axis=1, keepdims=True)
-    odds = _logistic(-cheap.costs / temperature)
-    joint = _product_measure(odds) * np.exp((least - losses) / temperature)
-    total = joint @ np.ones(2**count)
-    value = least[:, 0] - temperature * np.log(total)
-    flipped = (joint @ flips(count)) / total[:, None]
-    difference = np.zeros_like(problem.a)
-    difference[cheap.rows, cheap.neurons] = -2 * cheap.chosen * (flipped - odds)
-    return value, problem.elastic.slope_between(difference, problem.a)
+def soft_flips(problem: Problem) -> Floats:
+    """The slope of v_t with respect to each neuron, as if the others were fixed at sign(a).
+
+    Each component is exact for a layer of that one neuron; together they are an approximation.
+    """
+    signs, gains = _flips(problem)
+    temperature = problem.elastic.temperature
+    cost = 2 * np.abs(problem.elastic.tilt(problem.a))
+    more = _logistic(-(cost + gains) / temperature) - _logistic(-cost / temperature)
+    return problem.elastic.slope_between(-2 * signs * more, problem.a)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cheap:
-    """The neurons of each row whose flip costs least: ``(rows, count)`` arrays."""
-
-    signs: Floats
-    rows: Any
-    neurons: Any
-    chosen: Floats
-    costs: Floats
-
-    @staticmethod
-    def of(problem: Problem, count: int) -> _Cheap:
-        cost = 2 * np.abs(problem.elastic.tilt(problem.a))
-        rows = np.arange(len(cost))[:, None]
-        neurons = np.argpartition(cost, count - 1, axis=1)[:, :count]
-        signs = sign(problem.a)
-        return _Cheap(signs, rows, neurons, signs[rows, neurons], cost[rows, neurons])
-
-    def losses(self, problem: Problem) -> Floats:
-        """The loss of each set of flips, ``(rows, 2**count)``."""
-        rest, labels, loss = problem.rest, problem.labels, problem.loss
-        matrix, offset = rest[0]
-        steps = -2 * self.chosen[:, :, None] * matrix[self.neurons]
-        start = self.signs @ matrix + offset
-        if len(rest) == 1:
-            return loss.cube(start, steps, labels)
-        return loss.values(rest_scores(sign(sums(start, steps)), rest[1:]), labels)
-
-    def flipped(self, which: Floats) -> Floats:
-        """The signs with some of the chosen neurons flipped."""
-        found = np.array(self.signs)
-        found[self.rows, self.neurons] = self.chosen * (1 - 2 * which)
-        return found
+def _flips(problem: Problem) -> tuple[Floats, Floats]:
+    """The signs of the pre-activations, and by how much each neuron's flip raises the loss."""
+    signs, labels, loss = sign(problem.a), problem.labels, problem.loss
+    matrix, offset = problem.rest[0]
+    start = signs @ matrix + offset
+    if len(problem.rest) == 1:
+        now = loss.values(start, labels)
+        return signs, loss.flipped(signs, start, matrix, labels) - now[:, None]
+    behind = problem.rest[1:]
+    now = loss.values(rest_scores(sign(start), behind), labels)
+    after = sign(start[:, None, :] - 2 * signs[:, :, None] * matrix)
+    return signs, loss.values(rest_scores(after, behind), labels) - now[:, None]
 
 
 def _logistic(values: Floats) -> Floats:

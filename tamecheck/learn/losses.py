@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.learn.cube import products, sums
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError
 
@@ -35,16 +34,16 @@ class Loss:
         The loss of each row's label: scores ``(rows, ..., classes)``, labels ``(rows,)``.
     slope
         A subgradient with respect to the scores: for scores ``(rows, classes)`` and labels.
-    cube
-        The losses on the vertices of a cube of scores (see `tamecheck.learn.cube.sums`): for scores
-        ``(rows, classes)``, steps ``(rows, count, classes)`` and labels, ``(rows, 2**count)``.
+    flipped
+        The losses after each neuron's flip alone: for signs ``(rows, h)``, scores, a readout
+        ``(h, classes)`` and labels, ``(rows, h)``.
     """
 
     name: str
     table: Callable[[Floats], Floats]
     values: Callable[[Floats, Labels], Floats]
     slope: Callable[[Floats, Labels], Floats]
-    cube: Callable[[Floats, Floats, Labels], Floats]
+    flipped: Callable[[Floats, Floats, Floats, Labels], Floats]
 
 
 def _picked(table: Floats, labels: Labels) -> Floats:
@@ -75,17 +74,30 @@ def _logistic_slope(scores: Floats, labels: Labels) -> Floats:
     return slope
 
 
-def _logistic_cube(scores: Floats, steps: Floats, labels: Labels) -> Floats:
-    relative = scores - scores[np.arange(len(labels)), labels][:, None]
-    step = steps - _picked(steps, labels)[..., None]
-    if float(np.abs(relative).max(initial=0) + np.abs(step).sum(axis=1).max(initial=0)) > _LARGE:
-        return _picked(_logistic_table(sums(relative, step)), labels)
-    # far fewer exponentials than vertices: those of sums are products
-    return np.log(products(np.exp(relative), np.exp(step)) @ np.ones(scores.shape[1]))
+def _logistic_flipped(signs: Floats, scores: Floats, readout: Floats, labels: Labels) -> Floats:
+    own = _picked(scores, labels)[:, None]
+    relative = scores - own
+    spread = float(np.abs(relative).max(initial=0) + 2 * np.abs(readout).max(initial=0))
+    if spread > _LARGE:
+        return _flipped(_logistic_values, signs, scores, readout, labels)
+    # the sum over classes of products of exponentials is a matrix product
+    odds = np.exp(relative)
+    fewer, more = odds @ np.exp(-2 * readout).T, odds @ np.exp(2 * readout).T
+    return np.log(np.where(signs > 0, fewer, more)) + 2 * signs * readout.T[labels]
 
 
-def _hinge_cube(scores: Floats, steps: Floats, labels: Labels) -> Floats:
-    return _picked(_hinge_table(sums(scores, steps)), labels)
+def _flipped(
+    values: Callable[[Floats, Labels], Floats],
+    signs: Floats,
+    scores: Floats,
+    readout: Floats,
+    labels: Labels,
+) -> Floats:
+    return values(scores[:, None, :] - 2 * signs[:, :, None] * readout, labels)
+
+
+def _hinge_flipped(signs: Floats, scores: Floats, readout: Floats, labels: Labels) -> Floats:
+    return _flipped(_hinge_values, signs, scores, readout, labels)
 
 
 def _hinge_table(scores: Floats) -> Floats:
@@ -122,9 +134,9 @@ def _hinge_slope(scores: Floats, labels: Labels) -> Floats:
 LOSSES = MappingProxyType(
     {
         "logistic": Loss(
-            "logistic", _logistic_table, _logistic_values, _logistic_slope, _logistic_cube
+            "logistic", _logistic_table, _logistic_values, _logistic_slope, _logistic_flipped
         ),
-        "hinge": Loss("hinge", _hinge_table, _hinge_values, _hinge_slope, _hinge_cube),
+        "hinge": Loss("hinge", _hinge_table, _hinge_values, _hinge_slope, _hinge_flipped),
     }
 )
 """The logistic loss ``log Σ exp(z_k - z_y)`` and the hinge ``max(0, 1 + max_{k≠y} z_k - z_y)``."""

@@ -51,7 +51,7 @@ class SteBinarizedClassifier(GradientClassifier):
         clip: float = 1.0,
         epochs: int = 100,
         batch_size: int = 64,
-        learning_rate: float | None = None,
+        learning_rate: float | None = 0.05,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 20,

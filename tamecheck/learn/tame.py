@@ -13,7 +13,7 @@ from tamecheck.learn.definability import (
     objective_certificate,
 )
 from tamecheck.learn.descent import Callback, Direction
-from tamecheck.learn.directions import ENUMERATED, Inner, Joint, Split
+from tamecheck.learn.directions import Inner, Joint, Split
 from tamecheck.learn.elastic import Elastic
 from tamecheck.learn.estimator import hidden_sizes
 from tamecheck.learn.gradient_estimator import GradientClassifier
@@ -24,7 +24,7 @@ from tamecheck.learn.schedule import Schedule
 
 __all__ = ["TameBinarizedClassifier"]
 
-_CHOICES = {"variant": ("split", "joint"), "inner": ("auto", "exact", "nearby")}
+_CHOICES = {"variant": ("split", "joint"), "inner": ("auto", "exact", "flips")}
 
 
 class TameBinarizedClassifier(GradientClassifier):
@@ -53,15 +53,13 @@ class TameBinarizedClassifier(GradientClassifier):
     inner
         How the inner problem is solved.  ``"exact"``: over all 2^h patterns, by enumeration, by
         dynamic programming over the layers, or (temperature 0, last hidden layer) by branch and
-        bound.  ``"nearby"``: over the flips of the ``flips`` cheapest neurons only, an
-        approximation.  ``"auto"``: exact for layers of up to 10 neurons, else nearby.
-    flips
-        The neurons that ``"nearby"`` may flip.
+        bound.  ``"flips"``: over the flips of one neuron at a time, the others fixed at the signs
+        of a, an approximation.  ``"auto"``: exact for layers of up to 10 neurons, else flips.
 
     Attributes
     ----------
     inner_ : str
-        ``"exact"`` if each inner problem of the training was solved exactly, else ``"nearby"``, or
+        ``"exact"`` if each inner problem of the training was solved exactly, else ``"flips"``, or
         ``"mixed"`` if it depends on the layer, or ``"unproved"`` if branch and bound met its limit.
     variant_ : str
         The variant.
@@ -90,8 +88,7 @@ class TameBinarizedClassifier(GradientClassifier):
         rho: float | tuple[float, float] = 0.5,
         kappa: float | tuple[float, float] = 2.0,
         temperature: float | tuple[float, float] = 1.0,
-        inner: Literal["auto", "exact", "nearby"] = "auto",
-        flips: int = 4,
+        inner: Literal["auto", "exact", "flips"] = "auto",
         epochs: int = 100,
         batch_size: int = 64,
         learning_rate: float | None = None,
@@ -122,22 +119,18 @@ class TameBinarizedClassifier(GradientClassifier):
         self.kappa = kappa
         self.temperature = temperature
         self.inner = inner
-        self.flips = flips
 
     def _direction(self) -> Direction:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 known = ", ".join(choices)
                 raise DataError(f"{name}={getattr(self, name)!r} is unknown.", hint=known)
-        if self.flips not in range(1, ENUMERATED + 1):
-            raise DataError(f"flips={self.flips!r} is not between 1 and {ENUMERATED}.")
         loss = loss_of(self.loss)
         rho, kappa = Schedule.of(self.rho, "rho"), Schedule.of(self.kappa, "kappa", zero=True)
         temperature = Schedule.of(self.temperature, "temperature", zero=True)
         inner = Inner.of(
             hidden_sizes(self.hidden),
             self.inner,
-            int(self.flips),
             always_cold=temperature == Schedule(0, 0),
             joint=self.variant == "joint",
         )
