@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from cells_search import depth_first
 
 from tamecheck.cells import cells
 from tamecheck.ir.box import Box
@@ -87,6 +86,9 @@ def timed(function: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def main() -> None:
+    # the networks above are used where HiGHS is not installed
+    from cells_search import depth_first
+
     for sizes in ([2, 16, 16, 1], [2, 32, 32, 1], [3, 12, 12, 1], [5, 10, 10, 2]):
         box = Box.uniform(["x"], Fraction(-1), Fraction(1))
         graph, weights = network(sizes, 0)
