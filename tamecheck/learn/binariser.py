@@ -108,6 +108,8 @@ class Binariser(TransformerMixin, BaseEstimator):
         thresholds.
     signs
         Whether a statement that fails is -1 (True) or 0 (False).
+    names
+        The features' names, for arrays; a frame brings its own.
     units
         Units by feature name; a name such as ``age [years]`` brings its own.
     unknown
@@ -132,18 +134,20 @@ class Binariser(TransformerMixin, BaseEstimator):
     bits_: tuple[Bit, ...]
     n_features_in_: int
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
         self,
         encoding: Literal["thermometer", "threshold", "one-hot"] = "thermometer",
         *,
         thresholds: int | Mapping[str, Sequence[float]] = 4,
         signs: bool = True,
+        names: Sequence[str] | None = None,
         units: Mapping[str, str] | None = None,
         unknown: Literal["error", "none"] = "error",
     ) -> None:
         self.encoding = encoding
         self.thresholds = thresholds
         self.signs = signs
+        self.names = names
         self.units = units
         self.unknown = unknown
 
@@ -232,8 +236,14 @@ class Binariser(TransformerMixin, BaseEstimator):
         return found.astype(object)
 
     def _names(self, count: int) -> list[str]:
-        names: Any = getattr(self, "feature_names_in_", None)
-        return [f"x{i}" for i in range(count)] if names is None else [str(n) for n in names]
+        names: Any = self.names
+        if names is None:
+            names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            return [f"x{i}" for i in range(count)]
+        if len(names) != count:
+            raise DataError(f"There are {len(names)} names for {count} features.")
+        return [str(name) for name in names]
 
     def _statements(self, column: int, given: str, values: npt.NDArray[Any]) -> list[Bit]:
         named = _UNIT.match(given)
