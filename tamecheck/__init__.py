@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tamecheck import learn
     from tamecheck.certificates import recheck
+    from tamecheck.dual.methods import dual
     from tamecheck.errors import (
         CertificateError,
         DomainError,
@@ -46,6 +47,7 @@ __all__ = [
     "UnsupportedError",
     "Verdict",
     "__version__",
+    "dual",
     "expression",
     "from_sklearn",
     "from_torch",
@@ -71,6 +73,7 @@ _HOME = {
     "TamecheckError": ("tamecheck.errors", "TamecheckError"),
     "UnsupportedError": ("tamecheck.errors", "UnsupportedError"),
     "Verdict": ("tamecheck.tame.verdict", "Verdict"),
+    "dual": ("tamecheck.dual.methods", "dual"),
     "expression": ("tamecheck.model", "expression"),
     "from_sklearn": ("tamecheck.model", "from_sklearn"),
     "from_torch": ("tamecheck.model", "from_torch"),
@@ -107,7 +110,7 @@ class _Package(ModuleType):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # importing tamecheck.load.x would bind the name to the package
-        if name not in {"load", "solve", "verify"} or not isinstance(value, ModuleType):
+        if name not in {"dual", "load", "solve", "verify"} or not isinstance(value, ModuleType):
             super().__setattr__(name, value)
 
 

@@ -18,7 +18,7 @@ from fractions import Fraction
 from tamecheck.dual.form import Form, Vector
 from tamecheck.dual.pieces import Affine, affine
 from tamecheck.errors import SolverError
-from tamecheck.programs.branching import Split
+from tamecheck.programs.branching import Branch, Split
 from tamecheck.programs.nodes import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
 from tamecheck.programs.scaled import Multipliers, Number, domain
 
@@ -161,10 +161,11 @@ class LeafFunctions:
             if not isinstance(node, Branched):
                 yield node, ends
                 continue
-            # programs in normal form have no semi variables, so that there is no other branching
-            if isinstance(node.by, Split):
-                continue
-            j, at = node.by.column, node.by.at
+            match node.by:
+                case Branch(j, at):
+                    pass
+                case Split(j):
+                    raise SolverError(f"Column {j} was split as if it were semicontinuous.")
             low, high = domain(self._form.program.columns[j])
             own = ends.get(j) or _Ends(low, high, high_fixed=False)
             below = _Ends(own.low, at, high_fixed=True)

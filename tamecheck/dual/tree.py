@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.dual.answer import DualFunction
@@ -108,7 +108,7 @@ class TreeDual(DualFunction):
             return CheckItem(status=False, why=f"a piece has the wrong sign in {wrong[0]}")
         return CheckItem(status=True, why="all pieces have slopes with the signs of their rows")
 
-    @cached_property
+    @property
     def formula(self) -> str:
         """``max(…, min(…, …))`` in the names of the rows."""
         texts = [self._tree_text(tree) for tree in self.trees]
@@ -120,10 +120,9 @@ class TreeDual(DualFunction):
 
     def to_sympy(self) -> Any:
         """The formula in sympy; not simplified, which would compare all pairs of pieces."""
-        import sympy
-
+        sympy: Any = import_module("sympy")
         symbols = self.symbols()
-        trees = [
+        trees: list[Any] = [
             sympy.Min(*(_sympy(piece, symbols) for piece in tree), evaluate=False)
             if len(tree) > 1
             else _sympy(tree[0], symbols)

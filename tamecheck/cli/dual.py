@@ -1,0 +1,173 @@
+"""``tamecheck dual``: a bound on the optimum as a function of the right-hand side."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.cli.answer import message, print_json, write_document
+from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.errors import DomainError, InputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from tamecheck.dual import DualFunction
+
+__all__ = ["add_parser", "run"]
+
+_METHODS = ("chvatal", "gomory", "tree", "generator", "value")
+_DESCRIPTION = """\
+Build a function F of a program's right-hand side that bounds its optimal value everywhere, and
+check it exactly: F(a) <= c at every column, F(0) = 0, and F(b) = z(b) if it is strong.
+
+methods:
+  tree        branch and bound: minima of affine functions; strong whenever the search ends
+  value       the optimal value itself; with --box its pieces along one row
+  chvatal     nested non-negative combinations and rounding up (integer variables only)
+  gomory      Gomory mixed-integer functions, Lipschitz on a box
+  generator   generator subadditive functions
+
+exit codes: 0 done, 1 the program is infeasible or a check fails, 3 the optimum was not proved"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "dual", help="bounds as functions of the right-hand side", description=_DESCRIPTION
+    )
+    parser.add_argument("program", metavar="PROGRAM", help=".mps, .lp or .json file, also .gz")
+    parser.add_argument(
+        "--method", choices=_METHODS, default="tree", help="the family (default: tree)"
+    )
+    parser.add_argument(
+        "--at", metavar="RHS", help="right-hand sides 'r1=3,r2=1/2'; the others stay as they are"
+    )
+    parser.add_argument("--box", metavar="BOX", help="value: a row and an interval, 'r1=-3:4'")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the answer here as JSON")
+    add_common(parser, overtime=30)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Build the dual function and print what it says."""
+    from tamecheck.dual import dual
+    from tamecheck.programs import read_file
+
+    if args.box is not None and args.method != "value":
+        raise InputError("A box belongs to the method 'value'.", where="--box")
+    side = None if args.at is None else _side(args.at)
+    options: dict[str, Any] = {} if args.box is None else {"box": _interval(args.box)}
+    source = read_file(args.program)
+    for note in source.notes:
+        message(args, note)
+    function = dual(source.program, args.method, seconds=args.timeout, seed=args.seed, **options)
+    document = _document(function, side)
+    document["program"] = {"sha256": source.program.sha256}
+    if args.output is not None:
+        write_document(args.output, document)
+    if args.json:
+        print_json(document)
+    elif args.quiet:
+        print(document["dual_value"], "strong" if document["strong"] else "not strong")
+    else:
+        _print(document)
+    if document["checks"]["columns"] is False:
+        return 1
+    return 3 if document["optimum"] is None else 0
+
+
+def _document(function: DualFunction, side: dict[str, Fraction] | None) -> dict[str, Any]:
+    """The answer as the JSON contract words it."""
+    from tamecheck.dual.answer import value_text
+
+    slope, why = None, None
+    try:
+        slope = function.gradient(side).document()
+    except (DomainError, UnsupportedError) as error:
+        why = error.message
+    return {
+        **function.to_json(),
+        "at": value_text(function(side)),
+        "slope": slope,
+        "slope_why": why,
+    }
+
+
+def _side(text: str) -> dict[str, Fraction]:
+    """Right-hand sides by name."""
+    from tamecheck.ir.exact import parse_rational
+
+    found: dict[str, Fraction] = {}
+    for part in text.split(","):
+        name, sign, number = part.rpartition("=")
+        if not sign or not name.strip():
+            raise InputError(f"{part!r} is no right-hand side.", where="--at", hint="Write r1=3.")
+        if name.strip() in found:
+            raise InputError(f"{name.strip()!r} has two right-hand sides.", where="--at")
+        found[name.strip()] = parse_rational(number)
+    return found
+
+
+def _interval(text: str) -> tuple[str, Fraction, Fraction]:
+    """A row and an interval."""
+    from tamecheck.ir.exact import parse_rational
+
+    name, sign, ends = text.rpartition("=")
+    low, colon, high = ends.partition(":")
+    if not (sign and name.strip() and colon):
+        raise InputError(f"{text!r} is no row with an interval.", where="--box", hint="r1=-3:4")
+    return name.strip(), parse_rational(low), parse_rational(high)
+
+
+def _print(document: dict[str, Any]) -> None:
+    from tamecheck.show.tables import print_sections
+
+    facts = [("F(b)", document["dual_value"]), ("z(b)", document["optimum"] or "not proved")]
+    facts.append(("at", document["at"]))
+    formula = document["formula"]
+    shown = formula if len(formula) <= _LONGEST else f"{formula[:_LONGEST]} … ({len(formula)})"
+    sections: dict[str, Any] = {
+        "STRONG" if document["strong"] else "NOT STRONG": facts,
+        "Checks": [
+            (name, _WORDS[status], document["reasons"][name])
+            for name, status in document["checks"].items()
+        ],
+        "Formula": [(shown,)],
+        "Slope": _slope_rows(document),
+        "Definability": [
+            (domain, facts["verdict"], facts["structure"])
+            for domain, facts in document["definability"].items()
+        ],
+    }
+    if "complex" in document:
+        sections["Pieces"] = _piece_rows(document["complex"])
+    print_sections(sys.stdout, sections)
+
+
+_LONGEST = 600
+_WORDS = {True: "holds", False: "fails", None: "not known"}
+
+
+def _slope_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
+    slope = document["slope"]
+    if slope is None:
+        return [(document["slope_why"],)]
+    rows: list[tuple[str, ...]] = []
+    for position, name in enumerate(slope["names"]):
+        values = dict.fromkeys(vertex[position] for vertex in slope["vertices"])
+        if set(values) != {"0"}:
+            rows.append((name, ", ".join(values)))
+    return rows or [("0",)]
+
+
+def _piece_rows(pieces: dict[str, Any]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for piece in pieces["pieces"]:
+        left, right = piece["closed"]
+        interval = (
+            f"{'[' if left else '('}{piece['lower']}, {piece['upper']}{']' if right else ')'}"
+        )
+        rows.append((interval, f"slope {piece['slope']}", f"intercept {piece['intercept']}"))
+    return rows
