@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import numpy as np
-
 from tamecheck.learn.branching import branched
-from tamecheck.learn.cube import patterns
 from tamecheck.learn.descent import Batch, Step
 from tamecheck.learn.elastic import (
     Elastic,
@@ -16,8 +13,8 @@ from tamecheck.learn.elastic import (
     Weights,
     best_flip,
     enumerated,
-    soft_enumerated,
     soft_flips,
+    soft_slope,
 )
 from tamecheck.learn.estimator import Labels
 from tamecheck.learn.joint import Slopes, nested, one_layer_at, one_layer_soft
@@ -145,9 +142,7 @@ class Inner:
             return elastic.slope_at(self.minimisers(number, problem, rows), a)
         if self.methods[number] == "flips":
             return soft_flips(problem)
-        _, posterior = soft_enumerated(problem)
-        prior = np.tanh(elastic.tilt(a) / elastic.temperature)
-        return elastic.slope_between(posterior @ patterns(problem.width) - prior, a)
+        return soft_slope(problem)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,6 +36,7 @@ __all__ = [
     "rest_scores",
     "soft_enumerated",
     "soft_flips",
+    "soft_slope",
 ]
 
 Weights = list[tuple[Floats, Floats]]
@@ -131,16 +132,47 @@ def enumerated(problem: Problem) -> Floats:
 
 def soft_enumerated(problem: Problem) -> tuple[Floats, Floats]:
     """The value v_t and the exact probabilities p(u | a, y) of all `patterns`, in that order."""
-    every, temperature = patterns(problem.width), problem.elastic.temperature
-    table = problem.loss.table(rest_scores(every, problem.rest))
-    least = table.min()
-    likelihood = np.exp((least - table.T) / temperature)
+    temperature = problem.elastic.temperature
+    least, likelihood = _likelihood(problem)
     prior = _product_measure(_logistic(2 * problem.elastic.tilt(problem.a) / temperature))
     joint = np.multiply(prior, likelihood[problem.labels], out=prior)
-    total = joint @ np.ones(len(every))
+    total = joint @ np.ones(joint.shape[1])
     value = least - temperature * np.log(total)
     joint /= total[:, None]
     return value, joint
+
+
+def soft_slope(problem: Problem) -> Floats:
+    """The exact gradient of v_t with respect to a.
+
+    The mean of u under p(u | a, y) is had from the two halves of the neurons, by matrix products
+    with the table of likelihoods: O(rows 2^h classes) operations, most of them in BLAS.
+    """
+    temperature, width = problem.elastic.temperature, problem.width
+    tilt = problem.elastic.tilt(problem.a)
+    up = _logistic(2 * tilt / temperature)
+    half = width // 2
+    low, high = _product_measure(up[:, :half]), _product_measure(up[:, half:])
+    table = _likelihood(problem)[1].reshape(-1, high.shape[1], low.shape[1])
+    rows = np.arange(len(low))
+    by_low = _summed(high, table.transpose(1, 0, 2))[rows, problem.labels] * low
+    by_high = _summed(low, table.transpose(2, 0, 1))[rows, problem.labels] * high
+    means = np.hstack([by_low @ patterns(half), by_high @ patterns(width - half)])
+    means /= (by_low @ np.ones(low.shape[1]))[:, None]
+    return problem.elastic.slope_between(means - np.tanh(tilt / temperature), problem.a)
+
+
+def _summed(weights: Floats, table: Floats) -> Floats:
+    """The sums over the first axis of a table of three, with each row of weights."""
+    flat = table.reshape(len(table), -1)
+    return (weights @ flat).reshape(len(weights), *table.shape[1:])
+
+
+def _likelihood(problem: Problem) -> tuple[float, Floats]:
+    """The smallest loss l of all patterns and labels, and exp((l - loss) / t), a row a label."""
+    table = problem.loss.table(rest_scores(patterns(problem.width), problem.rest))
+    least = float(table.min())
+    return least, np.exp((least - table.T) / problem.elastic.temperature)
 
 
 def _product_measure(up: Floats) -> Floats:
@@ -150,11 +182,12 @@ def _product_measure(up: Floats) -> Floats:
         # one product of two tables instead of many small ones
         low, high = _product_measure(up[:, : count // 2]), _product_measure(up[:, count // 2 :])
         return (high[:, :, None] * low[:, None, :]).reshape(rows, 2**count)
-    found = np.ones((rows, 2**count))
+    # a pattern a row, so that each step works on contiguous numbers
+    found = np.ones((2**count, rows))
     for j in range(count):
-        np.multiply(found[:, : 2**j], up[:, j, None], out=found[:, 2**j : 2 ** (j + 1)])
-        found[:, : 2**j] -= found[:, 2**j : 2 ** (j + 1)]
-    return found
+        np.multiply(found[: 2**j], up[:, j], out=found[2**j : 2 ** (j + 1)])
+        found[: 2**j] -= found[2**j : 2 ** (j + 1)]
+    return found.T
 
 
 # --- one flip, for wide layers -----------------------------------------------------------------
