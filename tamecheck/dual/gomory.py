@@ -83,7 +83,7 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     feasible_multipliers(form)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + limit
-    run = _Layers(form, cuts, deadline)
+    run = Layers(form, cuts, deadline)
     optimum = proved_optimum(form, seconds=limit, seed=seed).value
     note = run.run(layers, optimum)
     if steps:
@@ -106,7 +106,7 @@ class Extended:
     node: int
 
 
-class _Layers:
+class Layers:
     """The extended linear program: the rows of the form, and the cuts so far."""
 
     def __init__(self, form: Form, cuts: int, deadline: float) -> None:
