@@ -65,6 +65,8 @@ class LeafFunctions:
     def __init__(self, form: Form, multipliers: Vector) -> None:
         self._form = form
         program = form.program
+        # the search bounds the objective without its constant
+        self._offset = form.constant - form.sign * program.constant
         self._costs = [form.sign * column.cost for column in program.columns]
         self._sides: dict[tuple[int, bool], int] = {}
         for k, constraint in enumerate(form.constraints):
@@ -97,8 +99,7 @@ class LeafFunctions:
         match node:
             case Bounded(multipliers):
                 draft = self._combined(multipliers, ends, self._costs)
-                # back from the program's objective to the form's
-                return _Draft(draft.intercept - self._form.constant, draft.slopes)
+                return _Draft(draft.intercept - self._offset, draft.slopes)
             case Excluded(multipliers):
                 zeros = [Fraction(0)] * len(self._costs)
                 ray = self._combined(multipliers, ends, zeros)
