@@ -144,10 +144,7 @@ def priced_columns(
     """The columns of the program that defines F: kept ones, then the residual's generators."""
     own = [Priced(column, j) for j, column in enumerate(form.columns) if j in kept]
     if residual == "orthant":
-        units = [
-            Priced(FormColumn(f"residual.{i}", False, alpha[i], ((i, Fraction(1)),)), None)
-            for i in range(form.size)
-        ]
+        units = [Priced(_unit(i, alpha[i]), None) for i in range(form.size)]
         return (*own, *units)
     rest = [
         Priced(
@@ -158,6 +155,10 @@ def priced_columns(
         if j not in kept
     ]
     return (*own, *rest)
+
+
+def _unit(i: int, cost: Fraction) -> FormColumn:
+    return FormColumn(name=f"residual.{i}", integral=False, cost=cost, entries=((i, Fraction(1)),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,10 +128,10 @@ def _master(
         rows.append((line, column.cost))
     columns = [
         FormColumn(
-            str(k),
-            False,
-            Fraction({0: -1, 1: 1}.get(k, 0)),
-            tuple((i, line[k]) for i, (line, _) in enumerate(rows) if line[k]),
+            name=str(k),
+            integral=False,
+            cost=Fraction({0: -1, 1: 1}.get(k, 0)),
+            entries=tuple((i, line[k]) for i, (line, _) in enumerate(rows) if line[k]),
         )
         for k in range(2 + len(parts))
     ]

@@ -173,7 +173,7 @@ class Layers:
                 " cuts of its rows contradict each other."
             )
         if not isinstance(outcome, LinearOptimum):
-            raise AssertionError("the dual of the relaxation is feasible")
+            raise AssertionError("the dual of the relaxation is feasible")  # noqa: TRY004
         self.multipliers, self.point, self.bound = (
             outcome.multipliers,
             outcome.point,
@@ -200,7 +200,8 @@ class Layers:
             coefficients.append(layer + outer)
         bound = triangle(v, sum((x * row.bound for row, x in lines), _ZERO))
         bound += sum((absolute(v, -x) * row.bound for row, x in lines if not row.equation), _ZERO)
-        return Extended(tuple(coefficients), bound, False, self.builder.gomory(v, free, terms))
+        node = self.builder.gomory(v, free, terms)
+        return Extended(tuple(coefficients), bound, equation=False, node=node)
 
     def _keep_tight(self) -> None:
         """Forget the cuts without a multiplier; the form's own rows stay."""

@@ -67,10 +67,10 @@ def separated(form: Form, *, deadline: float, seed: int, rounds: int) -> Chvatal
 def _relaxed(form: Form, rows: Sequence[IntegerRow]) -> tuple[Vector, Vector, Fraction]:
     columns = [
         FormColumn(
-            column.name,
-            True,
-            column.cost,
-            tuple(
+            name=column.name,
+            integral=True,
+            cost=column.cost,
+            entries=tuple(
                 (i, Fraction(r.coefficients[j])) for i, r in enumerate(rows) if r.coefficients[j]
             ),
         )
@@ -84,7 +84,7 @@ def _relaxed(form: Form, rows: Sequence[IntegerRow]) -> tuple[Vector, Vector, Fr
             " integer cuts of its rows contradict each other."
         )
     if not isinstance(outcome, LinearOptimum):
-        raise AssertionError("the dual of the relaxation is feasible")
+        raise AssertionError("the dual of the relaxation is feasible")  # noqa: TRY004
     return outcome.point, outcome.multipliers, outcome.value
 
 
