@@ -10,8 +10,8 @@ from fractions import Fraction
 from tamecheck.dual.form import Form
 from tamecheck.ir.program import Program
 from tamecheck.programs.answer import Feasible, Optimal
-from tamecheck.programs.nodes import Node
-from tamecheck.programs.scaled import domain
+from tamecheck.programs.nodes import Bounded, Node
+from tamecheck.programs.scaled import Multipliers, domain
 from tamecheck.programs.solving import solve
 from tamecheck.programs.tree import Search, Tree
 
@@ -44,12 +44,22 @@ def search_at(
 ) -> Searched:
     """Branch and bound at the right-hand side ``d``: a short one alone, then from a good point."""
     program = moved_program(form, d)
+    if not form.columns:
+        return _without_columns(form, d)
     limit = math.inf if seconds is None else seconds
     tree = Search(program, most_nodes=min(nodes, _ALONE), seconds=limit, granular=False).run()
     if not tree.closed and not tree.unbounded and nodes > _ALONE:
         point = _good_point(program, limit / 4, seed)
         tree = Search(program, point=point, most_nodes=nodes, seconds=limit, granular=False).run()
     return _searched(form, program, tree)
+
+
+def _without_columns(form: Form, d: Sequence[Fraction]) -> Searched:
+    """The empty point, if the rows admit the value 0; solvers do not take such programs."""
+    if all(c.holds(Fraction(0), side) for c, side in zip(form.constraints, d, strict=True)):
+        leaf = Bounded(Multipliers({}, 1), Fraction(0))
+        return Searched(Fraction(0), (leaf,), closed=True, unbounded=False)
+    return Searched(None, None, closed=True, unbounded=False)
 
 
 def _good_point(program: Program, seconds: float, seed: int) -> tuple[Fraction, ...] | None:
