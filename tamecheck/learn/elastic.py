@@ -39,6 +39,9 @@ __all__ = [
     "soft_slope",
 ]
 
+_TINY = 1e-200
+"""Below this, sums of products of probabilities may have lost their terms to underflow."""
+
 Weights = list[tuple[Floats, Floats]]
 """The layers behind the signs: matrices and offsets, the readout last."""
 
@@ -137,9 +140,25 @@ def soft_enumerated(problem: Problem) -> tuple[Floats, Floats]:
     prior = _product_measure(_logistic(2 * problem.elastic.tilt(problem.a) / temperature))
     joint = np.multiply(prior, likelihood[problem.labels], out=prior)
     total = joint @ np.ones(joint.shape[1])
+    if total.min(initial=1) < _TINY:
+        return _soft_enumerated_in_logarithms(problem)
     value = least - temperature * np.log(total)
     joint /= total[:, None]
     return value, joint
+
+
+def _soft_enumerated_in_logarithms(problem: Problem) -> tuple[Floats, Floats]:
+    """The same for low temperatures, where probabilities underflow."""
+    every, temperature = patterns(problem.width), problem.elastic.temperature
+    tilt = problem.elastic.tilt(problem.a) / temperature
+    table = problem.loss.table(rest_scores(every, problem.rest))
+    exponent = tilt @ every.T - table.T[problem.labels] / temperature
+    largest = exponent.max(axis=1, keepdims=True)
+    joint = np.exp(exponent - largest)
+    total = joint.sum(axis=1)
+    normaliser = np.logaddexp(tilt, -tilt).sum(axis=1)
+    value = temperature * (normaliser - largest[:, 0] - np.log(total))
+    return value, joint / total[:, None]
 
 
 def soft_slope(problem: Problem) -> Floats:
@@ -157,8 +176,12 @@ def soft_slope(problem: Problem) -> Floats:
     rows = np.arange(len(low))
     by_low = _summed(high, table.transpose(1, 0, 2))[rows, problem.labels] * low
     by_high = _summed(low, table.transpose(2, 0, 1))[rows, problem.labels] * high
-    means = np.hstack([by_low @ patterns(half), by_high @ patterns(width - half)])
-    means /= (by_low @ np.ones(low.shape[1]))[:, None]
+    total = by_low @ np.ones(low.shape[1])
+    if total.min(initial=1) < _TINY:
+        means = _soft_enumerated_in_logarithms(problem)[1] @ patterns(width)
+    else:
+        means = np.hstack([by_low @ patterns(half), by_high @ patterns(width - half)])
+        means /= total[:, None]
     return problem.elastic.slope_between(means - np.tanh(tilt / temperature), problem.a)
 
 
