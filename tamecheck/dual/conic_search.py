@@ -11,7 +11,8 @@ from fractions import Fraction
 from itertools import product
 
 from tamecheck.dual.conic import ConicDual, ConicProgram
-from tamecheck.dual.expression import Expression, ExpressionBuilder
+from tamecheck.dual.expression import Expression
+from tamecheck.dual.expression_builder import ExpressionBuilder
 from tamecheck.dual.form import Constraint, FormColumn, Vector
 from tamecheck.dual.linear import LinearOptimum, minimise
 from tamecheck.errors import DomainError, InputError

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tamecheck.dual.check import CheckItem
-from tamecheck.dual.expression import Expression, ExpressionBuilder, absolute, triangle
+from tamecheck.dual.expression import Expression, absolute, triangle
+from tamecheck.dual.expression_builder import ExpressionBuilder
 from tamecheck.dual.expression_dual import ExpressionDual
 from tamecheck.dual.feasibility import feasible_multipliers
 from tamecheck.dual.form import Constraint, Form, FormColumn, InfeasibleProgramError, normalise

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from tamecheck.dual.chvatal import ChvatalDual, IntegerRow, integer_rows
-from tamecheck.dual.expression import ExpressionBuilder
+from tamecheck.dual.expression_builder import ExpressionBuilder
 from tamecheck.dual.feasibility import feasible_multipliers
 from tamecheck.dual.form import Constraint, Form, FormColumn, InfeasibleProgramError, Vector
 from tamecheck.dual.linear import LinearInfeasible, LinearOptimum, minimise

@@ -33,7 +33,8 @@ def knapsack(b=11):
 def test_klabjan_functions_of_the_knapsack(alpha, value):
     found = generator_dual(knapsack(), alpha=[alpha], residual="orthant")
     assert found.dual_value == value
-    assert found.checks["columns"].status and found.checks["at_zero"].status
+    assert found.checks["columns"].status
+    assert found.checks["at_zero"].status
     assert found.gap == 7 - value
     assert found.strong == (alpha == 1)
 
