@@ -1,0 +1,112 @@
+"""Chvátal functions: triangle packing and a knapsack by hand, gaps, and programs without one."""
+
+from __future__ import annotations
+
+from fractions import Fraction as Q
+from itertools import product
+
+import pytest
+
+from tamecheck.dual import InfeasibleProgramError
+from tamecheck.dual.chvatal import chvatal_dual
+from tamecheck.errors import DomainError, UnsupportedError
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.ir.verdict import Verdict
+
+PROOFS = ("columns", "at_zero", "subadditive", "monotone")
+
+
+def integers(*costs, upper=None):
+    return tuple(
+        Column(f"x{j}", upper=upper, kind=Kind.INTEGER, cost=Q(c)) for j, c in enumerate(costs)
+    )
+
+
+def triangle_packing():
+    """max x0 + x1 + x2 with each pair at most 1."""
+    pairs = [(0, 1), (1, 2), (0, 2)]
+    rows = tuple(
+        Row(f"b{k + 1}", ((i, Q(1)), (j, Q(1))), None, Q(1)) for k, (i, j) in enumerate(pairs)
+    )
+    return Program(integers(1, 1, 1), rows, Sense.MAXIMISE)
+
+
+def packing_value(b):
+    """The optimum for the right-hand side b, as a formula that is checked in the literature."""
+    b1, b2, b3 = b
+    return min(sum(b) // 2, b1 + b2, b2 + b3, b1 + b3)
+
+
+@pytest.mark.parametrize("strategy", ["gomory", "separation"])
+def test_triangle_packing(strategy):
+    found = chvatal_dual(triangle_packing(), strategy=strategy)
+    assert found.strong
+    assert found.dual_value == 1
+    assert all(item.status for item in found.checks.values())
+    for b in product(range(5), repeat=3):
+        assert found(list(b)) >= packing_value(b)
+
+
+def test_the_formula_of_triangle_packing_is_the_half_sum_rounded():
+    found = chvatal_dual(triangle_packing())
+    assert found.formula == "ceil(-1/2*b1 - 1/2*b2 - 1/2*b3)"
+    assert str(found.to_sympy()) == "ceiling(-b1/2 - b2/2 - b3/2)"
+    assert r"\left\lceil" in found.latex
+
+
+def test_the_equality_knapsack():
+    """min 2x + 3y + 4z, 3x + 5y + 7z = 11: the value is 7, the relaxation's 44/7."""
+    row = Row("w", ((0, Q(3)), (1, Q(5)), (2, Q(7))), Q(11), Q(11))
+    found = chvatal_dual(Program(integers(2, 3, 4), (row,)))
+    assert found.dual_value == 7
+    assert found.strong
+    table = {3: 2, 5: 3, 6: 4, 7: 4, 8: 5, 9: 6, 10: 6, 12: 7, 13: 8, 14: 8, 15: 9, 16: 10}
+    assert all(found([b]) <= z for b, z in table.items())
+
+
+def test_a_run_that_is_cut_short_states_its_gap():
+    found = chvatal_dual(triangle_packing(), rounds=0)
+    assert all(found.checks[name].status for name in PROOFS)
+    row = Row("w", ((0, Q(3)), (1, Q(5)), (2, Q(7))), Q(11), Q(11))
+    short = chvatal_dual(Program(integers(20, 30, 41), (row,)), rounds=0)
+    assert short.gap > 0
+    assert not short.strong
+    assert short.checks["at_b"].status is False
+
+
+def test_tameness_everywhere_and_on_a_box():
+    found = chvatal_dual(triangle_packing())
+    everywhere, box = found.definability(), found.definability("box")
+    assert everywhere.verdict is Verdict.LOCALLY_TAME
+    assert box.verdict is Verdict.TAME
+    assert box.structure.public_name == "semilinear"
+    assert box.continuous is False
+    assert box.constant is None
+
+
+def test_the_gradient_is_0_off_the_jumps_and_refused_at_one():
+    found = chvatal_dual(triangle_packing())
+    assert found.gradient([1, 1, 1]).vertices == ((0, 0, 0),)
+    with pytest.raises(DomainError, match="jumps"):
+        found.gradient([2, 1, 1])
+
+
+def test_dependent_equations_and_zero_columns_are_no_trouble():
+    rows = (
+        Row("one", ((0, Q(2)), (1, Q(3))), Q(7), Q(7)),
+        Row("two", ((0, Q(4)), (1, Q(6))), Q(14), Q(14)),
+    )
+    found = chvatal_dual(Program(integers(1, 1, 0), rows))
+    assert found.strong
+    assert found.dual_value == 3
+
+
+def test_infeasible_unbounded_and_continuous_programs_are_named():
+    parity = Row("odd", ((0, Q(2)),), Q(1), Q(1))
+    with pytest.raises(InfeasibleProgramError, match="infeasible"):
+        chvatal_dual(Program(integers(1), (parity,)))
+    with pytest.raises(DomainError, match="infeasible, so that there is no dual function"):
+        chvatal_dual(Program(integers(-1), (Row("r", ((0, Q(1)),), Q(0), None),)))
+    mixed = Program((Column("y", cost=Q(1)),), (Row("r", ((0, Q(1)),), Q(1), None),))
+    with pytest.raises(UnsupportedError, match="pure integer"):
+        chvatal_dual(mixed)
