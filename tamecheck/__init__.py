@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tamecheck import learn
     from tamecheck.certificates import recheck
     from tamecheck.dual.methods import dual
+    from tamecheck.derivative.implicit import implicit
     from tamecheck.errors import (
         CertificateError,
         DomainError,
@@ -51,6 +52,7 @@ __all__ = [
     "expression",
     "from_sklearn",
     "from_torch",
+    "implicit",
     "learn",
     "load",
     "load_program",
@@ -77,6 +79,7 @@ _HOME = {
     "expression": ("tamecheck.model", "expression"),
     "from_sklearn": ("tamecheck.model", "from_sklearn"),
     "from_torch": ("tamecheck.model", "from_torch"),
+    "implicit": ("tamecheck.derivative.implicit", "implicit"),
     "load": ("tamecheck.model", "load"),
     "load_program": ("tamecheck.programs", "read"),
     "recheck": ("tamecheck.certificates", "recheck"),

@@ -23,7 +23,11 @@ limits of Jacobians nearby), those limits themselves (bouligand), or what the ch
 (conservative).  The answer also says whether automatic differentiation returns an element of the
 Clarke Jacobian.
 
-exit codes: 0 the set is there, 1 there is none (the model jumps, or is not Lipschitz, here)"""
+With --implicit the model is a system of equations, and the answer is the Jacobian of its solution
+with a verdict on every hypothesis of the implicit function theorem.
+
+exit codes: 0 the set is there, 1 there is none (the model jumps, or is not Lipschitz, here);
+with --implicit: 0 proved, 1 refuted, 3 unknown"""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -39,6 +43,11 @@ def add_parser(subparsers: Subparsers) -> None:
         "--input", metavar="FILE", help="the point from a .json, .csv, .npy or .npz file instead"
     )
     parser.add_argument("--kind", choices=("clarke", "bouligand", "conservative"), default="clarke")
+    parser.add_argument(
+        "--implicit",
+        metavar="NAMES",
+        help="the inputs 'y,z' that the equations MODEL = 0 define; the theorem is checked",
+    )
     add_common(parser)
     parser.set_defaults(run=run)
 
@@ -51,6 +60,10 @@ def run(args: Namespace) -> int:
     for note in model.loaded.notes:
         message(args, note)
     point = _point(args, model)
+    if args.implicit is not None:
+        from tamecheck.cli.diff_implicit import run_implicit
+
+        return run_implicit(args, model, point)
     found = jacobian(model.graph, point, args.kind)
     clarke = found if args.kind == "clarke" else _clarke(model, point)
     document = _document(found, clarke)

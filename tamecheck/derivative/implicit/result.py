@@ -1,0 +1,183 @@
+"""What the implicit function theorem says at a point, hypothesis by hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_mat, fmpq, fmpq_mat
+
+from tamecheck.derivative.hull import Matrix
+from tamecheck.derivative.implicit.singular import Singular
+from tamecheck.errors import InputError
+from tamecheck.evaluate.reals import as_fraction
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Hypothesis", "Implicit", "Status"]
+
+
+class Status(Enum):
+    """Of a hypothesis, and of the theorem as a whole."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A hypothesis of the theorem, whether it holds, and why."""
+
+    name: str
+    status: Status
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Implicit:
+    """The nonsmooth implicit function theorem for ``F(x, p) = 0`` at a point.
+
+    If the verdict is proved, then near the point there is exactly one solution ``x(p)``; it is
+    locally Lipschitz and path-differentiable, and ``{-U⁻¹ V : [U V] in J}`` is a conservative
+    Jacobian, J the convex hull of ``pairs``.
+
+    Parameters
+    ----------
+    hypotheses
+        All hypotheses in the order in which they were checked.
+    unknowns
+        The names of the elements of x.
+    parameters
+        The names of the elements of p.
+    kind
+        Which Jacobian of F was used: ``"clarke"`` or ``"conservative"``.
+    pairs
+        The vertices ``(U, V)`` of the Jacobian of F; none where there is none.
+    singular
+        A singular element of the hull of the U.
+    """
+
+    hypotheses: tuple[Hypothesis, ...]
+    unknowns: tuple[str, ...]
+    parameters: tuple[str, ...]
+    kind: str
+    pairs: tuple[tuple[Matrix, Matrix], ...] = field(repr=False)
+    singular: Singular | None = None
+
+    @property
+    def verdict(self) -> Status:
+        """Proved if every hypothesis is, refuted if one is, else unknown."""
+        found = {hypothesis.status for hypothesis in self.hypotheses}
+        if Status.REFUTED in found:
+            return Status.REFUTED
+        return Status.UNKNOWN if Status.UNKNOWN in found else Status.PROVED
+
+    @property
+    def vertices(self) -> tuple[tuple[tuple[Fraction | arb, ...], ...], ...]:
+        """``-U⁻¹ V`` at the vertices ``[U V]`` of the Jacobian of F, each once; none unless proved.
+
+        The hull of these is the whole set where `hull_is_exact`; else the set is curved between
+        them.
+        """
+        if self.verdict is not Status.PROVED:
+            return ()
+        found: list[tuple[tuple[Fraction | arb, ...], ...]] = []
+        for u, v in self.pairs:
+            matrix = _solved(u, v)
+            if not any(_equal(matrix, other) for other in found):
+                found.append(matrix)
+        return tuple(found)
+
+    @property
+    def hull_is_exact(self) -> bool:
+        """Whether the set is known to be the convex hull of `vertices`.
+
+        One element; or one unknown: a quotient of affine functions whose denominator keeps its
+        sign maps segments to segments; or one U for all vertices: the map is then linear in V.
+        """
+        same = all(u == self.pairs[0][0] for u, _ in self.pairs[1:])
+        return self.verdict is Status.PROVED and (len(self.unknowns) == 1 or same)
+
+    def jvp(self, direction: Any, *, vertex: int = 0) -> Array:
+        """``-U⁻¹ (V d)`` for one element of the set: one solve, no inverse; in float64.
+
+        Raises
+        ------
+        InputError
+            If the theorem is not proved at this point, or the direction has another length.
+        """
+        u, v = self._element(vertex)
+        vector = _vector(direction, len(self.parameters))
+        return -np.linalg.solve(u, v @ vector)
+
+    def vjp(self, cotangent: Any, *, vertex: int = 0) -> Array:
+        """``-(wᵀ U⁻¹) V`` for one element of the set: one solve with Uᵀ; in float64.
+
+        Raises
+        ------
+        InputError
+            If the theorem is not proved at this point, or the cotangent has another length.
+        """
+        u, v = self._element(vertex)
+        vector = _vector(cotangent, len(self.unknowns))
+        return -np.linalg.solve(u.T, vector) @ v
+
+    def _element(self, vertex: int) -> tuple[Array, Array]:
+        if self.verdict is not Status.PROVED:
+            reasons = "; ".join(
+                f"{h.name}: {h.why}" for h in self.hypotheses if h.status is not Status.PROVED
+            )
+            raise InputError(f"There is no derivative to multiply by ({reasons}).")
+        if not 0 <= vertex < len(self.pairs):
+            raise InputError(f"The set has {len(self.pairs)} vertices; there is no {vertex}.")
+        u, v = self.pairs[vertex]
+        return _array(u), _array(v).reshape(len(u), len(self.parameters))
+
+    def __str__(self) -> str:
+        lines = [f"implicit function: {self.verdict.value}"]
+        lines += [f"  {h.name}: {h.status.value}: {h.why}" for h in self.hypotheses]
+        return "\n".join(lines)
+
+
+def _vector(values: Any, size: int) -> Array:
+    vector = np.asarray(values, dtype=float).reshape(-1)
+    if vector.size != size:
+        raise InputError(f"A vector of {size} numbers is needed, not {vector.size}.")
+    return vector
+
+
+def _array(matrix: Matrix) -> Array:
+    rows = [
+        [float(as_fraction(a)) if isinstance(a, fmpq) else float(a.mid()) for a in row]
+        for row in matrix
+    ]
+    return np.array(rows, dtype=float)
+
+
+def _solved(u: Matrix, v: Matrix) -> tuple[tuple[Fraction | arb, ...], ...]:
+    size, width = len(u), len(v[0])
+    if not width:
+        return tuple(() for _ in u)
+    left = [a for row in u for a in row if isinstance(a, fmpq)]
+    right = [a for row in v for a in row if isinstance(a, fmpq)]
+    if len(left) == size * size and len(right) == size * width:
+        exact = fmpq_mat(size, size, left).solve(fmpq_mat(size, width, right))
+        return tuple(
+            tuple(as_fraction(-exact[i, j]) for j in range(width)) for i in range(size)
+        )
+    balls = arb_mat([[arb(a) for a in row] for row in u]).solve(
+        arb_mat([[arb(a) for a in row] for row in v])
+    )
+    return tuple(tuple(-balls[i, j] for j in range(width)) for i in range(size))
+
+
+def _equal(left: Sequence[Sequence[Any]], right: Sequence[Sequence[Any]]) -> bool:
+    return all(
+        isinstance(a, Fraction) and isinstance(b, Fraction) and a == b
+        for row, other in zip(left, right, strict=True)
+        for a, b in zip(row, other, strict=True)
+    )
