@@ -10,7 +10,9 @@ from typing import Any, cast
 from tamecheck.errors import InputError
 from tamecheck.kernel import Report
 from tamecheck.kernel import check as check_derivation
-from tamecheck.kernel_mip import FORMAT
+from tamecheck.kernel_bnn import FORMAT as BALL
+from tamecheck.kernel_bnn import check as check_ball
+from tamecheck.kernel_mip import FORMAT as TREE
 from tamecheck.kernel_mip import check as check_tree
 from tamecheck.load.files import read_bytes
 from tamecheck.tame import Check
@@ -53,5 +55,8 @@ def _check(text: str | bytes) -> Report:
     except (ValueError, RecursionError):
         # the kernel says what is wrong with it
         document = None
-    trees = isinstance(document, dict) and cast("dict[str, Any]", document).get("format") == FORMAT
-    return check_tree(text) if trees else check_derivation(text)
+    named = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+    checkers = {TREE: check_tree, BALL: check_ball}
+    form = named.get("format")
+    checker = checkers.get(form) if isinstance(form, str) else None
+    return (checker or check_derivation)(text)

@@ -1,5 +1,6 @@
 """Binarized networks as logic: exact layers of integer threshold neurons, and questions to them."""
 
+from tamecheck.binarized.certificate import ball_certificate, distance_certificate
 from tamecheck.binarized.counting import MAX_FREE, count_classes
 from tamecheck.binarized.distance import Distance, minimum_distance, robust
 from tamecheck.binarized.folding import Ball
@@ -12,7 +13,9 @@ __all__ = [
     "BinarizedNetwork",
     "Distance",
     "ThresholdLayer",
+    "ball_certificate",
     "count_classes",
+    "distance_certificate",
     "minimum_distance",
     "recognise",
     "robust",

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, combinations, islice
 from math import comb
+from typing import Literal
 
 import numpy as np
 
+from tamecheck.binarized.branching import Branching, Closed, Found
 from tamecheck.binarized.folding import Ball, rivals
-from tamecheck.binarized.logic import misclassified
 from tamecheck.binarized.network import BinarizedNetwork, product
-from tamecheck.errors import InputError, SolverError
+from tamecheck.binarized.opinions import NoneSaid, Pointed, Question, opinions
+from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
-from tamecheck.solve.cardinality import SatClaim, UnsatClaim, satisfiable
 
 __all__ = ["Distance", "minimum_distance", "robust"]
 
 _BLOCK = 1 << 13
-_AFFORDABLE = 3e8
-_FREE_WORK = 3e6
+_FREE_WORK = 2e5
+_ROWS = 1e6
+_SLICE = 5.0
 _FOREVER = 1e9
+
+Checked = Literal["enumeration", "two-solvers", "one-solver"]
+_STRENGTH: tuple[Checked, ...] = ("one-solver", "two-solvers", "enumeration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,10 @@ class Distance:
     upper
         The flips that the witness needs; None without a witness.
     method
-        What ``lower`` rests on: ``bounds``, ``enumeration``, or the word of a SAT solver.
+        How it was found: ``bounds``, ``enumeration``, ``branch and bound``, or solvers by name.
+    checked
+        What ``lower`` rests on.  ``enumeration``: every point was closed by a bound or evaluated,
+        in integers; ``two-solvers`` or ``one-solver``: for some radius, on their word alone.
     why
         Why the search ended before ``lower`` and ``upper`` met; empty if they met, or if
         ``lower`` is beyond the limit of the search.
@@ -51,6 +59,7 @@ class Distance:
     upper: int | None
     witness: tuple[int, ...] | None
     method: str
+    checked: Checked = "enumeration"
     why: str = ""
 
     @property
@@ -65,7 +74,7 @@ def robust(
     """Whether the decision is the same in the whole Hamming ball.
 
     It is when ``lower`` exceeds ``radius``; it is not when there is a ``witness``, which need not
-    be the nearest: after the radii whose flip sets are few, the whole ball is asked about at once.
+    be the nearest: unless flip sets are few, the whole ball is asked about at once.
     Parameters, errors and methods are those of `minimum_distance`.
     """
     search = _Search(network, *_question(network, states, None, radius))
@@ -82,9 +91,10 @@ def minimum_distance(
 ) -> Distance:
     """The least number of inputs to flip so that the decision changes.
 
-    Radius by radius, neurons that cannot change are folded away; if bounds do not settle the
-    radius, its flip sets are enumerated while they are few, else a SAT solver with native
-    cardinalities is asked, whose points are evaluated exactly and whose "none" is its word.
+    Radius by radius, neurons that cannot change are folded away.  If bounds do not settle the
+    radius, its flip sets are enumerated while they are few, else branch and bound closes the ball
+    in integers.  A ball that is still open after many steps is shown to solvers, whose points are
+    evaluated exactly and whose "none" is their word: `Distance.checked` says so.
 
     Parameters
     ----------
@@ -128,6 +138,34 @@ def _question(
     return centre, decision, target
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """No change within the radius."""
+
+    method: str
+    checked: Checked = "enumeration"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Changed:
+    """States that are decided otherwise, by exact evaluation."""
+
+    method: str
+    states: Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Undecided:
+    """Why the radius is open."""
+
+    method: str
+    why: str
+
+
+def _weaker(one: Checked, other: Checked) -> Checked:
+    return one if _STRENGTH.index(one) <= _STRENGTH.index(other) else other
+
+
 class _Search:
     def __init__(
         self, network: BinarizedNetwork, centre: Array, decision: int, target: int | None
@@ -136,42 +174,49 @@ class _Search:
         self.decision, self.target = decision, target
 
     def within(self, most: int, deadline: float) -> Distance:
-        """Is there a change within ``most`` flips: cheap radii first, then all at once."""
-        cheap = 0
-        while cheap < most and self._work(*self._folded(cheap + 1)) <= _FREE_WORK:
-            cheap += 1
-        found = self.grown(cheap, deadline)
-        if found.witness is not None or found.why or cheap == most:
-            return found
-        step, method = self._radius(most, deadline)
-        methods = ", ".join(dict.fromkeys(m for m in (found.method, method) if m != "bounds"))
-        found = replace(found, method=methods or "bounds")
-        if isinstance(step, str):
-            # the ball is too hard for one question; its shells may not be
+        """Is there a change within ``most`` flips: shell by shell if they are few, else at once."""
+        folded, ball = self._folded(most)
+        if self._work(folded, ball) <= _FREE_WORK:
             return self.grown(most, deadline)
-        if step is None:
-            return (
-                self.grown(most, deadline)
-                if method == "enumeration"
-                else replace(found, lower=most + 1)
-            )
-        return replace(found, upper=self._flips(step), witness=tuple(step.tolist()))
+        return self._answer(self._whole(folded, ball, deadline), 1, most, [], "enumeration")
 
     def grown(self, most: int, deadline: float) -> Distance:
         """The least number of flips up to ``most``, one radius after the other."""
         methods: list[str] = []
+        checked: Checked = "enumeration"
         for radius in range(1, most + 1):
-            step, method = self._radius(radius, deadline)
-            methods += [method] if method not in ("bounds", *methods) else []
-            used = ", ".join(methods) or "bounds"
-            if isinstance(step, str):
-                return Distance(self.decision, radius, None, None, used, step)
-            if step is not None:
-                if self._flips(step) != radius:
-                    why = "A solver's answers contradict each other."
-                    return Distance(self.decision, 1, self._flips(step), tuple(step), used, why)
-                return Distance(self.decision, radius, radius, tuple(step.tolist()), used)
-        return Distance(self.decision, most + 1, None, None, ", ".join(methods) or "bounds")
+            folded, ball = self._folded(radius)
+            if self._work(folded, ball) <= _FREE_WORK:
+                found = self._enumerated(folded, ball, deadline)
+            else:
+                found = self._whole(folded, ball, deadline)
+            if not isinstance(found, _Shown):
+                return self._answer(found, radius, radius, methods, checked)
+            methods.append(found.method)
+            checked = _weaker(checked, found.checked)
+        return self._answer(_Shown("bounds"), most + 1, most, methods, checked)
+
+    def _answer(
+        self,
+        found: _Shown | _Changed | _Undecided,
+        lower: int,
+        radius: int,
+        methods: list[str],
+        checked: Checked,
+    ) -> Distance:
+        """What is known when nothing is below ``lower`` and this was found within ``radius``."""
+        used = [m for m in dict.fromkeys([*methods, found.method]) if m != "bounds"]
+        method = ", ".join(used) or "bounds"
+        if isinstance(found, _Undecided):
+            return Distance(self.decision, lower, None, None, method, checked, found.why)
+        if isinstance(found, _Shown):
+            weaker = _weaker(checked, found.checked)
+            return Distance(self.decision, radius + 1, None, None, method, weaker)
+        flips, witness = self._flips(found.states), tuple(found.states.tolist())
+        why = ""
+        if flips < lower:
+            lower, why = 1, "A solver's answers contradict each other."
+        return Distance(self.decision, lower, flips, witness, method, checked, why)
 
     def _flips(self, point: Array) -> int:
         return int(np.count_nonzero(point != self.centre))
@@ -192,65 +237,77 @@ class _Search:
     def _counts(self, decided: Array) -> Array:
         return decided != self.decision if self.target is None else decided == self.target
 
-    def _radius(self, radius: int, deadline: float) -> tuple[Array | str | None, str]:
-        """A changed point, None if there is none, or why it is open; and by which method.
-
-        Enumeration covers the sets of exactly the radius, bounds and the solver the whole ball.
-        """
-        folded, ball = self._folded(radius)
+    def _targets(self, folded: BinarizedNetwork, ball: Ball) -> list[int]:
+        """The classes that bounds leave as changes."""
         targets = rivals(folded, ball, self.decision)
-        if self.target is not None:
-            targets = [self.target] if self.target in targets else []
+        return [t for t in targets if self.target in (None, t)]
+
+    def _goals(self, targets: list[int]) -> list[list[tuple[int, int]]]:
+        """What counts as a change, as preferences between classes."""
+        if self.target is None:
+            return [[(target, self.decision)] for target in targets]
+        return [[(t, c) for c in range(self.network.classes) if c != t] for t in targets]
+
+    def _whole(
+        self, folded: BinarizedNetwork, ball: Ball, deadline: float
+    ) -> _Shown | _Changed | _Undecided:
+        """The whole ball, by branch and bound and solvers in turns of growing length."""
+        targets = self._targets(folded, ball)
         if not targets:
-            return None, "bounds"
-        work = self._work(folded, ball)
-        if work > _FREE_WORK and (self.target is None or work > _AFFORDABLE):
+            return _Shown("bounds")
+        branching = Branching(folded, ball, self._goals(targets))
+        rows, seconds = _ROWS, _SLICE
+        while True:
+            found = branching.run(rows=rows, deadline=deadline)
+            if isinstance(found, Closed):
+                return _Shown("branch and bound")
+            if isinstance(found, Found):
+                return self._checked(found.states, "branch and bound")
+            if time.monotonic() >= deadline:
+                return _Undecided("branch and bound", "Out of time.")
+            rows, seconds = 4 * rows, 2 * seconds
             if self.target is not None:
-                return "Too many flip sets to enumerate.", "enumeration"
-            asked = self._asked(folded, ball, targets, deadline)
-            if not isinstance(asked, str) or work > _AFFORDABLE:
-                return asked, "minicard"
-        return self._enumerated(folded, ball, deadline), "enumeration"
+                # solvers are only asked for any other decision
+                continue
+            question = Question(folded, ball, self.decision, targets)
+            said = opinions(question, seconds / 2, deadline)
+            if isinstance(said, NoneSaid):
+                by = ", ".join(said.solvers)
+                return _Shown(by, "one-solver" if len(said.solvers) == 1 else "two-solvers")
+            if isinstance(said, Pointed):
+                point = self._checked(said.states, said.solver)
+                if isinstance(point, _Changed) and self._flips(said.states) <= ball.radius:
+                    return point
+            # a point that is none is no answer, and the search goes on
 
     def _enumerated(
         self, folded: BinarizedNetwork, ball: Ball, deadline: float
-    ) -> Array | str | None:
+    ) -> _Shown | _Changed | _Undecided:
+        """The sets of exactly the radius."""
+        if not self._targets(folded, ball):
+            return _Shown("bounds")
+        method = "enumeration"
         first = folded.layers[0].weights if folded.layers else folded.readout
         start = product(self.centre[None, :], first)
         change = (-2 * first * self.centre.astype(np.int64)).T
         for flips in _blocks(ball):
             if time.monotonic() > deadline:
-                return "Out of time."
+                return _Undecided(method, "Out of time.")
             sums = start + change[flips].sum(axis=1)
             decided = np.argmax(folded.scores_after(sums), axis=1)
             changed = self._counts(decided)
             if changed.any():
                 point = self.centre.copy()
                 point[flips[int(np.argmax(changed))]] *= -1
-                return self._checked(point)
-        return None
+                return self._checked(point, method)
+        return _Shown(method)
 
-    def _asked(
-        self, folded: BinarizedNetwork, ball: Ball, targets: list[int], deadline: float
-    ) -> Array | str | None:
-        try:
-            formula, inputs = misclassified(folded, ball, self.decision, targets)
-        except SolverError as error:
-            return error.message
-        left = deadline - time.monotonic()
-        claim = satisfiable(formula.clauses, formula.at_most, seconds=left)
-        if isinstance(claim, UnsatClaim):
-            return None
-        if not isinstance(claim, SatClaim):
-            return f"minicard: {claim.why}."
-        true = set(claim.model)
-        return self._checked(np.array([1 if v in true else -1 for v in inputs], dtype=np.int8))
-
-    def _checked(self, point: Array) -> Array | str:
+    def _checked(self, point: Array, method: str) -> _Changed | _Undecided:
         """The point, if the whole network decides as it was said to."""
         if not bool(self._changed(point[None, :])[0]):
-            return "A point that was found does not stand the exact evaluation."
-        return point
+            why = "A point that was found does not stand the exact evaluation."
+            return _Undecided(method, why)
+        return _Changed(method, point)
 
 
 def _blocks(ball: Ball) -> Iterator[Array]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.ir.exact import rational
+from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.tensor import Array
 
 __all__ = ["BinarizedNetwork", "ThresholdLayer", "product"]
@@ -89,6 +92,25 @@ class BinarizedNetwork:
     def free(self) -> tuple[int, ...]:
         """The inputs whose two levels differ."""
         return tuple(i for i in range(self.inputs) if self.low[i] != self.high[i])
+
+    def document(self) -> dict[str, Any]:
+        """The network as a JSON object of integers and exact levels."""
+        return {
+            "low": [rational_text(value) for value in self.low],
+            "high": [rational_text(value) for value in self.high],
+            "layers": [
+                {"weights": layer.weights.tolist(), "thresholds": layer.thresholds.tolist()}
+                for layer in self.layers
+            ],
+            "readout": self.readout.tolist(),
+            "offsets": self.offsets.tolist(),
+        }
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the document, written with sorted keys and no spaces."""
+        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def states(self, points: Array) -> Array:
         """Points ``(rows, inputs)`` in the inputs' own levels as states -1 and 1 (int8).

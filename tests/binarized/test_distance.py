@@ -16,7 +16,8 @@ from tamecheck.binarized import (
 )
 from tamecheck.errors import InputError
 
-ENGINES = {"enumeration": (3e6, 1e9), "minicard": (0, 0), "minicard first": (0, 1e9)}
+# work that is enumerated, rows of branch and bound before solvers are asked
+ENGINES = {"enumeration": (1e9, 1e6), "branch and bound": (0, 1e6), "solvers": (0, -1)}
 
 
 def majority(n):
@@ -51,23 +52,27 @@ def brute_distance(network, states):
     return min((points[changed] != states).sum(axis=1).tolist(), default=None)
 
 
-@pytest.fixture(params=ENGINES)
-def engine(request, monkeypatch):
-    free, affordable = ENGINES[request.param]
+def choose(monkeypatch, engine):
+    free, rows = ENGINES[engine]
     monkeypatch.setattr(distance, "_FREE_WORK", free)
-    monkeypatch.setattr(distance, "_AFFORDABLE", affordable)
+    monkeypatch.setattr(distance, "_ROWS", rows)
 
 
-@pytest.mark.usefixtures("engine")
-def test_a_majority_of_five_falls_with_three_flips():
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_majority_of_five_falls_with_three_flips(engine, monkeypatch):
+    choose(monkeypatch, engine)
     found = minimum_distance(majority(5), np.ones(5, dtype=np.int8))
     assert (found.decision, found.lower, found.upper, found.why) == (1, 3, 3, "")
     assert sum(found.witness) == -1
+    assert found.checked == "enumeration"
 
 
-@pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("seed", range(12))
-def test_distance_is_that_of_brute_force(seed):
+@pytest.mark.parametrize(
+    ("engine", "seed"),
+    [(e, s) for e in ENGINES for s in range(4 if e == "solvers" else 40)],
+)
+def test_distance_is_that_of_brute_force(engine, seed, monkeypatch):
+    choose(monkeypatch, engine)
     network, rng = some_network(seed)
     states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
     true, found = brute_distance(network, states), minimum_distance(network, states)
@@ -76,16 +81,34 @@ def test_distance_is_that_of_brute_force(seed):
     assert found.lower == (network.inputs + 1 if true is None else true)
 
 
-@pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("seed", range(12, 18))
+@pytest.mark.parametrize(
+    ("engine", "seed"),
+    [(e, s) for e in ENGINES for s in range(40, 42 if e == "solvers" else 80)],
+)
 @pytest.mark.parametrize("radius", [1, 3])
-def test_robustness_is_that_of_brute_force(seed, radius):
+def test_robustness_is_that_of_brute_force(engine, seed, radius, monkeypatch):
+    choose(monkeypatch, engine)
     network, rng = some_network(seed)
     states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
     true, found = brute_distance(network, states), robust(network, states, radius)
     violated = true is not None and true <= radius
     assert (found.witness is not None) == violated
     assert violated or found.lower > min(radius, network.inputs)
+    assert engine == "solvers" or found.checked == "enumeration"
+
+
+@pytest.mark.parametrize("engine", ["enumeration", "branch and bound"])
+@pytest.mark.parametrize("seed", range(10))
+def test_the_distance_to_a_class_is_that_of_brute_force(engine, seed, monkeypatch):
+    choose(monkeypatch, engine)
+    network, rng = some_network(seed)
+    states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
+    points = all_states(network.inputs)
+    decided = network.decide(points)
+    for target in {0, 1, 2} - {int(network.decide(states[None, :])[0])}:
+        flips = (points != states).sum(axis=1)[decided == target]
+        found = minimum_distance(network, states, target=target)
+        assert found.upper == min(flips.tolist(), default=None)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -1,0 +1,267 @@
+"""Branch and bound over the inputs of a Hamming ball, in integers.
+
+A row of a table is a part of the ball: some inputs are kept or flipped, and a budget of flips is
+left for the rest.  The rest can move the sum of a neuron of the first layer by no more than the
+budget's largest changes; from there bounds go through the layers.  A row whose bounds exclude
+every goal is closed, any other is split by its next input, kept or flipped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from tamecheck.binarized.folding import Ball
+from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer, product
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Branching", "Closed", "Found", "Open", "Tree"]
+
+_EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
+_CELLS = 1 << 18
+_FEWEST = 256
+_LEAF = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Bounds exclude every goal everywhere in the ball."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """States of the ball that reach a goal."""
+
+    states: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The search ended before it was done."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stage:
+    """A layer for states -1, 0 (open), 1 of the layer before, in numbers that hold its sums."""
+
+    weights: Array
+    absolute: Array
+    least: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Parts of the ball in which the first ``depth`` inputs are decided.
+
+    ``sums`` (rows, neurons) of the first layer; the ``budget`` that is left; the places of the
+    ``flips`` in the order (rows, radius), filled up with -1; the numbers of the ``nodes``.
+    """
+
+    depth: int
+    sums: Array
+    budget: Array
+    flips: Array
+    nodes: Array
+
+    def taken(self, rows: Array | slice) -> _Table:
+        """The table of these rows."""
+        parts = self.sums[rows], self.budget[rows], self.flips[rows], self.nodes[rows]
+        return _Table(self.depth, *parts)
+
+
+class Tree:
+    """The splits of a search, to be written down."""
+
+    def __init__(self) -> None:
+        self._splits: list[tuple[int, Array, Array, Array]] = []
+        self._nodes = 1
+
+    def split(self, at: int, nodes: Array) -> tuple[Array, Array]:
+        """Give numbers to the children (kept, flipped) of nodes that are split by input ``at``."""
+        kept = np.arange(self._nodes, self._nodes + len(nodes))
+        flipped = kept + len(nodes)
+        self._nodes += 2 * len(nodes)
+        self._splits.append((at, nodes, kept, flipped))
+        return kept, flipped
+
+    def preorder(self) -> list[int]:
+        """The tree from its root, kept children first: the input of a split, -1 for a leaf."""
+        kept = np.full(self._nodes, _LEAF)
+        flipped, at = kept.copy(), kept.copy()
+        for number, nodes, first, second in self._splits:
+            kept[nodes], flipped[nodes], at[nodes] = first, second, number
+        inputs, left, right = at.tolist(), kept.tolist(), flipped.tolist()
+        order: list[int] = []
+        waiting = [0]
+        while waiting:
+            node = waiting.pop()
+            order.append(inputs[node])
+            if inputs[node] != _LEAF:
+                waiting += [right[node], left[node]]
+        return order
+
+
+class Branching:
+    """A search of a ball for a point that reaches one of the goals.
+
+    Parameters
+    ----------
+    folded
+        The network, folded on the ball.
+    ball
+        The ball, of radius at least 1.
+    goals
+        A goal is a list of pairs of classes, of which the first is preferred to the second.
+
+    Notes
+    -----
+    The inputs are split in one order, those first that take the most neurons of the first layer
+    across their thresholds, so all rows of a table have the same inputs left.  At worst a row for
+    every set of flips is made.
+    """
+
+    def __init__(
+        self,
+        folded: BinarizedNetwork,
+        ball: Ball,
+        goals: Sequence[Sequence[tuple[int, int]]],
+    ) -> None:
+        self._ball = ball
+        self._goals = np.cumsum([0, *(len(goal) for goal in goals[:-1])])
+        winners, losers = (list(side) for side in zip(*chain(*goals), strict=True))
+        difference = folded.readout[winners] - folded.readout[losers]
+        offsets = folded.offsets[winners] - folded.offsets[losers]
+        # of equal scores the first wins
+        least = (np.array(losers) < np.array(winners)) - offsets
+        layers = [*folded.layers, ThresholdLayer(difference, least)]
+        first = layers[0]
+        self._start = product(ball.centre[None, :], first.weights)[0]
+        change = (-2 * first.weights * ball.centre.astype(np.int64)).T
+        self._order = _order(ball, self._start, first.thresholds, change)
+        reach = int(np.abs(first.weights).sum(axis=1).max(initial=0)) * 3
+        self._kind = _kind(reach + int(np.abs(first.thresholds).max(initial=0)))
+        self._change = change[self._order].astype(self._kind)
+        self._least = first.thresholds.astype(self._kind)
+        self._stages = [_stage(layer) for layer in layers[1:]]
+        self._reaches: dict[int, tuple[Array, Array]] = {}
+        self._rows = max(_FEWEST, _CELLS // max(len(self._start), 1))
+
+    def run(
+        self, *, rows: float = np.inf, deadline: float = np.inf, tree: Tree | None = None
+    ) -> Closed | Found | Open:
+        """Search, flipped parts first.
+
+        Parameters
+        ----------
+        rows
+            The search ends after about so many rows.
+        deadline
+            It also ends at this value of `time.monotonic`.
+        tree
+            Where the splits are written down.
+        """
+        radius = self._ball.radius
+        start = self._start.astype(self._kind)[None, :]
+        root = _Table(0, start, np.array([radius]), np.full((1, radius), -1), np.zeros(1, int))
+        stack, seen = [root], 0
+        while stack:
+            if time.monotonic() > deadline:
+                return Open("Out of time.")
+            if seen > rows:
+                return Open("Too many parts.")
+            table = stack.pop()
+            if len(table.sums) > self._rows:
+                stack.append(table.taken(slice(self._rows, None)))
+                table = table.taken(slice(self._rows))
+            seen += len(table.sums)
+            still = self._undecided(table)
+            if not still.any():
+                continue
+            table = table.taken(still)
+            # where nothing can be flipped the bounds are the values
+            values = (table.budget == 0) | (table.depth == len(self._order))
+            if values.any():
+                return Found(self._point(table.flips[int(np.argmax(values))]))
+            numbers = (table.nodes, table.nodes)
+            if tree is not None:
+                numbers = tree.split(int(self._order[table.depth]), table.nodes)
+            stack.append(self._split(table, numbers))
+        return Closed()
+
+    def _split(self, table: _Table, numbers: tuple[Array, Array]) -> _Table:
+        """Every row twice: with the next input flipped, and kept."""
+        depth = table.depth
+        flips = table.flips.copy()
+        flips[np.arange(len(flips)), self._ball.radius - table.budget] = depth
+        return _Table(
+            depth + 1,
+            np.concatenate([table.sums + self._change[depth], table.sums]),
+            np.concatenate([table.budget - 1, table.budget]),
+            np.concatenate([flips, table.flips]),
+            np.concatenate([numbers[1], numbers[0]]),
+        )
+
+    def _point(self, flips: Array) -> Array:
+        point = self._ball.centre.copy()
+        point[self._order[flips[flips >= 0]]] *= -1
+        return point
+
+    def _undecided(self, table: _Table) -> Array:
+        """Which rows may hold a point that reaches a goal."""
+        depth = table.depth
+        if depth not in self._reaches:
+            self._reaches[depth] = self._reach(depth)
+        down, up = self._reaches[depth]
+        low, high = table.sums + down[table.budget], table.sums + up[table.budget]
+        least = self._least
+        for stage in self._stages:
+            kind = stage.weights.dtype
+            sure, possible = (low >= least).astype(kind), (high >= least).astype(kind)
+            middle = (sure + possible - 1) @ stage.weights
+            spread = (possible - sure) @ stage.absolute
+            low, high, least = middle - spread, middle + spread, stage.least
+        reached: Array = np.logical_and.reduceat(high >= least, self._goals, axis=1)
+        return np.asarray(reached.any(axis=1))
+
+    def _reach(self, depth: int) -> tuple[Array, Array]:
+        """The least and the largest change by at most b flips of the rest, at [b, neuron]."""
+        radius = self._ball.radius
+        rest = np.sort(self._change[depth:], axis=0)
+        down = np.zeros((radius + 1, rest.shape[1]), dtype=self._kind)
+        up = down.copy()
+        count = min(radius, len(rest))
+        if count:
+            down[1 : count + 1] = np.minimum(rest[:count], 0).cumsum(axis=0)
+            up[1 : count + 1] = np.maximum(rest[::-1][:count], 0).cumsum(axis=0)
+            down[count + 1 :], up[count + 1 :] = down[count], up[count]
+        return down, up
+
+
+def _order(ball: Ball, start: Array, thresholds: Array, change: Array) -> Array:
+    """The free inputs, those first that bring most neurons closest to their other state."""
+    above = start >= thresholds
+    margin = np.where(above, start - thresholds + 1, thresholds - start)
+    towards = np.maximum(np.where(above, -change, change), 0)
+    influence = (towards / margin).sum(axis=1)
+    free = np.array(ball.free, dtype=np.int64)
+    return free[np.argsort(-influence[free], kind="stable")]
+
+
+def _stage(layer: ThresholdLayer) -> _Stage:
+    reach = 2 * int(np.abs(layer.weights).sum(axis=1).max(initial=0))
+    kind = _kind(reach + int(np.abs(layer.thresholds).max(initial=0)))
+    turned = np.ascontiguousarray(layer.weights.T.astype(kind))
+    return _Stage(turned, np.abs(turned), layer.thresholds.astype(kind))
+
+
+def _kind(reach: int) -> type[np.float32 | np.float64 | np.int64]:
+    """The fastest numbers that hold all integers up to ``reach``."""
+    if reach < _EXACT_SINGLE:
+        return np.float32
+    return np.float64 if reach < _EXACT_DOUBLE else np.int64

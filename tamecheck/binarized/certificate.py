@@ -1,0 +1,111 @@
+"""Certificates: a tree over the flips of a ball whose leaves bounds close."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tamecheck.binarized.branching import Branching, Closed, Tree
+from tamecheck.binarized.folding import Ball, rivals
+from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.tensor import Array
+
+__all__ = ["ball_certificate", "distance_certificate"]
+
+_MOST_NODES = 4e6
+_LEAF = [-1]
+
+
+def ball_certificate(
+    network: BinarizedNetwork, states: Array, radius: int, *, deadline: float = np.inf
+) -> dict[str, Any] | None:
+    """A proof that the decision is the same in the whole Hamming ball, for the kernel.
+
+    Parameters
+    ----------
+    network
+        The network, which the certificate contains.
+    states
+        The centre, entries -1 and 1.
+    radius
+        How many inputs may be flipped.
+    deadline
+        A value of `time.monotonic` at which the search ends.
+
+    Returns
+    -------
+    dict or None
+        A JSON document; None if the decision is not the same, the time is over, or the tree grows
+        beyond some millions of nodes.
+    """
+    most = min(radius, len(network.free))
+    claim = _claim("holds", network, states) | {"radius": most}
+    return _document(network, states, most, claim, deadline)
+
+
+def distance_certificate(
+    network: BinarizedNetwork,
+    states: Array,
+    witness: Sequence[int],
+    *,
+    deadline: float = np.inf,
+) -> dict[str, Any] | None:
+    """A proof that no fewer flips than those of the witness change the decision, for the kernel.
+
+    Parameters and results are those of `ball_certificate`; the witness is in states.
+    """
+    point = [rational_text(value) for value in network.point(witness)]
+    claim = _claim("distance", network, states) | {"witness": point}
+    flips = int(np.count_nonzero(np.asarray(witness) != states))
+    return _document(network, states, flips - 1, claim, deadline)
+
+
+def _claim(verdict: str, network: BinarizedNetwork, states: Array) -> dict[str, Any]:
+    return {
+        "verdict": verdict,
+        "decision": int(network.decide(states[None, :])[0]),
+        "centre": [rational_text(value) for value in network.point(states)],
+    }
+
+
+def _document(
+    network: BinarizedNetwork,
+    states: Array,
+    radius: int,
+    claim: dict[str, Any],
+    deadline: float,
+) -> dict[str, Any] | None:
+    tree = _closed(network, Ball(states, network.free, radius), claim["decision"], deadline)
+    if tree is None:
+        return None
+    return {
+        "format": "tamecheck-ball-certificate",
+        "version": 1,
+        "network": network.document(),
+        "claim": claim,
+        "tree": tree,
+    }
+
+
+def _closed(
+    network: BinarizedNetwork, ball: Ball, decision: int, deadline: float
+) -> list[int] | None:
+    """A tree that closes the ball, in preorder.
+
+    The search folds the network; without folding the same bounds hold, since a neuron that is
+    constant on the ball has a constant bound on every part of it.
+    """
+    folded = ball.fold(network)
+    targets = rivals(folded, ball, decision)
+    if not targets:
+        return _LEAF
+    if time.monotonic() > deadline:
+        return None
+    tree = Tree()
+    search = Branching(folded, ball, [[(target, decision)] for target in targets])
+    found = search.run(rows=_MOST_NODES, deadline=deadline, tree=tree)
+    return tree.preorder() if isinstance(found, Closed) else None
