@@ -6,6 +6,7 @@ Blair, Jeroslow 1977; Güzelsoy, Ralphs 2007; Ralphs, Hassanzadeh 2014.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -20,7 +21,7 @@ from tamecheck.dual.optimum import require_dual
 from tamecheck.dual.pieces import affine, affine_text
 from tamecheck.dual.search import search_at
 from tamecheck.dual.value_line import Ray, line_profile
-from tamecheck.dual.value_profile import Profile, ValuePiece
+from tamecheck.dual.value_profile import Line, Profile, ValuePiece
 from tamecheck.dual.value_row import one_row, row_profile
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 
@@ -63,13 +64,12 @@ class ValueComplex:
         """The value; None where the program is infeasible."""
         if not self.low <= t <= self.high:
             raise InputError(f"{t} is not between {self.low} and {self.high}.")
-        for piece in self.pieces:
+        # the pieces that may contain t end at or after it, and begin at or before it
+        k = bisect_left(self.pieces, t, key=lambda piece: piece.upper)
+        for piece in self.pieces[k : k + 3]:
             inside = piece.lower < t < piece.upper
-            if (
-                inside
-                or (t == piece.lower and piece.lower_closed)
-                or (t == piece.upper and piece.upper_closed)
-            ):
+            first = t == piece.lower and piece.lower_closed
+            if inside or first or (t == piece.upper and piece.upper_closed):
                 return piece.slope * t + piece.intercept
         return None
 
@@ -268,8 +268,8 @@ class ValueDual(DualFunction):
             return "min{c·x : Ax (=, >=, <=) b, x in its domain}"
         name = self.complex.name
         return "; ".join(
-            f"{_line_text(p.slope, p.intercept, name)} on {'[' if p.lower_closed else '('}{p.lower},"
-            f" {p.upper}{']' if p.upper_closed else ')'}"
+            f"{_line_text(p.slope, p.intercept, name)} on"
+            f" {'[' if p.lower_closed else '('}{p.lower}, {p.upper}{']' if p.upper_closed else ')'}"
             for p in self.complex.pieces
         )
 
@@ -353,6 +353,7 @@ def value_dual(
 
 def _complex(form: Form, name: str, profile: Profile, shift: Fraction) -> ValueComplex:
     """The pieces in the program's own right-hand side and objective."""
+    inner = profile.simplified()
     pieces = tuple(
         replace(
             p,
@@ -361,35 +362,31 @@ def _complex(form: Form, name: str, profile: Profile, shift: Fraction) -> ValueC
             slope=form.sign * p.slope,
             intercept=form.sign * (p.intercept - p.slope * shift + form.constant),
         )
-        for p in profile.simplified().pieces()
+        for p in inner.pieces()
     )
-    inner = profile.simplified()
-    jumps = [t for t in inner.points[1:-1] if _jumps(inner, t)]
+    places = enumerate(inner.points[1:-1], start=1)
+    jumps = [t for k, t in places if _jumps(inner.values[k], inner.lines[k - 1 : k + 1], t)]
     return ValueComplex(
         name,
-        profile.points[0] + shift,
-        profile.points[-1] + shift,
+        inner.points[0] + shift,
+        inner.points[-1] + shift,
         pieces,
         tuple(t + shift for t in inner.points[1:-1]),
         tuple(t + shift for t in jumps),
     )
 
 
-def _jumps(profile: Profile, t: Fraction) -> bool:
-    value = profile.at(t)
-    limits = [math.inf if line is None else line[0] * t + line[1] for line in _beside(profile, t)]
-    return any(limit != value for limit in limits)
+def _jumps(value: Value, lines: Sequence[Line | None], t: Fraction) -> bool:
+    """Whether one of the lines beside a point has another limit there than the value."""
+    return any(line is None or line[0] * t + line[1] != value for line in lines)
 
 
 def _beside(profile: Profile, t: Fraction) -> list[tuple[Fraction, Fraction] | None]:
     """The lines to the left and to the right of an inner point."""
-    return [
-        line
-        for (a, b), line in zip(
-            zip(profile.points[:-1], profile.points[1:], strict=True), profile.lines, strict=True
-        )
-        if a <= t <= b
-    ]
+    k = bisect_left(profile.points, t)
+    if profile.points[k] == t:
+        return [profile.lines[k - 1], profile.lines[k]]
+    return [profile.lines[k - 1]]
 
 
 def _reparametrised(profile: Profile, first: Fraction, factor: Fraction) -> Profile:

@@ -63,26 +63,28 @@ class Profile:
         return Profile(tuple(kept), tuple(values), tuple(lines))
 
     def pieces(self) -> tuple[ValuePiece, ...]:
-        """The finite pieces; a point belongs to a piece whose line has its value there."""
-        profile = self.simplified()
+        """The finite pieces; a point belongs to a piece whose line has its value there.
+
+        Of a profile that is not `simplified` they may have a common line.
+        """
         found: list[ValuePiece] = []
-        for k, (point, value) in enumerate(zip(profile.points, profile.values, strict=True)):
-            beside = [profile.lines[i] for i in (k - 1, k) if 0 <= i < len(profile.lines)]
+        for k, (point, value) in enumerate(zip(self.points, self.values, strict=True)):
+            beside = [self.lines[i] for i in (k - 1, k) if 0 <= i < len(self.lines)]
             if isinstance(value, Fraction) and all(_on(line, point) != value for line in beside):
                 found.append(
                     ValuePiece(
                         point, point, Fraction(0), value, lower_closed=True, upper_closed=True
                     )
                 )
-            if k < len(profile.lines) and (line := profile.lines[k]) is not None:
-                end = profile.points[k + 1]
+            if k < len(self.lines) and (line := self.lines[k]) is not None:
+                end = self.points[k + 1]
                 found.append(
                     ValuePiece(
                         point,
                         end,
                         *line,
                         lower_closed=_on(line, point) == value,
-                        upper_closed=_on(line, end) == profile.values[k + 1],
+                        upper_closed=_on(line, end) == self.values[k + 1],
                     )
                 )
         return tuple(found)

@@ -1,0 +1,100 @@
+"""Training programs of binarised networks: sizes, answers, counts, duals."""
+
+from fractions import Fraction as Q
+from itertools import product
+
+import pytest
+
+from tamecheck.dual import normalise
+from tamecheck.dual.search import search_at
+from tamecheck.dual.training import (
+    Weights,
+    pair_tameness,
+    sensitivities,
+    training_program,
+)
+from tamecheck.dual.tree import tree_dual
+from tamecheck.errors import InputError
+from tamecheck.programs import solve
+
+SQUARE = [(a, b, 1) for a in (0, 1) for b in (0, 1)]
+LABELS = {"and": [0, 0, 0, 1], "or": [0, 1, 1, 1], "xor": [0, 1, 1, 0], "xnor": [1, 0, 0, 1]}
+
+
+def test_size_of_the_program_for_two_hidden_neurons():
+    program = training_program(SQUARE, LABELS["xor"], (2,)).program
+    assert len(program.rows) == 56
+    assert len(program.columns) == 28
+    assert sum(column.kind.integral for column in program.columns) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden", "mistakes"),
+    [
+        ("and", 1, 0),
+        ("or", 1, 0),
+        ("xor", 1, 1),
+        ("xnor", 1, 1),
+        ("xor", 2, 0),
+        ("xnor", 2, 0),
+    ],
+)
+def test_least_mistakes_and_strong_dual(name, hidden, mistakes):
+    training = training_program(SQUARE, LABELS[name], (hidden,))
+    function = tree_dual(training.program)
+    assert function.optimum == mistakes
+    assert function.strong
+    assert all(item.status is not False for item in function.checks.values())
+    answer = solve(training.program, certify=True).answer
+    assert training.mistakes(answer.point) == mistakes
+
+
+@pytest.mark.parametrize(
+    ("weights", "hidden", "count"),
+    [
+        (Weights.TERNARY, (), 9),
+        (Weights.SIGN, (), 4),
+        pytest.param(Weights.TERNARY, (2,), 16, marks=pytest.mark.slow),
+        pytest.param(Weights.SIGN, (2,), 15, marks=pytest.mark.slow),
+    ],
+)
+def test_number_of_boolean_functions_that_are_realised(weights, hidden, count):
+    inputs = list(product((-1, 1), repeat=2))
+    realised = 0
+    for labels in product((0, 1), repeat=4):
+        form = normalise(training_program(inputs, labels, hidden, weights=weights).program)
+        found = search_at(form, form.right)
+        assert found.closed
+        realised += form.outward(found.value) == 0
+    assert realised == count
+
+
+def test_tameness_of_the_pair_and_sensitivities():
+    training = training_program(SQUARE, LABELS["xor"], (1,))
+    function = tree_dual(training.program)
+    pair = pair_tameness(training, function)
+    assert (pair["verdict"], pair["structure"]) == ("tame", "semilinear")
+    found = sensitivities(training, function)
+    slopes = function.gradient().element
+    total = sum(slopes[name] for name in training.groups)
+    assert found["threshold"] == total
+    assert -sum(sum(row) for row in found["samples"]) == total
+
+
+@pytest.mark.parametrize("weights", list(Weights))
+def test_deeper_networks_are_checked_by_a_forward_pass(weights):
+    inputs = [(-1, 1), (1, 1), (1, -1)]
+    training = training_program(inputs, [1, 0, 1], (2, 2), weights=weights)
+    answer = solve(training.program, certify=True, seconds=60).answer
+    assert answer.objective == training.mistakes(answer.point)
+
+
+def test_bad_data():
+    with pytest.raises(InputError, match="2 samples and 1 labels"):
+        training_program([(1,), (2,)], [1])
+    with pytest.raises(InputError, match="Labels"):
+        training_program([(1,)], [2])
+    with pytest.raises(InputError, match="integer data"):
+        training_program([(Q(1, 2),)], [1], weights=Weights.SIGN)
+    with pytest.raises(InputError, match="threshold"):
+        training_program([(1,)], [1], threshold=2)
