@@ -212,6 +212,21 @@ class Layers:
 
     def _add_layer(self) -> bool:
         """Add the cuts of the fractional variables that the optimal point violates."""
+        added: list[Extended] = []
+        for w in self.basis_rows():
+            v = sum((x * row.bound for x, row in zip(w, self.rows, strict=True)), _ZERO) % 1
+            if v == 0 or _digits(w) > _MOST_DIGITS:
+                continue
+            row = self.cut(w, v)
+            if self._activity(row) < row.bound:
+                added.append(row)
+            if len(added) == self.cuts:
+                break
+        self.rows.extend(added)
+        return bool(added)
+
+    def basis_rows(self) -> list[list[Fraction]]:
+        """Rows of the inverse basis of the fractional integer variables, most fractional first."""
         from tamecheck.dual.gomory_basis import basis_row, optimal_basis
 
         basis = optimal_basis(self.form, self.rows, self.point, self.multipliers)
@@ -221,24 +236,25 @@ class Layers:
             if column.integral and self.point[j].denominator > 1
         ]
         fractional.sort(key=lambda j: abs(self.point[j] % 1 - Fraction(1, 2)))
-        added: list[Extended] = []
-        for j in fractional:
-            w = basis_row(basis, j, len(self.rows))
-            if w is None:
-                continue
-            v = sum((x * row.bound for x, row in zip(w, self.rows, strict=True)), _ZERO) % 1
-            if v == 0 or _digits(w) > _MOST_DIGITS:
-                continue
-            row = self.cut(w, v)
-            activity = sum(
-                (a * x for a, x in zip(row.coefficients, self.point, strict=True)), _ZERO
-            )
-            if activity < row.bound:
-                added.append(row)
-            if len(added) == self.cuts:
-                break
-        self.rows.extend(added)
-        return bool(added)
+        found = (basis_row(basis, j, len(self.rows)) for j in fractional)
+        return [w for w in found if w is not None]
+
+    def add_if_better(self, row: Extended) -> bool:
+        """Add a row if it raises the bound."""
+        if self._activity(row) >= row.bound:
+            return False
+        before = self.bound
+        self.rows.append(row)
+        self.solve()
+        if self.bound > before:
+            return True
+        self.rows.pop()
+        self.solve()
+        return False
+
+    def _activity(self, row: Extended) -> Fraction:
+        pairs = zip(row.coefficients, self.point, strict=True)
+        return sum((a * x for a, x in pairs), _ZERO)
 
     def expression(self) -> Expression:
         """The function of the last multipliers: non-negative on all rows that are no equations."""
