@@ -133,3 +133,17 @@ def test_infeasible_and_unbounded_programs_are_named():
         gomory_dual(Program(columns, (Row("r", ((0, Q(1)),), Q(0), None),)))
     with pytest.raises(InfeasibleProgramError):
         gomory_dual(Program(columns, (Row("r", ((0, Q(2)),), Q(1), Q(1)),)))
+
+
+def test_the_ascent_raises_the_bound_and_stays_a_dual_function():
+    """Without layers the knapsack's bound is 44/7; rows that are climbed to raise it."""
+    columns = tuple(
+        Column(f"x{a}", kind=Kind.INTEGER, cost=Q(c)) for a, c in ((3, 2), (5, 3), (7, 4))
+    )
+    row = Row("w", ((0, Q(3)), (1, Q(5)), (2, Q(7))), Q(11), Q(11))
+    program = Program(columns, (row,))
+    plain, climbed = gomory_dual(program, layers=0), gomory_dual(program, layers=0, steps=10)
+    assert plain.dual_value == Q(44, 7)
+    assert Q(44, 7) < climbed.dual_value <= 7
+    assert all(climbed.checks[name].status for name in PROOFS)
+    assert climbed.formula == gomory_dual(program, layers=0, steps=10).formula
