@@ -1,0 +1,105 @@
+"""The verb ``dual``: keys of the JSON answer, exit codes, errors on one line."""
+
+import json
+
+import pytest
+
+from tamecheck.cli.entry import main
+
+PROGRAM = """\
+Minimize
+ obj: 0.5 x1 + 2 x3 + x4
+Subject To
+ r: x1 - 1.5 x2 + x3 - x4 = 1.5
+General
+ x1 x2
+End
+"""
+KEYS = {
+    *("optimum", "dual_value", "strong", "checks", "formula", "at", "slope", "definability"),
+}
+
+
+@pytest.fixture
+def program(tmp_path):
+    path = tmp_path / "p.lp"
+    path.write_text(PROGRAM)
+    return str(path)
+
+
+def answer(capsys, *arguments):
+    code = main(["dual", *arguments, "--json"])
+    captured = capsys.readouterr()
+    return code, json.loads(captured.out)
+
+
+@pytest.mark.parametrize("method", ["tree", "value"])
+def test_keys_of_the_answer(program, capsys, method):
+    code, found = answer(capsys, program, "--method", method, "--at", "r=-1/4")
+    assert code == 0
+    assert found.keys() >= KEYS
+    assert {"columns", "at_zero", "subadditive", "at_b"} <= found["checks"].keys()
+    assert (found["optimum"], found["dual_value"], found["strong"]) == ("3/2", "3/2", True)
+    assert found["definability"]["box"]["verdict"] == "tame"
+    if method == "value":
+        assert found["at"] == "1/4"
+        assert found["slope"]["vertices"] == [["-1"]]
+
+
+def test_pieces_on_a_box(program, capsys):
+    code, found = answer(capsys, program, "--method", "value", "--box", "r=-3/2:7/2")
+    assert code == 0
+    places = ["-1", "0", "1/2", "1", "3/2", "2", "5/2", "3"]
+    assert found["complex"]["breakpoints"] == places
+
+
+def test_jump_is_named_where_there_is_no_slope(tmp_path, capsys):
+    path = tmp_path / "jump.lp"
+    path.write_text("Minimize\n o: 3 x\nSubject To\n r: 2 x >= 2\nGeneral\n x\nEnd\n")
+    code, found = answer(capsys, str(path), "--method", "value")
+    assert code == 0
+    assert found["slope"] is None
+    assert "jumps at r = 2" in found["slope_why"]
+
+
+def test_text_and_quiet(program, capsys):
+    assert main(["dual", program]) == 0
+    text = capsys.readouterr().out
+    assert "STRONG" in text
+    assert "max(" in text
+    assert main(["dual", program, "-q"]) == 0
+    assert capsys.readouterr().out == "3/2 strong\n"
+
+
+def test_infeasible_program_has_exit_code_1(tmp_path, capsys):
+    path = tmp_path / "none.lp"
+    path.write_text("Minimize\n o: x\nSubject To\n r: 2 x = 1\nBounds\n x <= 4\nGeneral\n x\nEnd\n")
+    code, found = answer(capsys, str(path))
+    assert code == 1
+    assert "infeasible" in found["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--at", "q=1"], "no right-hand side 'q'"),
+        (["--at", "r"], "no right-hand side"),
+        (["--at", "r=1,r=2"], "two right-hand sides"),
+        (["--at", "r=one"], "not a number"),
+        (["--method", "value", "--box", "r=1"], "no row with an interval"),
+        (["--box", "r=0:1"], "belongs to the method"),
+    ],
+)
+def test_bad_input_is_one_line(program, capsys, arguments, words):
+    assert main(["dual", program, *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert words in captured.err
+
+
+def test_answer_is_written_to_a_file(program, tmp_path, capsys):
+    target = tmp_path / "answer.json"
+    assert main(["dual", program, "-q", "-o", str(target)]) == 0
+    capsys.readouterr()
+    assert json.loads(target.read_text())["strong"] is True
