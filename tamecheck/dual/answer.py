@@ -199,7 +199,7 @@ class DualFunction(ABC):
             "at_zero": check_zero(self.form, self.evaluate),
             "subadditive": self.subadditive,
             "monotone": self.monotone,
-            "at_b": check_at(self._at_own, self._optimum),
+            "at_b": check_at(self.dual_value, self.optimum),
         }
 
     def reduced_costs(self) -> Mapping[str, Value]:

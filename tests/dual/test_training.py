@@ -1,7 +1,9 @@
 """Training programs of binarised networks: sizes, answers, counts, duals."""
 
+import runpy
 from fractions import Fraction as Q
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +100,11 @@ def test_bad_data():
         training_program([(Q(1, 2),)], [1], weights=Weights.SIGN)
     with pytest.raises(InputError, match="threshold"):
         training_program([(1,)], [1], threshold=2)
+
+
+def test_example_script_prints_the_sizes_and_the_least_losses(capsys):
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "dual_of_training.py"))
+    text = capsys.readouterr().out
+    assert "two hidden neurons: 56 rows, 28 variables" in text
+    assert "F(b) = 1, z(b) = 1" in text
+    assert "F(b) = 0, z(b) = 0" in text
