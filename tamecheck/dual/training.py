@@ -111,6 +111,7 @@ def training_program(  # noqa: PLR0913 (options, by keyword only)
     weights: Weights = Weights.REAL,
     threshold: float | Fraction = 0,
     margin: float | Fraction = Fraction(1, 100),
+    budget: float | Fraction | None = None,
 ) -> Training:
     """The program whose optimum is the least number of misclassified samples.
 
@@ -130,6 +131,8 @@ def training_program(  # noqa: PLR0913 (options, by keyword only)
     margin
         The ε of real weights: a neuron that does not fire is below λ by at least that.  Networks
         with a smaller margin are left out, so that the optimum is that with margin ε.
+    budget
+        The largest sum of absolute weights (of ternary ones: their number), as a row ``budget``.
 
     Raises
     ------
@@ -152,6 +155,8 @@ def training_program(  # noqa: PLR0913 (options, by keyword only)
         epsilon = _ONE
     sizes = (len(data[0]), *hidden, 1)
     draft = _Draft(weights, sizes, level, epsilon)
+    if budget is not None:
+        draft.add_budget(rational(budget))
     for i, sample in enumerate(data):
         draft.add_sample(i, sample, labels[i])
     return Training(
@@ -172,7 +177,8 @@ def sensitivities(training: Training, function: DualFunction) -> Mapping[str, An
 
     ``samples`` adds the slopes of a sample's rows, with the sign of a shift of its pre-activations
     in each layer (a change of the data acts through it); ``threshold`` adds those of all neurons:
-    the change of the bound for a larger λ.  At a kink it is one element of the conservative
+    the change of the bound for a larger λ; ``budget`` is the slope of the budget's row, None
+    without one.  At a kink it is one element of the conservative
     gradient.  Of a loss that counts mistakes the true value is piecewise constant in these
     numbers: its slope is 0 almost everywhere, and that of the dual says how its bound moves.
 
@@ -186,7 +192,11 @@ def sensitivities(training: Training, function: DualFunction) -> Mapping[str, An
     for name, (i, k) in training.groups.items():
         samples[i][k] -= slopes[name]
     total = sum((value for row in samples for value in row), _ZERO)
-    return {"samples": tuple(tuple(row) for row in samples), "threshold": -total}
+    return {
+        "samples": tuple(tuple(row) for row in samples),
+        "threshold": -total,
+        "budget": slopes.get("budget"),
+    }
 
 
 def pair_tameness(training: Training, function: DualFunction) -> Mapping[str, Any]:
@@ -243,6 +253,19 @@ class _Draft:
             for j in range(after):
                 for n in range(before):
                     self._weight(f"w.{k}.{j}.{n}")
+
+    def add_budget(self, budget: Fraction) -> None:
+        """A bound on the sum of the absolute weights; a sign weight has the absolute value 1."""
+        if self.weights is Weights.SIGN:
+            raise InputError("Sign weights all have the absolute value 1: a budget says nothing.")
+        sizes: list[int] = []
+        for name, w in [*self._place.items()]:
+            a = self._add(f"abs.{name}", Kind.CONTINUOUS, _ZERO, _ONE, _ZERO)
+            sizes.append(a)
+            for sign in (1, -1):
+                terms = ((w, Fraction(sign)), (a, -_ONE))
+                self.rows.append(Row(f"abs.{name}.{sign}", terms, None, _ZERO))
+        self.rows.append(Row("budget", tuple((a, _ONE) for a in sizes), None, budget))
 
     def add_sample(self, i: int, sample: Sequence[Fraction], label: int) -> None:
         """The neurons of a sample, and its loss."""

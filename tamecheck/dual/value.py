@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,9 @@ from tamecheck.dual.form import Form, InfeasibleProgramError, RightHandSide, Vec
 from tamecheck.dual.optimum import require_dual
 from tamecheck.dual.pieces import affine, affine_text
 from tamecheck.dual.search import search_at
+from tamecheck.dual.value_complex import ValueComplex, value_complex
 from tamecheck.dual.value_line import Ray, line_profile
-from tamecheck.dual.value_profile import Line, Profile, ValuePiece
+from tamecheck.dual.value_profile import Profile
 from tamecheck.dual.value_row import one_row, row_profile
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 
@@ -32,70 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["ValueComplex", "ValueDual", "value_dual"]
 
 _DEFAULT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class ValueComplex:
-    """The value function of a program along a line of right-hand sides, exactly.
-
-    Parameters
-    ----------
-    name
-        The right-hand side that varies, or ``t``.
-    low, high
-        The interval.
-    pieces
-        Affine pieces from left to right, in the program's own objective; where there is none the
-        program is infeasible.
-    breakpoints
-        Where the slope changes or the function jumps, strictly inside.
-    jumps
-        Those where it jumps, or becomes infinite.
-    """
-
-    name: str
-    low: Fraction
-    high: Fraction
-    pieces: tuple[ValuePiece, ...]
-    breakpoints: tuple[Fraction, ...]
-    jumps: tuple[Fraction, ...]
-
-    def __call__(self, t: Fraction | int) -> Value | None:
-        """The value; None where the program is infeasible."""
-        if not self.low <= t <= self.high:
-            raise InputError(f"{t} is not between {self.low} and {self.high}.")
-        # the pieces that may contain t end at or after it, and begin at or before it
-        k = bisect_left(self.pieces, t, key=lambda piece: piece.upper)
-        for piece in self.pieces[k : k + 3]:
-            inside = piece.lower < t < piece.upper
-            first = t == piece.lower and piece.lower_closed
-            if inside or first or (t == piece.upper and piece.upper_closed):
-                return piece.slope * t + piece.intercept
-        return None
-
-    @property
-    def slopes(self) -> tuple[Fraction, ...]:
-        """The slopes of pieces that are no points, each once."""
-        return tuple(sorted({p.slope for p in self.pieces if p.lower < p.upper}))
-
-    def document(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "row": self.name,
-            "box": [str(self.low), str(self.high)],
-            "pieces": [
-                {
-                    "lower": str(p.lower),
-                    "upper": str(p.upper),
-                    "slope": str(p.slope),
-                    "intercept": str(p.intercept),
-                    "closed": [p.lower_closed, p.upper_closed],
-                }
-                for p in self.pieces
-            ],
-            "breakpoints": list(map(str, self.breakpoints)),
-            "jumps": list(map(str, self.jumps)),
-        }
 
 
 class ValueDual(DualFunction):
@@ -222,7 +158,7 @@ class ValueDual(DualFunction):
         i = self.form.names.index(row)
         shift = self.form.shift[i]
         ray = self._ray(i, self.form.at(b), Fraction(low) - shift, Fraction(high) - shift)
-        return _complex(self.form, row, self._profile(ray), shift)
+        return value_complex(self.form, row, self._profile(ray), shift)
 
     def on_line(
         self, b: RightHandSide, direction: Sequence[Fraction | int], low: Fraction, high: Fraction
@@ -233,7 +169,7 @@ class ValueDual(DualFunction):
         if low >= high:
             raise InputError(f"The interval from {low} to {high} has no interior.")
         ray = Ray(self.form.at(b), tuple(map(Fraction, direction)), Fraction(low), Fraction(high))
-        return _complex(self.form, "t", self._profile(ray), Fraction(0))
+        return value_complex(self.form, "t", self._profile(ray), Fraction(0))
 
     def _ray(self, i: int, d: Vector, low: Fraction, high: Fraction) -> Ray:
         """The right-hand sides that are ``d`` but for the number ``i``, which is ``t``."""
@@ -349,36 +285,6 @@ def value_dual(
     if box is not None:
         result.complex = result.along(*box)
     return result
-
-
-def _complex(form: Form, name: str, profile: Profile, shift: Fraction) -> ValueComplex:
-    """The pieces in the program's own right-hand side and objective."""
-    inner = profile.simplified()
-    pieces = tuple(
-        replace(
-            p,
-            lower=p.lower + shift,
-            upper=p.upper + shift,
-            slope=form.sign * p.slope,
-            intercept=form.sign * (p.intercept - p.slope * shift + form.constant),
-        )
-        for p in inner.pieces()
-    )
-    places = enumerate(inner.points[1:-1], start=1)
-    jumps = [t for k, t in places if _jumps(inner.values[k], inner.lines[k - 1 : k + 1], t)]
-    return ValueComplex(
-        name,
-        inner.points[0] + shift,
-        inner.points[-1] + shift,
-        pieces,
-        tuple(t + shift for t in inner.points[1:-1]),
-        tuple(t + shift for t in jumps),
-    )
-
-
-def _jumps(value: Value, lines: Sequence[Line | None], t: Fraction) -> bool:
-    """Whether one of the lines beside a point has another limit there than the value."""
-    return any(line is None or line[0] * t + line[1] != value for line in lines)
 
 
 def _beside(profile: Profile, t: Fraction) -> list[tuple[Fraction, Fraction] | None]:

@@ -91,6 +91,20 @@ def test_deeper_networks_are_checked_by_a_forward_pass(weights):
     assert answer.objective == training.mistakes(answer.point)
 
 
+def test_budget_of_weights():
+    # one ternary neuron is OR of two inputs with two weights; with one weight it makes a mistake
+    inputs = list(product((-1, 1), repeat=2))
+    ternary = Weights.TERNARY
+    for budget, mistakes in ((2, 0), (1, 1), (0, 1)):
+        training = training_program(inputs, [0, 1, 1, 1], weights=ternary, budget=budget)
+        function = tree_dual(training.program)
+        assert function.strong
+        assert function.optimum == mistakes
+        assert sensitivities(training, function)["budget"] <= 0
+    with pytest.raises(InputError, match="budget says nothing"):
+        training_program(inputs, [0, 1, 1, 1], weights=Weights.SIGN, budget=1)
+
+
 def test_bad_data():
     with pytest.raises(InputError, match="2 samples and 1 labels"):
         training_program([(1,), (2,)], [1])
