@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tamecheck import learn
+    from tamecheck import layers, learn
     from tamecheck.certificates import recheck
-    from tamecheck.dual.methods import dual
     from tamecheck.derivative.implicit import implicit
+    from tamecheck.dual.methods import dual
     from tamecheck.errors import (
         CertificateError,
         DomainError,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tamecheck.programs import read as load_program
     from tamecheck.programs import solve
     from tamecheck.tame.verdict import Check, Verdict
-    from tamecheck.verification import verify, verify_hamming
+    from tamecheck.verification import hamming_distance, verify, verify_hamming
 
 __version__ = "0.1.0"
 
@@ -52,7 +52,9 @@ __all__ = [
     "expression",
     "from_sklearn",
     "from_torch",
+    "hamming_distance",
     "implicit",
+    "layers",
     "learn",
     "load",
     "load_program",
@@ -79,6 +81,7 @@ _HOME = {
     "expression": ("tamecheck.model", "expression"),
     "from_sklearn": ("tamecheck.model", "from_sklearn"),
     "from_torch": ("tamecheck.model", "from_torch"),
+    "hamming_distance": ("tamecheck.verification", "hamming_distance"),
     "implicit": ("tamecheck.derivative.implicit", "implicit"),
     "load": ("tamecheck.model", "load"),
     "load_program": ("tamecheck.programs", "read"),
@@ -88,7 +91,7 @@ _HOME = {
     "verify_hamming": ("tamecheck.verification", "verify_hamming"),
 }
 
-_PACKAGES = ("learn",)
+_PACKAGES = ("layers", "learn")
 """Subpackages that are reached as attributes: ``tamecheck.learn.TameBinarizedClassifier``."""
 
 

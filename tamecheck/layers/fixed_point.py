@@ -1,0 +1,179 @@
+"""Fixed points as layers: monotone equilibrium networks ``z = max(W z + U x + b, 0)``.
+
+Winston and Kolter (2020): if ``I - W`` has a symmetric part ``>= m I`` with ``m > 0``, then for
+every x there is exactly one fixed point.  The same hypothesis makes ``I - D W`` invertible for
+every diagonal D with entries in [0, 1], which is every element of a conservative Jacobian: from
+``v = D y``, ``y = W v`` follows ``v_i y_i >= v_i²``, so ``vᵀ (I - W) v <= 0``, so ``v = 0``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from tamecheck.errors import InputError, SolverError
+from tamecheck.evaluate.reals import as_number
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Equilibrium", "EquilibriumGradients", "Monotone", "equilibrium_layer", "is_monotone"]
+
+_ITERATIONS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Monotone:
+    """Whether ``I - W`` is strongly monotone: ``margin`` is a proved m, or 0 if not proved."""
+
+    holds: bool | None
+    margin: Fraction
+    why: str
+
+
+def is_monotone(W: Any) -> Monotone:  # noqa: N803 (the field's name)
+    """Whether the symmetric part of ``I - W`` is positive definite, decided for these floats.
+
+    A float Cholesky factor L of ``S - λ I`` is checked exactly: ``S = L Lᵀ + R + λ I`` with
+    ``|R|_∞ < λ``, R computed in rationals.  A negative direction refutes, exactly as well.
+    """
+    matrix = np.asarray(W, dtype=float)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+        raise InputError("W is a square matrix of finite numbers.")
+    size = len(matrix)
+    exact = fmpq_mat(size, size, [as_number(a) for a in matrix.reshape(-1).tolist()])
+    eye = fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
+    part = eye - (exact + exact.transpose()) * fmpq(1, 2)
+    values, vectors = np.linalg.eigh(np.eye(size) - (matrix + matrix.T) / 2)
+    least = float(values[0])
+    if least > 0:
+        half = as_number(Fraction(least) / 2)
+        shifted = np.eye(size) * (1 - least / 2) - (matrix + matrix.T) / 2
+        factor = np.linalg.cholesky(shifted)
+        lower = fmpq_mat(size, size, [as_number(a) for a in factor.reshape(-1).tolist()])
+        rest = part - eye * half - lower * lower.transpose()
+        norm = max(sum((abs(rest[i, j]) for j in range(size)), fmpq(0)) for i in range(size))
+        if norm < half:
+            margin = half - norm
+            fraction = Fraction(int(margin.p), int(margin.q))
+            why = f"the symmetric part of I - W is at least {float(fraction):.4g} I, exactly"
+            return Monotone(True, fraction, why)
+    direction = fmpq_mat(size, 1, [as_number(a) for a in vectors[:, 0].tolist()])
+    if (direction.transpose() * part * direction)[0, 0] <= 0:
+        why = "a direction v with vᵀ (I - W) v <= 0 exists"
+        return Monotone(False, Fraction(0), why)
+    return Monotone(None, Fraction(0), "I - W is too near a singular symmetric part for floats")
+
+
+@dataclass(frozen=True, slots=True)
+class EquilibriumGradients:
+    """Gradients of a loss in the data."""
+
+    W: Array
+    U: Array
+    b: Array
+    x: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Equilibrium:
+    """Fixed points of a batch, with the hypothesis that makes them differentiable."""
+
+    z: Array
+    monotone: Monotone
+    residual: float
+    active: Array
+    kink: Array
+    data: tuple[Array, Array, Array, Array]
+
+    def vjp(self, cotangent: Any) -> EquilibriumGradients:
+        """Gradients of ``Σ cotangent · z``: one solve with ``(I - D W)ᵀ`` a row."""
+        w, u, _, x = self.data
+        given = np.asarray(cotangent, dtype=float)
+        if given.shape != self.z.shape:
+            raise InputError(f"The cotangent has shape {given.shape}; {self.z.shape} is needed.")
+        size = len(w)
+        matrices = np.eye(size) - self.active[:, :, None] * w
+        adjoint = np.linalg.solve(matrices.mT, given[..., None])[..., 0] * self.active
+        return EquilibriumGradients(
+            W=adjoint.T @ self.z, U=adjoint.T @ x, b=adjoint.sum(0), x=adjoint @ u
+        )
+
+
+def equilibrium_layer(
+    W: Any,  # noqa: N803 (the field's names)
+    U: Any,  # noqa: N803
+    b: Any,
+    x: Any,
+    *,
+    tolerance: float = 1e-12,
+) -> Equilibrium:
+    """The fixed points ``z = max(W z + U x + b, 0)`` for a batch of x.
+
+    Parameters
+    ----------
+    W, U, b
+        Of shapes ``(n, n)``, ``(n, d)`` and ``(n,)``.
+    x
+        ``(batch, d)``.
+    tolerance
+        The largest residual.
+
+    Raises
+    ------
+    InputError
+        If ``I - W`` is not proved strongly monotone, so that fixed points may be missing, several
+        or not differentiable.
+    SolverError
+        If the iteration does not reach the tolerance.
+
+    Notes
+    -----
+    Forward-backward splitting with step ``m / |I - W|²``, then a Newton step on the active set,
+    which is exact once that is right.
+    """
+    w, u, shift = (np.asarray(a, dtype=float) for a in (W, U, b))
+    inputs = np.atleast_2d(np.asarray(x, dtype=float))
+    monotone = is_monotone(w)
+    if not monotone.holds:
+        raise InputError(
+            f"The fixed point is not shown to be unique: {monotone.why}.",
+            hint="Use W = (1-m) I - AᵀA + B - Bᵀ with m > 0.",
+        )
+    size = len(w)
+    drive = inputs @ u.T + shift
+    operator = np.eye(size) - w
+    step = float(monotone.margin) / np.linalg.norm(operator, 2) ** 2
+    z = np.maximum(drive, 0)
+    scale = 1 + float(np.abs(drive).max(initial=0))
+    residual = np.inf
+    for iteration in range(_ITERATIONS):
+        if iteration % 10 == 0:
+            z = _newton(w, drive, z)
+            residual = float(np.abs(z - np.maximum(z @ w.T + drive, 0)).max(initial=0))
+            if residual <= tolerance * scale:
+                break
+        z = np.maximum(z - step * (z @ operator.T - drive), 0)
+    else:
+        raise SolverError(f"The fixed point was reached only to {residual:.1e}.")
+    before = z @ w.T + drive
+    return Equilibrium(
+        z,
+        monotone,
+        residual,
+        before > 0,
+        (np.abs(before) <= 1e-9 * scale).any(1),
+        (w, u, shift, inputs),
+    )
+
+
+def _newton(w: Array, drive: Array, z: Array) -> Array:
+    """The fixed point with the present active set, for the rows where that is consistent."""
+    active = z @ w.T + drive > 0
+    matrices = np.eye(len(w)) - active[:, :, None] * w
+    candidate = np.linalg.solve(matrices, (active * drive)[..., None])[..., 0]
+    worse = np.abs(candidate - np.maximum(candidate @ w.T + drive, 0)).max(1)
+    before = np.abs(z - np.maximum(z @ w.T + drive, 0)).max(1)
+    return np.where((worse < before)[:, None], np.maximum(candidate, 0), z)

@@ -1,0 +1,91 @@
+"""Vertices of small rational polyhedra, exactly, by their bases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+from math import comb
+
+from flint import fmpq, fmpq_mat
+
+from tamecheck.errors import UnsupportedError
+from tamecheck.evaluate.reals import as_fraction, as_number
+
+__all__ = ["Halfspace", "Point", "bounded", "vertices"]
+
+_MOST_BASES = 200_000
+
+Point = tuple[Fraction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Halfspace:
+    """``normal · x <= level``, or ``=`` if tight."""
+
+    normal: Point
+    level: Fraction
+    tight: bool = False
+
+
+def vertices(size: int, halfspaces: Sequence[Halfspace]) -> tuple[Point, ...]:
+    """All vertices of ``{x : every half-space holds}``; none if it is empty or contains a line.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are too many bases to look at.
+    """
+    tight = [k for k, side in enumerate(halfspaces) if side.tight]
+    independent = _independent(halfspaces, tight)
+    loose = [k for k, side in enumerate(halfspaces) if not side.tight]
+    missing = size - len(independent)
+    if comb(len(loose), max(missing, 0)) > _MOST_BASES:
+        raise UnsupportedError(
+            f"The exact set has up to {comb(len(loose), missing)} bases.",
+            hint="Exact sets are for small programs; fix columns or remove rows.",
+        )
+    matrix = [[as_number(a) for a in side.normal] for side in halfspaces]
+    levels = [as_number(side.level) for side in halfspaces]
+    found: dict[Point, None] = {}
+    for choice in combinations(loose, missing):
+        rows = [*independent, *choice]
+        square = fmpq_mat(size, size, [a for k in rows for a in matrix[k]])
+        if size and square.det() == 0:
+            continue
+        point = square.solve(fmpq_mat(size, 1, [levels[k] for k in rows])) if size else None
+        values = [point[i, 0] for i in range(size)] if point is not None else []
+        if all(_holds(matrix[k], values, levels[k], halfspaces[k].tight) for k in range(len(levels))):
+            found[tuple(as_fraction(v) for v in values)] = None
+    return tuple(found)
+
+
+def _holds(normal: Sequence[fmpq], values: Sequence[fmpq], level: fmpq, tight: bool) -> bool:  # noqa: FBT001
+    total = sum((a * v for a, v in zip(normal, values, strict=True) if a != 0), fmpq(0))
+    return total == level if tight else total <= level
+
+
+def _independent(halfspaces: Sequence[Halfspace], rows: Sequence[int]) -> list[int]:
+    kept: list[int] = []
+    for k in rows:
+        entries = [as_number(a) for i in (*kept, k) for a in halfspaces[i].normal]
+        width = len(halfspaces[k].normal)
+        if fmpq_mat(len(kept) + 1, width, entries).rank() == len(kept) + 1:
+            kept.append(k)
+    return kept
+
+
+def bounded(size: int, halfspaces: Sequence[Halfspace]) -> bool:
+    """Whether a non-empty pointed polyhedron is bounded: it has no ray.
+
+    The recession cone, cut by ``Σ ±d_i <= 1`` through its rows, has 0 as its only vertex exactly
+    if there is no ray.
+    """
+    cone = [Halfspace(side.normal, Fraction(0), side.tight) for side in halfspaces]
+    total = tuple(
+        -sum((side.normal[i] for side in halfspaces if not side.tight), Fraction(0))
+        for i in range(size)
+    )
+    # in a pointed cone the sum of the rows is negative on every ray; normalise it to 1
+    return not vertices(size, [*cone, Halfspace(total, Fraction(1), tight=True)])
