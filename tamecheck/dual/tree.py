@@ -122,12 +122,10 @@ class TreeDual(DualFunction):
         """The formula in sympy; not simplified, which would compare all pairs of pieces."""
         sympy: Any = import_module("sympy")
         symbols = self.symbols()
-        trees: list[Any] = [
-            sympy.Min(*(_sympy(piece, symbols) for piece in tree), evaluate=False)
-            if len(tree) > 1
-            else _sympy(tree[0], symbols)
-            for tree in self.trees
-        ]
+        trees: list[Any] = []
+        for tree in self.trees:
+            first, *others = (_sympy(piece, symbols) for piece in tree)
+            trees.append(sympy.Min(first, *others, evaluate=False) if others else first)
         return trees[0] if len(trees) == 1 else sympy.Max(*trees, evaluate=False)
 
     def definability(self, domain: str = "everywhere") -> Definability:
