@@ -1,0 +1,229 @@
+"""Cone programs as layers, through the residual map of their optimality conditions.
+
+The layer is ``x(P, q, A, b) = argmin ½ xᵀPx + qᵀx  subject to  s = b - A x in K`` for a product K
+of zero, nonnegative and second-order cones.  A pair (x, z) is optimal exactly if
+
+    P x + q + Aᵀ z = 0    and    z - Π(z - s) = 0,
+
+with Π the projection onto the dual cone, which is semialgebraic and Lipschitz; so the nonsmooth
+implicit function theorem applies where the residual map's Jacobian is invertible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tamecheck.errors import InputError, SolverError
+from tamecheck.ir.tensor import Array
+from tamecheck.solve.cone import cone_solution
+
+__all__ = ["ConicGradients", "ConicSolution", "conic_layer"]
+
+_KINDS = ("zero", "nonnegative", "second-order")
+_WORST_CONDITION = 1e11
+
+
+@dataclass(frozen=True, slots=True)
+class ConicGradients:
+    """Gradients of a loss in the data."""
+
+    P: Array
+    q: Array
+    A: Array
+    b: Array
+
+
+@dataclass(frozen=True, slots=True)
+class ConicSolution:
+    """A solution, its multipliers, and how regular the residual map is there.
+
+    Parameters
+    ----------
+    x, multipliers
+        The optimal pair.
+    residual
+        The largest entry of the residual map.
+    condition
+        The condition number of the residual map's Jacobian; infinite if it is singular.
+    distance
+        How far ``z - s`` is from a kink of the projection: 0 at a kink.
+    """
+
+    x: Array
+    multipliers: Array
+    residual: float
+    condition: float
+    distance: float
+    data: tuple[Array, ...]
+    cones: tuple[tuple[str, int], ...]
+
+    @property
+    def weakly_active(self) -> bool:
+        """Whether the point is within 1e-6 of a kink, where the gradient is one of several."""
+        return self.distance <= 1e-6
+
+    def vjp(self, cotangent: Any) -> ConicGradients:
+        """Gradients of ``cotangent · x`` by one solve with the transposed Jacobian.
+
+        Raises
+        ------
+        InputError
+            If the Jacobian of the residual map is singular to working precision.
+        """
+        if self.condition > _WORST_CONDITION:
+            raise InputError(
+                f"The residual map's Jacobian is singular here (condition {self.condition:.1e}), "
+                f"so the implicit function theorem does not apply."
+            )
+        given = np.asarray(cotangent, dtype=float)
+        if given.shape != self.x.shape:
+            raise InputError(f"The cotangent has shape {given.shape}; {self.x.shape} is needed.")
+        size = len(self.x)
+        jacobian, projected = _jacobian(self.data, self.cones, self.x, self.multipliers)
+        right = np.concatenate([given, np.zeros(len(self.multipliers))])
+        adjoint = np.linalg.solve(jacobian.T, right)
+        first, second = adjoint[:size], projected.T @ adjoint[size:]
+        # dF = (dP x + dq + dAᵀ z, D (db - dA x)), and d(x, z) = -J⁻¹ dF
+        outer = np.outer(first, self.x)
+        return ConicGradients(
+            P=-(outer + outer.T) / 2,
+            q=-first,
+            A=-(np.outer(self.multipliers, first) - np.outer(second, self.x)),
+            b=-second,
+        )
+
+
+def conic_layer(
+    P: Any,  # noqa: N803 (the field's names)
+    q: Any,
+    A: Any,  # noqa: N803
+    b: Any,
+    cones: Sequence[tuple[str, int]],
+) -> ConicSolution:
+    """Minimise ``½ xᵀPx + qᵀx`` subject to ``b - A x`` in a product of cones.
+
+    Parameters
+    ----------
+    P, q, A, b
+        Of shapes ``(n, n)``, ``(n,)``, ``(m, n)``, ``(m,)``; P symmetric positive semidefinite,
+        and None for zero.
+    cones
+        ``("zero" | "nonnegative" | "second-order", size)`` in the order of the rows.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit.
+    SolverError
+        If no solution is found whose residual is confirmed.
+
+    Notes
+    -----
+    Clarabel's point is improved by Newton steps on the residual map.
+    """
+    linear, matrix, right = (np.asarray(a, dtype=float) for a in (q, A, b))
+    size = linear.size
+    quadratic = np.zeros((size, size)) if P is None else np.asarray(P, dtype=float)
+    blocks = tuple((str(kind), int(count)) for kind, count in cones)
+    if matrix.shape != (right.size, size) or quadratic.shape != (size, size):
+        raise InputError(f"A has shape {matrix.shape}; {(right.size, size)} is needed.")
+    if any(kind not in _KINDS or count < 1 for kind, count in blocks):
+        raise InputError(f"A cone is one of {', '.join(_KINDS)}, with a positive size.")
+    if sum(count for _, count in blocks) != right.size:
+        raise InputError("The cones' sizes do not add up to the number of rows.")
+    data = (quadratic, linear, matrix, right)
+    if not all(np.isfinite(a).all() for a in data):
+        raise InputError("The data are finite numbers.")
+    x, z = cone_solution(*data, blocks)
+    x, z, residual = _improved(data, blocks, x, z)
+    scale = 1 + max(float(np.abs(a).max(initial=0)) for a in (linear, right, x, z))
+    if residual > 1e-7 * scale:
+        raise SolverError(f"The solution's residual is {residual:.1e}, so it is not confirmed.")
+    jacobian, _ = _jacobian(data, blocks, x, z)
+    singular = np.linalg.svd(jacobian, compute_uv=False)
+    condition = float(singular[0] / singular[-1]) if singular[-1] > 0 else np.inf
+    distance = _distance(blocks, z - right + matrix @ x)
+    return ConicSolution(x, z, residual, condition, distance, data, blocks)
+
+
+def _improved(
+    data: tuple[Array, ...], blocks: Sequence[tuple[str, int]], x: Array, z: Array
+) -> tuple[Array, Array, float]:
+    size = len(x)
+    residual = _residual(data, blocks, x, z)
+    for _ in range(5):
+        jacobian, _ = _jacobian(data, blocks, x, z)
+        step = np.linalg.lstsq(jacobian, residual, rcond=1e-13)[0]
+        new_x, new_z = x - step[:size], z - step[size:]
+        new = _residual(data, blocks, new_x, new_z)
+        if not np.abs(new).max() < np.abs(residual).max():
+            break
+        x, z, residual = new_x, new_z, new
+    return x, z, float(np.abs(residual).max())
+
+
+def _residual(
+    data: tuple[Array, ...], blocks: Sequence[tuple[str, int]], x: Array, z: Array
+) -> Array:
+    quadratic, linear, matrix, right = data
+    point = z - (right - matrix @ x)
+    image = [_projected(kind, point[rows])[0] for kind, rows in _slices(blocks)]
+    return np.concatenate([quadratic @ x + linear + matrix.T @ z, z - np.concatenate(image)])
+
+
+def _jacobian(
+    data: tuple[Array, ...], blocks: Sequence[tuple[str, int]], x: Array, z: Array
+) -> tuple[Array, Array]:
+    """The residual map's Jacobian in (x, z), and that of the projection."""
+    quadratic, _, matrix, right = data
+    point = z - (right - matrix @ x)
+    projected = np.zeros((len(z), len(z)))
+    for kind, rows in _slices(blocks):
+        projected[rows, rows] = _projected(kind, point[rows])[1]
+    low = np.hstack([-projected @ matrix, np.eye(len(z)) - projected])
+    return np.vstack([np.hstack([quadratic, matrix.T]), low]), projected
+
+
+def _slices(blocks: Sequence[tuple[str, int]]) -> Iterable[tuple[str, slice]]:
+    start = 0
+    for kind, count in blocks:
+        yield kind, slice(start, start + count)
+        start += count
+
+
+def _projected(kind: str, point: Array) -> tuple[Array, Array]:
+    """The projection onto the dual cone, and an element of its Clarke Jacobian."""
+    eye = np.eye(len(point))
+    if kind == "zero":
+        return point, eye
+    if kind == "nonnegative":
+        return np.maximum(point, 0), np.diag((point > 0).astype(float))
+    t, v = point[0], point[1:]
+    norm = float(np.linalg.norm(v))
+    if norm <= t:
+        return point, eye
+    if norm <= -t:
+        return np.zeros_like(point), np.zeros_like(eye)
+    unit = v / norm
+    image = (t + norm) / 2 * np.concatenate([[1.0], unit])
+    derivative = np.empty_like(eye)
+    derivative[0, 0], derivative[0, 1:], derivative[1:, 0] = 0.5, unit / 2, unit / 2
+    ratio = t / norm
+    derivative[1:, 1:] = ((1 + ratio) * np.eye(len(v)) - ratio * np.outer(unit, unit)) / 2
+    return image, derivative
+
+
+def _distance(blocks: Sequence[tuple[str, int]], point: Array) -> float:
+    found = [np.inf]
+    for kind, rows in _slices(blocks):
+        part = point[rows]
+        if kind == "nonnegative":
+            found.append(float(np.abs(part).min()))
+        elif kind == "second-order":
+            norm = float(np.linalg.norm(part[1:]))
+            found.append(min(abs(norm - part[0]), abs(norm + part[0])))
+    return min(found)

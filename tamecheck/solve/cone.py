@@ -1,0 +1,60 @@
+"""Cone programs by Clarabel: a float point and its multipliers, which the caller checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tamecheck.errors import SolverError
+from tamecheck.ir.tensor import Array
+
+__all__ = ["cone_solution"]
+
+
+def cone_solution(
+    P: Array,  # noqa: N803 (the field's names)
+    q: Array,
+    A: Array,  # noqa: N803
+    b: Array,
+    cones: Sequence[tuple[str, int]],
+) -> tuple[Array, Array]:
+    """``x`` and multipliers ``z`` of ``min ½ xᵀPx + qᵀx`` subject to ``b - A x`` in a cone.
+
+    Parameters
+    ----------
+    P, q, A, b
+        Dense data.
+    cones
+        Blocks of rows in order: ``"zero"``, ``"nonnegative"`` or ``"second-order"``, and the size.
+
+    Raises
+    ------
+    SolverError
+        If Clarabel does not claim a solution.
+    """
+    import clarabel
+    from scipy import sparse
+
+    kinds: dict[str, Any] = {
+        "zero": clarabel.ZeroConeT,
+        "nonnegative": clarabel.NonnegativeConeT,
+        "second-order": clarabel.SecondOrderConeT,
+    }
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+    solver = clarabel.DefaultSolver(
+        sparse.triu(sparse.csc_matrix(P)).tocsc(),
+        q,
+        sparse.csc_matrix(A),
+        b,
+        [kinds[kind](size) for kind, size in cones],
+        settings,
+    )
+    found = solver.solve()
+    claim = str(found.status)
+    if claim not in ("Solved", "AlmostSolved", "InsufficientProgress"):
+        raise SolverError(f"Clarabel answers {claim}.", hint="The cone program may be infeasible.")
+    return np.array(found.x, dtype=float), np.array(found.z, dtype=float)
