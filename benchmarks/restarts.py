@@ -69,7 +69,8 @@ def compare(task: Task, seeds: int) -> str:
             reached[kind] += run.reached
     alone, together = (float(np.mean(counts[kind])) for kind in counts)
     return (
-        f"| {task.name} | {task.best} | {task.graph.level} | {alone:.0f} ({reached['alone']}/{seeds}) "
+        f"| {task.name} | {task.best} | {task.graph.level} "
+        f"| {alone:.0f} ({reached['alone']}/{seeds}) "
         f"| {together:.0f} ({reached['together']}/{seeds}) | {together / max(alone, 1):.2f} |"
     )
 

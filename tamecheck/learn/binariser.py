@@ -307,12 +307,12 @@ def _is_number(value: Any) -> bool:
 
 
 def _between(low: float, high: float) -> float:
-    """The shortest decimal t with low < t ≤ high, the one nearest to the middle."""
-    middle = low + (high - low) / 2
+    """The shortest decimal in the middle half of the interval, else the end: low < t ≤ high."""
+    middle, quarter = low + (high - low) / 2, (high - low) / 4
     for digits in range(-12, 17):
-        rounded = round(middle, digits)
-        if low < rounded <= high:
-            return rounded
+        shorter = round(middle, digits)
+        if abs(shorter - middle) <= quarter and low < shorter <= high:
+            return shorter
     return high
 
 

@@ -147,11 +147,12 @@ def joint_objective(
 
 
 def _losses(sketch: Sketch, scores: int, label: int, classes: int, loss: str) -> int:
-    own = _column(sketch, scores, [label])
+    own = _columns(sketch, scores, [label])
+    own = sketch.reshape(own, sketch.shape(own)[:1])
     if loss == "logistic":
         every = sketch.apply(ops.LOGSUMEXP, scores, axes=(1,), keepdims=False)
         return sketch.apply(ops.SUB, every, own, label="logistic loss")
-    rivals = _column(sketch, scores, [k for k in range(classes) if k != label])
+    rivals = _columns(sketch, scores, [k for k in range(classes) if k != label])
     rival = sketch.apply(ops.REDUCE_MAX, rivals, axes=(1,), keepdims=False)
     margin = sketch.apply(ops.SUB, rival, own)
     return sketch.apply(
@@ -159,11 +160,9 @@ def _losses(sketch: Sketch, scores: int, label: int, classes: int, loss: str) ->
     )
 
 
-def _column(sketch: Sketch, scores: int, columns: list[int]) -> int:
+def _columns(sketch: Sketch, scores: int, columns: list[int]) -> int:
     places = sketch.constant(np.asarray(columns, dtype=np.int64))
-    found = sketch.apply(ops.GATHER, scores, places, axis=1)
-    rows = sketch.shape(found)[0]
-    return sketch.reshape(found, (rows,)) if len(columns) == 1 else found
+    return sketch.apply(ops.GATHER, scores, places, axis=1)
 
 
 def _total(sketch: Sketch, node: int) -> int:

@@ -1,0 +1,116 @@
+"""The binariser: thresholds and codes by hand, what outputs say, and what it refuses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamecheck.learn import Binariser, DataError
+
+AGES = [[20.0], [30.0], [40.0], [50.0]]
+
+
+def test_a_thermometer_by_hand():
+    binariser = Binariser(names=["age [years]"]).fit(AGES)
+    assert [binariser.literal(i) for i in range(3)] == [
+        "age ≥ 25 years",
+        "age ≥ 35 years",
+        "age ≥ 45 years",
+    ]
+    assert binariser.literal(0, holds=False) == "age < 25 years"
+    assert binariser.transform([[24], [25], [36], [99]]).tolist() == [
+        [-1, -1, -1],
+        [1, -1, -1],
+        [1, 1, -1],
+        [1, 1, 1],
+    ]
+    (group,) = binariser.groups()
+    assert (group.kind, group.feature, group.outputs) == ("thermometer", "age", (0, 1, 2))
+    assert binariser.get_feature_names_out().tolist() == ["age>=25", "age>=35", "age>=45"]
+
+
+def test_one_threshold_is_next_to_the_median():
+    assert Binariser("threshold").fit(AGES).literal(0) == "x0 ≥ 35"
+    assert Binariser("threshold").fit([[1], [1], [1], [2], [9]]).literal(0) == "x0 ≥ 1.5"
+
+
+def test_intervals_are_one_hot():
+    binariser = Binariser("one-hot", thresholds=2, units={"x0": "km"}).fit([[1], [2], [3]])
+    assert [binariser.literal(i) for i in range(3)] == [
+        "x0 < 1.5 km",
+        "x0 in [1.5, 2.5) km",
+        "x0 ≥ 2.5 km",
+    ]
+    assert binariser.literal(1, holds=False) == "x0 not in [1.5, 2.5) km"
+    assert binariser.transform([[0], [1.5], [2.5]]).tolist() == [
+        [1, -1, -1],
+        [-1, 1, -1],
+        [-1, -1, 1],
+    ]
+    assert binariser.groups()[0].kind == "one-hot"
+
+
+def test_categories_and_bits():
+    rows = np.array([["red", "y"], ["blue", "n"], ["green", "y"]], dtype=object)
+    binariser = Binariser(signs=False).fit(rows)
+    assert [binariser.literal(i) for i in range(4)] == [
+        "x0 = blue",
+        "x0 = green",
+        "x0 = red",
+        "x1 = y",
+    ]
+    assert binariser.literal(3, holds=False) == "x1 ≠ y"
+    assert binariser.transform(rows).tolist() == [[0, 0, 1, 1], [1, 0, 0, 0], [0, 1, 0, 1]]
+    assert [group.kind for group in binariser.groups()] == ["one-hot", "free"]
+
+
+def test_given_thresholds_and_names_of_a_frame():
+    frame = pd.DataFrame({"age": [20, 50], "height (cm)": [150.5, 190.5]})
+    binariser = Binariser(thresholds={"age": [18, 65]}).fit(frame)
+    assert [binariser.literal(i) for i in range(3)] == ["age ≥ 18", "age ≥ 65", "height ≥ 170 cm"]
+
+
+def test_a_constant_feature_says_nothing():
+    binariser = Binariser().fit([[1, 5], [2, 5]])
+    assert [bit.column for bit in binariser.bits_] == [0]
+    with pytest.raises(DataError, match="No feature varies"):
+        Binariser().fit([[1, 5], [1, 5]])
+
+
+def test_unknown_categories():
+    rows = np.array([["a"], ["b"], ["c"]], dtype=object)
+    new = np.array([["d"]], dtype=object)
+    with pytest.raises(DataError, match=r"'d'.*unknown='none'"):
+        Binariser().fit(rows).transform(new)
+    assert Binariser(unknown="none").fit(rows).transform(new).tolist() == [[-1, -1, -1]]
+
+
+@given(
+    st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30).filter(lambda v: len(set(v)) > 1),
+    st.integers(1, 5),
+)
+def test_thresholds_separate_and_a_thermometer_only_falls(values, most):
+    rows = np.array(values)[:, None]
+    signs = Binariser(thresholds=most).fit(rows).transform(rows)
+    assert signs.shape[1] <= most
+    # each threshold has rows on both sides, and a fails-then-holds pair never occurs
+    assert (signs.min(axis=0) == -1).all()
+    assert (signs.max(axis=0) == 1).all()
+    assert (np.diff(signs, axis=1) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "words"),
+    [
+        ({"encoding": "binary"}, AGES, "thermometer, threshold, one-hot"),
+        ({"thresholds": 0}, AGES, "positive integer"),
+        ({"unknown": "ignore"}, AGES, "neither"),
+        ({"names": ["a", "b"]}, AGES, "2 names for 1 features"),
+        ({}, [[np.nan], [1]], "NaN"),
+        ({}, np.array([["a"], [None]], dtype=object), "NaN|None"),
+    ],
+)
+def test_bad_input(options, rows, words):
+    with pytest.raises(DataError, match=words):
+        Binariser(**options).fit(rows)

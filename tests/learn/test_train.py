@@ -1,0 +1,92 @@
+"""``tamecheck train``: what it prints, writes and refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+import tamecheck as tc
+from tamecheck.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    ages = rng.integers(18, 90, 80)
+    smokes = rng.choice(["yes", "no"], 80)
+    ill = np.where((ages >= 50) & (smokes == "yes"), "ill", "well")
+    rows = [f"{a},{s},{i}" for a, s, i in zip(ages, smokes, ill, strict=True)]
+    (tmp_path / "people.csv").write_text("age [years],smokes,state\n" + "\n".join(rows))
+    (tmp_path / "signs.csv").write_text("-1,-1,0\n-1,1,1\n1,-1,1\n1,1,0\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("method", ["tame", "ste"])
+def test_json_and_files(folder, capsys, method):
+    command = ["train", "people.csv", "--target", "state", "--method", method, "--json"]
+    assert main([*command, "--hidden", "6", "--test", "0.25", "-o", "net.json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["train_accuracy"] > 0.9
+    assert 0 <= answer["test_accuracy"] <= 1
+    assert answer["bound"] is None
+    assert answer["seconds"] > 0
+    assert answer["rows"] == {"train": 60, "test": 20, "dropped": 0}
+    assert answer["classes"] == ["ill", "well"]
+    assert answer["features"][-1] == "smokes = yes"
+    assert all(name.startswith("age ≥") for name in answer["features"][:-1])
+    model = tc.load(answer["model"])
+    assert model.inputs["x"] == (len(answer["features"]),)
+    beside = json.loads((folder / "net.json.features.json").read_text(encoding="utf-8"))
+    assert beside == {"features": answer["features"], "classes": ["ill", "well"]}
+
+
+@pytest.mark.usefixtures("folder")
+def test_signs_are_taken_as_they_are_and_the_file_has_a_name(capsys):
+    assert main(["train", "signs.csv", "--target", "-1", "--no-header", "--seed", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert "tame: train accuracy 1.0000" in shown
+    model = tc.load("signs-tame.json")
+    labels = [int(np.argmax(model.evaluate(x))) for x in ([-1, -1], [-1, 1], [1, -1], [1, 1])]
+    assert labels == [0, 1, 1, 0]
+
+
+def test_the_same_seed_writes_the_same_bytes_and_onnx_is_the_same_function(folder):
+    for name in ("a.json", "b.json", "c.onnx"):
+        assert main(["train", "people.csv", "--hidden", "3,3", "-q", "-o", name]) == 0
+    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
+    first, second = tc.load("a.json"), tc.load("c.onnx")
+    x = np.where(np.random.default_rng(0).random(first.inputs["x"]) < 0.5, -1, 1)
+    left, right = first.evaluate(x, exact=True), second.evaluate(x, exact=True)
+    assert left.tolist() == right.reshape(-1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["people.csv", "--target", "stat"], "Did you mean 'state'"),
+        (["people.csv", "--hidden", "4,x"], "no widths"),
+        (["people.csv", "--test", "1.5"], "not between 0 and 1"),
+        (["people.csv", "--test", "0.001"], "leaves no rows to test"),
+        (["people.csv", "--method", "magic"], "invalid choice"),
+        (["people.csv", "-o", "net.txt"], "JSON or ONNX"),
+        (["people.csv", "-o", "no/such/net.json"], "no such folder"),
+        (["missing.csv"], "no such file"),
+        (["one.csv"], "only one class"),
+        (["gap.csv"], "--drop-missing"),
+    ],
+)
+def test_bad_input_is_one_line(folder, capsys, arguments, words):
+    (folder / "one.csv").write_text("a,b\n1,2\n2,2\n")
+    (folder / "gap.csv").write_text("a,b\n1,2\n?,3\n")
+    assert main(["train", *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert words in shown.err
+
+
+def test_rows_with_missing_values_can_be_dropped(folder, capsys):
+    (folder / "gap.csv").write_text("a,b\n1,0\n?,1\n2,1\n3,1\n")
+    assert main(["train", "gap.csv", "--drop-missing"]) == 0
+    assert "1 rows with missing values are left out" in capsys.readouterr().err

@@ -1,0 +1,123 @@
+"""Tables from CSV, ARFF and KEEL files, frames and arrays; each error says where."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tamecheck as tc
+from tamecheck.load.tables import read_table
+
+CSV = "age,colour,ill\n31,red,y\n36,blue,n\n"
+ARFF = """% a comment
+@relation 'cars'
+@attribute 'number of doors' numeric
+@attribute colour {red, 'dark blue'}
+@ATTRIBUTE price real
+@attribute sold {0,1}
+
+@data
+2, red, 1e3, 1
+4, 'dark blue', 2e3, 0
+"""
+KEEL = """@relation x
+@attribute Age real [18.0, 90.0]
+@attribute Class {yes, no}
+@inputs Age
+@outputs Class
+@data
+20.5, yes
+30, no
+"""
+
+
+def table_of(tmp_path, text, name="table.csv", **options):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return read_table(path, **options)
+
+
+def test_csv(tmp_path):
+    table = table_of(tmp_path, CSV)
+    assert table.names == ("age", "colour")
+    assert table.columns[1].categories == ("blue", "red")
+    assert table.rows.tolist() == [[31.0, "red"], [36.0, "blue"]]
+    assert (table.target, table.labels.tolist()) == ("ill", ["y", "n"])
+
+
+@pytest.mark.parametrize("target", ["age", 0, "0", -3])
+def test_the_target_by_name_and_by_number(tmp_path, target):
+    table = table_of(tmp_path, CSV, target=target)
+    assert table.names == ("colour", "ill")
+    assert table.labels.tolist() == [31, 36]
+    assert table.labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiters_quotes_and_no_header(tmp_path, delimiter):
+    text = f'1{delimiter}"a{delimiter}b"{delimiter}0.5\n\n2{delimiter}c{delimiter}1.5\n'
+    table = table_of(tmp_path, text, header=False)
+    assert table.rows.tolist() == [[1.0, f"a{delimiter}b"], [2.0, "c"]]
+    assert table.labels.tolist() == [0.5, 1.5]
+
+
+def test_arff(tmp_path):
+    table = table_of(tmp_path, ARFF, "cars.arff", target="sold")
+    assert table.names == ("number of doors", "colour", "price")
+    assert table.columns[1].categories == ("red", "dark blue")
+    assert table.rows.tolist() == [[2.0, "red", 1000.0], [4.0, "dark blue", 2000.0]]
+    assert table.labels.tolist() == [1, 0]
+
+
+def test_keel(tmp_path):
+    table = table_of(tmp_path, KEEL, "x.dat")
+    assert table.rows.tolist() == [[20.5], [30.0]]
+    assert table.rows.dtype == np.float64
+    assert table.labels.tolist() == ["yes", "no"]
+
+
+def test_frames_and_arrays():
+    table = read_table(pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0, 1]}), target="a")
+    assert table.rows.tolist() == [["x", 0.0], ["y", 1.0]]
+    table = read_table(np.array([[1.5, 0], [2.5, 1]]))
+    assert (table.rows.tolist(), table.labels.tolist()) == ([[1.5], [2.5]], [0, 1])
+
+
+def test_missing_values_are_refused_or_their_rows_dropped(tmp_path):
+    text = "a,b\n1,0\n?,1\n3,\n4,1\n"
+    with pytest.raises(tc.InputError, match="2 values are missing, the first in row 3, column 'a'"):
+        table_of(tmp_path, text)
+    table = table_of(tmp_path, text, missing="drop")
+    assert (table.rows.tolist(), table.dropped) == ([[1.0], [4.0]], 2)
+    with pytest.raises(tc.InputError, match="missing"):
+        read_table(pd.DataFrame({"a": [1.0, float("nan")], "b": [0, 1]}))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("", {}, "empty"),
+        ("a,b\n", {}, "no rows"),
+        ("a\n1\n", {}, "has one column"),
+        ("a,b\n1,2\n3\n", {}, r"table\.csv:3: The row has 1 values, not 2"),
+        ("a,a\n1,2\n", {}, "'a' occurs twice"),
+        ("age,ill\n1,2\n", {"target": "aeg"}, "Did you mean 'age'"),
+        ("a,b\n1,2\n", {"target": 2}, "no column 2"),
+        ("a,b\n?,2\n", {"missing": "drop"}, "Every row"),
+        ('a,b\n"1,2\n', {}, "no CSV"),
+        ("@relation x\n@attribute a real\n@attribute b {0,1}\n", {}, "no @data"),
+        ("@relation x\n@attribute\n@data\n", {}, r"table\.csv:2: This is no attribute"),
+        ("@relation x\n@attribute a complex\n@data\n", {}, "no type of ARFF"),
+        ("@relation x\n@attribute a real\n@data\n{0 1}\n", {}, r"table\.csv:4: Sparse"),
+        ("@relation x\na real\n@data\n", {}, "starts with @"),
+    ],
+)
+def test_errors_say_where_and_what(tmp_path, text, options, words):
+    with pytest.raises(tc.InputError, match=words):
+        table_of(tmp_path, text, **options)
+
+
+def test_a_table_has_two_dimensions(tmp_path):
+    with pytest.raises(tc.InputError, match="two dimensions"):
+        read_table([1, 2])
+    with pytest.raises(tc.InputError, match="no such file"):
+        read_table(tmp_path / "no.csv")
