@@ -3,6 +3,7 @@
 from tamecheck.learn.binariser import Binariser
 from tamecheck.learn.descent import Progress
 from tamecheck.learn.estimator import BinarizedClassifier
+from tamecheck.learn.mip import MIPBinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.problems import DataError
 from tamecheck.learn.ste import SteBinarizedClassifier
@@ -14,6 +15,7 @@ __all__ = [
     "BinarizedNetwork",
     "DataError",
     "Layer",
+    "MIPBinarizedClassifier",
     "Progress",
     "SteBinarizedClassifier",
     "TameBinarizedClassifier",

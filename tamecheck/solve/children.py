@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from tamecheck.ir.box import Bound
@@ -33,13 +34,14 @@ _SECOND_OPINION = 10.0
 _LONGEST = 1e7
 
 
-def claims(
+def claims(  # noqa: PLR0913 (options, by keyword only)
     program: Program,
     *,
     solvers: Sequence[str] = SOLVERS,
     seconds: float = math.inf,
     seed: int = 0,
     memory: int = _MEMORY,
+    incumbent: Sequence[Fraction] | None = None,
 ) -> tuple[Claim, ...]:
     """What each solver says about the program, run side by side.
 
@@ -55,6 +57,8 @@ def claims(
         Limits of each process; memory in bytes of address space.
     seed
         The seed of the solvers' random choices.
+    incumbent
+        A point, one number a column, that the solvers may begin with.
 
     Raises
     ------
@@ -64,6 +68,8 @@ def claims(
     if any(column.kind.semi for column in program.columns):
         raise ValueError("semi variables have no place in a solver's question")
     question = _question(program, min(seconds, _LONGEST), seed, memory)
+    if incumbent is not None:
+        question["start"] = [nearest(value) for value in incumbent]
     start = time.monotonic()
     children: dict[str, subprocess.Popen[str]] = {}
     try:

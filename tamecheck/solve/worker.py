@@ -73,6 +73,8 @@ def _cbc(question: dict[str, Any]) -> dict[str, Any]:
             model.add_constr(form >= low)
         if high is not None:
             model.add_constr(form <= high)
+    if "start" in question:
+        model.start = list(zip(columns, question["start"], strict=True))
     status = model.optimize(max_seconds=question["seconds"])
     x = None if model.num_solutions == 0 else [float(column.x) for column in columns]
     kind = {
@@ -110,6 +112,10 @@ def _highs(question: dict[str, Any]) -> dict[str, Any]:
         solver.addRow(low, high, len(indices), indices, values)
     if solver.getNumRow() != len(question["rows"]):
         return {"status": "unknown", "why": "HiGHS does not accept the coefficients"}
+    if "start" in question:
+        solution = highspy.HighsSolution()
+        solution.col_value = question["start"]
+        solver.setSolution(solution)
     solver.run()
     statuses: Any = highspy.HighsModelStatus
     status, info = solver.getModelStatus(), solver.getInfo()

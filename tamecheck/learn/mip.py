@@ -1,0 +1,248 @@
+"""Binarized networks trained by mixed-integer programming, with proved bounds."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, Self, cast
+
+import numpy as np
+from sklearn import utils
+from sklearn.exceptions import ConvergenceWarning
+
+from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
+from tamecheck.learn.latent import kind_of
+from tamecheck.learn.mip_measure import errors_of
+from tamecheck.learn.mip_search import annealed
+from tamecheck.learn.mip_stages import OBJECTIVES, Candidate, Limits, Stage, Training, run_stage
+from tamecheck.learn.mip_task import Architecture, Params, Task, task_of
+from tamecheck.learn.network import BinarizedNetwork, Layer, WeightKind
+from tamecheck.learn.problems import DataError
+from tamecheck.programs.answer import Document
+from tamecheck.solve.children import SOLVERS
+
+__all__ = ["MIPBinarizedClassifier"]
+
+# scikit-learn has no stubs
+_UTILS = cast("Any", utils)
+_SECONDS = 60.0
+_SEARCH_SHARE = 0.3
+
+
+class MIPBinarizedClassifier(BinarizedClassifier):
+    """A binarized network trained to optimality, or with a proved bound, as a MIP.
+
+    Equal rows are merged; annealing over weight flips, and straight-through training for real
+    weights, give a start; where that attains a bound that the data alone prove, nothing is left to
+    do.  Else all networks are gone through if they are few, and else CBC and HiGHS solve the
+    program (Bah and Kurtz 2020; Toro Icarte et al. 2019; Bernardelli et al. 2023 for the
+    lexicographic objective).  Whatever a solver returns is a network whose losses are computed
+    anew, in exact arithmetic.
+
+    For two classes the readout is one neuron: the scores are -o and o.
+
+    Parameters
+    ----------
+    hidden
+        The widths of the hidden layers.
+    weights
+        ``"binary"`` (±1), ``"ternary"`` (-1, 0, 1) or ``"real"`` (in [-1, 1]), in every layer.
+    objective
+        ``"errors"``, ``"hinge"``, or, after the errors, ``"max-margin"`` (of the hidden neurons),
+        ``"min-weight"``, ``"robust-sparse"`` (margin, then weight).
+    bias
+        Whether neurons have offsets.
+    margin
+        The least |pre-activation| of neurons whose sums are no integers, here and in the bound.
+    solvers
+        Of ``"cbc"`` and ``"highs"``.
+    certify
+        Whether to search for a certificate with exact multipliers where only solvers agree.
+    starts
+        The most random networks that annealing starts from.
+    timeout
+        Seconds; 60 if None.
+    random_state
+        Seed, or generator as in scikit-learn.
+
+    Attributes
+    ----------
+    loss_ : float
+        The first measure of the objective (errors or hinge, weighted), by exact forward passes.
+    bound_ : float
+        A bound that no network of the architecture beats; see ``proof_``.
+    proof_ : str
+        What the bound rests on; see `tamecheck.learn.mip_stages.Stage`.
+    optimal_ : bool
+        Whether the loss attains the bound.
+    stages_ : tuple of Stage
+        The same for every measure of the objective, exactly.
+    checked_ : bool
+        True: ``loss_`` was recomputed from the stored network in exact arithmetic, and the float64
+        decisions of `predict` on the training rows agree with it.
+    certificate_ : dict or None
+        The last certificate, for `tamecheck.recheck`.
+    notes_ : tuple of str
+        What solvers failed at.
+
+    Examples
+    --------
+    >>> xor = MIPBinarizedClassifier((2,)).fit([[-1, -1], [-1, 1], [1, -1], [1, 1]], [0, 1, 1, 0])
+    >>> xor.loss_, xor.bound_, xor.proof_
+    (0.0, 0.0, 'trivial')
+    """
+
+    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
+        self,
+        hidden: int | tuple[int, ...] = (4,),
+        *,
+        weights: WeightKind = "binary",
+        objective: str = "errors",
+        bias: bool = True,
+        margin: float = 0.015625,
+        solvers: Sequence[str] = SOLVERS,
+        certify: bool = False,
+        starts: int = 16,
+        timeout: float | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.weights = weights
+        self.objective = objective
+        self.bias = bias
+        self.margin = margin
+        self.solvers = solvers
+        self.certify = certify
+        self.starts = starts
+        self.timeout = timeout
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Train from the beginning.
+
+        Parameters
+        ----------
+        X : array of shape (rows, features)
+            Features; integers (such as ±1) make every step exact.
+        y : array of shape (rows,)
+            Classes.
+        sample_weight : array of shape (rows,), optional
+            Non-negative weights.
+
+        Raises
+        ------
+        DataError
+            If the data or a parameter cannot be trained on.
+        """
+        begun = time.monotonic()
+        data = self._checked(X, y, sample_weight)
+        measures = self._measures()
+        seconds = _SECONDS if self.timeout is None else float(self.timeout)
+        seed = _UTILS.check_random_state(self.random_state).randint(2**31 - 1)
+        outputs = 1 if data.classes == 2 else data.classes
+        architecture = Architecture(
+            (data.x.shape[1], *hidden_sizes(self.hidden), outputs),
+            kind_of(self.weights, "weights"),
+            bool(self.bias),
+            Fraction(float(self.margin)),
+        )
+        training = Training(task_of(data), architecture, measures, data.magnitude)
+        stages: list[Stage] = []
+        self.notes_: tuple[str, ...] = ()
+        self.certificate_: Document | None = None
+        best = self._start(data, training, _SEARCH_SHARE * seconds, seed)
+        try:
+            for number in range(len(measures)):
+                left = begun + seconds - time.monotonic()
+                share = max(0.1, left / (len(measures) - number))
+                limits = Limits(share, tuple(self.solvers), seed, bool(self.certify))
+                outcome = run_stage(number, training, best, limits)
+                best = outcome.best
+                stages.append(outcome.stage)
+                self.notes_ += outcome.notes
+                self.certificate_ = outcome.certificate or self.certificate_
+        except KeyboardInterrupt:
+            warnings.warn(
+                "Training was interrupted; the network is the best so far.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self._conclude(data, training, best, stages)
+        return self
+
+    def _measures(self) -> tuple[str, ...]:
+        if self.objective not in OBJECTIVES:
+            names = ", ".join(OBJECTIVES)
+            raise DataError(
+                f"objective={self.objective!r} is unknown.", hint=f"There are: {names}."
+            )
+        unknown = [name for name in self.solvers if name not in SOLVERS]
+        if unknown or not self.solvers:
+            raise DataError(f"solvers={self.solvers!r} are unknown.", hint="There are: cbc, highs.")
+        if not 0 < float(self.margin) <= 1:
+            raise DataError(f"margin={self.margin!r} is not between 0 and 1.")
+        if int(self.starts) < 1:
+            raise DataError(f"starts={self.starts!r} is not positive.")
+        if self.timeout is not None and not float(self.timeout) > 0:
+            raise DataError(f"timeout={self.timeout!r} is no positive number.")
+        return OBJECTIVES[self.objective]
+
+    def _start(self, data: TrainingSet, training: Training, seconds: float, seed: int) -> Candidate:
+        """The best network of the heuristics."""
+        floor = training.task.floor
+        found = annealed(
+            training.task,
+            training.architecture,
+            np.random.default_rng(seed),
+            seconds=seconds,
+            goal=float(floor),
+            starts=int(self.starts),
+        )
+        best = training.candidate(found)
+        if training.architecture.kind == "real" and best.values[0] > floor and self.bias:
+            trained = _straight_through(data, training.architecture, seed, seconds)
+            other = training.candidate(trained)
+            best = min(best, other, key=lambda candidate: candidate.values)
+        return best
+
+    def _conclude(
+        self, data: TrainingSet, training: Training, best: Candidate, stages: list[Stage]
+    ) -> None:
+        if not stages:
+            # interrupted: what the data alone prove
+            stages = [Stage(training.measures[0], best.values[0], training.task.floor, "data")]
+        self.stages_ = tuple(
+            Stage(s.measure, value, s.bound, s.proof)
+            for s, value in zip(stages, best.values, strict=False)
+        )
+        first = self.stages_[0]
+        self.network_: BinarizedNetwork = best.network
+        self.loss_, self.bound_ = float(first.value), float(first.bound)
+        self.proof_, self.optimal_ = first.proof, first.optimal
+        self.checked_ = self._agrees(data, training.task)
+
+    def _agrees(self, data: TrainingSet, task: Task) -> bool:
+        """Whether the decisions in float64 lose exactly what the exact forward pass loses."""
+        wrong = self.network_.decide(data.x) != data.labels
+        lost = sum(map(Fraction, data.weight[wrong].tolist()), Fraction(0))
+        return lost == errors_of(self.network_, task)
+
+
+def _straight_through(
+    data: TrainingSet, architecture: Architecture, seed: int, seconds: float
+) -> Params:
+    """The parameters of a network that straight-through training finds."""
+    from tamecheck.learn.ste import SteBinarizedClassifier
+
+    trained = SteBinarizedClassifier(
+        architecture.widths[1:-1], weights="real", timeout=seconds, random_state=seed
+    ).fit(data.x, data.labels, data.weight)
+    *hidden, output = trained.network_.layers
+    if architecture.widths[-1] > 1:
+        return (*hidden, output)
+    # half the difference of two scores in [-1, 1] keeps the weights there
+    weights = (output.weights[:, 1:] - output.weights[:, :1]) / 2
+    offset = (output.offset[1:] - output.offset[:1]) / 2
+    return (*hidden, Layer(weights, offset))

@@ -1,0 +1,263 @@
+"""One stage of training: a measure to minimise, and how its bound was proved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+
+from tamecheck.errors import InputError
+from tamecheck.learn.mip_encoding import Encoding, Objective
+from tamecheck.learn.mip_enumeration import enumerated
+from tamecheck.learn.mip_measure import errors_of, hinge_of, least_margins, weight_of
+from tamecheck.learn.mip_start import lifted
+from tamecheck.learn.mip_task import Architecture, Params, Task, grids, network_of
+from tamecheck.learn.network import BinarizedNetwork
+from tamecheck.programs.answer import Document, Feasible, Optimal, Unknown
+from tamecheck.programs.solving import solve
+from tamecheck.solve.children import claims
+from tamecheck.solve.claims import Claim, FeasibleClaim, OptimalClaim, UnknownClaim
+
+__all__ = ["OBJECTIVES", "Candidate", "Limits", "Outcome", "Stage", "Training", "run_stage"]
+
+OBJECTIVES = {
+    "errors": ("errors",),
+    "hinge": ("hinge",),
+    "max-margin": ("errors", "margin"),
+    "min-weight": ("errors", "weight"),
+    "robust-sparse": ("errors", "margin", "weight"),
+}
+"""The measures that each objective minimises, one after the other."""
+
+_TOLERANCE = 1e-6
+_MOST_TERMS = 400_000
+"""Non-zeros of a program beyond which no solver is asked: writing it down takes too long."""
+
+Values: TypeAlias = tuple[Fraction, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A network, the parameters behind it, and its exact values of an objective's measures."""
+
+    params: Params
+    network: BinarizedNetwork
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage proved.
+
+    Parameters
+    ----------
+    measure
+        ``errors``, ``hinge``, ``margin`` (minus the sum of the neurons' least |pre-activation|) or
+        ``weight``; the smaller, the better.
+    value
+        Of the network, by exact forward passes.
+    bound
+        No network of the architecture that keeps the earlier stages' values has less.
+    proof
+        What the bound rests on: ``trivial`` (the measure cannot be less on any data),
+        ``data`` (equal rows with different classes), ``enumeration`` (all networks),
+        ``certificate`` (exact multipliers), ``two-solvers`` or ``one-solver`` (claims, the value of
+        which an exactly checked network attains).
+    """
+
+    measure: str
+    value: Fraction
+    bound: Fraction
+    proof: str
+
+    @property
+    def optimal(self) -> bool:
+        """Whether the network attains the bound."""
+        return self.value == self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a stage may take, whom it asks, and whether a certificate is wanted."""
+
+    seconds: float
+    solvers: tuple[str, ...]
+    seed: int
+    certify: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """The best network after a stage, what was proved, and what a user should know."""
+
+    best: Candidate
+    stage: Stage
+    certificate: Document | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """What is trained on what, and for which measures.
+
+    Parameters
+    ----------
+    task, architecture
+        The data and the networks.
+    measures
+        What to minimise, one after the other.
+    magnitude
+        The largest absolute value of a feature if all are integers, else None.
+    """
+
+    task: Task
+    architecture: Architecture
+    measures: tuple[str, ...]
+    magnitude: float | None
+
+    def candidate(self, params: Params) -> Candidate:
+        """The network of these parameters with its exact values.
+
+        Real weights are rounded so that single precision computes with them exactly, unless that
+        makes the network worse.
+        """
+        made = [network_of(params, self.architecture, self.magnitude)]
+        if self.architecture.kind == "real":
+            made.append(network_of(params, self.architecture, None))
+        found = [
+            Candidate(params, n, tuple(self._value(m, n) for m in self.measures)) for n in made
+        ]
+        return min(found, key=lambda candidate: candidate.values[0])
+
+    def _value(self, measure: str, network: BinarizedNetwork) -> Fraction:
+        match measure:
+            case "errors":
+                return errors_of(network, self.task)
+            case "hinge":
+                return hinge_of(network, self.task, self.architecture)
+            case "margin":
+                return -least_margins(network, self.task)
+            case _:
+                return weight_of(network)
+
+
+def run_stage(number: int, training: Training, best: Candidate, limits: Limits) -> Outcome:
+    """Improve the measure of that number as far as the limits allow, keeping the earlier ones."""
+    measure, task, architecture = training.measures[number], training.task, training.architecture
+    bound, proof = _trivial(measure, task, architecture)
+    if best.values[number] == bound:
+        return Outcome(best, Stage(measure, bound, bound, proof), None, ())
+    if measure == "errors":
+        known = enumerated(task, architecture, seconds=limits.seconds / 2)
+        if known is not None:
+            best = _better(best, training.candidate(known.params), number)
+            stage = Stage(measure, best.values[0], known.errors, "enumeration")
+            return Outcome(best, stage, None, ())
+    if _terms(task, architecture) > _MOST_TERMS:
+        stage = Stage(measure, best.values[number], bound, proof)
+        return Outcome(best, stage, None, ("The program is too large for the solvers.",))
+    return _asked(number, training, best, limits)
+
+
+def _better(left: Candidate, right: Candidate, number: int) -> Candidate:
+    """The one with the smaller measures up to that number; the left one if they are equal."""
+    return min(left, right, key=lambda candidate: candidate.values[: number + 1])
+
+
+def _asked(number: int, training: Training, best: Candidate, limits: Limits) -> Outcome:
+    """The outcome of a stage that solvers were asked about."""
+    measure = training.measures[number]
+    kept = dict(zip(training.measures[:number], best.values[:number], strict=True))
+    encoding = Encoding(training.task, training.architecture, Objective(measure, kept))
+    said = claims(
+        encoding.program,
+        solvers=limits.solvers,
+        seconds=limits.seconds,
+        seed=limits.seed,
+        incumbent=lifted(encoding, best.params),
+    )
+    notes = [f"{c.solver}: {c.why}." for c in said if isinstance(c, UnknownClaim)]
+    for claim in said:
+        if isinstance(claim, OptimalClaim | FeasibleClaim):
+            best = _better(best, training.candidate(encoding.params(claim.x)), number)
+    value = best.values[number]
+    bound, proof = _trivial(measure, training.task, training.architecture)
+    document: Document | None = None
+    if value != bound:
+        agreeing = _agreeing(said, encoding, value)
+        if agreeing:
+            bound, proof = value, "two-solvers" if agreeing > 1 else "one-solver"
+        if limits.certify:
+            proved, document = _certified(encoding, limits)
+            if proved is None or (agreeing and proved < value):
+                notes.append("No certificate of optimality was found in time.")
+            elif proved > bound or agreeing:
+                bound, proof = proved, "certificate"
+    return Outcome(best, Stage(measure, value, bound, proof), document, tuple(notes))
+
+
+def _agreeing(said: Sequence[Claim], encoding: Encoding, value: Fraction) -> int:
+    """How many solvers call this value optimal."""
+    wanted, shift = float(value), float(encoding.program.constant)
+    tolerance = _TOLERANCE * max(1.0, abs(wanted))
+    optimal = [claim for claim in said if isinstance(claim, OptimalClaim)]
+    return sum(abs(claim.objective + shift - wanted) <= tolerance for claim in optimal)
+
+
+def _certified(encoding: Encoding, limits: Limits) -> tuple[Fraction | None, Document | None]:
+    """A bound with a certificate, if one is found."""
+    solved = solve(
+        encoding.program,
+        certify=True,
+        seconds=limits.seconds,
+        seed=limits.seed,
+        solvers=limits.solvers,
+    )
+    match solved.answer:
+        case Optimal(objective=bound, certificate=document) if document is not None:
+            return bound, document
+        case Feasible(bound=bound, certificate=document) if document is not None:
+            return bound, document
+        case Unknown(bound=bound, certificate=document) if document is not None:
+            return bound, document
+        case _:
+            return None, None
+
+
+def _trivial(measure: str, task: Task, architecture: Architecture) -> tuple[Fraction, str]:
+    """A bound that needs no search."""
+    match measure:
+        case "errors" | "hinge":
+            # where a decision is wrong, the hinge loss is at least 1
+            return task.floor, "data" if task.floor else "trivial"
+        case "weight":
+            pairs = zip(architecture.widths[:-1], architecture.widths[1:], strict=True)
+            every = sum(a * b for a, b in pairs)
+            return Fraction(every if architecture.kind == "binary" else 0), "trivial"
+        case "margin":
+            return -_largest_margin(task, architecture), "trivial"
+        case _:
+            raise InputError(f"There is no measure {measure!r}.")
+
+
+def _largest_margin(task: Task, architecture: Architecture) -> Fraction:
+    """No least |pre-activation| exceeds the largest possible one of the smallest row."""
+    limits = grids(task, architecture)
+    total = Fraction(0)
+    for number, width in enumerate(architecture.widths[1:-1]):
+        if number == 0:
+            sizes = [sum(map(Fraction, np.abs(row).tolist()), Fraction(0)) for row in task.x]
+            size = min(sizes)
+        else:
+            size = Fraction(architecture.widths[number])
+        total += width * (size + (limits[number].reach or 0))
+    return total
+
+
+def _terms(task: Task, architecture: Architecture) -> int:
+    """About how many non-zeros the program has."""
+    pairs = zip(architecture.widths[:-1], architecture.widths[1:], strict=True)
+    return len(task.x) * sum(a * b * (2 if k == 0 else 14) for k, (a, b) in enumerate(pairs))

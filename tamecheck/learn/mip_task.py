@@ -1,0 +1,184 @@
+"""What a training program is about: distinct rows, an architecture, and its grids of values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from tamecheck.learn.estimator import TrainingSet
+from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, rounded
+
+__all__ = ["Architecture", "Grid", "Params", "Task", "grids", "network_of", "task_of", "tie_shift"]
+
+Params = tuple[Layer, ...]
+"""Hidden layers, then the output: one neuron for two classes, else one score a class."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """Distinct rows of features, each with the weights of the classes that it occurs with.
+
+    Parameters
+    ----------
+    x
+        The distinct rows.
+    weights
+        For each row a tuple of ``(class, weight)``: more than one where labels contradict.
+    classes
+        The number of classes.
+    """
+
+    x: Floats
+    weights: tuple[tuple[tuple[int, Fraction], ...], ...]
+    classes: int
+
+    @property
+    def integral(self) -> bool:
+        """Whether all features are integers of a size that float64 computes with exactly."""
+        return bool((self.x == np.rint(self.x)).all()) and float(np.abs(self.x).max()) < 2**31
+
+    @property
+    def floor(self) -> Fraction:
+        """The weighted errors that no classifier avoids: equal rows with different classes."""
+        return sum(
+            (
+                sum((w for _, w in row), Fraction(0)) - max(w for _, w in row)
+                for row in self.weights
+            ),
+            Fraction(0),
+        )
+
+
+def task_of(data: TrainingSet) -> Task:
+    """Merge equal rows."""
+    x, place = np.unique(data.x, axis=0, return_inverse=True)
+    weights: list[defaultdict[int, Fraction]] = [defaultdict(Fraction) for _ in x]
+    rows = zip(place.reshape(-1).tolist(), data.labels.tolist(), data.weight.tolist(), strict=True)
+    for row, label, weight in rows:
+        weights[row][label] += Fraction(weight)
+    return Task(x, tuple(tuple(sorted(w.items())) for w in weights), data.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The networks that a program ranges over.
+
+    Parameters
+    ----------
+    widths
+        Features, neurons of each hidden layer, outputs (one for two classes).
+    kind
+        The weights: ``"binary"`` ±1, ``"ternary"`` -1, 0, 1, ``"real"`` in [-1, 1].
+    bias
+        Whether neurons have offsets; without, sign(0) = 1 decides ties.
+    margin
+        The least distance of a pre-activation from 0 where it is no integer.
+    """
+
+    widths: tuple[int, ...]
+    kind: WeightKind
+    bias: bool
+    margin: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The values that a layer's pre-activations and offsets take.
+
+    Offsets are ``step * t + base`` with an integer t (any real if ``step`` is 0), of absolute value
+    at most ``reach``.  A neuron is 1 where its pre-activation is at least ``above``, and -1 where
+    it is at most ``below``; none lies between.
+
+    Parameters
+    ----------
+    step, base, reach, above, below
+        See above; ``reach`` is None for neurons without offset.
+    """
+
+    step: Fraction
+    base: Fraction
+    reach: Fraction | None
+    above: Fraction
+    below: Fraction
+
+
+def grids(task: Task, architecture: Architecture) -> tuple[Grid, ...]:
+    """The grid of each layer, by the parity of its sums where that is known."""
+    found: list[Grid] = []
+    for number, inputs in enumerate(architecture.widths[:-1]):
+        x: Floats = task.x if number == 0 else np.ones((1, inputs))
+        whole = task.integral or number > 0
+        size = _largest_sum(x)
+        if number == len(architecture.widths) - 2 and architecture.widths[-1] > 1:
+            found.append(_score_grid(size, architecture))
+            continue
+        odd = whole and bool((np.abs(x) % 2 == 1).all())
+        if architecture.kind == "real" or not whole:
+            found.append(_real_grid(size, architecture))
+        elif odd and architecture.kind == "binary":
+            found.append(_odd_grid(size, inputs, bias=architecture.bias))
+        elif architecture.bias:
+            half = Fraction(1, 2)
+            # whole offsets give larger margins, halves keep the sums away from 0
+            found.append(Grid(half, Fraction(0), size + half, half, -half))
+        else:
+            found.append(Grid(Fraction(1), Fraction(0), None, Fraction(0), Fraction(-1)))
+    return tuple(found)
+
+
+def _score_grid(size: Fraction, architecture: Architecture) -> Grid:
+    """Scores are compared with each other, so only their offsets have a grid."""
+    step = Fraction(int(architecture.kind != "real"))
+    reach = size if architecture.bias else None
+    return Grid(step, Fraction(0), reach, Fraction(0), Fraction(0))
+
+
+def _real_grid(size: Fraction, architecture: Architecture) -> Grid:
+    half = architecture.margin / 2
+    if architecture.bias:
+        return Grid(Fraction(0), Fraction(0), size + 1, half, -half)
+    return Grid(Fraction(0), Fraction(0), None, Fraction(0), -architecture.margin)
+
+
+def _odd_grid(size: Fraction, inputs: int, *, bias: bool) -> Grid:
+    """Sums of ``inputs`` odd terms have the parity of ``inputs``; offsets make them odd."""
+    one, two = Fraction(1), Fraction(2)
+    if bias:
+        return Grid(two, Fraction((inputs + 1) % 2), size + 1, one, -one)
+    odd = inputs % 2 == 1
+    return Grid(two, Fraction(0), None, one if odd else Fraction(0), -one if odd else -two)
+
+
+def _largest_sum(x: Floats) -> Fraction:
+    return max(sum((Fraction(abs(v)) for v in row), Fraction(0)) for row in x.tolist())
+
+
+def tie_shift(architecture: Architecture) -> Fraction:
+    """What the second of two classes gets for o = 0 to be its: 0 where o is never 0."""
+    if architecture.bias:
+        return Fraction(0)
+    return architecture.margin if architecture.kind == "real" else Fraction(1)
+
+
+def network_of(
+    params: Sequence[Layer], architecture: Architecture, magnitude: float | None
+) -> BinarizedNetwork:
+    """The network with one score a class; a single output o becomes the scores -o and o.
+
+    Without offsets, o = 0 means the second class, as sign(0) = 1.
+    """
+    *hidden, output = params
+    if output.weights.shape[1] == 1:
+        weights = np.hstack([-output.weights, output.weights])
+        shift = output.offset[0]
+        tie = float(tie_shift(architecture))
+        output = Layer(weights, np.array([-shift, shift + tie]))
+    layers = [*hidden, output]
+    whole = all(bool((layer.weights == np.rint(layer.weights)).all()) for layer in layers)
+    if whole and magnitude is not None:
+        return BinarizedNetwork(tuple(layers))
+    return rounded(layers, magnitude)

@@ -1,0 +1,200 @@
+"""MIP training: optima against brute force over all networks, bounds, and what they rest on."""
+
+import itertools
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tamecheck as tc
+from tamecheck.learn.estimator import TrainingSet
+from tamecheck.learn.mip_encoding import Encoding, Objective
+from tamecheck.learn.mip_enumeration import enumerated
+from tamecheck.learn.mip_measure import errors_of, hinge_of, least_margins, weight_of
+from tamecheck.learn.mip_search import annealed
+from tamecheck.learn.mip_start import lifted
+from tamecheck.learn.mip_task import Architecture, network_of, task_of
+
+SQUARE = np.array(list(itertools.product((-1, 1), repeat=2)))
+CUBE = np.array(list(itertools.product((-1, 1), repeat=3)))
+TABLES = {
+    "xor": (SQUARE, SQUARE.prod(axis=1) < 0),
+    "and": (SQUARE, SQUARE.sum(axis=1) == 2),
+    "or": (SQUARE, SQUARE.sum(axis=1) > -2),
+    "parity": (CUBE, CUBE.prod(axis=1) > 0),
+}
+
+
+def fewest_errors(x, y, hidden, values, bias):
+    """Every network of one hidden layer, one after the other, with sign(0) = 1."""
+    shifts = np.arange(-4, 4.5, 0.5) if bias else [0]
+    neurons = {
+        tuple(np.where(x @ np.array(w) + b >= 0, 1, -1))
+        for w in itertools.product(values, repeat=x.shape[1])
+        for b in shifts
+    }
+    best = len(y)
+    for chosen in itertools.combinations_with_replacement(sorted(neurons), hidden):
+        bits = np.array(chosen).T
+        for v in itertools.product(values, repeat=hidden):
+            for b in shifts:
+                best = min(best, int((((bits @ np.array(v) + b) >= 0) != y).sum()))
+    return best
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("weights", ["binary", "ternary"])
+@pytest.mark.parametrize("hidden", [1, 2])
+@pytest.mark.parametrize("name", TABLES)
+def test_the_optimum_is_that_of_brute_force(name, hidden, weights, bias):
+    x, y = TABLES[name]
+    values = (-1, 1) if weights == "binary" else (-1, 0, 1)
+    classifier = tc.learn.MIPBinarizedClassifier(
+        (hidden,), weights=weights, bias=bias, random_state=0
+    ).fit(x, y)
+    assert classifier.optimal_
+    assert classifier.checked_
+    assert classifier.loss_ == classifier.bound_ == fewest_errors(x, y, hidden, values, bias)
+    assert (classifier.predict(x) != y).sum() == classifier.loss_
+    assert classifier.proof_ in {"trivial", "enumeration"}
+
+
+@pytest.mark.parametrize("weights", ["binary", "ternary", "real"])
+def test_two_solvers_agree_with_enumeration(weights):
+    """One neuron, then one output: xor costs one error, whatever the weights are."""
+    x, y = TABLES["xor"]
+    architecture = Architecture((2, 1, 1), weights, bias=True, margin=Fraction(1, 64))
+    task = task_of(TrainingSet(x.astype(float), y.astype(int), np.ones(4), 2))
+    program = Encoding(task, architecture, Objective("errors")).program
+    from tamecheck.solve.children import claims
+
+    assert [claim.objective for claim in claims(program)] == pytest.approx([1, 1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["binary", "ternary"]), st.booleans(),
+       st.sampled_from([(1,), (3,), (3, 2)]), st.integers(2, 3))  # fmt: skip
+def test_a_network_lifts_to_a_point_of_the_same_value(seed, kind, bias, hidden, classes):
+    """Sorting and turning neurons loses no network, and the program measures what we measure."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-2, 3, (6, 3)).astype(float)
+    labels = np.concatenate([np.arange(classes), rng.integers(classes, size=6 - classes)])
+    task = task_of(TrainingSet(x, labels, np.ones(6), classes))
+    widths = (3, *hidden, 1 if classes == 2 else classes)
+    architecture = Architecture(widths, kind, bias, Fraction(1, 64))
+    params = annealed(task, architecture, rng, seconds=9, goal=0, starts=1, sweeps=2)
+    network = network_of(params, architecture, 2.0)
+    measures = {
+        "errors": errors_of(network, task),
+        "hinge": hinge_of(network, task, architecture),
+        "margin": -least_margins(network, task),
+        "weight": weight_of(network),
+    }
+    for measure, value in measures.items():
+        encoding = Encoding(task, architecture, Objective(measure))
+        point = lifted(encoding, params)
+        assert point is not None
+        assert encoding.program.objective(point) == value
+    known = enumerated(task, architecture, seconds=9)
+    assert known is None or known.errors <= measures["errors"]
+
+
+def test_contradicting_rows_are_a_bound():
+    x = [[1, 1], [1, 1], [1, 1], [-1, 1]]
+    classifier = tc.learn.MIPBinarizedClassifier((2,), random_state=0).fit(x, [0, 1, 1, 0])
+    assert (classifier.loss_, classifier.bound_, classifier.proof_) == (1, 1, "data")
+    weighted = tc.learn.MIPBinarizedClassifier((2,), random_state=0)
+    weighted.fit(x, [0, 1, 1, 0], sample_weight=[2.5, 1, 0.5, 1])
+    assert (weighted.loss_, weighted.bound_) == (1.5, 1.5)
+
+
+def test_later_measures_keep_the_earlier_ones():
+    """Parity of three bits needs three ±1 neurons; the least |sum| of each is then 1."""
+    x, y = TABLES["parity"]
+    classifier = tc.learn.MIPBinarizedClassifier(
+        (3,), objective="max-margin", random_state=0, timeout=30
+    ).fit(x, y)
+    errors, margin = classifier.stages_
+    assert (errors.value, errors.proof) == (0, "trivial")
+    assert margin.value == -3
+    assert errors.optimal
+
+
+def test_sparse_weights():
+    """OR of two of three bits: two weights of the neuron and one of the output are needed."""
+    y = (CUBE[:, :2] == 1).any(axis=1)
+    classifier = tc.learn.MIPBinarizedClassifier(
+        (1,), weights="ternary", objective="min-weight", random_state=0
+    ).fit(CUBE, y)
+    assert classifier.loss_ == 0
+    assert classifier.stages_[1].value == classifier.stages_[1].bound == 3
+
+
+def test_a_certificate_without_solvers_to_trust():
+    x, y = TABLES["xor"]
+    classifier = tc.learn.MIPBinarizedClassifier(
+        (1,), weights="real", certify=True, timeout=40, random_state=0
+    ).fit(x, y)
+    assert classifier.loss_ == 1
+    if classifier.proof_ == "certificate":
+        assert classifier.bound_ == 1
+        assert classifier.certificate_ is not None
+    else:
+        assert any("certificate" in note for note in classifier.notes_)
+
+
+def test_three_classes_and_two_layers():
+    x = np.vstack([CUBE, CUBE * [1, 1, -1]])
+    y = (x == 1).sum(axis=1) // 1 % 3
+    classifier = tc.learn.MIPBinarizedClassifier((4, 3), timeout=20, random_state=0).fit(x, y)
+    assert classifier.checked_
+    assert (classifier.predict(x) != y).sum() == classifier.loss_
+    assert classifier.bound_ <= classifier.loss_
+
+
+def test_pickle_model_and_repeatability():
+    x, y = TABLES["parity"]
+    first = tc.learn.MIPBinarizedClassifier((3,), random_state=3).fit(x, y)
+    second = pickle.loads(
+        pickle.dumps(tc.learn.MIPBinarizedClassifier((3,), random_state=3).fit(x, y))
+    )
+    for left, right in zip(first.network_.layers, second.network_.layers, strict=True):
+        assert (left.weights == right.weights).all()
+        assert (left.offset == right.offset).all()
+    model = first.to_model()
+    for row, label in zip(x, y, strict=True):
+        values = model.evaluate(row)
+        assert (values[1] > values[0]) == label
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"objective": "speed"}, "objective='speed'"),
+        ({"solvers": ("gurobi",)}, "solvers"),
+        ({"weights": "octal"}, "weights='octal'"),
+        ({"hidden": (0,)}, "hidden"),
+        ({"margin": 0}, "margin"),
+        ({"timeout": -1}, "timeout"),
+    ],
+)
+def test_bad_parameters(options, words):
+    with pytest.raises(ValueError, match=words.replace("(", r"\(")):
+        tc.learn.MIPBinarizedClassifier(**options).fit(SQUARE, [0, 1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        ([[np.nan, 1], [1, 1]], [0, 1], "NaN"),
+        ([[0, 1], [1, 1]], [0, 0], "one class"),
+        ([[1, 1], [1, 1]], [0, 1], "constant"),
+        ([["a", "b"], ["c", "d"]], [0, 1], "convert"),
+    ],
+)
+def test_bad_data(x, y, words):
+    with pytest.raises(ValueError, match=words):
+        tc.learn.MIPBinarizedClassifier().fit(x, y)
