@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tamecheck.binarized import Distance
 from tamecheck.ir.exact import rational
 from tamecheck.ir.spec import Specification
 from tamecheck.load.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.verify import Answer, Replay, onnx_replay
+from tamecheck.verify import hamming_distance as distance_in_graph
 from tamecheck.verify import verify as verify_graph
 from tamecheck.verify import verify_hamming as verify_ball
 
-__all__ = ["verify", "verify_hamming"]
+__all__ = ["hamming_distance", "replay_of", "verify", "verify_hamming"]
 
 
 def verify(
@@ -43,7 +45,7 @@ def verify(
         If the property cannot be read, or does not fit the model.
     """
     found = spec if isinstance(spec, Specification) else read_vnnlib(spec)
-    return verify_graph(model.graph, found, timeout=timeout, seed=seed, replay=_replay(model))
+    return verify_graph(model.graph, found, timeout=timeout, seed=seed, replay=replay_of(model))
 
 
 def verify_hamming(
@@ -79,10 +81,33 @@ def verify_hamming(
     levels = (rational(domain[0]), rational(domain[1]))
     centre = [rational(value) for value in point]
     return verify_ball(
-        model.graph, centre, radius, domain=levels, timeout=timeout, replay=_replay(model)
+        model.graph, centre, radius, domain=levels, timeout=timeout, replay=replay_of(model)
     )
 
 
-def _replay(model: Model) -> Replay | None:
+def hamming_distance(
+    model: Model,
+    point: Sequence[Any],
+    *,
+    domain: tuple[Any, Any] = (-1, 1),
+    timeout: float | None = None,
+) -> Distance:
+    """The least number of inputs that must change level to change a binarized network's decision.
+
+    Parameters and errors are those of `verify_hamming`.
+
+    Returns
+    -------
+    Distance
+        ``exact`` says whether ``upper``, the flips of the witness, is the least number; ``checked``
+        says what that rests on.  The witness is in states: -1 the low level, 1 the high one.
+    """
+    levels = (rational(domain[0]), rational(domain[1]))
+    centre = [rational(value) for value in point]
+    return distance_in_graph(model.graph, centre, domain=levels, timeout=timeout)
+
+
+def replay_of(model: Model) -> Replay | None:
+    """A float32 run of the model's file, if it has one that can be run."""
     source = Path(model.loaded.where)
     return onnx_replay(source) if model.loaded.format == "onnx" and source.is_file() else None

@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
 # argparse has no public name for what add_subparsers returns
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
-_TAKES_EXPRESSION = ("--expr", "--box", "--at", "--target")
+_TAKES_EXPRESSION = ("--expr", "--box", "--at", "--target", "--domain")
 
 
 def attach_values(arguments: Sequence[str]) -> list[str]:

@@ -11,6 +11,8 @@ from typing import Any
 from tamecheck.cli.answer import print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of, name_of, names_program
+from tamecheck.errors import TamecheckError
+from tamecheck.kernel_bnn import FORMAT as BALL
 
 __all__ = ["add_parser", "run"]
 
@@ -19,6 +21,7 @@ Let the kernel, a small program of its own, check every step of a certificate.  
 check that the certificate is about that model.
 
 exit codes: 0 valid, 3 incomplete (steps taken on trust are listed), 5 invalid"""
+_LONGEST = 200
 _EXIT_CODES = {"valid": 0, "incomplete": 3, "invalid": 5}
 
 
@@ -38,7 +41,8 @@ def run(args: Namespace) -> int:
     from tamecheck.certificates import recheck
     from tamecheck.load.files import read_bytes
 
-    report = recheck(read_bytes(args.certificate))
+    certificate = read_bytes(args.certificate)
+    report = recheck(certificate)
     document: dict[str, Any] = {
         "verdict": report.verdict,
         "trusted": list(report.trusted),
@@ -48,7 +52,7 @@ def run(args: Namespace) -> int:
         "model": {"sha256": report.model_sha256},
     }
     if report.verdict != "invalid" and (args.model is not None or args.expr is not None):
-        actual = _hash_of(args)
+        actual = _hash_of(args, certificate)
         if actual != report.model_sha256:
             why = f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
             document.update(verdict="invalid", step=None, why=why)
@@ -61,13 +65,27 @@ def run(args: Namespace) -> int:
     return _EXIT_CODES[document["verdict"]]
 
 
-def _hash_of(args: Namespace) -> str:
-    """The hash of the model or of the program that the arguments name."""
+def _hash_of(args: Namespace, certificate: bytes) -> str:
+    """The hash of the model or of the program that the arguments name.
+
+    A certificate about a Hamming ball is about a network of integers, so the model is read as one.
+    """
     if names_program(args):
         from tamecheck.programs import read
 
         return read(args.model).sha256
-    return model_of(args).graph.sha256
+    graph = model_of(args).graph
+    document = json.loads(certificate)
+    if document["format"] != BALL:
+        return graph.sha256
+    from tamecheck.binarized import recognise
+
+    network = document["network"]
+    try:
+        return recognise(graph, list(zip(network["low"], network["high"], strict=True))).sha256
+    except TamecheckError:
+        # no such network at all, so it is about another model
+        return graph.sha256
 
 
 def _print(document: Mapping[str, Any]) -> None:
@@ -87,4 +105,7 @@ def _print(document: Mapping[str, Any]) -> None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value).translate({34: None}).strip("[]")
+    if isinstance(value, str):
+        return value
+    text = json.dumps(value).translate({34: None}).strip("[]")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

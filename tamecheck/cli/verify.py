@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_common
 from tamecheck.cli.source import model_of, name_of
+from tamecheck.errors import InputError
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
+    from tamecheck.model import Model
     from tamecheck.verify import Answer
 
 __all__ = ["add_parser", "run"]
@@ -20,7 +23,11 @@ Show that no input of the property's region has outputs that it calls unsafe, or
 A proof rests on arithmetic that is rounded outward; a witness is evaluated exactly, and in float32
 where onnxruntime is installed.
 
-exit codes: 0 holds, 1 violated, 3 unknown; with --vnncomp always 0"""
+Of a binarized network, whose inputs take two levels each, --hamming K asks instead whether the
+decision at the point of --input stays when at most K inputs change, and --distance how many have to
+change.  --certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
+
+exit codes: 0 holds (--distance: known), 1 violated, 3 unknown; with --vnncomp always 0"""
 _EXIT_CODES = {"holds": 0, "violated": 1, "unknown": 3}
 
 
@@ -30,12 +37,28 @@ def add_parser(subparsers: Subparsers) -> None:
         "verify", help="does a property hold? with a proof or a witness", description=_DESCRIPTION
     )
     parser.add_argument("model", nargs="?", metavar="MODEL", help=".onnx or .json file, also .gz")
-    parser.add_argument("spec", metavar="SPEC", help="the property: .vnnlib file, also .gz")
+    parser.add_argument(
+        "spec", nargs="?", metavar="SPEC", help="the property: .vnnlib file, also .gz"
+    )
     parser.add_argument(
         "--expr", metavar="TEXT", help="an expression instead of a file: 'max(x,0) - sign(y)'"
     )
     parser.add_argument(
         "--vnncomp", metavar="FILE", help="write sat, unsat, unknown or timeout here, and exit 0"
+    )
+    group = parser.add_argument_group("binarized networks")
+    group.add_argument("--input", metavar="FILE", help="the point: .json, .csv or .npy, also .gz")
+    question = group.add_mutually_exclusive_group()
+    question.add_argument("--hamming", metavar="K", help="may K inputs change the decision?")
+    question.add_argument(
+        "--distance", action="store_true", help="how many inputs have to change the decision?"
+    )
+    group.add_argument(
+        "--domain", metavar="L,H", help="the two levels of every input (default -1,1)"
+    )
+    group.add_argument("--certify", action="store_true", help="search for a certificate")
+    group.add_argument(
+        "-o", "--output", metavar="CERT", help="write the certificate here (.json or .json.gz)"
     )
     add_common(parser, overtime=5)
     parser.set_defaults(run=run)
@@ -43,13 +66,17 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Verify, print the answer."""
+    if args.hamming is not None or args.distance:
+        from tamecheck.cli.hamming import run_hamming
+
+        return run_hamming(args)
+    model, spec = _property_of(args)
     from tamecheck.verification import verify
     from tamecheck.verify import answer_document, vnncomp_text
 
-    model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    answer = verify(model, args.spec, timeout=args.timeout, seed=args.seed)
+    answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
     document = answer_document(answer)
     if args.vnncomp is not None:
         Path(args.vnncomp).write_text(vnncomp_text(answer), encoding="utf-8")
@@ -61,13 +88,32 @@ def run(args: Namespace) -> int:
     return 0 if args.vnncomp is not None else _EXIT_CODES[document["verdict"]]
 
 
+def _property_of(args: Namespace) -> tuple[Model, str]:
+    """The model and the property's file."""
+    if args.expr is not None and args.spec is None:
+        # the only file is the property
+        args.model, args.spec = None, args.model
+    for option in ("input", "domain", "certify", "output"):
+        if getattr(args, option):
+            raise InputError(
+                f"--{option} is of no use with a property file.",
+                hint="Ask about a Hamming ball with --hamming K, or with --distance.",
+            )
+    if args.spec is None:
+        raise InputError(
+            "No property is given.",
+            hint="Give a .vnnlib file; or --input FILE and --hamming K for a binarized network.",
+        )
+    return model_of(args), args.spec
+
+
 def _print(args: Namespace, answer: Answer, verdict: str) -> None:
     from tamecheck.verify import Violated
 
     if args.quiet:
         print(verdict)
         return
-    print(f"{name_of(args)}: {verdict}")
+    print(f"{visible(name_of(args))}: {verdict}")
     print(f"  {answer.reason}")
     if isinstance(answer, Violated):
         witness = answer.witness

@@ -34,12 +34,23 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """No input of the region is unsafe; proved in rigorous arithmetic."""
+    """No input of the region is unsafe.
+
+    Proved in rigorous arithmetic, unless ``checked`` says that it rests on solvers.
+
+    Parameters
+    ----------
+    method, reason, seconds, facts
+        How it was found, in words.
+    checked
+        For Hamming balls: ``enumeration``, ``two-solvers`` or ``one-solver``.
+    """
 
     method: str
     reason: str
     seconds: float
     facts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    checked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ def answer_document(answer: Answer) -> dict[str, Any]:
         "witness": None,
         "certificate": None,
         "method": None if isinstance(answer, Unknown) else answer.method,
+        "checked": answer.checked if isinstance(answer, Holds) else None,
         "seconds": round(answer.seconds, 3),
         "facts": dict(answer.facts),
     }

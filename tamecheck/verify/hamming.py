@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from flint import arb
 
-from tamecheck.binarized import Distance, minimum_distance, recognise, robust
+from tamecheck.binarized import (
+    BinarizedNetwork,
+    Distance,
+    ball_certificate,
+    distance_certificate,
+    minimum_distance,
+    recognise,
+    robust,
+)
+from tamecheck.errors import SolverError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verify.answer import Answer, Holds, Unknown, Violated, Witness
 from tamecheck.verify.witness import Replay, exact_outputs
 
-__all__ = ["hamming_distance", "verify_hamming"]
+__all__ = ["HammingBall", "hamming_distance", "verify_hamming"]
+
+_SAMPLES = 4
+Levels = tuple[Fraction, Fraction]
+_SIGNS: Levels = (Fraction(-1), Fraction(1))
 
 
 def hamming_distance(
     graph: Graph,
     point: Sequence[Fraction],
     *,
-    domain: tuple[Fraction, Fraction] = (Fraction(-1), Fraction(1)),
+    domain: Levels = _SIGNS,
     timeout: float | None = None,
 ) -> Distance:
     """The least number of inputs to move to their other level so that the decision changes.
 
     Parameters and errors are those of `verify_hamming`; the witness is in states -1 and 1.
     """
-    network = recognise(graph, [domain] * sum(map(size_of, graph.inputs.values())))
-    states = network.states(_row(point))[0]
-    return minimum_distance(network, states, timeout=timeout)
+    return HammingBall.of(graph, point, domain).distance(timeout=timeout)
 
 
 def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
@@ -39,7 +52,7 @@ def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
     point: Sequence[Fraction],
     radius: int,
     *,
-    domain: tuple[Fraction, Fraction] = (Fraction(-1), Fraction(1)),
+    domain: Levels = _SIGNS,
     timeout: float | None = None,
     replay: Replay | None = None,
 ) -> Answer:
@@ -63,6 +76,12 @@ def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
     replay
         A float32 run of the model, to report whether it decides the witness otherwise too.
 
+    Returns
+    -------
+    Answer
+        A `Holds` says in ``checked`` what it rests on: ``enumeration`` (every point was closed by
+        a bound or evaluated, in integers), else the word of ``two-solvers`` or ``one-solver``.
+
     Raises
     ------
     UnsupportedError
@@ -70,31 +89,124 @@ def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
     InputError
         If the point or radius does not fit.
     """
-    started = time.monotonic()
-    network = recognise(graph, [domain] * sum(map(size_of, graph.inputs.values())))
-    states = network.states(_row(point))[0]
-    found = robust(network, states, radius, timeout=timeout)
-    seconds = time.monotonic() - started
-    if found.witness is not None and found.upper is not None:
-        inputs = network.point(found.witness)
-        outputs = exact_outputs(graph, inputs) or []
+    return HammingBall.of(graph, point, domain).verify(radius, timeout=timeout, replay=replay)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HammingBall:
+    """The points around a centre, for a model that is read as a binarized network.
+
+    Parameters
+    ----------
+    graph
+        The model.
+    network
+        The same in integers.
+    states
+        The centre in states -1 and 1.
+    """
+
+    graph: Graph
+    network: BinarizedNetwork
+    states: Array
+
+    @classmethod
+    def of(cls, graph: Graph, point: Sequence[Fraction], domain: Levels) -> HammingBall:
+        """Read the model and the centre; errors are those of `verify_hamming`."""
+        network = recognise(graph, [domain] * sum(map(size_of, graph.inputs.values())))
+        row = np.empty((1, len(point)), dtype=object)
+        row[0, :] = list(point)
+        return cls(graph, network, network.states(row)[0])
+
+    def verify(
+        self, radius: int, *, timeout: float | None = None, replay: Replay | None = None
+    ) -> Answer:
+        """Whether the decision is the same at most ``radius`` flips away, as `verify_hamming`."""
+        started = time.monotonic()
+        found = robust(self.network, self.states, radius, timeout=timeout)
+        seconds = time.monotonic() - started
+        if found.witness is not None and found.upper is not None:
+            reason = f"{found.upper} changed inputs change the decision, by exact evaluation."
+            facts = {"changed inputs": found.upper}
+            return Violated(self.witness(found, replay), found.method, reason, seconds, facts)
+        if found.lower > min(radius, len(self.network.free)):
+            reason = f"No input of the ball is decided otherwise, {_BASES[found.checked]}."
+            return Holds(found.method, reason, seconds, {}, found.checked)
+        late = found.why.lower().endswith("out of time.")
+        return Unknown(found.why, seconds, late, {"radius shown": found.lower - 1})
+
+    def distance(self, *, timeout: float | None = None) -> Distance:
+        """The least number of flips that changes the decision."""
+        return minimum_distance(self.network, self.states, timeout=timeout)
+
+    def witness(self, found: Distance, replay: Replay | None = None) -> Witness:
+        """The witness of an answer in the model's own levels, evaluated by the model's own ops.
+
+        Raises
+        ------
+        SolverError
+            If the model decides there as at the centre: then it was not read rightly.
+        """
+        inputs = self.network.point(found.witness or ())
+        outputs = exact_outputs(self.graph, inputs) or []
+        if _decided(outputs) == found.decision:
+            raise SolverError(
+                "The model contradicts its reading as a binarized network at the witness.",
+                hint="Please report it, with the model.",
+            )
         texts = tuple(str(v) if isinstance(v, arb) else v for v in outputs)
-        witness = Witness(inputs, texts, _replayed(replay, inputs, found.decision))
-        reason = f"{found.upper} changed inputs change the decision, by exact evaluation."
-        return Violated(witness, found.method, reason, seconds, {"changed inputs": found.upper})
-    if found.lower > min(radius, len(network.free)):
-        reason = "No input of the ball is decided otherwise, in integer arithmetic."
-        if "minicard" in found.method:
-            reason = "No input of the ball is decided otherwise; this rests on the solver's word."
-        return Holds(found.method, reason, seconds, {})
-    late = found.why.lower().endswith("out of time.")
-    return Unknown(found.why, seconds, late, {"radius shown": found.lower - 1})
+        return Witness(inputs, texts, _replayed(replay, inputs, found.decision))
+
+    def certify(self, radius: int, *, timeout: float | None = None) -> dict[str, Any] | None:
+        """A certificate that the decision stays within ``radius`` flips; None if none was found.
+
+        The reading of the model is compared with the model itself at the centre and some points.
+        """
+        self._sample()
+        return ball_certificate(self.network, self.states, radius, deadline=_deadline(timeout))
+
+    def certify_distance(
+        self, found: Distance, *, timeout: float | None = None
+    ) -> dict[str, Any] | None:
+        """A certificate that the witness of a distance is nearest; None if none was found."""
+        self._sample()
+        if found.witness is None:
+            return self.certify(len(self.network.free), timeout=timeout)
+        ends = self.network, self.states, found.witness
+        return distance_certificate(*ends, deadline=_deadline(timeout))
+
+    def _sample(self) -> None:
+        rng = np.random.default_rng(0)
+        points = np.repeat(self.states[None, :], _SAMPLES + 1, axis=0)
+        free = list(self.network.free)
+        flips = rng.choice(np.array([-1, 1], dtype=np.int8), (_SAMPLES, len(free)))
+        points[1:, free] *= flips
+        for states, decided in zip(points, self.network.decide(points).tolist(), strict=True):
+            own = _decided(exact_outputs(self.graph, self.network.point(states)) or [])
+            if own not in (None, decided):
+                raise SolverError(
+                    "The model contradicts its reading as a binarized network.",
+                    hint="Please report it, with the model.",
+                )
 
 
-def _row(point: Sequence[Fraction]) -> Array:
-    row = np.empty((1, len(point)), dtype=object)
-    row[0, :] = list(point)
-    return row
+_BASES = {
+    "enumeration": "in integer arithmetic",
+    "two-solvers": "in the word of two solvers, without a proof",
+    "one-solver": "in the word of one solver, without a proof",
+}
+
+
+def _deadline(timeout: float | None) -> float:
+    return np.inf if timeout is None else time.monotonic() + timeout
+
+
+def _decided(outputs: Sequence[Fraction | arb]) -> int | None:
+    """The class of exact outputs; None where they are no rationals."""
+    exact = [value for value in outputs if isinstance(value, Fraction)]
+    if not exact or len(exact) < len(outputs):
+        return None
+    return exact.index(max(exact)) if len(exact) > 1 else int(exact[0] > 0)
 
 
 def _replayed(replay: Replay | None, inputs: Sequence[Fraction], decision: int) -> bool | None:
