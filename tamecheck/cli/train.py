@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json, write_document
 from tamecheck.cli.options import Subparsers, add_common
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.learn import Binariser, BinarizedClassifier
@@ -42,7 +42,10 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--method", choices=_METHODS, default="tame", help="default: tame")
     parser.add_argument(
-        "--hidden", type=_widths, metavar="N,N", help="widths of the hidden layers (default 8)"
+        "--hidden",
+        type=_widths,
+        metavar="N,N",
+        help="widths of the hidden layers (default 8; with mip 4)",
     )
     parser.add_argument(
         "--test", type=_fraction, metavar="FRACTION", help="hold out this share of rows as a test"
@@ -209,17 +212,14 @@ def _classifier(args: Namespace) -> BinarizedClassifier:
         case "ste":
             return learn.SteBinarizedClassifier(**options)
         case _:
-            exact: Any = getattr(learn, "MIPBinarizedClassifier", None)
-            if exact is None:
-                raise UnsupportedError("Training by mixed-integer programming is not installed.")
-            return exact(**options)
+            return learn.MIPBinarizedClassifier(**options)
 
 
 def _accuracy(classifier: BinarizedClassifier, x: Any, labels: Any) -> float:
     import numpy as np
 
-    decided: Any = classifier.predict(x)
-    return float(np.mean(np.equal(decided, labels)))
+    hits: Any = np.asarray(classifier.predict(x) == labels)
+    return float(hits.mean())
 
 
 def _bound(classifier: BinarizedClassifier) -> float | None:

@@ -42,6 +42,17 @@ def test_json_and_files(folder, capsys, method):
 
 
 @pytest.mark.usefixtures("folder")
+def test_programming_gives_a_proved_bound(capsys):
+    command = ["train", "signs.csv", "--no-header", "--method", "mip", "--hidden", "2", "--json"]
+    assert main(command) == 0
+    answer = json.loads(capsys.readouterr().out)
+    # two neurons suffice for exclusive or, so no error is the optimum
+    assert (answer["train_accuracy"], answer["bound"]) == (1.0, 0.0)
+    assert answer["model"] == "signs-mip.json"
+    assert main([*command, "--epochs", "3"]) == 2
+
+
+@pytest.mark.usefixtures("folder")
 def test_signs_are_taken_as_they_are_and_the_file_has_a_name(capsys):
     assert main(["train", "signs.csv", "--target", "-1", "--no-header", "--seed", "3"]) == 0
     shown = capsys.readouterr().out
