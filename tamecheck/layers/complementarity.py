@@ -69,7 +69,8 @@ def _interior(hessian: Array, offset: Array) -> tuple[Array, Array]:
         step = 0.995 * _step(z, s, dz, ds)
         z = np.maximum(z + step * dz, 1e-150)
         s = np.maximum(s + step * ds, 1e-150)
-        if not np.isfinite(z).all() or (z > 1e14 * scale).any():
+        if not np.isfinite(z).all() or (z > 1e12 * scale).any():
+            # the multipliers of an infeasible problem grow without end; the caller finds out
             break
     return z, s
 
@@ -81,7 +82,8 @@ def _times(matrices: Array, vectors: Array) -> Array:
 def _step(z: Array, s: Array, dz: Array, ds: Array) -> Array:
     """The longest step up to 1 that keeps both positive."""
     both, change = np.concatenate([z, s], 1), np.concatenate([dz, ds], 1)
-    ratios = np.where(change < 0, -both / np.minimum(change, -1e-300), 1.0)
+    ratios = np.ones_like(both)
+    np.divide(-both, change, out=ratios, where=change < -1e-150)
     return np.minimum(ratios.min(1, keepdims=True), 1.0)
 
 

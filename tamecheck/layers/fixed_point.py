@@ -96,7 +96,7 @@ class Equilibrium:
             raise InputError(f"The cotangent has shape {given.shape}; {self.z.shape} is needed.")
         size = len(w)
         matrices = np.eye(size) - self.active[:, :, None] * w
-        adjoint = np.linalg.solve(matrices.mT, given[..., None])[..., 0] * self.active
+        adjoint = np.linalg.solve(np.swapaxes(matrices, -1, -2), given[..., None])[..., 0] * self.active
         return EquilibriumGradients(
             W=adjoint.T @ self.z, U=adjoint.T @ x, b=adjoint.sum(0), x=adjoint @ u
         )

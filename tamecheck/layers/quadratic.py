@@ -155,7 +155,7 @@ def quadratic_layer(  # noqa: PLR0913 (the data of a program)
     except np.linalg.LinAlgError:
         raise InputError("Q is not positive definite in some program.") from None
     rows = G.shape[1]
-    right = np.concatenate([q[..., None], G.mT, A.mT], axis=2)
+    right = np.concatenate([q[..., None], np.swapaxes(G, -1, -2), np.swapaxes(A, -1, -2)], axis=2)
     solved = np.linalg.solve(Q, right)
     unconstrained, qg, qa = -solved[..., 0], solved[..., 1 : rows + 1], solved[..., rows + 1 :]
     schur = A @ qa
@@ -167,7 +167,7 @@ def quadratic_layer(  # noqa: PLR0913 (the data of a program)
     y0 = unconstrained + _times(lift, b - _times(A, unconstrained))
     pg = qg - lift @ (A @ qg)
     hessian = G @ pg
-    hessian = (hessian + hessian.mT) / 2
+    hessian = (hessian + np.swapaxes(hessian, -1, -2)) / 2
     offset = h - _times(G, y0)
     z, active, complementarity = solve_complementarity(hessian, offset)
     y = y0 - _times(pg, z)
@@ -212,7 +212,7 @@ def _batched(*given: Any) -> tuple[Array, ...]:
             raise InputError(f"{name} has shape {array.shape}; {(batch, *shape)} is needed.")
         if not np.isfinite(array).all():
             raise InputError(f"{name} has entries that are not finite.")
-    if not np.allclose(full[0], full[0].mT, rtol=1e-9, atol=1e-12):
+    if not np.allclose(full[0], np.swapaxes(full[0], -1, -2), rtol=1e-9, atol=1e-12):
         raise InputError("Q is not symmetric.")
     return tuple(np.broadcast_to(a, (batch, *s)) for a, s in zip(full, inner, strict=True))
 
@@ -250,16 +250,16 @@ def _backward(found: QuadraticSolution, cotangent: Array, active: Array) -> Quad
         raise InputError(f"The cotangent has shape {cotangent.shape}, the solution {found.y.shape}.")
     Q, _, G, _, A, _ = found.data  # noqa: N806
     pg, hessian, lift = found.inverses
-    right = np.where(active, _times(pg.mT, cotangent), 0.0)
+    right = np.where(active, _times(np.swapaxes(pg, -1, -2), cotangent), 0.0)
     wz = _solve(_masked(hessian, active), right)
     wz = np.where(active, wz, 0.0)
-    rest = cotangent - _times(G.mT, wz)
-    wn = _times(lift.mT, rest)
-    wy = np.linalg.solve(Q, (rest - _times(A.mT, wn))[..., None])[..., 0]
+    rest = cotangent - _times(np.swapaxes(G, -1, -2), wz)
+    wn = _times(np.swapaxes(lift, -1, -2), rest)
+    wy = np.linalg.solve(Q, (rest - _times(np.swapaxes(A, -1, -2), wn))[..., None])[..., 0]
     y, z, nu = found.y, found.multipliers, found.equation_multipliers
     outer = wy[:, :, None] * y[:, None, :]
     return QuadraticGradients(
-        Q=-(outer + outer.mT) / 2,
+        Q=-(outer + np.swapaxes(outer, -1, -2)) / 2,
         q=-wy,
         G=-(z[:, :, None] * wy[:, None, :] + wz[:, :, None] * y[:, None, :]),
         h=wz,

@@ -1,0 +1,96 @@
+"""Quadratic programs as layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tamecheck.errors import InputError, SolverError
+from tamecheck.layers import quadratic_layer
+
+
+def random_problems(seed, batch=100, size=6, rows=4, equations=0):
+    rng = np.random.default_rng(seed)
+    root = rng.standard_normal((batch, size, size))
+    point = rng.standard_normal((batch, size))
+    upper = rng.standard_normal((batch, rows, size))
+    equal = rng.standard_normal((batch, equations, size))
+    return [
+        root @ np.swapaxes(root, 1, 2) + 0.1 * np.eye(size),
+        rng.standard_normal((batch, size)),
+        upper,
+        np.einsum("bij,bj->bi", upper, point) + rng.random((batch, rows)),
+        equal,
+        np.einsum("bij,bj->bi", equal, point),
+    ]
+
+
+def test_projection_onto_the_positive_orthant():
+    """min ½|y - p|², y >= 0: y = max(p, 0), J = diag(1[p > 0]), with [0, 1] at 0."""
+    p = np.array([1.5, 0.0, -2.0])
+    found = quadratic_layer(np.eye(3), -p, -np.eye(3), np.zeros(3))
+    assert np.array_equal(found.y[0], np.maximum(p, 0))
+    assert found.weakly_active[0]
+    vertices = {tuple(np.diag(-v)) for v in found.jacobian_vertices()}
+    assert vertices == {(1.0, 0.0, 0.0), (1.0, 1.0, 0.0)}
+
+
+@pytest.mark.parametrize("equations", [0, 2])
+def test_gradients_equal_finite_differences(equations):
+    data = random_problems(equations, equations=equations)
+    found = quadratic_layer(*data)
+    rng = np.random.default_rng(1)
+    cotangent = rng.standard_normal(found.y.shape)
+    gradients = found.vjp(cotangent)
+    changes = [rng.standard_normal(a.shape) for a in data]
+    changes[0] += np.swapaxes(changes[0], 1, 2)
+    eps = 1e-6
+
+    def loss(t):
+        moved = quadratic_layer(*(a + t * c for a, c in zip(data, changes, strict=True)))
+        return (moved.y * cotangent).sum(1)
+
+    slopes = (loss(eps) - loss(-eps)) / (2 * eps)
+    expected = sum(
+        (getattr(gradients, name) * c).reshape(len(slopes), -1).sum(1)
+        for name, c in zip("QqGhAb", changes, strict=True)
+    )
+    smooth = found.complementarity > 1e-4
+    assert smooth.sum() >= 95
+    error = np.abs(slopes - expected) / (1 + np.abs(expected))
+    assert error[smooth].max() < 2e-6
+
+
+def test_optimality_conditions():
+    Q, q, G, h, A, b = data = random_problems(3, equations=2)  # noqa: N806
+    found = quadratic_layer(*data)
+    gradient = (
+        np.einsum("bij,bj->bi", Q, found.y)
+        + q
+        + np.einsum("bij,bi->bj", G, found.multipliers)
+        + np.einsum("bij,bi->bj", A, found.equation_multipliers)
+    )
+    assert np.abs(gradient).max() < 1e-8
+    assert (np.einsum("bij,bj->bi", G, found.y) <= h + 1e-9).all()
+    assert np.allclose(np.einsum("bij,bj->bi", A, found.y), b)
+    assert (found.multipliers >= 0).all()
+
+
+def test_infeasible_and_malformed():
+    with pytest.raises(SolverError, match="confirmed"):
+        quadratic_layer(np.eye(1), [0.0], [[1.0], [-1.0]], [-1.0, -1.0])
+    with pytest.raises(InputError, match="positive definite"):
+        quadratic_layer(-np.eye(2), np.zeros(2))
+    with pytest.raises(InputError, match="symmetric"):
+        quadratic_layer([[1.0, 1.0], [0.0, 1.0]], np.zeros(2))
+    with pytest.raises(InputError, match="both"):
+        quadratic_layer(np.eye(2), np.zeros(2), np.eye(2))
+    with pytest.raises(InputError, match="finite"):
+        quadratic_layer(np.eye(2), [np.nan, 0])
+
+
+def test_dependent_active_constraints_are_reported():
+    """The same constraint twice: the solution is right, the multipliers are not unique."""
+    found = quadratic_layer(np.eye(1), [-2.0], [[1.0], [1.0]], [1.0, 1.0])
+    assert np.allclose(found.y, 1)
+    assert not found.independent[0] or found.weakly_active[0]
