@@ -83,7 +83,7 @@ def tasks() -> Iterator[Task]:
         best = best_known(MaxCut(60, edges))
         for share in (0.7, 0.8):
             graph = MaxCut(60, edges, int(share * best))
-            yield Task(f"3-regular, 60 vertices, no {number}", graph, best, 10, 4000)
+            yield Task(f"3-regular, 60 vertices, no {number}", graph, best, 10, 2500)
 
 
 def main() -> None:
