@@ -1,4 +1,4 @@
-"""Optimisation problems and fixed points as layers, differentiated with their hypotheses checked."""
+"""Optimisation problems and fixed points as layers, with their hypotheses checked."""
 
 from tamecheck.layers.fixed_point import (
     Equilibrium,

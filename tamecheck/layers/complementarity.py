@@ -38,7 +38,7 @@ def solve_complementarity(hessian: Array, offset: Array) -> tuple[Array, Array, 
     """
     batch, size = offset.shape
     if not size:
-        return offset, np.zeros((batch, 0), bool), np.full(batch, np.inf)
+        return offset, np.zeros((batch, 0), dtype=bool), np.full(batch, np.inf)
     z, s = _interior(hessian, offset)
     active = z > s
     z, s, active = _polished(hessian, offset, z, active)

@@ -59,11 +59,11 @@ def is_monotone(W: Any) -> Monotone:  # noqa: N803 (the field's name)
             margin = half - norm
             fraction = Fraction(int(margin.p), int(margin.q))
             why = f"the symmetric part of I - W is at least {float(fraction):.4g} I, exactly"
-            return Monotone(True, fraction, why)
+            return Monotone(holds=True, margin=fraction, why=why)
     direction = fmpq_mat(size, 1, [as_number(a) for a in vectors[:, 0].tolist()])
     if (direction.transpose() * part * direction)[0, 0] <= 0:
         why = "a direction v with vᵀ (I - W) v <= 0 exists"
-        return Monotone(False, Fraction(0), why)
+        return Monotone(holds=False, margin=Fraction(0), why=why)
     return Monotone(None, Fraction(0), "I - W is too near a singular symmetric part for floats")
 
 
@@ -96,7 +96,9 @@ class Equilibrium:
             raise InputError(f"The cotangent has shape {given.shape}; {self.z.shape} is needed.")
         size = len(w)
         matrices = np.eye(size) - self.active[:, :, None] * w
-        adjoint = np.linalg.solve(np.swapaxes(matrices, -1, -2), given[..., None])[..., 0] * self.active
+        adjoint = (
+            np.linalg.solve(np.swapaxes(matrices, -1, -2), given[..., None])[..., 0] * self.active
+        )
         return EquilibriumGradients(
             W=adjoint.T @ self.z, U=adjoint.T @ x, b=adjoint.sum(0), x=adjoint @ u
         )

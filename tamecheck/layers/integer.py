@@ -180,9 +180,7 @@ def _fixed(program: Program, integers: Sequence[int], values: Point) -> Program:
     return replace(program, columns=tuple(columns))
 
 
-def _part(
-    program: Program, integers: Sequence[int], values: Point, value: Fraction
-) -> IntegerPart:
+def _part(program: Program, integers: Sequence[int], values: Point, value: Fraction) -> IntegerPart:
     """The optimal multipliers and solutions of the linear program in the other columns."""
     at = dict(zip(integers, values, strict=True))
     free = [j for j in range(len(program.columns)) if j not in at]

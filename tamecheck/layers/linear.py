@@ -35,7 +35,8 @@ class LinearSolution:
     solutions
         The vertices of the set of optimal solutions.
     multipliers
-        The vertices of the set of optimal multipliers of ``A x <= b`` (at most 0) and of ``E x = e``.
+        The vertices of the set of optimal multipliers, of ``A x <= b`` (at most 0) then of
+        ``E x = e``.
     solutions_bounded, multipliers_bounded
         Whether these sets are the hulls of their vertices.
     inequalities
@@ -114,7 +115,7 @@ def _text(point: Point) -> str:
     return "(" + ", ".join(str(v) for v in point) + ")"
 
 
-def linear_layer(
+def linear_layer(  # noqa: PLR0913 (the data of a program)
     c: Any,
     A: Any = None,  # noqa: N803 (the field's names)
     b: Any = None,
@@ -154,9 +155,7 @@ def linear_layer(
     # multipliers u <= 0, w free: Aᵀu + Eᵀw <= c, bᵀu + eᵀw = v
     rows, levels = [*upper, *equations], [level for _, level in (*upper, *equations)]
     count = len(rows)
-    dual = [
-        Halfspace(tuple(row[j] for row, _ in rows), cost[j]) for j in range(size)
-    ]
+    dual = [Halfspace(tuple(row[j] for row, _ in rows), cost[j]) for j in range(size)]
     dual += [Halfspace(_unit(count, i, 1), zero) for i in range(len(upper))]
     dual.append(Halfspace(tuple(levels), value, tight=True))
     found = vertices(count, dual)

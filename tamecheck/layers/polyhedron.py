@@ -56,7 +56,9 @@ def vertices(size: int, halfspaces: Sequence[Halfspace]) -> tuple[Point, ...]:
             continue
         point = square.solve(fmpq_mat(size, 1, [levels[k] for k in rows])) if size else None
         values = [point[i, 0] for i in range(size)] if point is not None else []
-        if all(_holds(matrix[k], values, levels[k], halfspaces[k].tight) for k in range(len(levels))):
+        if all(
+            _holds(matrix[k], values, levels[k], halfspaces[k].tight) for k in range(len(levels))
+        ):
             found[tuple(as_fraction(v) for v in values)] = None
     return tuple(found)
 

@@ -117,7 +117,7 @@ class QuadraticSolution:
         return tuple(found)
 
 
-def quadratic_layer(  # noqa: PLR0913 (the data of a program)
+def quadratic_layer(  # noqa: PLR0913, PLR0917 (the data of a program)
     Q: Any,  # noqa: N803 (the field's names)
     q: Any,
     G: Any = None,  # noqa: N803
@@ -130,7 +130,7 @@ def quadratic_layer(  # noqa: PLR0913 (the data of a program)
     Parameters
     ----------
     Q, q
-        ``(batch, n, n)`` or ``(n, n)``, symmetric positive definite, and ``(batch, n)`` or ``(n,)``.
+        ``(batch, n, n)`` or ``(n, n)``, symmetric positive definite; ``(batch, n)`` or ``(n,)``.
     G, h
         ``(batch, m, n)`` and ``(batch, m)``, or without the batch; None for no inequalities.
     A, b
@@ -247,7 +247,9 @@ def _masked(hessian: Array, active: Array) -> Array:
 
 def _backward(found: QuadraticSolution, cotangent: Array, active: Array) -> QuadraticGradients:
     if cotangent.shape != found.y.shape:
-        raise InputError(f"The cotangent has shape {cotangent.shape}, the solution {found.y.shape}.")
+        raise InputError(
+            f"The cotangent has shape {cotangent.shape}, the solution {found.y.shape}."
+        )
     Q, _, G, _, A, _ = found.data  # noqa: N806
     pg, hessian, lift = found.inverses
     right = np.where(active, _times(np.swapaxes(pg, -1, -2), cotangent), 0.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -24,19 +26,19 @@ __all__ = [
 ]
 
 
-def quadratic_function(Q: Any, q: Any, G: Any, h: Any, A: Any = None, b: Any = None) -> Any:  # noqa: N803, PLR0913
+def quadratic_function(Q: Any, q: Any, G: Any, h: Any, A: Any = None, b: Any = None) -> Any:  # noqa: N803, PLR0913, PLR0917
     """`quadratic_layer` on tensors: the minimisers ``(batch, n)``."""
-    return _apply(lambda *data: _solution(quadratic_layer(*data), "y"), (Q, q, G, h, A, b))
+    return _apply(_through(quadratic_layer, "y"), (Q, q, G, h, A, b))
 
 
 def conic_function(P: Any, q: Any, A: Any, b: Any, cones: Sequence[tuple[str, int]]) -> Any:  # noqa: N803
     """`conic_layer` on tensors: the minimiser ``(n,)``."""
-    return _apply(lambda *data: _solution(conic_layer(*data, cones), "x"), (P, q, A, b))
+    return _apply(_through(partial(conic_layer, cones=cones), "x"), (P, q, A, b))
 
 
 def equilibrium_function(W: Any, U: Any, b: Any, x: Any) -> Any:  # noqa: N803
     """`equilibrium_layer` on tensors: the fixed points ``(batch, n)``."""
-    return _apply(lambda *data: _solution(equilibrium_layer(*data), "z"), (W, U, b, x))
+    return _apply(_through(equilibrium_layer, "z"), (W, U, b, x))
 
 
 def lasso_function(X: Any, y: Any, penalty: Any, ridge: float = 0.0) -> Any:  # noqa: N803
@@ -44,7 +46,11 @@ def lasso_function(X: Any, y: Any, penalty: Any, ridge: float = 0.0) -> Any:  # 
 
     def run(value: Any) -> tuple[Any, Any]:
         found = elastic_net_layer(_array(X), _array(y), float(value), ridge)
-        return found.coefficients, lambda g: (np.asarray(found.derivative @ g),)
+
+        def pull(g: Any) -> tuple[Any, ...]:
+            return (np.asarray(found.derivative @ g),)
+
+        return found.coefficients, pull
 
     return _apply(run, (penalty,))
 
@@ -82,41 +88,46 @@ def _array(value: Any) -> Any:
     return value.detach().numpy() if hasattr(value, "detach") else value
 
 
-def _solution(found: Any, name: str) -> tuple[Any, Any]:
-    def pull(cotangent: Any) -> tuple[Any, ...]:
-        gradients = found.vjp(cotangent)
-        return tuple(getattr(gradients, field.name) for field in fields(gradients))
+def _through(layer: Callable[..., Any], name: str) -> Callable[..., tuple[Any, Any]]:
+    def run(*data: Any) -> tuple[Any, Any]:
+        found = layer(*data)
 
-    return getattr(found, name), pull
+        def pull(cotangent: Any) -> tuple[Any, ...]:
+            gradients = found.vjp(cotangent)
+            return tuple(getattr(gradients, field.name) for field in fields(gradients))
+
+        return getattr(found, name), pull
+
+    return run
 
 
 def _apply(run: Any, given: Sequence[Any]) -> Any:
     """``run(*arrays)`` gives the value and a function from cotangent to gradients."""
     try:
-        import torch
+        torch: Any = import_module("torch")
     except ImportError:
         raise UnsupportedError("PyTorch is not installed.", hint="pip install torch.") from None
     for tensor in given:
         if tensor is not None and (not torch.is_tensor(tensor) or tensor.dtype != torch.float64):
             raise InputError("The layers take tensors of dtype torch.float64.")
 
-    class Layer(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *tensors: Any) -> Any:
-            arrays = [None if t is None else t.detach().cpu().numpy() for t in tensors]
-            value, ctx.pull = run(*arrays)
-            ctx.shapes = [None if t is None else t.shape for t in tensors]
-            return torch.from_numpy(np.array(value, dtype=float))
+    def forward(ctx: Any, *tensors: Any) -> Any:
+        arrays = [None if t is None else t.detach().cpu().numpy() for t in tensors]
+        value, ctx.pull = run(*arrays)
+        ctx.shapes = [None if t is None else t.shape for t in tensors]
+        return torch.from_numpy(np.array(value, dtype=float))
 
-        @staticmethod
-        def backward(ctx: Any, *outer: Any) -> Any:
-            gradients = ctx.pull(outer[0].detach().cpu().numpy())
-            return tuple(
-                None if shape is None or gradient is None else _fitted(torch, gradient, shape)
-                for gradient, shape in zip(gradients, ctx.shapes, strict=True)
-            )
+    def backward(ctx: Any, *outer: Any) -> Any:
+        gradients = ctx.pull(outer[0].detach().cpu().numpy())
+        return tuple(
+            None if shape is None or gradient is None else _fitted(torch, gradient, shape)
+            for gradient, shape in zip(gradients, ctx.shapes, strict=True)
+        )
 
-    return Layer.apply(*given)
+    # a class statement would need PyTorch when this module is read
+    members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    layer: Any = type("Layer", (torch.autograd.Function,), members)
+    return layer.apply(*given)
 
 
 def _fitted(torch: Any, gradient: Any, shape: Any) -> Any:

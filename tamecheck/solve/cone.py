@@ -34,9 +34,10 @@ def cone_solution(
     SolverError
         If Clarabel does not claim a solution.
     """
-    import clarabel
-    from scipy import sparse
+    from importlib import import_module
 
+    clarabel: Any = import_module("clarabel")
+    sparse: Any = import_module("scipy.sparse")
     kinds: dict[str, Any] = {
         "zero": clarabel.ZeroConeT,
         "nonnegative": clarabel.NonnegativeConeT,

@@ -12,6 +12,9 @@ from flint import fmpq, fmpq_mat
 from tamecheck.derivative.implicit import decide_invertible
 
 
+COUNT = 40
+
+
 def rows(matrix):
     return tuple(tuple(fmpq(int(a)) for a in row) for row in matrix)
 
@@ -28,7 +31,11 @@ def is_singular_element(vertices, singular):
     size = len(vertices[0])
     total = [
         sum(
-            (fmpq(w.numerator, w.denominator) * v[i][j] for w, v in zip(weights, vertices)), fmpq(0)
+            (
+                fmpq(w.numerator, w.denominator) * v[i][j]
+                for w, v in zip(weights, vertices, strict=True)
+            ),
+            fmpq(0),
         )
         for i in range(size)
         for j in range(size)
@@ -70,7 +77,7 @@ def system(rng, planted):
 @pytest.mark.parametrize("planted", [False, True])
 def test_random_systems_agree_with_all_corners(planted):
     rng = np.random.default_rng(int(planted))
-    for _ in range(40):
+    for _ in range(COUNT):
         corners, expected = system(rng, planted)
         found = decide_invertible(corners)
         assert found.holds is expected

@@ -105,8 +105,9 @@ def test_cone_programs_equal_differences():
         gradients = found.vjp(cotangent)
         dq, da, db = rng.standard_normal(5), rng.standard_normal((8, 5)), rng.standard_normal(8)
 
-        def loss(t, q=linear, a=rows, b=right, p=quadratic, dq=dq, da=da, db=db, g=cotangent):
-            return conic_layer(p, q + t * dq, a + t * da, b + t * db, cones).x @ g
+        def loss(t, data=(quadratic, linear, rows, right), by=(dq, da, db), g=cotangent):
+            moved = (a + t * d for a, d in zip(data[1:], by, strict=True))
+            return conic_layer(data[0], *moved, cones).x @ g
 
         slope = (loss(eps) - loss(-eps)) / (2 * eps)
         expected = gradients.q @ dq + (gradients.A * da).sum() + gradients.b @ db

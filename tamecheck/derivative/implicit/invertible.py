@@ -102,7 +102,7 @@ def _decide(vertices: Sequence[fmpq_mat], deadline: float, seed: int) -> Inverti
             weights = [fmpq(int(k == number)) for k in range(count)]
             return _singular(combination(vertices, weights))
     if count == 1:
-        return Invertibility(True, f"the only element has determinant {determinants[0]}")
+        return Invertibility(holds=True, why=f"the only element has determinant {determinants[0]}")
     opposite = [k for k in range(count) if (determinants[k] > 0) != (determinants[0] > 0)]
     if opposite:
         crossing = [
@@ -116,7 +116,7 @@ def _decide(vertices: Sequence[fmpq_mat], deadline: float, seed: int) -> Inverti
             return _singular(found)
     proof = _proof(vertices)
     if proof:
-        return Invertibility(True, proof)
+        return Invertibility(holds=True, why=proof)
     found = segment_root(vertices, all_pairs(count, _MOST_PAIRS))
     if found is not None:
         return _singular(found)
@@ -127,7 +127,9 @@ def _decide(vertices: Sequence[fmpq_mat], deadline: float, seed: int) -> Inverti
 
 
 def _singular(found: Singular) -> Invertibility:
-    return Invertibility(False, f"{found} is singular and in the convex hull", found)
+    return Invertibility(
+        holds=False, why=f"{found} is singular and in the convex hull", singular=found
+    )
 
 
 def _proof(vertices: Sequence[fmpq_mat]) -> str:
@@ -210,9 +212,7 @@ def _definite(vertices: Sequence[fmpq_mat]) -> bool:
     if mean.det() == 0:
         return False
     rough = np.linalg.inv(floats(mean))
-    entries = [
-        as_number(float(np.float32(x))) for x in rough.reshape(-1)
-    ]
+    entries = [as_number(float(np.float32(x))) for x in rough.reshape(-1)]
     scale = fmpq_mat(size, size, entries)
     parts = [scale * vertex for vertex in vertices]
     symmetric = [part + part.transpose() for part in parts]
@@ -247,8 +247,8 @@ def _subdivided(vertices: Sequence[fmpq_mat], deadline: float) -> Invertibility:
     while parts:
         if time.monotonic() > deadline:
             return Invertibility(
-                None,
-                f"neither a proof nor a singular element was found in time "
+                holds=None,
+                why=f"neither a proof nor a singular element was found in time "
                 f"({done} parts of the hull proved, {len(parts)} open)",
             )
         corners, weights = parts.pop()
@@ -266,24 +266,24 @@ def _subdivided(vertices: Sequence[fmpq_mat], deadline: float) -> Invertibility:
             if found is not None and found.weights is not None:
                 last = as_number(found.weights[-1])
                 shares = [
-                    as_number(w) + last * v
-                    for w, v in zip(found.weights[:-1], weight, strict=True)
+                    as_number(w) + last * v for w, v in zip(found.weights[:-1], weight, strict=True)
                 ]
                 return _singular(combination(vertices, shares))
             return Invertibility(
-                False,
-                "the determinant changes its sign inside the hull, so an element there is singular; "
+                holds=False,
+                why="the determinant changes its sign inside the hull, so an element there is singular; "
                 "it is algebraic, and no rational one was found",
             )
-        for k in (i, j):
-            parts.append(
-                (
-                    tuple(middle if n == k else c for n, c in enumerate(corners)),
-                    tuple(weight if n == k else w for n, w in enumerate(weights)),
-                )
+        parts.extend(
+            (
+                tuple(middle if n == k else c for n, c in enumerate(corners)),
+                tuple(weight if n == k else w for n, w in enumerate(weights)),
             )
+            for k in (i, j)
+        )
     return Invertibility(
-        True, f"the hull was halved into {done} parts with a positive definite symmetric part each"
+        holds=True,
+        why=f"the hull was halved into {done} parts with a positive definite symmetric part each",
     )
 
 
@@ -309,11 +309,13 @@ def _of_balls(matrices: Sequence[Matrix]) -> Invertibility:
         ]
         if all(d > 0 for d in determinants) or all(d < 0 for d in determinants):
             return Invertibility(
-                True,
-                f"the determinant is linear in each of the {kind}, and its enclosures at the "
+                holds=True,
+                why=f"the determinant is linear in each of the {kind}, and its enclosures at the "
                 f"{count} vertices of the product of their hulls have one sign",
             )
-    return Invertibility(None, "the enclosures of the determinant contain 0 or are too many")
+    return Invertibility(
+        holds=None, why="the enclosures of the determinant contain 0 or are too many"
+    )
 
 
 def _distinct(rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:

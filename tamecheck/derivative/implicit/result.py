@@ -166,9 +166,7 @@ def _solved(u: Matrix, v: Matrix) -> tuple[tuple[Fraction | arb, ...], ...]:
     right = [a for row in v for a in row if isinstance(a, fmpq)]
     if len(left) == size * size and len(right) == size * width:
         exact = fmpq_mat(size, size, left).solve(fmpq_mat(size, width, right))
-        return tuple(
-            tuple(as_fraction(-exact[i, j]) for j in range(width)) for i in range(size)
-        )
+        return tuple(tuple(as_fraction(-exact[i, j]) for j in range(width)) for i in range(size))
     balls = arb_mat([[arb(a) for a in row] for row in u]).solve(
         arb_mat([[arb(a) for a in row] for row in v])
     )

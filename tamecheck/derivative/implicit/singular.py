@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpq_poly
@@ -14,7 +14,7 @@ from tamecheck.derivative.farkas import Multipliers, nonnegative_solution
 from tamecheck.evaluate.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Singular", "segment_root", "kernel_witness", "searched_witness"]
+__all__ = ["Singular", "kernel_witness", "searched_witness", "segment_root"]
 
 _DENOMINATORS = (1, 2, 6, 60, 1000, 10**6)
 
@@ -150,7 +150,7 @@ def _sturm(polynomial: fmpq_poly) -> list[fmpq_poly]:
 
 def _changes(chain: Sequence[fmpq_poly], at: fmpq) -> int:
     signs = [value > 0 for value in (p(at) for p in chain) if value != 0]
-    return sum(a != b for a, b in zip(signs, signs[1:], strict=False))
+    return sum(a != b for a, b in pairwise(signs))
 
 
 def kernel_witness(

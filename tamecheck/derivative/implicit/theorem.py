@@ -178,9 +178,7 @@ def _point(graph: Graph, at: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"Input {missing[0]!r} has no value.", hint=f"Add {missing[0]}=0.")
     unknown = [name for name in at if name not in graph.inputs]
     if unknown:
-        raise InputError(
-            f"{unknown[0]!r} is no input.", hint=f"Inputs: {', '.join(graph.inputs)}."
-        )
+        raise InputError(f"{unknown[0]!r} is no input.", hint=f"Inputs: {', '.join(graph.inputs)}.")
     point: dict[str, Any] = {}
     for name, shape in graph.inputs.items():
         flat = np.asarray(at[name], dtype=object).reshape(-1).tolist()
