@@ -1,0 +1,259 @@
+"""The checker of ball certificates: what it accepts is true, what is wrong it rejects with why."""
+
+import ast
+import copy
+import itertools
+import json
+import random
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tamecheck.kernel_bnn
+from tamecheck.binarized import (
+    BinarizedNetwork,
+    ThresholdLayer,
+    ball_certificate,
+    distance_certificate,
+    minimum_distance,
+)
+from tamecheck.kernel_bnn import check
+
+FILES = sorted(Path(tamecheck.kernel_bnn.__file__).parent.glob("*.py"))
+
+# +1 where at least four of the five inputs are; ties of the scores go to class 0
+MAJORITY = {
+    "format": "tamecheck-ball-certificate",
+    "version": 1,
+    "network": {
+        "low": ["0"] * 5,
+        "high": ["1/2"] * 5,
+        "layers": [{"weights": [[1, 1, 1, 1, 1]], "thresholds": [2]}],
+        "readout": [[-1], [1]],
+        "offsets": [0, 0],
+    },
+    "claim": {
+        "verdict": "holds",
+        "decision": 0,
+        "centre": ["1/2", "0", "0", "0", "0"],
+        "radius": 2,
+    },
+    "tree": [-1],
+}
+
+
+def decision_of(document, states):
+    for layer in document["layers"]:
+        pairs = zip(layer["weights"], layer["thresholds"], strict=True)
+        states = [
+            1 if sum(w * s for w, s in zip(row, states, strict=True)) >= t else -1
+            for row, t in pairs
+        ]
+    scores = [
+        sum(w * s for w, s in zip(row, states, strict=True)) + offset
+        for row, offset in zip(document["readout"], document["offsets"], strict=True)
+    ]
+    return max(range(len(scores)), key=lambda c: (scores[c], -c))
+
+
+def is_true(document):
+    """The claim, point by point."""
+    network, claim = document["network"], document["claim"]
+    levels = [
+        [Fraction(low)] if low == high else [Fraction(low), Fraction(high)]
+        for low, high in zip(network["low"], network["high"], strict=True)
+    ]
+    high = [Fraction(v) for v in network["high"]]
+
+    def states(point):
+        return [1 if v == h else -1 for v, h in zip(point, high, strict=True)]
+
+    centre = [Fraction(v) for v in claim["centre"]]
+    if decision_of(network, states(centre)) != claim["decision"]:
+        return False
+    radius = claim.get("radius")
+    if claim["verdict"] == "distance":
+        witness = [Fraction(v) for v in claim["witness"]]
+        if decision_of(network, states(witness)) == claim["decision"]:
+            return False
+        radius = sum(a != b for a, b in zip(centre, witness, strict=True)) - 1
+    return all(
+        decision_of(network, states(point)) == claim["decision"]
+        for point in itertools.product(*levels)
+        if sum(a != b for a, b in zip(centre, point, strict=True)) <= radius
+    )
+
+
+def corpus():
+    found = [MAJORITY]
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(4, 9))
+        layers, width = [], n
+        for size in rng.integers(3, 7, int(rng.integers(1, 3))).tolist():
+            weights = rng.integers(-2, 3, (size, width))
+            layers.append(ThresholdLayer(weights, rng.integers(-2, 3, size)))
+            width = size
+        readout, offsets = rng.integers(-5, 6, (3, width)), rng.integers(-2, 3, 3)
+        low = tuple(Fraction(int(v)) for v in rng.integers(-1, 1, n))
+        levels = low, (Fraction(1),) * (n - 1) + (low[-1],)
+        network = BinarizedNetwork(*levels, tuple(layers), readout, offsets)
+        states = np.append(rng.choice(np.array([-1, 1], dtype=np.int8), n - 1), np.int8(1))
+        nearest = minimum_distance(network, states)
+        if nearest.witness is not None:
+            found.append(distance_certificate(network, states, nearest.witness))
+        found.append(ball_certificate(network, states, nearest.lower - 1))
+    flat = [document for document in found if len(document["tree"]) == 1]
+    return flat[:15] + [document for document in found if len(document["tree"]) > 1]
+
+
+CORPUS = corpus()
+
+
+def test_the_corpus_is_valid_and_has_real_trees():
+    assert all(check(json.dumps(document)).verdict == "valid" for document in CORPUS)
+    assert all(map(is_true, CORPUS))
+    assert sum(len(document["tree"]) > 5 for document in CORPUS) >= 10
+
+
+def test_the_majority_by_hand():
+    # the centre's sum is -3; two flips leave at most 1 < 2, three reach 3
+    report = check(json.dumps(MAJORITY))
+    assert (report.verdict, report.claim) == ("valid", MAJORITY["claim"])
+    wider = copy.deepcopy(MAJORITY)
+    wider["claim"]["radius"] = 3
+    assert check(json.dumps(wider)).why == "bounds do not exclude another decision"
+
+
+def mutated(document, rng):
+    """One change somewhere: a number, a place in a list, a field."""
+    document = copy.deepcopy(document)
+    places = []
+
+    def walk(value):
+        if isinstance(value, dict | list):
+            keys = list(value) if isinstance(value, dict) else range(len(value))
+            for key in keys:
+                places.append((value, key))
+                walk(value[key])
+
+    walk(document)
+    for _ in range(rng.choice([1, 1, 2])):
+        holder, key = rng.choice(places)
+        if isinstance(holder, list) and key >= len(holder):
+            # an earlier change removed it
+            continue
+        value, kind = holder[key], rng.random()
+        if isinstance(holder, list) and kind < 0.15:
+            del holder[key]
+        elif isinstance(holder, list) and kind < 0.3:
+            holder.insert(key, value)
+        elif isinstance(value, int):
+            holder[key] = value + rng.choice([-3, -2, -1, 1, 2, 3])
+        elif isinstance(value, str):
+            holder[key] = rng.choice(["0", "1", "-1", "1/2", "2", "holds", "distance"])
+        else:
+            holder[key] = rng.choice([None, [], {}, 0, -1, [-1]])
+    return document
+
+
+def test_no_corrupted_certificate_proves_something_false():
+    rng = random.Random(0)
+    verdicts = {"valid": 0, "invalid": 0}
+    for number in range(6000):
+        document = mutated(CORPUS[number % len(CORPUS)], rng)
+        report = check(json.dumps(document))
+        verdicts[report.verdict] += 1
+        assert report.verdict == "invalid" or is_true(document), document
+    # changes of weights may keep a claim true
+    assert verdicts["invalid"] > 3000
+    assert verdicts["valid"] > 100
+
+
+def changed(**fields):
+    document = copy.deepcopy(MAJORITY)
+    for path, value in fields.items():
+        *parents, last = path.split("__")
+        place = document
+        for key in parents:
+            place = place[int(key) if isinstance(place, list) else key]
+        place[last] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ({"format": "tamecheck-ball-certificate"}, "a missing or unknown field: 'claim'"),
+        (changed(format="other"), "unknown format"),
+        (changed(version=2), "an integer in [1, 1] was expected"),
+        (changed(claim__decision=1), "the decision at the centre is another"),
+        (changed(claim__verdict="tame"), "unknown verdict"),
+        (changed(claim__radius=-1), "an integer in [0, 5] was expected"),
+        (changed(claim__radius="2"), "an integer in [0, 5] was expected"),
+        (changed(claim__centre=["1"] * 5), "a point is off the levels"),
+        (changed(claim__centre=["0"] * 4), "a point has one number an input"),
+        (changed(network__low=["0"] * 4), "the levels do not match"),
+        (changed(network__high=["-1"] * 5), "a low level is above the high"),
+        (changed(network__offsets=[0]), "a layer has one number a neuron"),
+        (changed(network__readout=[[-1], [1, 1]]), "a row does not fit the layer before"),
+        (changed(network__readout=[], network__offsets=[]), "there is no class"),
+        (changed(tree=[]), "a part of the ball is missing"),
+        (changed(tree=[0, -1]), "a part of the ball is missing"),
+        (changed(tree=[-1, -1]), "the tree has ended before"),
+        (changed(tree=[0, 0, -1, -1, -1]), "input 0 is not open here"),
+        (changed(tree=[5, -1, -1]), "an integer in [-1, 4] was expected"),
+        (changed(claim__radius=0, tree=[0, -1, -1]), "no flip is left"),
+        (changed(network__low=["1/2"] * 5, tree=[0, -1, -1]), "a point is off the levels"),
+        ([], "an object was expected"),
+    ],
+)
+def test_rejections_say_why(document, why):
+    report = check(json.dumps(document))
+    assert (report.verdict, report.why) == ("invalid", why)
+
+
+def test_a_constant_input_cannot_be_split():
+    low = ["0"] * 4 + ["1/2"]
+    centre = ["1/2", "0", "0", "0", "1/2"]
+    document = changed(network__low=low, claim__centre=centre, claim__radius=1, tree=[4, -1, -1])
+    assert check(json.dumps(document)).why == "input 4 is not open here"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 10**5, '{"a": 1, "a": 1}', "1.5", b"\xff"])
+def test_what_is_no_json_is_invalid(text):
+    assert check(text).verdict == "invalid"
+
+
+def test_the_kernel_is_small():
+    lines = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in FILES}
+    assert sum(lines.values()) <= 270, lines
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_only_the_standard_library_no_assert_no_float(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        modules += [node.module] if isinstance(node, ast.ImportFrom) else []
+        for module in modules:
+            top = module.split(".")[0]
+            assert top in sys.stdlib_module_names or module.startswith("tamecheck.kernel"), module
+            assert top not in {"importlib", "pickle", "marshal", "ctypes", "decimal", "numbers"}
+        assert not isinstance(node, ast.Assert)
+        assert not (isinstance(node, ast.Constant) and isinstance(node.value, float | complex))
+        names = {"float", "eval", "exec", "__import__"}
+        assert not (isinstance(node, ast.Name) and node.id in names)
+
+
+def test_one_place_says_valid():
+    said = [
+        path.name
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and any(isinstance(a, ast.Constant) and a.value == "valid" for a in node.args)
+    ]
+    assert said == ["checker.py"]
