@@ -17,7 +17,7 @@ from tamecheck.learn.elastic import (
     soft_slope,
 )
 from tamecheck.learn.estimator import Labels
-from tamecheck.learn.joint import Slopes, nested, one_layer_at, one_layer_soft
+from tamecheck.learn.joint import Slopes, at_signs, nested, one_layer, soft
 from tamecheck.learn.latent import Latent
 from tamecheck.learn.losses import Loss
 from tamecheck.learn.network import Floats, sign
@@ -202,5 +202,6 @@ class Joint(_Variant):
         a = batch.x @ layers[0][0] + layers[0][1]
         problem = Problem(a, batch.labels, layers[1:], self.loss, elastic)
         if elastic.temperature > 0:
-            return one_layer_soft(batch, problem)
-        return one_layer_at(batch, problem, self.inner.minimisers(0, problem, batch.rows))
+            return one_layer(batch, soft(problem, batch.share))
+        u = self.inner.minimisers(0, problem, batch.rows)
+        return one_layer(batch, at_signs(problem, batch.share, u))

@@ -13,7 +13,7 @@ from tamecheck.learn.elastic import Elastic, Problem, Weights, rest_scores, soft
 from tamecheck.learn.losses import Loss
 from tamecheck.learn.network import Floats
 
-__all__ = ["Slopes", "nested", "one_layer_at", "one_layer_soft"]
+__all__ = ["Parts", "Slopes", "at_signs", "nested", "one_layer", "soft"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,20 +33,22 @@ class Slopes:
     offsets: list[Floats]
 
 
-def one_layer_at(batch: Batch, problem: Problem, u: Floats) -> Slopes:
-    """The slopes at minimisers u of the inner problems of a network with one hidden layer."""
-    x, share = batch.x, batch.share
+Parts = tuple[float, tuple[Floats, Floats, Floats]]
+"""A value, and slopes with respect to pre-activations, readout and offset."""
+
+
+def at_signs(problem: Problem, share: Floats, u: Floats) -> Parts:
+    """``Σ share_i v(a_i)`` and its slopes, from minimisers u of the inner problems."""
     labels, loss, elastic = problem.labels, problem.loss, problem.elastic
-    a, scores = problem.a, rest_scores(u, problem.rest)
-    value = float(share @ (loss.values(scores, labels) + elastic.penalty(u, a)))
-    back = elastic.slope_at(u, a) * share[:, None]
+    scores = rest_scores(u, problem.rest)
+    value = float(share @ (loss.values(scores, labels) + elastic.penalty(u, problem.a)))
+    back = elastic.slope_at(u, problem.a) * share[:, None]
     out = loss.slope(scores, labels) * share[:, None]
-    return Slopes(value, [x.T @ back, u.T @ out], [back.sum(axis=0), out.sum(axis=0)])
+    return value, (back, u.T @ out, out.sum(axis=0))
 
 
-def one_layer_soft(batch: Batch, problem: Problem) -> Slopes:
-    """The slopes of v_t: means of those of the loss under the exact p(u | a, y)."""
-    x, share = batch.x, batch.share
+def soft(problem: Problem, share: Floats) -> Parts:
+    """The same for v_t: means of the loss's slopes under the exact p(u | a, y)."""
     a, labels, loss, elastic = problem.a, problem.labels, problem.loss, problem.elastic
     every = patterns(problem.width)
     values, posterior = soft_enumerated(problem)
@@ -58,11 +60,13 @@ def one_layer_soft(batch: Batch, problem: Problem) -> Slopes:
         rows = labels == label
         mass = share[rows] @ posterior[rows]
         out += mass[:, None] * loss.slope(scores, np.full(len(every), label))
-    return Slopes(
-        float(share @ values),
-        [x.T @ back, every.T @ out],
-        [back.sum(axis=0), out.sum(axis=0)],
-    )
+    return float(share @ values), (back, every.T @ out, out.sum(axis=0))
+
+
+def one_layer(batch: Batch, parts: Parts) -> Slopes:
+    """The slopes of a network with one hidden layer, from those of its pre-activations."""
+    value, (back, readout, offset) = parts
+    return Slopes(value, [batch.x.T @ back, readout], [back.sum(axis=0), offset])
 
 
 def nested(batch: Batch, layers: Weights, loss: Loss, elastic: Elastic) -> Slopes:

@@ -20,7 +20,7 @@ from tamecheck.learn.elastic import (
     soft_flips,
     soft_slope,
 )
-from tamecheck.learn.joint import nested, one_layer_at, one_layer_soft
+from tamecheck.learn.joint import at_signs, nested, one_layer, soft
 from tamecheck.learn.losses import LOSSES
 from tamecheck.learn.network import sign
 
@@ -286,7 +286,7 @@ def test_one_layer_is_the_nested_objective_of_one_layer(name):
     layers, batch, loss, elastic = joint_setting(1, (5, 4, 3), name, Elastic(0.3, 0.7, 0.0))
     a = batch.x @ layers[0][0] + layers[0][1]
     problem = Problem(a, batch.labels, layers[1:], loss, elastic)
-    found = one_layer_at(batch, problem, enumerated(problem))
+    found = one_layer(batch, at_signs(problem, batch.share, enumerated(problem)))
     other = nested(batch, layers, loss, elastic)
     assert np.isclose(found.loss, other.loss)
     for left, right in zip(
@@ -301,6 +301,7 @@ def test_the_smooth_joint_slopes_are_the_gradient(name):
 
     def slopes():
         a = batch.x @ layers[0][0] + layers[0][1]
-        return one_layer_soft(batch, Problem(a, batch.labels, layers[1:], loss, elastic))
+        problem = Problem(a, batch.labels, layers[1:], loss, elastic)
+        return one_layer(batch, soft(problem, batch.share))
 
     check_slopes(layers, slopes(), lambda: slopes().loss)
