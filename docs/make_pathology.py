@@ -10,7 +10,7 @@ import numpy as np
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402 (the backend comes first)
+import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).parents[1]
 

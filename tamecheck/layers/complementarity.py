@@ -38,11 +38,13 @@ def solve_complementarity(hessian: Array, offset: Array) -> tuple[Array, Array, 
     """
     batch, size = offset.shape
     if not size:
-        return offset, np.zeros((batch, 0), dtype=bool), np.full(batch, np.inf)
+        empty: Array = np.zeros((batch, 0), dtype=bool)
+        return offset, empty, np.full(batch, np.inf)
     z, s = _interior(hessian, offset)
     active = z > s
     z, s, active = _polished(hessian, offset, z, active)
-    return z, active, np.maximum(z, s).min(1)
+    complementarity: Array = np.min(np.maximum(z, s), axis=1)
+    return z, active, complementarity
 
 
 def _interior(hessian: Array, offset: Array) -> tuple[Array, Array]:
@@ -105,7 +107,7 @@ def _polished(
         z = _solved(matrices, np.where(mask, -right, 0.0))
         s = np.where(mask, 0.0, right + _times(part, z))
         found[todo], slack[todo] = z, s
-        wrong = np.where(mask, z < -1e-12 * (1 + np.abs(z).max(1, keepdims=True)), False)
+        wrong = mask & (z < -1e-12 * (1 + np.abs(z).max(1, keepdims=True)))
         wrong |= ~mask & (s < -1e-12 * scale[todo])
         bad = wrong.any(1)
         if not bad.any():

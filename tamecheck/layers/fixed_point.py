@@ -166,7 +166,7 @@ def equilibrium_layer(
         monotone,
         residual,
         before > 0,
-        (np.abs(before) <= 1e-9 * scale).any(1),
+        np.asarray((np.abs(before) <= 1e-9 * scale).any(1)),
         (w, u, shift, inputs),
     )
 

@@ -148,7 +148,10 @@ def quadratic_layer(  # noqa: PLR0913, PLR0917 (the data of a program)
     Time is ``O(batch (n³ + m³ iterations))``.  The interior point method only finds the active
     set; the solution is that of the active constraints as equations, and is checked.
     """
-    data = _batched(Q, q, G, h, A, b)
+    return _minimised(_batched(Q, q, G, h, A, b))
+
+
+def _minimised(data: tuple[Array, ...]) -> QuadraticSolution:
     Q, q, G, h, A, b = data  # noqa: N806
     try:
         np.linalg.cholesky(Q)
@@ -156,11 +159,11 @@ def quadratic_layer(  # noqa: PLR0913, PLR0917 (the data of a program)
         raise InputError("Q is not positive definite in some program.") from None
     rows = G.shape[1]
     right = np.concatenate([q[..., None], np.swapaxes(G, -1, -2), np.swapaxes(A, -1, -2)], axis=2)
-    solved = np.linalg.solve(Q, right)
+    solved: Array = np.linalg.solve(Q, right)
     unconstrained, qg, qa = -solved[..., 0], solved[..., 1 : rows + 1], solved[..., rows + 1 :]
     schur = A @ qa
     try:
-        inverse = np.linalg.inv(schur)
+        inverse: Array = np.linalg.inv(schur)
     except np.linalg.LinAlgError:
         raise InputError("The equations are linearly dependent in some program.") from None
     lift = qa @ inverse

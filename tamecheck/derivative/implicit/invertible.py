@@ -271,8 +271,8 @@ def _subdivided(vertices: Sequence[fmpq_mat], deadline: float) -> Invertibility:
                 return _singular(combination(vertices, shares))
             return Invertibility(
                 holds=False,
-                why="the determinant changes its sign inside the hull, so an element there is singular; "
-                "it is algebraic, and no rational one was found",
+                why="the determinant changes its sign inside the hull, so an element there is "
+                "singular; it is algebraic, and no rational one was found",
             )
         parts.extend(
             (

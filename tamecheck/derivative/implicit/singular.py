@@ -111,7 +111,7 @@ def _along(left: fmpq_mat, right: fmpq_mat, size: int) -> fmpq_poly:
 
 def _rational_roots(polynomial: fmpq_poly) -> list[fmpq]:
     if polynomial.degree() < 1:
-        return [fmpq(0)] if polynomial == 0 else []
+        return [fmpq(0)] if polynomial.degree() < 0 else []
     _, factors = polynomial.numer().factor()
     return [fmpq(-f[0], f[1]) for f, _ in factors if f.degree() == 1]
 
@@ -142,7 +142,7 @@ def _sturm(polynomial: fmpq_poly) -> list[fmpq_poly]:
     chain = [polynomial, polynomial.derivative()]
     while chain[-1].degree() > 0:
         rest = -(chain[-2] % chain[-1])
-        if rest == 0:
+        if rest.degree() < 0:
             break
         chain.append(rest)
     return chain

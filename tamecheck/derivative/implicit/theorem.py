@@ -135,8 +135,6 @@ def _graph(equations: str | Sequence[str] | Graph | HasGraph) -> Graph:
     if isinstance(equations, str):
         return parse_expression(equations).graph
     if isinstance(equations, Sequence):
-        if not all(isinstance(text, str) for text in equations):
-            raise InputError("A list of equations must be one of expressions.")
         return parse_expression("; ".join(equations)).graph
     return equations.graph
 
@@ -218,6 +216,7 @@ def _regularity(
 ) -> list[Hypothesis]:
     lipschitz = definable = None
     last: Check | None = None
+    place = ""
     for radius in _RADII:
         last = check(graph, _around(graph, point, radius), timeout=_left(deadline) / 3, seed=seed)
         place = f"on the box of half width {radius} around the point"
