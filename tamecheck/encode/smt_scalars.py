@@ -99,7 +99,13 @@ class Algebra(Protocol):
         ...
 
 
-def unrolled(graph: Graph, algebra: Algebra, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def unrolled(
+    graph: Graph,
+    algebra: Algebra,
+    inputs: Mapping[str, Array],
+    *,
+    note: Callable[[int, Array], None] | None = None,
+) -> dict[str, Array]:
     """Expressions for all output elements.
 
     Parameters
@@ -110,6 +116,8 @@ def unrolled(graph: Graph, algebra: Algebra, inputs: Mapping[str, Array]) -> dic
         The language.
     inputs
         For each input an object array of expressions, of the input's shape.
+    note
+        Called with each op node and its values, rationals or expressions, before they are used.
 
     Returns
     -------
@@ -132,7 +140,10 @@ def unrolled(graph: Graph, algebra: Algebra, inputs: Mapping[str, Array]) -> dic
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
         try:
-            return _applied(graph, algebra, index, node, args)
+            found = _applied(graph, algebra, index, node, args)
+            if note is not None:
+                note(index, found)
+            return found
         except BeyondError as error:
             bad.append((graph.name_of(index), f"{node.op.name}: {error}"))
             # go on with any values of that shape, so that all such nodes are found

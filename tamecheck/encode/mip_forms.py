@@ -1,0 +1,172 @@
+"""Affine forms over the columns of a program that grows, with exact ranges and lattices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import reduce
+
+from tamecheck.ir.box import Bound
+from tamecheck.ir.program import Column, Kind, Program, Row
+
+__all__ = ["Form", "Rows", "constant", "rational_gcd", "same", "scaled", "shifted", "shortened", "summed"]
+
+_ZERO = Fraction(0)
+_BITS = 24
+
+
+@dataclass(slots=True, eq=False)
+class Form:
+    """``constant + sum of coefficient * column``, by column, without zeros.
+
+    ``low`` and ``high`` are bounds that are proved to hold, where some are known.
+    """
+
+    terms: Mapping[int, Fraction]
+    constant: Fraction = _ZERO
+    low: Bound = None
+    high: Bound = None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the form is a number."""
+        return not self.terms
+
+    def value(self, point: Sequence[Fraction]) -> Fraction:
+        """The value at a point, given as one number a column."""
+        return sum((a * point[j] for j, a in self.terms.items()), self.constant)
+
+    def narrow(self, low: Bound, high: Bound) -> None:
+        """Take note of bounds that hold."""
+        if low is not None and (self.low is None or low > self.low):
+            self.low = low
+        if high is not None and (self.high is None or high < self.high):
+            self.high = high
+
+
+def constant(value: Fraction | int) -> Form:
+    """A number as a form."""
+    return Form({}, Fraction(value))
+
+
+def scaled(form: Form, factor: Fraction) -> Form:
+    """A multiple of a form, and of what is known of its range."""
+    if factor == 1:
+        return form
+    if factor == 0:
+        return Form({})
+    low, high = (form.low, form.high) if factor > 0 else (form.high, form.low)
+    return Form(
+        {j: factor * a for j, a in form.terms.items()},
+        factor * form.constant,
+        None if low is None else factor * low,
+        None if high is None else factor * high,
+    )
+
+
+def summed(forms: Iterable[Form]) -> Form:
+    """The sum of forms."""
+    terms: dict[int, Fraction] = {}
+    total = _ZERO
+    for form in forms:
+        total += form.constant
+        for j, a in form.terms.items():
+            terms[j] = terms.get(j, _ZERO) + a
+    return Form({j: a for j, a in terms.items() if a}, total)
+
+
+def shifted(form: Form, by: Fraction) -> Form:
+    """A form and a number added to it."""
+    low = None if form.low is None else form.low + by
+    high = None if form.high is None else form.high + by
+    return Form(form.terms, form.constant + by, low, high)
+
+
+def same(left: Form, right: Form) -> bool:
+    """Whether two forms are written alike."""
+    return left is right or (left.constant == right.constant and left.terms == right.terms)
+
+
+def rational_gcd(values: Iterable[Fraction]) -> Fraction:
+    """The largest rational of which all are integer multiples; 0 if all are 0."""
+
+    def pair(x: Fraction, y: Fraction) -> Fraction:
+        numerator = math.gcd(x.numerator * y.denominator, y.numerator * x.denominator)
+        return Fraction(numerator, x.denominator * y.denominator)
+
+    return reduce(pair, values, _ZERO)
+
+
+def shortened(value: Fraction, up: bool) -> Fraction:  # noqa: FBT001 (the direction of rounding)
+    """A number of few bits at or above the value if ``up``, else at or below it."""
+    if value == 0 or max(value.numerator.bit_length(), value.denominator.bit_length()) <= _BITS:
+        return value
+    size = value.numerator.bit_length() - value.denominator.bit_length()
+    # a multiple of 2 ** (size - bits): a relative error of about 2 ** -bits
+    unit = Fraction(2) ** (size - _BITS)
+    steps = value / unit
+    return unit * (math.ceil(steps) if up else math.floor(steps))
+
+
+@dataclass(slots=True, eq=False)
+class Rows:
+    """The columns and rows of a program under construction."""
+
+    columns: list[Column] = field(default_factory=list[Column])
+    rows: list[Row] = field(default_factory=list[Row])
+
+    def column(
+        self, name: str, lower: Fraction, upper: Fraction, kind: Kind = Kind.CONTINUOUS
+    ) -> Form:
+        """A new column, as a form; ``#`` in its name becomes its number."""
+        number = len(self.columns)
+        self.columns.append(Column(name.replace("#", str(number)), lower, upper, kind))
+        return Form({number: Fraction(1)}, _ZERO, lower, upper)
+
+    def binary(self, name: str) -> Form:
+        """A new column for 0 or 1."""
+        return self.column(name, _ZERO, Fraction(1), Kind.INTEGER)
+
+    def at_least(self, form: Form, name: str = "") -> None:
+        """Demand that a form is not negative."""
+        self._row(form, name, -form.constant, None)
+
+    def equal(self, form: Form, name: str = "") -> None:
+        """Demand that a form is 0."""
+        self._row(form, name, -form.constant, -form.constant)
+
+    def _row(self, form: Form, name: str, lower: Bound, upper: Bound) -> None:
+        terms = tuple(sorted(form.terms.items()))
+        self.rows.append(Row(name or f"r{len(self.rows)}", terms, lower, upper))
+
+    def range(self, form: Form) -> tuple[Fraction, Fraction]:
+        """Numbers between which the form lies: by intervals, by what is known, by its lattice."""
+        low = high = form.constant
+        for j, a in form.terms.items():
+            column = self.columns[j]
+            if column.lower is None or column.upper is None:
+                raise ValueError("a column without bounds")
+            low += a * (column.lower if a > 0 else column.upper)
+            high += a * (column.upper if a > 0 else column.lower)
+        form.narrow(low, high)
+        low, high = low if form.low is None else form.low, high if form.high is None else form.high
+        step = self.lattice(form)
+        if step:
+            low = form.constant + step * math.ceil((low - form.constant) / step)
+            high = form.constant + step * math.floor((high - form.constant) / step)
+        return low, high
+
+    def lattice(self, form: Form) -> Fraction | None:
+        """The step of the values ``constant + step * integer`` that the form takes.
+
+        None if it is not known to take such values only; 0 if the form is a number.
+        """
+        if any(self.columns[j].kind is not Kind.INTEGER for j in form.terms):
+            return None
+        return rational_gcd(form.terms.values())
+
+    def program(self, name: str) -> Program:
+        """The program."""
+        return Program(tuple(self.columns), tuple(self.rows), name=name)

@@ -1,0 +1,115 @@
+"""The program of a function holds ``(x, f(x))`` and nothing else: against exact evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tamecheck as tc
+from tamecheck.encode.mip import Values, mip_encoding
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.evaluate import exact_values
+from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.program import Kind, Sense
+from tamecheck.ops import BY_NAME
+from tamecheck.programs import Infeasible, Optimal, solve
+
+CONTINUOUS = [
+    "max(x, 0)",
+    "abs(x) - max(x, y)",
+    "clip(x, -1/2, 1/3) + min(x, 2*y)",
+    "clip(x, -1/3, -1/3) + y",
+    "max(max(x, y), x + y)",
+    "max(x, min(y, max(-x, 0.3)))",
+    "relu(relu(x - y) - 0.5) * 3 - abs(abs(x) - 0.25)",
+    "clip(relu(x) + y, -0.7, 0.6) / 4",
+    "max(3*x, 2*x)",
+    "sign(2 + x) + step(x - 3)*y",
+    "floor(x/4 + 0.3)",
+]
+INTEGER = [
+    "sign(x + y)",
+    "sign(2*x - y - 0.5) * 3 + step(x)",
+    "floor(x / 3) + ceil(y / 2)",
+    "round(x / 2) - round(y / 4)",
+    "sign(x) * max(y, 0)",
+    "sign(x) * sign(y) + x",
+    "max(sign(x), sign(y - x))",
+    "sign(floor(x / 2) + sign(y))**2",
+    "clip(x, -1, 2) - abs(x - y)",
+]
+
+
+def solved(program):
+    return solve(program, certify=True, seconds=20).answer
+
+
+def check(graph, encoding, x):
+    """At the inputs x the outputs are the exact ones, at both ends of their range."""
+    names = iter(x)
+    point = {}
+    for name, shape in graph.inputs.items():
+        array = np.empty(shape, dtype=object)
+        array.reshape(-1)[:] = [next(names) for _ in range(array.size)]
+        point[name] = array
+    values = [v for a in exact_values(graph, point).values() for v in a.reshape(-1).tolist()]
+    fixed = encoding.fixed(dict(zip(encoding.inputs, x, strict=True)))
+    for number, value in enumerate(values):
+        for sense in Sense:
+            whole = replace(encoding.objective(number, sense), columns=_costs(
+                fixed.columns, encoding.outputs[number]))
+            answer = solved(whole)
+            assert isinstance(answer, Optimal)
+            assert answer.objective == value
+    off = dict(zip(encoding.inputs, x, strict=True))
+    off[encoding.outputs[0]] = values[0] + Fraction(1, 7)
+    assert isinstance(solved(encoding.fixed(off)), Infeasible)
+
+
+def _costs(columns, chosen):
+    return tuple(replace(c, cost=Fraction(int(j == chosen))) for j, c in enumerate(columns))
+
+
+def rationals(rng, count, bound=1):
+    return [Fraction(int(k), 12) for k in rng.integers(-12 * bound, 12 * bound + 1, count)]
+
+
+@pytest.mark.parametrize("text", CONTINUOUS)
+def test_continuous_functions(text):
+    graph = tc.expression(text).graph
+    encoding = mip_encoding(graph, tc.expression(text).box("-1:1"))
+    rng = np.random.default_rng(len(text))
+    for _ in range(4):
+        check(graph, encoding, rationals(rng, len(graph.inputs)))
+    check(graph, encoding, [Fraction(0)] * len(graph.inputs))
+
+
+@pytest.mark.parametrize("text", INTEGER)
+def test_functions_that_jump_on_integers(text):
+    model = tc.expression(text)
+    kinds = dict.fromkeys(model.inputs, Values.INTEGER)
+    encoding = mip_encoding(model.graph, model.box("-3:3"), values=kinds)
+    rng = np.random.default_rng(len(text))
+    for _ in range(5):
+        check(model.graph, encoding, [Fraction(int(k)) for k in rng.integers(-3, 4, len(kinds))])
+
+
+@pytest.mark.parametrize("text", ["sign(x)", "floor(2*x)", "step(x - y)", "x*y", "exp(x)",
+                                  "1/(3 + x)", "sqrt(x + 2)", "round(x)"])
+def test_what_no_closed_set_shows_is_refused_by_name(text):
+    model = tc.expression(text)
+    with pytest.raises(UnsupportedError) as caught:
+        mip_encoding(model.graph, model.box("-1:1"))
+    assert len(caught.value.nodes) == 1
+
+
+def test_an_unbounded_box_is_refused():
+    model = tc.expression("max(x, 0)")
+    with pytest.raises(InputError, match="x is unbounded"):
+        mip_encoding(model.graph, model.box("x=0:inf"))
