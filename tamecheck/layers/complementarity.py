@@ -43,7 +43,8 @@ def solve_complementarity(hessian: Array, offset: Array) -> tuple[Array, Array, 
     z, s = _interior(hessian, offset)
     active = z > s
     z, s, active = _polished(hessian, offset, z, active)
-    complementarity: Array = np.min(np.maximum(z, s), axis=1)
+    complementarity: Array = np.empty(batch)
+    np.min(np.maximum(z, s), axis=1, out=complementarity)
     return z, active, complementarity
 
 

@@ -17,7 +17,7 @@ from math import ceil, floor, prod
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.layers.polyhedron import Halfspace, Point, bounded, vertices
-from tamecheck.programs import Infeasible, Optimal, solve
+from tamecheck.programs import Evidence, Infeasible, Optimal, solve
 
 __all__ = ["IntegerPart", "IntegerValue", "elastic", "integer_value_layer"]
 
@@ -138,13 +138,19 @@ def integer_value_layer(program: Program, *, seconds: float | None = None) -> In
     for values in _integer_parts(program, integers):
         fixed = _fixed(program, integers, values)
         answer = solve(fixed, certify=True, seconds=seconds).answer
-        if isinstance(answer, Infeasible):
+        proved = (
+            isinstance(answer, Infeasible | Optimal) and answer.evidence is Evidence.CERTIFICATE
+        )
+        if proved and isinstance(answer, Infeasible):
             continue
-        if not isinstance(answer, Optimal):
-            raise InputError(f"No optimum was proved for the integer part {values}.")
-        gain = None if best is None else minimise * (answer.objective - best)
+        if proved and isinstance(answer, Optimal):
+            objective = answer.objective
+        else:
+            # near a kink the solvers' tolerances are too coarse
+            objective = _optimum_by_vertices(program, integers, values)
+        gain = None if best is None else minimise * (objective - best)
         if gain is None or gain < 0:
-            best, optimal = answer.objective, [values]
+            best, optimal = objective, [values]
         elif gain == 0:
             optimal.append(values)
     if best is None:
@@ -180,16 +186,29 @@ def _fixed(program: Program, integers: Sequence[int], values: Point) -> Program:
     return replace(program, columns=tuple(columns))
 
 
-def _part(program: Program, integers: Sequence[int], values: Point, value: Fraction) -> IntegerPart:
-    """The optimal multipliers and solutions of the linear program in the other columns."""
+@dataclass(frozen=True, slots=True)
+class _Remaining:
+    """The linear program in the columns that are not fixed; costs are to be minimised.
+
+    ``origin`` has for each half-space the row that it comes from, or -1, and the sign of its level
+    in the row's right-hand side.
+    """
+
+    at: dict[int, Fraction]
+    free: list[int]
+    cost: Point
+    constant: Fraction
+    sides: list[Halfspace]
+    origin: list[tuple[int, int]]
+
+
+def _remaining(program: Program, integers: Sequence[int], values: Point) -> _Remaining:
     at = dict(zip(integers, values, strict=True))
     free = [j for j in range(len(program.columns)) if j not in at]
-    sign = program.sense.sign
-    cost = tuple(sign * program.columns[j].cost for j in free)
+    cost = tuple(program.sense.sign * program.columns[j].cost for j in free)
     constant = program.constant + sum(
         (program.columns[j].cost * v for j, v in at.items()), Fraction(0)
     )
-    level = sign * (value - constant)
     sides: list[Halfspace] = []
     origin: list[tuple[int, int]] = []
     for number, row in enumerate(program.rows):
@@ -205,6 +224,33 @@ def _part(program: Program, integers: Sequence[int], values: Point, value: Fract
         for side, _ in _sides(unit, column.lower, column.upper, Fraction(0)):
             sides.append(side)
             origin.append((-1, 0))
+    return _Remaining(at, free, cost, constant, sides, origin)
+
+
+def _optimum_by_vertices(program: Program, integers: Sequence[int], values: Point) -> Fraction:
+    """The best vertex of the remaining linear program, which exact multipliers prove optimal."""
+    rest = _remaining(program, integers, values)
+    corners = vertices(len(rest.free), rest.sides)
+    if corners:
+        level = min(
+            sum((c * x for c, x in zip(rest.cost, corner, strict=True)), Fraction(0))
+            for corner in corners
+        )
+        if vertices(len(rest.sides), _dual(rest.cost, rest.sides, level)):
+            return rest.constant + program.sense.sign * level
+    raise InputError(f"No optimum was proved for the integer part {_text(values)}.")
+
+
+def _text(values: Point) -> str:
+    return "(" + ", ".join(str(v) for v in values) + ")"
+
+
+def _part(program: Program, integers: Sequence[int], values: Point, value: Fraction) -> IntegerPart:
+    """The optimal multipliers and solutions of the linear program in the other columns."""
+    rest = _remaining(program, integers, values)
+    at, free, cost, sides, origin = rest.at, rest.free, rest.cost, rest.sides, rest.origin
+    sign = program.sense.sign
+    level = sign * (value - rest.constant)
     dual = _dual(cost, sides, level)
     count = len(sides)
     found = vertices(count, dual)

@@ -11,7 +11,6 @@ from flint import fmpq, fmpq_mat
 
 from tamecheck.derivative.implicit import decide_invertible
 
-
 COUNT = 40
 
 
