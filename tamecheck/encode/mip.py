@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -55,22 +55,21 @@ class Encoding:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
-    def objective(self, output: int, sense: Sense) -> Program:
-        """The program with an output element to be optimised."""
-        chosen = self.outputs[output]
+    def objective(
+        self, output: int, sense: Sense, fixed: Mapping[int, Fraction] | None = None
+    ) -> Program:
+        """The program with an output element to be optimised, and some columns fixed."""
+        at, chosen = fixed or {}, self.outputs[output]
         columns = tuple(
-            replace(column, cost=Fraction(int(j == chosen)))
+            replace(
+                column,
+                lower=at.get(j, column.lower),
+                upper=at.get(j, column.upper),
+                cost=Fraction(int(j == chosen)),
+            )
             for j, column in enumerate(self.program.columns)
         )
         return replace(self.program, columns=columns, sense=sense)
-
-    def fixed(self, x: Mapping[int, Fraction]) -> Program:
-        """The program with some columns fixed."""
-        columns = tuple(
-            replace(column, lower=x[j], upper=x[j]) if j in x else column
-            for j, column in enumerate(self.program.columns)
-        )
-        return replace(self.program, columns=columns)
 
 
 def mip_encoding(
@@ -148,7 +147,7 @@ def _labels(name: str, count: int) -> list[str]:
 
 def _inputs(
     rows: Rows, name: str, shape: Shape, box: Box, values: Values
-) -> Iterator[tuple[int, Form]]:
+) -> list[tuple[int, Form]]:
     """For each element its column, and the form that stands for it."""
     size = size_of(shape)
     found: list[tuple[int, Form]] = []

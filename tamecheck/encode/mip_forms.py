@@ -14,7 +14,8 @@ from tamecheck.ir.program import Column, Kind, Program, Row
 __all__ = ["Form", "Rows", "constant", "rational_gcd", "same", "scaled", "shifted", "shortened", "summed"]
 
 _ZERO = Fraction(0)
-_BITS = 24
+_BITS = 12
+_FINEST = 22
 
 
 @dataclass(slots=True, eq=False)
@@ -99,15 +100,18 @@ def rational_gcd(values: Iterable[Fraction]) -> Fraction:
     return reduce(pair, values, _ZERO)
 
 
-def shortened(value: Fraction, up: bool) -> Fraction:  # noqa: FBT001 (the direction of rounding)
-    """A number of few bits at or above the value if ``up``, else at or below it."""
-    if value == 0 or max(value.numerator.bit_length(), value.denominator.bit_length()) <= _BITS:
+def shortened(value: Fraction, *, up: bool) -> Fraction:
+    """A number of few bits above the value if ``up``, else below it; the value if it is short.
+
+    A bound that is off by less than a solver's tolerance leads it to points that do not exist, so
+    the distance is at least ``2**-22``.
+    """
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) <= _BITS:
         return value
     size = value.numerator.bit_length() - value.denominator.bit_length()
-    # a multiple of 2 ** (size - bits): a relative error of about 2 ** -bits
-    unit = Fraction(2) ** (size - _BITS)
+    unit = Fraction(2) ** max(size - _BITS, -_FINEST)
     steps = value / unit
-    return unit * (math.ceil(steps) if up else math.floor(steps))
+    return unit * (math.floor(steps) + 2 if up else math.ceil(steps) - 2)
 
 
 @dataclass(slots=True, eq=False)
