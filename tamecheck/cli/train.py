@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,7 @@ from tamecheck.cli.options import Subparsers, add_common
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
-    from tamecheck.learn import Binariser, BinarizedClassifier
+    from tamecheck.learn import Binariser, BinarizedClassifier, Progress
     from tamecheck.load.tables import Table
 
 __all__ = ["add_parser", "run"]
@@ -89,7 +92,8 @@ def run(args: Namespace) -> int:
     binariser = _binariser(args, table, train)
     classifier = _classifier(args)
     x = _signs(binariser, table.rows[train])
-    classifier.fit(x, table.labels[train])
+    for note in _trained(args, classifier, x, table.labels[train]):
+        message(args, note)
     seconds = time.monotonic() - start
     held_out = None
     if len(test):
@@ -213,6 +217,37 @@ def _classifier(args: Namespace) -> BinarizedClassifier:
             return learn.SteBinarizedClassifier(**options)
         case _:
             return learn.MIPBinarizedClassifier(**options)
+
+
+def _trained(args: Namespace, classifier: BinarizedClassifier, x: Any, labels: Any) -> list[str]:
+    """Train, with a bar on a terminal; what there is to say about it."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught, _bar(args) as show:
+        warnings.simplefilter("always")
+        if show is not None and "callbacks" in classifier.get_params():
+            classifier.callbacks = [show]  # pyright: ignore[reportAttributeAccessIssue]
+        classifier.fit(x, labels)
+    return [str(warning.message) for warning in caught]
+
+
+@contextmanager
+def _bar(args: Namespace) -> Generator[Callable[[Progress], None] | None]:
+    """A callback that draws the progress on stderr; None where nobody looks."""
+    if args.quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("training", total=None)
+
+        def show(report: Progress) -> None:
+            text = f"epoch {report.epoch}, loss {report.loss:.4f}"
+            bar.update(task, total=report.epochs, completed=report.epoch, description=text)
+
+        yield show
 
 
 def _accuracy(classifier: BinarizedClassifier, x: Any, labels: Any) -> float:
