@@ -2,12 +2,14 @@
 
 from tamecheck.learn.binariser import Binariser
 from tamecheck.learn.descent import Progress
+from tamecheck.learn.ensemble import MIPBinarizedEnsemble
 from tamecheck.learn.estimator import BinarizedClassifier
 from tamecheck.learn.mip import MIPBinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.problems import DataError
 from tamecheck.learn.ste import SteBinarizedClassifier
 from tamecheck.learn.tame import TameBinarizedClassifier
+from tamecheck.learn.whole import on_features
 
 __all__ = [
     "Binariser",
@@ -16,7 +18,9 @@ __all__ = [
     "DataError",
     "Layer",
     "MIPBinarizedClassifier",
+    "MIPBinarizedEnsemble",
     "Progress",
     "SteBinarizedClassifier",
     "TameBinarizedClassifier",
+    "on_features",
 ]

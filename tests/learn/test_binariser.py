@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamecheck.learn import Binariser, DataError
+from tamecheck.learn import Binariser, DataError, SteBinarizedClassifier, on_features
 
 AGES = [[20.0], [30.0], [40.0], [50.0]]
 
@@ -114,3 +114,33 @@ def test_thresholds_separate_and_a_thermometer_only_falls(values, most):
 def test_bad_input(options, rows, words):
     with pytest.raises(DataError, match=words):
         Binariser(**options).fit(rows)
+
+
+@pytest.mark.parametrize("encoding", ["thermometer", "threshold", "one-hot"])
+@pytest.mark.parametrize("signs", [True, False])
+def test_a_network_on_the_features_themselves_is_the_same_function(encoding, signs):
+    rng = np.random.default_rng(0)
+    rows = np.round(rng.normal(size=(60, 3)), 2)
+    labels = (rows[:, 0] + rows[:, 1] > 0).astype(int)
+    binariser = Binariser(encoding, signs=signs).fit(rows)
+    trained = SteBinarizedClassifier((5,), epochs=20, random_state=0)
+    trained.fit(binariser.transform(rows), labels)
+    whole = on_features(binariser, trained.network_)
+    # thresholds themselves are the points where a convention shows
+    ends = [[bit.lower if bit.lower is not None else bit.upper] * 3 for bit in binariser.bits_]
+    points = np.vstack([rows, np.array(ends)])
+    expected = trained.network_.scores(binariser.transform(points))
+    assert np.allclose(whole.scores(points), expected)
+    model = whole.to_model()
+    exact = [model.evaluate(x, exact=True).tolist() for x in points[-5:]]
+    assert np.allclose(np.array(exact, dtype=float), expected[-5:])
+
+
+def test_text_is_no_real_feature():
+    rows = np.array([["a"], ["b"], ["c"]], dtype=object)
+    binariser = Binariser().fit(rows)
+    trained = SteBinarizedClassifier((2,), epochs=2).fit(binariser.transform(rows), [0, 1, 1])
+    with pytest.raises(DataError, match="'x0' is categorical"):
+        on_features(binariser, trained.network_)
+    with pytest.raises(DataError, match="takes 3 inputs, not 1"):
+        on_features(Binariser("threshold").fit(AGES), trained.network_)
