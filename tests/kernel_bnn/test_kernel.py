@@ -257,3 +257,11 @@ def test_one_place_says_valid():
         and any(isinstance(a, ast.Constant) and a.value == "valid" for a in node.args)
     ]
     assert said == ["checker.py"]
+
+
+def test_the_example_of_the_page_is_valid():
+    page = Path(__file__).parents[2] / "docs" / "certificates.md"
+    text = page.read_text(encoding="utf-8")
+    example = text.split("```json\n")[-1].split("```")[0]
+    assert "tamecheck-ball-certificate" in example
+    assert check(example).verdict == "valid"
