@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tamecheck.encode.builder import layers_of
 from tamecheck.encode.crown import bounded
 from tamecheck.encode.mip_algebra import Forms
-from tamecheck.encode.mip_forms import Form, Rows, shortened
+from tamecheck.encode.mip_forms import Form, Rows, Rule, shortened
 from tamecheck.encode.mip_trees import Choice, difference
 from tamecheck.encode.smt_scalars import BeyondError, unrolled
 from tamecheck.errors import InputError, UnsupportedError
@@ -25,6 +26,8 @@ from tamecheck.ir.program import Kind, Program, Sense
 from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = ["Encoding", "Values", "mip_encoding"]
+
+T = TypeVar("T", Fraction, float)
 
 _LINEAR = frozenset({"add", "sub", "neg", "mul", "div"})
 
@@ -49,11 +52,22 @@ class Encoding:
         Its objective is 0; see `objective`.
     inputs, outputs
         Columns of all input and output elements, in C order, one tensor after the other.
+    rules
+        How each column follows from those before it; None for inputs.
     """
 
     program: Program
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    rules: tuple[Rule | None, ...]
+
+    def complete(self, x: Sequence[T]) -> list[T]:
+        """The value of every column at an input, exact for rationals, rounded for floats."""
+        point: list[Any] = []
+        given = iter(x)
+        for rule in self.rules:
+            point.append(next(given) if rule is None else rule(point))
+        return point
 
     def objective(
         self, output: int, sense: Sense, fixed: Mapping[int, Fraction] | None = None
@@ -132,7 +146,8 @@ def mip_encoding(
             "This is no mixed-integer linear program with finitely many exact pieces:",
             nodes=error.nodes,
         ) from None
-    return Encoding(rows.program("encoding"), tuple(columns), tuple(outputs))
+    program = rows.program("encoding")
+    return Encoding(program, tuple(columns), tuple(outputs), tuple(rows.rules))
 
 
 def _objects(values: list[Form], shape: Shape) -> Array:
@@ -158,7 +173,7 @@ def _inputs(
         form = rows.column(label, low, high, kind)
         column = next(iter(form.terms))
         if values is Values.ENDS and low < high:
-            level = rows.binary(f"level#({label})")
+            level = rows.binary(f"level#({label})", lambda x, j=column, low=low: x[j] > low)
             ends = Form({next(iter(level.terms)): high - low}, low, low, high)
             rows.equal(difference(form, ends), f"ends({label})")
             form = ends
@@ -176,7 +191,9 @@ def _outputs(rows: Rows, language: Forms, name: str, array: Array, graph: Graph)
             nodes = [(graph.name_of(dict(graph.outputs)[name]), str(error))]
             raise UnsupportedError("An output is not encoded.", nodes=nodes) from None
         low, high = rows.range(form)
-        column = rows.column(one, shortened(low, up=False), shortened(high, up=True))
+        column = rows.column(
+            one, shortened(low, up=False), shortened(high, up=True), rule=form.value
+        )
         rows.equal(difference(column, form), f"define({one})")
         found.append(next(iter(column.terms)))
     return found

@@ -84,7 +84,9 @@ class Forms:
         # values are multiples of 1 / denominator, so the last one below an integer is known
         denominator = math.lcm(step.denominator, form.constant.denominator)
         ends = Fraction(math.floor(low)), Fraction(math.floor(high))
-        found = self._rows.column("floor#", *ends, Kind.INTEGER)
+        found = self._rows.column(
+            "floor#", *ends, Kind.INTEGER, rule=lambda x: math.floor(form.value(x))
+        )
         rest = difference(form, found)
         self._rows.at_least(rest)
         self._rows.at_least(difference(constant(1 - Fraction(1, denominator)), rest))
@@ -165,7 +167,9 @@ class Forms:
         low, high = self._rows.range(form)
         low, high = shortened(low, up=False), shortened(high, up=True)
         rows = self._rows
-        found = rows.column("product#", min(low, _ZERO), max(high, _ZERO))
+        found = rows.column(
+            "product#", min(low, _ZERO), max(high, _ZERO), rule=lambda x: x[j] * form.value(x)
+        )
         off = difference(constant(1), on)
         # on * low <= found <= on * high,  off * low <= form - found <= off * high
         for part, switch in ((found, on), (difference(form, found), off)):

@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from tamecheck.encode.mip_forms import Form, Rows, constant, same, scaled, shifted, shortened, summed
+from tamecheck.encode.mip_forms import (
+    Form,
+    Point,
+    Rows,
+    constant,
+    same,
+    scaled,
+    shifted,
+    shortened,
+    summed,
+)
 from tamecheck.encode.mip_trees import Choice, Leaf, Tree, continuous, difference, leaves, multiple
 from tamecheck.encode.smt_scalars import BeyondError
 
@@ -33,6 +43,7 @@ class _Line:
     has_high: bool = True
 
     def at(self, t: Fraction) -> Fraction:
+        """The value at ``t``."""
         return self.factor * t + self.shift
 
 
@@ -192,7 +203,8 @@ class Cases:
         rows = self._rows
         low, high = rows.range(form)
         low, high = shortened(low, up=False), shortened(high, up=True)
-        positive, on = rows.column("relu#", _ZERO, high), rows.binary("on#")
+        positive = rows.column("relu#", _ZERO, high, rule=lambda x: max(form.value(x), 0))
+        on = rows.binary("on#", lambda x: form.value(x) >= 0)
         rows.at_least(difference(positive, form))
         # positive <= form - low (1 - on)
         rows.at_least(summed([form, scaled(positive, -_ONE), constant(-low), scaled(on, low)]))
@@ -202,7 +214,14 @@ class Cases:
     def _steps(self, t: Form, lines: Sequence[_Line]) -> Form:
         """A function on closed intervals that do not touch: which of them is chosen."""
         rows = self._rows
-        on = [rows.binary("case#") for _ in lines[1:]]
+
+        def number(x: Point) -> int:
+            value = t.value(x)
+            return next((i for i, line in enumerate(lines) if value <= line.high), len(lines) - 1)
+
+        on = [
+            rows.binary("case#", lambda x, i=i: number(x) == i) for i in range(1, len(lines))
+        ]
         if len(on) > 1:
             rows.at_least(summed([constant(1), *(scaled(z, -_ONE) for z in on)]))
 
@@ -217,7 +236,12 @@ class Cases:
             return summed([scaled(t, factors.pop()), shift])
         values = [line.at(end) for line in lines for end in (line.low, line.high)]
         low, high = lines[0].low, lines[-1].high
-        found = rows.column("value#", min(values), max(values))
+        found = rows.column(
+            "value#",
+            min(values),
+            max(values),
+            rule=lambda x: lines[number(x)].at(t.value(x)),
+        )
         chosen = [difference(constant(1), summed(on)), *on]
         for line, z in zip(lines, chosen, strict=True):
             own = summed([scaled(t, line.factor), constant(line.shift)])
@@ -242,13 +266,26 @@ class Cases:
         found = list(leaves(tree))
         ranges = [rows.range(leaf.form) for leaf in found]
         low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+
+        def number(x: Point) -> int:
+            return next(
+                i
+                for i, leaf in enumerate(found)
+                if all((guard.value(x) >= 0) is held for guard, held in leaf.guards)
+            )
+
         if len(found) == 2:
-            z = rows.binary("case#")
+            z = rows.binary("case#", lambda x: number(x) == 1)
             on = [difference(constant(1), z), z]
         else:
-            on = [rows.binary("case#") for _ in found]
+            on = [rows.binary("case#", lambda x, i=i: number(x) == i) for i in range(len(found))]
             rows.equal(difference(summed(on), constant(1)))
-        value = rows.column("value#", shortened(low, up=False), shortened(high, up=True))
+        value = rows.column(
+            "value#",
+            shortened(low, up=False),
+            shortened(high, up=True),
+            rule=lambda x: found[number(x)].form.value(x),
+        )
         value_low, value_high = rows.range(value)
         for leaf, z, (first, last) in zip(found, on, ranges, strict=True):
             self._where(z, value, leaf.form, (value_low - last, value_high - first))

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
+from typing import Any, TypeAlias
 
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program, Row
 
-__all__ = ["Form", "Rows", "constant", "rational_gcd", "same", "scaled", "shifted", "shortened", "summed"]
+__all__ = [
+    "Form",
+    "Point",
+    "Rows",
+    "Rule",
+    "constant",
+    "rational_gcd",
+    "same",
+    "scaled",
+    "shifted",
+    "shortened",
+    "summed",
+]
+
+Point: TypeAlias = Sequence[Any]
+"""One number a column, all of them rationals or all floats."""
+
+Rule: TypeAlias = Callable[[Point], Any]
 
 _ZERO = Fraction(0)
 _BITS = 12
@@ -29,14 +47,20 @@ class Form:
     constant: Fraction = _ZERO
     low: Bound = None
     high: Bound = None
+    _floats: list[tuple[int, float]] | None = field(default=None, init=False, repr=False)
 
     @property
     def fixed(self) -> bool:
         """Whether the form is a number."""
         return not self.terms
 
-    def value(self, point: Sequence[Fraction]) -> Fraction:
-        """The value at a point, given as one number a column."""
+    def value(self, point: Point) -> Any:
+        """The value at a point, given as one number a column: exact, or a float."""
+        if point and isinstance(point[0], float):
+            # the rounded coefficients are kept, for points come in great numbers
+            if self._floats is None:
+                self._floats = [(j, float(a)) for j, a in self.terms.items()]
+            return sum((a * point[j] for j, a in self._floats), float(self.constant))
         return sum((a * point[j] for j, a in self.terms.items()), self.constant)
 
     def narrow(self, low: Bound, high: Bound) -> None:
@@ -120,18 +144,31 @@ class Rows:
 
     columns: list[Column] = field(default_factory=list[Column])
     rows: list[Row] = field(default_factory=list[Row])
+    rules: list[Rule | None] = field(default_factory=list["Rule | None"])
 
-    def column(
-        self, name: str, lower: Fraction, upper: Fraction, kind: Kind = Kind.CONTINUOUS
+    def column(  # noqa: PLR0913 (what a column is)
+        self,
+        name: str,
+        lower: Fraction,
+        upper: Fraction,
+        kind: Kind = Kind.CONTINUOUS,
+        *,
+        rule: Rule | None = None,
     ) -> Form:
-        """A new column, as a form; ``#`` in its name becomes its number."""
+        """A new column, as a form; ``#`` in its name becomes its number.
+
+        The rule gives its value at a point whose earlier columns are known; inputs have none.
+        """
         number = len(self.columns)
         self.columns.append(Column(name.replace("#", str(number)), lower, upper, kind))
+        self.rules.append(rule)
         return Form({number: Fraction(1)}, _ZERO, lower, upper)
 
-    def binary(self, name: str) -> Form:
+    def binary(self, name: str, rule: Callable[[Point], bool]) -> Form:
         """A new column for 0 or 1."""
-        return self.column(name, _ZERO, Fraction(1), Kind.INTEGER)
+        return self.column(
+            name, _ZERO, Fraction(1), Kind.INTEGER, rule=lambda point: int(rule(point))
+        )
 
     def at_least(self, form: Form, name: str = "") -> None:
         """Demand that a form is not negative."""

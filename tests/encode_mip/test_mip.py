@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -62,6 +61,12 @@ def check(graph, encoding, x):
         array.reshape(-1)[:] = [next(names) for _ in range(array.size)]
         point[name] = array
     values = [v for a in exact_values(graph, point).values() for v in a.reshape(-1).tolist()]
+    whole = encoding.complete(x)
+    assert encoding.program.violations(whole) == ()
+    assert [whole[j] for j in encoding.outputs] == values
+    assert [encoding.complete([float(v) for v in x])[j] for j in encoding.outputs] == pytest.approx(
+        [float(v) for v in values]
+    )
     at = dict(zip(encoding.inputs, x, strict=True))
     for number, value in enumerate(values):
         for sense in Sense:
@@ -107,3 +112,52 @@ def test_an_unbounded_box_is_refused():
     model = tc.expression("max(x, 0)")
     with pytest.raises(InputError, match="x is unbounded"):
         mip_encoding(model.graph, model.box("x=0:inf"))
+
+
+def network(sizes, seed, act):
+    rng = np.random.default_rng(seed)
+    builder = GraphBuilder()
+    value = builder.input("x", (1, sizes[0]))
+    for layer, (n, m) in enumerate(pairwise(sizes)):
+        w = np.round(rng.normal(size=(n, m)), 2).astype(np.float32)
+        value = builder.apply(BY_NAME["matmul"], [value, builder.constant(w)])
+        b = np.round(rng.normal(size=(m,)) * 0.3, 2).astype(np.float32)
+        value = builder.apply(BY_NAME["add"], [value, builder.constant(b)])
+        if layer < len(sizes) - 2:
+            parameters = {"sign": {"at_zero": Fraction(1)}, "leaky_relu": {"alpha": Fraction(1, 8)}}
+            value = builder.apply(BY_NAME[act], [value], **parameters.get(act, {}))
+    return builder.build({"y": value})
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["relu", "leaky_relu", "abs"]))
+def test_random_networks_with_few_kinds_of_neurons(seed, act):
+    graph = network([3, 4, 4, 2], seed, act)
+    box = tc.Box.uniform(["x"], Fraction(-1), Fraction(2, 3))
+    encoding = mip_encoding(graph, box)
+    rng = np.random.default_rng(seed)
+    check(graph, encoding, [Fraction(int(k), 9) for k in rng.integers(-9, 7, 3)])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10**6))
+def test_random_sign_networks_over_two_levels(seed):
+    graph = network([5, 4, 3, 1], seed, "sign")
+    box = tc.Box.uniform(["x"], Fraction(-1), Fraction(1))
+    encoding = mip_encoding(graph, box, values={"x": Values.ENDS})
+    rng = np.random.default_rng(seed)
+    check(graph, encoding, [Fraction(int(k)) for k in rng.choice([-1, 1], 5)])
+    program = encoding.objective(0, Sense.MAXIMISE)
+    best = max(
+        exact_values(graph, {"x": np.array([[Fraction(1 - 2 * (n >> i & 1)) for i in range(5)]])})[
+            "y"
+        ].item()
+        for n in range(32)
+    )
+    assert optimum(program) == best
+
+
+def test_stable_rectifiers_need_no_binary():
+    model = tc.expression("max(x, 0) + max(x - 3, 0) + max(y + 2, 0)")
+    program = mip_encoding(model.graph, model.box("-1:1")).program
+    assert sum(column.kind is Kind.INTEGER for column in program.columns) == 1
