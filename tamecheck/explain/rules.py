@@ -1,0 +1,285 @@
+"""Decision rules of a binarized network: exact over the whole domain, or with a proved share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from tamecheck.binarized import BinarizedNetwork, recognise
+from tamecheck.errors import InputError, SolverError
+from tamecheck.explain.cubes import Cube, cover, is_cover
+from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.rules_of_points import cubes_of_points
+from tamecheck.explain.rules_result import DecisionRules, Rule
+from tamecheck.explain.tables import Reduced, decision_table, reduced
+from tamecheck.explain.words import Vocabulary, condition, conjunction
+from tamecheck.ir.tensor import Array, size_of
+
+__all__ = ["MAX_TABLE", "get_rules", "network_of", "rules_of_points", "rules_of_table"]
+
+MAX_TABLE = 2**22
+"""A domain of at most this many points gets exact rules."""
+
+_SAMPLES = 200
+
+
+def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its name
+    model: Any,
+    domain: Domain | tuple[Any, Any] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    one_hot: Mapping[str, Sequence[int]] | None = None,
+    thermometer: Mapping[str, Sequence[int]] | None = None,
+    binariser: Any = None,
+    classes: Sequence[Any] | None = None,
+    data: Any = None,
+    most: int = 20_000,
+    timeout: float | None = None,
+    seed: int = 0,
+) -> DecisionRules:
+    """The decisions of a binarized network as if-then rules.
+
+    Parameters
+    ----------
+    model
+        A `tamecheck.Model`, a `BinarizedNetwork`, a fitted estimator of `tamecheck.learn`, or a
+        pipeline of a `Binariser` and such an estimator.
+    domain
+        What can occur: a `Domain`, or the two levels of each input, (-1, 1) if None.
+    names, one_hot, thermometer
+        As in `tamecheck.explain.domain.domain_of`.
+    binariser
+        A fitted `Binariser`, for words and groups.
+    classes
+        A label for each class; that of the estimator if None.
+    data
+        Rows of inputs, or of a pipeline's features: their decisions get rules first where the
+        domain is large.
+    most
+        The most rules.
+    timeout
+        Seconds after which the rules found so far are returned, with the share that is proved.
+    seed
+        Of all random choices.
+
+    Returns
+    -------
+    DecisionRules
+        With ``faithful == "exact"`` if the domain has at most `MAX_TABLE` points and the rules
+        fit in the limits.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is no binarized network.
+    InputError
+        If the domain does not fit the model.
+    """
+    steps = getattr(model, "steps", None)
+    if steps is not None:
+        binariser = steps[0][1] if binariser is None else binariser
+        model = steps[-1][1]
+        data = None if data is None else binariser.transform(data)
+    if classes is None:
+        classes = getattr(model, "classes_", None)
+    labels = None if classes is None else tuple(map(str, classes))
+    network = network_of(model, _levels(domain, binariser))
+    if not isinstance(domain, Domain):
+        said = Vocabulary() if binariser is None else Vocabulary.of(binariser)
+        domain = domain_of(
+            network,
+            names=names,
+            one_hot={**said.one_hot, **(one_hot or {})},
+            thermometer={**said.thermometer, **(thermometer or {})},
+            words=said.words,
+        )
+    if labels is not None and len(labels) != network.classes:
+        raise InputError(f"{len(labels)} labels for {network.classes} classes.")
+    deadline = float("inf") if timeout is None else time.monotonic() + timeout
+    states = None if data is None else network.states(np.asarray(data))
+    if domain.size <= MAX_TABLE:
+        return rules_of_table(
+            network, domain, labels, states=states, most=most, deadline=deadline, seed=seed
+        )
+    return rules_of_points(
+        network, domain, labels, states=states, most=most, deadline=deadline, seed=seed
+    )
+
+
+def _levels(domain: Domain | tuple[Any, Any] | None, binariser: Any) -> tuple[Any, Any]:
+    if isinstance(domain, tuple):
+        return domain
+    return (-1, 1) if getattr(binariser, "signs", True) else (0, 1)
+
+
+def network_of(model: Any, levels: tuple[Any, Any]) -> BinarizedNetwork:
+    """A model, an estimator or a network as integer threshold neurons.
+
+    Raises
+    ------
+    UnsupportedError
+        Naming the nodes that do not fit.
+    """
+    if isinstance(model, BinarizedNetwork):
+        return model
+    graph = (model if hasattr(model, "graph") else model.to_model()).graph
+    return recognise(graph, [levels] * sum(map(size_of, graph.inputs.values())))
+
+
+def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
+    network: BinarizedNetwork,
+    domain: Domain,
+    classes: Sequence[str] | None = None,
+    *,
+    states: Array | None = None,
+    most: int = 20_000,
+    deadline: float = float("inf"),
+    seed: int = 0,
+) -> DecisionRules:
+    """Rules from the decisions of all points: an irredundant cover by prime cubes a class.
+
+    The rules are compared with the decisions cell by cell before they are returned.
+    """
+    ordered = [f.ordered for f in domain.features if len(f.codes) > 1]
+    varying = [k for k, f in enumerate(domain.features) if len(f.codes) > 1]
+    table = decision_table(network, domain, limit=MAX_TABLE)
+    small = reduced(table, ordered)
+    inner = [ordered[axis] for axis in small.features]
+    rules: list[Rule] = []
+    exact, left = True, most
+    for decision in range(network.classes):
+        inside = np.asarray(small.table == decision)
+        found = cover(inside, inner, seed=seed, most=left, deadline=deadline)
+        if found.complete and not is_cover(found.cubes, inside):
+            raise SolverError("The rules of a class are not its points.", hint="Please report it.")
+        exact, left = exact and found.complete, left - len(found.cubes)
+        cubes = [_widened(cube, small, varying) for cube in found.cubes]
+        made = [_rule(domain, cube, decision, classes) for cube in cubes]
+        rules += sorted(made, key=lambda rule: -rule.coverage)
+    covered = _covered(rules, table, varying)
+    default = None if exact else _rest(table, rules, varying)
+    return DecisionRules(
+        rules=tuple(rules),
+        domain=domain,
+        classes=_labels(network, classes),
+        covered=covered,
+        default=default,
+        fidelity=_measured(network, domain, rules, default, states),
+    )
+
+
+def _widened(cube: Cube, small: Reduced, varying: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """The cube over the domain's own codes, without features that may have any code."""
+    found: dict[int, tuple[int, ...]] = {}
+    for axis, groups, chosen in zip(small.features, small.groups, cube, strict=True):
+        if len(chosen) < len(groups):
+            found[varying[axis]] = tuple(sorted(c for k in chosen for c in groups[k]))
+    return found
+
+
+def _rule(
+    domain: Domain,
+    cube: Mapping[int, Sequence[int]],
+    decision: int,
+    classes: Sequence[str] | None,
+) -> Rule:
+    conditions = tuple(condition(k, domain.features[k], codes) for k, codes in cube.items())
+    share = Fraction(1)
+    for part in conditions:
+        share *= Fraction(len(part.codes), len(domain.features[part.feature].codes))
+    label = str(decision) if classes is None else classes[decision]
+    return Rule(
+        conjunction(conditions), decision, share, exact=True, conditions=conditions, label=label
+    )
+
+
+def _labels(network: BinarizedNetwork, classes: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(map(str, range(network.classes))) if classes is None else tuple(classes)
+
+
+def _where(rule: Rule, varying: Sequence[int], shape: tuple[int, ...]) -> Any:
+    chosen = [np.arange(size) for size in shape]
+    for part in rule.conditions:
+        chosen[varying.index(part.feature)] = np.array(part.codes)
+    return np.ix_(*chosen) if chosen else ()
+
+
+def _covered(rules: Sequence[Rule], table: Array, varying: Sequence[int]) -> Fraction:
+    """The share of points in a rule; every rule is compared with the decisions of its points."""
+    reached = np.zeros(table.shape, dtype=np.bool_)
+    for rule in rules:
+        where = _where(rule, varying, table.shape)
+        if bool((table[where] != rule.then).any()):
+            raise SolverError(f"A rule does not hold: {rule.if_}.", hint="Please report it.")
+        reached[where] = True
+    return Fraction(int(np.count_nonzero(reached)), table.size)
+
+
+def _rest(table: Array, rules: Sequence[Rule], varying: Sequence[int]) -> int:
+    """The most frequent class of the points in no rule."""
+    left = np.ones(table.shape, dtype=np.bool_)
+    for rule in rules:
+        left[_where(rule, varying, table.shape)] = False
+    return int(np.bincount(table[left]).argmax())
+
+
+def rules_of_points(  # noqa: PLR0913  # the limits are the caller's
+    network: BinarizedNetwork,
+    domain: Domain,
+    classes: Sequence[str] | None = None,
+    *,
+    states: Array | None = None,
+    most: int = 20_000,
+    deadline: float = float("inf"),
+    seed: int = 0,
+) -> DecisionRules:
+    """Rules from subset-minimal sufficient reasons of the decisions at some points.
+
+    Each rule holds for every point of the domain in it; the share of the domain in the union of
+    the rules is counted exactly, or from below.
+
+    Parameters
+    ----------
+    states
+        The points, in rows of -1 and 1; some random ones of the domain if None.
+    """
+    points = _sampled(domain, seed) if states is None else states
+    found = cubes_of_points(network, domain, points, most=most, deadline=deadline, seed=seed)
+    made = [_rule(domain, cube, decision, classes) for cube, decision in found.cubes]
+    rules = sorted(made, key=lambda rule: (rule.then, -rule.coverage))
+    counts = np.bincount(network.decide(points), minlength=network.classes)
+    default = None if found.covered == 1 else int(counts.argmax())
+    return DecisionRules(
+        rules=tuple(rules),
+        domain=domain,
+        classes=_labels(network, classes),
+        covered=found.covered,
+        default=default,
+        fidelity=_measured(network, domain, rules, default, states),
+    )
+
+
+def _sampled(domain: Domain, seed: int) -> Array:
+    rng = np.random.default_rng(seed)
+    sizes = [len(f.codes) for f in domain.features]
+    return np.stack([domain.states(rng.integers(sizes).tolist()) for _ in range(_SAMPLES)])
+
+
+def _measured(
+    network: BinarizedNetwork,
+    domain: Domain,
+    rules: Sequence[Rule],
+    default: int | None,
+    states: Array | None,
+) -> float | None:
+    """The share of the rows on which the rules say what the network does."""
+    if states is None:
+        return None
+    if not len(states):
+        raise InputError("The data has no rows.")
+    said = DecisionRules(tuple(rules), domain, (), Fraction(0), default, None).decide(states)
+    return float((said == network.decide(states)).mean())

@@ -1,0 +1,177 @@
+"""What codes of features mean, in the user's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Protocol
+
+from tamecheck.errors import InputError
+from tamecheck.explain.domain import Feature
+
+__all__ = ["Condition", "Literals", "Vocabulary", "condition", "conjunction", "read_literals"]
+
+_ORDER = re.compile(r"^(?P<feature>.+?) (?P<sign>≥|>=) (?P<bound>\S+)(?P<unit>.*)$")
+_EQUAL = re.compile(r"^(?P<feature>.+?) ?= ?(?P<value>.+)$")
+
+
+class Literals(Protocol):
+    """What is needed of a binariser: the words of each output, and its groups."""
+
+    def literal(self, output: int, *, holds: bool = True) -> str:
+        """What an output says when it is high, or when it is low."""
+        ...
+
+    def groups(self) -> Sequence[Any]:
+        """Groups with ``kind``, ``feature`` and ``outputs``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words and groups of a network's inputs, as `tamecheck.explain.domain.domain_of` takes.
+
+    Parameters
+    ----------
+    words
+        For an input, what it says when it is low and when it is high.
+    one_hot, thermometer
+        The inputs of each feature that is coded so.
+    """
+
+    words: Mapping[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
+    one_hot: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    thermometer: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+
+    @classmethod
+    def of(cls, binariser: Literals) -> Vocabulary:
+        """The vocabulary of a fitted binariser."""
+        words: dict[int, tuple[str, str]] = {}
+        found: dict[str, dict[str, tuple[int, ...]]] = {"one-hot": {}, "thermometer": {}}
+        for group in binariser.groups():
+            for i in group.outputs:
+                words[i] = (binariser.literal(i, holds=False), binariser.literal(i))
+            if group.kind in found:
+                found[group.kind][group.feature] = tuple(group.outputs)
+        return cls(words, found["one-hot"], found["thermometer"])
+
+
+def read_literals(texts: Sequence[str]) -> Vocabulary:
+    """The vocabulary of statements such as ``age ≥ 37 years`` and ``colour = red``, one an input.
+
+    Neighbouring statements ``x ≥ t`` about one feature are a thermometer if their bounds ascend;
+    three or more neighbouring statements ``x = c`` about one feature are a one-hot code.  Any
+    other text is the name of an input, and says nothing of its own.
+    """
+    words: dict[int, tuple[str, str]] = {}
+    runs: list[tuple[str, str, list[int]]] = []
+    for i, text in enumerate(texts):
+        order, equal = _ORDER.match(text), _EQUAL.match(text)
+        if order is not None:
+            name, kind = order["feature"], "thermometer"
+            tail = f"{order['bound']}{order['unit']}"
+            words[i] = (f"{name} < {tail}", f"{name} ≥ {tail}")
+        elif equal is not None:
+            name, kind = equal["feature"], "one-hot"
+            words[i] = (f"{name} ≠ {equal['value']}", f"{name} = {equal['value']}")
+        else:
+            continue
+        if runs and runs[-1][:2] == (name, kind) and runs[-1][2][-1] == i - 1:
+            runs[-1][2].append(i)
+        else:
+            runs.append((name, kind, [i]))
+    one_hot: dict[str, tuple[int, ...]] = {}
+    thermometer: dict[str, tuple[int, ...]] = {}
+    for name, kind, run in runs:
+        if kind == "one-hot" and len(run) > 2:
+            one_hot[name] = tuple(run)
+        elif kind == "thermometer" and len(run) > 1 and _ascending([texts[i] for i in run]):
+            thermometer[name] = tuple(run)
+    return Vocabulary(words, one_hot, thermometer)
+
+
+def _ascending(texts: Sequence[str]) -> bool:
+    try:
+        bounds = [float(found["bound"]) for text in texts if (found := _ORDER.match(text))]
+    except ValueError:
+        return False
+    return all(a < b for a, b in pairwise(bounds))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """That a feature has one of some codes.
+
+    Parameters
+    ----------
+    feature
+        Its number in the domain.
+    codes
+        The codes, ascending; not all of them.
+    text
+        The same in words.
+    """
+
+    feature: int
+    codes: tuple[int, ...]
+    text: str
+
+
+def condition(number: int, feature: Feature, codes: Sequence[int]) -> Condition:
+    """The condition that a feature has one of some codes, in words.
+
+    Raises
+    ------
+    InputError
+        If the codes are none of the feature's.
+    """
+    chosen = tuple(sorted(set(codes)))
+    if not chosen or chosen[0] < 0 or chosen[-1] >= len(feature.codes):
+        raise InputError(f"Feature {feature.name!r} has no such codes: {list(codes)}.")
+    return Condition(number, chosen, _said(feature, chosen))
+
+
+def _said(feature: Feature, codes: tuple[int, ...]) -> str:
+    if feature.ordered:
+        return " or ".join(_interval(feature, low, high) for low, high in _runs(codes))
+    start = f"{feature.name} = "
+    values = [feature.values[code] for code in codes]
+    if all(value.startswith(start) for value in feature.values):
+        names = [value.removeprefix(start) for value in values]
+        rest = [v for code, v in enumerate(feature.values) if code not in codes]
+        if len(names) == 1:
+            return values[0]
+        if len(rest) == 1:
+            return f"{feature.name} ≠ {rest[0].removeprefix(start)}"
+        return f"{feature.name} in {{{', '.join(names)}}}"
+    return " or ".join(values)
+
+
+def _runs(codes: Sequence[int]) -> list[tuple[int, int]]:
+    """Maximal intervals of consecutive codes."""
+    found: list[tuple[int, int]] = []
+    for code in codes:
+        if found and found[-1][1] == code - 1:
+            found[-1] = (found[-1][0], code)
+        else:
+            found.append((code, code))
+    return found
+
+
+def _interval(feature: Feature, low: int, high: int) -> str:
+    """Code k of a thermometer says that the first k statements hold and no other."""
+    parts = [feature.words[low - 1][1]] if low > 0 else []
+    parts += [feature.words[high][0]] if high < len(feature.words) else []
+    return " and ".join(parts) if parts else "true"
+
+
+def conjunction(conditions: Sequence[Condition], *, single: str = "true") -> str:
+    """The conditions joined by ``and``; those that are alternatives are put in parentheses."""
+    if not conditions:
+        return single
+    if len(conditions) == 1:
+        return conditions[0].text
+    texts = [f"({c.text})" if " or " in c.text else c.text for c in conditions]
+    return " and ".join(texts)
