@@ -103,6 +103,9 @@ class Adam:
 
 def batches(whole: Batch, size: int, rng: np.random.Generator) -> Iterator[Batch]:
     """The rows in random order, in parts of at most ``size``."""
+    if len(whole.labels) <= size:
+        yield whole
+        return
     order = rng.permutation(len(whole.labels))
     for start in range(0, len(order), size):
         part = order[start : start + size]

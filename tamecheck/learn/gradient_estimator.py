@@ -164,8 +164,10 @@ class GradientClassifier(BinarizedClassifier):
         widths = (data.x.shape[1], *hidden_sizes(self.hidden), data.classes)
         hidden, readout = self.weights, self.readout or self.weights
         kinds = kind_of(hidden, "weights"), kind_of(readout, "readout")
-        scaling = scaling_of(data.x, kinds[0])
-        spread: Floats = scaling(data.x).std(axis=0)
+        scaling = scaling_of(data.x, data.weight, kinds[0])
+        share: Floats = data.weight / data.weight.sum()
+        scaled = scaling(data.x)
+        spread: Floats = np.sqrt(share @ (scaled - share @ scaled) ** 2)
         latent = initial(widths, kinds, spread, rng)
         return State(latent, Adam(latent.vector), scaling, rng, data.magnitude)
 

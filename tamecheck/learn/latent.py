@@ -43,19 +43,20 @@ class Scaling:
         return (x - self.centre) / self.scale
 
 
-def scaling_of(x: Floats, kind: WeightKind) -> Scaling:
+def scaling_of(x: Floats, weight: Floats, kind: WeightKind) -> Scaling:
     """The scaling for a table: features that are not signs to mean 0 and deviation 1.
 
+    Means are over the rows by their weights, so that a weight of 2 is as good as a repeated row.
     A network of integer weights cannot undo different scales, so there all features share one.
     """
-    features = int(x.shape[1])
-    ones: Floats = np.ones(features)
-    centre: Floats = x.mean(axis=0)
+    ones: Floats = np.ones(int(x.shape[1]))
+    share: Floats = weight / weight.sum()
+    centre: Floats = share @ x
     if bool(np.isin(x, (-1.0, 0.0, 1.0)).all()):
         # without a shift, rare signs act together as one large offset that changes too fast; with
         # the whole mean taken away, a rare sign weighs far more than a usual one
         return Scaling(centre / 2, ones, signs=True)
-    deviation: Floats = np.sqrt(((x - centre) ** 2).mean(axis=0))
+    deviation: Floats = np.sqrt(share @ (x - centre) ** 2)
     if kind != "real":
         deviation = ones * float(np.sqrt((deviation**2).mean()))
     # what is constant but for rounding stays at 0

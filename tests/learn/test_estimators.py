@@ -22,18 +22,13 @@ from tamecheck.learn import (
     TameBinarizedClassifier,
 )
 
-BATCHES = "a weight of 2 is no repeated row where rows are shuffled into mini-batches"
-FAILING = {"check_sample_weight_equivalence_on_dense_data": BATCHES}
 CLASSES = (SteBinarizedClassifier, TameBinarizedClassifier)
 XOR = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
 ODD = [0, 1, 1, 0]
 
 
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks(
-    [SteBinarizedClassifier(epochs=30), TameBinarizedClassifier(epochs=30)],
-    expected_failed_checks=lambda _: FAILING,
-)
+@parametrize_with_checks([SteBinarizedClassifier(), TameBinarizedClassifier()])
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)
 

@@ -8,6 +8,8 @@ from tamecheck.learn.latent import Latent, Scaling, initial, scaling_of
 from tamecheck.learn.losses import LOSSES
 from tamecheck.learn.ste import straight_through
 
+ONES = np.ones(2)
+
 
 def one_neuron(weight=0.5):
     """x -> sign(w x) -> scores (u, -u); all gains are 1."""
@@ -58,7 +60,7 @@ def test_the_network_on_features_decides_as_the_one_in_training(kind):
         if kind == "real"
         else rng.integers(0, 9, (40, 3)) * 1.0
     )
-    scaling = scaling_of(x, kind)
+    scaling = scaling_of(x, np.ones(40), kind)
     latent = initial((3, 5, 4), (kind, kind), np.ones(3), rng)
     latent.vector[latent.weights[0].size + latent.weights[1].size :] = rng.normal(size=9)
     (first, b), (readout, c) = latent.effective()
@@ -68,11 +70,11 @@ def test_the_network_on_features_decides_as_the_one_in_training(kind):
 
 
 def test_scaling_of_tables():
-    signs = scaling_of(np.array([[1.0, -1], [1, 1]]), "real")
+    signs = scaling_of(np.array([[1.0, -1], [1, 1]]), ONES, "real")
     assert signs.signs
     assert signs.centre.tolist() == [0.5, 0]
-    real = scaling_of(np.array([[0.0, 7], [4, 7]]), "real")
+    real = scaling_of(np.array([[0.0, 7], [4, 7]]), ONES, "real")
     assert real(np.array([[4.0, 7]])).tolist() == [[1, 0]]
-    shared = scaling_of(np.array([[0.0, 7], [4, 7]]), "binary")
+    shared = scaling_of(np.array([[0.0, 7], [4, 7]]), ONES, "binary")
     assert isinstance(shared, Scaling)
     assert shared.scale[0] == shared.scale[1] == np.sqrt(2)
