@@ -5,10 +5,10 @@ A neuron with pre-activation a = w.h + b and bit u in {0, 1} obeys
 largest |a| on that very row.  Behind the first layer, a product w s of a weight and a sign
 s = 2u - 1 is a variable t with ``|t - w| <= 2(1 - u)`` and ``|t + w| <= 2u``.
 
-Neurons of a layer are sorted by a linear form of their weights, and, where neurons can be negated, the first of their own weights is
-not negative; in the last hidden layer it is their first weight in the output instead.  A network is
-brought to this form layer by layer from the inputs on, so only networks that another one equals are
-removed.
+Neurons of a layer are sorted by a linear form of their weights, and, where neurons can be negated,
+the first of their own weights is not negative; in the last hidden layer it is their first weight in
+the output instead.  A network is brought to this form layer by layer from the inputs on, so only
+networks that another one equals are removed.
 """
 
 from __future__ import annotations

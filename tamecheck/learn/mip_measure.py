@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tamecheck.learn.mip_task import Architecture, Task, tie_shift
 from tamecheck.learn.network import BinarizedNetwork, Floats
 
-__all__ = ["errors_of", "hinge_of", "least_margins", "weight_of"]
+__all__ = ["Exact", "errors_of", "exact_array", "hinge_of", "least_margins", "weight_of"]
 
 Exact = npt.NDArray[np.object_]
 
@@ -63,17 +63,17 @@ def weight_of(network: BinarizedNetwork) -> Fraction:
 
 def _forward(network: BinarizedNetwork, x: Floats) -> list[Exact]:
     """The pre-activations of each layer and at last the scores, in exact arithmetic."""
-    values = _exact(x)
+    values = exact_array(x)
     found: list[Exact] = []
     for number, layer in enumerate(network.layers):
-        sums = cast("Exact", values @ _exact(layer.weights) + _exact(layer.offset))
+        sums = cast("Exact", values @ exact_array(layer.weights) + exact_array(layer.offset))
         found.append(sums)
         if number < len(network.layers) - 1:
             values = np.where(sums >= 0, 1, -1).astype(object)
     return found
 
 
-def _exact(values: Floats) -> Exact:
+def exact_array(values: Floats) -> Exact:
     """Integers where they are, else rationals, as objects."""
     flat: list[Any] = [
         int(v) if v.is_integer() else Fraction(v) for v in values.reshape(-1).tolist()

@@ -1,0 +1,239 @@
+"""One-against-one ensembles of binarized neurons of largest margin, with majority votes."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Self, cast
+
+import numpy as np
+from sklearn import utils
+from sklearn.exceptions import ConvergenceWarning
+
+from tamecheck.learn.ensemble_neuron import WideNeuron, margin_of, wide_neuron
+from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet
+from tamecheck.learn.latent import kind_of
+from tamecheck.learn.mip_measure import errors_of
+from tamecheck.learn.mip_task import task_of
+from tamecheck.learn.network import Floats, Layer, WeightKind, rounded
+from tamecheck.learn.problems import DataError
+from tamecheck.solve.children import SOLVERS
+
+__all__ = ["MIPBinarizedEnsemble", "Margin"]
+
+# scikit-learn has no stubs
+_UTILS = cast("Any", utils)
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """The exact margin of a neuron on the rows of two classes, and the proved bound on it.
+
+    Parameters
+    ----------
+    classes
+        The two classes; the neuron is 1 for the second.
+    features
+        How many features the neuron sees.
+    margin, bound
+        The least distance of a pre-activation from the wrong side, and what no weights in [-1, 1]
+        of these features exceed.
+    """
+
+    classes: tuple[Any, Any]
+    features: int
+    margin: Fraction
+    bound: Fraction
+
+
+class MIPBinarizedEnsemble(BinarizedClassifier):
+    """Neurons for every pair of classes, each of largest margin, which vote (after BeMi).
+
+    The training of a network for a pair of classes is decomposed by layers: every neuron is to
+    tell the two classes apart on the features that it sees, with the largest margin (a linear
+    program for real weights, a MIP for integer ones), and the readout counts votes.  All of it is
+    one binarized network with a hidden layer of ``pairs * hidden`` neurons; the class with the
+    most votes wins, the first of several.
+
+    Parameters
+    ----------
+    hidden
+        Neurons for each pair of classes; odd numbers avoid draws.
+    weights
+        Of the neurons: ``"real"`` (in [-1, 1]), ``"ternary"``, ``"binary"``.
+    share
+        The share of the features that a neuron sees, drawn at random; all if None and ``hidden``
+        is 1, and 0.3 if None else.
+    solvers
+        Of ``"cbc"`` and ``"highs"``, for integer weights.
+    timeout
+        Seconds for all solvers together; with None, or for real weights, none is asked: linear
+        programs, rounding and one-weight changes give neurons whose bounds are proved as well.
+    random_state
+        Seed, or generator as in scikit-learn.
+
+    Attributes
+    ----------
+    margins_ : tuple of Margin
+        Margin and bound of each neuron, both exact.
+    loss_, bound_ : float
+        The weighted training errors of the votes, by exact forward passes; and those that equal
+        rows of different classes force on every classifier.
+    checked_ : bool
+        Whether the stored, rounded neurons separate what their margins say (exactly recomputed).
+    """
+
+    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
+        self,
+        hidden: int = 3,
+        *,
+        weights: WeightKind = "real",
+        share: float | None = None,
+        solvers: Sequence[str] = SOLVERS,
+        timeout: float | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.weights = weights
+        self.share = share
+        self.solvers = solvers
+        self.timeout = timeout
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Train every pair.
+
+        Parameters
+        ----------
+        X : array of shape (rows, features)
+            Real features.
+        y : array of shape (rows,)
+            Classes.
+        sample_weight : array of shape (rows,), optional
+            Non-negative weights; they count in ``loss_``, and rows of weight 0 are left out.
+
+        Raises
+        ------
+        DataError
+            If the data or a parameter cannot be trained on.
+        """
+        data = self._checked(X, y, sample_weight)
+        kind = kind_of(self.weights, "weights")
+        share = self._share()
+        rng = np.random.default_rng(_UTILS.check_random_state(self.random_state).randint(2**31 - 1))
+        pairs = list(itertools.combinations(range(data.classes), 2))
+        total = 0.0 if self.timeout is None else float(self.timeout)
+        end = time.monotonic() + total
+        neurons: list[WideNeuron] = []
+        left = len(pairs) * int(self.hidden)
+        for pair in pairs:
+            for _ in range(int(self.hidden)):
+                seconds = max(0.0, end - time.monotonic()) / left if total else 0.0
+                try:
+                    neurons.append(self._neuron(data, pair, kind, share, seconds, rng))
+                except KeyboardInterrupt:
+                    raise KeyboardInterrupt(
+                        f"{len(neurons)} of {len(pairs) * int(self.hidden)} neurons were trained."
+                    ) from None
+                left -= 1
+        self._assemble(data, pairs, neurons)
+        return self
+
+    def _share(self) -> float:
+        if not int(self.hidden) > 0:
+            raise DataError(f"hidden={self.hidden!r} is not positive.")
+        unknown = [name for name in self.solvers if name not in SOLVERS]
+        if unknown or not self.solvers:
+            raise DataError(f"solvers={self.solvers!r} are unknown.", hint="There are: cbc, highs.")
+        if self.timeout is not None and not float(self.timeout) > 0:
+            raise DataError(f"timeout={self.timeout!r} is no positive number.")
+        if self.share is None:
+            return 1.0 if int(self.hidden) == 1 else 0.3
+        if not 0 < float(self.share) <= 1:
+            raise DataError(f"share={self.share!r} is not between 0 and 1.")
+        return float(self.share)
+
+    def _neuron(  # noqa: PLR0913, PLR0917 (one call)
+        self, data: TrainingSet, pair: tuple[int, int], kind: WeightKind, share: float,
+        seconds: float, rng: np.random.Generator,
+    ) -> WideNeuron:  # fmt: skip
+        """The widest neuron for a pair on its share of the features; zeros elsewhere."""
+        x, signs = _rows(data, pair)
+        seen = self._seen(x.shape[1], share, kind, rng)
+        neuron = wide_neuron(
+            x[:, seen],
+            signs,
+            kind,
+            seconds=seconds,
+            seed=int(rng.integers(2**31 - 1)),
+            solvers=tuple(self.solvers),
+        )
+        weights = np.zeros(x.shape[1])
+        weights[seen] = neuron.weights
+        return WideNeuron(weights, neuron.offset, neuron.margin, neuron.bound)
+
+    @staticmethod
+    def _seen(features: int, share: float, kind: WeightKind, rng: np.random.Generator) -> Any:
+        """The features of a neuron; of binary weights none can be 0, so there it sees all."""
+        if kind == "binary":
+            return np.arange(features)
+        count = max(1, round(share * features))
+        return np.sort(rng.permutation(features)[:count])
+
+    def _assemble(
+        self, data: TrainingSet, pairs: list[tuple[int, int]], neurons: list[WideNeuron]
+    ) -> None:
+        hidden = int(self.hidden)
+        votes = np.zeros((len(neurons), data.classes))
+        for number, (left, right) in enumerate(p for p in pairs for _ in range(hidden)):
+            votes[number, left], votes[number, right] = -1, 1
+        weights = np.array([n.weights for n in neurons]).T
+        offsets = np.array([n.offset for n in neurons])
+        layers = [Layer(weights, offsets), Layer(votes, np.zeros(data.classes))]
+        self.network_ = rounded(layers, data.magnitude)
+        self.margins_ = tuple(
+            self._margin(data, pair, neuron, self.network_.layers[0], number)
+            for number, (pair, neuron) in enumerate(
+                zip((p for p in pairs for _ in range(hidden)), neurons, strict=True)
+            )
+        )
+        task = task_of(data)
+        self.loss_, self.bound_ = float(errors_of(self.network_, task)), float(task.floor)
+        self.optimal_ = self.loss_ == self.bound_
+        self.proof_ = "data" if task.floor else "trivial"
+        self.checked_ = all(
+            (m.margin > 0) == (neuron.margin > 0) and m.margin <= m.bound
+            for m, neuron in zip(self.margins_, neurons, strict=True)
+        )
+        if any(m.margin <= 0 for m in self.margins_):
+            warnings.warn(
+                "Some neurons do not separate their two classes on the features that they see.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _margin(
+        self,
+        data: TrainingSet,
+        pair: tuple[int, int],
+        neuron: WideNeuron,
+        layer: Layer,
+        number: int,
+    ) -> Margin:
+        """The exact margin of the neuron as it is stored."""
+        x, signs = _rows(data, pair)
+        weights, offset = layer.weights[:, number], float(layer.offset[number])
+        names = self.classes_[list(pair)].tolist()
+        seen = int(np.count_nonzero(neuron.weights))
+        margin = margin_of(x, signs, weights, offset)
+        return Margin((names[0], names[1]), seen, margin, neuron.bound)
+
+
+def _rows(data: TrainingSet, pair: tuple[int, int]) -> tuple[Floats, Floats]:
+    """The rows of two classes, and 1 for those of the second, else -1."""
+    rows = np.isin(data.labels, pair)
+    return data.x[rows], np.where(data.labels[rows] == pair[1], 1.0, -1.0)
