@@ -4,7 +4,8 @@
 
 Random networks of ±1 weights, and one of 64-32-16-10 trained on 8x8 digits.  For each point the
 balls of radius 1, 3, 5, and on both sides of the nearest change.  Both get the network folded on
-the ball; minicard then solves one formula in this process, without the cost of starting one.
+the ball; minicard then solves one formula in this process, without the cost of starting one.  Times
+below 0.1 s are the best of three.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tamecheck.binarized.folding import rivals
 from tamecheck.binarized.logic import misclassified
 
 SHAPES = ("16-8-1", "25-20-10", "64-32-16-10", "100-50-10", "100-50-25-10", "196-100-50-10")
+_SHORT = 0.1
 Points = list[np.ndarray[Any, np.dtype[np.int8]]]
 
 
@@ -128,8 +130,13 @@ def main() -> None:
             for label, radius in radii.items():
                 if radius < 1:
                     continue
-                mine, seconds, basis = ours(network, states, radius, args.limit)
-                theirs, peer = minicard(network, states, radius, args.limit)
+                question = network, states, radius, args.limit
+                mine, seconds, basis = ours(*question)
+                theirs, peer = minicard(*question)
+                for _ in range(2):
+                    # short times are the best of three
+                    seconds = min(seconds, ours(*question)[1] if seconds < _SHORT else seconds)
+                    peer = min(peer, minicard(*question)[1] if peer < _SHORT else peer)
                 disagreements += None not in (mine, theirs) and mine != theirs
                 cells.setdefault(label, []).append(math.log(seconds / peer))
                 bases.append(basis)

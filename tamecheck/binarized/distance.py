@@ -176,6 +176,8 @@ class _Search:
     def within(self, most: int, deadline: float) -> Distance:
         """Is there a change within ``most`` flips: shell by shell if they are few, else at once."""
         folded, ball = self._folded(most)
+        if not self._targets(folded, ball):
+            return self._answer(_Shown("bounds"), 1, most, [], "enumeration")
         if self._work(folded, ball) <= _FREE_WORK:
             return self.grown(most, deadline)
         return self._answer(self._whole(folded, ball, deadline), 1, most, [], "enumeration")
