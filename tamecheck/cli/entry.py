@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from tamecheck.cli import cells, check, convert, demo, diff, doctor, info, plot, recheck, solve
 from tamecheck.cli import dual as duality
 from tamecheck.cli import eval as evaluate
+from tamecheck.cli import report as reporting
 from tamecheck.cli import train as training
 from tamecheck.cli import verify as verification
 from tamecheck.cli.deadline import OutOfTimeError, deadline
@@ -28,7 +29,7 @@ __all__ = ["main"]
 
 _VERBS = (
     *(check, recheck, evaluate, info, convert, cells, diff, plot, solve, verification),
-    *(training, duality, doctor, demo),
+    *(training, duality, reporting, doctor, demo),
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\

@@ -1,0 +1,198 @@
+"""``tamecheck report``: one HTML file with everything that is known of a model."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from argparse import ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.cli.answer import message, print_json
+from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.source import domain_of, model_of, name_of, names_program
+from tamecheck.errors import InputError
+
+if TYPE_CHECKING:
+    from tamecheck.model import Model
+    from tamecheck.show.report import Sample, Sidecar
+
+__all__ = ["add_parser", "run"]
+
+_DESCRIPTION = """\
+Write a self-contained HTML file: the model, whether it is tame and why, what follows, its gradient
+field, cells, Clarke Jacobian and decision regions, decision rules, counts, explanations and
+robustness of rows of a table, certificates to download, versions and hashes.  A section that
+cannot be made says so, and why.
+
+exit codes: 0 written, 3 written, but some section ran out of time"""
+_SECONDS = 50.0
+_CHECK_SHARE = 0.3
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "report", help="one HTML file with everything", description=_DESCRIPTION
+    )
+    add_model(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="the report: a .html file"
+    )
+    add_box(parser)
+    parser.add_argument(
+        "--data", metavar="TABLE", help="rows for the model: .csv, .tsv, .arff, .dat, also .gz"
+    )
+    parser.add_argument(
+        "--target", metavar="COL", help="the label of --data: a name or a number (default -1)"
+    )
+    parser.add_argument(
+        "--no-header", action="store_true", help="the first line of a CSV file is a row"
+    )
+    parser.add_argument(
+        "--drop-missing", action="store_true", help="leave out rows with missing values"
+    )
+    parser.add_argument(
+        "--rows", type=_numbers, metavar="I,J", help="the rows to explain, counted from 0"
+    )
+    parser.add_argument("--names", metavar="A,B", help="names of the input elements")
+    parser.add_argument("--title", metavar="TEXT", help="a title instead of the file's name")
+    parser.add_argument(
+        "--at", metavar="POINT", help="a point for the Clarke Jacobian and slices: 'x=0,y=1/3'"
+    )
+    parser.add_argument("--rule", choices=("argmax", "argmin", "sign"), help="how outputs decide")
+    add_common(parser, overtime=15)
+    parser.set_defaults(run=run)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise ArgumentTypeError(f"{text!r} are no rows such as 0,5,7")
+    return tuple(int(part) for part in parts)
+
+
+def run(args: Namespace) -> int:
+    """Work out the report and write it."""
+    started = time.monotonic()
+    output = _checked(args)
+    model = model_of(args)
+    box = domain_of(args, model)
+    from tamecheck.show.report import make_report, subject_of
+
+    sidecar, sample = _sample(args, model)
+    seconds = _SECONDS if args.timeout is None else args.timeout
+    check = model.check(box, timeout=_CHECK_SHARE * seconds, seed=args.seed)
+    subject = subject_of(
+        model,
+        check,
+        title=args.title or name_of(args),
+        sample=sample,
+        sidecar=sidecar,
+        names=() if args.names is None else [name.strip() for name in args.names.split(",")],
+        rule=args.rule,
+        at=_point(args, model),
+        rows=args.rows,
+        seed=args.seed,
+    )
+    report = make_report(
+        subject,
+        argument=_argument(args),
+        seconds=max(1.0, seconds - (time.monotonic() - started)),
+        recheck=_kernel,
+        remarks=_remarks(args),
+    )
+    output.write_text(report.html, encoding="utf-8", newline="\n")
+    missing = [s for s in report.sections if s.state == "not-made"]
+    late = [s.title for s in report.sections if s.why.startswith("Out of time")]
+    if args.json:
+        print_json({"file": args.output, "sections": [_document(s) for s in report.sections]})
+    else:
+        made = len(report.sections) - len(missing)
+        print(f"{args.output}: {made} of {len(report.sections)} sections made")
+        if not args.quiet:
+            for section in missing:
+                message(args, f"{section.title}: {section.why}")
+    return 3 if late else 0
+
+
+def _document(section: Any) -> dict[str, Any]:
+    return {
+        "name": section.key,
+        "title": section.title,
+        "state": section.state,
+        "why": section.why,
+        "seconds": round(section.seconds, 2),
+    }
+
+
+def _checked(args: Namespace) -> Path:
+    output = Path(args.output)
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise InputError("A report is a .html file.", where=args.output)
+    if output.is_dir() or not output.resolve().parent.is_dir():
+        raise InputError("There is no such folder, or it is a folder.", where=args.output)
+    if names_program(args):
+        raise InputError(
+            "A report is about a model, not a program.",
+            where=args.model,
+            hint="See 'tamecheck check' and 'tamecheck plot value' for programs.",
+        )
+    if args.data is None:
+        for name in ("target", "rows", "no_header", "drop_missing"):
+            if getattr(args, name) not in (None, False):
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(f"{option} is about a table.", hint="Give one with --data.")
+    return output
+
+
+def _sample(args: Namespace, model: Model) -> tuple[Sidecar | None, Sample | None]:
+    from tamecheck.ir.tensor import size_of
+    from tamecheck.load.tables import read_table
+    from tamecheck.show.report import read_sidecar, sample_of
+
+    sidecar = None if args.model is None else read_sidecar(args.model)
+    if args.data is None:
+        return sidecar, None
+    table = read_table(
+        args.data,
+        target=-1 if args.target is None else args.target,
+        header=not args.no_header,
+        missing="drop" if args.drop_missing else "error",
+    )
+    if table.dropped:
+        message(args, f"{table.dropped} rows with missing values are left out.")
+    inputs, outputs = (sum(map(size_of, s.values())) for s in (model.inputs, model.outputs))
+    return sidecar, sample_of(table, inputs, outputs, sidecar, where=args.data)
+
+
+def _point(args: Namespace, model: Model) -> Any:
+    if args.at is None:
+        return None
+    from tamecheck.cli.plot_inputs import input_point
+
+    return input_point(args.at, model.inputs)
+
+
+def _argument(args: Namespace) -> str:
+    return shlex.quote(args.model) if args.expr is None else f"--expr {shlex.quote(args.expr)}"
+
+
+def _remarks(args: Namespace) -> list[tuple[str, str]]:
+    """The files that went into the report, by their hashes."""
+    import hashlib
+
+    found: list[tuple[str, str]] = []
+    for what, path in (("Model file", args.model), ("Table", args.data)):
+        if path is not None:
+            digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            found.append((f"SHA-256 of the {what.lower()}", f"{digest} ({path})"))
+    found.append(("Seed", str(args.seed)))
+    return found
+
+
+def _kernel(text: str) -> str:
+    from tamecheck.certificates import recheck
+
+    report = recheck(text)
+    return report.verdict + (f": {report.why}" if report.verdict == "invalid" else "")

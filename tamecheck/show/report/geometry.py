@@ -1,0 +1,170 @@
+"""Sections with figures: gradient field, cells, Clarke Jacobian, decision regions."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from flint import arb
+
+from tamecheck.derivative import jacobian
+from tamecheck.ir.exact import rational_text
+from tamecheck.show.plots import (
+    Plane,
+    Points,
+    draw_cells,
+    draw_curve,
+    draw_decision,
+    draw_field,
+    draw_jacobian,
+    plane_of,
+)
+from tamecheck.show.report.figures import figure
+from tamecheck.show.report.markup import Markup, element, fold, joined, table
+from tamecheck.show.report.section import NotMadeError, Part
+from tamecheck.show.report.subject import Subject, frame_box, projected
+from tamecheck.show.report.tameness import decision_rule
+
+__all__ = ["cells_part", "decisions_part", "gradient_part", "jacobian_part"]
+
+_CELLS = 1500
+_MOST_ENTRIES = 400
+_MOST_VERTICES = 24
+
+
+def _plane(subject: Subject) -> tuple[Plane, str]:
+    """The coordinates of the figures, and how they were chosen, in words."""
+    wide = [k for k, (low, high) in enumerate(subject.frame) if low < high]
+    if not wide:
+        raise NotMadeError("The domain is a single point, so there is nothing to draw.")
+    moving = wide[:2]
+    names = [subject.names[k] for k in moving]
+    plane = plane_of(subject.model.graph, frame_box(subject, moving), names=names)
+    said = f"Drawn over {subject.frame_why}."
+    if len(wide) > 2:
+        said = (
+            f"A slice: {names[0]} and {names[1]} vary over {subject.frame_why}; the other "
+            f"{len(subject.frame) - 2} input elements are fixed at {subject.centre_why}."
+        )
+    return plane, said
+
+
+def gradient_part(subject: Subject, _limit: float) -> Part:
+    """The gradient field of each of the first outputs, or the curve with its derivative."""
+    plane, said = _plane(subject)
+    drawn: list[Markup] = []
+    for output in range(min(2, len(plane.outputs))):
+        one = plane.only(output)
+        if plane.size == 1:
+            picture, what = draw_curve(one, limit=_CELLS), "The function and its derivative"
+        else:
+            picture, what = draw_field(one, limit=_CELLS), "Gradient field on top of the values"
+        drawn.append(figure(picture, f"gradient-{output}", f"{what}: {plane.outputs[output]}."))
+    more = len(plane.outputs) - len(drawn)
+    said += f" The other {more} outputs are not drawn." if more else ""
+    return Part(joined(element("p", said), element("div", *drawn, class_="figures")))
+
+
+def cells_part(subject: Subject, _limit: float) -> Part:
+    """The pieces on which the function is one affine map."""
+    plane, said = _plane(subject)
+    if plane.size == 1:
+        raise NotMadeError(
+            "The model has one input: its pieces are the intervals in the figure of the gradient."
+        )
+    picture = draw_cells(plane, limit=_CELLS)
+    words = "Cells that touch have one colour exactly if the function is the same map on both."
+    return Part(joined(element("p", said, f" {words}"), figure(picture, "cells", "Cells.")))
+
+
+def decisions_part(subject: Subject, _limit: float) -> Part:
+    """Where each class is decided for, with the rows of the table."""
+    plane, said = _plane(subject)
+    if plane.size == 1:
+        raise NotMadeError("Regions are drawn for two coordinates; the model has one input.")
+    data = None
+    sample = subject.sample
+    if sample is not None:
+        labels: tuple[str, ...] = ()
+        if sample.classes:
+            labels = tuple(
+                subject.class_name(k) if k >= 0 else "other" for k in sample.labels.tolist()
+            )
+        data = Points(projected(subject, plane.chart), labels)
+        wide = sum(low < high for low, high in subject.frame)
+        said += " The points are the rows of the table" + (
+            ", moved onto the slice: the region under a point need not be the model's decision."
+            if wide > 2
+            else "."
+        )
+    classes = [subject.class_name(k) for k in range(max(subject.outputs, 2))]
+    picture = draw_decision(plane, rule=subject.rule, classes=classes, data=data, limit=_CELLS)
+    how = f"The decision is {decision_rule(subject)}."
+    shown = figure(picture, "decisions", "Decision regions.")
+    return Part(joined(element("p", how, f" {said}"), shown))
+
+
+def jacobian_part(subject: Subject, _limit: float) -> Part:
+    """The Clarke Jacobian at the centre, vertex by vertex."""
+    found = jacobian(subject.model.graph, list(subject.centre), "clarke")
+    where = f"At {subject.centre_why}."
+    point = fold(
+        "The point",
+        table(
+            "Coordinates",
+            ("input", "value"),
+            (
+                (name, rational_text(value))
+                for name, value in zip(subject.names, subject.centre, strict=True)
+            ),
+        ),
+    )
+    if not found.defined:
+        limits = ""
+        if found.limits:
+            limits = f" The values near the point: {len(found.limits)} different limits."
+        why = f"There is no Clarke Jacobian here: {found.why}.{limits}"
+        return Part(joined(element("p", where), element("p", why), point))
+    count = len(found.raw)
+    many = (
+        "The function has a strict derivative here: the set is this one matrix."
+        if found.singleton
+        else f"The set is the convex hull of {count} matrices: a kink."
+    )
+    sure = {
+        True: "Automatic differentiation (with PyTorch's conventions at kinks) gives an element "
+        "of the set.",
+        False: "Automatic differentiation (with PyTorch's conventions at kinks) gives a matrix "
+        "that is NOT in the set.",
+        None: "Whether automatic differentiation gives an element of the set is not settled.",
+    }[found.autodiff_in_set]
+    kind = "Every entry is exact." if found.exact else "Entries are rigorous enclosures."
+    parts = [element("p", where, f" {many} {sure} {kind}"), point]
+    rows, columns = len(found.raw[0]), len(found.raw[0][0])
+    if count > 1:
+        parts.append(
+            figure(draw_jacobian(found, names=subject.names), "jacobian", "The set of Jacobians.")
+        )
+    if rows * columns > _MOST_ENTRIES:
+        parts.append(
+            element("p", f"The matrices have {rows} × {columns} entries and are not listed.")
+        )
+        return Part(joined(*parts))
+    for number, matrix in enumerate(found.vertices[:_MOST_VERTICES], start=1):
+        listed = (
+            (subject.names[k], *(_entry(matrix[row][k]) for row in range(rows)))
+            for k in range(columns)
+        )
+        head = ("input", *(f"output {row}" for row in range(rows)))
+        caption = "The derivative" if count == 1 else f"Vertex {number} of {count}"
+        shown = table(caption, head, listed)
+        parts.append(shown if count == 1 and columns <= 12 else fold(caption, shown))
+    if count > _MOST_VERTICES:
+        parts.append(element("p", f"{count - _MOST_VERTICES} more vertices are not listed."))
+    return Part(joined(*parts))
+
+
+def _entry(value: Fraction | arb) -> str:
+    if isinstance(value, Fraction):
+        text = rational_text(value)
+        return text if len(text) <= 14 else f"{float(value):.9g}…"
+    return value.str(10)
