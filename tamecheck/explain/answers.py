@@ -1,0 +1,157 @@
+"""What an explanation says, in words and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from tamecheck.visible import visible
+
+__all__ = ["Abductive", "Contrastive", "Counterfactual", "Relevancy"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reason:
+    """The parts that all explanations of one decision share.
+
+    Parameters
+    ----------
+    decision
+        The class of the input.
+    features
+        Indices of the inputs concerned.
+    names
+        The names of the features concerned; a feature may have several inputs.
+    literals
+        For each feature, its value in words.
+    minimal
+        Whether no proper subset explains as well; for a smallest one, whether no other is smaller.
+    rests_on
+        ``"search"`` for integers alone, else the solvers whose word it is.
+    second
+        What a second engine said, if it was asked: ``"agrees"`` or ``"no answer"``.
+    """
+
+    decision: int
+    features: tuple[int, ...]
+    names: tuple[str, ...]
+    literals: tuple[str, ...]
+    minimal: bool
+    rests_on: str
+    second: str | None
+
+    @property
+    def size(self) -> int:
+        """The number of features."""
+        return len(self.names)
+
+    @property
+    def checked(self) -> bool:
+        """Whether it rests on an exact search, or on two engines that agree."""
+        return self.rests_on == "search" or self.second == "agrees" or " and " in self.rests_on
+
+    @property
+    def rule(self) -> str:
+        """The explanation as a sentence."""
+        raise NotImplementedError
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "decision": self.decision,
+            "features": list(self.features),
+            "names": list(self.names),
+            "literals": list(self.literals),
+            "minimal": self.minimal,
+            "checked": self.checked,
+            "size": self.size,
+            "rule": self.rule,
+            "rests_on": self.rests_on,
+            "second_engine": self.second,
+        }
+
+    def __str__(self) -> str:
+        return visible(self.rule)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>"
+
+
+@dataclass(frozen=True, slots=True)
+class Abductive(_Reason):
+    """A reason: whatever the other features are, the decision is the same."""
+
+    @property
+    def rule(self) -> str:
+        """``if ... then class c``."""
+        if not self.literals:
+            return f"always class {self.decision}"
+        return f"if {' and '.join(self.literals)} then class {self.decision}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contrastive(_Reason):
+    """Features that can change the decision, all others staying; ``witness`` shows it.
+
+    ``witness`` is an input in the model's own levels, as exact texts, and ``other`` its class.
+    """
+
+    witness: tuple[str, ...]
+    other: int
+
+    @property
+    def rule(self) -> str:
+        """Which features would have to change."""
+        names = ", ".join(self.names)
+        return f"class {self.decision} becomes {self.other} when only {names} change"
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {**_Reason.document(self), "witness": list(self.witness), "other": self.other}
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual(_Reason):
+    """The nearest possible input of another class.
+
+    ``before`` and ``literals`` are the changed features' values in words; ``distance`` is the
+    cost in the stated ``metric``, and ``minimal`` says that none is nearer.
+    """
+
+    witness: tuple[str, ...]
+    other: int
+    before: tuple[str, ...]
+    distance: int
+    metric: str
+
+    @property
+    def rule(self) -> str:
+        """What would have to be different."""
+        changes = [f"{a} → {b}" for a, b in zip(self.before, self.literals, strict=True)]
+        return f"class {self.decision} becomes {self.other} with {'; '.join(changes)}"
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            **_Reason.document(self),
+            "witness": list(self.witness),
+            "other": self.other,
+            "before": list(self.before),
+            "distance": self.distance,
+            "metric": self.metric,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Relevancy:
+    """Which features are in every reason, in some reason, and in none.
+
+    ``relevant`` and ``irrelevant`` are complete only if ``complete``; a feature that is in
+    neither is open then.
+    """
+
+    necessary: tuple[str, ...]
+    relevant: tuple[str, ...]
+    irrelevant: tuple[str, ...]
+    complete: bool

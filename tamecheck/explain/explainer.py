@@ -1,0 +1,355 @@
+"""Explanations of a binarized network's decisions, one input at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from tamecheck.binarized import BinarizedNetwork, recognise
+from tamecheck.errors import InputError
+from tamecheck.explain.abductive import (
+    changeable,
+    contrastive_within,
+    necessary,
+    sufficient,
+)
+from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
+from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.duality import enumerated, smallest_sufficient
+from tamecheck.explain.nearest import Move, Nearest, nearest
+from tamecheck.explain.search import Codes, OutOfTimeError, Search
+from tamecheck.explain.second import second_opinion
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.graph import Graph
+from tamecheck.model import Model
+
+__all__ = ["Explainer", "Kind", "Metric"]
+
+Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual"]
+Metric: TypeAlias = Literal["features", "inputs", "steps"]
+_FOREVER = float("inf")
+
+
+class Explainer:
+    """Explains the decisions of a binarized network over a stated domain.
+
+    Parameters
+    ----------
+    model
+        A model, graph or `BinarizedNetwork`.
+    domain
+        The two levels ``(low, high)`` that every input takes, or one such pair an input.
+    names
+        A name for each input.
+    one_hot, thermometer, words
+        Groups of inputs that code one feature, and words for the levels; see
+        `tamecheck.explain.domain_of`.
+    seed
+        Of the searches for other decisions; explanations with one seed are the same.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is no binarized network on this domain, naming the nodes.
+    """
+
+    def __init__(
+        self,
+        model: Model | Graph | BinarizedNetwork,
+        domain: Sequence[Any] = (-1, 1),
+        *,
+        names: Sequence[str] | None = None,
+        one_hot: Mapping[str, Sequence[int]] | None = None,
+        thermometer: Mapping[str, Sequence[int]] | None = None,
+        words: Mapping[int, tuple[str, str]] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.network = network_of(model, domain)
+        self.domain: Domain = domain_of(
+            self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
+        )
+        self.seed = seed
+
+    def decide(self, x: Any) -> int:
+        """The class of an input.
+
+        Raises
+        ------
+        InputError
+            If the input cannot occur in the domain.
+        """
+        return self._search(None).decide(self._codes(x))
+
+    def abductive(
+        self,
+        x: Any,
+        *,
+        smallest: bool = False,
+        prefer: Sequence[int] = (),
+        timeout: float | None = None,
+        second: bool = False,
+    ) -> Abductive:
+        """A minimal set of features that, kept as they are, keep the decision.
+
+        Parameters
+        ----------
+        x
+            The input, in the model's own levels.
+        smallest
+            Whether it has to be one with the fewest features.
+        prefer
+            Inputs whose features should be kept rather than others, the most wanted first.
+        timeout
+            Seconds; when they are over the set is still sufficient, but perhaps not minimal.
+        second
+            Whether z3 is to check that the set is sufficient.
+
+        Raises
+        ------
+        InputError
+            If the input cannot occur in the domain.
+        OutOfTimeError
+            If ``smallest`` is asked for and the time is over.
+        """
+        codes, search = self._codes(x), self._search(timeout)
+        if smallest:
+            features, minimal = smallest_sufficient(search, codes), True
+        else:
+            wanted = list(dict.fromkeys(k for i in prefer for k in self.domain.covering([i])))
+            found = sufficient(search, codes, keep=wanted)
+            features, minimal = found.features, not found.doubtful
+        opinion = second_opinion(self.network, self.domain, codes, features) if second else None
+        return Abductive(
+            search.decide(codes),
+            *self._shown(features, codes),
+            minimal=minimal,
+            rests_on=_rests_on(search),
+            second=opinion,
+        )
+
+    def contrastive(
+        self, x: Any, *, smallest: bool = True, timeout: float | None = None
+    ) -> Contrastive | None:
+        """A minimal set of features whose change can change the decision; None if nothing can.
+
+        Parameters
+        ----------
+        x
+            The input.
+        smallest
+            Whether it has to be one with the fewest features.
+        timeout
+            Seconds.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the time is over.
+        """
+        codes, search = self._codes(x), self._search(timeout)
+        decision = search.decide(codes)
+        if smallest:
+            near = nearest(search, codes, self._moves(codes, "features"))
+            if near is None:
+                return None
+            other = near.codes
+            features = tuple(k for k in range(len(codes)) if other[k] != codes[k])
+        else:
+            changed = search.change(codes, changeable(search, codes))
+            if changed is None:
+                return None
+            start = [k for k in range(len(codes)) if changed[k] != codes[k]]
+            features = contrastive_within(search, codes, start)
+            found = search.change(codes, features)
+            if found is None:
+                raise AssertionError("a contrastive set has a witness")
+            other = found
+        return Contrastive(
+            decision,
+            *self._shown(features, codes),
+            minimal=True,
+            rests_on=_rests_on(search),
+            second=None,
+            witness=self._point(other),
+            other=search.decide(other),
+        )
+
+    def counterfactual(
+        self,
+        x: Any,
+        *,
+        target: int | None = None,
+        metric: Metric = "features",
+        immutable: Sequence[int] = (),
+        increasing: Sequence[int] = (),
+        decreasing: Sequence[int] = (),
+        timeout: float | None = None,
+    ) -> Counterfactual | None:
+        """The nearest possible input of another class; None if no allowed change reaches one.
+
+        Parameters
+        ----------
+        x
+            The input.
+        target
+            The class that is wanted; any other if None.
+        metric
+            ``"features"`` counts the features that change, ``"inputs"`` the inputs, ``"steps"``
+            the codes that an ordered feature passes.
+        immutable
+            Inputs whose features must stay.
+        increasing, decreasing
+            Inputs whose features may only move up, or down, in the order of their codes.
+        timeout
+            Seconds.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the time is over before the nearest is known.
+        """
+        codes, search = self._codes(x), self._search(timeout)
+        stay, up, down = (set(self.domain.covering(g)) for g in (immutable, increasing, decreasing))
+        moves = [
+            move
+            for move in self._moves(codes, metric)
+            if move.feature not in stay
+            and (move.feature not in up or move.code > codes[move.feature])
+            and (move.feature not in down or move.code < codes[move.feature])
+        ]
+        found = nearest(search, codes, moves, target=target)
+        return None if found is None else self._counterfactual(search, codes, found, metric)
+
+    def enumerate(
+        self, x: Any, *, timeout: float | None = None
+    ) -> Iterator[Abductive | Contrastive]:
+        """Every abductive and contrastive explanation; ends early, with an error, out of time.
+
+        Raises
+        ------
+        OutOfTimeError
+            If the time is over.
+        """
+        codes, search = self._codes(x), self._search(timeout)
+        decision = search.decide(codes)
+        for found in enumerated(search, codes):
+            parts = self._shown(found.features, codes)
+            if found.abductive:
+                yield Abductive(
+                    decision, *parts, minimal=True, rests_on=_rests_on(search), second=None
+                )
+                continue
+            other = search.change(codes, found.features)
+            if other is None:
+                raise AssertionError("a contrastive set has a witness")
+            yield Contrastive(
+                decision,
+                *parts,
+                minimal=True,
+                rests_on=_rests_on(search),
+                second=None,
+                witness=self._point(other),
+                other=search.decide(other),
+            )
+
+    def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
+        """Which features are in every reason, in some reason, and in none."""
+        codes, search = self._codes(x), self._search(timeout)
+        everything = changeable(search, codes)
+        needed: tuple[int, ...] = ()
+        used: set[int] = set()
+        complete = True
+        try:
+            needed = tuple(necessary(search, codes))
+            for found in enumerated(search, codes):
+                # a feature is in some reason exactly where it is in some contrast
+                used.update(found.features)
+        except OutOfTimeError:
+            complete = False
+        names = [feature.name for feature in self.domain.features]
+        return Relevancy(
+            tuple(names[k] for k in needed),
+            tuple(names[k] for k in everything if k in used),
+            tuple(names[k] for k in everything if k not in used) if complete else (),
+            complete,
+        )
+
+    def explain(self, x: Any, kind: Kind = "abductive", **options: Any) -> Any:
+        """An explanation of a kind; options are those of the method of that name."""
+        methods: dict[str, Callable[..., Any]] = {
+            "abductive": self.abductive,
+            "contrastive": self.contrastive,
+            "counterfactual": self.counterfactual,
+        }
+        if kind not in methods:
+            raise InputError(f"There is no explanation of kind {kind!r}.", hint=", ".join(methods))
+        return methods[kind](x, **options)
+
+    def _search(self, timeout: float | None) -> Search:
+        deadline = _FOREVER if timeout is None else time.monotonic() + timeout
+        return Search(self.network, self.domain, deadline=deadline, seed=self.seed)
+
+    def _codes(self, x: Any) -> Codes:
+        values = np.asarray(x).reshape(1, -1)
+        return self.domain.codes(self.network.states(values)[0])
+
+    def _shown(
+        self, features: Sequence[int], codes: Codes
+    ) -> tuple[tuple[int, ...], tuple[str, ...], tuple[str, ...]]:
+        chosen = [self.domain.features[k] for k in features]
+        inputs = tuple(sorted(i for feature in chosen for i in feature.inputs))
+        literals = tuple(f.values[codes[k]] for k, f in zip(features, chosen, strict=True))
+        return inputs, tuple(feature.name for feature in chosen), literals
+
+    def _point(self, codes: Codes) -> tuple[str, ...]:
+        return tuple(map(rational_text, self.network.point(self.domain.states(codes))))
+
+    def _moves(self, codes: Codes, metric: Metric) -> list[Move]:
+        moves: list[Move] = []
+        for k, feature in enumerate(self.domain.features):
+            for code in range(len(feature.codes)):
+                if code == codes[k]:
+                    continue
+                flipped = int((feature.codes[code] != feature.codes[codes[k]]).sum())
+                cost = {"features": 1, "inputs": flipped, "steps": abs(code - codes[k])}[metric]
+                moves.append(Move(k, code, cost))
+        return moves
+
+    def _counterfactual(
+        self, search: Search, codes: Codes, found: Nearest, metric: Metric
+    ) -> Counterfactual:
+        features = [k for k in range(len(codes)) if found.codes[k] != codes[k]]
+        inputs, names, after = self._shown(features, found.codes)
+        return Counterfactual(
+            search.decide(codes),
+            inputs,
+            names,
+            after,
+            minimal=True,
+            rests_on="search",
+            second=None,
+            witness=self._point(found.codes),
+            other=search.decide(found.codes),
+            before=self._shown(features, codes)[2],
+            distance=found.cost,
+            metric=metric,
+        )
+
+
+def network_of(model: Model | Graph | BinarizedNetwork, domain: Sequence[Any]) -> BinarizedNetwork:
+    """The binarized network that a model is on a domain of two levels."""
+    if isinstance(model, BinarizedNetwork):
+        return model
+    graph = model.graph if isinstance(model, Model) else model
+    size = sum(int(np.prod(shape, dtype=np.int64)) for shape in graph.inputs.values())
+    pairs = list(domain)
+    if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):
+        pairs = [tuple(pairs)] * size
+    return recognise(graph, pairs)
+
+
+def _rests_on(search: Search) -> str:
+    return ", ".join(sorted(search.trusted)) or "search"
