@@ -137,7 +137,7 @@ def soft_enumerated(problem: Problem) -> tuple[Floats, Floats]:
     """The value v_t and the exact probabilities p(u | a, y) of all `patterns`, in that order."""
     temperature = problem.elastic.temperature
     least, likelihood = _likelihood(problem)
-    prior = _product_measure(_logistic(2 * problem.elastic.tilt(problem.a) / temperature))
+    prior = _product_measure(problem.elastic.tilt(problem.a) / temperature)
     joint = np.multiply(prior, likelihood[problem.labels], out=prior)
     total = joint @ np.ones(joint.shape[1])
     if total.min(initial=1) < _TINY:
@@ -168,10 +168,9 @@ def soft_slope(problem: Problem) -> Floats:
     with the table of likelihoods: O(rows 2^h classes) operations, most of them in BLAS.
     """
     temperature, width = problem.elastic.temperature, problem.width
-    tilt = problem.elastic.tilt(problem.a)
-    up = _logistic(2 * tilt / temperature)
+    tilt = problem.elastic.tilt(problem.a) / temperature
     half = width // 2
-    low, high = _product_measure(up[:, :half]), _product_measure(up[:, half:])
+    low, high = _product_measure(tilt[:, :half]), _product_measure(tilt[:, half:])
     table = _likelihood(problem)[1].reshape(-1, high.shape[1], low.shape[1])
     rows = np.arange(len(low))
     by_low = _summed(high, table.transpose(1, 0, 2))[rows, problem.labels] * low
@@ -182,7 +181,7 @@ def soft_slope(problem: Problem) -> Floats:
     else:
         means = np.hstack([by_low @ patterns(half), by_high @ patterns(width - half)])
         means /= total[:, None]
-    return problem.elastic.slope_between(means - np.tanh(tilt / temperature), problem.a)
+    return problem.elastic.slope_between(means - np.tanh(tilt), problem.a)
 
 
 def _summed(weights: Floats, table: Floats) -> Floats:
@@ -198,18 +197,20 @@ def _likelihood(problem: Problem) -> tuple[float, Floats]:
     return least, np.exp((least - table.T) / problem.elastic.temperature)
 
 
-def _product_measure(up: Floats) -> Floats:
-    """The probabilities of all `patterns` for independent signs that are 1 so often."""
-    rows, count = up.shape
+def _product_measure(tilt: Floats) -> Floats:
+    """The probabilities of all `patterns` for independent signs u with odds ``exp(2 u tilt)``."""
+    rows, count = tilt.shape
     if count > 6:
         # one product of two tables instead of many small ones
-        low, high = _product_measure(up[:, : count // 2]), _product_measure(up[:, count // 2 :])
+        low, high = _product_measure(tilt[:, : count // 2]), _product_measure(tilt[:, count // 2 :])
         return (high[:, :, None] * low[:, None, :]).reshape(rows, 2**count)
+    # not 1 - up, which would lose the small ones
+    up, down = _logistic(2 * tilt), _logistic(-2 * tilt)
     # a pattern a row, so that each step works on contiguous numbers
     found = np.ones((2**count, rows))
     for j in range(count):
         np.multiply(found[: 2**j], up[:, j], out=found[2**j : 2 ** (j + 1)])
-        found[: 2**j] -= found[2**j : 2 ** (j + 1)]
+        found[: 2**j] *= down[:, j]
     return found.T
 
 
@@ -254,4 +255,5 @@ def _flips(problem: Problem) -> tuple[Floats, Floats]:
 
 
 def _logistic(values: Floats) -> Floats:
-    return (1 + np.tanh(values / 2)) / 2
+    # the bound keeps the exponential finite; beyond it the value is 0 in double precision
+    return 1 / (1 + np.exp(np.minimum(-values, 700)))

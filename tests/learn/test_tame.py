@@ -206,6 +206,17 @@ def test_at_temperature_one_the_value_is_the_likelihood_of_random_signs():
     assert np.allclose(posterior.sum(axis=1), 1)
 
 
+def test_small_probabilities_are_not_lost():
+    """A flip of odds e^-60 that the loss favours by e^90 is the likely one."""
+    rest = [(np.array([[45.0, -45.0]]), np.zeros(2))]
+    elastic = Elastic(1.0, 30.0, 1.0)
+    problem = Problem(np.array([[30.0 - 1e-9]]), np.array([1]), rest, LOSSES["logistic"], elastic)
+    value, posterior = soft_enumerated(problem)
+    assert np.isclose(value[0], 60)
+    assert np.isclose(posterior[0, 0], 1)
+    assert np.isclose(soft_slope(problem)[0, 0], 2)
+
+
 @pytest.mark.parametrize("temperature", [1e-4, 0.3, 5.0])
 def test_both_ways_to_the_smooth_slope_agree_at_all_temperatures(temperature):
     rng = np.random.default_rng(9)
