@@ -115,7 +115,7 @@ def cover(
         return Cover(((),) if full else (), int(full), complete=True)
     rng = np.random.default_rng(seed)
     cells = int(np.count_nonzero(inside))
-    order = _influence(inside)
+    order: list[int] = _influence(inside)
     shares = [ordered[axis] for axis in order]
     divided = _Division(shares, deadline, most)
     turned = np.ascontiguousarray(inside.transpose(order))
@@ -123,8 +123,8 @@ def cover(
     back: list[int] = np.argsort(order).tolist()
     cubes: list[Cube] = []
     for rough in found:
-        cube = prime(inside, tuple(rough[axis] for axis in back), _random(rng, inside), ordered)
-        cubes.append(cube)
+        turned_back: Cube = tuple(rough[axis] for axis in back)
+        cubes.append(prime(inside, turned_back, _random(rng, inside), ordered))
     if divided.stopped:
         reached = np.zeros(inside.shape, dtype=np.bool_)
         for cube in cubes:

@@ -13,7 +13,7 @@ from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
 
-__all__ = ["MAX_POINTS", "Reduced", "decision_table", "reduced", "score_blocks"]
+__all__ = ["MAX_POINTS", "Reduced", "decision_table", "reduced", "score_blocks", "sums_of"]
 
 MAX_POINTS = 2**24
 """A domain with more points than this is not visited point by point."""
@@ -22,7 +22,7 @@ _BLOCK = 1 << 13
 _EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
 
 
-def _sums(
+def sums_of(
     network: BinarizedNetwork, domain: Domain, allowed: Sequence[Sequence[int]]
 ) -> list[Array]:
     """What each allowed code of each feature adds to the sums of the first layer: (codes, sums)."""
@@ -65,7 +65,7 @@ def score_blocks(
             f"The domain has {points} points; at most {limit} are visited one by one.",
             hint="Hold some features, or give one-hot and thermometer groups.",
         )
-    parts = _sums(network, domain, chosen)
+    parts = sums_of(network, domain, chosen)
     width = len(network.layers[0].weights) if network.layers else network.classes
     at, size = len(parts), 1
     while at and size * len(parts[at - 1]) <= _BLOCK:

@@ -1,0 +1,128 @@
+"""``tamecheck count``: how many inputs of a binarized network each class has, exactly."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.cli.answer import message, print_json
+from tamecheck.cli.occurring import add_occurring, classes_of, levels_of, names_of, occurring
+from tamecheck.cli.options import Subparsers, add_common, add_model
+from tamecheck.cli.source import model_of
+from tamecheck.errors import InputError
+from tamecheck.visible import visible
+
+if TYPE_CHECKING:
+    from tamecheck.binarized import BinarizedNetwork
+    from tamecheck.ir.tensor import Array
+    from tamecheck.model import Model
+
+__all__ = ["add_parser", "run"]
+
+_DESCRIPTION = """\
+Count how many inputs of a binarized network each class has: of all that can occur, of those that
+meet conditions (--if), or of those that differ from one input in few places (--hamming).  Every
+input is decided in integers; of several largest outputs the first decides.  A model with one
+output has two classes: 1 where it is positive, else 0.
+
+exit codes: 0 counted, 2 too many inputs to count or bad options, 4 this is no binarized network"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "count", help="how many inputs each class has, exactly", description=_DESCRIPTION
+    )
+    add_model(parser)
+    add_occurring(parser)
+    parser.add_argument(
+        "--if", dest="conditions", metavar="CONDITIONS",
+        help="count these inputs only: 'x3=1,x5=-1', 'colour=red'",
+    )  # fmt: skip
+    parser.add_argument("--input", metavar="FILE", help="the centre of the ball of --hamming")
+    parser.add_argument(
+        "--hamming", metavar="K", help="count the inputs that differ in at most K places"
+    )
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Count and print the counts."""
+    from tamecheck.binarized import recognise
+    from tamecheck.explain.counts import count, count_ball
+    from tamecheck.explain.words_conditions import read_conditions
+    from tamecheck.ir.tensor import size_of
+
+    radius = _radius(args)
+    model = model_of(args)
+    for note in model.loaded.notes:
+        message(args, note)
+    size = sum(map(size_of, model.inputs.values()))
+    network = recognise(model.graph, [levels_of(args.domain)] * size)
+    domain = occurring(args, network)
+    allowed = None
+    if args.conditions is not None:
+        allowed = read_conditions(args.conditions, network, domain, names_of(args.names))
+    decision = None
+    if radius is None:
+        counts = count(network, domain, allowed)
+    else:
+        centre = _centre(args.input, model, network)
+        domain.codes(centre)
+        decision = int(network.decide(centre[None, :])[0])
+        counts = count_ball(network, domain, centre, radius, allowed)
+    _answer(args, counts, decision)
+    return 0
+
+
+def _radius(args: Namespace) -> int | None:
+    if (args.hamming is None) != (args.input is None):
+        raise InputError("--hamming K and --input FILE go together.")
+    if args.hamming is None:
+        return None
+    if not args.hamming.isascii() or not args.hamming.isdigit():
+        raise InputError(f"--hamming {args.hamming!r} is no natural number.")
+    return int(args.hamming)
+
+
+def _centre(path: str, model: Model, network: BinarizedNetwork) -> Array:
+    import numpy as np
+
+    from tamecheck.ir.exact import rational
+    from tamecheck.load.arrays import read_point
+
+    point = read_point(path, model.inputs)
+    flat = [rational(v) for name in model.inputs for v in point[name].reshape(-1).tolist()]
+    row = np.empty((1, len(flat)), dtype=object)
+    row[0, :] = flat
+    return network.states(row)[0]
+
+
+def _answer(args: Namespace, counts: list[int], decision: int | None) -> None:
+    from tamecheck.ir.exact import rational_text
+
+    total = sum(counts)
+    labels = classes_of(args.names)
+    if labels is not None and len(labels) != len(counts):
+        raise InputError(f"{len(labels)} classes are named; the network has {len(counts)}.")
+    if args.json:
+        document: dict[str, Any] = {"total": total, "counts": counts}
+        if labels is not None:
+            document["classes"] = labels
+        if decision is not None:
+            document["decision"] = decision
+            robust = Fraction(counts[decision], total) if total else None
+            document["robust"] = None if robust is None else rational_text(robust)
+        print_json(document)
+        return
+    if args.quiet:
+        print(*counts)
+        return
+    print(f"{total} inputs")
+    for number, found in enumerate(counts):
+        label = str(number) if labels is None else visible(labels[number])
+        share = f"  {found / total:7.2%}" if total else ""
+        mark = "  (the decision at the centre)" if number == decision else ""
+        print(f"  class {label}: {found}{share}{mark}")

@@ -1,0 +1,117 @@
+"""``tamecheck rules``: the decisions of a network as if-then rules."""
+
+from __future__ import annotations
+
+import csv
+import io
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.cli.answer import message, print_json
+from tamecheck.cli.occurring import add_occurring, classes_of, levels_of, occurring
+from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.source import model_of
+from tamecheck.errors import InputError
+
+if TYPE_CHECKING:
+    from tamecheck.binarized import BinarizedNetwork
+    from tamecheck.ir.tensor import Array
+
+__all__ = ["add_parser", "run"]
+
+_DESCRIPTION = """\
+Write a binarized network as if-then rules over its inputs: exact over the whole domain where it
+has at most 2^22 points, else the sufficient reasons of the decisions at some points, with a proved
+bound on the share of the domain that they decide.  --neurons shows every neuron as a rule
+"at least m of n".  With --box, a piecewise linear classifier is read instead: its rules are linear
+inequalities, one rule a region.
+
+exit codes: 0 rules found, 2 bad options, 4 the model has no such rules"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "rules", help="the decisions as if-then rules", description=_DESCRIPTION
+    )
+    add_model(parser)
+    add_occurring(parser)
+    add_box(parser)
+    parser.add_argument(
+        "--data", metavar="FILE",
+        help="a .csv of inputs, one a row: where the rules are measured, and start if need be",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limit", type=int, default=20_000, metavar="N", help="the most rules (default 20000)"
+    )
+    parser.add_argument(
+        "--neurons", action="store_true", help="print the network neuron by neuron too"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    add_common(parser, overtime=30)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Find the rules and print them."""
+    from tamecheck.binarized import recognise
+    from tamecheck.explain.neurons import network_logic
+    from tamecheck.explain.rules import get_rules
+    from tamecheck.ir.tensor import size_of
+
+    if args.limit < 1:
+        raise InputError(f"--limit {args.limit} is no positive number.")
+    model = model_of(args)
+    for note in model.loaded.notes:
+        message(args, note)
+    size = sum(map(size_of, model.inputs.values()))
+    network = recognise(model.graph, [levels_of(args.domain)] * size)
+    domain = occurring(args, network)
+    found = get_rules(
+        network,
+        domain,
+        classes=classes_of(args.names),
+        data=None if args.data is None else _rows(args.data, network),
+        most=args.limit,
+        timeout=args.timeout,
+        seed=args.seed,
+    )
+    logic = network_logic(network, domain)
+    if args.json:
+        document = found.document()
+        document["neurons"] = logic.document()
+        print_json(document)
+    elif args.quiet:
+        print(found.summary)
+    else:
+        print(found.to_markdown() if args.markdown else found.text)
+        if args.neurons:
+            print(logic)
+    return 0
+
+
+def _rows(path: str, network: BinarizedNetwork) -> Array:
+    """The rows of a CSV file of inputs; a first row without numbers is a header."""
+    import numpy as np
+
+    from tamecheck.ir.exact import parse_rational
+    from tamecheck.load.files import read_text
+
+    lines = [row for row in csv.reader(io.StringIO(read_text(path))) if row]
+    found: list[list[Any]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = [parse_rational(cell.strip()) for cell in line]
+        except InputError:
+            if number == 1:
+                continue
+            raise InputError(f"Row {number} has a cell that is no number.", where=path) from None
+        if len(row) != network.inputs:
+            raise InputError(
+                f"Row {number} has {len(row)} cells; the network has {network.inputs} inputs.",
+                where=path,
+            )
+        found.append(row)
+    if not found:
+        raise InputError("There are no rows.", where=path)
+    return np.array(found, dtype=object)
