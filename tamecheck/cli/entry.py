@@ -14,9 +14,23 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from tamecheck.cli import cells, check, convert, demo, diff, doctor, info, plot, recheck, solve
+from tamecheck.cli import (
+    cells,
+    check,
+    convert,
+    count,
+    demo,
+    diff,
+    doctor,
+    info,
+    plot,
+    recheck,
+    rules,
+    solve,
+)
 from tamecheck.cli import dual as duality
 from tamecheck.cli import eval as evaluate
+from tamecheck.cli import explain as explanation
 from tamecheck.cli import report as reporting
 from tamecheck.cli import train as training
 from tamecheck.cli import verify as verification
@@ -29,7 +43,7 @@ __all__ = ["main"]
 
 _VERBS = (
     *(check, recheck, evaluate, info, convert, cells, diff, plot, solve, verification),
-    *(training, duality, reporting, doctor, demo),
+    *(training, explanation, rules, count, duality, reporting, doctor, demo),
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\

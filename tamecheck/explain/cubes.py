@@ -157,7 +157,8 @@ def _influence(inside: Array) -> list[int]:
     for axis in range(inside.ndim):
         slices = np.moveaxis(inside, axis, 0)
         changes.append(float(np.mean(slices[1:] != slices[:-1])))
-    return np.argsort(-np.array(changes), kind="stable").tolist()
+    order: list[int] = np.argsort(-np.array(changes), kind="stable").tolist()
+    return order
 
 
 class _Division:
