@@ -17,8 +17,8 @@ from tamecheck.show.report.geometry import (
 )
 from tamecheck.show.report.markup import Markup, element, joined
 from tamecheck.show.report.page import page
-from tamecheck.show.report.rows import count_part, data_part, robustness_part
-from tamecheck.show.report.rules import rules_part
+from tamecheck.show.report.rows import data_part, robustness_part
+from tamecheck.show.report.rules import count_part, rules_part
 from tamecheck.show.report.runner import Task, run_tasks
 from tamecheck.show.report.section import NotMadeError, Part, Section
 from tamecheck.show.report.subject import Subject

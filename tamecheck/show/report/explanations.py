@@ -1,95 +1,94 @@
-"""The section on single rows: what suffices for a decision, and what would change it."""
+"""The section on single rows: what suffices for a decision, and the nearest change of it."""
 
 from __future__ import annotations
 
 import time
 
-from tamecheck.explain.abductive import changeable, contrastive_within, sufficient
-from tamecheck.explain.domain import Domain
-from tamecheck.explain.search import Codes, OutOfTimeError, Search
+from tamecheck.explain.explainer import Explainer
+from tamecheck.explain.search import OutOfTimeError
+from tamecheck.ir.tensor import Array
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, table
 from tamecheck.show.report.rows import binarized
-from tamecheck.show.report.rules import domain_in_words
 from tamecheck.show.report.section import NotMadeError, Part
 from tamecheck.show.report.subject import Subject
 
 __all__ = ["explanations_part"]
 
+_WORDS = (
+    "A sufficient reason is a set of features, of which none can be left out, such that every "
+    "possible input that agrees with the row on them is decided alike. The nearest change alters "
+    "the fewest features that change the decision. Combinations of statements about one feature "
+    "that cannot occur do not count as inputs."
+)
+
 
 def explanations_part(subject: Subject, limit: float) -> Part:
-    """A sufficient reason and a change for each of the chosen rows."""
+    """A sufficient reason and the nearest change for each of the chosen rows."""
     network = binarized(subject)
     sample = subject.sample
     if subject.rule == "argmin":
         raise NotMadeError("Explanations are made for decisions by the largest output.")
     if sample is None or not subject.examples:
         raise NotMadeError("Explanations belong to rows of a table: give --data TABLE.")
-    domain = domain_in_words(subject)
-    deadline = time.monotonic() + 0.9 * limit
-    search = Search(network, domain, deadline=deadline, seed=subject.seed)
-    parts: list[Markup] = []
-    missing: list[str] = []
-    for row in subject.examples:
-        codes = domain.codes(network.states(sample.points[row : row + 1])[0])
-        try:
-            parts.append(_row(subject, search, row, codes))
-        except OutOfTimeError:
-            missing.append(f"row {row}: out of time")
-    words = (
-        "A sufficient reason is a smallest set of features by inclusion: every possible input that "
-        "agrees with the row on them is decided alike, and no feature can be left out. The changes "
-        "are a smallest set by inclusion whose features can change the decision. "
-        "Impossible combinations of statements about one feature are left out of account."
+    said = subject.vocabulary
+    explainer = Explainer(
+        network,
+        names=subject.names,
+        one_hot=None if said is None else said.one_hot,
+        thermometer=None if said is None else said.thermometer,
+        words=None if said is None else said.words,
+        seed=subject.seed,
     )
-    rests = "Shown by exact search in integers."
-    if search.trusted:
-        rests += f" In part on the word of a solver: {', '.join(sorted(search.trusted))}."
-    return Part(joined(element("p", words), element("p", rests), *parts), "; ".join(missing))
+    deadline = time.monotonic() + 0.9 * limit
+    parts: list[Markup] = [element("p", _WORDS)]
+    missing: list[str] = []
+    for place, row in enumerate(subject.examples):
+        left = (deadline - time.monotonic()) / (len(subject.examples) - place)
+        found, why = _row(subject, explainer, row, sample.points[row], max(0.2, left))
+        parts.append(found)
+        missing += [f"row {row}: {why}"] if why else []
+    return Part(joined(*parts), "; ".join(missing))
 
 
-def _row(subject: Subject, search: Search, row: int, codes: Codes) -> Markup:
-    domain, sample = search.domain, subject.sample
-    decision = subject.class_name(search.decide(codes))
-    parts: list[Markup] = [element("h3", f"Row {row} is decided for {decision}")]
+def _row(
+    subject: Subject, explainer: Explainer, row: int, point: Array, seconds: float
+) -> tuple[Markup, str]:
+    """What explains a row, and what is missing."""
+    sample = subject.sample
+    decision = subject.class_name(explainer.decide(point))
+    parts = [element("h3", f"Row {row} is decided for {decision}")]
     if sample is not None and sample.classes:
         label = int(sample.labels[row])
         name = subject.class_name(label) if label >= 0 else "another class"
         parts.append(element("p", f"Its label is {name}.", class_="soft"))
-    reason = sufficient(search, codes)
-    said = bullets(_value(domain, k, codes) for k in reason.features)
-    if not reason.features:
-        said = element("p", "Nothing: every possible input is decided so.")
-    total = len(changeable(search, codes))
-    parts.append(element("p", f"Sufficient ({len(reason.features)} of {total} features):"))
-    parts.append(said)
-    if reason.doubtful:
-        names = ", ".join(domain.features[k].name for k in reason.doubtful)
-        parts.append(
-            element("p", f"Whether these are needed too was not settled in time: {names}.")
-        )
-    if reason.features:
-        parts += _change(subject, search, codes)
     if sample is not None:
         cells = sample.shown[row].items()
         parts.append(fold("The row", table(f"Row {row}", ("column", "value"), cells)))
-    return joined(*parts)
-
-
-def _change(subject: Subject, search: Search, codes: Codes) -> list[Markup]:
-    """Features that can change the decision, and values with which they do."""
-    domain = search.domain
-    changed = contrastive_within(search, codes, changeable(search, codes))
-    other = search.change(codes, changed)
-    if other is None:
-        raise OutOfTimeError
-    after = subject.class_name(search.decide(other))
+    reason = explainer.abductive(point, timeout=seconds / 2)
+    total = len(explainer.domain.features)
+    parts += [
+        element(
+            "p",
+            element("strong", "Sufficient reason"),
+            f" ({reason.size} of {total} features; {_rests(reason.rests_on)}):",
+        ),
+        bullets(reason.literals) if reason.size else element("p", "Every input is decided so."),
+    ]
+    missing = "" if reason.minimal else "whether its reason can be shorter was not settled in time"
+    try:
+        change = explainer.counterfactual(point, timeout=seconds / 2)
+    except OutOfTimeError:
+        return joined(*parts), missing or "its nearest change was not found in time"
+    if change is None:
+        parts.append(element("p", "No change at all leads to another decision."))
+        return joined(*parts), missing
     moves = (
-        joined(_value(domain, k, codes), " → ", _value(domain, k, other))
-        for k in changed
-        if other[k] != codes[k]
+        f"{before} → {after}" for before, after in zip(change.before, change.literals, strict=True)
     )
-    return [element("p", f"These changes decide for {after}:"), bullets(moves)]
+    title = f" decides for {subject.class_name(change.other)} ({_rests(change.rests_on)}):"
+    parts += [element("p", element("strong", "Nearest change"), title), bullets(moves)]
+    return joined(*parts), missing
 
 
-def _value(domain: Domain, feature: int, codes: Codes) -> str:
-    return domain.features[feature].values[codes[feature]]
+def _rests(on: str) -> str:
+    return "exact search in integers" if on == "search" else f"on the word of {on}"

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork, count_classes
+from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import DomainError
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
@@ -21,11 +21,10 @@ from tamecheck.show.report.subject import Subject
 from tamecheck.show.report.tameness import decision_rule
 from tamecheck.verify import HammingBall, Holds, Violated, verify
 
-__all__ = ["binarized", "count_part", "data_part", "robustness_part"]
+__all__ = ["binarized", "data_part", "robustness_part"]
 
 _MOST_ROWS = 20_000
 _STEPS = 10
-_FREE = 24
 _POINTS = 3
 
 
@@ -66,33 +65,12 @@ def data_part(subject: Subject, _limit: float) -> Part:
     return Part(joined(*parts), missing)
 
 
-def count_part(subject: Subject, _limit: float) -> Part:
-    """How many of all inputs each class has."""
-    network = binarized(subject)
-    free = len(network.free)
-    if free > _FREE:
-        raise NotMadeError(
-            f"{free} inputs are free: 2^{free} combinations are too many to decide one by one "
-            f"here (at most {_FREE}); 'tamecheck count' has other ways."
-        )
-    counts = count_classes(network)
-    total = sum(counts)
-    rows = (
-        (subject.class_name(number), f"{count:,}", f"{count / total:.4%}")
-        for number, count in enumerate(counts)
-    )
-    words = f"Each of the 2^{free} = {total:,} inputs was decided, in integers."
-    return Part(
-        joined(element("p", words), table("All inputs", ("class", "inputs", "share"), rows))
-    )
-
-
 def binarized(subject: Subject) -> BinarizedNetwork:
     """The model in integers; a section without one is not made."""
     if subject.network is None:
         raise NotMadeError(
-            "The model is not a binarized network on inputs with two levels: "
-            f"{subject.network_why.rstrip('.')}."
+            "It needs a binarized network on inputs with two levels. "
+            f"{subject.network_why[:1].upper()}{subject.network_why[1:].rstrip('.')}."
         )
     return subject.network
 

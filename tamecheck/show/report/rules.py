@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from tamecheck.explain.counts import count
 from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.neurons import NetworkLogic, network_logic
 from tamecheck.explain.rules import get_rules
-from tamecheck.show.report.markup import element, joined, note, table
+from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, note, table
 from tamecheck.show.report.rows import binarized
 from tamecheck.show.report.section import NotMadeError, Part
 from tamecheck.show.report.subject import Subject
 
-__all__ = ["domain_in_words", "rules_part"]
+__all__ = ["count_part", "possible", "rules_part"]
 
 _MOST_RULES = 200
+_MOST_POINTS = 2**24
 
 
-def domain_in_words(subject: Subject) -> Domain:
+def possible(subject: Subject) -> Domain:
     """What can occur, in the words of the features that the inputs were made of."""
     network, said = binarized(subject), subject.vocabulary
     if said is None:
@@ -33,7 +36,7 @@ def rules_part(subject: Subject, limit: float) -> Part:
     network = binarized(subject)
     if subject.rule == "argmin":
         raise NotMadeError("Rules are made for decisions by the largest output.")
-    domain = domain_in_words(subject)
+    domain = possible(subject)
     data = None if subject.sample is None else subject.sample.points
     classes = [subject.class_name(number) for number in range(network.classes)]
     found = get_rules(
@@ -48,8 +51,47 @@ def rules_part(subject: Subject, limit: float) -> Part:
         element("p", "Rules of different classes do not overlap, so their order does not matter."),
         table("Decision rules", ("if", "then", "share of all inputs"), rows),
     ]
+    logic = network_logic(network, domain, classes)
+    parts.append(_neurons(logic))
     missing = ""
     if len(found.rules) > len(shown):
         missing = f"{len(found.rules) - len(shown)} more rules are left out; 'tamecheck rules' "
         missing += "prints all."
     return Part(joined(*parts), missing)
+
+
+def _neurons(logic: NetworkLogic) -> Markup:
+    """Every neuron as a rule, from the inputs to the decision."""
+    parts = [element("p", "The same network neuron by neuron; equal to it on every input.")]
+    for number, layer in enumerate(logic.layers, start=1):
+        used = [neuron for neuron in layer if neuron.used]
+        rows = ((neuron.name, neuron.rule.text) for neuron in used[:_MOST_RULES])
+        caption = f"Layer {number}: {len(used)} of {len(layer)} neurons matter"
+        parts.append(table(caption, ("neuron", "holds if"), rows))
+    if logic.decision is not None:
+        last = f"{logic.classes[1]} if {logic.decision.text}; else {logic.classes[0]}."
+        parts.append(element("p", last))
+    else:
+        parts.append(bullets(f"score of {score.label}: {score.text}" for score in logic.scores))
+        parts.append(element("p", "The largest score decides, the first of several."))
+    return fold("Every neuron as a rule", *parts)
+
+
+def count_part(subject: Subject, _limit: float) -> Part:
+    """How many of all possible inputs each class has."""
+    network, domain = binarized(subject), possible(subject)
+    if subject.rule == "argmin":
+        raise NotMadeError("Counts are made for decisions by the largest output.")
+    if domain.size > _MOST_POINTS:
+        raise NotMadeError(
+            f"There are {domain.size:,} possible inputs, too many to decide one by one here (at "
+            f"most {_MOST_POINTS:,}); 'tamecheck count' counts under conditions and in balls."
+        )
+    found = count(network, domain)
+    rows = (
+        (subject.class_name(number), f"{many:,}", f"{many / domain.size:.4%}")
+        for number, many in enumerate(found)
+    )
+    words = f"Each of the {domain.size:,} possible inputs was decided, in integers."
+    shown = table("All possible inputs", ("class", "inputs", "share"), rows)
+    return Part(joined(element("p", words), shown))

@@ -24,7 +24,7 @@ header{padding:1.6rem 0 .6rem;border-bottom:1px solid var(--line)}
 h1{font-size:1.55rem;line-height:1.25;margin:0 0 .3rem;overflow-wrap:anywhere}
 h2{font-size:1.25rem;line-height:1.3;margin:0 0 .7rem}
 h3{font-size:1.02rem;margin:1.4rem 0 .4rem;overflow-wrap:anywhere}
-p{margin:.5rem 0;max-width:72ch}
+p{margin:.5rem 0;max-width:72ch;overflow-wrap:anywhere}
 .verdict{font-size:1.15rem;margin:.8rem 0}
 .good{color:var(--good)}.bad{color:var(--bad)}.open{color:var(--open)}
 .soft,figcaption,caption{color:var(--soft);font-size:.9rem}
