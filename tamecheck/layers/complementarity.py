@@ -39,13 +39,13 @@ def solve_complementarity(hessian: Array, offset: Array) -> tuple[Array, Array, 
     batch, size = offset.shape
     if not size:
         empty: Array = np.zeros((batch, 0), dtype=bool)
-        return offset, empty, np.full(batch, np.inf)
+        none: Array = np.array([np.inf] * batch)
+        return offset, empty, none
     z, s = _interior(hessian, offset)
     active = z > s
     z, s, active = _polished(hessian, offset, z, active)
-    complementarity: Array = np.empty(batch)
-    np.min(np.maximum(z, s), axis=1, out=complementarity)
-    return z, active, complementarity
+    larger: Array = np.where(z > s, z, s)
+    return z, active, larger.min(axis=1)
 
 
 def _interior(hessian: Array, offset: Array) -> tuple[Array, Array]:
