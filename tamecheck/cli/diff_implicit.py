@@ -20,9 +20,7 @@ def run_implicit(args: Namespace, model: Model, point: Mapping[str, Any]) -> int
     from tamecheck.derivative.implicit import implicit
 
     unknowns = [name.strip() for name in args.implicit.split(",") if name.strip()]
-    found = implicit(
-        model.graph, unknowns=unknowns, at=point, timeout=args.timeout, seed=args.seed
-    )
+    found = implicit(model.graph, unknowns=unknowns, at=point, timeout=args.timeout, seed=args.seed)
     document = _document(found)
     if args.json:
         print_json(document)
@@ -43,9 +41,7 @@ def _document(found: Implicit) -> dict[str, Any]:
         "unknowns": list(found.unknowns),
         "parameters": list(found.parameters),
         "kind": found.kind,
-        "vertices": [
-            [[exact_text(a) for a in row] for row in matrix] for matrix in found.vertices
-        ],
+        "vertices": [[[exact_text(a) for a in row] for row in matrix] for matrix in found.vertices],
         "hull_is_exact": found.hull_is_exact,
         "singular": None
         if singular is None
