@@ -16,6 +16,7 @@ MAX_FREE = 30
 """More free inputs than this are refused: their combinations are too many to visit."""
 
 _BLOCK = 13
+_WIDTH = 22
 _EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
 
 
@@ -50,9 +51,53 @@ def count_classes(network: BinarizedNetwork, fixed: Mapping[int, int] | None = N
     for i, state in held.items():
         base[0, i] = state
     counts = [0] * network.classes
+    if _by_patterns(network, len(free)):
+        _tally_patterns(network, base, free, counts)
+        return counts
     for scores in _score_blocks(network, base, free):
         _tally(scores, counts)
     return counts
+
+
+def _by_patterns(network: BinarizedNetwork, free: int) -> bool:
+    """Whether the states of the first layer have far fewer combinations than the inputs."""
+    return bool(network.layers) and len(network.layers[0].weights) <= min(_WIDTH, free - 3)
+
+
+def _tally_patterns(
+    network: BinarizedNetwork, base: Array, free: list[int], counts: list[int]
+) -> None:
+    """Count how often the first layer has each combination of states, and decide each once."""
+    layer = network.layers[0]
+    width = len(layer.weights)
+    low, high = free[:_BLOCK], free[_BLOCK:]
+    inner = product(base, layer.weights).T + _changes(layer.weights, low)
+    inner = _narrow(inner, layer, layer.weights)
+    places = (1 << np.arange(width)).astype(np.float32)
+    times = np.zeros(1 << width, dtype=np.int64)
+    for row in range(1 << len(high)):
+        bits = [i for place, i in enumerate(high) if row >> place & 1]
+        limits = layer.thresholds + 2 * layer.weights[:, bits].sum(axis=1)
+        states = inner >= limits.astype(inner.dtype)[:, None]
+        # numbers below 2**24 are exact in single precision
+        numbers = (places @ states.astype(np.float32)).astype(np.int32)
+        np.add.at(times, numbers, 1)
+    seen = np.flatnonzero(times)
+    for start in range(0, len(seen), 1 << _BLOCK):
+        part = seen[start : start + (1 << _BLOCK)]
+        states = (part[:, None] >> np.arange(width) & 1).astype(np.int8) * 2 - 1
+        decided = _after_first(network, states)
+        found = np.zeros(network.classes, dtype=np.int64)
+        np.add.at(found, decided, times[part])
+        for number, more in enumerate(found.tolist()):
+            counts[number] += more
+
+
+def _after_first(network: BinarizedNetwork, states: Array) -> Array:
+    """The classes for rows of states of the first layer."""
+    for layer in network.layers[1:]:
+        states = layer.states(states)
+    return np.argmax(product(states, network.readout) + network.offsets, axis=1)
 
 
 def _tally(scores: Array, counts: list[int]) -> None:
