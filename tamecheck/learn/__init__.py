@@ -7,6 +7,7 @@ from tamecheck.learn.estimator import BinarizedClassifier
 from tamecheck.learn.mip import MIPBinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.problems import DataError
+from tamecheck.learn.regression import PiecewisePolynomialRegressor
 from tamecheck.learn.ste import SteBinarizedClassifier
 from tamecheck.learn.tame import TameBinarizedClassifier
 from tamecheck.learn.whole import on_features
@@ -19,6 +20,7 @@ __all__ = [
     "Layer",
     "MIPBinarizedClassifier",
     "MIPBinarizedEnsemble",
+    "PiecewisePolynomialRegressor",
     "Progress",
     "SteBinarizedClassifier",
     "TameBinarizedClassifier",
