@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized.branching import Branching, Closed, Tree
+from tamecheck.binarized.branching import Branching, Closed, Found, Tree
 from tamecheck.binarized.folding import Ball, rivals
 from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.binarized.patterns import Patterns
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
 __all__ = ["ball_certificate", "distance_certificate"]
 
-_MOST_NODES = 4e6
+# rows of branching over inputs, then patterns of the first layer
+_TURNS = ((5e3, 2_000), (1e5, 20_000), (4e6, 200_000))
 _LEAF = [-1]
 
 
@@ -93,7 +95,7 @@ def _document(
 
 def _closed(
     network: BinarizedNetwork, ball: Ball, decision: int, deadline: float
-) -> list[int] | None:
+) -> list[Any] | None:
     """A tree that closes the ball, in preorder.
 
     The search folds the network; without folding the same bounds hold, since a neuron that is
@@ -105,7 +107,15 @@ def _closed(
         return _LEAF
     if time.monotonic() > deadline:
         return None
-    tree = Tree()
     search = Branching(folded, ball, [[(target, decision)] for target in targets])
-    found = search.run(rows=_MOST_NODES, deadline=deadline, tree=tree)
-    return tree.preorder() if isinstance(found, Closed) else None
+    for rows, nodes in _TURNS:
+        tree = Tree()
+        found = search.run(rows=rows, deadline=deadline, tree=tree)
+        if isinstance(found, Closed | Found):
+            return tree.preorder() if isinstance(found, Closed) else None
+        if network.layers:
+            patterns = Patterns(network, ball, decision)
+            found = patterns.run(nodes=nodes, deadline=deadline)
+            if isinstance(found, Closed | Found):
+                return patterns.nodes if isinstance(found, Closed) else None
+    return None

@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from tamecheck.binarized.branching import Branching, Closed, Found
+from tamecheck.binarized.branching import Branching, Closed, Found, Open
 from tamecheck.binarized.folding import Ball, rivals
 from tamecheck.binarized.network import BinarizedNetwork, product
 from tamecheck.binarized.opinions import NoneSaid, Pointed, Question, opinions
+from tamecheck.binarized.patterns import Patterns
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
@@ -22,7 +23,7 @@ __all__ = ["Distance", "minimum_distance", "robust"]
 
 _BLOCK = 1 << 13
 _FREE_WORK = 2e5
-_ROWS = 1e6
+_ROWS = 2.5e5
 _SLICE = 5.0
 _FOREVER = 1e9
 
@@ -258,29 +259,46 @@ class _Search:
         if not targets:
             return _Shown("bounds")
         branching = Branching(folded, ball, self._goals(targets))
-        rows, seconds = _ROWS, _SLICE
+        question = Question(folded, ball, self.decision, targets)
+        rows, seconds = _ROWS / 25, _SLICE
         while True:
-            found = branching.run(rows=rows, deadline=deadline)
+            found = self._searched(branching, question, rows, deadline)
             if isinstance(found, Closed):
                 return _Shown("branch and bound")
             if isinstance(found, Found):
                 return self._checked(found.states, "branch and bound")
             if time.monotonic() >= deadline:
                 return _Undecided("branch and bound", "Out of time.")
-            rows, seconds = 4 * rows, 2 * seconds
-            if self.target is not None:
-                # solvers are only asked for any other decision
-                continue
-            question = Question(folded, ball, self.decision, targets)
-            said = opinions(question, seconds / 2, deadline)
-            if isinstance(said, NoneSaid):
-                by = ", ".join(said.solvers)
-                return _Shown(by, "one-solver" if len(said.solvers) == 1 else "two-solvers")
-            if isinstance(said, Pointed):
-                point = self._checked(said.states, said.solver)
-                if isinstance(point, _Changed) and self._flips(said.states) <= ball.radius:
-                    return point
-            # a point that is none is no answer, and the search goes on
+            if self.target is None and not 0 <= rows < _ROWS:
+                # solvers are only asked for any other decision, and late
+                said = self._asked(question, seconds, deadline)
+                if said is not None:
+                    return said
+                seconds *= 2
+            rows *= 5
+
+    def _searched(
+        self, branching: Branching, question: Question, rows: float, deadline: float
+    ) -> Closed | Found | Open:
+        """Branch over inputs, then over the patterns of the first layer, for about so long."""
+        found = branching.run(rows=rows, deadline=deadline)
+        if isinstance(found, Open) and self.target is None and question.folded.layers:
+            patterns = Patterns(question.folded, question.ball, question.decision)
+            return patterns.run(nodes=int(rows / 5), deadline=deadline)
+        return found
+
+    def _asked(
+        self, question: Question, seconds: float, deadline: float
+    ) -> _Shown | _Changed | None:
+        """What solvers say; None if they say nothing, or give a point that is none."""
+        said = opinions(question, seconds, deadline)
+        if isinstance(said, NoneSaid):
+            by = ", ".join(said.solvers)
+            return _Shown(by, "one-solver" if len(said.solvers) == 1 else "two-solvers")
+        if isinstance(said, Pointed) and self._flips(said.states) <= question.ball.radius:
+            point = self._checked(said.states, said.solver)
+            return point if isinstance(point, _Changed) else None
+        return None
 
     def _enumerated(
         self, folded: BinarizedNetwork, ball: Ball, deadline: float

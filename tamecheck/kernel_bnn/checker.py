@@ -21,9 +21,11 @@ from tamecheck.kernel_bnn.network import Layer, Network, Row, read_network
 
 FORMAT = "tamecheck-ball-certificate"
 LEAF = -1
+LARGEST = 1 << 40
 _REMEMBERED = 1 << 12
 
 Reach = tuple[Row, Row]
+States = dict[int, int]
 
 
 class _Ball:
@@ -50,37 +52,74 @@ class _Ball:
             self.known[key] = down, up
         return self.known[key]
 
-    def excluded(self, sums: Row, rest: frozenset[int], budget: int) -> bool:
+    def excluded(self, sums: Row, rest: frozenset[int], budget: int, known: States) -> bool:
         """Return whether bounds show that no class beats the decision in this part."""
         down, up = self.reach(rest, budget)
         low = [a + b for a, b in zip(sums, down, strict=True)]
         high = [a + b for a, b in zip(sums, up, strict=True)]
         *hidden, last = self.layers
-        for layer, after in zip(hidden, self.layers[1:], strict=True):
-            low, high = after.sums(layer.states(low, high))
+        for number, (layer, after) in enumerate(zip(hidden, self.layers[1:], strict=True)):
+            states = layer.states(low, high)
+            for j, state in known.items() if number == 0 else ():
+                if states[j] == -state:
+                    # nothing of the ball is in this part
+                    return True
+                states[j] = state
+            low, high = after.sums(states)
         return all(v < t for v, t in zip(high, last.thresholds, strict=True))
+
+    def apart(
+        self, sums: Row, rest: frozenset[int], budget: int, known: States, raw: object
+    ) -> bool:
+        """Return whether multipliers show that no flips reach the known states of the part."""
+        pairs = [items(pair) for pair in items(raw)]
+        require(all(len(pair) == 2 for pair in pairs), "multipliers are pairs")
+        weights = {integer(j, 0, len(sums) - 1): integer(m, 1, LARGEST) for j, m in pairs}
+        require(len(weights) == len(pairs), "a neuron is named twice")
+        require(weights.keys() <= known.keys(), "the state of a neuron is not known here")
+        # the flips must take the sum of a neuron over its threshold, or below it
+        ends = self.layers[0].thresholds
+        needed = sum(
+            m * (ends[j] - sums[j] if known[j] > 0 else sums[j] - ends[j] + 1)
+            for j, m in weights.items()
+        )
+        gains = [sum(m * known[j] * self.change[i][j] for j, m in weights.items()) for i in rest]
+        return sum(v for v in nlargest(budget, gains) if v > 0) < needed
 
 
 def _tree(ball: _Ball, radius: int, raw: Sequence[object], at: list[int | None]) -> None:
     """Check that the leaves cover the ball, and that no class beats the decision in any of them.
 
-    The nodes come in preorder: the input that is split, then the part where it is kept, then the
-    part where it is flipped.
+    The nodes come in preorder: an input that is split, then the part where it is kept, then the
+    part where it is flipped; or a neuron of the first layer, then the part where it is 1, then the
+    part where it is -1.
     """
-    waiting = [(ball.start, ball.free, radius)]
+    waiting: list[tuple[Row, frozenset[int], int, States]] = [(ball.start, ball.free, radius, {})]
     for k, value in enumerate(raw):
         at[0] = k
         require(len(waiting) > 0, "the tree has ended before")
-        sums, rest, budget = waiting.pop()
+        sums, rest, budget, known = waiting.pop()
+        if type(value) is not int:
+            node = mapping(value)
+            if "neuron" in node:
+                require(len(ball.layers) > 1, "there is no hidden layer")
+                j = integer(fields(node, "neuron")["neuron"], 0, len(sums) - 1)
+                require(j not in known, f"neuron {j} is not open here")
+                waiting += [(sums, rest, budget, known | {j: state}) for state in (-1, 1)]
+                continue
+            shown = ball.apart(sums, rest, budget, known, fields(node, "apart")["apart"])
+            require(shown, "the multipliers exclude nothing")
+            continue
         i = integer(value, LEAF, len(ball.change) - 1)
         if i == LEAF:
-            require(ball.excluded(sums, rest, budget), "bounds do not exclude another decision")
+            shown = ball.excluded(sums, rest, budget, known)
+            require(shown, "bounds do not exclude another decision")
             continue
         require(i in rest, f"input {i} is not open here")
         require(budget > 0, "no flip is left")
         moved = [a + b for a, b in zip(sums, ball.change[i], strict=True)]
-        waiting.append((moved, rest - {i}, budget - 1))
-        waiting.append((sums, rest - {i}, budget))
+        waiting.append((moved, rest - {i}, budget - 1, known))
+        waiting.append((sums, rest - {i}, budget, known))
     at[0] = len(raw)
     require(not waiting, "a part of the ball is missing")
     at[0] = None

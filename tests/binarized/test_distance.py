@@ -14,6 +14,9 @@ from tamecheck.binarized import (
     minimum_distance,
     robust,
 )
+from tamecheck.binarized.branching import Closed, Found
+from tamecheck.binarized.folding import Ball
+from tamecheck.binarized.patterns import Patterns
 from tamecheck.errors import InputError
 
 # work that is enumerated, rows of branch and bound before solvers are asked
@@ -109,6 +112,24 @@ def test_the_distance_to_a_class_is_that_of_brute_force(engine, seed, monkeypatc
         flips = (points != states).sum(axis=1)[decided == target]
         found = minimum_distance(network, states, target=target)
         assert found.upper == min(flips.tolist(), default=None)
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_patterns_agree_with_brute_force(seed):
+    network, rng = some_network(seed)
+    states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
+    true = brute_distance(network, states) or network.inputs + 1
+    if not network.layers:
+        return
+    decision = int(network.decide(states[None, :])[0])
+    for radius in range(1, network.inputs + 1):
+        ball = Ball(states, network.free, radius)
+        found = Patterns(network, ball, decision).run(nodes=10**6)
+        if isinstance(found, Closed):
+            assert radius < true
+        elif isinstance(found, Found):
+            assert network.decide(found.states[None, :])[0] != decision
+            assert (found.states != states).sum() <= radius
 
 
 @pytest.mark.parametrize("seed", range(10))
