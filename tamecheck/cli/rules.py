@@ -67,16 +67,17 @@ def run(args: Namespace) -> int:
     size = sum(map(size_of, model.inputs.values()))
     network = recognise(model.graph, [levels_of(args.domain)] * size)
     domain = occurring(args, network)
+    classes = classes_of(args.names)
     found = get_rules(
         network,
         domain,
-        classes=classes_of(args.names),
+        classes=classes,
         data=None if args.data is None else _rows(args.data, network),
         most=args.limit,
         timeout=args.timeout,
         seed=args.seed,
     )
-    logic = network_logic(network, domain)
+    logic = network_logic(network, domain, classes)
     if args.json:
         document = found.document()
         document["neurons"] = logic.document()
