@@ -26,7 +26,7 @@ robustness of rows of a table, certificates to download, versions and hashes.  A
 cannot be made says so, and why.
 
 exit codes: 0 written, 3 written, but some section ran out of time"""
-_SECONDS = 50.0
+_SECONDS = 45.0
 _CHECK_SHARE = 0.3
 
 

@@ -39,10 +39,10 @@ def _plane(subject: Subject) -> tuple[Plane, str]:
     moving = wide[:2]
     names = [subject.names[k] for k in moving]
     plane = plane_of(subject.model.graph, frame_box(subject, moving), names=names)
-    said = f"Drawn over {subject.frame_why}."
+    said = f"Drawn {subject.frame_why}."
     if len(wide) > 2:
         said = (
-            f"A slice: {names[0]} and {names[1]} vary over {subject.frame_why}; the other "
+            f"A slice: {names[0]} and {names[1]} vary {subject.frame_why}; the other "
             f"{len(subject.frame) - 2} input elements are fixed at {subject.centre_why}."
         )
     return plane, said

@@ -121,7 +121,8 @@ def _flips(subject: Subject, network: BinarizedNetwork, deadline: float) -> Part
         if found.witness is not None:
             changed = _changed(subject, network, states, found.witness)
             after = int(network.decide(np.array([found.witness], dtype=np.int8))[0])
-            title = f"Row {row}: {len(changed)} changes decide for {subject.class_name(after)}"
+            many = "1 change decides" if len(changed) == 1 else f"{len(changed)} changes decide"
+            title = f"Row {row}: {many} for {subject.class_name(after)}"
             head = ("input", "from", "to")
             changes.append(fold(title, table("Changed inputs", head, changed)))
     if not rows:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tamecheck.explain.counts import count
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.neurons import NetworkLogic, network_logic
 from tamecheck.explain.rules import get_rules
+from tamecheck.explain.rules_result import Rule
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, note, table
 from tamecheck.show.report.rows import binarized
 from tamecheck.show.report.section import NotMadeError, Part
@@ -14,6 +17,7 @@ from tamecheck.show.report.subject import Subject
 __all__ = ["count_part", "possible", "rules_part"]
 
 _MOST_RULES = 200
+_OPEN_RULES = 12
 _MOST_POINTS = 2**24
 
 
@@ -43,14 +47,15 @@ def rules_part(subject: Subject, limit: float) -> Part:
         network, domain, classes=classes, data=data, timeout=0.8 * limit, seed=subject.seed
     )
     shown = found.rules[:_MOST_RULES]
-    rows = [(rule.if_, rule.label, f"{float(rule.coverage):.4%}") for rule in shown]
-    if found.default is not None:
-        rows.append(("otherwise, probably", found.classes[found.default], ""))
     parts = [
         note(found.summary),
         element("p", "Rules of different classes do not overlap, so their order does not matter."),
-        table("Decision rules", ("if", "then", "share of all inputs"), rows),
     ]
+    for number, name in enumerate(found.classes):
+        parts += _of_class(name, [rule for rule in shown if rule.then == number])
+    if found.default is not None:
+        guess = f"Otherwise the decision is probably {found.classes[found.default]}."
+        parts.append(element("p", guess))
     logic = network_logic(network, domain, classes)
     parts.append(_neurons(logic))
     missing = ""
@@ -58,6 +63,25 @@ def rules_part(subject: Subject, limit: float) -> Part:
         missing = f"{len(found.rules) - len(shown)} more rules are left out; 'tamecheck rules' "
         missing += "prints all."
     return Part(joined(*parts), missing)
+
+
+def _of_class(name: str, rules: Sequence[Rule]) -> list[Markup]:
+    """The rules of a class, the widest first; many are folded away."""
+    heading = element("h3", f"{name} if")
+    if not rules:
+        return [heading, element("p", "No rule.", class_="soft")]
+    items = [
+        joined(
+            rule.if_,
+            element("span", f" ({float(rule.coverage):.3%} of all inputs)", class_="soft"),
+        )
+        for rule in rules
+    ]
+    first = bullets(items[:_OPEN_RULES])
+    if len(items) <= _OPEN_RULES:
+        return [heading, first]
+    rest = items[_OPEN_RULES:]
+    return [heading, first, fold(f"{len(rest)} more rules for {name}", bullets(rest))]
 
 
 def _neurons(logic: NetworkLogic) -> Markup:

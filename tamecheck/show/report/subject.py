@@ -42,7 +42,7 @@ class Subject:
     rule
         How outputs decide.
     frame, frame_why
-        A bounded interval for each input element, and where it comes from.
+        A bounded interval for each input element, and in words what it spans: ``over the domain``.
     centre, centre_why
         The point about which slices are cut, and where it comes from.
     network, network_why
@@ -207,9 +207,12 @@ def _network(model: Model, box: Box, sample: Sample | None) -> tuple[BinarizedNe
     else:
         levels = [_USUAL] * len(bounds)
     try:
-        return recognise(model.graph, levels), ""
+        network = recognise(model.graph, levels)
     except UnsupportedError as error:
         return None, error.message
+    if sample is None and not network.layers:
+        return None, "this model is linear, and no table says that its inputs have two levels"
+    return network, ""
 
 
 def _levels(points: Array) -> list[tuple[Fraction, Fraction]] | None:
@@ -233,15 +236,15 @@ def _frame(
     bounds = _bounds(model, box)
     if all(low is not None and high is not None for low, high in bounds):
         ends = [(low or Fraction(0), high or Fraction(0)) for low, high in bounds]
-        return tuple(ends), "the domain"
+        return tuple(ends), "over the domain"
     if network is not None:
         levels = zip(network.low, network.high, strict=True)
         return tuple(levels), "between the two levels of each input"
     if sample is not None:
         low, high = sample.points.min(axis=0), sample.points.max(axis=0)
         ends = [_wide(rational(a), rational(b)) for a, b in zip(low, high, strict=True)]
-        return tuple(ends), "the range of the table, since the domain is unbounded"
-    return (_USUAL,) * len(bounds), "[-1, 1] for each input, since the domain is unbounded"
+        return tuple(ends), "over the range of the table, since the domain is unbounded"
+    return (_USUAL,) * len(bounds), "over [-1, 1] in each input, since the domain is unbounded"
 
 
 def _wide(low: Fraction, high: Fraction) -> tuple[Fraction, Fraction]:
@@ -256,7 +259,7 @@ def _centre(
     if at is not None:
         return tuple(at), "the point of --at"
     if sample is None:
-        return tuple((low + high) / 2 for low, high in frame), "the middle of the frame"
+        return tuple((low + high) / 2 for low, high in frame), "the middle of the box that is drawn"
     # a median of the rows that is itself a value of the column
     median = np.sort(sample.points, axis=0)[len(sample.points) // 2]
     inside = [

@@ -1,0 +1,143 @@
+"""Reports on three models: every section is there, right, or says why it is not."""
+
+import re
+
+import pytest
+
+import tamecheck as tc
+from tamecheck.errors import InputError
+from tamecheck.show.report import SECTIONS
+from tamecheck.show.report.rows import robustness_part
+from tests.report.conftest import Page, subject_from
+
+MODELS = ("votes", "relu", "sine")
+
+
+@pytest.fixture(params=MODELS)
+def report(request):
+    return request.getfixturevalue(request.param)
+
+
+def section(report, key):
+    return next(s for s in report.sections if s.key == key)
+
+
+def text_of(report, key):
+    return Page(section(report, key).body).text
+
+
+def test_every_section_is_there(report):
+    page = Page(report.html)
+    assert tuple(s.key for s in report.sections) == SECTIONS
+    assert set(SECTIONS) <= set(page.ids)
+    for one in report.sections:
+        assert (one.state == "made") == (not one.why)
+        assert one.body or one.why
+        assert "Internal error" not in one.why
+
+
+def test_the_page_is_well_formed_and_asks_for_nothing(report):
+    page = Page(report.html)
+    assert page.wrong == []
+    assert len(page.ids) == len(set(page.ids))
+    assert "script" not in page.tags
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    inner = {link[1:] for link in page.links if link.startswith("#")}
+    assert inner <= set(page.ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", report.html)) <= set(page.ids)
+    assert "default-src &#x27;none&#x27;" in report.html
+    assert len(report.html.encode()) < 5_000_000
+
+
+def test_names_are_text(votes):
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in votes.html
+    assert "<script" not in votes.html
+    assert "\u202e" not in votes.html
+    assert "\\u202ec" in votes.html
+
+
+def test_the_majority_is_counted_and_ruled(votes):
+    # half of the eight inputs have more ones
+    assert "8 of 8 rows (100.0%)" in text_of(votes, "data")
+    counts = text_of(votes, "counts")
+    assert "Each of the 8 possible inputs was decided" in counts
+    assert "no450.0000%yes450.0000%" in counts
+    rules = text_of(votes, "rules")
+    # two of three suffice, three ways, each on a quarter of the inputs
+    assert rules.count("25.000% of all inputs") == 6
+    assert "Exact" in rules
+
+
+def test_two_votes_are_a_reason_and_one_change_is_enough(votes):
+    # the first row decided for each class: (-1, -1, -1) and (-1, 1, 1)
+    reasons = text_of(votes, "explanations")
+    assert reasons.count("2 of 3 features") == 2
+    assert "Row 0 is decided for no" in reasons
+    assert "Row 3 is decided for yes" in reasons
+    distances = text_of(votes, "robustness")
+    assert "Row 0: 2 changes decide for yes" in distances
+    assert "Row 3: 1 change decides for no" in distances
+
+
+def test_certificates_are_carried(votes):
+    names = [d.name for s in votes.sections for d in s.downloads]
+    assert names[0] == "tameness.certificate.json"
+    assert "row-0.distance.certificate.json" in names
+    for name in names:
+        assert f'download="{name}"' in votes.html
+    for one in (d for s in votes.sections for d in s.downloads):
+        assert tc.recheck(one.data).verdict == "valid"
+
+
+def test_what_cannot_be_made_says_why(relu, sine):
+    for report in (relu, sine):
+        assert section(report, "data").why == "No table was given: --data TABLE --target COL."
+        for key in ("rules", "counts", "explanations"):
+            assert "binarized network" in section(report, key).why
+    assert section(sine, "cells").state == "not-made"
+    assert "one input" in section(sine, "cells").why
+
+
+def test_a_sine_on_the_line_is_refuted_with_its_witness(sine):
+    assert "not tame" in text_of(sine, "tameness") or "locally tame" in text_of(sine, "tameness")
+    assert section(sine, "gradient").state == "made"
+    # 3 cos 0
+    assert "3" in text_of(sine, "jacobian")
+
+
+def test_the_slice_of_a_wide_model_is_stated(relu):
+    said = text_of(relu, "gradient")
+    assert "a and b vary over the domain" in said
+    assert "the other 3 input elements are fixed at the middle" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "point", "radius"),
+    [
+        # the nearest point with x <= y is (1/2, 1/2)
+        ("x - y", (1, 0), 0.5),
+        # max(x, 0) <= 1/4 up to x = 1/4
+        ("max(x, 0) - 1/4 + 0*y", (1, 0), 0.75),
+    ],
+)
+def test_radii_enclose_the_distance_to_the_boundary(text, point, radius):
+    subject = subject_from(tc.expression(text), "-1:1", at=point)
+    shown = Page(re.sub(r"</t[dh]>", " ", robustness_part(subject, 20).body)).text
+    row = re.search(r"the point of --at class 1 ([\d.e-]+) ([\d.e-]+)", shown)
+    assert row is not None
+    proved, otherwise = map(float, row.groups())
+    assert proved <= radius <= otherwise
+    assert otherwise - proved <= 0.05 * radius
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"names": ["a"]}, "1 names for 2 inputs"),
+        ({"rule": "argmax"}, "does not fit 1 outputs"),
+        ({"rows": (0,)}, "no table is given"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, says):
+    with pytest.raises(InputError, match=says):
+        subject_from(tc.expression("x + y"), "-1:1", **options)
