@@ -1,0 +1,101 @@
+"""What solvers say is labelled as their word; their programs mean what the network means."""
+
+import itertools
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tamecheck.binarized import BinarizedNetwork, ThresholdLayer, distance, robust
+from tamecheck.binarized import opinions as module
+from tamecheck.binarized.folding import Ball
+from tamecheck.binarized.opinions import NoneSaid, NothingSaid, Pointed, Question, opinions
+from tamecheck.binarized.program import misclassified_program
+
+
+def exclusive_or():
+    """Class 1 where two inputs differ: an OR and a NAND, and class 1 where both hold."""
+    layer = ThresholdLayer(np.array([[1, 1], [-1, -1]]), np.array([0, 0]))
+    readout, offsets = np.array([[0, 0], [1, 1]]), np.array([1, 0])
+    return BinarizedNetwork(*((Fraction(v),) * 2 for v in (-1, 1)), (layer,), readout, offsets)
+
+
+def question(radius, targets=(1,)):
+    ball = Ball(np.ones(2, dtype=np.int8), (0, 1), radius)
+    return Question(exclusive_or(), ball, 0, list(targets))
+
+
+@pytest.mark.parametrize("first", ["minicard", "highs"])
+def test_each_solver_finds_the_flip(first, monkeypatch):
+    monkeypatch.setattr(module, "_SOLVERS", {first: module._SOLVERS[first]})
+    said = opinions(question(1), 20, float("inf"))
+    assert isinstance(said, Pointed)
+    assert said.solver == first
+    assert exclusive_or().decide(said.states[None, :])[0] == 1
+
+
+def test_both_say_that_there_is_none():
+    # without a flip the inputs are equal
+    assert opinions(question(0), 20, float("inf")) == NoneSaid(("minicard", "highs"))
+
+
+def test_one_solver_alone_is_named(monkeypatch):
+    def silent(_question, _seconds):
+        return NothingSaid("highs: not installed.")
+
+    monkeypatch.setattr(module, "_SOLVERS", module._SOLVERS | {"highs": silent})
+    assert opinions(question(0), 20, float("inf")) == NoneSaid(("minicard",))
+
+
+def test_no_time_is_no_answer():
+    assert opinions(question(1), 20, 0.0) == NothingSaid("Out of time.")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_program_has_exactly_the_points_that_are_decided_for_a_target(seed):
+    rng = np.random.default_rng(seed)
+    sizes = (4, int(rng.integers(2, 4)), 3)
+    layers = tuple(
+        ThresholdLayer(rng.integers(-2, 3, (m, n)), rng.integers(-3, 4, m))
+        for n, m in pairwise(sizes)
+    )
+    readout, offsets = rng.integers(-3, 4, (3, 3)), rng.integers(-2, 3, 3)
+    levels = ((Fraction(v),) * 4 for v in (-1, 1))
+    network = BinarizedNetwork(*levels, layers, readout, offsets)
+    centre, radius = rng.choice(np.array([-1, 1], dtype=np.int8), 4), int(rng.integers(5))
+    scores = network.scores(centre[None, :])[0]
+    decision = int(np.argmax(scores))
+    targets = [c for c in range(3) if c != decision]
+    program = misclassified_program(
+        network, Ball(centre, tuple(range(4)), radius), decision, targets
+    )
+    for states in itertools.product([-1, 1], repeat=4):
+        values = list(states)
+        before = np.array([states])
+        for layer in layers:
+            before = layer.states(before)
+            values += before[0].tolist()
+        columns = [Fraction(v + 1, 2) for v in values]
+        holds = any(
+            all(row.admits(row.value([*columns, *map(Fraction, guards)])) for row in program.rows)
+            for guards in itertools.product([0, 1], repeat=len(targets))
+        )
+        inside = int((np.array(states) != centre).sum()) <= radius
+        changed = int(network.decide(np.array([states]))[0]) != decision
+        assert holds == (inside and changed)
+        # and no other states of the neurons satisfy the rows
+        for place in range(4, len(columns)):
+            wrong = [1 - v if k == place else v for k, v in enumerate(columns)]
+            points = ([*wrong, *map(Fraction, g)] for g in itertools.product([0, 1], repeat=2))
+            assert not any(all(row.admits(row.value(p)) for row in program.rows) for p in points)
+
+
+@pytest.mark.parametrize(("solvers", "word"), [(("minicard", "highs"), "two"), (("highs",), "one")])
+def test_an_answer_says_on_whose_word_it_rests(solvers, word, monkeypatch):
+    monkeypatch.setattr(distance, "_FREE_WORK", 0)
+    monkeypatch.setattr(distance, "_ROWS", -1)
+    monkeypatch.setattr(distance, "opinions", lambda *_: NoneSaid(solvers))
+    found = robust(exclusive_or(), np.ones(2, dtype=np.int8), 1)
+    assert found.checked == ("two-solvers" if word == "two" else "one-solver")
+    assert found.method == ", ".join(solvers)
