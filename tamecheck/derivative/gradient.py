@@ -274,12 +274,11 @@ def _moved(
     )
     sizes = [a[0].size for a in args]
     places = index.reshape(-1)
-    unique = len(np.unique(places)) == places.size
 
     def pull(cotangent: Array) -> list[Array | None]:
         source = cotangent.reshape((*cotangent.shape[:2], -1))
         spread = np.zeros((*cotangent.shape[:2], sum(sizes) + 1), dtype=cotangent.dtype)
-        if unique:
+        if len(np.unique(places)) == places.size:
             spread[:, :, places] = source
         else:
             _add_at(spread, places, source)
@@ -342,10 +341,13 @@ def _matmul(left: Array, right: Array) -> Array:
     """The product; one large one where the right factor is the same matrix for all."""
     if right.ndim == 4 and right.shape[:2] == (1, 1):
         matrix = right[0, 0]
-        flat = left.reshape((-1, left.shape[-1])) @ matrix
+        flat = np.ascontiguousarray(left.reshape((-1, left.shape[-1]))) @ matrix
         return flat.reshape((*left.shape[:-1], matrix.shape[-1]))
     rank = max(left.ndim, right.ndim) - 2
-    return np.matmul(padded(left, rank), padded(right, rank))
+    # without contiguous rows NumPy multiplies in a loop of its own, many times slower than BLAS
+    return np.matmul(
+        np.ascontiguousarray(padded(left, rank)), np.ascontiguousarray(padded(right, rank))
+    )
 
 
 def _summed(node: Apply, data: Array, shape: Shape) -> tuple[Array, Pull]:

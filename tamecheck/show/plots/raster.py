@@ -16,10 +16,10 @@ from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS
 from tamecheck.show.plots.plane import Plane
 from tamecheck.show.plots.sample import (
     Sample,
-    affordable,
+    Sampler,
     cost,
     gradients,
-    sample,
+    sampler_of,
     stepwise,
 )
 
@@ -75,7 +75,9 @@ class Raster:
         return [(a, b) for a, b in np.unique(found, axis=0).tolist()]
 
 
-def raster_of(plane: Plane, *, most: int, by_class: bool = False) -> Raster:
+def raster_of(
+    plane: Plane, *, most: int, by_class: bool = False, look: Sampler | None = None
+) -> Raster:
     """The pieces on a grid as fine as the model's size allows.
 
     Parameters
@@ -86,10 +88,13 @@ def raster_of(plane: Plane, *, most: int, by_class: bool = False) -> Raster:
         The most points per axis.
     by_class
         Whether pieces are told apart by the value of the one output alone.
+    look
+        What samples the function, if there is one already.
     """
-    side = affordable(plane.graph, least=9, most=most)
+    look = look or sampler_of(plane.graph, plane.low, plane.high)
+    side = look.affordable(plane.generic, least=9, most=most)
     points = plane.generic(side)
-    found = sample(plane.graph, points)
+    found = look(points)
     keys = _class_keys(found.values) if by_class else found.patterns
     _, ids = np.unique(keys, return_inverse=True)
     image = np.asarray(ids).reshape((side, side))
@@ -102,7 +107,7 @@ def raster_of(plane: Plane, *, most: int, by_class: bool = False) -> Raster:
     if number > _MOST_CROSSINGS:
         traced = False
     elif any(len(c) for c in crossings):
-        grid = _Grid(plane, points, found, keys, side)
+        grid = _Grid(plane, points, found, keys, side, look)
         segments = _traced(grid, np.concatenate(crossings), by_class=by_class)
     return Raster(side, image, found.values.reshape((side, side, -1)), segments, traced)
 
@@ -135,22 +140,24 @@ class _Grid:
     seen: Sample
     keys: Array
     side: int
+    look: Sampler
 
 
 def _traced(grid: _Grid, pairs: Array, *, by_class: bool) -> dict[str, list[Array]]:
     plane, start = grid.plane, grid.keys[pairs[:, 0]]
     low, high = grid.points[pairs[:, 0]].copy(), grid.points[pairs[:, 1]].copy()
     # a large model is not evaluated again: its boundaries run between the points of the grid
-    halvings = int(min(_HALVINGS, _TRACING / (len(pairs) * cost(plane.graph))))
+    work = len(pairs) * cost(plane.graph)
+    halvings = _HALVINGS if grid.look.repeated else int(min(_HALVINGS, _TRACING / work))
     for _ in range(halvings):
         middle = (low + high) / 2
-        seen = sample(plane.graph, middle)
+        seen = grid.look(middle)
         same = (_class_keys(seen.values) if by_class else seen.patterns) == start
         low[same], high[~same] = middle[same], middle[~same]
     if by_class:
         kinds = np.full(len(pairs), JUMPS)
     elif halvings:
-        kinds = _kinds(plane, low, high)
+        kinds = _kinds(grid, low, high)
     else:
         kinds = _coarse_kinds(grid, pairs)
     return _joined(pairs, (low + high) / 2, kinds, grid.side)
@@ -166,15 +173,16 @@ def _coarse_kinds(grid: _Grid, pairs: Array) -> Array:
     return np.where(jumped & moved, JUMPS, np.where(~jumped & (not still), KINKS, FLAT))
 
 
-def _kinds(plane: Plane, low: Array, high: Array) -> Array:
+def _kinds(grid: _Grid, low: Array, high: Array) -> Array:
     """What happens between points that are close together on the two sides of a boundary."""
-    first, second = sample(plane.graph, low), sample(plane.graph, high)
+    plane, first, second = grid.plane, grid.look(low), grid.look(high)
     size = np.abs(first.values).max(axis=1) + np.abs(second.values).max(axis=1) + 1e-300
     gap = np.abs(first.values - second.values).max(axis=1)
     # a jump needs an op that jumps, and a gap that no slope explains over so short a way
     jumped = (first.jumps != second.jumps) & (gap > 1e-6 * size)
     bent = np.zeros(len(low), dtype=bool)
-    for output in range(len(plane.outputs)):
+    outputs = 0 if stepwise(plane.graph) else len(plane.outputs)
+    for output in range(outputs):
         graph = plane.only(output).graph
         one, two = gradients(graph, low), gradients(graph, high)
         steep = np.abs(one).max(axis=1) + np.abs(two).max(axis=1)

@@ -20,13 +20,16 @@ from tamecheck.evaluate.folding import axis_last, folded_first
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.show.plots.frontier import Frontier, frontier_of
 
 __all__ = [
     "Sample",
+    "Sampler",
     "affordable",
     "cost",
     "gradients",
     "sample",
+    "sampler_of",
     "stepwise",
     "values",
 ]
@@ -52,6 +55,9 @@ _BUDGET = 1.1e9
 """Elementary operations that a sampled grid may take."""
 
 _LARGE = 1e6
+_FEW = 2e4
+"""Operations up to which a model is evaluated everywhere at once."""
+
 _CHUNK = 2**23
 """Elements of all tensors together that are held at once."""
 
@@ -143,7 +149,86 @@ def values(graph: Graph, points: Array) -> Array:
     return sample(graph, points).values
 
 
-def _sample(graph: Graph, points: Array) -> tuple[Array, Array, Array]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampler:
+    """A model that is sampled again and again on one plane.
+
+    Parameters
+    ----------
+    graph
+        The model.
+    frontier
+        Its first steps, if they decide its value.
+    known
+        What was seen so far for each pattern of the first steps.
+    """
+
+    graph: Graph
+    frontier: Frontier | None
+    known: dict[int, tuple[Array, Any, Any]]
+
+    def __call__(self, points: Array) -> Sample:
+        """Values and activation patterns at points, one a row."""
+        if self.frontier is None:
+            return sample(self.graph, points)
+        keys = self._keys(points)
+        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        new = [row for row, key in zip(first, distinct.tolist(), strict=True) if not self._has(key)]
+        for rows in np.array_split(np.array(new, dtype=np.int64), max(1, len(new) // 16)):
+            if len(rows):
+                values, patterns, jumps = _sample(self.graph, points[rows], self.frontier.before)
+                found = zip(keys[rows].tolist(), values, patterns, jumps, strict=True)
+                self.known.update((key, (value, a, b)) for key, value, a, b in found)
+        seen = [self.known[key] for key in distinct.tolist()]
+        back = np.asarray(inverse).reshape(-1)
+        return Sample(
+            np.array([part[0] for part in seen])[back],
+            np.array([part[1] for part in seen], dtype=np.uint64)[back],
+            np.array([part[2] for part in seen], dtype=np.uint64)[back],
+        )
+
+    def _has(self, key: int) -> bool:
+        return key in self.known
+
+    def _keys(self, points: Array) -> Array:
+        """The pattern of the first steps at each point, as a digest."""
+        if self.frontier is None:
+            return np.zeros(len(points), dtype=np.uint64)
+        keys = np.zeros(len(points), dtype=np.uint64)
+        step = max(1, _CHUNK // max(self.frontier.size, 1))
+        for start in range(0, len(points), step):
+            part = slice(start, start + step)
+            for node, decided in self.frontier.decisions(points[part]):
+                keys[part] += _digest(decided, node)
+        return keys
+
+    def affordable(self, grid: Callable[[int], Array], *, least: int, most: int) -> int:
+        """The points per axis of a square grid that the budget allows, within limits."""
+        if self.frontier is None:
+            return affordable(self.graph, least=least, most=most)
+        side = int(min(most, max(least, (_BUDGET / (16 * self.frontier.size + 64)) ** 0.5)))
+        patterns = max(12, int(_BUDGET / 2 / cost(self.graph)))
+        while side > least and len(np.unique(self._keys(grid(side)))) > patterns:
+            side = max(least, side * 2 // 3)
+        return side
+
+    @property
+    def repeated(self) -> bool:
+        """Whether more points cost little."""
+        return self.frontier is not None
+
+
+def sampler_of(graph: Graph, low: Array, high: Array) -> Sampler:
+    """What samples a model on the plane between two corners."""
+    frontier = None
+    if cost(graph) > _FEW and stepwise(graph) and (low < high).all():
+        frontier = _supported(lambda: frontier_of(graph, low, high, _STEPS))
+    return Sampler(graph, frontier, {})
+
+
+def _sample(
+    graph: Graph, points: Array, left_out: frozenset[int] = frozenset()
+) -> tuple[Array, Array, Array]:
     simple, nodes = node_values(graph, points)
     count = len(points)
     outputs = [
@@ -157,6 +242,8 @@ def _sample(graph: Graph, points: Array) -> tuple[Array, Array, Array]:
     with np.errstate(all="ignore"):
         for index, node in enumerate(simple.nodes):
             if not isinstance(node, Apply) or simple.input_free[index]:
+                continue
+            if index in left_out:
                 continue
             decided = _decisions(simple, index, node, nodes)
             if decided is None:
@@ -188,7 +275,7 @@ def _decisions(graph: Graph, index: int, node: Apply, nodes: dict[int, Array]) -
             if not node.op.regularity.lipschitz and node.op.regularity.continuous:
                 return None
             return found.reshape((len(found), -1))
-        case Fold("max" | "min") | Selection():
+        case Fold("maximum" | "minimum") | Selection():
             return _winners(graph, node, args)
         case _:
             return None

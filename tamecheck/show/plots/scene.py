@@ -12,7 +12,7 @@ from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
 from tamecheck.show.plots.plane import Plane, output_names, scores
 from tamecheck.show.plots.raster import Raster, raster_of
-from tamecheck.show.plots.sample import affordable, cost, sample, stepwise
+from tamecheck.show.plots.sample import Sampler, affordable, cost, sampler_of, stepwise
 
 __all__ = ["DEFAULT_CELLS", "Scene", "scene_of"]
 
@@ -104,10 +104,11 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
     bare, dropped = scores(plane.graph)
     inner = replace(plane, graph=bare, outputs=output_names(bare))
     notes = tuple(f"pieces of the scores before the last {name}" for name in dropped[:1])
-    found, why = _enumerated(inner, limit)
+    look = sampler_of(inner.graph, inner.low, inner.high)
+    found, why = _enumerated(inner, limit, look)
     if found is not None:
         return Scene(plane, mosaic_of(found, inner), found, None, notes, dropped)
-    raster = raster_of(inner, most=_PIXELS, by_class=by_class)
+    raster = raster_of(inner, most=_PIXELS, by_class=by_class, look=look)
     notes += (f"{why}: found on a grid of {raster.side} × {raster.side} points",)
     if 4 * raster.count > raster.ids.size:
         notes += ("there are more pieces than the grid tells apart",)
@@ -116,9 +117,9 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
     return Scene(plane, None, None, raster, notes, dropped)
 
 
-def _enumerated(plane: Plane, limit: int) -> tuple[Complex | None, str]:
+def _enumerated(plane: Plane, limit: int, look: Sampler) -> tuple[Complex | None, str]:
     """The exact complex, or why there is none."""
-    guess, points = _seen(plane)
+    guess, points = _seen(plane, look)
     if 3 * guess > limit:
         # a coarse grid sees at most a part of the cells
         return None, f"more than about {limit} cells"
@@ -133,8 +134,8 @@ def _enumerated(plane: Plane, limit: int) -> tuple[Complex | None, str]:
     return (found, "") if found.complete else (None, f"more than {limit} cells")
 
 
-def _seen(plane: Plane) -> tuple[int, int]:
+def _seen(plane: Plane, look: Sampler) -> tuple[int, int]:
     """How many patterns a coarse grid sees, at most as many as there are cells; and its points."""
     side = max(6, affordable(plane.graph, least=6, most=288) // 3)
-    patterns = sample(plane.graph, plane.generic(side)).patterns
+    patterns = look(plane.generic(side)).patterns
     return len(np.unique(patterns)), side * side

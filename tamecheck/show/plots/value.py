@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from tamecheck.show.plots.canvas import Axes, Picture, figure_axes, label_of, st
 from tamecheck.show.plots.paint import legend, line_handle, notes_below
 from tamecheck.show.plots.palette import JUMP, KINK, LINES
 
-__all__ = ["AffinePiece", "draw_value"]
+__all__ = ["AffinePiece", "Bound", "bound_of", "draw_value"]
 
 
 class AffinePiece(Protocol):
@@ -51,6 +52,82 @@ class AffinePiece(Protocol):
         ...
 
 
+class Function(Protocol):
+    """A bound on the optimal value as a function of right-hand sides by name."""
+
+    @property
+    def method(self) -> str:
+        """What is the name of its family."""
+        ...
+
+    @property
+    def strong(self) -> bool:
+        """Whether it is the optimal value at its own right-hand side."""
+        ...
+
+    def __call__(self, b: Mapping[str, Fraction]) -> Fraction | float:
+        """The bound, or infinity."""
+        ...
+
+
+class Pieces(Protocol):
+    """A value function in one right-hand side on an interval."""
+
+    @property
+    def name(self) -> str:
+        """The right-hand side."""
+        ...
+
+    @property
+    def low(self) -> Fraction:
+        """The left end."""
+        ...
+
+    @property
+    def high(self) -> Fraction:
+        """The right end."""
+        ...
+
+    @property
+    def breakpoints(self) -> Sequence[Fraction]:
+        """Where pieces meet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A dual function at finitely many right-hand sides, where it is finite."""
+
+    method: str
+    strong: bool
+    points: tuple[tuple[Fraction, Fraction], ...]
+
+
+_STEPS = 240
+
+
+def bound_of(
+    function: Function, pieces: Pieces, others: Mapping[str, Fraction] | None = None
+) -> Bound:
+    """A dual function where the pieces of the value function are, evaluated exactly.
+
+    Parameters
+    ----------
+    function
+        The dual function.
+    pieces
+        The value function: its interval is divided evenly, and its breakpoints are taken too.
+    others
+        Further right-hand sides by name.
+    """
+    width = pieces.high - pieces.low
+    even = (pieces.low + width * k / _STEPS for k in range(_STEPS + 1))
+    places = sorted({*even, *pieces.breakpoints})
+    values = ((t, function({**(others or {}), pieces.name: t})) for t in places)
+    points = tuple((t, value) for t, value in values if isinstance(value, Fraction))
+    return Bound(function.method, function.strong, points)
+
+
 def draw_value(
     pieces: Sequence[AffinePiece],
     axes: Axes | None = None,
@@ -58,6 +135,7 @@ def draw_value(
     label: str = "right-hand side",
     unit: str = "",
     complete: bool = True,
+    bound: Bound | None = None,
 ) -> Picture:
     """The value function: pieces as lines, ends that belong to a piece filled, others open.
 
@@ -71,6 +149,8 @@ def draw_value(
         The name of the right-hand side.
     complete
         Whether these are all the pieces.
+    bound
+        A dual function to draw below (or above a maximum), as points.
 
     Raises
     ------
@@ -104,19 +184,28 @@ def draw_value(
             handles.append(
                 patch_handle("no optimum", facecolor="none", edgecolor="#00000060", hatch="///")
             )
+        if bound is not None:
+            handles.append(_dots(drawn, bound))
         drawn.set_xlabel(label_of(label, unit))
         drawn.set_ylabel("optimal value")
         drawn.margins(x=0.01)
         legend(drawn, handles)
         notes = () if complete else ("only a part of the value function is known",)
         notes_below(drawn, notes, own=axes is None)
+    facts: dict[str, Any] = {}
+    if bound is not None:
+        facts["dual"] = {
+            "method": bound.method,
+            "strong": bound.strong,
+            "points": [[str(t), str(value)] for t, value in bound.points],
+        }
     counts = {
         "pieces": len(ordered),
         "kinks": len(kinks),
         "jumps": len(jumps),
         "gaps": len(gaps),
     }
-    return Picture("value", drawn, counts, complete=complete, notes=notes)
+    return Picture("value", drawn, counts, complete=complete, notes=notes, facts=facts)
 
 
 def _at(piece: AffinePiece, x: Fraction) -> Fraction:
@@ -139,6 +228,14 @@ def _piece(axes: Axes, piece: AffinePiece) -> None:
             markerfacecolor=LINES[0] if inside else "white",
             zorder=5 if inside else 4,
         )
+
+
+def _dots(axes: Axes, bound: Bound) -> Any:
+    """Draw a bound as dots: between two of them it may jump."""
+    x, y = ([float(own) for own in side] for side in zip(*bound.points, strict=True))
+    looks: dict[str, Any] = {"color": LINES[1], "marker": ".", "markersize": 2.4}
+    axes.plot(x, y, linestyle="none", zorder=6, **looks)
+    return line_handle(f"dual function: {bound.method}", linestyle="none", **looks)
 
 
 def _breaks(
