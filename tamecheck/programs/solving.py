@@ -61,6 +61,7 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     seed: int = 0,
     solvers: Sequence[str] = SOLVERS,
     progress: Progress | None = None,
+    incumbent: Point | None = None,
 ) -> Solved:
     """The optimum of a program, checked exactly.
 
@@ -83,9 +84,13 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
         Which to ask.
     progress
         Called now and then with the numbers of explored and of open nodes.
+    incumbent
+        An exact point to begin with, one number a column; one that is not feasible is ignored.
     """
     limit = math.inf if seconds is None else seconds
-    return _Solving(program, certify, limit, seed, tuple(solvers), progress).run()
+    if incumbent is not None and program.violations(incumbent):
+        incumbent = None
+    return _Solving(program, certify, limit, seed, tuple(solvers), progress, incumbent).run()
 
 
 @dataclass(slots=True)
@@ -96,6 +101,7 @@ class _Solving:
     seed: int
     solvers: tuple[str, ...]
     progress: Progress | None
+    incumbent: Point | None = None
     start: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list[str])
     nodes: int = 0
@@ -106,7 +112,7 @@ class _Solving:
         return Solved(answer, tuple(self.notes), self.nodes, time.monotonic() - self.start)
 
     def _answer(self) -> Answer:
-        root = self._search(None, most_nodes=1)
+        root = self._search(self.incumbent, most_nodes=1)
         if root.closed:
             return self._concluded(root)
         if root.unbounded:
@@ -151,7 +157,13 @@ class _Solving:
             return ()
         # with a limit, some of the time is kept for the proof
         share = 0.4 if self.certify else 0.8
-        said = claims(question, solvers=self.solvers, seconds=share * self._left(), seed=self.seed)
+        said = claims(
+            question,
+            solvers=self.solvers,
+            seconds=share * self._left(),
+            seed=self.seed,
+            incumbent=self.incumbent if len(question.columns) == len(program.columns) else None,
+        )
         for claim in said:
             if isinstance(claim, UnknownClaim):
                 self.notes.append(f"{claim.solver}: {claim.why}.")
