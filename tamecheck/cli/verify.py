@@ -25,7 +25,7 @@ where onnxruntime is installed.
 
 Of a binarized network, whose inputs take two levels each, --hamming K asks instead whether the
 decision at the point of --input stays when at most K inputs change, and --distance how many have to
-change.  --certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
+change.  For these --certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
 
 exit codes: 0 holds (--distance: known), 1 violated, 3 unknown; with --vnncomp always 0"""
 _EXIT_CODES = {"holds": 0, "violated": 1, "unknown": 3}
@@ -76,6 +76,8 @@ def run(args: Namespace) -> int:
 
     for note in model.loaded.notes:
         message(args, note)
+    if args.certify or args.output is not None:
+        message(args, "No certificate: those of verify are about Hamming balls (--hamming).")
     answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
     document = answer_document(answer)
     if args.vnncomp is not None:
@@ -93,7 +95,7 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
     if args.expr is not None and args.spec is None:
         # the only file is the property
         args.model, args.spec = None, args.model
-    for option in ("input", "domain", "certify", "output"):
+    for option in ("input", "domain"):
         if getattr(args, option):
             raise InputError(
                 f"--{option} is of no use with a property file.",

@@ -82,7 +82,7 @@ def test_other_levels(tmp_path, capsys):
         (["--input", "POINT", "--hamming", "1", "--domain", "1,-1"], "no pair of levels"),
         (["--input", "POINT", "--hamming", "1", "--domain", "0,1"], "neither 0 nor 1"),
         (["--input", "POINT"], "no use with a property file"),
-        (["--certify", "spec.vnnlib"], "no use with a property file"),
+        (["--domain", "0,1", "spec.vnnlib"], "no use with a property file"),
         (["--input", "POINT", "--hamming", "1", "--vnncomp", "r.txt"], "no use for vnncomp"),
         ([], "No property is given"),
     ],
@@ -92,6 +92,18 @@ def test_bad_questions_are_one_line(point, capsys, arguments, words):
     assert code == 2
     assert words in streams.err
     assert len(streams.err.splitlines()) == 1
+
+
+def test_the_answer_to_a_property_file_has_no_certificate_and_says_so(tmp_path, capsys):
+    (tmp_path / "p.vnnlib").write_text(
+        "(declare-const X_0 Real)\n(declare-const Y_0 Real)\n"
+        "(assert (>= X_0 0))\n(assert (<= X_0 1))\n(assert (>= Y_0 2))\n"
+    )
+    words = ["verify", "--expr", "max(x, 0)", str(tmp_path / "p.vnnlib"), "--certify", "--json"]
+    assert main(words) == 0
+    streams = capsys.readouterr()
+    assert json.loads(streams.out)["certificate"] is None
+    assert "No certificate" in streams.err
 
 
 def test_a_rectifier_is_unsupported(tmp_path, capsys):
