@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         TamecheckError,
         UnsupportedError,
     )
+    from tamecheck.explain import Explainer
     from tamecheck.ir.box import Box
     from tamecheck.ir.program import Program
     from tamecheck.ir.structure import Structure
@@ -39,6 +40,7 @@ __all__ = [
     "CertificateError",
     "Check",
     "DomainError",
+    "Explainer",
     "InputError",
     "Model",
     "Program",
@@ -69,6 +71,7 @@ _HOME = {
     "CertificateError": ("tamecheck.errors", "CertificateError"),
     "Check": ("tamecheck.tame.verdict", "Check"),
     "DomainError": ("tamecheck.errors", "DomainError"),
+    "Explainer": ("tamecheck.explain", "Explainer"),
     "InputError": ("tamecheck.errors", "InputError"),
     "Model": ("tamecheck.model", "Model"),
     "Program": ("tamecheck.ir.program", "Program"),

@@ -27,7 +27,7 @@ _BRIEFLY, _PATIENTLY = 0.2, 5.0
 """Seconds of a question about several features, and about one."""
 
 
-def changeable(search: Search, codes: Codes) -> tuple[int, ...]:
+def changeable(search: Search) -> tuple[int, ...]:
     """The features that have more than one code."""
     return tuple(k for k, f in enumerate(search.domain.features) if len(f.codes) > 1)
 
@@ -35,7 +35,7 @@ def changeable(search: Search, codes: Codes) -> tuple[int, ...]:
 def is_sufficient(search: Search, codes: Codes, fixed: Sequence[int]) -> Codes | None:
     """None if keeping the ``fixed`` features keeps the decision, else codes of another class."""
     kept = set(fixed)
-    return search.change(codes, [k for k in changeable(search, codes) if k not in kept])
+    return search.change(codes, [k for k in changeable(search) if k not in kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def sufficient(
     several at once while that succeeds.  One that was needed stays needed when more are free.  A
     question that takes too long leaves its feature in the set, as a doubtful one.
     """
-    whole = list(changeable(search, codes)) if start is None else list(start)
-    free = [k for k in changeable(search, codes) if k not in set(whole)]
+    whole = list(changeable(search)) if start is None else list(start)
+    free = [k for k in changeable(search) if k not in set(whole)]
     ranked = {feature: rank for rank, feature in enumerate(keep)}
     order = sorted(whole, key=lambda k: (-ranked.get(k, len(ranked)), search.weight(k)))
     needed: list[int] = []
@@ -115,6 +115,6 @@ def contrastive_within(search: Search, codes: Codes, changed: Sequence[int]) -> 
 
 def necessary(search: Search, codes: Codes) -> Iterator[int]:
     """The necessary features: each can change the decision alone, so every reason has it."""
-    for feature in changeable(search, codes):
+    for feature in changeable(search):
         if search.change(codes, [feature]) is not None:
             yield feature

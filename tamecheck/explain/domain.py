@@ -178,8 +178,6 @@ def _one_hot(name: str, group: tuple[int, ...], texts: Sequence[tuple[str, str]]
 def _steps(name: str, group: tuple[int, ...], texts: Sequence[tuple[str, str]]) -> Feature:
     count = len(group)
     codes = np.where(np.arange(count) < np.arange(count + 1)[:, None], 1, -1).astype(np.int8)
-    values = [texts[0][0]]
-    for k in range(1, count):
-        values.append(f"{texts[k - 1][1]} and {texts[k][0]}")
-    values.append(texts[-1][1])
+    between = [f"{texts[k - 1][1]} and {texts[k][0]}" for k in range(1, count)]
+    values = [texts[0][0], *between, texts[-1][1]]
     return Feature(name, group, codes, tuple(values), tuple(texts))

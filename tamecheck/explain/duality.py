@@ -39,7 +39,7 @@ def enumerated(search: Search, codes: Codes) -> Iterator[Found]:
     There may be exponentially many of either kind.
     """
     sets = HittingSets()
-    everything = changeable(search, codes)
+    everything = changeable(search)
     try:
         while True:
             candidate = sets.smallest()

@@ -56,7 +56,7 @@ class Explainer:
         If the model is no binarized network on this domain, naming the nodes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what can occur has many sides
         self,
         model: Model | Graph | BinarizedNetwork,
         domain: Sequence[Any] = (-1, 1),
@@ -158,7 +158,7 @@ class Explainer:
             other = near.codes
             features = tuple(k for k in range(len(codes)) if other[k] != codes[k])
         else:
-            changed = search.change(codes, changeable(search, codes))
+            changed = search.change(codes, changeable(search))
             if changed is None:
                 return None
             start = [k for k in range(len(codes)) if changed[k] != codes[k]]
@@ -177,7 +177,7 @@ class Explainer:
             other=search.decide(other),
         )
 
-    def counterfactual(
+    def counterfactual(  # noqa: PLR0913  # each limit has its name
         self,
         x: Any,
         *,
@@ -258,7 +258,7 @@ class Explainer:
     def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
         """Which features are in every reason, in some reason, and in none."""
         codes, search = self._codes(x), self._search(timeout)
-        everything = changeable(search, codes)
+        everything = changeable(search)
         needed: tuple[int, ...] = ()
         used: set[int] = set()
         complete = True

@@ -63,44 +63,38 @@ def nearest(
     All combinations of at most d moves are evaluated, where d is the least cost over the cost of
     the cheapest move: C(moves, d) at worst.
     """
-    decision = search.decide(codes)
-    base = search.sums(codes)
-    changes = (
-        np.stack([search.change_of(m.feature, codes[m.feature], m.code) for m in moves])
-        if moves
-        else base
-    )
+    if not moves:
+        return None
+    changes = np.stack([search.change_of(m.feature, codes[m.feature], m.code) for m in moves])
     costs = np.array([m.cost for m in moves], dtype=np.int64)
     owners = np.array([m.feature for m in moves], dtype=np.int64)
-    least = int(costs.min(initial=1))
-    best: tuple[int, tuple[int, ...]] | None = None
+    base, decision = search.sums(codes), search.decide(codes)
+    bound, best = np.iinfo(np.int64).max, np.zeros(0, dtype=np.int64)
     for count in range(1, len(set(owners.tolist())) + 1):
-        if best is not None and count * least >= best[0]:
+        if count * int(costs.min()) >= bound:
             break
-        for rows in _combinations(len(moves), count):
+        for every in _combinations(len(moves), count):
             if time.monotonic() > search.deadline:
                 raise OutOfTimeError
-            picked = owners[rows]
-            apart = np.ones(len(rows), dtype=bool)
-            for a, b in combinations(range(count), 2):
-                apart &= picked[:, a] != picked[:, b]
-            total = costs[rows].sum(axis=1)
-            if best is not None:
-                apart &= total < best[0]
-            rows, total = rows[apart], total[apart]
-            if not len(rows):
-                continue
+            rows = every[_apart(owners[every]) & (costs[every].sum(axis=1) < bound)]
             found = search.classes_of(base + changes[rows].sum(axis=1))
-            hits = found == target if target is not None else found != decision
-            if hits.any():
-                at = int(np.argmin(np.where(hits, total, np.iinfo(np.int64).max)))
-                best = int(total[at]), tuple(rows[at].tolist())
-    if best is None:
+            hits = rows[found != decision if target is None else found == target]
+            if len(hits):
+                total = costs[hits].sum(axis=1)
+                best = hits[int(np.argmin(total))]
+                bound = int(total.min())
+    if not len(best):
         return None
     changed = list(codes)
-    for number in best[1]:
+    for number in map(int, best):
         changed[moves[number].feature] = moves[number].code
-    return Nearest(tuple(changed), best[0])
+    return Nearest(tuple(changed), int(bound))
+
+
+def _apart(owners: Array) -> Array:
+    """Whether the entries of each row are different."""
+    ordered = np.sort(owners, axis=1)
+    return np.asarray((ordered[:, 1:] != ordered[:, :-1]).all(axis=1))
 
 
 def _combinations(count: int, size: int) -> Iterator[Array]:

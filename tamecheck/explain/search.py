@@ -10,34 +10,34 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.binarized.folding import Ball, rivals
 from tamecheck.binarized.program import misclassified_program
 from tamecheck.errors import SolverError
 from tamecheck.explain.cardinality import Cardinality
+from tamecheck.explain.climbing import Climber
 from tamecheck.explain.domain import Domain
+from tamecheck.explain.evaluator import Codes
 from tamecheck.ir.tensor import Array
 from tamecheck.solve.children import claims
 from tamecheck.solve.claims import FeasibleClaim, InfeasibleClaim, OptimalClaim
 
 __all__ = ["Codes", "OutOfTimeError", "Search"]
 
-Codes = tuple[int, ...]
 _ROWS = 1 << 15
 _FEW = 256
 _MANY = 2**20
 _ROOT_ROWS = 2_000
-_CLIMB = 12
 _STARTS, _MANY_STARTS = 3, 40
-_STEPS = 24
 _TABLE = 1 << 7
 _SAMPLES = 256
-_EXACT_SINGLE = 2**24
-_WIDE = npt.NDArray[np.bool_]
+_Rows = npt.NDArray[np.bool_]
 
 
 class OutOfTimeError(Exception):
@@ -49,18 +49,6 @@ class _TooManyError(Exception):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Tail:
-    """A layer with its weights as floats that hold all its sums exactly."""
-
-    weights: Array
-    absolute: Array
-    thresholds: Array
-    doubled: Array
-    lifted: Array
-    sunk: Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Block:
     """The combinations of the features from ``depth`` on, and their sums."""
 
@@ -69,21 +57,13 @@ class _Block:
     sums: Array
 
 
-def _tail(weights: Array, thresholds: Array) -> _Tail:
-    reach = 2 * int(np.abs(weights).sum(axis=1).max(initial=0))
-    reach += int(np.abs(thresholds).max(initial=0))
-    kind = np.float32 if reach < _EXACT_SINGLE else np.float64
-    turned = np.ascontiguousarray(weights.T.astype(kind))
-    limits, total = thresholds.astype(kind), turned.sum(axis=0)
-    return _Tail(turned, np.abs(turned), limits, 2 * turned, limits + total, limits - total)
-
-
 def _distinct(rows: Array) -> Array:
     """The indices of rows of which no equal one is kept; few rows are returned as they are."""
     if len(rows) < _FEW:
         return np.arange(len(rows))
-    factors = np.random.default_rng(1).integers(1, 1 << 40, size=rows.shape[1])
-    keys = rows.astype(np.int64) @ (2 * factors + 1)
+    generator: Any = np.random.default_rng(1)
+    factors: Array = generator.integers(1, 1 << 40, size=rows.shape[1])
+    keys = np.asarray(np.matmul(rows.astype(np.int64), 2 * factors + 1))
     order = np.argsort(keys, kind="stable")
     ordered = rows[order]
     # equal keys only suggest that neighbours are equal
@@ -92,7 +72,7 @@ def _distinct(rows: Array) -> Array:
     return order[fresh]
 
 
-class Search:
+class Search(Climber):
     """Searches over completions of a partial input.
 
     Parameters
@@ -113,89 +93,11 @@ class Search:
         deadline: float = float("inf"),
         seed: int = 0,
     ) -> None:
-        self.network, self.domain, self.deadline = network, domain, deadline
-        self._rng = np.random.default_rng(seed)
-        first = network.layers[0].weights if network.layers else network.readout
-        reach = int(np.abs(first).sum(axis=1).max(initial=0))
-        self._kind = np.float32 if reach < _EXACT_SINGLE // 8 else np.float64
-        self._parts = [
-            (f.codes.astype(np.int64) @ first[:, list(f.inputs)].T).astype(self._kind)
-            for f in domain.features
-        ]
-        self._first = np.ascontiguousarray(first.T.astype(self._kind))
-        plain = [k for k, f in enumerate(domain.features) if f.codes.tolist() == [[-1], [1]]]
-        self._plain_set = frozenset(plain)
-        self._plain = np.array(plain, dtype=np.int64)
-        self._plain_inputs = np.array([domain.features[k].inputs[0] for k in plain], np.int64)
-        self._others = sorted(set(range(len(domain.features))) - set(plain))
-        self._low = np.stack([part.min(axis=0) for part in self._parts])
-        self._high = np.stack([part.max(axis=0) for part in self._parts])
-        self._layers = [_tail(layer.weights, layer.thresholds) for layer in network.layers]
-        self._readout = _tail(network.readout, network.offsets)
-        most = int(np.abs(network.layers[0].thresholds).max()) if network.layers else 0
-        self._far = self._kind(2 * reach + most + 1)
-        self._until = deadline
-        self._rivals: dict[int, _Tail] = {}
+        super().__init__(network, domain, seed)
+        self.deadline = self._until = deadline
         self._solvers: dict[int, Cardinality | None] = {}
         self.trusted: set[str] = set()
-
-    def weight(self, feature: int) -> float:
-        """How far a feature can move the sums of the first layer."""
-        return float((self._high[feature] - self._low[feature]).sum())
-
-    def decide(self, codes: Sequence[int]) -> int:
-        """The class of a combination of codes."""
-        return int(self.network.decide(self.domain.states(codes)[np.newaxis])[0])
-
-    def classes(self, rows: Array) -> Array:
-        """The class of each row of codes."""
-        return self._classes(self._states(rows) @ self._first)
-
-    def sums(self, codes: Codes) -> Array:
-        """The sums of the first layer at a combination of codes."""
-        return np.asarray((self._states(np.array([codes])) @ self._first)[0])
-
-    def change_of(self, feature: int, before: int, after: int) -> Array:
-        """What another code of a feature adds to the sums of the first layer."""
-        return np.asarray(self._parts[feature][after] - self._parts[feature][before])
-
-    def classes_of(self, sums: Array) -> Array:
-        """The class for each row of sums of the first layer."""
-        return self._classes(sums)
-
-    def _states(self, rows: Array) -> Array:
-        """The states of rows of codes, as floats."""
-        states = np.empty((len(rows), self.domain.inputs), dtype=self._kind)
-        for k in self._others:
-            feature = self.domain.features[k]
-            states[:, list(feature.inputs)] = feature.codes[rows[:, k]]
-        states[:, self._plain_inputs] = 2 * rows[:, self._plain] - 1
-        return states
-
-    def _classes(self, total: Array) -> Array:
-        for number, layer in enumerate(self._layers):
-            values = total if number == 0 else total @ layer.doubled
-            high = values >= (layer.thresholds if number == 0 else layer.lifted)
-            # a state is 2 high - 1, and doubled weights take that in
-            total = high.astype(self._after(number).weights.dtype)
-        if self._layers:
-            return np.argmax(total @ self._readout.doubled + self._readout.sunk, axis=1)
-        return np.argmax(total + self._readout.thresholds, axis=1)
-
-    def _after(self, number: int) -> _Tail:
-        """The layer that takes the states of a layer."""
-        return self._layers[number + 1] if number + 1 < len(self._layers) else self._readout
-
-    def _against(self, decision: int) -> _Tail:
-        """Scores of the other classes less that of the decision; positive ones change it."""
-        if decision not in self._rivals:
-            readout, offsets = self.network.readout, self.network.offsets
-            others = [k for k in range(self.network.classes) if k != decision]
-            # the first of equal scores wins, so an earlier rival needs a tie only
-            early = np.array([int(k < decision) for k in others])
-            rows = readout[others] - readout[decision]
-            self._rivals[decision] = _tail(rows, offsets[others] - offsets[decision] + early)
-        return self._rivals[decision]
+        self._threads: Any = ThreadpoolController()
 
     def change(
         self,
@@ -234,11 +136,13 @@ class Search:
         decision = self.decide(codes)
         free = [k for k in free if len(self._parts[k]) > 1]
         self._until = min(self.deadline, time.monotonic() + seconds)
-        return (
-            self._sampled(start, free, decision)
-            or self._climbed(start, free, decision, starts=_STARTS)
-            or self._shown(start, free, decision)
-        )
+        # these products are too small to be shared between cores
+        with self._threads.limit(limits=1, user_api="blas"):
+            return (
+                self._sampled(start, free, decision)
+                or self._climbed(start, free, decision, starts=_STARTS)
+                or self._shown(start, free, decision)
+            )
 
     def _shown(self, start: Array, free: list[int], decision: int) -> Codes | None:
         """By splitting where the completions are few, else by splitting briefly, then by SAT."""
@@ -316,87 +220,6 @@ class Search:
         hits = np.flatnonzero(self.classes(rows) != decision)
         return tuple(rows[hits[0]].tolist()) if hits.size else None
 
-    def _climbed(
-        self, start: Array, free: list[int], decision: int, *, starts: int
-    ) -> Codes | None:
-        """Codes of another class by steps along slopes of ramps in place of the jumps.
-
-        One row follows each rival from a few random completions.  None is no proof.
-        """
-        if len(free) < _CLIMB:
-            return None
-        rivals = self._against(decision)
-        follow = np.tile(np.arange(rivals.weights.shape[1]), starts)
-        rows = np.repeat(start[np.newaxis], len(follow), axis=0)
-        rows[rivals.weights.shape[1] :, free] = self._rng.integers(
-            [len(self._parts[k]) for k in free],
-            size=(len(rows) - rivals.weights.shape[1], len(free)),
-        )
-        pull = np.zeros((len(rows), self.domain.inputs))
-        memory = self._rng.uniform(0.6, 0.95, size=(len(rows), 1))
-        for _ in range(_STEPS):
-            states = self._states(rows)
-            slope, lead = self._slopes(states @ self._first, follow, decision)
-            hits = np.flatnonzero(lead > 0)
-            if hits.size:
-                return tuple(rows[hits[0]].tolist())
-            # rows with different memories do not all run into the same cycle
-            pull = memory * pull + slope @ self._first.T
-            rows = self._toward(rows, pull, free)
-        return None
-
-    def _slopes(self, sums: Array, follow: Array, decision: int) -> tuple[Array, Array]:
-        """Slopes of each row's rival's lead in the first sums, and the largest lead of any rival.
-
-        In place of its jump a neuron has the slope of a ramp about its threshold, as wide as its
-        values differ; only the search rests on them.
-        """
-        rivals = self._against(decision)
-        ramps: list[Array] = []
-        total = sums
-        for number, layer in enumerate(self._layers):
-            values = total if number == 0 else total @ layer.weights
-            gap = values - layer.thresholds
-            scale = np.abs(gap).mean(axis=-1, keepdims=True) + 1.0
-            ramps.append(1.0 / (1.0 + (gap / scale) ** 2))
-            total = np.where(gap >= 0, 1, -1).astype(self._after(number).weights.dtype)
-        if not self._layers:
-            return np.zeros_like(sums), self._margins(sums, decision)
-        slope = rivals.weights.T[follow] * ramps[-1]
-        for layer, ramp in zip(self._layers[:0:-1], ramps[-2::-1], strict=True):
-            slope = (slope @ layer.weights.T) * ramp
-        size = np.abs(slope).max(axis=-1, keepdims=True) + 1e-300
-        return slope / size, (total @ rivals.weights + rivals.thresholds).max(axis=1)
-
-    def _toward(self, rows: Array, pull: Array, free: list[int]) -> Array:
-        """Rows whose free features have the codes that follow the pull furthest."""
-        moved = rows.copy()
-        for k in free:
-            if k in self._plain_set:
-                continue
-            feature = self.domain.features[k]
-            moved[:, k] = (pull[:, list(feature.inputs)] @ feature.codes.T).argmax(axis=1)
-        plain = [k for k in free if k in self._plain_set]
-        inputs = [self.domain.features[k].inputs[0] for k in plain]
-        moved[:, plain] = pull[:, inputs] > 0
-        return moved
-
-    def _margins(self, sums: Array, decision: int) -> Array:
-        """The largest lead of another class over the decision, positive where that changes."""
-        rivals = self._against(decision)
-        total = sums
-        for number, layer in enumerate(self._layers):
-            values = total if number == 0 else total @ layer.weights
-            total = np.where(values >= layer.thresholds, 1, -1).astype(
-                self._after(number).weights.dtype
-            )
-        if not self._layers:
-            others = [k for k in range(sums.shape[1]) if k != decision]
-            scores = sums + self._readout.thresholds
-            early = np.array([int(k < decision) for k in others])
-            return np.asarray((scores[:, others] - scores[:, [decision]] + early).max(axis=1))
-        return np.asarray((total @ rivals.weights + rivals.thresholds).max(axis=1))
-
     def _split(
         self, start: Array, free: list[int], decision: int, *, most: float = float("inf")
     ) -> Codes | None:
@@ -467,7 +290,7 @@ class Search:
                 return at + row, combination
         return None
 
-    def _settled(self, total: Array, low: Array, high: Array, decision: int) -> tuple[Array, _WIDE]:
+    def _settled(self, total: Array, low: Array, high: Array, decision: int) -> tuple[Array, _Rows]:
         """Sums with those of settled neurons replaced by one number, and which rows are open.
 
         What is left to come can no longer change a settled neuron, so rows that are equal after
@@ -492,30 +315,3 @@ class Search:
             (depth + 1, sums[at : at + _ROWS], paths[at : at + _ROWS])
             for at in range(0, len(sums), _ROWS)
         ]
-
-    def _open(self, low: Array, high: Array, decision: int) -> _WIDE:
-        """Whether bounds of the first sums leave another decision possible, row by row."""
-        rivals = self._against(decision)
-        if not self._layers:
-            return self._open_scores(low, high, decision)
-        known = low
-        unknown = np.zeros(0)
-        for number, layer in enumerate(self._layers):
-            if number:
-                centre = known @ layer.weights
-                slack = unknown @ layer.absolute
-                low, high = centre - slack, centre + slack
-            above, below = low >= layer.thresholds, high < layer.thresholds
-            kind = layer.weights.dtype
-            known = above.astype(kind) - below.astype(kind)
-            unknown = (~(above | below)).astype(kind)
-        known, unknown = (x.astype(rivals.weights.dtype) for x in (known, unknown))
-        most = known @ rivals.weights + unknown @ rivals.absolute + rivals.thresholds
-        return np.asarray((most > 0).any(axis=1))
-
-    def _open_scores(self, low: Array, high: Array, decision: int) -> _WIDE:
-        rivals = [k for k in range(low.shape[1]) if k != decision]
-        offsets = self._readout.thresholds
-        most = high[:, rivals] + offsets[rivals] - (low[:, [decision]] + offsets[decision])
-        early = np.array([int(k < decision) for k in rivals])
-        return np.asarray((most + early > 0).any(axis=1))

@@ -19,7 +19,7 @@ from tamecheck.load.files import read_bytes, read_text, suffix_of
 from tamecheck.load.json_model import parse_json
 from tamecheck.load.json_tensors import tensor_of_values
 
-__all__ = ["read_point"]
+__all__ = ["read_point", "read_rows"]
 
 _HEADERS: MappingProxyType[tuple[int, int], Callable[[Any], tuple[Any, bool, np.dtype[Any]]]] = (
     MappingProxyType(
@@ -56,6 +56,40 @@ def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dic
             raise
         raise InputError(error.what, where=where, hint=error.hint) from None
     raise InputError(f"An input file has suffix .npy, .csv or .json, not {suffix!r}.", where=where)
+
+
+def read_rows(path: str | os.PathLike[str], size: int) -> list[Array]:
+    """The points of a file: one or more rows of ``size`` numbers, exact as in `read_point`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, holds NaN, or its numbers make no whole rows.
+    """
+    where, suffix = str(path), suffix_of(path)
+    try:
+        values = _all_numbers(path, suffix)
+    except InputError as error:
+        raise InputError(error.what, where=error.where or where, hint=error.hint) from None
+    if size == 0 or values.size == 0 or values.size % size:
+        raise InputError(
+            f"The file holds {values.size} numbers, which are no rows of {size}.", where=where
+        )
+    return list(values.reshape(-1, size))
+
+
+def _all_numbers(path: str | os.PathLike[str], suffix: str) -> Array:
+    if suffix == ".npy":
+        return _npy(read_bytes(path))
+    if suffix == ".json":
+        return tensor_of_values(parse_json(read_text(path), where=str(path))).array
+    if suffix != ".csv":
+        raise InputError(f"An input file has suffix .npy, .csv or .json, not {suffix!r}.")
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    rows = [re.split(r"\s*[,;\t]\s*|\s+", line) for line in lines if line]
+    if rows and not any(_is_number(word) for word in rows[0]):
+        rows = rows[1:]
+    return _filled(_numbers([word for row in rows for word in row]))
 
 
 def _spread(values: Array, inputs: Mapping[str, Shape]) -> dict[str, Array]:

@@ -1,6 +1,6 @@
 """Explanations of small random networks, beside their definitions by brute force."""
 
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def network(seed, inputs=6):
     rng = np.random.default_rng(seed)
     widths = [inputs, *rng.integers(2, 6, size=rng.integers(0, 3)).tolist()]
     layers = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         weights = rng.integers(-2, 3, size=(after, before))
         layers.append(ThresholdLayer(weights, rng.integers(-2, 3, size=after)))
     classes = int(rng.integers(2, 4))

@@ -1,0 +1,186 @@
+"""``tamecheck explain``: why a binarized network decides as it does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.cli.answer import message, print_json
+from tamecheck.cli.occurring import add_occurring, levels_of, occurring
+from tamecheck.cli.options import Subparsers, add_common, add_model
+from tamecheck.cli.source import model_of
+from tamecheck.errors import InputError
+from tamecheck.visible import visible
+
+if TYPE_CHECKING:
+    from tamecheck.explain import Explainer
+
+__all__ = ["add_parser", "run"]
+
+_DESCRIPTION = """\
+For one input, or each row of a table: a minimal set of features that keeps the decision whatever
+the others are (abductive), a smallest set that can change it (contrastive), or the nearest
+possible input of another class (counterfactual).  All exact, over the stated domain.
+
+exit codes: 0 explained, 1 no change of the features changes the decision, 3 out of time"""
+_KINDS = ("abductive", "contrastive", "counterfactual")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the verb to the command line."""
+    parser = subparsers.add_parser(
+        "explain", help="why a decision? reasons and nearest changes", description=_DESCRIPTION
+    )
+    add_model(parser)
+    parser.add_argument(
+        "--input", metavar="FILE", help="the input, or a table of inputs: .json, .csv or .npy"
+    )
+    parser.add_argument("--kind", choices=_KINDS, default="abductive", help="what to find")
+    parser.add_argument(
+        "--smallest", action="store_true", help="a reason with the fewest features"
+    )
+    parser.add_argument("--second", action="store_true", help="let z3 check the reason as well")
+    parser.add_argument("--target", type=int, metavar="CLASS", help="the class that is wanted")
+    parser.add_argument(
+        "--metric", choices=("features", "inputs", "steps"), default="features",
+        help="what a counterfactual's distance counts",
+    )  # fmt: skip
+    for name, text in (
+        ("immutable", "inputs that stay"),
+        ("increasing", "inputs that may only rise"),
+        ("decreasing", "inputs that may only fall"),
+        ("prefer", "inputs to keep in a reason rather than others"),
+    ):
+        parser.add_argument(f"--{name}", metavar="I,J", default="", help=f"{text}, by number")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes for a table")
+    parser.add_argument(
+        "-o", dest="output", metavar="FILE",
+        help="write a table's answers here, one JSON object a line; what is there is kept",
+    )  # fmt: skip
+    add_occurring(parser)
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace) -> int:
+    """Explain and print."""
+    from tamecheck.explain import Explainer, OutOfTimeError, network_of
+
+    model = model_of(args)
+    network = network_of(model, levels_of(args.domain))
+    explainer = Explainer(network, seed=args.seed or 0)
+    explainer.domain = occurring(args, network)
+    rows = _rows(args, network.inputs)
+    if len(rows) > 1 or args.output is not None:
+        return _table(args, explainer, rows)
+    try:
+        found = explainer.explain(rows[0], args.kind, **_options(args))
+    except OutOfTimeError:
+        if args.json:
+            print_json({"decision": explainer.decide(rows[0]), "features": None, "why": "timeout"})
+        else:
+            print("unknown: out of time")
+        return 3
+    if found is None:
+        decision = explainer.decide(rows[0])
+        document: dict[str, Any] = {"decision": decision, "features": None, "rule": None}
+        if args.json:
+            print_json(document)
+        else:
+            print(f"class {decision}: no allowed change of the features changes it")
+        return 1
+    if args.json:
+        print_json(found.document())
+    elif args.quiet:
+        print(visible(found.rule))
+    else:
+        rests = "exact search" if found.rests_on == "search" else found.rests_on
+        print(visible(found.rule))
+        print(f"  {found.size} features, {'minimal' if found.minimal else 'perhaps not minimal'}")
+        print(f"  rests on: {rests}{', z3 ' + found.second if found.second else ''}")
+    return 0 if found.minimal else 3
+
+
+def _options(args: Namespace) -> dict[str, Any]:
+    if args.kind == "abductive":
+        return {
+            "smallest": args.smallest,
+            "second": args.second,
+            "prefer": _numbers(args.prefer, "--prefer"),
+            "timeout": args.timeout,
+        }
+    if args.kind == "contrastive":
+        return {"timeout": args.timeout}
+    return {
+        "target": args.target,
+        "metric": args.metric,
+        "timeout": args.timeout,
+        **{
+            name: _numbers(getattr(args, name), f"--{name}")
+            for name in ("immutable", "increasing", "decreasing")
+        },
+    }
+
+
+def _numbers(text: str, option: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(f"{text!r} is no list of numbers.", where=option) from None
+
+
+def _rows(args: Namespace, inputs: int) -> list[Any]:
+    """The rows of the input file: one for a single input."""
+    if args.input is None:
+        raise InputError("No --input is given.", hint=f"A file with {inputs} numbers, or rows.")
+    from tamecheck.load.arrays import read_rows
+
+    return read_rows(args.input, inputs)
+
+
+def _table(args: Namespace, explainer: Explainer, rows: list[Any]) -> int:
+    from tamecheck.explain.batch import explain_rows
+
+    found = _kept(args.output)
+    left = rows[len(found) :]
+    try:
+        for answer in explain_rows(
+            explainer, left, args.kind, workers=args.workers, **_options(args)
+        ):
+            found.append(answer)
+            _written(args, answer)
+    except KeyboardInterrupt:
+        message(args, f"stopped after {len(found)} of {len(rows)} rows")
+    if args.json:
+        print_json({"explanations": found, "rows": len(rows)})
+    elif args.output is not None:
+        print(f"{len(found)} of {len(rows)} rows explained in {visible(args.output)}")
+    whole = len(found) == len(rows) and all(a.get("minimal", True) for a in found)
+    return 0 if whole and not any("error" in a for a in found) else 3
+
+
+def _written(args: Namespace, answer: dict[str, Any]) -> None:
+    if args.output is not None:
+        with Path(args.output).open("a", encoding="utf-8") as out:
+            out.write(json.dumps(answer, sort_keys=True) + "\n")
+    elif not args.json:
+        print(visible(str(answer.get("rule") or answer.get("error") or "no change")))
+
+
+def _kept(path: str | None) -> list[dict[str, Any]]:
+    """The answers that an earlier run wrote; a line that it did not finish is cut off."""
+    if path is None or not Path(path).exists():
+        return []
+    text = Path(path).read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    try:
+        found = [json.loads(line) for line in whole.splitlines()]
+    except json.JSONDecodeError:
+        raise InputError("This is no file of explanations.", where=path) from None
+    if whole != text:
+        Path(path).write_text(whole, encoding="utf-8")
+        print("tamecheck: the last line was unfinished and is written again", file=sys.stderr)
+    return found

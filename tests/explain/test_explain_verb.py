@@ -1,0 +1,128 @@
+"""The verb, and many rows at once."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from tamecheck.cli import main
+from tamecheck.explain import Explainer
+from tamecheck.explain.batch import explain_rows
+from tamecheck.learn import BinarizedNetwork, Layer
+
+
+@pytest.fixture(scope="module")
+def trained():
+    rng = np.random.default_rng(3)
+    return BinarizedNetwork(
+        (
+            Layer(rng.choice([-1.0, 1.0], size=(7, 5)), rng.integers(-1, 2, size=5).astype(float)),
+            Layer(rng.choice([-1.0, 1.0], size=(5, 3)), np.zeros(3)),
+        )
+    )
+
+
+@pytest.fixture
+def files(trained, tmp_path):
+    rows = np.random.default_rng(4).choice([-1, 1], size=(9, 7))
+    rows[0, 0] = -1
+    trained.to_model().save(tmp_path / "net.json")
+    np.save(tmp_path / "rows.npy", rows)
+    np.save(tmp_path / "row.npy", rows[0])
+    return tmp_path, rows
+
+
+@pytest.mark.parametrize("kind", ["abductive", "contrastive", "counterfactual"])
+def test_the_json_answer_has_the_keys_of_the_contract(files, capsys, kind):
+    folder, rows = files
+    code = main(
+        ["explain", f"{folder}/net.json", "--input", f"{folder}/row.npy", "--kind", kind, "--json"]
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert {"decision", "features", "literals", "minimal", "checked", "size", "rule"} <= set(found)
+    assert found["minimal"] is True
+    assert found["checked"] is True
+    if kind == "counterfactual":
+        changed = [i for i in range(7) if float(found["witness"][i]) != rows[0][i]]
+        assert changed == found["features"]
+
+
+def test_the_text_says_what_the_answer_rests_on(files, capsys):
+    folder, _ = files
+    assert main(["explain", f"{folder}/net.json", "--input", f"{folder}/row.npy", "--second"]) == 0
+    out = capsys.readouterr().out
+    assert "then class" in out
+    assert "rests on: exact search, z3 agrees" in out
+
+
+def test_names_with_control_characters_are_written_out(files, capsys):
+    folder, _ = files
+    names = ",".join(f"n{i}\x1b[31m" for i in range(7))
+    main(["explain", f"{folder}/net.json", "--input", f"{folder}/row.npy", "--names", names])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_table_is_written_line_by_line_and_taken_up_where_it_stopped(files, capsys):
+    folder, rows = files
+    arguments = ["explain", f"{folder}/net.json", "--input", f"{folder}/rows.npy", "-o"]
+    assert main([*arguments, f"{folder}/whole.jsonl"]) == 0
+    whole = (folder / "whole.jsonl").read_text(encoding="utf-8")
+    assert len(whole.splitlines()) == len(rows)
+    # cut in the middle of the fifth line
+    lines = whole.splitlines(keepends=True)
+    part = "".join(lines[:4]) + lines[4][:10]
+    (folder / "part.jsonl").write_text(part, encoding="utf-8")
+    assert main([*arguments, f"{folder}/part.jsonl"]) == 0
+    assert (folder / "part.jsonl").read_text(encoding="utf-8") == whole
+    capsys.readouterr()
+
+
+def test_workers_and_executors_give_the_same_answers(trained, files):
+    _, rows = files
+    explainer = Explainer(trained.to_model())
+    alone = list(explain_rows(explainer, list(rows)))
+    assert list(explain_rows(explainer, list(rows), workers=2)) == alone
+    with ThreadPoolExecutor(2) as pool:
+        assert list(explain_rows(explainer, list(rows), executor=pool)) == alone
+
+
+def test_a_dask_client_gives_the_same_bytes(trained, files):
+    distributed = pytest.importorskip("distributed")
+    _, rows = files
+    explainer = Explainer(trained.to_model())
+    alone = list(explain_rows(explainer, list(rows)))
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        found = list(explain_rows(explainer, list(rows), executor=client))
+    assert json.dumps(found) == json.dumps(alone)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "No --input is given"),
+        (["--input", "{}/missing.npy"], "missing.npy"),
+        (["--input", "{}/row.npy", "--immutable", "a", "--kind", "counterfactual"], "'a' is no list"),
+        (["--input", "{}/row.npy", "--domain", "0,1"], "neither 0 nor 1"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(files, capsys, arguments, expected):
+    folder, _ = files
+    words = [word.format(folder) for word in arguments]
+    assert main(["explain", f"{folder}/net.json", *words]) == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert said.count("\n") == 1
+
+
+def test_a_model_that_is_no_binarized_network_is_unsupported(capsys, tmp_path):
+    (tmp_path / "x.json").write_text("[0]", encoding="utf-8")
+    code = main(["explain", "--expr", "max(x,0)", "--input", f"{tmp_path}/x.json", "--domain", "0,1"])
+    assert code == 4
+    assert "no binarized network" in capsys.readouterr().err
