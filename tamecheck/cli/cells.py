@@ -9,6 +9,7 @@ from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.slice import add_slice, chosen_slice
 from tamecheck.cli.source import domain_of, model_of
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.cells import Cell, Complex, Halfspace
@@ -121,7 +122,7 @@ def _print(args: Namespace, found: Complex) -> None:
         print(f"volume {found.volume}, the sum of the cells")
     for cell in found.cells[:10]:
         point = ", ".join(f"{n}={x}" for n, x in zip(found.names, cell.interior_point, strict=True))
-        print(f"  at {point}: {_formula(cell, found.names)}")
+        print(visible(f"  at {point}: {_formula(cell, found.names)}"))
     if found.count > 10:
         print(f"  and {found.count - 10} more; --json lists all, exactly")
 

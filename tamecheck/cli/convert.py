@@ -10,6 +10,7 @@ from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of
 from tamecheck.errors import InputError
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
@@ -64,9 +65,10 @@ def run(args: Namespace) -> int:
     if args.json:
         print_json({"file": args.output, "model": {"sha256": model.graph.sha256}})
     elif args.quiet:
-        print(args.output)
+        print(visible(args.output))
     else:
-        print(f"{args.output}: {len(model.graph.nodes)} nodes, sha256 {model.graph.sha256}")
+        line = f"{args.output}: {len(model.graph.nodes)} nodes, sha256 {model.graph.sha256}"
+        print(visible(line))
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
@@ -140,7 +141,7 @@ def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
 
 def _print(args: Namespace, document: dict[str, Any]) -> None:
     if document["why"] is not None:
-        print(f"no {document['kind']} Jacobian: {document['why']}")
+        print(visible(f"no {document['kind']} Jacobian: {document['why']}"))
         for value in document["jumps"]:
             print(f"  a limit of the value: {', '.join(value)}")
         return

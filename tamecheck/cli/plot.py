@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Parser, Subparsers, add_box, add_common, add_model
+from tamecheck.cli.slice import add_slice, slice_of
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
 from tamecheck.errors import InputError
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from tamecheck.model import Model
     from tamecheck.show.plots import Picture, Plane
 
@@ -38,9 +42,10 @@ Draw a figure as PNG, SVG or PDF.
   adjacency    which cells share a facet
   jacobian     the polytope of the Jacobian set --at a point
   certificate  the derivation of the model's tameness
-  value        the optimal value of a program along one right-hand side
+  value        the optimal value of a program along one right-hand side: --box 'r1=-2:4';
+               --at 'r2=3' moves other rows; --method draws a dual function beside it
 
-A figure has two coordinates: the sides of positive width of --box, or a --slice.
+A figure of a model has two coordinates: the sides of positive width of --box, or a --slice.
 
 exit codes: 0 drawn, 3 drawn in part"""
 
@@ -56,17 +61,14 @@ def add_parser(subparsers: Subparsers) -> None:
         "-o", dest="file", metavar="FILE", required=True, help="the figure: .png, .svg or .pdf"
     )
     add_box(parser)
-    parser.add_argument(
-        "--slice",
-        metavar="FILE",
-        help="an affine slice: JSON with origin, directions and bounds of the coordinates",
-    )
+    add_slice(parser, at=False)
     parser.add_argument(
         "--at",
         metavar="POINT",
         action="append",
         default=[],
-        help="a point for a Clarke set: 'x=0,y=1/3'; may be repeated",
+        help="a point for a Clarke set: 'x=0,y=1/3'; may be repeated; a --slice by names goes "
+        "through the first that gives the other inputs",
     )
     parser.add_argument(
         "--output", type=int, metavar="K", help="the output element to draw (default 0)"
@@ -94,8 +96,11 @@ def _add_looks(parser: Parser) -> None:
         "--set", choices=("clarke", "bouligand", "conservative"), default="clarke", dest="kind"
     )
     group.add_argument("--entries", metavar="I,J", help="entries of the matrix to draw")
-    group.add_argument("--row", metavar="NAME", help="value: the row whose right-hand side varies")
-    group.add_argument("--range", metavar="LOW:HIGH", help="value: its interval")
+    group.add_argument(
+        "--method",
+        choices=("tree", "chvatal", "gomory", "generator"),
+        help="value: also a dual function of this family",
+    )
     group.add_argument(
         "--limit", type=int, metavar="N", help="enumerate at most N cells (default 6000)"
     )
@@ -130,7 +135,8 @@ def run(args: Namespace) -> int:
         counts = ", ".join(
             f"{count} {name.replace('_', ' ')}" for name, count in picture.counts.items() if count
         )
-        print(f"{args.file}: {picture.kind}" + (f" of {name_of(args)}: {counts}" if counts else ""))
+        told = f" of {name_of(args)}: {counts}" if counts else ""
+        print(visible(f"{args.file}: {picture.kind}{told}"))
     return 0 if picture.complete else 3
 
 
@@ -197,14 +203,29 @@ def _adjacency(args: Namespace, model: Model) -> Picture:
 
 
 def _plane(args: Namespace, model: Model) -> Plane:
-    from tamecheck.cli.plot_inputs import slice_of_file
     from tamecheck.show.plots import plane_of
 
-    if args.slice is None:
-        domain = domain_of(args, model)
-    else:
-        domain = slice_of_file(args.slice, model.inputs)
+    domain = domain_of(args, model)
+    if args.slice is not None:
+        # free inputs by name: the first point gives the others
+        through = model.box(args.at[0]) if args.at and not _in_file(args) else None
+        domain = slice_of(args.slice, model, domain, through)
     return plane_of(model.graph, domain, names=_listed(args.names), units=_listed(args.units))
+
+
+def _in_file(args: Namespace) -> bool:
+    """Whether the slice is in a file, with coordinates of its own."""
+    return args.slice is not None and args.slice.lower().endswith((".json", ".json.gz"))
+
+
+def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction, ...]]:
+    """The points where Clarke sets are drawn: those that give the free coordinates a value."""
+    from tamecheck.cli.plot_inputs import gives_coordinates, plane_point
+
+    texts: list[str] = list(args.at)
+    if args.slice is not None and not _in_file(args):
+        texts = [text for text in texts if gives_coordinates(text, plane, model.inputs)]
+    return [plane_point(text, plane, model.inputs, sliced=_in_file(args)) for text in texts]
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -212,7 +233,7 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 
 def _on_plane(args: Namespace, model: Model) -> Picture:
-    from tamecheck.cli.plot_inputs import plane_point, points_of_table
+    from tamecheck.cli.plot_inputs import points_of_table
     from tamecheck.show import plots
     from tamecheck.show.plots.scene import DEFAULT_CELLS
 
@@ -224,7 +245,7 @@ def _on_plane(args: Namespace, model: Model) -> Picture:
             "width.",
             hint="Fix or widen inputs in --box (x[3]=1/2), or cut a plane with --slice.",
         )
-    at = [plane_point(text, plane, model.inputs, sliced=args.slice is not None) for text in args.at]
+    at = _points(args, model, plane)
     match args.what:
         case "decision":
             data = None if args.data is None else points_of_table(args.data, plane)

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from argparse import Namespace
 from collections.abc import Mapping
 from fractions import Fraction
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
-    from tamecheck.cells import Slice
     from tamecheck.ir.tensor import Shape
     from tamecheck.show.plots import Picture, Plane, Points
 
-__all__ = ["input_point", "plane_point", "points_of_table", "slice_of_file", "value_picture"]
-
-
-def slice_of_file(path: str, inputs: Mapping[str, Shape]) -> Slice:
-    """The slice that a JSON file describes.
-
-    Raises
-    ------
-    InputError
-        If it is no JSON, or does not fit the inputs.
-    """
-    from tamecheck.cells import slice_of_points
-    from tamecheck.load.files import read_text
-
-    try:
-        document = json.loads(read_text(path), parse_float=str, parse_int=str)
-    except json.JSONDecodeError as error:
-        raise InputError(f"This is not JSON ({error.msg}).", where=path) from None
-    return slice_of_points(inputs, document)
+__all__ = ["gives_coordinates", "input_point", "plane_point", "points_of_table", "value_picture"]
 
 
 def _elements(text: str, inputs: Mapping[str, Shape]) -> list[Fraction | None]:
@@ -53,6 +32,12 @@ def _elements(text: str, inputs: Mapping[str, Shape]) -> list[Fraction | None]:
                 raise InputError(f"Input {name!r} has no single value.", where="--at")
             found.append(low)
     return found
+
+
+def gives_coordinates(text: str, plane: Plane, inputs: Mapping[str, Shape]) -> bool:
+    """Whether a point of the inputs gives a value to a coordinate of a figure along axes."""
+    pairs = zip(plane.chart.matrix, _elements(text, inputs), strict=True)
+    return any(value is not None for row, value in pairs if any(row))
 
 
 def input_point(text: str, inputs: Mapping[str, Shape]) -> list[Fraction]:
@@ -151,32 +136,40 @@ def _is_number(text: str) -> bool:
 
 
 def value_picture(args: Namespace) -> Picture:
-    """The value function of a program along one right-hand side.
+    """The value function of a program along one right-hand side, maybe with a dual function.
 
     Raises
     ------
     InputError
-        If the row or its interval is missing.
-    UnsupportedError
-        If value functions are not computed by this installation.
+        If the row and its interval are missing, or an option is about models.
     """
-    from tamecheck.ir.exact import parse_rational
+    from tamecheck.cli.dual import right_hand_sides, row_interval
+    from tamecheck.dual import dual
+    from tamecheck.dual.value import value_along
     from tamecheck.programs import read_file
     from tamecheck.show.plots import draw_value
+    from tamecheck.show.plots.value import bound_of
 
-    if args.row is None or args.range is None:
+    for option in ("spec", "slice"):
+        if getattr(args, option) is not None:
+            raise InputError("A value function has no such domain.", where=f"--{option}")
+    if args.box is None:
         raise InputError(
-            "A value function needs a row and an interval.", hint="Add --row NAME --range 0:10."
+            "A value function needs a row and an interval.", hint="Add --box 'NAME=0:10'."
         )
-    ends = args.range.split(":")
-    if len(ends) != 2:
-        raise InputError(f"{args.range!r} is no interval.", where="--range", hint="Give 0:10.")
-    lower, upper = (parse_rational(end) for end in ends)
+    row, lower, upper = row_interval(args.box)
+    others = {name: side for text in args.at for name, side in right_hand_sides(text).items()}
     program = read_file(args.model).program
-    try:
-        value_function: Any = import_module("tamecheck.dual").value_function
-    except (ImportError, AttributeError):
-        raise UnsupportedError("Value functions are not computed here.") from None
-    found: Any = value_function(program, row=args.row, lower=lower, upper=upper)
+    pieces = value_along(program, row, lower, upper, others, seconds=args.timeout)
+    bound = None
+    if args.method is not None:
+        found = dual(program, args.method, seconds=args.timeout, seed=args.seed)
+        bound = bound_of(found, pieces, others)
     units = (args.units or "").split(",")
-    return draw_value(found.pieces, label=args.names or args.row, unit=units[0])
+    return draw_value(
+        pieces.pieces,
+        label=args.names or row,
+        unit=units[0],
+        bound=bound,
+        interval=(pieces.low, pieces.high),
+    )
