@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from flint import arb
@@ -36,7 +37,7 @@ def _plane(subject: Subject) -> tuple[Plane, str]:
     wide = [k for k, (low, high) in enumerate(subject.frame) if low < high]
     if not wide:
         raise NotMadeError("The domain is a single point, so there is nothing to draw.")
-    moving = wide[:2]
+    moving = _moving(subject, wide)
     names = [subject.names[k] for k in moving]
     plane = plane_of(subject.model.graph, frame_box(subject, moving), names=names)
     said = f"Drawn {subject.frame_why}."
@@ -46,6 +47,17 @@ def _plane(subject: Subject) -> tuple[Plane, str]:
             f"{len(subject.frame) - 2} input elements are fixed at {subject.centre_why}."
         )
     return plane, said
+
+
+def _moving(subject: Subject, wide: Sequence[int]) -> list[int]:
+    """The first two elements that vary; of statements, the first ones about two features."""
+    if len(wide) < 2 or subject.vocabulary is None:
+        return list(wide[:2])
+    said = subject.vocabulary
+    groups = [*said.one_hot.values(), *said.thermometer.values()]
+    own = next((set(group) for group in groups if wide[0] in group), set[int]())
+    other = next((k for k in wide[1:] if k not in own), wide[1])
+    return [wide[0], other]
 
 
 def gradient_part(subject: Subject, _limit: float) -> Part:

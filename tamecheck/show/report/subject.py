@@ -238,8 +238,12 @@ def _frame(
         ends = [(low or Fraction(0), high or Fraction(0)) for low, high in bounds]
         return tuple(ends), "over the domain"
     if network is not None:
-        levels = zip(network.low, network.high, strict=True)
-        return tuple(levels), "between the two levels of each input"
+        # a little wider, so that rows do not lie on the rim
+        ends = [
+            (low - (high - low) / 4, high + (high - low) / 4)
+            for low, high in zip(network.low, network.high, strict=True)
+        ]
+        return tuple(ends), "around the two levels of each input"
     if sample is not None:
         low, high = sample.points.min(axis=0), sample.points.max(axis=0)
         ends = [_wide(rational(a), rational(b)) for a, b in zip(low, high, strict=True)]
