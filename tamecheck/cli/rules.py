@@ -8,14 +8,15 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import add_occurring, classes_of, levels_of, occurring
+from tamecheck.cli.occurring import add_occurring, classes_of, levels_of, names_of, occurring
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
-from tamecheck.cli.source import model_of
-from tamecheck.errors import InputError
+from tamecheck.cli.source import domain_of, model_of
+from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.binarized import BinarizedNetwork
     from tamecheck.ir.tensor import Array
+    from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
 
@@ -54,18 +55,29 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Find the rules and print them."""
-    from tamecheck.binarized import recognise
-    from tamecheck.explain.neurons import network_logic
-    from tamecheck.explain.rules import get_rules
-    from tamecheck.ir.tensor import size_of
-
     if args.limit < 1:
         raise InputError(f"--limit {args.limit} is no positive number.")
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    size = sum(map(size_of, model.inputs.values()))
-    network = recognise(model.graph, [levels_of(args.domain)] * size)
+    if args.box is None and args.spec is None:
+        _logic(args, model)
+    else:
+        _cells(args, model)
+    return 0
+
+
+def _logic(args: Namespace, model: Model) -> None:
+    from tamecheck.explain.explainer import network_of
+    from tamecheck.explain.neurons import network_logic
+    from tamecheck.explain.rules import get_rules
+
+    try:
+        network = network_of(model, levels_of(args.domain))
+    except UnsupportedError as error:
+        raise UnsupportedError(
+            error.what, nodes=error.nodes, hint="For a network of ReLUs give --box."
+        ) from None
     domain = occurring(args, network)
     classes = classes_of(args.names)
     found = get_rules(
@@ -88,7 +100,27 @@ def run(args: Namespace) -> int:
         print(found.to_markdown() if args.markdown else found.text)
         if args.neurons:
             print(logic)
-    return 0
+
+
+def _cells(args: Namespace, model: Model) -> None:
+    """Rules of a piecewise linear classifier on a box."""
+    from tamecheck.explain.cell_rules import rules_of_cells
+
+    for name in ("domain", "one_hot", "thermometer", "data"):
+        if getattr(args, name) is not None:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} is for binarized networks, --box for others.")
+    found = rules_of_cells(
+        model,
+        domain_of(args, model),
+        names=names_of(args.names),
+        classes=classes_of(args.names),
+        limit=args.limit,
+    )
+    if args.json:
+        print_json(found.document())
+    else:
+        print(found.summary if args.quiet else found.text)
 
 
 def _rows(path: str, network: BinarizedNetwork) -> Array:

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork, recognise
+from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError, SolverError
 from tamecheck.explain.cubes import Cube, cover, is_cover
 from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.explainer import network_of
 from tamecheck.explain.rules_of_points import cubes_of_points
 from tamecheck.explain.rules_result import DecisionRules, Rule
 from tamecheck.explain.tables import Reduced, decision_table, reduced
 from tamecheck.explain.words import Vocabulary, condition, conjunction
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array
 
-__all__ = ["MAX_TABLE", "get_rules", "network_of", "rules_of_points", "rules_of_table"]
+__all__ = ["MAX_TABLE", "get_rules", "rules_of_points", "rules_of_table"]
 
 MAX_TABLE = 2**22
 """A domain of at most this many points gets exact rules."""
@@ -87,7 +88,8 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
     if classes is None:
         classes = getattr(model, "classes_", None)
     labels = None if classes is None else tuple(map(str, classes))
-    network = network_of(model, _levels(domain, binariser))
+    read = model.to_model() if hasattr(model, "to_model") else model
+    network = network_of(read, _levels(domain, binariser))
     if not isinstance(domain, Domain):
         said = Vocabulary() if binariser is None else Vocabulary.of(binariser)
         domain = domain_of(
@@ -114,20 +116,6 @@ def _levels(domain: Domain | tuple[Any, Any] | None, binariser: Any) -> tuple[An
     if isinstance(domain, tuple):
         return domain
     return (-1, 1) if getattr(binariser, "signs", True) else (0, 1)
-
-
-def network_of(model: Any, levels: tuple[Any, Any]) -> BinarizedNetwork:
-    """A model, an estimator or a network as integer threshold neurons.
-
-    Raises
-    ------
-    UnsupportedError
-        Naming the nodes that do not fit.
-    """
-    if isinstance(model, BinarizedNetwork):
-        return model
-    graph = (model if hasattr(model, "graph") else model.to_model()).graph
-    return recognise(graph, [levels] * sum(map(size_of, graph.inputs.values())))
 
 
 def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
