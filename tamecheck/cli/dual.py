@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tamecheck.dual import DualFunction
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "right_hand_sides", "row_interval", "run"]
 
 _METHODS = ("chvatal", "gomory", "tree", "generator", "value")
 _DESCRIPTION = """\
@@ -57,8 +57,8 @@ def run(args: Namespace) -> int:
 
     if args.box is not None and args.method != "value":
         raise InputError("A box belongs to the method 'value'.", where="--box")
-    side = None if args.at is None else _side(args.at)
-    options: dict[str, Any] = {} if args.box is None else {"box": _interval(args.box)}
+    side = None if args.at is None else right_hand_sides(args.at)
+    options: dict[str, Any] = {} if args.box is None else {"box": row_interval(args.box)}
     source = read_file(args.program)
     for note in source.notes:
         message(args, note)
@@ -95,8 +95,14 @@ def _document(function: DualFunction, side: dict[str, Fraction] | None) -> dict[
     }
 
 
-def _side(text: str) -> dict[str, Fraction]:
-    """Right-hand sides by name."""
+def right_hand_sides(text: str) -> dict[str, Fraction]:
+    """Right-hand sides by name, of ``r1=3,r2=1/2``.
+
+    Raises
+    ------
+    InputError
+        If a part is no name with a number, or a name comes twice.
+    """
     from tamecheck.ir.exact import parse_rational
 
     found: dict[str, Fraction] = {}
@@ -110,8 +116,14 @@ def _side(text: str) -> dict[str, Fraction]:
     return found
 
 
-def _interval(text: str) -> tuple[str, Fraction, Fraction]:
-    """A row and an interval."""
+def row_interval(text: str) -> tuple[str, Fraction, Fraction]:
+    """A row and an interval, of ``r1=-3:4``.
+
+    Raises
+    ------
+    InputError
+        If the text is none.
+    """
     from tamecheck.ir.exact import parse_rational
 
     name, sign, ends = text.rpartition("=")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tamecheck.dual.definability import Definability
     from tamecheck.ir.program import Program
 
-__all__ = ["ValueComplex", "ValueDual", "value_dual"]
+__all__ = ["ValueComplex", "ValueDual", "value_along", "value_dual"]
 
 _DEFAULT_SECONDS = 60.0
 
@@ -285,6 +285,38 @@ def value_dual(
     if box is not None:
         result.complex = result.along(*box)
     return result
+
+
+def value_along(  # noqa: PLR0913 (options, by keyword only)
+    program: Program,
+    row: str,
+    low: Fraction,
+    high: Fraction,
+    b: RightHandSide | None = None,
+    *,
+    seconds: float | None = None,
+) -> ValueComplex:
+    """The pieces of the value function in one right-hand side; the program may be infeasible.
+
+    Parameters
+    ----------
+    program
+        The program.
+    row, low, high
+        The right-hand side and its interval.
+    b
+        The other right-hand sides; the program's own by default.
+    seconds
+        Limit of the search.
+
+    Raises
+    ------
+    InputError, DomainError, UnsupportedError, SolverError
+        If there is no such row or interval, the program has no dual function or has semi
+        variables, or the search did not end in time.
+    """
+    form = normalise(program)
+    return ValueDual(form, None, require_dual(form), seconds).along(row, low, high, b)
 
 
 def _beside(profile: Profile, t: Fraction) -> list[tuple[Fraction, Fraction] | None]:

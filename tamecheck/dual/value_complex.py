@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 from tamecheck.dual.check import Value
@@ -59,6 +60,28 @@ class ValueComplex:
     def slopes(self) -> tuple[Fraction, ...]:
         """The slopes of pieces that are no points, each once."""
         return tuple(sorted({p.slope for p in self.pieces if p.lower < p.upper}))
+
+    def plot(self, ax: Any = None, bound: Any = None, **options: Any) -> Any:
+        """Draw the pieces by matplotlib, maybe with a dual function; the axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones if None.
+        bound
+            A `DualFunction` to draw beside; the other right-hand sides are its program's own.
+        options
+            ``label`` and ``unit`` of the right-hand side.
+
+        Raises
+        ------
+        InputError
+            If there is no piece, or the dual function has no right-hand side of this name.
+        """
+        plots: Any = import_module("tamecheck.show.plots.value")
+        beside = None if bound is None else plots.bound_of(bound, self)
+        shown = {"label": self.name, "interval": (self.low, self.high), **options}
+        return plots.draw_value(self.pieces, ax, bound=beside, **shown).axes
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.show.plots.canvas import Axes, Picture, figure_axes, label_of, styled
-from tamecheck.show.plots.paint import legend, line_handle, notes_below
+from tamecheck.show.plots.paint import legend, line_handle, notes_below, patch_handle
 from tamecheck.show.plots.palette import JUMP, KINK, LINES
 
 __all__ = ["AffinePiece", "Bound", "bound_of", "draw_value"]
@@ -102,6 +102,14 @@ class Bound:
     strong: bool
     points: tuple[tuple[Fraction, Fraction], ...]
 
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "method": self.method,
+            "strong": self.strong,
+            "points": [[str(t), str(value)] for t, value in self.points],
+        }
+
 
 _STEPS = 240
 
@@ -128,7 +136,7 @@ def bound_of(
     return Bound(function.method, function.strong, points)
 
 
-def draw_value(
+def draw_value(  # noqa: PLR0913 (options, by keyword only)
     pieces: Sequence[AffinePiece],
     axes: Axes | None = None,
     *,
@@ -136,6 +144,7 @@ def draw_value(
     unit: str = "",
     complete: bool = True,
     bound: Bound | None = None,
+    interval: tuple[Fraction, Fraction] | None = None,
 ) -> Picture:
     """The value function: pieces as lines, ends that belong to a piece filled, others open.
 
@@ -151,6 +160,8 @@ def draw_value(
         Whether these are all the pieces.
     bound
         A dual function to draw below (or above a maximum), as points.
+    interval
+        Where the pieces were asked for: what they do not cover of it has no optimum.
 
     Raises
     ------
@@ -160,50 +171,33 @@ def draw_value(
     ordered = sorted(pieces, key=lambda p: (p.lower, p.upper))
     if not ordered:
         raise InputError("The program has no optimum for any of these right-hand sides.")
-    kinks, jumps, gaps = _breaks(ordered)
+    breaks = _breaks(ordered)
+    if interval is not None:
+        outer = ((interval[0], ordered[0].lower), (max(p.upper for p in ordered), interval[1]))
+        breaks.gaps.extend((low, high) for low, high in outer if low < high)
+    facts: dict[str, Any] = {}
     with styled():
         drawn = figure_axes(axes, width=5.2, height=3.4)
         for piece in ordered:
             _piece(drawn, piece)
-        for x in kinks:
-            drawn.axvline(float(x), color=KINK, linewidth=0.5, linestyle=":", zorder=1)
-        for x in jumps:
-            drawn.axvline(float(x), color=JUMP, linewidth=0.9, linestyle="--", zorder=1)
-        for low, high in gaps:
-            drawn.axvspan(
-                float(low), float(high), facecolor="none", edgecolor="#00000040", hatch="///"
-            )
-        handles: list[Any] = [line_handle("optimal value", color=LINES[0], linewidth=1.6)]
-        if kinks:
-            handles.append(line_handle("kink", color=KINK, linestyle=":"))
-        if jumps:
-            handles.append(line_handle("jump", color=JUMP, linestyle="--"))
-        if gaps:
-            from tamecheck.show.plots.paint import patch_handle
-
-            handles.append(
-                patch_handle("no optimum", facecolor="none", edgecolor="#00000060", hatch="///")
-            )
+        handles = [
+            line_handle("optimal value", color=LINES[0], linewidth=1.6),
+            *_marks(drawn, breaks),
+        ]
         if bound is not None:
             handles.append(_dots(drawn, bound))
+            facts["dual"] = bound.document()
         drawn.set_xlabel(label_of(label, unit))
         drawn.set_ylabel("optimal value")
         drawn.margins(x=0.01)
         legend(drawn, handles)
         notes = () if complete else ("only a part of the value function is known",)
         notes_below(drawn, notes, own=axes is None)
-    facts: dict[str, Any] = {}
-    if bound is not None:
-        facts["dual"] = {
-            "method": bound.method,
-            "strong": bound.strong,
-            "points": [[str(t), str(value)] for t, value in bound.points],
-        }
     counts = {
         "pieces": len(ordered),
-        "kinks": len(kinks),
-        "jumps": len(jumps),
-        "gaps": len(gaps),
+        "kinks": len(breaks.kinks),
+        "jumps": len(breaks.jumps),
+        "gaps": len(breaks.gaps),
     }
     return Picture("value", drawn, counts, complete=complete, notes=notes, facts=facts)
 
@@ -233,14 +227,40 @@ def _piece(axes: Axes, piece: AffinePiece) -> None:
 def _dots(axes: Axes, bound: Bound) -> Any:
     """Draw a bound as dots: between two of them it may jump."""
     x, y = ([float(own) for own in side] for side in zip(*bound.points, strict=True))
-    looks: dict[str, Any] = {"color": LINES[1], "marker": ".", "markersize": 2.4}
+    looks: dict[str, Any] = {"color": LINES[2], "marker": ".", "markersize": 2.4}
     axes.plot(x, y, linestyle="none", zorder=6, **looks)
     return line_handle(f"dual function: {bound.method}", linestyle="none", **looks)
 
 
-def _breaks(
-    ordered: Sequence[AffinePiece],
-) -> tuple[list[Fraction], list[Fraction], list[tuple[Fraction, Fraction]]]:
+def _marks(axes: Axes, breaks: _Breaks) -> list[Any]:
+    """Draw what lies between pieces; the handles of what is there."""
+    handles: list[Any] = []
+    for x in breaks.kinks:
+        axes.axvline(float(x), color=KINK, linewidth=0.5, linestyle=":", zorder=1)
+    for x in breaks.jumps:
+        axes.axvline(float(x), color=JUMP, linewidth=0.9, linestyle="--", zorder=1)
+    for low, high in breaks.gaps:
+        axes.axvspan(float(low), float(high), facecolor="none", edgecolor="#00000040", hatch="///")
+    if breaks.kinks:
+        handles.append(line_handle("kink", color=KINK, linestyle=":"))
+    if breaks.jumps:
+        handles.append(line_handle("jump", color=JUMP, linestyle="--"))
+    if breaks.gaps:
+        looks = {"facecolor": "none", "edgecolor": "#00000060", "hatch": "///"}
+        handles.append(patch_handle("no optimum", **looks))
+    return handles
+
+
+@dataclass(frozen=True, slots=True)
+class _Breaks:
+    """What lies between pieces: kinks, jumps, and gaps without an optimum."""
+
+    kinks: list[Fraction]
+    jumps: list[Fraction]
+    gaps: list[tuple[Fraction, Fraction]]
+
+
+def _breaks(ordered: Sequence[AffinePiece]) -> _Breaks:
     """Where the slope changes, where the value jumps, and the gaps between pieces."""
     kinks: dict[Fraction, None] = {}
     jumps: dict[Fraction, None] = {}
@@ -252,4 +272,4 @@ def _breaks(
             jumps.setdefault(two.lower)
         elif one.slope != two.slope and one.lower < one.upper and two.lower < two.upper:
             kinks.setdefault(two.lower)
-    return [x for x in kinks if x not in jumps], list(jumps), gaps
+    return _Breaks([x for x in kinks if x not in jumps], list(jumps), gaps)
