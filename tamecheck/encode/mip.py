@@ -54,12 +54,15 @@ class Encoding:
         Columns of all input and output elements, in C order, one tensor after the other.
     rules
         How each column follows from those before it; None for inputs.
+    depths
+        For each column the number of columns in the longest chain that leads to it.
     """
 
     program: Program
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     rules: tuple[Rule | None, ...]
+    depths: tuple[int, ...]
 
     def complete(self, x: Sequence[T]) -> list[T]:
         """The value of every column at an input, exact for rationals, rounded for floats."""
@@ -147,7 +150,8 @@ def mip_encoding(
             nodes=error.nodes,
         ) from None
     program = rows.program("encoding")
-    return Encoding(program, tuple(columns), tuple(outputs), tuple(rows.rules))
+    rules, depths = tuple(rows.rules), tuple(rows.depths)
+    return Encoding(program, tuple(columns), tuple(outputs), rules, depths)
 
 
 def _objects(values: list[Form], shape: Shape) -> Array:

@@ -85,7 +85,11 @@ class Forms:
         denominator = math.lcm(step.denominator, form.constant.denominator)
         ends = Fraction(math.floor(low)), Fraction(math.floor(high))
         found = self._rows.column(
-            "floor#", *ends, Kind.INTEGER, rule=lambda x: math.floor(form.value(x))
+            "floor#",
+            *ends,
+            Kind.INTEGER,
+            rule=lambda x: math.floor(form.value(x)),
+            after=[form],
         )
         rest = difference(form, found)
         self._rows.at_least(rest)
@@ -168,7 +172,11 @@ class Forms:
         low, high = shortened(low, up=False), shortened(high, up=True)
         rows = self._rows
         found = rows.column(
-            "product#", min(low, _ZERO), max(high, _ZERO), rule=lambda x: x[j] * form.value(x)
+            "product#",
+            min(low, _ZERO),
+            max(high, _ZERO),
+            rule=lambda x: x[j] * form.value(x),
+            after=[form, on],
         )
         off = difference(constant(1), on)
         # on * low <= found <= on * high,  off * low <= form - found <= off * high

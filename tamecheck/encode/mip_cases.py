@@ -203,8 +203,8 @@ class Cases:
         rows = self._rows
         low, high = rows.range(form)
         low, high = shortened(low, up=False), shortened(high, up=True)
-        positive = rows.column("relu#", _ZERO, high, rule=lambda x: max(form.value(x), 0))
-        on = rows.binary("on#", lambda x: form.value(x) >= 0)
+        positive = rows.column("relu#", _ZERO, high, rule=lambda x: max(form.value(x), 0), after=[form])
+        on = rows.binary("on#", lambda x: form.value(x) >= 0, [form])
         rows.at_least(difference(positive, form))
         # positive <= form - low (1 - on)
         rows.at_least(summed([form, scaled(positive, -_ONE), constant(-low), scaled(on, low)]))
@@ -220,7 +220,8 @@ class Cases:
             return next((i for i, line in enumerate(lines) if value <= line.high), len(lines) - 1)
 
         on = [
-            rows.binary("case#", lambda x, i=i: number(x) == i) for i in range(1, len(lines))
+            rows.binary("case#", lambda x, i=i: number(x) == i, [t])
+            for i in range(1, len(lines))
         ]
         if len(on) > 1:
             rows.at_least(summed([constant(1), *(scaled(z, -_ONE) for z in on)]))
@@ -241,6 +242,7 @@ class Cases:
             min(values),
             max(values),
             rule=lambda x: lines[number(x)].at(t.value(x)),
+            after=[t],
         )
         chosen = [difference(constant(1), summed(on)), *on]
         for line, z in zip(lines, chosen, strict=True):
@@ -274,17 +276,22 @@ class Cases:
                 if all((guard.value(x) >= 0) is held for guard, held in leaf.guards)
             )
 
+        after = [form for leaf in found for form in (leaf.form, *(g for g, _ in leaf.guards))]
         if len(found) == 2:
-            z = rows.binary("case#", lambda x: number(x) == 1)
+            z = rows.binary("case#", lambda x: number(x) == 1, after)
             on = [difference(constant(1), z), z]
         else:
-            on = [rows.binary("case#", lambda x, i=i: number(x) == i) for i in range(len(found))]
+            on = [
+                rows.binary("case#", lambda x, i=i: number(x) == i, after)
+                for i in range(len(found))
+            ]
             rows.equal(difference(summed(on), constant(1)))
         value = rows.column(
             "value#",
             shortened(low, up=False),
             shortened(high, up=True),
             rule=lambda x: found[number(x)].form.value(x),
+            after=after,
         )
         value_low, value_high = rows.range(value)
         for leaf, z, (first, last) in zip(found, on, ranges, strict=True):

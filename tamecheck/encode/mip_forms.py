@@ -145,6 +145,7 @@ class Rows:
     columns: list[Column] = field(default_factory=list[Column])
     rows: list[Row] = field(default_factory=list[Row])
     rules: list[Rule | None] = field(default_factory=list["Rule | None"])
+    depths: list[int] = field(default_factory=list[int])
 
     def column(  # noqa: PLR0913 (what a column is)
         self,
@@ -154,20 +155,33 @@ class Rows:
         kind: Kind = Kind.CONTINUOUS,
         *,
         rule: Rule | None = None,
+        after: Iterable[Form] = (),
     ) -> Form:
         """A new column, as a form; ``#`` in its name becomes its number.
 
         The rule gives its value at a point whose earlier columns are known; inputs have none.
+        Its depth is one more than that of any column in the forms ``after`` which it comes.
         """
         number = len(self.columns)
         self.columns.append(Column(name.replace("#", str(number)), lower, upper, kind))
         self.rules.append(rule)
+        self.depths.append(self._depth(after))
         return Form({number: Fraction(1)}, _ZERO, lower, upper)
 
-    def binary(self, name: str, rule: Callable[[Point], bool]) -> Form:
+    def _depth(self, after: Iterable[Form]) -> int:
+        return max((1 + self.depths[j] for form in after for j in form.terms), default=0)
+
+    def binary(
+        self, name: str, rule: Callable[[Point], bool], after: Iterable[Form] = ()
+    ) -> Form:
         """A new column for 0 or 1."""
         return self.column(
-            name, _ZERO, Fraction(1), Kind.INTEGER, rule=lambda point: int(rule(point))
+            name,
+            _ZERO,
+            Fraction(1),
+            Kind.INTEGER,
+            rule=lambda point: int(rule(point)),
+            after=after,
         )
 
     def at_least(self, form: Form, name: str = "") -> None:
