@@ -23,11 +23,12 @@ if TYPE_CHECKING:
         TamecheckError,
         UnsupportedError,
     )
-    from tamecheck.explain import Explainer
+    from tamecheck.explain import Explainer, get_rules
     from tamecheck.ir.box import Box
     from tamecheck.ir.program import Program
     from tamecheck.ir.structure import Structure
     from tamecheck.model import Model, expression, from_sklearn, from_torch, load
+    from tamecheck.optimise import embed, maximise, minimise, relax_and_walk
     from tamecheck.programs import read as load_program
     from tamecheck.programs import solve
     from tamecheck.tame.verdict import Check, Verdict
@@ -51,16 +52,21 @@ __all__ = [
     "Verdict",
     "__version__",
     "dual",
+    "embed",
     "expression",
     "from_sklearn",
     "from_torch",
+    "get_rules",
     "hamming_distance",
     "implicit",
     "layers",
     "learn",
     "load",
     "load_program",
+    "maximise",
+    "minimise",
     "recheck",
+    "relax_and_walk",
     "solve",
     "verify",
     "verify_hamming",
@@ -81,14 +87,19 @@ _HOME = {
     "UnsupportedError": ("tamecheck.errors", "UnsupportedError"),
     "Verdict": ("tamecheck.tame.verdict", "Verdict"),
     "dual": ("tamecheck.dual.methods", "dual"),
+    "embed": ("tamecheck.optimise", "embed"),
     "expression": ("tamecheck.model", "expression"),
     "from_sklearn": ("tamecheck.model", "from_sklearn"),
     "from_torch": ("tamecheck.model", "from_torch"),
+    "get_rules": ("tamecheck.explain", "get_rules"),
     "hamming_distance": ("tamecheck.verification", "hamming_distance"),
     "implicit": ("tamecheck.derivative.implicit", "implicit"),
     "load": ("tamecheck.model", "load"),
     "load_program": ("tamecheck.programs", "read"),
+    "maximise": ("tamecheck.optimise", "maximise"),
+    "minimise": ("tamecheck.optimise", "minimise"),
     "recheck": ("tamecheck.certificates", "recheck"),
+    "relax_and_walk": ("tamecheck.optimise", "relax_and_walk"),
     "solve": ("tamecheck.programs", "solve"),
     "verify": ("tamecheck.verification", "verify"),
     "verify_hamming": ("tamecheck.verification", "verify_hamming"),

@@ -1,19 +1,31 @@
 """Why a binarized network decides as it does: exact reasons, contrasts and nearest changes."""
 
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
+from tamecheck.explain.cell_rules import rules_of_cells
+from tamecheck.explain.counts import count, count_ball
 from tamecheck.explain.domain import Domain, Feature, domain_of
 from tamecheck.explain.explainer import Explainer, network_of
+from tamecheck.explain.neurons import network_logic
+from tamecheck.explain.rules import get_rules
+from tamecheck.explain.rules_result import DecisionRules, Rule
 from tamecheck.explain.search import OutOfTimeError
 
 __all__ = [
     "Abductive",
     "Contrastive",
     "Counterfactual",
+    "DecisionRules",
     "Domain",
     "Explainer",
     "Feature",
     "OutOfTimeError",
     "Relevancy",
+    "Rule",
+    "count",
+    "count_ball",
     "domain_of",
+    "get_rules",
+    "network_logic",
     "network_of",
+    "rules_of_cells",
 ]
