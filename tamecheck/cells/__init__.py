@@ -1,6 +1,7 @@
 """Cells: the exact polyhedral complex of a piecewise linear function on a box."""
 
 from tamecheck.cells.complex import AffineMap, Cell, Complex, Halfspace
+from tamecheck.cells.regions import DecisionRegions, Region, decision_regions
 from tamecheck.cells.search import DEFAULT_LIMIT, cells
 from tamecheck.cells.slices import Slice, element_names, slice_of_box, slice_of_points
 
@@ -9,9 +10,12 @@ __all__ = [
     "AffineMap",
     "Cell",
     "Complex",
+    "DecisionRegions",
     "Halfspace",
+    "Region",
     "Slice",
     "cells",
+    "decision_regions",
     "element_names",
     "slice_of_box",
     "slice_of_points",

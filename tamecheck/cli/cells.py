@@ -39,6 +39,12 @@ def add_parser(subparsers: Subparsers) -> None:
         "--merge", action="store_true", help="join neighbours on which the model is the same map"
     )
     parser.add_argument(
+        "--decision",
+        action="store_true",
+        help="conditions for each class (the largest score, ties to the first); an SMT-LIB 2 "
+        "script, or JSON with --json",
+    )
+    parser.add_argument(
         "--limit", type=int, metavar="N", help="stop after N cells (default 200000)"
     )
     add_common(parser)
@@ -47,7 +53,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Find the cells and print them."""
-    from tamecheck.cells import DEFAULT_LIMIT, cells
+    from tamecheck.cells import DEFAULT_LIMIT, cells, decision_regions
 
     model = model_of(args)
     for note in model.loaded.notes:
@@ -56,7 +62,13 @@ def run(args: Namespace) -> int:
     slice_ = chosen_slice(args, model)
     box = None if slice_ is not None else domain_of(args, model)
     found = cells(model.graph, box, slice_=slice_, limit=limit)
-    if args.json:
+    if args.decision:
+        regions = decision_regions(found)
+        if args.json:
+            print_json(regions.document())
+        else:
+            print(visible(regions.smtlib()), end="")
+    elif args.json:
         print_json(cells_document(found, merge=args.merge))
     else:
         _print(args, found)
