@@ -5,20 +5,21 @@ Run: python examples/report.py [FOLDER]
 
 from __future__ import annotations
 
-import random
 import sys
 from pathlib import Path
+
+import numpy as np
 
 from tamecheck.cli.entry import main as tamecheck
 
 
 def write_table(path: Path) -> None:
     """Forms that were accepted if two of three things hold: age, income, and not in a hurry."""
-    random.seed(0)
+    rng = np.random.default_rng(0)
     lines = ["age [years],income [k€],hurry,accepted"]
     for _ in range(120):
-        age, income = random.randint(18, 80), random.randint(10, 90)
-        hurry = random.choice(["yes", "no"])
+        age, income = (int(n) for n in rng.integers([18, 10], [80, 90]))
+        hurry = "yes" if rng.integers(2) else "no"
         votes = (age >= 37) + (income >= 40) + (hurry == "no")
         lines.append(f"{age},{income},{hurry},{'yes' if votes >= 2 else 'no'}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

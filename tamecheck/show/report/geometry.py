@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -60,11 +61,15 @@ def _moving(subject: Subject, wide: Sequence[int]) -> list[int]:
     return [wide[0], other]
 
 
-def gradient_part(subject: Subject, _limit: float) -> Part:
+def gradient_part(subject: Subject, limit: float) -> Part:
     """The gradient field of each of the first outputs, or the curve with its derivative."""
     plane, said = _plane(subject)
     drawn: list[Markup] = []
+    started = time.monotonic()
     for output in range(min(2, len(plane.outputs))):
+        if output and time.monotonic() - started > limit / 3:
+            # another figure takes as long again
+            break
         one = plane.only(output)
         if plane.size == 1:
             picture, what = draw_curve(one, limit=_CELLS), "The function and its derivative"

@@ -44,7 +44,7 @@ def rules_part(subject: Subject, limit: float) -> Part:
     data = None if subject.sample is None else subject.sample.points
     classes = [subject.class_name(number) for number in range(network.classes)]
     found = get_rules(
-        network, domain, classes=classes, data=data, timeout=0.8 * limit, seed=subject.seed
+        network, domain, classes=classes, data=data, timeout=limit / 4, seed=subject.seed
     )
     shown = found.rules[:_MOST_RULES]
     parts = [
