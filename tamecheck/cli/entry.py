@@ -23,6 +23,8 @@ from tamecheck.cli import (
     diff,
     doctor,
     info,
+    maximise,
+    minimise,
     plot,
     recheck,
     rules,
@@ -43,6 +45,7 @@ __all__ = ["main"]
 
 _VERBS = (
     *(check, recheck, evaluate, info, convert, cells, diff, plot, solve, verification),
+    *(maximise, minimise),
     *(training, explanation, rules, count, duality, reporting, doctor, demo),
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -90,7 +90,11 @@ class Encoding:
 
 
 def mip_encoding(
-    graph: Graph, box: Box, *, values: Mapping[str, Values] | None = None
+    graph: Graph,
+    box: Box,
+    *,
+    values: Mapping[str, Values] | None = None,
+    integer: Collection[int] = (),
 ) -> Encoding:
     """Encode a function for mixed-integer programming, without any tolerance.
 
@@ -109,6 +113,8 @@ def mip_encoding(
     values
         For some inputs the values that their elements take: integers, or only the two ends of
         the side; reals are the default.
+    integer
+        Numbers of single input elements that are integers.
 
     Raises
     ------
@@ -124,7 +130,12 @@ def mip_encoding(
     columns: list[int] = []
     forms: dict[str, Array] = {}
     for name, shape in graph.inputs.items():
-        found = _inputs(rows, name, shape, box, (values or {}).get(name, Values.REAL))
+        own = (values or {}).get(name, Values.REAL)
+        kinds = [
+            Values.INTEGER if own is Values.REAL and len(columns) + i in integer else own
+            for i in range(size_of(shape))
+        ]
+        found = _inputs(rows, name, shape, box, kinds)
         columns += [column for column, _ in found]
         forms[name] = _objects([form for _, form in found], shape)
     known = _node_bounds(graph, box)
@@ -165,12 +176,13 @@ def _labels(name: str, count: int) -> list[str]:
 
 
 def _inputs(
-    rows: Rows, name: str, shape: Shape, box: Box, values: Values
+    rows: Rows, name: str, shape: Shape, box: Box, kinds: Sequence[Values]
 ) -> list[tuple[int, Form]]:
     """For each element its column, and the form that stands for it."""
     size = size_of(shape)
     found: list[tuple[int, Form]] = []
-    for label, (low, high) in zip(_labels(name, size), box.side(name).elements(size), strict=True):
+    sides = box.side(name).elements(size)
+    for label, (low, high), values in zip(_labels(name, size), sides, kinds, strict=True):
         if low is None or high is None:
             raise InputError(f"Input {label} is unbounded.", hint="Give a box: -1:1.")
         kind = Kind.INTEGER if values is Values.INTEGER else Kind.CONTINUOUS

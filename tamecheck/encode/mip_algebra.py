@@ -99,8 +99,11 @@ class Forms:
     def call(self, function: Elementary, value: Tree) -> Tree:
         """See `Algebra`."""
         form = self.form(value)
-        raise BeyondError(f"{function.value} is not piecewise linear"
-                          if not form.fixed else f"{function.value} of a constant")
+        raise BeyondError(
+            f"{function.value} is not piecewise linear"
+            if not form.fixed
+            else f"{function.value} of a constant"
+        )
 
     def compare(self, value: Tree, relation: Relation) -> Test | bool:
         """See `Algebra`."""

@@ -157,8 +157,11 @@ class Cases:
         """The lines on closed intervals, if they agree where they meet; else None."""
         wide = [line for line in lines if line.low < line.high]
         points = [line for line in lines if line.low == line.high]
-        ends = {end: [w.at(end) for w in wide if end in (w.low, w.high)]
-                for w in wide for end in (w.low, w.high)}
+        ends = {
+            end: [w.at(end) for w in wide if end in (w.low, w.high)]
+            for w in wide
+            for end in (w.low, w.high)
+        }
         for point in points:
             if any(value != point.shift for value in ends.get(point.low, ())):
                 return None
@@ -203,7 +206,9 @@ class Cases:
         rows = self._rows
         low, high = rows.range(form)
         low, high = shortened(low, up=False), shortened(high, up=True)
-        positive = rows.column("relu#", _ZERO, high, rule=lambda x: max(form.value(x), 0), after=[form])
+        positive = rows.column(
+            "relu#", _ZERO, high, rule=lambda x: max(form.value(x), 0), after=[form]
+        )
         on = rows.binary("on#", lambda x: form.value(x) >= 0, [form])
         rows.at_least(difference(positive, form))
         # positive <= form - low (1 - on)
@@ -220,8 +225,7 @@ class Cases:
             return next((i for i, line in enumerate(lines) if value <= line.high), len(lines) - 1)
 
         on = [
-            rows.binary("case#", lambda x, i=i: number(x) == i, [t])
-            for i in range(1, len(lines))
+            rows.binary("case#", lambda x, i=i: number(x) == i, [t]) for i in range(1, len(lines))
         ]
         if len(on) > 1:
             rows.at_least(summed([constant(1), *(scaled(z, -_ONE) for z in on)]))
@@ -327,9 +331,7 @@ def _multiple(form: Form, of: Form) -> tuple[Fraction, Fraction]:
     return found
 
 
-def _parts(
-    low: Fraction, high: Fraction, roots: set[Fraction]
-) -> list[tuple[Fraction, Fraction]]:
+def _parts(low: Fraction, high: Fraction, roots: set[Fraction]) -> list[tuple[Fraction, Fraction]]:
     """Points and the intervals between them, in order, from ``low`` to ``high``."""
     points = sorted({low, high, *(root for root in roots if low < root < high)})
     parts = [(points[0], points[0])]

@@ -171,9 +171,7 @@ class Rows:
     def _depth(self, after: Iterable[Form]) -> int:
         return max((1 + self.depths[j] for form in after for j in form.terms), default=0)
 
-    def binary(
-        self, name: str, rule: Callable[[Point], bool], after: Iterable[Form] = ()
-    ) -> Form:
+    def binary(self, name: str, rule: Callable[[Point], bool], after: Iterable[Form] = ()) -> Form:
         """A new column for 0 or 1."""
         return self.column(
             name,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from tamecheck.ir.program import Sense
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.optimise.answer import Optimum, Status
 from tamecheck.optimise.halving import halved_bound
+from tamecheck.optimise.model import HasGraph
 from tamecheck.optimise.regions import piecewise_affine
 from tamecheck.optimise.relax import best_walks, relaxed_starts, sampled_starts
 from tamecheck.optimise.walk import Walker
@@ -35,20 +36,6 @@ Progress: TypeAlias = Callable[[str], None]
 _DEFAULT_WALK = 10.0
 _MOST_WALK = 20.0
 _DEFAULT_SPLIT = 30.0
-_LARGE = 20_000
-
-
-class HasGraph(Protocol):
-    """A model."""
-
-    @property
-    def graph(self) -> Graph:
-        """Its graph."""
-        ...
-
-    def box(self, box: Any) -> Box:
-        """The box that a text or a mapping means."""
-        ...
 
 
 def maximise(  # noqa: PLR0913 (options, by keyword only)

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.encode import Combine, Dense, Entry, Largest, Layers, Pointwise, Product, Route, Scale
+from tamecheck.encode import (
+    Combine,
+    Dense,
+    Entry,
+    Largest,
+    Layers,
+    Pointwise,
+    Product,
+    Route,
+    Scale,
+)
 from tamecheck.encode.scalar import Scalar
 from tamecheck.ir.tensor import Array
 

@@ -81,9 +81,7 @@ def _by_depth(encoding: Encoding, switches: list[int]) -> list[list[int]]:
     return [grouped[level] for level in sorted(grouped)]
 
 
-def sampled_starts(
-    walker: Walker, rng: np.random.Generator, *, deadline: float
-) -> Iterator[Array]:
+def sampled_starts(walker: Walker, rng: np.random.Generator, *, deadline: float) -> Iterator[Array]:
     """The best ends of gradient ascents from random points and corners, batch after batch."""
     while time.monotonic() < deadline:
         mix = rng.random((_SAMPLES, len(walker.lower)))

@@ -76,9 +76,7 @@ def walk(walker: Walker, x: Array, *, deadline: float) -> Iterator[tuple[float, 
         # the float point itself is to be feasible
         at = here.rows @ x
         ends = np.minimum(here.low, at), np.maximum(here.high, at)
-        found = largest_in(
-            walker.sign * here.slope, (walker.lower, walker.upper), here.rows, ends
-        )
+        found = largest_in(walker.sign * here.slope, (walker.lower, walker.upper), here.rows, ends)
         if found is None:
             return
         found = walker.clipped(found)

@@ -99,8 +99,19 @@ def test_functions_that_jump_on_integers(text):
         check(model.graph, encoding, [Fraction(int(k)) for k in rng.integers(-3, 4, len(kinds))])
 
 
-@pytest.mark.parametrize("text", ["sign(x)", "floor(2*x)", "step(x - y)", "x*y", "exp(x)",
-                                  "1/(3 + x)", "sqrt(x + 2)", "round(x)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sign(x)",
+        "floor(2*x)",
+        "step(x - y)",
+        "x*y",
+        "exp(x)",
+        "1/(3 + x)",
+        "sqrt(x + 2)",
+        "round(x)",
+    ],
+)
 def test_what_no_closed_set_shows_is_refused_by_name(text):
     model = tc.expression(text)
     with pytest.raises(UnsupportedError) as caught:
