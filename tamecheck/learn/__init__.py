@@ -4,6 +4,7 @@ from tamecheck.learn.binariser import Binariser
 from tamecheck.learn.descent import Progress
 from tamecheck.learn.ensemble import MIPBinarizedEnsemble
 from tamecheck.learn.estimator import BinarizedClassifier
+from tamecheck.learn.finetune import FineTuning, adversarial_points, robust_finetune
 from tamecheck.learn.mip import MIPBinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.problems import DataError
@@ -17,6 +18,7 @@ __all__ = [
     "BinarizedClassifier",
     "BinarizedNetwork",
     "DataError",
+    "FineTuning",
     "Layer",
     "MIPBinarizedClassifier",
     "MIPBinarizedEnsemble",
@@ -24,5 +26,7 @@ __all__ = [
     "Progress",
     "SteBinarizedClassifier",
     "TameBinarizedClassifier",
+    "adversarial_points",
     "on_features",
+    "robust_finetune",
 ]
