@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NoReturn
 
 from tamecheck.dual.check import CheckItem
 from tamecheck.dual.expression_builder import ExpressionBuilder
 from tamecheck.dual.expression_dual import ExpressionDual
 from tamecheck.dual.feasibility import feasible_multipliers
-from tamecheck.dual.form import Form, InfeasibleProgramError, normalise
+from tamecheck.dual.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
 from tamecheck.dual.optimum import proved_optimum
+from tamecheck.dual.search import moved_program
 from tamecheck.dual.simplex import Dictionary, State
-from tamecheck.errors import UnsupportedError
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Program
 
 __all__ = ["ChvatalDual", "IntegerRow", "chvatal_dual", "integer_rows"]
@@ -54,9 +58,10 @@ class IntegerRow:
     node: int
 
 
-def chvatal_dual(
+def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
     program: Program,
     *,
+    more: Sequence[RightHandSide] = (),
     seconds: float | None = None,
     seed: int = 0,
     rounds: int = 10_000,
@@ -68,8 +73,11 @@ def chvatal_dual(
     ----------
     program
         All variables integer; rational data.
+    more
+        Further right-hand sides: each has its own run, and F is the maximum, strong at those
+        whose run ends.  The notes name those without a feasible point, which add nothing.
     seconds
-        For the cutting-plane run; 60 if not given.  Where it does not end, F has a gap.
+        For all cutting-plane runs; 60 if not given.  Where one does not end, F has a gap.
     seed
         Of the solvers that prove the optimum where the run does not.
     rounds
@@ -80,6 +88,8 @@ def chvatal_dual(
 
     Raises
     ------
+    InputError
+        If further right-hand sides are given to the strategy ``separation``.
     UnsupportedError
         If a variable is continuous: a ceiling grows infinitely fast along its column.
     InfeasibleProgramError, DomainError
@@ -96,10 +106,36 @@ def chvatal_dual(
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + limit
     if strategy == "separation":
+        if more:
+            raise InputError(
+                "Separated cuts are those of one right-hand side.",
+                hint="Use the strategy gomory for several.",
+            )
         from tamecheck.dual.separation import separated
 
         return separated(form, deadline=deadline, seed=seed, rounds=rounds)
-    return _Run(form, deadline, seed).run(rounds)
+    builder = ExpressionBuilder(form.size)
+    first = _Run(form, deadline, seed, builder).run(rounds)
+    return _enlarged(first, [form.at(b) for b in more], deadline, rounds, builder)
+
+
+def _enlarged(
+    own: _Cut, places: Sequence[Vector], deadline: float, rounds: int, builder: ExpressionBuilder
+) -> ChvatalDual:
+    """The maximum of a run's function and those of runs at other right-hand sides."""
+    form, root, notes = own.form, own.root, [own.note]
+    for d in places:
+        # the same columns and rows, so that what a run proves holds for this program as well
+        moved = replace(form, right=d, program=moved_program(form, d))
+        try:
+            found = _Run(moved, deadline, 0, builder).run(rounds)
+        except InfeasibleProgramError:
+            sides = ", ".join(rational_text(x) for x in d)
+            notes.append(f"there is no feasible point at ({sides})")
+            continue
+        if builder.build(found.root)(d) > builder.build(root)(d):
+            root = builder.maximum([root, found.root])
+    return ChvatalDual(form, own.optimum, builder.build(root), tuple(notes))
 
 
 def integer_rows(form: Form, builder: ExpressionBuilder) -> list[IntegerRow]:
@@ -131,12 +167,22 @@ def integer_rows(form: Form, builder: ExpressionBuilder) -> list[IntegerRow]:
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What a run ended with: the node of its function, and the optimum if it is proved."""
+
+    form: Form
+    optimum: Fraction | None
+    root: int
+    note: str
+
+
 class _Run:
     """One cutting-plane run, and the functions of its cuts."""
 
-    def __init__(self, form: Form, deadline: float, seed: int) -> None:
+    def __init__(self, form: Form, deadline: float, seed: int, builder: ExpressionBuilder) -> None:
         self.form, self.deadline, self.seed = form, deadline, seed
-        self.builder = ExpressionBuilder(form.size)
+        self.builder = builder
         self.rows = integer_rows(form, self.builder)
         self.nodes = {k: row.node for k, row in enumerate(self.rows)}
         costs = [column.cost for column in form.columns]
@@ -148,7 +194,7 @@ class _Run:
         self.optimum: Fraction | None = None
         self.solved = False
 
-    def run(self, rounds: int) -> ChvatalDual:
+    def run(self, rounds: int) -> _Cut:
         """Cut until the point is integral, the bound meets the optimum, or time is over."""
         table = self.dictionary
         cuts = 0
@@ -157,7 +203,7 @@ class _Run:
             if state is State.UNBOUNDED:
                 feasible_multipliers(self.form)
             if state is State.INFEASIBLE:
-                return self._infeasible()
+                self._infeasible()
             table.drop_basic(len(self.rows))
             fractional = [i for i in range(self._entries) if table.value(i).denominator > 1]
             if state is State.STOPPED or done == rounds:
@@ -195,16 +241,15 @@ class _Run:
         bound = Fraction(math.ceil(self.dictionary.value(0)), self.scale)
         return self.optimum is not None and bound == self.optimum
 
-    def _infeasible(self) -> ChvatalDual:
+    def _infeasible(self) -> NoReturn:
         feasible_multipliers(self.form)
         raise InfeasibleProgramError(
             "The program is infeasible, so that no dual function attains its value:"
             " integer cuts of its rows contradict each other."
         )
 
-    def _answer(self, note: str) -> ChvatalDual:
-        root = self._multiplied()
-        return ChvatalDual(self.form, self.optimum, self.builder.build(root), (note,))
+    def _answer(self, note: str) -> _Cut:
+        return _Cut(self.form, self.optimum, self._multiplied(), note)
 
     def _multiplied(self) -> int:
         """The node of the final multipliers, rounded up where that raises the bound."""

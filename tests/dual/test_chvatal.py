@@ -9,7 +9,7 @@ import pytest
 
 from tamecheck.dual import InfeasibleProgramError
 from tamecheck.dual.chvatal import chvatal_dual
-from tamecheck.errors import DomainError, UnsupportedError
+from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.ir.verdict import Verdict
 
@@ -52,6 +52,27 @@ def test_the_formula_of_triangle_packing_is_the_half_sum_rounded():
     assert found.formula == "ceil(-1/2*b1 - 1/2*b2 - 1/2*b3)"
     assert str(found.to_sympy()) == "ceiling(-b1/2 - b2/2 - b3/2)"
     assert r"\left\lceil" in found.latex
+
+
+def test_triangle_packing_with_more_right_hand_sides_is_the_value_function():
+    # T4: one Chvátal function that is z on all of {0, ..., 4}^3
+    grid = list(product(range(5), repeat=3))
+    found = chvatal_dual(triangle_packing(), more=grid)
+    assert found.strong
+    assert all(item.status for item in found.checks.values())
+    for b in grid:
+        assert found(list(b)) == packing_value(b)
+    # the half sum rounded, and the three sums of two sides
+    for b in product((7, 12), (9, 20), (11, 31)):
+        assert found(list(b)) == packing_value(b)
+
+
+def test_more_right_hand_sides_that_are_infeasible_are_named():
+    found = chvatal_dual(triangle_packing(), more=[[-1, 0, 0], [2, 1, 1]])
+    assert found.notes[1:] == ("there is no feasible point at (-1, 0, 0)",)
+    assert found([2, 1, 1]) == 2
+    with pytest.raises(InputError, match="one right-hand side"):
+        chvatal_dual(triangle_packing(), more=[[1, 1, 0]], strategy="separation")
 
 
 def test_the_equality_knapsack():
