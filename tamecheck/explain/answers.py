@@ -54,7 +54,7 @@ class _Reason:
     @property
     def rule(self) -> str:
         """The explanation as a sentence."""
-        raise NotImplementedError
+        return f"class {self.decision}: {', '.join(self.literals)}"
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""

@@ -156,6 +156,7 @@ class Explainer:
             if near is None:
                 return None
             other = near.codes
+            search.trusted |= {near.rests_on} - {"search"}
             features = tuple(k for k in range(len(codes)) if other[k] != codes[k])
         else:
             changed = search.change(codes, changeable(search))
@@ -329,7 +330,7 @@ class Explainer:
             names,
             after,
             minimal=True,
-            rests_on="search",
+            rests_on=found.rests_on,
             second=None,
             witness=self._point(found.codes),
             other=search.decide(found.codes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from itertools import combinations, islice
 
 import numpy as np
 
+from tamecheck.binarized import minimum_distance
 from tamecheck.explain.search import Codes, OutOfTimeError, Search
 from tamecheck.ir.tensor import Array
 
@@ -28,10 +30,14 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """Codes of another class, and their cost, which is the least of all."""
+    """Codes of another class, and their cost, which is the least of all.
+
+    ``rests_on`` names what shows that: ``"search"`` for integers alone, else solvers.
+    """
 
     codes: Codes
     cost: int
+    rests_on: str = "search"
 
 
 def nearest(
@@ -65,6 +71,8 @@ def nearest(
     """
     if not moves:
         return None
+    if _every_flip(search, moves):
+        return _flipped(search, codes, target)
     changes = np.stack([search.change_of(m.feature, codes[m.feature], m.code) for m in moves])
     costs = np.array([m.cost for m in moves], dtype=np.int64)
     owners = np.array([m.feature for m in moves], dtype=np.int64)
@@ -89,6 +97,32 @@ def nearest(
     for number in map(int, best):
         changed[moves[number].feature] = moves[number].code
     return Nearest(tuple(changed), int(bound))
+
+
+def _every_flip(search: Search, moves: Sequence[Move]) -> bool:
+    """Whether the moves are those of a Hamming distance: every input may flip, at cost 1."""
+    free = len(search.network.free)
+    return free == len(moves) == sum(len(f.codes) == 2 for f in search.domain.features) and all(
+        m.cost == 1 and len(search.domain.features[m.feature].inputs) == 1 for m in moves
+    )
+
+
+def _flipped(search: Search, codes: Codes, target: int | None) -> Nearest | None:
+    left = search.deadline - time.monotonic()
+    if left <= 0:
+        raise OutOfTimeError
+    states = search.domain.states(codes)
+    timeout = None if math.isinf(left) else left
+    found = minimum_distance(search.network, states, target=target, timeout=timeout)
+    if found.witness is None:
+        if found.why:
+            raise OutOfTimeError
+        return None
+    if not found.exact:
+        raise OutOfTimeError
+    rests = "search" if found.checked == "enumeration" else found.method
+    witness = search.domain.codes(np.array(found.witness, dtype=np.int8))
+    return Nearest(witness, found.lower, rests)
 
 
 def _apart(owners: Array) -> Array:
