@@ -104,7 +104,8 @@ def raster_of(
     traced = True
     crossings = _crossings(image)
     number = sum(len(c) for c in crossings)
-    if number > _MOST_CROSSINGS:
+    if number > _MOST_CROSSINGS or 4 * (int(image.max(initial=0)) + 1) > image.size:
+        # between points nearly all of different pieces, lines would show the grid and no boundary
         traced = False
     elif any(len(c) for c in crossings):
         grid = _Grid(plane, points, found, keys, side, look)
