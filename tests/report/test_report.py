@@ -8,6 +8,8 @@ import tamecheck as tc
 from tamecheck.errors import InputError
 from tamecheck.show.report import SECTIONS
 from tamecheck.show.report.rows import robustness_part
+from tamecheck.show.report.rules import rules_part
+from tamecheck.show.report.section import NotMadeError
 from tests.report.conftest import Page, subject_from
 
 MODELS = ("votes", "relu", "sine")
@@ -96,6 +98,20 @@ def test_what_cannot_be_made_says_why(relu, sine):
             assert "binarized network" in section(report, key).why
     assert section(sine, "cells").state == "not-made"
     assert "one input" in section(sine, "cells").why
+
+
+def test_a_rectifier_has_rules_from_its_cells():
+    part = rules_part(subject_from(tc.expression("max(x, 0) - y"), "-1:1"), 20)
+    said = Page(part.body).text
+    # on either side of the kink, above and below the graph
+    assert "Exact: 4 rules" in said
+    assert "The rules hold over the domain." in said
+    assert said.index("class 0 if") < said.index("class 1 if")
+
+
+def test_rules_of_what_jumps_are_refused_with_the_reason():
+    with pytest.raises(NotMadeError, match="piecewise linear"):
+        rules_part(subject_from(tc.expression("sign(x)*y"), "-1:1"), 20)
 
 
 def test_a_sine_on_the_line_is_refuted_with_its_witness(sine):

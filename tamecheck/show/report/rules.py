@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tamecheck.errors import TamecheckError
+from tamecheck.explain.cell_rules import rules_of_cells
 from tamecheck.explain.counts import count
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.neurons import NetworkLogic, network_logic
@@ -12,12 +14,14 @@ from tamecheck.explain.rules_result import Rule
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, note, table
 from tamecheck.show.report.rows import binarized
 from tamecheck.show.report.section import NotMadeError, Part
-from tamecheck.show.report.subject import Subject
+from tamecheck.show.report.subject import Subject, frame_box
 
 __all__ = ["count_part", "possible", "rules_part"]
 
 _MOST_RULES = 200
 _OPEN_RULES = 12
+_MOST_AXES = 4
+_MOST_CELLS = 1000
 _MOST_POINTS = 2**24
 
 
@@ -37,10 +41,11 @@ def possible(subject: Subject) -> Domain:
 
 def rules_part(subject: Subject, limit: float) -> Part:
     """The network as rules."""
-    network = binarized(subject)
     if subject.rule == "argmin":
         raise NotMadeError("Rules are made for decisions by the largest output.")
-    domain = possible(subject)
+    if subject.network is None:
+        return _of_cells(subject)
+    network, domain = subject.network, possible(subject)
     data = None if subject.sample is None else subject.sample.points
     classes = [subject.class_name(number) for number in range(network.classes)]
     found = get_rules(
@@ -66,10 +71,7 @@ def rules_part(subject: Subject, limit: float) -> Part:
 
 
 def _of_class(name: str, rules: Sequence[Rule]) -> list[Markup]:
-    """The rules of a class, the widest first; many are folded away."""
-    heading = element("h3", f"{name} if")
-    if not rules:
-        return [heading, element("p", "No rule.", class_="soft")]
+    """The rules of a class, the widest first."""
     items = [
         joined(
             rule.if_,
@@ -77,6 +79,14 @@ def _of_class(name: str, rules: Sequence[Rule]) -> list[Markup]:
         )
         for rule in rules
     ]
+    return _listed(name, items)
+
+
+def _listed(name: str, items: Sequence[str]) -> list[Markup]:
+    """The conditions of a class; many are folded away."""
+    heading = element("h3", f"{name} if")
+    if not items:
+        return [heading, element("p", "No rule.", class_="soft")]
     first = bullets(items[:_OPEN_RULES])
     if len(items) <= _OPEN_RULES:
         return [heading, first]
@@ -119,3 +129,35 @@ def count_part(subject: Subject, _limit: float) -> Part:
     words = f"Each of the {domain.size:,} possible inputs was decided, in integers."
     shown = table("All possible inputs", ("class", "inputs", "share"), rows)
     return Part(joined(element("p", words), shown))
+
+
+def _of_cells(subject: Subject) -> Part:
+    """The rules of a piecewise linear model with few inputs: linear inequalities."""
+    wide = [k for k, (low, high) in enumerate(subject.frame) if low < high]
+    if len(wide) > _MOST_AXES:
+        raise NotMadeError(
+            f"Rules come from a binarized network, or from the cells of at most {_MOST_AXES} "
+            f"inputs here ('tamecheck rules --box' takes more); {len(wide)} vary. "
+            f"As a binarized network: {subject.network_why}"
+        )
+    try:
+        found = rules_of_cells(
+            subject.model,
+            frame_box(subject, wide),
+            names=subject.names,
+            classes=[subject.class_name(number) for number in range(max(subject.outputs, 2))],
+            limit=_MOST_CELLS,
+        )
+    except TamecheckError as error:
+        raise NotMadeError(
+            "Rules come from a binarized network, or from the cells of a continuous piecewise "
+            f"linear model. {error.message} As a binarized network: {subject.network_why}"
+        ) from None
+    parts = [note(found.summary), element("p", f"The rules hold {subject.frame_why}.")]
+    left_out = 0
+    for number, name in enumerate(found.classes):
+        items = [rule.text(subject.names) for rule in found.rules if rule.then == number]
+        parts += _listed(name, items[:_MOST_RULES])
+        left_out += len(items[_MOST_RULES:])
+    missing = f"{left_out} more rules; 'tamecheck rules --box' prints all." if left_out else ""
+    return Part(joined(*parts), missing)
