@@ -61,7 +61,6 @@ def test_a_max_pooling_net_is_drawn(data):
     assert picture.counts["arrows"] > 50
 
 
-@pytest.mark.slow
 def test_a_binarised_net_is_constant_on_pieces_with_jumps(data):
     (file,) = (data / "bnn/traffic_signs_recognition/onnx").glob("3_30_30*")
     draw = random.Random(1)
@@ -70,4 +69,18 @@ def test_a_binarised_net_is_constant_on_pieces_with_jumps(data):
     picture = draw_cells(whole)
     assert picture.counts["jumps"] > 0
     assert picture.counts["kinks"] == 0
+    assert picture.counts["cells"] > 5
+    assert not picture.exact
     assert stepwise(whole.graph)
+
+
+@pytest.mark.slow
+def test_a_binarised_net_with_pooling_and_irrational_scales_is_drawn(data):
+    (file,) = (data / "bnn/traffic_signs_recognition/onnx").glob("3_48_48*")
+    draw = random.Random(1)
+    origin = [draw.randrange(256) for _ in range(6912)]
+    whole = plane(data, file, origin, unit(6912, 3456, 3459), "50")
+    picture = draw_field(whole.only(0))
+    assert picture.counts["jumps"] > 0
+    assert picture.counts["kinks"] == picture.counts["arrows"] == 0
+    assert not picture.exact
