@@ -229,6 +229,8 @@ def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
             bent |= set() if linear else set(node.args)
     nodes = sorted(index for index in bent if not graph.input_free[index])
     wanted = Graph(graph.nodes, tuple((f"node{index}", index) for index in nodes))
+    if not nodes:
+        return {}
     found = _intervals(wanted, box, nodes)
     try:
         layers = layers_of(wanted)

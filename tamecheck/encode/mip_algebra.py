@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from tamecheck.encode.mip_cases import Cases
 from tamecheck.encode.mip_forms import Form, Rows, constant, scaled, shortened, summed
-from tamecheck.encode.mip_trees import AllOf, AnyOf, AtLeast, Not, Test, Tree, chosen, difference
+from tamecheck.encode.mip_trees import AllOf, AnyOf, AtLeast, Known, Not, Tree, chosen, difference
 from tamecheck.encode.smt_scalars import BeyondError
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.ir.program import Kind
@@ -105,7 +105,7 @@ class Forms:
             else f"{function.value} of a constant"
         )
 
-    def compare(self, value: Tree, relation: Relation) -> Test | bool:
+    def compare(self, value: Tree, relation: Relation) -> Known:
         """See `Algebra`."""
         form = self.form(value)
         negative = scaled(form, -_ONE)
@@ -123,40 +123,40 @@ class Forms:
             case Relation.NE:
                 return _negated(self._zero(form, negative))
 
-    def _at_least(self, form: Form) -> Test | bool:
+    def _at_least(self, form: Form) -> Known:
         low, high = self._rows.range(form)
         if low >= 0:
             return True
         return False if high < 0 else AtLeast(form)
 
-    def _zero(self, form: Form, negative: Form) -> Test | bool:
+    def _zero(self, form: Form, negative: Form) -> Known:
         step = self._rows.lattice(form)
         if step and form.constant % step:
             return False
         return self.both([self._at_least(form), self._at_least(negative)])
 
-    def both(self, parts: Sequence[Test | bool]) -> Test | bool:
+    def both(self, parts: Sequence[Known]) -> Known:
         """See `Algebra`."""
         rest = [part for part in parts if not isinstance(part, bool)]
         if any(part is False for part in parts):
             return False
         return AllOf(tuple(rest)) if rest else True
 
-    def either(self, parts: Sequence[Test | bool]) -> Test | bool:
+    def either(self, parts: Sequence[Known]) -> Known:
         """See `Algebra`."""
         rest = [part for part in parts if not isinstance(part, bool)]
         if any(part is True for part in parts):
             return True
         return AnyOf(tuple(rest)) if rest else False
 
-    def choose(self, condition: Test | bool, value: Tree, other: Tree) -> Tree:
+    def choose(self, condition: Known, value: Tree, other: Tree) -> Tree:
         """See `Algebra`."""
         if isinstance(condition, bool):
             return value if condition else other
         # a tree that a test has turned into columns is to be compared with in these columns
         return chosen(condition, self._cases.known(value), self._cases.known(other))
 
-    def require(self, condition: Test | bool) -> None:
+    def require(self, condition: Known) -> None:
         """See `Algebra`."""
         if condition is not True:
             raise BeyondError("not shown to be defined on the whole box")
@@ -182,12 +182,12 @@ class Forms:
             after=[form, on],
         )
         off = difference(constant(1), on)
-        # on * low <= found <= on * high,  off * low <= form - found <= off * high
+        # found is within the range of form where on is 1, and its rest where it is 0
         for part, switch in ((found, on), (difference(form, found), off)):
             rows.at_least(difference(part, scaled(switch, low)))
             rows.at_least(difference(scaled(switch, high), part))
         return found
 
 
-def _negated(test: Test | bool) -> Test | bool:
+def _negated(test: Known) -> Known:
     return not test if isinstance(test, bool) else Not(test)

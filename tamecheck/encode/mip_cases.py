@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from tamecheck.encode.mip_forms import (
@@ -173,7 +174,7 @@ class Cases:
         """A continuous function as a line and rectified shifts of ``t``."""
         parts = [scaled(t, lines[0].factor), constant(lines[0].shift)]
         last: Form | None = None
-        for before, after in zip(lines, lines[1:], strict=False):
+        for before, after in pairwise(lines):
             positive, on = self._positive_part(shifted(t, -after.low))
             parts.append(scaled(positive, after.factor - before.factor))
             if on is not None and last is not None:
@@ -211,7 +212,7 @@ class Cases:
         )
         on = rows.binary("on#", lambda x: form.value(x) >= 0, [form])
         rows.at_least(difference(positive, form))
-        # positive <= form - low (1 - on)
+        # where on is 0 the form may be as small as low
         rows.at_least(summed([form, scaled(positive, -_ONE), constant(-low), scaled(on, low)]))
         rows.at_least(difference(scaled(on, high), positive))
         return positive, on
@@ -335,7 +336,7 @@ def _parts(low: Fraction, high: Fraction, roots: set[Fraction]) -> list[tuple[Fr
     """Points and the intervals between them, in order, from ``low`` to ``high``."""
     points = sorted({low, high, *(root for root in roots if low < root < high)})
     parts = [(points[0], points[0])]
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         parts += [(before, after), (after, after)]
     return parts
 

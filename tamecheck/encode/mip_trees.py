@@ -15,6 +15,7 @@ __all__ = [
     "AnyOf",
     "AtLeast",
     "Choice",
+    "Known",
     "Leaf",
     "Not",
     "Test",
@@ -56,6 +57,9 @@ class AnyOf:
 
 
 Test: TypeAlias = AtLeast | Not | AllOf | AnyOf
+
+Known: TypeAlias = Test | bool
+"""A test, or what ranges tell of it."""
 
 
 @dataclass(slots=True, eq=False)

@@ -141,13 +141,13 @@ def unrolled(
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
         try:
             found = _applied(graph, algebra, index, node, args)
-            if note is not None:
-                note(index, found)
-            return found
         except BeyondError as error:
             bad.append((graph.name_of(index), f"{node.op.name}: {error}"))
             # go on with any values of that shape, so that all such nodes are found
             return _objects([Fraction(1)] * size_of(node.shape), node.shape)
+        if note is not None:
+            note(index, found)
+        return found
 
     values = run(graph, [node for _, node in graph.outputs], leaf, apply)
     if bad:

@@ -1,4 +1,4 @@
-"""The answer about an extreme value: a point, its exact value, and a bound with what it rests on."""
+"""The answer about an extreme value: a point, its exact value, and a proved or believed bound."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class _Task:
     method: str = "none"
 
     @staticmethod
-    def of(  # noqa: PLR0913 (what a task is)
+    def of(  # noqa: PLR0913, PLR0917 (what a task is)
         model: HasGraph,
         output: int,
         box: Any,
@@ -195,6 +195,8 @@ class _Task:
             self._split(layers, seconds)
 
     def _layers(self) -> Layers | None:
+        if not self._ends():
+            return None
         try:
             return layers_of(self.graph)
         except UnsupportedError as error:

@@ -1,0 +1,203 @@
+"""Extreme values against hand-derived ones, brute force and the program's own optimum."""
+
+from __future__ import annotations
+
+import json
+import time
+from fractions import Fraction
+from itertools import pairwise
+
+import mip
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tamecheck as tc
+from tamecheck.cli.entry import main
+from tamecheck.encode import layers_of
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.evaluate import exact_values
+from tamecheck.ir.graph import GraphBuilder
+from tamecheck.load import Loaded
+from tamecheck.model import Model
+from tamecheck.ops import BY_NAME
+from tamecheck.optimise.regions import region
+from tamecheck.optimise.walk import Walker, walk
+
+ONE_BEND = "relu(x) - 2*relu(x - 0.5)"
+TWO_BENDS = "relu(x) - 2*relu(x - 0.2) + 3*relu(x - 0.6)"
+
+
+def network(sizes, seed):
+    rng = np.random.default_rng(seed)
+    builder = GraphBuilder()
+    value = builder.input("x", (1, sizes[0]))
+    for layer, (n, m) in enumerate(pairwise(sizes)):
+        w = rng.normal(size=(n, m)).astype(np.float32)
+        value = builder.apply(BY_NAME["matmul"], [value, builder.constant(w)])
+        b = (rng.normal(size=(m,)) * 0.3).astype(np.float32)
+        value = builder.apply(BY_NAME["add"], [value, builder.constant(b)])
+        if layer < len(sizes) - 2:
+            value = builder.apply(BY_NAME["relu"], [value])
+    return Model(Loaded(builder.build({"y": value}), "graph", "a random network"))
+
+
+def walked(text, start):
+    walker = Walker(layers_of(tc.expression(text).graph), np.zeros(1), np.ones(1), 0)
+    return list(walk(walker, np.array([start]), deadline=time.monotonic() + 20))
+
+
+def test_a_walk_finds_the_top_of_a_hat():
+    # Tong, Cai and Serra 2024: the only local maximum is f(1/2) = 1/2
+    assert walked(ONE_BEND, 0.2)[-1] == (pytest.approx(0.5), pytest.approx([0.5]))
+
+
+def test_a_walk_may_end_in_a_local_maximum():
+    # f(1/5) = 1/5 is a local maximum; the global one, f(1) = 3/5, is reached from beyond 3/5
+    assert walked(TWO_BENDS, 0.1)[-1] == (pytest.approx(0.2), pytest.approx([0.2]))
+    assert walked(TWO_BENDS, 0.7)[-1] == (pytest.approx(0.6), pytest.approx([1.0]))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6))
+def test_values_increase_along_a_walk_and_are_those_of_the_network(seed):
+    model = network([3, 8, 8, 1], seed)
+    walker = Walker(layers_of(model.graph), -np.ones(3), np.ones(3), 0)
+    start = np.random.default_rng(seed).uniform(-1, 1, 3)
+    found = list(walk(walker, start, deadline=time.monotonic() + 20))
+    assert found
+    assert all(a < b for (a, _), (b, _) in pairwise(found))
+    assert found[-1][0] >= walker.values(start) - 1e-9
+    for value, x in found:
+        assert (np.abs(x) <= 1).all()
+        assert value == pytest.approx(float(model.evaluate(x).item()))
+
+
+@pytest.mark.parametrize("text", ["clip(x, -0.5, 0.5) - abs(y)", "max(x, y) + relu(x - y)"])
+def test_the_region_holds_its_point_and_its_affine_function(text):
+    layers = layers_of(tc.expression(text).graph)
+    rng = np.random.default_rng(3)
+    for x in rng.uniform(-1, 1, (20, 2)):
+        here = region(layers, x, 0)
+        inside = here.rows @ x
+        assert (here.low <= inside + 1e-12).all()
+        assert (inside <= here.high + 1e-12).all()
+        assert here.slope @ x + here.shift == pytest.approx(layers.values(x)[-1][0])
+        near = x + rng.normal(size=2) * 1e-3
+        if (here.low <= here.rows @ near).all() and (here.rows @ near <= here.high).all():
+            assert here.slope @ near + here.shift == pytest.approx(layers.values(near)[-1][0])
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "largest", "smallest"),
+    [
+        (ONE_BEND, "0:1", "1/2", "0"),
+        (TWO_BENDS, "0:1", "3/5", "-1/5"),
+        ("max(x, y) - abs(x + y)/3", "-1:2", "5/3", "-5/3"),
+        ("sign(2 + x) + clip(y, -1/3, 1/7)", "-1:1", "8/7", "2/3"),
+        ("3", "0:1", "3", "3"),
+    ],
+)
+def test_piecewise_linear_functions_are_optimised_exactly(text, box, largest, smallest):
+    model = tc.expression(text)
+    for optimise, wanted in ((tc.maximise, largest), (tc.minimise, smallest)):
+        found = optimise(model, box=box, timeout=20)
+        assert found.status == "optimal"
+        assert found.value == found.bound == Fraction(wanted)
+        point = {
+            name: np.array(v, dtype=object).reshape(())
+            for name, v in zip(model.inputs, found.x, strict=True)
+        }
+        assert exact_values(model.graph, point)["y"].item() == found.value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_random_networks_are_at_least_as_large_as_all_vertices_found(seed):
+    model = network([3, 6, 5, 2], seed)
+    found = tc.maximise(model, output=1, box="-1:1", timeout=30, seed=seed)
+    assert found.status == "optimal"
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 21)] * 3), -1).reshape(-1, 3)
+    values = layers_of(model.graph).values(grid)[-1][:, 1]
+    assert found.value >= Fraction(float(values.max())) - Fraction(1, 10**9)
+    # the complex of its linear pieces has the maximum among its vertices
+    lowest = tc.minimise(model, output=1, box="-1:1", timeout=30)
+    assert lowest.value <= Fraction(float(values.min())) + Fraction(1, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "largest"),
+    [("x*y - x**2", "0:1", 0.25), ("sin(x) + y", "0:1", 1 + np.sin(1)), ("sign(x) + y", "-1:1", 2)],
+)
+def test_other_functions_get_a_proved_bound(text, box, largest):
+    found = tc.maximise(tc.expression(text), box=box, timeout=4)
+    assert found.checked == "linear bounds"
+    assert float(found.value) <= largest + 1e-15
+    assert found.bound >= found.value
+    assert float(found.bound) == pytest.approx(largest, abs=1e-4)
+    assert float(found.value) == pytest.approx(largest, abs=1e-4)
+
+
+def test_walks_alone_report_their_gap():
+    found = tc.relax_and_walk(tc.expression(TWO_BENDS), box="0:1", timeout=1)
+    assert (found.value, found.status) == (Fraction(3, 5), "feasible")
+    assert found.gap == found.bound - found.value > 0
+
+
+def test_bad_questions_are_refused():
+    model = tc.expression("x + y")
+    with pytest.raises(InputError, match="'y' is unbounded"):
+        tc.maximise(model, box="x=0:1")
+    with pytest.raises(InputError, match="no output 1"):
+        tc.maximise(model, output=1, box="0:1")
+
+
+def test_the_verbs(capsys):
+    assert main(["maximise", "--expr", ONE_BEND, "--box", "0:1", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["value"] == document["bound"] == "1/2"
+    assert (document["status"], document["x"]) == ("optimal", ["1/2"])
+    assert main(["minimise", "--expr", "exp(x)", "--box", "-1:1", "--timeout", "2", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["checked"] == "linear bounds"
+    assert main(["maximise", "--expr", "x", "-q"]) == 2
+    assert main(["maximise", "--expr", "x", "--box", "0:1", "--output", "z"]) == 2
+
+
+def test_a_network_in_a_users_model():
+    network_ = tc.expression("max(x, 0) + max(2*y - x, 0)")
+    model = mip.Model(sense=mip.MAXIMIZE, solver_name=mip.CBC)
+    model.verbose = 0
+    x = [model.add_var(name=name, lb=-1, ub=1) for name in ("x", "y")]
+    model.add_constr(x[0] + x[1] <= 1)
+    inside = tc.embed(network_, model, x)
+    model.objective = inside.outputs[0]
+    with pytest.raises(InputError, match="no solution"):
+        inside.get_error()
+    model.optimize()
+    # at y = 1: 2 - x for x <= 0, so 3 at x = -1
+    assert inside.outputs[0].x == pytest.approx(3)
+    assert inside.get_error() < 1e-6
+
+
+def test_jumps_over_binary_variables_can_be_embedded():
+    model = mip.Model(sense=mip.MAXIMIZE, solver_name=mip.CBC)
+    model.verbose = 0
+    x = [model.add_var(var_type=mip.BINARY) for _ in range(2)]
+    inside = tc.embed(tc.expression("sign(x + y - 3/2) - y"), model, x)
+    model.objective = inside.outputs[0]
+    model.optimize()
+    assert inside.outputs[0].x == pytest.approx(0)
+    assert inside.get_error() < 1e-6
+
+
+def test_variables_without_bounds_are_refused():
+    model = mip.Model(solver_name=mip.CBC)
+    x = model.add_var(name="free")
+    with pytest.raises(InputError, match="'free' is unbounded"):
+        tc.embed(tc.expression("max(x, 0)"), model, [x])
+    with pytest.raises(InputError, match="1 input elements; 2"):
+        tc.embed(tc.expression("max(x, 0)"), model, [x, x])
+    bounded = model.add_var(lb=-1, ub=1)
+    with pytest.raises(UnsupportedError):
+        tc.embed(tc.expression("sign(x)"), model, [bounded])
