@@ -15,7 +15,7 @@ from tamecheck.explain.cubes import Cube, cover, is_cover
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.explainer import network_of
 from tamecheck.explain.rules_of_points import cubes_of_points
-from tamecheck.explain.rules_result import DecisionRules, Rule
+from tamecheck.explain.rules_result import DecisionRules, Rule, holding
 from tamecheck.explain.tables import Reduced, decision_table, reduced
 from tamecheck.explain.words import Vocabulary, condition, conjunction
 from tamecheck.ir.tensor import Array
@@ -25,7 +25,7 @@ __all__ = ["MAX_TABLE", "get_rules", "rules_of_points", "rules_of_table"]
 MAX_TABLE = 2**22
 """A domain of at most this many points gets exact rules."""
 
-_SAMPLES = 200
+_SAMPLES, _MOST = 200, 20_000
 
 
 def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its name
@@ -138,16 +138,18 @@ def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
     small = reduced(table, ordered)
     inner = [ordered[axis] for axis in small.features]
     rules: list[Rule] = []
-    exact, left = True, most
+    exact, left = True, max(most, _MOST)
     for decision in range(network.classes):
         inside = np.asarray(small.table == decision)
         found = cover(inside, inner, seed=seed, most=left, deadline=deadline)
         if found.complete and not is_cover(found.cubes, inside):
             raise SolverError("The rules of a class are not its points.", hint="Please report it.")
-        exact, left = exact and found.complete, left - len(found.cubes)
+        exact, left = exact and found.complete, max(left - len(found.cubes), 0)
         cubes = [_widened(cube, small, varying) for cube in found.cubes]
         made = [_rule(domain, cube, decision, classes) for cube in cubes]
         rules += sorted(made, key=lambda rule: -rule.coverage)
+    if len(rules) > most:
+        rules, exact = _foremost(rules, domain, states, most), False
     covered = _covered(rules, table, varying)
     default = None if exact else _rest(table, rules, varying)
     return DecisionRules(
@@ -158,6 +160,15 @@ def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
         default=default,
         fidelity=_measured(network, domain, rules, default, states),
     )
+
+
+def _foremost(rules: Sequence[Rule], domain: Domain, states: Array | None, most: int) -> list[Rule]:
+    """The rules that hold for most rows of the data, or else for most of the domain."""
+    hits = [0] * len(rules)
+    if states is not None:
+        hits = [int(np.count_nonzero(holding(rule, domain, states))) for rule in rules]
+    order = sorted(range(len(rules)), key=lambda k: (-hits[k], -rules[k].coverage, k))
+    return [rules[k] for k in sorted(order[:most])]
 
 
 def _widened(cube: Cube, small: Reduced, varying: Sequence[int]) -> dict[int, tuple[int, ...]]:

@@ -17,7 +17,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.visible import visible
 
-__all__ = ["DecisionRules", "Rule"]
+__all__ = ["DecisionRules", "Rule", "holding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +93,8 @@ class DecisionRules:
     def decide(self, states: Array) -> Array:
         """What the rules say about rows of states: a class, or the guess (-1 if there is none)."""
         said = np.full(len(states), -1 if self.default is None else self.default, dtype=np.int64)
-        # a state vector is met by a condition if its part is one of the allowed codes
-        met: dict[tuple[int, tuple[int, ...]], Array] = {}
         for rule in self.rules:
-            holds = np.ones(len(states), dtype=np.bool_)
-            for part in rule.conditions:
-                key = (part.feature, part.codes)
-                if key not in met:
-                    feature = self.domain.features[part.feature]
-                    own = states[:, np.newaxis, list(feature.inputs)]
-                    met[key] = (own == feature.codes[list(part.codes)]).all(axis=2).any(axis=1)
-                holds &= met[key]
-            said[holds] = rule.then
+            said[holding(rule, self.domain, states)] = rule.then
         return said
 
     @property
@@ -218,3 +208,13 @@ def _markdown(text: str) -> str:
     for mark in "\\`*_[]|<>#":
         shown = shown.replace(mark, f"&#{ord(mark)};" if mark in "<>" else f"\\{mark}")
     return shown
+
+
+def holding(rule: Rule, domain: Domain, states: Array) -> Array:
+    """For which rows of states the rule's condition holds."""
+    holds = np.ones(len(states), dtype=np.bool_)
+    for part in rule.conditions:
+        feature = domain.features[part.feature]
+        own = states[:, np.newaxis, list(feature.inputs)]
+        holds &= (own == feature.codes[list(part.codes)]).all(axis=2).any(axis=1)
+    return holds
