@@ -88,6 +88,7 @@ def test_workers_and_executors_give_the_same_answers(trained, files):
         assert list(explain_rows(explainer, list(rows), executor=pool)) == alone
 
 
+@pytest.mark.slow
 def test_a_dask_client_gives_the_same_bytes(trained, files):
     distributed = pytest.importorskip("distributed")
     _, rows = files
@@ -95,7 +96,7 @@ def test_a_dask_client_gives_the_same_bytes(trained, files):
     alone = list(explain_rows(explainer, list(rows)))
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=None
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
