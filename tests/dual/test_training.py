@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_digits
 
 from tamecheck.dual import normalise
 from tamecheck.dual.search import search_at
@@ -103,6 +104,19 @@ def test_budget_of_weights():
         assert sensitivities(training, function)["budget"] <= 0
     with pytest.raises(InputError, match="budget says nothing"):
         training_program(inputs, [0, 1, 1, 1], weights=Weights.SIGN, budget=1)
+
+
+@pytest.mark.slow
+def test_training_on_digits_has_a_strong_dual():
+    # 20 digits 3 and 5 as two-level pixels with a constant, 4 hidden neurons: no mistake is needed
+    images, classes = load_digits(return_X_y=True)
+    chosen = [k for k, own in enumerate(classes) if own in (3, 5)][:20]
+    samples = [[*(1 if pixel >= 8 else -1 for pixel in images[k]), 1] for k in chosen]
+    training = training_program(samples, [int(classes[k] == 5) for k in chosen], (4,))
+    function = tree_dual(training.program)
+    assert function.strong
+    assert function.optimum == function.dual_value == 0
+    assert function.checks["columns"].status
 
 
 def test_bad_data():

@@ -57,10 +57,9 @@ def test_tree_dual_is_strong(data, name, optimum):
 @pytest.mark.parametrize(
     ("name", "optimum"),
     [
+        # the longer ones are in benchmarks/dual.py --strong
         ("flugpl.mps", 1201500),
-        ("misc03.mps", 3360),
         ("miplib3/p0201.mps.gz", 7615),
-        ("miplib3/stein27.mps.gz", 18),
     ],
 )
 def test_tree_dual_of_harder_programs_is_strong(data, name, optimum):
