@@ -1,8 +1,8 @@
 """Training by mixed-integer programming: digits 3 against 5, and few-shot MNIST.
 
 Run by hand: ``python benchmarks/mip_training.py [mnist.csv.gz] [--seeds 3] [--per-class 10 40]``.
-The table has 784 grey values and the digit in each row.  Straight-through training of one network is
-the peer in the same run.
+The table has 784 grey values and the digit in each row.  Straight-through training of one network
+is the peer in the same run.
 """
 
 from __future__ import annotations
