@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tamecheck.errors import TamecheckError
+from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.explain.cell_rules import rules_of_cells
 from tamecheck.explain.counts import count
 from tamecheck.explain.domain import Domain, domain_of
@@ -149,9 +149,11 @@ def _of_cells(subject: Subject) -> Part:
             limit=_MOST_CELLS,
         )
     except TamecheckError as error:
+        nodes = error.nodes if isinstance(error, UnsupportedError) else ()
+        why = f"{nodes[0][0]}: {nodes[0][1]}" if nodes else error.message
         raise NotMadeError(
             "Rules come from a binarized network, or from the cells of a continuous piecewise "
-            f"linear model. {error.message} As a binarized network: {subject.network_why}"
+            f"linear model. This is neither: {why.rstrip('.')}."
         ) from None
     parts = [note(found.summary), element("p", f"The rules hold {subject.frame_why}.")]
     left_out = 0

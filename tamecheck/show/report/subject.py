@@ -84,7 +84,9 @@ class Subject:
         return self.classes[number] if number < len(self.classes) else f"class {number}"
 
     def decided(self, points: Array) -> Array:
-        """The class of each row of points, in float64."""
+        """The class of each row of points: in integers where the model is one of those."""
+        if self.network is not None and self.rule != "argmin":
+            return self.network.decide(self.network.states(points))
         return decided(self.model, points, self.rule)
 
 
