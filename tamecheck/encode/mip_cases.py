@@ -82,10 +82,22 @@ class Cases:
         tree_ = self._pruned(tree)
         if isinstance(tree_, Form):
             return replace(tree_)
+        bend = self._bend(tree_)
+        if bend is not None:
+            return bend
         along = self._line_of(tree_)
         if along is not None:
             return self._univariate(tree_, *along)
         return self._disjunction(tree_)
+
+    def _bend(self, tree: Choice) -> Form | None:
+        """The tree if its two sides differ by a multiple of the test, which most do."""
+        if not (isinstance(tree.value, Form) and isinstance(tree.other, Form)):
+            return None
+        found = multiple(difference(tree.value, tree.other), tree.test)
+        if found is None or found[1] != 0:
+            return None
+        return summed([tree.other, scaled(self._positive_part(tree.test)[0], found[0])])
 
     def _pruned(self, tree: Tree) -> Tree:
         """The tree without branches that the ranges exclude."""

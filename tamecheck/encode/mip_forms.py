@@ -48,6 +48,7 @@ class Form:
     low: Bound = None
     high: Bound = None
     _floats: list[tuple[int, float]] | None = field(default=None, init=False, repr=False)
+    ranged: bool = field(default=False, init=False, repr=False)
 
     @property
     def fixed(self) -> bool:
@@ -196,15 +197,18 @@ class Rows:
 
     def range(self, form: Form) -> tuple[Fraction, Fraction]:
         """Numbers between which the form lies: by intervals, by what is known, by its lattice."""
-        low = high = form.constant
-        for j, a in form.terms.items():
-            column = self.columns[j]
-            if column.lower is None or column.upper is None:
-                raise ValueError("a column without bounds")
-            low += a * (column.lower if a > 0 else column.upper)
-            high += a * (column.upper if a > 0 else column.lower)
-        form.narrow(low, high)
-        low, high = low if form.low is None else form.low, high if form.high is None else form.high
+        if not form.ranged:
+            low = high = form.constant
+            for j, a in form.terms.items():
+                column = self.columns[j]
+                if column.lower is None or column.upper is None:
+                    raise ValueError("a column without bounds")
+                low += a * (column.lower if a > 0 else column.upper)
+                high += a * (column.upper if a > 0 else column.lower)
+            form.narrow(low, high)
+            form.ranged = True
+        low = form.constant if form.low is None else form.low
+        high = form.constant if form.high is None else form.high
         step = self.lattice(form)
         if step:
             low = form.constant + step * math.ceil((low - form.constant) / step)
