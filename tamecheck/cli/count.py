@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import add_occurring, classes_of, levels_of, names_of, occurring
+from tamecheck.cli.occurring import add_occurring, classes_of, input_names, levels_of, occurring
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
 from tamecheck.errors import InputError
@@ -61,10 +61,11 @@ def run(args: Namespace) -> int:
         message(args, note)
     size = sum(map(size_of, model.inputs.values()))
     network = recognise(model.graph, [levels_of(args.domain)] * size)
-    domain = occurring(args, network)
+    names = input_names(args, model)
+    domain = occurring(args, network, names)
     allowed = None
     if args.conditions is not None:
-        allowed = read_conditions(args.conditions, network, domain, names_of(args.names))
+        allowed = read_conditions(args.conditions, network, domain, names)
     decision = None
     if radius is None:
         counts = count(network, domain, allowed)

@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from tamecheck.binarized import BinarizedNetwork
     from tamecheck.explain.domain import Domain
     from tamecheck.explain.words import Vocabulary
+    from tamecheck.model import Model
 
-__all__ = ["add_occurring", "classes_of", "groups_of", "levels_of", "names_of", "occurring"]
+__all__ = [
+    "add_occurring",
+    "classes_of",
+    "groups_of",
+    "input_names",
+    "levels_of",
+    "names_of",
+    "occurring",
+]
 
 _RANGE = re.compile(r"^(\d+)(?:-(\d+))?$")
 
@@ -101,6 +110,14 @@ def names_of(text: str | None) -> list[str] | None:
     return [str(name) for name in names]
 
 
+def input_names(args: Namespace, model: Model) -> list[str] | None:
+    """The names of ``--names``, or those of the model's inputs if each is one number."""
+    found = names_of(args.names)
+    if found is None and not any(model.inputs.values()):
+        return list(model.inputs)
+    return found
+
+
 def classes_of(text: str | None) -> list[str] | None:
     """What the file of ``--names`` calls the classes; None if it does not say."""
     found = _document(text)
@@ -142,7 +159,7 @@ def _common(group: Sequence[int], names: Sequence[str] | None) -> str:
     return f"x{group[0]}..x{group[-1]}"
 
 
-def occurring(args: Namespace, network: BinarizedNetwork) -> Domain:
+def occurring(args: Namespace, network: BinarizedNetwork, names: Sequence[str] | None) -> Domain:
     """The domain that the options describe.
 
     Statements such as ``age ≥ 37`` in the names say by themselves which inputs belong together;
@@ -156,7 +173,7 @@ def occurring(args: Namespace, network: BinarizedNetwork) -> Domain:
     from tamecheck.explain.domain import domain_of
     from tamecheck.explain.words import Vocabulary, read_literals
 
-    names = names_of(args.names)
+    names = names_of(args.names) if names is None else names
     said = Vocabulary() if names is None else read_literals(names)
     one_hot = groups_of(args.one_hot, names, "--one-hot")
     thermometer = groups_of(args.thermometer, names, "--thermometer")

@@ -8,7 +8,14 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import add_occurring, classes_of, levels_of, names_of, occurring
+from tamecheck.cli.occurring import (
+    add_occurring,
+    classes_of,
+    input_names,
+    levels_of,
+    names_of,
+    occurring,
+)
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of
 from tamecheck.errors import InputError, UnsupportedError
@@ -78,7 +85,7 @@ def _logic(args: Namespace, model: Model) -> None:
         raise UnsupportedError(
             error.what, nodes=error.nodes, hint="For a network of ReLUs give --box."
         ) from None
-    domain = occurring(args, network)
+    domain = occurring(args, network, input_names(args, model))
     classes = classes_of(args.names)
     found = get_rules(
         network,

@@ -129,6 +129,11 @@ def test_the_verb_counts_under_conditions(capsys):
     assert json.loads(out)["counts"] == [1, 1]
 
 
+def test_inputs_that_are_numbers_have_their_own_names(capsys):
+    _, out, _ = answer(capsys, "count", "--expr", "sign(a + b + c)", "--if", "b=-1", "-q")
+    assert out == "3 1\n"
+
+
 def test_the_verb_counts_groups(capsys):
     # exactly one of three is high, so the sum is -1
     _, out, _ = answer(capsys, "count", *MAJORITY, "--one-hot", "0-2", "-q")
