@@ -17,7 +17,9 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized.branching import Closed, Found
 from tamecheck.binarized.folding import Ball, rivals
+from tamecheck.binarized.patterns import Patterns
 from tamecheck.binarized.program import misclassified_program
 from tamecheck.errors import SolverError
 from tamecheck.explain.cardinality import Cardinality
@@ -33,6 +35,7 @@ __all__ = ["Codes", "OutOfTimeError", "Search"]
 _ROWS = 1 << 15
 _FEW = 256
 _MANY = 2**20
+_PATTERNS = 500
 _ROOT_ROWS = 2_000
 _STARTS, _MANY_STARTS = 3, 40
 _TABLE = 1 << 7
@@ -179,6 +182,13 @@ class Search(Climber):
         targets = rivals(folded, ball, decision)
         if not targets:
             return None
+        if self.network.layers:
+            patterns = Patterns(self.network, ball, decision)
+            found = patterns.run(nodes=_PATTERNS, deadline=self._until)
+            if isinstance(found, Closed):
+                return None
+            if isinstance(found, Found):
+                return self._confirmed(found.states, decision, "branch and bound")
         left = self._until - time.monotonic()
         if left <= 0:
             raise OutOfTimeError

@@ -109,7 +109,10 @@ def test_a_dask_client_gives_the_same_bytes(trained, files):
     [
         ([], "No --input is given"),
         (["--input", "{}/missing.npy"], "missing.npy"),
-        (["--input", "{}/row.npy", "--immutable", "a", "--kind", "counterfactual"], "'a' is no list"),
+        (
+            ["--input", "{}/row.npy", "--immutable", "a", "--kind", "counterfactual"],
+            "'a' is no list",
+        ),
         (["--input", "{}/row.npy", "--domain", "0,1"], "neither 0 nor 1"),
     ],
 )
@@ -124,6 +127,8 @@ def test_bad_input_is_one_line_and_exit_2(files, capsys, arguments, expected):
 
 def test_a_model_that_is_no_binarized_network_is_unsupported(capsys, tmp_path):
     (tmp_path / "x.json").write_text("[0]", encoding="utf-8")
-    code = main(["explain", "--expr", "max(x,0)", "--input", f"{tmp_path}/x.json", "--domain", "0,1"])
+    code = main(
+        ["explain", "--expr", "max(x,0)", "--input", f"{tmp_path}/x.json", "--domain", "0,1"]
+    )
     assert code == 4
     assert "no binarized network" in capsys.readouterr().err
