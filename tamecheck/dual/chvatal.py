@@ -21,6 +21,7 @@ from tamecheck.dual.expression_builder import ExpressionBuilder
 from tamecheck.dual.expression_dual import ExpressionDual
 from tamecheck.dual.feasibility import feasible_multipliers
 from tamecheck.dual.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
+from tamecheck.dual.lattice import require_integer_solution
 from tamecheck.dual.optimum import proved_optimum
 from tamecheck.dual.search import moved_program
 from tamecheck.dual.simplex import Dictionary, State
@@ -103,6 +104,7 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
             nodes=continuous[:5],
             hint="Use the method gomory, tree or generator.",
         )
+    require_integer_solution(form)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + limit
     if strategy == "separation":

@@ -16,8 +16,8 @@ column afterwards, exactly, and so is F(0) = 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -25,6 +25,7 @@ from tamecheck.dual.answer import DualFunction
 from tamecheck.dual.check import CheckItem, Value
 from tamecheck.dual.definability import Definability, locally_tame, semilinear
 from tamecheck.dual.form import Form, FormColumn, Vector, normalise
+from tamecheck.dual.lattice import require_integer_solution
 from tamecheck.dual.linear import LinearInfeasible, LinearOptimum, LinearUnbounded, minimise
 from tamecheck.dual.optimum import proved_optimum
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
@@ -45,7 +46,7 @@ __all__ = [
 
 _ZERO = Fraction(0)
 _DEFAULT_SECONDS = 60.0
-_SECONDS_A_VALUE = 30.0
+_SECONDS_A_VALUE = 10.0
 RESIDUALS = ("orthant", "cone", "monoid")
 
 
@@ -97,6 +98,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
         If the program is infeasible, or the dual of its relaxation is.
     """
     form = normalise(program)
+    require_integer_solution(form)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     if alpha is not None:
         optimum = proved_optimum(form, seconds=limit, seed=seed).value
@@ -177,7 +179,8 @@ def minimum_at(form: Form, priced: Sequence[Priced], d: Sequence[Fraction]) -> M
     SolverError
         If the search does not end in its time.
     """
-    program = defining_program(form, priced, d)
+    free = _opposites(priced)
+    program = _without_opposites(defining_program(form, priced, d), free)
     tree = Search(program, seconds=_SECONDS_A_VALUE, granular=False).run()
     if tree.unbounded:
         columns = [own.column for own in priced]
@@ -191,7 +194,7 @@ def minimum_at(form: Form, priced: Sequence[Priced], d: Sequence[Fraction]) -> M
     if tree.closed:
         if tree.point is None:
             return Minimum(math.inf, None)
-        return Minimum(program.objective(tree.point), tree.point)
+        return Minimum(program.objective(tree.point), _split(tree.point, free))
     raise SolverError(
         f"The value of the generator function was not decided in {_SECONDS_A_VALUE:g} seconds.",
         hint="Keep fewer columns, or bound the variables.",
@@ -222,6 +225,42 @@ def defining_program(form: Form, priced: Sequence[Priced], d: Sequence[Fraction]
         for j, own in enumerate(priced)
     )
     return Program(columns, rows)
+
+
+def _opposites(priced: Sequence[Priced]) -> Mapping[int, int]:
+    """Pairs of integer columns that are the parts of one free variable: their sum costs nothing.
+
+    Branching on such parts need not end, as both may grow along their difference.
+    """
+    waiting: dict[object, int] = {}
+    pairs: dict[int, int] = {}
+    for j, own in enumerate(priced):
+        if own.column.integral:
+            kept = own.source is None
+            negative = tuple((i, -a) for i, a in own.column.entries)
+            mate = waiting.pop((kept, -own.column.cost, negative), None)
+            if mate is None:
+                waiting[(kept, own.column.cost, own.column.entries)] = j
+            else:
+                pairs[mate] = j
+    return pairs
+
+
+def _without_opposites(program: Program, pairs: Mapping[int, int]) -> Program:
+    """The first of each pair is free, the second is 0."""
+    columns = list(program.columns)
+    for one, two in pairs.items():
+        columns[one] = replace(columns[one], lower=None)
+        columns[two] = replace(columns[two], upper=_ZERO)
+    return replace(program, columns=tuple(columns))
+
+
+def _split(point: Vector, pairs: Mapping[int, int]) -> Vector:
+    """Non-negative parts of the free variables."""
+    parts = list(point)
+    for one, two in pairs.items():
+        parts[one], parts[two] = max(point[one], _ZERO), max(-point[one], _ZERO)
+    return tuple(parts)
 
 
 def _without_costs(program: Program) -> Program:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["slope"]
 
+_SECONDS = 10.0
 _STEPS = (Fraction(1, 8), Fraction(1, 512), Fraction(1, 2**20))
 
 
@@ -36,7 +37,7 @@ def slope(dual: GeneratorDual, d: Vector) -> Vector:
     from tamecheck.dual.generator import defining_program, minimum_at
     from tamecheck.dual.tree import tree_dual
 
-    below = tree_dual(defining_program(dual.form, dual.priced, d))
+    below = tree_dual(defining_program(dual.form, dual.priced, d), seconds=_SECONDS)
     slopes = below.slopes(d)
     found = minimum_at(dual.form, dual.priced, d)
     if below.strong and len(slopes) == 1 and found.point is not None:

@@ -23,6 +23,7 @@ from tamecheck.dual.expression_builder import ExpressionBuilder
 from tamecheck.dual.expression_dual import ExpressionDual
 from tamecheck.dual.feasibility import feasible_multipliers
 from tamecheck.dual.form import Constraint, Form, FormColumn, InfeasibleProgramError, normalise
+from tamecheck.dual.lattice import require_integer_solution
 from tamecheck.dual.linear import LinearInfeasible, LinearOptimum, minimise
 from tamecheck.dual.optimum import proved_optimum
 from tamecheck.ir.program import Program
@@ -82,6 +83,7 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     """
     form = normalise(program)
     feasible_multipliers(form)
+    require_integer_solution(form)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + limit
     run = Layers(form, cuts, deadline)

@@ -18,6 +18,7 @@ from tamecheck.dual.answer import DualFunction
 from tamecheck.dual.check import CheckItem, Value
 from tamecheck.dual.definability import semilinear
 from tamecheck.dual.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
+from tamecheck.dual.lattice import require_integer_solution
 from tamecheck.dual.leaves import LeafFunctions
 from tamecheck.dual.optimum import require_dual
 from tamecheck.dual.pieces import Affine, affine, affine_text, evaluate_minimum
@@ -192,6 +193,7 @@ def tree_dual(
         raise InputError(f"A tree has at least one node, not {nodes}.", where="nodes")
     form = normalise(program)
     multipliers = require_dual(form)
+    require_integer_solution(form)
     found = search_at(form, form.right, seconds, nodes, seed=seed)
     if found.value is None and found.closed:
         raise InfeasibleProgramError(

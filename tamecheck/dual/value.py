@@ -16,6 +16,7 @@ from tamecheck.dual.answer import DualFunction, Gradient
 from tamecheck.dual.check import CheckItem, Value
 from tamecheck.dual.definability import locally_tame, semilinear
 from tamecheck.dual.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
+from tamecheck.dual.lattice import integer_contradiction, require_integer_solution
 from tamecheck.dual.optimum import require_dual
 from tamecheck.dual.pieces import affine, affine_text
 from tamecheck.dual.search import search_at
@@ -74,6 +75,8 @@ class ValueDual(DualFunction):
             except InputError:
                 # too many sums of columns: the search needs no lattice
                 pass
+        if integer_contradiction(self.form, d) is not None:
+            return math.inf
         found = search_at(self.form, d, self._seconds)
         if not found.closed:
             raise SolverError("The optimum was not proved in time.", hint="Give it more time.")
@@ -276,6 +279,8 @@ def value_dual(
     """
     form = normalise(program)
     multipliers = require_dual(form)
+    if box is None:
+        require_integer_solution(form)
     found = search_at(form, form.right, seconds, seed=seed)
     if found.value is None and found.closed and box is None:
         raise InfeasibleProgramError(
