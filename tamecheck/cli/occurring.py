@@ -159,7 +159,9 @@ def _common(group: Sequence[int], names: Sequence[str] | None) -> str:
     return f"x{group[0]}..x{group[-1]}"
 
 
-def occurring(args: Namespace, network: BinarizedNetwork, names: Sequence[str] | None) -> Domain:
+def occurring(
+    args: Namespace, network: BinarizedNetwork, names: Sequence[str] | None = None
+) -> Domain:
     """The domain that the options describe.
 
     Statements such as ``age ≥ 37`` in the names say by themselves which inputs belong together;
