@@ -1,8 +1,5 @@
 """Why a binarized network decides as it does: exact reasons, contrasts and nearest changes."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
 from tamecheck.explain.counts import count, count_ball
 from tamecheck.explain.domain import Domain, Feature, domain_of
@@ -11,9 +8,6 @@ from tamecheck.explain.neurons import network_logic
 from tamecheck.explain.rules import get_rules
 from tamecheck.explain.rules_result import DecisionRules, Rule
 from tamecheck.explain.search import OutOfTimeError
-
-if TYPE_CHECKING:
-    from tamecheck.explain.cell_rules import rules_of_cells
 
 __all__ = [
     "Abductive",
@@ -32,12 +26,4 @@ __all__ = [
     "get_rules",
     "network_logic",
     "network_of",
-    "rules_of_cells",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """What is imported on first use, since cells take long to load."""
-    if name == "rules_of_cells":
-        return import_module("tamecheck.explain.cell_rules").rules_of_cells
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
