@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -159,12 +160,14 @@ def _boxes(subject: Subject, deadline: float) -> Part:
     for place, (name, point) in enumerate(points):
         left = (deadline - time.monotonic()) / (len(points) - place)
         found = _radius(subject, point, time.monotonic() + 0.95 * left)
-        upper = "none found" if found.upper is None else f"{float(found.upper):.6g}"
-        rows.append((name, subject.class_name(found.decision), f"{float(found.lower):.6g}", upper))
+        upper = "none found" if found.upper is None else _decimal(found.upper, ROUND_CEILING)
+        rows.append(
+            (name, subject.class_name(found.decision), _decimal(found.lower, ROUND_FLOOR), upper)
+        )
     words = (
         f"The decision ({decision_rule(subject)}) is proved to stay for every input whose elements "
         "all differ by at most the proved radius from the point's; at the distance in the last "
-        "column an input was found, and evaluated exactly, that is decided otherwise or tied. "
+        "column an input was found, and evaluated exactly, that is decided otherwise. "
         f"Radii by bisection of at most {_STEPS} steps, in the units of the inputs; inputs outside "
         "the domain count too."
     )
@@ -229,6 +232,12 @@ def _radius(subject: Subject, point: tuple[Fraction, ...], deadline: float) -> _
         else:
             radius = _short((found.lower + found.upper) / 2)
     return found
+
+
+def _decimal(value: Fraction, rounding: str) -> str:
+    """Six digits of a radius, rounded to the side on which what is said stays true."""
+    context = Context(prec=6, rounding=rounding)
+    return f"{context.divide(Decimal(value.numerator), Decimal(value.denominator)):g}"
 
 
 def _short(value: Fraction) -> Fraction:
