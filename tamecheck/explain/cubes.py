@@ -156,7 +156,8 @@ def _influence(inside: Array) -> list[int]:
     changes: list[float] = []
     for axis in range(inside.ndim):
         slices = np.moveaxis(inside, axis, 0)
-        changes.append(float(np.mean(slices[1:] != slices[:-1])))
+        differing: Array = np.not_equal(slices[1:], slices[:-1])
+        changes.append(float(differing.mean()))
     order: list[int] = np.argsort(-np.array(changes), kind="stable").tolist()
     return order
 
