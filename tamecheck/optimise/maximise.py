@@ -36,6 +36,9 @@ Progress: TypeAlias = Callable[[str], None]
 _DEFAULT_WALK = 10.0
 _MOST_WALK = 20.0
 _DEFAULT_SPLIT = 30.0
+_FEW = 60
+_SMALL = 50_000
+"""Parameters up to which walks alone are given the relaxations of the program too."""
 
 
 def maximise(  # noqa: PLR0913 (options, by keyword only)
@@ -175,14 +178,17 @@ class _Task:
         return self.start + self.limit - time.monotonic()
 
     def _run(self, method: Method) -> None:
-        layers, encoding = self._layers(), self._encoding()
-        self._linear_bound(layers)
+        # first what is quick, so that there is an answer whenever time is up
         self._offer(self._middle(), "middle of the box")
+        layers = self._layers()
+        self._linear_bound(layers)
+        small = self.graph.parameters <= _SMALL
+        encoding = self._encoding() if small or method == "auto" else None
         if layers is not None:
             share = _DEFAULT_WALK if math.isinf(self.limit) else self.limit
             if method == "auto":
-                small = 1.0 if encoding is not None and len(encoding.rules) < 60 else _MOST_WALK
-                share = min(share / 4, small)
+                few = encoding is not None and len(encoding.rules) < _FEW
+                share = min(share / 4, 1.0 if few else _MOST_WALK)
             self._walk(layers, encoding, time.monotonic() + min(share, self._left()))
         elif method == "walk":
             self.notes.append("No walk: some node is not known as a layer.")

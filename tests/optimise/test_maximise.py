@@ -16,14 +16,17 @@ from hypothesis import strategies as st
 import tamecheck as tc
 from tamecheck.cli.entry import main
 from tamecheck.encode import layers_of
+from tamecheck.encode.mip import mip_encoding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.program import Sense
 from tamecheck.load import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
 from tamecheck.optimise.regions import region
 from tamecheck.optimise.walk import Walker, walk
+from tamecheck.programs import solve
 
 ONE_BEND = "relu(x) - 2*relu(x - 0.5)"
 TWO_BENDS = "relu(x) - 2*relu(x - 0.2) + 3*relu(x - 0.6)"
@@ -143,6 +146,34 @@ def test_walks_alone_report_their_gap():
     found = tc.relax_and_walk(tc.expression(TWO_BENDS), box="0:1", timeout=1)
     assert (found.value, found.status) == (Fraction(3, 5), "feasible")
     assert found.gap == found.bound - found.value > 0
+
+
+def test_an_interrupt_gives_the_best_so_far():
+    said = []
+
+    def stop(line):
+        said.append(line)
+        if len(said) == 2:
+            raise KeyboardInterrupt
+
+    found = tc.maximise(tc.expression(TWO_BENDS), box="0:1", progress=stop)
+    # the middle of the box, f(1/2) = -1/10, came first
+    assert found.status == "feasible"
+    assert found.value > Fraction(-1, 10)
+    assert found.bound >= Fraction(3, 5)
+    assert found.notes[-1] == "Interrupted."
+
+
+def test_programs_are_solved_from_a_known_point():
+    model = tc.expression(TWO_BENDS)
+    encoding = mip_encoding(model.graph, model.box("0:1"))
+    program = encoding.objective(0, Sense.MAXIMISE)
+    best = tuple(encoding.complete([Fraction(1)]))
+    answer = solve(program, solvers=(), incumbent=best, certify=True).answer
+    assert answer.objective == Fraction(3, 5)
+    wrong = (Fraction(2), *best[1:])
+    answer = solve(program, solvers=(), incumbent=wrong, certify=True).answer
+    assert answer.objective == Fraction(3, 5)
 
 
 def test_bad_questions_are_refused():
