@@ -141,6 +141,9 @@ def mip_encoding(
     known = _node_bounds(graph, box)
 
     def note(index: int, array: Array) -> None:
+        for tree in array.reshape(-1).tolist():
+            if isinstance(tree, Choice):
+                tree.origin = tree.origin or graph.name_of(index)
         if index in known:
             low, high = known[index]
             flat = array.reshape(-1).tolist()

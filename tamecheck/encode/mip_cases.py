@@ -68,10 +68,16 @@ class Cases:
             return tree
         if id(tree) not in self._known:
             # the tree is kept, so that its id stays taken
-            self._known[id(tree)] = tree, self._form(tree)
+            self._known[id(tree)] = tree, self._named(tree)
         found = self._known[id(tree)][1]
         found.narrow(tree.low, tree.high)
         return found
+
+    def _named(self, tree: Choice) -> Form:
+        try:
+            return self._form(tree)
+        except BeyondError as error:
+            raise BeyondError(f"{tree.origin} {error}".strip()) from None
 
     def known(self, tree: Tree) -> Tree:
         """The form that was made for a tree, if there is one; else the tree."""

@@ -64,13 +64,17 @@ Known: TypeAlias = Test | bool
 
 @dataclass(slots=True, eq=False)
 class Choice:
-    """``value`` where ``test >= 0``, else ``other``; with bounds of it, where some are known."""
+    """``value`` where ``test >= 0``, else ``other``; with bounds of it, where some are known.
+
+    ``origin`` is the node that it comes from.
+    """
 
     test: Form
     value: Tree
     other: Tree
     low: Bound = None
     high: Bound = None
+    origin: str = ""
 
     def narrow(self, low: Bound, high: Bound) -> None:
         """Take note of bounds that hold."""

@@ -172,3 +172,9 @@ def test_stable_rectifiers_need_no_binary():
     model = tc.expression("max(x, 0) + max(x - 3, 0) + max(y + 2, 0)")
     program = mip_encoding(model.graph, model.box("-1:1")).program
     assert sum(column.kind is Kind.INTEGER for column in program.columns) == 1
+
+
+def test_the_node_that_jumps_is_named_where_its_value_is_used():
+    model = tc.expression("y + 3*sign(x)")
+    with pytest.raises(UnsupportedError, match=r"sign\(x\) jumps"):
+        mip_encoding(model.graph, model.box("-1:1"))
