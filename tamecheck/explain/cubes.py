@@ -157,7 +157,7 @@ def _influence(inside: Array) -> list[int]:
     for axis in range(inside.ndim):
         slices = np.moveaxis(inside, axis, 0)
         differing: Array = np.not_equal(slices[1:], slices[:-1])
-        changes.append(float(differing.mean()))
+        changes.append(int(np.count_nonzero(differing)) / max(differing.size, 1))
     order: list[int] = np.argsort(-np.array(changes), kind="stable").tolist()
     return order
 
