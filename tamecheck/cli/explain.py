@@ -39,9 +39,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--input", metavar="FILE", help="the input, or a table of inputs: .json, .csv or .npy"
     )
     parser.add_argument("--kind", choices=_KINDS, default="abductive", help="what to find")
-    parser.add_argument(
-        "--smallest", action="store_true", help="a reason with the fewest features"
-    )
+    parser.add_argument("--smallest", action="store_true", help="a reason with the fewest features")
     parser.add_argument("--second", action="store_true", help="let z3 check the reason as well")
     parser.add_argument("--target", type=int, metavar="CLASS", help="the class that is wanted")
     parser.add_argument(
