@@ -37,6 +37,7 @@ _DEFAULT_WALK = 10.0
 _MOST_WALK = 20.0
 _DEFAULT_SPLIT = 30.0
 _FEW = 60
+_NARROW = 16
 _SMALL = 50_000
 """Parameters up to which walks alone are given the relaxations of the program too."""
 
@@ -195,6 +196,9 @@ class _Task:
         if method == "walk" or self.value == self.bound:
             return
         if encoding is not None:
+            if layers is not None and len(encoding.rules) >= _FEW and len(self._ends()) <= _NARROW:
+                # a program of many rectifiers may not be closed; halves give a bound that lasts
+                self._split(layers, min(self._left() / 5, _DEFAULT_SPLIT / 3))
             self._solve(encoding)
         elif layers is not None:
             seconds = _DEFAULT_SPLIT if math.isinf(self.limit) else self._left()
