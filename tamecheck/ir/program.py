@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
@@ -129,7 +129,8 @@ class Program:
     Raises
     ------
     InputError
-        If a name occurs twice, or a row's terms are not what `Row` demands.
+        If a name occurs twice, a row's terms are not what `Row` demands, or a number is a float:
+        no NaN gets in.
     """
 
     columns: tuple[Column, ...]
@@ -154,8 +155,20 @@ class Program:
             inside = not indices or indices[-1] < len(self.columns)
             if not (increasing and inside) or any(a == 0 for _, a in row.terms):
                 raise InputError(f"Row {row.name!r} has terms out of order, outside, or zero.")
+        for number in self._numbers():
+            if not isinstance(number, Fraction | int):
+                raise InputError(f"{number!r} is no rational number.")
         index = {column.name: j for j, column in enumerate(self.columns)}
         object.__setattr__(self, "_index", index)
+
+    def _numbers(self) -> Iterator[object]:
+        yield self.constant
+        for column in self.columns:
+            yield column.cost
+        for row in self.rows:
+            yield from (a for _, a in row.terms)
+        for limited in (*self.columns, *self.rows):
+            yield from (end for end in (limited.lower, limited.upper) if end is not None)
 
     @property
     def integral(self) -> bool:

@@ -80,7 +80,7 @@ def is_name(text: str) -> bool:
 
 def is_keyword(text: str) -> bool:
     """Whether a text may be read as more than a name where no colon follows."""
-    return text.lower() in {"free", "inf", "infinity", *_SECTIONS}
+    return text.lower() in {"free", "inf", "infinity", "nan", *_SECTIONS}
 
 
 def title(text: str) -> str:
@@ -131,8 +131,15 @@ def _plain(content: str, line: int) -> Iterator[Token]:
         if found.lastgroup == "QUADRATIC":
             _refuse("a quadratic term", line)
         kind = Kind[found.lastgroup or "NAME"]
+        if kind is Kind.NAME and found[0].lower() == "nan" and not _labels(content, position):
+            raise InputError(f"{found[0]!r} is no number.", where=str(line))
         infinite = kind is Kind.NAME and found[0].lower() in {"inf", "infinity"}
         yield Token(Kind.INFINITY if infinite else kind, found[0], line)
+
+
+def _labels(content: str, position: int) -> bool:
+    """Whether the name that ends here is the label of a row."""
+    return content[position:].lstrip().startswith(":")
 
 
 def _refuse(what: str, line: int) -> None:

@@ -96,7 +96,7 @@ def test_names_constants_and_titles():
         ("min\n x\nst\n x >=\nend", 5, "A sum was expected"),
         ("min\n x\nst\n x 3\nend", 4, "A relation"),
         ("min\n x\nst\n x >= 2 y\nend", 5, "A relation"),
-        ("min\n x\nst\n x >= nan\nend", 4, "never"),
+        ("min\n x\nst\n x >= nan\nend", 4, "no number"),
         ("min\n x\nst\n c: x >= 0\n c: x <= 1\nend", 5, "occurs twice"),
         ("min\n x\nst\n c: x >= inf\nend", 4, "cannot be a lower bound"),
         ("min\n inf x\nst\nend", 2, "infinite constant"),
