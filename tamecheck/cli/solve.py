@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json, write_document
 from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.cli.progress import working
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.ir.program import Program
@@ -46,13 +48,14 @@ def run(args: Namespace) -> int:
     source = read_file(args.program)
     for note in source.notes:
         message(args, note)
-    solved = solve(
-        source.program,
-        certify=args.certify,
-        seconds=args.timeout,
-        seed=args.seed,
-        progress=None if args.quiet or not sys.stderr.isatty() else _progress,
-    )
+    with working(args, "solving") as show:
+        solved = solve(
+            source.program,
+            certify=args.certify,
+            seconds=args.timeout,
+            seed=args.seed,
+            progress=None if show is None else lambda n, left: show(f"{n} nodes, {left} open"),
+        )
     document = _document(source.program, solved)
     document["certificate"] = _write(args, solved)
     if args.json:
@@ -62,10 +65,6 @@ def run(args: Namespace) -> int:
     else:
         _print(document)
     return _exit_code(document)
-
-
-def _progress(explored: int, waiting: int) -> None:
-    print(f"\rtamecheck: {explored} nodes, {waiting} open ", end="", file=sys.stderr)
 
 
 def _document(program: Program, solved: Solved) -> dict[str, Any]:
@@ -88,6 +87,7 @@ def _document(program: Program, solved: Solved) -> dict[str, Any]:
         case Unknown():
             status = "unknown"
             bound = None if answer.bound is None else str(answer.bound)
+    why = answer.why if isinstance(answer, Unknown) else None
     names = [column.name for column in program.columns]
     return {
         "status": status,
@@ -98,7 +98,8 @@ def _document(program: Program, solved: Solved) -> dict[str, Any]:
         if isinstance(answer, Unbounded)
         else None,
         "checked": {"feasible": point is not None, "optimal": evidence},
-        "why": answer.why if isinstance(answer, Unknown) else None,
+        "why": why,
+        "reason": "interrupted" if solved.interrupted else why,
         "notes": list(solved.notes),
         "nodes": solved.nodes,
         "seconds": round(solved.seconds, 3),
@@ -133,7 +134,7 @@ _REASONS = {
 def _print(document: dict[str, Any]) -> None:
     from tamecheck.show.tables import print_sections
 
-    facts = ("objective", "bound", "why", "certificate")
+    facts = ("objective", "bound", "reason", "certificate")
     rows: list[tuple[str, ...]] = [("answer", _REASONS[document["checked"]["optimal"]])]
     rows += [(key, document[key]) for key in facts if document[key] is not None]
     point = _moved(document["x"])
@@ -142,14 +143,14 @@ def _print(document: dict[str, Any]) -> None:
     print_sections(
         sys.stdout,
         {
-            document["status"].upper(): rows,
+            document["status"].upper(): [tuple(map(visible, row)) for row in rows],
             "Point (exactly feasible)": [*point, *zeros],
             "Ray": _moved(document["ray"]),
-            "Notes": [(note,) for note in document["notes"]],
+            "Notes": [(visible(note),) for note in document["notes"]],
         },
     )
 
 
 def _moved(values: Mapping[str, str] | None) -> list[tuple[str, ...]]:
     """The names and numbers that are not 0."""
-    return [(name, value) for name, value in (values or {}).items() if value != "0"]
+    return [(visible(name), value) for name, value in (values or {}).items() if value != "0"]

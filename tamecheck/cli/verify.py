@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.cli.progress import working
 from tamecheck.cli.source import model_of, name_of
 from tamecheck.errors import InputError
 from tamecheck.visible import visible
@@ -78,7 +79,8 @@ def run(args: Namespace) -> int:
         message(args, note)
     if args.certify or args.output is not None:
         message(args, "No certificate: those of verify are about Hamming balls (--hamming).")
-    answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
+    with working(args, "verifying"):
+        answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
     document = answer_document(answer)
     if args.vnncomp is not None:
         Path(args.vnncomp).write_text(vnncomp_text(answer), encoding="utf-8")

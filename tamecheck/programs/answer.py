@@ -84,10 +84,11 @@ class Solved:
     """An answer, how it came about, and how long it took.
 
     ``notes`` say in a sentence each what a user should know, such as a solver's wrong claim;
-    ``nodes`` is the number of nodes of our own search.
+    ``nodes`` is the number of nodes of our own search; ``interrupted`` says that Ctrl-C ended it.
     """
 
     answer: Answer
     notes: tuple[str, ...]
     nodes: int
     seconds: float
+    interrupted: bool = False

@@ -105,20 +105,38 @@ class _Solving:
     start: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list[str])
     nodes: int = 0
+    best: Point | None = None
+    interrupted: bool = False
 
     def run(self) -> Solved:
         """The answer, with the time that it took."""
-        answer = self._answer()
-        return Solved(answer, tuple(self.notes), self.nodes, time.monotonic() - self.start)
+        self.best = self.incumbent
+        try:
+            answer = self._answer()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            answer = self._so_far()
+        spent = time.monotonic() - self.start
+        return Solved(answer, tuple(self.notes), self.nodes, spent, self.interrupted)
+
+    def _so_far(self) -> Answer:
+        """The best point that is known; no claim is made about better ones."""
+        if self.best is None:
+            return Unknown("interrupted", None, None)
+        return Feasible(self.best, self.program.objective(self.best), None, None)
 
     def _answer(self) -> Answer:
         root = self._search(self.incumbent, most_nodes=1)
         if root.closed:
             return self._concluded(root)
+        self.best = root.point
+        if self.interrupted:
+            return self._believed(root, ())
         if root.unbounded:
             return self._unbounded()
         said = self._claims(self.program)
         point = self._best_point(said, root.point)
+        self.best = point
         agreeing = self._agreeing(said, point)
         self._compare(said, point)
         settled = len(agreeing) >= min(2, len(self.solvers))
@@ -140,13 +158,15 @@ class _Solving:
         self, point: Point | None, *, most_nodes: int = 10**9, seconds: float | None = None
     ) -> Tree:
         limit = self._left() if seconds is None else seconds
-        tree = Search(
+        search = Search(
             self.program,
             point=point,
             seconds=limit,
             most_nodes=most_nodes,
             progress=self.progress,
-        ).run()
+        )
+        tree = search.run()
+        self.interrupted |= search.interrupted
         self.nodes += tree.explored
         return tree
 

@@ -108,6 +108,7 @@ class Search:
         self._open = [_Open(0, {})]
         self._current: dict[int, _Ends] = {}
         self._unbounded = False
+        self.interrupted = False
 
     def run(self) -> Tree:
         """Search until the tree is closed or a limit is reached; Ctrl-C is such a limit."""
@@ -120,7 +121,7 @@ class Search:
                     self._progress(explored, len(self._open))
                 done = self._explore(node)
             except KeyboardInterrupt:
-                done = False
+                done, self.interrupted = False, True
             if not done:
                 if self._nodes[node.index] is None:
                     # it stays open, with what its parent proved

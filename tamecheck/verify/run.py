@@ -44,7 +44,7 @@ def verify(
     spec
         The property.
     timeout
-        Seconds; when they are over the answer is `Unknown`.
+        Seconds; when they are over the answer is `Unknown`, as after Ctrl-C.
     seed
         Seed of the search for a violation.
     replay
@@ -61,7 +61,10 @@ def verify(
     if not spec.cases:
         return Holds("empty region", "The region is empty.", time.monotonic() - started)
     run = _Run(problem, replay, started, deadline, seed)
-    return run.plain() if problem.layers is None else run.layered(problem.layers)
+    try:
+        return run.plain() if problem.layers is None else run.layered(problem.layers)
+    except KeyboardInterrupt:
+        return run.interrupted()
 
 
 class _Run:
@@ -72,6 +75,7 @@ class _Run:
         self.started, self.deadline = started, deadline
         self.rng = np.random.default_rng(seed)
         self.facts: dict[str, int] = {}
+        self.search: Search | None = None
 
     def _violated(self, witness: Witness, method: str) -> Violated:
         reason = "An exact evaluation of the witness violates the property."
@@ -88,6 +92,11 @@ class _Run:
         spent = time.monotonic() - self.started
         return Unknown("Out of time." if late else why, spent, late, self.facts)
 
+    def interrupted(self) -> Answer:
+        """What is known when Ctrl-C ends the search: an exact witness, or nothing."""
+        kept = None if self.search is None else self._kept(self.search)
+        return kept or self._unknown("interrupted")
+
     def plain(self) -> Answer:
         """Samples and intervals only: some node has no linear bounds."""
         problem = self.problem
@@ -103,6 +112,7 @@ class _Run:
     def layered(self, layers: Layers) -> Answer:
         """Samples and gradients, then splitting of inputs or of signs."""
         search = Search(self.problem, layers, self.rng, self.replay, self.deadline)
+        self.search = search
         return self._attack(search) or self._prove(search)
 
     def _attack(self, search: Search) -> Violated | None:
