@@ -132,14 +132,24 @@ def _won(step: Extreme, part: Work, first: int, winner: int) -> Work | None:
 
 def _by_rounding(step: Round, work: Work, *, lower: bool) -> Iterator[Leaf]:
     count = work.table.value.shape[1]
-    stack = [(work, list[int]())]
+    if not count:
+        yield work, np.array([], dtype=np.int64)
+        return
+    # one form may have a million pieces: they are made one at a time, as they are asked for
+    rounded: list[int] = []
+    stack = [_rounded_parts(step, work, 0, lower=lower)]
     while stack:
-        part, rounded = stack.pop()
+        found = next(stack[-1], None)
+        del rounded[len(stack) - 1 :]
+        if found is None:
+            stack.pop()
+            continue
+        part, value = found
+        rounded.append(value)
         if len(rounded) == count:
             yield part, np.array(rounded, dtype=np.int64)
-            continue
-        for piece, value in _rounded_parts(step, part, len(rounded), lower=lower):
-            stack.append((piece, [*rounded, value]))
+        else:
+            stack.append(_rounded_parts(step, part, len(rounded), lower=lower))
 
 
 def _rounded_parts(

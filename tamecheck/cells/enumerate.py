@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -30,9 +32,13 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Search"]
+__all__ = ["Search", "TimeUpError"]
 
 _BATCH = 512
+
+
+class TimeUpError(Exception):
+    """The deadline has come before the end of the search."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +81,10 @@ class Search:
         The float forms of all inputs in one row.
     lower
         Whether cells of lower dimension count, where the function jumps.
+    least
+        Parts of a smaller dimension are left out.
+    deadline
+        When to stop, on the clock of `time.monotonic`.
     """
 
     graph: Graph
@@ -83,9 +93,17 @@ class Search:
     planes: Hyperplanes
     entries: FloatForms
     lower: bool
+    least: int = 0
+    deadline: float = math.inf
 
     def run(self, start: Polytope) -> Iterator[tuple[Polytope, Branch]]:
-        """All cells in a polytope, one after the other."""
+        """All cells in a polytope, one after the other.
+
+        Raises
+        ------
+        TimeUpError
+            At the deadline.
+        """
         root = Branch(-1, None, None)
         order = list(self.steps)
         yield from self._through(order, _Batch([start], [root], {}))
@@ -132,7 +150,10 @@ class Search:
         for number, polytope in enumerate(batch.polytopes):
             table = self._table(at.node, batch.branches[number], asked, number)
             for part, decided in self._parts(at.step, polytope, table):
-                yield number, part, decided
+                if time.monotonic() > self.deadline:
+                    raise TimeUpError
+                if part.dim >= self.least:
+                    yield number, part, decided
 
     def _parts(
         self, step: Deciding, polytope: Polytope, table: Table

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 from flint import fmpq
 
 from tamecheck.cells.complex import Cell, Complex
-from tamecheck.cells.enumerate import Search
+from tamecheck.cells.enumerate import Search, TimeUpError
 from tamecheck.cells.exact_forms import ExactForms
 from tamecheck.cells.forms import EPSILON, FloatForms
 from tamecheck.cells.hyperplanes import Hyperplanes
@@ -30,13 +34,14 @@ DEFAULT_LIMIT = 200_000
 _MAX_DIMENSION = 10
 
 
-def cells(
+def cells(  # noqa: PLR0913 the last three have defaults that suit most
     graph: Graph,
     box: Box | None = None,
     *,
     slice_: Slice | None = None,
     limit: int = DEFAULT_LIMIT,
     lower: bool = True,
+    timeout: float | None = None,
 ) -> Complex:
     """The cells of a piecewise linear function on a box: exact, and all of them.
 
@@ -52,9 +57,12 @@ def cells(
     slice_
         An affine slice instead of a box.
     limit
-        Stop after so many cells, with `Complex.complete` false.
+        Stop after so many cells, with `Complex.complete` false.  Cells of full dimension come
+        first: those of lower dimension have what is left of the limit.
     lower
         Whether to look for cells of lower dimension.
+    timeout
+        Stop after so many seconds, with `Complex.complete` false.
 
     Raises
     ------
@@ -85,31 +93,52 @@ def cells(
     trace = Trace(steps, exact)
     planes = Hyperplanes(size)
     jumps = any(_jumps(step) for step in steps.values())
-    search = Search(graph, steps, trace, planes, floats, lower=lower and jumps)
+    begun = time.monotonic()
+    deadline = math.inf if timeout is None else begun + timeout
+    # a second search, for the cells of full dimension, needs time too
+    half = begun + (deadline - begun) / 2 if jumps and lower else deadline
+    search = Search(graph, steps, trace, planes, floats, lower=lower and jumps, deadline=half)
     outputs = tuple(node for _, node in graph.outputs)
-    full: list[Cell] = []
-    thin: dict[frozenset[tuple[str, ...]], Cell] = {}
-    complete = True
-    for polytope, branch in search.run(box_polytope(planes, chart.bounds)):
-        if len(full) + len(thin) >= limit:
-            complete = False
-            break
-        cell = Cell(polytope, branch, planes, trace, outputs)
-        if polytope.dim == size:
-            full.append(cell)
-        else:
-            # two closed cells may both meet the same face of a jump
-            key = frozenset(tuple(map(str, point)) for point in cell.exact_vertices)
-            thin.setdefault(key, cell)
+    start = box_polytope(planes, chart.bounds)
+
+    def found_by(search: Search) -> tuple[list[Cell], list[Cell], bool]:
+        made = (Cell(shape, branch, planes, trace, outputs) for shape, branch in search.run(start))
+        return _collected(made, size, limit)
+
+    full, thin, complete = found_by(search)
+    if not complete and thin and len(full) < limit:
+        # cells of full dimension come first; the others have what they leave of the limit
+        more, _, _ = found_by(replace(search, least=size, deadline=deadline))
+        full = max(more, full, key=len)
+        thin = thin[: limit - len(full)]
     return Complex(
         tuple(full),
-        tuple(thin.values()),
+        tuple(thin),
         complete,
         size,
         chart.names,
         {name: graph.nodes[node].shape for name, node in graph.outputs},
         chart,
     )
+
+
+def _collected(cells: Iterator[Cell], size: int, limit: int) -> tuple[list[Cell], list[Cell], bool]:
+    """The cells of dimension ``size``, the others, and whether these are all: up to a limit."""
+    full: list[Cell] = []
+    thin: dict[frozenset[tuple[str, ...]], Cell] = {}
+    try:
+        for cell in cells:
+            if len(full) + len(thin) >= limit:
+                return full, list(thin.values()), False
+            if cell.dimension == size:
+                full.append(cell)
+            else:
+                # two closed cells may both meet the same face of a jump
+                key = frozenset(tuple(map(str, point)) for point in cell.exact_vertices)
+                thin.setdefault(key, cell)
+    except TimeUpError:
+        return full, list(thin.values()), False
+    return full, list(thin.values()), True
 
 
 def _jumps(step: Step) -> bool:

@@ -21,10 +21,15 @@ List the cells of a piecewise linear model on a bounded box: the polytopes on wh
 one for each activation pattern with an interior, with exact halfspaces, maps and volumes.  Where
 the model jumps, the cells of lower dimension with a value of their own are listed too.
 
-exit codes: 0 all cells found, 3 stopped at the limit (the cells found so far are listed)"""
+exit codes: 0 all cells found, 3 stopped at the limit or the timeout (the cells
+found so far are listed)"""
 
 _MANY = 5_000
 """In dimension 3 and more, the volumes of more cells than this are not summed."""
+
+
+_TO_ANSWER = 10.0
+"""Seconds beyond the timeout to print the cells found so far."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -47,7 +52,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--limit", type=int, metavar="N", help="stop after N cells (default 200000)"
     )
-    add_common(parser)
+    add_common(parser, overtime=_TO_ANSWER)
     parser.set_defaults(run=run)
 
 
@@ -61,7 +66,7 @@ def run(args: Namespace) -> int:
     limit = DEFAULT_LIMIT if args.limit is None else args.limit
     slice_ = chosen_slice(args, model)
     box = None if slice_ is not None else domain_of(args, model)
-    found = cells(model.graph, box, slice_=slice_, limit=limit)
+    found = cells(model.graph, box, slice_=slice_, limit=limit, timeout=args.timeout)
     if args.decision:
         regions = decision_regions(found)
         if args.json:
@@ -71,7 +76,7 @@ def run(args: Namespace) -> int:
     elif args.json:
         print_json(cells_document(found, merge=args.merge))
     else:
-        _print(args, found)
+        _print(args, found, limit)
     return 0 if found.complete else 3
 
 
@@ -119,14 +124,16 @@ def _halfspaces(halfspaces: tuple[Halfspace, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _print(args: Namespace, found: Complex) -> None:
+def _print(args: Namespace, found: Complex, limit: int) -> None:
     count = len(found.merged()) if args.merge else found.count
     kind = "cells with different maps" if args.merge else "cells"
     line = f"{count} {kind} in dimension {found.dimension}"
     if found.lower_dimensional:
         line += f", {len(found.lower_dimensional)} of lower dimension at jumps"
     if not found.complete:
-        line += " (stopped at the limit: there are more)"
+        total = found.count + len(found.lower_dimensional)
+        reason = "limit" if total >= limit else "timeout"
+        line += f" (stopped at the {reason}: there are more)"
     print(line)
     if args.quiet:
         return

@@ -184,6 +184,43 @@ def test_the_limit_gives_a_partial_answer():
     assert (found.count, found.complete) == (20, False)
 
 
+@pytest.mark.parametrize("text", ["floor(10000*x)*floor(10000*y)", "floor(1000*x)+floor(1000*y)"])
+def test_the_limit_goes_to_cells_of_full_dimension_first(text):
+    graph = parse_expression(text).graph
+    found = cells(graph, Box.uniform(["x", "y"], Fraction(0), Fraction(1)), limit=60)
+    assert (found.count, len(found.lower_dimensional), found.complete) == (60, 0, False)
+    assert all(cell.map(cell.interior_point) == (at(graph, cell.interior_point),) for cell in found)
+
+
+def at(graph, point):
+    arrays = {}
+    for name, x in zip(graph.inputs, point, strict=True):
+        arrays[name] = np.array(x, dtype=object)
+    return exact_values(graph, arrays)[next(iter(dict(graph.outputs)))].item()
+
+
+def test_what_the_full_cells_leave_of_the_limit_is_for_the_others():
+    graph = parse_expression("floor(3*x)").graph
+    box = Box.uniform(["x"], Fraction(-1), Fraction(1))
+    for limit, counts in ((4, (4, 0)), (6, (6, 0)), (8, (6, 2)), (13, (6, 7))):
+        found = cells(graph, box, limit=limit)
+        assert (found.count, len(found.lower_dimensional)) == counts
+        assert found.complete == (limit == 13)
+
+
+def test_the_pieces_of_a_rounding_are_made_as_they_are_asked_for():
+    graph = parse_expression("floor(900000*x)").graph
+    box = Box.uniform(["x"], Fraction(0), Fraction(1))
+    assert cells(graph, box, limit=5).count == 5
+
+
+def test_the_timeout_gives_a_partial_answer():
+    graph = parse_expression("floor(10000*x)*floor(10000*y)").graph
+    box = Box.uniform(["x", "y"], Fraction(0), Fraction(1))
+    assert not cells(graph, box, timeout=0.2).complete
+    assert cells(parse_expression("abs(x)").graph, BOX, timeout=60).complete
+
+
 def test_patterns_cover_a_grid():
     graph, weights = network([2, 7, 6, 1], 5)
     found = cells(graph, BOX)
