@@ -15,6 +15,7 @@ from tamecheck.cells.forms import FloatForms, NonlinearError
 from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes
 from tamecheck.cells.planar import is_planar, polygons
 from tamecheck.cells.polytope import Polytope, Table, Work
+from tamecheck.cells.solid import is_solid, solids
 from tamecheck.cells.steps import (
     Entry,
     Fixed,
@@ -161,6 +162,9 @@ class Search:
         thin = isinstance(step, Pieces) and step.jump and self.lower
         if isinstance(step, Pieces) and not thin and is_planar(polytope):
             yield from polygons(polytope, table)
+            return
+        if isinstance(step, Pieces) and not thin and is_solid(polytope):
+            yield from solids(polytope, table)
             return
         for part, decided in divided(step, Work.start(polytope, table), lower=self.lower):
             yield part.polytope, decided
