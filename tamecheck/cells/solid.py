@@ -24,7 +24,7 @@ _DOUBTFUL = 2.0**-20
 
 
 class _Layout(NamedTuple):
-    """Where a row has what, and what the columns of a table are about.
+    """Where a row has what; ``columns`` are the forms of the table that a row has values of.
 
     The hyperplanes are the facets at the start, and one for each form that may cut; then come
     coordinates and values from ``values`` on, and their errors from ``errors`` on.
@@ -32,6 +32,7 @@ class _Layout(NamedTuple):
 
     table: Table
     start: Polytope
+    columns: Array
     values: int
     errors: int
 
@@ -65,52 +66,60 @@ def solids(polytope: Polytope, table: Table) -> Iterator[tuple[Polytope, Array]]
     Each cut takes time in the number of columns times vertices, and in the number of pairs of
     vertices on its two sides; parts are found depth first.
     """
-    layout, part, open_ = _begun(polytope, table)
-    stack = [(part, open_)]
-    dim = layout.dim
+    layout, part = _begun(polytope, table)
+    columns, dim = layout.columns, layout.dim
+    stack = [(part, np.arange(len(columns)))]
     while stack:
         part, open_ = stack.pop()
-        values = part.rows[:, layout.values + dim : layout.errors]
-        errors = part.rows[:, layout.errors + dim :]
-        low, high = (values + errors).max(axis=0), (values - errors).min(axis=0)
-        part.signs[(low < 0) & (part.signs == 0)] = -1
-        part.signs[(high > 0) & (part.signs == 0)] = 1
-        rest = [column for column in open_ if part.signs[column] == 0]
-        if not rest:
+        values = part.rows[:, layout.values + dim + open_]
+        errors = part.rows[:, layout.errors + dim + open_]
+        above, below = (values > errors).all(axis=0), (values < -errors).all(axis=0)
+        part.signs[columns[open_]] = np.subtract(above, below, dtype=np.int8)
+        open_ = open_[~(above | below)]
+        if not open_.size:
             yield _finished(layout, part), part.signs
             continue
-        column, rest = rest[0], rest[1:]
-        signs = _exact_signs(layout, part, column)
-        above, below = bool((signs > 0).any()), bool((signs < 0).any())
-        if above and below:
-            stack += [(child, rest) for child in _crossed(layout, part, column, signs)]
+        place, rest = int(open_[0]), open_[1:]
+        signs = _exact_signs(layout, part, place)
+        up, down = bool((signs > 0).any()), bool((signs < 0).any())
+        if up and down:
+            stack += [(child, rest) for child in _crossed(layout, part, place, signs)]
         else:
-            part.signs[column] = above - below
+            part.signs[columns[place]] = up - down
             stack.append((part, rest))
 
 
-def _begun(polytope: Polytope, table: Table) -> tuple[_Layout, _Part, list[int]]:
+def _begun(polytope: Polytope, table: Table) -> tuple[_Layout, _Part]:
+    """The layout of rows for the forms without a sign on all of the polytope, and the start."""
     values, errors = float_values(table.value, table.error, polytope.points, polytope.doubt)
-    count = table.value.shape[1]
-    facets = len(polytope.facets)
-    empty = np.zeros((len(values), count))
-    tight = polytope.tight.astype(np.float64)
-    rows = np.concatenate((tight, empty, polytope.points, values, polytope.doubt, errors), axis=1)
-    width = facets + count
-    layout = _Layout(table, polytope, width, width + polytope.dim + count)
+    above, below = (values > errors).all(axis=0), (values < -errors).all(axis=0)
+    columns = np.flatnonzero(~(above | below))
+    count, width = len(columns), len(polytope.facets) + len(columns)
+    rows = np.concatenate(
+        (
+            polytope.tight,
+            np.zeros((len(values), count)),
+            polytope.points,
+            values[:, columns],
+            polytope.doubt,
+            errors[:, columns],
+        ),
+        axis=1,
+    )
+    layout = _Layout(table, polytope, columns, width, width + polytope.dim + count)
     nowhere = np.zeros(count, dtype=np.int64)
     numbers = np.concatenate((polytope.facets, nowhere))
     sides = np.concatenate((polytope.sides, nowhere))
-    part = _Part(rows, np.zeros(count, dtype=np.int8), numbers, sides)
-    return layout, part, list(range(count))
+    signs: Array = np.subtract(above, below, dtype=np.int8)
+    return layout, _Part(rows, signs, numbers, sides)
 
 
-def _exact_signs(layout: _Layout, part: _Part, column: int) -> Array:
+def _exact_signs(layout: _Layout, part: _Part, place: int) -> Array:
     """The exact sign of a form at every vertex."""
-    value = part.rows[:, layout.values + layout.dim + column]
-    error = part.rows[:, layout.errors + layout.dim + column]
+    value = part.rows[:, layout.values + layout.dim + place]
+    error = part.rows[:, layout.errors + layout.dim + place]
     signs = (value > error).astype(np.int64) - (value < -error)
-    table = layout.table
+    table, column = layout.table, int(layout.columns[place])
     if signs.all() or not (table.value[:, column].any() or table.error[:, column].any()):
         return signs
     row = table.exact_row(Question(column))
@@ -125,17 +134,17 @@ def _basis(planes: Hyperplanes, through: list[int], dim: int) -> tuple[int, ...]
     return tuple(through) if len(through) == dim else planes.independent(through, dim)
 
 
-def _crossed(layout: _Layout, part: _Part, column: int, signs: Array) -> list[_Part]:
+def _crossed(layout: _Layout, part: _Part, form: int, signs: Array) -> list[_Part]:
     """The two parts on the sides of a hyperplane that cuts through the interior."""
-    table = layout.table
+    table, column = layout.table, int(layout.columns[form])
     number = table.planes.add(
         table.value[:, column], table.error[:, column], lambda: table.exact_row(Question(column))
     )
-    place = len(layout.start.facets) + column
+    place = len(layout.start.facets) + form
     numbers = part.numbers.copy()
     numbers[place] = number
     upper, lower = part.rows[signs > 0], part.rows[signs < 0]
-    fresh, vague = _divided_edges(layout, part.rows, upper, lower, column)
+    fresh, vague = _divided_edges(layout, part.rows, upper, lower, form)
     fresh[:, place] = 1
     if vague.size:
         _solved(layout, part._replace(numbers=numbers), fresh, vague)
@@ -151,7 +160,7 @@ def _crossed(layout: _Layout, part: _Part, column: int, signs: Array) -> list[_P
 
 
 def _divided_edges(
-    layout: _Layout, rows: Array, upper: Array, lower: Array, column: int
+    layout: _Layout, rows: Array, upper: Array, lower: Array, form: int
 ) -> tuple[Array, Array]:
     """The rows of the points where edges cross a hyperplane, and which of these are too vague.
 
@@ -171,7 +180,7 @@ def _divided_edges(
         # two vertices span an edge if no third one lies on all the facets that they share
         edge = (tight @ every.T == tight.sum(axis=1)[:, None]).sum(axis=1) == 2
         start, end, tight = start[edge], end[edge], tight[edge]
-    own = column + dim
+    own = form + dim
     at, to = start[:, width + own], end[:, width + own]
     at_error, to_error = start[:, layout.errors + own], end[:, layout.errors + own]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -198,7 +207,8 @@ def _solved(layout: _Layout, part: _Part, fresh: Array, bad: Array) -> None:
     bases = np.array([_basis(table.planes, numbers, dim) for numbers in through])
     points, doubt = table.planes.points(bases)
     with np.errstate(invalid="ignore"):
-        values, errors = float_values(table.value, table.error, points, doubt)
+        forms, errors_of = table.value[:, layout.columns], table.error[:, layout.columns]
+        values, errors = float_values(forms, errors_of, points, doubt)
     fresh[bad, layout.values :] = np.concatenate((points, values, doubt, errors), axis=1)
 
 
