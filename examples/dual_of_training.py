@@ -9,32 +9,39 @@ from fractions import Fraction
 import tamecheck as tc
 from tamecheck.dual.training import pair_tameness, sensitivities, training_program
 
-SQUARE = [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]
-XOR = [0, 1, 1, 0]
-one = training_program(SQUARE, XOR, hidden=(1,))
-two = training_program(SQUARE, XOR, hidden=(2,))
-print(f"two hidden neurons: {len(two.program.rows)} rows, {len(two.program.columns)} variables")
 
-# %% A dual function of each: a bound for every right-hand side, strong at this one
-for training in (one, two):
-    dual = tc.dual(training.program, method="tree")
-    print(dual)
-    for name, item in dual.checks.items():
-        print(f"  {name:12} {item.status}: {item.why}")
+def main() -> None:
+    """Run the example."""
+    square = [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]
+    xor = [0, 1, 1, 0]
+    one = training_program(square, XOR, hidden=(1,))
+    two = training_program(square, XOR, hidden=(2,))
+    print(f"two hidden neurons: {len(two.program.rows)} rows, {len(two.program.columns)} variables")
 
-# %% What a perturbation of the samples' pre-activations does to the bound
-dual = tc.dual(one.program, method="tree")
-for sample, slopes in enumerate(sensitivities(one, dual)["samples"]):
-    print(f"sample {sample}: slope {', '.join(map(str, slopes))} by layer")
+    # %% A dual function of each: a bound for every right-hand side, strong at this one
+    for training in (one, two):
+        dual = tc.dual(training.program, method="tree")
+        print(dual)
+        for name, item in dual.checks.items():
+            print(f"  {name:12} {item.status}: {item.why}")
 
-# %% Program and dual are definable in one o-minimal structure
-print(pair_tameness(one, dual))
+    # %% What a perturbation of the samples' pre-activations does to the bound
+    dual = tc.dual(one.program, method="tree")
+    for sample, slopes in enumerate(sensitivities(one, dual)["samples"]):
+        print(f"sample {sample}: slope {', '.join(map(str, slopes))} by layer")
 
-# %% The value function of the loss along one row: constant where the program is feasible
-row = "fire.0.1.0"
-value = tc.dual(one.program, method="value")
-own = dict(zip(value.form.names, value.form.right, strict=True))[row]
-shift = dict(zip(value.form.names, value.form.shift, strict=True))[row]
-pieces = value.along(row, own + shift - 1, own + shift + Fraction(1, 2))
-for piece in pieces.pieces:
-    print(f"loss {piece.intercept} (slope {piece.slope}) from {piece.lower} to {piece.upper}")
+    # %% Program and dual are definable in one o-minimal structure
+    print(pair_tameness(one, dual))
+
+    # %% The value function of the loss along one row: constant where the program is feasible
+    row = "fire.0.1.0"
+    value = tc.dual(one.program, method="value")
+    own = dict(zip(value.form.names, value.form.right, strict=True))[row]
+    shift = dict(zip(value.form.names, value.form.shift, strict=True))[row]
+    pieces = value.along(row, own + shift - 1, own + shift + Fraction(1, 2))
+    for piece in pieces.pieces:
+        print(f"loss {piece.intercept} (slope {piece.slope}) from {piece.lower} to {piece.upper}")
+
+
+if __name__ == "__main__":
+    main()
