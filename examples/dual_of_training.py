@@ -14,8 +14,8 @@ def main() -> None:
     """Run the example."""
     square = [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]
     xor = [0, 1, 1, 0]
-    one = training_program(square, XOR, hidden=(1,))
-    two = training_program(square, XOR, hidden=(2,))
+    one = training_program(square, xor, hidden=(1,))
+    two = training_program(square, xor, hidden=(2,))
     print(f"two hidden neurons: {len(two.program.rows)} rows, {len(two.program.columns)} variables")
 
     # %% A dual function of each: a bound for every right-hand side, strong at this one
