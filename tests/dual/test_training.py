@@ -131,7 +131,8 @@ def test_bad_data():
 
 
 def test_example_script_prints_the_sizes_and_the_least_losses(capsys):
-    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "dual_of_training.py"))
+    script = Path(__file__).parents[2] / "examples" / "dual_of_training.py"
+    runpy.run_path(str(script), run_name="__main__")
     text = capsys.readouterr().out
     assert "two hidden neurons: 56 rows, 28 variables" in text
     assert "F(b) = 1, z(b) = 1" in text
