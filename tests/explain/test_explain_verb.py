@@ -1,7 +1,9 @@
 """The verb, and many rows at once."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -94,7 +96,9 @@ def test_a_dask_client_gives_the_same_bytes(trained, files):
     _, rows = files
     explainer = Explainer(trained.to_model())
     alone = list(explain_rows(explainer, list(rows)))
+    # Dask's nannies leave the numbers of threads of their workers in our environment
     with (
+        mock.patch.dict(os.environ),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None
         ) as cluster,

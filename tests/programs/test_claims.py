@@ -63,7 +63,7 @@ def test_a_relaxation_that_is_unbounded_does_not_make_an_infeasible_program_unbo
 
 
 def test_a_program_with_few_bytes_of_memory_gives_no_claim():
-    for claim in claims(knapsack(), seconds=30, memory=2**27):
+    for claim in claims(knapsack(), seconds=30, memory=2**26):
         assert isinstance(claim, UnknownClaim)
 
 
