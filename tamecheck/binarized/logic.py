@@ -64,6 +64,32 @@ class Formula:
         wrong.extend(self._copy(guard) for _ in range(count))
         self.at_most.append((wrong, total))
 
+    def decided_for(
+        self,
+        network: BinarizedNetwork,
+        states: Sequence[int],
+        decision: int,
+        targets: Sequence[int],
+    ) -> None:
+        """Add that at the inputs' ``states`` some target's score beats that of ``decision``."""
+        for layer in network.layers:
+            after: list[int] = []
+            for weights, threshold in zip(layer.weights, layer.thresholds.tolist(), strict=True):
+                neuron = self.variable()
+                self.implies_sum(neuron, states, weights, threshold)
+                self.implies_sum(-neuron, states, -weights, 1 - threshold)
+                after.append(neuron)
+            states = after
+        chosen: list[int] = []
+        for target in targets:
+            guard = self.variable()
+            difference = network.readout[target] - network.readout[decision]
+            offset = int(network.offsets[target] - network.offsets[decision])
+            least = (0 if target < decision else 1) - offset
+            self.implies_sum(guard, states, difference, least)
+            chosen.append(guard)
+        self.clauses.append(chosen)
+
     def _copy(self, literal: int) -> int:
         """A new variable that is true where the literal is."""
         new = self.variable()
@@ -84,28 +110,11 @@ def misclassified(
     """
     formula = Formula()
     states = [formula.variable() for _ in range(folded.inputs)]
-    inputs = states
     signs = ball.centre.tolist()
     free = set(ball.free)
     formula.clauses.extend(
         [v * s] for i, (v, s) in enumerate(zip(states, signs, strict=True)) if i not in free
     )
     formula.at_most.append(([-states[i] * signs[i] for i in ball.free], ball.radius))
-    for layer in folded.layers:
-        after: list[int] = []
-        for weights, threshold in zip(layer.weights, layer.thresholds.tolist(), strict=True):
-            neuron = formula.variable()
-            formula.implies_sum(neuron, states, weights, threshold)
-            formula.implies_sum(-neuron, states, -weights, 1 - threshold)
-            after.append(neuron)
-        states = after
-    chosen: list[int] = []
-    for target in targets:
-        guard = formula.variable()
-        difference = folded.readout[target] - folded.readout[decision]
-        offset = int(folded.offsets[target] - folded.offsets[decision])
-        least = (0 if target < decision else 1) - offset
-        formula.implies_sum(guard, states, difference, least)
-        chosen.append(guard)
-    formula.clauses.append(chosen)
-    return formula, inputs
+    formula.decided_for(folded, states, decision, targets)
+    return formula, states

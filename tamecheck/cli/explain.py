@@ -69,8 +69,7 @@ def run(args: Namespace) -> int:
 
     model = model_of(args)
     network = network_of(model, levels_of(args.domain))
-    explainer = Explainer(network, seed=args.seed or 0)
-    explainer.domain = occurring(args, network)
+    explainer = Explainer.over(network, occurring(args, network), seed=args.seed or 0)
     rows = _rows(args, network.inputs)
     if len(rows) > 1 or args.output is not None:
         return _table(args, explainer, rows)

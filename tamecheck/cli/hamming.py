@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json, write_document
+from tamecheck.cli.occurring import levels_of
 from tamecheck.cli.source import model_of, name_of
 from tamecheck.errors import CertificateError, InputError
 from tamecheck.visible import visible
@@ -57,20 +57,7 @@ def _ball(args: Namespace, model: Model) -> HammingBall:
 
     point = read_point(args.input, model.inputs)
     flat = [rational(v) for name in model.inputs for v in point[name].reshape(-1).tolist()]
-    return HammingBall.of(model.graph, flat, _levels(args.domain))
-
-
-def _levels(text: str | None) -> tuple[Fraction, Fraction]:
-    from tamecheck.ir.exact import parse_rational
-
-    words = ("-1,1" if text is None else text).split(",")
-    if len(words) == 2:
-        low, high = (parse_rational(word.strip()) for word in words)
-        if low < high:
-            return low, high
-    raise InputError(
-        f"--domain {text!r} is no pair of levels.", hint="The low one, then the high one: -1,1."
-    )
+    return HammingBall.of(model.graph, flat, levels_of(args.domain))
 
 
 def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dict[str, Any]:

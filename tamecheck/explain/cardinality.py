@@ -44,25 +44,8 @@ class Cardinality:
         self._states = [formula.variable() for _ in range(network.inputs)]
         for feature in domain.features:
             self._possible(formula, feature)
-        states = self._states
-        for layer in network.layers:
-            after: list[int] = []
-            for weights, limit in zip(layer.weights, layer.thresholds.tolist(), strict=True):
-                neuron = formula.variable()
-                formula.implies_sum(neuron, states, weights, limit)
-                formula.implies_sum(-neuron, states, -weights, 1 - limit)
-                after.append(neuron)
-            states = after
-        rivals: list[int] = []
-        for rival in range(network.classes):
-            if rival == decision:
-                continue
-            guard = formula.variable()
-            lead = network.readout[rival] - network.readout[decision]
-            offset = int(network.offsets[rival] - network.offsets[decision])
-            formula.implies_sum(guard, states, lead, (0 if rival < decision else 1) - offset)
-            rivals.append(guard)
-        formula.clauses.append(rivals)
+        rivals = [k for k in range(network.classes) if k != decision]
+        formula.decided_for(network, self._states, decision, rivals)
         self.name = solver
         self._solver = IncrementalSolver(formula.clauses, formula.at_most, solver=solver)
 
@@ -88,11 +71,6 @@ class Cardinality:
         if found is None or isinstance(found, bool):
             return found
         return tuple(1 if v in found else -1 for v in self._states)
-
-    def needed(self) -> frozenset[int]:
-        """The fixed inputs that the last refusal needs, as the solver says."""
-        place = {v: i for i, v in enumerate(self._states)}
-        return frozenset(place[abs(literal)] for literal in self._solver.core())
 
 
 def _copies(network: BinarizedNetwork, decision: int) -> int:

@@ -61,7 +61,7 @@ class Climber(Evaluator):
             ramps.append(1.0 / (1.0 + (gap / scale) ** 2))
             total = np.where(gap >= 0, 1, -1).astype(self._after(number).weights.dtype)
         if not self._layers:
-            return np.zeros_like(sums), self._margins(sums, decision)
+            return np.zeros_like(sums), self._score_leads(sums, sums, decision)
         slope = rivals.weights.T[follow] * ramps[-1]
         for layer, ramp in zip(self._layers[:0:-1], ramps[-2::-1], strict=True):
             slope = (slope @ layer.weights.T) * ramp

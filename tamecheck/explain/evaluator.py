@@ -100,11 +100,11 @@ class Evaluator:
 
     def decide(self, codes: Sequence[int]) -> int:
         """The class of a combination of codes."""
-        return int(self.network.decide(self.domain.states(codes)[np.newaxis])[0])
+        return int(self.classes(np.array([codes]))[0])
 
     def classes(self, rows: Array) -> Array:
         """The class of each row of codes."""
-        return self._classes(self._states(rows) @ self._first)
+        return self.classes_of(self._states(rows) @ self._first)
 
     def sums(self, codes: Codes) -> Array:
         """The sums of the first layer at a combination of codes."""
@@ -113,10 +113,6 @@ class Evaluator:
     def change_of(self, feature: int, before: int, after: int) -> Array:
         """What another code of a feature adds to the sums of the first layer."""
         return np.asarray(self._parts[feature][after] - self._parts[feature][before])
-
-    def classes_of(self, sums: Array) -> Array:
-        """The class for each row of sums of the first layer."""
-        return self._classes(sums)
 
     def _states(self, rows: Array) -> Array:
         """The states of rows of codes, as floats."""
@@ -127,7 +123,8 @@ class Evaluator:
         states[:, self._plain_inputs] = 2 * rows[:, self._plain] - 1
         return states
 
-    def _classes(self, total: Array) -> Array:
+    def classes_of(self, total: Array) -> Array:
+        """The class for each row of sums of the first layer."""
         for number, layer in enumerate(self._layers):
             values = total if number == 0 else total @ layer.doubled
             high = values >= (layer.thresholds if number == 0 else layer.lifted)
@@ -141,27 +138,11 @@ class Evaluator:
         """The layer that takes the states of a layer."""
         return self._layers[number + 1] if number + 1 < len(self._layers) else self._readout
 
-    def _margins(self, sums: Array, decision: int) -> Array:
-        """The largest lead of another class over the decision, positive where that changes."""
-        rivals = self._against(decision)
-        total = sums
-        for number, layer in enumerate(self._layers):
-            values = total if number == 0 else total @ layer.weights
-            total = np.where(values >= layer.thresholds, 1, -1).astype(
-                self._after(number).weights.dtype
-            )
-        if not self._layers:
-            others = [k for k in range(sums.shape[1]) if k != decision]
-            scores = sums + self._readout.thresholds
-            early = np.array([int(k < decision) for k in others])
-            return np.asarray((scores[:, others] - scores[:, [decision]] + early).max(axis=1))
-        return np.asarray((total @ rivals.weights + rivals.thresholds).max(axis=1))
-
     def _open(self, low: Array, high: Array, decision: int) -> _Rows:
         """Whether bounds of the first sums leave another decision possible, row by row."""
         rivals = self._against(decision)
         if not self._layers:
-            return self._open_scores(low, high, decision)
+            return np.asarray(self._score_leads(low, high, decision) > 0)
         known = low
         unknown = np.zeros(0)
         for number, layer in enumerate(self._layers):
@@ -177,9 +158,10 @@ class Evaluator:
         most = known @ rivals.weights + unknown @ rivals.absolute + rivals.thresholds
         return np.asarray((most > 0).any(axis=1))
 
-    def _open_scores(self, low: Array, high: Array, decision: int) -> _Rows:
+    def _score_leads(self, low: Array, high: Array, decision: int) -> Array:
+        """The largest lead of another class, by bounds of scores that are the first sums."""
         rivals = [k for k in range(low.shape[1]) if k != decision]
         offsets = self._readout.thresholds
         most = high[:, rivals] + offsets[rivals] - (low[:, [decision]] + offsets[decision])
         early = np.array([int(k < decision) for k in rivals])
-        return np.asarray((most + early > 0).any(axis=1))
+        return np.asarray((most + early).max(axis=1))

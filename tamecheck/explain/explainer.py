@@ -73,6 +73,13 @@ class Explainer:
         )
         self.seed = seed
 
+    @classmethod
+    def over(cls, network: BinarizedNetwork, domain: Domain, *, seed: int = 0) -> Explainer:
+        """An explainer of a network over a domain that is already made."""
+        made = cls.__new__(cls)
+        made.network, made.domain, made.seed = network, domain, seed
+        return made
+
     def decide(self, x: Any) -> int:
         """The class of an input.
 
@@ -150,7 +157,6 @@ class Explainer:
             If the time is over.
         """
         codes, search = self._codes(x), self._search(timeout)
-        decision = search.decide(codes)
         if smallest:
             near = nearest(search, codes, self._moves(codes, "features"))
             if near is None:
@@ -168,15 +174,7 @@ class Explainer:
             if found is None:
                 raise AssertionError("a contrastive set has a witness")
             other = found
-        return Contrastive(
-            decision,
-            *self._shown(features, codes),
-            minimal=True,
-            rests_on=_rests_on(search),
-            second=None,
-            witness=self._point(other),
-            other=search.decide(other),
-        )
+        return self._contrastive(search, codes, features, other)
 
     def counterfactual(  # noqa: PLR0913  # each limit has its name
         self,
@@ -237,24 +235,19 @@ class Explainer:
         codes, search = self._codes(x), self._search(timeout)
         decision = search.decide(codes)
         for found in enumerated(search, codes):
-            parts = self._shown(found.features, codes)
             if found.abductive:
                 yield Abductive(
-                    decision, *parts, minimal=True, rests_on=_rests_on(search), second=None
+                    decision,
+                    *self._shown(found.features, codes),
+                    minimal=True,
+                    rests_on=_rests_on(search),
+                    second=None,
                 )
                 continue
             other = search.change(codes, found.features)
             if other is None:
                 raise AssertionError("a contrastive set has a witness")
-            yield Contrastive(
-                decision,
-                *parts,
-                minimal=True,
-                rests_on=_rests_on(search),
-                second=None,
-                witness=self._point(other),
-                other=search.decide(other),
-            )
+            yield self._contrastive(search, codes, found.features, other)
 
     def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
         """Which features are in every reason, in some reason, and in none."""
@@ -318,6 +311,19 @@ class Explainer:
                 cost = {"features": 1, "inputs": flipped, "steps": abs(code - codes[k])}[metric]
                 moves.append(Move(k, code, cost))
         return moves
+
+    def _contrastive(
+        self, search: Search, codes: Codes, features: Sequence[int], other: Codes
+    ) -> Contrastive:
+        return Contrastive(
+            search.decide(codes),
+            *self._shown(features, codes),
+            minimal=True,
+            rests_on=_rests_on(search),
+            second=None,
+            witness=self._point(other),
+            other=search.decide(other),
+        )
 
     def _counterfactual(
         self, search: Search, codes: Codes, found: Nearest, metric: Metric

@@ -204,10 +204,9 @@ class Search(Climber):
         raise OutOfTimeError
 
     def _confirmed(self, states: Array, decision: int, solver: str) -> Codes:
-        codes = self.domain.codes(states)
-        if self.decide(codes) == decision:
+        if int(self.network.decide(states[np.newaxis])[0]) == decision:
             raise SolverError(f"{solver} gave an input that does not change the decision.")
-        return codes
+        return self.domain.codes(states)
 
     def sizes(self, free: Sequence[int]) -> float:
         """The number of completions."""
@@ -294,7 +293,7 @@ class Search(Climber):
                 raise OutOfTimeError
             part = total[at : at + step]
             sums = (part[:, np.newaxis, :] + last.sums).reshape(-1, part.shape[1])
-            hits = np.flatnonzero(self._classes(sums) != decision)
+            hits = np.flatnonzero(self.classes_of(sums) != decision)
             if hits.size:
                 row, combination = divmod(int(hits[0]), len(last.sums))
                 return at + row, combination

@@ -5,29 +5,17 @@ A JSON question on stdin, a JSON answer on stdout; ``python -m tamecheck.solve.c
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from importlib import import_module
 from typing import Any
+
+from tamecheck.solve.answering import answer_once
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Answer the question on stdin."""
-    answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    question = json.load(sys.stdin)
-    try:
-        answer = _solved(question)
-    except MemoryError:
-        answer = {"status": "unknown", "why": "out of memory"}
-    except Exception as error:  # noqa: BLE001 (whatever happens in a solver is an unknown)
-        answer = {"status": "unknown", "why": f"{type(error).__name__}: {error}"}
-    answer_to.write(json.dumps(answer))
-    answer_to.close()
-    os._exit(0)
+    answer_once(_solved)
 
 
 def _solved(question: dict[str, Any]) -> dict[str, Any]:

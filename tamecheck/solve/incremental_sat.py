@@ -45,7 +45,6 @@ class IncrementalSolver:
                 "python-sat is not installed.", hint="pip install python-sat"
             ) from None
         found: Any = Solver
-        self.name = solver
         self._solver: Any = found(name=solver, bootstrap_with=[list(c) for c in clauses])
         for literals, bound in at_most:
             self._solver.add_atmost(list(literals), bound)
@@ -70,11 +69,3 @@ class IncrementalSolver:
         if said is None:
             return None
         return frozenset(self._solver.get_model()) if said else False
-
-    def core(self) -> frozenset[int]:
-        """The assumptions that the last refusal needs, as the solver says."""
-        return frozenset(self._solver.get_core() or ())
-
-    def close(self) -> None:
-        """Free the solver."""
-        self._solver.delete()

@@ -6,11 +6,10 @@ runs where neither matters.  Run as ``python -m tamecheck.solve.worker``.
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import sys
 from typing import Any
+
+from tamecheck.solve.answering import answer_once
 
 __all__ = ["main"]
 
@@ -20,21 +19,10 @@ _BEYOND = 1e19
 
 def main() -> None:
     """Answer the question on stdin."""
-    # what the solver prints goes nowhere; the answer goes where stdout went
-    answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    question = json.load(sys.stdin)
-    _limit_memory(question["memory"])
-    try:
-        answer = _SOLVERS[question["solver"]](question)
-    except MemoryError:
-        answer = {"status": "unknown", "why": "out of memory"}
-    except Exception as error:  # noqa: BLE001 (whatever happens in a solver is an unknown)
-        answer = {"status": "unknown", "why": f"{type(error).__name__}: {error}"}
-    answer_to.write(json.dumps(answer))
-    answer_to.close()
-    # a solver's destructor may still crash; the answer is out
-    os._exit(0)
+    answer_once(
+        lambda question: _SOLVERS[question["solver"]](question),
+        lambda question: _limit_memory(question["memory"]),
+    )
 
 
 def _limit_memory(limit: int) -> None:

@@ -1,0 +1,41 @@
+"""The end of a solver's child process: a JSON question on stdin, a JSON answer on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["answer_once"]
+
+
+def answer_once(
+    solved: Callable[[dict[str, Any]], dict[str, Any]],
+    prepared: Callable[[dict[str, Any]], None] = lambda _question: None,
+) -> None:
+    """Answer the question on stdin and end the process.
+
+    Parameters
+    ----------
+    solved
+        Gives the answer; whatever it raises becomes the status ``unknown``.
+    prepared
+        Called with the question first: limits of the process.
+    """
+    # what the solver prints goes nowhere; the answer goes where stdout went
+    answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    question = json.load(sys.stdin)
+    prepared(question)
+    try:
+        answer = solved(question)
+    except MemoryError:
+        answer = {"status": "unknown", "why": "out of memory"}
+    except Exception as error:  # noqa: BLE001 (whatever happens in a solver is an unknown)
+        answer = {"status": "unknown", "why": f"{type(error).__name__}: {error}"}
+    answer_to.write(json.dumps(answer))
+    answer_to.close()
+    # a solver's destructor may still crash; the answer is out
+    os._exit(0)
