@@ -4,24 +4,43 @@ The layer is ``y(Q, q, G, h, A, b) = argmin ½ yᵀQy + qᵀy  subject to  G y <
 positive definite.  With ``P`` the inverse of Q on the null space of A and ``y₀`` the minimiser
 under the equations alone, ``y = y₀ - P Gᵀ z`` where the multipliers solve the complementarity
 problem ``s = d + H z, s >= 0, z >= 0, sᵀz = 0`` with ``H = G P Gᵀ`` and ``d = h - G y₀``.
+
+Hypotheses of the derivative (nonsmooth implicit function theorem of Bolte, Le, Pauwels and
+Silveti-Falls 2021, for this residual map): Q is positive definite and the gradients of the tight
+constraints are linearly independent (LICQ).  Then the KKT matrix of every choice of weakly active
+constraints is invertible, and each choice gives an element of a conservative Jacobian.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from tamecheck.errors import InputError, SolverError
+from tamecheck.ir.program import Column, Program, Row
 from tamecheck.ir.tensor import Array
-from tamecheck.layers.complementarity import solve_complementarity
+from tamecheck.layers.complementarity import active_rows
+from tamecheck.layers.kkt import Systems, Triple, times
+from tamecheck.programs import Evidence, Infeasible, solve
 
 __all__ = ["QuadraticGradients", "QuadraticSolution", "quadratic_layer"]
 
 WEAKLY_ACTIVE = 1e-6
 """A constraint whose multiplier and slack are both at most this is flagged."""
+
+_MOST_WEAK = 10
+_SWITCHES = 200
+_SIGN = 1e-12
+_RESIDUAL = 1e-9
+_PATIENCE = 20.0
+_SMOOTH = "the solution is differentiable here, and the gradient is its derivative"
+_KINK = "an inequality is weakly active: the gradient is one element of a conservative Jacobian"
+_DEPENDENT = "the gradients of the tight constraints are linearly dependent (LICQ fails)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +70,15 @@ class QuadraticSolution:
     slack
         ``h - G y``.
     active
-        The inequalities with a positive multiplier.
+        The inequalities that were solved as equations: those with a positive multiplier.
     complementarity
         For each program the least ``max(multiplier, slack)``: 0 at a kink of the solution map.
     independent
-        For each program whether the gradients of its active constraints are independent.
+        For each program whether the gradients of its tight constraints, the weakly active ones
+        and the equations included, are linearly independent (LICQ).  Where they are not, the
+        multipliers are not unique and the theorem behind `vjp` does not apply.
+    systems
+        The KKT systems of the batch.
     """
 
     y: Array
@@ -65,8 +88,7 @@ class QuadraticSolution:
     active: Array
     complementarity: Array
     independent: Array
-    data: tuple[Array, ...]
-    inverses: tuple[Array, ...]
+    systems: Systems
 
     @property
     def weakly_active(self) -> Array:
@@ -77,6 +99,30 @@ class QuadraticSolution:
         """
         return self.complementarity <= WEAKLY_ACTIVE
 
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """For each program what holds for the derivative, in a sentence."""
+        return tuple(
+            _DEPENDENT if not independent else _KINK if weak else _SMOOTH
+            for independent, weak in zip(self.independent, self.weakly_active, strict=True)
+        )
+
+    def select(self, programs: Any) -> QuadraticSolution:
+        """The programs of the batch that a mask or a list of positions names."""
+        rows = np.asarray(programs)
+        if rows.dtype != bool:
+            rows = rows.astype(int)
+        return QuadraticSolution(
+            self.y[rows],
+            self.multipliers[rows],
+            self.equation_multipliers[rows],
+            self.slack[rows],
+            self.active[rows],
+            self.complementarity[rows],
+            self.independent[rows],
+            self.systems.select(rows),
+        )
+
     def vjp(self, cotangent: Any) -> QuadraticGradients:
         """Gradients of ``Σ cotangent · y``, by one symmetric solve a program.
 
@@ -84,34 +130,46 @@ class QuadraticSolution:
         ----------
         cotangent
             Of the shape of ``y``.
+
+        Raises
+        ------
+        InputError
+            If the gradients of the tight constraints of some program are dependent.
         """
+        dependent = np.flatnonzero(~self.independent)
+        if len(dependent):
+            raise InputError(
+                f"There is no gradient to trust in program(s) {_listed(dependent)} of the batch: "
+                f"{_DEPENDENT}.",
+                hint="Remove redundant rows, or go on with found.select(found.independent).",
+            )
         return _backward(self, np.asarray(cotangent, dtype=float), self.active)
 
     def jacobian_vertices(self, index: int = 0) -> tuple[Array, ...]:
         """``dy/dq`` of one program for each choice of its weakly active inequalities.
 
-        Where the active constraints have independent gradients for every choice, these are
-        elements of the conservative Jacobian that the implicit function theorem gives.
+        These are elements of the conservative Jacobian that the implicit function theorem gives.
 
         Raises
         ------
         InputError
             If more than ten inequalities are weakly active, or gradients are dependent.
         """
-        weak = np.flatnonzero(
-            np.maximum(self.multipliers[index], self.slack[index]) <= WEAKLY_ACTIVE
-        )
-        if len(weak) > 10:
-            raise InputError(f"{len(weak)} inequalities are weakly active; at most 10 are listed.")
-        one = _single(self, index)
-        size = one.y.shape[1]
+        one = self.select([index])
+        if not one.independent[0]:
+            raise InputError(f"There is no Jacobian: {_DEPENDENT}.")
+        weak = np.flatnonzero(np.maximum(one.multipliers[0], one.slack[0]) <= WEAKLY_ACTIVE)
+        if len(weak) > _MOST_WEAK:
+            raise InputError(
+                f"{len(weak)} inequalities are weakly active; at most {_MOST_WEAK} are listed."
+            )
         found: list[Array] = []
         for choice in product((False, True), repeat=len(weak)):
             active = one.active.copy()
             active[0, weak] = choice
-            if not _independent(one, active)[0]:
-                raise InputError("The gradients of the active constraints are dependent.")
-            rows = np.array([_backward(one, unit[None], active).q[0] for unit in np.eye(size)])
+            rows = np.array(
+                [_backward(one, unit[None], active).q[0] for unit in np.eye(one.y.size)]
+            )
             if not any(np.allclose(rows, other, atol=1e-9) for other in found):
                 found.append(rows)
         return tuple(found)
@@ -139,56 +197,124 @@ def quadratic_layer(  # noqa: PLR0913, PLR0917 (the data of a program)
     Raises
     ------
     InputError
-        If shapes do not fit, Q is not positive definite, or the equations are dependent.
+        If shapes do not fit, Q is not positive definite, the equations are dependent, or some
+        program is infeasible, which is proved in rationals.
     SolverError
-        If some program has no solution that can be confirmed, as where it is infeasible.
+        If some program has no solution that can be confirmed.
 
     Notes
     -----
-    Time is ``O(batch (n³ + m³ iterations))``.  The interior point method only finds the active
-    set; the solution is that of the active constraints as equations, and is checked.
+    Time is ``O(batch (n³ + m³ iterations))``.  The interior point method only guesses the active
+    set; the solution is that of the active constraints as equations, whose signs are checked, and
+    rows with a wrong sign change sides (Murty's least-index rule, which does not cycle).
     """
-    return _minimised(_batched(Q, q, G, h, A, b))
+    data = _batched(Q, q, G, h, A, b)
+    _require_convex(data[0])
+    return _minimised(data)
 
 
 def _minimised(data: tuple[Array, ...]) -> QuadraticSolution:
     Q, q, G, h, A, b = data  # noqa: N806
+    systems = Systems.of(Q, G, A)
+    free = -times(systems.inverse, q)
+    start = free + times(systems.lift, b - times(A, free))
+    active = active_rows(systems.hessian, h - times(G, start))
+    right = (-q, h, b)
+    y, z, nu = systems.solve(active, right)
+    slack = systems.slack(h, y)
+    wrong = _wrong(active, z, slack)
+    todo = np.flatnonzero(wrong.any(1))
+    for _ in range(_SWITCHES):
+        if not len(todo):
+            break
+        active[todo, wrong[todo].argmax(1)] ^= True
+        part = systems.select(todo)
+        y[todo], z[todo], nu[todo] = part.solve(active[todo], (-q[todo], h[todo], b[todo]))
+        slack[todo] = part.slack(h[todo], y[todo])
+        wrong[todo] = _wrong(active[todo], z[todo], slack[todo])
+        todo = todo[wrong[todo].any(1)]
+    bad = wrong.any(1) | ~_confirmed(systems, active, (y, z, nu), right)
+    if bad.any():
+        _refuse(data, int(bad.argmax()))
+    z, slack = np.maximum(z, 0.0), np.where(active, 0.0, np.maximum(slack, 0.0))
+    larger = np.maximum(z, slack)
+    complementarity = larger.min(1) if larger.shape[1] else np.full(len(y), np.inf)
+    independent = systems.independent(slack <= WEAKLY_ACTIVE)
+    return QuadraticSolution(y, z, nu, slack, active, complementarity, independent, systems)
+
+
+def _wrong(active: Array, z: Array, slack: Array) -> Array:
+    """Active rows with a negative multiplier, and others that are violated."""
+    if not z.shape[1]:
+        return np.zeros_like(active)
+    size = 1 + np.abs(z).max(1, keepdims=True)
+    width = 1 + np.abs(slack).max(1, keepdims=True)
+    wrong: Array = np.where(active, z < -_SIGN * size, slack < -_SIGN * width)
+    return wrong
+
+
+def _confirmed(systems: Systems, active: Array, found: Triple, right: Triple) -> Array:
+    """Whether the equations hold, each group measured by the numbers in it."""
+    y, z, nu = found
+    rest = systems.residual(active, found, right)
+    at = np.abs(y).max(1)
+    sizes = (
+        np.abs(right[0]).max(1)
+        + np.abs(systems.Q).max((1, 2)) * at
+        + np.abs(systems.G).max((1, 2), initial=0) * np.abs(z).max(1, initial=0)
+        + np.abs(systems.A).max((1, 2), initial=0) * np.abs(nu).max(1, initial=0),
+        np.abs(right[1]).max(1, initial=0) + np.abs(systems.G).max((1, 2), initial=0) * at,
+        np.abs(right[2]).max(1, initial=0) + np.abs(systems.A).max((1, 2), initial=0) * at,
+    )
+    good = np.ones(len(y), dtype=bool)
+    for part, size in zip(rest, sizes, strict=True):
+        # a number that is not finite is not confirmed either
+        good &= np.abs(part).max(1, initial=0) <= _RESIDUAL * size
+    return good
+
+
+def _refuse(data: tuple[Array, ...], index: int) -> None:
+    """Say why a program has no solution: exactly where it is infeasible."""
+    _, q, G, h, A, b = data  # noqa: N806
+    columns = tuple(Column(f"y{j}", None) for j in range(q.shape[1]))
+    rows = [_row(f"G{i}", a, None, h[index, i]) for i, a in enumerate(G[index])]
+    rows += [_row(f"A{i}", a, b[index, i], b[index, i]) for i, a in enumerate(A[index])]
+    answer = solve(Program(columns, tuple(rows)), certify=True, seconds=_PATIENCE).answer
+    if isinstance(answer, Infeasible) and answer.evidence is Evidence.CERTIFICATE:
+        raise InputError(f"Program {index} of the batch is infeasible, which is proved exactly.")
+    raise SolverError(
+        f"Program {index} of the batch has no solution that could be confirmed.",
+        hint="Its data are very badly scaled, or its constraints nearly contradict each other.",
+    )
+
+
+def _row(name: str, entries: Array, lower: float | None, upper: float) -> Row:
+    terms = tuple((j, Fraction(a)) for j, a in enumerate(entries.tolist()) if a)
+    low = None if lower is None else Fraction(float(lower))
+    return Row(name, terms, low, Fraction(float(upper)))
+
+
+def _require_convex(Q: Array) -> None:  # noqa: N803 (the field's name)
     try:
         np.linalg.cholesky(Q)
     except np.linalg.LinAlgError:
-        raise InputError("Q is not positive definite in some program.") from None
-    rows = G.shape[1]
-    right = np.concatenate([q[..., None], np.swapaxes(G, -1, -2), np.swapaxes(A, -1, -2)], axis=2)
-    solved: Array = np.linalg.solve(Q, right)
-    unconstrained, qg, qa = -solved[..., 0], solved[..., 1 : rows + 1], solved[..., rows + 1 :]
-    schur = A @ qa
-    try:
-        inverse: Array = np.linalg.inv(schur)
-    except np.linalg.LinAlgError:
-        raise InputError("The equations are linearly dependent in some program.") from None
-    lift = qa @ inverse
-    y0 = unconstrained + _times(lift, b - _times(A, unconstrained))
-    pg = qg - lift @ (A @ qg)
-    hessian = G @ pg
-    hessian = (hessian + np.swapaxes(hessian, -1, -2)) / 2
-    offset = h - _times(G, y0)
-    z, active, complementarity = solve_complementarity(hessian, offset)
-    y = y0 - _times(pg, z)
-    nu = -_times(inverse, _times(A, _times(qg, z) - unconstrained) + b)
-    slack = np.where(active, 0.0, h - _times(G, y))
-    _confirm(data, y, z)
-    found = QuadraticSolution(
-        y, z, nu, slack, active, complementarity, np.ones(len(y), bool), data,
-        (pg, hessian, lift),
-    )  # fmt: skip
-    return QuadraticSolution(
-        y, z, nu, slack, active, complementarity, _independent(found, active), data,
-        found.inverses,
-    )  # fmt: skip
+        least, largest = np.linalg.eigvalsh(Q)[:, [0, -1]].T
+        index = int((least / np.maximum(np.abs(largest), 1e-300)).argmin())
+        if least[index] < -1e-12 * abs(largest[index]):
+            raise InputError(
+                f"Program {index} of the batch is not convex: Q has the eigenvalue "
+                f"{least[index]:.3g}, so it is not positive definite."
+            ) from None
+        raise InputError(
+            f"Q of program {index} of the batch is singular and not positive definite: its least "
+            f"eigenvalue is 0 to working precision, so there may be several solutions.",
+            hint="Add a multiple of the identity, or use conic_layer, which judges uniqueness.",
+        ) from None
 
 
-def _times(matrices: Array, vectors: Array) -> Array:
-    return np.matmul(matrices, vectors[..., None])[..., 0]
+def _listed(indices: Sequence[int] | Array) -> str:
+    shown = ", ".join(str(k) for k in indices[:8])
+    return f"{shown} and {len(indices) - 8} more" if len(indices) > 8 else shown
 
 
 def _batched(*given: Any) -> tuple[Array, ...]:
@@ -220,48 +346,14 @@ def _batched(*given: Any) -> tuple[Array, ...]:
     return tuple(np.broadcast_to(a, (batch, *s)) for a, s in zip(full, inner, strict=True))
 
 
-def _confirm(data: tuple[Array, ...], y: Array, z: Array) -> None:
-    _, _, G, h, _, _ = data  # noqa: N806
-    scale = 1 + np.abs(y).max(1) + np.abs(h).max(1, initial=0)
-    outside = (_times(G, y) - h).max(1, initial=0) > 1e-7 * scale
-    negative = z.min(1, initial=0) < -1e-7 * (1 + np.abs(z).max(1, initial=0))
-    bad = np.flatnonzero(outside | negative | ~np.isfinite(y).all(1))
-    if len(bad):
-        raise SolverError(
-            f"Program {bad[0]} of the batch has no solution that could be confirmed.",
-            hint="It is infeasible, or very badly scaled.",
-        )
-
-
-def _independent(found: QuadraticSolution, active: Array) -> Array:
-    hessian = found.inverses[1]
-    if not hessian.shape[1]:
-        return np.ones(len(hessian), bool)
-    scale = np.sqrt(np.maximum(np.einsum("bii->bi", hessian), 1e-300))
-    scaled = hessian / scale[:, :, None] / scale[:, None, :]
-    return np.linalg.eigvalsh(_masked(scaled, active))[:, 0] > 1e-10
-
-
-def _masked(hessian: Array, active: Array) -> Array:
-    """The rows and columns of active constraints, and the identity elsewhere."""
-    both = active[:, :, None] & active[:, None, :]
-    return np.where(both, hessian, np.eye(hessian.shape[1]))
-
-
 def _backward(found: QuadraticSolution, cotangent: Array, active: Array) -> QuadraticGradients:
     if cotangent.shape != found.y.shape:
         raise InputError(
             f"The cotangent has shape {cotangent.shape}, the solution {found.y.shape}."
         )
-    Q, _, G, _, A, _ = found.data  # noqa: N806
-    pg, hessian, lift = found.inverses
-    right = np.where(active, _times(np.swapaxes(pg, -1, -2), cotangent), 0.0)
-    wz = _solve(_masked(hessian, active), right)
-    wz = np.where(active, wz, 0.0)
-    rest = cotangent - _times(np.swapaxes(G, -1, -2), wz)
-    wn = _times(np.swapaxes(lift, -1, -2), rest)
-    wy = np.linalg.solve(Q, (rest - _times(np.swapaxes(A, -1, -2), wn))[..., None])[..., 0]
     y, z, nu = found.y, found.multipliers, found.equation_multipliers
+    zero = (cotangent, np.zeros_like(z), np.zeros_like(nu))
+    wy, wz, wn = found.systems.solve(active, zero)
     outer = wy[:, :, None] * y[:, None, :]
     return QuadraticGradients(
         Q=-(outer + np.swapaxes(outer, -1, -2)) / 2,
@@ -270,29 +362,4 @@ def _backward(found: QuadraticSolution, cotangent: Array, active: Array) -> Quad
         h=wz,
         A=-(nu[:, :, None] * wy[:, None, :] + wn[:, :, None] * y[:, None, :]),
         b=wn,
-    )
-
-
-def _solve(matrices: Array, right: Array) -> Array:
-    try:
-        return np.linalg.solve(matrices, right[..., None])[..., 0]
-    except np.linalg.LinAlgError:
-        # dependent active constraints: `independent` says so, and the least solution is as good
-        return _times(np.linalg.pinv(matrices, hermitian=True), right)
-
-
-def _single(found: QuadraticSolution, index: int) -> QuadraticSolution:
-    def one(array: Array) -> Array:
-        return array[index : index + 1]
-
-    return QuadraticSolution(
-        one(found.y),
-        one(found.multipliers),
-        one(found.equation_multipliers),
-        one(found.slack),
-        one(found.active),
-        one(found.complementarity),
-        one(found.independent),
-        tuple(one(a) for a in found.data),
-        tuple(one(a) for a in found.inverses),
     )

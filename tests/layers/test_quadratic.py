@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from flint import arb_mat, ctx
 
-from tamecheck.errors import InputError, SolverError
+from tamecheck.errors import InputError
 from tamecheck.layers import quadratic_layer
 
 
@@ -77,20 +78,70 @@ def test_optimality_conditions():
 
 
 def test_infeasible_and_malformed():
-    with pytest.raises(SolverError, match="confirmed"):
-        quadratic_layer(np.eye(1), [0.0], [[1.0], [-1.0]], [-1.0, -1.0])
-    with pytest.raises(InputError, match="positive definite"):
+    with pytest.raises(InputError, match="Program 1 of the batch is infeasible"):
+        quadratic_layer(np.eye(1), [0.0], [[1.0], [-1.0]], [[1.0, 1.0], [-1.0, -1.0]])
+    with pytest.raises(InputError, match="not convex"):
         quadratic_layer(-np.eye(2), np.zeros(2))
+    with pytest.raises(InputError, match="several solutions"):
+        quadratic_layer(np.diag([1.0, 0.0]), np.zeros(2))
     with pytest.raises(InputError, match="symmetric"):
         quadratic_layer([[1.0, 1.0], [0.0, 1.0]], np.zeros(2))
     with pytest.raises(InputError, match="both"):
         quadratic_layer(np.eye(2), np.zeros(2), np.eye(2))
     with pytest.raises(InputError, match="finite"):
         quadratic_layer(np.eye(2), [np.nan, 0])
+    with pytest.raises(InputError, match="shape"):
+        quadratic_layer(np.eye(2), np.zeros(2), np.eye(3), np.zeros(3))
+    with pytest.raises(InputError, match="equations are linearly dependent"):
+        quadratic_layer(np.eye(2), np.zeros(2), A=[[1.0, 1.0], [2.0, 2.0]], b=[1.0, 2.0])
 
 
-def test_dependent_active_constraints_are_reported():
-    """The same constraint twice: the solution is right, the multipliers are not unique."""
-    found = quadratic_layer(np.eye(1), [-2.0], [[1.0], [1.0]], [1.0, 1.0])
+def test_dependent_tight_constraints_are_refused():
+    """The theorem needs LICQ: the solution is right, and no gradient is given."""
+    q = [[-2.0, 0.0], [1.0, 0.0]]
+    found = quadratic_layer(np.eye(2), q, [[1.0, 0.0], [1.0, 0.0]], [1.0, 1.0])
+    assert np.allclose(found.y, [[1, 0], [-1, 0]])
+    assert found.independent.tolist() == [False, True]
+    assert "dependent" in found.verdict[0]
+    with pytest.raises(InputError, match=r"program\(s\) 0 of the batch"):
+        found.vjp(np.ones((2, 2)))
+    rest = found.select(found.independent)
+    assert np.allclose(rest.vjp(np.ones((1, 2))).q, -1)
+
+
+def test_three_constraints_at_a_corner_of_the_plane_are_refused():
+    rows = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    found = quadratic_layer(np.eye(2), [-3.0, -2.0], rows, [1.0, 1.0, 2.0])
     assert np.allclose(found.y, 1)
-    assert not found.independent[0] or found.weakly_active[0]
+    assert not found.independent[0]
+
+
+def test_badly_conditioned_programs_reach_the_exact_gradient():
+    """Against the KKT system of the active rows in 300-bit balls; the conditions reach 1e10."""
+    rng = np.random.default_rng(5)
+    size = 12
+    basis, _ = np.linalg.qr(rng.standard_normal((6, size, size)))
+    Q = (basis * np.logspace(0, -10, size)) @ np.swapaxes(basis, 1, 2)  # noqa: N806
+    Q = (Q + np.swapaxes(Q, 1, 2)) / 2  # noqa: N806
+    q, g = rng.standard_normal((2, 6, size))
+    G, h = rng.standard_normal((6, 5, size)), rng.random((6, 5))  # noqa: N806
+    found = quadratic_layer(Q, q, G, h)
+    gradients = found.vjp(g).q
+    precision, ctx.prec = ctx.prec, 300
+    try:
+        for k in range(6):
+            rows = G[k][found.active[k]]
+            count = len(rows)
+            matrix = np.block([[Q[k], rows.T], [rows, np.zeros((count, count))]])
+            right = [[a] for a in (*g[k].tolist(), *([0.0] * count))]
+            exact = arb_mat(matrix.tolist()).solve(arb_mat(right))
+            expected = [-float(exact[j, 0].mid()) for j in range(size)]
+            assert np.allclose(gradients[k], expected, rtol=1e-8, atol=1e-8 * max(expected))
+    finally:
+        ctx.prec = precision
+
+
+def test_a_constraint_that_is_nearly_weakly_active_is_flagged():
+    found = quadratic_layer(np.eye(1), [[-1.0 - 5e-7], [-1.0 - 5e-6]], [[1.0]], [1.0])
+    assert found.weakly_active.tolist() == [True, False]
+    assert found.vjp(np.ones((2, 1))).h[1, 0] == 1

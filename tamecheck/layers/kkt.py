@@ -1,0 +1,182 @@
+"""Batches of Karush-Kuhn-Tucker systems, solved through the multipliers and refined.
+
+For a set of active rows the system in (y, z, ν) is
+
+    Q y + Gᵀ z + Aᵀ ν = r,    G_a y = t on the active rows,    z = 0 on the others,    A y = u.
+
+With ``P`` the inverse of Q on the null space of A it comes down to ``H_aa z_a = G_a y₀ - t`` with
+``H = G P Gᵀ``, which is as large as the number of inequalities.  Residuals are accumulated in
+extended precision, so that refinement reaches the solution of the stored floats also where Q is
+badly conditioned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from tamecheck.errors import InputError
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Systems", "Triple", "times"]
+
+Triple = tuple[Array, Array, Array]
+"""Something for y, for the inequalities and for the equations, each with the batch in front."""
+
+_REFINEMENTS = 8
+_CONVERGED = 1e-13
+_DEPENDENT = 1e-11
+_SINGULAR = 1e11
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """A batch of programs, with what every solve of their systems needs.
+
+    Parameters
+    ----------
+    Q, G, A
+        Of shapes ``(batch, n, n)``, ``(batch, m, n)``, ``(batch, k, n)``.
+    inverse
+        Of Q.
+    lift
+        ``Q⁻¹ Aᵀ (A Q⁻¹ Aᵀ)⁻¹``.
+    schur
+        ``(A Q⁻¹ Aᵀ)⁻¹``.
+    pg
+        ``P Gᵀ``.
+    hessian
+        ``G P Gᵀ``.
+    """
+
+    Q: Array
+    G: Array
+    A: Array
+    inverse: Array
+    lift: Array
+    schur: Array
+    pg: Array
+    hessian: Array
+
+    @classmethod
+    def of(cls, Q: Array, G: Array, A: Array) -> Systems:  # noqa: N803 (the field's names)
+        """The systems of positive definite Q.
+
+        Raises
+        ------
+        InputError
+            If Q is singular or the rows of A are dependent to working precision.
+        """
+        inverse = _inverse(Q, "Q is singular")
+        qg, qa = inverse @ _transposed(G), inverse @ _transposed(A)
+        schur = _inverse(A @ qa, "The equations are linearly dependent")
+        lift = qa @ schur
+        pg = qg - lift @ (A @ qg)
+        hessian = G @ pg
+        return cls(Q, G, A, inverse, lift, schur, pg, (hessian + _transposed(hessian)) / 2)
+
+    def select(self, programs: Array) -> Systems:
+        """The systems of some programs of the batch."""
+        return Systems(*(getattr(self, field.name)[programs] for field in fields(self)))
+
+    def solve(self, active: Array, right: Triple) -> Triple:
+        """``(y, z, ν)`` for right-hand sides ``(r, t, u)``, refined in extended precision.
+
+        Entries of t off the active rows do not matter.  Where the active rows are dependent the
+        result is a least-squares one and need not satisfy the system.
+        """
+        reduced = _pseudoinverse(_masked(self.hessian, active))
+        found = self._once(active, reduced, right)
+        size = np.inf
+        for _ in range(_REFINEMENTS):
+            change = self._once(active, reduced, self.residual(active, found, right))
+            before, size = size, _relative(change, found)
+            if not size < before / 2:
+                break
+            found = (found[0] + change[0], found[1] + change[1], found[2] + change[2])
+            if size <= _CONVERGED:
+                break
+        return found
+
+    def _once(self, active: Array, reduced: Array, right: Triple) -> Triple:
+        r, t, u = right
+        free = times(self.inverse, r)
+        start = free + times(self.lift, u - times(self.A, free))
+        wanted = np.where(active, times(self.G, start) - t, 0.0)
+        z = np.where(active, times(reduced, wanted), 0.0)
+        nu = times(_transposed(self.lift), r - times(_transposed(self.G), z))
+        return start - times(self.pg, z), z, nu - times(self.schur, u)
+
+    def residual(self, active: Array, found: Triple, right: Triple) -> Triple:
+        """What is missing in the three groups of equations, with one rounding."""
+        y, z, nu = (a.astype(np.longdouble) for a in found)
+        r, t, u = right
+        first = r - times(self.Q, y) - times(_transposed(self.G), z)
+        first = first - times(_transposed(self.A), nu)
+        second = np.where(active, t - times(self.G, y), 0.0)
+        third = u - times(self.A, y)
+        return first.astype(float), second.astype(float), third.astype(float)
+
+    def slack(self, h: Array, y: Array) -> Array:
+        """``h - G y`` with one rounding."""
+        return (h - times(self.G, y.astype(np.longdouble))).astype(float)
+
+    def independent(self, tight: Array) -> Array:
+        """For each program whether the gradients of the tight rows and of the equations are."""
+        rows = np.concatenate([np.where(tight[:, :, None], self.G, 0.0), self.A], axis=1)
+        if not rows.shape[1]:
+            return np.ones(len(rows), dtype=bool)
+        norms = np.linalg.norm(rows, axis=2)
+        counted = np.concatenate([tight, np.ones(self.A.shape[:2], dtype=bool)], axis=1)
+        rows = rows / np.where(norms > 0, norms, 1.0)[:, :, None]
+        return np.linalg.eigvalsh(_masked(rows @ _transposed(rows), counted))[:, 0] > _DEPENDENT
+
+
+def times(matrices: Array, vectors: Array) -> Array:
+    """Matrix times vector for a batch."""
+    return np.matmul(matrices, vectors[..., None])[..., 0]
+
+
+def _transposed(matrices: Array) -> Array:
+    return np.swapaxes(matrices, -1, -2)
+
+
+def _masked(matrices: Array, rows: Array) -> Array:
+    """The rows and columns that are chosen, and the identity elsewhere."""
+    both = rows[:, :, None] & rows[:, None, :]
+    return np.where(both, matrices, np.eye(matrices.shape[1]))
+
+
+def _inverse(matrices: Array, complaint: str) -> Array:
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        raise InputError(f"{complaint} in some program of the batch.") from None
+
+
+def _pseudoinverse(matrices: Array) -> Array:
+    """Inverses of symmetric matrices; pseudoinverses of those that are singular in effect."""
+    if not matrices.shape[1]:
+        return matrices
+    roots = np.sqrt(np.maximum(np.einsum("bii->bi", matrices), 1e-300))
+    scales = roots[:, :, None] * roots[:, None, :]
+    scaled = matrices / scales
+    try:
+        found: Array = np.linalg.inv(scaled)
+        large: Array = ~(np.abs(found).max((1, 2)) < _SINGULAR)
+    except np.linalg.LinAlgError:
+        found, large = np.empty_like(scaled), np.ones(len(scaled), dtype=bool)
+    if large.any():
+        found[large] = np.linalg.pinv(scaled[large], rcond=1 / _SINGULAR, hermitian=True)
+    return found / scales
+
+
+def _relative(change: Triple, found: Triple) -> float:
+    """The largest change of any part, measured by that part's size in its program."""
+    worst = 0.0
+    for part, whole in zip(change, found, strict=True):
+        if part.shape[1]:
+            scale = np.abs(whole).max(1) + 1e-300
+            worst = max(worst, float((np.abs(part).max(1) / scale).max(initial=0)))
+    return worst
