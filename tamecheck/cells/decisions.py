@@ -13,6 +13,7 @@ from tamecheck.cells.affine import affine, holds
 from tamecheck.cells.forms import Forms, NonlinearError
 from tamecheck.cells.polytope import Question, Work
 from tamecheck.cells.steps import Extreme, Order, Pick, Pieces, Round
+from tamecheck.cells.winners import by_winners
 from tamecheck.errors import InputError
 from tamecheck.evaluate.exact_terms import rational_pieces
 from tamecheck.evaluate.reals import as_fraction, as_number
@@ -41,7 +42,7 @@ def divided(step: Deciding, work: Work, *, lower: bool) -> Iterator[Leaf]:
         case Pieces(jump=jump):
             yield from _by_signs(work, work.table.value.shape[1], jump=jump and lower)
         case Extreme():
-            yield from _by_winners(step, work)
+            yield from by_winners(step, work)
         case Round():
             yield from _by_rounding(step, work, lower=lower)
         case Order(_, groups, pairs, _, _):
@@ -90,44 +91,6 @@ def _by_comparisons(work: Work, asked: Sequence[Question]) -> Iterator[Leaf]:
         for sign, child in ((1, cut.positive), (0, cut.zero), (-1, cut.negative)):
             if child is not None:
                 stack.append((child, [*signs, sign]))
-
-
-def _by_winners(step: Extreme, work: Work) -> Iterator[Leaf]:
-    rows, count = step.groups.shape
-    stack = [(work, list[int]())]
-    while stack:
-        part, winners = stack.pop()
-        if len(winners) == rows:
-            yield part, np.array(winners, dtype=np.int64)
-            continue
-        first = len(winners) * count
-        for winner in _candidates(step, part, first, count):
-            won = _won(step, part, first, winner)
-            if won is not None:
-                stack.append((won, [*winners, winner]))
-
-
-def _candidates(step: Extreme, part: Work, first: int, count: int) -> list[int]:
-    """Who is not beaten by the same other one at every vertex."""
-    values, errors = part.values[:, first : first + count], part.errors[:, first : first + count]
-    if not step.largest:
-        values = -values
-    low, high = values - errors, values + errors
-    behind = (high[:, :, None] < low[:, None, :]).all(axis=0)
-    return np.flatnonzero(behind.sum(axis=1) == 0).tolist()
-
-
-def _won(step: Extreme, part: Work, first: int, winner: int) -> Work | None:
-    """Where one candidate is ahead; among identical ones the first is, or the last."""
-    won: Work | None = part
-    for other in range(step.groups.shape[1]):
-        if other == winner or won is None:
-            continue
-        pair = (winner, other) if step.largest else (other, winner)
-        cut = won.cut(Question(first + pair[0], first + pair[1]))
-        same = (other < winner) if step.last else (other > winner)
-        won = cut.zero if cut.zero is not None and same else cut.positive
-    return won
 
 
 def _by_rounding(step: Round, work: Work, *, lower: bool) -> Iterator[Leaf]:
