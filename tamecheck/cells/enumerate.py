@@ -148,26 +148,32 @@ class Search:
     def _divided(self, at: _Fork) -> Iterator[_Part]:
         batch = at.batch
         asked = questions(at.step, at.args).spread(len(batch.polytopes))
-        for number, polytope in enumerate(batch.polytopes):
-            table = self._table(at.node, batch.branches[number], asked, number)
-            for part, decided in self._parts(at.step, polytope, table):
-                if time.monotonic() > self.deadline:
-                    raise TimeUpError
-                if part.dim >= self.least:
-                    yield number, part, decided
+        tables = [
+            self._table(at.node, branch, asked, number)
+            for number, branch in enumerate(batch.branches)
+        ]
+        for some in self._parts(at.step, batch.polytopes, tables):
+            if time.monotonic() > self.deadline:
+                raise TimeUpError
+            yield from (found for found in some if found[1].dim >= self.least)
 
     def _parts(
-        self, step: Deciding, polytope: Polytope, table: Table
-    ) -> Iterator[tuple[Polytope, Array]]:
-        thin = isinstance(step, Pieces) and step.jump and self.lower
-        if isinstance(step, Pieces) and not thin and is_planar(polytope):
-            yield from polygons(polytope, table)
-            return
-        if isinstance(step, Pieces) and not thin and is_solid(polytope):
-            yield from solids(polytope, table)
-            return
-        for part, decided in divided(step, Work.start(polytope, table), lower=self.lower):
-            yield part.polytope, decided
+        self, step: Deciding, polytopes: Sequence[Polytope], tables: Sequence[Table]
+    ) -> Iterator[Sequence[_Part]]:
+        """The parts of all polytopes, some at a time; there may be none in a long time."""
+        by_signs = isinstance(step, Pieces) and not (step.jump and self.lower)
+        solid = [by_signs and is_solid(polytope) for polytope in polytopes]
+        numbers = [number for number, is_ in enumerate(solid) if is_]
+        if numbers:
+            cut = solids([polytopes[k] for k in numbers], [tables[k] for k in numbers])
+            for some in cut:
+                yield [(numbers[k], part, decided) for k, part, decided in some]
+        for number, (polytope, table) in enumerate(zip(polytopes, tables, strict=True)):
+            if by_signs and is_planar(polytope):
+                yield from ([(number, *part)] for part in polygons(polytope, table))
+            elif not solid[number]:
+                found = divided(step, Work.start(polytope, table), lower=self.lower)
+                yield from ([(number, part.polytope, decided)] for part, decided in found)
 
     def _table(self, node: int, branch: Branch, asked: FloatForms, number: int) -> Table:
         def exact(column: int) -> ExactRow:

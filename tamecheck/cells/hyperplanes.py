@@ -32,13 +32,16 @@ def dot(row: Sequence[fmpq], point: Sequence[fmpq]) -> fmpq:
 
 
 def float_values(forms: Array, errors: Array, points: Array, doubt: Array) -> tuple[Array, Array]:
-    """Values of forms (columns) at points (rows), and bounds on the error of each."""
-    linear, size = forms[:-1], np.abs(forms[:-1])
-    reach = np.abs(points)
-    values = points @ linear + forms[-1]
-    exact = np.abs(forms[-1]) + reach @ size
-    bound = (reach + doubt) @ errors[:-1] + errors[-1] + doubt @ size
-    bound += (4 + points.shape[1]) * 2 * EPSILON * (exact + bound)
+    """Values of forms (columns) at points (rows), and bounds on the error of each.
+
+    In front there may be axes for many such matrices.
+    """
+    linear, constant = forms[..., :-1, :], forms[..., -1:, :]
+    size, reach = np.abs(linear), np.abs(points)
+    values = points @ linear + constant
+    exact = np.abs(constant) + reach @ size
+    bound = (reach + doubt) @ errors[..., :-1, :] + errors[..., -1:, :] + doubt @ size
+    bound += (4 + points.shape[-1]) * 2 * EPSILON * (exact + bound)
     return values, bound
 
 

@@ -20,7 +20,7 @@ from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes, dot, float_values
 from tamecheck.evaluate.reals import as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Cut", "Polytope", "Question", "Table", "Work", "box_polytope"]
+__all__ = ["Cut", "Polytope", "Question", "Table", "Work", "box_polytope", "facet_columns"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +59,22 @@ class Polytope:
     def exact_points(self, planes: Hyperplanes) -> list[ExactRow]:
         """The vertices as rationals."""
         return [planes.exact_point(tuple(basis)) for basis in self.bases.tolist()]
+
+
+def facet_columns(tight: Array) -> Array:
+    """Which of the hyperplanes that touch a polytope hold a facet; of equal ones the first.
+
+    Parameters
+    ----------
+    tight
+        Which vertex lies on which of the hyperplanes; all facets are among these.
+    """
+    shared = tight.T.astype(np.float64) @ tight
+    count = shared.diagonal()
+    inside = shared == count[:, None]
+    # a hyperplane that meets a smaller face holds fewer vertices
+    smaller = inside & ((count[:, None] < count) | np.tri(len(count), k=-1, dtype=bool))
+    return np.flatnonzero(~smaller.any(axis=1))
 
 
 def box_polytope(planes: Hyperplanes, bounds: Sequence[tuple[Fraction, Fraction]]) -> Polytope:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from tamecheck.cells import solid
+from tamecheck.cells import cut
 from tamecheck.cells.decisions import divided
 from tamecheck.cells.hyperplanes import Hyperplanes, dot
 from tamecheck.cells.polytope import Question, Table, Work, box_polytope
@@ -29,6 +29,10 @@ def a_table(dim, columns, seed, spread):
     return box_polytope(planes, [(Fraction(-1), Fraction(1))] * dim), table
 
 
+def solid_parts(start, table):
+    return [(part, signs) for some in solids([start], [table]) for _, part, signs in some]
+
+
 def shape_of(part, planes):
     points = [tuple(map(str, point)) for point in part.exact_points(planes)]
     facets = {
@@ -39,17 +43,17 @@ def shape_of(part, planes):
     return frozenset(points), frozenset(f for f in facets if not any(f < g for g in facets))
 
 
-@pytest.mark.parametrize("doubtful", [solid._DOUBTFUL, 0.0, 1e300])
+@pytest.mark.parametrize("doubtful", [cut._DOUBTFUL, 0.0, 1e300])
 @pytest.mark.parametrize(("dim", "columns"), [(3, 7), (4, 5)])
 @pytest.mark.parametrize("spread", [1, 2, 9])
 def test_parts_are_those_of_single_cuts(dim, columns, spread, doubtful, monkeypatch):
-    monkeypatch.setattr(solid, "_DOUBTFUL", doubtful)
+    monkeypatch.setattr(cut, "_DOUBTFUL", doubtful)
     for seed in range(3):
         start, table = a_table(dim, columns, seed, spread)
         step = Pieces((), (), (), (columns,), jump=False)
         single = divided(step, Work.start(start, table), lower=False)
         expected = {tuple(s.tolist()): shape_of(p.polytope, table.planes) for p, s in single}
-        found = {tuple(s.tolist()): shape_of(p, table.planes) for p, s in solids(start, table)}
+        found = {tuple(s.tolist()): shape_of(p, table.planes) for p, s in solid_parts(start, table)}
         assert len(found) > 1
         assert found == expected
 
@@ -57,7 +61,7 @@ def test_parts_are_those_of_single_cuts(dim, columns, spread, doubtful, monkeypa
 @pytest.mark.parametrize(("seed", "spread"), [(0, 50), (1, 50), (2, 3), (3, 1000)])
 def test_the_errors_of_vertices_are_bounds(seed, spread):
     start, table = a_table(4, 7, seed, spread)
-    for part, signs in solids(start, table):
+    for part, signs in solid_parts(start, table):
         for point, near, doubt in zip(
             part.exact_points(table.planes), part.points, part.doubt, strict=True
         ):

@@ -1,0 +1,278 @@
+"""Many polytopes of full dimension at once, and their parts while hyperplanes cut them.
+
+The parts of one polytope share its vertices: a part is a list of numbers of vertices.  Which
+hyperplanes a vertex lies on is a set of *places*: first those of the facets that its polytope began
+with, then one for each form that may cut it, called *slots*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tamecheck.cells.bitsets import cardinality, packed, ranges, unpacked, words_of
+from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes, float_values
+from tamecheck.cells.polytope import Polytope, Question, Table, facet_columns
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Frame", "Parts", "Vertices", "basis", "begun", "finished", "halved", "signed"]
+
+
+class Frame(NamedTuple):
+    """What the parts of some polytopes have in common.  An *owner* is the number of a polytope.
+
+    Parameters
+    ----------
+    dim
+        The dimension.
+    planes
+        The hyperplanes.
+    tables
+        The forms on each polytope.
+    signs
+        The signs of all forms that do not cut their polytope, shape ``(owners, columns)``.
+    columns
+        The column of the form in each slot, or -1, shape ``(owners, slots)``.
+    forms, errors
+        The coefficients in the slots and their errors, shape ``(owners, dim + 1, slots)``.
+    numbers
+        The hyperplane in each place; -1 for none yet.
+    sides, open_
+        For each facet at the start the side on which the polytope lies, 0 if there is no such
+        facet, and whether it is left out.
+    """
+
+    dim: int
+    planes: Hyperplanes
+    tables: Sequence[Table]
+    signs: Array
+    columns: Array
+    forms: Array
+    errors: Array
+    numbers: Array
+    sides: Array
+    open_: Array
+
+    @property
+    def facets(self) -> int:
+        """The number of places for facets at the start: where the slots' places begin."""
+        return self.sides.shape[1]
+
+    @property
+    def slots(self) -> int:
+        """The number of slots."""
+        return self.columns.shape[1]
+
+    def exact_row(self, owner: int, slot: int) -> ExactRow:
+        """The exact coefficients of a form."""
+        return self.tables[owner].exact_row(Question(int(self.columns[owner, slot])))
+
+
+class Vertices(NamedTuple):
+    """Vertices of parts, a row each.
+
+    Parameters
+    ----------
+    owner
+        The polytope.
+    tight
+        The set of places whose hyperplanes hold the vertex.
+    values, errors
+        Coordinates and then the values of the forms in all slots, and bounds on the errors.
+    positive, negative
+        The sets of slots where the floats settle the sign.
+    """
+
+    owner: Array
+    tight: Array
+    values: Array
+    errors: Array
+    positive: Array
+    negative: Array
+
+    def chosen(self, rows: Array) -> Vertices:
+        """Some of the vertices."""
+        return Vertices(*(array[rows] for array in self))
+
+    def joined(self, other: Vertices) -> Vertices:
+        """These vertices, and then others."""
+        return Vertices(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+
+class Parts(NamedTuple):
+    """Parts of polytopes.
+
+    Parameters
+    ----------
+    members
+        Vertices of the parts: those of part k are ``size[k]`` in number, from ``first[k]`` on.
+    first, size
+        See there.
+    owner
+        The polytope.
+    above, below
+        The sets of slots whose forms are known to be positive, and negative, inside the part.
+    cuts
+        The set of slots whose hyperplanes made the part.
+    """
+
+    members: Array
+    first: Array
+    size: Array
+    owner: Array
+    above: Array
+    below: Array
+    cuts: Array
+
+    def chosen(self, rows: Array) -> Parts:
+        """Some of the parts."""
+        return Parts(self.members, *(array[rows] for array in self[1:]))
+
+    def joined(self, other: Parts) -> Parts:
+        """These parts, and then others."""
+        moved = other._replace(first=other.first + len(self.members))
+        return Parts(*(np.concatenate(pair) for pair in zip(self, moved, strict=True)))
+
+    def vertices(self) -> tuple[Array, Array]:
+        """The vertices of part after part, and where each part starts among them."""
+        return self.members[ranges(self.first, self.size)], np.cumsum(self.size) - self.size
+
+
+def signed(owner: Array, tight: Array, values: Array, errors: Array, dim: int) -> Vertices:
+    """Vertices, with the signs that the floats settle."""
+    own, doubt = values[:, dim:], errors[:, dim:]
+    return Vertices(owner, tight, values, errors, packed(own > doubt), packed(own < -doubt))
+
+
+def begun(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame, Vertices, Parts]:
+    """Each polytope as a part of itself, and the forms that may cut it in slots."""
+    dim, planes, count = polytopes[0].dim, tables[0].planes, len(polytopes)
+    sizes = np.array([len(polytope.points) for polytope in polytopes])
+    starts = np.cumsum(sizes) - sizes
+    points = np.concatenate([polytope.points for polytope in polytopes])
+    doubt = np.concatenate([polytope.doubt for polytope in polytopes])
+    forms = np.stack([table.value for table in tables])
+    form_errors = np.stack([table.error for table in tables])
+    # as many rows for each polytope: the first vertex fills them up
+    steps = np.arange(sizes.max())
+    padded = starts[:, None] + np.where(steps < sizes[:, None], steps, 0)
+    values, errors = float_values(forms, form_errors, points[padded], doubt[padded])
+    above, below = (values > errors).all(axis=1), (values < -errors).all(axis=1)
+    vanish = ~(forms.any(axis=1) | form_errors.any(axis=1))
+    cutting = ~(above | below | vanish)
+    slots = int(cutting.sum(axis=1).max(initial=0))
+    columns = np.argsort(~cutting, axis=1, kind="stable")[:, :slots]
+    taken = columns[:, None, :]
+    columns = np.where(np.take_along_axis(cutting, columns, axis=1), columns, -1)
+    kept = steps < sizes[:, None]
+    values = np.take_along_axis(values, taken, axis=2)[kept]
+    errors = np.take_along_axis(errors, taken, axis=2)[kept]
+
+    facets = max(len(polytope.facets) for polytope in polytopes)
+    tight = np.zeros((len(points), facets + slots), dtype=bool)
+    numbers = np.full((count, facets + slots), -1, dtype=np.int32)
+    sides, open_ = np.zeros((count, facets), dtype=np.int8), np.zeros((count, facets), dtype=bool)
+    for k, (polytope, start, size) in enumerate(zip(polytopes, starts, sizes, strict=True)):
+        width = len(polytope.facets)
+        tight[start : start + size, :width] = polytope.tight
+        numbers[k, :width] = polytope.facets
+        sides[k, :width] = polytope.sides
+        open_[k, :width] = polytope.open_
+    frame = Frame(
+        dim,
+        planes,
+        tables,
+        np.subtract(above, below, dtype=np.int8),
+        columns,
+        np.take_along_axis(forms, taken, axis=2),
+        np.take_along_axis(form_errors, taken, axis=2),
+        numbers,
+        sides,
+        open_,
+    )
+    vertices = signed(
+        np.repeat(np.arange(count), sizes),
+        packed(tight),
+        np.concatenate((points, values), axis=1),
+        np.concatenate((doubt, errors), axis=1),
+        dim,
+    )
+    none = np.zeros((count, words_of(slots)), dtype=np.uint64)
+    members = np.arange(len(points))
+    parts = Parts(members, starts, sizes, np.arange(count), none, none.copy(), none.copy())
+    return frame, vertices, parts
+
+
+def halved(vertices: Vertices, parts: Parts) -> Iterator[tuple[Vertices, Parts]]:
+    """The first and the second half of the parts, each with its own vertices only."""
+    for rows in np.array_split(np.arange(len(parts.owner)), 2):
+        chosen = parts.chosen(rows)
+        all_, first = chosen.vertices()
+        used, members = np.unique(all_, return_inverse=True)
+        yield vertices.chosen(used), chosen._replace(members=members, first=first)
+
+
+def basis(frame: Frame, owner: int, places: Array) -> tuple[int, ...]:
+    """Independent hyperplanes through the point that lies on all those in some places."""
+    through: list[int] = frame.numbers[owner, places].tolist()
+    if len(through) == frame.dim:
+        return tuple(through)
+    return frame.planes.independent(through, frame.dim)
+
+
+def _bases(frame: Frame, vertices: Vertices) -> Array:
+    """Independent hyperplanes through every vertex."""
+    found = np.empty((len(vertices.owner), frame.dim), dtype=np.int32)
+    size = cardinality(vertices.tight)
+    tight = unpacked(vertices.tight, frame.facets + frame.slots)
+    simple = size == frame.dim
+    places = np.nonzero(tight[simple])[1].reshape(-1, frame.dim)
+    found[simple] = frame.numbers[vertices.owner[simple][:, None], places]
+    for row in np.flatnonzero(~simple).tolist():
+        found[row] = basis(frame, int(vertices.owner[row]), np.flatnonzero(tight[row]))
+    return found
+
+
+def finished(
+    frame: Frame, vertices: Vertices, parts: Parts
+) -> Iterator[tuple[int, Polytope, Array]]:
+    """The owner, the polytope, and the signs of all forms, of each part."""
+    dim, width, owner = frame.dim, frame.facets + frame.slots, parts.owner
+    rows, starts = parts.vertices()
+    ends = (starts + parts.size).tolist()
+    inside = unpacked(parts.above, frame.slots).view(np.int8)
+    inside = inside - unpacked(parts.below, frame.slots).view(np.int8)
+    signs = np.concatenate((frame.signs[owner], np.zeros((len(owner), 1), np.int8)), axis=1)
+    # what has no column goes to one more, which is left out then
+    np.put_along_axis(signs, frame.columns[owner], inside, axis=1)
+    signs = signs[:, :-1]
+
+    tight = unpacked(vertices.tight, width)
+    met = np.add.reduceat(tight[rows], starts, axis=0, dtype=np.int64)
+    cuts = unpacked(parts.cuts, frame.slots).view(bool)
+    real = np.concatenate((frame.sides[owner] != 0, cuts), axis=1) & (met >= dim)
+    sides = np.concatenate((frame.sides[owner], inside), axis=1)
+    open_ = np.concatenate((frame.open_[owner], np.zeros_like(cuts)), axis=1)
+    points, doubt = vertices.values[rows, :dim], vertices.errors[rows, :dim]
+    bases, tight = _bases(frame, vertices)[rows], tight.view(bool)[rows]
+    simple = np.maximum.reduceat(cardinality(vertices.tight)[rows], starts) == dim
+    for k, (start, end, is_simple) in enumerate(zip(starts.tolist(), ends, simple, strict=True)):
+        columns = np.flatnonzero(real[k])
+        if not is_simple:
+            columns = columns[facet_columns(tight[start:end, columns])]
+        yield (
+            int(owner[k]),
+            Polytope(
+                dim=dim,
+                points=points[start:end],
+                doubt=doubt[start:end],
+                bases=bases[start:end],
+                tight=tight[start:end, columns],
+                facets=frame.numbers[owner[k], columns],
+                sides=sides[k, columns],
+                open_=open_[k, columns],
+            ),
+            signs[k],
+        )
