@@ -113,6 +113,6 @@ def test_irrational_root_is_described():
     vertices = [rows([[1, 0], [0, 1]]), rows([[0, 2], [1, 0]])]
     found = decide_invertible(vertices)
     assert found.holds is False
-    low, high = found.singular.algebraic[3]
+    low, high = found.singular.algebraic.interval
     assert float(low) <= 0.41421357
     assert float(high) >= 0.41421356

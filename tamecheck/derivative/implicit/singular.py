@@ -14,14 +14,55 @@ from tamecheck.derivative.farkas import Multipliers, nonnegative_solution
 from tamecheck.evaluate.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Singular", "kernel_witness", "searched_witness", "segment_root"]
+__all__ = [
+    "Algebraic",
+    "Singular",
+    "combination",
+    "determinant_along",
+    "edge_root",
+    "element",
+    "floats",
+    "isolated_root",
+    "kernel_witness",
+    "segment_root",
+    "unit_weights",
+]
 
-_DENOMINATORS = (1, 2, 6, 60, 1000, 10**6)
+_MOST_EDGES = 1024
+_HALVINGS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Algebraic:
+    """An element ``(1-t) A + t B`` of a hull, t a root of a polynomial with rational coefficients.
+
+    Parameters
+    ----------
+    start, end
+        The weights of A and of B on the vertices.
+    polynomial
+        The coefficients of ``det((1-t) A + t B)`` from the constant one on.
+    interval
+        A part of [0, 1] that contains a root; shown by Sturm's theorem.
+    """
+
+    start: tuple[Fraction, ...]
+    end: tuple[Fraction, ...]
+    polynomial: tuple[Fraction, ...]
+    interval: tuple[Fraction, Fraction]
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        terms = " + ".join(f"{_short(c)}*t^{k}" for k, c in enumerate(self.polynomial) if c)
+        return (
+            f"(1-t) ({_sum(self.start)}) + t ({_sum(self.end)}) where {terms} = 0, "
+            f"t in [{float(low):.9g}, {float(high):.9g}]"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Singular:
-    """A singular element of a convex hull.
+    """A singular element of a convex hull: a rational one, else an algebraic one.
 
     Parameters
     ----------
@@ -30,26 +71,41 @@ class Singular:
     matrix
         The element, with rational entries or None.
     algebraic
-        Where no rational element was found: the two vertices whose segment contains it, the
-        coefficients of ``det((1-t) A + t B)`` from the constant one on, and an interval that
-        contains a root ``t``.
+        Where no rational element was found.
     """
 
     weights: tuple[Fraction, ...] | None
     matrix: tuple[tuple[Fraction, ...], ...] | None
-    algebraic: tuple[int, int, tuple[Fraction, ...], tuple[Fraction, Fraction]] | None = None
+    algebraic: Algebraic | None = None
 
     def __str__(self) -> str:
         if self.matrix is not None:
-            return "[" + "; ".join(" ".join(str(a) for a in row) for row in self.matrix) + "]"
-        if self.algebraic is None:
-            return "none"
-        first, second, coefficients, (low, high) = self.algebraic
-        terms = " + ".join(f"{c}*t^{k}" for k, c in enumerate(coefficients) if c)
-        return (
-            f"(1-t) U{first} + t U{second} where {terms} = 0, t in [{float(low):.6g}, "
-            f"{float(high):.6g}]"
-        )
+            return "[" + "; ".join(" ".join(_short(a) for a in row) for row in self.matrix) + "]"
+        return str(self.algebraic)
+
+
+def _short(value: Fraction) -> str:
+    text = str(value)
+    return text if len(text) <= 16 else f"{float(value):.9g}"
+
+
+def _sum(weights: Sequence[Fraction]) -> str:
+    parts = [(k, w) for k, w in enumerate(weights) if w]
+    return " + ".join(f"U{k}" if w == 1 else f"{_short(w)} U{k}" for k, w in parts)
+
+
+def unit_weights(count: int, number: int) -> list[fmpq]:
+    """All weight on one vertex."""
+    return [fmpq(int(k == number)) for k in range(count)]
+
+
+def element(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> fmpq_mat:
+    """``Σ weight vertex``."""
+    total = fmpq_mat(vertices[0].nrows(), vertices[0].ncols())
+    for vertex, weight in zip(vertices, weights, strict=True):
+        if weight != 0:
+            total += vertex * weight
+    return total
 
 
 def combination(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> Singular:
@@ -60,45 +116,70 @@ def combination(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> Singul
     ArithmeticError
         If it is not singular or the weights are not those of a convex combination.
     """
-    size = vertices[0].nrows()
-    total = fmpq_mat(size, size)
-    for vertex, weight in zip(vertices, weights, strict=True):
-        total += vertex * weight
+    total = element(vertices, weights)
     if total.det() != 0 or any(w < 0 for w in weights) or sum(weights, fmpq(0)) != 1:
         raise ArithmeticError("the combination is not a singular element")
+    size = total.nrows()
     return Singular(
         tuple(as_fraction(w) for w in weights),
         tuple(tuple(as_fraction(total[i, j]) for j in range(size)) for i in range(size)),
     )
 
 
-def segment_root(vertices: Sequence[fmpq_mat], pairs: Iterable[tuple[int, int]]) -> Singular | None:
-    """A singular element on a segment between two vertices, rational if some segment has one.
+def segment_root(
+    vertices: Sequence[fmpq_mat], start: Sequence[fmpq], end: Sequence[fmpq]
+) -> Singular | None:
+    """A singular element on the segment between two elements, rational if there is such a one.
 
     The determinant along a segment is a polynomial of degree at most the size, from its values at
     as many points; its real roots in [0, 1] are counted exactly by Sturm's theorem.
     """
-    algebraic: Singular | None = None
-    size = vertices[0].nrows()
-    for i, j in pairs:
-        polynomial = _along(vertices[i], vertices[j], size)
-        for root in _rational_roots(polynomial):
-            if 0 <= root <= 1:
-                weights = [fmpq(0)] * len(vertices)
-                weights[i] += 1 - root
-                weights[j] += root
-                return combination(vertices, weights)
-        if algebraic is None:
-            bracket = isolated_root(polynomial)
-            if bracket is not None:
-                coefficients = tuple(as_fraction(c) for c in polynomial.coeffs())
-                algebraic = Singular(None, None, (i, j, coefficients, bracket))
+    polynomial = determinant_along(element(vertices, start), element(vertices, end))
+    for root in _rational_roots(polynomial):
+        if 0 <= root <= 1:
+            weights = [(1 - root) * a + root * b for a, b in zip(start, end, strict=True)]
+            return combination(vertices, weights)
+    bracket = isolated_root(polynomial)
+    if bracket is None:
+        return None
+    algebraic = Algebraic(
+        tuple(as_fraction(w) for w in start),
+        tuple(as_fraction(w) for w in end),
+        tuple(as_fraction(c) for c in polynomial.coeffs()),
+        bracket,
+    )
+    return Singular(None, None, algebraic)
+
+
+def edge_root(vertices: Sequence[fmpq_mat], *, crossing: bool) -> Singular | None:
+    """A singular element on a segment between two vertices, rational if one of them has it.
+
+    Parameters
+    ----------
+    vertices
+        Invertible matrices.
+    crossing
+        Look only at segments along which the determinant changes its sign, or only at the others;
+        at most 1024 of them.
+    """
+    positive = [vertex.det() > 0 for vertex in vertices]
+    count, algebraic, seen = len(vertices), None, 0
+    for i, j in combinations(range(count), 2):
+        if (positive[i] != positive[j]) is not crossing:
+            continue
+        found = segment_root(vertices, unit_weights(count, i), unit_weights(count, j))
+        if found is not None and found.matrix is not None:
+            return found
+        algebraic = algebraic or found
+        seen += 1
+        if seen == _MOST_EDGES:
+            break
     return algebraic
 
 
-def _along(left: fmpq_mat, right: fmpq_mat, size: int) -> fmpq_poly:
+def determinant_along(left: fmpq_mat, right: fmpq_mat) -> fmpq_poly:
     """``det((1-t) L + t R)`` by Newton's divided differences at 0, 1, ..., size."""
-    step = right - left
+    size, step = left.nrows(), right - left
     differences = [(left + step * fmpq(k)).det() for k in range(size + 1)]
     for order in range(1, size + 1):
         for k in range(size, order - 1, -1):
@@ -120,14 +201,14 @@ def isolated_root(polynomial: fmpq_poly) -> tuple[Fraction, Fraction] | None:
     """An interval inside [0, 1] that contains a root, or None if [0, 1] contains none."""
     if polynomial.degree() < 1:
         return None
-    chain = _sturm(polynomial)
     low, high = fmpq(0), fmpq(1)
-    if polynomial(low) == 0 or polynomial(high) == 0:
-        end = Fraction(0) if polynomial(low) == 0 else Fraction(1)
-        return end, end
+    for end in (low, high):
+        if polynomial(end) == 0:
+            return as_fraction(end), as_fraction(end)
+    chain = _sturm(polynomial)
     if _changes(chain, low) == _changes(chain, high):
         return None
-    for _ in range(40):
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
         if polynomial(middle) == 0:
             return as_fraction(middle), as_fraction(middle)
@@ -154,83 +235,20 @@ def _changes(chain: Sequence[fmpq_poly], at: fmpq) -> int:
 
 
 def kernel_witness(
-    vertices: Sequence[fmpq_mat], vector: Sequence[Fraction], *, left: bool = False
+    vertices: Sequence[fmpq_mat], vectors: Iterable[Sequence[Fraction]]
 ) -> Singular | None:
-    """A convex combination that maps a given vector to zero, by an exact linear program."""
-    if not any(vector):
-        return None
-    size = len(vector)
-    column = fmpq_mat(size, 1, [as_number(v) for v in vector])
-    images = [(v.transpose() if left else v) * column for v in vertices]
-    columns = [(*(image[i, 0] for i in range(size)), fmpq(1)) for image in images]
-    found = nonnegative_solution(columns, (*[fmpq(0)] * size, fmpq(1)))
+    """A convex combination that maps given vectors, not all zero, to zero: a linear program."""
+    null = [fmpq_mat(len(v), 1, [as_number(a) for a in v]) for v in vectors]
+    columns = [
+        (*(a for vector in null for a in (vertex * vector).entries()), fmpq(1))
+        for vertex in vertices
+    ]
+    zeros = [fmpq(0)] * (len(columns[0]) - 1)
+    found = nonnegative_solution(columns, (*zeros, fmpq(1)))
     return combination(vertices, found.values) if isinstance(found, Multipliers) else None
-
-
-def searched_witness(vertices: Sequence[fmpq_mat], *, seed: int, starts: int) -> Singular | None:
-    """A singular element near local minima of the least singular value, or None.
-
-    Floats guess a null vector; rational vectors near it are then tried exactly.
-    """
-    arrays = np.array([floats(v) for v in vertices])
-    rng = np.random.default_rng(seed)
-    seen: set[tuple[Fraction, ...]] = set()
-    for start in range(starts):
-        weights = (
-            np.full(len(arrays), 1 / len(arrays))
-            if start == 0
-            else rng.dirichlet(np.ones(len(arrays)))
-        )
-        smallest, u, v = _descend(arrays, weights)
-        if smallest > 1e-3 * float(np.abs(arrays).max()):
-            continue
-        for vector, left in ((v, False), (u, True)):
-            for rational in _near(vector):
-                key = (Fraction(int(left)), *rational)
-                if key in seen:
-                    continue
-                seen.add(key)
-                found = kernel_witness(vertices, rational, left=left)
-                if found is not None:
-                    return found
-    return None
-
-
-def _descend(arrays: Array, weights: Array) -> tuple[float, Array, Array]:
-    """Frank-Wolfe with away steps in effect: exact line search on the least singular value."""
-    best = np.inf
-    u = v = np.zeros(arrays.shape[1])
-    for _ in range(60):
-        left, values, right = np.linalg.svd(np.tensordot(weights, arrays, 1))
-        if values[-1] >= best - 1e-12:
-            break
-        best, u, v = float(values[-1]), left[:, -1], right[-1]
-        slopes = np.einsum("i,kij,j->k", u, arrays, v)
-        target = int(np.argmin(slopes))
-        steps = np.linspace(0, 1, 33)[1:] ** 2
-        trial = [(1 - s) * weights + s * np.eye(len(weights))[target] for s in steps]
-        sizes = [np.linalg.svd(np.tensordot(w, arrays, 1), compute_uv=False)[-1] for w in trial]
-        weights = trial[int(np.argmin(sizes))]
-    return best, u, v
-
-
-def _near(vector: Array) -> Iterable[tuple[Fraction, ...]]:
-    scaled = vector / vector[int(np.argmax(np.abs(vector)))]
-    for bound in _DENOMINATORS:
-        yield tuple(Fraction(float(x)).limit_denominator(bound) for x in scaled)
 
 
 def floats(matrix: fmpq_mat) -> Array:
     """The nearest float matrix."""
-    rows, columns = matrix.nrows(), matrix.ncols()
-    return np.array(
-        [[float(as_fraction(matrix[i, j])) for j in range(columns)] for i in range(rows)]
-    )
-
-
-def all_pairs(count: int, most: int) -> Iterable[tuple[int, int]]:
-    """Pairs of vertices, at most so many."""
-    for number, pair in enumerate(combinations(range(count), 2)):
-        if number >= most:
-            return
-        yield pair
+    entries = [float(as_fraction(a)) for a in matrix.entries()]
+    return np.array(entries).reshape((matrix.nrows(), matrix.ncols()))

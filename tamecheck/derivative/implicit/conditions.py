@@ -1,0 +1,220 @@
+"""Conditions that suffice for every matrix of a family to be invertible, checked by balls.
+
+Floats search for a factor or a scaling; the inequality that concludes is one of balls, or exact.
+
+* *Positive definite symmetric part*: ``xᵀ U x > 0`` for all x other than 0.  The condition is
+  convex, so it holds on a hull if it holds at the vertices.
+* *Strict diagonal dominance with a scaling*: ``|I - U| v < v`` for some v > 0 makes U an H-matrix
+  with positive diagonal, which is invertible; convex as well.  It is a contraction in the norm
+  ``max |x_i| / v_i``.
+* *P-matrix*: all matrices ``(I - D) + D N``, D diagonal with entries in [0, 1], are invertible
+  exactly if all principal minors of N are positive (Gale and Nikaido 1965).  Positive definite
+  symmetric part of ``S N``, S a positive diagonal, or an H-matrix with positive diagonal, or an
+  M-matrix among them, suffice (Berman and Plemmons 1979, chapter 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
+
+from tamecheck.derivative.implicit.singular import floats
+from tamecheck.evaluate.reals import as_fraction, as_number
+from tamecheck.ir.tensor import Array
+
+__all__ = [
+    "definite_hull",
+    "definite_margin",
+    "dominant_hull",
+    "p_matrix_condition",
+    "p_matrix_of",
+    "rational",
+]
+
+_BITS = 160
+
+
+def rational(matrix: Array) -> fmpq_mat:
+    """The rationals that floats denote."""
+    rows, columns = matrix.shape
+    return fmpq_mat(rows, columns, [as_number(float(a)) for a in matrix.reshape(-1)])
+
+
+def definite_margin(matrix: fmpq_mat | arb_mat) -> Fraction | None:
+    """A number m > 0 with ``½ (A + Aᵀ) - m I`` positive definite, or None where none is shown.
+
+    A float Cholesky factor L of the symmetric part S less ``2 λ I`` is checked by balls: with
+    ``S = L Lᵀ + 2 λ I + R`` and ``|R|_∞ < λ``, S is at least ``λ I``.
+    """
+    with ctx.workprec(_BITS):
+        part = arb_mat(matrix)
+        part = (part + part.transpose()) * arb(fmpq(1, 2))
+        middle = _middle(part)
+        if not np.isfinite(middle).all():
+            return None
+        least = float(np.linalg.eigvalsh(middle)[0])
+        if not least > 0:
+            return None
+        shift = least / 2
+        try:
+            factor = np.linalg.cholesky(middle - shift * np.eye(len(middle)))
+        except np.linalg.LinAlgError:
+            return None
+        lower = arb_mat(rational(factor))
+        rest = part - lower * lower.transpose()
+        size = len(middle)
+        bound = arb(0)
+        for i in range(size):
+            row = arb(0)
+            for j in range(size):
+                row += abs(rest[i, j] - (arb(shift) if i == j else 0))
+            bound = row if i == 0 else bound.max(row)
+        margin = (arb(shift) - bound).lower()
+        if not (margin.is_finite() and margin > 0):
+            return None
+        return as_fraction(margin.fmpq())
+
+
+def _middle(matrix: arb_mat) -> Array:
+    rows, columns = matrix.nrows(), matrix.ncols()
+    entries = [float(a.mid()) for a in matrix.entries()]
+    return np.array(entries).reshape((rows, columns))
+
+
+def _inverse_of_mean(vertices: Sequence[fmpq_mat | arb_mat]) -> Array | None:
+    middles = [floats(v) if isinstance(v, fmpq_mat) else _middle(v) for v in vertices]
+    mean = np.mean(middles, axis=0)
+    try:
+        found: Array = np.linalg.inv(np.asarray(mean, dtype=float))
+    except np.linalg.LinAlgError:
+        return None
+    # fewer digits make the exact products short
+    short: Array = np.asarray(np.asarray(found, dtype=np.float32), dtype=float)
+    return short if np.isfinite(short).all() else None
+
+
+def definite_hull(vertices: Sequence[fmpq_mat | arb_mat]) -> bool:
+    """Whether all C U have a positive definite symmetric part, C the inverse of the vertices' mean.
+
+    Then a singular U would give ``xᵀ C U x = 0``.
+    """
+    scale = _inverse_of_mean(vertices)
+    if scale is None:
+        return False
+    rough = [scale @ (floats(v) if isinstance(v, fmpq_mat) else _middle(v)) for v in vertices]
+    if any(np.linalg.eigvalsh(part + part.T)[0] <= 0 for part in rough):
+        return False
+    factor = rational(scale)
+    return all(definite_margin(_product(factor, vertex)) is not None for vertex in vertices)
+
+
+def _product(left: fmpq_mat, right: fmpq_mat | arb_mat) -> fmpq_mat | arb_mat:
+    if isinstance(right, fmpq_mat):
+        return left * right
+    with ctx.workprec(_BITS):
+        return arb_mat(left) * right
+
+
+def dominant_hull(vertices: Sequence[fmpq_mat | arb_mat]) -> bool:
+    """Whether ``|I - C U| v < v`` for all U of the hull, some v > 0, C the mean's inverse."""
+    scale = _inverse_of_mean(vertices)
+    if scale is None:
+        return False
+    factor, size = rational(scale), vertices[0].nrows()
+    with ctx.workprec(_BITS):
+        eye = arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
+        gaps = [_magnitude(eye - arb_mat(_product(factor, vertex))) for vertex in vertices]
+        worst = np.max([_middle(gap) for gap in gaps], axis=0)
+        return any(all(_below(gap, v) for gap in gaps) for v in (np.ones(size), _perron(worst)))
+
+
+def _magnitude(matrix: arb_mat) -> arb_mat:
+    rows, columns = matrix.nrows(), matrix.ncols()
+    return arb_mat(rows, columns, [arb(a.abs_upper()) for a in matrix.entries()])
+
+
+def _below(matrix: arb_mat, vector: Array) -> bool:
+    """Whether ``A v < v`` for a nonnegative A, by balls."""
+    column = arb_mat(rational(vector[:, None]))
+    image = matrix * column
+    return all(bool(image[i, 0] < column[i, 0]) for i in range(len(vector)))
+
+
+def _perron(matrix: Array) -> Array:
+    """A positive vector near the eigenvector of the largest eigenvalue: the power method."""
+    vector = np.ones(len(matrix))
+    for _ in range(200):
+        following = matrix @ vector + 1e-3 * vector.max()
+        largest = float(following.max())
+        if not np.isfinite(largest) or largest <= 0:
+            return np.ones(len(matrix))
+        vector = following / largest
+    return np.maximum(vector, 1e-9).astype(np.float32).astype(float)
+
+
+def p_matrix_condition(matrix: fmpq_mat | arb_mat) -> str:
+    """A sufficient condition for a P-matrix that holds for this one, in words; empty if none does.
+
+    Parameters
+    ----------
+    matrix
+        N, square; or balls for it.
+    """
+    with ctx.workprec(_BITS):
+        balls = arb_mat(matrix)
+        rough = _middle(balls)
+        diagonal = np.diag(rough)
+        if not np.isfinite(rough).all() or not (diagonal > 0).all():
+            return ""
+        size = len(rough)
+        if not all(bool(balls[i, i] > 0) for i in range(size)):
+            return ""
+        off = np.abs(rough) - np.diag(np.abs(diagonal))
+        ratio = off / diagonal[:, None]
+        right = _perron(ratio)
+        for vector in (np.ones(size), right):
+            if _dominant_diagonal(balls, vector):
+                return _dominance(balls, vector)
+        left = _perron(ratio.T)
+        for weights in (np.ones(size), left / right, left / (diagonal * right)):
+            scale = np.maximum(weights, 1e-9).astype(np.float32).astype(float)
+            scaled = arb_mat(rational(np.diag(scale))) * balls
+            margin = definite_margin(scaled)
+            if margin is not None:
+                named = "N" if np.ptp(scale) == 0 else "S N, S a positive diagonal,"
+                return f"{named} has a symmetric part of at least {float(margin):.3g} I"
+    return ""
+
+
+def _dominant_diagonal(balls: arb_mat, vector: Array) -> bool:
+    column = [arb(float(a)) for a in vector]
+    size = len(vector)
+    for i in range(size):
+        others = arb(0)
+        for j in range(size):
+            if j != i:
+                others += arb(balls[i, j].abs_upper()) * column[j]
+        if not bool(balls[i, i] * column[i] > others):
+            return False
+    return True
+
+
+def _dominance(balls: arb_mat, vector: Array) -> str:
+    size = len(vector)
+    scaled = "" if np.ptp(vector) == 0 else " after a scaling of its columns"
+    signs = all(bool(balls[i, j] <= 0) for i in range(size) for j in range(size) if i != j)
+    kind = "an M-matrix" if signs else "an H-matrix with positive diagonal"
+    return f"N is {kind}: strictly diagonally dominant{scaled}"
+
+
+def p_matrix_of(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> fmpq_mat:
+    """``N = I + C U⁻¹ B``: ``U + B D C`` is invertible exactly where ``(I - D) + D N`` is.
+
+    By ``det(U + B D C) = det U · det(I + D C U⁻¹ B)``; U invertible.
+    """
+    count = left.ncols()
+    eye = fmpq_mat(count, count, [int(i == j) for i in range(count) for j in range(count)])
+    return eye + right * base.solve(left)

@@ -1,0 +1,73 @@
+"""Whether a polynomial has a zero on the standard simplex, by z3 in a child process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from tamecheck.solve.cardinality import UndecidedClaim
+
+__all__ = ["NoZeroClaim", "ZeroClaim", "zero_on_simplex"]
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroClaim:
+    """Said to be zero somewhere: the coordinates, None for one that is not rational."""
+
+    solver: str
+    values: tuple[Fraction | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoZeroClaim:
+    """Said to have no zero there."""
+
+    solver: str
+
+
+def zero_on_simplex(
+    terms: Mapping[tuple[int, ...], Fraction], *, seconds: float
+) -> ZeroClaim | NoZeroClaim | UndecidedClaim:
+    """What z3's solver for real polynomials says about ``p(w) = 0, w >= 0, Σ w = 1``.
+
+    Parameters
+    ----------
+    terms
+        The coefficient of each monomial, by its exponents; at least one.
+    seconds
+        When they are over, the child process is killed.
+    """
+    question = {
+        "count": len(next(iter(terms))),
+        "terms": [[list(exponents), str(c)] for exponents, c in terms.items()],
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "tamecheck.solve.polynomial_zero_worker"],
+            input=json.dumps(question),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=max(seconds, 0.0),
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return UndecidedClaim("z3 was out of time")
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        return UndecidedClaim(f"the process of z3 ended with status {done.returncode}")
+    match answer:
+        case {"status": "sat", "solver": str(solver)}:
+            texts: list[str | None] = answer["values"]
+            return ZeroClaim(solver, tuple(None if v is None else Fraction(v) for v in texts))
+        case {"status": "unsat", "solver": str(solver)}:
+            return NoZeroClaim(solver)
+        case _:
+            return UndecidedClaim(str(answer.get("why", "z3 has no answer")))
