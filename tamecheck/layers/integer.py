@@ -2,100 +2,155 @@
 
 With the integer part fixed at k a program is linear, with value ``v_k``, and ``v = min_k v_k``.
 The adjoint of the linear program, its optimal multipliers, is the gradient of ``v_k`` in the
-right-hand sides.  Where every ``v_k`` that attains the minimum is finite nearby, v is locally
-Lipschitz, and the hull of all these multipliers is a conservative gradient.
+right-hand sides.  Near a right-hand side b only the parts that are optimal at b count, since v is
+lower semicontinuous (Meyer 1974).  Let ``D_k`` be the multipliers of such a part.
+
+* ``v_k`` is finite near b exactly if ``D_k`` is bounded; the part is then called stable.
+* If some part is stable, v is continuous at b.  A part l that is not stable does not matter if
+  ``D_k ⊆ D_l`` for a stable k, because then ``v_k <= v_l`` near b.  If no others are left, v is a
+  minimum of Lipschitz functions, and the hull of all ``D_k`` of stable parts is a conservative
+  gradient.
+* If a direction g has ``r_k·g > 0`` for a ray ``r_k`` of every ``D_k``, all optimal parts are
+  infeasible at ``b + t g`` for small t > 0, and v jumps upward.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import product
-from math import ceil, floor, prod
+from functools import cached_property
+from itertools import islice, product
 
-from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.layers.polyhedron import Halfspace, Point, bounded, vertices
-from tamecheck.programs import Evidence, Infeasible, Optimal, solve
+from tamecheck.errors import InputError
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.program import Column, Program, Row
+from tamecheck.layers.exact_linear import Best, Linear
+from tamecheck.layers.integer_parts import optimal_parts
+from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, solution_set
+from tamecheck.layers.polyhedron import Point
 
 __all__ = ["IntegerPart", "IntegerValue", "elastic", "integer_value_layer"]
 
-_MOST_PARTS = 4096
+_MOST_CHOICES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class IntegerPart:
-    """An optimal integer part, and the linear program that it leaves.
+    """An optimal integer part, and the optima of the linear program that it leaves.
 
     Parameters
     ----------
     integers
         The values of the integer columns.
     multipliers
-        The vertices of the optimal multipliers, one number a row of the program: gradients of
-        the fixed program's value in the right-hand sides.
-    stable
-        Whether the fixed program stays feasible for all right-hand sides nearby.
+        The optimal multipliers, one number a row of the program: gradients of the fixed
+        program's value in the right-hand sides.
     solutions
-        The vertices of its optimal solutions, all columns.
-    solutions_bounded
-        Whether these span the optimal set.
+        The optimal solutions, all columns.
     """
 
     integers: Point
-    multipliers: tuple[Point, ...]
-    stable: bool
-    solutions: tuple[Point, ...]
-    solutions_bounded: bool
+    multipliers: OptimalSet
+    solutions: OptimalSet
+
+    @property
+    def stable(self) -> bool:
+        """Whether the fixed program stays feasible for all right-hand sides nearby."""
+        return self.multipliers.bounded
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IntegerValue:
-    """The optimal value of a mixed-integer program, and all optimal integer parts."""
+    """The optimal value of a mixed-integer program, and all optimal integer parts.
 
+    Parameters
+    ----------
+    program
+        What was solved.
+    value
+        Its exact value.
+    parts
+        All optimal integer parts.
+    integer_names
+        The names of the integer columns.
+    """
+
+    program: Program
     value: Fraction
     parts: tuple[IntegerPart, ...]
     integer_names: tuple[str, ...]
 
-    @property
+    @cached_property
     def verdict(self) -> str:
         """``"lipschitz"``, ``"jump"`` or ``"unknown"``: the value in the right-hand sides."""
-        if all(part.stable for part in self.parts):
+        if all(part.stable or self._is_covered(part) for part in self.parts):
             return "lipschitz"
-        return "jump" if len(self.parts) == 1 else "unknown"
+        return "unknown" if self.jump_direction is None else "jump"
+
+    @cached_property
+    def jump_direction(self) -> Mapping[str, Fraction] | None:
+        """A change of the rows' right-hand sides along which the value jumps; None if not found.
+
+        Every optimal integer part becomes infeasible, however small the change is.
+        """
+        if any(part.stable for part in self.parts):
+            return None
+        rays = [list(_rays(part.multipliers)) for part in self.parts]
+        for choice in islice(product(*rays), _MOST_CHOICES):
+            direction = _ascent(choice)
+            if direction is not None:
+                names = (row.name for row in self.program.rows)
+                return {n: g for n, g in zip(names, direction, strict=True) if g}
+        return None
 
     @property
     def reason(self) -> str:
-        """The verdict in a sentence, naming the integer part at a jump."""
-        loose = [part for part in self.parts if not part.stable]
-        if not loose:
-            return "every optimal integer part stays feasible nearby, so the value is Lipschitz"
-        named = ", ".join(
-            f"{n}={v}" for n, v in zip(self.integer_names, loose[0].integers, strict=True)
-        )
-        if len(self.parts) == 1:
+        """The verdict in a sentence, naming the integer part and the direction at a jump."""
+        if self.verdict == "lipschitz":
+            if all(part.stable for part in self.parts):
+                return "every optimal integer part stays feasible nearby, so the value is Lipschitz"
             return (
-                f"the value jumps: the only optimal integer part ({named}) becomes infeasible for "
-                f"right-hand sides arbitrarily near"
+                "the optimal integer parts that become infeasible nearby are covered there by "
+                "others that do not, so the value is Lipschitz"
             )
+        loose = next(p for p in self.parts if not p.stable and not self._is_covered(p))
+        named = ", ".join(
+            f"{n}={v}" for n, v in zip(self.integer_names, loose.integers, strict=True) if v
+        )
+        named = named or "all integer columns 0"
+        if self.jump_direction is None:
+            return (
+                f"the optimal integer part ({named}) becomes infeasible arbitrarily near; whether "
+                f"another one takes its place without a jump was not decided"
+            )
+        along = ", ".join(f"{n} by {_signed(g)}·t" for n, g in self.jump_direction.items())
+        what = "the only optimal integer part" if len(self.parts) == 1 else "every optimal part, as"
         return (
-            f"the optimal integer part ({named}) becomes infeasible arbitrarily near; whether "
-            f"another one takes its place without a jump was not decided"
+            f"the value jumps: {what} ({named}) becomes infeasible if right-hand sides change, "
+            f"{along}, for every small t > 0"
         )
 
     @property
     def right_side_gradients(self) -> tuple[Point, ...]:
         """Vertices whose hull is a conservative gradient in the rows' right-hand sides.
 
+        For a row with two different bounds it is that of the bound that the row stands at.
+
         Raises
         ------
         InputError
-            If the value is not locally Lipschitz here, naming the jump.
+            If the value is not known to be locally Lipschitz here, naming the jump.
+        UnsupportedError
+            If some part has too many vertices of multipliers to list.
         """
         if self.verdict != "lipschitz":
             raise InputError(f"There is no gradient in the right-hand sides: {self.reason}.")
-        return tuple(dict.fromkeys(u for part in self.parts for u in part.multipliers))
+        return tuple(
+            dict.fromkeys(
+                u for part in self.parts if part.stable for u in part.multipliers.listed_vertices
+            )
+        )
 
     @property
     def cost_gradients(self) -> tuple[Point, ...]:
@@ -108,198 +163,125 @@ class IntegerValue:
         ------
         InputError
             If the optimal set is unbounded.
+        UnsupportedError
+            If some part has too many optimal vertices to list.
         """
-        if not all(part.solutions_bounded for part in self.parts):
-            raise InputError("The optimal set is unbounded, so there is no Clarke set.")
-        return tuple(dict.fromkeys(x for part in self.parts for x in part.solutions))
+        for part in self.parts:
+            if not part.solutions.bounded:
+                raise InputError(
+                    f"The optimal set is unbounded, in {', '.join(part.solutions.endless)}: the "
+                    f"value is infinite for costs nearby, and has no Clarke set."
+                )
+        return tuple(dict.fromkeys(x for p in self.parts for x in p.solutions.listed_vertices))
+
+    def _is_covered(self, part: IntegerPart) -> bool:
+        """Whether a stable part is as good wherever this one is feasible nearby."""
+        return any(
+            other.stable and other.multipliers.within(part.multipliers) for other in self.parts
+        )
 
 
-def integer_value_layer(program: Program, *, seconds: float | None = None) -> IntegerValue:
+def integer_value_layer(
+    program: Program,
+    *,
+    seconds: float = 60.0,
+    most_nodes: int = 100_000,
+    most_parts: int = 1_000,
+) -> IntegerValue:
     """The value of a program with all its optimal integer parts, exactly.
 
     Parameters
     ----------
     program
-        Integer columns must have finite bounds, and no column may be semicontinuous.
-    seconds
-        How long each linear program may take.
+        No column may be semicontinuous.
+    seconds, most_nodes, most_parts
+        Limits of the search and of the number of optimal integer parts; reaching one is an error.
 
     Raises
     ------
     InputError
         If there is no optimum.
     UnsupportedError
-        If there are too many integer parts to enumerate.
+        If integer columns are unbounded among near-optimal points, or there are too many optimal
+        integer parts.
+    SolverError
+        If the search does not end in time.
     """
-    integers = [j for j, column in enumerate(program.columns) if column.kind.integral]
-    minimise = program.sense.sign
-    best: Fraction | None = None
-    optimal: list[Point] = []
-    for values in _integer_parts(program, integers):
-        fixed = _fixed(program, integers, values)
-        answer = solve(fixed, certify=True, seconds=seconds).answer
-        proved = (
-            isinstance(answer, Infeasible | Optimal) and answer.evidence is Evidence.CERTIFICATE
-        )
-        if proved and isinstance(answer, Infeasible):
-            continue
-        if proved and isinstance(answer, Optimal):
-            objective = answer.objective
-        else:
-            # near a kink the solvers' tolerances are too coarse
-            objective = _optimum_by_vertices(program, integers, values)
-        gain = None if best is None else minimise * (objective - best)
-        if gain is None or gain < 0:
-            best, optimal = objective, [values]
-        elif gain == 0:
-            optimal.append(values)
-    if best is None:
-        raise InputError("The program is infeasible.")
-    parts = tuple(_part(program, integers, values, best) for values in optimal)
-    return IntegerValue(best, parts, tuple(program.columns[j].name for j in integers))
-
-
-def _integer_parts(program: Program, integers: Sequence[int]) -> Iterable[Point]:
-    ranges: list[range] = []
-    for j, column in enumerate(program.columns):
-        if column.kind.semi:
-            raise UnsupportedError(f"Column {column.name!r} is semicontinuous.")
-        if j not in integers:
-            continue
-        if column.lower is None or column.upper is None:
-            raise UnsupportedError(
-                f"Integer column {column.name!r} is unbounded.", hint="Give it bounds."
-            )
-        ranges.append(range(ceil(column.lower), floor(column.upper) + 1))
-    if prod(len(r) for r in ranges) > _MOST_PARTS:
-        raise UnsupportedError(
-            f"There are {prod(len(r) for r in ranges)} integer parts; at most {_MOST_PARTS} are "
-            "enumerated."
-        )
-    return (tuple(map(Fraction, values)) for values in product(*ranges))
-
-
-def _fixed(program: Program, integers: Sequence[int], values: Point) -> Program:
-    columns = list(program.columns)
-    for j, value in zip(integers, values, strict=True):
-        columns[j] = replace(columns[j], lower=value, upper=value, kind=Kind.CONTINUOUS)
-    return replace(program, columns=tuple(columns))
-
-
-@dataclass(frozen=True, slots=True)
-class _Remaining:
-    """The linear program in the columns that are not fixed; costs are to be minimised.
-
-    ``origin`` has for each half-space the row that it comes from, or -1, and the sign of its level
-    in the row's right-hand side.
-    """
-
-    at: dict[int, Fraction]
-    free: list[int]
-    cost: Point
-    constant: Fraction
-    sides: list[Halfspace]
-    origin: list[tuple[int, int]]
-
-
-def _remaining(program: Program, integers: Sequence[int], values: Point) -> _Remaining:
-    at = dict(zip(integers, values, strict=True))
-    free = [j for j in range(len(program.columns)) if j not in at]
-    cost = tuple(program.sense.sign * program.columns[j].cost for j in free)
-    constant = program.constant + sum(
-        (program.columns[j].cost * v for j, v in at.items()), Fraction(0)
-    )
-    sides: list[Halfspace] = []
-    origin: list[tuple[int, int]] = []
-    for number, row in enumerate(program.rows):
-        coefficients = dict(row.terms)
-        normal = tuple(coefficients.get(j, Fraction(0)) for j in free)
-        shift = sum((coefficients.get(j, Fraction(0)) * v for j, v in at.items()), Fraction(0))
-        for side, direction in _sides(normal, row.lower, row.upper, shift):
-            sides.append(side)
-            origin.append((number, direction))
-    for place, j in enumerate(free):
-        unit = tuple(Fraction(k == place) for k in range(len(free)))
-        column = program.columns[j]
-        for side, _ in _sides(unit, column.lower, column.upper, Fraction(0)):
-            sides.append(side)
-            origin.append((-1, 0))
-    return _Remaining(at, free, cost, constant, sides, origin)
-
-
-def _optimum_by_vertices(program: Program, integers: Sequence[int], values: Point) -> Fraction:
-    """The best vertex of the remaining linear program, which exact multipliers prove optimal."""
-    rest = _remaining(program, integers, values)
-    corners = vertices(len(rest.free), rest.sides)
-    if corners:
-        level = min(
-            sum((c * x for c, x in zip(rest.cost, corner, strict=True)), Fraction(0))
-            for corner in corners
-        )
-        if vertices(len(rest.sides), _dual(rest.cost, rest.sides, level)):
-            return rest.constant + program.sense.sign * level
-    raise InputError(f"No optimum was proved for the integer part {_text(values)}.")
-
-
-def _text(values: Point) -> str:
-    return "(" + ", ".join(str(v) for v in values) + ")"
-
-
-def _part(program: Program, integers: Sequence[int], values: Point, value: Fraction) -> IntegerPart:
-    """The optimal multipliers and solutions of the linear program in the other columns."""
-    rest = _remaining(program, integers, values)
-    at, free, cost, sides, origin = rest.at, rest.free, rest.cost, rest.sides, rest.origin
+    parts = optimal_parts(program, seconds=seconds, most_nodes=most_nodes, most_parts=most_parts)
     sign = program.sense.sign
-    level = sign * (value - rest.constant)
-    dual = _dual(cost, sides, level)
-    count = len(sides)
-    found = vertices(count, dual)
-    stable = bool(found) and bounded(count, dual)
-    gradients: list[Point] = []
-    for point in found:
-        gradient = [Fraction(0)] * len(program.rows)
-        for u, (number, direction) in zip(point, origin, strict=True):
-            if number >= 0:
-                gradient[number] += sign * direction * u
-        gradients.append(tuple(gradient))
-    face = [*sides, Halfspace(cost, level, tight=True)]
-    corners = vertices(len(free), face)
-    solutions = tuple(_whole(program, at, free, corner) for corner in corners)
-    closed = bool(corners) and bounded(len(free), face)
-    return IntegerPart(values, tuple(dict.fromkeys(gradients)), stable, solutions, closed)
+    return IntegerValue(
+        program,
+        program.constant + sign * parts[0].best.value,
+        tuple(
+            IntegerPart(
+                part.integers,
+                multiplier_set(part.program, part.best),
+                solution_set(part.program, part.best),
+            )
+            for part in parts
+        ),
+        tuple(column.name for column in program.columns if column.kind.integral),
+    )
 
 
-def _sides(
-    normal: Point, lower: Fraction | None, upper: Fraction | None, shift: Fraction
-) -> Iterable[tuple[Halfspace, int]]:
-    if lower is not None and lower == upper:
-        yield Halfspace(normal, lower - shift, tight=True), 1
-        return
-    if upper is not None:
-        yield Halfspace(normal, upper - shift), 1
-    if lower is not None:
-        yield Halfspace(tuple(-a for a in normal), shift - lower), -1
+def _rays(multipliers: OptimalSet) -> Iterator[Point]:
+    """Directions in which a set of multipliers is endless, in the minimised sense."""
+    recession = _recession(multipliers.program)
+    for j, column in enumerate(recession.columns):
+        for end in (Fraction(1), Fraction(-1)):
+            columns = list(recession.columns)
+            if not column.admits(end):
+                continue
+            columns[j] = replace(column, lower=end, upper=end)
+            found = Linear(replace(recession, columns=tuple(columns))).minimum(
+                [Fraction(0)] * len(columns)
+            )
+            if isinstance(found, Best):
+                yield found.point
 
 
-def _dual(cost: Point, sides: Sequence[Halfspace], level: Fraction) -> list[Halfspace]:
-    """``Rᵀu = c``, ``u <= 0`` for the inequalities, ``βᵀu`` optimal."""
-    count = len(sides)
-    dual = [
-        Halfspace(tuple(side.normal[j] for side in sides), c, tight=True)
-        for j, c in enumerate(cost)
-    ]
-    dual += [
-        Halfspace(tuple(Fraction(k == i) for k in range(count)), Fraction(0))
-        for i, side in enumerate(sides)
-        if not side.tight
-    ]
-    dual.append(Halfspace(tuple(side.level for side in sides), level, tight=True))
-    return dual
+def _recession(program: Program) -> Program:
+    zero = Fraction(0)
+    columns = tuple(
+        replace(
+            column,
+            lower=None if column.lower is None else zero,
+            upper=None if column.upper is None else zero,
+        )
+        for column in program.columns
+    )
+    rows = tuple(
+        replace(
+            row,
+            lower=None if row.lower is None else zero,
+            upper=None if row.upper is None else zero,
+        )
+        for row in program.rows
+    )
+    return Program(columns, rows)
 
 
-def _whole(program: Program, at: dict[int, Fraction], free: Sequence[int], corner: Point) -> Point:
-    values = {**at, **dict(zip(free, corner, strict=True))}
-    return tuple(values[j] for j in range(len(program.columns)))
+def _ascent(rays: tuple[Point, ...]) -> Point | None:
+    """A direction g with ``r·g >= 1`` for all rays, of least 1-norm; None if there is none."""
+    size = len(rays[0])
+    columns = tuple(Column(f"{s}{i}", cost=Fraction(1)) for s in "+-" for i in range(size))
+    rows = tuple(
+        Row(
+            f"{k}",
+            tuple((i, a) for i, a in enumerate((*ray, *(-a for a in ray))) if a),
+            Fraction(1),
+            None,
+        )
+        for k, ray in enumerate(rays)
+    )
+    found = Linear(Program(columns, rows)).minimum([Fraction(1)] * (2 * size))
+    if not isinstance(found, Best):
+        return None
+    return tuple(found.point[i] - found.point[size + i] for i in range(size))
+
+
+def _signed(value: Fraction) -> str:
+    return rational_text(value) if value < 0 else f"+{rational_text(value)}"
 
 
 def elastic(program: Program, penalty: Fraction | int) -> Program:
@@ -315,9 +297,9 @@ def elastic(program: Program, penalty: Fraction | int) -> Program:
     penalty
         The price of a unit of violation; at least the largest multiplier for an exact penalty.
     """
-    price = Fraction(penalty) * program.sense.sign
     if penalty <= 0:
         raise InputError("The penalty is a positive number.")
+    price = Fraction(penalty) * program.sense.sign
     columns = list(program.columns)
     rows: list[Row] = []
     for row in program.rows:

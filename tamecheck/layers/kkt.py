@@ -162,14 +162,18 @@ def _pseudoinverse(matrices: Array) -> Array:
     roots = np.sqrt(np.maximum(np.einsum("bii->bi", matrices), 1e-300))
     scales = roots[:, :, None] * roots[:, None, :]
     scaled = matrices / scales
-    try:
-        found: Array = np.linalg.inv(scaled)
-        large: Array = ~(np.abs(found).max((1, 2)) < _SINGULAR)
-    except np.linalg.LinAlgError:
-        found, large = np.empty_like(scaled), np.ones(len(scaled), dtype=bool)
+    found = _inverse_or_infinite(scaled)
+    large = ~(np.abs(found).max(axis=(1, 2)) < _SINGULAR)
     if large.any():
         found[large] = np.linalg.pinv(scaled[large], rcond=1 / _SINGULAR, hermitian=True)
     return found / scales
+
+
+def _inverse_or_infinite(matrices: Array) -> Array:
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        return np.full_like(matrices, np.inf)
 
 
 def _relative(change: Triple, found: Triple) -> float:

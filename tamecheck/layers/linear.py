@@ -1,14 +1,20 @@
 """Linear programs as layers: the value function's Clarke sets, and an honest solution map.
 
-The layer is ``v(c, b, e) = min cᵀx  subject to  A x <= b, E x = e, x >= 0``, exact in rationals.
+The layer is ``v(c, A, b, E, e) = min cᵀx  subject to  A x <= b, E x = e, x >= 0``, in rationals.
 In c the value is concave and its superdifferential is the set of optimal solutions; in (b, e) it is
 convex and its subdifferential is the set of optimal multipliers.  Both are the Clarke set where
 they are bounded, which is where v is finite nearby, and so locally Lipschitz.
+
+In the matrix M of A and E the directional derivative is ``min over x, max over u of -uᵀ dM x``
+(Gol'shtein 1972).  Limits of gradients are products ``-u xᵀ`` of optimal vertices.  Every pair of
+vertices occurs if v is not 0: for dM with ``dM x = p`` and ``dMᵀ u = q``, which exists whenever
+``uᵀp = qᵀx``, (x, u) is the only saddle point if p and q are in the interiors of the normal cones
+at u and x; and ``(b, e)ᵀu = v != 0`` is constant on the multipliers, so that p may be moved along
+(b, e) until the two numbers agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -18,10 +24,13 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.layers.polyhedron import Halfspace, Point, bounded, vertices
-from tamecheck.programs import Infeasible, Optimal, Unbounded, solve
+from tamecheck.layers.exact_linear import Best, Endless, Linear, NoPoint
+from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, point_text, solution_set
+from tamecheck.layers.polyhedron import Point
 
 __all__ = ["LinearSolution", "linear_layer"]
+
+Matrix = tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +42,16 @@ class LinearSolution:
     value
         The optimal value.
     solutions
-        The vertices of the set of optimal solutions.
+        The set of optimal solutions.
     multipliers
-        The vertices of the set of optimal multipliers, of ``A x <= b`` (at most 0) then of
-        ``E x = e``.
-    solutions_bounded, multipliers_bounded
-        Whether these sets are the hulls of their vertices.
+        The set of optimal multipliers, of ``A x <= b`` (at most 0) then of ``E x = e``.
     inequalities
         The number of rows of A.
     """
 
     value: Fraction
-    solutions: tuple[Point, ...]
-    multipliers: tuple[Point, ...]
-    solutions_bounded: bool
-    multipliers_bounded: bool
+    solutions: OptimalSet
+    multipliers: OptimalSet
     inequalities: int
 
     @property
@@ -58,10 +62,11 @@ class LinearSolution:
         ------
         InputError
             If the value is -∞ arbitrarily near, so that there is none.
+        UnsupportedError
+            If there are too many vertices to list: `solutions` describes the set.
         """
-        if not self.solutions_bounded:
-            raise InputError("The optimal set is unbounded, so the value is -∞ for costs nearby.")
-        return self.solutions
+        self._require_bounded_solutions()
+        return self.solutions.listed_vertices
 
     @property
     def right_side_gradients(self) -> tuple[Point, ...]:
@@ -71,33 +76,62 @@ class LinearSolution:
         ------
         InputError
             If the program is infeasible arbitrarily near, so that there is none.
+        UnsupportedError
+            If there are too many vertices to list: `multipliers` describes the set.
         """
-        if not self.multipliers_bounded:
-            raise InputError(
-                "The multipliers are unbounded: the program is infeasible for some right-hand "
-                "sides nearby, and the value jumps to +∞."
-            )
-        return self.multipliers
+        self._require_bounded_multipliers()
+        return self.multipliers.listed_vertices
+
+    @property
+    def matrix_gradients(self) -> tuple[Matrix, ...]:
+        """Matrices ``-u xᵀ``, rows of A then of E, whose hull has the Clarke set in (A, E).
+
+        It is the Clarke set if the value is not 0, or if the solution or the multiplier is unique.
+
+        Raises
+        ------
+        InputError
+            If the value is infinite arbitrarily near, so that there is none.
+        UnsupportedError
+            If there are too many vertices to list.
+        """
+        self._require_bounded_solutions()
+        self._require_bounded_multipliers()
+        pairs = (
+            tuple(tuple(-a * b for b in x) for a in u)
+            for u in self.multipliers.listed_vertices
+            for x in self.solutions.listed_vertices
+        )
+        return tuple(dict.fromkeys(pairs))
+
+    @property
+    def matrix_gradients_exact(self) -> bool:
+        """Whether the hull of `matrix_gradients` is known to be the Clarke set, and no more."""
+        return self.value != 0 or self.solutions.unique or self.multipliers.unique
 
     @property
     def jumps(self) -> bool:
         """Whether the solution map ``c -> x`` jumps here: there are several optimal solutions."""
-        return len(self.solutions) > 1 or not self.solutions_bounded
+        return not self.solutions.unique
 
     @property
     def verdict(self) -> str:
         """What holds for the solution map in c."""
-        if not self.jumps:
+        two = self.solutions.two_elements
+        if two is None:
             return "the solution is unique and does not change for costs nearby: derivative 0"
-        if len(self.solutions) > 1:
-            first, second = (_text(p) for p in self.solutions[:2])
+        between = f"between {point_text(two[0])} and {point_text(two[1])}"
+        if self.solutions.bounded:
             return (
-                f"the solution map jumps at this cost, between {first} and {second}: it is not "
-                f"Lipschitz and has no derivative"
+                f"the solution map jumps at this cost, {between}: it is not Lipschitz and has no "
+                f"derivative"
             )
-        return "the optimal set is unbounded: for costs nearby there is no solution"
+        return (
+            f"the optimal set is unbounded, in {', '.join(self.solutions.endless)}: for costs "
+            f"nearby there is no solution; at this cost it jumps {between}"
+        )
 
-    def cost_jacobian(self) -> tuple[tuple[Fraction, ...], ...]:
+    def cost_jacobian(self) -> Matrix:
         """``dx/dc``: zero where the solution is unique.
 
         Raises
@@ -107,22 +141,31 @@ class LinearSolution:
         """
         if self.jumps:
             raise InputError(f"There is no derivative: {self.verdict}.")
-        size = len(self.solutions[0])
+        size = len(self.solutions.point)
         return tuple(tuple(Fraction(0) for _ in range(size)) for _ in range(size))
 
+    def _require_bounded_solutions(self) -> None:
+        if not self.solutions.bounded:
+            raise InputError(
+                f"The optimal set is unbounded, in {', '.join(self.solutions.endless)}: the value "
+                f"is -∞ for costs nearby, and has no Clarke set."
+            )
 
-def _text(point: Point) -> str:
-    return "(" + ", ".join(str(v) for v in point) + ")"
+    def _require_bounded_multipliers(self) -> None:
+        if not self.multipliers.bounded:
+            raise InputError(
+                f"The multipliers of {', '.join(self.multipliers.endless)} are unbounded: the "
+                f"program is infeasible for some right-hand sides nearby, and the value jumps "
+                f"to +∞."
+            )
 
 
-def linear_layer(  # noqa: PLR0913 (the data of a program)
+def linear_layer(
     c: Any,
     A: Any = None,  # noqa: N803 (the field's names)
     b: Any = None,
     E: Any = None,  # noqa: N803
     e: Any = None,
-    *,
-    seconds: float | None = None,
 ) -> LinearSolution:
     """Minimise ``cᵀx`` subject to ``A x <= b``, ``E x = e``, ``x >= 0``, with all optima.
 
@@ -130,89 +173,67 @@ def linear_layer(  # noqa: PLR0913 (the data of a program)
     ----------
     c, A, b, E, e
         Numbers of shapes ``(n,)``, ``(m, n)``, ``(m,)``, ``(k, n)``, ``(k,)``; floats count as the
-        rationals that they are.
-    seconds
-        How long the solver may take.
+        rationals that they are, strings as decimals or fractions.
 
     Raises
     ------
     InputError
         If shapes do not fit, or the program has no optimum.
-    UnsupportedError
-        If the sets have too many bases to list.
+
+    Notes
+    -----
+    A basis that HiGHS finds is checked in rationals.  Where it leaves several solutions or
+    multipliers, two exact linear programs a component bound the set, and its vertices are listed
+    if there are few.  The components are named ``x0, x1, ..``, and ``A0, .., E0, ..`` for
+    multipliers.
     """
-    cost, upper, equations = _vector(c), _rows(A, b, "A"), _rows(E, e, "E")
-    size = len(cost)
-    for row, _ in (*upper, *equations):
-        if len(row) != size:
-            raise InputError(f"A row has {len(row)} entries; there are {size} costs.")
-    value = _optimum(cost, upper, equations, seconds)
-    zero = Fraction(0)
-    signs = [Halfspace(_unit(size, j, -1), zero) for j in range(size)]
-    feasible = [Halfspace(row, level) for row, level in upper]
-    feasible += [Halfspace(row, level, tight=True) for row, level in equations]
-    face = [*feasible, *signs, Halfspace(cost, value, tight=True)]
-    # multipliers u <= 0, w free: Aᵀu + Eᵀw <= c, bᵀu + eᵀw = v
-    rows, levels = [*upper, *equations], [level for _, level in (*upper, *equations)]
-    count = len(rows)
-    dual = [Halfspace(tuple(row[j] for row, _ in rows), cost[j]) for j in range(size)]
-    dual += [Halfspace(_unit(count, i, 1), zero) for i in range(len(upper))]
-    dual.append(Halfspace(tuple(levels), value, tight=True))
-    found = vertices(count, dual)
-    return LinearSolution(
-        value,
-        vertices(size, face),
-        found,
-        bounded(size, face),
-        # without a vertex the set contains a line
-        bool(found) and bounded(count, dual),
-        len(upper),
-    )
-
-
-def _optimum(
-    cost: Point,
-    upper: Sequence[tuple[Point, Fraction]],
-    equations: Sequence[tuple[Point, Fraction]],
-    seconds: float | None,
-) -> Fraction:
+    cost = _vector(c, "c")
     columns = tuple(Column(f"x{j}", cost=value) for j, value in enumerate(cost))
-    rows = [Row(f"u{i}", _terms(row), None, level) for i, (row, level) in enumerate(upper)]
-    rows += [Row(f"e{i}", _terms(row), level, level) for i, (row, level) in enumerate(equations)]
-    answer = solve(Program(columns, tuple(rows)), certify=True, seconds=seconds).answer
-    match answer:
-        case Optimal():
-            return answer.objective
-        case Infeasible():
+    upper, equations = _rows(A, b, "A", len(cost)), _rows(E, e, "E", len(cost))
+    rows = [Row(f"A{i}", terms, None, level) for i, (terms, level) in enumerate(upper)]
+    rows += [Row(f"E{i}", terms, level, level) for i, (terms, level) in enumerate(equations)]
+    program = Program(columns, tuple(rows))
+    match Linear(program).minimum(cost):
+        case NoPoint():
             raise InputError("The program is infeasible.")
-        case Unbounded():
+        case Endless():
             raise InputError("The program is unbounded.")
-        case _:
-            raise InputError("No optimum of the program was proved.", hint="Give more seconds.")
+        case Best() as best:
+            return LinearSolution(
+                best.value,
+                solution_set(program, best),
+                multiplier_set(program, best),
+                len(upper),
+            )
 
 
-def _terms(row: Point) -> tuple[tuple[int, Fraction], ...]:
-    return tuple((j, a) for j, a in enumerate(row) if a)
-
-
-def _unit(size: int, index: int, value: int) -> Point:
-    return tuple(Fraction(value * (k == index)) for k in range(size))
-
-
-def _vector(values: Any) -> Point:
-    flat = np.asarray(values, dtype=object).reshape(-1).tolist()
+def _vector(values: Any, name: str) -> Point:
+    given = np.asarray(values, dtype=object)
+    if given.ndim != 1:
+        raise InputError(f"{name} has shape {given.shape}; one number an entry is needed.")
     try:
-        return tuple(parse_rational(v) if isinstance(v, str) else Fraction(v) for v in flat)
+        return tuple(
+            parse_rational(v) if isinstance(v, str) else Fraction(v) for v in given.tolist()
+        )
     except (TypeError, ValueError, OverflowError):
-        raise InputError("The data of a program are finite numbers.") from None
+        raise InputError(f"{name} has entries that are no finite numbers.") from None
 
 
-def _rows(matrix: Any, levels: Any, name: str) -> tuple[tuple[Point, Fraction], ...]:
+def _rows(
+    matrix: Any, levels: Any, name: str, size: int
+) -> list[tuple[tuple[tuple[int, Fraction], ...], Fraction]]:
     if (matrix is None) != (levels is None):
         raise InputError(f"Give both {name} and its right-hand side, or neither.")
     if matrix is None:
-        return ()
-    rows, right = [_vector(row) for row in matrix], _vector(levels)
+        return []
+    rows = [_vector(row, f"A row of {name}") for row in matrix]
+    right = _vector(levels, f"The right-hand side of {name}")
     if len(rows) != len(right):
         raise InputError(f"{name} has {len(rows)} rows, its right-hand side {len(right)}.")
-    return tuple(zip(rows, right, strict=True))
+    for row in rows:
+        if len(row) != size:
+            raise InputError(f"A row of {name} has {len(row)} entries; there are {size} costs.")
+    return [
+        (tuple((j, a) for j, a in enumerate(row) if a), level)
+        for row, level in zip(rows, right, strict=True)
+    ]

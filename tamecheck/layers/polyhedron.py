@@ -10,12 +10,11 @@ from math import comb
 
 from flint import fmpq, fmpq_mat
 
-from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.reals import as_fraction, as_number
 
-__all__ = ["Halfspace", "Point", "bounded", "vertices"]
+__all__ = ["Halfspace", "Point", "vertices"]
 
-_MOST_BASES = 200_000
+_MOST_BASES = 20_000
 
 Point = tuple[Fraction, ...]
 
@@ -29,23 +28,17 @@ class Halfspace:
     tight: bool = False
 
 
-def vertices(size: int, halfspaces: Sequence[Halfspace]) -> tuple[Point, ...]:
-    """All vertices of ``{x : every half-space holds}``; none if it is empty or contains a line.
+def vertices(size: int, halfspaces: Sequence[Halfspace]) -> tuple[Point, ...] | None:
+    """All vertices of ``{x : every half-space holds}``; None if there are too many bases.
 
-    Raises
-    ------
-    UnsupportedError
-        If there are too many bases to look at.
+    There are none if the set is empty or contains a line.
     """
     tight = [k for k, side in enumerate(halfspaces) if side.tight]
     independent = _independent(halfspaces, tight)
     loose = [k for k, side in enumerate(halfspaces) if not side.tight]
     missing = size - len(independent)
     if comb(len(loose), max(missing, 0)) > _MOST_BASES:
-        raise UnsupportedError(
-            f"The exact set has up to {comb(len(loose), missing)} bases.",
-            hint="Exact sets are for small programs; fix columns or remove rows.",
-        )
+        return None
     matrix = [[as_number(a) for a in side.normal] for side in halfspaces]
     levels = [as_number(side.level) for side in halfspaces]
     found: dict[Point, None] = {}
@@ -76,18 +69,3 @@ def _independent(halfspaces: Sequence[Halfspace], rows: Sequence[int]) -> list[i
         if fmpq_mat(len(kept) + 1, width, entries).rank() == len(kept) + 1:
             kept.append(k)
     return kept
-
-
-def bounded(size: int, halfspaces: Sequence[Halfspace]) -> bool:
-    """Whether a non-empty pointed polyhedron is bounded: it has no ray.
-
-    The recession cone, cut by ``Σ ±d_i <= 1`` through its rows, has 0 as its only vertex exactly
-    if there is no ray.
-    """
-    cone = [Halfspace(side.normal, Fraction(0), side.tight) for side in halfspaces]
-    total = tuple(
-        -sum((side.normal[i] for side in halfspaces if not side.tight), Fraction(0))
-        for i in range(size)
-    )
-    # in a pointed cone the sum of the rows is negative on every ray; normalise it to 1
-    return not vertices(size, [*cone, Halfspace(total, Fraction(1), tight=True)])

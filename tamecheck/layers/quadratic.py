@@ -249,8 +249,7 @@ def _wrong(active: Array, z: Array, slack: Array) -> Array:
         return np.zeros_like(active)
     size = 1 + np.abs(z).max(1, keepdims=True)
     width = 1 + np.abs(slack).max(1, keepdims=True)
-    wrong: Array = np.where(active, z < -_SIGN * size, slack < -_SIGN * width)
-    return wrong
+    return (active & (z < -_SIGN * size)) | (~active & (slack < -_SIGN * width))
 
 
 def _confirmed(systems: Systems, active: Array, found: Triple, right: Triple) -> Array:

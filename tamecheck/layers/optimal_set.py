@@ -1,0 +1,331 @@
+"""Sets of optimal solutions and of optimal multipliers: polyhedra, described exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+
+from flint import fmpq_mat
+
+from tamecheck.errors import UnsupportedError
+from tamecheck.evaluate.reals import as_number
+from tamecheck.ir.box import Bound
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.program import Column, Program, Row
+from tamecheck.layers.exact_linear import Best, Endless, Linear, reduced_costs
+from tamecheck.layers.polyhedron import Halfspace, Point, vertices
+
+__all__ = ["OptimalSet", "multiplier_set", "point_text", "solution_set"]
+
+_LONG_POINT = 12
+_LONG_NUMBER = 15
+
+Range = tuple[Bound, Bound]
+
+
+@dataclass(frozen=True)
+class OptimalSet:
+    """The polyhedron of all optimal solutions, or of all optimal multipliers, of a linear program.
+
+    Parameters
+    ----------
+    program
+        Its inequalities: one column a component, costs 0.
+    point
+        An element, a vertex if there is one.
+    """
+
+    program: Program
+    point: Point
+
+    @cached_property
+    def ranges(self) -> tuple[Range, ...]:
+        """The least and the largest value of each component, None where there is none.
+
+        Two exact linear programs a component that is not seen to be fixed.
+        """
+        return tuple((low, high) for (low, _), (high, _) in self._extremes)
+
+    @property
+    def unique(self) -> bool:
+        """Whether there is only one element."""
+        return all(low is not None and low == high for low, high in self.ranges)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the set is the hull of its vertices."""
+        return all(low is not None and high is not None for low, high in self.ranges)
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """The names of the components that are not the same everywhere."""
+        return tuple(
+            column.name
+            for column, (low, high) in zip(self.program.columns, self.ranges, strict=True)
+            if low is None or low != high
+        )
+
+    @property
+    def endless(self) -> tuple[str, ...]:
+        """The names of the components that are unbounded."""
+        return tuple(
+            column.name
+            for column, (low, high) in zip(self.program.columns, self.ranges, strict=True)
+            if low is None or high is None
+        )
+
+    @property
+    def two_elements(self) -> tuple[Point, Point] | None:
+        """Two different elements, each a vertex if the set is bounded; None if there is one only.
+
+        They are where the first component that varies is least and where it is largest.
+        """
+        for j, ((low, first), (high, second)) in enumerate(self._extremes):
+            if low is not None and low == high:
+                continue
+            found = [p for p in (first, second) if p is not None and p[j] != self.point[j]]
+            if len(found) == 2:
+                return found[0], found[1]
+            if found:
+                return self.point, found[0]
+        return None
+
+    @cached_property
+    def vertices(self) -> tuple[Point, ...] | None:
+        """All vertices, none if the set contains a line; None if there are too many to list."""
+        if self.unique:
+            return (self.point,)
+        free = [j for j, (low, high) in enumerate(self.ranges) if low is None or low != high]
+        corners = vertices(len(free), list(self._sides(free)))
+        if corners is None:
+            return None
+        found: list[Point] = []
+        for corner in corners:
+            whole = list(self.point)
+            for j, value in zip(free, corner, strict=True):
+                whole[j] = value
+            found.append(tuple(whole))
+        return tuple(found)
+
+    @property
+    def listed_vertices(self) -> tuple[Point, ...]:
+        """All vertices.
+
+        Raises
+        ------
+        UnsupportedError
+            If there are too many to list.
+        """
+        if self.vertices is None:
+            raise UnsupportedError(
+                f"The set has too many vertices to list: {len(self.varying)} components vary.",
+                hint="Its `ranges`, `contains` and `program` describe it.",
+            )
+        return self.vertices
+
+    def contains(self, point: Sequence[Fraction | int]) -> bool:
+        """Whether a point is in the set, exactly."""
+        return not self.program.violations([Fraction(value) for value in point])
+
+    def within(self, other: OptimalSet) -> bool:
+        """Whether every element is in another set, exactly: a linear program an inequality."""
+        count = len(self.program.columns)
+        forms = [
+            ([Fraction(k == j) for k in range(count)], column.lower, column.upper)
+            for j, column in enumerate(other.program.columns)
+        ]
+        for row in other.program.rows:
+            terms = dict(row.terms)
+            costs = [terms.get(j, Fraction(0)) for j in range(count)]
+            forms.append((costs, row.lower, row.upper))
+        return all(
+            (lower is None or _at_least(self._extreme(form, 1)[0], lower))
+            and (upper is None or _at_least(self._extreme([-a for a in form], 1)[0], -upper))
+            for form, lower, upper in forms
+        )
+
+    def __str__(self) -> str:
+        if self.unique:
+            return f"only {point_text(self.point)}"
+        if self.bounded and self.vertices is not None:
+            return f"the hull of {', '.join(point_text(p) for p in self.vertices)}"
+        parts = [
+            f"{column.name} in {_range_text(ends)}"
+            for column, ends in zip(self.program.columns, self.ranges, strict=True)
+            if column.name in self.varying
+        ]
+        return f"a polyhedron where {', '.join(parts)}, and the other components are fixed"
+
+    @cached_property
+    def _linear(self) -> Linear:
+        return Linear(self.program)
+
+    @cached_property
+    def _extremes(self) -> tuple[tuple[tuple[Bound, Point | None], ...], ...]:
+        """For each component its least and its largest value, and where they are."""
+        count = len(self.program.columns)
+        if _determined(self.program):
+            return tuple(((x, self.point), (x, self.point)) for x in self.point)
+        return tuple(
+            tuple(
+                self._extreme([Fraction(sign * (k == j)) for k in range(count)], sign)
+                for sign in (1, -1)
+            )
+            if column.lower is None or column.lower != column.upper
+            else ((column.lower, self.point),) * 2
+            for j, column in enumerate(self.program.columns)
+        )
+
+    def _extreme(self, costs: Sequence[Fraction], sign: int) -> tuple[Bound, Point | None]:
+        match self._linear.minimum(costs):
+            case Best(value, point, _):
+                return sign * value, point
+            case Endless():
+                return None, None
+            case _:
+                # the set has an element
+                raise AssertionError(self.program)
+
+    def _sides(self, free: Sequence[int]) -> Iterator[Halfspace]:
+        """The half-spaces in the free components that touch the set."""
+        place = {j: k for k, j in enumerate(free)}
+        count = len(self.program.columns)
+        for j in free:
+            column = self.program.columns[j]
+            unit = tuple(Fraction(i == j) for i in free)
+            yield from _facing(unit, (column.lower, column.upper), self.ranges[j], Fraction(0))
+        for row in self.program.rows:
+            terms = dict(row.terms)
+            if not any(j in place for j in terms):
+                continue
+            costs = [terms.get(j, Fraction(0)) for j in range(count)]
+            low, _ = self._extreme(costs, 1)
+            high, _ = self._extreme([-a for a in costs], -1)
+            fixed = sum((a * self.point[j] for j, a in row.terms if j not in place), Fraction(0))
+            normal = tuple(terms.get(j, Fraction(0)) for j in free)
+            yield from _facing(normal, (row.lower, row.upper), (low, high), fixed)
+
+
+def _at_least(low: Bound, bound: Fraction) -> bool:
+    return low is not None and low >= bound
+
+
+def _facing(normal: Point, bounds: Range, reached: Range, shift: Fraction) -> Iterator[Halfspace]:
+    """The bounds of a linear form that its range reaches."""
+    (lower, upper), (low, high) = bounds, reached
+    if low is not None and low == high:
+        yield Halfspace(normal, low - shift, tight=True)
+        return
+    if upper is not None and upper == high:
+        yield Halfspace(normal, upper - shift)
+    if lower is not None and lower == low:
+        yield Halfspace(tuple(-a for a in normal), shift - lower)
+
+
+def _determined(program: Program) -> bool:
+    """Whether the equations alone leave one point."""
+    free = [
+        j for j, column in enumerate(program.columns)
+        if column.lower is None or column.lower != column.upper
+    ]  # fmt: skip
+    place = {j: k for k, j in enumerate(free)}
+    tight = [row for row in program.rows if row.lower is not None and row.lower == row.upper]
+    if len(tight) < len(free):
+        return False
+    matrix = fmpq_mat(len(tight), len(free))
+    for i, row in enumerate(tight):
+        for j, a in row.terms:
+            if j in place:
+                matrix[i, place[j]] = as_number(a)
+    return not free or bool(matrix.rank() == len(free))
+
+
+def solution_set(program: Program, best: Best) -> OptimalSet:
+    """All optimal points: those where the bounds that carry a multiplier hold with equality."""
+    sign = program.sense.sign
+    costs = [sign * column.cost for column in program.columns]
+    reduced = reduced_costs(program, costs, best.multipliers)
+    columns = tuple(
+        replace(
+            column,
+            cost=Fraction(0),
+            lower=column.upper if d < 0 else column.lower,
+            upper=column.lower if d > 0 else column.upper,
+        )
+        for column, d in zip(program.columns, reduced, strict=True)
+    )
+    rows = tuple(
+        replace(
+            row,
+            lower=row.upper if y < 0 else row.lower,
+            upper=row.lower if y > 0 else row.upper,
+        )
+        for row, y in zip(program.rows, best.multipliers, strict=True)
+    )
+    return OptimalSet(Program(columns, rows), best.point)
+
+
+def multiplier_set(program: Program, best: Best) -> OptimalSet:
+    """All optimal row multipliers: ``d value / d right-hand side``, in the program's own sense.
+
+    They are zero on slack rows, of the sign of the bound that a tight row stands at, and leave
+    reduced costs of the right sign.
+    """
+    sign = program.sense.sign
+    columns = tuple(
+        Column(row.name, *_scaled(sign, *_signs(row.value(best.point), row.lower, row.upper)))
+        for row in program.rows
+    )
+    entries: list[list[tuple[int, Fraction]]] = [[] for _ in program.columns]
+    for i, row in enumerate(program.rows):
+        for j, a in row.terms:
+            entries[j].append((i, a))
+    rows: list[Row] = []
+    for column, x, terms in zip(program.columns, best.point, entries, strict=True):
+        low, high = _signs(x, column.lower, column.upper)
+        # the reduced cost c - Aᵀy is within (low, high)
+        cost = sign * column.cost
+        limits = (None if high is None else cost - high, None if low is None else cost - low)
+        if terms and limits != (None, None):
+            rows.append(Row(column.name, tuple(terms), *_scaled(sign, *limits)))
+    point = tuple(sign * y for y in best.multipliers)
+    return OptimalSet(Program(columns, tuple(rows)), point)
+
+
+def _signs(value: Fraction, lower: Bound, upper: Bound) -> Range:
+    """The multipliers that a value between its bounds may have."""
+    return (
+        None if value == upper else Fraction(0),
+        None if value == lower else Fraction(0),
+    )
+
+
+def _scaled(sign: int, low: Bound, high: Bound) -> Range:
+    if sign > 0:
+        return low, high
+    return None if high is None else -high, None if low is None else -low
+
+
+def point_text(point: Sequence[Fraction]) -> str:
+    """A point as ``(1, 1/2)``; a long one by its entries that are not 0.
+
+    Numbers with many digits are rounded and marked ``≈``.
+    """
+    if len(point) > _LONG_POINT:
+        parts = [f"[{j}]={_number_text(v)}" for j, v in enumerate(point) if v]
+        return f"({', '.join([*parts, 'else 0'])})"
+    return "(" + ", ".join(_number_text(v) for v in point) + ")"
+
+
+def _number_text(value: Fraction) -> str:
+    text = rational_text(value)
+    return text if len(text) <= _LONG_NUMBER else f"≈{float(value):.6g}"
+
+
+def _range_text(ends: Range) -> str:
+    low, high = ends
+    left = "(-∞" if low is None else f"[{_number_text(low)}"
+    right = "∞)" if high is None else f"{_number_text(high)}]"
+    return f"{left}, {right}"
