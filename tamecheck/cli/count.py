@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import add_occurring, classes_of, input_names, levels_of, occurring
+from tamecheck.cli.occurring import add_occurring, levels_of, naming_of, occurring
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
 from tamecheck.errors import InputError
@@ -61,11 +61,11 @@ def run(args: Namespace) -> int:
         message(args, note)
     size = sum(map(size_of, model.inputs.values()))
     network = recognise(model.graph, [levels_of(args.domain)] * size)
-    names = input_names(args, model)
-    domain = occurring(args, network, names)
+    naming = naming_of(args, model)
+    domain = occurring(args, network, naming)
     allowed = None
     if args.conditions is not None:
-        allowed = read_conditions(args.conditions, network, domain, names)
+        allowed = read_conditions(args.conditions, network, domain, naming.names)
     decision = None
     if radius is None:
         counts = count(network, domain, allowed)
@@ -74,7 +74,7 @@ def run(args: Namespace) -> int:
         domain.codes(centre)
         decision = int(network.decide(centre[None, :])[0])
         counts = count_ball(network, domain, centre, radius, allowed)
-    _answer(args, counts, decision)
+    _answer(args, counts, decision, naming.classes)
     return 0
 
 
@@ -101,11 +101,12 @@ def _centre(path: str, model: Model, network: BinarizedNetwork) -> Array:
     return network.states(row)[0]
 
 
-def _answer(args: Namespace, counts: list[int], decision: int | None) -> None:
+def _answer(
+    args: Namespace, counts: list[int], decision: int | None, labels: list[str] | None
+) -> None:
     from tamecheck.ir.exact import rational_text
 
     total = sum(counts)
-    labels = classes_of(args.names)
     if labels is not None and len(labels) != len(counts):
         raise InputError(f"{len(labels)} classes are named; the network has {len(counts)}.")
     if args.json:

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import add_occurring, levels_of, occurring
+from tamecheck.cli.occurring import add_occurring, levels_of, naming_of, occurring
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
+from tamecheck.cli.table import add_table, row_numbers, sample_from
 from tamecheck.errors import InputError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
+    from tamecheck.cli.occurring import Naming
     from tamecheck.explain import Explainer
+    from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
 
@@ -41,7 +44,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--kind", choices=_KINDS, default="abductive", help="what to find")
     parser.add_argument("--smallest", action="store_true", help="a reason with the fewest features")
     parser.add_argument("--second", action="store_true", help="let z3 check the reason as well")
-    parser.add_argument("--target", type=int, metavar="CLASS", help="the class that is wanted")
+    parser.add_argument(
+        "--towards", metavar="CLASS", help="the class that a counterfactual is to have"
+    )
     parser.add_argument(
         "--metric", choices=("features", "inputs", "steps"), default="features",
         help="what a counterfactual's distance counts",
@@ -52,13 +57,19 @@ def add_parser(subparsers: Subparsers) -> None:
         ("decreasing", "inputs that may only fall"),
         ("prefer", "inputs to keep in a reason rather than others"),
     ):
-        parser.add_argument(f"--{name}", metavar="I,J", default="", help=f"{text}, by number")
+        parser.add_argument(
+            f"--{name}", metavar="I,J", default="", help=f"{text}, by number or name"
+        )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes for a table")
     parser.add_argument(
         "-o", dest="output", metavar="FILE",
         help="write a table's answers here, one JSON object a line; what is there is kept",
     )  # fmt: skip
     add_occurring(parser)
+    add_table(parser, what="instead of --input, rows for the model")
+    parser.add_argument(
+        "--rows", type=row_numbers, metavar="I,J", help="these rows of --data, counted from 0"
+    )
     add_common(parser)
     parser.set_defaults(run=run)
 
@@ -69,12 +80,16 @@ def run(args: Namespace) -> int:
 
     model = model_of(args)
     network = network_of(model, levels_of(args.domain))
-    explainer = Explainer.over(network, occurring(args, network), seed=args.seed or 0)
-    rows = _rows(args, network.inputs)
+    naming = naming_of(args, model)
+    domain = occurring(args, network, naming)
+    labels = naming.classes or ()
+    explainer = Explainer.over(network, domain, classes=labels, seed=args.seed)
+    options = _options(args, explainer)
+    rows = _rows(args, model, naming)
     if len(rows) > 1 or args.output is not None:
-        return _table(args, explainer, rows)
+        return _table(args, explainer, rows, options)
     try:
-        found = explainer.explain(rows[0], args.kind, **_options(args))
+        found = explainer.explain(rows[0], args.kind, **options)
     except OutOfTimeError:
         if args.json:
             print_json({"decision": explainer.decide(rows[0]), "features": None, "why": "timeout"})
@@ -87,7 +102,8 @@ def run(args: Namespace) -> int:
         if args.json:
             print_json(document)
         else:
-            print(f"class {decision}: no allowed change of the features changes it")
+            label = explainer.classes[decision] if explainer.classes else f"class {decision}"
+            print(visible(f"{label}: no allowed change of the features changes it"))
         return 1
     if args.json:
         print_json(found.document())
@@ -101,52 +117,79 @@ def run(args: Namespace) -> int:
     return 0 if found.minimal else 3
 
 
-def _options(args: Namespace) -> dict[str, Any]:
+def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
+    """The options of the kind of explanation that is asked for."""
     if args.kind == "abductive":
         return {
             "smallest": args.smallest,
             "second": args.second,
-            "prefer": _numbers(args.prefer, "--prefer"),
+            "prefer": _inputs(args.prefer, explainer, "--prefer"),
             "timeout": args.timeout,
         }
     if args.kind == "contrastive":
         return {"timeout": args.timeout}
     return {
-        "target": args.target,
+        "target": _class(args.towards, explainer),
         "metric": args.metric,
         "timeout": args.timeout,
         **{
-            name: _numbers(getattr(args, name), f"--{name}")
+            name: _inputs(getattr(args, name), explainer, f"--{name}")
             for name in ("immutable", "increasing", "decreasing")
         },
     }
 
 
-def _numbers(text: str, option: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise InputError(f"{text!r} is no list of numbers.", where=option) from None
+def _inputs(text: str, explainer: Explainer, option: str) -> list[int]:
+    """Inputs by number, or those of features by name."""
+    named = {feature.name: feature.inputs for feature in explainer.domain.features}
+    found: list[int] = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        if part in named:
+            found += named[part]
+        elif part.isascii() and part.isdigit() and int(part) < explainer.network.inputs:
+            found.append(int(part))
+        else:
+            raise InputError(f"There is no input or feature {part!r}.", where=option)
+    return found
 
 
-def _rows(args: Namespace, inputs: int) -> list[Any]:
-    """The rows of the input file: one for a single input."""
-    if args.input is None:
-        raise InputError("No --input is given.", hint=f"A file with {inputs} numbers, or rows.")
+def _class(text: str | None, explainer: Explainer) -> int | None:
+    """A class by its name or its number."""
+    if text is None:
+        return None
+    numbers = [str(number) for number in range(explainer.network.classes)]
+    for known in (explainer.classes, numbers):
+        if text in known:
+            return known.index(text)
+    known = ", ".join(explainer.classes or numbers)
+    raise InputError(f"There is no class {text!r}.", where="--towards", hint=f"Classes: {known}.")
+
+
+def _rows(args: Namespace, model: Model, naming: Naming) -> list[Any]:
+    """The rows of the input file or of the table: one for a single input."""
+    from tamecheck.ir.tensor import size_of
     from tamecheck.load.arrays import read_rows
 
-    return read_rows(args.input, inputs)
+    inputs = sum(map(size_of, model.inputs.values()))
+    if (args.input is None) == (args.data is None):
+        what = "Give --input or --data." if args.data is None else "--input or --data, not both."
+        raise InputError(what, hint=f"A file with {inputs} numbers, or rows, or a table.")
+    sample = sample_from(args, model, naming.sidecar)
+    if sample is None:
+        return read_rows(args.input, inputs)
+    chosen = range(len(sample.points)) if args.rows is None else args.rows
+    if max(chosen) >= len(sample.points):
+        raise InputError(f"The table has {len(sample.points)} rows.", where="--rows")
+    return [sample.points[row] for row in chosen]
 
 
-def _table(args: Namespace, explainer: Explainer, rows: list[Any]) -> int:
+def _table(args: Namespace, explainer: Explainer, rows: list[Any], options: dict[str, Any]) -> int:
     from tamecheck.explain.batch import explain_rows
 
     found = _kept(args.output)
     left = rows[len(found) :]
     try:
-        for answer in explain_rows(
-            explainer, left, args.kind, workers=args.workers, **_options(args)
-        ):
+        for answer in explain_rows(explainer, left, args.kind, workers=args.workers, **options):
             found.append(answer)
             _written(args, answer)
     except KeyboardInterrupt:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from argparse import Namespace
+from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
+from tamecheck.cli.answer import message
 from tamecheck.cli.options import Parser
 from tamecheck.errors import InputError
 
@@ -18,19 +18,40 @@ if TYPE_CHECKING:
     from tamecheck.binarized import BinarizedNetwork
     from tamecheck.explain.domain import Domain
     from tamecheck.explain.words import Vocabulary
+    from tamecheck.load.samples import Sidecar
     from tamecheck.model import Model
 
-__all__ = [
-    "add_occurring",
-    "classes_of",
-    "groups_of",
-    "input_names",
-    "levels_of",
-    "names_of",
-    "occurring",
-]
+__all__ = ["Naming", "add_occurring", "groups_of", "levels_of", "naming_of", "occurring"]
 
 _RANGE = re.compile(r"^(\d+)(?:-(\d+))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What inputs and classes are called.
+
+    Parameters
+    ----------
+    names
+        The name or the statement of each input; None if they have none.
+    negations
+        What each input says when it is low; empty if that is not known.
+    classes
+        What each class is called; None if that is not known.
+    """
+
+    names: list[str] | None = None
+    negations: tuple[str, ...] = ()
+    classes: list[str] | None = None
+
+    @property
+    def sidecar(self) -> Sidecar | None:
+        """The same for rows of tables; None without names."""
+        from tamecheck.load.samples import Sidecar
+
+        if self.names is None:
+            return None
+        return Sidecar(tuple(self.names), tuple(self.classes or ()), self.negations)
 
 
 def add_occurring(parser: Parser) -> None:
@@ -40,7 +61,8 @@ def add_occurring(parser: Parser) -> None:
     )
     parser.add_argument(
         "--names", metavar="NAMES",
-        help="names or statements of the inputs: a,b,c, or a file (the .features.json of train)",
+        help="names or statements of the inputs: a,b,c, or a file; default: MODEL.features.json, "
+        "if train wrote one; - for none",
     )  # fmt: skip
     parser.add_argument(
         "--one-hot", metavar="GROUPS",
@@ -72,61 +94,51 @@ def levels_of(text: str | None) -> tuple[Fraction, Fraction]:
     )
 
 
-def _document(text: str | None) -> Any:
-    """The JSON that ``--names`` names, or None if it is a list of names."""
-    if text is None or not (text.endswith((".json", ".txt")) or Path(text).is_file()):
-        return None
-    from tamecheck.load.files import read_text
+def naming_of(args: Namespace, model: Model) -> Naming:
+    """The names of ``--names``, else of the file that ``train`` wrote beside the model.
 
-    content = read_text(text)
-    if not text.endswith(".json"):
-        return [line.strip() for line in content.splitlines() if line.strip()]
-    try:
-        return json.loads(content)
-    except json.JSONDecodeError as error:
-        raise InputError(f"This is not JSON ({error.msg}).", where=text) from None
-
-
-def names_of(text: str | None) -> list[str] | None:
-    """The names or statements of the inputs; None if there are none.
+    If there are none, inputs that are one number each have the names of the model's inputs.
 
     Raises
     ------
     InputError
-        If the file holds no list of texts.
+        If the file holds no list of texts, or names other inputs than the model has.
     """
-    if text is None:
-        return None
-    found = _document(text)
-    if found is None:
-        return [name.strip() for name in text.split(",")]
-    if isinstance(found, dict):
-        found = cast("dict[str, Any]", found).get("features")
-    if not isinstance(found, list):
-        raise InputError("There is no list of names here.", where=text)
-    names = cast("list[Any]", found)
-    if not all(isinstance(name, str) for name in names):
-        raise InputError("A name is a text.", where=text)
-    return [str(name) for name in names]
+    from tamecheck.ir.tensor import size_of
+    from tamecheck.load.samples import read_sidecar
 
-
-def input_names(args: Namespace, model: Model) -> list[str] | None:
-    """The names of ``--names``, or those of the model's inputs if each is one number."""
-    found = names_of(args.names)
-    if found is None and not any(model.inputs.values()):
-        return list(model.inputs)
+    found = Naming()
+    if args.names not in (None, "-"):
+        found = _given(args.names)
+    elif args.names is None and args.model is not None:
+        beside = read_sidecar(args.model)
+        if beside is not None:
+            message(args, f"What the inputs say is read from {args.model}.features.json.")
+            found = Naming(list(beside.features), beside.negations, list(beside.classes) or None)
+    if found.names is None:
+        alone = not any(model.inputs.values())
+        return Naming(list(model.inputs) if alone else None, classes=found.classes)
+    inputs = sum(map(size_of, model.inputs.values()))
+    if len(found.names) != inputs:
+        where = f"{args.model}.features.json" if args.names is None else "--names"
+        raise InputError(f"{len(found.names)} names for {inputs} inputs.", where=where)
     return found
 
 
-def classes_of(text: str | None) -> list[str] | None:
-    """What the file of ``--names`` calls the classes; None if it does not say."""
-    found = _document(text)
-    if not isinstance(found, dict):
-        return None
-    classes = cast("dict[str, Any]", found).get("classes")
-    if not isinstance(classes, list):
-        return None
-    return [str(label) for label in cast("list[Any]", classes)]
+def _given(text: str) -> Naming:
+    """The names of a list between commas, or of a file."""
+    from pathlib import Path
+
+    from tamecheck.load.samples import read_statements
+
+    if text.endswith(".json"):
+        said = read_statements(text)
+        return Naming(list(said.features), said.negations, list(said.classes) or None)
+    if not text.endswith(".txt") and not Path(text).is_file():
+        return Naming([name.strip() for name in text.split(",")])
+    from tamecheck.load.files import read_text
+
+    return Naming([line.strip() for line in read_text(text).splitlines() if line.strip()])
 
 
 def groups_of(text: str | None, names: Sequence[str] | None, option: str) -> dict[str, list[int]]:
@@ -159,9 +171,7 @@ def _common(group: Sequence[int], names: Sequence[str] | None) -> str:
     return f"x{group[0]}..x{group[-1]}"
 
 
-def occurring(
-    args: Namespace, network: BinarizedNetwork, names: Sequence[str] | None = None
-) -> Domain:
+def occurring(args: Namespace, network: BinarizedNetwork, naming: Naming) -> Domain:
     """The domain that the options describe.
 
     Statements such as ``age ≥ 37`` in the names say by themselves which inputs belong together;
@@ -175,14 +185,14 @@ def occurring(
     from tamecheck.explain.domain import domain_of
     from tamecheck.explain.words import Vocabulary, read_literals
 
-    names = names_of(args.names) if names is None else names
-    said = Vocabulary() if names is None else read_literals(names)
+    names = naming.names
+    said = Vocabulary() if names is None else read_literals(names, naming.negations)
     one_hot = groups_of(args.one_hot, names, "--one-hot")
     thermometer = groups_of(args.thermometer, names, "--thermometer")
     taken = {i for group in (*one_hot.values(), *thermometer.values()) for i in group}
     return domain_of(
         network,
-        names=names,
+        names=None if names is None else said.labels(names),
         one_hot={**_apart(said, "one_hot", taken), **one_hot},
         thermometer={**_apart(said, "thermometer", taken), **thermometer},
         words=said.words,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import shlex
 import time
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
+from tamecheck.cli.table import add_table, row_numbers, sample_from
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
-    from tamecheck.show.report import Sample, Sidecar
 
 __all__ = ["add_parser", "run"]
 
@@ -40,20 +40,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "-o", "--output", metavar="FILE", required=True, help="the report: a .html file"
     )
     add_box(parser)
+    add_table(parser, what="rows for the model")
     parser.add_argument(
-        "--data", metavar="TABLE", help="rows for the model: .csv, .tsv, .arff, .dat, also .gz"
-    )
-    parser.add_argument(
-        "--target", metavar="COL", help="the label of --data: a name or a number (default -1)"
-    )
-    parser.add_argument(
-        "--no-header", action="store_true", help="the first line of a CSV file is a row"
-    )
-    parser.add_argument(
-        "--drop-missing", action="store_true", help="leave out rows with missing values"
-    )
-    parser.add_argument(
-        "--rows", type=_numbers, metavar="I,J", help="the rows to explain, counted from 0"
+        "--rows", type=row_numbers, metavar="I,J", help="the rows to explain, counted from 0"
     )
     parser.add_argument("--names", metavar="A,B", help="names of the input elements")
     parser.add_argument("--title", metavar="TEXT", help="a title instead of the file's name")
@@ -65,22 +54,17 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise ArgumentTypeError(f"{text!r} are no rows such as 0,5,7")
-    return tuple(int(part) for part in parts)
-
-
 def run(args: Namespace) -> int:
     """Work out the report and write it."""
     started = time.monotonic()
     output = _checked(args)
     model = model_of(args)
     box = domain_of(args, model)
+    from tamecheck.load.samples import read_sidecar
     from tamecheck.show.report import make_report, subject_of
 
-    sidecar, sample = _sample(args, model)
+    sidecar = None if args.model is None else read_sidecar(args.model)
+    sample = sample_from(args, model, sidecar)
     seconds = _SECONDS if args.timeout is None else args.timeout
     check = model.check(box, timeout=_CHECK_SHARE * seconds, seed=args.seed)
     subject = subject_of(
@@ -138,32 +122,7 @@ def _checked(args: Namespace) -> Path:
             where=args.model,
             hint="See 'tamecheck check' and 'tamecheck plot value' for programs.",
         )
-    if args.data is None:
-        for name in ("target", "rows", "no_header", "drop_missing"):
-            if getattr(args, name) not in (None, False):
-                option = f"--{name.replace('_', '-')}"
-                raise InputError(f"{option} is about a table.", hint="Give one with --data.")
     return output
-
-
-def _sample(args: Namespace, model: Model) -> tuple[Sidecar | None, Sample | None]:
-    from tamecheck.ir.tensor import size_of
-    from tamecheck.load.tables import read_table
-    from tamecheck.show.report import read_sidecar, sample_of
-
-    sidecar = None if args.model is None else read_sidecar(args.model)
-    if args.data is None:
-        return sidecar, None
-    table = read_table(
-        args.data,
-        target=-1 if args.target is None else args.target,
-        header=not args.no_header,
-        missing="drop" if args.drop_missing else "error",
-    )
-    if table.dropped:
-        message(args, f"{table.dropped} rows with missing values are left out.")
-    inputs, outputs = (sum(map(size_of, s.values())) for s in (model.inputs, model.outputs))
-    return sidecar, sample_of(table, inputs, outputs, sidecar, where=args.data)
 
 
 def _point(args: Namespace, model: Model) -> Any:

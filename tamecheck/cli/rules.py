@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import (
-    add_occurring,
-    classes_of,
-    input_names,
-    levels_of,
-    names_of,
-    occurring,
-)
+from tamecheck.cli.occurring import Naming, add_occurring, levels_of, naming_of, occurring
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of
+from tamecheck.cli.table import add_table, sample_from
 from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from tamecheck.binarized import BinarizedNetwork
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
 
@@ -46,16 +37,13 @@ def add_parser(subparsers: Subparsers) -> None:
     add_occurring(parser)
     add_box(parser)
     parser.add_argument(
-        "--data", metavar="FILE",
-        help="a .csv of inputs, one a row: where the rules are measured, and start if need be",
-    )  # fmt: skip
-    parser.add_argument(
         "--limit", type=int, default=20_000, metavar="N", help="the most rules (default 20000)"
     )
     parser.add_argument(
         "--neurons", action="store_true", help="print the network neuron by neuron too"
     )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    add_table(parser, what="where the rules are measured, and start if need be")
     add_common(parser, overtime=30)
     parser.set_defaults(run=run)
 
@@ -85,18 +73,18 @@ def _logic(args: Namespace, model: Model) -> None:
         raise UnsupportedError(
             error.what, nodes=error.nodes, hint="For a network of ReLUs give --box."
         ) from None
-    domain = occurring(args, network, input_names(args, model))
-    classes = classes_of(args.names)
+    naming = naming_of(args, model)
+    domain = occurring(args, network, naming)
     found = get_rules(
         network,
         domain,
-        classes=classes,
-        data=None if args.data is None else _rows(args.data, network),
+        classes=naming.classes,
+        data=_rows(args, model, naming),
         most=args.limit,
         timeout=args.timeout,
         seed=args.seed,
     )
-    logic = network_logic(network, domain, classes)
+    logic = network_logic(network, domain, naming.classes)
     if args.json:
         document = found.document()
         document["neurons"] = logic.document()
@@ -117,11 +105,12 @@ def _cells(args: Namespace, model: Model) -> None:
         if getattr(args, name) is not None:
             option = name.replace("_", "-")
             raise InputError(f"--{option} is for binarized networks, --box for others.")
+    naming = naming_of(args, model)
     found = rules_of_cells(
         model,
         domain_of(args, model),
-        names=names_of(args.names),
-        classes=classes_of(args.names),
+        names=naming.names,
+        classes=naming.classes,
         limit=args.limit,
     )
     if args.json:
@@ -130,28 +119,14 @@ def _cells(args: Namespace, model: Model) -> None:
         print(found.summary if args.quiet else found.text)
 
 
-def _rows(path: str, network: BinarizedNetwork) -> Array:
-    """The rows of a CSV file of inputs; a first row without numbers is a header."""
-    import numpy as np
+def _rows(args: Namespace, model: Model, naming: Naming) -> Array | None:
+    """The rows of ``--data``: inputs alone where they fit, else a table with a label."""
+    from tamecheck.ir.tensor import size_of
+    from tamecheck.load.samples import inputs_alone
 
-    from tamecheck.ir.exact import parse_rational
-    from tamecheck.load.files import read_text
-
-    lines = [row for row in csv.reader(io.StringIO(read_text(path))) if row]
-    found: list[list[Any]] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = [parse_rational(cell.strip()) for cell in line]
-        except InputError:
-            if number == 1:
-                continue
-            raise InputError(f"Row {number} has a cell that is no number.", where=path) from None
-        if len(row) != network.inputs:
-            raise InputError(
-                f"Row {number} has {len(row)} cells; the network has {network.inputs} inputs.",
-                where=path,
-            )
-        found.append(row)
-    if not found:
-        raise InputError("There are no rows.", where=path)
-    return np.array(found, dtype=object)
+    if args.data is not None and args.target is None:
+        alone = inputs_alone(args.data, sum(map(size_of, model.inputs.values())))
+        if alone is not None:
+            return alone
+    sample = sample_from(args, model, naming.sidecar)
+    return None if sample is None else sample.points

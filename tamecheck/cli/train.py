@@ -101,7 +101,10 @@ def run(args: Namespace) -> int:
     _save(classifier, output)
     features = list(table.names) if binariser is None else _literals(binariser)
     classes = [str(c) for c in np.asarray(classifier.classes_).tolist()]
-    write_document(f"{output}.features.json", {"features": features, "classes": classes})
+    said: dict[str, Any] = {"features": features, "classes": classes}
+    if binariser is not None:
+        said["negations"] = _literals(binariser, holds=False)
+    write_document(f"{output}.features.json", said)
     document = {
         "method": args.method,
         "train_accuracy": _accuracy(classifier, x, table.labels[train]),
@@ -185,7 +188,9 @@ def _binariser(args: Namespace, table: Table, train: Any) -> Binariser | None:
 
     if table.rows.dtype != object and bool(np.isin(table.rows, (-1.0, 1.0)).all()):
         return None
-    binariser = Binariser(thresholds=args.thresholds, names=table.names, unknown="none")
+    # rows that are held out may have a category that no other row has
+    unknown = "error" if len(train) == len(table.rows) else "none"
+    binariser = Binariser(thresholds=args.thresholds, names=table.names, unknown=unknown)
     return binariser.fit(table.rows[train])
 
 
@@ -193,8 +198,8 @@ def _signs(binariser: Binariser | None, rows: Any) -> Any:
     return rows if binariser is None else binariser.transform(rows)
 
 
-def _literals(binariser: Binariser) -> list[str]:
-    return [binariser.literal(output) for output in range(len(binariser.bits_))]
+def _literals(binariser: Binariser, *, holds: bool = True) -> list[str]:
+    return [binariser.literal(output, holds=holds) for output in range(len(binariser.bits_))]
 
 
 def _classifier(args: Namespace) -> BinarizedClassifier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -31,6 +31,8 @@ class _Reason:
         ``"search"`` for integers alone, else the solvers whose word it is.
     second
         What a second engine said, if it was asked: ``"agrees"`` or ``"no answer"``.
+    classes
+        What the classes are called; empty if they have numbers only.
     """
 
     decision: int
@@ -40,6 +42,7 @@ class _Reason:
     minimal: bool
     rests_on: str
     second: str | None
+    classes: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
 
     @property
     def size(self) -> int:
@@ -54,12 +57,18 @@ class _Reason:
     @property
     def rule(self) -> str:
         """The explanation as a sentence."""
-        return f"class {self.decision}: {', '.join(self.literals)}"
+        return f"{self.called(self.decision)}: {', '.join(self.literals)}"
+
+    def called(self, number: int) -> str:
+        """A class by its name; as ``class 1`` if that is a number."""
+        label = self.classes[number] if self.classes else str(number)
+        return f"class {label}" if label.isdigit() else label
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
         return {
             "decision": self.decision,
+            "label": self.called(self.decision),
             "features": list(self.features),
             "names": list(self.names),
             "literals": list(self.literals),
@@ -86,41 +95,55 @@ class Abductive(_Reason):
     def rule(self) -> str:
         """``if ... then class c``."""
         if not self.literals:
-            return f"always class {self.decision}"
-        return f"if {' and '.join(self.literals)} then class {self.decision}"
+            return f"always {self.called(self.decision)}"
+        texts = [f"({text})" if " or " in text else text for text in self.literals]
+        return f"if {' and '.join(texts)} then {self.called(self.decision)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Contrastive(_Reason):
-    """Features that can change the decision, all others staying; ``witness`` shows it.
-
-    ``witness`` is an input in the model's own levels, as exact texts, and ``other`` its class.
-    """
+class _Turn(_Reason):
+    """An input of another class: ``witness`` in the model's own levels, ``other`` its class."""
 
     witness: tuple[str, ...]
     other: int
 
     @property
-    def rule(self) -> str:
-        """Which features would have to change."""
-        names = ", ".join(self.names)
-        return f"class {self.decision} becomes {self.other} when only {names} change"
+    def _turn(self) -> str:
+        other = self.called(self.other).removeprefix("class ")
+        return f"{self.called(self.decision)} becomes {other}"
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
-        return {**_Reason.document(self), "witness": list(self.witness), "other": self.other}
+        return {
+            **_Reason.document(self),
+            "witness": list(self.witness),
+            "other": self.other,
+            "other_label": self.called(self.other),
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class Counterfactual(_Reason):
+class Contrastive(_Turn):
+    """Features that can change the decision, all others staying; ``witness`` shows it.
+
+    ``witness`` is an input in the model's own levels, as exact texts, and ``other`` its class.
+    """
+
+    @property
+    def rule(self) -> str:
+        """Which features would have to change."""
+        names = ", ".join(self.names)
+        return f"{self._turn} when only {names} change"
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual(_Turn):
     """The nearest possible input of another class.
 
     ``before`` and ``literals`` are the changed features' values in words; ``distance`` is the
     cost in the stated ``metric``, and ``minimal`` says that none is nearer.
     """
 
-    witness: tuple[str, ...]
-    other: int
     before: tuple[str, ...]
     distance: int
     metric: str
@@ -129,14 +152,12 @@ class Counterfactual(_Reason):
     def rule(self) -> str:
         """What would have to be different."""
         changes = [f"{a} → {b}" for a, b in zip(self.before, self.literals, strict=True)]
-        return f"class {self.decision} becomes {self.other} with {'; '.join(changes)}"
+        return f"{self._turn} with {'; '.join(changes)}"
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
         return {
-            **_Reason.document(self),
-            "witness": list(self.witness),
-            "other": self.other,
+            **_Turn.document(self),
             "before": list(self.before),
             "distance": self.distance,
             "metric": self.metric,

@@ -47,6 +47,8 @@ class Explainer:
     one_hot, thermometer, words
         Groups of inputs that code one feature, and words for the levels; see
         `tamecheck.explain.domain_of`.
+    classes
+        What the classes are called; they have numbers if there is none.
     seed
         Of the searches for other decisions; explanations with one seed are the same.
 
@@ -65,19 +67,28 @@ class Explainer:
         one_hot: Mapping[str, Sequence[int]] | None = None,
         thermometer: Mapping[str, Sequence[int]] | None = None,
         words: Mapping[int, tuple[str, str]] | None = None,
+        classes: Sequence[Any] = (),
         seed: int = 0,
     ) -> None:
         self.network = network_of(model, domain)
         self.domain: Domain = domain_of(
             self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
         )
-        self.seed = seed
+        self.classes, self.seed = _labels(self.network, classes), seed
 
     @classmethod
-    def over(cls, network: BinarizedNetwork, domain: Domain, *, seed: int = 0) -> Explainer:
+    def over(
+        cls,
+        network: BinarizedNetwork,
+        domain: Domain,
+        *,
+        classes: Sequence[Any] = (),
+        seed: int = 0,
+    ) -> Explainer:
         """An explainer of a network over a domain that is already made."""
         made = cls.__new__(cls)
         made.network, made.domain, made.seed = network, domain, seed
+        made.classes = _labels(network, classes)
         return made
 
     def decide(self, x: Any) -> int:
@@ -135,6 +146,7 @@ class Explainer:
             minimal=minimal,
             rests_on=_rests_on(search),
             second=opinion,
+            classes=self.classes,
         )
 
     def contrastive(
@@ -207,10 +219,16 @@ class Explainer:
 
         Raises
         ------
+        InputError
+            If the input has the wanted class already, or there is no such class.
         OutOfTimeError
             If the time is over before the nearest is known.
         """
         codes, search = self._codes(x), self._search(timeout)
+        if target is not None and not 0 <= target < self.network.classes:
+            raise InputError(f"There is no class {target}; there are {self.network.classes}.")
+        if target == search.decide(codes):
+            raise InputError("The input has the wanted class already.", where="target")
         stay, up, down = (set(self.domain.covering(g)) for g in (immutable, increasing, decreasing))
         moves = [
             move
@@ -242,6 +260,7 @@ class Explainer:
                     minimal=True,
                     rests_on=_rests_on(search),
                     second=None,
+                    classes=self.classes,
                 )
                 continue
             other = search.change(codes, found.features)
@@ -321,6 +340,7 @@ class Explainer:
             minimal=True,
             rests_on=_rests_on(search),
             second=None,
+            classes=self.classes,
             witness=self._point(other),
             other=search.decide(other),
         )
@@ -338,12 +358,19 @@ class Explainer:
             minimal=True,
             rests_on=found.rests_on,
             second=None,
+            classes=self.classes,
             witness=self._point(found.codes),
             other=search.decide(found.codes),
             before=self._shown(features, codes)[2],
             distance=found.cost,
             metric=metric,
         )
+
+
+def _labels(network: BinarizedNetwork, classes: Sequence[Any]) -> tuple[str, ...]:
+    if len(classes) not in (0, network.classes):
+        raise InputError(f"{len(classes)} labels for {network.classes} classes.")
+    return tuple(map(str, classes))
 
 
 def network_of(model: Model | Graph | BinarizedNetwork, domain: Sequence[Any]) -> BinarizedNetwork:

@@ -94,7 +94,7 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
         said = Vocabulary() if binariser is None else Vocabulary.of(binariser)
         domain = domain_of(
             network,
-            names=names,
+            names=said.labels(names or [f"x{i}" for i in range(network.inputs)]),
             one_hot={**said.one_hot, **(one_hot or {})},
             thermometer={**said.thermometer, **(thermometer or {})},
             words=said.words,

@@ -39,31 +39,48 @@ class Vocabulary:
         For an input, what it says when it is low and when it is high.
     one_hot, thermometer
         The inputs of each feature that is coded so.
+    names
+        The feature that an input says something about, if no other input does.
     """
 
     words: Mapping[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
     one_hot: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     thermometer: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    names: Mapping[int, str] = field(default_factory=dict[int, str])
+
+    def labels(self, given: Sequence[str]) -> list[str]:
+        """A name for each input: that of the feature that it codes alone, else the given one."""
+        return [self.names.get(i, name) for i, name in enumerate(given)]
 
     @classmethod
     def of(cls, binariser: Literals) -> Vocabulary:
         """The vocabulary of a fitted binariser."""
         words: dict[int, tuple[str, str]] = {}
         found: dict[str, dict[str, tuple[int, ...]]] = {"one-hot": {}, "thermometer": {}}
+        alone: dict[int, str] = {}
         for group in binariser.groups():
+            if len(group.outputs) == 1:
+                alone[group.outputs[0]] = group.feature
             for i in group.outputs:
                 words[i] = (binariser.literal(i, holds=False), binariser.literal(i))
             if group.kind in found:
                 found[group.kind][group.feature] = tuple(group.outputs)
-        return cls(words, found["one-hot"], found["thermometer"])
+        return cls(words, found["one-hot"], found["thermometer"], alone)
 
 
-def read_literals(texts: Sequence[str]) -> Vocabulary:
+def read_literals(texts: Sequence[str], negations: Sequence[str] = ()) -> Vocabulary:
     """The vocabulary of statements such as ``age ≥ 37 years`` and ``colour = red``, one an input.
 
     Neighbouring statements ``x ≥ t`` about one feature are a thermometer if their bounds ascend;
     three or more neighbouring statements ``x = c`` about one feature are a one-hot code.  Any
     other text is the name of an input, and says nothing of its own.
+
+    Parameters
+    ----------
+    texts
+        What each input says when it is high.
+    negations
+        What it says when it is low; the plain negation if there are none.
     """
     words: dict[int, tuple[str, str]] = {}
     runs: list[tuple[str, str, list[int]]] = []
@@ -78,6 +95,8 @@ def read_literals(texts: Sequence[str]) -> Vocabulary:
             words[i] = (f"{name} ≠ {equal['value']}", f"{name} = {equal['value']}")
         else:
             continue
+        if len(negations) == len(texts):
+            words[i] = (negations[i], words[i][1])
         if runs and runs[-1][:2] == (name, kind) and runs[-1][2][-1] == i - 1:
             runs[-1][2].append(i)
         else:
@@ -89,7 +108,9 @@ def read_literals(texts: Sequence[str]) -> Vocabulary:
             one_hot[name] = tuple(run)
         elif kind == "thermometer" and len(run) > 1 and _ascending([texts[i] for i in run]):
             thermometer[name] = tuple(run)
-    return Vocabulary(words, one_hot, thermometer)
+    about = [name for name, _, run in runs for _ in run]
+    alone = {run[0]: name for name, _, run in runs if about.count(name) == 1}
+    return Vocabulary(words, one_hot, thermometer, alone)
 
 
 def _ascending(texts: Sequence[str]) -> bool:

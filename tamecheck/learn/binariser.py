@@ -37,6 +37,8 @@ class Bit:
         For a numeric feature the statement is ``lower ≤ x < upper``; None is no bound.
     category
         For a categorical one the statement is ``x = category``.
+    other
+        The one other category that there is, if there are just two.
     """
 
     column: int
@@ -45,10 +47,13 @@ class Bit:
     lower: float | None = None
     upper: float | None = None
     category: str | None = None
+    other: str | None = None
 
     def text(self, *, holds: bool = True) -> str:
         """The statement, or its negation, in words: ``age ≥ 37 years``."""
         if self.category is not None:
+            if not holds and self.other is not None:
+                return f"{self.feature} = {self.other}"
             return f"{self.feature} {'=' if holds else '≠'} {self.category}"
         unit = f" {self.unit}" if self.unit else ""
         if self.lower is not None and self.upper is not None:
@@ -252,8 +257,11 @@ class Binariser(TransformerMixin, BaseEstimator):
         if values.dtype == object and not all(map(_is_number, values)):
             present = sorted({str(value) for value in values})
             self._categories[column] = frozenset(present)
-            used = present[1:] if len(present) == 2 else present
-            return [Bit(column, feature, category=c) for c in used] if len(present) > 1 else []
+            if len(present) == 2:
+                # what is neither is refused, or else is no "other" category
+                other = present[0] if self.unknown == "error" else None
+                return [Bit(column, feature, category=present[1], other=other)]
+            return [Bit(column, feature, category=c) for c in present] if len(present) > 1 else []
         cuts = self._cuts(given, np.unique(values.astype(np.float64)), values.astype(np.float64))
         if self.encoding == "one-hot" and len(cuts) > 1:
             ends = [None, *cuts, None]

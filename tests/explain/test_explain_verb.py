@@ -111,11 +111,11 @@ def test_a_dask_client_gives_the_same_bytes(trained, files):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "No --input is given"),
+        ([], "Give --input or --data"),
         (["--input", "{}/missing.npy"], "missing.npy"),
         (
             ["--input", "{}/row.npy", "--immutable", "a", "--kind", "counterfactual"],
-            "'a' is no list",
+            "no input or feature 'a'",
         ),
         (["--input", "{}/row.npy", "--domain", "0,1"], "neither 0 nor 1"),
     ],

@@ -267,7 +267,7 @@ def test_the_verb_measures_on_data(capsys, tmp_path):
     file.write_text("a,b,c\n1,1,-1\n-1,-1,-1\n")
     _, out, _ = answer(capsys, "rules", "--expr", "sign(x0+x1+x2)", "--data", file, "--json")
     assert json.loads(out)["fidelity"] == 1.0
-    file.write_text("1,1\n")
+    file.write_text("1,1,1\n1,1\n")
     code, _, err = answer(capsys, "rules", "--expr", "sign(x0+x1+x2)", "--data", file)
     assert code == 2
     assert "2 cells" in err

@@ -78,3 +78,14 @@ def test_statements_say_which_inputs_belong_together():
 def test_bounds_that_do_not_ascend_are_no_thermometer():
     assert read_literals(["a ≥ 5", "a ≥ 3"]).thermometer == {}
     assert read_literals(["a ≥ low", "a ≥ high"]).thermometer == {}
+
+
+def test_a_feature_of_two_values_has_both_in_words():
+    said = read_literals(["hurry = yes", "age ≥ 37"], ["hurry = no", "age < 37"])
+    assert said.words[0] == ("hurry = no", "hurry = yes")
+    assert said.labels(["hurry = yes", "age ≥ 37"]) == ["hurry", "age"]
+
+
+def test_inputs_about_one_feature_keep_their_statements_as_names():
+    texts = ["colour = red", "age ≥ 37", "colour = blue"]
+    assert read_literals(texts).labels(texts) == ["colour = red", "age", "colour = blue"]

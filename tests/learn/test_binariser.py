@@ -60,7 +60,9 @@ def test_categories_and_bits():
         "x0 = red",
         "x1 = y",
     ]
-    assert binariser.literal(3, holds=False) == "x1 ≠ y"
+    assert binariser.literal(3, holds=False) == "x1 = n"
+    assert binariser.literal(2, holds=False) == "x0 ≠ red"
+    assert Binariser(unknown="none").fit(rows).literal(3, holds=False) == "x1 ≠ y"
     assert binariser.transform(rows).tolist() == [[0, 0, 1, 1], [1, 0, 0, 0], [0, 1, 0, 1]]
     assert [group.kind for group in binariser.groups()] == ["one-hot", "free"]
 

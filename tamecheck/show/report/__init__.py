@@ -1,17 +1,12 @@
 """One HTML page with everything that is known of a model, to hand to someone else."""
 
 from tamecheck.show.report.document import SECTIONS, Report, make_report
-from tamecheck.show.report.sample import Sample, Sidecar, read_sidecar, sample_of
 from tamecheck.show.report.subject import Subject, subject_of
 
 __all__ = [
     "SECTIONS",
     "Report",
-    "Sample",
-    "Sidecar",
     "Subject",
     "make_report",
-    "read_sidecar",
-    "sample_of",
     "subject_of",
 ]

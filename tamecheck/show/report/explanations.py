@@ -9,6 +9,7 @@ from tamecheck.explain.search import OutOfTimeError
 from tamecheck.ir.tensor import Array
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, table
 from tamecheck.show.report.rows import binarized
+from tamecheck.show.report.rules import possible
 from tamecheck.show.report.section import NotMadeError, Part
 from tamecheck.show.report.subject import Subject
 
@@ -30,15 +31,7 @@ def explanations_part(subject: Subject, limit: float) -> Part:
         raise NotMadeError("Explanations are made for decisions by the largest output.")
     if sample is None or not subject.examples:
         raise NotMadeError("Explanations belong to rows of a table: give --data TABLE.")
-    said = subject.vocabulary
-    explainer = Explainer(
-        network,
-        names=subject.names,
-        one_hot=None if said is None else said.one_hot,
-        thermometer=None if said is None else said.thermometer,
-        words=None if said is None else said.words,
-        seed=subject.seed,
-    )
+    explainer = Explainer.over(network, possible(subject), seed=subject.seed)
     deadline = time.monotonic() + 0.9 * limit
     parts: list[Markup] = [element("p", _WORDS)]
     missing: list[str] = []

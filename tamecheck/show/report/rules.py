@@ -32,7 +32,7 @@ def possible(subject: Subject) -> Domain:
         return domain_of(network, names=subject.names)
     return domain_of(
         network,
-        names=subject.names,
+        names=said.labels(subject.names),
         one_hot=said.one_hot,
         thermometer=said.thermometer,
         words=said.words,

@@ -16,8 +16,8 @@ from tamecheck.explain.words import Vocabulary, read_literals
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.load.samples import Sample, Sidecar
 from tamecheck.model import Model
-from tamecheck.show.report.sample import Sample, Sidecar
 from tamecheck.tame.verdict import Check
 
 __all__ = ["Rule", "Subject", "frame_box", "subject_of"]
@@ -167,7 +167,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         network_why,
         sample,
         examples,
-        read_literals(says) if says else None,
+        read_literals(says, sidecar.negations) if says and sidecar is not None else None,
         seed,
     )
 

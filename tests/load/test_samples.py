@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tamecheck.errors import InputError
 from tamecheck.learn import Binariser
+from tamecheck.load.samples import Sidecar, read_sidecar, sample_of
 from tamecheck.load.tables import read_table
-from tamecheck.show.report import Sidecar, read_sidecar, sample_of
 
 
 def table(tmp_path, text, target="label"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -13,24 +15,44 @@ import numpy as np
 import numpy.typing as npt
 
 from tamecheck.errors import InputError
+from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.tensor import Array
+from tamecheck.load.files import read_text, suffix_of
+from tamecheck.load.json_model import parse_json
 from tamecheck.load.tables import Table
 
-__all__ = ["Sample", "Sidecar", "read_sidecar", "sample_of"]
+__all__ = [
+    "Sample",
+    "Sidecar",
+    "inputs_alone",
+    "read_sidecar",
+    "read_statements",
+    "sample_of",
+]
 
 _UNIT = re.compile(r"^(?P<name>.*\S)\s*[\[(](?P<unit>[^\[\]()]+)[\])]$")
 _INTERVAL = re.compile(r"^\[(?P<low>[^,\s]+), (?P<high>[^)\s]+)\)$")
-_MOST_BYTES = 2**24
 
 _Truth: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """What ``tamecheck train`` writes beside a model: what its inputs say, and its classes."""
+    """What ``tamecheck train`` writes beside a model: what its inputs say, and its classes.
+
+    Parameters
+    ----------
+    features
+        What each input says when it is high: ``"age ≥ 37 years"``.
+    classes
+        What each class is called.
+    negations
+        What each input says when it is low; empty if that is not known.
+    """
 
     features: tuple[str, ...]
     classes: tuple[str, ...]
+    negations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,25 +92,64 @@ def read_sidecar(model: str) -> Sidecar | None:
         If it is not what ``tamecheck train`` writes.
     """
     path = Path(f"{model}.features.json")
-    if not path.is_file():
-        return None
-    if path.stat().st_size > _MOST_BYTES:
-        raise InputError("The file is too large.", where=str(path))
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError):
-        raise InputError("This is not JSON.", where=str(path)) from None
-    lists = [
-        cast("dict[str, Any]", document).get(key) if isinstance(document, dict) else None
-        for key in ("features", "classes")
-    ]
-    if not all(_are_texts(found) for found in lists):
+    return read_statements(str(path)) if path.is_file() else None
+
+
+def read_statements(path: str) -> Sidecar:
+    """What stands in a ``.features.json`` file; or the list of names that a JSON file is.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    document: Any = parse_json(read_text(path), where=path)
+    if document and _are_texts(document):
+        return Sidecar(tuple(document), ())
+    said = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+    lists = [said.get("features"), said.get("classes"), said.get("negations", [])]
+    if not all(map(_are_texts, lists)):
         raise InputError(
             "It holds no lists of texts 'features' and 'classes'.",
-            where=str(path),
+            where=path,
             hint="tamecheck train writes it; delete it if it belongs to another model.",
         )
-    return Sidecar(tuple(lists[0] or ()), tuple(lists[1] or ()))
+    features, classes, negations = (tuple(found or ()) for found in lists)
+    return Sidecar(features, classes, negations)
+
+
+def inputs_alone(path: str, inputs: int) -> Array | None:
+    """The rows of a CSV file whose cells are a model's inputs, without a label; exact.
+
+    A first row without numbers is a header.  None if the first row of numbers has other cells than
+    the model has inputs, or the file is no CSV.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a row after such a row does not fit.
+    """
+    if suffix_of(path) != ".csv":
+        return None
+    lines = [row for row in csv.reader(io.StringIO(read_text(path))) if row]
+    found: list[list[Fraction]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = [parse_rational(cell.strip()) for cell in line]
+        except InputError:
+            if number == 1:
+                continue
+            if not found:
+                return None
+            raise InputError(f"Row {number} has a cell that is no number.", where=path) from None
+        if len(row) != inputs:
+            if not found:
+                return None
+            raise InputError(
+                f"Row {number} has {len(row)} cells; the model has {inputs} inputs.", where=path
+            )
+        found.append(row)
+    return np.array(found, dtype=object) if found else None
 
 
 def _are_texts(found: Any) -> bool:
