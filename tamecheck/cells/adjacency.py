@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -24,9 +24,9 @@ _Facets: TypeAlias = list[tuple[int, int]]
 def neighbours(cells: Sequence[Cell], dimension: int) -> tuple[tuple[int, int], ...]:
     """The pairs of cells with a common facet.
 
-    The two sides of a cut carry the cut's number, so only facets with one number are compared.
-    In dimension 3 and more, facets are the same when ``d`` independent vertices are, as in the
-    complex of a continuous function.
+    The cells on the two sides of a hyperplane name it by one number, so only facets with one
+    number are compared.  In dimension 3 and more, facets are the same when ``d`` independent
+    vertices are, as in the complex of a continuous function.
     """
     sides: dict[int, tuple[_Facets, _Facets]] = {}
     for number, cell in enumerate(cells):
@@ -36,15 +36,80 @@ def neighbours(cells: Sequence[Cell], dimension: int) -> tuple[tuple[int, int], 
         ):
             below, above = sides.setdefault(plane, ([], []))
             (above if side > 0 else below).append((number, column))
+    corners = _Corners(cells)
     found: set[tuple[int, int]] = set()
     for below, above in sides.values():
-        for first, one in below:
-            for second, two in above:
-                if _may_touch(cells[first], one, cells[second], two) and _touch(
-                    cells[first], one, cells[second], two, dimension
-                ):
-                    found.add((min(first, second), max(first, second)))
+        if dimension < 3:
+            pairs = _touching(cells, below, above, dimension)
+        else:
+            pairs = corners.shared(below, above, dimension)
+        found.update((min(pair), max(pair)) for pair in pairs)
     return tuple(sorted(found))
+
+
+def _touching(
+    cells: Sequence[Cell], below: _Facets, above: _Facets, dimension: int
+) -> Iterator[tuple[int, int]]:
+    """The pairs of cells whose facets, on the two sides of one line or point, overlap."""
+    for first, one in below:
+        for second, two in above:
+            if _may_touch(cells[first], one, cells[second], two) and _touch(
+                cells[first], one, cells[second], two, dimension
+            ):
+                yield first, second
+
+
+class _Corners:
+    """The vertices of cells, each point with one number in all cells.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    """
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._cells = cells
+        self._numbers: dict[ExactRow, int] = {}
+        self._points: list[ExactRow] = []
+        self._of: dict[int, list[int]] = {}
+
+    def shared(self, below: _Facets, above: _Facets, dimension: int) -> Iterator[tuple[int, int]]:
+        """The pairs of cells whose facets have ``dimension`` independent vertices in common."""
+        if not below:
+            return
+        at: dict[int, list[int]] = {}
+        for second, two in above:
+            for corner in self._on(second, two):
+                at.setdefault(corner, []).append(second)
+        for first, one in below:
+            common: dict[int, list[int]] = {}
+            for corner in self._on(first, one):
+                for second in at.get(corner, ()):
+                    common.setdefault(second, []).append(corner)
+            for second, corners in common.items():
+                if len(corners) >= dimension and self._span(corners) == dimension - 1:
+                    yield first, second
+
+    def _on(self, cell: int, column: int) -> list[int]:
+        """The vertices of a facet."""
+        numbers = self._of.get(cell)
+        if numbers is None:
+            numbers = [self._number(point) for point in self._cells[cell].exact_vertices]
+            self._of[cell] = numbers
+        on = self._cells[cell].polytope.tight[:, column]
+        return [numbers[row] for row in np.flatnonzero(on).tolist()]
+
+    def _number(self, point: ExactRow) -> int:
+        number = self._numbers.setdefault(point, len(self._points))
+        if number == len(self._points):
+            self._points.append(point)
+        return number
+
+    def _span(self, corners: Sequence[int]) -> int:
+        """The dimension of the affine hull."""
+        origin, *others = (self._points[corner] for corner in corners)
+        return fmpq_mat([[x - y for x, y in zip(p, origin, strict=True)] for p in others]).rank()
 
 
 def _may_touch(first: Cell, one: int, second: Cell, two: int) -> bool:
@@ -64,17 +129,10 @@ def _touch(first: Cell, one: int, second: Cell, two: int, dimension: int) -> boo
     b = _vertices(second, two)
     if dimension == 1:
         return True
-    if dimension == 2:
-        axis = 0 if a[0][0] != a[1][0] else 1
-        low = max(min(p[axis] for p in a), min(p[axis] for p in b))
-        high = min(max(p[axis] for p in a), max(p[axis] for p in b))
-        return bool(low < high)
-    keys = {tuple(map(str, point)) for point in b}
-    common = [point for point in a if tuple(map(str, point)) in keys]
-    if len(common) < dimension:
-        return False
-    rows = [[x - y for x, y in zip(p, common[0], strict=True)] for p in common[1:]]
-    return fmpq_mat(rows).rank() == dimension - 1
+    axis = 0 if a[0][0] != a[1][0] else 1
+    low = max(min(p[axis] for p in a), min(p[axis] for p in b))
+    high = min(max(p[axis] for p in a), max(p[axis] for p in b))
+    return bool(low < high)
 
 
 def _vertices(cell: Cell, column: int) -> list[ExactRow]:

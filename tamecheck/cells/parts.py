@@ -257,11 +257,14 @@ def finished(
     open_ = np.concatenate((frame.open_[owner], np.zeros_like(cuts)), axis=1)
     points, doubt = vertices.values[rows, :dim], vertices.errors[rows, :dim]
     bases, tight = _bases(frame, vertices)[rows], tight.view(bool)[rows]
+    numbers = frame.numbers[owner]
     simple = np.maximum.reduceat(cardinality(vertices.tight)[rows], starts) == dim
-    for k, (start, end, is_simple) in enumerate(zip(starts.tolist(), ends, simple, strict=True)):
-        columns = np.flatnonzero(real[k])
-        if not is_simple:
-            columns = columns[facet_columns(tight[start:end, columns])]
+    for k, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
+        columns = real[k].nonzero()[0]
+        on = tight[start:end].take(columns, axis=1)
+        if not simple[k]:
+            maximal = facet_columns(on)
+            columns, on = columns[maximal], on[:, maximal]
         yield (
             int(owner[k]),
             Polytope(
@@ -269,10 +272,10 @@ def finished(
                 points=points[start:end],
                 doubt=doubt[start:end],
                 bases=bases[start:end],
-                tight=tight[start:end, columns],
-                facets=frame.numbers[owner[k], columns],
-                sides=sides[k, columns],
-                open_=open_[k, columns],
+                tight=on,
+                facets=numbers[k].take(columns),
+                sides=sides[k].take(columns),
+                open_=open_[k].take(columns),
             ),
             signs[k],
         )
