@@ -96,7 +96,10 @@ class IntegerValue:
         """
         if any(part.stable for part in self.parts):
             return None
-        rays = [list(_rays(part.multipliers)) for part in self.parts]
+        sign = self.program.sense.sign
+        rays = [
+            [tuple(sign * a for a in ray) for ray in _rays(part.multipliers)] for part in self.parts
+        ]
         for choice in islice(product(*rays), _MOST_CHOICES):
             direction = _ascent(choice)
             if direction is not None:
@@ -225,7 +228,7 @@ def integer_value_layer(
 
 
 def _rays(multipliers: OptimalSet) -> Iterator[Point]:
-    """Directions in which a set of multipliers is endless, in the minimised sense."""
+    """Directions in which a set of multipliers is endless."""
     recession = _recession(multipliers.program)
     for j, column in enumerate(recession.columns):
         for end in (Fraction(1), Fraction(-1)):
