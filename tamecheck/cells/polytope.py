@@ -268,27 +268,21 @@ class Work:
         if isinstance(facet, _Facet):
             tight[: facet.start, width] = False
             tight[facet.start :, width] = True
-        else:
-            dim, equal = dim - 1, (*equal, facet)
-        count = tight.sum(axis=0)
-        real = (count >= max(dim, 1)) & (count < old + new)
-        stay = np.flatnonzero(real[:width])
-        facets, sides, open_ = facets[stay], sides[stay], open_[stay]
-        if isinstance(facet, _Facet):
-            # the new facet always has vertices enough, as it cuts through the interior
             facets = np.concatenate((facets, (facet.number,)))
             sides = np.concatenate((sides, (facet.side,)))
             open_ = np.concatenate((open_, (facet.open_,)))
-            real[width] = True
+        else:
+            dim, equal = dim - 1, (*equal, facet)
+        real, left_out = _facets(tight, open_, dim)
         polytope = Polytope(
             dim=dim,
             points=np.concatenate((whole.points[kept], fresh.points)),
             doubt=np.concatenate((whole.doubt[kept], fresh.doubt)),
             bases=np.concatenate((whole.bases[kept], fresh.bases)),
             tight=tight[:, real],
-            facets=facets,
-            sides=sides,
-            open_=open_,
+            facets=facets[real],
+            sides=sides[real],
+            open_=left_out,
             equal=equal,
         )
         return Work(
@@ -309,8 +303,7 @@ class Work:
         chosen = planes.independent(held, whole.points.shape[1])
         dim = whole.points.shape[1] - len(chosen)
         tight = whole.tight[flat][:, ~common]
-        count = tight.sum(axis=0)
-        real = (count >= max(dim, 1)) & (count < len(tight))
+        real, left_out = _facets(tight, whole.open_[~common], dim)
         polytope = Polytope(
             dim=dim,
             points=whole.points[flat],
@@ -319,7 +312,7 @@ class Work:
             tight=tight[:, real],
             facets=whole.facets[~common][real],
             sides=whole.sides[~common][real],
-            open_=whole.open_[~common][real],
+            open_=left_out,
             equal=chosen,
         )
         return Work(polytope, self.table, self.values[flat], self.errors[flat])
@@ -332,6 +325,19 @@ class Work:
         if not same.any():
             return self
         return replace(self, polytope=replace(whole, open_=whole.open_ | same))
+
+
+def _facets(tight: Array, open_: Array, dim: int) -> tuple[Array, Array]:
+    """Which of some hyperplanes hold facets, each facet once, and which facets are left out."""
+    count = tight.sum(axis=0)
+    columns = np.flatnonzero((count >= max(dim, 1)) & (count < len(tight)))
+    on = tight[:, columns]
+    if dim and int(on.sum(axis=1).max(initial=0)) > dim:
+        chosen = facet_columns(on)
+        # a facet of a face may lie on two facets of the polytope, one of them left out
+        same = (on[:, :, None] == on[:, None, chosen]).all(axis=0)
+        return columns[chosen], (open_[columns, None] & same).any(axis=0)
+    return columns, open_[columns]
 
 
 class _Facet(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -35,12 +36,13 @@ def solid_parts(start, table):
 
 def shape_of(part, planes):
     points = [tuple(map(str, point)) for point in part.exact_points(planes)]
-    facets = {
+    facets = [
         frozenset(points[k] for k in np.flatnonzero(part.tight[:, number]))
         for number in range(len(part.facets))
-    }
+    ]
     # a hyperplane that only touches a face of lower dimension is no facet
-    return frozenset(points), frozenset(f for f in facets if not any(f < g for g in facets))
+    assert not any(f <= g for f, g in permutations(facets, 2))
+    return frozenset(points), frozenset(facets)
 
 
 @pytest.mark.parametrize("doubtful", [cut._DOUBTFUL, 0.0, 1e300])
@@ -56,6 +58,19 @@ def test_parts_are_those_of_single_cuts(dim, columns, spread, doubtful, monkeypa
         found = {tuple(s.tolist()): shape_of(p, table.planes) for p, s in solid_parts(start, table)}
         assert len(found) > 1
         assert found == expected
+
+
+@pytest.mark.parametrize(("dim", "columns"), [(2, 5), (3, 4), (4, 4), (5, 3)])
+def test_parts_at_jumps_list_every_facet_once(dim, columns):
+    for seed in range(4):
+        start, table = a_table(dim, columns, seed, 1)
+        step = Pieces((), (), (), (columns,), jump=True)
+        parts = [p.polytope for p, _ in divided(step, Work.start(start, table), lower=True)]
+        assert {part.dim for part in parts} >= {dim - 1, dim}
+        for part in parts:
+            points, facets = shape_of(part, table.planes)
+            assert len(facets) > part.dim or part.dim == 0
+            assert len(points) > part.dim
 
 
 @pytest.mark.parametrize(("seed", "spread"), [(0, 50), (1, 50), (2, 3), (3, 1000)])
