@@ -1,5 +1,6 @@
 """Optimisation problems and fixed points as layers, with their hypotheses checked."""
 
+from tamecheck.layers.conic import ConicGradients, ConicSolution, conic_layer
 from tamecheck.layers.fixed_point import (
     Equilibrium,
     EquilibriumGradients,
@@ -9,6 +10,8 @@ from tamecheck.layers.fixed_point import (
 )
 from tamecheck.layers.integer import IntegerPart, IntegerValue, elastic, integer_value_layer
 from tamecheck.layers.linear import LinearSolution, linear_layer
+from tamecheck.layers.optimal_set import OptimalSet
+from tamecheck.layers.oracles import integer_points, points_oracle, program_oracle
 from tamecheck.layers.proximal import (
     Penalised,
     elastic_net_layer,
@@ -16,24 +19,49 @@ from tamecheck.layers.proximal import (
     support_vector_layer,
 )
 from tamecheck.layers.quadratic import QuadraticGradients, QuadraticSolution, quadratic_layer
+from tamecheck.layers.smoothed import (
+    BlackboxInterpolation,
+    FenchelYoungApproximation,
+    PerturbedApproximation,
+    SpoPlusBound,
+    blackbox_layer,
+    fenchel_young_loss,
+    perturbed_layer,
+    spo_plus_loss,
+)
 
 __all__ = [
+    "BlackboxInterpolation",
+    "ConicGradients",
+    "ConicSolution",
     "Equilibrium",
     "EquilibriumGradients",
+    "FenchelYoungApproximation",
     "IntegerPart",
     "IntegerValue",
     "LinearSolution",
     "Monotone",
+    "OptimalSet",
     "Penalised",
+    "PerturbedApproximation",
     "QuadraticGradients",
     "QuadraticSolution",
+    "SpoPlusBound",
+    "blackbox_layer",
+    "conic_layer",
     "elastic",
     "elastic_net_layer",
     "equilibrium_layer",
+    "fenchel_young_loss",
+    "integer_points",
     "integer_value_layer",
     "is_monotone",
     "lasso_layer",
     "linear_layer",
+    "perturbed_layer",
+    "points_oracle",
+    "program_oracle",
     "quadratic_layer",
+    "spo_plus_loss",
     "support_vector_layer",
 ]

@@ -1,0 +1,112 @@
+"""Approximations of solution maps: their values, their estimates and their names."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tamecheck.errors import InputError, SolverError, UnsupportedError
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.layers import (
+    blackbox_layer,
+    fenchel_young_loss,
+    integer_points,
+    perturbed_layer,
+    points_oracle,
+    program_oracle,
+    spo_plus_loss,
+)
+
+CORNERS = points_oracle(np.eye(3))
+
+
+def softmin(costs):
+    weights = np.exp(-costs)
+    return weights / weights.sum()
+
+
+def test_gumbel_noise_on_a_simplex_is_softmin():
+    """The Gumbel-max trick, and the softmax's Jacobian diag(p) - ppᵀ."""
+    costs = np.array([0.3, -0.2, 0.9])
+    p = softmin(costs)
+    found = perturbed_layer(CORNERS, costs, samples=40_000, noise="gumbel", seed=1)
+    assert np.allclose(found.mean[0], p, atol=0.01)
+    jacobian = np.array([found.vjp(unit)[0] for unit in np.eye(3)[:, None]])
+    assert np.allclose(jacobian, -(np.diag(p) - np.outer(p, p)), atol=0.02)
+
+
+def test_gaussian_noise_between_two_points_is_a_normal_distribution():
+    """x in {0, 1}, cost c + σZ: the mean is Φ(-c/σ), its slope -φ(c/σ)/σ."""
+    found = perturbed_layer(points_oracle([[0.0], [1.0]]), [0.5], size=2.0, samples=40_000)
+    assert abs(found.mean[0, 0] - 0.401294) < 0.01
+    assert abs(found.vjp([[1.0]])[0, 0] + 0.193334) < 0.01
+
+
+def test_the_same_seed_gives_the_same_answer_and_the_type_says_what_it_is():
+    first, again, other = (perturbed_layer(CORNERS, [0.0, 0, 0], seed=s) for s in (1, 1, 2))
+    assert np.array_equal(first.solutions, again.solutions)
+    assert not np.array_equal(first.noise, other.noise)
+    assert "approximation of the solution map, not its derivative" in first.approximation
+    assert (
+        "derivative of the solution map is 0" in blackbox_layer(CORNERS, [0.0, 1, 2]).approximation
+    )
+
+
+def test_the_fenchel_young_loss_is_convex_with_the_residual_as_gradient():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 1, 3))
+    target = np.eye(3)[:1]
+
+    def loss(costs):
+        return fenchel_young_loss(CORNERS, costs, target, samples=64, seed=3)
+
+    at, to = loss(a), loss(b)
+    assert np.allclose(at.gradient, target - at.perturbed.mean)
+    assert to.value[0] >= at.value[0] + (at.gradient * (b - a)).sum() - 1e-12
+    assert loss((a + b) / 2).value[0] <= (at.value[0] + to.value[0]) / 2 + 1e-12
+
+
+def test_blackbox_interpolation_by_hand():
+    found = blackbox_layer(CORNERS, [0.0, 1.0, 2.0], size=2.0)
+    assert found.solutions.tolist() == [[1, 0, 0]]
+    assert found.vjp([[1.0, 0.0, 0.0]]).tolist() == [[-0.5, 0.5, 0]]
+
+
+def test_spo_plus_bounds_the_regret():
+    rng = np.random.default_rng(0)
+    predicted, true = rng.standard_normal((2, 50, 3))
+    found = spo_plus_loss(CORNERS, predicted, true)
+    regret = (true * (CORNERS(predicted) - CORNERS(true))).sum(1)
+    assert (found.value >= regret - 1e-12).all()
+    assert np.allclose(spo_plus_loss(CORNERS, true, true).value, 0)
+
+
+def knapsack():
+    columns = tuple(Column(f"x{j}", Fraction(0), Fraction(1), Kind.INTEGER) for j in range(4))
+    terms = tuple((j, Fraction(w)) for j, w in enumerate((2, 3, 4, 5)))
+    return Program(columns, (Row("w", terms, None, Fraction(7)),), Sense.MAXIMISE)
+
+
+def test_both_oracles_agree():
+    points = integer_points(knapsack())
+    assert len(points) == 10
+    costs = -np.random.default_rng(0).random((20, 4))
+    listed, searched = points_oracle(points)(costs), program_oracle(knapsack())(costs)
+    assert np.array_equal(listed, searched)
+
+
+def test_bad_input():
+    with pytest.raises(InputError, match="noise"):
+        perturbed_layer(CORNERS, [0.0, 0, 0], noise="uniform")
+    with pytest.raises(InputError, match="positive"):
+        perturbed_layer(CORNERS, [0.0, 0, 0], size=0)
+    with pytest.raises(InputError, match="finite"):
+        perturbed_layer(CORNERS, [np.nan, 0, 0])
+    with pytest.raises(InputError, match="shape"):
+        fenchel_young_loss(CORNERS, [0.0, 0, 0], [1.0])
+    with pytest.raises(UnsupportedError, match="integer column"):
+        integer_points(Program((Column("x"),), ()))
+    with pytest.raises(SolverError, match="no optimum"):
+        program_oracle(Program((Column("x"),), ()))(np.array([[-1.0]]))
