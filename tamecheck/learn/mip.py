@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Self, cast
 
@@ -14,12 +13,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
 from tamecheck.learn.latent import kind_of
+from tamecheck.learn.mip_alternation import Effort, alternated
 from tamecheck.learn.mip_measure import errors_of
 from tamecheck.learn.mip_search import annealed
 from tamecheck.learn.mip_stages import OBJECTIVES, Candidate, Limits, Stage, Training, run_stage
 from tamecheck.learn.mip_task import Architecture, Params, Task, task_of
 from tamecheck.learn.network import BinarizedNetwork, Layer, WeightKind
 from tamecheck.learn.problems import DataError
+from tamecheck.learn.solver_choice import MIP_SOLVERS, check_limits, check_solver, seconds_for
 from tamecheck.programs.answer import Document
 from tamecheck.solve.children import SOLVERS
 
@@ -27,19 +28,17 @@ __all__ = ["MIPBinarizedClassifier"]
 
 # scikit-learn has no stubs
 _UTILS = cast("Any", utils)
-_SECONDS = 60.0
 _SEARCH_SHARE = 0.3
 
 
 class MIPBinarizedClassifier(BinarizedClassifier):
     """A binarized network trained to optimality, or with a proved bound, as a MIP.
 
-    Equal rows are merged; annealing over weight flips, and straight-through training for real
-    weights, give a start; where that attains a bound that the data alone prove, nothing is left to
-    do.  Else all networks are gone through if they are few, and else CBC and HiGHS solve the
-    program (Bah and Kurtz 2020; Toro Icarte et al. 2019; Bernardelli et al. 2023 for the
-    lexicographic objective).  Whatever a solver returns is a network whose losses are computed
-    anew, in exact arithmetic.
+    Equal rows are merged, and a search gives a start; where that attains a bound that the data
+    alone prove, nothing is left to do.  Else solvers get the program of the whole network (Bah and
+    Kurtz 2020; Toro Icarte et al. 2019; Bernardelli et al. 2023 for the lexicographic objective),
+    from that start.  Whatever a solver returns is a network whose losses are computed anew, in
+    exact arithmetic.
 
     For two classes the readout is one neuron: the scores are -o and o.
 
@@ -56,14 +55,23 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         Whether neurons have offsets.
     margin
         The least |pre-activation| of neurons whose sums are no integers, here and in the bound.
-    solvers
-        Of ``"cbc"`` and ``"highs"``.
+    solver
+        ``"cbc"`` or ``"highs"``: that solver does everything; it gives the start by training one
+        neuron after the other (see `tamecheck.learn.mip_alternation`).
+        ``"annealing"``: annealing over weight flips (and straight-through training for real
+        weights), and no bounds but those of the data.
+        ``"auto"``: annealing, then all networks one after the other if they are few, else CBC and
+        HiGHS side by side.
     certify
         Whether to search for a certificate with exact multipliers where only solvers agree.
     starts
         The most random networks that annealing starts from.
     timeout
-        Seconds; 60 if None.
+        Seconds.  None stands for 60, or for no limit where ``max_nodes`` is given and no
+        certificate is wanted.
+    max_nodes
+        The most nodes of each tree of a solver: limits work instead of time, so that the same seed
+        gives the same network on a machine of any speed and load.
     random_state
         Seed, or generator as in scikit-learn.
 
@@ -102,10 +110,11 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         objective: str = "errors",
         bias: bool = True,
         margin: float = 0.015625,
-        solvers: Sequence[str] = SOLVERS,
+        solver: str = "auto",
         certify: bool = False,
         starts: int = 16,
         timeout: float | None = None,
+        max_nodes: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -113,10 +122,11 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         self.objective = objective
         self.bias = bias
         self.margin = margin
-        self.solvers = solvers
+        self.solver = solver
         self.certify = certify
         self.starts = starts
         self.timeout = timeout
+        self.max_nodes = max_nodes
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
@@ -139,7 +149,7 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         begun = time.monotonic()
         data = self._checked(X, y, sample_weight)
         measures = self._measures()
-        seconds = _SECONDS if self.timeout is None else float(self.timeout)
+        seconds = seconds_for(self.timeout, None if self.certify else self.max_nodes)
         seed = _UTILS.check_random_state(self.random_state).randint(2**31 - 1)
         outputs = 1 if data.classes == 2 else data.classes
         architecture = Architecture(
@@ -157,7 +167,14 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             for number in range(len(measures)):
                 left = begun + seconds - time.monotonic()
                 share = max(0.1, left / (len(measures) - number))
-                limits = Limits(share, tuple(self.solvers), seed, bool(self.certify))
+                limits = Limits(
+                    seconds=share,
+                    nodes=self.max_nodes,
+                    solvers=MIP_SOLVERS.get(self.solver, ()),
+                    enumerate=self.solver == "auto",
+                    seed=seed,
+                    certify=bool(self.certify),
+                )
                 outcome = run_stage(number, training, best, limits)
                 best = outcome.best
                 stages.append(outcome.stage)
@@ -178,31 +195,32 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             raise DataError(
                 f"objective={self.objective!r} is unknown.", hint=f"There are: {names}."
             )
-        unknown = [name for name in self.solvers if name not in SOLVERS]
-        if unknown or not self.solvers:
-            raise DataError(f"solvers={self.solvers!r} are unknown.", hint="There are: cbc, highs.")
+        check_solver(self.solver, "annealing")
+        check_limits(self.timeout, self.max_nodes)
         if not 0 < float(self.margin) <= 1:
             raise DataError(f"margin={self.margin!r} is not between 0 and 1.")
         if int(self.starts) < 1:
             raise DataError(f"starts={self.starts!r} is not positive.")
-        if self.timeout is not None and not float(self.timeout) > 0:
-            raise DataError(f"timeout={self.timeout!r} is no positive number.")
         return OBJECTIVES[self.objective]
 
     def _start(self, data: TrainingSet, training: Training, seconds: float, seed: int) -> Candidate:
-        """The best network of the heuristics."""
-        floor = training.task.floor
+        """The best network of the search."""
+        rng = np.random.default_rng(seed)
+        task, architecture = training.task, training.architecture
+        if self.solver in SOLVERS:
+            effort = Effort(self.solver, seconds, self.max_nodes, seed)
+            return training.candidate(alternated(task, architecture, rng, effort))
         found = annealed(
-            training.task,
-            training.architecture,
-            np.random.default_rng(seed),
+            task,
+            architecture,
+            rng,
             seconds=seconds,
-            goal=float(floor),
+            goal=float(task.floor),
             starts=int(self.starts),
         )
         best = training.candidate(found)
-        if training.architecture.kind == "real" and best.values[0] > floor and self.bias:
-            trained = _straight_through(data, training.architecture, seed, seconds)
+        if architecture.kind == "real" and best.values[0] > task.floor and self.bias:
+            trained = _straight_through(data, architecture, seed, seconds)
             other = training.candidate(trained)
             best = min(best, other, key=lambda candidate: candidate.values)
         return best

@@ -83,15 +83,29 @@ def _total(forms: Sequence[Form]) -> Form:
 class Encoding:
     """A training program, and the way between its points and networks.
 
+    Parameters
+    ----------
+    task, architecture, objective
+        What to train, on what, and what to minimise.
+    limits
+        The grid of each layer; that of `grids` if None.  A layer of a larger network has the grid
+        that it has there.
+
     Attributes
     ----------
     program : Program
         The program; its objective is minimised.
     """
 
-    def __init__(self, task: Task, architecture: Architecture, objective: Objective) -> None:
+    def __init__(
+        self,
+        task: Task,
+        architecture: Architecture,
+        objective: Objective,
+        limits: tuple[Grid, ...] | None = None,
+    ) -> None:
         self.task, self.architecture, self.objective = task, architecture, objective
-        self.grids = grids(task, architecture)
+        self.grids = grids(task, architecture) if limits is None else limits
         self._columns: list[Column] = []
         self._rows: list[Row] = []
         self._weights: list[list[list[Form]]] = []

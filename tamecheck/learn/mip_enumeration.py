@@ -17,6 +17,7 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.learn.mip_task import Architecture, Grid, Params, Task, grids
+from tamecheck.learn.mip_threshold import levels_of, offset_at
 from tamecheck.learn.network import Floats, Layer
 
 __all__ = ["Enumerated", "enumerated"]
@@ -78,11 +79,11 @@ def _neurons(x: Floats, values: tuple[int, ...], grid: Grid, end: float) -> _Neu
         vector = np.array(weights, dtype=np.float64)
         sums = x @ vector
         # one threshold at each value, one above all
-        levels = np.array([0.0]) if grid.reach is None else _levels(sums)
+        levels = np.array([0.0]) if grid.reach is None else levels_of(sums)
         for signs, level in zip(np.where(sums >= levels[:, None], 1.0, -1.0), levels, strict=True):
             key = np.packbits(signs > 0).tobytes()
             if key not in seen:
-                seen[key] = (signs, vector, _offset(sums, float(level), grid))
+                seen[key] = (signs, vector, offset_at(sums, float(level), grid))
         if len(seen) > _MOST_VECTORS or time.monotonic() > end:
             return None
     parts = list(seen.values())
@@ -90,24 +91,6 @@ def _neurons(x: Floats, values: tuple[int, ...], grid: Grid, end: float) -> _Neu
         np.array([p[0] for p in parts]), np.array([p[1] for p in parts]),
         np.array([p[2] for p in parts]),
     )  # fmt: skip
-
-
-def _levels(sums: Floats) -> Floats:
-    values = np.unique(sums)
-    return np.append(values, values[-1] + 1)
-
-
-def _offset(sums: Floats, level: float, grid: Grid) -> float:
-    """The offset of the grid with which exactly the sums from ``level`` on are positive."""
-    if grid.reach is None:
-        return 0.0
-    step, base, reach = float(grid.step), float(grid.base), float(grid.reach)
-    # the least offset b on the grid with level + b > 0; levels are sums, whose parity it fits
-    offset = float(np.floor((-level - base) / step) + 1) * step + base
-    below = sums[sums < level]
-    if len(below) == len(sums):
-        offset = float(np.floor((-sums.max() - base) / step)) * step + base
-    return float(np.clip(offset, -reach, reach))
 
 
 def _best(

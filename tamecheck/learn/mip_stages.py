@@ -81,10 +81,26 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a stage may take, whom it asks, and whether a certificate is wanted."""
+    """How long a stage may take, whom it asks, and whether a certificate is wanted.
+
+    Parameters
+    ----------
+    seconds, nodes
+        For each solver; ``nodes`` None if only time limits it.
+    solvers
+        Of ``"cbc"`` and ``"highs"``; without any, only data and enumeration prove bounds.
+    enumerate
+        Whether all networks are gone through where they are few.
+    seed
+        Of the solvers.
+    certify
+        Whether to search for exact multipliers.
+    """
 
     seconds: float
+    nodes: int | None
     solvers: tuple[str, ...]
+    enumerate: bool
     seed: int
     certify: bool
 
@@ -150,15 +166,16 @@ def run_stage(number: int, training: Training, best: Candidate, limits: Limits) 
     bound, proof = _trivial(measure, task, architecture)
     if best.values[number] == bound:
         return Outcome(best, Stage(measure, bound, bound, proof), None, ())
-    if measure == "errors":
+    if measure == "errors" and limits.enumerate:
         known = enumerated(task, architecture, seconds=limits.seconds / 2)
         if known is not None:
             best = _better(best, training.candidate(known.params), number)
             stage = Stage(measure, best.values[0], known.errors, "enumeration")
             return Outcome(best, stage, None, ())
-    if _terms(task, architecture) > _MOST_TERMS:
+    if not limits.solvers or _terms(task, architecture) > _MOST_TERMS:
         stage = Stage(measure, best.values[number], bound, proof)
-        return Outcome(best, stage, None, ("The program is too large for the solvers.",))
+        notes = ("The program is too large for the solvers.",) if limits.solvers else ()
+        return Outcome(best, stage, None, notes)
     return _asked(number, training, best, limits)
 
 
@@ -176,6 +193,7 @@ def _asked(number: int, training: Training, best: Candidate, limits: Limits) -> 
         encoding.program,
         solvers=limits.solvers,
         seconds=limits.seconds,
+        nodes=limits.nodes,
         seed=limits.seed,
         incumbent=lifted(encoding, best.params),
     )

@@ -39,13 +39,15 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
     *,
     solvers: Sequence[str] = SOLVERS,
     seconds: float = math.inf,
+    nodes: int | None = None,
     seed: int = 0,
     memory: int = _MEMORY,
     incumbent: Sequence[Fraction] | None = None,
 ) -> tuple[Claim, ...]:
     """What each solver says about the program, run side by side.
 
-    When one is done, the others have as long again as it took, and at least ten seconds.
+    When one is done, the others have as long again as it took, and at least ten seconds; unless
+    there is a limit in nodes, so that answers do not depend on the machine's load.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
         ``cbc`` (through python-mip), ``highs``.
     seconds, memory
         Limits of each process; memory in bytes of address space.
+    nodes
+        The most nodes of a solver's tree: a limit that does not depend on the machine's load.
     seed
         The seed of the solvers' random choices.
     incumbent
@@ -68,6 +72,8 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
     if any(column.kind.semi for column in program.columns):
         raise ValueError("semi variables have no place in a solver's question")
     question = _question(program, min(seconds, _LONGEST), seed, memory)
+    if nodes is not None:
+        question["nodes"] = nodes
     if incumbent is not None:
         question["start"] = [nearest(value) for value in incumbent]
     start = time.monotonic()
@@ -75,7 +81,10 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
     try:
         for solver in filter(installed, solvers):
             children[solver] = _start({**question, "solver": solver})
-        said = {claim.solver: claim for claim in _collect(children, start, seconds + _GRACE)}
+        # a limit in nodes is there to be reached at any speed
+        patience = _SECOND_OPINION if nodes is None else math.inf
+        answers = _collect(children, start, seconds + _GRACE, patience)
+        said = {claim.solver: claim for claim in answers}
     finally:
         for child in children.values():
             child.kill()
@@ -108,7 +117,7 @@ def _start(question: dict[str, Any]) -> subprocess.Popen[str]:
 
 
 def _collect(
-    children: dict[str, subprocess.Popen[str]], start: float, seconds: float
+    children: dict[str, subprocess.Popen[str]], start: float, seconds: float, patience: float
 ) -> tuple[Claim, ...]:
     answers: dict[str, Claim] = {}
     limit = seconds
@@ -122,7 +131,7 @@ def _collect(
             elif (text := _finished(child)) is not None:
                 answers[solver] = _claim(solver, child, text)
                 if isinstance(answers[solver], OptimalClaim | InfeasibleClaim):
-                    limit = min(limit, elapsed + max(elapsed, _SECOND_OPINION))
+                    limit = min(limit, elapsed + max(elapsed, patience))
     return tuple(answers[solver] for solver in children)
 
 

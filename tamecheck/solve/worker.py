@@ -63,7 +63,10 @@ def _cbc(question: dict[str, Any]) -> dict[str, Any]:
             model.add_constr(form <= high)
     if "start" in question:
         model.start = list(zip(columns, question["start"], strict=True))
-    status = model.optimize(max_seconds=question["seconds"])
+        # with its preprocessing, CBC takes the start for an infeasible point
+        model.preprocess = 0
+    limits = {"max_nodes": question["nodes"]} if "nodes" in question else {}
+    status = model.optimize(max_seconds=question["seconds"], **limits)
     x = None if model.num_solutions == 0 else [float(column.x) for column in columns]
     kind = {
         mip.OptimizationStatus.OPTIMAL: "optimal",
@@ -88,6 +91,8 @@ def _highs(question: dict[str, Any]) -> dict[str, Any]:
         ("mip_abs_gap", 0.0),
     ):
         solver.setOptionValue(option, value)
+    if "nodes" in question:
+        solver.setOptionValue("mip_max_nodes", question["nodes"])
     for column in question["columns"]:
         solver.addVar(_or(column["lower"], -math.inf), _or(column["upper"], math.inf))
     for j, column in enumerate(question["columns"]):

@@ -174,7 +174,7 @@ def test_pickle_model_and_repeatability():
     ("options", "words"),
     [
         ({"objective": "speed"}, "objective='speed'"),
-        ({"solvers": ("gurobi",)}, "solvers"),
+        ({"solver": "gurobi"}, "solver"),
         ({"weights": "octal"}, "weights='octal'"),
         ({"hidden": (0,)}, "hidden"),
         ({"margin": 0}, "margin"),
