@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Self, cast
 
@@ -21,12 +20,19 @@ from tamecheck.learn.mip_measure import errors_of
 from tamecheck.learn.mip_task import task_of
 from tamecheck.learn.network import Floats, Layer, WeightKind, rounded
 from tamecheck.learn.problems import DataError
-from tamecheck.solve.children import SOLVERS
+from tamecheck.learn.solver_choice import (
+    MIP_SOLVERS,
+    Effort,
+    check_limits,
+    check_solver,
+    seconds_for,
+)
 
 __all__ = ["MIPBinarizedEnsemble", "Margin"]
 
 # scikit-learn has no stubs
 _UTILS = cast("Any", utils)
+_SHARE, _FEWEST = 0.3, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,17 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
     weights
         Of the neurons: ``"real"`` (in [-1, 1]), ``"ternary"``, ``"binary"``.
     share
-        The share of the features that a neuron sees, drawn at random; all if None and ``hidden``
-        is 1, and 0.3 if None else.
-    solvers
-        Of ``"cbc"`` and ``"highs"``, for integer weights.
+        The share of the features that a neuron sees, drawn at random.  With None, all if
+        ``hidden`` is 1, and else 0.3 of them, but at least 16 if there are so many.
+    solver
+        ``"relaxation"``: linear programs, and for integer weights rounding and one-weight changes;
+        the bounds are proved as well.  ``"cbc"``, ``"highs"`` or ``"auto"`` (both): integer weights
+        are then improved by MIP solvers; for real weights, the linear program is all there is.
     timeout
-        Seconds for all solvers together; with None, or for real weights, none is asked: linear
-        programs, rounding and one-weight changes give neurons whose bounds are proved as well.
+        Seconds for the solvers of all neurons together.  None stands for 60, or for no limit where
+        ``max_nodes`` is given.
+    max_nodes
+        The most nodes of each tree of a solver: limits work instead of time.
     random_state
         Seed, or generator as in scikit-learn.
 
@@ -93,15 +103,17 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         *,
         weights: WeightKind = "real",
         share: float | None = None,
-        solvers: Sequence[str] = SOLVERS,
+        solver: str = "relaxation",
         timeout: float | None = None,
+        max_nodes: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
         self.weights = weights
         self.share = share
-        self.solvers = solvers
+        self.solver = solver
         self.timeout = timeout
+        self.max_nodes = max_nodes
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
@@ -123,18 +135,17 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         """
         data = self._checked(X, y, sample_weight)
         kind = kind_of(self.weights, "weights")
-        share = self._share()
+        self._check_parameters()
         rng = np.random.default_rng(_UTILS.check_random_state(self.random_state).randint(2**31 - 1))
         pairs = list(itertools.combinations(range(data.classes), 2))
-        total = 0.0 if self.timeout is None else float(self.timeout)
-        end = time.monotonic() + total
+        end = time.monotonic() + seconds_for(self.timeout, self.max_nodes)
         neurons: list[WideNeuron] = []
         left = len(pairs) * int(self.hidden)
         for pair in pairs:
             for _ in range(int(self.hidden)):
-                seconds = max(0.0, end - time.monotonic()) / left if total else 0.0
+                seconds = max(0.0, end - time.monotonic()) / left
                 try:
-                    neurons.append(self._neuron(data, pair, kind, share, seconds, rng))
+                    neurons.append(self._neuron(data, pair, kind, seconds, rng))
                 except KeyboardInterrupt:
                     raise KeyboardInterrupt(
                         f"{len(neurons)} of {len(pairs) * int(self.hidden)} neurons were trained."
@@ -143,45 +154,36 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         self._assemble(data, pairs, neurons)
         return self
 
-    def _share(self) -> float:
+    def _check_parameters(self) -> None:
+        check_solver(self.solver, "relaxation")
+        check_limits(self.timeout, self.max_nodes)
         if not int(self.hidden) > 0:
             raise DataError(f"hidden={self.hidden!r} is not positive.")
-        unknown = [name for name in self.solvers if name not in SOLVERS]
-        if unknown or not self.solvers:
-            raise DataError(f"solvers={self.solvers!r} are unknown.", hint="There are: cbc, highs.")
-        if self.timeout is not None and not float(self.timeout) > 0:
-            raise DataError(f"timeout={self.timeout!r} is no positive number.")
-        if self.share is None:
-            return 1.0 if int(self.hidden) == 1 else 0.3
-        if not 0 < float(self.share) <= 1:
+        if self.share is not None and not 0 < float(self.share) <= 1:
             raise DataError(f"share={self.share!r} is not between 0 and 1.")
-        return float(self.share)
 
-    def _neuron(  # noqa: PLR0913, PLR0917 (one call)
-        self, data: TrainingSet, pair: tuple[int, int], kind: WeightKind, share: float,
-        seconds: float, rng: np.random.Generator,
+    def _neuron(
+        self, data: TrainingSet, pair: tuple[int, int], kind: WeightKind, seconds: float,
+        rng: np.random.Generator,
     ) -> WideNeuron:  # fmt: skip
         """The widest neuron for a pair on its share of the features; zeros elsewhere."""
         x, signs = _rows(data, pair)
-        seen = self._seen(x.shape[1], share, kind, rng)
-        neuron = wide_neuron(
-            x[:, seen],
-            signs,
-            kind,
-            seconds=seconds,
-            seed=int(rng.integers(2**31 - 1)),
-            solvers=tuple(self.solvers),
-        )
+        seen = self._seen(x.shape[1], kind, rng)
+        seed = int(rng.integers(2**31 - 1))
+        effort = Effort(MIP_SOLVERS.get(self.solver, ()), seconds, self.max_nodes, seed)
+        neuron = wide_neuron(x[:, seen], signs, kind, effort)
         weights = np.zeros(x.shape[1])
         weights[seen] = neuron.weights
-        return WideNeuron(weights, neuron.offset, neuron.margin, neuron.bound)
+        return replace(neuron, weights=weights)
 
-    @staticmethod
-    def _seen(features: int, share: float, kind: WeightKind, rng: np.random.Generator) -> Any:
+    def _seen(self, features: int, kind: WeightKind, rng: np.random.Generator) -> Any:
         """The features of a neuron; of binary weights none can be 0, so there it sees all."""
-        if kind == "binary":
+        if kind == "binary" or (self.share is None and int(self.hidden) == 1):
             return np.arange(features)
-        count = max(1, round(share * features))
+        if self.share is None:
+            count = max(round(_SHARE * features), min(features, _FEWEST))
+        else:
+            count = max(1, round(float(self.share) * features))
         return np.sort(rng.permutation(features)[:count])
 
     def _assemble(

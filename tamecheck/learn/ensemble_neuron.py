@@ -8,7 +8,6 @@ checks, whatever found the multipliers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
@@ -18,13 +17,14 @@ import numpy as np
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.learn.mip_measure import Exact, exact_array
 from tamecheck.learn.network import Floats, WeightKind
-from tamecheck.solve.children import claims
+from tamecheck.learn.solver_choice import Effort
 from tamecheck.solve.claims import FeasibleClaim, OptimalClaim
 from tamecheck.solve.relaxation import Relaxation, RelaxedOptimum
 
 __all__ = ["WideNeuron", "margin_bound", "margin_of", "wide_neuron"]
 
 _ROUNDS = 200
+_NO_MARGIN = 1e-9
 _SCALE = 2**20
 """Real weights and multipliers are rounded to multiples of one over this."""
 
@@ -47,16 +47,10 @@ class WideNeuron:
     bound: Fraction
 
 
-def wide_neuron(  # noqa: PLR0913 (options, by keyword only)
-    x: Floats,
-    signs: Floats,
-    kind: WeightKind,
-    *,
-    seconds: float,
-    seed: int,
-    solvers: Sequence[str],
-) -> WideNeuron:
+def wide_neuron(x: Floats, signs: Floats, kind: WeightKind, effort: Effort) -> WideNeuron:
     """The best neuron found: by a linear program, and for integer weights rounding and a MIP.
+
+    Where no neuron separates the rows, the neuron is that of the least sum of hinge losses.
 
     Parameters
     ----------
@@ -66,28 +60,23 @@ def wide_neuron(  # noqa: PLR0913 (options, by keyword only)
         ±1 for each row, both present.
     kind
         The weights.
-    seconds
-        For the MIP solvers; none is asked if it is 0, or if the weights are real.
-    seed, solvers
-        As in `tamecheck.solve.children.claims`.
+    effort
+        The MIP solvers, which are asked about integer weights.
     """
     program = _program(x, signs, kind)
     relaxed = Relaxation(program).solve()
-    features = x.shape[1]
+    multipliers, weights = np.ones(len(x)), None
     if isinstance(relaxed, RelaxedOptimum):
-        weights = _weights(np.array(relaxed.x[:features]), kind)
         multipliers = np.abs(np.array(relaxed.multipliers))
-    else:
-        # the difference of the means: a neuron all the same, and a bound all the same
-        weights = _rounded(x[signs > 0].mean(axis=0) - x[signs < 0].mean(axis=0), kind)
-        multipliers = np.ones(len(x))
-    if kind != "real":
-        weights = _improved(x, signs, _rounded(weights, kind), kind)
-        if seconds > 0:
-            weights = _asked(program, x, signs, weights, kind, seconds, seed, solvers)
-    else:
-        weights = _fine(weights)
-    offset = _middle(x, signs, weights)
+        if relaxed.x[-1] > _NO_MARGIN:
+            weights = _rounded(_weights(np.array(relaxed.x[: x.shape[1]]), kind), kind)
+    if weights is None:
+        weights = _rounded(_soft(x, signs), kind)
+    elif kind != "real":
+        weights = _improved(x, signs, weights, kind)
+        if effort.solvers:
+            weights = _asked(program, x, signs, weights, kind, effort)
+    offset = _threshold(x, signs, weights)
     margin = margin_of(x, signs, weights, offset)
     return WideNeuron(weights, offset, margin, margin_bound(x, signs, multipliers))
 
@@ -154,9 +143,39 @@ def _fine(weights: Floats) -> Floats:
     return np.clip(np.rint(weights * _SCALE) / _SCALE, -1, 1)
 
 
-def _middle(x: Floats, signs: Floats, weights: Floats) -> float:
+def _soft(x: Floats, signs: Floats) -> Floats:
+    """Real weights of the least sum of hinge losses, at half the margin that the means allow."""
+    features, one = x.shape[1], Fraction(1)
+    wanted = margin_bound(x, signs, np.ones(len(x))) / 2
+    columns = [Column(f"w{k}", -one, one) for k in range(features)]
+    columns.append(Column("b", None, None))
+    columns += [Column(f"e{i}", Fraction(0), cost=one) for i in range(len(x))]
+    rows: list[Row] = []
+    for i, (values, s) in enumerate(zip(x.tolist(), signs.tolist(), strict=True)):
+        terms = [(k, int(s) * Fraction(v)) for k, v in enumerate(values) if v]
+        terms += [(features, Fraction(int(s))), (features + 1 + i, one)]
+        rows.append(Row(f"row{i}", tuple(terms), lower=wanted))
+    answer = Relaxation(Program(tuple(columns), tuple(rows), name="soft neuron")).solve()
+    if isinstance(answer, RelaxedOptimum):
+        weights = np.array(answer.x[:features])
+    else:
+        weights = x[signs > 0].mean(axis=0) - x[signs < 0].mean(axis=0)
+    return weights / max(float(np.abs(weights).max()), 1e-300)
+
+
+def _threshold(x: Floats, signs: Floats, weights: Floats) -> float:
+    """The offset in the middle between the sides; with the fewest errors if they overlap."""
     sums = x @ weights
-    return float(-(sums[signs > 0].min() + sums[signs < 0].max()) / 2)
+    low, high = float(sums[signs < 0].max()), float(sums[signs > 0].min())
+    if low >= high:
+        order = np.argsort(sums, kind="stable")
+        # errors if the first k rows are -1 and the others 1
+        errors = np.append(0, np.cumsum(signs[order])) + np.count_nonzero(signs < 0)
+        levels = np.concatenate([[sums.min() - 1], sums[order], [sums.max() + 1]])
+        errors[1:-1][np.diff(sums[order]) <= 0] = len(sums) + 1
+        place = int(np.argmin(errors))
+        low, high = float(levels[place]), float(levels[place + 1])
+    return -(low + high) / 2
 
 
 def _improved(x: Floats, signs: Floats, weights: Floats, kind: WeightKind) -> Floats:
@@ -182,18 +201,17 @@ def _improved(x: Floats, signs: Floats, weights: Floats, kind: WeightKind) -> Fl
 
 
 def _asked(  # noqa: PLR0913, PLR0917 (one call)
-    program: Program, x: Floats, signs: Floats, weights: Floats, kind: WeightKind,
-    seconds: float, seed: int, solvers: Sequence[str],
-) -> Floats:  # fmt: skip
+    program: Program, x: Floats, signs: Floats, weights: Floats, kind: WeightKind, effort: Effort
+) -> Floats:
     """The best of these weights and of those of the solvers, which start from them."""
-    offset = _middle(x, signs, weights)
+    offset = _threshold(x, signs, weights)
     columns = (weights + 1) / 2 if kind == "binary" else weights
     margin = margin_of(x, signs, weights, offset)
     start = (*map(Fraction, columns.tolist()), Fraction(offset), margin)
-    said = claims(program, solvers=solvers, seconds=seconds, seed=seed, incumbent=start)
+    said = effort.claims(program, start)
     found = [weights]
     for claim in said:
         if isinstance(claim, OptimalClaim | FeasibleClaim):
             values = np.rint(np.array(claim.x[: x.shape[1]]))
             found.append(_weights(values, kind))
-    return max(found, key=lambda w: margin_of(x, signs, w, _middle(x, signs, w)))
+    return max(found, key=lambda w: margin_of(x, signs, w, _threshold(x, signs, w)))

@@ -13,14 +13,20 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
 from tamecheck.learn.latent import kind_of
-from tamecheck.learn.mip_alternation import Effort, alternated
+from tamecheck.learn.mip_alternation import alternated
 from tamecheck.learn.mip_measure import errors_of
 from tamecheck.learn.mip_search import annealed
 from tamecheck.learn.mip_stages import OBJECTIVES, Candidate, Limits, Stage, Training, run_stage
 from tamecheck.learn.mip_task import Architecture, Params, Task, task_of
 from tamecheck.learn.network import BinarizedNetwork, Layer, WeightKind
 from tamecheck.learn.problems import DataError
-from tamecheck.learn.solver_choice import MIP_SOLVERS, check_limits, check_solver, seconds_for
+from tamecheck.learn.solver_choice import (
+    MIP_SOLVERS,
+    Effort,
+    check_limits,
+    check_solver,
+    seconds_for,
+)
 from tamecheck.programs.answer import Document
 from tamecheck.solve.children import SOLVERS
 
@@ -167,14 +173,8 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             for number in range(len(measures)):
                 left = begun + seconds - time.monotonic()
                 share = max(0.1, left / (len(measures) - number))
-                limits = Limits(
-                    seconds=share,
-                    nodes=self.max_nodes,
-                    solvers=MIP_SOLVERS.get(self.solver, ()),
-                    enumerate=self.solver == "auto",
-                    seed=seed,
-                    certify=bool(self.certify),
-                )
+                effort = self._effort(share, seed)
+                limits = Limits(effort, self.solver == "auto", bool(self.certify))
                 outcome = run_stage(number, training, best, limits)
                 best = outcome.best
                 stages.append(outcome.stage)
@@ -208,8 +208,8 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         rng = np.random.default_rng(seed)
         task, architecture = training.task, training.architecture
         if self.solver in SOLVERS:
-            effort = Effort(self.solver, seconds, self.max_nodes, seed)
-            return training.candidate(alternated(task, architecture, rng, effort))
+            found = alternated(task, architecture, rng, self._effort(seconds, seed))
+            return training.candidate(found)
         found = annealed(
             task,
             architecture,
@@ -224,6 +224,9 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             other = training.candidate(trained)
             best = min(best, other, key=lambda candidate: candidate.values)
         return best
+
+    def _effort(self, seconds: float, seed: int) -> Effort:
+        return Effort(MIP_SOLVERS.get(self.solver, ()), seconds, self.max_nodes, seed)
 
     def _conclude(
         self, data: TrainingSet, training: Training, best: Candidate, stages: list[Stage]

@@ -10,7 +10,7 @@ without hidden layers.  No step makes the network worse.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -21,35 +21,13 @@ from tamecheck.learn.mip_start import lifted
 from tamecheck.learn.mip_task import Architecture, Params, Task, grids
 from tamecheck.learn.mip_threshold import best_offset
 from tamecheck.learn.network import Floats, Layer, sign
-from tamecheck.solve.children import claims
+from tamecheck.learn.solver_choice import Effort
 from tamecheck.solve.claims import FeasibleClaim, OptimalClaim
 
-__all__ = ["Effort", "alternated"]
+__all__ = ["alternated"]
 
 _MOST_DOUBLED = 4
 _LEAST_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """Who is asked about one neuron, and for how long.
-
-    Parameters
-    ----------
-    solver
-        ``"cbc"`` or ``"highs"``.
-    seconds
-        For all neurons together.
-    nodes
-        Of each program's tree; None if only time limits it.
-    seed
-        Of the solver.
-    """
-
-    solver: str
-    seconds: float
-    nodes: int | None
-    seed: int
 
 
 def alternated(
@@ -69,7 +47,7 @@ def alternated(
     rng
         The source of the halves, and of neurons that the solver has no time for.
     effort
-        The solver and its limits.
+        The solvers and their limits; the seconds are for all programs together.
     """
     state = _State(task, architecture, rng, effort)
     state.build()
@@ -182,7 +160,7 @@ class _State:
             rows = np.flatnonzero(gain)
             weight = np.zeros((len(rows), 2))
             weight[np.arange(len(rows)), (gain[rows] > 0).astype(int)] = np.abs(gain[rows])
-            best = min(start, self._asked(number, values[rows], weight, start), key=cost)
+            best = min(self._asked(number, values[rows], weight, start), key=cost)
         layer = self.layers[number]
         columns, offsets = layer.weights.copy(), layer.offset.copy()
         columns[:, neuron], offsets[neuron] = best.weights[:, 0], best.offset[0]
@@ -221,14 +199,14 @@ class _State:
         )
         start = min(self.layers[-1], guess, key=cost)
         if cost(start) > self.goal:
-            start = min(start, self._asked(last, values, self.weight, start), key=cost)
+            start = min(self._asked(last, values, self.weight, start), key=cost)
         self.layers[-1] = start
 
-    def _asked(self, number: int, values: Floats, weight: Floats, start: Layer) -> Layer:
-        """The solver's neurons for rows with the weights of their classes, on a layer's grid."""
+    def _asked(self, number: int, values: Floats, weight: Floats, start: Layer) -> list[Layer]:
+        """The neurons to start from, and what solvers make of them for these rows and weights."""
         left = self.end - time.monotonic()
         if left <= 0:
-            return start
+            return [start]
         share = max(_LEAST_SECONDS, left / max(1, self.pending))
         self.pending -= 1
         architecture = Architecture(
@@ -238,17 +216,10 @@ class _State:
         encoding = Encoding(
             _merged(values, weight), architecture, Objective("errors"), (self.limits[number],)
         )
-        (claim,) = claims(
-            encoding.program,
-            solvers=(self.effort.solver,),
-            seconds=min(share, left),
-            nodes=self.effort.nodes,
-            seed=self.effort.seed,
-            incumbent=lifted(encoding, (start,)),
-        )
-        if isinstance(claim, OptimalClaim | FeasibleClaim):
-            return encoding.params(claim.x)[0]
-        return start
+        effort = replace(self.effort, seconds=min(share, left))
+        said = effort.claims(encoding.program, lifted(encoding, (start,)))
+        points = [claim.x for claim in said if isinstance(claim, OptimalClaim | FeasibleClaim)]
+        return [start, *(encoding.params(x)[0] for x in points)]
 
 
 def _merged(values: Floats, weight: Floats) -> Task:

@@ -16,9 +16,9 @@ from tamecheck.learn.mip_measure import errors_of, hinge_of, least_margins, weig
 from tamecheck.learn.mip_start import lifted
 from tamecheck.learn.mip_task import Architecture, Params, Task, grids, network_of
 from tamecheck.learn.network import BinarizedNetwork
+from tamecheck.learn.solver_choice import Effort
 from tamecheck.programs.answer import Document, Feasible, Optimal, Unknown
 from tamecheck.programs.solving import solve
-from tamecheck.solve.children import claims
 from tamecheck.solve.claims import Claim, FeasibleClaim, OptimalClaim, UnknownClaim
 
 __all__ = ["OBJECTIVES", "Candidate", "Limits", "Outcome", "Stage", "Training", "run_stage"]
@@ -81,27 +81,20 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a stage may take, whom it asks, and whether a certificate is wanted.
+    """How much work a stage may take.
 
     Parameters
     ----------
-    seconds, nodes
-        For each solver; ``nodes`` None if only time limits it.
-    solvers
-        Of ``"cbc"`` and ``"highs"``; without any, only data and enumeration prove bounds.
+    effort
+        The solvers; without any, only data and enumeration prove bounds.
     enumerate
         Whether all networks are gone through where they are few.
-    seed
-        Of the solvers.
     certify
         Whether to search for exact multipliers.
     """
 
-    seconds: float
-    nodes: int | None
-    solvers: tuple[str, ...]
+    effort: Effort
     enumerate: bool
-    seed: int
     certify: bool
 
 
@@ -167,14 +160,14 @@ def run_stage(number: int, training: Training, best: Candidate, limits: Limits) 
     if best.values[number] == bound:
         return Outcome(best, Stage(measure, bound, bound, proof), None, ())
     if measure == "errors" and limits.enumerate:
-        known = enumerated(task, architecture, seconds=limits.seconds / 2)
+        known = enumerated(task, architecture, seconds=limits.effort.seconds / 2)
         if known is not None:
             best = _better(best, training.candidate(known.params), number)
             stage = Stage(measure, best.values[0], known.errors, "enumeration")
             return Outcome(best, stage, None, ())
-    if not limits.solvers or _terms(task, architecture) > _MOST_TERMS:
+    if not limits.effort.solvers or _terms(task, architecture) > _MOST_TERMS:
         stage = Stage(measure, best.values[number], bound, proof)
-        notes = ("The program is too large for the solvers.",) if limits.solvers else ()
+        notes = ("The program is too large for the solvers.",) if limits.effort.solvers else ()
         return Outcome(best, stage, None, notes)
     return _asked(number, training, best, limits)
 
@@ -189,14 +182,7 @@ def _asked(number: int, training: Training, best: Candidate, limits: Limits) -> 
     measure = training.measures[number]
     kept = dict(zip(training.measures[:number], best.values[:number], strict=True))
     encoding = Encoding(training.task, training.architecture, Objective(measure, kept))
-    said = claims(
-        encoding.program,
-        solvers=limits.solvers,
-        seconds=limits.seconds,
-        nodes=limits.nodes,
-        seed=limits.seed,
-        incumbent=lifted(encoding, best.params),
-    )
+    said = limits.effort.claims(encoding.program, lifted(encoding, best.params))
     notes = [f"{c.solver}: {c.why}." for c in said if isinstance(c, UnknownClaim)]
     for claim in said:
         if isinstance(claim, OptimalClaim | FeasibleClaim):
@@ -209,7 +195,7 @@ def _asked(number: int, training: Training, best: Candidate, limits: Limits) -> 
         if agreeing:
             bound, proof = value, "two-solvers" if agreeing > 1 else "one-solver"
         if limits.certify:
-            proved, document = _certified(encoding, limits)
+            proved, document = _certified(encoding, limits.effort)
             if proved is None or (agreeing and proved < value):
                 notes.append("No certificate of optimality was found in time.")
             elif proved > bound or agreeing:
@@ -225,14 +211,14 @@ def _agreeing(said: Sequence[Claim], encoding: Encoding, value: Fraction) -> int
     return sum(abs(claim.objective + shift - wanted) <= tolerance for claim in optimal)
 
 
-def _certified(encoding: Encoding, limits: Limits) -> tuple[Fraction | None, Document | None]:
+def _certified(encoding: Encoding, effort: Effort) -> tuple[Fraction | None, Document | None]:
     """A bound with a certificate, if one is found."""
     solved = solve(
         encoding.program,
         certify=True,
-        seconds=limits.seconds,
-        seed=limits.seed,
-        solvers=limits.solvers,
+        seconds=effort.seconds,
+        seed=effort.seed,
+        solvers=effort.solvers,
     )
     match solved.answer:
         case Optimal(objective=bound, certificate=document) if document is not None:

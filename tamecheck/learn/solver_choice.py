@@ -1,20 +1,56 @@
-"""The options ``solver``, ``timeout`` and ``max_nodes``, which all estimators by MIP share."""
+"""Whom an estimator by MIP asks, and for how long: the options that all of them share."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
+from tamecheck.ir.program import Program
 from tamecheck.learn.problems import DataError
-from tamecheck.solve.children import SOLVERS
+from tamecheck.solve.children import SOLVERS, claims
+from tamecheck.solve.claims import Claim
 from tamecheck.solve.installed import INSTALL, installed
 
-__all__ = ["MIP_SOLVERS", "check_limits", "check_solver", "seconds_for"]
+__all__ = ["MIP_SOLVERS", "Effort", "check_limits", "check_solver", "seconds_for"]
 
 MIP_SOLVERS = {"auto": SOLVERS, **{solver: (solver,) for solver in SOLVERS}}
 """Who is asked under each name; other names stand for a search that asks no solver."""
 
 _SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Which solvers are asked, and for how long each.
+
+    Parameters
+    ----------
+    solvers
+        Of ``"cbc"`` and ``"highs"``, side by side; maybe none.
+    seconds
+        The time limit.
+    nodes
+        The limit of each tree; None if only time limits it.
+    seed
+        Of the solvers.
+    """
+
+    solvers: tuple[str, ...]
+    seconds: float
+    nodes: int | None
+    seed: int
+
+    def claims(
+        self, program: Program, incumbent: Sequence[Fraction] | None = None
+    ) -> tuple[Claim, ...]:
+        """What each of the solvers says, from a point to begin with."""
+        return claims(
+            program, solvers=self.solvers, seconds=self.seconds, nodes=self.nodes, seed=self.seed,
+            incumbent=incumbent,
+        )  # fmt: skip
 
 
 def check_solver(value: Any, search: str) -> None:

@@ -8,19 +8,19 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.learn.ensemble_neuron import margin_bound, margin_of, wide_neuron
+from tamecheck.learn.solver_choice import Effort
 
 X = np.array([[2.0, 0], [3, 1], [-2, 0], [-3, -1]])
 SIGNS = np.array([1.0, 1, -1, -1])
 
 
-def neuron(kind, seconds=0.0):
-    return wide_neuron(X, SIGNS, kind, seconds=seconds, seed=0, solvers=("cbc", "highs"))
+NO_SOLVER = Effort((), 0, None, 0)
 
 
 @pytest.mark.parametrize("kind", ["real", "ternary", "binary"])
 def test_the_widest_neuron_and_its_bound(kind):
     """w = (1, 0) has margin 2; equal multipliers on (±2, 0) prove that none has more."""
-    found = neuron(kind)
+    found = wide_neuron(X, SIGNS, kind, NO_SOLVER)
     assert found.margin == 2
     assert found.bound == pytest.approx(2, abs=1e-4)
     assert found.bound >= 2
@@ -42,11 +42,12 @@ def test_no_neuron_of_any_kind_beats_the_bound(seed):
         assert margin <= bound
 
 
-def test_a_solver_finds_the_best_ternary_neuron():
+@pytest.mark.parametrize("solver", ["cbc", "highs"])
+def test_a_solver_finds_the_best_ternary_neuron(solver):
     rng = np.random.default_rng(1)
     x = rng.integers(-3, 4, (8, 6)).astype(float)
     signs = np.where(x @ [1, -1, 0, 1, 0, -1] + 0.5 > 0, 1.0, -1.0)
-    found = wide_neuron(x, signs, "ternary", seconds=10, seed=0, solvers=("cbc", "highs"))
+    found = wide_neuron(x, signs, "ternary", Effort((solver,), 10, None, 0))
     best = max(
         (x[signs > 0] @ w).min() - (x[signs < 0] @ w).max()
         for w in map(np.array, itertools.product((-1, 0, 1), repeat=6))
@@ -70,8 +71,25 @@ def test_votes_of_three_classes(weights):
 
 
 def test_bad_parameters():
-    for options in ({"hidden": 0}, {"share": 2}, {"timeout": 0}, {"solvers": ()}):
+    for options in (
+        {"hidden": 0},
+        {"share": 2},
+        {"timeout": 0},
+        {"solver": "annealing"},
+        {"max_nodes": 0},
+    ):
         with pytest.raises(ValueError, match=next(iter(options))):
             tc.learn.MIPBinarizedEnsemble(**options).fit(X, SIGNS)
     with pytest.raises(ValueError, match="NaN"):
         tc.learn.MIPBinarizedEnsemble().fit([[np.nan], [1]], [0, 1])
+
+
+def test_rows_that_no_neuron_separates():
+    """On a line, -1 for 0, 1, 2, 9 and 1 for 4, 5, 6, 7: a threshold between 2 and 4 errs once."""
+    x = np.array([[0.0], [1], [2], [9], [4], [5], [6], [7]])
+    signs = np.repeat([-1.0, 1], 4)
+    for kind in ("real", "ternary", "binary"):
+        found = wide_neuron(x, signs, kind, NO_SOLVER)
+        assert found.margin < 0
+        decided = np.where(x @ found.weights + found.offset >= 0, 1, -1)
+        assert (decided != signs).sum() == 1
