@@ -29,6 +29,7 @@ from tamecheck.layers.smoothed import (
     perturbed_layer,
     spo_plus_loss,
 )
+from tamecheck.layers.value import Valued, ValueLayer, from_mip, value_layer
 
 __all__ = [
     "BlackboxInterpolation",
@@ -47,12 +48,15 @@ __all__ = [
     "QuadraticGradients",
     "QuadraticSolution",
     "SpoPlusBound",
+    "ValueLayer",
+    "Valued",
     "blackbox_layer",
     "conic_layer",
     "elastic",
     "elastic_net_layer",
     "equilibrium_layer",
     "fenchel_young_loss",
+    "from_mip",
     "integer_points",
     "integer_value_layer",
     "is_monotone",
@@ -64,4 +68,5 @@ __all__ = [
     "quadratic_layer",
     "spo_plus_loss",
     "support_vector_layer",
+    "value_layer",
 ]

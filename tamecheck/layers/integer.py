@@ -16,23 +16,20 @@ lower semicontinuous (Meyer 1974).  Let ``D_k`` be the multipliers of such a par
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import islice, product
 
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.layers.exact_linear import Best, Linear
-from tamecheck.layers.integer_parts import optimal_parts
+from tamecheck.layers.directions import common_ascent
+from tamecheck.layers.integer_parts import FixedPart, optimal_parts
 from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, solution_set
 from tamecheck.layers.polyhedron import Point
 
 __all__ = ["IntegerPart", "IntegerValue", "elastic", "integer_value_layer"]
-
-_MOST_CHOICES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +45,15 @@ class IntegerPart:
         program's value in the right-hand sides.
     solutions
         The optimal solutions, all columns.
+    stable
+        Whether the fixed program stays feasible for all right-hand sides nearby, of the rows that
+        may vary: their multipliers are bounded.
     """
 
     integers: Point
     multipliers: OptimalSet
     solutions: OptimalSet
-
-    @property
-    def stable(self) -> bool:
-        """Whether the fixed program stays feasible for all right-hand sides nearby."""
-        return self.multipliers.bounded
+    stable: bool
 
 
 @dataclass(frozen=True)
@@ -74,12 +70,15 @@ class IntegerValue:
         All optimal integer parts.
     integer_names
         The names of the integer columns.
+    rows
+        The positions of the rows whose right-hand sides may vary.
     """
 
     program: Program
     value: Fraction
     parts: tuple[IntegerPart, ...]
     integer_names: tuple[str, ...]
+    rows: tuple[int, ...]
 
     @cached_property
     def verdict(self) -> str:
@@ -96,16 +95,13 @@ class IntegerValue:
         """
         if any(part.stable for part in self.parts):
             return None
-        sign = self.program.sense.sign
-        rays = [
-            [tuple(sign * a for a in ray) for ray in _rays(part.multipliers)] for part in self.parts
-        ]
-        for choice in islice(product(*rays), _MOST_CHOICES):
-            direction = _ascent(choice)
-            if direction is not None:
-                names = (row.name for row in self.program.rows)
-                return {n: g for n, g in zip(names, direction, strict=True) if g}
-        return None
+        direction = common_ascent(
+            [part.multipliers for part in self.parts], self.rows, self.program.sense.sign
+        )
+        if direction is None:
+            return None
+        names = (self.program.rows[i].name for i in self.rows)
+        return {name: g for name, g in zip(names, direction, strict=True) if g}
 
     @property
     def reason(self) -> str:
@@ -136,7 +132,7 @@ class IntegerValue:
 
     @property
     def right_side_gradients(self) -> tuple[Point, ...]:
-        """Vertices whose hull is a conservative gradient in the rows' right-hand sides.
+        """Points whose hull is a conservative gradient in the right-hand sides that may vary.
 
         For a row with two different bounds it is that of the bound that the row stands at.
 
@@ -149,11 +145,12 @@ class IntegerValue:
         """
         if self.verdict != "lipschitz":
             raise InputError(f"There is no gradient in the right-hand sides: {self.reason}.")
-        return tuple(
-            dict.fromkeys(
-                u for part in self.parts if part.stable for u in part.multipliers.listed_vertices
-            )
-        )
+        return tuple(dict.fromkeys(u for p in self.parts if p.stable for u in self.projected(p)))
+
+    def projected(self, part: IntegerPart) -> tuple[Point, ...]:
+        """The hull of a stable part's multipliers, of the rows that may vary, as points."""
+        found = part.multipliers.listed_vertices
+        return tuple(dict.fromkeys(tuple(u[i] for i in self.rows) for u in found))
 
     @property
     def cost_gradients(self) -> tuple[Point, ...]:
@@ -187,6 +184,7 @@ class IntegerValue:
 def integer_value_layer(
     program: Program,
     *,
+    right_sides: Sequence[str] | None = None,
     seconds: float = 60.0,
     most_nodes: int = 100_000,
     most_parts: int = 1_000,
@@ -197,90 +195,47 @@ def integer_value_layer(
     ----------
     program
         No column may be semicontinuous.
+    right_sides
+        The names of the rows whose right-hand sides may vary; None for all rows.
     seconds, most_nodes, most_parts
         Limits of the search and of the number of optimal integer parts; reaching one is an error.
 
     Raises
     ------
     InputError
-        If there is no optimum.
+        If there is no optimum, or no row of such a name.
     UnsupportedError
         If integer columns are unbounded among near-optimal points, or there are too many optimal
         integer parts.
     SolverError
         If the search does not end in time.
     """
+    rows = _positions(program, right_sides)
     parts = optimal_parts(program, seconds=seconds, most_nodes=most_nodes, most_parts=most_parts)
     sign = program.sense.sign
     return IntegerValue(
         program,
         program.constant + sign * parts[0].best.value,
-        tuple(
-            IntegerPart(
-                part.integers,
-                multiplier_set(part.program, part.best),
-                solution_set(part.program, part.best),
-            )
-            for part in parts
-        ),
+        tuple(_part(part, rows) for part in parts),
         tuple(column.name for column in program.columns if column.kind.integral),
+        rows,
     )
 
 
-def _rays(multipliers: OptimalSet) -> Iterator[Point]:
-    """Directions in which a set of multipliers is endless."""
-    recession = _recession(multipliers.program)
-    for j, column in enumerate(recession.columns):
-        for end in (Fraction(1), Fraction(-1)):
-            columns = list(recession.columns)
-            if not column.admits(end):
-                continue
-            columns[j] = replace(column, lower=end, upper=end)
-            found = Linear(replace(recession, columns=tuple(columns))).minimum(
-                [Fraction(0)] * len(columns)
-            )
-            if isinstance(found, Best):
-                yield found.point
+def _positions(program: Program, names: Sequence[str] | None) -> tuple[int, ...]:
+    if names is None:
+        return tuple(range(len(program.rows)))
+    place = {row.name: i for i, row in enumerate(program.rows)}
+    missing = [name for name in names if name not in place]
+    if missing:
+        raise InputError(f"The program has no row {missing[0]!r}.")
+    return tuple(place[name] for name in names)
 
 
-def _recession(program: Program) -> Program:
-    zero = Fraction(0)
-    columns = tuple(
-        replace(
-            column,
-            lower=None if column.lower is None else zero,
-            upper=None if column.upper is None else zero,
-        )
-        for column in program.columns
-    )
-    rows = tuple(
-        replace(
-            row,
-            lower=None if row.lower is None else zero,
-            upper=None if row.upper is None else zero,
-        )
-        for row in program.rows
-    )
-    return Program(columns, rows)
-
-
-def _ascent(rays: tuple[Point, ...]) -> Point | None:
-    """A direction g with ``r·g >= 1`` for all rays, of least 1-norm; None if there is none."""
-    size = len(rays[0])
-    columns = tuple(Column(f"{s}{i}", cost=Fraction(1)) for s in "+-" for i in range(size))
-    rows = tuple(
-        Row(
-            f"{k}",
-            tuple((i, a) for i, a in enumerate((*ray, *(-a for a in ray))) if a),
-            Fraction(1),
-            None,
-        )
-        for k, ray in enumerate(rays)
-    )
-    found = Linear(Program(columns, rows)).minimum([Fraction(1)] * (2 * size))
-    if not isinstance(found, Best):
-        return None
-    return tuple(found.point[i] - found.point[size + i] for i in range(size))
+def _part(part: FixedPart, rows: Sequence[int]) -> IntegerPart:
+    multipliers = multiplier_set(part.program, part.best)
+    stable = all(None not in multipliers.ranges[i] for i in rows)
+    return IntegerPart(part.integers, multipliers, solution_set(part.program, part.best), stable)
 
 
 def _signed(value: Fraction) -> str:

@@ -15,7 +15,7 @@ from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.exact_linear import Best, Endless, Linear, reduced_costs
-from tamecheck.layers.polyhedron import Halfspace, Point, vertices
+from tamecheck.layers.polyhedron import Halfspace, Point, kernel, vertices
 
 __all__ = ["OptimalSet", "multiplier_set", "point_text", "solution_set"]
 
@@ -94,11 +94,20 @@ class OptimalSet:
 
     @cached_property
     def vertices(self) -> tuple[Point, ...] | None:
-        """All vertices, none if the set contains a line; None if there are too many to list."""
+        """All vertices; None if there are too many to list.
+
+        Of a set that contains lines they are those of its part orthogonal to the lines, through
+        `point`: the set is the hull of these plus rays and lines.
+        """
         if self.unique:
             return (self.point,)
         free = [j for j, (low, high) in enumerate(self.ranges) if low is None or low != high]
-        corners = vertices(len(free), list(self._sides(free)))
+        sides = list(self._sides(free))
+        sides += [
+            Halfspace(line, _product(line, [self.point[j] for j in free]), tight=True)
+            for line in kernel(len(free), [side.normal for side in sides])
+        ]
+        corners = vertices(len(free), sides)
         if corners is None:
             return None
         found: list[Point] = []
@@ -206,6 +215,10 @@ class OptimalSet:
             fixed = sum((a * self.point[j] for j, a in row.terms if j not in place), Fraction(0))
             normal = tuple(terms.get(j, Fraction(0)) for j in free)
             yield from _facing(normal, (row.lower, row.upper), (low, high), fixed)
+
+
+def _product(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:
+    return sum((a * b for a, b in zip(left, right, strict=True) if a), Fraction(0))
 
 
 def _at_least(low: Bound, bound: Fraction) -> bool:

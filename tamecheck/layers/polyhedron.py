@@ -12,7 +12,7 @@ from flint import fmpq, fmpq_mat
 
 from tamecheck.evaluate.reals import as_fraction, as_number
 
-__all__ = ["Halfspace", "Point", "vertices"]
+__all__ = ["Halfspace", "Point", "kernel", "vertices"]
 
 _MOST_BASES = 20_000
 
@@ -69,3 +69,19 @@ def _independent(halfspaces: Sequence[Halfspace], rows: Sequence[int]) -> list[i
         if fmpq_mat(len(kept) + 1, width, entries).rank() == len(kept) + 1:
             kept.append(k)
     return kept
+
+
+def kernel(size: int, normals: Sequence[Point]) -> list[Point]:
+    """A basis of the directions that are orthogonal to all normals."""
+    entries = [as_number(a) for normal in normals for a in normal]
+    reduced, rank = fmpq_mat(len(normals), size, entries).rref()
+    pivots = [next(j for j in range(size) if reduced[i, j] != 0) for i in range(rank)]
+    basis: list[Point] = []
+    for j in range(size):
+        if j in pivots:
+            continue
+        direction = [Fraction(k == j) for k in range(size)]
+        for i, pivot in enumerate(pivots):
+            direction[pivot] = -as_fraction(reduced[i, j])
+        basis.append(tuple(direction))
+    return basis
