@@ -67,13 +67,13 @@ def draw_decision(  # noqa: PLR0913 - all but the plane are options
     limit
         The most cells to enumerate.
     """
-    bare, dropped = scores(plane.graph)
+    bare = scores(plane.graph)
     chosen = rule or _usual(plane)
     # a softmax or sigmoid does not change which score is largest, or whether it is above 1/2
-    inner = plane.graph if chosen == "value" else bare
+    inner = plane.graph if chosen == "value" else bare.graph
     judged = replace(plane, graph=decided(inner, chosen), outputs=("class",))
     scene = scene_of(judged, limit=limit, by_class=True)
-    notes = [f"{chosen} of the scores before the last {name}" for name in dropped[:1]]
+    notes = [f"{chosen} of the scores before the last {name}" for name in bare.dropped[:1]]
     notes += [note for note in scene.notes if "pieces of" not in note]
     with styled():
         drawn = figure_axes(axes)

@@ -25,7 +25,7 @@ from tamecheck.show.plots.paint import (
 )
 from tamecheck.show.plots.palette import INK
 from tamecheck.show.plots.plane import Plane
-from tamecheck.show.plots.sample import affordable, cost, gradients, values
+from tamecheck.show.plots.sample import affordable, cost, gradients, stepwise, values
 from tamecheck.show.plots.scene import DEFAULT_CELLS, Scene, scene_of
 
 __all__ = ["draw_field"]
@@ -63,10 +63,10 @@ def draw_field(
     with styled():
         drawn = figure_axes(axes)
         prepare(drawn, plane)
-        level = _levels(plane, scene)
+        level, name = _levels(plane, scene)
         smooth = {} if scene.counts["jumps"] else {"interpolation": "bilinear"}
         shown = image(drawn, plane, level, cmap=pale(), **smooth)
-        colour_bar(drawn, shown, label_of(plane.outputs[0]))
+        colour_bar(drawn, shown, label_of(name))
         handles = boundaries(drawn, scene)
         draw = _streamlines if streamlines else _arrows
         arrows, zeros, stretched = draw(drawn, plane)
@@ -92,12 +92,20 @@ def draw_field(
     )
 
 
-def _levels(plane: Plane, scene: Scene) -> Array:
-    """The function on a grid of pixels; what the scene has seen of it is not computed again."""
-    if scene.raster is not None and not scene.dropped and scene.raster.values.shape[2] == 1:
-        return scene.raster.values[:, :, 0]
-    side = affordable(plane.graph, least=9, most=_PIXELS)
-    return values(plane.graph, plane.lattice(side))[:, 0].reshape((side, side))
+def _levels(plane: Plane, scene: Scene) -> tuple[Array, str]:
+    """What the colours mean, on a grid of pixels, and its name; nothing is computed twice.
+
+    A softmax of scores that are constant on pieces is often 0 or 1 to all digits, so then it is
+    the score that is shown.
+    """
+    bare, name = scene.bare, plane.outputs[0]
+    graph, place = plane.graph, 0
+    if bare.dropped and stepwise(graph):
+        graph, place, name = bare.graph, bare.place, f"{name} before the last {bare.dropped[0]}"
+    if scene.raster is not None and (graph is bare.graph or not bare.dropped):
+        return scene.raster.values[:, :, place], name
+    side = affordable(graph, least=9, most=_PIXELS)
+    return values(graph, plane.lattice(side))[:, place].reshape((side, side)), name
 
 
 def _clarke(plane: Plane, point: Sequence[Fraction]) -> JacobianSet:

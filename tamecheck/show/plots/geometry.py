@@ -23,14 +23,14 @@ from tamecheck.cells.volume import ordered
 from tamecheck.evaluate.reals import as_number
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.show.plots.plane import Plane
-from tamecheck.show.plots.sample import gradients, values
+from tamecheck.show.plots.sample import cost, gradients, values
 
 __all__ = ["FLAT", "JUMPS", "KINKS", "Edge", "Mosaic", "mosaic_of", "polylines"]
 
 FLAT, KINKS, JUMPS = "flat", "kink", "jump"
 
-_EXACT_WORK = 1.5e7
-"""Cells times parameters up to which maps are compared as rationals."""
+_EXACT_WORK = 3e7
+"""Cells times elementary operations up to which maps are compared as rationals."""
 
 _SLACK = 1e-9
 _MARGIN = 1e-7
@@ -119,7 +119,7 @@ def mosaic_of(found: Complex, plane: Plane) -> Mosaic:
         points[ordered(cell.polytope.tight)]
         for points, cell in zip(corners, found.cells, strict=True)
     )
-    exact = len(found.cells) * max(plane.graph.parameters, 50) <= _EXACT_WORK
+    exact = len(found.cells) * cost(plane.graph) <= _EXACT_WORK
     if exact:
         rational = [_exact_map(cell, found) for cell in found.cells]
         maps = np.array([_floats(rows) for rows in rational])

@@ -10,6 +10,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.cells import Slice, slice_of_box
+from tamecheck.derivative.local import routed
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
@@ -17,7 +18,7 @@ from tamecheck.ir.op import Expansion, Pointwise
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.show.plots.canvas import label_of
 
-__all__ = ["Plane", "decided", "element", "output_names", "plane_of", "scores"]
+__all__ = ["Plane", "Scores", "decided", "element", "output_names", "plane_of", "scores"]
 
 _COORDINATES = "coordinates"
 _SHIFTS = (0.0137035999, -0.0091596559)
@@ -247,30 +248,55 @@ def decided(graph: Graph, rule: str) -> Graph:
     return builder.build([("class", node)])
 
 
-def scores(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
-    """The graph without last ops that are smooth, and their names.
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A graph without last ops that are smooth.
 
-    What is left has the same pieces: a softmax, a sigmoid or a tanh after the last layer adds no
-    kink and no jump.
+    Parameters
+    ----------
+    graph
+        What is left.
+    dropped
+        The names of the ops.
+    place
+        Of a graph with one output element: its element among those that are left.
+    """
+
+    graph: Graph
+    dropped: tuple[str, ...]
+    place: int
+
+
+def scores(graph: Graph) -> Scores:
+    """The graph without last ops that are smooth: it has the same pieces.
+
+    A softmax, a sigmoid or a tanh after the last layer adds no kink and no jump.  One element of a
+    softmax has the pieces of all its scores.
     """
     outputs: list[tuple[str, int]] = []
     dropped: dict[str, None] = {}
+    place = 0
     for name, root in graph.outputs:
-        node, kept = root, root
+        node, kept, here = root, root, 0
         passed: list[str] = []
+        part = False
         while True:
             found = graph.nodes[node]
             if not isinstance(found, Apply) or len(found.args) != 1:
                 break
-            if _smooth(found):
+            if _smooth(found) and not (part and isinstance(found.op.meaning, Pointwise)):
                 passed.append(found.op.name)
-                kept = found.args[0]
-            elif found.op.name != "reshape":
+                kept, place = found.args[0], here
+            elif found.op.name in {"reshape", "slice"}:
+                part = part or found.op.name == "slice"
+                shape = graph.nodes[found.args[0]].shape
+                here = int(routed(found, [shape]).reshape(-1)[here])
+            else:
                 break
             node = found.args[0]
         dropped.update(dict.fromkeys(passed))
         outputs.append((name, kept))
-    return Graph(graph.nodes, tuple(outputs)), tuple(dropped)
+    return Scores(Graph(graph.nodes, tuple(outputs)), tuple(dropped), place)
 
 
 def _smooth(node: Apply) -> bool:

@@ -15,7 +15,7 @@ from tamecheck.show.plots.curve import draw_curve
 from tamecheck.show.plots.decision import draw_decision
 from tamecheck.show.plots.field import draw_field
 from tamecheck.show.plots.geometry import mosaic_of
-from tamecheck.show.plots.plane import Plane, plane_of
+from tamecheck.show.plots.plane import Plane, Scores, plane_of
 from tamecheck.show.plots.scene import Scene
 from tamecheck.show.plots.surface import draw_surface
 
@@ -39,7 +39,8 @@ def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
     # the cells carry their maps, so the function itself is not needed
     plane = Plane(Graph((), ()), found.slice_.bounds, labels, (), found.slice_)
     notes = () if found.complete else ("stopped at the limit: there are more cells",)
-    return draw_scene(Scene(plane, mosaic_of(found, plane), found, None, notes), axes).axes
+    scene = Scene(plane, mosaic_of(found, plane), found, None, notes, Scores(plane.graph, (), 0))
+    return draw_scene(scene, axes).axes
 
 
 def draw_model(  # noqa: PLR0913 - all but the first three are options

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from tamecheck.cells.forms import padded
 from tamecheck.derivative.gradient import gradient, node_values
@@ -122,9 +124,17 @@ def _chunks(graph: Graph, points: Array, factor: int = 1) -> Iterator[Array]:
         yield points[start : start + step]
 
 
+@lru_cache(maxsize=1)
+def _threads() -> Any:
+    """BLAS as it is loaded; looking for it takes longer than some products."""
+    return ThreadpoolController()
+
+
 def _supported(function: Callable[[], Any]) -> Any:
     try:
-        return function()
+        # the products are small: more threads would mostly wait for each other
+        with _threads().limit(limits=1):
+            return function()
     except UnsupportedError as error:
         raise UnsupportedError(
             "The model has an op that is not evaluated in batches, as figures need it.",
@@ -176,7 +186,9 @@ class Sampler:
         new = [row for row, key in zip(first, distinct.tolist(), strict=True) if not self._has(key)]
         for rows in np.array_split(np.array(new, dtype=np.int64), max(1, len(new) // 16)):
             if len(rows):
-                values, patterns, jumps = _sample(self.graph, points[rows], self.frontier.before)
+                values, patterns, jumps = _supported(
+                    lambda r=rows, f=self.frontier: _sample(self.graph, points[r], f.before)
+                )
                 found = zip(keys[rows].tolist(), values, patterns, jumps, strict=True)
                 self.known.update((key, (value, a, b)) for key, value, a, b in found)
         seen = [self.known[key] for key in distinct.tolist()]
@@ -207,7 +219,7 @@ class Sampler:
         if self.frontier is None:
             return affordable(self.graph, least=least, most=most)
         side = int(min(most, max(least, (_BUDGET / (16 * self.frontier.size + 64)) ** 0.5)))
-        patterns = max(12, int(_BUDGET / 2 / cost(self.graph)))
+        patterns = max(24, int(2 * _BUDGET / cost(self.graph)))
         while side > least and len(np.unique(self._keys(grid(side)))) > patterns:
             side = max(least, side * 2 // 3)
         return side

@@ -10,7 +10,7 @@ from tamecheck.cells import Complex, cells
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
-from tamecheck.show.plots.plane import Plane, output_names, scores
+from tamecheck.show.plots.plane import Plane, Scores, output_names, scores
 from tamecheck.show.plots.raster import Raster, raster_of
 from tamecheck.show.plots.sample import Sampler, affordable, cost, sampler_of, stepwise
 
@@ -38,8 +38,8 @@ class Scene:
         The pieces on a grid, if not.
     notes
         What a reader should know.
-    dropped
-        The smooth last ops without which the pieces were found.
+    bare
+        The function without smooth last ops, in which the pieces were found.
     """
 
     plane: Plane
@@ -47,7 +47,7 @@ class Scene:
     found: Complex | None
     raster: Raster | None
     notes: tuple[str, ...]
-    dropped: tuple[str, ...] = ()
+    bare: Scores
 
     @property
     def exact(self) -> bool:
@@ -101,20 +101,20 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
     by_class
         Whether only the value of the one output tells pieces apart.
     """
-    bare, dropped = scores(plane.graph)
-    inner = replace(plane, graph=bare, outputs=output_names(bare))
-    notes = tuple(f"pieces of the scores before the last {name}" for name in dropped[:1])
+    bare = scores(plane.graph)
+    inner = replace(plane, graph=bare.graph, outputs=output_names(bare.graph))
+    notes = tuple(f"pieces of the scores before the last {name}" for name in bare.dropped[:1])
     look = sampler_of(inner.graph, inner.low, inner.high)
     found, why = _enumerated(inner, limit, look)
     if found is not None:
-        return Scene(plane, mosaic_of(found, inner), found, None, notes, dropped)
+        return Scene(plane, mosaic_of(found, inner), found, None, notes, bare)
     raster = raster_of(inner, most=_PIXELS, by_class=by_class, look=look)
     notes += (f"{why}: found on a grid of {raster.side} × {raster.side} points",)
     if 4 * raster.count > raster.ids.size:
         notes += ("there are more pieces than the grid tells apart",)
     if not raster.traced:
         notes += ("boundaries too dense to draw",)
-    return Scene(plane, None, None, raster, notes, dropped)
+    return Scene(plane, None, None, raster, notes, bare)
 
 
 def _enumerated(plane: Plane, limit: int, look: Sampler) -> tuple[Complex | None, str]:
