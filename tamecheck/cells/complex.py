@@ -118,6 +118,12 @@ class Cell:
             found += self.trace.forms(self.branch, node).value.reshape(-1).tolist()
         return tuple(found)
 
+    def forget(self) -> None:
+        """Forget what was computed for this cell alone; it is computed again when asked for."""
+        self.branch.values.clear()
+        for name in ("halfspaces", "equations", "map", "vertices", "interior_point"):
+            self.__dict__.pop(name, None)
+
     @property
     def exact_vertices(self) -> list[ExactRow]:
         """The vertices as ``fmpq`` tuples, in the order of the polytope."""

@@ -1,7 +1,7 @@
 """Polytopes of full dimension cut by the hyperplanes of a whole layer: `decisions`, specialised.
 
-All parts of many polytopes are cut by one hyperplane each at a time, in arrays, as far as memory
-allows; then some of them first.
+All parts of many polytopes are cut by one hyperplane each at a time, in arrays; where these grow
+large, one half of the parts comes first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from tamecheck.ir.tensor import Array
 __all__ = ["is_solid", "solids"]
 
 _NUMBERS = 1 << 18
-"""About so many values at vertices, or so many vertices of parts, are kept in one array."""
+"""About so many values at vertices are kept in one array."""
+
+_PAIRS = 1 << 20
+"""About so many pairs of vertices in the same part are looked at in one step."""
 
 
 def is_solid(polytope: Polytope) -> bool:
@@ -49,7 +52,7 @@ def solids(
                 ]
                 continue
             vertices, parts = cut(frame, vertices, parts, slot)
-            large = vertices.values.size > _NUMBERS or parts.size.sum() > _NUMBERS
+            large = vertices.values.size > _NUMBERS or np.square(parts.size).sum() > _PAIRS
             if large and len(parts.owner) > 1:
                 stack += [(*half, slot + 1) for half in halved(vertices, parts)]
             else:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
+import time
 from argparse import Namespace
+from collections.abc import Iterable
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
@@ -22,14 +27,13 @@ one for each activation pattern with an interior, with exact halfspaces, maps an
 the model jumps, the cells of lower dimension with a value of their own are listed too.
 
 exit codes: 0 all cells found, 3 stopped at the limit or the timeout (the cells
-found so far are listed)"""
+found so far are counted, and listed as far as there is time)"""
 
 _MANY = 5_000
 """In dimension 3 and more, the volumes of more cells than this are not summed."""
 
-
 _TO_ANSWER = 10.0
-"""Seconds beyond the timeout to print the cells found so far."""
+"""Seconds beyond the timeout until the answer is there, at the latest."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -60,13 +64,17 @@ def run(args: Namespace) -> int:
     """Find the cells and print them."""
     from tamecheck.cells import DEFAULT_LIMIT, cells, decision_regions
 
+    begun = time.monotonic()
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
     limit = DEFAULT_LIMIT if args.limit is None else args.limit
     slice_ = chosen_slice(args, model)
     box = None if slice_ is not None else domain_of(args, model)
-    found = cells(model.graph, box, slice_=slice_, limit=limit, timeout=args.timeout)
+    left = None if args.timeout is None else args.timeout - (time.monotonic() - begun)
+    found = cells(model.graph, box, slice_=slice_, limit=limit, timeout=left)
+    until = _until(begun, args.timeout)
+    listed = True
     if args.decision:
         regions = decision_regions(found)
         if args.json:
@@ -74,26 +82,60 @@ def run(args: Namespace) -> int:
         else:
             print(visible(regions.smtlib()), end="")
     elif args.json:
-        print_json(cells_document(found, merge=args.merge))
+        listed = _print_json(found, merge=args.merge, until=until)
     else:
-        _print(args, found, limit)
-    return 0 if found.complete else 3
+        _print(args, found, limit, until)
+    return 0 if found.complete and listed else 3
 
 
-def cells_document(found: Complex, *, merge: bool) -> dict[str, Any]:
-    """The answer as JSON."""
+def _until(begun: float, timeout: float | None) -> float:
+    """When to stop listing cells, now that the search is over."""
+    if timeout is None:
+        return math.inf
+    return min(time.monotonic() + 1 + timeout / 5, begun + timeout + 0.8 * _TO_ANSWER)
+
+
+def _print_json(found: Complex, *, merge: bool, until: float) -> bool:
+    """Print the answer as JSON, cell after cell; whether there was time for all of them."""
     groups = found.merged() if merge else tuple((number,) for number in range(found.count))
-    small = found.dimension < 3 or found.count <= _MANY
-    return {
+    head = {
         "count": len(groups),
         "lower_dimensional": len(found.lower_dimensional),
         "dimension": found.dimension,
-        "volume": str(found.volume) if small else None,
+        "volume": _volume(found, until),
         "complete": found.complete,
         "coordinates": list(found.names),
-        "cells": [_group(found, members) for members in groups],
-        "lower_dimensional_cells": [_cell(cell) for cell in found.lower_dimensional],
     }
+    print(json.dumps(head)[:-1], end="")
+    listed = _print_list("cells", (_group(found, members) for members in groups), until)
+    thin = (_cell(cell) for cell in found.lower_dimensional)
+    listed += _print_list("lower_dimensional_cells", thin, until)
+    print(f', "listed": {listed}}}')
+    return listed == len(groups) + len(found.lower_dimensional)
+
+
+def _print_list(key: str, items: Iterable[dict[str, Any]], until: float) -> int:
+    """Print a member of a JSON object that is a list, as far as there is time; its length."""
+    print(f', "{key}": [', end="")
+    listed = 0
+    for item in items:
+        print(", " * bool(listed) + json.dumps(item), end="")
+        listed += 1
+        if time.monotonic() > until:
+            break
+    print("]", end="")
+    return listed
+
+
+def _volume(found: Complex, until: float) -> str | None:
+    """The sum of the cells' volumes, if that does not take long."""
+    if found.count > _MANY and (found.dimension > 2 or not found.complete):
+        return None
+    # half of the time is for the list of cells
+    until -= (until - time.monotonic()) / 2 if math.isfinite(until) else 0
+    in_time = takewhile(lambda _: time.monotonic() < until, found.cells)
+    known = [cell.exact_volume for cell in in_time]
+    return str(found.volume) if len(known) == found.count else None
 
 
 def _group(found: Complex, members: tuple[int, ...]) -> dict[str, Any]:
@@ -102,6 +144,8 @@ def _group(found: Complex, members: tuple[int, ...]) -> dict[str, Any]:
         parts = [found.cells[number] for number in members]
         first["parts"] = [{"halfspaces": _halfspaces(part.halfspaces)} for part in parts]
         first["halfspaces"] = None
+    for number in members:
+        found.cells[number].forget()
     return first
 
 
@@ -124,7 +168,7 @@ def _halfspaces(halfspaces: tuple[Halfspace, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _print(args: Namespace, found: Complex, limit: int) -> None:
+def _print(args: Namespace, found: Complex, limit: int, until: float) -> None:
     count = len(found.merged()) if args.merge else found.count
     kind = "cells with different maps" if args.merge else "cells"
     line = f"{count} {kind} in dimension {found.dimension}"
@@ -137,8 +181,9 @@ def _print(args: Namespace, found: Complex, limit: int) -> None:
     print(line)
     if args.quiet:
         return
-    if found.complete and (found.dimension < 3 or found.count <= _MANY):
-        print(f"volume {found.volume}, the sum of the cells")
+    volume = _volume(found, until) if found.complete else None
+    if volume is not None:
+        print(f"volume {volume}, the sum of the cells")
     for cell in found.cells[:10]:
         point = ", ".join(f"{n}={x}" for n, x in zip(found.names, cell.interior_point, strict=True))
         print(visible(f"  at {point}: {_formula(cell, found.names)}"))
