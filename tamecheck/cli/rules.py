@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.occurring import Naming, add_occurring, levels_of, naming_of, occurring
@@ -11,8 +11,10 @@ from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of
 from tamecheck.cli.table import add_table, sample_from
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
+    from tamecheck.explain.rules_result import DecisionRules
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
 
@@ -25,7 +27,9 @@ bound on the share of the domain that they decide.  --neurons shows every neuron
 "at least m of n".  With --box, a piecewise linear classifier is read instead: its rules are linear
 inequalities, one rule a region.
 
-exit codes: 0 rules found, 2 bad options, 4 the model has no such rules"""
+exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, 4 the model has
+no such rules"""
+_FORMS = ("brief", "rules", "cnf", "list", "tree")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -39,6 +43,11 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--limit", type=int, default=20_000, metavar="N", help="the most rules (default 20000)"
     )
+    parser.add_argument(
+        "--form", choices=_FORMS, default="brief",
+        help="brief: in few words if possible, and the first rules; rules: all of them, a "
+        "disjunctive normal form; cnf: clauses; list: the first rule that holds decides; tree",
+    )  # fmt: skip
     parser.add_argument(
         "--neurons", action="store_true", help="print the network neuron by neuron too"
     )
@@ -56,13 +65,12 @@ def run(args: Namespace) -> int:
     for note in model.loaded.notes:
         message(args, note)
     if args.box is None and args.spec is None:
-        _logic(args, model)
-    else:
-        _cells(args, model)
+        return _logic(args, model)
+    _cells(args, model)
     return 0
 
 
-def _logic(args: Namespace, model: Model) -> None:
+def _logic(args: Namespace, model: Model) -> int:
     from tamecheck.explain.explainer import network_of
     from tamecheck.explain.neurons import network_logic
     from tamecheck.explain.rules import get_rules
@@ -85,16 +93,58 @@ def _logic(args: Namespace, model: Model) -> None:
         seed=args.seed,
     )
     logic = network_logic(network, domain, naming.classes)
+    form = _form(args, found)
     if args.json:
+        outline = found.outline(timeout=5)
         document = found.document()
+        document["outline"] = None if outline is None else outline.text
+        document["form"] = form
         document["neurons"] = logic.document()
         print_json(document)
     elif args.quiet:
         print(found.summary)
+    elif args.markdown:
+        print(found.to_markdown())
+    elif form is not None:
+        print(f"There is no {args.form} of this size." if form["text"] is None else form["text"])
+        print(found.summary)
     else:
-        print(found.to_markdown() if args.markdown else found.text)
-        if args.neurons:
-            print(logic)
+        print(found.brief() if args.form == "brief" else found.text)
+    if args.neurons and not args.json and not args.quiet:
+        print(logic)
+    return 3 if form is not None and form["text"] is None else 0
+
+
+def _form(args: Namespace, found: DecisionRules) -> dict[str, Any] | None:
+    """The clauses, the list or the tree that is asked for: its size and its text."""
+    made: tuple[int, str] | None = None
+    match args.form:
+        case "cnf":
+            made = _clauses(found)
+        case "list":
+            listed = found.decision_list(timeout=args.timeout)
+            made = None if listed is None else (len(listed), listed.text)
+        case "tree":
+            tree = found.tree(timeout=args.timeout)
+            made = None if tree is None else (tree.leaves, tree.text)
+        case _:
+            return None
+    size, text = (None, None) if made is None else made
+    return {"kind": args.form, "size": size, "text": text}
+
+
+def _clauses(found: DecisionRules) -> tuple[int, str] | None:
+    """The clauses of each class, of two classes those of the last; None if rules are not exact."""
+    if found.faithful != "exact":
+        return None
+    decisions = range(len(found.classes)) if len(found.classes) != 2 else (1,)
+    lines: list[str] = []
+    count = 0
+    for decision in decisions:
+        clauses = found.clauses(decision)
+        count += len(clauses)
+        lines += [f"{found.classes[decision]} if all of", *(f"  {clause}" for clause in clauses)]
+    return count, visible("\n".join(lines))
 
 
 def _cells(args: Namespace, model: Model) -> None:

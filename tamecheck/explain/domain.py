@@ -144,8 +144,12 @@ def domain_of(
                     f"Input {i} of group {name!r} does not exist, or is in two groups."
                 )
             taken.add(i)
-        texts = [_words(network, i, labels[i], said) for i in group]
-        made[min(group)] = _one_hot(name, group, texts) if exclusive else _steps(name, group, texts)
+        if exclusive:
+            values = [said[i][1] if i in said else f"{name} = {labels[i]}" for i in group]
+            made[min(group)] = _one_hot(name, group, values)
+        else:
+            texts = [_words(network, i, labels[i], said) for i in group]
+            made[min(group)] = _steps(name, group, texts)
     for i in range(network.inputs):
         if i not in taken:
             made[i] = _single(network, i, labels[i], said)
@@ -170,9 +174,9 @@ def _single(
     return Feature(name, (i,), np.array([[-1], [1]], dtype=np.int8), (low, high))
 
 
-def _one_hot(name: str, group: tuple[int, ...], texts: Sequence[tuple[str, str]]) -> Feature:
+def _one_hot(name: str, group: tuple[int, ...], values: Sequence[str]) -> Feature:
     codes = (2 * np.eye(len(group), dtype=np.int8) - 1).astype(np.int8)
-    return Feature(name, group, codes, tuple(high for _, high in texts))
+    return Feature(name, group, codes, tuple(values))
 
 
 def _steps(name: str, group: tuple[int, ...], texts: Sequence[tuple[str, str]]) -> Feature:

@@ -11,12 +11,13 @@ import numpy as np
 
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError, SolverError
-from tamecheck.explain.cubes import Cube, cover, is_cover
+from tamecheck.explain.cubes import cover, is_cover
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.explainer import network_of
+from tamecheck.explain.grids import grid_of
 from tamecheck.explain.rules_of_points import cubes_of_points
 from tamecheck.explain.rules_result import DecisionRules, Rule, holding
-from tamecheck.explain.tables import Reduced, decision_table, reduced
+from tamecheck.explain.tables import decision_table
 from tamecheck.explain.words import Vocabulary, condition, conjunction
 from tamecheck.ir.tensor import Array
 
@@ -132,21 +133,18 @@ def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
 
     The rules are compared with the decisions cell by cell before they are returned.
     """
-    ordered = [f.ordered for f in domain.features if len(f.codes) > 1]
     varying = [k for k, f in enumerate(domain.features) if len(f.codes) > 1]
     table = decision_table(network, domain, limit=MAX_TABLE)
-    small = reduced(table, ordered)
-    inner = [ordered[axis] for axis in small.features]
+    grid = grid_of(domain, table)
     rules: list[Rule] = []
     exact, left = True, max(most, _MOST)
     for decision in range(network.classes):
-        inside = np.asarray(small.table == decision)
-        found = cover(inside, inner, seed=seed, most=left, deadline=deadline)
+        inside = np.asarray(grid.table == decision)
+        found = cover(inside, grid.ordered, seed=seed, most=left, deadline=deadline)
         if found.complete and not is_cover(found.cubes, inside):
             raise SolverError("The rules of a class are not its points.", hint="Please report it.")
         exact, left = exact and found.complete, max(left - len(found.cubes), 0)
-        cubes = [_widened(cube, small, varying) for cube in found.cubes]
-        made = [_rule(domain, cube, decision, classes) for cube in cubes]
+        made = [_rule(domain, grid.cube(cube), decision, classes) for cube in found.cubes]
         rules += sorted(made, key=lambda rule: -rule.coverage)
     if len(rules) > most:
         rules, exact = _foremost(rules, domain, states, most), False
@@ -159,6 +157,8 @@ def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
         covered=covered,
         default=default,
         fidelity=_measured(network, domain, rules, default, states),
+        grid=grid,
+        seed=seed,
     )
 
 
@@ -169,15 +169,6 @@ def _foremost(rules: Sequence[Rule], domain: Domain, states: Array | None, most:
         hits = [int(np.count_nonzero(holding(rule, domain, states))) for rule in rules]
     order = sorted(range(len(rules)), key=lambda k: (-hits[k], -rules[k].coverage, k))
     return [rules[k] for k in sorted(order[:most])]
-
-
-def _widened(cube: Cube, small: Reduced, varying: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """The cube over the domain's own codes, without features that may have any code."""
-    found: dict[int, tuple[int, ...]] = {}
-    for axis, groups, chosen in zip(small.features, small.groups, cube, strict=True):
-        if len(chosen) < len(groups):
-            found[varying[axis]] = tuple(sorted(c for k in chosen for c in groups[k]))
-    return found
 
 
 def _rule(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
@@ -11,8 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from tamecheck.errors import InputError
+from tamecheck.explain.concepts import Concept, always, concept_of
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.words import Condition
+from tamecheck.explain.grids import Grid
+from tamecheck.explain.lists import DecisionList, ListedRule, decision_list
+from tamecheck.explain.trees import DecisionTree, grown
+from tamecheck.explain.words import Condition, condition
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.visible import visible
@@ -70,6 +77,11 @@ class DecisionRules:
     fidelity
         The share of the given data on which the rules, and else the guess, are the network's
         decisions; None without data.
+    grid
+        The decisions of all points, without what does not matter; None if the domain is too large
+        for that.
+    seed
+        Of the search for a decision list.
     """
 
     rules: tuple[Rule, ...]
@@ -78,6 +90,8 @@ class DecisionRules:
     covered: Fraction
     default: int | None
     fidelity: float | None
+    grid: Grid | None = field(default=None, repr=False)
+    seed: int = field(default=0, repr=False)
 
     @property
     def faithful(self) -> str | Fraction:
@@ -97,10 +111,100 @@ class DecisionRules:
             said[holding(rule, self.domain, states)] = rule.then
         return said
 
+    def outline(self, *, most: int = 12, timeout: float | None = None) -> DecisionTree | None:
+        """The decisions in few words: a tree that ends in concepts such as "exactly 2 of {...}".
+
+        It decides every point of the domain as the network does.
+
+        Parameters
+        ----------
+        most
+            The most ends.
+        timeout
+            Seconds.
+
+        Returns
+        -------
+        DecisionTree or None
+            None if there are no so few words, or the domain is too large.
+        """
+        return self._grown(concept_of, most, timeout)
+
+    def tree(self, *, most: int = 4096, timeout: float | None = None) -> DecisionTree | None:
+        """A decision tree that decides every point as the network does, with a class at each end.
+
+        None if it would have more than ``most`` ends, out of time, or if the domain is too large.
+        """
+        return self._grown(always, most, timeout)
+
+    def _grown(
+        self, end: Callable[[Grid], Concept | None], most: int, timeout: float | None
+    ) -> DecisionTree | None:
+        if self.grid is None:
+            return None
+        root = grown(self.grid, end, most=most, deadline=_deadline(timeout))
+        return None if root is None else DecisionTree(root, self.classes)
+
+    def decision_list(
+        self, *, most: int = 4096, timeout: float | None = None
+    ) -> DecisionList | None:
+        """Rules of which the first that holds decides; as the network does at every point.
+
+        None if there are more than ``most``, out of time, or if the domain is too large.
+        """
+        if self.grid is None:
+            return None
+        found = decision_list(
+            self.grid, self.classes, seed=self.seed, most=most, deadline=_deadline(timeout)
+        )
+        plain = self._but_one() if self.covered == 1 else None
+        lists = [x for x in (found, plain) if x is not None and len(x) <= most]
+        return min(lists, key=len, default=None)
+
+    def _but_one(self) -> DecisionList:
+        """The rules of all classes but the one that has most of them, which is what else holds."""
+        counts = Counter(rule.then for rule in self.rules)
+        rest = max(counts, key=lambda decision: counts[decision])
+        kept = [r for r in self.rules if r.then != rest]
+        return DecisionList(
+            tuple(ListedRule(r.conditions, r.then) for r in kept), rest, self.classes
+        )
+
+    def clauses(self, decision: int) -> tuple[str, ...]:
+        """A class in conjunctive normal form: it is decided for where all these clauses hold.
+
+        They are the negations of the rules of the other classes.
+
+        Raises
+        ------
+        InputError
+            If the rules are not exact, so that their negations are not.
+        """
+        if self.covered != 1:
+            raise InputError(
+                "The rules do not decide every point, so there are no clauses of them."
+            )
+        others = [rule for rule in self.rules if rule.then != decision]
+        return tuple(_clause(rule, self.domain) for rule in others)
+
     @property
     def text(self) -> str:
         """The rules, one a line, class by class, and what is proved about them."""
-        lines = [f"{rule}  [{_percent(rule.coverage)}]" for rule in self.rules]
+        return self._listed(len(self.rules))
+
+    def brief(self, most: int = 20) -> str:
+        """The decisions in few words if there are such, and the first rules of each class."""
+        short = self.outline(timeout=5)
+        listed = self._listed(most)
+        return listed if short is None else f"In short:\n{short}\n\n{listed}"
+
+    def _listed(self, most: int) -> str:
+        lines: list[str] = []
+        for decision, label in enumerate(self.classes):
+            own = [rule for rule in self.rules if rule.then == decision]
+            lines += [f"{rule}  [{_percent(rule.coverage)}]" for rule in own[:most]]
+            if len(own) > most:
+                lines.append(f"... {len(own) - most} more rules for {label}")
         if self.default is not None:
             lines.append(f"otherwise probably {self.classes[self.default]}")
         return visible("\n".join([*lines, self.summary]))
@@ -191,6 +295,21 @@ class DecisionRules:
             "inputs": list(feature.inputs),
             "states": feature.codes[list(part.codes)].tolist(),
         }
+
+
+def _deadline(timeout: float | None) -> float:
+    return float("inf") if timeout is None else time.monotonic() + timeout
+
+
+def _clause(rule: Rule, domain: Domain) -> str:
+    """The negation of a rule: that some feature has a code that it does not allow."""
+    parts: list[str] = []
+    for part in rule.conditions:
+        feature = domain.features[part.feature]
+        rest = [code for code in range(len(feature.codes)) if code not in part.codes]
+        text = condition(part.feature, feature, rest).text
+        parts.append(f"({text})" if " and " in text else text)
+    return " or ".join(parts) or "false"
 
 
 def _percent(share: Fraction) -> str:

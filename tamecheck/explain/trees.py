@@ -1,0 +1,223 @@
+"""Decision trees of a grid, exact, and outlines: trees that end in concepts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from tamecheck.errors import SolverError
+from tamecheck.explain.concepts import Always, Concept
+from tamecheck.explain.grids import Grid
+from tamecheck.explain.words import Condition
+from tamecheck.ir.tensor import Array
+from tamecheck.visible import visible
+
+__all__ = ["MAX_CELLS", "DecisionTree", "Split", "grown"]
+
+MAX_CELLS = 2**18
+"""Grids of more cells get no tree."""
+
+_LEAVES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A question, its negation in words, and what follows after yes and after no."""
+
+    question: Condition
+    negation: str
+    yes: Node
+    no: Node
+
+
+Node: TypeAlias = Split | Concept
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTree:
+    """A decision tree; it decides every point of the domain as the network does.
+
+    Parameters
+    ----------
+    root
+        Its first question, or a concept that says all.
+    classes
+        What the classes are called.
+    """
+
+    root: Node
+    classes: tuple[str, ...]
+
+    def decide(self, codes: Mapping[int, int]) -> int:
+        """The class for the codes of the features."""
+        node = self.root
+        while isinstance(node, Split):
+            node = node.yes if codes[node.question.feature] in node.question.codes else node.no
+        return int(node.decisions({k: np.array(code) for k, code in codes.items()}))
+
+    @property
+    def leaves(self) -> int:
+        """The number of ends."""
+        return sum(1 for node in _nodes(self.root) if not isinstance(node, Split))
+
+    @property
+    def text(self) -> str:
+        """The tree as nested ``if`` and ``else``; a branch that ends is written on one line."""
+        return visible("\n".join(self._lines(self.root)))
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _lines(self, node: Node) -> list[str]:
+        """The lines of a branch, each end on a line with what leads to it."""
+        lines: list[str] = []
+        start = ""
+        while isinstance(node, Split):
+            yes, no, question = node.yes, node.no, node.question.text
+            if _rank(no) < _rank(yes):
+                yes, no, question = no, yes, node.negation
+            inner = self._lines(yes)
+            if len(inner) == 1 and not inner[0].startswith("if "):
+                lines.append(f"{start}if {question} then {inner[0]}")
+            else:
+                lines += [f"{start}if {question}:", *(f"    {line}" for line in inner)]
+            start, node = "else ", no
+        *cases, (_, rest) = node.cases()
+        for text, decision in cases:
+            lines.append(f"{start}if {text} then {self.classes[decision]}")
+            start = "else "
+        return [*lines, f"{start}{self.classes[rest]}"]
+
+
+def _rank(node: Node) -> int:
+    """What reads best first: a class, then a concept."""
+    return 0 if isinstance(node, Always) else 2 if isinstance(node, Split) else 1
+
+
+def _nodes(root: Node) -> Iterator[Node]:
+    left = [root]
+    while left:
+        node = left.pop()
+        yield node
+        if isinstance(node, Split):
+            left += [node.yes, node.no]
+
+
+def grown(
+    grid: Grid,
+    end: Callable[[Grid], Concept | None],
+    *,
+    most: int = _LEAVES,
+    deadline: float = float("inf"),
+) -> Node | None:
+    """The tree of a grid, by the question that says most about the class at each place.
+
+    The work is the number of cells times axes for each level.
+
+    Parameters
+    ----------
+    grid
+        The decisions.
+    end
+        What a branch may end with: it decides as the grid that it is given, or is None.
+    most
+        The most ends.
+    deadline
+        A value of `time.monotonic`.
+
+    Returns
+    -------
+    Split or Concept or None
+        None if the grid has more than `MAX_CELLS` cells, or the tree would have more ends.
+    """
+    if grid.table.size > MAX_CELLS:
+        return None
+    budget = [most]
+
+    def grow(part: Grid) -> Node | None:
+        found = end(part)
+        if found is not None:
+            budget[0] -= 1
+            return found if budget[0] >= 0 else None
+        if budget[0] <= 0 or time.monotonic() > deadline:
+            return None
+        place, chosen = _question(part)
+        rest = [k for k in range(len(part.axes[place].groups)) if k not in chosen]
+        yes = grow(part.part(place, chosen))
+        no = None if yes is None else grow(part.part(place, rest))
+        if yes is None or no is None:
+            return None
+        question, negation = part.condition(place, chosen), part.condition(place, rest)
+        return Split(question, negation.text, yes, no)
+
+    root = grow(grid)
+    everywhere: list[Array] = [np.arange(size) for size in grid.table.shape]
+    if root is not None and not _agrees(root, grid, everywhere):
+        raise SolverError("A tree is not its decisions.", hint="Please report it.")
+    return root
+
+
+def _agrees(node: Node, grid: Grid, chosen: Sequence[Array]) -> bool:
+    """Whether a node decides as some groups of each axis of the grid, all of them compared."""
+    if isinstance(node, Split):
+        place = next(k for k, a in enumerate(grid.axes) if a.feature == node.question.feature)
+        holds = np.isin(_codes(grid, place, chosen[place]), node.question.codes)
+        return all(
+            _agrees(branch, grid, [*chosen[:place], chosen[place][kept], *chosen[place + 1 :]])
+            for branch, kept in ((node.yes, holds), (node.no, ~holds))
+        )
+    codes = {
+        axis.feature: _codes(grid, place, groups).reshape(
+            [-1 if k == place else 1 for k in range(len(chosen))]
+        )
+        for place, (axis, groups) in enumerate(zip(grid.axes, chosen, strict=True))
+    }
+    return bool((grid.table[np.ix_(*chosen)] == node.decisions(codes)).all())
+
+
+def _codes(grid: Grid, place: int, groups: Array) -> Array:
+    """A code of each of some groups of an axis; the others are decided alike."""
+    return np.array([grid.axes[place].groups[k][0] for k in groups.tolist()], dtype=np.int64)
+
+
+def _question(grid: Grid) -> tuple[int, list[int]]:
+    """The axis and its groups that leave the least entropy; thresholds of ordered axes."""
+    best, found = np.inf, (0, [0])
+    hot = np.stack([grid.table == c for c in np.unique(grid.table)])
+    weights = _sizes(grid)
+    for place, axis in enumerate(grid.axes):
+        others = tuple(k + 1 for k in range(len(grid.axes)) if k != place)
+        counts = (hot * weights).sum(axis=others)
+        total, groups = counts.sum(axis=1), len(axis.groups)
+        ways = (
+            [list(range(k, groups)) for k in range(1, groups)]
+            if axis.ordered
+            else [[k] for k in range(groups)]
+        )
+        for chosen in ways:
+            inside = counts[:, chosen].sum(axis=1)
+            left = _entropy(inside) + _entropy(total - inside)
+            if left < best - 1e-9:
+                best, found = left, (place, chosen)
+    place, chosen = found
+    if len(grid.axes[place].groups) == 2 and not grid.axes[place].ordered:
+        chosen = [1]
+    return place, chosen
+
+
+def _sizes(grid: Grid) -> Array:
+    """How many points each cell stands for."""
+    sizes: Array = np.ones(())
+    for axis in grid.axes:
+        sizes = np.multiply.outer(sizes, np.array([len(group) for group in axis.groups]))
+    return sizes
+
+
+def _entropy(counts: Array) -> float:
+    """The number of points times the entropy of their classes."""
+    some = counts[counts > 0]
+    return float((some * np.log(some.sum() / some)).sum())
