@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
+from flint import fmpq_mat
+
 from tamecheck.dual import InfeasibleProgramError, normalise
 from tamecheck.dual.linear import LinearInfeasible, LinearUnbounded, minimise
-from tamecheck.ir.box import Bound
-from tamecheck.ir.program import Kind, Program, Sense
+from tamecheck.evaluate.reals import as_fraction, as_number
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.layers.polyhedron import Point
 from tamecheck.programs.basis import exact_multipliers, exact_point
 from tamecheck.programs.prover import Prover
@@ -70,6 +72,7 @@ class Linear:
         )
         self._program = Program(columns, program.rows)
         self._relaxation = Relaxation(self._program)
+        self._matrix = _matrix(self._program)
 
     def minimum(self, costs: Sequence[Fraction]) -> Outcome:
         """The minimum of ``Σ costs x``, with its proof."""
@@ -87,18 +90,19 @@ class Linear:
         program, basis = self._program, self._relaxation.basis()
         ends = [(column.lower, column.upper) for column in program.columns]
         point = exact_point(program, basis, [low for low, _ in ends], [high for _, high in ends])
-        if point is None or program.violations(point):
-            return None
         found = exact_multipliers(program, basis, costs)
-        if found is None:
+        if point is None or found is None:
             return None
-        multipliers = tuple(found.get(i, Fraction(0)) for i in range(len(program.rows)))
-        if not _complementary(
-            program, point, multipliers, reduced_costs(program, costs, multipliers)
-        ):
+        multipliers = [found.get(i, Fraction(0)) for i in range(len(program.rows))]
+        forms = _entries(self._matrix * _column(point))
+        prices = _entries(self._matrix.transpose() * _column(multipliers))
+        reduced = [c - price for c, price in zip(costs, prices, strict=True)]
+        rows = zip(program.rows, forms, multipliers, strict=True)
+        columns = zip(program.columns, point, reduced, strict=True)
+        if not all(_held(limits, value, rate) for limits, value, rate in (*rows, *columns)):
             return None
         value = sum((c * x for c, x in zip(costs, point, strict=True) if c), Fraction(0))
-        return Best(value, tuple(point), multipliers)
+        return Best(value, tuple(point), tuple(multipliers))
 
     def _contradictory(self, answer: RelaxedInfeasible) -> bool:
         columns = self._program.columns
@@ -138,20 +142,26 @@ def reduced_costs(
     return reduced
 
 
-def _complementary(
-    program: Program, point: Sequence[Fraction], multipliers: Point, reduced: Sequence[Fraction]
-) -> bool:
-    """Whether every multiplier and reduced cost is held by a bound of its sign."""
-    return all(
-        _held(y, row.value(point), row.lower, row.upper)
-        for y, row in zip(multipliers, program.rows, strict=True)
-        if y
-    ) and all(
-        _held(d, x, column.lower, column.upper)
-        for d, x, column in zip(reduced, point, program.columns, strict=True)
-        if d
-    )
+def _held(limits: Row | Column, value: Fraction, multiplier: Fraction) -> bool:
+    """Whether a value is within the bounds, and at the one that its multiplier presses against."""
+    if multiplier > 0:
+        return value == limits.lower and limits.admits(value)
+    if multiplier < 0:
+        return value == limits.upper and limits.admits(value)
+    return limits.admits(value)
 
 
-def _held(multiplier: Fraction, value: Fraction, lower: Bound, upper: Bound) -> bool:
-    return value == (lower if multiplier > 0 else upper)
+def _matrix(program: Program) -> fmpq_mat:
+    matrix = fmpq_mat(len(program.rows), len(program.columns))
+    for i, row in enumerate(program.rows):
+        for j, a in row.terms:
+            matrix[i, j] = as_number(a)
+    return matrix
+
+
+def _column(values: Sequence[Fraction]) -> fmpq_mat:
+    return fmpq_mat(len(values), 1, [as_number(value) for value in values])
+
+
+def _entries(vector: fmpq_mat) -> list[Fraction]:
+    return [as_fraction(value) for value in vector.entries()]

@@ -9,12 +9,12 @@ from functools import cached_property
 
 from flint import fmpq_mat
 
-from tamecheck.errors import UnsupportedError
+from tamecheck.errors import SolverError, UnsupportedError
 from tamecheck.evaluate.reals import as_number
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.layers.exact_linear import Best, Endless, Linear, reduced_costs
+from tamecheck.layers.exact_linear import Best, Endless, Linear, Outcome, reduced_costs
 from tamecheck.layers.polyhedron import Halfspace, Point, kernel, vertices
 
 __all__ = ["OptimalSet", "multiplier_set", "point_text", "solution_set"]
@@ -80,17 +80,25 @@ class OptimalSet:
     def two_elements(self) -> tuple[Point, Point] | None:
         """Two different elements, each a vertex if the set is bounded; None if there is one only.
 
-        They are where the first component that varies is least and where it is largest.
+        They are where the first component that varies is least and where it is largest, or a step
+        of 1 away from `point` where it has no end.
         """
         for j, ((low, first), (high, second)) in enumerate(self._extremes):
             if low is not None and low == high:
                 continue
-            found = [p for p in (first, second) if p is not None and p[j] != self.point[j]]
-            if len(found) == 2:
-                return found[0], found[1]
-            if found:
-                return self.point, found[0]
+            if first is not None and second is not None:
+                return first, second
+            step = self.point[j] + (1 if high is None else -1)
+            return self.point, self._where(j, step)
         return None
+
+    def _where(self, j: int, value: Fraction) -> Point:
+        columns = list(self.program.columns)
+        columns[j] = replace(columns[j], lower=value, upper=value)
+        found = Linear(replace(self.program, columns=tuple(columns))).minimum(
+            [Fraction(0)] * len(columns)
+        )
+        return _require(found).point
 
     @cached_property
     def vertices(self) -> tuple[Point, ...] | None:
@@ -188,14 +196,11 @@ class OptimalSet:
         )
 
     def _extreme(self, costs: Sequence[Fraction], sign: int) -> tuple[Bound, Point | None]:
-        match self._linear.minimum(costs):
-            case Best(value, point, _):
-                return sign * value, point
-            case Endless():
-                return None, None
-            case _:
-                # the set has an element
-                raise AssertionError(self.program)
+        found = self._linear.minimum(costs)
+        if isinstance(found, Endless):
+            return None, None
+        best = _require(found)
+        return sign * best.value, best.point
 
     def _sides(self, free: Sequence[int]) -> Iterator[Halfspace]:
         """The half-spaces in the free components that touch the set."""
@@ -215,6 +220,13 @@ class OptimalSet:
             fixed = sum((a * self.point[j] for j, a in row.terms if j not in place), Fraction(0))
             normal = tuple(terms.get(j, Fraction(0)) for j in free)
             yield from _facing(normal, (row.lower, row.upper), (low, high), fixed)
+
+
+def _require(found: Outcome) -> Best:
+    """The optimum of a form over a set that is not empty, where it has one."""
+    if not isinstance(found, Best):
+        raise SolverError("A linear program over a set with an element has no optimum.")
+    return found
 
 
 def _product(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:

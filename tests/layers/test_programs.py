@@ -1,54 +1,17 @@
-"""Linear and mixed-integer programs as layers."""
+"""Mixed-integer programs as layers."""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from tamecheck.errors import InputError
-from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.layers import elastic, integer_value_layer, linear_layer
-
-SIMPLEX = {"E": [[1, 1, 1]], "e": [1]}
-
-
-def test_a_tie_jumps_between_two_named_vertices():
-    found = linear_layer([1, 1, 2], **SIMPLEX)
-    assert found.jumps
-    assert "(0, 1, 0)" in found.verdict
-    assert "(1, 0, 0)" in found.verdict
-    assert set(found.cost_gradients) == {(0, 1, 0), (1, 0, 0)}
-    assert found.right_side_gradients == ((1,),)
-    with pytest.raises(InputError, match="jumps"):
-        found.cost_jacobian()
-
-
-def test_a_near_tie_has_derivative_zero():
-    found = linear_layer([1, 1 + 1e-6, 2], **SIMPLEX)
-    assert not found.jumps
-    assert found.cost_gradients == ((1, 0, 0),)
-    assert all(a == 0 for row in found.cost_jacobian() for a in row)
-
-
-def test_a_redundant_row_has_all_multipliers():
-    """min x with x >= b, 2x >= c at b = 1, c = 2: max(b, c/2) has the slopes (1, 0), (0, 1/2)."""
-    found = linear_layer([1], [[-1], [-2]], [-1, -2])
-    assert set(found.right_side_gradients) == {(-1, 0), (0, Fraction(-1, 2))}
-
-
-def test_dependent_equations_have_no_gradient():
-    found = linear_layer([1, 1], E=[[1, 1], [2, 2]], e=[1, 2])
-    with pytest.raises(InputError, match="infeasible"):
-        _ = found.right_side_gradients
-
-
-def test_no_optimum():
-    with pytest.raises(InputError, match="infeasible"):
-        linear_layer([1], [[1]], [-1])
-    with pytest.raises(InputError, match="unbounded"):
-        linear_layer([-1])
+from tamecheck.errors import InputError, SolverError, UnsupportedError
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.layers import elastic, integer_value_layer
 
 
 def running_example(d):
@@ -91,30 +54,129 @@ def test_a_jump_is_named_and_the_elastic_program_has_none():
     assert set(soft.right_side_gradients) == {(0,), (3,)}
 
 
+def random_program(seed):
+    """Few bounded integer columns, some continuous ones, rows of all kinds, both senses."""
+    rng = np.random.default_rng(seed)
+    integers, others, count = (int(rng.integers(*ends)) for ends in ((1, 5), (0, 4), (1, 4)))
+    columns = [
+        Column(
+            f"i{k}",
+            Fraction(int(rng.integers(-2, 1))),
+            Fraction(int(rng.integers(1, 4))),
+            Kind.INTEGER,
+            Fraction(int(rng.integers(-5, 6))),
+        )
+        for k in range(integers)
+    ]
+    columns += [Column(f"c{k}", cost=Fraction(int(rng.integers(0, 9)))) for k in range(others)]
+    rows = []
+    for i in range(count):
+        terms = enumerate(rng.integers(-4, 5, integers + others))
+        side = Fraction(int(rng.integers(-8, 16)), int(rng.choice([1, 1, 2, 7])))
+        ends = ((None, side), (side, None), (side - 3, side), (side, side))[rng.integers(0, 4)]
+        rows.append(Row(f"r{i}", tuple((j, Fraction(int(a))) for j, a in terms if a), *ends))
+    sense = Sense.MINIMISE if rng.random() < 0.5 else Sense.MAXIMISE
+    return Program(tuple(columns), tuple(rows), sense)
+
+
+def value_near(program, change, step):
+    """The value with changed right-hand sides; None if there is none."""
+    rows = tuple(
+        replace(
+            row,
+            lower=None if row.lower is None else row.lower + step * g,
+            upper=None if row.upper is None else row.upper + step * g,
+        )
+        for row, g in zip(program.rows, change, strict=True)
+    )
+    try:
+        return integer_value_layer(replace(program, rows=rows)).value
+    except InputError:
+        return None
+
+
 def test_random_programs_agree_with_exact_differences():
-    rng = np.random.default_rng(0)
+    """100 that have an optimum: slopes at smooth points, one-sided ones at kinks, true jumps."""
     step = Fraction(1, 10**9)
-    smooth = 0
-    for _ in range(12):
-        columns = [
-            Column(f"i{k}", Fraction(0), Fraction(1), Kind.INTEGER, Fraction(int(c)))
-            for k, c in enumerate(rng.integers(-5, 6, 2))
-        ]
-        columns += [Column(f"c{k}", cost=Fraction(int(c))) for k, c in enumerate((7, 9))]
-        entries = [Fraction(int(a)) for a in rng.integers(-4, 5, 2)] + [Fraction(1), Fraction(-1)]
-        terms = tuple((j, a) for j, a in enumerate(entries) if a)
-        level = Fraction(int(rng.integers(-20, 20)), 7)
+    verdicts, seed = Counter(), 0
+    while verdicts.total() < 100:
+        program, rng = random_program(seed), np.random.default_rng(seed)
+        seed += 1
+        try:
+            found = integer_value_layer(program)
+        except InputError:
+            continue
+        verdicts[found.verdict] += 1
+        if found.verdict == "lipschitz":
+            change = [Fraction(int(g)) for g in rng.integers(-3, 4, len(program.rows))]
+            slope = (value_near(program, change, step) - found.value) / step
+            products = [
+                sum(a * g for a, g in zip(u, change, strict=True))
+                for u in found.right_side_gradients
+            ]
+            assert min(products) <= slope <= max(products)
+        elif found.verdict == "jump":
+            change = [found.jump_direction.get(row.name, Fraction(0)) for row in program.rows]
+            moved = value_near(program, change, step)
+            assert moved is None or abs(moved - found.value) > Fraction(1, 1000)
+    assert verdicts["lipschitz"] > 70
+    assert verdicts["jump"] > 5
 
-        def at(right, columns=columns, terms=terms):
-            return integer_value_layer(Program(tuple(columns), (Row("r", terms, right, right),)))
 
-        found = at(level)
-        slopes = {g[0] for g in found.right_side_gradients}
-        right = (at(level + step).value - found.value) / step
-        left = (found.value - at(level - step).value) / step
-        assert min(slopes) <= left <= max(slopes)
-        assert min(slopes) <= right <= max(slopes)
-        if len(slopes) == 1:
-            smooth += 1
-            assert left == right == slopes.pop()
-    assert smooth >= 8
+def test_thirty_integer_columns():
+    rng = np.random.default_rng(3)
+    columns = [
+        Column(f"i{k}", Fraction(0), Fraction(2), Kind.INTEGER, Fraction(int(c)))
+        for k, c in enumerate(rng.integers(1, 40, 30))
+    ]
+    columns += [Column(f"c{k}", cost=Fraction(int(c))) for k, c in enumerate((31, 47))]
+    entries = rng.integers(0, 9, (3, 32))
+    rows = tuple(
+        Row(f"r{i}", tuple((j, Fraction(int(v))) for j, v in enumerate(a) if v), Fraction(b), None)
+        for i, (a, b) in enumerate(zip(entries, (61.5, 80.25, 70.75), strict=True))
+    )
+    program = Program(tuple(columns), rows)
+    found = integer_value_layer(program)
+    assert found.verdict == "lipschitz"
+    (gradient,) = found.right_side_gradients
+    step = Fraction(1, 10**6)
+    assert (value_near(program, [1, -1, 2], step) - found.value) / step == (
+        gradient[0] - gradient[1] + 2 * gradient[2]
+    )
+
+
+def test_a_part_that_ends_here_is_covered_by_one_that_does_not():
+    """Two parts of value 0 at b = 0: x = 1 needs b <= 0, x = 0 does not."""
+    columns = (Column("x", Fraction(0), Fraction(1), Kind.INTEGER),)
+    found = integer_value_layer(Program(columns, (Row("r", ((0, Fraction(1)),), None, 1),)))
+    assert len(found.parts) == 2
+    assert found.verdict == "lipschitz"
+    assert "covered" in found.reason
+    assert found.right_side_gradients == ((0,),)
+
+
+def test_unbounded_integers_are_bounded_by_the_value():
+    columns = (
+        Column("x", Fraction(0), None, Kind.INTEGER, Fraction(1)),
+        Column("y", Fraction(0), None, Kind.CONTINUOUS, Fraction(3)),
+    )
+    row = Row("r", ((0, Fraction(2)), (1, Fraction(1))), Fraction(15, 2), None)
+    found = integer_value_layer(Program(columns, (row,)))
+    assert found.value == 4
+    with pytest.raises(UnsupportedError, match="unbounded"):
+        integer_value_layer(Program((replace(columns[0], cost=Fraction(0)), columns[1]), (row,)))
+
+
+def test_no_optimum_and_too_many_parts():
+    x = Column("x", Fraction(0), Fraction(1), Kind.INTEGER)
+    with pytest.raises(InputError, match="infeasible"):
+        integer_value_layer(Program((x,), (Row("r", ((0, Fraction(2)),), 1, 1),)))
+    with pytest.raises(InputError, match="unbounded"):
+        integer_value_layer(Program((x, Column("y", cost=Fraction(-1))), ()))
+    columns = tuple(replace(x, name=f"x{j}") for j in range(4))
+    with pytest.raises(UnsupportedError, match="more than 3"):
+        integer_value_layer(Program(columns, ()), most_parts=3)
+    with pytest.raises(SolverError, match="did not end"):
+        integer_value_layer(Program(columns, ()), most_nodes=2)
+    with pytest.raises(UnsupportedError, match="semicontinuous"):
+        integer_value_layer(Program((replace(x, kind=Kind.SEMICONTINUOUS),), ()))
