@@ -19,15 +19,18 @@ from tamecheck.derivative.sweep import Averaged, Local, Moved, Scaled
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import Number, as_number
+from tamecheck.evaluate.reals import Number, as_number, hull
 from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Array, Shape
 
-__all__ = ["ChainRule", "JumpAt", "chain_rule"]
+__all__ = ["ChainRule", "JumpAt", "Place", "chain_rule"]
 
 Partials = tuple[Number, ...]
+
+Place = tuple[int, int]
+"""A node, and an element of it, or a group of tied elements."""
 
 
 class JumpAt(Exception):  # noqa: N818 (a finding, not a failure)
@@ -40,10 +43,15 @@ class JumpAt(Exception):  # noqa: N818 (a finding, not a failure)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kinked:
-    """A pointwise node with partial derivatives, of which some elements have several."""
+    """A pointwise node with partial derivatives, of which some elements have several.
+
+    ``tests`` has the elements with one functional of the arguments' changes that decides, where
+    the first option holds if it is positive and the second if it is negative.
+    """
 
     slopes: list[Partials]
     options: dict[int, tuple[Partials, ...]]
+    tests: dict[int, Partials]
     usual: dict[int, Partials]
     moving: list[bool]
     jump: bool
@@ -130,21 +138,51 @@ class ChainRule:
                 f"The kinks at this point combine in {self.combinations} ways, more than {limit}.",
                 hint="Move the point, or ask for one element: model.gradient.",
             )
-        nodes = [*self.kinked, *self.tied]
-        for picked in product(*(list(self._node_choices(index)) for index in nodes)):
-            yield {**self.fixed, **dict(zip(nodes, picked, strict=True))}
+        places = self.places
+        for picked in product(*(range(count) for count in places.values())):
+            yield self.chosen(dict(zip(places, picked, strict=True)))
 
-    def _node_choices(self, index: int) -> Iterator[Local]:
-        if index in self.tied:
-            for winners in product(*self.tied[index].ties):
-                yield Moved(_shaped(winners, self.graph.nodes[index].shape))
-            return
-        kinked = self.kinked[index]
-        for options in product(*kinked.options.values()):
+    @property
+    def places(self) -> dict[Place, int]:
+        """The number of derivatives to choose from, where there are several."""
+        found: dict[Place, int] = {}
+        for index, kinked in self.kinked.items():
+            for element, options in kinked.options.items():
+                if len(options) > 1:
+                    found[index, element] = len(options)
+        for index, tied in self.tied.items():
+            for group, tie in enumerate(tied.ties):
+                if len(tie) > 1:
+                    found[index, group] = len(tie)
+        return found
+
+    def enclosing(self) -> dict[int, Local] | None:
+        """Local derivatives as balls that contain every choice; None if tied elements leave one."""
+        if any(len(tie) > 1 for tied in self.tied.values() for tie in tied.ties):
+            return None
+        locals_ = self.chosen({})
+        for index, kinked in self.kinked.items():
+            if kinked.options:
+                slopes = list(kinked.slopes)
+                for element, options in kinked.options.items():
+                    slopes[element] = tuple(
+                        hull(list(parts)) for parts in zip(*options, strict=True)
+                    )
+                locals_[index] = self._scaled(index, slopes, kinked)
+        return locals_
+
+    def chosen(self, picked: Mapping[Place, int]) -> dict[int, Local]:
+        """The local derivatives with numbered choices, the first where none is given."""
+        locals_ = dict(self.fixed)
+        for index, kinked in self.kinked.items():
             slopes = list(kinked.slopes)
-            for element, option in zip(kinked.options, options, strict=True):
-                slopes[element] = option
-            yield self._scaled(index, slopes, kinked)
+            for element, options in kinked.options.items():
+                slopes[element] = options[picked.get((index, element), 0)]
+            locals_[index] = self._scaled(index, slopes, kinked)
+        for index, tied in self.tied.items():
+            winners = [tie[picked.get((index, k), 0)] for k, tie in enumerate(tied.ties)]
+            locals_[index] = Moved(_shaped(winners, self.graph.nodes[index].shape))
+        return locals_
 
 
 def _shaped(winners: Sequence[int], shape: Shape) -> Array:
@@ -191,6 +229,7 @@ def _kinked(graph: Graph, node: Apply, meaning: Pointwise, *, values: Values) ->
     slopes: list[Partials] = []
     options: dict[int, tuple[Partials, ...]] = {}
     usual: dict[int, Partials] = {}
+    tests: dict[int, Partials] = {}
     args = [values[arg] for arg in node.args]
     for element, point in enumerate(points_of(args, node)):
         found = pointwise_alternatives(node, meaning, point, moving)
@@ -201,7 +240,9 @@ def _kinked(graph: Graph, node: Apply, meaning: Pointwise, *, values: Values) ->
         usual[element] = _usual(node, found, point)
         if any(moving):
             options[element] = _options(found)
-    return _Kinked(slopes, options, usual, moving, not node.op.regularity.continuous)
+            if len(found.tests) == 1 and len(options[element]) == 2:
+                tests[element] = found.tests[0]
+    return _Kinked(slopes, options, tests, usual, moving, not node.op.regularity.continuous)
 
 
 def _options(site: Site) -> tuple[Partials, ...]:

@@ -34,7 +34,7 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = ["Explorer", "Leaf", "NotLipschitzAt", "points_of"]
+__all__ = ["Explorer", "Leaf", "NotLipschitzAt", "points_of", "source_of"]
 
 
 class NotLipschitzAt(Exception):  # noqa: N818 (a finding, not a failure)
@@ -188,7 +188,7 @@ class Explorer:
     def _tests(self, node: Apply, leaf: Leaf, element: int, site: Site) -> list[Row]:
         """The functionals of directions whose signs decide."""
         shapes = [self.graph.nodes[arg].shape for arg in node.args]
-        places = [_source(shape, node.shape, element) for shape in shapes]
+        places = [source_of(shape, node.shape, element) for shape in shapes]
         rows = [
             input_rows(self.graph, leaf.locals_, arg, [place])[0]
             for arg, place in zip(node.args, places, strict=True)
@@ -292,7 +292,7 @@ def _with(leaf: Leaf, index: int, value: Array, local: Local) -> Leaf:
     )
 
 
-def _source(shape: Shape, target: Shape, element: int) -> int:
+def source_of(shape: Shape, target: Shape, element: int) -> int:
     """The flat position that a broadcast to a shape copies to an element."""
     numbers = np.arange(size_of(shape)).reshape(shape)
     return int(np.broadcast_to(numbers, target).reshape(-1)[element])

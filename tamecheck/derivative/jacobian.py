@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,7 +26,15 @@ from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.tensor import Array, size_of
 
-__all__ = ["DEFAULT_LIMIT", "Kind", "jacobian"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "Kind",
+    "exact_point",
+    "jacobian",
+    "jacobian_near",
+    "known_values",
+    "output_matrix",
+]
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
@@ -79,13 +87,37 @@ def jacobian(
     >>> [v[0][0] for v in jacobian(graph, {"x": 0}, "conservative").vertices]
     [Fraction(2, 1), Fraction(0, 1)]
     """
-    point = _point(graph, at)
+    point = exact_point(graph, at)
+    return jacobian_near(graph, lambda _bits: point, kind, limit=limit)
+
+
+def jacobian_near(
+    graph: Graph,
+    point: Callable[[int], Mapping[str, Array]],
+    kind: Kind = "clarke",
+    *,
+    limit: int = DEFAULT_LIMIT,
+) -> JacobianSet:
+    """The set of Jacobians at a point that balls enclose: `jacobian` for irrational points.
+
+    Parameters
+    ----------
+    graph, kind, limit
+        As for `jacobian`.
+    point
+        For a number of bits, arrays of ``fmpq`` and ``arb`` that contain the point.
+
+    Raises
+    ------
+    TamecheckError
+        If the answer hinges on a number that 2048 bits do not tell from 0.
+    """
     simple = lowered(graph)
     bits = _FIRST_BITS
     while True:
         try:
             with ctx.workprec(bits):
-                found = _jacobian(simple, point, kind, limit)
+                found = _jacobian(simple, point(bits), kind, limit)
                 if found.accurate(_GOOD_BITS) or bits >= _LAST_BITS:
                     return found
         except UndecidedError:
@@ -97,7 +129,8 @@ def jacobian(
         bits *= 4
 
 
-def _point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str, Array]:
+def exact_point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str, Array]:
+    """The point as an exact array of the right shape for each input."""
     inputs = graph.inputs
     if isinstance(at, Mapping):
         unknown = [name for name in at if name not in inputs]
@@ -136,25 +169,32 @@ def _exact(value: Any) -> Array:
 
 
 def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) -> JacobianSet:
-    values: dict[int, Array] = {}
-    for index, node in enumerate(graph.nodes):
-        if isinstance(node, Input):
-            values[index] = point[node.name]
-        elif isinstance(node, Constant):
-            values[index] = from_values(node.tensor.array)
+    values = known_values(graph, point)
     names = graph.inputs
     try:
         rule = chain_rule(graph, values)
     except NotLipschitzAt as found:
         why = f"{found.where} is not Lipschitz near this point, so there is no Clarke Jacobian"
         return JacobianSet(kind, (), (), names, why=why)
-    autodiff = _matrix(graph, rule.conventional())
+    autodiff = output_matrix(graph, rule.conventional())
     if kind == "conservative":
         return _conservative(rule, autodiff, names, limit)
     return _limits(rule, values, autodiff, kind, limit)
 
 
-def _matrix(graph: Graph, locals_: Mapping[int, Local]) -> Matrix:
+def known_values(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
+    """The values of the inputs and constants."""
+    values: dict[int, Array] = {}
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Input):
+            values[index] = point[node.name]
+        elif isinstance(node, Constant):
+            values[index] = from_values(node.tensor.array)
+    return values
+
+
+def output_matrix(graph: Graph, locals_: Mapping[int, Local]) -> Matrix:
+    """The Jacobian of all outputs by all inputs for one choice of local derivatives."""
     rows: list[tuple[Number, ...]] = []
     for _, node in graph.outputs:
         shape = graph.nodes[node].shape
@@ -175,7 +215,7 @@ def _conservative(
     matrices: list[Matrix] = []
     try:
         for locals_ in rule.choices(limit):
-            matrix = _matrix(rule.graph, locals_)
+            matrix = output_matrix(rule.graph, locals_)
             if not any(same(matrix, other) for other in matrices):
                 matrices.append(matrix)
     except JumpAt as jump:
@@ -192,7 +232,7 @@ def _limits(
     size = sum(size_of(shape) for shape in graph.inputs.values())
     affinity = Affinity.of(graph)
     leaves = Explorer(graph, affinity, size, limit).leaves(values)
-    matrices = [_matrix(graph, leaf.locals_) for leaf in leaves]
+    matrices = [output_matrix(graph, leaf.locals_) for leaf in leaves]
     value = _outputs(graph, rule.values)
     limits = [_outputs(graph, leaf.values) for leaf in leaves]
     jumped = any(leaf.jumped for leaf in leaves)

@@ -29,7 +29,9 @@ __all__ = [
     "Alternative",
     "NotLipschitzError",
     "Site",
+    "compared_terms",
     "partials_of",
+    "partials_over",
     "pointwise_alternatives",
     "sign_of",
 ]
@@ -127,6 +129,34 @@ def partials_of(
     raise UndecidedError
 
 
+def partials_over(
+    node: Apply, meaning: Pointwise, point: Sequence[Number], moving: Sequence[bool]
+) -> tuple[Number, ...]:
+    """Balls about the partial derivatives of all pieces that may hold on a box of balls.
+
+    Raises
+    ------
+    NotLipschitzError
+        If the op is not Lipschitz somewhere in the box.
+    UndecidedError
+        If that is open, or the op may jump.
+    """
+    if not node.op.regularity.continuous:
+        raise UndecidedError
+    _check_lipschitz(node, node.params, point)
+    pieces = meaning.pieces(node.params)
+    return tuple(
+        value_at(
+            [Piece(p.condition, _derivatives(p.term, len(point))[k]) for p in pieces],
+            point,
+            continuous=True,
+        )
+        if moves
+        else fmpq(0)
+        for k, moves in enumerate(moving)
+    )
+
+
 def pointwise_alternatives(
     node: Apply, meaning: Pointwise, point: Sequence[Number], moving: Sequence[bool]
 ) -> Site | tuple[Number, ...]:
@@ -148,7 +178,7 @@ def pointwise_alternatives(
         return _gradient(chosen.term, point, moving)
     active = [
         term
-        for term in _compared(pieces)
+        for term in compared_terms(pieces)
         if sign_of(value_at(everywhere(term), point, continuous=True)) == 0
     ]
     if not active:
@@ -178,7 +208,8 @@ def _check_lipschitz(node: Apply, params: Params, point: Sequence[Number]) -> No
             raise NotLipschitzError
 
 
-def _compared(pieces: Sequence[Piece]) -> list[Term]:
+def compared_terms(pieces: Sequence[Piece]) -> list[Term]:
+    """The terms whose signs decide which piece holds."""
     found: list[Term] = []
 
     def visit(condition: Condition) -> None:

@@ -13,6 +13,7 @@ from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from tamecheck.derivative.hull import Matrix
 from tamecheck.derivative.implicit.singular import Singular
+from tamecheck.derivative.implicit.validity import Validity
 from tamecheck.errors import InputError
 from tamecheck.evaluate.reals import as_fraction
 from tamecheck.ir.tensor import Array
@@ -30,11 +31,15 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A hypothesis of the theorem, whether it holds, and why."""
+    """A hypothesis of the theorem, whether it holds, and why.
+
+    ``rests_on`` names a solver whose word was taken for it; empty for a proof.
+    """
 
     name: str
     status: Status
     why: str
+    rests_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,19 @@ class Implicit:
     parameters
         The names of the elements of p.
     kind
-        Which Jacobian of F was used: ``"clarke"`` or ``"conservative"``.
+        Which Jacobian of F was used: ``"clarke"``, ``"conservative"``, or ``"enclosure"``, an
+        interval matrix about the hull of what the chain rule gives.
     pairs
-        The vertices ``(U, V)`` of the Jacobian of F; none where there is none.
+        The vertices ``(U, V)`` of the Jacobian of F; none where there is none, and one element of
+        it where ``listed`` is false.
+    listed
+        Whether ``pairs`` are all vertices; there are too many where hundreds of kinks meet.
+    solution
+        The unknowns: fractions, or balls with the solution inside.
+    isolated
+        For a solution in balls: the half width of a box about them without another solution.
+    validity
+        How far the derivative and the uniqueness are known to reach; None unless proved.
     singular
         A singular element of the hull of the U.
     """
@@ -66,6 +81,10 @@ class Implicit:
     parameters: tuple[str, ...]
     kind: str
     pairs: tuple[tuple[Matrix, Matrix], ...] = field(repr=False)
+    listed: bool = True
+    solution: tuple[Fraction | arb, ...] = ()
+    isolated: Fraction | None = None
+    validity: Validity | None = None
     singular: Singular | None = None
 
     @property
@@ -78,12 +97,12 @@ class Implicit:
 
     @property
     def vertices(self) -> tuple[tuple[tuple[Fraction | arb, ...], ...], ...]:
-        """``-U⁻¹ V`` at the vertices ``[U V]`` of the Jacobian of F, each once; none unless proved.
+        """``-U⁻¹ V`` at the vertices ``[U V]`` of the Jacobian of F, each once.
 
-        The hull of these is the whole set where `hull_is_exact`; else the set is curved between
-        them.
+        None unless the theorem is proved and the vertices are listed.  The hull of these is the
+        whole set where `hull_is_exact`; else the set is curved between them.
         """
-        if self.verdict is not Status.PROVED:
+        if self.verdict is not Status.PROVED or not self.listed:
             return ()
         found: list[tuple[tuple[Fraction | arb, ...], ...]] = []
         for u, v in self.pairs:
@@ -99,32 +118,60 @@ class Implicit:
         One element; or one unknown: a quotient of affine functions whose denominator keeps its
         sign maps segments to segments; or one U for all vertices: the map is then linear in V.
         """
+        if self.verdict is not Status.PROVED or not self.listed:
+            return False
         same = all(u == self.pairs[0][0] for u, _ in self.pairs[1:])
-        return self.verdict is Status.PROVED and (len(self.unknowns) == 1 or same)
+        return len(self.unknowns) == 1 or same
 
-    def jvp(self, direction: Any, *, vertex: int = 0) -> Array:
-        """``-U⁻¹ (V d)`` for one element of the set: one solve, no inverse; in float64.
+    def jvp(self, directions: Any, *, vertex: int = 0) -> Array:
+        """``-U⁻¹ (V d)`` for one element of the set: one factorisation, no inverse; in float64.
+
+        Parameters
+        ----------
+        directions
+            One direction of the parameters, or an array ``(..., parameters)`` of them.
+        vertex
+            The number of the pair in ``pairs``.
+
+        Returns
+        -------
+        Array
+            Of shape ``(..., unknowns)``.
 
         Raises
         ------
         InputError
-            If the theorem is not proved at this point, or the direction has another length.
+            If the theorem is not proved at this point, or the directions have another length.
         """
         u, v = self._element(vertex)
-        vector = _vector(direction, len(self.parameters))
-        return -np.linalg.solve(u, v @ vector)
+        rows = _rows(directions, len(self.parameters))
+        flat = -np.linalg.solve(u, v @ rows.reshape((-1, rows.shape[-1])).T).T
+        return flat.reshape((*rows.shape[:-1], len(u)))
 
-    def vjp(self, cotangent: Any, *, vertex: int = 0) -> Array:
-        """``-(wᵀ U⁻¹) V`` for one element of the set: one solve with Uᵀ; in float64.
+    def vjp(self, cotangents: Any, *, vertex: int = 0) -> Array:
+        """``-(wᵀ U⁻¹) V`` for one element of the set: one factorisation of Uᵀ; in float64.
+
+        Parameters
+        ----------
+        cotangents
+            One cotangent of the unknowns, or an array ``(..., unknowns)`` of them.
+        vertex
+            The number of the pair in ``pairs``.
+
+        Returns
+        -------
+        Array
+            Of shape ``(..., parameters)``.
 
         Raises
         ------
         InputError
-            If the theorem is not proved at this point, or the cotangent has another length.
+            If the theorem is not proved at this point, or the cotangents have another length.
         """
         u, v = self._element(vertex)
-        vector = _vector(cotangent, len(self.unknowns))
-        return -np.linalg.solve(u.T, vector) @ v
+        rows = _rows(cotangents, len(self.unknowns))
+        flat = -np.linalg.solve(u.T, rows.reshape((-1, rows.shape[-1])).T).T @ v
+        return flat.reshape((*rows.shape[:-1], len(self.parameters)))
 
     def _element(self, vertex: int) -> tuple[Array, Array]:
         if self.verdict is not Status.PROVED:
@@ -139,15 +186,18 @@ class Implicit:
 
     def __str__(self) -> str:
         lines = [f"implicit function: {self.verdict.value}"]
-        lines += [f"  {h.name}: {h.status.value}: {h.why}" for h in self.hypotheses]
+        for h in self.hypotheses:
+            trusted = f" (rests on {h.rests_on})" if h.rests_on else ""
+            lines.append(f"  {h.name}: {h.status.value}: {h.why}{trusted}")
         return "\n".join(lines)
 
 
-def _vector(values: Any, size: int) -> Array:
-    vector = np.asarray(values, dtype=float).reshape(-1)
-    if vector.size != size:
-        raise InputError(f"A vector of {size} numbers is needed, not {vector.size}.")
-    return vector
+def _rows(values: Any, size: int) -> Array:
+    rows = np.asarray(values, dtype=float)
+    rows = rows.reshape(1) if rows.ndim == 0 else rows
+    if rows.shape[-1] != size:
+        raise InputError(f"Vectors of {size} numbers are needed, not of {rows.shape[-1]}.")
+    return rows
 
 
 def _array(matrix: Matrix) -> Array:

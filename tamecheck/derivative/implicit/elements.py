@@ -1,0 +1,260 @@
+"""The convex conservative Jacobian of F at a point, and whether all its elements are invertible."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise, product
+from typing import Literal, TypeAlias
+
+import numpy as np
+from flint import arb, ctx, fmpq, fmpq_mat
+
+from tamecheck.derivative.chainrule import ChainRule, chain_rule
+from tamecheck.derivative.explore import NotLipschitzAt
+from tamecheck.derivative.hull import Matrix, extreme
+from tamecheck.derivative.implicit.conditions import p_matrix_condition, p_matrix_of
+from tamecheck.derivative.implicit.enclosed import enclosed
+from tamecheck.derivative.implicit.equations import Equations
+from tamecheck.derivative.implicit.family import KinkFamily, kink_family
+from tamecheck.derivative.implicit.invertible import (
+    Invertibility,
+    decide_invertible,
+)
+from tamecheck.derivative.implicit.multiaffine import MOST_COORDINATES, corner_signs
+from tamecheck.derivative.implicit.singular import Singular, element, segment_root
+from tamecheck.derivative.jacobian import jacobian_near, known_values, output_matrix
+from tamecheck.derivative.lowering import lowered
+from tamecheck.errors import DomainError, TamecheckError
+from tamecheck.evaluate.reals import UndecidedError
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Elements", "Kind", "elements_at"]
+
+Kind: TypeAlias = Literal["clarke", "conservative", "enclosure"]
+
+Point: TypeAlias = Callable[[int], Mapping[str, Array]]
+"""For a number of bits, the point as ``fmpq`` and ``arb``."""
+
+_BITS = 256
+_MOST_LISTED_KINKS = 10
+_MOST_PATTERNS = 4096
+_MOST_REDUCED = 64
+_MOST_CHOICES = 256
+_TRIED_CORNERS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """A convex conservative Jacobian, and whether its square part by the unknowns is invertible.
+
+    Parameters
+    ----------
+    kind
+        ``"clarke"``: the Clarke Jacobian.  ``"conservative"``: the hull of what the chain rule
+        gives.  ``"enclosure"``: an interval matrix about that hull.
+    why
+        How it was found, or why there is none.
+    matrices
+        Its vertices ``[U V]``, or one element where they are too many.
+    invertible
+        The answer for all U; None where there is no Jacobian.
+    listed
+        Whether all vertices are there.
+    refuted
+        Whether it is shown that there is none.
+    """
+
+    kind: Kind
+    why: str
+    matrices: tuple[Matrix, ...] = ()
+    invertible: Invertibility | None = None
+    listed: bool = True
+    refuted: bool = False
+
+
+def elements_at(equations: Equations, point: Point, deadline: float, seed: int) -> Elements:
+    """The Jacobian at a point where F has a value.
+
+    Kinks that do not feed each other are rank-one changes of one matrix, of which ten or fewer are
+    listed by patterns; more are decided as a family.  Everything else goes through the search for
+    cones of directions, then through the chain rule, then through balls about all its choices.
+    """
+    graph = lowered(equations.graph)
+    try:
+        rule = chain_rule(graph, known_values(graph, point(_BITS)))
+    except NotLipschitzAt as found:
+        why = f"{found.where} is not Lipschitz near this point, so there is no Clarke Jacobian"
+        return Elements("clarke", why, refuted=True)
+    except UndecidedError:
+        rule = None
+    family = None if rule is None else kink_family(rule)
+    if family is not None:
+        return _of_family(family, equations, deadline, seed)
+    found = _clarke(equations, point, deadline, seed)
+    if found.invertible is not None or found.refuted:
+        return found
+    if rule is None:
+        return _of_balls(equations, point, found, deadline, seed)
+    return _of_rule(rule, equations, found, deadline, seed)
+
+
+def _decided(
+    equations: Equations, matrices: Sequence[Matrix], deadline: float, seed: int
+) -> Invertibility:
+    """The answer for the parts by the unknowns, each once."""
+    squares = _distinct([_square(equations, matrix) for matrix in matrices])
+    return decide_invertible(squares, timeout=_left(deadline), seed=seed)
+
+
+def _distinct(matrices: Sequence[Matrix]) -> list[Matrix]:
+    """Each rational matrix once; balls are not compared."""
+    if any(isinstance(a, arb) for matrix in matrices for row in matrix for a in row):
+        return list(matrices)
+    return list(dict.fromkeys(matrices))
+
+
+def _square(equations: Equations, matrix: Matrix) -> Matrix:
+    return tuple(tuple(row[k] for k in equations.unknowns) for row in matrix)
+
+
+def _left(deadline: float) -> float:
+    return max(deadline - time.monotonic(), 0.1)
+
+
+def _reduced(matrices: Sequence[Matrix]) -> tuple[Matrix, ...]:
+    if len(matrices) > _MOST_REDUCED:
+        return tuple(matrices)
+    return tuple(matrices[k] for k in extreme(matrices))
+
+
+def _count(number: int) -> str:
+    return f"{number} {'vertex' if number == 1 else 'vertices'}"
+
+
+def _of_family(family: KinkFamily, equations: Equations, deadline: float, seed: int) -> Elements:
+    count = len(family.kinks)
+    if count > _MOST_LISTED_KINKS:
+        found = _decided_family(family, equations, seed)
+        kind: Kind = "clarke" if family.independent else "conservative"
+        if found.holds is not None or family.independent or not family.affine:
+            why = f"a base and {count} rank-one changes, with any shares between 0 and 1"
+            return Elements(kind, why, (family.conventional,), found, listed=False)
+    patterns = product((True, False), repeat=count) if family.independent else family.patterns()
+    signs = list(islice(patterns, _MOST_PATTERNS + 1))
+    if len(signs) > _MOST_PATTERNS:
+        open_ = Invertibility(
+            holds=None,
+            why=f"no condition that suffices holds, and over {_MOST_PATTERNS} cones meet",
+        )
+        why = f"a base and {count} rank-one changes, with any shares between 0 and 1"
+        return Elements("conservative", why, (family.conventional,), open_, listed=False)
+    matrices: tuple[Matrix, ...] = tuple(dict.fromkeys(family.element(s) for s in signs))
+    if not family.independent:
+        matrices = _reduced(matrices)
+    why = f"the Clarke Jacobian, computed exactly: {_count(len(matrices))}"
+    return Elements("clarke", why, matrices, _decided(equations, matrices, deadline, seed))
+
+
+def _decided_family(family: KinkFamily, equations: Equations, seed: int) -> Invertibility:
+    """Whether ``A + B D C`` is invertible for all diagonal D with entries in [0, 1]."""
+    size, count, columns = len(family.base), len(family.kinks), equations.unknowns
+    base = fmpq_mat(size, size, [row[k] for row in family.base for k in columns])
+    left = fmpq_mat(size, count, [kink.change[i] for i in range(size) for kink in family.kinks])
+    right = fmpq_mat(count, size, [kink.form[k] for kink in family.kinks for k in columns])
+    form = f"A + B D C, D diagonal of size {count} with entries in [0, 1]"
+    if base.det() != 0:
+        condition = p_matrix_condition(p_matrix_of(base, left, right))
+        if condition:
+            why = (
+                f"every element is {form}, and N = I + C A⁻¹ B is a P-matrix, so each is "
+                f"invertible: {condition}"
+            )
+            return Invertibility(holds=True, why=why)
+    steps = [
+        fmpq_mat(size, 1, [left[i, k] for i in range(size)])
+        * fmpq_mat(1, size, [right[k, j] for j in range(size)])
+        for k in range(count)
+    ]
+    if count <= MOST_COORDINATES:
+        signs = corner_signs(base, steps)
+        if len(signs) == 1 and 0 not in signs:
+            why = f"every element is {form}; the determinant has one sign at all {2**count} corners"
+            return Invertibility(holds=True, why=why)
+    singular = _singular_on_edges(base, steps, seed)
+    if singular is not None:
+        why = f"{singular} is singular, and {form}"
+        return Invertibility(holds=False, why=why, singular=singular)
+    why = f"no condition that suffices holds for {form}, and no singular element was found"
+    return Invertibility(holds=None, why=why)
+
+
+def _singular_on_edges(base: fmpq_mat, steps: Sequence[fmpq_mat], seed: int) -> Singular | None:
+    """A singular element on an edge of the box, found along random paths between opposite corners.
+
+    The determinant is affine along an edge, so a change of sign there has a rational root.
+    """
+    rng = np.random.default_rng(seed)
+    for _ in range(max(_TRIED_CORNERS // max(len(steps), 1), 4)):
+        start = rng.random(len(steps)) < 0.5
+        corner = element([base, *steps], [fmpq(1), *(fmpq(int(b)) for b in start)])
+        path: list[fmpq_mat] = [corner]
+        for k in rng.permutation(len(steps)).tolist():
+            sign = fmpq(-1 if start[k] else 1)
+            path.append(element([path[-1], steps[k]], [fmpq(1), sign]))
+        for before, after in pairwise(path):
+            if before.det() * after.det() <= 0:
+                found = segment_root([before, after], [fmpq(1), fmpq(0)], [fmpq(0), fmpq(1)])
+                return None if found is None else Singular(None, found.matrix)
+    return None
+
+
+def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> Elements:
+    """The Clarke Jacobian by the search for cones of directions."""
+    try:
+        found = jacobian_near(equations.graph, point, "bouligand")
+    except DomainError:
+        raise
+    except TamecheckError as undecided:
+        return Elements("clarke", str(undecided))
+    if not found.raw:
+        return Elements("clarke", found.why, refuted=True)
+    matrices = _reduced(found.raw)
+    exactly = "exactly" if found.exact else "by balls"
+    why = f"the Clarke Jacobian, computed {exactly}: {_count(len(matrices))}"
+    return Elements("clarke", why, matrices, _decided(equations, matrices, deadline, seed))
+
+
+def _of_balls(
+    equations: Equations, point: Point, clarke: Elements, deadline: float, seed: int
+) -> Elements:
+    """Balls about the derivatives of all pieces, where balls do not tell which one holds."""
+    with ctx.workprec(_BITS):
+        found = enclosed(lowered(equations.graph), point(_BITS))
+        if found is None:
+            return clarke
+        why = "an interval matrix about the Jacobians of all pieces, as kinks lie within rounding"
+        decided = _decided(equations, [found[1]], deadline, seed)
+    return Elements("enclosure", why, (found[1],), decided)
+
+
+def _of_rule(
+    rule: ChainRule, equations: Equations, clarke: Elements, deadline: float, seed: int
+) -> Elements:
+    """The hull of the chain rule's Jacobians, or balls about all of them."""
+    if rule.jump() is not None:
+        return clarke
+    if rule.combinations <= _MOST_CHOICES:
+        matrices = [output_matrix(rule.graph, chosen) for chosen in rule.choices(_MOST_CHOICES)]
+        why = f"the convex hull of the chain rule's Jacobians: {_count(len(matrices))}"
+        found = _decided(equations, matrices, deadline, seed)
+        return Elements("conservative", why, tuple(matrices), found)
+    balls = rule.enclosing()
+    if balls is None:
+        return clarke
+    enclosed = output_matrix(rule.graph, balls)
+    why = f"an interval matrix about the chain rule's Jacobians of {len(rule.places)} kinks"
+    found = _decided(equations, [enclosed], deadline, seed)
+    usual = output_matrix(rule.graph, rule.conventional())
+    return Elements("enclosure", why, (usual,), found, listed=False)

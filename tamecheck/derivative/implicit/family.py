@@ -1,0 +1,203 @@
+"""Jacobians at a point where scalar kinks meet: rank-one changes of one matrix.
+
+If no kink feeds another one, the chain rule's Jacobians are ``base + Σ d_k b_k c_kᵀ`` with d_k in
+[0, 1]: ``c_k`` is the gradient of what decides at kink k, whose sign along the direction in which
+one leaves the point tells the side, and ``b_k`` says what changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flint import fmpq, fmpq_mat
+
+from tamecheck.derivative.affinity import Affinity
+from tamecheck.derivative.chainrule import ChainRule, Place
+from tamecheck.derivative.cone import Cone
+from tamecheck.derivative.explore import combination, source_of
+from tamecheck.derivative.hull import Matrix
+from tamecheck.derivative.jacobian import output_matrix
+from tamecheck.derivative.sweep import Local, input_rows
+from tamecheck.evaluate.reals import Number
+from tamecheck.ir.graph import Apply
+
+__all__ = ["Kink", "KinkFamily", "kink_family"]
+
+Exact = tuple[tuple[fmpq, ...], ...]
+
+_ZERO = fmpq(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """``change formᵀ``: what is added to the Jacobian where the form is positive."""
+
+    change: tuple[fmpq, ...]
+    form: tuple[fmpq, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KinkFamily:
+    """``base + Σ d_k change_k form_kᵀ``, ``0 <= d_k <= 1``; no two forms are parallel.
+
+    Parameters
+    ----------
+    base
+        Where all forms are negative.
+    kinks
+        The changes.
+    independent
+        Whether the forms are linearly independent, so that every pattern of signs occurs near the
+        point, and the hull of all patterns is the Clarke Jacobian.
+    affine
+        Whether all kinks lie on hyperplanes near the point, so that the patterns are those of the
+        forms.
+    conventional
+        The Jacobian that automatic differentiation takes.
+    """
+
+    base: Exact
+    kinks: tuple[Kink, ...]
+    independent: bool
+    affine: bool
+    conventional: Matrix
+
+    def element(self, signs: Sequence[bool]) -> Exact:
+        """The Jacobian where these forms are positive and the others are negative."""
+        rows = [list(row) for row in self.base]
+        for kink, positive in zip(self.kinks, signs, strict=True):
+            if positive:
+                for row, change in zip(rows, kink.change, strict=True):
+                    if change != 0:
+                        row[:] = [a + change * c for a, c in zip(row, kink.form, strict=True)]
+        return tuple(tuple(row) for row in rows)
+
+    def patterns(self) -> Iterator[tuple[bool, ...]]:
+        """The patterns of signs that occur in an open cone of directions."""
+
+        def after(cone: Cone, signs: tuple[bool, ...]) -> Iterator[tuple[bool, ...]]:
+            if len(signs) == len(self.kinks):
+                yield signs
+                return
+            for positive in (True, False):
+                met = cone.meet(self.kinks[len(signs)].form, 1 if positive else -1)
+                if met is not None:
+                    yield from after(met, (*signs, positive))
+
+        return after(Cone(len(self.base[0])), ())
+
+
+def kink_family(rule: ChainRule) -> KinkFamily | None:
+    """The family of a graph's Jacobians at a point; None if its kinks have another form."""
+    places = rule.places
+    nodes = {index for index, _ in places}
+    if rule.jump() is not None or any(count != 2 for count in places.values()):
+        return None
+    if any(nodes & set(rule.graph.ancestors(_arguments(rule, index))) for index in nodes):
+        return None
+    negative = dict.fromkeys(places, 1)
+    low = rule.chosen(negative)
+    base = _rational(output_matrix(rule.graph, low))
+    if base is None:
+        return None
+    kinks: list[Kink] = []
+    for place in places:
+        form = _form(rule, place, low)
+        high = _rational(output_matrix(rule.graph, rule.chosen({**negative, place: 0})))
+        kink = None if form is None or high is None else _factored(base, high, form)
+        if kink is None:
+            return None
+        kinks.append(kink)
+    affinity = Affinity.of(rule.graph)
+    affine = all(affinity.affine_args(index) for index in nodes)
+    merged, kept = _merged(base, [kink for kink in kinks if any(a != 0 for a in kink.change)])
+    table = fmpq_mat([list(kink.form) for kink in kept]) if kept else None
+    independent = table is None or table.rank() == len(kept)
+    if not affine and (not independent or len(kept) < len(kinks)):
+        # kinks with one tangent need not be one kink
+        return None
+    conventional = output_matrix(rule.graph, rule.conventional())
+    return KinkFamily(merged, tuple(kept), independent, affine, conventional)
+
+
+def _arguments(rule: ChainRule, index: int) -> Sequence[int]:
+    node = rule.graph.nodes[index]
+    return node.args if isinstance(node, Apply) else ()
+
+
+def _rational(matrix: Matrix) -> Exact | None:
+    rows = tuple(tuple(a for a in row if isinstance(a, fmpq)) for row in matrix)
+    return rows if all(len(a) == len(b) for a, b in zip(rows, matrix, strict=True)) else None
+
+
+def _form(rule: ChainRule, place: Place, locals_: dict[int, Local]) -> tuple[fmpq, ...] | None:
+    """The gradient of what decides at a place: positive where the first choice holds."""
+    index, element = place
+    node = rule.graph.nodes[index]
+    if not isinstance(node, Apply):
+        return None
+    weights: tuple[Number, ...]
+    if index in rule.tied:
+        first, second = rule.tied[index].ties[element]
+        rows = input_rows(rule.graph, locals_, node.args[0], [first, second])
+        weights = (fmpq(1), fmpq(-1))
+        if node.op.name == "reduce_min":
+            weights = (fmpq(-1), fmpq(1))
+    else:
+        if element not in rule.kinked[index].tests:
+            return None
+        weights = rule.kinked[index].tests[element]
+        rows = [
+            input_rows(
+                rule.graph,
+                locals_,
+                arg,
+                [source_of(rule.graph.nodes[arg].shape, node.shape, element)],
+            )[0]
+            for arg in node.args
+        ]
+    row = combination(weights, rows, len(rows[0]))
+    exact = tuple(a for a in row if isinstance(a, fmpq))
+    return exact if len(exact) == len(row) else None
+
+
+def _factored(base: Exact, high: Exact, form: tuple[fmpq, ...]) -> Kink | None:
+    """The change for a form; None if the difference of the matrices is no multiple of it."""
+    pivot = next((j for j, a in enumerate(form) if a != 0), None)
+    difference = [
+        [b - a for a, b in zip(low, up, strict=True)] for low, up in zip(base, high, strict=True)
+    ]
+    if pivot is None:
+        flat = all(a == 0 for row in difference for a in row)
+        return Kink(tuple(_ZERO for _ in base), form) if flat else None
+    change = tuple(row[pivot] / form[pivot] for row in difference)
+    fits = all(
+        a == factor * c
+        for row, factor in zip(difference, change, strict=True)
+        for a, c in zip(row, form, strict=True)
+    )
+    return Kink(change, form) if fits else None
+
+
+def _merged(base: Exact, kinks: Sequence[Kink]) -> tuple[Exact, list[Kink]]:
+    """The same family with one kink for each line of forms; kinks that cancel are dropped.
+
+    A kink whose form is a negative multiple ``-s c`` of another's adds ``b (-s c)ᵀ`` where c is
+    negative: a constant part, and ``s b cᵀ`` where c is positive.
+    """
+    rows = [list(row) for row in base]
+    lines: dict[tuple[fmpq, ...], Kink] = {}
+    for kink in kinks:
+        lead = next(a for a in kink.form if a != 0)
+        line = tuple(a / lead for a in kink.form)
+        scale = lead if lead > 0 else -lead
+        if lead < 0:
+            for row, change in zip(rows, kink.change, strict=True):
+                row[:] = [a + change * c for a, c in zip(row, kink.form, strict=True)]
+        change = tuple(scale * b for b in kink.change)
+        if line in lines:
+            change = tuple(a + b for a, b in zip(lines[line].change, change, strict=True))
+        lines[line] = Kink(change, line)
+    kept = [kink for kink in lines.values() if any(a != 0 for a in kink.change)]
+    return tuple(tuple(row) for row in rows), kept

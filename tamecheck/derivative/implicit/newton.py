@@ -1,0 +1,242 @@
+"""Solutions of equations: found by Newton's method in floats, proved by Krawczyk's operator.
+
+``K(X) = m - Y F(m) + (I - Y J(X)) (X - m)`` for a box X about m, Y any matrix near the inverse of
+the Jacobian and J(X) an enclosure of the Clarke Jacobians on X (`enclosed`).  If K(X) lies in the
+interior of X then X has exactly one solution, every matrix in J(X) is invertible, and the solution
+is in K(X) (Krawczyk 1969).  With a box of parameters in place of one parameter, the same holds for
+every parameter of the box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_mat, ctx, fmpq
+
+from tamecheck.derivative.affinity import Affinity
+from tamecheck.derivative.chainrule import chain_rule
+from tamecheck.derivative.explore import NotLipschitzAt
+from tamecheck.derivative.gradient import gradient
+from tamecheck.derivative.implicit.enclosed import enclosed
+from tamecheck.derivative.implicit.equations import Equations
+from tamecheck.derivative.implicit.invertible import matrix_of
+from tamecheck.derivative.jacobian import known_values, output_matrix
+from tamecheck.derivative.lowering import lowered
+from tamecheck.errors import TamecheckError
+from tamecheck.evaluate import exact_values, float_values
+from tamecheck.evaluate.exact_arrays import objects
+from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction, as_number
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Isolated", "exact_root", "isolated", "krawczyk", "newton_limit", "rational_residual"]
+
+_BITS = 128
+_STEPS = 60
+_NARROWINGS = 100
+_RADII = tuple(Fraction(1, 2**k) for k in (3, 6, 10, 16, 24, 32, 40))
+_DENOMINATORS = (1, 10**3, 10**6, 10**9)
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """The only solution in the box of half width ``radius`` about ``centre``.
+
+    Parameters
+    ----------
+    equations, values
+        F, and the elements of the point with the centre as its unknowns.
+    centre, radius
+        The box of unknowns.
+    """
+
+    equations: Equations
+    values: tuple[Fraction, ...]
+    centre: tuple[Fraction, ...]
+    radius: Fraction
+
+    def at(self, bits: int) -> dict[str, Array]:
+        """The point as exact numbers, the unknowns as balls of about so many good bits.
+
+        Raises
+        ------
+        UndecidedError
+            If the balls stop shrinking before.
+        """
+        with ctx.workprec(bits + 32):
+            balls = [arb(as_number(c), float(self.radius)) for c in self.centre]
+            goal = arb(2) ** -bits
+            for _ in range(_NARROWINGS):
+                if not any(bool(ball.rad() > goal * (1 + abs(ball.mid()))) for ball in balls):
+                    break
+                middle = [ball.mid().fmpq() for ball in balls]
+                image = krawczyk(self.equations, self.values, middle, balls)
+                if image is None:
+                    raise UndecidedError
+                narrowed = [a.intersection(b) for a, b in zip(image, balls, strict=True)]
+                if all(
+                    bool(new.rad() > old.rad() * 0.9)
+                    for new, old in zip(narrowed, balls, strict=True)
+                ):
+                    break
+                balls = narrowed
+            else:
+                raise UndecidedError
+            values: list[Any] = [as_number(v) for v in self.values]
+            for column, ball in zip(self.equations.unknowns, balls, strict=True):
+                values[column] = ball
+            return self.equations.shaped(values)
+
+
+def rational_residual(equations: Equations, values: Sequence[Fraction]) -> list[Fraction | arb]:
+    """F at a rational point."""
+    found = exact_values(equations.graph, equations.shaped(values))
+    return [v for array in found.values() for v in np.asarray(array).reshape(-1).tolist()]
+
+
+def newton_limit(equations: Equations, values: Sequence[Fraction]) -> list[float] | None:
+    """Where Newton's method in floats ends, from these values with the parameters fixed.
+
+    At kinks one element of the conservative Jacobian is taken; None if it does not converge.
+    """
+    unknowns = list(equations.unknowns)
+    point = np.array([float(v) for v in values])
+    best, found = np.inf, None
+    for _ in range(_STEPS):
+        try:
+            shaped = {n: np.asarray(a, float) for n, a in equations.shaped(point.tolist()).items()}
+            out = float_values(equations.graph, shaped)
+            matrix = gradient(equations.graph, point[None])
+        except TamecheckError:
+            break
+        residual = np.concatenate([np.asarray(v, float).reshape(-1) for v in out.values()])
+        size = float(np.abs(residual).max())
+        if not np.isfinite(size):
+            break
+        if size < best:
+            best, found = size, point[unknowns].tolist()
+        square = matrix.reshape((len(unknowns), len(point)))[:, unknowns]
+        step = np.linalg.lstsq(square, residual, rcond=None)[0]
+        if size == 0 or float(np.abs(step).max()) <= 1e-16 * float(np.abs(point).max(initial=1)):
+            break
+        point[unknowns] -= step
+    scale = 1 + max((abs(float(v)) for v in values), default=0.0)
+    return found if best <= 1e-6 * scale else None
+
+
+def exact_root(
+    equations: Equations, values: Sequence[Fraction], near: Sequence[float]
+) -> tuple[Fraction, ...] | None:
+    """A rational solution near floats: simple fractions, or an exact step if F is affine there."""
+
+    def solves(unknowns: Sequence[Fraction]) -> bool:
+        try:
+            residual = rational_residual(equations, _with(equations, values, unknowns))
+        except TamecheckError:
+            return False
+        return all(isinstance(v, Fraction) and v == 0 for v in residual)
+
+    for bound in _DENOMINATORS:
+        candidate = tuple(Fraction(v).limit_denominator(bound) for v in near)
+        if solves(candidate):
+            return candidate
+    simple = lowered(equations.graph)
+    if not all(Affinity.of(simple).affine[node] for _, node in simple.outputs):
+        return None
+    start = [Fraction(v) for v in near]
+    try:
+        point = equations.shaped([as_number(v) for v in _with(equations, values, start)])
+        rule = chain_rule(simple, known_values(simple, point))
+    except (UndecidedError, NotLipschitzAt, TamecheckError):
+        return None
+    jacobian = output_matrix(simple, rule.conventional())
+    residual = [
+        v for _, node in simple.outputs for v in objects(rule.values[node]).reshape(-1).tolist()
+    ]
+    square = matrix_of(tuple(tuple(row[k] for k in equations.unknowns) for row in jacobian))
+    right = matrix_of(tuple((v,) for v in residual))
+    if isinstance(square, arb_mat) or isinstance(right, arb_mat):
+        return None
+    try:
+        step = square.solve(right)
+    except ZeroDivisionError:
+        return None
+    candidate = tuple(v - as_fraction(step[k, 0]) for k, v in enumerate(start))
+    return candidate if solves(candidate) else None
+
+
+def _with(
+    equations: Equations, values: Sequence[Fraction], unknowns: Sequence[Fraction]
+) -> list[Fraction]:
+    changed = list(values)
+    for column, value in zip(equations.unknowns, unknowns, strict=True):
+        changed[column] = value
+    return changed
+
+
+def isolated(
+    equations: Equations, values: Sequence[Fraction], near: Sequence[float]
+) -> Isolated | None:
+    """The solution near floats with a box that has no other one, or None where none is proved."""
+    centre = tuple(Fraction(v) for v in near)
+    at_centre = tuple(_with(equations, values, centre))
+    scale = 1 + max((abs(v) for v in centre), default=Fraction(0))
+    with ctx.workprec(_BITS):
+        for radius in _RADII:
+            wide = radius * scale
+            middle = [as_number(c) for c in centre]
+            balls = [arb(c, float(wide)) for c in middle]
+            image = krawczyk(equations, at_centre, middle, balls)
+            if image is not None and all(
+                ball.contains_interior(part) for part, ball in zip(image, balls, strict=True)
+            ):
+                return Isolated(equations, at_centre, centre, _radius(balls))
+    return None
+
+
+def _radius(balls: Sequence[arb]) -> Fraction:
+    return max(as_fraction(ball.rad().upper().fmpq()) for ball in balls)
+
+
+def krawczyk(
+    equations: Equations,
+    values: Sequence[Fraction | arb],
+    middle: Sequence[fmpq],
+    balls: Sequence[arb],
+) -> list[arb] | None:
+    """``K(X)``, or None where F is not shown to be Lipschitz on the box.
+
+    Parameters
+    ----------
+    values
+        The point's elements; those of the parameters may be balls.
+    middle, balls
+        The centre and the box of unknowns.
+    """
+    given: list[Number] = [as_number(v) if isinstance(v, Fraction) else v for v in values]
+    at_middle, over = list(given), list(given)
+    for column, centre, ball in zip(equations.unknowns, middle, balls, strict=True):
+        at_middle[column], over[column] = centre, ball
+    graph = lowered(equations.graph)
+    first = enclosed(graph, equations.shaped(at_middle))
+    second = enclosed(graph, equations.shaped(over))
+    if first is None or second is None:
+        return None
+    size = len(middle)
+    square = arb_mat([[arb(row[k]) for k in equations.unknowns] for row in second[1]])
+    rough = np.array([float(a.mid()) for a in square.entries()]).reshape((size, size))
+    try:
+        inverse = np.linalg.inv(rough)
+    except np.linalg.LinAlgError:
+        return None
+    if not np.isfinite(inverse).all():
+        return None
+    factor = arb_mat(size, size, [float(a) for a in inverse.reshape(-1)])
+    eye = arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
+    offsets = arb_mat([[ball - centre] for ball, centre in zip(balls, middle, strict=True)])
+    value = arb_mat([[arb(v)] for v in first[0]])
+    image = (eye - factor * square) * offsets - factor * value
+    return [image[k, 0] + middle[k] for k in range(size)]

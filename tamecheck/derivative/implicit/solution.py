@@ -1,0 +1,177 @@
+"""Is the point a solution?  Exactly, or near one that is proved to exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpq
+
+from tamecheck.derivative.implicit.equations import Equations
+from tamecheck.derivative.implicit.newton import (
+    Isolated,
+    exact_root,
+    isolated,
+    newton_limit,
+    rational_residual,
+)
+from tamecheck.derivative.implicit.result import Hypothesis, Status
+from tamecheck.errors import TamecheckError
+from tamecheck.evaluate import enclose
+from tamecheck.evaluate.reals import UndecidedError, as_fraction, as_number
+from tamecheck.ir.box import Box, Side
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Solution", "solution_near"]
+
+_NAME = "solution"
+_DIGITS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The point at which the theorem is asked for, and whether it is a solution.
+
+    Parameters
+    ----------
+    hypothesis
+        The answer.
+    equations
+        F.
+    values
+        The rational elements of the point; near ``ball`` if that is given.
+    ball
+        The solution, where it is not known as a rational.
+    """
+
+    hypothesis: Hypothesis
+    equations: Equations
+    values: tuple[Fraction, ...]
+    ball: Isolated | None = field(default=None, repr=False)
+
+    def at(self, bits: int) -> Mapping[str, Array]:
+        """The point as ``fmpq`` and ``arb``."""
+        if self.ball is not None:
+            return self.ball.at(bits)
+        return self.equations.shaped([as_number(v) for v in self.values])
+
+    @property
+    def rough(self) -> Mapping[str, Array]:
+        """A rational point, equal to the solution or near it."""
+        return self.equations.shaped(self.values)
+
+    @property
+    def unknowns(self) -> tuple[Fraction | arb, ...]:
+        """The unknowns: fractions, or balls."""
+        flat = self.equations.flat(self.at(_DIGITS))
+        found: list[Any] = [flat[k] for k in self.equations.unknowns]
+        return tuple(as_fraction(v) if isinstance(v, fmpq) else v for v in found)
+
+    @property
+    def isolated(self) -> Fraction | None:
+        """The half width of the box in which the ball's solution is the only one."""
+        return None if self.ball is None else self.ball.radius
+
+
+def solution_near(equations: Equations, point: Mapping[str, Array], within: float) -> Solution:
+    """The solution at a rational point, or the one within reach of it.
+
+    Raises
+    ------
+    DomainError
+        If F has no value at the point.
+    """
+    values = tuple(Fraction(v) for v in equations.flat(point))
+    residual = rational_residual(equations, values)
+    if all(isinstance(v, Fraction) and v == 0 for v in residual):
+        exact = Hypothesis(_NAME, Status.PROVED, "F is exactly 0 at this point")
+        return Solution(exact, equations, values)
+    wrong = _not_zero(residual)
+    near = newton_limit(equations, values)
+    if near is None:
+        why = f"{wrong}, and Newton's method finds no solution from here"
+        return Solution(_refused(wrong, _no_solution(equations, values) or why), equations, values)
+    if not _reached(equations, values, near, within):
+        found = ", ".join(
+            f"{equations.columns[k]} = {v:.6g}"
+            for k, v in zip(equations.unknowns, near, strict=True)
+        )
+        why = f"{wrong}; the solution to which Newton's method leads is at {found[:200]}"
+        return Solution(_refused(wrong, why), equations, values)
+    root = exact_root(equations, values, near)
+    if root is not None:
+        moved = list(values)
+        for column, value in zip(equations.unknowns, root, strict=True):
+            moved[column] = value
+        why = "the given unknowns were refined to a rational point where F is exactly 0"
+        return Solution(Hypothesis(_NAME, Status.PROVED, why), equations, tuple(moved))
+    ball = isolated(equations, values, near)
+    if ball is None:
+        why = (
+            f"{wrong}; near the given unknowns no solution is proved, as where the Jacobian is "
+            f"singular or a kink lies within rounding"
+        )
+        return Solution(_refused(wrong, why), equations, values)
+    why = (
+        f"there is exactly one solution in the box of half width {float(ball.radius):.3g} about "
+        f"the refined unknowns, by Krawczyk's operator"
+    )
+    return Solution(Hypothesis(_NAME, Status.PROVED, why), equations, ball.values, ball)
+
+
+def _not_zero(residual: Sequence[Fraction | arb]) -> str:
+    """Which equation is not 0 at the point; empty if balls leave it open."""
+    for number, value in enumerate(residual):
+        if isinstance(value, arb):
+            if not value.contains(0):
+                return f"equation {number + 1} is {value.str(10)}, not 0, at this point"
+        elif value != 0:
+            text = str(value) if len(str(value)) < 24 else f"{float(value):.6g}"
+            return f"equation {number + 1} is {text}, not 0, at this point"
+    return ""
+
+
+def _refused(wrong: str, why: str) -> Hypothesis:
+    if wrong:
+        return Hypothesis(_NAME, Status.REFUTED, why)
+    return Hypothesis(_NAME, Status.UNKNOWN, f"F encloses 0, which does not prove it is 0{why}")
+
+
+def _reached(
+    equations: Equations, values: Sequence[Fraction], near: Sequence[float], within: float
+) -> bool:
+    return all(
+        abs(v - float(values[k])) <= within * (1 + abs(float(values[k])))
+        for k, v in zip(equations.unknowns, near, strict=True)
+    )
+
+
+def _no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
+    """Which equation has no zero for these parameters and any unknowns, by enclosure."""
+    free = set(equations.unknowns)
+    lower = [None if k in free else v for k, v in enumerate(values)]
+    shaped = equations.shaped(lower)
+    sides = {
+        name: Side(tuple(array.reshape(-1).tolist()), tuple(array.reshape(-1).tolist()))
+        for name, array in shaped.items()
+    }
+    graph = equations.graph
+    try:
+        bounds = enclose(graph, Box(sides), nodes=[node for _, node in graph.outputs])
+    except (TamecheckError, UndecidedError):
+        return ""
+    number = 0
+    for _, node in graph.outputs:
+        if node not in bounds:
+            return ""
+        low = np.broadcast_to(bounds[node].lower, graph.nodes[node].shape).reshape(-1)
+        high = np.broadcast_to(bounds[node].upper, graph.nodes[node].shape).reshape(-1)
+        for a, b in zip(low.tolist(), high.tolist(), strict=True):
+            number += 1
+            if a > 0 or b < 0:
+                end = f"at least {a:.6g}" if a > 0 else f"at most {b:.6g}"
+                return f"no solution exists for these parameters: equation {number} is {end}"
+    return ""

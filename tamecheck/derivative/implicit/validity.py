@@ -1,0 +1,230 @@
+"""How far from the point the derivative, and the only solution, are known to reach.
+
+Piecewise affine F: every op that decides is affine near the point, so what it compares to 0 stays
+on its side up to a distance that a division gives.  Smooth F: Krawczyk's operator with a box of
+parameters maps a box of unknowns into itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf
+
+from flint import arb, ctx, fmpq
+
+from tamecheck.derivative.affinity import Affinity
+from tamecheck.derivative.chainrule import ChainRule, chain_rule
+from tamecheck.derivative.cone import Row
+from tamecheck.derivative.explore import combination, points_of, source_of
+from tamecheck.derivative.implicit.equations import Equations
+from tamecheck.derivative.implicit.newton import krawczyk
+from tamecheck.derivative.jacobian import known_values
+from tamecheck.derivative.kinks import compared_terms
+from tamecheck.derivative.local import tied_groups
+from tamecheck.derivative.lowering import lowered
+from tamecheck.derivative.sweep import Local, input_rows
+from tamecheck.derivative.terms import derivative
+from tamecheck.evaluate.exact_arrays import objects
+from tamecheck.evaluate.exact_terms import value_at
+from tamecheck.evaluate.reals import Number, as_fraction
+from tamecheck.ir.formula import everywhere
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Fold, Pointwise
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Validity", "affine_validity", "smooth_validity"]
+
+Radius = Fraction | float
+
+_FLAT = frozenset({"floor", "ceil", "round", "argmax", "argmin", "argsort"})
+_SMOOTH_TRIES = 48
+
+_PAD = 1 + 2.0**-20
+"""The centre is only as near to the solution as its ball; boxes are larger by more than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """Radii in the largest norm, or why there are none; infinite where nothing bounds them.
+
+    Parameters
+    ----------
+    parameters
+        For every p nearer than this to the given one there is the solution x(p) of the theorem,
+        and its derivative there is in the set that is given here.  For a smooth F, only x(p)
+        exists, is unique in the box of unknowns and differentiable.
+    unknowns
+        For every p nearer than both radii, no other x nearer than this solves the equations.
+    why
+        How they were found, or why there are none.
+    """
+
+    parameters: Radius | None
+    unknowns: Radius | None
+    why: str
+
+
+def affine_validity(
+    equations: Equations, point: Mapping[str, Array], slopes: Sequence[Sequence[Sequence[Fraction]]]
+) -> Validity | None:
+    """The radii for a piecewise affine F at a rational point; None for another F.
+
+    Parameters
+    ----------
+    point
+        The inputs, as ``fmpq``.
+    slopes
+        The derivatives of x by p at the vertices of the set.
+    """
+    graph = lowered(equations.graph)
+    affinity = Affinity.of(graph)
+    if not all(affinity.affine[node] for _, node in graph.outputs):
+        return None
+    if any(isinstance(node, Apply) and node.op.name in _FLAT for node in graph.nodes):
+        return Validity(None, None, "F contains an op whose jumps are not measured")
+    rule = chain_rule(graph, known_values(graph, point))
+    several = bool(rule.places)
+    locals_ = rule.enclosing() if several else rule.chosen({})
+    if locals_ is None:
+        return Validity(None, None, "tied elements of a maximum leave a choice at this point")
+    in_p: Radius = inf
+    in_both: Radius = inf
+    for value, row in _margins(rule, locals_):
+        size = sum((_magnitude(a) for a in row), Fraction(0))
+        if size:
+            in_both = min(in_both, abs(value) / size)
+        along = max((_along(equations, row, slope) for slope in slopes), default=Fraction(0))
+        if along:
+            in_p = min(in_p, abs(value) / along)
+    if several:
+        why = "no other kink than those at the point is nearer"
+    else:
+        why = "F is affine" if in_both == inf else "the distance to the next kink"
+    return Validity(in_p, in_both, why)
+
+
+def _along(equations: Equations, row: Row, slope: Sequence[Sequence[Fraction]]) -> Fraction:
+    """How fast a compared number changes at most when p moves and x follows: a sum over p."""
+    total = Fraction(0)
+    for number, column in enumerate(equations.parameters):
+        if all(isinstance(a, fmpq) for a in row):
+            change = _exact(row[column]) + sum(
+                (_exact(row[k]) * slope[i][number] for i, k in enumerate(equations.unknowns)),
+                Fraction(0),
+            )
+            total += abs(change)
+        else:
+            total += _magnitude(row[column]) + sum(
+                (
+                    _magnitude(row[k]) * abs(slope[i][number])
+                    for i, k in enumerate(equations.unknowns)
+                ),
+                Fraction(0),
+            )
+    return total
+
+
+def _exact(value: Number) -> Fraction:
+    return as_fraction(value) if isinstance(value, fmpq) else Fraction(0)
+
+
+def _magnitude(value: Number) -> Fraction:
+    """The absolute value, or a bound on that of a ball."""
+    if isinstance(value, fmpq):
+        return abs(as_fraction(value))
+    return as_fraction(arb(value.abs_upper()).fmpq())
+
+
+def _margins(rule: ChainRule, locals_: Mapping[int, Local]) -> list[tuple[Fraction, Row]]:
+    """What is compared with 0 and is not 0 at the point: its value and its gradient."""
+    graph, found = rule.graph, list[tuple[Fraction, Row]]()
+    for index in graph.ancestors([node for _, node in graph.outputs]):
+        node = graph.nodes[index]
+        if not isinstance(node, Apply) or graph.input_free[index]:
+            continue
+        match node.op.meaning:
+            case Pointwise() as meaning:
+                terms = compared_terms(meaning.pieces(node.params))
+                args = [rule.values[arg] for arg in node.args]
+                for element, values in enumerate(points_of(args, node) if terms else ()):
+                    for term in terms:
+                        value = value_at(everywhere(term), values, continuous=True)
+                        if isinstance(value, fmpq) and value != 0:
+                            weights = tuple(
+                                value_at(everywhere(derivative(term, j)), values, continuous=True)
+                                for j in range(len(values))
+                            )
+                            row = _row(graph, node, locals_, element, weights)
+                            found.append((as_fraction(value), row))
+            case Fold(name) if name in ("maximum", "minimum"):
+                found += _fold_margins(rule, node, locals_)
+            case _:
+                pass
+    return found
+
+
+def _row(
+    graph: Graph,
+    node: Apply,
+    locals_: Mapping[int, Local],
+    element: int,
+    weights: Sequence[Number],
+) -> Row:
+    rows = [
+        input_rows(graph, locals_, arg, [source_of(graph.nodes[arg].shape, node.shape, element)])[0]
+        for arg in node.args
+    ]
+    return combination(weights, rows, len(rows[0]))
+
+
+def _fold_margins(
+    rule: ChainRule, node: Apply, locals_: Mapping[int, Local]
+) -> list[tuple[Fraction, Row]]:
+    """The lead of the best element of each group over the others."""
+    data = rule.values[node.args[0]]
+    flat = objects(data).reshape(-1).tolist()
+    found: list[tuple[Fraction, Row]] = []
+    for group in tied_groups(node, data):
+        best = group.tied[0]
+        others = [k for k in group.group if k not in group.tied]
+        rows = input_rows(rule.graph, locals_, node.args[0], [best, *others])
+        for k, row in zip(others, rows[1:], strict=True):
+            gap = tuple(a - b for a, b in zip(rows[0], row, strict=True))
+            found.append((as_fraction(flat[best] - flat[k]), gap))
+    return found
+
+
+def smooth_validity(equations: Equations, point: Mapping[str, Array], deadline: float) -> Validity:
+    """The radii of boxes on which Krawczyk's operator proves one solution for every parameter.
+
+    The point may have balls as unknowns; its parameters are rational.
+    """
+    flat = equations.flat(point)
+    centre = [v if isinstance(v, fmpq) else v.mid().fmpq() for v in flat]
+    scale = 1 + max((int(abs(centre[k])) for k in equations.unknowns), default=0)
+    middle = [centre[k] for k in equations.unknowns]
+    best: tuple[Fraction, Fraction] | None = None
+    tries = 0
+    with ctx.workprec(128):
+        for power in range(-2, 22):
+            wide = scale * Fraction(2) ** -power
+            for shrink in (0, 1, 2, 4, 6):
+                radius = wide / 2**shrink
+                if best is not None and radius <= best[0]:
+                    continue
+                tries += 1
+                if tries > _SMOOTH_TRIES or time.monotonic() > deadline:
+                    break
+                values = [arb(v, float(radius) * _PAD) for v in centre]
+                balls = [arb(v, float(wide) * _PAD) for v in middle]
+                image = krawczyk(equations, values, middle, balls)
+                if image is not None and all(
+                    b.contains_interior(a) for a, b in zip(image, balls, strict=True)
+                ):
+                    best = (radius, wide)
+    if best is None:
+        return Validity(None, None, "no box of parameters and unknowns was proved")
+    return Validity(*best, "Krawczyk's operator maps the box of unknowns into itself")
