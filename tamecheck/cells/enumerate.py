@@ -36,6 +36,10 @@ from tamecheck.ir.tensor import Array
 __all__ = ["Search", "TimeUpError"]
 
 _BATCH = 512
+"""So many cells at most go through the graph together."""
+
+_PAIRS = 1 << 20
+"""And so many pairs of vertices of these cells: in high dimension a few are work enough."""
 
 
 class TimeUpError(Exception):
@@ -186,11 +190,13 @@ class Search:
     ) -> Iterator[tuple[Polytope, Branch]]:
         """The cells in the parts that a step makes, a batch of parts at a time."""
         found: list[_Part] = []
+        pairs = 0
         for leaf in leaves:
             found.append(leaf)
-            if len(found) == _BATCH:
+            pairs += len(leaf[1].points) ** 2
+            if len(found) == _BATCH or pairs > _PAIRS:
                 yield from self._through(rest, self._next(at, rest, found))
-                found = []
+                found, pairs = [], 0
         if found:
             yield from self._through(rest, self._next(at, rest, found))
 
