@@ -150,7 +150,9 @@ def plane_of(
         for name, unit in zip(names or chart.names, units or [""] * count, strict=True)
     ]
     found = Plane(_restricted(graph, chart), chart.bounds, tuple(labels), (), chart)
-    return replace(found, outputs=output_names(graph))
+    taken = {name.partition("[")[0] for name in chart.names} | set(names)
+    outputs = [f"output {name}" if name in taken else name for name in output_names(graph)]
+    return replace(found, outputs=tuple(outputs))
 
 
 def output_names(graph: Graph) -> tuple[str, ...]:

@@ -71,15 +71,15 @@ def draw_jacobian(
             mark = {"marker": "*", "markersize": 12, "color": LINES[0], "ls": "none"}
             drawn.plot(*_flat(row, chosen).T, markeredgecolor="white", zorder=6, **mark)
             handles.append(line_handle(f"autodiff, {inside[found.autodiff_in_set]}", **mark))
-        drawn.margins(0.15)
         drawn.set_xlabel(labels[chosen[0]])
         if len(chosen) == 2:
             drawn.set_ylabel(labels[chosen[1]])
+            _to_scale(drawn)
             drawn.axhline(0, color=INK, linewidth=0.4, zorder=0)
-            drawn.set_aspect("equal", adjustable="datalim")
         else:
             drawn.set_yticks([])
             drawn.set_ylim(-1, 1)
+            drawn.margins(x=0.15)
             drawn.set_box_aspect(0.25)
         drawn.axvline(0, color=INK, linewidth=0.4, zorder=0)
         legend(drawn, handles)
@@ -94,6 +94,16 @@ def draw_jacobian(
     }
     facts = {"entries": list(chosen), "autodiff_in_set": found.autodiff_in_set}
     return Picture("jacobian", drawn, counts, found.exact, notes=tuple(notes), facts=facts)
+
+
+def _to_scale(axes: Axes) -> None:
+    """Limits around everything, of one length: set here, since labels are placed by them."""
+    box = axes.dataLim
+    half = 0.62 * max(box.width, box.height) or 1.0
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    axes.set_xlim(x - half, x + half)
+    axes.set_ylim(y - half, y + half)
+    axes.set_aspect("equal", adjustable="box")
 
 
 def _entries(points: Array, entries: Sequence[int] | None) -> tuple[int, ...]:

@@ -30,7 +30,8 @@ _MOST_CROSSINGS = 12_000
 _TRACING = 4e8
 """Operations that tracing the boundaries may take."""
 
-_BENT = 1e-3
+_BENT = 1e-5
+"""The smallest change of the gradient that is a kink, after all halvings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +159,7 @@ def _traced(grid: _Grid, pairs: Array, *, by_class: bool) -> dict[str, list[Arra
     if by_class:
         kinds = np.full(len(pairs), JUMPS)
     elif halvings:
-        kinds = _kinds(grid, low, high)
+        kinds = _kinds(grid, low, high, bend=min(1e-3, _BENT * 2.0 ** (_HALVINGS - halvings)))
     else:
         kinds = _coarse_kinds(grid, pairs)
     return _joined(pairs, (low + high) / 2, kinds, grid.side)
@@ -174,20 +175,29 @@ def _coarse_kinds(grid: _Grid, pairs: Array) -> Array:
     return np.where(jumped & moved, JUMPS, np.where(~jumped & (not still), KINKS, FLAT))
 
 
-def _kinds(grid: _Grid, low: Array, high: Array) -> Array:
-    """What happens between points that are close together on the two sides of a boundary."""
+def _kinds(grid: _Grid, low: Array, high: Array, *, bend: float) -> Array:
+    """What happens between points that are close together on the two sides of a boundary.
+
+    Parameters
+    ----------
+    bend
+        The smallest relative change of the gradient that is a kink: more than a smooth function
+        changes over so short a way.
+    """
     plane, first, second = grid.plane, grid.look(low), grid.look(high)
-    size = np.abs(first.values).max(axis=1) + np.abs(second.values).max(axis=1) + 1e-300
+    level = np.abs(first.values).max(axis=1) + np.abs(second.values).max(axis=1) + 1e-300
     gap = np.abs(first.values - second.values).max(axis=1)
     # a jump needs an op that jumps, and a gap that no slope explains over so short a way
-    jumped = (first.jumps != second.jumps) & (gap > 1e-6 * size)
+    jumped = (first.jumps != second.jumps) & (gap > 1e-6 * level)
     bent = np.zeros(len(low), dtype=bool)
     outputs = 0 if stepwise(plane.graph) else len(plane.outputs)
     for output in range(outputs):
         graph = plane.only(output).graph
         one, two = gradients(graph, low), gradients(graph, high)
         steep = np.abs(one).max(axis=1) + np.abs(two).max(axis=1)
-        bent |= np.abs(one - two).max(axis=1) > _BENT * np.maximum(steep, 1e-300)
+        # near a critical point a smooth gradient changes much too, compared with itself
+        size = np.maximum(steep, 0.1 * np.max(steep, initial=1e-300))
+        bent |= np.abs(one - two).max(axis=1) > bend * size
         if output == 15:
             break
     return np.where(jumped, JUMPS, np.where(bent, KINKS, FLAT))

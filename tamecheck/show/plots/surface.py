@@ -37,6 +37,7 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
     flat = scene.mosaic is not None and scene.mosaic.maps.shape[1] == 1 and not scene.notes
     with styled():
         import_module("mpl_toolkits.mplot3d")
+        ticker = import_module("matplotlib.ticker")
         drawn = figure_axes(axes, projection="3d", width=5.6, height=4.8)
         walls = 0
         if flat and scene.mosaic is not None:
@@ -56,6 +57,8 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
         for axis in (drawn.xaxis, drawn.yaxis, drawn.zaxis):
             axis.pane.set_facecolor("white")
             axis.pane.set_edgecolor("#cccccc")
+            # labels of two axes meet at the corners: few of them, and none there
+            axis.set_major_locator(ticker.MaxNLocator(5, prune="both"))
         notes = list(scene.notes) if flat else [*scene.notes, "heights from a grid of points"]
         notes_below(drawn, notes, own=axes is None)
     counts = {**scene.counts, "walls": walls}
