@@ -200,7 +200,7 @@ def _singular_on_edges(base: fmpq_mat, steps: Sequence[fmpq_mat], seed: int) -> 
         start = rng.random(len(steps)) < 0.5
         corner = element([base, *steps], [fmpq(1), *(fmpq(int(b)) for b in start)])
         path: list[fmpq_mat] = [corner]
-        for k in rng.permutation(len(steps)).tolist():
+        for k in [int(i) for i in rng.permutation(len(steps))]:
             sign = fmpq(-1 if start[k] else 1)
             path.append(element([path[-1], steps[k]], [fmpq(1), sign]))
         for before, after in pairwise(path):

@@ -212,7 +212,9 @@ def _halved(
     if parts.singular is not None:
         return _singular(parts.singular)
     if parts.open == 0:
-        return Invertibility(holds=True, why=f"{what} all {parts.parts} {name} that cover the hull")
+        return Invertibility(
+            holds=True, why=f"{what} each of the {parts.parts} {name} that cover the hull"
+        )
     why = (
         f"neither a proof nor a singular element was found in time ({parts.parts} {name} "
         f"proved, {parts.open} open)"
