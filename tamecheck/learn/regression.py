@@ -19,7 +19,13 @@ from tamecheck.learn.regression_encoding import tree_point, tree_program
 from tamecheck.learn.regression_leaves import absolute_error, leaf_polynomial
 from tamecheck.learn.regression_search import search_tree
 from tamecheck.learn.regression_tree import PolynomialTree, Split, exponents, monomials
-from tamecheck.solve.children import SOLVERS, claims
+from tamecheck.learn.solver_choice import (
+    MIP_SOLVERS,
+    Effort,
+    check_limits,
+    check_solver,
+    seconds_for,
+)
 from tamecheck.solve.claims import FeasibleClaim, OptimalClaim, UnknownClaim
 
 if TYPE_CHECKING:
@@ -31,7 +37,7 @@ __all__ = ["PiecewisePolynomialRegressor"]
 _VALIDATE = cast("Any", validation)
 _UTILS = cast("Any", utils)
 
-_SECONDS = 60.0
+_ROUNDING = Fraction(1, 2**50)
 _TOLERANCE = 1e-6
 _MOST_TERMS = 200_000
 _GAP = Fraction(1, 10_000)
@@ -45,7 +51,7 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
     A search (growth with lookahead, then alternation between splits and leaves) gives a start; the
     polynomials are refitted in rational arithmetic.  Where the error attains what the data alone
     prove (0, unless equal points have different values), the tree is optimal; else the program of
-    Nemecek, Bareilles, Aspman, Marecek (2023), with true monomials, goes to CBC and HiGHS.
+    Nemecek, Bareilles, Aspman, Marecek (2023), with true monomials, goes to MIP solvers from there.
 
     Parameters
     ----------
@@ -55,10 +61,14 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         The degree of the polynomials.
     splits
         ``"axis"`` (one feature a split) or ``"affine"``.
-    solvers
-        Of ``"cbc"`` and ``"highs"``.
+    solver
+        ``"cbc"``, ``"highs"``, ``"auto"`` (both side by side), or ``"search"``: no solver is asked
+        and the bound is that of the data.
     timeout
-        Seconds; 60 if None.
+        Seconds.  None stands for 60, or for no limit where ``max_nodes`` is given.
+    max_nodes
+        The most nodes of each tree of a solver: limits work instead of time, so that the same seed
+        gives the same function on a machine of any speed and load.
     random_state
         Seed, or generator as in scikit-learn.
 
@@ -77,7 +87,8 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         ``"two-solvers"`` or ``"one-solver"`` (with coefficients of at most ``largest_``, and points
         on the left at least 1/10000 below a threshold, at directions within [-1, 1]).
     optimal_ : bool
-        Whether the loss attains the bound, or every exact value rounds to the given float.
+        Whether the loss attains the bound, or no error exceeds the rounding of values as floats
+        (2^-50 of the largest of them).
     largest_ : float
         The bound on coefficients in the program.
     notes_ : tuple of str
@@ -92,15 +103,17 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         *,
         order: int = 1,
         splits: str = "axis",
-        solvers: Sequence[str] = SOLVERS,
+        solver: str = "auto",
         timeout: float | None = None,
+        max_nodes: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.depth = depth
         self.order = order
         self.splits = splits
-        self.solvers = solvers
+        self.solver = solver
         self.timeout = timeout
+        self.max_nodes = max_nodes
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
@@ -123,7 +136,7 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         with data_errors():
             x, values = _VALIDATE.validate_data(self, X, y, dtype=np.float64, y_numeric=True)
             values = np.asarray(values, dtype=np.float64)
-        seconds = _SECONDS if self.timeout is None else float(self.timeout)
+        seconds = seconds_for(self.timeout, self.max_nodes)
         seed = int(_UTILS.check_random_state(self.random_state).randint(2**31 - 1))
         powers = exponents(x.shape[1], int(self.order))
         found = search_tree(
@@ -142,12 +155,14 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         self.largest_ = 0.0
         bound, proof = _data_bound(points, exact)
         left = begun + seconds - time.monotonic()
-        if _loss(tree, points, phi, exact) > bound and not _rounds(tree, points, values):
-            tree, proved = self._improved(tree, points, phi, exact, max(1.0, left), seed)
+        effort = Effort(MIP_SOLVERS.get(self.solver, ()), max(1.0, left), self.max_nodes, seed)
+        missed = _loss(tree, points, phi, exact) > bound and not _fits(tree, points, exact)
+        if missed and effort.solvers:
+            tree, proved = self._improved(tree, points, phi, exact, effort)
             if proved is not None:
                 bound, proof = proved
         self._conclude(tree, points, phi, exact, bound, proof)
-        self.optimal_ = self.loss_ == self.bound_ or _rounds(tree, points, values)
+        self.optimal_ = self.loss_ == self.bound_ or _fits(tree, points, exact)
         return self
 
     def _check_parameters(self) -> None:
@@ -157,14 +172,11 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
                 raise DataError(f"{name}={value!r} is no natural number.")
         if self.splits not in {"axis", "affine"}:
             raise DataError(f"splits={self.splits!r} is unknown.", hint="There are: axis, affine.")
-        unknown = [name for name in self.solvers if name not in SOLVERS]
-        if unknown or not self.solvers:
-            raise DataError(f"solvers={self.solvers!r} are unknown.", hint="There are: cbc, highs.")
-        if self.timeout is not None and not float(self.timeout) > 0:
-            raise DataError(f"timeout={self.timeout!r} is no positive number.")
+        check_solver(self.solver, "search")
+        check_limits(self.timeout, self.max_nodes)
 
-    def _improved(  # noqa: PLR0913, PLR0917 (one call)
-        self, tree: PolynomialTree, x: Rows, phi: Rows, y: list[Fraction], seconds: float, seed: int
+    def _improved(
+        self, tree: PolynomialTree, x: Rows, phi: Rows, y: list[Fraction], effort: Effort
     ) -> tuple[PolynomialTree, tuple[Fraction, str] | None]:
         """The best of this tree and those of the solvers, and what these prove."""
         terms = len(y) * 2 ** int(self.depth) * (len(x[0]) * int(self.depth) + 2 * len(phi[0]))
@@ -177,10 +189,7 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         made = tree_program(
             x, phi, y, depth=int(self.depth), axis=self.splits == "axis", gap=_GAP, largest=largest
         )
-        start = tree_point(made, tree, x, phi, y)
-        said = claims(
-            made.program, solvers=tuple(self.solvers), seconds=seconds, seed=seed, incumbent=start
-        )
+        said = effort.claims(made.program, tree_point(made, tree, x, phi, y))
         self.notes_ = tuple(f"{c.solver}: {c.why}." for c in said if isinstance(c, UnknownClaim))
         for claim in said:
             if isinstance(claim, OptimalClaim | FeasibleClaim):
@@ -193,7 +202,8 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
             for claim in said
             if isinstance(claim, OptimalClaim) and abs(claim.objective - float(best)) <= tolerance
         ]
-        if not agreeing:
+        # what is within the solvers' tolerance of 0 they cannot tell from 0
+        if not agreeing or best <= tolerance:
             return tree, None
         return tree, (best, "two-solvers" if len(agreeing) > 1 else "one-solver")
 
@@ -270,9 +280,10 @@ def _loss(tree: PolynomialTree, x: Rows, phi: Rows, y: list[Fraction]) -> Fracti
     )
 
 
-def _rounds(tree: PolynomialTree, x: Rows, y: Floats) -> bool:
-    """Whether every exact value, rounded to a float, is the given one."""
-    return all(float(tree.value(p)) == v for p, v in zip(x, y.tolist(), strict=True))
+def _fits(tree: PolynomialTree, x: Rows, y: list[Fraction]) -> bool:
+    """Whether no error is larger than what rounding the values to floats explains."""
+    least = _ROUNDING * max(map(abs, y))
+    return all(abs(tree.value(p) - v) <= least for p, v in zip(x, y, strict=True))
 
 
 def _data_bound(x: Rows, y: list[Fraction]) -> tuple[Fraction, str]:
