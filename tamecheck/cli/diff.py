@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
+from tamecheck.errors import InputError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ limits of Jacobians nearby), those limits themselves (bouligand), or what the ch
 Clarke Jacobian.
 
 With --implicit the model is a system of equations, and the answer is the Jacobian of its solution
-with a verdict on every hypothesis of the implicit function theorem.
+with a verdict on every hypothesis of the implicit function theorem.  The unknowns at --at may be
+rounded, or left out: they are refined to a solution that is proved to exist.
 
 exit codes: 0 the set is there, 1 there is none (the model jumps, or is not Lipschitz, here);
 with --implicit: 0 proved, 1 refuted, 3 unknown"""
@@ -49,6 +51,12 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="NAMES",
         help="the inputs 'y,z' that the equations MODEL = 0 define; the theorem is checked",
     )
+    parser.add_argument(
+        "--box",
+        metavar="BOX",
+        help="with --implicit: where the equations have to be Lipschitz and definable, instead of "
+        "near the point",
+    )
     add_common(parser)
     parser.set_defaults(run=run)
 
@@ -60,11 +68,15 @@ def run(args: Namespace) -> int:
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    point = _point(args, model)
     if args.implicit is not None:
         from tamecheck.cli.diff_implicit import run_implicit
 
-        return run_implicit(args, model, point)
+        return run_implicit(args, model, point_of(args, model, complete=False))
+    if args.box is not None:
+        raise InputError(
+            "The domain is a matter of the theorem.", hint="Give --implicit, or no --box."
+        )
+    point = point_of(args, model, complete=True)
     found = jacobian(model.graph, point, args.kind)
     clarke = found if args.kind == "clarke" else _clarke(model, point)
     document = _document(found, clarke)
@@ -86,9 +98,8 @@ def _clarke(model: Model, point: dict[str, Any]) -> JacobianSet | None:
         return None
 
 
-def _point(args: Namespace, model: Model) -> dict[str, Any]:
-    from tamecheck.errors import InputError
-
+def point_of(args: Namespace, model: Model, *, complete: bool) -> dict[str, Any]:
+    """The point that the options give; without ``complete``, inputs may be left out."""
     if (args.at is None) == (args.input is None):
         raise InputError(
             "Give the point with --at or with --input.",
@@ -98,11 +109,16 @@ def _point(args: Namespace, model: Model) -> dict[str, Any]:
         from tamecheck.load.arrays import read_point
 
         return dict(read_point(args.input, model.inputs))
-    return _point_of_text(args.at, model)
+    point = _point_of_text(args.at, model)
+    missing = [name for name in model.inputs if name not in point]
+    if missing and complete:
+        raise InputError(
+            f"Input {missing[0]!r} has no value.", where="--at", hint=f"Add {missing[0]}=0."
+        )
+    return point
 
 
 def _point_of_text(text: str, model: Model) -> dict[str, Any]:
-    from tamecheck.errors import InputError
     from tamecheck.ir.tensor import size_of
     from tamecheck.load.box_text import parse_box
 
@@ -111,9 +127,10 @@ def _point_of_text(text: str, model: Model) -> dict[str, Any]:
     for name, shape in model.inputs.items():
         elements = box.side(name).elements(size_of(shape))
         values = [low for low, high in elements if low is not None and low == high]
-        if len(values) < len(elements):
-            raise InputError(f"Input {name!r} has no value.", where="--at", hint=f"Add {name}=0.")
-        point[name] = values
+        if len(values) == len(elements):
+            point[name] = values
+        elif any(low is not None or high is not None for low, high in elements):
+            raise InputError(f"Input {name!r} needs a number.", where="--at", hint=f"Add {name}=0.")
     return point
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import print_json
+from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.derivative.implicit import Implicit
@@ -20,7 +22,14 @@ def run_implicit(args: Namespace, model: Model, point: Mapping[str, Any]) -> int
     from tamecheck.derivative.implicit import implicit
 
     unknowns = [name.strip() for name in args.implicit.split(",") if name.strip()]
-    found = implicit(model.graph, unknowns=unknowns, at=point, timeout=args.timeout, seed=args.seed)
+    found = implicit(
+        model.graph,
+        unknowns=unknowns,
+        at=point,
+        box=args.box,
+        timeout=args.timeout,
+        seed=args.seed,
+    )
     document = _document(found)
     if args.json:
         print_json(document)
@@ -36,13 +45,18 @@ def _document(found: Implicit) -> dict[str, Any]:
     return {
         "verdict": found.verdict.value,
         "hypotheses": [
-            {"name": h.name, "status": h.status.value, "why": h.why} for h in found.hypotheses
+            {"name": h.name, "status": h.status.value, "why": h.why, "rests_on": h.rests_on or None}
+            for h in found.hypotheses
         ],
         "unknowns": list(found.unknowns),
         "parameters": list(found.parameters),
+        "solution": [exact_text(v) for v in found.solution],
+        "isolated": None if found.isolated is None else float(found.isolated),
         "kind": found.kind,
         "vertices": [[[exact_text(a) for a in row] for row in matrix] for matrix in found.vertices],
+        "listed": found.listed,
         "hull_is_exact": found.hull_is_exact,
+        "validity": _validity(found),
         "singular": None
         if singular is None
         else (
@@ -53,15 +67,43 @@ def _document(found: Implicit) -> dict[str, Any]:
     }
 
 
+def _validity(found: Implicit) -> dict[str, Any] | None:
+    validity = found.validity
+    if validity is None:
+        return None
+    return {
+        "parameters": _radius(validity.parameters),
+        "unknowns": _radius(validity.unknowns),
+        "why": validity.why,
+    }
+
+
+def _radius(value: Fraction | float | None) -> str | None:
+    return None if value is None else str(value)
+
+
 def _print(args: Namespace, document: dict[str, Any]) -> None:
     unknowns, parameters = ", ".join(document["unknowns"]), ", ".join(document["parameters"])
     print(f"{unknowns} as a function of {parameters or 'nothing'}: {document['verdict']}")
     if args.quiet:
         return
     for hypothesis in document["hypotheses"]:
-        print(f"  {hypothesis['status']:8} {hypothesis['name']}: {hypothesis['why']}")
+        trusted = f" (rests on {hypothesis['rests_on']})" if hypothesis["rests_on"] else ""
+        print(
+            visible(
+                f"  {hypothesis['status']:8} {hypothesis['name']}: {hypothesis['why']}{trusted}"
+            )
+        )
+    if document["isolated"] is not None:
+        for name, value in zip(document["unknowns"], document["solution"], strict=True):
+            print(f"  {name} = {value}")
     if document["vertices"]:
         between = "hull of" if document["hull_is_exact"] else "at the vertices of F's Jacobian"
         print(f"Jacobian, {between}:")
         for matrix in document["vertices"]:
             print("  [" + "; ".join(" ".join(row) for row in matrix) + "]")
+    validity = document["validity"]
+    if validity is not None:
+        print(
+            f"for parameters nearer than {validity['parameters'] or 'unknown'}: {validity['why']}"
+        )

@@ -25,7 +25,7 @@ from tamecheck.evaluate.reals import UndecidedError, as_fraction, as_number
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Solution", "solution_near"]
+__all__ = ["Solution", "no_solution", "solution_near"]
 
 _NAME = "solution"
 _DIGITS = 128
@@ -93,7 +93,7 @@ def solution_near(equations: Equations, point: Mapping[str, Array], within: floa
     near = newton_limit(equations, values)
     if near is None:
         why = f"{wrong}, and Newton's method finds no solution from here"
-        return Solution(_refused(wrong, _no_solution(equations, values) or why), equations, values)
+        return Solution(_refused(wrong, no_solution(equations, values) or why), equations, values)
     if not _reached(equations, values, near, within):
         found = ", ".join(
             f"{equations.columns[k]} = {v:.6g}"
@@ -149,7 +149,7 @@ def _reached(
     )
 
 
-def _no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
+def no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
     """Which equation has no zero for these parameters and any unknowns, by enclosure."""
     free = set(equations.unknowns)
     lower = [None if k in free else v for k, v in enumerate(values)]

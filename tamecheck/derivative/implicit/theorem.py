@@ -15,20 +15,21 @@ from tamecheck.derivative.implicit.equations import (
     Equations,
     Given,
     equations_of,
-    exact_arrays,
 )
 from tamecheck.derivative.implicit.regularity import regularity_near, regularity_on
 from tamecheck.derivative.implicit.result import Hypothesis, Implicit, Status
 from tamecheck.derivative.implicit.solution import Solution, solution_near
+from tamecheck.derivative.implicit.starts import completed
 from tamecheck.derivative.implicit.validity import Validity, affine_validity, smooth_validity
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.reals import UndecidedError
 from tamecheck.ir.box import Box
+from tamecheck.load.box_text import parse_box
 
 __all__ = ["implicit"]
 
 _SECONDS = 60.0
-_WITHIN = 1e-3
+_WITHIN = 1e-2
 
 
 def implicit(  # noqa: PLR0913 (options, by keyword only)
@@ -36,7 +37,7 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
     *,
     unknowns: Sequence[str],
     at: Mapping[str, Any],
-    box: Box | None = None,
+    box: Box | str | None = None,
     within: float = _WITHIN,
     timeout: float | None = None,
     seed: int = 0,
@@ -57,10 +58,10 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
     at
         The point: a value for each input of F.  The parameters are taken as they are; unknowns
         that do not solve the equations exactly are refined to a solution that does, which is
-        proved to exist.
+        proved to exist.  Unknowns may be left out where only one solution is found.
     box
-        Where F has to be locally Lipschitz and definable; by default near the point, which the
-        theorem asks for.
+        Where F has to be locally Lipschitz and definable, as text or as a box; by default near
+        the point, which is all that the theorem asks for.
     within
         How far a solution may be from the given unknowns x, relative to ``1 + |x|``.
     timeout
@@ -71,7 +72,8 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
     Raises
     ------
     InputError
-        If the point or the unknowns do not fit F, or there are more or fewer equations.
+        If the point or the unknowns do not fit F, there are more or fewer equations, or unknowns
+        are left out and no solution is found or several.
     DomainError
         If F has no value at the point.
 
@@ -89,12 +91,13 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
     deadline = time.monotonic() + (_SECONDS if timeout is None else timeout)
     equations = equations_of(F, unknowns)
     graph = equations.graph
-    solution = solution_near(equations, exact_arrays(graph, at), within)
+    solution = solution_near(equations, completed(equations, at, seed), within)
     hypotheses = [solution.hypothesis]
     if box is None:
         hypotheses += regularity_near(graph, solution.rough, deadline, seed)
     else:
-        hypotheses += regularity_on(graph, box.checked(graph.inputs), deadline, seed)
+        domain = parse_box(box, graph.inputs) if isinstance(box, str) else box
+        hypotheses += regularity_on(graph, domain.checked(graph.inputs), deadline, seed)
     elements = elements_at(equations, solution.at, deadline, seed)
     hypotheses += _about(elements)
     invertible = elements.invertible
