@@ -76,8 +76,9 @@ class ConicSolution:
         """
         if self.condition > _WORST_CONDITION:
             raise InputError(
-                f"The residual map's Jacobian is singular here (condition {self.condition:.1e}), "
-                f"so the implicit function theorem does not apply."
+                f"The residual map's Jacobian is singular here (condition {self.condition:.1e}): "
+                f"the solution or its multipliers are not unique, or there is a kink, so the "
+                f"implicit function theorem does not apply."
             )
         given = np.asarray(cotangent, dtype=float)
         if given.shape != self.x.shape:
@@ -117,7 +118,7 @@ def conic_layer(
     Raises
     ------
     InputError
-        If shapes do not fit.
+        If shapes do not fit, numbers are not finite, or P is not positive semidefinite.
     SolverError
         If no solution is found whose residual is confirmed.
 
@@ -138,6 +139,7 @@ def conic_layer(
     data = (quadratic, linear, matrix, right)
     if not all(np.isfinite(a).all() for a in data):
         raise InputError("The data are finite numbers.")
+    _require_convex(quadratic)
     x, z = cone_solution(*data, blocks)
     x, z, residual = _improved(data, blocks, x, z)
     scale = 1 + max(float(np.abs(a).max(initial=0)) for a in (linear, right, x, z))
@@ -148,6 +150,15 @@ def conic_layer(
     condition = float(singular[0] / singular[-1]) if singular[-1] > 0 else np.inf
     distance = _distance(blocks, z - right + matrix @ x)
     return ConicSolution(x, z, residual, condition, distance, data, blocks)
+
+
+def _require_convex(quadratic: Array) -> None:
+    size = float(np.abs(quadratic).max(initial=0))
+    if not np.allclose(quadratic, quadratic.T, rtol=1e-9, atol=1e-12 * size):
+        raise InputError("P is not symmetric.")
+    least = float(np.linalg.eigvalsh(quadratic)[0])
+    if least < -1e-10 * size:
+        raise InputError(f"The program is not convex: P has the eigenvalue {least:.3g}.")
 
 
 def _improved(

@@ -147,6 +147,17 @@ class IntegerValue:
             raise InputError(f"There is no gradient in the right-hand sides: {self.reason}.")
         return tuple(dict.fromkeys(u for p in self.parts if p.stable for u in self.projected(p)))
 
+    def require_lipschitz(self) -> None:
+        """Raise unless the value is known to be locally Lipschitz in the right-hand sides.
+
+        Raises
+        ------
+        InputError
+            With the reason, naming the jump.
+        """
+        if self.verdict != "lipschitz":
+            raise InputError(f"There is no gradient in the right-hand sides: {self.reason}.")
+
     def projected(self, part: IntegerPart) -> tuple[Point, ...]:
         """The hull of a stable part's multipliers, of the rows that may vary, as points."""
         found = part.multipliers.listed_vertices

@@ -95,8 +95,7 @@ class LinearSolution:
         UnsupportedError
             If there are too many vertices to list.
         """
-        self._require_bounded_solutions()
-        self._require_bounded_multipliers()
+        self.require_lipschitz()
         pairs = (
             tuple(tuple(-a * b for b in x) for a in u)
             for u in self.multipliers.listed_vertices
@@ -143,6 +142,17 @@ class LinearSolution:
             raise InputError(f"There is no derivative: {self.verdict}.")
         size = len(self.solutions.point)
         return tuple(tuple(Fraction(0) for _ in range(size)) for _ in range(size))
+
+    def require_lipschitz(self) -> None:
+        """Raise unless the value is finite, and so Lipschitz, for all data nearby.
+
+        Raises
+        ------
+        InputError
+            If the optimal solutions or the multipliers are unbounded.
+        """
+        self._require_bounded_solutions()
+        self._require_bounded_multipliers()
 
     def _require_bounded_solutions(self) -> None:
         if not self.solutions.bounded:

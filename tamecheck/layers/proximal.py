@@ -1,12 +1,14 @@
 """Penalised regressions as layers: Lasso, elastic net and support vector machines.
 
-Each is a fixed point of a proximal step.  On the set E of active coefficients the derivative in
-the penalty solves a linear system with the matrix of E, invertible where that is positive
-definite; off E it is zero, if no coefficient is at the edge of becoming active.
+Each is a fixed point of a proximal step.  On the set E of active coefficients the solution solves
+a linear system with the matrix of E, and so does its derivative, by the implicit function theorem:
+the matrix has to be positive definite.  Off E the solution is constant, if no coefficient is at the
+edge of changing its state.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +17,32 @@ import numpy as np
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Penalised", "elastic_net_layer", "lasso_layer", "support_vector_layer"]
+__all__ = [
+    "Penalised",
+    "PenalisedGradients",
+    "elastic_net_layer",
+    "lasso_layer",
+    "support_vector_layer",
+]
 
 _SWEEPS = 100_000
+_LOOK = 20
 _EDGE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
+class PenalisedGradients:
+    """Gradients of a loss in the data; of labels there is none."""
+
+    X: Array
+    y: Array | None
+    penalty: float
+    ridge: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Penalised:
-    """Coefficients, and their derivative in the penalty.
+    """Coefficients, and their derivatives.
 
     Parameters
     ----------
@@ -35,16 +54,28 @@ class Penalised:
         Which coefficients are not zero (for support vectors: multipliers inside their bounds).
     edge
         Whether a coefficient is about to change its state, so that the path has a kink here.
+    pull
+        From a cotangent of the coefficients to the gradients in the data.
     """
 
     coefficients: Array
     derivative: Array
     active: Array
     edge: bool
+    pull: Callable[[Array], PenalisedGradients]
+
+    def vjp(self, cotangent: Any) -> PenalisedGradients:
+        """Gradients of ``cotangent · coefficients`` by one solve with the active matrix."""
+        given = np.asarray(cotangent, dtype=float)
+        if given.shape != self.coefficients.shape:
+            raise InputError(
+                f"The cotangent has shape {given.shape}; {self.coefficients.shape} is needed."
+            )
+        return self.pull(given)
 
 
 def lasso_layer(X: Any, y: Any, penalty: float) -> Penalised:  # noqa: N803 (the field's name)
-    """``argmin ½ |X β - y|² + λ |β|₁`` and its derivative in λ."""
+    """``argmin ½ |X β - y|² + λ |β|₁`` and its derivatives in X, y and λ."""
     return elastic_net_layer(X, y, penalty, 0.0)
 
 
@@ -54,97 +85,198 @@ def elastic_net_layer(
     penalty: float,
     ridge: float,
 ) -> Penalised:
-    """``argmin ½ |X β - y|² + λ |β|₁ + ½ r |β|²`` and its derivative in λ.
+    """``argmin ½ |X β - y|² + λ |β|₁ + ½ r |β|²`` and its derivatives in X, y, λ and r.
+
+    Parameters
+    ----------
+    X, y
+        Of shapes ``(samples, features)`` and ``(samples,)``.
+    penalty, ridge
+        λ > 0 and r >= 0.
 
     Raises
     ------
     InputError
-        If shapes do not fit, a penalty is negative, or the active columns are dependent, so that
-        there are several solutions.
+        If shapes do not fit, numbers are not finite, a penalty is out of its range, or the active
+        columns are dependent, so that there are several solutions.
+    SolverError
+        If the active set is not confirmed.
     """
-    matrix, target = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-    if matrix.ndim != 2 or target.shape != matrix.shape[:1]:
-        raise InputError("X has shape (samples, features), and y has a number a sample.")
-    if not (penalty > 0 and ridge >= 0 and np.isfinite([penalty, ridge]).all()):
-        raise InputError("The penalty is positive and the ridge at least 0.")
+    matrix, target = _regression(X, y)
+    _require_penalties(penalty, ridge)
     gram = matrix.T @ matrix + ridge * np.eye(matrix.shape[1])
     moment = matrix.T @ target
     beta = _descend(gram, moment, penalty)
     active = beta != 0
     signs = np.sign(beta[active])
     part = gram[np.ix_(active, active)]
-    if part.size and np.linalg.eigvalsh(part)[0] <= 1e-12 * np.abs(gram).max():
-        raise InputError("The active columns are dependent: there are several solutions.")
-    beta = np.zeros_like(beta)
-    beta[active] = np.linalg.solve(part, moment[active] - penalty * signs)
     derivative = np.zeros_like(beta)
     derivative[active] = -np.linalg.solve(part, signs)
+    near = _EDGE * (1 + float(np.abs(moment).max(initial=0)))
     slack = penalty - np.abs(moment - gram @ beta)[~active]
-    scale = 1 + np.abs(moment).max(initial=0)
-    if (np.sign(beta[active]) != signs).any() or (slack < -1e-7 * scale).any():
-        raise SolverError("The active set of the penalised regression was not confirmed.")
-    small = np.abs(beta[active]) <= _EDGE * scale
-    return Penalised(beta, derivative, active, bool((slack <= _EDGE * scale).any() or small.any()))
+    edge = bool((slack <= near).any() or (np.abs(beta[active]) <= near).any())
+
+    def pull(cotangent: Array) -> PenalisedGradients:
+        weight = np.zeros_like(beta)
+        weight[active] = np.linalg.solve(part, cotangent[active])
+        image = matrix @ weight
+        rest = target - matrix @ beta
+        return PenalisedGradients(
+            X=np.outer(rest, weight) - np.outer(image, beta),
+            y=image,
+            penalty=float(-signs @ weight[active]),
+            ridge=float(-beta @ weight),
+        )
+
+    return Penalised(beta, derivative, active, edge, pull)
+
+
+def _regression(X: Any, y: Any) -> tuple[Array, Array]:  # noqa: N803 (the field's name)
+    matrix, target = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
+    if matrix.ndim != 2 or target.shape != matrix.shape[:1]:
+        raise InputError("X has shape (samples, features), and y has a number a sample.")
+    if not (np.isfinite(matrix).all() and np.isfinite(target).all()):
+        raise InputError("X and y have entries that are not finite.")
+    return matrix, target
+
+
+def _require_penalties(penalty: float, ridge: float) -> None:
+    if not (penalty > 0 and ridge >= 0 and np.isfinite([penalty, ridge]).all()):
+        raise InputError("The penalty is positive and the ridge at least 0, both finite.")
 
 
 def _descend(gram: Array, moment: Array, penalty: float) -> Array:
-    """Cyclic coordinate descent; then the signs are those of the solution."""
+    """Cyclic coordinate descent until the signs are those of the solution, which they give."""
     beta = np.zeros(len(moment))
     diagonal = np.diag(gram)
-    for _ in range(_SWEEPS):
+    for sweep in range(1, _SWEEPS + 1):
         largest = 0.0
         for j in np.flatnonzero(diagonal > 0):
             rest = moment[j] - gram[j] @ beta + diagonal[j] * beta[j]
             new = np.sign(rest) * max(abs(rest) - penalty, 0.0) / diagonal[j]
             largest = max(largest, abs(new - beta[j]))
             beta[j] = new
-        if largest <= 1e-13 * (1 + np.abs(beta).max(initial=0)):
-            return beta
-    raise SolverError("Coordinate descent did not converge.")
+        still = largest <= 1e-13 * (1 + np.abs(beta).max(initial=0))
+        if still or sweep % _LOOK == 0:
+            found = _with_signs(gram, moment, penalty, np.sign(beta))
+            if found is not None:
+                return found
+        if still:
+            break
+    if _dependent(gram, beta != 0):
+        raise InputError("The active columns are dependent: there are several solutions.")
+    raise SolverError("The active set of the penalised regression was not confirmed.")
+
+
+def _with_signs(gram: Array, moment: Array, penalty: float, signs: Array) -> Array | None:
+    """The solution if it has these signs, by the optimality conditions; else None."""
+    active = signs != 0
+    if _dependent(gram, active):
+        return None
+    beta = np.zeros_like(moment)
+    beta[active] = np.linalg.solve(
+        gram[np.ix_(active, active)], moment[active] - penalty * signs[active]
+    )
+    forces = np.abs(moment - gram @ beta)[~active]
+    tolerance = 1e-9 * (1 + np.abs(moment).max(initial=0))
+    right = (np.sign(beta) == signs).all() and (forces <= penalty + tolerance).all()
+    return beta if right else None
+
+
+def _dependent(gram: Array, rows: Array) -> bool:
+    part = gram[np.ix_(rows, rows)]
+    return bool(part.size and np.linalg.eigvalsh(part)[0] <= 1e-12 * np.abs(gram).max())
 
 
 def support_vector_layer(X: Any, y: Any, penalty: float) -> Penalised:  # noqa: N803
-    """``argmin ½ |w|² + C Σ max(0, 1 - y_i wᵀx_i)`` and its derivative in C, without an intercept.
+    """``argmin ½ |w|² + C Σ max(0, 1 - y_i wᵀx_i)`` and its derivatives in X and C.
 
-    The dual box problem ``min ½ |Σ α_i y_i x_i|² - Σ α_i, 0 <= α <= C`` is solved;
+    There is no intercept.  The dual ``min ½ |Σ α_i y_i x_i|² - Σ α_i, 0 <= α <= C`` is solved;
     w is unique.
+
+    Parameters
+    ----------
+    X, y
+        Of shapes ``(samples, features)`` and ``(samples,)``, the labels being ±1.
+    penalty
+        C > 0.
 
     Raises
     ------
     InputError
-        If shapes do not fit, labels are not ±1, or the support vectors inside the box are
-        dependent.
+        If shapes do not fit, labels are not ±1, or the support vectors on the margin are
+        dependent, so that the multipliers are not unique.
+    SolverError
+        If the sets of support vectors are not confirmed.
     """
-    matrix, labels = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-    if matrix.ndim != 2 or labels.shape != matrix.shape[:1] or not np.isin(labels, (-1, 1)).all():
-        raise InputError("X has shape (samples, features), and y a label -1 or 1 a sample.")
-    if not penalty > 0:
-        raise InputError("The penalty is positive.")
+    matrix, labels = _regression(X, y)
+    if not np.isin(labels, (-1, 1)).all():
+        raise InputError("The labels y are -1 or 1.")
+    _require_penalties(penalty, 0.0)
     rows = matrix * labels[:, None]
     gram = rows @ rows.T
-    alpha = _box(gram, penalty)
-    margin = 1 - gram @ alpha
-    edge_size = _EDGE * (1 + penalty)
-    free = (alpha > edge_size) & (alpha < penalty - edge_size)
-    top = alpha >= penalty - edge_size
-    part = gram[np.ix_(free, free)]
-    if part.size and np.linalg.eigvalsh(part)[0] <= 1e-10 * np.abs(gram).max():
-        raise InputError("The support vectors inside the box are dependent.")
-    rate = top.astype(float)
-    rate[free] = -np.linalg.solve(part, gram[np.ix_(free, top)].sum(1)) if free.any() else 0.0
-    edge = bool((np.abs(margin)[~free] <= 1e-7).any())
-    return Penalised(rows.T @ alpha, rows.T @ rate, free, edge)
+    alpha, free, top = _box(gram, penalty)
+    pressed = rows[top].sum(0)
+    part, inside = gram[np.ix_(free, free)], rows[free]
+    w = rows.T @ alpha
+    rate = pressed - inside.T @ _solve(part, inside @ pressed)
+    margins = np.abs(1 - rows @ w)[~free]
+    ends = np.minimum(alpha, penalty - alpha)[free]
+    edge = bool((margins <= 1e-7).any() or (ends <= _EDGE * (1 + penalty)).any())
+
+    def pull(cotangent: Array) -> PenalisedGradients:
+        # adjoint of  w - R_fᵀ α_f = C R_tᵀ 1,  R_f w = 1
+        q = _solve(part, inside @ cotangent)
+        p = cotangent - inside.T @ q
+        slopes = np.zeros_like(rows)
+        slopes[free] = np.outer(alpha[free], p) - np.outer(q, w)
+        slopes[top] = penalty * p
+        return PenalisedGradients(
+            X=slopes * labels[:, None], y=None, penalty=float(p @ pressed), ridge=None
+        )
+
+    return Penalised(w, rate, free, edge, pull)
 
 
-def _box(gram: Array, penalty: float) -> Array:
+def _solve(matrix: Array, right: Array) -> Array:
+    return np.linalg.solve(matrix, right)
+
+
+def _box(gram: Array, penalty: float) -> tuple[Array, Array, Array]:
+    """Multipliers, those inside their bounds, and those at the upper one."""
     alpha = np.zeros(len(gram))
     diagonal = np.diag(gram)
-    for _ in range(_SWEEPS):
+    near = _EDGE * (1 + penalty)
+    free = top = np.zeros(len(gram), dtype=bool)
+    for sweep in range(1, _SWEEPS + 1):
         largest = 0.0
         for i in np.flatnonzero(diagonal > 0):
             new = min(max(alpha[i] + (1 - gram[i] @ alpha) / diagonal[i], 0.0), penalty)
             largest = max(largest, abs(new - alpha[i]))
             alpha[i] = new
-        if largest <= 1e-13 * (1 + penalty):
-            return np.where(diagonal > 0, alpha, penalty)
-    raise SolverError("Coordinate descent did not converge.")
+        still = largest <= 1e-13 * (1 + penalty)
+        if still or sweep % _LOOK == 0:
+            # a sample at the origin loses 1 whatever w is
+            top = (alpha >= penalty - near) | (diagonal <= 0)
+            free = (alpha > near) & ~top
+            found = _with_sets(gram, penalty, free, top)
+            if found is not None:
+                return found, free, top
+        if still:
+            break
+    if _dependent(gram, free):
+        raise InputError("The support vectors on the margin are dependent.")
+    raise SolverError("The sets of support vectors were not confirmed.")
+
+
+def _with_sets(gram: Array, penalty: float, free: Array, top: Array) -> Array | None:
+    """The multipliers if they have these sets, by the optimality conditions; else None."""
+    if _dependent(gram, free):
+        return None
+    alpha = np.where(top, penalty, 0.0)
+    right = 1 - gram[np.ix_(free, top)].sum(1) * penalty
+    alpha[free] = np.linalg.solve(gram[np.ix_(free, free)], right)
+    margin = 1 - gram @ alpha
+    good = (margin[top] >= -1e-9).all() and (margin[~free & ~top] <= 1e-9).all()
+    inside = (alpha[free] >= 0).all() and (alpha[free] <= penalty).all()
+    return alpha if good and inside else None

@@ -1,131 +1,267 @@
-"""The layers as differentiable functions of PyTorch tensors, in double precision on the CPU."""
+"""The layers as differentiable functions of PyTorch tensors, in double precision on the CPU.
+
+Every function takes tensors with or without a leading batch dimension; those without it are shared
+by the whole batch, and their gradients are summed.  At a kink the gradient is one element of the
+conservative set; where the hypotheses of the derivative fail the backward pass raises the layer's
+error.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.tensor import Array
 from tamecheck.layers.conic import conic_layer
 from tamecheck.layers.fixed_point import equilibrium_layer
 from tamecheck.layers.linear import linear_layer
-from tamecheck.layers.proximal import elastic_net_layer
+from tamecheck.layers.optimal_set import OptimalSet
+from tamecheck.layers.oracles import Oracle
+from tamecheck.layers.proximal import elastic_net_layer, support_vector_layer
 from tamecheck.layers.quadratic import quadratic_layer
+from tamecheck.layers.smoothed import Noise, blackbox_layer, perturbed_layer
+from tamecheck.layers.value import ValueLayer
 
 __all__ = [
+    "blackbox_function",
     "conic_function",
+    "elastic_net_function",
     "equilibrium_function",
     "lasso_function",
     "linear_value_function",
+    "perturbed_function",
     "quadratic_function",
+    "support_vector_function",
+    "value_function",
 ]
 
+Gradients: TypeAlias = Sequence[Any]
+Pull: TypeAlias = Callable[[Array], Gradients]
+Run: TypeAlias = Callable[..., tuple[Any, Pull]]
+"""From arrays to a value and the function from its cotangent to gradients of the arrays."""
 
-def quadratic_function(Q: Any, q: Any, G: Any, h: Any, A: Any = None, b: Any = None) -> Any:  # noqa: N803, PLR0913, PLR0917
+
+def quadratic_function(  # noqa: PLR0913, PLR0917 (the data of a program)
+    Q: Any,  # noqa: N803 (the field's names)
+    q: Any,
+    G: Any = None,  # noqa: N803
+    h: Any = None,
+    A: Any = None,  # noqa: N803
+    b: Any = None,
+) -> Any:
     """`quadratic_layer` on tensors: the minimisers ``(batch, n)``."""
-    return _apply(_through(quadratic_layer, "y"), (Q, q, G, h, A, b))
+    return _apply(_quadratic, (Q, q, G, h, A, b))
 
 
-def conic_function(P: Any, q: Any, A: Any, b: Any, cones: Sequence[tuple[str, int]]) -> Any:  # noqa: N803
-    """`conic_layer` on tensors: the minimiser ``(n,)``."""
-    return _apply(_through(partial(conic_layer, cones=cones), "x"), (P, q, A, b))
+def _quadratic(*data: Any) -> tuple[Any, Pull]:
+    found = quadratic_layer(*data)
+    return found.y, lambda g: _values(found.vjp(g))
 
 
 def equilibrium_function(W: Any, U: Any, b: Any, x: Any) -> Any:  # noqa: N803
     """`equilibrium_layer` on tensors: the fixed points ``(batch, n)``."""
-    return _apply(_through(equilibrium_layer, "z"), (W, U, b, x))
+    return _apply(_equilibrium, (W, U, b, x))
 
 
-def lasso_function(X: Any, y: Any, penalty: Any, ridge: float = 0.0) -> Any:  # noqa: N803
-    """`elastic_net_layer` as a function of the penalty tensor only."""
-
-    def run(value: Any) -> tuple[Any, Any]:
-        found = elastic_net_layer(_array(X), _array(y), float(value), ridge)
-
-        def pull(g: Any) -> tuple[Any, ...]:
-            return (np.asarray(found.derivative @ g),)
-
-        return found.coefficients, pull
-
-    return _apply(run, (penalty,))
+def _equilibrium(*data: Any) -> tuple[Any, Pull]:
+    found = equilibrium_layer(*data)
+    return found.z, lambda g: _values(found.vjp(g))
 
 
-def linear_value_function(c: Any, A: Any, b: Any, E: Any, e: Any) -> Any:  # noqa: N803
-    """The value of `linear_layer` as a function of c, b and e.
+def conic_function(P: Any, q: Any, A: Any, b: Any, cones: Sequence[tuple[str, int]]) -> Any:  # noqa: N803
+    """`conic_layer` on tensors: the minimisers; P may be None."""
+
+    def run(*data: Any) -> tuple[Any, Pull]:
+        found = conic_layer(data[0], data[1], data[2], data[3], cones)
+        return found.x, lambda g: _values(found.vjp(g))
+
+    return _apply(_looped(run, (2, 1, 2, 1)), (P, q, A, b))
+
+
+def lasso_function(X: Any, y: Any, penalty: Any) -> Any:  # noqa: N803
+    """`lasso_layer` on tensors: the coefficients, differentiable in X, y and the penalty."""
+
+    def run(*data: Any) -> tuple[Any, Pull]:
+        found = elastic_net_layer(data[0], data[1], data[2], 0.0)
+        return found.coefficients, lambda g: _values(found.vjp(g))[:3]
+
+    return _apply(_looped(run, (2, 1, 0)), (X, y, penalty))
+
+
+def elastic_net_function(X: Any, y: Any, penalty: Any, ridge: Any) -> Any:  # noqa: N803
+    """`elastic_net_layer` on tensors: the coefficients, differentiable in all four."""
+
+    def run(*data: Any) -> tuple[Any, Pull]:
+        found = elastic_net_layer(data[0], data[1], data[2], data[3])
+        return found.coefficients, lambda g: _values(found.vjp(g))
+
+    return _apply(_looped(run, (2, 1, 0, 0)), (X, y, penalty, ridge))
+
+
+def support_vector_function(X: Any, y: Any, penalty: Any) -> Any:  # noqa: N803
+    """`support_vector_layer` on tensors: the coefficients, differentiable in X and the penalty."""
+
+    def run(*data: Any) -> tuple[Any, Pull]:
+        found = support_vector_layer(data[0], data[1], data[2])
+        return found.coefficients, lambda g: _values(found.vjp(g))[:3]
+
+    return _apply(_looped(run, (2, 1, 0)), (X, y, penalty))
+
+
+def linear_value_function(
+    c: Any,
+    A: Any = None,  # noqa: N803 (the field's names)
+    b: Any = None,
+    E: Any = None,  # noqa: N803
+    e: Any = None,
+) -> Any:
+    """The value of `linear_layer`, differentiable in all data.
 
     At a kink the gradient is the mean of the vertices of the Clarke set, which is in it.  The
     solution itself has derivative 0 or none, so it is no differentiable function.
     """
 
-    def run(cost: Any, right: Any, level: Any) -> tuple[Any, Any]:
-        found = linear_layer(cost, _array(A), right, _array(E), level)
+    def run(*data: Any) -> tuple[Any, Pull]:
+        found = linear_layer(*data)
 
-        def pull(g: Any) -> tuple[Any, ...]:
-            costs = _mean(found.cost_gradients)
-            sides = _mean(found.right_side_gradients)
+        def pull(g: Array) -> Gradients:
+            found.require_lipschitz()
+            x, u = _element(found.solutions), _element(found.multipliers)
             split = found.inequalities
-            return (
-                g * costs,
-                None if right is None else g * sides[:split],
-                None if level is None else g * sides[split:],
-            )
+            matrix = -np.outer(u, x)
+            return g * x, g * matrix[:split], g * u[:split], g * matrix[split:], g * u[split:]
 
-        return np.asarray(float(found.value)), pull
+        return float(found.value), pull
 
-    return _apply(run, (c, b, e))
+    return _apply(_looped(run, (1, 2, 1, 2, 1)), (c, A, b, E, e))
 
 
-def _mean(points: Sequence[Sequence[Any]]) -> Any:
+def value_function(layer: ValueLayer, values: Any) -> Any:
+    """The value of a mixed-integer program in its parameters ``(batch, parameters)``.
+
+    The layer may be elastic.  At a kink the gradient is the mean of the vertices of the
+    conservative gradient.
+    """
+
+    def run(own: Any) -> tuple[Any, Pull]:
+        found = layer(own.tolist())
+        return float(found.value), lambda g: (g * _mean(found.gradient.vertices),)
+
+    return _apply(_looped(run, (1,)), (values,))
+
+
+def perturbed_function(  # noqa: PLR0913 (options, by keyword only)
+    oracle: Oracle,
+    costs: Any,
+    *,
+    size: float = 1.0,
+    samples: int = 16,
+    noise: Noise = "gaussian",
+    seed: int = 0,
+) -> Any:
+    """`perturbed_layer` on costs ``(batch, n)``: an *approximation* of the solution map.
+
+    Forward and backward are estimates from the same samples.
+    """
+
+    def run(own: Any) -> tuple[Any, Pull]:
+        found = perturbed_layer(oracle, own, size=size, samples=samples, noise=noise, seed=seed)
+        return found.mean, lambda g: (found.vjp(g),)
+
+    return _apply(run, (costs,))
+
+
+def blackbox_function(oracle: Oracle, costs: Any, *, size: float = 10.0) -> Any:
+    """`blackbox_layer` on costs ``(batch, n)``: solutions with *interpolated* gradients."""
+
+    def run(own: Any) -> tuple[Any, Pull]:
+        found = blackbox_layer(oracle, own, size=size)
+        return found.solutions, lambda g: (found.vjp(g),)
+
+    return _apply(run, (costs,))
+
+
+def _values(gradients: Any) -> Gradients:
+    return tuple(getattr(gradients, field.name) for field in fields(gradients))
+
+
+def _element(optimal: OptimalSet) -> Array:
+    """The mean of the vertices, or one element where they are not listed."""
+    return _mean(optimal.vertices or (optimal.point,))
+
+
+def _mean(points: Sequence[Sequence[Any]]) -> Array:
     return np.array([[float(v) for v in point] for point in points]).mean(0)
 
 
-def _array(value: Any) -> Any:
-    return value.detach().numpy() if hasattr(value, "detach") else value
+def _looped(run: Run, ranks: Sequence[int]) -> Run:
+    """The function over a batch: arrays with one dimension more than their rank are split."""
+
+    def batched(*data: Any) -> tuple[Any, Pull]:
+        split = [
+            array is not None and array.ndim == rank + 1
+            for array, rank in zip(data, ranks, strict=True)
+        ]
+        lengths = {len(a) for a, own in zip(data, split, strict=True) if own}
+        if not lengths:
+            return run(*(_scalar(array) for array in data))
+        if len(lengths) > 1:
+            raise InputError(f"The batches have different lengths: {sorted(lengths)}.")
+        done = [
+            run(*(_scalar(a[k] if own else a) for a, own in zip(data, split, strict=True)))
+            for k in range(lengths.pop())
+        ]
+
+        def pull(cotangent: Array) -> Gradients:
+            rows = [one(g) for (_, one), g in zip(done, cotangent, strict=True)]
+            return tuple(
+                None if parts[0] is None else np.stack(parts) if own else np.sum(parts, axis=0)
+                for parts, own in zip(zip(*rows, strict=True), split, strict=True)
+            )
+
+        return np.stack([value for value, _ in done]), pull
+
+    return batched
 
 
-def _through(layer: Callable[..., Any], name: str) -> Callable[..., tuple[Any, Any]]:
-    def run(*data: Any) -> tuple[Any, Any]:
-        found = layer(*data)
-
-        def pull(cotangent: Any) -> tuple[Any, ...]:
-            gradients = found.vjp(cotangent)
-            return tuple(getattr(gradients, field.name) for field in fields(gradients))
-
-        return getattr(found, name), pull
-
-    return run
+def _scalar(array: Any) -> Any:
+    return float(array) if array is not None and np.ndim(array) == 0 else array
 
 
-def _apply(run: Any, given: Sequence[Any]) -> Any:
-    """``run(*arrays)`` gives the value and a function from cotangent to gradients."""
+def _apply(run: Run, given: Sequence[Any]) -> Any:
     try:
         torch: Any = import_module("torch")
     except ImportError:
         raise UnsupportedError("PyTorch is not installed.", hint="pip install torch.") from None
     for tensor in given:
-        if tensor is not None and (not torch.is_tensor(tensor) or tensor.dtype != torch.float64):
+        if tensor is None:
+            continue
+        if not torch.is_tensor(tensor) or tensor.dtype != torch.float64:
             raise InputError("The layers take tensors of dtype torch.float64.")
+        if tensor.device.type != "cpu":
+            raise InputError(f"The layers take tensors on the CPU, not on {tensor.device}.")
 
     def forward(ctx: Any, *tensors: Any) -> Any:
-        arrays = [None if t is None else t.detach().cpu().numpy() for t in tensors]
+        arrays = [None if t is None else t.detach().numpy() for t in tensors]
         value, ctx.pull = run(*arrays)
         ctx.shapes = [None if t is None else t.shape for t in tensors]
         return torch.from_numpy(np.array(value, dtype=float))
 
     def backward(ctx: Any, *outer: Any) -> Any:
-        gradients = ctx.pull(outer[0].detach().cpu().numpy())
+        gradients = ctx.pull(outer[0].detach().numpy())
         return tuple(
             None if shape is None or gradient is None else _fitted(torch, gradient, shape)
             for gradient, shape in zip(gradients, ctx.shapes, strict=True)
         )
 
+    once: Any = torch.autograd.function.once_differentiable
     # a class statement would need PyTorch when this module is read
-    members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    members = {"forward": staticmethod(forward), "backward": staticmethod(once(backward))}
     layer: Any = type("Layer", (torch.autograd.Function,), members)
     return layer.apply(*given)
 

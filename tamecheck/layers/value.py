@@ -70,6 +70,7 @@ class Valued:
         return Gradient(self.names, tuple(dict.fromkeys(self._pairs())))
 
     def _pairs(self) -> list[Point]:
+        self.optima.require_lipschitz()
         # with costs that vary too, a part that another covers now need not be covered nearby
         for part in self.optima.parts:
             if not (part.stable and part.solutions.bounded):

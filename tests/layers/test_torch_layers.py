@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from tamecheck.errors import InputError  # noqa: E402 (PyTorch may be missing)
-from tamecheck.layers import torch_layers  # noqa: E402
+from tamecheck.ir.program import Column, Kind, Program, Row  # noqa: E402
+from tamecheck.layers import points_oracle, torch_layers, value_layer  # noqa: E402
 
 
 def normal(*shape):
     return torch.randn(*shape, dtype=torch.float64).requires_grad_()
+
+
+def leaf(values):
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+def check(layer, data):
+    return torch.autograd.gradcheck(layer, data, atol=1e-5)
 
 
 @pytest.fixture(autouse=True)
@@ -28,45 +40,96 @@ def test_quadratic():
     def layer(first, *rest):
         return torch_layers.quadratic_function((first + first.mT) / 2, *rest)
 
-    assert torch.autograd.gradcheck(layer, data, atol=1e-5)
+    assert check(layer, data)
 
 
 def test_equilibrium():
     weights = (0.1 * normal(4, 4).detach()).requires_grad_()
     data = (weights, normal(4, 2), normal(4), normal(3, 2))
-    assert torch.autograd.gradcheck(torch_layers.equilibrium_function, data, atol=1e-5)
+    assert check(torch_layers.equilibrium_function, data)
 
 
-def test_lasso():
-    matrix, target = normal(10, 3).detach(), normal(10).detach()
-    penalty = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(
-        lambda p: torch_layers.lasso_function(matrix, target, p), (penalty,)
-    )
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_penalised_regressions(batch):
+    data = (normal(*batch, 10, 3), normal(10), leaf(np.full(batch, 0.3)))
+    assert check(torch_layers.lasso_function, data)
+    assert check(torch_layers.elastic_net_function, (*data, leaf(0.2)))
 
 
-def test_second_order_cone():
+def test_support_vectors():
+    labels = torch.sign(normal(12)).detach()
+    data = (normal(2, 12, 3), leaf([0.3, 0.7]))
+    assert check(lambda x, penalty: torch_layers.support_vector_function(x, labels, penalty), data)
+
+
+def test_second_order_cones_of_a_batch():
     pytest.importorskip("clarabel")
     cone = -torch.cat([torch.zeros(1, 3), torch.eye(3)]).double()
     rows = torch.cat([normal(2, 3).detach(), cone]).requires_grad_()
-    right = torch.tensor([1, 2, 0.5, 0, 0, 0], dtype=torch.float64, requires_grad=True)
-    data = (torch.eye(3, dtype=torch.float64).requires_grad_(), normal(3), rows, right)
+    data = (torch.eye(3).double().requires_grad_(), normal(2, 3), rows, leaf([1, 2, 0.5, 0, 0, 0]))
     cones = [("nonnegative", 2), ("second-order", 4)]
 
     def layer(first, *rest):
         return torch_layers.conic_function((first + first.T) / 2, *rest, cones)
 
-    assert torch.autograd.gradcheck(layer, data, atol=1e-5)
+    assert check(layer, data)
 
 
-def test_value_of_a_linear_program():
+def test_value_of_linear_programs():
     pytest.importorskip("highspy")
-    cost = torch.tensor([1.0, 2, 3], dtype=torch.float64, requires_grad=True)
-    level = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
-    ones = torch.ones(1, 3, dtype=torch.float64)
-    assert torch.autograd.gradcheck(
-        lambda c, e: torch_layers.linear_value_function(c, None, None, ones, e), (cost, level)
+    costs = leaf([[1.0, 2, 3], [3.0, 1.5, 2]])
+    data = (costs, leaf([[1, 0.5, 0.25]]), leaf([0.75]), leaf([[1.0, 1, 1]]), leaf([1.0]))
+    assert check(torch_layers.linear_value_function, data)
+
+
+def test_the_gradient_at_a_tie_is_in_the_clarke_set():
+    pytest.importorskip("highspy")
+    costs = leaf([1.0, 1, 2])
+    equation = (torch.ones(1, 3, dtype=torch.float64), torch.ones(1, dtype=torch.float64))
+    torch_layers.linear_value_function(costs, None, None, *equation).backward()
+    assert costs.grad.tolist() == [0.5, 0.5, 0]
+
+
+def plan():
+    """min 3 i + 5 y with 2 i + y >= demand, y <= 3 + i, i in {0, .., 4}."""
+    columns = (
+        Column("i", Fraction(0), Fraction(4), Kind.INTEGER, Fraction(3)),
+        Column("y", cost=Fraction(5)),
     )
+    rows = (
+        Row("demand", ((0, Fraction(2)), (1, Fraction(1))), Fraction(5), None),
+        Row("limit", ((0, Fraction(-1)), (1, Fraction(1))), None, Fraction(3)),
+    )
+    return value_layer(Program(columns, rows), ["demand", "limit", "y"])
+
+
+def test_values_of_integer_programs():
+    pytest.importorskip("highspy")
+    values = leaf([[4.3, 3, 5], [5.2, 3, 1]])
+    assert check(lambda v: torch_layers.value_function(plan(), v), (values,))
+
+
+def test_an_elastic_integer_program_where_the_hard_one_jumps():
+    pytest.importorskip("highspy")
+    columns = (Column("i", Fraction(0), Fraction(4), Kind.INTEGER, Fraction(3)),)
+    layer = value_layer(Program(columns, (Row("r", ((0, Fraction(1)),), 2, None),)), ["r", "i"])
+    value = torch_layers.value_function(layer, leaf([2.0, 3.0]))
+    with pytest.raises(InputError, match="jumps"):
+        value.backward()
+    soft = layer.elastic(7)
+    assert check(lambda v: torch_layers.value_function(soft, v), (leaf([2.25, 3.0]),))
+
+
+def test_approximate_layers_are_those_of_numpy():
+    oracle = points_oracle(np.eye(3))
+    costs = leaf([[0.3, 0.1, 0.2]])
+    torch_layers.perturbed_function(oracle, costs, samples=50, seed=1)[0, 0].backward()
+    assert costs.grad[0, 0] < 0
+    costs.grad = None
+    solution = torch_layers.blackbox_function(oracle, costs, size=2.0)
+    (solution * torch.tensor([0.0, 1, 0])).sum().backward()
+    assert solution.tolist() == [[0, 1, 0]]
+    assert costs.grad.tolist() == [[0, -0.5, 0.5]]
 
 
 def test_single_precision_is_refused():
