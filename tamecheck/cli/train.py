@@ -60,6 +60,17 @@ def add_parser(subparsers: Subparsers) -> None:
         "--epochs", type=_positive, metavar="N", help="passes over the data (default 100)"
     )
     parser.add_argument(
+        "--solver",
+        choices=("auto", "cbc", "highs", "annealing"),
+        help="with mip: who trains (default auto: annealing, then CBC and HiGHS)",
+    )
+    parser.add_argument(
+        "--nodes",
+        type=_positive,
+        metavar="N",
+        help="with mip: the most nodes of a solver's tree, for the same result at any speed",
+    )
+    parser.add_argument(
         "--thresholds", type=_positive, default=4, metavar="N",
         help="the most thresholds of a numeric feature (default 4)",
     )  # fmt: skip
@@ -211,10 +222,18 @@ def _classifier(args: Namespace) -> BinarizedClassifier:
         options["hidden"] = args.hidden or (8,)
     if args.weights is not None:
         options["weights"] = args.weights
-    if args.epochs is not None:
-        if args.method == "mip":
-            raise InputError("--epochs is for the methods tame and ste.", where="train")
-        options["epochs"] = args.epochs
+    for name, parameter, methods in (
+        ("epochs", "epochs", ("tame", "ste")),
+        ("solver", "solver", ("mip",)),
+        ("nodes", "max_nodes", ("mip",)),
+    ):
+        value = getattr(args, name)
+        if value is not None:
+            if args.method not in methods:
+                raise InputError(
+                    f"--{name} is for --method {' and '.join(methods)}.", where="train"
+                )
+            options[parameter] = value
     match args.method:
         case "tame":
             return learn.TameBinarizedClassifier(**options)

@@ -38,7 +38,8 @@ def test_json_and_files(folder, capsys, method):
     model = tc.load(answer["model"])
     assert model.inputs["x"] == (len(answer["features"]),)
     beside = json.loads((folder / "net.json.features.json").read_text(encoding="utf-8"))
-    assert beside == {"features": answer["features"], "classes": ["ill", "well"]}
+    assert (beside["features"], beside["classes"]) == (answer["features"], ["ill", "well"])
+    assert beside["negations"][-1] == "smokes ≠ yes"
 
 
 @pytest.mark.usefixtures("folder")
@@ -50,6 +51,16 @@ def test_programming_gives_a_proved_bound(capsys):
     assert (answer["train_accuracy"], answer["bound"]) == (1.0, 0.0)
     assert answer["model"] == "signs-mip.json"
     assert main([*command, "--epochs", "3"]) == 2
+    assert main([*command[:4], "tame", "--solver", "cbc"]) == 2
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("solver", ["cbc", "highs"])
+def test_a_limit_in_nodes_gives_the_same_bytes(solver, folder):
+    command = ["train", "people.csv", "--target", "state", "--method", "mip", "--hidden", "2"]
+    for name in ("a.json", "b.json"):
+        assert main([*command, "--solver", solver, "--nodes", "5", "-q", "-o", name]) == 0
+    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
 
 
 @pytest.mark.usefixtures("folder")
