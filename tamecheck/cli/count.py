@@ -15,6 +15,7 @@ from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.binarized import BinarizedNetwork
+    from tamecheck.explain.merging import CountBounds
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
 
@@ -26,7 +27,9 @@ meet conditions (--if), or of those that differ from one input in few places (--
 input is decided in integers; of several largest outputs the first decides.  A model with one
 output has two classes: 1 where it is positive, else 0.
 
-exit codes: 0 counted, 2 too many inputs to count or bad options, 4 this is no binarized network"""
+exit codes: 0 counted, 2 too large a ball or bad options, 3 out of time (60 seconds, unless
+--timeout says otherwise) with bounds on the counts, 4 this is no binarized network"""
+_SECONDS = 60.0
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -44,14 +47,14 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--hamming", metavar="K", help="count the inputs that differ in at most K places"
     )
-    add_common(parser)
+    add_common(parser, overtime=30)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
     """Count and print the counts."""
     from tamecheck.binarized import recognise
-    from tamecheck.explain.counts import count, count_ball
+    from tamecheck.explain.counts import count_ball, count_within
     from tamecheck.explain.words_conditions import read_conditions
     from tamecheck.ir.tensor import size_of
 
@@ -68,7 +71,10 @@ def run(args: Namespace) -> int:
         allowed = read_conditions(args.conditions, network, domain, naming.names)
     decision = None
     if radius is None:
-        counts = count(network, domain, allowed)
+        found = count_within(network, domain, allowed, seconds=args.timeout or _SECONDS)
+        if not found.exact:
+            return _bounds(args, found, naming.classes)
+        counts = list(found.lower)
     else:
         centre = _centre(args.input, model, network)
         domain.codes(centre)
@@ -101,18 +107,48 @@ def _centre(path: str, model: Model, network: BinarizedNetwork) -> Array:
     return network.states(row)[0]
 
 
+def _bounds(args: Namespace, found: CountBounds, classes: list[str] | None) -> int:
+    """Print what is known of counts that took too long."""
+    total = sum(found.lower) + found.open
+    labels = _labels(classes, len(found.lower))
+    if args.json:
+        document: dict[str, Any] = {
+            "total": total,
+            "counts": None,
+            "lower": list(found.lower),
+            "upper": list(found.upper),
+            "why": "timeout",
+        }
+        if classes is not None:
+            document["classes"] = classes
+        print_json(document)
+    elif args.quiet:
+        print(*(f"{a}..{b}" for a, b in zip(found.lower, found.upper, strict=True)))
+    else:
+        print(f"{total} inputs; unknown: out of time, with proved bounds")
+        for label, low, high in zip(labels, found.lower, found.upper, strict=True):
+            share = f"{100 * low / total:.2f}% to {100 * high / total:.2f}%"
+            print(visible(f"  class {label}: {low} to {high}   {share}"))
+    return 3
+
+
+def _labels(classes: list[str] | None, count: int) -> list[str]:
+    if classes is not None and len(classes) != count:
+        raise InputError(f"{len(classes)} classes are named; the network has {count}.")
+    return list(map(str, range(count))) if classes is None else classes
+
+
 def _answer(
-    args: Namespace, counts: list[int], decision: int | None, labels: list[str] | None
+    args: Namespace, counts: list[int], decision: int | None, classes: list[str] | None
 ) -> None:
     from tamecheck.ir.exact import rational_text
 
     total = sum(counts)
-    if labels is not None and len(labels) != len(counts):
-        raise InputError(f"{len(labels)} classes are named; the network has {len(counts)}.")
+    labels = _labels(classes, len(counts))
     if args.json:
         document: dict[str, Any] = {"total": total, "counts": counts}
-        if labels is not None:
-            document["classes"] = labels
+        if classes is not None:
+            document["classes"] = classes
         if decision is not None:
             document["decision"] = decision
             robust = Fraction(counts[decision], total) if total else None
@@ -124,7 +160,7 @@ def _answer(
         return
     print(f"{total} inputs")
     for number, found in enumerate(counts):
-        label = str(number) if labels is None else visible(labels[number])
+        label = visible(labels[number])
         share = f"  {found / total:7.2%}" if total else ""
         mark = "  (the decision at the centre)" if number == decision else ""
         print(f"  class {label}: {found}{share}{mark}")

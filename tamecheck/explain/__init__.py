@@ -1,7 +1,7 @@
 """Why a binarized network decides as it does: exact reasons, contrasts and nearest changes."""
 
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
-from tamecheck.explain.counts import count, count_ball
+from tamecheck.explain.counts import count, count_ball, count_within
 from tamecheck.explain.domain import Domain, Feature, domain_of
 from tamecheck.explain.explainer import Explainer, network_of
 from tamecheck.explain.neurons import network_logic
@@ -22,6 +22,7 @@ __all__ = [
     "Rule",
     "count",
     "count_ball",
+    "count_within",
     "domain_of",
     "get_rules",
     "network_logic",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -11,12 +12,15 @@ import numpy as np
 from tamecheck.binarized import MAX_FREE, BinarizedNetwork, count_classes
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain
+from tamecheck.explain.merging import CountBounds, count_bounds
 from tamecheck.explain.tables import MAX_POINTS, score_blocks, sums_of
 from tamecheck.ir.tensor import Array
 
-__all__ = ["ball_size", "count", "count_ball"]
+__all__ = ["ball_size", "count", "count_ball", "count_within"]
 
 _ROWS = 1 << 14
+_MEDIUM, _LARGE = 2**26, 2**MAX_FREE
+_POINTS_A_SECOND, _SHARE = 2**25, 0.1
 
 Allowed = Sequence[Sequence[int]]
 
@@ -34,34 +38,72 @@ def count(network: BinarizedNetwork, domain: Domain, allowed: Allowed | None = N
     Raises
     ------
     InputError
-        If there are more than 2^30 points, or 2^24 where features have groups of inputs.
+        If there are more than 2^30 points, or 2^24 where features have groups of inputs;
+        `count_within` counts more where the network allows it.
     """
-    chosen = [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
+    chosen = _chosen(domain, allowed)
     points = prod(map(len, chosen))
-    if not points:
-        return [0] * network.classes
+    if points > _most(domain, _LARGE):
+        raise InputError(
+            f"There are {points} points; at most {_most(domain, _LARGE)} are counted one by one.",
+            hint="Hold some features, or use tamecheck.explain.count_within.",
+        )
+    return _enumerated(network, domain, chosen) if points else [0] * network.classes
+
+
+def count_within(
+    network: BinarizedNetwork,
+    domain: Domain,
+    allowed: Allowed | None = None,
+    *,
+    seconds: float = 60.0,
+) -> CountBounds:
+    """How many points of a domain of any size each class has, or bounds on it; in integers.
+
+    Few points are visited one by one; of more, those are merged that the network cannot tell apart
+    (see `tamecheck.explain.merging`).  Where that is not soon done, points are visited after all if
+    there is time for it.
+
+    Parameters
+    ----------
+    network, domain, allowed
+        As for `count`.
+    seconds
+        After which the bounds so far are returned.  A visit is begun if it may end in time, and
+        is not stopped.
+    """
+    chosen = _chosen(domain, allowed)
+    points = prod(map(len, chosen))
+    visited = 0 < points <= min(_most(domain, _LARGE), seconds * _POINTS_A_SECOND)
+    if not visited or points > _MEDIUM:
+        share = _SHARE * seconds if visited else seconds
+        found = count_bounds(network, domain, chosen, deadline=time.monotonic() + share)
+        if found.exact or not visited:
+            return found
+    return CountBounds(tuple(_enumerated(network, domain, chosen)), 0)
+
+
+def _chosen(domain: Domain, allowed: Allowed | None) -> Allowed:
+    return [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
+
+
+def _most(domain: Domain, plain: int) -> int:
+    """The most points that are visited; ``plain`` if every input is a feature by itself."""
+    return plain if all(len(f.inputs) == 1 for f in domain.features) else MAX_POINTS
+
+
+def _enumerated(network: BinarizedNetwork, domain: Domain, chosen: Allowed) -> list[int]:
     if all(len(f.inputs) == 1 for f in domain.features):
         held = {
             f.inputs[0]: int(f.codes[codes[0], 0])
             for f, codes in zip(domain.features, chosen, strict=True)
             if len(codes) == 1
         }
-        _limit(points, 2**MAX_FREE)
         return count_classes(network, held)
-    _limit(points, MAX_POINTS)
     counts = np.zeros(network.classes, dtype=np.int64)
     for scores in score_blocks(network, domain, chosen):
         counts += np.bincount(np.argmax(scores, axis=1), minlength=network.classes)
     return counts.tolist()
-
-
-def _limit(points: int, most: int) -> None:
-    if points > most:
-        raise InputError(
-            f"There are {points} points; at most {most} are counted one by one.",
-            hint="Hold some inputs (--if), count in a ball (--hamming), or group inputs that "
-            "code one feature (--one-hot, --thermometer).",
-        )
 
 
 def _distances(domain: Domain, states: Array) -> list[Array]:
@@ -71,7 +113,7 @@ def _distances(domain: Domain, states: Array) -> list[Array]:
 
 def ball_size(domain: Domain, states: Array, radius: int, allowed: Allowed | None = None) -> int:
     """The number of points of the domain that differ from a point in at most ``radius`` inputs."""
-    chosen = [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
+    chosen = _chosen(domain, allowed)
     ways = [1] + [0] * radius
     for distances, codes in zip(_distances(domain, states), chosen, strict=True):
         after = [0] * (radius + 1)
@@ -137,7 +179,7 @@ def _ball_sums(
     allowed: Allowed | None,
 ) -> Iterator[Array]:
     """The sums of the first layer at the points of the ball, in blocks."""
-    chosen = [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
+    chosen = _chosen(domain, allowed)
     parts = sums_of(network, domain, chosen)
     far = [d[list(codes)] for d, codes in zip(_distances(domain, states), chosen, strict=True)]
     width = parts[0].shape[1]

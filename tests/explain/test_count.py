@@ -90,7 +90,7 @@ def test_a_large_ball_in_many_inputs():
     assert count_ball(network, domain, np.ones(n, dtype=np.int8), 2) == [0, 5051]
     with pytest.raises(InputError, match="smaller radius"):
         count_ball(network, domain, np.ones(n, dtype=np.int8), 9)
-    with pytest.raises(InputError, match="--if"):
+    with pytest.raises(InputError, match="count_within"):
         count(network, domain)
 
 
