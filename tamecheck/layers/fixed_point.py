@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat
 
+from tamecheck.derivative.implicit.conditions import definite_margin, rational
 from tamecheck.errors import InputError, SolverError
-from tamecheck.evaluate.reals import as_number
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Equilibrium", "EquilibriumGradients", "Monotone", "equilibrium_layer", "is_monotone"]
@@ -36,32 +36,22 @@ class Monotone:
 def is_monotone(W: Any) -> Monotone:  # noqa: N803 (the field's name)
     """Whether the symmetric part of ``I - W`` is positive definite, decided for these floats.
 
-    A float Cholesky factor L of ``S - λ I`` is checked exactly: ``S = L Lᵀ + R + λ I`` with
-    ``|R|_∞ < λ``, R computed in rationals.  A negative direction refutes, exactly as well.
+    The proof is that of `tamecheck.derivative.implicit.conditions.definite_margin`; a direction
+    without growth, checked in rationals, refutes.
     """
     matrix = np.asarray(W, dtype=float)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise InputError("W is a square matrix of finite numbers.")
     size = len(matrix)
-    exact = fmpq_mat(size, size, [as_number(a) for a in matrix.reshape(-1).tolist()])
     eye = fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
-    part = eye - (exact + exact.transpose()) * fmpq(1, 2)
-    values, vectors = np.linalg.eigh(np.eye(size) - (matrix + matrix.T) / 2)
-    least = float(values[0])
-    if least > 0:
-        half = as_number(Fraction(least) / 2)
-        shifted = np.eye(size) * (1 - least / 2) - (matrix + matrix.T) / 2
-        factor = np.linalg.cholesky(shifted)
-        lower = fmpq_mat(size, size, [as_number(a) for a in factor.reshape(-1).tolist()])
-        rest = part - eye * half - lower * lower.transpose()
-        norm = max(sum((abs(rest[i, j]) for j in range(size)), fmpq(0)) for i in range(size))
-        if norm < half:
-            margin = half - norm
-            fraction = Fraction(int(margin.p), int(margin.q))
-            why = f"the symmetric part of I - W is at least {float(fraction):.4g} I, exactly"
-            return Monotone(holds=True, margin=fraction, why=why)
-    direction = fmpq_mat(size, 1, [as_number(a) for a in vectors[:, 0].tolist()])
-    if (direction.transpose() * part * direction)[0, 0] <= 0:
+    operator = eye - rational(matrix)
+    margin = definite_margin(operator)
+    if margin is not None:
+        why = f"the symmetric part of I - W is at least {float(margin):.4g} I, proved by balls"
+        return Monotone(holds=True, margin=margin, why=why)
+    least = np.linalg.eigh(np.eye(size) - (matrix + matrix.T) / 2)[1][:, :1]
+    direction = rational(least)
+    if (direction.transpose() * operator * direction)[0, 0] <= 0:
         why = "a direction v with vᵀ (I - W) v <= 0 exists"
         return Monotone(holds=False, margin=Fraction(0), why=why)
     return Monotone(None, Fraction(0), "I - W is too near a singular symmetric part for floats")

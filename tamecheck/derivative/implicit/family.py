@@ -191,13 +191,16 @@ def _merged(base: Exact, kinks: Sequence[Kink]) -> tuple[Exact, list[Kink]]:
     for kink in kinks:
         lead = next(a for a in kink.form if a != 0)
         line = tuple(a / lead for a in kink.form)
-        scale = lead if lead > 0 else -lead
-        if lead < 0:
+        if line not in lines:
+            lines[line] = kink
+            continue
+        first = lines[line]
+        scale = lead / next(a for a in first.form if a != 0)
+        if scale < 0:
             for row, change in zip(rows, kink.change, strict=True):
                 row[:] = [a + change * c for a, c in zip(row, kink.form, strict=True)]
-        change = tuple(scale * b for b in kink.change)
-        if line in lines:
-            change = tuple(a + b for a, b in zip(lines[line].change, change, strict=True))
-        lines[line] = Kink(change, line)
+        size = scale if scale > 0 else -scale
+        change = tuple(a + size * b for a, b in zip(first.change, kink.change, strict=True))
+        lines[line] = Kink(change, first.form)
     kept = [kink for kink in lines.values() if any(a != 0 for a in kink.change)]
     return tuple(tuple(row) for row in rows), kept

@@ -148,14 +148,16 @@ def _validity(
     exact = not any(isinstance(a, arb) for slope in slopes for row in slope for a in row)
     try:
         point = solution.at(_VALIDITY_BITS)
-        if exact and solution.isolated is None and found.listed:
+        if not found.listed:
+            return Validity(None, None, "too many kinks meet at the point")
+        if exact and solution.isolated is None:
             rational = [
                 [[a for a in row if not isinstance(a, arb)] for row in slope] for slope in slopes
             ]
             affine = affine_validity(equations, point, rational)
             if affine is not None:
                 return affine
-        if len(found.pairs) == 1 and found.listed:
+        if len(found.pairs) == 1:
             return smooth_validity(equations, point, deadline)
     except (UndecidedError, TamecheckError) as open_:
         return Validity(None, None, f"not bounded: {open_}")

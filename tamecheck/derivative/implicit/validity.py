@@ -27,6 +27,7 @@ from tamecheck.derivative.local import tied_groups
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.sweep import Local, input_rows
 from tamecheck.derivative.terms import derivative
+from tamecheck.evaluate.enclosure import float_down
 from tamecheck.evaluate.exact_arrays import objects
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.evaluate.reals import Number, as_fraction
@@ -40,7 +41,9 @@ __all__ = ["Validity", "affine_validity", "smooth_validity"]
 Radius = Fraction | float
 
 _FLAT = frozenset({"floor", "ceil", "round", "argmax", "argmin", "argsort"})
-_SMOOTH_TRIES = 48
+_SMALLEST = 22
+_THIN = 32
+_LONGEST_BITS = 64
 
 _PAD = 1 + 2.0**-20
 """The centre is only as near to the solution as its ball; boxes are larger by more than that."""
@@ -103,7 +106,14 @@ def affine_validity(
         why = "no other kink than those at the point is nearer"
     else:
         why = "F is affine" if in_both == inf else "the distance to the next kink"
-    return Validity(in_p, in_both, why)
+    return Validity(_short(in_p), _short(in_both), why)
+
+
+def _short(radius: Radius) -> Radius:
+    """The radius, or a float below it where it has too many digits to be read."""
+    if not isinstance(radius, Fraction) or radius.denominator.bit_length() <= _LONGEST_BITS:
+        return radius
+    return Fraction(float_down(radius))
 
 
 def _along(equations: Equations, row: Row, slope: Sequence[Sequence[Fraction]]) -> Fraction:
@@ -206,25 +216,21 @@ def smooth_validity(equations: Equations, point: Mapping[str, Array], deadline: 
     centre = [v if isinstance(v, fmpq) else v.mid().fmpq() for v in flat]
     scale = 1 + max((int(abs(centre[k])) for k in equations.unknowns), default=0)
     middle = [centre[k] for k in equations.unknowns]
-    best: tuple[Fraction, Fraction] | None = None
-    tries = 0
+
+    def proved(radius: Fraction, wide: Fraction) -> bool:
+        if time.monotonic() > deadline:
+            return False
+        values = [arb(v, float(radius) * _PAD) for v in centre]
+        balls = [arb(v, float(wide) * _PAD) for v in middle]
+        image = krawczyk(equations, values, middle, balls)
+        return image is not None and all(
+            ball.contains_interior(part) for part, ball in zip(image, balls, strict=True)
+        )
+
     with ctx.workprec(128):
-        for power in range(-2, 22):
-            wide = scale * Fraction(2) ** -power
-            for shrink in (0, 1, 2, 4, 6):
-                radius = wide / 2**shrink
-                if best is not None and radius <= best[0]:
-                    continue
-                tries += 1
-                if tries > _SMOOTH_TRIES or time.monotonic() > deadline:
-                    break
-                values = [arb(v, float(radius) * _PAD) for v in centre]
-                balls = [arb(v, float(wide) * _PAD) for v in middle]
-                image = krawczyk(equations, values, middle, balls)
-                if image is not None and all(
-                    b.contains_interior(a) for a, b in zip(image, balls, strict=True)
-                ):
-                    best = (radius, wide)
-    if best is None:
-        return Validity(None, None, "no box of parameters and unknowns was proved")
-    return Validity(*best, "Krawczyk's operator maps the box of unknowns into itself")
+        sides = (scale * Fraction(2) ** -power for power in range(-2, _SMALLEST))
+        wide = next((side for side in sides if proved(side / _THIN, side)), None)
+        if wide is None:
+            return Validity(None, None, "no box of parameters and unknowns was proved")
+        radius = next(wide / 2**k for k in range(6) if proved(wide / 2**k, wide) or 2**k == _THIN)
+    return Validity(radius, wide, "Krawczyk's operator maps the box of unknowns into itself")
