@@ -9,6 +9,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from tamecheck.cells.hyperplanes import ExactRow
+from tamecheck.ir.tensor import Array
 
 if TYPE_CHECKING:
     from tamecheck.cells.complex import Cell
@@ -51,12 +52,41 @@ def _touching(
     cells: Sequence[Cell], below: _Facets, above: _Facets, dimension: int
 ) -> Iterator[tuple[int, int]]:
     """The pairs of cells whose facets, on the two sides of one line or point, overlap."""
-    for first, one in below:
-        for second, two in above:
-            if _may_touch(cells[first], one, cells[second], two) and _touch(
-                cells[first], one, cells[second], two, dimension
-            ):
-                yield first, second
+    if not below or not above:
+        return
+    low, high = _ranges(cells, below)
+    other_low, other_high = _ranges(cells, above)
+    apart = (low[:, None] > other_high) | (other_low > high[:, None])
+    for one, two in np.argwhere(~apart.any(axis=2)).tolist():
+        if dimension == 1 or _overlap(cells, below[one], above[two]):
+            yield below[one][0], above[two][0]
+
+
+def _ranges(cells: Sequence[Cell], facets: _Facets) -> tuple[Array, Array]:
+    """The least and the largest coordinates on facets, by floats that err on the safe side."""
+    least, most = list[Array](), list[Array]()
+    for number, column in facets:
+        shape = cells[number].polytope
+        points = shape.points[shape.tight[:, column]]
+        slack = shape.doubt.max() + _SLACK * (1 + np.abs(points).max())
+        least.append(points.min(axis=0) - slack)
+        most.append(points.max(axis=0) + slack)
+    return np.array(least), np.array(most)
+
+
+def _overlap(cells: Sequence[Cell], first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether two segments of one line have more than a point in common."""
+    a, b = _ends(cells, first), _ends(cells, second)
+    axis = 0 if a[0][0] != a[1][0] else 1
+    low = max(min(p[axis] for p in a), min(p[axis] for p in b))
+    high = min(max(p[axis] for p in a), max(p[axis] for p in b))
+    return bool(low < high)
+
+
+def _ends(cells: Sequence[Cell], facet: tuple[int, int]) -> list[ExactRow]:
+    cell, column = cells[facet[0]], facet[1]
+    chosen = cell.polytope.bases[cell.polytope.tight[:, column]].tolist()
+    return [cell.planes.exact_point(tuple(basis)) for basis in chosen]
 
 
 class _Corners:
@@ -110,36 +140,6 @@ class _Corners:
         """The dimension of the affine hull."""
         origin, *others = (self._points[corner] for corner in corners)
         return fmpq_mat([[x - y for x, y in zip(p, origin, strict=True)] for p in others]).rank()
-
-
-def _may_touch(first: Cell, one: int, second: Cell, two: int) -> bool:
-    """Whether the boxes about two facets meet, by floats that err on the safe side."""
-    a = first.polytope.points[first.polytope.tight[:, one]]
-    b = second.polytope.points[second.polytope.tight[:, two]]
-    doubt = max(float(first.polytope.doubt.max()), float(second.polytope.doubt.max()))
-    slack = doubt + _SLACK * (1 + float(np.abs(a).max()))
-    return bool(
-        (a.min(axis=0) <= b.max(axis=0) + slack).all()
-        and (b.min(axis=0) <= a.max(axis=0) + slack).all()
-    )
-
-
-def _touch(first: Cell, one: int, second: Cell, two: int, dimension: int) -> bool:
-    a = _vertices(first, one)
-    b = _vertices(second, two)
-    if dimension == 1:
-        return True
-    axis = 0 if a[0][0] != a[1][0] else 1
-    low = max(min(p[axis] for p in a), min(p[axis] for p in b))
-    high = min(max(p[axis] for p in a), max(p[axis] for p in b))
-    return bool(low < high)
-
-
-def _vertices(cell: Cell, column: int) -> list[ExactRow]:
-    shape = cell.polytope
-    chosen = np.flatnonzero(shape.tight[:, column]).tolist()
-    planes = cell.planes
-    return [planes.exact_point(tuple(shape.bases[index].tolist())) for index in chosen]
 
 
 def groups(cells: Sequence[Cell], pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:

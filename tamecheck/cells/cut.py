@@ -13,13 +13,10 @@ import numpy as np
 from tamecheck.cells.bitsets import bit_of, cardinality, ranges, unpacked
 from tamecheck.cells.forms import EPSILON
 from tamecheck.cells.hyperplanes import dot, float_values
-from tamecheck.cells.parts import Frame, Parts, Vertices, basis, signed
+from tamecheck.cells.parts import DOUBTFUL, Frame, Parts, Vertices, basis, signed
 from tamecheck.ir.tensor import Array
 
 __all__ = ["cut"]
-
-_DOUBTFUL = 2.0**-20
-"""A vertex with larger errors than this is computed anew from its hyperplanes."""
 
 _PAIRS = 1 << 19
 """So many pairs of vertices are looked at in one go."""
@@ -182,7 +179,7 @@ def _divided(frame: Frame, vertices: Vertices, start: Array, end: Array, slot: i
     """
     values, far = vertices.values[start], vertices.values[end]
     errors, far_errors = vertices.errors[start], vertices.errors[end]
-    own = frame.dim + slot
+    owner, own = vertices.owner[start], frame.dim + slot
     at, to, at_error, to_error = values[:, own], far[:, own], errors[:, own], far_errors[:, own]
     with np.errstate(divide="ignore", invalid="ignore"):
         whole = at - to
@@ -195,8 +192,9 @@ def _divided(frame: Frame, vertices: Vertices, start: Array, end: Array, slot: i
         found = values + share[:, None] * step
         bound = np.maximum(errors, far_errors) + moved * (np.abs(step) + errors + far_errors)
         bound += 16 * EPSILON * (np.abs(values) + np.abs(far) + bound)
-        bad = np.flatnonzero(~((room > 0) & (bound.max(axis=1) < _DOUBTFUL)))
-    owner, place = vertices.owner[start], frame.facets + slot
+        sharp = (bound <= DOUBTFUL * frame.extent[owner]).all(axis=1)
+        bad = np.flatnonzero(~((room > 0) & sharp))
+    place = frame.facets + slot
     tight = vertices.tight[start] & vertices.tight[end]
     word, bit = bit_of(place)
     tight[:, word] |= bit

@@ -13,7 +13,6 @@ import numpy as np
 from tamecheck.cells.decisions import Deciding, combined, divided
 from tamecheck.cells.forms import FloatForms, NonlinearError
 from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes
-from tamecheck.cells.planar import is_planar, polygons
 from tamecheck.cells.polytope import Polytope, Table, Work
 from tamecheck.cells.solid import is_solid, solids
 from tamecheck.cells.steps import (
@@ -173,9 +172,7 @@ class Search:
             for some in cut:
                 yield [(numbers[k], part, decided) for k, part, decided in some]
         for number, (polytope, table) in enumerate(zip(polytopes, tables, strict=True)):
-            if by_signs and is_planar(polytope):
-                yield from ([(number, *part)] for part in polygons(polytope, table))
-            elif not solid[number]:
+            if not solid[number]:
                 found = divided(step, Work.start(polytope, table), lower=self.lower)
                 yield from ([(number, part.polytope, decided)] for part, decided in found)
 

@@ -17,7 +17,24 @@ from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes, float_values
 from tamecheck.cells.polytope import Polytope, Question, Table, facet_columns
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Frame", "Parts", "Vertices", "basis", "begun", "finished", "halved", "signed"]
+__all__ = [
+    "DOUBTFUL",
+    "Frame",
+    "Parts",
+    "Vertices",
+    "basis",
+    "begun",
+    "finished",
+    "halved",
+    "signed",
+]
+
+
+DOUBTFUL = 2.0**-20
+"""A vertex with larger errors than this is computed anew from its hyperplanes.
+
+The errors are measured by how much coordinates and forms vary on the polytope.
+"""
 
 
 class Frame(NamedTuple):
@@ -37,6 +54,9 @@ class Frame(NamedTuple):
         The column of the form in each slot, or -1, shape ``(owners, slots)``.
     forms, errors
         The coefficients in the slots and their errors, shape ``(owners, dim + 1, slots)``.
+    extent
+        How much the coordinates and the forms in the slots vary on each polytope; infinite where
+        that is not known to a few digits.
     numbers
         The hyperplane in each place; -1 for none yet.
     sides, open_
@@ -51,6 +71,7 @@ class Frame(NamedTuple):
     columns: Array
     forms: Array
     errors: Array
+    extent: Array
     numbers: Array
     sides: Array
     open_: Array
@@ -156,7 +177,7 @@ def begun(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame
     forms = np.stack([table.value for table in tables])
     form_errors = np.stack([table.error for table in tables])
     # as many rows for each polytope: the first vertex fills them up
-    steps = np.arange(sizes.max())
+    steps = np.arange(int(sizes.max()))
     padded = starts[:, None] + np.where(steps < sizes[:, None], steps, 0)
     values, errors = float_values(forms, form_errors, points[padded], doubt[padded])
     above, below = (values > errors).all(axis=1), (values < -errors).all(axis=1)
@@ -165,10 +186,16 @@ def begun(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame
     slots = int(cutting.sum(axis=1).max(initial=0))
     columns = np.argsort(~cutting, axis=1, kind="stable")[:, :slots]
     taken = columns[:, None, :]
-    columns = np.where(np.take_along_axis(cutting, columns, axis=1), columns, -1)
     kept = steps < sizes[:, None]
-    values = np.take_along_axis(values, taken, axis=2)[kept]
-    errors = np.take_along_axis(errors, taken, axis=2)[kept]
+    values = np.take_along_axis(values, taken, axis=2)
+    errors = np.take_along_axis(errors, taken, axis=2)
+    columns = np.where(np.take_along_axis(cutting, columns, axis=1), columns, -1)
+    extent = np.concatenate((np.ptp(points[padded], axis=1), np.ptp(values, axis=1)), axis=1)
+    # a form that varies no more than by its errors has no digits to lose
+    doubts = np.concatenate((doubt[padded].max(axis=1), errors.max(axis=1)), axis=1)
+    extent[extent * DOUBTFUL < 2 * doubts] = np.inf
+    extent[:, dim:][columns < 0] = np.inf
+    values, errors = values[kept], errors[kept]
 
     facets = max(len(polytope.facets) for polytope in polytopes)
     tight = np.zeros((len(points), facets + slots), dtype=bool)
@@ -188,6 +215,7 @@ def begun(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame
         columns,
         np.take_along_axis(forms, taken, axis=2),
         np.take_along_axis(form_errors, taken, axis=2),
+        extent,
         numbers,
         sides,
         open_,

@@ -41,8 +41,6 @@ class Polytope:
         Which facets do not belong to the set: those at a jump.
     equal
         The hyperplanes that contain the polytope, for one of lower dimension.
-    cyclic
-        For a polygon: whether facet ``k`` joins the vertices ``k`` and ``k + 1``.
     """
 
     dim: int
@@ -54,7 +52,6 @@ class Polytope:
     sides: Array
     open_: Array
     equal: tuple[int, ...] = ()
-    cyclic: bool = False
 
     def exact_points(self, planes: Hyperplanes) -> list[ExactRow]:
         """The vertices as rationals."""

@@ -25,8 +25,8 @@ _PAIRS = 1 << 20
 
 
 def is_solid(polytope: Polytope) -> bool:
-    """Whether a polytope has full dimension, 3 at least."""
-    return polytope.dim == polytope.points.shape[1] >= 3
+    """Whether a polytope has full dimension, and is not a point."""
+    return polytope.dim == polytope.points.shape[1] >= 1
 
 
 def solids(
@@ -38,7 +38,7 @@ def solids(
     stop: the number of the polytope, the part, and the signs of the forms.
     """
     for some in _batches(polytopes, tables):
-        numbers = some.tolist()
+        numbers: list[int] = some.tolist()
         frame, vertices, parts = begun(
             [polytopes[k] for k in numbers], [tables[k] for k in numbers]
         )

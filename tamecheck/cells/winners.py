@@ -18,8 +18,10 @@ def by_winners(step: Extreme, work: Work) -> Iterator[tuple[Work, Array]]:
 
     Most groups are decided by the floats, all at once; the others cut the polytope one by one.
     """
-    rows, count = step.groups.shape
-    stack = [(work, np.zeros(rows, dtype=np.int64), np.arange(rows))]
+    rows, count = (int(n) for n in step.groups.shape)
+    stack: list[tuple[Work, Array, Array]] = [
+        (work, np.zeros(rows, dtype=np.int64), np.arange(rows))
+    ]
     while stack:
         part, winners, open_ = stack.pop()
         ahead = _ahead(step, part, open_)
@@ -45,7 +47,7 @@ def _ahead(step: Extreme, part: Work, rows: Array) -> Array:
     Left out are those that one other beats at every vertex, and all but one of those that are
     certainly the same form.  The maximum of a group is that of the ones that are left.
     """
-    count = step.groups.shape[1]
+    count = int(step.groups.shape[1])
     columns = rows[:, None] * count + np.arange(count)
     values, errors = part.values[:, columns], part.errors[:, columns]
     if not step.largest:
@@ -56,7 +58,7 @@ def _ahead(step: Extreme, part: Work, rows: Array) -> Array:
     ahead = most >= least.max(axis=1, keepdims=True)
     rest = np.flatnonzero(ahead.sum(axis=1) > 1)
     places = columns[rest]
-    exact = ~part.table.error[:, places].any(axis=0)
+    exact: Array = np.logical_not(part.table.error[:, places].any(axis=0))
     ahead[rest] &= ~_repeated(part.table.value[:, places], exact, last=step.last)
     rest = rest[ahead[rest].sum(axis=1) > 1]
     ahead[rest] &= ~_beaten(low[:, rest], high[:, rest])
@@ -73,7 +75,7 @@ def _beaten(low: Array, high: Array) -> Array:
 
 def _repeated(forms: Array, exact: Array, *, last: bool) -> Array:
     """Which forms equal one that is preferred, the first or the last of equals."""
-    count = forms.shape[2]
+    count = int(forms.shape[2])
     found = np.zeros(exact.shape, dtype=bool)
     for rival in range(count):
         one = slice(rival, rival + 1)

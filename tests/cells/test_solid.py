@@ -45,11 +45,11 @@ def shape_of(part, planes):
     return frozenset(points), frozenset(facets)
 
 
-@pytest.mark.parametrize("doubtful", [cut._DOUBTFUL, 0.0, 1e300])
+@pytest.mark.parametrize("doubtful", [cut.DOUBTFUL, 0.0, 1e300])
 @pytest.mark.parametrize(("dim", "columns"), [(3, 7), (4, 5)])
 @pytest.mark.parametrize("spread", [1, 2, 9])
 def test_parts_are_those_of_single_cuts(dim, columns, spread, doubtful, monkeypatch):
-    monkeypatch.setattr(cut, "_DOUBTFUL", doubtful)
+    monkeypatch.setattr(cut, "DOUBTFUL", doubtful)
     for seed in range(3):
         start, table = a_table(dim, columns, seed, spread)
         step = Pieces((), (), (), (columns,), jump=False)
