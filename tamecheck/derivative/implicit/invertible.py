@@ -49,10 +49,13 @@ from tamecheck.solve.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simp
 __all__ = ["Invertibility", "decide_invertible", "matrix_of"]
 
 _MOST_PRODUCTS = 4096
-_MOST_REDUCED = 64
+_MOST_REDUCED = 16
 _MOST_FORMS = 20_000
 _DEFAULT_SECONDS = 20.0
-_Z3_SECONDS = 10.0
+_SHARE = 0.6
+"""Of the time that is left, the part for halving; the rest is for z3."""
+
+_LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +197,10 @@ def _product_sign(vertices: Sequence[fmpq_mat]) -> int:
 def _halved(
     vertices: Sequence[fmpq_mat], found: Coordinates | None, deadline: float
 ) -> Invertibility:
+    now = time.monotonic()
+    stop = now + _SHARE * max(deadline - now, 0.0)
     if found is not None:
-        parts = halved(vertices, found, deadline)
+        parts = halved(vertices, found, stop)
         name, what = (
             "boxes",
             (
@@ -204,7 +209,7 @@ def _halved(
             ),
         )
     else:
-        parts = subdivided(vertices, deadline)
+        parts = subdivided(vertices, stop)
         name, what = (
             "simplices",
             ("the determinant's Bernstein coefficients, or a symmetric part, have one sign on"),
@@ -219,17 +224,17 @@ def _halved(
         f"neither a proof nor a singular element was found in time ({parts.parts} {name} "
         f"proved, {parts.open} open)"
     )
-    return _by_z3(vertices, why)
+    return _by_z3(vertices, why, deadline)
 
 
-def _by_z3(vertices: Sequence[fmpq_mat], why: str) -> Invertibility:
+def _by_z3(vertices: Sequence[fmpq_mat], why: str, deadline: float) -> Invertibility:
     if coefficient_count(vertices) > _MOST_FORMS:
         return Invertibility(holds=None, why=why)
     terms = {
         tuple(int(e) for e in exponents): as_fraction(value)
         for exponents, value in determinant_form(vertices).to_dict().items()
     }
-    claim = zero_on_simplex(terms, seconds=_Z3_SECONDS)
+    claim = zero_on_simplex(terms, seconds=max(deadline - time.monotonic(), _LEAST_SECONDS))
     match claim:
         case NoZeroClaim(solver):
             return Invertibility(
