@@ -88,14 +88,15 @@ class Systems:
         """
         reduced = _pseudoinverse(_masked(self.hessian, active))
         found = self._once(active, reduced, right)
-        size = np.inf
+        size = 1.0
         for _ in range(_REFINEMENTS):
             change = self._once(active, reduced, self.residual(active, found, right))
             before, size = size, _relative(change, found)
             if not size < before / 2:
                 break
             found = (found[0] + change[0], found[1] + change[1], found[2] + change[2])
-            if size <= _CONVERGED:
+            # errors shrink by the same factor in each step
+            if size * (size / before) <= _CONVERGED:
                 break
         return found
 

@@ -340,7 +340,8 @@ def _batched(*given: Any) -> tuple[Array, ...]:
             raise InputError(f"{name} has shape {array.shape}; {(batch, *shape)} is needed.")
         if not np.isfinite(array).all():
             raise InputError(f"{name} has entries that are not finite.")
-    if not np.allclose(full[0], np.swapaxes(full[0], -1, -2), rtol=1e-9, atol=1e-12):
+    skew = np.abs(full[0] - np.swapaxes(full[0], -1, -2)).max(initial=0)
+    if skew > 1e-9 * np.abs(full[0]).max(initial=0):
         raise InputError("Q is not symmetric.")
     return tuple(np.broadcast_to(a, (batch, *s)) for a, s in zip(full, inner, strict=True))
 
