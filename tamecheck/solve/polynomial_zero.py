@@ -14,6 +14,8 @@ from tamecheck.solve.cardinality import UndecidedClaim
 
 __all__ = ["NoZeroClaim", "ZeroClaim", "zero_on_simplex"]
 
+_LONGEST = 1e6
+
 
 @dataclass(frozen=True, slots=True)
 class ZeroClaim:
@@ -53,7 +55,7 @@ def zero_on_simplex(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            timeout=max(seconds, 0.0),
+            timeout=max(min(seconds, _LONGEST), 0.0),
             start_new_session=True,
             check=False,
         )

@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 _BITS = 160
+_SHARES = (0.999, 0.5)
+"""Of the least eigenvalue in floats, the part that is tried as a margin."""
 
 
 def rational(matrix: Array) -> fmpq_mat:
@@ -46,8 +48,8 @@ def rational(matrix: Array) -> fmpq_mat:
 def definite_margin(matrix: fmpq_mat | arb_mat) -> Fraction | None:
     """A number m > 0 with ``½ (A + Aᵀ) - m I`` positive definite, or None where none is shown.
 
-    A float Cholesky factor L of the symmetric part S less ``2 λ I`` is checked by balls: with
-    ``S = L Lᵀ + 2 λ I + R`` and ``|R|_∞ < λ``, S is at least ``λ I``.
+    A float Cholesky factor L of the symmetric part S less ``λ I`` is checked by balls: with
+    ``S = L Lᵀ + λ I + R`` and ``|R|_∞ < λ``, S is at least ``(λ - |R|_∞) I``.
     """
     with ctx.workprec(_BITS):
         part = arb_mat(matrix)
@@ -58,24 +60,27 @@ def definite_margin(matrix: fmpq_mat | arb_mat) -> Fraction | None:
         least = float(np.linalg.eigvalsh(middle)[0])
         if not least > 0:
             return None
-        shift = least / 2
-        try:
-            factor = np.linalg.cholesky(middle - shift * np.eye(len(middle)))
-        except np.linalg.LinAlgError:
-            return None
-        lower = arb_mat(rational(factor))
-        rest = part - lower * lower.transpose()
-        size = len(middle)
-        bound = arb(0)
-        for i in range(size):
-            row = arb(0)
-            for j in range(size):
-                row += abs(rest[i, j] - (arb(shift) if i == j else 0))
-            bound = row if i == 0 else bound.max(row)
-        margin = (arb(shift) - bound).lower()
-        if not (margin.is_finite() and margin > 0):
-            return None
-        return as_fraction(margin.fmpq())
+        margins = (_margin(part, middle, share * least) for share in _SHARES)
+        return next((margin for margin in margins if margin is not None), None)
+
+
+def _margin(part: arb_mat, middle: Array, shift: float) -> Fraction | None:
+    """``shift - |S - shift I - L Lᵀ|_∞`` if that is positive, L a float Cholesky factor."""
+    try:
+        factor = np.linalg.cholesky(middle - shift * np.eye(len(middle)))
+    except np.linalg.LinAlgError:
+        return None
+    lower = arb_mat(rational(factor))
+    rest = part - lower * lower.transpose()
+    size = len(middle)
+    bound = arb(0)
+    for i in range(size):
+        row = arb(0)
+        for j in range(size):
+            row += abs(rest[i, j] - (arb(shift) if i == j else 0))
+        bound = row if i == 0 else bound.max(row)
+    margin = (arb(shift) - bound).lower()
+    return as_fraction(margin.fmpq()) if margin.is_finite() and margin > 0 else None
 
 
 def _middle(matrix: arb_mat) -> Array:
@@ -147,7 +152,8 @@ def _perron(matrix: Array) -> Array:
     """A positive vector near the eigenvector of the largest eigenvalue: the power method."""
     vector = np.ones(len(matrix))
     for _ in range(200):
-        following = matrix @ vector + 1e-3 * vector.max()
+        # the shift makes the method converge for periodic matrices, the last term keeps v positive
+        following = matrix @ vector + vector + 1e-3 * vector.max()
         largest = float(following.max())
         if not np.isfinite(largest) or largest <= 0:
             return np.ones(len(matrix))
