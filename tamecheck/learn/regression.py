@@ -15,6 +15,7 @@ from sklearn.utils import validation
 
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError, data_errors
+from tamecheck.learn.regression_continuity import joined
 from tamecheck.learn.regression_encoding import tree_point, tree_program
 from tamecheck.learn.regression_leaves import absolute_error, leaf_polynomial
 from tamecheck.learn.regression_search import search_tree
@@ -161,6 +162,7 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
             tree, proved = self._improved(tree, points, phi, exact, effort)
             if proved is not None:
                 bound, proof = proved
+        tree = joined(tree, points, exact, axis=self.splits == "axis")
         self._conclude(tree, points, phi, exact, bound, proof)
         self.optimal_ = self.loss_ == self.bound_ or _fits(tree, points, exact)
         return self

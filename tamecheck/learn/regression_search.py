@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -27,6 +27,7 @@ _LINEAR = cast("Any", linear_model)
 _BEAM = (24, 6, 3, 1)
 _RIDGE = 1e-12
 _ROUNDS = 12
+_IMPROVED = 24
 _REWEIGHTED = 12
 _TIE = 1e-7
 """Points that prefer a side by less than this share of the largest preference may go anywhere."""
@@ -37,7 +38,7 @@ Cut = tuple[Floats, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatTree:
-    """Cuts in heap order; the leaf of each row; the sum of absolute residuals of least squares."""
+    """Cuts in heap order; the leaf of each row; the sum of absolute residuals of the fits."""
 
     cuts: tuple[Cut, ...]
     leaves: np.ndarray
@@ -46,15 +47,17 @@ class FloatTree:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Data:
+    """The points, the directions of cuts, and how the polynomial of some rows is fitted."""
+
     x: Floats
     phi: Floats
     y: Floats
     axis: bool
     pool: Floats
+    fit: Callable[[Floats, Floats], Floats]
 
-
-Coefficients = Callable[[_Data, np.ndarray], Floats]
-"""A way to fit a polynomial to some rows."""
+    def coefficients(self, rows: np.ndarray) -> Floats:
+        return self.fit(self.phi[rows], self.y[rows])
 
 
 def search_tree(  # noqa: PLR0913 (options, by keyword only)
@@ -62,6 +65,9 @@ def search_tree(  # noqa: PLR0913 (options, by keyword only)
     seconds: float,
 ) -> FloatTree:  # fmt: skip
     """The best tree of the search.
+
+    Trees are grown from several first cuts and improved with least squares, which are fast; the
+    best of them are then improved with least absolute residuals, which are what is wanted.
 
     Parameters
     ----------
@@ -72,25 +78,33 @@ def search_tree(  # noqa: PLR0913 (options, by keyword only)
     rng, seconds
         Choices of directions, and when to stop.
     """
-    end = time.monotonic() + seconds
+    begun = time.monotonic()
     scaled = phi / np.maximum(np.abs(phi).max(axis=0), 1e-300)
-    data = _Data(x, scaled, y, axis, _pool(x, axis, rng))
+    data = _Data(x, scaled, y, axis, _pool(x, axis, rng), _least_squares)
+    nothing = 1e-11 * float(np.abs(y).sum())
     rows = np.arange(len(y))
-    best: FloatTree | None = None
-    starts = _candidates(data, rows)[: _BEAM[0]] if depth else []
-    for cut in starts:
+    grown: list[FloatTree] = []
+    for cut in _first_cuts(data, rows) if depth else []:
         right = x @ cut[0] >= cut[1]
         cuts = {0: cut}
         _grow(data, rows[~right], 1, depth, cuts)
         _grow(data, rows[right], 2, depth, cuts)
-        tree = _alternate(data, _tree(data, cuts, depth), depth, end)
-        if not axis:
-            tree = _separated(data, tree, depth, end)
-        if best is None or tree.error < best.error:
-            best = tree
-        if time.monotonic() > end or best.error <= 1e-11 * np.abs(y).sum():
+        grown.append(_alternate(data, _tree(data, cuts, depth), depth, begun + seconds / 2))
+        if time.monotonic() > begun + seconds / 2 or grown[-1].error <= nothing:
             break
-    return best or _tree(data, {}, depth)
+    if not grown:
+        return _tree(data, {}, depth)
+    grown.sort(key=lambda tree: tree.error)
+    best, robust = grown[0], replace(data, fit=_least_absolute)
+    for tree in grown[:_IMPROVED]:
+        if best.error <= nothing or time.monotonic() > begun + seconds:
+            break
+        other = _tree(robust, dict(enumerate(tree.cuts)), depth)
+        other = _alternate(robust, other, depth, begun + seconds)
+        if not axis:
+            other = _separated(robust, other, depth, begun + seconds)
+        best = min(best, other, key=lambda tree: tree.error)
+    return best
 
 
 def _pool(x: Floats, axis: bool, rng: np.random.Generator) -> Floats:  # noqa: FBT001
@@ -114,6 +128,18 @@ def _candidates(data: _Data, rows: np.ndarray) -> list[Cut]:
             found.append((error, number, (direction, threshold)))
     found.sort(key=lambda item: item[:2])
     return [cut for _, _, cut in found]
+
+
+def _first_cuts(data: _Data, rows: np.ndarray) -> list[Cut]:
+    """The best cuts of the root; where directions are few, more thresholds of each of them."""
+    found = _candidates(data, rows)[: _BEAM[0]]
+    each = (_BEAM[0] - len(found)) // len(data.pool)
+    for direction in data.pool if each else ():
+        values = np.unique(data.x @ direction)
+        places = np.linspace(0, len(values) - 1, each + 2)[1:-1].astype(int)
+        for place in np.unique(places[places < len(values) - 1]):
+            found.append((direction, float(values[place] + values[place + 1]) / 2))
+    return found
 
 
 def _thresholds(data: _Data, rows: np.ndarray, direction: Floats) -> list[tuple[float, float]]:
@@ -162,14 +188,24 @@ def _grow(data: _Data, rows: np.ndarray, node: int, depth: int, cuts: dict[int, 
 
 
 def _fitted(data: _Data, rows: np.ndarray) -> Floats:
-    """The residuals of least squares."""
+    """The residuals of the fit of some rows."""
     if not len(rows):
         return np.zeros(0)
-    return data.y[rows] - data.phi[rows] @ _coefficients(data, rows)
+    return data.y[rows] - data.phi[rows] @ data.coefficients(rows)
 
 
-def _coefficients(data: _Data, rows: np.ndarray) -> Floats:
-    return cast("Floats", np.linalg.lstsq(data.phi[rows], data.y[rows], rcond=None)[0])
+def _least_squares(phi: Floats, y: Floats) -> Floats:
+    return cast("Floats", np.linalg.lstsq(phi, y, rcond=None)[0])
+
+
+def _least_absolute(phi: Floats, y: Floats) -> Floats:
+    """The coefficients of nearly least absolute residuals, by reweighted least squares."""
+    found = _least_squares(phi, y)
+    for _ in range(_REWEIGHTED):
+        residuals = np.abs(y - phi @ found)
+        scale = np.sqrt(1 / np.maximum(residuals, 1e-9 * float(residuals.max()) + 1e-300))
+        found = _least_squares(phi * scale[:, None], y * scale)
+    return found
 
 
 def _tree(data: _Data, cuts: dict[int, Cut], depth: int) -> FloatTree:
@@ -218,7 +254,7 @@ def _separated(data: _Data, tree: FloatTree, depth: int, end: float) -> FloatTre
     for _ in range(_ROUNDS):
         before = tree.error
         for node in range(2**depth - 1):
-            rows, gain = _preferences(data, tree, node, depth, _least_absolute)
+            rows, gain = _preferences(data, tree, node, depth)
             decided = np.abs(gain) > _TIE * np.abs(gain).max(initial=0)
             rows, signs = rows[decided], np.sign(gain[decided])
             if time.monotonic() > end or len(np.unique(signs)) < 2:
@@ -234,33 +270,20 @@ def _separated(data: _Data, tree: FloatTree, depth: int, end: float) -> FloatTre
     return tree
 
 
-def _least_absolute(data: _Data, rows: np.ndarray) -> Floats:
-    """The coefficients of nearly least absolute residuals, by reweighted least squares."""
-    phi, y = data.phi[rows], data.y[rows]
-    found = _coefficients(data, rows)
-    for _ in range(_REWEIGHTED):
-        residuals = np.abs(y - phi @ found)
-        scale = np.sqrt(1 / np.maximum(residuals, 1e-9 * float(residuals.max()) + 1e-300))
-        found = np.linalg.lstsq(phi * scale[:, None], y * scale, rcond=None)[0]
-    return cast("Floats", found)
-
-
-def _preferences(
-    data: _Data, tree: FloatTree, node: int, depth: int, coefficients: Coefficients
-) -> tuple[np.ndarray, Floats]:
+def _preferences(data: _Data, tree: FloatTree, node: int, depth: int) -> tuple[np.ndarray, Floats]:
     """The rows that reach a node, and how much better the right subtree fits each of them."""
     level = (node + 1).bit_length() - 1
     span = 2 ** (depth - level)
     first = (node + 1) * span - 2**depth
     rows = np.flatnonzero((tree.leaves >= first) & (tree.leaves < first + span))
-    left = _follow(data, tree, rows, 2 * node + 1, coefficients)
-    right = _follow(data, tree, rows, 2 * node + 2, coefficients)
+    left = _follow(data, tree, rows, 2 * node + 1)
+    right = _follow(data, tree, rows, 2 * node + 2)
     return rows, left - right
 
 
 def _revised(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
     """The cuts that respect best which side of a node fits each of its points better."""
-    rows, gain = _preferences(data, tree, node, depth, _coefficients)
+    rows, gain = _preferences(data, tree, node, depth)
     if len(rows) < 2:
         return []
     directions = list(data.pool)
@@ -283,12 +306,23 @@ def _revised(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
         cut = (direction, float((ordered[place] + ordered[place + 1]) / 2))
         ranked.append((float(costs.min()), number, cut))
     ranked.sort(key=lambda item: item[:2])
-    return [cut for _, _, cut in ranked[:4]]
+    return [cut for _, _, cut in ranked[:4]] + _last_cuts(data, rows, node, depth)
 
 
-def _follow(
-    data: _Data, tree: FloatTree, rows: np.ndarray, node: int, coefficients: Coefficients
-) -> Floats:
+def _last_cuts(data: _Data, rows: np.ndarray, node: int, depth: int) -> list[Cut]:
+    """The cuts above two leaves that are best for squares, whatever the leaves are now."""
+    if node < 2 ** (depth - 1) - 1:
+        return []
+    every = [
+        (error, number, (direction, threshold))
+        for number, direction in enumerate(data.pool)
+        for error, threshold in _thresholds(data, rows, direction)
+    ]
+    every.sort(key=lambda item: item[:2])
+    return [cut for _, _, cut in every[:6]]
+
+
+def _follow(data: _Data, tree: FloatTree, rows: np.ndarray, node: int) -> Floats:
     """The absolute residual of each row if it took the way through a node."""
     inner = len(tree.cuts)
     nodes = np.full(len(rows), node)
@@ -302,7 +336,7 @@ def _follow(
         at = nodes == k
         own = np.flatnonzero(tree.leaves == k - inner)
         if len(own):
-            fit = data.phi[rows[at]] @ coefficients(data, own)
+            fit = data.phi[rows[at]] @ data.coefficients(own)
             result[at] = np.abs(data.y[rows[at]] - fit)
         else:
             result[at] = np.abs(data.y[rows[at]])
