@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
@@ -14,7 +15,10 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tamecheck.explain.rules_result import DecisionRules
+    from tamecheck.explain.sketches import Sketch
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
 
@@ -29,7 +33,8 @@ inequalities, one rule a region.
 
 exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, 4 the model has
 no such rules"""
-_FORMS = ("brief", "rules", "cnf", "list", "tree")
+_SECONDS, _FEW = 20.0, 20
+_FORMS = ("brief", "rules", "cnf", "list", "tree", "sketch")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -46,8 +51,12 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--form", choices=_FORMS, default="brief",
         help="brief: in few words if possible, and the first rules; rules: all of them, a "
-        "disjunctive normal form; cnf: clauses; list: the first rule that holds decides; tree",
+        "disjunctive normal form; cnf: clauses; list: the first rule that holds decides; tree; "
+        "sketch: a few rules, not always right, with the proved share of points where they are",
     )  # fmt: skip
+    parser.add_argument(
+        "--leaves", type=int, default=8, metavar="N", help="the most rules of a sketch (default 8)"
+    )
     parser.add_argument(
         "--neurons", action="store_true", help="print the network neuron by neuron too"
     )
@@ -74,6 +83,7 @@ def _logic(args: Namespace, model: Model) -> int:
     from tamecheck.explain.explainer import network_of
     from tamecheck.explain.neurons import network_logic
     from tamecheck.explain.rules import get_rules
+    from tamecheck.explain.sketches import sketch
 
     try:
         network = network_of(model, levels_of(args.domain))
@@ -83,19 +93,33 @@ def _logic(args: Namespace, model: Model) -> int:
         ) from None
     naming = naming_of(args, model)
     domain = occurring(args, network, naming)
+    rows = _rows(args, model, naming)
+    few = partial(
+        sketch,
+        network,
+        domain,
+        naming.classes,
+        leaves=args.leaves,
+        states=None if rows is None else network.states(rows),
+        seconds=(args.timeout or _SECONDS) / 2,
+        seed=args.seed,
+    )
+    if args.form == "sketch":
+        _print_sketch(args, few())
+        return 0
     found = get_rules(
         network,
         domain,
         classes=naming.classes,
-        data=_rows(args, model, naming),
+        data=rows,
         most=args.limit,
         timeout=args.timeout,
         seed=args.seed,
     )
     logic = network_logic(network, domain, naming.classes)
+    outline = found.outline(timeout=5)
     form = _form(args, found)
     if args.json:
-        outline = found.outline(timeout=5)
         document = found.document()
         document["outline"] = None if outline is None else outline.text
         document["form"] = form
@@ -109,10 +133,27 @@ def _logic(args: Namespace, model: Model) -> int:
         print(f"There is no {args.form} of this size." if form["text"] is None else form["text"])
         print(found.summary)
     else:
-        print(found.brief() if args.form == "brief" else found.text)
+        _print_rules(args, found, few if outline is None else None)
     if args.neurons and not args.json and not args.quiet:
         print(logic)
     return 3 if form is not None and form["text"] is None else 0
+
+
+def _print_sketch(args: Namespace, found: Sketch) -> None:
+    if args.json:
+        print_json(found.document())
+    else:
+        print(found.summary if args.quiet else found.text)
+
+
+def _print_rules(args: Namespace, found: DecisionRules, few: Callable[[], Sketch] | None) -> None:
+    """Print all rules, or the first ones after what says the same, or nearly so, in few words."""
+    if args.form != "brief":
+        print(found.text)
+        return
+    if few is not None and len(found) > _FEW:
+        print(f"In short, though not always right:\n{few().text}\n")
+    print(found.brief())
 
 
 def _form(args: Namespace, found: DecisionRules) -> dict[str, Any] | None:

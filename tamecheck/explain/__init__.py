@@ -8,6 +8,7 @@ from tamecheck.explain.neurons import network_logic
 from tamecheck.explain.rules import get_rules
 from tamecheck.explain.rules_result import DecisionRules, Rule
 from tamecheck.explain.search import OutOfTimeError
+from tamecheck.explain.sketches import Sketch, SketchRule, sketch
 
 __all__ = [
     "Abductive",
@@ -20,6 +21,8 @@ __all__ = [
     "OutOfTimeError",
     "Relevancy",
     "Rule",
+    "Sketch",
+    "SketchRule",
     "count",
     "count_ball",
     "count_within",
@@ -27,4 +30,5 @@ __all__ = [
     "get_rules",
     "network_logic",
     "network_of",
+    "sketch",
 ]

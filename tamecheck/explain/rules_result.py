@@ -24,7 +24,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.visible import visible
 
-__all__ = ["DecisionRules", "Rule", "holding"]
+__all__ = ["DecisionRules", "Rule", "holding", "percent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class DecisionRules:
         lines: list[str] = []
         for decision, label in enumerate(self.classes):
             own = [rule for rule in self.rules if rule.then == decision]
-            lines += [f"{rule}  [{_percent(rule.coverage)}]" for rule in own[:most]]
+            lines += [f"{rule}  [{percent(rule.coverage)}]" for rule in own[:most]]
             if len(own) > most:
                 lines.append(f"... {len(own) - most} more rules for {label}")
         if self.default is not None:
@@ -216,7 +216,7 @@ class DecisionRules:
         if self.covered == 1:
             said = f"Exact: the rules decide all {count} points of the domain as the network does."
         else:
-            share = _percent(self.covered)
+            share = percent(self.covered)
             said = f"Proved: the rules decide at least {share} of {count} points as the network."
         if self.fidelity is not None:
             said += f" Measured: {self.fidelity:.4f} of the data."
@@ -229,10 +229,10 @@ class DecisionRules:
         """A Markdown table of the rules."""
         rows = ["| if | then | coverage |", "|---|---|---|"]
         for rule in self.rules:
-            cells = (rule.if_, rule.label, _percent(rule.coverage))
+            cells = (rule.if_, rule.label, percent(rule.coverage))
             rows.append("| " + " | ".join(map(_markdown, cells)) + " |")
         if self.default is not None:
-            rest = _percent(1 - self.covered)
+            rest = percent(1 - self.covered)
             rows.append(
                 f"| otherwise | probably {_markdown(self.classes[self.default])} | {rest} |"
             )
@@ -254,12 +254,12 @@ class DecisionRules:
     def _repr_html_(self) -> str:
         rows = [
             f"<tr><td>{escape(r.if_)}</td><td>{escape(r.label)}</td>"
-            f"<td>{_percent(r.coverage)}</td></tr>"
+            f"<td>{percent(r.coverage)}</td></tr>"
             for r in self.rules
         ]
         if self.default is not None:
             label = escape(self.classes[self.default])
-            rest = _percent(1 - self.covered)
+            rest = percent(1 - self.covered)
             rows.append(f"<tr><td>otherwise</td><td>probably {label}</td><td>{rest}</td></tr>")
         head = "<tr><th>if</th><th>then</th><th>coverage</th></tr>"
         return f"<table>{head}{''.join(rows)}</table><p>{escape(self.summary)}</p>"
@@ -312,7 +312,7 @@ def _clause(rule: Rule, domain: Domain) -> str:
     return " or ".join(parts) or "false"
 
 
-def _percent(share: Fraction) -> str:
+def percent(share: Fraction) -> str:
     """A share, rounded down, so that what is said is true."""
     if share in (0, 1):
         return f"{int(share) * 100} %"

@@ -1,0 +1,330 @@
+"""A few rules that are right for most of a domain, with a proved bound on how many points.
+
+A small decision tree is fitted to the decisions at random points of the domain.  What is said
+about it does not rest on them: the points of each leaf are counted class by class, and where that
+takes too long, bounds of the counts bound the share of points on which the tree is right.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from html import escape
+from itertools import combinations
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from tamecheck.binarized import BinarizedNetwork
+from tamecheck.errors import InputError
+from tamecheck.explain.counts import count_within
+from tamecheck.explain.domain import Domain
+from tamecheck.explain.evaluator import Evaluator
+from tamecheck.explain.rules_result import percent
+from tamecheck.explain.words import Condition, condition, conjunction
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.tensor import Array
+from tamecheck.visible import visible
+
+__all__ = ["Sketch", "SketchRule", "sketch"]
+
+_FITTED, _SAMPLED = 1 << 14, 100_000
+_DOUBT = 1e-6
+
+Allowed = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SketchRule:
+    """If some conditions hold, the network mostly decides for one class.
+
+    Parameters
+    ----------
+    conditions
+        They all hold; no point meets those of two rules.
+    then
+        The class.
+    coverage
+        The share of the domain in which they hold, exactly.
+    right
+        The share of those points that have the class: at least this, and exactly if ``exact``.
+    exact
+        Whether all points of the rule were counted.
+    """
+
+    conditions: tuple[Condition, ...]
+    then: int
+    coverage: Fraction
+    right: Fraction
+    exact: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """Rules that tell every point of a domain apart, and how often they are right.
+
+    Parameters
+    ----------
+    rules
+        Every point meets the conditions of just one; the widest first.
+    domain, classes
+        What can occur, and what the classes are called.
+    sampled
+        How many random points the rules were tried at, and at how many they were right.
+    fidelity
+        The share of the given data on which they are right; None without data.
+    """
+
+    rules: tuple[SketchRule, ...]
+    domain: Domain = field(repr=False)
+    classes: tuple[str, ...]
+    sampled: tuple[int, int]
+    fidelity: float | None
+
+    @property
+    def proved(self) -> Fraction:
+        """A proved lower bound on the share of the domain that is decided as by the network."""
+        return sum((rule.coverage * rule.right for rule in self.rules), Fraction(0))
+
+    @property
+    def exact(self) -> bool:
+        """Whether `proved` is that share."""
+        return all(rule.exact for rule in self.rules)
+
+    def decide(self, codes: Array) -> Array:
+        """The class for rows of codes."""
+        found = np.full(len(codes), -1, dtype=np.int64)
+        for rule in self.rules:
+            holds = np.ones(len(codes), dtype=np.bool_)
+            for part in rule.conditions:
+                holds &= np.isin(codes[:, part.feature], part.codes)
+            found[holds] = rule.then
+        return found
+
+    @property
+    def text(self) -> str:
+        """The rules, one a line, and what is known of them."""
+        lines = [
+            f"if {conjunction(rule.conditions)} then {self.classes[rule.then]}"
+            f"  [{percent(rule.coverage)}; right for {'' if rule.exact else 'at least '}"
+            f"{percent(rule.right)} of that]"
+            for rule in self.rules
+        ]
+        return visible("\n".join([*lines, self.summary]))
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def summary(self) -> str:
+        """What is proved and what is measured, in a sentence each."""
+        count, share = self.domain.size, percent(self.proved)
+        least = "" if self.exact else "at least "
+        said = f"Proved: right for {least}{share} of {count} points."
+        if not self.exact:
+            tried, right = self.sampled
+            doubt = math.sqrt(math.log(1 / _DOUBT) / (2 * tried))
+            likely = max(right / tried - doubt, 0)
+            said += (
+                f" Estimated: right at {right} of {tried} random points, so for at least "
+                f"{100 * likely:.1f} % but for a chance of one in a million (Hoeffding 1963)."
+            )
+        if self.fidelity is not None:
+            said += f" Measured: {self.fidelity:.4f} of the data."
+        return said
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"<tr><td>{escape(conjunction(r.conditions))}</td>"
+            f"<td>{escape(self.classes[r.then])}</td><td>{percent(r.coverage)}</td>"
+            f"<td>{percent(r.right)}</td></tr>"
+            for r in self.rules
+        ]
+        head = "<tr><th>if</th><th>then</th><th>coverage</th><th>right</th></tr>"
+        return f"<table>{head}{''.join(rows)}</table><p>{escape(self.summary)}</p>"
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form; shares are exact."""
+        proved = "exact" if self.proved == 1 else rational_text(self.proved)
+        return {
+            "rules": [
+                {
+                    "if": conjunction(rule.conditions),
+                    "then": rule.then,
+                    "label": self.classes[rule.then],
+                    "coverage": rational_text(rule.coverage),
+                    "right": rational_text(rule.right),
+                    "exact": rule.right == 1,
+                }
+                for rule in self.rules
+            ],
+            "faithful": proved,
+            "counted": self.exact,
+            "classes": list(self.classes),
+            "sampled": list(self.sampled),
+            "fidelity": self.fidelity,
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Leaf:
+    """A part of the domain, the random points in it, and their classes."""
+
+    allowed: Allowed
+    codes: Array
+    decided: Array
+
+
+def sketch(  # noqa: PLR0913  # the limits are the caller's
+    network: BinarizedNetwork,
+    domain: Domain,
+    classes: Sequence[str] | None = None,
+    *,
+    leaves: int = 8,
+    states: Array | None = None,
+    seconds: float = 20.0,
+    seed: int = 0,
+) -> Sketch:
+    """A decision tree of few leaves for a network, with a proved bound on where it is right.
+
+    Parameters
+    ----------
+    network, domain
+        The network, and what can occur.
+    classes
+        What the classes are called.
+    leaves
+        The most rules.
+    states
+        Data on which the rules are measured, in rows of -1 and 1.
+    seconds
+        For the counts, as far as they are no visit of all points; see `count_within`.
+    seed
+        Of the random points.
+
+    Raises
+    ------
+    InputError
+        If there is to be no leaf.
+    """
+    if leaves < 1:
+        raise InputError(f"A sketch has at least one rule, not {leaves}.")
+    evaluator, rng = Evaluator(network, domain, seed), np.random.default_rng(seed)
+    codes = _random(domain, _FITTED, rng)
+    start = tuple(tuple(range(len(f.codes))) for f in domain.features)
+    found = _grown(_Leaf(start, codes, evaluator.classes(codes)), domain, leaves, network.classes)
+    found = _joined(found)
+    deadline = time.monotonic() + seconds
+    rules: list[SketchRule] = []
+    for place, leaf in enumerate(found):
+        left = max(deadline - time.monotonic(), 0.05) / (len(found) - place)
+        rules.append(_counted(network, domain, leaf, left))
+    rules.sort(key=lambda rule: -rule.coverage)
+    labels = tuple(map(str, range(network.classes))) if classes is None else tuple(classes)
+    made = Sketch(tuple(rules), domain, labels, (0, 0), None)
+    tried = _random(domain, _SAMPLED, rng)
+    right = int(np.count_nonzero(made.decide(tried) == evaluator.classes(tried)))
+    fidelity = None
+    if states is not None:
+        rows = np.array([domain.codes(row) for row in states])
+        fidelity = float((made.decide(rows) == evaluator.classes(rows)).mean())
+    return Sketch(tuple(rules), domain, labels, (_SAMPLED, right), fidelity)
+
+
+def _random(domain: Domain, count: int, rng: np.random.Generator) -> Array:
+    """Random points of the domain, each as likely, in rows of codes."""
+    sizes = [len(f.codes) for f in domain.features]
+    return rng.integers(sizes, size=(count, len(sizes)))
+
+
+def _grown(start: _Leaf, domain: Domain, most: int, classes: int) -> list[_Leaf]:
+    """Leaves, each time of the one that gains most by it, as long as something is gained."""
+    done: list[_Leaf] = []
+    left = [(start, _split(start, domain, classes))]
+    while left and len(done) + len(left) < most:
+        best = max(range(len(left)), key=lambda k: left[k][1][0])
+        leaf, (gain, feature, chosen) = left.pop(best)
+        if gain <= 0:
+            done.append(leaf)
+            continue
+        left += [(part, _split(part, domain, classes)) for part in _parts(leaf, feature, chosen)]
+    return [*done, *(leaf for leaf, _ in left)]
+
+
+def _joined(leaves: Sequence[_Leaf]) -> list[_Leaf]:
+    """Leaves of one class that differ in one feature only, as one."""
+    left = list(leaves)
+    for one, other in combinations(leaves, 2):
+        pairs = enumerate(zip(one.allowed, other.allowed, strict=True))
+        apart = [k for k, (codes, others) in pairs if codes != others]
+        if len(apart) == 1 and _likely(one) == _likely(other):
+            place = apart[0]
+            codes = tuple(sorted((*one.allowed[place], *other.allowed[place])))
+            joined = _Leaf(
+                (*one.allowed[:place], codes, *one.allowed[place + 1 :]),
+                np.concatenate([one.codes, other.codes]),
+                np.concatenate([one.decided, other.decided]),
+            )
+            return _joined([*(leaf for leaf in left if leaf not in (one, other)), joined])
+    return left
+
+
+def _likely(leaf: _Leaf) -> int:
+    """The most frequent class at the random points; the first one if there are none."""
+    return int(np.bincount(leaf.decided, minlength=1).argmax())
+
+
+def _parts(leaf: _Leaf, feature: int, chosen: Sequence[int]) -> Iterator[_Leaf]:
+    holds = np.isin(leaf.codes[:, feature], chosen)
+    rest = [code for code in leaf.allowed[feature] if code not in chosen]
+    for codes, rows in ((tuple(chosen), holds), (tuple(rest), ~holds)):
+        allowed = (*leaf.allowed[:feature], codes, *leaf.allowed[feature + 1 :])
+        yield _Leaf(allowed, leaf.codes[rows], leaf.decided[rows])
+
+
+def _split(leaf: _Leaf, domain: Domain, classes: int) -> tuple[float, int, list[int]]:
+    """The entropy that the best question takes away, its feature, and the codes of a yes."""
+    best: tuple[float, int, list[int]] = (0.0, 0, [])
+    total = np.bincount(leaf.decided, minlength=classes)
+    whole = _entropy(total)
+    if not whole:
+        return best
+    for feature, codes in enumerate(leaf.allowed):
+        places = leaf.codes[:, feature] * classes + leaf.decided
+        size = len(domain.features[feature].codes) * classes
+        table = np.bincount(places, minlength=size).reshape(-1, classes)
+        ordered = domain.features[feature].ordered
+        ways = [codes[k:] for k in range(1, len(codes))] if ordered else [(c,) for c in codes[1:]]
+        if not ordered and len(codes) > 2:
+            ways.append(codes[:1])
+        for way in ways:
+            inside = table[list(way)].sum(axis=0)
+            gain = whole - _entropy(inside) - _entropy(total - inside)
+            if gain > best[0] + 1e-9:
+                best = (gain, feature, list(way))
+    return best
+
+
+def _entropy(counts: Array) -> float:
+    """The number of points times the entropy of their classes."""
+    some = counts[counts > 0]
+    return float((some * np.log(some.sum() / some)).sum())
+
+
+def _counted(network: BinarizedNetwork, domain: Domain, leaf: _Leaf, seconds: float) -> SketchRule:
+    """The rule of a leaf: its most frequent class, and how often that is right, counted."""
+    points = prod(map(len, leaf.allowed))
+    found = count_within(network, domain, leaf.allowed, seconds=seconds)
+    then = int(np.argmax(found.lower)) if found.exact else _likely(leaf)
+    conditions = tuple(
+        condition(k, feature, codes)
+        for k, (feature, codes) in enumerate(zip(domain.features, leaf.allowed, strict=True))
+        if len(codes) < len(feature.codes)
+    )
+    right = Fraction(found.lower[then], points)
+    return SketchRule(conditions, then, Fraction(points, domain.size), right, found.exact)
