@@ -1,7 +1,7 @@
 """Cone programs as layers, through the residual map of their optimality conditions.
 
 The layer is ``x(P, q, A, b) = argmin ½ xᵀPx + qᵀx  subject to  s = b - A x in K`` for a product K
-of zero, nonnegative and second-order cones.  A pair (x, z) is optimal exactly if
+of zero, nonnegative, second-order and semidefinite cones.  A pair (x, z) is optimal exactly if
 
     P x + q + Aᵀ z = 0    and    z - Π(z - s) = 0,
 
@@ -19,11 +19,11 @@ import numpy as np
 
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
+from tamecheck.layers.cones import kink_distance, projection, require_cone
 from tamecheck.solve.cone import cone_solution
 
 __all__ = ["ConicGradients", "ConicSolution", "conic_layer"]
 
-_KINDS = ("zero", "nonnegative", "second-order")
 _WORST_CONDITION = 1e11
 
 
@@ -113,7 +113,9 @@ def conic_layer(
         Of shapes ``(n, n)``, ``(n,)``, ``(m, n)``, ``(m,)``; P symmetric positive semidefinite,
         and None for zero.
     cones
-        ``("zero" | "nonnegative" | "second-order", size)`` in the order of the rows.
+        ``("zero" | "nonnegative" | "second-order" | "semidefinite", rows)`` in the order of the
+        rows.  A semidefinite k x k matrix takes ``k (k + 1) / 2`` rows: its upper triangle, column
+        after column, with the entries off the diagonal times √2.
 
     Raises
     ------
@@ -132,8 +134,8 @@ def conic_layer(
     blocks = tuple((str(kind), int(count)) for kind, count in cones)
     if matrix.shape != (right.size, size) or quadratic.shape != (size, size):
         raise InputError(f"A has shape {matrix.shape}; {(right.size, size)} is needed.")
-    if any(kind not in _KINDS or count < 1 for kind, count in blocks):
-        raise InputError(f"A cone is one of {', '.join(_KINDS)}, with a positive size.")
+    for kind, count in blocks:
+        require_cone(kind, count)
     if sum(count for _, count in blocks) != right.size:
         raise InputError("The cones' sizes do not add up to the number of rows.")
     data = (quadratic, linear, matrix, right)
@@ -182,7 +184,7 @@ def _residual(
 ) -> Array:
     quadratic, linear, matrix, right = data
     point = z - (right - matrix @ x)
-    image = [_projected(kind, point[rows])[0] for kind, rows in _slices(blocks)]
+    image = [projection(kind, point[rows])[0] for kind, rows in _slices(blocks)]
     return np.concatenate([quadratic @ x + linear + matrix.T @ z, z - np.concatenate(image)])
 
 
@@ -194,7 +196,7 @@ def _jacobian(
     point = z - (right - matrix @ x)
     projected = np.zeros((len(z), len(z)))
     for kind, rows in _slices(blocks):
-        projected[rows, rows] = _projected(kind, point[rows])[1]
+        projected[rows, rows] = projection(kind, point[rows])[1]
     low = np.hstack([-projected @ matrix, np.eye(len(z)) - projected])
     return np.vstack([np.hstack([quadratic, matrix.T]), low]), projected
 
@@ -206,35 +208,5 @@ def _slices(blocks: Sequence[tuple[str, int]]) -> Iterable[tuple[str, slice]]:
         start += count
 
 
-def _projected(kind: str, point: Array) -> tuple[Array, Array]:
-    """The projection onto the dual cone, and an element of its Clarke Jacobian."""
-    eye = np.eye(len(point))
-    if kind == "zero":
-        return point, eye
-    if kind == "nonnegative":
-        return np.maximum(point, 0), np.diag((point > 0).astype(float))
-    t, v = point[0], point[1:]
-    norm = float(np.linalg.norm(v))
-    if norm <= t:
-        return point, eye
-    if norm <= -t:
-        return np.zeros_like(point), np.zeros_like(eye)
-    unit = v / norm
-    image = (t + norm) / 2 * np.concatenate([[1.0], unit])
-    derivative = np.empty_like(eye)
-    derivative[0, 0], derivative[0, 1:], derivative[1:, 0] = 0.5, unit / 2, unit / 2
-    ratio = t / norm
-    derivative[1:, 1:] = ((1 + ratio) * np.eye(len(v)) - ratio * np.outer(unit, unit)) / 2
-    return image, derivative
-
-
 def _distance(blocks: Sequence[tuple[str, int]], point: Array) -> float:
-    found = [np.inf]
-    for kind, rows in _slices(blocks):
-        part = point[rows]
-        if kind == "nonnegative":
-            found.append(float(np.abs(part).min()))
-        elif kind == "second-order":
-            norm = float(np.linalg.norm(part[1:]))
-            found.append(min(abs(norm - part[0]), abs(norm + part[0])))
-    return min(found)
+    return min((kink_distance(kind, point[rows]) for kind, rows in _slices(blocks)), default=np.inf)

@@ -28,6 +28,7 @@ __all__ = [
 _SWEEPS = 100_000
 _LOOK = 20
 _EDGE = 1e-9
+_SEVERAL = "The columns with the largest correlation are dependent: there are several solutions."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,9 @@ def elastic_net_layer(
     Raises
     ------
     InputError
-        If shapes do not fit, numbers are not finite, a penalty is out of its range, or the active
-        columns are dependent, so that there are several solutions.
+        If shapes do not fit, numbers are not finite, a penalty is out of its range, or the columns
+        whose correlation with the residual is the largest (the equicorrelation set, Tibshirani
+        2013) are dependent, so that there are several solutions.
     SolverError
         If the active set is not confirmed.
     """
@@ -113,8 +115,10 @@ def elastic_net_layer(
     derivative = np.zeros_like(beta)
     derivative[active] = -np.linalg.solve(part, signs)
     near = _EDGE * (1 + float(np.abs(moment).max(initial=0)))
-    slack = penalty - np.abs(moment - gram @ beta)[~active]
-    edge = bool((slack <= near).any() or (np.abs(beta[active]) <= near).any())
+    touching = active | (penalty - np.abs(moment - gram @ beta) <= near)
+    if _dependent(gram, touching):
+        raise InputError(_SEVERAL)
+    edge = bool((touching & ~active).any() or (np.abs(beta[active]) <= near).any())
 
     def pull(cotangent: Array) -> PenalisedGradients:
         weight = np.zeros_like(beta)
@@ -164,7 +168,7 @@ def _descend(gram: Array, moment: Array, penalty: float) -> Array:
         if still:
             break
     if _dependent(gram, beta != 0):
-        raise InputError("The active columns are dependent: there are several solutions.")
+        raise InputError(_SEVERAL)
     raise SolverError("The active set of the penalised regression was not confirmed.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def cone_solution(
     P, q, A, b
         Dense data.
     cones
-        Blocks of rows in order: ``"zero"``, ``"nonnegative"`` or ``"second-order"``, and the size.
+        Blocks of rows in order: ``"zero"``, ``"nonnegative"``, ``"second-order"`` or
+        ``"semidefinite"`` (the scaled upper triangle of a matrix), and the number of rows.
 
     Raises
     ------
@@ -42,6 +44,7 @@ def cone_solution(
         "zero": clarabel.ZeroConeT,
         "nonnegative": clarabel.NonnegativeConeT,
         "second-order": clarabel.SecondOrderConeT,
+        "semidefinite": clarabel.PSDTriangleConeT,
     }
     settings = clarabel.DefaultSettings()
     settings.verbose = False
@@ -51,7 +54,7 @@ def cone_solution(
         q,
         sparse.csc_matrix(A),
         b,
-        [kinds[kind](size) for kind, size in cones],
+        [kinds[kind](_size(kind, rows)) for kind, rows in cones],
         settings,
     )
     found = solver.solve()
@@ -59,3 +62,8 @@ def cone_solution(
     if claim not in ("Solved", "AlmostSolved", "InsufficientProgress"):
         raise SolverError(f"Clarabel answers {claim}.", hint="The cone program may be infeasible.")
     return np.array(found.x, dtype=float), np.array(found.z, dtype=float)
+
+
+def _size(kind: str, rows: int) -> int:
+    """What Clarabel calls the size of a cone: of a triangle the order of its matrix."""
+    return (isqrt(8 * rows + 1) - 1) // 2 if kind == "semidefinite" else rows

@@ -1,4 +1,4 @@
-"""Equilibrium networks, penalised regressions and cone programs as layers."""
+"""Equilibrium networks and penalised regressions as layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.errors import InputError, SolverError
+from tamecheck.errors import InputError
 from tamecheck.layers import (
     elastic_net_layer,
     equilibrium_layer,
@@ -17,7 +17,6 @@ from tamecheck.layers import (
     lasso_layer,
     support_vector_layer,
 )
-from tamecheck.layers.conic import conic_layer
 
 X, Y = [[1, 0.5], [0.2, 1], [0.3, -0.4]], (2, 1, 0.5)
 
@@ -58,6 +57,43 @@ def test_elastic_net_and_support_vectors_equal_differences():
         assert np.allclose(found.derivative, slope, atol=1e-6)
 
 
+def test_regressions_are_differentiated_in_their_data():
+    rng = np.random.default_rng(1)
+    data, target, g = rng.standard_normal((30, 4)), rng.standard_normal(30), rng.standard_normal(4)
+    change, shift = rng.standard_normal(data.shape), rng.standard_normal(30)
+    labels = np.sign(target)
+    net = elastic_net_layer(data, target, 0.7, 0.5).vjp(g)
+    machine = support_vector_layer(data, labels, 0.7).vjp(g)
+    expected = (
+        (net.X * change).sum() + net.y @ shift + net.penalty + 2 * net.ridge,
+        (machine.X * change).sum() + machine.penalty,
+    )
+
+    def losses(t):
+        moved = data + t * change
+        return np.array(
+            [
+                elastic_net_layer(moved, target + t * shift, 0.7 + t, 0.5 + 2 * t).coefficients @ g,
+                support_vector_layer(moved, labels, 0.7 + t).coefficients @ g,
+            ]
+        )
+
+    assert np.allclose((losses(1e-6) - losses(-1e-6)) / 2e-6, expected, atol=1e-7)
+
+
+def test_regressions_refuse_bad_input():
+    with pytest.raises(InputError, match="several solutions"):
+        lasso_layer([[1.0, 1.0]], [3.0], 1.0)
+    with pytest.raises(InputError, match="positive"):
+        lasso_layer(X, Y, 0)
+    with pytest.raises(InputError, match="not finite"):
+        lasso_layer(X, (np.nan, 1, 1), 1)
+    with pytest.raises(InputError, match="shape"):
+        lasso_layer(X, (1, 1), 1)
+    with pytest.raises(InputError, match="-1 or 1"):
+        support_vector_layer(X, (0, 1, 1), 1)
+
+
 def monotone_weights(seed, size):
     rng = np.random.default_rng(seed)
     a, b = rng.standard_normal((2, size, size)) / 8
@@ -87,36 +123,6 @@ def test_a_network_that_is_not_monotone_is_refused():
     assert is_monotone(2 * np.eye(3)).holds is False
     with pytest.raises(InputError, match="unique"):
         equilibrium_layer(2 * np.eye(3), np.eye(3), np.zeros(3), np.zeros(3))
-
-
-def test_cone_programs_equal_differences():
-    rng = np.random.default_rng(0)
-    cones = [("zero", 1), ("nonnegative", 3), ("second-order", 4)]
-    eps = 1e-6
-    for _ in range(25):
-        root = rng.standard_normal((5, 5))
-        quadratic, linear = root @ root.T + 0.1 * np.eye(5), rng.standard_normal(5)
-        rows = rng.standard_normal((8, 5))
-        right = rows @ rng.standard_normal(5) + np.r_[0, rng.random(3), 2, 0, 0, 0]
-        found = conic_layer(quadratic, linear, rows, right, cones)
-        if found.distance < 1e-4:
-            continue
-        cotangent = rng.standard_normal(5)
-        gradients = found.vjp(cotangent)
-        dq, da, db = rng.standard_normal(5), rng.standard_normal((8, 5)), rng.standard_normal(8)
-
-        def loss(t, data=(quadratic, linear, rows, right), by=(dq, da, db), g=cotangent):
-            moved = (a + t * d for a, d in zip(data[1:], by, strict=True))
-            return conic_layer(data[0], *moved, cones).x @ g
-
-        slope = (loss(eps) - loss(-eps)) / (2 * eps)
-        expected = gradients.q @ dq + (gradients.A * da).sum() + gradients.b @ db
-        assert abs(slope - expected) < 1e-6 * (1 + abs(expected))
-
-
-def test_an_infeasible_cone_program():
-    with pytest.raises(SolverError):
-        conic_layer(None, [0.0], [[1.0], [-1.0]], [-1.0, -1.0], [("nonnegative", 2)])
 
 
 def test_descent_through_a_linear_program_circles():
