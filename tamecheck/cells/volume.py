@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
-from math import factorial
+from math import factorial, prod
 
 import numpy as np
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpz, fmpz_mat
 
 from tamecheck.cells.hyperplanes import ExactRow
 from tamecheck.evaluate.reals import as_fraction
@@ -49,12 +49,23 @@ def volume(points: Sequence[ExactRow], tight: Array) -> fmpq:
         return abs(points[0][0] - points[1][0])
     if size == 2:
         return abs(_shoelace([points[index] for index in ordered(tight)]))
-    total = fmpq(0)
-    for simplex in _simplices(tuple(range(len(points))), tight, size):
-        origin, *others = (points[index] for index in simplex)
-        entries = [a - b for other in others for a, b in zip(other, origin, strict=True)]
-        total += abs(fmpq_mat(size, size, entries).det())
-    return total / factorial(size)
+    triangulation = _Triangulation(tight)
+    # (point, 1) times a denominator: the determinant of a simplex is then one of integers
+    rows = [_integers((*point, fmpq(1))) for point in points]
+    terms: list[fmpq] = []
+    for simplex in triangulation.simplices((1 << len(points)) - 1, size):
+        chosen = [rows[index] for index in simplex]
+        matrix = fmpz_mat(size + 1, size + 1, [entry for row in chosen for entry in row])
+        terms.append(fmpq(abs(matrix.det()), prod(row[-1] for row in chosen)))
+    return balanced_sum(terms) / factorial(size)
+
+
+def _integers(row: Sequence[fmpq]) -> list[fmpz]:
+    """The least multiple of a row whose entries are integers."""
+    common = fmpz(1)
+    for entry in row:
+        common = common.lcm(entry.q)
+    return [entry.p * (common // entry.q) for entry in row]
 
 
 def _shoelace(points: Sequence[ExactRow]) -> fmpq:
@@ -66,28 +77,62 @@ def _shoelace(points: Sequence[ExactRow]) -> fmpq:
     return total / 2
 
 
-def _simplices(face: tuple[int, ...], tight: Array, dim: int) -> Iterator[tuple[int, ...]]:
-    """A triangulation without new vertices: cones from the first vertex over the other facets."""
-    if dim == 0:
-        yield face[:1]
-        return
-    apex = face[0]
-    for facet in _facets(face, tight):
-        if apex not in facet:
-            for simplex in _simplices(facet, tight, dim - 1):
-                yield (apex, *simplex)
+def _vertex_on_most(facets: Sequence[int], face: int) -> int:
+    """The vertex whose facets have the most vertices, so that the others have few."""
+    weight = [0] * face.bit_length()
+    for facet in facets:
+        size, rest = facet.bit_count(), facet
+        while rest:
+            lowest = rest & -rest
+            weight[lowest.bit_length() - 1] += size
+            rest ^= lowest
+    return max(range(len(weight)), key=weight.__getitem__)
 
 
-def _facets(face: tuple[int, ...], tight: Array) -> list[tuple[int, ...]]:
-    """The facets of a face: the largest proper parts that facets of the polytope cut out."""
-    columns = tight[list(face)].T
-    parts = {
-        frozenset(vertex for vertex, on in zip(face, column.tolist(), strict=True) if on)
-        for column in columns
-        if not column.all() and column.any()
-    }
-    largest = [part for part in parts if not any(part < other for other in parts)]
-    return [tuple(sorted(part)) for part in largest]
+class _Triangulation:
+    """Triangulations without new vertices: cones from one vertex over the facets without it.
+
+    A face is the set of its vertices, as the bits of an integer.
+
+    Parameters
+    ----------
+    tight
+        Which vertex lies on which facet.
+    """
+
+    def __init__(self, tight: Array) -> None:
+        columns = np.packbits(tight, axis=0, bitorder="little").T
+        self._facets = [int.from_bytes(column.tobytes(), "little") for column in columns]
+        self._found: dict[int, list[tuple[int, ...]]] = {}
+
+    def simplices(self, face: int, dim: int) -> list[tuple[int, ...]]:
+        """The simplices of a face, by their vertices."""
+        found = self._found.get(face)
+        if found is None:
+            found = self._divided(face, dim)
+            self._found[face] = found
+        return found
+
+    def _divided(self, face: int, dim: int) -> list[tuple[int, ...]]:
+        if dim == 0:
+            return [(face.bit_length() - 1,)]
+        facets = self._facets_of(face)
+        apex = _vertex_on_most(facets, face)
+        return [
+            (apex, *simplex)
+            for facet in facets
+            if not facet >> apex & 1
+            for simplex in self.simplices(facet, dim - 1)
+        ]
+
+    def _facets_of(self, face: int) -> list[int]:
+        """The facets of a face: the largest proper parts that facets of the polytope cut out."""
+        parts = sorted({face & facet for facet in self._facets} - {face, 0}, key=int.bit_count)
+        return [
+            part
+            for number, part in enumerate(parts)
+            if not any(part & other == part for other in parts[number + 1 :])
+        ]
 
 
 def balanced_sum(values: Sequence[fmpq]) -> fmpq:

@@ -30,7 +30,10 @@ exit codes: 0 all cells found, 3 stopped at the limit or the timeout (the cells
 found so far are counted, and listed as far as there is time)"""
 
 _MANY = 5_000
-"""In dimension 3 and more, the volumes of more cells than this are not summed."""
+"""The volumes of more cells than this are not summed if there are others."""
+
+_WORK = 2_000_000
+"""Volumes in dimension 3 and more are summed if they take so much work: about 15 seconds."""
 
 _TO_ANSWER = 10.0
 """Seconds beyond the timeout until the answer is there, at the latest."""
@@ -129,7 +132,9 @@ def _print_list(key: str, items: Iterable[dict[str, Any]], until: float) -> int:
 
 def _volume(found: Complex, until: float) -> str | None:
     """The sum of the cells' volumes, if that does not take long."""
-    if found.count > _MANY and (found.dimension > 2 or not found.complete):
+    if found.count > _MANY and not found.complete:
+        return None
+    if found.dimension > 2 and sum(len(c.polytope.points) ** 2 for c in found.cells) > _WORK:
         return None
     # half of the time is for the list of cells
     until -= (until - time.monotonic()) / 2 if math.isfinite(until) else 0
