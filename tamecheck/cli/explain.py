@@ -12,13 +12,19 @@ from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.occurring import add_occurring, levels_of, naming_of, occurring
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
-from tamecheck.cli.table import add_table, row_numbers, sample_from
+from tamecheck.cli.table import add_shape, add_table, row_numbers, sample_from, shape_of
 from tamecheck.errors import InputError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.cli.occurring import Naming
-    from tamecheck.explain import Explainer
+    from tamecheck.explain import (
+        Abductive,
+        Contrastive,
+        Counterfactual,
+        Explainer,
+        Relevancy,
+    )
     from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
@@ -26,10 +32,11 @@ __all__ = ["add_parser", "run"]
 _DESCRIPTION = """\
 For one input, or each row of a table: a minimal set of features that keeps the decision whatever
 the others are (abductive), a smallest set that can change it (contrastive), or the nearest
-possible input of another class (counterfactual).  All exact, over the stated domain.
+possible input of another class (counterfactual), or which features are in every reason, in some
+and in none (relevancy).  All exact, over the stated domain.
 
 exit codes: 0 explained, 1 no change of the features changes the decision, 3 out of time"""
-_KINDS = ("abductive", "contrastive", "counterfactual")
+_KINDS = ("abductive", "contrastive", "counterfactual", "relevancy")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -65,6 +72,11 @@ def add_parser(subparsers: Subparsers) -> None:
         "-o", dest="output", metavar="FILE",
         help="write a table's answers here, one JSON object a line; what is there is kept",
     )  # fmt: skip
+    parser.add_argument(
+        "--plot", metavar="FILE",
+        help="draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf",
+    )  # fmt: skip
+    add_shape(parser)
     add_occurring(parser)
     add_table(parser, what="instead of --input, rows for the model")
     parser.add_argument(
@@ -76,45 +88,96 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Explain and print."""
-    from tamecheck.explain import Explainer, OutOfTimeError, network_of
+    from tamecheck.explain import Explainer, network_of
+    from tamecheck.explain.networks import image_shape
 
+    _check_plot(args)
     model = model_of(args)
     network = network_of(model, levels_of(args.domain))
     naming = naming_of(args, model)
     domain = occurring(args, network, naming)
     labels = naming.classes or ()
-    explainer = Explainer.over(network, domain, classes=labels, seed=args.seed)
+    shape = shape_of(args.shape) or image_shape(model)
+    explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
     options = _options(args, explainer)
     rows = _rows(args, model, naming)
-    if len(rows) > 1 or args.output is not None:
-        return _table(args, explainer, rows, options)
+    if len(rows) == 1 and args.output is None:
+        return _single(args, explainer, rows[0], options)
+    if args.plot is not None:
+        raise InputError(
+            "A figure is about one input.", where="--plot", hint="Choose it by --rows."
+        )
+    return _table(args, explainer, rows, options)
+
+
+def _single(args: Namespace, explainer: Explainer, row: Any, options: dict[str, Any]) -> int:
+    """Explain one input."""
+    from tamecheck.explain import OutOfTimeError
+
     try:
-        found = explainer.explain(rows[0], args.kind, **options)
+        found = explainer.explain(row, args.kind, **options)
     except OutOfTimeError:
         if args.json:
-            print_json({"decision": explainer.decide(rows[0]), "features": None, "why": "timeout"})
+            print_json({"decision": explainer.decide(row), "features": None, "why": "timeout"})
         else:
             print("unknown: out of time")
         return 3
     if found is None:
-        decision = explainer.decide(rows[0])
-        document: dict[str, Any] = {"decision": decision, "features": None, "rule": None}
-        if args.json:
-            print_json(document)
-        else:
-            label = explainer.classes[decision] if explainer.classes else f"class {decision}"
-            print(visible(f"{label}: no allowed change of the features changes it"))
+        _print_unchangeable(args, explainer, row)
         return 1
+    if args.plot is not None:
+        _draw(args, found)
     if args.json:
-        print_json(found.document())
-    elif args.quiet:
-        print(visible(found.rule))
+        print_json({**found.document(), **({} if args.plot is None else {"file": args.plot})})
     else:
-        rests = "exact search" if found.rests_on == "search" else found.rests_on
         print(visible(found.rule))
-        print(f"  {found.size} features, {'minimal' if found.minimal else 'perhaps not minimal'}")
-        print(f"  rests on: {rests}{', z3 ' + found.second if found.second else ''}")
+    if args.kind == "relevancy":
+        if not args.json and not args.quiet:
+            _print_counts(found)
+        return 0 if found.complete else 3
+    if not args.json and not args.quiet:
+        _print_grounds(found)
     return 0 if found.minimal else 3
+
+
+def _print_unchangeable(args: Namespace, explainer: Explainer, row: Any) -> None:
+    """Say that no allowed change of the features changes the decision."""
+    from tamecheck.explain.answers import called
+
+    decision = explainer.decide(row)
+    label = called(decision, explainer.classes)
+    if args.json:
+        print_json({"decision": decision, "label": label, "features": None, "rule": None})
+    else:
+        print(visible(f"{label}: no allowed change of the features changes it"))
+
+
+def _print_counts(found: Relevancy) -> None:
+    for name, count in sorted(found.counts.items(), key=lambda item: -item[1]):
+        print(visible(f"  {name}: in {count} of {found.reasons} reasons"))
+
+
+def _print_grounds(found: Abductive | Contrastive | Counterfactual) -> None:
+    rests = "exact search" if found.rests_on == "search" else found.rests_on
+    size = "1 feature" if found.size == 1 else f"{found.size} features"
+    print(f"  {size}, {'minimal' if found.minimal else 'perhaps not minimal'}")
+    print(f"  rests on: {rests}{', z3 ' + found.second if found.second else ''}")
+
+
+def _check_plot(args: Namespace) -> None:
+    """Refuse a figure that cannot be written before anything is worked out."""
+    if args.plot is not None:
+        from tamecheck.show.plots import checked_path
+
+        checked_path(args.plot)
+
+
+def _draw(args: Namespace, found: Any) -> None:
+    """Write the figure of an explanation."""
+    from tamecheck.show.plots import draw_explanation, draw_relevancy
+
+    draw = draw_relevancy if args.kind == "relevancy" else draw_explanation
+    draw(found).save(args.plot)
 
 
 def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
@@ -126,7 +189,7 @@ def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
             "prefer": _inputs(args.prefer, explainer, "--prefer"),
             "timeout": args.timeout,
         }
-    if args.kind == "contrastive":
+    if args.kind in ("contrastive", "relevancy"):
         return {"timeout": args.timeout}
     return {
         "target": _class(args.towards, explainer),

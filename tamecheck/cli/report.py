@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
-from tamecheck.cli.table import add_table, row_numbers, sample_from
+from tamecheck.cli.table import add_shape, add_table, row_numbers, sample_from, shape_of
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--rows", type=row_numbers, metavar="I,J", help="the rows to explain, counted from 0"
     )
     parser.add_argument("--names", metavar="A,B", help="names of the input elements")
+    add_shape(parser)
     parser.add_argument("--title", metavar="TEXT", help="a title instead of the file's name")
     parser.add_argument(
         "--at", metavar="POINT", help="a point for the Clarke Jacobian and slices: 'x=0,y=1/3'"
@@ -78,6 +79,7 @@ def run(args: Namespace) -> int:
         at=_point(args, model),
         rows=args.rows,
         seed=args.seed,
+        shape=shape_of(args.shape),
     )
     report = make_report(
         subject,

@@ -80,7 +80,7 @@ def run(args: Namespace) -> int:
 
 
 def _logic(args: Namespace, model: Model) -> int:
-    from tamecheck.explain.explainer import network_of
+    from tamecheck.explain.networks import network_of
     from tamecheck.explain.neurons import network_logic
     from tamecheck.explain.rules import get_rules
     from tamecheck.explain.sketches import sketch

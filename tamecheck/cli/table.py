@@ -1,4 +1,4 @@
-"""A table of rows for a model, from the command line."""
+"""Rows of a table, or images, as inputs of a model, from the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tamecheck.load.samples import Sample, Sidecar
     from tamecheck.model import Model
 
-__all__ = ["add_table", "row_numbers", "sample_from"]
+__all__ = ["add_shape", "add_table", "row_numbers", "sample_from", "shape_of"]
 
 _ABOUT_TABLES = ("target", "no_header", "drop_missing")
 
@@ -33,6 +33,23 @@ def add_table(parser: Parser, *, what: str) -> None:
     group.add_argument(
         "--drop-missing", action="store_true", help="leave out rows with missing values"
     )
+
+
+def add_shape(parser: Parser) -> None:
+    """Add ``--shape``."""
+    parser.add_argument(
+        "--shape", metavar="ROWS,COLUMNS", help="the input is an image of this size"
+    )
+
+
+def shape_of(text: str | None) -> tuple[int, ...]:
+    """Rows and columns of ``--shape``; nothing if it is not given."""
+    if text is None:
+        return ()
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise InputError(f"{text!r} are no rows and columns.", where="--shape", hint="Give 8,8.")
+    return int(parts[0]), int(parts[1])
 
 
 def row_numbers(text: str) -> tuple[int, ...]:

@@ -3,7 +3,8 @@
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
 from tamecheck.explain.counts import count, count_ball, count_within
 from tamecheck.explain.domain import Domain, Feature, domain_of
-from tamecheck.explain.explainer import Explainer, network_of
+from tamecheck.explain.explainer import Explainer
+from tamecheck.explain.networks import network_of
 from tamecheck.explain.neurons import network_logic
 from tamecheck.explain.rules import get_rules
 from tamecheck.explain.rules_result import DecisionRules, Rule

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from importlib import import_module
 from typing import Any
 
 from tamecheck.visible import visible
 
-__all__ = ["Abductive", "Contrastive", "Counterfactual", "Relevancy"]
+__all__ = ["Abductive", "Contrastive", "Counterfactual", "Relevancy", "called"]
+
+
+def called(number: int, classes: Sequence[str]) -> str:
+    """A class by its name, if there are names; as ``class 1`` if that is a number."""
+    label = classes[number] if classes else str(number)
+    return f"class {label}" if label.isdigit() else label
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,10 @@ class _Reason:
         What a second engine said, if it was asked: ``"agrees"`` or ``"no answer"``.
     classes
         What the classes are called; empty if they have numbers only.
+    point
+        The input that is explained, in the model's own levels, as exact texts.
+    shape
+        Rows and columns, if the input is an image.
     """
 
     decision: int
@@ -43,6 +55,8 @@ class _Reason:
     rests_on: str
     second: str | None
     classes: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
+    point: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
+    shape: tuple[int, ...] = field(default=(), kw_only=True, repr=False)
 
     @property
     def size(self) -> int:
@@ -61,8 +75,25 @@ class _Reason:
 
     def called(self, number: int) -> str:
         """A class by its name; as ``class 1`` if that is a number."""
-        label = self.classes[number] if self.classes else str(number)
-        return f"class {label}" if label.isdigit() else label
+        return called(number, self.classes)
+
+    def plot(self, ax: Any = None, *, shape: Sequence[int] | None = None) -> Any:
+        """Draw the explanation on the image that is explained, by matplotlib; the axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones if None.
+        shape
+            Rows and columns; those of the model's input if None.
+
+        Raises
+        ------
+        InputError
+            If the input is no image.
+        """
+        plots: Any = import_module("tamecheck.show.plots")
+        return plots.draw_explanation(self, ax, shape=shape).axes
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
@@ -132,8 +163,8 @@ class Contrastive(_Turn):
     @property
     def rule(self) -> str:
         """Which features would have to change."""
-        names = ", ".join(self.names)
-        return f"{self._turn} when only {names} change"
+        change = "changes" if self.size == 1 else "change"
+        return f"{self._turn} when only {', '.join(self.names)} {change}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +199,74 @@ class Counterfactual(_Turn):
 class Relevancy:
     """Which features are in every reason, in some reason, and in none.
 
-    ``relevant`` and ``irrelevant`` are complete only if ``complete``; a feature that is in
-    neither is open then.
+    Parameters
+    ----------
+    decision
+        The class of the input.
+    necessary, relevant, irrelevant
+        The names of the features.  ``relevant`` and ``irrelevant`` are complete only if
+        ``complete``; a feature that is in neither is open then.
+    complete
+        Whether all reasons were found in time.
+    reasons
+        The number of minimal reasons that were found.
+    counts
+        For each feature that can vary, how many of them it is in.
+    label
+        What the class is called.
     """
 
+    decision: int
     necessary: tuple[str, ...]
     relevant: tuple[str, ...]
     irrelevant: tuple[str, ...]
     complete: bool
+    reasons: int
+    counts: Mapping[str, int]
+    label: str
+
+    @property
+    def rule(self) -> str:
+        """What is known, in a sentence."""
+        sizes = [f"{len(self.necessary)} features are in every reason"]
+        if self.necessary:
+            sizes[0] += f" ({', '.join(self.necessary)})"
+        sizes.append(f"{len(self.relevant)} in some")
+        sizes.append(f"{len(self.irrelevant)} in none" if self.complete else "others are open")
+        least = "" if self.complete else "at least "
+        return f"{self.label}: {least}{self.reasons} reasons; {', '.join(sizes)}"
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "decision": self.decision,
+            "label": self.label,
+            "necessary": list(self.necessary),
+            "relevant": list(self.relevant),
+            "irrelevant": list(self.irrelevant),
+            "complete": self.complete,
+            "reasons": self.reasons,
+            "counts": dict(self.counts),
+            "rule": self.rule,
+        }
+
+    def __str__(self) -> str:
+        return visible(self.rule)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>"
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw in what share of the reasons each feature is, by matplotlib; the axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; new ones if None.
+
+        Raises
+        ------
+        InputError
+            If no reason was found.
+        """
+        return import_module("tamecheck.show.plots").draw_relevancy(self, ax).axes

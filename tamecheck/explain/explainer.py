@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork, recognise
+from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.abductive import (
     changeable,
     contrastive_within,
     necessary,
-    sufficient,
 )
-from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
+from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy, called
+from tamecheck.explain.deletion import sufficient
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.duality import enumerated, smallest_sufficient
 from tamecheck.explain.nearest import Move, Nearest, nearest
+from tamecheck.explain.networks import image_shape, network_of
 from tamecheck.explain.search import Codes, OutOfTimeError, Search
 from tamecheck.explain.second import second_opinion
 from tamecheck.ir.exact import rational_text
@@ -28,7 +30,7 @@ from tamecheck.model import Model
 
 __all__ = ["Explainer", "Kind", "Metric"]
 
-Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual"]
+Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual", "relevancy"]
 Metric: TypeAlias = Literal["features", "inputs", "steps"]
 _FOREVER = float("inf")
 
@@ -75,6 +77,7 @@ class Explainer:
             self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
         )
         self.classes, self.seed = _labels(self.network, classes), seed
+        self.shape = image_shape(model)
 
     @classmethod
     def over(
@@ -83,12 +86,13 @@ class Explainer:
         domain: Domain,
         *,
         classes: Sequence[Any] = (),
+        shape: tuple[int, ...] = (),
         seed: int = 0,
     ) -> Explainer:
         """An explainer of a network over a domain that is already made."""
         made = cls.__new__(cls)
         made.network, made.domain, made.seed = network, domain, seed
-        made.classes = _labels(network, classes)
+        made.classes, made.shape = _labels(network, classes), shape
         return made
 
     def decide(self, x: Any) -> int:
@@ -146,7 +150,7 @@ class Explainer:
             minimal=minimal,
             rests_on=_rests_on(search),
             second=opinion,
-            classes=self.classes,
+            **self._about(codes),
         )
 
     def contrastive(
@@ -260,7 +264,7 @@ class Explainer:
                     minimal=True,
                     rests_on=_rests_on(search),
                     second=None,
-                    classes=self.classes,
+                    **self._about(codes),
                 )
                 continue
             other = search.change(codes, found.features)
@@ -274,20 +278,29 @@ class Explainer:
         everything = changeable(search)
         needed: tuple[int, ...] = ()
         used: set[int] = set()
-        complete = True
+        times: Counter[int] = Counter()
+        reasons, complete = 0, True
         try:
             needed = tuple(necessary(search, codes))
             for found in enumerated(search, codes):
                 # a feature is in some reason exactly where it is in some contrast
                 used.update(found.features)
+                if found.abductive:
+                    reasons += 1
+                    times.update(found.features)
         except OutOfTimeError:
             complete = False
         names = [feature.name for feature in self.domain.features]
+        decision = search.decide(codes)
         return Relevancy(
+            decision,
             tuple(names[k] for k in needed),
             tuple(names[k] for k in everything if k in used),
             tuple(names[k] for k in everything if k not in used) if complete else (),
             complete,
+            reasons,
+            {names[k]: times[k] for k in everything},
+            called(decision, self.classes),
         )
 
     def explain(self, x: Any, kind: Kind = "abductive", **options: Any) -> Any:
@@ -296,6 +309,7 @@ class Explainer:
             "abductive": self.abductive,
             "contrastive": self.contrastive,
             "counterfactual": self.counterfactual,
+            "relevancy": self.relevancy,
         }
         if kind not in methods:
             raise InputError(f"There is no explanation of kind {kind!r}.", hint=", ".join(methods))
@@ -316,6 +330,10 @@ class Explainer:
         inputs = tuple(sorted(i for feature in chosen for i in feature.inputs))
         literals = tuple(f.values[codes[k]] for k, f in zip(features, chosen, strict=True))
         return inputs, tuple(feature.name for feature in chosen), literals
+
+    def _about(self, codes: Codes) -> dict[str, Any]:
+        """What every explanation of an input carries along."""
+        return {"classes": self.classes, "point": self._point(codes), "shape": self.shape}
 
     def _point(self, codes: Codes) -> tuple[str, ...]:
         return tuple(map(rational_text, self.network.point(self.domain.states(codes))))
@@ -340,7 +358,7 @@ class Explainer:
             minimal=True,
             rests_on=_rests_on(search),
             second=None,
-            classes=self.classes,
+            **self._about(codes),
             witness=self._point(other),
             other=search.decide(other),
         )
@@ -358,7 +376,7 @@ class Explainer:
             minimal=True,
             rests_on=found.rests_on,
             second=None,
-            classes=self.classes,
+            **self._about(codes),
             witness=self._point(found.codes),
             other=search.decide(found.codes),
             before=self._shown(features, codes)[2],
@@ -371,18 +389,6 @@ def _labels(network: BinarizedNetwork, classes: Sequence[Any]) -> tuple[str, ...
     if len(classes) not in (0, network.classes):
         raise InputError(f"{len(classes)} labels for {network.classes} classes.")
     return tuple(map(str, classes))
-
-
-def network_of(model: Model | Graph | BinarizedNetwork, domain: Sequence[Any]) -> BinarizedNetwork:
-    """The binarized network that a model is on a domain of two levels."""
-    if isinstance(model, BinarizedNetwork):
-        return model
-    graph = model.graph if isinstance(model, Model) else model
-    size = sum(int(np.prod(shape, dtype=np.int64)) for shape in graph.inputs.values())
-    pairs = list(domain)
-    if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):
-        pairs = [tuple(pairs)] * size
-    return recognise(graph, pairs)
 
 
 def _rests_on(search: Search) -> str:

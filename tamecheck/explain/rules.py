@@ -13,8 +13,8 @@ from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError, SolverError
 from tamecheck.explain.cubes import cover, is_cover
 from tamecheck.explain.domain import Domain, domain_of
-from tamecheck.explain.explainer import network_of
 from tamecheck.explain.grids import grid_of
+from tamecheck.explain.networks import network_of
 from tamecheck.explain.rules_of_points import cubes_of_points
 from tamecheck.explain.rules_result import DecisionRules, Rule, holding
 from tamecheck.explain.tables import decision_table

@@ -9,6 +9,7 @@ from tamecheck.show.plots.derivation import draw_derivation
 from tamecheck.show.plots.field import draw_field
 from tamecheck.show.plots.plane import Plane, plane_of
 from tamecheck.show.plots.polytope import draw_jacobian
+from tamecheck.show.plots.reasons import draw_explanation, draw_relevancy
 from tamecheck.show.plots.results import complex_axes, draw_model, model_axes
 from tamecheck.show.plots.surface import draw_surface
 from tamecheck.show.plots.value import AffinePiece, draw_value
@@ -27,9 +28,11 @@ __all__ = [
     "draw_curve",
     "draw_decision",
     "draw_derivation",
+    "draw_explanation",
     "draw_field",
     "draw_jacobian",
     "draw_model",
+    "draw_relevancy",
     "draw_surface",
     "draw_value",
     "model_axes",

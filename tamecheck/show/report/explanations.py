@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+from tamecheck.explain.answers import Abductive, Counterfactual
 from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.search import OutOfTimeError
 from tamecheck.ir.tensor import Array
+from tamecheck.show.plots import draw_explanation, draw_relevancy
+from tamecheck.show.report.figures import figure
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, table
 from tamecheck.show.report.rows import binarized
 from tamecheck.show.report.rules import possible
@@ -15,6 +19,7 @@ from tamecheck.show.report.subject import Subject
 
 __all__ = ["explanations_part"]
 
+_MOST_OPEN = 16
 _WORDS = (
     "A sufficient reason is a set of features, of which none can be left out, such that every "
     "possible input that agrees with the row on them is decided alike. The nearest change alters "
@@ -31,7 +36,7 @@ def explanations_part(subject: Subject, limit: float) -> Part:
         raise NotMadeError("Explanations are made for decisions by the largest output.")
     if sample is None or not subject.examples:
         raise NotMadeError("Explanations belong to rows of a table: give --data TABLE.")
-    explainer = Explainer.over(network, possible(subject), seed=subject.seed)
+    explainer = Explainer.over(network, possible(subject), shape=subject.shape, seed=subject.seed)
     deadline = time.monotonic() + 0.9 * limit
     parts: list[Markup] = [element("p", _WORDS)]
     missing: list[str] = []
@@ -57,7 +62,7 @@ def _row(
     if sample is not None:
         cells = sample.shown[row].items()
         parts.append(fold("The row", table(f"Row {row}", ("column", "value"), cells)))
-    reason = explainer.abductive(point, timeout=seconds / 2)
+    reason = explainer.abductive(point, timeout=seconds / 3)
     total = len(explainer.domain.features)
     parts += [
         element(
@@ -65,11 +70,12 @@ def _row(
             element("strong", "Sufficient reason"),
             f" ({reason.size} of {total} features; {_rests(reason.rests_on)}):",
         ),
-        bullets(reason.literals) if reason.size else element("p", "Every input is decided so."),
+        _literals(reason.literals),
+        *_drawn(reason, f"reason-{row}", f"Row {row}: the pixels of the sufficient reason."),
     ]
     missing = "" if reason.minimal else "whether its reason can be shorter was not settled in time"
     try:
-        change = explainer.counterfactual(point, timeout=seconds / 2)
+        change = explainer.counterfactual(point, timeout=seconds / 3)
     except OutOfTimeError:
         return joined(*parts), missing or "its nearest change was not found in time"
     if change is None:
@@ -79,8 +85,36 @@ def _row(
         f"{before} → {after}" for before, after in zip(change.before, change.literals, strict=True)
     )
     title = f" decides for {subject.class_name(change.other)} ({_rests(change.rests_on)}):"
-    parts += [element("p", element("strong", "Nearest change"), title), bullets(moves)]
+    parts += [element("p", element("strong", "Nearest change"), title), _literals(list(moves))]
+    parts += _drawn(change, f"change-{row}", f"Row {row}: the pixels of the nearest change.")
+    if not explainer.shape:
+        parts += _weighed(explainer, row, point, seconds / 3)
     return joined(*parts), missing
+
+
+def _literals(texts: Sequence[str]) -> Markup:
+    """Statements about features; many are folded away."""
+    if not texts:
+        return element("p", "Every input is decided so.")
+    items = bullets(texts)
+    return items if len(texts) <= _MOST_OPEN else fold(f"{len(texts)} statements", items)
+
+
+def _drawn(found: Abductive | Counterfactual, key: str, caption: str) -> list[Markup]:
+    """The pixels of an explanation of an image."""
+    if not found.shape:
+        return []
+    return [element("div", figure(draw_explanation(found), key, caption), class_="figures")]
+
+
+def _weighed(explainer: Explainer, row: int, point: Array, seconds: float) -> list[Markup]:
+    """How often each feature is in a reason, if all reasons are found in time."""
+    found = explainer.relevancy(point, timeout=seconds)
+    if not found.complete or found.reasons < 2:
+        return []
+    caption = f"Row {row}: in how many of all its reasons each feature is."
+    drawn = figure(draw_relevancy(found), f"relevancy-{row}", caption)
+    return [element("div", drawn, class_="figures")]
 
 
 def _rests(on: str) -> str:

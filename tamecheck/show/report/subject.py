@@ -12,6 +12,7 @@ import numpy as np
 from tamecheck.binarized import BinarizedNetwork, recognise
 from tamecheck.cells import Slice, element_names
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.explain.networks import image_shape
 from tamecheck.explain.words import Vocabulary, read_literals
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational
@@ -55,6 +56,8 @@ class Subject:
         What the inputs say, of a model that was trained on statements.
     seed
         Of the searches.
+    shape
+        Rows and columns, if the input is an image.
     """
 
     model: Model
@@ -73,6 +76,7 @@ class Subject:
     examples: tuple[int, ...]
     vocabulary: Vocabulary | None
     seed: int = 0
+    shape: tuple[int, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -125,6 +129,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
     at: Sequence[Fraction] | None = None,
     rows: Sequence[int] | None = None,
     seed: int = 0,
+    shape: tuple[int, ...] = (),
 ) -> Subject:
     """What there is to show of a model.
 
@@ -169,6 +174,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         examples,
         read_literals(says, sidecar.negations) if says and sidecar is not None else None,
         seed,
+        shape or image_shape(model),
     )
 
 
