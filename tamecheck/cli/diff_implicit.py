@@ -68,7 +68,7 @@ def _document(found: Implicit) -> dict[str, Any]:
 
 
 def _validity(found: Implicit) -> dict[str, Any] | None:
-    validity = found.validity
+    validity = found.validity()
     if validity is None:
         return None
     return {

@@ -37,7 +37,7 @@ Kind: TypeAlias = Literal["clarke", "conservative", "enclosure"]
 Point: TypeAlias = Callable[[int], Mapping[str, Array]]
 """For a number of bits, the point as ``fmpq`` and ``arb``."""
 
-_BITS = 256
+_BITS = 128
 _MOST_LISTED_KINKS = 10
 _MOST_PATTERNS = 4096
 _MOST_REDUCED = 64

@@ -10,7 +10,7 @@ every parameter of the box.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -49,46 +49,49 @@ class Isolated:
     ----------
     equations, values
         F, and the elements of the point with the centre as its unknowns.
-    centre, radius
-        The box of unknowns.
+    radius
+        The half width.
+    balls
+        The solution to about 128 bits.
     """
 
     equations: Equations
     values: tuple[Fraction, ...]
-    centre: tuple[Fraction, ...]
     radius: Fraction
+    balls: tuple[arb, ...] = field(repr=False)
 
     def at(self, bits: int) -> dict[str, Array]:
         """The point as exact numbers, the unknowns as balls of about so many good bits.
 
-        Raises
-        ------
-        UndecidedError
-            If the balls stop shrinking before.
+        At a kink each step gains only a bit or so; the balls are then as small as the steps make.
         """
-        with ctx.workprec(bits + 32):
-            balls = [arb(as_number(c), float(self.radius)) for c in self.centre]
-            goal = arb(2) ** -bits
-            for _ in range(_NARROWINGS):
-                if not any(bool(ball.rad() > goal * (1 + abs(ball.mid()))) for ball in balls):
-                    break
-                middle = [ball.mid().fmpq() for ball in balls]
-                image = krawczyk(self.equations, self.values, middle, balls)
-                if image is None:
-                    raise UndecidedError
-                narrowed = [a.intersection(b) for a, b in zip(image, balls, strict=True)]
-                if all(
-                    bool(new.rad() > old.rad() * 0.9)
-                    for new, old in zip(narrowed, balls, strict=True)
-                ):
-                    break
-                balls = narrowed
-            else:
-                raise UndecidedError
-            values: list[Any] = [as_number(v) for v in self.values]
-            for column, ball in zip(self.equations.unknowns, balls, strict=True):
-                values[column] = ball
-            return self.equations.shaped(values)
+        balls = _narrowed(self.equations, self.values, self.balls, bits)
+        values: list[Any] = [as_number(v) for v in self.values]
+        for column, ball in zip(self.equations.unknowns, balls, strict=True):
+            values[column] = ball
+        return self.equations.shaped(values)
+
+
+def _narrowed(
+    equations: Equations, values: Sequence[Fraction], balls: Sequence[arb], bits: int
+) -> Sequence[arb]:
+    """The balls after as many steps of Krawczyk's operator as they need for so many bits."""
+    with ctx.workprec(bits + 32):
+        goal = arb(2) ** -bits
+        for _ in range(_NARROWINGS):
+            if not any(bool(ball.rad() > goal * (1 + abs(ball.mid()))) for ball in balls):
+                break
+            middle = [ball.mid().fmpq() for ball in balls]
+            image = krawczyk(equations, values, middle, balls)
+            if image is None:
+                break
+            narrowed = [a.intersection(b) for a, b in zip(image, balls, strict=True)]
+            if all(
+                bool(new.rad() > old.rad() * 0.9) for new, old in zip(narrowed, balls, strict=True)
+            ):
+                break
+            balls = narrowed
+    return balls
 
 
 def rational_residual(equations: Equations, values: Sequence[Fraction]) -> list[Fraction | arb]:
@@ -193,7 +196,8 @@ def isolated(
             if image is not None and all(
                 ball.contains_interior(part) for part, ball in zip(image, balls, strict=True)
             ):
-                return Isolated(equations, at_centre, centre, _radius(balls))
+                tight = _narrowed(equations, at_centre, balls, _BITS)
+                return Isolated(equations, at_centre, _radius(balls), tuple(tight))
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
@@ -70,10 +70,10 @@ class Implicit:
         The unknowns: fractions, or balls with the solution inside.
     isolated
         For a solution in balls: the half width of a box about them without another solution.
-    validity
-        How far the derivative and the uniqueness are known to reach; None unless proved.
     singular
         A singular element of the hull of the U.
+    reach
+        Computes `validity`.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -84,8 +84,8 @@ class Implicit:
     listed: bool = True
     solution: tuple[Fraction | arb, ...] = ()
     isolated: Fraction | None = None
-    validity: Validity | None = None
     singular: Singular | None = None
+    reach: Callable[[Implicit], Validity] | None = field(default=None, repr=False, compare=False)
 
     @property
     def verdict(self) -> Status:
@@ -122,6 +122,15 @@ class Implicit:
             return False
         same = all(u == self.pairs[0][0] for u, _ in self.pairs[1:])
         return len(self.unknowns) == 1 or same
+
+    def validity(self) -> Validity | None:
+        """How far the derivative and the uniqueness are known to reach; None unless proved.
+
+        Computed on every call: by one division for each comparison in F, or by a dozen boxes.
+        """
+        if self.verdict is not Status.PROVED or self.reach is None:
+            return None
+        return self.reach(self)
 
     def jvp(self, directions: Any, *, vertex: int = 0) -> Array:
         """``-U⁻¹ (V d)`` for one element of the set: one factorisation, no inverse; in float64.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flint import arb
@@ -101,7 +101,7 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
     elements = elements_at(equations, solution.at, deadline, seed)
     hypotheses += _about(elements)
     invertible = elements.invertible
-    found = Implicit(
+    return Implicit(
         tuple(hypotheses),
         tuple(equations.columns[k] for k in equations.unknowns),
         tuple(equations.columns[k] for k in equations.parameters),
@@ -113,11 +113,9 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
         elements.listed,
         solution.unknowns,
         solution.isolated,
-        singular=None if invertible is None else invertible.singular,
+        None if invertible is None else invertible.singular,
+        partial(_validity, equations, solution),
     )
-    if found.verdict is not Status.PROVED:
-        return found
-    return replace(found, validity=_validity(equations, solution, found, deadline))
 
 
 def _about(elements: Elements) -> list[Hypothesis]:
@@ -141,9 +139,7 @@ def _part(matrix: Matrix, columns: Sequence[int]) -> Matrix:
     return tuple(tuple(row[k] for k in columns) for row in matrix)
 
 
-def _validity(
-    equations: Equations, solution: Solution, found: Implicit, deadline: float
-) -> Validity:
+def _validity(equations: Equations, solution: Solution, found: Implicit) -> Validity:
     slopes = found.vertices
     exact = not any(isinstance(a, arb) for slope in slopes for row in slope for a in row)
     try:
@@ -158,7 +154,7 @@ def _validity(
             if affine is not None:
                 return affine
         if len(found.pairs) == 1:
-            return smooth_validity(equations, point, deadline)
+            return smooth_validity(equations, point)
     except (UndecidedError, TamecheckError) as open_:
         return Validity(None, None, f"not bounded: {open_}")
     return Validity(None, None, "F is curved and has a kink at the point")

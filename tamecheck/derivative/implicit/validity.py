@@ -7,7 +7,6 @@ parameters maps a box of unknowns into itself.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -207,7 +206,7 @@ def _fold_margins(
     return found
 
 
-def smooth_validity(equations: Equations, point: Mapping[str, Array], deadline: float) -> Validity:
+def smooth_validity(equations: Equations, point: Mapping[str, Array]) -> Validity:
     """The radii of boxes on which Krawczyk's operator proves one solution for every parameter.
 
     The point may have balls as unknowns; its parameters are rational.
@@ -218,8 +217,6 @@ def smooth_validity(equations: Equations, point: Mapping[str, Array], deadline: 
     middle = [centre[k] for k in equations.unknowns]
 
     def proved(radius: Fraction, wide: Fraction) -> bool:
-        if time.monotonic() > deadline:
-            return False
         values = [arb(v, float(radius) * _PAD) for v in centre]
         balls = [arb(v, float(wide) * _PAD) for v in middle]
         image = krawczyk(equations, values, middle, balls)
