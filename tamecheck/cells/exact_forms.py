@@ -107,7 +107,8 @@ class ExactForms:
         value = np.full((1, self.value.shape[1], *values.shape[1:]), fmpq(0), dtype=object)
         numbers = np.empty(values[0].size, dtype=object)
         numbers[:] = [fmpq(int(v)) for v in values[0].reshape(-1).tolist()]
-        value[0, -1] = numbers.reshape(values.shape[1:])
+        # the dots keep a scalar from going in as an array
+        value[0, -1, ...] = numbers.reshape(values.shape[1:])
         return ExactForms(value)
 
     def _constant_mask(self) -> Array:

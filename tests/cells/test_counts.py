@@ -120,6 +120,50 @@ def values(graph: Graph, point):
     return tuple(exact_values(graph, {"x": array})["y"].reshape(-1).tolist())
 
 
+def degenerate(sizes, seed, act):
+    """Whole weights from -1 to 1, and in each layer three neurons with one hyperplane."""
+    rng = np.random.default_rng(seed)
+    builder = GraphBuilder()
+    value = builder.input("x", (1, sizes[0]))
+    for layer, (n, m) in enumerate(pairwise(sizes)):
+        w = rng.integers(-1, 2, size=(n + 1, m)).astype(np.float32)
+        if m > 2:
+            w[:, 1], w[:, 2] = w[:, 0], -2 * w[:, 0]
+        value = builder.apply(BY_NAME["matmul"], [value, builder.constant(w[:-1])])
+        value = builder.apply(BY_NAME["add"], [value, builder.constant(w[-1])])
+        if layer < len(sizes) - 2:
+            value = builder.apply(BY_NAME[act], [value])
+    return builder.build({"y": value})
+
+
+@pytest.mark.parametrize("act", ["relu", "abs"])
+@pytest.mark.parametrize(
+    "sizes", [[1, 6, 6, 1], [2, 8, 8, 1], [3, 6, 6, 1], [4, 6, 5, 1], [5, 5, 4, 2]]
+)
+def test_hyperplanes_that_repeat_and_meet_in_corners(sizes, act):
+    # cells with different patterns are disjoint, so their volumes prove that they are all there
+    for seed in range(2):
+        graph = degenerate(sizes, seed, act)
+        found = cells(graph, BOX)
+        assert found.volume == 2 ** sizes[0]
+        assert all(cell.volume > 0 for cell in found)
+        assert len({cell.pattern for cell in found}) == found.count
+        for cell in found.cells[:10]:
+            point = cell.interior_point
+            assert cell.contains(point)
+            assert cell.map(point) == values(graph, point)
+
+
+@pytest.mark.parametrize("scale", [Fraction(1, 10**9), Fraction(10**9)])
+def test_small_and_large_boxes_far_from_zero(scale):
+    graph = parse_expression("abs(x - y) + max(x + y - 2, z - 1) + abs(x - 1)").graph
+    found = cells(graph, Box.uniform(["x", "y", "z"], 1 - scale, 1 + scale))
+    unit = cells(graph, Box.uniform(["x", "y", "z"], Fraction(0), Fraction(2)))
+    assert found.count == unit.count == 8
+    assert found.volume == (2 * scale) ** 3
+    assert found.adjacency == unit.adjacency
+
+
 def test_every_point_of_a_sign_network_is_in_one_cell():
     graph, _ = network([2, 5, 4, 1], 3, "sign")
     found = cells(graph, BOX)

@@ -32,6 +32,22 @@ def test_a_point_fixes_the_others():
     assert found.origin == (0, 2, Fraction(1, 3))
 
 
+def test_a_partial_answer_says_so(capsys):
+    assert main(["cells", "--expr", "floor(99*x)", "--box", "0:1", "--limit", "5", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert (found["count"], found["complete"], found["listed"]) == (5, False, 5)
+    assert len(found["cells"]) == 5
+
+
+def test_time_for_the_list_of_cells_is_limited_too(capsys):
+    hard = "floor(10000*x)*floor(10000*y)"
+    assert main(["cells", "--expr", hard, "--box", "0:1", "--timeout", "0.3", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert not found["complete"]
+    assert len(found["cells"]) <= found["count"]
+    assert found["listed"] == len(found["cells"]) + len(found["lower_dimensional_cells"])
+
+
 @pytest.mark.parametrize(
     ("text", "box", "match"),
     [
