@@ -133,14 +133,14 @@ class Cell:
     def vertices(self) -> tuple[tuple[Fraction, ...], ...]:
         """The vertices; those of a polygon in cyclic order."""
         points = self.exact_vertices
-        plane = self.polytope.dim == 2 and self.polytope.points.shape[1] == 2
+        plane = self.polytope.dim == 2 and self.polytope.space == 2
         order = ordered(self.polytope.tight) if plane else range(len(points))
         return tuple(tuple(as_fraction(x) for x in points[index]) for index in order)
 
     @cached_property
     def exact_volume(self) -> fmpq:
         """Length, area or volume as an ``fmpq``; 0 for a cell of lower dimension."""
-        if self.polytope.dim < self.polytope.points.shape[1]:
+        if self.polytope.dim < self.polytope.space:
             return fmpq(0)
         return volume(self.exact_vertices, self.polytope.tight)
 
@@ -153,9 +153,9 @@ class Cell:
     def interior_point(self) -> tuple[Fraction, ...]:
         """A rational point of the relative interior, with short coordinates if there is one."""
         shape = self.polytope
-        if shape.dim == shape.points.shape[1] and shape.dim:
-            mean = shape.points.mean(axis=0)
-            scale = float(np.ptp(shape.points, axis=0).max())
+        if shape.dim == shape.space and shape.dim:
+            points = shape.points
+            mean, scale = points.mean(axis=0), float(np.ptp(points, axis=0).max())
             for bits in (2, 5, 10, 20, 40):
                 step = 2.0 ** (np.floor(np.log2(scale)) - bits) if scale > 0 else 1.0
                 near = np.rint(mean / step) * step

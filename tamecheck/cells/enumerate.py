@@ -190,7 +190,7 @@ class Search:
         pairs = 0
         for leaf in leaves:
             found.append(leaf)
-            pairs += len(leaf[1].points) ** 2
+            pairs += len(leaf[1].rows) ** 2
             if len(found) == _BATCH or pairs > _PAIRS:
                 yield from self._through(rest, self._next(at, rest, found))
                 found, pairs = [], 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from tamecheck.cells.bitsets import cardinality, packed, ranges, unpacked, words_of
 from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes, float_values
-from tamecheck.cells.polytope import Polytope, Question, Table, facet_columns
+from tamecheck.cells.polytope import Corners, Polytope, Question, Table, facet_columns
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -170,7 +170,7 @@ def signed(owner: Array, tight: Array, values: Array, errors: Array, dim: int) -
 def begun(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame, Vertices, Parts]:
     """Each polytope as a part of itself, and the forms that may cut it in slots."""
     dim, planes, count = polytopes[0].dim, tables[0].planes, len(polytopes)
-    sizes = np.array([len(polytope.points) for polytope in polytopes])
+    sizes = np.array([len(polytope.rows) for polytope in polytopes])
     starts = np.cumsum(sizes) - sizes
     points = np.concatenate([polytope.points for polytope in polytopes])
     doubt = np.concatenate([polytope.doubt for polytope in polytopes])
@@ -283,8 +283,9 @@ def finished(
     real = np.concatenate((frame.sides[owner] != 0, cuts), axis=1) & (met >= dim)
     sides = np.concatenate((frame.sides[owner], inside), axis=1)
     open_ = np.concatenate((frame.open_[owner], np.zeros_like(cuts)), axis=1)
-    points, doubt = vertices.values[rows, :dim], vertices.errors[rows, :dim]
-    bases, tight = _bases(frame, vertices)[rows], tight.view(bool)[rows]
+    points, doubt = vertices.values[:, :dim].copy(), vertices.errors[:, :dim].copy()
+    corners = Corners(points, doubt, _bases(frame, vertices))
+    tight, rows = tight.view(bool)[rows], rows.astype(np.int32)
     numbers = frame.numbers[owner]
     simple = np.maximum.reduceat(cardinality(vertices.tight)[rows], starts) == dim
     for k, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
@@ -297,9 +298,8 @@ def finished(
             int(owner[k]),
             Polytope(
                 dim=dim,
-                points=points[start:end],
-                doubt=doubt[start:end],
-                bases=bases[start:end],
+                corners=corners,
+                rows=rows[start:end],
                 tight=on,
                 facets=numbers[k].take(columns),
                 sides=sides[k].take(columns),

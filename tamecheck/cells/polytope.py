@@ -20,7 +20,32 @@ from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes, dot, float_values
 from tamecheck.evaluate.reals import as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Cut", "Polytope", "Question", "Table", "Work", "box_polytope", "facet_columns"]
+__all__ = [
+    "Corners",
+    "Cut",
+    "Polytope",
+    "Question",
+    "Table",
+    "Work",
+    "box_polytope",
+    "facet_columns",
+]
+
+
+class Corners(NamedTuple):
+    """Points that are vertices of one polytope or of many.
+
+    Parameters
+    ----------
+    points, doubt
+        Coordinates, and bounds on the error of each.
+    bases
+        For each point, ``d`` independent hyperplanes through it.
+    """
+
+    points: Array
+    doubt: Array
+    bases: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,10 +54,8 @@ class Polytope:
 
     Parameters
     ----------
-    points, doubt
-        The vertices, and bounds on the error of each coordinate.
-    bases
-        For each vertex, ``d`` independent hyperplanes through it.
+    corners, rows
+        Points, and which of them are the vertices.
     tight
         Which vertex lies on which facet.
     facets, sides
@@ -44,14 +67,33 @@ class Polytope:
     """
 
     dim: int
-    points: Array
-    doubt: Array
-    bases: Array
+    corners: Corners
+    rows: Array
     tight: Array
     facets: Array
     sides: Array
     open_: Array
     equal: tuple[int, ...] = ()
+
+    @property
+    def space(self) -> int:
+        """The dimension of the space around it."""
+        return self.corners.points.shape[1]
+
+    @property
+    def points(self) -> Array:
+        """The coordinates of the vertices."""
+        return self.corners.points[self.rows]
+
+    @property
+    def doubt(self) -> Array:
+        """Bounds on the errors of `points`."""
+        return self.corners.doubt[self.rows]
+
+    @property
+    def bases(self) -> Array:
+        """For each vertex, ``d`` independent hyperplanes through it."""
+        return self.corners.bases[self.rows]
 
     def exact_points(self, planes: Hyperplanes) -> list[ExactRow]:
         """The vertices as rationals."""
@@ -93,9 +135,8 @@ def box_polytope(planes: Hyperplanes, bounds: Sequence[tuple[Fraction, Fraction]
     tight = np.concatenate([corners == 0, corners == 1], axis=1)
     return Polytope(
         dim=len(wide),
-        points=points,
-        doubt=doubt,
-        bases=bases,
+        corners=Corners(points, doubt, bases),
+        rows=np.arange(len(points)),
         tight=tight,
         facets=np.concatenate([choice[:, 0], choice[:, 1]]),
         sides=np.repeat(np.array([1, -1]), len(wide)),
@@ -207,8 +248,9 @@ class Work:
         row = self.table.exact_row(question)
         if not any(row):
             return signs
+        bases = self.polytope.bases
         for index in open_.tolist():
-            basis = tuple(self.polytope.bases[index].tolist())
+            basis = tuple(bases[index].tolist())
             exact = dot(row, self.table.planes.exact_point(basis))
             signs[index] = (exact > 0) - (exact < 0)
         return signs
@@ -273,9 +315,12 @@ class Work:
         real, left_out = _facets(tight, open_, dim)
         polytope = Polytope(
             dim=dim,
-            points=np.concatenate((whole.points[kept], fresh.points)),
-            doubt=np.concatenate((whole.doubt[kept], fresh.doubt)),
-            bases=np.concatenate((whole.bases[kept], fresh.bases)),
+            corners=Corners(
+                np.concatenate((whole.points[kept], fresh.points)),
+                np.concatenate((whole.doubt[kept], fresh.doubt)),
+                np.concatenate((whole.bases[kept], fresh.bases)),
+            ),
+            rows=np.arange(old + new),
             tight=tight[:, real],
             facets=facets[real],
             sides=sides[real],
@@ -297,15 +342,14 @@ class Work:
             return None
         planes = self.table.planes
         held = [*whole.equal, *whole.facets[common].tolist()]
-        chosen = planes.independent(held, whole.points.shape[1])
-        dim = whole.points.shape[1] - len(chosen)
+        chosen = planes.independent(held, whole.space)
+        dim = whole.space - len(chosen)
         tight = whole.tight[flat][:, ~common]
         real, left_out = _facets(tight, whole.open_[~common], dim)
         polytope = Polytope(
             dim=dim,
-            points=whole.points[flat],
-            doubt=whole.doubt[flat],
-            bases=whole.bases[flat],
+            corners=whole.corners,
+            rows=whole.rows[flat],
             tight=tight[:, real],
             facets=whole.facets[~common][real],
             sides=whole.sides[~common][real],

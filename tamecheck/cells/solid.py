@@ -26,7 +26,7 @@ _PAIRS = 1 << 20
 
 def is_solid(polytope: Polytope) -> bool:
     """Whether a polytope has full dimension, and is not a point."""
-    return polytope.dim == polytope.points.shape[1] >= 1
+    return polytope.dim == polytope.space >= 1
 
 
 def solids(
@@ -63,7 +63,7 @@ def solids(
 def _batches(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> list[Array]:
     """Numbers of polytopes, as many together as make arrays of a good size."""
     columns = max(1, tables[0].value.shape[1])
-    ends = np.cumsum([len(polytope.points) * columns for polytope in polytopes])
+    ends = np.cumsum([len(polytope.rows) * columns for polytope in polytopes])
     limits = np.arange(_NUMBERS, int(ends[-1]), _NUMBERS)
     found = np.split(np.arange(len(polytopes)), np.unique(np.searchsorted(ends, limits)))
     return [numbers for numbers in found if numbers.size]

@@ -134,7 +134,7 @@ def _volume(found: Complex, until: float) -> str | None:
     """The sum of the cells' volumes, if that does not take long."""
     if found.count > _MANY and not found.complete:
         return None
-    if found.dimension > 2 and sum(len(c.polytope.points) ** 2 for c in found.cells) > _WORK:
+    if found.dimension > 2 and sum(len(c.polytope.rows) ** 2 for c in found.cells) > _WORK:
         return None
     # half of the time is for the list of cells
     until -= (until - time.monotonic()) / 2 if math.isfinite(until) else 0
