@@ -6,12 +6,11 @@ right-hand sides.  Near a right-hand side b only the parts that are optimal at b
 lower semicontinuous (Meyer 1974).  Let ``D_k`` be the multipliers of such a part.
 
 * ``v_k`` is finite near b exactly if ``D_k`` is bounded; the part is then called stable.
-* If some part is stable, v is continuous at b.  A part l that is not stable does not matter if
-  ``D_k ⊆ D_l`` for a stable k, because then ``v_k <= v_l`` near b.  If no others are left, v is a
-  minimum of Lipschitz functions, and the hull of all ``D_k`` of stable parts is a conservative
-  gradient.
-* If a direction g has ``r_k·g > 0`` for a ray ``r_k`` of every ``D_k``, all optimal parts are
-  infeasible at ``b + t g`` for small t > 0, and v jumps upward.
+* A part l that is not stable does not matter if ``D_k ⊆ D_l`` for a stable k, because then
+  ``v_k <= v_l`` near b.
+* If all others are stable, v is a minimum of Lipschitz functions.  If not, `jumps.find_jump`
+  decides whether v jumps arbitrarily near.
+* If it does not, the hull of the vertices of all ``D_k`` that matter is a conservative gradient.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from functools import cached_property
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.layers.directions import common_ascent
 from tamecheck.layers.integer_parts import FixedPart, optimal_parts
+from tamecheck.layers.jumps import Continuous, Jump, Piece, Undecided, find_jump
 from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, solution_set
 from tamecheck.layers.polyhedron import Point
 
@@ -83,52 +82,57 @@ class IntegerValue:
     @cached_property
     def verdict(self) -> str:
         """``"lipschitz"``, ``"jump"`` or ``"unknown"``: the value in the right-hand sides."""
-        if all(part.stable or self._is_covered(part) for part in self.parts):
-            return "lipschitz"
-        return "unknown" if self.jump_direction is None else "jump"
+        match self._found:
+            case Continuous():
+                return "lipschitz"
+            case Jump():
+                return "jump"
+            case Undecided():
+                return "unknown"
 
-    @cached_property
-    def jump_direction(self) -> Mapping[str, Fraction] | None:
-        """A change of the rows' right-hand sides along which the value jumps; None if not found.
+    @property
+    def jump(self) -> tuple[Mapping[str, Fraction], Mapping[str, Fraction]] | None:
+        """Changes of right-hand sides ``(towards, outward)`` at a jump, None if none is known.
 
-        Every optimal integer part becomes infeasible, however small the change is.
+        However small t > 0 is, at ``b + t towards`` an optimal integer part becomes infeasible
+        along ``outward``, and all others are worse there.  ``towards`` is empty for a jump at b.
         """
-        if any(part.stable for part in self.parts):
+        found = self._found
+        if not isinstance(found, Jump):
             return None
-        direction = common_ascent(
-            [part.multipliers for part in self.parts], self.rows, self.program.sense.sign
-        )
-        if direction is None:
-            return None
-        names = (self.program.rows[i].name for i in self.rows)
-        return {name: g for name, g in zip(names, direction, strict=True) if g}
+        return self._named(found.towards), self._named(found.outward)
 
     @property
     def reason(self) -> str:
         """The verdict in a sentence, naming the integer part and the direction at a jump."""
-        if self.verdict == "lipschitz":
-            if all(part.stable for part in self.parts):
-                return "every optimal integer part stays feasible nearby, so the value is Lipschitz"
-            return (
-                "the optimal integer parts that become infeasible nearby are covered there by "
-                "others that do not, so the value is Lipschitz"
-            )
-        loose = next(p for p in self.parts if not p.stable and not self._is_covered(p))
-        named = ", ".join(
-            f"{n}={v}" for n, v in zip(self.integer_names, loose.integers, strict=True) if v
-        )
-        named = named or "all integer columns 0"
-        if self.jump_direction is None:
-            return (
-                f"the optimal integer part ({named}) becomes infeasible arbitrarily near; whether "
-                f"another one takes its place without a jump was not decided"
-            )
-        along = ", ".join(f"{n} by {_signed(g)}·t" for n, g in self.jump_direction.items())
-        what = "the only optimal integer part" if len(self.parts) == 1 else "every optimal part, as"
-        return (
-            f"the value jumps: {what} ({named}) becomes infeasible if right-hand sides change, "
-            f"{along}, for every small t > 0"
-        )
+        match self._found:
+            case Continuous():
+                if all(part.stable for part in self.parts):
+                    return "every optimal integer part stays feasible nearby: Lipschitz"
+                return (
+                    "optimal integer parts that become infeasible nearby are covered there by "
+                    "others: Lipschitz"
+                )
+            case Jump(part, towards, outward):
+                named = self._text(self._mattering[part])
+                along = _changes(self._named(outward))
+                if any(towards):
+                    return (
+                        f"the value jumps arbitrarily near: where right-hand sides change, "
+                        f"{_changes(self._named(towards))}, the best integer part ({named}) "
+                        f"becomes infeasible by any change along {along}"
+                    )
+                only = "the only" if len(self.parts) == 1 else "every"
+                return (
+                    f"the value jumps: {only} optimal integer part ({named}) becomes infeasible "
+                    f"if right-hand sides change, {along}, for every small t > 0"
+                )
+            case Undecided():
+                part = next(p for p in self._mattering if not p.stable)
+                return (
+                    f"the optimal integer part ({self._text(part)}) becomes infeasible arbitrarily "
+                    f"near; whether others take its place without a jump was not decided"
+                )
 
     @property
     def right_side_gradients(self) -> tuple[Point, ...]:
@@ -145,7 +149,7 @@ class IntegerValue:
         """
         if self.verdict != "lipschitz":
             raise InputError(f"There is no gradient in the right-hand sides: {self.reason}.")
-        return tuple(dict.fromkeys(u for p in self.parts if p.stable for u in self.projected(p)))
+        return tuple(dict.fromkeys(u for part in self._mattering for u in self.projected(part)))
 
     def require_lipschitz(self) -> None:
         """Raise unless the value is known to be locally Lipschitz in the right-hand sides.
@@ -159,7 +163,7 @@ class IntegerValue:
             raise InputError(f"There is no gradient in the right-hand sides: {self.reason}.")
 
     def projected(self, part: IntegerPart) -> tuple[Point, ...]:
-        """The hull of a stable part's multipliers, of the rows that may vary, as points."""
+        """The vertices of a part's multipliers, of the rows that may vary."""
         found = part.multipliers.listed_vertices
         return tuple(dict.fromkeys(tuple(u[i] for i in self.rows) for u in found))
 
@@ -185,11 +189,38 @@ class IntegerValue:
                 )
         return tuple(dict.fromkeys(x for p in self.parts for x in p.solutions.listed_vertices))
 
-    def _is_covered(self, part: IntegerPart) -> bool:
-        """Whether a stable part is as good wherever this one is feasible nearby."""
-        return any(
-            other.stable and other.multipliers.within(part.multipliers) for other in self.parts
+    @cached_property
+    def _mattering(self) -> tuple[IntegerPart, ...]:
+        """The parts without those that a stable one covers wherever they are feasible nearby."""
+        return tuple(
+            part
+            for part in self.parts
+            if part.stable
+            or not any(p.stable and p.multipliers.within(part.multipliers) for p in self.parts)
         )
+
+    @cached_property
+    def _found(self) -> Jump | Continuous | Undecided:
+        if all(part.stable for part in self._mattering):
+            return Continuous()
+        sign = self.program.sense.sign
+        pieces: list[Piece] = []
+        for part in self._mattering:
+            rays = part.multipliers.rays
+            if rays is None or part.multipliers.vertices is None:
+                return Undecided()
+            outward = (tuple(sign * ray[i] for i in self.rows) for ray in rays)
+            corners = (tuple(sign * a for a in u) for u in self.projected(part))
+            pieces.append(Piece(tuple(corners), tuple(r for r in dict.fromkeys(outward) if any(r))))
+        return find_jump(pieces)
+
+    def _named(self, change: Point) -> Mapping[str, Fraction]:
+        names = (self.program.rows[i].name for i in self.rows)
+        return {name: g for name, g in zip(names, change, strict=True) if g}
+
+    def _text(self, part: IntegerPart) -> str:
+        pairs = zip(self.integer_names, part.integers, strict=True)
+        return ", ".join(f"{n}={v}" for n, v in pairs if v) or "all integer columns 0"
 
 
 def integer_value_layer(
@@ -249,8 +280,9 @@ def _part(part: FixedPart, rows: Sequence[int]) -> IntegerPart:
     return IntegerPart(part.integers, multipliers, solution_set(part.program, part.best), stable)
 
 
-def _signed(value: Fraction) -> str:
-    return rational_text(value) if value < 0 else f"+{rational_text(value)}"
+def _changes(change: Mapping[str, Fraction]) -> str:
+    parts = (f"{n} by {'' if g < 0 else '+'}{rational_text(g)}·t" for n, g in change.items())
+    return ", ".join(parts)
 
 
 def elastic(program: Program, penalty: Fraction | int) -> Program:

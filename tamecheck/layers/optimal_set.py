@@ -109,22 +109,44 @@ class OptimalSet:
         """
         if self.unique:
             return (self.point,)
+        free, sides, cuts = self._pointed
+        corners = vertices(len(free), [*sides, *cuts])
+        if corners is None:
+            return None
+        return tuple(_lifted(self.point, free, corner) for corner in corners)
+
+    @cached_property
+    def rays(self) -> tuple[Point, ...] | None:
+        """The extreme rays, and each line in both directions; None if there are too many to list.
+
+        In a cone without lines the sum of the inequalities is negative on every ray; it is
+        normalised to -1, so that rays become vertices.
+        """
+        if self.bounded:
+            return ()
+        free, sides, cuts = self._pointed
+        cone = [Halfspace(side.normal, Fraction(0), side.tight) for side in (*sides, *cuts)]
+        loose = [side.normal for side in sides if not side.tight]
+        total = tuple(-sum(column, Fraction(0)) for column in zip(*loose, strict=True))
+        cone.append(Halfspace(total, Fraction(1), tight=True))
+        corners = vertices(len(free), cone) if loose else ()
+        if corners is None:
+            return None
+        lines = [side.normal for side in cuts]
+        found = [*corners, *lines, *(tuple(-a for a in line) for line in lines)]
+        zero = (Fraction(0),) * len(self.point)
+        return tuple(_lifted(zero, free, direction) for direction in found)
+
+    @cached_property
+    def _pointed(self) -> tuple[list[int], list[Halfspace], list[Halfspace]]:
+        """The components that vary, half-spaces in these, and equations orthogonal to lines."""
         free = [j for j, (low, high) in enumerate(self.ranges) if low is None or low != high]
         sides = list(self._sides(free))
-        sides += [
+        cuts = [
             Halfspace(line, _product(line, [self.point[j] for j in free]), tight=True)
             for line in kernel(len(free), [side.normal for side in sides])
         ]
-        corners = vertices(len(free), sides)
-        if corners is None:
-            return None
-        found: list[Point] = []
-        for corner in corners:
-            whole = list(self.point)
-            for j, value in zip(free, corner, strict=True):
-                whole[j] = value
-            found.append(tuple(whole))
-        return tuple(found)
+        return free, sides, cuts
 
     @property
     def listed_vertices(self) -> tuple[Point, ...]:
@@ -227,6 +249,13 @@ def _require(found: Outcome) -> Best:
     if not isinstance(found, Best):
         raise SolverError("A linear program over a set with an element has no optimum.")
     return found
+
+
+def _lifted(base: Point, places: Sequence[int], values: Point) -> Point:
+    whole = list(base)
+    for j, value in zip(places, values, strict=True):
+        whole[j] = value
+    return tuple(whole)
 
 
 def _product(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:

@@ -116,9 +116,13 @@ def test_random_programs_agree_with_exact_differences():
             ]
             assert min(products) <= slope <= max(products)
         elif found.verdict == "jump":
-            change = [found.jump_direction.get(row.name, Fraction(0)) for row in program.rows]
-            moved = value_near(program, change, step)
-            assert moved is None or abs(moved - found.value) > Fraction(1, 1000)
+            # at b + t towards, a change that is much smaller than t moves the value by some t
+            towards, outward = (
+                [change.get(row.name, Fraction(0)) for row in program.rows] for change in found.jump
+            )
+            tiny = [a + step * g for a, g in zip(towards, outward, strict=True)]
+            before, after = (value_near(program, change, step) for change in (towards, tiny))
+            assert after is None or abs(after - before) > step / 1000
     assert verdicts["lipschitz"] > 70
     assert verdicts["jump"] > 5
 
@@ -153,6 +157,42 @@ def test_a_part_that_ends_here_is_covered_by_one_that_does_not():
     assert found.verdict == "lipschitz"
     assert "covered" in found.reason
     assert found.right_side_gradients == ((0,),)
+
+
+def test_two_parts_that_take_turns():
+    """|b| = min(b for x = 1 where b >= 0, -b for x = 0 where b <= 0): continuous at 0."""
+    columns = (
+        Column("x", Fraction(0), Fraction(1), Kind.INTEGER),
+        Column("y", Fraction(0), Fraction(5), cost=Fraction(1)),
+        Column("z", Fraction(0), Fraction(5), cost=Fraction(1)),
+    )
+    rows = (
+        Row("b", ((1, Fraction(1)), (2, Fraction(-1))), Fraction(0), Fraction(0)),
+        Row("on", ((0, Fraction(-5)), (1, Fraction(1))), None, Fraction(0)),
+        Row("off", ((0, Fraction(5)), (2, Fraction(1))), None, Fraction(5)),
+    )
+    found = integer_value_layer(Program(columns, rows), right_sides=["b"])
+    assert [part.stable for part in found.parts] == [False, False]
+    assert found.verdict == "lipschitz"
+    slopes = [u[0] for u in found.right_side_gradients]
+    assert (min(slopes), max(slopes)) == (-1, 1)
+
+
+def test_a_jump_arbitrarily_near():
+    """min y, y >= b - 3 x, x <= a at a = 1, b = 0: with b = t > 0, x = 1 is free and ends at 1."""
+    columns = (
+        Column("x", Fraction(0), Fraction(1), Kind.INTEGER),
+        Column("y", Fraction(0), None, cost=Fraction(1)),
+    )
+    rows = (
+        Row("a", ((0, Fraction(1)),), None, Fraction(1)),
+        Row("b", ((0, Fraction(3)), (1, Fraction(1))), Fraction(0), None),
+    )
+    found = integer_value_layer(Program(columns, rows))
+    assert found.verdict == "jump"
+    assert found.jump == ({"b": 1}, {"a": -1})
+    with pytest.raises(InputError, match="arbitrarily near"):
+        _ = found.right_side_gradients
 
 
 def test_unbounded_integers_are_bounded_by_the_value():
