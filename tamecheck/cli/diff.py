@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.model import Model
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "matrix_text", "run"]
 
 _DESCRIPTION = """\
 Compute the Jacobian of a model at a rational point, exactly: the Clarke Jacobian (the hull of the
@@ -43,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--at", metavar="POINT", help="the point: 'x=0,y=1/3', or one number for all inputs"
     )
     parser.add_argument(
-        "--input", metavar="FILE", help="the point from a .json, .csv, .npy or .npz file instead"
+        "--input", metavar="FILE", help="the point from a .json, .csv or .npy file instead"
     )
     parser.add_argument("--kind", choices=("clarke", "bouligand", "conservative"), default="clarke")
     parser.add_argument(
@@ -71,12 +71,12 @@ def run(args: Namespace) -> int:
     if args.implicit is not None:
         from tamecheck.cli.diff_implicit import run_implicit
 
-        return run_implicit(args, model, point_of(args, model, complete=False))
+        return run_implicit(args, model, _point(args, model, complete=False))
     if args.box is not None:
         raise InputError(
             "The domain is a matter of the theorem.", hint="Give --implicit, or no --box."
         )
-    point = point_of(args, model, complete=True)
+    point = _point(args, model, complete=True)
     found = jacobian(model.graph, point, args.kind)
     clarke = found if args.kind == "clarke" else _clarke(model, point)
     document = _document(found, clarke)
@@ -98,7 +98,7 @@ def _clarke(model: Model, point: dict[str, Any]) -> JacobianSet | None:
         return None
 
 
-def point_of(args: Namespace, model: Model, *, complete: bool) -> dict[str, Any]:
+def _point(args: Namespace, model: Model, *, complete: bool) -> dict[str, Any]:
     """The point that the options give; without ``complete``, inputs may be left out."""
     if (args.at is None) == (args.input is None):
         raise InputError(
@@ -171,15 +171,16 @@ def _print(args: Namespace, document: dict[str, Any]) -> None:
         place = ""
         if number < len(document["directions"]) and len(vertices) > 1:
             place = f"   towards ({', '.join(_short(v) for v in document['directions'][number])})"
-        print(f"  {_matrix_text(vertex)}{place}")
+        print(f"  {matrix_text(vertex)}{place}")
     verdict = {True: "in", False: "NOT in", None: "not known to be in"}
     inside = verdict[document["autodiff_in_clarke"]]
     print(
-        f"automatic differentiation: {_matrix_text(document['autodiff'])}, {inside} the Clarke set"
+        f"automatic differentiation: {matrix_text(document['autodiff'])}, {inside} the Clarke set"
     )
 
 
-def _matrix_text(matrix: list[list[str]]) -> str:
+def matrix_text(matrix: list[list[str]]) -> str:
+    """The rows on one line, long fractions as decimals."""
     return "[" + "; ".join(" ".join(_short(a) for a in row) for row in matrix) + "]"
 
 

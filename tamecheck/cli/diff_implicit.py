@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import print_json
+from tamecheck.cli.diff import matrix_text
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tamecheck.model import Model
 
 __all__ = ["run_implicit"]
+
+_MOST_NAMES = 8
 
 
 def run_implicit(args: Namespace, model: Model, point: Mapping[str, Any]) -> int:
@@ -82,8 +85,13 @@ def _radius(value: Fraction | float | None) -> str | None:
     return None if value is None else str(value)
 
 
+def _names(names: list[str]) -> str:
+    shown = names if len(names) <= _MOST_NAMES else [*names[:2], "...", names[-1]]
+    return ", ".join(shown)
+
+
 def _print(args: Namespace, document: dict[str, Any]) -> None:
-    unknowns, parameters = ", ".join(document["unknowns"]), ", ".join(document["parameters"])
+    unknowns, parameters = _names(document["unknowns"]), _names(document["parameters"])
     print(f"{unknowns} as a function of {parameters or 'nothing'}: {document['verdict']}")
     if args.quiet:
         return
@@ -101,7 +109,7 @@ def _print(args: Namespace, document: dict[str, Any]) -> None:
         between = "hull of" if document["hull_is_exact"] else "at the vertices of F's Jacobian"
         print(f"Jacobian, {between}:")
         for matrix in document["vertices"]:
-            print("  [" + "; ".join(" ".join(row) for row in matrix) + "]")
+            print(f"  {matrix_text(matrix)}")
     validity = document["validity"]
     if validity is not None:
         print(

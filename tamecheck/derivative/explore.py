@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from flint import fmpq
@@ -111,11 +112,18 @@ class Explorer:
         return found
 
     def _from(self, order: Sequence[int], leaf: Leaf) -> Iterator[Leaf]:
-        if not order:
-            yield leaf
-            return
-        for after in self._node(order[0], leaf):
-            yield from self._from(order[1:], after)
+        for position, index in enumerate(order):
+            followers = self._node(index, leaf)
+            first, second = next(followers, None), next(followers, None)
+            if first is None:
+                return
+            if second is not None:
+                # recursion only where cones split: a graph may have more nodes than frames
+                for after in chain((first, second), followers):
+                    yield from self._from(order[position + 1 :], after)
+                return
+            leaf = first
+        yield leaf
 
     def _node(self, index: int, leaf: Leaf) -> Iterator[Leaf]:
         node = self.graph.nodes[index]

@@ -92,12 +92,16 @@ def elements_at(equations: Equations, point: Point, deadline: float, seed: int) 
     family = None if rule is None else kink_family(rule)
     if family is not None:
         return _of_family(family, equations, deadline, seed)
+    if rule is not None and rule.combinations > _MOST_PATTERNS:
+        enclosing = _of_rule(rule, equations, deadline, seed)
+        if enclosing is not None and enclosing.invertible and enclosing.invertible.holds:
+            return enclosing
     found = _clarke(equations, point, deadline, seed)
     if found.invertible is not None or found.refuted:
         return found
     if rule is None:
-        return _of_balls(equations, point, found, deadline, seed)
-    return _of_rule(rule, equations, found, deadline, seed)
+        return _of_balls(equations, point, deadline, seed) or found
+    return _of_rule(rule, equations, deadline, seed) or found
 
 
 def _decided(
@@ -226,25 +230,21 @@ def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> E
     return Elements("clarke", why, matrices, _decided(equations, matrices, deadline, seed))
 
 
-def _of_balls(
-    equations: Equations, point: Point, clarke: Elements, deadline: float, seed: int
-) -> Elements:
+def _of_balls(equations: Equations, point: Point, deadline: float, seed: int) -> Elements | None:
     """Balls about the derivatives of all pieces, where balls do not tell which one holds."""
     with ctx.workprec(_BITS):
         found = enclosed(lowered(equations.graph), point(_BITS))
         if found is None:
-            return clarke
+            return None
         why = "an interval matrix about the Jacobians of all pieces, as kinks lie within rounding"
         decided = _decided(equations, [found[1]], deadline, seed)
     return Elements("enclosure", why, (found[1],), decided)
 
 
-def _of_rule(
-    rule: ChainRule, equations: Equations, clarke: Elements, deadline: float, seed: int
-) -> Elements:
-    """The hull of the chain rule's Jacobians, or balls about all of them."""
+def _of_rule(rule: ChainRule, equations: Equations, deadline: float, seed: int) -> Elements | None:
+    """The hull of the chain rule's Jacobians, or balls about all of them; None if it has jumps."""
     if rule.jump() is not None:
-        return clarke
+        return None
     if rule.combinations <= _MOST_CHOICES:
         matrices = [output_matrix(rule.graph, chosen) for chosen in rule.choices(_MOST_CHOICES)]
         why = f"the convex hull of the chain rule's Jacobians: {_count(len(matrices))}"
@@ -252,7 +252,7 @@ def _of_rule(
         return Elements("conservative", why, tuple(matrices), found)
     balls = rule.enclosing()
     if balls is None:
-        return clarke
+        return None
     enclosed = output_matrix(rule.graph, balls)
     why = f"an interval matrix about the chain rule's Jacobians of {len(rule.places)} kinks"
     found = _decided(equations, [enclosed], deadline, seed)
