@@ -13,8 +13,10 @@ from typing import Any
 
 from tamecheck.cells import Cell, cells, element_names
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.explain.cell_rules_result import CellRule, CellRules, Inequality
+from tamecheck.explain.cell_rules_merging import merged
+from tamecheck.explain.cell_rules_result import CellRule, CellRules
 from tamecheck.explain.cell_rules_scores import Form, Single, affine_start, scores_of
+from tamecheck.explain.inequalities import Inequality
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import size_of
@@ -98,7 +100,7 @@ def rules_of_cells(
     if len(said) != count:
         raise InputError(f"{len(said)} labels for {count} classes.")
     return CellRules(
-        tuple(sorted(rules, key=lambda rule: (rule.then, -(rule.coverage or 0)))),
+        tuple(sorted(merged(rules), key=lambda rule: (rule.then, -(rule.coverage or 0)))),
         tuple(labels),
         said,
         tuple(bounds),

@@ -11,60 +11,14 @@ from typing import Any
 import numpy as np
 
 from tamecheck.errors import InputError
+from tamecheck.explain.inequalities import Inequality, wording
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.visible import visible
 
-__all__ = ["CellRule", "CellRules", "Inequality"]
+__all__ = ["CellRule", "CellRules"]
 
 _ROUNDING = 2.0**-52
-
-
-@dataclass(frozen=True, slots=True)
-class Inequality:
-    """``normal · x + offset ≥ 0``, or ``> 0`` if strict; exact."""
-
-    normal: tuple[Fraction, ...]
-    offset: Fraction
-    strict: bool = False
-
-    def value(self, point: Sequence[Fraction]) -> Fraction:
-        """The left side at a point."""
-        return sum((a * x for a, x in zip(self.normal, point, strict=True)), self.offset)
-
-    def met(self, value: Fraction) -> bool:
-        """Whether a value of the left side is large enough."""
-        return value > 0 if self.strict else value >= 0
-
-    def everywhere(self, bounds: Sequence[tuple[Fraction, Fraction]]) -> bool:
-        """Whether it holds on all of a box."""
-        low = self.offset
-        for a, (lower, upper) in zip(self.normal, bounds, strict=True):
-            low += a * (lower if a > 0 else upper)
-        return self.met(low)
-
-    def negated(self) -> Inequality:
-        """The complement."""
-        return Inequality(tuple(-a for a in self.normal), -self.offset, not self.strict)
-
-    def less(self, other: Inequality, *, strict: bool) -> Inequality:
-        """That this left side exceeds the other's."""
-        normal = tuple(a - b for a, b in zip(self.normal, other.normal, strict=True))
-        return Inequality(normal, self.offset - other.offset, strict)
-
-    def text(self, names: Sequence[str]) -> str:
-        """The inequality with 4 digits of each coefficient, the largest one scaled to 1."""
-        largest = max((abs(a) for a in self.normal), default=Fraction(0))
-        sign = ">" if self.strict else "≥"
-        if not largest:
-            return f"{float(self.offset):.4g} {sign} 0"
-        terms = [
-            f"{float(a / largest):.4g}·{name}"
-            for a, name in zip(self.normal, names, strict=True)
-            if a
-        ]
-        left = " + ".join(terms).replace("+ -", "- ")
-        return f"{left} {sign} {float(-self.offset / largest):.4g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +108,13 @@ class CellRules:
 
     @property
     def text(self) -> str:
-        """The rules, one a line."""
-        lines = [f"if {r.text(self.names)} then {self.classes[r.then]}" for r in self.rules]
+        """The rules, one a line, after the sums that occur in them."""
+        said = wording([rule.inequalities for rule in self.rules], self.names)
+        lines = [f"with {text}" for text in said.definitions]
+        lines += [
+            f"if {text} then {self.classes[rule.then]}"
+            for text, rule in zip(said.conditions, self.rules, strict=True)
+        ]
         return visible("\n".join([*lines, self.summary]))
 
     @property
@@ -170,12 +129,14 @@ class CellRules:
         return self.text
 
     def _repr_html_(self) -> str:
+        said = wording([rule.inequalities for rule in self.rules], self.names)
         rows = [
-            f"<tr><td>{escape(r.text(self.names))}</td><td>{escape(self.classes[r.then])}</td></tr>"
-            for r in self.rules
+            f"<tr><td>{escape(text)}</td><td>{escape(self.classes[rule.then])}</td></tr>"
+            for text, rule in zip(said.conditions, self.rules, strict=True)
         ]
+        sums = "".join(f"<p>{escape(text)}</p>" for text in said.definitions)
         head = "<tr><th>if</th><th>then</th></tr>"
-        return f"<table>{head}{''.join(rows)}</table><p>{escape(self.summary)}</p>"
+        return f"{sums}<table>{head}{''.join(rows)}</table><p>{escape(self.summary)}</p>"
 
     def document(self) -> dict[str, Any]:
         """The rules as JSON; numbers are exact."""

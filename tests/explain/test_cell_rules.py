@@ -1,6 +1,7 @@
 """Rules of piecewise linear classifiers: the network's class at every point, ties included."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -11,6 +12,9 @@ import tamecheck as tc
 from tamecheck.cli.entry import main
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.explain.cell_rules import rules_of_cells
+from tamecheck.explain.cell_rules_merging import merged
+from tamecheck.explain.cell_rules_result import CellRule
+from tamecheck.explain.inequalities import Inequality, wording
 
 
 def test_a_single_output_decides_by_its_sign():
@@ -71,12 +75,56 @@ def test_two_classes_by_a_logistic_output():
 
 
 def test_shares_of_whole_cells_are_volumes():
-    # the score is constant on each half, so no cell is divided between the classes
-    found = rules_of_cells(tc.expression("max(x, 0) + 1"), "-1:3")
-    assert {(rule.then, rule.coverage) for rule in found} == {
-        (1, Fraction(1, 4)),
-        (1, Fraction(3, 4)),
-    }
+    # class 1 wins where the first layer's cell does, and everywhere
+    model = tc.expression("max(x, 0) - max(y - 1, 0) + 3")
+    found = rules_of_cells(model, "-1:3")
+    assert [(rule.then, rule.coverage, rule.inequalities) for rule in found] == [
+        (1, Fraction(1), ())
+    ]
+    assert "if true then 1" in found.text
+
+
+def half(*normal, offset, strict=False):
+    return Inequality(tuple(map(Fraction, normal)), Fraction(offset), strict)
+
+
+def test_two_sides_of_one_hyperplane_are_joined():
+    """2x >= 1 and x < 1/2 are the sides of one line; the other inequality stays."""
+    other = half(0, 1, offset=0)
+    rules = [
+        CellRule((half(2, 0, offset=-1), other), 1, Fraction(1, 4)),
+        CellRule((other, half(-1, 0, offset=Fraction(1, 2), strict=True)), 1, Fraction(1, 8)),
+    ]
+    assert merged(rules) == [CellRule((other,), 1, Fraction(3, 8))]
+    # not of two classes, and not if the line itself belongs to neither
+    assert len(merged([rules[0], replace(rules[1], then=0)])) == 2
+    strict = half(2, 0, offset=-1, strict=True)
+    assert len(merged([CellRule((strict, other), 1, None), rules[1]])) == 2
+
+
+def test_a_rule_within_another_is_left_out():
+    wide, more = half(1, 0, offset=0), half(0, 1, offset=0)
+    rules = [CellRule((wide, more), 1, None), CellRule((wide,), 1, None)]
+    assert merged(rules) == [rules[1]]
+    assert len(merged([rules[0], replace(rules[1], then=0)])) == 2
+
+
+def test_sums_have_names_and_units_stand_last():
+    names = ["petal width (cm)", "age [years]", "hue"]
+    said = wording(
+        [
+            (half(4, -2, 1, offset=-8), half(0, -3, 0, offset=111, strict=True)),
+            (half(-4, 2, -1, offset=8, strict=True), half(1, 0, 2, offset=0)),
+        ],
+        names,
+    )
+    assert said.definitions == ("s1 = petal width (cm) - 0.5·age [years] + 0.25·hue",)
+    assert said.conditions == (
+        "s1 ≥ 2 and age < 37 years",
+        "s1 < 2 and hue + 0.5·petal width (cm) ≥ 0",
+    )
+    assert half(0, 0, 0, offset=1).text(names) == "1 ≥ 0"
+    assert half(-1, 0, -1, offset=3).text(names) == "petal width (cm) + hue ≤ 3"
 
 
 def test_points_outside_are_refused():

@@ -8,6 +8,7 @@ from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.explain.cell_rules import rules_of_cells
 from tamecheck.explain.counts import count
 from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.inequalities import wording
 from tamecheck.explain.neurons import NetworkLogic, network_logic
 from tamecheck.explain.rules import get_rules
 from tamecheck.explain.rules_result import Rule
@@ -156,9 +157,13 @@ def _of_cells(subject: Subject) -> Part:
             f"linear model. This is neither: {why.rstrip('.')}."
         ) from None
     parts = [note(found.summary), element("p", f"The rules hold {subject.frame_why}.")]
+    said = wording([rule.inequalities for rule in found.rules], subject.names)
+    if said.definitions:
+        parts += [element("p", "These sums occur in the rules:"), bullets(said.definitions)]
     left_out = 0
     for number, name in enumerate(found.classes):
-        items = [rule.text(subject.names) for rule in found.rules if rule.then == number]
+        pairs = zip(said.conditions, found.rules, strict=True)
+        items = [text for text, rule in pairs if rule.then == number]
         parts += _listed(name, items[:_MOST_RULES])
         left_out += len(items[_MOST_RULES:])
     missing = f"{left_out} more rules; 'tamecheck rules --box' prints all." if left_out else ""

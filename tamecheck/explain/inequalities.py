@@ -1,0 +1,142 @@
+"""Linear inequalities, exact and in words: sums of several rules have a name, units stand last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+__all__ = ["Inequality", "Plane", "Side", "Wording", "side_of", "sum_text", "wording"]
+
+Plane: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
+"""Coefficients, of which the largest is 1, and the bound."""
+
+_UNIT = re.compile(r"^(?P<name>.*\S)\s*[\[(](?P<unit>[^\[\]()]+)[\])]$")
+_FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Inequality:
+    """``normal · x + offset ≥ 0``, or ``> 0`` if strict; exact."""
+
+    normal: tuple[Fraction, ...]
+    offset: Fraction
+    strict: bool = False
+
+    def value(self, point: Sequence[Fraction]) -> Fraction:
+        """The left side at a point."""
+        return sum((a * x for a, x in zip(self.normal, point, strict=True)), self.offset)
+
+    def met(self, value: Fraction) -> bool:
+        """Whether a value of the left side is large enough."""
+        return value > 0 if self.strict else value >= 0
+
+    def everywhere(self, bounds: Sequence[tuple[Fraction, Fraction]]) -> bool:
+        """Whether it holds on all of a box."""
+        low = self.offset
+        for a, (lower, upper) in zip(self.normal, bounds, strict=True):
+            low += a * (lower if a > 0 else upper)
+        return self.met(low)
+
+    def negated(self) -> Inequality:
+        """The complement."""
+        return Inequality(tuple(-a for a in self.normal), -self.offset, not self.strict)
+
+    def less(self, other: Inequality, *, strict: bool) -> Inequality:
+        """That this left side exceeds the other's."""
+        normal = tuple(a - b for a, b in zip(self.normal, other.normal, strict=True))
+        return Inequality(normal, self.offset - other.offset, strict)
+
+    def text(self, names: Sequence[str]) -> str:
+        """The inequality with 4 digits of each number, its largest coefficient scaled to 1."""
+        side = side_of(self)
+        if side is None:
+            return f"{float(self.offset):.4g} {'>' if self.strict else '≥'} 0"
+        normal, bound = side.plane
+        used = [i for i, a in enumerate(normal) if a]
+        named = _UNIT.match(names[used[0]]) if len(used) == 1 else None
+        if named is None:
+            return f"{sum_text(normal, names)} {side.sign} {float(bound):.4g}"
+        return f"{named['name']} {side.sign} {float(bound):.4g} {named['unit']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a hyperplane ``normal · x = bound``.
+
+    Parameters
+    ----------
+    plane
+        The hyperplane, the same for both sides.
+    above
+        Whether ``normal · x`` is at least the bound, else at most.
+    strict
+        Whether the hyperplane itself is left out.
+    """
+
+    plane: Plane
+    above: bool
+    strict: bool
+
+    @property
+    def sign(self) -> str:
+        """How ``normal · x`` compares with the bound."""
+        if self.above:
+            return ">" if self.strict else "≥"
+        return "<" if self.strict else "≤"
+
+
+def side_of(half: Inequality) -> Side | None:
+    """An inequality as a side of a hyperplane; None if it has no variable."""
+    largest = max(half.normal, key=abs, default=Fraction(0))
+    if not largest:
+        return None
+    normal = tuple(a / largest for a in half.normal)
+    return Side((normal, -half.offset / largest), largest > 0, half.strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Conjunctions of inequalities in words.
+
+    Parameters
+    ----------
+    definitions
+        What the names of sums stand for, in order.
+    conditions
+        Each conjunction.
+    """
+
+    definitions: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+def wording(rules: Sequence[Sequence[Inequality]], names: Sequence[str]) -> Wording:
+    """Conjunctions in words; sums of three variables or more are named, numbers have 4 digits."""
+    sums: dict[tuple[Fraction, ...], str] = {}
+    conditions = tuple(
+        " and ".join(_named(half, names, sums) for half in halves) or "true" for halves in rules
+    )
+    definitions = tuple(f"{name} = {sum_text(normal, names)}" for normal, name in sums.items())
+    return Wording(definitions, conditions)
+
+
+def _named(half: Inequality, names: Sequence[str], sums: dict[tuple[Fraction, ...], str]) -> str:
+    side = side_of(half)
+    if side is None or sum(1 for a in side.plane[0] if a) < _FEW:
+        return half.text(names)
+    name = sums.setdefault(side.plane[0], f"s{len(sums) + 1}")
+    return f"{name} {side.sign} {float(side.plane[1]):.4g}"
+
+
+def sum_text(normal: Sequence[Fraction], names: Sequence[str]) -> str:
+    """A sum in words, its largest terms first."""
+    order = sorted((i for i, a in enumerate(normal) if a), key=lambda i: (-abs(normal[i]), i))
+    text = ""
+    for i in order:
+        sign = "-" if normal[i] < 0 else "+"
+        size = "" if abs(normal[i]) == 1 else f"{float(abs(normal[i])):.4g}·"
+        text += f" {sign} {size}{names[i]}"
+    return text.removeprefix(" + ").replace(" - ", "-", 1) if text.startswith(" - ") else text[3:]
