@@ -11,9 +11,10 @@ import numpy as np
 
 from tamecheck.cells.affine import affine, holds
 from tamecheck.cells.forms import Forms, NonlinearError
-from tamecheck.cells.polytope import Question, Work
+from tamecheck.cells.polytope import Question
 from tamecheck.cells.steps import Extreme, Order, Pick, Pieces, Round
 from tamecheck.cells.winners import by_winners
+from tamecheck.cells.work import Work
 from tamecheck.errors import InputError
 from tamecheck.evaluate.exact_terms import rational_pieces
 from tamecheck.evaluate.reals import as_fraction, as_number

@@ -13,7 +13,7 @@ import numpy as np
 from tamecheck.cells.decisions import Deciding, combined, divided
 from tamecheck.cells.forms import FloatForms, NonlinearError
 from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes
-from tamecheck.cells.polytope import Polytope, Table, Work
+from tamecheck.cells.polytope import Polytope, Table
 from tamecheck.cells.solid import is_solid, solids
 from tamecheck.cells.steps import (
     Entry,
@@ -28,6 +28,7 @@ from tamecheck.cells.steps import (
     questions,
 )
 from tamecheck.cells.trace import Branch, Trace, deciding
+from tamecheck.cells.work import Work
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tamecheck.cells.polytope import Question, Work
+from tamecheck.cells.polytope import Question
 from tamecheck.cells.steps import Extreme
+from tamecheck.cells.work import Work
 from tamecheck.ir.tensor import Array
 
 __all__ = ["by_winners"]

@@ -12,9 +12,10 @@ from flint import fmpq
 from tamecheck.cells import cut
 from tamecheck.cells.decisions import divided
 from tamecheck.cells.hyperplanes import Hyperplanes, dot
-from tamecheck.cells.polytope import Question, Table, Work, box_polytope
+from tamecheck.cells.polytope import Question, Table, box_polytope
 from tamecheck.cells.solid import solids
 from tamecheck.cells.steps import Pieces
+from tamecheck.cells.work import Work
 
 
 def a_table(dim, columns, seed, spread):
