@@ -7,10 +7,12 @@ import numpy as np
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.kkt import times
 
-__all__ = ["active_rows"]
+__all__ = ["active_rows", "regularised_rows"]
 
 _ITERATIONS = 60
 _LARGEST = 1e12
+_REGULAR = 1e-10
+_SWITCHES = 1_000
 
 
 def active_rows(hessian: Array, offset: Array) -> Array:
@@ -53,11 +55,37 @@ def active_rows(hessian: Array, offset: Array) -> Array:
     return guess
 
 
+def regularised_rows(hessian: Array, offset: Array, guess: Array) -> Array:
+    """Active rows of one problem with ``H + ε I``, from a guess, where H may be singular.
+
+    The regularised matrix is positive definite, so that changing the side of the row of least
+    index with a wrong sign ends (Murty 1974); and for ε to 0 its solution tends to the one of least
+    norm, so that the rows serve for H as well.  They are a guess again where that did not end.
+
+    Parameters
+    ----------
+    hessian, offset, guess
+        Of shapes ``(m, m)``, ``(m,)``, ``(m,)``.
+    """
+    active = guess.copy()
+    regular = hessian + _REGULAR * np.diag(hessian).max(initial=0.0) * np.eye(len(offset))
+    for _ in range(_SWITCHES):
+        z = np.zeros_like(offset)
+        z[active] = np.linalg.solve(regular[np.ix_(active, active)], -offset[active])
+        wrong = np.where(active, z < 0, offset + regular @ z < 0)
+        if not wrong.any():
+            break
+        active[wrong.argmax()] ^= True
+    return active
+
+
 def _stepped(
     hessian: Array, z: Array, s: Array, residual: Array, gap: Array
 ) -> tuple[Array, Array]:
     # (H + S/Z) dz = -residual - s + σμ/z
-    inverse = np.linalg.inv(hessian + np.eye(z.shape[1]) * (s / z)[:, None, :])
+    # with dependent rows H is singular, and S/Z may become too small to repair that
+    least = 1e-14 * np.einsum("bii->bi", hessian).max(1, keepdims=True) + 1e-300
+    inverse = np.linalg.inv(hessian + np.eye(z.shape[1]) * np.maximum(s / z, least)[:, None, :])
     dz = times(inverse, -residual - s)
     ds = residual + times(hessian, dz)
     step = _step(z, s, dz, ds)

@@ -24,7 +24,7 @@ import numpy as np
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.ir.tensor import Array
-from tamecheck.layers.complementarity import active_rows
+from tamecheck.layers.complementarity import active_rows, regularised_rows
 from tamecheck.layers.kkt import Systems, Triple, times
 from tamecheck.programs import Evidence, Infeasible, solve
 
@@ -34,7 +34,7 @@ WEAKLY_ACTIVE = 1e-6
 """A constraint whose multiplier and slack are both at most this is flagged."""
 
 _MOST_WEAK = 10
-_SWITCHES = 200
+_SWITCHES = 30
 _SIGN = 1e-12
 _RESIDUAL = 1e-9
 _PATIENCE = 20.0
@@ -218,16 +218,22 @@ def _minimised(data: tuple[Array, ...]) -> QuadraticSolution:
     systems = Systems.of(Q, G, A)
     free = -times(systems.inverse, q)
     start = free + times(systems.lift, b - times(A, free))
-    active = active_rows(systems.hessian, h - times(G, start))
+    offset = h - times(G, start)
+    active = active_rows(systems.hessian, offset)
     right = (-q, h, b)
     y, z, nu = systems.solve(active, right)
     slack = systems.slack(h, y)
     wrong = _wrong(active, z, slack)
     todo = np.flatnonzero(wrong.any(1))
-    for _ in range(_SWITCHES):
+    for attempt in range(_SWITCHES + 1):
         if not len(todo):
             break
-        active[todo, wrong[todo].argmax(1)] ^= True
+        if attempt < _SWITCHES:
+            active[todo, wrong[todo].argmax(1)] ^= True
+        else:
+            # with dependent rows changing sides may not end
+            for k in todo:
+                active[k] = regularised_rows(systems.hessian[k], offset[k], active[k])
         part = systems.select(todo)
         y[todo], z[todo], nu[todo] = part.solve(active[todo], (-q[todo], h[todo], b[todo]))
         slack[todo] = part.slack(h[todo], y[todo])
@@ -256,7 +262,8 @@ def _confirmed(systems: Systems, active: Array, found: Triple, right: Triple) ->
     """Whether the equations hold, each group measured by the numbers in it."""
     y, z, nu = found
     rest = systems.residual(active, found, right)
-    at = np.abs(y).max(1)
+    # y may be 0, and is then as precise as the minimiser without constraints
+    at = np.abs(y).max(1) + np.abs(times(systems.inverse, right[0])).max(1)
     sizes = (
         np.abs(right[0]).max(1)
         + np.abs(systems.Q).max((1, 2)) * at

@@ -116,6 +116,17 @@ def test_three_constraints_at_a_corner_of_the_plane_are_refused():
     assert not found.independent[0]
 
 
+def test_many_rows_at_a_point_of_the_line():
+    """The active rows are singular whichever of them are chosen; so is Murty's rule then."""
+    rows = [[2.0], [1.0], [-2.0], [-2.0]]
+    found = quadratic_layer([[2.0]], [1.0], rows, np.zeros(4))
+    assert np.allclose(found.y, 0)
+    assert not found.independent[0]
+    multipliers = found.multipliers[0]
+    assert (multipliers >= 0).all()
+    assert np.isclose(1 + multipliers @ np.array(rows)[:, 0], 0)
+
+
 def test_badly_conditioned_programs_reach_the_exact_gradient():
     """Against the KKT system of the active rows in 300-bit balls; the conditions reach 1e10."""
     rng = np.random.default_rng(5)
