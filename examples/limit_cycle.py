@@ -42,13 +42,14 @@ def main() -> None:
     xs, ys = zip(*cycle, strict=True)
     print(f"x in [{min(xs):.3f}, {max(xs):.3f}], y in [{min(ys):.3f}, {max(ys):.3f}]")
     print(f"the gradient's norm is never below {min(gradients):.2f}")
+    # a and b are optimal exactly if a step along the slope and back onto the box changes nothing
+    residual = "a - min(max(a - 3*x + y + 2, 0), 3); b - min(max(b - 3*x + y + 2, 0), 5)"
     for x, y in ((1, 2), (1, 1)):
         t = slope(x, y)
-        found = tc.layers.linear_layer([-t, -t], [[1, 0], [0, 1]], [3, 5])
-        print(f"at ({x}, {y}): {found.verdict}")
-    residual = "a - min(max(a - 3*x + y + 2, 0), 3); b - min(max(b - 3*x + y + 2, 0), 5)"
-    on = tc.implicit(residual, unknowns=["a", "b"], at={"a": 0, "b": 0, "x": 1, "y": 1})
-    print(on)
+        layer = tc.layers.linear_layer([-t, -t], [[1, 0], [0, 1]], [3, 5])
+        a, b = follower(x, y)
+        theorem = tc.implicit(residual, unknowns=["a", "b"], at={"a": a, "b": b, "x": x, "y": y})
+        print(f"at ({x}, {y}): {layer.verdict}\n{theorem}")
 
 
 if __name__ == "__main__":

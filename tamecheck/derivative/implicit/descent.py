@@ -5,6 +5,7 @@ Whatever is found is checked exactly; nothing is concluded from finding nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
@@ -31,7 +32,7 @@ _DENOMINATORS = (1, 2, 6, 12, 60, 1000, 10**6)
 
 
 def searched_element(
-    vertices: Sequence[fmpq_mat], *, seed: int, starts: int = 24
+    vertices: Sequence[fmpq_mat], deadline: float, *, seed: int, starts: int = 24
 ) -> Singular | None:
     """A singular element by descent of the determinant from several starts, or None.
 
@@ -44,6 +45,8 @@ def searched_element(
     sign = 1.0 if vertices[0].det() > 0 else -1.0
     ends: list[tuple[float, Array]] = []
     for weights in _starts(len(vertices), seed, starts):
+        if time.monotonic() > deadline:
+            break
         value, found = _descent(arrays, sign, weights)
         if value < 0:
             singular = crossing_element(vertices, convex_weights(found))

@@ -142,7 +142,7 @@ def _of_family(family: KinkFamily, equations: Equations, deadline: float, seed: 
     if count > _MOST_LISTED_KINKS:
         found = _decided_family(family, equations, seed)
         kind: Kind = "clarke" if family.independent else "conservative"
-        if found.holds is not None or family.independent or not family.affine:
+        if found.holds or family.independent or not family.affine:
             why = f"a base and {count} rank-one changes, with any shares between 0 and 1"
             return Elements(kind, why, (family.conventional,), found, listed=False)
     patterns = product((True, False), repeat=count) if family.independent else family.patterns()

@@ -49,6 +49,7 @@ from tamecheck.solve.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simp
 __all__ = ["Invertibility", "decide_invertible", "matrix_of"]
 
 _MOST_PRODUCTS = 4096
+_LARGEST_PRODUCT = 10
 _MOST_REDUCED = 16
 _MOST_FORMS = 20_000
 _DEFAULT_SECONDS = 20.0
@@ -135,13 +136,14 @@ def _decide(vertices: Sequence[fmpq_mat], deadline: float, seed: int) -> Inverti
         size = float(as_fraction(determinants[0]))
         return Invertibility(holds=True, why=f"the only element has determinant {size:.6g}")
     if len({value > 0 for value in determinants}) > 1:
-        found = edge_root(vertices, crossing=True)
+        found = edge_root(vertices, deadline, crossing=True)
         if found is not None:
             return _singular(found)
     found_proof = _proof(vertices)
     if found_proof:
         return Invertibility(holds=True, why=found_proof)
-    found = edge_root(vertices, crossing=False) or searched_element(vertices, seed=seed)
+    found = edge_root(vertices, deadline, crossing=False)
+    found = found or searched_element(vertices, deadline, seed=seed)
     if found is not None:
         return _singular(found)
     return _halved(vertices, coordinates(vertices), deadline)
@@ -177,6 +179,8 @@ def _proof(vertices: Sequence[fmpq_mat]) -> str:
 def _product_sign(vertices: Sequence[fmpq_mat]) -> int:
     """The number of products of rows, if all their determinants have one sign; else 0."""
     size = vertices[0].nrows()
+    if size > _LARGEST_PRODUCT:
+        return 0
     choices = [
         list(dict.fromkeys(tuple(v[i, j] for j in range(size)) for v in vertices))
         for i in range(size)

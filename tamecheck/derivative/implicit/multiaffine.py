@@ -226,13 +226,3 @@ def _separated(points: Sequence[tuple[Fraction, ...]], part: _Part, normal: Arra
         Fraction(0),
     )
     return least > level
-
-
-def rank_one_steps(
-    left: Sequence[Sequence[fmpq]], right: Sequence[Sequence[fmpq]]
-) -> list[fmpq_mat]:
-    """The matrices ``left_j right_jᵀ``."""
-    return [
-        fmpq_mat(len(b), len(c), [x * y for x in b for y in c])
-        for b, c in zip(left, right, strict=True)
-    ]

@@ -29,7 +29,7 @@ from tamecheck.derivative.lowering import lowered
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction, as_number
+from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction, as_number, settled
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Isolated", "exact_root", "isolated", "krawczyk", "newton_limit", "rational_residual"]
@@ -68,7 +68,7 @@ class Isolated:
         balls = _narrowed(self.equations, self.values, self.balls, bits)
         values: list[Any] = [as_number(v) for v in self.values]
         for column, ball in zip(self.equations.unknowns, balls, strict=True):
-            values[column] = ball
+            values[column] = settled(ball)
         return self.equations.shaped(values)
 
 

@@ -100,7 +100,8 @@ class Implicit:
         """``-U⁻¹ V`` at the vertices ``[U V]`` of the Jacobian of F, each once.
 
         None unless the theorem is proved and the vertices are listed.  The hull of these is the
-        whole set where `hull_is_exact`; else the set is curved between them.
+        whole set where `hull_is_exact`; else the set is curved between them.  Where the Jacobian
+        of F is only enclosed, one matrix of balls that contain the whole set.
         """
         if self.verdict is not Status.PROVED or not self.listed:
             return ()
@@ -118,7 +119,7 @@ class Implicit:
         One element; or one unknown: a quotient of affine functions whose denominator keeps its
         sign maps segments to segments; or one U for all vertices: the map is then linear in V.
         """
-        if self.verdict is not Status.PROVED or not self.listed:
+        if self.verdict is not Status.PROVED or not self.listed or self.kind == "enclosure":
             return False
         same = all(u == self.pairs[0][0] for u, _ in self.pairs[1:])
         return len(self.unknowns) == 1 or same
@@ -150,7 +151,8 @@ class Implicit:
         Raises
         ------
         InputError
-            If the theorem is not proved at this point, or the directions have another length.
+            If the theorem is not proved at this point, no element of the Jacobian is known, or
+            the directions have another length.
         """
         u, v = self._element(vertex)
         rows = _rows(directions, len(self.parameters))
@@ -175,7 +177,8 @@ class Implicit:
         Raises
         ------
         InputError
-            If the theorem is not proved at this point, or the cotangents have another length.
+            If the theorem is not proved at this point, no element of the Jacobian is known, or
+            the cotangents have another length.
         """
         u, v = self._element(vertex)
         rows = _rows(cotangents, len(self.unknowns))
@@ -188,6 +191,11 @@ class Implicit:
                 f"{h.name}: {h.why}" for h in self.hypotheses if h.status is not Status.PROVED
             )
             raise InputError(f"There is no derivative to multiply by ({reasons}).")
+        if self.kind == "enclosure" and self.listed:
+            raise InputError(
+                "The Jacobian is only enclosed, and no element of it is known.",
+                hint="Take the balls of vertices.",
+            )
         if not 0 <= vertex < len(self.pairs):
             raise InputError(f"The set has {len(self.pairs)} vertices; there is no {vertex}.")
         u, v = self.pairs[vertex]

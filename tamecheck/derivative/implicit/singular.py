@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -151,13 +152,15 @@ def segment_root(
     return Singular(None, None, algebraic)
 
 
-def edge_root(vertices: Sequence[fmpq_mat], *, crossing: bool) -> Singular | None:
+def edge_root(vertices: Sequence[fmpq_mat], deadline: float, *, crossing: bool) -> Singular | None:
     """A singular element on a segment between two vertices, rational if one of them has it.
 
     Parameters
     ----------
     vertices
         Invertible matrices.
+    deadline
+        The time by `time.monotonic` after which no more segments are looked at.
     crossing
         Look only at segments along which the determinant changes its sign, or only at the others;
         at most 1024 of them.
@@ -172,7 +175,7 @@ def edge_root(vertices: Sequence[fmpq_mat], *, crossing: bool) -> Singular | Non
             return found
         algebraic = algebraic or found
         seen += 1
-        if seen == _MOST_EDGES:
+        if seen == _MOST_EDGES or time.monotonic() > deadline:
             break
     return algebraic
 
