@@ -4,7 +4,8 @@ from tamecheck.learn.binariser import Binariser
 from tamecheck.learn.descent import Progress
 from tamecheck.learn.ensemble import MIPBinarizedEnsemble
 from tamecheck.learn.estimator import BinarizedClassifier
-from tamecheck.learn.finetune import FineTuning, adversarial_points, robust_finetune
+from tamecheck.learn.finetune import FineTuning, robust_finetune
+from tamecheck.learn.finetune_leads import adversarial_points, attackable_points
 from tamecheck.learn.mip import MIPBinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.problems import DataError
@@ -27,6 +28,7 @@ __all__ = [
     "SteBinarizedClassifier",
     "TameBinarizedClassifier",
     "adversarial_points",
+    "attackable_points",
     "on_features",
     "robust_finetune",
 ]

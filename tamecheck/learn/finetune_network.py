@@ -16,7 +16,59 @@ from tamecheck.learn.network import Floats
 if TYPE_CHECKING:
     from tamecheck.model import Model
 
-__all__ = ["ReluNetwork", "relu_network"]
+__all__ = ["ReluNetwork", "Slopes", "relu_network"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slopes:
+    """Gradients in all parameters, a row each, as outer products that are never multiplied out.
+
+    Parameters
+    ----------
+    inputs, backs
+        For each layer, what goes into it and the gradient in what comes out: in the weights the
+        gradient of row i is the outer product of the two rows i, in the offset the second one.
+    shifted
+        Which layers have an offset.
+    """
+
+    inputs: tuple[Floats, ...]
+    backs: tuple[Floats, ...]
+    shifted: tuple[bool, ...]
+
+    def __add__(self, other: Slopes) -> Slopes:
+        """The rows of both."""
+        return Slopes(
+            tuple(np.vstack(pair) for pair in zip(self.inputs, other.inputs, strict=True)),
+            tuple(np.vstack(pair) for pair in zip(self.backs, other.backs, strict=True)),
+            self.shifted,
+        )
+
+    def gram(self) -> Floats:
+        """The inner products of the rows; O(rows² (inputs + outputs)) a layer."""
+        count = len(self.backs[0])
+        total = np.zeros((count, count))
+        for x, back, shift in zip(self.inputs, self.backs, self.shifted, strict=True):
+            total += (x @ x.T + shift) * (back @ back.T)
+        return total
+
+    def combined(self, factors: Floats) -> Floats:
+        """The sum of the rows times ``factors``, as a vector of parameters."""
+        parts: list[Floats] = []
+        for x, back, shift in zip(self.inputs, self.backs, self.shifted, strict=True):
+            parts.append((x.T @ (factors[:, None] * back)).reshape(-1))
+            if shift:
+                parts.append(factors @ back)
+        return np.concatenate(parts)
+
+    def along(self, change: ReluNetwork) -> Floats:
+        """The inner products of the rows with a vector of parameters, given as a network."""
+        total = np.zeros(len(self.backs[0]))
+        layers = zip(self.inputs, self.backs, change.weights, change.offsets, strict=True)
+        for x, back, weights, offset in layers:
+            moved = x @ weights if offset is None else x @ weights + offset
+            total += np.sum(moved * back, axis=1)
+        return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,22 +127,22 @@ class ReluNetwork:
             return (scores[:, 0] > 0).astype(np.int64)
         return scores.argmax(axis=1)
 
-    def gradients(self, x: Floats, back: Floats) -> tuple[Floats, Floats]:
-        """The gradients of ``back . scores`` of each row, in the parameters and in the input.
+    def slopes(self, x: Floats, back: Floats) -> Slopes:
+        """The gradients of ``back . scores`` of each row in the parameters.
 
         At a kink of a ReLU its slope counts as 0.
         """
         values = self.values(x)
-        parts: list[Floats] = []
-        for number in range(len(self.weights) - 1, -1, -1):
-            if self.offsets[number] is not None:
-                parts.append(back)
-            outer = values[number][:, :, None] * back[:, None, :]
-            parts.append(outer.reshape(len(x), -1))
-            back = back @ self.weights[number].T
-            if number:
-                back = back * (values[number] > 0)
-        return np.concatenate(parts[::-1], axis=1), back
+        backs = [back]
+        for number in range(len(self.weights) - 1, 0, -1):
+            backs.append((backs[-1] @ self.weights[number].T) * (values[number] > 0))
+        shifted = tuple(offset is not None for offset in self.offsets)
+        return Slopes(tuple(values[:-1]), tuple(backs[::-1]), shifted)
+
+    def input_slopes(self, x: Floats, back: Floats) -> Floats:
+        """The gradients of ``back . scores`` of each row in the input, as `slopes` at kinks."""
+        first = self.slopes(x, back).backs[0]
+        return first @ self.weights[0].T
 
     def graph(self) -> Graph:
         """The network in our language: input ``x``, output ``scores``."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.learn.finetune import adversarial_points, robust_finetune
+from tamecheck.learn import adversarial_points, robust_finetune
 from tamecheck.learn.finetune_network import ReluNetwork, relu_network
 
 
@@ -34,19 +34,31 @@ def test_a_satisfied_constraint_changes_nothing():
     assert tuned.network.weights[0].ravel().tolist() == [1, -2]
 
 
-def test_gradients_are_those_of_finite_differences():
+def test_slopes_are_those_of_finite_differences():
     network, rng = small(), np.random.default_rng(1)
     x, back = rng.normal(size=(1, 3)), rng.normal(size=(1, 3))
-    slopes, inputs = network.gradients(x, back)
     vector, h = network.vector(), 1e-6
+    slopes = network.slopes(x, back)
+    gradient = slopes.combined(np.ones(1))
     for k in range(len(vector)):
         moved = vector.copy()
         moved[k] += h
         difference = ((network.at(moved).scores(x) - network.scores(x)) * back).sum() / h
-        assert slopes[0, k] == pytest.approx(difference, abs=1e-4)
+        assert gradient[k] == pytest.approx(difference, abs=1e-4)
     for k in range(3):
         difference = ((network.scores(x + h * np.eye(3)[k]) - network.scores(x)) * back).sum() / h
-        assert inputs[0, k] == pytest.approx(difference, abs=1e-4)
+        assert network.input_slopes(x, back)[0, k] == pytest.approx(difference, abs=1e-4)
+
+
+def test_factored_slopes_are_the_rows_that_they_stand_for():
+    rng = np.random.default_rng(5)
+    network = ReluNetwork((small().weights), (small().offsets[0], None))
+    x, back = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    slopes = network.slopes(x, back)
+    rows = np.array([slopes.combined(row) for row in np.eye(4)])
+    assert slopes.gram() == pytest.approx(rows @ rows.T)
+    change = rng.normal(size=rows.shape[1])
+    assert slopes.along(network.at(change)) == pytest.approx(rows @ change)
 
 
 def test_a_relu_network_learns_the_points_and_is_read_back_from_onnx(tmp_path):
