@@ -1,12 +1,14 @@
 """Cells of random ReLU nets: exact search beside plain float clipping, or depth-first programs.
 
-Run: python benchmarks/cells.py
+Run: python benchmarks/cells.py [--seeds 3] [5-10-10-2 ...]
 """
 
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,17 @@ from tamecheck.ir.tensor import Array
 from tamecheck.ops import BY_NAME
 
 Weights = list[tuple[Array, Array]]
+
+_SIZES = [
+    "2-16-16-1",
+    "2-32-32-1",
+    "3-12-12-1",
+    "3-16-16-1",
+    "4-10-10-3",
+    "4-12-12-1",
+    "5-8-8-8-1",
+    "5-10-10-2",
+]
 
 
 def network(sizes: list[int], seed: int) -> tuple[Graph, Weights]:
@@ -75,40 +88,47 @@ def float_clipping(weights: Weights) -> int:
     return len(regions)
 
 
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """The best of three times, and the answer."""
+def timed(function: Callable[[], Any], times: int) -> tuple[float, Any]:
+    """The seconds of CPU, the least of some times, and the answer."""
     best, answer = float("inf"), None
-    for _ in range(3):
-        start = time.perf_counter()
+    for _ in range(times):
+        start = time.process_time()
         answer = function()
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     return best, answer
 
 
-def main() -> None:
+def compared(sizes: list[int], seed: int) -> float:
+    """Print one line on a network; how many times as long the peer takes."""
     # the networks above are used where HiGHS is not installed
     from cells_search import depth_first
 
-    for sizes in ([2, 16, 16, 1], [2, 32, 32, 1], [3, 12, 12, 1], [5, 10, 10, 2]):
-        box = Box.uniform(["x"], Fraction(-1), Fraction(1))
-        graph, weights = network(sizes, 0)
-        seconds, found = timed(lambda graph=graph, box=box: cells(graph, box))
-        line = f"{'-'.join(map(str, sizes)):12} {found.count:6} cells in {seconds:.3f} s"
-        if sizes[0] == 2:
-            plain, count = timed(lambda weights=weights: float_clipping(weights))
-            start = time.perf_counter()
-            total = found.volume
-            exact = time.perf_counter() - start
-            line += (
-                f"; float clipping {count} in {plain:.3f} s; exact area {total} in {exact:.3f} s"
-            )
-            line += f"; {seconds / plain:.2f} times the clipping"
-        else:
-            start = time.perf_counter()
-            count = depth_first(weights)
-            programs = time.perf_counter() - start
-            line += f"; depth-first search {count} in {programs:.3f} s, {programs / seconds:.1f}x"
-        print(line)
+    graph, weights = network(sizes, seed)
+    box = Box.uniform(["x"], Fraction(-1), Fraction(1))
+    plane = sizes[0] == 2
+    peer = float_clipping if plane else depth_first
+    times = 3 if plane else 1
+    seconds, found = timed(lambda: cells(graph, box), times)
+    theirs, count = timed(lambda: peer(weights), times)
+    if count != found.count:
+        raise SystemExit(
+            f"{sizes}, seed {seed}: {found.count} cells, but {count} by {peer.__name__}"
+        )
+    name, of = "-".join(map(str, sizes)), peer.__name__.replace("_", " ")
+    line = f"{name:14} seed {seed} {found.count:6} cells {seconds:7.3f} s; {of} {theirs:7.3f} s"
+    print(f"{line}, {theirs / seconds:.1f} times", flush=True)
+    return theirs / seconds
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3, help="networks of each size")
+    parser.add_argument("sizes", nargs="*", default=_SIZES, help="such as 5-10-10-2")
+    args = parser.parse_args()
+    for text in args.sizes:
+        sizes = [int(n) for n in text.split("-")]
+        ratios = [compared(sizes, seed) for seed in range(args.seeds)]
+        print(f"{text:14} median {median(ratios):.1f} times", flush=True)
 
 
 if __name__ == "__main__":

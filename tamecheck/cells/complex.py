@@ -202,7 +202,7 @@ class Complex:
     lower_dimensional
         Where the function jumps: the cells of lower dimension that have a value of their own.
     complete
-        Whether these are all; False when the limit was reached.
+        Whether these are all; False when the limit or the timeout was reached.
     dimension
         The number of coordinates.
     names
@@ -275,5 +275,5 @@ class Complex:
 
     def __str__(self) -> str:
         kinds = f"{len(self.lower_dimensional)} of lower dimension"
-        partial = "" if self.complete else " (stopped at the limit)"
+        partial = "" if self.complete else " (there are more)"
         return f"{self.count} cells and {kinds} in dimension {self.dimension}{partial}"
