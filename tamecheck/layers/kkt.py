@@ -28,6 +28,7 @@ _REFINEMENTS = 8
 _CONVERGED = 1e-13
 _DEPENDENT = 1e-11
 _SINGULAR = 1e11
+_CONSTANT = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Systems:
         ``P Gᵀ``.
     hessian
         ``G P Gᵀ``.
+    constant
+        The inequalities whose value the equations fix, as where G has a zero row.
     """
 
     Q: Array
@@ -58,6 +61,7 @@ class Systems:
     schur: Array
     pg: Array
     hessian: Array
+    constant: Array
 
     @classmethod
     def of(cls, Q: Array, G: Array, A: Array) -> Systems:  # noqa: N803 (the field's names)
@@ -66,15 +70,26 @@ class Systems:
         Raises
         ------
         InputError
-            If Q is singular or the rows of A are dependent to working precision.
+            If the rows of A are linearly dependent to working precision.
         """
-        inverse = _inverse(Q, "Q is singular")
+        dependent = np.flatnonzero(~_independent(A, np.ones(A.shape[:2], dtype=bool)))
+        if len(dependent):
+            raise InputError(
+                f"The equations of program {dependent[0]} of the batch are linearly dependent.",
+                hint="Remove the redundant ones.",
+            )
+        inverse: Array = np.linalg.inv(Q)
         qg, qa = inverse @ _transposed(G), inverse @ _transposed(A)
-        schur = _inverse(A @ qa, "The equations are linearly dependent")
+        schur: Array = np.linalg.inv(A @ qa)
         lift = qa @ schur
         pg = qg - lift @ (A @ qg)
         hessian = G @ pg
-        return cls(Q, G, A, inverse, lift, schur, pg, (hessian + _transposed(hessian)) / 2)
+        hessian = (hessian + _transposed(hessian)) / 2
+        alone = np.einsum("bij,bji->bi", G, qg)
+        constant = np.einsum("bii->bi", hessian) <= _CONSTANT * alone
+        pg = np.where(constant[:, None, :], 0.0, pg)
+        hessian = np.where(constant[:, :, None] | constant[:, None, :], 0.0, hessian)
+        return cls(Q, G, A, inverse, lift, schur, pg, hessian, constant)
 
     def select(self, programs: Array) -> Systems:
         """The systems of some programs of the batch."""
@@ -125,13 +140,18 @@ class Systems:
 
     def independent(self, tight: Array) -> Array:
         """For each program whether the gradients of the tight rows and of the equations are."""
-        rows = np.concatenate([np.where(tight[:, :, None], self.G, 0.0), self.A], axis=1)
-        if not rows.shape[1]:
-            return np.ones(len(rows), dtype=bool)
-        norms = np.linalg.norm(rows, axis=2)
+        rows = np.concatenate([self.G, self.A], axis=1)
         counted = np.concatenate([tight, np.ones(self.A.shape[:2], dtype=bool)], axis=1)
-        rows = rows / np.where(norms > 0, norms, 1.0)[:, :, None]
-        return np.linalg.eigvalsh(_masked(rows @ _transposed(rows), counted))[:, 0] > _DEPENDENT
+        return _independent(rows, counted)
+
+
+def _independent(rows: Array, counted: Array) -> Array:
+    """Whether the rows that count are linearly independent, each scaled to length 1."""
+    if not rows.shape[1]:
+        return np.ones(len(rows), dtype=bool)
+    norms = np.linalg.norm(rows, axis=2)
+    rows = rows / np.where(norms > 0, norms, 1.0)[:, :, None]
+    return np.linalg.eigvalsh(_masked(rows @ _transposed(rows), counted))[:, 0] > _DEPENDENT
 
 
 def times(matrices: Array, vectors: Array) -> Array:
@@ -147,13 +167,6 @@ def _masked(matrices: Array, rows: Array) -> Array:
     """The rows and columns that are chosen, and the identity elsewhere."""
     both = rows[:, :, None] & rows[:, None, :]
     return np.where(both, matrices, np.eye(matrices.shape[1]))
-
-
-def _inverse(matrices: Array, complaint: str) -> Array:
-    try:
-        return np.linalg.inv(matrices)
-    except np.linalg.LinAlgError:
-        raise InputError(f"{complaint} in some program of the batch.") from None
 
 
 def _pseudoinverse(matrices: Array) -> Array:

@@ -218,12 +218,13 @@ def _minimised(data: tuple[Array, ...]) -> QuadraticSolution:
     systems = Systems.of(Q, G, A)
     free = -times(systems.inverse, q)
     start = free + times(systems.lift, b - times(A, free))
-    offset = h - times(G, start)
+    # a row whose value is fixed is never active: it holds, or the signs will say that it does not
+    offset = np.where(systems.constant, 1.0, h - times(G, start))
     active = active_rows(systems.hessian, offset)
     right = (-q, h, b)
     y, z, nu = systems.solve(active, right)
     slack = systems.slack(h, y)
-    wrong = _wrong(active, z, slack)
+    wrong = _wrong(active, z, slack) & ~systems.constant
     todo = np.flatnonzero(wrong.any(1))
     for attempt in range(_SWITCHES + 1):
         if not len(todo):
@@ -237,8 +238,9 @@ def _minimised(data: tuple[Array, ...]) -> QuadraticSolution:
         part = systems.select(todo)
         y[todo], z[todo], nu[todo] = part.solve(active[todo], (-q[todo], h[todo], b[todo]))
         slack[todo] = part.slack(h[todo], y[todo])
-        wrong[todo] = _wrong(active[todo], z[todo], slack[todo])
+        wrong[todo] = _wrong(active[todo], z[todo], slack[todo]) & ~part.constant
         todo = todo[wrong[todo].any(1)]
+    wrong |= systems.constant & (slack < -_RESIDUAL * (1 + np.abs(h)))
     bad = wrong.any(1) | ~_confirmed(systems, active, (y, z, nu), right)
     if bad.any():
         _refuse(data, int(bad.argmax()))

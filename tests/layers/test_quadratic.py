@@ -92,7 +92,7 @@ def test_infeasible_and_malformed():
         quadratic_layer(np.eye(2), [np.nan, 0])
     with pytest.raises(InputError, match="shape"):
         quadratic_layer(np.eye(2), np.zeros(2), np.eye(3), np.zeros(3))
-    with pytest.raises(InputError, match="equations are linearly dependent"):
+    with pytest.raises(InputError, match="equations of program 0 of the batch are"):
         quadratic_layer(np.eye(2), np.zeros(2), A=[[1.0, 1.0], [2.0, 2.0]], b=[1.0, 2.0])
 
 
@@ -125,6 +125,15 @@ def test_many_rows_at_a_point_of_the_line():
     multipliers = found.multipliers[0]
     assert (multipliers >= 0).all()
     assert np.isclose(1 + multipliers @ np.array(rows)[:, 0], 0)
+
+
+def test_an_inequality_that_the_equations_fix():
+    """x + y = 0 and x + y <= 0: the solution is that without the inequality; LICQ fails."""
+    found = quadratic_layer(np.eye(2), [1.0, 0.0], [[2.0, 2.0]], [0.0], [[1.0, 1.0]], [0.0])
+    assert np.allclose(found.y, [-0.5, 0.5])
+    assert not found.independent[0]
+    with pytest.raises(InputError, match="infeasible"):
+        quadratic_layer(np.eye(2), [1.0, 0.0], [[2.0, 2.0]], [-1.0], [[1.0, 1.0]], [0.0])
 
 
 def test_badly_conditioned_programs_reach_the_exact_gradient():
