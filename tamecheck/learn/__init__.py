@@ -10,6 +10,7 @@ from tamecheck.learn.mip import MIPBinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.problems import DataError
 from tamecheck.learn.regression import PiecewisePolynomialRegressor
+from tamecheck.learn.robustness import Robustness, verified_robustness
 from tamecheck.learn.ste import SteBinarizedClassifier
 from tamecheck.learn.tame import TameBinarizedClassifier
 from tamecheck.learn.whole import on_features
@@ -25,10 +26,12 @@ __all__ = [
     "MIPBinarizedEnsemble",
     "PiecewisePolynomialRegressor",
     "Progress",
+    "Robustness",
     "SteBinarizedClassifier",
     "TameBinarizedClassifier",
     "adversarial_points",
     "attackable_points",
     "on_features",
     "robust_finetune",
+    "verified_robustness",
 ]

@@ -13,6 +13,7 @@ from tamecheck.errors import InputError
 from tamecheck.learn.mip_encoding import Encoding, Objective
 from tamecheck.learn.mip_enumeration import enumerated
 from tamecheck.learn.mip_measure import errors_of, hinge_of, least_margins, weight_of
+from tamecheck.learn.mip_pairs import best_pair
 from tamecheck.learn.mip_start import lifted
 from tamecheck.learn.mip_task import Architecture, Params, Task, grids, network_of
 from tamecheck.learn.network import BinarizedNetwork
@@ -63,9 +64,9 @@ class Stage:
         No network of the architecture that keeps the earlier stages' values has less.
     proof
         What the bound rests on: ``trivial`` (the measure cannot be less on any data),
-        ``data`` (equal rows with different classes), ``enumeration`` (all networks),
-        ``certificate`` (exact multipliers), ``two-solvers`` or ``one-solver`` (claims, the value of
-        which an exactly checked network attains).
+        ``data`` (equal rows with different classes), ``enumeration`` (all networks that no bound
+        excludes), ``certificate`` (exact multipliers), ``two-solvers`` or ``one-solver`` (claims,
+        the value of which an exactly checked network attains).
     """
 
     measure: str
@@ -165,6 +166,12 @@ def run_stage(number: int, training: Training, best: Candidate, limits: Limits) 
             best = _better(best, training.candidate(known.params), number)
             stage = Stage(measure, best.values[0], known.errors, "enumeration")
             return Outcome(best, stage, None, ())
+        pair = best_pair(task, architecture, best.values[0], seconds=limits.effort.seconds / 2)
+        if pair is not None:
+            errors, params = pair
+            if params is not None:
+                best = _better(best, training.candidate(params), number)
+            return Outcome(best, Stage(measure, best.values[0], errors, "enumeration"), None, ())
     if not limits.effort.solvers or _terms(task, architecture) > _MOST_TERMS:
         stage = Stage(measure, best.values[number], bound, proof)
         notes = ("The program is too large for the solvers.",) if limits.effort.solvers else ()
