@@ -123,8 +123,8 @@ def equilibrium_layer(
 
     Notes
     -----
-    Forward-backward splitting with step ``m / |I - W|²``, then a Newton step on the active set,
-    which is exact once that is right.
+    Peaceman-Rachford splitting (Winston and Kolter 2020), which converges for every step size, and
+    Newton steps on the active set, which are exact once that is right.
     """
     w, u, shift = (np.asarray(a, dtype=float) for a in (W, U, b))
     inputs = np.atleast_2d(np.asarray(x, dtype=float))
@@ -135,21 +135,16 @@ def equilibrium_layer(
             hint="Use W = (1-m) I - AᵀA + B - Bᵀ with m > 0.",
         )
     size = len(w)
+    if shift.shape != (size,) or u.shape != (size, inputs.shape[1]) or inputs.ndim != 2:
+        raise InputError(
+            f"W, U, b and x have shapes {w.shape}, {u.shape}, {shift.shape} and {inputs.shape}; "
+            f"(n, n), (n, d), (n,) and (batch, d) are needed."
+        )
+    if not all(np.isfinite(a).all() for a in (u, shift, inputs)):
+        raise InputError("U, b and x have entries that are not finite.")
     drive = inputs @ u.T + shift
-    operator = np.eye(size) - w
-    step = float(monotone.margin) / np.linalg.norm(operator, 2) ** 2
-    z = np.maximum(drive, 0)
+    z, residual = _converged(w, drive, tolerance)
     scale = 1 + float(np.abs(drive).max(initial=0))
-    residual = np.inf
-    for iteration in range(_ITERATIONS):
-        if iteration % 10 == 0:
-            z = _newton(w, drive, z)
-            residual = float(np.abs(z - np.maximum(z @ w.T + drive, 0)).max(initial=0))
-            if residual <= tolerance * scale:
-                break
-        z = np.maximum(z - step * (z @ operator.T - drive), 0)
-    else:
-        raise SolverError(f"The fixed point was reached only to {residual:.1e}.")
     before = z @ w.T + drive
     return Equilibrium(
         z,
@@ -159,6 +154,26 @@ def equilibrium_layer(
         np.asarray((np.abs(before) <= 1e-9 * scale).any(1)),
         (w, u, shift, inputs),
     )
+
+
+def _converged(w: Array, drive: Array, tolerance: float) -> tuple[Array, float]:
+    """The fixed points and the largest residual."""
+    operator = np.eye(len(w)) - w
+    step = 1 / np.linalg.norm(operator, 2)
+    resolvent: Array = np.linalg.inv(np.eye(len(w)) + step * operator)
+    scale = 1 + float(np.abs(drive).max(initial=0))
+    z = reflected = np.maximum(drive, 0)
+    residual = np.inf
+    for iteration in range(_ITERATIONS):
+        if iteration % 10 == 0:
+            better = _newton(w, drive, z)
+            residual = float(np.abs(better - np.maximum(better @ w.T + drive, 0)).max(initial=0))
+            if residual <= tolerance * scale:
+                return better, residual
+        forward = 2 * z - reflected
+        reflected = 2 * (forward + step * drive) @ resolvent.T - forward
+        z = np.maximum(reflected, 0)
+    raise SolverError(f"The fixed point was reached only to {residual:.1e}.")
 
 
 def _newton(w: Array, drive: Array, z: Array) -> Array:

@@ -119,6 +119,23 @@ def test_equilibrium_of_64_units_equals_unrolling():
     assert np.isclose((dz * cotangent).sum(), found.vjp(cotangent).b @ db, rtol=1e-9)
 
 
+def test_a_small_margin_and_a_large_skew_part():
+    """Where steps of a gradient method are tiny: the condition of I - W is about 1e4."""
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 64, 64)) / 8
+    w = 0.995 * np.eye(64) - a.T @ a + 4 * (b - b.T)
+    x = rng.standard_normal((16, 5))
+    found = equilibrium_layer(w, rng.standard_normal((64, 5)), np.ones(64), x)
+    assert found.residual < 1e-11
+
+
+def test_equilibrium_layers_check_shapes_and_numbers():
+    with pytest.raises(InputError, match="are needed"):
+        equilibrium_layer(np.zeros((2, 2)), np.zeros((2, 3)), np.zeros(2), np.zeros(2))
+    with pytest.raises(InputError, match="not finite"):
+        equilibrium_layer(np.zeros((1, 1)), [[1.0]], [np.nan], [0.0])
+
+
 def test_a_network_that_is_not_monotone_is_refused():
     assert is_monotone(2 * np.eye(3)).holds is False
     with pytest.raises(InputError, match="unique"):
