@@ -99,7 +99,8 @@ def _signs(frame: Frame, vertices: Vertices, rows: Array, slot: int) -> tuple[Ar
 def _added(frame: Frame, vertices: Vertices, owners: Array, on: Array, slot: int) -> None:
     """Give the hyperplanes that cut a number, and note which vertices lie on them."""
     place = frame.facets + slot
-    for owner in owners.tolist():
+    # other parts of the same polytopes may have been cut already
+    for owner in owners[frame.numbers[owners, place] < 0].tolist():
         frame.numbers[owner, place] = frame.planes.add(
             frame.forms[owner, :, slot],
             frame.errors[owner, :, slot],
