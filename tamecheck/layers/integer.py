@@ -16,7 +16,7 @@ lower semicontinuous (Meyer 1974).  Let ``D_k`` be the multipliers of such a par
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -73,7 +73,7 @@ class IntegerValue:
         The positions of the rows whose right-hand sides may vary.
     """
 
-    program: Program
+    program: Program = field(repr=False)
     value: Fraction
     parts: tuple[IntegerPart, ...]
     integer_names: tuple[str, ...]
@@ -161,6 +161,10 @@ class IntegerValue:
         """
         if self.verdict != "lipschitz":
             raise InputError(f"There is no gradient in the right-hand sides: {self.reason}.")
+
+    def __str__(self) -> str:
+        count = f"{len(self.parts)} optimal integer part{'s' if len(self.parts) > 1 else ''}"
+        return f"value {rational_text(self.value)}, {count}: {self.reason}"
 
     def projected(self, part: IntegerPart) -> tuple[Point, ...]:
         """The vertices of a part's multipliers, of the rows that may vary."""

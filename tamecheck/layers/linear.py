@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.ir.exact import parse_rational
+from tamecheck.ir.exact import parse_rational, rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.exact_linear import Best, Endless, Linear, NoPoint
 from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, point_text, solution_set
@@ -128,6 +128,14 @@ class LinearSolution:
         return (
             f"the optimal set is unbounded, in {', '.join(self.solutions.endless)}: for costs "
             f"nearby there is no solution; at this cost it jumps {between}"
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"value {rational_text(self.value)}\n"
+            f"solutions: {self.solutions}\n"
+            f"multipliers: {self.multipliers}\n"
+            f"{self.verdict}"
         )
 
     def cost_jacobian(self) -> Matrix:

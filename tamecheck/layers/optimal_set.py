@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -37,7 +37,7 @@ class OptimalSet:
         An element, a vertex if there is one.
     """
 
-    program: Program
+    program: Program = field(repr=False)
     point: Point
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -37,7 +37,7 @@ class Valued:
 
     value: Fraction
     names: tuple[str, ...]
-    optima: IntegerValue
+    optima: IntegerValue = field(repr=False)
     sides: tuple[str, ...]
     costs: tuple[int, ...]
 
@@ -68,6 +68,9 @@ class Valued:
             points = self.optima.cost_gradients
             return Gradient(self.names, tuple(dict.fromkeys(self._picked(x) for x in points)))
         return Gradient(self.names, tuple(dict.fromkeys(self._pairs())))
+
+    def __str__(self) -> str:
+        return str(self.optima)
 
     def _pairs(self) -> list[Point]:
         self.optima.require_lipschitz()
@@ -104,7 +107,7 @@ class ValueLayer:
         The positions of the columns whose costs are parameters, which come after the sides.
     """
 
-    program: Program
+    program: Program = field(repr=False)
     sides: tuple[str, ...]
     costs: tuple[int, ...]
 

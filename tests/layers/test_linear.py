@@ -25,6 +25,12 @@ def test_a_tie_jumps_between_two_named_vertices():
         found.cost_jacobian()
 
 
+def test_text():
+    text = str(linear_layer([1, 1, 2], **SIMPLEX))
+    assert text.startswith("value 1\nsolutions: the hull of (0, 1, 0), (1, 0, 0)\n")
+    assert "multipliers: only (1)" in text
+
+
 @pytest.mark.parametrize("gap", [1e-6, 1e-9, 1e-15])
 def test_a_near_tie_has_derivative_zero(gap):
     """Below the tolerances of solvers as well."""
