@@ -6,6 +6,7 @@ from tamecheck.learn.ensemble import MIPBinarizedEnsemble
 from tamecheck.learn.estimator import BinarizedClassifier
 from tamecheck.learn.finetune import FineTuning, robust_finetune
 from tamecheck.learn.finetune_leads import adversarial_points, attackable_points
+from tamecheck.learn.finetune_network import ReluNetwork
 from tamecheck.learn.mip import MIPBinarizedClassifier
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.problems import DataError
@@ -26,6 +27,7 @@ __all__ = [
     "MIPBinarizedEnsemble",
     "PiecewisePolynomialRegressor",
     "Progress",
+    "ReluNetwork",
     "Robustness",
     "SteBinarizedClassifier",
     "TameBinarizedClassifier",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -34,6 +35,7 @@ OBJECTIVES = {
 """The measures that each objective minimises, one after the other."""
 
 _TOLERANCE = 1e-6
+_LEAST_SECONDS = 1.0
 _MOST_TERMS = 400_000
 """Non-zeros of a program beyond which no solver is asked: writing it down takes too long."""
 
@@ -156,12 +158,13 @@ class Training:
 
 def run_stage(number: int, training: Training, best: Candidate, limits: Limits) -> Outcome:
     """Improve the measure of that number as far as the limits allow, keeping the earlier ones."""
+    begun = time.monotonic()
     measure, task, architecture = training.measures[number], training.task, training.architecture
     bound, proof = _trivial(measure, task, architecture)
     if best.values[number] == bound:
         return Outcome(best, Stage(measure, bound, bound, proof), None, ())
     if measure == "errors" and limits.enumerate:
-        known = enumerated(task, architecture, seconds=limits.effort.seconds / 2)
+        known = enumerated(task, architecture, seconds=limits.effort.seconds / 4)
         if known is not None:
             best = _better(best, training.candidate(known.params), number)
             stage = Stage(measure, best.values[0], known.errors, "enumeration")
@@ -176,7 +179,9 @@ def run_stage(number: int, training: Training, best: Candidate, limits: Limits) 
         stage = Stage(measure, best.values[number], bound, proof)
         notes = ("The program is too large for the solvers.",) if limits.effort.solvers else ()
         return Outcome(best, stage, None, notes)
-    return _asked(number, training, best, limits)
+    left = limits.effort.seconds - (time.monotonic() - begun)
+    effort = replace(limits.effort, seconds=max(_LEAST_SECONDS, left))
+    return _asked(number, training, best, replace(limits, effort=effort))
 
 
 def _better(left: Candidate, right: Candidate, number: int) -> Candidate:

@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
 import tamecheck as tc
 from tamecheck.learn.estimator import TrainingSet
 from tamecheck.learn.mip_encoding import Encoding, Objective
 from tamecheck.learn.mip_enumeration import enumerated
 from tamecheck.learn.mip_measure import errors_of, hinge_of, least_margins, weight_of
+from tamecheck.learn.mip_pairs import best_pair
 from tamecheck.learn.mip_search import annealed
 from tamecheck.learn.mip_start import lifted
 from tamecheck.learn.mip_task import Architecture, network_of, task_of
+from tamecheck.learn.solver_choice import Effort
+from tamecheck.solve.claims import OptimalClaim
 
 SQUARE = np.array(list(itertools.product((-1, 1), repeat=2)))
 CUBE = np.array(list(itertools.product((-1, 1), repeat=3)))
@@ -198,3 +202,133 @@ def test_bad_parameters(options, words):
 def test_bad_data(x, y, words):
     with pytest.raises(ValueError, match=words):
         tc.learn.MIPBinarizedClassifier().fit(x, y)
+
+
+@pytest.mark.parametrize("solver", ["cbc", "highs"])
+@pytest.mark.parametrize("name", ["xor", "and"])
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_one_solver_alone_finds_and_claims_the_optimum(name, hidden, solver):
+    x, y = TABLES[name]
+    classifier = tc.learn.MIPBinarizedClassifier((hidden,), solver=solver, random_state=0).fit(x, y)
+    assert classifier.loss_ == classifier.bound_ == fewest_errors(x, y, hidden, (-1, 1), bias=True)
+    assert classifier.proof_ == ("one-solver" if classifier.loss_ else "trivial")
+
+
+def test_annealing_alone_proves_what_the_data_prove():
+    x, y = TABLES["xor"]
+    classifier = tc.learn.MIPBinarizedClassifier((1,), solver="annealing", random_state=0).fit(x, y)
+    assert (classifier.loss_, classifier.bound_, classifier.proof_) == (1, 0, "trivial")
+    assert not classifier.optimal_
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("weights", ["binary", "ternary", "real"])
+def test_cbc_trains_two_layers_on_digits_without_an_error(seed, weights):
+    """Plain big-M leaves CBC without a solution here; neuron by neuron it needs few programs."""
+    data = load_digits()
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(np.isin(data.target, (3, 5))))
+    x = np.where(data.data[rows[:40]] >= 8, 1, -1)
+    classifier = tc.learn.MIPBinarizedClassifier(
+        (8, 4), weights=weights, solver="cbc", random_state=seed
+    ).fit(x, data.target[rows[:40]])
+    assert (classifier.loss_, classifier.bound_, classifier.proof_) == (0, 0, "trivial")
+    assert classifier.score(x, data.target[rows[:40]]) == 1
+
+
+def test_cbc_accepts_a_start_for_the_whole_program():
+    """With the start, there is nothing to search: no node is needed."""
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random((20, 12)) < 0.5, -1.0, 1.0)
+    labels = (x[:, :5].sum(axis=1) > 0).astype(int)
+    task = task_of(TrainingSet(x, labels, np.ones(20), 2))
+    shape = Architecture((12, 4, 3, 1), "binary", bias=True, margin=Fraction(1, 64))
+    encoding = Encoding(task, shape, Objective("errors"))
+    found = annealed(task, shape, rng, seconds=9, goal=0)
+    (claim,) = Effort(("cbc",), 30, 1, 0).claims(encoding.program, lifted(encoding, found))
+    assert isinstance(claim, OptimalClaim)
+    assert claim.objective == 0
+    assert errors_of(network_of(encoding.params(claim.x), shape, 1.0), task) == 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["binary", "ternary"]), st.booleans())
+def test_pairs_of_half_spaces_give_the_optimum_of_two_neurons(seed, kind, signs):
+    rng = np.random.default_rng(seed)
+    shape = int(rng.integers(6, 20)), int(rng.integers(2, 5))
+    x = rng.choice([-1.0, 1.0], shape) if signs else rng.integers(-1, 3, shape).astype(float)
+    labels = np.append([0, 1], rng.integers(2, size=len(x) - 2))
+    weight = rng.integers(1, 4, len(x)).astype(float)
+    task = task_of(TrainingSet(x, labels, weight, 2))
+    architecture = Architecture((x.shape[1], 2, 1), kind, bias=True, margin=Fraction(1, 64))
+    known = enumerated(task, architecture, seconds=9)
+    assert known is not None
+    assert best_pair(task, architecture, known.errors, seconds=9) == (known.errors, None)
+    found = best_pair(task, architecture, known.errors + 3, seconds=9)
+    assert found is not None
+    assert found[0] == known.errors
+    assert errors_of(network_of(found[1], architecture, 2.0), task) == known.errors
+
+
+def test_the_proof_for_two_neurons_goes_beyond_enumeration():
+    """14 signs allow more truth vectors than enumeration goes through; pairs need no solver."""
+    rng = np.random.default_rng(1)
+    x = rng.choice([-1, 1], (60, 14))
+    y = (x[:, :5].sum(axis=1) > 0) | (x[:, 5:9].sum(axis=1) > 2) ^ (rng.random(60) < 0.1)
+    classifier = tc.learn.MIPBinarizedClassifier((2,), random_state=0).fit(x, y)
+    assert classifier.optimal_
+    assert classifier.proof_ == ("enumeration" if classifier.loss_ else "trivial")
+
+
+def brute_measures(x, y, hidden, values):
+    """(errors, hinge, minus margins, weight) of all networks of one hidden layer with offsets."""
+    neurons = [
+        (np.array(w), b)
+        for w in itertools.product(values, repeat=x.shape[1])
+        for b in np.arange(-3, 3.5, 0.5)
+    ]
+    for chosen in itertools.combinations_with_replacement(neurons, hidden):
+        sums = np.array([x @ w + b for w, b in chosen])
+        if not sums.all():
+            continue  # a neuron on its boundary is none of the program's
+        bits = np.where(sums >= 0, 1, -1).T
+        margin = np.abs(sums).min(axis=1).sum()
+        for v in itertools.product(values, repeat=hidden):
+            for b in np.arange(-2, 2.5, 0.5):
+                out = bits @ np.array(v) + b
+                if out.all():
+                    hinge = np.maximum(0, 1 - np.where(y, out, -out)).sum()
+                    weight = sum(np.abs(w).sum() for w, _ in chosen) + np.abs(v).sum()
+                    yield ((out > 0) != y).sum(), hinge, -margin, weight
+
+
+@pytest.mark.parametrize("solver", ["cbc", "highs"])
+@pytest.mark.parametrize(
+    ("objective", "order"),
+    [
+        ("hinge", (1,)),
+        ("max-margin", (0, 2)),
+        ("min-weight", (0, 3)),
+        ("robust-sparse", (0, 2, 3)),
+    ],
+)
+def test_every_objective_is_that_of_brute_force(objective, order, solver):
+    """A ternary neuron on and-or tables of two signs, measured lexicographically."""
+    x, y = TABLES["and"]
+    best = min(
+        tuple(values[k] for k in order) for values in brute_measures(x, y, 1, (-1, 0, 1))
+    )  # fmt: skip
+    classifier = tc.learn.MIPBinarizedClassifier(
+        (1,), weights="ternary", objective=objective, solver=solver, random_state=0
+    ).fit(x, y)
+    assert tuple(stage.value for stage in classifier.stages_) == best
+    assert all(stage.optimal for stage in classifier.stages_)
+
+
+def test_a_limit_in_nodes_makes_the_result_repeatable():
+    x, y = TABLES["xor"]
+    made = [
+        tc.learn.MIPBinarizedClassifier((1,), solver="cbc", max_nodes=3, random_state=1).fit(x, y)
+        for _ in range(2)
+    ]
+    left, right = (m.network_.layers for m in made)
+    assert all((a.weights == b.weights).all() for a, b in zip(left, right, strict=True))

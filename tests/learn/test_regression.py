@@ -67,12 +67,21 @@ def test_the_model_has_the_trees_values_everywhere():
     assert fitted.bound_ <= fitted.loss_ <= fitted.max_error_
 
 
-def test_solvers_prove_that_one_step_is_not_enough():
+@pytest.mark.parametrize(
+    ("solver", "proof"), [("auto", "two-solvers"), ("cbc", "one-solver"), ("highs", "one-solver")]
+)
+def test_solvers_prove_that_one_step_is_not_enough(solver, proof):
     """Values 0, 1, 0 with one step cost 1 in all: the mean is 1/3."""
-    fitted = tc.learn.PiecewisePolynomialRegressor(1, order=0, random_state=0)
+    fitted = tc.learn.PiecewisePolynomialRegressor(1, order=0, solver=solver, random_state=0)
     fitted.fit([[0], [1], [2]], [0, 1, 0])
-    assert fitted.proof_ in {"two-solvers", "one-solver"}
+    assert fitted.proof_ == proof
     assert fitted.loss_ == fitted.bound_ == pytest.approx(1 / 3)
+
+
+def test_the_search_alone_claims_no_bound():
+    fitted = tc.learn.PiecewisePolynomialRegressor(1, order=0, solver="search", random_state=0)
+    fitted.fit([[0], [1], [2]], [0, 1, 0])
+    assert (fitted.bound_, fitted.proof_, fitted.optimal_) == (0, "trivial", False)
 
 
 def test_equal_points_are_a_bound():
@@ -111,7 +120,13 @@ def test_a_tree_lifts_to_a_point_of_its_program(axis):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"depth": -1}, "depth"), ({"order": 0.5}, "order"), ({"splits": "oblique"}, "splits")],
+    [
+        ({"depth": -1}, "depth"),
+        ({"order": 0.5}, "order"),
+        ({"splits": "oblique"}, "splits"),
+        ({"solver": "annealing"}, "solver"),
+        ({"max_nodes": 0}, "max_nodes"),
+    ],
 )
 def test_bad_parameters(options, words):
     with pytest.raises(ValueError, match=words):
