@@ -8,8 +8,8 @@ from fractions import Fraction
 from math import prod
 
 from tamecheck.binarized import BinarizedNetwork
-from tamecheck.explain.abductive import sufficient
 from tamecheck.explain.coverage import union_of
+from tamecheck.explain.deletion import sufficient
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes, OutOfTimeError, Search
 from tamecheck.ir.tensor import Array

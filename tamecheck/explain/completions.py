@@ -1,0 +1,176 @@
+"""The completions of a partial input: what free features can add, and the neurons that may turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tamecheck.binarized import BinarizedNetwork
+from tamecheck.ir.tensor import Array
+
+__all__ = ["PRESENT", "Completions", "Linear", "completions"]
+
+PRESENT = -1
+"""In place of a column: the present code of a feature."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """Sums ``weights @ h + constant`` of the states of the neurons before, in whole floats."""
+
+    weights: Array
+    constant: Array
+
+    def of(self, states: Array) -> Array:
+        """The sums for rows of states."""
+        return np.asarray(states @ self.weights.T + self.constant)
+
+    def between(self, known: Array) -> tuple[Array, Array]:
+        """The least and the largest sums for rows of states of which some (0) are open."""
+        middle = self.of(known)
+        spread = (known == 0) @ np.abs(self.weights).T
+        return middle - spread, middle + spread
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Completions:
+    """A network on the completions of a partial input, without the neurons that cannot turn there.
+
+    Parameters
+    ----------
+    base
+        ``(neurons,)``: the sums of the first layer at the input, less the thresholds.
+    changes
+        ``(columns, neurons)``: what each other code of each free feature adds to them.
+    owners
+        For each column the number of its feature, in order.
+    features
+        The number of free features.
+    layers
+        The layers after the first; a neuron is 1 where its sum is at least 0, else -1.
+    leads
+        What the scores of the rivals exceed that of the decision by; above 0 they win.
+    neurons
+        For each layer the numbers of its neurons in the network.
+    """
+
+    base: Array
+    changes: Array
+    owners: Array
+    features: int
+    layers: tuple[Linear, ...]
+    leads: Linear
+    neurons: tuple[Array, ...]
+
+    @property
+    def groups(self) -> Array:
+        """The first column of each feature."""
+        return np.searchsorted(self.owners, np.arange(self.features))
+
+    @property
+    def plain(self) -> bool:
+        """Whether every feature has one other code."""
+        return len(self.owners) == self.features
+
+    def reach(self) -> tuple[Array, Array]:
+        """For each feature the least and the most that it adds to each sum."""
+        if self.plain:
+            return np.minimum(self.changes, 0), np.maximum(self.changes, 0)
+        low = np.minimum.reduceat(self.changes, self.groups, axis=0)
+        high = np.maximum.reduceat(self.changes, self.groups, axis=0)
+        return np.minimum(low, 0), np.maximum(high, 0)
+
+    def sums(self, taken: Array) -> Array:
+        """The first sums for rows of flags, which columns are taken."""
+        return np.asarray(self.base + taken @ self.changes)
+
+    def won(self, sums: Array) -> Array:
+        """Whether some rival wins, for rows of sums of the first layer."""
+        for layer in self.layers:
+            sums = layer.of(np.where(sums >= 0, 1.0, -1.0))
+        return np.asarray((self.leads.of(np.where(sums >= 0, 1.0, -1.0)) > 0).any(axis=1))
+
+    def pulled(self, pull: Array) -> Array:
+        """For rows with a pull for each column: the columns that follow it furthest.
+
+        That is for each feature the largest positive one, if there is one.
+        """
+        if self.plain:
+            return pull > 0
+        groups = self.groups
+        first = (pull == np.maximum.reduceat(pull, groups, axis=1)[:, self.owners]) & (pull > 0)
+        # of equal columns the first
+        number = np.cumsum(first, axis=1)
+        before = np.where(groups > 0, number[:, groups - 1], 0)
+        return first & (number - before[:, self.owners] == 1)
+
+    def columns(self, taken: Array) -> Array:
+        """For each feature its taken column, or `PRESENT`, for one row of flags."""
+        chosen = np.flatnonzero(taken)
+        found = np.full(self.features, PRESENT)
+        found[self.owners[chosen]] = chosen
+        return found
+
+    def slopes(self, sums: Array, follow: Array) -> Array:
+        """Slopes of the lead of each row's rival in the first sums.
+
+        In place of its jump a neuron has the slope of a ramp about its threshold, as wide as its
+        sums differ; only searches rest on them.
+        """
+        ramps: list[Array] = []
+        for layer in (None, *self.layers):
+            sums = sums if layer is None else layer.of(np.where(sums >= 0, 1.0, -1.0))
+            width = np.abs(sums).mean(axis=1, keepdims=True) + 1.0
+            ramps.append(1.0 / (1.0 + (sums / width) ** 2))
+        slope = self.leads.weights[follow] * ramps[-1]
+        for layer, ramp in zip(self.layers[::-1], ramps[-2::-1], strict=True):
+            slope = (slope @ layer.weights) * ramp
+        return np.asarray(slope / (np.abs(slope).max(axis=1, keepdims=True, initial=0) + 1e-300))
+
+
+def completions(
+    network: BinarizedNetwork, sums: Array, changes: Array, owners: Array, leads: Linear
+) -> Completions:
+    """The completions of an input.
+
+    Parameters
+    ----------
+    network
+        The network, with a hidden layer.
+    sums
+        ``(neurons,)`` of the first layer, at the input.
+    changes
+        ``(columns, neurons)``: what each other code of each free feature adds to them.
+    owners
+        For each column its feature, in order; any numbers.
+    leads
+        Of the rivals, by the states of the last layer.
+    """
+    _, numbers = np.unique(owners, return_inverse=True)
+    base = (sums - network.layers[0].thresholds).astype(np.float64)
+    whole = Completions(base, changes, numbers, int(numbers.max(initial=-1)) + 1, (), leads, ())
+    low, high = (base + end.sum(axis=0) for end in whole.reach())
+    kept: list[Array] = []
+    folded: list[Linear] = []
+    stages = [
+        Linear(layer.weights.astype(np.float64), -layer.thresholds.astype(np.float64))
+        for layer in network.layers[1:]
+    ]
+    for stage in (*stages, leads):
+        states = (low >= 0).astype(np.float64) - (high < 0)
+        open_ = np.flatnonzero(states == 0)
+        kept.append(open_)
+        if folded:
+            folded[-1] = Linear(folded[-1].weights[open_], folded[-1].constant[open_])
+        folded.append(Linear(stage.weights[:, open_], stage.of(states)))
+        spread = np.abs(folded[-1].weights).sum(axis=1)
+        low, high = folded[-1].constant - spread, folded[-1].constant + spread
+    return replace(
+        whole,
+        base=base[kept[0]],
+        changes=np.ascontiguousarray(changes[:, kept[0]]),
+        layers=tuple(folded[:-1]),
+        leads=folded[-1],
+        neurons=tuple(kept),
+    )

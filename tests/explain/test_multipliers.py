@@ -1,0 +1,130 @@
+"""Completions by multipliers and by splitting features, beside all completions."""
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+
+from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.errors import UnsupportedError
+from tamecheck.explain import Explainer
+from tamecheck.explain.climbing import climbed, sampled
+from tamecheck.explain.completions import PRESENT, Linear, completions
+from tamecheck.explain.multipliers import Multipliers
+
+GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5, 7]}})
+
+
+def problem_of(seed, inputs=9, largest=3):
+    """A network, an input, some free features, their completions, and the classes of all."""
+    rng = np.random.default_rng(seed)
+    widths = [inputs, *rng.integers(3, 8, size=1 + seed % 3).tolist()]
+    layers = [
+        ThresholdLayer(
+            rng.integers(-largest, largest + 1, size=(after, before)),
+            rng.integers(-largest, largest + 1, size=after),
+        )
+        for before, after in pairwise(widths)
+    ]
+    classes = 2 + seed % 3
+    readout = rng.integers(-largest, largest + 1, size=(classes, widths[-1]))
+    offsets = rng.integers(-largest, largest + 1, size=classes)
+    network = BinarizedNetwork((0,) * inputs, (1,) * inputs, tuple(layers), readout, offsets)
+    domain = Explainer(network, **GROUPS[seed % 2]).domain
+    codes = [int(rng.integers(len(f.codes))) for f in domain.features]
+    free = [k for k in range(len(codes)) if rng.random() < 0.7]
+    others = [(k, c) for k in free for c in range(len(domain.features[k].codes)) if c != codes[k]]
+
+    def states(columns):
+        changed = list(codes)
+        for k, c in columns:
+            changed[k] = c
+        return domain.states(changed)
+
+    first = layers[0].weights
+    base = first @ states([])
+    changes = [first @ states([other]) - base for other in others]
+    decision = int(network.decide(states([])[np.newaxis])[0])
+    rivals = [k for k in range(classes) if k != decision]
+    early = np.array([int(k < decision) for k in rivals])
+    leads = Linear(
+        (readout[rivals] - readout[decision]).astype(float),
+        (offsets[rivals] - offsets[decision] + early).astype(float),
+    )
+    made = completions(
+        network,
+        base,
+        np.array(changes, dtype=float).reshape(len(others), -1),
+        np.array([k for k, _ in others], dtype=np.int64),
+        leads,
+    )
+    options = [[None, *(o for o in others if o[0] == k)] for k in free]
+    rows = [[o for o in chosen if o] for chosen in product(*options)]
+    decided = network.decide(np.stack([states(row) for row in rows]))
+    return (
+        made,
+        others,
+        (lambda row: int(network.decide(states(row)[np.newaxis])[0])),
+        decision,
+        decided,
+    )
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_a_completion_of_another_class_is_found_exactly_where_there_is_one(seed):
+    made, others, decide, decision, decided = problem_of(seed)
+    found = Multipliers(made).run()
+    assert found.closed == bool((decided == decision).all())
+    assert found.closed == (found.columns is None)
+    if found.columns is not None:
+        row = [others[c] for c in found.columns if c != PRESENT]
+        assert decide(row) != decision
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_quick_searches_find_only_other_classes(seed):
+    made, others, decide, decision, decided = problem_of(seed)
+    for search in (sampled, climbed):
+        found = search(made, np.random.default_rng(seed))
+        if found is not None:
+            assert decide([others[c] for c in found if c != PRESENT]) != decision
+        elif search is sampled and (decided != decision).mean() > 0.5:
+            pytest.fail("half of the completions change the decision and none was found")
+
+
+def test_bounds_hold_for_any_multipliers():
+    # weak duality: the bound of a rival is at least its lead in every completion
+    for seed in range(40):
+        made, *_ = problem_of(seed)
+        rng = np.random.default_rng(seed)
+        search = Multipliers(made)
+        root = search._root()
+        if not len(root) or not made.features:
+            continue
+        pieces, _ = search._pieces(root)
+        taken = made.pulled(rng.standard_normal((500, len(made.owners))))
+        states = np.where(made.sums(taken) >= 0, 1.0, -1.0)
+        for layer in made.layers:
+            states = np.where(layer.of(states) >= 0, 1.0, -1.0)
+        most = made.leads.of(states).max(axis=0)[root.rival]
+        for _ in range(5):
+            multipliers = [
+                np.rint(rng.standard_normal(m.shape) * 8) * grid.unit
+                for m, grid in zip(root.multipliers, search._grids, strict=True)
+            ]
+            assert (search._bound(root, pieces, multipliers)[0] >= most).all()
+
+
+def test_large_weights_are_refused_where_floats_would_round():
+    with pytest.raises(UnsupportedError, match="too large"):
+        Multipliers(problem_of(0, largest=2**45)[0])
+
+
+def test_a_limit_of_nodes_is_no_answer():
+    for seed in range(60):
+        made, *_ = problem_of(seed)
+        found = Multipliers(made).run(nodes=0)
+        assert found.columns is None or not found.closed
+        if found.closed:
+            # bounds alone closed it
+            assert not len(Multipliers(made)._root())
