@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _BITS = 160
+_LARGEST_EXACT = 24
 _SHARES = (0.999, 0.5)
 """Of the least eigenvalue in floats, the part that is tried as a margin."""
 
@@ -216,11 +217,20 @@ def _dominance(balls: arb_mat, vector: Array) -> str:
     return f"N is {kind}: strictly diagonally dominant{scaled}"
 
 
-def p_matrix_of(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> fmpq_mat:
+def p_matrix_of(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> fmpq_mat | arb_mat:
     """``N = I + C U⁻¹ B``: ``U + B D C`` is invertible exactly where ``(I - D) + D N`` is.
 
-    By ``det(U + B D C) = det U · det(I + D C U⁻¹ B)``; U invertible.
+    By ``det(U + B D C) = det U · det(I + D C U⁻¹ B)``; U invertible.  Balls for large matrices,
+    whose exact solutions have very many digits.
+
+    Raises
+    ------
+    ZeroDivisionError
+        If balls do not show that U is invertible.
     """
     count = left.ncols()
     eye = fmpq_mat(count, count, [int(i == j) for i in range(count) for j in range(count)])
-    return eye + right * base.solve(left)
+    if base.nrows() <= _LARGEST_EXACT:
+        return eye + right * base.solve(left)
+    with ctx.workprec(_BITS):
+        return arb_mat(eye) + arb_mat(right) * arb_mat(base).solve(arb_mat(left))

@@ -39,6 +39,7 @@ Point: TypeAlias = Callable[[int], Mapping[str, Array]]
 
 _BITS = 128
 _MOST_LISTED_KINKS = 10
+_FEWEST_SHARES = 4
 _MOST_PATTERNS = 4096
 _MOST_REDUCED = 64
 _MOST_CHOICES = 256
@@ -139,79 +140,115 @@ def _count(number: int) -> str:
 
 def _of_family(family: KinkFamily, equations: Equations, deadline: float, seed: int) -> Elements:
     count = len(family.kinks)
-    if count > _MOST_LISTED_KINKS:
-        found = _decided_family(family, equations, seed)
+    whole = _Shares.of(family, equations)
+    proof = whole.proof() if count >= _FEWEST_SHARES else None
+    listed = count <= _MOST_LISTED_KINKS
+    summary = f"a base and {count} rank-one changes, with any shares between 0 and 1"
+    if not listed and (proof is not None or family.independent or not family.affine):
         kind: Kind = "clarke" if family.independent else "conservative"
-        if found.holds or family.independent or not family.affine:
-            why = f"a base and {count} rank-one changes, with any shares between 0 and 1"
-            return Elements(kind, why, (family.conventional,), found, listed=False)
+        found = proof or whole.refutation(seed)
+        return Elements(kind, summary, (family.conventional,), found, listed=False)
     patterns = product((True, False), repeat=count) if family.independent else family.patterns()
     signs = list(islice(patterns, _MOST_PATTERNS + 1))
     if len(signs) > _MOST_PATTERNS:
-        open_ = Invertibility(
-            holds=None,
-            why=f"no condition that suffices holds, and over {_MOST_PATTERNS} cones meet",
-        )
-        why = f"a base and {count} rank-one changes, with any shares between 0 and 1"
-        return Elements("conservative", why, (family.conventional,), open_, listed=False)
+        why = f"no condition that suffices holds, and over {_MOST_PATTERNS} cones meet"
+        open_ = Invertibility(holds=None, why=why)
+        return Elements("conservative", summary, (family.conventional,), open_, listed=False)
     matrices: tuple[Matrix, ...] = tuple(dict.fromkeys(family.element(s) for s in signs))
     if not family.independent:
         matrices = _reduced(matrices)
     why = f"the Clarke Jacobian, computed exactly: {_count(len(matrices))}"
-    return Elements("clarke", why, matrices, _decided(equations, matrices, deadline, seed))
+    found = proof or _decided(equations, matrices, deadline, seed)
+    return Elements("clarke", why, matrices, found)
 
 
-def _decided_family(family: KinkFamily, equations: Equations, seed: int) -> Invertibility:
-    """Whether ``A + B D C`` is invertible for all diagonal D with entries in [0, 1]."""
-    size, count, columns = len(family.base), len(family.kinks), equations.unknowns
-    base = fmpq_mat(size, size, [row[k] for row in family.base for k in columns])
-    left = fmpq_mat(size, count, [kink.change[i] for i in range(size) for kink in family.kinks])
-    right = fmpq_mat(count, size, [kink.form[k] for kink in family.kinks for k in columns])
-    form = f"A + B D C, D diagonal of size {count} with entries in [0, 1]"
-    if base.det() != 0:
-        condition = p_matrix_condition(p_matrix_of(base, left, right))
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """The square matrices ``A + B D C``, D diagonal with entries in [0, 1]."""
+
+    base: fmpq_mat
+    left: fmpq_mat
+    right: fmpq_mat
+
+    @staticmethod
+    def of(family: KinkFamily, equations: Equations) -> _Shares:
+        """The parts of a family by the unknowns."""
+        size, count, columns = len(family.base), len(family.kinks), equations.unknowns
+        return _Shares(
+            fmpq_mat(size, size, [row[k] for row in family.base for k in columns]),
+            fmpq_mat(size, count, [kink.change[i] for i in range(size) for kink in family.kinks]),
+            fmpq_mat(count, size, [kink.form[k] for kink in family.kinks for k in columns]),
+        )
+
+    @property
+    def _form(self) -> str:
+        return f"A + B D C, D diagonal of size {self.left.ncols()} with entries in [0, 1]"
+
+    def _steps(self) -> list[fmpq_mat]:
+        size, count = self.left.nrows(), self.left.ncols()
+        return [
+            fmpq_mat(size, 1, [self.left[i, k] for i in range(size)])
+            * fmpq_mat(1, size, [self.right[k, j] for j in range(size)])
+            for k in range(count)
+        ]
+
+    def proof(self) -> Invertibility | None:
+        """A proof that all are invertible, if a condition that suffices is found."""
+        condition = _condition(self.base, self.left, self.right)
         if condition:
             why = (
-                f"every element is {form}, and N = I + C A⁻¹ B is a P-matrix, so each is "
+                f"every element is {self._form}, and N = I + C A⁻¹ B is a P-matrix, so each is "
                 f"invertible: {condition}"
             )
             return Invertibility(holds=True, why=why)
-    steps = [
-        fmpq_mat(size, 1, [left[i, k] for i in range(size)])
-        * fmpq_mat(1, size, [right[k, j] for j in range(size)])
-        for k in range(count)
-    ]
-    if count <= MOST_COORDINATES:
-        signs = corner_signs(base, steps)
-        if len(signs) == 1 and 0 not in signs:
-            why = f"every element is {form}; the determinant has one sign at all {2**count} corners"
-            return Invertibility(holds=True, why=why)
-    singular = _singular_on_edges(base, steps, seed)
-    if singular is not None:
-        why = f"{singular} is singular, and {form}"
-        return Invertibility(holds=False, why=why, singular=singular)
-    why = f"no condition that suffices holds for {form}, and no singular element was found"
-    return Invertibility(holds=None, why=why)
+        count = self.left.ncols()
+        if count > MOST_COORDINATES:
+            return None
+        signs = corner_signs(self.base, self._steps())
+        if len(signs) != 1 or 0 in signs:
+            return None
+        why = (
+            f"every element is {self._form}, so the determinant is affine in each entry of D; it "
+            f"has one sign at all {2**count} corners"
+        )
+        return Invertibility(holds=True, why=why)
+
+    def refutation(self, seed: int) -> Invertibility:
+        """A singular element, where the search finds one; else an open answer.
+
+        The determinant is affine along an edge of the box of D, so a change of sign there has a
+        rational root; the edges are those of random paths between opposite corners.
+        """
+        steps = self._steps()
+        rng = np.random.default_rng(seed)
+        for _ in range(max(_TRIED_CORNERS // len(steps), 4)):
+            start = rng.random(len(steps)) < 0.5
+            shares = [fmpq(int(high)) for high in start]
+            path: list[fmpq_mat] = [element([self.base, *steps], [fmpq(1), *shares])]
+            for k in [int(i) for i in rng.permutation(len(steps))]:
+                sign = fmpq(-1 if start[k] else 1)
+                path.append(element([path[-1], steps[k]], [fmpq(1), sign]))
+            for before, after in pairwise(path):
+                if before.det() * after.det() <= 0:
+                    found = segment_root([before, after], [fmpq(1), fmpq(0)], [fmpq(0), fmpq(1)])
+                    if found is not None:
+                        singular = Singular(None, found.matrix)
+                        why = f"{singular} is singular, and {self._form}"
+                        return Invertibility(holds=False, why=why, singular=singular)
+        why = (
+            f"no condition that suffices holds for {self._form}, and no singular element was found"
+        )
+        return Invertibility(holds=None, why=why)
 
 
-def _singular_on_edges(base: fmpq_mat, steps: Sequence[fmpq_mat], seed: int) -> Singular | None:
-    """A singular element on an edge of the box, found along random paths between opposite corners.
-
-    The determinant is affine along an edge, so a change of sign there has a rational root.
-    """
-    rng = np.random.default_rng(seed)
-    for _ in range(max(_TRIED_CORNERS // max(len(steps), 1), 4)):
-        start = rng.random(len(steps)) < 0.5
-        corner = element([base, *steps], [fmpq(1), *(fmpq(int(b)) for b in start)])
-        path: list[fmpq_mat] = [corner]
-        for k in [int(i) for i in rng.permutation(len(steps))]:
-            sign = fmpq(-1 if start[k] else 1)
-            path.append(element([path[-1], steps[k]], [fmpq(1), sign]))
-        for before, after in pairwise(path):
-            if before.det() * after.det() <= 0:
-                found = segment_root([before, after], [fmpq(1), fmpq(0)], [fmpq(0), fmpq(1)])
-                return None if found is None else Singular(None, found.matrix)
-    return None
+def _condition(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> str:
+    """A condition that suffices for ``A + B D C``, in words; empty if none is shown."""
+    if base.det() == 0:
+        return ""
+    try:
+        return p_matrix_condition(p_matrix_of(base, left, right))
+    except ZeroDivisionError:
+        return ""
 
 
 def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> Elements:
