@@ -1,10 +1,20 @@
 """Fine-tuning: the least change in closed form, and networks that classify the given points."""
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
 
 import tamecheck as tc
-from tamecheck.learn import adversarial_points, robust_finetune
+from tamecheck.learn import (
+    adversarial_points,
+    attackable_points,
+    robust_finetune,
+    verified_robustness,
+)
 from tamecheck.learn.finetune_network import ReluNetwork, relu_network
 
 
@@ -97,6 +107,108 @@ def test_adversarial_points_stay_in_the_ball_and_lower_the_lead():
 
     assert (lead(worst) <= lead(x)).all()
     assert (lead(worst) < lead(x)).any()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    x, held, y, y_held = train_test_split(
+        data.data / 16, data.target, test_size=0.25, stratify=data.target, random_state=3
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = MLPClassifier((24,), max_iter=100, random_state=3).fit(x, y)
+    return ReluNetwork(tuple(fitted.coefs_), tuple(fitted.intercepts_)), x, y, held, y_held
+
+
+def test_chosen_points_are_right_attackable_and_of_all_classes(digits):
+    network, x, y, _, _ = digits
+    chosen = attackable_points(network, x, y, radius=0.1, count=50)
+    assert len(set(chosen.tolist())) == 50
+    assert np.bincount(y[chosen]).tolist() == [5] * 10
+    assert (network.decide(x[chosen]) == y[chosen]).all()
+    attacks = adversarial_points(network, x[chosen], y[chosen], radius=0.1)
+    assert (network.decide(attacks) != y[chosen]).all()
+    with pytest.raises(ValueError, match="No row"):
+        attackable_points(network, x[:20], y[:20], radius=0.0)
+
+
+def test_fifty_attacked_points_make_a_digits_network_more_robust(digits):
+    network, x, y, held, right = digits
+    chosen = attackable_points(network, x, y, radius=0.1, count=50)
+    tuned = robust_finetune(network, x[chosen], y[chosen], radius=0.1, clean=(x, y), rounds=24)
+    assert tuned.wrong_before == 50
+    assert tuned.wrong_after <= 5
+
+    def shares(one):
+        attacks = adversarial_points(one, held, right, radius=0.1)
+        return np.mean(one.decide(held) == right), np.mean(one.decide(attacks) == right)
+
+    before, after = shares(network), shares(tuned.network)
+    assert after[0] >= before[0] - 0.02
+    assert after[1] >= before[1] + 0.2
+    # proofs on a few rows say the same
+    proved = [
+        verified_robustness(one, held[:12], right[:12], radius=0.1, timeout=20)
+        for one in (network, tuned.network)
+    ]
+    assert proved[1].robust > proved[0].robust
+
+
+def test_without_clean_rows_the_same_seed_gives_the_same_network(digits):
+    network, x, y, _, _ = digits
+    chosen = attackable_points(network, x, y, radius=0.1, count=10)
+    one, two, other = (
+        robust_finetune(
+            network, x[chosen], y[chosen], radius=0.1, rounds=4, margin=1.0, seed=s,
+            validation=(x[:100], y[:100]), precision="single",
+        ).network.vector()
+        for s in (0, 0, 1)
+    )  # fmt: skip
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+    assert np.array_equal(one, one.astype(np.float32))
+
+
+def test_robustness_of_a_comparison_in_closed_form():
+    """x0 > x1 holds up to radius r around (0.75, 0.25) iff 0.75 - r > 0.25 + r."""
+    larger = ReluNetwork((np.eye(2),), (None,))
+    for radius, robust in ((0.125, 1), (0.25, 0), (0.375, 0)):
+        found = verified_robustness(larger, [[0.75, 0.25]], [0], radius=radius)
+        assert (found.robust, found.attacked, found.unknown) == (robust, 1 - robust, 0)
+    # within bounds the ball ends earlier
+    found = verified_robustness(larger, [[0.75, 0.25]], [0], radius=0.5, bounds=(0.25, 1))
+    assert found.attacked == 1
+    found = verified_robustness(larger, [[0.75, 0.25]], [0], radius=0.2, bounds=(0, 0.75))
+    assert str(found) == "1 proved robust, 0 attacked, 0 undecided"
+    sign = linear([1, -1])
+    assert verified_robustness(sign, [[1, 0.5]], [1], radius=0.125).robust == 1
+    assert verified_robustness(sign, [[1, 0.5]], [1], radius=0.25).attacked == 1
+    assert verified_robustness(sign, [[0.5, 1]], [0], radius=0.125).robust == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"radius": -0.1}, "radius"),
+        ({"radius": 0.1, "bounds": (1, 0)}, "bounds"),
+        ({"margin": -1.0}, "margin"),
+        ({"precision": "half"}, "double, single"),
+        ({"clean": ([[0, 0, 0]], [0])}, "radius"),
+        ({"radius": 0.1, "clean": ([[0, 0]], [0])}, "shape"),
+        ({"radius": 0.1, "validation": ([[0, 0, np.nan]], [0])}, "NaN"),
+    ],
+)
+def test_options_that_make_no_sense(options, words):
+    with pytest.raises(ValueError, match=words):
+        robust_finetune(small(), [[0.1, 0.2, 0.3]], [0], **options)
+
+
+def test_a_network_that_is_never_right_has_no_lead_to_keep():
+    network, x = small(), [[0.1, 0.2, 0.3]]
+    wrong = [(int(network.decide(np.array(x))[0]) + 1) % 3]
+    with pytest.raises(ValueError, match="none of the clean rows"):
+        robust_finetune(network, x, wrong, radius=0.1, clean=(x, wrong))
 
 
 @pytest.mark.parametrize(
