@@ -69,6 +69,7 @@ def sample_from(args: Namespace, model: Model, sidecar: Sidecar | None) -> Sampl
         If the table cannot be read or does not fit the model, or there is none to which the other
         options could belong.
     """
+    from tamecheck.explain.networks import deciding
     from tamecheck.ir.tensor import size_of
     from tamecheck.load.samples import sample_of
     from tamecheck.load.tables import read_table
@@ -87,5 +88,6 @@ def sample_from(args: Namespace, model: Model, sidecar: Sidecar | None) -> Sampl
     )
     if table.dropped:
         message(args, f"{table.dropped} rows with missing values are left out.")
-    inputs, outputs = (sum(map(size_of, s.values())) for s in (model.inputs, model.outputs))
+    scores = deciding(model).outputs
+    inputs, outputs = (sum(map(size_of, s.values())) for s in (model.inputs, scores))
     return sample_of(table, inputs, outputs, sidecar, where=args.data)

@@ -2,13 +2,18 @@
 
 import re
 
+import numpy as np
 import pytest
 
 import tamecheck as tc
 from tamecheck.errors import InputError
-from tamecheck.show.report import SECTIONS
+from tamecheck.learn import BinarizedNetwork, Layer
+from tamecheck.load.samples import sample_of
+from tamecheck.load.tables import read_table
+from tamecheck.show.report import SECTIONS, subject_of
+from tamecheck.show.report.explanations import explanations_part
 from tamecheck.show.report.rows import robustness_part
-from tamecheck.show.report.rules import rules_part
+from tamecheck.show.report.rules import count_part, rules_part
 from tamecheck.show.report.section import NotMadeError
 from tests.report.conftest import Page, subject_from
 
@@ -63,7 +68,7 @@ def test_the_majority_is_counted_and_ruled(votes):
     assert "8 of 8 rows (100.0%)" in text_of(votes, "data")
     counts = text_of(votes, "counts")
     assert "Each of the 8 possible inputs was decided" in counts
-    assert "no450.0000%yes450.0000%" in counts
+    assert "no450 %yes450 %" in counts
     rules = text_of(votes, "rules")
     # two of three suffice, three ways, each on a quarter of the inputs
     assert rules.count("25.000% of all inputs") == 6
@@ -157,3 +162,50 @@ def test_radii_enclose_the_distance_to_the_boundary(text, point, radius):
 def test_what_does_not_fit_is_refused(options, says):
     with pytest.raises(InputError, match=says):
         subject_from(tc.expression("x + y"), "-1:1", **options)
+
+
+def test_a_label_beside_the_scores_is_no_class():
+    """A classifier of scikit-learn gives probabilities and a label; three classes, not four."""
+    pytest.importorskip("sklearn")
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    rows, labels = load_iris(return_X_y=True)
+    trained = LogisticRegression(max_iter=500).fit(rows, labels)
+    model = tc.from_sklearn(trained)
+    subject = subject_of(model, model.check("0:8"), title="iris")
+    assert (subject.outputs, subject.rule) == (3, "argmax")
+    assert (subject.decided(rows) == trained.predict(rows)).all()
+
+
+def test_what_is_true_in_few_words_is_said_first(votes):
+    text = text_of(votes, "rules")
+    assert text.index("In short") < text.index("Rules of different classes")
+    assert "if at least 2 of {" in text
+
+
+def test_an_image_is_explained_on_its_pixels(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b,c,d,label\n1,1,1,1,1\n-1,1,-1,-1,0\n")
+    model = tc.expression("sign(a + b + c + d - 2)")
+    sample = sample_of(read_table(table), 4, 1, None, where="t")
+    subject = subject_of(model, model.check(), title="four", sample=sample, rows=(0,), shape=(2, 2))
+    part = explanations_part(subject, 10.0)
+    assert "the pixels of the sufficient reason" in part.body
+    assert "the pixels of the nearest change" in part.body
+
+
+def test_many_inputs_get_a_few_rules():
+    rng = np.random.default_rng(0)
+    network = BinarizedNetwork(
+        (
+            Layer(rng.choice([-1.0, 1.0], (30, 3)), np.zeros(3)),
+            Layer(rng.choice([-1.0, 1.0], (3, 2)), np.array([0.5, 0.0])),
+        )
+    )
+    model = network.to_model()
+    subject = subject_of(model, model.check(), title="wide")
+    part = rules_part(subject, 10.0)
+    assert "Proved: right for" in part.body
+    assert "so no exact rules were looked for" in part.missing
+    assert "Each of the 1,073,741,824 possible inputs was decided" in count_part(subject, 10.0).body

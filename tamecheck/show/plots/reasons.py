@@ -128,7 +128,8 @@ def draw_relevancy(found: Relevancy, axes: Axes | None = None) -> Picture:
     if not found.reasons:
         raise InputError("No reason was found in time, so there is nothing to draw.")
     ranked = sorted(found.counts.items(), key=lambda item: -item[1])
-    shown = ranked[:_MOST_BARS]
+    used = [(name, count) for name, count in ranked if count]
+    shown = used[:_MOST_BARS]
     names = [label_of(name) for name, _ in shown]
     shares = [count / found.reasons for _, count in shown]
     colours = [LINES[0] if name in found.necessary else LINES[4] for name, _ in shown]
@@ -156,8 +157,10 @@ def draw_relevancy(found: Relevancy, axes: Axes | None = None) -> Picture:
                 patch_handle("in some", facecolor=LINES[4]),
             ],
         )
-        if len(shown) < len(ranked):
-            notes.append(f"{len(ranked) - len(shown)} more features")
+        if len(shown) < len(used):
+            notes.append(f"{len(used) - len(shown)} more features")
+        if found.complete and len(used) < len(ranked):
+            notes.append(f"{len(ranked) - len(used)} features are in none")
         if not found.complete:
             notes.append("out of time: there may be more reasons")
         notes_below(drawn, notes, own=own)

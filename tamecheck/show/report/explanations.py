@@ -36,7 +36,13 @@ def explanations_part(subject: Subject, limit: float) -> Part:
         raise NotMadeError("Explanations are made for decisions by the largest output.")
     if sample is None or not subject.examples:
         raise NotMadeError("Explanations belong to rows of a table: give --data TABLE.")
-    explainer = Explainer.over(network, possible(subject), shape=subject.shape, seed=subject.seed)
+    explainer = Explainer.over(
+        network,
+        possible(subject),
+        classes=[subject.class_name(number) for number in range(network.classes)],
+        shape=subject.shape,
+        seed=subject.seed,
+    )
     deadline = time.monotonic() + 0.9 * limit
     parts: list[Markup] = [element("p", _WORDS)]
     missing: list[str] = []

@@ -10,6 +10,7 @@ from flint import arb
 
 from tamecheck.derivative import jacobian
 from tamecheck.ir.exact import rational_text
+from tamecheck.model import Model
 from tamecheck.show.plots import (
     Plane,
     Points,
@@ -33,14 +34,14 @@ _MOST_ENTRIES = 400
 _MOST_VERTICES = 24
 
 
-def _plane(subject: Subject) -> tuple[Plane, str]:
-    """The coordinates of the figures, and how they were chosen, in words."""
+def _plane(subject: Subject, model: Model) -> tuple[Plane, str]:
+    """A model on the coordinates of the figures, and how they were chosen, in words."""
     wide = [k for k, (low, high) in enumerate(subject.frame) if low < high]
     if not wide:
         raise NotMadeError("The domain is a single point, so there is nothing to draw.")
     moving = _moving(subject, wide)
     names = [subject.names[k] for k in moving]
-    plane = plane_of(subject.model.graph, frame_box(subject, moving), names=names)
+    plane = plane_of(model.graph, frame_box(subject, moving), names=names)
     said = f"Drawn {subject.frame_why}."
     if len(wide) > 2:
         said = (
@@ -63,7 +64,7 @@ def _moving(subject: Subject, wide: Sequence[int]) -> list[int]:
 
 def gradient_part(subject: Subject, limit: float) -> Part:
     """The gradient field of each of the first outputs, or the curve with its derivative."""
-    plane, said = _plane(subject)
+    plane, said = _plane(subject, subject.model)
     drawn: list[Markup] = []
     started = time.monotonic()
     for output in range(min(2, len(plane.outputs))):
@@ -83,7 +84,7 @@ def gradient_part(subject: Subject, limit: float) -> Part:
 
 def cells_part(subject: Subject, _limit: float) -> Part:
     """The pieces on which the function is one affine map."""
-    plane, said = _plane(subject)
+    plane, said = _plane(subject, subject.model)
     if plane.size == 1:
         raise NotMadeError(
             "The model has one input: its pieces are the intervals in the figure of the gradient."
@@ -95,7 +96,7 @@ def cells_part(subject: Subject, _limit: float) -> Part:
 
 def decisions_part(subject: Subject, _limit: float) -> Part:
     """Where each class is decided for, with the rows of the table."""
-    plane, said = _plane(subject)
+    plane, said = _plane(subject, subject.decider)
     if plane.size == 1:
         raise NotMadeError("Regions are drawn for two coordinates; the model has one input.")
     data = None

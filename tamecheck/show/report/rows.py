@@ -102,7 +102,7 @@ def _flips(subject: Subject, network: BinarizedNetwork, deadline: float) -> Part
     for place, row in enumerate(subject.examples):
         left = (deadline - time.monotonic()) / (len(subject.examples) - place)
         states = network.states(sample.points[row : row + 1])[0]
-        ball = HammingBall(subject.model.graph, network, states)
+        ball = HammingBall(subject.decider.graph, network, states)
         found = ball.distance(timeout=max(0.2, 0.7 * left))
         never = found.witness is None and found.lower > len(network.free)
         if never:
@@ -217,7 +217,7 @@ def _radius(subject: Subject, point: tuple[Fraction, ...], deadline: float) -> _
         if left < 0.05:
             break
         spec = _specification(subject, point, radius, found.decision)
-        answer = verify(subject.model.graph, spec, timeout=left / 2, seed=subject.seed)
+        answer = verify(subject.decider.graph, spec, timeout=left / 2, seed=subject.seed)
         if isinstance(answer, Violated):
             pairs = zip(answer.witness.inputs, point, strict=True)
             found.upper = max(abs(a - b) for a, b in pairs)
@@ -267,7 +267,7 @@ def _specification(
                 row = Inequality((), tuple(terms), Fraction(0), strict=rival > decision)
                 cases.append(Case(lower, upper, (), (row,)))
     inputs = tuple(TensorName(n, s, n) for n, s in subject.model.inputs.items())
-    outputs = tuple(TensorName(n, s, n) for n, s in subject.model.outputs.items())
+    outputs = tuple(TensorName(n, s, n) for n, s in subject.decider.outputs.items())
     if sum(size_of(shape) for shape in subject.model.inputs.values()) != len(point):
         raise NotMadeError("The point does not fit the inputs.")
     return Specification(inputs, outputs, tuple(cases), "report")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
+from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.explain.cell_rules import rules_of_cells
-from tamecheck.explain.counts import count
+from tamecheck.explain.counts import count_within
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.inequalities import wording
 from tamecheck.explain.neurons import NetworkLogic, network_logic
-from tamecheck.explain.rules import get_rules
-from tamecheck.explain.rules_result import Rule
+from tamecheck.explain.rules import MAX_TABLE, get_rules
+from tamecheck.explain.rules_result import Rule, percent
+from tamecheck.explain.sketches import sketch
+from tamecheck.explain.words import conjunction
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, note, table
 from tamecheck.show.report.rows import binarized
 from tamecheck.show.report.section import NotMadeError, Part
@@ -23,7 +27,6 @@ _MOST_RULES = 200
 _OPEN_RULES = 12
 _MOST_AXES = 4
 _MOST_CELLS = 1000
-_MOST_POINTS = 2**24
 
 
 def possible(subject: Subject) -> Domain:
@@ -49,26 +52,58 @@ def rules_part(subject: Subject, limit: float) -> Part:
     network, domain = subject.network, possible(subject)
     data = None if subject.sample is None else subject.sample.points
     classes = [subject.class_name(number) for number in range(network.classes)]
+    neurons = _neurons(network_logic(network, domain, classes))
+    if domain.size > MAX_TABLE:
+        few = _few(subject, network, domain, limit / 2)
+        missing = f"There are {domain.size} possible inputs, so no exact rules were looked for."
+        return Part(joined(*few, neurons), missing)
     found = get_rules(
-        network, domain, classes=classes, data=data, timeout=limit / 4, seed=subject.seed
+        network, domain, classes=classes, data=data, timeout=limit / 2, seed=subject.seed
     )
-    shown = found.rules[:_MOST_RULES]
-    parts = [
-        note(found.summary),
-        element("p", "Rules of different classes do not overlap, so their order does not matter."),
-    ]
+    outline = found.outline(timeout=limit / 8)
+    parts = [note(found.summary)]
+    if outline is not None:
+        parts += [element("h3", "In short"), element("pre", outline.text)]
+    elif len(found.rules) > _OPEN_RULES:
+        parts += _few(subject, network, domain, limit / 8)
+    parts.append(
+        element("p", "Rules of different classes do not overlap, so their order does not matter.")
+    )
+    left_out = 0
     for number, name in enumerate(found.classes):
-        parts += _of_class(name, [rule for rule in shown if rule.then == number])
+        own = [rule for rule in found.rules if rule.then == number]
+        parts += _of_class(name, own[:_MOST_RULES])
+        left_out += len(own[_MOST_RULES:])
     if found.default is not None:
         guess = f"Otherwise the decision is probably {found.classes[found.default]}."
         parts.append(element("p", guess))
-    logic = network_logic(network, domain, classes)
-    parts.append(_neurons(logic))
-    missing = ""
-    if len(found.rules) > len(shown):
-        missing = f"{len(found.rules) - len(shown)} more rules are left out; 'tamecheck rules' "
-        missing += "prints all."
+    parts.append(neurons)
+    missing = f"{left_out} more rules; 'tamecheck rules' prints all." if left_out else ""
     return Part(joined(*parts), missing)
+
+
+def _few(
+    subject: Subject, network: BinarizedNetwork, domain: Domain, seconds: float
+) -> list[Markup]:
+    """A few rules that are mostly right, with what is proved about them."""
+    states = None if subject.sample is None else network.states(subject.sample.points)
+    classes = [subject.class_name(number) for number in range(network.classes)]
+    found = sketch(network, domain, classes, states=states, seconds=seconds, seed=subject.seed)
+    rows = (
+        (
+            conjunction(rule.conditions),
+            classes[rule.then],
+            percent(rule.coverage),
+            f"{'' if rule.exact else 'at least '}{percent(rule.right)}",
+        )
+        for rule in found.rules
+    )
+    head = ("if", "then", "of all inputs", "right for")
+    return [
+        element("h3", "In short, though not always right"),
+        table("A few rules that tell all inputs apart", head, rows),
+        element("p", found.summary),
+    ]
 
 
 def _of_class(name: str, rules: Sequence[Rule]) -> list[Markup]:
@@ -87,7 +122,7 @@ def _listed(name: str, items: Sequence[str]) -> list[Markup]:
     """The conditions of a class; many are folded away."""
     heading = element("h3", f"{name} if")
     if not items:
-        return [heading, element("p", "No rule.", class_="soft")]
+        return [heading, element("p", "No rule was found.", class_="soft")]
     first = bullets(items[:_OPEN_RULES])
     if len(items) <= _OPEN_RULES:
         return [heading, first]
@@ -112,24 +147,30 @@ def _neurons(logic: NetworkLogic) -> Markup:
     return fold("Every neuron as a rule", *parts)
 
 
-def count_part(subject: Subject, _limit: float) -> Part:
+def count_part(subject: Subject, limit: float) -> Part:
     """How many of all possible inputs each class has."""
     network, domain = binarized(subject), possible(subject)
     if subject.rule == "argmin":
         raise NotMadeError("Counts are made for decisions by the largest output.")
-    if domain.size > _MOST_POINTS:
+    found = count_within(network, domain, seconds=limit / 2)
+    if not any(found.lower):
         raise NotMadeError(
-            f"There are {domain.size:,} possible inputs, too many to decide one by one here (at "
-            f"most {_MOST_POINTS:,}); 'tamecheck count' counts under conditions and in balls."
+            f"There are {domain.size:,} possible inputs, and none could be counted in time; "
+            "'tamecheck count' counts under conditions and in balls."
         )
-    found = count(network, domain)
-    rows = (
-        (subject.class_name(number), f"{many:,}", f"{many / domain.size:.4%}")
-        for number, many in enumerate(found)
-    )
+    rows: list[tuple[str, str, str]] = []
+    for number, (low, high) in enumerate(zip(found.lower, found.upper, strict=True)):
+        share = percent(Fraction(low, domain.size))
+        many = f"{low:,}" if found.exact else f"{low:,} to {high:,}"
+        rows.append(
+            (subject.class_name(number), many, share if found.exact else f"at least {share}")
+        )
     words = f"Each of the {domain.size:,} possible inputs was decided, in integers."
+    if not found.exact:
+        words = f"Proved bounds for the {domain.size:,} possible inputs, in integers."
+    missing = "" if found.exact else f"{found.open:,} inputs were not counted in time"
     shown = table("All possible inputs", ("class", "inputs", "share"), rows)
-    return Part(joined(element("p", words), shown))
+    return Part(joined(element("p", words), shown), missing)
 
 
 def _of_cells(subject: Subject) -> Part:
@@ -159,7 +200,7 @@ def _of_cells(subject: Subject) -> Part:
     parts = [note(found.summary), element("p", f"The rules hold {subject.frame_why}.")]
     said = wording([rule.inequalities for rule in found.rules], subject.names)
     if said.definitions:
-        parts += [element("p", "These sums occur in the rules:"), bullets(said.definitions)]
+        parts.append(fold(f"{len(said.definitions)} sums in the rules", bullets(said.definitions)))
     left_out = 0
     for number, name in enumerate(found.classes):
         pairs = zip(said.conditions, found.rules, strict=True)

@@ -12,7 +12,7 @@ import numpy as np
 from tamecheck.binarized import BinarizedNetwork, recognise
 from tamecheck.cells import Slice, element_names
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.explain.networks import image_shape
+from tamecheck.explain.networks import deciding, image_shape
 from tamecheck.explain.words import Vocabulary, read_literals
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational
@@ -58,6 +58,8 @@ class Subject:
         Of the searches.
     shape
         Rows and columns, if the input is an image.
+    decider
+        The model's scores alone, see `tamecheck.explain.networks.deciding`.
     """
 
     model: Model
@@ -75,13 +77,14 @@ class Subject:
     sample: Sample | None
     examples: tuple[int, ...]
     vocabulary: Vocabulary | None
-    seed: int = 0
-    shape: tuple[int, ...] = ()
+    seed: int
+    shape: tuple[int, ...]
+    decider: Model
 
     @property
     def outputs(self) -> int:
-        """The number of output elements."""
-        return sum(map(size_of, self.model.outputs.values()))
+        """The number of scores."""
+        return sum(map(size_of, self.decider.outputs.values()))
 
     def class_name(self, number: int) -> str:
         """What a class is called."""
@@ -91,7 +94,7 @@ class Subject:
         """The class of each row of points: in integers where the model is one of those."""
         if self.network is not None and self.rule != "argmin":
             return self.network.decide(self.network.states(points))
-        return decided(self.model, points, self.rule)
+        return decided(self.decider, points, self.rule)
 
 
 def decided(model: Model, points: Array, rule: Rule) -> Array:
@@ -139,7 +142,8 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         If names, rows or the rule do not fit the model or the table.
     """
     inputs = element_names(model.inputs)
-    outputs = sum(map(size_of, model.outputs.values()))
+    decider = deciding(model)
+    outputs = sum(map(size_of, decider.outputs.values()))
     called = _names(names, inputs, sample, sidecar)
     chosen = rule or ("sign" if outputs == 1 else "argmax")
     if (chosen == "sign") != (outputs == 1):
@@ -147,12 +151,12 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
             f"--rule {chosen} does not fit {outputs} outputs.",
             hint="One output decides by sign, several by argmax or argmin.",
         )
-    network, network_why = _network(model, check.box, sample)
+    network, network_why = _network(decider, check.box, sample)
     frame, frame_why = _frame(model, check.box, sample, network)
     centre, centre_why = _centre(frame, sample, at)
     if sample is None and rows is not None:
         raise InputError("Rows are chosen, but no table is given.", hint="Give one with --data.")
-    examples = () if sample is None else _examples(model, sample, chosen, rows)
+    examples = () if sample is None else _examples(decider, sample, chosen, rows)
     says = sidecar.features if sidecar is not None and len(sidecar.features) == len(inputs) else ()
     classes = sample.classes if sample is not None and sample.classes else ()
     if not classes and sidecar is not None and len(sidecar.classes) == max(outputs, 2):
@@ -175,6 +179,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         read_literals(says, sidecar.negations) if says and sidecar is not None else None,
         seed,
         shape or image_shape(model),
+        decider,
     )
 
 

@@ -234,13 +234,19 @@ def consequences_part(subject: Subject, _limit: float) -> Part:
         raise NotMadeError(
             "No theorem applies: their hypotheses need a positive verdict with proved properties."
         )
-    parts: list[Markup] = []
-    for one in found:
-        parts += [
-            element("h3", one.theorem),
+    parts = [
+        element(
+            "p", "Each statement unfolds to its source and its hypotheses, as they were checked."
+        )
+    ]
+    parts += [
+        fold(
+            one.theorem,
             element("p", f"Source: {one.source}", class_="soft"),
             _ticks(one.hypotheses),
-        ]
+        )
+        for one in found
+    ]
     return Part(joined(*parts))
 
 
