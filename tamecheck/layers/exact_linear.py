@@ -13,11 +13,13 @@ from tamecheck.dual import InfeasibleProgramError, normalise
 from tamecheck.dual.linear import LinearInfeasible, LinearUnbounded, minimise
 from tamecheck.evaluate.reals import as_fraction, as_number
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.layers.pivoting import improved_basis
 from tamecheck.layers.polyhedron import Point
 from tamecheck.programs.basis import exact_multipliers, exact_point
 from tamecheck.programs.prover import Prover
 from tamecheck.programs.scaled import Box, simple
 from tamecheck.solve.relaxation import (
+    Basis,
     Relaxation,
     RelaxedInfeasible,
     RelaxedOptimum,
@@ -62,8 +64,9 @@ class Linear:
 
     Notes
     -----
-    HiGHS proposes a basis, which is solved and checked in rationals; where that is not exactly
-    optimal, as at ties below its tolerances, the simplex method runs in rationals from the start.
+    HiGHS proposes a basis, which is solved and checked in rationals.  Where that is not exactly
+    optimal, as at ties below its tolerances, exact pivots go on from it; if that fails the simplex
+    method runs in rationals from the start.
     """
 
     def __init__(self, program: Program) -> None:
@@ -79,15 +82,19 @@ class Linear:
         self._relaxation.set_costs([nearest(cost) for cost in costs])
         answer = self._relaxation.solve()
         if isinstance(answer, RelaxedOptimum):
-            best = self._at_basis(costs)
+            basis = self._relaxation.basis()
+            best = self._at(basis, costs)
+            if best is None:
+                improved = improved_basis(self._program, costs, basis)
+                best = None if improved is None else self._at(improved, costs)
             if best is not None:
                 return best
         if isinstance(answer, RelaxedInfeasible) and self._contradictory(answer):
             return NoPoint()
         return self._from_the_start(costs)
 
-    def _at_basis(self, costs: Sequence[Fraction]) -> Best | None:
-        program, basis = self._program, self._relaxation.basis()
+    def _at(self, basis: Basis, costs: Sequence[Fraction]) -> Best | None:
+        program = self._program
         ends = [(column.lower, column.upper) for column in program.columns]
         point = exact_point(program, basis, [low for low, _ in ends], [high for _, high in ends])
         found = exact_multipliers(program, basis, costs)

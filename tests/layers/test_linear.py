@@ -40,6 +40,23 @@ def test_a_near_tie_has_derivative_zero(gap):
     assert all(a == 0 for row in found.cost_jacobian() for a in row)
 
 
+def test_a_near_tie_of_fifty_variables_is_decided_by_exact_pivots():
+    """A reduced cost of 1e-11, which solvers take for 0, on either side."""
+    rng = np.random.default_rng(0)
+    A = np.vstack([rng.standard_normal((30, 50)), np.ones(50)])  # noqa: N806
+    b = np.r_[A[:-1] @ rng.random(50) + rng.random(30), 100]
+    c = rng.random(50) - 0.1
+    found = linear_layer(c, A, b)
+    spare = c - A.T @ np.array([float(u) for u in found.multipliers.point])
+    out = found.solutions.point.index(0)
+    for gap in (1e-11, -1e-11):
+        near = c.copy()
+        near[out] -= spare[out] - gap
+        moved = linear_layer(near, A, b)
+        assert not moved.jumps
+        assert (moved.solutions.point[out] > 0) == (gap < 0)
+
+
 def test_several_ties_name_all_vertices():
     found = linear_layer([1, 1, 1, 2, 1], E=[[1] * 5], e=[1])
     assert len(found.cost_gradients) == 4
