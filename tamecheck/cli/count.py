@@ -53,17 +53,15 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Count and print the counts."""
-    from tamecheck.binarized import recognise
     from tamecheck.explain.counts import count_ball, count_within
+    from tamecheck.explain.networks import network_of
     from tamecheck.explain.words_conditions import read_conditions
-    from tamecheck.ir.tensor import size_of
 
     radius = _radius(args)
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    size = sum(map(size_of, model.inputs.values()))
-    network = recognise(model.graph, [levels_of(args.domain)] * size)
+    network = network_of(model, levels_of(args.domain))
     naming = naming_of(args, model)
     domain = occurring(args, network, naming)
     allowed = None

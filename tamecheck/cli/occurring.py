@@ -38,18 +38,21 @@ class Naming:
         What each input says when it is low; empty if that is not known.
     classes
         What each class is called; None if that is not known.
+    inferred
+        Whether the names are only those of the model's inputs, which say nothing about a table.
     """
 
     names: list[str] | None = None
     negations: tuple[str, ...] = ()
     classes: list[str] | None = None
+    inferred: bool = False
 
     @property
     def sidecar(self) -> Sidecar | None:
-        """The same for rows of tables; None without names."""
+        """The same for rows of tables; None without names that were given."""
         from tamecheck.load.samples import Sidecar
 
-        if self.names is None:
+        if self.names is None or self.inferred:
             return None
         return Sidecar(tuple(self.names), tuple(self.classes or ()), self.negations)
 
@@ -117,7 +120,8 @@ def naming_of(args: Namespace, model: Model) -> Naming:
             found = Naming(list(beside.features), beside.negations, list(beside.classes) or None)
     if found.names is None:
         alone = not any(model.inputs.values())
-        return Naming(list(model.inputs) if alone else None, classes=found.classes)
+        names = list(model.inputs) if alone else None
+        return Naming(names, classes=found.classes, inferred=True)
     inputs = sum(map(size_of, model.inputs.values()))
     if len(found.names) != inputs:
         where = f"{args.model}.features.json" if args.names is None else "--names"

@@ -17,8 +17,10 @@ from tamecheck.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tamecheck.binarized import BinarizedNetwork
     from tamecheck.explain.rules_result import DecisionRules
     from tamecheck.explain.sketches import Sketch
+    from tamecheck.ir.box import Box
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
 
@@ -68,29 +70,36 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Find the rules and print them."""
+    from tamecheck.explain.networks import network_of
+
     if args.limit < 1:
         raise InputError(f"--limit {args.limit} is no positive number.")
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    if args.box is None and args.spec is None:
-        return _logic(args, model)
-    _cells(args, model)
-    return 0
+    if args.box is not None or args.spec is not None:
+        _cells(args, model, domain_of(args, model), naming_of(args, model))
+        return 0
+    try:
+        network = network_of(model, levels_of(args.domain))
+    except UnsupportedError as error:
+        if args.data is not None:
+            _cells_about(args, model)
+            return 0
+        raise UnsupportedError(
+            error.what,
+            nodes=error.nodes,
+            hint="For a network of ReLUs give --box, or --data for the range of a table.",
+        ) from None
+    return _logic(args, model, network)
 
 
-def _logic(args: Namespace, model: Model) -> int:
-    from tamecheck.explain.networks import network_of
+def _logic(args: Namespace, model: Model, network: BinarizedNetwork) -> int:
+    """Rules of a binarized network."""
     from tamecheck.explain.neurons import network_logic
     from tamecheck.explain.rules import get_rules
     from tamecheck.explain.sketches import sketch
 
-    try:
-        network = network_of(model, levels_of(args.domain))
-    except UnsupportedError as error:
-        raise UnsupportedError(
-            error.what, nodes=error.nodes, hint="For a network of ReLUs give --box."
-        ) from None
     naming = naming_of(args, model)
     domain = occurring(args, network, naming)
     rows = _rows(args, model, naming)
@@ -188,20 +197,32 @@ def _clauses(found: DecisionRules) -> tuple[int, str] | None:
     return count, visible("\n".join(lines))
 
 
-def _cells(args: Namespace, model: Model) -> None:
+def _cells_about(args: Namespace, model: Model) -> None:
+    """Rules of a piecewise linear classifier over the range of a table's columns."""
+    from tamecheck.load.box_mapping import box_of_rows
+
+    naming = naming_of(args, model)
+    sample = sample_from(args, model, naming.sidecar)
+    if sample is None:
+        raise InputError("There is no table.", where="--data")
+    names = naming.names if not naming.inferred else None
+    known = Naming(names or list(sample.names), (), naming.classes or list(sample.classes))
+    _cells(args, model, box_of_rows(sample.points, model.inputs), known)
+
+
+def _cells(args: Namespace, model: Model, box: Box, naming: Naming) -> None:
     """Rules of a piecewise linear classifier on a box."""
     from tamecheck.explain.cell_rules import rules_of_cells
 
-    for name in ("domain", "one_hot", "thermometer", "data"):
+    for name in ("domain", "one_hot", "thermometer"):
         if getattr(args, name) is not None:
             option = name.replace("_", "-")
             raise InputError(f"--{option} is for binarized networks, --box for others.")
-    naming = naming_of(args, model)
     found = rules_of_cells(
         model,
-        domain_of(args, model),
+        box,
         names=naming.names,
-        classes=naming.classes,
+        classes=naming.classes or None,
         limit=args.limit,
     )
     if args.json:

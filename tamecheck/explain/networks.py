@@ -45,7 +45,7 @@ def network_of(model: Model | Graph | BinarizedNetwork, domain: Sequence[Any]) -
     """The binarized network that a model is on a domain of two levels."""
     if isinstance(model, BinarizedNetwork):
         return model
-    graph = model.graph if isinstance(model, Model) else model
+    graph = deciding(model).graph if isinstance(model, Model) else model
     size = sum(int(np.prod(shape, dtype=np.int64)) for shape in graph.inputs.values())
     pairs = list(domain)
     if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):

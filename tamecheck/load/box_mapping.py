@@ -11,9 +11,9 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import parse_rational, rational
-from tamecheck.ir.tensor import Shape, size_of
+from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = ["box_of_mapping"]
+__all__ = ["box_of_mapping", "box_of_rows"]
 
 
 def box_of_mapping(bounds: Mapping[str, Any], inputs: Mapping[str, Shape]) -> Box:
@@ -41,6 +41,18 @@ def box_of_mapping(bounds: Mapping[str, Any], inputs: Mapping[str, Shape]) -> Bo
             low, high = (_stretched(side, max(len(low), len(high), size)) for side in (low, high))
         sides[name] = Side(low, high)
     return Box(sides).checked(inputs)
+
+
+def box_of_rows(rows: Array, inputs: Mapping[str, Shape]) -> Box:
+    """The smallest box that holds some points, whose columns are all input elements in order."""
+    low, high = rows.min(axis=0).tolist(), rows.max(axis=0).tolist()
+    bounds: dict[str, tuple[list[Any], list[Any]]] = {}
+    start = 0
+    for name, shape in inputs.items():
+        stop = start + size_of(shape)
+        bounds[name] = low[start:stop], high[start:stop]
+        start = stop
+    return box_of_mapping(bounds, inputs)
 
 
 def _ends(values: Any, unbounded: str) -> tuple[Bound, ...]:

@@ -154,3 +154,18 @@ def test_the_verb_reads_a_network_by_its_cells(capsys):
     assert main(["rules", *model]) == 4
     assert "--box" in capsys.readouterr().err
     assert main(["rules", *model, "--box", "-1:1", "--one-hot", "0-1"]) == 2
+
+
+def test_a_table_gives_the_box_the_names_and_the_classes(tmp_path, capsys):
+    """Over the range of the columns, which is not the default box."""
+    table = tmp_path / "t.csv"
+    table.write_text("height [m],width [m],kind\n0,1,low\n3,2,high\n")
+    model = ["--expr", "max(x, 0) - y"]
+    assert main(["rules", *model, "--data", str(table), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["faithful"], found["classes"]) == ("exact", ["high", "low"])
+    assert "height [m]" in found["text"]
+    # class 1, the second by name, where x - y > 0
+    assert {rule["label"] for rule in found["rules"]} == {"high", "low"}
+    assert main(["rules", *model]) == 4
+    assert "--data" in capsys.readouterr().err
