@@ -24,14 +24,15 @@ import numpy as np
 from tamecheck.explain.completions import PRESENT, Completions
 from tamecheck.explain.nodes import FREE, Nodes, Pieces, grids, joined
 from tamecheck.ir.tensor import Array
+from tamecheck.solve.dense_linear import deepest
 
 __all__ = ["Multipliers", "Outcome"]
 
-_ROOT_STEPS, _STEPS, _LAST_STEPS = 120, 25, 150
+_ROOT_STEPS, _STEPS = 120, 25
 _STALLED, _SHORTER = 4, 0.6
 _AIM = 0.3
 _BATCH = 256
-_ROUNDED = 4
+_ROUNDED, _ROUNDED_POINTS = 4, 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +92,14 @@ class Multipliers:
             if not isinstance(found, tuple):
                 return Outcome(closed=False, columns=found)
             part, scores = found
+            if not len(part):
+                continue
+            settled = self._settled(part, scores)
+            if not isinstance(settled, tuple):
+                return Outcome(closed=False, columns=settled)
+            part, scores = settled
             if len(part):
-                stack.append(self._split(part, scores))
+                stack.append((self._split(part, scores), _STEPS))
         return Outcome(closed=True)
 
     def _root(self) -> Nodes:
@@ -190,7 +197,7 @@ class Multipliers:
                 moved = np.rint(moved / grid.unit) * grid.unit
                 multipliers[k] = np.clip(moved, -grid.most, grid.most)
         count = steps - -(-steps // 3)
-        rounded = self._rounded(nodes, often / max(count, 1))
+        rounded = self._rounded(nodes, often / max(count, 1), _ROUNDED)
         if rounded is not None:
             return rounded
         gains = self._gains(nodes, kept)
@@ -207,18 +214,18 @@ class Multipliers:
             self._mixed(often / max(count, 1)),
         ]
 
-    def _rounded(self, nodes: Nodes, often: Array) -> Array | None:
+    def _rounded(self, nodes: Nodes, often: Array, times: int) -> Array | None:
         """Columns of a change among random completions with columns as often as given."""
         problem = self._problem
-        chances = np.repeat(often, _ROUNDED, axis=0)
-        free = np.repeat((nodes.columns == FREE)[:, problem.owners], _ROUNDED, axis=0)
+        chances = np.repeat(often, times, axis=0)
+        free = np.repeat((nodes.columns == FREE)[:, problem.owners], times, axis=0)
         taken = problem.pulled(chances - self._rng.random(chances.shape)) & free
         won = np.flatnonzero(
-            problem.won(np.repeat(nodes.base, _ROUNDED, axis=0) + taken @ problem.changes)
+            problem.won(np.repeat(nodes.base, times, axis=0) + taken @ problem.changes)
         )
         if not won.size:
             return None
-        decided = nodes.columns[won[0] // _ROUNDED]
+        decided = nodes.columns[won[0] // times]
         return np.where(decided == FREE, problem.columns(taken[won[0]]), decided)
 
     def _mixed(self, often: Array) -> Array:
@@ -272,8 +279,60 @@ class Multipliers:
         slopes[0] += sums
         return value, slopes, states, sums, taken
 
-    def _split(self, nodes: Nodes, scores: list[Array]) -> tuple[Nodes, int]:
-        """Every node in parts, by the most uncertain neuron, or by a feature; and their steps."""
+    def _settled(self, nodes: Nodes, scores: list[Array]) -> Array | tuple[Nodes, list[Array]]:
+        """Columns of a change; else the nodes without those of which a linear program shows more.
+
+        Where all states are decided, a node is empty or not by the rows of the first layer alone.
+        """
+        every = np.concatenate(scores[:-1], axis=1)
+        kept = np.ones(len(nodes), dtype=np.bool_)
+        for row in np.flatnonzero((every < 0).all(axis=1)).tolist():
+            one = nodes.taken(slice(row, row + 1))
+            found = self._deepest(one)
+            if found is None:
+                continue
+            point, multipliers = found
+            pieces, _ = self._pieces(one)
+            tried = (multipliers, *one.multipliers[1:])
+            if self._bound(one, pieces, tried)[0][0] <= 0:
+                kept[row] = False
+                continue
+            often = point[np.newaxis]
+            rounded = self._rounded(one, often, _ROUNDED_POINTS)
+            if rounded is not None:
+                return rounded
+            scores[-1][row] = self._mixed(often)[0]
+        return nodes.taken(kept), [score[kept] for score in scores]
+
+    def _deepest(self, node: Nodes) -> tuple[Array, Array] | None:
+        """Where a node's states are most clearly what they are, in fractions of columns.
+
+        Also the multipliers that show how clearly, on the grid.  None if no program was solved.
+        """
+        problem, grid = self._problem, self._grids[0]
+        states = np.where(node.low >= 0, 1, np.where(node.high < 0, -1, node.assumed[0]))[0]
+        least = np.where(states > 0, grid.least, grid.gap - grid.least)
+        width = 1 / np.sqrt(grid.scale)
+        rows = (states[:, np.newaxis] * problem.changes.T) / width[:, np.newaxis]
+        free = (node.columns == FREE)[0][problem.owners].astype(np.float64)
+        caps = np.zeros((0, len(free)))
+        if not problem.plain:
+            caps = (problem.owners == np.arange(problem.features)[:, np.newaxis]).astype(np.float64)
+        solved = deepest(
+            (np.zeros_like(free), free), rows, (least - states * node.base[0]) / width, caps
+        )
+        if solved is None:
+            return None
+        point, dual = solved
+        multipliers = dual / width * states
+        largest = np.abs(multipliers / grid.most).max(initial=0)
+        if not largest:
+            return None
+        multipliers = np.rint(multipliers / (2 * largest) / grid.unit) * grid.unit
+        return point, multipliers[np.newaxis]
+
+    def _split(self, nodes: Nodes, scores: list[Array]) -> Nodes:
+        """Every node in parts, by the most uncertain neuron, or by a feature."""
         *scores, mixed = scores
         widths = [score.shape[1] for score in scores]
         every = np.concatenate(scores, axis=1)
@@ -295,8 +354,7 @@ class Multipliers:
         rows = np.flatnonzero(certain)
         if rows.size:
             parts += self._by_feature(nodes.taken(rows), mixed[rows])
-        steps = _STEPS if any(score.max() >= 0 for score in scores) else _LAST_STEPS
-        return joined(parts), steps
+        return joined(parts)
 
     def _by_feature(self, nodes: Nodes, mixed: Array) -> list[Nodes]:
         """Every node by the code of the free feature that is mixed most."""

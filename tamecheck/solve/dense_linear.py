@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tamecheck.solve.installed import highspy as highspy_module
 from tamecheck.solve.silence import silence
 
-__all__ = ["largest_in"]
+__all__ = ["deepest", "largest_in"]
 
 _Array = npt.NDArray[Any]
 
@@ -22,6 +22,36 @@ def largest_in(
 
     None if HiGHS finds no optimum.  ``rows`` has shape (rows, variables).
     """
+    solved = _solved(costs, box, rows, ends)
+    return None if solved is None else solved[0]
+
+
+def deepest(
+    box: tuple[_Array, _Array], rows: _Array, least: _Array, caps: _Array
+) -> tuple[_Array, _Array] | None:
+    """A point of a box where every row is furthest above its least value, and multipliers.
+
+    The rows' excesses over ``least`` are compared; those of ``caps`` are at most 1 in any case.
+    The multipliers of the rows are not negative; where no point has ``rows x >= least`` their sum
+    shows it.  None if HiGHS finds no optimum.
+    """
+    count, width = rows.shape
+    body = np.zeros((count + len(caps), width + 1))
+    body[:count, :width], body[:count, width] = rows, -1.0
+    body[count:, :width] = caps
+    low = np.concatenate([least, np.full(len(caps), -np.inf)])
+    high = np.concatenate([np.full(count, np.inf), np.ones(len(caps))])
+    free = np.append(box[0], -np.inf), np.append(box[1], np.inf)
+    solved = _solved(np.append(np.zeros(width), 1.0), free, body, (low, high))
+    if solved is None:
+        return None
+    return solved[0][:width], np.maximum(solved[1][:count], 0.0)
+
+
+def _solved(
+    costs: _Array, box: tuple[_Array, _Array], rows: _Array, ends: tuple[_Array, _Array]
+) -> tuple[_Array, _Array] | None:
+    """The optimum and the dual values of the rows, for the smallest negative costs."""
     highspy: Any = highspy_module()
     with silence():
         solver: Any = highspy.Highs()
@@ -42,4 +72,5 @@ def largest_in(
     solver.run()
     if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
-    return np.array(solver.getSolution().col_value, dtype=float)
+    solution = solver.getSolution()
+    return np.array(solution.col_value, dtype=float), np.array(solution.row_dual, dtype=float)
