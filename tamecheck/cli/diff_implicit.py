@@ -111,7 +111,9 @@ def _print(args: Namespace, document: dict[str, Any]) -> None:
         for matrix in document["vertices"]:
             print(f"  {matrix_text(matrix)}")
     validity = document["validity"]
-    if validity is not None:
-        print(
-            f"for parameters nearer than {validity['parameters'] or 'unknown'}: {validity['why']}"
-        )
+    if validity is None:
+        return
+    if validity["parameters"] is None:
+        print(f"no radius is known: {validity['why']}")
+    else:
+        print(f"radius in the parameters: {validity['parameters']} ({validity['why']})")

@@ -23,7 +23,7 @@ from tamecheck.derivative.implicit.invertible import (
     decide_invertible,
 )
 from tamecheck.derivative.implicit.multiaffine import MOST_COORDINATES, corner_signs
-from tamecheck.derivative.implicit.singular import Singular, element, segment_root
+from tamecheck.derivative.implicit.singular import Singular, brief, element, segment_root
 from tamecheck.derivative.jacobian import jacobian_near, known_values, output_matrix
 from tamecheck.derivative.lowering import lowered
 from tamecheck.errors import DomainError, TamecheckError
@@ -233,7 +233,7 @@ class _Shares:
                     found = segment_root([before, after], [fmpq(1), fmpq(0)], [fmpq(0), fmpq(1)])
                     if found is not None:
                         singular = Singular(None, found.matrix)
-                        why = f"{singular} is singular, and {self._form}"
+                        why = f"{brief(singular)} is singular, and {self._form}"
                         return Invertibility(holds=False, why=why, singular=singular)
         why = (
             f"no condition that suffices holds for {self._form}, and no singular element was found"

@@ -38,6 +38,7 @@ from tamecheck.derivative.implicit.descent import searched_element
 from tamecheck.derivative.implicit.multiaffine import Coordinates, coordinates, halved
 from tamecheck.derivative.implicit.singular import (
     Singular,
+    brief,
     combination,
     edge_root,
     segment_root,
@@ -151,7 +152,7 @@ def _decide(vertices: Sequence[fmpq_mat], deadline: float, seed: int) -> Inverti
 
 def _singular(found: Singular) -> Invertibility:
     return Invertibility(
-        holds=False, why=f"{found} is singular and in the convex hull", singular=found
+        holds=False, why=f"{brief(found)} is singular and in the convex hull", singular=found
     )
 
 
@@ -204,28 +205,21 @@ def _halved(
     now = time.monotonic()
     stop = now + _SHARE * max(deadline - now, 0.0)
     if found is not None:
-        parts = halved(vertices, found, stop)
-        name, what = (
-            "boxes",
-            (
-                "the edges of the hull are rank-one changes, so the determinant is affine in each "
-                "coordinate; it has one sign at the corners of"
-            ),
+        parts, noun = halved(vertices, found, stop), ("box", "boxes")
+        what = (
+            "the edges of the hull are rank-one changes, so the determinant is affine in each "
+            "coordinate; it has one sign at the corners of"
         )
     else:
-        parts = subdivided(vertices, stop)
-        name, what = (
-            "simplices",
-            ("the determinant's Bernstein coefficients, or a symmetric part, have one sign on"),
-        )
+        parts, noun = subdivided(vertices, stop), ("simplex", "simplices")
+        what = "the determinant's Bernstein coefficients, or a symmetric part, have one sign on"
     if parts.singular is not None:
         return _singular(parts.singular)
     if parts.open == 0:
-        return Invertibility(
-            holds=True, why=f"{what} each of the {parts.parts} {name} that cover the hull"
-        )
+        cover = f"a {noun[0]}" if parts.parts == 1 else f"{parts.parts} {noun[1]}"
+        return Invertibility(holds=True, why=f"{what} {cover} about the hull")
     why = (
-        f"neither a proof nor a singular element was found in time ({parts.parts} {name} "
+        f"neither a proof nor a singular element was found in time ({parts.parts} {noun[1]} "
         f"proved, {parts.open} open)"
     )
     return _by_z3(vertices, why, deadline)

@@ -18,6 +18,7 @@ from tamecheck.ir.tensor import Array
 __all__ = [
     "Algebraic",
     "Singular",
+    "brief",
     "combination",
     "determinant_along",
     "edge_root",
@@ -31,6 +32,7 @@ __all__ = [
 
 _MOST_EDGES = 1024
 _HALVINGS = 40
+_LONGEST_TEXT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,12 @@ class Singular:
         if self.matrix is not None:
             return "[" + "; ".join(" ".join(_short(a) for a in row) for row in self.matrix) + "]"
         return str(self.algebraic)
+
+
+def brief(singular: Singular) -> str:
+    """The element if it fits in a sentence."""
+    text = str(singular)
+    return text if len(text) <= _LONGEST_TEXT else "an element"
 
 
 def _short(value: Fraction) -> str:
