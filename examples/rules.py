@@ -33,6 +33,7 @@ def main() -> None:
 
     rules = tc.get_rules(pipeline, data=rows)
     print(rules)
+    print(rules.outline() or rules.decision_list())
 
     network = network_of(pipeline[-1].to_model(), (-1, 1))
     print(network_logic(network, rules.domain, rules.classes))
