@@ -77,6 +77,13 @@ def test_a_kink_at_an_irrational_point():
         assert ball.contains(1 / (slope * arb(2).sqrt()))
 
 
+def test_a_simple_fraction_nearby_is_another_solution():
+    """(x - 1) (x² - 2) = 0: 1 is rational and solves it, but √2 is what was given."""
+    found = implicit("(x - 1)*(x^2 - 2) - p", unknowns=["x"], at={"x": 1.41421, "p": 0})
+    assert found.verdict is Status.PROVED
+    assert found.solution[0].overlaps(arb(2).sqrt())
+
+
 def test_far_from_a_solution():
     found = implicit("x^2 - p", unknowns=["x"], at={"x": 1, "p": 2})
     assert status(found, "solution") is Status.REFUTED

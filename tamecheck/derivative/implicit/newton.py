@@ -37,6 +37,7 @@ __all__ = ["Isolated", "exact_root", "isolated", "krawczyk", "newton_limit", "ra
 _BITS = 128
 _STEPS = 60
 _NARROWINGS = 100
+_ROUNDING = 1e-6
 _RADII = tuple(Fraction(1, 2**k) for k in (3, 6, 10, 16, 24, 32, 40))
 _DENOMINATORS = (1, 10**3, 10**6, 10**9)
 
@@ -136,6 +137,12 @@ def exact_root(
     """A rational solution near floats: simple fractions, or an exact step if F is affine there."""
 
     def solves(unknowns: Sequence[Fraction]) -> bool:
+        if any(
+            abs(float(u) - v) > _ROUNDING * (1 + abs(v))
+            for u, v in zip(unknowns, near, strict=True)
+        ):
+            # another solution, not the one that the floats are near
+            return False
         try:
             residual = rational_residual(equations, _with(equations, values, unknowns))
         except TamecheckError:
