@@ -36,7 +36,8 @@ def alternated(
     """A network whose errors no change of one neuron that the solver finds makes fewer.
 
     The first network is built from the inputs on: every hidden neuron tells the classes (or two
-    random halves of them) apart, rows that the neurons before it got wrong weighing more.  Then
+    random halves of them) apart, rows that the neurons before it got wrong weighing more.  Solvers
+    start from rounded correlations, and are not asked where these lose nothing.  Then
     the output layer and the hidden neurons, from the last to the first, are replaced by better ones
     until none is found, the errors that no classifier avoids are reached, or time is out.
 
@@ -160,7 +161,8 @@ class _State:
             rows = np.flatnonzero(gain)
             weight = np.zeros((len(rows), 2))
             weight[np.arange(len(rows)), (gain[rows] > 0).astype(int)] = np.abs(gain[rows])
-            best = min(self._asked(number, values[rows], weight, start), key=cost)
+            asked = self._asked(number, values[rows], weight, start) if cost(start) else [start]
+            best = min(asked, key=cost)
         layer = self.layers[number]
         columns, offsets = layer.weights.copy(), layer.offset.copy()
         columns[:, neuron], offsets[neuron] = best.weights[:, 0], best.offset[0]
