@@ -144,9 +144,10 @@ def main_table(seeds: int) -> list[str]:
         makers = {"ste": SteBinarizedClassifier, "tame": TameBinarizedClassifier}
         found = compare(task, makers, seeds)
         ste, tame = found["ste"], found["tame"]
+        points = round(100 * (tame[1] - ste[1]), 6) + 0.0
         lines.append(
             f"| {task.name} | {100 * ste[1]:.1f} ± {100 * ste[3]:.1f} "
-            f"| {100 * tame[1]:.1f} ± {100 * tame[3]:.1f} | {100 * (tame[1] - ste[1]):+.2f} "
+            f"| {100 * tame[1]:.1f} ± {100 * tame[3]:.1f} | {points:+.2f} "
             f"| {tame[5]} | {tame[2] / ste[2]:.1f} |"
         )
         print(

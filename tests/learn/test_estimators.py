@@ -18,6 +18,9 @@ import tamecheck as tc
 from tamecheck.learn import (
     Binariser,
     DataError,
+    MIPBinarizedClassifier,
+    MIPBinarizedEnsemble,
+    PiecewisePolynomialRegressor,
     SteBinarizedClassifier,
     TameBinarizedClassifier,
 )
@@ -30,6 +33,20 @@ ODD = [0, 1, 1, 0]
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks([SteBinarizedClassifier(), TameBinarizedClassifier()])
 def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(
+    [
+        MIPBinarizedClassifier((2,), solver="annealing", starts=2, random_state=0),
+        MIPBinarizedEnsemble(1, random_state=0),
+        PiecewisePolynomialRegressor(0, solver="search", random_state=0),
+    ]
+)
+def test_checks_of_scikit_learn_for_what_programs_train(estimator, check):
+    # solvers are left out: their limits of time would make two fits differ
     check(estimator)
 
 
@@ -243,7 +260,7 @@ def test_parameters_that_make_no_sense(options, words):
         TameBinarizedClassifier(**options).fit(XOR, ODD)
 
 
-@pytest.mark.parametrize("make", CLASSES)
+@pytest.mark.parametrize("make", [*CLASSES, MIPBinarizedClassifier, MIPBinarizedEnsemble])
 @pytest.mark.parametrize(
     ("x", "y", "words"),
     [
@@ -262,6 +279,45 @@ def test_bad_data_are_refused_in_scikit_learns_words(make, x, y, words):
     with pytest.raises(ValueError, match=words) as caught:
         make().fit(x, y)
     assert isinstance(caught.value, tc.TamecheckError)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        ([[np.nan, 1], [1, 1]], [0, 1], "NaN"),
+        ([["a", "b"], ["c", "d"]], [0, 1], "could not convert string to float"),
+        (XOR, [0, 1], "inconsistent numbers of samples"),
+        (XOR, [0, 1, np.inf, 0], "infinity"),
+        (np.empty((0, 2)), [], "0 sample"),
+    ],
+)
+def test_bad_data_of_a_regression(x, y, words):
+    with pytest.raises(DataError, match=words):
+        PiecewisePolynomialRegressor(1).fit(x, y)
+
+
+@pytest.mark.parametrize("make", CLASSES)
+def test_there_may_be_a_class_for_each_point(make):
+    names = ["a", "b", "c", "d"]
+    fitted = make((6,), random_state=3).fit(XOR, names)
+    assert fitted.predict(XOR).tolist() == names
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        MIPBinarizedClassifier((2,), solver="annealing", random_state=0),
+        MIPBinarizedEnsemble(1, random_state=0),
+    ],
+)
+def test_what_programs_train_is_cloned_pickled_piped_and_searched(made):
+    x, y = np.tile(XOR, (4, 1)), np.tile([0, 1, 1, 1], 4)
+    fitted = clone(made).fit(x, y)
+    again = pickle.loads(pickle.dumps(fitted))
+    assert again.predict(XOR).tolist() == fitted.predict(XOR).tolist() == [0, 1, 1, 1]
+    assert clone(fitted).get_params() == made.get_params()
+    grid = GridSearchCV(make_pipeline(Binariser(), made), {"binariser__thresholds": [1, 2]}, cv=2)
+    assert grid.fit(x, y).best_score_ == 1
 
 
 def test_nothing_can_be_asked_before_fit():
