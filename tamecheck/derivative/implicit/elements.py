@@ -63,6 +63,8 @@ class Elements:
         The answer for all U; None where there is no Jacobian.
     listed
         Whether all vertices are there.
+    limits
+        Where they are listed: all limits of Jacobians nearby, those that are no vertices too.
     refuted
         Whether it is shown that there is none.
     """
@@ -72,6 +74,7 @@ class Elements:
     matrices: tuple[Matrix, ...] = ()
     invertible: Invertibility | None = None
     listed: bool = True
+    limits: tuple[Matrix, ...] = ()
     refuted: bool = False
 
 
@@ -154,12 +157,11 @@ def _of_family(family: KinkFamily, equations: Equations, deadline: float, seed: 
         why = f"no condition that suffices holds, and over {_MOST_PATTERNS} cones meet"
         open_ = Invertibility(holds=None, why=why)
         return Elements("conservative", summary, (family.conventional,), open_, listed=False)
-    matrices: tuple[Matrix, ...] = tuple(dict.fromkeys(family.element(s) for s in signs))
-    if not family.independent:
-        matrices = _reduced(matrices)
+    limits: tuple[Matrix, ...] = tuple(dict.fromkeys(family.element(s) for s in signs))
+    matrices = limits if family.independent else _reduced(limits)
     why = f"the Clarke Jacobian, computed exactly: {_count(len(matrices))}"
     found = proof or _decided(equations, matrices, deadline, seed)
-    return Elements("clarke", why, matrices, found)
+    return Elements("clarke", why, matrices, found, limits=limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +266,8 @@ def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> E
     matrices = _reduced(found.raw)
     exactly = "exactly" if found.exact else "by balls"
     why = f"the Clarke Jacobian, computed {exactly}: {_count(len(matrices))}"
-    return Elements("clarke", why, matrices, _decided(equations, matrices, deadline, seed))
+    decided = _decided(equations, matrices, deadline, seed)
+    return Elements("clarke", why, matrices, decided, limits=found.raw)
 
 
 def _of_balls(equations: Equations, point: Point, deadline: float, seed: int) -> Elements | None:

@@ -18,7 +18,7 @@ from tamecheck.errors import InputError
 from tamecheck.evaluate.reals import as_fraction
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Hypothesis", "Implicit", "Status"]
+__all__ = ["Hypothesis", "Implicit", "Status", "solved"]
 
 
 class Status(Enum):
@@ -107,7 +107,7 @@ class Implicit:
             return ()
         found: list[tuple[tuple[Fraction | arb, ...], ...]] = []
         for u, v in self.pairs:
-            matrix = _solved(u, v)
+            matrix = solved(u, v)
             if not any(_equal(matrix, other) for other in found):
                 found.append(matrix)
         return tuple(found)
@@ -225,7 +225,8 @@ def _array(matrix: Matrix) -> Array:
     return np.array(rows, dtype=float)
 
 
-def _solved(u: Matrix, v: Matrix) -> tuple[tuple[Fraction | arb, ...], ...]:
+def solved(u: Matrix, v: Matrix) -> tuple[tuple[Fraction | arb, ...], ...]:
+    """``-U⁻¹ V``, exactly or by balls."""
     size, width = len(u), len(v[0])
     if not width:
         return tuple(() for _ in u)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import partial
 from typing import Any
-
-from flint import arb
 
 from tamecheck.derivative.hull import Matrix
 from tamecheck.derivative.implicit.elements import Elements, elements_at
@@ -17,7 +16,7 @@ from tamecheck.derivative.implicit.equations import (
     equations_of,
 )
 from tamecheck.derivative.implicit.regularity import regularity_near, regularity_on
-from tamecheck.derivative.implicit.result import Hypothesis, Implicit, Status
+from tamecheck.derivative.implicit.result import Hypothesis, Implicit, Status, solved
 from tamecheck.derivative.implicit.solution import Solution, solution_near
 from tamecheck.derivative.implicit.starts import completed
 from tamecheck.derivative.implicit.validity import Validity, affine_validity, smooth_validity
@@ -30,6 +29,7 @@ __all__ = ["implicit"]
 
 _SECONDS = 60.0
 _WITHIN = 1e-2
+_VALIDITY_BITS = 128
 
 
 def implicit(  # noqa: PLR0913 (options, by keyword only)
@@ -114,7 +114,7 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
         solution.unknowns,
         solution.isolated,
         None if invertible is None else invertible.singular,
-        partial(_validity, equations, solution),
+        partial(_validity, equations, solution, elements.limits),
     )
 
 
@@ -139,18 +139,16 @@ def _part(matrix: Matrix, columns: Sequence[int]) -> Matrix:
     return tuple(tuple(row[k] for k in columns) for row in matrix)
 
 
-def _validity(equations: Equations, solution: Solution, found: Implicit) -> Validity:
-    slopes = found.vertices
-    exact = not any(isinstance(a, arb) for slope in slopes for row in slope for a in row)
+def _validity(
+    equations: Equations, solution: Solution, limits: Sequence[Matrix], found: Implicit
+) -> Validity:
     try:
         point = solution.at(_VALIDITY_BITS)
         if not found.listed:
             return Validity(None, None, "too many kinks meet at the point")
-        if exact and solution.isolated is None:
-            rational = [
-                [[a for a in row if not isinstance(a, arb)] for row in slope] for slope in slopes
-            ]
-            affine = affine_validity(equations, point, rational)
+        slopes = _slopes(equations, limits)
+        if slopes and solution.isolated is None:
+            affine = affine_validity(equations, point, slopes)
             if affine is not None:
                 return affine
         if len(found.pairs) == 1:
@@ -160,4 +158,15 @@ def _validity(equations: Equations, solution: Solution, found: Implicit) -> Vali
     return Validity(None, None, "F is curved and has a kink at the point")
 
 
-_VALIDITY_BITS = 128
+def _slopes(
+    equations: Equations, limits: Sequence[Matrix]
+) -> list[tuple[tuple[Fraction, ...], ...]]:
+    """The derivatives of x by p on all pieces that meet at the point; none if they are balls."""
+    found: list[tuple[tuple[Fraction, ...], ...]] = []
+    for matrix in limits:
+        slope = solved(_part(matrix, equations.unknowns), _part(matrix, equations.parameters))
+        rows = tuple(tuple(a for a in row if isinstance(a, Fraction)) for row in slope)
+        if any(len(a) < len(b) for a, b in zip(rows, slope, strict=True)):
+            return []
+        found.append(rows)
+    return found

@@ -79,7 +79,7 @@ def affine_validity(
     point
         The inputs, as ``fmpq``.
     slopes
-        The derivatives of x by p at the vertices of the set.
+        The derivatives of x by p on all pieces that meet at the point.
     """
     graph = lowered(equations.graph)
     affinity = Affinity.of(graph)
