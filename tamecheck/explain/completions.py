@@ -121,7 +121,7 @@ class Completions:
         ramps: list[Array] = []
         for layer in (None, *self.layers):
             sums = sums if layer is None else layer.of(np.where(sums >= 0, 1.0, -1.0))
-            width = np.abs(sums).mean(axis=1, keepdims=True) + 1.0
+            width = np.abs(sums).sum(axis=1, keepdims=True) / max(sums.shape[1], 1) + 1.0
             ramps.append(1.0 / (1.0 + (sums / width) ** 2))
         slope = self.leads.weights[follow] * ramps[-1]
         for layer, ramp in zip(self.layers[::-1], ramps[-2::-1], strict=True):

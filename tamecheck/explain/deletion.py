@@ -19,7 +19,7 @@ from tamecheck.explain.search import Codes, OutOfTimeError, Search
 
 __all__ = ["Sufficient", "sufficient"]
 
-_QUICK, _PATIENT = 200, 50_000
+_QUICK, _BRIEF, _PATIENT = 200, 20, 50_000
 """Nodes of a question about features, and of the proof at the end."""
 
 
@@ -103,7 +103,7 @@ class _Deletion:
             if code == self._codes[feature]:
                 continue
             found = self._search.look(
-                self._codes, [*self._free, *self._hoped], but=[(feature, code)], nodes=_QUICK
+                self._codes, [*self._free, *self._hoped], but=[(feature, code)], nodes=_BRIEF
             )
             if found.codes is not None:
                 self._swapped(found.codes)

@@ -25,7 +25,7 @@ from tamecheck.ir.tensor import Array
 __all__ = ["Codes", "Look", "OutOfTimeError", "Search"]
 
 _FEW, _MANY = 2**20, 2**30
-_ROWS, _ROWS_OF_A_NODE = 2**18, 2**8
+_ROWS, _ROWS_OF_A_NODE = 2**20, 2**8
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,14 +28,15 @@ def network(seed, inputs=6):
 
 
 GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5]}})
+"""For networks of an even seed, and of an odd one."""
 
 
 def points(domain: Domain):
     return list(product(*(range(len(f.codes)) for f in domain.features)))
 
 
-def explained(seed):
-    made = Explainer(network(seed), **GROUPS[seed % 2])
+def explained(seed, inputs=6):
+    made = Explainer(network(seed, inputs), **GROUPS[seed % 2])
     rng = np.random.default_rng(seed)
     every = points(made.domain)
     codes = every[int(rng.integers(len(every)))]
@@ -98,6 +99,24 @@ def test_enumeration_finds_exactly_the_minimal_hitting_sets_of_each_other(seed):
     contrasts = [f.names for f in found if hasattr(f, "other")]
     assert sorted(reasons) == sorted(names(made, s) for s in sufficient_sets(made, every, codes))
     assert sorted(contrasts) == sorted(names(made, s) for s in contrast_sets(made, every, codes))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(60, 1060, 100))
+def test_a_thousand_networks_agree_with_their_definitions(first):
+    for seed in range(first, first + 100):
+        made, every, codes, x = explained(seed, inputs=5 + seed % 2)
+        reasons = sorted(names(made, s) for s in sufficient_sets(made, every, codes))
+        contrasts = sorted(names(made, s) for s in contrast_sets(made, every, codes))
+        found = list(made.enumerate(x))
+        assert sorted(f.names for f in found if not hasattr(f, "other")) == reasons
+        assert sorted(f.names for f in found if hasattr(f, "other")) == contrasts
+        assert made.abductive(x).names in reasons
+        contrast = made.contrastive(x)
+        assert (contrast is None) == (not contrasts)
+        if contrast is not None:
+            assert contrast.names in contrasts
+            assert contrast.size == min(map(len, contrasts))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
