@@ -249,7 +249,8 @@ def _monomials(point: Sequence[Fraction], powers: Sequence[Sequence[int]]) -> li
     for power in powers:
         value = Fraction(1)
         for v, e in zip(point, power, strict=True):
-            value *= v**e
+            if e:
+                value *= v**e
         made.append(value)
     return made
 

@@ -59,9 +59,12 @@ class PolynomialTree:
         """The exact value at a point."""
         total = Fraction(0)
         for coefficient, power in zip(self.leaves[self.leaf(x)], self.powers, strict=True):
+            if not coefficient:
+                continue
             term = coefficient
             for v, e in zip(x, power, strict=True):
-                term *= v**e
+                if e:
+                    term *= v**e
             total += term
         return total
 
