@@ -228,6 +228,9 @@ class Binariser(TransformerMixin, BaseEstimator):
     def _rows(self, rows: Any, *, reset: bool) -> npt.NDArray[Any]:
         """The rows as one array: float64 if all cells are numbers, else objects."""
         with data_errors():
+            if type(rows) in (list, tuple) and np.asarray(rows).dtype.kind == "U":
+                # NumPy turns numbers beside text into text
+                rows = np.array(rows, dtype=object)
             found = np.asarray(
                 _VALIDATE.validate_data(self, rows, dtype=None, reset=reset, ensure_all_finite=True)
             )

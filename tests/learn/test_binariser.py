@@ -146,3 +146,11 @@ def test_text_is_no_real_feature():
         on_features(binariser, trained.network_)
     with pytest.raises(DataError, match="takes 3 inputs, not 1"):
         on_features(Binariser("threshold").fit(AGES), trained.network_)
+
+
+def test_numbers_beside_text_in_plain_lists_stay_numbers():
+    rows = [[31, "red"], [36, "blue"], [52, "green"]]
+    binariser = Binariser(names=["age [years]", "colour"]).fit(rows)
+    assert binariser.literal(0) == "age ≥ 34 years"
+    assert binariser.literal(2) == "colour = blue"
+    assert binariser.transform([[39, "blue"]])[0].tolist()[:3] == [1, -1, 1]
