@@ -90,7 +90,7 @@ class _Deletion:
         """
         most = 1
         for feature in order[::-1]:
-            if feature not in self._witnesses:
+            if feature not in self._witnesses and feature not in {*self._free, *self._hoped}:
                 self._one(feature)
             if len(self._hoped) >= most:
                 most = 2 * most if self._settled() else 1

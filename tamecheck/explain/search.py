@@ -115,7 +115,7 @@ class Search(Splitter):
         free
             Features that may take any of their codes.
         but
-            Features with the one code that they must have instead.
+            Features with the one code that they must have instead, free or not.
         nodes
             The most nodes of branch and bound, after quicker ways.
 
@@ -127,7 +127,8 @@ class Search(Splitter):
         start = np.array(codes, dtype=np.int64)
         for feature, code in but:
             start[feature] = code
-        free = [k for k in free if len(self._parts[k]) > 1]
+        held = {feature for feature, _ in but}
+        free = [k for k in free if len(self._parts[k]) > 1 and k not in held]
         # these products are too small to be shared between cores
         with self._threads.limit(limits=1, user_api="blas"):
             if not self._layers:

@@ -260,3 +260,16 @@ def test_the_search_by_samples_climbing_and_splitting_finds_what_there_is():
         ]
         assert (found is None) == all(decided[p] == decided[codes] for p in reach)
         assert found is None or found in reach
+
+
+def test_a_feature_that_is_held_is_not_free_as_well():
+    for seed in range(20):
+        made, every, codes, _x = explained(seed)
+        decided = classes_of(made, every)
+        search = Search(made.network, made.domain)
+        free = [k for k in range(len(codes)) if len(made.domain.features[k].codes) > 1]
+        k = free[seed % len(free)]
+        code = (codes[k] + 1) % len(made.domain.features[k].codes)
+        found = search.change(codes, free, but=[(k, code)])
+        reach = [p for p in every if p[k] == code and decided[p] != decided[codes]]
+        assert found in reach if reach else found is None
