@@ -114,7 +114,7 @@ def test_concepts_are_what_they_say():
     assert concept_of(grid([MONK[0], values("g", "x", "y", "z")], lambda c: c[0] == c[1])) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_every_form_decides_as_the_table(data):
     sizes = data.draw(st.lists(st.integers(2, 4), min_size=1, max_size=4))
