@@ -11,6 +11,7 @@ from tamecheck.explain import Explainer
 from tamecheck.explain.climbing import climbed, sampled
 from tamecheck.explain.completions import PRESENT, Linear, completions
 from tamecheck.explain.multipliers import Multipliers
+from tamecheck.solve.dense_linear import deepest
 
 GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5, 7]}})
 
@@ -128,3 +129,17 @@ def test_a_limit_of_nodes_is_no_answer():
         if found.closed:
             # bounds alone closed it
             assert not len(Multipliers(made)._root())
+
+
+def test_multipliers_of_rows_show_that_no_point_has_them_all():
+    # x >= 0.75 and x <= 0.25: the middle misses both by a quarter
+    none = np.zeros((0, 1))
+    box = np.zeros(1), np.ones(1)
+    rows, least = np.array([[1.0], [-1.0]]), np.array([0.75, -0.25])
+    point, multipliers = deepest(box, rows, least, none)
+    assert point == pytest.approx([0.5])
+    assert multipliers @ rows == pytest.approx([0.0])
+    assert multipliers @ least > 0.2
+    # x <= 1 by the cap, so x >= 0.5 has half to spare
+    point, _ = deepest(box, rows[:1], np.array([0.5]), np.array([[1.0]]))
+    assert point == pytest.approx([1.0])
