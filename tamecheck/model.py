@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.derivative.jacobian import Kind
     from tamecheck.encode.symbolic import Symbolic
+    from tamecheck.pieces import FormulaCells
 
 __all__ = ["Model", "expression", "from_sklearn", "from_torch", "load"]
 
@@ -128,19 +129,28 @@ class Model:
         values = tuple(found[name] for name in self.outputs)
         return values[0] if len(values) == 1 else values
 
-    def cells(self, box: Box | Mapping[str, Any] | str) -> Complex:
-        """The exact polyhedral complex of a piecewise linear function on a bounded box.
+    def cells(self, box: Box | Mapping[str, Any] | str) -> Complex | FormulaCells:
+        """The exact cells of the function on a bounded box.
+
+        Those of a piecewise linear function are a polyhedral complex, each with its affine map.
+        Any other function has `tamecheck.pieces.FormulaCells`: open sets given by signs of
+        formulas, each with a formula of every output.
 
         Raises
         ------
         UnsupportedError
-            Listing every node that is not piecewise linear.
+            Listing every node that has no formula.
         InputError
             If the box does not fit the inputs or is unbounded.
         """
         from tamecheck.cells import cells
+        from tamecheck.errors import UnsupportedError
+        from tamecheck.pieces import formula_cells
 
-        return cells(self.graph, self.box(box))
+        try:
+            return cells(self.graph, self.box(box))
+        except UnsupportedError:
+            return formula_cells(self.graph, self.box(box))
 
     def jacobian(self, at: Mapping[str, Any] | Sequence[Any], kind: Kind = "clarke") -> JacobianSet:
         """The exact set of Jacobians at a rational point; see `tamecheck.derivative.jacobian`.
@@ -216,11 +226,12 @@ class Model:
         UnsupportedError
             Listing every node with an index that is computed from the inputs.
         """
+        from tamecheck.cells import cells
         from tamecheck.encode.symbolic import symbolic_cells, symbolic_graph
 
         if box is None or not self._piecewise_linear():
             return symbolic_graph(self.graph)
-        return symbolic_cells(self.cells(box))
+        return symbolic_cells(cells(self.graph, self.box(box)))
 
     def _piecewise_linear(self) -> bool:
         from tamecheck.cells.steps import steps_of

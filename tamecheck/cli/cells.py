@@ -1,4 +1,4 @@
-"""``tamecheck cells``: the exact linear regions of a piecewise linear model on a box."""
+"""``tamecheck cells``: the exact cells of a model on a box."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
+from tamecheck.cli.cells_formulas import run_formulas
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.slice import add_slice, chosen_slice
 from tamecheck.cli.source import domain_of, model_of
+from tamecheck.errors import UnsupportedError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ __all__ = ["add_parser", "run"]
 _DESCRIPTION = """\
 List the cells of a piecewise linear model on a bounded box: the polytopes on which it is affine,
 one for each activation pattern with an interior, with exact halfspaces, maps and volumes.  Where
-the model jumps, the cells of lower dimension with a value of their own are listed too.
+the model jumps, the cells of lower dimension with a value of their own are listed too.  The cells
+of any other model are open sets given by signs of formulas, each with a formula of every output.
 
 exit codes: 0 all cells found, 3 stopped at the limit or the timeout (the cells
 found so far are counted, and listed as far as there is time)"""
@@ -75,7 +78,12 @@ def run(args: Namespace) -> int:
     slice_ = chosen_slice(args, model)
     box = None if slice_ is not None else domain_of(args, model)
     left = None if args.timeout is None else args.timeout - (time.monotonic() - begun)
-    found = cells(model.graph, box, slice_=slice_, limit=limit, timeout=left)
+    try:
+        found = cells(model.graph, box, slice_=slice_, limit=limit, timeout=left)
+    except UnsupportedError:
+        if args.merge or args.decision:
+            raise
+        return run_formulas(args, model, slice_, left)
     until = _until(begun, args.timeout)
     listed = True
     if args.decision:

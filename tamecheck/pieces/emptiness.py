@@ -1,0 +1,205 @@
+"""Whether some strict inequalities hold together somewhere in a box: a point, a proof, or open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+import numpy as np
+from flint import arb, ctx, fmpq
+
+from tamecheck.derivative.cone import inner_direction
+from tamecheck.evaluate.reals import Number, as_number
+from tamecheck.ir.tensor import Array
+from tamecheck.pieces.expressions import Atom, float_values
+from tamecheck.pieces.guide import Decision, sign_at, sign_on
+
+__all__ = ["Answer", "Bounds", "Domain", "Point", "ball_box", "essential"]
+
+Point: TypeAlias = tuple[fmpq, ...]
+Bounds: TypeAlias = tuple[tuple[fmpq, fmpq], ...]
+Functional: TypeAlias = tuple[fmpq, ...]
+Answer: TypeAlias = Point | Literal["empty", "open"]
+
+_ZERO = fmpq(0)
+_POINTS = 4096
+_TRIES = 3
+_BOXES = 600
+_BITS = 64
+
+
+def ball_box(bounds: Bounds) -> tuple[Number, ...]:
+    """A box as balls, one a side."""
+    return tuple(arb(low).union(arb(high)) for low, high in bounds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Domain:
+    """A box, with points at which inequalities are tried first.
+
+    Parameters
+    ----------
+    bounds
+        The sides, of positive width.
+    deadline
+        The time on the monotonic clock when to stop proving.
+    exact, points
+        Rational points inside, and the same in floats.
+    known
+        The float values of atoms there.
+    """
+
+    bounds: Bounds
+    deadline: float
+    exact: tuple[Point, ...]
+    points: Array
+    known: dict[int, Array] = field(default_factory=dict[int, Array])
+
+    @staticmethod
+    def of(bounds: Sequence[tuple[Fraction, Fraction]], *, seed: int, deadline: float) -> Domain:
+        """The domain, with points drawn at random."""
+        draw = np.random.default_rng(seed)
+        steps = draw.integers(1, 2**20, size=(_POINTS, len(bounds))).tolist()
+        sides = tuple((as_number(low), as_number(high)) for low, high in bounds)
+        exact = tuple(
+            tuple(a + (b - a) * fmpq(step, 2**20) for step, (a, b) in zip(row, sides, strict=True))
+            for row in steps
+        )
+        floats = [[int(x.p) / int(x.q) for x in point] for point in exact]
+        points = np.array(floats, dtype=np.float64).reshape((_POINTS, len(bounds)))
+        return Domain(sides, deadline, exact, points)
+
+    def margins(self, decision: Decision) -> Array:
+        """By how much an inequality holds at the points; negative where it does not."""
+        expression, sign = decision
+        found = sign * float_values(expression, self.points, self.known)
+        return np.where(np.isfinite(found), found, -np.inf)
+
+    def decide(self, decisions: Sequence[Decision], margin: Array) -> Answer:
+        """A point where all the inequalities hold, or whether there is none.
+
+        Parameters
+        ----------
+        margin
+            The smallest margin of them at each of the points.
+        """
+        order: list[int] = np.argsort(-margin, kind="stable")[:_TRIES].tolist()
+        for number in order:
+            if margin[number] > 0 and self.holds(decisions, self.exact[number]):
+                return self.exact[number]
+        found = self._linear([d for d in decisions if d[0].affine])
+        sides, rows, ranges = self.lifted(decisions)
+        if found is None or inner_direction(len(sides[0]), [*sides, *rows], (), ranges) is None:
+            return "empty"
+        if self.holds(decisions, found):
+            return found
+        return self._searched(decisions)
+
+    def holds(self, decisions: Sequence[Decision], point: Point) -> bool:
+        """Whether all the inequalities are proved to hold at a point."""
+        return all(sign_at(expression, point) == sign for expression, sign in decisions)
+
+    def _linear(self, decisions: Sequence[Decision]) -> Point | None:
+        """A point inside the box where affine inequalities hold; None if there is none."""
+        size = len(self.bounds) + 1
+        direction = inner_direction(size, [*self.sides, *map(_row, decisions)], ())
+        if direction is None:
+            return None
+        return tuple(x / direction[-1] for x in direction[:-1])
+
+    def lifted(
+        self, decisions: Sequence[Decision]
+    ) -> tuple[list[Functional], list[Functional], list[Functional]]:
+        """The inequalities as functionals of ``(x, 1, atoms)``: atoms are coordinates of their own.
+
+        Returns
+        -------
+        tuple of lists
+            The sides of the box and the inequalities, which are positive, and the ranges of the
+            atoms, which are not negative.
+        """
+        atoms = sorted(
+            {atom for expression, _ in decisions for atom, _ in expression.terms},
+            key=lambda atom: atom.number,
+        )
+        places = {atom: len(self.bounds) + 1 + k for k, atom in enumerate(atoms)}
+        width = len(self.bounds) + 1 + len(atoms)
+        sides = [(*side, *(_ZERO for _ in atoms)) for side in self.sides]
+        rows = [_lifted(decision, places, width) for decision in decisions]
+        ranges: list[Functional] = []
+        for atom, place in places.items():
+            for sign, end in zip((1, -1), atom.range, strict=True):
+                if end is not None:
+                    row = [_ZERO] * width
+                    row[place], row[len(self.bounds)] = fmpq(sign), fmpq(-sign * end)
+                    ranges.append(tuple(row))
+        return sides, rows, ranges
+
+    @property
+    def sides(self) -> list[tuple[fmpq, ...]]:
+        """The forms that are positive inside the box, as functionals of ``(x, 1)``."""
+        size = len(self.bounds)
+        rows = [tuple(fmpq(int(k == size)) for k in range(size + 1))]
+        for axis, (low, high) in enumerate(self.bounds):
+            for sign, end in ((1, low), (-1, high)):
+                row = [_ZERO] * (size + 1)
+                row[axis], row[-1] = fmpq(sign), -sign * end
+                rows.append(tuple(row))
+        return rows
+
+    def _searched(self, decisions: Sequence[Decision]) -> Answer:
+        """Halve the box, leaving out the halves where an inequality certainly fails."""
+        boxes = [self.bounds]
+        for _ in range(_BOXES):
+            if not boxes:
+                return "empty"
+            if time.monotonic() > self.deadline:
+                return "open"
+            box = boxes.pop()
+            with ctx.workprec(_BITS):
+                balls, known = ball_box(box), dict[int, Number]()
+                if any(sign_on(e, balls, known) == -sign for e, sign in decisions):
+                    continue
+            middle = tuple((low + high) / 2 for low, high in box)
+            if self.holds(decisions, middle):
+                return middle
+            boxes += _halves(box, self.bounds)
+        return "open" if boxes else "empty"
+
+
+def _row(decision: Decision) -> tuple[fmpq, ...]:
+    expression, sign = decision
+    return tuple(a * sign for a in expression.row)
+
+
+def _halves(box: Bounds, whole: Bounds) -> list[Bounds]:
+    """The halves of a box across the side that is longest, compared with the whole's."""
+    shares = [(b - a) / (d - c) for (a, b), (c, d) in zip(box, whole, strict=True)]
+    axis = shares.index(max(shares))
+    low, high = box[axis]
+    middle = (low + high) / 2
+    return [(*box[:axis], side, *box[axis + 1 :]) for side in ((low, middle), (middle, high))]
+
+
+def _lifted(decision: Decision, places: Mapping[Atom, int], width: int) -> Functional:
+    expression, sign = decision
+    row = [*_row(decision), *(_ZERO for _ in range(width - len(expression.row)))]
+    for atom, coefficient in expression.terms:
+        row[places[atom]] = coefficient * sign
+    return tuple(row)
+
+
+def essential(decisions: Sequence[Decision], domain: Domain) -> list[Decision]:
+    """Inequalities without those that follow from the others in the box by linear algebra."""
+    sides, rows, ranges = domain.lifted(decisions)
+    kept = list(range(len(decisions)))
+    for number, row in enumerate(rows):
+        others = [rows[k] for k in kept if k != number]
+        # its negation, -e > 0, leaves out the boundary, on which a strict other may fail
+        opposite = tuple(-a for a in row)
+        if inner_direction(len(row), [*sides, *others, opposite], (), ranges) is None:
+            kept.remove(number)
+    return [decisions[k] for k in kept]

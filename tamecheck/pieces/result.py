@@ -1,0 +1,169 @@
+"""The cells of a function that need not be piecewise linear, each with its formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+from tamecheck.cells.slices import Slice, element_names
+from tamecheck.evaluate.reals import as_number
+from tamecheck.ir.tensor import Shape
+from tamecheck.pieces.expressions import Expression, sympy_of
+from tamecheck.pieces.guide import sign_at
+
+__all__ = ["FormulaCell", "FormulaCells", "SignCondition"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignCondition:
+    """An expression is positive, or negative.
+
+    Parameters
+    ----------
+    expression
+        A formula of the coordinates.
+    sign
+        1 or -1.
+    names
+        The coordinates' names.
+    """
+
+    expression: Expression
+    sign: int
+    names: tuple[str, ...]
+
+    @property
+    def affine(self) -> bool:
+        """Whether the condition is a half-space."""
+        return self.expression.affine
+
+    @property
+    def left(self) -> Any:
+        """The left side of ``left > 0`` or ``left < 0``, as a sympy expression."""
+        return sympy_of(self.expression, _symbols(self.names), {})
+
+    @property
+    def relation(self) -> str:
+        """``>`` or ``<``."""
+        return ">" if self.sign > 0 else "<"
+
+    def holds(self, point: Sequence[Fraction]) -> bool | None:
+        """Whether the condition holds at a rational point; None if 512 bits do not tell."""
+        found = sign_at(self.expression, [as_number(x) for x in point])
+        return None if found is None else found == self.sign
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.relation} 0"
+
+
+@dataclass(frozen=True, eq=False)
+class FormulaCell:
+    """An open set on which no kink or jump of the function is met.
+
+    Parameters
+    ----------
+    conditions
+        What holds there, besides the box.
+    interior_point
+        A rational point at which all conditions are proved to hold.
+    expressions
+        The outputs' formulas, elements in C order, one output after the other.
+    names
+        The coordinates' names.
+    """
+
+    conditions: tuple[SignCondition, ...]
+    interior_point: tuple[Fraction, ...]
+    expressions: tuple[Expression, ...] = field(repr=False)
+    names: tuple[str, ...]
+
+    @property
+    def polyhedral(self) -> bool:
+        """Whether all conditions are half-spaces."""
+        return all(condition.affine for condition in self.conditions)
+
+    @cached_property
+    def sympy(self) -> tuple[Any, ...]:
+        """The formulas as sympy expressions."""
+        symbols, known = _symbols(self.names), dict[int, Any]()
+        return tuple(sympy_of(e, symbols, known) for e in self.expressions)
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """The formulas as text."""
+        return tuple(str(e) for e in self.sympy)
+
+    def latex(self) -> tuple[str, ...]:
+        """The formulas as LaTeX."""
+        sympy = import_module("sympy")
+        return tuple(str(sympy.latex(e)) for e in self.sympy)
+
+
+@dataclass(frozen=True, eq=False)
+class FormulaCells:
+    """All cells of a function on a box, or the first ones up to a limit.
+
+    The cells are open and disjoint.  What they do not cover are boundaries between them, points
+    outside of the function's domain, and what is `undecided`.
+
+    Parameters
+    ----------
+    cells
+        The cells that are proved not to be empty.
+    undecided
+        Sets of conditions of which it is not known whether they hold together anywhere.
+    finished
+        Whether the search came to its end; False when the limit or the timeout was reached.
+    names
+        The coordinates' names.
+    outputs
+        The outputs' names and shapes.
+    slice_
+        How the coordinates give the model's inputs.
+    """
+
+    cells: tuple[FormulaCell, ...]
+    undecided: tuple[tuple[SignCondition, ...], ...]
+    finished: bool
+    names: tuple[str, ...]
+    outputs: Mapping[str, Shape]
+    slice_: Slice = field(repr=False)
+
+    @property
+    def count(self) -> int:
+        """The number of cells found."""
+        return len(self.cells)
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all cells."""
+        return self.finished and not self.undecided
+
+    @property
+    def elements(self) -> dict[str, tuple[str, ...]]:
+        """Names of the elements of each output, in the order of the cells' formulas."""
+        return {name: element_names({name: shape}) for name, shape in self.outputs.items()}
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates."""
+        return len(self.names)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __iter__(self) -> Iterator[FormulaCell]:
+        return iter(self.cells)
+
+    def __str__(self) -> str:
+        partial = "" if self.complete else " (there may be more)"
+        return f"{self.count} cells with formulas in dimension {self.dimension}{partial}"
+
+
+def _symbols(names: tuple[str, ...]) -> tuple[Any, ...]:
+    sympy = import_module("sympy")
+    return tuple(sympy.Symbol(name, real=True) for name in names)

@@ -1,0 +1,199 @@
+"""The search for cells: at a point all kinks are decided, and each decision is reversed in turn."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq
+
+from tamecheck.cells.slices import Slice, slice_of_box
+from tamecheck.encode.smt_scalars import unrolled
+from tamecheck.errors import InputError
+from tamecheck.evaluate.reals import as_fraction
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.pieces.emptiness import Domain, Point, ball_box, essential
+from tamecheck.pieces.expressions import Expression, Key, Space
+from tamecheck.pieces.guide import Decision, Guide, OnBoundaryError, OutsideDomainError
+from tamecheck.pieces.result import FormulaCell, FormulaCells, SignCondition
+
+__all__ = ["FORMULA_LIMIT", "formula_cells"]
+
+FORMULA_LIMIT = 2_000
+"""Cells after which the search stops, unless another limit is given."""
+
+_MOST_COORDINATES = 8
+_MOVES = 24
+
+
+def formula_cells(  # noqa: PLR0913 (what `cells` takes, and a seed)
+    graph: Graph,
+    box: Box | None,
+    *,
+    slice_: Slice | None = None,
+    limit: int = FORMULA_LIMIT,
+    timeout: float | None = None,
+    seed: int = 0,
+) -> FormulaCells:
+    """The cells on which a function has one formula without kinks and jumps.
+
+    At a rational point the signs on which the function's branches depend are decided in order, by
+    rationals or by balls of 512 bits.  Each prefix of them with the last one reversed is a set of
+    conditions that no cell so far satisfies: it is proved to be empty by an exact linear program
+    (affine conditions) or by halving the box (enclosures in balls), or a point in it is proved,
+    or it is left as undecided.
+
+    Parameters
+    ----------
+    box
+        Bounds for all inputs; those it fixes are constants.
+    slice_
+        Coordinates in place of a box.
+    limit
+        Stop after so many cells.
+    timeout
+        Seconds.
+    seed
+        Of the points that are tried first.
+
+    Raises
+    ------
+    UnsupportedError
+        Listing the nodes that have no formula.
+    InputError
+        If there is no bounded box, or more than eight coordinates vary.
+
+    Notes
+    -----
+    Takes time in the number of cells times the number of decisions on the way to each.
+    """
+    if slice_ is None:
+        if box is None:
+            raise InputError("Cells need a box.", hint="Give --box -1:1, say.")
+        slice_ = slice_of_box(graph.inputs, box)
+    if len(slice_.names) > _MOST_COORDINATES:
+        raise InputError(
+            f"Cells with formulas have at most {_MOST_COORDINATES} coordinates, "
+            f"not {len(slice_.names)}.",
+            hint="Fix the other inputs: give a slice, or a box with sides such as x[3]=1/2.",
+        )
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    if any(low == high for low, high in slice_.bounds):
+        raise InputError("A coordinate of the slice has an interval of width 0.")
+    search = _Search(graph, slice_, Domain.of(slice_.bounds, seed=seed, deadline=deadline))
+    cells: list[FormulaCell] = []
+    finished = True
+    for cell in search.run():
+        if len(cells) == limit or time.monotonic() > deadline:
+            finished = False
+            break
+        if cell is not None:
+            cells.append(cell)
+    undecided = tuple(search.conditions(decisions) for decisions in search.undecided)
+    outputs = {name: graph.nodes[node].shape for name, node in graph.outputs}
+    return FormulaCells(tuple(cells), undecided, finished, slice_.names, outputs, slice_)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prefix:
+    """Decisions, and by how much all of them hold at the domain's points."""
+
+    decisions: tuple[Decision, ...]
+    margin: Array
+
+
+class _Search:
+    """The decisions still to be looked into, and those that stayed open."""
+
+    def __init__(self, graph: Graph, slice_: Slice, domain: Domain) -> None:
+        self._graph = graph
+        self._names = slice_.names
+        self._domain = domain
+        self._space = Space(len(slice_.names))
+        self._inputs = self._coordinates(slice_)
+        self._box = ball_box(domain.bounds)
+        self._fixed: dict[Key, int | None] = {}
+        self.undecided: list[tuple[Decision, ...]] = []
+
+    def run(self) -> Iterator[FormulaCell | None]:
+        """Cell after cell; None after a step that found none."""
+        stack = [_Prefix((), np.full(len(self._domain.points), np.inf))]
+        while stack:
+            prefix = stack.pop()
+            found = self._domain.decide(prefix.decisions, prefix.margin)
+            if found == "empty":
+                yield None
+                continue
+            traced = None if found == "open" else self._traced(prefix, found)
+            if traced is None:
+                self.undecided.append(prefix.decisions)
+                yield None
+                continue
+            point, trail, values = traced
+            stack += reversed(self._reversed(prefix, trail))
+            yield None if values is None else self._cell(point, trail, values)
+
+    def _coordinates(self, slice_: Slice) -> dict[str, Array]:
+        inputs: dict[str, Array] = {}
+        rows = iter(zip(slice_.matrix, slice_.origin, strict=True))
+        for name, shape in self._graph.inputs.items():
+            values = np.empty(size_of(shape), dtype=object)
+            for index in range(len(values)):
+                row, last = next(rows)
+                values[index] = self._space.coordinate(row, last) if any(row) else last
+            inputs[name] = values.reshape(shape)
+        return inputs
+
+    def _traced(
+        self, prefix: _Prefix, start: Point
+    ) -> tuple[Point, list[Decision], list[Expression] | None] | None:
+        """A point, all decisions and the outputs there; None if it stays on a boundary."""
+        for point in self._near(prefix, start):
+            guide = Guide(self._space, point, self._box, prefix.decisions, self._fixed)
+            try:
+                outputs = unrolled(self._graph, guide, self._inputs)
+            except OnBoundaryError:
+                continue
+            except OutsideDomainError:
+                return point, guide.trail, None
+            values = [value for array in outputs.values() for value in array.reshape(-1).tolist()]
+            return point, guide.trail, values
+        return None
+
+    def _near(self, prefix: _Prefix, start: Point) -> Iterator[Point]:
+        """The point itself, and others beside it at which the decisions hold."""
+        yield start
+        for move, other in enumerate(self._domain.exact[:_MOVES]):
+            share = fmpq(1, 2 ** (2 + move))
+            point = tuple(a + share * (b - a) for a, b in zip(start, other, strict=True))
+            if self._domain.holds(prefix.decisions, point):
+                yield point
+
+    def _reversed(self, prefix: _Prefix, trail: Sequence[Decision]) -> list[_Prefix]:
+        """The trail up to each of its new decisions, with that one reversed."""
+        found: list[_Prefix] = []
+        margin = prefix.margin
+        for number in range(len(prefix.decisions), len(trail)):
+            expression, sign = trail[number]
+            own = self._domain.margins((expression, sign))
+            opposite = (expression, -sign)
+            against = np.minimum(margin, self._domain.margins(opposite))
+            found.append(_Prefix((*trail[:number], opposite), against))
+            margin = np.minimum(margin, own)
+        return found
+
+    def _cell(
+        self, point: Point, trail: Sequence[Decision], values: Sequence[Expression]
+    ) -> FormulaCell:
+        conditions = self.conditions(essential(trail, self._domain))
+        exact = tuple(as_fraction(x) for x in point)
+        return FormulaCell(conditions, exact, tuple(values), self._names)
+
+    def conditions(self, decisions: Sequence[Decision]) -> tuple[SignCondition, ...]:
+        """Decisions in the words of the result."""
+        return tuple(SignCondition(e, sign, self._names) for e, sign in decisions)
