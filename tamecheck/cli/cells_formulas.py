@@ -90,7 +90,15 @@ def _print(args: Namespace, found: FormulaCells) -> None:
 
 def _rounded(expression: Any) -> Any:
     """The expression with long fractions as decimals."""
-    return expression.replace(lambda e: bool(e.is_Rational) and e.q > _LONG, lambda e: e.n(_DIGITS))
+    return expression.replace(_is_long, _decimal)
+
+
+def _is_long(part: Any) -> bool:
+    return bool(part.is_Rational) and part.q > _LONG
+
+
+def _decimal(part: Any) -> Any:
+    return part.n(_DIGITS)
 
 
 def _short(text: str) -> str:
