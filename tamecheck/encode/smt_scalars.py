@@ -305,7 +305,8 @@ class _Scalars:
                 inside = self.condition(domain, point)
                 if inside is not True:
                     self._algebra.require(self._truth(inside))
-            found.append(self.pieces(pieces, point))
+            whole = meaning.whole
+            found.append(self.pieces(pieces, point) if whole is None else self.term(whole, point))
         return _objects(found, shape)
 
     def pieces(self, pieces: Sequence[Piece], point: Sequence[Any]) -> Any:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from tamecheck.errors import InputError
-from tamecheck.ir.formula import TRUE, Condition, Piece
+from tamecheck.ir.formula import TRUE, Condition, Piece, Term
 from tamecheck.ir.tensor import Array, Shape
 
 __all__ = [
@@ -45,10 +45,13 @@ class Pointwise:
     """A scalar function, applied elementwise with NumPy broadcasting.
 
     ``pieces(params)`` is its graph; ``domain(params)`` the condition under which it has a value.
+    Where the pieces are forms of one smooth function, ``whole`` is one term for all arguments,
+    for readers that do not compute with floats.
     """
 
     pieces: Callable[[Params], tuple[Piece, ...]]
     domain: Callable[[Params], Condition] = lambda _params: TRUE
+    whole: Term | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ SIGMOID = Op(
         lambda _: (
             when(X >= 0, _ONE / (1 + call(Elementary.EXP, -X))),
             when(X <= 0, call(Elementary.EXP, X) / (1 + call(Elementary.EXP, X))),
-        )
+        ),
+        whole=_ONE / (1 + call(Elementary.EXP, -X)),
     ),
     source="two forms of one function, so that neither overflows",
 )
@@ -82,7 +83,8 @@ SOFTPLUS = Op(
         lambda _: (
             when(X >= 0, X + call(Elementary.LOG, 1 + call(Elementary.EXP, -X))),
             when(X <= 0, call(Elementary.LOG, 1 + call(Elementary.EXP, X))),
-        )
+        ),
+        whole=call(Elementary.LOG, 1 + call(Elementary.EXP, X)),
     ),
     source="two forms of one function, so that neither overflows",
 )

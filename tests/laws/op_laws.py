@@ -14,7 +14,7 @@ from tamecheck.evaluate import Enclosure, enclose, exact_values, float_values
 from tamecheck.evaluate.exact_terms import holds, piece_values
 from tamecheck.evaluate.reals import UndecidedError, as_number, compare
 from tamecheck.ir.box import Box, Side
-from tamecheck.ir.formula import Condition, Piece
+from tamecheck.ir.formula import Condition, Piece, everywhere
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.ir.op import Pointwise
 
@@ -56,6 +56,19 @@ def _meaning(sample: Sample) -> tuple[tuple[Piece, ...], Condition]:
     if not isinstance(meaning, Pointwise):
         raise TypeError(f"{sample.op.name} has no pieces")
     return meaning.pieces(sample.params), meaning.domain(sample.params)
+
+
+def one_term_for_all(sample: Sample) -> None:
+    """``whole`` has a common value with the pieces at every point of the domain."""
+    meaning = sample.op.meaning
+    if not isinstance(meaning, Pointwise) or meaning.whole is None:
+        return
+    pieces, _ = _meaning(sample)
+    for point in domain_points(sample):
+        (whole,) = piece_values(everywhere(meaning.whole), point)
+        for value in piece_values(pieces, point):
+            if not arb(whole).overlaps(arb(value)):
+                raise LawError(f"{sample}: the whole term has another value at {point}")
 
 
 def domain_points(sample: Sample) -> list[list[fmpq]]:

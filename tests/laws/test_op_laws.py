@@ -14,6 +14,7 @@ from op_laws import (
     grid_arrays,
     jumps,
     matches_reference,
+    one_term_for_all,
     single_valued_and_total,
     values_at,
 )
@@ -43,6 +44,11 @@ def test_every_op_has_samples_and_a_reference():
 @pytest.mark.parametrize("sample", POINTWISE, ids=str)
 def test_graph_is_single_valued_and_total(sample):
     single_valued_and_total(sample)
+
+
+@pytest.mark.parametrize("sample", POINTWISE, ids=str)
+def test_one_term_for_all_arguments_is_the_function(sample):
+    one_term_for_all(sample)
 
 
 @pytest.mark.parametrize("sample", POINTWISE, ids=str)

@@ -38,6 +38,11 @@ def test_a_smooth_function_is_one_cell():
     assert found.cells[0].polyhedral
 
 
+def test_forms_of_one_smooth_function_make_no_cells():
+    found = found_in("sigmoid(x) + softplus(x - y)")
+    assert [cell.conditions for cell in found] == [()]
+
+
 def test_an_affine_boundary_is_a_polyhedron_beside_a_curved_formula():
     found = found_in("tanh(x) * max(y, 0)")
     assert texts(found) == {
