@@ -22,6 +22,7 @@ from tamecheck.learn import (
     SteBinarizedClassifier,
 )
 from tamecheck.learn.estimator import TrainingSet
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.mip_encoding import Encoding, Objective
 from tamecheck.learn.mip_search import annealed
 from tamecheck.learn.mip_start import lifted
@@ -58,7 +59,9 @@ def _whole(x: np.ndarray, y: np.ndarray, hidden: tuple[int, ...], seed: int) -> 
     task = task_of(TrainingSet(x, y, np.ones(len(x)), 2))
     shape = Architecture((x.shape[1], *hidden, 1), "binary", bias=True, margin=Fraction(1, 64))
     encoding = Encoding(task, shape, Objective("errors"))
-    found = annealed(task, shape, np.random.default_rng(seed), seconds=10, goal=0)
+    found = annealed(
+        task, shape, np.random.default_rng(seed), seconds=10, goal=0, interruption=Interruption()
+    )
     begun = time.monotonic()
     (claim,) = Effort(("cbc",), 60, None, seed).claims(encoding.program, lifted(encoding, found))
     said = getattr(claim, "objective", "no solution")

@@ -13,8 +13,9 @@ import numpy as np
 from sklearn import utils
 from sklearn.exceptions import ConvergenceWarning
 
-from tamecheck.learn.ensemble_neuron import WideNeuron, margin_of, wide_neuron
+from tamecheck.learn.ensemble_neuron import WideNeuron, margin_of, mean_neuron, wide_neuron
 from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.latent import kind_of
 from tamecheck.learn.mip_measure import errors_of
 from tamecheck.learn.mip_task import task_of
@@ -95,6 +96,9 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         rows of different classes force on every classifier.
     checked_ : bool
         Whether the stored, rounded neurons separate what their margins say (exactly recomputed).
+    interrupted_ : bool
+        Whether Ctrl-C ended the training; neurons that were not reached then have the rounded
+        differences of class means as weights.
     """
 
     def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
@@ -139,18 +143,19 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         rng = np.random.default_rng(_UTILS.check_random_state(self.random_state).randint(2**31 - 1))
         pairs = list(itertools.combinations(range(data.classes), 2))
         end = time.monotonic() + seconds_for(self.timeout, self.max_nodes)
+        interruption = Interruption()
         neurons: list[WideNeuron] = []
         left = len(pairs) * int(self.hidden)
         for pair in pairs:
             for _ in range(int(self.hidden)):
                 seconds = max(0.0, end - time.monotonic()) / left
-                try:
-                    neurons.append(self._neuron(data, pair, kind, seconds, rng))
-                except KeyboardInterrupt:
-                    raise KeyboardInterrupt(
-                        f"{len(neurons)} of {len(pairs) * int(self.hidden)} neurons were trained."
-                    ) from None
+                neurons.append(self._neuron(data, pair, kind, seconds, rng, interruption))
                 left -= 1
+        interruption.warn(
+            "neurons that were not reached have the differences of class means as weights",
+            stacklevel=2,
+        )
+        self.interrupted_ = interruption.happened
         self._assemble(data, pairs, neurons)
         return self
 
@@ -162,16 +167,21 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         if self.share is not None and not 0 < float(self.share) <= 1:
             raise DataError(f"share={self.share!r} is not between 0 and 1.")
 
-    def _neuron(
+    def _neuron(  # noqa: PLR0913, PLR0917 (one call)
         self, data: TrainingSet, pair: tuple[int, int], kind: WeightKind, seconds: float,
-        rng: np.random.Generator,
+        rng: np.random.Generator, interruption: Interruption,
     ) -> WideNeuron:  # fmt: skip
         """The widest neuron for a pair on its share of the features; zeros elsewhere."""
         x, signs = _rows(data, pair)
         seen = self._seen(x.shape[1], kind, rng)
         seed = int(rng.integers(2**31 - 1))
         effort = Effort(MIP_SOLVERS.get(self.solver, ()), seconds, self.max_nodes, seed)
-        neuron = wide_neuron(x[:, seen], signs, kind, effort)
+        neuron = None
+        if not interruption.happened:
+            with interruption:
+                neuron = wide_neuron(x[:, seen], signs, kind, effort)
+        if neuron is None:
+            neuron = mean_neuron(x[:, seen], signs, kind)
         weights = np.zeros(x.shape[1])
         weights[seen] = neuron.weights
         return replace(neuron, weights=weights)

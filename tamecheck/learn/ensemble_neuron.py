@@ -21,7 +21,7 @@ from tamecheck.learn.solver_choice import Effort
 from tamecheck.solve.claims import FeasibleClaim, OptimalClaim
 from tamecheck.solve.relaxation import Relaxation, RelaxedOptimum
 
-__all__ = ["WideNeuron", "margin_bound", "margin_of", "wide_neuron"]
+__all__ = ["WideNeuron", "margin_bound", "margin_of", "mean_neuron", "wide_neuron"]
 
 _ROUNDS = 200
 _NO_MARGIN = 1e-9
@@ -76,9 +76,26 @@ def wide_neuron(x: Floats, signs: Floats, kind: WeightKind, effort: Effort) -> W
         weights = _improved(x, signs, weights, kind)
         if effort.solvers:
             weights = _asked(program, x, signs, weights, kind, effort)
+    return _measured(x, signs, weights, multipliers)
+
+
+def mean_neuron(x: Floats, signs: Floats, kind: WeightKind) -> WideNeuron:
+    """The neuron whose weights are the difference of the sides' means, rounded: at once."""
+    weights = _rounded(_mean_slope(x, signs), kind)
+    return _measured(x, signs, weights, np.ones(len(x)))
+
+
+def _measured(x: Floats, signs: Floats, weights: Floats, multipliers: Floats) -> WideNeuron:
+    """The neuron of these weights with the best offset, its margin and the bound."""
     offset = _threshold(x, signs, weights)
     margin = margin_of(x, signs, weights, offset)
     return WideNeuron(weights, offset, margin, margin_bound(x, signs, multipliers))
+
+
+def _mean_slope(x: Floats, signs: Floats) -> Floats:
+    """The difference of the sides' means, the largest weight ±1."""
+    slope = x[signs > 0].mean(axis=0) - x[signs < 0].mean(axis=0)
+    return slope / max(float(np.abs(slope).max()), 1e-300)
 
 
 def margin_of(x: Floats, signs: Floats, weights: Floats, offset: float) -> Fraction:
@@ -156,10 +173,9 @@ def _soft(x: Floats, signs: Floats) -> Floats:
         terms += [(features, Fraction(int(s))), (features + 1 + i, one)]
         rows.append(Row(f"row{i}", tuple(terms), lower=wanted))
     answer = Relaxation(Program(tuple(columns), tuple(rows), name="soft neuron")).solve()
-    if isinstance(answer, RelaxedOptimum):
-        weights = np.array(answer.x[:features])
-    else:
-        weights = x[signs > 0].mean(axis=0) - x[signs < 0].mean(axis=0)
+    if not isinstance(answer, RelaxedOptimum):
+        return _mean_slope(x, signs)
+    weights = np.array(answer.x[:features])
     return weights / max(float(np.abs(weights).max()), 1e-300)
 
 

@@ -39,6 +39,8 @@ class FineTuning:
     converged
         Whether none misses it, and the last quadratic program changed nothing more.  With a radius,
         where the constraints move with the weights, it is False.
+    interrupted
+        Whether Ctrl-C ended the rounds; the network is the best until then.
     """
 
     network: ReluNetwork
@@ -47,6 +49,7 @@ class FineTuning:
     wrong_before: int
     wrong_after: int
     converged: bool
+    interrupted: bool = False
 
     def to_model(self) -> Model:
         """The network as a `tamecheck.Model`."""
@@ -57,7 +60,8 @@ class FineTuning:
         self.network.export_onnx(path)
 
     def __str__(self) -> str:
-        state = "converged" if self.converged else "stopped"
+        ended = "interrupted" if self.interrupted else "stopped"
+        state = "converged" if self.converged else ended
         return (
             f"{state} after {self.rounds} quadratic programs: {self.wrong_before} -> "
             f"{self.wrong_after} points miss what is asked of them, change {self.distance:.6g}"
@@ -164,4 +168,5 @@ def robust_finetune(  # noqa: PLR0913 (options, by keyword only)
         missed(start, given, ball, wanted),
         missed(network, given, ball, wanted),
         best.converged,
+        best.interrupted,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from tamecheck.learn.finetune_cuts import cuts, elastic_change, least_change
 from tamecheck.learn.finetune_leads import Ball, Rows, gains, least_leads, worst_points
 from tamecheck.learn.finetune_network import ReluNetwork
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError
 
@@ -47,6 +48,7 @@ class Best:
     vector: Floats
     rounds: int
     converged: bool
+    interrupted: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,30 +81,32 @@ def corrected(
     solved, converged = 0, False
     best_key = _key(start, origin, points, margin, origin)
     most = _PART * max(0.0, margin - float(least_leads(start, points)[0].min()))
-    while goes_on(solved):
-        leads, floors, slopes = cuts(start.at(vector), points, floor, np.inf)
-        missing = floors - leads
-        if best_key[0] > 0 and len(start.weights) > 1:
-            # on the way, only a part of what is missing: cuts are true only nearby
-            step = least_change(slopes, np.minimum(missing, most))
-        else:
-            # the cut at the origin: lead + slope . (w - vector) >= margin, in d = w - origin
-            needed = missing + slopes.along(start.at(vector - origin))
-            step = origin + least_change(slopes, needed) - vector
-        solved += 1
-        if float(np.abs(step).max(initial=0)) <= _ROUNDING * (1 + float(np.abs(vector).max())):
-            converged = best_key[0] == 0
-            break
-        trials = [vector + t * step for t in _STEPS]
-        keys = [_key(start, trial, points, margin, origin) for trial in trials]
-        choice = min(range(len(trials)), key=lambda k: keys[k])
-        vector = trials[choice]
-        if keys[choice] < best_key:
-            best_key, best = keys[choice], vector
-        elif best_key[0] == 0:
-            # nothing nearer was found among networks that classify all points
-            break
-    return Best(best, solved, converged=converged)
+    interruption = Interruption()
+    with interruption:
+        while goes_on(solved):
+            leads, floors, slopes = cuts(start.at(vector), points, floor, np.inf)
+            missing = floors - leads
+            if best_key[0] > 0 and len(start.weights) > 1:
+                # on the way, only a part of what is missing: cuts are true only nearby
+                step = least_change(slopes, np.minimum(missing, most))
+            else:
+                # the cut at the origin: lead + slope . (w - vector) >= margin, in d = w - origin
+                needed = missing + slopes.along(start.at(vector - origin))
+                step = origin + least_change(slopes, needed) - vector
+            solved += 1
+            if float(np.abs(step).max(initial=0)) <= _ROUNDING * (1 + float(np.abs(vector).max())):
+                converged = best_key[0] == 0
+                break
+            trials = [vector + t * step for t in _STEPS]
+            keys = [_key(start, trial, points, margin, origin) for trial in trials]
+            choice = min(range(len(trials)), key=lambda k: keys[k])
+            vector = trials[choice]
+            if keys[choice] < best_key:
+                best_key, best = keys[choice], vector
+            elif best_key[0] == 0:
+                # nothing nearer was found among networks that classify all points
+                break
+    return Best(best, solved, converged, interruption.happened)
 
 
 def _key(
@@ -142,23 +146,26 @@ def hardened(start: ReluNetwork, task: Task, goes_on: Callable[[int], bool]) -> 
     vector, best, solved = origin.copy(), origin, 0
     points = task.points
     recent: list[Floats] = []
-    while goes_on(solved):
-        network = start.at(vector)
-        recent = [*recent, worst_points(network, points, reach, _TRIES)][-_MEMORY:]
-        asked = Rows(
-            np.vstack([*recent, kept.x]), np.r_[np.tile(points.labels, len(recent)), kept.labels]
-        )
-        floors = np.r_[np.full(len(points.x) * len(recent), margin), floor]
-        leads, wanted, slopes = cuts(network, asked, floors, usual / 4)
-        needed = wanted - leads + slopes.along(start.at(vector - origin))
-        vector += _DAMPING * (origin + elastic_change(slopes, needed) - vector)
-        solved += 1
-        if solved % _JUDGED == 0:
-            found = start.at(vector)
-            share = _standing(found, judges, task.ball)
-            if share > most and _accuracy(found, judges) >= lowest:
-                most, best = share, vector.copy()
-    return Best(best, solved, converged=False)
+    interruption = Interruption()
+    with interruption:
+        while goes_on(solved):
+            network = start.at(vector)
+            recent = [*recent, worst_points(network, points, reach, _TRIES)][-_MEMORY:]
+            asked = Rows(
+                np.vstack([*recent, kept.x]),
+                np.r_[np.tile(points.labels, len(recent)), kept.labels],
+            )
+            floors = np.r_[np.full(len(points.x) * len(recent), margin), floor]
+            leads, wanted, slopes = cuts(network, asked, floors, usual / 4)
+            needed = wanted - leads + slopes.along(start.at(vector - origin))
+            vector += _DAMPING * (origin + elastic_change(slopes, needed) - vector)
+            solved += 1
+            if solved % _JUDGED == 0:
+                found = start.at(vector)
+                share = _standing(found, judges, task.ball)
+                if share > most and _accuracy(found, judges) >= lowest:
+                    most, best = share, vector.copy()
+    return Best(best, solved, converged=False, interrupted=interruption.happened)
 
 
 def _spread(rows: Rows, most: int) -> Rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from typing import Any, Self, cast
 
 import numpy as np
 from sklearn import model_selection, utils
-from sklearn.exceptions import ConvergenceWarning
 
 from tamecheck.learn.descent import Adam, Batch, Callback, Clock, Descent, Direction, Progress
 from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.latent import Latent, Scaling, initial, kind_of, scaling_of
 from tamecheck.learn.network import BinarizedNetwork, Floats, WeightKind
 from tamecheck.learn.problems import DataError
@@ -196,7 +195,8 @@ class GradientClassifier(BinarizedClassifier):
             clock,
         )
         best, network, waited = -1.0, None, 0
-        try:
+        interruption = Interruption()
+        with interruption:
             for number in range(epochs):
                 span = (0.0, 0.0) if partial else (number / epochs, (number + 1) / epochs)
                 loss = descent.epoch(whole, *span)
@@ -213,12 +213,8 @@ class GradientClassifier(BinarizedClassifier):
                 stopped = [callback(report) for callback in self.callbacks]
                 if any(stopped) or clock.over or waited >= self.n_iter_no_change:
                     break
-        except KeyboardInterrupt:
-            warnings.warn(
-                "Training was interrupted; the network is the best so far.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        interruption.warn("the network is the best so far", stacklevel=3)
+        self.interrupted_ = interruption.happened
         self.n_iter_ = state.epochs
         self.best_validation_score_ = best if validation is not None else None
         self.network_ = network or state.latent.network(state.scaling, state.magnitude)

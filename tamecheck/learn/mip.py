@@ -12,6 +12,7 @@ from sklearn import utils
 from sklearn.exceptions import ConvergenceWarning
 
 from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.latent import kind_of
 from tamecheck.learn.mip_alternation import alternated
 from tamecheck.learn.mip_measure import errors_of
@@ -100,6 +101,8 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         The last certificate, for `tamecheck.recheck`.
     notes_ : tuple of str
         What solvers failed at.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training; the network is the best until then.
 
     Examples
     --------
@@ -168,24 +171,23 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         stages: list[Stage] = []
         self.notes_: tuple[str, ...] = ()
         self.certificate_: Document | None = None
-        best = self._start(data, training, _SEARCH_SHARE * seconds, seed)
-        try:
+        interruption = Interruption()
+        best = self._start(data, training, _SEARCH_SHARE * seconds, seed, interruption)
+        with interruption:
             for number in range(len(measures)):
+                if interruption.happened:
+                    break
                 left = begun + seconds - time.monotonic()
                 share = max(0.1, left / (len(measures) - number))
                 effort = self._effort(share, seed)
                 limits = Limits(effort, self.solver == "auto", bool(self.certify))
-                outcome = run_stage(number, training, best, limits)
+                outcome = run_stage(number, training, best, limits, interruption)
                 best = outcome.best
                 stages.append(outcome.stage)
                 self.notes_ += outcome.notes
                 self.certificate_ = outcome.certificate or self.certificate_
-        except KeyboardInterrupt:
-            warnings.warn(
-                "Training was interrupted; the network is the best so far.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        interruption.warn("the network is the best so far", stacklevel=2)
+        self.interrupted_ = interruption.happened
         self._conclude(data, training, best, stages)
         return self
 
@@ -203,12 +205,19 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             raise DataError(f"starts={self.starts!r} is not positive.")
         return OBJECTIVES[self.objective]
 
-    def _start(self, data: TrainingSet, training: Training, seconds: float, seed: int) -> Candidate:
+    def _start(
+        self,
+        data: TrainingSet,
+        training: Training,
+        seconds: float,
+        seed: int,
+        interruption: Interruption,
+    ) -> Candidate:
         """The best network of the search."""
         rng = np.random.default_rng(seed)
         task, architecture = training.task, training.architecture
         if self.solver in SOLVERS:
-            found = alternated(task, architecture, rng, self._effort(seconds, seed))
+            found = alternated(task, architecture, rng, self._effort(seconds, seed), interruption)
             return training.candidate(found)
         found = annealed(
             task,
@@ -216,11 +225,13 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             rng,
             seconds=seconds,
             goal=float(task.floor),
+            interruption=interruption,
             starts=int(self.starts),
         )
         best = training.candidate(found)
-        if architecture.kind == "real" and best.values[0] > task.floor and self.bias:
-            trained = _straight_through(data, architecture, seed, seconds)
+        wanted = architecture.kind == "real" and best.values[0] > task.floor and self.bias
+        if wanted and not interruption.happened:
+            trained = _straight_through(data, architecture, seed, seconds, interruption)
             other = training.candidate(trained)
             best = min(best, other, key=lambda candidate: candidate.values)
         return best
@@ -233,7 +244,9 @@ class MIPBinarizedClassifier(BinarizedClassifier):
     ) -> None:
         if not stages:
             # interrupted: what the data alone prove
-            stages = [Stage(training.measures[0], best.values[0], training.task.floor, "data")]
+            floor = training.task.floor
+            proof = "data" if floor else "trivial"
+            stages = [Stage(training.measures[0], best.values[0], floor, proof)]
         self.stages_ = tuple(
             Stage(s.measure, value, s.bound, s.proof)
             for s, value in zip(stages, best.values, strict=False)
@@ -252,14 +265,23 @@ class MIPBinarizedClassifier(BinarizedClassifier):
 
 
 def _straight_through(
-    data: TrainingSet, architecture: Architecture, seed: int, seconds: float
+    data: TrainingSet,
+    architecture: Architecture,
+    seed: int,
+    seconds: float,
+    interruption: Interruption,
 ) -> Params:
     """The parameters of a network that straight-through training finds."""
     from tamecheck.learn.ste import SteBinarizedClassifier
 
     trained = SteBinarizedClassifier(
         architecture.widths[1:-1], weights="real", timeout=seconds, random_state=seed
-    ).fit(data.x, data.labels, data.weight)
+    )
+    with warnings.catch_warnings():
+        # of an interrupt, which is told once, at the end
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        trained.fit(data.x, data.labels, data.weight)
+    interruption.happened = interruption.happened or trained.interrupted_
     *hidden, output = trained.network_.layers
     if architecture.widths[-1] > 1:
         return (*hidden, output)

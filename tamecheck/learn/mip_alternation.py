@@ -16,6 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.mip_encoding import Encoding, Objective
 from tamecheck.learn.mip_start import lifted
 from tamecheck.learn.mip_task import Architecture, Params, Task, grids
@@ -31,7 +32,11 @@ _LEAST_SECONDS = 0.5
 
 
 def alternated(
-    task: Task, architecture: Architecture, rng: np.random.Generator, effort: Effort
+    task: Task,
+    architecture: Architecture,
+    rng: np.random.Generator,
+    effort: Effort,
+    interruption: Interruption,
 ) -> Params:
     """A network whose errors no change of one neuron that the solver finds makes fewer.
 
@@ -49,11 +54,14 @@ def alternated(
         The source of the halves, and of neurons that the solver has no time for.
     effort
         The solvers and their limits; the seconds are for all programs together.
+    interruption
+        Ends the search early.
     """
     state = _State(task, architecture, rng, effort)
-    state.build()
-    while state.errors() > state.goal and state.improve():
-        pass
+    with interruption:
+        state.build()
+        while state.errors() > state.goal and state.improve():
+            pass
     return tuple(state.layers)
 
 

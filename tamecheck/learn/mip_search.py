@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.mip_task import Architecture, Grid, Params, Task, grids
 from tamecheck.learn.network import Floats, Layer, sign
 
@@ -36,6 +37,7 @@ def annealed(  # noqa: PLR0913 (options, by keyword only)
     *,
     seconds: float,
     goal: float,
+    interruption: Interruption,
     starts: int = 8,
     sweeps: int = 60,
 ) -> Params:
@@ -55,6 +57,8 @@ def annealed(  # noqa: PLR0913 (options, by keyword only)
         When to give up, whatever was found.
     goal
         Errors at which nothing is left to search.
+    interruption
+        Ends the search early.
     starts
         Random networks to start from.
     sweeps
@@ -70,11 +74,12 @@ def annealed(  # noqa: PLR0913 (options, by keyword only)
     end = time.monotonic() + seconds
     best, found = np.inf, None
     for _ in range(starts):
-        if found is not None and (best <= target or time.monotonic() > end):
+        over = interruption.happened or best <= target or time.monotonic() > end
+        if found is not None and over:
             break
         state = _State(rows, architecture, limits, rng)
-        errors, params = state.anneal(sweeps, target, end)
-        if errors < best:
+        errors, params = state.anneal(sweeps, target, end, interruption)
+        if found is None or errors < best:
             best, found = errors, params
     if found is None:
         raise ValueError("no start was made")
@@ -113,19 +118,22 @@ class _State:
         step = _stride(grid)
         return np.clip(np.rint((value - base) / step) * step + base, -reach, reach)
 
-    def anneal(self, sweeps: int, target: float, end: float) -> tuple[float, Params]:
+    def anneal(
+        self, sweeps: int, target: float, end: float, interruption: Interruption
+    ) -> tuple[float, Params]:
         """Cool down once; the fewest errors seen and the network that makes them."""
         neurons = [(k, j) for k, w in enumerate(self.weights) for j in range(w.shape[1])]
         moves = sweeps * len(neurons)
         best, found = np.inf, self._params()
-        for number in range(moves):
-            heat = _HOT * (_COLD / _HOT) ** (number / moves)
-            layer, neuron = neurons[self.rng.integers(len(neurons))]
-            errors = self._move(layer, neuron, heat)
-            if errors < best:
-                best, found = errors, self._params()
-            if best <= target or (number % 16 == 0 and time.monotonic() > end):
-                break
+        with interruption:
+            for number in range(moves):
+                heat = _HOT * (_COLD / _HOT) ** (number / moves)
+                layer, neuron = neurons[self.rng.integers(len(neurons))]
+                errors = self._move(layer, neuron, heat)
+                if errors < best:
+                    best, found = errors, self._params()
+                if best <= target or (number % 16 == 0 and time.monotonic() > end):
+                    break
         return best, found
 
     def _params(self) -> Params:

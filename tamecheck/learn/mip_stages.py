@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from tamecheck.errors import InputError
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.mip_encoding import Encoding, Objective
 from tamecheck.learn.mip_enumeration import enumerated
 from tamecheck.learn.mip_measure import errors_of, hinge_of, least_margins, weight_of
@@ -156,7 +157,13 @@ class Training:
                 return weight_of(network)
 
 
-def run_stage(number: int, training: Training, best: Candidate, limits: Limits) -> Outcome:
+def run_stage(
+    number: int,
+    training: Training,
+    best: Candidate,
+    limits: Limits,
+    interruption: Interruption,
+) -> Outcome:
     """Improve the measure of that number as far as the limits allow, keeping the earlier ones."""
     begun = time.monotonic()
     measure, task, architecture = training.measures[number], training.task, training.architecture
@@ -181,7 +188,7 @@ def run_stage(number: int, training: Training, best: Candidate, limits: Limits) 
         return Outcome(best, stage, None, notes)
     left = limits.effort.seconds - (time.monotonic() - begun)
     effort = replace(limits.effort, seconds=max(_LEAST_SECONDS, left))
-    return _asked(number, training, best, replace(limits, effort=effort))
+    return _asked(number, training, best, replace(limits, effort=effort), interruption)
 
 
 def _better(left: Candidate, right: Candidate, number: int) -> Candidate:
@@ -189,7 +196,13 @@ def _better(left: Candidate, right: Candidate, number: int) -> Candidate:
     return min(left, right, key=lambda candidate: candidate.values[: number + 1])
 
 
-def _asked(number: int, training: Training, best: Candidate, limits: Limits) -> Outcome:
+def _asked(
+    number: int,
+    training: Training,
+    best: Candidate,
+    limits: Limits,
+    interruption: Interruption,
+) -> Outcome:
     """The outcome of a stage that solvers were asked about."""
     measure = training.measures[number]
     kept = dict(zip(training.measures[:number], best.values[:number], strict=True))
@@ -207,7 +220,7 @@ def _asked(number: int, training: Training, best: Candidate, limits: Limits) -> 
         if agreeing:
             bound, proof = value, "two-solvers" if agreeing > 1 else "one-solver"
         if limits.certify:
-            proved, document = _certified(encoding, limits.effort)
+            proved, document = _certified(encoding, limits.effort, interruption)
             if proved is None or (agreeing and proved < value):
                 notes.append("No certificate of optimality was found in time.")
             elif proved > bound or agreeing:
@@ -223,7 +236,9 @@ def _agreeing(said: Sequence[Claim], encoding: Encoding, value: Fraction) -> int
     return sum(abs(claim.objective + shift - wanted) <= tolerance for claim in optimal)
 
 
-def _certified(encoding: Encoding, effort: Effort) -> tuple[Fraction | None, Document | None]:
+def _certified(
+    encoding: Encoding, effort: Effort, interruption: Interruption
+) -> tuple[Fraction | None, Document | None]:
     """A bound with a certificate, if one is found."""
     solved = solve(
         encoding.program,
@@ -232,6 +247,7 @@ def _certified(encoding: Encoding, effort: Effort) -> tuple[Fraction | None, Doc
         seed=effort.seed,
         solvers=effort.solvers,
     )
+    interruption.happened = interruption.happened or solved.interrupted
     match solved.answer:
         case Optimal(objective=bound, certificate=document) if document is not None:
             return bound, document

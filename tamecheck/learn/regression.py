@@ -13,6 +13,7 @@ from sklearn import utils
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import validation
 
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError, data_errors
 from tamecheck.learn.regression_continuity import joined
@@ -94,6 +95,8 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         The bound on coefficients in the program.
     notes_ : tuple of str
         What solvers failed at.
+    interrupted_ : bool
+        Whether Ctrl-C ended the search; the function is the best until then.
     """
 
     n_features_in_: int
@@ -140,9 +143,10 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         seconds = seconds_for(self.timeout, self.max_nodes)
         seed = int(_UTILS.check_random_state(self.random_state).randint(2**31 - 1))
         powers = exponents(x.shape[1], int(self.order))
+        interruption = Interruption()
         found = search_tree(
             x, monomials(x, powers), values, depth=int(self.depth), axis=self.splits == "axis",
-            rng=np.random.default_rng(seed), seconds=0.4 * seconds,
+            rng=np.random.default_rng(seed), seconds=0.4 * seconds, interruption=interruption,
         )  # fmt: skip
         points: Rows = [[Fraction(v) for v in row] for row in x.tolist()]
         exact = [Fraction(v) for v in values.tolist()]
@@ -158,10 +162,13 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         left = begun + seconds - time.monotonic()
         effort = Effort(MIP_SOLVERS.get(self.solver, ()), max(1.0, left), self.max_nodes, seed)
         missed = _loss(tree, points, phi, exact) > bound and not _fits(tree, points, exact)
-        if missed and effort.solvers:
-            tree, proved = self._improved(tree, points, phi, exact, effort)
-            if proved is not None:
-                bound, proof = proved
+        if missed and effort.solvers and not interruption.happened:
+            with interruption:
+                tree, proved = self._improved(tree, points, phi, exact, effort)
+                if proved is not None:
+                    bound, proof = proved
+        interruption.warn("the function is the best so far", stacklevel=2)
+        self.interrupted_ = interruption.happened
         tree = joined(tree, points, exact, axis=self.splits == "axis")
         self._conclude(tree, points, phi, exact, bound, proof)
         self.optimal_ = self.loss_ == self.bound_ or _fits(tree, points, exact)

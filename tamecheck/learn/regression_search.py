@@ -18,6 +18,7 @@ import numpy as np
 from sklearn import linear_model
 
 from tamecheck.learn.ensemble_neuron import wide_neuron
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.network import Floats
 from tamecheck.learn.solver_choice import Effort
 
@@ -62,7 +63,7 @@ class _Data:
 
 def search_tree(  # noqa: PLR0913 (options, by keyword only)
     x: Floats, phi: Floats, y: Floats, *, depth: int, axis: bool, rng: np.random.Generator,
-    seconds: float,
+    seconds: float, interruption: Interruption,
 ) -> FloatTree:  # fmt: skip
     """The best tree of the search.
 
@@ -77,6 +78,8 @@ def search_tree(  # noqa: PLR0913 (options, by keyword only)
         The tree, and whether splits are parallel to the axes.
     rng, seconds
         Choices of directions, and when to stop.
+    interruption
+        Ends the search early.
     """
     begun = time.monotonic()
     scaled = phi / np.maximum(np.abs(phi).max(axis=0), 1e-300)
@@ -84,26 +87,29 @@ def search_tree(  # noqa: PLR0913 (options, by keyword only)
     nothing = 1e-11 * float(np.abs(y).sum())
     rows = np.arange(len(y))
     grown: list[FloatTree] = []
-    for cut in _first_cuts(data, rows) if depth else []:
-        right = x @ cut[0] >= cut[1]
-        cuts = {0: cut}
-        _grow(data, rows[~right], 1, depth, cuts)
-        _grow(data, rows[right], 2, depth, cuts)
-        grown.append(_alternate(data, _tree(data, cuts, depth), depth, begun + seconds / 2))
-        if time.monotonic() > begun + seconds / 2 or grown[-1].error <= nothing:
-            break
+    with interruption:
+        for cut in _first_cuts(data, rows) if depth else []:
+            right = x @ cut[0] >= cut[1]
+            cuts = {0: cut}
+            _grow(data, rows[~right], 1, depth, cuts)
+            _grow(data, rows[right], 2, depth, cuts)
+            grown.append(_tree(data, cuts, depth))
+            grown[-1] = _alternate(data, grown[-1], depth, begun + seconds / 2)
+            if time.monotonic() > begun + seconds / 2 or grown[-1].error <= nothing:
+                break
     if not grown:
         return _tree(data, {}, depth)
     grown.sort(key=lambda tree: tree.error)
     best, robust = grown[0], replace(data, fit=_least_absolute)
-    for tree in grown[:_IMPROVED]:
-        if best.error <= nothing or time.monotonic() > begun + seconds:
-            break
-        other = _tree(robust, dict(enumerate(tree.cuts)), depth)
-        other = _alternate(robust, other, depth, begun + seconds)
-        if not axis:
-            other = _separated(robust, other, depth, begun + seconds)
-        best = min(best, other, key=lambda tree: tree.error)
+    with interruption:
+        for tree in [] if interruption.happened else grown[:_IMPROVED]:
+            if best.error <= nothing or time.monotonic() > begun + seconds:
+                break
+            other = _tree(robust, dict(enumerate(tree.cuts)), depth)
+            other = _alternate(robust, other, depth, begun + seconds)
+            if not axis:
+                other = _separated(robust, other, depth, begun + seconds)
+            best = min(best, other, key=lambda tree: tree.error)
     return best
 
 

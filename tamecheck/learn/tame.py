@@ -67,6 +67,8 @@ class TameBinarizedClassifier(GradientClassifier):
         The mean of the objective (joint) or of the loss of the network itself (split), an epoch.
     n_iter_ : int
         Epochs that were run.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training; the network is the best until then.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 
 import tamecheck as tc
 from tamecheck.learn.estimator import TrainingSet
+from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.mip_encoding import Encoding, Objective
 from tamecheck.learn.mip_enumeration import enumerated
 from tamecheck.learn.mip_measure import errors_of, hinge_of, least_margins, weight_of
@@ -89,7 +90,9 @@ def test_a_network_lifts_to_a_point_of_the_same_value(seed, kind, bias, hidden, 
     task = task_of(TrainingSet(x, labels, np.ones(6), classes))
     widths = (3, *hidden, 1 if classes == 2 else classes)
     architecture = Architecture(widths, kind, bias, Fraction(1, 64))
-    params = annealed(task, architecture, rng, seconds=9, goal=0, starts=1, sweeps=2)
+    params = annealed(
+        task, architecture, rng, seconds=9, goal=0, interruption=Interruption(), starts=1, sweeps=2
+    )
     network = network_of(params, architecture, 2.0)
     measures = {
         "errors": errors_of(network, task),
@@ -243,7 +246,7 @@ def test_cbc_accepts_a_start_for_the_whole_program():
     task = task_of(TrainingSet(x, labels, np.ones(20), 2))
     shape = Architecture((12, 4, 3, 1), "binary", bias=True, margin=Fraction(1, 64))
     encoding = Encoding(task, shape, Objective("errors"))
-    found = annealed(task, shape, rng, seconds=9, goal=0)
+    found = annealed(task, shape, rng, seconds=9, goal=0, interruption=Interruption())
     (claim,) = Effort(("cbc",), 30, 1, 0).claims(encoding.program, lifted(encoding, found))
     assert isinstance(claim, OptimalClaim)
     assert claim.objective == 0
