@@ -29,7 +29,10 @@ methods: mip    mixed-integer programming, with a proved bound on the training l
          tame   backpropagation through elastic value functions
          ste    the straight-through estimator, a baseline
 
-exit codes: 0 done, 2 the table or an option cannot be used"""
+Ctrl-C ends training with the best network so far, which is saved.
+
+exit codes: 0 done, 2 the table or an option cannot be used,
+            130 interrupted before there is a network"""
 
 _METHODS = ("mip", "tame", "ste")
 
@@ -123,6 +126,7 @@ def run(args: Namespace) -> int:
         "bound": _bound(classifier),
         "model": output,
         "seconds": seconds,
+        "interrupted": classifier.interrupted_,
         "rows": {"train": len(train), "test": len(test), "dropped": table.dropped},
         "features": features,
         "classes": classes,

@@ -60,7 +60,8 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
     """A classifier whose decision function is a `BinarizedNetwork`.
 
     A subclass trains in ``fit(X, y, sample_weight=None)``: it calls `_checked`, which sets
-    ``classes_``, ``n_features_in_`` and ``feature_names_in_``, and then sets ``network_``.
+    ``classes_``, ``n_features_in_`` and ``feature_names_in_``, and then sets ``network_`` and
+    ``interrupted_``.
 
     Attributes
     ----------
@@ -72,9 +73,12 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         The number of features.
     feature_names_in_ : ndarray of str
         The features' names, if the training data had names.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training; the network is the best until then.
     """
 
     network_: BinarizedNetwork
+    interrupted_: bool
     classes_: npt.NDArray[Any]
     n_features_in_: int
 
@@ -169,7 +173,7 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         if len(known) < 2:
             raise DataError(
                 f"{type(self).__name__} needs at least 2 classes, but the data contains only one "
-                f"class: {known[0]!r}."
+                f"class: {known.tolist()[0]!r}."
             )
         unseen = np.setdiff1d(present, known)
         if len(unseen):

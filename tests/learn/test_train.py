@@ -7,6 +7,7 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.cli import main
+from tamecheck.learn import mip, mip_stages
 
 
 @pytest.fixture
@@ -94,18 +95,59 @@ def test_the_same_seed_writes_the_same_bytes_and_onnx_is_the_same_function(folde
         (["people.csv", "-o", "net.txt"], "JSON or ONNX"),
         (["people.csv", "-o", "no/such/net.json"], "no such folder"),
         (["missing.csv"], "no such file"),
-        (["one.csv"], "only one class"),
+        (["one.csv"], "only one class: 'p'"),
+        (["empty.csv"], "is empty"),
+        (["nan.csv"], "missing, the first in row 3, column 'a'"),
+        (["constant.csv"], "No feature varies"),
+        (["latin.csv"], "not UTF-8"),
         (["gap.csv"], "--drop-missing"),
     ],
 )
 def test_bad_input_is_one_line(folder, capsys, arguments, words):
-    (folder / "one.csv").write_text("a,b\n1,2\n2,2\n")
+    (folder / "one.csv").write_text("a,b\n1,p\n2,p\n")
+    (folder / "empty.csv").write_text("")
+    (folder / "nan.csv").write_text("a,b\n1,2\nnan,3\n")
+    (folder / "constant.csv").write_text("a,b\n1,2\n1,3\n")
+    (folder / "latin.csv").write_bytes(b"a,b\n\xe9,2\n1,3\n")
     (folder / "gap.csv").write_text("a,b\n1,2\n?,3\n")
     assert main(["train", *arguments]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.count("\n") == 1
     assert words in shown.err
+
+
+def test_an_interrupted_training_saves_what_it_has_and_says_so(folder, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mip_stages, "enumerated", interrupt)
+    command = [
+        "train",
+        "people.csv",
+        "--method",
+        "mip",
+        "--hidden",
+        "1",
+        "--json",
+        "-o",
+        "net.json",
+    ]
+    assert main(command) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["interrupted"]
+    assert shown.err == "tamecheck: Training was interrupted; the network is the best so far.\n"
+    assert (folder / "net.json").exists()
+
+
+def test_an_interrupt_before_there_is_a_network_writes_nothing(folder, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mip, "annealed", interrupt)
+    assert main(["train", "people.csv", "--method", "mip", "-o", "net.json"]) == 130
+    assert capsys.readouterr().err == "tamecheck: interrupted\n"
+    assert not (folder / "net.json").exists()
 
 
 def test_rows_with_missing_values_can_be_dropped(folder, capsys):
