@@ -107,7 +107,7 @@ def test_bad_input_is_one_line(folder, capsys, arguments, words):
     (folder / "one.csv").write_text("a,b\n1,p\n2,p\n")
     (folder / "empty.csv").write_text("")
     (folder / "nan.csv").write_text("a,b\n1,2\nnan,3\n")
-    (folder / "constant.csv").write_text("a,b\n1,2\n1,3\n")
+    (folder / "constant.csv").write_text("a,b\n5,2\n5,3\n")
     (folder / "latin.csv").write_bytes(b"a,b\n\xe9,2\n1,3\n")
     (folder / "gap.csv").write_text("a,b\n1,2\n?,3\n")
     assert main(["train", *arguments]) == 2
@@ -118,7 +118,7 @@ def test_bad_input_is_one_line(folder, capsys, arguments, words):
 
 
 def test_an_interrupted_training_saves_what_it_has_and_says_so(folder, capsys, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(mip_stages, "enumerated", interrupt)
