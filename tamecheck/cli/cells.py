@@ -183,7 +183,8 @@ def _halfspaces(halfspaces: tuple[Halfspace, ...]) -> list[dict[str, Any]]:
 
 def _print(args: Namespace, found: Complex, limit: int, until: float) -> None:
     count = len(found.merged()) if args.merge else found.count
-    kind = "cells with different maps" if args.merge else "cells"
+    noun = "cell" if count == 1 else "cells"
+    kind = f"{noun} with different maps" if args.merge else noun
     line = f"{count} {kind} in dimension {found.dimension}"
     if found.lower_dimensional:
         line += f", {len(found.lower_dimensional)} of lower dimension at jumps"
