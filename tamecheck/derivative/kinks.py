@@ -18,7 +18,6 @@ from tamecheck.ir.formula import (
     Condition,
     Or,
     Piece,
-    Relation,
     Term,
     everywhere,
 )
@@ -36,19 +35,7 @@ __all__ = [
     "sign_of",
 ]
 
-SMOOTH = frozenset({"sigmoid", "softplus"})
-"""Ops whose pieces are two ways to write one smooth function."""
-
 ROUNDING = frozenset({"floor", "ceil", "round"})
-
-_SIGNS = {
-    Relation.LT: {-1},
-    Relation.LE: {-1, 0},
-    Relation.EQ: {0},
-    Relation.NE: {-1, 1},
-    Relation.GE: {0, 1},
-    Relation.GT: {1},
-}
 
 
 class NotLipschitzError(Exception):
@@ -173,7 +160,8 @@ def pointwise_alternatives(
     _check_lipschitz(node, node.params, point)
     if node.op.name in ROUNDING:
         return _rounding(pieces, point[0], half="half" in str(node.params.get("mode", "")))
-    if node.op.name in SMOOTH:
+    if meaning.whole is not None:
+        # its two forms, of which either is sharp on one side, also in balls
         chosen = pieces[0] if _positive_side(point[0]) else pieces[1]
         return _gradient(chosen.term, point, moving)
     active = [
@@ -235,7 +223,7 @@ def _piece(
         match condition:
             case Compare(term, relation):
                 if term in signs:
-                    return signs[term] in _SIGNS[relation]
+                    return signs[term] in relation.signs
                 return bool(holds(condition, point))
             case And(parts):
                 return all(held(part) for part in parts)

@@ -71,6 +71,21 @@ class Relation(Enum):
     GE = ">="
     GT = ">"
 
+    @property
+    def signs(self) -> frozenset[int]:
+        """The signs of the term for which the comparison holds: of -1, 0 and 1."""
+        return _SIGNS[self]
+
+
+_SIGNS = {
+    Relation.LT: frozenset({-1}),
+    Relation.LE: frozenset({-1, 0}),
+    Relation.EQ: frozenset({0}),
+    Relation.NE: frozenset({-1, 1}),
+    Relation.GE: frozenset({0, 1}),
+    Relation.GT: frozenset({1}),
+}
+
 
 class _Operators:
     """Arithmetic and comparison notation, so that a graph reads as in a textbook.

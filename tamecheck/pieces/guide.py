@@ -19,15 +19,6 @@ Decision = tuple[Expression, int]
 
 _BITS = 512
 
-_SIGNS = {
-    Relation.LT: {-1},
-    Relation.LE: {-1, 0},
-    Relation.EQ: {0},
-    Relation.NE: {-1, 1},
-    Relation.GE: {0, 1},
-    Relation.GT: {1},
-}
-
 
 class OnBoundaryError(Exception):
     """The point is on a boundary, or too near to one to be told from it."""
@@ -132,7 +123,7 @@ class Guide:
 
     def compare(self, value: Expression, relation: Relation) -> bool:
         """Whether the value has such a sign at the point."""
-        return self.sign(value) in _SIGNS[relation]
+        return self.sign(value) in relation.signs
 
     def both(self, parts: Sequence[bool]) -> bool:
         """All of the conditions."""

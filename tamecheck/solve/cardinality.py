@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+
+from tamecheck.solve.exchange import LONGEST, BrokenAnswerError, OutOfTimeError, ask
 
 __all__ = ["AtMost", "SatClaim", "UndecidedClaim", "UnsatClaim", "satisfiable"]
 
 AtMost = tuple[Sequence[int], int]
 """Distinct literals, and how many of them may be true."""
-
-_LONGEST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ def satisfiable(
     at_most: Sequence[AtMost],
     *,
     solver: str = "minicard",
-    seconds: float = _LONGEST,
+    seconds: float = LONGEST,
 ) -> SatClaim | UnsatClaim | UndecidedClaim:
     """What a SAT solver says about clauses and cardinality constraints.
 
@@ -66,22 +63,11 @@ def satisfiable(
         "at_most": [[list(literals), bound] for literals, bound in at_most],
     }
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "tamecheck.solve.cardinality_worker"],
-            input=json.dumps(question),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=max(min(seconds, _LONGEST), 0.0),
-            start_new_session=True,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        answer = ask("tamecheck.solve.cardinality_worker", question, seconds=seconds)
+    except OutOfTimeError:
         return UndecidedClaim("out of time")
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError:
-        return UndecidedClaim(f"its process ended with status {done.returncode}")
+    except BrokenAnswerError as error:
+        return UndecidedClaim(f"its process ended with status {error.status}")
     match answer:
         case {"status": "sat", "model": model}:
             return SatClaim(tuple(model))

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from tamecheck.solve.cardinality import UndecidedClaim
+from tamecheck.solve.exchange import BrokenAnswerError, OutOfTimeError, ask
 
 __all__ = ["NoZeroClaim", "ZeroClaim", "zero_on_simplex"]
-
-_LONGEST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +44,11 @@ def zero_on_simplex(
         "terms": [[list(exponents), str(c)] for exponents, c in terms.items()],
     }
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "tamecheck.solve.polynomial_zero_worker"],
-            input=json.dumps(question),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=max(min(seconds, _LONGEST), 0.0),
-            start_new_session=True,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        answer = ask("tamecheck.solve.polynomial_zero_worker", question, seconds=seconds)
+    except OutOfTimeError:
         return UndecidedClaim("z3 was out of time")
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        return UndecidedClaim(f"the process of z3 ended with status {done.returncode}")
+    except BrokenAnswerError as error:
+        return UndecidedClaim(f"the process of z3 ended with status {error.status}")
     match answer:
         case {"status": "sat", "solver": str(solver)}:
             texts: list[str | None] = answer["values"]
