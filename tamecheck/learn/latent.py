@@ -48,14 +48,18 @@ def scaling_of(x: Floats, weight: Floats, kind: WeightKind) -> Scaling:
 
     Means are over the rows by their weights, so that a weight of 2 is as good as a repeated row.
     A network of integer weights cannot undo different scales, so there all features share one.
+
+    Signs are shifted only: by their mean for integer weights, by half of it for real ones.
+    Unshifted, the signs that hardly vary (the border of images) act together as one offset that
+    grows with their number and changes too fast, until no slope passes the neurons of a layer.
+    Integer weights cannot make up for what is left of it; real ones can, and with the whole mean
+    taken away a rare sign would weigh far more than a usual one.
     """
     ones: Floats = np.ones(int(x.shape[1]))
     share: Floats = weight / weight.sum()
     centre: Floats = share @ x
     if bool(np.isin(x, (-1.0, 0.0, 1.0)).all()):
-        # without a shift, rare signs act together as one large offset that changes too fast; with
-        # the whole mean taken away, a rare sign weighs far more than a usual one
-        return Scaling(centre / 2, ones, signs=True)
+        return Scaling(centre / 2 if kind == "real" else centre, ones, signs=True)
     deviation: Floats = np.sqrt(share @ (x - centre) ** 2)
     if kind != "real":
         deviation = ones * float(np.sqrt((deviation**2).mean()))

@@ -31,7 +31,9 @@ class SteBinarizedClassifier(GradientClassifier):
     loss
         ``"logistic"`` or ``"hinge"``.
     clip
-        Pre-activations beyond it pass nothing back.
+        Pre-activations beyond it pass nothing back.  They are those in training: of centred
+        features, and divided by the root of the number of terms, so that one default fits layers
+        of all widths.
 
     Examples
     --------

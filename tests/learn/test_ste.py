@@ -6,7 +6,7 @@ import pytest
 from tamecheck.learn.descent import Adam, Batch
 from tamecheck.learn.latent import Latent, Scaling, initial, scaling_of
 from tamecheck.learn.losses import LOSSES
-from tamecheck.learn.ste import straight_through
+from tamecheck.learn.ste import SteBinarizedClassifier, straight_through
 
 ONES = np.ones(2)
 
@@ -75,6 +75,18 @@ def test_scaling_of_tables():
     assert signs.centre.tolist() == [0.5, 0]
     real = scaling_of(np.array([[0.0, 7], [4, 7]]), ONES, "real")
     assert real(np.array([[4.0, 7]])).tolist() == [[1, 0]]
+    assert scaling_of(np.array([[1.0, -1], [1, 1]]), ONES, "binary").centre.tolist() == [1, 0]
     shared = scaling_of(np.array([[0.0, 7], [4, 7]]), ONES, "binary")
     assert isinstance(shared, Scaling)
     assert shared.scale[0] == shared.scale[1] == np.sqrt(2)
+
+
+@pytest.mark.parametrize("weights", ["binary", "ternary"])
+def test_many_constant_signs_do_not_stop_integer_weights(weights):
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random((300, 9)) < 0.5, 1.0, -1.0)
+    majority = x[:, :3].sum(axis=1) > 0
+    wide = np.hstack([x, -np.ones((300, 600))])
+    learner = SteBinarizedClassifier((8,), weights=weights, epochs=20, random_state=0)
+    learner.fit(wide[:200], majority[:200])
+    assert learner.score(wide[200:], majority[200:]) > 0.75
