@@ -78,7 +78,7 @@ def run(args: Namespace) -> int:
         )
     point = _point(args, model, complete=True)
     found = jacobian(model.graph, point, args.kind)
-    clarke = found if args.kind == "clarke" else _clarke(model, point)
+    clarke = found if args.kind == "clarke" else _clarke(model, point) if found.listed else None
     document = _document(found, clarke)
     if args.json:
         print_json(document)
@@ -147,7 +147,10 @@ def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
         "kind": found.kind,
         "exact": found.exact,
         "singleton": found.singleton,
-        "vertices": [_matrix(vertex) for vertex in found.vertices],
+        "listed": found.listed,
+        "vertices": [_matrix(vertex) for vertex in found.vertices] if found.listed else [],
+        "base": _matrix(found.base),
+        "generators": [[_matrix(matrix) for matrix in group] for group in found.generators],
         "autodiff": _matrix(found.autodiff),
         "autodiff_in_clarke": None if clarke is None else clarke.autodiff_in_set,
         "directions": [[str(v) for v in proof.direction] for proof in found.proofs],
@@ -164,7 +167,11 @@ def _print(args: Namespace, document: dict[str, Any]) -> None:
         return
     vertices = document["vertices"]
     kind, noun = document["kind"], "vertex" if len(vertices) == 1 else "vertices"
-    print(f"{kind} Jacobian: {len(vertices)} {noun}")
+    if document["listed"]:
+        print(f"{kind} Jacobian: {len(vertices)} {noun}")
+    else:
+        count = sum(map(len, document["generators"]))
+        print(f"{kind} Jacobian: a base and {count} generators; the vertices are not listed")
     if args.quiet:
         return
     for number, vertex in enumerate(vertices):
@@ -172,11 +179,20 @@ def _print(args: Namespace, document: dict[str, Any]) -> None:
         if number < len(document["directions"]) and len(vertices) > 1:
             place = f"   towards ({', '.join(_short(v) for v in document['directions'][number])})"
         print(f"  {matrix_text(vertex)}{place}")
+    if not document["listed"]:
+        _print_generators(document)
     verdict = {True: "in", False: "NOT in", None: "not known to be in"}
     inside = verdict[document["autodiff_in_clarke"]]
     print(
         f"automatic differentiation: {matrix_text(document['autodiff'])}, {inside} the Clarke set"
     )
+
+
+def _print_generators(document: dict[str, Any]) -> None:
+    print(f"  {matrix_text(document['base'])}")
+    for group in document["generators"]:
+        share = "a share in [0, 1]" if len(group) == 1 else "shares >= 0 of sum <= 1"
+        print(f"  + {share} of {', '.join(matrix_text(matrix) for matrix in group)}")
 
 
 def matrix_text(matrix: list[list[str]]) -> str:

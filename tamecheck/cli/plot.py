@@ -9,12 +9,15 @@ from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Parser, Subparsers, add_box, add_common, add_model
 from tamecheck.cli.slice import add_slice, slice_of
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
 
+    from tamecheck.derivative import JacobianSet
+    from tamecheck.ir.graph import Graph
     from tamecheck.model import Model
     from tamecheck.show.plots import Picture, Plane
 
@@ -177,12 +180,23 @@ def _jacobian(args: Namespace, model: Model) -> Picture:
     point = input_point(args.at[0], model.inputs)
     graph = model.graph if args.output is None else element(model.graph, args.output)
     found = jacobian(graph, point, args.kind)
-    around = jacobian(graph, point, "conservative") if args.kind == "clarke" else None
+    around = _around(args, graph, point) if args.kind == "clarke" else None
     names = _listed(args.names) or element_names(model.inputs)
     entries = None
     if args.entries is not None:
         entries = [_whole(text, "--entries") for text in args.entries.split(",")]
     return draw_jacobian(found, entries=entries, around=around, names=names)
+
+
+def _around(args: Namespace, graph: Graph, point: Sequence[Fraction]) -> JacobianSet | None:
+    """The conservative set; None, with a message, where too many kinks meet."""
+    from tamecheck.derivative import jacobian
+
+    try:
+        return jacobian(graph, point, "conservative")
+    except UnsupportedError as error:
+        message(args, f"The conservative set is not drawn. {error.what}")
+        return None
 
 
 def _whole(text: str, option: str) -> int:

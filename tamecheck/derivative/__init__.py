@@ -3,6 +3,7 @@
 from tamecheck.derivative.gradient import gradient
 from tamecheck.derivative.hull import Combination, Separator
 from tamecheck.derivative.jacobian import DEFAULT_LIMIT, jacobian
+from tamecheck.derivative.minkowski import Shares
 from tamecheck.derivative.result import JacobianSet, Proof
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "JacobianSet",
     "Proof",
     "Separator",
+    "Shares",
     "gradient",
     "jacobian",
 ]

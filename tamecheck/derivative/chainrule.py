@@ -25,20 +25,12 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Array, Shape
 
-__all__ = ["ChainRule", "JumpAt", "Place", "chain_rule"]
+__all__ = ["ChainRule", "Place", "chain_rule"]
 
 Partials = tuple[Number, ...]
 
 Place = tuple[int, int]
 """A node, and an element of it, or a group of tied elements."""
-
-
-class JumpAt(Exception):  # noqa: N818 (a finding, not a failure)
-    """Some op jumps at the point, so the chain rule says nothing there."""
-
-    def __init__(self, where: str) -> None:
-        super().__init__(where)
-        self.where = where
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,18 +113,13 @@ class ChainRule:
         return prod(kinks) * prod(len(tie) for t in self.tied.values() for tie in t.ties)
 
     def choices(self, limit: int) -> Iterator[dict[int, Local]]:
-        """All ways to choose an extreme derivative at every kink.
+        """All ways to choose an extreme derivative at every kink, where no op jumps.
 
         Raises
         ------
-        JumpAt
-            If an op jumps.
         UnsupportedError
             If there are more than ``limit``.
         """
-        where = self.jump()
-        if where is not None:
-            raise JumpAt(where)
         if self.combinations > limit:
             raise UnsupportedError(
                 f"The kinks at this point combine in {self.combinations} ways, more than {limit}.",
@@ -141,6 +128,30 @@ class ChainRule:
         places = self.places
         for picked in product(*(range(count) for count in places.values())):
             yield self.chosen(dict(zip(places, picked, strict=True)))
+
+    @property
+    def clusters(self) -> list[list[Place]]:
+        """The places in parts such that no kink of one part feeds a kink of another.
+
+        A path from an input to an output meets the kinks of one part only, so that the Jacobian is
+        a sum of terms, each of which depends on the choices of one part.
+        """
+        places = self.places
+        nodes = {index for index, _ in places}
+        part = {index: frozenset([index]) for index in nodes}
+        for index in nodes:
+            feeding = nodes & set(self.graph.ancestors(self._args(index)))
+            merged = frozenset[int]().union(*(part[node] for node in (index, *feeding)))
+            part |= dict.fromkeys(merged, merged)
+        found: dict[frozenset[int] | Place, list[Place]] = {}
+        for place in places:
+            joined = part[place[0]]
+            found.setdefault(joined if len(joined) > 1 else place, []).append(place)
+        return list(found.values())
+
+    def _args(self, index: int) -> Sequence[int]:
+        node = self.graph.nodes[index]
+        return node.args if isinstance(node, Apply) else ()
 
     @property
     def places(self) -> dict[Place, int]:

@@ -107,7 +107,7 @@ class Explorer:
             if len(found) > self.limit:
                 raise UnsupportedError(
                     f"More than {self.limit} cones of directions meet at this point.",
-                    hint="Move the point a little, or ask for --kind conservative.",
+                    hint="Move the point a little, or ask for the conservative set.",
                 )
         return found
 
@@ -239,7 +239,7 @@ class Explorer:
                 "Curved kinks touch at this point, so that first derivatives do not tell which "
                 "of them bound a region.",
                 where=self.graph.name_of(index),
-                hint="Move the point, or ask for --kind conservative.",
+                hint="Move the point, or ask for the conservative set.",
             )
         return met
 

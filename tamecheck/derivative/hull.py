@@ -12,9 +12,25 @@ from flint import arb, fmpq
 from tamecheck.derivative.farkas import Alternative, Multipliers, Vector, nonnegative_solution
 from tamecheck.evaluate.reals import Number, as_fraction
 
-__all__ = ["Combination", "Matrix", "Membership", "Separator", "extreme", "membership", "same"]
+__all__ = [
+    "Combination",
+    "Exact",
+    "Matrix",
+    "Membership",
+    "Separator",
+    "extreme",
+    "fractions_of",
+    "in_rows",
+    "inner",
+    "membership",
+    "rational",
+    "same",
+]
 
 Matrix = tuple[tuple[Number, ...], ...]
+
+Exact = tuple[tuple[fmpq, ...], ...]
+"""A rational matrix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +79,35 @@ def membership(vertices: Sequence[Matrix], matrix: Matrix) -> Membership | None:
     if isinstance(found, Multipliers):
         return Combination(tuple(as_fraction(w) for w in found.values))
     *functional, level = found.values
-    width = len(matrix[0]) if matrix else 0
-    rows = [
-        tuple(as_fraction(a) for a in functional[start : start + width])
-        for start in range(0, len(functional), max(width, 1))
-    ]
-    return Separator(tuple(rows), -as_fraction(level))
+    rows = in_rows(functional, len(matrix[0]) if matrix else 0)
+    return Separator(fractions_of(rows), -as_fraction(level))
+
+
+def in_rows(entries: Sequence[fmpq], width: int) -> Exact:
+    """The matrix with these entries, row by row."""
+    starts = range(0, len(entries), max(width, 1))
+    return tuple(tuple(entries[start : start + width]) for start in starts)
+
+
+def fractions_of(matrix: Exact) -> tuple[tuple[Fraction, ...], ...]:
+    """The matrix in fractions."""
+    return tuple(tuple(as_fraction(a) for a in row) for row in matrix)
+
+
+def rational(matrix: Matrix) -> Exact | None:
+    """The matrix itself; None if some entries are balls."""
+    rows = tuple(tuple(a for a in row if isinstance(a, fmpq)) for row in matrix)
+    return rows if all(len(a) == len(b) for a, b in zip(rows, matrix, strict=True)) else None
+
+
+def inner(left: Exact, right: Exact) -> fmpq:
+    """The sum of the products of the entries."""
+    pairs = (
+        (a, b)
+        for low, high in zip(left, right, strict=True)
+        for a, b in zip(low, high, strict=True)
+    )
+    return sum((a * b for a, b in pairs if a != 0 and b != 0), fmpq(0))
 
 
 def same(left: Matrix, right: Matrix) -> bool:

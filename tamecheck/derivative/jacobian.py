@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from flint import arb, ctx, fmpq
 
 from tamecheck.derivative.affinity import Affinity
-from tamecheck.derivative.chainrule import ChainRule, JumpAt, chain_rule
+from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.cone import inner_direction, product
 from tamecheck.derivative.explore import Explorer, Leaf, NotLipschitzAt
 from tamecheck.derivative.farkas import null_basis
-from tamecheck.derivative.hull import Matrix, extreme, same
+from tamecheck.derivative.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.derivative.local import Values
 from tamecheck.derivative.lowering import lowered
+from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
 from tamecheck.derivative.result import JacobianSet, Proof
 from tamecheck.derivative.sweep import Local, input_rows
 from tamecheck.errors import InputError, TamecheckError
@@ -56,7 +59,8 @@ def jacobian(
 
     ``"bouligand"``: all limits of Jacobians from points nearby where it is differentiable.
     ``"clarke"``: their convex hull, by its extreme points.  ``"conservative"``: what the chain
-    rule gives with the Clarke Jacobian of every op, by the extreme points of its hull.
+    rule gives with the Clarke Jacobian of every op, by the extreme points of its hull, or, where
+    those may be more than ``limit``, by generators: see `JacobianSet`.
 
     Parameters
     ----------
@@ -76,7 +80,8 @@ def jacobian(
     DomainError
         If the function has no value there.
     UnsupportedError
-        If more cones than the limit meet at the point.
+        If more cones than the limit meet at the point; for the conservative set, if kinks that feed
+        each other combine in more ways.
 
     Examples
     --------
@@ -212,17 +217,60 @@ def _outputs(graph: Graph, values: Values) -> tuple[Number, ...]:
 def _conservative(
     rule: ChainRule, autodiff: Matrix, names: Mapping[str, Any], limit: int
 ) -> JacobianSet:
-    matrices: list[Matrix] = []
-    try:
+    jump = rule.jump()
+    if jump is not None:
+        why = f"{jump} jumps at this point, where the chain rule says nothing"
+        return JacobianSet("conservative", (), (), names, why=why, raw_autodiff=autodiff)
+    kept: tuple[Matrix, ...]
+    generated = _generated(rule, limit)
+    if generated is None:
+        matrices: list[Matrix] = []
         for locals_ in rule.choices(limit):
             matrix = output_matrix(rule.graph, locals_)
             if not any(same(matrix, other) for other in matrices):
                 matrices.append(matrix)
-    except JumpAt as jump:
-        why = f"{jump.where} jumps at this point, where the chain rule says nothing"
-        return JacobianSet("conservative", (), (), names, why=why, raw_autodiff=autodiff)
-    kept = [matrices[number] for number in extreme(matrices)]
-    return JacobianSet("conservative", tuple(kept), (), names, raw_autodiff=autodiff)
+        kept = tuple(matrices[number] for number in extreme(matrices))
+    elif generated.most_vertices > limit:
+        return JacobianSet(
+            "conservative", (), (), names, raw_autodiff=autodiff, generated=generated
+        )
+    else:
+        kept = tuple(generated.vertices())
+    return JacobianSet("conservative", kept, (), names, raw_autodiff=autodiff)
+
+
+def _generated(rule: ChainRule, limit: int) -> MinkowskiSum | None:
+    """The hull of all choices by generators; None if it has one part only, or numbers are balls.
+
+    The Jacobian is a sum of terms by parts of the kinks, so the hulls of the terms add up.
+    """
+    places, clusters = rule.places, rule.clusters
+    counts = [prod(places[place] for place in cluster) for cluster in clusters]
+    if len(clusters) < 2 or max(counts) > limit:
+        return None
+    last = {place: count - 1 for place, count in places.items()}
+    base = rational(output_matrix(rule.graph, rule.chosen(last)))
+    if base is None:
+        return None
+    groups: list[list[Exact]] = []
+    for cluster, count in zip(clusters, counts, strict=True):
+        group: list[Exact] = []
+        picks = itertools.product(*(range(places[place]) for place in cluster))
+        for picked in itertools.islice(picks, count - 1):
+            choice = {**last, **dict(zip(cluster, picked, strict=True))}
+            chosen = rational(output_matrix(rule.graph, rule.chosen(choice)))
+            if chosen is None:
+                return None
+            group.append(_difference(chosen, base))
+        groups.append(group)
+    return minkowski_sum(base, groups)
+
+
+def _difference(left: Exact, right: Exact) -> Exact:
+    return tuple(
+        tuple(a - b for a, b in zip(row, other, strict=True))
+        for row, other in zip(left, right, strict=True)
+    )
 
 
 def _limits(

@@ -10,8 +10,17 @@ from typing import Any
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.hull import Combination, Matrix, Membership, membership, same
-from tamecheck.errors import InputError
+from tamecheck.derivative.hull import (
+    Matrix,
+    Membership,
+    Separator,
+    inner,
+    membership,
+    rational,
+    same,
+)
+from tamecheck.derivative.minkowski import MinkowskiSum, Shares
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.reals import Number, as_fraction, as_number
 from tamecheck.ir.tensor import Shape
 
@@ -41,12 +50,16 @@ class Proof:
 class JacobianSet:
     """A set of Jacobians: the listed ones, and for a convex kind their convex hull.
 
+    A conservative set of very many vertices is not listed but generated: its elements are
+    ``base + Σ_k Σ_i d_ki generators[k][i]`` for all shares ``d >= 0`` with ``Σ_i d_ki <= 1`` for
+    each k.
+
     Parameters
     ----------
     kind
         ``"clarke"``, ``"bouligand"`` or ``"conservative"``.
     raw
-        The vertices' numbers as they were computed; none if the set is not defined.
+        The vertices' numbers as they were computed; none if the set is not defined or not listed.
     proofs
         For each vertex a cone in which it is the Jacobian; none for a conservative set.
     inputs
@@ -59,6 +72,8 @@ class JacobianSet:
         What automatic differentiation gives.
     fans
         For each full cone of directions its functionals and its Jacobian.
+    generated
+        The set by generators, if its vertices are not listed.
     """
 
     kind: str
@@ -69,16 +84,46 @@ class JacobianSet:
     jumps: tuple[tuple[Number, ...], ...] = ()
     raw_autodiff: Matrix | None = None
     fans: tuple[tuple[tuple[tuple[Number, ...], ...], Matrix], ...] = field(default=(), repr=False)
+    generated: MinkowskiSum | None = None
 
     @property
     def defined(self) -> bool:
         """Whether there is such a set."""
-        return bool(self.raw)
+        return bool(self.raw) or self.generated is not None
+
+    @property
+    def listed(self) -> bool:
+        """Whether the vertices are there; otherwise the set is given by generators."""
+        return self.generated is None
 
     @property
     def vertices(self) -> tuple[tuple[tuple[Entry, ...], ...], ...]:
-        """The vertices: rows of fractions, or of balls where no rational is known."""
+        """The vertices: rows of fractions, or of balls where no rational is known.
+
+        Raises
+        ------
+        UnsupportedError
+            If they are not listed.
+        """
+        if self.generated is not None:
+            raise UnsupportedError(
+                f"The {self.kind} set may have {self.generated.most_vertices} vertices, which are "
+                "not listed.",
+                hint="Ask for base and generators, contains(matrix) or support(functional).",
+            )
         return tuple(_public(matrix) for matrix in self.raw)
+
+    @property
+    def base(self) -> tuple[tuple[Entry, ...], ...] | None:
+        """The element without any generator; None where vertices are listed."""
+        return None if self.generated is None else _public(self.generated.base)
+
+    @property
+    def generators(self) -> tuple[tuple[tuple[tuple[Entry, ...], ...], ...], ...]:
+        """For each group its generators, one for a kink of two pieces; none where listed."""
+        if self.generated is None:
+            return ()
+        return tuple(tuple(_public(g) for g in group) for group in self.generated.groups)
 
     @property
     def autodiff(self) -> tuple[tuple[Entry, ...], ...] | None:
@@ -101,33 +146,68 @@ class JacobianSet:
         """Whether the set has one element, so that the function has a strict derivative."""
         return len(self.raw) == 1
 
-    def contains(self, matrix: Sequence[Sequence[Any]]) -> Membership | bool | None:
+    @property
+    def _shape(self) -> tuple[int, int]:
+        example = self.raw[0] if self.generated is None else self.generated.base
+        return len(example), len(example[0])
+
+    def _checked(self, matrix: Sequence[Sequence[Any]]) -> Matrix:
+        rows = tuple(tuple(_number(a) for a in row) for row in matrix)
+        height, width = self._shape
+        if [len(row) for row in rows] != [width] * height:
+            raise InputError(f"The Jacobian has {height} rows of {width} entries.")
+        return rows
+
+    def contains(self, matrix: Sequence[Sequence[Any]]) -> Membership | Shares | bool | None:
         """Whether a matrix is in the set (the hull, for a convex kind), with the proof.
 
-        A `Combination` of vertices is true, a `Separator` false; None says that balls leave it
-        open, or that the set is not defined.  Bouligand's set is finite: True or False.
+        A `Combination` of vertices, or `Shares` of generators, is true, a `Separator` false; None
+        says that balls leave it open, or that the set is not defined.  Bouligand's set is finite:
+        True or False.
 
         Raises
         ------
         InputError
             If the matrix has another shape.
         """
-        if not self.raw:
+        if not self.defined:
             return None
-        rows = tuple(tuple(_number(a) for a in row) for row in matrix)
-        shape = [len(row) for row in self.raw[0]]
-        if [len(row) for row in rows] != shape:
-            raise InputError(f"The Jacobian has {len(shape)} rows of {shape[0]} entries.")
+        rows = self._checked(matrix)
+        if self.generated is not None:
+            exact = rational(rows)
+            return None if exact is None else self.generated.membership(exact)
         if self.kind == "bouligand":
             if any(rows == vertex for vertex in self.raw):
                 return True
             return False if self.exact else None
         return membership(self.raw, rows)
 
+    def support(self, functional: Sequence[Sequence[Any]]) -> Fraction:
+        """The largest value of ``<functional, M>``, the sum of products of entries, on the set.
+
+        Raises
+        ------
+        InputError
+            If the functional has another shape than the matrices, or there is no set of rational
+            numbers.
+        """
+        exact = [rational(matrix) for matrix in self.raw]
+        kept = [matrix for matrix in exact if matrix is not None]
+        if not self.defined or len(kept) < len(exact):
+            raise InputError(
+                f"There is no set of rational numbers: {self.why or 'some are balls'}."
+            )
+        weights = rational(self._checked(functional))
+        if weights is None:
+            raise InputError("The functional has a ball.")
+        if self.generated is not None:
+            return as_fraction(self.generated.support(weights))
+        return max(as_fraction(inner(weights, matrix)) for matrix in kept)
+
     @property
     def autodiff_in_set(self) -> bool | None:
         """Whether automatic differentiation gives an element of the set."""
-        if not self.raw or self.raw_autodiff is None:
+        if not self.defined or self.raw_autodiff is None:
             return None
         if self.raw_autodiff in self.raw:
             return True
@@ -135,7 +215,7 @@ class JacobianSet:
             # one piece only: automatic differentiation follows the same chain rule
             return same(self.raw[0], self.raw_autodiff)
         found = self.contains(self.raw_autodiff)
-        return None if found is None else isinstance(found, Combination) or found is True
+        return None if found is None else not isinstance(found, Separator) and found is not False
 
     def directional(self, direction: Sequence[Any]) -> tuple[Entry, ...]:
         """The derivative of the function in a direction.
@@ -182,6 +262,9 @@ class JacobianSet:
         )
 
     def __str__(self) -> str:
+        if self.generated is not None:
+            count = self.generated.generators
+            return f"{self.kind} Jacobian by {count} generators, its vertices not listed"
         if not self.raw:
             return f"no {self.kind} Jacobian: {self.why}"
         noun = "vertex" if len(self.raw) == 1 else "vertices"

@@ -16,15 +16,13 @@ from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import ChainRule, Place
 from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.explore import combination, source_of
-from tamecheck.derivative.hull import Matrix
+from tamecheck.derivative.hull import Exact, Matrix, rational
 from tamecheck.derivative.jacobian import output_matrix
 from tamecheck.derivative.sweep import Local, input_rows
 from tamecheck.evaluate.reals import Number
 from tamecheck.ir.graph import Apply
 
 __all__ = ["Kink", "KinkFamily", "kink_family"]
-
-Exact = tuple[tuple[fmpq, ...], ...]
 
 _ZERO = fmpq(0)
 
@@ -91,26 +89,25 @@ class KinkFamily:
 def kink_family(rule: ChainRule) -> KinkFamily | None:
     """The family of a graph's Jacobians at a point; None if its kinks have another form."""
     places = rule.places
-    nodes = {index for index, _ in places}
     if rule.jump() is not None or any(count != 2 for count in places.values()):
         return None
-    if any(nodes & set(rule.graph.ancestors(_arguments(rule, index))) for index in nodes):
+    if any(len(cluster) > 1 for cluster in rule.clusters):
         return None
     negative = dict.fromkeys(places, 1)
     low = rule.chosen(negative)
-    base = _rational(output_matrix(rule.graph, low))
+    base = rational(output_matrix(rule.graph, low))
     if base is None:
         return None
     kinks: list[Kink] = []
     for place in places:
         form = _form(rule, place, low)
-        high = _rational(output_matrix(rule.graph, rule.chosen({**negative, place: 0})))
+        high = rational(output_matrix(rule.graph, rule.chosen({**negative, place: 0})))
         kink = None if form is None or high is None else _factored(base, high, form)
         if kink is None:
             return None
         kinks.append(kink)
     affinity = Affinity.of(rule.graph)
-    affine = all(affinity.affine_args(index) for index in nodes)
+    affine = all(affinity.affine_args(index) for index, _ in places)
     merged, kept = _merged(base, [kink for kink in kinks if any(a != 0 for a in kink.change)])
     table = fmpq_mat([list(kink.form) for kink in kept]) if kept else None
     independent = table is None or table.rank() == len(kept)
@@ -119,16 +116,6 @@ def kink_family(rule: ChainRule) -> KinkFamily | None:
         return None
     conventional = output_matrix(rule.graph, rule.conventional())
     return KinkFamily(merged, tuple(kept), independent, affine, conventional)
-
-
-def _arguments(rule: ChainRule, index: int) -> Sequence[int]:
-    node = rule.graph.nodes[index]
-    return node.args if isinstance(node, Apply) else ()
-
-
-def _rational(matrix: Matrix) -> Exact | None:
-    rows = tuple(tuple(a for a in row if isinstance(a, fmpq)) for row in matrix)
-    return rows if all(len(a) == len(b) for a, b in zip(rows, matrix, strict=True)) else None
 
 
 def _form(rule: ChainRule, place: Place, locals_: dict[int, Local]) -> tuple[fmpq, ...] | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tamecheck.cells import element_names
 from tamecheck.derivative import JacobianSet
+from tamecheck.derivative.result import Entry
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.canvas import Axes, Picture, figure_axes, label_of, styled
@@ -28,6 +29,8 @@ def draw_jacobian(
     names: Sequence[str] = (),
 ) -> Picture:
     """The vertices of a Jacobian set, the hull of a convex one, and what autodiff returns.
+
+    Of a set by generators the corners of its projection are drawn.
 
     Parameters
     ----------
@@ -50,23 +53,24 @@ def draw_jacobian(
     """
     if not found.defined:
         raise InputError(f"There is no Jacobian set to draw: {found.why}.")
-    points = vertices_of(found)
-    chosen = _entries(points, entries)
+    width = _width(found)
+    chosen = _entries(found, width, entries)
     labels = _labels(found, names)
-    outer = vertices_of(around) if around is not None and around.defined else None
+    outer = None if around is None or not around.defined else _projected(around, chosen)
     handles: list[object] = []
     with styled():
         drawn = figure_axes(axes)
         if outer is not None:
-            handles.append(_hull(drawn, _flat(outer, chosen), "conservative", MUTED, 0.25))
-        shown = _flat(points, chosen)
+            handles.append(_hull(drawn, outer, "conservative", MUTED, 0.25))
+        shown = _projected(found, chosen)
         style = {"color": CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
         if found.kind != "bouligand" and len(shown) > 1:
             handles.append(_hull(drawn, shown, found.kind.capitalize(), CLARKE, 0.25))
         drawn.plot(*shown.T, **style)
-        handles.append(line_handle("vertex", **style))
+        corner = "vertex" if found.listed else "corner of the projection"
+        handles.append(line_handle(corner, **style))
         if found.raw_autodiff is not None and found.autodiff is not None:
-            row = np.array([[float(a) for line in found.autodiff for a in line]])
+            row = np.array([_row(found.autodiff)])
             inside = {True: "in the set", False: "outside the set", None: "not decided"}
             mark = {"marker": "*", "markersize": 12, "color": LINES[0], "ls": "none"}
             drawn.plot(*_flat(row, chosen).T, markeredgecolor="white", zorder=6, **mark)
@@ -84,13 +88,16 @@ def draw_jacobian(
         drawn.axvline(0, color=INK, linewidth=0.4, zorder=0)
         legend(drawn, handles)
         notes: list[str] = []
-        if points.shape[1] > 2:
-            notes.append(f"projected from {points.shape[1]} entries of the matrix to two")
+        if width > 2:
+            notes.append(f"projected from {width} entries of the matrix to two")
+        if not found.listed:
+            notes.append("the set is given by generators, its vertices are not listed")
         notes_below(drawn, notes, own=axes is None)
     counts = {
-        "vertices": len(points),
+        "vertices": len(shown) if found.listed else 0,
+        "generators": sum(map(len, found.generators)),
         "around": 0 if outer is None else len(outer),
-        "hull": len(hull_order(shown)) if len(chosen) == 2 else min(len(points), 2),
+        "hull": len(hull_order(shown)) if len(chosen) == 2 else min(len(shown), 2),
     }
     facts = {"entries": list(chosen), "autodiff_in_set": found.autodiff_in_set}
     return Picture("jacobian", drawn, counts, found.exact, notes=tuple(notes), facts=facts)
@@ -106,16 +113,49 @@ def _to_scale(axes: Axes) -> None:
     axes.set_aspect("equal", adjustable="box")
 
 
-def _entries(points: Array, entries: Sequence[int] | None) -> tuple[int, ...]:
-    size = points.shape[1]
+def _width(found: JacobianSet) -> int:
+    example = found.raw[0] if found.generated is None else found.generated.base
+    return sum(map(len, example))
+
+
+def _entries(found: JacobianSet, size: int, entries: Sequence[int] | None) -> tuple[int, ...]:
     if entries is not None:
         if len(set(entries)) != min(2, size) or any(not 0 <= e < size for e in entries):
             raise InputError(f"Give two different entries below {size}.", where="--entries")
         return tuple(entries)
     if size <= 2:
         return tuple(range(size))
-    order = np.argsort(-np.ptp(points, axis=0), kind="stable")[:2]
+    if found.listed:
+        spans = np.ptp(vertices_of(found), axis=0)
+    else:
+        spans = np.sum([np.ptp(group, axis=0) for group in _groups(found)], axis=0)
+    order = np.argsort(-spans, kind="stable")[:2]
     return tuple(sorted(order.tolist()))
+
+
+def _groups(found: JacobianSet) -> list[Array]:
+    """For each group of generators 0 and all of them in floats, each flattened into a row."""
+    return [
+        np.array([[0.0] * _width(found), *(_row(matrix) for matrix in group)])
+        for group in found.generators
+    ]
+
+
+def _row(matrix: Sequence[Sequence[Entry]]) -> list[float]:
+    return [float(a) for row in matrix for a in row]
+
+
+def _projected(found: JacobianSet, chosen: Sequence[int]) -> Array:
+    """The vertices at two entries; of a set by generators the corners of what they become there."""
+    if found.base is None:
+        return _flat(vertices_of(found), chosen)
+    points = _flat(np.array([_row(found.base)]), chosen)
+    for group in _groups(found):
+        # a sum of two convex polygons has its corners among the sums of their corners
+        sums = points[:, None, :] + _flat(group, chosen)[None, :, :]
+        different = np.unique(sums.reshape(-1, 2), axis=0)
+        points = different[hull_order(different)]
+    return points
 
 
 def _flat(points: Array, chosen: Sequence[int]) -> Array:
@@ -125,7 +165,7 @@ def _flat(points: Array, chosen: Sequence[int]) -> Array:
 
 def _labels(found: JacobianSet, names: Sequence[str]) -> list[str]:
     columns = names or element_names(found.inputs)
-    rows = len(found.raw[0])
+    rows = _width(found) // len(columns)
     return [
         f"∂{label_of('f' if rows == 1 else f'f[{row}]')}/∂{label_of(name)}"
         for row in range(rows)
