@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
 
 import numpy as np
 
+from tamecheck.binarized.nearness import PRECISION, rational_near
 from tamecheck.binarized.surd import Number, Surd
-from tamecheck.ir.graph import Apply
-from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -26,10 +25,14 @@ __all__ = [
     "objects",
     "rational_only",
     "routed",
+    "zeros",
 ]
 
 LIMIT = 2**52
 """Sums of weights stay below this."""
+
+_KEPT = 50
+"""Bits of the sum of a neuron's weights where square roots are rounded."""
 
 
 class UnfitError(ValueError):
@@ -47,7 +50,9 @@ class Fixed:
 class Affine:
     """Elements ``scale * (weights[row] @ states) + offset``; ``row`` has the tensor's shape.
 
-    ``weights`` are integers over the states of layer ``level`` (0 for the inputs).
+    ``weights`` are integers over the states of layer ``level`` (0 for the inputs).  An element is
+    at most ``doubt`` away from the model's, whatever the states are: 0 but for sums of different
+    square roots, which are rounded.
     """
 
     level: int
@@ -55,6 +60,7 @@ class Affine:
     row: Array
     scale: Array
     offset: Array
+    doubt: Array
 
 
 Value = Fixed | Affine
@@ -74,8 +80,13 @@ def rational_only(value: Number) -> Fraction:
     return value
 
 
-def routed(meaning: Routing, node: Apply, args: Sequence[Value]) -> Value | None:
-    """Copies of elements of the arguments, or of constants."""
+def zeros(shape: tuple[int, ...]) -> Array:
+    """An object array of zeros: no doubt."""
+    return objects([Fraction(0)] * int(np.prod(shape, dtype=np.int64)), shape)
+
+
+def routed(route: Callable[[list[Array]], Array], args: Sequence[Value]) -> Value | None:
+    """Copies of elements of the arguments, or of constants, as a function of arrays takes them."""
     places: list[Array] = []
     start = 0
     for arg in args:
@@ -84,7 +95,7 @@ def routed(meaning: Routing, node: Apply, args: Sequence[Value]) -> Value | None
         numbers[:] = range(start, start + len(numbers))
         start += len(numbers)
         places.append(numbers.reshape(shape))
-    taken = meaning.route(places, node.params)
+    taken = route(places)
     flat = taken.reshape(-1).tolist()
     joined = _joined(args)
     if joined is None:
@@ -99,6 +110,7 @@ def routed(meaning: Routing, node: Apply, args: Sequence[Value]) -> Value | None
     pairs = list(zip(flat, picked, strict=True))
     scale = [joined.scale[i] if i >= 0 else Fraction(0) for i in picked]
     offset = [joined.offset[i] if i >= 0 else Fraction(n) for n, i in pairs]
+    doubt = [joined.doubt[i] if i >= 0 else Fraction(0) for i in picked]
     shape = taken.shape
     return Affine(
         joined.level,
@@ -106,6 +118,7 @@ def routed(meaning: Routing, node: Apply, args: Sequence[Value]) -> Value | None
         row.reshape(shape),
         objects(scale, shape),
         objects(offset, shape),
+        objects(doubt, shape),
     )
 
 
@@ -121,6 +134,7 @@ def _joined(args: Sequence[Value]) -> Value | None:
     rows: list[Array] = []
     scales: list[Number] = []
     offsets: list[Number] = []
+    doubts: list[Fraction] = []
     starts: dict[int, int] = {}
     height = 0
     for arg in args:
@@ -129,6 +143,7 @@ def _joined(args: Sequence[Value]) -> Value | None:
             rows.append(np.zeros(size, dtype=np.int64))
             scales += [Fraction(0)] * size
             offsets += arg.values.reshape(-1).tolist()
+            doubts += [Fraction(0)] * size
             continue
         if id(arg.weights) not in starts:
             starts[id(arg.weights)] = height
@@ -137,8 +152,9 @@ def _joined(args: Sequence[Value]) -> Value | None:
         rows.append(arg.row.reshape(-1) + starts[id(arg.weights)])
         scales += arg.scale.reshape(-1).tolist()
         offsets += arg.offset.reshape(-1).tolist()
+        doubts += arg.doubt.reshape(-1).tolist()
     row = np.concatenate(rows)
-    ends = objects(scales, row.shape), objects(offsets, row.shape)
+    ends = (objects(part, row.shape) for part in (scales, offsets, doubts))
     return Affine(level, weights[0] if len(weights) == 1 else np.concatenate(weights), row, *ends)
 
 
@@ -168,15 +184,34 @@ def arithmetic(name: str, args: Sequence[Value], shape: tuple[int, ...]) -> Valu
 def _with_constant(name: str, left: Value, right: Fixed, shape: tuple[int, ...]) -> Affine | None:
     if isinstance(left, Fixed):
         return None
-    row, scale, offset, c = (
-        np.broadcast_to(part, shape) for part in (left.row, left.scale, left.offset, right.values)
+    row, scale, offset, doubt, c = (
+        np.broadcast_to(part, shape)
+        for part in (left.row, left.scale, left.offset, left.doubt, right.values)
     )
+    value = replace(left, row=row, scale=scale, offset=offset, doubt=doubt)
     if name in ("add", "sub"):
-        moved = offset + c if name == "add" else offset - c
-        return Affine(left.level, left.weights, row, scale, _shaped(moved, shape))
-    factor = c if name == "mul" else Fraction(1) / c
-    ends = _shaped(scale * factor, shape), _shaped(offset * factor, shape)
-    return Affine(left.level, left.weights, row, *ends)
+        return _moved(value, _shaped(c if name == "add" else -c, shape))
+    return _stretched(value, _shaped(c if name == "mul" else Fraction(1) / c, shape))
+
+
+def _moved(value: Affine, by: Array) -> Affine:
+    """Each element plus a number; a sum of different square roots is rounded."""
+    offsets: list[Number] = []
+    doubts: list[Fraction] = []
+    for offset, doubt, c in zip(value.offset.flat, value.doubt.flat, by.flat, strict=True):
+        moved, off = _sum([offset, c])
+        offsets.append(moved)
+        doubts.append(doubt + off)
+    shape = value.row.shape
+    return replace(value, offset=objects(offsets, shape), doubt=objects(doubts, shape))
+
+
+def _stretched(value: Affine, by: Array) -> Affine:
+    """Each element times a number."""
+    pairs = zip(value.doubt.flat, by.flat, strict=True)
+    doubts = [_size(c) * doubt if doubt else doubt for doubt, c in pairs]
+    scale, offset = (_shaped(part * by, by.shape) for part in (value.scale, value.offset))
+    return replace(value, scale=scale, offset=offset, doubt=objects(doubts, by.shape))
 
 
 def _shaped(values: object, shape: tuple[int, ...]) -> Array:
@@ -232,29 +267,79 @@ def _combined(
 ) -> Affine:
     """Linear combinations of elements, each a list of (flat place, factor), scaled to integers."""
     scales, offsets = value.scale.reshape(-1).tolist(), value.offset.reshape(-1).tolist()
+    doubts: list[Fraction] = value.doubt.reshape(-1).tolist()
     numbers: list[int] = value.row.reshape(-1).tolist()
     entries: list[list[tuple[int, int]]] = [_entries(row) for row in value.weights]
-    weights = np.zeros((len(rows), value.weights.shape[1]), dtype=np.int64)
-    units: list[Fraction] = []
+    width = value.weights.shape[1]
+    weights = np.zeros((len(rows), width), dtype=np.int64)
+    units: list[Number] = []
     moved: list[Number] = []
+    doubtful: list[Fraction] = []
     for number, line in enumerate(rows):
-        pairs = [(rational_only(a) * rational_only(scales[i]), numbers[i]) for i, a in line if a]
-        unit = Fraction(1, lcm(*(f.denominator for f, _ in pairs)))
-        total = [0] * weights.shape[1]
-        for factor, row in pairs:
-            if factor:
-                whole = int(factor / unit)
-                for place, weight in entries[row]:
-                    total[place] += whole * weight
-        if sum(map(abs, total)) >= LIMIT:
-            raise ValueError("its weights need integers of more than 52 bits")
+        factors = [(a * scales[i], entries[numbers[i]]) for i, a in line if a]
+        parts = [a * offsets[i] for i, a in line if a]
+        doubt = sum((_size(a) * doubts[i] for i, a in line if a and doubts[i]), Fraction(0))
+        total, unit, off = _exact_line(factors, width) or _rounded_line(factors, width)
+        offset, rounded = _sum(parts)
         common = gcd(*total) or 1
         weights[number] = [t // common for t in total]
-        units.append(unit * common)
-        parts = (rational_only(a) * rational_only(offsets[i]) for i, a in line)
-        moved.append(sum(parts, Fraction(0)))
+        units.append(unit * Fraction(common))
+        moved.append(offset)
+        doubtful.append(doubt + off + rounded)
     numbered = np.arange(len(rows)).reshape(shape)
-    return Affine(value.level, weights, numbered, objects(units, shape), objects(moved, shape))
+    ends = (objects(part, shape) for part in (units, moved, doubtful))
+    return Affine(value.level, weights, numbered, *ends)
+
+
+_Factors = Sequence[tuple[Number, list[tuple[int, int]]]]
+
+
+def _sum(parts: Sequence[Number]) -> tuple[Number, Fraction]:
+    """The sum, and how far it may be off: different square roots are rounded."""
+    try:
+        return sum(parts, Fraction(0)), Fraction(0)
+    except ValueError:
+        return sum(map(rational_near, parts), Fraction(0)), PRECISION * len(parts)
+
+
+def _size(value: Number) -> Fraction:
+    """A rational number that is at least the absolute value."""
+    return abs(rational_near(value)) + (PRECISION if isinstance(value, Surd) else 0)
+
+
+def _exact_line(factors: _Factors, width: int) -> tuple[list[int], Number, Fraction] | None:
+    """Integers, their unit and a doubt of 0; None if there are none of at most 52 bits."""
+    root = next((f for f, _ in factors if isinstance(f, Surd)), Fraction(1))
+    try:
+        ratios = [f / root for f, _ in factors]
+    except ValueError:
+        return None
+    rational = [ratio for ratio in ratios if not isinstance(ratio, Surd)]
+    if len(rational) < len(ratios):
+        return None
+    unit = Fraction(1, lcm(*(ratio.denominator for ratio in rational)))
+    total = [0] * width
+    for ratio, (_, entries) in zip(rational, factors, strict=True):
+        whole = int(ratio / unit)
+        for place, weight in entries:
+            total[place] += whole * weight
+    return (total, root * unit, Fraction(0)) if sum(map(abs, total)) < LIMIT else None
+
+
+def _rounded_line(factors: _Factors, width: int) -> tuple[list[int], Number, Fraction]:
+    """The same with rounded factors, and how far the sum may be off."""
+    exact = [Fraction(0)] * width
+    off = Fraction(0)
+    for factor, entries in factors:
+        near = rational_near(factor)
+        for place, weight in entries:
+            exact[place] += near * weight
+            off += PRECISION * abs(weight)
+    whole = sum(map(abs, exact), Fraction(1))
+    unit = Fraction(2) ** (int(whole).bit_length() - _KEPT)
+    total = [round(value / unit) for value in exact]
+    off += sum((abs(t * unit - v) for t, v in zip(total, exact, strict=True)), Fraction(0))
+    return total, unit, off
 
 
 def _entries(row: Array) -> list[tuple[int, int]]:

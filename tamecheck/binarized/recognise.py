@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import accumulate
-from math import lcm
 from typing import Any
 
 import numpy as np
 
 from tamecheck.binarized.affine import (
-    LIMIT,
     Affine,
     Fixed,
     UnfitError,
+    Value,
     arithmetic,
     folded_sum,
     matmul,
     objects,
     rational_only,
     routed,
+    zeros,
 )
-from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer
-from tamecheck.binarized.surd import Number, Surd, ceiling, root, sign
+from tamecheck.binarized.layering import Layers
+from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.binarized.neurons import Jumps, jumped, largest, pointwise
+from tamecheck.binarized.readout import readout
+from tamecheck.binarized.shadows import Shadow, difference, shadow_of, shifted
+from tamecheck.binarized.surd import root, sign
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
@@ -31,7 +35,18 @@ from tamecheck.ir.tensor import Array, size_of
 
 __all__ = ["recognise"]
 
-_MONOTONE_HEADS = ("softmax", "log_softmax")
+_SOFT = ("softmax", "log_softmax", "sigmoid", "tanh")
+"""What keeps the order of several scores, along its axis if it has one."""
+
+_COMPARISONS: dict[str, Jumps] = {
+    "less": (Fraction(0), Fraction(0), Fraction(1)),
+    "less_equal": (Fraction(0), Fraction(1), Fraction(1)),
+    "equal": (Fraction(0), Fraction(1), Fraction(0)),
+}
+"""What a comparison of a and b is where b - a is negative, 0 and positive."""
+
+_NOT_ZERO: Jumps = (Fraction(1), Fraction(0), Fraction(1))
+_LARGEST, _SMALLEST = ("maximum", "reduce_max"), ("minimum", "reduce_min")
 
 
 def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> BinarizedNetwork:
@@ -41,8 +56,10 @@ def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> BinarizedNetwo
     ----------
     graph
         One output; linear maps by constants, sums, products with constants, paddings,
-        square roots of constants, reshaping, sign and step; a softmax at the end changes no
-        decision and is left out.
+        square roots of constants, reshaping and constant indices; sign, step, comparisons, and a
+        choice between constants by what they say, also behind a clip or a logistic function that
+        keeps the sign; the largest or smallest of elements with the same two levels.  A softmax,
+        or a logistic function of several scores, at the end changes no decision and is left out.
     levels
         ``(low, high)`` of every input element; both equal for a constant one.
 
@@ -51,7 +68,8 @@ def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> BinarizedNetwo
     BinarizedNetwork
         Equal to the model on every combination of levels: batch normalisation is folded into
         thresholds exactly, its square roots included, and a sign that can be 0 becomes two
-        neurons.
+        neurons.  Sums of different square roots are rounded where their values at all states show
+        that this changes no sign and no order.
 
     Raises
     ------
@@ -67,7 +85,6 @@ def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> BinarizedNetwo
 class _Reader:
     def __init__(self, graph: Graph, levels: list[tuple[Fraction, Fraction]]) -> None:
         self.graph, self.levels = graph, levels
-        self.layers: list[ThresholdLayer] = []
         if len(graph.outputs) != 1:
             raise UnsupportedError("A binarized network has one output.")
         size = sum(map(size_of, graph.inputs.values()))
@@ -79,25 +96,32 @@ class _Reader:
         starts = accumulate(map(size_of, graph.inputs.values()), initial=0)
         self.starts = dict(zip(graph.inputs, starts, strict=False))
         self.states = np.eye(size, dtype=np.int64)
+        self.layers = Layers(size)
 
     def network(self) -> BinarizedNetwork:
-        values: dict[int, Fixed | Affine] = {}
+        values: dict[int, Value | Shadow] = {}
         last = self.graph.outputs[0][1]
         for index in self.graph.ancestors([last]):
             values[index] = self._value(index, values)
         head = values[last]
         if isinstance(head, Fixed):
             raise UnsupportedError("The output does not depend on the input.")
-        scores, offsets = self._readout(head, last)
+        if isinstance(head, Shadow):
+            raise self._refuse(last, f"only the side of {head.centre} is known of its values")
+        head = self.layers.lifted(head, head.level)
+        try:
+            scores, offsets = readout(head)
+        except ValueError as error:
+            raise self._refuse(last, str(error)) from None
         low, high = zip(*self.levels, strict=True)
-        return BinarizedNetwork(low, high, tuple(self.layers), scores, offsets)
+        return BinarizedNetwork(low, high, self.layers.built(head.level), scores, offsets)
 
     def _refuse(self, index: int, why: str) -> UnsupportedError:
         return UnsupportedError(
             "This is no binarized network:", nodes=[(self.graph.name_of(index), why)]
         )
 
-    def _value(self, index: int, values: dict[int, Fixed | Affine]) -> Fixed | Affine:
+    def _value(self, index: int, values: dict[int, Value | Shadow]) -> Value | Shadow:
         node = self.graph.nodes[index]
         match node:
             case Input(name=name, shape=shape):
@@ -106,8 +130,8 @@ class _Reader:
                 return Fixed(objects(tensor.fractions(), tensor.shape))
             case Apply(args=args):
                 try:
-                    found = self._apply(index, node, [values[arg] for arg in args])
-                except (ValueError, ZeroDivisionError) as error:
+                    found = self._apply(index, node, self._aligned([values[arg] for arg in args]))
+                except (ValueError, IndexError, ZeroDivisionError) as error:
                     raise self._refuse(index, str(error)) from None
                 if found is None:
                     raise self._refuse(index, f"op {node.op.name} is not one of its parts here")
@@ -118,81 +142,147 @@ class _Reader:
         scale = objects([(high - low) / 2 for low, high in levels], shape)
         offset = objects([(high + low) / 2 for low, high in levels], shape)
         row = np.arange(start, start + len(levels)).reshape(shape)
-        return Affine(0, self.states, row, scale, offset)
+        return Affine(0, self.states, row, scale, offset, zeros(shape))
 
-    def _apply(self, index: int, node: Apply, args: list[Fixed | Affine]) -> Fixed | Affine | None:
+    def _aligned(self, args: list[Value | Shadow]) -> list[Value | Shadow]:
+        """The arguments over the states of one level."""
+        behind = [arg.value if isinstance(arg, Shadow) else arg for arg in args]
+        level = max((value.level for value in behind if isinstance(value, Affine)), default=0)
+        # the second time, all have the neurons that the first has added
+        for _ in range(2):
+            args = [self._lifted(arg, level) for arg in args]
+        return args
+
+    def _lifted(self, arg: Value | Shadow, level: int) -> Value | Shadow:
+        match arg:
+            case Fixed():
+                return arg
+            case Affine():
+                return self.layers.lifted(arg, level)
+            case Shadow(value=value, centre=centre):
+                return Shadow(self.layers.lifted(value, level), centre)
+
+    def _apply(self, index: int, node: Apply, args: list[Value | Shadow]) -> Value | Shadow | None:
+        name, first = node.op.name, args[0]
+        if name in _COMPARISONS:
+            return self._jump(difference(first, args[1], node.shape), _COMPARISONS[name])
+        if name in ("sign", "step"):
+            value = difference(Fixed(objects([Fraction(0)], ())), first, node.shape)
+            low = Fraction(-1 if name == "sign" else 0)
+            return self._jump(value, (low, _zero(node), Fraction(1)))
+        route = _route(node, args[1:])
+        if isinstance(first, Shadow):
+            if route is not None:
+                return first.routed(route)
+            return shifted(name, first, args[1]) if len(args) == 2 else None
+        plain = [arg for arg in args if not isinstance(arg, Shadow)]
+        if len(plain) < len(args):
+            return None
+        if route is not None:
+            return routed(route, plain if isinstance(node.op.meaning, Routing) else plain[:1])
+        if len(args) == 1:
+            return self._unary(index, node, first)
+        return self._joint(node, plain)
+
+    def _unary(self, index: int, node: Apply, value: Value) -> Value | Shadow | None:
         name = node.op.name
-        if name == "sqrt" and isinstance(args[0], Fixed):
-            flat = [root(rational_only(value)) for value in args[0].values.reshape(-1)]
-            return Fixed(objects(flat, node.shape))
-        if name in ("sign", "step") and isinstance(args[0], Fixed):
-            jumps = (Fraction(-1 if name == "sign" else 0), _zero(node), Fraction(1))
-            flat = [jumps[sign(value) + 1] for value in args[0].values.reshape(-1)]
-            return Fixed(objects(flat, node.shape))
-        if isinstance(node.op.meaning, Routing):
-            return routed(node.op.meaning, node, args)
         if name == "sum":
-            return folded_sum(args[0], _axes(node), node.shape)
+            return folded_sum(value, _axes(node), node.shape)
+        if isinstance(value, Fixed):
+            return _of_constants(name, value, node.shape)
+        if index == self.graph.outputs[0][1] and _keeps_order(node):
+            return value
+        if name in (*_LARGEST, *_SMALLEST):
+            numbers = np.arange(value.row.size).reshape(value.row.shape)
+            axes = _axes(node)
+            moved = np.moveaxis(numbers, axes, range(-len(axes), 0))
+            return self._extreme(name, value, moved.reshape(size_of(node.shape), -1), node.shape)
+        if name in ("clip", "relu", "abs"):
+            found = pointwise(value, lambda x: _bent(node, rational_only(x)))
+            return found or shadow_of(name, node, value)
+        return shadow_of(name, node, value) or arithmetic(name, [value], node.shape)
+
+    def _joint(self, node: Apply, args: list[Value]) -> Value | None:
+        name = node.op.name
         if name == "matmul":
             return matmul(args[0], args[1], node.shape)
-        if name in ("sign", "step") and isinstance(args[0], Affine):
-            low = Fraction(-1 if name == "sign" else 0)
-            return self._signs(args[0], (low, _zero(node), Fraction(1)))
-        if name in _MONOTONE_HEADS and index == self.graph.outputs[0][1]:
-            return args[0]
+        if name == "select":
+            return self._chosen(args, node.shape)
+        if name in (*_LARGEST, *_SMALLEST):
+            joined = routed(lambda parts: np.stack(np.broadcast_arrays(*parts)), args)
+            if not isinstance(joined, Affine):
+                return None
+            numbers = np.arange(joined.row.size).reshape(len(args), -1).T
+            return self._extreme(name, joined, numbers, node.shape)
         return arithmetic(name, args, node.shape)
 
-    def _signs(self, value: Affine, jumps: tuple[Fraction, Fraction, Fraction]) -> Affine:
-        rows = value.weights[value.row.reshape(-1)]
-        scales, offsets = value.scale.reshape(-1), value.offset.reshape(-1)
-        if bool(((rows != 0).sum(axis=1) <= 1).all()):
-            return _relevelled(value, rows, jumps)
-        weights: list[Array] = []
-        thresholds: list[int] = []
-        parts: list[list[tuple[int, Fraction]]] = []
-        low, middle, high = jumps
-        for row, scale, offset in zip(rows, scales, offsets, strict=True):
-            parts.append([])
-            for step, strict in ((middle - low, False), (high - middle, True)):
-                if step:
-                    neuron = _neuron(row, scale, offset, strict=strict)
-                    parts[-1].append((len(weights), step))
-                    weights.append(neuron[0])
-                    thresholds.append(neuron[1])
-            if len(parts[-1]) == 2 and not _reaches_zero(row, scale, offset):
-                del weights[-1], thresholds[-1]
-                parts[-1] = [(parts[-1][0][0], high - low)]
-        limits = np.array(thresholds, dtype=np.int64)
-        self.layers.append(ThresholdLayer(np.array(weights, dtype=np.int64), limits))
-        combined = np.zeros((len(parts), len(weights)), dtype=np.int64)
-        unit = Fraction(1, 2 * lcm(*(step.denominator for part in parts for _, step in part)))
-        for number, part in enumerate(parts):
-            for neuron, step in part:
-                combined[number, neuron] = int(step / 2 / unit)
-        shape = value.row.shape
-        numbers = np.arange(len(parts)).reshape(shape)
-        centre = objects([(low + high) / 2] * len(parts), shape)
-        scale = objects([unit] * len(parts), shape)
-        return Affine(len(self.layers), combined, numbers, scale, centre)
+    def _jump(self, value: Value | None, jumps: Jumps) -> Value | None:
+        """What is one number where a value is negative, one where it is 0, and one elsewhere."""
+        if isinstance(value, Fixed):
+            flat = [jumps[sign(number) + 1] for number in value.values.reshape(-1)]
+            return Fixed(objects(flat, value.values.shape))
+        return None if value is None else jumped(value, jumps, self.layers)
 
-    def _readout(self, head: Affine, index: int) -> tuple[Array, Array]:
-        rows = head.weights[head.row.reshape(-1)]
-        if len(rows) == 1:
-            weights, least = _neuron(rows[0], head.scale.flat[0], head.offset.flat[0], strict=True)
-            offsets = np.array([0, 1 - least], dtype=np.int64)
-            return np.stack([np.zeros_like(weights), weights]), offsets
-        try:
-            scales, offsets = _comparable(head)
-        except ValueError as error:
-            raise self._refuse(index, str(error)) from None
-        unit = lcm(*(value.denominator for value in (*scales, *offsets)))
-        factors = [int(scale * unit) for scale in scales]
-        reach = np.abs(rows).sum(axis=1).tolist()
-        ends = [abs(o * unit) for o in offsets]
-        if max(abs(f) * r + e for f, r, e in zip(factors, reach, ends, strict=True)) >= LIMIT:
-            raise self._refuse(index, "its scores need integers of more than 52 bits")
-        scaled = rows * np.array(factors, dtype=np.int64)[:, None]
-        return scaled, np.array([int(o * unit) for o in offsets], dtype=np.int64)
+    def _chosen(self, args: list[Value], shape: tuple[int, ...]) -> Value | None:
+        """One of two constants, by whether a value is 0."""
+        holds, yes, no = args
+        if not isinstance(yes, Fixed) or not isinstance(no, Fixed):
+            return None
+        held = self._jump(holds, _NOT_ZERO)
+        step = arithmetic("sub", [yes, no], np.broadcast_shapes(yes.values.shape, no.values.shape))
+        if held is None or step is None:
+            return None
+        chosen = arithmetic("mul", [held, step], shape)
+        return None if chosen is None else arithmetic("add", [chosen, no], shape)
+
+    def _extreme(
+        self, name: str, value: Affine, groups: Array, shape: tuple[int, ...]
+    ) -> Value | None:
+        """The largest or the smallest element of each group."""
+        if name in _LARGEST:
+            return largest(value, groups, shape, self.layers)
+        minus = arithmetic("neg", [value], value.row.shape)
+        found = largest(minus, groups, shape, self.layers) if isinstance(minus, Affine) else None
+        return None if found is None else arithmetic("neg", [found], shape)
+
+
+def _route(node: Apply, rest: Sequence[Value | Shadow]) -> Callable[[list[Array]], Array] | None:
+    """How an op moves elements; None if it does anything else."""
+    meaning = node.op.meaning
+    if isinstance(meaning, Routing):
+        return lambda places: meaning.route(places, node.params)
+    axis = node.params.get("axis")
+    if node.op.name != "gather" or not isinstance(axis, int) or not isinstance(rest[0], Fixed):
+        return None
+    indices = rest[0].values.astype(np.int64)
+    if bool((indices != rest[0].values).any()):
+        raise UnfitError("an index is no integer")
+    return lambda places: np.take(places[0], indices, axis=axis)
+
+
+def _keeps_order(node: Apply) -> bool:
+    """Whether the largest of several scores stays the largest."""
+    size, axis = size_of(node.shape), node.params.get("axis")
+    if node.op.name not in _SOFT or size == 1:
+        return False
+    return not isinstance(axis, int) or node.shape[axis] == size
+
+
+def _of_constants(name: str, value: Fixed, shape: tuple[int, ...]) -> Value | None:
+    if name != "sqrt":
+        return arithmetic(name, [value], shape)
+    flat = [root(rational_only(number)) for number in value.values.reshape(-1)]
+    return Fixed(objects(flat, shape))
+
+
+def _bent(node: Apply, value: Fraction) -> Fraction:
+    """A clip, a rectifier or an absolute value of a number."""
+    if node.op.name == "abs":
+        return abs(value)
+    low = Fraction(0) if node.op.name == "relu" else node.params["lo"]
+    high = None if node.op.name == "relu" else node.params["hi"]
+    raised = max(value, low) if isinstance(low, Fraction) else value
+    return min(raised, high) if isinstance(high, Fraction) else raised
 
 
 def _axes(node: Apply) -> tuple[int, ...]:
@@ -205,59 +295,3 @@ def _zero(node: Apply) -> Fraction:
     if not isinstance(value, Fraction):
         raise UnfitError("at_zero is not a number")
     return value
-
-
-def _comparable(head: Affine) -> tuple[list[Fraction], list[Fraction]]:
-    """Scales and offsets of scores in the same order as the head's, free of square roots.
-
-    A common positive factor and a common summand decide nothing.
-    """
-    scales, offsets = head.scale.reshape(-1).tolist(), head.offset.reshape(-1).tolist()
-    if not any(isinstance(value, Surd) for value in (*scales, *offsets)):
-        return scales, offsets
-    unit = scales[0] * Fraction(sign(scales[0]))
-    moved = [rational_only((offset - offsets[0]) / unit) for offset in offsets]
-    return [rational_only(scale / unit) for scale in scales], moved
-
-
-def _neuron(row: Array, scale: Number, offset: Number, *, strict: bool) -> tuple[Array, int]:
-    """Integer weights and the threshold of ``scale * (row @ s) + offset >= 0`` (``> 0``)."""
-    direction = sign(scale)
-    if not direction:
-        held = sign(offset) > 0 or (sign(offset) == 0 and not strict)
-        return np.zeros_like(row), 0 if held else 1
-    bound = ((-offset) / scale) * Fraction(direction)
-    least = ceiling(bound)
-    if strict and sign(Fraction(least) - bound) == 0:
-        least += 1
-    reach = int(np.abs(row).sum())
-    return row * direction, min(max(least, -reach), reach + 1)
-
-
-def _reaches_zero(row: Array, scale: Number, offset: Number) -> bool:
-    """Whether ``scale * (row @ s) + offset`` may be 0 for states; parity and range decide."""
-    if not sign(scale):
-        return sign(offset) == 0
-    at = (-offset) / scale
-    if isinstance(at, Surd) or at.denominator != 1:
-        return False
-    reach, place = int(np.abs(row).sum()), int(at)
-    return abs(place) <= reach and (reach - place) % 2 == 0
-
-
-def _relevelled(value: Affine, rows: Array, jumps: tuple[Fraction, Fraction, Fraction]) -> Affine:
-    """The sign of elements that depend on one state each: affine in that state again."""
-    scales: list[Number] = []
-    offsets: list[Number] = []
-    pairs = zip(rows, value.scale.reshape(-1), value.offset.reshape(-1), strict=True)
-    for row, scale, offset in pairs:
-        weight = Fraction(int(row.sum()))
-        up = jumps[sign(scale * weight + offset) + 1]
-        down = jumps[sign(-(scale * weight) + offset) + 1]
-        # the row's weight stays, so it is divided out
-        scales.append((up - down) / 2 / (weight or 1))
-        offsets.append((up + down) / 2)
-    shape = value.row.shape
-    return Affine(
-        value.level, value.weights, value.row, objects(scales, shape), objects(offsets, shape)
-    )

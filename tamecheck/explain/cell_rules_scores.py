@@ -35,12 +35,13 @@ class Single(Enum):
 def scores_of(graph: Graph) -> tuple[Graph, Single]:
     """The graph with the one output that decides: scores, or a number that is positive for 1.
 
-    Softmax and logistic functions at the end are left out, as they are monotone.
+    Softmax and logistic functions at the end are left out, as they are monotone, and so is the
+    index of the largest score.
     """
     logit = _logit(graph)
     if logit is not None:
         return _ending(graph, logit), Single.POSITIVE
-    node = graph.outputs[0][1]
+    node = _indexed(graph, graph.outputs[0][1])
     node = _peeled(graph, node, (*_SOFT, "sigmoid") if _size(graph, node) == 1 else _SOFT)
     kind = Single.POSITIVE if _size(graph, node) == 1 else Single.LARGEST
     return _ending(graph, node), kind
@@ -60,6 +61,16 @@ def _peeled(graph: Graph, node: int, names: Sequence[str]) -> int:
         node = found.args[0]
         found = graph.nodes[node]
     return node
+
+
+def _indexed(graph: Graph, node: int) -> int:
+    """Of the index of the first largest of all scores: the scores."""
+    last = graph.nodes[_peeled(graph, node, ())]
+    if not isinstance(last, Apply) or last.op.name != "argmax" or last.params["last"]:
+        return node
+    shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
+    whole = isinstance(axis, int) and shape[axis] == size_of(shape) > 1
+    return last.args[0] if whole else node
 
 
 def _logit(graph: Graph) -> int | None:

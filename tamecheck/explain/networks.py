@@ -11,7 +11,6 @@ import numpy as np
 from tamecheck.binarized import BinarizedNetwork, recognise
 from tamecheck.explain.cell_rules_scores import scores_of
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import size_of
 from tamecheck.model import Model
 
 __all__ = ["deciding", "image_shape", "network_of"]
@@ -20,12 +19,12 @@ __all__ = ["deciding", "image_shape", "network_of"]
 def deciding(model: Model) -> Model:
     """The scores of a classifier alone: without a label beside them or a softmax after them.
 
-    The largest score decides as the model does; of one score, whether it is positive.  A model with
-    one number and no label is left as it is.
+    The largest score decides as the model does; of one score, whether it is positive.  A logistic
+    function of one number decides by whether it exceeds 1/2, the index of the largest score by the
+    score, and any other model with one number and no label is left as it is.
     """
     outputs = model.outputs
-    sizes = [size_of(shape) for shape in outputs.values()]
-    if "label" not in outputs and (len(sizes) != 1 or sizes[0] == 1):
+    if "label" not in outputs and len(outputs) != 1:
         return model
     graph, _ = scores_of(model.graph)
     return Model(replace(model.loaded, graph=graph))

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from tamecheck.binarized import recognise
-from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME
+
+ZERO = Fraction(0)
 
 
 def decided(graph, name, point):
@@ -66,11 +67,36 @@ def test_several_scalar_inputs_are_one_vector():
     assert network.decide(points).tolist() == [0, 0, 1, 0]
 
 
-def test_branches_of_different_layers_are_refused_by_name():
+def test_branches_of_different_depth_meet():
     build = GraphBuilder()
-    x = build.input("x", (1, 2))
-    w = build.constant(np.array([[1.0, 1.0], [1.0, -1.0]]))
-    h = build.apply(BY_NAME["sign"], [build.apply(BY_NAME["matmul"], [x, w])], at_zero=Fraction(0))
-    graph = build.build({"y": build.apply(BY_NAME["add"], [h, x])})
-    with pytest.raises(UnsupportedError, match="add"):
-        recognise(graph, [(-1, 1)] * 2)
+    x = build.input("x", (1, 3))
+    w = build.constant(np.array([[1.0, 1.0, 2], [1.0, -1.0, 1], [0.5, 1, -1]]))
+    first = build.apply(BY_NAME["sign"], [build.apply(BY_NAME["matmul"], [x, w])], at_zero=ZERO)
+    again = build.apply(BY_NAME["matmul"], [first, w])
+    second = build.apply(BY_NAME["sign"], [again], at_zero=Fraction(1))
+    beside = build.apply(BY_NAME["step"], [build.apply(BY_NAME["neg"], [x])], at_zero=ZERO)
+    half = build.constant(np.array(0.5))
+    skipped = build.apply(BY_NAME["mul"], [build.apply(BY_NAME["add"], [first, beside]), half])
+    total = build.apply(BY_NAME["sub"], [build.apply(BY_NAME["add"], [second, skipped]), x])
+    graph = build.build({"y": total})
+    network = recognise(graph, [(-1, 1)] * 3)
+    points = np.array(list(itertools.product([-1, 1], repeat=3)), dtype=np.int8)
+    ours = network.decide(points).tolist()
+    assert ours == [decided(graph, "x", network.point(states)) for states in points]
+    assert len(set(ours)) > 1
+
+
+def test_neurons_beside_each_other_are_one_layer():
+    build = GraphBuilder()
+    x = build.input("x", (1, 3))
+    parts = []
+    for weights in ([[1.0], [2], [-1]], [[1.0], [-1], [1]]):
+        z = build.apply(BY_NAME["matmul"], [x, build.constant(np.array(weights))])
+        parts.append(build.apply(BY_NAME["sign"], [z], at_zero=ZERO))
+    graph = build.build({"y": build.apply(BY_NAME["concat"], parts, axis=1)})
+    network = recognise(graph, [(-1, 1)] * 3)
+    assert len(network.layers) == 1
+    points = np.array(list(itertools.product([-1, 1], repeat=3)), dtype=np.int8)
+    expected = [decided(graph, "x", network.point(states)) for states in points]
+    assert network.decide(points).tolist() == expected
+    assert set(expected) == {0, 1}

@@ -130,9 +130,9 @@ def test_bad_input_is_one_line_and_exit_2(files, capsys, arguments, expected):
 
 
 def test_a_model_that_is_no_binarized_network_is_unsupported(capsys, tmp_path):
-    (tmp_path / "x.json").write_text("[0]", encoding="utf-8")
+    (tmp_path / "x.json").write_text("[0, 1]", encoding="utf-8")
     code = main(
-        ["explain", "--expr", "max(x,0)", "--input", f"{tmp_path}/x.json", "--domain", "0,1"]
+        ["explain", "--expr", "max(x+y,0)", "--input", f"{tmp_path}/x.json", "--domain", "0,1"]
     )
     assert code == 4
     assert "no binarized network" in capsys.readouterr().err
