@@ -91,6 +91,16 @@ class Completions:
             sums = layer.of(np.where(sums >= 0, 1.0, -1.0))
         return np.asarray((self.leads.of(np.where(sums >= 0, 1.0, -1.0)) > 0).any(axis=1))
 
+    def nearness(self, sums: Array) -> Array:
+        """The largest lead of a rival where neurons have ramps in place of jumps, row by row.
+
+        It changes with every feature, as the lead itself does not; only searches rest on it.
+        """
+        states = _ramp(sums)
+        for layer in self.layers:
+            states = _ramp(layer.of(states))
+        return np.asarray(self.leads.of(states).max(axis=1, initial=-np.inf))
+
     def pulled(self, pull: Array) -> Array:
         """For rows with a pull for each column: the columns that follow it furthest.
 
@@ -121,12 +131,21 @@ class Completions:
         ramps: list[Array] = []
         for layer in (None, *self.layers):
             sums = sums if layer is None else layer.of(np.where(sums >= 0, 1.0, -1.0))
-            width = np.abs(sums).sum(axis=1, keepdims=True) / max(sums.shape[1], 1) + 1.0
-            ramps.append(1.0 / (1.0 + (sums / width) ** 2))
+            ramps.append(1.0 / (1.0 + (sums / _width(sums)) ** 2))
         slope = self.leads.weights[follow] * ramps[-1]
         for layer, ramp in zip(self.layers[::-1], ramps[-2::-1], strict=True):
             slope = (slope @ layer.weights) * ramp
         return np.asarray(slope / (np.abs(slope).max(axis=1, keepdims=True, initial=0) + 1e-300))
+
+
+def _ramp(sums: Array) -> Array:
+    """Ramps about 0 from -1 to 1."""
+    return np.asarray(sums / (np.abs(sums) + _width(sums)))
+
+
+def _width(sums: Array) -> Array:
+    """How wide a ramp is, for each row: as its sums differ."""
+    return np.asarray(np.abs(sums).sum(axis=1, keepdims=True) / max(sums.shape[1], 1) + 1.0)
 
 
 def completions(

@@ -1,11 +1,10 @@
 """A subset-minimal reason: features are given up while the decision stays.
 
-Most features are settled without a proof: a completion of another class that changes a single
-feature beyond the free ones shows that this feature is needed, and stays a witness while the free
-ones grow; from one such completion others follow by changing another feature in its place.  Where
-a limited search finds neither a witness nor a proof, the feature is given up in hope, and one
-proof at the end is for all of these at once.  A witness that turns up there takes the last of them
-back.
+A feature is given up once it is proved that the decision stays whatever its code; it is needed
+once a completion of the free features and another code of its own change the decision, which
+stays so while the free features grow.  The features that pull least are given up first, as long
+as the completions are few: that makes reasons short.  Then those are that lead nearest to another
+class: after few of them nearly all the others are needed, and the proofs stay small.
 """
 
 from __future__ import annotations
@@ -13,14 +12,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import prod
 
 from tamecheck.explain.abductive import changeable
-from tamecheck.explain.search import Codes, OutOfTimeError, Search
+from tamecheck.explain.search import Codes, Look, OutOfTimeError, Search
 
 __all__ = ["Sufficient", "sufficient"]
 
-_QUICK, _BRIEF, _PATIENT = 200, 20, 50_000
-"""Nodes of a question about features, and of the proof at the end."""
+_SHORT = 512
+"""Bits of completions of the features that are given up for short reasons, times all features."""
+_QUICK, _PATIENT, _MORE = 50, 20_000, 8
+"""Nodes of a proof for short reasons, and of others; times as many where nothing else is left."""
+_FEW, _WALKED, _TOGETHER = 2**12, 32, 8
+"""Completions that are visited sooner than walked about; features walked from, and proved at once.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,123 +36,120 @@ class Sufficient:
     doubtful: tuple[int, ...]
 
 
-def sufficient(
-    search: Search, codes: Codes, *, start: Sequence[int] | None = None, keep: Sequence[int] = ()
-) -> Sufficient:
-    """A subset-minimal sufficient set inside ``start`` (all features if None).
+def sufficient(search: Search, codes: Codes, *, keep: Sequence[int] = ()) -> Sufficient:
+    """A subset-minimal sufficient set.
 
-    Features are given up in turn, those first that ``keep`` does not list and that pull least
-    towards another class.  What cannot be settled leaves features in the set, as doubtful ones.
+    Parameters
+    ----------
+    search, codes
+        The input.
+    keep
+        Features that are given up after all others, the first of them last.
+
+    Notes
+    -----
+    Until the time is over; what cannot be settled by then stays in the set, as doubtful.
     """
-    whole = list(changeable(search)) if start is None else list(start)
-    free = [k for k in changeable(search) if k not in set(whole)]
-    ranked = {feature: rank for rank, feature in enumerate(keep)}
-    order = sorted(search.by_pull(codes, whole), key=lambda k: -ranked.get(k, len(ranked)))
-    return _Deletion(search, codes, free).run(order)
+    others = [k for k in changeable(search) if k not in set(keep)]
+    if not search.network.layers:
+        return _one_by_one(search, codes, [*search.by_pull(codes, others), *reversed(keep)])
+    deletion = _Deletion(search, codes)
+    with suppress(OutOfTimeError), search.single_threaded():
+        deletion.weakest(others)
+        for features in (others, *([k] for k in reversed(keep))):
+            deletion.nearest(features)
+    return deletion.result()
+
+
+def _one_by_one(search: Search, codes: Codes, order: Sequence[int]) -> Sufficient:
+    """Without a hidden layer, where every question is settled at once."""
+    free, needed = list[int](), list[int]()
+    for feature in order:
+        closed = search.look(codes, [*free, feature]).closed
+        (free if closed else needed).append(feature)
+    return Sufficient(tuple(sorted(needed)), ())
 
 
 class _Deletion:
-    """The state: features that are free for sure, those in hope, and why others are needed."""
+    """The state: the features that are free, and those of which nothing is known yet."""
 
-    def __init__(self, search: Search, codes: Codes, free: list[int]) -> None:
+    def __init__(self, search: Search, codes: Codes) -> None:
         self._search, self._codes = search, codes
-        self._free, self._hoped = free, list[int]()
-        self._witnesses: dict[int, frozenset[int]] = {}
-        self._doubtful: list[int] = []
+        self._free = list[int]()
+        self._needed, self._open = set[int](), set(changeable(search))
+        self._boundary = search.boundary(codes)
 
-    def run(self, order: Sequence[int]) -> Sufficient:
-        with suppress(OutOfTimeError):
-            self._hopefully(self._surely(order))
-        needed = set(order) - set(self._free)
-        return Sufficient(tuple(sorted(needed)), tuple(sorted(needed - set(self._witnesses))))
+    def result(self) -> Sufficient:
+        """What is known by now."""
+        return Sufficient(tuple(sorted(self._needed | self._open)), tuple(sorted(self._open)))
 
-    def _surely(self, order: Sequence[int]) -> Sequence[int]:
-        """Give up features that a quick proof allows, several at once; what is left after that."""
-        at, step = 0, 1
-        while at < len(order):
-            part = [k for k in order[at : at + step] if k not in self._witnesses]
-            if not part:
-                at += step
-                continue
-            found = self._search.look(self._codes, [*self._free, *part], nodes=_QUICK)
-            if found.closed:
-                self._free += part
-                at, step = at + step, 2 * step
-                continue
-            if found.codes is not None:
-                self._swapped(found.codes)
-                step = max(1, step // 4)
-            elif step > 1:
-                step = max(1, step // 4)
-            else:
-                return order[at:]
-        return ()
-
-    def _hopefully(self, order: Sequence[int]) -> None:
-        """Give up features for which there is neither a witness nor a proof, and prove them later.
-
-        Those first that pull most: after few of them all others have witnesses.
-        """
-        most = 1
-        for feature in order[::-1]:
-            if feature not in self._witnesses and feature not in {*self._free, *self._hoped}:
-                self._one(feature)
-            if len(self._hoped) >= most:
-                most = 2 * most if self._settled() else 1
-        self._settled()
-
-    def _one(self, feature: int) -> None:
-        """Give up one feature, for sure or in hope, unless a witness is found."""
-        sure = not self._hoped
-        for code in range(len(self._search.domain.features[feature].codes)):
-            if code == self._codes[feature]:
-                continue
-            found = self._search.look(
-                self._codes, [*self._free, *self._hoped], but=[(feature, code)], nodes=_BRIEF
-            )
-            if found.codes is not None:
-                self._swapped(found.codes)
+    def weakest(self, features: Sequence[int]) -> None:
+        """Give up the features that pull least, as long as completions are few."""
+        order = self._search.by_pull(self._codes, features)
+        most = 2 ** (_SHORT // len(order)) if order else 1
+        few = [k for k, _ in enumerate(order) if self._completions(order[: k + 1]) <= most]
+        part = order[: len(few)]
+        while part:
+            if self._search.look(self._codes, part, nodes=_QUICK).closed:
+                self._give_up(part)
                 return
-            sure = sure and found.closed
-        (self._free if sure else self._hoped).append(feature)
+            part = part[: len(part) // 2]
 
-    def _swapped(self, other: Codes) -> None:
-        """Note the witnesses that a change gives, with each other feature in place of its own."""
-        free = {*self._free, *self._hoped}
-        changed = [k for k in range(len(other)) if other[k] != self._codes[k]]
-        beyond = [k for k in changed if k not in free]
-        inside = frozenset(changed) & free
-        if len(beyond) == 1:
-            self._witnesses[beyond[0]] = inside
-        others = [k for k in changeable(self._search) if k not in free and k not in self._witnesses]
-        base = list(other)
-        for k in beyond:
-            base[k] = self._codes[k]
-        near = self._search.swaps(self._codes, tuple(base), sorted(free), others)
-        for k, found in near.items():
-            self._witnesses[k] = frozenset(i for i in free if found[i] != self._codes[i])
-
-    def _settled(self) -> bool:
-        """Prove what is hoped, or take some of it back; whether nothing was taken back."""
-        right = True
-        while self._hoped:
-            found = self._search.look(self._codes, [*self._free, *self._hoped], nodes=_PATIENT)
-            if found.closed:
-                self._free += self._hoped
-                self._hoped = []
-                return right
-            right = False
-            if found.codes is None:
-                # neither: half of them stay in the set, doubtful
-                self._hoped = self._hoped[: len(self._hoped) // 2]
+    def nearest(self, features: Sequence[int]) -> None:
+        """Settle all of the features, those first that lead nearest to another class."""
+        together, nodes, postponed = 1, _PATIENT, set[int]()
+        while self._open.intersection(features):
+            found, near = self._boundary.needed(self._open)
+            self._need(found)
+            order = sorted(self._open.intersection(features), key=lambda k: (-near[k], k))
+            order = [k for k in order if k not in postponed] or order
+            if self._completions(self._free) > _FEW:
+                found = self._boundary.searched(order[:_WALKED])
+                self._need(found)
+                order = [k for k in order if k not in found]
+            if not order:
                 continue
-            back = [k for k in self._hoped if found.codes[k] != self._codes[k]][-1]
-            self._hoped.remove(back)
-            reopened = [k for k, inside in self._witnesses.items() if back in inside]
-            for k in reopened:
-                del self._witnesses[k]
-            self._swapped(found.codes)
-            for k in reopened:
-                if k not in self._witnesses:
-                    self._one(k)
-        return right
+            if order[0] in postponed:
+                nodes, postponed = _MORE * nodes, set[int]()
+            part = order[:together]
+            seen = self._proof(part, nodes)
+            if seen.closed:
+                self._give_up(part)
+                together = min(2 * together, _TOGETHER)
+            elif seen.codes is not None:
+                self._met(seen.codes)
+                together = max(1, len(part) // 4)
+            elif len(part) > 1:
+                together = 1
+            else:
+                postponed.add(part[0])
+
+    def _proof(self, part: Sequence[int], nodes: float) -> Look:
+        """Whether the decision stays if these are free as well."""
+        if len(part) > 1:
+            return self._search.look(self._codes, [*self._free, *part], nodes=nodes)
+        feature, seen = part[0], Look(closed=True)
+        for code in range(len(self._search.domain.features[feature].codes)):
+            if code != self._codes[feature] and seen.closed:
+                other = [(feature, code)]
+                seen = self._search.look(self._codes, self._free, but=other, nodes=nodes)
+        return seen
+
+    def _met(self, other: Codes) -> None:
+        """Note codes of another class."""
+        beyond = {k for k in self._open if other[k] != self._codes[k]}
+        if len(beyond) == 1:
+            self._need(beyond)
+        self._boundary.met(other)
+
+    def _need(self, features: set[int]) -> None:
+        self._needed |= features
+        self._open -= features
+
+    def _give_up(self, features: Sequence[int]) -> None:
+        self._free += features
+        self._open -= set(features)
+        self._boundary.grown(features)
+
+    def _completions(self, features: Sequence[int]) -> int:
+        return prod(len(self._search.domain.features[k].codes) for k in features)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import SolverError, UnsupportedError
+from tamecheck.explain.boundary import Boundary
 from tamecheck.explain.cardinality import Cardinality
 from tamecheck.explain.climbing import climbed, sampled
 from tamecheck.explain.completions import PRESENT, Completions, Linear, completions
@@ -129,8 +130,7 @@ class Search(Splitter):
             start[feature] = code
         held = {feature for feature, _ in but}
         free = [k for k in free if len(self._parts[k]) > 1 and k not in held]
-        # these products are too small to be shared between cores
-        with self._threads.limit(limits=1, user_api="blas"):
+        with self.single_threaded():
             if not self._layers:
                 found = self._linear(start, free, self.decide(codes))
                 return Look(closed=found is None, codes=found)
@@ -148,6 +148,15 @@ class Search(Splitter):
         for k, pull in zip(columns.features.tolist(), most.tolist(), strict=True):
             pulls[k] = max(pulls[k], pull)
         return sorted(features, key=lambda k: (pulls[k], k))
+
+    def boundary(self, codes: Codes) -> Boundary:
+        """Where completions of an input may change the decision; nothing is free yet."""
+        problem, columns = self._problem(codes, np.array(codes), range(len(codes)))
+        return Boundary(problem, columns.features, columns.codes)
+
+    def single_threaded(self) -> AbstractContextManager[Any]:
+        """Hold products to one thread: those here are too small to be shared between cores."""
+        return self._threads.limit(limits=1, user_api="blas")
 
     def _looked(self, codes: Codes, start: Array, free: list[int], nodes: float) -> Look:
         """Quick searches first; then by splitting features or by multipliers, or by SAT."""

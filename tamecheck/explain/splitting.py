@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tamecheck.explain.evaluator import Codes
-from tamecheck.explain.neighbours import Neighbours
+from tamecheck.explain.evaluator import Codes, Evaluator
 from tamecheck.ir.tensor import Array
 
 __all__ = ["OutOfTimeError", "Splitter", "TooManyError"]
@@ -58,7 +57,7 @@ def _distinct(rows: Array) -> Array:
     return order[fresh]
 
 
-class Splitter(Neighbours):
+class Splitter(Evaluator):
     """An evaluator that can split."""
 
     def _split(

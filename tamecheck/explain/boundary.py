@@ -1,0 +1,144 @@
+"""Completions next to the decision boundary, and what one more feature changes in them.
+
+A feature is needed if some completion of the free features together with another code of this
+one changes the decision.  Nearly all needed features show it next to the boundary, so a few
+completions there, kept while the free features grow, settle hundreds of features in one product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from tamecheck.explain.completions import Completions
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Boundary"]
+
+_KEPT, _ROWS = 32, 1 << 13
+_TRIED, _STEPS = 8, 3
+
+
+class Boundary:
+    """Completions of free features that nearly change the decision.
+
+    Every answer is that of sums in whole floats; none is no proof of anything.
+
+    Parameters
+    ----------
+    problem
+        The completions of all features; nothing is free yet.
+    features, codes
+        For each column its feature, in order, and the code that it stands for.
+    """
+
+    def __init__(self, problem: Completions, features: Array, codes: Array) -> None:
+        self._problem, self._features, self._codes = problem, features, codes
+        self._free = np.zeros(0, dtype=np.int64)
+        self._rows = np.zeros((1, len(features)), dtype=np.bool_)
+        self._sums = problem.sums(self._rows)
+
+    def needed(self, features: Collection[int]) -> tuple[set[int], dict[int, float]]:
+        """Those of ``features`` that change the decision in a kept completion, and the others.
+
+        The others have a number each: how near to another class they lead.
+        """
+        columns = self._columns(features)
+        some = max(1, min(len(self._rows), _ROWS // max(1, len(columns))))
+        sums = self._sums[:some, np.newaxis] + self._problem.changes[columns]
+        flat = sums.reshape(-1, sums.shape[2])
+        owners = self._features[columns]
+        hits = self._problem.won(flat).reshape(some, -1).any(axis=0)
+        found = set(owners[hits].tolist())
+        near = self._problem.nearness(flat).reshape(some, -1).mean(axis=0)
+        others: dict[int, float] = {}
+        for feature, value in zip(owners.tolist(), near.tolist(), strict=True):
+            if feature not in found:
+                others[feature] = max(value, others.get(feature, value))
+        return found, others
+
+    def searched(self, features: Sequence[int]) -> set[int]:
+        """Those of ``features`` that change the decision a few changes of free ones away."""
+        found: set[int] = set()
+        columns = self._columns(features)
+        step = max(1, _ROWS // max(1, _TRIED * len(self._free)))
+        for at in range(0, len(columns), step):
+            found |= self._walked(columns[at : at + step])
+        return found
+
+    def grown(self, features: Sequence[int]) -> None:
+        """Take features as free: it is known that they do not change the decision."""
+        self._free = np.sort(np.concatenate([self._free, self._columns(features)]))
+        for _ in range(2):
+            moved, sums = self._moves(self._rows, self._sums)
+            best = np.argsort(-self._problem.nearness(sums), kind="stable")[: 4 * _KEPT]
+            self._keep(np.concatenate([self._rows, self._taken(self._rows, moved, best)]))
+
+    def met(self, codes: Sequence[int]) -> None:
+        """Keep the free part of a completion before all others."""
+        own = np.zeros_like(self._rows[:1])
+        own[0, self._free] = (np.array(codes)[self._features] == self._codes)[self._free]
+        self._rows = np.concatenate([own, self._rows[: _KEPT - 1]])
+        self._sums = self._problem.sums(self._rows)
+
+    def _columns(self, features: Collection[int]) -> Array:
+        """The columns of features."""
+        return np.flatnonzero(np.isin(self._features, list(features)))
+
+    def _walked(self, columns: Array) -> set[int]:
+        """The features of the columns that change the decision on a short walk."""
+        starts = np.repeat(self._rows[np.newaxis, :_TRIED], len(columns), axis=0)
+        tried = starts.shape[1]
+        starts[np.arange(len(columns)), :, columns] = True
+        rows = starts.reshape(-1, starts.shape[2])
+        owners = self._features[columns]
+        sums = self._problem.sums(rows)
+        found: set[int] = set()
+        for _ in range(_STEPS):
+            _, after = self._moves(rows, sums)
+            hits = self._problem.won(after).reshape(len(owners), -1)
+            near = self._problem.nearness(after).reshape(len(owners), -1)
+            found |= set(owners[hits.any(axis=1)].tolist())
+            left = np.flatnonzero(~np.isin(owners, list(found)))
+            if not left.size:
+                break
+            best = np.argsort(-near[left], axis=1, kind="stable")[:, :tried]
+            best += left[:, np.newaxis] * near.shape[1]
+            rows = self._taken(rows, len(self._free), best.ravel())
+            sums, owners = self._problem.sums(rows), owners[left]
+        return found
+
+    def _moves(self, rows: Array, sums: Array) -> tuple[int, Array]:
+        """How many free columns there are, and the sums where each row moves by each of them.
+
+        A column that a row has is given back; another one takes the place of its feature's.
+        """
+        changes = self._problem.changes[self._free]
+        has = rows[:, self._free]
+        held = has[:, :, np.newaxis] * changes
+        owners = self._features[self._free]
+        if len(set(owners.tolist())) < len(owners):
+            first = np.flatnonzero(np.diff(owners, prepend=-1))
+            number = np.cumsum(np.diff(owners, prepend=-1) != 0) - 1
+            held = np.add.reduceat(held, first, axis=1)[:, number]
+        after = sums[:, np.newaxis] - held + np.where(has[:, :, np.newaxis], 0.0, changes)
+        return len(changes), after.reshape(-1, after.shape[2])
+
+    def _taken(self, rows: Array, width: int, moves: Array) -> Array:
+        """The rows after moves, numbered as in `_moves`."""
+        row, number = np.divmod(moves, width)
+        column = self._free[number]
+        made = rows[row]
+        had = made[np.arange(len(made)), column]
+        made &= self._features != self._features[column][:, np.newaxis]
+        made[np.arange(len(made)), column] = ~had
+        return made
+
+    def _keep(self, rows: Array) -> None:
+        """Keep the nearest rows."""
+        _, first = np.unique(np.packbits(rows, axis=1), axis=0, return_index=True)
+        rows = rows[first]
+        sums = self._problem.sums(rows)
+        best = np.argsort(-self._problem.nearness(sums), kind="stable")[:_KEPT]
+        self._rows, self._sums = rows[best], sums[best]
