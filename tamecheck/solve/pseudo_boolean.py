@@ -7,6 +7,9 @@ from typing import Any
 
 __all__ = ["Threshold", "another_class"]
 
+_LARGEST = 2**31 - 1
+"""Of the coefficients and bounds of z3's pseudo-Boolean constraints."""
+
 Threshold = tuple[Sequence[int], int]
 """Integer weights of the states before, and the least sum of a neuron that is +1."""
 
@@ -79,4 +82,6 @@ def _reaches(lib: Any, states: Sequence[Any], weights: Sequence[int], least: int
         return lib.BoolVal(True)  # noqa: FBT003  # z3's own signature
     if not terms or needed > sum(w for _, w in terms):
         return lib.BoolVal(False)  # noqa: FBT003
+    if sum(w for _, w in terms) > _LARGEST:
+        return lib.Sum([lib.If(s, lib.IntVal(w), lib.IntVal(0)) for s, w in terms]) >= needed
     return lib.PbGe(terms, needed)

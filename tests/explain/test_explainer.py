@@ -182,6 +182,16 @@ def test_z3_agrees(seed):
     assert made.abductive(x, second=True).second == "agrees"
 
 
+def test_z3_reads_weights_of_more_than_32_bits():
+    big = 2**40
+    layer = ThresholdLayer(np.array([[big, big + 1, -3], [1, big, 1]]), np.array([1 - big, 2]))
+    made = BinarizedNetwork(
+        *((0,) * 3, (1,) * 3), (layer,), np.array([[1, 0], [0, 1]]), np.zeros(2)
+    )
+    for x in product((0, 1), repeat=3):
+        assert Explainer(made).abductive(x, second=True).second == "agrees"
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_the_formula_for_a_solver_has_a_solution_exactly_where_the_decision_can_change(seed):
     made, every, codes, _x = explained(seed)
