@@ -143,6 +143,8 @@ def _matrix(matrix: Sequence[Sequence[Any]] | None) -> list[list[str]] | None:
 def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
     from tamecheck.show.number import exact_text
 
+    # told where it is not what PyTorch gives
+    jax = found.autodiff_differs
     return {
         "kind": found.kind,
         "exact": found.exact,
@@ -153,6 +155,8 @@ def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
         "generators": [[_matrix(matrix) for matrix in group] for group in found.generators],
         "autodiff": _matrix(found.autodiff),
         "autodiff_in_clarke": None if clarke is None else clarke.autodiff_in_set,
+        "autodiff_jax": _matrix(found.autodiff_jax) if jax else None,
+        "autodiff_jax_in_clarke": clarke.autodiff_jax_in_set if jax and clarke else None,
         "directions": [[str(v) for v in proof.direction] for proof in found.proofs],
         "jumps": [[exact_text(v) for v in value] for value in found.limits],
         "why": found.why or None,
@@ -182,10 +186,11 @@ def _print(args: Namespace, document: dict[str, Any]) -> None:
     if not document["listed"]:
         _print_generators(document)
     verdict = {True: "in", False: "NOT in", None: "not known to be in"}
-    inside = verdict[document["autodiff_in_clarke"]]
-    print(
-        f"automatic differentiation: {matrix_text(document['autodiff'])}, {inside} the Clarke set"
-    )
+    for name, key in (("", "autodiff"), (" by JAX", "autodiff_jax")):
+        if document[key] is not None:
+            inside = verdict[document[f"{key}_in_clarke"]]
+            matrix = matrix_text(document[key])
+            print(f"automatic differentiation{name}: {matrix}, {inside} the Clarke set")
 
 
 def _print_generators(document: dict[str, Any]) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import product
 from math import prod
 
 import numpy as np
-from flint import fmpq
 
 from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.explore import NotLipschitzAt, points_of
@@ -19,10 +17,12 @@ from tamecheck.derivative.sweep import Averaged, Local, Moved, Scaled
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import Number, as_number, hull
+from tamecheck.evaluate.exact_terms import value_at
+from tamecheck.evaluate.reals import Number, hull
 from tamecheck.evaluate.walk import site_of
+from tamecheck.ir.formula import everywhere
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Fold, Pointwise, Selection
+from tamecheck.ir.op import Fold, Framework, Pointwise, Selection
 from tamecheck.ir.tensor import Array, Shape
 
 __all__ = ["ChainRule", "Place", "chain_rule"]
@@ -44,7 +44,7 @@ class _Kinked:
     slopes: list[Partials]
     options: dict[int, tuple[Partials, ...]]
     tests: dict[int, Partials]
-    usual: dict[int, Partials]
+    usual: Mapping[Framework, Mapping[int, Partials]]
     moving: list[bool]
     jump: bool
 
@@ -77,16 +77,16 @@ class ChainRule:
     kinked: Mapping[int, _Kinked]
     tied: Mapping[int, _Tied]
 
-    def conventional(self) -> dict[int, Local]:
-        """The choice of PyTorch's automatic differentiation.
+    def conventional(self, framework: Framework = "PyTorch") -> dict[int, Local]:
+        """The choice of a framework's automatic differentiation.
 
-        It takes 0 at the kink of ``relu`` and ``abs``, an even split at ties, 1 at the bounds of
-        ``clip``, and 0 at jumps.
+        At kinks it is what the ops declare; both split evenly at ties of folds (``torch.amax``,
+        ``jax.numpy.max``), and take 0 at jumps.
         """
         chosen = dict(self.fixed)
         for index, kinked in self.kinked.items():
             slopes = list(kinked.slopes)
-            for element, usual in kinked.usual.items():
+            for element, usual in kinked.usual[framework].items():
                 slopes[element] = usual
             chosen[index] = self._scaled(index, slopes, kinked)
         for index, tied in self.tied.items():
@@ -239,7 +239,7 @@ def _kinked(graph: Graph, node: Apply, meaning: Pointwise, *, values: Values) ->
     moving = [not graph.input_free[arg] for arg in node.args]
     slopes: list[Partials] = []
     options: dict[int, tuple[Partials, ...]] = {}
-    usual: dict[int, Partials] = {}
+    usual: dict[Framework, dict[int, Partials]] = {"PyTorch": {}, "JAX": {}}
     tests: dict[int, Partials] = {}
     args = [values[arg] for arg in node.args]
     for element, point in enumerate(points_of(args, node)):
@@ -248,7 +248,8 @@ def _kinked(graph: Graph, node: Apply, meaning: Pointwise, *, values: Values) ->
             slopes.append(found)
             continue
         slopes.append(found.alternatives[0].partials)
-        usual[element] = _usual(node, found, point)
+        for framework, elements in usual.items():
+            elements[element] = _usual(node, found, point, framework)
         if any(moving):
             options[element] = _options(found)
             if len(found.tests) == 1 and len(options[element]) == 2:
@@ -271,29 +272,10 @@ def _options(site: Site) -> tuple[Partials, ...]:
     return tuple(found) if found else (site.alternatives[0].partials,)
 
 
-def _usual(node: Apply, site: Site, point: Sequence[Number]) -> Partials:
-    """What PyTorch's automatic differentiation takes at a kink."""
-    zero, one = fmpq(0), fmpq(1)
-    match node.op.name:
-        case "relu" | "abs" | "sign" | "step" | "floor" | "ceil" | "round":
-            return (zero,)
-        case "equal" | "less" | "less_equal":
-            return (zero, zero)
-        case "maximum" | "minimum":
-            return (one / 2, one / 2)
-        case "clip":
-            return (one,)
-        case "leaky_relu":
-            return (_rational(node, "alpha"),)
-        case "prelu":
-            return (point[1], zero)
-        case "elu":
-            return (_rational(node, "alpha") / _rational(node, "beta"),)
-        case _:
-            still = [a for a in site.alternatives if not any(a.signs)]
-            return (still or site.alternatives)[0].partials
-
-
-def _rational(node: Apply, name: str) -> fmpq:
-    value = node.params[name]
-    return as_number(value if isinstance(value, Fraction) else Fraction(0))
+def _usual(node: Apply, site: Site, point: Sequence[Number], framework: Framework) -> Partials:
+    """What a framework's automatic differentiation takes at a kink or jump."""
+    if node.op.kinks is not None:
+        terms = node.op.kinks.by(framework)(node.params)
+        return tuple(value_at(everywhere(term), point, continuous=True) for term in terms)
+    still = [a for a in site.alternatives if not any(a.signs)]
+    return (still or site.alternatives)[0].partials

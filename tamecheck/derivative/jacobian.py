@@ -19,7 +19,7 @@ from tamecheck.derivative.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.derivative.local import Values
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
-from tamecheck.derivative.result import JacobianSet, Proof
+from tamecheck.derivative.result import Autodiff, JacobianSet, Proof
 from tamecheck.derivative.sweep import Local, input_rows
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate.exact_arrays import from_values, objects
@@ -181,7 +181,10 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
     except NotLipschitzAt as found:
         why = f"{found.where} is not Lipschitz near this point, so there is no Clarke Jacobian"
         return JacobianSet(kind, (), (), names, why=why)
-    autodiff = output_matrix(graph, rule.conventional())
+    autodiff = Autodiff(
+        output_matrix(graph, rule.conventional("PyTorch")),
+        output_matrix(graph, rule.conventional("JAX")),
+    )
     if kind == "conservative":
         return _conservative(rule, autodiff, names, limit)
     return _limits(rule, values, autodiff, kind, limit)
@@ -215,12 +218,12 @@ def _outputs(graph: Graph, values: Values) -> tuple[Number, ...]:
 
 
 def _conservative(
-    rule: ChainRule, autodiff: Matrix, names: Mapping[str, Any], limit: int
+    rule: ChainRule, autodiff: Autodiff, names: Mapping[str, Any], limit: int
 ) -> JacobianSet:
     jump = rule.jump()
     if jump is not None:
         why = f"{jump} jumps at this point, where the chain rule says nothing"
-        return JacobianSet("conservative", (), (), names, why=why, raw_autodiff=autodiff)
+        return JacobianSet("conservative", (), (), names, why=why, automatic=autodiff)
     kept: tuple[Matrix, ...]
     generated = _generated(rule, limit)
     if generated is None:
@@ -231,12 +234,10 @@ def _conservative(
                 matrices.append(matrix)
         kept = tuple(matrices[number] for number in extreme(matrices))
     elif generated.most_vertices > limit:
-        return JacobianSet(
-            "conservative", (), (), names, raw_autodiff=autodiff, generated=generated
-        )
+        return JacobianSet("conservative", (), (), names, automatic=autodiff, generated=generated)
     else:
         kept = tuple(generated.vertices())
-    return JacobianSet("conservative", kept, (), names, raw_autodiff=autodiff)
+    return JacobianSet("conservative", kept, (), names, automatic=autodiff)
 
 
 def _generated(rule: ChainRule, limit: int) -> MinkowskiSum | None:
@@ -274,7 +275,7 @@ def _difference(left: Exact, right: Exact) -> Exact:
 
 
 def _limits(
-    rule: ChainRule, values: Values, autodiff: Matrix, kind: Kind, limit: int
+    rule: ChainRule, values: Values, autodiff: Autodiff, kind: Kind, limit: int
 ) -> JacobianSet:
     graph, names = rule.graph, rule.graph.inputs
     size = sum(size_of(shape) for shape in graph.inputs.values())
@@ -291,13 +292,13 @@ def _limits(
                 sorted({graph.name_of(node) for leaf in leaves for node in leaf.jumped})
             )
             why = f"the function jumps at this point ({where}), so there is no Clarke Jacobian"
-            return JacobianSet(kind, (), (), names, why=why, jumps=different, raw_autodiff=autodiff)
+            return JacobianSet(kind, (), (), names, why=why, jumps=different, automatic=autodiff)
         if not _continuous_nearby(leaves, matrices, affinity, size):
             why = (
                 "jumps meet at this point, and the function is not shown to be Lipschitz nearby, "
                 "so there is no Clarke Jacobian"
             )
-            return JacobianSet(kind, (), (), names, why=why, raw_autodiff=autodiff)
+            return JacobianSet(kind, (), (), names, why=why, automatic=autodiff)
     found: list[Matrix] = []
     proofs: list[Proof] = []
     for leaf, matrix in zip(leaves, matrices, strict=True):
@@ -315,7 +316,7 @@ def _limits(
         tuple(found[number] for number in kept),
         tuple(proofs[number] for number in kept),
         names,
-        raw_autodiff=autodiff,
+        automatic=autodiff,
         fans=tuple(
             (tuple(leaf.cone.strict), matrix)
             for leaf, matrix in zip(leaves, matrices, strict=True)

@@ -24,7 +24,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.reals import Number, as_fraction, as_number
 from tamecheck.ir.tensor import Shape
 
-__all__ = ["Entry", "JacobianSet", "Proof"]
+__all__ = ["Autodiff", "Entry", "JacobianSet", "Proof"]
 
 Entry = Fraction | arb
 """An exact rational, or a ball that contains the number."""
@@ -44,6 +44,14 @@ class Proof:
 
     direction: tuple[Fraction, ...]
     functionals: tuple[tuple[Number, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Autodiff:
+    """What automatic differentiation gives, by the conventions of frameworks at kinks."""
+
+    pytorch: Matrix
+    jax: Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class JacobianSet:
         Why there is no set, or nothing.
     jumps
         The limits of the function's value near a jump, the value at the point among them.
-    raw_autodiff
+    automatic
         What automatic differentiation gives.
     fans
         For each full cone of directions its functionals and its Jacobian.
@@ -82,7 +90,7 @@ class JacobianSet:
     inputs: Mapping[str, Shape]
     why: str = ""
     jumps: tuple[tuple[Number, ...], ...] = ()
-    raw_autodiff: Matrix | None = None
+    automatic: Autodiff | None = None
     fans: tuple[tuple[tuple[tuple[Number, ...], ...], Matrix], ...] = field(default=(), repr=False)
     generated: MinkowskiSum | None = None
 
@@ -128,7 +136,18 @@ class JacobianSet:
     @property
     def autodiff(self) -> tuple[tuple[Entry, ...], ...] | None:
         """The matrix that PyTorch's conventions give at kinks; None where it has none."""
-        return None if self.raw_autodiff is None else _public(self.raw_autodiff)
+        return None if self.automatic is None else _public(self.automatic.pytorch)
+
+    @property
+    def autodiff_jax(self) -> tuple[tuple[Entry, ...], ...] | None:
+        """The matrix that JAX's conventions give at kinks; None where it has none."""
+        return None if self.automatic is None else _public(self.automatic.jax)
+
+    @property
+    def autodiff_differs(self) -> bool:
+        """Whether PyTorch and JAX give different matrices."""
+        found = self.automatic
+        return found is not None and not same(found.pytorch, found.jax)
 
     @property
     def limits(self) -> tuple[tuple[Entry, ...], ...]:
@@ -138,7 +157,8 @@ class JacobianSet:
     @property
     def exact(self) -> bool:
         """Whether every number is rational."""
-        matrices = self.raw if self.raw_autodiff is None else (*self.raw, self.raw_autodiff)
+        found = self.automatic
+        matrices = self.raw if found is None else (*self.raw, found.pytorch, found.jax)
         return not any(isinstance(a, arb) for m in matrices for row in m for a in row)
 
     @property
@@ -206,15 +226,23 @@ class JacobianSet:
 
     @property
     def autodiff_in_set(self) -> bool | None:
-        """Whether automatic differentiation gives an element of the set."""
-        if not self.defined or self.raw_autodiff is None:
+        """Whether automatic differentiation by PyTorch gives an element; None if it is open."""
+        return None if self.automatic is None else self._has(self.automatic.pytorch)
+
+    @property
+    def autodiff_jax_in_set(self) -> bool | None:
+        """Whether automatic differentiation by JAX gives an element; None if it is open."""
+        return None if self.automatic is None else self._has(self.automatic.jax)
+
+    def _has(self, matrix: Matrix) -> bool | None:
+        if not self.defined:
             return None
-        if self.raw_autodiff in self.raw:
+        if matrix in self.raw:
             return True
         if len(self.raw) == 1 and not self.exact:
             # one piece only: automatic differentiation follows the same chain rule
-            return same(self.raw[0], self.raw_autodiff)
-        found = self.contains(self.raw_autodiff)
+            return same(self.raw[0], matrix)
+        found = self.contains(matrix)
         return None if found is None else not isinstance(found, Separator) and found is not False
 
     def directional(self, direction: Sequence[Any]) -> tuple[Entry, ...]:

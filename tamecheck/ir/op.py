@@ -6,20 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from tamecheck.errors import InputError
-from tamecheck.ir.formula import TRUE, Condition, Piece, Term
+from tamecheck.ir.formula import TRUE, Condition, Piece, Term, TermLike
 from tamecheck.ir.tensor import Array, Shape
 
 __all__ = [
     "Contraction",
     "Expansion",
     "Fold",
+    "Framework",
+    "Kinks",
     "Meaning",
     "Op",
     "Param",
     "Params",
+    "Partials",
     "Pointwise",
     "Regularity",
     "Routing",
@@ -108,6 +111,29 @@ class Regularity:
     lipschitz_inside: Callable[[Params], Condition] | None = None
 
 
+Framework: TypeAlias = Literal["PyTorch", "JAX"]
+"""A framework whose automatic differentiation has conventions at kinks."""
+
+Partials: TypeAlias = Callable[[Params], tuple[TermLike, ...]]
+"""From the parameters, a term in the arguments for the partial derivative by each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kinks:
+    """The partial derivatives that automatic differentiation takes where pieces meet."""
+
+    pytorch: Partials
+    jax: Partials
+
+    def by(self, framework: Framework) -> Partials:
+        """Those of a framework."""
+        match framework:
+            case "PyTorch":
+                return self.pytorch
+            case "JAX":
+                return self.jax
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Op:
     """One primitive operation.
@@ -128,6 +154,9 @@ class Op:
         The definition that all else must agree with.
     regularity
         Continuity facts.
+    kinks
+        What automatic differentiation takes where pieces meet; if None, the derivatives of the
+        first piece that holds there.
     source
         Where the op, or the value at its special points, is defined.
     """
@@ -139,6 +168,7 @@ class Op:
     shape: Callable[[Sequence[Shape], Params], Shape]
     meaning: Meaning
     regularity: Regularity = field(default_factory=Regularity)
+    kinks: Kinks | None = None
     source: str = ""
 
     def checked(self, params: Mapping[str, Value]) -> Params:

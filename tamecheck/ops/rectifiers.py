@@ -1,4 +1,13 @@
-"""Continuous piecewise functions: absolute value, rectifiers, clipping, maximum and minimum."""
+"""Continuous piecewise functions: absolute value, rectifiers, clipping, maximum and minimum.
+
+Derivatives at kinks are those of PyTorch 2.13 (``torch.relu``, ``abs``, ``clamp``, ``maximum``,
+``nn.functional.leaky_relu``, ``prelu``, ``elu``) and of JAX 0.10 (``jax.nn.relu``, ``leaky_relu``,
+``elu`` in ``jax/_src/nn/functions.py``; the rules of ``abs_p``, ``max_p`` and ``min_p`` in
+``jax/_src/lax/lax.py``; ``jax.numpy.clip``, a minimum of a maximum; ``flax.linen.PReLU``), each
+observed by running it.  Functions that are written as ``clip`` here have conventions of their own:
+``torch.nn.ReLU6`` and ``Hardtanh`` and ``jax.nn.relu6`` take 0 at the bounds, ``jax.nn.hard_tanh``
+takes 1.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +15,7 @@ from fractions import Fraction
 
 from tamecheck.errors import InputError
 from tamecheck.ir.formula import And, Elementary, Piece, Var, call, everywhere, when
-from tamecheck.ir.op import Op, Param, Params, Pointwise
+from tamecheck.ir.op import Kinks, Op, Param, Params, Pointwise
 from tamecheck.ops.shapes import broadcast, same
 
 __all__ = ["ABS", "CLIP", "ELU", "LEAKY_RELU", "MAXIMUM", "MINIMUM", "PRELU", "RELU"]
@@ -30,6 +39,10 @@ def _elu(params: Params) -> tuple[Piece, ...]:
     return when(X >= 0, X), when(X <= 0, tail)
 
 
+def _elu_below(params: Params) -> tuple[Fraction]:
+    return (fraction(params, "alpha") / fraction(params, "beta"),)
+
+
 def _clip(params: Params) -> tuple[Piece, ...]:
     low, high = params["lo"], params["hi"]
     if isinstance(low, Fraction) and isinstance(high, Fraction):
@@ -43,11 +56,20 @@ def _clip(params: Params) -> tuple[Piece, ...]:
     return everywhere(X)
 
 
+_EVEN = (Fraction(1, 2), Fraction(1, 2))
+
+
+def _halved(params: Params) -> tuple[Fraction]:
+    """Half at a bound, and half of that where both bounds are one."""
+    return (Fraction(1, 4 if params["lo"] == params["hi"] else 2),)
+
+
 RELU = Op(
     name="relu",
     summary="max(x, 0)",
     shape=same,
     meaning=Pointwise(lambda _: (when(X <= 0, 0), when(X >= 0, X))),
+    kinks=Kinks(pytorch=lambda _: (0,), jax=lambda _: (0,)),
 )
 
 LEAKY_RELU = Op(
@@ -56,6 +78,7 @@ LEAKY_RELU = Op(
     params=(Param("alpha", Fraction),),
     shape=same,
     meaning=Pointwise(lambda p: (when(X >= 0, X), when(X <= 0, fraction(p, "alpha") * X))),
+    kinks=Kinks(pytorch=lambda p: (fraction(p, "alpha"),), jax=lambda _: (1,)),
 )
 
 PRELU = Op(
@@ -64,6 +87,7 @@ PRELU = Op(
     arity=2,
     shape=broadcast,
     meaning=Pointwise(lambda _: (when(X >= 0, X), when(X <= 0, X * Y))),
+    kinks=Kinks(pytorch=lambda _: (Y, 0), jax=lambda _: (1, 0)),
 )
 
 ELU = Op(
@@ -72,6 +96,7 @@ ELU = Op(
     params=(Param("alpha", Fraction), Param("beta", Fraction)),
     shape=same,
     meaning=Pointwise(_elu),
+    kinks=Kinks(pytorch=_elu_below, jax=_elu_below),
 )
 
 ABS = Op(
@@ -79,6 +104,7 @@ ABS = Op(
     summary="|x|",
     shape=same,
     meaning=Pointwise(lambda _: (when(X >= 0, X), when(X <= 0, -X))),
+    kinks=Kinks(pytorch=lambda _: (0,), jax=lambda _: (1,)),
 )
 
 CLIP = Op(
@@ -87,6 +113,7 @@ CLIP = Op(
     params=(Param("lo", Fraction, optional=True), Param("hi", Fraction, optional=True)),
     shape=same,
     meaning=Pointwise(_clip),
+    kinks=Kinks(pytorch=lambda _: (1,), jax=_halved),
 )
 
 MAXIMUM = Op(
@@ -95,6 +122,7 @@ MAXIMUM = Op(
     arity=2,
     shape=broadcast,
     meaning=Pointwise(lambda _: (when(X >= Y, X), when(X <= Y, Y))),
+    kinks=Kinks(pytorch=lambda _: _EVEN, jax=lambda _: _EVEN),
 )
 
 MINIMUM = Op(
@@ -103,4 +131,5 @@ MINIMUM = Op(
     arity=2,
     shape=broadcast,
     meaning=Pointwise(lambda _: (when(X <= Y, X), when(X >= Y, Y))),
+    kinks=Kinks(pytorch=lambda _: _EVEN, jax=lambda _: _EVEN),
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from tamecheck.cli.entry import main
 from tamecheck.derivative import Combination, Separator, gradient, jacobian
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
@@ -259,3 +261,59 @@ def test_bad_points_are_refused():
         of("1/x", [0])
     with pytest.raises(UnsupportedError):
         jacobian(network([3, 12, 12, 1], 0), [0, 0, 0], limit=5)
+
+
+@pytest.mark.parametrize(
+    ("op", "params", "at", "pytorch", "jax"),
+    [
+        # observed with PyTorch 2.13 and JAX 0.10.2
+        ("relu", {}, [0], [0], [0]),
+        ("abs", {}, [0], [0], [1]),
+        ("leaky_relu", {"alpha": Fraction(1, 4)}, [0], ["1/4"], [1]),
+        ("prelu", {}, [0, "1/4"], ["1/4", 0], [1, 0]),
+        ("elu", {"alpha": Fraction(1, 2), "beta": Fraction(1)}, [0], ["1/2"], ["1/2"]),
+        ("clip", {"lo": Fraction(-1), "hi": Fraction(2)}, [-1], [1], ["1/2"]),
+        ("clip", {"lo": Fraction(-1), "hi": Fraction(2)}, [2], [1], ["1/2"]),
+        ("clip", {"lo": None, "hi": Fraction(2)}, [2], [1], ["1/2"]),
+        ("clip", {"lo": Fraction(1), "hi": Fraction(1)}, [1], [1], ["1/4"]),
+        ("maximum", {}, [3, 3], ["1/2", "1/2"], ["1/2", "1/2"]),
+        ("minimum", {}, [3, 3], ["1/2", "1/2"], ["1/2", "1/2"]),
+        ("sign", {"at_zero": Fraction(0)}, [0], [0], [0]),
+        ("floor", {}, [2], [0], [0]),
+        ("step", {"at_zero": Fraction(0)}, [0], [0], [0]),
+        ("less", {}, [1, 1], [0, 0], [0, 0]),
+        ("equal", {}, [1, 1], [0, 0], [0, 0]),
+    ],
+)
+def test_conventions_of_frameworks(op, params, at, pytorch, jax):
+    builder = GraphBuilder()
+    inputs = [builder.input(f"x{k}", ()) for k in range(len(at))]
+    found = jacobian(builder.build({"y": builder.apply(BY_NAME[op], inputs, **params)}), at)
+    assert found.autodiff == (tuple(map(Fraction, pytorch)),)
+    assert found.autodiff_jax == (tuple(map(Fraction, jax)),)
+    assert found.autodiff_differs is (pytorch != jax)
+
+
+def test_the_pooling_tie_is_split_evenly_by_both():
+    builder = GraphBuilder()
+    x = builder.input("x", (1, 4))
+    top = builder.apply(BY_NAME["reduce_max"], [x], axes=(1,), keepdims=False)
+    found = jacobian(builder.build({"y": top}), [1, 1, 0, 1])
+    assert found.autodiff == found.autodiff_jax
+
+
+def test_jax_is_told_where_it_differs(capsys):
+    # by hand: the Clarke set is [-1, 0]; PyTorch has 0 - 1, JAX has 1 - 1/2
+    arguments = ["diff", "--expr", "abs(x) - clip(x, 0, 1)", "--at", "x=0"]
+    assert main([*arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["autodiff"], answer["autodiff_in_clarke"]) == ([["-1"]], True)
+    assert (answer["autodiff_jax"], answer["autodiff_jax_in_clarke"]) == ([["1/2"]], False)
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "automatic differentiation by JAX: [1/2], NOT in the Clarke set"
+    )
+    assert main(["diff", "--expr", "relu(x)", "--at", "x=0", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["autodiff_jax"] is None
+    assert answer["autodiff_jax_in_clarke"] is None

@@ -69,7 +69,7 @@ def draw_jacobian(
         drawn.plot(*shown.T, **style)
         corner = "vertex" if found.listed else "corner of the projection"
         handles.append(line_handle(corner, **style))
-        if found.raw_autodiff is not None and found.autodiff is not None:
+        if found.autodiff is not None:
             row = np.array([_row(found.autodiff)])
             inside = {True: "in the set", False: "outside the set", None: "not decided"}
             mark = {"marker": "*", "markersize": 12, "color": LINES[0], "ls": "none"}
