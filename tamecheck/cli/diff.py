@@ -119,18 +119,18 @@ def _point(args: Namespace, model: Model, *, complete: bool) -> dict[str, Any]:
 
 
 def _point_of_text(text: str, model: Model) -> dict[str, Any]:
-    from tamecheck.ir.tensor import size_of
-    from tamecheck.load.box_text import parse_box
+    from tamecheck.load.box_text import parse_point
 
-    box = parse_box(text, model.inputs)
     point: dict[str, Any] = {}
-    for name, shape in model.inputs.items():
-        elements = box.side(name).elements(size_of(shape))
-        values = [low for low, high in elements if low is not None and low == high]
-        if len(values) == len(elements):
-            point[name] = values
-        elif any(low is not None or high is not None for low, high in elements):
-            raise InputError(f"Input {name!r} needs a number.", where="--at", hint=f"Add {name}=0.")
+    for name, values in parse_point(text, model.inputs, where="--at").items():
+        if None not in values:
+            point[name] = list(values)
+        elif any(value is not None for value in values):
+            raise InputError(
+                f"Some elements of input {name!r} have no value.",
+                where="--at",
+                hint=f"Add {name}[{values.index(None)}]=0.",
+            )
     return point
 
 

@@ -103,8 +103,6 @@ def right_hand_sides(text: str) -> dict[str, Fraction]:
     InputError
         If a part is no name with a number, or a name comes twice.
     """
-    from tamecheck.ir.exact import parse_rational
-
     found: dict[str, Fraction] = {}
     for part in text.split(","):
         name, sign, number = part.rpartition("=")
@@ -112,8 +110,17 @@ def right_hand_sides(text: str) -> dict[str, Fraction]:
             raise InputError(f"{part!r} is no right-hand side.", where="--at", hint="Write r1=3.")
         if name.strip() in found:
             raise InputError(f"{name.strip()!r} has two right-hand sides.", where="--at")
-        found[name.strip()] = parse_rational(number)
+        found[name.strip()] = _rational(number, f"--at, {part!r}")
     return found
+
+
+def _rational(text: str, where: str) -> Fraction:
+    from tamecheck.ir.exact import parse_rational
+
+    try:
+        return parse_rational(text)
+    except InputError as error:
+        raise InputError(error.what, where=where, hint=error.hint) from None
 
 
 def row_interval(text: str) -> tuple[str, Fraction, Fraction]:
@@ -124,13 +131,12 @@ def row_interval(text: str) -> tuple[str, Fraction, Fraction]:
     InputError
         If the text is none.
     """
-    from tamecheck.ir.exact import parse_rational
-
     name, sign, ends = text.rpartition("=")
     low, colon, high = ends.partition(":")
     if not (sign and name.strip() and colon):
         raise InputError(f"{text!r} is no row with an interval.", where="--box", hint="r1=-3:4")
-    return name.strip(), parse_rational(low), parse_rational(high)
+    where = f"--box, {text!r}"
+    return name.strip(), _rational(low, where), _rational(high, where)
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Parser, Subparsers, add_box, add_common, add_model
-from tamecheck.cli.slice import add_slice, slice_of
+from tamecheck.cli.slice import add_slice, in_file, point_of, slice_of
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.visible import visible
@@ -222,14 +222,9 @@ def _plane(args: Namespace, model: Model) -> Plane:
     domain = domain_of(args, model)
     if args.slice is not None:
         # free inputs by name: the first point gives the others
-        through = model.box(args.at[0]) if args.at and not _in_file(args) else None
+        through = point_of(args.at[0], model) if args.at and not in_file(args.slice) else None
         domain = slice_of(args.slice, model, domain, through)
     return plane_of(model.graph, domain, names=_listed(args.names), units=_listed(args.units))
-
-
-def _in_file(args: Namespace) -> bool:
-    """Whether the slice is in a file, with coordinates of its own."""
-    return args.slice is not None and args.slice.lower().endswith((".json", ".json.gz"))
 
 
 def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction, ...]]:
@@ -237,9 +232,10 @@ def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction,
     from tamecheck.cli.plot_inputs import gives_coordinates, plane_point
 
     texts: list[str] = list(args.at)
-    if args.slice is not None and not _in_file(args):
+    filed = args.slice is not None and in_file(args.slice)
+    if args.slice is not None and not filed:
         texts = [text for text in texts if gives_coordinates(text, plane, model.inputs)]
-    return [plane_point(text, plane, model.inputs, sliced=_in_file(args)) for text in texts]
+    return [plane_point(text, plane, model.inputs, sliced=filed) for text in texts]
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

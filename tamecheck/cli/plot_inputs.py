@@ -21,17 +21,10 @@ __all__ = ["gives_coordinates", "input_point", "plane_point", "points_of_table",
 
 def _elements(text: str, inputs: Mapping[str, Shape]) -> list[Fraction | None]:
     """The value of each input element, None where the text gives none."""
-    from tamecheck.ir.tensor import size_of
-    from tamecheck.load.box_text import parse_box
+    from tamecheck.load.box_text import parse_point
 
-    box = parse_box(text, inputs)
-    found: list[Fraction | None] = []
-    for name, shape in inputs.items():
-        for low, high in box.side(name).elements(size_of(shape)):
-            if low != high:
-                raise InputError(f"Input {name!r} has no single value.", where="--at")
-            found.append(low)
-    return found
+    point = parse_point(text, inputs, where="--at")
+    return [value for values in point.values() for value in values]
 
 
 def gives_coordinates(text: str, plane: Plane, inputs: Mapping[str, Shape]) -> bool:

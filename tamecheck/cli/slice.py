@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from fractions import Fraction
+    from typing import TypeAlias
+
     from tamecheck.cells import Slice
     from tamecheck.cli.options import Parser
     from tamecheck.ir.box import Box
     from tamecheck.model import Model
 
-__all__ = ["add_slice", "chosen_slice", "slice_of"]
+    Point: TypeAlias = Mapping[str, Sequence[Fraction | None]]
+
+__all__ = ["add_slice", "chosen_slice", "in_file", "point_of", "slice_of"]
 
 _EXAMPLE = "Write --slice 'x[0],x[3]', or a JSON file with origin, directions and bounds."
 
@@ -41,7 +47,7 @@ def add_slice(parser: Parser, *, at: bool = True) -> None:
         )
 
 
-def slice_of(text: str, model: Model, box: Box, at: Box | None = None) -> Slice:
+def slice_of(text: str, model: Model, box: Box, at: Point | None = None) -> Slice:
     """The slice that the option describes.
 
     Parameters
@@ -53,14 +59,15 @@ def slice_of(text: str, model: Model, box: Box, at: Box | None = None) -> Slice:
     box
         The domain: the free inputs' intervals.
     at
-        A box whose sides of width 0 fix inputs.  Others are at the middle of ``box``.
+        The values of inputs' elements.  Fixed ones without a value are at the middle of ``box``.
 
     Raises
     ------
     InputError
-        If a name is unknown, a free input is unbounded, or a fixed one has no value.
+        If a name is unknown, a free input is unbounded or has a value outside of its interval, or
+        a fixed one has no value.
     """
-    if text.lower().endswith((".json", ".json.gz")):
+    if in_file(text):
         return _from_file(text, model)
     return _from_names(text, model, box, at)
 
@@ -73,8 +80,25 @@ def chosen_slice(args: Namespace, model: Model) -> Slice | None:
         if args.at is not None:
             raise InputError("--at goes with --slice.", hint=_EXAMPLE)
         return None
-    at = None if args.at is None else model.box(args.at)
+    if args.at is None:
+        at = None
+    elif in_file(args.slice):
+        raise InputError("A slice in a file has an origin of its own.", hint="Leave out --at.")
+    else:
+        at = point_of(args.at, model)
     return slice_of(args.slice, model, domain_of(args, model), at)
+
+
+def point_of(text: str, model: Model) -> Point:
+    """The values that ``--at`` gives to inputs' elements."""
+    from tamecheck.load.box_text import parse_point
+
+    return parse_point(text, model.inputs, where="--at")
+
+
+def in_file(text: str) -> bool:
+    """Whether ``--slice`` names a file."""
+    return text.lower().endswith((".json", ".json.gz"))
 
 
 def _from_file(path: str, model: Model) -> Slice:
@@ -88,7 +112,7 @@ def _from_file(path: str, model: Model) -> Slice:
     return slice_of_points(model.inputs, document)
 
 
-def _from_names(text: str, model: Model, box: Box, at: Box | None) -> Slice:
+def _from_names(text: str, model: Model, box: Box, at: Point | None) -> Slice:
     from fractions import Fraction
 
     from tamecheck.cells import Slice, element_names
@@ -101,15 +125,11 @@ def _from_names(text: str, model: Model, box: Box, at: Box | None) -> Slice:
         for name, shape in model.inputs.items()
         for side in box.side(name).elements(size_of(shape))
     ]
-    given = [
-        side
-        for name, shape in model.inputs.items()
-        for side in (
-            [(None, None)] * size_of(shape)
-            if at is None
-            else at.side(name).elements(size_of(shape))
-        )
-    ]
+    given = (
+        [None] * len(names)
+        if at is None
+        else [value for name in model.inputs for value in at[name]]
+    )
     bounds: list[tuple[Fraction, Fraction]] = []
     for index in free:
         low, high = sides[index]
@@ -117,13 +137,21 @@ def _from_names(text: str, model: Model, box: Box, at: Box | None) -> Slice:
             raise InputError(
                 f"The free input {names[index]} is unbounded.", where="--slice", hint="Give --box."
             )
+        value = given[index]
+        if value is not None and not low <= value <= high:
+            raise InputError(
+                f"{names[index]}={value} is outside of the box, where this free input is in "
+                f"{low}:{high}.",
+                where="--at",
+                hint="Leave it out, or widen --box.",
+            )
         bounds.append((low, high))
     origin: list[Fraction] = []
-    for index, ((low, high), (first, last)) in enumerate(zip(sides, given, strict=True)):
+    for index, ((low, high), value) in enumerate(zip(sides, given, strict=True)):
         if index in free:
             origin.append(Fraction(0))
-        elif first is not None and first == last:
-            origin.append(first)
+        elif value is not None:
+            origin.append(value)
         elif low is not None and high is not None:
             origin.append((low + high) / 2)
         else:

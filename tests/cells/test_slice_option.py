@@ -10,7 +10,7 @@ import pytest
 import tamecheck as tc
 from tamecheck.cells import cells
 from tamecheck.cli.entry import main
-from tamecheck.cli.slice import slice_of
+from tamecheck.cli.slice import point_of, slice_of
 from tamecheck.errors import InputError
 from tamecheck.load.expression import parse_expression
 
@@ -28,8 +28,34 @@ def test_free_inputs_by_name_and_the_others_at_the_middle():
 
 def test_a_point_fixes_the_others():
     model = tc.expression(THREE)
-    found = slice_of("x", model, model.box("x=-1:1"), model.box("y=2,z=1/3"))
+    found = slice_of("x", model, model.box("x=-1:1"), point_of("y=2,z=1/3", model))
     assert found.origin == (0, 2, Fraction(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("at", "match"),
+    [
+        ("x=5,y=0,z=0", "x=5 is outside of the box, where this free input is in -1:1"),
+        ("x=-3/2", "x=-3/2 is outside"),
+        ("y=a", "--at, 'y=a'"),
+    ],
+)
+def test_a_slice_does_not_go_through_points_outside_of_the_box(capsys, at, match):
+    arguments = ["cells", "--expr", THREE, "--slice", "x", "--box=-1:1"]
+    assert main([*arguments, "--at", at]) == 2
+    assert match in capsys.readouterr().err
+    assert main([*arguments, "--at", "x=1,y=0,z=0", "-q"]) == 0
+
+
+def test_a_slice_in_a_file_takes_no_point(capsys, tmp_path):
+    file = tmp_path / "slice.json"
+    file.write_text(
+        '{"origin": [0, 0, 0], "directions": [[1, 0, 0]], "bounds": [[-1, 1]]}', encoding="utf-8"
+    )
+    arguments = ["cells", "--expr", THREE, "--slice", str(file)]
+    assert main([*arguments, "-q"]) == 0
+    assert main([*arguments, "--at", "y=1"]) == 2
+    assert "origin of its own" in capsys.readouterr().err
 
 
 def test_a_partial_answer_says_so(capsys):

@@ -85,7 +85,7 @@ def test_infeasible_program_has_exit_code_1(tmp_path, capsys):
         (["--at", "q=1"], "no right-hand side 'q'"),
         (["--at", "r"], "no right-hand side"),
         (["--at", "r=1,r=2"], "two right-hand sides"),
-        (["--at", "r=one"], "not a number"),
+        (["--at", "r=one"], "--at, 'r=one': 'one' is not a number"),
         (["--method", "value", "--box", "r=1"], "no row with an interval"),
         (["--box", "r=0:1"], "belongs to the method"),
     ],

@@ -154,7 +154,7 @@ def fraction(text):
         (["--expr", "x^2 - p", "--at", "p=2"], 2, "several solutions"),
         (["--expr", "x^2 + 1 - p", "--at", "p=0"], 2, "No solution exists"),
         (["--expr", "x^2 - p", "--at", "x=0"], 2, "'p' has no value"),
-        (["--expr", "x^2 - p", "--at", "x=1:2,p=1"], 2, "needs a number"),
+        (["--expr", "x^2 - p", "--at", "x=1:2,p=1"], 2, "--at, 'x=1:2'"),
         (["--expr", "x^3 - p", "--at", "x=0,p=0"], 1, "[0] is singular"),
         (["--expr", "sin(x) - p", "--at", "x=0,p=0", "--box", "-inf:inf"], 1, "periodic"),
         (["--expr", "floor(x) - p", "--at", "x=0,p=0"], 1, "jumps"),

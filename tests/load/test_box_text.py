@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.load import parse_box
+from tamecheck.load.box_text import parse_point
 
 INPUTS = {"x": (), "y": (), "t": (2, 3), "in:0": (2,), "q[0]": (2,)}
 
@@ -91,3 +92,32 @@ def test_a_printed_box_is_read_back(sides):
 def test_any_text_is_read_or_refused_politely(text):
     with contextlib.suppress(TamecheckError):
         parse_box(text, INPUTS).checked(INPUTS)
+
+
+def test_points_give_values_to_elements():
+    point = parse_point("t[0,1:]=1/3, q[0]=2, x=-1e-1", INPUTS)
+    third = Fraction(1, 3)
+    assert point["t"] == (None, third, third, None, None, None)
+    assert point["q[0]"] == (2, 2)
+    assert point["x"] == (Fraction(-1, 10),)
+    assert point["y"] == (None,)
+    assert parse_point("0", {"x": (), "y": (2,)}) == {"x": (0,), "y": (0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("x=a", "--at, 'x=a': 'a' is not a number"),
+        ("x=0:1", "--at, 'x=0:1': .* Write a point"),
+        ("x=inf", "--at, 'x=inf': 'inf' is not a number"),
+        ("", "--at: The point is empty"),
+        ("x=1,,y=2", "--at: An entry of the point is empty"),
+        ("x=1,x=2", "--at, 'x=2': .* twice"),
+        ("w=1", "--at, 'w=1': 'w' is no input"),
+        ("t[9]=1", "--at, .* outside of 0:6"),
+        ("q", "--at, 'q': 'q' is not a number"),
+    ],
+)
+def test_bad_points_name_the_option(text, match):
+    with pytest.raises(InputError, match=match):
+        parse_point(text, INPUTS, where="--at")

@@ -240,7 +240,7 @@ def test_a_value_function_has_kinks_jumps_and_gaps():
         (("cells", "--expr", "x+y+z", "--box", "0:1"), "3 sides"),
         (("field", "--expr", "x+y"), "unbounded"),
         (("field", "--expr", "x+y", "--box", "0:1", "--at", "x=2,y=0"), "outside"),
-        (("field", "--expr", "x+y", "--box", "0:1", "--at", "x=nan,y=0"), "NaN"),
+        (("field", "--expr", "x+y", "--box", "0:1", "--at", "x=nan,y=0"), "--at, 'x=nan'"),
         (("field", "--expr", "x+y", "--box", "0:1", "--at", "x=0"), "each coordinate"),
         (("field", "--expr", "x+y", "--box", "0:1", "--output", "3"), "no output element 3"),
         (("field", "--expr", "x+y", "--box", "0:1", "--names", "a"), "1 names"),
