@@ -7,7 +7,7 @@ import difflib
 import io
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -100,7 +100,7 @@ def read_table(
     ------
     InputError
         If the table cannot be read, rows have different lengths, names occur twice, there is no
-        such target, or values are missing.
+        such target, or values are missing, or infinite in a column of numbers.
     """
     if isinstance(source, str | os.PathLike):
         raw = _from_file(cast("str | os.PathLike[str]", source), header=header)
@@ -167,7 +167,8 @@ def _from_array(source: Any) -> _Raw:
 def _table(raw: _Raw, target: str | int, missing: str) -> Table:
     _check_shape(raw)
     place = _place(raw, target)
-    complete = [row for row in raw.rows if not any(map(_is_missing, row))]
+    kept = [k for k, row in enumerate(raw.rows) if not any(map(_is_missing, row))]
+    complete = [raw.rows[k] for k in kept]
     dropped = len(raw.rows) - len(complete)
     if dropped and missing != "drop":
         _refuse_missing(raw)
@@ -180,7 +181,7 @@ def _table(raw: _Raw, target: str | int, missing: str) -> Table:
             continue
         cells = [row[number] for row in complete]
         listed = raw.listed[number]
-        numbers = None if listed else _numbers(cells)
+        numbers = None if listed else _numbers(cells, raw, number, kept)
         if numbers is None:
             texts = [str(cell) for cell in cells]
             known = listed or tuple(sorted(set(texts)))
@@ -193,7 +194,8 @@ def _table(raw: _Raw, target: str | int, missing: str) -> Table:
     rows = np.empty((len(complete), len(columns)), dtype=np.float64 if numeric else object)
     for number, cells in enumerate(values):
         rows[:, number] = cells
-    labels = _labels([row[place] for row in complete])
+    cells = [row[place] for row in complete]
+    labels = _labels(cells, _numbers(cells, raw, place, kept))
     return Table(tuple(columns), rows, raw.names[place], labels, dropped)
 
 
@@ -259,22 +261,43 @@ def _refuse_missing(raw: _Raw) -> None:
     )
 
 
-def _numbers(cells: Iterable[Any]) -> list[float] | None:
-    """The cells as finite floats, or None if one is none."""
+def _numbers(
+    cells: Sequence[Any], raw: _Raw, column: int, kept: Sequence[int]
+) -> list[float] | None:
+    """A column's cells as floats, or None if one is no number.
+
+    Raises
+    ------
+    InputError
+        If all are numbers, but some are infinite; ``kept`` tells their rows.
+    """
     found: list[float] = []
     for cell in cells:
         try:
-            number = float(cell)
+            found.append(float(cell))
         except (TypeError, ValueError):
             return None
-        if not math.isfinite(number):
-            return None
-        found.append(number)
+        except OverflowError:
+            # an integer beyond all floats
+            found.append(math.inf)
+    if raw.listed[column]:
+        return found if all(map(math.isfinite, found)) else None
+    infinite = [row for row, number in zip(kept, found, strict=True) if math.isinf(number)]
+    if infinite:
+        first = str(raw.rows[infinite[0]][column])
+        shown = first if len(first) <= 20 else f"{first[:19]}…"
+        count = "1 value is" if len(infinite) == 1 else f"{len(infinite)} values are"
+        raise InputError(
+            f"{count} infinite, the first in row {raw.lines[infinite[0]]}, "
+            f"column {raw.names[column]!r}: {shown}.",
+            where=raw.where,
+            hint="Give finite numbers, or leave such cells empty and drop their rows "
+            "(missing='drop', --drop-missing).",
+        )
     return found
 
 
-def _labels(cells: list[Any]) -> Array:
-    numbers = _numbers(cells)
+def _labels(cells: list[Any], numbers: list[float] | None) -> Array:
     if numbers is None:
         return np.array([str(cell) for cell in cells])
     exact = np.array(numbers)

@@ -121,3 +121,34 @@ def test_a_table_has_two_dimensions(tmp_path):
         read_table([1, 2])
     with pytest.raises(tc.InputError, match="no such file"):
         read_table(tmp_path / "no.csv")
+
+
+@pytest.mark.parametrize("cell", ["inf", "-inf", "+Infinity", "1e999"])
+def test_infinite_numbers_are_refused_with_row_and_column(tmp_path, cell):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b,y\n1,2,0\n,2,1\n3,{cell},1\n4,inf,1\n", encoding="utf-8")
+    with pytest.raises(tc.TamecheckError) as caught:
+        read_table(path, missing="drop")
+    text = str(caught.value)
+    assert f"2 values are infinite, the first in row 4, column 'b': {cell}." in text
+
+
+def test_infinite_labels_and_cells_of_arrays_are_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n1,0\n3,inf\n", encoding="utf-8")
+    with pytest.raises(tc.TamecheckError, match="row 3, column 'y'"):
+        read_table(path)
+    with pytest.raises(tc.TamecheckError, match="row 2, column '0': -inf"):
+        read_table(np.array([[1.0, 0], [-np.inf, 1]]))
+    with pytest.raises(tc.TamecheckError, match="row 1, column 'a'"):
+        read_table(pd.DataFrame({"a": [10**400, 2], "y": [0, 1]}))
+
+
+def test_words_for_infinity_among_other_words_are_words(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\ninf,0\nlow,1\n", encoding="utf-8")
+    assert read_table(path).columns[0].categories == ("inf", "low")
+    nominal = ARFF.replace("{red, 'dark blue'}", "{inf, 1}").replace("red,", "inf,")
+    path = tmp_path / "t.arff"
+    path.write_text(nominal.replace("'dark blue'", "1"), encoding="utf-8")
+    assert read_table(path).columns[1].categories == ("inf", "1")
