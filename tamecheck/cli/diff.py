@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "matrix_text", "run"]
 
+_FEW_CONES = 64
+"""For the Clarke set beside one of very many vertices, where a search would take long."""
+
 _DESCRIPTION = """\
 Compute the Jacobian of a model at a rational point, exactly: the Clarke Jacobian (the hull of the
 limits of Jacobians nearby), those limits themselves (bouligand), or what the chain rule gives
@@ -78,7 +81,7 @@ def run(args: Namespace) -> int:
         )
     point = _point(args, model, complete=True)
     found = jacobian(model.graph, point, args.kind)
-    clarke = found if args.kind == "clarke" else _clarke(model, point) if found.listed else None
+    clarke = found if args.kind == "clarke" else _clarke(model, point, listed=found.listed)
     document = _document(found, clarke)
     if args.json:
         print_json(document)
@@ -87,12 +90,13 @@ def run(args: Namespace) -> int:
     return 0 if found.defined else 1
 
 
-def _clarke(model: Model, point: dict[str, Any]) -> JacobianSet | None:
-    from tamecheck.derivative import jacobian
+def _clarke(model: Model, point: dict[str, Any], *, listed: bool) -> JacobianSet | None:
+    """The Clarke set beside another set; None if it takes long where that one is not listed."""
+    from tamecheck.derivative import DEFAULT_LIMIT, jacobian
     from tamecheck.errors import TamecheckError
 
     try:
-        return jacobian(model.graph, point)
+        return jacobian(model.graph, point, limit=DEFAULT_LIMIT if listed else _FEW_CONES)
     except TamecheckError:
         # the set that was asked for is there all the same
         return None

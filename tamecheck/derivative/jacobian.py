@@ -14,13 +14,14 @@ from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.cone import inner_direction, product
 from tamecheck.derivative.explore import Explorer, Leaf, NotLipschitzAt
+from tamecheck.derivative.family import kink_family
 from tamecheck.derivative.farkas import null_basis
 from tamecheck.derivative.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.derivative.local import Values
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
 from tamecheck.derivative.result import Autodiff, JacobianSet, Proof
-from tamecheck.derivative.sweep import Local, input_rows
+from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate.exact_arrays import from_values, objects
 from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction
@@ -36,7 +37,6 @@ __all__ = [
     "jacobian",
     "jacobian_near",
     "known_values",
-    "output_matrix",
 ]
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
@@ -59,8 +59,9 @@ def jacobian(
 
     ``"bouligand"``: all limits of Jacobians from points nearby where it is differentiable.
     ``"clarke"``: their convex hull, by its extreme points.  ``"conservative"``: what the chain
-    rule gives with the Clarke Jacobian of every op, by the extreme points of its hull, or, where
-    those may be more than ``limit``, by generators: see `JacobianSet`.
+    rule gives with the Clarke Jacobian of every op, by the extreme points of its hull.  Where there
+    may be more extreme points than ``limit``, these sets are given by generators, if that is
+    possible: see `JacobianSet`.
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ def jacobian(
     DomainError
         If the function has no value there.
     UnsupportedError
-        If more cones than the limit meet at the point; for the conservative set, if kinks that feed
-        each other combine in more ways.
+        If more cones than the limit meet at the point (for the conservative set, if kinks that feed
+        each other combine in more ways), and there are no generators.
 
     Examples
     --------
@@ -187,6 +188,12 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
     )
     if kind == "conservative":
         return _conservative(rule, autodiff, names, limit)
+    if rule.combinations > limit:
+        # a search would go through all of them
+        family = kink_family(rule)
+        found = None if family is None else family.limits(kind, names, autodiff, limit)
+        if found is not None:
+            return found
     return _limits(rule, values, autodiff, kind, limit)
 
 
@@ -199,15 +206,6 @@ def known_values(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
         elif isinstance(node, Constant):
             values[index] = from_values(node.tensor.array)
     return values
-
-
-def output_matrix(graph: Graph, locals_: Mapping[int, Local]) -> Matrix:
-    """The Jacobian of all outputs by all inputs for one choice of local derivatives."""
-    rows: list[tuple[Number, ...]] = []
-    for _, node in graph.outputs:
-        shape = graph.nodes[node].shape
-        rows += input_rows(graph, locals_, node, range(size_of(shape)))
-    return tuple(rows)
 
 
 def _outputs(graph: Graph, values: Values) -> tuple[Number, ...]:

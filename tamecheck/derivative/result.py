@@ -58,7 +58,7 @@ class Autodiff:
 class JacobianSet:
     """A set of Jacobians: the listed ones, and for a convex kind their convex hull.
 
-    A conservative set of very many vertices is not listed but generated: its elements are
+    A convex set of very many vertices is not listed but generated: its elements are
     ``base + Σ_k Σ_i d_ki generators[k][i]`` for all shares ``d >= 0`` with ``Σ_i d_ki <= 1`` for
     each k.
 
@@ -251,14 +251,14 @@ class JacobianSet:
         Raises
         ------
         InputError
-            If the set is not defined or conservative, or the direction has another length.
+            If the set is not defined, conservative or not listed, or the direction has another
+            length.
         """
         from tamecheck.derivative.cone import product
 
         if not self.fans:
-            raise InputError(
-                f"There is no directional derivative: {self.why or 'the set is conservative'}."
-            )
+            why = self.why or ("the set is conservative" if self.listed else "no cones are listed")
+            raise InputError(f"There is no directional derivative: {why}.")
         vector = tuple(as_number(Fraction(v)) for v in direction)
         if len(vector) != len(self.fans[0][1][0]):
             raise InputError(f"A direction has {len(self.fans[0][1][0])} entries.")

@@ -22,6 +22,7 @@ __all__ = [
     "Scaled",
     "Summed",
     "input_rows",
+    "output_matrix",
     "rows_of",
     "zeros",
 ]
@@ -201,3 +202,12 @@ def _times_left(cotangent: Array, left: Array, shape: Shape) -> Array:
     else:
         found = _product(np.swapaxes(left, -1, -2), cotangent)
     return _unbroadcast(np.asarray(found), shape)
+
+
+def output_matrix(graph: Graph, locals_: Mapping[int, Local]) -> tuple[Row, ...]:
+    """The Jacobian of all outputs by all inputs for one choice of local derivatives."""
+    rows: list[Row] = []
+    for _, node in graph.outputs:
+        shape = graph.nodes[node].shape
+        rows += input_rows(graph, locals_, node, range(size_of(shape)))
+    return tuple(rows)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tamecheck.cli.entry import main
-from tamecheck.derivative import Separator, Shares, jacobian
+from tamecheck.derivative import Separator, Shares, gradient, jacobian
 from tamecheck.derivative.hull import extreme
 from tamecheck.derivative.minkowski import minkowski_sum
 from tamecheck.errors import InputError, UnsupportedError
@@ -190,3 +190,71 @@ def test_a_figure_without_its_surroundings_says_so(capsys, tmp_path):
     arguments = ["--expr", text, "--at", "x=0", "-o", str(tmp_path / "a.svg")]
     assert main(["plot", "jacobian", *arguments]) == 0
     assert "conservative set is not drawn" in capsys.readouterr().err
+
+
+def layer(seed):
+    """Kinks of one layer whose forms are independent: 4 neurons of 5 inputs, 2 outputs."""
+    rng = np.random.default_rng(seed)
+    builder = GraphBuilder()
+    x = builder.input("x", (1, 5))
+    sums = builder.apply(BY_NAME["matmul"], [x, builder.constant(rng.integers(-5, 6, (5, 4)))])
+    kinked = builder.apply(BY_NAME[rng.choice(["relu", "abs"])], [sums])
+    readout = builder.constant(rng.integers(-5, 6, (4, 2)))
+    return builder.build({"y": builder.apply(BY_NAME["matmul"], [kinked, readout])})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_clarke_set_by_generators_is_the_one_of_the_search(seed):
+    graph = layer(seed)
+    listed = jacobian(graph, [0] * 5)
+    generated = jacobian(graph, [0] * 5, limit=15)
+    assert len(listed.vertices) == 16
+    assert not generated.listed
+    assert all(generated.contains(vertex) for vertex in listed.vertices)
+    for weights in np.random.default_rng(seed).integers(-9, 10, (10, 2, 5)).tolist():
+        assert generated.support(weights) == listed.support(weights)
+    assert generated.autodiff_in_set == listed.autodiff_in_set
+    with pytest.raises(InputError, match="directional"):
+        generated.directional([1, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("kind", ["clarke", "bouligand"])
+def test_joined_kinks_are_listed_with_proofs(kind):
+    # six kinks on three planes
+    text = "relu(x) - 2*relu(-x) + relu(y-x) + abs(x-y) + abs(z) - relu(-z)"
+    graph = parse_expression(text).graph
+    searched = jacobian(graph, [0, 0, 0], kind)
+    joined = jacobian(graph, [0, 0, 0], kind, limit=8)
+    assert set(joined.vertices) == set(searched.vertices)
+    assert len(joined.vertices) == 8
+    for proof, vertex in zip(joined.proofs, joined.vertices, strict=True):
+        at = gradient(graph, [[float(v) for v in proof.direction]])[0]
+        assert at.tolist() == [float(a) for a in vertex[0]]
+    for direction in ([1, 2, 3], [-1, 0, 0], [0, -2, 1]):
+        assert joined.directional(direction) == searched.directional(direction)
+
+
+def test_kinks_that_cancel_leave_the_derivative():
+    text = " + ".join(f"relu(x{k}) - relu(-x{k})" for k in range(14))
+    found = jacobian(parse_expression(text).graph, [0] * 14)
+    assert found.vertices == (((1,) * 14,),)
+    assert found.autodiff_in_set is False
+    assert found.directional([1] * 14) == (14,)
+
+
+def test_dependent_forms_are_searched():
+    # three lines through 0 in the plane make six cones, not eight
+    graph = parse_expression("abs(x) + abs(y) + abs(x+y)").graph
+    assert len(jacobian(graph, [0, 0], limit=7).vertices) == 6
+    with pytest.raises(UnsupportedError, match="cones"):
+        jacobian(graph, [0, 0], limit=5)
+
+
+def test_curved_kinks_with_independent_gradients():
+    # at 0 the gradients of what decides are those of x and y; the quadratic terms are no part
+    text = "abs(x + y^2) + 3*abs(y - x^2)"
+    graph = parse_expression(text).graph
+    generated = jacobian(graph, [0, 0], limit=3)
+    assert not generated.listed
+    for weights in ([[1, 0]], [[0, 1]], [[-2, 5]]):
+        assert generated.support(weights) == jacobian(graph, [0, 0]).support(weights)

@@ -13,19 +13,20 @@ from flint import arb, ctx, fmpq, fmpq_mat
 
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.explore import NotLipschitzAt
+from tamecheck.derivative.family import KinkFamily, kink_family
 from tamecheck.derivative.hull import Matrix, extreme
 from tamecheck.derivative.implicit.conditions import p_matrix_condition, p_matrix_of
 from tamecheck.derivative.implicit.enclosed import enclosed
 from tamecheck.derivative.implicit.equations import Equations
-from tamecheck.derivative.implicit.family import KinkFamily, kink_family
 from tamecheck.derivative.implicit.invertible import (
     Invertibility,
     decide_invertible,
 )
 from tamecheck.derivative.implicit.multiaffine import MOST_COORDINATES, corner_signs
 from tamecheck.derivative.implicit.singular import Singular, brief, element, segment_root
-from tamecheck.derivative.jacobian import jacobian_near, known_values, output_matrix
+from tamecheck.derivative.jacobian import jacobian_near, known_values
 from tamecheck.derivative.lowering import lowered
+from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.evaluate.reals import UndecidedError
 from tamecheck.ir.tensor import Array
@@ -151,7 +152,8 @@ def _of_family(family: KinkFamily, equations: Equations, deadline: float, seed: 
         kind: Kind = "clarke" if family.independent else "conservative"
         found = proof or whole.refutation(seed)
         return Elements(kind, summary, (family.conventional,), found, listed=False)
-    patterns = product((True, False), repeat=count) if family.independent else family.patterns()
+    occurring = (signs for signs, _ in family.cones())
+    patterns = product((True, False), repeat=count) if family.independent else occurring
     signs = list(islice(patterns, _MOST_PATTERNS + 1))
     if len(signs) > _MOST_PATTERNS:
         why = f"no condition that suffices holds, and over {_MOST_PATTERNS} cones meet"

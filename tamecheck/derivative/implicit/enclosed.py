@@ -13,7 +13,7 @@ import numpy as np
 
 from tamecheck.derivative.explore import points_of
 from tamecheck.derivative.hull import Matrix
-from tamecheck.derivative.jacobian import known_values, output_matrix
+from tamecheck.derivative.jacobian import known_values
 from tamecheck.derivative.kinks import (
     NotLipschitzError,
     Site,
@@ -21,7 +21,7 @@ from tamecheck.derivative.kinks import (
     pointwise_alternatives,
 )
 from tamecheck.derivative.local import linear_local, scaled, tied_groups
-from tamecheck.derivative.sweep import Local, Moved
+from tamecheck.derivative.sweep import Local, Moved, output_matrix
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_arrays import objects

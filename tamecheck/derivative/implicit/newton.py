@@ -24,8 +24,9 @@ from tamecheck.derivative.gradient import gradient
 from tamecheck.derivative.implicit.enclosed import enclosed
 from tamecheck.derivative.implicit.equations import Equations
 from tamecheck.derivative.implicit.invertible import matrix_of
-from tamecheck.derivative.jacobian import known_values, output_matrix
+from tamecheck.derivative.jacobian import known_values
 from tamecheck.derivative.lowering import lowered
+from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.evaluate.exact_arrays import objects

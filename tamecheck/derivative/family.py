@@ -7,7 +7,7 @@ one leaves the point tells the side, and ``b_k`` says what changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
@@ -16,11 +16,13 @@ from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import ChainRule, Place
 from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.explore import combination, source_of
-from tamecheck.derivative.hull import Exact, Matrix, rational
-from tamecheck.derivative.jacobian import output_matrix
-from tamecheck.derivative.sweep import Local, input_rows
+from tamecheck.derivative.hull import Exact, Matrix, fractions_of, rational
+from tamecheck.derivative.minkowski import minkowski_sum
+from tamecheck.derivative.result import Autodiff, JacobianSet, Proof
+from tamecheck.derivative.sweep import Local, input_rows, output_matrix
 from tamecheck.evaluate.reals import Number
 from tamecheck.ir.graph import Apply
+from tamecheck.ir.tensor import Shape
 
 __all__ = ["Kink", "KinkFamily", "kink_family"]
 
@@ -71,12 +73,12 @@ class KinkFamily:
                         row[:] = [a + change * c for a, c in zip(row, kink.form, strict=True)]
         return tuple(tuple(row) for row in rows)
 
-    def patterns(self) -> Iterator[tuple[bool, ...]]:
-        """The patterns of signs that occur in an open cone of directions."""
+    def cones(self) -> Iterator[tuple[tuple[bool, ...], Cone]]:
+        """The patterns of signs that occur in an open cone of directions, each with its cone."""
 
-        def after(cone: Cone, signs: tuple[bool, ...]) -> Iterator[tuple[bool, ...]]:
+        def after(cone: Cone, signs: tuple[bool, ...]) -> Iterator[tuple[tuple[bool, ...], Cone]]:
             if len(signs) == len(self.kinks):
-                yield signs
+                yield signs, cone
                 return
             for positive in (True, False):
                 met = cone.meet(self.kinks[len(signs)].form, 1 if positive else -1)
@@ -84,6 +86,34 @@ class KinkFamily:
                     yield from after(met, (*signs, positive))
 
         return after(Cone(len(self.base[0])), ())
+
+    def limits(
+        self, kind: str, names: Mapping[str, Shape], autodiff: Autodiff, limit: int
+    ) -> JacobianSet | None:
+        """The Clarke or Bouligand Jacobian where the forms are independent; else None.
+
+        Every pattern of signs then occurs near the point, also if the kinks are curved: their
+        forms are the gradients of what decides, and a submersion takes all signs near 0.  The
+        changes times forms are independent too, so each pattern gives another vertex.  More
+        patterns than the limit make a Clarke Jacobian by generators, and no Bouligand one.
+        """
+        if not self.independent:
+            return None
+        if 2 ** len(self.kinks) > limit:
+            if kind != "clarke":
+                return None
+            groups = [[tuple(tuple(b * c for c in k.form) for b in k.change)] for k in self.kinks]
+            generated = minkowski_sum(self.base, groups)
+            return JacobianSet(kind, (), (), names, automatic=autodiff, generated=generated)
+        found = [(self.element(signs), cone) for signs, cone in self.cones()]
+        return JacobianSet(
+            kind,
+            tuple(matrix for matrix, _ in found),
+            tuple(Proof(fractions_of((c.direction,))[0], c.strict) for _, c in found),
+            names,
+            automatic=autodiff,
+            fans=tuple((cone.strict, matrix) for matrix, cone in found),
+        )
 
 
 def kink_family(rule: ChainRule) -> KinkFamily | None:
