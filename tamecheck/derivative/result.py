@@ -167,13 +167,14 @@ class JacobianSet:
         return len(self.raw) == 1
 
     @property
-    def _shape(self) -> tuple[int, int]:
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and columns of the matrices, of a set that is defined."""
         example = self.raw[0] if self.generated is None else self.generated.base
         return len(example), len(example[0])
 
     def _checked(self, matrix: Sequence[Sequence[Any]]) -> Matrix:
         rows = tuple(tuple(_number(a) for a in row) for row in matrix)
-        height, width = self._shape
+        height, width = self.shape
         if [len(row) for row in rows] != [width] * height:
             raise InputError(f"The Jacobian has {height} rows of {width} entries.")
         return rows

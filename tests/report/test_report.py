@@ -12,6 +12,7 @@ from tamecheck.load.samples import sample_of
 from tamecheck.load.tables import read_table
 from tamecheck.show.report import SECTIONS, subject_of
 from tamecheck.show.report.explanations import explanations_part
+from tamecheck.show.report.geometry import jacobian_part
 from tamecheck.show.report.rows import robustness_part
 from tamecheck.show.report.rules import count_part, rules_part
 from tamecheck.show.report.section import NotMadeError
@@ -124,6 +125,15 @@ def test_a_sine_on_the_line_is_refuted_with_its_witness(sine):
     assert section(sine, "gradient").state == "made"
     # 3 cos 0
     assert "3" in text_of(sine, "jacobian")
+
+
+def test_a_clarke_set_of_very_many_vertices_is_told_by_its_generators():
+    text = " + ".join(f"relu(x{k} + {k}*y)" for k in range(14))
+    part = jacobian_part(subject_from(tc.expression(text), "-1:1"), 20)
+    page = Page(part.body)
+    assert "of 14 matrices: many kinks meet here" in page.text
+    assert "gives an element of the set" in page.text
+    assert "svg" in page.tags
 
 
 def test_the_slice_of_a_wide_model_is_stated(relu):

@@ -114,8 +114,8 @@ def _to_scale(axes: Axes) -> None:
 
 
 def _width(found: JacobianSet) -> int:
-    example = found.raw[0] if found.generated is None else found.generated.base
-    return sum(map(len, example))
+    rows, columns = found.shape
+    return rows * columns
 
 
 def _entries(found: JacobianSet, size: int, entries: Sequence[int] | None) -> tuple[int, ...]:
@@ -165,7 +165,7 @@ def _flat(points: Array, chosen: Sequence[int]) -> Array:
 
 def _labels(found: JacobianSet, names: Sequence[str]) -> list[str]:
     columns = names or element_names(found.inputs)
-    rows = _width(found) // len(columns)
+    rows = found.shape[0]
     return [
         f"∂{label_of('f' if rows == 1 else f'f[{row}]')}/∂{label_of(name)}"
         for row in range(rows)

@@ -143,11 +143,15 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
         why = f"There is no Clarke Jacobian here: {found.why}.{limits}"
         return Part(joined(element("p", where), element("p", why), point))
     count = len(found.raw)
-    many = (
-        "The function has a strict derivative here: the set is this one matrix."
-        if found.singleton
-        else f"The set is the convex hull of {count} matrices: a kink."
-    )
+    if found.singleton:
+        many = "The function has a strict derivative here: the set is this one matrix."
+    elif found.listed:
+        many = f"The set is the convex hull of {count} matrices: a kink."
+    else:
+        many = (
+            f"The set is a base plus shares, between 0 and 1, of {len(found.generators)} matrices: "
+            "many kinks meet here, and the vertices are not listed."
+        )
     sure = {
         True: "Automatic differentiation (with PyTorch's conventions at kinks) gives an element "
         "of the set.",
@@ -157,8 +161,8 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
     }[found.autodiff_in_set]
     kind = "Every entry is exact." if found.exact else "Entries are rigorous enclosures."
     parts = [element("p", where, f" {many} {sure} {kind}"), point]
-    rows, columns = len(found.raw[0]), len(found.raw[0][0])
-    if count > 1:
+    rows, columns = found.shape
+    if not found.singleton:
         parts.append(
             figure(draw_jacobian(found, names=subject.names), "jacobian", "The set of Jacobians.")
         )
@@ -166,6 +170,8 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
         parts.append(
             element("p", f"The matrices have {rows} × {columns} entries and are not listed.")
         )
+        return Part(joined(*parts))
+    if not found.listed:
         return Part(joined(*parts))
     for number, matrix in enumerate(found.vertices[:_MOST_VERTICES], start=1):
         listed = (
