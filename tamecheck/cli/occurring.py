@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,10 @@ from tamecheck.cli.options import Parser
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tamecheck.binarized import BinarizedNetwork
     from tamecheck.explain.domain import Domain
-    from tamecheck.explain.words import Vocabulary
     from tamecheck.load.samples import Sidecar
     from tamecheck.model import Model
 
@@ -38,6 +37,8 @@ class Naming:
         What each input says when it is low; empty if that is not known.
     classes
         What each class is called; None if that is not known.
+    values
+        The values of numeric features that have no others.
     inferred
         Whether the names are only those of the model's inputs, which say nothing about a table.
     """
@@ -45,6 +46,7 @@ class Naming:
     names: list[str] | None = None
     negations: tuple[str, ...] = ()
     classes: list[str] | None = None
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     inferred: bool = False
 
     @property
@@ -54,7 +56,12 @@ class Naming:
 
         if self.names is None or self.inferred:
             return None
-        return Sidecar(tuple(self.names), tuple(self.classes or ()), self.negations)
+        return Sidecar(tuple(self.names), tuple(self.classes or ()), self.negations, self.values)
+
+    @classmethod
+    def of(cls, said: Sidecar) -> Naming:
+        """What a file says."""
+        return cls(list(said.features), said.negations, list(said.classes) or None, said.values)
 
 
 def add_occurring(parser: Parser) -> None:
@@ -117,7 +124,7 @@ def naming_of(args: Namespace, model: Model) -> Naming:
         beside = read_sidecar(args.model)
         if beside is not None:
             message(args, f"What the inputs say is read from {args.model}.features.json.")
-            found = Naming(list(beside.features), beside.negations, list(beside.classes) or None)
+            found = Naming.of(beside)
     if found.names is None:
         alone = not any(model.inputs.values())
         names = list(model.inputs) if alone else None
@@ -136,8 +143,7 @@ def _given(text: str) -> Naming:
     from tamecheck.load.samples import read_statements
 
     if text.endswith(".json"):
-        said = read_statements(text)
-        return Naming(list(said.features), said.negations, list(said.classes) or None)
+        return Naming.of(read_statements(text))
     if not text.endswith(".txt") and not Path(text).is_file():
         return Naming([name.strip() for name in text.split(",")])
     from tamecheck.load.files import read_text
@@ -186,23 +192,11 @@ def occurring(args: Namespace, network: BinarizedNetwork, naming: Naming) -> Dom
     InputError
         If the options do not fit the network.
     """
-    from tamecheck.explain.domain import domain_of
     from tamecheck.explain.words import Vocabulary, read_literals
 
     names = naming.names
-    said = Vocabulary() if names is None else read_literals(names, naming.negations)
+    said = Vocabulary() if names is None else read_literals(names, naming.negations, naming.values)
     one_hot = groups_of(args.one_hot, names, "--one-hot")
     thermometer = groups_of(args.thermometer, names, "--thermometer")
     taken = {i for group in (*one_hot.values(), *thermometer.values()) for i in group}
-    return domain_of(
-        network,
-        names=None if names is None else said.labels(names),
-        one_hot={**_apart(said, "one_hot", taken), **one_hot},
-        thermometer={**_apart(said, "thermometer", taken), **thermometer},
-        words=said.words,
-    )
-
-
-def _apart(said: Vocabulary, kind: str, taken: set[int]) -> dict[str, tuple[int, ...]]:
-    groups: dict[str, tuple[int, ...]] = getattr(said, kind)
-    return {name: group for name, group in groups.items() if not taken & set(group)}
+    return said.without(taken).domain(network, names, one_hot=one_hot, thermometer=thermometer)

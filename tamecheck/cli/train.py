@@ -118,6 +118,7 @@ def run(args: Namespace) -> int:
     said: dict[str, Any] = {"features": features, "classes": classes}
     if binariser is not None:
         said["negations"] = _literals(binariser, holds=False)
+        said["values"] = _values(binariser, table)
     write_document(f"{output}.features.json", said)
     document = {
         "method": args.method,
@@ -215,6 +216,15 @@ def _signs(binariser: Binariser | None, rows: Any) -> Any:
 
 def _literals(binariser: Binariser, *, holds: bool = True) -> list[str]:
     return [binariser.literal(output, holds=holds) for output in range(len(binariser.bits_))]
+
+
+def _values(binariser: Binariser, table: Table) -> dict[str, list[str]]:
+    """The values of features all of which the thresholds tell apart, also in held-out rows."""
+    from tamecheck.learn import Binariser
+
+    whole = Binariser(thresholds=binariser.thresholds, names=table.names).fit(table.rows).values()
+    known = binariser.values()
+    return {name: list(found) for name, found in known.items() if whole.get(name) == found}
 
 
 def _classifier(args: Namespace) -> BinarizedClassifier:

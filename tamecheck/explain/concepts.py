@@ -236,7 +236,7 @@ def _counted(literals: Sequence[Condition], counts: Sequence[int]) -> tuple[int,
 
 
 def _equality(grid: Grid) -> Equality | None:
-    if len(grid.axes) != 2 or any(axis.ordered for axis in grid.axes):
+    if len(grid.axes) != 2:
         return None
     values = [
         {grid.condition(place, [k]).text.partition(" = ")[2]: k for k in range(len(axis.groups))}

@@ -100,13 +100,14 @@ class Domain:
         return tuple(k for k, f in enumerate(self.features) if wanted & set(f.inputs))
 
 
-def domain_of(
+def domain_of(  # noqa: PLR0913  # what can occur has many sides
     network: BinarizedNetwork,
     *,
     names: Sequence[str] | None = None,
     one_hot: Mapping[str, Sequence[int]] | None = None,
     thermometer: Mapping[str, Sequence[int]] | None = None,
     words: Mapping[int, tuple[str, str]] | None = None,
+    values: Mapping[str, Sequence[str]] | None = None,
 ) -> Domain:
     """The domain of a network: each input by itself, or in a group with others.
 
@@ -123,6 +124,9 @@ def domain_of(
         lowest first: an input is high only if all before it are.
     words
         For an input, what it means to be low and to be high: ``("age < 37", "age ≥ 37")``.
+    values
+        For a thermometer, the value of the feature for each number of inputs that are high, if it
+        has no other values.
 
     Raises
     ------
@@ -145,11 +149,12 @@ def domain_of(
                 )
             taken.add(i)
         if exclusive:
-            values = [said[i][1] if i in said else f"{name} = {labels[i]}" for i in group]
-            made[min(group)] = _one_hot(name, group, values)
+            codes = [said[i][1] if i in said else f"{name} = {labels[i]}" for i in group]
+            made[min(group)] = _one_hot(name, group, codes)
         else:
             texts = [_words(network, i, labels[i], said) for i in group]
-            made[min(group)] = _steps(name, group, texts)
+            known = tuple((values or {}).get(name, ()))
+            made[min(group)] = _steps(name, group, texts, known)
     for i in range(network.inputs):
         if i not in taken:
             made[i] = _single(network, i, labels[i], said)
@@ -179,9 +184,16 @@ def _one_hot(name: str, group: tuple[int, ...], values: Sequence[str]) -> Featur
     return Feature(name, group, codes, tuple(values))
 
 
-def _steps(name: str, group: tuple[int, ...], texts: Sequence[tuple[str, str]]) -> Feature:
+def _steps(
+    name: str,
+    group: tuple[int, ...],
+    texts: Sequence[tuple[str, str]],
+    known: tuple[str, ...],
+) -> Feature:
     count = len(group)
     codes = np.where(np.arange(count) < np.arange(count + 1)[:, None], 1, -1).astype(np.int8)
     between = [f"{texts[k - 1][1]} and {texts[k][0]}" for k in range(1, count)]
     values = [texts[0][0], *between, texts[-1][1]]
+    if len(known) == count + 1:
+        values = [f"{name} = {value}" for value in known]
     return Feature(name, group, codes, tuple(values), tuple(texts))

@@ -12,7 +12,7 @@ import numpy as np
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError, SolverError
 from tamecheck.explain.cubes import cover, is_cover
-from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.domain import Domain
 from tamecheck.explain.grids import grid_of
 from tamecheck.explain.networks import network_of
 from tamecheck.explain.rules_of_points import cubes_of_points
@@ -93,13 +93,7 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
     network = network_of(read, _levels(domain, binariser))
     if not isinstance(domain, Domain):
         said = Vocabulary() if binariser is None else Vocabulary.of(binariser)
-        domain = domain_of(
-            network,
-            names=said.labels(names or [f"x{i}" for i in range(network.inputs)]),
-            one_hot={**said.one_hot, **(one_hot or {})},
-            thermometer={**said.thermometer, **(thermometer or {})},
-            words=said.words,
-        )
+        domain = said.domain(network, names, one_hot=one_hot, thermometer=thermometer)
     if labels is not None and len(labels) != network.classes:
         raise InputError(f"{len(labels)} labels for {network.classes} classes.")
     deadline = float("inf") if timeout is None else time.monotonic() + timeout

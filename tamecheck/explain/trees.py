@@ -22,6 +22,8 @@ MAX_CELLS = 2**18
 """Grids of more cells get no tree."""
 
 _LEAVES = 4096
+_WIDE = 60
+"""Characters of questions that are joined by ``or``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +76,43 @@ class DecisionTree:
 
     def _lines(self, node: Node) -> list[str]:
         """The lines of a branch, each end on a line with what leads to it."""
-        lines: list[str] = []
-        start = ""
+        branches: list[tuple[str, list[str]]] = []
         while isinstance(node, Split):
             yes, no, question = node.yes, node.no, node.question.text
             if _rank(no) < _rank(yes):
                 yes, no, question = no, yes, node.negation
-            inner = self._lines(yes)
+            branches.append((question, self._lines(yes)))
+            node = no
+        *cases, (_, rest) = node.cases()
+        branches += [(text, [self.classes[decision]]) for text, decision in cases]
+        lines: list[str] = []
+        start = ""
+        for question, inner in _joined(branches):
             if len(inner) == 1 and not inner[0].startswith("if "):
                 lines.append(f"{start}if {question} then {inner[0]}")
             else:
                 lines += [f"{start}if {question}:", *(f"    {line}" for line in inner)]
-            start, node = "else ", no
-        *cases, (_, rest) = node.cases()
-        for text, decision in cases:
-            lines.append(f"{start}if {text} then {self.classes[decision]}")
             start = "else "
         return [*lines, f"{start}{self.classes[rest]}"]
+
+
+def _joined(branches: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    """The branches; short ones after each other that end alike are one, by ``or``."""
+    found: list[tuple[list[str], list[str]]] = []
+    for question, inner in branches:
+        if found and found[-1][1] == inner and len(inner) == 1:
+            texts = [*found[-1][0], question]
+            if sum(map(len, texts)) <= _WIDE:
+                found[-1] = (texts, inner)
+                continue
+        found.append(([question], inner))
+    return [(_either(texts), inner) for texts, inner in found]
+
+
+def _either(texts: Sequence[str]) -> str:
+    if len(texts) == 1:
+        return texts[0]
+    return " or ".join(f"({text})" if " and " in text else text for text in texts)
 
 
 def _rank(node: Node) -> int:

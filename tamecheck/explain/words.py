@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
+from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError
-from tamecheck.explain.domain import Feature
+from tamecheck.explain.domain import Domain, Feature, domain_of
 
 __all__ = ["Condition", "Literals", "Vocabulary", "condition", "conjunction", "read_literals"]
 
 _ORDER = re.compile(r"^(?P<feature>.+?) (?P<sign>≥|>=) (?P<bound>\S+)(?P<unit>.*)$")
+_LISTED = 3
 _EQUAL = re.compile(r"^(?P<feature>.+?) ?= ?(?P<value>.+)$")
 
 
@@ -26,6 +28,10 @@ class Literals(Protocol):
 
     def groups(self) -> Sequence[Any]:
         """Groups with ``kind``, ``feature`` and ``outputs``."""
+        ...
+
+    def values(self) -> Mapping[str, tuple[str, ...]]:
+        """The values of numeric features that have no others, in order."""
         ...
 
 
@@ -41,16 +47,66 @@ class Vocabulary:
         The inputs of each feature that is coded so.
     names
         The feature that an input says something about, if no other input does.
+    values
+        The values of features that thresholds tell apart, if they have no others, in order.
     """
 
     words: Mapping[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
     one_hot: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     thermometer: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     names: Mapping[int, str] = field(default_factory=dict[int, str])
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def labels(self, given: Sequence[str]) -> list[str]:
         """A name for each input: that of the feature that it codes alone, else the given one."""
         return [self.names.get(i, name) for i, name in enumerate(given)]
+
+    def domain(
+        self,
+        network: BinarizedNetwork,
+        given: Sequence[str] | None = None,
+        *,
+        one_hot: Mapping[str, Sequence[int]] | None = None,
+        thermometer: Mapping[str, Sequence[int]] | None = None,
+    ) -> Domain:
+        """The domain of a network in these words, and with more groups.
+
+        Parameters
+        ----------
+        given
+            Names of inputs about whose features nothing is known; ``x0``, ``x1``, ... if None.
+
+        Raises
+        ------
+        InputError
+            If the names or groups do not fit the network.
+        """
+        labels = [f"x{i}" for i in range(network.inputs)] if given is None else given
+        # a feature of two values is a thermometer of one input
+        given_groups = (*(one_hot or {}).values(), *(thermometer or {}).values())
+        taken = {i for group in given_groups for i in group}
+        pairs = {
+            name: (i,)
+            for i, name in self.names.items()
+            if len(self.values.get(name, ())) == 2 and i not in taken
+        }
+        return domain_of(
+            network,
+            names=self.labels(labels),
+            one_hot={**self.one_hot, **(one_hot or {})},
+            thermometer={**self.thermometer, **pairs, **(thermometer or {})},
+            words=self.words,
+            values=self.values,
+        )
+
+    def without(self, inputs: Collection[int]) -> Vocabulary:
+        """The same without what is said of the groups of some inputs."""
+        taken = set(inputs)
+        groups = (
+            {name: group for name, group in found.items() if not taken & set(group)}
+            for found in (self.one_hot, self.thermometer)
+        )
+        return replace(self, one_hot=next(groups), thermometer=next(groups))
 
     @classmethod
     def of(cls, binariser: Literals) -> Vocabulary:
@@ -65,10 +121,14 @@ class Vocabulary:
                 words[i] = (binariser.literal(i, holds=False), binariser.literal(i))
             if group.kind in found:
                 found[group.kind][group.feature] = tuple(group.outputs)
-        return cls(words, found["one-hot"], found["thermometer"], alone)
+        return cls(words, found["one-hot"], found["thermometer"], alone, binariser.values())
 
 
-def read_literals(texts: Sequence[str], negations: Sequence[str] = ()) -> Vocabulary:
+def read_literals(
+    texts: Sequence[str],
+    negations: Sequence[str] = (),
+    values: Mapping[str, tuple[str, ...]] | None = None,
+) -> Vocabulary:
     """The vocabulary of statements such as ``age ≥ 37 years`` and ``colour = red``, one an input.
 
     Neighbouring statements ``x ≥ t`` about one feature are a thermometer if their bounds ascend;
@@ -81,6 +141,8 @@ def read_literals(texts: Sequence[str], negations: Sequence[str] = ()) -> Vocabu
         What each input says when it is high.
     negations
         What it says when it is low; the plain negation if there are none.
+    values
+        The values of features that have no others, in order.
     """
     words: dict[int, tuple[str, str]] = {}
     runs: list[tuple[str, str, list[int]]] = []
@@ -110,7 +172,7 @@ def read_literals(texts: Sequence[str], negations: Sequence[str] = ()) -> Vocabu
             thermometer[name] = tuple(run)
     about = [name for name, _, run in runs for _ in run]
     alone = {run[0]: name for name, _, run in runs if about.count(name) == 1}
-    return Vocabulary(words, one_hot, thermometer, alone)
+    return Vocabulary(words, one_hot, thermometer, alone, values or {})
 
 
 def _ascending(texts: Sequence[str]) -> bool:
@@ -155,19 +217,25 @@ def condition(number: int, feature: Feature, codes: Sequence[int]) -> Condition:
 
 
 def _said(feature: Feature, codes: tuple[int, ...]) -> str:
-    if feature.ordered:
-        return " or ".join(_interval(feature, low, high) for low, high in _runs(codes))
     start = f"{feature.name} = "
     values = [feature.values[code] for code in codes]
-    if all(value.startswith(start) for value in feature.values):
-        names = [value.removeprefix(start) for value in values]
-        rest = [v for code, v in enumerate(feature.values) if code not in codes]
-        if len(names) == 1:
-            return values[0]
-        if len(rest) == 1:
-            return f"{feature.name} ≠ {rest[0].removeprefix(start)}"
-        return f"{feature.name} in {{{', '.join(names)}}}"
-    return " or ".join(values)
+    named = all(value.startswith(start) for value in feature.values)
+    if named and len(values) == 1:
+        return values[0]
+    if feature.ordered and not (named and _scattered(codes, len(feature.values))):
+        return " or ".join(_interval(feature, low, high) for low, high in _runs(codes))
+    if not named:
+        return " or ".join(values)
+    rest = [v for code, v in enumerate(feature.values) if code not in codes]
+    if len(rest) == 1:
+        return f"{feature.name} ≠ {rest[0].removeprefix(start)}"
+    return f"{feature.name} in {{{', '.join(value.removeprefix(start) for value in values)}}}"
+
+
+def _scattered(codes: Sequence[int], count: int) -> bool:
+    """Whether a list of values is easier to read than bounds."""
+    one_sided = codes[0] == 0 or codes[-1] == count - 1
+    return len(_runs(codes)) > 1 or (not one_sided and len(codes) <= _LISTED)
 
 
 def _runs(codes: Sequence[int]) -> list[tuple[int, int]]:

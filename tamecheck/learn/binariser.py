@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ class Group:
 class Binariser(TransformerMixin, BaseEstimator):
     """Turns features into signs, and remembers what each sign says.
 
-    A numeric feature becomes statements ``x ≥ t``; a categorical one (text, or any type that is no
+    A numeric feature becomes statements ``x ≥ t``, with whole t if all its values are whole; a
+    categorical one (text, or any type that is no
     number) becomes statements ``x = c``, one for two categories and else one a category.  A feature
     that does not vary says nothing and is left out.
 
@@ -173,6 +175,7 @@ class Binariser(TransformerMixin, BaseEstimator):
         rows = self._rows(X, reset=True)
         names = self._names(rows.shape[1])
         self._categories: dict[int, frozenset[str]] = {}
+        self._values: dict[str, tuple[str, ...]] = {}
         bits: list[Bit] = []
         groups: list[Group] = []
         for column, given in enumerate(names):
@@ -225,6 +228,11 @@ class Binariser(TransformerMixin, BaseEstimator):
         _VALIDATE.check_is_fitted(self)
         return self._groups
 
+    def values(self) -> Mapping[str, tuple[str, ...]]:
+        """The values of each numeric feature whose thresholds tell all that it had apart."""
+        _VALIDATE.check_is_fitted(self)
+        return dict(self._values)
+
     def _rows(self, rows: Any, *, reset: bool) -> npt.NDArray[Any]:
         """The rows as one array: float64 if all cells are numbers, else objects."""
         with data_errors():
@@ -265,7 +273,12 @@ class Binariser(TransformerMixin, BaseEstimator):
                 other = present[0] if self.unknown == "error" else None
                 return [Bit(column, feature, category=present[1], other=other)]
             return [Bit(column, feature, category=c) for c in present] if len(present) > 1 else []
-        cuts = self._cuts(given, np.unique(values.astype(np.float64)), values.astype(np.float64))
+        distinct = np.unique(values.astype(np.float64))
+        cuts = self._cuts(given, distinct, values.astype(np.float64))
+        places = np.searchsorted(cuts, distinct, side="right").tolist()
+        if places == list(range(len(cuts) + 1)) and cuts:
+            after = f" {unit}" if unit else ""
+            self._values[feature] = tuple(f"{_short(value)}{after}" for value in distinct.tolist())
         if self.encoding == "one-hot" and len(cuts) > 1:
             ends = [None, *cuts, None]
             return [Bit(column, feature, unit, lower, upper) for lower, upper in pairwise(ends)]
@@ -287,7 +300,9 @@ class Binariser(TransformerMixin, BaseEstimator):
             shares = np.arange(1, most + 1) / (most + 1)
             below = np.searchsorted(np.sort(values), distinct[1:]) / len(values)
             places = np.unique([int(np.abs(below - share).argmin()) for share in shares])
-        return [_between(float(distinct[i]), float(distinct[i + 1])) for i in places]
+        pairs = [(float(distinct[i]), float(distinct[i + 1])) for i in places]
+        whole = bool((distinct == np.round(distinct)).all()) and self.encoding != "one-hot"
+        return [_whole_between(*pair) if whole else _between(*pair) for pair in pairs]
 
     def _refuse_unknown(self, rows: npt.NDArray[Any]) -> None:
         for column, known in self._categories.items():
@@ -325,6 +340,12 @@ def _between(low: float, high: float) -> float:
         if abs(shorter - middle) <= quarter and low < shorter <= high:
             return shorter
     return high
+
+
+def _whole_between(low: float, high: float) -> float:
+    """The same for whole ends: a whole number."""
+    found = _between(low, high)
+    return found if found == round(found) else float(math.ceil(found))
 
 
 def _short(value: float) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -48,11 +48,14 @@ class Sidecar:
         What each class is called.
     negations
         What each input says when it is low; empty if that is not known.
+    values
+        The values, in order, of numeric features that have no others.
     """
 
     features: tuple[str, ...]
     classes: tuple[str, ...]
     negations: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,14 +111,15 @@ def read_statements(path: str) -> Sidecar:
         return Sidecar(tuple(document), ())
     said = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
     lists = [said.get("features"), said.get("classes"), said.get("negations", [])]
-    if not all(map(_are_texts, lists)):
+    values = _texts_by_name(said.get("values", {}))
+    if values is None or not all(map(_are_texts, lists)):
         raise InputError(
-            "It holds no lists of texts 'features' and 'classes'.",
+            "It holds no lists of texts 'features' and 'classes', or no such 'values'.",
             where=path,
             hint="tamecheck train writes it; delete it if it belongs to another model.",
         )
     features, classes, negations = (tuple(found or ()) for found in lists)
-    return Sidecar(features, classes, negations)
+    return Sidecar(features, classes, negations, values)
 
 
 def inputs_alone(path: str, inputs: int) -> Array | None:
@@ -158,6 +162,13 @@ def _are_texts(found: Any) -> bool:
     )
 
 
+def _texts_by_name(found: Any) -> dict[str, tuple[str, ...]] | None:
+    if not isinstance(found, dict):
+        return None
+    named = cast("dict[str, list[str]]", found)
+    return {k: tuple(v) for k, v in named.items()} if all(map(_are_texts, named.values())) else None
+
+
 def sample_of(
     table: Table, inputs: int, outputs: int, sidecar: Sidecar | None, *, where: str
 ) -> Sample:
@@ -183,6 +194,7 @@ def sample_of(
     says = sidecar.features if sidecar is not None else ()
     numeric = table.rows.dtype != object
     if len(says) == inputs and not (numeric and columns == inputs and says == table.names):
+        _check_values(table, sidecar.values if sidecar is not None else {}, where)
         points, how = _through(table, says, where), "Each row is turned into what the inputs say."
         names = says
     elif numeric and columns == inputs:
@@ -222,6 +234,23 @@ def _classes(table: Table, count: int, sidecar: Sidecar | None) -> tuple[Array, 
         return np.full(len(given), -1), ()
     number = {name: index for index, name in enumerate(classes)}
     return np.array([number.get(label, -1) for label in given]), classes
+
+
+def _check_values(table: Table, values: Mapping[str, Sequence[str]], where: str) -> None:
+    """Make sure that features which have known values only have no others here."""
+    for number, column in enumerate(table.columns):
+        named = _UNIT.match(column.name)
+        feature, unit = (named["name"], f" {named['unit']}") if named else (column.name, "")
+        known = {text.removesuffix(unit) for text in values.get(feature, ())}
+        for row, cell in enumerate(table.rows[:, number].tolist()):
+            if known and _cell(cell) not in known:
+                raise InputError(
+                    f"{column.name!r} of row {row} is {_cell(cell)}; the model knows only "
+                    f"{', '.join(sorted(known))}.",
+                    where=where,
+                    hint=f"To go by thresholds, take {feature!r} out of 'values' in the file "
+                    "MODEL.features.json.",
+                )
 
 
 def _through(table: Table, says: Sequence[str], where: str) -> Array:

@@ -70,7 +70,7 @@ MONK = [
         (
             MONK,
             lambda c: c[0] == c[1] or c[4] == 0,
-            "if e = 1 then yes\nelse if a = b then yes\nelse no",
+            "if e = 1 or a = b then yes\nelse no",
         ),
         (
             MONK,
@@ -80,7 +80,7 @@ MONK = [
         (
             MONK,
             lambda c: (c[4] == 2 and c[3] == 0) or (c[4] != 3 and c[1] != 2),
-            "if e = 4 then no\nelse if b ≠ 3 then yes\nelse if d = 1 and e = 3 then yes\nelse no",
+            "if e = 4 then no\nelse if b ≠ 3 or (d = 1 and e = 3) then yes\nelse no",
         ),
         (
             [steps("age", 30, 50), ABC[0]],

@@ -32,7 +32,19 @@ def test_a_thermometer_by_hand():
 
 def test_one_threshold_is_next_to_the_median():
     assert Binariser("threshold").fit(AGES).literal(0) == "x0 ≥ 35"
-    assert Binariser("threshold").fit([[1], [1], [1], [2], [9]]).literal(0) == "x0 ≥ 1.5"
+    assert Binariser("threshold").fit([[1], [1], [1], [2], [9]]).literal(0) == "x0 ≥ 2"
+
+
+def test_whole_numbers_have_whole_thresholds():
+    ages = Binariser(names=["age [years]"]).fit([[31], [32], [40], [57]])
+    assert [ages.literal(i) for i in range(3)] == [
+        "age ≥ 32 years",
+        "age ≥ 36 years",
+        "age ≥ 50 years",
+    ]
+    assert ages.values() == {"age": ("31 years", "32 years", "40 years", "57 years")}
+    few = Binariser(names=["age"], thresholds=2).fit([[31], [32], [40], [57]])
+    assert few.values() == {}
 
 
 def test_intervals_are_one_hot():

@@ -34,13 +34,7 @@ def possible(subject: Subject) -> Domain:
     network, said = binarized(subject), subject.vocabulary
     if said is None:
         return domain_of(network, names=subject.names)
-    return domain_of(
-        network,
-        names=said.labels(subject.names),
-        one_hot=said.one_hot,
-        thermometer=said.thermometer,
-        words=said.words,
-    )
+    return said.domain(network, subject.names)
 
 
 def rules_part(subject: Subject, limit: float) -> Part:

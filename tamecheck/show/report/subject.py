@@ -176,7 +176,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         network_why,
         sample,
         examples,
-        read_literals(says, sidecar.negations) if says and sidecar is not None else None,
+        read_literals(says, sidecar.negations, sidecar.values) if sidecar and says else None,
         seed,
         shape or image_shape(model),
         decider,
