@@ -16,7 +16,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.explain.cell_rules_merging import merged
 from tamecheck.explain.cell_rules_result import CellRule, CellRules
 from tamecheck.explain.cell_rules_scores import Form, Single, affine_start, scores_of
-from tamecheck.explain.inequalities import Inequality
+from tamecheck.explain.inequalities import Inequality, tightest
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import size_of
@@ -150,7 +150,10 @@ def _rules_of(
             if not row.met(min(values)):
                 needed.append(row)
         else:
-            halves = tuple(_lifted(half, lift) for half in (*own, *needed))
+            # of values that no input reaches, bounds may exclude each other
+            halves = tightest([_lifted(half, lift) for half in (*own, *needed)])
+            if halves is None:
+                continue
             yield CellRule(halves, decision, None if needed else share)
 
 

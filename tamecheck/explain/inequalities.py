@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-__all__ = ["Inequality", "Plane", "Side", "Wording", "side_of", "sum_text", "wording"]
+__all__ = [
+    "Inequality",
+    "Plane",
+    "Side",
+    "Wording",
+    "side_of",
+    "sum_text",
+    "tightest",
+    "wording",
+]
 
 Plane: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
 """Coefficients, of which the largest is 1, and the bound."""
@@ -95,6 +104,30 @@ def side_of(half: Inequality) -> Side | None:
         return None
     normal = tuple(a / largest for a in half.normal)
     return Side((normal, -half.offset / largest), largest > 0, half.strict)
+
+
+def tightest(halves: Sequence[Inequality]) -> tuple[Inequality, ...] | None:
+    """The same without bounds that others on the same sum imply; None if two exclude each other."""
+    kept: dict[tuple[tuple[Fraction, ...], bool], tuple[Side, Inequality]] = {}
+    constant: list[Inequality] = []
+    for half in halves:
+        side = side_of(half)
+        if side is None:
+            constant.append(half)
+            continue
+        normal, bound = side.plane
+        known = kept.get((normal, side.above))
+        further = known is None or (bound - known[0].plane[1]) * (1 if side.above else -1) > 0
+        if known is None or further or (bound == known[0].plane[1] and side.strict):
+            kept[normal, side.above] = side, half
+    for (normal, above), (lower, _) in kept.items():
+        upper = kept.get((normal, False))
+        if above and upper is not None:
+            room = upper[0].plane[1] - lower.plane[1]
+            if room < 0 or (room == 0 and (lower.strict or upper[0].strict)):
+                return None
+    left = {id(half) for _, half in kept.values()} | {id(half) for half in constant}
+    return tuple(half for half in halves if id(half) in left)
 
 
 @dataclass(frozen=True, slots=True)
