@@ -67,6 +67,8 @@ def run(args: Namespace) -> int:
     allowed = None
     if args.conditions is not None:
         allowed = read_conditions(args.conditions, network, domain, naming.names)
+        if not all(allowed):
+            message(args, "The conditions of --if exclude each other: no input meets them all.")
     decision = None
     if radius is None:
         found = count_within(network, domain, allowed, seconds=args.timeout or _SECONDS)

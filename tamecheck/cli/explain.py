@@ -37,6 +37,12 @@ and in none (relevancy).  All exact, over the stated domain.
 
 exit codes: 0 explained, 1 no change of the features changes the decision, 3 out of time"""
 _KINDS = ("abductive", "contrastive", "counterfactual", "relevancy")
+_ABOUT_KINDS = (
+    (("abductive", "contrastive"), ("smallest",)),
+    (("abductive",), ("second", "prefer")),
+    (("counterfactual",), ("towards", "metric", "immutable", "increasing", "decreasing")),
+)
+"""Options that are only for some kinds."""
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -92,6 +98,7 @@ def run(args: Namespace) -> int:
     from tamecheck.explain.networks import image_shape
 
     _check_plot(args)
+    _check_kind(args)
     model = model_of(args)
     network = network_of(model, levels_of(args.domain))
     naming = naming_of(args, model)
@@ -170,6 +177,19 @@ def _check_plot(args: Namespace) -> None:
         from tamecheck.show.plots import checked_path
 
         checked_path(args.plot)
+
+
+def _check_kind(args: Namespace) -> None:
+    """Refuse options that would say nothing, and impossible numbers of processes."""
+    if args.workers < 1:
+        raise InputError(f"--workers {args.workers} is no positive number.")
+    for kinds, names in _ABOUT_KINDS:
+        for name in names:
+            if args.kind not in kinds and getattr(args, name) not in (None, "", False, "features"):
+                raise InputError(
+                    f"--{name} is not for --kind {args.kind}.",
+                    hint=f"It is for --kind {' and '.join(kinds)}.",
+                )
 
 
 def _draw(args: Namespace, found: Any) -> None:

@@ -87,7 +87,7 @@ def run(args: Namespace) -> int:
             _cells_about(args, model)
             return 0
         raise UnsupportedError(
-            error.what,
+            "This is no binarized network:" if error.nodes else error.what,
             nodes=error.nodes,
             hint="For a network of ReLUs give --box, or --data for the range of a table.",
         ) from None

@@ -219,7 +219,7 @@ class DecisionRules:
             share = percent(self.covered)
             said = f"Proved: the rules decide at least {share} of {count} points as the network."
         if self.fidelity is not None:
-            said += f" Measured: {self.fidelity:.4f} of the data."
+            said += f" Measured: they decide {self.fidelity:.2%} of the rows of the data so."
         return said
 
     def __str__(self) -> str:

@@ -134,7 +134,7 @@ class Sketch:
                 f"{100 * likely:.1f} % but for a chance of one in a million (Hoeffding 1963)."
             )
         if self.fidelity is not None:
-            said += f" Measured: {self.fidelity:.4f} of the data."
+            said += f" Measured: right for {self.fidelity:.2%} of the rows of the data."
         return said
 
     def _repr_html_(self) -> str:

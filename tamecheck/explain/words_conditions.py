@@ -58,7 +58,7 @@ def _codes(
         raise InputError(
             f"Condition {part.strip()!r} is not understood.",
             where="--if",
-            hint="Give an input and its level, x3=1, or a feature and its value.",
+            hint=_known(key.strip(), domain),
         )
     level = parse_rational(value.strip())
     if level not in (network.low[i], network.high[i]):
@@ -71,6 +71,14 @@ def _codes(
     number, feature = next((k, f) for k, f in enumerate(domain.features) if i in f.inputs)
     column = feature.codes[:, feature.inputs.index(i)]
     return number, {code for code, own in enumerate(column.tolist()) if own == state}
+
+
+def _known(key: str, domain: Domain) -> str:
+    """What can be said of the feature of this name."""
+    named = [feature for feature in domain.features if feature.name == key]
+    if named:
+        return f"Known are: {'; '.join(named[0].values)}."
+    return "Give an input and its level, x3=1, or a feature and its value."
 
 
 def _plain(text: str) -> str:

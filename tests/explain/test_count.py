@@ -196,3 +196,9 @@ def test_conditions_in_words():
     assert read("x1=0") == [(0, 2), (0, 1, 2)]
     assert read("x3=1,x4=0") == [(0, 1, 2), (1,)]
     assert read("x3=0,x4=1") == [(0, 1, 2), ()]
+
+
+def test_conditions_that_exclude_each_other_are_said_to(capsys):
+    code, out, err = answer(capsys, "count", *MAJORITY, "--if", "x0=1,x0=-1", "--json")
+    assert (code, json.loads(out)["total"]) == (0, 0)
+    assert "exclude each other" in err

@@ -118,6 +118,15 @@ def test_a_dask_client_gives_the_same_bytes(trained, files):
             "no input or feature 'a'",
         ),
         (["--input", "{}/row.npy", "--domain", "0,1"], "neither 0 nor 1"),
+        (["--input", "{}/row.npy", "--workers", "0"], "no positive number"),
+        (
+            ["--input", "{}/row.npy", "--immutable", "0"],
+            "--immutable is not for --kind abductive. It is for --kind counterfactual",
+        ),
+        (
+            ["--input", "{}/row.npy", "--kind", "counterfactual", "--smallest"],
+            "--smallest is not for --kind counterfactual",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(files, capsys, arguments, expected):
