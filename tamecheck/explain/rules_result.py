@@ -24,7 +24,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.visible import visible
 
-__all__ = ["DecisionRules", "Rule", "holding", "percent"]
+__all__ = ["DecisionRules", "Rule", "about", "holding", "percent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class DecisionRules:
         lines: list[str] = []
         for decision, label in enumerate(self.classes):
             own = [rule for rule in self.rules if rule.then == decision]
-            lines += [f"{rule}  [{percent(rule.coverage)}]" for rule in own[:most]]
+            lines += [f"{rule}  [{about(rule.coverage)}]" for rule in own[:most]]
             if len(own) > most:
                 lines.append(f"... {len(own) - most} more rules for {label}")
         if self.default is not None:
@@ -229,7 +229,7 @@ class DecisionRules:
         """A Markdown table of the rules."""
         rows = ["| if | then | coverage |", "|---|---|---|"]
         for rule in self.rules:
-            cells = (rule.if_, rule.label, percent(rule.coverage))
+            cells = (rule.if_, rule.label, about(rule.coverage))
             rows.append("| " + " | ".join(map(_markdown, cells)) + " |")
         if self.default is not None:
             rest = percent(1 - self.covered)
@@ -254,7 +254,7 @@ class DecisionRules:
     def _repr_html_(self) -> str:
         rows = [
             f"<tr><td>{escape(r.if_)}</td><td>{escape(r.label)}</td>"
-            f"<td>{percent(r.coverage)}</td></tr>"
+            f"<td>{about(r.coverage)}</td></tr>"
             for r in self.rules
         ]
         if self.default is not None:
@@ -310,6 +310,14 @@ def _clause(rule: Rule, domain: Domain) -> str:
         text = condition(part.feature, feature, rest).text
         parts.append(f"({text})" if " and " in text else text)
     return " or ".join(parts) or "false"
+
+
+def about(share: Fraction) -> str:
+    """A share, rounded to the nearest; neither nothing nor all if it is not."""
+    nearest = round(share * 10_000)
+    if share in (0, 1) or not 10 <= nearest < 10_000:
+        return percent(share)
+    return f"{nearest / 100:g} %"
 
 
 def percent(share: Fraction) -> str:

@@ -24,7 +24,7 @@ from tamecheck.errors import InputError
 from tamecheck.explain.counts import count_within
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.evaluator import Evaluator
-from tamecheck.explain.rules_result import percent
+from tamecheck.explain.rules_result import about, percent
 from tamecheck.explain.words import Condition, condition, conjunction
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
@@ -110,7 +110,7 @@ class Sketch:
         """The rules, one a line, and what is known of them."""
         lines = [
             f"if {conjunction(rule.conditions)} then {self.classes[rule.then]}"
-            f"  [{percent(rule.coverage)}; right for {'' if rule.exact else 'at least '}"
+            f"  [{about(rule.coverage)}; right for {'' if rule.exact else 'at least '}"
             f"{percent(rule.right)} of that]"
             for rule in self.rules
         ]
@@ -140,7 +140,7 @@ class Sketch:
     def _repr_html_(self) -> str:
         rows = [
             f"<tr><td>{escape(conjunction(r.conditions))}</td>"
-            f"<td>{escape(self.classes[r.then])}</td><td>{percent(r.coverage)}</td>"
+            f"<td>{escape(self.classes[r.then])}</td><td>{about(r.coverage)}</td>"
             f"<td>{percent(r.right)}</td></tr>"
             for r in self.rules
         ]

@@ -12,6 +12,7 @@ from tamecheck.cli.entry import main
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import domain_of
 from tamecheck.explain.rules import get_rules, rules_of_points
+from tamecheck.explain.rules_result import about, percent
 
 MONK = {
     "head": (0, 1, 2),
@@ -271,3 +272,9 @@ def test_the_verb_measures_on_data(capsys, tmp_path):
     code, _, err = answer(capsys, "rules", "--expr", "sign(x0+x1+x2)", "--data", file)
     assert code == 2
     assert "2 cells" in err
+
+
+def test_shares_are_rounded_to_what_is_true():
+    assert [about(Fraction(k, 6)) for k in (0, 1, 4, 6)] == ["0 %", "16.67 %", "66.67 %", "100 %"]
+    assert percent(Fraction(2, 3)) == "66.66 %"
+    assert about(Fraction(99_999, 100_000)) == "99.99 %"

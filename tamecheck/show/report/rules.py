@@ -13,7 +13,7 @@ from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.inequalities import wording
 from tamecheck.explain.neurons import NetworkLogic, network_logic
 from tamecheck.explain.rules import MAX_TABLE, get_rules
-from tamecheck.explain.rules_result import Rule, percent
+from tamecheck.explain.rules_result import Rule, about, percent
 from tamecheck.explain.sketches import sketch
 from tamecheck.explain.words import conjunction
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, note, table
@@ -87,7 +87,7 @@ def _few(
         (
             conjunction(rule.conditions),
             classes[rule.then],
-            percent(rule.coverage),
+            about(rule.coverage),
             f"{'' if rule.exact else 'at least '}{percent(rule.right)}",
         )
         for rule in found.rules
@@ -105,7 +105,7 @@ def _of_class(name: str, rules: Sequence[Rule]) -> list[Markup]:
     items = [
         joined(
             rule.if_,
-            element("span", f" ({float(rule.coverage):.3%} of all inputs)", class_="soft"),
+            element("span", f" ({about(rule.coverage)} of all inputs)", class_="soft"),
         )
         for rule in rules
     ]
