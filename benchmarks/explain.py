@@ -30,7 +30,7 @@ Array = npt.NDArray[Any]
 _BLOCK = 10_000
 KINDS: tuple[tuple[str, Any, dict[str, Any]], ...] = (
     ("straight-through, real", SteBinarizedClassifier, {}),
-    ("straight-through, +-1", SteBinarizedClassifier, {"weights": "binary", "clip": 8.0}),
+    ("straight-through, +-1", SteBinarizedClassifier, {"weights": "binary"}),
     ("tame, real", TameBinarizedClassifier, {}),
 )
 

@@ -14,7 +14,11 @@ import numpy as np
 from tamecheck.explain.completions import Completions
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Boundary"]
+__all__ = ["Boundary", "Witnesses"]
+
+Witnesses = dict[int, frozenset[int]]
+"""For features the free ones that change the decision together with this one."""
+
 
 _KEPT, _ROWS = 32, 1 << 13
 _TRIED, _STEPS = 8, 3
@@ -39,7 +43,7 @@ class Boundary:
         self._rows = np.zeros((1, len(features)), dtype=np.bool_)
         self._sums = problem.sums(self._rows)
 
-    def needed(self, features: Collection[int]) -> tuple[set[int], dict[int, float]]:
+    def needed(self, features: Collection[int]) -> tuple[Witnesses, dict[int, float]]:
         """Those of ``features`` that change the decision in a kept completion, and the others.
 
         The others have a number each: how near to another class they lead.
@@ -47,10 +51,13 @@ class Boundary:
         columns = self._columns(features)
         some = max(1, min(len(self._rows), _ROWS // max(1, len(columns))))
         sums = self._sums[:some, np.newaxis] + self._problem.changes[columns]
-        flat = sums.reshape(-1, sums.shape[2])
+        flat = _flat(sums)
         owners = self._features[columns]
-        hits = self._problem.won(flat).reshape(some, -1).any(axis=0)
-        found = set(owners[hits].tolist())
+        hits = self._problem.won(flat).reshape(some, -1)
+        found: Witnesses = {}
+        for column in np.flatnonzero(hits.any(axis=0)).tolist():
+            row = self._rows[int(hits[:, column].argmax())]
+            found.setdefault(int(owners[column]), self._changed(row))
         near = self._problem.nearness(flat).reshape(some, -1).mean(axis=0)
         others: dict[int, float] = {}
         for feature, value in zip(owners.tolist(), near.tolist(), strict=True):
@@ -58,17 +65,28 @@ class Boundary:
                 others[feature] = max(value, others.get(feature, value))
         return found, others
 
-    def searched(self, features: Sequence[int]) -> set[int]:
+    def searched(self, features: Sequence[int]) -> Witnesses:
         """Those of ``features`` that change the decision a few changes of free ones away."""
-        found: set[int] = set()
+        found: Witnesses = {}
         columns = self._columns(features)
         step = max(1, _ROWS // max(1, _TRIED * len(self._free)))
         for at in range(0, len(columns), step):
-            found |= self._walked(columns[at : at + step])
+            self._walk(columns[at : at + step], found)
         return found
 
+    def winner(self) -> frozenset[int] | None:
+        """The features that a kept completion of another class changes; None if there is none."""
+        won = np.flatnonzero(self._problem.won(self._sums))
+        return self._changed(self._rows[won[0]]) if won.size else None
+
+    def held(self, feature: int) -> None:
+        """A feature is free no more."""
+        left = self._features != feature
+        self._free = self._free[left[self._free]]
+        self._keep(self._rows & left)
+
     def grown(self, features: Sequence[int]) -> None:
-        """Take features as free: it is known that they do not change the decision."""
+        """Take features as free."""
         self._free = np.sort(np.concatenate([self._free, self._columns(features)]))
         for _ in range(2):
             moved, sums = self._moves(self._rows, self._sums)
@@ -86,28 +104,34 @@ class Boundary:
         """The columns of features."""
         return np.flatnonzero(np.isin(self._features, list(features)))
 
-    def _walked(self, columns: Array) -> set[int]:
-        """The features of the columns that change the decision on a short walk."""
+    def _changed(self, row: Array) -> frozenset[int]:
+        """The features whose column a row has."""
+        return frozenset(self._features[row].tolist())
+
+    def _walk(self, columns: Array, found: Witnesses) -> None:
+        """Note which features of the columns change the decision on a short walk."""
         starts = np.repeat(self._rows[np.newaxis, :_TRIED], len(columns), axis=0)
         tried = starts.shape[1]
         starts[np.arange(len(columns)), :, columns] = True
-        rows = starts.reshape(-1, starts.shape[2])
+        rows = _flat(starts)
         owners = self._features[columns]
         sums = self._problem.sums(rows)
-        found: set[int] = set()
         for _ in range(_STEPS):
-            _, after = self._moves(rows, sums)
+            width, after = self._moves(rows, sums)
             hits = self._problem.won(after).reshape(len(owners), -1)
             near = self._problem.nearness(after).reshape(len(owners), -1)
-            found |= set(owners[hits.any(axis=1)].tolist())
+            for place in np.flatnonzero(hits.any(axis=1)).tolist():
+                feature = int(owners[place])
+                move = place * hits.shape[1] + int(hits[place].argmax())
+                witness = self._changed(self._taken(rows, width, np.array([move]))[0])
+                found.setdefault(feature, witness - {feature})
             left = np.flatnonzero(~np.isin(owners, list(found)))
             if not left.size:
-                break
+                return
             best = np.argsort(-near[left], axis=1, kind="stable")[:, :tried]
             best += left[:, np.newaxis] * near.shape[1]
-            rows = self._taken(rows, len(self._free), best.ravel())
+            rows = self._taken(rows, width, best.ravel())
             sums, owners = self._problem.sums(rows), owners[left]
-        return found
 
     def _moves(self, rows: Array, sums: Array) -> tuple[int, Array]:
         """How many free columns there are, and the sums where each row moves by each of them.
@@ -123,7 +147,7 @@ class Boundary:
             number = np.cumsum(np.diff(owners, prepend=-1) != 0) - 1
             held = np.add.reduceat(held, first, axis=1)[:, number]
         after = sums[:, np.newaxis] - held + np.where(has[:, :, np.newaxis], 0.0, changes)
-        return len(changes), after.reshape(-1, after.shape[2])
+        return len(changes), _flat(after)
 
     def _taken(self, rows: Array, width: int, moves: Array) -> Array:
         """The rows after moves, numbered as in `_moves`."""
@@ -142,3 +166,8 @@ class Boundary:
         sums = self._problem.sums(rows)
         best = np.argsort(-self._problem.nearness(sums), kind="stable")[:_KEPT]
         self._rows, self._sums = rows[best], sums[best]
+
+
+def _flat(rows: Array) -> Array:
+    """Rows of rows as rows; there may be no neurons."""
+    return rows.reshape(rows.shape[0] * rows.shape[1], rows.shape[2])

@@ -9,20 +9,22 @@ class: after few of them nearly all the others are needed, and the proofs stay s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 
+from tamecheck.errors import UnsupportedError
 from tamecheck.explain.abductive import changeable
 from tamecheck.explain.search import Codes, Look, OutOfTimeError, Search
+from tamecheck.explain.trial import Trial
 
 __all__ = ["Sufficient", "sufficient"]
 
 _SHORT = 512
 """Bits of completions of the features that are given up for short reasons, times all features."""
-_QUICK, _PATIENT, _MORE = 50, 20_000, 8
-"""Nodes of a proof for short reasons, and of others; times as many where nothing else is left."""
+_QUICK, _BRIEF, _PATIENT = 50, 1_000, 100_000
+"""Nodes of a proof for short reasons, of the other proofs, and of one for features on trial."""
 _FEW, _WALKED, _TOGETHER = 2**12, 32, 8
 """Completions that are visited sooner than walked about; features walked from, and proved at once.
 """
@@ -97,32 +99,52 @@ class _Deletion:
 
     def nearest(self, features: Sequence[int]) -> None:
         """Settle all of the features, those first that lead nearest to another class."""
-        together, nodes, postponed = 1, _PATIENT, set[int]()
+        together = 1
         while self._open.intersection(features):
             found, near = self._boundary.needed(self._open)
             self._need(found)
             order = sorted(self._open.intersection(features), key=lambda k: (-near[k], k))
-            order = [k for k in order if k not in postponed] or order
             if self._completions(self._free) > _FEW:
                 found = self._boundary.searched(order[:_WALKED])
                 self._need(found)
                 order = [k for k in order if k not in found]
             if not order:
                 continue
-            if order[0] in postponed:
-                nodes, postponed = _MORE * nodes, set[int]()
             part = order[:together]
-            seen = self._proof(part, nodes)
+            seen = self._proof(part, _BRIEF)
+            together = min(2 * together, _TOGETHER) if seen.closed else max(1, len(part) // 4)
             if seen.closed:
                 self._give_up(part)
-                together = min(2 * together, _TOGETHER)
             elif seen.codes is not None:
                 self._met(seen.codes)
-                together = max(1, len(part) // 4)
-            elif len(part) > 1:
-                together = 1
+            elif len(part) == 1:
+                self._try(order)
+
+    def _try(self, order: Sequence[int]) -> None:
+        """Settle features by one proof of all that are not shown to be needed."""
+        trial = Trial(self._boundary)
+        trial.start(order)
+        try:
+            proof = self._search.proof(self._codes, [*self._free, *trial.features])
+        except UnsupportedError:
+            for feature in tuple(trial.features):
+                trial.take_back(feature)
+            if self._proof(order[:1], float("inf")).closed:
+                self._give_up(order[:1])
             else:
-                postponed.add(part[0])
+                self._need(order[:1])
+            return
+        while not (seen := proof.run(_PATIENT)).closed:
+            if seen.codes is not None:
+                proof.hold(trial.refuted(self._changed(seen.codes)))
+            else:
+                # fewer are proved sooner; one alone takes as long as it takes
+                for feature in trial.features[(len(trial.features) + 1) // 2 :]:
+                    trial.take_back(feature)
+                    proof.hold(feature)
+        self._free += trial.features
+        self._open -= set(trial.features)
+        self._need(trial.needed)
 
     def _proof(self, part: Sequence[int], nodes: float) -> Look:
         """Whether the decision stays if these are free as well."""
@@ -137,14 +159,17 @@ class _Deletion:
 
     def _met(self, other: Codes) -> None:
         """Note codes of another class."""
-        beyond = {k for k in self._open if other[k] != self._codes[k]}
+        beyond = self._changed(other) & self._open
         if len(beyond) == 1:
             self._need(beyond)
         self._boundary.met(other)
 
-    def _need(self, features: set[int]) -> None:
-        self._needed |= features
-        self._open -= features
+    def _changed(self, other: Codes) -> frozenset[int]:
+        return frozenset(k for k, code in enumerate(other) if code != self._codes[k])
+
+    def _need(self, features: Iterable[int]) -> None:
+        self._needed.update(features)
+        self._open.difference_update(features)
 
     def _give_up(self, features: Sequence[int]) -> None:
         self._free += features

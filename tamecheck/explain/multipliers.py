@@ -31,7 +31,7 @@ __all__ = ["Multipliers", "Outcome"]
 _ROOT_STEPS, _STEPS = 120, 25
 _STALLED, _SHORTER = 4, 0.6
 _AIM = 0.3
-_BATCH = 256
+_BATCH = 1024
 _ROUNDED, _ROUNDED_POINTS = 4, 64
 
 
@@ -71,36 +71,53 @@ class Multipliers:
         self._least, self._most = problem.reach()
         self._grids = grids(problem, self._least, self._most)
         self.nodes = 0
+        root = self._root()
+        self._stack = [(root, _ROOT_STEPS)] if len(root) else []
         self._rng = np.random.default_rng(0)
 
-    def run(
-        self, *, nodes: float = np.inf, deadline: float = np.inf, steps: int = _ROOT_STEPS
-    ) -> Outcome:
-        """Search until a change is found or excluded, or for so many nodes, or until it is time."""
+    def run(self, *, nodes: float = np.inf, deadline: float = np.inf) -> Outcome:
+        """Search until a change is found or excluded, or for so many nodes, or until it is time.
+
+        The next run goes on where this one ended.
+        """
         self.nodes = 0
-        root = self._root()
-        stack = [(root, steps)] if len(root) else []
-        while stack:
-            part, steps = stack.pop()
+        while self._stack:
+            if self.nodes >= nodes or time.monotonic() > deadline:
+                return Outcome(closed=False)
+            part, steps = self._stack.pop()
             if len(part) > _BATCH:
-                stack.append((part.taken(slice(_BATCH, None)), steps))
+                self._stack.append((part.taken(slice(_BATCH, None)), steps))
                 part = part.taken(slice(_BATCH))
             self.nodes += len(part)
-            if self.nodes > nodes or time.monotonic() > deadline:
-                return Outcome(closed=False)
-            found = self._lowered(part, steps)
-            if not isinstance(found, tuple):
-                return Outcome(closed=False, columns=found)
-            part, scores = found
-            if not len(part):
-                continue
-            settled = self._settled(part, scores)
+            settled = self._treated(part, steps)
             if not isinstance(settled, tuple):
+                self._stack.append((part, steps))
                 return Outcome(closed=False, columns=settled)
-            part, scores = settled
-            if len(part):
-                stack.append((self._split(part, scores), _STEPS))
+            left, scores = settled
+            if len(left):
+                self._stack.append((self._split(left, scores), _STEPS))
         return Outcome(closed=True)
+
+    def hold(self, feature: int) -> None:
+        """Keep the present code of a free feature from now on."""
+        held: list[tuple[Nodes, int]] = []
+        for part, steps in self._stack:
+            own = part.columns[:, feature]
+            free = (own == FREE)[:, np.newaxis]
+            columns = part.columns.copy()
+            columns[:, feature] = PRESENT
+            low = part.low - free * self._least[feature]
+            high = part.high - free * self._most[feature]
+            kept = (own == FREE) | (own == PRESENT)
+            if kept.any():
+                fixed = replace(part, columns=columns, low=low, high=high)
+                held.append((fixed.taken(kept), steps))
+        self._stack = held
+
+    def _treated(self, nodes: Nodes, steps: int) -> Array | tuple[Nodes, list[Array]]:
+        """Columns of a change; else the nodes that stay open, and how uncertain all is in them."""
+        found = self._lowered(nodes, steps)
+        return self._settled(*found) if isinstance(found, tuple) and len(found[0]) else found
 
     def _root(self) -> Nodes:
         """A node for each rival that can win by bounds."""

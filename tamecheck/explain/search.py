@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from tamecheck.explain.multipliers import Multipliers
 from tamecheck.explain.splitting import OutOfTimeError, Splitter, TooManyError
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Codes", "Look", "OutOfTimeError", "Search"]
+__all__ = ["Codes", "Look", "OutOfTimeError", "Proof", "Search"]
 
 _FEW, _MANY = 2**20, 2**30
 _ROWS, _ROWS_OF_A_NODE = 2**20, 2**8
@@ -43,6 +43,22 @@ class Look:
 
     closed: bool = False
     codes: Codes | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proof:
+    """A proof in progress.
+
+    Parameters
+    ----------
+    run
+        Goes on for so many nodes.
+    hold
+        Takes back a free feature; what was shown before stays shown.
+    """
+
+    run: Callable[[float], Look]
+    hold: Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,6 +170,27 @@ class Search(Splitter):
         problem, columns = self._problem(codes, np.array(codes), range(len(codes)))
         return Boundary(problem, columns.features, columns.codes)
 
+    def proof(self, codes: Codes, free: Sequence[int]) -> Proof:
+        """A proof that the decision stays, which goes on while free features are taken back.
+
+        Raises
+        ------
+        UnsupportedError
+            If floats cannot hold the sums with multipliers.
+        """
+        start = np.array(codes, dtype=np.int64)
+        problem, columns = self._problem(codes, start, free)
+        tree, decision = Multipliers(problem), self.decide(codes)
+        order = np.unique(columns.features)
+
+        def run(nodes: float) -> Look:
+            return self._gone_on(tree, start, columns, decision, nodes)
+
+        def hold(feature: int) -> None:
+            tree.hold(int(np.searchsorted(order, feature)))
+
+        return Proof(run, hold)
+
     def single_threaded(self) -> AbstractContextManager[Any]:
         """Hold products to one thread: those here are too small to be shared between cores."""
         return self._threads.limit(limits=1, user_api="blas")
@@ -174,14 +211,21 @@ class Search(Splitter):
                 other = self._split(start, free, decision, until=self.deadline, most=most)
                 return Look(closed=other is None, codes=other)
         try:
-            outcome = Multipliers(problem).run(nodes=nodes, deadline=self.deadline)
+            tree = Multipliers(problem)
         except UnsupportedError:
             return self._satisfied(start, free, decision)
-        if outcome.columns is None:
-            if not outcome.closed and time.monotonic() > self.deadline:
-                raise OutOfTimeError
-            return Look(closed=outcome.closed)
-        return Look(codes=self._completed(start, columns, outcome.columns, decision))
+        return self._gone_on(tree, start, columns, decision, nodes)
+
+    def _gone_on(
+        self, tree: Multipliers, start: Array, columns: _Columns, decision: int, nodes: float
+    ) -> Look:
+        """Go on with a search by multipliers."""
+        outcome = tree.run(nodes=nodes, deadline=self.deadline)
+        if outcome.columns is not None:
+            return Look(codes=self._completed(start, columns, outcome.columns, decision))
+        if not outcome.closed and time.monotonic() > self.deadline:
+            raise OutOfTimeError
+        return Look(closed=outcome.closed)
 
     def _completed(self, start: Array, columns: _Columns, chosen: Array, decision: int) -> Codes:
         """The codes with the columns that a search chose."""

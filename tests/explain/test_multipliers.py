@@ -82,6 +82,30 @@ def test_a_completion_of_another_class_is_found_exactly_where_there_is_one(seed)
         assert decide(row) != decision
 
 
+@pytest.mark.parametrize("seed", range(80))
+def test_a_search_goes_on_where_it_ended_while_features_are_taken_back(seed):
+    made, others, decide, decision, _ = problem_of(seed)
+    free = list(dict.fromkeys(k for k, _ in others))
+    held = set()
+    tree = Multipliers(made)
+    for _ in range(10_000):
+        found = tree.run(nodes=2)
+        if found.closed:
+            break
+        if found.columns is not None:
+            taken = {int(made.owners[c]) for c in found.columns if c != PRESENT}
+            assert not taken & held
+            assert decide([others[c] for c in found.columns if c != PRESENT]) != decision
+            if not taken:
+                return
+            held.add(max(taken))
+            tree.hold(max(taken))
+    left = [o for o in others if free.index(o[0]) not in held]
+    options = [[None, *(o for o in left if o[0] == k)] for k in dict.fromkeys(k for k, _ in left)]
+    for chosen in product(*options):
+        assert decide([o for o in chosen if o]) == decision
+
+
 @pytest.mark.parametrize("seed", range(120))
 def test_quick_searches_find_only_other_classes(seed):
     made, others, decide, decision, decided = problem_of(seed)
