@@ -39,6 +39,8 @@ class TamecheckError(Exception):
     def message(self) -> str:
         """The error on one line: ``where: what hint``."""
         head = f"{self.where}: {self.what}" if self.where else self.what
+        if self.hint and not head.endswith((".", "!", "?", ":", ";")):
+            head += "."
         line = f"{head} {self.hint}" if self.hint else head
         return " ".join(line.split())
 
