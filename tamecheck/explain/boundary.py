@@ -89,9 +89,9 @@ class Boundary:
         """Take features as free."""
         self._free = np.sort(np.concatenate([self._free, self._columns(features)]))
         for _ in range(2):
-            moved, sums = self._moves(self._rows, self._sums)
+            sums = self._moves(self._rows, self._sums)
             best = np.argsort(-self._problem.nearness(sums), kind="stable")[: 4 * _KEPT]
-            self._keep(np.concatenate([self._rows, self._taken(self._rows, moved, best)]))
+            self._keep(np.concatenate([self._rows, self._taken(self._rows, best)]))
 
     def met(self, codes: Sequence[int]) -> None:
         """Keep the free part of a completion before all others."""
@@ -117,24 +117,24 @@ class Boundary:
         owners = self._features[columns]
         sums = self._problem.sums(rows)
         for _ in range(_STEPS):
-            width, after = self._moves(rows, sums)
+            after = self._moves(rows, sums)
             hits = self._problem.won(after).reshape(len(owners), -1)
             near = self._problem.nearness(after).reshape(len(owners), -1)
             for place in np.flatnonzero(hits.any(axis=1)).tolist():
                 feature = int(owners[place])
                 move = place * hits.shape[1] + int(hits[place].argmax())
-                witness = self._changed(self._taken(rows, width, np.array([move]))[0])
+                witness = self._changed(self._taken(rows, np.array([move]))[0])
                 found.setdefault(feature, witness - {feature})
             left = np.flatnonzero(~np.isin(owners, list(found)))
             if not left.size:
                 return
             best = np.argsort(-near[left], axis=1, kind="stable")[:, :tried]
             best += left[:, np.newaxis] * near.shape[1]
-            rows = self._taken(rows, width, best.ravel())
+            rows = self._taken(rows, best.ravel())
             sums, owners = self._problem.sums(rows), owners[left]
 
-    def _moves(self, rows: Array, sums: Array) -> tuple[int, Array]:
-        """How many free columns there are, and the sums where each row moves by each of them.
+    def _moves(self, rows: Array, sums: Array) -> Array:
+        """The sums where each row moves by each free column, row by row.
 
         A column that a row has is given back; another one takes the place of its feature's.
         """
@@ -147,11 +147,11 @@ class Boundary:
             number = np.cumsum(np.diff(owners, prepend=-1) != 0) - 1
             held = np.add.reduceat(held, first, axis=1)[:, number]
         after = sums[:, np.newaxis] - held + np.where(has[:, :, np.newaxis], 0.0, changes)
-        return len(changes), _flat(after)
+        return _flat(after)
 
-    def _taken(self, rows: Array, width: int, moves: Array) -> Array:
+    def _taken(self, rows: Array, moves: Array) -> Array:
         """The rows after moves, numbered as in `_moves`."""
-        row, number = np.divmod(moves, width)
+        row, number = np.divmod(moves, len(self._free))
         column = self._free[number]
         made = rows[row]
         had = made[np.arange(len(made)), column]

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
+from operator import mul
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain.abductive import changeable
@@ -89,8 +91,8 @@ class _Deletion:
         """Give up the features that pull least, as long as completions are few."""
         order = self._search.by_pull(self._codes, features)
         most = 2 ** (_SHORT // len(order)) if order else 1
-        few = [k for k, _ in enumerate(order) if self._completions(order[: k + 1]) <= most]
-        part = order[: len(few)]
+        counts = accumulate(map(self._codes_of, order), mul)
+        part = [k for k, count in zip(order, counts, strict=True) if count <= most]
         while part:
             if self._search.look(self._codes, part, nodes=_QUICK).closed:
                 self._give_up(part)
@@ -104,7 +106,7 @@ class _Deletion:
             found, near = self._boundary.needed(self._open)
             self._need(found)
             order = sorted(self._open.intersection(features), key=lambda k: (-near[k], k))
-            if self._completions(self._free) > _FEW:
+            if prod(map(self._codes_of, self._free)) > _FEW:
                 found = self._boundary.searched(order[:_WALKED])
                 self._need(found)
                 order = [k for k in order if k not in found]
@@ -151,7 +153,7 @@ class _Deletion:
         if len(part) > 1:
             return self._search.look(self._codes, [*self._free, *part], nodes=nodes)
         feature, seen = part[0], Look(closed=True)
-        for code in range(len(self._search.domain.features[feature].codes)):
+        for code in range(self._codes_of(feature)):
             if code != self._codes[feature] and seen.closed:
                 other = [(feature, code)]
                 seen = self._search.look(self._codes, self._free, but=other, nodes=nodes)
@@ -176,5 +178,6 @@ class _Deletion:
         self._open -= set(features)
         self._boundary.grown(features)
 
-    def _completions(self, features: Sequence[int]) -> int:
-        return prod(len(self._search.domain.features[k].codes) for k in features)
+    def _codes_of(self, feature: int) -> int:
+        """How many codes a feature has."""
+        return len(self._search.domain.features[feature].codes)
