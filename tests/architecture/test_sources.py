@@ -59,6 +59,11 @@ def test_package_files_only_re_export(path):
         assert isinstance(node, allowed), f"line {node.lineno}"
 
 
+def test_only_what_no_extra_installs_is_optional_in_tests():
+    text = "".join(path.read_text(encoding="utf-8") for path in TESTS)
+    assert set(re.findall(r"importorskip\(\s*\"(\w+)", text)) <= {"qonnx"}
+
+
 def test_no_test_is_skipped_silently():
     skips = re.compile(r"pytest\.(mark\.)?(skip|xfail)\b|@unittest\.skip")
     for path in TESTS:

@@ -5,6 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
+import distributed
 import numpy as np
 import pytest
 
@@ -92,7 +93,6 @@ def test_workers_and_executors_give_the_same_answers(trained, files):
 
 @pytest.mark.slow
 def test_a_dask_client_gives_the_same_bytes(trained, files):
-    distributed = pytest.importorskip("distributed")
     _, rows = files
     explainer = Explainer(trained.to_model())
     alone = list(explain_rows(explainer, list(rows)))

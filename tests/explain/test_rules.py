@@ -218,7 +218,6 @@ def test_names_are_shown_as_text():
 
 
 def test_the_frame_has_a_row_for_each_rule():
-    pytest.importorskip("pandas")
     frame = get_rules(monk_1(), one_hot=MONK).to_dataframe()
     assert list(frame.columns) == ["if", "then", "coverage", "exact"]
     assert len(frame) == len(get_rules(monk_1(), one_hot=MONK))

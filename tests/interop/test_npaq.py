@@ -5,7 +5,6 @@ import itertools
 import json
 
 import numpy as np
-import pytest
 
 import tamecheck as tc
 from tamecheck.binarized import count_classes, minimum_distance, recognise, robust
@@ -50,7 +49,6 @@ def test_balls_and_distances_are_those_of_brute_force(data):
 
 
 def test_exact_values_of_the_model_decide_alike(data):
-    pytest.importorskip("onnx")
     rng = np.random.default_rng(1)
     for path, _ in small_networks(data):
         model, network = tc.load(path), network_of(path)

@@ -4,6 +4,7 @@ import itertools
 import json
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import tamecheck as tc
@@ -94,13 +95,12 @@ def asked(network, states, radius):
 
 
 def test_a_part_of_the_inputs_of_25_is_counted_as_onnxruntime_decides(data):
-    runtime = pytest.importorskip("onnxruntime")
     path = data / "bnn" / "npaq" / "mnist-25-bnn_25_1blk_20.onnx"
     fixed = {i: 1 if i % 3 else -1 for i in range(9)}
     points = np.array(list(itertools.product([-1.0, 1.0], repeat=25 - len(fixed))))
     held = np.repeat([list(fixed.values())], len(points), axis=0)
     rows = np.concatenate([held, points], axis=1).astype(np.float32)
-    session = runtime.InferenceSession(str(path))
+    session = onnxruntime.InferenceSession(str(path))
     name = session.get_inputs()[0].name
     decided = [int(np.argmax(session.run(None, {name: row[None, :]})[0])) for row in rows[::16]]
     network = network_of(path)

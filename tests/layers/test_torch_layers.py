@@ -6,12 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from tamecheck.errors import InputError  # noqa: E402 (PyTorch may be missing)
-from tamecheck.ir.program import Column, Kind, Program, Row  # noqa: E402
-from tamecheck.layers import points_oracle, torch_layers, value_layer  # noqa: E402
+from tamecheck.errors import InputError
+from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.layers import points_oracle, torch_layers, value_layer
 
 
 def normal(*shape):
@@ -63,7 +62,6 @@ def test_support_vectors():
 
 
 def test_second_order_cones_of_a_batch():
-    pytest.importorskip("clarabel")
     cone = -torch.cat([torch.zeros(1, 3), torch.eye(3)]).double()
     rows = torch.cat([normal(2, 3).detach(), cone]).requires_grad_()
     data = (torch.eye(3).double().requires_grad_(), normal(2, 3), rows, leaf([1, 2, 0.5, 0, 0, 0]))
@@ -76,14 +74,12 @@ def test_second_order_cones_of_a_batch():
 
 
 def test_value_of_linear_programs():
-    pytest.importorskip("highspy")
     costs = leaf([[1.0, 2, 3], [3.0, 1.5, 2]])
     data = (costs, leaf([[1, 0.5, 0.25]]), leaf([0.75]), leaf([[1.0, 1, 1]]), leaf([1.0]))
     assert check(torch_layers.linear_value_function, data)
 
 
 def test_the_gradient_at_a_tie_is_in_the_clarke_set():
-    pytest.importorskip("highspy")
     costs = leaf([1.0, 1, 2])
     equation = (torch.ones(1, 3, dtype=torch.float64), torch.ones(1, dtype=torch.float64))
     torch_layers.linear_value_function(costs, None, None, *equation).backward()
@@ -104,13 +100,11 @@ def plan():
 
 
 def test_values_of_integer_programs():
-    pytest.importorskip("highspy")
     values = leaf([[4.3, 3, 5], [5.2, 3, 1]])
     assert check(lambda v: torch_layers.value_function(plan(), v), (values,))
 
 
 def test_an_elastic_integer_program_where_the_hard_one_jumps():
-    pytest.importorskip("highspy")
     columns = (Column("i", Fraction(0), Fraction(4), Kind.INTEGER, Fraction(3)),)
     layer = value_layer(Program(columns, (Row("r", ((0, Fraction(1)),), 2, None),)), ["r", "i"])
     value = torch_layers.value_function(layer, leaf([2.0, 3.0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import mip
 import pytest
 
 from tamecheck.errors import InputError
@@ -90,7 +91,6 @@ def test_parameters_are_checked():
 
 
 def test_a_model_of_python_mip():
-    mip = pytest.importorskip("mip")
     model = mip.Model("plan", sense=mip.MAXIMIZE)
     model.verbose = 0
     x = model.add_var("x", ub=4, var_type=mip.INTEGER)

@@ -1,12 +1,11 @@
-"""The elastic value function in PyTorch.  Needs the extra ``torch``, and is left out without it."""
+"""The elastic value function in PyTorch."""
 
 import numpy as np
 import pytest
+import torch
 
 import tamecheck as tc
 from tamecheck.learn.torch_layer import elastic_loss
-
-torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed")
 
 
 def tensors(seed, rows=5, width=4, classes=3):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,8 +74,7 @@ def test_what_a_binariser_says_is_what_it_does(pairs, encoding):
 
 
 def _named(array):
-    pandas = pytest.importorskip("pandas")
-    return read_table(pandas.DataFrame(array, columns=["income [k€]", "x ≥ y", "label"]))
+    return read_table(pd.DataFrame(array, columns=["income [k€]", "x ≥ y", "label"]))
 
 
 @pytest.mark.parametrize(

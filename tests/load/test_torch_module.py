@@ -1,14 +1,13 @@
-"""PyTorch modules agree with themselves.  Needs the extra ``torch``, and is left out without it."""
+"""PyTorch modules agree with themselves."""
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from tamecheck.errors import InputError
 from tamecheck.evaluate import float_values
 from tamecheck.load.torch_module import from_torch
-
-torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed")
-nn = torch.nn
 
 
 class Pieces(nn.Module):

@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
 import tamecheck as tc
 from tamecheck.errors import InputError
@@ -176,10 +178,6 @@ def test_what_does_not_fit_is_refused(options, says):
 
 def test_a_label_beside_the_scores_is_no_class():
     """A classifier of scikit-learn gives probabilities and a label; three classes, not four."""
-    pytest.importorskip("sklearn")
-    from sklearn.datasets import load_iris
-    from sklearn.linear_model import LogisticRegression
-
     rows, labels = load_iris(return_X_y=True)
     trained = LogisticRegression(max_iter=500).fit(rows, labels)
     model = tc.from_sklearn(trained)
