@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flint import arb, fmpq, fmpq_mat
+from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from tamecheck.derivative.farkas import Alternative, Vector, nonnegative_solution, null_basis
 from tamecheck.evaluate.reals import Number, UndecidedError
 
-__all__ = ["Cone", "Row", "inner_direction", "is_zero", "product"]
+__all__ = ["Cone", "Row", "TangentError", "independent", "inner_direction", "is_zero", "product"]
 
 Row = tuple[Number, ...]
 """A linear functional of directions."""
@@ -32,9 +32,16 @@ def is_zero(row: Row) -> bool:
     return all(isinstance(a, fmpq) and a == 0 for a in row)
 
 
+class TangentError(Exception):
+    """First derivatives do not tell whether signs of curved functions occur together nearby."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cone:
     """The directions ``v`` with ``row · v > 0`` for the strict rows and ``= 0`` for the equal ones.
+
+    The rows are derivatives of functions that vanish at a point, and the cone stands for the set
+    near that point where the functions have these signs.
 
     Parameters
     ----------
@@ -43,33 +50,60 @@ class Cone:
     strict, equal
         The functionals.
     direction
-        A direction in the cone.
+        A direction in the cone; empty if none is known.
+    bent
+        For each strict row, whether its function may be curved; then for each equal one.
     """
 
     size: int
     strict: tuple[Row, ...] = ()
     equal: tuple[Row, ...] = ()
     direction: Vector = field(default=())
+    bent: tuple[tuple[bool, ...], tuple[bool, ...]] = ((), ())
 
-    def meet(self, row: Row, sign: int) -> Cone | None:
-        """The part on which a functional has a sign; None if there is none.
+    def meet(self, row: Row, sign: int, *, curved: bool = False) -> Cone | None:
+        """The part on which a functional has a sign; None if no points near are there.
 
         Raises
         ------
+        TangentError
+            If that depends on the curvature of functions.
         UndecidedError
             If the functionals are balls, and those do not decide it.
         """
+        bent = self.bent
         if sign == 0:
-            return self._solved(self.strict, (*self.equal, row))
+            bent = (bent[0], (*bent[1], curved))
+            return self._solved(self.strict, (*self.equal, row), bent)
         signed = row if sign > 0 else tuple(-a for a in row)
-        strict = (*self.strict, signed)
+        strict, bent = (*self.strict, signed), ((*bent[0], curved), bent[1])
         if self.direction and product(signed, self.direction) > 0:
-            return Cone(self.size, strict, self.equal, self.direction)
-        return self._solved(strict, self.equal)
+            return Cone(self.size, strict, self.equal, self.direction, bent)
+        return self._solved(strict, self.equal, bent)
 
-    def _solved(self, strict: tuple[Row, ...], equal: tuple[Row, ...]) -> Cone | None:
-        direction = inner_direction(self.size, strict, equal)
-        return None if direction is None else Cone(self.size, strict, equal, direction)
+    def _solved(
+        self,
+        strict: tuple[Row, ...],
+        equal: tuple[Row, ...],
+        bent: tuple[tuple[bool, ...], tuple[bool, ...]],
+    ) -> Cone | None:
+        curved = any(bent[0]) or any(bent[1])
+        if curved and independent((*strict, *equal)):
+            # a submersion takes all signs near the point
+            direction = () if equal and _has_balls(strict, equal) else None
+        elif curved and _has_balls(strict, equal):
+            raise TangentError
+        else:
+            direction = None
+        if direction is None:
+            direction = inner_direction(self.size, strict, equal)
+        if direction is not None:
+            if any(bent[1]) and not independent(equal):
+                raise TangentError
+            return Cone(self.size, strict, equal, direction, bent)
+        if curved and not _empty(self.size, strict, equal, bent):
+            raise TangentError
+        return None
 
     def closure_contains(self, direction: Sequence[fmpq]) -> bool:
         """Whether a direction is in the closed cone."""
@@ -81,6 +115,45 @@ class Cone:
     def full(self) -> bool:
         """Whether the cone has inner points."""
         return not self.equal
+
+
+def _has_balls(*tables: Sequence[Row]) -> bool:
+    return any(isinstance(a, arb) for rows in tables for row in rows for a in row)
+
+
+def _empty(
+    size: int,
+    strict: Sequence[Row],
+    equal: Sequence[Row],
+    bent: tuple[Sequence[bool], Sequence[bool]],
+) -> bool:
+    """Whether no points near have these signs, although functions may be curved.
+
+    Either the affine functions among them exclude each other, or no direction other than 0 is a
+    limit of directions to such points.
+    """
+    straight = [
+        [row for row, curved in zip(rows, flags, strict=True) if not curved]
+        for rows, flags in zip((strict, equal), bent, strict=True)
+    ]
+    if inner_direction(size, straight[0], straight[1]) is None:
+        return True
+    rows = [_exact(row) for row in (*strict, *equal)]
+    if null_basis(rows, size):
+        return False
+    total = tuple(sum(column, _ZERO) for column in zip(*map(_exact, strict), strict=True))
+    return inner_direction(size, [total], equal, strict) is None
+
+
+def independent(rows: Sequence[Row]) -> bool:
+    """Whether functionals are certainly linearly independent."""
+    if not rows:
+        return True
+    if _has_balls(rows):
+        # the Gram determinant
+        balls = arb_mat([[arb(a) for a in row] for row in rows])
+        return bool((balls * balls.transpose()).det() > 0)
+    return bool(fmpq_mat([list(_exact(row)) for row in rows]).rank() == len(rows))
 
 
 def inner_direction(

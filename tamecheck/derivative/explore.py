@@ -16,12 +16,11 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.affinity import Affinity
-from tamecheck.derivative.cone import Cone, Row, is_zero
+from tamecheck.derivative.cone import Cone, Row, TangentError, is_zero
 from tamecheck.derivative.kinks import Alternative, NotLipschitzError, Site, pointwise_alternatives
 from tamecheck.derivative.local import (
     Values,
     linear_local,
-    ranked,
     scaled,
     tied_groups,
 )
@@ -29,7 +28,7 @@ from tamecheck.derivative.sweep import Local, Moved, Scaled, input_rows, zeros
 from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import Number, UndecidedError
+from tamecheck.evaluate.reals import Number
 from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
@@ -228,20 +227,14 @@ class Explorer:
 
     def _met(self, index: int, cone: Cone, row: Row, sign: int) -> Cone | None:
         try:
-            met = cone.meet(row, sign)
-        except UndecidedError:
-            met = None
-            exact = False
-        else:
-            exact = self.affinity.affine_args(index)
-        if not exact and not ranked([*cone.strict, *cone.equal, row]):
+            return cone.meet(row, sign, curved=not self.affinity.affine_args(index))
+        except TangentError:
             raise TamecheckError(
                 "Curved kinks touch at this point, so that first derivatives do not tell which "
                 "of them bound a region.",
                 where=self.graph.name_of(index),
                 hint="Move the point, or ask for the conservative set.",
-            )
-        return met
+            ) from None
 
     def _extreme(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
         arg = node.args[0]

@@ -339,16 +339,19 @@ def _continuous_nearby(
     All limits at the point itself are equal; a piecewise affine function is then continuous near
     the point exactly if its linear parts agree on common boundaries.
     """
-    if all(same(matrix, matrices[0]) for matrix in matrices[1:]):
-        return True
     graph = affinity.graph
     outputs = [node for _, node in graph.outputs]
+    if not all(affinity.affine[node] for node in outputs):
+        # curved pieces may differ nearby though first derivatives agree
+        return False
+    if all(same(matrix, matrices[0]) for matrix in matrices[1:]):
+        return True
     balls = any(_has_balls(leaf) for leaf in leaves)
     # a choice between equals has no cone of its own for the tie
     choices = any(
         isinstance(node, Apply) and node.op.name in ("argmax", "argmin") for node in graph.nodes
     )
-    if balls or choices or not all(affinity.affine[node] for node in outputs):
+    if balls or choices:
         return False
     for thin, low in zip(leaves, matrices, strict=True):
         if thin.cone.full:

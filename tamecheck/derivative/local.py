@@ -8,9 +8,8 @@ from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
-from flint import arb, fmpq, fmpq_mat
+from flint import arb, fmpq
 
-from tamecheck.derivative.cone import Row
 from tamecheck.derivative.kinks import sign_of
 from tamecheck.derivative.sweep import Local, Moved, Multiplied, Scaled, Summed, zeros
 from tamecheck.errors import UnsupportedError
@@ -24,7 +23,7 @@ from tamecheck.ir.op import Contraction, Fold, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["Tie", "Values", "linear_local", "ranked", "routed", "scaled", "tied_groups"]
+__all__ = ["Tie", "Values", "linear_local", "routed", "scaled", "tied_groups"]
 
 Values: TypeAlias = Mapping[int, Array]
 """The exact value of each node so far."""
@@ -142,19 +141,3 @@ def tied_groups(node: Apply, data: Array) -> list[Tie]:
                 best.append(element)
         ties.append(Tie(tuple(row), tuple(best[::-1] if last else best)))
     return ties
-
-
-def ranked(rows: Sequence[Row]) -> bool:
-    """Whether functionals are certainly independent."""
-    if any(isinstance(a, arb) for row in rows for a in row):
-        return _balls_ranked(rows)
-    exact = [[a for a in row if isinstance(a, fmpq)] for row in rows]
-    return fmpq_mat(exact).rank() == len(rows)
-
-
-def _balls_ranked(rows: Sequence[Row]) -> bool:
-    """Whether the Gram determinant of balls is certainly positive."""
-    from flint import arb_mat
-
-    balls = arb_mat([[arb(a) for a in row] for row in rows])
-    return bool((balls * balls.transpose()).det() > 0)

@@ -11,7 +11,7 @@ import pytest
 
 from tamecheck.cli.entry import main
 from tamecheck.derivative import Combination, Separator, gradient, jacobian
-from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.errors import DomainError, InputError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.load.expression import parse_expression
@@ -118,6 +118,26 @@ def test_balls_where_no_rational_exists():
 def test_curved_kinks_that_touch_are_not_guessed():
     with pytest.raises(Exception, match="first derivatives"):
         of("max(min(y^2 + x, y^2 - x), 0)", [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("max(y-x^2,0)-max(y,0)", [0, 0]),
+        ("max(x^2+y^2-1,0); max(y-1,0)", [0, 1]),
+        ("max(tanh(x)-y,0); max(x-y,0)", [0, 0]),
+        ("max(x+y-z^2,0)-max(x,0)-max(y,0)", [0, 0, 0]),
+        ("step(y-x^2)-step(y)", [0, 0]),
+    ],
+)
+def test_a_curved_kink_before_an_affine_one_is_not_guessed_either(text, at):
+    with pytest.raises(TamecheckError, match="first derivatives"):
+        of(text, at)
+
+
+@pytest.mark.parametrize("text", ["x^2*step(y)", "x^2*sign(y)"])
+def test_a_function_that_jumps_nearby_has_no_clarke_jacobian(text):
+    assert not of(text, [0, 0]).defined
 
 
 def test_membership_is_proved():
