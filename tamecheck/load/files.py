@@ -9,13 +9,16 @@ from pathlib import Path
 
 from tamecheck.errors import InputError
 
-__all__ = ["MAX_BYTES", "MAX_TEXT", "read_bytes", "read_text", "suffix_of"]
+__all__ = ["BLANKS", "MAX_BYTES", "MAX_TEXT", "lines_of", "read_bytes", "read_text", "suffix_of"]
 
 MAX_BYTES = 2**29
 """A file that is larger, before or after decompression, is refused."""
 
 MAX_TEXT = 2**27
 """The same for a text that is parsed as a whole: its parse tree takes several times its size."""
+
+BLANKS = " \t\r\v\f"
+"""White space within a line to C programs; that of Unicode beyond it is part of a name to them."""
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
@@ -72,3 +75,18 @@ def read_text(path: str | os.PathLike[str], *, limit: int = MAX_TEXT) -> str:
             where=str(path),
             hint="Is this the right file? Save it as UTF-8.",
         ) from None
+
+
+def lines_of(text: str) -> list[str]:
+    r"""The lines as C programs see them: only a line feed ends one.
+
+    `str.splitlines` knows nine other ends, among them U+2028 and the form feed, which would end a
+    comment that other readers of the same file see go on.
+
+    >>> lines_of("a\u2028b\r\nc\n")
+    ['a\u2028b\r', 'c']
+    """
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines

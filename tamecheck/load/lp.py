@@ -108,6 +108,7 @@ class _Parser:
         self.draft = Draft()
         self.line = 1
         self._stream = stream
+        self._binary: list[DraftColumn] = []
 
     def run(self) -> None:
         """Read the whole file."""
@@ -131,6 +132,7 @@ class _Parser:
                 raise InputError(f"What is {section.text[:40]!r}?")
         if self._stream.peek().kind is not Kind.END:
             raise InputError(f"What is {self._take().text[:40]!r} after 'End'?")
+        self._check_binary()
         for column in self.draft.columns:
             if column.upper is not None and column.upper < 0 and column.lower == 0:
                 self.draft.notes.append(
@@ -163,10 +165,19 @@ class _Parser:
             return
         column.integral = True
         if section == "binary":
-            # bounds given before stay where they are tighter
+            # bounds given before stay; readers differ where they are wider: see `_check_binary`
+            column.upper = Fraction(1) if column.upper is None else column.upper
+            self._binary.append(column)
+
+    def _check_binary(self) -> None:
+        for column in self._binary:
             low, high = column.lower, column.upper
-            column.lower = Fraction(0) if low is None else max(low, Fraction(0))
-            column.upper = Fraction(1) if high is None else min(high, Fraction(1))
+            if low is None or low < 0 or high is None or high > 1:
+                raise InputError(
+                    f"Column {column.name[:40]!r} is binary and has bounds beyond 0 and 1, which"
+                    " readers take in different ways.",
+                    hint="List it under 'Generals', or remove its bounds.",
+                )
 
     def _named(self, token: Token) -> DraftColumn:
         known = self.draft.column_index.get(token.text)
@@ -254,34 +265,57 @@ class _Parser:
     def _row(self) -> None:
         name = self._label()
         start = self._stream.peek()
-        left = self._side()
+        # after a label, a row may have no terms at all: ``c: <= 3``
+        left = self._side(empty=bool(name))
+        if name and start.kind is Kind.RELATION:
+            row = DraftRow(name)
+            _limit(row, self._relation(), self._constant())
+            self._add_row(row, start.line)
+            return
         relation = self._relation()
         if left.plain and not self._is_term_free():
             middle = self._side()
-            row = DraftRow(name, terms=middle.terms)
-            _limit(row, _FLIPPED[relation], left, middle.constant)
+            row, moved = DraftRow(name, terms=middle.terms), middle.constant
+            _limit(row, _FLIPPED[relation], left, moved)
             if self._next_is(Kind.RELATION):
                 outer = self._relation()
                 if "=" in {relation, outer}:
                     raise InputError("An equation cannot have two bounds.")
-                _limit(row, outer, self._constant(), middle.constant)
+                _limit(row, outer, self._constant(), moved)
         else:
             right = self._right()
             if left.infinite:
                 raise InputError("A sum with a variable has an infinite constant.")
-            row = DraftRow(name, terms=dict(left.terms))
+            row, moved = DraftRow(name, terms=dict(left.terms)), left.constant
             for j, coefficient in right.terms.items():
                 row.terms[j] = row.terms.get(j, Fraction(0)) - coefficient
-            _limit(row, relation, _Side({}, right.constant, right.infinite), left.constant)
+            _limit(row, relation, _Side({}, right.constant, right.infinite), moved)
         self._add_row(row, start.line)
+        if moved:
+            self.draft.notes.append(
+                f"Row {row.name}: the constant {moved} beside the variables is moved to the right;"
+                " some readers drop it."
+            )
 
     def _is_term_free(self) -> bool:
-        """Whether what follows a constant and a relation is a lone number: ``0 <= 5``."""
+        """Whether what follows a constant and a relation is a lone number: ``0 <= 5``.
+
+        Raises
+        ------
+        InputError
+            If a name on the next line makes the number its coefficient, or begins another row.
+        """
         distance = 0
         while self._stream.peek(distance).kind is Kind.SIGN:
             distance += 1
-        number_first = self._stream.peek(distance).kind is Kind.NUMBER
-        after = self._stream.peek(distance + 1)
+        first, after = self._stream.peek(distance), self._stream.peek(distance + 1)
+        number_first = first.kind in {Kind.NUMBER, Kind.INFINITY}
+        if number_first and after.kind is Kind.NAME and after.line > first.line:
+            raise InputError(
+                f"Is {first.text[:40]} a coefficient, or is the row over? Readers differ.",
+                where=str(first.line),
+                hint="Do not break the line between a coefficient and its name.",
+            )
         return number_first and after.kind not in {Kind.NAME, Kind.SIGN}
 
     def _constant(self) -> _Side:
@@ -326,7 +360,7 @@ class _Parser:
 _FLIPPED = {"<": ">", ">": "<", "=": "="}
 
 
-def _limit(row: DraftRow, relation: str, side: _Side, moved: Fraction) -> None:
+def _limit(row: DraftRow, relation: str, side: _Side, moved: Fraction = Fraction(0)) -> None:
     """Bound the row's linear form plus ``moved`` by the constant of a side."""
     text = side.infinite or str(side.constant - moved)
     low, high = _ends(relation, text)

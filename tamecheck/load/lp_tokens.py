@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.load.files import BLANKS, lines_of
 
 __all__ = ["Kind", "Token", "is_keyword", "is_name", "title", "tokens"]
 
@@ -40,7 +41,7 @@ _SECTIONS = {
     "subject to": "rows", "such that": "rows", "st": "rows", "s.t.": "rows", "st.": "rows",
     "bounds": "bounds", "bound": "bounds",
     "generals": "integer", "general": "integer", "gen": "integer", "integers": "integer",
-    "integer": "integer", "int": "integer",
+    "integer": "integer", "int": "int",
     "binaries": "binary", "binary": "binary", "bin": "binary",
     "semi-continuous": "semi", "semis": "semi", "semi": "semi",
     "end": "end",
@@ -49,6 +50,7 @@ _SECTIONS = {
     "general constraints": "general constraints", "pwlobj": "pwlobj",
 }  # fmt: skip
 _UNSUPPORTED = {
+    "int": "a section 'int', which some readers take for a name",
     "sos": "special ordered sets",
     "lazy constraints": "lazy constraints",
     "user cuts": "user cuts",
@@ -56,17 +58,19 @@ _UNSUPPORTED = {
     "pwlobj": "a piecewise linear objective",
 }
 _KEYWORD = re.compile(
-    r"\s*("
+    rf"[{BLANKS}]*("
     + "|".join(
-        re.escape(word).replace(r"\ ", r"\s+") for word in sorted(_SECTIONS, key=len, reverse=True)
+        re.escape(word).replace(r"\ ", rf"[{BLANKS}]+")
+        for word in sorted(_SECTIONS, key=len, reverse=True)
     )
-    + r")(?![^\s:+\-<>=])\s*(.*)",
+    + rf")(?![^{BLANKS}:+\-<>=])[{BLANKS}]*(.*)",
     re.IGNORECASE,
 )
 _TITLE = re.compile(r"\\\s*Problem name\s*:\s*(.*)", re.IGNORECASE)
-_NAME = r"[^\W\d][^\s:+\-*^<>=\[\]\\]*|[!\"#$%&(),;?@_'`{}~|][^\s:+\-*^<>=\[\]\\]*"
+_PART = r"[^\s:+\-*^<>=\[\]\\]"
+_NAME = rf"(?:[^\W\d]|[!\"#$%&(),;?@_'`{{}}~|]){_PART}*(?:\[{_PART}+\]{_PART}*)*"
 _TOKEN = re.compile(
-    r"(?P<NUMBER>\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?)"
+    r"(?P<NUMBER>\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<RELATION><=|=<|>=|=>|<|>|=)|(?P<SIGN>[+-])|(?P<COLON>:)"
     rf"|(?P<NAME>{_NAME})|(?P<QUADRATIC>[\[\]*^])"
 )
@@ -85,10 +89,10 @@ def is_keyword(text: str) -> bool:
 
 def title(text: str) -> str:
     """The problem's name, which a comment may give."""
-    for line in text.splitlines():
-        found = _TITLE.match(line.strip())
+    for line in lines_of(text):
+        found = _TITLE.match(line.strip(BLANKS))
         if found:
-            return found[1].strip()
+            return found[1].strip(BLANKS)
     return ""
 
 
@@ -103,7 +107,7 @@ def tokens(text: str) -> Iterator[Token]:
         At a quadratic term, an indicator, or a section of another kind of constraint.
     """
     line = 0
-    for line, raw in enumerate(text.splitlines(), start=1):
+    for line, raw in enumerate(lines_of(text), start=1):
         content = raw.split("\\", 1)[0]
         found = _KEYWORD.fullmatch(content)
         if found and not found[2].startswith((":", "+", "-", "<", ">", "=")):
@@ -119,7 +123,7 @@ def tokens(text: str) -> Iterator[Token]:
 def _plain(content: str, line: int) -> Iterator[Token]:
     position = 0
     while position < len(content):
-        if content[position].isspace():
+        if content[position] in BLANKS:
             position += 1
             continue
         if content.startswith("->", position):
@@ -139,7 +143,7 @@ def _plain(content: str, line: int) -> Iterator[Token]:
 
 def _labels(content: str, position: int) -> bool:
     """Whether the name that ends here is the label of a row."""
-    return content[position:].lstrip().startswith(":")
+    return content[position:].lstrip(BLANKS).startswith(":")
 
 
 def _refuse(what: str, line: int) -> None:

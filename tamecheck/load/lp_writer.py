@@ -8,7 +8,7 @@ from fractions import Fraction
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.load.lp_tokens import is_keyword, is_name
-from tamecheck.load.program_text import bound_text, check_finite, number_text
+from tamecheck.load.program_text import bound_text, check_writable, number_text
 
 __all__ = ["program_to_lp"]
 
@@ -23,7 +23,7 @@ def program_to_lp(program: Program) -> str:
     InputError
         If a name cannot be written, or a bound would be read as infinite.
     """
-    check_finite(program)
+    check_writable(program)
     names = [column.name for column in program.columns]
     for name in (program.objective_name, *(row.name for row in program.rows), *names):
         if not is_name(name) or (name in names and is_keyword(name)):

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Program, Sense
-from tamecheck.load.files import read_text
+from tamecheck.load.files import BLANKS, read_text
 from tamecheck.load.mps_bounds import apply_bound, takes_value
 from tamecheck.load.mps_lines import Line, Splitter, fixed_fields, free_fields, lines
 from tamecheck.load.program_draft import (
@@ -123,6 +123,9 @@ class _Reader:
         """Take one line."""
         if line.header == "ENDATA":
             self.ended = True
+        elif self._section == "OBJSENSE" and line.header in _MAXIMISE | _MINIMISE:
+            # the sense need not be indented
+            self._take_sense([line.header])
         elif line.header:
             self._open(line)
         else:
@@ -146,7 +149,7 @@ class _Reader:
         self._seen.add(line.header)
         self._section = line.header
         if line.header == "NAME":
-            self.draft.name = "".join(line.fields).strip()
+            self.draft.name = "".join(line.fields).strip(BLANKS)
         elif line.header in {"OBJSENSE", "OBJNAME"} and line.fields:
             self._handlers[line.header](line.fields)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 from tamecheck.errors import InputError
+from tamecheck.load.files import BLANKS, lines_of
 
 __all__ = ["Line", "Splitter", "fixed_fields", "free_fields", "lines"]
 
 Splitter = Callable[[str], tuple[str, ...]]
 
+_BLANK = re.compile(f"[{BLANKS}]+")
 _FIXED = ((1, 3), (4, 12), (14, 22), (24, 36), (39, 47), (49, 61))
 
 
@@ -27,11 +30,11 @@ class Line:
 
 def lines(text: str, split: Splitter) -> Iterator[Line]:
     """The lines of the file without comments and blank lines."""
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.rstrip()
+    for number, raw in enumerate(lines_of(text), start=1):
+        line = raw.rstrip(BLANKS)
         if not line or line.startswith("*"):
             continue
-        if line[0].isspace():
+        if line[0] in BLANKS:
             try:
                 fields = split(line)
             except InputError as error:
@@ -39,13 +42,13 @@ def lines(text: str, split: Splitter) -> Iterator[Line]:
             if fields:
                 yield Line(number, "", fields, line)
         else:
-            header, *rest = line.split(maxsplit=1)
+            header, *rest = _BLANK.split(line, maxsplit=1)
             yield Line(number, header.upper(), tuple(rest), line)
 
 
 def free_fields(line: str) -> tuple[str, ...]:
     """The fields of a free-format line: separated by blanks."""
-    return tuple(line.split())
+    return tuple(_BLANK.split(line.strip(BLANKS)))
 
 
 def fixed_fields(line: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.load.program_text import check_finite, number_text
+from tamecheck.load.program_text import check_writable, number_text
 
 __all__ = ["program_to_mps"]
 
@@ -22,7 +22,7 @@ def program_to_mps(program: Program) -> str:
     InputError
         If a name cannot be written, or a bound would be read as infinite.
     """
-    check_finite(program)
+    check_writable(program)
     objective = _objective_name(program)
     names = [objective, *(item.name for item in (*program.rows, *program.columns))]
     fixed = any(any(char.isspace() for char in name) for name in names)

@@ -9,9 +9,10 @@ from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Program
+from tamecheck.load.files import BLANKS
 from tamecheck.load.program_draft import INFINITE
 
-__all__ = ["bound_text", "check_finite", "number_text"]
+__all__ = ["bound_text", "check_writable", "number_text"]
 
 _LONGEST_FRACTION_PART = 400
 
@@ -38,14 +39,20 @@ def bound_text(bound: Bound, infinity: str) -> str:
     return infinity if bound is None else number_text(bound)
 
 
-def check_finite(program: Program) -> None:
-    """Check that no reader takes a bound for an infinity.
+def check_writable(program: Program) -> None:
+    """Check that no reader takes a bound for an infinity, or a name for further lines.
 
     Raises
     ------
     InputError
-        Naming the row or column whose bound is too large to be written in MPS or LP.
+        Naming the row or column whose bound is too large to be written in MPS or LP, or the
+        program's name.
     """
+    if "\n" in program.name or program.name != program.name.strip(BLANKS):
+        raise InputError(
+            f"The program's name {program.name[:40]!r} would be read as another one.",
+            hint="Write JSON instead.",
+        )
     for name, bound in _bounds(program):
         if bound is not None and abs(bound) >= INFINITE:
             raise InputError(

@@ -67,7 +67,7 @@ def test_bounds(text, expected):
 
 def test_kinds():
     program = lp(
-        "min\n a + b + c + d\nst\nbounds\n a = 0\n b <= 5\n c <= 9\n d <= 9\n"
+        "min\n a + b + c + d\nst\nbounds\n a = 0\n b <= 1\n c <= 9\n d <= 9\n"
         "bin\n a\n b\ngenerals\n c\nsemi-continuous\n c d\nend"
     )
     assert [(c.lower, c.upper, c.kind) for c in program.columns] == [

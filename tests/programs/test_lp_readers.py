@@ -1,0 +1,193 @@
+"""What is read from an LP file is what HiGHS reads from it, or it is refused."""
+
+import random
+
+import highspy
+import pytest
+
+from tamecheck.errors import InputError, TamecheckError
+from tamecheck.load.lp import program_from_lp
+
+NAMES = [
+    "x", "y", "d1", "e2", "E3", "D4", "d", "e", "x.1", "x_2", "a,b", "inf1", "free1", "st1", "end1",
+    "x#", "f(1)", "x1e5", "nan1", "_a", "xé",
+]  # fmt: skip
+KINDS = {
+    "kContinuous": "continuous",
+    "kInteger": "integer",
+    "kSemiContinuous": "semicontinuous",
+    "kSemiInteger": "semi-integer",
+}
+ENDS = ["\n", "\n\n", "\r\n", " \\ said + 5 x\n", " \\ a\x0b+ 5 x\n", " \\ a\u2028+ 5 x\x0c\n"]
+
+
+class Writer:
+    """Random LP texts with layouts, glued coefficients and names that other readers know."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.names = self.random.sample(NAMES, self.random.randint(1, 4))
+
+    def pick(self, *choices):
+        return self.random.choice(choices)
+
+    def number(self):
+        digit = self.random.randint(1, 9)
+        return self.pick(f"{digit}", f"{digit}.{digit}", f".{digit}", f"{digit}.", f"{digit}e2",
+                         f"{digit}E-3", f"{digit}.5e+1", "0")  # fmt: skip
+
+    def side(self):
+        return self.pick("", "-", "+", "- ") + self.number()
+
+    def end(self):
+        return self.pick(*ENDS)
+
+    def form(self):
+        terms = []
+        for k in range(self.random.randint(1, 4)):
+            sign = self.pick("+", "-", "- -") if k else self.pick("", "-")
+            name = self.pick(*self.names)
+            # e2 after a number that ends there would be its exponent, and the rest a constant
+            glue = " " if name[0] in "eE" else self.pick("", " ", " \n ")
+            factor = self.pick("", self.number() + glue)
+            terms.append(f"{sign}{self.pick('', ' ')}{factor}{name}")
+        return self.pick(" ", "\n ").join(terms)
+
+    def relation(self):
+        return self.pick("<=", ">=", "=", "<", ">", "=<", "=>")
+
+    def row(self, i):
+        body = self.pick(self.form(), self.form(), self.form(), "", "0")
+        return f" c{i}: {body} {self.relation()} {self.side()}"
+
+    def bound(self):
+        name = self.pick(*self.names)
+        return self.pick(
+            f" {name} {self.relation()} {self.side()}",
+            f" {self.side()} {self.relation()} {name}",
+            f" {self.side()} <= {name} <= {self.side()}",
+            f" {name} free",
+            f" -inf <= {name} <= {self.side()}",
+            f" {name} >= -1e30",
+        )
+
+    def text(self):
+        lines = [self.pick("min", "Maximize", "MINIMISE", " max "), f" obj: {self.form()}"]
+        lines.append(self.pick("st", "Subject To", "s.t.", "such  that"))
+        lines += [self.row(i) for i in range(self.random.randint(1, 3))]
+        sections = [["Bounds", *(self.bound() for _ in range(self.random.randint(0, 3)))]]
+        for heading in ("Generals", "integer", "bin", "semi"):
+            if self.random.random() < 0.2:
+                sections.append([heading, " ".join(self.names[:2])])
+        self.random.shuffle(sections)
+        lines += [line for section in sections for line in section]
+        return "".join(f"{line}{self.end()}" for line in [*lines, "End"])
+
+
+def ours(text):
+    try:
+        program = program_from_lp(text).program
+    except TamecheckError:
+        return None
+    names = [column.name for column in program.columns]
+    columns = {c.name: (c.cost, c.lower, c.upper, c.kind.value) for c in program.columns}
+    rows = [(r.lower, r.upper, {names[j]: a for j, a in r.terms}) for r in program.rows]
+    return rounded((program.sense.value, program.constant, columns, rows))
+
+
+def theirs(text, path):
+    path.write_bytes(text.encode())
+    solver = highspy.Highs()
+    solver.setOptionValue("output_flag", False)
+    if solver.readModel(str(path)) == highspy.HighsStatus.kError:
+        return None
+    model = solver.getLp()
+    count = model.num_col_
+    kinds = [KINDS[kind.name] for kind in model.integrality_] or ["continuous"] * count
+    rows = [{} for _ in range(model.num_row_)]
+    matrix = model.a_matrix_
+    assert matrix.format_ == highspy.MatrixFormat.kColwise
+    for j in range(count):
+        for k in range(matrix.start_[j], matrix.start_[j + 1]):
+            if matrix.value_[k]:
+                rows[matrix.index_[k]][model.col_names_[j]] = matrix.value_[k]
+    columns = zip(
+        model.col_names_, model.col_cost_, model.col_lower_, model.col_upper_, kinds, strict=True
+    )
+    sides = zip(model.row_lower_, model.row_upper_, rows, strict=True)
+    return rounded(
+        (
+            "maximise" if model.sense_ == highspy.ObjSense.kMaximize else "minimise",
+            model.offset_,
+            {name: rest for name, *rest in columns},
+            list(sides),
+        )
+    )
+
+
+def rounded(value):
+    """The same with floats of nine digits, and None for what is infinite."""
+    match value:
+        case None | str():
+            return value
+        case dict():
+            return {key: rounded(v) for key, v in value.items()}
+        case list() | tuple():
+            return [rounded(v) for v in value]
+    return None if abs(value) >= 1e20 else float(f"{float(value):.9g}")
+
+
+def test_random_files_are_read_as_highs_reads_them_or_refused(tmp_path):
+    read = 0
+    for seed in range(600):
+        text = Writer(seed).text()
+        mine, other = ours(text), theirs(text, tmp_path / "p.lp")
+        if mine is not None and other is not None:
+            assert mine == other, text
+            read += 1
+    assert read > 250
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("min\n x\nst\n c: -4 <= 8\n x <= 3\nend", "Readers differ"),
+        ("min\n x\nst\n c: x >= 1\nbounds\n x <= 3\nbin\n x\nend", "beyond 0 and 1"),
+        ("min\n x\nst\n c: x >= 1\nbin\n x\nbounds\n x free\nend", "beyond 0 and 1"),
+        ("min\n x\nst\n c: x >= 1\nint\n x\nend", "'int'"),
+        ("min\n x\u2028+ y\nst\n c: x >= 1\nend", "What is"),
+        ("min\n x\xa0+ y\nst\n c: x >= 1\nend", "What is"),
+    ],
+)
+def test_what_readers_take_in_different_ways_is_refused(text, what):
+    with pytest.raises(TamecheckError, match=what):
+        program_from_lp(text)
+
+
+def test_a_constant_beside_variables_is_moved_with_a_note():
+    # HiGHS drops it
+    found = program_from_lp("min\n x\nst\n c: x - 1 >= 2\nend")
+    assert found.program.rows[0].lower == 3
+    assert "some readers drop it" in found.notes[0]
+
+
+def test_an_infinite_side_of_a_row_without_terms_bounds_nothing():
+    row = program_from_lp("min\n x\nst\n c: 0 <= inf\nend").program.rows[0]
+    assert (row.lower, row.upper) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["x[0]", "x[0,1]", "x[i][j].k", "c[a]b"])
+def test_brackets_may_be_part_of_a_name(name):
+    program = program_from_lp(f"min\n 2 {name}\nst\n {name}: 3{name} >= 1\nend").program
+    assert (program.columns[0].name, program.columns[0].cost) == (name, 2)
+    assert (program.rows[0].name, program.rows[0].terms) == (name, ((0, 3),))
+
+
+@pytest.mark.parametrize("name", ["a\nb", " a", "a\r"])
+@pytest.mark.parametrize("suffix", [".lp", ".mps"])
+def test_a_program_is_not_written_under_a_name_that_would_be_read_otherwise(tmp_path, name, suffix):
+    from tamecheck.ir.program import Column, Program
+    from tamecheck.programs import write
+
+    with pytest.raises(InputError, match="another one"):
+        write(Program((Column("x"),), (), name=name), tmp_path / f"p{suffix}")
