@@ -76,9 +76,9 @@ class Writer:
         lines.append(self.pick("st", "Subject To", "s.t.", "such  that"))
         lines += [self.row(i) for i in range(self.random.randint(1, 3))]
         sections = [["Bounds", *(self.bound() for _ in range(self.random.randint(0, 3)))]]
-        for heading in ("Generals", "integer", "bin", "semi"):
-            if self.random.random() < 0.2:
-                sections.append([heading, " ".join(self.names[:2])])
+        headings = ("Generals", "integer", "bin", "semi")
+        chosen = [heading for heading in headings if self.random.random() < 0.2]
+        sections += [[heading, " ".join(self.names[:2])] for heading in chosen]
         self.random.shuffle(sections)
         lines += [line for section in sections for line in section]
         return "".join(f"{line}{self.end()}" for line in [*lines, "End"])
@@ -98,7 +98,8 @@ def ours(text):
 def theirs(text, path):
     path.write_bytes(text.encode())
     solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
+    silent = False
+    solver.setOptionValue("output_flag", silent)
     if solver.readModel(str(path)) == highspy.HighsStatus.kError:
         return None
     model = solver.getLp()
