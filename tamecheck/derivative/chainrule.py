@@ -8,8 +8,10 @@ from itertools import product
 from math import prod
 
 import numpy as np
+from flint import fmpq
 
 from tamecheck.derivative.cone import Cone
+from tamecheck.derivative.dependence import Dependence, dependence
 from tamecheck.derivative.explore import NotLipschitzAt, points_of
 from tamecheck.derivative.kinks import NotLipschitzError, Site, pointwise_alternatives
 from tamecheck.derivative.local import Values, linear_local, scaled, tied_groups
@@ -65,6 +67,8 @@ class ChainRule:
     ----------
     graph, values
         The graph, and the nodes' values.
+    depends
+        What matters near the point.
     fixed
         The derivatives of the nodes that leave no choice.
     kinked, tied
@@ -73,6 +77,7 @@ class ChainRule:
 
     graph: Graph
     values: Values
+    depends: Dependence
     fixed: Mapping[int, Local]
     kinked: Mapping[int, _Kinked]
     tied: Mapping[int, _Tied]
@@ -200,60 +205,84 @@ def _shaped(winners: Sequence[int], shape: Shape) -> Array:
     return np.array(winners, dtype=np.int64).reshape(shape)
 
 
-def chain_rule(graph: Graph, values: Values) -> ChainRule:
+def chain_rule(graph: Graph, values: Values, *, whole: bool = False) -> ChainRule:
     """The local derivatives of all nodes at a point, from the values of inputs and constants.
+
+    Elements on which the outputs do not depend near the point have derivative 0, unless the
+    derivatives of the ``whole`` graph are asked for.
 
     Raises
     ------
     NotLipschitzAt
-        If an op is not Lipschitz near the point.
+        If an op on which the outputs depend is not Lipschitz near the point.
     """
     known = dict(values)
+    nodes = {
+        index: node
+        for index in graph.ancestors([node for _, node in graph.outputs])
+        if isinstance(node := graph.nodes[index], Apply)
+    }
+    for index, node in nodes.items():
+        args = [known[arg] for arg in node.args]
+        known[index] = objects(op_exact(site_of(graph, index, node), args))
+    depends = Dependence.whole(graph) if whole else dependence(graph, known)
     fixed: dict[int, Local] = {}
     kinked: dict[int, _Kinked] = {}
     tied: dict[int, _Tied] = {}
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        node = graph.nodes[index]
-        if not isinstance(node, Apply):
-            continue
+    for index, node in nodes.items():
         args = [known[arg] for arg in node.args]
-        known[index] = objects(op_exact(site_of(graph, index, node), args))
         match node.op.meaning:
             case Pointwise() as meaning:
                 try:
-                    kinked[index] = _kinked(graph, node, meaning, values=known)
+                    kinked[index] = _kinked(graph, index, node, meaning, args, depends)
                 except NotLipschitzError:
                     raise NotLipschitzAt(graph.name_of(index)) from None
             case Fold(name) if name in ("maximum", "minimum"):
-                ties = tuple(tie.tied for tie in tied_groups(node, args[0]))
-                tied[index] = _Tied(ties, index=False)
+                tied[index] = _Tied(_ties(node, args[0], depends.needs(index)), index=False)
             case Selection() if node.op.name in ("argmax", "argmin"):
-                ties = tuple(tie.tied for tie in tied_groups(node, args[0]))
-                tied[index] = _Tied(ties, index=True)
+                tied[index] = _Tied(_ties(node, args[0], depends.needs(index)), index=True)
             case _:
-                fixed[index] = linear_local(graph, node, args)
-    return ChainRule(graph, known, fixed, kinked, tied)
+                fixed[index] = linear_local(graph, node, args, depends.needed[index])
+    return ChainRule(graph, known, depends, fixed, kinked, tied)
 
 
-def _kinked(graph: Graph, node: Apply, meaning: Pointwise, *, values: Values) -> _Kinked:
-    moving = [not graph.input_free[arg] for arg in node.args]
+def _ties(node: Apply, data: Array, needs: Sequence[bool]) -> tuple[tuple[int, ...], ...]:
+    """The tied elements of each group; one of them where nothing depends on the group."""
+    groups = tied_groups(node, data)
+    return tuple(
+        tie.tied if need else tie.tied[:1] for tie, need in zip(groups, needs, strict=True)
+    )
+
+
+def _kinked(  # noqa: PLR0913, PLR0917 (a node, with its arguments and what matters)
+    graph: Graph,
+    index: int,
+    node: Apply,
+    meaning: Pointwise,
+    args: Sequence[Array],
+    depends: Dependence,
+) -> _Kinked:
+    nothing = tuple(fmpq(0) for _ in args)
     slopes: list[Partials] = []
     options: dict[int, tuple[Partials, ...]] = {}
     usual: dict[Framework, dict[int, Partials]] = {"PyTorch": {}, "JAX": {}}
     tests: dict[int, Partials] = {}
-    args = [values[arg] for arg in node.args]
+    needs, moves = depends.needs(index), depends.moving(node)
     for element, point in enumerate(points_of(args, node)):
-        found = pointwise_alternatives(node, meaning, point, moving)
+        if not needs[element]:
+            slopes.append(nothing)
+            continue
+        found = pointwise_alternatives(node, meaning, point, moves[element])
         if not isinstance(found, Site):
             slopes.append(found)
             continue
         slopes.append(found.alternatives[0].partials)
         for framework, elements in usual.items():
             elements[element] = _usual(node, found, point, framework)
-        if any(moving):
-            options[element] = _options(found)
-            if len(found.tests) == 1 and len(options[element]) == 2:
-                tests[element] = found.tests[0]
+        options[element] = _options(found)
+        if len(found.tests) == 1 and len(options[element]) == 2:
+            tests[element] = found.tests[0]
+    moving = [not graph.input_free[arg] for arg in node.args]
     return _Kinked(slopes, options, tests, usual, moving, not node.op.regularity.continuous)
 
 

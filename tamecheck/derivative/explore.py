@@ -17,6 +17,7 @@ from flint import fmpq
 
 from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.cone import Cone, Row, TangentError, is_zero
+from tamecheck.derivative.dependence import Dependence
 from tamecheck.derivative.kinks import Alternative, NotLipschitzError, Site, pointwise_alternatives
 from tamecheck.derivative.local import (
     Values,
@@ -73,6 +74,8 @@ class Explorer:
     ----------
     graph
         A graph without expansions.
+    depends
+        What matters near the point.
     size
         The number of input elements.
     limit
@@ -81,6 +84,7 @@ class Explorer:
 
     graph: Graph
     affinity: Affinity
+    depends: Dependence
     size: int
     limit: int
 
@@ -139,18 +143,26 @@ class Explorer:
             case _:
                 args = [leaf.values[arg] for arg in node.args]
                 value = objects(op_exact(site_of(self.graph, index, node), args))
-                local = linear_local(self.graph, node, args)
+                local = linear_local(self.graph, node, args, self.depends.needed[index])
                 yield _with(leaf, index, value, local)
 
     def _pointwise(self, index: int, node: Apply, meaning: Pointwise, leaf: Leaf) -> Iterator[Leaf]:
         args = [leaf.values[arg] for arg in node.args]
         value = objects(op_exact(site_of(self.graph, index, node), args))
         moving = [not self.graph.input_free[arg] for arg in node.args]
+        # what is piecewise constant is constant inside the cone
+        varying = [not self.affinity.flat[arg] for arg in node.args]
+        needs, moves = self.depends.needs(index), self.depends.moving(node)
+        nothing = tuple(fmpq(0) for _ in args)
         partials: list[Sequence[Number]] = []
         sites: list[tuple[int, Site]] = []
         try:
             for element, point in enumerate(points_of(args, node)):
-                found = pointwise_alternatives(node, meaning, point, moving)
+                if not needs[element]:
+                    partials.append(nothing)
+                    continue
+                moves_here = [a and b for a, b in zip(moves[element], varying, strict=True)]
+                found = pointwise_alternatives(node, meaning, point, moves_here)
                 if isinstance(found, Site):
                     sites.append((element, found))
                     partials.append(found.alternatives[0].partials)
@@ -239,10 +251,11 @@ class Explorer:
     def _extreme(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
         arg = node.args[0]
         data = leaf.values[arg]
+        needs = self.depends.needs(index)
         groups = tied_groups(node, data)
         flat = data.reshape(-1)
         picks = np.array([group.tied[0] for group in groups], dtype=np.int64)
-        tied = [number for number, group in enumerate(groups) if len(group.tied) > 1]
+        tied = [n for n, group in enumerate(groups) if len(group.tied) > 1 and needs[n]]
         jump = isinstance(node.op.meaning, Selection)
         for cone, winners in self._won(index, leaf, arg, [groups[n].tied for n in tied], node):
             chosen = picks.copy()

@@ -278,7 +278,7 @@ def _limits(
     graph, names = rule.graph, rule.graph.inputs
     size = sum(size_of(shape) for shape in graph.inputs.values())
     affinity = Affinity.of(graph)
-    leaves = Explorer(graph, affinity, size, limit).leaves(values)
+    leaves = Explorer(graph, affinity, rule.depends, size, limit).leaves(values)
     matrices = [output_matrix(graph, leaf.locals_) for leaf in leaves]
     value = _outputs(graph, rule.values)
     limits = [_outputs(graph, leaf.values) for leaf in leaves]

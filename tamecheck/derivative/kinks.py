@@ -11,7 +11,7 @@ from flint import arb, fmpq
 
 from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.exact_terms import holds, value_at
-from tamecheck.evaluate.reals import Number, UndecidedError
+from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction
 from tamecheck.ir.formula import (
     And,
     Compare,
@@ -19,10 +19,13 @@ from tamecheck.ir.formula import (
     Or,
     Piece,
     Term,
+    Var,
     everywhere,
+    subterms,
 )
 from tamecheck.ir.graph import Apply
-from tamecheck.ir.op import Params, Pointwise
+from tamecheck.ir.op import Pointwise
+from tamecheck.ops import POW
 
 __all__ = [
     "Alternative",
@@ -130,7 +133,7 @@ def partials_over(
     """
     if not node.op.regularity.continuous:
         raise UndecidedError
-    _check_lipschitz(node, node.params, point)
+    _check_lipschitz(node, point, moving)
     pieces = meaning.pieces(node.params)
     return tuple(
         value_at(
@@ -149,6 +152,8 @@ def pointwise_alternatives(
 ) -> Site | tuple[Number, ...]:
     """The partial derivatives of one element, or its alternatives at a kink or jump.
 
+    Arguments that do not move are constant near the point.
+
     Raises
     ------
     NotLipschitzError
@@ -157,7 +162,9 @@ def pointwise_alternatives(
         If balls do not tell which piece holds.
     """
     pieces = meaning.pieces(node.params)
-    _check_lipschitz(node, node.params, point)
+    _check_lipschitz(node, point, moving)
+    if node.op.name in ROUNDING and not any(moving):
+        return (fmpq(0),)
     if node.op.name in ROUNDING:
         return _rounding(pieces, point[0], half="half" in str(node.params.get("mode", "")))
     if meaning.whole is not None:
@@ -167,7 +174,8 @@ def pointwise_alternatives(
     active = [
         term
         for term in compared_terms(pieces)
-        if sign_of(value_at(everywhere(term), point, continuous=True)) == 0
+        if any(moving[index] for index in _variables(term))
+        and sign_of(value_at(everywhere(term), point, continuous=True)) == 0
     ]
     if not active:
         return partials_of(pieces, point, moving)
@@ -186,14 +194,25 @@ def _positive_side(value: Number) -> bool:
     return not (isinstance(value, arb) and not value >= 0) and value >= 0
 
 
-def _check_lipschitz(node: Apply, params: Params, point: Sequence[Number]) -> None:
-    inside = node.op.regularity.lipschitz_inside
-    if inside is not None and node.op.name != "power":
-        held = holds(inside(params), point)
-        if held is None:
-            raise UndecidedError
-        if not held:
-            raise NotLipschitzError
+def _check_lipschitz(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> None:
+    inside, params = node.op.regularity.lipschitz_inside, node.params
+    if inside is None or not any(moving):
+        return
+    if node.op.name == "power" and not moving[1]:
+        # with a fixed exponent: also at bases that are not positive
+        exponent = point[1]
+        if isinstance(exponent, fmpq):
+            inside, params = POW.regularity.lipschitz_inside, {"exponent": as_fraction(exponent)}
+    held = None if inside is None else holds(inside(params), point)
+    if held is None:
+        raise UndecidedError
+    if not held:
+        raise NotLipschitzError
+
+
+@lru_cache(maxsize=4096)
+def _variables(term: Term) -> frozenset[int]:
+    return frozenset(part.index for part in subterms(term) if isinstance(part, Var))
 
 
 def compared_terms(pieces: Sequence[Piece]) -> list[Term]:

@@ -23,7 +23,15 @@ from tamecheck.ir.op import Contraction, Fold, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["Tie", "Values", "linear_local", "routed", "scaled", "tied_groups"]
+__all__ = [
+    "Tie",
+    "Values",
+    "compared_groups",
+    "linear_local",
+    "routed",
+    "scaled",
+    "tied_groups",
+]
 
 Values: TypeAlias = Mapping[int, Array]
 """The exact value of each node so far."""
@@ -42,13 +50,15 @@ def scaled(slopes: Sequence[Sequence[Number]], shape: Shape, moving: Sequence[bo
     return Scaled(tuple(partials))
 
 
-def linear_local(graph: Graph, node: Apply, args: Sequence[Array]) -> Local:
+def linear_local(
+    graph: Graph, node: Apply, args: Sequence[Array], needed: Array | None = None
+) -> Local:
     """The derivative of an op that is smooth everywhere.
 
     Raises
     ------
     UnsupportedError
-        For a sort of tied elements.
+        For a sort of tied elements, of which one that matters.
     """
     shapes = [graph.nodes[arg].shape for arg in node.args]
     match node.op.meaning:
@@ -67,7 +77,7 @@ def linear_local(graph: Graph, node: Apply, args: Sequence[Array]) -> Local:
                 np.asarray(pick(place, numbers, whole.reshape(shapes[1]).astype(np.int64)))
             )
         case Selection():
-            _distinct(node, args[0])
+            _check_distinct(node, args[0], needed)
             return Scaled((None,))
         case _:
             raise UnsupportedError(
@@ -81,8 +91,10 @@ def _whole(value: Number) -> fmpq:
     return value
 
 
-def _distinct(node: Apply, data: Array) -> None:
-    for lane in axis_last(objects(data), node.params).tolist():
+def _check_distinct(node: Apply, data: Array, needed: Array | None) -> None:
+    wanted = np.ones(data.shape, dtype=bool) if needed is None else needed
+    lanes = axis_last(objects(data), node.params)
+    for lane in lanes[axis_last(wanted, node.params).any(axis=1)].tolist():
         for i, left in enumerate(lane):
             if any(sign_of(left - right) == 0 for right in lane[i + 1 :]):
                 raise UnsupportedError(
@@ -119,19 +131,22 @@ class Tie:
         return self.group.index(element)
 
 
-def tied_groups(node: Apply, data: Array) -> list[Tie]:
-    """The groups of a fold or choice, in the order of the output elements."""
-    numbers = np.arange(data.size).reshape(data.shape)
+def compared_groups(node: Apply, shape: Shape) -> Array:
+    """The flat positions that a fold or choice compares, one row for each output element."""
+    numbers = np.arange(size_of(shape)).reshape(shape)
     if isinstance(node.op.meaning, Fold):
         first = folded_first(numbers, node.params)
-        rows = first.reshape(len(first), -1).T
-    else:
-        rows = axis_last(numbers, node.params)
+        return first.reshape(len(first), -1).T
+    return axis_last(numbers, node.params)
+
+
+def tied_groups(node: Apply, data: Array) -> list[Tie]:
+    """The groups of a fold or choice, in the order of the output elements."""
     sign = 1 if node.op.name in ("reduce_max", "argmax") else -1
     last = bool(node.params.get("last", False))
     flat = objects(data).reshape(-1).tolist()
     ties: list[Tie] = []
-    for row in rows.tolist():
+    for row in compared_groups(node, data.shape).tolist():
         best: list[int] = []
         for element in row:
             order = sign * sign_of(flat[element] - flat[best[0]]) if best else 1

@@ -61,7 +61,8 @@ def pick(site: Site, data: Array, indices: Array) -> Array:
             f"The index {worst} is outside an axis of extent {extent}.", where=site.where
         )
     if site.op.name == "gather":
-        return np.take(data, indices, axis=axis)
+        # NumPy takes an element out of its array where a single one is left
+        return np.asarray(np.take(data, indices, axis=axis), dtype=data.dtype)
     window = tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape))
     return np.take_along_axis(data[window], indices, axis=axis)
 

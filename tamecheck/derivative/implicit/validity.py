@@ -87,7 +87,8 @@ def affine_validity(
         return None
     if any(isinstance(node, Apply) and node.op.name in _FLAT for node in graph.nodes):
         return Validity(None, None, "F contains an op whose jumps are not measured")
-    rule = chain_rule(graph, known_values(graph, point))
+    # also of branches that are not taken here, which end where they are
+    rule = chain_rule(graph, known_values(graph, point), whole=True)
     several = bool(rule.places)
     locals_ = rule.enclosing() if several else rule.chosen({})
     if locals_ is None:
