@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tamecheck.cli.options import OUTPUTS
 from tamecheck.visible import visible
 
-__all__ = ["message", "print_json", "write_document"]
+if TYPE_CHECKING:
+    from tamecheck.load.outputs import Kind
+
+__all__ = ["claim", "json_line", "message", "print_json", "write_document"]
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -26,9 +29,30 @@ def message(args: Namespace, line: str) -> None:
         print(f"tamecheck: {visible(line)}", file=sys.stderr)
 
 
+def claim(args: Namespace, path: str | Path, kind: Kind) -> None:
+    """Refuse a place for an output that another argument names, or that holds somebody's work.
+
+    Raises
+    ------
+    InputError
+        As `tamecheck.load.outputs.check_output`.
+    """
+    from tamecheck.load.outputs import check_output
+
+    given = [value for option, value in vars(args).items() if option not in OUTPUTS]
+    read = [value for value in given if isinstance(value, str)]
+    check_output(
+        path, kind, inputs=[*read, *(f"{p}.features.json" for p in read)], force=args.force
+    )
+
+
 def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
     """Write a JSON document; gzipped, with the same bytes each time, if the name ends in .gz."""
-    data = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
-    if str(path).endswith(".gz"):
-        data = gzip.compress(data, mtime=0)
-    Path(path).write_bytes(data)
+    from tamecheck.load.outputs import write_bytes
+
+    write_bytes(path, json_line(document))
+
+
+def json_line(document: Mapping[str, Any]) -> bytes:
+    """A JSON document without spaces, as it stands in files."""
+    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()

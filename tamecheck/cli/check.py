@@ -6,8 +6,8 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from tamecheck.cli.answer import message, print_json, write_document
-from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.answer import claim, message, print_json, write_document
+from tamecheck.cli.options import Subparsers, add_box, add_certificate, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
 from tamecheck.errors import InputError
 
@@ -32,9 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_model(parser, programs=True)
     add_box(parser)
-    parser.add_argument(
-        "-o", "--output", metavar="CERT", help="write the certificate here (.json or .json.gz)"
-    )
+    add_certificate(parser)
     parser.add_argument(
         "--derivation", action="store_true", help="show every line of the derivation"
     )
@@ -44,6 +42,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Check the model, write the certificate, print the answer."""
+    if args.output is not None:
+        claim(args, args.output, "certificate")
     if names_program(args):
         return _run_program(args)
     model = model_of(args)

@@ -6,8 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.answer import claim, message, print_json
+from tamecheck.cli.options import Subparsers, add_box, add_common, add_model, add_output
 from tamecheck.cli.source import domain_of, model_of
 from tamecheck.errors import InputError
 from tamecheck.visible import visible
@@ -25,7 +25,8 @@ Write the model in another language; the file's suffix says which:
   .tex             LaTeX equations, by cells if a bounded --box is given, else op by op
   .py              the same formulas as a Python module of sympy expressions"""
 
-_SUFFIXES = (".json", ".json.gz", ".smt2", ".tex", ".py")
+_COMMENTS = {".smt2": ";", ".tex": "%", ".py": "#"}
+_SUFFIXES = (".json", ".json.gz", *_COMMENTS)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -34,8 +35,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "convert", help="write a model as JSON, SMT-LIB, LaTeX or sympy", description=_DESCRIPTION
     )
     add_model(parser)
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="a .json, .smt2, .tex or .py file"
+    add_output(
+        parser,
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="a .json, .smt2, .tex or .py file",
     )
     add_box(parser)
     add_common(parser)
@@ -51,17 +57,18 @@ def run(args: Namespace) -> int:
             where=args.output,
             hint=f"Name it {', '.join(_SUFFIXES)}.",
         )
+    as_json = name.endswith((".json", ".json.gz"))
+    claim(args, args.output, "model" if as_json else "formula")
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    if name.endswith((".json", ".json.gz")):
+    if as_json:
         model.save(args.output)
     else:
-        text = _text(args, model, name)
-        try:
-            Path(args.output).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{error.strerror}.", where=args.output) from None
+        from tamecheck.load.outputs import write_text
+
+        mark = _COMMENTS[Path(name).suffix]
+        write_text(args.output, f"{mark} written by tamecheck\n{_text(args, model, name)}")
     if args.json:
         print_json({"file": args.output, "model": {"sha256": model.graph.sha256}})
     elif args.quiet:

@@ -7,8 +7,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json, write_document
-from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.cli.answer import claim, message, print_json, write_document
+from tamecheck.cli.options import Subparsers, add_common, add_output
 
 if TYPE_CHECKING:
     from tamecheck.models import Embedded
@@ -28,8 +28,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "demo", help="the main job on embedded models", description=_DESCRIPTION
     )
-    parser.add_argument(
-        "-o", "--output", default=_FOLDER, metavar="FOLDER", help=f"default: ./{_FOLDER}"
+    add_output(
+        parser, "-o", "--output", default=_FOLDER, metavar="FOLDER", help=f"default: ./{_FOLDER}"
     )
     add_common(parser)
     parser.set_defaults(run=run)
@@ -37,10 +37,15 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Check, certify and recheck every embedded model."""
+    from tamecheck.load.outputs import write_text
     from tamecheck.models import EMBEDDED
 
     folder = Path(args.output)
+    summary = folder / "summary.md"
     folder.mkdir(parents=True, exist_ok=True)
+    claim(args, summary, "summary")
+    for entry in EMBEDDED:
+        claim(args, _certificate(folder, entry), "certificate")
     results: list[dict[str, Any]] = []
     texts: list[str] = []
     for entry in EMBEDDED:
@@ -48,8 +53,7 @@ def run(args: Namespace) -> int:
         result, text = _result(entry, folder, args)
         results.append(result)
         texts.append(text)
-    summary = folder / "summary.md"
-    summary.write_text(_summary(results, texts), encoding="utf-8")
+    write_text(summary, _summary(results, texts))
     document = {"folder": str(folder), "summary": str(summary), "results": results}
     if args.json:
         print_json(document)
@@ -70,7 +74,7 @@ def _result(entry: Embedded, folder: Path, args: Namespace) -> tuple[dict[str, A
     model = tamecheck.load(path(entry.file))
     found = model.check(entry.box or None, timeout=args.timeout, seed=args.seed)
     structure = found.structure.public_name if found.structure else None
-    certificate = folder / f"{entry.name}.certificate.json"
+    certificate = _certificate(folder, entry)
     recheck = None
     if found.certificate is not None:
         write_document(certificate, found.certificate)
@@ -88,6 +92,10 @@ def _result(entry: Embedded, folder: Path, args: Namespace) -> tuple[dict[str, A
         "as_expected": (found.verdict.value, structure, recheck) == expected,
     }
     return result, check_text(found)
+
+
+def _certificate(folder: Path, entry: Embedded) -> Path:
+    return folder / f"{entry.name}.certificate.json"
 
 
 def _summary(results: list[dict[str, Any]], texts: list[str]) -> str:

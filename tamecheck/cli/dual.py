@@ -6,8 +6,8 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json, write_document
-from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.cli.answer import claim, message, print_json, write_document
+from tamecheck.cli.options import Subparsers, add_common, add_output
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--at", metavar="RHS", help="right-hand sides 'r1=3,r2=1/2'; the others stay as they are"
     )
     parser.add_argument("--box", metavar="BOX", help="value: a row and an interval, 'r1=-3:4'")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write the answer here as JSON")
+    add_output(parser, "-o", "--output", metavar="FILE", help="write the answer here as JSON")
     add_common(parser, overtime=30)
     parser.set_defaults(run=run)
 
@@ -57,6 +57,8 @@ def run(args: Namespace) -> int:
 
     if args.box is not None and args.method != "value":
         raise InputError("A box belongs to the method 'value'.", where="--box")
+    if args.output is not None:
+        claim(args, args.output, "dual function")
     side = None if args.at is None else right_hand_sides(args.at)
     options: dict[str, Any] = {} if args.box is None else {"box": row_interval(args.box)}
     source = read_file(args.program)
@@ -66,7 +68,7 @@ def run(args: Namespace) -> int:
     document = _document(function, side)
     document["program"] = {"sha256": source.program.sha256}
     if args.output is not None:
-        write_document(args.output, document)
+        write_document(args.output, {"format": "tamecheck-dual", **document})
     if args.json:
         print_json(document)
     elif args.quiet:

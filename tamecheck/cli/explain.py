@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import Namespace
-from pathlib import Path
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json
+from tamecheck.cli.answer import claim, message, print_json
 from tamecheck.cli.occurring import add_occurring, levels_of, naming_of, occurring
-from tamecheck.cli.options import Subparsers, add_common, add_model
+from tamecheck.cli.options import Subparsers, add_common, add_model, add_output
 from tamecheck.cli.source import model_of
 from tamecheck.cli.table import add_shape, add_table, row_numbers, sample_from, shape_of
 from tamecheck.errors import InputError
@@ -74,12 +74,12 @@ def add_parser(subparsers: Subparsers) -> None:
             f"--{name}", metavar="I,J", default="", help=f"{text}, by number or name"
         )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes for a table")
-    parser.add_argument(
-        "-o", dest="output", metavar="FILE",
+    add_output(
+        parser, "-o", dest="output", metavar="FILE",
         help="write a table's answers here, one JSON object a line; what is there is kept",
     )  # fmt: skip
-    parser.add_argument(
-        "--plot", metavar="FILE",
+    add_output(
+        parser, "--plot", metavar="FILE",
         help="draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf",
     )  # fmt: skip
     add_shape(parser)
@@ -97,7 +97,7 @@ def run(args: Namespace) -> int:
     from tamecheck.explain import Explainer, network_of
     from tamecheck.explain.networks import image_shape
 
-    _check_plot(args)
+    _check_outputs(args)
     _check_kind(args)
     model = model_of(args)
     network = network_of(model, levels_of(args.domain))
@@ -171,12 +171,15 @@ def _print_grounds(found: Abductive | Contrastive | Counterfactual) -> None:
     print(f"  rests on: {rests}{', z3 ' + found.second if found.second else ''}")
 
 
-def _check_plot(args: Namespace) -> None:
-    """Refuse a figure that cannot be written before anything is worked out."""
+def _check_outputs(args: Namespace) -> None:
+    """Refuse files that cannot be written before anything is worked out."""
+    if args.output is not None:
+        claim(args, args.output, "list of explanations")
     if args.plot is not None:
         from tamecheck.show.plots import checked_path
 
         checked_path(args.plot)
+        claim(args, args.plot, "figure")
 
 
 def _check_kind(args: Namespace) -> None:
@@ -269,14 +272,14 @@ def _rows(args: Namespace, model: Model, naming: Naming) -> list[Any]:
 def _table(args: Namespace, explainer: Explainer, rows: list[Any], options: dict[str, Any]) -> int:
     from tamecheck.explain.batch import explain_rows
 
-    found = _kept(args.output)
-    left = rows[len(found) :]
-    try:
-        for answer in explain_rows(explainer, left, args.kind, workers=args.workers, **options):
-            found.append(answer)
-            _written(args, answer)
-    except KeyboardInterrupt:
-        message(args, f"stopped after {len(found)} of {len(rows)} rows")
+    with _answers(args) as (found, keep):
+        left = rows[len(found) :]
+        try:
+            for answer in explain_rows(explainer, left, args.kind, workers=args.workers, **options):
+                keep(answer)
+                found.append(answer)
+        except KeyboardInterrupt:
+            message(args, f"stopped after {len(found)} of {len(rows)} rows")
     if args.json:
         print_json({"explanations": found, "rows": len(rows)})
     elif args.output is not None:
@@ -285,25 +288,25 @@ def _table(args: Namespace, explainer: Explainer, rows: list[Any], options: dict
     return 0 if whole and not any("error" in a for a in found) else 3
 
 
-def _written(args: Namespace, answer: dict[str, Any]) -> None:
-    if args.output is not None:
-        with Path(args.output).open("a", encoding="utf-8") as out:
-            out.write(json.dumps(answer, sort_keys=True) + "\n")
-    elif not args.json:
+@contextmanager
+def _answers(
+    args: Namespace,
+) -> Generator[tuple[list[dict[str, Any]], Callable[[dict[str, Any]], None]]]:
+    """The answers that an earlier run wrote, and where the next ones go."""
+    if args.output is None:
+        yield [], partial(_shown, args)
+        return
+    from tamecheck.load.journal import journal
+
+    form = "tamecheck-explanations"
+    with journal(
+        args.output, "list of explanations", form, {"kind": args.kind}, force=args.force
+    ) as kept:
+        if kept.cut:
+            message(args, "the last line was unfinished and is written again")
+        yield list(kept.kept), kept.append
+
+
+def _shown(args: Namespace, answer: dict[str, Any]) -> None:
+    if not args.json:
         print(visible(str(answer.get("rule") or answer.get("error") or "no change")))
-
-
-def _kept(path: str | None) -> list[dict[str, Any]]:
-    """The answers that an earlier run wrote; a line that it did not finish is cut off."""
-    if path is None or not Path(path).exists():
-        return []
-    text = Path(path).read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    try:
-        found = [json.loads(line) for line in whole.splitlines()]
-    except json.JSONDecodeError:
-        raise InputError("This is no file of explanations.", where=path) from None
-    if whole != text:
-        Path(path).write_text(whole, encoding="utf-8")
-        print("tamecheck: the last line was unfinished and is written again", file=sys.stderr)
-    return found

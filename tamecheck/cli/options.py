@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from tamecheck.errors import InputError
 
 __all__ = [
+    "OUTPUTS",
     "Parser",
     "Subparsers",
     "add_box",
+    "add_certificate",
     "add_common",
     "add_model",
+    "add_output",
     "attach_values",
 ]
 
@@ -45,6 +48,9 @@ class Parser(argparse.ArgumentParser):
 
 # argparse has no public name for what add_subparsers returns
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+OUTPUTS = ("output", "file", "plot", "vnncomp")
+"""Where the names of files that are written stand; the others are of files that are read."""
 
 _TAKES_EXPRESSION = ("--expr", "--box", "--at", "--target", "--domain")
 
@@ -97,6 +103,21 @@ def add_common(parser: Parser, *, overtime: float = 0) -> None:
     group.add_argument(
         "-q", "--quiet", action="store_true", help="print the answer on one line, no messages"
     )
+
+
+def add_output(parser: Parser, *flags: str, **options: Any) -> None:
+    """Add an option that names a file to write, and ``--force``, unless it is there."""
+    parser.add_argument(*flags, **options)
+    if "--force" not in parser.option_names():
+        parser.add_argument(
+            "--force", action="store_true", help="replace a file that tamecheck did not write"
+        )
+
+
+def add_certificate(parser: Parser) -> None:
+    """Add ``-o CERT``, where a certificate goes."""
+    what = "write the certificate here (.json or .json.gz)"
+    add_output(parser, "-o", "--output", metavar="CERT", help=what)
 
 
 def add_model(parser: Parser, *, nargs: str = "?", programs: bool = False) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.options import Parser, Subparsers, add_box, add_common, add_model
+from tamecheck.cli.answer import claim, message, print_json
+from tamecheck.cli.options import Parser, Subparsers, add_box, add_common, add_model, add_output
 from tamecheck.cli.slice import add_slice, in_file, point_of, slice_of
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
 from tamecheck.errors import InputError, UnsupportedError
@@ -60,8 +60,13 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("what", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
     add_model(parser, programs=True)
-    parser.add_argument(
-        "-o", dest="file", metavar="FILE", required=True, help="the figure: .png, .svg or .pdf"
+    add_output(
+        parser,
+        "-o",
+        dest="file",
+        metavar="FILE",
+        required=True,
+        help="the figure: .png, .svg or .pdf",
     )
     add_box(parser)
     add_slice(parser, at=False)
@@ -115,6 +120,7 @@ def run(args: Namespace) -> int:
     from tamecheck.show.plots.canvas import label_of
 
     checked_path(args.file)
+    claim(args, args.file, "figure")
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit is {args.limit}.", hint="Give a positive number of cells.")
     picture = _program_picture(args) if names_program(args) else _model_picture(args)

@@ -8,8 +8,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.answer import claim, message, print_json
+from tamecheck.cli.options import Subparsers, add_box, add_common, add_model, add_output
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
 from tamecheck.cli.table import add_shape, add_table, row_numbers, sample_from, shape_of
 from tamecheck.errors import InputError
@@ -36,8 +36,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "report", help="one HTML file with everything", description=_DESCRIPTION
     )
     add_model(parser)
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="the report: a .html file"
+    add_output(
+        parser, "-o", "--output", metavar="FILE", required=True, help="the report: a .html file"
     )
     add_box(parser)
     add_table(parser, what="rows for the model")
@@ -61,6 +61,7 @@ def run(args: Namespace) -> int:
     output = _checked(args)
     model = model_of(args)
     box = domain_of(args, model)
+    from tamecheck.load.outputs import write_text
     from tamecheck.load.samples import read_sidecar
     from tamecheck.show.report import make_report, subject_of
 
@@ -88,7 +89,7 @@ def run(args: Namespace) -> int:
         recheck=_kernel,
         remarks=_remarks(args),
     )
-    output.write_text(report.html, encoding="utf-8", newline="\n")
+    write_text(output, report.html)
     missing = [s for s in report.sections if s.state == "not-made"]
     late = [s.title for s in report.sections if s.why.startswith("Out of time")]
     if args.json:
@@ -116,8 +117,7 @@ def _checked(args: Namespace) -> Path:
     output = Path(args.output)
     if output.suffix.lower() not in (".html", ".htm"):
         raise InputError("A report is a .html file.", where=args.output)
-    if output.is_dir() or not output.resolve().parent.is_dir():
-        raise InputError("There is no such folder, or it is a folder.", where=args.output)
+    claim(args, output, "report")
     if names_program(args):
         raise InputError(
             "A report is about a model, not a program.",

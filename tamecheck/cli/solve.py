@@ -7,8 +7,8 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json, write_document
-from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.cli.answer import claim, message, print_json, write_document
+from tamecheck.cli.options import Subparsers, add_certificate, add_common
 from tamecheck.cli.progress import working
 from tamecheck.visible import visible
 
@@ -34,9 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("program", metavar="PROGRAM", help=".mps, .lp or .json file, also .gz")
     parser.add_argument("--certify", action="store_true", help="search until there is a proof")
-    parser.add_argument(
-        "-o", "--output", metavar="CERT", help="write the certificate here (.json or .json.gz)"
-    )
+    add_certificate(parser)
     add_common(parser, overtime=10)
     parser.set_defaults(run=run)
 
@@ -45,6 +43,8 @@ def run(args: Namespace) -> int:
     """Solve the program, write the certificate, print the answer."""
     from tamecheck.programs import read_file, solve
 
+    if args.output is not None:
+        claim(args, args.output, "certificate")
     source = read_file(args.program)
     for note in source.notes:
         message(args, note)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json, write_document
-from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.cli.answer import claim, json_line, message, print_json
+from tamecheck.cli.options import Subparsers, add_common, add_output
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--drop-missing", action="store_true", help="leave out rows with missing values"
     )
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the model: .json, .json.gz or .onnx"
-    )
+    add_output(parser, "-o", "--output", metavar="FILE", help="the model: .json, .json.gz or .onnx")
     add_common(parser, overtime=30)
     parser.set_defaults(run=run)
 
@@ -112,14 +110,13 @@ def run(args: Namespace) -> int:
     held_out = None
     if len(test):
         held_out = _accuracy(classifier, _signs(binariser, table.rows[test]), table.labels[test])
-    _save(classifier, output)
     features = list(table.names) if binariser is None else _literals(binariser)
     classes = [str(c) for c in np.asarray(classifier.classes_).tolist()]
     said: dict[str, Any] = {"features": features, "classes": classes}
     if binariser is not None:
         said["negations"] = _literals(binariser, holds=False)
         said["values"] = _values(binariser, table)
-    write_document(f"{output}.features.json", said)
+    _save(classifier, said, output)
     document = {
         "method": args.method,
         "train_accuracy": _accuracy(classifier, x, table.labels[train]),
@@ -166,14 +163,12 @@ def _positive(text: str) -> int:
 
 
 def _output(args: Namespace) -> str:
-    if args.output is None:
-        name = Path(args.table).name.split(".")[0]
-        return f"{name}-{args.method}.json"
-    if not args.output.lower().endswith((".json", ".json.gz", ".onnx")):
-        raise InputError("Models are saved as JSON or ONNX.", where=args.output)
-    if not Path(args.output).resolve().parent.is_dir():
-        raise InputError("There is no such folder.", where=args.output)
-    return args.output
+    output = args.output or f"{Path(args.table).name.split('.')[0]}-{args.method}.json"
+    if not output.lower().endswith((".json", ".json.gz", ".onnx")):
+        raise InputError("Models are saved as JSON or ONNX.", where=output)
+    claim(args, output, "model")
+    claim(args, f"{output}.features.json", "list of features")
+    return output
 
 
 def _split(table: Table, fraction: float | None, seed: int) -> tuple[Any, Any]:
@@ -301,11 +296,22 @@ def _bound(classifier: BinarizedClassifier) -> float | None:
     return None if bound is None else float(bound)
 
 
-def _save(classifier: BinarizedClassifier, output: str) -> None:
+def _save(classifier: BinarizedClassifier, said: dict[str, Any], output: str) -> None:
+    """Write the model and what its inputs say: both or neither."""
+    from tamecheck.learn.onnx_export import onnx_bytes
+    from tamecheck.load.json_model import graph_bytes
+    from tamecheck.load.outputs import write_files
+
     if output.lower().endswith(".onnx"):
-        classifier.export_onnx(output)
+        model = onnx_bytes(classifier.network_)
     else:
-        classifier.to_model().save(output)
+        model = graph_bytes(classifier.to_model().graph)
+    write_files(
+        {
+            output: model,
+            f"{output}.features.json": json_line({"format": "tamecheck-features", **said}),
+        }
+    )
 
 
 def _print(args: Namespace, document: dict[str, Any], classifier: BinarizedClassifier) -> None:

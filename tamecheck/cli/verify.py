@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.cli.answer import claim, message, print_json
+from tamecheck.cli.options import Subparsers, add_certificate, add_common, add_output
 from tamecheck.cli.progress import working
 from tamecheck.cli.source import model_of, name_of
 from tamecheck.errors import InputError
@@ -44,9 +43,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--expr", metavar="TEXT", help="an expression instead of a file: 'max(x,0) - sign(y)'"
     )
-    parser.add_argument(
-        "--vnncomp", metavar="FILE", help="write sat, unsat, unknown or timeout here, and exit 0"
+    add_output(
+        parser,
+        "--vnncomp",
+        metavar="FILE",
+        help="write sat, unsat, unknown or timeout here, and exit 0",
     )
+    add_certificate(parser)
     group = parser.add_argument_group("binarized networks")
     group.add_argument("--input", metavar="FILE", help="the point: .json, .csv or .npy, also .gz")
     question = group.add_mutually_exclusive_group()
@@ -58,15 +61,16 @@ def add_parser(subparsers: Subparsers) -> None:
         "--domain", metavar="L,H", help="the two levels of every input (default -1,1)"
     )
     group.add_argument("--certify", action="store_true", help="search for a certificate")
-    group.add_argument(
-        "-o", "--output", metavar="CERT", help="write the certificate here (.json or .json.gz)"
-    )
     add_common(parser, overtime=5)
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
     """Verify, print the answer."""
+    if args.output is not None:
+        claim(args, args.output, "certificate")
+    if args.vnncomp is not None:
+        claim(args, args.vnncomp, "result")
     if args.hamming is not None or args.distance:
         from tamecheck.cli.hamming import run_hamming
 
@@ -83,7 +87,9 @@ def run(args: Namespace) -> int:
         answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
     document = answer_document(answer)
     if args.vnncomp is not None:
-        Path(args.vnncomp).write_text(vnncomp_text(answer), encoding="utf-8")
+        from tamecheck.load.outputs import write_text
+
+        write_text(args.vnncomp, vnncomp_text(answer))
     if args.json:
         document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
         print_json(document)

@@ -15,6 +15,7 @@ from tamecheck.learn.elastic import Elastic
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError
 from tamecheck.load import Loaded
+from tamecheck.load.outputs import write_text
 from tamecheck.load.sketch import Sketch
 from tamecheck.model import Model
 from tamecheck.tame import Check
@@ -87,7 +88,7 @@ class ObjectiveCertificate:
         if self.check.certificate is None:
             raise DataError("Nothing was proved, so there is no certificate.")
         text = json.dumps(self.check.certificate, allow_nan=False, separators=(",", ":"))
-        Path(path).write_text(text, encoding="utf-8")
+        write_text(path, text)
 
     def __str__(self) -> str:
         structure = self.check.structure.public_name if self.check.structure else "none"

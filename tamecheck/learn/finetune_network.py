@@ -12,6 +12,7 @@ from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
 from tamecheck.learn.network import Floats
+from tamecheck.load.outputs import write_bytes
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
@@ -177,7 +178,7 @@ class ReluNetwork:
             raise InputError(
                 "Networks are exported as ONNX.", where=str(path), hint="Name it .onnx."
             )
-        Path(path).write_bytes(self._onnx().SerializeToString(deterministic=True))
+        write_bytes(path, self._onnx().SerializeToString(deterministic=True))
 
     def _onnx(self) -> Any:
         from onnx import TensorProto, helper, numpy_helper

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from tamecheck.errors import InputError
+from tamecheck.load.outputs import write_bytes
 
 if TYPE_CHECKING:
     from tamecheck.learn.network import BinarizedNetwork
 
-__all__ = ["onnx_model", "write_onnx"]
+__all__ = ["onnx_bytes", "onnx_model", "write_onnx"]
 
 _OPSET = 17
 _IR_VERSION = 8
@@ -28,8 +29,12 @@ def write_onnx(network: BinarizedNetwork, path: str | Path) -> None:
     """
     if Path(path).suffix.lower() != ".onnx":
         raise InputError("Networks are exported as ONNX.", where=str(path), hint="Name it .onnx.")
-    data: bytes = onnx_model(network).SerializeToString(deterministic=True)
-    Path(path).write_bytes(data)
+    write_bytes(path, onnx_bytes(network))
+
+
+def onnx_bytes(network: BinarizedNetwork) -> bytes:
+    """What `write_onnx` writes."""
+    return onnx_model(network).SerializeToString(deterministic=True)
 
 
 def onnx_model(network: BinarizedNetwork) -> Any:

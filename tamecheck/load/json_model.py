@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from tamecheck import ops
@@ -26,8 +24,9 @@ from tamecheck.load.json_tensors import (
     tensors_of,
 )
 from tamecheck.load.loaded import Loaded
+from tamecheck.load.outputs import write_bytes
 
-__all__ = ["graph_document", "graph_of", "parse_json", "read_graph", "write_graph"]
+__all__ = ["graph_bytes", "graph_document", "graph_of", "parse_json", "read_graph", "write_graph"]
 
 _KEYS = {"format", "version", "nodes", "outputs", "tensors", "labels"}
 _NODE_KEYS = {
@@ -56,13 +55,12 @@ def write_graph(graph: Graph, path: str | os.PathLike[str]) -> None:
     InputError
         If the file cannot be written.
     """
-    data = (canonical_json(graph_document(graph)) + "\n").encode("ascii")
-    if str(path).lower().endswith(".gz"):
-        data = gzip.compress(data, compresslevel=6, mtime=0)
-    try:
-        Path(path).write_bytes(data)
-    except OSError as error:
-        raise InputError(f"The file cannot be written ({error}).", where=str(path)) from None
+    write_bytes(path, graph_bytes(graph))
+
+
+def graph_bytes(graph: Graph) -> bytes:
+    """What `write_graph` writes."""
+    return (canonical_json(graph_document(graph)) + "\n").encode("ascii")
 
 
 def read_graph(path: str | os.PathLike[str]) -> Loaded:

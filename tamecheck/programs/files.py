@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-from pathlib import Path
 
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Program
@@ -14,6 +12,7 @@ from tamecheck.load.lp import read_lp
 from tamecheck.load.lp_writer import program_to_lp
 from tamecheck.load.mps import read_mps
 from tamecheck.load.mps_writer import program_to_mps
+from tamecheck.load.outputs import write_text
 from tamecheck.load.program_draft import ProgramFile
 from tamecheck.load.program_json import read_program_json
 
@@ -56,7 +55,7 @@ def write(program: Program, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        If the format of this suffix cannot say all of it.
+        If the format of this suffix cannot say all of it, or the file cannot be written.
     """
     match suffix_of(path):
         case ".mps":
@@ -69,7 +68,4 @@ def write(program: Program, path: str | os.PathLike[str]) -> None:
             raise InputError(
                 f"A file with suffix {suffix!r} is no program.", where=str(path), hint=_HINT
             )
-    data = text.encode()
-    if str(path).lower().endswith(".gz"):
-        data = gzip.compress(data, mtime=0)
-    Path(path).write_bytes(data)
+    write_text(path, text)

@@ -72,7 +72,7 @@ def test_a_table_is_written_line_by_line_and_taken_up_where_it_stopped(files, ca
     arguments = ["explain", f"{folder}/net.json", "--input", f"{folder}/rows.npy", "-o"]
     assert main([*arguments, f"{folder}/whole.jsonl"]) == 0
     whole = (folder / "whole.jsonl").read_text(encoding="utf-8")
-    assert len(whole.splitlines()) == len(rows)
+    assert len(whole.splitlines()) == 1 + len(rows)
     # cut in the middle of the fifth line
     lines = whole.splitlines(keepends=True)
     part = "".join(lines[:4]) + lines[4][:10]

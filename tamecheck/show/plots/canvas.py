@@ -7,10 +7,12 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from tamecheck.errors import InputError
+from tamecheck.load.outputs import write_bytes
 from tamecheck.show.plots.palette import INK, MUTED
 from tamecheck.visible import visible
 
@@ -22,6 +24,7 @@ __all__ = [
     "figure_axes",
     "label_of",
     "new_axes",
+    "rendered",
     "save",
     "styled",
 ]
@@ -178,20 +181,20 @@ def save(figure: Any, path: str | Path, *, dpi: int = 200) -> None:
     InputError
         If the suffix is another one, or the file cannot be written.
     """
-    found = checked_path(path)
-    suffix = found.suffix.lower()
+    write_bytes(path, rendered(figure, checked_path(path).suffix, dpi=dpi))
+
+
+def rendered(figure: Any, suffix: str, *, dpi: int = 200) -> bytes:
+    """The bytes of a figure as ``.png``, ``.svg`` or ``.pdf``."""
     metadata: dict[str, Any] = {
         ".png": {"Software": "tamecheck"},
         ".svg": {"Date": None, "Creator": "tamecheck"},
         ".pdf": {"CreationDate": None, "Creator": "tamecheck", "Producer": "tamecheck"},
-    }[suffix]
+    }[suffix.lower()]
+    drawn = BytesIO()
     with styled():
-        try:
-            figure.savefig(found, format=suffix[1:], dpi=dpi, metadata=metadata)
-        except OSError as error:
-            raise InputError(
-                f"The file cannot be written ({error.strerror or error}).", where=str(path)
-            ) from None
+        figure.savefig(drawn, format=suffix[1:].lower(), dpi=dpi, metadata=metadata)
+    return drawn.getvalue()
 
 
 def caption(axes: Axes, notes: tuple[str, ...]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from tamecheck.show.plots import Picture
+from tamecheck.show.plots.canvas import rendered
 from tamecheck.show.report.markup import Markup, element, joined
 
 __all__ = ["figure", "svg_markup"]
@@ -20,16 +19,12 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 def figure(picture: Picture, key: str, caption: str) -> Markup:
     """A picture with a caption and what a reader should know; large drawings become pixels."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "figure.svg"
-        picture.save(path)
-        if path.stat().st_size <= _MOST_BYTES:
-            drawing = svg_markup(path.read_text(encoding="utf-8"), key, caption)
-        else:
-            path = path.with_suffix(".png")
-            picture.save(path)
-            data = base64.b64encode(path.read_bytes()).decode()
-            drawing = element("img", src=f"data:image/png;base64,{data}", alt=caption)
+    svg = rendered(picture.axes.figure, ".svg")
+    if len(svg) <= _MOST_BYTES:
+        drawing = svg_markup(svg.decode(), key, caption)
+    else:
+        data = base64.b64encode(rendered(picture.axes.figure, ".png")).decode()
+        drawing = element("img", src=f"data:image/png;base64,{data}", alt=caption)
     words = [element("span", caption)]
     words.append(element("span", f" {_precision(picture)}"))
     return element(
