@@ -32,7 +32,8 @@ With --implicit the model is a system of equations, and the answer is the Jacobi
 with a verdict on every hypothesis of the implicit function theorem.  The unknowns at --at may be
 rounded, or left out: they are refined to a solution that is proved to exist.
 
-exit codes: 0 the set is there, 1 there is none (the model jumps, or is not Lipschitz, here);
+exit codes: 0 the set is there, 1 there is none (the model jumps, or is not Lipschitz, here),
+3 unknown;
 with --implicit: 0 proved, 1 refuted, 3 unknown"""
 
 
@@ -86,7 +87,9 @@ def run(args: Namespace) -> int:
     if args.json:
         print_json(document)
     else:
-        _print(args, document)
+        _print(args, found, document)
+    if found.open:
+        return 3
     return 0 if found.defined else 1
 
 
@@ -167,9 +170,10 @@ def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
     }
 
 
-def _print(args: Namespace, document: dict[str, Any]) -> None:
+def _print(args: Namespace, found: JacobianSet, document: dict[str, Any]) -> None:
     if document["why"] is not None:
-        print(visible(f"no {document['kind']} Jacobian: {document['why']}"))
+        known = "not known whether there is a" if found.open else "no"
+        print(visible(f"{known} {document['kind']} Jacobian: {document['why']}"))
         for value in document["jumps"]:
             print(f"  a limit of the value: {', '.join(value)}")
         return

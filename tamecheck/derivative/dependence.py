@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from flint import fmpq
 
-from tamecheck.derivative.germ import Germ, definite_sign
+from tamecheck.derivative.arguments import Arguments, definite_sign
 from tamecheck.derivative.local import Values, compared_groups, routed
 from tamecheck.evaluate.exact_arrays import native, objects
 from tamecheck.evaluate.folding import axis_last
@@ -161,12 +161,12 @@ def _pointwise(node: Apply, meaning: Pointwise, args: Sequence[_Known]) -> _Flow
     uses = np.zeros((len(args), size), dtype=bool)
     continuous = np.zeros(size, dtype=bool)
     for element in range(size):
-        germ = Germ(
+        known = Arguments(
             tuple(values[element] for values, _, _ in spread),
             tuple(still[element] for _, still, _ in spread),
             tuple(even[element] for _, _, even in spread),
         )
-        used, continuous[element] = germ.of(pieces, total=node.op.regularity.continuous)
+        used, continuous[element] = known.of(pieces, total=node.op.regularity.continuous)
         uses[list(used), element] = True
     wide = uses.reshape((len(args), *node.shape))
 

@@ -21,6 +21,7 @@ from tamecheck.derivative.local import Values
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
 from tamecheck.derivative.result import Autodiff, JacobianSet, Proof
+from tamecheck.derivative.steep import steep
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate.exact_arrays import from_values, objects
@@ -37,6 +38,7 @@ __all__ = [
     "jacobian",
     "jacobian_near",
     "known_values",
+    "why_not_lipschitz",
 ]
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
@@ -180,8 +182,13 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
     try:
         rule = chain_rule(graph, values)
     except NotLipschitzAt as found:
-        why = f"{found.where} is not Lipschitz near this point, so there is no Clarke Jacobian"
-        return JacobianSet(kind, (), (), names, why=why)
+        if kind == "conservative":
+            why = (
+                f"{found.where} is not Lipschitz near this point, where the chain rule says nothing"
+            )
+            return JacobianSet(kind, (), (), names, why=why)
+        why, proved = why_not_lipschitz(graph, values, found.where)
+        return JacobianSet(kind, (), (), names, why=why, open=not proved)
     autodiff = Autodiff(
         output_matrix(graph, rule.conventional("PyTorch")),
         output_matrix(graph, rule.conventional("JAX")),
@@ -195,6 +202,32 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
         if found is not None:
             return found
     return _limits(rule, values, autodiff, kind, limit)
+
+
+def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bool]:
+    """What is known of a lowered graph with an op that is not Lipschitz at a point.
+
+    Parameters
+    ----------
+    values
+        The values of inputs and constants.
+    where
+        The node.
+
+    Returns
+    -------
+    tuple
+        A sentence, and whether it is proved that the function is not Lipschitz near the point.
+    """
+    proof = steep(graph, values)
+    if proof is not None:
+        why = "the function is not Lipschitz near this point, so there is no Clarke Jacobian"
+        return f"{why}: {proof}", True
+    why = (
+        f"{where} is not Lipschitz near this point; whether the function is remains open, and its "
+        "set need not have finitely many vertices"
+    )
+    return why, False
 
 
 def known_values(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
@@ -278,7 +311,11 @@ def _limits(
     graph, names = rule.graph, rule.graph.inputs
     size = sum(size_of(shape) for shape in graph.inputs.values())
     affinity = Affinity.of(graph)
-    leaves = Explorer(graph, affinity, rule.depends, size, limit).leaves(values)
+    try:
+        leaves = Explorer(graph, affinity, rule.depends, size, limit).leaves(values)
+    except NotLipschitzAt as sharp:
+        why, proved = why_not_lipschitz(graph, values, sharp.where)
+        return JacobianSet(kind, (), (), names, why=why, automatic=autodiff, open=not proved)
     matrices = [output_matrix(graph, leaf.locals_) for leaf in leaves]
     value = _outputs(graph, rule.values)
     limits = [_outputs(graph, leaf.values) for leaf in leaves]

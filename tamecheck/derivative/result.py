@@ -73,7 +73,9 @@ class JacobianSet:
     inputs
         The inputs' names and shapes.
     why
-        Why there is no set, or nothing.
+        Why there is no set, or what is not decided, or nothing.
+    open
+        Whether it is not decided if there is a set.
     jumps
         The limits of the function's value near a jump, the value at the point among them.
     automatic
@@ -89,6 +91,7 @@ class JacobianSet:
     proofs: tuple[Proof, ...]
     inputs: Mapping[str, Shape]
     why: str = ""
+    open: bool = False
     jumps: tuple[tuple[Number, ...], ...] = ()
     automatic: Autodiff | None = None
     fans: tuple[tuple[tuple[tuple[Number, ...], ...], Matrix], ...] = field(default=(), repr=False)
@@ -295,7 +298,8 @@ class JacobianSet:
             count = self.generated.generators
             return f"{self.kind} Jacobian by {count} generators, its vertices not listed"
         if not self.raw:
-            return f"no {self.kind} Jacobian: {self.why}"
+            known = "not known whether there is a" if self.open else "no"
+            return f"{known} {self.kind} Jacobian: {self.why}"
         noun = "vertex" if len(self.raw) == 1 else "vertices"
         return f"{self.kind} Jacobian with {len(self.raw)} {noun}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise, product
 from typing import Literal, TypeAlias
 
@@ -24,7 +24,7 @@ from tamecheck.derivative.implicit.invertible import (
 )
 from tamecheck.derivative.implicit.multiaffine import MOST_COORDINATES, corner_signs
 from tamecheck.derivative.implicit.singular import Singular, brief, element, segment_root
-from tamecheck.derivative.jacobian import jacobian_near, known_values
+from tamecheck.derivative.jacobian import jacobian_near, known_values, why_not_lipschitz
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
@@ -68,6 +68,8 @@ class Elements:
         Where they are listed: all limits of Jacobians nearby, those that are no vertices too.
     refuted
         Whether it is shown that there is none.
+    lipschitz
+        Whether every op on which F depends near the point is Lipschitz there.
     """
 
     kind: Kind
@@ -77,6 +79,7 @@ class Elements:
     listed: bool = True
     limits: tuple[Matrix, ...] = ()
     refuted: bool = False
+    lipschitz: bool = False
 
 
 def elements_at(equations: Equations, point: Point, deadline: float, seed: int) -> Elements:
@@ -90,10 +93,19 @@ def elements_at(equations: Equations, point: Point, deadline: float, seed: int) 
     try:
         rule = chain_rule(graph, known_values(graph, point(_BITS)))
     except NotLipschitzAt as found:
-        why = f"{found.where} is not Lipschitz near this point, so there is no Clarke Jacobian"
-        return Elements("clarke", why, refuted=True)
+        with ctx.workprec(_BITS):
+            values = known_values(graph, point(_BITS))
+            why, refuted = why_not_lipschitz(graph, values, found.where)
+        return Elements("clarke", why, refuted=refuted)
     except UndecidedError:
         rule = None
+    lipschitz = rule is not None and rule.jump() is None
+    return replace(_elements(equations, point, rule, deadline, seed), lipschitz=lipschitz)
+
+
+def _elements(
+    equations: Equations, point: Point, rule: ChainRule | None, deadline: float, seed: int
+) -> Elements:
     family = None if rule is None else kink_family(rule)
     if family is not None:
         return _of_family(family, equations, deadline, seed)
@@ -264,7 +276,7 @@ def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> E
     except TamecheckError as undecided:
         return Elements("clarke", str(undecided))
     if not found.raw:
-        return Elements("clarke", found.why, refuted=True)
+        return Elements("clarke", found.why, refuted=not found.open)
     matrices = _reduced(found.raw)
     exactly = "exactly" if found.exact else "by balls"
     why = f"the Clarke Jacobian, computed {exactly}: {_count(len(matrices))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -99,6 +100,8 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
         domain = parse_box(box, graph.inputs) if isinstance(box, str) else box
         hypotheses += regularity_on(graph, domain.checked(graph.inputs), deadline, seed)
     elements = elements_at(equations, solution.at, deadline, seed)
+    if elements.lipschitz and box is None:
+        hypotheses[1:] = [_lipschitz_nearby(found) for found in hypotheses[1:]]
     hypotheses += _about(elements)
     invertible = elements.invertible
     return Implicit(
@@ -116,6 +119,14 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
         None if invertible is None else invertible.singular,
         partial(_validity, equations, solution, elements.limits),
     )
+
+
+def _lipschitz_nearby(found: Hypothesis) -> Hypothesis:
+    """The hypothesis, proved if it is that F is Lipschitz near the point."""
+    if found.name != "locally Lipschitz" or found.status is Status.PROVED:
+        return found
+    why = "every op on which F depends near the point is locally Lipschitz there"
+    return replace(found, status=Status.PROVED, why=why)
 
 
 def _about(elements: Elements) -> list[Hypothesis]:

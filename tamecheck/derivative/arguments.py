@@ -28,13 +28,13 @@ from tamecheck.ir.formula import (
     everywhere,
 )
 
-__all__ = ["Germ", "definite_sign"]
+__all__ = ["Arguments", "definite_sign"]
 
 _NONE = frozenset[int]()
 
 
 @dataclass(frozen=True, slots=True)
-class Germ:
+class Arguments:
     """One element's arguments: values, which are constant nearby, which are continuous."""
 
     point: tuple[Number, ...]
