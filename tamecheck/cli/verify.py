@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from tamecheck.cli.answer import claim, message, print_json
 from tamecheck.cli.options import Subparsers, add_certificate, add_common, add_output
 from tamecheck.cli.progress import working
 from tamecheck.cli.source import model_of, name_of
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def add_parser(subparsers: Subparsers) -> None:
         parser,
         "--vnncomp",
         metavar="FILE",
-        help="write sat, unsat, unknown or timeout here, and exit 0",
+        help="write sat, unsat, unknown, timeout or error here, and exit 0",
     )
     add_certificate(parser)
     group = parser.add_argument_group("binarized networks")
@@ -75,6 +76,10 @@ def run(args: Namespace) -> int:
         from tamecheck.cli.hamming import run_hamming
 
         return run_hamming(args)
+    return _run(args) if args.vnncomp is None else _run_in_competition(args)
+
+
+def _run(args: Namespace) -> int:
     model, spec = _property_of(args)
     from tamecheck.verification import verify
     from tamecheck.verify import answer_document, vnncomp_text
@@ -95,7 +100,30 @@ def run(args: Namespace) -> int:
         print_json(document)
     else:
         _print(args, answer, document["verdict"])
-    return 0 if args.vnncomp is not None else _EXIT_CODES[document["verdict"]]
+    return _EXIT_CODES[document["verdict"]]
+
+
+def _run_in_competition(args: Namespace) -> int:
+    """Run with a result file whatever happens: the harness reads nothing else."""
+    from tamecheck.load.outputs import write_text
+
+    # what is there if the process is ended from outside
+    write_text(args.vnncomp, "unknown\n")
+    begun = time.monotonic()
+    try:
+        _run(args)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (the file says what happened)
+        late = args.timeout is not None and time.monotonic() - begun >= args.timeout
+        if isinstance(error, KeyboardInterrupt):
+            word, why = "timeout" if late else "unknown", "out of time" if late else "interrupted"
+        else:
+            word = "unknown" if isinstance(error, UnsupportedError) else "error"
+            why = " ".join(f"{error or type(error).__name__}".split())
+        write_text(args.vnncomp, f"{word}\n")
+        message(args, why)
+        if args.json:
+            print_json({"verdict": "unknown", "reason": why, "rests_on": None})
+    return 0
 
 
 def _property_of(args: Namespace) -> tuple[Model, str]:
@@ -118,7 +146,7 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
 
 
 def _print(args: Namespace, answer: Answer, verdict: str) -> None:
-    from tamecheck.verify import Violated
+    from tamecheck.verify import Unknown, Violated
 
     if args.quiet:
         print(verdict)
@@ -132,5 +160,7 @@ def _print(args: Namespace, answer: Answer, verdict: str) -> None:
         print(f"  at x = {', '.join(shown)}{more}  (exact in --json)")
         confirmed = {True: "yes", False: "no", None: "not run"}[witness.float32]
         print(f"  float32 run violates it too: {confirmed}")
+    if not isinstance(answer, Unknown):
+        print(f"  rests on: {answer.rests_on} ({answer.method})")
     facts = "".join(f", {count} {name}" for name, count in answer.facts.items())
     print(f"  {answer.seconds:.2f} s{facts}")

@@ -68,7 +68,7 @@ _MARKS: Mapping[Kind, bytes] = {
     "figure": rb"(\x89PNG.{33}tEXtSoftware\0|<\?xml.*<dc:title>|%PDF.*/Creator \()tamecheck",
     "report": rb'<!DOCTYPE html>.*<meta name="generator" content="tamecheck">',
     "summary": rb"# Four small networks: are they tame\?\n",
-    "result": rb"(unsat|unknown|timeout|sat\n\(\(X_0 .*\)\))\n\Z",
+    "result": rb"(unsat|unknown|timeout|error|sat\n\(\(X_0 .*\)\))\n\Z",
 }
 """How an output of each kind begins, or begins and ends."""
 

@@ -10,7 +10,19 @@ from typing import Any, TypeAlias
 
 from tamecheck.ir.exact import rational_text
 
-__all__ = ["Answer", "Holds", "Unknown", "Violated", "Witness", "answer_document"]
+__all__ = [
+    "RECOMPUTATION",
+    "ROUNDING",
+    "Answer",
+    "Holds",
+    "Unknown",
+    "Violated",
+    "Witness",
+    "answer_document",
+]
+
+RECOMPUTATION = "recomputation"
+ROUNDING = "outward rounding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +48,23 @@ class Witness:
 class Holds:
     """No input of the region is unsafe.
 
-    Proved in rigorous arithmetic, unless ``checked`` says that it rests on solvers.
-
     Parameters
     ----------
     method, reason, seconds, facts
         How it was found, in words.
+    rests_on
+        ``recomputation``: exact arithmetic concludes, in integers or by multipliers that are
+        multiplied out; ``certificate``: the kernel has checked a proof; ``outward rounding``:
+        bounds in float64 that are rounded outward, and nothing else.
     checked
-        For Hamming balls: ``enumeration``, ``two-solvers`` or ``one-solver``.
+        For Hamming balls: ``enumeration`` or ``certificate``.
     """
 
     method: str
     reason: str
     seconds: float
     facts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    rests_on: str = ROUNDING
     checked: str | None = None
 
 
@@ -62,16 +77,21 @@ class Violated:
     reason: str
     seconds: float
     facts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    rests_on: str = "replay"
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Neither was shown."""
+    """Neither was shown.
+
+    ``said_by`` names solvers in whose word, without a proof, the property holds.
+    """
 
     reason: str
     seconds: float
     out_of_time: bool = False
     facts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    said_by: str = ""
 
 
 Answer: TypeAlias = Holds | Violated | Unknown
@@ -85,6 +105,7 @@ def answer_document(answer: Answer) -> dict[str, Any]:
         "witness": None,
         "certificate": None,
         "method": None if isinstance(answer, Unknown) else answer.method,
+        "rests_on": None if isinstance(answer, Unknown) else answer.rests_on,
         "checked": answer.checked if isinstance(answer, Holds) else None,
         "seconds": round(answer.seconds, 3),
         "facts": dict(answer.facts),

@@ -16,7 +16,7 @@ from tamecheck.verify.plain import impossible
 from tamecheck.verify.problem import Region
 from tamecheck.verify.search import Search
 
-__all__ = ["Boxes", "split_inputs"]
+__all__ = ["Boxes", "split_inputs", "still_open"]
 
 
 _ROUNDS = 3
@@ -73,6 +73,29 @@ def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> 
         # short batches, so that the clock is looked at often
         batch = min(batch * 2, most) if before - search.left < _LONG else max(batch // 2, 1)
     return Boxes(lower, upper, cases, seen)
+
+
+def still_open(
+    search: Search, regions: Sequence[Region]
+) -> tuple[tuple[Region, ...], Witness | None]:
+    """One look at every region: those with cases that bounds do not close, or a witness."""
+    size = _batch_limit(search)
+    kept: list[Region] = []
+    for start in range(0, len(regions), size):
+        some = regions[start : start + size]
+        if search.left <= 0:
+            kept.extend(some)
+            continue
+        lower, upper, cases = (
+            np.stack([getattr(region, side) for region in some])
+            for side in ("lower", "upper", "cases")
+        )
+        part = _Part(search, lower, upper, cases)
+        found = part.examine()
+        if found is not None:
+            return (), found
+        kept.extend(map(Region, part.lower, part.upper, part.cases))
+    return tuple(kept), None
 
 
 def _batch_limit(search: Search) -> int:

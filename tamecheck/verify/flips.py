@@ -105,7 +105,9 @@ class _Climb:
     def round(self) -> Witness | None:
         """Proposals that move random coordinates: along the gradient, or to an end or middle."""
         rng, size = self.search.rng, len(self.lower)
-        share = np.exp(rng.uniform(np.log(2.0 / size), np.log(0.3), (self.count, 1)))
+        # from two coordinates on, and from each one on where they are few
+        least = min(2.0 / size, 0.3)
+        share = np.exp(rng.uniform(np.log(least), np.log(0.3), (self.count, 1)))
         moving = rng.random((self.count, size)) < share
         kind = rng.integers(0, 3, (self.count, size))
         middle = (self.lower + self.upper) / 2

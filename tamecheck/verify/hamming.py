@@ -23,10 +23,10 @@ from tamecheck.binarized import (
 from tamecheck.errors import SolverError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.verify.answer import Answer, Holds, Unknown, Violated, Witness
+from tamecheck.verify.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
 from tamecheck.verify.witness import Replay, exact_outputs
 
-__all__ = ["HammingBall", "hamming_distance", "verify_hamming"]
+__all__ = ["HammingBall", "hamming_distance", "solvers_word", "verify_hamming"]
 
 _SAMPLES = 4
 Levels = tuple[Fraction, Fraction]
@@ -79,8 +79,8 @@ def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
     Returns
     -------
     Answer
-        A `Holds` says in ``checked`` what it rests on: ``enumeration`` (every point was closed by
-        a bound or evaluated, in integers), else the word of ``two-solvers`` or ``one-solver``.
+        A `Holds` was concluded in integers: every point was closed by a bound or evaluated.  Where
+        only solvers say that there is no change, the answer is `Unknown`.
 
     Raises
     ------
@@ -130,8 +130,10 @@ class HammingBall:
             facts = {"changed inputs": found.upper}
             return Violated(self.witness(found, replay), found.method, reason, seconds, facts)
         if found.lower > min(radius, len(self.network.free)):
-            reason = f"No input of the ball is decided otherwise, {_BASES[found.checked]}."
-            return Holds(found.method, reason, seconds, {}, found.checked)
+            if found.checked != "enumeration":
+                return Unknown(solvers_word(found), seconds, said_by=found.method)
+            reason = "No input of the ball is decided otherwise, in integer arithmetic."
+            return Holds(found.method, reason, seconds, {}, RECOMPUTATION, found.checked)
         late = found.why.lower().endswith("out of time.")
         return Unknown(found.why, seconds, late, {"radius shown": found.lower - 1})
 
@@ -190,11 +192,9 @@ class HammingBall:
                 )
 
 
-_BASES = {
-    "enumeration": "in integer arithmetic",
-    "two-solvers": "in the word of two solvers, without a proof",
-    "one-solver": "in the word of one solver, without a proof",
-}
+def solvers_word(found: Distance) -> str:
+    """Why what solvers say of a distance is no answer."""
+    return f"Only the word of a solver ({found.method}) says that there is no change."
 
 
 def _deadline(timeout: float | None) -> float:

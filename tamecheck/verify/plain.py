@@ -12,6 +12,7 @@ import numpy as np
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import Enclosure, enclose, float_values
 from tamecheck.evaluate.enclosure import float_down
+from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
@@ -53,9 +54,11 @@ def sampled_plainly(
 
 
 def _seems(row: Inequality, x: Array, y: Array) -> bool:
-    total = sum((float(c) * x[i] for i, c in row.inputs), 0.0)
-    total += sum((float(c) * y[j] for j, c in row.outputs), 0.0)
-    return bool(total <= float(row.bound))
+    with np.errstate(all="ignore"):
+        total = sum((nearest_float(c) * x[i] for i, c in row.inputs), 0.0)
+        total += sum((nearest_float(c) * y[j] for j, c in row.outputs), 0.0)
+        # what is no number may be anything
+        return not total > nearest_float(row.bound)
 
 
 def _floats(graph: Graph, x: Array) -> Array | None:
@@ -72,13 +75,13 @@ def _floats(graph: Graph, x: Array) -> Array | None:
     return np.concatenate([found[name].reshape(-1) for name, _ in graph.outputs])
 
 
-def bounded_plainly(problem: Problem, deadline: float) -> tuple[bool, int]:
-    """Whether interval bounds close every case, halving the widest side; and the boxes seen.
+def bounded_plainly(problem: Problem, cases: Sequence[Case], deadline: float) -> tuple[bool, int]:
+    """Whether interval bounds close some cases, halving the widest side; and the boxes seen.
 
     A side that a box leaves unbounded is not halved.
     """
     seen = 0
-    for case in problem.spec.cases:
+    for case in cases:
         heap: list[tuple[float, int, tuple[Fraction | None, ...], tuple[Fraction | None, ...]]]
         heap = [(0.0, 0, case.lower, case.upper)]
         while heap:
@@ -98,7 +101,8 @@ def bounded_plainly(problem: Problem, deadline: float) -> tuple[bool, int]:
 
 def _width(lower: Sequence[Fraction | None], upper: Sequence[Fraction | None]) -> float:
     pairs = zip(lower, upper, strict=True)
-    return max((float(b - a) for a, b in pairs if a is not None and b is not None), default=0.0)
+    sides = (b - a for a, b in pairs if a is not None and b is not None)
+    return max(map(nearest_float, sides), default=0.0)
 
 
 def _halved(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
 
-__all__ = ["Problem", "Region", "problem_of"]
+__all__ = ["Problem", "Region", "problem_of", "without"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,20 @@ class Problem:
 
     def depth(self, rows: Array) -> Array:
         """For each point and case the largest row: at most 0 means unsafe."""
-        return np.where(self.members, rows[..., np.newaxis, :], -np.inf).max(-1)
+        held = np.where(self.members, rows[..., np.newaxis, :], -np.inf)
+        return np.asarray(held.max(-1, initial=-np.inf))
+
+
+def without(regions: Sequence[Region], cases: Collection[int]) -> tuple[Region, ...]:
+    """The regions without some cases."""
+    drop = sorted(cases)
+    kept: list[Region] = []
+    for region in regions:
+        mask = region.cases.copy()
+        mask[drop] = False
+        if mask.any():
+            kept.append(Region(region.lower, region.upper, mask))
+    return tuple(kept)
 
 
 def problem_of(graph: Graph, spec: Specification) -> Problem:
@@ -97,7 +111,7 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     scores = _scores(graph, list(rows))
     layers, missing = None, ""
     try:
-        layers = _with_rows(layers_of(scores), list(rows))
+        layers = _with_rows(layers_of(scores), [_scaled(row) for row in rows]) if rows else None
     except UnsupportedError as error:
         missing = "; ".join(f"{name} ({why})" for name, why in error.nodes[:4])
     strict = np.array([row.strict for row in rows], dtype=bool)
@@ -155,6 +169,33 @@ def _scores(graph: Graph, rows: Sequence[Inequality]) -> Graph:
     if not isinstance(axis, int) or node.shape[axis] != size_of(node.shape):
         return graph
     return Graph(graph.nodes, ((name, node.args[0]),))
+
+
+_LEAST, _MOST = 2.0**-500, 2.0**500
+
+
+def _scaled(row: Inequality) -> Inequality:
+    """The row times a power of two, so that float64 holds its coefficients.
+
+    Raises
+    ------
+    UnsupportedError
+        If float64 holds no such multiple.
+    """
+    terms = (*row.inputs, *row.outputs)
+    if not terms:
+        return row
+    exponent = max(c.numerator.bit_length() - c.denominator.bit_length() for _, c in terms)
+    factor = Fraction(2) ** -exponent
+    inputs, outputs = (
+        tuple((i, c * factor) for i, c in side) for side in (row.inputs, row.outputs)
+    )
+    bound = row.bound * factor
+    sizes = [abs(c) for _, c in (*inputs, *outputs)]
+    if min(sizes) < _LEAST or abs(bound) > _MOST or 0 < abs(bound) < _LEAST:
+        what = "The property has numbers that float64 does not hold."
+        raise UnsupportedError(what, nodes=[("the property", "numbers beyond float64")])
+    return Inequality(inputs, outputs, bound, row.strict)
 
 
 def _with_rows(network: Layers, rows: Sequence[Inequality]) -> Layers:

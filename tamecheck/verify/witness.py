@@ -11,6 +11,7 @@ from flint import arb, ctx, fmpq
 
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values
+from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
@@ -18,7 +19,7 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verify.answer import Witness
 from tamecheck.verify.problem import Problem
 
-__all__ = ["Replay", "exact_outputs", "inside", "witnessed"]
+__all__ = ["Replay", "exact_outputs", "inside", "witness_at", "witnessed"]
 
 Replay: TypeAlias = Callable[[Array], Array | None]
 """The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
@@ -32,21 +33,32 @@ def witnessed(problem: Problem, case: int, x: Array, replay: Replay | None) -> W
     The point is moved into the exact box, to float32 numbers where the box has them.
     """
     wanted = problem.spec.cases[case]
-    single = inside(x.astype(np.float32), wanted)
+    with np.errstate(over="ignore"):
+        single = inside(x.astype(np.float32), wanted)
     double = inside(x, wanted)
     # last the float itself, cut at the exact ends of the box
     for point in dict.fromkeys((single, double, _cut(x, wanted))):
-        if not all(row.holds(point, ()) for row in wanted.region):
-            continue
-        scores = exact_outputs(problem.scores, point)
-        if scores is None or not all(_holds(row, point, scores) for row in wanted.outputs):
-            continue
-        outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
-        if outputs is None:
-            continue
-        texts = tuple(str(v) if isinstance(v, arb) else v for v in outputs)
-        return Witness(point, texts, _replayed(wanted, point, replay))
+        found = witness_at(problem, case, point, replay)
+        if found is not None:
+            return found
     return None
+
+
+def witness_at(
+    problem: Problem, case: int, point: tuple[Fraction, ...], replay: Replay | None
+) -> Witness | None:
+    """The witness at a rational point of the case's box, if the exact outputs are unsafe there."""
+    wanted = problem.spec.cases[case]
+    if not wanted.contains(point):
+        return None
+    scores = exact_outputs(problem.scores, point)
+    if scores is None or not all(_holds(row, point, scores) for row in wanted.outputs):
+        return None
+    outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
+    if outputs is None:
+        return None
+    texts = tuple(str(v) if isinstance(v, arb) else v for v in outputs)
+    return Witness(point, texts, _replayed(wanted, point, replay))
 
 
 def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
@@ -65,29 +77,28 @@ def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
 def _cut(x: Array, case: Case) -> tuple[Fraction, ...]:
     found: list[Fraction] = []
     for value, low, high in zip(x.tolist(), case.lower, case.upper, strict=True):
-        exact = Fraction(value)
+        exact = Fraction(value) if np.isfinite(value) else low or high or Fraction(0)
         exact = exact if low is None else max(exact, low)
         found.append(exact if high is None else min(exact, high))
     return tuple(found)
 
 
 def _moved(value: np.floating, low: Bound, high: Bound, like: Array) -> Fraction:
-    exact = Fraction(float(value))
-    if low is not None and exact < low:
-        exact = Fraction(float(np.nextafter(value, like.dtype.type(np.inf))))
-        nearest = like.dtype.type(float(low))
-        if exact < low:
-            exact = Fraction(float(nearest))
-        if exact < low:
-            exact = Fraction(float(np.nextafter(nearest, like.dtype.type(np.inf))))
-    if high is not None and exact > high:
-        nearest = like.dtype.type(float(high))
-        exact = Fraction(float(nearest))
-        if exact > high:
-            exact = Fraction(float(np.nextafter(nearest, like.dtype.type(-np.inf))))
-    if low is not None and exact < low:
-        exact = low
-    return exact
+    if np.isfinite(value) and _between(low, exact := Fraction(float(value)), high):
+        return exact
+    below = low is not None and (not np.isfinite(value) or Fraction(float(value)) < low)
+    end, inward = (low, np.inf) if below else (high, -np.inf)
+    if end is None:
+        return Fraction(0)
+    with np.errstate(over="ignore"):
+        near = like.dtype.type(nearest_float(end))
+        numbers = [near, np.nextafter(near, like.dtype.type(inward))]
+    exact_numbers = [Fraction(float(number)) for number in numbers if np.isfinite(number)]
+    return next((number for number in exact_numbers if _between(low, number, high)), end)
+
+
+def _between(low: Bound, value: Fraction, high: Bound) -> bool:
+    return (low is None or low <= value) and (high is None or value <= high)
 
 
 def exact_outputs(graph: Graph, point: Sequence[Fraction]) -> list[Fraction | arb] | None:
@@ -131,10 +142,13 @@ def _ball(value: Fraction | arb) -> arb:
 def _replayed(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
     if replay is None:
         return None
-    single = np.array([float(value) for value in point]).astype(np.float32)
+    with np.errstate(over="ignore"):
+        single = np.array([nearest_float(value) for value in point]).astype(np.float32)
     outputs = replay(single)
-    if outputs is None or not np.isfinite(outputs).all():
-        return None if outputs is None else False
+    if outputs is None:
+        return None
+    if not (np.isfinite(outputs).all() and np.isfinite(single).all()):
+        return False
     exact = [Fraction(float(value)) for value in outputs]
     inputs = [Fraction(float(value)) for value in single]
     return all(row.holds(inputs, exact) for row in case.outputs)

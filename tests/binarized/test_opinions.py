@@ -1,17 +1,22 @@
 """What solvers say is labelled as their word; their programs mean what the network means."""
 
 import itertools
+import json
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer, distance, robust
+import tamecheck as tc
+from tamecheck.binarized import BinarizedNetwork, Distance, ThresholdLayer, distance, robust
 from tamecheck.binarized import opinions as module
 from tamecheck.binarized.folding import Ball
 from tamecheck.binarized.opinions import NoneSaid, NothingSaid, Pointed, Question, opinions
 from tamecheck.binarized.program import misclassified_program
+from tamecheck.cli import main
+from tamecheck.verify import Unknown
+from tamecheck.verify import hamming as balls
 
 
 def exclusive_or():
@@ -99,3 +104,27 @@ def test_an_answer_says_on_whose_word_it_rests(solvers, word, monkeypatch):
     found = robust(exclusive_or(), np.ones(2, dtype=np.int8), 1)
     assert found.checked == ("two-solvers" if word == "two" else "one-solver")
     assert found.method == ", ".join(solvers)
+
+
+def test_what_only_solvers_say_of_a_ball_is_no_answer(monkeypatch):
+    said = Distance(1, 2, None, None, "minicard, highs", "two-solvers")
+    monkeypatch.setattr(balls, "robust", lambda *_, **__: said)
+    answer = tc.verify_hamming(tc.expression("sign(x + y + z)"), [1, 1, 1], 1)
+    assert isinstance(answer, Unknown)
+    assert answer.said_by == "minicard, highs"
+
+
+def test_a_certificate_makes_an_answer_of_what_solvers_say(monkeypatch, tmp_path, capsys):
+    said = Distance(1, 2, None, None, "minicard, highs", "two-solvers")
+    monkeypatch.setattr(balls, "robust", lambda *_, **__: said)
+    (tmp_path / "p.json").write_text("[1, 1, 1]")
+    words = ["verify", "--expr", "sign(x + y + z)", "--input", str(tmp_path / "p.json"), "--json"]
+    assert main([*words, "--hamming", "1"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verdict"], answer["rests_on"]) == ("holds", "certificate")
+    # one flip of (1, 1, -1) changes the decision: no proof can be found
+    (tmp_path / "p.json").write_text("[1, 1, -1]")
+    assert main([*words, "--hamming", "1"]) == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verdict"], answer["rests_on"]) == ("unknown", None)
+    assert "Only the word of a solver" in answer["reason"]

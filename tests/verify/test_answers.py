@@ -154,6 +154,10 @@ def test_an_unbounded_region_is_never_proved_by_samples():
     graph = tc.expression("max(x, 0)").graph
     text = "(declare-const X_0 Real)(declare-const Y_0 Real)(assert (>= X_0 0))"
     answer = verify(graph, parse_vnnlib(text + "(assert (<= Y_0 -1))"), timeout=5)
+    assert isinstance(answer, Holds)
+    assert answer.rests_on == "recomputation"
+    smooth = tc.expression("x*x").graph
+    answer = verify(smooth, parse_vnnlib(text + "(assert (<= Y_0 -1))"), timeout=5)
     assert isinstance(answer, Unknown)
     answer = verify(graph, parse_vnnlib(text + "(assert (>= Y_0 500))"), timeout=5)
     assert isinstance(answer, Violated)

@@ -1,6 +1,7 @@
 """The command line: exit codes, the JSON keys of the contract, the competition's file."""
 
 import json
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -64,6 +65,39 @@ def test_competition_mode_writes_a_file_and_exits_with_0(files, name, word):
     arguments = ["verify", files / "net.onnx", files / f"{name}.vnnlib", "--vnncomp", result, "-q"]
     assert main([str(argument) for argument in arguments]) == 0
     assert result.read_text().split()[0] == word
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "word"),
+    [
+        ("net.onnx", None, "error"),
+        ("nowhere.onnx", "(assert true)", "error"),
+        ("net.onnx", "(assert (<= Y_0 0", "error"),
+        ("net.onnx", "(declare-const X_0 Real)(assert (<= (* X_0 X_0) 0))", "unknown"),
+        ("net.onnx", "(declare-const X_0 Real)(declare-const Y_0 Real)", "error"),
+    ],
+)
+def test_competition_mode_writes_its_file_when_nothing_can_be_verified(
+    files, capsys, model, text, word
+):
+    result, path = files / "result.txt", files / "p.vnnlib"
+    if text is not None:
+        path.write_text(text)
+    arguments = ["verify", str(files / model), str(path), "--vnncomp", str(result)]
+    assert main(arguments) == 0
+    assert result.read_text() == f"{word}\n"
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_competition_mode_says_timeout_when_the_clock_ends_the_run(files, monkeypatch):
+    def slow(*_, **__):
+        time.sleep(20)
+
+    monkeypatch.setattr("tamecheck.verification.verify", slow)
+    result = files / "result.txt"
+    arguments = ["verify", files / "net.onnx", files / "holds.vnnlib", "--vnncomp", result]
+    assert main([*map(str, arguments), "--timeout", "0.2"]) == 0
+    assert result.read_text() == "timeout\n"
 
 
 def test_an_expression_takes_the_place_of_the_model(files, capsys):
