@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.cells_formulas import run_formulas
+from tamecheck.cli.deadline import TO_ANSWER
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.slice import add_slice, chosen_slice
 from tamecheck.cli.source import domain_of, model_of
@@ -38,9 +39,6 @@ _MANY = 5_000
 _WORK = 2_000_000
 """Volumes in dimension 3 and more are summed if they take so much work: about 15 seconds."""
 
-_TO_ANSWER = 10.0
-"""Seconds beyond the timeout until the answer is there, at the latest."""
-
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the verb to the command line."""
@@ -62,7 +60,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--limit", type=int, metavar="N", help="stop after N cells (default 200000)"
     )
-    add_common(parser, overtime=_TO_ANSWER)
+    add_common(parser, answers=True)
     parser.set_defaults(run=run)
 
 
@@ -103,7 +101,7 @@ def _until(begun: float, timeout: float | None) -> float:
     """When to stop listing cells, now that the search is over."""
     if timeout is None:
         return math.inf
-    return min(time.monotonic() + 1 + timeout / 5, begun + timeout + 0.8 * _TO_ANSWER)
+    return min(time.monotonic() + 1 + timeout / 5, begun + timeout + 0.7 * TO_ANSWER)
 
 
 def _print_json(found: Complex, *, merge: bool, until: float) -> bool:

@@ -36,7 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--derivation", action="store_true", help="show every line of the derivation"
     )
-    add_common(parser, overtime=2)
+    add_common(parser, answers=True)
     parser.set_defaults(run=run)
 
 

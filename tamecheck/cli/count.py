@@ -47,7 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--hamming", metavar="K", help="count the inputs that differ in at most K places"
     )
-    add_common(parser, overtime=30)
+    add_common(parser, answers=True)
     parser.set_defaults(run=run)
 
 

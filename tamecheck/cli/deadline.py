@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import _thread
 import os
-import sys
+import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from types import FrameType
 
-__all__ = ["OutOfTimeError", "deadline"]
+__all__ = ["TO_ANSWER", "OutOfTimeError", "deadline"]
 
-_GRACE = 5.0
+TO_ANSWER = 3.0
+"""Seconds beyond the timeout for verbs that keep the time themselves, and then still answer."""
+
+_GRACE = 3.0
 """Seconds that a solver or library call has to return before the process ends itself."""
 
 
@@ -20,22 +24,36 @@ class OutOfTimeError(Exception):
 
 
 @contextmanager
-def deadline(seconds: float | None, *, overtime: float = 0) -> Generator[None]:
-    """Raise `OutOfTimeError` in the body after so many seconds, and overtime; None is no limit."""
+def deadline(
+    seconds: float | None, *, answers: bool = False, last_words: Callable[[], None] | None = None
+) -> Generator[None]:
+    """Raise `OutOfTimeError` in the body after so many seconds; None is no limit.
+
+    Parameters
+    ----------
+    seconds
+        The time that is allowed.
+    answers
+        Whether the body keeps the time itself and needs a moment to answer.
+    last_words
+        What is called if the body does not return to the interpreter, before the process ends
+        itself with exit code 3.
+    """
     if seconds is None:
         yield
         return
     over = threading.Event()
+    last = seconds + (TO_ANSWER if answers else 0.0)
 
-    def interrupt() -> None:
-        over.set()
-        _thread.interrupt_main()
+    def end() -> None:
+        if last_words is not None:
+            last_words()
+        os._exit(3)
 
-    last = seconds + overtime
-    timers = (threading.Timer(last, interrupt), threading.Timer(last + _GRACE, _end))
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
+    stuck = threading.Timer(last + _GRACE, end)
+    stuck.daemon = True
+    stuck.start()
+    cancel = _alarm(last, over)
     try:
         yield
     except KeyboardInterrupt:
@@ -43,12 +61,35 @@ def deadline(seconds: float | None, *, overtime: float = 0) -> Generator[None]:
             raise OutOfTimeError(f"Out of time after {seconds:g} s.") from None
         raise
     finally:
-        for timer in timers:
-            timer.cancel()
+        cancel()
+        stuck.cancel()
 
 
-def _end() -> None:
-    # the main thread is inside a call that does not return to the interpreter
-    sys.stderr.write("tamecheck: Out of time.\n")
-    sys.stderr.flush()
-    os._exit(3)
+def _alarm(seconds: float, over: threading.Event) -> Callable[[], None]:
+    """Interrupt the main thread after so many seconds, as Ctrl-C does; what takes that back.
+
+    A signal also ends a system call that blocks, and arrives where SIGINT is ignored.
+    """
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+
+        def interrupt(_number: int, _frame: FrameType | None) -> None:
+            over.set()
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+        def restore() -> None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+        return restore
+
+    def strike() -> None:
+        over.set()
+        _thread.interrupt_main()
+
+    timer = threading.Timer(seconds, strike)
+    timer.daemon = True
+    timer.start()
+    return timer.cancel

@@ -46,7 +46,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--box", metavar="BOX", help="value: a row and an interval, 'r1=-3:4'")
     add_output(parser, "-o", "--output", metavar="FILE", help="write the answer here as JSON")
-    add_common(parser, overtime=30)
+    add_common(parser, answers=True)
     parser.set_defaults(run=run)
 
 

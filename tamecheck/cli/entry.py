@@ -86,8 +86,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     args = _parse(arguments)
-    with deadline(args.timeout, overtime=args.overtime):
+    with deadline(args.timeout, answers=args.answers, last_words=lambda: _late(args)):
         return args.run(args)
+
+
+def _late(args: Namespace) -> None:
+    """What is said when a call does not return to the interpreter, without its locks."""
+    if args.last_words is not None:
+        args.last_words(args)
+    late = OutOfTimeError(f"Out of time after {args.timeout:g} s.")
+    if args.json:
+        os.write(1, f"{_error_json(late)}\n".encode())
+    os.write(2, f"tamecheck: {late}\n".encode())
 
 
 def _parse(arguments: list[str]) -> Namespace:
@@ -135,17 +145,22 @@ def _fail(error: Exception, *, as_json: bool) -> int:
     """Report an error on one line, and as a JSON object where one was asked for."""
     code, line = _describe(error)
     if as_json:
-        import json
-
-        nodes = error.nodes if isinstance(error, UnsupportedError) else ()
-        document = {
-            "error": line,
-            "exit_code": code,
-            "unsupported": [{"node": name, "why": why} for name, why in nodes],
-        }
-        print(json.dumps(document))
+        print(_error_json(error))
     _say(line)
     return code
+
+
+def _error_json(error: Exception) -> str:
+    import json
+
+    code, line = _describe(error)
+    nodes = error.nodes if isinstance(error, UnsupportedError) else ()
+    document = {
+        "error": line,
+        "exit_code": code,
+        "unsupported": [{"node": name, "why": why} for name, why in nodes],
+    }
+    return json.dumps(document)
 
 
 def _describe(error: Exception) -> tuple[int, str]:

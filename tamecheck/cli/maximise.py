@@ -49,7 +49,7 @@ def add_verb(subparsers: Subparsers, verb: str, adjective: str) -> Any:
         choices=("auto", "walk"),
         help="'walk': Relax-and-Walk alone, with a linear bound",
     )
-    add_common(parser, overtime=30)
+    add_common(parser, answers=True)
     return parser
 
 

@@ -81,17 +81,17 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def add_common(parser: Parser, *, overtime: float = 0) -> None:
+def add_common(parser: Parser, *, answers: bool = False) -> None:
     """Add ``--json --timeout --seed -q``, which every verb takes.
 
     Parameters
     ----------
     parser
         The verb's parser.
-    overtime
-        Seconds beyond the timeout for a verb that keeps the time itself and then still answers.
+    answers
+        Whether the verb keeps the time itself and then still answers.
     """
-    parser.set_defaults(overtime=overtime)
+    parser.set_defaults(answers=answers, last_words=None)
     group = parser.add_argument_group("common options")
     group.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     group.add_argument(

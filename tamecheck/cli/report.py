@@ -51,7 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--at", metavar="POINT", help="a point for the Clarke Jacobian and slices: 'x=0,y=1/3'"
     )
     parser.add_argument("--rule", choices=("argmax", "argmin", "sign"), help="how outputs decide")
-    add_common(parser, overtime=15)
+    add_common(parser, answers=True)
     parser.set_defaults(run=run)
 
 

@@ -64,7 +64,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     add_table(parser, what="where the rules are measured, and start if need be")
-    add_common(parser, overtime=30)
+    add_common(parser, answers=True)
     parser.set_defaults(run=run)
 
 

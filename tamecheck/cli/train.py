@@ -84,7 +84,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--drop-missing", action="store_true", help="leave out rows with missing values"
     )
     add_output(parser, "-o", "--output", metavar="FILE", help="the model: .json, .json.gz or .onnx")
-    add_common(parser, overtime=30)
+    add_common(parser, answers=True)
     parser.set_defaults(run=run)
 
 

@@ -62,7 +62,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--domain", metavar="L,H", help="the two levels of every input (default -1,1)"
     )
     group.add_argument("--certify", action="store_true", help="search for a certificate")
-    add_common(parser, overtime=5)
+    add_common(parser, answers=True)
     parser.set_defaults(run=run)
 
 
