@@ -34,15 +34,8 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("program", metavar="PROGRAM", help=".mps, .lp or .json file, also .gz")
     parser.add_argument("--certify", action="store_true", help="search until there is a proof")
-<<<<<<< HEAD
     add_certificate(parser)
-    add_common(parser, overtime=10)
-=======
-    parser.add_argument(
-        "-o", "--output", metavar="CERT", help="write the certificate here (.json or .json.gz)"
-    )
     add_common(parser, answers=True)
->>>>>>> 044e6ab (The timeout is a signal that also ends a blocking call; verbs that keep the time have the same few seconds to answer)
     parser.set_defaults(run=run)
 
 

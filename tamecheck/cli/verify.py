@@ -63,7 +63,14 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     group.add_argument("--certify", action="store_true", help="search for a certificate")
     add_common(parser, answers=True)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, last_words=_write_timeout)
+
+
+def _write_timeout(args: Namespace) -> None:
+    if args.vnncomp is not None:
+        from tamecheck.load.outputs import write_text
+
+        write_text(args.vnncomp, "timeout\n")
 
 
 def run(args: Namespace) -> int:
