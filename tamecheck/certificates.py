@@ -1,13 +1,17 @@
-"""Certificates in the hands of a user: checked by the kernel, whatever form they come in."""
+"""Certificates in the hands of a user: checked by the kernel, and what exactly they claim."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
 from tamecheck.errors import InputError
+from tamecheck.ir.box import Bound, Box, Side
+from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.kernel import Report
 from tamecheck.kernel import check as check_derivation
 from tamecheck.kernel_bnn import FORMAT as BALL
@@ -17,10 +21,77 @@ from tamecheck.kernel_mip import check as check_tree
 from tamecheck.load.files import read_bytes
 from tamecheck.tame import Check
 
-__all__ = ["recheck"]
+__all__ = ["Levels", "Statement", "recheck", "statement"]
+
+Levels = tuple[tuple[Fraction, Fraction], ...]
+"""The low and the high level of each input; equal where it is fixed."""
 
 
-def recheck(certificate: str | bytes | Mapping[str, Any] | Path | Check) -> Report:
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Of which inputs, and of which of their values, a certificate's claim speaks.
+
+    Parameters
+    ----------
+    count
+        The number of inputs: elements of all input tensors, or columns of a program.
+    fixed
+        How many of them have a single value.
+    bounded
+        How many others have a finite bound.
+    shapes, box
+        The inputs' names and shapes, and the domain, of a claim about a function.
+    levels
+        The levels of the inputs of a claim about a ball.
+    program
+        ``sense``, ``columns`` and ``rows`` of a claim about a program.
+    narrow
+        A sentence for each way in which the claim is about less than all values of the inputs.
+    assumes
+        A sentence for each thing that the kernel cannot see and takes to be so.
+    """
+
+    count: int
+    fixed: int
+    bounded: int = 0
+    shapes: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
+    box: Box | None = None
+    levels: Levels | None = None
+    program: Mapping[str, Any] | None = None
+    narrow: tuple[str, ...] = ()
+    assumes: tuple[str, ...] = ()
+    refutes: bool = False
+
+    @property
+    def free(self) -> int:
+        """How many inputs have more than one value."""
+        return self.count - self.fixed
+
+    def differs(self, asked: Box | Levels) -> str | None:
+        """Why the claim is no answer about this box, or these levels; None if it is one.
+
+        That a function is definable, and its properties, hold on every smaller box too; that it is
+        not definable, on every larger one.
+        """
+        if isinstance(asked, Box):
+            if self.box is None:
+                return "it is about no box"
+            outer, inner = (asked, self.box) if self.refutes else (self.box, asked)
+            named = next(
+                (n for n in self.shapes if not _inside(inner.side(n), outer.side(n))), None
+            )
+            return None if named is None else f"it is about other values of {named!r}"
+        if self.levels is None:
+            return "it is about no levels"
+        if len(asked) != len(self.levels):
+            return f"it is about {len(self.levels)} inputs, not {len(asked)}"
+        other = [i for i, pair in enumerate(self.levels) if pair != asked[i]]
+        return f"it is about other levels of input {other[0]}" if other else None
+
+
+def recheck(
+    certificate: str | bytes | Mapping[str, Any] | Path | Check, *, steps: int | None = None
+) -> Report:
     """The kernel's verdict on a certificate.
 
     Parameters
@@ -28,6 +99,9 @@ def recheck(certificate: str | bytes | Mapping[str, Any] | Path | Check) -> Repo
     certificate
         Its JSON text, its document, the path of its file (as a `pathlib.Path`), or the answer of
         a check.
+    steps
+        How many elementary steps the kernel may take, besides those for reading the text; by
+        default some seconds' worth.  A check that needs more is incomplete.
 
     Raises
     ------
@@ -37,18 +111,18 @@ def recheck(certificate: str | bytes | Mapping[str, Any] | Path | Check) -> Repo
     """
     match certificate:
         case str() | bytes():
-            return _check(certificate)
+            return _check(certificate, steps)
         case Path():
-            return _check(read_bytes(certificate))
+            return _check(read_bytes(certificate), steps)
         case Check(certificate=None):
             raise InputError("An unknown verdict has no certificate.")
         case Check(certificate=document):
-            return _check(json.dumps(document))
+            return _check(json.dumps(document), steps)
         case _:
-            return _check(json.dumps(certificate))
+            return _check(json.dumps(certificate), steps)
 
 
-def _check(text: str | bytes) -> Report:
+def _check(text: str | bytes, steps: int | None) -> Report:
     """The verdict of the checker that knows the certificate's format."""
     try:
         document = json.loads(text)
@@ -59,4 +133,102 @@ def _check(text: str | bytes) -> Report:
     checkers = {TREE: check_tree, BALL: check_ball}
     form = named.get("format")
     checker = checkers.get(form) if isinstance(form, str) else None
-    return (checker or check_derivation)(text)
+    checker = checker or check_derivation
+    return checker(text) if steps is None else checker(text, steps)
+
+
+def statement(document: Mapping[str, Any]) -> Statement:
+    """What a certificate, which the kernel does not call invalid, is about."""
+    if document["format"] == BALL:
+        return _of_ball(document)
+    if document["format"] == TREE:
+        return _of_tree(document)
+    return _of_derivation(document)
+
+
+def _of_derivation(document: Mapping[str, Any]) -> Statement:
+    nodes = document["model"]["graph"]["nodes"]
+    shapes: dict[str, Shape] = {n["name"]: tuple(n["shape"]) for n in nodes if n["op"] == "input"}
+    sides = {
+        name: Side(*(tuple(map(_bound, side[end])) for end in ("lower", "upper")))
+        for name, side in document["domain"].items()
+    }
+    count = sum(map(size_of, shapes.values()))
+    fixed = bounded = 0
+    for name, shape in shapes.items():
+        pairs = list(zip(sides[name].lower, sides[name].upper, strict=True))
+        copies = size_of(shape) // len(pairs)
+        fixed += copies * sum(low is not None and low == high for low, high in pairs)
+        bounded += copies * sum(low != high for low, high in pairs)
+    narrow = _fixed_text(fixed, count, "nothing is said about their other values")
+    if bounded:
+        narrow.append(
+            f"{bounded} of {count} inputs are bounded: nothing is said outside the domain"
+        )
+    hidden = {n["tensor"] for n in nodes if n["op"] == "constant"} - set(document["tensors"])
+    indices = {
+        nodes[n["args"][1]].get("tensor") for n in nodes if n["op"] in ("gather", "gather_elements")
+    }
+    assumes = [
+        f"the constants whose data are not in the certificate ({len(tensors)}) are {kind}"
+        for tensors, kind in (
+            (hidden - indices, "rational numbers"),
+            (hidden & indices, "integers in range"),
+        )
+        if tensors
+    ]
+    return Statement(
+        count=count,
+        fixed=fixed,
+        bounded=bounded,
+        shapes=shapes,
+        box=Box(sides),
+        narrow=tuple(narrow),
+        assumes=tuple(assumes),
+        refutes=document["claim"]["verdict"] == "not-tame",
+    )
+
+
+def _of_ball(document: Mapping[str, Any]) -> Statement:
+    network = document["network"]
+    ends = ([Fraction(v) for v in network[side]] for side in ("low", "high"))
+    levels = tuple(zip(*ends, strict=True))
+    fixed = sum(low == high for low, high in levels)
+    narrow = _fixed_text(fixed, len(levels), "the ball holds no other levels of them")
+    if document["claim"].get("radius") == 0:
+        narrow = [*narrow, "the radius is 0: the ball holds only its centre"]
+    return Statement(len(levels), fixed, levels=levels, narrow=tuple(narrow))
+
+
+def _of_tree(document: Mapping[str, Any]) -> Statement:
+    program = document["program"]
+    columns = program["columns"]
+    about = {
+        "name": program["name"],
+        "sense": program["sense"],
+        "columns": len(columns),
+        "rows": len(program["rows"]),
+    }
+    single = [c for c in columns if c["lower"] is not None and c["lower"] == c["upper"]]
+    fixed = sum("semi" not in c["kind"] for c in single)
+    return Statement(len(columns), fixed, program=about)
+
+
+def _fixed_text(fixed: int, count: int, consequence: str) -> list[str]:
+    if fixed == count > 0:
+        return ["all inputs are fixed: the claim is about a single point"]
+    return [f"{fixed} of {count} inputs are fixed: {consequence}"] if fixed else []
+
+
+def _bound(value: str | None) -> Bound:
+    return None if value is None else Fraction(value)
+
+
+def _inside(inner: Side, outer: Side) -> bool:
+    size = max(len(inner.lower), len(outer.lower))
+    pairs = zip(inner.elements(size), outer.elements(size), strict=True)
+    return all(
+        (low is None or (a is not None and low <= a))
+        and (high is None or (b is not None and b <= high))
+        for (a, b), (low, high) in pairs
+    )

@@ -142,6 +142,9 @@ def _certify(args: Namespace, document: dict[str, Any], certificate: dict[str, A
         message(args, "No certificate was found in time.")
         return
     report = recheck(json.dumps(certificate))
+    if report.verdict == "incomplete":
+        message(args, f"No certificate that the kernel checks: {report.why}.")
+        return
     if report.verdict != "valid":
         raise CertificateError(f"The kernel rejects the certificate: {report.why}.")
     reason = "No input of the ball is decided otherwise, by a proof that the kernel checks."

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import print_json
-from tamecheck.cli.options import Subparsers, add_common, add_model
+from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import model_of, name_of, names_program
-from tamecheck.errors import TamecheckError
+from tamecheck.errors import InputError, TamecheckError
 from tamecheck.kernel_bnn import FORMAT as BALL
+
+if TYPE_CHECKING:
+    from tamecheck.certificates import Levels, Statement
+    from tamecheck.ir.box import Box
+    from tamecheck.kernel import Report
 
 __all__ = ["add_parser", "run"]
 
 _DESCRIPTION = """\
-Let the kernel, a small program of its own, check every step of a certificate.  With a MODEL, also
-check that the certificate is about that model.
+Let the kernel, a small program of its own, check every step of a certificate, and say all of what
+is claimed: of which inputs, and where.  With a MODEL, also check that the certificate is about that
+model; with --box, --spec or --domain, that it answers the question there.
 
-exit codes: 0 valid, 3 incomplete (steps taken on trust are listed), 5 invalid"""
+exit codes: 0 valid; 3 incomplete: steps are taken on trust, or there are too many; 5 invalid, or
+about something else"""
 _LONGEST = 200
 _EXIT_CODES = {"valid": 0, "incomplete": 3, "invalid": 5}
 
@@ -32,17 +39,31 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("certificate", metavar="CERT", help="a certificate, .json or .json.gz")
     add_model(parser)
+    add_box(parser)
+    parser.add_argument(
+        "--domain", metavar="LOW,HIGH", help="the two levels of every input, for a ball"
+    )
+    parser.add_argument(
+        "--steps", type=_steps, metavar="N", help="let the kernel take N elementary steps"
+    )
     add_common(parser)
     parser.set_defaults(run=run)
 
 
+def _steps(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ArgumentTypeError(f"{text!r} is no number of steps")
+    return int(text)
+
+
 def run(args: Namespace) -> int:
     """Check the certificate and say what it proves, or which step fails."""
-    from tamecheck.certificates import recheck
+    from tamecheck.certificates import recheck, statement
     from tamecheck.load.files import read_bytes
 
     certificate = read_bytes(args.certificate)
-    report = recheck(certificate)
+    report = recheck(certificate, steps=args.steps)
+    about = None if report.claim is None else statement(json.loads(certificate))
     document: dict[str, Any] = {
         "verdict": report.verdict,
         "trusted": list(report.trusted),
@@ -50,19 +71,81 @@ def run(args: Namespace) -> int:
         "why": report.why,
         "claim": report.claim,
         "model": {"sha256": report.model_sha256},
+        **_about(about),
     }
-    if report.verdict != "invalid" and (args.model is not None or args.expr is not None):
-        actual = _hash_of(args, certificate)
-        if actual != report.model_sha256:
-            why = f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
-            document.update(verdict="invalid", step=None, why=why)
+    why = None if about is None else _other_question(args, certificate, report, about)
+    if why is not None:
+        document.update(verdict="invalid", step=None, why=why)
     if args.json:
         print_json(document)
     elif args.quiet:
         print(document["verdict"])
     else:
-        _print(document)
+        _print(document, about)
     return _EXIT_CODES[document["verdict"]]
+
+
+def _about(about: Statement | None) -> dict[str, Any]:
+    """The keys of the answer that say what the claim is about."""
+    from tamecheck.show.document import box_json
+
+    if about is None:
+        return {}
+    levels = about.levels
+    return {
+        "inputs": {
+            "count": about.count,
+            "free": about.free,
+            "fixed": about.fixed,
+            "bounded": about.bounded,
+        },
+        "domain": None if about.box is None else box_json(about.box, dict(about.shapes)),
+        "levels": None if levels is None else [[str(v) for v in pair] for pair in levels],
+        "program": about.program,
+        "narrow": list(about.narrow),
+        "assumes": list(about.assumes),
+    }
+
+
+def _other_question(
+    args: Namespace, certificate: bytes, report: Report, about: Statement
+) -> str | None:
+    """Why the certificate does not answer what the arguments ask; None if it does."""
+    if args.model is not None or args.expr is not None:
+        actual = _hash_of(args, certificate)
+        if actual != report.model_sha256:
+            return f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
+    asked = _asked(args, about)
+    if asked is None:
+        return None
+    option, domain = asked
+    other = about.differs(domain)
+    return None if other is None else f"{other} than {option}"
+
+
+def _asked(args: Namespace, about: Statement) -> tuple[str, Box | Levels] | None:
+    """The domain that the arguments ask about, with the option's name."""
+    if args.domain is not None:
+        if about.levels is None:
+            raise InputError(
+                "--domain is of use for balls only.", hint="Give --box for a function's domain."
+            )
+        from tamecheck.cli.occurring import levels_of
+
+        return f"--domain {args.domain}", (levels_of(args.domain),) * about.count
+    if args.box is None and args.spec is None:
+        return None
+    if about.box is None:
+        raise InputError(
+            "--box and --spec are of use for claims about functions only.",
+            hint="Give --domain for a ball; a program's bounds are in its file.",
+        )
+    from tamecheck.load.box_text import parse_box
+    from tamecheck.load.vnnlib import read_vnnlib
+
+    if args.box is not None:
+        return f"--box {args.box}", parse_box(args.box, about.shapes)
+    return f"--spec {args.spec}", read_vnnlib(args.spec).box(about.shapes)
 
 
 def _hash_of(args: Namespace, certificate: bytes) -> str:
@@ -88,20 +171,44 @@ def _hash_of(args: Namespace, certificate: bytes) -> str:
         return graph.sha256
 
 
-def _print(document: Mapping[str, Any]) -> None:
+def _print(document: Mapping[str, Any], about: Statement | None) -> None:
     from tamecheck.show.tables import print_sections
 
     verdict = document["verdict"]
-    if verdict == "invalid":
+    if verdict == "invalid" or about is None:
         place = "" if document["step"] is None else f"step {document['step']}: "
-        print_sections(sys.stdout, {"INVALID": [(f"{place}{document['why']}",)]})
+        print_sections(sys.stdout, {verdict.upper(): [(f"{place}{document['why']}",)]})
         return
     rows = [(key, _text(value)) for key, value in document["claim"].items()]
+    rows += _rows(about)
     if document["model"]["sha256"] is not None:
         rows.append(("sha256", document["model"]["sha256"]))
     sections: dict[str, list[tuple[str, ...]]] = {verdict.upper(): [*rows]}
+    sections["About less than all inputs"] = [(line,) for line in about.narrow]
+    sections["Taken to be so"] = [(line,) for line in about.assumes]
     sections["Taken on trust"] = [(step,) for step in document["trusted"]]
     print_sections(sys.stdout, sections)
+
+
+def _rows(about: Statement) -> list[tuple[str, str]]:
+    """Where the claim holds, in words."""
+    from tamecheck.show.wording import interval_text
+
+    rows = [("inputs", f"{about.free} free, {about.fixed} fixed")]
+    for name, side in () if about.box is None else about.box:
+        pairs = zip(side.lower, side.upper, strict=True)
+        rows.append(("domain", f"{name} in {_all_of([interval_text(*pair) for pair in pairs])}"))
+    if about.levels is not None:
+        texts = [f"{low}" if low == high else f"{low} or {high}" for low, high in about.levels]
+        rows.append(("levels", _all_of(texts)))
+    if about.program is not None:
+        rows += [(key, _text(value)) for key, value in about.program.items() if value != ""]
+    return rows
+
+
+def _all_of(texts: list[str]) -> str:
+    """What each input has, said once if it is the same."""
+    return texts[0] if len(set(texts)) == 1 else _text(texts)
 
 
 def _text(value: Any) -> str:

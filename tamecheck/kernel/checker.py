@@ -1,7 +1,7 @@
-"""The verdict on a certificate. Only the last line of `check` says that one is valid."""
+"""The verdict on a certificate. Only the last line of `judge` says that one is valid."""
 
 # fmt: off
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,8 @@ from tamecheck.kernel.rules import ABOVE, LOCAL, Proof, read_bounds
 from tamecheck.kernel.strict import (
     Json,
     Reject,
+    Spent,
+    allowance,
     fields,
     integer,
     items,
@@ -19,10 +21,11 @@ from tamecheck.kernel.strict import (
     word,
 )
 
+STEPS, A_CHARACTER = 10_000_000, 8  # what a check may take
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A verdict: valid; incomplete, when steps were trusted; or invalid at `step`, and why."""
+    """A verdict: valid; incomplete, when steps were trusted or too many; or invalid at `step`."""
 
     verdict: Literal["valid", "incomplete", "invalid"]
     trusted: tuple[str, ...]
@@ -45,13 +48,16 @@ def _claim(graph: Graph, proof: Proof, value: object) -> Json:
     known = {LOCAL} if verdict == "locally-tame" else set(ABOVE) - {LOCAL}
     fits = 0 < len(structures) == len(set(structures)) and known.issuperset(structures)
     require(fits, "the claimed structures do not fit the verdict")
-    properties = [word(p) for p in items(claim.get("properties", []))]
+    properties = {word(p) for p in items(claim.get("properties", []))}
+    shown, has = ({k: set[str]() for k in graph.outputs} for _ in range(2))
+    for f in proof.facts:
+        if f.kind == "structure" and f.node in shown:
+            shown[f.node].update(*(ABOVE[w] for w in f.words))
+        if f.kind == "property" and f.node in has:
+            has[f.node].update(f.words)
     for k in graph.outputs:
-        facts = [f for f in proof.facts if f.kind == "structure" and f.node == k]
-        shown = {s for f in facts for w in f.words for s in ABOVE[w]}
-        require(shown.issuperset(structures), f"output node {k} is not shown to be in them")
-        has = {w for f in proof.facts if f.kind == "property" and f.node == k for w in f.words}
-        require(has.issuperset(properties), f"output node {k} is not shown to have them")
+        require(shown[k].issuperset(structures), f"output node {k} is not shown to be in them")
+        require(has[k].issuperset(properties), f"output node {k} is not shown to have them")
     return claim
 
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str | None]:
@@ -72,15 +78,26 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     at[0] = None
     return _claim(graph, proof, raw["claim"]), proof.trusted, graph.sha256
 
-def check(text: str | bytes) -> Report:
-    """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid."""
+Prove = Callable[[Json, list[int | None]], tuple[Json, Sequence[str], str | None]]
+
+def judge(text: str | bytes, prove: Prove, steps: int) -> Report:
+    """Return the verdict of a checker that may take so many steps, and more for a longer text."""
     at: list[int | None] = [None]
+    allowed = steps + A_CHARACTER * len(text)
     try:
-        claim, trusted, digest = _certificate(mapping(read(text)), at)
+        with allowance(allowed):
+            claim, trusted, digest = prove(mapping(read(text)), at)
     except Reject as error:
         return Report("invalid", (), at[0], str(error), None, None)
+    except Spent:
+        why = f"it needs more than the {allowed} elementary steps that this check may take"
+        return Report("incomplete", (), at[0], why, None, None)
     except Exception as error:  # noqa: BLE001  (a checker that cannot go on has checked nothing)
         return Report("invalid", (), at[0], f"malformed: {type(error).__name__}", None, None)
     if trusted:
         return Report("incomplete", tuple(trusted), None, "some steps are trusted", claim, digest)
     return Report("valid", (), None, "", claim, digest)
+
+def check(text: str | bytes, steps: int = STEPS) -> Report:
+    """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid."""
+    return judge(text, _certificate, steps)

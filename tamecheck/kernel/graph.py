@@ -8,11 +8,12 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
-from math import lcm, prod
+from math import prod
 from struct import iter_unpack
 
 from tamecheck.kernel.strict import (
     Reject,
+    common,
     fields,
     flag,
     integer,
@@ -20,6 +21,7 @@ from tamecheck.kernel.strict import (
     mapping,
     rational,
     require,
+    spend,
     word,
 )
 
@@ -163,7 +165,14 @@ def read_graph(value: object, tensors: object) -> Graph:
     used = {(n.name, n.shape) for n in nodes if n.op == "constant"}
     require(len(dict(used)) == len(used), "one tensor is used with two shapes")
     found = {digest: _tensor(digest, t, used) for digest, t in mapping(tensors).items()}
-    return Graph(nodes, outputs, free, hashlib.sha256(text.encode()).hexdigest(), found)
+    graph = Graph(nodes, outputs, free, hashlib.sha256(text.encode()).hexdigest(), found)
+    for k, node in enumerate(nodes):
+        nums, den = graph.data(node.args[1]) or ([], 1) if "gather" in node.op else ([], 1)
+        extent = nodes[node.args[0]].shape[node.n["axis"][0]] if nums else 0
+        spend(len(nums))
+        fits = den == 1 and all(-extent <= i < extent for i in nums)
+        require(fits, f"node {k}: a constant index is no integer in range")
+    return graph
 
 def _tensor(digest: str, value: object, used: set[tuple[str, Shape]]) -> Tensor:
     raw = fields(value, "shape encoding data")
@@ -175,9 +184,9 @@ def _tensor(digest: str, value: object, used: set[tuple[str, Shape]]) -> Tensor:
     require(hashlib.sha256(head.encode() + data).hexdigest() == digest, "wrong tensor digest")
     match encoding:
         case "q":
-            for d in {rational(t).denominator for t in texts}:
-                den = lcm(den, d)
-                require(den.bit_length() <= 1 << 14, "the denominators of a tensor are too many")
+            den = common({rational(t).denominator for t in texts}, 1 << 14)
+            if den is None: raise Reject("the denominators of a tensor are too many")
+            spend(len(texts), den.bit_length())
             nums = [v.numerator * (den // v.denominator) for v in map(rational, texts)]
         case "i64": nums = [w for (w,) in iter_unpack("<q", data)]
         case "f32": nums, den = _floats([w for (w,) in iter_unpack("<I", data)], 32, 23)
@@ -195,5 +204,6 @@ def _floats(words: list[int], width: int, mantissa: int) -> Tensor:
              for w, e in zip(words, exponents, strict=True)]
     bits, bias = reduce(int.__or__, sizes, 0), top // 2 + mantissa - 1
     spare = min((bits & -bits).bit_length() - 1, bias) if bits else bias  # common trailing zeros
+    spend(len(words), bits.bit_length() - spare)
     signed = [(-m if w & sign else m) >> spare for m, w in zip(sizes, words, strict=True)]
     return signed, 1 << (bias - spare)

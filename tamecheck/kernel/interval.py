@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, isqrt
 
-from tamecheck.kernel.strict import Reject, require
+from tamecheck.kernel.strict import Reject, require, spend
 
 End = Fraction | int | None
 ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
@@ -21,6 +21,7 @@ class Interval:
     low: End
     high: End
 
+    def __post_init__(self) -> None: spend(16, longest(self))
     @property
     def finite(self) -> bool: return self.low is not None and self.high is not None
     def has(self, x: Fraction | int) -> bool: return point(x) <= self
@@ -34,6 +35,7 @@ class Interval:
         return Interval(low, None if self.high is None or other.high is None
                         else max(self.high, other.high))
     def __le__(self, other: Interval) -> bool:  # a subset
+        spend(16, longest(self, other))
         low = other.low is None or (self.low is not None and self.low >= other.low)
         return low and (other.high is None or (self.high is not None and self.high <= other.high))
     def __mul__(self, other: Interval) -> Interval:
@@ -53,6 +55,11 @@ class Interval:
     def clamp(self, low: End, high: End) -> Interval:  # cut off where an end is given
         found = self if low is None else self.maximum(point(low))
         return found if high is None else -((-found).maximum(point(-high)))
+
+def longest(*intervals: Interval) -> int:  # the bits of the longest number
+    ends = [end for x in intervals for end in (x.low, x.high) if end]
+    return max([max(end.numerator.bit_length(), end.denominator.bit_length()) for end in ends],
+               default=0)
 
 def point(x: Fraction | int) -> Interval: return Interval(Fraction(x), Fraction(x))
 
@@ -84,6 +91,7 @@ def _series(t: Interval, y: Interval, ratio: Callable[[int], tuple[int, int]], s
         total_high += high if sign > 0 or n % 2 == 0 else -low
         # In each use the later ratios are at most 1/2 too, so the tail is at most `high`.
         if high <= 1 and 2 * y_high * a <= b * _SCALE:
+            spend(16 * n)
             total_low -= high if sign < 0 else 0
             return Interval(Fraction(total_low, _SCALE), Fraction(total_high + high, _SCALE))
 

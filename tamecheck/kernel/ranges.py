@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import reduce
 from itertools import accumulate
-from math import ceil, floor, lcm, prod
+from math import ceil, floor, prod
 from operator import mul
 from typing import TypeVar
 
@@ -22,12 +22,13 @@ from tamecheck.kernel.interval import (
     ZERO,
     Interval,
     increasing,
+    longest,
     monotone,
     one_branch,
     point,
     wave,
 )
-from tamecheck.kernel.strict import require
+from tamecheck.kernel.strict import common, require, spend
 
 T = TypeVar("T")
 Bounds = Sequence[Interval]  # one per element, or a single one that bounds every element
@@ -58,9 +59,7 @@ def _offsets(graph: Graph, node: Node) -> list[int]:
         case "pad":
             ends = zip(n["before"], axes, n["after"], strict=True)
             return _grid([[_OUTSIDE] * b + line + [_OUTSIDE] * a for b, line, a in ends])
-        case _: nums, den = graph.data(node.args[1]) or ([], 0)
-    fits = den == 1 and all(-x[axis] <= i < x[axis] for i in nums)
-    require(fits, "a constant index is not given, or no integer in range")
+        case _: nums, _ = graph.data(node.args[1]) or ([], 1)
     chosen = [axes[axis][i] for i in nums]
     if node.op == "gather": return _grid([*axes[:axis], chosen, *axes[axis + 1:]])
     rest = [[0] * d if a == axis else axes[a][:d] for a, d in enumerate(node.shape)]
@@ -128,9 +127,7 @@ def _power(x: Interval, y: Interval) -> Interval:
         if x.high == 0: return x
         return increasing("exp", y * increasing("log", Interval(x.low or None, x.high)))
     x, e = (x, y.low.numerator) if y.low >= 0 else (x.inverse(), -y.low.numerator)
-    ends = [end for end in (x.low, x.high) if end]
-    longest = max([max(abs(end.numerator), end.denominator) for end in ends], default=0)
-    require(e * longest.bit_length() <= 1 << 14, "a power is too long a number")
+    require(e * longest(x) <= 1 << 14, "a power is too long a number")
     x = x if e % 2 else x.maximum(-x).clamp(ZERO, None)
     return monotone(lambda a: point(a**e), x) if e else point(1)
 
@@ -179,9 +176,7 @@ def apply(node: Node, op: str, args: Bounds) -> Interval:
     require(op not in DOMAIN or DOMAIN[op](node, args), f"{op} may leave its domain")
     found = (increasing(op, args[0]) if op not in RANGE else
              RANGE[op](node, args[0], args[1 % len(args)], args[-1]))
-    ends = [end for end in (found.low, found.high) if end is not None]
-    longest = max([max(abs(end.numerator), end.denominator) for end in ends], default=0)
-    require(longest.bit_length() <= BITS, "a number is too long")
+    require(longest(found) <= BITS, "a number is too long")
     return found
 
 def _hull(graph: Graph, node: Node, args: Bounds) -> Interval:
@@ -203,20 +198,23 @@ def _hull(graph: Graph, node: Node, args: Bounds) -> Interval:
         case "argmax" | "argmin" | "argsort": return Interval(ZERO, extent - 1)
         case _: return apply(node, node.op, args) if node.op in POINTWISE else x
 
-def _weighted(shapes: list[Shape], args: Sequence[Bounds], data: list[Tensor | None]
+def _weighted(shapes: list[Shape], args: Sequence[Bounds], data: list[Tensor | None], work: int
               ) -> Bounds | None:
     # The range of w*x over |x - c| <= r is w*c -+ |w|*r; here for 2w, 2x, 2c, 2r, as integers.
     middles, radii, scale = list[list[int]](), list[list[int]](), 4
     for bounds, tensor in zip(args, data, strict=True):
         given = [(x.low, x.high) for x in bounds if x.low is not None and x.high is not None]
-        den = reduce(lcm, {end.denominator for pair in given for end in pair}, 1)
-        if len(given) < len(bounds) or den.bit_length() > BITS: return None
+        den = common({end.denominator for pair in given for end in pair}, BITS)
+        if len(given) < len(bounds) or den is None: return None
+        spend(len(given), den.bit_length())
         pairs = [(int(a * den), int(b * den)) for a, b in given]
         middles.append([a + b for a, b in pairs] if tensor is None else [2 * v for v in tensor[0]])
         radii.append([b - a for a, b in pairs] if tensor is None else [])
         scale *= den if tensor is None else tensor[1]
     exact = 0 if data[0] is not None else 1
     sizes = [*map(abs, middles[exact])], radii[1 - exact] or [0] * len(middles[1 - exact])
+    bits = max(max(map(abs, row), default=0).bit_length() for row in middles)
+    spend(2 * work, bits)
     spread = _dots(*shapes, *(sizes if exact == 0 else sizes[::-1]))
     found: list[Interval] = []
     for (x, y), (u, v) in zip(_dots(*shapes, *middles), spread, strict=True):
@@ -238,10 +236,11 @@ def enclose(graph: Graph, k: int, args: list[Bounds], wanted: int) -> Bounds:
     if lifted and weighted and work <= WEIGHTS:
         full = [[*b] * (size // len(b)) if t is None else []
                 for b, t, size in zip(args, data, sizes, strict=True)]
-        found = _weighted(shapes, full, data)
+        found = _weighted(shapes, full, data, work)
         if found is not None: return found
     if not lifted or work > ELEMENTS:
         return [_hull(graph, node, [reduce(Interval.__or__, bounds) for bounds in args])]
+    spend(work)
     full = [[*b] * (size // len(b)) for b, size in zip(args, sizes, strict=True)]
     for i, tensor in enumerate(data):
         if tensor is not None: full[i] = [point(Fraction(v, tensor[1])) for v in tensor[0]]

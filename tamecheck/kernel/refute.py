@@ -5,26 +5,46 @@
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
+from itertools import product
 
 from tamecheck.kernel.graph import FOLDS, POINTWISE, ROUTING, Graph, Node
 from tamecheck.kernel.interval import ONE, ZERO, Interval, point
 from tamecheck.kernel.ranges import BITS, DOMAIN, ELEMENTS, Bounds, apply, lift
-from tamecheck.kernel.strict import Json, Reject, fields, integer, items, mapping, rational, require
+from tamecheck.kernel.strict import (
+    Json,
+    Reject,
+    fields,
+    integer,
+    items,
+    mapping,
+    rational,
+    require,
+    spend,
+)
 
 Poly = dict[tuple[int, ...], Fraction]  # (i, i, j): c is the term c * s_i^2 * s_j
 Rule = Callable[[Node, str, list[Poly]], Poly | None]
 T, N = 0, 1  # the symbol of the ray's parameter, and that of its one rounding
 
+def _bits(p: Poly) -> int:
+    return max([max(c.numerator.bit_length(), c.denominator.bit_length()) for c in p.values()],
+               default=0)
+
 def _sum(p: Poly, q: Poly, factor: Fraction = ONE) -> Poly:
+    spend(16 * (len(p) + len(q)), max(_bits(p), _bits(q)))
     found = {key: p.get(key, ZERO) + factor * q.get(key, ZERO) for key in {**p, **q}}
     return {key: c for key, c in found.items() if c != 0}
 
 def _product(p: Poly, q: Poly) -> Poly:
     require(len(p) * len(q) <= 1 << 10, "a polynomial with too many terms")
-    terms = [{tuple(sorted(a + b)): c * d} for a, c in p.items() for b, d in q.items()]
-    require(all(len(key) <= 16 and max(c.numerator.bit_length(), c.denominator.bit_length()) <= BITS
-                for term in terms for key, c in term.items()), "a polynomial is too large")
-    return reduce(_sum, terms, {})
+    spend(16 * len(p) * len(q), max(_bits(p), _bits(q)))
+    found: Poly = {}
+    for (a, c), (b, d) in product(p.items(), q.items()):
+        key = tuple(sorted(a + b))
+        found[key] = found.get(key, ZERO) + c * d
+    require(all(len(key) <= 16 for key in found) and _bits(found) <= BITS,
+            "a polynomial is too large")
+    return {key: c for key, c in found.items() if c != 0}
 
 def _ring(node: Node, op: str, args: list[Poly]) -> Poly | None:
     # A ring operation, or any operation on rationals that has a rational value.
@@ -46,6 +66,7 @@ def _ring(node: Node, op: str, args: list[Poly]) -> Poly | None:
 def _evaluate(graph: Graph, target: int, inputs: dict[str, list[Poly]], rule: Rule
               ) -> list[Poly | None]:
     """Return the elements of a node as polynomials, None where that cannot be done."""
+    spend(target)
     needed, values = {target}, dict[int, list[Poly | None]]()
     for k in range(target, -1, -1):
         needed |= set(graph.nodes[k].args) if k in needed else set()
@@ -54,11 +75,13 @@ def _evaluate(graph: Graph, target: int, inputs: dict[str, list[Poly]], rule: Ru
 
         def combine(op: str, args: Sequence[Poly | None], node: Node = node) -> Poly | None:
             given = [p for p in args if p is not None]
+            spend(16 + sum(map(len, given)))
             try: return rule(node, op, given) if len(given) == len(args) else None
             except Reject: return None
 
         work = node.size * (graph.nodes[node.args[0]].shape[-1] if node.op == "matmul" else 1)
         require(work <= ELEMENTS, "the graph is too large to be followed along a ray")
+        spend(1 + work)
         unknown = node.op.startswith("gather") and graph.data(node.args[1]) is None
         values[k] = [None] * node.size
         if node.op == "input": values[k] = [*inputs[node.name]]

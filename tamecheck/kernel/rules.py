@@ -11,7 +11,17 @@ from tamecheck.kernel import refute
 from tamecheck.kernel.graph import ROUTING, Graph, Node
 from tamecheck.kernel.interval import REAL, Interval, point
 from tamecheck.kernel.ranges import DOMAIN, Bounds, enclose, natural
-from tamecheck.kernel.strict import Json, fields, integer, items, mapping, rational, require, word
+from tamecheck.kernel.strict import (
+    Json,
+    fields,
+    integer,
+    items,
+    mapping,
+    rational,
+    require,
+    spend,
+    word,
+)
 
 LINQ, LIN, ALG, LOCAL = "rational-semilinear", "semilinear", "semialgebraic", "local"
 _LARGE = {"an": {"an", "an-exp", "pfaffian"}, "exp": {"exp", "an-exp", "pfaffian"},
@@ -67,6 +77,7 @@ class Proof:
 
     def cite(self, step: object, kinds: str, nodes: Collection[int]) -> Fact:
         fact = self.facts[integer(step, 0, len(self.facts) - 1)]
+        spend(1 + len(fact.bounds))
         fits = fact.kind in kinds.split() and fact.node in nodes
         require(fits, f"step {step} does not state '{kinds}' of a node in question")
         return fact
@@ -204,6 +215,7 @@ class Proof:
         require(last.op in ROUND, "the chain does not end in a rounding")
         for here, below in pairwise(chain):
             node, others = nodes[here], [a for a in nodes[here].args if a != below]
+            spend(len(node.args))
             outer = {"sign", "step", *COMPARE, *(["clip"] if len(node.q) == 2 else [])}
             ok = node.op in (outer if here == k else {"add", "sub", "mul", "div", "neg", *ROUTING})
             ok = ok and len(others) == len(node.args) - 1 and all(free[a] for a in others)

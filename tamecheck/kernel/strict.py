@@ -1,11 +1,14 @@
-"""Strict reading: JSON without repeated keys, floats or NaN; exact rationals; exact field sets."""
+"""Strict reading: JSON without repeated keys, floats or NaN; exact rationals; the work allowed."""
 
 # fmt: off
 # ruff: noqa: D103, E701, E704, FBT001  (small functions, each with a name that says it all)
 import json
 import re
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
-from math import gcd
+from math import gcd, lcm
 from typing import Any, NoReturn
 
 Json = dict[str, object]
@@ -13,6 +16,32 @@ _RATIONAL = re.compile(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?", re.ASCII)
 
 class Reject(Exception):  # noqa: N818
     """The certificate is not accepted; the message says why."""
+
+class Spent(Exception):  # noqa: N818
+    """The check has done all the work that it may do, and is not at its end."""
+
+_LEFT: ContextVar[int] = ContextVar("_LEFT", default=1 << 80)  # steps, in this thread
+
+@contextmanager
+def allowance(steps: int) -> Generator[None, None, None]:
+    before = _LEFT.set(steps)
+    try: yield
+    finally: _LEFT.reset(before)
+
+def spend(steps: int, bits: int = 0) -> None:
+    """Take steps from what is allowed, each on numbers of so many bits, in quadratic time."""
+    left = _LEFT.get() - steps * (1 + (bits >> 10) ** 2)
+    if left < 0: raise Spent
+    _LEFT.set(left)
+
+def common(denominators: Iterable[int], most: int) -> int | None:
+    """Return the least common multiple, None if it has more bits than that."""
+    found = 1
+    for d in denominators:
+        found = lcm(found, d)
+        spend(1, found.bit_length())
+        if found.bit_length() > most: return None
+    return found
 
 def require(condition: bool, why: str) -> None:
     if not condition: raise Reject(why)
@@ -53,6 +82,7 @@ def rational(value: object) -> Fraction:
     found = _RATIONAL.fullmatch(value) if isinstance(value, str) else None
     if found is None or max(map(len, found[0].split("/"))) > 4000:  # CPython reads 4300 digits
         raise Reject("a rational 'p' or 'p/q' of at most 4000 digits was expected")
+    spend(1, 4 * len(found[0]))
     top, bottom = int(found[1]), int(found[2] or 1)
     require(found[2] is None or (bottom > 1 == gcd(top, bottom)), "a rational not in lowest terms")
     return Fraction(top, bottom)

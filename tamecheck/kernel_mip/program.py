@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, lcm
 
-from tamecheck.kernel.strict import fields, integer, items, rational, require, word
+from tamecheck.kernel.strict import (
+    Reject,
+    common,
+    fields,
+    integer,
+    items,
+    rational,
+    require,
+    spend,
+    word,
+)
 
 Number = int | Fraction
 End = Number | None
 Terms = list[tuple[int, int]]
+LONGEST = 1 << 16
 KINDS = ("continuous", "integer", "semicontinuous", "semi-integer")
 
 
@@ -33,6 +44,10 @@ class Program:
     upper: Sequence[End]
     integral: Sequence[bool]
     semi: Sequence[bool]
+    size: int
+    """The number of costs and of terms."""
+    bits: int
+    """At least those of a sum of the program's numbers."""
 
     def hull(self, j: int) -> tuple[End, End]:
         """Return bounds on every value that column j may take."""
@@ -47,6 +62,7 @@ class Program:
 
     def require_feasible(self, x: Sequence[Fraction]) -> None:
         """Reject unless x satisfies every row, bound and kind."""
+        spend(self.size, self.bits + longest(x))
         for j, v in enumerate(x):
             if not (self.semi[j] and v == 0):
                 require(_within(v, self.lower[j], self.upper[j]), f"column {j} is out of bounds")
@@ -57,6 +73,7 @@ class Program:
 
     def require_ray(self, ray: Sequence[Fraction]) -> None:
         """Reject unless every point plus the ray is a point, and is better."""
+        spend(self.size, self.bits + longest(ray))
         for j, v in enumerate(ray):
             require(not self.semi[j] or v == 0, f"the ray moves the semi column {j}")
             require(not self.integral[j] or v.denominator == 1, f"the ray is not integral at {j}")
@@ -75,6 +92,8 @@ class Program:
         """
         reduced = [c * over for c in self.costs] if costs else [0] * len(self.costs)
         total: Number = 0
+        bits = max([over.bit_length(), *(n.bit_length() for _, n in y)])
+        spend(len(reduced) + sum(len(self.rows[i]) for i, _ in y), self.bits + bits)
         for i, n in y:
             side = self.row_lower[i] if n > 0 else self.row_upper[i]
             if side is None:
@@ -93,6 +112,7 @@ class Program:
     def require_step(self, step: Fraction, rows: Sequence[tuple[int, Fraction]]) -> None:
         """Reject unless the objective values of all points differ by multiples of step."""
         require(step > 0, "the step is not positive")
+        spend(self.size, self.bits + longest([step, *(y for _, y in rows)]))
         rest = [Fraction(c) for c in self.costs]
         for i, y in rows:
             equation = self.row_lower[i] is not None and self.row_lower[i] == self.row_upper[i]
@@ -126,7 +146,11 @@ def read_program(value: object) -> Program:
     terms = [[_term(t, len(columns)) for t in items(r["terms"])] for r in rows]
     for row in terms:
         require(len({j for j, _ in row}) == len(row), "a row names a column twice")
-    scale = lcm(*(c.denominator for c in costs), *(a.denominator for r in terms for _, a in r))
+    row_lower, row_upper = ([_end(r[side]) for r in rows] for side in ("lower", "upper"))
+    numbers = [*costs, *(a for row in terms for _, a in row)]
+    bits = longest([*numbers, *lower, *upper, *row_lower, *row_upper])
+    spend(len(numbers), bits)
+    scale = lcm(*(a.denominator for a in numbers))
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return Program(
         sha256=hashlib.sha256(text.encode()).hexdigest(),
@@ -135,13 +159,24 @@ def read_program(value: object) -> Program:
         scale=scale,
         costs=[(c * scale).numerator for c in costs],
         rows=[[(j, (a * scale).numerator) for j, a in row] for row in terms],
-        row_lower=[_end(r["lower"]) for r in rows],
-        row_upper=[_end(r["upper"]) for r in rows],
+        row_lower=row_lower,
+        row_upper=row_upper,
         lower=[v if v is None or not k else ceil(v) for v, k in zip(lower, integral, strict=True)],
         upper=[v if v is None or not k else floor(v) for v, k in zip(upper, integral, strict=True)],
         integral=integral,
         semi=["semi" in kind for kind in kinds],
+        size=len(numbers),
+        bits=bits,
     )
+
+
+def longest(numbers: Iterable[End]) -> int:
+    """Return the bits of the longest number and of the common denominator, which are limited."""
+    given = [v for v in numbers if v is not None]
+    whole = common({v.denominator for v in given}, LONGEST)
+    if whole is None:
+        raise Reject("the common denominator is too long")
+    return whole.bit_length() + max((v.numerator.bit_length() for v in given), default=0)
 
 
 def _term(value: object, columns: int) -> tuple[int, Fraction]:

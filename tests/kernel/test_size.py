@@ -13,7 +13,7 @@ FILES = sorted(Path(tamecheck.kernel.__file__).parent.rglob("*.py"))
 
 def test_the_kernel_is_small():
     counts = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in FILES}
-    assert sum(counts.values()) <= 1170, counts
+    assert sum(counts.values()) <= 1300, counts
     assert max(counts.values()) <= 300, counts
 
 

@@ -292,17 +292,6 @@ def test_only_the_standard_library_no_assert_no_float(path):
         assert not (isinstance(node, ast.Name) and node.id in names)
 
 
-def test_one_place_says_valid():
-    said = [
-        path.name
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and any(isinstance(a, ast.Constant) and a.value == "valid" for a in node.args)
-    ]
-    assert said == ["checker.py"]
-
-
 def test_the_example_of_the_page_is_valid():
     page = Path(__file__).parents[2] / "docs" / "certificates.md"
     text = page.read_text(encoding="utf-8")
