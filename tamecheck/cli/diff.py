@@ -33,7 +33,7 @@ with a verdict on every hypothesis of the implicit function theorem.  The unknow
 rounded, or left out: they are refined to a solution that is proved to exist.
 
 exit codes: 0 the set is there, 1 there is none (the model jumps, or is not Lipschitz, here),
-3 unknown;
+3 only some elements are known, or none;
 with --implicit: 0 proved, 1 refuted, 3 unknown"""
 
 
@@ -87,8 +87,8 @@ def run(args: Namespace) -> int:
     if args.json:
         print_json(document)
     else:
-        _print(args, found, document)
-    if found.open:
+        _print(args, document)
+    if found.at_least:
         return 3
     return 0 if found.defined else 1
 
@@ -167,20 +167,29 @@ def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
         "directions": [[str(v) for v in proof.direction] for proof in found.proofs],
         "jumps": [[exact_text(v) for v in value] for value in found.limits],
         "why": found.why or None,
+        "at_least": found.at_least,
+        "open": list(found.open),
+        "rests_on": found.rests_on or None,
     }
 
 
-def _print(args: Namespace, found: JacobianSet, document: dict[str, Any]) -> None:
-    if document["why"] is not None:
-        known = "not known whether there is a" if found.open else "no"
-        print(visible(f"{known} {document['kind']} Jacobian: {document['why']}"))
-        for value in document["jumps"]:
-            print(f"  a limit of the value: {', '.join(value)}")
+def _print(args: Namespace, document: dict[str, Any]) -> None:
+    if document["vertices"] or document["base"]:
+        _print_set(args, document)
         return
+    none = "not known whether there is a" if document["at_least"] else "no"
+    why = document["why"] or "; ".join(document["open"])
+    print(visible(f"{none} {document['kind']} Jacobian: {why}"))
+    for value in document["jumps"]:
+        print(f"  a limit of the value: {', '.join(value)}")
+
+
+def _print_set(args: Namespace, document: dict[str, Any]) -> None:
     vertices = document["vertices"]
     kind, noun = document["kind"], "vertex" if len(vertices) == 1 else "vertices"
     if document["listed"]:
-        print(f"{kind} Jacobian: {len(vertices)} {noun}")
+        least = "at least " if document["at_least"] else ""
+        print(f"{kind} Jacobian: {least}{len(vertices)} {noun}")
     else:
         count = sum(map(len, document["generators"]))
         print(f"{kind} Jacobian: a base and {count} generators; the vertices are not listed")
@@ -193,6 +202,8 @@ def _print(args: Namespace, found: JacobianSet, document: dict[str, Any]) -> Non
         print(f"  {matrix_text(vertex)}{place}")
     if not document["listed"]:
         _print_generators(document)
+    for question in document["open"]:
+        print(visible(f"  open: {question}"))
     verdict = {True: "in", False: "NOT in", None: "not known to be in"}
     for name, key in (("", "autodiff"), (" by JAX", "autodiff_jax")):
         if document[key] is not None:

@@ -10,7 +10,7 @@ from flint import arb, arb_mat, fmpq, fmpq_mat
 from tamecheck.derivative.farkas import Alternative, Vector, nonnegative_solution, null_basis
 from tamecheck.evaluate.reals import Number, UndecidedError
 
-__all__ = ["Cone", "Row", "TangentError", "independent", "inner_direction", "is_zero", "product"]
+__all__ = ["Cone", "Row", "independent", "inner_direction", "is_zero", "product"]
 
 Row = tuple[Number, ...]
 """A linear functional of directions."""
@@ -32,10 +32,6 @@ def is_zero(row: Row) -> bool:
     return all(isinstance(a, fmpq) and a == 0 for a in row)
 
 
-class TangentError(Exception):
-    """First derivatives do not tell whether signs of curved functions occur together nearby."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cone:
     """The directions ``v`` with ``row · v > 0`` for the strict rows and ``= 0`` for the equal ones.
@@ -53,6 +49,8 @@ class Cone:
         A direction in the cone; empty if none is known.
     bent
         For each strict row, whether its function may be curved; then for each equal one.
+    settled
+        Whether there are such points near; otherwise first derivatives do not tell.
     """
 
     size: int
@@ -60,14 +58,15 @@ class Cone:
     equal: tuple[Row, ...] = ()
     direction: Vector = field(default=())
     bent: tuple[tuple[bool, ...], tuple[bool, ...]] = ((), ())
+    settled: bool = True
 
     def meet(self, row: Row, sign: int, *, curved: bool = False) -> Cone | None:
         """The part on which a functional has a sign; None if no points near are there.
 
+        It is not settled if that depends on the curvature of functions.
+
         Raises
         ------
-        TangentError
-            If that depends on the curvature of functions.
         UndecidedError
             If the functionals are balls, and those do not decide it.
         """
@@ -88,22 +87,29 @@ class Cone:
         bent: tuple[tuple[bool, ...], tuple[bool, ...]],
     ) -> Cone | None:
         curved = any(bent[0]) or any(bent[1])
-        if curved and independent((*strict, *equal)):
+        balls = _has_balls(strict, equal)
+        open_ = Cone(self.size, strict, equal, (), bent, settled=False)
+        if curved and balls and not independent((*strict, *equal)):
+            return open_
+        if curved and balls and equal:
             # a submersion takes all signs near the point
-            direction = () if equal and _has_balls(strict, equal) else None
-        elif curved and _has_balls(strict, equal):
-            raise TangentError
-        else:
-            direction = None
-        if direction is None:
-            direction = inner_direction(self.size, strict, equal)
+            return Cone(self.size, strict, equal, (), bent)
+        direction = inner_direction(self.size, strict, equal) if self.settled else None
         if direction is not None:
-            if any(bent[1]) and not independent(equal):
-                raise TangentError
-            return Cone(self.size, strict, equal, direction, bent)
+            clear = not any(bent[1]) or independent(equal)
+            return Cone(self.size, strict, equal, direction, bent) if clear else open_
         if curved and not _empty(self.size, strict, equal, bent):
-            raise TangentError
+            return open_
         return None
+
+    def unsettled(self, row: Row, sign: int) -> Cone:
+        """The part on which a function has a sign whose derivative vanishes."""
+        strict, equal = (*self.strict, row), (*self.equal, row)
+        if sign == 0:
+            bent = (self.bent[0], (*self.bent[1], True))
+            return Cone(self.size, self.strict, equal, (), bent, settled=False)
+        bent = ((*self.bent[0], True), self.bent[1])
+        return Cone(self.size, strict, self.equal, (), bent, settled=False)
 
     def closure_contains(self, direction: Sequence[fmpq]) -> bool:
         """Whether a direction is in the closed cone."""
@@ -139,7 +145,7 @@ def _empty(
     if inner_direction(size, straight[0], straight[1]) is None:
         return True
     rows = [_exact(row) for row in (*strict, *equal)]
-    if null_basis(rows, size):
+    if not strict or null_basis(rows, size):
         return False
     total = tuple(sum(column, _ZERO) for column in zip(*map(_exact, strict), strict=True))
     return inner_direction(size, [total], equal, strict) is None

@@ -16,7 +16,7 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.affinity import Affinity
-from tamecheck.derivative.cone import Cone, Row, TangentError, is_zero
+from tamecheck.derivative.cone import Cone, Row, is_zero
 from tamecheck.derivative.dependence import Dependence
 from tamecheck.derivative.kinks import Alternative, NotLipschitzError, Site, pointwise_alternatives
 from tamecheck.derivative.local import (
@@ -26,7 +26,7 @@ from tamecheck.derivative.local import (
     tied_groups,
 )
 from tamecheck.derivative.sweep import Local, Moved, Scaled, input_rows, zeros
-from tamecheck.errors import TamecheckError, UnsupportedError
+from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_arrays import objects
 from tamecheck.evaluate.reals import Number
@@ -223,30 +223,16 @@ class Explorer:
                 return None
             if is_zero(row):
                 if jump and not self.affinity.affine_args(index):
-                    raise TamecheckError(
-                        "The sign that decides near this point depends on second derivatives.",
-                        where=self.graph.name_of(index),
-                        hint="Move the point.",
-                    )
-                if sign != 0:
+                    current = current.unsettled(row, sign)
+                elif sign != 0:
                     return None
             elif sign == 0 and not jump:
                 # a set of directions without inner points, on which a continuous op changes nothing
                 return None
             else:
-                current = self._met(index, current, row, sign)
+                curved = not self.affinity.affine_args(index)
+                current = current.meet(row, sign, curved=curved)
         return current
-
-    def _met(self, index: int, cone: Cone, row: Row, sign: int) -> Cone | None:
-        try:
-            return cone.meet(row, sign, curved=not self.affinity.affine_args(index))
-        except TangentError:
-            raise TamecheckError(
-                "Curved kinks touch at this point, so that first derivatives do not tell which "
-                "of them bound a region.",
-                where=self.graph.name_of(index),
-                hint="Move the point, or ask for the conservative set.",
-            ) from None
 
     def _extreme(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
         arg = node.args[0]
@@ -277,6 +263,8 @@ class Explorer:
         largest = node.op.name in ("argmax", "reduce_max")
         last = bool(node.params.get("last", False))
         rows = [input_rows(self.graph, leaf.locals_, arg, tie) for tie in ties]
+        curved = not self.affinity.affine_args(index)
+        jump = isinstance(node.op.meaning, Selection)
 
         def choose(number: int, cone: Cone, won: list[int]) -> Iterator[tuple[Cone, list[int]]]:
             if number == len(ties):
@@ -289,11 +277,13 @@ class Explorer:
                     if other == winner or narrowed is None:
                         continue
                     ahead = _minus(rows[number][winner], rows[number][other])
-                    if is_zero(ahead):
+                    if is_zero(ahead) and jump and curved:
+                        narrowed = narrowed.unsettled(ahead, 1)
+                    elif is_zero(ahead):
                         if (other > winner) if last else (other < winner):
                             narrowed = None
                     else:
-                        narrowed = self._met(index, narrowed, ahead, 1 if largest else -1)
+                        narrowed = narrowed.meet(ahead, 1 if largest else -1, curved=curved)
                 if narrowed is not None:
                     yield from choose(number + 1, narrowed, [*won, tie[winner]])
 

@@ -27,6 +27,7 @@ from tamecheck.ir.tensor import Shape
 __all__ = ["Kink", "KinkFamily", "kink_family"]
 
 _ZERO = fmpq(0)
+_RANK = "the rank of the gradients at the kinks: independent ones take all patterns of signs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,9 @@ class KinkFamily:
                 return None
             groups = [[tuple(tuple(b * c for c in k.form) for b in k.change)] for k in self.kinks]
             generated = minkowski_sum(self.base, groups)
-            return JacobianSet(kind, (), (), names, automatic=autodiff, generated=generated)
+            return JacobianSet(
+                kind, (), (), names, automatic=autodiff, generated=generated, rests_on=_RANK
+            )
         found = [(self.element(signs), cone) for signs, cone in self.cones()]
         return JacobianSet(
             kind,
@@ -113,6 +116,7 @@ class KinkFamily:
             names,
             automatic=autodiff,
             fans=tuple((cone.strict, matrix) for matrix, cone in found),
+            rests_on=_RANK,
         )
 
 

@@ -5,30 +5,28 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
-from flint import arb, ctx, fmpq
+from flint import ctx
 
-from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
-from tamecheck.derivative.cone import inner_direction, product
-from tamecheck.derivative.explore import Explorer, Leaf, NotLipschitzAt
+from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import kink_family
-from tamecheck.derivative.farkas import null_basis
 from tamecheck.derivative.hull import Exact, Matrix, extreme, rational, same
+from tamecheck.derivative.limits import limit_set
 from tamecheck.derivative.local import Values
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
-from tamecheck.derivative.result import Autodiff, JacobianSet, Proof
+from tamecheck.derivative.result import Autodiff, JacobianSet, Kind
 from tamecheck.derivative.steep import steep
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate.exact_arrays import from_values, objects
-from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction
+from tamecheck.evaluate.reals import UndecidedError
 from tamecheck.evaluate.walk import checked_inputs
 from tamecheck.ir.exact import parse_rational
-from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.graph import Constant, Graph, Input
 from tamecheck.ir.tensor import Array, size_of
 
 __all__ = [
@@ -41,10 +39,10 @@ __all__ = [
     "why_not_lipschitz",
 ]
 
-Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
-
 DEFAULT_LIMIT = 4096
 """Cones of directions, or combinations of kinks, after which the search gives up."""
+
+_ALL_CHOICES = "the chain rule with all choices at the kinks, which is the definition"
 
 _FIRST_BITS, _LAST_BITS = 128, 2048
 _GOOD_BITS = 53
@@ -188,7 +186,7 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
             )
             return JacobianSet(kind, (), (), names, why=why)
         why, proved = why_not_lipschitz(graph, values, found.where)
-        return JacobianSet(kind, (), (), names, why=why, open=not proved)
+        return JacobianSet(kind, (), (), names, why=why, open=() if proved else (why,))
     autodiff = Autodiff(
         output_matrix(graph, rule.conventional("PyTorch")),
         output_matrix(graph, rule.conventional("JAX")),
@@ -201,7 +199,12 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
         found = None if family is None else family.limits(kind, names, autodiff, limit)
         if found is not None:
             return found
-    return _limits(rule, values, autodiff, kind, limit)
+    try:
+        return limit_set(rule, point, autodiff, kind, limit)
+    except NotLipschitzAt as sharp:
+        why, proved = why_not_lipschitz(graph, values, sharp.where)
+        open_ = () if proved else (why,)
+        return JacobianSet(kind, (), (), names, why=why, automatic=autodiff, open=open_)
 
 
 def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bool]:
@@ -241,13 +244,6 @@ def known_values(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
     return values
 
 
-def _outputs(graph: Graph, values: Values) -> tuple[Number, ...]:
-    found: list[Number] = []
-    for _, node in graph.outputs:
-        found += objects(values[node]).reshape(-1).tolist()
-    return tuple(found)
-
-
 def _conservative(
     rule: ChainRule, autodiff: Autodiff, names: Mapping[str, Any], limit: int
 ) -> JacobianSet:
@@ -265,10 +261,18 @@ def _conservative(
                 matrices.append(matrix)
         kept = tuple(matrices[number] for number in extreme(matrices))
     elif generated.most_vertices > limit:
-        return JacobianSet("conservative", (), (), names, automatic=autodiff, generated=generated)
+        return JacobianSet(
+            "conservative",
+            (),
+            (),
+            names,
+            automatic=autodiff,
+            generated=generated,
+            rests_on=_ALL_CHOICES,
+        )
     else:
         kept = tuple(generated.vertices())
-    return JacobianSet("conservative", kept, (), names, automatic=autodiff)
+    return JacobianSet("conservative", kept, (), names, automatic=autodiff, rests_on=_ALL_CHOICES)
 
 
 def _generated(rule: ChainRule, limit: int) -> MinkowskiSum | None:
@@ -303,114 +307,3 @@ def _difference(left: Exact, right: Exact) -> Exact:
         tuple(a - b for a, b in zip(row, other, strict=True))
         for row, other in zip(left, right, strict=True)
     )
-
-
-def _limits(
-    rule: ChainRule, values: Values, autodiff: Autodiff, kind: Kind, limit: int
-) -> JacobianSet:
-    graph, names = rule.graph, rule.graph.inputs
-    size = sum(size_of(shape) for shape in graph.inputs.values())
-    affinity = Affinity.of(graph)
-    try:
-        leaves = Explorer(graph, affinity, rule.depends, size, limit).leaves(values)
-    except NotLipschitzAt as sharp:
-        why, proved = why_not_lipschitz(graph, values, sharp.where)
-        return JacobianSet(kind, (), (), names, why=why, automatic=autodiff, open=not proved)
-    matrices = [output_matrix(graph, leaf.locals_) for leaf in leaves]
-    value = _outputs(graph, rule.values)
-    limits = [_outputs(graph, leaf.values) for leaf in leaves]
-    jumped = any(leaf.jumped for leaf in leaves)
-    if jumped:
-        different = _distinct([*limits, value])
-        if len(different) > 1:
-            where = ", ".join(
-                sorted({graph.name_of(node) for leaf in leaves for node in leaf.jumped})
-            )
-            why = f"the function jumps at this point ({where}), so there is no Clarke Jacobian"
-            return JacobianSet(kind, (), (), names, why=why, jumps=different, automatic=autodiff)
-        if not _continuous_nearby(leaves, matrices, affinity, size):
-            why = (
-                "jumps meet at this point, and the function is not shown to be Lipschitz nearby, "
-                "so there is no Clarke Jacobian"
-            )
-            return JacobianSet(kind, (), (), names, why=why, automatic=autodiff)
-    found: list[Matrix] = []
-    proofs: list[Proof] = []
-    for leaf, matrix in zip(leaves, matrices, strict=True):
-        if leaf.cone.full and not any(same(matrix, other) for other in found):
-            found.append(matrix)
-            proofs.append(
-                Proof(
-                    tuple(as_fraction(v) for v in leaf.cone.direction),
-                    tuple(leaf.cone.strict),
-                )
-            )
-    kept = extreme(found) if kind == "clarke" else range(len(found))
-    return JacobianSet(
-        kind,
-        tuple(found[number] for number in kept),
-        tuple(proofs[number] for number in kept),
-        names,
-        automatic=autodiff,
-        fans=tuple(
-            (tuple(leaf.cone.strict), matrix)
-            for leaf, matrix in zip(leaves, matrices, strict=True)
-            if leaf.cone.full
-        ),
-    )
-
-
-def _distinct(values: Sequence[tuple[Number, ...]]) -> tuple[tuple[Number, ...], ...]:
-    found: list[tuple[Number, ...]] = []
-    for value in values:
-        if not any(same((value,), (other,)) for other in found):
-            found.append(value)
-    return tuple(found)
-
-
-def _continuous_nearby(
-    leaves: Sequence[Leaf], matrices: Sequence[Matrix], affinity: Affinity, size: int
-) -> bool:
-    """Whether the linear parts agree wherever a cone lies on the boundary of another.
-
-    All limits at the point itself are equal; a piecewise affine function is then continuous near
-    the point exactly if its linear parts agree on common boundaries.
-    """
-    graph = affinity.graph
-    outputs = [node for _, node in graph.outputs]
-    if not all(affinity.affine[node] for node in outputs):
-        # curved pieces may differ nearby though first derivatives agree
-        return False
-    if all(same(matrix, matrices[0]) for matrix in matrices[1:]):
-        return True
-    balls = any(_has_balls(leaf) for leaf in leaves)
-    # a choice between equals has no cone of its own for the tie
-    choices = any(
-        isinstance(node, Apply) and node.op.name in ("argmax", "argmin") for node in graph.nodes
-    )
-    if balls or choices:
-        return False
-    for thin, low in zip(leaves, matrices, strict=True):
-        if thin.cone.full:
-            continue
-        exact = [tuple(a for a in row if isinstance(a, fmpq)) for row in thin.cone.equal]
-        span = null_basis(exact, size)
-        for leaf, high in zip(leaves, matrices, strict=True):
-            if not leaf.cone.full or not _touches(thin, leaf, size):
-                continue
-            for row, other in zip(low, high, strict=True):
-                gap = tuple(a - b for a, b in zip(row, other, strict=True))
-                if any(product(gap, vector) != 0 for vector in span):
-                    return False
-    return True
-
-
-def _has_balls(leaf: Leaf) -> bool:
-    rows = (*leaf.cone.strict, *leaf.cone.equal)
-    return any(isinstance(a, arb) for row in rows for a in row)
-
-
-def _touches(thin: Leaf, leaf: Leaf, size: int) -> bool:
-    if not thin.cone.strict:
-        return True
-    return inner_direction(size, thin.cone.strict, thin.cone.equal, leaf.cone.strict) is not None

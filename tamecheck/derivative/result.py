@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from flint import arb, fmpq
 
@@ -24,7 +24,9 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.reals import Number, as_fraction, as_number
 from tamecheck.ir.tensor import Shape
 
-__all__ = ["Autodiff", "Entry", "JacobianSet", "Proof"]
+__all__ = ["Autodiff", "Entry", "JacobianSet", "Kind", "Proof"]
+
+Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
 Entry = Fraction | arb
 """An exact rational, or a ball that contains the number."""
@@ -32,18 +34,22 @@ Entry = Fraction | arb
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Why a Jacobian is a limit: it holds near the point in the open cone about a direction.
+    """Why a Jacobian is a limit: the function is smooth on a curve to the point, with this limit.
 
     Parameters
     ----------
     direction
-        A direction inside.
+        The direction in which the curve leaves the point.
     functionals
-        The cone: the directions on which these are positive.
+        Where first derivatives suffice: an open cone, the directions on which these are positive,
+        in which the Jacobian holds near the point.
+    curve
+        The curve ``point + Σ_k t^k curve[k - 1]`` for small ``t > 0``, by its coefficients.
     """
 
     direction: tuple[Fraction, ...]
     functionals: tuple[tuple[Number, ...], ...]
+    curve: tuple[tuple[Fraction, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,6 @@ class JacobianSet:
         The inputs' names and shapes.
     why
         Why there is no set, or what is not decided, or nothing.
-    open
-        Whether it is not decided if there is a set.
     jumps
         The limits of the function's value near a jump, the value at the point among them.
     automatic
@@ -84,6 +88,11 @@ class JacobianSet:
         For each full cone of directions its functionals and its Jacobian.
     generated
         The set by generators, if its vertices are not listed.
+    open
+        What is not decided; if there is anything, the set has at least these elements.
+    rests_on
+        What shows that the elements are all: ``"recomputation"`` where the definition was followed
+        once more by another route, with a proof for each combination of signs.
     """
 
     kind: str
@@ -91,11 +100,17 @@ class JacobianSet:
     proofs: tuple[Proof, ...]
     inputs: Mapping[str, Shape]
     why: str = ""
-    open: bool = False
     jumps: tuple[tuple[Number, ...], ...] = ()
     automatic: Autodiff | None = None
     fans: tuple[tuple[tuple[tuple[Number, ...], ...], Matrix], ...] = field(default=(), repr=False)
     generated: MinkowskiSum | None = None
+    open: tuple[str, ...] = ()
+    rests_on: str = ""
+
+    @property
+    def at_least(self) -> bool:
+        """Whether the set may have more elements than the hull of the vertices."""
+        return bool(self.open)
 
     @property
     def defined(self) -> bool:
@@ -159,6 +174,11 @@ class JacobianSet:
 
     @property
     def exact(self) -> bool:
+        """Whether this is the whole set, and every number is rational."""
+        return not self.open and self.rational
+
+    @property
+    def rational(self) -> bool:
         """Whether every number is rational."""
         found = self.automatic
         matrices = self.raw if found is None else (*self.raw, found.pytorch, found.jax)
@@ -167,7 +187,7 @@ class JacobianSet:
     @property
     def singleton(self) -> bool:
         """Whether the set has one element, so that the function has a strict derivative."""
-        return len(self.raw) == 1
+        return len(self.raw) == 1 and not self.open
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -186,8 +206,8 @@ class JacobianSet:
         """Whether a matrix is in the set (the hull, for a convex kind), with the proof.
 
         A `Combination` of vertices, or `Shares` of generators, is true, a `Separator` false; None
-        says that balls leave it open, or that the set is not defined.  Bouligand's set is finite:
-        True or False.
+        says that balls leave it open, that it is not among those elements that are known, or that
+        the set is not defined.  Bouligand's set is finite: True or False.
 
         Raises
         ------
@@ -204,7 +224,8 @@ class JacobianSet:
             if any(rows == vertex for vertex in self.raw):
                 return True
             return False if self.exact else None
-        return membership(self.raw, rows)
+        found = membership(self.raw, rows)
+        return None if self.open and isinstance(found, Separator) else found
 
     def support(self, functional: Sequence[Sequence[Any]]) -> Fraction:
         """The largest value of ``<functional, M>``, the sum of products of entries, on the set.
@@ -217,6 +238,8 @@ class JacobianSet:
         """
         exact = [rational(matrix) for matrix in self.raw]
         kept = [matrix for matrix in exact if matrix is not None]
+        if self.open:
+            raise InputError(f"Only some elements are known; it is open {self.open[0]}.")
         if not self.defined or len(kept) < len(exact):
             raise InputError(
                 f"There is no set of rational numbers: {self.why or 'some are balls'}."
@@ -243,7 +266,7 @@ class JacobianSet:
             return None
         if matrix in self.raw:
             return True
-        if len(self.raw) == 1 and not self.exact:
+        if self.singleton and not self.rational:
             # one piece only: automatic differentiation follows the same chain rule
             return same(self.raw[0], matrix)
         found = self.contains(matrix)
@@ -299,8 +322,13 @@ class JacobianSet:
             return f"{self.kind} Jacobian by {count} generators, its vertices not listed"
         if not self.raw:
             known = "not known whether there is a" if self.open else "no"
-            return f"{known} {self.kind} Jacobian: {self.why}"
+            return f"{known} {self.kind} Jacobian: {self.why or self.open[0]}"
         noun = "vertex" if len(self.raw) == 1 else "vertices"
+        if self.open:
+            return (
+                f"{self.kind} Jacobian with at least {len(self.raw)} {noun}: it is open "
+                + (self.open[0])
+            )
         return f"{self.kind} Jacobian with {len(self.raw)} {noun}"
 
 

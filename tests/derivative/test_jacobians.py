@@ -11,7 +11,7 @@ import pytest
 
 from tamecheck.cli.entry import main
 from tamecheck.derivative import Combination, Separator, gradient, jacobian
-from tamecheck.errors import DomainError, InputError, TamecheckError, UnsupportedError
+from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.load.expression import parse_expression
@@ -104,7 +104,7 @@ def test_a_jump_has_no_clarke_jacobian(text, at, limits):
 def test_a_function_that_is_not_lipschitz_has_none_either(text, at):
     found = of(text, at)
     assert not found.defined
-    assert "Lipschitz" in found.why
+    assert "Lipschitz" in found.why or "jumps" in found.why
 
 
 def test_balls_where_no_rational_exists():
@@ -115,29 +115,66 @@ def test_balls_where_no_rational_exists():
     assert abs(float(found.vertices[0][0][1]) - np.e) < 1e-12
 
 
-def test_curved_kinks_that_touch_are_not_guessed():
-    with pytest.raises(Exception, match="first derivatives"):
-        of("max(min(y^2 + x, y^2 - x), 0)", [0, 0])
-
-
 @pytest.mark.parametrize(
-    ("text", "at"),
+    ("text", "at", "clarke"),
     [
-        ("max(y-x^2,0)-max(y,0)", [0, 0]),
-        ("max(x^2+y^2-1,0); max(y-1,0)", [0, 1]),
-        ("max(tanh(x)-y,0); max(x-y,0)", [0, 0]),
-        ("max(x+y-z^2,0)-max(x,0)-max(y,0)", [0, 0, 0]),
-        ("step(y-x^2)-step(y)", [0, 0]),
+        # between the parabola and the line, the one is active and the other is not
+        ("max(y-x^2,0)-max(y,0)", {"x": 0, "y": 0}, {((0, 0),), ((-1, 0),)}),
+        (
+            "max(x^2+y^2-1,0); max(y-1,0)",
+            {"x": 0, "y": 1},
+            {((0, 0), (0, 0)), ((0, 2), (0, 0)), ((0, 2), (0, 1))},
+        ),
+        ("max(min(y^2 + x, y^2 - x), 0)", {"x": 0, "y": 0}, {((0, -1),), ((0, 1),)}),
+        # the cubic is on either side
+        ("y+abs(y-x^3)-abs(y)", {"x": 0, "y": 0}, {((-1, 0),), ((3, 0),)}),
+        # two orders of what is one function but for its sign
+        ("max(sin(x)-y,0)-max(y-sin(x),0)", {"x": 0, "y": 0}, {((1, -1),)}),
+        ("max(x*y,0)-max(x,0)*max(y,0)", {"x": 0, "y": 0}, {((0, 0),)}),
     ],
 )
-def test_a_curved_kink_before_an_affine_one_is_not_guessed_either(text, at):
-    with pytest.raises(TamecheckError, match="first derivatives"):
-        of(text, at)
+def test_sets_where_curved_kinks_touch(text, at, clarke):
+    found = of(text, at)
+    assert set(found.vertices) == clarke
+    assert found.exact
+    assert found.rests_on == "recomputation"
 
 
-@pytest.mark.parametrize("text", ["x^2*step(y)", "x^2*sign(y)"])
+@pytest.mark.parametrize("outputs", [[0, 1], [1, 0]])
+def test_the_order_of_outputs_is_no_matter(outputs):
+    parts = ["max(tanh(x)-y,0)", "max(x-y,0)"]
+    found = of("; ".join(parts[k] for k in outputs), {"x": 0, "y": 0})
+    assert len(found.vertices) == 4
+
+
+@pytest.mark.parametrize("text", ["step(y-x^2)-step(y)", "x^2*step(y)", "x^2*sign(y)"])
 def test_a_function_that_jumps_nearby_has_no_clarke_jacobian(text):
-    assert not of(text, [0, 0]).defined
+    found = of(text, [0, 0])
+    assert not found.defined
+    assert not found.at_least
+    assert "jumps" in found.why
+
+
+def test_what_is_not_decided_is_listed(capsys):
+    # x^8 is of a higher order than is looked at
+    text = "max(y-x^8,0)-max(y,0)"
+    found = of(text, {"x": 0, "y": 0})
+    assert found.at_least
+    assert not found.exact
+    assert not found.singleton
+    assert found.vertices == (((0, 0),),)
+    assert found.contains([[-1, 0]]) is None
+    assert found.contains([[0, 0]])
+    assert main(["diff", "--expr", text, "--at", "x=0,y=0", "--json"]) == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["at_least"] is True
+    assert answer["exact"] is False
+    assert [question.split(" is a limit")[0] for question in answer["open"]] == [
+        "whether [1 0]",
+        "whether [-1 0]",
+    ]
+    assert main(["diff", "--expr", text, "--at", "x=0,y=0"]) == 3
+    assert "at least 1 vertex" in capsys.readouterr().out
 
 
 def test_membership_is_proved():

@@ -107,8 +107,9 @@ def _elements(
     equations: Equations, point: Point, rule: ChainRule | None, deadline: float, seed: int
 ) -> Elements:
     family = None if rule is None else kink_family(rule)
-    if family is not None:
-        return _of_family(family, equations, deadline, seed)
+    whole = None if family is None else _of_family(family, equations, deadline, seed)
+    if whole is not None:
+        return whole
     if rule is not None and rule.combinations > _MOST_PATTERNS:
         enclosing = _of_rule(rule, equations, deadline, seed)
         if enclosing is not None and enclosing.invertible and enclosing.invertible.holds:
@@ -154,11 +155,16 @@ def _count(number: int) -> str:
     return f"{number} {'vertex' if number == 1 else 'vertices'}"
 
 
-def _of_family(family: KinkFamily, equations: Equations, deadline: float, seed: int) -> Elements:
+def _of_family(
+    family: KinkFamily, equations: Equations, deadline: float, seed: int
+) -> Elements | None:
+    """The answer for kinks that do not feed each other; None if few of them are dependent."""
     count = len(family.kinks)
     whole = _Shares.of(family, equations)
     proof = whole.proof() if count >= _FEWEST_SHARES else None
     listed = count <= _MOST_LISTED_KINKS
+    if listed and proof is None and not family.independent:
+        return None
     summary = f"a base and {count} rank-one changes, with any shares between 0 and 1"
     if not listed and (proof is not None or family.independent or not family.affine):
         kind: Kind = "clarke" if family.independent else "conservative"
@@ -276,11 +282,16 @@ def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> E
     except TamecheckError as undecided:
         return Elements("clarke", str(undecided))
     if not found.raw:
-        return Elements("clarke", found.why, refuted=not found.open)
+        return Elements("clarke", found.why or found.open[0], refuted=not found.at_least)
     matrices = _reduced(found.raw)
-    exactly = "exactly" if found.exact else "by balls"
+    exactly = "exactly" if found.rational else "by balls"
     why = f"the Clarke Jacobian, computed {exactly}: {_count(len(matrices))}"
     decided = _decided(equations, matrices, deadline, seed)
+    if found.at_least:
+        why = f"the Clarke Jacobian, at least {_count(len(matrices))}: it is open {found.open[0]}"
+        # a singular element refutes; what may be missing cannot be proved invertible
+        known = decided if decided.holds is False else None
+        return Elements("clarke", why, matrices, known, listed=False)
     return Elements("clarke", why, matrices, decided, limits=found.raw)
 
 

@@ -102,7 +102,10 @@ def draw_fans(
         axes.plot(x, y, "o", color="white", markeredgecolor=INK, markersize=4.5, zorder=9)
     handles: list[Any] = []
     if defined:
-        handles.append(patch_handle("Clarke set", facecolor=CLARKE, alpha=0.45))
+        few = "of the Clarke set at least" if any(f.at_least for _, f in fans) else "Clarke set"
+        handles.append(patch_handle(few, facecolor=CLARKE, alpha=0.45))
     if missing:
-        handles.append(line_handle("no Clarke set", marker="X", color=CLARKE, ls="none"))
+        unknown = any(found.at_least for _, found in fans if not found.defined)
+        none = "no Clarke set, or not known" if unknown else "no Clarke set"
+        handles.append(line_handle(none, marker="X", color=CLARKE, ls="none"))
     return handles

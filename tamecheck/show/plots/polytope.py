@@ -65,7 +65,7 @@ def draw_jacobian(
         shown = _projected(found, chosen)
         style = {"color": CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
         if found.kind != "bouligand" and len(shown) > 1:
-            handles.append(_hull(drawn, shown, found.kind.capitalize(), CLARKE, 0.25))
+            handles.append(_hull(drawn, shown, _title(found), CLARKE, 0.25))
         drawn.plot(*shown.T, **style)
         corner = "vertex" if found.listed else "corner of the projection"
         handles.append(line_handle(corner, **style))
@@ -92,6 +92,8 @@ def draw_jacobian(
             notes.append(f"projected from {width} entries of the matrix to two")
         if not found.listed:
             notes.append("the set is given by generators, its vertices are not listed")
+        if found.at_least:
+            notes.append("these elements are proved; whether there are more is open")
         notes_below(drawn, notes, own=axes is None)
     counts = {
         "vertices": len(shown) if found.listed else 0,
@@ -101,6 +103,11 @@ def draw_jacobian(
     }
     facts = {"entries": list(chosen), "autodiff_in_set": found.autodiff_in_set}
     return Picture("jacobian", drawn, counts, found.exact, notes=tuple(notes), facts=facts)
+
+
+def _title(found: JacobianSet) -> str:
+    name = found.kind.capitalize()
+    return f"{name}, at least" if found.at_least else name
 
 
 def _to_scale(axes: Axes) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from flint import arb
 
-from tamecheck.derivative import jacobian
+from tamecheck.derivative import JacobianSet, jacobian
 from tamecheck.ir.exact import rational_text
 from tamecheck.model import Model
 from tamecheck.show.plots import (
@@ -121,6 +121,21 @@ def decisions_part(subject: Subject, _limit: float) -> Part:
     return Part(joined(element("p", how, f" {said}"), shown))
 
 
+def _summary(found: JacobianSet) -> str:
+    """What the set is, in a sentence."""
+    count = len(found.raw)
+    if found.singleton:
+        return "The function has a strict derivative here: the set is this one matrix."
+    if found.at_least:
+        return f"The set has at least {count} matrices; it is open {'; '.join(found.open)}."
+    if found.listed:
+        return f"The set is the convex hull of {count} matrices: a kink."
+    return (
+        f"The set is a base plus shares, between 0 and 1, of {len(found.generators)} matrices: "
+        "many kinks meet here, and the vertices are not listed."
+    )
+
+
 def jacobian_part(subject: Subject, _limit: float) -> Part:
     """The Clarke Jacobian at the centre, vertex by vertex."""
     found = jacobian(subject.model.graph, list(subject.centre), "clarke")
@@ -140,18 +155,10 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
         limits = ""
         if found.limits:
             limits = f" The values near the point: {len(found.limits)} different limits."
-        why = f"There is no Clarke Jacobian here: {found.why}.{limits}"
+        none = "It is not known if there is a" if found.at_least else "There is no"
+        why = f"{none} Clarke Jacobian here: {found.why or found.open[0]}.{limits}"
         return Part(joined(element("p", where), element("p", why), point))
-    count = len(found.raw)
-    if found.singleton:
-        many = "The function has a strict derivative here: the set is this one matrix."
-    elif found.listed:
-        many = f"The set is the convex hull of {count} matrices: a kink."
-    else:
-        many = (
-            f"The set is a base plus shares, between 0 and 1, of {len(found.generators)} matrices: "
-            "many kinks meet here, and the vertices are not listed."
-        )
+    many, count = _summary(found), len(found.raw)
     sure = {
         True: "Automatic differentiation (with PyTorch's conventions at kinks) gives an element "
         "of the set.",
@@ -159,7 +166,7 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
         "that is NOT in the set.",
         None: "Whether automatic differentiation gives an element of the set is not settled.",
     }[found.autodiff_in_set]
-    kind = "Every entry is exact." if found.exact else "Entries are rigorous enclosures."
+    kind = "Every entry is exact." if found.rational else "Entries are rigorous enclosures."
     parts = [element("p", where, f" {many} {sure} {kind}"), point]
     rows, columns = found.shape
     if not found.singleton:

@@ -1,0 +1,19 @@
+"""Sets of Jacobians once more, from the definition: by another route than the search for them."""
+
+from tamecheck.derivative.check.jets import Jet
+from tamecheck.derivative.check.limits import Limits, read_limits
+from tamecheck.derivative.check.patterns import Pattern
+from tamecheck.derivative.check.proofs import Claim, Curve, Identity, Multiple, Tangents, excludes
+
+__all__ = [
+    "Claim",
+    "Curve",
+    "Identity",
+    "Jet",
+    "Limits",
+    "Multiple",
+    "Pattern",
+    "Tangents",
+    "excludes",
+    "read_limits",
+]

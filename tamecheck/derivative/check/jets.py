@@ -1,0 +1,281 @@
+"""Functions near a point: polynomials of bounded degree in the shift, and what is left of them.
+
+A jet is ``Σ terms x^α + Σ tails r + rest``.  A tail r is a function of order above that of the
+space with a name, so that it cancels against itself.  What is left without a name is in the ideal
+of the monomials of such an order in some variables.  A jet without either is a polynomial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeAlias
+
+from flint import fmpq
+
+from tamecheck.evaluate.reals import Number, UndecidedError
+
+__all__ = [
+    "Jet",
+    "Space",
+    "Tail",
+    "code_of",
+    "degree_of",
+    "exponents_of",
+    "mask_of",
+    "variables_of",
+]
+
+Tail: TypeAlias = tuple[Hashable, int]
+"""A name, and the variables in whose monomials of higher order the function lies."""
+
+_BITS = 4
+_DEGREE = (1 << _BITS) - 1
+_ZERO = fmpq(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Jets in so many variables, known up to this order."""
+
+    size: int
+    order: int
+
+    def constant(self, value: Number) -> Jet:
+        """A constant."""
+        return Jet(self, {0: value} if value != 0 else {})
+
+    def variable(self, number: int, value: Number) -> Jet:
+        """A coordinate whose value at the point is given."""
+        terms: dict[int, Number] = {code_of(((number, 1),)): fmpq(1)}
+        if value != 0:
+            terms[0] = value
+        return Jet(self, terms)
+
+
+def code_of(powers: Sequence[tuple[int, int]]) -> int:
+    """A monomial, from its variables' numbers and exponents; codes add where monomials multiply."""
+    return sum((exponent << (_BITS * (variable + 1))) + exponent for variable, exponent in powers)
+
+
+def degree_of(code: int) -> int:
+    """The degree of a monomial."""
+    return code & _DEGREE
+
+
+@lru_cache(maxsize=65536)
+def exponents_of(code: int) -> tuple[tuple[int, int], ...]:
+    """The variables of a monomial with their exponents."""
+    found: list[tuple[int, int]] = []
+    rest, variable = code >> _BITS, 0
+    while rest:
+        if rest & _DEGREE:
+            found.append((variable, rest & _DEGREE))
+        rest >>= _BITS
+        variable += 1
+    return tuple(found)
+
+
+@lru_cache(maxsize=65536)
+def mask_of(code: int) -> int:
+    """The variables of a monomial as bits."""
+    return sum(1 << variable for variable, _ in exponents_of(code))
+
+
+def variables_of(mask: int) -> tuple[int, ...]:
+    """The numbers of the bits that are set."""
+    return tuple(k for k in range(mask.bit_length()) if mask >> k & 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Jet:
+    """A function near the point.
+
+    Parameters
+    ----------
+    space
+        Its variables and order.
+    terms
+        The coefficients other than 0, by the codes of monomials.
+    tails
+        The coefficients of named functions of higher order; a name is a key and its variables.
+    rest
+        The variables, as bits, in whose monomials of higher order the rest is an ideal's element.
+    reach
+        The variables on which the rest may depend.
+    lost
+        Whether nothing is known of it at all.
+    """
+
+    space: Space
+    terms: Mapping[int, Number]
+    tails: Mapping[Tail, Number] = field(default_factory=dict[Tail, Number])
+    rest: int = 0
+    reach: int = 0
+    lost: bool = False
+
+    @property
+    def value(self) -> Number:
+        """The value at the point."""
+        return self.terms.get(0, _ZERO)
+
+    @property
+    def sign(self) -> int:
+        """The sign of the value at the point.
+
+        Raises
+        ------
+        UndecidedError
+            If it is a ball about 0, or nothing is known.
+        """
+        value = self.value
+        if self.lost:
+            raise UndecidedError
+        if value == 0:
+            return 0
+        if value > 0:
+            return 1
+        if value < 0:
+            return -1
+        raise UndecidedError
+
+    @property
+    def zero(self) -> bool:
+        """Whether it certainly vanishes near the point."""
+        return not self.terms and self.polynomial
+
+    @property
+    def polynomial(self) -> bool:
+        """Whether nothing of higher order is left."""
+        return not (self.tails or self.rest or self.lost)
+
+    @property
+    def rational(self) -> bool:
+        """Whether all coefficients are known, and none is a ball."""
+        numbers = (*self.terms.values(), *self.tails.values())
+        return not self.lost and all(isinstance(a, fmpq) for a in numbers)
+
+    @property
+    def constant(self) -> bool:
+        """Whether it certainly does not depend on the point."""
+        return self.polynomial and all(code == 0 for code in self.terms)
+
+    @property
+    def loose(self) -> int:
+        """The variables, as bits, in whose monomials of higher order all that is not terms lies."""
+        mask = self.rest
+        for _, variables in self.tails:
+            mask |= variables
+        return mask
+
+    @property
+    def mask(self) -> int:
+        """The variables on which it may depend, as bits."""
+        mask = self.loose | self.reach
+        for code in self.terms:
+            mask |= mask_of(code)
+        return mask
+
+    @property
+    def gradient(self) -> tuple[Number, ...]:
+        """The derivative at the point."""
+        size = self.space.size
+        return tuple(self.terms.get(code_of(((k, 1),)), _ZERO) for k in range(size))
+
+    @property
+    def shift(self) -> Jet:
+        """What it differs by from its value at the point."""
+        terms = {code: a for code, a in self.terms.items() if code}
+        return Jet(self.space, terms, self.tails, self.rest, self.reach, self.lost)
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal jets; one of its own for a jet that is not known as a whole."""
+        if self.rest or not self.rational:
+            return id(self), self
+        return frozenset(self.terms.items()), frozenset(self.tails.items())
+
+    def scaled(self, factor: Number) -> Jet:
+        """A multiple."""
+        if factor == 0:
+            return Jet(self.space, {})
+        terms = {code: a * factor for code, a in self.terms.items()}
+        tails = {name: a * factor for name, a in self.tails.items()}
+        return Jet(self.space, terms, tails, self.rest, self.reach, self.lost)
+
+    def __neg__(self) -> Jet:
+        return self.scaled(fmpq(-1))
+
+    def __add__(self, other: Jet) -> Jet:
+        terms, tails = dict(self.terms), dict(self.tails)
+        for code, a in other.terms.items():
+            total = terms.get(code, _ZERO) + a
+            if total == 0:
+                terms.pop(code, None)
+            else:
+                terms[code] = total
+        for name, a in other.tails.items():
+            total = tails.get(name, _ZERO) + a
+            if total == 0:
+                tails.pop(name, None)
+            else:
+                tails[name] = total
+        rest, reach = self.rest | other.rest, self.reach | other.reach
+        return Jet(self.space, terms, tails, rest, reach, self.lost or other.lost)
+
+    def __sub__(self, other: Jet) -> Jet:
+        return self + (-other)
+
+    def __mul__(self, other: Jet) -> Jet:
+        if other.constant:
+            return self.scaled(other.value)
+        if self.constant:
+            return other.scaled(self.value)
+        if self.lost or other.lost:
+            return Jet(self.space, {}, lost=True)
+        order = self.space.order
+        # a bounded factor leaves a function in its ideal
+        rest = self.loose | other.loose
+        terms: dict[int, Number] = {}
+        for left, a in self.terms.items():
+            for right, b in other.terms.items():
+                if degree_of(left) + degree_of(right) > order:
+                    rest |= mask_of(left) | mask_of(right)
+                else:
+                    terms[left + right] = terms.get(left + right, _ZERO) + a * b
+        kept = {code: a for code, a in terms.items() if a != 0}
+        return Jet(self.space, kept, {}, rest, self.mask | other.mask if rest else 0)
+
+    def along(self, series: Sequence[Sequence[Number]]) -> tuple[Number, ...]:
+        """The coefficients of ``t^0, …`` along a curve, up to the order of the space.
+
+        Parameters
+        ----------
+        series
+            For each variable its coefficients of ``t^0, …``, the first of them 0.
+        """
+        order = self.space.order
+        total: list[Number] = [_ZERO] * (order + 1)
+        known: dict[int, list[Number]] = {0: [fmpq(1), *([_ZERO] * order)]}
+        for code, a in self.terms.items():
+            for power, b in enumerate(_monomial(code, series, known)):
+                if b != 0:
+                    total[power] = total[power] + a * b
+        return tuple(total)
+
+
+def _monomial(
+    code: int, series: Sequence[Sequence[Number]], known: dict[int, list[Number]]
+) -> list[Number]:
+    if code not in known:
+        variable = exponents_of(code)[0][0]
+        low = _monomial(code - code_of(((variable, 1),)), series, known)
+        found: list[Number] = [_ZERO] * len(low)
+        for i, a in enumerate(low):
+            if a != 0:
+                for j, b in enumerate(series[variable][: len(low) - i]):
+                    if b != 0:
+                        found[i + j] = found[i + j] + a * b
+        known[code] = found
+    return known[code]

@@ -1,0 +1,409 @@
+"""All ways in which the comparisons of a graph may come out near a point.
+
+The graph is read once more, on jets instead of numbers: where a compared term vanishes at the
+point, its sign nearby is open, and both signs are followed.  A combination of signs is left out
+only with a proof that it does not occur near the point.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import chain
+from typing import Any, TypeAlias
+
+import numpy as np
+from flint import fmpq
+
+from tamecheck.derivative.check.jets import Jet, Space
+from tamecheck.derivative.check.proofs import (
+    Claim,
+    Curve,
+    approaches,
+    excludes,
+    leading_sign,
+    used_by,
+)
+from tamecheck.derivative.check.terms import FloorAt, NotAnalyticError, term_jet
+from tamecheck.evaluate.exact_arrays import from_values, objects
+from tamecheck.evaluate.folding import axis_last, folded_first
+from tamecheck.evaluate.reals import Number, as_number
+from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.walk import Site, site_of
+from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Term
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.shapes import axes_of
+
+__all__ = ["Finder", "OpenError", "Pattern", "Reading", "TooManyError", "UnreadError"]
+
+Finder: TypeAlias = Callable[[Sequence[Jet]], Claim | None]
+"""Looks for a proof about functions that are to be positive; what it finds is checked."""
+
+
+class TooManyError(Exception):
+    """There are more patterns than the limit, or no time is left."""
+
+
+class OpenError(Exception):
+    """A pattern is open, where this was not to be followed."""
+
+
+class UnreadError(Exception):
+    """An op has no reading on jets at the point."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """Signs of comparisons, what proves that they occur near the point, and the outputs there.
+
+    Parameters
+    ----------
+    positive
+        The compared terms, each with the sign that makes it positive.
+    signs
+        For each, what is equal for its multiples, and the sign of the one with this key.
+    names
+        The nodes that compare them.
+    curve
+        A curve on which all are positive; None where it is open whether there are such points.
+    outputs
+        All output elements.
+    jumped
+        The nodes where a function that jumps was decided.
+    known
+        The sign for each key.
+    """
+
+    positive: tuple[Jet, ...] = ()
+    signs: tuple[tuple[Any, int], ...] = ()
+    names: tuple[str, ...] = ()
+    curve: Curve | None = None
+    outputs: tuple[Jet, ...] = ()
+    jumped: frozenset[int] = frozenset()
+    known: Mapping[Any, int] = field(default_factory=dict[Any, int], repr=False)
+
+    @property
+    def matrix(self) -> tuple[tuple[Number, ...], ...]:
+        """The limit of the Jacobian at the point."""
+        return tuple(jet.gradient for jet in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed(Exception):  # noqa: N818 (a question, not a failure)
+    term: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A graph without expansions at a point, read on jets.
+
+    Parameters
+    ----------
+    graph, point
+        The function, and the values of all inputs.
+    order
+        The order up to which jets are known.
+    find
+        Looks for proofs.
+    limit
+        The largest number of patterns.
+    deadline
+        The time at which it gives up.
+    strict
+        Whether to stop where it is open if a pattern occurs.
+    absent
+        Combinations of signs that are proved to be absent; more are found.
+    """
+
+    graph: Graph
+    point: Mapping[str, Array]
+    order: int
+    find: Finder
+    limit: int
+    deadline: float
+    strict: bool = False
+    absent: list[frozenset[tuple[Any, int]]] = field(default_factory=list[frozenset[Any]])
+
+    def patterns(self) -> list[Pattern]:
+        """All patterns that are not proved to be absent near the point.
+
+        Raises
+        ------
+        TooManyError
+            If there are more than the limit.
+        OpenError
+            If it is open whether a pattern occurs, and that is not to be followed.
+        UnreadError
+            If an op has no Taylor series at the point.
+        UndecidedError
+            If balls do not tell a sign.
+        """
+        space = Space(sum(size_of(shape) for shape in self.graph.inputs.values()), self.order)
+        values: dict[int, Array] = {}
+        start = 0
+        for index, node in enumerate(self.graph.nodes):
+            if isinstance(node, Input):
+                flat = objects(self.point[node.name]).reshape(-1).tolist()
+                jets = [space.variable(start + k, value) for k, value in enumerate(flat)]
+                values[index] = _array(jets, node.shape)
+                start += len(flat)
+            elif isinstance(node, Constant):
+                flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
+                values[index] = _array([space.constant(v) for v in flat], node.shape)
+        roots = [node for _, node in self.graph.outputs]
+        order = [i for i in self.graph.ancestors(roots) if isinstance(self.graph.nodes[i], Apply)]
+        # a direction without small integer relations, with which the first splits are settled
+        generic = Curve((tuple(fmpq(97 + 31 * k * k, 61 + 17 * k) for k in range(space.size)),))
+        found: list[Pattern] = []
+        for pattern in self._from(order, values, Pattern(curve=generic)):
+            found.append(pattern)
+            if len(found) > self.limit:
+                raise TooManyError
+        return found
+
+    def _from(
+        self, order: Sequence[int], values: Mapping[int, Array], pattern: Pattern
+    ) -> Iterator[Pattern]:
+        known = dict(values)
+        for position, index in enumerate(order):
+            if time.monotonic() > self.deadline:
+                raise TooManyError
+            ways = self._node(index, known, pattern)
+            first, second = next(ways, None), next(ways, None)
+            if first is None:
+                return
+            if second is not None:
+                for value, after in chain((first, second), ways):
+                    yield from self._from(order[position + 1 :], {**known, index: value}, after)
+                return
+            known[index], pattern = first
+        flat = [jet for _, node in self.graph.outputs for jet in known[node].reshape(-1).tolist()]
+        if any(jet.lost for jet in flat):
+            raise UnreadError
+        yield replace(pattern, outputs=tuple(flat))
+
+    def _node(
+        self, index: int, known: Mapping[int, Array], pattern: Pattern
+    ) -> Iterator[tuple[Array, Pattern]]:
+        node = self.graph.nodes[index]
+        if not isinstance(node, Apply):
+            raise UnreadError
+        args = [known[arg] for arg in node.args]
+        match node.op.meaning:
+            case Pointwise() as meaning:
+                whole = None if meaning.whole is None else (Piece(And(()), meaning.whole),)
+                pieces = whole or meaning.pieces(node.params)
+                rows = list(
+                    zip(
+                        *(np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args),
+                        strict=True,
+                    )
+                )
+                for jets, after in self._elements(index, pieces, rows, pattern):
+                    yield _array(jets, node.shape), after
+            case Fold(name) if name in ("maximum", "minimum"):
+                groups = folded_first(args[0], node.params)
+                lanes = groups.reshape(len(groups), -1).T.tolist()
+                for picked, after in self._winners(index, node, lanes, pattern):
+                    jets = [lane[k] for lane, k in zip(lanes, picked, strict=True)]
+                    yield _array(jets, node.shape), after
+            case Selection() if node.op.name in ("argmax", "argmin"):
+                lanes = axis_last(args[0], node.params).tolist()
+                for picked, after in self._winners(index, node, lanes, pattern):
+                    space = lanes[0][0].space
+                    yield _array([space.constant(fmpq(k)) for k in picked], node.shape), after
+            case _:
+                yield self._plain(site_of(self.graph, index, node), args), pattern
+
+    def _plain(self, site: Site, args: Sequence[Array]) -> Array:
+        """The ops that compare nothing."""
+        match site.op.meaning:
+            case Routing(route):
+                space = next(g for arg in args for g in arg.reshape(-1).tolist()).space
+                routed = np.asarray(route(list(args), site.params), dtype=object)
+                flat = [
+                    v if isinstance(v, Jet) else space.constant(as_number(Fraction(v)))
+                    for v in routed.reshape(-1).tolist()
+                ]
+                return _array(flat, site.shape)
+            case Contraction():
+                product: Any = np.matmul(args[0], args[1])
+                return np.asarray(product, dtype=object).reshape(site.shape)
+            case Fold("add"):
+                total = args[0].sum(axis=axes_of(args[0].shape, site.params))
+                return np.asarray(total, dtype=object).reshape(site.shape)
+            case Selection() if site.op.name in ("gather", "gather_elements"):
+                return np.asarray(pick(site, args[0], _whole(args[1])), dtype=object)
+            case _:
+                raise UnreadError
+
+    def _elements(
+        self, index: int, pieces: Sequence[Piece], rows: Sequence[tuple[Jet, ...]], start: Pattern
+    ) -> Iterator[tuple[list[Jet], Pattern]]:
+        """The values of all elements, for each way in which their comparisons come out."""
+
+        def after(number: int, done: list[Jet], pattern: Pattern) -> Any:
+            values = list(done)
+            for position in range(number, len(rows)):
+                ways = list(self._element(index, pieces, rows[position], pattern, {}))
+                if len(ways) != 1:
+                    for value, following in ways:
+                        yield from after(position + 1, [*values, value], following)
+                    return
+                value, pattern = ways[0]
+                values.append(value)
+            yield values, pattern
+
+        yield from after(0, [], start)
+
+    def _element(
+        self,
+        index: int,
+        pieces: Sequence[Piece],
+        args: tuple[Jet, ...],
+        pattern: Pattern,
+        signs: Mapping[Term, int],
+    ) -> Iterator[tuple[Jet, Pattern]]:
+        asked: Term
+        try:
+            value = term_jet(_first(pieces, signs).term, args, signs)
+        except NotAnalyticError:
+            # without influence where another branch is selected
+            yield Jet(args[0].space, {}, lost=True), pattern
+            return
+        except FloorAt as open_:
+            asked, jet = open_.term, open_.jet
+        except _Needed as open_:
+            asked = open_.term
+            try:
+                jet = term_jet(asked, args, signs)
+            except NotAnalyticError:
+                raise UnreadError from None
+            except FloorAt as inner:
+                asked, jet = inner.term, inner.jet
+        else:
+            yield value, pattern
+            return
+        for sign, after in self._signs(index, jet, pattern):
+            yield from self._element(index, pieces, args, after, {**signs, asked: sign})
+
+    def _winners(
+        self, index: int, node: Apply, lanes: Sequence[Sequence[Jet]], start: Pattern
+    ) -> Iterator[tuple[list[int], Pattern]]:
+        """The places of the best elements, the first or last of those that are equal nearby."""
+        sign = 1 if node.op.name in ("reduce_max", "argmax") else -1
+        last = bool(node.params.get("last", False))
+
+        def best(lane: Sequence[Jet], k: int, won: int, pattern: Pattern) -> Any:
+            if k == len(lane):
+                yield won, pattern
+                return
+            for ahead, after in self._signs(index, lane[k] - lane[won], pattern):
+                wins = sign * ahead > 0 or (last and ahead == 0)
+                yield from best(lane, k + 1, k if wins else won, after)
+
+        def after(number: int, done: list[int], pattern: Pattern) -> Any:
+            if number == len(lanes):
+                yield done, pattern
+                return
+            for won, following in best(lanes[number], 1, 0, pattern):
+                yield from after(number + 1, [*done, won], following)
+
+        yield from after(0, [], start)
+
+    def _signs(self, index: int, jet: Jet, pattern: Pattern) -> Iterator[tuple[int, Pattern]]:
+        """The signs that a jet may have near the point, given those that others have."""
+        sign = jet.sign
+        if sign or jet.zero:
+            yield sign, pattern
+            return
+        key, scale = _line(jet)
+        if key in pattern.known:
+            yield scale * pattern.known[key], pattern
+            return
+        node = self.graph.nodes[index]
+        if isinstance(node, Apply) and not node.op.regularity.continuous:
+            pattern = replace(pattern, jumped=pattern.jumped | {index})
+        curve = pattern.curve
+        along = 0 if curve is None else leading_sign(curve, jet)
+        name = self.graph.name_of(index)
+        # a jet that may vanish everywhere nearby has a third sign
+        for chosen in (1, -1) if jet.terms else (1, -1, 0):
+            # nothing follows from a sign 0 here, neither a curve nor a contradiction
+            signed = Jet(jet.space, {}, lost=True) if chosen == 0 else jet.scaled(fmpq(chosen))
+            positive = (*pattern.positive, signed)
+            signs = [*pattern.signs, (key, scale * chosen)]
+            if along != chosen and any(core <= set(signs) for core in self.absent):
+                continue
+            claim: Claim | None = curve if along == chosen else self.find(positive)
+            if claim is not None and not isinstance(claim, Curve) and excludes(claim, positive):
+                self.absent.append(frozenset(signs[k] for k in used_by(claim)))
+                continue
+            shown = isinstance(claim, Curve) and approaches(claim, positive)
+            if self.strict and not shown:
+                raise OpenError
+            yield (
+                chosen,
+                replace(
+                    pattern,
+                    positive=positive,
+                    signs=tuple(signs),
+                    names=(*pattern.names, name),
+                    curve=claim if shown and isinstance(claim, Curve) else None,
+                    known=dict(signs),
+                ),
+            )
+
+
+def _line(jet: Jet) -> tuple[Any, int]:
+    """A key that is equal for multiples of a jet, and the sign of the factor."""
+    if jet.rest or not jet.rational:
+        return jet.key, 1
+    lead = jet.terms[min(jet.terms)] if jet.terms else next(iter(jet.tails.values()))
+    return jet.scaled(1 / lead).key, 1 if lead > 0 else -1
+
+
+def _array(jets: Sequence[Jet], shape: Sequence[int]) -> Array:
+    result = np.empty(len(jets), dtype=object)
+    result[:] = jets
+    return result.reshape(tuple(shape))
+
+
+def _whole(indices: Array) -> Array:
+    flat: list[int] = []
+    for jet in indices.reshape(-1).tolist():
+        value = jet.value
+        if not jet.constant or not isinstance(value, fmpq) or value.q != 1:
+            raise UnreadError
+        flat.append(int(value.p))
+    return np.array(flat, dtype=np.int64).reshape(indices.shape)
+
+
+def _first(pieces: Sequence[Piece], signs: Mapping[Term, int]) -> Piece:
+    """The first piece that holds.
+
+    Raises
+    ------
+    _Needed
+        If that depends on the sign of another term.
+    """
+
+    def held(condition: Condition) -> bool:
+        match condition:
+            case Compare(term, relation):
+                if term not in signs:
+                    raise _Needed(term)
+                return signs[term] in relation.signs
+            case And(parts):
+                return all(held(part) for part in parts)
+            case Or(parts):
+                return any(held(part) for part in parts)
+
+    for piece in pieces:
+        if held(piece.condition):
+            return piece
+    raise UnreadError
