@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.derivative.jacobian import Kind
     from tamecheck.encode.symbolic import Symbolic
+    from tamecheck.load.schema import Schema
     from tamecheck.pieces import FormulaCells
 
 __all__ = ["Model", "expression", "from_sklearn", "from_torch", "load"]
@@ -53,6 +54,22 @@ class Model:
     def outputs(self) -> dict[str, Shape]:
         """The outputs' names and shapes, in order."""
         return {name: self.graph.nodes[node].shape for name, node in self.graph.outputs}
+
+    @property
+    def schema(self) -> Schema | None:
+        """What the inputs are made of: columns of a table, statements about them, groups.
+
+        It stands in ``MODEL.features.json`` beside a model of ``tamecheck train``, or in the
+        metadata of an ONNX file, or is that of an estimator; None if it is not known.
+
+        Raises
+        ------
+        InputError
+            If that file or the metadata is damaged, or belongs to another model.
+        """
+        from tamecheck.load.schema_file import schema_of
+
+        return schema_of(self.loaded)
 
     def check(
         self,

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import add_occurring, levels_of, naming_of, occurring
+from tamecheck.cli.occurring import add_occurring, naming_of, network_from, occurring
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
 from tamecheck.errors import InputError
@@ -54,15 +54,14 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: Namespace) -> int:
     """Count and print the counts."""
     from tamecheck.explain.counts import count_ball, count_within
-    from tamecheck.explain.networks import network_of
     from tamecheck.explain.words_conditions import read_conditions
 
     radius = _radius(args)
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
-    network = network_of(model, levels_of(args.domain))
     naming = naming_of(args, model)
+    network = network_from(args, model, naming)
     domain = occurring(args, network, naming)
     allowed = None
     if args.conditions is not None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import claim, message, print_json
-from tamecheck.cli.occurring import add_occurring, levels_of, naming_of, occurring
+from tamecheck.cli.occurring import add_occurring, naming_of, network_from, occurring
 from tamecheck.cli.options import Subparsers, add_common, add_model, add_output
 from tamecheck.cli.source import model_of
-from tamecheck.cli.table import add_shape, add_table, row_numbers, sample_from, shape_of
+from tamecheck.cli.table import (
+    add_shape,
+    add_table,
+    ranges,
+    row_numbers,
+    sample_from,
+    sha256_of_file,
+    shape_of,
+)
 from tamecheck.errors import InputError
 from tamecheck.visible import visible
 
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
         Explainer,
         Relevancy,
     )
+    from tamecheck.load.samples import Sample
     from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
@@ -86,7 +95,10 @@ def add_parser(subparsers: Subparsers) -> None:
     add_occurring(parser)
     add_table(parser, what="instead of --input, rows for the model")
     parser.add_argument(
-        "--rows", type=row_numbers, metavar="I,J", help="these rows of --data, counted from 0"
+        "--rows",
+        type=row_numbers,
+        metavar="I,J-K",
+        help="these rows of --data, by their number in the file: 0,5,7-9",
     )
     add_common(parser)
     parser.set_defaults(run=run)
@@ -94,48 +106,52 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Explain and print."""
-    from tamecheck.explain import Explainer, network_of
+    from tamecheck.explain import Explainer
     from tamecheck.explain.networks import image_shape
 
     _check_outputs(args)
     _check_kind(args)
     model = model_of(args)
-    network = network_of(model, levels_of(args.domain))
     naming = naming_of(args, model)
+    sample = _sample(args, model, naming)
+    network = network_from(args, model, naming, sample)
     domain = occurring(args, network, naming)
-    labels = naming.classes or ()
+    labels = naming.classes or (() if sample is None else sample.classes)
     shape = shape_of(args.shape) or image_shape(model)
     explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
     options = _options(args, explainer)
-    rows = _rows(args, model, naming)
-    if len(rows) == 1 and args.output is None:
-        return _single(args, explainer, rows[0], options)
+    rows = _rows(args, model, explainer, sample)
+    if len(rows.points) == 1 and args.output is None:
+        return _single(args, explainer, rows, options)
     if args.plot is not None:
         raise InputError(
             "A figure is about one input.", where="--plot", hint="Choose it by --rows."
         )
-    return _table(args, explainer, rows, options)
+    return _table(args, model, explainer, rows, options)
 
 
-def _single(args: Namespace, explainer: Explainer, row: Any, options: dict[str, Any]) -> int:
+def _single(args: Namespace, explainer: Explainer, rows: _Rows, options: dict[str, Any]) -> int:
     """Explain one input."""
     from tamecheck.explain import OutOfTimeError
 
+    row, about = rows.points[0], rows.about[0]
     try:
         found = explainer.explain(row, args.kind, **options)
     except OutOfTimeError:
         if args.json:
-            print_json({"decision": explainer.decide(row), "features": None, "why": "timeout"})
+            late = {"decision": explainer.decide(row), "features": None, "why": "timeout"}
+            print_json({**late, **about})
         else:
             print("unknown: out of time")
         return 3
     if found is None:
-        _print_unchangeable(args, explainer, row)
+        _print_unchangeable(args, explainer, row, about)
         return 1
     if args.plot is not None:
         _draw(args, found)
     if args.json:
-        print_json({**found.document(), **({} if args.plot is None else {"file": args.plot})})
+        drawn = {} if args.plot is None else {"file": args.plot}
+        print_json({**found.document(), **drawn, **about})
     else:
         print(visible(found.rule))
     if args.kind == "relevancy":
@@ -144,17 +160,22 @@ def _single(args: Namespace, explainer: Explainer, row: Any, options: dict[str, 
         return 0 if found.complete else 3
     if not args.json and not args.quiet:
         _print_grounds(found)
+        if rows.names[0]:
+            print(visible(f"  about {rows.names[0]}"))
     return 0 if found.minimal else 3
 
 
-def _print_unchangeable(args: Namespace, explainer: Explainer, row: Any) -> None:
+def _print_unchangeable(
+    args: Namespace, explainer: Explainer, row: Any, about: dict[str, Any]
+) -> None:
     """Say that no allowed change of the features changes the decision."""
     from tamecheck.explain.answers import called
 
     decision = explainer.decide(row)
     label = called(decision, explainer.classes)
     if args.json:
-        print_json({"decision": decision, "label": label, "features": None, "rule": None})
+        said = {"decision": decision, "label": label, "class": label, "features": None}
+        print_json({**said, "rule": None, **about})
     else:
         print(visible(f"{label}: no allowed change of the features changes it"))
 
@@ -226,16 +247,21 @@ def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
 
 
 def _inputs(text: str, explainer: Explainer, option: str) -> list[int]:
-    """Inputs by number, or those of features by name."""
+    """Inputs by number, or those of features by name; a name may hold commas."""
     named = {feature.name: feature.inputs for feature in explainer.domain.features}
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
     found: list[int] = []
-    for part in filter(None, map(str.strip, text.split(","))):
-        if part in named:
+    while parts:
+        joined = (count for count in range(len(parts), 0, -1) if ",".join(parts[:count]) in named)
+        count = next(joined, 0)
+        part = ",".join(parts[: count or 1])
+        if count:
             found += named[part]
         elif part.isascii() and part.isdigit() and int(part) < explainer.network.inputs:
             found.append(int(part))
-        else:
+        elif part:
             raise InputError(f"There is no input or feature {part!r}.", where=option)
+        del parts[: count or 1]
     return found
 
 
@@ -251,62 +277,132 @@ def _class(text: str | None, explainer: Explainer) -> int | None:
     raise InputError(f"There is no class {text!r}.", where="--towards", hint=f"Classes: {known}.")
 
 
-def _rows(args: Namespace, model: Model, naming: Naming) -> list[Any]:
-    """The rows of the input file or of the table: one for a single input."""
-    from tamecheck.ir.tensor import size_of
-    from tamecheck.load.arrays import read_rows
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is explained: points, what JSON says of each row, and its name in words."""
 
-    inputs = sum(map(size_of, model.inputs.values()))
+    points: list[Any]
+    about: list[dict[str, Any]]
+    names: list[str]
+
+
+def _sample(args: Namespace, model: Model, naming: Naming) -> Sample | None:
+    """The table of --data."""
+    from tamecheck.ir.tensor import size_of
+
     if (args.input is None) == (args.data is None):
+        inputs = sum(map(size_of, model.inputs.values()))
         what = "Give --input or --data." if args.data is None else "--input or --data, not both."
         raise InputError(what, hint=f"A file with {inputs} numbers, or rows, or a table.")
-    sample = sample_from(args, model, naming.sidecar)
+    return sample_from(args, model, naming.schema)
+
+
+def _rows(args: Namespace, model: Model, explainer: Explainer, sample: Sample | None) -> _Rows:
+    """The rows of the input file or of the table: one for a single input."""
+    from tamecheck.explain.row_reader import states_of
+    from tamecheck.ir.tensor import size_of
+    from tamecheck.load.arrays import read_rows
+    from tamecheck.load.samples import exact_points
+
     if sample is None:
-        return read_rows(args.input, inputs)
-    chosen = range(len(sample.points)) if args.rows is None else args.rows
-    if max(chosen) >= len(sample.points):
-        raise InputError(f"The table has {len(sample.points)} rows.", where="--rows")
-    return [sample.points[row] for row in chosen]
+        points = read_rows(args.input, sum(map(size_of, model.inputs.values())))
+        if len(points) == 1:
+            return _Rows(points, [{}], [""])
+        numbers = range(len(points))
+        about = [{"row": row, "line": None} for row in numbers]
+        return _Rows(points, about, [f"row {row}" for row in numbers])
+    chosen = range(len(sample.origins))
+    if args.rows is not None:
+        chosen = sample.table.positions(args.rows)
+    states_of(sample, explainer.network, explainer.domain, args.data)
+    points = exact_points(sample)
+    return _Rows(
+        [points[row] for row in chosen],
+        [sample.about(row) for row in chosen],
+        [_named(sample, row) for row in chosen],
+    )
 
 
-def _table(args: Namespace, explainer: Explainer, rows: list[Any], options: dict[str, Any]) -> int:
+def _named(sample: Sample, row: int) -> str:
+    label = sample.label(row)
+    return f"{sample.origins[row]}" + ("" if label is None else f", labelled {label}")
+
+
+def _table(
+    args: Namespace, model: Model, explainer: Explainer, rows: _Rows, options: dict[str, Any]
+) -> int:
     from tamecheck.explain.batch import explain_rows
 
-    with _answers(args) as (found, keep):
-        left = rows[len(found) :]
+    question = _question(args, model, explainer, rows, options)
+    total = len(rows.points)
+    with _answers(args, question, rows) as (found, keep):
+        done = len(found)
         try:
-            for answer in explain_rows(explainer, left, args.kind, workers=args.workers, **options):
+            for answer in explain_rows(
+                explainer,
+                rows.points[done:],
+                args.kind,
+                about=rows.about[done:],
+                workers=args.workers,
+                **options,
+            ):
                 keep(answer)
                 found.append(answer)
         except KeyboardInterrupt:
-            message(args, f"stopped after {len(found)} of {len(rows)} rows")
+            message(args, f"stopped after {len(found)} of {total} rows")
     if args.json:
-        print_json({"explanations": found, "rows": len(rows)})
+        print_json({"explanations": found, "rows": total})
     elif args.output is not None:
-        print(f"{len(found)} of {len(rows)} rows explained in {visible(args.output)}")
-    whole = len(found) == len(rows) and all(a.get("minimal", True) for a in found)
+        print(f"{len(found)} of {total} rows explained in {visible(args.output)}")
+    whole = len(found) == total and all(a.get("minimal", True) for a in found)
     return 0 if whole and not any("error" in a for a in found) else 3
+
+
+def _question(
+    args: Namespace,
+    model: Model,
+    explainer: Explainer,
+    rows: _Rows,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """What the answers depend on: a file of answers to anything else is not taken up."""
+    return {
+        "model": model.graph.sha256,
+        "data": sha256_of_file(args.data if args.input is None else args.input),
+        "network": explainer.network.sha256,
+        "domain": explainer.domain.sha256,
+        "classes": list(explainer.classes),
+        "kind": args.kind,
+        "options": {**options, "seed": args.seed},
+        "rows": ranges([about["row"] for about in rows.about if about]) or "0",
+    }
 
 
 @contextmanager
 def _answers(
-    args: Namespace,
+    args: Namespace, question: Mapping[str, Any], rows: _Rows
 ) -> Generator[tuple[list[dict[str, Any]], Callable[[dict[str, Any]], None]]]:
     """The answers that an earlier run wrote, and where the next ones go."""
     if args.output is None:
-        yield [], partial(_shown, args)
+        names = iter(rows.names)
+        yield [], lambda answer: _shown(args, answer, next(names))
         return
     from tamecheck.load.journal import journal
 
     form = "tamecheck-explanations"
-    with journal(
-        args.output, "list of explanations", form, {"kind": args.kind}, force=args.force
-    ) as kept:
+    with journal(args.output, "list of explanations", form, question, force=args.force) as kept:
         if kept.cut:
             message(args, "the last line was unfinished and is written again")
+        pairs = zip(kept.kept, rows.about, strict=False)
+        in_order = all(answer.get(key) == row[key] for answer, row in pairs for key in row)
+        if not in_order or len(kept.kept) > len(rows.about):
+            raise InputError(
+                "The file's answers are not those of these rows in order.", where=args.output
+            )
         yield list(kept.kept), kept.append
 
 
-def _shown(args: Namespace, answer: dict[str, Any]) -> None:
+def _shown(args: Namespace, answer: dict[str, Any], name: str) -> None:
     if not args.json:
-        print(visible(str(answer.get("rule") or answer.get("error") or "no change")))
+        said = answer.get("rule") or answer.get("error") or "no change"
+        print(visible(f"{name}: {said}" if name else str(said)))

@@ -57,7 +57,7 @@ def _ball(args: Namespace, model: Model) -> HammingBall:
 
     point = read_point(args.input, model.inputs)
     flat = [rational(v) for name in model.inputs for v in point[name].reshape(-1).tolist()]
-    return HammingBall.of(model.graph, flat, levels_of(args.domain))
+    return HammingBall.of(model.graph, flat, levels_of(args.domain or "-1,1"))
 
 
 def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dict[str, Any]:

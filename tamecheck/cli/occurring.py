@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from tamecheck.cli.answer import message
 from tamecheck.cli.options import Parser
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from tamecheck.binarized import BinarizedNetwork
     from tamecheck.explain.domain import Domain
-    from tamecheck.load.samples import Sidecar
+    from tamecheck.load.samples import Sample
+    from tamecheck.load.schema import Schema
     from tamecheck.model import Model
 
-__all__ = ["Naming", "add_occurring", "groups_of", "levels_of", "naming_of", "occurring"]
+__all__ = [
+    "Naming",
+    "add_occurring",
+    "groups_of",
+    "levels_of",
+    "naming_of",
+    "network_from",
+    "occurring",
+]
 
 _RANGE = re.compile(r"^(\d+)(?:-(\d+))?$")
 
@@ -32,47 +40,36 @@ class Naming:
     Parameters
     ----------
     names
-        The name or the statement of each input; None if they have none.
-    negations
-        What each input says when it is low; empty if that is not known.
+        The name of each input, or what it says; None if they have none.
     classes
         What each class is called; None if that is not known.
-    values
-        The values of numeric features that have no others.
+    schema
+        What the inputs are made of, if that is known; names alone say nothing about groups.
     inferred
         Whether the names are only those of the model's inputs, which say nothing about a table.
     """
 
     names: list[str] | None = None
-    negations: tuple[str, ...] = ()
     classes: list[str] | None = None
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    schema: Schema | None = None
     inferred: bool = False
 
-    @property
-    def sidecar(self) -> Sidecar | None:
-        """The same for rows of tables; None without names that were given."""
-        from tamecheck.load.samples import Sidecar
-
-        if self.names is None or self.inferred:
-            return None
-        return Sidecar(tuple(self.names), tuple(self.classes or ()), self.negations, self.values)
-
     @classmethod
-    def of(cls, said: Sidecar) -> Naming:
-        """What a file says."""
-        return cls(list(said.features), said.negations, list(said.classes) or None, said.values)
+    def of(cls, schema: Schema) -> Naming:
+        """What a file, or the model itself, says."""
+        return cls(list(schema.features), list(schema.classes) or None, schema)
 
 
 def add_occurring(parser: Parser) -> None:
     """Add ``--domain --names --one-hot --thermometer``."""
     parser.add_argument(
-        "--domain", metavar="LOW,HIGH", help="the two levels of every input (default -1,1)"
-    )
+        "--domain", metavar="LOW,HIGH",
+        help="the two levels of every input: -1,1 or 0,1; default: those of the training",
+    )  # fmt: skip
     parser.add_argument(
         "--names", metavar="NAMES",
-        help="names or statements of the inputs: a,b,c, or a file; default: MODEL.features.json, "
-        "if train wrote one; - for none",
+        help="names of the inputs: a,b,c, or a file; default: MODEL.features.json, if train wrote "
+        "one; - for none",
     )  # fmt: skip
     parser.add_argument(
         "--one-hot", metavar="GROUPS",
@@ -84,7 +81,7 @@ def add_occurring(parser: Parser) -> None:
     )  # fmt: skip
 
 
-def levels_of(text: str | None) -> tuple[Fraction, Fraction]:
+def levels_of(text: str) -> tuple[Fraction, Fraction]:
     """The low and the high level that ``--domain`` names.
 
     Raises
@@ -94,7 +91,7 @@ def levels_of(text: str | None) -> tuple[Fraction, Fraction]:
     """
     from tamecheck.ir.exact import parse_rational
 
-    words = ("-1,1" if text is None else text).split(",")
+    words = text.split(",")
     if len(words) == 2:
         low, high = (parse_rational(word.strip()) for word in words)
         if low < high:
@@ -104,31 +101,55 @@ def levels_of(text: str | None) -> tuple[Fraction, Fraction]:
     )
 
 
+def network_from(
+    args: Namespace, model: Model, naming: Naming, sample: Sample | None = None
+) -> BinarizedNetwork:
+    """The binarized network that the model is where its inputs can be.
+
+    Its levels are those of ``--domain``, those of the training, those of the columns of a table
+    with two values each, or those of a model that only reads signs.
+
+    Raises
+    ------
+    InputError
+        If none of these says what the levels are, or two disagree.
+    UnsupportedError
+        If the model is no binarized network there.
+    """
+    from tamecheck.explain.networks import Described, network_of, occurring_network
+
+    given = None if args.domain is None else levels_of(args.domain)
+    if naming.schema is not None:
+        return occurring_network(Described(model, naming.schema), given)
+    known = args.names != "-" or given is None
+    if given is None and sample is not None and (not known or model.schema is None):
+        given = sample.levels()
+    return network_of(model, given)
+
+
 def naming_of(args: Namespace, model: Model) -> Naming:
-    """The names of ``--names``, else of the file that ``train`` wrote beside the model.
+    """The names of ``--names``, else what is known of the model since its training.
 
     If there are none, inputs that are one number each have the names of the model's inputs.
 
     Raises
     ------
     InputError
-        If the file holds no list of texts, or names other inputs than the model has.
+        If the file holds no names, or names other inputs than the model has.
     """
     from tamecheck.ir.tensor import size_of
-    from tamecheck.load.samples import read_sidecar
 
     found = Naming()
     if args.names not in (None, "-"):
         found = _given(args.names)
-    elif args.names is None and args.model is not None:
-        beside = read_sidecar(args.model)
-        if beside is not None:
+    elif args.names is None and (schema := model.schema) is not None:
+        if args.model is not None and Path(f"{args.model}.features.json").is_file():
             message(args, f"What the inputs say is read from {args.model}.features.json.")
-            found = Naming.of(beside)
+        found = Naming.of(schema)
     if found.names is None:
         alone = not any(model.inputs.values())
         names = list(model.inputs) if alone else None
-        return Naming(names, classes=found.classes, inferred=True)
+        return Naming(names, found.classes, inferred=True)
     inputs = sum(map(size_of, model.inputs.values()))
     if len(found.names) != inputs:
         where = f"{args.model}.features.json" if args.names is None else "--names"
@@ -138,23 +159,27 @@ def naming_of(args: Namespace, model: Model) -> Naming:
 
 def _given(text: str) -> Naming:
     """The names of a list between commas, or of a file."""
-    from pathlib import Path
-
-    from tamecheck.load.samples import read_statements
+    from tamecheck.load.files import read_text
+    from tamecheck.load.json_model import parse_json
+    from tamecheck.load.schema_file import parse_schema
 
     if text.endswith(".json"):
-        return Naming.of(read_statements(text))
+        content = read_text(text)
+        document = parse_json(content, where=text)
+        if isinstance(document, list) and document:
+            names = cast("list[Any]", document)
+            if all(isinstance(name, str) for name in names):
+                return Naming(names)
+        return Naming.of(parse_schema(content, where=text))
     if not text.endswith(".txt") and not Path(text).is_file():
         return Naming([name.strip() for name in text.split(",")])
-    from tamecheck.load.files import read_text
-
     return Naming([line.strip() for line in read_text(text).splitlines() if line.strip()])
 
 
-def groups_of(text: str | None, names: Sequence[str] | None, option: str) -> dict[str, list[int]]:
+def groups_of(text: str | None, option: str) -> dict[str, list[int]]:
     """Groups of inputs by name: ``0-2,3-5`` or ``colour=0-2,size=3-5``.
 
-    A group without a name takes the common start of its inputs' names.
+    A group without a name is called by its first and last input: ``x0..x2``.
 
     Raises
     ------
@@ -169,34 +194,26 @@ def groups_of(text: str | None, names: Sequence[str] | None, option: str) -> dic
         if int(first) > int(last):
             raise InputError(f"{part!r} is no group of inputs.", where=option, hint="Give 0-2,3-5.")
         group = list(range(int(first), int(last) + 1))
-        groups[name.strip() or _common(group, names)] = group
+        groups[name.strip() or f"x{group[0]}..x{group[-1]}"] = group
     return groups
-
-
-def _common(group: Sequence[int], names: Sequence[str] | None) -> str:
-    if names is not None and group[-1] < len(names):
-        starts = {re.split(r"\s*[=≥<:]|>=", names[i])[0] for i in group}
-        if len(starts) == 1:
-            return starts.pop()
-    return f"x{group[0]}..x{group[-1]}"
 
 
 def occurring(args: Namespace, network: BinarizedNetwork, naming: Naming) -> Domain:
     """The domain that the options describe.
 
-    Statements such as ``age ≥ 37`` in the names say by themselves which inputs belong together;
-    groups that are given replace what they say about their inputs.
+    Groups that are given replace what is known of their inputs.
 
     Raises
     ------
     InputError
         If the options do not fit the network.
     """
-    from tamecheck.explain.words import Vocabulary, read_literals
+    from tamecheck.explain.words import Vocabulary
 
-    names = naming.names
-    said = Vocabulary() if names is None else read_literals(names, naming.negations, naming.values)
-    one_hot = groups_of(args.one_hot, names, "--one-hot")
-    thermometer = groups_of(args.thermometer, names, "--thermometer")
+    said = Vocabulary() if naming.schema is None else Vocabulary.of(naming.schema)
+    one_hot = groups_of(args.one_hot, "--one-hot")
+    thermometer = groups_of(args.thermometer, "--thermometer")
     taken = {i for group in (*one_hot.values(), *thermometer.values()) for i in group}
-    return said.without(taken).domain(network, names, one_hot=one_hot, thermometer=thermometer)
+    return said.without(taken).domain(
+        network, naming.names, one_hot=one_hot, thermometer=thermometer
+    )

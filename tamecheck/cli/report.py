@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import claim, message, print_json
+from tamecheck.cli.occurring import levels_of
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model, add_output
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
-from tamecheck.cli.table import add_shape, add_table, row_numbers, sample_from, shape_of
+from tamecheck.cli.table import (
+    add_shape,
+    add_table,
+    row_numbers,
+    sample_from,
+    sha256_of_file,
+    shape_of,
+)
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,9 +50,17 @@ def add_parser(subparsers: Subparsers) -> None:
     add_box(parser)
     add_table(parser, what="rows for the model")
     parser.add_argument(
-        "--rows", type=row_numbers, metavar="I,J", help="the rows to explain, counted from 0"
-    )
-    parser.add_argument("--names", metavar="A,B", help="names of the input elements")
+        "--rows", type=row_numbers, metavar="I,J-K",
+        help="the rows to explain, by their number in the file: 0,5,7-9",
+    )  # fmt: skip
+    parser.add_argument(
+        "--names", metavar="A,B",
+        help="names of the input elements; - for none; default: those of the training",
+    )  # fmt: skip
+    parser.add_argument(
+        "--domain", metavar="LOW,HIGH",
+        help="the two levels of every input, if no table and no training says so",
+    )  # fmt: skip
     add_shape(parser)
     parser.add_argument("--title", metavar="TEXT", help="a title instead of the file's name")
     parser.add_argument(
@@ -62,11 +78,10 @@ def run(args: Namespace) -> int:
     model = model_of(args)
     box = domain_of(args, model)
     from tamecheck.load.outputs import write_text
-    from tamecheck.load.samples import read_sidecar
     from tamecheck.show.report import make_report, subject_of
 
-    sidecar = None if args.model is None else read_sidecar(args.model)
-    sample = sample_from(args, model, sidecar)
+    schema = None if args.names is not None else model.schema
+    sample = sample_from(args, model, schema)
     seconds = _SECONDS if args.timeout is None else args.timeout
     check = model.check(box, timeout=_CHECK_SHARE * seconds, seed=args.seed)
     subject = subject_of(
@@ -74,8 +89,9 @@ def run(args: Namespace) -> int:
         check,
         title=args.title or name_of(args),
         sample=sample,
-        sidecar=sidecar,
-        names=() if args.names is None else [name.strip() for name in args.names.split(",")],
+        schema=schema,
+        levels=None if args.domain is None else levels_of(args.domain),
+        names=() if args.names in (None, "-") else [n.strip() for n in args.names.split(",")],
         rule=args.rule,
         at=_point(args, model),
         rows=args.rows,
@@ -141,13 +157,10 @@ def _argument(args: Namespace) -> str:
 
 def _remarks(args: Namespace) -> list[tuple[str, str]]:
     """The files that went into the report, by their hashes."""
-    import hashlib
-
     found: list[tuple[str, str]] = []
     for what, path in (("Model file", args.model), ("Table", args.data)):
         if path is not None:
-            digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-            found.append((f"SHA-256 of the {what.lower()}", f"{digest} ({path})"))
+            found.append((f"SHA-256 of the {what.lower()}", f"{sha256_of_file(path)} ({path})"))
     found.append(("Seed", str(args.seed)))
     return found
 

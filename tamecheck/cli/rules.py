@@ -7,7 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import Naming, add_occurring, levels_of, naming_of, occurring
+from tamecheck.cli.occurring import (
+    Naming,
+    add_occurring,
+    naming_of,
+    network_from,
+    occurring,
+)
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of
 from tamecheck.cli.table import add_table, sample_from
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from tamecheck.explain.sketches import Sketch
     from tamecheck.ir.box import Box
     from tamecheck.ir.tensor import Array
+    from tamecheck.load.samples import Sample
     from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
@@ -35,7 +42,7 @@ inequalities, one rule a region.
 
 exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, 4 the model has
 no such rules"""
-_SECONDS, _FEW = 20.0, 20
+_SECONDS, _FEW, _FIRST = 20.0, 20, 3
 _FORMS = ("brief", "rules", "cnf", "list", "tree", "sketch")
 
 
@@ -70,46 +77,56 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Find the rules and print them."""
-    from tamecheck.explain.networks import network_of
-
     if args.limit < 1:
         raise InputError(f"--limit {args.limit} is no positive number.")
     model = model_of(args)
     for note in model.loaded.notes:
         message(args, note)
+    naming = naming_of(args, model)
     if args.box is not None or args.spec is not None:
-        _cells(args, model, domain_of(args, model), naming_of(args, model))
+        _cells(args, model, domain_of(args, model), naming)
+        return 0
+    sample = sample_from(args, model, naming.schema)
+    real = sample is not None and args.domain is None and sample.levels() is None
+    if sample is not None and real:
+        _cells_about(args, model, naming, sample)
         return 0
     try:
-        network = network_of(model, levels_of(args.domain))
+        network = network_from(args, model, naming, sample)
     except UnsupportedError as error:
-        if args.data is not None:
-            _cells_about(args, model)
+        if sample is not None:
+            _cells_about(args, model, naming, sample)
             return 0
         raise UnsupportedError(
             "This is no binarized network:" if error.nodes else error.what,
             nodes=error.nodes,
             hint="For a network of ReLUs give --box, or --data for the range of a table.",
         ) from None
-    return _logic(args, model, network)
+    return _logic(args, naming, network, sample)
 
 
-def _logic(args: Namespace, model: Model, network: BinarizedNetwork) -> int:
+def _logic(
+    args: Namespace, naming: Naming, network: BinarizedNetwork, sample: Sample | None
+) -> int:
     """Rules of a binarized network."""
     from tamecheck.explain.neurons import network_logic
+    from tamecheck.explain.row_reader import states_of
     from tamecheck.explain.rules import get_rules
     from tamecheck.explain.sketches import sketch
+    from tamecheck.load.samples import exact_points
 
-    naming = naming_of(args, model)
     domain = occurring(args, network, naming)
-    rows = _rows(args, model, naming)
+    states = None if sample is None else states_of(sample, network, domain, args.data)
+    classes = naming.classes
+    if classes is None and sample is not None:
+        classes = list(sample.classes) or None
     few = partial(
         sketch,
         network,
         domain,
-        naming.classes,
+        classes,
         leaves=args.leaves,
-        states=None if rows is None else network.states(rows),
+        states=states,
         seconds=(args.timeout or _SECONDS) / 2,
         seed=args.seed,
     )
@@ -119,13 +136,13 @@ def _logic(args: Namespace, model: Model, network: BinarizedNetwork) -> int:
     found = get_rules(
         network,
         domain,
-        classes=naming.classes,
-        data=rows,
+        classes=classes,
+        data=None if sample is None else exact_points(sample),
         most=args.limit,
         timeout=args.timeout,
         seed=args.seed,
     )
-    logic = network_logic(network, domain, naming.classes)
+    logic = network_logic(network, domain, classes)
     outline = found.outline(timeout=5)
     form = _form(args, found)
     if args.json:
@@ -133,6 +150,8 @@ def _logic(args: Namespace, model: Model, network: BinarizedNetwork) -> int:
         document["outline"] = None if outline is None else outline.text
         document["form"] = form
         document["neurons"] = logic.document()
+        if sample is not None and states is not None:
+            document["table"] = _about_rows(found, sample, states)
         print_json(document)
     elif args.quiet:
         print(found.summary)
@@ -146,6 +165,24 @@ def _logic(args: Namespace, model: Model, network: BinarizedNetwork) -> int:
     if args.neurons and not args.json and not args.quiet:
         print(logic)
     return 3 if form is not None and form["text"] is None else 0
+
+
+def _about_rows(found: DecisionRules, sample: Sample, states: Array) -> dict[str, Any]:
+    """Which rows of the table the rules are measured on, and on which each rule holds."""
+    import numpy as np
+
+    from tamecheck.explain.rules_result import holding
+
+    held: list[dict[str, Any]] = []
+    for rule in found.rules:
+        rows = np.flatnonzero(holding(rule, found.domain, states)).tolist()
+        first = [sample.about(k) for k in rows[:_FIRST]]
+        held.append({"count": len(rows), "first": first})
+    return {
+        "rows": len(sample.origins),
+        "left_out": [row.document() for row in sample.table.left_out],
+        "held": held,
+    }
 
 
 def _print_sketch(args: Namespace, found: Sketch) -> None:
@@ -197,16 +234,12 @@ def _clauses(found: DecisionRules) -> tuple[int, str] | None:
     return count, visible("\n".join(lines))
 
 
-def _cells_about(args: Namespace, model: Model) -> None:
+def _cells_about(args: Namespace, model: Model, naming: Naming, sample: Sample) -> None:
     """Rules of a piecewise linear classifier over the range of a table's columns."""
     from tamecheck.load.box_mapping import box_of_rows
 
-    naming = naming_of(args, model)
-    sample = sample_from(args, model, naming.sidecar)
-    if sample is None:
-        raise InputError("There is no table.", where="--data")
     names = naming.names if not naming.inferred else None
-    known = Naming(names or list(sample.names), (), naming.classes or list(sample.classes))
+    known = Naming(names or list(sample.names), naming.classes or list(sample.classes))
     _cells(args, model, box_of_rows(sample.points, model.inputs), known)
 
 
@@ -229,16 +262,3 @@ def _cells(args: Namespace, model: Model, box: Box, naming: Naming) -> None:
         print_json(found.document())
     else:
         print(found.summary if args.quiet else found.text)
-
-
-def _rows(args: Namespace, model: Model, naming: Naming) -> Array | None:
-    """The rows of ``--data``: inputs alone where they fit, else a table with a label."""
-    from tamecheck.ir.tensor import size_of
-    from tamecheck.load.samples import inputs_alone
-
-    if args.data is not None and args.target is None:
-        alone = inputs_alone(args.data, sum(map(size_of, model.inputs.values())))
-        if alone is not None:
-            return alone
-    sample = sample_from(args, model, naming.sidecar)
-    return None if sample is None else sample.points

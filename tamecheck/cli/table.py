@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tamecheck.cli.answer import message
@@ -10,12 +12,26 @@ from tamecheck.cli.options import Parser
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
-    from tamecheck.load.samples import Sample, Sidecar
+    from tamecheck.load.samples import Sample
+    from tamecheck.load.schema import Schema
+    from tamecheck.load.tables import Table
     from tamecheck.model import Model
 
-__all__ = ["add_shape", "add_table", "row_numbers", "sample_from", "shape_of"]
+__all__ = [
+    "add_shape",
+    "add_table",
+    "ranges",
+    "row_numbers",
+    "sample_from",
+    "say_left_out",
+    "sha256_of_file",
+    "shape_of",
+]
 
 _ABOUT_TABLES = ("target", "no_header", "drop_missing")
+_SHOWN = 5
+_DIGITS = 12
+_MOST_ROWS = 2**24
 
 
 def add_table(parser: Parser, *, what: str) -> None:
@@ -25,7 +41,9 @@ def add_table(parser: Parser, *, what: str) -> None:
         "--data", metavar="TABLE", help=f"{what}: .csv, .tsv, .data, .arff or .dat, also .gz"
     )
     group.add_argument(
-        "--target", metavar="COL", help="the label of --data: a name or a number (default -1)"
+        "--target",
+        metavar="COL",
+        help="the label of --data: a name or a number (default: that of the training, else -1)",
     )
     group.add_argument(
         "--no-header", action="store_true", help="the first line of a CSV file is a row"
@@ -53,15 +71,53 @@ def shape_of(text: str | None) -> tuple[int, ...]:
 
 
 def row_numbers(text: str) -> tuple[int, ...]:
-    """Rows such as ``0,5,7``, for argparse."""
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise ArgumentTypeError(f"{text!r} are no rows such as 0,5,7")
-    return tuple(int(part) for part in parts)
+    """Rows such as ``0,5,7-9``, for argparse."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        ends = [first, last] if dash else [first, first]
+        if not all(end.isascii() and end.isdigit() and len(end) < _DIGITS for end in ends):
+            raise ArgumentTypeError(f"{text!r} are no rows such as 0,5,7 or 0-9")
+        low, high = map(int, ends)
+        if low > high:
+            raise ArgumentTypeError(f"{part.strip()!r} are no rows: {low} is after {high}")
+        if high - low + len(found) >= _MOST_ROWS:
+            raise ArgumentTypeError(f"{text!r} are more than {_MOST_ROWS} rows")
+        found += range(low, high + 1)
+    return tuple(found)
 
 
-def sample_from(args: Namespace, model: Model, sidecar: Sidecar | None) -> Sample | None:
+def ranges(rows: Sequence[int]) -> str:
+    """The text that `row_numbers` reads as these rows: ``0,5,7-9``."""
+    found: list[list[int]] = []
+    for row in rows:
+        if found and found[-1][1] + 1 == row:
+            found[-1][1] = row
+        else:
+            found.append([row, row])
+    return ",".join(f"{low}" if low == high else f"{low}-{high}" for low, high in found)
+
+
+def say_left_out(args: Namespace, table: Table) -> None:
+    """Say on stderr which rows were left out."""
+    if table.left_out:
+        first = ", ".join(str(row.origin) for row in table.left_out[:_SHOWN])
+        more = ", ..." if table.dropped > _SHOWN else ""
+        message(args, f"{table.dropped} rows with missing values are left out: {first}{more}.")
+
+
+def sha256_of_file(path: str) -> str:
+    """The SHA-256 of a file's bytes."""
+    import hashlib
+
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample | None:
     """The rows that ``--data`` names, as inputs of the model; None if it is not given.
+
+    Without a schema and ``--target``, a table with a column for each input has no label.
 
     Raises
     ------
@@ -71,7 +127,7 @@ def sample_from(args: Namespace, model: Model, sidecar: Sidecar | None) -> Sampl
     """
     from tamecheck.explain.networks import deciding
     from tamecheck.ir.tensor import size_of
-    from tamecheck.load.samples import sample_of
+    from tamecheck.load.samples import sample_of, unlabelled
     from tamecheck.load.tables import read_table
 
     if args.data is None:
@@ -80,14 +136,18 @@ def sample_from(args: Namespace, model: Model, sidecar: Sidecar | None) -> Sampl
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(f"{option} is about a table.", hint="Give one with --data.")
         return None
-    table = read_table(
-        args.data,
-        target=-1 if args.target is None else args.target,
-        header=not args.no_header,
-        missing="drop" if args.drop_missing else "error",
-    )
-    if table.dropped:
-        message(args, f"{table.dropped} rows with missing values are left out.")
     scores = deciding(model).outputs
     inputs, outputs = (sum(map(size_of, s.values())) for s in (model.inputs, scores))
-    return sample_of(table, inputs, outputs, sidecar, where=args.data)
+    source, target, header = args.data, args.target, not args.no_header
+    if schema is None and target is None:
+        source = unlabelled(args.data, inputs, header=header)
+        source, target = (args.data, -1) if source is None else (source, None)
+    table = read_table(
+        source,
+        target=target,
+        header=header,
+        missing="drop" if args.drop_missing else "error",
+        schema=schema,
+    )
+    say_left_out(args, table)
+    return sample_of(table, inputs, outputs, schema, where=args.data)

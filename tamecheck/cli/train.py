@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import claim, json_line, message, print_json
 from tamecheck.cli.options import Subparsers, add_common, add_output
+from tamecheck.cli.table import say_left_out, sha256_of_file
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.learn import Binariser, BinarizedClassifier, Progress
+    from tamecheck.load.schema import Schema
     from tamecheck.load.tables import Table
 
 __all__ = ["add_parser", "run"]
@@ -81,8 +83,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "--no-header", action="store_true", help="the first line of a CSV file is a row"
     )
     parser.add_argument(
-        "--drop-missing", action="store_true", help="leave out rows with missing values"
-    )
+        "--missing", choices=("refuse", "drop", "level"), default="refuse",
+        help="values such as NA: refuse them, leave out their rows, or take them as categories",
+    )  # fmt: skip
+    parser.add_argument(
+        "--drop-missing", dest="missing", action="store_const", const="drop",
+        help="the same as --missing drop",
+    )  # fmt: skip
     add_output(parser, "-o", "--output", metavar="FILE", help="the model: .json, .json.gz or .onnx")
     add_common(parser, answers=True)
     parser.set_defaults(run=run)
@@ -92,13 +99,13 @@ def run(args: Namespace) -> int:
     """Read the table, train, save the model, print what came of it."""
     import numpy as np
 
+    from tamecheck.learn.held_out import scores_of, split
     from tamecheck.load.tables import read_table
 
-    missing = "drop" if args.drop_missing else "error"
+    missing = "error" if args.missing == "refuse" else args.missing
     table = read_table(args.table, target=args.target, header=not args.no_header, missing=missing)
-    if table.dropped:
-        message(args, f"{table.dropped} rows with missing values are left out.")
-    train, test = _split(table, args.test, args.seed)
+    say_left_out(args, table)
+    train, test = split(table.labels, args.test, args.seed)
     output = _output(args)
     start = time.monotonic()
     binariser = _binariser(args, table, train)
@@ -107,27 +114,42 @@ def run(args: Namespace) -> int:
     for note in _trained(args, classifier, x, table.labels[train]):
         message(args, note)
     seconds = time.monotonic() - start
+    classes = tuple(str(c) for c in np.asarray(classifier.classes_).tolist())
+    schema = _schema(args, table, binariser, classes, test)
+    _assert_possible(schema, classifier, table)
+    schema = _saved(classifier, output, schema)
+    names, counts = np.unique(table.labels[train], return_counts=True)
+    majority = names[counts.argmax()]
+    own = scores_of(classifier, x, table.labels[train], majority)
     held_out = None
     if len(test):
-        held_out = _accuracy(classifier, _signs(binariser, table.rows[test]), table.labels[test])
-    features = list(table.names) if binariser is None else _literals(binariser)
-    classes = [str(c) for c in np.asarray(classifier.classes_).tolist()]
-    said: dict[str, Any] = {"features": features, "classes": classes}
-    if binariser is not None:
-        said["negations"] = _literals(binariser, holds=False)
-        said["values"] = _values(binariser, table)
-    _save(classifier, said, output)
-    document = {
+        kept = _signs(binariser, table.rows[test])
+        held_out = scores_of(classifier, kept, table.labels[test], majority)
+    document: dict[str, Any] = {
         "method": args.method,
-        "train_accuracy": _accuracy(classifier, x, table.labels[train]),
-        "test_accuracy": held_out,
+        "train_accuracy": own.accuracy,
+        "test_accuracy": None if held_out is None else held_out.accuracy,
+        "held_out": None if held_out is None else held_out.document(),
+        "baselines": {
+            "majority": {
+                "class": str(majority),
+                "train_accuracy": own.majority,
+                "accuracy": None if held_out is None else held_out.majority,
+            }
+        },
         "bound": _bound(classifier),
         "model": output,
         "seconds": seconds,
         "interrupted": classifier.interrupted_,
-        "rows": {"train": len(train), "test": len(test), "dropped": table.dropped},
-        "features": features,
-        "classes": classes,
+        "rows": {
+            "train": len(train),
+            "test": len(test),
+            "dropped": table.dropped,
+        },
+        "left_out": [row.document() for row in table.left_out],
+        "test_rows": [] if schema.training is None else list(schema.training.held_out),
+        "features": list(schema.features),
+        "classes": list(classes),
     }
     inner = getattr(classifier, "inner_", None)
     if inner is not None:
@@ -171,26 +193,6 @@ def _output(args: Namespace) -> str:
     return output
 
 
-def _split(table: Table, fraction: float | None, seed: int) -> tuple[Any, Any]:
-    """The numbers of the rows to train on, and of those to test on, classes in proportion."""
-    import numpy as np
-
-    every = np.arange(len(table.labels))
-    if fraction is None:
-        return every, every[:0]
-    rng = np.random.default_rng(seed)
-    test: list[int] = []
-    for label in np.unique(table.labels):
-        rows = rng.permutation(every[table.labels == label])
-        test += rows[: round(fraction * len(rows))].tolist()
-    if not test or len(test) == len(every):
-        raise InputError(
-            f"--test {fraction:g} leaves no rows to {'test' if not test else 'train'}.",
-            where=f"{len(every)} rows",
-        )
-    return np.setdiff1d(every, test), np.sort(np.array(test, dtype=np.int64))
-
-
 def _binariser(args: Namespace, table: Table, train: Any) -> Binariser | None:
     """The binariser of the features; None if they are signs already."""
     import numpy as np
@@ -199,27 +201,58 @@ def _binariser(args: Namespace, table: Table, train: Any) -> Binariser | None:
 
     if table.rows.dtype != object and bool(np.isin(table.rows, (-1.0, 1.0)).all()):
         return None
-    # rows that are held out may have a category that no other row has
-    unknown = "error" if len(train) == len(table.rows) else "none"
-    binariser = Binariser(thresholds=args.thresholds, names=table.names, unknown=unknown)
-    return binariser.fit(table.rows[train])
+    # rows that are held out may have categories that no other row has; they can occur
+    texts = {
+        c.name: sorted(set(table.rows[:, k].tolist()))
+        for k, c in enumerate(table.columns)
+        if c.categories is not None
+    }
+    return Binariser(thresholds=args.thresholds, names=table.names, categories=texts).fit(
+        table.rows[train]
+    )
 
 
 def _signs(binariser: Binariser | None, rows: Any) -> Any:
     return rows if binariser is None else binariser.transform(rows)
 
 
-def _literals(binariser: Binariser, *, holds: bool = True) -> list[str]:
-    return [binariser.literal(output, holds=holds) for output in range(len(binariser.bits_))]
+def _schema(
+    args: Namespace, table: Table, binariser: Binariser | None, classes: tuple[str, ...], test: Any
+) -> Schema:
+    """What the inputs are made of: columns with their places in the file, statements, groups."""
+    from dataclasses import replace
+
+    from tamecheck.load.schema import Bit, Group, Schema, Target, Training
+
+    total = len(table.origins) + table.dropped
+    held_out = tuple(table.origins[int(k)].row for k in test)
+    training = Training(sha256_of_file(args.table), total, held_out)
+    target = Target(table.target, table.place or 0, table.labels.dtype.kind in "if")
+    if binariser is None:
+        made = Schema(
+            table.columns,
+            tuple(Bit(k, c.name, levels=(-1.0, 1.0)) for k, c in enumerate(table.columns)),
+            tuple(Group("free", c.name, (k,)) for k, c in enumerate(table.columns)),
+        )
+    else:
+        made = binariser.schema()
+        columns: list[Any] = []
+        for k, (column, own) in enumerate(zip(made.columns, table.columns, strict=True)):
+            # a value that only held-out rows have can occur, and has no place among the others
+            known = column.values if set(table.rows[:, k].tolist()) <= set(column.values) else ()
+            columns.append(replace(column, index=own.index, values=known))
+        made = replace(made, columns=tuple(columns))
+    return replace(made, classes=classes, target=target, training=training)
 
 
-def _values(binariser: Binariser, table: Table) -> dict[str, list[str]]:
-    """The values of features all of which the thresholds tell apart, also in held-out rows."""
-    from tamecheck.learn import Binariser
+def _assert_possible(schema: Schema, classifier: BinarizedClassifier, table: Table) -> None:
+    """Make sure that every row of the table is one of those that the answers are about."""
+    from tamecheck.explain.networks import network_of
+    from tamecheck.explain.words import Vocabulary
 
-    whole = Binariser(thresholds=binariser.thresholds, names=table.names).fit(table.rows).values()
-    known = binariser.values()
-    return {name: list(found) for name, found in known.items() if whole.get(name) == found}
+    network = network_of(classifier.to_model(), schema.pairs)
+    domain = Vocabulary.of(schema).domain(network)
+    domain.check_rows(network.states(schema.encode(table.rows)), table.origins)
 
 
 def _classifier(args: Namespace) -> BinarizedClassifier:
@@ -283,42 +316,39 @@ def _bar(args: Namespace) -> Generator[Callable[[Progress], None] | None]:
         yield show
 
 
-def _accuracy(classifier: BinarizedClassifier, x: Any, labels: Any) -> float:
-    import numpy as np
-
-    hits: Any = np.asarray(classifier.predict(x) == labels)
-    return float(hits.mean())
-
-
 def _bound(classifier: BinarizedClassifier) -> float | None:
     """The proved bound on the training loss, of those methods that prove one."""
     bound = getattr(classifier, "bound_", None)
     return None if bound is None else float(bound)
 
 
-def _save(classifier: BinarizedClassifier, said: dict[str, Any], output: str) -> None:
-    """Write the model and what its inputs say: both or neither."""
+def _saved(classifier: BinarizedClassifier, output: str, schema: Schema) -> Schema:
+    """Write the model, and what its inputs are made of, with the model's hash: both or neither."""
+    from dataclasses import replace
+
     from tamecheck.learn.onnx_export import onnx_bytes
     from tamecheck.load.json_model import graph_bytes
+    from tamecheck.load.onnx_model import load_onnx
     from tamecheck.load.outputs import write_files
+    from tamecheck.load.schema_file import schema_document
 
+    graph = classifier.to_model().graph
     if output.lower().endswith(".onnx"):
-        model = onnx_bytes(classifier.network_)
+        data = onnx_bytes(classifier.network_, schema)
+        graph = load_onnx(data, where=output).graph
     else:
-        model = graph_bytes(classifier.to_model().graph)
-    write_files(
-        {
-            output: model,
-            f"{output}.features.json": json_line({"format": "tamecheck-features", **said}),
-        }
-    )
+        data = graph_bytes(graph)
+    found = replace(schema, model=graph.sha256)
+    write_files({output: data, f"{output}.features.json": json_line(schema_document(found))})
+    return found
 
 
 def _print(args: Namespace, document: dict[str, Any], classifier: BinarizedClassifier) -> None:
     test = document["test_accuracy"]
     parts = [f"{document['method']}: train accuracy {document['train_accuracy']:.4f}"]
     if test is not None:
-        parts.append(f"test accuracy {test:.4f}")
+        most = document["baselines"]["majority"]
+        parts.append(f"test accuracy {test:.4f} (always {most['class']}: {most['accuracy']:.4f})")
     if document["bound"] is not None:
         parts.append(f"proved bound on the training loss {document['bound']:g}")
     print(", ".join(parts))

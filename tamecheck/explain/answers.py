@@ -100,6 +100,7 @@ class _Reason:
         return {
             "decision": self.decision,
             "label": self.called(self.decision),
+            "class": self.called(self.decision),
             "features": list(self.features),
             "names": list(self.names),
             "literals": list(self.literals),
@@ -139,8 +140,9 @@ class _Turn(_Reason):
     other: int
 
     @property
-    def _turn(self) -> str:
-        other = self.called(self.other).removeprefix("class ")
+    def turn(self) -> str:
+        """Which class becomes which."""
+        other = self.classes[self.other] if self.classes else str(self.other)
         return f"{self.called(self.decision)} becomes {other}"
 
     def document(self) -> dict[str, Any]:
@@ -164,7 +166,7 @@ class Contrastive(_Turn):
     def rule(self) -> str:
         """Which features would have to change."""
         change = "changes" if self.size == 1 else "change"
-        return f"{self._turn} when only {', '.join(self.names)} {change}"
+        return f"{self.turn} when only {', '.join(self.names)} {change}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ class Counterfactual(_Turn):
     def rule(self) -> str:
         """What would have to be different."""
         changes = [f"{a} → {b}" for a, b in zip(self.before, self.literals, strict=True)]
-        return f"{self._turn} with {'; '.join(changes)}"
+        return f"{self.turn} with {'; '.join(changes)}"
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
@@ -241,6 +243,7 @@ class Relevancy:
         return {
             "decision": self.decision,
             "label": self.label,
+            "class": self.label,
             "necessary": list(self.necessary),
             "relevant": list(self.relevant),
             "irrelevant": list(self.irrelevant),

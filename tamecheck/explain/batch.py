@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.explain.explainer import Explainer, Kind
+from tamecheck.explain.row_reader import origins_of
 from tamecheck.explain.search import OutOfTimeError
 
 __all__ = ["explain_rows"]
@@ -17,11 +19,12 @@ _CHUNKS = 8
 """Parts for each worker, so that a slow part does not keep the others waiting at the end."""
 
 
-def explain_rows(
+def explain_rows(  # noqa: PLR0913  # each by its name
     explainer: Explainer,
-    rows: Sequence[Any],
+    rows: Any,
     kind: Kind = "abductive",
     *,
+    about: Sequence[Mapping[str, Any]] | None = None,
     workers: int = 1,
     executor: Executor | Any | None = None,
     **options: Any,
@@ -33,9 +36,12 @@ def explain_rows(
     explainer
         The network and its domain.
     rows
-        Inputs in the model's own levels.
+        Inputs in the model's own levels, or a pandas frame of rows of the table.
     kind, options
         As for `Explainer.explain`.
+    about
+        What stands in each answer of the row itself; its position if None, and in a frame the
+        label of its index.
     workers
         Processes; 1 works in this one.
     executor
@@ -47,10 +53,25 @@ def explain_rows(
     Every row is explained by itself with the explainer's seed, so the answers do not depend on
     how the rows are shared out.  A row that fails has the single key ``error``.
     """
+    named = [o.document() for o in origins_of(rows)] if about is None else list(about)
+    if explainer.reader.encoded or hasattr(rows, "columns"):
+        rows, explainer = list(explainer.reader.points(rows)), explainer.of_points()
+    part = partial(_part, explainer, kind=kind, options=options)
+    for row, answer in zip(named, _answers(part, rows, workers, executor), strict=True):
+        yield {**answer, **row}
+
+
+def _answers(
+    part: Callable[[Sequence[Any]], list[dict[str, Any]]],
+    rows: Sequence[Any],
+    workers: int,
+    executor: Executor | Any | None,
+) -> Iterator[dict[str, Any]]:
+    """The answers about rows, in order."""
     count = len(rows)
     if executor is None and workers == 1:
-        for row in rows:
-            yield _explained(explainer, row, kind, options)
+        for at in range(count):
+            yield from part(rows[at : at + 1])
         return
     if workers < 1:
         raise InputError(f"{workers} workers are none.")
@@ -59,9 +80,7 @@ def explain_rows(
         size = max(1, -(-count // (_CHUNKS * max(workers, 2))))
         parts = [rows[at : at + size] for at in range(0, count, size)]
         submit: Any = pool.submit
-        futures: list[Future[list[dict[str, Any]]]] = [
-            submit(_part, explainer, part, kind, options) for part in parts
-        ]
+        futures: list[Future[list[dict[str, Any]]]] = [submit(part, some) for some in parts]
         try:
             for future in futures:
                 yield from future.result()
@@ -71,7 +90,7 @@ def explain_rows(
 
 
 def _part(
-    explainer: Explainer, rows: Sequence[Any], kind: Kind, options: dict[str, Any]
+    explainer: Explainer, rows: Sequence[Any], *, kind: Kind, options: dict[str, Any]
 ) -> list[dict[str, Any]]:
     return [_explained(explainer, row, kind, options) for row in rows]
 

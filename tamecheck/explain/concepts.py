@@ -238,13 +238,16 @@ def _counted(literals: Sequence[Condition], counts: Sequence[int]) -> tuple[int,
 def _equality(grid: Grid) -> Equality | None:
     if len(grid.axes) != 2:
         return None
-    values = [
-        {grid.condition(place, [k]).text.partition(" = ")[2]: k for k in range(len(axis.groups))}
-        for place, axis in enumerate(grid.axes)
-    ]
+    features = [grid.domain.features[axis.feature] for axis in grid.axes]
     # each group is one value by its name, and both features have the same ones
-    if any(len(group) > 1 for axis in grid.axes for group in axis.groups) or "" in values[0]:
+    if any(len(group) > 1 for axis in grid.axes for group in axis.groups):
         return None
+    if not all(feature.plain for feature in features):
+        return None
+    values = [
+        {feature.plain[group[0]]: k for k, group in enumerate(axis.groups)}
+        for feature, axis in zip(features, grid.axes, strict=True)
+    ]
     if set(values[0]) != set(values[1]) or len(values[0]) != len(grid.axes[0].groups):
         return None
     order = [values[1][value] for value in values[0]]
@@ -258,6 +261,5 @@ def _equality(grid: Grid) -> Equality | None:
         (first.groups[place][0], second.groups[values[1][value]][0])
         for value, place in values[0].items()
     )
-    names = [grid.domain.features[axis.feature].name for axis in grid.axes]
-    text = f"{names[0]} = {names[1]}"
+    text = f"{features[0].name} = {features[1].name}"
     return Equality((first.feature, second.feature), pairs, text, equal, other)

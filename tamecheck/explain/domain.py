@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +38,8 @@ class Feature:
         The words for each code: ``"age ≥ 37"``.
     words
         For an ordered feature, what each of its inputs says when it is low and when it is high.
+    plain
+        What comes after ``name = `` in each of the words for the codes, if all have that form.
     """
 
     name: str
@@ -41,6 +47,7 @@ class Feature:
     codes: Array
     values: tuple[str, ...]
     words: tuple[tuple[str, str], ...] = ()
+    plain: tuple[str, ...] = ()
 
     @property
     def ordered(self) -> bool:
@@ -83,9 +90,43 @@ class Domain:
         """The number of points."""
         return prod(len(feature.codes) for feature in self.features)
 
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the features: their names, inputs, codes and words."""
+        document = [
+            [f.name, list(f.inputs), f.codes.tolist(), list(f.values)] for f in self.features
+        ]
+        return hashlib.sha256(json.dumps(document).encode()).hexdigest()
+
     def codes(self, states: Array) -> tuple[int, ...]:
         """The number of each feature's code in a vector of states."""
         return tuple(feature.code(states) for feature in self.features)
+
+    def check_rows(self, states: Array, origins: Sequence[Any]) -> None:
+        """Make sure that rows of states can occur.
+
+        Parameters
+        ----------
+        states
+            One row a row of a table.
+        origins
+            Where the rows stand, for errors.
+
+        Raises
+        ------
+        InputError
+            Naming the first row that cannot, and the feature.
+        """
+        for feature in self.features:
+            own = states[:, np.newaxis, list(feature.inputs)]
+            possible = (own == feature.codes).all(axis=2).any(axis=1)
+            if not possible.all():
+                first = origins[int(np.argmin(possible))]
+                raise InputError(
+                    f"{first}: the inputs of feature {feature.name!r} have a combination that "
+                    "cannot occur.",
+                    hint="An input must keep to the one-hot and thermometer groups of the domain.",
+                )
 
     def states(self, codes: Sequence[int]) -> Array:
         """The vector of states of a combination of codes."""
@@ -108,6 +149,7 @@ def domain_of(  # noqa: PLR0913  # what can occur has many sides
     thermometer: Mapping[str, Sequence[int]] | None = None,
     words: Mapping[int, tuple[str, str]] | None = None,
     values: Mapping[str, Sequence[str]] | None = None,
+    plain: Mapping[int, tuple[str | None, str | None]] | None = None,
 ) -> Domain:
     """The domain of a network: each input by itself, or in a group with others.
 
@@ -127,16 +169,26 @@ def domain_of(  # noqa: PLR0913  # what can occur has many sides
     values
         For a thermometer, the value of the feature for each number of inputs that are high, if it
         has no other values.
+    plain
+        For an input with words, what comes after ``name = `` in those for low and for high; None
+        where they have another form.
 
     Raises
     ------
     InputError
-        If a group names an input that does not exist or stands in another group.
+        If a group names an input that does not exist or stands in another group, or two features
+        have the same name.
     """
     labels = list(names) if names is not None else [f"x{i}" for i in range(network.inputs)]
     if len(labels) != network.inputs:
         raise InputError(f"{len(labels)} names for {network.inputs} inputs.")
-    said = dict(words or {})
+    given, bare = words or {}, plain or {}
+    said = {
+        i: _Words(*given[i], *bare.get(i, (None, None)))
+        if i in given
+        else _Words(*_levels(network, i, labels[i]), *_numbers(network, i))
+        for i in range(network.inputs)
+    }
     made: dict[int, Feature] = {}
     taken: set[int] = set()
     groups = [(name, tuple(g), True) for name, g in (one_hot or {}).items()]
@@ -149,51 +201,73 @@ def domain_of(  # noqa: PLR0913  # what can occur has many sides
                 )
             taken.add(i)
         if exclusive:
-            codes = [said[i][1] if i in said else f"{name} = {labels[i]}" for i in group]
-            made[min(group)] = _one_hot(name, group, codes)
+            own = [
+                said[i] if i in given else _Words("", f"{name} = {labels[i]}", None, labels[i])
+                for i in group
+            ]
+            made[min(group)] = _one_hot(name, group, own)
         else:
-            texts = [_words(network, i, labels[i], said) for i in group]
             known = tuple((values or {}).get(name, ()))
-            made[min(group)] = _steps(name, group, texts, known)
+            made[min(group)] = _steps(name, group, [said[i] for i in group], known)
     for i in range(network.inputs):
         if i not in taken:
-            made[i] = _single(network, i, labels[i], said)
-    return Domain(tuple(made[i] for i in sorted(made)))
+            made[i] = _single(labels[i], i, said[i], constant=network.low[i] == network.high[i])
+    features = tuple(made[i] for i in sorted(made))
+    names_of = [feature.name for feature in features]
+    if len(set(names_of)) < len(names_of):
+        twice = next(name for name in names_of if names_of.count(name) > 1)
+        raise InputError(f"Two features are called {twice!r}.", hint="Names must differ.")
+    return Domain(features)
 
 
-def _words(
-    network: BinarizedNetwork, i: int, name: str, said: Mapping[int, tuple[str, str]]
-) -> tuple[str, str]:
-    if i in said:
-        return said[i]
-    low, high = rational_text(network.low[i]), rational_text(network.high[i])
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What an input says when it is low and when it is high, and the values of ``name = value``."""
+
+    low: str
+    high: str
+    plain_low: str | None
+    plain_high: str | None
+
+
+def _numbers(network: BinarizedNetwork, i: int) -> tuple[str, str]:
+    return rational_text(network.low[i]), rational_text(network.high[i])
+
+
+def _levels(network: BinarizedNetwork, i: int, name: str) -> tuple[str, str]:
+    low, high = _numbers(network, i)
     return f"{name} = {low}", f"{name} = {high}"
 
 
-def _single(
-    network: BinarizedNetwork, i: int, name: str, said: Mapping[int, tuple[str, str]]
-) -> Feature:
-    low, high = _words(network, i, name, said)
-    if network.low[i] == network.high[i]:
-        return Feature(name, (i,), np.array([[1]], dtype=np.int8), (high,))
-    return Feature(name, (i,), np.array([[-1], [1]], dtype=np.int8), (low, high))
+def _complete(*plain: str | None) -> tuple[str, ...]:
+    found = tuple(text for text in plain if text is not None)
+    return found if len(found) == len(plain) else ()
 
 
-def _one_hot(name: str, group: tuple[int, ...], values: Sequence[str]) -> Feature:
+def _single(name: str, i: int, said: _Words, *, constant: bool) -> Feature:
+    if constant:
+        codes = np.array([[1]], dtype=np.int8)
+        return Feature(name, (i,), codes, (said.high,), (), _complete(said.plain_high))
+    codes = np.array([[-1], [1]], dtype=np.int8)
+    plain = _complete(said.plain_low, said.plain_high)
+    return Feature(name, (i,), codes, (said.low, said.high), (), plain)
+
+
+def _one_hot(name: str, group: tuple[int, ...], said: Sequence[_Words]) -> Feature:
     codes = (2 * np.eye(len(group), dtype=np.int8) - 1).astype(np.int8)
-    return Feature(name, group, codes, tuple(values))
+    plain = _complete(*(words.plain_high for words in said))
+    return Feature(name, group, codes, tuple(words.high for words in said), (), plain)
 
 
 def _steps(
-    name: str,
-    group: tuple[int, ...],
-    texts: Sequence[tuple[str, str]],
-    known: tuple[str, ...],
+    name: str, group: tuple[int, ...], said: Sequence[_Words], known: tuple[str, ...]
 ) -> Feature:
     count = len(group)
     codes = np.where(np.arange(count) < np.arange(count + 1)[:, None], 1, -1).astype(np.int8)
-    between = [f"{texts[k - 1][1]} and {texts[k][0]}" for k in range(1, count)]
-    values = [texts[0][0], *between, texts[-1][1]]
-    if len(known) == count + 1:
+    between = [f"{before.high} and {after.low}" for before, after in pairwise(said)]
+    values = [said[0].low, *between, said[-1].high]
+    named = len(known) == count + 1
+    if named:
         values = [f"{name} = {value}" for value in known]
-    return Feature(name, group, codes, tuple(values), tuple(texts))
+    texts = tuple((words.low, words.high) for words in said)
+    return Feature(name, group, codes, tuple(values), texts, known if named else ())

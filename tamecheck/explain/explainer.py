@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.abductive import (
@@ -21,12 +19,12 @@ from tamecheck.explain.deletion import sufficient
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.duality import enumerated, smallest_sufficient
 from tamecheck.explain.nearest import Move, Nearest, nearest
-from tamecheck.explain.networks import image_shape, network_of
+from tamecheck.explain.networks import described, image_shape, occurring_network
+from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.search import Codes, OutOfTimeError, Search
 from tamecheck.explain.second import second_opinion
+from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.graph import Graph
-from tamecheck.model import Model
 
 __all__ = ["Explainer", "Kind", "Metric"]
 
@@ -41,29 +39,41 @@ class Explainer:
     Parameters
     ----------
     model
-        A model, graph or `BinarizedNetwork`.
+        A model, graph or `BinarizedNetwork`, an estimator of `tamecheck.learn`, or a pipeline of a
+        `Binariser` and one.
     domain
-        The two levels ``(low, high)`` that every input takes, or one such pair an input.
+        The two levels ``(low, high)`` that every input takes, or one such pair an input.  It may be
+        left out where it is known: of a model that ``tamecheck train`` saved, of an estimator that
+        was trained on two values, of a pipeline, and of a model that only reads signs.
     names
         A name for each input.
     one_hot, thermometer, words
         Groups of inputs that code one feature, and words for the levels; see
-        `tamecheck.explain.domain_of`.
+        `tamecheck.explain.domain_of`.  If any of these is given, what is known of the inputs'
+        names and groups is not used.
     classes
-        What the classes are called; they have numbers if there is none.
+        What the classes are called; they have numbers if there is none and it is not known.
     seed
         Of the searches for other decisions; explanations with one seed are the same.
+
+    Notes
+    -----
+    A row is given as the model takes it, in the inputs' own levels.  A row with names, a mapping or
+    a line of a pandas frame, is one of the table that the model was trained on, and so is any row
+    for a pipeline: its columns are found by name and read as they were in training.
 
     Raises
     ------
     UnsupportedError
         If the model is no binarized network on this domain, naming the nodes.
+    InputError
+        If the domain is neither given nor known, or is another than the one that is known.
     """
 
     def __init__(  # noqa: PLR0913  # what can occur has many sides
         self,
-        model: Model | Graph | BinarizedNetwork,
-        domain: Sequence[Any] = (-1, 1),
+        model: Any,
+        domain: Sequence[Any] | None = None,
         *,
         names: Sequence[str] | None = None,
         one_hot: Mapping[str, Sequence[int]] | None = None,
@@ -72,12 +82,20 @@ class Explainer:
         classes: Sequence[Any] = (),
         seed: int = 0,
     ) -> None:
-        self.network = network_of(model, domain)
-        self.domain: Domain = domain_of(
-            self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
+        about = described(model)
+        self.network = occurring_network(about, domain)
+        told = any(given is not None for given in (names, one_hot, thermometer, words))
+        if about.schema is not None and not told:
+            self.domain: Domain = Vocabulary.of(about.schema).domain(self.network)
+        else:
+            self.domain = domain_of(
+                self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
+            )
+        self.classes = _labels(self.network, classes if len(classes) else about.classes)
+        self.seed, self.shape = seed, image_shape(about.model)
+        self.reader = RowReader(
+            about.schema, None if names is None else tuple(names), about.encoded
         )
-        self.classes, self.seed = _labels(self.network, classes), seed
-        self.shape = image_shape(model)
 
     @classmethod
     def over(
@@ -93,7 +111,14 @@ class Explainer:
         made = cls.__new__(cls)
         made.network, made.domain, made.seed = network, domain, seed
         made.classes, made.shape = _labels(network, classes), shape
+        made.reader = RowReader()
         return made
+
+    def of_points(self) -> Explainer:
+        """The same explainer of inputs in the model's own levels, whatever rows this one takes."""
+        return Explainer.over(
+            self.network, self.domain, classes=self.classes, shape=self.shape, seed=self.seed
+        )
 
     def decide(self, x: Any) -> int:
         """The class of an input.
@@ -320,8 +345,7 @@ class Explainer:
         return Search(self.network, self.domain, deadline=deadline, seed=self.seed)
 
     def _codes(self, x: Any) -> Codes:
-        values = np.asarray(x).reshape(1, -1)
-        return self.domain.codes(self.network.states(values)[0])
+        return self.domain.codes(self.network.states(self.reader.point(x))[0])
 
     def _shown(
         self, features: Sequence[int], codes: Codes

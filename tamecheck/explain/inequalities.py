@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
+
+from tamecheck.load.schema import display_names
 
 __all__ = [
     "Inequality",
@@ -22,7 +23,6 @@ __all__ = [
 Plane: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
 """Coefficients, of which the largest is 1, and the bound."""
 
-_UNIT = re.compile(r"^(?P<name>.*\S)\s*[\[(](?P<unit>[^\[\]()]+)[\])]$")
 _FEW = 3
 
 
@@ -65,10 +65,10 @@ class Inequality:
             return f"{float(self.offset):.4g} {'>' if self.strict else '≥'} 0"
         normal, bound = side.plane
         used = [i for i, a in enumerate(normal) if a]
-        named = _UNIT.match(names[used[0]]) if len(used) == 1 else None
-        if named is None:
+        if len(used) > 1:
             return f"{sum_text(normal, names)} {side.sign} {float(bound):.4g}"
-        return f"{named['name']} {side.sign} {float(bound):.4g} {named['unit']}"
+        name, unit = display_names(names)[used[0]]
+        return f"{name} {side.sign} {float(bound):.4g} {unit}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

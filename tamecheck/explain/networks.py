@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tamecheck.binarized import BinarizedNetwork, recognise
+from tamecheck.errors import InputError
 from tamecheck.explain.cell_rules_scores import scores_of
-from tamecheck.ir.graph import Graph
+from tamecheck.ir.exact import rational
+from tamecheck.ir.graph import Apply, Graph, Input
+from tamecheck.ir.op import Routing
+from tamecheck.load.schema import Schema
 from tamecheck.model import Model
 
-__all__ = ["deciding", "image_shape", "network_of"]
+__all__ = [
+    "Described",
+    "deciding",
+    "described",
+    "image_shape",
+    "known_levels",
+    "network_of",
+    "occurring_network",
+]
 
 
 def deciding(model: Model) -> Model:
@@ -40,13 +52,145 @@ def image_shape(model: Model | Graph | BinarizedNetwork) -> tuple[int, ...]:
     return tuple(wide) if len(wide) == 2 else ()
 
 
-def network_of(model: Model | Graph | BinarizedNetwork, domain: Sequence[Any]) -> BinarizedNetwork:
-    """The binarized network that a model is on a domain of two levels."""
+def network_of(
+    model: Model | Graph | BinarizedNetwork, domain: Sequence[Any] | None = None
+) -> BinarizedNetwork:
+    """The binarized network that a model is on a domain of two levels.
+
+    Parameters
+    ----------
+    model
+        The model.
+    domain
+        The two levels of every input, or one such pair an input; what is known of the model if
+        None, see `known_levels`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is no binarized network there.
+    InputError
+        If the domain is neither given nor known.
+    """
     if isinstance(model, BinarizedNetwork):
         return model
+    pairs = known_levels(model) if domain is None else list(domain)
     graph = deciding(model).graph if isinstance(model, Model) else model
     size = sum(int(np.prod(shape, dtype=np.int64)) for shape in graph.inputs.values())
-    pairs = list(domain)
+    if pairs is None:
+        # what is no binarized network anywhere is first of all that
+        recognise(graph, [(-1, 1)] * size)
+        raise InputError(
+            "The domain is not known: which two values does each input take?",
+            hint="Give them as domain=(-1, 1) or (0, 1) (--domain -1,1), or a table whose columns "
+            "have two values (--data TABLE); rules over real inputs take --box.",
+        )
     if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):
         pairs = [tuple(pairs)] * size
     return recognise(graph, pairs)
+
+
+def known_levels(model: Model | Graph) -> list[Any] | None:
+    """The two levels of each input, if they are known without being asked for.
+
+    They are known of a model of ``tamecheck train`` or of an estimator that was trained on rows of
+    two values.  A model that reads nothing of its inputs but their signs has -1 and 1: its values
+    there are all that it has at inputs without a 0.
+    """
+    schema = model.schema if isinstance(model, Model) else None
+    if schema is not None:
+        return list(schema.pairs)
+    graph = model.graph if isinstance(model, Model) else model
+    return [-1, 1] if _reads_signs(graph) else None
+
+
+def _reads_signs(graph: Graph) -> bool:
+    """Whether every input, wherever it is moved to, is only ever the argument of a sign."""
+    raw = {index for index, node in enumerate(graph.nodes) if isinstance(node, Input)}
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Apply) and raw & set(node.args):
+            if isinstance(node.op.meaning, Routing):
+                raw.add(index)
+            elif node.op.name != "sign":
+                return False
+    return not raw & {index for _, index in graph.outputs}
+
+
+def occurring_network(about: Described, domain: Sequence[Any] | None) -> BinarizedNetwork:
+    """The binarized network that a model is where its inputs can be.
+
+    Raises
+    ------
+    InputError
+        If the domain is neither given nor known, or is another than the one that is known.
+    """
+    schema = about.schema
+    if schema is None or isinstance(about.model, BinarizedNetwork):
+        return network_of(about.model, domain)
+    network = network_of(about.model, schema.pairs)
+    if domain is not None:
+        pairs = list(domain)
+        if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):
+            pairs = [tuple(pairs)] * network.inputs
+        known = list(zip(network.low, network.high, strict=True))
+        if [(rational(low), rational(high)) for low, high in pairs] != known:
+            raise InputError(
+                "The domain is another than the one that is known of the model.",
+                where="domain",
+                hint="Leave it out.",
+            )
+    return network
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A model with what is known of its inputs and classes.
+
+    Parameters
+    ----------
+    model
+        The model without what turns rows of a table into its inputs.
+    schema
+        What its inputs are made of; None if that is not known.
+    classes
+        What the classes are called; empty if that is not known.
+    encoded
+        Whether the model was given together with what turns rows of a table into inputs.
+    """
+
+    model: Model | Graph | BinarizedNetwork
+    schema: Schema | None = None
+    classes: tuple[str, ...] = ()
+    encoded: bool = False
+
+
+def described(model: Any) -> Described:
+    """A model, an estimator of `tamecheck.learn`, or a pipeline of a `Binariser` and one.
+
+    Raises
+    ------
+    InputError
+        If a pipeline has other steps, or this is no model.
+    """
+    steps: Any = getattr(model, "steps", None)
+    if steps is not None:
+        binariser, trained = steps[0][1], described(steps[-1][1])
+        if len(steps) != 2 or not hasattr(binariser, "schema"):
+            raise InputError(
+                "A pipeline is a Binariser and an estimator of tamecheck.learn.",
+                hint="Steps between them would change what the inputs say.",
+            )
+        return replace(trained, schema=binariser.schema(), encoded=True)
+    if hasattr(model, "to_model"):
+        read: Model = model.to_model()
+        classes = tuple(map(str, getattr(model, "classes_", ())))
+        return Described(read, read.schema, classes)
+    if isinstance(model, Model):
+        schema = model.schema
+        return Described(model, schema, () if schema is None else schema.classes)
+    if not isinstance(model, Graph | BinarizedNetwork):
+        raise InputError(
+            f"This is no model: {type(model).__name__}.",
+            hint="Give a tc.Model, an estimator of tamecheck.learn, or a pipeline of these.",
+        )
+    return Described(model)

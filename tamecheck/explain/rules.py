@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +15,8 @@ from tamecheck.errors import InputError, SolverError
 from tamecheck.explain.cubes import cover, is_cover
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.grids import grid_of
-from tamecheck.explain.networks import network_of
+from tamecheck.explain.networks import described, network_of, occurring_network
+from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.rules_of_points import cubes_of_points
 from tamecheck.explain.rules_result import DecisionRules, Rule, holding
 from tamecheck.explain.tables import decision_table
@@ -51,7 +53,8 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
         A `tamecheck.Model`, a `BinarizedNetwork`, a fitted estimator of `tamecheck.learn`, or a
         pipeline of a `Binariser` and such an estimator.
     domain
-        What can occur: a `Domain`, or the two levels of each input, (-1, 1) if None.
+        What can occur: a `Domain`, or the two levels of each input; None where they are known, see
+        `tamecheck.explain.Explainer`.
     names, one_hot, thermometer
         As in `tamecheck.explain.domain.domain_of`.
     binariser
@@ -81,23 +84,29 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
     InputError
         If the domain does not fit the model.
     """
-    steps = getattr(model, "steps", None)
-    if steps is not None:
-        binariser = steps[0][1] if binariser is None else binariser
-        model = steps[-1][1]
-        data = None if data is None else binariser.transform(data)
-    if classes is None:
-        classes = getattr(model, "classes_", None)
+    about = described(model)
+    if binariser is not None:
+        about = replace(about, schema=binariser.schema())
+    if classes is None and about.classes:
+        classes = about.classes
     labels = None if classes is None else tuple(map(str, classes))
-    read = model.to_model() if hasattr(model, "to_model") else model
-    network = network_of(read, _levels(domain, binariser))
+    if isinstance(domain, Domain):
+        network = network_of(about.model)
+    else:
+        network = occurring_network(about, domain)
+    rows = None
+    if data is not None:
+        reader = RowReader(about.schema, None if names is None else tuple(names), about.encoded)
+        rows = reader.points(data)
     if not isinstance(domain, Domain):
-        said = Vocabulary() if binariser is None else Vocabulary.of(binariser)
+        told = any(given is not None for given in (names, one_hot, thermometer))
+        known = about.schema is not None and (binariser is not None or about.encoded or not told)
+        said = Vocabulary.of(about.schema) if known and about.schema is not None else Vocabulary()
         domain = said.domain(network, names, one_hot=one_hot, thermometer=thermometer)
     if labels is not None and len(labels) != network.classes:
         raise InputError(f"{len(labels)} labels for {network.classes} classes.")
     deadline = float("inf") if timeout is None else time.monotonic() + timeout
-    states = None if data is None else network.states(np.asarray(data))
+    states = None if rows is None else network.states(rows)
     if domain.size <= MAX_TABLE:
         return rules_of_table(
             network, domain, labels, states=states, most=most, deadline=deadline, seed=seed
@@ -105,12 +114,6 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
     return rules_of_points(
         network, domain, labels, states=states, most=most, deadline=deadline, seed=seed
     )
-
-
-def _levels(domain: Domain | tuple[Any, Any] | None, binariser: Any) -> tuple[Any, Any]:
-    if isinstance(domain, tuple):
-        return domain
-    return (-1, 1) if getattr(binariser, "signs", True) else (0, 1)
 
 
 def rules_of_table(  # noqa: PLR0913  # the limits are the caller's

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import Any, Protocol
 
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain, Feature, domain_of
+from tamecheck.load.schema import Schema
 
-__all__ = ["Condition", "Literals", "Vocabulary", "condition", "conjunction", "read_literals"]
+__all__ = ["Condition", "Vocabulary", "condition", "conjunction"]
 
-_ORDER = re.compile(r"^(?P<feature>.+?) (?P<sign>≥|>=) (?P<bound>\S+)(?P<unit>.*)$")
 _LISTED = 3
-_EQUAL = re.compile(r"^(?P<feature>.+?) ?= ?(?P<value>.+)$")
-
-
-class Literals(Protocol):
-    """What is needed of a binariser: the words of each output, and its groups."""
-
-    def literal(self, output: int, *, holds: bool = True) -> str:
-        """What an output says when it is high, or when it is low."""
-        ...
-
-    def groups(self) -> Sequence[Any]:
-        """Groups with ``kind``, ``feature`` and ``outputs``."""
-        ...
-
-    def values(self) -> Mapping[str, tuple[str, ...]]:
-        """The values of numeric features that have no others, in order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +29,9 @@ class Vocabulary:
         The feature that an input says something about, if no other input does.
     values
         The values of features that thresholds tell apart, if they have no others, in order.
+    plain
+        For an input, what comes after ``name = `` in its words for low and high; None where they
+        have another form.
     """
 
     words: Mapping[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
@@ -56,6 +39,9 @@ class Vocabulary:
     thermometer: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     names: Mapping[int, str] = field(default_factory=dict[int, str])
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    plain: Mapping[int, tuple[str | None, str | None]] = field(
+        default_factory=dict[int, tuple[str | None, str | None]]
+    )
 
     def labels(self, given: Sequence[str]) -> list[str]:
         """A name for each input: that of the feature that it codes alone, else the given one."""
@@ -97,6 +83,7 @@ class Vocabulary:
             thermometer={**self.thermometer, **pairs, **(thermometer or {})},
             words=self.words,
             values=self.values,
+            plain=self.plain,
         )
 
     def without(self, inputs: Collection[int]) -> Vocabulary:
@@ -109,78 +96,21 @@ class Vocabulary:
         return replace(self, one_hot=next(groups), thermometer=next(groups))
 
     @classmethod
-    def of(cls, binariser: Literals) -> Vocabulary:
-        """The vocabulary of a fitted binariser."""
-        words: dict[int, tuple[str, str]] = {}
+    def of(cls, schema: Schema) -> Vocabulary:
+        """The vocabulary of what inputs are made of."""
+        bits = schema.bits
         found: dict[str, dict[str, tuple[int, ...]]] = {"one-hot": {}, "thermometer": {}}
-        alone: dict[int, str] = {}
-        for group in binariser.groups():
-            if len(group.outputs) == 1:
-                alone[group.outputs[0]] = group.feature
-            for i in group.outputs:
-                words[i] = (binariser.literal(i, holds=False), binariser.literal(i))
+        for group in schema.groups:
             if group.kind in found:
-                found[group.kind][group.feature] = tuple(group.outputs)
-        return cls(words, found["one-hot"], found["thermometer"], alone, binariser.values())
-
-
-def read_literals(
-    texts: Sequence[str],
-    negations: Sequence[str] = (),
-    values: Mapping[str, tuple[str, ...]] | None = None,
-) -> Vocabulary:
-    """The vocabulary of statements such as ``age ≥ 37 years`` and ``colour = red``, one an input.
-
-    Neighbouring statements ``x ≥ t`` about one feature are a thermometer if their bounds ascend;
-    three or more neighbouring statements ``x = c`` about one feature are a one-hot code.  Any
-    other text is the name of an input, and says nothing of its own.
-
-    Parameters
-    ----------
-    texts
-        What each input says when it is high.
-    negations
-        What it says when it is low; the plain negation if there are none.
-    values
-        The values of features that have no others, in order.
-    """
-    words: dict[int, tuple[str, str]] = {}
-    runs: list[tuple[str, str, list[int]]] = []
-    for i, text in enumerate(texts):
-        order, equal = _ORDER.match(text), _EQUAL.match(text)
-        if order is not None:
-            name, kind = order["feature"], "thermometer"
-            tail = f"{order['bound']}{order['unit']}"
-            words[i] = (f"{name} < {tail}", f"{name} ≥ {tail}")
-        elif equal is not None:
-            name, kind = equal["feature"], "one-hot"
-            words[i] = (f"{name} ≠ {equal['value']}", f"{name} = {equal['value']}")
-        else:
-            continue
-        if len(negations) == len(texts):
-            words[i] = (negations[i], words[i][1])
-        if runs and runs[-1][:2] == (name, kind) and runs[-1][2][-1] == i - 1:
-            runs[-1][2].append(i)
-        else:
-            runs.append((name, kind, [i]))
-    one_hot: dict[str, tuple[int, ...]] = {}
-    thermometer: dict[str, tuple[int, ...]] = {}
-    for name, kind, run in runs:
-        if kind == "one-hot" and len(run) > 2:
-            one_hot[name] = tuple(run)
-        elif kind == "thermometer" and len(run) > 1 and _ascending([texts[i] for i in run]):
-            thermometer[name] = tuple(run)
-    about = [name for name, _, run in runs for _ in run]
-    alone = {run[0]: name for name, _, run in runs if about.count(name) == 1}
-    return Vocabulary(words, one_hot, thermometer, alone, values or {})
-
-
-def _ascending(texts: Sequence[str]) -> bool:
-    try:
-        bounds = [float(found["bound"]) for text in texts if (found := _ORDER.match(text))]
-    except ValueError:
-        return False
-    return all(a < b for a, b in pairwise(bounds))
+                found[group.kind][group.feature] = group.outputs
+        return cls(
+            {i: (bit.text(holds=False), bit.text()) for i, bit in enumerate(bits)},
+            found["one-hot"],
+            found["thermometer"],
+            {group.outputs[0]: group.feature for group in schema.groups if len(group.outputs) == 1},
+            schema.values(),
+            {i: (bit.plain(holds=False), bit.plain()) for i, bit in enumerate(bits)},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,19 +147,18 @@ def condition(number: int, feature: Feature, codes: Sequence[int]) -> Condition:
 
 
 def _said(feature: Feature, codes: tuple[int, ...]) -> str:
-    start = f"{feature.name} = "
     values = [feature.values[code] for code in codes]
-    named = all(value.startswith(start) for value in feature.values)
+    named = bool(feature.plain)
     if named and len(values) == 1:
         return values[0]
     if feature.ordered and not (named and _scattered(codes, len(feature.values))):
         return " or ".join(_interval(feature, low, high) for low, high in _runs(codes))
     if not named:
         return " or ".join(values)
-    rest = [v for code, v in enumerate(feature.values) if code not in codes]
+    rest = [v for code, v in enumerate(feature.plain) if code not in codes]
     if len(rest) == 1:
-        return f"{feature.name} ≠ {rest[0].removeprefix(start)}"
-    return f"{feature.name} in {{{', '.join(value.removeprefix(start) for value in values)}}}"
+        return f"{feature.name} ≠ {rest[0]}"
+    return f"{feature.name} in {{{', '.join(feature.plain[code] for code in codes)}}}"
 
 
 def _scattered(codes: Sequence[int], count: int) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal, Self, cast
 
@@ -16,85 +15,12 @@ from sklearn.utils import validation
 
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError, data_errors
+from tamecheck.load.schema import Bit, Column, Group, GroupKind, Schema, display_names
 
 __all__ = ["Binariser", "Bit", "Group"]
 
 _VALIDATE = cast("Any", validation)
-_UNIT = re.compile(r"^(?P<name>.*\S)\s*[\[(](?P<unit>[^\[\]()]+)[\])]$")
 _ENCODINGS = ("thermometer", "threshold", "one-hot")
-
-
-@dataclass(frozen=True, slots=True)
-class Bit:
-    """One output of the binariser: a statement about one feature.
-
-    Parameters
-    ----------
-    column
-        The feature's number.
-    feature, unit
-        Its name, and its unit or an empty text.
-    lower, upper
-        For a numeric feature the statement is ``lower ≤ x < upper``; None is no bound.
-    category
-        For a categorical one the statement is ``x = category``.
-    other
-        The one other category that there is, if there are just two.
-    """
-
-    column: int
-    feature: str
-    unit: str = ""
-    lower: float | None = None
-    upper: float | None = None
-    category: str | None = None
-    other: str | None = None
-
-    def text(self, *, holds: bool = True) -> str:
-        """The statement, or its negation, in words: ``age ≥ 37 years``."""
-        if self.category is not None:
-            if not holds and self.other is not None:
-                return f"{self.feature} = {self.other}"
-            return f"{self.feature} {'=' if holds else '≠'} {self.category}"
-        unit = f" {self.unit}" if self.unit else ""
-        if self.lower is not None and self.upper is not None:
-            inside = "in" if holds else "not in"
-            return f"{self.feature} {inside} [{_short(self.lower)}, {_short(self.upper)}){unit}"
-        if self.lower is not None:
-            return f"{self.feature} {'≥' if holds else '<'} {_short(self.lower)}{unit}"
-        bound = self.upper if self.upper is not None else float("inf")
-        return f"{self.feature} {'<' if holds else '≥'} {_short(bound)}{unit}"
-
-    @property
-    def name(self) -> str:
-        """A name for the column of a table: ``age>=37``."""
-        text = self.text().removesuffix(f" {self.unit}" if self.unit else "")
-        return text.replace(" ≥ ", ">=").replace(" < ", "<").replace(" = ", "=")
-
-    def holds(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Whether the statement holds for values of the feature."""
-        if self.category is not None:
-            return np.array([str(value) == self.category for value in values], dtype=np.bool_)
-        numbers = values.astype(np.float64)
-        found = np.ones(len(numbers), dtype=np.bool_)
-        if self.lower is not None:
-            found &= numbers >= self.lower
-        if self.upper is not None:
-            found &= numbers < self.upper
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Outputs that belong to one feature, and what holds among them.
-
-    ``kind`` is ``"free"`` (one output alone), ``"thermometer"`` (output k + 1 implies output k) or
-    ``"one-hot"`` (exactly one holds).
-    """
-
-    kind: Literal["free", "thermometer", "one-hot"]
-    feature: str
-    outputs: tuple[int, ...]
 
 
 class Binariser(TransformerMixin, BaseEstimator):
@@ -122,6 +48,8 @@ class Binariser(TransformerMixin, BaseEstimator):
     unknown
         What to do about a category that was not there in ``fit``: ``"error"``, or ``"none"`` (no
         statement about the feature holds).
+    categories
+        Categories by feature name, where there are others than those of the rows in ``fit``.
 
     Attributes
     ----------
@@ -150,6 +78,7 @@ class Binariser(TransformerMixin, BaseEstimator):
         names: Sequence[str] | None = None,
         units: Mapping[str, str] | None = None,
         unknown: Literal["error", "none"] = "error",
+        categories: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.encoding = encoding
         self.thresholds = thresholds
@@ -157,6 +86,7 @@ class Binariser(TransformerMixin, BaseEstimator):
         self.names = names
         self.units = units
         self.unknown = unknown
+        self.categories = categories
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002, N803
         """Choose the statements.
@@ -173,13 +103,11 @@ class Binariser(TransformerMixin, BaseEstimator):
         if isinstance(self.thresholds, int) and self.thresholds < 1:
             raise DataError(f"thresholds={self.thresholds!r} is no positive integer.")
         rows = self._rows(X, reset=True)
-        names = self._names(rows.shape[1])
-        self._categories: dict[int, frozenset[str]] = {}
-        self._values: dict[str, tuple[str, ...]] = {}
+        self._columns = self._described(rows.shape[1])
         bits: list[Bit] = []
         groups: list[Group] = []
-        for column, given in enumerate(names):
-            found = self._statements(column, given, rows[:, column])
+        for column in range(rows.shape[1]):
+            found = self._statements(column, rows[:, column])
             if found:
                 kind = _kind(found)
                 outputs = tuple(range(len(bits), len(bits) + len(found)))
@@ -230,8 +158,13 @@ class Binariser(TransformerMixin, BaseEstimator):
 
     def values(self) -> Mapping[str, tuple[str, ...]]:
         """The values of each numeric feature whose thresholds tell all that it had apart."""
+        return self.schema().values()
+
+    def schema(self) -> Schema:
+        """What the outputs are made of, as data."""
         _VALIDATE.check_is_fitted(self)
-        return dict(self._values)
+        low = -1 if self.signs else 0
+        return Schema(tuple(self._columns), self.bits_, self._groups, levels=(low, 1))
 
     def _rows(self, rows: Any, *, reset: bool) -> npt.NDArray[Any]:
         """The rows as one array: float64 if all cells are numbers, else objects."""
@@ -261,28 +194,40 @@ class Binariser(TransformerMixin, BaseEstimator):
             raise DataError(f"There are {len(names)} names for {count} features.")
         return [str(name) for name in names]
 
-    def _statements(self, column: int, given: str, values: npt.NDArray[Any]) -> list[Bit]:
-        named = _UNIT.match(given)
-        feature, unit = (named["name"], named["unit"]) if named else (given, "")
-        unit = (self.units or {}).get(given, unit)
-        if values.dtype == object and not all(map(_is_number, values)):
-            present = sorted({str(value) for value in values})
-            self._categories[column] = frozenset(present)
+    def _described(self, count: int) -> list[Column]:
+        """The columns, with what they are called and their units."""
+        names, units = self._names(count), self.units or {}
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"Two features are called {twice!r}.")
+        return [
+            Column(name, None, number, "" if feature == name else feature, units.get(name, unit))
+            for number, (name, (feature, unit)) in enumerate(
+                zip(names, display_names(names), strict=True)
+            )
+        ]
+
+    def _statements(self, number: int, values: npt.NDArray[Any]) -> list[Bit]:
+        column = self._columns[number]
+        feature, unit = column.said, column.unit
+        listed = (self.categories or {}).get(column.name)
+        if listed is not None or (values.dtype == object and not all(map(_is_number, values))):
+            present = sorted({str(value) for value in values} | set(listed or ()))
+            self._columns[number] = replace(column, categories=tuple(present))
             if len(present) == 2:
                 # what is neither is refused, or else is no "other" category
                 other = present[0] if self.unknown == "error" else None
-                return [Bit(column, feature, category=present[1], other=other)]
-            return [Bit(column, feature, category=c) for c in present] if len(present) > 1 else []
+                return [Bit(number, feature, category=present[1], other=other)]
+            return [Bit(number, feature, category=c) for c in present] if len(present) > 1 else []
         distinct = np.unique(values.astype(np.float64))
-        cuts = self._cuts(given, distinct, values.astype(np.float64))
+        cuts = self._cuts(column.name, distinct, values.astype(np.float64))
         places = np.searchsorted(cuts, distinct, side="right").tolist()
         if places == list(range(len(cuts) + 1)) and cuts:
-            after = f" {unit}" if unit else ""
-            self._values[feature] = tuple(f"{_short(value)}{after}" for value in distinct.tolist())
+            self._columns[number] = replace(column, values=tuple(distinct.tolist()))
         if self.encoding == "one-hot" and len(cuts) > 1:
             ends = [None, *cuts, None]
-            return [Bit(column, feature, unit, lower, upper) for lower, upper in pairwise(ends)]
-        return [Bit(column, feature, unit, lower=cut) for cut in cuts]
+            return [Bit(number, feature, unit, lower, upper) for lower, upper in pairwise(ends)]
+        return [Bit(number, feature, unit, lower=cut) for cut in cuts]
 
     def _cuts(self, name: str, distinct: Floats, values: Floats) -> list[float]:
         if isinstance(self.thresholds, Mapping):
@@ -305,14 +250,17 @@ class Binariser(TransformerMixin, BaseEstimator):
         return [_whole_between(*pair) if whole else _between(*pair) for pair in pairs]
 
     def _refuse_unknown(self, rows: npt.NDArray[Any]) -> None:
-        for column, known in self._categories.items():
-            new = sorted({str(value) for value in rows[:, column]} - known)
-            if new:
-                name = self._names(rows.shape[1])[column]
-                raise DataError(
-                    f"Feature {name!r} has a category that was not there in fit: {new[0]!r}.",
-                    hint="Set unknown='none' to let no statement about it hold.",
-                )
+        for number, column in enumerate(self._columns):
+            if column.categories is None:
+                continue
+            known = set(column.categories)
+            for row, value in enumerate(rows[:, number].tolist()):
+                if str(value) not in known:
+                    raise DataError(
+                        f"Feature {column.name!r} has a category that was not there in fit: "
+                        f"{str(value)!r} (row {row}).",
+                        hint="Set unknown='none' to let no statement about it hold.",
+                    )
 
     def __sklearn_tags__(self) -> Any:
         tags = cast("Any", super().__sklearn_tags__())
@@ -322,7 +270,7 @@ class Binariser(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _kind(bits: Sequence[Bit]) -> Literal["free", "thermometer", "one-hot"]:
+def _kind(bits: Sequence[Bit]) -> GroupKind:
     if len(bits) == 1:
         return "free"
     return "thermometer" if all(b.upper is None and b.category is None for b in bits) else "one-hot"
@@ -346,7 +294,3 @@ def _whole_between(low: float, high: float) -> float:
     """The same for whole ends: a whole number."""
     found = _between(low, high)
     return found if found == round(found) else float(math.ceil(found))
-
-
-def _short(value: float) -> str:
-    return f"{value:.12g}" if float(f"{value:.12g}") == value else repr(value)

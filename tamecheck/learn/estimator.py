@@ -14,6 +14,7 @@ from sklearn.utils import multiclass, validation
 
 from tamecheck.learn.network import BinarizedNetwork, Floats
 from tamecheck.learn.problems import DataError, data_errors
+from tamecheck.load.schema import Bit, Column, Group, Schema
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
@@ -73,6 +74,9 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         The number of features.
     feature_names_in_ : ndarray of str
         The features' names, if the training data had names.
+    input_levels_ : tuple of (float, float), or None
+        The two values of each feature, -1 and 1 or 0 and 1 for all, if the training data have no
+        others; explanations are about these.
     interrupted_ : bool
         Whether Ctrl-C ended the training; the network is the best until then.
     """
@@ -81,6 +85,7 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
     interrupted_: bool
     classes_: npt.NDArray[Any]
     n_features_in_: int
+    input_levels_: tuple[tuple[float, float], ...] | None
 
     @abstractmethod
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BinarizedClassifier:  # noqa: N803
@@ -122,12 +127,27 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
     def to_model(self) -> Model:
         """The network as a `tamecheck.Model` with input ``x`` and output ``scores``."""
         self.checked_fit()
-        return self.network_.to_model()
+        return self.network_.to_model(self.schema())
 
-    def export_onnx(self, path: str | Path) -> None:
-        """Write the network as an ONNX file."""
+    def schema(self) -> Schema | None:
+        """What the inputs are made of, as data; None if they are not two values each."""
         self.checked_fit()
-        self.network_.export_onnx(path)
+        levels = self.input_levels_
+        if levels is None:
+            return None
+        given = getattr(self, "feature_names_in_", None)
+        names = [f"x{k}" for k in range(len(levels))] if given is None else list(map(str, given))
+        return Schema(
+            tuple(Column(name, index=k) for k, name in enumerate(names)),
+            tuple(Bit(k, name, levels=levels[k]) for k, name in enumerate(names)),
+            tuple(Group("free", name, (k,)) for k, name in enumerate(names)),
+            tuple(map(str, self.classes_.tolist())),
+        )
+
+    def export_onnx(self, path: str | Path, schema: Schema | None = None) -> None:
+        """Write the network as an ONNX file, with what its inputs are made of in the metadata."""
+        self.checked_fit()
+        self.network_.export_onnx(path, self.schema() if schema is None else schema)
 
     def _checked(
         self,
@@ -179,6 +199,7 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         if len(unseen):
             raise DataError(f"y holds classes that are not in classes: {unseen.tolist()}.")
         self.classes_ = known
+        self.input_levels_ = _levels(rows, None if first else self.input_levels_, first=first)
         labels: Labels = np.searchsorted(known, targets[kept]).astype(np.int64)
         return TrainingSet(rows[kept], labels, weight[kept], len(known))
 
@@ -187,6 +208,15 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.allow_nan = False
         tags.input_tags.sparse = False
         return tags
+
+
+def _levels(
+    rows: Floats, before: tuple[tuple[float, float], ...] | None, *, first: bool
+) -> tuple[tuple[float, float], ...] | None:
+    """The two values of the features, if all have -1 and 1, or all have 0 and 1."""
+    usual = ((-1.0, 1.0), (0.0, 1.0)) if first else tuple(set(before or ()))
+    found = next((pair for pair in usual if bool(np.isin(rows, pair).all())), None)
+    return None if found is None else (found,) * rows.shape[1]
 
 
 def hidden_sizes(value: Any) -> tuple[int, ...]:

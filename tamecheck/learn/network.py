@@ -18,6 +18,7 @@ from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.ir.tensor import Array
 
 if TYPE_CHECKING:
+    from tamecheck.load.schema import Schema
     from tamecheck.model import Model
 
 __all__ = ["BinarizedNetwork", "Layer", "WeightKind", "rounded", "sign"]
@@ -149,19 +150,25 @@ class BinarizedNetwork:
                 node = builder.apply(ops.SIGN, [node], f"{name} sign", at_zero=Fraction(1))
         return builder.build({"scores": node})
 
-    def to_model(self) -> Model:
-        """The network as a `tamecheck.Model`: check, verify, explain, plot or save it."""
+    def to_model(self, schema: Schema | None = None) -> Model:
+        """The network as a `tamecheck.Model`: check, verify, explain, plot or save it.
+
+        Parameters
+        ----------
+        schema
+            What its inputs are made of, if that is known.
+        """
         from tamecheck.load import Loaded
         from tamecheck.model import Model
 
         name = "-".join(map(str, self.widths))
-        return Model(Loaded(self.graph(), "learn", f"binarized network {name}"))
+        return Model(Loaded(self.graph(), "learn", f"binarized network {name}", schema=schema))
 
-    def export_onnx(self, path: str | Path) -> None:
+    def export_onnx(self, path: str | Path, schema: Schema | None = None) -> None:
         """Write the network as an ONNX file; see `tamecheck.learn.onnx_export`."""
         from tamecheck.learn.onnx_export import write_onnx
 
-        write_onnx(self, path)
+        write_onnx(self, path, schema)
 
     def __str__(self) -> str:
         kinds = ", ".join(layer.kind for layer in self.layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.load.outputs import write_bytes
+from tamecheck.load.schema import Schema
+from tamecheck.load.schema_file import METADATA_KEY, schema_document
 
 if TYPE_CHECKING:
     from tamecheck.learn.network import BinarizedNetwork
@@ -19,8 +22,15 @@ _OPSET = 17
 _IR_VERSION = 8
 
 
-def write_onnx(network: BinarizedNetwork, path: str | Path) -> None:
+def write_onnx(network: BinarizedNetwork, path: str | Path, schema: Schema | None = None) -> None:
     """Write the network, the same bytes each time.
+
+    Parameters
+    ----------
+    network, path
+        The network, and the file.
+    schema
+        What its inputs are made of; it goes into the metadata.
 
     Raises
     ------
@@ -29,12 +39,17 @@ def write_onnx(network: BinarizedNetwork, path: str | Path) -> None:
     """
     if Path(path).suffix.lower() != ".onnx":
         raise InputError("Networks are exported as ONNX.", where=str(path), hint="Name it .onnx.")
-    write_bytes(path, onnx_bytes(network))
+    write_bytes(path, onnx_bytes(network, schema))
 
 
-def onnx_bytes(network: BinarizedNetwork) -> bytes:
+def onnx_bytes(network: BinarizedNetwork, schema: Schema | None = None) -> bytes:
     """What `write_onnx` writes."""
-    return onnx_model(network).SerializeToString(deterministic=True)
+    model = onnx_model(network)
+    if schema is not None:
+        document = json.dumps(schema_document(schema), allow_nan=False, separators=(",", ":"))
+        entry = model.metadata_props.add()
+        entry.key, entry.value = METADATA_KEY, document
+    return model.SerializeToString(deterministic=True)
 
 
 def onnx_model(network: BinarizedNetwork) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from tamecheck.ir.graph import Graph
+from tamecheck.load.schema import Schema
 
 __all__ = ["Loaded"]
 
@@ -27,6 +28,11 @@ class Loaded:
         How often each operator occurs in the source, by its own names.
     notes
         What a user should know about the reading, one sentence each.
+    schema
+        What the inputs are made of, if that is known without a file; see
+        `tamecheck.load.schema_file.schema_of`.
+    metadata
+        What the file itself says about that, as it stands there; empty if it says nothing.
     """
 
     graph: Graph
@@ -34,3 +40,5 @@ class Loaded:
     where: str
     source_ops: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = ()
+    schema: Schema | None = None
+    metadata: str = ""

@@ -1,52 +1,52 @@
-"""Tables of labelled rows: CSV, ARFF and KEEL files, pandas frames and NumPy arrays."""
+"""Tables of labelled rows, typed by themselves or by what a model was trained on."""
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import math
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
-from tamecheck.load.files import read_text
-from tamecheck.load.tables_arff import arff_rows, is_arff
+from tamecheck.load.schema import Column, Schema, short
+from tamecheck.load.tables_rows import Origin, Rows, is_missing, rows_of
 
-__all__ = ["MAX_CELLS", "Column", "Table", "read_table"]
+__all__ = ["LeftOut", "Missing", "Table", "read_table"]
 
-MAX_CELLS = 2**26
-"""A table with more cells is refused."""
+Missing: TypeAlias = Literal["error", "drop", "level"]
 
-_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 _SHOWN = 5
+_LONG = 40
+_FILL = "Fill them in, or leave out those rows with missing='drop' (--drop-missing)."
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A feature.
+class LeftOut:
+    """A row that was left out because a column has no value there."""
 
-    Parameters
-    ----------
-    name
-        As in the file, or its number.
-    categories
-        The values of a categorical feature, sorted (in the order of the file, if the file lists
-        them); None for a numeric one.
-    """
+    origin: Origin
+    column: str
 
-    name: str
-    categories: tuple[str, ...] | None = None
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return f"column {self.column!r} has no value"
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.why}"
+
+    def document(self) -> dict[str, Any]:
+        """The row as JSON."""
+        return {**self.origin.document(), "why": self.why}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Rows of features with a label each.
+    """Rows of features, with a label each.
 
     Parameters
     ----------
@@ -56,31 +56,69 @@ class Table:
         One row a line, ``(rows, columns)``: float64 if all features are numeric, else objects
         (floats and strings).
     target
-        The label's name.
+        The label's name; empty if there is no label.
     labels
-        One a row: integers if all are, else strings (or floats, if the label is numeric).
-    dropped
-        The number of rows that were left out because a value was missing.
+        One a row: integers if all are, else strings (or floats, if the label is numeric); None for
+        a missing label of a table that a model was not trained on, and for all without a label.
+    origins
+        Where each row stands in the file.
+    left_out
+        The rows that were left out because a value was missing.
+    place
+        The place of the label among the file's columns; None if there is no label.
+    cells
+        The cells of the features as they stand in the file, row by row.
     """
 
     columns: tuple[Column, ...]
     rows: Array
     target: str
     labels: Array
-    dropped: int = 0
+    origins: tuple[Origin, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    place: int | None = None
+    cells: tuple[tuple[Any, ...], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features' names."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def dropped(self) -> int:
+        """The number of rows that were left out because a value was missing."""
+        return len(self.left_out)
+
+    def positions(self, rows: Sequence[int]) -> list[int]:
+        """Where rows of the file are among the rows.
+
+        Raises
+        ------
+        InputError
+            If the file has no such row, or it was left out.
+        """
+        place = {origin.row: k for k, origin in enumerate(self.origins)}
+        left_out = {left.origin.row: left for left in self.left_out}
+        total = len(place) + len(left_out)
+        for row in rows:
+            if row in left_out:
+                what = str(left_out[row].origin)
+                raise InputError(f"R{what[1:]} was left out: {left_out[row].why}.", where="--rows")
+            if row not in place:
+                raise InputError(
+                    f"There is no row {row}. The table has {total} rows, 0 to {total - 1}.",
+                    where="--rows",
+                )
+        return [place[row] for row in rows]
+
 
 def read_table(
     source: Any,
     *,
-    target: str | int = -1,
+    target: str | int | None = -1,
     header: bool = True,
-    missing: Literal["error", "drop"] = "error",
+    missing: Missing = "error",
+    schema: Schema | None = None,
 ) -> Table:
     """Read a table.
 
@@ -88,142 +126,220 @@ def read_table(
     ----------
     source
         A path (``.csv``, ``.tsv``, ``.data``, ``.arff``, KEEL ``.dat``, each also ``.gz``), a
-        pandas frame, or a two-dimensional array.
+        pandas frame, a two-dimensional array, or what `rows_of` made of one.
     target
         The label: a column's name, or its number from the left, or from the right if negative.
+        None for no label, or, with a schema, for the label of the training if it is there.
     header
         Whether the first line of a CSV file names the columns.
     missing
-        What to do about rows with a missing value (empty, ``?``, ``NA``): refuse them or drop them.
+        What to do about missing values (empty, ``?``, ``NA``): refuse them, drop their rows, or
+        take them as categories of columns of texts.
+    schema
+        What a model was trained on: columns are read as they were then.
 
     Raises
     ------
     InputError
         If the table cannot be read, rows have different lengths, names occur twice, there is no
-        such target, or values are missing, or infinite in a column of numbers.
+        such target, or values are missing, or infinite in a column of numbers; with a schema, if
+        columns are missing or unknown, or cells are none of the training's.
     """
-    if isinstance(source, str | os.PathLike):
-        raw = _from_file(cast("str | os.PathLike[str]", source), header=header)
-    elif hasattr(source, "columns") and hasattr(source, "to_numpy"):
-        raw = _from_frame(source)
-    else:
-        raw = _from_array(source)
-    return _table(raw, target, missing)
-
-
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """Cells as they are, with the place of each row for errors."""
-
-    where: str
-    names: tuple[str, ...]
-    listed: tuple[tuple[str, ...] | None, ...]
-    rows: Sequence[Sequence[Any]]
-    lines: Sequence[int]
-
-
-def _from_file(path: str | os.PathLike[str], *, header: bool) -> _Raw:
-    where, text = str(path), read_text(path)
-    if is_arff(text):
-        arff = arff_rows(text, where)
-        return _Raw(where, arff.names, arff.categories, list(arff.rows), arff.lines)
-    first = text[:4096].split("\n", 1)[0]
-    delimiter = max(",;\t|", key=first.count)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
-    )
-    rows: list[Sequence[Any]] = []
-    lines: list[int] = []
-    try:
-        for row in reader:
-            if row and any(cell.strip() for cell in row):
-                rows.append([cell.strip() for cell in row])
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise InputError(f"This is no CSV ({error}).", where=f"{where}:{reader.line_num}") from None
-    if not rows:
-        raise InputError("The table is empty.", where=where)
-    names = tuple(rows[0]) if header else tuple(map(str, range(len(rows[0]))))
-    if header:
-        rows, lines = rows[1:], lines[1:]
-    return _Raw(where, names, (None,) * len(names), rows, lines)
-
-
-def _from_frame(frame: Any) -> _Raw:
-    names = tuple(str(name) for name in frame.columns)
-    rows = [tuple(row) for row in frame.itertuples(index=False, name=None)]
-    return _Raw("table", names, (None,) * len(names), rows, range(1, len(rows) + 1))
-
-
-def _from_array(source: Any) -> _Raw:
-    array = np.asarray(source)
-    if array.ndim != 2:
-        raise InputError(f"A table has two dimensions, not {array.ndim}.")
-    names = tuple(map(str, range(array.shape[1])))
-    rows = cast("list[Sequence[Any]]", array.tolist())
-    return _Raw("table", names, (None,) * len(names), rows, range(1, len(rows) + 1))
-
-
-def _table(raw: _Raw, target: str | int, missing: str) -> Table:
-    _check_shape(raw)
-    place = _place(raw, target)
-    kept = [k for k, row in enumerate(raw.rows) if not any(map(_is_missing, row))]
-    complete = [raw.rows[k] for k in kept]
-    dropped = len(raw.rows) - len(complete)
-    if dropped and missing != "drop":
-        _refuse_missing(raw)
-    if not complete:
-        raise InputError("Every row has a missing value.", where=raw.where)
-    columns: list[Column] = []
-    values: list[list[Any]] = []
-    for number, name in enumerate(raw.names):
-        if number == place:
-            continue
-        cells = [row[number] for row in complete]
-        listed = raw.listed[number]
-        numbers = None if listed else _numbers(cells, raw, number, kept)
-        if numbers is None:
-            texts = [str(cell) for cell in cells]
-            known = listed or tuple(sorted(set(texts)))
-            columns.append(Column(name, known))
-            values.append(texts)
-        else:
-            columns.append(Column(name))
-            values.append(numbers)
-    numeric = all(column.categories is None for column in columns)
-    rows = np.empty((len(complete), len(columns)), dtype=np.float64 if numeric else object)
-    for number, cells in enumerate(values):
-        rows[:, number] = cells
-    cells = [row[place] for row in complete]
-    labels = _labels(cells, _numbers(cells, raw, place, kept))
-    return Table(tuple(columns), rows, raw.names[place], labels, dropped)
-
-
-def _check_shape(raw: _Raw) -> None:
-    width = len(raw.names)
-    if len(set(raw.names)) < width:
-        twice = sorted({name for name in raw.names if raw.names.count(name) > 1})
-        raise InputError(
-            f"The column name {twice[0]!r} occurs twice.",
-            where=raw.where,
-            hint="Is the first line no header? Say header=False (--no-header).",
-        )
-    if width < 2:
+    raw = source if isinstance(source, Rows) else rows_of(source, header=header)
+    if schema is not None:
+        return _typed(raw, schema, target, missing)
+    if len(raw.names) < 2 and target is not None:
         raise InputError(
             "The table has one column; a label and a feature are two.", where=raw.where
         )
-    if not raw.rows:
-        raise InputError("The table has no rows.", where=raw.where)
-    if width * len(raw.rows) > MAX_CELLS:
-        raise InputError(f"The table has more than {MAX_CELLS} cells.", where=raw.where)
-    for row, line in zip(raw.rows, raw.lines, strict=True):
-        if len(row) != width:
-            raise InputError(
-                f"The row has {len(row)} values, not {width}.", where=f"{raw.where}:{line}"
-            )
+    return _untyped(raw, None if target is None else _place(raw, target), missing)
 
 
-def _place(raw: _Raw, target: str | int) -> int:
+def _untyped(raw: Rows, place: int | None, missing: Missing) -> Table:
+    """The table with columns of numbers where all cells are numbers, else of texts."""
+    numeric = [raw.listed[k] is None and _is_numeric(raw, k) for k in range(len(raw.names))]
+
+    def absent(column: int, cell: Any) -> bool:
+        if column != place and missing == "level" and not numeric[column]:
+            return False
+        listed = raw.listed[column]
+        return is_missing(cell) and (listed is None or str(cell) not in listed)
+
+    kept, left_out = _kept(raw, range(len(raw.names)), absent, missing)
+    columns: list[Column] = []
+    values: list[Sequence[Any]] = []
+    for number, name in enumerate(raw.names):
+        if number == place:
+            continue
+        if numeric[number]:
+            columns.append(Column(name, index=number))
+            values.append(_numbers(raw, number, kept))
+        else:
+            texts = [_text(raw.cells[k][number]) for k in kept]
+            listed = raw.listed[number] or tuple(sorted(set(texts)))
+            columns.append(Column(name, listed, number))
+            values.append(texts)
+    labels = np.full(len(kept), None, dtype=object)
+    if place is not None:
+        numbers = _numbers(raw, place, kept) if _is_label_numeric(raw, place, kept) else None
+        labels = _labels([raw.cells[k][place] for k in kept], numbers)
+    return Table(
+        tuple(columns),
+        _joined(values, len(kept), numeric=all(c.categories is None for c in columns)),
+        "" if place is None else raw.names[place],
+        labels,
+        tuple(raw.origins[k] for k in kept),
+        left_out,
+        place,
+        tuple(tuple(raw.cells[k][c.index] for c in columns) for k in kept),
+    )
+
+
+def _typed(raw: Rows, schema: Schema, target: str | int | None, missing: Missing) -> Table:
+    """The table with its columns as they were in training."""
+    place = _labelled(raw, schema, target)
+    places = _places(raw, schema, place)
+    known = {at: set(c.categories or ()) for at, c in zip(places, schema.columns, strict=True)}
+
+    def absent(column: int, cell: Any) -> bool:
+        return is_missing(cell) and _text(cell) not in known[column]
+
+    kept, left_out = _kept(raw, places, absent, missing)
+    values: list[Sequence[Any]] = []
+    for at, column in zip(places, schema.columns, strict=True):
+        if column.categories is None:
+            _refuse(raw, at, kept, _is_no_number, "is no number, as the column was in training")
+            numbers = _numbers(raw, at, kept)
+            allowed = set(column.values) or _levels(schema, column)
+            if allowed:
+                known_values = ", ".join(short(v) for v in sorted(allowed))
+                what = f"is none of the values of the training; the model knows only {known_values}"
+                _refuse(raw, at, kept, lambda cell, a=allowed: float(cell) not in a, what)
+            values.append(numbers)
+        else:
+            shown = ", ".join(repr(c) for c in column.categories[:_SHOWN])
+            more = ", …" if len(column.categories) > _SHOWN else ""
+            what = f"is a category that was not there in training; there were {shown}{more}"
+            _refuse(raw, at, kept, lambda cell, a=known[at]: _text(cell) not in a, what)
+            values.append([_text(raw.cells[k][at]) for k in kept])
+    labels = np.full(len(kept), None, dtype=object)
+    if place is not None:
+        numbers = schema.target is not None and schema.target.numbers
+        labels[:] = [_class(raw.cells[k][place], schema.classes, numbers=numbers) for k in kept]
+    return Table(
+        schema.columns,
+        _joined(values, len(kept), numeric=all(c.categories is None for c in schema.columns)),
+        "" if place is None else raw.names[place],
+        labels,
+        tuple(raw.origins[k] for k in kept),
+        left_out,
+        place,
+        tuple(tuple(raw.cells[k][at] for at in places) for k in kept),
+    )
+
+
+def _levels(schema: Schema, column: Column) -> set[float]:
+    """The two numbers that a column takes which is itself an input."""
+    bits = (b for b in schema.bits if schema.columns[b.column] is column and b.levels is not None)
+    return {level for bit in bits for level in bit.levels or ()}
+
+
+def _labelled(raw: Rows, schema: Schema, target: str | int | None) -> int | None:
+    """The column of the label: as it is asked for, else that of the training if it is there."""
+    if target is None:
+        known = schema.target
+        return None if known is None or known.name not in raw.names else raw.names.index(known.name)
+    place = _place(raw, target)
+    if raw.names[place] in {column.name for column in schema.columns}:
+        raise InputError(
+            f"The column {raw.names[place]!r} is one that the model decides by, not a label.",
+            where=raw.where,
+            hint="Say which column is the label: --target COL; without it, that of the training.",
+        )
+    return place
+
+
+def _places(raw: Rows, schema: Schema, place: int | None) -> list[int]:
+    """Where each column of the training is."""
+    wanted = [column.name for column in schema.columns]
+    absent = [name for name in wanted if name not in raw.names]
+    if absent:
+        hint = "Give the table with the columns that the model was trained on."
+        if not raw.header:
+            hint += " Without a header, columns are numbers."
+        raise InputError(f"{_columns(absent)} missing.", where=raw.where, hint=hint)
+    extra = [n for k, n in enumerate(raw.names) if k != place and n not in wanted]
+    if extra:
+        raise InputError(
+            f"{_columns(extra)} none that the model was trained on.",
+            where=raw.where,
+            hint="Leave it out, or say with --target that it is the label.",
+        )
+    return [raw.names.index(name) for name in wanted]
+
+
+def _columns(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    more = ", …" if len(names) > _SHOWN else ""
+    return f"The column {shown} is" if len(names) == 1 else f"The columns {shown}{more} are"
+
+
+def _kept(
+    raw: Rows,
+    columns: Iterable[int],
+    absent: Callable[[int, Any], bool],
+    missing: Missing,
+) -> tuple[list[int], tuple[LeftOut, ...]]:
+    """The rows without missing values, and those with some.
+
+    Raises
+    ------
+    InputError
+        If there are such rows and they are not to be left out, or no row is left.
+    """
+    checked = list(columns)
+    kept: list[int] = []
+    left: list[LeftOut] = []
+    count = 0
+    for k, row in enumerate(raw.cells):
+        gaps = [column for column in checked if absent(column, row[column])]
+        count += len(gaps)
+        if gaps:
+            left.append(LeftOut(raw.origins[k], raw.names[gaps[0]]))
+        else:
+            kept.append(k)
+    if left and missing != "drop":
+        values = "1 value is" if count == 1 else f"{count} values are"
+        raise InputError(
+            f"{values} missing, the first in {left[0].origin}, column {left[0].column!r}.",
+            where=raw.where,
+            hint=_FILL,
+        )
+    if not kept:
+        raise InputError("Every row has a missing value.", where=raw.where)
+    return kept, tuple(left)
+
+
+def _refuse(
+    raw: Rows, column: int, kept: Sequence[int], wrong: Callable[[Any], bool], what: str
+) -> None:
+    """Refuse cells for which something is wrong, naming the first."""
+    found = [k for k in kept if wrong(raw.cells[k][column])]
+    if not found:
+        return
+    origin, cell = raw.origins[found[0]], _text(raw.cells[found[0]][column])
+    others = f" So are {len(found) - 1} more." if len(found) > 1 else ""
+    raise InputError(
+        f"{origin}, column {raw.names[column]!r}: {_brief(cell)!r} {what}.{others}",
+        where=raw.where,
+    )
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+
+
+def _place(raw: Rows, target: str | int) -> int:
     """The column of the label; a name goes before a number."""
     width = len(raw.names)
     if isinstance(target, str) and target in raw.names:
@@ -240,56 +356,55 @@ def _place(raw: _Raw, target: str | int) -> int:
     return number % width
 
 
-def _is_missing(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return cell.lower() in _MISSING
-    return cell is None or cell != cell  # noqa: PLR0124  # true for NaN, NaT and NA alone
+def _text(cell: Any) -> str:
+    return str(cell)
 
 
-def _refuse_missing(raw: _Raw) -> None:
-    count = 0
-    first = ""
-    for row, line in zip(raw.rows, raw.lines, strict=True):
-        for name, cell in zip(raw.names, row, strict=True):
-            if _is_missing(cell):
-                count += 1
-                first = first or f"row {line}, column {name!r}"
-    raise InputError(
-        f"{count} values are missing, the first in {first}.",
-        where=raw.where,
-        hint="Fill them in, or leave out those rows with missing='drop' (--drop-missing).",
-    )
+def _number(cell: Any) -> float | None:
+    """A cell as a float, infinite where it is beyond all floats; None if it is no number."""
+    if isinstance(cell, bool | np.bool_) or (isinstance(cell, str) and "_" in cell):
+        # what a frame calls True is what its CSV file calls True: a word
+        return None
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return None
+    except OverflowError:
+        return math.inf
 
 
-def _numbers(
-    cells: Sequence[Any], raw: _Raw, column: int, kept: Sequence[int]
-) -> list[float] | None:
-    """A column's cells as floats, or None if one is no number.
+def _is_no_number(cell: Any) -> bool:
+    return _number(cell) is None
+
+
+def _is_numeric(raw: Rows, column: int) -> bool:
+    """Whether all cells that are not missing are numbers."""
+    cells = (row[column] for row in raw.cells)
+    return not any(_is_no_number(cell) for cell in cells if not is_missing(cell))
+
+
+def _is_label_numeric(raw: Rows, column: int, kept: Sequence[int]) -> bool:
+    found = [_number(raw.cells[k][column]) for k in kept]
+    finite = all(n is not None and math.isfinite(n) for n in found)
+    return finite or (raw.listed[column] is None and None not in found)
+
+
+def _numbers(raw: Rows, column: int, kept: Sequence[int]) -> list[float]:
+    """A column of numbers.
 
     Raises
     ------
     InputError
-        If all are numbers, but some are infinite; ``kept`` tells their rows.
+        If some are infinite.
     """
-    found: list[float] = []
-    for cell in cells:
-        try:
-            found.append(float(cell))
-        except (TypeError, ValueError):
-            return None
-        except OverflowError:
-            # an integer beyond all floats
-            found.append(math.inf)
-    if raw.listed[column]:
-        return found if all(map(math.isfinite, found)) else None
+    found = [_number(raw.cells[k][column]) or 0.0 for k in kept]
     infinite = [row for row, number in zip(kept, found, strict=True) if math.isinf(number)]
     if infinite:
-        first = str(raw.rows[infinite[0]][column])
-        shown = first if len(first) <= 20 else f"{first[:19]}…"
+        first = _brief(_text(raw.cells[infinite[0]][column]))
         count = "1 value is" if len(infinite) == 1 else f"{len(infinite)} values are"
         raise InputError(
-            f"{count} infinite, the first in row {raw.lines[infinite[0]]}, "
-            f"column {raw.names[column]!r}: {shown}.",
+            f"{count} infinite, the first in {raw.origins[infinite[0]]}, "
+            f"column {raw.names[column]!r}: {first}.",
             where=raw.where,
             hint="Give finite numbers, or leave such cells empty and drop their rows "
             "(missing='drop', --drop-missing).",
@@ -297,10 +412,28 @@ def _numbers(
     return found
 
 
+def _joined(values: Sequence[Sequence[Any]], count: int, *, numeric: bool) -> Array:
+    rows = np.empty((count, len(values)), dtype=np.float64 if numeric else object)
+    for number, cells in enumerate(values):
+        rows[:, number] = cells
+    return rows
+
+
 def _labels(cells: list[Any], numbers: list[float] | None) -> Array:
     if numbers is None:
-        return np.array([str(cell) for cell in cells])
+        return np.array([_text(cell) for cell in cells])
     exact = np.array(numbers)
     if (exact == np.rint(exact)).all() and np.abs(exact).max() < 2**53:
         return exact.astype(np.int64)
     return exact
+
+
+def _class(cell: Any, classes: Sequence[str], *, numbers: bool) -> str | None:
+    """The class that a label names, or its text if it is none; None if it is missing."""
+    text = _text(cell)
+    if text in classes:
+        return text
+    if is_missing(cell):
+        return None
+    number = _number(cell) if numbers else None
+    return next((c for c in classes if number is not None and _number(c) == number), text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 
@@ -38,7 +37,7 @@ class Arff:
 
 def is_arff(text: str) -> bool:
     """Whether the first line that is no comment is a declaration of ARFF."""
-    for line in text.splitlines()[:1000]:
+    for line in text.split("\n", 1000)[:1000]:
         if line.strip() and not line.lstrip().startswith("%"):
             return line.lstrip().lower().startswith(("@relation", "@attribute"))
     return False
@@ -57,7 +56,7 @@ def arff_rows(text: str, where: str) -> Arff:
     rows: list[tuple[str, ...]] = []
     lines: list[int] = []
     in_data = False
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
         place = f"{where}:{number}"
         if not line or line.startswith("%"):
@@ -85,7 +84,8 @@ def _attribute(line: str, place: str) -> tuple[str, tuple[str, ...] | None]:
     if found is None:
         raise InputError("This is no attribute.", where=place, hint="As in: @attribute age numeric")
     kind = found["kind"].strip()
-    name = found["name"].strip("'\"")
+    given = found["name"]
+    name = given[1:-1] if given[0] in "'\"" else given
     if not kind.startswith("{"):
         # KEEL adds bounds: real [0, 1]
         if not _NUMERIC.match(kind) and not kind.lower().startswith(("string", "date")):
@@ -95,9 +95,28 @@ def _attribute(line: str, place: str) -> tuple[str, tuple[str, ...] | None]:
 
 
 def _cells(line: str, place: str) -> tuple[str, ...]:
-    quote = "'" if "'" in line else '"'
-    try:
-        (row,) = csv.reader([line], skipinitialspace=True, quotechar=quote, strict=True)
-    except (csv.Error, ValueError):
-        raise InputError("This row cannot be read.", where=place) from None
-    return tuple(cell.strip() for cell in row)
+    """The values between commas; one in quotes may hold commas, and quotes after a backslash."""
+    found: list[str] = []
+    at = 0
+    while True:
+        while line[at : at + 1].isspace():
+            at += 1
+        quote = line[at : at + 1]
+        value = ""
+        if quote and quote in "'\"":
+            at += 1
+            while at < len(line) and line[at] != quote:
+                at += line[at] == "\\"
+                value += line[at : at + 1]
+                at += 1
+            end = line.find(",", at)
+            rest = line[at + 1 : end if end >= 0 else None]
+            if at >= len(line) or rest.strip():
+                raise InputError("This row cannot be read.", where=place)
+        else:
+            end = line.find(",", at)
+            value = line[at : end if end >= 0 else None]
+        found.append(value.strip())
+        if end < 0:
+            return tuple(found)
+        at = end + 1

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import tamecheck as tc
 from tamecheck.cli import main
 
 ROWS = [
@@ -58,12 +59,30 @@ def test_the_file_can_be_left_aside(folder, capsys):
 
 
 def test_a_file_of_another_model_is_refused(folder, capsys):
-    (folder / "other.json").write_bytes((folder / "shop.json").read_bytes())
-    (folder / "other.json.features.json").write_text('{"features": ["a"], "classes": []}')
+    expression = "sign(a + b + c + d + e)"
+    tc.expression(expression).save(folder / "other.json")
+    said = (folder / "shop.json.features.json").read_bytes()
+    (folder / "other.json.features.json").write_bytes(said)
     code, _, err = answer(capsys, "rules", folder / "other.json")
     assert code == 2
-    assert "1 names for 5 inputs" in err
-    assert "other.json.features.json" in err
+    assert "other.json.features.json: What the inputs say belongs to another model" in err
+    tc.expression("sign(a + b)").save(folder / "two.json")
+    (folder / "two.json.features.json").write_bytes(said)
+    code, _, err = answer(capsys, "rules", folder / "two.json")
+    assert (code, "5 names for 2 inputs" in err) == (2, True)
+
+
+def test_sentences_of_earlier_versions_are_not_read(folder, capsys):
+    (folder / "old.json").write_bytes((folder / "shop.json").read_bytes())
+    old = {"features": ["age ≥ 40", "size = l", "size = m", "size = s", "keen = y"], "classes": []}
+    (folder / "old.json.features.json").write_text(json.dumps(old), encoding="utf-8")
+    for verb in ("rules", "count"):
+        code, _, err = answer(capsys, verb, folder / "old.json")
+        assert (code, "sentences are not read. Train the model again" in err) == (2, True)
+    code, out, _ = answer(
+        capsys, "count", folder / "old.json", "--names", "-", "--domain", "-1,1", "-q"
+    )
+    assert (code, sum(map(int, out.split()))) == (0, 32)
 
 
 def test_rules_are_measured_on_the_table(folder, capsys):
@@ -82,6 +101,7 @@ def test_rows_of_the_table_are_explained_by_name(folder, capsys):
     found = json.loads(out)
     assert (found["label"], found["other_label"], found["names"]) == ("yes", "no", ["keen"])
     assert found["rule"] == "yes becomes no with keen = y → keen = n"
+    assert (found["row"], found["line"], found["class"]) == (16, 18, "yes")
 
 
 @pytest.mark.parametrize(

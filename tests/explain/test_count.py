@@ -111,7 +111,7 @@ def answer(capsys, *arguments):
     return code, out, err
 
 
-MAJORITY = ("--expr", "sign(x0 + x1 + x2)")
+MAJORITY = ("--expr", "sign(x0 + x1 + x2)", "--domain", "-1,1")
 
 
 def test_the_verb_counts(capsys):
@@ -130,7 +130,9 @@ def test_the_verb_counts_under_conditions(capsys):
 
 
 def test_inputs_that_are_numbers_have_their_own_names(capsys):
-    _, out, _ = answer(capsys, "count", "--expr", "sign(a + b + c)", "--if", "b=-1", "-q")
+    _, out, _ = answer(
+        capsys, "count", "--expr", "sign(a + b + c)", "--domain", "-1,1", "--if", "b=-1", "-q"
+    )
     assert out == "3 1\n"
 
 

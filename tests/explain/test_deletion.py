@@ -136,6 +136,6 @@ def test_weights_that_multipliers_cannot_hold_are_settled_one_by_one(monkeypatch
 
 @pytest.mark.parametrize("text", ["sign(a + b + 10)", "sign(sign(a + b + 10) + sign(a - b + 10))"])
 def test_a_decision_that_nothing_changes_has_the_empty_reason(text):
-    found = Explainer(tc.expression(text)).abductive([1, 1])
+    found = Explainer(tc.expression(text), (-1, 1)).abductive([1, 1])
     assert found.features == ()
     assert found.minimal

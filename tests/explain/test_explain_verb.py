@@ -14,6 +14,8 @@ from tamecheck.explain import Explainer
 from tamecheck.explain.batch import explain_rows
 from tamecheck.learn import BinarizedNetwork, Layer
 
+SIGNS = ("--domain", "-1,1")
+
 
 @pytest.fixture(scope="module")
 def trained():
@@ -39,9 +41,8 @@ def files(trained, tmp_path):
 @pytest.mark.parametrize("kind", ["abductive", "contrastive", "counterfactual"])
 def test_the_json_answer_has_the_keys_of_the_contract(files, capsys, kind):
     folder, rows = files
-    code = main(
-        ["explain", f"{folder}/net.json", "--input", f"{folder}/row.npy", "--kind", kind, "--json"]
-    )
+    arguments = ["explain", f"{folder}/net.json", *SIGNS, "--input", f"{folder}/row.npy"]
+    code = main([*arguments, "--kind", kind, "--json"])
     found = json.loads(capsys.readouterr().out)
     assert code == 0
     assert {"decision", "features", "literals", "minimal", "checked", "size", "rule"} <= set(found)
@@ -54,7 +55,10 @@ def test_the_json_answer_has_the_keys_of_the_contract(files, capsys, kind):
 
 def test_the_text_says_what_the_answer_rests_on(files, capsys):
     folder, _ = files
-    assert main(["explain", f"{folder}/net.json", "--input", f"{folder}/row.npy", "--second"]) == 0
+    assert (
+        main(["explain", f"{folder}/net.json", *SIGNS, "--input", f"{folder}/row.npy", "--second"])
+        == 0
+    )
     out = capsys.readouterr().out
     assert "then class" in out
     assert "rests on: exact search, z3 agrees" in out
@@ -63,13 +67,15 @@ def test_the_text_says_what_the_answer_rests_on(files, capsys):
 def test_names_with_control_characters_are_written_out(files, capsys):
     folder, _ = files
     names = ",".join(f"n{i}\x1b[31m" for i in range(7))
-    main(["explain", f"{folder}/net.json", "--input", f"{folder}/row.npy", "--names", names])
+    main(
+        ["explain", f"{folder}/net.json", *SIGNS, "--input", f"{folder}/row.npy", "--names", names]
+    )
     assert "\x1b" not in capsys.readouterr().out
 
 
 def test_a_table_is_written_line_by_line_and_taken_up_where_it_stopped(files, capsys):
     folder, rows = files
-    arguments = ["explain", f"{folder}/net.json", "--input", f"{folder}/rows.npy", "-o"]
+    arguments = ["explain", f"{folder}/net.json", *SIGNS, "--input", f"{folder}/rows.npy", "-o"]
     assert main([*arguments, f"{folder}/whole.jsonl"]) == 0
     whole = (folder / "whole.jsonl").read_text(encoding="utf-8")
     assert len(whole.splitlines()) == 1 + len(rows)
@@ -84,7 +90,7 @@ def test_a_table_is_written_line_by_line_and_taken_up_where_it_stopped(files, ca
 
 def test_workers_and_executors_give_the_same_answers(trained, files):
     _, rows = files
-    explainer = Explainer(trained.to_model())
+    explainer = Explainer(trained.to_model(), (-1, 1))
     alone = list(explain_rows(explainer, list(rows)))
     assert list(explain_rows(explainer, list(rows), workers=2)) == alone
     with ThreadPoolExecutor(2) as pool:
@@ -94,7 +100,7 @@ def test_workers_and_executors_give_the_same_answers(trained, files):
 @pytest.mark.slow
 def test_a_dask_client_gives_the_same_bytes(trained, files):
     _, rows = files
-    explainer = Explainer(trained.to_model())
+    explainer = Explainer(trained.to_model(), (-1, 1))
     alone = list(explain_rows(explainer, list(rows)))
     # Dask's nannies leave the numbers of threads of their workers in our environment
     with (
@@ -132,7 +138,7 @@ def test_a_dask_client_gives_the_same_bytes(trained, files):
 def test_bad_input_is_one_line_and_exit_2(files, capsys, arguments, expected):
     folder, _ = files
     words = [word.format(folder) for word in arguments]
-    assert main(["explain", f"{folder}/net.json", *words]) == 2
+    assert main(["explain", f"{folder}/net.json", *SIGNS, *words]) == 2
     said = capsys.readouterr().err
     assert expected in said
     assert said.count("\n") == 1

@@ -20,7 +20,8 @@ from tamecheck.learn import BinarizedNetwork, Layer
 
 def values(name, *texts):
     codes = (2 * np.eye(len(texts)) - 1).astype(np.int8)
-    return Feature(name, tuple(range(len(texts))), codes, tuple(f"{name} = {t}" for t in texts))
+    said = tuple(f"{name} = {t}" for t in texts)
+    return Feature(name, tuple(range(len(texts))), codes, said, (), tuple(map(str, texts)))
 
 
 def steps(name, *bounds):
@@ -171,7 +172,7 @@ def test_the_lines_of_a_game_are_its_rules(game):
 
     network = network_of(game.to_model(), (-1, 1))
     found = tc.get_rules(
-        game, domain_of(network, one_hot=groups, words=words), classes=["other", "x wins"]
+        network, domain_of(network, one_hot=groups, words=words), classes=["other", "x wins"]
     )
     assert (found.faithful, found.domain.size) == ("exact", 3**9)
     assert {rule.if_ for rule in found if rule.then == 1} == {
@@ -190,7 +191,7 @@ def test_the_lines_of_a_game_are_its_rules(game):
 
 
 def answer(capsys, *arguments):
-    code = main(["rules", "--expr", "sign(x0 + x1 + x2)", *arguments])
+    code = main(["rules", "--expr", "sign(x0 + x1 + x2)", "--domain", "-1,1", *arguments])
     return code, capsys.readouterr().out
 
 

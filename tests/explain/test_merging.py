@@ -105,7 +105,7 @@ def test_weights_too_large_for_one_number_are_not_merged():
 
 def test_the_verb_counts_without_visiting(capsys):
     text = " + ".join(f"x{i}" for i in range(40))
-    assert main(["count", "--expr", f"sign({text})", "--json"]) == 0
+    assert main(["count", "--expr", f"sign({text})", "--domain", "-1,1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     # an even number of inputs may tie, and 0 is not positive
     assert found["counts"][1] == (2**40 - comb(40, 20)) // 2
@@ -125,9 +125,9 @@ def test_the_verb_says_what_it_knows_when_time_is_over(capsys, tmp_path):
     )
     file = str(tmp_path / "wide.json")
     made.to_model().save(file)
-    assert main(["count", file, "--timeout", "0.2", "--json"]) == 3
+    assert main(["count", file, "--domain", "-1,1", "--timeout", "0.2", "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert (found["total"], found["counts"]) == (2**50, None)
     assert sum(found["lower"]) <= 2**50 <= sum(found["upper"])
-    assert main(["count", file, "--timeout", "0.2"]) == 3
+    assert main(["count", file, "--domain", "-1,1", "--timeout", "0.2"]) == 3
     assert "unknown: out of time, with proved bounds" in capsys.readouterr().out

@@ -29,7 +29,7 @@ def pixels(axes):
 
 
 def test_the_pixels_of_a_reason_are_marked(corner):
-    explainer = tc.Explainer(corner.to_model(), classes=["other", "corner"])
+    explainer = tc.Explainer(corner.to_model(), (-1, 1), classes=["other", "corner"])
     x = np.ones(12)
     x[11] = -1
     found = explainer.abductive(x)
@@ -42,7 +42,7 @@ def test_the_pixels_of_a_reason_are_marked(corner):
 
 
 def test_the_pixels_of_a_change_are_marked(corner):
-    explainer = tc.Explainer(corner.to_model(), classes=["other", "corner"])
+    explainer = tc.Explainer(corner.to_model(), (-1, 1), classes=["other", "corner"])
     change = explainer.counterfactual(np.ones(12))
     axes = change.plot(shape=(3, 4))
     drawn = pixels(axes)
@@ -58,8 +58,8 @@ def test_the_pixels_of_a_change_are_marked(corner):
 
 def test_an_image_has_its_own_shape():
     graph = tc.expression("sign(a + b)")
-    assert tc.Explainer(graph).shape == ()
-    found = tc.Explainer(graph).abductive([1, 1])
+    assert tc.Explainer(graph, (-1, 1)).shape == ()
+    found = tc.Explainer(graph, (-1, 1)).abductive([1, 1])
     with pytest.raises(InputError, match="no image"):
         found.plot()
     with pytest.raises(InputError, match="3 x 1 pixels for 2 inputs"):
@@ -68,14 +68,14 @@ def test_an_image_has_its_own_shape():
 
 def test_bars_say_in_how_many_reasons_a_feature_is():
     model = tc.expression("sign(2*must + a + b + c - 2)")
-    found = tc.Explainer(model, names=["must", "a", "b", "c"]).relevancy([1, 1, 1, 1])
+    found = tc.Explainer(model, (-1, 1), names=["must", "a", "b", "c"]).relevancy([1, 1, 1, 1])
     # must with one of the others, at least: -2 + 2 + ... is above 0 with two of them
     assert (found.reasons, found.necessary) == (3, ("must",))
     assert dict(found.counts) == {"must": 3, "a": 2, "b": 2, "c": 2}
     axes = found.plot()
     assert [round(bar.get_width(), 3) for bar in axes.patches] == [1.0, 0.667, 0.667, 0.667]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["must", "a", "b", "c"]
-    nothing = tc.Explainer(model).relevancy([1, 1, 1, 1], timeout=1e-9)
+    nothing = tc.Explainer(model, (-1, 1)).relevancy([1, 1, 1, 1], timeout=1e-9)
     assert not nothing.complete
     with pytest.raises(InputError, match="No reason"):
         draw_relevancy(nothing)
@@ -85,7 +85,7 @@ def test_the_verb_draws(corner, tmp_path, capsys):
     file, point = str(tmp_path / "corner.json"), tmp_path / "x.json"
     corner.to_model().save(file)
     point.write_text(json.dumps([1] * 12))
-    arguments = ["explain", file, "--input", str(point), "--json"]
+    arguments = ["explain", file, "--domain", "-1,1", "--input", str(point), "--json"]
     out = str(tmp_path / "reason.png")
     assert main([*arguments, "--plot", out, "--shape", "3,4"]) == 0
     assert json.loads(capsys.readouterr().out)["file"] == out
@@ -109,5 +109,5 @@ def test_figures_that_cannot_be_are_refused(corner, tmp_path, capsys, options, s
     corner.to_model().save(file)
     point.write_text(json.dumps([1] * 12))
     words = [option.format(tmp_path) for option in options]
-    assert main(["explain", file, "--input", str(point), *words]) == 2
+    assert main(["explain", file, "--domain", "-1,1", "--input", str(point), *words]) == 2
     assert says in capsys.readouterr().err

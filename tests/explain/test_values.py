@@ -11,11 +11,13 @@ import pytest
 from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
 from tamecheck.cli.entry import main
 from tamecheck.explain import get_rules
-from tamecheck.explain.words import condition, read_literals
+from tamecheck.explain.domain import Feature
+from tamecheck.explain.words import Vocabulary, condition
 from tamecheck.explain.words_conditions import read_conditions
+from tamecheck.load.schema import Bit, Column, Group, Schema
 
 STATEMENTS = ["a ≥ 2", "a ≥ 3", "b ≥ 2", "b ≥ 3", "c ≥ 2"]
-VALUES = {"a": ("1", "2", "3"), "b": ("1", "2", "3"), "c": ("1", "2")}
+VALUES = {"a": (1.0, 2.0, 3.0), "b": (1.0, 2.0, 3.0), "c": (1.0, 2.0)}
 
 
 def equality():
@@ -28,7 +30,14 @@ def equality():
 
 
 def domain(values):
-    return read_literals(STATEMENTS, values=values).domain(equality(), STATEMENTS)
+    columns = [Column(n, index=k, values=values.get(n, ())) for k, n in enumerate("abc")]
+    bits = [Bit(0, "a", lower=2), Bit(0, "a", lower=3), Bit(1, "b", lower=2), Bit(1, "b", lower=3)]
+    groups = (Group("thermometer", "a", (0, 1)), Group("thermometer", "b", (2, 3)))
+    schema = Schema(
+        tuple(columns), (*bits, Bit(2, "c", lower=2)), (*groups, Group("free", "c", (4,)))
+    )
+    assert list(schema.features) == STATEMENTS
+    return Vocabulary.of(schema).domain(equality(), STATEMENTS)
 
 
 def test_values_take_the_place_of_intervals():
@@ -55,9 +64,11 @@ def test_values_take_the_place_of_intervals():
     ],
 )
 def test_conditions_about_values(codes, text):
-    statements = [f"n ≥ {k}" for k in range(1, 6)]
-    said = read_literals(statements, values={"n": tuple(map(str, range(6)))})
-    (feature,) = said.domain(equality(), statements).features
+    columns = (Column("n", values=tuple(map(float, range(6)))),)
+    bits = tuple(Bit(0, "n", lower=k) for k in range(1, 6))
+    schema = Schema(columns, bits, (Group("thermometer", "n", tuple(range(5))),))
+    (feature,) = Vocabulary.of(schema).domain(equality()).features
+    assert isinstance(feature, Feature)
     assert condition(0, feature, codes).text == text
 
 
@@ -105,5 +116,5 @@ def test_a_table_with_another_value_is_refused(monk, tmp_path, capsys):
     arguments = ["explain", f"{monk}/net.json", "--data", f"{tmp_path}/other.csv", "--rows", "1"]
     assert main(arguments) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "'a2' of row 1 is 1.5; the model knows only 1, 2, 3" in said
-    assert "take 'a2' out of 'values'" in said
+    assert "row 1 (line 3), column 'a2': '1.5' is none of the values" in said
+    assert "the model knows only 1, 2, 3" in said

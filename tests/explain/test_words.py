@@ -5,12 +5,14 @@ import pytest
 
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Feature
-from tamecheck.explain.words import condition, conjunction, read_literals
+from tamecheck.explain.words import Vocabulary, condition, conjunction
+from tamecheck.load.schema import Bit, Column, Group, Schema
 
 
 def one_hot(name, *values):
     codes = (2 * np.eye(len(values)) - 1).astype(np.int8)
-    return Feature(name, tuple(range(len(values))), codes, tuple(f"{name} = {v}" for v in values))
+    said = tuple(f"{name} = {v}" for v in values)
+    return Feature(name, tuple(range(len(values))), codes, said, (), values)
 
 
 AGE = Feature(
@@ -54,38 +56,49 @@ def test_codes_that_are_none_of_the_feature():
         condition(0, COLOUR, [])
 
 
-def test_statements_say_which_inputs_belong_together():
-    said = read_literals(
-        [
-            "age ≥ 30 years",
-            "age ≥ 50 years",
-            "sunny",
-            "c = red",
-            "c = blue",
-            "c = grey",
-            "s=f",
-            "s=m",
-        ]
-    )
+COLUMNS = (
+    Column("age [years]", None, 0, "age", "years"),
+    Column("c", ("red", "blue", "grey"), 1),
+    Column("hurry", ("no", "yes"), 2),
+    Column("vote", None, 3),
+)
+SCHEMA = Schema(
+    COLUMNS,
+    (
+        Bit(0, "age", "years", lower=30),
+        Bit(0, "age", "years", lower=50),
+        *(Bit(1, "c", category=c) for c in ("red", "blue", "grey")),
+        Bit(2, "hurry", category="yes", other="no"),
+        Bit(3, "vote", levels=(-1, 1)),
+    ),
+    (
+        Group("thermometer", "age", (0, 1)),
+        Group("one-hot", "c", (2, 3, 4)),
+        Group("free", "hurry", (5,)),
+        Group("free", "vote", (6,)),
+    ),
+)
+
+
+def test_what_inputs_are_made_of_says_which_belong_together():
+    said = Vocabulary.of(SCHEMA)
     assert said.thermometer == {"age": (0, 1)}
-    # two values alone may be independent statements
-    assert said.one_hot == {"c": (3, 4, 5)}
+    assert said.one_hot == {"c": (2, 3, 4)}
     assert said.words[1] == ("age < 50 years", "age ≥ 50 years")
-    assert said.words[6] == ("s ≠ f", "s = f")
-    assert 2 not in said.words
+    assert said.words[5] == ("hurry = no", "hurry = yes")
+    assert said.words[6] == ("vote = -1", "vote = 1")
+    assert said.names == {5: "hurry", 6: "vote"}
 
 
-def test_bounds_that_do_not_ascend_are_no_thermometer():
-    assert read_literals(["a ≥ 5", "a ≥ 3"]).thermometer == {}
-    assert read_literals(["a ≥ low", "a ≥ high"]).thermometer == {}
+def test_names_alone_say_nothing_about_groups():
+    said = Vocabulary()
+    assert said.labels(["colour = red", "colour = blue"]) == ["colour = red", "colour = blue"]
+    assert (said.one_hot, said.thermometer) == ({}, {})
 
 
-def test_a_feature_of_two_values_has_both_in_words():
-    said = read_literals(["hurry = yes", "age ≥ 37"], ["hurry = no", "age < 37"])
-    assert said.words[0] == ("hurry = no", "hurry = yes")
-    assert said.labels(["hurry = yes", "age ≥ 37"]) == ["hurry", "age"]
-
-
-def test_inputs_about_one_feature_keep_their_statements_as_names():
-    texts = ["colour = red", "age ≥ 37", "colour = blue"]
-    assert read_literals(texts).labels(texts) == ["colour = red", "age", "colour = blue"]
+def test_signs_in_names_and_values_are_text():
+    """A feature called ``a = b`` with values that look like conditions keeps its values whole."""
+    odd = one_hot("a = b", "b = c", "≥ 3", "")
+    assert condition(0, odd, [0]).text == "a = b = b = c"
+    assert condition(0, odd, [0, 1]).text == "a = b ≠ "
+    assert condition(0, one_hot("x", "p", "q", "r, s", "t"), [1, 2]).text == "x in {q, r, s}"

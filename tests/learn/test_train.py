@@ -40,7 +40,11 @@ def test_json_and_files(folder, capsys, method):
     assert model.inputs["x"] == (len(answer["features"]),)
     beside = json.loads((folder / "net.json.features.json").read_text(encoding="utf-8"))
     assert (beside["features"], beside["classes"]) == (answer["features"], ["ill", "well"])
-    assert beside["negations"][-1] == "smokes ≠ yes"
+    assert beside["negations"][-1] == "smokes = no"
+    assert beside["training"]["held_out"] == answer["test_rows"]
+    assert len(answer["test_rows"]) == 20
+    most = answer["baselines"]["majority"]
+    assert (most["class"], answer["held_out"]["accuracy"]) == ("well", answer["test_accuracy"])
 
 
 @pytest.mark.usefixtures("folder")
@@ -93,11 +97,11 @@ def test_the_same_seed_writes_the_same_bytes_and_onnx_is_the_same_function(folde
         (["people.csv", "--test", "0.001"], "leaves no rows to test"),
         (["people.csv", "--method", "magic"], "invalid choice"),
         (["people.csv", "-o", "net.txt"], "JSON or ONNX"),
-        (["people.csv", "-o", "no/such/net.json"], "no such folder"),
+        (["people.csv", "-o", "no/such/net.json"], "folder of the file does not exist"),
         (["missing.csv"], "no such file"),
         (["one.csv"], "only one class: 'p'"),
         (["empty.csv"], "is empty"),
-        (["nan.csv"], "missing, the first in row 3, column 'a'"),
+        (["nan.csv"], "missing, the first in row 1 (line 3), column 'a'"),
         (["constant.csv"], "No feature varies"),
         (["latin.csv"], "not UTF-8"),
         (["gap.csv"], "--drop-missing"),

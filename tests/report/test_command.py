@@ -30,7 +30,7 @@ def test_the_file_and_its_sections_are_reported(tmp_path, capsys):
     ("arguments", "says"),
     [
         (["--expr", "x", "-o", "report.pdf"], "A report is a .html file"),
-        (["--expr", "x", "-o", "nowhere/report.html"], "no such folder"),
+        (["--expr", "x", "-o", "nowhere/report.html"], "folder of the file does not exist"),
         (["-o", "report.html"], "No model is given"),
         (["--expr", "x"], "required"),
         (["--expr", "x", "-o", "r.html", "--target", "y"], "--target is about a table"),

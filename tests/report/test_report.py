@@ -212,7 +212,7 @@ def test_many_inputs_get_a_few_rules():
         )
     )
     model = network.to_model()
-    subject = subject_of(model, model.check(), title="wide")
+    subject = subject_of(model, model.check(), title="wide", levels=(-1, 1))
     part = rules_part(subject, 10.0)
     assert "Proved: right for" in part.body
     assert "so no exact rules were looked for" in part.missing

@@ -26,6 +26,7 @@ from tamecheck.load.onnx_model.order import SourceNode, name_text, ordered, sour
 from tamecheck.load.onnx_model.table import LOWERINGS
 from tamecheck.load.onnx_model.tensors import TensorReader
 from tamecheck.load.onnx_model.values import Value
+from tamecheck.load.schema_file import METADATA_KEY
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
@@ -139,6 +140,7 @@ def load_onnx(
         parsed.where,
         MappingProxyType(dict(reading.counts)),
         tuple(reading.emitter.notes),
+        metadata=next((e.value for e in parsed.model.metadata_props if e.key == METADATA_KEY), ""),
     )
 
 

@@ -68,8 +68,8 @@ def draw_explanation(
             patch_handle(f"{word} ({int((marked & (after == up)).sum())})", facecolor=colour)
             for word, colour, up in zip(words, (_TO_HIGH, _TO_LOW), (True, False), strict=True)
         ]
-        title = found.called(found.decision) if reason else found.rule.partition(" with ")[0]
-        drawn.set_title(label_of(title.partition(" when ")[0]), pad=26)
+        title = found.called(found.decision) if reason else found.turn
+        drawn.set_title(label_of(title), pad=26)
         legend(drawn, handles)
     counts = {"pixels": int(marked.sum())}
     return Picture("explanation", drawn, counts, complete=found.minimal)

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork, recognise
+from tamecheck.binarized import BinarizedNetwork
 from tamecheck.cells import Slice, element_names
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.explain.networks import deciding, image_shape
-from tamecheck.explain.words import Vocabulary, read_literals
+from tamecheck.explain.networks import (
+    Described,
+    deciding,
+    image_shape,
+    known_levels,
+    occurring_network,
+)
+from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.load.samples import Sample, Sidecar
+from tamecheck.load.samples import Sample
+from tamecheck.load.schema import Schema
 from tamecheck.model import Model
 from tamecheck.tame.verdict import Check
 
@@ -51,7 +58,7 @@ class Subject:
     sample
         Rows of a table, or None.
     examples
-        The numbers of the rows that are looked at one by one.
+        The rows that are looked at one by one, by their position in the sample.
     vocabulary
         What the inputs say, of a model that was trained on statements.
     seed
@@ -60,6 +67,8 @@ class Subject:
         Rows and columns, if the input is an image.
     decider
         The model's scores alone, see `tamecheck.explain.networks.deciding`.
+    schema
+        What the inputs are made of, if that is known.
     """
 
     model: Model
@@ -80,6 +89,7 @@ class Subject:
     seed: int
     shape: tuple[int, ...]
     decider: Model
+    schema: Schema | None = None
 
     @property
     def outputs(self) -> int:
@@ -126,7 +136,8 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
     *,
     title: str,
     sample: Sample | None = None,
-    sidecar: Sidecar | None = None,
+    schema: Schema | None = None,
+    levels: tuple[Fraction, Fraction] | None = None,
     names: Sequence[str] = (),
     rule: Rule | None = None,
     at: Sequence[Fraction] | None = None,
@@ -136,6 +147,17 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
 ) -> Subject:
     """What there is to show of a model.
 
+    Parameters
+    ----------
+    sample
+        Rows of a table; read with the schema, if there is one.
+    schema
+        What the inputs are made of, if that is known.
+    levels
+        The two levels of every input, if they are given.
+    rows
+        The rows to look at one by one, by their number in the file.
+
     Raises
     ------
     InputError
@@ -144,23 +166,22 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
     inputs = element_names(model.inputs)
     decider = deciding(model)
     outputs = sum(map(size_of, decider.outputs.values()))
-    called = _names(names, inputs, sample, sidecar)
+    called = _names(names, inputs, sample, schema)
     chosen = rule or ("sign" if outputs == 1 else "argmax")
     if (chosen == "sign") != (outputs == 1):
         raise InputError(
             f"--rule {chosen} does not fit {outputs} outputs.",
             hint="One output decides by sign, several by argmax or argmin.",
         )
-    network, network_why = _network(decider, check.box, sample)
+    network, network_why = _network(decider, sample, schema, levels)
     frame, frame_why = _frame(model, check.box, sample, network)
     centre, centre_why = _centre(frame, sample, at)
     if sample is None and rows is not None:
         raise InputError("Rows are chosen, but no table is given.", hint="Give one with --data.")
     examples = () if sample is None else _examples(decider, sample, chosen, rows)
-    says = sidecar.features if sidecar is not None and len(sidecar.features) == len(inputs) else ()
     classes = sample.classes if sample is not None and sample.classes else ()
-    if not classes and sidecar is not None and len(sidecar.classes) == max(outputs, 2):
-        classes = sidecar.classes
+    if not classes and schema is not None and len(schema.classes) == max(outputs, 2):
+        classes = schema.classes
     return Subject(
         model,
         title,
@@ -176,10 +197,11 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         network_why,
         sample,
         examples,
-        read_literals(says, sidecar.negations, sidecar.values) if sidecar and says else None,
+        None if schema is None else Vocabulary.of(schema),
         seed,
         shape or image_shape(model),
         decider,
+        schema,
     )
 
 
@@ -187,7 +209,7 @@ def _names(
     given: Sequence[str],
     inputs: tuple[str, ...],
     sample: Sample | None,
-    sidecar: Sidecar | None,
+    schema: Schema | None,
 ) -> tuple[str, ...]:
     if given:
         if len(given) != len(inputs):
@@ -195,9 +217,7 @@ def _names(
         return tuple(given)
     if sample is not None:
         return sample.names
-    if sidecar is not None and len(sidecar.features) == len(inputs):
-        return sidecar.features
-    return inputs
+    return inputs if schema is None else schema.features
 
 
 def _bounds(model: Model, box: Box) -> list[tuple[Bound, Bound]]:
@@ -208,39 +228,25 @@ def _bounds(model: Model, box: Box) -> list[tuple[Bound, Bound]]:
     ]
 
 
-def _network(model: Model, box: Box, sample: Sample | None) -> tuple[BinarizedNetwork | None, str]:
-    """The model in integers, on the two levels of each input: the box's, the table's, or signs."""
-    bounds = _bounds(model, box)
-    if sample is not None:
-        levels = _levels(sample.points)
-        if levels is None:
+def _network(
+    model: Model,
+    sample: Sample | None,
+    schema: Schema | None,
+    levels: tuple[Fraction, Fraction] | None,
+) -> tuple[BinarizedNetwork | None, str]:
+    """The model in integers, on the two levels of each input that are given or known."""
+    pairs: Sequence[Any] | None = levels
+    if pairs is None and schema is None:
+        pairs = known_levels(model) if sample is None else sample.levels()
+        if pairs is None and sample is not None:
             return None, "the columns of the table have more than two values"
-    elif all(low is not None and high is not None for low, high in bounds):
-        levels = [(low or Fraction(0), high or Fraction(0)) for low, high in bounds]
-    else:
-        levels = [_USUAL] * len(bounds)
+        if pairs is None:
+            why = "nothing says which two values each input takes: give a table or --domain -1,1"
+            return None, why
     try:
-        network = recognise(model.graph, levels)
+        return occurring_network(Described(model, schema), pairs), ""
     except UnsupportedError as error:
         return None, error.message
-    if sample is None and not network.layers:
-        return None, "this model is linear, and no table says that its inputs have two levels"
-    return network, ""
-
-
-def _levels(points: Array) -> list[tuple[Fraction, Fraction]] | None:
-    """The two values that the columns have; None if they have others."""
-    values = {rational(v) for v in np.unique(points).tolist()}
-    for usual in (_USUAL, (Fraction(0), Fraction(1))):
-        if values <= set(usual):
-            return [usual] * points.shape[1]
-    pairs: list[tuple[Fraction, Fraction]] = []
-    for column in points.T:
-        found = sorted({rational(v) for v in np.unique(column).tolist()})
-        if len(found) > 2:
-            return None
-        pairs.append((found[0], found[-1]))
-    return pairs
 
 
 def _frame(
@@ -292,10 +298,7 @@ def _examples(
     """The rows that were asked for; else one that each class is decided for, and one mistake."""
     count = len(sample.points)
     if rows is not None:
-        wrong = [row for row in rows if not 0 <= row < count]
-        if wrong:
-            raise InputError(f"There is no row {wrong[0]}: rows are 0 to {count - 1}.")
-        return tuple(dict.fromkeys(rows))
+        return tuple(dict.fromkeys(sample.table.positions(rows)))
     few = min(count, 200)
     classes = decided(model, sample.points[:few], rule)
     chosen = {int(classes[row]): row for row in reversed(range(few))}

@@ -1,0 +1,288 @@
+"""What the inputs of a model say about the columns of a table, as data: sentences are made of it.
+
+A trained network's inputs are statements about columns (``age ≥ 37 years``, ``colour = red``) or
+the columns' numbers themselves.  Which column, which bound or category, and which inputs belong
+together is kept as data, beside a model in ``MODEL.features.json`` and in the metadata of an ONNX
+file.  Sentences are printed from it; none is ever read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Bit",
+    "BitKind",
+    "Column",
+    "Group",
+    "GroupKind",
+    "Schema",
+    "Target",
+    "Training",
+    "display_names",
+    "short",
+]
+
+GroupKind: TypeAlias = Literal["free", "thermometer", "one-hot"]
+BitKind: TypeAlias = Literal["threshold", "interval", "category", "boolean", "number"]
+
+_BRACKETS = {")": "(", "]": "["}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    name
+        As in the file, or its number.
+    categories
+        The values of a column of texts, sorted (in the order of the file, if the file lists them);
+        None for a column of numbers.
+    index
+        Its place in the file, from 0.
+    feature, unit
+        What it is called in sentences, and its unit or an empty text.
+    values
+        The numbers that it takes, ascending, if it takes no others; else empty.
+    """
+
+    name: str
+    categories: tuple[str, ...] | None = None
+    index: int = 0
+    feature: str = ""
+    unit: str = ""
+    values: tuple[float, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """What it is called in sentences."""
+        return self.feature or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Bit:
+    """One input of a model: a statement about a column, or the column's number itself.
+
+    Parameters
+    ----------
+    column
+        The column's number among those of the model.
+    feature, unit
+        What the column is called, and its unit or an empty text.
+    lower, upper
+        For a column of numbers the statement is ``lower ≤ x < upper``; None is no bound.
+    category
+        For a column of texts the statement is ``x = category``.
+    other
+        The one other category that there is, if there are just two.
+    levels
+        The two numbers that the column takes, if the input is the column itself.
+    """
+
+    column: int
+    feature: str
+    unit: str = ""
+    lower: float | None = None
+    upper: float | None = None
+    category: str | None = None
+    other: str | None = None
+    levels: tuple[float, float] | None = None
+
+    @property
+    def kind(self) -> BitKind:
+        """What kind of statement it is."""
+        if self.levels is not None:
+            return "number"
+        if self.category is not None:
+            return "category" if self.other is None else "boolean"
+        return "threshold" if self.upper is None else "interval"
+
+    def text(self, *, holds: bool = True) -> str:
+        """The statement, or its negation, in words: ``age ≥ 37 years``."""
+        unit = f" {self.unit}" if self.unit else ""
+        if self.levels is not None:
+            return f"{self.feature} = {short(self.levels[holds])}{unit}"
+        if self.category is not None:
+            if not holds and self.other is not None:
+                return f"{self.feature} = {shown(self.other)}"
+            return f"{self.feature} {'=' if holds else '≠'} {shown(self.category)}"
+        if self.lower is not None and self.upper is not None:
+            inside = "in" if holds else "not in"
+            return f"{self.feature} {inside} [{short(self.lower)}, {short(self.upper)}){unit}"
+        if self.lower is not None:
+            return f"{self.feature} {'≥' if holds else '<'} {short(self.lower)}{unit}"
+        bound = self.upper if self.upper is not None else math.inf
+        return f"{self.feature} {'<' if holds else '≥'} {short(bound)}{unit}"
+
+    def plain(self, *, holds: bool = True) -> str | None:
+        """What comes after ``feature = `` in the words; None if they have another form."""
+        if self.levels is not None:
+            return f"{short(self.levels[holds])} {self.unit}".strip()
+        said = self.category if holds else self.other
+        return None if said is None else shown(said)
+
+    @property
+    def name(self) -> str:
+        """A name for the column of a table: ``age>=37``."""
+        text = replace(self, unit="").text()
+        if self.category is not None or self.levels is not None:
+            return text.replace(" = ", "=")
+        return text.replace(" ≥ ", ">=").replace(" < ", "<")
+
+    def holds(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Whether the statement holds for values of the column; of a number, whether it is high."""
+        if self.category is not None:
+            return np.array([str(value) == self.category for value in values], dtype=np.bool_)
+        numbers = values.astype(np.float64)
+        if self.levels is not None:
+            return np.asarray(numbers == self.levels[1])
+        found = np.ones(len(numbers), dtype=np.bool_)
+        if self.lower is not None:
+            found &= numbers >= self.lower
+        if self.upper is not None:
+            found &= numbers < self.upper
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Inputs that belong to one column, and what holds among them.
+
+    ``kind`` is ``"free"`` (one input alone), ``"thermometer"`` (input k + 1 implies input k) or
+    ``"one-hot"`` (exactly one holds).
+    """
+
+    kind: GroupKind
+    feature: str
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The column of the labels: its name and place, and whether labels are numbers."""
+
+    name: str
+    index: int
+    numbers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Which rows of which table a model was trained on.
+
+    Parameters
+    ----------
+    sha256
+        Of the table's file.
+    rows
+        How many rows the table has, with those that were left out.
+    held_out
+        The numbers of the rows that were kept for a test.
+    """
+
+    sha256: str
+    rows: int
+    held_out: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What the inputs of a model are made of.
+
+    Parameters
+    ----------
+    columns
+        The columns of the table without the label.
+    bits
+        One an input.
+    groups
+        A partition of the inputs: those about one column are one group.
+    classes
+        What the classes are called; empty if that is not known.
+    target
+        The column of the labels, if there is one.
+    levels
+        What an input is where its statement fails, and where it holds.
+    model
+        The SHA-256 of the model's graph; empty if that is not known.
+    training
+        The table that it was trained on, if that is known.
+    """
+
+    columns: tuple[Column, ...]
+    bits: tuple[Bit, ...]
+    groups: tuple[Group, ...]
+    classes: tuple[str, ...] = ()
+    target: Target | None = None
+    levels: tuple[int, int] = (-1, 1)
+    model: str = ""
+    training: Training | None = None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What each input says when it is high; the column's name of an input that is a number."""
+        return tuple(b.feature if b.levels is not None else b.text() for b in self.bits)
+
+    @property
+    def pairs(self) -> tuple[tuple[float, float], ...]:
+        """The two levels of each input."""
+        return tuple(self.levels if bit.levels is None else bit.levels for bit in self.bits)
+
+    def literal(self, output: int, *, holds: bool = True) -> str:
+        """What an input says when it is high, or when it is low."""
+        return self.bits[output].text(holds=holds)
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """The values of columns of numbers that take no others, in order, in words."""
+        return {
+            c.said: tuple(f"{short(v)} {c.unit}".strip() for v in c.values)
+            for c in self.columns
+            if c.values
+        }
+
+    def encode(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """The inputs of rows of the columns, ``(rows, inputs)``."""
+        found = np.empty((len(rows), len(self.bits)))
+        for number, (bit, (low, high)) in enumerate(zip(self.bits, self.pairs, strict=True)):
+            found[:, number] = np.where(bit.holds(rows[:, bit.column]), high, low)
+        return found
+
+
+def short(value: float) -> str:
+    """A number in few digits that are still the number."""
+    return f"{value:.12g}" if float(f"{value:.12g}") == value else repr(value)
+
+
+def shown(category: str) -> str:
+    """A category in a sentence; an empty one as a pair of quotes."""
+    return category or '""'
+
+
+def display_names(names: Sequence[str]) -> list[tuple[str, str]]:
+    """What columns are called in sentences, and their units: ``age [years]`` is age, in years.
+
+    A column keeps its whole name where without the unit it would be called as another one is.
+    """
+    split = [_without_unit(name) for name in names]
+    taken = Counter(
+        [base for base, _ in split] + [n for n, s in zip(names, split, strict=True) if s[1]]
+    )
+    return [s if taken[s[0]] == 1 else (n, "") for n, s in zip(names, split, strict=True)]
+
+
+def _without_unit(name: str) -> tuple[str, str]:
+    opening = _BRACKETS.get(name[-1:])
+    base, found, unit = name[:-1].rpartition(opening) if opening is not None else ("", "", "")
+    inner = {*_BRACKETS, *_BRACKETS.values()} & set(unit)
+    if not found or inner or not unit.strip() or not base.strip():
+        return name, ""
+    return base.strip(), unit
