@@ -87,7 +87,7 @@ def run(args: Namespace) -> int:
     if args.json:
         print_json(document)
     else:
-        _print(args, document)
+        _print(args, found, document)
     if found.at_least:
         return 3
     return 0 if found.defined else 1
@@ -166,25 +166,25 @@ def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
         "autodiff_jax_in_clarke": clarke.autodiff_jax_in_set if jax and clarke else None,
         "directions": [[str(v) for v in proof.direction] for proof in found.proofs],
         "jumps": [[exact_text(v) for v in value] for value in found.limits],
-        "why": found.why or None,
+        "why": found.why or found.autodiff_why or None,
         "at_least": found.at_least,
         "open": list(found.open),
         "rests_on": found.rests_on or None,
     }
 
 
-def _print(args: Namespace, document: dict[str, Any]) -> None:
+def _print(args: Namespace, found: JacobianSet, document: dict[str, Any]) -> None:
     if document["vertices"] or document["base"]:
-        _print_set(args, document)
+        _print_set(args, found, document)
         return
     none = "not known whether there is a" if document["at_least"] else "no"
-    why = document["why"] or "; ".join(document["open"])
+    why = found.why or "; ".join(document["open"])
     print(visible(f"{none} {document['kind']} Jacobian: {why}"))
     for value in document["jumps"]:
         print(f"  a limit of the value: {', '.join(value)}")
 
 
-def _print_set(args: Namespace, document: dict[str, Any]) -> None:
+def _print_set(args: Namespace, found: JacobianSet, document: dict[str, Any]) -> None:
     vertices = document["vertices"]
     kind, noun = document["kind"], "vertex" if len(vertices) == 1 else "vertices"
     if document["listed"]:
@@ -204,12 +204,18 @@ def _print_set(args: Namespace, document: dict[str, Any]) -> None:
         _print_generators(document)
     for question in document["open"]:
         print(visible(f"  open: {question}"))
+    _print_autodiff(found, document)
+
+
+def _print_autodiff(found: JacobianSet, document: dict[str, Any]) -> None:
     verdict = {True: "in", False: "NOT in", None: "not known to be in"}
     for name, key in (("", "autodiff"), (" by JAX", "autodiff_jax")):
         if document[key] is not None:
             inside = verdict[document[f"{key}_in_clarke"]]
             matrix = matrix_text(document[key])
             print(f"automatic differentiation{name}: {matrix}, {inside} the Clarke set")
+    if found.autodiff_why:
+        print(visible(f"automatic differentiation: not known, {found.autodiff_why}"))
 
 
 def _print_generators(document: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -13,7 +13,7 @@ from flint import fmpq
 from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.dependence import Dependence, dependence
 from tamecheck.derivative.explore import NotLipschitzAt, points_of
-from tamecheck.derivative.kinks import NotLipschitzError, Site, pointwise_alternatives
+from tamecheck.derivative.kinks import NotLipschitzError, Site, bounded, pointwise_alternatives
 from tamecheck.derivative.local import Values, linear_local, scaled, tied_groups
 from tamecheck.derivative.sweep import Averaged, Local, Moved, Scaled
 from tamecheck.errors import UnsupportedError
@@ -24,7 +24,7 @@ from tamecheck.evaluate.reals import Number, hull
 from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.formula import everywhere
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Fold, Framework, Pointwise, Selection
+from tamecheck.ir.op import Fold, Framework, Pointwise, Selection, Ties
 from tamecheck.ir.tensor import Array, Shape
 
 __all__ = ["ChainRule", "Place", "chain_rule"]
@@ -40,7 +40,8 @@ class _Kinked:
     """A pointwise node with partial derivatives, of which some elements have several.
 
     ``tests`` has the elements with one functional of the arguments' changes that decides, where
-    the first option holds if it is positive and the second if it is negative.
+    the first option holds if it is positive and the second if it is negative.  ``unknown`` says why
+    PyTorch's derivatives are not known; ``infinite`` that some are where nothing depends on them.
     """
 
     slopes: list[Partials]
@@ -49,6 +50,8 @@ class _Kinked:
     usual: Mapping[Framework, Mapping[int, Partials]]
     moving: list[bool]
     jump: bool
+    unknown: str
+    infinite: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +60,7 @@ class _Tied:
 
     ties: tuple[tuple[int, ...], ...]
     index: bool
+    ways: Mapping[str, Ties]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,8 +89,8 @@ class ChainRule:
     def conventional(self, framework: Framework = "PyTorch") -> dict[int, Local]:
         """The choice of a framework's automatic differentiation.
 
-        At kinks it is what the ops declare; both split evenly at ties of folds (``torch.amax``,
-        ``jax.numpy.max``), and take 0 at jumps.
+        At kinks it is what the ops declare, and 0 at jumps.  Where that depends on what is not
+        known, it is one of the possible choices, and `unknown` says so.
         """
         chosen = dict(self.fixed)
         for index, kinked in self.kinked.items():
@@ -95,8 +99,43 @@ class ChainRule:
                 slopes[element] = usual
             chosen[index] = self._scaled(index, slopes, kinked)
         for index, tied in self.tied.items():
-            chosen[index] = Scaled((None,)) if tied.index else Averaged(tied.ties)
+            first = framework == "PyTorch" and set(tied.ways.values()) == {"first"}
+            shape = self.graph.nodes[index].shape
+            chosen[index] = (
+                Scaled((None,))
+                if tied.index
+                else Moved(_shaped([tie[0] for tie in tied.ties], shape))
+                if first
+                else Averaged(tied.ties)
+            )
         return chosen
+
+    def unknown(self, framework: Framework) -> str:
+        """Why it is not known what a framework's automatic differentiation gives; or nothing."""
+        name = self.graph.name_of
+        for index, kinked in self.kinked.items():
+            if kinked.infinite:
+                return (
+                    f"{framework} multiplies the infinite derivative of {name(index)} by 0, which "
+                    "may leave NaN"
+                )
+            if kinked.unknown and framework == "PyTorch":
+                return f"{name(index)} is at a kink, where {kinked.unknown}"
+        for index, tied in self.tied.items():
+            if tied.index or all(len(tie) == 1 for tie in tied.ties):
+                continue
+            if framework == "JAX" and "max_pool" in tied.ways and len(tied.ways) == 1:
+                return f"{name(index)} has tied elements, for which nothing is known of JAX"
+            if framework == "PyTorch" and len(set(tied.ways.values())) > 1:
+                why = _several(tied.ways)
+                return f"{name(index)} has tied elements, where {why}"
+        gradient = self.graph.gradient
+        if framework == "PyTorch" and gradient.lost:
+            return gradient.lost
+        if framework == "PyTorch" and gradient.unknown and self.places:
+            listed = ", ".join(gradient.unknown)
+            return f"the program uses {listed}, whose conventions at kinks are not known here"
+        return ""
 
     def _scaled(self, index: int, slopes: Sequence[Partials], kinked: _Kinked) -> Local:
         return scaled(slopes, self.graph.nodes[index].shape, kinked.moving)
@@ -238,12 +277,24 @@ def chain_rule(graph: Graph, values: Values, *, whole: bool = False) -> ChainRul
                 except NotLipschitzError:
                     raise NotLipschitzAt(graph.name_of(index)) from None
             case Fold(name) if name in ("maximum", "minimum"):
-                tied[index] = _Tied(_ties(node, args[0], depends.needs(index)), index=False)
+                ties = _ties(node, args[0], depends.needs(index))
+                tied[index] = _Tied(ties, index=False, ways=_ways(node))
             case Selection() if node.op.name in ("argmax", "argmin"):
-                tied[index] = _Tied(_ties(node, args[0], depends.needs(index)), index=True)
+                ties = _ties(node, args[0], depends.needs(index))
+                tied[index] = _Tied(ties, index=True, ways={})
             case _:
                 fixed[index] = linear_local(graph, node, args, depends.needed[index])
     return ChainRule(graph, known, depends, fixed, kinked, tied)
+
+
+def _ways(node: Apply) -> Mapping[str, Ties]:
+    """What PyTorch's functions that the fold may be take where elements are tied."""
+    ways = node.op.ties
+    return {node.function: ways[node.function]} if node.function in ways else ways
+
+
+def _several(functions: Iterable[str]) -> str:
+    return f"PyTorch's {' and '.join(functions)} differ, and the graph does not tell which it is"
 
 
 def _ties(node: Apply, data: Array, needs: Sequence[bool]) -> tuple[tuple[int, ...], ...]:
@@ -267,9 +318,12 @@ def _kinked(  # noqa: PLR0913, PLR0917 (a node, with its arguments and what matt
     options: dict[int, tuple[Partials, ...]] = {}
     usual: dict[Framework, dict[int, Partials]] = {"PyTorch": {}, "JAX": {}}
     tests: dict[int, Partials] = {}
+    unknown, infinite = "", False
+    moving = [not graph.input_free[arg] for arg in node.args]
     needs, moves = depends.needs(index), depends.moving(node)
     for element, point in enumerate(points_of(args, node)):
         if not needs[element]:
+            infinite = infinite or not bounded(node, point, moving)
             slopes.append(nothing)
             continue
         found = pointwise_alternatives(node, meaning, point, moves[element])
@@ -278,12 +332,15 @@ def _kinked(  # noqa: PLR0913, PLR0917 (a node, with its arguments and what matt
             continue
         slopes.append(found.alternatives[0].partials)
         for framework, elements in usual.items():
-            elements[element] = _usual(node, found, point, framework)
+            chosen = _usual(node, found, point, framework)
+            elements[element] = next(iter(chosen.values()))
+            if len(set(map(str, chosen.values()))) > 1:
+                unknown = _several(chosen)
         options[element] = _options(found)
         if len(found.tests) == 1 and len(options[element]) == 2:
             tests[element] = found.tests[0]
-    moving = [not graph.input_free[arg] for arg in node.args]
-    return _Kinked(slopes, options, tests, usual, moving, not node.op.regularity.continuous)
+    jump = not node.op.regularity.continuous
+    return _Kinked(slopes, options, tests, usual, moving, jump, unknown, infinite)
 
 
 def _options(site: Site) -> tuple[Partials, ...]:
@@ -301,10 +358,16 @@ def _options(site: Site) -> tuple[Partials, ...]:
     return tuple(found) if found else (site.alternatives[0].partials,)
 
 
-def _usual(node: Apply, site: Site, point: Sequence[Number], framework: Framework) -> Partials:
-    """What a framework's automatic differentiation takes at a kink or jump."""
-    if node.op.kinks is not None:
-        terms = node.op.kinks.by(framework)(node.params)
-        return tuple(value_at(everywhere(term), point, continuous=True) for term in terms)
-    still = [a for a in site.alternatives if not any(a.signs)]
-    return (still or site.alternatives)[0].partials
+def _usual(
+    node: Apply, site: Site, point: Sequence[Number], framework: Framework
+) -> dict[str, Partials]:
+    """What a framework's functions that the op may be take at a kink or jump."""
+    if node.op.kinks is None:
+        still = [a for a in site.alternatives if not any(a.signs)]
+        return {"": (still or site.alternatives)[0].partials}
+    return {
+        function: tuple(
+            value_at(everywhere(term), point, continuous=True) for term in declared(node.params)
+        )
+        for function, declared in node.op.kinks.by(framework, node.function).items()
+    }

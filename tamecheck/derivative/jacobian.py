@@ -187,9 +187,11 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
             return JacobianSet(kind, (), (), names, why=why)
         why, proved = why_not_lipschitz(graph, values, found.where)
         return JacobianSet(kind, (), (), names, why=why, open=() if proved else (why,))
+    pytorch, jax = rule.unknown("PyTorch"), rule.unknown("JAX")
     autodiff = Autodiff(
-        output_matrix(graph, rule.conventional("PyTorch")),
-        output_matrix(graph, rule.conventional("JAX")),
+        None if pytorch else output_matrix(graph, rule.conventional("PyTorch")),
+        None if jax else output_matrix(graph, rule.conventional("JAX")),
+        pytorch or jax,
     )
     if kind == "conservative":
         return _conservative(rule, autodiff, names, limit)

@@ -31,6 +31,7 @@ __all__ = [
     "Alternative",
     "NotLipschitzError",
     "Site",
+    "bounded",
     "compared_terms",
     "partials_of",
     "partials_over",
@@ -192,6 +193,15 @@ def pointwise_alternatives(
 
 def _positive_side(value: Number) -> bool:
     return not (isinstance(value, arb) and not value >= 0) and value >= 0
+
+
+def bounded(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> bool:
+    """Whether an op is known to have a bounded derivative near the arguments of an element."""
+    try:
+        _check_lipschitz(node, point, moving)
+    except (NotLipschitzError, UndecidedError):
+        return False
+    return True
 
 
 def _check_lipschitz(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> None:

@@ -27,7 +27,8 @@ def lowered(graph: Graph) -> Graph:
                 number[index] = builder.constant(tensor, label)
             case Apply():
                 number[index] = _apply(builder, node, [number[arg] for arg in node.args])
-    return builder.build([(name, number[node]) for name, node in graph.outputs])
+    outputs = [(name, number[node]) for name, node in graph.outputs]
+    return builder.build(outputs, graph.gradient)
 
 
 def _compound(node: Apply) -> bool:
@@ -43,7 +44,7 @@ def _apply(builder: GraphBuilder, node: Apply, args: list[int]) -> int:
         case Fold("mul"):
             return _product(apply, args[0], builder.shape(args[0]), node)
         case _:
-            return builder.apply(node.op, args, node.label, **node.params)
+            return builder.apply(node.op, args, node.label, node.function, **node.params)
 
 
 def _built(

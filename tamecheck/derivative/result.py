@@ -54,10 +54,14 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Autodiff:
-    """What automatic differentiation gives, by the conventions of frameworks at kinks."""
+    """What automatic differentiation gives, by the conventions of frameworks at kinks.
 
-    pytorch: Matrix
-    jax: Matrix
+    None where that is not known; ``why`` says why.
+    """
+
+    pytorch: Matrix | None
+    jax: Matrix | None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +158,27 @@ class JacobianSet:
     @property
     def autodiff(self) -> tuple[tuple[Entry, ...], ...] | None:
         """The matrix that PyTorch's conventions give at kinks; None where it has none."""
-        return None if self.automatic is None else _public(self.automatic.pytorch)
+        found = self.automatic
+        return None if found is None or found.pytorch is None else _public(found.pytorch)
 
     @property
     def autodiff_jax(self) -> tuple[tuple[Entry, ...], ...] | None:
         """The matrix that JAX's conventions give at kinks; None where it has none."""
-        return None if self.automatic is None else _public(self.automatic.jax)
+        found = self.automatic
+        return None if found is None or found.jax is None else _public(found.jax)
+
+    @property
+    def autodiff_why(self) -> str:
+        """Why it is not known what automatic differentiation gives; or nothing."""
+        return "" if self.automatic is None else self.automatic.why
 
     @property
     def autodiff_differs(self) -> bool:
         """Whether PyTorch and JAX give different matrices."""
         found = self.automatic
-        return found is not None and not same(found.pytorch, found.jax)
+        if found is None or found.pytorch is None or found.jax is None:
+            return False
+        return not same(found.pytorch, found.jax)
 
     @property
     def limits(self) -> tuple[tuple[Entry, ...], ...]:
@@ -181,7 +194,8 @@ class JacobianSet:
     def rational(self) -> bool:
         """Whether every number is rational."""
         found = self.automatic
-        matrices = self.raw if found is None else (*self.raw, found.pytorch, found.jax)
+        given = () if found is None else (found.pytorch, found.jax)
+        matrices = (*self.raw, *(matrix for matrix in given if matrix is not None))
         return not any(isinstance(a, arb) for m in matrices for row in m for a in row)
 
     @property
@@ -261,8 +275,8 @@ class JacobianSet:
         """Whether automatic differentiation by JAX gives an element; None if it is open."""
         return None if self.automatic is None else self._has(self.automatic.jax)
 
-    def _has(self, matrix: Matrix) -> bool | None:
-        if not self.defined:
+    def _has(self, matrix: Matrix | None) -> bool | None:
+        if matrix is None or not self.defined:
             return None
         if matrix in self.raw:
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -21,6 +21,7 @@ __all__ = [
     "VERSION",
     "Apply",
     "Constant",
+    "Gradient",
     "Graph",
     "GraphBuilder",
     "Input",
@@ -58,13 +59,34 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """An op applied to earlier nodes; ``label`` names it in the source file."""
+    """An op applied to earlier nodes.
+
+    ``label`` names it in the source file; ``function`` is the framework's function that it was, if
+    that is known, for conventions at kinks.
+    """
 
     op: Op
     args: tuple[int, ...]
     params: Params
     shape: Shape
     label: str = field(default="", compare=False)
+    function: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """What is known of automatic differentiation of the program that a graph was read from.
+
+    Parameters
+    ----------
+    lost
+        Why it is not that of the graph, as where the program cuts gradients off; or nothing.
+    unknown
+        Functions whose conventions at kinks are not known.
+    """
+
+    lost: str = ""
+    unknown: tuple[str, ...] = ()
 
 
 Node: TypeAlias = Input | Constant | Apply
@@ -76,6 +98,7 @@ class Graph:
 
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, int], ...]
+    gradient: Gradient = field(default=Gradient(), compare=False)
 
     @property
     def inputs(self) -> dict[str, Shape]:
@@ -198,8 +221,10 @@ class GraphBuilder:
         _check_size(tensor.shape, label)
         return self._add(("constant", tensor.digest), Constant(tensor, label))
 
-    def apply(self, op: Op, args: Sequence[int], label: str = "", **params: Value) -> int:
-        """Add an op applied to earlier nodes.
+    def apply(
+        self, op: Op, args: Sequence[int], label: str = "", function: str = "", /, **params: Value
+    ) -> int:
+        """Add an op applied to earlier nodes; ``function`` as in `Apply`.
 
         Raises
         ------
@@ -211,10 +236,14 @@ class GraphBuilder:
         checked = op.checked(params)
         shape = op.shape([self._nodes[arg].shape for arg in args], checked)
         _check_size(shape, label)
-        key = (op.name, tuple(args), tuple(checked.items()))
-        return self._add(key, Apply(op, tuple(args), checked, shape, label))
+        key = (op.name, tuple(args), tuple(checked.items()), function)
+        return self._add(key, Apply(op, tuple(args), checked, shape, label, function))
 
-    def build(self, outputs: Mapping[str, int] | Sequence[tuple[str, int]]) -> Graph:
+    def build(
+        self,
+        outputs: Mapping[str, int] | Sequence[tuple[str, int]],
+        gradient: Gradient = Gradient(),
+    ) -> Graph:
         """The graph of the outputs: every input, and only the nodes that an output needs.
 
         Raises
@@ -232,6 +261,7 @@ class GraphBuilder:
         return Graph(
             tuple(_renumber(self._nodes[old], number) for old in kept),
             tuple((name, number[node]) for name, node in pairs),
+            gradient,
         )
 
     def _add(self, key: tuple[Any, ...], node: Node) -> int:
@@ -245,7 +275,7 @@ def _renumber(node: Node, number: Mapping[int, int]) -> Node:
     if not isinstance(node, Apply):
         return node
     args = tuple(number[arg] for arg in node.args)
-    return Apply(node.op, args, node.params, node.shape, node.label)
+    return replace(node, args=args)
 
 
 def _check_size(shape: Shape, label: str) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "Regularity",
     "Routing",
     "Selection",
+    "Ties",
     "Value",
 ]
 
@@ -114,24 +115,30 @@ class Regularity:
 Framework: TypeAlias = Literal["PyTorch", "JAX"]
 """A framework whose automatic differentiation has conventions at kinks."""
 
+Ties: TypeAlias = Literal["even", "first"]
+"""Whether tied elements share the derivative of a fold evenly, or the first takes all of it."""
+
 Partials: TypeAlias = Callable[[Params], tuple[TermLike, ...]]
 """From the parameters, a term in the arguments for the partial derivative by each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kinks:
-    """The partial derivatives that automatic differentiation takes where pieces meet."""
+    """The partial derivatives that automatic differentiation takes where pieces meet.
 
-    pytorch: Partials
+    PyTorch may have several functions that are this op; they are named, since they may differ.
+    """
+
+    pytorch: Mapping[str, Partials] = field(hash=False)
     jax: Partials
 
-    def by(self, framework: Framework) -> Partials:
-        """Those of a framework."""
-        match framework:
-            case "PyTorch":
-                return self.pytorch
-            case "JAX":
-                return self.jax
+    def by(self, framework: Framework, function: str = "") -> dict[str, Partials]:
+        """Those of a framework, of one of its functions if it is known which."""
+        if framework == "JAX":
+            return {"": self.jax}
+        if function in self.pytorch:
+            return {function: self.pytorch[function]}
+        return dict(self.pytorch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +163,9 @@ class Op:
         Continuity facts.
     kinks
         What automatic differentiation takes where pieces meet; if None, the derivatives of the
-        first piece that holds there.
+        piece that holds there.
+    ties
+        For each function of PyTorch that is this fold, what it takes where elements are tied.
     source
         Where the op, or the value at its special points, is defined.
     """
@@ -169,6 +178,7 @@ class Op:
     meaning: Meaning
     regularity: Regularity = field(default_factory=Regularity)
     kinks: Kinks | None = None
+    ties: Mapping[str, Ties] = field(default_factory=dict[str, Ties], hash=False)
     source: str = ""
 
     def checked(self, params: Mapping[str, Value]) -> Params:

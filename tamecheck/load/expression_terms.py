@@ -169,16 +169,25 @@ class Terms:
             raise error_at(self.text, start, end, f"clip: the bounds {low} > {high}.")
         if argument.constant is not None:
             return self.constant(min(max(argument.constant, low), high), start, end)
-        return self._apply(ops.CLIP, [argument], start, end, lo=low, hi=high)
+        return self._apply(ops.CLIP, [argument], start, end, "clamp", lo=low, hi=high)
 
-    def _apply(self, op: Op, args: list[Operand], start: int, end: int, **params: Value) -> Operand:
+    def _apply(
+        self,
+        op: Op,
+        args: list[Operand],
+        start: int,
+        end: int,
+        function: str = "",
+        /,
+        **params: Value,
+    ) -> Operand:
         nodes = [self.node_of(arg) for arg in args]
         label = self._label(start, end)
         if op is ops.MUL and nodes[0] == nodes[1]:
             # a square has a sign, which a product of two unrelated factors has not
             node = self.builder.apply(ops.POW, nodes[:1], label, exponent=Fraction(2))
         else:
-            node = self.builder.apply(op, nodes, label, **params)
+            node = self.builder.apply(op, nodes, label, function, **params)
         return Operand(start, end, node=node)
 
     def _label(self, start: int, end: int) -> str:

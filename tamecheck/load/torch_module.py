@@ -21,6 +21,7 @@ from typing import Any, cast
 from tamecheck.errors import InputError
 from tamecheck.load.loaded import Loaded
 from tamecheck.load.onnx_model import load_onnx
+from tamecheck.load.torch_gradient import with_gradient
 
 __all__ = ["from_torch"]
 
@@ -70,7 +71,9 @@ def from_torch(module: Any, example: Any) -> Loaded:
                 hint="Its forward must not branch on the values of tensors.",
             ) from error
     loaded = load_onnx(data, where=where)
-    return dataclasses.replace(loaded, format="torch", where=where)
+    with _evaluation_mode(module), _silence():
+        graph = with_gradient(torch, module, tensors, loaded.graph)
+    return dataclasses.replace(loaded, graph=graph, format="torch", where=where)
 
 
 def _torch() -> ModuleType:

@@ -1,4 +1,9 @@
-"""Matrix products, and folds of a commutative op over axes."""
+"""Matrix products, and folds of a commutative op over axes.
+
+Where elements are tied, ``torch.amax``, ``torch.max`` over all elements, norms and
+``jax.numpy.max`` share the derivative evenly; ``torch.max`` along a dimension (``max`` here) and
+pooling give all of it to the first; likewise for minima (observed with PyTorch 2.13).
+"""
 
 from __future__ import annotations
 
@@ -56,6 +61,7 @@ REDUCE_MAX = Op(
     params=_AXES,
     shape=_nonempty,
     meaning=Fold("maximum"),
+    ties={"amax": "even", "max": "first", "max_pool": "first"},
 )
 
 REDUCE_MIN = Op(
@@ -64,4 +70,5 @@ REDUCE_MIN = Op(
     params=_AXES,
     shape=_nonempty,
     meaning=Fold("minimum"),
+    ties={"amin": "even", "min": "first"},
 )

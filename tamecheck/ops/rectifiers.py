@@ -4,9 +4,9 @@ Derivatives at kinks are those of PyTorch 2.13 (``torch.relu``, ``abs``, ``clamp
 ``nn.functional.leaky_relu``, ``prelu``, ``elu``) and of JAX 0.10 (``jax.nn.relu``, ``leaky_relu``,
 ``elu`` in ``jax/_src/nn/functions.py``; the rules of ``abs_p``, ``max_p`` and ``min_p`` in
 ``jax/_src/lax/lax.py``; ``jax.numpy.clip``, a minimum of a maximum; ``flax.linen.PReLU``), each
-observed by running it.  Functions that are written as ``clip`` here have conventions of their own:
-``torch.nn.ReLU6`` and ``Hardtanh`` and ``jax.nn.relu6`` take 0 at the bounds, ``jax.nn.hard_tanh``
-takes 1.
+observed by running it.  ``torch.nn.ReLU6``, ``Hardtanh``, ``Hardsigmoid`` and ``Hardswish`` clip by
+``hardtanh``, which takes 0 at the bounds; so does ``jax.nn.relu6``, and ``jax.nn.hard_tanh`` takes
+1.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ RELU = Op(
     summary="max(x, 0)",
     shape=same,
     meaning=Pointwise(lambda _: (when(X <= 0, 0), when(X >= 0, X))),
-    kinks=Kinks(pytorch=lambda _: (0,), jax=lambda _: (0,)),
+    kinks=Kinks(pytorch={"relu": lambda _: (0,)}, jax=lambda _: (0,)),
 )
 
 LEAKY_RELU = Op(
@@ -78,7 +78,7 @@ LEAKY_RELU = Op(
     params=(Param("alpha", Fraction),),
     shape=same,
     meaning=Pointwise(lambda p: (when(X >= 0, X), when(X <= 0, fraction(p, "alpha") * X))),
-    kinks=Kinks(pytorch=lambda p: (fraction(p, "alpha"),), jax=lambda _: (1,)),
+    kinks=Kinks(pytorch={"leaky_relu": lambda p: (fraction(p, "alpha"),)}, jax=lambda _: (1,)),
 )
 
 PRELU = Op(
@@ -87,7 +87,7 @@ PRELU = Op(
     arity=2,
     shape=broadcast,
     meaning=Pointwise(lambda _: (when(X >= 0, X), when(X <= 0, X * Y))),
-    kinks=Kinks(pytorch=lambda _: (Y, 0), jax=lambda _: (1, 0)),
+    kinks=Kinks(pytorch={"prelu": lambda _: (Y, 0)}, jax=lambda _: (1, 0)),
 )
 
 ELU = Op(
@@ -96,7 +96,7 @@ ELU = Op(
     params=(Param("alpha", Fraction), Param("beta", Fraction)),
     shape=same,
     meaning=Pointwise(_elu),
-    kinks=Kinks(pytorch=_elu_below, jax=_elu_below),
+    kinks=Kinks(pytorch={"elu": _elu_below}, jax=_elu_below),
 )
 
 ABS = Op(
@@ -104,7 +104,7 @@ ABS = Op(
     summary="|x|",
     shape=same,
     meaning=Pointwise(lambda _: (when(X >= 0, X), when(X <= 0, -X))),
-    kinks=Kinks(pytorch=lambda _: (0,), jax=lambda _: (1,)),
+    kinks=Kinks(pytorch={"abs": lambda _: (0,)}, jax=lambda _: (1,)),
 )
 
 CLIP = Op(
@@ -113,7 +113,7 @@ CLIP = Op(
     params=(Param("lo", Fraction, optional=True), Param("hi", Fraction, optional=True)),
     shape=same,
     meaning=Pointwise(_clip),
-    kinks=Kinks(pytorch=lambda _: (1,), jax=_halved),
+    kinks=Kinks(pytorch={"clamp": lambda _: (1,), "hardtanh": lambda _: (0,)}, jax=_halved),
 )
 
 MAXIMUM = Op(
@@ -122,7 +122,7 @@ MAXIMUM = Op(
     arity=2,
     shape=broadcast,
     meaning=Pointwise(lambda _: (when(X >= Y, X), when(X <= Y, Y))),
-    kinks=Kinks(pytorch=lambda _: _EVEN, jax=lambda _: _EVEN),
+    kinks=Kinks(pytorch={"maximum": lambda _: _EVEN}, jax=lambda _: _EVEN),
 )
 
 MINIMUM = Op(
@@ -131,5 +131,5 @@ MINIMUM = Op(
     arity=2,
     shape=broadcast,
     meaning=Pointwise(lambda _: (when(X <= Y, X), when(X >= Y, Y))),
-    kinks=Kinks(pytorch=lambda _: _EVEN, jax=lambda _: _EVEN),
+    kinks=Kinks(pytorch={"minimum": lambda _: _EVEN}, jax=lambda _: _EVEN),
 )

@@ -25,7 +25,7 @@ def elu(ctx: Context, value: Value, alpha: Fraction, beta: Fraction = ONE) -> Va
 def hard_sigmoid(ctx: Context, value: Value, alpha: Fraction, beta: Fraction) -> Value:
     """``clip(alpha x + beta, 0, 1)``."""
     line = ctx.apply(ops.ADD, ctx.scaled(value, alpha), beta)
-    return ctx.apply(ops.CLIP, line, lo=ZERO, hi=ONE)
+    return ctx.apply(ops.CLIP, line, function="hardtanh", lo=ZERO, hi=ONE)
 
 
 def softsign(ctx: Context, value: Value) -> Value:

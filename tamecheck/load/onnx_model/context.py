@@ -75,11 +75,16 @@ class Context:
             raise InputError("An input is missing.")
         return [self.input(index) for index in range(len(self.inputs))]
 
-    def apply(self, op: Op, *args: Operand, kind: Kind | None = None, **params: Param) -> Value:
-        """A primitive op; its element type is that of the first tensor, unless given."""
+    def apply(
+        self, op: Op, *args: Operand, kind: Kind | None = None, function: str = "", **params: Param
+    ) -> Value:
+        """A primitive op; its element type is that of the first tensor, unless given.
+
+        ``function`` is that of PyTorch, where it matters; see `tamecheck.ir.graph.Apply`.
+        """
         if kind is None:
             kind = next((arg.kind for arg in args if isinstance(arg, Value)), FLOAT)
-        return self.emitter.apply(op, args, kind, self.label, params)
+        return self.emitter.apply(op, args, kind, params, label=self.label, function=function)
 
     def constant(self, content: Any, kind: Kind | None = None) -> Value:
         """A constant tensor."""

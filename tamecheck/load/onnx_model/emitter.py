@@ -77,8 +77,15 @@ class Emitter:
             known = self._constants[id(value.array)] = (value.array, node)
         return known[1]
 
-    def apply(
-        self, op: Op, args: tuple[Operand, ...], kind: Kind, label: str, params: Mapping[str, Param]
+    def apply(  # noqa: PLR0913 (an op with its parameters and names)
+        self,
+        op: Op,
+        args: tuple[Operand, ...],
+        kind: Kind,
+        params: Mapping[str, Param],
+        *,
+        label: str,
+        function: str = "",
     ) -> Value:
         """The value of an op: folded where all arguments are constants and it is exact.
 
@@ -95,7 +102,8 @@ class Emitter:
             folded = fold(op, arrays, checked, shape)
             if folded is not None:
                 return Value(kind, shape, array=folded)
-        node = self.builder.apply(op, [self.node(value) for value in values], label, **params)
+        nodes = [self.node(value) for value in values]
+        node = self.builder.apply(op, nodes, label, function, **params)
         return Value(kind, self.builder.shape(node), node=node)
 
     def known(self, value: Value, what: str) -> Array:

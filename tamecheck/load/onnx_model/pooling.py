@@ -43,7 +43,8 @@ def _max_pool(ctx: Context) -> Outputs:
     table = np.where(inside, windows.table, first)
     parts = ctx.take(value, table.T, 2)
     shape = (*value.shape[:2], *windows.shape)
-    largest = ctx.reshape(ctx.apply(ops.REDUCE_MAX, parts, axes=(2,), keepdims=False), shape)
+    folded = ctx.apply(ops.REDUCE_MAX, parts, function="max_pool", axes=(2,), keepdims=False)
+    largest = ctx.reshape(folded, shape)
     if ctx.wanted < 2:
         return (largest,)
     return largest, ctx.reshape(_places(ctx, parts, table, column_major=column_major), shape)
@@ -98,7 +99,7 @@ def _global_average_pool(ctx: Context) -> Outputs:
 
 def _global_max_pool(ctx: Context) -> Outputs:
     value, axes = _spatial(ctx)
-    return (ctx.apply(ops.REDUCE_MAX, value, axes=axes, keepdims=True),)
+    return (ctx.apply(ops.REDUCE_MAX, value, function="max_pool", axes=axes, keepdims=True),)
 
 
 POOLING: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(

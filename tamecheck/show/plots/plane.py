@@ -182,7 +182,9 @@ def _restricted(graph: Graph, chart: Slice) -> Graph:
                 number[index] = builder.constant(tensor, label)
             case Apply():
                 args = [number[arg] for arg in node.args]
-                number[index] = builder.apply(node.op, args, node.label, **node.params)
+                number[index] = builder.apply(
+                    node.op, args, node.label, node.function, **node.params
+                )
     return builder.build([(name, number[node]) for name, node in graph.outputs])
 
 
@@ -217,7 +219,9 @@ def _extended(graph: Graph) -> tuple[GraphBuilder, int]:
                 number[index] = builder.constant(tensor, label)
             case Apply():
                 args = [number[arg] for arg in node.args]
-                number[index] = builder.apply(node.op, args, node.label, **node.params)
+                number[index] = builder.apply(
+                    node.op, args, node.label, node.function, **node.params
+                )
     flat = [
         builder.apply(ops.RESHAPE, [number[node]], shape=(size_of(graph.nodes[node].shape),))
         for _, node in graph.outputs
@@ -229,7 +233,7 @@ def element(graph: Graph, output: int) -> Graph:
     """One output element of a graph, counted through all outputs in C order."""
     builder, flat = _extended(graph)
     chosen = builder.apply(ops.SLICE, [flat], starts=(output,), steps=(1,), sizes=(1,))
-    return builder.build([(output_names(graph)[output], chosen)])
+    return builder.build([(output_names(graph)[output], chosen)], graph.gradient)
 
 
 def decided(graph: Graph, rule: str) -> Graph:
