@@ -125,7 +125,7 @@ def _node(value: object, before: list[Node]) -> Node:
     fields(raw, "op args params shape")
     args = [integer(a, 0, len(before) - 1) for a in items(raw["args"])]
     require(op in ARITY, f"unknown op {op[:40]!a}")
-    require(len(args) == ARITY[op] or ARITY[op] == 0 < len(args), "wrong number of arguments")
+    require(len(args) == (ARITY[op] or max(len(args), 1)), "wrong number of arguments")
     node, shapes, mode = Node(op, tuple(args), shape), [before[a].shape for a in args], ""
     kinds = dict(entry.split(":") for entry in PARAMS.get(op, "").split())
     for name, given in fields(raw["params"], " ".join(kinds)).items():

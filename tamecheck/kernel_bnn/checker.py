@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from heapq import nlargest, nsmallest
+from itertools import pairwise
+from operator import add, lt, ne
 
 from tamecheck.kernel.checker import Report, judge
 from tamecheck.kernel.strict import (
@@ -22,7 +25,6 @@ FORMAT = "tamecheck-ball-certificate"
 STEPS = 150_000_000
 LEAF = -1
 LARGEST = 1 << 40
-_REMEMBERED = 1 << 12
 
 Reach = tuple[Row, Row]
 States = dict[int, int]
@@ -37,31 +39,24 @@ class _Ball:
         self.start, _ = layers[0].sums(centre)
         # what a flip of input i adds to each sum of the first layer
         self.change = [[-2 * row[i] * s for row in first] for i, s in enumerate(centre)]
-        self.free = frozenset(i for i in range(len(centre)) if network.free(i))
-        self.known: dict[tuple[frozenset[int], int], Reach] = {}
+        self.free = frozenset(network.free())
+        self.reach = lru_cache(4096)(self._reach)
         self.size = sum(len(row) for layer in layers[1:] for row in layer.rows)
 
-    def reach(self, rest: frozenset[int], budget: int) -> Reach:
+    def _reach(self, rest: frozenset[int], budget: int) -> Reach:
         """Return by how much at most budget flips among the rest can lower and raise each sum."""
-        key = rest, budget
-        if key not in self.known:
-            spend(len(rest) * len(self.start))
-            if len(self.known) >= _REMEMBERED:
-                self.known.clear()
-            columns = [[self.change[i][j] for i in rest] for j in range(len(self.start))]
-            down = [sum(v for v in nsmallest(budget, column) if v < 0) for column in columns]
-            up = [sum(v for v in nlargest(budget, column) if v > 0) for column in columns]
-            self.known[key] = down, up
-        return self.known[key]
+        spend(len(rest) * len(self.start))
+        columns = [[self.change[i][j] for i in rest] for j in range(len(self.start))]
+        down = [sum(min(v, 0) for v in nsmallest(budget, column)) for column in columns]
+        up = [sum(max(v, 0) for v in nlargest(budget, column)) for column in columns]
+        return down, up
 
     def excluded(self, sums: Row, rest: frozenset[int], budget: int, known: States) -> bool:
         """Return whether bounds show that no class beats the decision in this part."""
         spend(self.size)
         down, up = self.reach(rest, budget)
-        low = [a + b for a, b in zip(sums, down, strict=True)]
-        high = [a + b for a, b in zip(sums, up, strict=True)]
-        *hidden, last = self.layers
-        for number, (layer, after) in enumerate(zip(hidden, self.layers[1:], strict=True)):
+        low, high = list(map(add, sums, down)), list(map(add, sums, up))
+        for number, (layer, after) in enumerate(pairwise(self.layers)):
             states = layer.states(low, high)
             for j, state in known.items() if number == 0 else ():
                 if states[j] == -state:
@@ -69,7 +64,7 @@ class _Ball:
                     return True
                 states[j] = state
             low, high = after.sums(states)
-        return all(v < t for v, t in zip(high, last.thresholds, strict=True))
+        return all(map(lt, high, self.layers[-1].thresholds))
 
     def apart(
         self, sums: Row, rest: frozenset[int], budget: int, known: States, raw: object
@@ -83,12 +78,12 @@ class _Ball:
         # the flips must take the sum of a neuron over its threshold, or below it
         ends = self.layers[0].thresholds
         needed = sum(
-            m * (ends[j] - sums[j] if known[j] > 0 else sums[j] - ends[j] + 1)
+            m * (ends[j] - sums[j] if known[j] == 1 else sums[j] - ends[j] + 1)
             for j, m in weights.items()
         )
         spend(len(weights) * len(rest))
         gains = [sum(m * known[j] * self.change[i][j] for j, m in weights.items()) for i in rest]
-        return sum(v for v in nlargest(budget, gains) if v > 0) < needed
+        return sum(max(v, 0) for v in nlargest(budget, gains)) < needed
 
 
 def _tree(ball: _Ball, radius: int, raw: Sequence[object], at: list[int | None]) -> None:
@@ -122,7 +117,7 @@ def _tree(ball: _Ball, radius: int, raw: Sequence[object], at: list[int | None])
             continue
         require(i in rest, f"input {i} is not open here")
         require(budget > 0, "no flip is left")
-        moved = [a + b for a, b in zip(sums, ball.change[i], strict=True)]
+        moved = list(map(add, sums, ball.change[i]))
         waiting.append((moved, rest - {i}, budget - 1, known))
         waiting.append((sums, rest - {i}, budget, known))
     at[0] = len(raw)
@@ -141,20 +136,17 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     fields(claim, "verdict decision centre " + ("radius" if verdict == "holds" else "witness"))
     centre = network.read_states(claim["centre"])
     decision = network.decide(centre)
-    stated = integer(claim["decision"], 0, len(network.offsets) - 1)
+    stated = integer(claim["decision"], 0, len(network.readout.rows) - 1)
     require(stated == decision, "the decision at the centre is another")
     if verdict == "holds":
-        radius, free = (
-            integer(claim["radius"], 0, len(centre)),
-            sum(map(network.free, range(len(centre)))),
-        )
+        radius, free = integer(claim["radius"], 0, len(centre)), len(network.free())
         # the ball would say no more than that of a smaller radius
         require(radius <= free, f"the radius is larger than the number of free inputs, {free}")
     else:
         witness = network.read_states(claim["witness"])
         require(network.decide(witness) != decision, "the decision at the witness is the same")
         # no point that needs fewer flips than the witness is decided otherwise
-        radius = sum(a != b for a, b in zip(centre, witness, strict=True)) - 1
+        radius = sum(map(ne, centre, witness)) - 1
     _tree(_Ball(network, centre, network.against(decision)), radius, items(raw["tree"]), at)
     return claim, (), network.sha256
 

@@ -7,10 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import compress
+from operator import add, mul, not_, sub
 
 from tamecheck.kernel.strict import fields, integer, items, rational, require
 
 Row = list[int]
+Levels = tuple[Fraction, Fraction]
 _LARGEST = 1 << 60
 
 
@@ -23,16 +26,15 @@ class Layer:
 
     def states(self, low: Row, high: Row) -> Row:
         """Return 1, -1 or 0 (unknown) for each neuron, given bounds on its sum."""
-        ends = zip(low, high, self.thresholds, strict=True)
-        return [1 if a >= t else -1 if b < t else 0 for a, b, t in ends]
+        return list(map(_state, low, high, self.thresholds))
 
     def sums(self, states: Row) -> tuple[Row, Row]:
         """Return bounds on the sums, where a state 0 may be 1 or -1."""
         low: Row = []
         high: Row = []
         for row in self.rows:
-            known = sum(w * s for w, s in zip(row, states, strict=True))
-            unknown = sum(abs(w) for w, s in zip(row, states, strict=True) if s == 0)
+            known = sum(map(mul, row, states))
+            unknown = sum(compress(map(abs, row), map(not_, states)))
             low.append(known - unknown)
             high.append(known + unknown)
         return low, high
@@ -43,32 +45,27 @@ class Network:
     """Layers of threshold neurons over inputs with two levels, and the scores of the classes."""
 
     sha256: str
-    low: Sequence[Fraction]
-    high: Sequence[Fraction]
+    levels: Sequence[Levels]
     layers: Sequence[Layer]
-    readout: Sequence[Row]
-    offsets: Row
+    readout: Layer
+    """The weights and offsets of the classes."""
 
-    def free(self, i: int) -> bool:
-        """Return whether input i has two levels."""
-        return self.low[i] != self.high[i]
+    def free(self) -> Row:
+        """Return the inputs that have two levels."""
+        return [i for i, (low, high) in enumerate(self.levels) if low != high]
 
     def read_states(self, value: object) -> Row:
         """Read a point, given in the levels of the inputs, as states 1 (high) and -1 (low)."""
         point = [rational(v) for v in items(value)]
-        require(len(point) == len(self.low), "a point has one number an input")
-        for v, low, high in zip(point, self.low, self.high, strict=True):
-            require(v in (low, high), "a point is off the levels")
-        return [1 if v == h else -1 for v, h in zip(point, self.high, strict=True)]
+        require(len(point) == len(self.levels), "a point has one number an input")
+        return list(map(_level, point, self.levels))
 
     def decide(self, states: Row) -> int:
         """Return the class of the largest score, the first of several."""
         for layer in self.layers:
             states = layer.states(*layer.sums(states))
-        scores = [
-            sum(w * s for w, s in zip(row, states, strict=True)) + offset
-            for row, offset in zip(self.readout, self.offsets, strict=True)
-        ]
+        sums, _ = self.readout.sums(states)
+        scores = list(map(add, sums, self.readout.thresholds))
         return scores.index(max(scores))
 
     def against(self, decision: int) -> list[Layer]:
@@ -76,10 +73,10 @@ class Network:
 
         Of equal scores the first wins.
         """
-        rivals = [c for c in range(len(self.offsets)) if c != decision]
-        own = self.readout[decision]
-        rows = [[a - b for a, b in zip(self.readout[c], own, strict=True)] for c in rivals]
-        gaps = [self.offsets[decision] - self.offsets[c] + (c > decision) for c in rivals]
+        weights, offsets = self.readout.rows, self.readout.thresholds
+        rivals = [c for c in range(len(offsets)) if c != decision]
+        rows = [list(map(sub, weights[c], weights[decision])) for c in rivals]
+        gaps = [offsets[decision] - offsets[c] + (c > decision) for c in rivals]
         return [*self.layers, Layer(rows, gaps)]
 
 
@@ -88,7 +85,8 @@ def read_network(value: object) -> Network:
     raw = fields(value, "low high layers readout offsets")
     low, high = ([rational(v) for v in items(raw[side])] for side in ("low", "high"))
     require(len(low) == len(high) > 0, "the levels do not match")
-    require(all(a <= b for a, b in zip(low, high, strict=True)), "a low level is above the high")
+    levels = list(zip(low, high, strict=True))
+    require(all(a <= b for a, b in levels), "a low level is above the high")
     layers: list[Layer] = []
     width = len(low)
     for one in items(raw["layers"]):
@@ -99,7 +97,16 @@ def read_network(value: object) -> Network:
     require(len(last.rows) > 0, "there is no class")
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Network(digest, low, high, layers, last.rows, last.thresholds)
+    return Network(digest, levels, layers, last)
+
+
+def _state(low: int, high: int, threshold: int) -> int:
+    return 1 if low >= threshold else -1 if high < threshold else 0
+
+
+def _level(v: Fraction, levels: Levels) -> int:
+    require(v in levels, "a point is off the levels")
+    return 1 if v == levels[1] else -1
 
 
 def _layer(weights: object, vector: object, width: int) -> Layer:

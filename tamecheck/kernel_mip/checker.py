@@ -28,11 +28,11 @@ Box = dict[int, tuple[End, End]]
 
 def _whole(value: object) -> int:
     """Return the integer, written as a JSON integer or as a string of digits."""
-    if isinstance(value, str):
-        number = rational(value)
-        require(number.denominator == 1, "an integer was expected")
-        return number.numerator
-    return integer(value, -(10**20), 10**20)
+    if type(value) is int:
+        return value
+    number = rational(value)
+    require(number.denominator == 1, "an integer was expected")
+    return number.numerator
 
 
 def _multipliers(value: object, program: Program) -> Terms:

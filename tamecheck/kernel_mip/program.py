@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, lcm
+from operator import mul
 
 from tamecheck.kernel.strict import (
+    Json,
     Reject,
     common,
     fields,
@@ -58,7 +60,7 @@ class Program:
 
     def value(self, x: Sequence[Number]) -> Fraction:
         """Return the minimised objective at x, without the constant."""
-        return Fraction(sum(c * v for c, v in zip(self.costs, x, strict=True) if c)) / self.scale
+        return Fraction(sum(map(mul, self.costs, x))) / self.scale
 
     def require_feasible(self, x: Sequence[Fraction]) -> None:
         """Reject unless x satisfies every row, bound and kind."""
@@ -102,11 +104,10 @@ class Program:
             for j, a in self.rows[i]:
                 reduced[j] -= n * a
         for j, d in enumerate(reduced):
-            if d:
-                end = lower[j] if d > 0 else upper[j]
-                if end is None:
-                    return None
-                total += d * end
+            end = lower[j] if d > 0 else upper[j] if d < 0 else 0
+            if end is None:
+                return None
+            total += d * end
         return Fraction(total) / (self.scale * over)
 
     def require_step(self, step: Fraction, rows: Sequence[tuple[int, Fraction]]) -> None:
@@ -140,8 +141,8 @@ def read_program(value: object) -> Program:
         require(len({word(c["name"]) for c in named}) == len(named), "two names are equal")
     kinds = [word(c["kind"]) for c in columns]
     require(set(kinds) <= set(KINDS), "unknown kind")
-    integral = ["integer" in kind for kind in kinds]
-    lower, upper = ([_end(c[side]) for c in columns] for side in ("lower", "upper"))
+    lower = [_inward(c, "lower", ceil) for c in columns]
+    upper = [_inward(c, "upper", floor) for c in columns]
     costs = [sign * rational(c["cost"]) for c in columns]
     terms = [[_term(t, len(columns)) for t in items(r["terms"])] for r in rows]
     for row in terms:
@@ -161,9 +162,9 @@ def read_program(value: object) -> Program:
         rows=[[(j, (a * scale).numerator) for j, a in row] for row in terms],
         row_lower=row_lower,
         row_upper=row_upper,
-        lower=[v if v is None or not k else ceil(v) for v, k in zip(lower, integral, strict=True)],
-        upper=[v if v is None or not k else floor(v) for v, k in zip(upper, integral, strict=True)],
-        integral=integral,
+        lower=lower,
+        upper=upper,
+        integral=["integer" in kind for kind in kinds],
         semi=["semi" in kind for kind in kinds],
         size=len(numbers),
         bits=bits,
@@ -190,6 +191,12 @@ def _end(value: object) -> End:
         return None
     end = rational(value)
     return end.numerator if end.denominator == 1 else end
+
+
+def _inward(column: Json, side: str, turn: Callable[[Number], int]) -> End:
+    """Return a bound of a column, rounded if its values are integers."""
+    end = _end(column[side])
+    return turn(end) if end is not None and "integer" in word(column["kind"]) else end
 
 
 def _within(v: Fraction, low: End, high: End) -> bool:
