@@ -32,7 +32,9 @@ def tensor(values, shape=(), encoding="q"):
         data = [str(v) for v in values]
         raw = "\n".join(data).encode()
     else:
-        raw = struct.pack("<" + {"i64": "q", "f32": "f", "f64": "d"}[encoding] * len(values), *values)
+        raw = struct.pack(
+            "<" + {"i64": "q", "f32": "f", "f64": "d"}[encoding] * len(values), *values
+        )
         data = base64.b64encode(raw).decode()
     form = {"shape": list(shape), "encoding": encoding, "data": data}
     return hashlib.sha256(head + raw).hexdigest(), form
@@ -79,7 +81,7 @@ def wild(which="o-minimal"):
     return {"verdict": "not-tame", "refutes": which}
 
 
-def certificate(nodes, steps, claim=None, *, outputs=None, boxes=(), tensors=()):
+def certificate(nodes, steps, claim=None, *, outputs=None, boxes=(), tensors=()):  # noqa: PLR0913  (its fields)
     """A certificate.
 
     ``boxes`` are those of the inputs, in order, as pairs of bounds or of lists of bounds; all of
@@ -129,3 +131,31 @@ def changed(document, **fields):
             place = place[int(key) if isinstance(place, list) else key]
         place[int(last) if isinstance(place, list) else last] = value
     return signed(document)
+
+
+def proof(nodes, *steps, boxes=(), tensors=()):
+    """A certificate whose steps count; that the first node is in LINQ is claimed at the end."""
+    first = next(k for k, n in enumerate(nodes) if n["op"] in ("input", "constant"))
+    last = structure(first, LINQ)
+    return certificate(
+        nodes, [*steps, last], tame(LINQ), outputs=[first], boxes=boxes, tensors=tensors
+    )
+
+
+FLAT = {"shapes": [(3,)], "shape": (1,), "axes": [0], "keepdims": True}
+ALONG = {"shapes": [(3,)], "shape": (3,), "axis": 0}
+PLACE = {"shapes": [(3,)], "shape": (1,), "axis": 0, "keepdims": True, "last": False}
+ORDER = {"shapes": [(3,)], "shape": (3,), "axis": 0, "descending": False}
+LINEAR = [
+    ("add", 2, {}), ("sub", 2, {}), ("maximum", 2, {}), ("minimum", 2, {}), ("equal", 2, {}),
+    ("less", 2, {}), ("less_equal", 2, {}), ("neg", 1, {}), ("abs", 1, {}), ("relu", 1, {}),
+    ("leaky_relu", 1, {"alpha": "1/9"}), ("clip", 1, {"lo": "0", "hi": None}),
+    ("sign", 1, {"at_zero": "0"}), ("step", 1, {"at_zero": "1"}), ("select", 3, {}),
+    ("sum", 1, FLAT), ("reduce_max", 1, FLAT), ("reduce_min", 1, FLAT), ("argmax", 1, PLACE),
+    ("argmin", 1, PLACE), ("argsort", 1, ORDER), ("gather", 2, {"shapes": [(3,), ()], "axis": 0}),
+    ("gather_elements", 2, {"shapes": [(3,), (3,)], "shape": (3,), "axis": 0}),
+    ("concat", 2, {"shapes": [(3,), (2,)], "shape": (5,), "axis": 0}),
+    ("transpose", 1, {"perm": []}), ("slice", 1, {"starts": [], "steps": [], "sizes": []}),
+    ("pad", 1, {"before": [], "after": [], "value": "0"}),
+]  # fmt: skip
+"""Operations in the smallest structure: with the number of arguments, and parameters."""

@@ -1,16 +1,31 @@
 """Graphs, tensors and documents: each right one is accepted, each wrong one for its own reason."""
 
+# ruff: noqa: E501  (one case a line, so that it reads as a table)
 import json
 import runpy
+from contextvars import Context
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
 
-from tamecheck.kernel import check, checker, graph
-from tamecheck.kernel.strict import Reject, common, integer, rational, spend
+from tamecheck.kernel import check, checker, graph, interval, rules
+from tamecheck.kernel.strict import Reject, Spent, common, read, spend
 
-globals().update(runpy.run_path(str(Path(__file__).parent / "builders.py")))
+BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
+x = BUILDERS["x"]
+c = BUILDERS["c"]
+op = BUILDERS["op"]
+tensor = BUILDERS["tensor"]
+structure = BUILDERS["structure"]
+enclosure = BUILDERS["enclosure"]
+has = BUILDERS["has"]
+tame = BUILDERS["tame"]
+certificate = BUILDERS["certificate"]
+changed = BUILDERS["changed"]
+LINQ = BUILDERS["LINQ"]
+LIN = BUILDERS["LIN"]
+LOCAL = BUILDERS["LOCAL"]
 KERNEL = "kernel"
 MOST = 1 << 40
 FLAT = {"axis": 0}
@@ -130,6 +145,7 @@ BAD = [
     (one("slice", (5,), shape=(2,), starts=[-1], steps=[1], sizes=[2]), FIT),
     (one("slice", (5,), shape=(1,), starts=[5], steps=[-1], sizes=[1]), FIT),
     (one("slice", (5,), shape=(6,), starts=[4], steps=[-1], sizes=[6]), FIT),
+    (one("slice", (5,), shape=(2,), starts=[5], steps=[-1], sizes=[2]), FIT),
     (one("slice", (5,), shape=(2,), starts=[4], steps=[1], sizes=[2]), FIT),
     (one("slice", (5, 5), shape=(1,), starts=[4], steps=[1], sizes=[1]), MALFORMED),
     (one("slice", (5,), shape=(1, 1), starts=[4], steps=[1], sizes=[1, 1]), MALFORMED),
@@ -196,13 +212,17 @@ def exactly(values, encoding, rationals=None):
 
 
 PLAIN = certificate([x()], [])
-TWO = certificate([x("a"), x("b")], [structure(0, LINQ), structure(1, LINQ)], tame(LINQ), outputs=[0, 1])
+TWO = certificate(
+    [x("a"), x("b")], [structure(0, LINQ), structure(1, LINQ)], tame(LINQ), outputs=[0, 1]
+)
 LINEAR = certificate([x()], [structure(0, LIN), has(0, "continuous")], tame(LIN, "continuous"))
 STAIRS = certificate(
     [x(), op("floor", 0)], [structure(0, LINQ), structure(1, LOCAL, 0)],
     tame(LOCAL, verdict="locally-tame"),
 )  # fmt: skip
 DIGITS = "1" + "0" * 3999
+LONG = 3**5000  # of 7925 bits
+LONGEST = [f"1/{LONG}", f"1/{1 << (1 << 14) - LONG.bit_length()}"]  # together of 2^14
 ACCEPTED = {
     **{name: certificate(nodes, [structure(next(k for k, n in enumerate(nodes) if "args" not in n), LINQ)],
         tame(LINQ), outputs=[next(k for k, n in enumerate(nodes) if "args" not in n)])
@@ -223,11 +243,16 @@ ACCEPTED = {
                    [1, "-3/4", 0, f"1/{2**1022}", f"1/{2**1074}", -(2**1023)]),
     "zeros": exactly([0.0, -0.0], "f64", [0, 0]),
     "i64": exactly([0, -(2**63), 2**63 - 1], "i64"),
+    "the longest common denominator": exactly(LONGEST, "q"),
+    "another alphabet": certificate([x("é")], []),
     "q": exactly(["0", "-1/3", "5/7"], "q"),
     "empty list of fields": changed(LINEAR, claim={"verdict": "tame", "structures": ["semilinear"]}),
     "a number of 4000 digits": certificate([x()], [enclosure(0, f"-{DIGITS[:-1]}", DIGITS)], boxes=[("0", DIGITS)]),
 }  # fmt: skip
-OTHERS, NONE_OF = "the claimed structures do not fit the verdict", "a tensor is not that of a constant of its shape"
+OTHERS, NONE_OF = (
+    "the claimed structures do not fit the verdict",
+    "a tensor is not that of a constant of its shape",
+)
 INDEX = "node 2: a constant index is no integer in range"
 LIES = [
     *((certificate(nodes, []), None, f"node {len(nodes) - 1}: {why}") for nodes, why in BAD),
@@ -282,6 +307,7 @@ LIES = [
     (changed(PLAIN, tensors={"w": tensor([1])[1]}), None, NONE_OF),
     (of_tensor([1, 2], (2,), "i64", shape=[1, 2]), None, NONE_OF),
     (of_tensor(["1", "2"], (2,), "q", data=["1", "3"]), None, "wrong tensor digest"),
+    (of_tensor([*LONGEST, "1/5"], (3,), "q"), None, "the denominators of a tensor are too many"),
     (of_tensor(["1", "2", "3"], (2,), "q"), None, "a tensor has the wrong number of elements"),
     (of_tensor(["1"], (2,), "q"), None, "a tensor has the wrong number of elements"),
     (of_tensor([1.0], (2,), "f64"), None, "a tensor has the wrong number of elements"),
@@ -328,3 +354,63 @@ def test_each_wrong_document_is_refused_for_its_reason(number):
     assert (report.verdict, report.step) == ("invalid", step)
     assert report.why.startswith(why), report.why
     assert (report.claim, report.model_sha256) == (None, None)
+
+
+STEPS = [
+    (PLAIN, 16),
+    (ACCEPTED["indices"], 33),
+    (ACCEPTED["a number of 4000 digits"], 7639),
+    (ACCEPTED["the longest common denominator"], 7028),
+    (ACCEPTED["f64"], 448),
+    (ACCEPTED["f32"], 424),
+    (exactly([1.0, 2.0], "f64", [1, 2]), 118),
+]
+"""How many steps a check takes."""
+
+
+@pytest.mark.parametrize("number", range(len(STEPS)))
+def test_a_check_takes_so_many_steps(number):
+    document, steps = STEPS[number]
+    text = json.dumps(document)
+    allowed = steps - checker.A_CHARACTER * len(text)
+    assert check(text, allowed).verdict == "valid"
+    assert check(text, allowed - 1).verdict == "incomplete"
+
+
+def test_limits_are_those_that_are_documented():
+    assert (checker.STEPS, checker.A_CHARACTER) == (10_000_000, 8)
+    assert common([2**9, 6], 11) == 3 * 2**9
+    assert common([2**9, 6], 10) is None
+
+    class Text(bytes):
+        def __len__(self):
+            return said
+
+    said = 1 << 28
+    assert read(Text(b"{}")) == {}
+    said += 1
+    with pytest.raises(Reject, match="too long"):
+        read(Text(b"{}"))
+
+
+def test_outside_of_a_check_work_is_not_bounded():
+    def work():
+        spend(1 << 80)
+        with pytest.raises(Spent):
+            spend(1)
+
+    Context().run(work)
+    check(json.dumps(PLAIN), 0)
+    Context().run(work)
+
+
+def test_records_cannot_be_changed():
+    found = graph.read_graph(PLAIN["model"]["graph"], {})
+    for record, name in (
+        (found, "sha256"), (found.nodes[0], "op"), (interval.UNIT, "low"),
+        (rules.Fact("enclosure", 0), "node"), (check("{}"), "verdict"),
+    ):  # fmt: skip
+        with pytest.raises(FrozenInstanceError):
+            setattr(record, name, None)
+        assert not hasattr(record, "__dict__")
+    assert not hasattr(rules.Proof(found, {}), "__dict__")

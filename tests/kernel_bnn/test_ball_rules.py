@@ -1,5 +1,6 @@
 """The checker of balls: a right certificate for each rule, and lies that one condition refuses."""
 
+# ruff: noqa: E501, PLR0913, PLR0917  (a case a line, and a word for each of its fields)
 import copy
 import json
 from dataclasses import FrozenInstanceError
@@ -250,7 +251,15 @@ LIES = [
           [neuron(0), apart((0, 1)), -1]), 1, NOTHING),
 ]  # fmt: skip
 
-STEPS = [(LINEAR, 17), (HIDDEN, 18), (SPLIT, 27), (EITHER, 49), (DEEP, 33), (NEAREST, 20), (APART, 33)]
+STEPS = [
+    (LINEAR, 17),
+    (HIDDEN, 18),
+    (SPLIT, 27),
+    (EITHER, 49),
+    (DEEP, 33),
+    (NEAREST, 20),
+    (APART, 33),
+]
 """How many steps a check takes."""
 
 

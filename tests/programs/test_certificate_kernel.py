@@ -1,5 +1,6 @@
 """The checker of trees: a right certificate for each rule, and lies that one condition refuses."""
 
+# ruff: noqa: E501, PLR0913  (a case a line, and a word for each of its fields)
 import copy
 import json
 from dataclasses import FrozenInstanceError
@@ -133,7 +134,9 @@ SLOW_POINT = tree(
     optimal(f"1/{LONG**2}", f"1/{LONG}"), [leaf((0, 1), over=str(LONG))],
 )  # fmt: skip
 SLOW_RAY = tree([TINY | {"cost": f"-1/{LONG}"}], [], unbounded(["0"], [f"1/{LONG}"]))
-SLOW_STEP = tree([TINY | {"kind": "integer"}], [], optimal("0", "0"), [leaf()], step=(f"1/{LONG}", []))
+SLOW_STEP = tree(
+    [TINY | {"kind": "integer"}], [], optimal("0", "0"), [leaf()], step=(f"1/{LONG}", [])
+)
 # 65536 bits, the most that a common denominator may have
 PRIMES = [3**7000, 5**5500, 7**4600, 11**3700, 13**2000]
 REST = (1 << 16) - prod(PRIMES).bit_length()
