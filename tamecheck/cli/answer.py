@@ -10,12 +10,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.options import OUTPUTS
+from tamecheck.errors import CertificateError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.load.outputs import Kind
 
-__all__ = ["claim", "json_line", "message", "print_json", "write_document"]
+__all__ = ["claim", "confirm", "json_line", "message", "print_json", "write_document"]
+
+
+def confirm(certificate: Mapping[str, Any]) -> None:
+    """Let the kernel check a certificate before an answer rests on it.
+
+    Raises
+    ------
+    CertificateError
+        If it is not valid: then there is no answer.
+    """
+    from tamecheck.certificates import recheck
+
+    report = recheck(certificate)
+    if report.verdict != "valid":
+        raise CertificateError(
+            f"The kernel does not accept the proof that was found: {report.why}.",
+            hint="This is a defect of tamecheck; please report it.",
+        )
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from tamecheck.dual.form import Form, Vector
 from tamecheck.dual.pieces import Affine, affine
 from tamecheck.errors import SolverError
 from tamecheck.programs.branching import Branch, Split
-from tamecheck.programs.nodes import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
+from tamecheck.programs.nodes import Bounded, Branched, Crossed, CrossedRow, Excluded, Gap, Node
 from tamecheck.programs.scaled import Multipliers, Number, domain
 
 __all__ = ["LeafFunctions"]
@@ -111,6 +111,8 @@ class LeafFunctions:
                 ray = self._side(self._sides[row, True]).plus(
                     self._side(self._sides[row, False]), Fraction(-1)
                 )
+            case Gap():
+                raise AssertionError("a search without granularity has no such leaf")
             case Branched():
                 raise AssertionError("a leaf has no children")
         above = ray.at(target)

@@ -25,13 +25,22 @@ _ALONE = 200
 class Searched:
     """The form's value of the best point (None: there is none), and the nodes of the tree.
 
-    ``closed`` says whether the value is proved to be the optimum, or that there is no point.
+    ``closed`` says whether the value is proved to be the optimum, or that there is no point;
+    ``limited`` whether a limit of time or of nodes is why it is not.
     """
 
     value: Fraction | None
     nodes: tuple[Node, ...] | None
     closed: bool
     unbounded: bool
+    limited: bool = False
+
+    @property
+    def hint(self) -> str:
+        """What may help where the search did not close."""
+        if self.unbounded:
+            return "The linear relaxation is unbounded there: bound the variables."
+        return "Give it more time or nodes." if self.limited else "The program is too large."
 
 
 def search_at(
@@ -71,7 +80,8 @@ def _searched(form: Form, program: Program, tree: Tree) -> Searched:
     value = None
     if tree.point is not None:
         value = form.sign * program.objective(tree.point) - form.constant
-    return Searched(value, tree.nodes, tree.closed and not tree.unbounded, tree.unbounded)
+    closed = tree.closed and not tree.unbounded
+    return Searched(value, tree.nodes, closed, tree.unbounded, tree.limited)
 
 
 def moved_program(form: Form, d: Sequence[Fraction]) -> Program:

@@ -211,9 +211,7 @@ def tree_dual(
 def _tree_at(form: Form, d: Vector, multipliers: Vector, found: Searched) -> list[Affine]:
     """The affine functions of a tree; where it proves infeasibility, large ones."""
     if found.nodes is None:
-        raise SolverError(
-            "The search stopped with a node that has no bound.", hint="Give it more time."
-        )
+        raise SolverError("The search stopped with a node that has no bound.", hint=found.hint)
     value = found.value if found.value is not None else Fraction(2**40)
     return LeafFunctions(form, multipliers).of(found.nodes, d, value)
 

@@ -79,7 +79,7 @@ class ValueDual(DualFunction):
             return math.inf
         found = search_at(self.form, d, self._seconds)
         if not found.closed:
-            raise SolverError("The optimum was not proved in time.", hint="Give it more time.")
+            raise SolverError("The optimum was not proved.", hint=found.hint)
         return math.inf if found.value is None else found.value
 
     def directional(self, g: Vector) -> Value:

@@ -90,6 +90,11 @@ def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int 
             y = _multipliers(fields(node, "none")["none"], program)
             shown = program.bound(y, 1, lower, upper, costs=False)
             require(shown is not None and shown > 0, "the multipliers exclude nothing")
+        elif "gap" in node:
+            leaf = fields(node, "gap over")
+            over = _whole(leaf["over"])
+            require(over > 0, "multipliers have a positive denominator")
+            program.require_gap(_multipliers(leaf["gap"], program), over, lower, upper)
         else:
             leaf = fields(node, "bound over")
             over = _whole(leaf["over"])

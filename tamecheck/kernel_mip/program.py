@@ -110,6 +110,33 @@ class Program:
             total += d * end
         return Fraction(total) / (self.scale * over)
 
+    def require_gap(self, y: Terms, over: int, lower: Sequence[End], upper: Sequence[End]) -> None:
+        """Reject unless the multipliers y / over combine rows to one that no integer satisfies.
+
+        The terms of integer columns with integer coefficients add up to an integer; the bounds of
+        the rows and of the other columns say between which numbers it lies.
+        """
+        bits = max([over.bit_length(), *(n.bit_length() for _, n in y)])
+        spend(len(self.costs) + sum(len(self.rows[i]) for i, _ in y), self.bits + bits)
+        unit = self.scale * over
+        form = [0] * len(self.costs)
+        low: Number = 0
+        high: Number = 0
+        for i, n in y:
+            first, last = self.row_lower[i], self.row_upper[i]
+            if first is None or last is None:
+                raise Reject(f"row {i} lacks a bound")
+            low, high = _plus(low, high, n * self.scale * first, n * self.scale * last)
+            for j, a in self.rows[i]:
+                form[j] += n * a
+        for j, a in enumerate(form):
+            if a and not (self.integral[j] and a % unit == 0):
+                first, last = lower[j], upper[j]
+                if first is None or last is None:
+                    raise Reject(f"column {j} lacks a bound")
+                low, high = _plus(low, high, -a * first, -a * last)
+        require(ceil(Fraction(low) / unit) > Fraction(high) / unit, "an integer is between")
+
     def require_step(self, step: Fraction, rows: Sequence[tuple[int, Fraction]]) -> None:
         """Reject unless the objective values of all points differ by multiples of step."""
         require(step > 0, "the step is not positive")
@@ -197,6 +224,10 @@ def _inward(column: Json, side: str, turn: Callable[[Number], int]) -> End:
     """Return a bound of a column, rounded if its values are integers."""
     end = _end(column[side])
     return turn(end) if end is not None and "integer" in word(column["kind"]) else end
+
+
+def _plus(low: Number, high: Number, one: Number, other: Number) -> tuple[Number, Number]:
+    return low + min(one, other), high + max(one, other)
 
 
 def _within(v: Fraction, low: End, high: End) -> bool:

@@ -249,7 +249,7 @@ def _certified(
     )
     interruption.happened = interruption.happened or solved.interrupted
     match solved.answer:
-        case Optimal(objective=bound, certificate=document) if document is not None:
+        case Optimal(objective=bound, certificate=document):
             return bound, document
         case Feasible(bound=bound, certificate=document) if document is not None:
             return bound, document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
@@ -29,14 +30,15 @@ class Optimum:
     x
         The elements of all inputs, in order, inside the box.
     checked
-        What the bound rests on: ``certificate``, ``two-solvers``, ``one-solver``,
-        ``linear bounds`` (rigorous), or None.
+        What the bound rests on: ``certificate``, ``linear bounds`` (rigorous), or None.
     method
         How the point was found.
     notes
         What a user should know, a sentence each.
     seconds
         The time that it took.
+    certificate
+        Of an optimum that rests on one: about the program of the network, for `recheck`.
     """
 
     status: Status
@@ -47,6 +49,7 @@ class Optimum:
     method: str
     notes: tuple[str, ...]
     seconds: float
+    certificate: Mapping[str, Any] | None = None
 
     @property
     def gap(self) -> Fraction | None:
@@ -65,6 +68,7 @@ class Optimum:
             "gap": None if gap is None else float(gap),
             "x": None if self.x is None else [rational_text(v) for v in self.x],
             "checked": self.checked,
+            "rests_on": self.checked if self.status == "optimal" else None,
             "method": self.method,
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),

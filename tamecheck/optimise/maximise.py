@@ -13,7 +13,7 @@ import numpy as np
 
 from tamecheck.encode import Layers, layers_of
 from tamecheck.encode.mip import Encoding, mip_encoding
-from tamecheck.errors import DomainError, InputError, TamecheckError, UnsupportedError
+from tamecheck.errors import DomainError, InputError, SolverError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.ir.box import Box
@@ -130,6 +130,7 @@ class _Task:
     value: Fraction | None = None
     bound: Fraction | None = None
     checked: str | None = None
+    certificate: Mapping[str, Any] | None = None
     method: str = "none"
 
     @staticmethod
@@ -173,6 +174,7 @@ class _Task:
             self.method,
             tuple(self.notes),
             seconds,
+            self.certificate if status == "optimal" else None,
         )
 
     def _left(self) -> float:
@@ -337,11 +339,16 @@ class _Task:
                 x = [answer.point[j] for j in encoding.inputs]
                 self._offer(x, "program")
                 if self.value == answer.objective:
-                    self.bound, self.checked = answer.objective, answer.evidence.value
+                    self.bound, self.checked = answer.objective, "certificate"
+                    self.certificate = answer.certificate
             case Feasible():
                 self._offer([answer.point[j] for j in encoding.inputs], "program")
                 self._better_bound(answer.bound, "certificate")
             case Unknown():
                 self._better_bound(answer.bound, "certificate")
             case _:
-                self.notes.append("The solvers call the program infeasible; it is not.")
+                # the middle of the box is a point, and the box is bounded
+                raise SolverError(
+                    "The program that was made of the network has no point or no bound.",
+                    hint="This is a defect of tamecheck; please report it.",
+                )

@@ -23,7 +23,10 @@ Document: TypeAlias = Mapping[str, Any]
 
 
 class Evidence(Enum):
-    """Why an optimum or infeasibility is believed; a point's feasibility is always checked."""
+    """What there is for an optimum or infeasibility; only a certificate makes an answer definite.
+
+    The others are the word of solvers, which comes with a `Feasible` point or an `Unknown`.
+    """
 
     CERTIFICATE = "certificate"
     TWO_SOLVERS = "two-solvers"
@@ -36,26 +39,38 @@ class Optimal:
 
     point: tuple[Fraction, ...]
     objective: Fraction
-    evidence: Evidence
-    certificate: Document | None
+    certificate: Document
+
+    @property
+    def evidence(self) -> Evidence:
+        """A certificate."""
+        return Evidence.CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True)
 class Feasible:
-    """An exactly feasible point; no point is better than ``bound``, which is proved, or None."""
+    """An exactly feasible point; no point is better than ``bound``, which is proved, or None.
+
+    ``claimed`` says whether solvers call the point optimal.
+    """
 
     point: tuple[Fraction, ...]
     objective: Fraction
     bound: Fraction | None
     certificate: Document | None
+    claimed: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Infeasible:
     """There is no point."""
 
-    evidence: Evidence
-    certificate: Document | None
+    certificate: Document
+
+    @property
+    def evidence(self) -> Evidence:
+        """A certificate."""
+        return Evidence.CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +84,15 @@ class Unbounded:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """No point was found, and no proof that there is none; ``bound`` is proved, or None."""
+    """No point was found, and no proof that there is none; ``bound`` is proved, or None.
+
+    ``claimed`` says whether solvers call the program infeasible.
+    """
 
     why: str
     bound: Fraction | None
     certificate: Document | None
+    claimed: Evidence | None = None
 
 
 Answer: TypeAlias = Optimal | Feasible | Infeasible | Unbounded | Unknown

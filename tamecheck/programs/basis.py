@@ -8,9 +8,10 @@ from typing import Any
 
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
+from tamecheck.programs.scaled import Box
 from tamecheck.solve.relaxation import Basis
 
-__all__ = ["MAX_SIZE", "exact_multipliers", "exact_point"]
+__all__ = ["MAX_SIZE", "exact_multipliers", "exact_point", "optimal_at"]
 
 MAX_SIZE = 1_200
 """Larger bases are not solved exactly: the time grows with the cube of the size."""
@@ -66,6 +67,41 @@ def exact_multipliers(
     ]
     solution = _solve(len(rows), entries, [costs[j] for j in unknowns])
     return None if solution is None else dict(zip(rows, solution, strict=True))
+
+
+def optimal_at(
+    program: Program, costs: Sequence[Fraction], box: Box, basis: Basis
+) -> tuple[Fraction, tuple[Fraction, ...], tuple[Fraction, ...]] | None:
+    """The value, point and multipliers of a basis that is optimal, None of another."""
+    lower = [None if end is None else Fraction(end) for end in box.lower]
+    upper = [None if end is None else Fraction(end) for end in box.upper]
+    point = exact_point(program, basis, lower, upper)
+    found = None if point is None else exact_multipliers(program, basis, costs)
+    if point is None or found is None:
+        return None
+    reduced = list(costs)
+    for i, y in found.items():
+        for j, a in program.rows[i].terms:
+            reduced[j] -= y * a
+    multipliers = tuple(found.get(i, Fraction(0)) for i in range(len(program.rows)))
+    columns = zip(lower, upper, point, reduced, strict=True)
+    rows = [
+        (row.lower, row.upper, row.value(point), y)
+        for row, y in zip(program.rows, multipliers, strict=True)
+    ]
+    if not all(_complementary(*limited) for limited in (*columns, *rows)):
+        return None
+    value = sum((c * x for c, x in zip(costs, point, strict=True)), Fraction(0))
+    return value, tuple(point), multipliers
+
+
+def _complementary(
+    low: Fraction | None, high: Fraction | None, value: Fraction, rate: Fraction
+) -> bool:
+    """Whether a value is within its bounds, and at the one that its rate presses against."""
+    if (low is not None and value < low) or (high is not None and value > high):
+        return False
+    return rate == 0 or value == (low if rate > 0 else high)
 
 
 def _system(basis: Basis) -> tuple[list[int], list[int]]:

@@ -6,16 +6,32 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TypeAlias
 
-from tamecheck.ir.program import Program
-from tamecheck.programs.scaled import Box, Number, domain
-from tamecheck.solve.relaxation import Relaxation
+from tamecheck.ir.box import Bound
+from tamecheck.ir.program import Kind, Program
+from tamecheck.programs.scaled import Box, Number, domain, simple
+from tamecheck.solve.relaxation import LinearAnswer, Relaxation, RelaxedOptimum
 
-__all__ = ["Branch", "Brancher", "Split"]
+__all__ = [
+    "Branch",
+    "Brancher",
+    "Ends",
+    "Split",
+    "any_branch",
+    "bounded_branch",
+    "children",
+    "exact_branch",
+    "middle",
+]
+
+Ends: TypeAlias = tuple[Number | None, Number | None]
 
 _RELIABLE = 4
 _CANDIDATES = 10
 _ITERATIONS = 40
+_LARGEST = 2.0**40
+"""The fractional part of a larger float says little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +93,7 @@ class Brancher:
         candidates = [
             (self._score(j, x[j]), j)
             for j, column in enumerate(self._program.columns)
-            if column.kind.integral and abs(x[j] - round(x[j])) > 1e-6
+            if column.kind.integral and abs(x[j]) < _LARGEST and abs(x[j] - round(x[j])) > 1e-6
         ]
         if not candidates:
             return None
@@ -111,6 +127,93 @@ class Brancher:
             for side in (0, 1)
         ]
         return max(means[0] * part, 1e-9) * max(means[1] * (1 - part), 1e-9)
+
+
+def any_branch(program: Program, answer: LinearAnswer, box: Box) -> Branch | Split | None:
+    """A branching when the relaxation suggests none: on a variable that is not fixed."""
+    for j, column in enumerate(program.columns):
+        low, high = box.lower[j], box.upper[j]
+        if low is not None and low == high:
+            continue
+        if column.kind is Kind.SEMICONTINUOUS:
+            if (low, high) != tuple(simple(end) for end in domain(column)):
+                return Split(j)
+        elif column.kind.integral:
+            x = answer.x[j] if isinstance(answer, RelaxedOptimum) else None
+            return Branch(j, middle(x, low, high))
+    return None
+
+
+def bounded_branch(program: Program, box: Box) -> Branch | None:
+    """A branching on a bounded integer column that is not fixed."""
+    widths = [
+        (high - low, j)
+        for j, (low, high) in enumerate(zip(box.lower, box.upper, strict=True))
+        if program.columns[j].kind is Kind.INTEGER
+        and low is not None
+        and high is not None
+        and low < high
+    ]
+    if not widths:
+        return None
+    _, j = min(widths)
+    return Branch(j, middle(None, box.lower[j], box.upper[j]))
+
+
+def exact_branch(program: Program, point: Sequence[Fraction]) -> Branch | Split | None:
+    """A branching on the column that is farthest from what its kind admits, None if all are."""
+    chosen, farthest = None, Fraction(0)
+    for j, (column, x) in enumerate(zip(program.columns, point, strict=True)):
+        if column.admits(x):
+            continue
+        if column.kind.semi and x != 0 and not _within(x, *domain(column)):
+            return Split(j)
+        distance = min(x - math.floor(x), math.ceil(x) - x)
+        if distance > farthest:
+            chosen, farthest = Branch(j, math.floor(x)), distance
+    return chosen
+
+
+def middle(x: float | None, low: Number | None, high: Number | None) -> int:
+    """Where to split an interval of integers, at a value if there is one."""
+    if x is not None:
+        at = round(x)
+    elif low is not None and high is not None:
+        at = math.floor((low + high) / 2)
+    else:
+        at = 0
+    if high is not None:
+        at = min(at, math.ceil(high) - 1)
+    return at if low is None else max(at, math.floor(low))
+
+
+def children(
+    program: Program, by: Branch | Split, low: Number | None, high: Number | None
+) -> tuple[Ends, Ends]:
+    """The bounds of the column in the two children."""
+    match by:
+        case Branch(_, at):
+            return (low, _least(high, at)), (_greatest(low, at + 1), high)
+        case Split(j):
+            first, last = (simple(end) for end in domain(program.columns[j]))
+            zero = (_greatest(low, 0), _least(high, 0))
+            return zero, (_greatest(low, first), _least(high, last))
+
+
+def _least(first: Number | None, second: Number | None) -> Number | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return min(first, second)
+
+
+def _greatest(first: Number | None, second: Number | None) -> Number | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return max(first, second)
+
+
+def _within(x: Fraction, low: Bound, high: Bound) -> bool:
+    return (low is None or low <= x) and (high is None or x <= high)
 
 
 def _inside(value: float, low: Fraction | None, high: Fraction | None) -> bool:

@@ -10,7 +10,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Program
 from tamecheck.programs.branching import Branch
 from tamecheck.programs.granularity import Granularity
-from tamecheck.programs.nodes import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
+from tamecheck.programs.nodes import Bounded, Branched, Crossed, CrossedRow, Excluded, Gap, Node
 from tamecheck.programs.scaled import Multipliers
 
 __all__ = ["bound_claim", "certificate", "infeasible_claim", "optimal_claim", "unbounded_claim"]
@@ -72,6 +72,8 @@ def _node(node: Node) -> dict[str, Any]:
             return {"bound": _pairs(multipliers), "over": _integer(multipliers.denominator)}
         case Excluded(multipliers):
             return {"none": _pairs(multipliers)}
+        case Gap(multipliers):
+            return {"gap": _pairs(multipliers), "over": _integer(multipliers.denominator)}
         case Crossed(column):
             return {"crossed": column}
         case CrossedRow(row):

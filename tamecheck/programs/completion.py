@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program
-from tamecheck.programs.basis import exact_point
-from tamecheck.programs.scaled import domain, hull
+from tamecheck.programs.scaled import Box, domain, hull, simple
+from tamecheck.programs.simplex import LinearOptimum, minimum
 from tamecheck.solve.relaxation import Relaxation, RelaxedOptimum
 
 __all__ = ["Completion", "is_settled"]
@@ -30,30 +31,33 @@ class Completion:
         self._continuous = any(not column.kind.integral for column in program.columns)
         self._relaxation = Relaxation(program) if self._continuous else None
 
-    def point(self, x: Sequence[float]) -> tuple[Fraction, ...] | None:
+    def point(self, x: Sequence[float], deadline: float = math.inf) -> tuple[Fraction, ...] | None:
         """A feasible point with the discrete part of ``x``, best for that part; None if none.
 
         Nothing about ``x`` is believed: every row, bound and kind is checked exactly.
         """
-        fixed = [
-            _fixed(column, value) for column, value in zip(self._program.columns, x, strict=True)
-        ]
+        columns = self._program.columns
+        fixed = [_fixed(column, value) for column, value in zip(columns, x, strict=True)]
         if self._relaxation is None:
-            point = [low for low, _ in fixed if low is not None]
+            point = tuple(low for low, _ in fixed if low is not None)
         else:
             for j, (low, high) in enumerate(fixed):
                 self._relaxation.set_bounds(j, low, high)
             if not isinstance(self._relaxation.solve(), RelaxedOptimum):
                 return None
-            point = exact_point(
+            box = Box([simple(low) for low, _ in fixed], [simple(high) for _, high in fixed])
+            sign = self._program.sense.sign
+            found = minimum(
                 self._program,
+                [sign * column.cost for column in columns],
+                box,
                 self._relaxation.basis(),
-                [low for low, _ in fixed],
-                [high for _, high in fixed],
+                deadline=deadline,
             )
-        if point is None or len(point) != len(fixed) or self._program.violations(point):
+            point = found.point if isinstance(found, LinearOptimum) else ()
+        if len(point) != len(fixed) or self._program.violations(point):
             return None
-        return tuple(point)
+        return point
 
 
 def is_settled(column: Column, value: float) -> bool:

@@ -16,8 +16,8 @@ __all__ = ["Granularity", "granularity"]
 class Granularity:
     """All feasible objective values differ by multiples of ``step``.
 
-    Adding the equations ``rows`` with these multipliers to the objective leaves only integer
-    variables in it, whose coefficients are multiples of ``step``.
+    Subtracting the equations ``rows`` with these multipliers from the minimised objective leaves
+    only integer variables in it, whose coefficients are multiples of ``step``.
     """
 
     step: Fraction
@@ -26,7 +26,8 @@ class Granularity:
 
 def granularity(program: Program) -> Granularity | None:
     """The granularity of the program's objective, if it can be seen from single equations."""
-    costs = [column.cost for column in program.columns]
+    sign = program.sense.sign
+    costs = [sign * column.cost for column in program.columns]
     integral = [column.kind.integral for column in program.columns]
     rows: dict[int, Fraction] = {}
     for j, column in enumerate(program.columns):
@@ -35,7 +36,7 @@ def granularity(program: Program) -> Granularity | None:
         i = next((i for i, row in enumerate(program.rows) if _defines(row, j, integral)), None)
         if i is None:
             return None
-        rows[i] = column.cost / dict(program.rows[i].terms)[j]
+        rows[i] = sign * column.cost / dict(program.rows[i].terms)[j]
         for k, a in program.rows[i].terms:
             costs[k] -= rows[i] * a
     step = _gcd([cost for cost in costs if cost])

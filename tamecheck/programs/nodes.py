@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
 from tamecheck.programs.branching import Branch, Split
 from tamecheck.programs.scaled import Multipliers
+from tamecheck.solve.scaling import Scaling, power
 
-__all__ = ["Bounded", "Branched", "Crossed", "CrossedRow", "Excluded", "Node"]
+__all__ = ["Bounded", "Branched", "Crossed", "CrossedRow", "Excluded", "Gap", "Node", "unscaled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,13 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A leaf whose multipliers combine rows to one that no integers satisfy."""
+
+    multipliers: Multipliers
+
+
+@dataclass(frozen=True, slots=True)
 class Crossed:
     """A leaf without points because a column's bounds are crossed."""
 
@@ -49,4 +58,26 @@ class CrossedRow:
     row: int
 
 
-Node: TypeAlias = Branched | Bounded | Excluded | Crossed | CrossedRow
+Node: TypeAlias = Branched | Bounded | Excluded | Gap | Crossed | CrossedRow
+
+
+def unscaled(node: Node, by: Scaling) -> Node:
+    """A node of a scaled program as one of the program."""
+    match node:
+        case Bounded(multipliers, bound):
+            own = _times(multipliers, by.rows, -by.objective)
+            return Bounded(own, bound * power(-by.objective))
+        case Excluded(multipliers):
+            return Excluded(_times(multipliers, by.rows))
+        case Gap(multipliers):
+            return Gap(_times(multipliers, by.rows))
+        case _:
+            return node
+
+
+def _times(multipliers: Multipliers, exponents: Sequence[int], common: int = 0) -> Multipliers:
+    """The multipliers times ``2^(exponent of the row + common)``."""
+    powers = {i: exponents[i] + common for i in multipliers.numerators}
+    least = min((0, *powers.values()))
+    numerators = {i: n << (powers[i] - least) for i, n in multipliers.numerators.items()}
+    return Multipliers(numerators, multipliers.denominator << -least)

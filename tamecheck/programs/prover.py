@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
-from tamecheck.ir.program import Column, Program, Row
+from tamecheck.ir.program import Program
 from tamecheck.programs.basis import exact_multipliers
 from tamecheck.programs.scaled import Box, Multipliers, Scaled
+from tamecheck.programs.simplex import LinearInfeasible, LinearOutcome, minimum
 from tamecheck.solve.relaxation import Relaxation, RelaxedInfeasible, RelaxedOptimum
 
 __all__ = ["Prover"]
@@ -30,7 +31,6 @@ class Prover:
     def __init__(self, program: Program, relaxation: Relaxation) -> None:
         self._program = program
         self._relaxation = relaxation
-        self._elastic: tuple[Relaxation, Sequence[Fraction], Program] | None = None
         self.scaled = Scaled(program)
 
     def bound(
@@ -43,13 +43,33 @@ class Prover:
                 return multipliers, value
         return None
 
+    def contradiction(self, answer: RelaxedInfeasible, box: Box) -> Multipliers | None:
+        """Multipliers, cheap to find, that prove that no point satisfies the rows in the box."""
+        return next((y for y in self._rays(answer) if self._excludes(y, box)), None)
+
     def infeasible(self, answer: RelaxedInfeasible, box: Box) -> Multipliers | None:
-        """Multipliers that prove that no point satisfies the rows within the bounds."""
-        for multipliers in self._rays(answer, box):
-            value = self.scaled.bound(multipliers, box, costs=False)
-            if value is not None and value > 0:
-                return multipliers
-        return None
+        """The same, by pivots in rationals where nothing cheap is found."""
+        found = self.contradiction(answer, box)
+        if found is not None:
+            return found
+        exact = self.minimum(box)
+        return self.excluding(exact, box) if isinstance(exact, LinearInfeasible) else None
+
+    def minimum(self, box: Box, deadline: float = math.inf) -> LinearOutcome:
+        """The relaxation in rationals, from the basis that the solver found."""
+        basis = self._relaxation.basis()
+        known = len(basis.columns) == len(self._program.columns)
+        costs = [self._program.sense.sign * column.cost for column in self._program.columns]
+        return minimum(self._program, costs, box, basis if known else None, deadline=deadline)
+
+    def excluding(self, found: LinearInfeasible, box: Box) -> Multipliers | None:
+        """The multipliers of an exact contradiction, if they are one: they always are."""
+        multipliers = self.scaled.exact(dict(enumerate(found.multipliers)))
+        return multipliers if self._excludes(multipliers, box) else None
+
+    def _excludes(self, multipliers: Multipliers, box: Box) -> bool:
+        value = self.scaled.bound(multipliers, box, costs=False)
+        return value is not None and value > 0
 
     def _candidates(self, values: Sequence[float]) -> Iterator[Multipliers]:
         for denominator in _DENOMINATORS:
@@ -70,7 +90,7 @@ class Prover:
         }
         return Multipliers(kept, multipliers.denominator)
 
-    def _rays(self, answer: RelaxedInfeasible, box: Box) -> Iterator[Multipliers]:
+    def _rays(self, answer: RelaxedInfeasible) -> Iterator[Multipliers]:
         largest = max((abs(value) for value in answer.ray or ()), default=0.0)
         if answer.ray and 0 < largest < float("inf"):
             for denominator in _DENOMINATORS:
@@ -80,37 +100,3 @@ class Prover:
         for i in range(len(self._program.rows)):
             for sign in (1, -1):
                 yield self._supported(Multipliers({i: sign}, 1))
-        exact = self._elastic_multipliers(box)
-        if exact is not None:
-            yield self._supported(self.scaled.exact(exact))
-
-    def _elastic_multipliers(self, box: Box) -> dict[int, Fraction] | None:
-        """Optimal multipliers of the program that minimises the total violation of the rows."""
-        if self._elastic is None:
-            elastic = _elastic(self._program)
-            costs = [column.cost for column in elastic.columns]
-            self._elastic = Relaxation(elastic), costs, elastic
-        relaxation, costs, elastic = self._elastic
-        for j, (low, high) in enumerate(zip(box.lower, box.upper, strict=True)):
-            relaxation.set_bounds(
-                j, None if low is None else Fraction(low), None if high is None else Fraction(high)
-            )
-        if not isinstance(relaxation.solve(), RelaxedOptimum):
-            return None
-        exact = exact_multipliers(elastic, relaxation.basis(), costs)
-        return None if exact is None else dict(exact)
-
-
-def _elastic(program: Program) -> Program:
-    """The program with a column for the shortage and one for the excess of each row."""
-    columns = [replace(column, cost=Fraction(0)) for column in program.columns]
-    rows: list[Row] = []
-    for row in program.rows:
-        extra: list[tuple[int, Fraction]] = []
-        for sign, side in ((1, row.lower), (-1, row.upper)):
-            if side is not None:
-                extra.append((len(columns), Fraction(sign)))
-                columns.append(Column(f"{len(columns)}", cost=Fraction(1)))
-        rows.append(replace(row, terms=(*row.terms, *extra)))
-    named = [replace(column, name=f"{j}") for j, column in enumerate(columns)]
-    return Program(tuple(named), tuple(rows))

@@ -110,6 +110,30 @@ class Scaled:
                 total += d * end
         return Fraction(total, self.scale * q)
 
+    def skips(self, multipliers: Multipliers, box: Box, program: Program) -> bool:
+        """Whether the multipliers combine rows to one that no integers satisfy: see `gap`."""
+        form: dict[int, Fraction] = {}
+        least = most = Fraction(0)
+        for i, n in multipliers.numerators.items():
+            ends = self.row_lower[i], self.row_upper[i]
+            if None in ends:
+                return False
+            weight = Fraction(n, multipliers.denominator)
+            sides = sorted(weight * Fraction(end) for end in ends if end is not None)
+            least, most = least + sides[0], most + sides[-1]
+            for j, a in self.rows[i]:
+                form[j] = form.get(j, Fraction(0)) + weight * Fraction(a, self.scale)
+        for j, a in form.items():
+            if program.columns[j].kind.integral and a.denominator == 1:
+                continue
+            low, high = box.lower[j], box.upper[j]
+            if a and (low is None or high is None):
+                return False
+            if low is not None and high is not None:
+                sides = sorted((-a * low, -a * high))
+                least, most = least + sides[0], most + sides[1]
+        return math.ceil(least) > most
+
     def rounded(self, values: Sequence[float], denominator: int) -> Multipliers:
         """The multipliers rounded to a denominator, without those that no row bound supports."""
         numerators: dict[int, int] = {}

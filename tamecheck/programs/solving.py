@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from tamecheck.ir.program import Program
 from tamecheck.programs.answer import (
@@ -26,12 +27,7 @@ from tamecheck.programs.certificate import (
     unbounded_claim,
 )
 from tamecheck.programs.completion import Completion
-from tamecheck.programs.rewriting import (
-    recession,
-    scaled_ray,
-    without_objective,
-    without_semi,
-)
+from tamecheck.programs.rewriting import scaled_ray, without_objective, without_semi
 from tamecheck.programs.tree import Point, Search, Tree
 from tamecheck.solve.children import SOLVERS, claims
 from tamecheck.solve.claims import (
@@ -46,8 +42,11 @@ from tamecheck.solve.relaxation import nearest
 
 __all__ = ["solve"]
 
-_DOUBT = 60.0
-"""Seconds for our own search where solvers leave a doubt, unless the user says how long."""
+_PATIENCE = 60.0
+"""Seconds for the solvers, and for our search after them, unless the user says how long."""
+
+_ALONE, _FEW = 2.0, 400
+"""Seconds and nodes of our search before solvers are asked for a good point."""
 
 _TOLERANCE = 1e-6
 Progress = Callable[[int, int], None]
@@ -65,17 +64,16 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
 ) -> Solved:
     """The optimum of a program, checked exactly.
 
-    CBC and HiGHS search; the discrete part of their best point is completed to an exact point
-    that satisfies every row.  Optimality and infeasibility are proved by a tree of our own whose
-    leaves carry exact multipliers, or rest on the agreement of the solvers: the answer says which.
+    Optimality and infeasibility are proved by a search tree of our own whose leaves carry exact
+    multipliers.  Where it does not close at once, CBC and HiGHS search for a good point, the
+    discrete part of which is completed to an exact one.  What they say is never an answer.
 
     Parameters
     ----------
     program
         The program.
     certify
-        Whether to search for a proof as long as ``seconds`` allow; else only the root is tried,
-        and doubts between the solvers are settled.
+        Whether to search for a proof as long as ``seconds`` allow; else for a minute at most.
     seconds
         How long; None is as long as it takes.
     seed
@@ -126,48 +124,36 @@ class _Solving:
         return Feasible(self.best, self.program.objective(self.best), None, None)
 
     def _answer(self) -> Answer:
-        root = self._search(self.incumbent, most_nodes=1)
-        if root.closed:
-            return self._concluded(root)
-        self.best = root.point
-        if self.interrupted:
-            return self._believed(root, ())
-        if root.unbounded:
-            return self._unbounded()
-        said = self._claims(self.program)
-        point = self._best_point(said, root.point)
-        self.best = point
-        agreeing = self._agreeing(said, point)
-        self._compare(said, point)
-        settled = len(agreeing) >= min(2, len(self.solvers))
-        if self.certify or not settled:
-            rest = self._left() if self.certify else min(self._left(), _DOUBT)
-            tree = self._search(point, seconds=rest)
-        else:
-            tree = self._search(point, most_nodes=1)
+        search = Search(self.program, point=self.incumbent, progress=self.progress)
+        tree = self._run(search, min(self._left(), _ALONE), _FEW)
         if tree.closed:
             return self._concluded(tree)
-        if self.certify:
-            self.notes.append("The search for a certificate did not finish.")
-        return self._believed(tree, said)
+        if tree.ray is not None:
+            return self._unbounded(tree.ray)
+        if self.interrupted or not tree.limited:
+            return self._open(tree, ())
+        said = self._claims(self.program)
+        point = self._best_point(said, tree.point)
+        if point is not None:
+            search.offer(point)
+            self.best = point
+        tree = self._run(search, self._left() if self.certify else min(self._left(), _PATIENCE))
+        if tree.closed:
+            self._compare(said, tree)
+            return self._concluded(tree)
+        if tree.ray is not None:
+            return self._unbounded(tree.ray)
+        return self._open(tree, said)
 
     def _left(self) -> float:
         return self.start + self.seconds - time.monotonic()
 
-    def _search(
-        self, point: Point | None, *, most_nodes: int = 10**9, seconds: float | None = None
-    ) -> Tree:
-        limit = self._left() if seconds is None else seconds
-        search = Search(
-            self.program,
-            point=point,
-            seconds=limit,
-            most_nodes=most_nodes,
-            progress=self.progress,
-        )
-        tree = search.run()
+    def _run(self, search: Search, seconds: float, nodes: int = 10**9) -> Tree:
+        self.nodes -= search.explored
+        tree = search.run(seconds=seconds, most_nodes=nodes)
+        self.nodes += search.explored
         self.interrupted |= search.interrupted
-        self.nodes += tree.explored
+        self.best = tree.point
         return tree
 
     def _claims(self, program: Program) -> tuple[Claim, ...]:
@@ -175,12 +161,12 @@ class _Solving:
         if question is None:
             self.notes.append("A semi variable without bounds: no solver was asked.")
             return ()
-        # with a limit, some of the time is kept for the proof
-        share = 0.4 if self.certify else 0.8
+        # some of the time is kept for the proof
+        limit = _PATIENCE if math.isinf(self.seconds) else 0.4 * self._left()
         said = claims(
             question,
             solvers=self.solvers,
-            seconds=share * self._left(),
+            seconds=limit,
             seed=self.seed,
             incumbent=self.incumbent if len(question.columns) == len(program.columns) else None,
         )
@@ -195,7 +181,8 @@ class _Solving:
         points = [] if known is None else [known]
         for claim in said:
             if isinstance(claim, OptimalClaim | FeasibleClaim):
-                point = completion.point(claim.x[: len(self.program.columns)])
+                end = time.monotonic() + min(self._left(), _PATIENCE)
+                point = completion.point(claim.x[: len(self.program.columns)], end)
                 if point is None:
                     self.notes.append(f"The point of {claim.solver} has no exact counterpart.")
                 else:
@@ -207,83 +194,73 @@ class _Solving:
         """The solvers whose claim is what we found: an optimal point, or none."""
         if point is None:
             return [claim.solver for claim in said if isinstance(claim, InfeasibleClaim)]
-        found = self._minimised(point)
+        terms = [c.cost * x for c, x in zip(self.program.columns, point, strict=True)]
+        found = nearest(Fraction(self.program.sense.sign * sum(terms)))
+        # relative to what is added up: tiny objectives are no smaller than others
+        tolerance = _TOLERANCE * nearest(Fraction(sum(map(abs, terms))))
         return [
             claim.solver
             for claim in said
-            if isinstance(claim, OptimalClaim)
-            and abs(claim.objective - found) <= _TOLERANCE * max(1.0, abs(found))
+            if isinstance(claim, OptimalClaim) and abs(claim.objective - found) <= tolerance
         ]
 
-    def _minimised(self, point: Point) -> float:
-        """What a solver would call the objective at a point."""
-        value = self.program.objective(point) - self.program.constant
-        return nearest(self.program.sense.sign * value)
-
-    def _compare(self, said: Sequence[Claim], point: Point | None) -> None:
-        """Note the claims that are not what we found."""
-        agreeing = self._agreeing(said, point)
+    def _compare(self, said: Sequence[Claim], tree: Tree) -> None:
+        """Note the claims that a closed tree refutes."""
+        agreeing = self._agreeing(said, tree.point)
         for claim in said:
             if isinstance(claim, UnboundedClaim):
                 self.notes.append(f"{claim.solver} calls the program unbounded; it is not.")
-            elif point is not None and isinstance(claim, InfeasibleClaim):
+            elif isinstance(claim, InfeasibleClaim) and tree.point is not None:
                 self.notes.append(f"{claim.solver} calls the program infeasible; it is not.")
             elif isinstance(claim, OptimalClaim) and claim.solver not in agreeing:
+                value = self.program.sense.sign * claim.objective + nearest(self.program.constant)
                 self.notes.append(
-                    f"{claim.solver} claims an optimum of {claim.objective:.9g} (minimised),"
-                    " which no exact point that was found has."
+                    f"{claim.solver} claims an optimum of {value:.9g}, which is not the optimum."
                 )
 
     def _concluded(self, tree: Tree) -> Answer:
         """The answer that a closed tree proves."""
         nodes = tree.nodes or ()
         if tree.point is None:
-            document = certificate(self.program, infeasible_claim(), nodes)
-            return Infeasible(Evidence.CERTIFICATE, document)
+            return Infeasible(certificate(self.program, infeasible_claim(), nodes))
         claim = optimal_claim(self.program, tree.point)
         document = certificate(self.program, claim, nodes, tree.granularity)
-        value = self.program.objective(tree.point)
-        return Optimal(tree.point, value, Evidence.CERTIFICATE, document)
+        return Optimal(tree.point, self.program.objective(tree.point), document)
 
-    def _believed(self, tree: Tree, said: Sequence[Claim]) -> Answer:
-        """The answer that rests on the solvers, or only on what a tree proves so far."""
+    def _open(self, tree: Tree, said: Sequence[Claim]) -> Answer:
+        """The answer of a tree that is not closed: what it proves so far, and what solvers say."""
         bound, document = None, None
         if tree.bound is not None:
             bound = self.program.sense.sign * tree.bound + self.program.constant
             if tree.nodes is not None:
                 document = certificate(self.program, bound_claim(bound), tree.nodes)
         agreeing = self._agreeing(said, tree.point)
-        evidence = Evidence.TWO_SOLVERS if len(agreeing) > 1 else Evidence.ONE_SOLVER
+        claimed = (Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[len(agreeing) > 1]
+        if tree.limited:
+            self.notes.append(f"The search for a proof did not finish: {self.nodes} nodes.")
+        word = claimed if agreeing else None
         if tree.point is not None:
             value = self.program.objective(tree.point)
-            if agreeing:
-                return Optimal(tree.point, value, evidence, None)
-            return Feasible(tree.point, value, bound, document)
-        if agreeing:
-            return Infeasible(evidence, None)
-        return Unknown("Neither a point nor a proof was found in time.", bound, document)
+            return Feasible(tree.point, value, bound, document, word)
+        why = "Neither a point nor a proof was found"
+        why += " in time." if tree.limited else ": the program is too large for exact arithmetic."
+        return Unknown(why, bound, document, word)
 
-    def _unbounded(self) -> Answer:
-        """The answer when the relaxation seems to be unbounded."""
-        direction = Search(recession(self.program), seconds=self._left()).run()
-        sign = self.program.sense.sign
-        if direction.point is None or not direction.closed:
-            return Unknown("The relaxation is unbounded, but no exact ray was found.", None, None)
-        ray = scaled_ray(self.program, direction.point)
-        if sign * sum((c.cost * r for c, r in zip(self.program.columns, ray, strict=True))) >= 0:
-            return Unknown("The relaxation is unbounded, but no exact ray was found.", None, None)
-        anywhere = without_objective(self.program)
-        point = Search(anywhere, seconds=self._left(), most_nodes=1).run().point
-        if point is None:
-            point = self._best_point(self._claims(anywhere), None)
-        if point is None:
-            tree = Search(anywhere, seconds=min(self._left(), _DOUBT)).run()
-            self.nodes += tree.explored
-            if tree.closed and tree.point is None:
-                document = certificate(self.program, infeasible_claim(), tree.nodes or ())
-                return Infeasible(Evidence.CERTIFICATE, document)
-            point = tree.point
-        if point is None:
-            return Unknown("The relaxation is unbounded; no point was found.", None, None)
-        document = certificate(self.program, unbounded_claim(point, ray))
-        return Unbounded(point, ray, document)
+    def _unbounded(self, ray: Point) -> Answer:
+        """The answer when the relaxation decreases without end along a ray."""
+        if any(c.kind.semi and r for c, r in zip(self.program.columns, ray, strict=True)):
+            return Unknown("The relaxation is unbounded along a semi variable.", None, None)
+        ray = scaled_ray(self.program, ray)
+        search = Search(without_objective(self.program))
+        tree = self._run(search, min(self._left(), _ALONE), _FEW)
+        if tree.point is None and not tree.closed:
+            point = self._best_point(self._claims(without_objective(self.program)), None)
+            if point is not None:
+                search.offer(point)
+            tree = self._run(search, min(self._left(), _PATIENCE))
+        if tree.point is not None:
+            document = certificate(self.program, unbounded_claim(tree.point, ray))
+            return Unbounded(tree.point, ray, document)
+        if tree.closed:
+            return Infeasible(certificate(self.program, infeasible_claim(), tree.nodes or ()))
+        return Unknown("The relaxation is unbounded; no point was found.", None, None)

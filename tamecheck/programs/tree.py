@@ -9,26 +9,47 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-from tamecheck.ir.program import Kind, Program
-from tamecheck.programs.branching import Branch, Brancher, Split
+from tamecheck.ir.program import Program
+from tamecheck.programs.branching import (
+    Branch,
+    Brancher,
+    Ends,
+    Split,
+    any_branch,
+    bounded_branch,
+    children,
+    exact_branch,
+)
 from tamecheck.programs.completion import Completion, is_settled
 from tamecheck.programs.granularity import Granularity, granularity
-from tamecheck.programs.nodes import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
+from tamecheck.programs.lattice import gap
+from tamecheck.programs.nodes import (
+    Bounded,
+    Branched,
+    Crossed,
+    CrossedRow,
+    Excluded,
+    Gap,
+    Node,
+    unscaled,
+)
 from tamecheck.programs.prover import Prover
-from tamecheck.programs.scaled import Box, Multipliers, Number, domain, hull, simple
+from tamecheck.programs.scaled import Box, Multipliers, Number, hull, simple
+from tamecheck.programs.simplex import LinearInfeasible, LinearOptimum, LinearUnbounded
 from tamecheck.solve.relaxation import (
     LinearAnswer,
+    NoLinearAnswer,
     Relaxation,
     RelaxedInfeasible,
     RelaxedOptimum,
-    RelaxedUnbounded,
     nearest,
 )
+from tamecheck.solve.scaling import power, scaled_program, scaling
 
 __all__ = ["Point", "Search", "Tree"]
 
 Point: TypeAlias = tuple[Fraction, ...]
-_Ends: TypeAlias = tuple[Number | None, Number | None]
+_SELDOM, _RARELY = 8, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +57,8 @@ class Tree:
     """What a search found: the best point, the nodes, and the bound that all leaves prove.
 
     ``bound`` is on the minimised objective without its constant, None if a leaf proves none.  A
-    tree that is ``closed`` without a point proves that there is none.
+    tree that is ``closed`` without a point proves that there is none.  ``ray`` is one of the
+    relaxation along which the objective decreases without end: the search stops where it finds one.
     """
 
     point: Point | None
@@ -45,7 +67,14 @@ class Tree:
     granularity: Granularity | None
     closed: bool
     explored: int
-    unbounded: bool = False
+    ray: Point | None = None
+    limited: bool = False
+    """Whether a limit of time or of nodes ended the search."""
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether the relaxation is unbounded."""
+        return self.ray is not None
 
 
 @dataclass(slots=True)
@@ -56,13 +85,18 @@ class _Open:
     """
 
     index: int
-    changes: dict[int, _Ends]
+    changes: dict[int, Ends]
     inherited: Multipliers | None = None
     origin: tuple[int, int, float, float] | None = None
+    depth: int = 0
 
 
 class Search:
     """Depth-first branch and bound.
+
+    The program is scaled exactly by powers of two before any solver is asked.  A node is closed by
+    multipliers that a solver's are rounded to, where these prove enough; else its relaxation is
+    solved in rationals, so that every node ends in a proof or in a branching.
 
     Parameters
     ----------
@@ -75,8 +109,9 @@ class Search:
     progress
         Called now and then with the numbers of explored and of open nodes.
     granular
-        Whether a leaf may be closed by a bound that only excludes the next possible objective;
-        if not, the bound of every leaf reaches the value of the best point.
+        Whether a leaf may be closed by a bound that only excludes the next possible objective, or
+        by a combination of rows that is no integer; if not, the multipliers of every leaf prove
+        the value of the best point, or that there is none.
     """
 
     def __init__(  # noqa: PLR0913 (options, by keyword only)
@@ -89,12 +124,15 @@ class Search:
         progress: Callable[[int, int], None] | None = None,
         granular: bool = True,
     ) -> None:
-        self._program = program
+        self._scaling = scaling(program)
+        self._program = scaled_program(program, self._scaling)
+        program = self._program
         self._end = time.monotonic() + seconds
         self._most_nodes = most_nodes
         self._progress = progress
-        self._point = point
-        self._value = None if point is None else self._cost(point)
+        self._point: Point | None = None
+        self._value: Fraction | None = None
+        self._granular = granular
         self._step = granularity(program) if granular else None
         self._relaxation = Relaxation(program)
         self._prover = Prover(program, self._relaxation)
@@ -102,23 +140,44 @@ class Search:
         self._completion = Completion(program)
         ends = [hull(column) for column in program.columns]
         self._root = Box([simple(low) for low, _ in ends], [simple(high) for _, high in ends])
+        self._endless = any(
+            column.kind.integral and None in own
+            for column, own in zip(program.columns, ends, strict=True)
+        )
         for j, (low, high) in enumerate(ends):
             self._relaxation.set_bounds(j, low, high)
         self._nodes: list[Node | None] = [None]
         self._open = [_Open(0, {})]
-        self._current: dict[int, _Ends] = {}
-        self._unbounded = False
+        self._current: dict[int, Ends] = {}
+        self._ray: Point | None = None
+        self.explored = 0
+        self._limited = False
         self.interrupted = False
+        if point is not None:
+            self.offer(point)
 
-    def run(self) -> Tree:
-        """Search until the tree is closed or a limit is reached; Ctrl-C is such a limit."""
-        explored = 0
-        while self._open and explored < self._most_nodes and time.monotonic() < self._end:
+    def offer(self, point: Point) -> None:
+        """Use a feasible point of the program if it is better than the best one known."""
+        self._improve(self._scaling.inward(point))
+
+    def run(self, *, seconds: float | None = None, most_nodes: int | None = None) -> Tree:
+        """Search until the tree is closed or a limit is reached; Ctrl-C is such a limit.
+
+        A search may go on after a limit, with other ones: so many more seconds and nodes.
+        """
+        if seconds is not None:
+            self._end = time.monotonic() + seconds
+        last = self.explored + (self._most_nodes if most_nodes is None else most_nodes)
+        self._limited = False
+        while self._open and self._ray is None:
+            if self.explored >= last or time.monotonic() >= self._end:
+                self._limited = True
+                break
             node = self._open.pop()
-            explored += 1
+            self.explored += 1
             try:
-                if self._progress and explored % 50 == 0:
-                    self._progress(explored, len(self._open))
+                if self._progress and self.explored % 50 == 0:
+                    self._progress(self.explored, len(self._open))
                 done = self._explore(node)
             except KeyboardInterrupt:
                 done, self.interrupted = False, True
@@ -126,8 +185,9 @@ class Search:
                 if self._nodes[node.index] is None:
                     # it stays open, with what its parent proved
                     self._open.append(node)
+                self._limited = time.monotonic() >= self._end or self.interrupted
                 break
-        return self._tree(explored)
+        return self._tree()
 
     def _explore(self, node: _Open) -> bool:
         """Close or branch a node; false if neither is possible."""
@@ -136,29 +196,71 @@ class Search:
         if crossed is not None:
             self._nodes[node.index] = crossed
             return True
+        if self._granular and self._skips(node, box):
+            return True
         answer = self._relaxation.solve(seconds=self._end - time.monotonic())
-        self._unbounded |= isinstance(answer, RelaxedUnbounded)
-        if self._unbounded or time.monotonic() >= self._end:
+        if time.monotonic() >= self._end:
             return False
         if isinstance(answer, RelaxedInfeasible):
-            proof = self._prover.infeasible(answer, box)
+            proof = self._prover.contradiction(answer, box)
             if proof is not None:
                 self._nodes[node.index] = Excluded(proof)
                 return True
-        by = None
         if isinstance(answer, RelaxedOptimum):
             if self._closes(node, answer, box):
                 return True
             by = self._brancher.choose(answer.x, answer.objective, box)
-        by = by or self._any_branch(answer, box)
-        if by is None:
-            # a point within tolerances that is none: one row may say so
-            proof = self._prover.infeasible(RelaxedInfeasible(None), box)
-            if proof is not None:
+            # now and then rationals decide, lest tolerances lead on without end
+            if by is not None and node.depth % _RARELY != _RARELY - 1:
+                self._branch(node, by, answer, box)
+                return True
+        return self._decide(node, answer, box)
+
+    def _skips(self, node: _Open, box: Box) -> bool:
+        """Close a node by a combination of rows that is no integer, or prepare for one.
+
+        Beside unbounded integer columns, branching on a fractional value may go on without end
+        where there is no point; once all bounded ones are fixed, their equations show it.
+        """
+        if node.depth and not (self._endless and node.depth % _SELDOM == 0):
+            return False
+        skipped = gap(self._program, self._prover.scaled, box)
+        if skipped is not None:
+            self._nodes[node.index] = Gap(skipped)
+            return True
+        by = bounded_branch(self._program, box) if node.depth % _RARELY == 0 < node.depth else None
+        if by is not None:
+            self._branch(node, by, NoLinearAnswer("not asked"), box)
+        return by is not None
+
+    def _decide(self, node: _Open, answer: LinearAnswer, box: Box) -> bool:
+        """Close or branch a node by its relaxation in rationals."""
+        exact = self._prover.minimum(box, self._end)
+        by = None
+        match exact:
+            case LinearInfeasible():
+                proof = self._prover.excluding(exact, box)
+                if proof is None:
+                    return False
                 self._nodes[node.index] = Excluded(proof)
-            return proof is not None
-        self._branch(node, by, answer, box)
-        return True
+                return True
+            case LinearUnbounded(ray=ray):
+                self._ray = ray
+                return False
+            case LinearOptimum(point=point):
+                proof = self._prover.scaled.exact(dict(enumerate(exact.multipliers)))
+                by = exact_branch(self._program, point)
+                if by is None:
+                    self._improve(point)
+                bound = self._prover.scaled.bound(proof, box)
+                if bound is not None and self._enough(bound):
+                    self._nodes[node.index] = Bounded(proof, bound)
+                    return True
+            case _:
+                by = any_branch(self._program, answer, box)
+        if by is not None:
+            self._branch(node, by, answer, box)
+        return by is not None
 
     def _crossed(self, box: Box) -> Crossed | CrossedRow | None:
         """A column or a row whose bounds are crossed, if there is one."""
@@ -195,7 +297,7 @@ class Search:
         if not all(is_settled(column, x) for column, x in columns):
             return False
         # the completion has a relaxation of its own: the basis of this one is still the node's
-        improved = self._improve(self._completion.point(answer.x))
+        improved = self._improve(self._completion.point(answer.x, self._end))
         return improved and self._proves(node, answer, box)
 
     def _proves(self, node: _Open, answer: RelaxedOptimum, box: Box) -> bool:
@@ -233,20 +335,6 @@ class Search:
         program = self._program
         return program.sense.sign * (program.objective(point) - program.constant)
 
-    def _any_branch(self, answer: LinearAnswer, box: Box) -> Branch | Split | None:
-        """A branching when the relaxation suggests none: on a variable that is not fixed."""
-        for j, column in enumerate(self._program.columns):
-            low, high = box.lower[j], box.upper[j]
-            if low is not None and low == high:
-                continue
-            if column.kind is Kind.SEMICONTINUOUS:
-                if (low, high) != tuple(simple(end) for end in domain(column)):
-                    return Split(j)
-            elif column.kind.integral:
-                x = answer.x[j] if isinstance(answer, RelaxedOptimum) else None
-                return Branch(j, _middle(x, low, high))
-        return None
-
     def _branch(self, node: _Open, by: Branch | Split, answer: LinearAnswer, box: Box) -> None:
         """Replace a node by its two children."""
         index = len(self._nodes)
@@ -258,80 +346,49 @@ class Search:
             before = answer.objective
             if isinstance(by, Branch):
                 distances = (answer.x[j] - by.at, by.at + 1 - answer.x[j])
-        sides = _children(self._program, by, box.lower[j], box.upper[j])
-        children = [
+        sides = children(self._program, by, box.lower[j], box.upper[j])
+        opened = [
             _Open(
                 index + side,
                 {**node.changes, j: ends},
                 inherited,
                 (j, side, distances[side], before),
+                node.depth + 1,
             )
             for side, ends in enumerate(sides)
         ]
         # the nearer child is explored first
-        self._open += children[::-1] if distances[0] <= distances[1] else children
+        self._open += opened[::-1] if distances[0] <= distances[1] else opened
 
-    def _tree(self, explored: int) -> Tree:
+    def _tree(self) -> Tree:
         """The result, in which open nodes become leaves with their parents' multipliers."""
         closed = not self._open
-        proved = True
+        found, proved = list(self._nodes), True
         for node in self._open:
             multipliers = node.inherited or Multipliers({}, 1)
             bound = self._prover.scaled.bound(multipliers, self._box(node))
             if bound is None:
                 proved = False
             else:
-                self._nodes[node.index] = Bounded(multipliers, bound)
-        nodes = [node for node in self._nodes if node is not None]
+                found[node.index] = Bounded(multipliers, bound)
+        by, unit = self._scaling, power(-self._scaling.objective)
+        nodes = [unscaled(node, by) for node in found if node is not None]
         bounds = [node.bound for node in nodes if isinstance(node, Bounded)]
         lowest = min(bounds) if proved and bounds else None
+        steps = None
+        if self._step is not None:
+            rows = {i: y * unit * power(by.rows[i]) for i, y in self._step.rows.items()}
+            steps = Granularity(self._step.step * unit, rows)
         return Tree(
-            point=self._point,
+            point=None if self._point is None else by.outward(self._point),
             nodes=tuple(nodes) if proved else None,
-            bound=self._value if closed else lowest,
-            granularity=self._step,
+            bound=self._value * unit if closed and self._value is not None else lowest,
+            granularity=steps,
             closed=closed,
-            explored=explored,
-            unbounded=self._unbounded,
+            explored=self.explored,
+            ray=None if self._ray is None else by.outward(self._ray),
+            limited=self._limited,
         )
-
-
-def _middle(x: float | None, low: Number | None, high: Number | None) -> int:
-    """Where to split an interval of integers, at a value if there is one."""
-    if x is not None:
-        at = round(x)
-    elif low is not None and high is not None:
-        at = math.floor((low + high) / 2)
-    else:
-        at = 0
-    if high is not None:
-        at = min(at, math.ceil(high) - 1)
-    return at if low is None else max(at, math.floor(low))
-
-
-def _children(
-    program: Program, by: Branch | Split, low: Number | None, high: Number | None
-) -> tuple[_Ends, _Ends]:
-    """The bounds of the column in the two children."""
-    match by:
-        case Branch(_, at):
-            return (low, _least(high, at)), (_greatest(low, at + 1), high)
-        case Split(j):
-            first, last = (simple(end) for end in domain(program.columns[j]))
-            zero = (_greatest(low, 0), _least(high, 0))
-            return zero, (_greatest(low, first), _least(high, last))
-
-
-def _least(first: Number | None, second: Number | None) -> Number | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return min(first, second)
-
-
-def _greatest(first: Number | None, second: Number | None) -> Number | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return max(first, second)
 
 
 def _fraction(number: Number | None) -> Fraction | None:

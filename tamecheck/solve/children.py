@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +24,7 @@ from tamecheck.solve.claims import (
 )
 from tamecheck.solve.installed import INSTALL, installed
 from tamecheck.solve.relaxation import nearest
+from tamecheck.solve.scaling import Scaling, scaled_program, scaling, shifted
 
 __all__ = ["SOLVERS", "claims"]
 
@@ -45,6 +47,8 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
     incumbent: Sequence[Fraction] | None = None,
 ) -> tuple[Claim, ...]:
     """What each solver says about the program, run side by side.
+
+    They are asked about the scaled program; what they say is about the program itself.
 
     When one is done, the others have as long again as it took, and at least ten seconds; unless
     there is a limit in nodes, so that answers do not depend on the machine's load.
@@ -71,11 +75,12 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
     """
     if any(column.kind.semi for column in program.columns):
         raise ValueError("semi variables have no place in a solver's question")
-    question = _question(program, min(seconds, _LONGEST), seed, memory)
+    by = scaling(program)
+    question = _question(scaled_program(program, by), min(seconds, _LONGEST), seed, memory)
     if nodes is not None:
         question["nodes"] = nodes
     if incumbent is not None:
-        question["start"] = [nearest(value) for value in incumbent]
+        question["start"] = [nearest(value) for value in by.inward(incumbent)]
     start = time.monotonic()
     children: dict[str, subprocess.Popen[str]] = {}
     try:
@@ -92,8 +97,19 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
             if child.stdout is not None:
                 child.stdout.close()
     return tuple(
-        said.get(solver) or UnknownClaim(solver, f"not installed ({INSTALL})") for solver in solvers
+        _unscaled(said[solver], by)
+        if solver in said
+        else UnknownClaim(solver, f"not installed ({INSTALL})")
+        for solver in solvers
     )
+
+
+def _unscaled(claim: Claim, by: Scaling) -> Claim:
+    """A claim about the scaled program as one about the program."""
+    if not isinstance(claim, OptimalClaim | FeasibleClaim):
+        return claim
+    x = tuple(map(shifted, claim.x, by.columns))
+    return replace(claim, x=x, objective=shifted(claim.objective, -by.objective))
 
 
 def _start(question: dict[str, Any]) -> subprocess.Popen[str]:

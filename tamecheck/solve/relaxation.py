@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
 from tamecheck.solve.installed import highspy as highspy_module
+from tamecheck.solve.scaling import power, scaled_program, scaling, shifted
 from tamecheck.solve.silence import silence
 
 __all__ = [
@@ -69,6 +70,8 @@ LinearAnswer = RelaxedOptimum | RelaxedInfeasible | RelaxedUnbounded | NoLinearA
 class Relaxation:
     """The linear relaxation of a program, to be minimised, with bounds that may be changed.
 
+    The solver is asked about the scaled program; answers are about the program itself.
+
     Parameters
     ----------
     program
@@ -77,6 +80,8 @@ class Relaxation:
 
     def __init__(self, program: Program) -> None:
         highspy = highspy_module()
+        self._scaling = scaling(program)
+        program = scaled_program(program, self._scaling)
         # the first instance in a process prints a banner
         with silence():
             self._solver: Any = highspy.Highs()
@@ -95,15 +100,18 @@ class Relaxation:
 
     def set_bounds(self, j: int, lower: Bound, upper: Bound) -> None:
         """Change the bounds of a column."""
-        low, high = _end(lower, -1), _end(upper, 1)
+        low, high = self._ends(j, lower, upper)
         if (low, high) != (self._lower[j], self._upper[j]):
             self._lower[j], self._upper[j] = low, high
             self._solver.changeColBounds(j, low, high)
 
     def set_costs(self, costs: Sequence[float]) -> None:
         """Change the objective."""
-        for j, cost in enumerate(costs):
-            self._solver.changeColCost(j, cost)
+        largest = max((abs(cost) for cost in costs), default=0.0)
+        objective = -math.frexp(largest)[1] if 0 < largest < math.inf else 0
+        self._scaling = replace(self._scaling, objective=objective)
+        for j, (cost, c) in enumerate(zip(costs, self._scaling.columns, strict=True)):
+            self._solver.changeColCost(j, shifted(cost, c + objective))
 
     def solve(self, *, seconds: float = math.inf) -> LinearAnswer:
         """Solve the relaxation, from the last basis if there is one."""
@@ -117,7 +125,15 @@ class Relaxation:
         if status == self._statuses.kOptimal:
             solution = self._solver.getSolution()
             objective = self._solver.getInfo().objective_function_value
-            return RelaxedOptimum(tuple(solution.col_value), tuple(solution.row_dual), objective)
+            by = self._scaling
+            return RelaxedOptimum(
+                tuple(map(shifted, solution.col_value, by.columns)),
+                tuple(
+                    shifted(y, r - by.objective)
+                    for y, r in zip(solution.row_dual, by.rows, strict=True)
+                ),
+                shifted(objective, -by.objective),
+            )
         if status == self._statuses.kInfeasible:
             return RelaxedInfeasible(self._ray())
         if status in {self._statuses.kUnbounded, self._statuses.kUnboundedOrInfeasible}:
@@ -129,14 +145,14 @@ class Relaxation:
         before = self._lower[j], self._upper[j]
         basis = self._solver.getBasis()
         self._solver.setOptionValue("simplex_iteration_limit", iterations)
-        self._solver.changeColBounds(j, _end(lower, -1), _end(upper, 1))
+        self._solver.changeColBounds(j, *self._ends(j, lower, upper))
         self._solver.run()
         infeasible = self._solver.getModelStatus() == self._statuses.kInfeasible
         value = self._solver.getInfo().objective_function_value
         self._solver.setOptionValue("simplex_iteration_limit", 2**31 - 1)
         self._solver.changeColBounds(j, *before)
         self._solver.setBasis(basis)
-        return math.inf if infeasible else value
+        return math.inf if infeasible else shifted(value, -self._scaling.objective)
 
     def basis(self) -> Basis:
         """The basis of the last solution."""
@@ -148,7 +164,13 @@ class Relaxation:
 
     def _ray(self) -> tuple[float, ...] | None:
         _, exists, values = self._solver.getDualRay()
-        return tuple(values) if exists else None
+        return tuple(map(shifted, values, self._scaling.rows)) if exists else None
+
+    def _ends(self, j: int, lower: Bound, upper: Bound) -> tuple[float, float]:
+        """The bounds of a column in the scaled program."""
+        unit = power(-self._scaling.columns[j])
+        low, high = (None if end is None else end * unit for end in (lower, upper))
+        return _end(low, -1), _end(high, 1)
 
 
 def _end(bound: Bound, sign: int) -> float:

@@ -136,8 +136,8 @@ def test_infeasible_and_unbounded_linear_programs_prove_it():
     )
     outcome = minimise(form.columns, form.constraints, form.right)
     assert isinstance(outcome, LinearInfeasible)
-    assert form.columns[0].product(outcome.ray) <= 0
-    assert sum(y * b for y, b in zip(outcome.ray, form.right, strict=True)) > 0
+    assert form.columns[0].product(outcome.multipliers) <= 0
+    assert sum(y * b for y, b in zip(outcome.multipliers, form.right, strict=True)) > 0
     above = form.columns[0].entries[:1]
     column = replace(form.columns[0], entries=above)
     outcome = minimise([column], form.constraints[:1], (Q(4),))

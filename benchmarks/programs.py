@@ -1,0 +1,251 @@
+"""Random badly scaled programs: answers without ``certify`` against enumeration in fractions.
+
+Run by hand: ``python benchmarks/programs.py [--count 500] [--first 0] [--seconds S]``.
+Costs, rows, columns and bounds are scaled by powers of ten from -15 to 15; some rows miss a point
+by such a power, and whether a program is infeasible or unbounded is left to chance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.kernel_mip import check
+from tamecheck.programs import Infeasible, Optimal, Unbounded, solve
+
+F = Fraction
+Half = tuple[list[Fraction], Fraction]
+"""A half-space ``a·x <= b``."""
+
+FAR = F(10) ** 250
+"""Beyond every vertex: coordinates are quotients of determinants of small matrices."""
+
+
+class Maker:
+    """A random program, and its status and optimum by enumeration."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)  # noqa: S311 (programs, not keys)
+        self.program = self._program()
+
+    def _power(self) -> Fraction:
+        return F(10) ** self.random.choice([0, self.random.randint(-15, 15)])
+
+    def _number(self) -> Fraction:
+        return F(self.random.randint(-5, 5), self.random.choice([1, 1, 1, 2, 3]))
+
+    def _column(self, j: int, kind: Kind, unit: Fraction, costs: Fraction) -> Column:
+        cost = self._number() * costs / unit
+        if kind is Kind.INTEGER:
+            low = self.random.randint(-2, 2) + self.random.choice([0, 0, 0, 2**53, -(10**12)])
+            return Column(f"x{j}", F(low), F(low + self.random.randint(0, 3)), kind, cost)
+        low, high = sorted((self._number(), self._number()))
+        ends = [(low, high)] * 5 + [(F(0), None), (low, None), (None, high), (None, None)]
+        lower, upper = (None if end is None else end * unit for end in self.random.choice(ends))
+        return Column(f"x{j}", lower, upper, kind, cost)
+
+    def _program(self) -> Program:
+        count = self.random.randint(2, 6)
+        share = self.random.choice([0, 0.5, 1])
+        kinds = [
+            Kind.INTEGER if self.random.random() < share else Kind.CONTINUOUS for _ in range(count)
+        ]
+        # enumeration tries every vertex for every integer part
+        while kinds.count(Kind.CONTINUOUS) > 3:
+            kinds[kinds.index(Kind.CONTINUOUS)] = Kind.INTEGER
+        units = [F(1) if kind is Kind.INTEGER else self._power() for kind in kinds]
+        costs = self._power()
+        columns = [self._column(j, k, units[j], costs) for j, k in enumerate(kinds)]
+        inside = [self._inside(column, unit) for column, unit in zip(columns, units, strict=True)]
+        rows = [self._row(i, units, inside) for i in range(self.random.randint(0, 3))]
+        sense = self.random.choice(list(Sense))
+        return Program(tuple(columns), tuple(rows), sense, self.random.choice([F(0), costs]))
+
+    def _inside(self, column: Column, unit: Fraction) -> Fraction:
+        low = -5 * unit if column.lower is None else column.lower
+        high = max(low, 5 * unit) if column.upper is None else column.upper
+        low = min(low, high)
+        if column.kind is Kind.INTEGER:
+            return F(self.random.randint(int(low), int(high)))
+        return low + (high - low) * F(self.random.randint(0, 4), 4)
+
+    def _row(self, i: int, units: Sequence[Fraction], inside: Sequence[Fraction]) -> Row:
+        """A row near a point of the box: through it, beside it, or missing it by little."""
+        scale = self._power()
+        terms = tuple(
+            (j, a * scale / unit) for j, unit in enumerate(units) if (a := self._number())
+        )
+        value = sum((a * inside[j] for j, a in terms), F(0))
+        shift = self.random.choice([F(0), F(0), self._number(), self._power() * F(1, 10)]) * scale
+        side = value + shift
+        match self.random.randint(0, 4):
+            case 0:
+                return Row(f"r{i}", terms, side, side)
+            case 1:
+                return Row(f"r{i}", terms, side, None)
+            case 2:
+                return Row(f"r{i}", terms, side, side + abs(self._number()) * scale)
+            case _:
+                return Row(f"r{i}", terms, None, side)
+
+    def truth(self) -> tuple[str, Fraction | None]:
+        """``optimal`` with the value, ``infeasible``, or ``unbounded``, by enumeration."""
+        best: Fraction | None = None
+        columns, sign = self.program.columns, self.program.sense.sign
+        continuous = [j for j, c in enumerate(columns) if c.kind is Kind.CONTINUOUS]
+        ranges = [
+            range(int(c.lower), int(c.upper) + 1)
+            for c in columns
+            if c.kind is Kind.INTEGER and c.lower is not None and c.upper is not None
+        ]
+        costs = [sign * columns[j].cost for j in continuous]
+        falling: bool | None = None
+        for integers in itertools.product(*ranges):
+            point = self._filled(integers)
+            halves = self._halves(point, continuous, directions=False)
+            found = least(halves, costs, FAR)
+            if found is None:
+                continue
+            if falling is None:
+                # the same directions for every integer part
+                cone = self._halves(point, continuous, directions=True)
+                falling = (least(cone, costs, F(1)) or F(0)) < 0
+            if falling:
+                return "unbounded", None
+            value = found + sum(
+                (sign * c.cost * x for c, x in zip(columns, point, strict=True)), F(0)
+            )
+            best = value if best is None else min(best, value)
+        if best is None:
+            return "infeasible", None
+        return "optimal", sign * best + self.program.constant
+
+    def _filled(self, integers: Sequence[int]) -> list[Fraction]:
+        """The point with the integers, and 0 where the columns are continuous."""
+        values = iter(integers)
+        return [F(next(values)) if c.kind is Kind.INTEGER else F(0) for c in self.program.columns]
+
+    def _halves(
+        self, point: Sequence[Fraction], continuous: Sequence[int], *, directions: bool
+    ) -> list[Half]:
+        """What the rows and bounds leave to the continuous columns, or to their directions."""
+        place = {j: k for k, j in enumerate(continuous)}
+        limited: list[tuple[list[Fraction], Fraction, Fraction | None, Fraction | None]] = []
+        for row in self.program.rows:
+            form = [F(0)] * len(continuous)
+            known = F(0)
+            for j, a in row.terms:
+                if j in place:
+                    form[place[j]] = a
+                else:
+                    known += a * point[j]
+            limited.append((form, known, row.lower, row.upper))
+        for j in continuous:
+            form = [F(int(k == place[j])) for k in range(len(continuous))]
+            column = self.program.columns[j]
+            limited.append((form, F(0), column.lower, column.upper))
+        halves: list[Half] = []
+        for form, known, low, high in limited:
+            if low is not None:
+                halves.append(([-a for a in form], F(0) if directions else known - low))
+            if high is not None:
+                halves.append((form, F(0) if directions else high - known))
+        return halves
+
+
+def least(halves: Sequence[Half], costs: Sequence[Fraction], far: Fraction) -> Fraction | None:
+    """The least cost of a vertex of the polyhedron within the box of size ``far``."""
+    size = len(costs)
+    ends: list[Half] = []
+    for k in range(size):
+        unit = [F(int(i == k)) for i in range(size)]
+        ends += [(unit, far), ([-a for a in unit], far)]
+    every = [*halves, *ends]
+    best: Fraction | None = None
+    for x in vertices(every, size):
+        if all(sum((a * v for a, v in zip(form, x, strict=True)), F(0)) <= b for form, b in every):
+            cost = sum((c * v for c, v in zip(costs, x, strict=True)), F(0))
+            best = cost if best is None else min(best, cost)
+    return best
+
+
+def vertices(halves: Sequence[Half], size: int) -> Iterator[list[Fraction]]:
+    """The points where ``size`` independent half-spaces are tight."""
+    for chosen in itertools.combinations(halves, size):
+        rows = [[*form, b] for form, b in chosen]
+        x = solution(rows)
+        if x is not None:
+            yield x
+
+
+def solution(rows: list[list[Fraction]]) -> list[Fraction] | None:
+    """Gauss elimination, None if singular."""
+    size = len(rows)
+    for k in range(size):
+        pivot = next((i for i in range(k, size) if rows[i][k]), None)
+        if pivot is None:
+            return None
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [a / rows[k][k] for a in rows[k]]
+        for i in range(size):
+            if i != k and rows[i][k]:
+                rows[i] = [a - rows[i][k] * b for a, b in zip(rows[i], rows[k], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def judged(seed: int, seconds: float | None = None) -> tuple[str, str]:
+    """The true status, and ``right``, ``open`` or what is wrong about the answer."""
+    maker = Maker(seed)
+    status, value = maker.truth()
+    answer = solve(maker.program, seconds=seconds).answer
+    objective: Fraction | None = None
+    match answer:
+        case Optimal():
+            said, objective = "optimal", answer.objective
+        case Infeasible():
+            said = "infeasible"
+        case Unbounded():
+            said = "unbounded"
+        case _:
+            bound = answer.bound
+            sign = maker.program.sense.sign
+            if bound is not None and value is not None and sign * bound > sign * value:
+                return status, "WRONG: a bound beyond the optimum"
+            return status, "open"
+    if (said, objective) != (status, value):
+        return status, f"WRONG: {said} {objective}, not {value}"
+    if check(json.dumps(answer.certificate)).verdict != "valid":
+        return status, "WRONG: the kernel refuses the certificate"
+    return status, "right"
+
+
+def main() -> None:
+    """Print the answers that are not right, then counts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=None)
+    arguments = parser.parse_args()
+    counts: Counter[tuple[str, str]] = Counter()
+    begun, longest = time.monotonic(), 0.0
+    for seed in range(arguments.first, arguments.first + arguments.count):
+        start = time.monotonic()
+        status, outcome = judged(seed, arguments.seconds)
+        longest = max(longest, time.monotonic() - start)
+        counts[status, outcome.split(":")[0]] += 1
+        if outcome != "right":
+            print(f"{seed}: {status}: {outcome}")
+    for (status, outcome), count in sorted(counts.items()):
+        print(f"{status:12} {outcome:8} {count}")
+    print(f"{time.monotonic() - begun:.1f} s, the longest {longest:.1f} s with its enumeration")
+
+
+if __name__ == "__main__":
+    main()

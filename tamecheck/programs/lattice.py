@@ -1,0 +1,146 @@
+"""Rows that no integers satisfy: a combination that is an integer at every point, and is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from flint import fmpz_mat
+
+from tamecheck.ir.program import Program
+from tamecheck.programs.scaled import Box, Multipliers, Scaled
+
+__all__ = ["contradiction", "gap"]
+
+_ZERO = Fraction(0)
+_MOST_ENTRIES = 20_000
+"""The Hermite normal form of larger equations takes long."""
+
+Terms = Mapping[int, Fraction]
+
+
+def gap(program: Program, scaled: Scaled, box: Box) -> Multipliers | None:
+    """Multipliers of rows whose combination has no integer where it must have one.
+
+    Its terms of integer columns with integer coefficients add up to an integer at every point; the
+    bounds of the rows and of its other columns leave no integer for that sum.  Such multipliers of
+    equations exist if and only if these have no solution with integers in the integer columns
+    (Schrijver 1986, corollary 4.1a, after the others are eliminated).
+
+    Parameters
+    ----------
+    program, scaled
+        The program, twice.
+    box
+        Bounds of the columns; what they fix is constant.
+
+    The cost is that of a Hermite normal form of the equations; those with more than 20,000
+    entries are not looked at.
+    """
+    fixed = {
+        j: Fraction(low)
+        for j, (low, high) in enumerate(zip(box.lower, box.upper, strict=True))
+        if low is not None and low == high
+    }
+    free = {j for j, column in enumerate(program.columns) if not column.kind.integral} - set(fixed)
+    candidates: list[Mapping[int, Fraction]] = []
+    equations: list[int] = []
+    for i, row in enumerate(program.rows):
+        if row.lower is None or row.upper is None:
+            continue
+        own = [a for j, a in row.terms if j not in fixed and j not in free]
+        if own:
+            # one row alone: between its bounds there may be no multiple of the greatest divisor
+            divisor = Fraction(
+                math.gcd(*(a.numerator for a in own)), math.lcm(*(a.denominator for a in own))
+            )
+            candidates.append({i: 1 / divisor})
+        if row.lower == row.upper:
+            equations.append(i)
+    rows = [{j: a for j, a in program.rows[i].terms if j not in fixed} for i in equations]
+    side = [
+        (program.rows[i].lower or _ZERO)
+        - sum((a * fixed[j] for j, a in program.rows[i].terms if j in fixed), _ZERO)
+        for i in equations
+    ]
+    found = contradiction(rows, free, side)
+    if found is not None:
+        candidates.append(dict(zip(equations, found, strict=True)))
+    shown = (scaled.exact(candidate) for candidate in candidates)
+    return next((y for y in shown if scaled.skips(y, box, program)), None)
+
+
+def contradiction(
+    rows: Sequence[Terms], continuous: Collection[int], side: Sequence[Fraction]
+) -> list[Fraction] | None:
+    """Multipliers ``y`` with ``yA`` integral, 0 at the continuous columns, and ``y·b`` no integer.
+
+    None if the equations ``Ax = b`` have a solution that is integral in the other columns, or none
+    at all even in rationals, or too many entries.
+    """
+    columns = sorted({j for row in rows for j in row})
+    if not rows or not columns or len(rows) * len(columns) > _MOST_ENTRIES:
+        return None
+    place = {j: k for k, j in enumerate(columns)}
+    scale = [math.lcm(*(a.denominator for a in row.values())) for row in rows]
+    whole: Any = fmpz_mat(len(columns), len(rows))
+    for i, (row, s) in enumerate(zip(rows, scale, strict=True)):
+        for j, a in row.items():
+            whole[place[j], i] = (a * s).numerator
+    kept = [place[j] for j in columns if j not in continuous]
+    gone = [place[j] for j in columns if j in continuous]
+    combined = _combinations(whole, gone, len(rows))
+    if not kept or not combined.ncols():
+        return None
+    integral = _rows(whole, kept) * combined
+    lattice = [[int(a) for a in line] for line in integral.hnf().tolist()]
+    combinations = [[int(a) for a in line] for line in combined.transpose().tolist()]
+    scaled = [b * s for b, s in zip(side, scale, strict=True)]
+    right = [_product(line, scaled) for line in combinations]
+    found = _functional([line for line in lattice if any(line)], right)
+    if found is None:
+        return None
+    y = [_ZERO] * len(rows)
+    for weight, line in zip(found, combinations, strict=True):
+        for i, a in enumerate(line):
+            y[i] += weight * a * scale[i]
+    return y
+
+
+def _combinations(whole: Any, gone: Sequence[int], size: int) -> Any:
+    """Columns that span the integer combinations of equations without the columns ``gone``."""
+    identity: Any = fmpz_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
+    if not gone:
+        return identity
+    basis, nullity = _rows(whole, gone).nullspace()
+    return fmpz_mat(size, nullity, [basis[i, k] for i in range(size) for k in range(nullity)])
+
+
+def _rows(matrix: Any, chosen: Sequence[int]) -> Any:
+    width = matrix.ncols()
+    return fmpz_mat(len(chosen), width, [matrix[i, k] for i in chosen for k in range(width)])
+
+
+def _product(line: Sequence[int], values: Sequence[Fraction]) -> Fraction:
+    return sum((a * b for a, b in zip(line, values, strict=True) if a), _ZERO)
+
+
+def _functional(basis: Sequence[Sequence[int]], side: Sequence[Fraction]) -> list[Fraction] | None:
+    """Numbers whose products with an echelon basis are integers, that with ``side`` not."""
+    rest = list(side)
+    pivots: list[int] = []
+    for k, line in enumerate(basis):
+        pivot = next(p for p, a in enumerate(line) if a)
+        pivots.append(pivot)
+        factor = rest[pivot] / line[pivot]
+        if factor.denominator > 1:
+            # 1 on this line, 0 on those before; those after are 0 at these pivots
+            y = [_ZERO] * len(side)
+            for j in range(k, -1, -1):
+                known = sum((y[p] * basis[j][p] for p in pivots[j + 1 :]), _ZERO)
+                y[pivots[j]] = (int(j == k) - known) / basis[j][pivots[j]]
+            return y
+        rest = [r - factor * a for r, a in zip(rest, line, strict=True)]
+    return None

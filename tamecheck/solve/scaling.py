@@ -1,0 +1,129 @@
+"""Programs scaled exactly by powers of two, for solvers whose tolerances are absolute.
+
+With ``x_j = 2^c_j x'_j``, row i times ``2^r_i`` and the objective times ``2^o``, the scaled program
+has the same points, bases and optima up to these factors.  Integer columns keep their unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from tamecheck.ir.box import Bound
+from tamecheck.ir.program import Program
+
+__all__ = ["Scaling", "power", "scaled_program", "scaling", "shifted"]
+
+_ROUNDS = 4
+_FINE = 6
+"""Exponents up to this size are left alone: what is well scaled stays as it was written."""
+_MOST = 900
+"""Exponents beyond this would leave the range of floats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The exponents ``c``, ``r`` and ``o``."""
+
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
+    objective: int
+
+    def inward(self, point: Sequence[Fraction]) -> tuple[Fraction, ...]:
+        """A point of the program as one of the scaled program."""
+        return tuple(x * power(-c) for x, c in zip(point, self.columns, strict=True))
+
+    def outward(self, point: Sequence[Fraction]) -> tuple[Fraction, ...]:
+        """A point of the scaled program as one of the program."""
+        return tuple(x * power(c) for x, c in zip(point, self.columns, strict=True))
+
+
+def scaling(program: Program) -> Scaling:
+    """Exponents that bring the sizes of coefficients near 1, in each row, column and the costs.
+
+    Rows and columns are divided in turn by the geometric mean of their smallest and largest
+    coefficient (Curtis and Reid 1972 minimise the sum of squares instead).
+    """
+    sizes = [[(j, _size(a)) for j, a in row.terms] for row in program.rows]
+    columns, rows = [0] * len(program.columns), [0] * len(sizes)
+    movable = [not column.kind.integral for column in program.columns]
+    for _ in range(_ROUNDS):
+        for i, row in enumerate(sizes):
+            rows[i] = -_middle(s + columns[j] for j, s in row)
+        seen: Mapping[int, list[int]] = {j: [] for j, free in enumerate(movable) if free}
+        for i, row in enumerate(sizes):
+            for j, s in row:
+                if movable[j]:
+                    seen[j].append(s + rows[i])
+        for j, own in seen.items():
+            columns[j] = -_middle(own)
+    if max(map(abs, (*columns, *rows)), default=0) <= _FINE:
+        columns, rows = [0] * len(columns), [0] * len(rows)
+    costs = [
+        _size(column.cost) + c
+        for column, c in zip(program.columns, columns, strict=True)
+        if column.cost
+    ]
+    objective = -_middle(costs)
+    if abs(objective) <= _FINE:
+        objective = 0
+    return Scaling(tuple(columns), tuple(rows), objective)
+
+
+def scaled_program(program: Program, by: Scaling) -> Program:
+    """The program in the scaled variables, rows and objective."""
+    if not any((*by.columns, *by.rows, by.objective)):
+        return program
+    unit = [power(c) for c in by.columns]
+    columns = tuple(
+        replace(
+            column,
+            lower=_times(column.lower, power(-c)),
+            upper=_times(column.upper, power(-c)),
+            cost=column.cost * power(c + by.objective),
+        )
+        for column, c in zip(program.columns, by.columns, strict=True)
+    )
+    rows = tuple(
+        replace(
+            row,
+            terms=tuple((j, a * power(r) * unit[j]) for j, a in row.terms),
+            lower=_times(row.lower, power(r)),
+            upper=_times(row.upper, power(r)),
+        )
+        for row, r in zip(program.rows, by.rows, strict=True)
+    )
+    constant = program.constant * power(by.objective)
+    return replace(program, columns=columns, rows=rows, constant=constant)
+
+
+def power(exponent: int) -> Fraction:
+    """``2^exponent``."""
+    return Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
+
+
+def shifted(value: float, exponent: int) -> float:
+    """``2^exponent`` times a float, infinite where that is beyond the floats."""
+    try:
+        return math.ldexp(value, exponent)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _times(bound: Bound, factor: Fraction) -> Bound:
+    return None if bound is None else bound * factor
+
+
+def _size(value: Fraction) -> int:
+    """The binary logarithm, up to 1."""
+    return value.numerator.bit_length() - value.denominator.bit_length()
+
+
+def _middle(sizes: Iterable[int]) -> int:
+    """Half way between the smallest and the largest, 0 if there is none."""
+    known = list(sizes)
+    if not known:
+        return 0
+    return max(-_MOST, min(_MOST, (min(known) + max(known)) // 2))

@@ -1,0 +1,152 @@
+"""Leaves whose combined rows no integers satisfy: each condition has a lie that only it rejects."""
+
+import copy
+import json
+
+import pytest
+
+from tamecheck.kernel_mip import check
+
+
+def column(name, lower=None, upper=None, kind="integer"):
+    return {"name": name, "lower": lower, "upper": upper, "kind": kind, "cost": "0"}
+
+
+def row(name, terms, lower, upper):
+    return {"name": name, "lower": lower, "upper": upper, "terms": terms}
+
+
+def certificate(columns, rows, gap, over=1):
+    return {
+        "format": "tamecheck-tree-certificate",
+        "version": 1,
+        "program": {
+            "format": "tamecheck-program",
+            "version": 1,
+            "name": "",
+            "sense": "minimise",
+            "objective": {"name": "obj", "constant": "0"},
+            "columns": columns,
+            "rows": rows,
+        },
+        "claim": {"verdict": "infeasible"},
+        "granularity": None,
+        "nodes": [{"gap": gap, "over": over}],
+    }
+
+
+def verdict(document):
+    return check(json.dumps(document)).verdict
+
+
+INTEGERS = [column("x"), column("y")]
+PARITY = row("r", [[0, "2"], [1, "-2"]], "1", "1")
+MIXED = [column("x"), column("z", "0", "1/3", "continuous")]
+# x + z = 1/2 with z in [0, 1/3]: x lies between 1/6 and 1/2
+BESIDE = row("r", [[0, "1"], [1, "1"]], "1/2", "1/2")
+
+ACCEPTED = {
+    "an equation of even coefficients": certificate(INTEGERS, [PARITY], [[0, 1]], 2),
+    "its negative": certificate(INTEGERS, [PARITY], [[0, -1]], 2),
+    "a range between two multiples": certificate(
+        INTEGERS, [row("r", [[0, "3"], [1, "6"]], "1", "2")], [[0, 1]], 3
+    ),
+    "two equations together": certificate(
+        INTEGERS,
+        [
+            row("r", [[0, "1"], [1, "1"]], "1", "1"),
+            row("s", [[0, "1"], [1, "-1"]], "0", "0"),
+        ],
+        [[0, 1], [1, 1]],
+        2,
+    ),
+    "a bounded continuous column": certificate(MIXED, [BESIDE], [[0, 1]]),
+    "a continuous column that is cancelled": certificate(
+        [column("x"), column("y"), column("z", kind="continuous")],
+        [
+            row("r", [[0, "1"], [2, "1"]], "1/2", "1/2"),
+            row("s", [[1, "1"], [2, "1"]], "0", "0"),
+        ],
+        [[0, 1], [1, -1]],
+    ),
+    "an integer column that is fixed": certificate(
+        [column("x"), column("y", "1", "1")],
+        [row("r", [[0, "2"], [1, "1"]], "2", "2")],
+        [[0, 1]],
+        2,
+    ),
+    "rational coefficients": certificate(
+        INTEGERS, [row("r", [[0, "2/3"], [1, "4/3"]], "1/3", "1/3")], [[0, 3]], 2
+    ),
+    "a semi-integer column": certificate(
+        [column("x", "2", "5", "semi-integer"), column("y")], [PARITY], [[0, 1]], 2
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_a_combination_without_an_integer_is_accepted(name):
+    assert verdict(ACCEPTED[name]) == "valid"
+
+
+def changed(name, change):
+    document = copy.deepcopy(ACCEPTED[name])
+    change(document)
+    return document
+
+
+EVEN = "an equation of even coefficients"
+BOUNDED = "a bounded continuous column"
+RANGE = "a range between two multiples"
+LIES = {
+    "an integer right-hand side": changed(
+        EVEN, lambda d: d["program"]["rows"][0].update(lower="2", upper="2")
+    ),
+    "a multiple at the lower end": changed(
+        RANGE, lambda d: d["program"]["rows"][0].update(lower="0")
+    ),
+    "a multiple at the upper end": changed(
+        RANGE, lambda d: d["program"]["rows"][0].update(upper="3")
+    ),
+    "a multiple in between": changed(
+        RANGE, lambda d: d["program"]["rows"][0].update(lower="-1", upper="1")
+    ),
+    "no lower bound": changed(RANGE, lambda d: d["program"]["rows"][0].update(lower=None)),
+    "no upper bound": changed(RANGE, lambda d: d["program"]["rows"][0].update(upper=None)),
+    "multipliers that leave fractions": changed(EVEN, lambda d: d["nodes"][0].update(over=3)),
+    "a continuous column": changed(
+        EVEN, lambda d: d["program"]["columns"][1].update(kind="continuous")
+    ),
+    "a continuous column of the first place": changed(
+        EVEN, lambda d: d["program"]["columns"][0].update(kind="semicontinuous")
+    ),
+    "a continuous column without an upper bound": changed(
+        BOUNDED, lambda d: d["program"]["columns"][1].update(upper=None)
+    ),
+    "a continuous column without a lower bound": changed(
+        BOUNDED, lambda d: d["program"]["columns"][1].update(lower=None)
+    ),
+    "a continuous column with room for an integer above": changed(
+        BOUNDED, lambda d: d["program"]["columns"][1].update(upper="1/2")
+    ),
+    "a continuous column with room for an integer below": changed(
+        BOUNDED, lambda d: d["program"]["columns"][1].update(lower="-1/2")
+    ),
+    "an integer column that is not fixed": changed(
+        "an integer column that is fixed", lambda d: d["program"]["columns"][1].update(upper="2")
+    ),
+    "a denominator of 0": changed(EVEN, lambda d: d["nodes"][0].update(over=0)),
+    "a negative denominator": changed(EVEN, lambda d: d["nodes"][0].update(over=-2)),
+    "a row twice": changed(EVEN, lambda d: d["nodes"][0].update(gap=[[0, 1], [0, 1]], over=4)),
+    "a row that does not exist": changed(EVEN, lambda d: d["nodes"][0].update(gap=[[1, 1]])),
+    "no rows": changed(EVEN, lambda d: d["nodes"][0].update(gap=[])),
+    "one of two equations": changed(
+        "two equations together", lambda d: d["nodes"][0].update(gap=[[0, 1]])
+    ),
+    "a further field": changed(EVEN, lambda d: d["nodes"][0].update(none=[])),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_each_lie_is_rejected(name):
+    assert verdict(LIES[name]) == "invalid"

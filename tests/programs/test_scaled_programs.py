@@ -1,0 +1,176 @@
+"""Programs of any scale: answers without ``certify`` are those of enumeration in fractions."""
+
+import json
+import os
+import runpy
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.kernel_mip import check
+from tamecheck.load.lp import program_from_lp
+from tamecheck.programs import Feasible, Infeasible, Optimal, Unbounded, Unknown, solve
+from tamecheck.programs.solving import _Solving
+from tamecheck.programs.tree import Search
+from tamecheck.solve.claims import OptimalClaim, UnboundedClaim
+from tamecheck.solve.scaling import scaled_program, scaling
+
+F = Fraction
+BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "programs.py"))
+COUNT = int(os.environ.get("TAMECHECK_PROGRAMS", "60"))
+
+
+def test_random_programs_of_all_scales_are_closed_and_right():
+    outcomes = [BENCHMARK["judged"](seed) for seed in range(1000, 1000 + COUNT)]
+    assert [outcome for _, outcome in outcomes if outcome not in {"right", "open"}] == []
+    assert sum(outcome == "right" for _, outcome in outcomes) >= 0.95 * COUNT
+    assert {status for status, _ in outcomes} == {"optimal", "infeasible", "unbounded"}
+
+
+def lp(text):
+    return program_from_lp(text).program
+
+
+@pytest.mark.parametrize("power", [-300, -17, -9, -7, 0, 12, 300])
+def test_the_optimum_does_not_depend_on_the_unit_of_the_costs(power):
+    # a cover whose rounding is wrong: 2 a + b + c >= 2 for 7, 4 and 4
+    unit = F(10) ** power
+    costs = (7 * unit, 4 * unit, 4 * unit)
+    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER, cost) for j, cost in enumerate(costs))
+    row = Row("r", ((0, F(2)), (1, F(1)), (2, F(1))), F(2))
+    answer = solve(Program(columns, (row,))).answer
+    assert isinstance(answer, Optimal)
+    assert (answer.objective, answer.point) == (7 * unit, (1, 0, 0))
+
+
+@pytest.mark.parametrize("base", [2**53, 2**70, 10**40])
+def test_integers_beyond_the_floats(base):
+    whole = 3 * (base // 3)
+    for right, feasible in ((whole, True), (whole + 1, False)):
+        columns = (Column("x", F(0), None, Kind.INTEGER, F(1)),)
+        answer = solve(Program(columns, (Row("r", ((0, F(3)),), F(right), F(right)),))).answer
+        assert isinstance(answer, Optimal if feasible else Infeasible)
+        assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize("gap", [F(1, 10**7), F(1, 10**10), F(1, 10**30)])
+def test_rows_that_contradict_each_other_by_little(gap):
+    columns = (Column("x", None, None), Column("y", None, None))
+    form = ((0, F(1)), (1, F(-1)))
+    rows = (Row("r", form, F(1, 10), F(1, 10)), Row("s", form, F(1, 10) + gap, None))
+    answer = solve(Program(columns, rows)).answer
+    assert isinstance(answer, Infeasible)
+    assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "c: 2 x - 2 y = 1",
+        "c: 1 <= 3 x - 6 y <= 2",
+        "c: x + z = 1/2\n d: y + z = 0",
+        "c: 2 x - 2 y + b = 1\n d: b <= 0",
+        "c: 4 x - 4 y + 2 w = 1\n d: w <= 9\n e: w >= 1",
+    ],
+)
+@pytest.mark.parametrize("goal", ["0 x", "x", "x + y"])
+def test_equations_without_an_integer_solution_need_no_bounds(text, goal):
+    # z is continuous, b is binary and fixed by its row
+    program = lp(
+        f"min\n {goal}\nst\n {text}\nbounds\n x free\n y free\n z free\n"
+        "generals\n x y w\nbinary\n b\nend"
+    )
+    answer = solve(program).answer
+    assert isinstance(answer, Infeasible)
+    assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
+def test_an_unbounded_program_needs_an_integer_point():
+    rows = "c: x - y <= 1\n d: 2 u - 2 v = 1"
+    kinds = "generals\n u v\nend"
+    answer = solve(lp(f"max\n x\nst\n {rows}\n{kinds}")).answer
+    assert isinstance(answer, Infeasible)
+    answer = solve(lp(f"max\n x\nst\n {rows.replace('= 1', '= 2')}\n{kinds}")).answer
+    assert isinstance(answer, Unbounded)
+    assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
+def hard():
+    """A knapsack of the kind whose trees are exponential: even weights, an odd capacity."""
+    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(-2, 10**9)) for j in range(40))
+    row = Row("r", tuple((j, F(2)) for j in range(40)), None, F(39))
+    free = Column("y", F(0), F(1, 10**9), cost=F(-1, 10**3))
+    return Program((*columns, free), (row,))
+
+
+def solving():
+    return _Solving(hard(), certify=False, seconds=1.0, seed=0, solvers=(), progress=None)
+
+
+def test_an_unfinished_search_is_feasible_with_a_proved_bound_and_no_more():
+    search = Search(hard(), granular=False)
+    tree = search.run(most_nodes=30)
+    assert tree.limited
+    assert not tree.closed
+    answer = solving()._open(tree, ())
+    assert isinstance(answer, Feasible)
+    assert answer.bound < answer.objective
+    report = check(json.dumps(answer.certificate))
+    assert report.verdict == "valid"
+    assert report.claim["bound"] == str(answer.bound)
+
+
+def test_what_solvers_say_is_no_status():
+    own = solving()
+    tree = Search(hard(), granular=False).run(most_nodes=30)
+    value = float(hard().objective(tree.point))
+    said = tuple(OptimalClaim(name, (), value) for name in ("cbc", "highs"))
+    answer = own._open(tree, said)
+    assert isinstance(answer, Feasible)
+    assert answer.claimed.value == "two-solvers"
+    # an objective of the same absolute size that is far off in relative terms is another one
+    other = tuple(OptimalClaim(name, (), value * 1.001) for name in ("cbc", "highs"))
+    assert own._open(tree, other).claimed is None
+
+
+def test_a_wrong_word_is_only_called_wrong_where_that_is_proved():
+    own = solving()
+    tree = Search(hard(), granular=False).run(most_nodes=30)
+    own._open(tree, (UnboundedClaim("cbc"),))
+    assert not [note for note in own.notes if "it is not" in note]
+    own.program = lp("min\n x\nst\n c: x >= 1\nend")
+    own._compare((UnboundedClaim("cbc"),), Search(own.program).run())
+    assert own.notes[-1] == "cbc calls the program unbounded; it is not."
+
+
+def test_only_a_limit_is_called_a_lack_of_time():
+    program = lp("max\n x\nst\n c: x + y <= 1e15\nsemi\n x\nend")
+    columns = (*program.columns[:1], Column("y", None, None))
+    rows = (Row("c", ((0, F(1)), (1, F(1))), F(0), F(0)),)
+    answer = solve(Program(columns, rows, Sense.MAXIMISE)).answer
+    assert isinstance(answer, Unknown)
+    assert "time" not in answer.why
+
+
+def test_scaling_is_exact_and_keeps_the_unit_of_integers():
+    program = lp(
+        "min\n 1e-9 x + 1e-12 y\nst\n c: 1e-7 x + 1e6 y >= 1e-10\nbounds\n y <= 1e-8\n"
+        "generals\n x\nend"
+    )
+    by = scaling(program)
+    assert by.columns[0] == 0
+    scaled = scaled_program(program, by)
+    sizes = [abs(a) for row in scaled.rows for _, a in row.terms]
+    assert max(sizes) / min(sizes) < F(10) ** 13 / 10**6
+    point = (F(3), F(1, 3))
+    inward = by.inward(point)
+    assert by.outward(inward) == point
+    assert scaled.objective(inward) == program.objective(point) * F(2) ** by.objective
+    assert scaled.rows[0].value(inward) == program.rows[0].value(point) * F(2) ** by.rows[0]
+
+
+def test_what_is_well_scaled_is_left_alone():
+    program = lp("min\n x + 3 y\nst\n c: 2 x + 5 y >= 1/3\nend")
+    assert scaled_program(program, scaling(program)) is program

@@ -1,0 +1,122 @@
+"""Linear programs in rationals: every outcome is proved, from any basis, whatever the numbers."""
+
+import random
+from fractions import Fraction
+
+import pytest
+
+from tamecheck.ir.program import Column, Program, Row
+from tamecheck.programs.scaled import Box, Scaled
+from tamecheck.programs.simplex import (
+    LinearInfeasible,
+    LinearOptimum,
+    LinearUnbounded,
+    LinearUndecided,
+    linear_box,
+    minimum,
+)
+from tamecheck.solve.relaxation import Basis
+
+F = Fraction
+
+
+def number(chance):
+    value = F(chance.randint(-4, 4), chance.choice((1, 1, 2, 3)))
+    return value * F(10) ** chance.choice((0, 0, chance.randint(-15, 15)))
+
+
+def interval(chance):
+    low, high = sorted((number(chance), number(chance)))
+    return chance.choice(((None, None), (low, None), (None, high), (low, low), (low, high)))
+
+
+def random_program(chance):
+    width, height = chance.randint(0, 6), chance.randint(0, 5)
+    columns = tuple(Column(f"x{j}", *interval(chance)) for j in range(width))
+    rows = tuple(
+        Row(
+            f"r{i}",
+            tuple((j, a) for j in range(width) if (a := number(chance)) and chance.random() < 0.8),
+            *interval(chance),
+        )
+        for i in range(height)
+    )
+    return Program(columns, rows), [number(chance) for _ in range(width)]
+
+
+def random_basis(chance, program):
+    width, size = len(program.columns), len(program.columns) + len(program.rows)
+    basic = set(chance.sample(range(size), len(program.rows)))
+    statuses = [
+        "basic" if k in basic else chance.choice(("lower", "upper", "zero")) for k in range(size)
+    ]
+    return Basis(tuple(statuses[:width]), tuple(statuses[width:]))
+
+
+def proved(program, costs, outcome):
+    """The outcome's name, after its proof is checked by the inequality of `Scaled.bound`."""
+    box = linear_box(program)
+    priced = Program(tuple(Column(f"{j}", cost=c) for j, c in enumerate(costs)), program.rows)
+    scaled = Scaled(priced)
+    if isinstance(outcome, LinearInfeasible):
+        multipliers = scaled.exact(dict(enumerate(outcome.multipliers)))
+        assert scaled.bound(multipliers, box, costs=False) > 0
+        return "infeasible"
+    assert not program.violations(outcome.point)
+    if isinstance(outcome, LinearUnbounded):
+        far = [x + 10**40 * r for x, r in zip(outcome.point, outcome.ray, strict=True)]
+        assert not program.violations(far)
+        assert sum(c * r for c, r in zip(costs, outcome.ray, strict=True)) < 0
+        return "unbounded"
+    assert isinstance(outcome, LinearOptimum)
+    multipliers = scaled.exact(dict(enumerate(outcome.multipliers)))
+    value = sum((c * x for c, x in zip(costs, outcome.point, strict=True)), F(0))
+    assert outcome.value == value == scaled.bound(multipliers, box)
+    return "optimal"
+
+
+def test_every_outcome_is_proved_and_the_same_from_any_basis():
+    seen = set()
+    for seed in range(400):
+        chance = random.Random(seed)
+        program, costs = random_program(chance)
+        box = linear_box(program)
+        first = proved(program, costs, minimum(program, costs, box))
+        basis = random_basis(chance, program)
+        assert proved(program, costs, minimum(program, costs, box, basis)) == first, seed
+        seen.add(first)
+    assert seen == {"optimal", "infeasible", "unbounded"}
+
+
+def test_the_basis_of_an_optimum_is_one_where_nothing_is_left_to_do():
+    program = Program((Column("x"), Column("y")), (Row("r", ((0, F(1)), (1, F(2))), F(3)),))
+    found = minimum(program, [F(1), F(1)], linear_box(program))
+    assert (found.value, found.point, found.multipliers) == (F(3, 2), (0, F(3, 2)), (F(1, 2),))
+    again = minimum(program, [F(1), F(1)], linear_box(program), found.basis, deadline=0.0)
+    assert again == found
+
+
+def test_a_box_takes_the_place_of_the_bounds():
+    program = Program((Column("x", None, None),), ())
+    found = minimum(program, [F(-1)], Box([F(1)], [F(5, 2)]))
+    assert found.point == (F(5, 2),)
+
+
+def test_a_deadline_in_the_past_decides_nothing():
+    program = Program((Column("x"),), (Row("r", ((0, F(1)),), F(1)),))
+    assert minimum(program, [F(1)], linear_box(program), deadline=0.0) == LinearUndecided()
+
+
+@pytest.mark.parametrize("size", [30])
+def test_klee_and_minty_cubes_end(size):
+    # max x_n in the cube 0 <= x_1 <= 1, eps x_{j-1} <= x_j <= 1 - eps x_{j-1}
+    eps = F(1, 3)
+    rows = [
+        Row(f"{side}{j}", ((j - 1, sign * eps), (j, F(1))), *ends)
+        for j in range(1, size)
+        for side, sign, ends in (("low", -1, (F(0), None)), ("high", 1, (None, F(1))))
+    ]
+    program = Program(tuple(Column(f"x{j}", F(0), F(1)) for j in range(size)), tuple(rows))
+    costs = [F(0)] * (size - 1) + [F(-1)]
+    found = minimum(program, costs, linear_box(program))
+    assert found.value == -1
