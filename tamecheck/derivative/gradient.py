@@ -14,10 +14,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from tamecheck.cells.forms import padded, taken
+from tamecheck.derivative.domain import exact_row, first_outside, outside_rows
 from tamecheck.derivative.local import routed
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.terms import derivative
-from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
 from tamecheck.evaluate.folding import axis_last, folded_first
 from tamecheck.ir.formula import Const, Piece, Term
@@ -34,7 +35,9 @@ Pull: TypeAlias = Callable[[Array], list[Array | None]]
 Precision: TypeAlias = Literal["float64", "float32"]
 
 
-def gradient(graph: Graph, points: Any, *, dtype: Precision = "float64") -> Array:
+def gradient(
+    graph: Graph, points: Any, *, dtype: Precision = "float64", partial: bool = False
+) -> Array:
     """One conservative Jacobian a row: an array ``(rows, outputs, inputs)``.
 
     For a model with a single output element the middle axis is left out.
@@ -47,6 +50,8 @@ def gradient(graph: Graph, points: Any, *, dtype: Precision = "float64") -> Arra
         One point a row, its elements those of all inputs in order.
     dtype
         The float type to compute in.
+    partial
+        Whether rows without a value or a derivative are NaN, instead of an error.
 
     Raises
     ------
@@ -55,7 +60,7 @@ def gradient(graph: Graph, points: Any, *, dtype: Precision = "float64") -> Arra
     UnsupportedError
         If the function has an op without a batched derivative.
     DomainError
-        If the derivative is no finite number at some row.
+        If a row is outside the domain of an op, or the derivative there is no finite number.
 
     Examples
     --------
@@ -72,11 +77,19 @@ def gradient(graph: Graph, points: Any, *, dtype: Precision = "float64") -> Arra
     rows = rows.reshape((len(rows), total))
     if not np.isfinite(rows).all():
         raise InputError("A point holds NaN or infinity.", hint="Give real numbers.")
+    simple = lowered(graph)
     with np.errstate(all="ignore"):
-        found = _Tape(lowered(graph), rows).jacobian()
-    if not np.isfinite(found).all():
-        row = int(np.argmin(np.isfinite(found).reshape((len(rows), -1)).all(axis=1)))
-        raise DomainError(f"The derivative at row {row} is no finite number.")
+        found, values = _Tape(simple, rows).jacobian()
+    outside = outside_rows(simple, values, len(rows))
+    lost = ~np.isfinite(found).reshape((len(rows), -1)).all(axis=1)
+    if partial:
+        found = np.where((outside | lost)[:, None, None], np.nan, found)
+    elif outside.any():
+        raise first_outside(simple, values, int(np.argmax(outside)))
+    elif lost.any():
+        found = np.array(found)
+        for row in np.flatnonzero(lost).tolist():
+            found[row] = exact_row(simple, rows[row], row)
     return found[:, 0] if found.shape[1] == 1 else found
 
 
@@ -91,7 +104,7 @@ def node_values(graph: Graph, points: Array) -> tuple[Graph, dict[int, Array]]:
     """
     simple = lowered(graph)
     with np.errstate(all="ignore"):
-        values = _Tape(simple, points).values()
+        values, _ = _Tape(simple, points).forward()
     return simple, values
 
 
@@ -100,15 +113,10 @@ class _Tape:
     graph: Graph
     rows: Array
 
-    def values(self) -> dict[int, Array]:
-        """The forward pass alone."""
-        return self._forward()[0]
-
-    def jacobian(self) -> Array:
-        """The forward pass, and one reverse pass for all outputs."""
-        values, pulls = self._forward()
+    def jacobian(self) -> tuple[Array, dict[int, Array]]:
+        """The forward pass, and one reverse pass for all outputs; also the nodes' values."""
+        values, pulls = self.forward()
         count = sum(size_of(self.graph.nodes[node].shape) for _, node in self.graph.outputs)
-        batch = len(self.rows)
         pending: dict[int, Array] = {}
         start = 0
         for _, node in self.graph.outputs:
@@ -117,7 +125,6 @@ class _Tape:
             seed[0, start : start + size_of(shape)] = np.eye(size_of(shape))
             start += size_of(shape)
             _accumulate(pending, node, seed.reshape((1, count, *shape)))
-        del values
         found: dict[int, Array] = {}
         for index in range(len(self.graph.nodes) - 1, -1, -1):
             if index not in pending:
@@ -130,7 +137,7 @@ class _Tape:
                 for arg, part in zip(node.args, pulls[index](cotangent), strict=True):
                     if part is not None and not self.graph.input_free[arg]:
                         _accumulate(pending, arg, part)
-        return self._joined(found, batch, count)
+        return self._joined(found, len(self.rows), count), values
 
     def _joined(self, found: Mapping[int, Array], batch: int, count: int) -> Array:
         blocks: list[Array] = []
@@ -142,7 +149,8 @@ class _Tape:
                 blocks.append(np.broadcast_to(flat, (batch, count, size)))
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=2)
 
-    def _forward(self) -> tuple[dict[int, Array], dict[int, Pull]]:
+    def forward(self) -> tuple[dict[int, Array], dict[int, Pull]]:
+        """The values of all nodes, and how cotangents are pulled back."""
         values: dict[int, Array] = {}
         pulls: dict[int, Pull] = {}
         start = 0
@@ -261,12 +269,11 @@ def _chosen(masks: Sequence[Array], terms: Sequence[Term], args: list[Array]) ->
 def _moved(
     index: Array, node: Apply, args: Sequence[Array], shapes: Sequence[Shape]
 ) -> tuple[Array, Pull]:
-    dtype = args[0].dtype
-    batch = max(len(arg) for arg in args)
+    batch, dtype = max(map(len, args)), args[0].dtype
     flat = [np.broadcast_to(a.reshape((len(a), 1, -1)), (batch, 1, a[0].size)) for a in args]
-    value_ = node.params.get("value")
-    filler = float(value_) if isinstance(value_, Fraction) else 0.0
-    extra = np.full((batch, 1, 1), filler, dtype)
+    filler = node.params.get("value")
+    fill = float(filler) if isinstance(filler, Fraction) else 0.0
+    extra = np.full((batch, 1, 1), fill, dtype)
     value = (
         taken(np.concatenate([*flat, extra], axis=2), index)
         if len(flat) > 1 or (index.size and int(index.max()) >= flat[0].shape[2])
@@ -310,7 +317,7 @@ def _product(
     if lift_right:
         value = value[..., 0]
     if lift_left:
-        value = value[..., 0] if lift_right and value.ndim == 3 else _dropped(value, lift_right)
+        value = value[..., 0] if lift_right else value[..., 0, :]
 
     def pull(cotangent: Array) -> list[Array | None]:
         wide = cotangent
@@ -330,11 +337,6 @@ def _product(
         return [first, second]
 
     return value, pull
-
-
-def _dropped(value: Array, vector: bool) -> Array:  # noqa: FBT001
-    """Without the row axis of a lifted left factor."""
-    return value[..., 0] if vector else value[..., 0, :]
 
 
 def _matmul(left: Array, right: Array) -> Array:

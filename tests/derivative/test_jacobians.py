@@ -376,3 +376,52 @@ def test_jax_is_told_where_it_differs(capsys):
     answer = json.loads(capsys.readouterr().out)
     assert answer["autodiff_jax"] is None
     assert answer["autodiff_jax_in_clarke"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "where", "number"),
+    [
+        ("log(x)", [[-1.0]], "log(x)", "Row 0"),
+        ("log(x)+y", [[1.0, 0.0], [-1.0, 2.0]], "log(x)", "Row 1"),
+        ("max(log(x),0)", [[2.0], [0.0]], "log(x)", "Row 1"),
+        ("y/x", [[1.0, 1.0], [1.0, 0.0]], "y/x", "Row 1"),
+        ("sqrt(x)+x^(1/2)", [[-4.0]], "sqrt(x)", "Row 0"),
+        ("acosh(x)", [[0.5]], "acosh(x)", "Row 0"),
+    ],
+)
+def test_rows_outside_the_domain_are_named(text, rows, where, number):
+    graph = parse_expression(text).graph
+    with pytest.raises(DomainError, match="has no value") as caught:
+        gradient(graph, rows)
+    assert caught.value.where == where
+    assert caught.value.what.startswith(number)
+    lost = int(number.split()[1])
+    found = gradient(graph, rows, partial=True)
+    assert np.isnan(found[lost]).all()
+    assert np.isfinite(np.delete(found, lost, axis=0)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "slopes"),
+    [
+        ("0*sqrt(abs(x))+x", [0.0], [1.0]),
+        ("sqrt(max(x,0))", [-1.0], [0.0]),
+        ("asin(clip(x,-1,1))", [5.0], [0.0]),
+        ("max(x,0)*sqrt(max(x-5,0))+y", [0.0, 1.0], [0.0, 1.0]),
+    ],
+)
+def test_infinities_of_dead_branches_cancel(text, row, slopes):
+    assert gradient(parse_expression(text).graph, [row]).tolist() == [slopes]
+
+
+def test_a_row_where_the_function_is_steep_has_no_gradient():
+    with pytest.raises(DomainError, match=r"row 1 .*not Lipschitz"):
+        gradient(parse_expression("sqrt(x)").graph, [[1.0], [0.0]])
+
+
+@pytest.mark.parametrize("kind", ["field", "cells", "surface"])
+def test_a_figure_says_where_there_is_no_value(kind, capsys, tmp_path):
+    arguments = ["plot", kind, "--expr", "max(log(x),0)+y", "--box", "-1:1"]
+    assert main([*arguments, "-o", str(tmp_path / "a.png"), "--json"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert any("no value on 50% of the figure" in note for note in notes)

@@ -18,7 +18,7 @@ from tamecheck.show.plots.canvas import Axes, Picture, label_of, new_axes, style
 from tamecheck.show.plots.paint import legend, line_handle, notes_below
 from tamecheck.show.plots.palette import CLARKE, INK, JUMP, KINK, LINES
 from tamecheck.show.plots.plane import Plane
-from tamecheck.show.plots.sample import gradients, sample
+from tamecheck.show.plots.sample import blank_notes, gradients, sample
 from tamecheck.show.plots.scene import DEFAULT_CELLS
 
 __all__ = ["draw_curve"]
@@ -213,7 +213,7 @@ def _sampled(plane: Plane, note: str) -> _Pieces:
         (),
         exact=False,
         complete=True,
-        note=note,
+        note="; ".join((note, *blank_notes(seen.values))),
     )
 
 

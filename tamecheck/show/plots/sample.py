@@ -15,8 +15,9 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from tamecheck.cells.forms import padded
+from tamecheck.derivative.domain import outside_rows
 from tamecheck.derivative.gradient import gradient, node_values
-from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats
 from tamecheck.evaluate.folding import axis_last, folded_first
 from tamecheck.ir.graph import Apply, Graph, Input
@@ -28,6 +29,7 @@ __all__ = [
     "Sample",
     "Sampler",
     "affordable",
+    "blank_notes",
     "cost",
     "gradients",
     "sample",
@@ -159,6 +161,14 @@ def values(graph: Graph, points: Array) -> Array:
     return sample(graph, points).values
 
 
+def blank_notes(values: Array) -> tuple[str, ...]:
+    """What a reader should know of the points without a value, which are left blank."""
+    share = float(np.isnan(values).any(axis=-1).mean()) if values.size else 0.0
+    if share == 0:
+        return ()
+    return (f"the model has no value on {share:.0%} of the figure, which is left blank",)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampler:
     """A model that is sampled again and again on one plane.
@@ -249,6 +259,7 @@ def _sample(
     ]
     value = np.concatenate(outputs, axis=1).astype(np.float64)
     value = np.where(np.isfinite(value), value, np.nan)
+    value[outside_rows(simple, nodes, count)] = np.nan
     patterns = np.zeros(count, dtype=np.uint64)
     jumps = np.zeros(count, dtype=np.uint64)
     with np.errstate(all="ignore"):
@@ -350,17 +361,8 @@ def gradients(graph: Graph, points: Array) -> Array:
         raise InputError(f"A gradient field belongs to one output element, not to {count}.")
     if stepwise(graph):
         return np.zeros(points.shape)
-    rows: list[Array] = []
-    for chunk in _chunks(graph, points, factor=3):
-        try:
-            rows.append(_supported(lambda c=chunk: gradient(graph, c)))
-        except DomainError:
-            rows.append(np.array([_single(graph, point) for point in chunk]))
+    rows: list[Array] = [
+        _supported(lambda c=chunk: gradient(graph, c, partial=True))
+        for chunk in _chunks(graph, points, factor=3)
+    ]
     return np.concatenate(rows) if rows else np.zeros((0, points.shape[1]))
-
-
-def _single(graph: Graph, point: Array) -> Array:
-    try:
-        return gradient(graph, point[None])[0]
-    except DomainError:
-        return np.full(len(point), np.nan)

@@ -12,7 +12,14 @@ from tamecheck.ir.tensor import Array
 from tamecheck.show.plots.geometry import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
 from tamecheck.show.plots.plane import Plane, Scores, output_names, scores
 from tamecheck.show.plots.raster import Raster, raster_of
-from tamecheck.show.plots.sample import Sampler, affordable, cost, sampler_of, stepwise
+from tamecheck.show.plots.sample import (
+    Sampler,
+    affordable,
+    blank_notes,
+    cost,
+    sampler_of,
+    stepwise,
+)
 
 __all__ = ["DEFAULT_CELLS", "Scene", "scene_of"]
 
@@ -112,6 +119,7 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
     notes += (f"{why}: found on a grid of {raster.side} × {raster.side} points",)
     if 4 * raster.count > raster.ids.size:
         notes += ("there are more pieces than the grid tells apart",)
+    notes += blank_notes(raster.values)
     if not raster.traced:
         notes += ("boundaries too dense to draw",)
     return Scene(plane, None, None, raster, notes, bare)
