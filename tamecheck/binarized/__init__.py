@@ -4,7 +4,7 @@ from tamecheck.binarized.certificate import ball_certificate, distance_certifica
 from tamecheck.binarized.counting import MAX_FREE, count_classes
 from tamecheck.binarized.distance import Distance, minimum_distance, robust
 from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer, product
 from tamecheck.binarized.recognise import recognise
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "count_classes",
     "distance_certificate",
     "minimum_distance",
+    "product",
     "recognise",
     "robust",
 ]

@@ -1,0 +1,130 @@
+"""The recomputation against enumeration, and against statements that are false by construction."""
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+
+from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.errors import SolverError
+from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
+from tamecheck.explain.domain import domain_of
+from tamecheck.ir.exact import rational
+
+
+def network(rng, *, inputs=8, layers=None, classes=None):
+    widths = [inputs, *(rng.integers(1, 5, size=rng.integers(0, 3)) if layers is None else layers)]
+    hidden = tuple(
+        ThresholdLayer(rng.integers(-2, 3, size=(after, before)), rng.integers(-2, 3, size=after))
+        for before, after in pairwise(widths)
+    )
+    count = int(rng.integers(2, 5)) if classes is None else classes
+    return BinarizedNetwork(
+        (rational(-1),) * inputs,
+        (rational(1),) * inputs,
+        hidden,
+        rng.integers(-2, 3, size=(count, int(widths[-1]))),
+        rng.integers(-2, 3, size=count),
+    )
+
+
+def domain(rng, net):
+    groups = {"one_hot": {"kind": (0, 1, 2)}, "thermometer": {"size": (3, 4)}}
+    chosen = {name: group for name, group in groups.items() if rng.random() < 0.5}
+    return domain_of(net, **chosen)
+
+
+def points(dom, allowed=None):
+    sizes = [range(len(f.codes)) for f in dom.features] if allowed is None else allowed
+    return [(codes, dom.states(codes)) for codes in product(*sizes)]
+
+
+def classes_of(net, dom, allowed=None):
+    every = points(dom, allowed)
+    decided = net.decide(np.array([s for _, s in every]))
+    return {codes: int(c) for (codes, _), c in zip(every, decided, strict=True)}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_counts_are_those_of_enumeration(seed):
+    rng = np.random.default_rng(seed)
+    net = network(rng)
+    dom = domain(rng, net)
+    allowed = [
+        sorted(rng.choice(len(f.codes), size=rng.integers(1, len(f.codes) + 1), replace=False))
+        for f in dom.features
+    ]
+    decided = classes_of(net, dom, allowed)
+    counts = [sum(c == k for c in decided.values()) for k in range(net.classes)]
+    assert Recomputation(net, dom).counts(allowed) == counts
+
+    centre = tuple(codes[0] for codes in allowed)
+    costs = rng.integers(1, 4, size=(len(dom.features), 8))
+    budget = int(rng.integers(0, 6))
+
+    def cost(k, code):
+        return 0 if code == centre[k] else int(costs[k, code])
+
+    near = [0] * net.classes
+    for codes, decision in decided.items():
+        near[decision] += sum(map(cost, range(len(codes)), codes)) <= budget
+    assert Recomputation(net, dom).counts(allowed, within=(cost, budget)) == near
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_statements_are_judged_as_by_their_definition(seed):
+    rng = np.random.default_rng(seed)
+    net = network(rng, inputs=6)
+    dom = domain(rng, net)
+    decided = classes_of(net, dom)
+    codes = list(decided)[rng.integers(len(decided))]
+    again, size = Recomputation(net, dom), len(codes)
+
+    def constant(free):
+        return all(
+            c == decided[codes]
+            for other, c in decided.items()
+            if all(other[k] == codes[k] for k in range(size) if k not in free)
+        )
+
+    for _ in range(6):
+        kept = set(rng.choice(size, size=rng.integers(0, size + 1), replace=False).tolist())
+        free = set(range(size)) - kept
+        least = all(not constant(free | {k}) for k in kept)
+        for minimal, true in ((False, constant(free)), (True, constant(free) and least)):
+            assert again.is_reason(codes, sorted(kept), minimal=minimal) is true
+        cube = {k: (codes[k],) for k in kept}
+        assert again.is_rule(cube, decided[codes]) is constant(free)
+
+    for other in [list(decided)[k] for k in rng.integers(len(decided), size=6)]:
+        changed = {k for k in range(size) if codes[k] != other[k]}
+        turns = decided[other] != decided[codes]
+        least = all(constant(changed - {k}) for k in changed)
+        assert again.is_contrast(codes, other, smallest=False) is (turns and least)
+        fewer = any(
+            c != decided[codes]
+            and sum(a != b for a, b in zip(codes, o, strict=True)) < len(changed)
+            for o, c in decided.items()
+        )
+        smallest = again.is_contrast(codes, other, smallest=True)
+        assert smallest is (turns and least and not fewer)
+        if changed:
+            every = [range(len(f.codes)) for f in dom.features]
+            near = again.is_nearest(codes, every, lambda k, c: int(c != codes[k]), len(changed))
+            assert near is not fewer
+
+
+def test_what_takes_too_many_parts_is_open():
+    rng = np.random.default_rng(0)
+    net = network(rng, inputs=30, layers=[12], classes=2)
+    dom = domain_of(net)
+    every = [range(2)] * 30
+    assert Recomputation(net, dom, most=50).counts(every) is None
+
+
+def test_a_contradicted_answer_is_not_given():
+    yes, no = True, False
+    assert confirm(yes, "this", "search") == RECOMPUTED
+    assert confirm(None, "this", "search") == "search"
+    with pytest.raises(SolverError, match="contradicts"):
+        confirm(no, "this", "search")
