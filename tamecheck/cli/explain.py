@@ -157,12 +157,26 @@ def _single(args: Namespace, explainer: Explainer, rows: _Rows, options: dict[st
     if args.kind == "relevancy":
         if not args.json and not args.quiet:
             _print_counts(found)
-        return 0 if found.complete else 3
+        return 0 if found.complete and _is_checked(args, found) else 3
     if not args.json and not args.quiet:
         _print_grounds(found)
         if rows.names[0]:
             print(visible(f"  about {rows.names[0]}"))
-    return 0 if found.minimal else 3
+    return 0 if found.minimal and _is_checked(args, found) else 3
+
+
+def _is_checked(args: Namespace, found: Any) -> bool:
+    if not found.checked:
+        message(
+            args,
+            f"This rests on {_ground(found)} alone: there are too many points to show it a second"
+            " time, so the exit code is 3.",
+        )
+    return found.checked
+
+
+def _ground(found: Any) -> str:
+    return "an exact search" if found.rests_on == "search" else found.rests_on
 
 
 def _print_unchangeable(
@@ -170,12 +184,13 @@ def _print_unchangeable(
 ) -> None:
     """Say that no allowed change of the features changes the decision."""
     from tamecheck.explain.answers import called
+    from tamecheck.explain.check import RECOMPUTED
 
     decision = explainer.decide(row)
     label = called(decision, explainer.classes)
     if args.json:
         said = {"decision": decision, "label": label, "class": label, "features": None}
-        print_json({**said, "rule": None, **about})
+        print_json({**said, "rule": None, "checked": True, "rests_on": RECOMPUTED, **about})
     else:
         print(visible(f"{label}: no allowed change of the features changes it"))
 
@@ -186,10 +201,9 @@ def _print_counts(found: Relevancy) -> None:
 
 
 def _print_grounds(found: Abductive | Contrastive | Counterfactual) -> None:
-    rests = "exact search" if found.rests_on == "search" else found.rests_on
     size = "1 feature" if found.size == 1 else f"{found.size} features"
     print(f"  {size}, {'minimal' if found.minimal else 'perhaps not minimal'}")
-    print(f"  rests on: {rests}{', z3 ' + found.second if found.second else ''}")
+    print(f"  rests on: {_ground(found)}{', z3 ' + found.second if found.second else ''}")
 
 
 def _check_outputs(args: Namespace) -> None:
@@ -354,7 +368,8 @@ def _table(
         print_json({"explanations": found, "rows": total})
     elif args.output is not None:
         print(f"{len(found)} of {total} rows explained in {visible(args.output)}")
-    whole = len(found) == total and all(a.get("minimal", True) for a in found)
+    keys = ("minimal", "complete", "checked")
+    whole = len(found) == total and all(a.get(key, True) for a in found for key in keys)
     return 0 if whole and not any("error" in a for a in found) else 3
 
 

@@ -8,6 +8,7 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
+from tamecheck.explain.check import RECOMPUTED
 from tamecheck.visible import visible
 
 __all__ = ["Abductive", "Contrastive", "Counterfactual", "Relevancy", "called"]
@@ -36,7 +37,9 @@ class _Reason:
     minimal
         Whether no proper subset explains as well; for a smallest one, whether no other is smaller.
     rests_on
-        ``"search"`` for integers alone, else the solvers whose word it is.
+        ``"recomputation"`` if it was shown a second time, from its definition (see
+        `tamecheck.explain.check`); else ``"search"`` for a search in integers alone, or the
+        solvers whose word it is.
     second
         What a second engine said, if it was asked: ``"agrees"`` or ``"no answer"``.
     classes
@@ -65,8 +68,8 @@ class _Reason:
 
     @property
     def checked(self) -> bool:
-        """Whether it rests on an exact search, or on two engines that agree."""
-        return self.rests_on == "search" or self.second == "agrees" or " and " in self.rests_on
+        """Whether it was shown a second time, from its definition."""
+        return self.rests_on == RECOMPUTED
 
     @property
     def rule(self) -> str:
@@ -216,6 +219,8 @@ class Relevancy:
         For each feature that can vary, how many of them it is in.
     label
         What the class is called.
+    rests_on
+        As for a reason.
     """
 
     decision: int
@@ -226,6 +231,12 @@ class Relevancy:
     reasons: int
     counts: Mapping[str, int]
     label: str
+    rests_on: str
+
+    @property
+    def checked(self) -> bool:
+        """Whether it was shown a second time, from its definition."""
+        return self.rests_on == RECOMPUTED
 
     @property
     def rule(self) -> str:
@@ -251,6 +262,8 @@ class Relevancy:
             "reasons": self.reasons,
             "counts": dict(self.counts),
             "rule": self.rule,
+            "checked": self.checked,
+            "rests_on": self.rests_on,
         }
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from tamecheck.binarized import BinarizedNetwork, product
 from tamecheck.errors import SolverError
 from tamecheck.explain.domain import Domain
+from tamecheck.explain.hitting_sets import are_minimal_hitting_sets, has_hitting_set
 from tamecheck.ir.tensor import Array
 
 __all__ = ["RECOMPUTED", "Recomputation", "confirm"]
@@ -139,42 +140,69 @@ class Recomputation:
             turned = (*found[:feature], codes[feature], *found[feature + 1 :])
         return True if known else None
 
-    def is_contrast(
-        self, codes: Sequence[int], other: Sequence[int], *, smallest: bool
+    def is_smallest_reason(
+        self,
+        codes: Sequence[int],
+        features: Sequence[int],
+        contrasts: Sequence[Sequence[int]],
     ) -> bool | None:
-        """Whether the features in which ``other`` differs are a minimal set that turns the class.
+        """Whether keeping the features keeps the class, and keeping fewer features does not.
 
-        If ``smallest``, whether no other set is smaller.
+        ``contrasts`` are features whose change can change the class: a reason meets all of them.
         """
-        changed = {k for k in range(len(codes)) if codes[k] != other[k]}
-        if self._class(codes) == self._class(other):
-            return False
-        if smallest:
-            allowed = self._freed(codes, range(len(codes)))
-            return self.is_nearest(
-                codes, allowed, lambda k, code: int(code != codes[k]), len(changed)
-            )
-        smaller = [self._is_constant(codes, changed - {k}) for k in sorted(changed)]
-        return False if False in smaller else None if None in smaller else True
+        facts = [self.is_reason(codes, features, minimal=False)]
+        for contrast in contrasts:
+            constant = self._is_constant(codes, contrast)
+            facts.append(None if constant is None else not constant)
+        fewer = has_hitting_set(contrasts, len(features) - 1)
+        facts.append(None if fewer is None else not fewer)
+        return False if False in facts else None if None in facts else True
 
-    def is_nearest(
+    def is_contrast(self, codes: Sequence[int], features: Sequence[int]) -> bool | None:
+        """Whether changing the features can change the class, and changing no proper subset can."""
+        free = set(features)
+        subsets = [free, *(free - {k} for k in features)]
+        constant = [self._is_constant(codes, subset) for subset in subsets]
+        if constant[0] is True or False in constant[1:]:
+            return False
+        return None if None in constant else True
+
+    def is_enumeration(
+        self,
+        codes: Sequence[int],
+        reasons: Sequence[Sequence[int]],
+        contrasts: Sequence[Sequence[int]],
+    ) -> bool | None:
+        """Whether these are all minimal reasons, and these are minimal contrasts.
+
+        Notes
+        -----
+        Every reason hits every contrast, so it contains a minimal hitting set of those given; if
+        all of these are reasons, there is no other (Ignatiev et al. 2020).
+        """
+        facts = [self.is_reason(codes, reason, minimal=True) for reason in reasons]
+        facts += [self.is_contrast(codes, contrast) for contrast in contrasts]
+        facts.append(are_minimal_hitting_sets(reasons, contrasts))
+        return False if False in facts else None if None in facts else True
+
+    def is_out_of_reach(
         self,
         codes: Sequence[int],
         allowed: Allowed,
-        cost: Cost,
-        distance: int,
+        *,
+        within: Within | None = None,
         target: int | None = None,
     ) -> bool | None:
-        """Whether no allowed point that costs less than ``distance`` has the target's class.
+        """Whether no allowed point within a cost has the target's class, or any but that of codes.
 
-        Any class but that of ``codes`` is wanted if there is no target.
+        ``allowed`` and ``within`` are as for `counts`.
         """
         decision = self._class(codes)
 
         def wanted(winners: Array) -> Array:
             return winners != decision if target is None else winners == target
 
-        return self._has_none(allowed, wanted, (cost, distance - 1))
+        return self._has_none(allowed, wanted, within)
 
     def _class(self, codes: Sequence[int]) -> int:
         return int(self.network.decide(self.domain.states(codes)[np.newaxis])[0])
@@ -229,7 +257,7 @@ class Recomputation:
         """For each feature what its codes add to the sums of the first layer (or the readout)."""
         layers = self.network.layers
         weights = layers[0].weights if layers else self.network.readout
-        return [product(f.codes, weights[:, list(f.inputs)]) for f in self.domain.features]
+        return [_product(f.codes, weights[:, list(f.inputs)]) for f in self.domain.features]
 
     def _choices(self, allowed: Allowed, cost: Cost) -> tuple[list[_Choice], _Parts]:
         """The features with more than one code, those that move most first; the whole product."""
@@ -249,19 +277,20 @@ class Recomputation:
         self, choices: Sequence[_Choice], start: _Parts, budget: int
     ) -> Iterator[tuple[_Parts, Array]]:
         """Parts, and the class of all points in each of them, or -1; the latter are divided."""
-        low, high = _reach(choices, budget, start, -1), _reach(choices, budget, start, 1)
+        low, high = (_reach(choices, budget, start, sign) for sign in (-1, 1))
         waiting = [_Parts(start.chosen, start.sums, start.left + budget)]
         if waiting[0].left[0] < 0 or not all(len(choice.codes) for choice in choices):
             return
         seen = 0
         while waiting:
             parts = waiting.pop()
-            depth = parts.chosen.shape[1]
+            depth = int(parts.chosen.shape[1])
             seen += len(parts.sums)
             if seen > self.most:
                 raise _TooManyError
-            lower = parts.sums + low[depth][parts.left]
-            winners = _winners(self.network, lower, parts.sums + high[depth][parts.left])
+            lower: Array = parts.sums + low[depth][parts.left]
+            upper: Array = parts.sums + high[depth][parts.left]
+            winners = _winners(self.network, lower, upper)
             yield parts, winners
             if (winners == _OPEN).any():
                 waiting += _divided(choices[depth], parts, winners == _OPEN)
@@ -317,22 +346,30 @@ def _winners(network: BinarizedNetwork, low: Array, high: Array) -> Array:
     first, *others = network.layers
     states: Array = _states(low, high, first.thresholds)
     for layer in others:
-        known: Array = product(states, layer.weights)
-        doubt: Array = product(states == 0, np.abs(layer.weights))
+        known: Array = _product(states, layer.weights)
+        doubt: Array = _product(states == 0, np.abs(layer.weights))
         states = _states(known - doubt, known + doubt, layer.thresholds)
-    scores: Array = product(states, network.readout) + network.offsets
+    scores: Array = _product(states, network.readout) + network.offsets
     likely = np.argmax(scores, axis=1)
     winners = np.full(len(states), _OPEN)
     for winner in np.unique(likely).tolist():
         rows = np.flatnonzero(likely == winner)
         gaps = network.readout[winner] - network.readout
-        margin: Array = product(states[rows], gaps) - product(states[rows] == 0, np.abs(gaps))
+        margin: Array = _product(states[rows], gaps) - _product(states[rows] == 0, np.abs(gaps))
         margin += network.offsets[winner] - network.offsets
         # of equal scores the first decides, so a later rival may come level
         needed = (np.arange(network.classes) < winner).astype(np.int64)
         needed[winner] = 0
         winners[rows[(margin >= needed).all(axis=1)]] = winner
     return winners
+
+
+def _product(states: Array, weights: Array) -> Array:
+    """``states @ weights.T`` in integers of any size."""
+    try:
+        return product(states, weights)
+    except ValueError:
+        return states.astype(object) @ weights.T.astype(object)
 
 
 def _states(low: Array, high: Array, thresholds: Array) -> Array:

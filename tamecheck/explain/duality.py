@@ -59,12 +59,19 @@ def enumerated(search: Search, codes: Codes) -> Iterator[Found]:
         sets.close()
 
 
-def smallest_sufficient(search: Search, codes: Codes) -> tuple[int, ...]:
-    """A sufficient set with the fewest features.
+def smallest_sufficient(
+    search: Search, codes: Codes
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """A sufficient set with the fewest features, and contrasts that no smaller set hits.
 
     Raises
     ------
     OutOfTimeError
         If the time is over.
     """
-    return next(found.features for found in enumerated(search, codes) if found.abductive)
+    contrasts: list[tuple[int, ...]] = []
+    for found in enumerated(search, codes):
+        if found.abductive:
+            return found.features, contrasts
+        contrasts.append(found.features)
+    raise AssertionError("all features together are sufficient")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from tamecheck.binarized import BinarizedNetwork
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, SolverError
 from tamecheck.explain.abductive import (
     changeable,
     contrastive_within,
     necessary,
 )
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy, called
+from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.deletion import sufficient
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.duality import enumerated, smallest_sufficient
@@ -163,17 +165,19 @@ class Explainer:
         """
         codes, search = self._codes(x), self._search(timeout)
         if smallest:
-            features, minimal = smallest_sufficient(search, codes), True
+            (features, contrasts), minimal = smallest_sufficient(search, codes), True
+            holds = self._again.is_smallest_reason(codes, features, contrasts)
         else:
             wanted = list(dict.fromkeys(k for i in prefer for k in self.domain.covering([i])))
             found = sufficient(search, codes, keep=wanted)
             features, minimal = found.features, not found.doubtful
+            holds = self._again.is_reason(codes, features, minimal=minimal)
         opinion = second_opinion(self.network, self.domain, codes, features) if second else None
         return Abductive(
             search.decide(codes),
             *self._shown(features, codes),
             minimal=minimal,
-            rests_on=_rests_on(search),
+            rests_on=confirm(holds, "this reason", _rests_on(search)),
             second=opinion,
             **self._about(codes),
         )
@@ -199,23 +203,26 @@ class Explainer:
         """
         codes, search = self._codes(x), self._search(timeout)
         if smallest:
-            near = nearest(search, codes, self._moves(codes, "features"))
+            moves = self._moves(codes, "features")
+            near = nearest(search, codes, moves)
             if near is None:
-                return None
+                return self._unchangeable(codes, moves)
             other = near.codes
             search.trusted |= {near.rests_on} - {"search"}
             features = tuple(k for k in range(len(codes)) if other[k] != codes[k])
+            holds = self._is_nearest(codes, moves, near)
         else:
             changed = search.change(codes, changeable(search))
             if changed is None:
-                return None
+                return self._unchangeable(codes, self._moves(codes, "features"))
             start = [k for k in range(len(codes)) if changed[k] != codes[k]]
             features = contrastive_within(search, codes, start)
             found = search.change(codes, features)
             if found is None:
                 raise AssertionError("a contrastive set has a witness")
             other = found
-        return self._contrastive(search, codes, features, other)
+            holds = self._again.is_contrast(codes, features)
+        return self._contrastive(search, codes, features, other, holds)
 
     def counterfactual(  # noqa: PLR0913  # each limit has its name
         self,
@@ -267,7 +274,10 @@ class Explainer:
             and (move.feature not in down or move.code < codes[move.feature])
         ]
         found = nearest(search, codes, moves, target=target)
-        return None if found is None else self._counterfactual(search, codes, found, metric)
+        if found is None:
+            return self._unchangeable(codes, moves, target)
+        holds = self._is_nearest(codes, moves, found, target)
+        return self._counterfactual(search, codes, found, metric, holds)
 
     def enumerate(
         self, x: Any, *, timeout: float | None = None
@@ -287,7 +297,11 @@ class Explainer:
                     decision,
                     *self._shown(found.features, codes),
                     minimal=True,
-                    rests_on=_rests_on(search),
+                    rests_on=confirm(
+                        self._again.is_reason(codes, found.features, minimal=True),
+                        "this reason",
+                        _rests_on(search),
+                    ),
                     second=None,
                     **self._about(codes),
                 )
@@ -295,26 +309,29 @@ class Explainer:
             other = search.change(codes, found.features)
             if other is None:
                 raise AssertionError("a contrastive set has a witness")
-            yield self._contrastive(search, codes, found.features, other)
+            holds = self._again.is_contrast(codes, found.features)
+            yield self._contrastive(search, codes, found.features, other, holds)
 
     def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
         """Which features are in every reason, in some reason, and in none."""
         codes, search = self._codes(x), self._search(timeout)
         everything = changeable(search)
         needed: tuple[int, ...] = ()
-        used: set[int] = set()
-        times: Counter[int] = Counter()
-        reasons, complete = 0, True
+        reasons: list[tuple[int, ...]] = []
+        contrasts: list[tuple[int, ...]] = []
+        complete = True
         try:
             needed = tuple(necessary(search, codes))
             for found in enumerated(search, codes):
-                # a feature is in some reason exactly where it is in some contrast
-                used.update(found.features)
-                if found.abductive:
-                    reasons += 1
-                    times.update(found.features)
+                (reasons if found.abductive else contrasts).append(found.features)
         except OutOfTimeError:
             complete = False
+        # a feature is in some reason exactly where it is in some contrast
+        used = set[int]().union(*reasons, *contrasts)
+        times = Counter(k for reason in reasons for k in reason)
+        holds = self._again.is_enumeration(codes, reasons, contrasts) if complete else None
+        if complete and set(needed) != set(everything).intersection(*reasons):
+            holds = False
         names = [feature.name for feature in self.domain.features]
         decision = search.decide(codes)
         return Relevancy(
@@ -323,9 +340,10 @@ class Explainer:
             tuple(names[k] for k in everything if k in used),
             tuple(names[k] for k in everything if k not in used) if complete else (),
             complete,
-            reasons,
+            len(reasons),
             {names[k]: times[k] for k in everything},
             called(decision, self.classes),
+            confirm(holds, "these reasons", _rests_on(search)),
         )
 
     def explain(self, x: Any, kind: Kind = "abductive", **options: Any) -> Any:
@@ -373,14 +391,53 @@ class Explainer:
                 moves.append(Move(k, code, cost))
         return moves
 
+    @cached_property
+    def _again(self) -> Recomputation:
+        return Recomputation(self.network, self.domain)
+
+    def _is_nearest(
+        self, codes: Codes, moves: Sequence[Move], found: Nearest, target: int | None = None
+    ) -> bool | None:
+        """Whether what was found has another class, or the target's, and nothing nearer has."""
+        allowed, cost = _reached(codes, moves)
+        decisions = self.network.decide(np.stack([*map(self.domain.states, (codes, found.codes))]))
+        before, after = decisions.tolist()
+        turned = after != before if target is None else after == target
+        if not turned or found.cost != sum(cost(k, code) for k, code in enumerate(found.codes)):
+            return False
+        within = (cost, found.cost - 1)
+        return self._again.is_out_of_reach(codes, allowed, within=within, target=target)
+
+    def _unchangeable(self, codes: Codes, moves: Sequence[Move], target: int | None = None) -> None:
+        """Confirm that no allowed move changes the class.
+
+        Raises
+        ------
+        SolverError
+            If that takes too long to be shown a second time.
+        """
+        allowed, _ = _reached(codes, moves)
+        holds = self._again.is_out_of_reach(codes, allowed, target=target)
+        if confirm(holds, "that nothing changes this decision", "") != RECOMPUTED:
+            raise SolverError(
+                "A search finds no allowed change of this decision, but there are too many points"
+                " to show a second time that there is none.",
+                hint="Hold some features.",
+            )
+
     def _contrastive(
-        self, search: Search, codes: Codes, features: Sequence[int], other: Codes
+        self,
+        search: Search,
+        codes: Codes,
+        features: Sequence[int],
+        other: Codes,
+        holds: bool | None,  # noqa: FBT001  # what the recomputation says
     ) -> Contrastive:
         return Contrastive(
             search.decide(codes),
             *self._shown(features, codes),
             minimal=True,
-            rests_on=_rests_on(search),
+            rests_on=confirm(holds, "this contrast", _rests_on(search)),
             second=None,
             **self._about(codes),
             witness=self._point(other),
@@ -388,7 +445,12 @@ class Explainer:
         )
 
     def _counterfactual(
-        self, search: Search, codes: Codes, found: Nearest, metric: Metric
+        self,
+        search: Search,
+        codes: Codes,
+        found: Nearest,
+        metric: Metric,
+        holds: bool | None,  # noqa: FBT001  # what the recomputation says
     ) -> Counterfactual:
         features = [k for k in range(len(codes)) if found.codes[k] != codes[k]]
         inputs, names, after = self._shown(features, found.codes)
@@ -398,7 +460,7 @@ class Explainer:
             names,
             after,
             minimal=True,
-            rests_on=found.rests_on,
+            rests_on=confirm(holds, "this change", found.rests_on),
             second=None,
             **self._about(codes),
             witness=self._point(found.codes),
@@ -417,3 +479,13 @@ def _labels(network: BinarizedNetwork, classes: Sequence[Any]) -> tuple[str, ...
 
 def _rests_on(search: Search) -> str:
     return ", ".join(sorted(search.trusted)) or "search"
+
+
+def _reached(
+    codes: Codes, moves: Sequence[Move]
+) -> tuple[list[list[int]], Callable[[int, int], int]]:
+    """The codes that moves reach, each feature by itself, and what each of them costs."""
+    costs = [{code: 0} for code in codes]
+    for move in moves:
+        costs[move.feature][move.code] = move.cost
+    return [list(one) for one in costs], lambda k, code: costs[k][code]

@@ -1,6 +1,6 @@
 """The recomputation against enumeration, and against statements that are false by construction."""
 
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -96,22 +96,28 @@ def test_statements_are_judged_as_by_their_definition(seed):
         cube = {k: (codes[k],) for k in kept}
         assert again.is_rule(cube, decided[codes]) is constant(free)
 
-    for other in [list(decided)[k] for k in rng.integers(len(decided), size=6)]:
-        changed = {k for k in range(size) if codes[k] != other[k]}
-        turns = decided[other] != decided[codes]
-        least = all(constant(changed - {k}) for k in changed)
-        assert again.is_contrast(codes, other, smallest=False) is (turns and least)
-        fewer = any(
-            c != decided[codes]
-            and sum(a != b for a, b in zip(codes, o, strict=True)) < len(changed)
-            for o, c in decided.items()
+    for _ in range(6):
+        changed = set(rng.choice(size, size=rng.integers(0, size + 1), replace=False).tolist())
+        least = not constant(changed) and all(constant(changed - {k}) for k in changed)
+        assert again.is_contrast(codes, sorted(changed)) is least
+        target = None if rng.random() < 0.5 else int(rng.integers(net.classes))
+        near = any(
+            (c != decided[codes] if target is None else c == target)
+            and sum(a != b for a, b in zip(codes, point, strict=True)) <= len(changed)
+            for point, c in decided.items()
         )
-        smallest = again.is_contrast(codes, other, smallest=True)
-        assert smallest is (turns and least and not fewer)
-        if changed:
-            every = [range(len(f.codes)) for f in dom.features]
-            near = again.is_nearest(codes, every, lambda k, c: int(c != codes[k]), len(changed))
-            assert near is not fewer
+        within = (lambda k, c: int(c != codes[k]), len(changed))
+        every = [range(len(f.codes)) for f in dom.features]
+        assert again.is_out_of_reach(codes, every, within=within, target=target) is not near
+
+    subsets = [set(s) for n in range(size + 1) for s in combinations(range(size), n)]
+    reasons = [s for s in subsets if constant(set(range(size)) - s)]
+    reasons = [sorted(s) for s in reasons if not any(r < s for r in reasons)]
+    contrasts = [s for s in subsets if not constant(s)]
+    contrasts = [sorted(s) for s in contrasts if not any(c < s for c in contrasts)]
+    assert again.is_enumeration(codes, reasons, contrasts) is True
+    for k in range(len(reasons)):
+        assert again.is_enumeration(codes, reasons[:k] + reasons[k + 1 :], contrasts) is False
 
 
 def test_what_takes_too_many_parts_is_open():

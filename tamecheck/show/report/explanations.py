@@ -124,4 +124,5 @@ def _weighed(explainer: Explainer, row: int, point: Array, seconds: float) -> li
 
 
 def _rests(on: str) -> str:
-    return "exact search in integers" if on == "search" else f"on the word of {on}"
+    words = {"recomputation": "shown twice, in integers", "search": "exact search in integers"}
+    return words.get(on, f"on the word of {on}")
