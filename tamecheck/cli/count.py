@@ -29,7 +29,7 @@ output has two classes: 1 where it is positive, else 0.
 
 exit codes: 0 counted, 2 too large a ball or bad options, 3 out of time (60 seconds, unless
 --timeout says otherwise) with bounds on the counts, 4 this is no binarized network"""
-_SECONDS = 60.0
+_SECONDS, _PARTS = 60.0, 2**21
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -53,6 +53,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Count and print the counts."""
+    from tamecheck.explain.check import Recomputation, confirm
     from tamecheck.explain.counts import count_ball, count_within
     from tamecheck.explain.words_conditions import read_conditions
 
@@ -68,18 +69,24 @@ def run(args: Namespace) -> int:
         allowed = read_conditions(args.conditions, network, domain, naming.names)
         if not all(allowed):
             message(args, "The conditions of --if exclude each other: no input meets them all.")
-    decision = None
+    decision, again = None, Recomputation(network, domain, most=_PARTS)
     if radius is None:
         found = count_within(network, domain, allowed, seconds=args.timeout or _SECONDS)
         if not found.exact:
             return _bounds(args, found, naming.classes)
-        counts = list(found.lower)
+        counts, rests_on = list(found.lower), found.rests_on
+        counted = again.counts(allowed)
     else:
         centre = _centre(args.input, model, network)
         domain.codes(centre)
         decision = int(network.decide(centre[None, :])[0])
-        counts = count_ball(network, domain, centre, radius, allowed)
-    _answer(args, counts, decision, naming.classes)
+        counts, rests_on = count_ball(network, domain, centre, radius, allowed), "enumeration"
+        counted = again.counts_in_ball(centre, radius, allowed)
+    rests_on = confirm(None if counted is None else counted == counts, "this count", rests_on)
+    _answer(args, counts, decision, naming.classes, rests_on)
+    if rests_on == "search":
+        message(args, "The counts rest on a search alone: too long to be made a second time.")
+        return 3
     return 0
 
 
@@ -138,14 +145,18 @@ def _labels(classes: list[str] | None, count: int) -> list[str]:
 
 
 def _answer(
-    args: Namespace, counts: list[int], decision: int | None, classes: list[str] | None
+    args: Namespace,
+    counts: list[int],
+    decision: int | None,
+    classes: list[str] | None,
+    rests_on: str,
 ) -> None:
     from tamecheck.ir.exact import rational_text
 
     total = sum(counts)
     labels = _labels(classes, len(counts))
     if args.json:
-        document: dict[str, Any] = {"total": total, "counts": counts}
+        document: dict[str, Any] = {"total": total, "counts": counts, "rests_on": rests_on}
         if classes is not None:
             document["classes"] = classes
         if decision is not None:

@@ -40,8 +40,8 @@ bound on the share of the domain that they decide.  --neurons shows every neuron
 "at least m of n".  With --box, a piecewise linear classifier is read instead: its rules are linear
 inequalities, one rule a region.
 
-exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, 4 the model has
-no such rules"""
+exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, or rules that
+rest on a search alone, 4 the model has no such rules"""
 _SECONDS, _FEW, _FIRST = 20.0, 20, 3
 _FORMS = ("brief", "rules", "cnf", "list", "tree", "sketch")
 
@@ -164,6 +164,9 @@ def _logic(
         _print_rules(args, found, few if outline is None else None)
     if args.neurons and not args.json and not args.quiet:
         print(logic)
+    if found.rests_on == "search":
+        message(args, "The rules rest on a search alone: too long to be shown a second time.")
+        return 3
     return 3 if form is not None and form["text"] is None else 0
 
 

@@ -1,24 +1,39 @@
 """Recomputation of what the searches say of a network on a domain, by one plain count.
 
-A part of the domain is a choice for its first features.  The sums of the first layer then lie
-between bounds, and so does everything behind it; where these bounds leave one class the part is
-counted as a whole, else it is divided by its next feature, at the end into single points, which
-are evaluated.  Reasons, contrasts, nearest changes, counts and rules are all statements about such
-counts.  Nothing here is shared with the searches in this package but the network and the domain.
+Reasons, contrasts, nearest changes, counts and rules are all statements about how many points of a
+part of the domain each class has.  Here they are judged as they are defined; nothing is shared with
+the searches in this package but the network and the domain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork, product
+from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import SolverError
+from tamecheck.explain.check_parts import (
+    OPEN,
+    Choice,
+    Parts,
+    TooManyPartsError,
+    closed_parts,
+    exact_product,
+    merged_counts,
+    ways_left,
+)
+from tamecheck.explain.combinatorics import (
+    are_minimal_hitting_sets,
+    has_hitting_set,
+    points_in_union,
+)
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.hitting_sets import are_minimal_hitting_sets, has_hitting_set
 from tamecheck.ir.tensor import Array
 
 __all__ = ["RECOMPUTED", "Recomputation", "confirm"]
@@ -28,39 +43,11 @@ RECOMPUTED = "recomputation"
 
 _MOST = 2**20
 _ROWS = 2**12
-_ROOM = 2**22
-_OPEN = -1
 
 Allowed = Sequence[Sequence[int]]
 Cost = Callable[[int, int], int]
 Within = tuple[Cost, int]
 _FREE: Within = (lambda _feature, _code: 0, 0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Choice:
-    """What one feature may be: its codes, the sums that each adds, and what each costs."""
-
-    feature: int
-    codes: Array
-    sums: Array
-    costs: Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Parts:
-    """Parts of the domain with the same number of chosen features.
-
-    ``chosen`` has a row for each part: for each chosen feature the place of its code.
-    """
-
-    chosen: Array
-    sums: Array
-    left: Array
-
-
-class _TooManyError(Exception):
-    """More parts than may be looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +68,9 @@ class Recomputation:
     domain: Domain
     most: int = _MOST
 
-    def counts(self, allowed: Allowed, *, within: Within | None = None) -> list[int] | None:
+    def counts(
+        self, allowed: Allowed | None = None, *, within: Within | None = None
+    ) -> list[int] | None:
         """How many points of a product of codes each class has.
 
         Parameters
@@ -95,19 +84,73 @@ class Recomputation:
         -----
         At worst every point is a part of its own.
         """
-        counts = [0] * self.network.classes
         cost, budget = within or _FREE
+        if allowed is None:
+            allowed = [range(len(feature.codes)) for feature in self.domain.features]
+        if not all(allowed):
+            return [0] * self.network.classes
         choices, start = self._choices(allowed, cost)
-        ways = _ways(choices, budget)
-        try:
-            for parts, winners in self._closed(choices, start, budget):
-                for winner in range(self.network.classes):
-                    lefts, numbers = np.unique(parts.left[winners == winner], return_counts=True)
-                    for left, number in zip(lefts.tolist(), numbers.tolist(), strict=True):
-                        counts[winner] += number * ways[parts.chosen.shape[1]][left]
-        except _TooManyError:
-            return None
+        with suppress(TooManyPartsError):
+            return merged_counts(self.network, choices, start, budget, self.most)
+        with suppress(TooManyPartsError):
+            return self._divided_counts(choices, start, budget)
+        return None
+
+    def _divided_counts(self, choices: Sequence[Choice], start: Parts, budget: int) -> list[int]:
+        ways = ways_left(choices, budget)
+        counts = [0] * self.network.classes
+        for parts, winners in closed_parts(self.network, choices, start, budget, self.most):
+            for winner in range(self.network.classes):
+                lefts, numbers = np.unique(parts.left[winners == winner], return_counts=True)
+                for left, number in zip(lefts.tolist(), numbers.tolist(), strict=True):
+                    counts[winner] += number * ways[parts.chosen.shape[1]][left]
         return counts
+
+    def counts_in_ball(
+        self, centre: Array, radius: int, allowed: Allowed | None = None
+    ) -> list[int] | None:
+        """How many points that differ from a state vector in few inputs each class has."""
+        far = [
+            np.count_nonzero(f.codes != centre[list(f.inputs)], axis=1).tolist()
+            for f in self.domain.features
+        ]
+        return self.counts(allowed, within=(lambda k, code: far[k][code], radius))
+
+    def table(self) -> Array:
+        """The class of every point: an array with an axis for each feature with several codes."""
+        features = self.domain.features
+        shape = [len(f.codes) for f in features]
+        found = np.empty(prod(shape), dtype=np.int16)
+        for start in range(0, found.size, _ROWS):
+            points = np.arange(start, min(start + _ROWS, found.size))
+            states = np.empty((len(points), self.network.inputs), dtype=np.int8)
+            for feature, places in zip(features, np.unravel_index(points, shape), strict=True):
+                states[:, list(feature.inputs)] = feature.codes[places]
+            found[points] = self.network.decide(states)
+        return found.reshape([size for size in shape if size > 1])
+
+    def are_rules(
+        self,
+        cubes: Sequence[tuple[Mapping[int, Sequence[int]], int]],
+        points: int,
+        *,
+        deadline: float = float("inf"),
+    ) -> bool | None:
+        """Whether all points of each cube have its class, and at least so many are in some cube.
+
+        None after a value of `time.monotonic` too.
+        """
+        known = True
+        for cube, decision in cubes:
+            holds = self.is_rule(cube, decision) if time.monotonic() < deadline else None
+            if holds is False:
+                return False
+            known = known and holds is not None
+        sizes = [len(f.codes) for f in self.domain.features]
+        union = points_in_union([cube for cube, _ in cubes], sizes)
+        if union is not None and union < points:
+            return False
+        return True if known and union is not None else None
 
     def is_rule(self, cube: Mapping[int, Sequence[int]], decision: int) -> bool | None:
         """Whether all points whose features have the codes of a cube have a class."""
@@ -132,7 +175,7 @@ class Recomputation:
             feature = left.pop(0)
             try:
                 found = self._one(self._freed(codes, free | {feature}), lambda w: w != decision)
-            except _TooManyError:
+            except TooManyPartsError:
                 known = False
                 continue
             if found is None:
@@ -231,7 +274,7 @@ class Recomputation:
     ) -> bool | None:
         try:
             return self._one(allowed, wanted, within) is None
-        except _TooManyError:
+        except TooManyPartsError:
             return None
 
     def _one(
@@ -240,8 +283,8 @@ class Recomputation:
         """The codes of a point whose class is wanted; None if there is no such point."""
         cost, budget = within or _FREE
         choices, start = self._choices(allowed, cost)
-        for parts, winners in self._closed(choices, start, budget):
-            hits = np.flatnonzero((winners != _OPEN) & wanted(winners))
+        for parts, winners in closed_parts(self.network, choices, start, budget, self.most):
+            hits = np.flatnonzero((winners != OPEN) & wanted(winners))
             if hits.size:
                 found = [codes[0] for codes in allowed]
                 # the features to come are as cheap as can be
@@ -257,11 +300,11 @@ class Recomputation:
         """For each feature what its codes add to the sums of the first layer (or the readout)."""
         layers = self.network.layers
         weights = layers[0].weights if layers else self.network.readout
-        return [_product(f.codes, weights[:, list(f.inputs)]) for f in self.domain.features]
+        return [exact_product(f.codes, weights[:, list(f.inputs)]) for f in self.domain.features]
 
-    def _choices(self, allowed: Allowed, cost: Cost) -> tuple[list[_Choice], _Parts]:
+    def _choices(self, allowed: Allowed, cost: Cost) -> tuple[list[Choice], Parts]:
         """The features with more than one code, those that move most first; the whole product."""
-        choices: list[_Choice] = []
+        choices: list[Choice] = []
         base = np.zeros(self._first[0].shape[1], dtype=np.int64)
         spent = 0
         for k, codes in enumerate(allowed):
@@ -269,122 +312,9 @@ class Recomputation:
             if len(codes) == 1:
                 base, spent = base + self._first[k][codes[0]], spent + int(costs[0])
             else:
-                choices.append(_Choice(k, np.array(codes), self._first[k][list(codes)], costs))
+                choices.append(Choice(k, np.array(codes), self._first[k][list(codes)], costs))
         choices.sort(key=lambda choice: -int(np.ptp(choice.sums, axis=0).sum()))
-        return choices, _Parts(np.zeros((1, 0), np.int8), base[np.newaxis], np.array([-spent]))
-
-    def _closed(
-        self, choices: Sequence[_Choice], start: _Parts, budget: int
-    ) -> Iterator[tuple[_Parts, Array]]:
-        """Parts, and the class of all points in each of them, or -1; the latter are divided."""
-        low, high = (_reach(choices, budget, start, sign) for sign in (-1, 1))
-        waiting = [_Parts(start.chosen, start.sums, start.left + budget)]
-        if waiting[0].left[0] < 0 or not all(len(choice.codes) for choice in choices):
-            return
-        seen = 0
-        while waiting:
-            parts = waiting.pop()
-            depth = int(parts.chosen.shape[1])
-            seen += len(parts.sums)
-            if seen > self.most:
-                raise _TooManyError
-            lower: Array = parts.sums + low[depth][parts.left]
-            upper: Array = parts.sums + high[depth][parts.left]
-            winners = _winners(self.network, lower, upper)
-            yield parts, winners
-            if (winners == _OPEN).any():
-                waiting += _divided(choices[depth], parts, winners == _OPEN)
-
-
-def _reach(choices: Sequence[_Choice], budget: int, start: _Parts, sign: int) -> list[Array]:
-    """For each depth and budget, the most that the features to come add to each sum, up or down.
-
-    With b left at most b features can leave the codes that cost nothing.
-    """
-    count = start.sums.shape[1]
-    base, gains = np.zeros(count, np.int64), np.zeros((budget, count), np.int64)
-    found = [np.zeros((budget + 1, count), dtype=np.int64)]
-    for choice in reversed(choices):
-        added = sign * choice.sums
-        free = added[choice.costs == 0] if (choice.costs == 0).any() else added
-        stays = free.max(axis=0)
-        more = np.maximum(added.max(axis=0) - stays, 0)
-        base = base + stays
-        gains = -np.sort(-np.vstack([gains, more]), axis=0)[:budget]
-        steps = np.vstack([np.zeros((1, count), np.int64), np.cumsum(gains, axis=0)])
-        found.append(sign * (base + steps))
-    return found[::-1]
-
-
-def _ways(choices: Sequence[_Choice], budget: int) -> list[list[int]]:
-    """For each depth and budget, how many choices of the features to come cost no more."""
-    ways = [[1] * (budget + 1)]
-    for choice in reversed(choices):
-        after = ways[-1]
-        costs: list[int] = choice.costs.tolist()
-        ways.append([sum(after[b - c] for c in costs if c <= b) for b in range(budget + 1)])
-    return ways[::-1]
-
-
-def _divided(choice: _Choice, parts: _Parts, still: Array) -> Iterator[_Parts]:
-    """The open parts, divided by their next feature, in pieces of a bounded number of rows."""
-    sums, left = parts.sums[still], parts.left[still]
-    rows = max(1, min(_ROWS, _ROOM // choice.sums.size))
-    for start in range(0, len(sums), rows):
-        rest = left[start : start + rows, None] - choice.costs
-        grown = sums[start : start + rows, None, :] + choice.sums
-        owner, place = np.nonzero(rest >= 0)
-        before = parts.chosen[still][start : start + rows][owner]
-        chosen = np.concatenate([before, place[:, None].astype(np.int32)], axis=1)
-        yield _Parts(chosen, grown[owner, place], rest[owner, place])
-
-
-def _winners(network: BinarizedNetwork, low: Array, high: Array) -> Array:
-    """The class of every point between bounds on the sums of the first layer, or -1."""
-    if not network.layers:
-        return _ahead(low + network.offsets, high + network.offsets)
-    first, *others = network.layers
-    states: Array = _states(low, high, first.thresholds)
-    for layer in others:
-        known: Array = _product(states, layer.weights)
-        doubt: Array = _product(states == 0, np.abs(layer.weights))
-        states = _states(known - doubt, known + doubt, layer.thresholds)
-    scores: Array = _product(states, network.readout) + network.offsets
-    likely = np.argmax(scores, axis=1)
-    winners = np.full(len(states), _OPEN)
-    for winner in np.unique(likely).tolist():
-        rows = np.flatnonzero(likely == winner)
-        gaps = network.readout[winner] - network.readout
-        margin: Array = _product(states[rows], gaps) - _product(states[rows] == 0, np.abs(gaps))
-        margin += network.offsets[winner] - network.offsets
-        # of equal scores the first decides, so a later rival may come level
-        needed = (np.arange(network.classes) < winner).astype(np.int64)
-        needed[winner] = 0
-        winners[rows[(margin >= needed).all(axis=1)]] = winner
-    return winners
-
-
-def _product(states: Array, weights: Array) -> Array:
-    """``states @ weights.T`` in integers of any size."""
-    try:
-        return product(states, weights)
-    except ValueError:
-        return states.astype(object) @ weights.T.astype(object)
-
-
-def _states(low: Array, high: Array, thresholds: Array) -> Array:
-    """1 or -1 where bounds on a sum decide it, else 0."""
-    return (low >= thresholds).astype(np.int8) - (high < thresholds).astype(np.int8)
-
-
-def _ahead(low: Array, high: Array) -> Array:
-    """The column that is the first largest for all values between bounds, or -1."""
-    winners = np.full(len(low), _OPEN)
-    for column in range(low.shape[1]):
-        behind = (high[:, :column] < low[:, [column]]).all(axis=1)
-        level = (high[:, column + 1 :] <= low[:, [column]]).all(axis=1)
-        winners[behind & level] = column
-    return winners
+        return choices, Parts(np.zeros((1, 0), np.int8), base[np.newaxis], np.array([-spent]))
 
 
 def confirm(holds: bool | None, what: str, otherwise: str) -> str:  # noqa: FBT001

@@ -80,7 +80,7 @@ def count_within(
         found = count_bounds(network, domain, chosen, deadline=time.monotonic() + share)
         if found.exact or not visited:
             return found
-    return CountBounds(tuple(_enumerated(network, domain, chosen)), 0)
+    return CountBounds(tuple(_enumerated(network, domain, chosen)), 0, "enumeration")
 
 
 def _chosen(domain: Domain, allowed: Allowed | None) -> Allowed:

@@ -42,10 +42,13 @@ class CountBounds:
         Points that certainly have the class.
     open
         Points of which no class is known.
+    rests_on
+        ``"enumeration"`` if every point was evaluated, else ``"search"``.
     """
 
     lower: tuple[int, ...]
     open: int
+    rests_on: str = "search"
 
     @property
     def exact(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError, SolverError
+from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.cubes import cover, is_cover
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.grids import grid_of
@@ -145,7 +146,8 @@ def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
         rules += sorted(made, key=lambda rule: -rule.coverage)
     if len(rules) > most:
         rules, exact = _foremost(rules, domain, states, most), False
-    covered = _covered(rules, table, varying)
+    # a second reading of the decisions, point by point, is what the rules are held against
+    covered = _covered(rules, Recomputation(network, domain).table(), varying)
     default = None if exact else _rest(table, rules, varying)
     return DecisionRules(
         rules=tuple(rules),
@@ -156,6 +158,7 @@ def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
         fidelity=_measured(network, domain, rules, default, states),
         grid=grid,
         seed=seed,
+        rests_on=RECOMPUTED,
     )
 
 
@@ -240,6 +243,9 @@ def rules_of_points(  # noqa: PLR0913  # the limits are the caller's
     rules = sorted(made, key=lambda rule: (rule.then, -rule.coverage))
     counts = np.bincount(network.decide(points), minlength=network.classes)
     default = None if found.covered == 1 else int(counts.argmax())
+    holds = Recomputation(network, domain).are_rules(
+        found.cubes, int(found.covered * domain.size), deadline=deadline
+    )
     return DecisionRules(
         rules=tuple(rules),
         domain=domain,
@@ -247,6 +253,7 @@ def rules_of_points(  # noqa: PLR0913  # the limits are the caller's
         covered=found.covered,
         default=default,
         fidelity=_measured(network, domain, rules, default, states),
+        rests_on=confirm(holds, "these rules", "search"),
     )
 
 

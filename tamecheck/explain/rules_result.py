@@ -82,6 +82,9 @@ class DecisionRules:
         for that.
     seed
         Of the search for a decision list.
+    rests_on
+        ``"recomputation"`` if the rules, and how much they cover, were shown a second time (see
+        `tamecheck.explain.check`), else ``"search"``.
     """
 
     rules: tuple[Rule, ...]
@@ -92,6 +95,7 @@ class DecisionRules:
     fidelity: float | None
     grid: Grid | None = field(default=None, repr=False)
     seed: int = field(default=0, repr=False)
+    rests_on: str = "search"
 
     @property
     def faithful(self) -> str | Fraction:
@@ -275,6 +279,7 @@ class DecisionRules:
             "fidelity": self.fidelity,
             "domain": {"points": self.domain.size, "features": len(self.domain.features)},
             "classes": list(self.classes),
+            "rests_on": self.rests_on,
         }
 
     def _rule(self, rule: Rule) -> dict[str, Any]:

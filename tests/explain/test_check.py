@@ -8,6 +8,12 @@ import pytest
 from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
 from tamecheck.errors import SolverError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
+from tamecheck.explain.check_parts import TooManyPartsError
+from tamecheck.explain.combinatorics import (
+    are_minimal_hitting_sets,
+    has_hitting_set,
+    points_in_union,
+)
 from tamecheck.explain.domain import domain_of
 from tamecheck.ir.exact import rational
 
@@ -120,6 +126,20 @@ def test_statements_are_judged_as_by_their_definition(seed):
         assert again.is_enumeration(codes, reasons[:k] + reasons[k + 1 :], contrasts) is False
 
 
+def test_counts_by_division_are_those_of_merging(monkeypatch):
+    rng = np.random.default_rng(5)
+    net = network(rng, inputs=9, layers=[3], classes=3)
+    again = Recomputation(net, domain_of(net))
+    within = (lambda k, code: code + (k == 2), 4)
+    merged = again.counts(), again.counts(within=within)
+
+    def refused(*_):
+        raise TooManyPartsError
+
+    monkeypatch.setattr("tamecheck.explain.check.merged_counts", refused)
+    assert (again.counts(), again.counts(within=within)) == merged
+
+
 def test_what_takes_too_many_parts_is_open():
     rng = np.random.default_rng(0)
     net = network(rng, inputs=30, layers=[12], classes=2)
@@ -134,3 +154,58 @@ def test_a_contradicted_answer_is_not_given():
     assert confirm(None, "this", "search") == "search"
     with pytest.raises(SolverError, match="contradicts"):
         confirm(no, "this", "search")
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_rules_and_tables_are_those_of_enumeration(seed):
+    rng = np.random.default_rng(seed)
+    net = network(rng, inputs=6)
+    dom = domain(rng, net)
+    decided, again = classes_of(net, dom), Recomputation(net, dom)
+    varying = [k for k, f in enumerate(dom.features) if len(f.codes) > 1]
+    table = again.table()
+    for codes, decision in decided.items():
+        assert table[tuple(codes[k] for k in varying)] == decision
+
+    cubes = []
+    for _ in range(8):
+        codes = list(decided)[rng.integers(len(decided))]
+        kept = rng.choice(len(codes), size=rng.integers(0, len(codes) + 1), replace=False)
+        cubes.append(({int(k): (codes[k],) for k in kept}, decided[codes]))
+    inside = {
+        codes for codes in decided
+        if any(all(codes[k] in v for k, v in cube.items()) for cube, _ in cubes)
+    }  # fmt: skip
+    sizes = [len(f.codes) for f in dom.features]
+    assert points_in_union([cube for cube, _ in cubes], sizes) == len(inside)
+    right = all(
+        decided[codes] == decision
+        for cube, decision in cubes
+        for codes in decided
+        if all(codes[k] in v for k, v in cube.items())
+    )
+    assert again.are_rules(cubes, len(inside)) is right
+    assert again.are_rules(cubes, len(inside) + 1) is False
+
+    states = dom.states(next(iter(decided)))
+    near = [0] * net.classes
+    for codes, decision in decided.items():
+        near[decision] += np.count_nonzero(dom.states(codes) != states) <= 2
+    assert again.counts_in_ball(states, 2) == near
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_hitting_sets_are_those_of_enumeration(seed):
+    rng = np.random.default_rng(seed)
+    family = [
+        set(rng.choice(6, size=rng.integers(1, 4), replace=False).tolist())
+        for _ in range(rng.integers(0, 6))
+    ]
+    subsets = [set(s) for n in range(7) for s in combinations(range(6), n)]
+    hitting = [s for s in subsets if all(s & one for one in family)]
+    least = [s for s in hitting if not any(h < s for h in hitting)]
+    assert are_minimal_hitting_sets(least, family) is True
+    assert are_minimal_hitting_sets(least[1:], family) is False
+    size = min(map(len, hitting))
+    assert has_hitting_set(family, size) is True
+    assert has_hitting_set(family, size - 1) is False

@@ -116,7 +116,10 @@ MAJORITY = ("--expr", "sign(x0 + x1 + x2)", "--domain", "-1,1")
 
 def test_the_verb_counts(capsys):
     code, out, _ = answer(capsys, "count", *MAJORITY, "--json")
-    assert (code, json.loads(out)) == (0, {"total": 8, "counts": [4, 4]})
+    assert (code, json.loads(out)) == (
+        0,
+        {"total": 8, "counts": [4, 4], "rests_on": "recomputation"},
+    )
 
 
 def test_the_verb_counts_under_conditions(capsys):
@@ -151,7 +154,9 @@ def test_the_verb_counts_a_ball(capsys, tmp_path):
     _, out, _ = answer(capsys, "count", *MAJORITY, "--input", file, "--hamming", 2, "--json")
     # 1 + 3 + 3 points; the last three are lost
     found = json.loads(out)
+    rests_on = found.pop("rests_on")
     assert found == {"total": 7, "counts": [3, 4], "decision": 1, "robust": "4/7"}
+    assert rests_on == "recomputation"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,212 @@
+"""Parts of a domain, closed as a whole where bounds on all sums leave one class.
+
+A part is a choice of codes for the first features.  It lies between bounds on the sums of the first
+layer, and so does everything behind them.  A part that stays open is divided by its next feature;
+single points are evaluated.  This is what `tamecheck.explain.check` counts with; the searches of
+this package have no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tamecheck.binarized import BinarizedNetwork, product
+from tamecheck.ir.tensor import Array
+
+__all__ = [
+    "OPEN",
+    "Choice",
+    "Parts",
+    "TooManyPartsError",
+    "closed_parts",
+    "exact_product",
+    "merged_counts",
+    "ways_left",
+]
+
+OPEN = -1
+_ROWS, _ROOM = 2**12, 2**22
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """What one feature may be: its codes, the sums that each adds, and what each costs."""
+
+    feature: int
+    codes: Array
+    sums: Array
+    costs: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Parts of the domain with the same number of chosen features.
+
+    ``chosen`` has a row for each part: for each chosen feature the place of its code.
+    """
+
+    chosen: Array
+    sums: Array
+    left: Array
+
+
+class TooManyPartsError(Exception):
+    """More parts than may be looked at."""
+
+
+def closed_parts(
+    network: BinarizedNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
+) -> Iterator[tuple[Parts, Array]]:
+    """Parts, and the class of all points in each of them, or -1; the latter are divided."""
+    low, high = (_reach(choices, budget, start, sign) for sign in (-1, 1))
+    waiting = [Parts(start.chosen, start.sums, start.left + budget)]
+    if waiting[0].left[0] < 0 or not all(len(choice.codes) for choice in choices):
+        return
+    seen = 0
+    while waiting:
+        parts = waiting.pop()
+        depth = int(parts.chosen.shape[1])
+        seen += len(parts.sums)
+        if seen > most:
+            raise TooManyPartsError
+        lower: Array = parts.sums + low[depth][parts.left]
+        upper: Array = parts.sums + high[depth][parts.left]
+        winners = _winners(network, lower, upper)
+        yield parts, winners
+        if (winners == OPEN).any():
+            waiting += _divided(choices[depth], parts, winners == OPEN)
+
+
+def merged_counts(
+    network: BinarizedNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
+) -> list[int]:
+    """How many points each class has, where parts with equal sums are one part.
+
+    Feature by feature; with few neurons the parts stay few for any number of features.
+    """
+    low, high = (_reach(choices, budget, start, sign) for sign in (-1, 1))
+    ways = ways_left(choices, budget)
+    counts = [0] * network.classes
+    sums, left = start.sums, start.left + budget
+    points = np.array([1], dtype=object)
+    for depth in range(len(choices) + 1):
+        kept = left >= 0
+        sums, left, points = sums[kept], left[kept], points[kept]
+        if not len(sums):
+            break
+        if sums.size > _ROOM or len(sums) > most:
+            raise TooManyPartsError
+        winners = _winners(network, sums + low[depth][left], sums + high[depth][left])
+        for winner, budget_left, number in zip(winners, left, points, strict=True):
+            if winner != OPEN:
+                counts[winner] += number * ways[depth][budget_left]
+        still = winners == OPEN
+        if not still.any():
+            break
+        choice = choices[depth]
+        if int(still.sum()) * choice.sums.size > _ROOM:
+            raise TooManyPartsError
+        grown = sums[still, None, :] + choice.sums
+        rest = left[still, None] - choice.costs
+        rows = np.column_stack([rest.reshape(-1), grown.reshape(-1, sums.shape[1])])
+        rows, place = np.unique(rows, axis=0, return_inverse=True)
+        merged = np.zeros(len(rows), dtype=object)
+        np.add.at(merged, place.reshape(-1), np.repeat(points[still], len(choice.costs)))
+        left, sums, points = rows[:, 0], rows[:, 1:], merged
+    return counts
+
+
+def _reach(choices: Sequence[Choice], budget: int, start: Parts, sign: int) -> list[Array]:
+    """For each depth and budget, the most that the features to come add to each sum, up or down.
+
+    With b left at most b features can leave the codes that cost nothing.
+    """
+    count = start.sums.shape[1]
+    base, gains = np.zeros(count, np.int64), np.zeros((budget, count), np.int64)
+    found = [np.zeros((budget + 1, count), dtype=np.int64)]
+    for choice in reversed(choices):
+        added = sign * choice.sums
+        free = added[choice.costs == 0] if (choice.costs == 0).any() else added
+        stays = free.max(axis=0)
+        more = np.maximum(added.max(axis=0) - stays, 0)
+        base = base + stays
+        gains = -np.sort(-np.vstack([gains, more]), axis=0)[:budget]
+        steps = np.vstack([np.zeros((1, count), np.int64), np.cumsum(gains, axis=0)])
+        found.append(sign * (base + steps))
+    return found[::-1]
+
+
+def ways_left(choices: Sequence[Choice], budget: int) -> list[list[int]]:
+    """For each depth and budget, how many choices of the features to come cost no more."""
+    ways = [[1] * (budget + 1)]
+    for choice in reversed(choices):
+        after = ways[-1]
+        costs: list[int] = choice.costs.tolist()
+        ways.append([sum(after[b - c] for c in costs if c <= b) for b in range(budget + 1)])
+    return ways[::-1]
+
+
+def _divided(choice: Choice, parts: Parts, still: Array) -> Iterator[Parts]:
+    """The open parts, divided by their next feature, in pieces of a bounded number of rows."""
+    sums, left = parts.sums[still], parts.left[still]
+    rows = max(1, min(_ROWS, _ROOM // choice.sums.size))
+    for start in range(0, len(sums), rows):
+        rest = left[start : start + rows, None] - choice.costs
+        grown = sums[start : start + rows, None, :] + choice.sums
+        owner, place = np.nonzero(rest >= 0)
+        before = parts.chosen[still][start : start + rows][owner]
+        chosen = np.concatenate([before, place[:, None].astype(np.int32)], axis=1)
+        yield Parts(chosen, grown[owner, place], rest[owner, place])
+
+
+def _winners(network: BinarizedNetwork, low: Array, high: Array) -> Array:
+    """The class of every point between bounds on the sums of the first layer, or -1."""
+    if not network.layers:
+        return _ahead(low + network.offsets, high + network.offsets)
+    first, *others = network.layers
+    states: Array = _states(low, high, first.thresholds)
+    for layer in others:
+        known: Array = exact_product(states, layer.weights)
+        doubt: Array = exact_product(states == 0, np.abs(layer.weights))
+        states = _states(known - doubt, known + doubt, layer.thresholds)
+    scores: Array = exact_product(states, network.readout) + network.offsets
+    likely = np.argmax(scores, axis=1)
+    winners = np.full(len(states), OPEN)
+    for winner in np.unique(likely).tolist():
+        rows = np.flatnonzero(likely == winner)
+        gaps = network.readout[winner] - network.readout
+        margin: Array = exact_product(states[rows], gaps) - exact_product(
+            states[rows] == 0, np.abs(gaps)
+        )
+        margin += network.offsets[winner] - network.offsets
+        # of equal scores the first decides, so a later rival may come level
+        needed = (np.arange(network.classes) < winner).astype(np.int64)
+        needed[winner] = 0
+        winners[rows[(margin >= needed).all(axis=1)]] = winner
+    return winners
+
+
+def exact_product(states: Array, weights: Array) -> Array:
+    """``states @ weights.T`` in integers of any size."""
+    try:
+        return product(states, weights)
+    except ValueError:
+        return states.astype(object) @ weights.T.astype(object)
+
+
+def _states(low: Array, high: Array, thresholds: Array) -> Array:
+    """1 or -1 where bounds on a sum decide it, else 0."""
+    return (low >= thresholds).astype(np.int8) - (high < thresholds).astype(np.int8)
+
+
+def _ahead(low: Array, high: Array) -> Array:
+    """The column that is the first largest for all values between bounds, or -1."""
+    winners = np.full(len(low), OPEN)
+    for column in range(low.shape[1]):
+        behind = (high[:, :column] < low[:, [column]]).all(axis=1)
+        level = (high[:, column + 1 :] <= low[:, [column]]).all(axis=1)
+        winners[behind & level] = column
+    return winners
