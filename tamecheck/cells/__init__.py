@@ -1,5 +1,6 @@
 """Cells: the exact polyhedral complex of a piecewise linear function on a box."""
 
+from tamecheck.cells.check import is_complex
 from tamecheck.cells.complex import AffineMap, Cell, Complex, Halfspace
 from tamecheck.cells.regions import DecisionRegions, Region, decision_regions
 from tamecheck.cells.search import DEFAULT_LIMIT, cells
@@ -17,6 +18,7 @@ __all__ = [
     "cells",
     "decision_regions",
     "element_names",
+    "is_complex",
     "slice_of_box",
     "slice_of_points",
 ]

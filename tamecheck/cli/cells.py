@@ -16,11 +16,12 @@ from tamecheck.cli.deadline import TO_ANSWER
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.slice import add_slice, chosen_slice
 from tamecheck.cli.source import domain_of, model_of
-from tamecheck.errors import UnsupportedError
+from tamecheck.errors import SolverError, UnsupportedError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.cells import Cell, Complex, Halfspace
+    from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
 
@@ -82,6 +83,7 @@ def run(args: Namespace) -> int:
         if args.merge or args.decision:
             raise
         return run_formulas(args, model, slice_, left)
+    rests_on = _rests_on(model, found)
     until = _until(begun, args.timeout)
     listed = True
     if args.decision:
@@ -91,10 +93,29 @@ def run(args: Namespace) -> int:
         else:
             print(visible(regions.smtlib()), end="")
     elif args.json:
-        listed = _print_json(found, merge=args.merge, until=until)
+        listed = _print_json(found, rests_on, merge=args.merge, until=until)
     else:
-        _print(args, found, limit, until)
+        _print(args, found, limit, until, rests_on)
     return 0 if found.complete and listed else 3
+
+
+def _rests_on(model: Model, found: Complex) -> str:
+    """What shows that these are the cells.
+
+    Raises
+    ------
+    SolverError
+        If a recomputation contradicts them.
+    """
+    from tamecheck.cells import is_complex
+
+    holds = is_complex(model.graph, found)
+    if holds is False:
+        raise SolverError(
+            "A recomputation contradicts these cells; they are not given.",
+            hint="Please report it, with the model.",
+        )
+    return "recomputation" if holds else "search"
 
 
 def _until(begun: float, timeout: float | None) -> float:
@@ -104,7 +125,7 @@ def _until(begun: float, timeout: float | None) -> float:
     return min(time.monotonic() + 1 + timeout / 5, begun + timeout + 0.7 * TO_ANSWER)
 
 
-def _print_json(found: Complex, *, merge: bool, until: float) -> bool:
+def _print_json(found: Complex, rests_on: str, *, merge: bool, until: float) -> bool:
     """Print the answer as JSON, cell after cell; whether there was time for all of them."""
     groups = found.merged() if merge else tuple((number,) for number in range(found.count))
     head = {
@@ -114,6 +135,7 @@ def _print_json(found: Complex, *, merge: bool, until: float) -> bool:
         "volume": _volume(found, until),
         "complete": found.complete,
         "coordinates": list(found.names),
+        "rests_on": rests_on,
     }
     print(json.dumps(head)[:-1], end="")
     listed = _print_list("cells", (_group(found, members) for members in groups), until)
@@ -179,7 +201,7 @@ def _halfspaces(halfspaces: tuple[Halfspace, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _print(args: Namespace, found: Complex, limit: int, until: float) -> None:
+def _print(args: Namespace, found: Complex, limit: int, until: float, rests_on: str) -> None:
     count = len(found.merged()) if args.merge else found.count
     noun = "cell" if count == 1 else "cells"
     kind = f"{noun} with different maps" if args.merge else noun
@@ -196,6 +218,8 @@ def _print(args: Namespace, found: Complex, limit: int, until: float) -> None:
     volume = _volume(found, until) if found.complete else None
     if volume is not None:
         print(f"volume {volume}, the sum of the cells")
+    exact = "a search in floats with exact signs" if rests_on == "search" else rests_on
+    print(f"rests on: {exact}")
     for cell in found.cells[:10]:
         point = ", ".join(f"{n}={x}" for n, x in zip(found.names, cell.interior_point, strict=True))
         print(visible(f"  at {point}: {_formula(cell, found.names)}"))

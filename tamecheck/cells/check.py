@@ -1,0 +1,255 @@
+"""Recomputation of a complex of cells, one cell after the other, in rationals.
+
+At the inner point of a cell the network is followed in exact affine forms, and every decision on
+the way is a linear inequality that is strict there.  A cell whose vertices satisfy all of them lies
+in the region of one activation pattern, on which the function is the map that was followed.  Cells
+with different patterns have disjoint interiors; so if their volumes add up to that of the box,
+nothing is missing.  The search (floats, cuts, faces) has no part in this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import factorial, prod
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from tamecheck.cells.complex import Cell, Complex
+from tamecheck.cells.decisions import Deciding, combined
+from tamecheck.cells.exact_forms import ExactForms
+from tamecheck.cells.steps import (
+    Entry,
+    Extreme,
+    Fixed,
+    Move,
+    Order,
+    Pick,
+    Pieces,
+    Product,
+    Round,
+    Step,
+    Total,
+    args_of,
+    linear,
+    questions,
+    steps_of,
+)
+from tamecheck.cells.trace import deciding
+from tamecheck.evaluate.exact_terms import rational_pieces
+from tamecheck.evaluate.reals import as_fraction, as_number
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array, size_of
+
+__all__ = ["is_complex"]
+
+_MOST = 1_000_000
+"""The most work: for every cell its vertices, times the numbers that the network computes."""
+
+_BORDER = 1 << 30
+
+Row = tuple[fmpq, ...]
+
+
+def is_complex(graph: Graph, found: Complex) -> bool | None:
+    """Whether these are all cells of full dimension of a function, each with its map.
+
+    None if the complex is not complete, if it has cells of lower dimension (which are not judged
+    here), or if there is too much to compute.
+    """
+    steps = steps_of(graph)
+    numbers = sum(size_of(graph.nodes[node].shape) for node in steps)
+    vertices = sum(len(cell.polytope.points) for cell in found.cells)
+    if not found.complete or found.lower_dimensional or vertices * numbers > _MOST:
+        return None
+    entries = _entries(found)
+    patterns: set[tuple[int, ...]] = set()
+    total = fmpq(0)
+    box = [(as_number(low), as_number(high)) for low, high in found.slice_.bounds]
+    for cell in found.cells:
+        corners = [(*point, fmpq(1)) for point in cell.exact_vertices]
+        inside = (*map(as_number, cell.interior_point), fmpq(1))
+        followed = _Follower(steps, entries, inside)
+        if not followed.run():
+            return False
+        if any(_dot(row, corner) < 0 for row in followed.rows for corner in corners):
+            return False
+        if any(not a <= x <= b for c in corners for x, (a, b) in zip(c, box, strict=False)):
+            return False
+        if followed.outputs(cell) != _stated(cell) or tuple(followed.pattern) in patterns:
+            return False
+        patterns.add(tuple(followed.pattern))
+        facets = [
+            (*map(as_number, plane.normal), as_number(plane.offset)) for plane in cell.halfspaces
+        ]
+        values = [[_dot(facet, corner) for facet in facets] for corner in corners]
+        if any(value < 0 for row in values for value in row):
+            return False
+        total += _volume(corners, [[value == 0 for value in row] for row in values])
+    return bool(total == prod((high - low for low, high in box), start=fmpq(1)))
+
+
+class _Follower:
+    """The forms of all nodes on the pattern of one point, and what the pattern asks of others.
+
+    Parameters
+    ----------
+    steps, entries
+        The network, and the forms of its inputs.
+    point
+        The point, with a 1 behind its coordinates.
+    """
+
+    def __init__(self, steps: Mapping[int, Step], entries: ExactForms, point: Row) -> None:
+        self._steps, self._entries, self._point = steps, entries, point
+        self._forms: dict[int, ExactForms] = {}
+        self.rows: list[Row] = []
+        self.pattern: list[int] = []
+
+    def run(self) -> bool:
+        """Follow all steps; false where the point is on the border of its pattern."""
+        for node, step in self._steps.items():
+            args = [self._forms[arg] for arg in args_of(step)]
+            decides = deciding(step)
+            if decides is None:
+                self._forms[node] = self._undivided(step, args)
+                continue
+            asked = questions(decides, args).value[0]
+            decided = self._decided(decides, asked)
+            if decided is None:
+                return False
+            self.pattern += decided
+            self._forms[node] = combined(decides, args, np.array([decided], dtype=np.int64))
+        return True
+
+    def _undivided(self, step: Step, args: Sequence[ExactForms]) -> ExactForms:
+        match step:
+            case Entry() | Fixed() | Move() | Product() | Total():
+                return linear(step, args, self._entries)
+            case _:
+                return combined(step, args, np.zeros((1, 0), dtype=np.int8))
+
+    def outputs(self, cell: Cell) -> list[Row]:
+        """The map: for each output element its coefficients, the constant last."""
+        found: list[Row] = []
+        for node in cell.outputs:
+            value = self._forms[node].value[0]
+            found += [tuple(row) for row in value.reshape(value.shape[0], -1).T.tolist()]
+        return found
+
+    def _decided(self, step: Deciding, asked: Array) -> list[int] | None:
+        columns = [tuple(column) for column in asked.T.tolist()]
+        found: list[int] = []
+        match step:
+            case Pieces():
+                found = [self._sign(column) for column in columns]
+            case Extreme(groups=groups):
+                count = groups.shape[1]
+                for start in range(0, len(columns), count):
+                    found.append(self._winner(step, columns[start : start + count]))
+            case Round():
+                found = [self._rounded(step, column) for column in columns]
+            case Order(groups=groups, pairs=pairs):
+                for start in range(0, len(columns), groups.shape[1]):
+                    for i, j in pairs:
+                        found.append(self._sign(_minus(columns[start + i], columns[start + j])))
+            case Pick():
+                if any(any(column[:-1]) or column[-1].q != 1 for column in columns):
+                    return None
+                found = [int(column[-1]) for column in columns]
+        return None if _BORDER in found else found
+
+    def _sign(self, form: Row) -> int:
+        """The sign at the point; 0 for the form 0 alone."""
+        value = _dot(form, self._point)
+        if not any(form[:-1]):
+            return int(value > 0) - int(value < 0)
+        if value == 0:
+            return _BORDER
+        sign = 1 if value > 0 else -1
+        self.rows.append(tuple(sign * a for a in form))
+        return sign
+
+    def _winner(self, step: Extreme, forms: Sequence[Row]) -> int:
+        """The place of the largest, or smallest, form; of equal forms the first or the last."""
+        sign = 1 if step.largest else -1
+        values = [sign * _dot(form, self._point) for form in forms]
+        best = max(values)
+        places = [place for place, value in enumerate(values) if value == best]
+        winner = places[-1] if step.last else places[0]
+        if any(forms[place] != forms[winner] for place in places):
+            return _BORDER
+        for place, form in enumerate(forms):
+            if place not in places:
+                ahead = _minus(forms[winner], form)
+                self.rows.append(tuple(sign * a for a in ahead))
+        return winner
+
+    def _rounded(self, step: Round, form: Row) -> int:
+        """The integer at the point, between the jumps next to it."""
+        value = _dot(form, self._point)
+        array = np.empty(1, dtype=object)
+        array[0] = value
+        integer = int(as_fraction(rational_pieces(step.pieces, [array])[0]))
+        if any(form[:-1]):
+            offset = as_number(step.offset)
+            below = (value - offset).floor() + offset
+            if value == below:
+                return _BORDER
+            self.rows.append((*form[:-1], form[-1] - below))
+            self.rows.append((*(-a for a in form[:-1]), below + 1 - form[-1]))
+        return integer
+
+
+def _entries(found: Complex) -> ExactForms:
+    """The inputs as forms of the coordinates."""
+    chart = found.slice_
+    value = np.full((1, found.dimension + 1, len(chart.origin)), fmpq(0), dtype=object)
+    for index, (row, last) in enumerate(zip(chart.matrix, chart.origin, strict=True)):
+        for axis, entry in enumerate((*row, last)):
+            value[0, axis, index] = as_number(entry)
+    return ExactForms(value)
+
+
+def _stated(cell: Cell) -> list[Row]:
+    """The map as the cell states it."""
+    return [
+        (*map(as_number, row), as_number(last))
+        for row, last in zip(cell.map.matrix, cell.map.offset, strict=True)
+    ]
+
+
+def _dot(row: Row, point: Row) -> fmpq:
+    return sum((a * x for a, x in zip(row, point, strict=True)), fmpq(0))
+
+
+def _minus(row: Row, other: Row) -> Row:
+    return tuple(a - b for a, b in zip(row, other, strict=True))
+
+
+def _volume(corners: Sequence[Row], tight: Sequence[Sequence[bool]]) -> fmpq:
+    """The volume of the hull of corners (a 1 stands last), given the facets that each lies on.
+
+    Faces are cut into simplices from one corner over the faces without it (Cohen, Hickey 1979).
+    """
+    size = len(corners[0]) - 1
+    sides = [frozenset(i for i, row in enumerate(tight) if row[k]) for k in range(len(tight[0]))]
+    total = fmpq(0)
+    for simplex in _simplices(frozenset(range(len(corners))), sides, size):
+        rows = [x for place in simplex for x in corners[place]]
+        total += abs(fmpq_mat(size + 1, size + 1, rows).det())
+    return total / factorial(size)
+
+
+def _simplices(
+    face: frozenset[int], sides: Sequence[frozenset[int]], size: int
+) -> Iterator[tuple[int, ...]]:
+    if size == 0:
+        yield (min(face),)
+        return
+    parts = {face & side for side in sides} - {face, frozenset[int]()}
+    apex = min(face)
+    for part in parts:
+        if apex not in part and not any(part < other for other in parts):
+            for simplex in _simplices(part, sides, size - 1):
+                yield (apex, *simplex)
