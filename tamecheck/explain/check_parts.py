@@ -178,10 +178,9 @@ def _winners(network: BinarizedNetwork, low: Array, high: Array) -> Array:
     for winner in np.unique(likely).tolist():
         rows = np.flatnonzero(likely == winner)
         gaps = network.readout[winner] - network.readout
-        margin: Array = exact_product(states[rows], gaps) - exact_product(
-            states[rows] == 0, np.abs(gaps)
-        )
-        margin += network.offsets[winner] - network.offsets
+        known, doubt = states[rows], states[rows] == 0
+        margin: Array = exact_product(known, gaps) - exact_product(doubt, np.abs(gaps))
+        margin = margin + network.offsets[winner] - network.offsets
         # of equal scores the first decides, so a later rival may come level
         needed = (np.arange(network.classes) < winner).astype(np.int64)
         needed[winner] = 0
