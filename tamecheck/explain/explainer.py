@@ -400,8 +400,9 @@ class Explainer:
     ) -> bool | None:
         """Whether what was found has another class, or the target's, and nothing nearer has."""
         allowed, cost = _reached(codes, moves)
-        decisions = self.network.decide(np.stack([*map(self.domain.states, (codes, found.codes))]))
-        before, after = decisions.tolist()
+        before, after = (
+            int(self.network.decide(self.domain.states(c)[None])[0]) for c in (codes, found.codes)
+        )
         turned = after != before if target is None else after == target
         if not turned or found.cost != sum(cost(k, code) for k, code in enumerate(found.codes)):
             return False
