@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -21,14 +19,14 @@ from tamecheck.load.json_tensors import tensor_of_values
 
 __all__ = ["read_point", "read_rows"]
 
-_HEADERS: MappingProxyType[tuple[int, int], Callable[[Any], tuple[Any, bool, np.dtype[Any]]]] = (
-    MappingProxyType(
-        {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-    )
+_MAGIC = b"\x93NUMPY"
+_HEADER = re.compile(
+    r"\{\s*'descr':\s*'(?P<dtype>[<>|=]?[fiub][0-9]{1,2}|\?)',"
+    r"\s*'fortran_order':\s*(?P<order>True|False),"
+    r"\s*'shape':\s*\((?P<shape>(?:\s*[0-9]{1,18}L?,)*(?:\s*[0-9]{1,18}L?)?)\s*\),?\s*\}\s*",
+    re.ASCII,
 )
+_MAX_AXES = 32
 
 
 def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dict[str, Array]:
@@ -108,17 +106,26 @@ def _spread(values: Array, inputs: Mapping[str, Shape]) -> dict[str, Array]:
 
 
 def _npy(data: bytes) -> Array:
-    stream = io.BytesIO(data)
+    """The array of a ``.npy`` file of version 1 to 3, whose header NumPy writes in one way."""
+    version = data[6:7]
+    width = 2 if version == b"\1" else 4
+    start = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
+    if data[:6] != _MAGIC or version not in (b"\1", b"\2", b"\3") or start > len(data):
+        raise InputError("This is no .npy file: it does not begin as one.")
+    header = _HEADER.fullmatch(data[8 + width : start].decode("latin-1"))
+    if header is None:
+        raise InputError("The header of the .npy file names no array of numbers.")
     try:
-        read_header = _HEADERS[np.lib.format.read_magic(stream)]
-        shape, fortran, dtype = read_header(stream)
-    except (ValueError, KeyError, EOFError) as error:
-        raise InputError(f"This is no .npy file ({error}).") from None
-    raw = stream.read()
+        dtype = np.dtype(header["dtype"])
+    except TypeError:
+        raise InputError(f"There are no numbers of type {header['dtype']!r}.") from None
+    shape = tuple(map(int, re.findall("[0-9]+", header["shape"])))
+    raw = data[start:]
     # the header may promise anything; only what is there is read
-    if dtype.kind not in "fiub" or dtype.hasobject or len(raw) != size_of(shape) * dtype.itemsize:
+    if len(raw) != size_of(shape) * dtype.itemsize or len(shape) > _MAX_AXES:
         raise InputError(f"An array of type {dtype} and shape {shape} is not what the file holds.")
-    array: Array = np.frombuffer(raw, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    order = "F" if header["order"] == "True" else "C"
+    array: Array = np.frombuffer(raw, dtype=dtype).reshape(shape, order=order)
     return Tensor.of(array.astype(dtype.newbyteorder("="))).array
 
 

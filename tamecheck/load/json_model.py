@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NoReturn, cast
 
@@ -78,8 +78,17 @@ def read_graph(path: str | os.PathLike[str]) -> Loaded:
     return Loaded(graph, "json", where, source_ops)
 
 
-def parse_json(text: str, *, where: str = "") -> Any:
+def parse_json(
+    text: str, *, where: str = "", decimals: Callable[[str], Any] = parse_rational
+) -> Any:
     """A JSON document whose decimals are exact, without NaN and without doubled keys.
+
+    Parameters
+    ----------
+    text, where
+        The document, and its place.
+    decimals
+        What a literal with a point or an exponent becomes.
 
     Raises
     ------
@@ -89,7 +98,7 @@ def parse_json(text: str, *, where: str = "") -> Any:
     try:
         return json.loads(
             text,
-            parse_float=parse_rational,
+            parse_float=decimals,
             parse_constant=_refuse_constant,
             object_pairs_hook=_without_doubles,
         )

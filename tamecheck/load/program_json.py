@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.load.files import read_text
+from tamecheck.load.json_model import parse_json
 
 __all__ = ["is_program_json", "program_from_json", "read_program_json"]
 
@@ -52,14 +52,9 @@ def program_from_json(text: str, *, where: str = "") -> Program:
         If it is no such JSON.
     """
     try:
-        document = json.loads(text, parse_float=_refuse, parse_constant=_refuse)
-        return _program(document)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{error.msg}.", where=f"{where}:{error.lineno}") from None
-    except RecursionError:
-        raise InputError("The JSON is nested too deeply.", where=where) from None
+        return _program(parse_json(text, where=where, decimals=_refuse))
     except InputError as error:
-        raise InputError(error.what, where=where, hint=error.hint) from None
+        raise InputError(error.what, where=error.where or where, hint=error.hint) from None
 
 
 def _refuse(token: str) -> Any:

@@ -267,6 +267,8 @@ def _settled(ball: arb) -> Number:
 
 
 def _number_root(value: Number, exponent: Fraction) -> Number:
+    if max(abs(exponent.numerator), exponent.denominator) >= _MAX_EXPONENT:
+        raise OpenError
     found = arb(value).root(exponent.denominator) ** exponent.numerator
     return _settled(found)
 

@@ -1,0 +1,332 @@
+"""Readers of untrusted files, a small valid corpus for each, and mutations of it."""
+
+import gzip
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+import tamecheck as tc
+from tamecheck.load.arrays import read_point, read_rows
+from tamecheck.load.box_text import parse_point
+from tamecheck.load.samples import read_statements
+from tamecheck.load.tables import read_table
+from tamecheck.load.vnnlib import read_vnnlib
+from tamecheck.programs import check, write
+
+KERNEL = Path(__file__).parents[1] / "kernel" / "accept"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A suffix, texts or bytes that can be read, and what reads the file."""
+
+    suffix: str
+    corpus: tuple[bytes, ...]
+    read: Callable[[Path], object]
+    binary: bool = False
+
+
+def _onnx_models():
+    rng = np.random.default_rng(0)
+    weight = numpy_helper.from_array(rng.normal(size=(2, 3)).astype(np.float32), "w")
+    shape = numpy_helper.from_array(np.array([3, 1], dtype=np.int64), "s")
+    kernel = numpy_helper.from_array(rng.normal(size=(1, 1, 2, 2)).astype(np.float32), "k")
+    value = helper.make_tensor_value_info
+    made = [
+        helper.make_graph(
+            [
+                helper.make_node("MatMul", ["x", "w"], ["h"]),
+                helper.make_node("Relu", ["h"], ["r"]),
+                helper.make_node("Reshape", ["r", "s"], ["t"]),
+                helper.make_node("Transpose", ["t"], ["u"], perm=[1, 0]),
+                helper.make_node("Softmax", ["u"], ["y"], axis=1),
+            ],
+            "net",
+            [value("x", TensorProto.FLOAT, [1, 2])],
+            [value("y", TensorProto.FLOAT, [1, 3])],
+            [weight, shape],
+        ),
+        helper.make_graph(
+            [
+                helper.make_node("Conv", ["x", "k"], ["c"], kernel_shape=[2, 2], pads=[0] * 4),
+                helper.make_node("MaxPool", ["c"], ["p"], kernel_shape=[2, 2], strides=[1, 1]),
+                helper.make_node("Clip", ["p"], ["q"]),
+                helper.make_node("ReduceSum", ["q"], ["y"], keepdims=0),
+            ],
+            "image",
+            [value("x", TensorProto.FLOAT, [1, 1, 4, 4])],
+            [value("y", TensorProto.FLOAT, [])],
+            [kernel],
+        ),
+    ]
+    models = [
+        helper.make_model(g, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        for g in made
+    ]
+    return tuple(model.SerializeToString() for model in models)
+
+
+def _npy_files():
+    found = []
+    for array in (np.array([0.5, -1.0]), np.array([[1, 2]], dtype=np.int8), np.float32([1, 2])):
+        stream = BytesIO()
+        np.save(stream, array)
+        found.append(stream.getvalue())
+    return tuple(found)
+
+
+def _json_models():
+    texts = ("max(x,0) - sign(y)", "clip(x, -1, 1)*y + exp(x)/3")
+    return tuple(json.dumps(_document(tc.expression(text))).encode() for text in texts)
+
+
+def _document(model):
+    from tamecheck.load.json_model import graph_document
+
+    return graph_document(model.graph)
+
+
+PAIR = tc.expression("max(x, 0) - 2*y; x + y")
+
+
+def _use(model: tc.Model) -> None:
+    model.check(timeout=2)
+    model.evaluate(*(np.zeros(shape) for shape in model.inputs.values()), exact=True)
+
+
+def _point(path):
+    read_point(path, {"x": (), "y": ()})
+
+
+def _rows(path):
+    read_rows(path, 2)
+
+
+def _table(path):
+    read_table(path, target=-1, missing="drop")
+
+
+def _program(path):
+    program = tc.load_program(path)
+    check(program)
+    write(program, path.with_suffix(".mps"))
+
+
+def _expression(path):
+    _use(tc.expression(path.read_text(errors="replace")))
+
+
+def _box(path):
+    text = path.read_text(errors="replace")
+    PAIR.check(text, timeout=2)
+
+
+def _spot(path):
+    parse_point(path.read_text(errors="replace"), {"x": (), "y": (2,)})
+
+
+def _property(path):
+    tc.verify(PAIR, read_vnnlib(path), timeout=1)
+
+
+V1 = b"""; comment
+(declare-const X_0 Real)
+(declare-const X_1 Real)
+(declare-const Y_0 Real)
+(declare-const Y_1 Real)
+(assert (>= X_0 -1.5)) (assert (<= X_0 1e-1))
+(assert (<= X_1 0.5)) (assert (>= X_1 -0.5))
+(assert (or (and (<= Y_0 Y_1) (>= Y_1 3)) (and (> (+ Y_0 (* 2.5 Y_1)) 1) (< X_0 0))))
+"""
+V2 = b"""(vnnlib-version <2.0>)
+(declare-network f (declare-input X Real [2]) (declare-output Y Real [2]))
+(assert (<= -1 X[0] 1)) (assert (and (>= X[1] -1) (<= X[1] 1)))
+(assert (=> (>= Y[0] 1) (not (<= Y[1] (- 2)))))
+"""
+MPS = b"""NAME test
+OBJSENSE
+    MAX
+ROWS
+ N  cost
+ L  r1
+ G  r2
+ E  r3
+COLUMNS
+    M1        'MARKER'                 'INTORG'
+    x         cost      1.5   r1   2
+    x         r2        1
+    M2        'MARKER'                 'INTEND'
+    y         cost      -1e-3   r1   1.25
+    y         r3        1
+RHS
+    RHS       r1        10   r2   -1
+    RHS       r3        2
+RANGES
+    RNG       r1        4
+BOUNDS
+ UP BND       x         8
+ MI BND       y
+ENDATA
+"""
+LP = b"""\\ comment
+maximize
+ obj: 3 x + 2.5 y - z
+subject to
+ c1: x + y + z <= 10
+ c2: -1 <= x - 2 y <= 8.5e0
+ c3: b + x >= -2
+bounds
+ 0 <= x <= 4
+ y free
+ -inf <= z <= 12
+general
+ x
+binary
+ b
+end
+"""
+TABLE = b'''age,"kind of work",income >= 5,label
+37,"a, b",1.5,yes
+12,c,0,no
+99,"say ""x""",-3e2,yes
+5,,NA,no
+'''
+ARFF = b"""@relation r
+@attribute age numeric
+@attribute 'kind of' {a, 'b c'}
+@attribute class {yes,no}
+@data
+1,a,yes
+2.5,'b c',no
+?,a,no
+"""
+SIDECAR = json.dumps(
+    {
+        "features": ["age \u2265 37 years", "kind = a"],
+        "classes": ["no", "yes"],
+        "negations": ["age < 37 years", "kind != a"],
+        "values": {"age": ["12", "37"]},
+    }
+).encode()
+PROGRAM = b"""{"format": "tamecheck-program", "version": 1, "name": "p", "sense": "minimise",
+"objective": {"name": "cost", "constant": "0"}, "columns": [{"name": "x", "lower": "0",
+"upper": "4", "kind": "integer", "cost": "3/2"}], "rows": [{"name": "r", "terms": [[0, "1"]],
+"lower": "1", "upper": null}]}"""
+EXPRESSIONS = (
+    b"max(x, 0) - 3*sign(y)^2 + exp(x)/(1+x)",
+    b"(x+1)^3 * sin(clip(x, -1, 1)) - floor(x/7) + x1/(2+x)",
+    b"abs(x) * 1e-3 + log(1 + y^2) - round(sqrt(abs(y))); tanh(x)/7",
+)
+BOXES = (b"x=-1:1, y=0:inf", b"-1:1", b"x=1/3:0.5e0,y=-inf:2")
+POINTS = (b"x=0,y[0]=1/3,y[1]=2", b"0", b"x=-1.5e-3,y[0:2]=1")
+
+_CERTIFICATES = tuple(path.read_bytes() for path in sorted(KERNEL.glob("*.json"))[:12])
+if not _CERTIFICATES:
+    raise FileNotFoundError(KERNEL)
+
+READERS = {
+    "VNN-LIB": Reader(".vnnlib", (V1, V2), _property),
+    "MPS": Reader(".mps", (MPS,), _program),
+    "LP": Reader(".lp", (LP,), _program),
+    "program JSON": Reader(".json", (PROGRAM,), _program),
+    "model JSON": Reader(".json", _json_models(), lambda path: _use(tc.load(path))),
+    "ONNX": Reader(".onnx", _onnx_models(), lambda path: _use(tc.load(path)), binary=True),
+    "certificate": Reader(".json", _CERTIFICATES, tc.recheck),
+    "sidecar": Reader(".json", (SIDECAR,), lambda path: read_statements(str(path))),
+    "table": Reader(".csv", (TABLE,), _table),
+    "ARFF": Reader(".arff", (ARFF,), _table),
+    "npy": Reader(".npy", _npy_files(), _point, binary=True),
+    "npy rows": Reader(".npy", _npy_files(), _rows, binary=True),
+    "csv point": Reader(".csv", (b"x,y\n1/3,2\n", b"0.5 -1e3\n"), _point),
+    "json point": Reader(".json", (b'{"x": 1.5, "y": "1/3"}', b"[1, 2]"), _point),
+    "gzip": Reader(".json.gz", (gzip.compress(b"[1, 2]", mtime=0),), _point, binary=True),
+    "expression": Reader(".txt", EXPRESSIONS, _expression),
+    "box": Reader(".txt", BOXES, _box),
+    "point": Reader(".txt", POINTS, _spot),
+}
+
+_TOKEN = re.compile(rb"[A-Za-z_]+|[0-9.]+(?:[eE][-+]?[0-9]+)?|\s+|.", re.DOTALL)
+_NUMBER = re.compile(rb"[0-9.]+(?:[eE][-+]?[0-9]+)?\Z")
+_NUMBERS = (
+    *(b"nan", b"inf", b"-inf", b"1e400", b"-1e400", b"1e-400", b"1e999999999", b"1e308", b"0"),
+    *(b"-1", b"1/0", b"1/3", b"9" * 400, b"9" * 4400, b"2" * 30, b"1e39999", b"4294967296"),
+    *(b"9223372036854775808", b"0x10", b"1_000", b"NaN", b"Infinity", b"null", b"true", b'"7"'),
+    *(b"[]", b"{}", b"", b"\xd9\xa3", b"1e+4000", b"5e-324", b"3.0", b"''", b"1e5", b"100000"),
+)
+_BITS = (
+    b"(",
+    b")",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b",",
+    b":",
+    b'"',
+    b"'",
+    b"\0",
+    b"\n",
+    b"\xff",
+    b"\xe2\x80\xa8",
+)
+_FILLS = (
+    b"(" * 30_000,
+    b"[" * 100_000,
+    b"-" * 20_000,
+    b"x+" * 5_000,
+    b"{" * 3_000,
+    b'{"a":' * 2_000,
+)
+
+
+def mutated(rng: random.Random, reader: Reader) -> bytes:
+    """A file of the corpus with one to four changes."""
+    data = rng.choice(reader.corpus)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        data = (_flipped if reader.binary or rng.random() < 0.15 else _edited)(rng, data)
+    return data
+
+
+def _flipped(rng: random.Random, data: bytes) -> bytes:
+    if not data:
+        return data
+    at, kind = rng.randrange(len(data)), rng.randrange(5)
+    if kind == 0:
+        return data[:at]
+    if kind == 1:
+        return data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :]
+    if kind == 2:
+        return data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
+    end = min(len(data), at + rng.randrange(1, 12))
+    return data[:at] + data[end:] if kind == 3 else data[:end] + data[at:]
+
+
+def _edited(rng: random.Random, data: bytes) -> bytes:
+    tokens = _TOKEN.findall(data)
+    if not tokens:
+        return rng.choice(_NUMBERS)
+    at, kind = rng.randrange(len(tokens)), rng.randrange(8)
+    numbers = [i for i, token in enumerate(tokens) if _NUMBER.match(token)]
+    if kind <= 2 and numbers:
+        tokens[rng.choice(numbers)] = rng.choice(_NUMBERS)
+    elif kind == 3:
+        del tokens[at]
+    elif kind == 4:
+        tokens.insert(at, tokens[rng.randrange(len(tokens))])
+    elif kind == 5:
+        other = rng.randrange(len(tokens))
+        tokens[at], tokens[other] = tokens[other], tokens[at]
+    elif kind == 6:
+        tokens.insert(at, rng.choice(_BITS))
+    elif rng.random() < 0.2:
+        tokens.insert(at, rng.choice(_FILLS))
+    else:
+        tokens[at:at] = tokens[max(0, at - rng.randrange(1, 30)) : at]
+    return b"".join(tokens)
