@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound, Box, Side
+from tamecheck.ir.exact import shown
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.kernel import Report
 from tamecheck.kernel import check as check_derivation
@@ -97,8 +98,8 @@ def recheck(
     Parameters
     ----------
     certificate
-        Its JSON text, its document, the path of its file (as a `pathlib.Path`), or the answer of
-        a check.
+        Its JSON text, its document, the path of its file, or the answer of a check.  A text that
+        does not begin as JSON is a path.
     steps
         How many elementary steps the kernel may take, besides those for reading the text; by
         default some seconds' worth.  A check that needs more is incomplete.
@@ -110,16 +111,35 @@ def recheck(
         is no certificate is not an error: it is invalid.
     """
     match certificate:
-        case str() | bytes():
+        case bytes():
             return _check(certificate, steps)
-        case Path():
+        case str() if _is_json(certificate):
+            return _check(certificate, steps)
+        case str() | Path():
             return _check(read_bytes(certificate), steps)
         case Check(certificate=None):
             raise InputError("An unknown verdict has no certificate.")
         case Check(certificate=document):
             return _check(json.dumps(document), steps)
+        case Mapping():
+            return _check(_json(certificate), steps)
         case _:
-            return _check(json.dumps(certificate), steps)
+            raise InputError(
+                f"The certificate is {shown(certificate)}.",
+                hint="Give a path, a JSON text, a document, or the answer of a check.",
+            )
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is a document rather than a path: it begins as one."""
+    return text.lstrip()[:1] in {"{", "[", '"'}
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(document), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"The document is no JSON: {error}.") from None
 
 
 def _check(text: str | bytes, steps: int | None) -> Report:

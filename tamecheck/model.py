@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.evaluate import exact_values, float_values
+from tamecheck.ir import arguments
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
@@ -84,8 +85,8 @@ class Model:
         ----------
         box
             The domain: a `Box`, text as in ``--box`` (``"x=-1:1,y=0:inf"``, or ``"-1:1"`` for
-            all inputs), a mapping of input names to ``(lower, upper)``, or None for all of the
-            input space.
+            all inputs), a mapping of input names to ``(lower, upper)``, such pairs in the order of
+            the inputs, or None for all of the input space.
         timeout
             Seconds; when they are over, the answer is unknown.
         seed
@@ -100,18 +101,9 @@ class Model:
 
     def box(self, box: Box | Mapping[str, Any] | str | None) -> Box:
         """The box that `check` would use; see there."""
-        from tamecheck.load.box_mapping import box_of_mapping
-        from tamecheck.load.box_text import parse_box
+        from tamecheck.load.box_mapping import box_of_value
 
-        match box:
-            case None:
-                return Box.everything()
-            case Box():
-                return box.checked(self.inputs)
-            case str():
-                return parse_box(box, self.inputs)
-            case _:
-                return box_of_mapping(box, self.inputs)
+        return box_of_value(box, self.inputs)
 
     def evaluate(self, *arrays: Any, exact: bool = False) -> Array | tuple[Array, ...]:
         """The outputs at a point.
@@ -139,7 +131,7 @@ class Model:
         if len(arrays) != len(self.inputs):
             raise InputError(f"The model takes {len(self.inputs)} inputs, not {len(arrays)}.")
         point = {
-            name: _shaped(name, shape, array)
+            name: _shaped(name, shape, array, exact=exact)
             for (name, shape), array in zip(self.inputs.items(), arrays, strict=True)
         }
         found = exact_values(self.graph, point) if exact else float_values(self.graph, point)
@@ -264,7 +256,7 @@ class Model:
         """Write the model as JSON (``.json`` or ``.json.gz``); see docs/json-schema.md."""
         from tamecheck.load.json_model import write_graph
 
-        write_graph(self.graph, path)
+        write_graph(self.graph, arguments.path(path))
 
     def __str__(self) -> str:
         inputs = ", ".join(f"{name}{list(shape)}" for name, shape in self.inputs.items())
@@ -280,8 +272,11 @@ class Model:
         return f"<code>{escape(str(self))}</code>"
 
 
-def _shaped(name: str, shape: Shape, array: Any) -> Array:
-    values = np.asarray(array)
+def _shaped(name: str, shape: Shape, array: Any, *, exact: bool) -> Array:
+    what = f"input {name!r}"
+    kept = arguments.is_numeric(array)
+    read = arguments.rationals if exact and not kept else arguments.float_array
+    values = cast("Array", array) if kept else read(array, what=what)
     if values.shape == shape:
         return values
     if values.size != int(np.prod(shape)):
@@ -309,8 +304,11 @@ def load(path: str | Path, *, given: Mapping[str, Any] | None = None) -> Model:
     """
     from tamecheck.load import load as load_file
 
-    values = {name: np.asarray(value) for name, value in (given or {}).items()}
-    return Model(load_file(path, given=values))
+    named = arguments.mapping({} if given is None else given, what="given values")
+    values = {
+        name: arguments.values(value, what=f"input {name!r}") for name, value in named.items()
+    }
+    return Model(load_file(arguments.path(path), given=values))
 
 
 def expression(text: str) -> Model:
@@ -323,7 +321,7 @@ def expression(text: str) -> Model:
     """
     from tamecheck.load.expression import parse_expression
 
-    return Model(parse_expression(text))
+    return Model(parse_expression(arguments.instance(text, str, what="expression")))
 
 
 def from_torch(module: Any, example: Any) -> Model:

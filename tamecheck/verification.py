@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from tamecheck.binarized import Distance
-from tamecheck.ir.exact import rational
+from tamecheck.errors import InputError
+from tamecheck.ir.arguments import instance, natural, path, rationals, seconds
 from tamecheck.ir.spec import Specification
 from tamecheck.load.vnnlib import read_vnnlib
 from tamecheck.model import Model
@@ -44,8 +46,15 @@ def verify(
     InputError
         If the property cannot be read, or does not fit the model.
     """
-    found = spec if isinstance(spec, Specification) else read_vnnlib(spec)
-    return verify_graph(model.graph, found, timeout=timeout, seed=seed, replay=replay_of(model))
+    _checked(model)
+    found = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
+    return verify_graph(
+        model.graph,
+        found,
+        timeout=seconds(timeout),
+        seed=natural(seed, what="seed"),
+        replay=replay_of(model),
+    )
 
 
 def verify_hamming(
@@ -78,11 +87,11 @@ def verify_hamming(
     InputError
         If the point or the radius does not fit.
     """
-    levels = (rational(domain[0]), rational(domain[1]))
-    centre = [rational(value) for value in point]
-    return verify_ball(
-        model.graph, centre, radius, domain=levels, timeout=timeout, replay=replay_of(model)
-    )
+    _checked(model)
+    centre, levels = _centre(point), _levels(domain)
+    radius = natural(radius, what="radius")
+    limit, replay = seconds(timeout), replay_of(model)
+    return verify_ball(model.graph, centre, radius, domain=levels, timeout=limit, replay=replay)
 
 
 def hamming_distance(
@@ -102,9 +111,25 @@ def hamming_distance(
         ``exact`` says whether ``upper``, the flips of the witness, is the least number; ``checked``
         says what that rests on.  The witness is in states: -1 the low level, 1 the high one.
     """
-    levels = (rational(domain[0]), rational(domain[1]))
-    centre = [rational(value) for value in point]
-    return distance_in_graph(model.graph, centre, domain=levels, timeout=timeout)
+    _checked(model)
+    levels = _levels(domain)
+    return distance_in_graph(model.graph, _centre(point), domain=levels, timeout=seconds(timeout))
+
+
+def _checked(model: object) -> Model:
+    return instance(model, Model, what="model", hint="Load it by tc.load or tc.expression.")
+
+
+def _centre(point: object) -> list[Fraction]:
+    return rationals(point, what="point").reshape(-1).tolist()
+
+
+def _levels(domain: object) -> tuple[Fraction, Fraction]:
+    """The two levels of every input."""
+    levels = rationals(domain, what="domain").reshape(-1).tolist()
+    if len(levels) != 2:
+        raise InputError(f"The domain has {len(levels)} levels, not two.", hint="Write (-1, 1).")
+    return levels[0], levels[1]
 
 
 def replay_of(model: Model) -> Replay | None:

@@ -29,6 +29,7 @@ from tamecheck.binarized.readout import readout
 from tamecheck.binarized.shadows import Shadow, difference, shadow_of, shifted
 from tamecheck.binarized.surd import root, sign
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.arguments import rationals
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import Array, size_of
@@ -78,7 +79,10 @@ def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> BinarizedNetwo
     InputError
         If the levels do not fit the input.
     """
-    reader = _Reader(graph, [(Fraction(low), Fraction(high)) for low, high in levels])
+    pairs = rationals(levels, what="domain")
+    if pairs.shape != (sum(map(size_of, graph.inputs.values())), 2):
+        raise InputError("The domain is no pair of levels of each input.", hint="Write (-1, 1).")
+    reader = _Reader(graph, [(low, high) for low, high in pairs.tolist()])
     return reader.network()
 
 

@@ -154,6 +154,8 @@ def _entries(chart: Slice) -> tuple[ExactForms, FloatForms]:
     for index, (row, last) in enumerate(zip(chart.matrix, chart.origin, strict=True)):
         for axis, entry in enumerate((*row, last)):
             near = nearest_float(entry)
+            if math.isinf(near):
+                raise InputError("The box has a bound beyond float64.", hint="Give a smaller box.")
             exact[0, axis, index] = as_number(entry)
             value[0, axis, index] = near
             if Fraction(near) != entry:

@@ -21,6 +21,7 @@ from tamecheck.derivative.terms import derivative
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
 from tamecheck.evaluate.folding import axis_last, folded_first
+from tamecheck.ir.arguments import float_array
 from tamecheck.ir.formula import Const, Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
@@ -68,11 +69,11 @@ def gradient(
     >>> gradient(parse_expression("max(x,0) * y").graph, [[1.0, 5.0], [-1.0, 5.0]]).tolist()
     [[5.0, 1.0], [0.0, 0.0]]
     """
-    rows = np.asarray(points, dtype=dtype)
+    rows = float_array(points, what="array of points").astype(dtype)
     total = sum(size_of(shape) for shape in graph.inputs.values())
     if rows.ndim == 1 and total == 1:
         rows = rows[:, None]
-    if rows.ndim < 2 or rows[0].size != total if len(rows) else rows.ndim < 2:
+    if rows.ndim < 2 or (len(rows) and rows[0].size != total):
         raise InputError(f"Give an array of rows with {total} numbers, not of shape {rows.shape}.")
     rows = rows.reshape((len(rows), total))
     if not np.isfinite(rows).all():

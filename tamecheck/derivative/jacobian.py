@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, cast, get_args
 
-import numpy as np
 from flint import ctx
 
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
@@ -25,7 +24,7 @@ from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate.exact_arrays import from_values, objects
 from tamecheck.evaluate.reals import UndecidedError
 from tamecheck.evaluate.walk import checked_inputs
-from tamecheck.ir.exact import parse_rational
+from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
 from tamecheck.ir.graph import Constant, Graph, Input
 from tamecheck.ir.tensor import Array, size_of
 
@@ -93,6 +92,7 @@ def jacobian(
     >>> [v[0][0] for v in jacobian(graph, {"x": 0}, "conservative").vertices]
     [Fraction(2, 1), Fraction(0, 1)]
     """
+    kind = cast("Kind", choice(kind, get_args(Kind), what="kind of Jacobian set"))
     point = exact_point(graph, at)
     return jacobian_near(graph, lambda _bits: point, kind, limit=limit)
 
@@ -139,6 +139,7 @@ def exact_point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str
     """The point as an exact array of the right shape for each input."""
     inputs = graph.inputs
     if isinstance(at, Mapping):
+        mapping(at, what="point")
         unknown = [name for name in at if name not in inputs]
         if unknown:
             raise InputError(
@@ -164,14 +165,9 @@ def exact_point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str
 
 
 def _exact(value: Any) -> Array:
-    array = np.asarray(value)
-    if array.dtype.kind in "US":
-        texts = array.reshape(-1).tolist()
-        array = np.array([*(parse_rational(str(t)) for t in texts), None], dtype=object)[:-1]
-    elif array.dtype == object:
-        flat = [parse_rational(v) if isinstance(v, str) else v for v in array.reshape(-1).tolist()]
-        array = np.array([*flat, None], dtype=object)[:-1]
-    return objects(from_values(array))
+    if is_numeric(value):
+        return objects(from_values(value))
+    return objects(from_values(rationals(value, what="point")))
 
 
 def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) -> JacobianSet:

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.ir.arguments import mapping, rationals
 from tamecheck.ir.exact import parse_rational, rational, rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.programs.scaled import domain
@@ -183,7 +184,7 @@ class Form:
             return self.right
         if isinstance(b, Mapping):
             return self._named(b)
-        values = [_number(value) for value in b]
+        values = rationals(b, what="right-hand side").reshape(-1).tolist()
         positions = self.users if len(values) == len(self.users) else range(self.size)
         if len(values) != len(positions):
             raise InputError(
@@ -198,7 +199,7 @@ class Form:
     def _named(self, b: Mapping[str, Fraction | int | float | str]) -> Vector:
         moved = list(self.right)
         position = {name: i for i, name in enumerate(self.names)}
-        for name, value in b.items():
+        for name, value in mapping(b, what="right-hand side").items():
             if name not in position:
                 near = [other for other in self.names if other.startswith(f"{name}.")]
                 raise InputError(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tamecheck.dual.answer import DualFunction
-from tamecheck.errors import InputError
+from tamecheck.ir.arguments import choice, instance, natural, seconds
 from tamecheck.ir.program import Program
 
 __all__ = ["METHODS", "dual"]
@@ -45,10 +45,11 @@ def dual(program: Program, method: str = "tree", **options: Any) -> DualFunction
     DomainError
         If the program is infeasible, unbounded, or has a relaxation without a feasible dual.
     """
-    if method not in METHODS:
-        raise InputError(
-            f"There is no dual method {method!r}.", hint=f"Methods: {', '.join(METHODS)}."
-        )
-    module, name = METHODS[method]
+    instance(program, Program, what="program", hint="Read it by tc.load_program.")
+    module, name = METHODS[choice(method, METHODS, what="dual method")]
+    if "seconds" in options:
+        options["seconds"] = seconds(options["seconds"], what="limit")
+    if "seed" in options:
+        options["seed"] = natural(options["seed"], what="seed")
     builder = getattr(import_module(module), name)
     return builder(program, **options)

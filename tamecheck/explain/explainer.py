@@ -26,6 +26,7 @@ from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.search import Codes, OutOfTimeError, Search
 from tamecheck.explain.second import second_opinion
 from tamecheck.explain.words import Vocabulary
+from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational_text
 
 __all__ = ["Explainer", "Kind", "Metric"]
@@ -359,7 +360,8 @@ class Explainer:
         return methods[kind](x, **options)
 
     def _search(self, timeout: float | None) -> Search:
-        deadline = _FOREVER if timeout is None else time.monotonic() + timeout
+        limit = seconds(timeout)
+        deadline = _FOREVER if limit is None else time.monotonic() + limit
         return Search(self.network, self.domain, deadline=deadline, seed=self.seed)
 
     def _codes(self, x: Any) -> Codes:

@@ -11,6 +11,7 @@ import numpy as np
 from tamecheck.binarized import BinarizedNetwork, recognise
 from tamecheck.errors import InputError
 from tamecheck.explain.cell_rules_scores import scores_of
+from tamecheck.ir.arguments import instance, rationals
 from tamecheck.ir.exact import rational
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Routing
@@ -74,8 +75,9 @@ def network_of(
     """
     if isinstance(model, BinarizedNetwork):
         return model
-    pairs = known_levels(model) if domain is None else list(domain)
-    graph = deciding(model).graph if isinstance(model, Model) else model
+    given = deciding(model).graph if isinstance(model, Model) else model
+    graph = instance(given, Graph, what="model", hint="Give a tamecheck.Model.")
+    pairs = known_levels(model) if domain is None else rationals(domain, what="domain").tolist()
     size = sum(int(np.prod(shape, dtype=np.int64)) for shape in graph.inputs.values())
     if pairs is None:
         # what is no binarized network anywhere is first of all that

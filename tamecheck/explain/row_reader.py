@@ -11,6 +11,7 @@ import numpy as np
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain
+from tamecheck.ir.arguments import rationals
 from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array
 from tamecheck.load.samples import Sample, exact_points
@@ -51,7 +52,7 @@ class RowReader:
         rows = _named(x)
         if rows is None:
             if not self.encoded:
-                return np.asarray(x).reshape(1, -1)
+                return rationals(x, what="input").reshape(1, -1)
             rows = self._in_order([x])
         if len(rows.cells) != 1:
             raise InputError(f"{len(rows.cells)} rows are given; this is about one.")

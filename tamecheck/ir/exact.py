@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from fractions import Fraction
+from numbers import Rational
+from typing import Any
 
 from tamecheck.errors import InputError
 
-__all__ = ["MAX_EXPONENT", "parse_rational", "rational", "rational_text"]
+__all__ = ["MAX_EXPONENT", "parse_rational", "rational", "rational_text", "shown"]
 
 MAX_EXPONENT = 4_000
 """Decimal exponents beyond this are refused: ``1e999999999`` would fill the memory."""
@@ -16,6 +19,7 @@ MAX_EXPONENT = 4_000
 # below the 4,300 digits that Python converts between int and str
 _MAX_DIGITS = 4_000
 _MAX_BITS = 13_500
+_SHOWN = 60
 _LITERAL = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<numerator>\d+)/(?P<denominator>\d+)"
     r"|(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d+))?)",
@@ -23,22 +27,59 @@ _LITERAL = re.compile(
 )
 
 
-def rational(value: float | Fraction) -> Fraction:
-    """The rational number that a float, an integer or a NumPy scalar denotes.
+def shown(value: Any) -> str:
+    """A value in an error: its beginning, on one line."""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001 (a foreign object's own fault)
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def rational(value: Any) -> Fraction:
+    """The rational number that a number of any type denotes: a float, a decimal, a NumPy scalar.
+
+    A text is the literal that it spells, as in `parse_rational`.
 
     Raises
     ------
     InputError
-        If the value is NaN or infinite.
+        If the value is no number, or NaN, or infinite, or has more than 13,500 bits.
     """
-    if isinstance(value, Fraction):
-        return value
-    if isinstance(value, int):
-        return Fraction(value)
-    number = float(value)
-    if not math.isfinite(number):
-        raise InputError(f"{number} is not a real number.", hint="Weights must be finite.")
-    return Fraction(number)
+    match value:
+        case Fraction():
+            return value
+        case int():
+            found = Fraction(value)
+        case str():
+            found = parse_rational(value)
+        case float() | Decimal():
+            if not math.isfinite(value):
+                raise InputError(f"{value} is not a real number.", hint="Weights must be finite.")
+            found = Fraction(value)
+        case _:
+            found = _scalar(value)
+    if max(found.numerator.bit_length(), found.denominator.bit_length()) > _MAX_BITS:
+        raise InputError(f"{shown(found.numerator)} has too many digits.")
+    return found
+
+
+def _scalar(value: Any) -> Fraction:
+    """A number of another library: a scalar or array of one element, or what has a ratio."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        item = value.item()
+        if item is not value and not hasattr(item, "shape"):
+            return rational(item)
+    if isinstance(value, Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    try:
+        # of NumPy's long floats and of other libraries' numbers
+        numerator, denominator = value.as_integer_ratio()
+        return Fraction(int(numerator), int(denominator))
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        raise InputError(f"{shown(value)} is not a real number.") from None
 
 
 def parse_rational(text: str) -> Fraction:
@@ -55,7 +96,7 @@ def parse_rational(text: str) -> Fraction:
     sign = -1 if match["sign"] == "-" else 1
     if match["numerator"] is not None:
         if int(match["denominator"]) == 0:
-            raise InputError(f"{text!r} has denominator 0.")
+            raise InputError(f"{text[:40]!r} has denominator 0.")
         return sign * Fraction(int(match["numerator"]), int(match["denominator"]))
     whole, part = match["whole"] or "", match["part"] or ""
     if not whole and not part:
@@ -74,5 +115,12 @@ def parse_rational(text: str) -> Fraction:
 
 
 def rational_text(value: Fraction) -> str:
-    """The canonical text of a rational: ``p`` or ``p/q`` in lowest terms."""
-    return str(value)
+    """The canonical text of a rational: ``p`` or ``p/q`` in lowest terms, of any length."""
+    try:
+        return str(value)
+    except ValueError:
+        # Python itself writes integers of at most 4,300 digits
+        from flint import fmpz
+
+        top, low = str(fmpz(value.numerator)), str(fmpz(value.denominator))
+        return top if low == "1" else f"{top}/{low}"

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 from tamecheck.errors import InputError
+from tamecheck.ir.arguments import path as argument
 
 __all__ = ["BLANKS", "MAX_BYTES", "MAX_TEXT", "lines_of", "read_bytes", "read_text", "suffix_of"]
 
@@ -23,7 +24,7 @@ BLANKS = " \t\r\v\f"
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
     """The suffix that tells the format, in lower case: ``.onnx`` for ``net.onnx.gz``."""
-    name = Path(path).name.lower().removesuffix(".gz")
+    name = Path(argument(path)).name.lower().removesuffix(".gz")
     return Path(name).suffix
 
 
@@ -35,7 +36,7 @@ def read_bytes(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> bytes
     InputError
         If there is no such regular file, it cannot be read, or it holds more than ``limit`` bytes.
     """
-    where = str(path)
+    where = argument(path)
     try:
         if not Path(path).is_file():
             known = "a folder" if Path(path).is_dir() else "no such file"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from tamecheck.errors import InputError
+from tamecheck.ir.arguments import path as argument
 
 __all__ = [
     "INSTEAD",
@@ -186,7 +187,7 @@ def staged(target: Path, data: bytes) -> Path:
 def target_of(path: _Path) -> Path:
     """The file itself, behind all links."""
     try:
-        found = Path(path)
+        found = Path(argument(path))
         return found if _is_stream(found) else Path(os.path.realpath(found))
     except (OSError, ValueError) as error:
         raise InputError(f"This is no name of a file ({error}).", where=str(path)) from None

@@ -16,7 +16,10 @@ from tamecheck.encode.mip import Encoding, mip_encoding
 from tamecheck.errors import DomainError, InputError, SolverError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.enclosure import float_down, float_up
+from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.ir.arguments import natural, seconds
 from tamecheck.ir.box import Box
+from tamecheck.ir.exact import shown
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.program import Sense
 from tamecheck.ir.tensor import Array, size_of
@@ -144,12 +147,16 @@ class _Task:
         progress: Progress | None,
     ) -> _Task:
         """A task whose box and output fit the model."""
+        if not isinstance(getattr(model, "graph", None), Graph):
+            raise InputError(f"The model is {shown(model)}, which is no model.")
         graph = model.graph
         found = model.box(box)
         for name, shape in graph.inputs.items():
             if any(None in pair for pair in found.side(name).elements(size_of(shape))):
                 raise InputError(f"Input {name!r} is unbounded.", hint="Give a box: -1:1.")
         count = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
+        output, seed = natural(output, what="output"), natural(seed, what="seed")
+        timeout = seconds(timeout)
         if not 0 <= output < count:
             raise InputError(f"There is no output {output}; the model has {count}, from 0 on.")
         limit = math.inf if timeout is None else timeout
@@ -277,8 +284,8 @@ class _Task:
         ends = self._ends()
         walker = Walker(
             layers,
-            np.array([float(low) for low, _ in ends]),
-            np.array([float(high) for _, high in ends]),
+            np.array([nearest_float(low) for low, _ in ends]),
+            np.array([nearest_float(high) for _, high in ends]),
             self.output,
             -float(self.sense.sign),
         )

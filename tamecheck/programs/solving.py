@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from tamecheck.ir import arguments
+from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.program import Program
 from tamecheck.programs.answer import (
     Answer,
@@ -85,7 +87,10 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     incumbent
         An exact point to begin with, one number a column; one that is not feasible is ignored.
     """
-    limit = math.inf if seconds is None else seconds
+    instance(program, Program, what="program", hint="Read it by tc.load_program.")
+    given = arguments.seconds(seconds, what="limit")
+    limit = math.inf if given is None else given
+    seed = natural(seed, what="seed")
     if incumbent is not None and program.violations(incumbent):
         incumbent = None
     return _Solving(program, certify, limit, seed, tuple(solvers), progress, incumbent).run()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tamecheck import ops
+from tamecheck.ir.arguments import natural, seconds
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.structure import Antichain, join_all
@@ -49,6 +50,7 @@ def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0
         The verdict, with a certificate unless it is unknown.
     """
     box = box.checked(graph.inputs)
+    timeout, seed = seconds(timeout), natural(seed, what="seed")
     deadline = time.monotonic() + (DEFAULT_TIMEOUT if timeout is None else timeout)
 
     def remaining() -> float:

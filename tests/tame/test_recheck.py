@@ -23,7 +23,7 @@ def test_an_answer_a_document_a_text_and_a_file_are_all_valid(answer, tmp_path):
 
 def test_a_text_that_is_no_certificate_is_invalid_not_an_error():
     assert tc.recheck("{}").verdict == "invalid"
-    assert tc.recheck("").verdict == "invalid"
+    assert tc.recheck(b"").verdict == "invalid"
 
 
 def test_an_unknown_verdict_has_nothing_to_check():

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.ir.exact import parse_rational
+from tamecheck.ir.arguments import instance
+from tamecheck.ir.exact import parse_rational, shown
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.load.expression import parse_expression
@@ -93,8 +94,12 @@ def _graph(given: Given) -> Graph:
     if isinstance(given, str):
         return parse_expression(given).graph
     if isinstance(given, Sequence):
-        return parse_expression("; ".join(given)).graph
-    return given.graph
+        texts = [instance(one, str, what="equation") for one in given]
+        return parse_expression("; ".join(texts)).graph
+    graph = getattr(given, "graph", None)
+    if not isinstance(graph, Graph):
+        raise InputError(f"The equations are {shown(given)}, which is no model or expression.")
+    return graph
 
 
 def _columns(graph: Graph) -> tuple[str, ...]:
@@ -106,8 +111,10 @@ def _columns(graph: Graph) -> tuple[str, ...]:
 
 
 def _chosen(graph: Graph, unknowns: Sequence[str], columns: Sequence[str]) -> tuple[int, ...]:
-    wanted = [unknowns] if isinstance(unknowns, str) else list(unknowns)
     hint = f"Inputs: {', '.join(graph.inputs) or 'none'}."
+    given = [unknowns] if isinstance(unknowns, str) else unknowns
+    listed = cast("Sequence[Any]", instance(given, Sequence, what="list of unknowns"))
+    wanted = [instance(one, str, what="name of an unknown", hint=hint) for one in listed]
     for name in wanted:
         if name not in graph.inputs and name not in columns:
             raise InputError(f"The unknown {name!r} is no input.", hint=hint)

@@ -21,8 +21,10 @@ from tamecheck.derivative.implicit.newton import (
 from tamecheck.derivative.implicit.result import Hypothesis, Status
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import enclose
+from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.evaluate.reals import UndecidedError, as_fraction, as_number
 from tamecheck.ir.box import Box, Side
+from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Solution", "no_solution", "solution_near"]
@@ -129,7 +131,8 @@ def _not_zero(residual: Sequence[Fraction | arb]) -> str:
             if not value.contains(0):
                 return f"equation {number + 1} is {value.str(10)}, not 0, at this point"
         elif value != 0:
-            text = str(value) if len(str(value)) < 24 else f"{float(value):.6g}"
+            text = rational_text(value)
+            text = text if len(text) < 24 else f"about {nearest_float(value):.6g}"
             return f"equation {number + 1} is {text}, not 0, at this point"
     return ""
 

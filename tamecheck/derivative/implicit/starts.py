@@ -12,12 +12,14 @@ from tamecheck.derivative.implicit.equations import Equations, exact_arrays
 from tamecheck.derivative.implicit.newton import newton_limit
 from tamecheck.derivative.implicit.solution import no_solution
 from tamecheck.errors import InputError
+from tamecheck.ir.arguments import mapping, rationals
 from tamecheck.ir.tensor import Array, size_of
 
 __all__ = ["completed"]
 
 _STARTS = 40
 _SAME = 1e-6
+_LARGEST = Fraction(10) ** 300
 
 
 def completed(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[str, Array]:
@@ -30,6 +32,10 @@ def completed(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[st
         than one is found.
     """
     graph = equations.graph
+    for name, value in mapping(at, what="point", hint="Give a number for each input.").items():
+        numbers = rationals(value, what=f"value of {name!r}").reshape(-1).tolist()
+        if any(abs(number) > _LARGEST for number in numbers):
+            raise InputError(f"The value of {name!r} lies beyond float64.", hint="Rescale it.")
     missing = [name for name in graph.inputs if name not in at]
     unknown = {equations.columns[k].split("[")[0] for k in equations.unknowns}
     if not missing or not set(missing) <= unknown:

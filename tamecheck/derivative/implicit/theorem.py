@@ -23,8 +23,9 @@ from tamecheck.derivative.implicit.starts import completed
 from tamecheck.derivative.implicit.validity import Validity, affine_validity, smooth_validity
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.reals import UndecidedError
+from tamecheck.ir.arguments import natural, seconds
 from tamecheck.ir.box import Box
-from tamecheck.load.box_text import parse_box
+from tamecheck.load.box_mapping import box_of_value
 
 __all__ = ["implicit"]
 
@@ -89,7 +90,9 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
     >>> root.verdict.value, float(root.vertices[0][0][0].mid())
     ('proved', 0.35355339059327373)
     """
-    deadline = time.monotonic() + (_SECONDS if timeout is None else timeout)
+    limit = seconds(timeout)
+    deadline = time.monotonic() + (_SECONDS if limit is None else limit)
+    seed = natural(seed, what="seed")
     equations = equations_of(F, unknowns)
     graph = equations.graph
     solution = solution_near(equations, completed(equations, at, seed), within)
@@ -97,8 +100,7 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
     if box is None:
         hypotheses += regularity_near(graph, solution.rough, deadline, seed)
     else:
-        domain = parse_box(box, graph.inputs) if isinstance(box, str) else box
-        hypotheses += regularity_on(graph, domain.checked(graph.inputs), deadline, seed)
+        hypotheses += regularity_on(graph, box_of_value(box, graph.inputs), deadline, seed)
     elements = elements_at(equations, solution.at, deadline, seed)
     if elements.lipschitz and box is None:
         hypotheses[1:] = [_lipschitz_nearby(found) for found in hypotheses[1:]]

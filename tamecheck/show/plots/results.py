@@ -7,6 +7,7 @@ from typing import Any
 
 from tamecheck.cells import Complex, Slice
 from tamecheck.errors import InputError
+from tamecheck.ir.arguments import choice
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.show.plots.canvas import Axes, Picture, label_of
@@ -62,7 +63,7 @@ def draw_model(  # noqa: PLR0913 - all but the first three are options
             "width.",
             hint="Fix or widen inputs in the box, or cut a plane.",
         )
-    match kind:
+    match choice(kind, ("field", "cells", "decision", "surface"), what="figure of a model"):
         case "field" if plane.size == 1:
             return draw_curve(plane.only(output), axes, **options)
         case "field":
