@@ -77,7 +77,7 @@ def network_of(
         return model
     given = deciding(model).graph if isinstance(model, Model) else model
     graph = instance(given, Graph, what="model", hint="Give a tamecheck.Model.")
-    pairs = known_levels(model) if domain is None else rationals(domain, what="domain").tolist()
+    pairs = known_levels(model) if domain is None else _pairs(domain)
     size = sum(int(np.prod(shape, dtype=np.int64)) for shape in graph.inputs.values())
     if pairs is None:
         # what is no binarized network anywhere is first of all that
@@ -90,6 +90,14 @@ def network_of(
     if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):
         pairs = [tuple(pairs)] * size
     return recognise(graph, pairs)
+
+
+def _pairs(domain: Sequence[Any]) -> list[Any]:
+    """Two levels, or pairs of them."""
+    array = rationals(domain, what="domain")
+    if array.shape != (2,) and (array.ndim != 2 or array.shape[1] != 2):
+        raise InputError("The domain is no pair of levels, and no list of such pairs.")
+    return array.tolist()
 
 
 def known_levels(model: Model | Graph) -> list[Any] | None:
@@ -131,7 +139,7 @@ def occurring_network(about: Described, domain: Sequence[Any] | None) -> Binariz
         return network_of(about.model, domain)
     network = network_of(about.model, schema.pairs)
     if domain is not None:
-        pairs = list(domain)
+        pairs = _pairs(domain)
         if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):
             pairs = [tuple(pairs)] * network.inputs
         known = list(zip(network.low, network.high, strict=True))
