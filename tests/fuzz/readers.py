@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 import tamecheck as tc
 from tamecheck.load.arrays import read_point, read_rows
 from tamecheck.load.box_text import parse_point
-from tamecheck.load.samples import read_statements
+from tamecheck.load.schema_file import read_schema
 from tamecheck.load.tables import read_table
 from tamecheck.load.vnnlib import read_vnnlib
 from tamecheck.programs import check, write
@@ -209,10 +209,31 @@ ARFF = b"""@relation r
 """
 SIDECAR = json.dumps(
     {
-        "features": ["age \u2265 37 years", "kind = a"],
+        "format": "tamecheck-features",
+        "version": 2,
+        "model": None,
+        "features": ["age \u2265 37 years", "kind = a", "kind = b"],
+        "negations": ["age < 37 years", "kind \u2260 a", "kind \u2260 b"],
         "classes": ["no", "yes"],
-        "negations": ["age < 37 years", "kind != a"],
-        "values": {"age": ["12", "37"]},
+        "target": {"name": "label", "index": 2, "numbers": False},
+        "columns": [
+            {
+                "name": "age [years]",
+                "index": 0,
+                "feature": "age",
+                "unit": "years",
+                "values": [12, 37.5],
+            },
+            {"name": "kind", "index": 1, "categories": ["a", "b", "c"]},
+        ],
+        "inputs": [
+            {"column": 0, "kind": "threshold", "lower": 37},
+            {"column": 1, "kind": "category", "category": "a"},
+            {"column": 1, "kind": "category", "category": "b"},
+        ],
+        "groups": [{"kind": "free", "inputs": [0]}, {"kind": "one-hot", "inputs": [1, 2]}],
+        "levels": [-1, 1],
+        "training": {"sha256": "0" * 64, "rows": 20, "held_out": [1, 3]},
     }
 ).encode()
 PROGRAM = b"""{"format": "tamecheck-program", "version": 1, "name": "p", "sense": "minimise",
@@ -239,7 +260,7 @@ READERS = {
     "model JSON": Reader(".json", _json_models(), lambda path: _use(tc.load(path))),
     "ONNX": Reader(".onnx", _onnx_models(), lambda path: _use(tc.load(path)), binary=True),
     "certificate": Reader(".json", _CERTIFICATES, tc.recheck),
-    "sidecar": Reader(".json", (SIDECAR,), lambda path: read_statements(str(path))),
+    "sidecar": Reader(".json", (SIDECAR,), lambda path: read_schema(str(path))),
     "table": Reader(".csv", (TABLE,), _table),
     "ARFF": Reader(".arff", (ARFF,), _table),
     "npy": Reader(".npy", _npy_files(), _point, binary=True),
