@@ -212,8 +212,8 @@ SIDECAR = json.dumps(
         "format": "tamecheck-features",
         "version": 2,
         "model": None,
-        "features": ["age \u2265 37 years", "kind = a", "kind = b"],
-        "negations": ["age < 37 years", "kind \u2260 a", "kind \u2260 b"],
+        "features": ["age \u2265 37 years", "kind = a", "kind = b", "kind = c"],
+        "negations": ["age < 37 years", "kind \u2260 a", "kind \u2260 b", "kind \u2260 c"],
         "classes": ["no", "yes"],
         "target": {"name": "label", "index": 2, "numbers": False},
         "columns": [
@@ -230,8 +230,9 @@ SIDECAR = json.dumps(
             {"column": 0, "kind": "threshold", "lower": 37},
             {"column": 1, "kind": "category", "category": "a"},
             {"column": 1, "kind": "category", "category": "b"},
+            {"column": 1, "kind": "category", "category": "c"},
         ],
-        "groups": [{"kind": "free", "inputs": [0]}, {"kind": "one-hot", "inputs": [1, 2]}],
+        "groups": [{"kind": "free", "inputs": [0]}, {"kind": "one-hot", "inputs": [1, 2, 3]}],
         "levels": [-1, 1],
         "training": {"sha256": "0" * 64, "rows": 20, "held_out": [1, 3]},
     }
