@@ -82,7 +82,7 @@ def gradient(
     with np.errstate(all="ignore"):
         found, values = _Tape(simple, rows).jacobian()
     outside = outside_rows(simple, values, len(rows))
-    lost = ~np.isfinite(found).reshape((len(rows), -1)).all(axis=1)
+    lost = ~np.isfinite(found).all(axis=tuple(range(1, found.ndim)))
     if partial:
         found = np.where((outside | lost)[:, None, None], np.nan, found)
     elif outside.any():
