@@ -133,7 +133,9 @@ def _bounds(args: Namespace, found: CountBounds, classes: list[str] | None) -> i
     else:
         print(f"{total} inputs; unknown: out of time, with proved bounds")
         for label, low, high in zip(labels, found.lower, found.upper, strict=True):
-            share = f"{100 * low / total:.2f}% to {100 * high / total:.2f}%"
+            # outwards, so that what is said stays true
+            least, most = 10_000 * low // total, -(-10_000 * high // total)
+            share = f"{least / 100:.2f}% to {most / 100:.2f}%"
             print(visible(f"  class {label}: {low} to {high}   {share}"))
     return 3
 
@@ -151,6 +153,7 @@ def _answer(
     classes: list[str] | None,
     rests_on: str,
 ) -> None:
+    from tamecheck.explain.rules_result import shares
     from tamecheck.ir.exact import rational_text
 
     total = sum(counts)
@@ -169,8 +172,8 @@ def _answer(
         print(*counts)
         return
     print(f"{total} inputs")
-    for number, found in enumerate(counts):
+    for number, (found, part) in enumerate(zip(counts, shares(counts), strict=True)):
         label = visible(labels[number])
-        share = f"  {found / total:7.2%}" if total else ""
+        share = f"  {part:>7}" if total else ""
         mark = "  (the decision at the centre)" if number == decision else ""
         print(f"  class {label}: {found}{share}{mark}")

@@ -97,6 +97,7 @@ def run(args: Namespace) -> int:
         rows=args.rows,
         seed=args.seed,
         shape=shape_of(args.shape),
+        table_sha256="" if args.data is None else sha256_of_file(args.data),
     )
     report = make_report(
         subject,

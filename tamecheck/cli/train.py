@@ -46,7 +46,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("table", metavar="TABLE", help=".csv, .tsv, .data, .arff or .dat, also .gz")
     parser.add_argument(
-        "--target", default="-1", metavar="COL", help="the label: a name or a number (default -1)"
+        "--target", metavar="COL", help="the label: a name or a number (default: the last column)"
     )
     parser.add_argument("--method", choices=_METHODS, default="tame", help="default: tame")
     parser.add_argument(
@@ -103,7 +103,8 @@ def run(args: Namespace) -> int:
     from tamecheck.load.tables import read_table
 
     missing = "error" if args.missing == "refuse" else args.missing
-    table = read_table(args.table, target=args.target, header=not args.no_header, missing=missing)
+    target = -1 if args.target is None else args.target
+    table = read_table(args.table, target=target, header=not args.no_header, missing=missing)
     say_left_out(args, table)
     train, test = split(table.labels, args.test, args.seed)
     output = _output(args)

@@ -102,6 +102,13 @@ class Domain:
         """The number of each feature's code in a vector of states."""
         return tuple(feature.code(states) for feature in self.features)
 
+    def holds(self, states: Array) -> bool:
+        """Whether a vector of states can occur."""
+        return all(
+            bool((feature.codes == states[list(feature.inputs)]).all(axis=1).any())
+            for feature in self.features
+        )
+
     def check_rows(self, states: Array, origins: Sequence[Any]) -> None:
         """Make sure that rows of states can occur.
 

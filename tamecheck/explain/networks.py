@@ -184,13 +184,13 @@ def described(model: Any) -> Described:
     """
     steps: Any = getattr(model, "steps", None)
     if steps is not None:
-        binariser, trained = steps[0][1], described(steps[-1][1])
+        binariser = steps[0][1]
         if len(steps) != 2 or not hasattr(binariser, "schema"):
             raise InputError(
                 "A pipeline is a Binariser and an estimator of tamecheck.learn.",
                 hint="Steps between them would change what the inputs say.",
             )
-        return replace(trained, schema=binariser.schema(), encoded=True)
+        return replace(described(steps[1][1]), schema=binariser.schema(), encoded=True)
     if hasattr(model, "to_model"):
         read: Model = model.to_model()
         classes = tuple(map(str, getattr(model, "classes_", ())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
@@ -24,7 +24,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.visible import visible
 
-__all__ = ["DecisionRules", "Rule", "about", "holding", "percent"]
+__all__ = ["DecisionRules", "Rule", "about", "holding", "percent", "shares"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +332,30 @@ def percent(share: Fraction) -> str:
     if share < Fraction(1, 1000):
         return f"{float(share) * (1 - 1e-3):.2g}"
     return f"{int(share * 10000) / 100:g} %"
+
+
+def shares(counts: Sequence[int]) -> list[str]:
+    """What share of all each count is, in hundredths of a percent that add up to 100.00%.
+
+    They are rounded down, but for those of the largest remainders; what is neither nothing nor all
+    is not written as if it were.
+    """
+    total = sum(counts)
+    if not total:
+        return ["" for _ in counts]
+    units = [10_000 * count // total for count in counts]
+    order = sorted(range(len(counts)), key=lambda k: (-(10_000 * counts[k] % total), k))
+    for k in order[: 10_000 - sum(units)]:
+        units[k] += 1
+    return [_hundredths(unit, count, total) for unit, count in zip(units, counts, strict=True)]
+
+
+def _hundredths(unit: int, count: int, total: int) -> str:
+    if unit == 0 and count > 0:
+        return "<0.01%"
+    if unit == 10_000 and count < total:
+        return ">99.99%"
+    return f"{unit // 100}.{unit % 100:02}%"
 
 
 def _markdown(text: str) -> str:

@@ -283,6 +283,7 @@ def _without_unit(name: str) -> tuple[str, str]:
     opening = _BRACKETS.get(name[-1:])
     base, found, unit = name[:-1].rpartition(opening) if opening is not None else ("", "", "")
     inner = {*_BRACKETS, *_BRACKETS.values()} & set(unit)
-    if not found or inner or not unit.strip() or not base.strip():
+    # x[0] and f(x) have no units
+    if not found or inner or not unit.strip() or not base[:-1].strip() or not base[-1].isspace():
         return name, ""
-    return base.strip(), unit
+    return base.strip(), unit.strip()

@@ -12,7 +12,9 @@ from tamecheck.cli.entry import main
 from tamecheck.errors import InputError
 from tamecheck.explain.counts import ball_size, count, count_ball
 from tamecheck.explain.domain import domain_of
+from tamecheck.explain.words import Vocabulary
 from tamecheck.explain.words_conditions import read_conditions
+from tamecheck.load.schema import Bit, Column, Group, Schema
 
 
 def some_network(seed, inputs=None):
@@ -203,6 +205,32 @@ def test_conditions_in_words():
     assert read("x1=0") == [(0, 2), (0, 1, 2)]
     assert read("x3=1,x4=0") == [(0, 1, 2), (1,)]
     assert read("x3=0,x4=1") == [(0, 1, 2), ()]
+
+
+def test_conditions_about_names_and_values_with_signs_and_commas():
+    network, _ = some_network(0, 5)
+    schema = Schema(
+        (Column("a", ("b = c", "d, e = f")), Column("a = b", ("c", "≥ 3"), index=1), Column("x3")),
+        (
+            Bit(0, "a", category="b = c", other="d, e = f"),
+            Bit(1, "a = b", category="c", other="≥ 3"),
+            *(Bit(2, "x3", lower=k) for k in (1, 2, 3)),
+        ),
+        (
+            Group("free", "a", (0,)),
+            Group("free", "a = b", (1,)),
+            Group("thermometer", "x3", (2, 3, 4)),
+        ),
+    )
+    domain = Vocabulary.of(schema).domain(network)
+    read = lambda text: read_conditions(text, network, domain, schema.features)  # noqa: E731
+    assert read("a = d, e = f, x3 >= 2") == [(0,), (0, 1), (2, 3)]
+    assert read("a = b = ≥ 3")[1] == (0,)
+    assert read("a = b ≠ ≥ 3,a≠d, e = f") == [(1,), (1,), (0, 1, 2, 3)]
+    with pytest.raises(InputError, match="can be about 'a' and 'a = b'"):
+        read("a = b = c")
+    # the first input by its number
+    assert read("0=1")[0] == (1,)
 
 
 def test_conditions_that_exclude_each_other_are_said_to(capsys):

@@ -6,13 +6,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
 from tamecheck.cli.entry import main
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import domain_of
 from tamecheck.explain.rules import get_rules, rules_of_points
-from tamecheck.explain.rules_result import about, percent
+from tamecheck.explain.rules_result import about, percent, shares
 from tamecheck.load.schema import Bit, Column, Group, Schema
 from tamecheck.load.schema_file import schema_document
 
@@ -281,3 +283,28 @@ def test_shares_are_rounded_to_what_is_true():
     assert [about(Fraction(k, 6)) for k in (0, 1, 4, 6)] == ["0 %", "16.67 %", "66.67 %", "100 %"]
     assert percent(Fraction(2, 3)) == "66.66 %"
     assert about(Fraction(99_999, 100_000)) == "99.99 %"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([1, 1, 1], ["33.34%", "33.33%", "33.33%"]),
+        ([2, 1], ["66.67%", "33.33%"]),
+        ([1, 10**6], ["<0.01%", ">99.99%"]),
+        ([0, 7], ["0.00%", "100.00%"]),
+        ([0, 0], ["", ""]),
+    ],
+)
+def test_shares_add_up(counts, said):
+    assert shares(counts) == said
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=9).filter(any))
+def test_shares_are_within_a_hundredth_and_add_up(counts):
+    total, found = sum(counts), shares(counts)
+    units = [Fraction(text.strip("<>%")) * 100 for text in found]
+    for count, text, unit in zip(counts, found, units, strict=True):
+        if text[0] not in "<>":
+            assert abs(Fraction(10_000 * count, total) - unit) < 1
+    if not any(text[0] in "<>" for text in found):
+        assert sum(units) == 10_000

@@ -71,7 +71,7 @@ def test_the_majority_is_counted_and_ruled(votes):
     assert "8 of 8 rows (100.0%)" in text_of(votes, "data")
     counts = text_of(votes, "counts")
     assert "Each of the 8 possible inputs was decided" in counts
-    assert "no450 %yes450 %" in counts
+    assert "no450.00%yes450.00%" in counts
     rules = text_of(votes, "rules")
     # two of three suffice, three ways, each on a quarter of the inputs
     assert rules.count("25 % of all inputs") == 6

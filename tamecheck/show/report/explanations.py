@@ -9,6 +9,7 @@ from tamecheck.explain.answers import Abductive, Counterfactual
 from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.search import OutOfTimeError
 from tamecheck.ir.tensor import Array
+from tamecheck.load.samples import Sample, exact_points
 from tamecheck.show.plots import draw_explanation, draw_relevancy
 from tamecheck.show.report.figures import figure
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, table
@@ -48,26 +49,28 @@ def explanations_part(subject: Subject, limit: float) -> Part:
     missing: list[str] = []
     for place, row in enumerate(subject.examples):
         left = (deadline - time.monotonic()) / (len(subject.examples) - place)
-        found, why = _row(subject, explainer, row, sample.points[row], max(0.2, left))
+        found, why = _row(subject, explainer, sample, row, max(0.2, left))
         parts.append(found)
-        missing += [f"row {row}: {why}"] if why else []
+        missing += [f"{sample.origins[row]}: {why}"] if why else []
     return Part(joined(*parts), "; ".join(missing))
 
 
 def _row(
-    subject: Subject, explainer: Explainer, row: int, point: Array, seconds: float
+    subject: Subject, explainer: Explainer, sample: Sample, position: int, seconds: float
 ) -> tuple[Markup, str]:
     """What explains a row, and what is missing."""
-    sample = subject.sample
+    origin, point = sample.origins[position], exact_points(sample)[position]
+    row = origin.row
     decision = subject.class_name(explainer.decide(point))
-    parts = [element("h3", f"Row {row} is decided for {decision}")]
-    if sample is not None and sample.classes:
-        label = int(sample.labels[row])
-        name = subject.class_name(label) if label >= 0 else "another class"
-        parts.append(element("p", f"Its label is {name}.", class_="soft"))
-    if sample is not None:
-        cells = sample.shown[row].items()
-        parts.append(fold("The row", table(f"Row {row}", ("column", "value"), cells)))
+    label = sample.label(position)
+    place = "" if origin.line is None else f"It begins on line {origin.line} of the file. "
+    said = "It has no label." if label is None else f"Its label is {label}."
+    cells = sample.shown[position].items()
+    parts = [
+        element("h3", f"Row {row} is decided for {decision}"),
+        element("p", f"{place}{said}", class_="soft"),
+        fold("The row", table(f"Row {row}", ("column", "value"), cells)),
+    ]
     reason = explainer.abductive(point, timeout=seconds / 3)
     total = len(explainer.domain.features)
     parts += [

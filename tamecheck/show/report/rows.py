@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 
@@ -13,12 +15,17 @@ import numpy as np
 
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import DomainError
+from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.explainer import Explainer
+from tamecheck.explain.search import OutOfTimeError
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.show.report.markup import Markup, element, fold, joined, table
+from tamecheck.load.samples import Sample, exact_points
+from tamecheck.load.tables_rows import Origin
+from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, table
 from tamecheck.show.report.section import Download, NotMadeError, Part
-from tamecheck.show.report.subject import Subject
+from tamecheck.show.report.subject import Subject, element_bounds
 from tamecheck.show.report.tameness import decision_rule
 from tamecheck.verify import HammingBall, Holds, Violated, verify
 
@@ -27,6 +34,8 @@ __all__ = ["binarized", "data_part", "robustness_part"]
 _BLOCK = 500
 _STEPS = 10
 _POINTS = 3
+_SAID = 3
+_IMPOSSIBLE = ", which is no input that can occur"
 
 
 def data_part(subject: Subject, limit: float) -> Part:
@@ -57,6 +66,10 @@ def data_part(subject: Subject, limit: float) -> Part:
             f" ({right / total:.1%}) are decided as labelled.",
         )
     )
+    parts += _apart(subject, sample, decided == labels)
+    if sample.table.left_out:
+        shown = [str(row) for row in sample.table.left_out]
+        parts.append(fold(f"{len(shown)} rows are left out", bullets(shown)))
     names = [subject.class_name(k) for k in range(max(subject.outputs, 2))]
     rows: list[tuple[str, ...]] = []
     for number, name in [*enumerate(names), (-1, "another label")]:
@@ -71,6 +84,47 @@ def data_part(subject: Subject, limit: float) -> Part:
     return Part(joined(*parts), missing)
 
 
+def _apart(subject: Subject, sample: Sample, right: Array) -> list[Markup]:
+    """How right the model is on rows that it was trained on, and on others, beside one answer."""
+    training = None if subject.schema is None else subject.schema.training
+    if training is None:
+        return [element("p", "Whether the model was trained on these rows is not known.")]
+    labels = [sample.label(k) for k in range(len(right))]
+    if training.sha256 != subject.table_sha256:
+        words = "This is not the file that the model was trained on."
+        parts = (("rows of this file", list(range(len(right)))),)
+        known = labels
+    else:
+        held = set(training.held_out)
+        rows = [origin.row for origin in sample.origins[: len(right)]]
+        parts = (
+            ("held out of the training", [k for k, row in enumerate(rows) if row in held]),
+            ("trained on", [k for k, row in enumerate(rows) if row not in held]),
+        )
+        words = "Only the rows that were held out of the training say how it does on new ones."
+        if not held:
+            words = "The model was trained on all of these rows: this says nothing about new ones."
+        known = [label for label, row in zip(labels, rows, strict=True) if row not in held]
+    majority = Counter(label for label in known if label is not None).most_common(1)
+    most = majority[0][0] if majority else ""
+    body = [
+        (
+            name,
+            str(len(places)),
+            _share(sum(bool(right[k]) for k in places), len(places)),
+            _share(sum(labels[k] == most for k in places), len(places)),
+        )
+        for name, places in parts
+        if places
+    ]
+    head = ("rows", "how many", "decided as labelled", f"right by always saying {most}")
+    return [element("p", words), table("Rows that were trained on, and others", head, body)]
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count} ({count / total:.1%})"
+
+
 def binarized(subject: Subject) -> BinarizedNetwork:
     """The model in integers; a section without one is not made."""
     if subject.network is None:
@@ -79,6 +133,13 @@ def binarized(subject: Subject) -> BinarizedNetwork:
             f"{subject.network_why[:1].upper()}{subject.network_why[1:].rstrip('.')}."
         )
     return subject.network
+
+
+def possible_points(subject: Subject, network: BinarizedNetwork) -> Domain:
+    """What can occur, in the words of the features that the inputs were made of."""
+    if subject.vocabulary is None:
+        return domain_of(network, names=subject.names)
+    return subject.vocabulary.domain(network, subject.names)
 
 
 def robustness_part(subject: Subject, limit: float) -> Part:
@@ -99,11 +160,13 @@ def _flips(subject: Subject, network: BinarizedNetwork, deadline: float) -> Part
     changes: list[Markup] = []
     downloads: list[Download] = []
     missing: list[str] = []
-    for place, row in enumerate(subject.examples):
+    domain = possible_points(subject, network)
+    for place, position in enumerate(subject.examples):
         left = (deadline - time.monotonic()) / (len(subject.examples) - place)
-        states = network.states(sample.points[row : row + 1])[0]
+        origin = sample.origins[position]
+        states = network.states(exact_points(sample)[position : position + 1])[0]
         ball = HammingBall(subject.decider.graph, network, states)
-        found = ball.distance(timeout=max(0.2, 0.7 * left))
+        found = ball.distance(timeout=max(0.2, 0.5 * left))
         never = found.witness is None and found.lower > len(network.free)
         if never:
             said = "no input at all is decided otherwise"
@@ -112,34 +175,75 @@ def _flips(subject: Subject, network: BinarizedNetwork, deadline: float) -> Part
         else:
             upper = "" if found.upper is None else f", at most {found.upper}"
             said = f"at least {found.lower}{upper}"
-            missing.append(f"row {row}: {found.why or 'not settled'}")
+            missing.append(f"{origin}: {found.why or 'not settled'}")
         certificate = None
         if found.exact or never:
-            certificate = ball.certify_distance(found, timeout=max(0.2, 0.25 * left))
+            certificate = ball.certify_distance(found, timeout=max(0.2, 0.2 * left))
         rests = found.checked.replace("-", " ")
         if certificate is not None:
-            name = f"row-{row}.distance.certificate.json"
-            says = f"Row {row}: the least number of changed inputs is {said}."
+            name = f"row-{origin.row}.distance.certificate.json"
+            says = f"Row {origin.row}: the least number of changed inputs is {said}."
             data = json.dumps(certificate, allow_nan=False, separators=(",", ":")).encode()
             downloads.append(Download(name, says, data))
             rests = "certificate"
-        rows.append((f"row {row}", subject.class_name(found.decision), said, rests))
-        if found.witness is not None:
-            changed = _changed(subject, network, states, found.witness)
-            after = int(network.decide(np.array([found.witness], dtype=np.int8))[0])
-            many = "1 change decides" if len(changed) == 1 else f"{len(changed)} changes decide"
-            title = f"Row {row}: {many} for {subject.class_name(after)}"
-            head = ("input", "from", "to")
-            changes.append(fold(title, table("Changed inputs", head, changed)))
+        near = _nearest(subject, network, domain, states, max(0.2, 0.25 * left))
+        missing += [f"{origin}: {near.why}"] if near.why else []
+        rows.append((str(origin), subject.class_name(found.decision), said, rests, near.said))
+        if near.states is not None:
+            changes.append(_change(subject, network, origin, states, near.states))
+        elif found.witness is not None:
+            remark = "" if domain.holds(np.array(found.witness)) else _IMPOSSIBLE
+            changes.append(_change(subject, network, origin, states, found.witness, remark))
     if not rows:
         raise NotMadeError("No row was chosen.")
     words = (
         "The least number of inputs that must change to their other level so that the decision "
-        "changes; any combination of levels counts as an input."
+        "changes: first among all combinations of levels, which the certificates are about, then "
+        "among those that can occur in the table."
     )
-    head = ("row", "decision", "changes needed", "rests on")
+    head = ("row", "decision", "changes needed", "rests on", "among possible inputs")
     body = joined(element("p", words), table("Distances", head, rows), *changes)
     return Part(body, "; ".join(missing), tuple(downloads))
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """The nearest possible input that is decided otherwise."""
+
+    said: str
+    states: tuple[int, ...] | None = None
+    why: str = ""
+
+
+def _nearest(
+    subject: Subject, network: BinarizedNetwork, domain: Domain, states: Array, seconds: float
+) -> _Near:
+    """By exact search over the codes of the features."""
+    explainer = Explainer.over(network, domain, seed=subject.seed)
+    try:
+        found = explainer.counterfactual(network.point(states), metric="inputs", timeout=seconds)
+    except OutOfTimeError:
+        return _Near("not found in time", why="the nearest possible input was not found in time")
+    if found is None:
+        return _Near("none is decided otherwise")
+    point = np.array([[Fraction(value) for value in found.witness]], dtype=object)
+    return _Near(str(found.distance), tuple(network.states(point)[0].tolist()))
+
+
+def _change(  # noqa: PLR0913, PLR0917  # a row before and after
+    subject: Subject,
+    network: BinarizedNetwork,
+    origin: Origin,
+    before: Array,
+    after: Sequence[int],
+    remark: str = "",
+) -> Markup:
+    """A change of a row that changes its decision."""
+    changed = _changed(subject, network, before, after)
+    decision = int(network.decide(np.array([after], dtype=np.int8))[0])
+    many = "1 change decides" if len(changed) == 1 else f"{len(changed)} changes decide"
+    title = f"Row {origin.row}: {many} for {subject.class_name(decision)}{remark}"
+    return fold(title, table("Changed inputs", ("input", "from", "to"), changed))
 
 
 def _changed(
@@ -161,6 +265,8 @@ def _boxes(subject: Subject, deadline: float) -> Part:
         left = (deadline - time.monotonic()) / (len(points) - place)
         found = _radius(subject, point, time.monotonic() + 0.95 * left)
         upper = "none found" if found.upper is None else _decimal(found.upper, ROUND_CEILING)
+        if found.witness is not None:
+            upper += _outside(subject, found.witness)
         rows.append(
             (name, subject.class_name(found.decision), _decimal(found.lower, ROUND_FLOOR), upper)
         )
@@ -168,8 +274,9 @@ def _boxes(subject: Subject, deadline: float) -> Part:
         f"The decision ({decision_rule(subject)}) is proved to stay for every input whose elements "
         "all differ by at most the proved radius from the point's; at the distance in the last "
         "column an input was found, and evaluated exactly, that is decided otherwise. "
-        f"Radii by bisection of at most {_STEPS} steps, in the units of the inputs; inputs outside "
-        "the domain count too."
+        f"Radii by bisection of at most {_STEPS} steps, in the units of the inputs. The balls are "
+        "of all real inputs; where the input that was found is none that the domain or the table "
+        "has, that is said."
     )
     head = ("point", "decision", "proved radius", "otherwise at")
     return Part(joined(element("p", words), table("L∞ balls", head, rows)))
@@ -178,8 +285,11 @@ def _boxes(subject: Subject, deadline: float) -> Part:
 def _centres(subject: Subject) -> list[tuple[str, tuple[Fraction, ...]]]:
     if subject.sample is not None and subject.examples:
         return [
-            (f"row {row}", tuple(map(rational, subject.sample.points[row].tolist())))
-            for row in subject.examples
+            (
+                str(subject.sample.origins[k]),
+                tuple(map(rational, subject.sample.points[k].tolist())),
+            )
+            for k in subject.examples
         ]
     rng = np.random.default_rng(subject.seed)
     found = [(subject.centre_why, subject.centre)]
@@ -196,12 +306,13 @@ def _centres(subject: Subject) -> list[tuple[str, tuple[Fraction, ...]]]:
 class _Radius:
     """What is known of a radius."""
 
-    __slots__ = ("decision", "lower", "upper")
+    __slots__ = ("decision", "lower", "upper", "witness")
 
     def __init__(self, decision: int) -> None:
         self.decision = decision
         self.lower = Fraction(0)
         self.upper: Fraction | None = None
+        self.witness: tuple[Fraction, ...] | None = None
 
 
 def _radius(subject: Subject, point: tuple[Fraction, ...], deadline: float) -> _Radius:
@@ -219,8 +330,8 @@ def _radius(subject: Subject, point: tuple[Fraction, ...], deadline: float) -> _
         spec = _specification(subject, point, radius, found.decision)
         answer = verify(subject.decider.graph, spec, timeout=left / 2, seed=subject.seed)
         if isinstance(answer, Violated):
-            pairs = zip(answer.witness.inputs, point, strict=True)
-            found.upper = max(abs(a - b) for a, b in pairs)
+            found.witness = tuple(answer.witness.inputs)
+            found.upper = max(abs(a - b) for a, b in zip(found.witness, point, strict=True))
         elif isinstance(answer, Holds):
             found.lower = radius
         else:
@@ -232,6 +343,31 @@ def _radius(subject: Subject, point: tuple[Fraction, ...], deadline: float) -> _
         else:
             radius = _short((found.lower + found.upper) / 2)
     return found
+
+
+def _outside(subject: Subject, witness: Sequence[Fraction]) -> str:
+    """In which inputs a witness is none that the domain, or the table, has; nothing if in none."""
+    boxes = zip(
+        element_bounds(subject.model, subject.check.box), witness, subject.names, strict=True
+    )
+    wrong = [
+        f"{name} is outside of the domain"
+        for (low, high), value, name in boxes
+        if (low is not None and value < low) or (high is not None and value > high)
+    ]
+    if subject.sample is not None:
+        for column, value, name in zip(
+            subject.sample.points.T, witness, subject.names, strict=True
+        ):
+            whole = bool((column == np.rint(column)).all())
+            if value < rational(column.min()) or value > rational(column.max()):
+                wrong.append(f"{name} is outside of the table's range")
+            elif whole and value.denominator != 1:
+                wrong.append(f"{name} is no whole number, as all of the table's are")
+    if not wrong:
+        return ""
+    more = f" and {len(wrong) - _SAID} more" if len(wrong) > _SAID else ""
+    return f" (an impossible input: {'; '.join(wrong[:_SAID])}{more})"
 
 
 def _decimal(value: Fraction, rounding: str) -> str:

@@ -9,15 +9,15 @@ from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.explain.cell_rules import rules_of_cells
 from tamecheck.explain.counts import count_within
-from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.domain import Domain
 from tamecheck.explain.inequalities import wording
 from tamecheck.explain.neurons import NetworkLogic, network_logic
 from tamecheck.explain.rules import MAX_TABLE, get_rules
-from tamecheck.explain.rules_result import Rule, about, percent
+from tamecheck.explain.rules_result import Rule, about, percent, shares
 from tamecheck.explain.sketches import sketch
 from tamecheck.explain.words import conjunction
 from tamecheck.show.report.markup import Markup, bullets, element, fold, joined, note, table
-from tamecheck.show.report.rows import binarized
+from tamecheck.show.report.rows import binarized, possible_points
 from tamecheck.show.report.section import NotMadeError, Part
 from tamecheck.show.report.subject import Subject, frame_box
 
@@ -31,10 +31,7 @@ _MOST_CELLS = 1000
 
 def possible(subject: Subject) -> Domain:
     """What can occur, in the words of the features that the inputs were made of."""
-    network, said = binarized(subject), subject.vocabulary
-    if said is None:
-        return domain_of(network, names=subject.names)
-    return said.domain(network, subject.names)
+    return possible_points(subject, binarized(subject))
 
 
 def rules_part(subject: Subject, limit: float) -> Part:
@@ -153,8 +150,9 @@ def count_part(subject: Subject, limit: float) -> Part:
             "'tamecheck count' counts under conditions and in balls."
         )
     rows: list[tuple[str, str, str]] = []
+    exact = shares(found.lower)
     for number, (low, high) in enumerate(zip(found.lower, found.upper, strict=True)):
-        share = percent(Fraction(low, domain.size))
+        share = exact[number] if found.exact else percent(Fraction(low, domain.size))
         many = f"{low:,}" if found.exact else f"{low:,} to {high:,}"
         rows.append(
             (subject.class_name(number), many, share if found.exact else f"at least {share}")

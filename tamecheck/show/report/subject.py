@@ -28,7 +28,7 @@ from tamecheck.load.schema import Schema
 from tamecheck.model import Model
 from tamecheck.tame.verdict import Check
 
-__all__ = ["Rule", "Subject", "frame_box", "subject_of"]
+__all__ = ["Rule", "Subject", "element_bounds", "frame_box", "subject_of"]
 
 Rule = Literal["argmax", "argmin", "sign"]
 _MOST_EXAMPLES = 4
@@ -69,6 +69,8 @@ class Subject:
         The model's scores alone, see `tamecheck.explain.networks.deciding`.
     schema
         What the inputs are made of, if that is known.
+    table_sha256
+        The hash of the table's file; empty if there is none.
     """
 
     model: Model
@@ -90,6 +92,7 @@ class Subject:
     shape: tuple[int, ...]
     decider: Model
     schema: Schema | None = None
+    table_sha256: str = ""
 
     @property
     def outputs(self) -> int:
@@ -144,6 +147,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
     rows: Sequence[int] | None = None,
     seed: int = 0,
     shape: tuple[int, ...] = (),
+    table_sha256: str = "",
 ) -> Subject:
     """What there is to show of a model.
 
@@ -202,6 +206,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         shape or image_shape(model),
         decider,
         schema,
+        table_sha256,
     )
 
 
@@ -220,7 +225,8 @@ def _names(
     return inputs if schema is None else schema.features
 
 
-def _bounds(model: Model, box: Box) -> list[tuple[Bound, Bound]]:
+def element_bounds(model: Model, box: Box) -> list[tuple[Bound, Bound]]:
+    """The bounds of each input element in a box; None is no bound."""
     return [
         pair
         for name, shape in model.inputs.items()
@@ -252,7 +258,7 @@ def _network(
 def _frame(
     model: Model, box: Box, sample: Sample | None, network: BinarizedNetwork | None
 ) -> tuple[tuple[tuple[Fraction, Fraction], ...], str]:
-    bounds = _bounds(model, box)
+    bounds = element_bounds(model, box)
     if all(low is not None and high is not None for low, high in bounds):
         ends = [(low or Fraction(0), high or Fraction(0)) for low, high in bounds]
         return tuple(ends), "over the domain"
