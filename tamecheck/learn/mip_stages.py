@@ -37,6 +37,8 @@ OBJECTIVES = {
 
 _TOLERANCE = 1e-6
 _LEAST_SECONDS = 1.0
+_SHORT = 2.0
+"""Seconds for a proof that nobody asked for."""
 _MOST_TERMS = 400_000
 """Non-zeros of a program beyond which no solver is asked: writing it down takes too long."""
 
@@ -68,8 +70,7 @@ class Stage:
     proof
         What the bound rests on: ``trivial`` (the measure cannot be less on any data),
         ``data`` (equal rows with different classes), ``enumeration`` (all networks that no bound
-        excludes), ``certificate`` (exact multipliers), ``two-solvers`` or ``one-solver`` (claims,
-        the value of which an exactly checked network attains).
+        excludes), or ``certificate`` (exact multipliers).
     """
 
     measure: str
@@ -216,28 +217,35 @@ def _asked(
     bound, proof = _trivial(measure, training.task, training.architecture)
     document: Document | None = None
     if value != bound:
-        agreeing = _agreeing(said, encoding, value)
-        if agreeing:
-            bound, proof = value, "two-solvers" if agreeing > 1 else "one-solver"
-        if limits.certify:
-            proved, document = _certified(encoding, limits.effort, interruption)
-            if proved is None or (agreeing and proved < value):
-                notes.append("No certificate of optimality was found in time.")
-            elif proved > bound or agreeing:
-                bound, proof = proved, "certificate"
+        effort = limits.effort
+        if not limits.certify:
+            effort = replace(effort, seconds=min(effort.seconds, _SHORT), solvers=())
+        point = lifted(encoding, best.params)
+        proved, document = _certified(encoding, effort, interruption, point)
+        if proved is not None and proved > bound:
+            bound, proof = proved, "certificate"
+        if bound < value:
+            notes.append("No certificate of optimality was found in time.")
+            notes += _words(said, encoding, value)
     return Outcome(best, Stage(measure, value, bound, proof), document, tuple(notes))
 
 
-def _agreeing(said: Sequence[Claim], encoding: Encoding, value: Fraction) -> int:
-    """How many solvers call this value optimal."""
+def _words(said: Sequence[Claim], encoding: Encoding, value: Fraction) -> list[str]:
+    """What the solvers say that call a value optimal: it is no proof."""
     wanted, shift = float(value), float(encoding.program.constant)
-    tolerance = _TOLERANCE * max(1.0, abs(wanted))
-    optimal = [claim for claim in said if isinstance(claim, OptimalClaim)]
-    return sum(abs(claim.objective + shift - wanted) <= tolerance for claim in optimal)
+    return [
+        f"{claim.solver} calls the value optimal, which is not proved."
+        for claim in said
+        if isinstance(claim, OptimalClaim)
+        and abs(claim.objective + shift - wanted) <= _TOLERANCE * abs(wanted)
+    ]
 
 
 def _certified(
-    encoding: Encoding, effort: Effort, interruption: Interruption
+    encoding: Encoding,
+    effort: Effort,
+    interruption: Interruption,
+    incumbent: Sequence[Fraction] | None,
 ) -> tuple[Fraction | None, Document | None]:
     """A bound with a certificate, if one is found."""
     solved = solve(
@@ -246,6 +254,7 @@ def _certified(
         seconds=effort.seconds,
         seed=effort.seed,
         solvers=effort.solvers,
+        incumbent=None if incumbent is None else tuple(incumbent),
     )
     interruption.happened = interruption.happened or solved.interrupted
     match solved.answer:

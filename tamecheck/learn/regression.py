@@ -28,6 +28,7 @@ from tamecheck.learn.solver_choice import (
     check_solver,
     seconds_for,
 )
+from tamecheck.programs import Feasible, Optimal, Unknown, solve
 from tamecheck.solve.claims import FeasibleClaim, OptimalClaim, UnknownClaim
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _UTILS = cast("Any", utils)
 _ROUNDING = Fraction(1, 2**50)
 _TOLERANCE = 1e-6
 _MOST_TERMS = 200_000
+_SHORT = 10.0
+"""Seconds for a proof."""
 _GAP = Fraction(1, 10_000)
 
 Rows = list[list[Fraction]]
@@ -86,8 +89,9 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         The largest absolute error on the training points.
     proof_ : str
         ``"trivial"`` (0 is a bound), ``"data"`` (equal points with different values),
-        ``"two-solvers"`` or ``"one-solver"`` (with coefficients of at most ``largest_``, and points
-        on the left at least 1/10000 below a threshold, at directions within [-1, 1]).
+        ``"certificate"`` (a search tree with exact multipliers: for coefficients of at most
+        ``largest_``, and points on the left at least 1/10000 below a threshold, at directions
+        within [-1, 1]).
     optimal_ : bool
         Whether the loss attains the bound, or no error exceeds the rounding of values as floats
         (2^-50 of the largest of them).
@@ -205,16 +209,28 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
                 other = _refitted(made.splits(claim.x), tree.powers, x, phi, y)
                 tree = min(tree, other, key=lambda t: _loss(t, x, phi, y))
         best = _loss(tree, x, phi, y)
-        tolerance = _TOLERANCE * max(1.0, float(best))
-        agreeing = [
-            claim.solver
-            for claim in said
-            if isinstance(claim, OptimalClaim) and abs(claim.objective - float(best)) <= tolerance
-        ]
-        # what is within the solvers' tolerance of 0 they cannot tell from 0
-        if not agreeing or best <= tolerance:
-            return tree, None
-        return tree, (best, "two-solvers" if len(agreeing) > 1 else "one-solver")
+        answer = solve(
+            made.program,
+            seconds=min(effort.seconds, _SHORT),
+            solvers=(),
+            incumbent=tree_point(made, tree, x, phi, y),
+        ).answer
+        if isinstance(answer, Optimal):
+            bound = answer.objective
+        elif isinstance(answer, Feasible | Unknown) and answer.bound is not None:
+            bound = answer.bound
+        else:
+            bound = Fraction(0)
+        if bound < best:
+            self.notes_ += tuple(
+                f"{claim.solver} calls the error optimal, which is not proved."
+                for claim in said
+                if isinstance(claim, OptimalClaim)
+                and abs(claim.objective - float(best)) <= _TOLERANCE * float(best)
+            )
+        # a tree outside of the program may be better
+        bound = min(bound, best)
+        return tree, (bound, "certificate") if bound > 0 else None
 
     def _conclude(  # noqa: PLR0913, PLR0917 (one call)
         self,

@@ -40,6 +40,7 @@ def test_keys_of_the_answer(program, capsys, method):
     assert found.keys() >= KEYS
     assert {"columns", "at_zero", "subadditive", "at_b"} <= found["checks"].keys()
     assert (found["optimum"], found["dual_value"], found["strong"]) == ("3/2", "3/2", True)
+    assert found["rests_on"] == "recomputation"
     assert found["definability"]["box"]["verdict"] == "tame"
     if method == "value":
         assert found["at"] == "1/4"

@@ -210,11 +210,11 @@ def test_bad_data(x, y, words):
 @pytest.mark.parametrize("solver", ["cbc", "highs"])
 @pytest.mark.parametrize("name", ["xor", "and"])
 @pytest.mark.parametrize("hidden", [1, 2])
-def test_one_solver_alone_finds_and_claims_the_optimum(name, hidden, solver):
+def test_one_solver_alone_finds_the_optimum_that_a_certificate_proves(name, hidden, solver):
     x, y = TABLES[name]
     classifier = tc.learn.MIPBinarizedClassifier((hidden,), solver=solver, random_state=0).fit(x, y)
     assert classifier.loss_ == classifier.bound_ == fewest_errors(x, y, hidden, (-1, 1), bias=True)
-    assert classifier.proof_ == ("one-solver" if classifier.loss_ else "trivial")
+    assert classifier.proof_ == ("certificate" if classifier.loss_ else "trivial")
 
 
 def test_annealing_alone_proves_what_the_data_prove():

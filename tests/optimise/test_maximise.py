@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tamecheck as tc
+from tamecheck.certificates import recheck
 from tamecheck.cli.entry import main
 from tamecheck.encode import layers_of
 from tamecheck.encode.mip import mip_encoding
@@ -232,3 +233,13 @@ def test_variables_without_bounds_are_refused():
     bounded = model.add_var(lb=-1, ub=1)
     with pytest.raises(UnsupportedError):
         tc.embed(tc.expression("sign(x)"), model, [bounded])
+
+
+@pytest.mark.parametrize("power", [-15, -10, 0, 12])
+def test_the_optimum_does_not_depend_on_the_unit_of_the_output(power):
+    unit = Fraction(10) ** power
+    model = tc.expression(f"({unit})*max(x, 0) - ({2 * unit})*max(x - 1/2, 0)")
+    found = tc.maximise(model, box="-1:1", timeout=30)
+    assert (found.status, found.value, found.bound) == ("optimal", unit / 2, unit / 2)
+    assert found.document()["rests_on"] == "certificate"
+    assert recheck(found.certificate).verdict == "valid"

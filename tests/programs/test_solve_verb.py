@@ -1,6 +1,8 @@
 """``tamecheck solve``: JSON keys, exit codes, certificates that `recheck` accepts."""
 
 import json
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -33,6 +35,7 @@ def test_the_json_answer_and_the_exit_code(tmp_path, capsys, status):
     assert (code, answer["status"]) == (expected, status)
     assert answer["checked"] == {"feasible": status != "infeasible", "optimal": "certificate"}
     assert answer["certificate"] == certificate
+    assert answer["rests_on"] == "certificate"
     code, streams = run(capsys, "recheck", certificate, str(tmp_path / "p.lp"), "--json")
     assert (code, json.loads(streams.out)["verdict"]) == (0, "valid")
 
@@ -74,3 +77,31 @@ def test_the_text_says_what_the_answer_rests_on(tmp_path, capsys):
     _, streams = run(capsys, "solve", str(tmp_path / "p.lp"), "--certify")
     assert "OPTIMAL" in streams.out
     assert "proved: a certificate shows it" in streams.out
+
+
+def test_an_answer_that_is_not_proved_says_so(tmp_path, capsys, monkeypatch):
+    from tamecheck import programs
+
+    found = programs.Feasible((Fraction(2), Fraction(0)), Fraction(4), Fraction(5), None)
+    claimed = replace(found, claimed=programs.Evidence.TWO_SOLVERS)
+    monkeypatch.setattr(programs, "solve", lambda *_, **__: programs.Solved(claimed, (), 7, 1.0))
+    (tmp_path / "p.lp").write_text(FEASIBLE)
+    code, streams = run(capsys, "solve", str(tmp_path / "p.lp"), "--json")
+    answer = json.loads(streams.out)
+    assert code == 3
+    assert (answer["status"], answer["objective"], answer["bound"]) == ("feasible", "4", "5")
+    assert (answer["rests_on"], answer["checked"]["optimal"]) == (None, "two-solvers")
+    _, streams = run(capsys, "solve", str(tmp_path / "p.lp"))
+    assert "not proved: CBC and HiGHS call the point optimal" in streams.out
+
+
+def test_the_kernel_has_the_last_word(tmp_path, capsys, monkeypatch):
+    from tamecheck import programs
+
+    forged = programs.Infeasible({"format": "tamecheck-tree-certificate"})
+    monkeypatch.setattr(programs, "solve", lambda *_, **__: programs.Solved(forged, (), 1, 1.0))
+    (tmp_path / "p.lp").write_text(FEASIBLE)
+    code, streams = run(capsys, "solve", str(tmp_path / "p.lp"))
+    assert code == 5
+    assert "does not accept the proof" in streams.err
+    assert streams.out == ""
