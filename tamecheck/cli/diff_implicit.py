@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import print_json
+from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.diff import matrix_text
 from tamecheck.visible import visible
 
@@ -34,19 +34,25 @@ def run_implicit(args: Namespace, model: Model, point: Mapping[str, Any]) -> int
         seed=args.seed,
     )
     document = _document(found)
+    rests_on = document["rests_on"]
     if args.json:
         print_json(document)
     else:
         _print(args, document)
+    if rests_on not in {None, "recomputation", "replay"}:
+        message(args, f"The verdict rests on {rests_on} alone, so the exit code is 3.")
+        return 3
     return {"proved": 0, "refuted": 1, "unknown": 3}[found.verdict.value]
 
 
 def _document(found: Implicit) -> dict[str, Any]:
+    from tamecheck.derivative.implicit import ground
     from tamecheck.show.number import exact_text
 
     singular = found.singular
     return {
         "verdict": found.verdict.value,
+        "rests_on": ground(found),
         "hypotheses": [
             {"name": h.name, "status": h.status.value, "why": h.why, "rests_on": h.rests_on or None}
             for h in found.hypotheses

@@ -76,6 +76,7 @@ def run(args: Namespace) -> int:
     why = None if about is None else _other_question(args, certificate, report, about)
     if why is not None:
         document.update(verdict="invalid", step=None, why=why)
+    document["rests_on"] = "certificate" if document["verdict"] == "valid" else None
     if args.json:
         print_json(document)
     elif args.quiet:
