@@ -67,7 +67,7 @@ def _offsets(graph: Graph, node: Node) -> list[int]:
 
 def _dots(a: Shape, b: Shape, x: Sequence[T], y: Sequence[T]
           ) -> list[tuple[Sequence[T], Sequence[T]]]:  # each element's row and column
-    a, b = a if len(a) > 1 else (1, *a), b if len(b) > 1 else (*b, 1)
+    b = b if len(b) > 1 else (*b, 1)
     rank = max(len(a), len(b))
     a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     (n, k), m, batch = a[-2:], b[-1], tuple(map(max, zip(a[:-2], b[:-2], strict=True)))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tamecheck.kernel import check
+from tamecheck.kernel import check, checker
 
 BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
 x = BUILDERS["x"]
+op = BUILDERS["op"]
 c = BUILDERS["c"]
 tensor = BUILDERS["tensor"]
 structure = BUILDERS["structure"]
@@ -279,18 +280,64 @@ def narrowed(ends, i, side):
     return found
 
 
+def powers(bits, exponent):
+    """A power of a power of two."""
+    return enclosed(
+        "pow", [(str(2 ** (bits - 1)), str(2 ** (bits - 1)))], "0", None, exponent=str(exponent)
+    )
+
+
+def products(*exponents):
+    """The product of powers of two, one after the other."""
+    ends = [str(2**e) for e in exponents]
+    n = len(ends)
+    return enclosed("prod", [(ends, ends)], "0", None, shapes=[(n,)], axes=[0], keepdims=False)
+
+
+def negated(size):
+    """Data of so many elements are negated, one after the other."""
+    digest, form = tensor([1.0] * (size - 1) + [-2.0], (size,), "f32")
+    return enclosed(
+        "neg", [digest], "-1", "2", shapes=[(size,)], out=(size,), tensors={digest: form}
+    )
+
+
+def weighted(size):
+    """A sum of so many elements, weighted by data."""
+    digest, form = tensor([1.0] * size, (size,), "f32")
+    return enclosed(
+        "matmul",
+        [("0", "1"), digest],
+        "0",
+        str(size),
+        shapes=[(size,), (size,)],
+        tensors={digest: form},
+    )
+
+
+HALF_OPEN = {"shapes": [(3,), (3,)], "tensors": LISTS}
+LARGE_TENSOR = 1 << 16
 ACCEPTED = {
     **{f"{i}: {name}": enclosed(name, boxes, *ends, **params)
        for i, (name, boxes, ends, params) in enumerate(RANGES)},
     **{f"{i}: elements of {name}": enclosed(name, boxes, lower, upper, **params)
        for i, (name, boxes, lower, upper, params) in enumerate(ELEMENTS)},
+    "the longest power": powers(16, 1024),
+    "the longest product": products(*[13107] * 5),
+    "more weights than elements": weighted(LARGE_TENSOR + 1),
+    "as many elements as are looked at": negated(LARGE_TENSOR),
 }  # fmt: skip
 LIES = [
+    (enclosed("matmul", [(["1", "0", "0"], ["1", "1", None]), LIST], "-1", "100", **HALF_OPEN), 2, BELOW),
+    (enclosed("matmul", [(["1", "0", None], ["1", "1", None]), LIST], "-100", "100", **HALF_OPEN), 2, BELOW),
     *((lie, len(boxes), BELOW) for name, boxes, ends, params in RANGES if ends != (None, None)
       for lie in tightened(name, boxes, ends, params)),
     *((enclosed(name, boxes, *narrowed((lower, upper), i, side), **params), len(boxes), BELOW)
       for name, boxes, lower, upper, params in ELEMENTS for i in range(len(lower)) for side in (0, 1)
       if (lower, upper)[side][i] is not None),
+    (powers(16, 1025), 1, "a power is too long a number"),
+    (products(*[13107] * 5, 1), 1, "a number is too long"),
+    (negated(LARGE_TENSOR + 1), 1, BELOW),
 ]  # fmt: skip
 
 
@@ -305,3 +352,18 @@ def test_a_tighter_range_is_refused(number):
     document, step, why = LIES[number]
     report = check(json.dumps(document))
     assert (report.verdict, report.step, report.why) == ("invalid", step, why)
+
+
+COUNTS = [473, 491, 729, 694, 315, 312, 142, 142, 364, 367, 118, 195, 120, 120, 190, 190]
+FOLDED = [name for name in ACCEPTED if "elements of matmul" in name or "elements of sum" in name]
+STEPS = [(ACCEPTED[name], steps) for name, steps in zip(FOLDED, COUNTS, strict=True)]
+"""How many steps a check takes."""
+
+
+@pytest.mark.parametrize("number", range(len(STEPS)))
+def test_a_check_takes_so_many_steps(number):
+    document, steps = STEPS[number]
+    text = json.dumps(document)
+    allowed = steps - checker.A_CHARACTER * len(text)
+    assert check(text, allowed).verdict == "valid"
+    assert check(text, allowed - 1).verdict == "incomplete"

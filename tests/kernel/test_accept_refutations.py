@@ -115,6 +115,16 @@ OF_TWO = [
     op("div", 2, 7),
 ]
 
+# a coefficient of 65536 bits
+STRONG, STRONGS = constant(2**13107)
+LONGEST = line(
+    [x(), STRONG, op("mul", 1, 1), op("mul", 2, 2), op("mul", 3, 1), op("sin", 0), op("mul", 4, 5)],
+    tensors=STRONGS,
+)
+PLACE, PLACES = constant("-1")
+GATHERED = line([x(shape=(2,)), op("sin", 0, shape=(2,)), PLACE, op("gather", 1, 2, axis=0)],
+    base=("0", "0"), direction=("0", "1"), tensors=PLACES)  # fmt: skip
+
 ACCEPTED = {
     "a sine": line(SINE),
     "a cosine": line([x(), op("cos", 0)]),
@@ -150,6 +160,9 @@ ACCEPTED = {
     "a staircase of nearest": stairs([x(), op("round", 0, mode="half_up"), op("mul", 0, 1)]),
     "a moved staircase": stairs([x(), op("floor", 0), op("mul", 0, 1), op("mul", 1, 1), op("add", 2, 3), op("sub", 4, 0)], base=("1/2",), direction=("3",)),
     "one rounding twice": stairs([x(), op("floor", 0), op("floor", 0), op("mul", 0, 1), op("mul", 0, 2), op("add", 3, 4)]),
+    "the longest numbers": LONGEST,
+    "a gathered wave": GATHERED,
+    "a domain for each element": line(LIST, base=("0", "3"), direction=("1", "0"), box=(["0", "3"], [None, "3"])),
     "a quotient": BOUND,
     "a quotient of two elements": PRODUCT,
     "a quotient of two inputs": quotient(OF_TWO, "1/2", "1", squares(("1", {"0": "1"}), ("1", {"1": "1"})),
@@ -189,6 +202,11 @@ LIES = [
     (line(SINE, box=("0", "0"), base=("1",), direction=("0",)), 0, OUTSIDE),
     (line(LIST, base=("0", "3"), direction=("1", "0"), box=(["0", "0"], [None, "2"])), 0, OUTSIDE),
     (line(LIST, base=("0",), direction=("1", "0")), 0, "malformed: ValueError"),
+    (line(LIST, base=("0",), direction=("1",)), 0, "malformed: ValueError"),
+    # no rational, so no rational coefficient
+    (line([x(), ONE, op("exp", 1), op("mul", 0, 2), op("sin", 3)], tensors=ONES), 0, OTHER),
+    (changed(LONGEST, model__graph__nodes__5=op("add", 0, 0), model__graph__nodes__6=op("mul", 4, 5)), 0, OTHER),
+    (changed(GATHERED, tensors={}), 0, OTHER),
     (changed(line(SINE), steps__0__base={"y": ["0"]}), 0, "a ray names other inputs than the graph"),
     (changed(line(SINE), steps__0__direction={}), 0, "a ray names other inputs than the graph"),
     (line(SINE, output=[0, 0]), 0, "the node is not an output"),
@@ -258,6 +276,7 @@ LIES = [
     (quotient([x(), op("mul", 0, 0), ONE, op("add", 1, 2), op("exp", 0), op("div", 4, 3)], "1/2", "1", RAISED, ABOVE, BELOW, tensors=ONES), 0, RATIO),
     (quotient([x(), op("mul", 0, 0), c("w"), op("add", 1, 2), op("div", 0, 3)], "1/2", "1", RAISED, ABOVE, BELOW), 0, RATIO),
     (changed(BOUND, steps__0__certificate__upper=squares(("1/2", {"0": "1", "": "-1", "0,0,0,0,0,0,0,0,0": "1"}))), 0, "a polynomial is too large"),
+    (changed(BOUND, steps__0__certificate__upper=squares(("1", {str(i): "1" for i in range(32)}))), 0, SQUARES.format("upper")),
     (changed(BOUND, steps__0__certificate__upper=squares(("1", {str(i): "1" for i in range(33)}))), 0, "a polynomial with too many terms"),
 ]  # fmt: skip
 STEPS = [

@@ -7,6 +7,7 @@ import json
 import random
 import sys
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,7 @@ def by_patterns(network, states, radius):
     return [document | {"tree": search.nodes}] if closed else []
 
 
+@cache
 def corpus():
     found = [MAJORITY]
     for seed in range(150):
@@ -122,14 +124,11 @@ def corpus():
     return flat[:15] + [document for document in found if len(document["tree"]) > 1]
 
 
-CORPUS = corpus()
-
-
 def test_the_corpus_is_valid_and_has_real_trees():
-    assert all(check(json.dumps(document)).verdict == "valid" for document in CORPUS)
-    assert all(map(is_true, CORPUS))
-    assert sum(len(document["tree"]) > 5 for document in CORPUS) >= 10
-    kinds = {next(iter(n)) for d in CORPUS for n in d["tree"] if isinstance(n, dict)}
+    assert all(check(json.dumps(document)).verdict == "valid" for document in corpus())
+    assert all(map(is_true, corpus()))
+    assert sum(len(document["tree"]) > 5 for document in corpus()) >= 10
+    kinds = {next(iter(n)) for d in corpus() for n in d["tree"] if isinstance(n, dict)}
     assert kinds == {"neuron", "apart"}
 
 
@@ -189,7 +188,7 @@ def test_no_corrupted_certificate_proves_something_false():
     rng = random.Random(0)
     verdicts = {"valid": 0, "invalid": 0}
     for number in range(6000):
-        document = mutated(CORPUS[number % len(CORPUS)], rng)
+        document = mutated(corpus()[number % len(corpus())], rng)
         report = check(json.dumps(document))
         verdicts[report.verdict] += 1
         assert report.verdict == "invalid" or is_true(document), document
