@@ -85,13 +85,13 @@ def _series(t: Interval, y: Interval, ratio: Callable[[int], tuple[int, int]], s
     total_low, total_high, n = low, high, 0
     while True:
         n += 1
+        spend(16, high.bit_length())
         a, b = ratio(n)
         low, high = low * y_low * a // (b * _SCALE), -(-high * y_high * a // (b * _SCALE))
         total_low += low if sign > 0 or n % 2 == 0 else -high
         total_high += high if sign > 0 or n % 2 == 0 else -low
         # In each use the later ratios are at most 1/2 too, so the tail is at most `high`.
         if high <= 1 and 2 * y_high * a <= b * _SCALE:
-            spend(16 * n)
             total_low -= high if sign < 0 else 0
             return Interval(Fraction(total_low, _SCALE), Fraction(total_high + high, _SCALE))
 

@@ -124,6 +124,9 @@ LONGEST = line(
 PLACE, PLACES = constant("-1")
 GATHERED = line([x(shape=(2,)), op("sin", 0, shape=(2,)), PLACE, op("gather", 1, 2, axis=0)],
     base=("0", "0"), direction=("0", "1"), tensors=PLACES)  # fmt: skip
+GRID, GRIDS = constant("1", "2", "3", "4", "5", "6", shape=(2, 3))
+MIXED = line([x(shape=(2,)), GRID, op("matmul", 0, 1, shape=(3,)), op("sin", 2, shape=(3,))],
+    base=("0", "0"), direction=("1", "0"), tensors=GRIDS)  # fmt: skip
 
 ACCEPTED = {
     "a sine": line(SINE),
@@ -161,6 +164,10 @@ ACCEPTED = {
     "a moved staircase": stairs([x(), op("floor", 0), op("mul", 0, 1), op("mul", 1, 1), op("add", 2, 3), op("sub", 4, 0)], base=("1/2",), direction=("3",)),
     "one rounding twice": stairs([x(), op("floor", 0), op("floor", 0), op("mul", 0, 1), op("mul", 0, 2), op("add", 3, 4)]),
     "the longest numbers": LONGEST,
+    "a matrix and a wave": MIXED,
+    "a quotient of halves": quotient(
+        [x(), op("mul", 0, 0), ONE, op("add", 1, 2), TWO, op("div", 0, 4), op("div", 5, 3)], "1/4", "1", RAISED,
+        squares(("1/4", {"0": "1", "": "-1"})), squares(("1/4", {"0": "1", "": "1"})), tensors=ONES | TWOS),
     "a gathered wave": GATHERED,
     "a domain for each element": line(LIST, base=("0", "3"), direction=("1", "0"), box=(["0", "3"], [None, "3"])),
     "a quotient": BOUND,
@@ -251,6 +258,7 @@ LIES = [
     (stairs([x(), op("add", 0, 0), op("floor", 0), op("floor", 1), op("add", 2, 3), op("mul", 0, 4)]), 0, OTHER),
     (stairs([x(), op("mul", 0, 0), op("floor", 1), op("mul", 0, 2)]), 0, OTHER),
     (stairs(STEEP, direction=("0",)), 0, FORM),
+    (stairs([*STEEP, op("mul", 2, 0), op("add", 2, 3)]), 0, FORM),
     (stairs(STEEP, box=("0", "9")), 0, OUTSIDE),
     (stairs([x(), op("sin", 0), op("floor", 0), op("mul", 0, 2), op("add", 1, 3)]), 0, OTHER),
     # quotients
@@ -280,6 +288,7 @@ LIES = [
     (changed(BOUND, steps__0__certificate__upper=squares(("1", {str(i): "1" for i in range(33)}))), 0, "a polynomial with too many terms"),
 ]  # fmt: skip
 STEPS = [
+    (MIXED, 5392),
     (ACCEPTED["a growing wave"], 2004), (ACCEPTED["a weighted wave"], 2098), (ACCEPTED["a staircase"], 173),
     (PRODUCT, 1295), (ACCEPTED["a polynomial of degree 16 in waves"], 3124),
 ]  # fmt: skip

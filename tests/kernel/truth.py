@@ -29,7 +29,7 @@ class Truth:
         self.nodes = certificate["model"]["graph"]["nodes"]
         self.points = [self._point(i) for i in range(12)]
         self.values = [evaluate(certificate, p) for p in self.points]
-        self._rays, self._seen = {}, {}
+        self._rays, self._seen, self._far, self._near = {}, {}, {}, {}
 
     def boxes(self, node):
         box, size = self.certificate["domain"][node["name"]], math.prod(node["shape"])
@@ -88,6 +88,11 @@ class Truth:
 
     def near(self, i, step):
         """Return the values at a point moved by `step` into the domain in a generic direction."""
+        if (i, step) not in self._near:
+            self._near[i, step] = self._moved(i, step)
+        return self._near[i, step]
+
+    def _moved(self, i, step):
         moved = {}
         for n in self.nodes:
             if n["op"] == "input":
@@ -172,12 +177,18 @@ class Truth:
     def _above(self, k, j):
         return k == j or any(self._above(a, j) for a in self.nodes[k].get("args", ()))
 
+    def far(self, t):
+        """Return the values far out along the unbounded directions."""
+        if t not in self._far:
+            self._far[t] = evaluate(self.certificate, self._point(9, far=t))
+        return self._far[t]
+
     def along(self, k, count=60, step="37/25"):
         """Return the sum of node k far out along the unbounded directions."""
         if k not in self._rays:
             row = []
             for t in range(count):
-                value = evaluate(self.certificate, self._point(9, far=200 + Fraction(step) * t))[k]
+                value = self.far(200 + Fraction(step) * t)[k]
                 if value is None or not known(value):
                     row = None
                     break
@@ -199,9 +210,8 @@ class Truth:
         """Return the number of different local slopes along the ray; None if unknown or curved."""
         found = set()
         for t in range(201, 225):
-            point = self._point(9, far=Fraction(t) + Fraction(1, 7))
-            next_ = self._point(9, far=Fraction(t) + Fraction(1, 7) + Fraction(1, 2**20))
-            row = [evaluate(self.certificate, p)[k] for p in (point, next_)]
+            here = Fraction(t) + Fraction(1, 7)
+            row = [self.far(p)[k] for p in (here, here + Fraction(1, 2**20))]
             if any(v is None or not known(v) for v in row):
                 return None
             found.add(round(float(flat((row[1] - row[0]) * 2**20)[0].mid()), 6))
@@ -211,7 +221,7 @@ class Truth:
         """Say whether growth or convergence at infinity is faster than any power."""
         row = []
         for t in (30, 60, 120, 240):
-            value = evaluate(self.certificate, self._point(9, far=Fraction(t)))[k]
+            value = self.far(Fraction(t))[k]
             if value is None or not known(value):
                 return False
             row.append(flat(value))
