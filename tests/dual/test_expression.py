@@ -6,7 +6,7 @@ import math
 from fractions import Fraction as Q
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tamecheck.dual.expression import absolute, triangle
@@ -65,9 +65,9 @@ def test_the_directional_derivative_is_the_limit_of_quotients(f, g):
 @given(expressions(), sides)
 def test_monotone_where_it_is_claimed(f, step):
     forward = tuple(abs(x) for x in step)
-    if f.monotone_in([lambda a: a >= 0] * SIZE):
-        for d in [(Q(0), Q(0)), (Q(1, 3), Q(-7, 5)), (Q(2), Q(1, 2))]:
-            assert f(tuple(x + y for x, y in zip(d, forward, strict=True))) >= f(d)
+    assume(f.monotone_in([lambda a: a >= 0] * SIZE))
+    for d in [(Q(0), Q(0)), (Q(1, 3), Q(-7, 5)), (Q(2), Q(1, 2))]:
+        assert f(tuple(x + y for x, y in zip(d, forward, strict=True))) >= f(d)
 
 
 @given(expressions(), sides, sides)

@@ -22,7 +22,7 @@ def check_one(seed, sides):
     assert checks["at_zero"].status
     assert checks["monotone"].status
     assert checks["at_b"].status
-    rng = random.Random(seed)
+    rng, compared = random.Random(seed), 0
     for number in range(sides):
         d = list(form.right)
         for i, constraint in enumerate(form.constraints):
@@ -33,17 +33,18 @@ def check_one(seed, sides):
         value = exhaustive(form, tuple(d))
         if value is not None:
             assert function.evaluate(tuple(d)) <= value
+            compared += 1
+    return compared
 
 
-@pytest.mark.parametrize("seed", range(15))
-def test_strong_at_b_and_below_the_value_function_everywhere(seed):
-    check_one(seed, 8)
+def test_strong_at_b_and_below_the_value_function_everywhere():
+    assert sum(check_one(seed, 8) for seed in range(15)) > 30
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(15, 60))
-def test_strong_and_below_for_more_programs(seed):
-    check_one(seed, 15)
+@pytest.mark.parametrize("first", range(15, 60, 5))
+def test_strong_and_below_for_more_programs(first):
+    assert sum(check_one(seed, 15) for seed in range(first, first + 5)) > 15
 
 
 def example(b):

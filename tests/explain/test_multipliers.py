@@ -106,15 +106,20 @@ def test_a_search_goes_on_where_it_ended_while_features_are_taken_back(seed):
         assert decide([o for o in chosen if o]) == decision
 
 
-@pytest.mark.parametrize("seed", range(120))
-def test_quick_searches_find_only_other_classes(seed):
-    made, others, decide, decision, decided = problem_of(seed)
-    for search in (sampled, climbed):
+@pytest.mark.parametrize("search", [sampled, climbed])
+def test_quick_searches_find_only_other_classes(search, monkeypatch):
+    # climbing leaves problems of few features to others; here it must not
+    monkeypatch.setattr("tamecheck.explain.climbing._FEW", 0)
+    hits = 0
+    for seed in range(120):
+        made, others, decide, decision, decided = problem_of(seed)
         found = search(made, np.random.default_rng(seed))
         if found is not None:
             assert decide([others[c] for c in found if c != PRESENT]) != decision
-        elif search is sampled and (decided != decision).mean() > 0.5:
-            pytest.fail("half of the completions change the decision and none was found")
+            hits += 1
+        elif search is sampled:
+            assert (decided != decision).mean() <= 0.5
+    assert hits > 30
 
 
 def test_bounds_hold_for_any_multipliers():
@@ -146,6 +151,7 @@ def test_large_weights_are_refused_where_floats_would_round():
 
 
 def test_a_limit_of_nodes_is_no_answer():
+    closed = 0
     for seed in range(60):
         made, *_ = problem_of(seed)
         found = Multipliers(made).run(nodes=0)
@@ -153,6 +159,8 @@ def test_a_limit_of_nodes_is_no_answer():
         if found.closed:
             # bounds alone closed it
             assert not len(Multipliers(made)._root())
+            closed += 1
+    assert closed > 0
 
 
 def test_multipliers_of_rows_show_that_no_point_has_them_all():
