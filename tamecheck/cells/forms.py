@@ -14,7 +14,9 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from tamecheck.errors import InputError
 from tamecheck.evaluate.exact_arrays import from_values, objects
+from tamecheck.evaluate.float_terms import nearest_floats
 from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = [
@@ -53,7 +55,10 @@ class Known:
     @cached_property
     def value(self) -> Array:
         """The nearest float64 values."""
-        return self.array.astype(np.float64)
+        found = nearest_floats(self.array)
+        if np.isinf(found).any():
+            raise InputError("A constant lies beyond float64.", hint="Scale the inputs.")
+        return found
 
     @cached_property
     def error(self) -> Array | None:

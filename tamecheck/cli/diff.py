@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
@@ -232,4 +231,6 @@ def matrix_text(matrix: list[list[str]]) -> str:
 
 def _short(text: str) -> str:
     """A long fraction as a decimal; --json gives it exactly."""
-    return text if len(text) <= 24 or "+/-" in text else f"{float(Fraction(text)):.6g}"
+    from tamecheck.ir.exact import decimal_text, rational_of_text
+
+    return text if len(text) <= 24 or "+/-" in text else decimal_text(rational_of_text(text))

@@ -9,6 +9,7 @@ code 2.  The environment variable ``TAMECHECK_DEBUG=1`` shows the traceback of a
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
 from argparse import Namespace
@@ -85,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] (closed by the shell)
+        raise OSError(errno.EBADF, "stdout is closed")
     args = _parse(arguments)
     with deadline(args.timeout, answers=args.answers, last_words=lambda: _late(args)):
         return args.run(args)

@@ -103,14 +103,17 @@ _REASONS = {
 
 
 def _print(args: Namespace, found: Optimum) -> None:
+    from tamecheck.ir.exact import decimal_text, rational_text
+
     print(f"{visible(name_of(args))}: {found.status}")
     for name, value in (("value", found.value), ("bound", found.bound)):
         if value is not None:
-            exact = f"  = {value}" if len(str(value)) < 40 else "  (exact in --json)"
+            text = rational_text(value)
+            exact = f"  = {text}" if len(text) < 40 else "  (exact in --json)"
             why = f"  {_REASONS[found.checked]}" if name == "bound" else ""
-            print(f"  {name} {float(value):.9g}{exact}{why}")
+            print(f"  {name} {decimal_text(value, 9)}{exact}{why}")
     if found.x is not None:
-        shown = [f"{float(value):g}" for value in found.x[:8]]
+        shown = [decimal_text(value) for value in found.x[:8]]
         more = ", …" if len(found.x) > 8 else ""
         print(f"  at x = {', '.join(shown)}{more}")
     for note in found.notes:

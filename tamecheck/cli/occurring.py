@@ -30,7 +30,7 @@ __all__ = [
     "occurring",
 ]
 
-_RANGE = re.compile(r"^(\d+)(?:-(\d+))?$")
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _given(text: str) -> Naming:
     return Naming([line.strip() for line in read_text(text).splitlines() if line.strip()])
 
 
-def groups_of(text: str | None, option: str) -> dict[str, list[int]]:
+def groups_of(text: str | None, option: str, *, inputs: int) -> dict[str, list[int]]:
     """Groups of inputs by name: ``0-2,3-5`` or ``colour=0-2,size=3-5``.
 
     A group without a name is called by its first and last input: ``x0..x2``.
@@ -189,10 +189,14 @@ def groups_of(text: str | None, option: str) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {}
     for part in [] if text is None else text.split(","):
         name, _, numbers = part.rpartition("=")
-        found = _RANGE.match(numbers.strip())
+        found = _RANGE.fullmatch(numbers.strip())
         first, last = (found[1], found[2] or found[1]) if found else ("1", "0")
         if int(first) > int(last):
-            raise InputError(f"{part!r} is no group of inputs.", where=option, hint="Give 0-2,3-5.")
+            what = f"{part[:40]!r} is no group of inputs."
+            raise InputError(what, where=option, hint="Give 0-2,3-5.")
+        if int(last) >= inputs:
+            what = f"There is no input {last}; the network has {inputs}, from 0 on."
+            raise InputError(what, where=option)
         group = list(range(int(first), int(last) + 1))
         groups[name.strip() or f"x{group[0]}..x{group[-1]}"] = group
     return groups
@@ -211,8 +215,8 @@ def occurring(args: Namespace, network: BinarizedNetwork, naming: Naming) -> Dom
     from tamecheck.explain.words import Vocabulary
 
     said = Vocabulary() if naming.schema is None else Vocabulary.of(naming.schema)
-    one_hot = groups_of(args.one_hot, "--one-hot")
-    thermometer = groups_of(args.thermometer, "--thermometer")
+    one_hot = groups_of(args.one_hot, "--one-hot", inputs=network.inputs)
+    thermometer = groups_of(args.thermometer, "--thermometer", inputs=network.inputs)
     taken = {i for group in (*one_hot.values(), *thermometer.values()) for i in group}
     return said.without(taken).domain(
         network, naming.names, one_hot=one_hot, thermometer=thermometer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from argparse import Namespace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -115,6 +117,7 @@ def _logic(
     from tamecheck.explain.sketches import sketch
     from tamecheck.load.samples import exact_points
 
+    begun = time.monotonic()
     domain = occurring(args, network, naming)
     states = None if sample is None else states_of(sample, network, domain, args.data)
     classes = naming.classes
@@ -143,7 +146,8 @@ def _logic(
         seed=args.seed,
     )
     logic = network_logic(network, domain, classes)
-    outline = found.outline(timeout=5)
+    left = math.inf if args.timeout is None else begun + args.timeout - time.monotonic()
+    outline = found.outline(timeout=max(min(5.0, left), 0.0))
     form = _form(args, found)
     if args.json:
         document = found.document()

@@ -153,6 +153,7 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
 
 
 def _print(args: Namespace, answer: Answer, verdict: str) -> None:
+    from tamecheck.ir.exact import decimal_text
     from tamecheck.verify import Unknown, Violated
 
     if args.quiet:
@@ -162,7 +163,7 @@ def _print(args: Namespace, answer: Answer, verdict: str) -> None:
     print(f"  {answer.reason}")
     if isinstance(answer, Violated):
         witness = answer.witness
-        shown = [f"{float(value):g}" for value in witness.inputs[:8]]
+        shown = [decimal_text(value) for value in witness.inputs[:8]]
         more = ", …" if len(witness.inputs) > 8 else ""
         print(f"  at x = {', '.join(shown)}{more}  (exact in --json)")
         confirmed = {True: "yes", False: "no", None: "not run"}[witness.float32]

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.evaluate.float_terms import nearest_float, nearest_floats
 from tamecheck.ir.tensor import Array, Shape, Tensor
 
 __all__ = ["Enclosure", "core", "float_down", "float_up", "hulled", "of_tensor", "spread"]
@@ -93,7 +93,7 @@ def of_tensor(tensor: Tensor) -> Enclosure:
         exact = array.astype(np.float64, copy=False)
         return Enclosure(exact, exact)
     if array.dtype.kind == "i":
-        near = array.astype(np.float64)
+        near = nearest_floats(array)
         if not array.size or bool((np.abs(near) <= _EXACT_INTEGERS).all()):
             return Enclosure(near, near)
         return Enclosure(np.nextafter(near, -np.inf), np.nextafter(near, np.inf))

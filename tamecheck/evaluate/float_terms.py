@@ -30,7 +30,7 @@ from tamecheck.ir.formula import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["condition_floats", "nearest_float", "term_floats"]
+__all__ = ["condition_floats", "nearest_float", "nearest_floats", "term_floats"]
 
 
 def nearest_float(value: Fraction) -> float:
@@ -39,6 +39,15 @@ def nearest_float(value: Fraction) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def nearest_floats(array: Array) -> Array:
+    """The float64 nearest to each number of an array; infinite beyond the largest."""
+    try:
+        return array.astype(np.float64, copy=False)
+    except OverflowError:
+        flat = [nearest_float(Fraction(value)) for value in array.reshape(-1).tolist()]
+        return np.array(flat).reshape(array.shape)
 
 
 def _erf(x: Array) -> Array:

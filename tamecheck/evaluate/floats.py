@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from tamecheck.errors import DomainError
-from tamecheck.evaluate.float_terms import condition_floats, term_floats
+from tamecheck.evaluate.float_terms import condition_floats, nearest_floats, term_floats
 from tamecheck.evaluate.folding import folded_first
 from tamecheck.evaluate.selection import select
 from tamecheck.evaluate.walk import Site, checked_inputs, run, site_of
@@ -44,7 +44,7 @@ def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
 
     def leaf(_index: int, node: Input | Constant) -> Array:
         array = given[node.name] if isinstance(node, Input) else node.tensor.array
-        return array.astype(np.float64, copy=False)
+        return nearest_floats(array)
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
         return op_floats(site_of(graph, index, node), args)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from tamecheck.errors import InputError
+from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Shape, size_of
 
 __all__ = ["Bound", "Box", "Side"]
+
+_LARGEST = int(sys.float_info.max)
 
 Bound = Fraction | None
 """A rational end of an interval, or None where the interval is unbounded."""
@@ -31,7 +35,15 @@ class Side:
     def __post_init__(self) -> None:
         for low, high in zip(self.lower, self.upper, strict=True):
             if low is not None and high is not None and low > high:
-                raise InputError(f"The box is empty: {low} > {high}.", hint="Write low:high.")
+                low_text, high_text = rational_text(low), rational_text(high)
+                raise InputError(
+                    f"The box is empty: {low_text[:40]} > {high_text[:40]}.", hint="Write low:high."
+                )
+        ends = (end for end in (*self.lower, *self.upper) if end is not None)
+        if any(abs(end.numerator) > _LARGEST * end.denominator for end in ends):
+            raise InputError(
+                "The box has a bound beyond float64.", hint="Use inf for no bound, or scale."
+            )
 
     @property
     def bounded(self) -> bool:

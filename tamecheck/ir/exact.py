@@ -11,7 +11,15 @@ from typing import Any
 
 from tamecheck.errors import InputError
 
-__all__ = ["MAX_EXPONENT", "parse_rational", "rational", "rational_text", "shown"]
+__all__ = [
+    "MAX_EXPONENT",
+    "decimal_text",
+    "parse_rational",
+    "rational",
+    "rational_of_text",
+    "rational_text",
+    "shown",
+]
 
 MAX_EXPONENT = 4_000
 """Decimal exponents beyond this are refused: ``1e999999999`` would fill the memory."""
@@ -124,3 +132,21 @@ def rational_text(value: Fraction) -> str:
 
         top, low = str(fmpz(value.numerator)), str(fmpz(value.denominator))
         return top if low == "1" else f"{top}/{low}"
+
+
+def decimal_text(value: Fraction, digits: int = 6) -> str:
+    """A decimal near a rational of any size, for people."""
+    try:
+        return f"{float(value):.{digits}g}"
+    except OverflowError:
+        from flint import arb, fmpq
+
+        return arb(fmpq(value.numerator, value.denominator)).str(digits, radius=False)
+
+
+def rational_of_text(text: str) -> Fraction:
+    """The rational that `rational_text` writes, of any length."""
+    from flint import fmpz
+
+    top, _, low = text.partition("/")
+    return Fraction(int(fmpz(top)), int(fmpz(low or "1")))

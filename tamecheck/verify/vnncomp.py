@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.verify.answer import Answer, Holds, Unknown, Violated
 
 __all__ = ["vnncomp_text"]
@@ -28,4 +29,4 @@ def _assigned(name: str, values: Sequence[Fraction | str]) -> list[str]:
 
 def _decimal(value: Fraction | str) -> str:
     # a ball reads "[middle +/- radius]"
-    return value.strip("[]").split(" ")[0] if isinstance(value, str) else repr(float(value))
+    return value.strip("[]").split(" ")[0] if isinstance(value, str) else repr(nearest_float(value))

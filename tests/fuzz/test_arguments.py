@@ -1,6 +1,9 @@
 """What no caller should give: every public method answers, or says in one line what was wrong."""
 
 import json
+import subprocess
+import sys
+import warnings
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
+from tamecheck.cli import main
 
 PAIR = tc.expression("max(x, 0) - 2*y")
 SIGN = tc.expression("sign(x + y)")
@@ -124,3 +128,42 @@ def test_points_may_be_iterators_and_decimals_are_exact():
     assert isinstance(values, Iterator)
     assert PAIR.jacobian(values).vertices == (((Fraction(1), Fraction(-2)),),)
     assert PAIR.evaluate("0.1", 0, exact=True) == Fraction(1, 10)
+
+
+HUGE = "1" * 400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["check", "--expr", "x", "--box", "x=0:1e400"], 2),
+        (["check", "--expr", "x*1e400"], 0),
+        (["cells", "--expr", f"floor(x)/{HUGE}", "--box", "0:5"], 2),
+        (["eval", "--expr", f"floor(x)/{HUGE}", "--input", "p.json", "--exact"], 0),
+        (["eval", "--expr", "(x+1)^100000", "--input", "p.json", "--exact"], 0),
+        (["diff", "--expr", "(x+1)^100000", "--at", "x=2"], 0),
+        (["rules", "--expr", "sign(x+y)", "--domain", "-1,1", "--one-hot", "0-300000000"], 2),
+        (["rules", "--expr", "sign(x+y)", "--domain", "-1,1", "--one-hot", f"0-{HUGE}"], 2),
+        (["maximise", "--expr", "max(x,0)*1e400", "--box", "0:1e300", "--timeout", "5"], 0),
+    ],
+)
+def test_huge_numbers_are_used_or_refused_on_the_command_line(
+    arguments, code, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("p.json").write_text('{"x": 2}')
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert main(arguments) == code
+    streams = capsys.readouterr()
+    assert "Internal error" not in streams.err
+    assert len(streams.err.splitlines()) <= (1 if code else 0)
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_closed_stream_is_one_line_or_none(name):
+    closed = {"stdout": ">&-", "stderr": "2>&-"}[name]
+    command = f"{sys.executable} -m tamecheck check -q --expr 'max(x,0)' {closed}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == (2 if name == "stdout" else 0)
+    assert "Internal error" not in done.stderr
