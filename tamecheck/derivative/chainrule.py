@@ -13,7 +13,12 @@ from flint import fmpq
 from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.dependence import Dependence, dependence
 from tamecheck.derivative.explore import NotLipschitzAt, points_of
-from tamecheck.derivative.kinks import NotLipschitzError, Site, bounded, pointwise_alternatives
+from tamecheck.derivative.kinks import (
+    NotLipschitzError,
+    Site,
+    bounded,
+    pointwise_alternatives,
+)
 from tamecheck.derivative.local import Values, linear_local, scaled, tied_groups
 from tamecheck.derivative.sweep import Averaged, Local, Moved, Scaled
 from tamecheck.errors import UnsupportedError

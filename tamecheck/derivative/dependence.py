@@ -9,26 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.arguments import Arguments, definite_sign
+from tamecheck.derivative.kinks import at_edge
 from tamecheck.derivative.local import Values, compared_groups, routed
+from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.exact_arrays import native, objects
 from tamecheck.evaluate.folding import axis_last
+from tamecheck.evaluate.reals import as_fraction
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
+from tamecheck.ir.box import Box, Side
+from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.shapes import axes_of, axis_of
 
-__all__ = ["Dependence", "dependence"]
+__all__ = ["Dependence", "dependence", "edges"]
 
 Pull: TypeAlias = Callable[[Array], list[Array]]
 """From the elements of a node that matter to those of its arguments."""
+
+
+_NEAR = Fraction(1, 2**20)
+"""The half width of a box on which an op may be shown to have values."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +127,45 @@ def dependence(graph: Graph, values: Values) -> Dependence:
             for arg, part in zip(node.args, pulls[index](needed[index]), strict=True):
                 needed[arg] |= part
     return Dependence({index: fact.still for index, fact in known.items()}, needed)
+
+
+def edges(
+    graph: Graph, values: Values, depends: Dependence, point: Mapping[str, Array]
+) -> list[str]:
+    """The names of nodes that are not shown to have values all around the point.
+
+    They are at the edge of their domain, and their arguments move and are not shown to stay inside,
+    as those of a square root of an absolute value do.
+    """
+    found: list[int] = []
+    for index in graph.ancestors([node for _, node in graph.outputs]):
+        node = graph.nodes[index]
+        if not isinstance(node, Apply) or not isinstance(node.op.meaning, Pointwise):
+            continue
+        if node.op.meaning.domain(node.params) != TRUE:
+            rows = [
+                np.broadcast_to(objects(values[arg]), node.shape).reshape(-1).tolist()
+                for arg in node.args
+            ]
+            places = zip(zip(*rows, strict=True), depends.moving(node), strict=True)
+            if any(at_edge(node, at, moving) for at, moving in places):
+                found.append(index)
+    if not found:
+        return []
+    inside = enclose(graph, _near(point), nodes=found)
+    return [graph.name_of(index) for index in found if index not in inside]
+
+
+def _near(point: Mapping[str, Array]) -> Box:
+    """A small box around a point, of which balls enclose the coordinates."""
+    sides: dict[str, Side] = {}
+    for name, array in point.items():
+        centres = [
+            as_fraction(v if isinstance(v, fmpq) else v.mid().fmpq())
+            for v in objects(array).reshape(-1).tolist()
+        ]
+        sides[name] = Side(tuple(v - _NEAR for v in centres), tuple(v + _NEAR for v in centres))
+    return Box(sides)
 
 
 def _flow(node: Apply, args: Sequence[_Known]) -> _Flow:

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 from flint import ctx
 
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
+from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import kink_family
 from tamecheck.derivative.hull import Exact, Matrix, extreme, rational, same
@@ -191,6 +192,14 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
     )
     if kind == "conservative":
         return _conservative(rule, autodiff, names, limit)
+    sides = edges(graph, rule.values, rule.depends, point)
+    if sides:
+        open_ = (
+            f"whether the function has values all around this point: {', '.join(sides)} is at the "
+            "edge of its domain"
+        )
+        why = f"it is not known {open_}"
+        return JacobianSet(kind, (), (), names, why=why, automatic=autodiff, open=(open_,))
     if rule.combinations > limit:
         # a search would go through all of them
         family = kink_family(rule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 
@@ -13,9 +14,11 @@ from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.exact_terms import holds, value_at
 from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction
 from tamecheck.ir.formula import (
+    TRUE,
     And,
     Compare,
     Condition,
+    Const,
     Or,
     Piece,
     Term,
@@ -31,6 +34,7 @@ __all__ = [
     "Alternative",
     "NotLipschitzError",
     "Site",
+    "at_edge",
     "bounded",
     "compared_terms",
     "partials_of",
@@ -193,6 +197,20 @@ def pointwise_alternatives(
 
 def _positive_side(value: Number) -> bool:
     return not (isinstance(value, arb) and not value >= 0) and value >= 0
+
+
+def at_edge(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> bool:
+    """Whether arguments nearby may be outside the op's domain."""
+    meaning = node.op.meaning
+    domain = meaning.domain(node.params) if isinstance(meaning, Pointwise) else TRUE
+    for term in compared_terms([Piece(domain, Const(Fraction(0)))]):
+        if any(moving[index] for index in _variables(term)):
+            try:
+                if sign_of(value_at(everywhere(term), point, continuous=True)) == 0:
+                    return True
+            except UndecidedError:
+                return True
+    return False
 
 
 def bounded(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> bool:

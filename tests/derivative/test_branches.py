@@ -59,6 +59,23 @@ def test_dead_branches_by_hand(text, at, slopes):
         assert jacobian(parse_expression(text).graph, at, kind).vertices == ((tuple(slopes),),)
 
 
+@pytest.mark.parametrize("text", ["x^1.5+max(x,0)", "sqrt(x)*0+abs(x)", "x^2.5*y+abs(y-x)"])
+def test_points_at_the_edge_of_a_domain_are_left_open(text):
+    # there are values on one side only
+    graph = parse_expression(text).graph
+    found = jacobian(graph, [0] * len(graph.inputs))
+    assert found.open
+    assert "edge of its domain" in found.why
+
+
+@pytest.mark.parametrize(
+    ("text", "slope"),
+    [("max(x,0)^1.5", 0), ("abs(x)^1.5+x", 1), ("(x^2)^1.5", 0), ("0*sqrt(x^2+abs(x))", 0)],
+)
+def test_arguments_that_stay_in_the_domain(text, slope):
+    assert jacobian(parse_expression(text).graph, [0]).vertices == (((slope,),),)
+
+
 def chosen(x):
     """``where(x <= 0, exp(x), 1 + x)``."""
     draft = Draft("x")

@@ -116,6 +116,11 @@ def test_solutions_beside_a_dead_root():
     assert found.vertices == (((Fraction(1),),),)
 
 
+def test_no_theorem_at_the_edge_of_a_domain():
+    found = implicit("x-p+x^1.5", unknowns=["x"], at={"x": 0, "p": 0})
+    assert found.verdict.value == "unknown"
+
+
 @pytest.mark.parametrize(
     ("text", "verdict"), [("x-p+sqrt(abs(x))", "refuted"), ("x-p+sqrt(x^2+p^2)", "unknown")]
 )

@@ -12,6 +12,7 @@ import numpy as np
 from flint import arb, ctx, fmpq, fmpq_mat
 
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
+from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import KinkFamily, kink_family
 from tamecheck.derivative.hull import Matrix, extreme
@@ -90,8 +91,10 @@ def elements_at(equations: Equations, point: Point, deadline: float, seed: int) 
     cones of directions, then through the chain rule, then through balls about all its choices.
     """
     graph = lowered(equations.graph)
+    inside = False
     try:
         rule = chain_rule(graph, known_values(graph, point(_BITS)))
+        inside = not edges(graph, rule.values, rule.depends, point(_BITS))
     except NotLipschitzAt as found:
         with ctx.workprec(_BITS):
             values = known_values(graph, point(_BITS))
@@ -99,7 +102,7 @@ def elements_at(equations: Equations, point: Point, deadline: float, seed: int) 
         return Elements("clarke", why, refuted=refuted)
     except UndecidedError:
         rule = None
-    lipschitz = rule is not None and rule.jump() is None
+    lipschitz = rule is not None and rule.jump() is None and inside
     return replace(_elements(equations, point, rule, deadline, seed), lipschitz=lipschitz)
 
 
