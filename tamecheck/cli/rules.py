@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from argparse import Namespace
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +157,7 @@ def _logic(
         document["neurons"] = logic.document()
         if sample is not None and states is not None:
             document["table"] = _about_rows(found, sample, states)
+        document["covers"] = _covers(found, states)
         print_json(document)
     elif args.quiet:
         print(found.summary)
@@ -172,6 +174,22 @@ def _logic(
         message(args, "The rules rest on a search alone: too long to be shown a second time.")
         return 3
     return 3 if form is not None and form["text"] is None else 0
+
+
+def _covers(found: DecisionRules, states: Array | None) -> dict[str, Any]:
+    """The share of the domain, and of the rows of the table, that is in some rule."""
+    import numpy as np
+
+    from tamecheck.explain.rules_result import holding
+    from tamecheck.ir.exact import rational_text
+
+    covers: dict[str, Any] = {"domain": rational_text(found.covered), "table": None}
+    if states is not None:
+        held = np.zeros(len(states), dtype=np.bool_)
+        for rule in found.rules:
+            held |= holding(rule, found.domain, states)
+        covers["table"] = rational_text(Fraction(int(held.sum()), len(states)))
+    return covers
 
 
 def _about_rows(found: DecisionRules, sample: Sample, states: Array) -> dict[str, Any]:

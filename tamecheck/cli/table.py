@@ -14,7 +14,7 @@ from tamecheck.errors import InputError
 if TYPE_CHECKING:
     from tamecheck.load.samples import Sample
     from tamecheck.load.schema import Schema
-    from tamecheck.load.tables import Table
+    from tamecheck.load.tables_rows import Table
     from tamecheck.model import Model
 
 __all__ = [

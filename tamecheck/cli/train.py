@@ -18,7 +18,7 @@ from tamecheck.errors import InputError
 if TYPE_CHECKING:
     from tamecheck.learn import Binariser, BinarizedClassifier, Progress
     from tamecheck.load.schema import Schema
-    from tamecheck.load.tables import Table
+    from tamecheck.load.tables_rows import Table
 
 __all__ = ["add_parser", "run"]
 

@@ -13,8 +13,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.tensor import Array
 from tamecheck.load.schema import Schema, short
-from tamecheck.load.tables import Table
-from tamecheck.load.tables_rows import Origin, rows_of
+from tamecheck.load.tables_rows import Origin, Table, rows_of
 
 __all__ = ["Sample", "exact_points", "sample_of", "unlabelled"]
 

@@ -12,10 +12,12 @@ from typing import Any, cast
 import numpy as np
 
 from tamecheck.errors import InputError
+from tamecheck.ir.tensor import Array
 from tamecheck.load.files import read_text
+from tamecheck.load.schema import Column
 from tamecheck.load.tables_arff import arff_rows, is_arff
 
-__all__ = ["MAX_CELLS", "Origin", "Rows", "is_missing", "rows_of"]
+__all__ = ["MAX_CELLS", "LeftOut", "Origin", "Rows", "Table", "is_missing", "rows_of"]
 
 MAX_CELLS = 2**26
 """A table with more cells is refused."""
@@ -82,6 +84,94 @@ class Rows:
     cells: Sequence[Sequence[Any]]
     origins: Sequence[Origin]
     header: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that was left out because a column has no value there."""
+
+    origin: Origin
+    column: str
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return f"column {self.column!r} has no value"
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.why}"
+
+    def document(self) -> dict[str, Any]:
+        """The row as JSON."""
+        return {**self.origin.document(), "why": self.why}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Rows of features, with a label each.
+
+    Parameters
+    ----------
+    columns
+        The features.
+    rows
+        One row a line, ``(rows, columns)``: float64 if all features are numeric, else objects
+        (floats and strings).
+    target
+        The label's name; empty if there is no label.
+    labels
+        One a row: integers if all are, else strings (or floats, if the label is numeric); None for
+        a missing label of a table that a model was not trained on, and for all without a label.
+    origins
+        Where each row stands in the file.
+    left_out
+        The rows that were left out because a value was missing.
+    place
+        The place of the label among the file's columns; None if there is no label.
+    cells
+        The cells of the features as they stand in the file, row by row.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Array
+    target: str
+    labels: Array
+    origins: tuple[Origin, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    place: int | None = None
+    cells: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def dropped(self) -> int:
+        """The number of rows that were left out because a value was missing."""
+        return len(self.left_out)
+
+    def positions(self, rows: Sequence[int]) -> list[int]:
+        """Where rows of the file are among the rows.
+
+        Raises
+        ------
+        InputError
+            If the file has no such row, or it was left out.
+        """
+        place = {origin.row: k for k, origin in enumerate(self.origins)}
+        left_out = {left.origin.row: left for left in self.left_out}
+        total = len(place) + len(left_out)
+        for row in rows:
+            if row in left_out:
+                what = str(left_out[row].origin)
+                raise InputError(f"R{what[1:]} was left out: {left_out[row].why}.", where="--rows")
+            if row not in place:
+                raise InputError(
+                    f"There is no row {row}. The table has {total} rows, 0 to {total - 1}.",
+                    where="--rows",
+                )
+        return [place[row] for row in rows]
 
 
 def rows_of(source: Any, *, header: bool = True) -> Rows:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from tamecheck.show.report.accuracy import data_part
 from tamecheck.show.report.explanations import explanations_part
 from tamecheck.show.report.files import Recheck, certificates_part, versions_part
 from tamecheck.show.report.geometry import (
@@ -17,7 +18,7 @@ from tamecheck.show.report.geometry import (
 )
 from tamecheck.show.report.markup import Markup, element, joined
 from tamecheck.show.report.page import page
-from tamecheck.show.report.rows import data_part, robustness_part
+from tamecheck.show.report.rows import robustness_part
 from tamecheck.show.report.rules import count_part, rules_part
 from tamecheck.show.report.runner import Task, run_tasks
 from tamecheck.show.report.section import NotMadeError, Part, Section

@@ -177,7 +177,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
             f"--rule {chosen} does not fit {outputs} outputs.",
             hint="One output decides by sign, several by argmax or argmin.",
         )
-    network, network_why = _network(decider, sample, schema, levels)
+    network, network_why = _network(model, decider, sample, schema, levels)
     frame, frame_why = _frame(model, check.box, sample, network)
     centre, centre_why = _centre(frame, sample, at)
     if sample is None and rows is not None:
@@ -236,6 +236,7 @@ def element_bounds(model: Model, box: Box) -> list[tuple[Bound, Bound]]:
 
 def _network(
     model: Model,
+    decider: Model,
     sample: Sample | None,
     schema: Schema | None,
     levels: tuple[Fraction, Fraction] | None,
@@ -243,14 +244,17 @@ def _network(
     """The model in integers, on the two levels of each input that are given or known."""
     pairs: Sequence[Any] | None = levels
     if pairs is None and schema is None:
-        pairs = known_levels(model) if sample is None else sample.levels()
+        known = model.schema
+        pairs = None if known is None else known.pairs
+        if pairs is None:
+            pairs = known_levels(model) if sample is None else sample.levels()
         if pairs is None and sample is not None:
             return None, "the columns of the table have more than two values"
         if pairs is None:
             why = "nothing says which two values each input takes: give a table or --domain -1,1"
             return None, why
     try:
-        return occurring_network(Described(model, schema), pairs), ""
+        return occurring_network(Described(decider, schema), pairs), ""
     except UnsupportedError as error:
         return None, error.message
 
