@@ -143,6 +143,24 @@ LIES = {
     "one of two equations": changed(
         "two equations together", lambda d: d["nodes"][0].update(gap=[[0, 1]])
     ),
+    "thirds with an integer at the lower end": certificate(
+        INTEGERS, [row("r", [[0, "2/3"], [1, "4/3"]], "-2/3", "-1/3")], [[0, 3]], 2
+    ),
+    "thirds with an integer at the upper end": certificate(
+        INTEGERS, [row("r", [[0, "2/3"], [1, "4/3"]], "1/3", "2/3")], [[0, 3]], 2
+    ),
+    "a continuous column that leaves 0": certificate(
+        MIXED, [row("r", [[0, "1"], [1, "1"]], "1/3", "1/3")], [[0, 1]]
+    ),
+    "two ranges that leave 1": certificate(
+        INTEGERS,
+        [
+            row("r", [[0, "1"], [1, "1"]], "0", "3/2"),
+            row("s", [[0, "1"], [1, "-1"]], "1/2", "1/2"),
+        ],
+        [[0, 1], [1, 1]],
+        2,
+    ),
     "a further field": changed(EVEN, lambda d: d["nodes"][0].update(none=[])),
 }
 
