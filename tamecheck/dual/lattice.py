@@ -55,19 +55,17 @@ def require_integer_solution(form: Form) -> None:
     """
     program = form.program
     scaled = Scaled(program)
-    ends = [hull(column) for column in program.columns]
-    box = Box([simple(low) for low, _ in ends], [simple(high) for _, high in ends])
+    hulls = [hull(column) for column in program.columns]
+    box = Box([simple(low) for low, _ in hulls], [simple(high) for _, high in hulls])
     found = gap(program, scaled, box)
-    if found is None:
+    ends = None if found is None else scaled.integer_range(found, box, program)
+    if found is None or ends is None:
         return
     weights = {i: Fraction(n, found.denominator) for i, n in sorted(found.numerators.items())}
-    parts = [f"{rational_text(y)}*{program.rows[i].name}" for i, y in weights.items()]
-    low = high = _ZERO
-    for i, y in weights.items():
-        sides = sorted(y * (end or _ZERO) for end in (program.rows[i].lower, program.rows[i].upper))
-        low, high = low + sides[0], high + sides[1]
-    value = rational_text(low) if low == high else f"{rational_text(low)} to {rational_text(high)}"
+    row = " + ".join(f"{rational_text(y)}*{program.rows[i].name}" for i, y in weights.items())
+    low, high = map(rational_text, ends)
+    value = low if low == high else f"between {low} and {high}, where there is none"
     raise InfeasibleProgramError(
-        f"The program is infeasible: the row {' + '.join(parts)} has integer coefficients at the"
-        f" columns that are not fixed, and the value {value}, where there is no integer."
+        f"The program is infeasible: the terms for which the row {row} has integer coefficients"
+        f" add up to an integer, which would have to be {value}."
     )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.programs.scaled import domain
 
-__all__ = ["scaled_ray", "without_objective", "without_semi"]
+__all__ = ["recession", "scaled_ray", "without_objective", "without_semi"]
 
 
 def without_semi(program: Program) -> Program | None:
@@ -40,6 +40,29 @@ def without_objective(program: Program) -> Program:
     """The program that only asks for a feasible point."""
     columns = (replace(column, cost=Fraction(0)) for column in program.columns)
     return replace(program, columns=tuple(columns), constant=Fraction(0))
+
+
+def recession(program: Program) -> Program:
+    """The linear program whose points are directions, of at most unit length, without end.
+
+    Semi variables stay.  Its optimum is negative just if the relaxation, where feasible, is
+    unbounded in the others.
+    """
+    columns: list[Column] = []
+    for column in program.columns:
+        low = Fraction(0) if column.lower is not None or column.kind.semi else Fraction(-1)
+        high = Fraction(0) if column.upper is not None or column.kind.semi else Fraction(1)
+        cost = program.sense.sign * column.cost
+        columns.append(Column(column.name, low, high, Kind.CONTINUOUS, cost))
+    rows = tuple(
+        replace(
+            row,
+            lower=None if row.lower is None else Fraction(0),
+            upper=None if row.upper is None else Fraction(0),
+        )
+        for row in program.rows
+    )
+    return Program(tuple(columns), rows, Sense.MINIMISE)
 
 
 def scaled_ray(program: Program, ray: Sequence[Fraction]) -> tuple[Fraction, ...]:

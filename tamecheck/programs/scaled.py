@@ -110,29 +110,39 @@ class Scaled:
                 total += d * end
         return Fraction(total, self.scale * q)
 
-    def skips(self, multipliers: Multipliers, box: Box, program: Program) -> bool:
-        """Whether the multipliers combine rows to one that no integers satisfy: see `gap`."""
+    def integer_range(
+        self, multipliers: Multipliers, box: Box, program: Program
+    ) -> tuple[Fraction, Fraction] | None:
+        """Between which numbers the integral part of combined rows lies, None if it is unbounded.
+
+        These are the terms of integer columns with integer coefficients, which add up to an
+        integer: if none is in between, there is no point.
+        """
         form: dict[int, Fraction] = {}
         least = most = Fraction(0)
         for i, n in multipliers.numerators.items():
-            ends = self.row_lower[i], self.row_upper[i]
-            if None in ends:
-                return False
+            low, high = self.row_lower[i], self.row_upper[i]
+            if low is None or high is None:
+                return None
             weight = Fraction(n, multipliers.denominator)
-            sides = sorted(weight * Fraction(end) for end in ends if end is not None)
-            least, most = least + sides[0], most + sides[-1]
+            sides = sorted((weight * low, weight * high))
+            least, most = least + sides[0], most + sides[1]
             for j, a in self.rows[i]:
                 form[j] = form.get(j, Fraction(0)) + weight * Fraction(a, self.scale)
         for j, a in form.items():
-            if program.columns[j].kind.integral and a.denominator == 1:
+            if not a or (program.columns[j].kind.integral and a.denominator == 1):
                 continue
             low, high = box.lower[j], box.upper[j]
-            if a and (low is None or high is None):
-                return False
-            if low is not None and high is not None:
-                sides = sorted((-a * low, -a * high))
-                least, most = least + sides[0], most + sides[1]
-        return math.ceil(least) > most
+            if low is None or high is None:
+                return None
+            sides = sorted((-a * low, -a * high))
+            least, most = least + sides[0], most + sides[1]
+        return least, most
+
+    def skips(self, multipliers: Multipliers, box: Box, program: Program) -> bool:
+        """Whether the multipliers combine rows to one that no integers satisfy: see `gap`."""
+        found = self.integer_range(multipliers, box, program)
+        return found is not None and math.ceil(found[0]) > found[1]
 
     def rounded(self, values: Sequence[float], denominator: int) -> Multipliers:
         """The multipliers rounded to a denominator, without those that no row bound supports."""

@@ -29,7 +29,8 @@ from tamecheck.programs.certificate import (
     unbounded_claim,
 )
 from tamecheck.programs.completion import Completion
-from tamecheck.programs.rewriting import scaled_ray, without_objective, without_semi
+from tamecheck.programs.rewriting import recession, scaled_ray, without_objective, without_semi
+from tamecheck.programs.simplex import LinearOptimum, linear_box, minimum
 from tamecheck.programs.tree import Point, Search, Tree
 from tamecheck.solve.children import SOLVERS, claims
 from tamecheck.solve.claims import (
@@ -254,7 +255,12 @@ class _Solving:
     def _unbounded(self, ray: Point) -> Answer:
         """The answer when the relaxation decreases without end along a ray."""
         if any(c.kind.semi and r for c, r in zip(self.program.columns, ray, strict=True)):
-            return Unknown("The relaxation is unbounded along a semi variable.", None, None)
+            cone = recession(self.program)
+            costs = [column.cost for column in cone.columns]
+            found = minimum(cone, costs, linear_box(cone), deadline=self.start + self.seconds)
+            if not isinstance(found, LinearOptimum) or found.value >= 0:
+                return Unknown("The relaxation is unbounded along a semi variable.", None, None)
+            ray = found.point
         ray = scaled_ray(self.program, ray)
         search = Search(without_objective(self.program))
         tree = self._run(search, min(self._left(), _ALONE), _FEW)

@@ -97,6 +97,15 @@ def test_an_unbounded_program_needs_an_integer_point():
     assert check(json.dumps(answer.certificate)).verdict == "valid"
 
 
+def test_a_ray_beside_semi_variables_is_found():
+    # the relaxation grows along x too, which is 0 or at least 2
+    program = lp("max\n 5 x + y\nst\n c: x + y - z <= 4\nbounds\n x >= 2\nsemi\n x\nend")
+    answer = solve(program).answer
+    assert isinstance(answer, Unbounded)
+    assert answer.ray[0] == 0
+    assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
 def hard():
     """A knapsack of the kind whose trees are exponential: even weights, an odd capacity."""
     columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(-2, 10**9)) for j in range(40))
