@@ -143,7 +143,8 @@ def _logic(
         classes=classes,
         data=None if sample is None else exact_points(sample),
         most=args.limit,
-        timeout=args.timeout,
+        # the rest of the time is for measuring the rules and writing them
+        timeout=None if args.timeout is None else 0.7 * args.timeout,
         seed=args.seed,
     )
     logic = network_logic(network, domain, classes)

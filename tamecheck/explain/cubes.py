@@ -117,15 +117,21 @@ def cover(
     cells = int(np.count_nonzero(inside))
     order: list[int] = _influence(inside)
     shares = [ordered[axis] for axis in order]
-    divided = _Division(shares, deadline, most)
+    begun = time.monotonic()
+    # the cubes that are found have to be made prime in time, too
+    divided = _Division(shares, begun + (deadline - begun) / 2, most)
     turned = np.ascontiguousarray(inside.transpose(order))
     found = divided.cubes(turned)
     back: list[int] = np.argsort(order).tolist()
     cubes: list[Cube] = []
+    late = False
     for rough in found:
+        late = time.monotonic() > deadline
+        if late:
+            break
         turned_back: Cube = tuple(rough[axis] for axis in back)
         cubes.append(prime(inside, turned_back, _random(rng, inside), ordered))
-    if divided.stopped:
+    if divided.stopped or late:
         reached = np.zeros(inside.shape, dtype=np.bool_)
         for cube in cubes:
             reached[np.ix_(*cube)] = True

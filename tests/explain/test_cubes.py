@@ -1,6 +1,8 @@
 """Covers by prime cubes, decision tables and unions, against brute force."""
 
 import itertools
+import math
+import time
 
 import numpy as np
 import pytest
@@ -123,3 +125,13 @@ def test_the_size_of_a_union(seed):
     short = union_of(cubes, sizes, most=3)
     assert short.size <= reached.sum()
     assert not short.exact or short.size == reached.sum()
+
+
+def test_a_cover_of_many_cubes_comes_back_in_time():
+    # parity has one prime cube a cell, and each costs a look at the whole table
+    inside = np.indices((2,) * 16).sum(axis=0) % 2 == 1
+    begun = time.monotonic()
+    found = cover(inside, [False] * 16, most=10**6, deadline=begun + 0.5)
+    assert time.monotonic() - begun < 5
+    assert not found.complete
+    assert found.covered == sum(math.prod(map(len, cube)) for cube in found.cubes)
