@@ -1,13 +1,21 @@
 """PyTorch modules agree with themselves."""
 
+import os
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import float_values
+from tamecheck.load.torch_graph import leaves
 from tamecheck.load.torch_module import from_torch
+from tests.load.torch_modules import KINDS, Function, composition, random_module
+
+COUNT = 100 if os.environ.get("TAMECHECK_SLOW") == "1" else 4
+"""How many random modules of each sort are read."""
 
 
 class Pieces(nn.Module):
@@ -97,3 +105,148 @@ def test_a_branch_on_data_is_refused():
 def test_what_is_no_module_is_refused():
     with pytest.raises(InputError, match=r"no torch\.nn\.Module"):
         from_torch(lambda x: x, torch.zeros(3))
+
+
+def example(seed=0, shape=(2, 4)):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def agrees(module, loaded, seed=1):
+    """Whether the module and what was read have the same values at other points."""
+    for point in (example(seed), 2 * example(seed + 1), example(seed + 2).round()):
+        values = float_values(loaded.graph, {"x": point.numpy()}).values()
+        for value, output in zip(values, leaves(module(point.clone())), strict=True):
+            if not np.allclose(value, output.numpy(), rtol=1e-4, atol=1e-5):
+                return False
+    return True
+
+
+@pytest.mark.parametrize("first", range(0, len(KINDS), 7))
+def test_writes_in_place_are_read(first):
+    """Twenty-one kinds, seven in a module, since each capture takes a second."""
+    kinds = KINDS[first : first + 7]
+    module = Function(lambda x: [kind(x.clone()) for kind in kinds])
+    assert agrees(module, from_torch(module, example()))
+
+
+def verdict(module, seed):
+    try:
+        loaded = from_torch(module, example(seed))
+    except TamecheckError:
+        return "refused"
+    return "right" if agrees(module, loaded) else "another function"
+
+
+def test_random_writes_into_views_are_right_or_refused():
+    found = Counter(verdict(random_module(seed), seed) for seed in range(COUNT))
+    assert found["another function"] == 0
+    assert found["right"] >= 0.9 * COUNT
+
+
+def test_compositions_of_three_kinds_are_right():
+    assert {verdict(composition(seed), seed) for seed in range(COUNT)} == {"right"}
+
+
+def test_copies_between_overlapping_views_are_refused():
+    """PyTorch gives no meaning to them; what it does is not what the functional graph says."""
+    module = Function(lambda x: x.t()[1].copy_(x.reshape(-1)[:2]) + 0)
+    assert verdict(module, 0) == "refused"
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(4))
+        self.weight = nn.Parameter(torch.ones(4))
+        self.calls = [0]
+
+    def forward(self, x):
+        self.calls[0] += 1
+        self.seen.add_(x[0])
+        x.mul_(2)
+        return x * self.weight + self.seen
+
+
+def test_module_and_example_stay_as_they_are():
+    module, given = Counting(), example()
+    loaded = from_torch(module, given)
+    assert torch.equal(given, example())
+    assert (module.seen.tolist(), module.calls, module.training) == ([0] * 4, [0], True)
+    point = example(5)
+    value = float_values(loaded.graph, {"x": point.numpy()})["y"]
+    np.testing.assert_allclose(value, (2 * point + point[0]).numpy(), rtol=1e-5)
+    assert loaded.notes == (
+        "forward writes into its buffer 'seen': read as of its first call.",
+        "forward writes into its input 'x': read as of its first call.",
+    )
+
+
+def test_an_input_that_is_not_used_stays_an_input():
+    loaded = from_torch(Function(lambda _: torch.ones(2)), example())
+    assert loaded.graph.inputs == {"x": (2, 4)}
+
+
+class Several(nn.Module):
+    def forward(self, x, *, scale, pick):
+        return {"a": [x * scale, x[:, pick]], "b": None, "c": (x > scale, x)}
+
+
+def test_arguments_by_name_and_nested_outputs():
+    picked = {"x": example(), "scale": torch.tensor(2.0), "pick": torch.tensor([0, 3])}
+    loaded = from_torch(Several(), picked)
+    assert loaded.graph.inputs == {"x": (2, 4), "scale": (), "pick": (2,)}
+    point = {"x": example(3), "scale": torch.tensor(0.5), "pick": torch.tensor([2, 1])}
+    values = float_values(loaded.graph, {name: array.numpy() for name, array in point.items()})
+    assert list(values) == ["y0", "y1", "y2", "y3"]
+    for value, output in zip(values.values(), leaves(Several()(**point)), strict=True):
+        np.testing.assert_allclose(value, output.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (nn.functional.dropout, r"dropout \(torch_modules.py:\d+\): it draws"),
+        (lambda x: x + torch.rand(4), r"rand \(torch_modules.py:\d+\): it draws random"),
+        (lambda x: x * x.max().item(), r"item \(torch_modules.py:\d+\): what follows depends"),
+        (
+            lambda x: x + torch.empty(4),
+            r"empty \(torch_modules.py:\d+\): its elements are used",
+        ),
+        (lambda x: torch.linalg.inv(x @ x.T), r"linalg_inv \(torch_modules.py:\d+\)"),
+        (lambda x: x.half(), r"another function: element \[0, 0\] of output 'y' is .* in PyTorch"),
+        (lambda x: x + float(np.random.default_rng().normal()), "another function"),
+        (lambda x: x[x > 0], "not read"),
+    ],
+)
+def test_what_is_not_read_is_named_with_its_line(function, words, capfd):
+    with pytest.raises(UnsupportedError, match=words):
+        from_torch(Function(function), example())
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [torch.log, torch.reciprocal, lambda x: torch.log(x.relu()) * 2 + torch.acos(x)],
+)
+def test_undefined_points_are_undefined_in_both(function):
+    loaded = from_torch(Function(function), example())
+    value = float_values(loaded.graph, {"x": np.full((2, 4), 0.5, np.float32)})["y"]
+    np.testing.assert_allclose(value, function(torch.full((2, 4), 0.5)).numpy(), rtol=1e-6)
+
+
+def test_a_module_without_a_value_at_any_point_is_refused():
+    with pytest.raises(UnsupportedError, match="13 points decide nothing"):
+        from_torch(Function(lambda x: torch.log(-1 - x * x)), example())
+
+
+def test_jumps_where_float32_and_real_numbers_part_are_no_difference():
+    """At multiples of 1/3 the rounding of float32 decides on which side of the jump it is."""
+    module = Function(lambda x: torch.sign(x / 3 * 3 - x) + torch.floor(x * 0.1 * 10))
+    loaded = from_torch(module, torch.tensor([[1.0, 2.0, 3.0, 7.0]]))
+    assert loaded.graph.inputs == {"x": (1, 4)}
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_floats_than_float32(kind):
+    module = nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.1), nn.BatchNorm1d(4)).to(kind)
+    assert from_torch(module, example().to(kind)).graph.inputs == {"input": (2, 4)}

@@ -1,0 +1,239 @@
+"""Whether a graph as it was read is the function that its source computes, at points.
+
+Every reader of a foreign model ends here: the source is run by its own library at the points, and
+its values are those of the graph up to rounding, or the model is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+
+from tamecheck.errors import DomainError, UnsupportedError
+from tamecheck.evaluate import enclose, float_values
+from tamecheck.ir.box import Box, Side
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array
+
+__all__ = ["Original", "Point", "points_like", "refuse_difference"]
+
+Point: TypeAlias = Mapping[str, Array]
+"""A value for each input."""
+
+SHARE = 4
+"""One point in so many, at least, must not be left undecided by rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A model as its own library runs it.
+
+    Parameters
+    ----------
+    name
+        The library.
+    precision
+        The float type of its arithmetic.
+    run
+        The outputs at a point, by the names that they have in the graph; None where it has none.
+    refined
+        The same in float64 throughout, where the library can do that.
+    """
+
+    name: str
+    precision: type[np.floating]
+    run: Callable[[Point], dict[str, Array] | None]
+    refined: Callable[[Point], dict[str, Array] | None] | None = None
+
+
+def points_like(example: Point, *, count: int = 12, seed: int = 0) -> Iterator[Point]:
+    """The example, then random points of its shapes and types, on scales from 1/100 to 100.
+
+    Integers stay between the least and the largest of the example, and so in the range of an index.
+    """
+    yield example
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        yield {name: _sample(array, number, rng) for name, array in example.items()}
+
+
+def _sample(like: Array, number: int, rng: np.random.Generator) -> Array:
+    if like.dtype.kind == "b":
+        return np.asarray(rng.integers(0, 2, like.shape), dtype=like.dtype)
+    if like.dtype.kind in "iu":
+        low, high = (int(like.min()), int(like.max())) if like.size else (0, 0)
+        return np.asarray(rng.integers(low, high, like.shape, endpoint=True), dtype=like.dtype)
+    widest = float(np.abs(like.astype(np.float64)).max(initial=0.0)) or 1.0
+    match number % 12:
+        case 0 | 1:
+            found = rng.standard_normal(like.shape)
+        case 2:
+            found = rng.uniform(0, 1, like.shape)
+        case 3:
+            found = rng.uniform(-1, 1, like.shape)
+        case 4:
+            # kinks and jumps of what people write stand at such points
+            found = rng.integers(-6, 7, like.shape) / 2
+        case 5:
+            found = np.abs(rng.standard_normal(like.shape))
+        case 6:
+            found = like + widest * rng.standard_normal(like.shape) / 8
+        case 7:
+            found = widest * rng.standard_normal(like.shape)
+        case other:
+            scale = (0.01, 0.1, 10.0, 100.0)[other % 4]
+            found = scale * rng.standard_normal(like.shape)
+    # a type of float16 has no larger numbers
+    return np.asarray(np.clip(found, -6e4, 6e4), dtype=like.dtype)
+
+
+def refuse_difference(
+    graph: Graph, original: Original, points: Iterator[Point], *, where: str
+) -> None:
+    """Do nothing if graph and original have the same values at the points.
+
+    Values that differ by more than rounding are compared in float64, if the original can do that.
+    If they still differ, an enclosure of the graph's values around the point decides: where it
+    holds the original's value, as it does at a jump, the point decides nothing.  At a point where
+    the graph has no value, no output of the original may be finite in all elements, or the point
+    decides nothing.
+
+    Raises
+    ------
+    UnsupportedError
+        Naming the output that differs, by how much, and at which point; or saying that the points
+        decide too little.
+    """
+    decided = total = finite = 0
+    for number, point in enumerate(points):
+        total += 1
+        verdict = _compared(graph, original, point, number, where)
+        decided += verdict is not None
+        finite += verdict is True
+    if not finite or decided * SHARE < total:
+        raise UnsupportedError(
+            f"What was read could not be compared with {original.name}: "
+            f"{total - decided} of {total} points decide nothing.",
+            where=where,
+            hint="Give an example at which every output has a value.",
+        )
+
+
+def _compared(
+    graph: Graph, original: Original, point: Point, number: int, where: str
+) -> bool | None:
+    """True where values agree, False where neither side has one, None where nothing is decided."""
+    theirs = original.run(point)
+    try:
+        ours = float_values(graph, {name: _real(array) for name, array in point.items()})
+    except DomainError:
+        undefined = theirs is None or not all(np.isfinite(a).all() for a in theirs.values())
+        return False if undefined else None
+    if theirs is None:
+        return None
+    refined: dict[str, Array] | None = None
+    decided: bool | None = False
+    for name, mine in ours.items():
+        found = theirs.get(name)
+        if found is None or found.shape != mine.shape:
+            shape = "is missing" if found is None else f"has shape {found.shape}"
+            raise UnsupportedError(
+                f"Output {name!r} of shape {mine.shape} {shape} in {original.name}.", where=where
+            )
+        relative = 1e-9 if original.precision is np.float64 else 1e-6
+        wrong = _apart(mine, found, relative, 0.0)
+        if wrong.any() and original.refined is not None:
+            refined = refined or original.refined(point)
+            better = None if refined is None else refined.get(name)
+            if better is not None:
+                # what float64 rounds away is 2^-29 of what float32 does; 2^-10 leaves room for
+                # constants of the model that are float32 in one and float64 in the other
+                noise = _largest(np.abs(better - _real(found)))
+                wrong &= _apart(mine, better, relative, noise * 2.0**-10)
+        if wrong.any():
+            left = wrong & ~_excused(graph, original, point, name, found)
+            if left.any():
+                raise _difference(original, point, number, (name, mine, found, left), where)
+            decided = None
+        elif decided is False and bool(np.isfinite(mine).all()):
+            decided = True
+    return decided
+
+
+def _real(array: Array) -> Array:
+    return np.asarray(array, dtype=np.float64)
+
+
+def _largest(array: Array) -> float:
+    return float(np.where(np.isfinite(array), array, 0.0).max(initial=0.0))
+
+
+def _apart(mine: Array, theirs: Array, relative: float, absolute: float) -> Array:
+    """Where values differ; two values that are no finite numbers are alike."""
+    a, b = _real(mine), _real(theirs)
+    with np.errstate(all="ignore"):
+        near = np.abs(a - b) <= relative * np.maximum(np.abs(a), np.abs(b)) + absolute
+    known, other = np.isfinite(a), np.isfinite(b)
+    return np.asarray(np.where(known & other, ~near, known != other))
+
+
+def _excused(graph: Graph, original: Original, point: Point, name: str, theirs: Array) -> Array:
+    """Where the graph's values around the point leave room for the original's."""
+    limits = np.finfo(original.precision)
+    width = 16 * float(limits.eps)
+    box = Box(
+        {
+            key: _around(_real(array), width if array.dtype.kind == "f" else 0.0)
+            for key, array in point.items()
+        }
+    )
+    output = dict(graph.outputs)[name]
+    nodes = list(graph.ancestors([output]))
+    enclosures = enclose(graph, box, hull_above=2**62, nodes=nodes)
+    if output not in enclosures:
+        return np.ones(theirs.shape, dtype=bool)
+    ends = [max(map(abs, enclosures[node].hull())) for node in nodes if node in enclosures]
+    overflows = not max(ends, default=0.0) < float(limits.max) * 2.0**-10
+    found, values = enclosures[output], _real(theirs)
+    with np.errstate(all="ignore"):
+        slack = width * np.maximum(np.abs(found.lower), np.abs(found.upper))
+        inside = (found.lower - slack <= values) & (values <= found.upper + slack)
+    return np.asarray(inside | (~np.isfinite(values) & overflows))
+
+
+def _around(array: Array, width: float) -> Side:
+    flat = array.reshape(-1)
+    reach = Fraction(width * (1 + _largest(np.abs(flat))))
+    exact = [Fraction(value) for value in flat.tolist()]
+    return Side(tuple(x - reach for x in exact), tuple(x + reach for x in exact))
+
+
+def _difference(
+    original: Original,
+    point: Point,
+    number: int,
+    found: tuple[str, Array, Array, Array],
+    where: str,
+) -> UnsupportedError:
+    name, mine, theirs, wrong = found
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    ours, other = float(mine[place]), float(theirs[place])
+    listed = ", ".join(f"{key} = {_short(array)}" for key, array in point.items())
+    element = f"element {list(place)} of output {name!r}" if place else f"output {name!r}"
+    return UnsupportedError(
+        f"What was read is another function: {element} is {ours:.9g}, but {other:.9g} in "
+        f"{original.name} (difference {abs(ours - other):.3g}) at point {number}, {listed}.",
+        where=where,
+        hint="The model uses something that is not read as it runs; please report it.",
+    )
+
+
+def _short(array: Array, limit: int = 6) -> str:
+    flat: Sequence[float] = array.reshape(-1).tolist()
+    text = ", ".join(f"{float(value):.9g}" for value in flat[:limit])
+    return f"[{text}{', ...' if math.prod(array.shape) > limit else ''}]"
