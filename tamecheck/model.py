@@ -284,7 +284,9 @@ def _shaped(name: str, shape: Shape, array: Any, *, exact: bool) -> Array:
     return values.reshape(shape)
 
 
-def load(path: str | Path, *, given: Mapping[str, Any] | None = None) -> Model:
+def load(
+    path: str | Path, *, given: Mapping[str, Any] | None = None, replay: bool = False
+) -> Model:
     """Read a model file: ``.onnx`` or ``.json``, each also ``.gz``.
 
     Parameters
@@ -294,13 +296,16 @@ def load(path: str | Path, *, given: Mapping[str, Any] | None = None) -> Model:
     given
         Values for those inputs of an ONNX model that decide the shape of a result (the ``axes``
         of a reduction, say); the model is then read for these values.
+    replay
+        Whether to compare what was read with onnxruntime, at random points on several scales.
 
     Raises
     ------
     InputError
-        If the file is missing, too large or malformed.
+        If the file is missing, too large or malformed, or cannot be replayed.
     UnsupportedError
-        If the model uses operators that tamecheck does not read; all are listed.
+        If the model uses operators that tamecheck does not read; all are listed.  If onnxruntime
+        computes another function; the output and the difference are named.
     """
     from tamecheck.load import load as load_file
 
@@ -308,7 +313,7 @@ def load(path: str | Path, *, given: Mapping[str, Any] | None = None) -> Model:
     values = {
         name: arguments.values(value, what=f"input {name!r}") for name, value in named.items()
     }
-    return Model(load_file(arguments.path(path), given=values))
+    return Model(load_file(arguments.path(path), given=values, replay=replay))
 
 
 def expression(text: str) -> Model:
@@ -325,14 +330,17 @@ def expression(text: str) -> Model:
 
 
 def from_torch(module: Any, example: Any) -> Model:
-    """Translate a PyTorch module, traced in evaluation mode on an example input."""
+    """Translate a PyTorch module in evaluation mode, and compare it with what was read.
+
+    See `tamecheck.load.torch_module.from_torch` for the parameters and errors.
+    """
     from tamecheck.load.torch_module import from_torch as translate
 
     return Model(translate(module, example))
 
 
 def from_sklearn(estimator: Any) -> Model:
-    """Translate a fitted scikit-learn estimator or pipeline."""
+    """Translate a fitted scikit-learn estimator or pipeline, and compare it with what was read."""
     from tamecheck.load.sklearn_model import from_sklearn as translate
 
     return Model(translate(estimator))

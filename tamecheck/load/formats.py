@@ -25,7 +25,12 @@ _HINTS = {
 }
 
 
-def load(path: str | os.PathLike[str], *, given: Mapping[str, Array] | None = None) -> Loaded:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    given: Mapping[str, Array] | None = None,
+    replay: bool = False,
+) -> Loaded:
     """The model in an ``.onnx`` or ``.json`` file, gzipped or not.
 
     Parameters
@@ -34,20 +39,28 @@ def load(path: str | os.PathLike[str], *, given: Mapping[str, Array] | None = No
         The file.
     given
         Values for those inputs of an ONNX model that decide the shape of a result.
+    replay
+        Whether to compare what was read of an ONNX model with onnxruntime, at random points.
 
     Raises
     ------
     InputError
-        If the file cannot be read as what its suffix says.
+        If the file cannot be read as what its suffix says, or cannot be replayed.
     UnsupportedError
-        Listing every node with an operator that is not read.
+        Listing every node with an operator that is not read; or naming the output in which
+        onnxruntime differs from what was read.
     """
     suffix = suffix_of(path)
     # heavy readers are not imported by programs that do not use them
     if suffix == ".onnx":
-        return import_module("tamecheck.load.onnx_model").load_onnx(
+        loaded = import_module("tamecheck.load.onnx_model").load_onnx(
             path, where=str(path), given=given
         )
+        if replay:
+            import_module("tamecheck.load.onnx_model.runtime").replayed(loaded.graph, path, given)
+        return loaded
+    if replay:
+        raise InputError("Only ONNX models can be replayed.", where=str(path))
     if suffix == ".json":
         return import_module("tamecheck.load.json_model").read_graph(path)
     raise InputError(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array
 from tamecheck.load import sklearn_linear as linear
 from tamecheck.load import sklearn_mlp as mlp
 from tamecheck.load import sklearn_trees as trees
+from tamecheck.load.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.load.loaded import Loaded
 from tamecheck.load.sketch import Sketch
 from tamecheck.load.sklearn_linear import KERNELS
@@ -68,14 +74,16 @@ def from_sklearn(estimator: Any) -> Loaded:
     The input ``x`` is one row of features.  A regressor has the output ``value``.  A classifier
     has ``decision``, which is its ``decision_function`` where it has one and its
     ``predict_proba`` where not, and ``label``, the index of the predicted class in ``classes_``.
-    A pipeline that ends with a scaler has the output ``y``.
+    A pipeline that ends with a scaler has the output ``y``.  What was read is compared with the
+    estimator's own methods at random points.
 
     Raises
     ------
     InputError
         If it is no estimator of scikit-learn, or is not fitted.
     UnsupportedError
-        Listing every step that is not read.
+        Listing every step that is not read; or naming the output in which the estimator differs
+        from what was read.
     """
     steps = _steps(estimator)
     where = f"sklearn:{type(estimator).__name__}"
@@ -93,8 +101,44 @@ def from_sklearn(estimator: Any) -> Loaded:
         raise InputError(
             f"The estimator is not fitted ({error}).", where=where, hint="Call fit first."
         ) from None
+    # single precision, since trees compare features as float32
+    zero = {"x": np.zeros(graph.inputs["x"], dtype=np.float32)}
+    original = Original("scikit-learn", np.float64, _runner(estimator, graph))
+    refuse_difference(graph, original, points_like(zero), where=where)
     names = [type(step).__name__ for step in steps]
     return Loaded(graph, "sklearn", where, {name: names.count(name) for name in sorted(set(names))})
+
+
+def _runner(estimator: Any, graph: Graph) -> Callable[[Point], dict[str, Array]]:
+    """The estimator's own methods by the names of the outputs."""
+
+    def label(row: Array) -> Array:
+        return np.flatnonzero(estimator.classes_ == estimator.predict(row)[0])
+
+    methods: dict[str, Callable[[Array], Any]] = {
+        "value": lambda row: estimator.predict(row)[0],
+        "label": label,
+        "y": lambda row: estimator.transform(row)[0],
+        "decision": lambda row: (
+            estimator.decision_function
+            if hasattr(estimator, "decision_function")
+            else estimator.predict_proba
+        )(row)[0],
+    }
+
+    def run(point: Point) -> dict[str, Array]:
+        row = point["x"].astype(np.float64)[None]
+        with warnings.catch_warnings():
+            # an estimator that was fitted to named columns warns of an array
+            warnings.simplefilter("ignore")
+            return {
+                name: np.asarray(methods[name](row), dtype=np.float64).reshape(
+                    graph.nodes[node].shape
+                )
+                for name, node in graph.outputs
+            }
+
+    return run
 
 
 def _steps(estimator: Any) -> list[Any]:

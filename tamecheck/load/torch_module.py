@@ -41,7 +41,7 @@ def from_torch(module: Any, example: Any) -> Loaded:
     """The function that a PyTorch module computes in evaluation mode.
 
     Writes in place are read as what they compute.  Module and example are copied first and stay as
-    they are.  What was read is compared with the module at the example and at twelve random points.
+    they are.  What was read is compared with the module at the example and at random points.
 
     Parameters
     ----------

@@ -235,7 +235,7 @@ def test_undefined_points_are_undefined_in_both(function):
 
 
 def test_a_module_without_a_value_at_any_point_is_refused():
-    with pytest.raises(UnsupportedError, match="13 points decide nothing"):
+    with pytest.raises(UnsupportedError, match="49 points decide nothing"):
         from_torch(Function(lambda x: torch.log(-1 - x * x)), example())
 
 
