@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def points_like(example: Point, *, seed: int = 0) -> Iterator[Point]:
         point = {name: _sample(array, draw, rng) for name, array in example.items()}
         yield point
         if few:
-            yield {name: -a if a.dtype.kind == "f" else a for name, a in point.items()}
+            yield {name: np.asarray(-a) if a.dtype.kind == "f" else a for name, a in point.items()}
 
 
 def _sample(like: Array, draw: Draw, rng: np.random.Generator) -> Array:
@@ -108,11 +108,11 @@ def refuse_difference(
 
     Values that differ by more than rounding are compared in float64, if the original can do that.
     If they still differ, an enclosure of the graph's values around the point decides: where it
-    does not hold the original's value, they differ.  Where it does and is wide, as at a jump, the
-    point decides nothing if rounding moved the original across the jump, that is, if it has another
-    value in float64, or can not tell; else they differ.  At a point where
-    the graph has no value, no output of the original may be finite in all elements, or the point
-    decides nothing.
+    does not hold the original's value, they differ.  Where it does and is wide, as near a jump, the
+    point decides nothing if rounding may have moved the original across the jump: the point is not
+    on the jump itself, or the original has another value in float64.  At a point where the graph
+    has no value, no output of the original may be finite in all elements, or the point decides
+    nothing.
 
     Raises
     ------
@@ -169,10 +169,15 @@ def _compared(
                 noise = _largest(np.abs(better - _real(found)))
                 wrong &= _apart(mine, better, relative, noise * 2.0**-10)
         if wrong.any():
-            inside, narrow = _around_point(graph, original, point, name, found)
-            # a jump excuses only a source that rounding has moved across it
-            moved = better is None or _apart(better, found, relative, 0.0)
-            left = wrong & ~(inside & (narrow | moved))
+            size = 1e-3 * _largest(np.abs(_real(found)))
+            limits = np.finfo(original.precision)
+            inside, reach, slack = _around_point(graph, point, (name, found), limits)
+            narrow = reach + slack <= size
+            # a jump excuses what rounding has moved across it, not another value on the jump
+            _, reach, slack = _around_point(graph, point, (name, found), np.finfo(np.float64))
+            off = reach <= max(size, 2 * slack)
+            moved = better is not None and _apart(better, found, relative, 0.0)
+            left = wrong & ~(inside & (narrow | off | moved))
             if left.any():
                 raise _difference(original, point, number, (name, mine, found, left), where)
             decided = None if (wrong & ~narrow).any() else decided
@@ -199,10 +204,13 @@ def _apart(mine: Array, theirs: Array, relative: float, absolute: float) -> Arra
 
 
 def _around_point(
-    graph: Graph, original: Original, point: Point, name: str, theirs: Array
-) -> tuple[Array, Array]:
-    """Where the graph's values around the point hold the original's, and where they are close."""
-    limits = np.finfo(original.precision)
+    graph: Graph, point: Point, found: tuple[str, Array], limits: np.finfo[Any]
+) -> tuple[Array, Array, float]:
+    """Where the graph's values around the point hold those found, and how far they spread.
+
+    Around means as far as rounding reaches in a float type; the last number is what rounding adds.
+    """
+    output, values = dict(graph.outputs)[found[0]], _real(found[1])
     width = 16 * float(limits.eps)
     box = Box(
         {
@@ -210,21 +218,20 @@ def _around_point(
             for key, array in point.items()
         }
     )
-    output = dict(graph.outputs)[name]
     nodes = list(graph.ancestors([output]))
     enclosures = enclose(graph, box, hull_above=2**62, nodes=nodes)
     if output not in enclosures:
-        return np.ones(theirs.shape, dtype=bool), np.zeros(theirs.shape, dtype=bool)
+        return np.ones(values.shape, dtype=bool), np.full(values.shape, np.inf), 0.0
     ends = [max(map(abs, enclosures[node].hull())) for node in nodes if node in enclosures]
-    highest = max(ends, default=0.0)
-    overflows = not highest < float(limits.max) * 2.0**-10
-    found, values = enclosures[output], _real(theirs)
+    finite = [end for end in ends if math.isfinite(end)]
     # the graph's own numbers are rounded too, the largest of them by the most
-    slack = width * highest / 8 if math.isfinite(highest) else 0.0
+    slack = width * max(finite, default=0.0) / 8
+    overflows = ~np.isfinite(values) & (not max(ends) < float(limits.max) * 2.0**-10)
+    around = enclosures[output]
     with np.errstate(all="ignore"):
-        inside = (found.lower - slack <= values) & (values <= found.upper + slack)
-        narrow = found.upper - found.lower + slack <= 1e-3 * _largest(np.abs(values))
-    return np.asarray(inside | (~np.isfinite(values) & overflows)), np.asarray(narrow)
+        inside = (around.lower - slack <= values) & (values <= around.upper + slack)
+        reach = around.upper - around.lower
+    return np.asarray(inside | overflows), np.asarray(reach), slack
 
 
 def _around(array: Array, width: float) -> Side:

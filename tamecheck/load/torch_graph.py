@@ -22,13 +22,13 @@ __all__ = ["Captured", "captured", "leaves"]
 
 _DECOMPOSED = (
     *("rms_norm", "_fused_rms_norm", "threshold", "sgn", "trace", "sinc", "frac", "floor_divide"),
-    *("hardsigmoid", "kron", "cdist"),
+    *("kron", "cdist"),
 )
 """Operators that the exporter does not write, or writes with other constants."""
 
 _DECOMPOSED_DOUBLE = (
     *("leaky_relu", "elu", "celu", "selu", "native_layer_norm", "layer_norm", "group_norm"),
-    *("native_group_norm", "addcmul", "addcdiv"),
+    *("native_group_norm", "addcmul", "addcdiv", "hardsigmoid"),
 )
 """Operators whose parameters ONNX stores as float32, which rounds those of a float64 module."""
 

@@ -253,15 +253,13 @@ def _by_place(torch: Any, module: Any, placed: int, names: tuple[str, ...]) -> A
     """The module as one that takes all its arguments by place."""
 
     class ByPlace(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = module
-
         def forward(self, *tensors: Any) -> Any:
             named = dict(zip(names, tensors[placed:], strict=True))
-            return self.module(*tensors[:placed], **named)
+            return self.get_submodule("module")(*tensors[:placed], **named)
 
-    return ByPlace()
+    whole: Any = ByPlace()
+    whole.add_module("module", module)
+    return whole
 
 
 def _array(tensor: Any) -> Array:

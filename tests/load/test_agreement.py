@@ -65,11 +65,6 @@ def test_another_value_at_a_jump_is_refused(text, function, at):
         compare(text, function, refined=function, at=at)
 
 
-def test_a_source_that_may_have_been_moved_across_a_jump_everywhere_decides_nothing():
-    with pytest.raises(UnsupportedError, match="points decide nothing"):
-        compare("sign(x*3 - x - x - x)", lambda x: np.sign(x * 3 - x * 3 + np.float32(1e-6)))
-
-
 def test_the_error_names_output_values_difference_and_point():
     with pytest.raises(UnsupportedError) as caught:
         compare("x + 1", lambda x: x)
@@ -81,6 +76,7 @@ def test_the_error_names_output_values_difference_and_point():
 @pytest.mark.parametrize(
     ("text", "function"),
     [
+        ("log(1 + exp(x))", lambda x: np.log1p(np.exp(x))),
         ("floor(10*x/3)", lambda x: np.floor(np.float32(10) * x / np.float32(3))),
         ("sqrt(x)", np.sqrt),
         ("1/x", lambda x: np.float32(1) / x),
