@@ -214,7 +214,8 @@ class _Solving:
         """Note the claims that a closed tree refutes."""
         agreeing = self._agreeing(said, tree.point)
         for claim in said:
-            if isinstance(claim, UnboundedClaim):
+            if isinstance(claim, UnboundedClaim) and tree.point is not None:
+                # some solvers do not tell unbounded programs from infeasible ones
                 self.notes.append(f"{claim.solver} calls the program unbounded; it is not.")
             elif isinstance(claim, InfeasibleClaim) and tree.point is not None:
                 self.notes.append(f"{claim.solver} calls the program infeasible; it is not.")
