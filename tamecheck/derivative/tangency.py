@@ -1,17 +1,17 @@
 """Searches for proofs about the signs of functions near a point where all of them vanish.
 
-A set ``g_i > 0`` is reached by a curve, whose coefficients are found one after the other by linear
-programs, or it is excluded by an identity between the functions, whose multipliers are found by
-linear programs too.  What is found is a claim: `tamecheck.derivative.check` checks it.
+A set ``g_i > 0`` is reached by a curve, or it is excluded by an identity between the functions,
+whose multipliers are found by linear programs.  What is found is a claim, which
+`tamecheck.derivative.check` checks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, combinations_with_replacement
+from itertools import chain, combinations, combinations_with_replacement
+from typing import TypeAlias
 
-import numpy as np
 from flint import fmpq, fmpq_mat
 
 from tamecheck.derivative.check.jets import (
@@ -29,19 +29,24 @@ from tamecheck.derivative.check.proofs import (
     Multiple,
     Tangents,
     excludes,
+    form_on,
+    tangent_cones,
 )
 from tamecheck.derivative.cone import inner_direction
-from tamecheck.derivative.farkas import Multipliers, Vector, nonnegative_solution, null_basis
+from tamecheck.derivative.curves import curve_inside, dot
+from tamecheck.derivative.farkas import Multipliers, Vector, nonnegative_solution
 from tamecheck.evaluate.reals import UndecidedError
 
 __all__ = ["found_claim"]
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
-_TRIES = 32
-_MOST_MULTIPLIERS = 3
+_MOST_MULTIPLIERS = 2
 """The largest degree of multipliers."""
 
-_MOST_CIRCUITS = 8
+_MOST_CIRCUITS = 6
+
+_MOST_DEGREE = {1: 6, 2: 4, 3: 2, 4: 2}
+"""The largest degree of a form that is looked for, by the dimension of the directions."""
 
 
 def found_claim(jets: Sequence[Jet]) -> Claim | None:
@@ -57,38 +62,37 @@ def found_claim(jets: Sequence[Jet]) -> Claim | None:
     known = [jets[k] for k in exact]
     rows = [_exact(jet) for jet in known]
     circuits = _circuits(rows)
-    for multipliers in circuits:
-        claim = Tangents(_spread(multipliers, exact, len(jets)))
-        if excludes(claim, jets):
-            return claim
-    curve = _curve(jets, rows, circuits) if len(known) == len(jets) else None
-    return curve or _identity(jets, exact, rows, circuits)
+    for relation in circuits:
+        claim = Tangents(relation)
+        if excludes(claim, known):
+            return _numbered(claim, exact, len(jets))
+    curve = curve_inside(jets, rows, circuits) if len(known) == len(jets) else None
+    if curve is not None:
+        return curve
+    claims = chain.from_iterable(
+        search(known, rows, relation)
+        for search in (_tangents, _identities)
+        for relation in circuits
+    )
+    found = next((claim for claim in claims if excludes(claim, known)), None)
+    return None if found is None else _numbered(found, exact, len(jets))
 
 
-def _identity(
-    jets: Sequence[Jet], exact: Sequence[int], rows: Sequence[Vector], circuits: Sequence[Vector]
-) -> Identity | None:
-    """An identity between the functions of these numbers, from relations between gradients."""
-    known = [jets[k] for k in exact]
-    for multipliers in circuits:
-        for found in _identities(known, rows, multipliers):
-            claim = Identity(
-                tuple(Multiple(tuple(exact[k] for k in m.factors), m.terms) for m in found)
-            )
-            if excludes(claim, jets):
-                return claim
-    return None
+def _numbered(claim: Tangents | Identity, places: Sequence[int], size: int) -> Claim:
+    """The same claim about functions among more."""
+    multiples = tuple(
+        Multiple(tuple(places[k] for k in m.factors), m.terms) for m in claim.multiples
+    )
+    if isinstance(claim, Identity):
+        return Identity(multiples)
+    relation = [_ZERO] * size
+    for k, factor in zip(places, claim.relation, strict=True):
+        relation[k] = factor
+    return Tangents(tuple(relation), multiples, tuple(places[k] for k in claim.beside))
 
 
 def _exact(jet: Jet) -> Vector:
     return tuple(a for a in jet.gradient if isinstance(a, fmpq))
-
-
-def _spread(multipliers: Vector, places: Sequence[int], size: int) -> Vector:
-    wide = [_ZERO] * size
-    for k, factor in zip(places, multipliers, strict=True):
-        wide[k] = factor
-    return tuple(wide)
 
 
 def _circuits(rows: Sequence[Vector]) -> list[Vector]:
@@ -113,88 +117,8 @@ def _circuits(rows: Sequence[Vector]) -> list[Vector]:
     return found[-1:] + found[: _MOST_CIRCUITS - 1] if len(found) > 1 else found
 
 
-def _curve(jets: Sequence[Jet], rows: Sequence[Vector], circuits: Sequence[Vector]) -> Curve | None:
-    """A curve on which all functions are positive, by one coefficient after the other."""
-    size, order = jets[0].space.size, jets[0].space.order
-    if order == 1:
-        return None
-    tight = [k for k in range(len(rows)) if any(c[k] != 0 for c in circuits)]
-    loose = [k for k in range(len(rows)) if k not in tight]
-    basis = null_basis([rows[k] for k in tight if any(rows[k])], size)
-    inside = inner_direction(
-        size, [rows[k] for k in loose], [rows[k] for k in tight if any(rows[k])]
-    )
-    if inside is None:
-        return None
-    rng = np.random.default_rng(0)
-    starts: list[Vector] = [inside, *basis, *(tuple(-a for a in b) for b in basis)]
-    for _ in range(_TRIES if len(basis) > 1 else 4):
-        shares = [fmpq(int(v)) for v in rng.integers(-3, 4, len(basis) + 1)]
-        total = [a * abs(shares[0]) for a in inside]
-        for share, vector in zip(shares[1:], basis, strict=True):
-            total = [a + share * b for a, b in zip(total, vector, strict=True)]
-        starts.append(tuple(total))
-    zero = (_ZERO,) * size
-    for start in dict.fromkeys(starts):
-        if any(_dot(rows[k], start) < 0 for k in loose) or not any(start):
-            continue
-        found = _lifted(jets, rows, [start])
-        if found is None and order > 3:
-            # a parameter t² leaves room for odd powers between
-            found = _lifted(jets, rows, [zero, start])
-        if found is not None:
-            return found
-    return None
-
-
-def _lifted(jets: Sequence[Jet], rows: Sequence[Vector], start: Sequence[Vector]) -> Curve | None:
-    """A curve with these first coefficients."""
-    size, order = jets[0].space.size, jets[0].space.order
-    unit = (*((_ZERO,) * size), _ONE)
-    coefficients = list(start)
-    while True:
-        curve = Curve(tuple(coefficients))
-        series = [curve.series(k) for k in range(size)]
-        level = len(coefficients) + 1
-        wanted: list[Vector] = []
-        done = True
-        for jet, row in zip(jets, rows, strict=True):
-            values = [a for a in jet.along(series) if isinstance(a, fmpq)]
-            first = next((k for k, a in enumerate(values) if a != 0), len(values))
-            done = done and first < len(values) and values[first] > 0
-            if first < level:
-                if values[first] < 0:
-                    return None
-            elif level < len(values):
-                wanted.append((*row, values[level]))
-        if done:
-            return curve
-        if level > order:
-            return None
-        step = inner_direction(size + 1, [unit, *wanted], ()) or _widest(unit, wanted)
-        if step is None:
-            return None
-        coefficients.append(tuple(a / step[-1] for a in step[:-1]))
-
-
-def _widest(unit: Vector, rows: Sequence[Vector]) -> Vector | None:
-    """A vector with ``unit > 0`` and no row negative, on which as many as may be are positive."""
-    size = len(unit)
-    total = inner_direction(size, [unit], (), rows)
-    if total is None:
-        return None
-    for k, row in enumerate(rows):
-        if _dot(row, total) > 0:
-            continue
-        others = [other for j, other in enumerate(rows) if j != k]
-        found = inner_direction(size, [unit, row], (), others)
-        if found is not None:
-            total = tuple(a + b for a, b in zip(total, found, strict=True))
-    return total
-
-
-def _dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
-    return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)
+Place: TypeAlias = int | Tail
+"""What a column adds to: a monomial, a tail, or a coefficient of a form on a cone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,109 +128,178 @@ class _Column:
     factors: tuple[int, ...]
     code: int
     lead: int
-    terms: dict[int | Tail, fmpq]
+    terms: Mapping[Place, fmpq]
 
 
-def _identities(
-    jets: Sequence[Jet], rows: Sequence[Vector], multipliers: Vector
-) -> Iterator[tuple[Multiple, ...]]:
-    """Identities ``Σ m_j p_j = N`` that start from a relation between the gradients."""
-    used = [k for k, factor in enumerate(multipliers) if factor != 0]
+def _used(jets: Sequence[Jet], relation: Vector) -> tuple[list[int], tuple[int, ...]]:
+    """The functions of a relation, and their variables."""
+    used = [k for k, factor in enumerate(relation) if factor != 0]
     mask = 0
     for k in used:
         mask |= jets[k].mask
-    names = variables_of(mask)
+    return used, variables_of(mask)
+
+
+def _tangents(jets: Sequence[Jet], _rows: Sequence[Vector], relation: Vector) -> Iterator[Tangents]:
+    """Combinations that are negative on all directions that a relation leaves, by their degree."""
+    used, names = _used(jets, relation)
+    variables = sum(1 << v for v in names)
+    beside = [k for k, jet in enumerate(jets) if k not in used and not jet.mask & ~variables]
+    cones = tangent_cones(relation, jets, [*used, *beside])
+    if not cones:
+        if cones is not None:
+            yield Tangents(relation, (), tuple(beside))
+        return
+    # many directions and high degrees make large programs
+    most = _MOST_DEGREE.get(len(cones[0]), 0)
+    for degree in range(2, min(most, jets[0].space.order) + 1):
+        free = [_column(jets, (k,), code, 0) for k in used for code in _codes(names, 1, degree - 1)]
+        signed = [_column(jets, (k,), 0, 0) for k in used]
+        count = len(signed)
+        # products with a function of the relation are multiples of that
+        signed += [_column(jets, pair, 0, 0) for pair in combinations_with_replacement(beside, 2)]
+        if degree > 2:
+            squares = [code_of(((v, 2),)) for v in names]
+            signed += [_column(jets, (k,), code, code) for k in beside for code in squares]
+        forms = {
+            code: [form_on(cone, {code: _ONE}, degree) for cone in cones]
+            for code in _codes(names, degree, degree)
+        }
+        columns = [_cut(column, degree, forms) for column in (*free, *signed)]
+        right: dict[Place, fmpq] = {}
+        slack: list[_Column] = []
+        for number, cone in enumerate(cones):
+            corners = {code_of(((k, degree),)) for k in range(len(cone))}
+            for code in _codes(range(len(cone)), degree, degree):
+                right[number, code] = -_ONE if code in corners else _ZERO
+                slack.append(_Column((), 0, 0, {(number, code): _ONE}))
+        found = _amounts(columns[: len(free)], [*columns[len(free) :], *slack], range(count), right)
+        if found is not None:
+            yield Tangents(relation, _multiples([*free, *signed], found), tuple(beside))
+
+
+def _cut(
+    column: _Column, degree: int, forms: Mapping[int, Sequence[Mapping[int, fmpq]]]
+) -> _Column:
+    """What a column adds below a degree, and to the form of that degree on cones."""
+    terms: dict[Place, fmpq] = {}
+    for code, a in column.terms.items():
+        if not isinstance(code, int) or degree_of(code) > degree:
+            continue
+        if degree_of(code) < degree:
+            terms[code] = a
+            continue
+        for number, form in enumerate(forms[code]):
+            for other, b in form.items():
+                terms[number, other] = terms.get((number, other), _ZERO) + a * b
+    return _Column(column.factors, column.code, column.lead, terms)
+
+
+def _codes(names: Sequence[int], low: int, high: int) -> Iterator[int]:
+    """The monomials of some variables with degrees in a range."""
+    for degree in range(low, high + 1):
+        for chosen in combinations_with_replacement(names, degree):
+            yield code_of([(v, chosen.count(v)) for v in set(chosen)])
+
+
+def _multiples(columns: Sequence[_Column], amounts: Sequence[fmpq]) -> tuple[Multiple, ...]:
+    terms: dict[tuple[tuple[int, ...], int], dict[int, fmpq]] = {}
+    for column, amount in zip(columns, amounts, strict=False):
+        if amount != 0:
+            terms.setdefault((column.factors, column.lead), {})[column.code] = amount
+    return tuple(Multiple(factors, values) for (factors, _), values in terms.items())
+
+
+def _identities(
+    jets: Sequence[Jet], rows: Sequence[Vector], relation: Vector
+) -> Iterator[Identity]:
+    """Identities ``Σ m_j p_j = N`` that start from a relation between the gradients."""
+    used, names = _used(jets, relation)
     table = fmpq_mat([[rows[k][v] for v in names] for k in used])
     reduced, rank = table.rref()
     pivots = {next(j for j in range(len(names)) if reduced[i, j] != 0) for i in range(int(rank))}
     free = [v for j, v in enumerate(names) if j not in pivots]
-    others = [k for k in range(len(jets)) if k not in used]
-    plain = [(k, 0) for k in used]
-    squares = [(k, code_of(((v, 2),))) for k in others for v in free[:2]]
-    for leads in [plain, *([[*plain, *squares]] if squares else [])]:
-        for even in _absorbers(free, jets[0].space.order):
-            found = _solved(jets, leads, names, even)
-            if found is not None:
-                yield found
+    for even in _absorbers(free, jets[0].space.order):
+        found = _solved(jets, used, names, even)
+        if found is not None:
+            yield Identity(found)
 
 
 def _absorbers(free: Sequence[int], order: int) -> Iterator[tuple[int, ...]]:
-    """Sets of even powers that outweigh what they divide."""
+    """Sets of different even powers that outweigh what they divide."""
     yield ()
-    for power in range(2, order + 1, 2):
-        for size in range(len(free), 0, -1):
-            for chosen in combinations(free, size):
-                yield tuple(code_of(((v, power),)) for v in chosen)
+    if len(free) == 2:
+        for powers in ((2, 4), (4, 2)) if order > 3 else ():
+            yield tuple(code_of(((v, p),)) for v, p in zip(free, powers, strict=True))
 
 
 def _solved(
-    jets: Sequence[Jet],
-    leads: Sequence[tuple[int, int]],
-    names: Sequence[int],
-    even: Sequence[int],
+    jets: Sequence[Jet], used: Sequence[int], names: Sequence[int], even: Sequence[int]
 ) -> tuple[Multiple, ...] | None:
-    """An identity in which each lead has a positive share, by elimination and a linear program."""
+    """An identity in which functions have positive shares, by elimination and a linear program."""
     order = jets[0].space.order
     # without even powers nothing may be left, so what is no polynomial is only scaled
     free = [
-        _column(jets, (k,), code, lead)
-        for k, lead in leads
+        _column(jets, (k,), code, 0)
+        for k in used
         if even or jets[k].polynomial
-        for code in _above(jets[k], lead)
+        for code in _codes(names, 1, _most(jets[k]))
     ]
-    signed = [_column(jets, (k,), lead, lead) for k, lead in leads]
-    count = len(signed)
-    first = {k for k, _ in leads}
-    signed += [_column(jets, (k,), 0, 0) for k in range(len(jets)) if k not in first]
+    signed = [_column(jets, (k,), 0, 0) for k in (*used, *_others(jets, used))]
     if order > 1:
         pairs = combinations_with_replacement(range(len(jets)), 2)
         signed += [_column(jets, pair, 0, 0) for pair in pairs if _flat(jets, pair)]
     below = [_Column((), 0, 0, {code: _ONE}) for code in even]
     slack = [_Column((), 0, 0, terms) for terms in _square_forms(names, order)]
-    forced = [*range(count), *range(len(signed), len(signed) + len(below))]
-    found = _amounts(free, [*signed, *below, *slack], forced, even)
-    if found is None:
-        return None
-    terms: dict[tuple[tuple[int, ...], int], dict[int, fmpq]] = {}
-    for column, weight in zip([*free, *signed], found, strict=False):
-        if weight != 0:
-            terms.setdefault((column.factors, column.lead), {})[column.code] = weight
-    return tuple(Multiple(factors, values) for (factors, _), values in terms.items())
+    forced = [*range(len(used)), *range(len(signed), len(signed) + len(below))]
+    columns = [_outside(column, even) for column in (*free, *signed, *below, *slack)]
+    found = _amounts(columns[: len(free)], columns[len(free) :], forced, {})
+    return None if found is None else _multiples([*free, *signed], found)
 
 
-def _above(jet: Jet, lead: int) -> Iterator[int]:
-    """The multiples of a monomial that a multiplier may have."""
-    order = jet.space.order
+def _others(jets: Sequence[Jet], used: Sequence[int]) -> list[int]:
+    return [k for k in range(len(jets)) if k not in used]
+
+
+def _most(jet: Jet) -> int:
+    """The largest degree of a multiplier."""
     lowest = max(map(degree_of, jet.terms), default=0) if jet.polynomial else 1
-    most = min(order - lowest - degree_of(lead), _MOST_MULTIPLIERS)
-    for degree in range(1, most + 1):
-        for chosen in combinations_with_replacement(range(jet.space.size), degree):
-            yield code_of([(v, chosen.count(v)) for v in set(chosen)]) + lead
+    return min(jet.space.order - lowest, _MOST_MULTIPLIERS)
+
+
+def _outside(column: _Column, even: Sequence[int]) -> _Column:
+    """Without what even powers outweigh, and without what has a higher order if there are any."""
+    terms = {
+        code: a
+        for code, a in column.terms.items()
+        if not (even and not isinstance(code, int))
+        and not (isinstance(code, int) and any(_divides(e, code) for e in even))
+    }
+    return _Column(column.factors, column.code, column.lead, terms)
 
 
 def _amounts(
-    free: Sequence[_Column], signed: Sequence[_Column], forced: Sequence[int], even: Sequence[int]
+    free: Sequence[_Column],
+    signed: Sequence[_Column],
+    forced: Sequence[int],
+    right: Mapping[Place, fmpq],
 ) -> list[fmpq] | None:
-    """Amounts of all columns whose sum is 0, up to multiples of the even powers.
+    """Amounts of all columns with a given sum.
 
     The first columns may have any amount, the others one that is not negative, the forced ones
     among those at least 1.
     """
     columns, wide = [*free, *signed], len(free)
-    codes = dict.fromkeys(code for column in columns for code in column.terms)
-    kept = [
-        code
-        for code in codes
-        if not any(_divides(e, code) for e in even) and (isinstance(code, int) or not even)
-    ]
-    if not kept:
+    places = dict.fromkeys([*right, *(place for column in columns for place in column.terms)])
+    if not places:
         return None
     table = [
         [
-            *(column.terms.get(code, _ZERO) for column in columns),
-            sum((signed[k].terms.get(code, _ZERO) for k in forced), _ZERO),
+            *(column.terms.get(place, _ZERO) for column in columns),
+            sum((signed[k].terms.get(place, _ZERO) for k in forced), _ZERO)
+            - right.get(place, _ZERO),
         ]
-        for code in kept
+        for place in places
     ]
     matrix, rank = fmpq_mat(table).rref()
     lines = matrix.tolist()[: int(rank)]
@@ -321,7 +314,7 @@ def _amounts(
     amounts = [_ZERO] * wide
     for line, start in zip(lines, starts, strict=True):
         if start < wide:
-            amounts[start] = -line[-1] - _dot(line[wide:-1], answer.values)
+            amounts[start] = -line[-1] - dot(line[wide:-1], answer.values)
     shares = list(answer.values)
     for k in forced:
         shares[k] += 1
@@ -341,7 +334,7 @@ def _column(jets: Sequence[Jet], factors: tuple[int, ...], code: int, lead: int)
     return _Column(factors, code, lead, {c: a for c, a in parts if isinstance(a, fmpq)})
 
 
-def _square_forms(names: Sequence[int], order: int) -> Iterator[dict[int | Tail, fmpq]]:
+def _square_forms(names: Sequence[int], order: int) -> Iterator[dict[Place, fmpq]]:
     """Squares that N may contain with any negative factor."""
     if order < 2:
         return
@@ -356,8 +349,6 @@ def _square_forms(names: Sequence[int], order: int) -> Iterator[dict[int | Tail,
             }
 
 
-def _divides(left: int, right: int | Tail) -> bool:
-    if not isinstance(right, int):
-        return False
+def _divides(left: int, right: int) -> bool:
     high = dict(exponents_of(right))
     return left != right and all(high.get(v, 0) >= e for v, e in exponents_of(left))

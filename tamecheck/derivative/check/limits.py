@@ -17,9 +17,9 @@ from tamecheck.derivative.check.patterns import (
     Pattern,
     Reading,
     TooManyError,
-    UnreadError,
 )
 from tamecheck.derivative.check.proofs import Curve, approaches, leading_sign
+from tamecheck.derivative.check.terms import UnreadError
 from tamecheck.evaluate.reals import Number, UndecidedError
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction
@@ -28,7 +28,9 @@ from tamecheck.ir.tensor import Array, size_of
 __all__ = ["Limits", "read_limits"]
 
 _MOST_TERMS = 130
-_HIGHEST = 6
+_USUAL, _HIGHEST = 4, 6
+"""Orders that are tried, the second where the first leaves something open."""
+
 _MOST_WORK = 1_000_000
 _SECONDS = 20.0
 _TRIES = 40
@@ -133,13 +135,14 @@ def read_limits(
     size = sum(size_of(shape) for shape in graph.inputs.values())
     if _work(graph) * (size + 1) > _MOST_WORK:
         return None
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.process_time() + _SECONDS
     highest = max(
         (k for k in range(1, _HIGHEST + 1) if comb(size + k, k) <= _MOST_TERMS), default=1
     )
     found: Limits | None = None
-    for order in dict.fromkeys((1, highest)):
-        reading = Reading(graph, point, order, find, limit, deadline, strict=order < highest)
+    for order in dict.fromkeys((1, min(_USUAL, highest), highest)):
+        strict = order == 1 < highest
+        reading = Reading(graph, point, order, find, limit, deadline, strict=strict)
         try:
             found = Limits(tuple(reading.patterns()))
         except OpenError:

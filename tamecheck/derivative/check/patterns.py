@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -26,17 +25,22 @@ from tamecheck.derivative.check.proofs import (
     leading_sign,
     used_by,
 )
-from tamecheck.derivative.check.terms import FloorAt, NotAnalyticError, term_jet
+from tamecheck.derivative.check.terms import (
+    FloorAt,
+    NotAnalyticError,
+    UnreadError,
+    jet_array,
+    plain_value,
+    term_jet,
+)
 from tamecheck.evaluate.exact_arrays import from_values, objects
 from tamecheck.evaluate.folding import axis_last, folded_first
-from tamecheck.evaluate.reals import Number, as_number
-from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, site_of
+from tamecheck.evaluate.reals import Number
+from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
+from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.shapes import axes_of
 
 __all__ = ["Finder", "OpenError", "Pattern", "Reading", "TooManyError", "UnreadError"]
 
@@ -50,10 +54,6 @@ class TooManyError(Exception):
 
 class OpenError(Exception):
     """A pattern is open, where this was not to be followed."""
-
-
-class UnreadError(Exception):
-    """An op has no reading on jets at the point."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,11 +149,11 @@ class Reading:
             if isinstance(node, Input):
                 flat = objects(self.point[node.name]).reshape(-1).tolist()
                 jets = [space.variable(start + k, value) for k, value in enumerate(flat)]
-                values[index] = _array(jets, node.shape)
+                values[index] = jet_array(jets, node.shape)
                 start += len(flat)
             elif isinstance(node, Constant):
                 flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
-                values[index] = _array([space.constant(v) for v in flat], node.shape)
+                values[index] = jet_array([space.constant(v) for v in flat], node.shape)
         roots = [node for _, node in self.graph.outputs]
         order = [i for i in self.graph.ancestors(roots) if isinstance(self.graph.nodes[i], Apply)]
         # a direction without small integer relations, with which the first splits are settled
@@ -170,7 +170,7 @@ class Reading:
     ) -> Iterator[Pattern]:
         known = dict(values)
         for position, index in enumerate(order):
-            if time.monotonic() > self.deadline:
+            if time.process_time() > self.deadline:
                 raise TooManyError
             ways = self._node(index, known, pattern)
             first, second = next(ways, None), next(ways, None)
@@ -204,42 +204,20 @@ class Reading:
                     )
                 )
                 for jets, after in self._elements(index, pieces, rows, pattern):
-                    yield _array(jets, node.shape), after
+                    yield jet_array(jets, node.shape), after
             case Fold(name) if name in ("maximum", "minimum"):
                 groups = folded_first(args[0], node.params)
                 lanes = groups.reshape(len(groups), -1).T.tolist()
                 for picked, after in self._winners(index, node, lanes, pattern):
                     jets = [lane[k] for lane, k in zip(lanes, picked, strict=True)]
-                    yield _array(jets, node.shape), after
+                    yield jet_array(jets, node.shape), after
             case Selection() if node.op.name in ("argmax", "argmin"):
                 lanes = axis_last(args[0], node.params).tolist()
                 for picked, after in self._winners(index, node, lanes, pattern):
                     space = lanes[0][0].space
-                    yield _array([space.constant(fmpq(k)) for k in picked], node.shape), after
+                    yield jet_array([space.constant(fmpq(k)) for k in picked], node.shape), after
             case _:
-                yield self._plain(site_of(self.graph, index, node), args), pattern
-
-    def _plain(self, site: Site, args: Sequence[Array]) -> Array:
-        """The ops that compare nothing."""
-        match site.op.meaning:
-            case Routing(route):
-                space = next(g for arg in args for g in arg.reshape(-1).tolist()).space
-                routed = np.asarray(route(list(args), site.params), dtype=object)
-                flat = [
-                    v if isinstance(v, Jet) else space.constant(as_number(Fraction(v)))
-                    for v in routed.reshape(-1).tolist()
-                ]
-                return _array(flat, site.shape)
-            case Contraction():
-                product: Any = np.matmul(args[0], args[1])
-                return np.asarray(product, dtype=object).reshape(site.shape)
-            case Fold("add"):
-                total = args[0].sum(axis=axes_of(args[0].shape, site.params))
-                return np.asarray(total, dtype=object).reshape(site.shape)
-            case Selection() if site.op.name in ("gather", "gather_elements"):
-                return np.asarray(pick(site, args[0], _whole(args[1])), dtype=object)
-            case _:
-                raise UnreadError
+                yield plain_value(site_of(self.graph, index, node), args), pattern
 
     def _elements(
         self, index: int, pieces: Sequence[Piece], rows: Sequence[tuple[Jet, ...]], start: Pattern
@@ -365,22 +343,6 @@ def _line(jet: Jet) -> tuple[Any, int]:
         return jet.key, 1
     lead = jet.terms[min(jet.terms)] if jet.terms else next(iter(jet.tails.values()))
     return jet.scaled(1 / lead).key, 1 if lead > 0 else -1
-
-
-def _array(jets: Sequence[Jet], shape: Sequence[int]) -> Array:
-    result = np.empty(len(jets), dtype=object)
-    result[:] = jets
-    return result.reshape(tuple(shape))
-
-
-def _whole(indices: Array) -> Array:
-    flat: list[int] = []
-    for jet in indices.reshape(-1).tolist():
-        value = jet.value
-        if not jet.constant or not isinstance(value, fmpq) or value.q != 1:
-            raise UnreadError
-        flat.append(int(value.p))
-    return np.array(flat, dtype=np.int64).reshape(indices.shape)
 
 
 def _first(pieces: Sequence[Piece], signs: Mapping[Term, int]) -> Piece:

@@ -4,26 +4,27 @@ The claim is about functions ``g_i`` with ``g_i(x0) = 0`` and the set R of point
 ``g_i(x) > 0`` for all i.
 
 * `Curve`: R comes arbitrarily near to x0, since it contains a polynomial curve that starts there.
-* `Tangents`: R stays away from x0.  With ``λ_i > 0`` and ``Σ λ_i ∇g_i = 0`` over some of the
-  functions, a limit d of directions to points of R would have ``∇g_i · d = 0`` for these; there is
-  no such d other than 0 if the gradients have full rank in the variables of these functions.
 * `Identity`: R stays away from x0.  Functions ``m_j`` that are positive near x0, off a null set of
   coordinates at most, and products ``p_j`` of the g_i make ``Σ m_j p_j = N`` with ``N <= 0`` near
-  x0, though the left side is positive on R up to boundary points, so that no open part of R is
-  near.
+  x0, though the left side is positive on R but for a null set.
+* `Tangents`: the same, with ``N < 0`` only near limits of directions to points of R.  With
+  ``λ_i > 0`` and ``Σ λ_i ∇g_i = 0`` over some of the functions, a limit d of directions has
+  ``∇g_i · d = 0`` for these.  So it suffices that the form of lowest degree of N is negative on
+  these directions.  If there are none but 0, no N is needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from typing import TypeAlias
 
 from flint import fmpq, fmpq_mat
 
 from tamecheck.derivative.check.jets import (
     Jet,
+    Space,
     code_of,
     degree_of,
     exponents_of,
@@ -39,9 +40,13 @@ __all__ = [
     "Tangents",
     "approaches",
     "excludes",
+    "form_on",
     "leading_sign",
+    "tangent_cones",
     "used_by",
 ]
+
+Vector: TypeAlias = tuple[fmpq, ...]
 
 _ZERO = fmpq(0)
 
@@ -55,13 +60,6 @@ class Curve:
     def series(self, variable: int) -> tuple[fmpq, ...]:
         """The coefficients of one coordinate's shift."""
         return (_ZERO, *(vector[variable] for vector in self.coefficients))
-
-
-@dataclass(frozen=True, slots=True)
-class Tangents:
-    """A multiplier for each function, 0 for those that are not used."""
-
-    multipliers: tuple[fmpq, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,25 @@ class Identity:
     """The summands on the left, one at least."""
 
     multiples: tuple[Multiple, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tangents:
+    """A relation between gradients, and the summands on the left.
+
+    Parameters
+    ----------
+    relation
+        For each function its factor, 0 for those that are not used.
+    multiples
+        The summands; none if no direction is left.
+    beside
+        Functions whose gradients leave out some of the directions.
+    """
+
+    relation: tuple[fmpq, ...]
+    multiples: tuple[Multiple, ...] = ()
+    beside: tuple[int, ...] = ()
 
 
 Claim: TypeAlias = Curve | Tangents | Identity
@@ -104,13 +121,25 @@ def excludes(claim: Claim, jets: Sequence[Jet]) -> bool:
     used = used_by(claim)
     if not used or not all(0 <= k < len(jets) and jets[k].rational for k in used):
         return False
+    if any(jets[k].value != 0 for k in used):
+        return False
     match claim:
         case Curve():
             return False
-        case Tangents(multipliers):
-            return _no_tangent(multipliers, jets)
         case Identity(multiples):
-            return _contradiction(multiples, jets)
+            total = _left_side(multiples, jets)
+            return total is not None and _nonpositive(total)
+        case Tangents(relation, multiples):
+            cones = tangent_cones(relation, jets, used)
+            if cones is None or not cones:
+                return cones is not None
+            mask = 0
+            for k in used:
+                mask |= jets[k].mask
+            if any(mask_of(code) & ~mask for multiple in multiples for code in multiple.terms):
+                return False
+            total = _left_side(multiples, jets)
+            return total is not None and _negative_on(cones, total)
 
 
 def used_by(claim: Claim) -> tuple[int, ...]:
@@ -118,46 +147,126 @@ def used_by(claim: Claim) -> tuple[int, ...]:
     match claim:
         case Curve():
             return ()
-        case Tangents(multipliers):
-            return tuple(k for k, factor in enumerate(multipliers) if factor != 0)
         case Identity(multiples):
-            return tuple(sorted({k for multiple in multiples for k in multiple.factors}))
+            factors = [k for multiple in multiples for k in multiple.factors]
+        case Tangents(relation, multiples, beside):
+            factors = [*beside, *(k for multiple in multiples for k in multiple.factors)]
+            factors += [k for k, factor in enumerate(relation) if factor != 0]
+    return tuple(sorted(set(factors)))
 
 
-def _no_tangent(multipliers: Sequence[fmpq], jets: Sequence[Jet]) -> bool:
-    used = [k for k, factor in enumerate(multipliers) if factor != 0]
-    if not used or any(multipliers[k] < 0 for k in used):
-        return False
-    if any(jets[k].value != 0 for k in used):
-        return False
+def tangent_cones(
+    relation: Sequence[fmpq], jets: Sequence[Jet], used: Sequence[int]
+) -> list[tuple[Vector, ...]] | None:
+    """Simplicial cones about all limits of directions to points where functions are positive.
+
+    In the variables of the functions that are used.  None if the relation is none.
+    """
+    held = [k for k, factor in enumerate(relation) if factor != 0]
+    if not held or any(relation[k] < 0 for k in held) or not set(held) <= set(used):
+        return None
     mask = 0
     for k in used:
         mask |= jets[k].mask
-    table: list[list[fmpq]] = []
-    for k in used:
-        row = [a for a in jets[k].gradient if isinstance(a, fmpq)]
-        if len(row) < jets[k].space.size:
-            return False
-        table.append(row)
-    for column in zip(*table, strict=True):
-        if sum((multipliers[k] * a for k, a in zip(used, column, strict=True)), _ZERO) != 0:
-            return False
-    return bool(fmpq_mat(table).rank() == len(variables_of(mask)))
+    names = variables_of(mask)
+    rows = {k: _row(jets[k], names) for k in used}
+    for column in zip(*(rows[k] for k in held), strict=True):
+        if sum((relation[k] * a for k, a in zip(held, column, strict=True)), _ZERO) != 0:
+            return None
+    size = jets[0].space.size
+    basis = [
+        tuple(vector[names.index(v)] if v in names else _ZERO for v in range(size))
+        for vector in _orthogonal([rows[k] for k in held], len(names))
+    ]
+    return [
+        cone
+        for cone in _cover(basis)
+        if not any(
+            all(sum((a * d for a, d in zip(row, ray, strict=True)), _ZERO) < 0 for ray in cone)
+            for row in (_row(jets[k], range(size)) for k in used)
+        )
+    ]
 
 
-def _contradiction(multiples: Sequence[Multiple], jets: Sequence[Jet]) -> bool:
-    if not multiples or not all(_positive(multiple) for multiple in multiples):
-        return False
-    space = jets[0].space
+def _row(jet: Jet, names: Sequence[int]) -> Vector:
+    gradient = jet.gradient
+    return tuple(a for v in names if isinstance(a := gradient[v], fmpq))
+
+
+def _orthogonal(rows: Sequence[Vector], size: int) -> list[Vector]:
+    """A basis of the vectors that are orthogonal to all rows."""
+    reduced, rank = fmpq_mat([list(row) for row in rows]).rref()
+    lines = reduced.tolist()[: int(rank)]
+    pivots = [next(j for j, a in enumerate(line) if a != 0) for line in lines]
+    found: list[Vector] = []
+    for free in (j for j in range(size) if j not in pivots):
+        vector = [fmpq(int(j == free)) for j in range(size)]
+        for line, pivot in zip(lines, pivots, strict=True):
+            vector[pivot] = -line[free]
+        found.append(tuple(vector))
+    return found
+
+
+def _cover(basis: Sequence[Vector]) -> list[tuple[Vector, ...]]:
+    """Cones that cover the span of some vectors: 16 of a plane, else all choices of signs."""
+    if not basis:
+        return []
+    if len(basis) == 2:
+        ring = [(4, 0), (4, 2), (4, 4), (2, 4), (0, 4), (-2, 4), (-4, 4), (-4, 2)]
+        ring = [*ring, *((-a, -b) for a, b in ring)]
+        first, second = basis
+        rays = [tuple(a * u + b * v for u, v in zip(first, second, strict=True)) for a, b in ring]
+        return list(zip(rays, (*rays[1:], rays[0]), strict=True))
+    return [
+        tuple(tuple(sign * a for a in v) for sign, v in zip(signs, basis, strict=True))
+        for signs in product((1, -1), repeat=len(basis))
+    ]
+
+
+def form_on(cone: Sequence[Vector], terms: Mapping[int, fmpq], degree: int) -> dict[int, fmpq]:
+    """The part of a degree on ``Σ s_k ray_k``, as a polynomial in s."""
+    space = Space(len(cone), degree)
     total = Jet(space, {})
+    for code, a in terms.items():
+        if degree_of(code) != degree:
+            continue
+        product_ = space.constant(a)
+        for variable, exponent in exponents_of(code):
+            line = {code_of(((k, 1),)): ray[variable] for k, ray in enumerate(cone)}
+            factor = Jet(space, {c: v for c, v in line.items() if v != 0})
+            for _ in range(exponent):
+                product_ = product_ * factor
+        total = total + product_
+    return {code: a for code, a in total.terms.items() if isinstance(a, fmpq)}
+
+
+def _negative_on(cones: Sequence[Sequence[Vector]], jet: Jet) -> bool:
+    """Whether the form of lowest degree is negative on all cones, but for 0."""
+    terms = {code: a for code, a in jet.terms.items() if isinstance(a, fmpq)}
+    if not terms or len(terms) < len(jet.terms):
+        return False
+    degree = min(map(degree_of, terms))
+    for cone in cones:
+        form = form_on(cone, terms, degree)
+        corners = (code_of(((k, degree),)) for k in range(len(cone)))
+        if any(a > 0 for a in form.values()) or not all(form.get(c, _ZERO) < 0 for c in corners):
+            return False
+    return True
+
+
+def _left_side(multiples: Sequence[Multiple], jets: Sequence[Jet]) -> Jet | None:
+    """``Σ m_j p_j``; None if a multiplier is not positive near the point, or there are none."""
+    if not multiples or not all(_positive(multiple) for multiple in multiples):
+        return None
+    total = Jet(jets[0].space, {})
     for multiple in multiples:
         if not multiple.factors:
-            return False
-        product = Jet(space, dict(multiple.terms))
+            return None
+        summand = Jet(jets[0].space, dict(multiple.terms))
         for k in multiple.factors:
-            product = product * jets[k]
-        total = total + product
-    return _nonpositive(total)
+            summand = summand * jets[k]
+        total = total + summand
+    return total
 
 
 def _positive(multiple: Multiple) -> bool:

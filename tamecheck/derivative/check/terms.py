@@ -1,17 +1,31 @@
-"""The terms of ops on jets: Taylor series by recurrences."""
+"""Ops on jets: terms by their Taylor series, and ops that move or add elements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import assert_never
+from fractions import Fraction
+from typing import Any, assert_never
 
+import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.derivative.check.jets import Jet, Tail
 from tamecheck.evaluate.reals import Number, as_number, call, divide, multiply, power
+from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.walk import Site
 from tamecheck.ir.formula import Add, Call, Const, Div, Elementary, Floor, Mul, Pow, Term, Var
+from tamecheck.ir.op import Contraction, Fold, Routing, Selection
+from tamecheck.ir.tensor import Array
+from tamecheck.ops.shapes import axes_of
 
-__all__ = ["FloorAt", "NotAnalyticError", "term_jet"]
+__all__ = [
+    "FloorAt",
+    "NotAnalyticError",
+    "UnreadError",
+    "jet_array",
+    "plain_value",
+    "term_jet",
+]
 
 Series = list[Number]
 _ZERO, _ONE = fmpq(0), fmpq(1)
@@ -28,6 +42,10 @@ class FloorAt(Exception):  # noqa: N818 (a question, not a failure)
         super().__init__()
         self.term = term
         self.jet = jet
+
+
+class UnreadError(Exception):
+    """An op has no reading on jets at the point."""
 
 
 def term_jet(  # noqa: C901 (a case for each constructor)
@@ -69,6 +87,52 @@ def term_jet(  # noqa: C901 (a case for each constructor)
             return _composed(inner, function.value, _SERIES[function])
         case _:
             assert_never(term)
+
+
+def plain_value(site: Site, args: Sequence[Array]) -> Array:
+    """The value of an op that compares nothing, on arrays of jets.
+
+    Raises
+    ------
+    UnreadError
+        For another op.
+    """
+    match site.op.meaning:
+        case Routing(route):
+            space = next(g for arg in args for g in arg.reshape(-1).tolist()).space
+            routed = np.asarray(route(list(args), site.params), dtype=object)
+            flat = [
+                v if isinstance(v, Jet) else space.constant(as_number(Fraction(v)))
+                for v in routed.reshape(-1).tolist()
+            ]
+            return jet_array(flat, site.shape)
+        case Contraction():
+            product: Any = np.matmul(args[0], args[1])
+            return np.asarray(product, dtype=object).reshape(site.shape)
+        case Fold("add"):
+            total = args[0].sum(axis=axes_of(args[0].shape, site.params))
+            return np.asarray(total, dtype=object).reshape(site.shape)
+        case Selection() if site.op.name in ("gather", "gather_elements"):
+            return np.asarray(pick(site, args[0], _indices(args[1])), dtype=object)
+        case _:
+            raise UnreadError
+
+
+def jet_array(jets: Sequence[Jet], shape: Sequence[int]) -> Array:
+    """An array of this shape."""
+    result = np.empty(len(jets), dtype=object)
+    result[:] = jets
+    return result.reshape(tuple(shape))
+
+
+def _indices(indices: Array) -> Array:
+    flat: list[int] = []
+    for jet in indices.reshape(-1).tolist():
+        value = jet.value
+        if not jet.constant or not isinstance(value, fmpq) or value.q != 1:
+            raise UnreadError
+        flat.append(int(value.p))
+    return np.array(flat, dtype=np.int64).reshape(indices.shape)
 
 
 def _floor(term: Floor, jet: Jet, signs: Mapping[Term, int]) -> Jet:

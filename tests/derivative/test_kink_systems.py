@@ -1,0 +1,105 @@
+"""Kinks whose gradients are dependent: no gradient that is arbitrarily near is missing from a set.
+
+``TAMECHECK_SYSTEMS=1000`` tries so many systems; a few seconds' worth otherwise.
+"""
+
+import os
+import random
+from fractions import Fraction
+
+import pytest
+from kink_systems import NAMES, OnKinkError, gradients, random_curve, system, text
+
+import tamecheck as tc
+
+SYSTEMS = int(os.environ.get("TAMECHECK_SYSTEMS", "12"))
+CURVES = 40
+
+
+def sampled(outputs, size, columns, seed):
+    """Gradients on random curves, each once, by the columns of the model."""
+    rng = random.Random(seed)
+    found = set()
+    for _ in range(CURVES):
+        try:
+            matrix = gradients(outputs, random_curve(rng, size))
+        except OnKinkError:
+            continue
+        found.add(tuple(tuple(row[k] for k in columns) for row in matrix))
+    return found
+
+
+def answer(seed):
+    size, outputs = system(seed)
+    model = tc.expression("; ".join(map(text, outputs)))
+    columns = [NAMES.index(name) for name in model.inputs]
+    return size, outputs, columns, model.jacobian(dict.fromkeys(model.inputs, 0))
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return [answer(seed) for seed in range(SYSTEMS)]
+
+
+def test_no_gradient_nearby_is_outside_of_a_set(answers):
+    outside, tried = [], 0
+    for seed, (size, outputs, columns, found) in enumerate(answers):
+        for matrix in sampled(outputs, size, columns, seed):
+            tried += 1
+            if found.contains(matrix) is not None and not found.contains(matrix):
+                outside.append((seed, matrix))
+    assert tried > 2 * SYSTEMS
+    assert outside == []
+
+
+def test_every_vertex_is_the_gradient_on_its_curve(answers):
+    checked = 0
+    for size, outputs, columns, found in answers:
+        for proof, vertex in zip(found.proofs, found.vertices, strict=True):
+            curve = [[Fraction(0)] for _ in range(size)]
+            for place, column in enumerate(columns):
+                curve[column] = [coefficients[place] for coefficients in proof.curve]
+            matrix = gradients(outputs, curve)
+            assert tuple(tuple(row[k] for k in columns) for row in matrix) == vertex
+            checked += 1
+    assert checked > SYSTEMS
+
+
+def test_most_sets_are_known_as_a_whole(answers):
+    unknown = sum(found.at_least for *_, found in answers)
+    assert 3 * unknown <= SYSTEMS
+    assert all(found.rests_on for *_, found in answers)
+
+
+# F = 0 has several solutions near 0, or its set has a singular element: by hand
+NOT_INVERTIBLE = [
+    # 1 - 2 between the curves, so y falls there and rises outside
+    ("y+2*(max(y-x^2,0)-max(y,0))-q", "y"),
+    ("y+2*(max(y-x^3,0)-max(y,0))-q", "y"),
+    ("y-2*max(y,0)+2*max(y-sin(x)+x,0)-q", "y"),
+    ("y+abs(y-x^3)-abs(y)-q", "y"),
+    ("y+abs(y-x^2)-abs(y+x^2)-q", "y"),
+    ("y+3*max(sin(x)-y,0)-3*max(x-y,0)-q", "y"),
+    ("y+2*max(tanh(x)-y,0)-2*max(x-y,0)-q", "y"),
+    ("y+2*min(y,x^2)-2*min(y,0)-2*abs(y)+2*abs(y-x^2)-q", "y"),
+    ("y-2*max(y+x^2,0)+2*max(y,0)-q", "y"),
+    ("2*y+3*max(y-x*z,0)-3*max(y,0)-q", "y"),
+    ("y+2*(max(exp(x)-1-y,0)-max(x-y,0))-q", "y"),
+    ("u+2*(max(v-u^2,0)-max(v,0))-p; v+2*(max(v-u^2,0)-max(v,0))-q", "u,v"),
+]
+
+
+@pytest.mark.parametrize(("equations", "unknowns"), NOT_INVERTIBLE)
+def test_the_theorem_is_not_proved_where_kinks_touch(equations, unknowns):
+    names = tc.expression(equations).inputs
+    found = tc.implicit(equations, unknowns=unknowns.split(","), at=dict.fromkeys(names, 0))
+    assert found.verdict.value == "refuted"
+    assert found.singular is not None
+
+
+def test_the_theorem_is_proved_where_the_whole_set_is_known():
+    # the derivative by y is 3, and 2 between the parabola and the line
+    found = tc.implicit("2*y+max(y-x^2,0)-max(-y,0)-q", unknowns=["y"], at={"x": 0, "y": 0, "q": 0})
+    assert found.verdict.value == "proved"
+    column = found.parameters.index("q")
+    assert {str(matrix[0][column]) for matrix in found.vertices} == {"1/3", "1/2"}
