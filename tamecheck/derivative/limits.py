@@ -86,7 +86,7 @@ def limit_set(
             return _refused_set(refused, kind, rule, autodiff)
     vertices = _vertices(cones, checked)
     matrices = [matrix for matrix, _ in vertices]
-    if checked is None:
+    if checked is None or not checked.whole:
         rest = [matrix for _, matrix in cones.known(settled=False)]
         open_ = tuple(_unknown(m) for m in rest if not _inside(m, matrices, kind))
         rests_on = "first derivatives at the kinks, which are not checked again"
@@ -172,7 +172,10 @@ def _compare(cones: _Cones, checked: Limits) -> None:
     """
     possible = [pattern.matrix for pattern in checked.patterns]
     candidates = [m for leaf, m in zip(cones.leaves, cones.matrices, strict=True) if leaf.cone.full]
-    missing = [m for _, m in cones.known(settled=True) if not any(same(m, o) for o in possible)]
+    missing: list[Matrix] = []
+    if checked.whole:
+        known = cones.known(settled=True)
+        missing += [m for _, m in known if not any(same(m, o) for o in possible)]
     missing += [p.matrix for p in checked.shown if not any(same(p.matrix, m) for m in candidates)]
     if missing:
         raise TamecheckError(

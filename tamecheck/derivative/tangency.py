@@ -45,8 +45,8 @@ _MOST_MULTIPLIERS = 2
 
 _MOST_CIRCUITS = 6
 
-_MOST_DEGREE = {1: 6, 2: 4, 3: 2, 4: 2}
-"""The largest degree of a form that is looked for, by the dimension of the directions."""
+_MOST_DEGREE = {1: 6, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}
+"""The largest degree of a form that is looked for, by the number of rays of a cone."""
 
 
 def found_claim(jets: Sequence[Jet]) -> Claim | None:
@@ -142,7 +142,15 @@ def _used(jets: Sequence[Jet], relation: Vector) -> tuple[list[int], tuple[int, 
 
 def _tangents(jets: Sequence[Jet], _rows: Sequence[Vector], relation: Vector) -> Iterator[Tangents]:
     """Combinations that are negative on all directions that a relation leaves, by their degree."""
-    used, names = _used(jets, relation)
+    used, own = _used(jets, relation)
+    for names in dict.fromkeys((own, _used(jets, (_ONE,) * len(jets))[1])):
+        yield from _tangents_in(jets, relation, used, names)
+
+
+def _tangents_in(
+    jets: Sequence[Jet], relation: Vector, used: Sequence[int], names: Sequence[int]
+) -> Iterator[Tangents]:
+    """Those for directions in some variables."""
     variables = sum(1 << v for v in names)
     beside = [k for k, jet in enumerate(jets) if k not in used and not jet.mask & ~variables]
     cones = tangent_cones(relation, jets, [*used, *beside])

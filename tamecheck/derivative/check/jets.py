@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from flint import fmpq
 
@@ -177,6 +177,14 @@ class Jet:
             mask |= mask_of(code)
         return mask
 
+    def vanishes(self, mask: int) -> bool:
+        """Whether it is certainly 0 where some variables are, given as bits."""
+        if self.rest or self.lost:
+            return False
+        return all(mask_of(code) & mask for code in self.terms) and all(
+            _constant_where(tail[0], mask) for tail in self.tails
+        )
+
     @property
     def gradient(self) -> tuple[Number, ...]:
         """The derivative at the point."""
@@ -263,6 +271,21 @@ class Jet:
                 if b != 0:
                     total[power] = total[power] + a * b
         return tuple(total)
+
+
+def _constant_where(name: Any, mask: int) -> bool:
+    """Whether the argument of a named function is constant where some variables are 0.
+
+    What is left of the function by its Taylor series is 0 there.
+    """
+    parts: tuple[Any, Any] = name[1]
+    if isinstance(parts[1], Jet):
+        return False
+    terms: list[tuple[int, Number]] = list(parts[0])
+    tails: list[tuple[Tail, Number]] = list(parts[1])
+    return all(code == 0 or bool(mask_of(code) & mask) for code, _ in terms) and all(
+        _constant_where(tail[0], mask) for tail, _ in tails
+    )
 
 
 def _monomial(

@@ -32,7 +32,7 @@ _USUAL, _HIGHEST = 4, 6
 """Orders that are tried, the second where the first leaves something open."""
 
 _MOST_WORK = 1_000_000
-_SECONDS = 20.0
+_SECONDS = 10.0
 _TRIES = 40
 
 
@@ -44,9 +44,12 @@ class Limits:
     ----------
     patterns
         All that are not proved to be absent.
+    whole
+        Whether these are all; otherwise there was no time to go through more.
     """
 
     patterns: tuple[Pattern, ...]
+    whole: bool = True
 
     @property
     def shown(self) -> tuple[Pattern, ...]:
@@ -143,12 +146,16 @@ def read_limits(
     for order in dict.fromkeys((1, min(_USUAL, highest), highest)):
         strict = order == 1 < highest
         reading = Reading(graph, point, order, find, limit, deadline, strict=strict)
+        seen: list[Pattern] = []
         try:
-            found = Limits(tuple(reading.patterns()))
+            seen.extend(reading.patterns())
         except OpenError:
             continue
-        except (TooManyError, UnreadError, UndecidedError):
+        except TooManyError:
+            return found or Limits(tuple(seen), whole=False)
+        except (UnreadError, UndecidedError):
             return found
+        found = Limits(tuple(seen))
         if enough(found):
             break
     return found

@@ -128,7 +128,7 @@ class Reading:
     strict: bool = False
     absent: list[frozenset[tuple[Any, int]]] = field(default_factory=list[frozenset[Any]])
 
-    def patterns(self) -> list[Pattern]:
+    def patterns(self) -> Iterator[Pattern]:
         """All patterns that are not proved to be absent near the point.
 
         Raises
@@ -158,12 +158,10 @@ class Reading:
         order = [i for i in self.graph.ancestors(roots) if isinstance(self.graph.nodes[i], Apply)]
         # a direction without small integer relations, with which the first splits are settled
         generic = Curve((tuple(fmpq(97 + 31 * k * k, 61 + 17 * k) for k in range(space.size)),))
-        found: list[Pattern] = []
-        for pattern in self._from(order, values, Pattern(curve=generic)):
-            found.append(pattern)
-            if len(found) > self.limit:
+        for number, pattern in enumerate(self._from(order, values, Pattern(curve=generic))):
+            if number == self.limit:
                 raise TooManyError
-        return found
+            yield pattern
 
     def _from(
         self, order: Sequence[int], values: Mapping[int, Array], pattern: Pattern

@@ -10,14 +10,16 @@ The claim is about functions ``g_i`` with ``g_i(x0) = 0`` and the set R of point
 * `Tangents`: the same, with ``N < 0`` only near limits of directions to points of R.  With
   ``λ_i > 0`` and ``Σ λ_i ∇g_i = 0`` over some of the functions, a limit d of directions has
   ``∇g_i · d = 0`` for these.  So it suffices that the form of lowest degree of N is negative on
-  these directions.  If there are none but 0, no N is needed.
+  these directions.  If there are none but 0, no N is needed; nor if there are none in some of the
+  variables, where the functions vanish if these variables do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement, product
+from math import comb
 from typing import TypeAlias
 
 from flint import fmpq, fmpq_mat
@@ -49,6 +51,7 @@ __all__ = [
 Vector: TypeAlias = tuple[fmpq, ...]
 
 _ZERO = fmpq(0)
+_MOST_CHOICES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def excludes(claim: Claim, jets: Sequence[Jet]) -> bool:
             return total is not None and _nonpositive(total)
         case Tangents(relation, multiples):
             cones = tangent_cones(relation, jets, used)
-            if cones is None or not cones:
+            if cones is None or not cones or _pinned(relation, jets):
                 return cones is not None
             mask = 0
             for k in used:
@@ -158,7 +161,7 @@ def used_by(claim: Claim) -> tuple[int, ...]:
 def tangent_cones(
     relation: Sequence[fmpq], jets: Sequence[Jet], used: Sequence[int]
 ) -> list[tuple[Vector, ...]] | None:
-    """Simplicial cones about all limits of directions to points where functions are positive.
+    """Cones, by their rays, about all limits of directions to points where functions are positive.
 
     In the variables of the functions that are used.  None if the relation is none.
     """
@@ -178,14 +181,65 @@ def tangent_cones(
         tuple(vector[names.index(v)] if v in names else _ZERO for v in range(size))
         for vector in _orthogonal([rows[k] for k in held], len(names))
     ]
+    gradients = [_row(jets[k], range(size)) for k in used]
+    whole = _extreme_rays(gradients, basis)
+    if whole is not None:
+        return [tuple(whole)] if whole else []
     return [
         cone
         for cone in _cover(basis)
-        if not any(
-            all(sum((a * d for a, d in zip(row, ray, strict=True)), _ZERO) < 0 for ray in cone)
-            for row in (_row(jets[k], range(size)) for k in used)
-        )
+        if not any(all(_dot(row, ray) < 0 for ray in cone) for row in gradients)
     ]
+
+
+def _extreme_rays(rows: Sequence[Vector], basis: Sequence[Vector]) -> list[Vector] | None:
+    """The rays that span the part of a space on which functionals are nonnegative.
+
+    None if that contains a line, or there are too many combinations.  A pointed cone is spanned by
+    its extreme rays, on each of which functionals of rank one less than the dimension vanish.
+    """
+    size = len(basis)
+    table = [tuple(_dot(row, vector) for vector in basis) for row in rows]
+    if not size or comb(len(table), size - 1) > _MOST_CHOICES:
+        return None
+    if fmpq_mat([list(line) for line in table]).rank() < size:
+        return None
+    found: dict[Vector, Vector] = {}
+    for chosen in combinations(table, size - 1):
+        null = _orthogonal(chosen, size) if chosen else [(fmpq(1),)]
+        if len(null) != 1:
+            continue
+        for sign in (1, -1):
+            shares = tuple(sign * a for a in null[0])
+            if all(_dot(line, shares) >= 0 for line in table):
+                lead = next(abs(a) for a in shares if a != 0)
+                ray = [_ZERO] * len(basis[0])
+                for share, vector in zip(shares, basis, strict=True):
+                    ray = [a + share * b for a, b in zip(ray, vector, strict=True)]
+                found.setdefault(tuple(a / lead for a in shares), tuple(ray))
+    return list(found.values())
+
+
+def _dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
+    return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)
+
+
+def _pinned(relation: Sequence[fmpq], jets: Sequence[Jet]) -> bool:
+    """Whether no direction is left in some of the variables, where the others are parameters.
+
+    If the functions of a relation vanish where these variables do, for all values of the others,
+    then directions may be taken in these variables alone.
+    """
+    held = [k for k, factor in enumerate(relation) if factor != 0]
+    size = jets[0].space.size
+    names = [v for v in range(size) if any(jets[k].gradient[v] != 0 for k in held)]
+    mask = sum(1 << v for v in names)
+    table = [list(_row(jets[k], names)) for k in held]
+    return (
+        bool(names)
+        and all(jets[k].vanishes(mask) for k in held)
+        and fmpq_mat(table).rank() == len(names)
+    )
 
 
 def _row(jet: Jet, names: Sequence[int]) -> Vector:
