@@ -220,9 +220,11 @@ class Model:
         UnsupportedError
             Listing every node with a transcendental function or a computed index.
         """
+        from pysmt.environment import Environment
+
         from tamecheck.encode.smt import smt_graph
 
-        return smt_graph(self.graph, self.box(box)).text()
+        return smt_graph(self.graph, self.box(box), environment=Environment()).text()
 
     def to_sympy(self, box: Box | Mapping[str, Any] | str | None = None) -> Symbolic:
         """The function as sympy expressions: a `Piecewise` of cells on a box, else op by op.

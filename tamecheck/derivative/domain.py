@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from flint import arb, ctx
+from flint import arb
 
 from tamecheck.cells.forms import padded
 from tamecheck.derivative.chainrule import chain_rule
@@ -15,7 +15,7 @@ from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.evaluate.float_terms import condition_floats
 from tamecheck.evaluate.floats import outside
-from tamecheck.evaluate.reals import UndecidedError
+from tamecheck.evaluate.reals import UndecidedError, working_precision
 from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Graph
@@ -85,7 +85,7 @@ def exact_row(graph: Graph, row: Array, number: int) -> Array:
     """
     why = "it is too large, or hinges on a number that is 0 up to rounding"
     try:
-        with ctx.workprec(_BITS):
+        with working_precision(_BITS):
             point = exact_point(graph, row.tolist())
             rule = chain_rule(graph, known_values(graph, point))
             matrix = output_matrix(graph, rule.conventional())

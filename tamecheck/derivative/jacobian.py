@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, cast, get_args
 
-from flint import ctx
-
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.explore import NotLipschitzAt
@@ -23,7 +21,7 @@ from tamecheck.derivative.steep import steep
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate.exact_arrays import from_values, objects
-from tamecheck.evaluate.reals import UndecidedError
+from tamecheck.evaluate.reals import UndecidedError, working_precision
 from tamecheck.evaluate.walk import checked_inputs
 from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
 from tamecheck.ir.graph import Constant, Graph, Input
@@ -123,7 +121,7 @@ def jacobian_near(
     bits = _FIRST_BITS
     while True:
         try:
-            with ctx.workprec(bits):
+            with working_precision(bits):
                 found = _jacobian(simple, point(bits), kind, limit)
                 if found.accurate(_GOOD_BITS) or bits >= _LAST_BITS:
                     return found

@@ -21,12 +21,14 @@ from tamecheck.derivative.hull import (
 )
 from tamecheck.derivative.minkowski import MinkowskiSum, Shares
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.evaluate.reals import Number, as_fraction, as_number
+from tamecheck.evaluate.reals import Number, as_fraction, as_number, working_precision
 from tamecheck.ir.tensor import Shape
 
 __all__ = ["Autodiff", "Entry", "JacobianSet", "Kind", "Proof"]
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
+
+_BITS = 128
 
 Entry = Fraction | arb
 """An exact rational, or a ball that contains the number."""
@@ -216,6 +218,7 @@ class JacobianSet:
             raise InputError(f"The Jacobian has {height} rows of {width} entries.")
         return rows
 
+    @working_precision(_BITS)
     def contains(self, matrix: Sequence[Sequence[Any]]) -> Membership | Shares | bool | None:
         """Whether a matrix is in the set (the hull, for a convex kind), with the proof.
 
@@ -275,6 +278,7 @@ class JacobianSet:
         """Whether automatic differentiation by JAX gives an element; None if it is open."""
         return None if self.automatic is None else self._has(self.automatic.jax)
 
+    @working_precision(_BITS)
     def _has(self, matrix: Matrix | None) -> bool | None:
         if matrix is None or not self.defined:
             return None
@@ -286,6 +290,7 @@ class JacobianSet:
         found = self.contains(matrix)
         return None if found is None else not isinstance(found, Separator) and found is not False
 
+    @working_precision(_BITS)
     def directional(self, direction: Sequence[Any]) -> tuple[Entry, ...]:
         """The derivative of the function in a direction.
 

@@ -61,7 +61,9 @@ def _quoted(name: str) -> str:
     return str(import_module("pysmt.utils").quote(name))
 
 
-def smt_graph(graph: Graph, box: Box | None = None, *, prefix: str = "") -> SmtGraph:
+def smt_graph(
+    graph: Graph, box: Box | None = None, *, prefix: str = "", environment: Any = None
+) -> SmtGraph:
     """Encode a semialgebraic function, with or without rounding.
 
     Parameters
@@ -72,26 +74,29 @@ def smt_graph(graph: Graph, box: Box | None = None, *, prefix: str = "") -> SmtG
         Its domain; conditions for the inputs become part of the formula.
     prefix
         Put before all symbols but the inputs, to conjoin formulas of several functions.
+    environment
+        The pySMT environment of the terms; by default that of pySMT's shortcuts, which threads
+        share and which pySMT does not protect.
 
     Raises
     ------
     UnsupportedError
         Listing every node with a transcendental function or a computed index.
     """
-    shortcuts = import_module("pysmt.shortcuts")
-    real = import_module("pysmt.typing").REAL
-    algebra = _Terms(prefix)
+    environment = environment or import_module("pysmt.environment").get_env()
+    make, real = environment.formula_manager, import_module("pysmt.typing").REAL
+    algebra = _Terms(prefix, make)
     arrays: dict[str, Array] = {}
     symbols: list[Any] = []
     sides: list[Any] = []
     for name, shape in graph.inputs.items():
         flat = np.empty(size_of(shape), dtype=object)
         for index, label in enumerate(_labels(name, flat.size)):
-            flat[index] = shortcuts.Symbol(label, real)
+            flat[index] = make.Symbol(label, real)
         ends = (box or Box.everything()).side(name).elements(flat.size)
         for x, (low, high) in zip(flat.tolist(), ends, strict=True):
-            sides += [] if low is None else [shortcuts.GE(x, algebra.number(low))]
-            sides += [] if high is None else [shortcuts.LE(x, algebra.number(high))]
+            sides += [] if low is None else [make.GE(x, algebra.number(low))]
+            sides += [] if high is None else [make.LE(x, algebra.number(high))]
         symbols += flat.tolist()
         arrays[name] = flat.reshape(shape)
     values = unrolled(graph, algebra, arrays)
@@ -100,10 +105,10 @@ def smt_graph(graph: Graph, box: Box | None = None, *, prefix: str = "") -> SmtG
     for name, array in values.items():
         label = prefix + (f"out_{name}" if name in graph.inputs else name)
         for symbol, value in zip(_labels(label, array.size), array.reshape(-1), strict=True):
-            y = shortcuts.Symbol(symbol, real)
+            y = make.Symbol(symbol, real)
             outputs.append(y)
-            equations.append(shortcuts.Equals(y, value))
-    formula = shortcuts.And([*sides, *algebra.conditions, *equations])
+            equations.append(make.Equals(y, value))
+    formula = make.And([*sides, *algebra.conditions, *equations])
     whole = any(symbol.symbol_type().is_int_type() for symbol in algebra.auxiliary)
     logic = f"QF_{'N' if algebra.nonlinear else 'L'}{'I' if whole else ''}RA"
     return SmtGraph(formula, logic, tuple(symbols), tuple(outputs), tuple(algebra.auxiliary))
@@ -116,8 +121,8 @@ def _labels(name: str, count: int) -> list[str]:
 class _Terms:
     """pySMT terms; roots and floors are new symbols with the conditions that determine them."""
 
-    def __init__(self, prefix: str) -> None:
-        self._make = import_module("pysmt.shortcuts")
+    def __init__(self, prefix: str, make: Any) -> None:
+        self._make = make
         self._types = import_module("pysmt.typing")
         self._prefix = prefix
         self._known: dict[tuple[Any, ...], Any] = {}

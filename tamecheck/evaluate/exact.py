@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact_arrays import (
@@ -28,7 +28,7 @@ from tamecheck.evaluate.exact_terms import (
 )
 from tamecheck.evaluate.floats import outside
 from tamecheck.evaluate.folding import folded_first
-from tamecheck.evaluate.reals import Number, UndecidedError, compare
+from tamecheck.evaluate.reals import Number, UndecidedError, compare, working_precision
 from tamecheck.evaluate.selection import select
 from tamecheck.evaluate.walk import Site, checked_inputs, run, site_of
 from tamecheck.ir.formula import TRUE
@@ -80,7 +80,7 @@ def exact_values(
     while True:
         final = bits >= MAX_PRECISION
         try:
-            with ctx.workprec(bits):
+            with working_precision(bits):
                 found = _outputs(graph, given)
                 if final or all(map(_accurate, found.values())):
                     return {name: fractions(array) for name, array in found.items()}

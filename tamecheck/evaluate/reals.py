@@ -2,15 +2,23 @@
 
 A ball of radius zero is a rational, and becomes one at once; so ``exp(0)`` is 1 and not a ball.
 A question that a ball does not answer raises `UndecidedError`: more bits may answer it.
+
+The bits of balls are a setting of the whole process, so balls are computed in a body of
+`working_precision`, by one thread at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copyreg
+import os
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
-from typing import TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from flint import arb, fmpq, fmpz
+from flint import ctx as _context
 
 from tamecheck.ir.formula import Elementary, Relation
 
@@ -29,12 +37,73 @@ __all__ = [
     "power",
     "relates",
     "settled",
+    "working_precision",
 ]
 
 Number: TypeAlias = fmpq | arb
 
 _MAX_BITS = 1 << 20
 """Exact powers with a longer numerator or denominator than this are taken as balls."""
+
+
+_CONTEXT: Any = _context
+_DEFAULT = 53, 10
+"""Flint's own bits of a ball and terms of a series."""
+
+
+@contextmanager
+def working_precision(bits: int | None = None, *, terms: int | None = None) -> Generator[None]:
+    """Compute balls with so many bits in the body, and series with so many terms.
+
+    Other threads wait for their turn.
+    """
+    with _turn.lock:
+        before = _CONTEXT.prec, _CONTEXT.cap
+        _CONTEXT.prec, _CONTEXT.cap = bits or before[0], terms or before[1]
+        try:
+            yield
+        finally:
+            _CONTEXT.prec, _CONTEXT.cap = before
+
+
+class _Turn:
+    """Whose turn it is."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+    def renew(self) -> None:
+        """In a child process that was forked in another thread's turn: a lock that is free."""
+        if self.lock.acquire(blocking=False):
+            self.lock.release()
+        else:
+            self.lock = threading.RLock()
+            _CONTEXT.prec, _CONTEXT.cap = _DEFAULT
+
+
+_turn = _Turn()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_turn.renew)
+
+
+def _ball(middle: tuple[int, int], radius: tuple[int, int]) -> arb:
+    return arb(mid=middle, rad=radius)
+
+
+def _reduced(ball: arb) -> Any:
+    """A ball as integers, for pickling; flint itself has no form for it."""
+    if not ball.is_finite():
+        return arb, ("nan",)
+    (middle, e), (radius, f) = (tuple(map(int, end.man_exp())) for end in (ball.mid(), ball.rad()))
+    # flint rounds a radius up, by one in its last bit where it has as many as a radius may have
+    for mantissa, exponent in ((radius, f), (2 * radius - 1, f - 1)):
+        if arb(rad=(mantissa, exponent)).rad() == ball.rad():
+            return _ball, ((middle, e), (mantissa, exponent))
+    return _ball, ((middle, e), (radius, f))
+
+
+copyreg.pickle(arb, _reduced)
 
 
 class UndecidedError(Exception):

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from tamecheck.evaluate.intervals import Interval
+from tamecheck.evaluate.reals import working_precision
 from tamecheck.ir.formula import Elementary
 from tamecheck.ir.tensor import Array
 
@@ -110,7 +111,7 @@ def _upper(function: _Function, at: Array) -> Array:
 def _nearest(function: _Function, at: Array) -> Array:
     """The function at each distinct float, to nearest; NaN where it has no value."""
     distinct, places = np.unique(at, return_inverse=True)
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         found = [_value(function, value) for value in distinct.tolist()]
     return np.array(found, dtype=np.float64)[places].reshape(np.shape(at))
 

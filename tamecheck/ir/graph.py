@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from tamecheck.errors import InputError
@@ -71,6 +72,16 @@ class Apply:
     shape: Shape
     label: str = field(default="", compare=False)
     function: str = field(default="", compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a read-only view of a dictionary is not pickled
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return _applied, ({**values, "params": dict(self.params)},)
+
+
+def _applied(values: dict[str, Any]) -> Apply:
+    values["params"] = MappingProxyType(values["params"])
+    return Apply(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from tamecheck.ir.graph import Graph
 from tamecheck.load.schema import Schema
@@ -38,7 +37,7 @@ class Loaded:
     graph: Graph
     format: str
     where: str
-    source_ops: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    source_ops: Mapping[str, int] = field(default_factory=dict[str, int])
     notes: tuple[str, ...] = ()
     schema: Schema | None = None
     metadata: str = ""

@@ -14,6 +14,7 @@ import importlib
 import inspect
 import io
 import logging
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -33,6 +34,9 @@ from tamecheck.load.torch_gradient import with_gradient
 from tamecheck.load.torch_graph import Captured, captured, leaves
 
 __all__ = ["from_torch"]
+
+_CAPTURE = threading.RLock()
+"""Capturing changes the warnings and the streams of the whole process, for one thread at a time."""
 
 OPSET = 17
 
@@ -272,15 +276,16 @@ def _array(tensor: Any) -> Array:
 def _silence() -> Generator[None]:
     """PyTorch reports progress and deprecations of its own exporter, which say nothing here."""
     logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
+    with (
+        _CAPTURE,
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)
+        warnings.simplefilter("ignore")
+        try:
             yield
-    finally:
-        logger.setLevel(level)
+        finally:
+            logger.setLevel(level)

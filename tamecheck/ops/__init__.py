@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 from tamecheck.ir.op import Op
 from tamecheck.ops.arithmetic import ADD, DIV, MUL, NEG, SUB
 from tamecheck.ops.contraction import MATMUL, PROD, REDUCE_MAX, REDUCE_MIN, SUM
@@ -42,3 +45,16 @@ ALL: tuple[Op, ...] = (
 )
 
 BY_NAME: dict[str, Op] = {op.name: op for op in ALL}
+
+
+def named(name: str) -> Op:
+    """The op of this name."""
+    return BY_NAME[name]
+
+
+def _reduced(op: Op) -> Any:
+    """An op by its name, since its functions cannot be pickled; another's op as it is."""
+    return (named, (op.name,)) if BY_NAME.get(op.name) is op else object.__reduce_ex__(op, 2)
+
+
+copyreg.pickle(Op, _reduced)

@@ -9,10 +9,10 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 import numpy as np
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from tamecheck.derivative.cone import inner_direction
-from tamecheck.evaluate.reals import Number, as_number
+from tamecheck.evaluate.reals import Number, as_number, working_precision
 from tamecheck.ir.tensor import Array
 from tamecheck.pieces.expressions import Atom, float_values
 from tamecheck.pieces.guide import Decision, sign_at, sign_on
@@ -159,7 +159,7 @@ class Domain:
             if time.monotonic() > self.deadline:
                 return "open"
             box = boxes.pop()
-            with ctx.workprec(_BITS):
+            with working_precision(_BITS):
                 balls, known = ball_box(box), dict[int, Number]()
                 if any(sign_on(e, balls, known) == -sign for e, sign in decisions):
                     continue

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
-from tamecheck.evaluate.reals import Number, UndecidedError
+from tamecheck.evaluate.reals import Number, UndecidedError, working_precision
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.pieces.expressions import Expression, Key, Space, value_at
 
@@ -36,7 +36,7 @@ def _sign(value: Number) -> int | None:
 
 def sign_at(expression: Expression, point: Sequence[fmpq]) -> int | None:
     """The sign at a rational point, by balls of 512 bits; None if those do not tell."""
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         try:
             return _sign(value_at(expression, point, {}))
         except UndecidedError:
@@ -111,7 +111,7 @@ class Guide:
 
     def floor(self, value: Expression) -> Expression:
         """The integer at the point; that the value is between it and the next is decided."""
-        with ctx.workprec(_BITS):
+        with working_precision(_BITS):
             try:
                 here = value_at(value, self._point, {})
             except UndecidedError:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tamecheck.solve.contexts import highs
 from tamecheck.solve.installed import highspy as highspy_module
-from tamecheck.solve.silence import silence
 
 __all__ = ["deepest", "largest_in"]
 
@@ -53,10 +53,8 @@ def _solved(
 ) -> tuple[_Array, _Array] | None:
     """The optimum and the dual values of the rows, for the smallest negative costs."""
     highspy: Any = highspy_module()
-    with silence():
-        solver: Any = highspy.Highs()
-    for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off")):
-        solver.setOptionValue(option, value)
+    solver = highs()
+    solver.setOptionValue("presolve", "off")
     model: Any = highspy.HighsLp()
     model.num_row_, model.num_col_ = rows.shape
     model.col_cost_ = -costs

@@ -31,6 +31,7 @@ from tamecheck.ir.formula import (
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.solve.contexts import z3_answer, z3_context
 
 __all__ = ["BoundAnswer", "Bounded", "NoAnswer", "solver_name", "try_bound"]
 
@@ -58,6 +59,22 @@ BoundAnswer = Bounded | NoAnswer
 def _z3() -> Any:
     """The solver, loaded on first use; it has no type stubs."""
     return import_module("z3")
+
+
+class _Scope:
+    """Where the terms of one question live, and what is required of its variables."""
+
+    def __init__(self) -> None:
+        self.context = z3_context()
+        self.constraints: list[Any] = []
+
+    def number(self, value: Fraction) -> Any:
+        """A rational constant."""
+        return _z3().Q(value.numerator, value.denominator, self.context)
+
+    def fresh(self, name: str) -> Any:
+        """A variable that occurs nowhere else."""
+        return _z3().FreshReal(name, self.context)
 
 
 class _OutsideError(Exception):
@@ -90,24 +107,23 @@ def try_bound(
         `Bounded` is the solver's word, not a proof: callers mark it as trusted.
     """
     z3 = _z3()
+    scope = _Scope()
     try:
-        values, constraints = _translate(graph, box, node)
+        values = _translate(graph, box, node, scope)
     except _OutsideError as error:
         return NoAnswer(str(error))
     for bound in bounds:
-        solver = z3.Tactic("qfnra-nlsat").solver() if not _has_ite(values) else z3.Solver()
+        if _has_ite(values):
+            solver = z3.Solver(ctx=scope.context)
+        else:
+            solver = z3.Tactic("qfnra-nlsat", ctx=scope.context).solver()
         solver.set("timeout", max(1, int(1000 * timeout / len(bounds))))
-        limit = _number(bound)
+        limit = scope.number(bound)
         escapes = [z3.Or(v > limit, v < -limit) for v in values]
-        solver.add(*constraints, z3.Or(*escapes))
-        if solver.check() == z3.unsat:
+        solver.add(*scope.constraints, z3.Or(escapes, scope.context))
+        if z3_answer(solver, scope.context) == z3.unsat:
             return Bounded(bound)
     return NoAnswer(f"z3 found no bound up to {bounds[-1]}")
-
-
-def _number(value: Fraction) -> Any:
-    z3 = _z3()
-    return z3.Q(value.numerator, value.denominator)
 
 
 def _has_ite(values: Sequence[Any]) -> bool:
@@ -124,10 +140,9 @@ def _has_ite(values: Sequence[Any]) -> bool:
     return False
 
 
-def _translate(graph: Graph, box: Box, root: int) -> tuple[list[Any], list[Any]]:
-    """The elements of a node as z3 terms, and the constraints that define their variables."""
+def _translate(graph: Graph, box: Box, root: int, scope: _Scope) -> list[Any]:
+    """The elements of a node as z3 terms."""
     z3 = _z3()
-    constraints: list[Any] = []
     arrays: dict[int, Array] = {}
     needed = list(graph.ancestors([root]))
     if len(needed) > _MAX_NODES:
@@ -139,27 +154,27 @@ def _translate(graph: Graph, box: Box, root: int) -> tuple[list[Any], list[Any]]
         values = np.empty(node.shape, dtype=object)
         match node:
             case Input(name=name):
-                flat = [z3.Real(f"{name}[{i}]") for i in range(values.size)]
+                flat = [z3.Real(f"{name}[{i}]", scope.context) for i in range(values.size)]
                 for x, (low, high) in zip(flat, box.side(name).elements(values.size), strict=True):
-                    constraints += [] if low is None else [x >= _number(low)]
-                    constraints += [] if high is None else [x <= _number(high)]
+                    scope.constraints += [] if low is None else [x >= scope.number(low)]
+                    scope.constraints += [] if high is None else [x <= scope.number(high)]
                 values.reshape(-1)[:] = flat
             case Constant(tensor=tensor):
-                values.reshape(-1)[:] = [_number(value) for value in tensor.fractions()]
+                values.reshape(-1)[:] = [scope.number(value) for value in tensor.fractions()]
             case Apply():
-                values = _apply(node, [arrays[arg] for arg in node.args], constraints)
+                values = _apply(node, [arrays[arg] for arg in node.args], scope)
         arrays[index] = values
-    return list(arrays[root].reshape(-1)), constraints
+    return list(arrays[root].reshape(-1))
 
 
-def _apply(node: Apply, args: Sequence[Array], constraints: list[Any]) -> Array:
+def _apply(node: Apply, args: Sequence[Array], scope: _Scope) -> Array:
     match node.op.meaning:
         case Pointwise(pieces=pieces):
             graph = pieces(node.params)
             rows = [np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args]
             values = np.empty(size_of(node.shape), dtype=object)
             for i, xs in enumerate(zip(*rows, strict=True)):
-                values[i] = _pieces(graph, xs, constraints)
+                values[i] = _pieces(graph, xs, scope)
             return values.reshape(node.shape)
         case Routing(route=route):
             return route(args, node.params)
@@ -173,29 +188,29 @@ def _apply(node: Apply, args: Sequence[Array], constraints: list[Any]) -> Array:
             raise _OutsideError(f"{node.op.name} has no translation to real arithmetic")
 
 
-def _pieces(graph: Sequence[Any], xs: Sequence[Any], constraints: list[Any]) -> Any:
+def _pieces(graph: Sequence[Any], xs: Sequence[Any], scope: _Scope) -> Any:
     z3 = _z3()
     if len(graph) > 1 and any(
         isinstance(term, Div | Pow) for piece in graph for term in subterms(piece.term)
     ):
         # the constraints that define a quotient would also bind where its piece is not taken
         raise _OutsideError("a quotient or a power in one piece of several")
-    value = _term(graph[-1].term, xs, constraints)
+    value = _term(graph[-1].term, xs, scope)
     for piece in reversed(graph[:-1]):
-        condition = _condition(piece.condition, xs, constraints)
-        value = z3.If(condition, _term(piece.term, xs, constraints), value)
+        condition = _condition(piece.condition, xs, scope)
+        value = z3.If(condition, _term(piece.term, xs, scope), value)
     return value
 
 
-def _condition(condition: Condition, xs: Sequence[Any], constraints: list[Any]) -> Any:
+def _condition(condition: Condition, xs: Sequence[Any], scope: _Scope) -> Any:
     z3 = _z3()
     match condition:
         case And(parts):
-            return z3.And(*(_condition(part, xs, constraints) for part in parts))
+            return z3.And([_condition(part, xs, scope) for part in parts], scope.context)
         case Or(parts):
-            return z3.Or(*(_condition(part, xs, constraints) for part in parts))
+            return z3.Or([_condition(part, xs, scope) for part in parts], scope.context)
         case Compare(term, relation):
-            value = _term(term, xs, constraints)
+            value = _term(term, xs, scope)
             table: Mapping[Relation, Any] = {
                 Relation.LT: value < 0,
                 Relation.LE: value <= 0,
@@ -207,47 +222,46 @@ def _condition(condition: Condition, xs: Sequence[Any], constraints: list[Any]) 
             return table[relation]
 
 
-def _term(term: Term, xs: Sequence[Any], constraints: list[Any]) -> Any:
+def _term(term: Term, xs: Sequence[Any], scope: _Scope) -> Any:
     match term:
         case Var(index):
             return xs[index]
         case Const(value):
-            return _number(value)
+            return scope.number(value)
         case Add(left, right):
-            return _term(left, xs, constraints) + _term(right, xs, constraints)
+            return _term(left, xs, scope) + _term(right, xs, scope)
         case Mul(left, right):
-            return _term(left, xs, constraints) * _term(right, xs, constraints)
+            return _term(left, xs, scope) * _term(right, xs, scope)
         case Div(numerator, denominator):
             # z3's division by zero is an arbitrary function: a fresh quotient says what is meant
-            value = _z3().FreshReal("q")
-            divisor = _term(denominator, xs, constraints)
-            constraints += [value * divisor == _term(numerator, xs, constraints), divisor != 0]
+            value = scope.fresh("q")
+            divisor = _term(denominator, xs, scope)
+            scope.constraints += [value * divisor == _term(numerator, xs, scope), divisor != 0]
             return value
         case Pow(base, Const(exponent)):
-            return _power(_term(base, xs, constraints), exponent, constraints)
+            return _power(_term(base, xs, scope), exponent, scope)
         case Pow() | Floor() | Call():
             raise _OutsideError("a term outside real arithmetic")
 
 
-def _power(base: Any, exponent: Fraction, constraints: list[Any]) -> Any:
-    z3 = _z3()
+def _power(base: Any, exponent: Fraction, scope: _Scope) -> Any:
     numerator, denominator = abs(exponent.numerator), exponent.denominator
     if max(numerator, denominator) > 16:
         raise _OutsideError("a power too high for real arithmetic")
     value = base
     if denominator > 1:
-        value = z3.FreshReal("r")
-        constraints.extend([value >= 0, _product(value, denominator) == base])
-    value = _product(value, numerator)
+        value = scope.fresh("r")
+        scope.constraints.extend([value >= 0, _product(value, denominator, scope) == base])
+    value = _product(value, numerator, scope)
     if exponent < 0:
-        inverse = z3.FreshReal("i")
-        constraints.append(inverse * value == 1)
+        inverse = scope.fresh("i")
+        scope.constraints.append(inverse * value == 1)
         value = inverse
     return value
 
 
-def _product(base: Any, count: int) -> Any:
-    value = _number(Fraction(1))
+def _product(base: Any, count: int, scope: _Scope) -> Any:
+    value = scope.number(Fraction(1))
     for _ in range(count):
         value = value * base
     return value

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tamecheck.solve.contexts import z3_answer, z3_context
+
 __all__ = ["Threshold", "another_class"]
 
 _LARGEST = 2**31 - 1
@@ -45,8 +47,9 @@ def another_class(
     import z3
 
     lib: Any = z3
-    states = [lib.Bool(f"x{i}") for i in range(inputs)]
-    solver = lib.Solver()
+    context = z3_context()
+    states = [lib.Bool(f"x{i}", context) for i in range(inputs)]
+    solver = lib.Solver(ctx=context)
     solver.set("timeout", max(1, int(min(seconds, 1e6) * 1000)))
     for group, codes in possible:
         cases = [
@@ -54,24 +57,27 @@ def another_class(
                 [
                     states[i] if s > 0 else lib.Not(states[i])
                     for i, s in zip(group, code, strict=True)
-                ]
+                ],
+                context,
             )
             for code in codes
         ]
-        solver.add(lib.Or(cases))
+        solver.add(lib.Or(cases, context))
     for number, layer in enumerate(layers):
-        after = [lib.Bool(f"y{number}_{j}") for j in range(len(layer))]
+        after = [lib.Bool(f"y{number}_{j}", context) for j in range(len(layer))]
         for neuron, threshold in zip(after, layer, strict=True):
-            solver.add(neuron == _reaches(lib, states, *threshold))
+            solver.add(neuron == _reaches(lib, context, states, *threshold))
         states = after
-    solver.add(lib.Or([_reaches(lib, states, *lead) for lead in leads]))
-    answer = solver.check()
+    solver.add(lib.Or([_reaches(lib, context, states, *lead) for lead in leads], context))
+    answer = z3_answer(solver, context)
     if answer == lib.sat:
         return True
     return False if answer == lib.unsat else None
 
 
-def _reaches(lib: Any, states: Sequence[Any], weights: Sequence[int], least: int) -> Any:
+def _reaches(
+    lib: Any, context: Any, states: Sequence[Any], weights: Sequence[int], least: int
+) -> Any:
     """That the sum of weights times ±1 states is at least a bound."""
     pairs = [(state, int(w)) for state, w in zip(states, weights, strict=True) if w]
     # with b = (s + 1) / 2, the sum is 2 Σ w b - Σ w; negative weights count the negation
@@ -79,9 +85,12 @@ def _reaches(lib: Any, states: Sequence[Any], weights: Sequence[int], least: int
     needed = -((-bound) // 2)
     terms = [(s, w) if w > 0 else (lib.Not(s), -w) for s, w in pairs]
     if needed <= 0:
-        return lib.BoolVal(True)  # noqa: FBT003  # z3's own signature
+        return lib.BoolVal(True, context)  # noqa: FBT003  # z3's own signature
     if not terms or needed > sum(w for _, w in terms):
-        return lib.BoolVal(False)  # noqa: FBT003
+        return lib.BoolVal(False, context)  # noqa: FBT003
     if sum(w for _, w in terms) > _LARGEST:
-        return lib.Sum([lib.If(s, lib.IntVal(w), lib.IntVal(0)) for s, w in terms]) >= needed
+        return (
+            lib.Sum([lib.If(s, lib.IntVal(w, context), lib.IntVal(0, context)) for s, w in terms])
+            >= needed
+        )
     return lib.PbGe(terms, needed)

@@ -10,9 +10,9 @@ from typing import Any
 
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
+from tamecheck.solve.contexts import highs
 from tamecheck.solve.installed import highspy as highspy_module
 from tamecheck.solve.scaling import power, scaled_program, scaling, shifted
-from tamecheck.solve.silence import silence
 
 __all__ = [
     "Basis",
@@ -82,11 +82,8 @@ class Relaxation:
         highspy = highspy_module()
         self._scaling = scaling(program)
         program = scaled_program(program, self._scaling)
-        # the first instance in a process prints a banner
-        with silence():
-            self._solver: Any = highspy.Highs()
-        for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off")):
-            self._solver.setOptionValue(option, value)
+        self._solver: Any = highs()
+        self._solver.setOptionValue("presolve", "off")
         self._lower = [_end(c.lower, -1) for c in program.columns]
         self._upper = [_end(c.upper, 1) for c in program.columns]
         self._statuses: Any = highspy.HighsModelStatus

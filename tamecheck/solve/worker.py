@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from tamecheck.solve.answering import answer_once
+from tamecheck.solve.contexts import highs
 
 __all__ = ["main"]
 
@@ -81,10 +82,8 @@ def _cbc(question: dict[str, Any]) -> dict[str, Any]:
 def _highs(question: dict[str, Any]) -> dict[str, Any]:
     import highspy
 
-    solver: Any = highspy.Highs()
+    solver = highs()
     for option, value in (
-        ("output_flag", False),
-        ("threads", 1),
         ("random_seed", question["seed"]),
         ("time_limit", question["seconds"]),
         ("mip_rel_gap", 0.0),

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
 
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from tamecheck import ops
+from tamecheck.evaluate.reals import working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.tensor import size_of
@@ -97,7 +98,7 @@ def warren_bound(polynomials: int, degree: int, variables: int) -> int:
 
     The number is rounded down, which is allowed since it bounds a whole number.
     """
-    with ctx.workprec(64 + 8 * variables * max(1, (polynomials * degree).bit_length())):
+    with working_precision(64 + 8 * variables * max(1, (polynomials * degree).bit_length())):
         bound = (arb(1).exp() * (4 * degree * polynomials) / variables) ** variables
         floor = bound.floor().unique_fmpz()
     if floor is None:

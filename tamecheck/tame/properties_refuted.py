@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from tamecheck import ops
+from tamecheck.evaluate.reals import working_precision
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import size_of
@@ -65,7 +66,7 @@ def refuted_properties(
         return (
             refuted_by_values(graph, box, known, source) if 3 * size < 8 * budget else Properties()
         )
-    with ctx.workprec(_PRECISION):
+    with working_precision(_PRECISION):
         search = _Search(graph, box, known, budget // (4 * size), source)
         search.run()
         return search.found

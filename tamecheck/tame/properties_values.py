@@ -16,6 +16,7 @@ from flint import arb, fmpq
 
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values
+from tamecheck.evaluate.reals import working_precision
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
@@ -86,6 +87,7 @@ def _as_float(value: Fraction, pair: tuple[Bound, Bound]) -> float | Fraction:
     return near if inside else value
 
 
+@working_precision(64)
 def _differ(left: Array, right: Array) -> bool:
     pairs = zip(left.reshape(-1).tolist(), right.reshape(-1).tolist(), strict=True)
     return any(not arb(_number(a)).overlaps(arb(_number(b))) for a, b in pairs)

@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from tamecheck import ops
+from tamecheck.evaluate.reals import working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import TRUE, Piece
 from tamecheck.ir.graph import Apply, Graph
@@ -67,7 +68,7 @@ def find_line(
     seed
         Fixes the random rays.
     """
-    with ctx.workprec(_PRECISION):
+    with working_precision(_PRECISION):
         return _search(graph, _rays(graph, box, output_nodes, seed), _Waves, budget)
 
 

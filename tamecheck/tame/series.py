@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-from flint import arb, arb_series, ctx, fmpq
+from flint import arb, arb_series, fmpq
 
+from tamecheck.evaluate.reals import working_precision
 from tamecheck.ir.formula import (
     Add,
     And,
@@ -242,15 +243,11 @@ _SERIES: dict[Elementary, Callable[[arb_series], arb_series]] = {
 def _through(argument: Series, function: Callable[[arb_series], arb_series]) -> Series:
     size = argument.order + 1
     given = arb_series([arb(argument[i]) for i in range(size)], prec=size)
-    # flint keeps at most ctx.cap terms of a series
-    cap = ctx.cap
-    ctx.cap = size
     try:
-        found = function(given)
+        with working_precision(terms=size):
+            found = function(given)
     except (ValueError, ZeroDivisionError):
         raise OpenError from None
-    finally:
-        ctx.cap = cap
     if found.prec < size:
         raise OpenError
     values = [_settled(found[i]) for i in range(size)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from tamecheck.ir.exact import rational_text
@@ -63,7 +62,7 @@ class Holds:
     method: str
     reason: str
     seconds: float
-    facts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    facts: Mapping[str, int] = field(default_factory=dict[str, int])
     rests_on: str = ROUNDING
     checked: str | None = None
 
@@ -76,7 +75,7 @@ class Violated:
     method: str
     reason: str
     seconds: float
-    facts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    facts: Mapping[str, int] = field(default_factory=dict[str, int])
     rests_on: str = "replay"
 
 
@@ -90,7 +89,7 @@ class Unknown:
     reason: str
     seconds: float
     out_of_time: bool = False
-    facts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    facts: Mapping[str, int] = field(default_factory=dict[str, int])
     said_by: str = ""
 
 

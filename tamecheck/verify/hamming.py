@@ -24,7 +24,7 @@ from tamecheck.errors import SolverError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verify.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
-from tamecheck.verify.witness import Replay, exact_outputs
+from tamecheck.verify.witness import DIGITS, Replay, exact_outputs
 
 __all__ = ["HammingBall", "hamming_distance", "solvers_word", "verify_hamming"]
 
@@ -156,7 +156,7 @@ class HammingBall:
                 "The model contradicts its reading as a binarized network at the witness.",
                 hint="Please report it, with the model.",
             )
-        texts = tuple(str(v) if isinstance(v, arb) else v for v in outputs)
+        texts = tuple(v.str(DIGITS) if isinstance(v, arb) else v for v in outputs)
         return Witness(inputs, texts, _replayed(replay, inputs, found.decision))
 
     def certify(self, radius: int, *, timeout: float | None = None) -> dict[str, Any] | None:

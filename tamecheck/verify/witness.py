@@ -7,11 +7,12 @@ from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.evaluate.reals import working_precision
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
@@ -19,12 +20,14 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verify.answer import Witness
 from tamecheck.verify.problem import Problem
 
-__all__ = ["Replay", "exact_outputs", "inside", "witness_at", "witnessed"]
+__all__ = ["DIGITS", "Replay", "exact_outputs", "inside", "witness_at", "witnessed"]
 
 Replay: TypeAlias = Callable[[Array], Array | None]
 """The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
 
 _BITS = 256
+DIGITS = 15
+"""Of a ball in a text."""
 
 
 def witnessed(problem: Problem, case: int, x: Array, replay: Replay | None) -> Witness | None:
@@ -57,7 +60,7 @@ def witness_at(
     outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
     if outputs is None:
         return None
-    texts = tuple(str(v) if isinstance(v, arb) else v for v in outputs)
+    texts = tuple(v.str(DIGITS) if isinstance(v, arb) else v for v in outputs)
     return Witness(point, texts, _replayed(wanted, point, replay))
 
 
@@ -124,7 +127,7 @@ def _holds(row: Inequality, point: Sequence[Fraction], outputs: Sequence[Fractio
     if not any(isinstance(value, arb) for value in needed):
         exact = [v if isinstance(v, Fraction) else Fraction(0) for v in outputs]
         return row.holds(point, exact)
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         total = arb(0)
         for index, coefficient in row.inputs:
             total += _ball(coefficient) * _ball(point[index])

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
+from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from tamecheck.derivative.implicit.singular import floats
-from tamecheck.evaluate.reals import as_fraction, as_number
+from tamecheck.evaluate.reals import as_fraction, as_number, working_precision
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -52,7 +52,7 @@ def definite_margin(matrix: fmpq_mat | arb_mat) -> Fraction | None:
     A float Cholesky factor L of the symmetric part S less ``λ I`` is checked by balls: with
     ``S = L Lᵀ + λ I + R`` and ``|R|_∞ < λ``, S is at least ``(λ - |R|_∞) I``.
     """
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         part = arb_mat(matrix)
         part = (part + part.transpose()) * arb(fmpq(1, 2))
         middle = _middle(part)
@@ -120,7 +120,7 @@ def definite_hull(vertices: Sequence[fmpq_mat | arb_mat]) -> bool:
 def _product(left: fmpq_mat, right: fmpq_mat | arb_mat) -> fmpq_mat | arb_mat:
     if isinstance(right, fmpq_mat):
         return left * right
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         return arb_mat(left) * right
 
 
@@ -130,7 +130,7 @@ def dominant_hull(vertices: Sequence[fmpq_mat | arb_mat]) -> bool:
     if scale is None:
         return False
     factor, size = rational(scale), vertices[0].nrows()
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         eye = arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
         gaps = [_magnitude(eye - arb_mat(_product(factor, vertex))) for vertex in vertices]
         worst = np.max([_middle(gap) for gap in gaps], axis=0)
@@ -170,7 +170,7 @@ def p_matrix_condition(matrix: fmpq_mat | arb_mat) -> str:
     matrix
         N, square; or balls for it.
     """
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         balls = arb_mat(matrix)
         rough = _middle(balls)
         diagonal = np.diag(rough)
@@ -232,5 +232,5 @@ def p_matrix_of(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> fmpq_mat | a
     eye = fmpq_mat(count, count, [int(i == j) for i in range(count) for j in range(count)])
     if base.nrows() <= _LARGEST_EXACT:
         return eye + right * base.solve(left)
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         return arb_mat(eye) + arb_mat(right) * arb_mat(base).solve(arb_mat(left))

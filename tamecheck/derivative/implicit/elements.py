@@ -9,7 +9,7 @@ from itertools import islice, pairwise, product
 from typing import Literal, TypeAlias
 
 import numpy as np
-from flint import arb, ctx, fmpq, fmpq_mat
+from flint import arb, fmpq, fmpq_mat
 
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.dependence import edges
@@ -29,7 +29,7 @@ from tamecheck.derivative.jacobian import jacobian_near, known_values, why_not_l
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
-from tamecheck.evaluate.reals import UndecidedError
+from tamecheck.evaluate.reals import UndecidedError, working_precision
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Elements", "Kind", "elements_at"]
@@ -93,10 +93,11 @@ def elements_at(equations: Equations, point: Point, deadline: float, seed: int) 
     graph = lowered(equations.graph)
     inside = False
     try:
-        rule = chain_rule(graph, known_values(graph, point(_BITS)))
-        inside = not edges(graph, rule.values, rule.depends, point(_BITS))
+        with working_precision(_BITS):
+            rule = chain_rule(graph, known_values(graph, point(_BITS)))
+            inside = not edges(graph, rule.values, rule.depends, point(_BITS))
     except NotLipschitzAt as found:
-        with ctx.workprec(_BITS):
+        with working_precision(_BITS):
             values = known_values(graph, point(_BITS))
             why, refuted = why_not_lipschitz(graph, values, found.where)
         return Elements("clarke", why, refuted=refuted)
@@ -300,7 +301,7 @@ def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> E
 
 def _of_balls(equations: Equations, point: Point, deadline: float, seed: int) -> Elements | None:
     """Balls about the derivatives of all pieces, where balls do not tell which one holds."""
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         found = enclosed(lowered(equations.graph), point(_BITS))
         if found is None:
             return None
@@ -314,15 +315,17 @@ def _of_rule(rule: ChainRule, equations: Equations, deadline: float, seed: int) 
     if rule.jump() is not None:
         return None
     if rule.combinations <= _MOST_CHOICES:
-        matrices = [output_matrix(rule.graph, chosen) for chosen in rule.choices(_MOST_CHOICES)]
+        with working_precision(_BITS):
+            matrices = [output_matrix(rule.graph, chosen) for chosen in rule.choices(_MOST_CHOICES)]
         why = f"the convex hull of the chain rule's Jacobians: {_count(len(matrices))}"
         found = _decided(equations, matrices, deadline, seed)
         return Elements("conservative", why, tuple(matrices), found)
-    balls = rule.enclosing()
-    if balls is None:
+    with working_precision(_BITS):
+        balls = rule.enclosing()
+        enclosed = None if balls is None else output_matrix(rule.graph, balls)
+        usual = output_matrix(rule.graph, rule.conventional())
+    if enclosed is None:
         return None
-    enclosed = output_matrix(rule.graph, balls)
     why = f"an interval matrix about the chain rule's Jacobians of {len(rule.places)} kinks"
     found = _decided(equations, [enclosed], deadline, seed)
-    usual = output_matrix(rule.graph, rule.conventional())
     return Elements("enclosure", why, (usual,), found, listed=False)

@@ -44,7 +44,7 @@ from tamecheck.derivative.implicit.singular import (
     segment_root,
     unit_weights,
 )
-from tamecheck.evaluate.reals import as_fraction, as_number
+from tamecheck.evaluate.reals import as_fraction, as_number, working_precision
 from tamecheck.solve.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simplex
 
 __all__ = ["Invertibility", "decide_invertible", "matrix_of"]
@@ -58,6 +58,7 @@ _SHARE = 0.6
 """Of the time that is left, the part for halving; the rest is for z3."""
 
 _LEAST_SECONDS = 1.0
+_BITS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +272,7 @@ def _confirmed(vertices: Sequence[fmpq_mat], values: Sequence[Fraction | None]) 
     return segment_root(vertices, ends[0], ends[1])
 
 
+@working_precision(_BITS)
 def _of_balls(matrices: Sequence[Matrix]) -> Invertibility:
     """For entries that are balls: convex conditions, or rows or columns chosen independently."""
     balls = [matrix_of(matrix) for matrix in matrices]
@@ -315,4 +317,6 @@ def _identical(left: Any, right: Any) -> bool:
     if isinstance(left, fmpq) and isinstance(right, fmpq):
         return bool(left == right)
     # balls of one number computed twice are kept apart unless they are the same ball
-    return isinstance(left, arb) and isinstance(right, arb) and str(left) == str(right)
+    if not isinstance(left, arb) or not isinstance(right, arb):
+        return False
+    return bool(left.mid() == right.mid() and left.rad() == right.rad())

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, ctx, fmpq
+from flint import arb, arb_mat, fmpq
 
 from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import chain_rule
@@ -30,7 +30,14 @@ from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction, as_number, settled
+from tamecheck.evaluate.reals import (
+    Number,
+    UndecidedError,
+    as_fraction,
+    as_number,
+    settled,
+    working_precision,
+)
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Isolated", "exact_root", "isolated", "krawczyk", "newton_limit", "rational_residual"]
@@ -78,7 +85,7 @@ def _narrowed(
     equations: Equations, values: Sequence[Fraction], balls: Sequence[arb], bits: int
 ) -> Sequence[arb]:
     """The balls after as many steps of Krawczyk's operator as they need for so many bits."""
-    with ctx.workprec(bits + 32):
+    with working_precision(bits + 32):
         goal = arb(2) ** -bits
         for _ in range(_NARROWINGS):
             if not any(bool(ball.rad() > goal * (1 + abs(ball.mid()))) for ball in balls):
@@ -195,7 +202,7 @@ def isolated(
     centre = tuple(Fraction(v) for v in near)
     at_centre = tuple(_with(equations, values, centre))
     scale = 1 + max((abs(v) for v in centre), default=Fraction(0))
-    with ctx.workprec(_BITS):
+    with working_precision(_BITS):
         for radius in _RADII:
             wide = radius * scale
             middle = [as_number(c) for c in centre]

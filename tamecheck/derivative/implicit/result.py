@@ -15,10 +15,12 @@ from tamecheck.derivative.hull import Matrix
 from tamecheck.derivative.implicit.singular import Singular
 from tamecheck.derivative.implicit.validity import Validity
 from tamecheck.errors import InputError
-from tamecheck.evaluate.reals import as_fraction
+from tamecheck.evaluate.reals import as_fraction, working_precision
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Hypothesis", "Implicit", "Status", "solved"]
+
+_BITS = 128
 
 
 class Status(Enum):
@@ -225,6 +227,7 @@ def _array(matrix: Matrix) -> Array:
     return np.array(rows, dtype=float)
 
 
+@working_precision(_BITS)
 def solved(u: Matrix, v: Matrix) -> tuple[tuple[Fraction | arb, ...], ...]:
     """``-U⁻¹ V``, exactly or by balls."""
     size, width = len(u), len(v[0])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
 
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
@@ -29,7 +29,7 @@ from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.enclosure import float_down
 from tamecheck.evaluate.exact_arrays import objects
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.evaluate.reals import Number, as_fraction
+from tamecheck.evaluate.reals import Number, as_fraction, working_precision
 from tamecheck.ir.formula import everywhere
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise
@@ -225,7 +225,7 @@ def smooth_validity(equations: Equations, point: Mapping[str, Array]) -> Validit
             ball.contains_interior(part) for part, ball in zip(image, balls, strict=True)
         )
 
-    with ctx.workprec(128):
+    with working_precision(128):
         sides = (scale * Fraction(2) ** -power for power in range(-2, _SMALLEST))
         wide = next((side for side in sides if proved(side / _THIN, side)), None)
         if wide is None:

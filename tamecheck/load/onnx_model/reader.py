@@ -8,7 +8,6 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,7 +137,7 @@ def load_onnx(
         graph,
         "onnx",
         parsed.where,
-        MappingProxyType(dict(reading.counts)),
+        dict(reading.counts),
         tuple(reading.emitter.notes),
         metadata=next((e.value for e in parsed.model.metadata_props if e.key == METADATA_KEY), ""),
     )

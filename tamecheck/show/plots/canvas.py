@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -102,11 +103,15 @@ class Picture:
         save(self.axes.figure, path)
 
 
+_DRAWING = threading.RLock()
+"""All threads share settings, fonts and pyplot figures, so one of them draws at a time."""
+
+
 @contextmanager
 def styled() -> Generator[None]:
     """The settings of our figures, for the body only."""
     matplotlib = import_module("matplotlib")
-    with matplotlib.rc_context(dict(_STYLE)):
+    with _DRAWING, matplotlib.rc_context(dict(_STYLE)):
         yield
 
 
