@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copyreg
-from typing import Any
 
 from tamecheck.ir.op import Op
 from tamecheck.ops.arithmetic import ADD, DIV, MUL, NEG, SUB
@@ -22,6 +21,7 @@ from tamecheck.ops.exponential import (
     TANH,
 )
 from tamecheck.ops.jumps import EQUAL, LESS, LESS_EQUAL, SELECT, SIGN, STEP
+from tamecheck.ops.pickling import reduced
 from tamecheck.ops.powers import POW, POWER, SQRT
 from tamecheck.ops.rectifiers import ABS, CLIP, ELU, LEAKY_RELU, MAXIMUM, MINIMUM, PRELU, RELU
 from tamecheck.ops.rounding import CEIL, FLOOR, ROUND
@@ -46,15 +46,4 @@ ALL: tuple[Op, ...] = (
 
 BY_NAME: dict[str, Op] = {op.name: op for op in ALL}
 
-
-def named(name: str) -> Op:
-    """The op of this name."""
-    return BY_NAME[name]
-
-
-def _reduced(op: Op) -> Any:
-    """An op by its name, since its functions cannot be pickled; another's op as it is."""
-    return (named, (op.name,)) if BY_NAME.get(op.name) is op else object.__reduce_ex__(op, 2)
-
-
-copyreg.pickle(Op, _reduced)
+copyreg.pickle(Op, reduced)
