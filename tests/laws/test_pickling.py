@@ -86,8 +86,8 @@ def about_programs(folder):
 def about_reasons(_folder):
     trained = network()
     model = trained.to_model()
-    explainer = tc.Explainer(model)
-    rules = tc.get_rules(model)
+    explainer = tc.Explainer(model, domain=(-1, 1))
+    rules = tc.get_rules(model, domain=(-1, 1))
     return {
         "network": trained,
         "explainer": explainer,

@@ -70,7 +70,7 @@ def questions(tmp_path_factory):
             Layer(rng.choice([-1.0, 1.0], size=(4, 3)), np.zeros(3)),
         )
     ).to_model()
-    explainer = tc.Explainer(network)
+    explainer = tc.Explainer(network, domain=(-1, 1))
     row = [1, 1, -1, 1, -1]
     irrational = {"x": 1.4142, "p": 0}
 
@@ -120,7 +120,7 @@ def questions(tmp_path_factory):
         "enumerate": lambda: [found.document() for found in explainer.enumerate(row)],
         "relevancy": lambda: explainer.relevancy(row).document(),
         "explain": lambda: explainer.explain(row, "abductive", smallest=True).document(),
-        "rules": lambda: str(tc.get_rules(network)),
+        "rules": lambda: str(tc.get_rules(network, domain=(-1, 1))),
         "hamming": lambda: type(tc.verify_hamming(network, row, 1)).__name__,
         "distance": lambda: exact(tc.hamming_distance(network, row)),
     }
