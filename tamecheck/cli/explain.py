@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import claim, message, print_json
@@ -13,12 +12,14 @@ from tamecheck.cli.occurring import add_occurring, naming_of, network_from, occu
 from tamecheck.cli.options import Subparsers, add_common, add_model, add_output
 from tamecheck.cli.source import model_of
 from tamecheck.cli.table import (
+    ChosenRows,
     add_shape,
     add_table,
+    chosen_rows,
     ranges,
     row_numbers,
     sample_from,
-    sha256_of_file,
+    sha256_of_table,
     shape_of,
 )
 from tamecheck.errors import InputError
@@ -120,7 +121,7 @@ def run(args: Namespace) -> int:
     shape = shape_of(args.shape) or image_shape(model)
     explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
     options = _options(args, explainer)
-    rows = _rows(args, model, explainer, sample)
+    rows = chosen_rows(args, model, explainer, sample)
     if len(rows.points) == 1 and args.output is None:
         return _single(args, explainer, rows, options)
     if args.plot is not None:
@@ -130,7 +131,9 @@ def run(args: Namespace) -> int:
     return _table(args, model, explainer, rows, options)
 
 
-def _single(args: Namespace, explainer: Explainer, rows: _Rows, options: dict[str, Any]) -> int:
+def _single(
+    args: Namespace, explainer: Explainer, rows: ChosenRows, options: dict[str, Any]
+) -> int:
     """Explain one input."""
     from tamecheck.explain import OutOfTimeError
 
@@ -291,15 +294,6 @@ def _class(text: str | None, explainer: Explainer) -> int | None:
     raise InputError(f"There is no class {text!r}.", where="--towards", hint=f"Classes: {known}.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What is explained: points, what JSON says of each row, and its name in words."""
-
-    points: list[Any]
-    about: list[dict[str, Any]]
-    names: list[str]
-
-
 def _sample(args: Namespace, model: Model, naming: Naming) -> Sample | None:
     """The table of --data."""
     from tamecheck.ir.tensor import size_of
@@ -311,39 +305,8 @@ def _sample(args: Namespace, model: Model, naming: Naming) -> Sample | None:
     return sample_from(args, model, naming.schema)
 
 
-def _rows(args: Namespace, model: Model, explainer: Explainer, sample: Sample | None) -> _Rows:
-    """The rows of the input file or of the table: one for a single input."""
-    from tamecheck.explain.row_reader import states_of
-    from tamecheck.ir.tensor import size_of
-    from tamecheck.load.arrays import read_rows
-    from tamecheck.load.samples import exact_points
-
-    if sample is None:
-        points = read_rows(args.input, sum(map(size_of, model.inputs.values())))
-        if len(points) == 1:
-            return _Rows(points, [{}], [""])
-        numbers = range(len(points))
-        about = [{"row": row, "line": None} for row in numbers]
-        return _Rows(points, about, [f"row {row}" for row in numbers])
-    chosen = range(len(sample.origins))
-    if args.rows is not None:
-        chosen = sample.table.positions(args.rows)
-    states_of(sample, explainer.network, explainer.domain, args.data)
-    points = exact_points(sample)
-    return _Rows(
-        [points[row] for row in chosen],
-        [sample.about(row) for row in chosen],
-        [_named(sample, row) for row in chosen],
-    )
-
-
-def _named(sample: Sample, row: int) -> str:
-    label = sample.label(row)
-    return f"{sample.origins[row]}" + ("" if label is None else f", labelled {label}")
-
-
 def _table(
-    args: Namespace, model: Model, explainer: Explainer, rows: _Rows, options: dict[str, Any]
+    args: Namespace, model: Model, explainer: Explainer, rows: ChosenRows, options: dict[str, Any]
 ) -> int:
     from tamecheck.explain.batch import explain_rows
 
@@ -377,13 +340,13 @@ def _question(
     args: Namespace,
     model: Model,
     explainer: Explainer,
-    rows: _Rows,
+    rows: ChosenRows,
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """What the answers depend on: a file of answers to anything else is not taken up."""
     return {
         "model": model.graph.sha256,
-        "data": sha256_of_file(args.data if args.input is None else args.input),
+        "data": sha256_of_table(args.data if args.input is None else args.input),
         "network": explainer.network.sha256,
         "domain": explainer.domain.sha256,
         "classes": list(explainer.classes),
@@ -395,7 +358,7 @@ def _question(
 
 @contextmanager
 def _answers(
-    args: Namespace, question: Mapping[str, Any], rows: _Rows
+    args: Namespace, question: Mapping[str, Any], rows: ChosenRows
 ) -> Generator[tuple[list[dict[str, Any]], Callable[[dict[str, Any]], None]]]:
     """The answers that an earlier run wrote, and where the next ones go."""
     if args.output is None:

@@ -18,6 +18,7 @@ from tamecheck.cli.table import (
     row_numbers,
     sample_from,
     sha256_of_file,
+    sha256_of_table,
     shape_of,
 )
 from tamecheck.errors import InputError
@@ -97,7 +98,7 @@ def run(args: Namespace) -> int:
         rows=args.rows,
         seed=args.seed,
         shape=shape_of(args.shape),
-        table_sha256="" if args.data is None else sha256_of_file(args.data),
+        table_sha256="" if args.data is None else sha256_of_table(args.data),
     )
     report = make_report(
         subject,

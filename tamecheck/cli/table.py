@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message
 from tamecheck.cli.options import Parser
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
+    from tamecheck.explain import Explainer
     from tamecheck.load.samples import Sample
     from tamecheck.load.schema import Schema
     from tamecheck.load.tables_rows import Table
     from tamecheck.model import Model
 
 __all__ = [
+    "ChosenRows",
     "add_shape",
     "add_table",
+    "chosen_rows",
     "ranges",
     "row_numbers",
     "sample_from",
     "say_left_out",
     "sha256_of_file",
+    "sha256_of_table",
     "shape_of",
 ]
 
@@ -114,6 +119,15 @@ def sha256_of_file(path: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def sha256_of_table(path: str) -> str:
+    """The SHA-256 of a table's text, whether its file is gzipped or not."""
+    import hashlib
+
+    from tamecheck.load.files import read_bytes
+
+    return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
 def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample | None:
     """The rows that ``--data`` names, as inputs of the model; None if it is not given.
 
@@ -151,3 +165,45 @@ def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample 
     )
     say_left_out(args, table)
     return sample_of(table, inputs, outputs, schema, where=args.data)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRows:
+    """What is explained: points, what JSON says of each row, and its name in words."""
+
+    points: list[Any]
+    about: list[dict[str, Any]]
+    names: list[str]
+
+
+def chosen_rows(
+    args: Namespace, model: Model, explainer: Explainer, sample: Sample | None
+) -> ChosenRows:
+    """The rows of the input file or of the table: one for a single input."""
+    from tamecheck.explain.row_reader import states_of
+    from tamecheck.ir.tensor import size_of
+    from tamecheck.load.arrays import read_rows
+    from tamecheck.load.samples import exact_points
+
+    if sample is None:
+        points = read_rows(args.input, sum(map(size_of, model.inputs.values())))
+        if len(points) == 1:
+            return ChosenRows(points, [{}], [""])
+        numbers = range(len(points))
+        about = [{"row": row, "line": None} for row in numbers]
+        return ChosenRows(points, about, [f"row {row}" for row in numbers])
+    chosen = range(len(sample.origins))
+    if args.rows is not None:
+        chosen = sample.table.positions(args.rows)
+    states_of(sample, explainer.network, explainer.domain, args.data)
+    points = exact_points(sample)
+    return ChosenRows(
+        [points[row] for row in chosen],
+        [sample.about(row) for row in chosen],
+        [_named(sample, row) for row in chosen],
+    )
+
+
+def _named(sample: Sample, row: int) -> str:
+    label = sample.label(row)
+    return f"{sample.origins[row]}" + ("" if label is None else f", labelled {label}")

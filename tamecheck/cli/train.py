@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import claim, json_line, message, print_json
 from tamecheck.cli.options import Subparsers, add_common, add_output
-from tamecheck.cli.table import say_left_out, sha256_of_file
+from tamecheck.cli.table import say_left_out, sha256_of_table
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _schema(
 
     total = len(table.origins) + table.dropped
     held_out = tuple(table.origins[int(k)].row for k in test)
-    training = Training(sha256_of_file(args.table), total, held_out)
+    training = Training(sha256_of_table(args.table), total, held_out)
     target = Target(table.target, table.place or 0, table.labels.dtype.kind in "if")
     if binariser is None:
         made = Schema(

@@ -182,7 +182,7 @@ class Training:
     Parameters
     ----------
     sha256
-        Of the table's file.
+        Of the table's text.
     rows
         How many rows the table has, with those that were left out.
     held_out

@@ -70,7 +70,7 @@ class Subject:
     schema
         What the inputs are made of, if that is known.
     table_sha256
-        The hash of the table's file; empty if there is none.
+        The hash of the table's text; empty if there is none.
     """
 
     model: Model
