@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, isqrt
+from operator import add
 
 from tamecheck.kernel.strict import Reject, require, spend
 
@@ -75,9 +76,9 @@ def monotone(f: Callable[[Fraction], Interval], x: Interval, limits: Interval = 
     low = limits.low if x.low is None else f(Fraction(x.low)).low
     return Interval(low, limits.high if x.high is None else f(Fraction(x.high)).high)
 
-def _series(t: Interval, y: Interval, ratio: Callable[[int], tuple[int, int]], sign: int = 1
-            ) -> Interval:
-    # The terms t[n] = t[n-1] * y * a/b >= 0 are once rounded down, once up; sign -1: alternating.
+def _series(t: Interval, y: Interval, ratio: Callable[[int], tuple[int, int]], *,
+            alternating: bool = False) -> Interval:
+    # The terms t[n] = t[n-1] * y * a/b >= 0, or (-1)^n times these, are rounded down and up.
     if t.low is None or t.high is None or y.low is None or y.high is None:
         raise Reject("a series of an unbounded interval")
     low, high, y_low, y_high = (turn(end * _SCALE) for turn, end in (
@@ -88,11 +89,11 @@ def _series(t: Interval, y: Interval, ratio: Callable[[int], tuple[int, int]], s
         spend(16, high.bit_length())
         a, b = ratio(n)
         low, high = low * y_low * a // (b * _SCALE), -(-high * y_high * a // (b * _SCALE))
-        total_low += low if sign > 0 or n % 2 == 0 else -high
-        total_high += high if sign > 0 or n % 2 == 0 else -low
+        term = (-high, -low) if alternating and n % 2 else (low, high)
+        total_low, total_high = map(add, (total_low, total_high), term)
         # In each use the later ratios are at most 1/2 too, so the tail is at most `high`.
         if high <= 1 and 2 * y_high * a <= b * _SCALE:
-            total_low -= high if sign < 0 else 0
+            if alternating: total_low -= high
             return Interval(Fraction(total_low, _SCALE), Fraction(total_high + high, _SCALE))
 
 def _exp(x: Fraction) -> Interval:
@@ -153,7 +154,7 @@ def _wave_at(x: Fraction, quarter: int) -> Interval:
     if not rest <= Interval(ZERO, 2): return SIGNED
     odd = (k + quarter) % 2  # then a cosine of the rest
     start, y = point(1) if odd else rest, rest * rest
-    found = _series(start, y, lambda n: (1, 2 * n * (2 * n + 1 - 2 * odd)), -1)
+    found = _series(start, y, lambda n: (1, 2 * n * (2 * n + 1 - 2 * odd)), alternating=True)
     return -found if ((k + quarter) % 4 >= 2) != (x < 0 and quarter == 0) else found
 
 def wave(x: Interval, quarter: int) -> Interval:  # of sin for quarter 0, of cos for 1
@@ -164,7 +165,7 @@ def wave(x: Interval, quarter: int) -> Interval:  # of sin for quarter 0, of cos
     if last - first > 3: return SIGNED
     found = _wave_at(Fraction(x.low), quarter) | _wave_at(Fraction(x.high), quarter)
     for k in range(first, last + 1): found |= point(1 if k % 2 == 0 else -1)
-    return found.clamp(-1, 1)
+    return found.clamp(SIGNED.low, SIGNED.high)
 
 def one_branch(x: Interval) -> bool:  # bounded and strictly between two neighbouring poles of tan
     if x.low is None or x.high is None: return False
