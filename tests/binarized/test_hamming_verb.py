@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tamecheck.cli import main
+from tamecheck.kernel import Report
 
 MAJORITY = "sign(x0 + x1 + x2 + x3 + x4)"
 
@@ -111,3 +112,14 @@ def test_a_rectifier_is_unsupported(tmp_path, capsys):
     point = str(tmp_path / "p.json")
     assert main(["verify", "--expr", "max(x, 0)", "--input", point, "--distance"]) == 4
     assert "binarized" in capsys.readouterr().err
+
+
+def test_a_certificate_that_needs_too_many_steps_is_not_written(
+    point, tmp_path, capsys, monkeypatch
+):
+    spent = Report("incomplete", (), 0, "it needs more than the 9 elementary steps", None, None)
+    monkeypatch.setattr("tamecheck.certificates.recheck", lambda _: spent)
+    path = tmp_path / "c.json"
+    code, streams = run(capsys, "--input", point, "--hamming", "1", "-o", str(path))
+    assert (code, path.exists()) == (0, False)
+    assert "No certificate that the kernel checks: it needs more" in streams.err
