@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from tamecheck.dual.form import Form, InfeasibleProgramError, Vector
 from tamecheck.errors import DomainError
-from tamecheck.programs.answer import Evidence, Infeasible, Optimal, Unbounded
+from tamecheck.programs.answer import Feasible, Infeasible, Optimal, Unbounded
 from tamecheck.programs.basis import exact_multipliers
 from tamecheck.programs.solving import solve
 from tamecheck.solve.relaxation import Relaxation, RelaxedOptimum
@@ -34,7 +34,7 @@ def proved_optimum(form: Form, *, seconds: float | None = None, seed: int = 0) -
     """
     answer = solve(form.program, certify=True, seconds=seconds, seed=seed).answer
     match answer:
-        case Infeasible(evidence=Evidence.CERTIFICATE):
+        case Infeasible():
             raise InfeasibleProgramError(
                 "The program is infeasible, so that no dual function attains its value."
             )
@@ -43,9 +43,9 @@ def proved_optimum(form: Form, *, seconds: float | None = None, seed: int = 0) -
                 "The program is unbounded, so that it has no dual function.",
                 hint="Bound the objective: every dual function would be a bound on it.",
             )
-        case Optimal(evidence=Evidence.CERTIFICATE):
-            return Optimum(form.inward(answer.objective), answer.point)
         case Optimal():
+            return Optimum(form.inward(answer.objective), answer.point)
+        case Feasible():
             return Optimum(None, answer.point)
         case _:
             return Optimum(None, None)

@@ -26,7 +26,7 @@ from tamecheck.ir.program import Column, Program, Row
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.complementarity import active_rows, regularised_rows
 from tamecheck.layers.kkt import Systems, Triple, times
-from tamecheck.programs import Evidence, Infeasible, solve
+from tamecheck.programs import Infeasible, solve
 
 __all__ = ["QuadraticGradients", "QuadraticSolution", "quadratic_layer"]
 
@@ -288,7 +288,7 @@ def _refuse(data: tuple[Array, ...], index: int) -> None:
     rows = [_row(f"G{i}", a, None, h[index, i]) for i, a in enumerate(G[index])]
     rows += [_row(f"A{i}", a, b[index, i], b[index, i]) for i, a in enumerate(A[index])]
     answer = solve(Program(columns, tuple(rows)), certify=True, seconds=_PATIENCE).answer
-    if isinstance(answer, Infeasible) and answer.evidence is Evidence.CERTIFICATE:
+    if isinstance(answer, Infeasible):
         raise InputError(f"Program {index} of the batch is infeasible, which is proved exactly.")
     raise SolverError(
         f"Program {index} of the batch has no solution that could be confirmed.",
