@@ -26,6 +26,7 @@ from tamecheck.ir.tensor import Array, size_of
 __all__ = ["limit_set"]
 
 _CHECKED = "recomputation"
+_UNCHECKED = "first derivatives at the kinks, which are not checked again"
 _MOST_NAMES = 4
 
 
@@ -78,21 +79,20 @@ def limit_set(
         return not jumps and not _beyond(found.open, [p.matrix for p in found.shown], kind)
 
     checked = read_limits(graph, point, found_claim, limit, enough)
+    rests_on = _CHECKED if checked is not None and checked.whole else _UNCHECKED
     if checked is not None:
         _compare(cones, checked)
     if any(leaf.jumped for leaf in leaves):
         refused = _at_jumps(rule, cones, checked, affinity, size)
         if refused is not None:
-            return _refused_set(refused, kind, rule, autodiff)
+            return _refused_set(refused, kind, rule, autodiff, rests_on)
     vertices = _vertices(cones, checked)
     matrices = [matrix for matrix, _ in vertices]
     if checked is None or not checked.whole:
         rest = [matrix for _, matrix in cones.known(settled=False)]
         open_ = tuple(_unknown(m) for m in rest if not _inside(m, matrices, kind))
-        rests_on = "first derivatives at the kinks, which are not checked again"
     else:
         open_ = tuple(_named(p) for p in _beyond(checked.open, matrices, kind))
-        rests_on = _CHECKED
     kept = extreme(matrices) if kind == "clarke" else range(len(matrices))
     return JacobianSet(
         kind,
@@ -115,7 +115,9 @@ class _Refused:
     open: tuple[str, ...] = ()
 
 
-def _refused_set(refused: _Refused, kind: Kind, rule: ChainRule, autodiff: Autodiff) -> JacobianSet:
+def _refused_set(
+    refused: _Refused, kind: Kind, rule: ChainRule, autodiff: Autodiff, rests_on: str
+) -> JacobianSet:
     """The answer that there is no set, or that it is not known."""
     return JacobianSet(
         kind,
@@ -126,7 +128,7 @@ def _refused_set(refused: _Refused, kind: Kind, rule: ChainRule, autodiff: Autod
         jumps=refused.jumps,
         automatic=autodiff,
         open=refused.open,
-        rests_on="" if refused.open else _CHECKED,
+        rests_on="" if refused.open else rests_on,
     )
 
 

@@ -25,6 +25,14 @@ _MOST = 2**16
 """The most determinants."""
 
 
+_SHOWN_BY = {
+    "solution": "replay",
+    "definable": "replay",
+    "convex conservative Jacobian": "recomputation",
+}
+"""What shows that a hypothesis fails: F at the point, the witness on its line, limits on curves."""
+
+
 def ground(found: Implicit) -> str | None:
     """What shows the verdict: ``recomputation``, ``replay`` of a singular element, or a claim."""
     if found.verdict is Status.UNKNOWN:
@@ -34,6 +42,10 @@ def ground(found: Implicit) -> str | None:
         claims = {h.rests_on for h in found.hypotheses} - {""}
         shown = found.listed and all_invertible(vertices)
         return "recomputation" if shown else ", ".join(sorted(claims)) or "search"
+    refuted = {h.name for h in found.hypotheses if h.status is Status.REFUTED and not h.rests_on}
+    shown_by = next((_SHOWN_BY[name] for name in _SHOWN_BY if name in refuted), None)
+    if shown_by is not None:
+        return shown_by
     singular = found.singular
     if singular is None or singular.matrix is None or singular.weights is None:
         return "search"
