@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["answer_once"]
+__all__ = ["PARENT", "answer_once"]
+
+
+PARENT = "TAMECHECK_PARENT"
+"""The environment variable that tells a child the process that started it."""
+
+_DEATH_SIGNAL = 1
+"""Linux's ``PR_SET_PDEATHSIG``."""
 
 
 def answer_once(
@@ -24,6 +32,7 @@ def answer_once(
     prepared
         Called with the question first: limits of the process.
     """
+    _end_with_parent()
     # what the solver prints goes nowhere; the answer goes where stdout went
     answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -39,3 +48,15 @@ def answer_once(
     answer_to.close()
     # a solver's destructor may still crash; the answer is out
     os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when the thread that waits for its answer is gone."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, int(signal.SIGKILL))
+    if os.environ.get(PARENT) not in (None, str(os.getppid())):
+        # it was gone before the request
+        os._exit(1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -22,6 +22,7 @@ from tamecheck.solve.claims import (
     UnboundedClaim,
     UnknownClaim,
 )
+from tamecheck.solve.exchange import child
 from tamecheck.solve.installed import INSTALL, installed
 from tamecheck.solve.relaxation import nearest
 from tamecheck.solve.scaling import Scaling, scaled_program, scaling, shifted
@@ -83,19 +84,14 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
         question["start"] = [nearest(value) for value in by.inward(incumbent)]
     start = time.monotonic()
     children: dict[str, subprocess.Popen[str]] = {}
-    try:
+    with ExitStack() as stack:
         for solver in filter(installed, solvers):
-            children[solver] = _start({**question, "solver": solver})
+            children[solver] = stack.enter_context(child("tamecheck.solve.worker"))
+            _ask(children[solver], {**question, "solver": solver})
         # a limit in nodes is there to be reached at any speed
         patience = _SECOND_OPINION if nodes is None else math.inf
         answers = _collect(children, start, seconds + _GRACE, patience)
         said = {claim.solver: claim for claim in answers}
-    finally:
-        for child in children.values():
-            child.kill()
-            child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
     return tuple(
         _unscaled(said[solver], by)
         if solver in said
@@ -112,24 +108,15 @@ def _unscaled(claim: Claim, by: Scaling) -> Claim:
     return replace(claim, x=x, objective=shifted(claim.objective, -by.objective))
 
 
-def _start(question: dict[str, Any]) -> subprocess.Popen[str]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tamecheck.solve.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    if child.stdin is not None:
+def _ask(process: subprocess.Popen[str], question: dict[str, Any]) -> None:
+    if process.stdin is not None:
         try:
-            json.dump(question, child.stdin)
-            child.stdin.close()
+            json.dump(question, process.stdin)
+            process.stdin.close()
         except BrokenPipeError:
             # it ended before it read the question: its exit status will say why
             pass
-        child.stdin = None
-    return child
+        process.stdin = None
 
 
 def _collect(
@@ -139,31 +126,31 @@ def _collect(
     limit = seconds
     while len(answers) < len(children):
         elapsed = time.monotonic() - start
-        for solver, child in children.items():
+        for solver, process in children.items():
             if solver in answers:
                 continue
             if elapsed > limit:
                 answers[solver] = UnknownClaim(solver, "out of time")
-            elif (text := _finished(child)) is not None:
-                answers[solver] = _claim(solver, child, text)
+            elif (text := _finished(process)) is not None:
+                answers[solver] = _claim(solver, process, text)
                 if isinstance(answers[solver], OptimalClaim | InfeasibleClaim):
                     limit = min(limit, elapsed + max(elapsed, patience))
     return tuple(answers[solver] for solver in children)
 
 
-def _finished(child: subprocess.Popen[str]) -> str | None:
+def _finished(process: subprocess.Popen[str]) -> str | None:
     """The answer if it is there, waiting a moment for it."""
     try:
-        return child.communicate(timeout=0.02)[0]
+        return process.communicate(timeout=0.02)[0]
     except subprocess.TimeoutExpired:
         return None
 
 
-def _claim(solver: str, child: subprocess.Popen[str], text: str) -> Claim:
+def _claim(solver: str, process: subprocess.Popen[str], text: str) -> Claim:
     try:
         answer = json.loads(text)
     except ValueError:
-        return UnknownClaim(solver, f"its process ended with status {child.returncode}")
+        return UnknownClaim(solver, f"its process ended with status {process.returncode}")
     match answer:
         case {"status": "optimal", "x": x, "objective": objective}:
             return OptimalClaim(solver, tuple(x), objective)
