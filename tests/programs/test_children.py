@@ -15,6 +15,9 @@ from tamecheck.solve.exchange import child
 WORKER = "tamecheck.solve.worker"
 
 
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this reads /proc")
+
+
 def gone(pid):
     """Whether a process has ended, once there was time for it."""
     for _ in range(1500):
@@ -36,7 +39,7 @@ def test_no_process_is_left_behind_by_an_exception(kind):
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux ends orphans for us")
+@on_linux
 def test_a_worker_ends_with_the_process_that_started_it():
     script = textwrap.dedent(f"""
         import time
@@ -54,12 +57,11 @@ def test_a_worker_ends_with_the_process_that_started_it():
     assert gone(worker)
 
 
+@on_linux
 def test_a_worker_does_not_inherit_what_it_does_not_need(monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "hunter2")
     with child(WORKER) as process:
         seen = Path(f"/proc/{process.pid}/environ")
-        if not seen.exists():
-            pytest.skip("no /proc")
         # the process is another program from the moment on when it has another environment
         for _ in range(500):
             given = seen.read_bytes()
