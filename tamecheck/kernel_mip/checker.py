@@ -20,7 +20,7 @@ from tamecheck.kernel.strict import (
 from tamecheck.kernel_mip.program import End, Program, Terms, read_program
 
 FORMAT = "tamecheck-tree-certificate"
-STEPS = 30_000_000
+STEPS = 40_000_000
 
 Accept = Callable[[Fraction | None], bool]
 Box = dict[int, tuple[End, End]]

@@ -470,7 +470,7 @@ def test_a_check_takes_so_many_steps(number):
 
 
 def test_limits_and_records_are_those_that_are_documented():
-    assert checker.STEPS == 30_000_000
+    assert checker.STEPS == 40_000_000
     with pytest.raises(FrozenInstanceError):
         program.read_program(BOUNDED["program"]).sign = -1
     assert not hasattr(program.read_program(BOUNDED["program"]), "__dict__")
