@@ -115,8 +115,7 @@ def text_of(cell: Any) -> str:
 
 def number_of(cell: Any) -> float | None:
     """A cell as a float, infinite where it is beyond all floats; None if it is no number."""
-    if isinstance(cell, bool | np.bool_) or (isinstance(cell, str) and "_" in cell):
-        # what a frame calls True is what its CSV file calls True: a word
+    if isinstance(cell, str) and "_" in cell:
         return None
     try:
         return float(cell)
@@ -132,9 +131,12 @@ def is_no_number(cell: Any) -> bool:
 
 
 def is_numeric(raw: Rows, column: int) -> bool:
-    """Whether all cells that are not missing are numbers."""
-    cells = (row[column] for row in raw.cells)
-    return not any(is_no_number(cell) for cell in cells if not is_missing(cell))
+    """Whether all cells that are not missing are numbers; truth values are words.
+
+    What a frame calls True is what its CSV file calls True.
+    """
+    cells = [cell for cell in (row[column] for row in raw.cells) if not is_missing(cell)]
+    return not any(isinstance(cell, bool | np.bool_) or is_no_number(cell) for cell in cells)
 
 
 def numbers_of(raw: Rows, column: int, kept: Sequence[int]) -> list[float]:

@@ -229,3 +229,22 @@ def test_lines_of_a_frame_are_named_by_position_and_index():
     scaled = make_pipeline(Binariser(), Binariser(), SteBinarizedClassifier((3,)))
     with pytest.raises(tc.InputError, match="A pipeline is a Binariser and an estimator"):
         tc.Explainer(scaled)
+
+
+def test_truth_values_of_a_frame_are_those_of_its_training():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "kind=a": rng.random(30) < 0.5,
+            "n": rng.integers(0, 5, 30),
+            "s": rng.choice(["x", "y"], 30),
+        }
+    )
+    labels = rng.integers(0, 2, 30)
+    for given in (frame, frame[["kind=a"]], frame[["kind=a", "n"]]):
+        pipeline = make_pipeline(Binariser(), SteBinarizedClassifier((3,), random_state=0))
+        said = pipeline.fit(given, labels).predict(given).tolist()
+        made = tc.Explainer(pipeline)
+        assert [one["decision"] for one in explain_rows(made, given)] == said
+        assert [made.decide(given.iloc[k]) for k in range(30)] == said
+        assert [made.decide(given.iloc[k].tolist()) for k in range(30)] == said

@@ -109,10 +109,10 @@ def _flips(subject: Subject, network: BinarizedNetwork, deadline: float) -> Part
         raise NotMadeError("No row was chosen.")
     words = (
         "The least number of inputs that must change to their other level so that the decision "
-        "changes: first among all combinations of levels, which the certificates are about, then "
-        "among those that can occur in the table."
+        "changes: first to any combination of levels, possible or not, which is what the "
+        "certificates are about, then to one that can occur in the table."
     )
-    head = ("row", "decision", "changes needed", "rests on", "among possible inputs")
+    head = ("row", "decision", "in any combination", "rests on", "that can occur")
     body = joined(element("p", words), table("Distances", head, rows), *changes)
     return Part(body, "; ".join(missing), tuple(downloads))
 
