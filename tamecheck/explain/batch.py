@@ -12,6 +12,7 @@ from tamecheck.errors import InputError, TamecheckError
 from tamecheck.explain.explainer import Explainer, Kind
 from tamecheck.explain.row_reader import origins_of
 from tamecheck.explain.search import OutOfTimeError
+from tamecheck.solve.answering import end_with_pool
 
 __all__ = ["explain_rows"]
 
@@ -75,7 +76,11 @@ def _answers(
         return
     if workers < 1:
         raise InputError(f"{workers} workers are none.")
-    given = nullcontext(executor) if executor is not None else ProcessPoolExecutor(workers)
+    given = (
+        nullcontext(executor)
+        if executor is not None
+        else ProcessPoolExecutor(workers, initializer=end_with_pool)
+    )
     with given as pool:
         size = max(1, -(-count // (_CHUNKS * max(workers, 2))))
         parts = [rows[at : at + size] for at in range(0, count, size)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from tamecheck.load.files import MAX_BYTES
 from tamecheck.load.outputs import INSTEAD, Kind, foreign, staged, target_of, unwritten
 
 __all__ = ["Journal", "journal"]
+
+_PATIENCE = 1.0
 
 
 @dataclass(slots=True)
@@ -95,7 +98,7 @@ def journal(
             if not target.exists():
                 _create(target, _line(head))
             stream = stack.enter_context(FileIO(target, "r+"))
-            if not _locked(stream.fileno()):
+            if not _locked_soon(stream.fileno()):
                 raise InputError(
                     "Another process writes this file.",
                     where=where,
@@ -195,6 +198,14 @@ def _write_at(stream: FileIO, data: bytes, offset: int) -> None:
     stream.seek(offset)
     while data:
         data = data[stream.write(data) :]
+
+
+def _locked_soon(descriptor: int) -> bool:
+    """Whether the file is ours alone; processes of a run that was killed have a second to end."""
+    last = time.monotonic() + _PATIENCE
+    while not (found := _locked(descriptor)) and time.monotonic() < last:
+        time.sleep(_PATIENCE / 20)
+    return found
 
 
 if sys.platform == "win32":

@@ -6,14 +6,18 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["PARENT", "answer_once"]
+__all__ = ["PARENT", "answer_once", "end_with_pool"]
 
 
 PARENT = "TAMECHECK_PARENT"
 """The environment variable that tells a child the process that started it."""
+
+_MOMENT = 0.1
 
 _DEATH_SIGNAL = 1
 """Linux's ``PR_SET_PDEATHSIG``."""
@@ -60,3 +64,15 @@ def _end_with_parent() -> None:
     if os.environ.get(PARENT) not in (None, str(os.getppid())):
         # it was gone before the request
         os._exit(1)
+
+
+def end_with_pool() -> None:
+    """In a process of a pool: end soon after the process that made it, which pools do not do."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_MOMENT)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -71,3 +71,20 @@ def test_a_worker_does_not_inherit_what_it_does_not_need(monkeypatch):
     assert b"hunter2" not in given
     assert f"TAMECHECK_PARENT={os.getpid()}".encode() in given
     assert b"PYTHONPATH=" in given
+
+
+@on_linux
+def test_the_processes_of_a_pool_end_with_the_process_that_made_it():
+    script = textwrap.dedent("""
+        import os, time
+        from concurrent.futures import ProcessPoolExecutor
+        from tamecheck.solve.answering import end_with_pool
+        with ProcessPoolExecutor(2, initializer=end_with_pool) as pool:
+            print(pool.submit(os.getpid).result(), flush=True)
+            time.sleep(600)
+    """)
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    assert gone(worker)
