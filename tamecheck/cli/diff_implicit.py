@@ -39,7 +39,7 @@ def run_implicit(args: Namespace, model: Model, point: Mapping[str, Any]) -> int
         print_json(document)
     else:
         _print(args, document)
-    if rests_on not in {None, "recomputation", "replay"}:
+    if rests_on not in {None, "certificate", "recomputation", "replay"}:
         message(args, f"The verdict rests on {rests_on} alone, so the exit code is 3.")
         return 3
     return {"proved": 0, "refuted": 1, "unknown": 3}[found.verdict.value]

@@ -25,7 +25,7 @@ from tamecheck.evaluate.reals import UndecidedError, working_precision
 from tamecheck.evaluate.walk import checked_inputs
 from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
 from tamecheck.ir.graph import Constant, Graph, Input
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -179,9 +179,9 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
             why = (
                 f"{found.where} is not Lipschitz near this point, where the chain rule says nothing"
             )
-            return JacobianSet(kind, (), (), names, why=why)
+            return JacobianSet(kind, (), (), names, why=why, rests_on=_ALL_CHOICES)
         why, proved = why_not_lipschitz(graph, values, found.where)
-        return JacobianSet(kind, (), (), names, why=why, open=() if proved else (why,))
+        return _without(kind, names, why, None, proved=proved)
     pytorch, jax = rule.unknown("PyTorch"), rule.unknown("JAX")
     autodiff = Autodiff(
         None if pytorch else output_matrix(graph, rule.conventional("PyTorch")),
@@ -208,8 +208,17 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
         return limit_set(rule, point, autodiff, kind, limit)
     except NotLipschitzAt as sharp:
         why, proved = why_not_lipschitz(graph, values, sharp.where)
-        open_ = () if proved else (why,)
-        return JacobianSet(kind, (), (), names, why=why, automatic=autodiff, open=open_)
+        return _without(kind, names, why, autodiff, proved=proved)
+
+
+def _without(
+    kind: Kind, names: Mapping[str, Shape], why: str, automatic: Autodiff | None, *, proved: bool
+) -> JacobianSet:
+    """No set: a curve along which the function gets steep shows it, or it is open."""
+    shown: tuple[tuple[str, ...], str] = ((), "replay") if proved else ((why,), "")
+    return JacobianSet(
+        kind, (), (), names, why=why, automatic=automatic, open=shown[0], rests_on=shown[1]
+    )
 
 
 def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bool]:

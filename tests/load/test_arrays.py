@@ -33,7 +33,7 @@ TENTH = Fraction(1, 10)
     [
         ("a.npy", npy(np.arange(5.0)), {"x": [[0, 1], [2, 3]], "y": 4}),
         ("a.npy", npy(np.arange(5, dtype=">i4")), {"x": [[0, 1], [2, 3]], "y": 4}),
-        ("a.npy.gz", gzip.compress(npy(np.arange(5.0))), {"x": [[0, 1], [2, 3]], "y": 4}),
+        ("a.npy.gz", gzip.compress(npy(np.arange(5.0)), mtime=0), {"x": [[0, 1], [2, 3]], "y": 4}),
         ("a.csv", "1,2,3\n4,0.1\n", {"x": [[1, 2], [3, 4]], "y": TENTH}),
         ("a.csv", "a b c d e\n1 2 3 4 1e-1", {"x": [[1, 2], [3, 4]], "y": TENTH}),
         ("a.csv", "1;2;3;4;1/10", {"x": [[1, 2], [3, 4]], "y": TENTH}),

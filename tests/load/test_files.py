@@ -27,7 +27,7 @@ def test_a_decompression_bomb_stops_at_the_limit(tmp_path):
     ("name", "content", "words"),
     [
         ("no.gz", b"not gzip", "gzip data is damaged"),
-        ("cut.gz", gzip.compress(b"abc" * 1000)[:-9], "gzip data is damaged"),
+        ("cut.gz", gzip.compress(b"abc" * 1000, mtime=0)[:-9], "gzip data is damaged"),
         ("latin.txt", b"\xe9", "Byte 0 is not UTF-8"),
     ],
 )

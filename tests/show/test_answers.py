@@ -27,7 +27,7 @@ from tamecheck.tame.verdict import (
 
 BUILDER = GraphBuilder()
 X = BUILDER.input("<x>", ())
-GRAPH = BUILDER.build({"[bold]y": BUILDER.apply(BY_NAME["sin"], [X], label="wave")})
+GRAPH = BUILDER.build({"[bold]y": BUILDER.apply(BY_NAME["sin"], [X], "wave")})
 
 
 def answer(verdict, **facts):

@@ -39,13 +39,14 @@ def ground(found: Implicit) -> str | None:
         return None
     vertices = [u for u, _ in found.pairs]
     if found.verdict is Status.PROVED:
-        claims = {h.rests_on for h in found.hypotheses} - {""}
+        claims = {h.rests_on for h in found.hypotheses} - {"", "certificate"}
         shown = found.listed and all_invertible(vertices)
         return "recomputation" if shown else ", ".join(sorted(claims)) or "search"
-    refuted = {h.name for h in found.hypotheses if h.status is Status.REFUTED and not h.rests_on}
-    shown_by = next((_SHOWN_BY[name] for name in _SHOWN_BY if name in refuted), None)
-    if shown_by is not None:
-        return shown_by
+    refuted = [h for h in found.hypotheses if h.status is Status.REFUTED]
+    shown = {h.rests_on or _SHOWN_BY.get(h.name, "") for h in refuted}
+    for word in ("certificate", "replay", "recomputation"):
+        if word in shown:
+            return word
     singular = found.singular
     if singular is None or singular.matrix is None or singular.weights is None:
         return "search"

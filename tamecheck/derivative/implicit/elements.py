@@ -69,6 +69,8 @@ class Elements:
         Where they are listed: all limits of Jacobians nearby, those that are no vertices too.
     refuted
         Whether it is shown that there is none.
+    rests_on
+        What shows that, if it is not empty.
     lipschitz
         Whether every op on which F depends near the point is Lipschitz there.
     """
@@ -80,6 +82,7 @@ class Elements:
     listed: bool = True
     limits: tuple[Matrix, ...] = ()
     refuted: bool = False
+    rests_on: str = ""
     lipschitz: bool = False
 
 
@@ -100,7 +103,7 @@ def elements_at(equations: Equations, point: Point, deadline: float, seed: int) 
         with working_precision(_BITS):
             values = known_values(graph, point(_BITS))
             why, refuted = why_not_lipschitz(graph, values, found.where)
-        return Elements("clarke", why, refuted=refuted)
+        return Elements("clarke", why, refuted=refuted, rests_on="replay" if refuted else "")
     except UndecidedError:
         rule = None
     lipschitz = rule is not None and rule.jump() is None and inside
@@ -286,7 +289,12 @@ def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> E
     except TamecheckError as undecided:
         return Elements("clarke", str(undecided))
     if not found.raw:
-        return Elements("clarke", found.why or found.open[0], refuted=not found.at_least)
+        return Elements(
+            "clarke",
+            found.why or found.open[0],
+            refuted=not found.at_least,
+            rests_on=found.rests_on,
+        )
     matrices = _reduced(found.raw)
     exactly = "exactly" if found.rational else "by balls"
     why = f"the Clarke Jacobian, computed {exactly}: {_count(len(matrices))}"

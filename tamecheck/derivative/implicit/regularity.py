@@ -62,14 +62,18 @@ def regularity_on(graph: Graph, box: Box, deadline: float, seed: int) -> list[Hy
         status, why = Status.PROVED, "derived on the given box"
     elif properties.continuous is False or properties.locally_lipschitz is False:
         status, why = Status.REFUTED, "refuted on the given box"
-    lipschitz = Hypothesis("locally Lipschitz", status, why)
+    # a witness of the derivation's, with a certificate, refutes either
+    refuted = "certificate" if status is Status.REFUTED else ""
+    lipschitz = Hypothesis("locally Lipschitz", status, why, refuted)
     if found.verdict in (Verdict.TAME, Verdict.LOCALLY_TAME):
         return [lipschitz, _definable(found, "on the given box")]
     if found.verdict is Verdict.NOT_TAME:
         status, why = Status.REFUTED, "in no o-minimal structure on the given box"
+        rests_on = "certificate"
     else:
         status, why = Status.UNKNOWN, "no o-minimal structure was found on the given box"
-    return [lipschitz, Hypothesis("definable", status, f"{why} ({_reasons(found)})")]
+        rests_on = ""
+    return [lipschitz, Hypothesis("definable", status, f"{why} ({_reasons(found)})", rests_on)]
 
 
 def _definable(found: Check, place: str) -> Hypothesis:

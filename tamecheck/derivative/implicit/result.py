@@ -35,7 +35,7 @@ class Status(Enum):
 class Hypothesis:
     """A hypothesis of the theorem, whether it holds, and why.
 
-    ``rests_on`` names a solver whose word was taken for it; empty for a proof.
+    ``rests_on`` names what shows it, or the solver whose word it is; empty for a proof of our own.
     """
 
     name: str

@@ -136,7 +136,7 @@ def _about(elements: Elements) -> list[Hypothesis]:
     name, invertible = "convex conservative Jacobian", elements.invertible
     if invertible is None:
         status = Status.REFUTED if elements.refuted else Status.UNKNOWN
-        return [Hypothesis(name, status, elements.why)]
+        return [Hypothesis(name, status, elements.why, elements.rests_on)]
     status = {True: Status.PROVED, False: Status.REFUTED, None: Status.UNKNOWN}[invertible.holds]
     why = invertible.why
     if status is Status.REFUTED and elements.kind != "clarke":
