@@ -1,6 +1,7 @@
 """Reports on three models: every section is there, right, or says why it is not."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ import tamecheck as tc
 from tamecheck.errors import InputError
 from tamecheck.learn import BinarizedNetwork, Layer
 from tamecheck.load.samples import sample_of
+from tamecheck.load.schema import Bit, Column, Group, Schema, Target, Training
 from tamecheck.load.tables import read_table
 from tamecheck.show.report import SECTIONS, subject_of
+from tamecheck.show.report.accuracy import data_part
 from tamecheck.show.report.explanations import explanations_part
 from tamecheck.show.report.geometry import jacobian_part
 from tamecheck.show.report.rows import robustness_part
@@ -217,3 +220,49 @@ def test_many_inputs_get_a_few_rules():
     assert "Proved: right for" in part.body
     assert "so no exact rules were looked for" in part.missing
     assert "Each of the 1,073,741,824 possible inputs was decided" in count_part(subject, 10.0).body
+
+
+COLOURS = Schema(
+    (Column("c", ("blue", "green", "red")),),
+    tuple(Bit(0, "c", category=c) for c in ("blue", "green", "red")),
+    (Group("one-hot", "c", (0, 1, 2)),),
+    ("no", "yes"),
+    Target("y", 1),
+)
+
+
+def coloured(tmp_path, **options):
+    """A model that decides whether c is blue, with rows of which two were held out."""
+    path = tmp_path / "t.csv"
+    path.write_text("c,y\nred,yes\nblue,no\ngreen,yes\nblue,yes\n", encoding="utf-8")
+    schema = replace(COLOURS, training=Training("hash", 4, (2, 3)))
+    model = tc.expression("sign(r + 0*g + 0*b + 1/2)")
+    # the inputs in the order of the categories
+    table = read_table(path, target=None, schema=schema)
+    sample = sample_of(table, 3, 1, schema, where="t")
+    assert list(model.inputs) == ["r", "g", "b"]
+    return subject_of(
+        model, model.check(), title="c", sample=sample, schema=schema, rows=(1,), **options
+    )
+
+
+def test_the_nearest_change_is_one_that_can_occur(tmp_path):
+    """Of the input 'c = blue' alone the decision depends: no colour at all cannot occur."""
+    shown = re.sub(r"</t[dh]>", " ", robustness_part(coloured(tmp_path), 10).body)
+    text = Page(shown).text
+    assert "row 1 (line 3) yes 1 certificate 2" in text
+    assert "Row 1: 2 changes decide for no" in text
+    assert "c = blue 1 -1" in text
+
+
+@pytest.mark.parametrize(
+    ("digest", "says"),
+    [
+        ("hash", "held out of the training 2 1 (50.0%) 2 (100.0%)"),
+        ("hash", "trained on 2 0 (0.0%) 1 (50.0%)"),
+        ("other", "This is not the file that the model was trained on"),
+    ],
+)
+def test_rows_of_the_training_stand_apart(tmp_path, digest, says):
+    part = data_part(coloured(tmp_path, table_sha256=digest), 10)
+    assert says in Page(re.sub(r"</t[dh]>", " ", part.body)).text
