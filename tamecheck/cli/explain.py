@@ -117,7 +117,7 @@ def run(args: Namespace) -> int:
     sample = _sample(args, model, naming)
     network = network_from(args, model, naming, sample)
     domain = occurring(args, network, naming)
-    labels = naming.classes or (() if sample is None else sample.classes)
+    labels = naming.classes or ()
     shape = shape_of(args.shape) or image_shape(model)
     explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
     options = _options(args, explainer)

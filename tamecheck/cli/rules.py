@@ -121,14 +121,11 @@ def _logic(
     begun = time.monotonic()
     domain = occurring(args, network, naming)
     states = None if sample is None else states_of(sample, network, domain, args.data)
-    classes = naming.classes
-    if classes is None and sample is not None:
-        classes = list(sample.classes) or None
     few = partial(
         sketch,
         network,
         domain,
-        classes,
+        naming.classes,
         leaves=args.leaves,
         states=states,
         seconds=(args.timeout or _SECONDS) / 2,
@@ -140,14 +137,14 @@ def _logic(
     found = get_rules(
         network,
         domain,
-        classes=classes,
+        classes=naming.classes,
         data=None if sample is None else exact_points(sample),
         most=args.limit,
         # the rest of the time is for measuring the rules and writing them
         timeout=None if args.timeout is None else 0.7 * args.timeout,
         seed=args.seed,
     )
-    logic = network_logic(network, domain, classes)
+    logic = network_logic(network, domain, naming.classes)
     left = math.inf if args.timeout is None else begun + args.timeout - time.monotonic()
     outline = found.outline(timeout=max(min(5.0, left), 0.0))
     form = _form(args, found)

@@ -120,6 +120,9 @@ def sample_of(
             "MODEL.features.json beside it.",
         )
     labels, classes = _classes(table, max(outputs, 2), schema)
+    if schema is None and any(name != str(k) for k, name in enumerate(classes)):
+        order = ", ".join(f"{k} is {name}" for k, name in enumerate(classes))
+        how += f" The labels are taken for the model's classes in order: {order}."
     shown = tuple(
         {name: _cell(cell) for name, cell in zip(table.names, row, strict=True)}
         for row in table.cells
