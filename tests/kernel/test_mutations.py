@@ -216,10 +216,11 @@ def test_no_corrupted_certificate_states_something_false(seed):
     ctx.prec = 200
     rng = random.Random(seed)
     names = sorted(CORPUS)
+    texts = {name: json.dumps(certificate) for name, certificate in CORPUS.items()}
     accepted = checked = 0
     seen = set()
     for _ in range(1100):
-        certificate = copy.deepcopy(CORPUS[rng.choice(names)])
+        certificate = json.loads(texts[rng.choice(names)])
         for _ in range(rng.choice([1, 1, 2, 3])):
             change = rng.choice(CHANGES)
             if certificate.get("steps", certificate.get("derivations")):
