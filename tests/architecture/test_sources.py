@@ -42,6 +42,13 @@ def test_sources_never_run_what_they_read(path):
     assert found is None, found
 
 
+def test_the_precision_of_flint_is_set_in_one_place():
+    # it is global: `working_precision` makes other threads wait
+    context = re.compile(r"flint[^\n]*\bctx\b|\bworkprec\b")
+    found = [name_of(p) for p in SOURCES if context.search(p.read_text(encoding="utf-8"))]
+    assert found == ["tamecheck/evaluate/reals.py"]
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_modules_are_named_after_what_they_hold(path):
     assert path.stem not in FORBIDDEN_NAMES
