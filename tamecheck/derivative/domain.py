@@ -91,7 +91,7 @@ def exact_row(graph: Graph, row: Array, number: int) -> Array:
             matrix = output_matrix(graph, rule.conventional())
             found = np.array([[float(arb(a)) for a in line] for line in matrix])
     except NotLipschitzAt as sharp:
-        why = f"{sharp.where} is not Lipschitz near this point"
+        why = f"the last op of {sharp.where} is not Lipschitz at what it is given"
     except (UndecidedError, TamecheckError, OverflowError):
         pass
     else:

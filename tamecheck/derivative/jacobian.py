@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any, cast, get_args
 
@@ -14,7 +15,7 @@ from tamecheck.derivative.family import kink_family
 from tamecheck.derivative.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.derivative.limits import limit_set
 from tamecheck.derivative.local import Values
-from tamecheck.derivative.lowering import lowered
+from tamecheck.derivative.lowering import lowered, without_roots
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
 from tamecheck.derivative.result import Autodiff, JacobianSet, Kind
 from tamecheck.derivative.steep import steep
@@ -177,9 +178,13 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
     except NotLipschitzAt as found:
         if kind == "conservative":
             why = (
-                f"{found.where} is not Lipschitz near this point, where the chain rule says nothing"
+                f"the last op of {found.where} is not Lipschitz at what it is given here, where "
+                "the chain rule says nothing"
             )
             return JacobianSet(kind, (), (), names, why=why, rests_on=_ALL_CHOICES)
+        simpler = without_roots(graph)
+        if simpler is not None:
+            return replace(_jacobian(simpler, point, kind, limit), automatic=_infinite(found.where))
         why, proved = why_not_lipschitz(graph, values, found.where)
         return _without(kind, names, why, None, proved=proved)
     pytorch, jax = rule.unknown("PyTorch"), rule.unknown("JAX")
@@ -221,6 +226,12 @@ def _without(
     )
 
 
+def _infinite(where: str) -> Autodiff:
+    return Autodiff(
+        None, None, f"the infinite derivative of {where} is multiplied by others, which may be 0"
+    )
+
+
 def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bool]:
     """What is known of a lowered graph with an op that is not Lipschitz at a point.
 
@@ -241,8 +252,8 @@ def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bo
         why = "the function is not Lipschitz near this point, so there is no Clarke Jacobian"
         return f"{why}: {proof}", True
     why = (
-        f"{where} is not Lipschitz near this point; whether the function is remains open, and its "
-        "set need not have finitely many vertices"
+        f"the last op of {where} is not Lipschitz at what it is given here; whether the function "
+        "is near this point remains open, and its set need not have finitely many vertices"
     )
     return why, False
 

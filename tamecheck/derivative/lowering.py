@@ -1,7 +1,8 @@
-"""A graph without the ops that are defined by other ops, and without products over axes."""
+"""A graph without ops that other ops define, products over axes, and roots of even powers."""
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import partial
 
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
@@ -10,7 +11,7 @@ from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.ops import BY_NAME
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["lowered"]
+__all__ = ["lowered", "without_roots"]
 
 
 def lowered(graph: Graph) -> Graph:
@@ -29,6 +30,64 @@ def lowered(graph: Graph) -> Graph:
                 number[index] = _apply(builder, node, [number[arg] for arg in node.args])
     outputs = [(name, number[node]) for name, node in graph.outputs]
     return builder.build(outputs, graph.gradient)
+
+
+def without_roots(graph: Graph) -> Graph | None:
+    """The same function, with ``|u|^k`` for roots of even powers; None if there are none.
+
+    The root of ``u^n`` is not Lipschitz where u is zero, though it is ``|u|^k``, if n is even and
+    the exponents have a natural number k as their product.
+    """
+    roots = {index: found for index in range(len(graph.nodes)) if (found := _root(graph, index))}
+    if not roots:
+        return None
+    builder = GraphBuilder()
+    number: dict[int, int] = {}
+    for index, node in enumerate(graph.nodes):
+        match node:
+            case Input(name, shape, label):
+                number[index] = builder.input(name, shape, label)
+            case Constant(tensor, label):
+                number[index] = builder.constant(tensor, label)
+            case Apply() if index in roots:
+                base, exponent = roots[index]
+                size = builder.apply(BY_NAME["abs"], [number[base]], node.label)
+                number[index] = (
+                    size
+                    if exponent == 1
+                    else builder.apply(BY_NAME["pow"], [size], node.label, exponent=exponent)
+                )
+            case Apply(op, args, params):
+                given = [number[arg] for arg in args]
+                number[index] = builder.apply(op, given, node.label, node.function, **params)
+    outputs = [(name, number[node]) for name, node in graph.outputs]
+    return builder.build(outputs, graph.gradient)
+
+
+def _root(graph: Graph, index: int) -> tuple[int, Fraction] | None:
+    """The node u and the exponent k, if a node is a root that is ``|u|^k``."""
+    root = _power_of(graph, index)
+    if root is None or root[1].denominator == 1:
+        return None
+    power = _power_of(graph, root[0])
+    if power is None or power[1] <= 0 or power[1].denominator != 1 or power[1] % 2:
+        return None
+    exponent = power[1] * root[1]
+    return (power[0], exponent) if exponent.denominator == 1 and exponent > 0 else None
+
+
+def _power_of(graph: Graph, index: int) -> tuple[int, Fraction] | None:
+    """A node and an exponent of which this one is the power."""
+    match graph.nodes[index]:
+        case Apply(op, (arg,), params) if op.name == "pow":
+            exponent = params["exponent"]
+            return (arg, exponent) if isinstance(exponent, Fraction) else None
+        case Apply(op, (arg,)) if op.name == "sqrt":
+            return arg, Fraction(1, 2)
+        case Apply(op, (left, right)) if op.name == "mul" and left == right:
+            return left, Fraction(2)
+        case _:
+            return None
 
 
 def _compound(node: Apply) -> bool:
