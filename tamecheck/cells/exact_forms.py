@@ -61,7 +61,7 @@ class ExactForms:
         """See `Forms.constant`."""
         number = np.empty((), dtype=object)
         number[()] = value
-        return self.known(Known(number))
+        return self.known(Known(number)).padded(len(self.shape))
 
     def known(self, tensor: Known) -> ExactForms:
         """See `Forms.known`."""

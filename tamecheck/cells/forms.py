@@ -116,7 +116,7 @@ class Forms(Protocol):
         ...
 
     def constant(self, value: Fraction) -> Self:
-        """The constant form, as one that broadcasts."""
+        """The constant form, with as many axes as these forms: those of a batch come first."""
         ...
 
     def known(self, tensor: Known) -> Self:
@@ -271,7 +271,8 @@ class FloatForms:
         number = np.empty((), dtype=object)
         number[()] = value
         near = float(value)
-        return self.known(Known(np.asarray(near) if Fraction(near) == value else number))
+        tensor = Known(np.asarray(near) if Fraction(near) == value else number)
+        return self.known(tensor).padded(len(self.shape))
 
     def known(self, tensor: Known) -> FloatForms:
         """See `Forms.known`."""

@@ -17,6 +17,10 @@ from tamecheck.load.expression import parse_expression
 from tamecheck.ops import BY_NAME
 
 BOX = Box.uniform(["x"], Fraction(-1), Fraction(1))
+PARAMS = {
+    "sign": {"at_zero": Fraction(1)},
+    "clip": {"lo": Fraction(-1, 4), "hi": Fraction(1, 3)},
+}
 
 
 def network(sizes, seed=0, act="relu", dtype=np.float32):
@@ -31,7 +35,7 @@ def network(sizes, seed=0, act="relu", dtype=np.float32):
         value = builder.apply(BY_NAME["matmul"], [value, builder.constant(w)])
         value = builder.apply(BY_NAME["add"], [value, builder.constant(b)])
         if layer < len(sizes) - 2:
-            params = {"at_zero": Fraction(1)} if act == "sign" else {}
+            params = PARAMS.get(act, {})
             value = builder.apply(BY_NAME[act], [value], **params)
     return builder.build({"y": value}), weights
 
@@ -96,6 +100,9 @@ def test_count_is_that_of_a_search_by_linear_programs(sizes, seed):
         ([1, 12, 12, 1], "relu", np.float64),
         ([2, 8, 6, 1], "sign", np.float32),
         ([3, 5, 4, 1], "sign", np.float32),
+        # a constant in a piece, with as many neurons as a form has coefficients, and with others
+        ([2, 3, 3, 1], "clip", np.float32),
+        ([1, 2, 5, 1], "clip", np.float64),
     ],
 )
 def test_volumes_sum_to_the_box_and_maps_are_the_function(sizes, act, dtype):

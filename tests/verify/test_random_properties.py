@@ -27,6 +27,8 @@ KINDS = {
     "step": {"at_zero": Fraction(1)},
     "floor": {},
     "round": {"mode": "half_even"},
+    "clip": {"lo": Fraction(-1), "hi": Fraction(3, 2)},
+    "abs": {},
     "maximum": {},
 }
 
