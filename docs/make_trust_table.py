@@ -45,10 +45,10 @@ claims are trusted with exit code 0, and named:
 
 - `outward rounding`: `verify` of networks with more than 64 deciding terms, and of smooth ones.
   `holds` rests on bounds in floats that are rounded outwards, by the code that found them.
-- `search`: `cells` of complexes with many cells, or with cells at jumps. Signs in doubt were decided
-  in rationals, but the cells were not followed again.
-- the search of `diff` on graphs with more than about a million products, or where the second reading
-  takes longer than ten seconds; the claim is named in words.
+- `search`: `cells` of complexes with many cells, or with cells at jumps. Signs in doubt were
+  decided in rationals, but the cells were not followed again.
+- the search of `diff` on graphs with more than about a million products, or where the second
+  reading takes longer than ten seconds; the claim is named in words.
 
 What nobody checks for you: that the model that was read is the one in your file. The loaders are
 tested against other implementations; `tc.from_torch` and `tc.from_sklearn` compare with the object
