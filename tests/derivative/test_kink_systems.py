@@ -71,6 +71,46 @@ def test_most_sets_are_known_as_a_whole(answers):
     assert all(found.rests_on for *_, found in answers)
 
 
+@pytest.mark.parametrize(
+    "same",
+    [
+        "sin(G)",
+        "tanh(G)",
+        "exp(G)-1",
+        "1-exp(-(G))",
+        "log(1+G)",
+        "(1+x)*(G)",
+        "(x-1)*(0-(G))",
+        "(G)/(1+x-y)",
+        "sin(exp(x)*(G))",
+        "cos(x)*tanh(G)*(1+y)",
+    ],
+)
+@pytest.mark.parametrize("g", ["y-x^2", "y-x^3", "x-tanh(y)^2"])
+def test_a_function_has_the_signs_of_its_multiples_and_of_what_it_is_an_increasing_function_of(
+    same, g
+):
+    # the slope of each is that of G, and so is its sign
+    other = same.replace("G", g)
+    pattern = "x + y; max({0},0); abs({1}) - max(y,0); min({0},0) + max(x,0)"
+    expected = tc.expression(pattern.format(g, g)).jacobian({"x": 0, "y": 0}, "bouligand")
+    found = tc.expression(pattern.format(g, other)).jacobian({"x": 0, "y": 0}, "bouligand")
+    assert expected.exact
+    assert len(expected.vertices) > 3
+    assert found.exact
+    assert found.rests_on == "recomputation"
+    assert set(found.vertices) == set(expected.vertices)
+
+
+@pytest.mark.parametrize("opposite", ["sin(-y)", "-tanh(y)", "(x-2)*y", "exp(-y)-1", "1-exp(y)"])
+def test_a_function_has_the_opposite_signs_of_what_it_falls_with(opposite):
+    text = f"max(y,0) + 0*x; max({opposite},0)"
+    found = tc.expression(text).jacobian({"y": 0, "x": 0}, "bouligand")
+    assert len(found.vertices) == 2  # never both active, never none
+    assert all((a[0] == 0) != (b[0] == 0) for a, b in found.vertices)
+    assert not found.open
+
+
 # F = 0 has several solutions near 0, or its set has a singular element: by hand
 NOT_INVERTIBLE = [
     # 1 - 2 between the curves, so y falls there and rises outside

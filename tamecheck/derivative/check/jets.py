@@ -106,6 +106,9 @@ class Jet:
         The variables on which the rest may depend.
     lost
         Whether nothing is known of it at all.
+    core
+        A simpler function that has the sign of what this one differs by from its value at the
+        point, near the point; or None.
     """
 
     space: Space
@@ -114,6 +117,18 @@ class Jet:
     rest: int = 0
     reach: int = 0
     lost: bool = False
+    core: Jet | None = None
+
+    @property
+    def decisive(self) -> Jet:
+        """The simplest function that is known to have the same sign near the point."""
+        return self if self.core is None or self.value != 0 else self.core
+
+    def core_by(self, slope: Number) -> Jet | None:
+        """The core of a function that changes with this one's shift, at a slope other than 0."""
+        if slope > 0:
+            return self.core or self.shift
+        return -(self.core or self.shift) if slope < 0 else None
 
     @property
     def value(self) -> Number:
@@ -195,7 +210,7 @@ class Jet:
     def shift(self) -> Jet:
         """What it differs by from its value at the point."""
         terms = {code: a for code, a in self.terms.items() if code}
-        return Jet(self.space, terms, self.tails, self.rest, self.reach, self.lost)
+        return Jet(self.space, terms, self.tails, self.rest, self.reach, self.lost, self.core)
 
     @property
     def key(self) -> Hashable:
@@ -210,7 +225,8 @@ class Jet:
             return Jet(self.space, {})
         terms = {code: a * factor for code, a in self.terms.items()}
         tails = {name: a * factor for name, a in self.tails.items()}
-        return Jet(self.space, terms, tails, self.rest, self.reach, self.lost)
+        core = None if self.core is None else self.core_by(factor)
+        return Jet(self.space, terms, tails, self.rest, self.reach, self.lost, core)
 
     def __neg__(self) -> Jet:
         return self.scaled(fmpq(-1))
@@ -230,7 +246,8 @@ class Jet:
             else:
                 tails[name] = total
         rest, reach = self.rest | other.rest, self.reach | other.reach
-        return Jet(self.space, terms, tails, rest, reach, self.lost or other.lost)
+        core = self.core if other.constant else other.core if self.constant else None
+        return Jet(self.space, terms, tails, rest, reach, self.lost or other.lost, core)
 
     def __sub__(self, other: Jet) -> Jet:
         return self + (-other)
@@ -253,7 +270,14 @@ class Jet:
                 else:
                     terms[left + right] = terms.get(left + right, _ZERO) + a * b
         kept = {code: a for code, a in terms.items() if a != 0}
-        return Jet(self.space, kept, {}, rest, self.mask | other.mask if rest else 0)
+        # near the point, a factor that is not 0 there keeps its sign
+        core = None
+        if other.value == 0:
+            core = other.core_by(self.value)
+        elif self.value == 0:
+            core = self.core_by(other.value)
+        reach = self.mask | other.mask if rest else 0
+        return Jet(self.space, kept, {}, rest, reach, core=core)
 
     def along(self, series: Sequence[Sequence[Number]]) -> tuple[Number, ...]:
         """The coefficients of ``t^0, …`` along a curve, up to the order of the space.

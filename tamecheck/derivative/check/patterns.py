@@ -293,6 +293,7 @@ class Reading:
 
     def _signs(self, index: int, jet: Jet, pattern: Pattern) -> Iterator[tuple[int, Pattern]]:
         """The signs that a jet may have near the point, given those that others have."""
+        jet = jet.decisive
         sign = jet.sign
         if sign or jet.zero:
             yield sign, pattern

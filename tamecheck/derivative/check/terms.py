@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
+from math import comb
 from typing import Any, assert_never
 
 import numpy as np
@@ -149,6 +151,10 @@ def _floor(term: Floor, jet: Jet, signs: Mapping[Term, int]) -> Jet:
 
 def _power(base: Jet, exponent: Number) -> Jet:
     if isinstance(exponent, fmpq) and exponent.q == 1 and 0 <= exponent <= base.space.order + 9:
+        if exponent > 1 and base.tails and base.loose == base.mask and not base.lost:
+            # what is left has a name, by which it cancels
+            degree = int(exponent.p)
+            return _composed(base, ("natural", degree), partial(_natural, degree))
         result = base.space.constant(_ONE)
         for _ in range(int(exponent.p)):
             result = result * base
@@ -164,6 +170,13 @@ def _power(base: Jet, exponent: Number) -> Jet:
         return found
 
     return _composed(base, ("power", str(exponent)), series)
+
+
+def _natural(degree: int, value: Number, order: int) -> Series:
+    """``(value + t) ** degree``."""
+    known = min(degree, order)
+    found = [comb(degree, k) * power(value, fmpq(degree - k)) for k in range(known + 1)]
+    return [*found, *([_ZERO] * (order - known))]
 
 
 def _whole(value: Number) -> bool:
@@ -187,7 +200,7 @@ def _composed(inner: Jet, name: Hashable, series: Callable[[Number, int], Series
     for a in reversed(coefficients[:-1]):
         result = result * shift + space.constant(a)
     tail: dict[Tail, Number] = {((name, inner.key), inner.mask): _ONE}
-    return Jet(space, result.terms, tail)
+    return Jet(space, result.terms, tail, core=inner.core_by(coefficients[1]))
 
 
 def _inverse(value: Number, order: int) -> Series:
