@@ -11,6 +11,8 @@ __all__ = ["apply_bound", "takes_value"]
 
 _VALUED = {"LO", "UP", "FX", "LI", "UI", "SC", "SI"}
 _BARE = {"FR", "MI", "PL", "BV"}
+_LOWER = {"LO", "LI", "MI"}
+_UPPER = {"UP", "UI", "SC", "SI", "PL"}
 
 
 def takes_value(kind: str) -> bool:
@@ -33,12 +35,30 @@ def apply_bound(column: DraftColumn, kind: str, text: str | None) -> str:
     Raises
     ------
     InputError
-        If the number is missing or cannot be such a bound.
+        If the number is missing or cannot be such a bound, or if another one was given before:
+        CPLEX takes the last, HiGHS the first.
     """
+    lower, upper = column.lower, column.upper
+    note = _applied(column, kind, text)
+    for which, before, now, given, gives in (
+        ("lower", lower, column.lower, column.lower_given, kind not in _UPPER),
+        ("upper", upper, column.upper, column.upper_given, kind not in _LOWER),
+    ):
+        if given and gives and before != now:
+            raise InputError(
+                f"A second {which} bound of column {column.name[:40]!r}: readers differ in which "
+                "they take.",
+                hint="Remove one of the lines.",
+            )
+    column.lower_given |= kind not in _UPPER
+    column.upper_given |= kind not in _LOWER
+    return note
+
+
+def _applied(column: DraftColumn, kind: str, text: str | None) -> str:
     if text is None and kind not in {*_BARE, "SC", "SI"}:
         raise InputError(f"A bound of type {kind} needs a number.")
     value = text or "inf"
-    column.lower_given |= kind not in {"UP", "UI", "SC", "SI", "PL"}
     match kind:
         case "LO" | "LI":
             column.lower = lower_of(value)

@@ -40,7 +40,7 @@ class ProgramFile:
 
 @dataclass(slots=True)
 class DraftColumn:
-    """A column whose bounds and kind may still change; whether a lower bound was written."""
+    """A column whose bounds and kind may still change; whether each bound was written."""
 
     name: str
     lower: Bound = Fraction(0)
@@ -49,6 +49,7 @@ class DraftColumn:
     semi: bool = False
     cost: Fraction = Fraction(0)
     lower_given: bool = False
+    upper_given: bool = False
 
     def finished(self) -> Column:
         """The column as it is now."""
