@@ -36,7 +36,7 @@ def apply_bound(column: DraftColumn, kind: str, text: str | None) -> str:
     ------
     InputError
         If the number is missing or cannot be such a bound, or if another one was given before:
-        CPLEX takes the last, HiGHS the first.
+        HiGHS takes the first, and other readers differ.
     """
     lower, upper = column.lower, column.upper
     note = _applied(column, kind, text)
