@@ -21,6 +21,7 @@ SPEC = """(declare-const X_0 Real)
 """
 PROGRAM = "min\n cost: 3 x\nst\n c: 2 x >= 3\nbounds\n x <= 9\ngen\n x\nend\n"
 
+TWO_LEVELS = ("--domain", "-1,1")
 RELEVANCY = ("--kind", "relevancy")
 
 VERBS = {
@@ -39,8 +40,11 @@ VERBS = {
     "result": ["verify", "--expr", "x", "s.vnnlib", "--vnncomp", "OUT.txt"],
     "trained": ["train", "t.csv", "--hidden", "2", "--epochs", "2", "-o", "OUT.json"],
     "onnx": ["train", "t.csv", "--hidden", "2", "--epochs", "2", "-o", "OUT.onnx"],
-    "explanations": ["explain", "net.json", "--input", "xs.json", "-o", "OUT.jsonl"],
-    "reason": ["explain", "net.json", "--input", "x2.json", *RELEVANCY, "--plot", "OUT.svg"],
+    "explanations": ["explain", "net.json", *TWO_LEVELS, "--input", "xs.json", "-o", "OUT.jsonl"],
+    "reason": [
+        *("explain", "net.json", *TWO_LEVELS, "--input", "x2.json"),
+        *(*RELEVANCY, "--plot", "OUT.svg"),
+    ],
     "report": ["report", "--expr", "max(x,0)", "--box=-1:1", "--timeout", "1", "-o", "OUT.html"],
 }
 
