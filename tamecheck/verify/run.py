@@ -28,6 +28,7 @@ _FEW_INPUTS = 40
 _FOREVER = 1e9
 _FEW_DECISIONS = 64
 _SAMPLED, _ATTACKED = 0.1, 0.3
+_SHORT, _LONG = 0.5, 30.0
 _PIECES = "linear pieces in rationals"
 _BOXES = "linear bounds over boxes of inputs"
 _NEURONS = "linear bounds over sign patterns of rectifiers"
@@ -134,16 +135,17 @@ class _Run:
             self.problem, case, point, self.replay
         )
 
-    def _exactly(self) -> Answer | None:
+    def _exactly(self, most: float = _LONG) -> Answer | None:
         """Piece by piece in rationals, where the pieces may be few; drops the cases that are shown.
 
-        A network with one piece has all the time; one with some has a part of it.
+        A network with one piece has all the time; one with some has half of it, at most so many
+        seconds.
         """
         exact = exact_of(self.problem.scores)
         if exact is None or exact.decisions > _FEW_DECISIONS:
             return None
         now = time.monotonic()
-        share = self.deadline if exact.decisions == 0 else now + min(self.deadline - now, 60.0) / 2
+        share = now + min((self.deadline - now) / 2, most) if exact.decisions else self.deadline
         outcome = exact.search(self.problem.spec.cases, share, self._confirm)
         self.facts["linear pieces"] = outcome.parts
         if outcome.witness is not None:
@@ -179,7 +181,8 @@ class _Run:
         count = int(np.clip((1 << 22) // cost, 4, 64))
         return (
             self._sampled(search, count)
-            or self._exactly()
+            # splitting signs is the better way where rectifiers are many
+            or self._exactly(_SHORT if _rectified(layers) else _LONG)
             or self._first_bounds(search)
             or self._attack(search, count)
             or self._prove(search)
