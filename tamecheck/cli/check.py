@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from tamecheck.cli.answer import claim, message, print_json, write_document
+from tamecheck.cli.answer import claim, confirm, message, print_json, write_document
 from tamecheck.cli.options import Subparsers, add_box, add_certificate, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
-from tamecheck.errors import CertificateError, InputError
+from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.tame.verdict import Check
@@ -51,7 +50,8 @@ def run(args: Namespace) -> int:
     for note in model.loaded.notes:
         message(args, note)
     found = model.check(domain_of(args, model), timeout=args.timeout, seed=args.seed)
-    rests_on = _rests_on(found)
+    trusted = () if found.certificate is None else confirm(found.certificate)
+    rests_on = None if found.certificate is None else ", ".join(trusted) or "certificate"
     certificate = _write(args, found)
     if args.json:
         from tamecheck.show import check_json
@@ -74,31 +74,10 @@ def run(args: Namespace) -> int:
             certificate=certificate,
             derivation=args.derivation,
         )
-    if rests_on not in {None, "certificate"}:
+    if trusted:
         message(args, f"The verdict rests on {rests_on}, so the exit code is 3.")
         return 3
     return _EXIT_CODES[found.verdict.value]
-
-
-def _rests_on(found: Check) -> str | None:
-    """What the kernel says that the verdict rests on; None where there is no verdict.
-
-    Raises
-    ------
-    CertificateError
-        If the kernel rejects the certificate; the verdict is not given then.
-    """
-    from tamecheck.kernel import check
-
-    if found.certificate is None:
-        return None
-    report = check(json.dumps(found.certificate))
-    if report.verdict == "invalid":
-        raise CertificateError(
-            f"The kernel rejects the certificate of this verdict: {report.why}.",
-            hint="Please report it, with the model.",
-        )
-    return "certificate" if report.verdict == "valid" else ", ".join(report.trusted) or report.why
 
 
 def _run_program(args: Namespace) -> int:
