@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tamecheck.ir.graph import Apply, Gradient, Graph
+from tamecheck.load.torch_graph import leaves
 
 __all__ = ["with_gradient"]
 
@@ -130,7 +131,7 @@ def _observed(torch: Any, module: Any, tensors: Sequence[Any]) -> _Seen:
     weights: list[Any] = []
 
     def total(at: Sequence[Any]) -> Any:
-        found = [y for y in _tensors(torch, module(*at)) if y.is_floating_point()]
+        found = [y for y in leaves(module(*at)) if torch.is_tensor(y) and y.is_floating_point()]
         if not weights:
             weights.extend(noise(y, 1.0) for y in found)
         return sum((w * y).sum() for w, y in zip(weights, found, strict=True))
@@ -170,17 +171,6 @@ def _observed(torch: Any, module: Any, tensors: Sequence[Any]) -> _Seen:
             seen.compared += 1
             seen.off += not abs(sum(parts) - quotients[0]) <= size
     return seen
-
-
-def _tensors(torch: Any, found: Any) -> Iterator[Any]:
-    if isinstance(found, torch.Tensor):
-        yield found
-    elif isinstance(found, Mapping):
-        for part in found.values():  # pyright: ignore[reportUnknownVariableType] foreign
-            yield from _tensors(torch, part)
-    elif isinstance(found, (tuple, list)):
-        for part in found:  # pyright: ignore[reportUnknownVariableType] foreign
-            yield from _tensors(torch, part)
 
 
 def _functions(root: Any) -> Iterator[Any]:
