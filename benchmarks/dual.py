@@ -18,9 +18,9 @@ import mip
 from sklearn.datasets import load_digits
 
 from tamecheck import load_program
-from tamecheck.dual.training import training_program
-from tamecheck.dual.tree import tree_dual
-from tamecheck.dual.value import value_dual
+from tamecheck.duality.training import training_program
+from tamecheck.duality.tree.dual import tree_dual
+from tamecheck.duality.value.dual import value_dual
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 COSTS = (Q(3), Q(7, 2), Q(3), Q(6), Q(7))

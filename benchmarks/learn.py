@@ -24,7 +24,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 
 from tamecheck.learn import SteBinarizedClassifier, TameBinarizedClassifier
-from tamecheck.load.tables import read_table
+from tamecheck.loaders.tables.table import read_table
 
 Array = npt.NDArray[Any]
 ROOT = Path(__file__).parents[1]

@@ -14,15 +14,15 @@ from itertools import pairwise
 import numpy as np
 
 import tamecheck as tc
-from tamecheck.encode.mip import mip_encoding
+from tamecheck.encode.mip.network import mip_encoding
 from tamecheck.evaluate import float_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.program import Sense
-from tamecheck.load import Loaded
+from tamecheck.loaders import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
-from tamecheck.solve.children import claims
-from tamecheck.solve.claims import FeasibleClaim, OptimalClaim
+from tamecheck.solvers.children import claims
+from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim
 
 
 def network(sizes: list[int], seed: int) -> Model:

@@ -23,12 +23,12 @@ from tamecheck.learn import (
 )
 from tamecheck.learn.estimator import TrainingSet
 from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.mip_encoding import Encoding, Objective
-from tamecheck.learn.mip_search import annealed
-from tamecheck.learn.mip_start import lifted
-from tamecheck.learn.mip_task import Architecture, task_of
-from tamecheck.learn.solver_choice import Effort
-from tamecheck.load.tables import read_table
+from tamecheck.learn.mip.encoding import Encoding, Objective
+from tamecheck.learn.mip.search import annealed
+from tamecheck.learn.mip.solver_choice import Effort
+from tamecheck.learn.mip.start import lifted
+from tamecheck.learn.mip.task import Architecture, task_of
+from tamecheck.loaders.tables.table import read_table
 
 
 def digits(draws: int) -> None:

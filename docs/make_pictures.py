@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tamecheck as tc
 from tamecheck.derivative import jacobian
-from tamecheck.show.plots import draw_jacobian
-from tamecheck.show.plots.results import draw_model
+from tamecheck.plots import draw_jacobian
+from tamecheck.plots.results import draw_model
 
 PICTURES = Path(__file__).parent / "pictures"
 KINK = "max(min(x,-y), y-x)"

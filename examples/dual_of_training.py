@@ -7,7 +7,7 @@ A script in cells: run it as a whole, or cell by cell in an editor that knows ``
 from fractions import Fraction
 
 import tamecheck as tc
-from tamecheck.dual.training import pair_tameness, sensitivities, training_program
+from tamecheck.duality.training import pair_tameness, sensitivities, training_program
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tamecheck as tc
 from tamecheck.cells import slice_of_points
-from tamecheck.show.plots import draw_cells, draw_decision, draw_field, plane_of
+from tamecheck.plots import draw_cells, draw_decision, draw_field, plane_of
 
 
 def main() -> None:

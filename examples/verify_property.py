@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import tamecheck as tc
-from tamecheck.load.vnnlib import parse_vnnlib
-from tamecheck.verify import Holds, Violated, verify
+from tamecheck.loaders.text.vnnlib import parse_vnnlib
+from tamecheck.verification import Holds, Violated, verify
 
 REGION = """
 (declare-const X_0 Real) (declare-const X_1 Real) (declare-const Y_0 Real)

@@ -5,16 +5,14 @@ The public names load on first use, so that importing the package stays fast.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tamecheck import layers, learn
     from tamecheck.certificates import recheck
     from tamecheck.derivative.implicit import implicit
-    from tamecheck.dual.methods import dual
+    from tamecheck.duality.methods import dual
     from tamecheck.errors import (
         CertificateError,
         DomainError,
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from tamecheck.programs import read as load_program
     from tamecheck.programs import solve
     from tamecheck.tame.verdict import Check, Verdict
-    from tamecheck.verification import hamming_distance, verify, verify_hamming
+    from tamecheck.verification.of_model import hamming_distance, verify, verify_hamming
 
 __version__ = "0.1.0"
 
@@ -86,13 +84,13 @@ _HOME = {
     "TamecheckError": ("tamecheck.errors", "TamecheckError"),
     "UnsupportedError": ("tamecheck.errors", "UnsupportedError"),
     "Verdict": ("tamecheck.tame.verdict", "Verdict"),
-    "dual": ("tamecheck.dual.methods", "dual"),
+    "dual": ("tamecheck.duality.methods", "dual"),
     "embed": ("tamecheck.optimise", "embed"),
     "expression": ("tamecheck.model", "expression"),
     "from_sklearn": ("tamecheck.model", "from_sklearn"),
     "from_torch": ("tamecheck.model", "from_torch"),
     "get_rules": ("tamecheck.explain", "get_rules"),
-    "hamming_distance": ("tamecheck.verification", "hamming_distance"),
+    "hamming_distance": ("tamecheck.verification.of_model", "hamming_distance"),
     "implicit": ("tamecheck.derivative.implicit", "implicit"),
     "load": ("tamecheck.model", "load"),
     "load_program": ("tamecheck.programs", "read"),
@@ -101,8 +99,8 @@ _HOME = {
     "recheck": ("tamecheck.certificates", "recheck"),
     "relax_and_walk": ("tamecheck.optimise", "relax_and_walk"),
     "solve": ("tamecheck.programs", "solve"),
-    "verify": ("tamecheck.verification", "verify"),
-    "verify_hamming": ("tamecheck.verification", "verify_hamming"),
+    "verify": ("tamecheck.verification.of_model", "verify"),
+    "verify_hamming": ("tamecheck.verification.of_model", "verify_hamming"),
 }
 
 _PACKAGES = ("layers", "learn")
@@ -123,15 +121,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-class _Package(ModuleType):
-    """The package itself; functions keep the names that they share with its subpackages."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # importing tamecheck.load.x would bind the name to the package
-        if name not in {"dual", "load", "solve", "verify"} or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -19,7 +19,7 @@ from tamecheck.kernel_bnn import FORMAT as BALL
 from tamecheck.kernel_bnn import check as check_ball
 from tamecheck.kernel_mip import FORMAT as TREE
 from tamecheck.kernel_mip import check as check_tree
-from tamecheck.load.files import read_bytes
+from tamecheck.loaders.files import read_bytes
 from tamecheck.tame import Check
 
 __all__ = ["Levels", "Statement", "recheck", "statement"]

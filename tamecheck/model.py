@@ -15,7 +15,7 @@ from tamecheck.ir import arguments
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
-from tamecheck.load import Loaded
+from tamecheck.loaders import Loaded
 from tamecheck.tame import Check, check
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.derivative.jacobian import Kind
     from tamecheck.encode.symbolic import Symbolic
-    from tamecheck.load.schema import Schema
+    from tamecheck.loaders.tables.schema import Schema
     from tamecheck.pieces import FormulaCells
 
 __all__ = ["Model", "expression", "from_sklearn", "from_torch", "load"]
@@ -68,7 +68,7 @@ class Model:
         InputError
             If that file or the metadata is damaged, or belongs to another model.
         """
-        from tamecheck.load.schema_file import schema_of
+        from tamecheck.loaders.tables.schema_file import schema_of
 
         return schema_of(self.loaded)
 
@@ -101,7 +101,7 @@ class Model:
 
     def box(self, box: Box | Mapping[str, Any] | str | None) -> Box:
         """The box that `check` would use; see there."""
-        from tamecheck.load.box_mapping import box_of_value
+        from tamecheck.loaders.text.box_mapping import box_of_value
 
         return box_of_value(box, self.inputs)
 
@@ -209,7 +209,7 @@ class Model:
         """
         from importlib import import_module
 
-        plots = import_module("tamecheck.show.plots")
+        plots = import_module("tamecheck.plots")
         return plots.model_axes(self.graph, self.box(box), kind, ax, **options)
 
     def to_smtlib(self, box: Box | Mapping[str, Any] | str | None = None) -> str:
@@ -222,7 +222,7 @@ class Model:
         """
         from pysmt.environment import Environment
 
-        from tamecheck.encode.smt import smt_graph
+        from tamecheck.encode.smt.formula import smt_graph
 
         return smt_graph(self.graph, self.box(box), environment=Environment()).text()
 
@@ -256,7 +256,7 @@ class Model:
 
     def save(self, path: str | Path) -> None:
         """Write the model as JSON (``.json`` or ``.json.gz``); see docs/json-schema.md."""
-        from tamecheck.load.json_model import write_graph
+        from tamecheck.loaders.json_model import write_graph
 
         write_graph(self.graph, arguments.path(path))
 
@@ -309,7 +309,7 @@ def load(
         If the model uses operators that tamecheck does not read; all are listed.  If onnxruntime
         computes another function; the output and the difference are named.
     """
-    from tamecheck.load import load as load_file
+    from tamecheck.loaders import load as load_file
 
     named = arguments.mapping({} if given is None else given, what="given values")
     values = {
@@ -326,7 +326,7 @@ def expression(text: str) -> Model:
     InputError
         With the position of the first thing that is wrong.
     """
-    from tamecheck.load.expression import parse_expression
+    from tamecheck.loaders.text.expression import parse_expression
 
     return Model(parse_expression(arguments.instance(text, str, what="expression")))
 
@@ -334,15 +334,15 @@ def expression(text: str) -> Model:
 def from_torch(module: Any, example: Any) -> Model:
     """Translate a PyTorch module in evaluation mode, and compare it with what was read.
 
-    See `tamecheck.load.torch_module.from_torch` for the parameters and errors.
+    See `tamecheck.loaders.torch.module.from_torch` for the parameters and errors.
     """
-    from tamecheck.load.torch_module import from_torch as translate
+    from tamecheck.loaders.torch.module import from_torch as translate
 
     return Model(translate(module, example))
 
 
 def from_sklearn(estimator: Any) -> Model:
     """Translate a fitted scikit-learn estimator or pipeline, and compare it with what was read."""
-    from tamecheck.load.sklearn_model import from_sklearn as translate
+    from tamecheck.loaders.sklearn.model import from_sklearn as translate
 
     return Model(translate(estimator))

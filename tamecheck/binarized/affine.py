@@ -10,7 +10,7 @@ from math import gcd, lcm
 import numpy as np
 
 from tamecheck.binarized.nearness import PRECISION, rational_near
-from tamecheck.binarized.surd import Number, Surd
+from tamecheck.exact.quadratic import Number, Surd
 from tamecheck.ir.tensor import Array
 
 __all__ = [

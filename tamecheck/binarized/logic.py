@@ -10,7 +10,7 @@ from tamecheck.binarized.folding import Ball
 from tamecheck.binarized.network import BinarizedNetwork
 from tamecheck.errors import SolverError
 from tamecheck.ir.tensor import Array
-from tamecheck.solve.cardinality import AtMost
+from tamecheck.solvers.cardinality import AtMost
 
 __all__ = ["Formula", "misclassified"]
 

@@ -7,7 +7,7 @@ from math import ceil, floor, isqrt
 
 import numpy as np
 
-from tamecheck.binarized.surd import Number, Surd
+from tamecheck.exact.quadratic import Number, Surd
 from tamecheck.ir.tensor import Array
 
 __all__ = ["MOST", "PRECISION", "grid_comes_near", "rational_near", "sum_comes_near"]

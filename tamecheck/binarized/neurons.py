@@ -11,7 +11,7 @@ import numpy as np
 from tamecheck.binarized.affine import Affine, UnfitError, objects, zeros
 from tamecheck.binarized.layering import Layers
 from tamecheck.binarized.nearness import MOST, PRECISION, rational_near, sum_comes_near
-from tamecheck.binarized.surd import Number, Surd, ceiling, sign
+from tamecheck.exact.quadratic import Number, Surd, ceiling, sign
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Jumps", "check_far", "jumped", "largest", "pointwise", "threshold_neuron"]

@@ -15,9 +15,9 @@ from tamecheck.binarized.network import BinarizedNetwork
 from tamecheck.binarized.program import misclassified_program
 from tamecheck.errors import SolverError
 from tamecheck.ir.tensor import Array
-from tamecheck.solve.cardinality import SatClaim, UnsatClaim, satisfiable
-from tamecheck.solve.children import claims
-from tamecheck.solve.claims import FeasibleClaim, InfeasibleClaim, OptimalClaim
+from tamecheck.solvers.cardinality import SatClaim, UnsatClaim, satisfiable
+from tamecheck.solvers.children import claims
+from tamecheck.solvers.claims import FeasibleClaim, InfeasibleClaim, OptimalClaim
 
 __all__ = ["NoneSaid", "NothingSaid", "Pointed", "Question", "opinions"]
 

@@ -16,7 +16,7 @@ from tamecheck.binarized.nearness import (
     sum_comes_near,
 )
 from tamecheck.binarized.neurons import check_far, threshold_neuron
-from tamecheck.binarized.surd import Surd, sign
+from tamecheck.exact.quadratic import Surd, sign
 from tamecheck.ir.tensor import Array
 
 __all__ = ["readout"]

@@ -27,8 +27,8 @@ from tamecheck.binarized.network import BinarizedNetwork
 from tamecheck.binarized.neurons import Jumps, jumped, largest, pointwise
 from tamecheck.binarized.readout import readout
 from tamecheck.binarized.shadows import Shadow, difference, shadow_of, shifted
-from tamecheck.binarized.surd import root, sign
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.exact.quadratic import root, sign
 from tamecheck.ir.arguments import rationals
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing

@@ -37,7 +37,7 @@ from tamecheck.cells.steps import (
 )
 from tamecheck.cells.trace import deciding
 from tamecheck.evaluate.exact_terms import rational_pieces
-from tamecheck.evaluate.reals import as_fraction, as_number
+from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 

@@ -17,7 +17,7 @@ from tamecheck.cells.polytope import Polytope
 from tamecheck.cells.slices import Slice
 from tamecheck.cells.trace import Branch, Trace
 from tamecheck.cells.volume import balanced_sum, centre, ordered, volume
-from tamecheck.evaluate.reals import as_fraction, as_number
+from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array, Shape
 
 __all__ = ["AffineMap", "Cell", "Complex", "Halfspace"]
@@ -271,7 +271,7 @@ class Complex:
         InputError
             If the complex has not two coordinates.
         """
-        return import_module("tamecheck.show.plots").complex_axes(self, ax)
+        return import_module("tamecheck.plots").complex_axes(self, ax)
 
     def __str__(self) -> str:
         kinds = f"{len(self.lower_dimensional)} of lower dimension"

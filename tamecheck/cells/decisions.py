@@ -17,8 +17,8 @@ from tamecheck.cells.winners import by_winners
 from tamecheck.cells.work import Work
 from tamecheck.errors import InputError
 from tamecheck.evaluate.exact_terms import rational_pieces
-from tamecheck.evaluate.reals import as_fraction, as_number
 from tamecheck.evaluate.selection import pick
+from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array, size_of
 
 __all__ = ["Deciding", "Leaf", "combined", "divided"]

@@ -10,8 +10,8 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.cells.forms import Known, NonlinearError, axes_after_two, padded, taken
-from tamecheck.evaluate.exact_matrix import exact_matmul
-from tamecheck.evaluate.reals import as_number
+from tamecheck.exact.matrix import exact_matmul
+from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, Shape
 
 __all__ = ["ExactForms"]

@@ -15,8 +15,8 @@ from typing import Protocol, Self
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.evaluate.exact_arrays import from_values, objects
 from tamecheck.evaluate.float_terms import nearest_floats
+from tamecheck.exact.arrays import from_values, objects
 from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = [

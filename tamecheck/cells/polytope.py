@@ -16,7 +16,7 @@ from flint import fmpq
 
 from tamecheck.cells.forms import EPSILON
 from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes
-from tamecheck.evaluate.reals import as_number
+from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Corners", "Polytope", "Question", "Table", "box_polytope", "facet_columns"]

@@ -22,7 +22,7 @@ from tamecheck.cells.steps import Pieces, Round, Step, steps_of
 from tamecheck.cells.trace import Trace
 from tamecheck.errors import InputError
 from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.evaluate.reals import as_number
+from tamecheck.exact.reals import as_number
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 
@@ -73,7 +73,7 @@ def cells(  # noqa: PLR0913 the last three have defaults that suit most
 
     Examples
     --------
-    >>> from tamecheck.load.expression import parse_expression
+    >>> from tamecheck.loaders.text.expression import parse_expression
     >>> from tamecheck.ir.box import Box
     >>> graph = parse_expression("abs(x) + abs(y)").graph
     >>> found = cells(graph, Box.uniform(["x", "y"], Fraction(-1), Fraction(1)))

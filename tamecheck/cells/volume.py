@@ -11,7 +11,7 @@ import numpy as np
 from flint import fmpq, fmpz, fmpz_mat
 
 from tamecheck.cells.hyperplanes import ExactRow
-from tamecheck.evaluate.reals import as_fraction
+from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.tensor import Array
 
 __all__ = ["balanced_sum", "centre", "ordered", "volume"]

@@ -14,7 +14,7 @@ from tamecheck.errors import CertificateError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
-    from tamecheck.load.outputs import Kind
+    from tamecheck.loaders.outputs import Kind
 
 __all__ = ["claim", "confirm", "json_line", "message", "print_json", "write_document"]
 
@@ -58,9 +58,9 @@ def claim(args: Namespace, path: str | Path, kind: Kind) -> None:
     Raises
     ------
     InputError
-        As `tamecheck.load.outputs.check_output`.
+        As `tamecheck.loaders.outputs.check_output`.
     """
-    from tamecheck.load.outputs import check_output
+    from tamecheck.loaders.outputs import check_output
 
     given = [value for option, value in vars(args).items() if option not in OUTPUTS]
     read = [value for value in given if isinstance(value, str)]
@@ -71,7 +71,7 @@ def claim(args: Namespace, path: str | Path, kind: Kind) -> None:
 
 def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
     """Write a JSON document; gzipped, with the same bytes each time, if the name ends in .gz."""
-    from tamecheck.load.outputs import write_bytes
+    from tamecheck.loaders.outputs import write_bytes
 
     write_bytes(path, json_line(document))
 

@@ -65,7 +65,7 @@ def run(args: Namespace) -> int:
     if as_json:
         model.save(args.output)
     else:
-        from tamecheck.load.outputs import write_text
+        from tamecheck.loaders.outputs import write_text
 
         mark = _COMMENTS[Path(name).suffix]
         write_text(args.output, f"{mark} written by tamecheck\n{_text(args, model, name)}")

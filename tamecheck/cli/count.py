@@ -104,7 +104,7 @@ def _centre(path: str, model: Model, network: BinarizedNetwork) -> Array:
     import numpy as np
 
     from tamecheck.ir.exact import rational
-    from tamecheck.load.arrays import read_point
+    from tamecheck.loaders.arrays import read_point
 
     point = read_point(path, model.inputs)
     flat = [rational(v) for name in model.inputs for v in point[name].reshape(-1).tolist()]

@@ -37,7 +37,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Check, certify and recheck every embedded model."""
-    from tamecheck.load.outputs import write_text
+    from tamecheck.loaders.outputs import write_text
     from tamecheck.models import EMBEDDED
 
     folder = Path(args.output)

@@ -112,7 +112,7 @@ def _point(args: Namespace, model: Model, *, complete: bool) -> dict[str, Any]:
             hint=f"For example --at '{','.join(f'{name}=0' for name in model.inputs)}'.",
         )
     if args.input is not None:
-        from tamecheck.load.arrays import read_point
+        from tamecheck.loaders.arrays import read_point
 
         return dict(read_point(args.input, model.inputs))
     point = _point_of_text(args.at, model)
@@ -125,7 +125,7 @@ def _point(args: Namespace, model: Model, *, complete: bool) -> dict[str, Any]:
 
 
 def _point_of_text(text: str, model: Model) -> dict[str, Any]:
-    from tamecheck.load.box_text import parse_point
+    from tamecheck.loaders.text.box import parse_point
 
     point: dict[str, Any] = {}
     for name, values in parse_point(text, model.inputs, where="--at").items():

@@ -73,9 +73,9 @@ def _mixed_integer(solver: str) -> str:
     from fractions import Fraction
 
     from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-    from tamecheck.solve.children import claims
-    from tamecheck.solve.claims import OptimalClaim
-    from tamecheck.solve.installed import INSTALL, PACKAGES, installed, version_of
+    from tamecheck.solvers.children import claims
+    from tamecheck.solvers.claims import OptimalClaim
+    from tamecheck.solvers.installed import INSTALL, PACKAGES, installed, version_of
 
     if not installed(solver):
         return f"not installed: {INSTALL}"

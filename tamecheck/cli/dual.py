@@ -13,7 +13,7 @@ from tamecheck.errors import DomainError, InputError, UnsupportedError
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from tamecheck.dual import DualFunction
+    from tamecheck.duality import DualFunction
 
 __all__ = ["add_parser", "right_hand_sides", "row_interval", "run"]
 
@@ -52,7 +52,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Build the dual function and print what it says."""
-    from tamecheck.dual import dual
+    from tamecheck.duality import dual
     from tamecheck.programs import read_file
 
     if args.box is not None and args.method != "value":
@@ -82,7 +82,7 @@ def run(args: Namespace) -> int:
 
 def _document(function: DualFunction, side: dict[str, Fraction] | None) -> dict[str, Any]:
     """The answer as the JSON contract words it."""
-    from tamecheck.dual.answer import value_text
+    from tamecheck.duality.answer import value_text
 
     slope, why = None, None
     try:

@@ -69,8 +69,8 @@ def _model_and_point(args: Namespace) -> tuple[Model, list[Array]]:
 
 def _model_at_point(args: Namespace) -> Model:
     import tamecheck
-    from tamecheck.load.arrays import read_point
-    from tamecheck.load.onnx_model import input_shapes
+    from tamecheck.loaders.arrays import read_point
+    from tamecheck.loaders.onnx import input_shapes
 
     return tamecheck.load(args.model, given=read_point(args.input, input_shapes(args.model)))
 
@@ -80,7 +80,7 @@ def _point(args: Namespace, model: Model) -> list[Array]:
         return []
     if args.input is None:
         raise InputError("No --input is given.", hint=f"The model takes {', '.join(model.inputs)}.")
-    from tamecheck.load.arrays import read_point
+    from tamecheck.loaders.arrays import read_point
 
     point = read_point(args.input, model.inputs)
     return [point[name] for name in model.inputs]

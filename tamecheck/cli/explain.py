@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         Explainer,
         Relevancy,
     )
-    from tamecheck.load.samples import Sample
+    from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
@@ -214,7 +214,7 @@ def _check_outputs(args: Namespace) -> None:
     if args.output is not None:
         claim(args, args.output, "list of explanations")
     if args.plot is not None:
-        from tamecheck.show.plots import checked_path
+        from tamecheck.plots import checked_path
 
         checked_path(args.plot)
         claim(args, args.plot, "figure")
@@ -235,7 +235,7 @@ def _check_kind(args: Namespace) -> None:
 
 def _draw(args: Namespace, found: Any) -> None:
     """Write the figure of an explanation."""
-    from tamecheck.show.plots import draw_explanation, draw_relevancy
+    from tamecheck.plots import draw_explanation, draw_relevancy
 
     draw = draw_relevancy if args.kind == "relevancy" else draw_explanation
     draw(found).save(args.plot)
@@ -365,7 +365,7 @@ def _answers(
         names = iter(rows.names)
         yield [], lambda answer: _shown(args, answer, next(names))
         return
-    from tamecheck.load.journal import journal
+    from tamecheck.loaders.journal import journal
 
     form = "tamecheck-explanations"
     with journal(args.output, "list of explanations", form, question, force=args.force) as kept:

@@ -15,7 +15,7 @@ from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
-    from tamecheck.verify import HammingBall, Witness
+    from tamecheck.verification import HammingBall, Witness
 
 __all__ = ["run_hamming"]
 
@@ -52,8 +52,8 @@ def _radius(text: str) -> int:
 
 def _ball(args: Namespace, model: Model) -> HammingBall:
     from tamecheck.ir.exact import rational
-    from tamecheck.load.arrays import read_point
-    from tamecheck.verify import HammingBall
+    from tamecheck.loaders.arrays import read_point
+    from tamecheck.verification import HammingBall
 
     point = read_point(args.input, model.inputs)
     flat = [rational(v) for name in model.inputs for v in point[name].reshape(-1).tolist()]
@@ -61,8 +61,8 @@ def _ball(args: Namespace, model: Model) -> HammingBall:
 
 
 def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dict[str, Any]:
-    from tamecheck.verification import replay_of
-    from tamecheck.verify import Unknown, Violated, answer_document
+    from tamecheck.verification import Unknown, Violated, answer_document
+    from tamecheck.verification.of_model import replay_of
 
     started = time.monotonic()
     answer = ball.verify(radius, timeout=args.timeout, replay=replay_of(model))
@@ -78,8 +78,8 @@ def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dic
 
 
 def _distance(args: Namespace, model: Model, ball: HammingBall) -> dict[str, Any]:
-    from tamecheck.verification import replay_of
-    from tamecheck.verify import Violated, answer_document, solvers_word
+    from tamecheck.verification import Violated, answer_document, solvers_word
+    from tamecheck.verification.of_model import replay_of
 
     started = time.monotonic()
     found = ball.distance(timeout=args.timeout)

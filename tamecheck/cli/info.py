@@ -74,14 +74,14 @@ def _program(args: Namespace) -> dict[str, Any]:
 
 
 def _model(args: Namespace) -> dict[str, Any]:
-    from tamecheck.load.files import suffix_of
+    from tamecheck.loaders.files import suffix_of
 
     try:
         model = model_of(args)
     except UnsupportedError:
         if args.model is None or suffix_of(args.model) != ".onnx":
             raise
-        from tamecheck.load.onnx_model import inspect
+        from tamecheck.loaders.onnx import inspect
 
         return inspect(args.model)
     from tamecheck.ir.graph import Apply

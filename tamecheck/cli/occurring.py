@@ -16,8 +16,8 @@ from tamecheck.errors import InputError
 if TYPE_CHECKING:
     from tamecheck.binarized import BinarizedNetwork
     from tamecheck.explain.domain import Domain
-    from tamecheck.load.samples import Sample
-    from tamecheck.load.schema import Schema
+    from tamecheck.loaders.samples import Sample
+    from tamecheck.loaders.tables.schema import Schema
     from tamecheck.model import Model
 
 __all__ = [
@@ -159,9 +159,9 @@ def naming_of(args: Namespace, model: Model) -> Naming:
 
 def _given(text: str) -> Naming:
     """The names of a list between commas, or of a file."""
-    from tamecheck.load.files import read_text
-    from tamecheck.load.json_model import parse_json
-    from tamecheck.load.schema_file import parse_schema
+    from tamecheck.loaders.files import read_text
+    from tamecheck.loaders.json_model import parse_json
+    from tamecheck.loaders.tables.schema_file import parse_schema
 
     if text.endswith(".json"):
         content = read_text(text)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.ir.graph import Graph
     from tamecheck.model import Model
-    from tamecheck.show.plots import Picture, Plane
+    from tamecheck.plots import Picture, Plane
 
 __all__ = ["add_parser", "run"]
 
@@ -116,8 +116,8 @@ def _add_looks(parser: Parser) -> None:
 
 def run(args: Namespace) -> int:
     """Draw the figure and write it."""
-    from tamecheck.show.plots import checked_path
-    from tamecheck.show.plots.canvas import label_of
+    from tamecheck.plots import checked_path
+    from tamecheck.plots.canvas import label_of
 
     checked_path(args.file)
     claim(args, args.file, "figure")
@@ -159,7 +159,7 @@ def _model_picture(args: Namespace) -> Picture:
         message(args, note)
     match args.what:
         case "certificate":
-            from tamecheck.show.plots import draw_derivation
+            from tamecheck.plots import draw_derivation
 
             box = domain_of(args, model)
             return draw_derivation(model.check(box, timeout=args.timeout, seed=args.seed))
@@ -175,8 +175,8 @@ def _jacobian(args: Namespace, model: Model) -> Picture:
     from tamecheck.cells import element_names
     from tamecheck.cli.plot_inputs import input_point
     from tamecheck.derivative import jacobian
-    from tamecheck.show.plots import draw_jacobian
-    from tamecheck.show.plots.plane import element
+    from tamecheck.plots import draw_jacobian
+    from tamecheck.plots.plane import element
 
     if len(args.at) != 1:
         raise InputError(
@@ -213,7 +213,7 @@ def _whole(text: str, option: str) -> int:
 
 def _adjacency(args: Namespace, model: Model) -> Picture:
     from tamecheck.cells import cells
-    from tamecheck.show.plots import draw_adjacency
+    from tamecheck.plots import draw_adjacency
 
     plane = _plane(args, model)
     if plane.size == 0:
@@ -223,7 +223,7 @@ def _adjacency(args: Namespace, model: Model) -> Picture:
 
 
 def _plane(args: Namespace, model: Model) -> Plane:
-    from tamecheck.show.plots import plane_of
+    from tamecheck.plots import plane_of
 
     domain = domain_of(args, model)
     if args.slice is not None:
@@ -249,9 +249,9 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 
 def _on_plane(args: Namespace, model: Model) -> Picture:
+    from tamecheck import plots
     from tamecheck.cli.plot_inputs import points_of_table
-    from tamecheck.show import plots
-    from tamecheck.show.plots.scene import DEFAULT_CELLS
+    from tamecheck.plots.scene import DEFAULT_CELLS
 
     plane = _plane(args, model)
     limit = DEFAULT_CELLS if args.limit is None else args.limit

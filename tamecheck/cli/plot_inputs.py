@@ -14,14 +14,14 @@ from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.ir.tensor import Shape
-    from tamecheck.show.plots import Picture, Plane, Points
+    from tamecheck.plots import Picture, Plane, Points
 
 __all__ = ["gives_coordinates", "input_point", "plane_point", "points_of_table", "value_picture"]
 
 
 def _elements(text: str, inputs: Mapping[str, Shape]) -> list[Fraction | None]:
     """The value of each input element, None where the text gives none."""
-    from tamecheck.load.box_text import parse_point
+    from tamecheck.loaders.text.box import parse_point
 
     point = parse_point(text, inputs, where="--at")
     return [value for values in point.values() for value in values]
@@ -92,8 +92,8 @@ def points_of_table(path: str, plane: Plane) -> Points:
     """
     import numpy as np
 
-    from tamecheck.load.files import read_text
-    from tamecheck.show.plots import Points
+    from tamecheck.loaders.files import read_text
+    from tamecheck.plots import Points
 
     rows = [row for row in csv.reader(io.StringIO(read_text(path))) if row]
     if rows and not any(_is_number(cell) for cell in rows[0]):
@@ -137,11 +137,11 @@ def value_picture(args: Namespace) -> Picture:
         If the row and its interval are missing, or an option is about models.
     """
     from tamecheck.cli.dual import right_hand_sides, row_interval
-    from tamecheck.dual import dual
-    from tamecheck.dual.value import value_along
+    from tamecheck.duality import dual
+    from tamecheck.duality.value.dual import value_along
+    from tamecheck.plots import draw_value
+    from tamecheck.plots.value import bound_of
     from tamecheck.programs import read_file
-    from tamecheck.show.plots import draw_value
-    from tamecheck.show.plots.value import bound_of
 
     for option in ("spec", "slice"):
         if getattr(args, option) is not None:

@@ -59,7 +59,7 @@ def _steps(text: str) -> int:
 def run(args: Namespace) -> int:
     """Check the certificate and say what it proves, or which step fails."""
     from tamecheck.certificates import recheck, statement
-    from tamecheck.load.files import read_bytes
+    from tamecheck.loaders.files import read_bytes
 
     certificate = read_bytes(args.certificate)
     report = recheck(certificate, steps=args.steps)
@@ -141,8 +141,8 @@ def _asked(args: Namespace, about: Statement) -> tuple[str, Box | Levels] | None
             "--box and --spec are of use for claims about functions only.",
             hint="Give --domain for a ball; a program's bounds are in its file.",
         )
-    from tamecheck.load.box_text import parse_box
-    from tamecheck.load.vnnlib import read_vnnlib
+    from tamecheck.loaders.text.box import parse_box
+    from tamecheck.loaders.text.vnnlib import read_vnnlib
 
     if args.box is not None:
         return f"--box {args.box}", parse_box(args.box, about.shapes)

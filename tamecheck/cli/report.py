@@ -78,8 +78,8 @@ def run(args: Namespace) -> int:
     output = _checked(args)
     model = model_of(args)
     box = domain_of(args, model)
-    from tamecheck.load.outputs import write_text
-    from tamecheck.show.report import make_report, subject_of
+    from tamecheck.loaders.outputs import write_text
+    from tamecheck.report import make_report, subject_of
 
     schema = None if args.names is not None else model.schema
     sample = sample_from(args, model, schema)

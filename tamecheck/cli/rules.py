@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tamecheck.explain.sketches import Sketch
     from tamecheck.ir.box import Box
     from tamecheck.ir.tensor import Array
-    from tamecheck.load.samples import Sample
+    from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
 
 __all__ = ["add_parser", "run"]
@@ -116,7 +116,7 @@ def _logic(
     from tamecheck.explain.row_reader import states_of
     from tamecheck.explain.rules import get_rules
     from tamecheck.explain.sketches import sketch
-    from tamecheck.load.samples import exact_points
+    from tamecheck.loaders.samples import exact_points
 
     begun = time.monotonic()
     domain = occurring(args, network, naming)
@@ -259,7 +259,7 @@ def _clauses(found: DecisionRules) -> tuple[int, str] | None:
 
 def _cells_about(args: Namespace, model: Model, naming: Naming, sample: Sample) -> None:
     """Rules of a piecewise linear classifier over the range of a table's columns."""
-    from tamecheck.load.box_mapping import box_of_rows
+    from tamecheck.loaders.text.box_mapping import box_of_rows
 
     names = naming.names if not naming.inferred else None
     known = Naming(names or list(sample.names), naming.classes or list(sample.classes))

@@ -91,7 +91,7 @@ def chosen_slice(args: Namespace, model: Model) -> Slice | None:
 
 def point_of(text: str, model: Model) -> Point:
     """The values that ``--at`` gives to inputs' elements."""
-    from tamecheck.load.box_text import parse_point
+    from tamecheck.loaders.text.box import parse_point
 
     return parse_point(text, model.inputs, where="--at")
 
@@ -103,7 +103,7 @@ def in_file(text: str) -> bool:
 
 def _from_file(path: str, model: Model) -> Slice:
     from tamecheck.cells import slice_of_points
-    from tamecheck.load.files import read_text
+    from tamecheck.loaders.files import read_text
 
     try:
         document: Any = json.loads(read_text(path), parse_float=str, parse_int=str)

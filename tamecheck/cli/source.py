@@ -29,8 +29,8 @@ def names_program(args: Namespace) -> bool:
     """
     if args.model is None or args.expr is not None:
         return False
-    from tamecheck.load.files import suffix_of
-    from tamecheck.load.program_json import is_program_json
+    from tamecheck.loaders.files import suffix_of
+    from tamecheck.loaders.programs.json_program import is_program_json
 
     suffix = suffix_of(args.model)
     return suffix in {".mps", ".lp"} or (suffix == ".json" and is_program_json(args.model))
@@ -62,6 +62,6 @@ def domain_of(args: Namespace, model: Model) -> Box:
     """
     if args.spec is None:
         return model.box(args.box)
-    from tamecheck.load.vnnlib import read_vnnlib
+    from tamecheck.loaders.text.vnnlib import read_vnnlib
 
     return read_vnnlib(args.spec).box(model.inputs)

@@ -14,9 +14,9 @@ from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.explain import Explainer
-    from tamecheck.load.samples import Sample
-    from tamecheck.load.schema import Schema
-    from tamecheck.load.tables_rows import Table
+    from tamecheck.loaders.samples import Sample
+    from tamecheck.loaders.tables.rows import Table
+    from tamecheck.loaders.tables.schema import Schema
     from tamecheck.model import Model
 
 __all__ = [
@@ -123,7 +123,7 @@ def sha256_of_table(path: str) -> str:
     """The SHA-256 of a table's text, whether its file is gzipped or not."""
     import hashlib
 
-    from tamecheck.load.files import read_bytes
+    from tamecheck.loaders.files import read_bytes
 
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
@@ -141,8 +141,8 @@ def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample 
     """
     from tamecheck.explain.networks import deciding
     from tamecheck.ir.tensor import size_of
-    from tamecheck.load.samples import sample_of, unlabelled
-    from tamecheck.load.tables import read_table
+    from tamecheck.loaders.samples import sample_of, unlabelled
+    from tamecheck.loaders.tables.table import read_table
 
     if args.data is None:
         for name in (*_ABOUT_TABLES, "rows"):
@@ -182,8 +182,8 @@ def chosen_rows(
     """The rows of the input file or of the table: one for a single input."""
     from tamecheck.explain.row_reader import states_of
     from tamecheck.ir.tensor import size_of
-    from tamecheck.load.arrays import read_rows
-    from tamecheck.load.samples import exact_points
+    from tamecheck.loaders.arrays import read_rows
+    from tamecheck.loaders.samples import exact_points
 
     if sample is None:
         points = read_rows(args.input, sum(map(size_of, model.inputs.values())))

@@ -17,8 +17,8 @@ from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.learn import Binariser, BinarizedClassifier, Progress
-    from tamecheck.load.schema import Schema
-    from tamecheck.load.tables_rows import Table
+    from tamecheck.loaders.tables.rows import Table
+    from tamecheck.loaders.tables.schema import Schema
 
 __all__ = ["add_parser", "run"]
 
@@ -100,7 +100,7 @@ def run(args: Namespace) -> int:
     import numpy as np
 
     from tamecheck.learn.held_out import scores_of, split
-    from tamecheck.load.tables import read_table
+    from tamecheck.loaders.tables.table import read_table
 
     missing = "error" if args.missing == "refuse" else args.missing
     target = -1 if args.target is None else args.target
@@ -223,7 +223,7 @@ def _schema(
     """What the inputs are made of: columns with their places in the file, statements, groups."""
     from dataclasses import replace
 
-    from tamecheck.load.schema import Bit, Group, Schema, Target, Training
+    from tamecheck.loaders.tables.schema import Bit, Group, Schema, Target, Training
 
     total = len(table.origins) + table.dropped
     held_out = tuple(table.origins[int(k)].row for k in test)
@@ -328,10 +328,10 @@ def _saved(classifier: BinarizedClassifier, output: str, schema: Schema) -> Sche
     from dataclasses import replace
 
     from tamecheck.learn.onnx_export import onnx_bytes
-    from tamecheck.load.json_model import graph_bytes
-    from tamecheck.load.onnx_model import load_onnx
-    from tamecheck.load.outputs import write_files
-    from tamecheck.load.schema_file import schema_document
+    from tamecheck.loaders.json_model import graph_bytes
+    from tamecheck.loaders.onnx import load_onnx
+    from tamecheck.loaders.outputs import write_files
+    from tamecheck.loaders.tables.schema_file import schema_document
 
     graph = classifier.to_model().graph
     if output.lower().endswith(".onnx"):

@@ -15,7 +15,7 @@ from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
-    from tamecheck.verify import Answer
+    from tamecheck.verification import Answer
 
 __all__ = ["add_parser", "run"]
 
@@ -68,7 +68,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _write_timeout(args: Namespace) -> None:
     if args.vnncomp is not None:
-        from tamecheck.load.outputs import write_text
+        from tamecheck.loaders.outputs import write_text
 
         write_text(args.vnncomp, "timeout\n")
 
@@ -88,8 +88,8 @@ def run(args: Namespace) -> int:
 
 def _run(args: Namespace) -> int:
     model, spec = _property_of(args)
-    from tamecheck.verification import verify
-    from tamecheck.verify import answer_document, vnncomp_text
+    from tamecheck.verification import answer_document, vnncomp_text
+    from tamecheck.verification.of_model import verify
 
     for note in model.loaded.notes:
         message(args, note)
@@ -99,7 +99,7 @@ def _run(args: Namespace) -> int:
         answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
     document = answer_document(answer)
     if args.vnncomp is not None:
-        from tamecheck.load.outputs import write_text
+        from tamecheck.loaders.outputs import write_text
 
         write_text(args.vnncomp, vnncomp_text(answer))
     if args.json:
@@ -112,7 +112,7 @@ def _run(args: Namespace) -> int:
 
 def _run_in_competition(args: Namespace) -> int:
     """Run with a result file whatever happens: the harness reads nothing else."""
-    from tamecheck.load.outputs import write_text
+    from tamecheck.loaders.outputs import write_text
 
     # what is there if the process is ended from outside
     write_text(args.vnncomp, "unknown\n")
@@ -154,7 +154,7 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
 
 def _print(args: Namespace, answer: Answer, verdict: str) -> None:
     from tamecheck.ir.exact import decimal_text
-    from tamecheck.verify import Unknown, Violated
+    from tamecheck.verification import Unknown, Violated
 
     if args.quiet:
         print(verdict)

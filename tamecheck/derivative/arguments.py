@@ -9,7 +9,7 @@ from typing import assert_never
 from flint import arb, fmpq
 
 from tamecheck.evaluate.exact_terms import holds, value_at
-from tamecheck.evaluate.reals import Number, UndecidedError, compare
+from tamecheck.exact.reals import Number, UndecidedError, compare
 from tamecheck.ir.formula import (
     Add,
     And,

@@ -23,10 +23,10 @@ from tamecheck.derivative.local import Values, linear_local, scaled, tied_groups
 from tamecheck.derivative.sweep import Averaged, Local, Moved, Scaled
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.exact_arrays import objects
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.evaluate.reals import Number, hull
 from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.arrays import objects
+from tamecheck.exact.reals import Number, hull
 from tamecheck.ir.formula import everywhere
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Framework, Pointwise, Selection, Ties

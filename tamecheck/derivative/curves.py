@@ -10,7 +10,7 @@ from flint import fmpq
 from tamecheck.derivative.check.jets import Jet
 from tamecheck.derivative.check.proofs import Curve
 from tamecheck.derivative.cone import inner_direction
-from tamecheck.derivative.farkas import Vector, null_basis
+from tamecheck.exact.feasibility import Vector, null_basis
 
 __all__ = ["curve_inside", "dot"]
 

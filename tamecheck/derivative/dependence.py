@@ -19,11 +19,11 @@ from tamecheck.derivative.arguments import Arguments, definite_sign
 from tamecheck.derivative.kinks import at_edge
 from tamecheck.derivative.local import Values, compared_groups, routed
 from tamecheck.evaluate.enclose import enclose
-from tamecheck.evaluate.exact_arrays import native, objects
 from tamecheck.evaluate.folding import axis_last
-from tamecheck.evaluate.reals import as_fraction
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
+from tamecheck.exact.arrays import native, objects
+from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Graph

@@ -15,8 +15,8 @@ from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.evaluate.float_terms import condition_floats
 from tamecheck.evaluate.floats import outside
-from tamecheck.evaluate.reals import UndecidedError, working_precision
 from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Pointwise

@@ -28,9 +28,9 @@ from tamecheck.derivative.local import (
 from tamecheck.derivative.sweep import Local, Moved, Scaled, input_rows, zeros
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import Number
 from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.arrays import objects
+from tamecheck.exact.reals import Number
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of

@@ -65,7 +65,7 @@ def gradient(
 
     Examples
     --------
-    >>> from tamecheck.load.expression import parse_expression
+    >>> from tamecheck.loaders.text.expression import parse_expression
     >>> gradient(parse_expression("max(x,0) * y").graph, [[1.0, 5.0], [-1.0, 5.0]]).tolist()
     [[5.0, 1.0], [0.0, 0.0]]
     """

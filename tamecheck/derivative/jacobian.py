@@ -12,7 +12,6 @@ from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import kink_family
-from tamecheck.derivative.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.derivative.limits import limit_set
 from tamecheck.derivative.local import Values
 from tamecheck.derivative.lowering import lowered, without_roots
@@ -21,9 +20,10 @@ from tamecheck.derivative.result import Autodiff, JacobianSet, Kind
 from tamecheck.derivative.steep import steep
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import InputError, TamecheckError
-from tamecheck.evaluate.exact_arrays import from_values, objects
-from tamecheck.evaluate.reals import UndecidedError, working_precision
 from tamecheck.evaluate.walk import checked_inputs
+from tamecheck.exact.arrays import from_values, objects
+from tamecheck.exact.hull import Exact, Matrix, extreme, rational, same
+from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
 from tamecheck.ir.graph import Constant, Graph, Input
 from tamecheck.ir.tensor import Array, Shape, size_of
@@ -85,7 +85,7 @@ def jacobian(
 
     Examples
     --------
-    >>> from tamecheck.load.expression import parse_expression
+    >>> from tamecheck.loaders.text.expression import parse_expression
     >>> graph = parse_expression("max(x,0) - max(-x,0)").graph
     >>> jacobian(graph, {"x": 0}).vertices
     (((Fraction(1, 1),),),)

@@ -12,7 +12,7 @@ from flint import arb, fmpq
 
 from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.exact_terms import holds, value_at
-from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction
+from tamecheck.exact.reals import Number, UndecidedError, as_fraction
 from tamecheck.ir.formula import (
     TRUE,
     And,

@@ -12,14 +12,14 @@ from tamecheck.derivative.chainrule import ChainRule
 from tamecheck.derivative.check import Curve, Limits, Pattern, read_limits
 from tamecheck.derivative.cone import inner_direction, product
 from tamecheck.derivative.explore import Explorer, Leaf
-from tamecheck.derivative.farkas import null_basis
-from tamecheck.derivative.hull import Combination, Matrix, extreme, membership, same
 from tamecheck.derivative.result import Autodiff, JacobianSet, Kind, Proof
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.derivative.tangency import found_claim
 from tamecheck.errors import TamecheckError
-from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import Number, as_fraction
+from tamecheck.exact.arrays import objects
+from tamecheck.exact.feasibility import null_basis
+from tamecheck.exact.hull import Combination, Matrix, extreme, membership, same
+from tamecheck.exact.reals import Number, as_fraction
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import Array, size_of
 

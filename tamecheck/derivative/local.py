@@ -13,11 +13,11 @@ from flint import arb, fmpq
 from tamecheck.derivative.kinks import sign_of
 from tamecheck.derivative.sweep import Local, Moved, Multiplied, Scaled, Summed, zeros
 from tamecheck.errors import UnsupportedError
-from tamecheck.evaluate.exact_arrays import objects
 from tamecheck.evaluate.folding import axis_last, folded_first
-from tamecheck.evaluate.reals import Number, UndecidedError
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site as Place
+from tamecheck.exact.arrays import objects
+from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Fold, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of

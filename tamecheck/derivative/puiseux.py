@@ -10,7 +10,7 @@ from flint import arb, fmpq
 
 from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.evaluate.reals import Number, UndecidedError, as_number, multiply, power
+from tamecheck.exact.reals import Number, UndecidedError, as_number, multiply, power
 from tamecheck.ir.formula import (
     Add,
     Call,

@@ -10,7 +10,9 @@ from typing import Any, Literal, TypeAlias
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.hull import (
+from tamecheck.derivative.minkowski import MinkowskiSum, Shares
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.exact.hull import (
     Matrix,
     Membership,
     Separator,
@@ -19,9 +21,7 @@ from tamecheck.derivative.hull import (
     rational,
     same,
 )
-from tamecheck.derivative.minkowski import MinkowskiSum, Shares
-from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.evaluate.reals import Number, as_fraction, as_number, working_precision
+from tamecheck.exact.reals import Number, as_fraction, as_number, working_precision
 from tamecheck.ir.tensor import Shape
 
 __all__ = ["Autodiff", "Entry", "JacobianSet", "Kind", "Proof"]
@@ -324,7 +324,7 @@ class JacobianSet:
             ``entries``: the two entries of the flattened matrix to draw; ``around``: another set
             behind it; ``names``: the inputs' names.
         """
-        return import_module("tamecheck.show.plots").draw_jacobian(self, ax, **options).axes
+        return import_module("tamecheck.plots").draw_jacobian(self, ax, **options).axes
 
     def accurate(self, bits: int) -> bool:
         """Whether every ball has so many good bits."""

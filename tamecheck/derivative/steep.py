@@ -22,10 +22,10 @@ from tamecheck.derivative.puiseux import ZERO, Puiseux, constant, series_of
 from tamecheck.derivative.terms import derivative
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.exact_arrays import objects
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.evaluate.reals import Number, UndecidedError, as_fraction, as_number
 from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.arrays import objects
+from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number
 from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Var, subterms
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing

@@ -10,7 +10,7 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.cone import Row
-from tamecheck.evaluate.exact_matrix import exact_matmul
+from tamecheck.exact.matrix import exact_matmul
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.tensor import Array, Shape, size_of
 

@@ -34,8 +34,8 @@ from tamecheck.derivative.check.proofs import (
 )
 from tamecheck.derivative.cone import inner_direction
 from tamecheck.derivative.curves import curve_inside, dot
-from tamecheck.derivative.farkas import Multipliers, Vector, nonnegative_solution
-from tamecheck.evaluate.reals import UndecidedError
+from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution
+from tamecheck.exact.reals import UndecidedError
 
 __all__ = ["found_claim"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from tamecheck.encode.smt_scalars import unrolled
+from tamecheck.encode.smt.scalars import unrolled
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of

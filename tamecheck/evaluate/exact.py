@@ -10,15 +10,6 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.errors import TamecheckError
-from tamecheck.evaluate.exact_arrays import (
-    alike,
-    fractions,
-    from_values,
-    has_balls,
-    objects,
-    renumbered,
-)
-from tamecheck.evaluate.exact_matrix import exact_matmul
 from tamecheck.evaluate.exact_terms import (
     holds,
     is_rational,
@@ -28,9 +19,18 @@ from tamecheck.evaluate.exact_terms import (
 )
 from tamecheck.evaluate.floats import outside
 from tamecheck.evaluate.folding import folded_first
-from tamecheck.evaluate.reals import Number, UndecidedError, compare, working_precision
 from tamecheck.evaluate.selection import select
 from tamecheck.evaluate.walk import Site, checked_inputs, run, site_of
+from tamecheck.exact.arrays import (
+    alike,
+    fractions,
+    from_values,
+    has_balls,
+    objects,
+    renumbered,
+)
+from tamecheck.exact.matrix import exact_matmul
+from tamecheck.exact.reals import Number, UndecidedError, compare, working_precision
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import (
@@ -124,7 +124,7 @@ def _accurate(array: Array) -> bool:
 
 
 def op_exact(site: Site, args: Sequence[Array]) -> Array:
-    """The value of one op on exact arrays, see `tamecheck.evaluate.exact_arrays`.
+    """The value of one op on exact arrays, see `tamecheck.exact.arrays`.
 
     Raises
     ------

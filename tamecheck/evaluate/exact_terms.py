@@ -9,7 +9,7 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.evaluate.float_terms import compared
-from tamecheck.evaluate.reals import (
+from tamecheck.exact.reals import (
     Number,
     UndecidedError,
     add,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.exact_arrays import fractions, from_values, has_balls, native
-from tamecheck.evaluate.reals import UndecidedError
 from tamecheck.evaluate.walk import Site
+from tamecheck.exact.arrays import fractions, from_values, has_balls, native
+from tamecheck.exact.reals import UndecidedError
 from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import Array, Tensor
 

@@ -15,7 +15,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.evaluate.intervals import Interval
-from tamecheck.evaluate.reals import working_precision
+from tamecheck.exact.reals import working_precision
 from tamecheck.ir.formula import Elementary
 from tamecheck.ir.tensor import Array
 

@@ -95,7 +95,7 @@ class _Reason:
         InputError
             If the input is no image.
         """
-        plots: Any = import_module("tamecheck.show.plots")
+        plots: Any = import_module("tamecheck.plots")
         return plots.draw_explanation(self, ax, shape=shape).axes
 
     def document(self) -> dict[str, Any]:
@@ -285,4 +285,4 @@ class Relevancy:
         InputError
             If no reason was found.
         """
-        return import_module("tamecheck.show.plots").draw_relevancy(self, ax).axes
+        return import_module("tamecheck.plots").draw_relevancy(self, ax).axes

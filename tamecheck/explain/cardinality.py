@@ -10,7 +10,7 @@ from tamecheck.binarized.logic import Formula
 from tamecheck.binarized.network import BinarizedNetwork
 from tamecheck.errors import SolverError
 from tamecheck.explain.domain import Domain, Feature
-from tamecheck.solve.incremental_sat import IncrementalSolver
+from tamecheck.solvers.incremental_sat import IncrementalSolver
 
 __all__ = ["Cardinality"]
 

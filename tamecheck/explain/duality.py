@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tamecheck.explain.abductive import changeable, contrastive_within, is_sufficient
 from tamecheck.explain.search import Codes, Search
-from tamecheck.solve.hitting import HittingSets
+from tamecheck.solvers.hitting import HittingSets
 
 __all__ = ["Found", "enumerated", "smallest_sufficient"]
 

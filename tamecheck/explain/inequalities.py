@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-from tamecheck.load.schema import display_names
+from tamecheck.loaders.tables.schema import display_names
 
 __all__ = [
     "Inequality",

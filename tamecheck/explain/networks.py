@@ -15,7 +15,7 @@ from tamecheck.ir.arguments import instance, rationals
 from tamecheck.ir.exact import rational
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Routing
-from tamecheck.load.schema import Schema
+from tamecheck.loaders.tables.schema import Schema
 from tamecheck.model import Model
 
 __all__ = [

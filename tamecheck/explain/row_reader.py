@@ -14,10 +14,10 @@ from tamecheck.explain.domain import Domain
 from tamecheck.ir.arguments import rationals
 from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array
-from tamecheck.load.samples import Sample, exact_points
-from tamecheck.load.schema import Schema
-from tamecheck.load.tables import read_table
-from tamecheck.load.tables_rows import Origin, Rows, rows_of
+from tamecheck.loaders.samples import Sample, exact_points
+from tamecheck.loaders.tables.rows import Origin, Rows, rows_of
+from tamecheck.loaders.tables.schema import Schema
+from tamecheck.loaders.tables.table import read_table
 
 __all__ = ["RowReader", "origins_of", "states_of"]
 

@@ -10,7 +10,7 @@ from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import SolverError
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes
-from tamecheck.solve.pseudo_boolean import Threshold, another_class
+from tamecheck.solvers.pseudo_boolean import Threshold, another_class
 
 __all__ = ["second_opinion"]
 

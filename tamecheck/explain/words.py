@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from tamecheck.binarized import BinarizedNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain, Feature, domain_of
-from tamecheck.load.schema import Schema
+from tamecheck.loaders.tables.schema import Schema
 
 __all__ = ["Condition", "Vocabulary", "condition", "conjunction"]
 

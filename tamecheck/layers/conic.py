@@ -20,7 +20,7 @@ import numpy as np
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.cones import kink_distance, projection, require_cone
-from tamecheck.solve.cone import cone_solution
+from tamecheck.solvers.cone import cone_solution
 
 __all__ = ["ConicGradients", "ConicSolution", "conic_layer"]
 

@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from tamecheck.errors import SolverError
+from tamecheck.exact.polyhedron import Point
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.layers.polyhedron import Point
 from tamecheck.programs.simplex import (
     LinearInfeasible,
     LinearOptimum,
@@ -18,7 +18,7 @@ from tamecheck.programs.simplex import (
     linear_box,
     minimum,
 )
-from tamecheck.solve.relaxation import Relaxation, nearest
+from tamecheck.solvers.relaxation import Relaxation, nearest
 
 __all__ = ["Best", "Endless", "Linear", "NoPoint", "Outcome", "reduced_costs"]
 

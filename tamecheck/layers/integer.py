@@ -21,12 +21,12 @@ from fractions import Fraction
 from functools import cached_property
 
 from tamecheck.errors import InputError
+from tamecheck.exact.polyhedron import Point
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.integer_parts import FixedPart, optimal_parts
 from tamecheck.layers.jumps import Continuous, Jump, Piece, Undecided, find_jump
 from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, solution_set
-from tamecheck.layers.polyhedron import Point
 
 __all__ = ["IntegerPart", "IntegerValue", "elastic", "integer_value_layer"]
 

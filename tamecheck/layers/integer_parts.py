@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tamecheck.errors import InputError, SolverError, UnsupportedError
+from tamecheck.exact.polyhedron import Point
 from tamecheck.ir.program import Kind, Program, Row
 from tamecheck.layers.exact_linear import Best, Endless, Linear
-from tamecheck.layers.polyhedron import Point
 from tamecheck.programs.prover import Prover
 from tamecheck.programs.scaled import Box, Number, domain, simple
 from tamecheck.programs.tree import Search
-from tamecheck.solve.relaxation import (
+from tamecheck.solvers.relaxation import (
     LinearAnswer,
     Relaxation,
     RelaxedInfeasible,

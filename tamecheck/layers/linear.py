@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from tamecheck.errors import InputError
+from tamecheck.exact.polyhedron import Point
 from tamecheck.ir.exact import parse_rational, rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.exact_linear import Best, Endless, Linear, NoPoint
 from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, point_text, solution_set
-from tamecheck.layers.polyhedron import Point
 
 __all__ = ["LinearSolution", "linear_layer"]
 

@@ -10,12 +10,12 @@ from functools import cached_property
 from flint import fmpq_mat
 
 from tamecheck.errors import SolverError, UnsupportedError
-from tamecheck.evaluate.reals import as_number
+from tamecheck.exact.polyhedron import Halfspace, Point, kernel, vertices
+from tamecheck.exact.reals import as_number
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.exact_linear import Best, Endless, Linear, Outcome, reduced_costs
-from tamecheck.layers.polyhedron import Halfspace, Point, kernel, vertices
 
 __all__ = ["OptimalSet", "multiplier_set", "point_text", "solution_set"]
 

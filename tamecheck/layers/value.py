@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from tamecheck.dual import DualFunction, dual
-from tamecheck.dual.answer import Gradient
+from tamecheck.duality import DualFunction, dual
+from tamecheck.duality.answer import Gradient
 from tamecheck.errors import InputError
+from tamecheck.exact.polyhedron import Point
 from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.program import Program, Row
 from tamecheck.layers.integer import IntegerValue, elastic, integer_value_layer
-from tamecheck.layers.polyhedron import Point
-from tamecheck.solve.mip_model import program_of_mip
+from tamecheck.solvers.mip_model import program_of_mip
 
 __all__ = ["ValueLayer", "Valued", "from_mip", "value_layer"]
 

@@ -15,7 +15,7 @@ from sklearn.utils import validation
 
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError, data_errors
-from tamecheck.load.schema import Bit, Column, Group, GroupKind, Schema, display_names
+from tamecheck.loaders.tables.schema import Bit, Column, Group, GroupKind, Schema, display_names
 
 __all__ = ["Binariser", "Bit", "Group"]
 

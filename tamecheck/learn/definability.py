@@ -14,9 +14,9 @@ from tamecheck.learn.cube import patterns
 from tamecheck.learn.elastic import Elastic
 from tamecheck.learn.network import Floats
 from tamecheck.learn.problems import DataError
-from tamecheck.load import Loaded
-from tamecheck.load.outputs import write_text
-from tamecheck.load.sketch import Sketch
+from tamecheck.loaders import Loaded
+from tamecheck.loaders.outputs import write_text
+from tamecheck.loaders.sketch import Sketch
 from tamecheck.model import Model
 from tamecheck.tame import Check
 

@@ -14,7 +14,7 @@ from sklearn.utils import multiclass, validation
 
 from tamecheck.learn.network import BinarizedNetwork, Floats
 from tamecheck.learn.problems import DataError, data_errors
-from tamecheck.load.schema import Bit, Column, Group, Schema
+from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 if TYPE_CHECKING:
     from tamecheck.model import Model

@@ -18,7 +18,7 @@ from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.ir.tensor import Array
 
 if TYPE_CHECKING:
-    from tamecheck.load.schema import Schema
+    from tamecheck.loaders.tables.schema import Schema
     from tamecheck.model import Model
 
 __all__ = ["BinarizedNetwork", "Layer", "WeightKind", "rounded", "sign"]
@@ -158,7 +158,7 @@ class BinarizedNetwork:
         schema
             What its inputs are made of, if that is known.
         """
-        from tamecheck.load import Loaded
+        from tamecheck.loaders import Loaded
         from tamecheck.model import Model
 
         name = "-".join(map(str, self.widths))

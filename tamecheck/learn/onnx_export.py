@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.load.outputs import write_bytes
-from tamecheck.load.schema import Schema
-from tamecheck.load.schema_file import METADATA_KEY, schema_document
+from tamecheck.loaders.outputs import write_bytes
+from tamecheck.loaders.tables.schema import Schema
+from tamecheck.loaders.tables.schema_file import METADATA_KEY, schema_document
 
 if TYPE_CHECKING:
     from tamecheck.learn.network import BinarizedNetwork

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.encode.mip import Encoding, mip_encoding
+from tamecheck.encode.mip.network import Encoding, mip_encoding
 from tamecheck.errors import InputError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.box import Box, Side

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from tamecheck.encode import Layers, back, bounded, concretised
+from tamecheck.bounds import Layers, back, bounded, concretised
 from tamecheck.ir.program import Sense
 from tamecheck.ir.tensor import Array
 

@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from tamecheck.encode import Layers, layers_of
-from tamecheck.encode.mip import Encoding, mip_encoding
+from tamecheck.bounds import Layers, layers_of
+from tamecheck.encode.mip.network import Encoding, mip_encoding
 from tamecheck.errors import DomainError, InputError, SolverError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.enclosure import float_down, float_up

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.encode import (
+from tamecheck.bounds import (
     Combine,
     Dense,
     Entry,
@@ -17,7 +17,7 @@ from tamecheck.encode import (
     Route,
     Scale,
 )
-from tamecheck.encode.scalar import Scalar
+from tamecheck.bounds.scalar import Scalar
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Region", "piecewise_affine", "region"]

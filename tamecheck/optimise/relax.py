@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tamecheck.encode.mip import Encoding
+from tamecheck.encode.mip.network import Encoding
 from tamecheck.ir.program import Kind, Sense
 from tamecheck.ir.tensor import Array
 from tamecheck.optimise.walk import Walker, walk
-from tamecheck.solve.relaxation import Relaxation, RelaxedOptimum
+from tamecheck.solvers.relaxation import Relaxation, RelaxedOptimum
 
 __all__ = ["best_walks", "relaxed_starts", "sampled_starts"]
 

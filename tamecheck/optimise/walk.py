@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.encode import Layers
+from tamecheck.bounds import Layers
 from tamecheck.ir.tensor import Array
 from tamecheck.optimise.regions import region
-from tamecheck.solve.dense_linear import largest_in
+from tamecheck.solvers.dense_linear import largest_in
 
 __all__ = ["Walker", "walk"]
 

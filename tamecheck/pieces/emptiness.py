@@ -12,7 +12,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.derivative.cone import inner_direction
-from tamecheck.evaluate.reals import Number, as_number, working_precision
+from tamecheck.exact.reals import Number, as_number, working_precision
 from tamecheck.ir.tensor import Array
 from tamecheck.pieces.expressions import Atom, float_values
 from tamecheck.pieces.guide import Decision, sign_at, sign_on

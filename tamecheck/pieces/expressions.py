@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from flint import fmpq
 
-from tamecheck.evaluate.reals import Number, add, as_fraction, as_number, call, divide, multiply
-from tamecheck.evaluate.reals import power as raised
+from tamecheck.exact.reals import Number, add, as_fraction, as_number, call, divide, multiply
+from tamecheck.exact.reals import power as raised
 from tamecheck.ir.formula import Elementary
 from tamecheck.ir.tensor import Array
 

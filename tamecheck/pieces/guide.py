@@ -8,7 +8,7 @@ from typing import Any
 
 from flint import arb, fmpq
 
-from tamecheck.evaluate.reals import Number, UndecidedError, working_precision
+from tamecheck.exact.reals import Number, UndecidedError, working_precision
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.pieces.expressions import Expression, Key, Space, value_at
 
@@ -86,7 +86,7 @@ class Guide:
             self._decide(expression, sign)
 
     def number(self, value: Fraction) -> Expression:
-        """See `tamecheck.encode.smt_scalars.Algebra`, as for all of these."""
+        """See `tamecheck.encode.smt.scalars.Algebra`, as for all of these."""
         return self._space.constant(value)
 
     def add(self, parts: Sequence[Expression]) -> Expression:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from tamecheck.cells.slices import Slice, element_names
-from tamecheck.evaluate.reals import as_number
+from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Shape
 from tamecheck.pieces.expressions import Expression, sympy_of
 from tamecheck.pieces.guide import sign_at

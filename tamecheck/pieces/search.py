@@ -11,9 +11,9 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.cells.slices import Slice, slice_of_box
-from tamecheck.encode.smt_scalars import unrolled
+from tamecheck.encode.smt.scalars import unrolled
 from tamecheck.errors import InputError
-from tamecheck.evaluate.reals import as_fraction
+from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of

@@ -9,7 +9,7 @@ from typing import Any
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
 from tamecheck.programs.scaled import Box
-from tamecheck.solve.relaxation import Basis
+from tamecheck.solvers.relaxation import Basis
 
 __all__ = ["MAX_SIZE", "exact_multipliers", "exact_point", "optimal_at"]
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.scaled import Box, Number, domain, simple
-from tamecheck.solve.relaxation import LinearAnswer, Relaxation, RelaxedOptimum
+from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, RelaxedOptimum
 
 __all__ = [
     "Branch",

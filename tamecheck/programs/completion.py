@@ -10,7 +10,7 @@ from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program
 from tamecheck.programs.scaled import Box, domain, hull, simple
 from tamecheck.programs.simplex import LinearOptimum, minimum
-from tamecheck.solve.relaxation import Relaxation, RelaxedOptimum
+from tamecheck.solvers.relaxation import Relaxation, RelaxedOptimum
 
 __all__ = ["Completion", "is_settled"]
 

@@ -7,14 +7,14 @@ import os
 
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Program
-from tamecheck.load.files import suffix_of
-from tamecheck.load.lp import read_lp
-from tamecheck.load.lp_writer import program_to_lp
-from tamecheck.load.mps import read_mps
-from tamecheck.load.mps_writer import program_to_mps
-from tamecheck.load.outputs import write_text
-from tamecheck.load.program_draft import ProgramFile
-from tamecheck.load.program_json import read_program_json
+from tamecheck.loaders.files import suffix_of
+from tamecheck.loaders.outputs import write_text
+from tamecheck.loaders.programs.draft import ProgramFile
+from tamecheck.loaders.programs.json_program import read_program_json
+from tamecheck.loaders.programs.lp import read_lp
+from tamecheck.loaders.programs.lp_writer import program_to_lp
+from tamecheck.loaders.programs.mps import read_mps
+from tamecheck.loaders.programs.mps_writer import program_to_mps
 
 __all__ = ["read", "read_file", "write"]
 

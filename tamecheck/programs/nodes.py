@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from tamecheck.programs.branching import Branch, Split
 from tamecheck.programs.scaled import Multipliers
-from tamecheck.solve.scaling import Scaling, power
+from tamecheck.solvers.scaling import Scaling, power
 
 __all__ = ["Bounded", "Branched", "Crossed", "CrossedRow", "Excluded", "Gap", "Node", "unscaled"]
 

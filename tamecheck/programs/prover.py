@@ -10,7 +10,7 @@ from tamecheck.ir.program import Program
 from tamecheck.programs.basis import exact_multipliers
 from tamecheck.programs.scaled import Box, Multipliers, Scaled
 from tamecheck.programs.simplex import LinearInfeasible, LinearOutcome, minimum
-from tamecheck.solve.relaxation import Relaxation, RelaxedInfeasible, RelaxedOptimum
+from tamecheck.solvers.relaxation import Relaxation, RelaxedInfeasible, RelaxedOptimum
 
 __all__ = ["Prover"]
 

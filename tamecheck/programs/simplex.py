@@ -22,7 +22,7 @@ from flint import fmpq, fmpq_mat
 from tamecheck.ir.program import Program
 from tamecheck.programs.basis import optimal_at
 from tamecheck.programs.scaled import Box, Number, simple
-from tamecheck.solve.relaxation import Basis
+from tamecheck.solvers.relaxation import Basis
 
 __all__ = [
     "LinearInfeasible",

@@ -32,8 +32,8 @@ from tamecheck.programs.completion import Completion
 from tamecheck.programs.rewriting import recession, scaled_ray, without_objective, without_semi
 from tamecheck.programs.simplex import LinearOptimum, linear_box, minimum
 from tamecheck.programs.tree import Point, Search, Tree
-from tamecheck.solve.children import SOLVERS, claims
-from tamecheck.solve.claims import (
+from tamecheck.solvers.children import SOLVERS, claims
+from tamecheck.solvers.claims import (
     Claim,
     FeasibleClaim,
     InfeasibleClaim,
@@ -41,7 +41,7 @@ from tamecheck.solve.claims import (
     UnboundedClaim,
     UnknownClaim,
 )
-from tamecheck.solve.relaxation import nearest
+from tamecheck.solvers.relaxation import nearest
 
 __all__ = ["solve"]
 

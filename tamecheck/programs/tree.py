@@ -36,7 +36,7 @@ from tamecheck.programs.nodes import (
 from tamecheck.programs.prover import Prover
 from tamecheck.programs.scaled import Box, Multipliers, Number, hull, simple
 from tamecheck.programs.simplex import LinearInfeasible, LinearOptimum, LinearUnbounded
-from tamecheck.solve.relaxation import (
+from tamecheck.solvers.relaxation import (
     LinearAnswer,
     NoLinearAnswer,
     Relaxation,
@@ -44,7 +44,7 @@ from tamecheck.solve.relaxation import (
     RelaxedOptimum,
     nearest,
 )
-from tamecheck.solve.scaling import power, scaled_program, scaling
+from tamecheck.solvers.scaling import power, scaled_program, scaling
 
 __all__ = ["Point", "Search", "Tree"]
 

@@ -10,7 +10,7 @@ from functools import cache
 from flint import arb, fmpq
 
 from tamecheck import ops
-from tamecheck.evaluate.reals import working_precision
+from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.tensor import size_of

@@ -18,7 +18,7 @@ from itertools import pairwise
 from flint import arb, fmpq
 
 from tamecheck import ops
-from tamecheck.evaluate.reals import working_precision
+from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import size_of

@@ -16,7 +16,7 @@ from flint import arb, fmpq
 
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values
-from tamecheck.evaluate.reals import working_precision
+from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of

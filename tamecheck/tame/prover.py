@@ -40,7 +40,7 @@ def bound_prover(remaining: Callable[[], float]) -> Callable[[Graph, Box, int], 
 
 
 def _ask_solver(graph: Graph, box: Box, node: int, seconds: float) -> Step | None:
-    from tamecheck.solve.nlsat import Bounded, solver_name, try_bound
+    from tamecheck.solvers.nlsat import Bounded, solver_name, try_bound
 
     if seconds <= 0:
         return None

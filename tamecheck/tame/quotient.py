@@ -12,10 +12,10 @@ from fractions import Fraction
 from typing import Any
 
 from tamecheck import ops
+from tamecheck.exact.polynomial import Polynomial, Square, quadratic_squares
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
-from tamecheck.ir.polynomial import Polynomial, Square, quadratic_squares
 from tamecheck.ir.tensor import size_of
 from tamecheck.tame.step import Step
 

@@ -19,7 +19,7 @@ from itertools import combinations
 from flint import arb, fmpq
 
 from tamecheck import ops
-from tamecheck.evaluate.reals import working_precision
+from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import TRUE, Piece
 from tamecheck.ir.graph import Apply, Graph

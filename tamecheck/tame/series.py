@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from flint import arb, arb_series, fmpq
 
-from tamecheck.evaluate.reals import working_precision
+from tamecheck.exact.reals import working_precision
 from tamecheck.ir.formula import (
     Add,
     And,

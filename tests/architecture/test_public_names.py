@@ -22,8 +22,8 @@ def test_unknown_names_are_attribute_errors():
     "before",
     [
         "tc.expression('x')",
-        "import tamecheck.load",
-        "from tamecheck.load.files import read_text",
+        "import tamecheck.loaders",
+        "from tamecheck.loaders.files import read_text",
         "tc.load",
         "from tamecheck import load",
     ],

@@ -8,12 +8,12 @@ import pytest
 
 from tamecheck.binarized import recognise
 from tamecheck.binarized.nearness import rational_near, sum_comes_near
-from tamecheck.binarized.surd import root
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
+from tamecheck.exact.quadratic import root
 from tamecheck.explain import network_of
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load.loaded import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
 

@@ -8,7 +8,7 @@ import pytest
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME
-from tamecheck.verify import Holds, Unknown, Violated, hamming_distance, verify_hamming
+from tamecheck.verification import Holds, Unknown, Violated, hamming_distance, verify_hamming
 
 
 @pytest.fixture

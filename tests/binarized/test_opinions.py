@@ -15,8 +15,8 @@ from tamecheck.binarized.folding import Ball
 from tamecheck.binarized.opinions import NoneSaid, NothingSaid, Pointed, Question, opinions
 from tamecheck.binarized.program import misclassified_program
 from tamecheck.cli import main
-from tamecheck.verify import Unknown
-from tamecheck.verify import hamming as balls
+from tamecheck.verification import Unknown
+from tamecheck.verification import hamming as balls
 
 
 def exclusive_or():

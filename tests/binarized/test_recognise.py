@@ -8,8 +8,8 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.binarized import recognise
-from tamecheck.binarized.surd import Surd, ceiling, root, sign
 from tamecheck.errors import UnsupportedError
+from tamecheck.exact.quadratic import Surd, ceiling, root, sign
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME
 

@@ -13,7 +13,7 @@ from tamecheck.cells import cells
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph, GraphBuilder
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.ops import BY_NAME
 
 BOX = Box.uniform(["x"], Fraction(-1), Fraction(1))

@@ -17,7 +17,7 @@ from tamecheck.errors import InputError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load import Loaded
+from tamecheck.loaders import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
 

@@ -12,7 +12,7 @@ from tamecheck.cells import cells
 from tamecheck.cli.entry import main
 from tamecheck.cli.slice import point_of, slice_of
 from tamecheck.errors import InputError
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 
 THREE = "max(x, 0) - abs(y)*2 + min(z, x)"
 

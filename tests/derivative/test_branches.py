@@ -15,10 +15,10 @@ from tamecheck.derivative.dependence import dependence
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.exact_arrays import objects
 from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.arrays import objects
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.ops import BY_NAME
 
 SEEDS = int(os.environ.get("TAMECHECK_BRANCHES", "200"))

@@ -10,7 +10,7 @@ import pytest
 
 from tamecheck.derivative import gradient, jacobian
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.ops import BY_NAME
 
 SEEDS = range(12)

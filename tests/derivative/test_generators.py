@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from tamecheck.cli.entry import main
 from tamecheck.derivative import Separator, Shares, gradient, jacobian
-from tamecheck.derivative.hull import extreme
 from tamecheck.derivative.minkowski import minkowski_sum
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.exact.hull import extreme
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.ops import BY_NAME
-from tamecheck.show.plots import draw_jacobian
+from tamecheck.plots import draw_jacobian
 
 MATRIX = st.lists(st.lists(st.integers(-2, 2), min_size=2, max_size=2), min_size=2, max_size=2)
 GROUPS = st.lists(st.lists(MATRIX, min_size=1, max_size=2), max_size=4)

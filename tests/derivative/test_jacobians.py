@@ -14,7 +14,7 @@ from tamecheck.derivative import Combination, Separator, gradient, jacobian
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.ops import BY_NAME
 
 

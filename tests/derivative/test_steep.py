@@ -17,7 +17,7 @@ from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.puiseux import Puiseux, constant, series_of
 from tamecheck.derivative.steep import steep
 from tamecheck.ir.formula import Call, Elementary, Var, power
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 
 T = Puiseux(((Fraction(1), fmpq(1)),))
 

@@ -4,7 +4,7 @@ import itertools
 import random
 from fractions import Fraction as Q
 
-from tamecheck.dual.linear import LinearOptimum, minimise
+from tamecheck.duality.linear import LinearOptimum, minimise
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 
 

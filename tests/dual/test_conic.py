@@ -8,9 +8,9 @@ from fractions import Fraction as Q
 
 import pytest
 
-from tamecheck.dual.conic import ConicColumn, ConicDual, ConicProgram, in_cone
-from tamecheck.dual.conic_search import conic_dual, rays, split_vector
-from tamecheck.dual.expression_builder import ExpressionBuilder
+from tamecheck.duality.conic.dual import ConicColumn, ConicDual, ConicProgram, in_cone
+from tamecheck.duality.conic.search import conic_dual, rays, split_vector
+from tamecheck.duality.expression.builder import ExpressionBuilder
 from tamecheck.errors import DomainError, InputError
 
 

@@ -6,8 +6,8 @@ from fractions import Fraction as Q
 import pytest
 
 import tamecheck as tc
-from tamecheck.dual import InfeasibleProgramError, normalise
-from tamecheck.dual.linear import LinearInfeasible, LinearOptimum, LinearUnbounded, minimise
+from tamecheck.duality import InfeasibleProgramError, normalise
+from tamecheck.duality.linear import LinearInfeasible, LinearOptimum, LinearUnbounded, minimise
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 

@@ -7,8 +7,8 @@ from fractions import Fraction as Q
 
 import pytest
 
-from tamecheck.dual import normalise
-from tamecheck.dual.generator import generator_dual, generator_function
+from tamecheck.duality import normalise
+from tamecheck.duality.generator.dual import generator_dual, generator_function
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row
 

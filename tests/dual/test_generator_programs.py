@@ -9,8 +9,8 @@ from itertools import product
 
 import pytest
 
-from tamecheck.dual import dual, normalise
-from tamecheck.dual.linear import LinearOptimum, minimise
+from tamecheck.duality import dual, normalise
+from tamecheck.duality.linear import LinearOptimum, minimise
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 PROOFS = ("columns", "at_zero", "subadditive", "monotone")

@@ -9,9 +9,9 @@ from fractions import Fraction as Q
 
 import pytest
 
-from tamecheck.dual import InfeasibleProgramError, normalise
-from tamecheck.dual.gomory import Layers, gomory_dual
-from tamecheck.dual.gomory_ascent import violation_slope
+from tamecheck.duality import InfeasibleProgramError, normalise
+from tamecheck.duality.gomory.ascent import violation_slope
+from tamecheck.duality.gomory.dual import Layers, gomory_dual
 from tamecheck.errors import DomainError
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.ir.verdict import Verdict

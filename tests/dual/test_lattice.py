@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from tamecheck.dual import METHODS, InfeasibleProgramError, dual, normalise
-from tamecheck.dual.lattice import integer_contradiction
+from tamecheck.duality import METHODS, InfeasibleProgramError, dual, normalise
+from tamecheck.duality.lattice import integer_contradiction
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 

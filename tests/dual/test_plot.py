@@ -6,8 +6,8 @@ from fractions import Fraction as Q
 import pytest
 
 from tamecheck.cli.entry import main
-from tamecheck.dual import dual
-from tamecheck.dual.value import value_along
+from tamecheck.duality import dual
+from tamecheck.duality.value.dual import value_along
 from tamecheck.programs import read_file
 
 KINKED = """\

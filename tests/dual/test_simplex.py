@@ -9,9 +9,9 @@ from itertools import product
 
 import pytest
 
-from tamecheck.dual.form import Constraint, FormColumn
-from tamecheck.dual.linear import LinearInfeasible, LinearOptimum, LinearUnbounded, minimise
-from tamecheck.dual.simplex import Dictionary, State
+from tamecheck.duality.form import Constraint, FormColumn
+from tamecheck.duality.linear import LinearInfeasible, LinearOptimum, LinearUnbounded, minimise
+from tamecheck.exact.lexicographic import Dictionary, State
 
 
 def test_a_knapsack_row_by_hand():

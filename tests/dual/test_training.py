@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from sklearn.datasets import load_digits
 
-from tamecheck.dual import normalise
-from tamecheck.dual.search import search_at
-from tamecheck.dual.training import (
+from tamecheck.duality import normalise
+from tamecheck.duality.search import search_at
+from tamecheck.duality.training import (
     Weights,
     pair_tameness,
     sensitivities,
     training_program,
 )
-from tamecheck.dual.tree import tree_dual
+from tamecheck.duality.tree.dual import tree_dual
 from tamecheck.errors import InputError
 from tamecheck.programs import solve
 

@@ -7,8 +7,8 @@ import pytest
 from random_programs import exhaustive, random_program
 
 import tamecheck as tc
-from tamecheck.dual.value import value_dual
-from tamecheck.dual.value_line import Ray, line_profile
+from tamecheck.duality.value.dual import value_dual
+from tamecheck.duality.value.line import Ray, line_profile
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 

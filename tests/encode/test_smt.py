@@ -12,11 +12,11 @@ import z3
 from pysmt.smtlib.parser import SmtLibParser
 
 import tamecheck as tc
-from tamecheck.encode.smt import smt_graph
+from tamecheck.encode.smt.formula import smt_graph
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load import Loaded
+from tamecheck.loaders import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
 

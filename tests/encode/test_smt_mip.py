@@ -10,8 +10,8 @@ import pytest
 import z3
 
 import tamecheck as tc
-from tamecheck.encode.mip import mip_encoding
-from tamecheck.encode.smt import smt_graph
+from tamecheck.encode.mip.network import mip_encoding
+from tamecheck.encode.smt.formula import smt_graph
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME

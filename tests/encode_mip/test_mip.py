@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tamecheck as tc
-from tamecheck.encode.mip import Values, mip_encoding
+from tamecheck.encode.mip.network import Values, mip_encoding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder

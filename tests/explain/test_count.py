@@ -14,7 +14,7 @@ from tamecheck.explain.counts import ball_size, count, count_ball
 from tamecheck.explain.domain import domain_of
 from tamecheck.explain.words import Vocabulary
 from tamecheck.explain.words_conditions import read_conditions
-from tamecheck.load.schema import Bit, Column, Group, Schema
+from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 
 def some_network(seed, inputs=None):

@@ -9,7 +9,7 @@ import tamecheck as tc
 from tamecheck.cli import main
 from tamecheck.errors import InputError
 from tamecheck.learn import BinarizedNetwork, Layer
-from tamecheck.show.plots import draw_explanation, draw_relevancy
+from tamecheck.plots import draw_explanation, draw_relevancy
 
 BLUE, ORANGE, GREY = (0, 114, 178), (230, 159, 0), (185, 185, 185)
 

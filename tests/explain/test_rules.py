@@ -15,8 +15,8 @@ from tamecheck.errors import InputError
 from tamecheck.explain.domain import domain_of
 from tamecheck.explain.rules import get_rules, rules_of_points
 from tamecheck.explain.rules_result import about, percent, shares
-from tamecheck.load.schema import Bit, Column, Group, Schema
-from tamecheck.load.schema_file import schema_document
+from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
+from tamecheck.loaders.tables.schema_file import schema_document
 
 MONK = {
     "head": (0, 1, 2),

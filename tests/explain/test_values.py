@@ -14,7 +14,7 @@ from tamecheck.explain import get_rules
 from tamecheck.explain.domain import Feature
 from tamecheck.explain.words import Vocabulary, condition
 from tamecheck.explain.words_conditions import read_conditions
-from tamecheck.load.schema import Bit, Column, Group, Schema
+from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 STATEMENTS = ["a ≥ 2", "a ≥ 3", "b ≥ 2", "b ≥ 3", "c ≥ 2"]
 VALUES = {"a": (1.0, 2.0, 3.0), "b": (1.0, 2.0, 3.0), "c": (1.0, 2.0)}

@@ -6,7 +6,7 @@ import pytest
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Feature
 from tamecheck.explain.words import Vocabulary, condition, conjunction
-from tamecheck.load.schema import Bit, Column, Group, Schema
+from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 
 def one_hot(name, *values):

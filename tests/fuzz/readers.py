@@ -13,11 +13,11 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 import tamecheck as tc
-from tamecheck.load.arrays import read_point, read_rows
-from tamecheck.load.box_text import parse_point
-from tamecheck.load.schema_file import read_schema
-from tamecheck.load.tables import read_table
-from tamecheck.load.vnnlib import read_vnnlib
+from tamecheck.loaders.arrays import read_point, read_rows
+from tamecheck.loaders.tables.schema_file import read_schema
+from tamecheck.loaders.tables.table import read_table
+from tamecheck.loaders.text.box import parse_point
+from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.programs import check, write
 
 KERNEL = Path(__file__).parents[1] / "kernel" / "accept"
@@ -88,7 +88,7 @@ def _json_models():
 
 
 def _document(model):
-    from tamecheck.load.json_model import graph_document
+    from tamecheck.loaders.json_model import graph_document
 
     return graph_document(model.graph)
 

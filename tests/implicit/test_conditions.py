@@ -23,7 +23,7 @@ from tamecheck.derivative.implicit.conditions import (
 )
 from tamecheck.derivative.implicit.invertible import _by_z3
 from tamecheck.derivative.implicit.multiaffine import coordinates, halved
-from tamecheck.solve.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simplex
+from tamecheck.solvers.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simplex
 
 entries = st.integers(-4, 4)
 

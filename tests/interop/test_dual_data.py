@@ -6,8 +6,8 @@ from fractions import Fraction as Q
 import pytest
 
 import tamecheck as tc
-from tamecheck.dual.search import search_at
-from tamecheck.dual.value import value_dual
+from tamecheck.duality.search import search_at
+from tamecheck.duality.value.dual import value_dual
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tamecheck.binarized import count_classes, recognise
 from tamecheck.learn import Binariser, SteBinarizedClassifier, TameBinarizedClassifier
-from tamecheck.load.tables import read_table
+from tamecheck.loaders.tables.table import read_table
 
 
 @pytest.fixture(scope="module")

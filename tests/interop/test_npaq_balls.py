@@ -20,7 +20,7 @@ from tamecheck.binarized import (
 from tamecheck.binarized.folding import rivals
 from tamecheck.binarized.logic import misclassified
 from tamecheck.kernel_bnn import check
-from tamecheck.solve.cardinality import SatClaim, UnsatClaim, satisfiable
+from tamecheck.solvers.cardinality import SatClaim, UnsatClaim, satisfiable
 
 
 def network_of(path):

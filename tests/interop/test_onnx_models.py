@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from tamecheck.evaluate import float_values
-from tamecheck.load.onnx_model import load_onnx
+from tamecheck.loaders.onnx import load_onnx
 
 
 def models(data):

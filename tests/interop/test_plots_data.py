@@ -6,8 +6,8 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.cells import cells, slice_of_points
-from tamecheck.show.plots import draw_cells, draw_decision, draw_field, plane_of
-from tamecheck.show.plots.sample import stepwise
+from tamecheck.plots import draw_cells, draw_decision, draw_field, plane_of
+from tamecheck.plots.sample import stepwise
 
 ACAS = "nets/acasxu/onnx/ACASXU_run2a_1_1_batch_2000.onnx.gz"
 

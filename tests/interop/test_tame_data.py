@@ -58,7 +58,7 @@ def test_every_network_gets_a_verdict_that_the_kernel_confirms(data):
 
 
 def test_every_network_is_tame_on_the_box_of_its_property(data):
-    from tamecheck.load.vnnlib import read_vnnlib
+    from tamecheck.loaders.text.vnnlib import read_vnnlib
 
     found = 0
     for path, spec in properties(data).items():

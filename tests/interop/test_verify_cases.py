@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 
 import tamecheck as tc
-from tamecheck.load.vnnlib import read_vnnlib
-from tamecheck.verify import Holds, Violated, verify
+from tamecheck.loaders.text.vnnlib import read_vnnlib
+from tamecheck.verification import Holds, Violated, verify
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 import tamecheck as tc
-from tamecheck.load.vnnlib import read_vnnlib
-from tamecheck.verify import Holds, Violated, onnx_replay, verify
+from tamecheck.loaders.text.vnnlib import read_vnnlib
+from tamecheck.verification import Holds, Violated, onnx_replay, verify
 
 WORDS = {Holds: "unsat", Violated: "sat"}
 CHOSEN = [

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from tamecheck.load import read_vnnlib
+from tamecheck.loaders import read_vnnlib
 
 BOUND = re.compile(r"\(\s*(<=|>=)\s+X_(\d+)\s+([-+0-9.eE]+)\s*\)")
 OUTPUT = re.compile(r"\(\s*(?:<=|>=)\s+(Y_\d+)\s+(\S+?)\s*\)")

@@ -12,7 +12,7 @@ from op_samples import Sample, objects
 
 from tamecheck.evaluate import Enclosure, enclose, exact_values, float_values
 from tamecheck.evaluate.exact_terms import holds, piece_values
-from tamecheck.evaluate.reals import UndecidedError, as_number, compare
+from tamecheck.exact.reals import UndecidedError, as_number, compare
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.formula import Condition, Piece, everywhere
 from tamecheck.ir.graph import Graph, GraphBuilder

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tamecheck as tc
-from tamecheck.evaluate import reals
+from tamecheck.exact import reals
 from tamecheck.learn import BinarizedNetwork, Layer
 from tamecheck.ops import ALL
 from tamecheck.programs import check as check_program

@@ -17,11 +17,11 @@ import pytest
 from flint import arb, ctx
 
 import tamecheck as tc
-from tamecheck.evaluate.reals import working_precision
+from tamecheck.exact.reals import working_precision
 from tamecheck.learn import BinarizedNetwork, Layer
+from tamecheck.plots.canvas import rendered
 from tamecheck.programs import check as check_program
 from tamecheck.show import check_json
-from tamecheck.show.plots.canvas import rendered
 
 CALLS = int(os.environ.get("TAMECHECK_THREAD_CALLS", "0"))
 THREADS = 8
@@ -150,7 +150,7 @@ def test_eight_threads_get_what_one_thread_gets(questions, capfd):
 def test_solvers_print_nothing_in_a_fresh_process():
     script = textwrap.dedent("""
         import numpy as np
-        from tamecheck.solve.dense_linear import largest_in
+        from tamecheck.solvers.dense_linear import largest_in
         one = np.ones(1)
         assert largest_in(one, (0 * one, one), np.ones((1, 1)), (0 * one, one)) is not None
     """)
@@ -193,7 +193,7 @@ def test_a_process_forked_while_another_thread_computes_can_compute():
     script = textwrap.dedent("""
         import os, threading
         from flint import ctx
-        from tamecheck.evaluate.reals import working_precision
+        from tamecheck.exact.reals import working_precision
         held, done = threading.Event(), threading.Event()
         def hold():
             with working_precision(900):

@@ -15,7 +15,7 @@ from tamecheck.learn import (
     robust_finetune,
     verified_robustness,
 )
-from tamecheck.learn.finetune_network import ReluNetwork, relu_network
+from tamecheck.learn.finetune.network import ReluNetwork, relu_network
 
 
 def linear(weights):

@@ -10,17 +10,17 @@ from tamecheck.learn import (
     MIPBinarizedClassifier,
     MIPBinarizedEnsemble,
     SteBinarizedClassifier,
-    ensemble,
-    finetune_steps,
-    mip_alternation,
-    mip_search,
-    mip_stages,
-    regression_search,
     robust_finetune,
 )
-from tamecheck.learn.finetune_network import ReluNetwork
+from tamecheck.learn.finetune import steps as finetune_steps
+from tamecheck.learn.finetune.network import ReluNetwork
 from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.regression import PiecewisePolynomialRegressor
+from tamecheck.learn.mip.classifier import alternation as mip_alternation
+from tamecheck.learn.mip.classifier import ensemble
+from tamecheck.learn.mip.classifier import search as mip_search
+from tamecheck.learn.mip.classifier import stages as mip_stages
+from tamecheck.learn.regression import search as regression_search
+from tamecheck.learn.regression.estimator import PiecewisePolynomialRegressor
 
 
 @pytest.fixture

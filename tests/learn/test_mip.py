@@ -13,15 +13,15 @@ from sklearn.datasets import load_digits
 import tamecheck as tc
 from tamecheck.learn.estimator import TrainingSet
 from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.mip_encoding import Encoding, Objective
-from tamecheck.learn.mip_enumeration import enumerated
-from tamecheck.learn.mip_measure import errors_of, hinge_of, least_margins, weight_of
-from tamecheck.learn.mip_pairs import best_pair
-from tamecheck.learn.mip_search import annealed
-from tamecheck.learn.mip_start import lifted
-from tamecheck.learn.mip_task import Architecture, network_of, task_of
-from tamecheck.learn.solver_choice import Effort
-from tamecheck.solve.claims import OptimalClaim
+from tamecheck.learn.mip.encoding import Encoding, Objective
+from tamecheck.learn.mip.enumeration import enumerated
+from tamecheck.learn.mip.measure import errors_of, hinge_of, least_margins, weight_of
+from tamecheck.learn.mip.pairs import best_pair
+from tamecheck.learn.mip.search import annealed
+from tamecheck.learn.mip.solver_choice import Effort
+from tamecheck.learn.mip.start import lifted
+from tamecheck.learn.mip.task import Architecture, network_of, task_of
+from tamecheck.solvers.claims import OptimalClaim
 
 SQUARE = np.array(list(itertools.product((-1, 1), repeat=2)))
 CUBE = np.array(list(itertools.product((-1, 1), repeat=3)))
@@ -74,7 +74,7 @@ def test_two_solvers_agree_with_enumeration(weights):
     architecture = Architecture((2, 1, 1), weights, bias=True, margin=Fraction(1, 64))
     task = task_of(TrainingSet(x.astype(float), y.astype(int), np.ones(4), 2))
     program = Encoding(task, architecture, Objective("errors")).program
-    from tamecheck.solve.children import claims
+    from tamecheck.solvers.children import claims
 
     assert [claim.objective for claim in claims(program)] == pytest.approx([1, 1])
 

@@ -7,7 +7,8 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.cli import main
-from tamecheck.learn import mip, mip_stages
+from tamecheck.learn.mip.classifier import classifier as mip
+from tamecheck.learn.mip.classifier import stages as mip_stages
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from sklearn.preprocessing import StandardScaler
 import tamecheck as tc
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load.agreement import Original, points_like, refuse_difference
-from tamecheck.load.expression import parse_expression
-from tamecheck.load.onnx_model.runtime import replayed
-from tamecheck.load.sklearn_model import from_sklearn
+from tamecheck.loaders.agreement import Original, points_like, refuse_difference
+from tamecheck.loaders.onnx.runtime import replayed
+from tamecheck.loaders.sklearn.model import from_sklearn
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.models import path
 from tamecheck.ops import SUM
 

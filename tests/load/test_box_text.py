@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamecheck.errors import InputError, TamecheckError
-from tamecheck.load import parse_box
-from tamecheck.load.box_text import parse_point
+from tamecheck.loaders import parse_box
+from tamecheck.loaders.text.box import parse_point
 
 INPUTS = {"x": (), "y": (), "t": (2, 3), "in:0": (2,), "q[0]": (2,)}
 

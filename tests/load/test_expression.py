@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import Apply, Constant
-from tamecheck.load import parse_expression
+from tamecheck.loaders import parse_expression
 
 FUNCTIONS = {
     "abs": abs,

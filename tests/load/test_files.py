@@ -5,8 +5,8 @@ import gzip
 import pytest
 
 from tamecheck.errors import InputError
-from tamecheck.load import load
-from tamecheck.load.files import read_bytes, read_text, suffix_of
+from tamecheck.loaders import load
+from tamecheck.loaders.files import read_bytes, read_text, suffix_of
 
 
 def test_plain_and_gzipped_files(tmp_path):

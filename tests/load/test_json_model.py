@@ -14,8 +14,8 @@ from tamecheck import ops
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load import load, parse_expression
-from tamecheck.load.json_model import graph_document, graph_of, parse_json, write_graph
+from tamecheck.loaders import load, parse_expression
+from tamecheck.loaders.json_model import graph_document, graph_of, parse_json, write_graph
 
 
 def network():

@@ -11,7 +11,7 @@ import pytest
 
 from tamecheck.cli import main
 from tamecheck.errors import InputError
-from tamecheck.load.outputs import check_output, write_bytes, write_files
+from tamecheck.loaders.outputs import check_output, write_bytes, write_files
 
 SPEC = """(declare-const X_0 Real)
 (declare-const Y_0 Real)
@@ -164,7 +164,7 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path):
     script = textwrap.dedent("""
         import resource, sys
         from tamecheck.errors import InputError
-        from tamecheck.load.outputs import write_bytes, write_files
+        from tamecheck.loaders.outputs import write_bytes, write_files
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         old, new, small = sys.argv[1:]
         for contents in ({old: bytes(5000)}, {new: bytes(5000)}, {small: b"x", old: bytes(5000)}):

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import tamecheck as tc
 from tamecheck.errors import InputError
 from tamecheck.learn import Binariser
-from tamecheck.load.samples import sample_of
-from tamecheck.load.schema import Bit, Column, Group, Schema, Target
-from tamecheck.load.schema_file import parse_schema, schema_document
-from tamecheck.load.tables import read_table
+from tamecheck.loaders.samples import sample_of
+from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema, Target
+from tamecheck.loaders.tables.schema_file import parse_schema, schema_document
+from tamecheck.loaders.tables.table import read_table
 
 
 def table(tmp_path, text, target="label"):

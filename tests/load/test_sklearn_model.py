@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.ir.graph import Apply
-from tamecheck.load.sklearn_model import from_sklearn
+from tamecheck.loaders.sklearn.model import from_sklearn
 
 SEED = {"random_state": 0}
 IRIS = datasets.load_iris(return_X_y=True)

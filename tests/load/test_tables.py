@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import tamecheck as tc
-from tamecheck.load.tables import read_table
+from tamecheck.loaders.tables.table import read_table
 
 CSV = "age,colour,ill\n31,red,y\n36,blue,n\n"
 ARFF = """% a comment

@@ -10,8 +10,8 @@ from torch import nn
 
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import float_values
-from tamecheck.load.torch_graph import leaves
-from tamecheck.load.torch_module import from_torch
+from tamecheck.loaders.torch.graph import leaves
+from tamecheck.loaders.torch.module import from_torch
 from tests.load.torch_modules import KINDS, Function, composition, random_module
 
 COUNT = 100 if os.environ.get("TAMECHECK_SLOW") == "1" else 4

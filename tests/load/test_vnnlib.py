@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.ir.spec import Inequality
-from tamecheck.load import parse_vnnlib, read_vnnlib
+from tamecheck.loaders import parse_vnnlib, read_vnnlib
 
 ONE = "(declare-const X_0 Real)\n(declare-const Y_0 Real)\n"
 TWO = "(declare-const X_0 Real)\n(declare-const X_1 Real)\n(declare-const Y_0 Real)\n"

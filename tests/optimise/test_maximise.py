@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tamecheck as tc
+from tamecheck.bounds import layers_of
 from tamecheck.certificates import recheck
 from tamecheck.cli.entry import main
-from tamecheck.encode import layers_of
-from tamecheck.encode.mip import mip_encoding
+from tamecheck.encode.mip.network import mip_encoding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.program import Sense
-from tamecheck.load import Loaded
+from tamecheck.loaders import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
 from tamecheck.optimise.regions import region

@@ -15,13 +15,13 @@ from tamecheck.cells import cells, slice_of_points
 from tamecheck.cli import main
 from tamecheck.derivative import jacobian
 from tamecheck.errors import InputError
-from tamecheck.show.plots import draw_value, plane_of
-from tamecheck.show.plots.canvas import label_of
-from tamecheck.show.plots.geometry import polylines
-from tamecheck.show.plots.palette import FILLS, graph_colouring
-from tamecheck.show.plots.raster import raster_of
-from tamecheck.show.plots.results import draw_model
-from tamecheck.show.plots.sample import gradients, sample, stepwise
+from tamecheck.plots import draw_value, plane_of
+from tamecheck.plots.canvas import label_of
+from tamecheck.plots.geometry import polylines
+from tamecheck.plots.palette import FILLS, graph_colouring
+from tamecheck.plots.raster import raster_of
+from tamecheck.plots.results import draw_model
+from tamecheck.plots.sample import gradients, sample, stepwise
 
 
 def figure(text, kind, box="-1:1", **options):

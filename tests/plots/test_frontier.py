@@ -10,11 +10,11 @@ import pytest
 import tamecheck as tc
 from tamecheck.cli import main
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load import Loaded
+from tamecheck.loaders import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
-from tamecheck.show.plots.frontier import frontier_of
-from tamecheck.show.plots.sample import Sampler, sample, stepwise
+from tamecheck.plots.frontier import frontier_of
+from tamecheck.plots.sample import Sampler, sample, stepwise
 
 LOW, HIGH = np.array([-1.0, -2.0]), np.array([1.0, 3.0])
 STEPS = frozenset({"sign", "step", "floor"})

@@ -8,8 +8,8 @@ import pytest
 
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.programs import Evidence, Infeasible, Optimal, Unbounded, solve
-from tamecheck.solve.children import claims
-from tamecheck.solve.claims import InfeasibleClaim, OptimalClaim, UnboundedClaim, UnknownClaim
+from tamecheck.solvers.children import claims
+from tamecheck.solvers.claims import InfeasibleClaim, OptimalClaim, UnboundedClaim, UnknownClaim
 
 F = Fraction
 
@@ -76,7 +76,7 @@ def test_nothing_leaks_to_standard_output():
 from fractions import Fraction as F
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.programs import solve
-from tamecheck.solve.children import claims
+from tamecheck.solvers.children import claims
 p = Program((Column("x", F(0), F(3), cost=F(-1)),), (Row("r", ((0, F(2)),), None, F(1)),))
 solve(p, certify=True)
 claims(p, seconds=30)

@@ -6,7 +6,7 @@ import pytest
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Kind, Sense
-from tamecheck.load.lp import program_from_lp
+from tamecheck.loaders.programs.lp import program_from_lp
 
 
 def lp(text):

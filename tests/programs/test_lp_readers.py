@@ -6,7 +6,7 @@ import highspy
 import pytest
 
 from tamecheck.errors import InputError, TamecheckError
-from tamecheck.load.lp import program_from_lp
+from tamecheck.loaders.programs.lp import program_from_lp
 
 NAMES = [
     "x", "y", "d1", "e2", "E3", "D4", "d", "e", "x.1", "x_2", "a,b", "inf1", "free1", "st1", "end1",

@@ -6,8 +6,8 @@ import pytest
 
 from tamecheck.cli import main
 from tamecheck.programs import Optimal, read, solve
-from tamecheck.solve.children import claims
-from tamecheck.solve.claims import OptimalClaim, UnknownClaim
+from tamecheck.solvers.children import claims
+from tamecheck.solvers.claims import OptimalClaim, UnknownClaim
 
 PROGRAM = "min\n obj: x + y\nst\n c: 2 x + 2 y >= 3\nbounds\n x <= 5\n y <= 5\ngenerals\n x\nend\n"
 

@@ -10,12 +10,12 @@ import pytest
 
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
-from tamecheck.load.lp import program_from_lp
+from tamecheck.loaders.programs.lp import program_from_lp
 from tamecheck.programs import Feasible, Infeasible, Optimal, Unbounded, Unknown, solve
 from tamecheck.programs.solving import _Solving
 from tamecheck.programs.tree import Search
-from tamecheck.solve.claims import OptimalClaim, UnboundedClaim
-from tamecheck.solve.scaling import scaled_program, scaling
+from tamecheck.solvers.claims import OptimalClaim, UnboundedClaim
+from tamecheck.solvers.scaling import scaled_program, scaling
 
 F = Fraction
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "programs.py"))

@@ -15,7 +15,7 @@ from tamecheck.programs.simplex import (
     linear_box,
     minimum,
 )
-from tamecheck.solve.relaxation import Basis
+from tamecheck.solvers.relaxation import Basis
 
 F = Fraction
 

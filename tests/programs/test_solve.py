@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
-from tamecheck.load.program_json import program_from_json
+from tamecheck.loaders.programs.json_program import program_from_json
 from tamecheck.programs import Evidence, Feasible, Infeasible, Optimal, read, solve, write
 
 F = Fraction

@@ -13,11 +13,11 @@ import pytest
 
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.load.program_json import program_from_json
+from tamecheck.loaders.programs.json_program import program_from_json
 from tamecheck.programs import Optimal, Unbounded, read, solve, write
-from tamecheck.solve import worker
-from tamecheck.solve.children import claims
-from tamecheck.solve.claims import OptimalClaim
+from tamecheck.solvers import worker
+from tamecheck.solvers.children import claims
+from tamecheck.solvers.claims import OptimalClaim
 
 F = Fraction
 NAN, INF = float("nan"), float("inf")
@@ -159,7 +159,7 @@ def test_a_child_that_logs_answers_with_json_only():
         "rows": [{"lower": None, "upper": 1.0, "terms": [[0, 2.0]]}],
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "tamecheck.solve.worker"],
+        [sys.executable, "-m", "tamecheck.solvers.worker"],
         input=json.dumps(question).encode(),
         capture_output=True,
         check=True,
@@ -173,7 +173,7 @@ def test_solving_loads_neither_mip_nor_ortools_into_our_process():
 import sys
 from fractions import Fraction as F
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.solve.children import claims
+from tamecheck.solvers.children import claims
 p = Program((Column("x", F(0), F(3), Kind.INTEGER, F(-1)),), ())
 print([type(c).__name__ for c in claims(p, seconds=30)], {"mip", "ortools"} & set(sys.modules))
 """

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 import tamecheck as tc
-from tamecheck.load.samples import sample_of
-from tamecheck.load.tables import read_table
-from tamecheck.show.report import make_report, subject_of
+from tamecheck.loaders.samples import sample_of
+from tamecheck.loaders.tables.table import read_table
+from tamecheck.report import make_report, subject_of
 
 VOID = {"meta", "link", "br", "img"}
 CLOSING = {"path", "use", "rect", "stop", "image", "circle"}

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tamecheck.show.report import SECTIONS
+from tamecheck.report import SECTIONS
 from tests.report.chromium import Browser, executable
 
 pytestmark = [

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tamecheck.cli.entry import main
-from tamecheck.show.report import SECTIONS
+from tamecheck.report import SECTIONS
 from tests.report.conftest import Page, majority
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamecheck.show.report.markup import (
+from tamecheck.report.markup import (
     Markup,
     bullets,
     code,

@@ -11,16 +11,16 @@ from sklearn.linear_model import LogisticRegression
 import tamecheck as tc
 from tamecheck.errors import InputError
 from tamecheck.learn import BinarizedNetwork, Layer
-from tamecheck.load.samples import sample_of
-from tamecheck.load.schema import Bit, Column, Group, Schema, Target, Training
-from tamecheck.load.tables import read_table
-from tamecheck.show.report import SECTIONS, subject_of
-from tamecheck.show.report.accuracy import data_part
-from tamecheck.show.report.explanations import explanations_part
-from tamecheck.show.report.geometry import jacobian_part
-from tamecheck.show.report.rows import robustness_part
-from tamecheck.show.report.rules import count_part, rules_part
-from tamecheck.show.report.section import NotMadeError
+from tamecheck.loaders.samples import sample_of
+from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema, Target, Training
+from tamecheck.loaders.tables.table import read_table
+from tamecheck.report import SECTIONS, subject_of
+from tamecheck.report.accuracy import data_part
+from tamecheck.report.explanations import explanations_part
+from tamecheck.report.geometry import jacobian_part
+from tamecheck.report.rows import robustness_part
+from tamecheck.report.rules import count_part, rules_part
+from tamecheck.report.section import NotMadeError
 from tests.report.conftest import Page, subject_from
 
 MODELS = ("votes", "relu", "sine")

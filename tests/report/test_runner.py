@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tamecheck.errors import InputError
-from tamecheck.show.report.markup import Markup
-from tamecheck.show.report.runner import Task, run_tasks
-from tamecheck.show.report.section import NotMadeError, Part
+from tamecheck.report.markup import Markup
+from tamecheck.report.runner import Task, run_tasks
+from tamecheck.report.section import NotMadeError, Part
 
 
 def fine(_limit):

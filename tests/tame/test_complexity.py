@@ -12,7 +12,7 @@ import pytest
 from tamecheck import ops
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Graph, GraphBuilder
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.complexity import (
     arrangement_regions,
     bounds,

@@ -12,7 +12,7 @@ from tamecheck import ops
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.ir.structure import Structure
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.consequences import THEOREMS, consequences
 from tamecheck.tame.verdict import Consequence, Properties, Verdict
 

@@ -14,7 +14,7 @@ from tamecheck import ops
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.certificate import certificate_document
 from tamecheck.tame.derive import derive
 from tamecheck.tame.jets import JetRunner

@@ -13,7 +13,7 @@ from tamecheck import ops
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Constant, Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.certificate import certificate_document
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.refute_rays import rays

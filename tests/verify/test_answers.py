@@ -10,12 +10,12 @@ import pytest
 import tamecheck as tc
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load.vnnlib import parse_vnnlib
+from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.ops import BY_NAME
-from tamecheck.verify import Holds, Unknown, Violated, verify, vnncomp_text
-from tamecheck.verify.problem import problem_of
-from tamecheck.verify.run import _Run
-from tamecheck.verify.search import Search
+from tamecheck.verification import Holds, Unknown, Violated, verify, vnncomp_text
+from tamecheck.verification.problem import problem_of
+from tamecheck.verification.run import _Run
+from tamecheck.verification.search import Search
 
 
 def spec(inputs, box, unsafe, outputs=1):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.encode import back, bounded, concretised, layers_of
+from tamecheck.bounds import back, bounded, concretised, layers_of
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME

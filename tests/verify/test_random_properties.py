@@ -15,9 +15,9 @@ import pytest
 
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.load.vnnlib import parse_vnnlib
+from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.ops import BY_NAME
-from tamecheck.verify import Holds, Unknown, Violated, verify
+from tamecheck.verification import Holds, Unknown, Violated, verify
 
 COUNT = int(os.environ.get("TAMECHECK_FUZZ", "60"))
 KINDS = {

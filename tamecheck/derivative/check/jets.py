@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from flint import fmpq
 
-from tamecheck.evaluate.reals import Number, UndecidedError
+from tamecheck.exact.reals import Number, UndecidedError
 
 __all__ = [
     "Jet",

@@ -20,7 +20,7 @@ from tamecheck.derivative.check.patterns import (
 )
 from tamecheck.derivative.check.proofs import Curve, approaches, leading_sign
 from tamecheck.derivative.check.terms import UnreadError
-from tamecheck.evaluate.reals import Number, UndecidedError
+from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction
 from tamecheck.ir.tensor import Array, size_of

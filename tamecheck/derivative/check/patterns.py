@@ -33,10 +33,10 @@ from tamecheck.derivative.check.terms import (
     plain_value,
     term_jet,
 )
-from tamecheck.evaluate.exact_arrays import from_values, objects
 from tamecheck.evaluate.folding import axis_last, folded_first
-from tamecheck.evaluate.reals import Number
 from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.arrays import from_values, objects
+from tamecheck.exact.reals import Number
 from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Fold, Pointwise, Selection

@@ -12,9 +12,9 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.derivative.check.jets import Jet, Tail
-from tamecheck.evaluate.reals import Number, as_number, call, divide, multiply, power
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
+from tamecheck.exact.reals import Number, as_number, call, divide, multiply, power
 from tamecheck.ir.formula import Add, Call, Const, Div, Elementary, Floor, Mul, Pow, Term, Var
 from tamecheck.ir.op import Contraction, Fold, Routing, Selection
 from tamecheck.ir.tensor import Array

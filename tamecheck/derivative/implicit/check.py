@@ -15,9 +15,9 @@ from typing import Any
 
 from flint import arb_mat, fmpq, fmpq_mat
 
-from tamecheck.derivative.hull import Matrix
 from tamecheck.derivative.implicit.result import Implicit, Status
-from tamecheck.evaluate.reals import as_number
+from tamecheck.exact.hull import Matrix
+from tamecheck.exact.reals import as_number
 
 __all__ = ["all_invertible", "ground"]
 

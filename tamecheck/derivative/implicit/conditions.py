@@ -22,7 +22,7 @@ import numpy as np
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from tamecheck.derivative.implicit.singular import floats
-from tamecheck.evaluate.reals import as_fraction, as_number, working_precision
+from tamecheck.exact.reals import as_fraction, as_number, working_precision
 from tamecheck.ir.tensor import Array
 
 __all__ = [

@@ -21,7 +21,7 @@ from tamecheck.derivative.implicit.singular import (
     segment_root,
     unit_weights,
 )
-from tamecheck.evaluate.reals import as_number
+from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array
 
 __all__ = ["convex_weights", "crossing_element", "searched_element"]

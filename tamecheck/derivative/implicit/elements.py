@@ -15,7 +15,6 @@ from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import KinkFamily, kink_family
-from tamecheck.derivative.hull import Matrix, extreme
 from tamecheck.derivative.implicit.conditions import p_matrix_condition, p_matrix_of
 from tamecheck.derivative.implicit.enclosed import enclosed
 from tamecheck.derivative.implicit.equations import Equations
@@ -29,7 +28,8 @@ from tamecheck.derivative.jacobian import jacobian_near, known_values, why_not_l
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
-from tamecheck.evaluate.reals import UndecidedError, working_precision
+from tamecheck.exact.hull import Matrix, extreme
+from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Elements", "Kind", "elements_at"]

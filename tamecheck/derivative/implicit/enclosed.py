@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tamecheck.derivative.explore import points_of
-from tamecheck.derivative.hull import Matrix
 from tamecheck.derivative.jacobian import known_values
 from tamecheck.derivative.kinks import (
     NotLipschitzError,
@@ -24,9 +23,10 @@ from tamecheck.derivative.local import linear_local, scaled, tied_groups
 from tamecheck.derivative.sweep import Local, Moved, output_matrix
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import Number, UndecidedError, hull
 from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.arrays import objects
+from tamecheck.exact.hull import Matrix
+from tamecheck.exact.reals import Number, UndecidedError, hull
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise
 from tamecheck.ir.tensor import Array

@@ -14,7 +14,7 @@ from tamecheck.ir.arguments import instance
 from tamecheck.ir.exact import parse_rational, shown
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.load.expression import parse_expression
+from tamecheck.loaders.text.expression import parse_expression
 
 __all__ = ["Equations", "Given", "HasGraph", "equations_of", "exact_arrays"]
 

@@ -27,7 +27,6 @@ from typing import Any
 
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
-from tamecheck.derivative.hull import Matrix, extreme
 from tamecheck.derivative.implicit.bernstein import (
     coefficient_count,
     determinant_form,
@@ -44,8 +43,9 @@ from tamecheck.derivative.implicit.singular import (
     segment_root,
     unit_weights,
 )
-from tamecheck.evaluate.reals import as_fraction, as_number, working_precision
-from tamecheck.solve.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simplex
+from tamecheck.exact.hull import Matrix, extreme
+from tamecheck.exact.reals import as_fraction, as_number, working_precision
+from tamecheck.solvers.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simplex
 
 __all__ = ["Invertibility", "decide_invertible", "matrix_of"]
 

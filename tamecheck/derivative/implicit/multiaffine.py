@@ -18,7 +18,7 @@ from flint import fmpq, fmpq_mat
 
 from tamecheck.derivative.implicit.descent import convex_weights, crossing_element
 from tamecheck.derivative.implicit.singular import Singular
-from tamecheck.evaluate.reals import as_fraction
+from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Coordinates", "Halved", "coordinates", "corner_signs", "halved"]

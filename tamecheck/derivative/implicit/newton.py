@@ -29,8 +29,8 @@ from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values, float_values
-from tamecheck.evaluate.exact_arrays import objects
-from tamecheck.evaluate.reals import (
+from tamecheck.exact.arrays import objects
+from tamecheck.exact.reals import (
     Number,
     UndecidedError,
     as_fraction,

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
-from tamecheck.derivative.hull import Matrix
 from tamecheck.derivative.implicit.singular import Singular
 from tamecheck.derivative.implicit.validity import Validity
 from tamecheck.errors import InputError
-from tamecheck.evaluate.reals import as_fraction, working_precision
+from tamecheck.exact.hull import Matrix
+from tamecheck.exact.reals import as_fraction, working_precision
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Hypothesis", "Implicit", "Status", "solved"]

@@ -22,7 +22,7 @@ from tamecheck.derivative.implicit.result import Hypothesis, Status
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import enclose
 from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.evaluate.reals import UndecidedError, as_fraction, as_number
+from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array

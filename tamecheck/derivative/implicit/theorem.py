@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from tamecheck.derivative.hull import Matrix
 from tamecheck.derivative.implicit.elements import Elements, elements_at
 from tamecheck.derivative.implicit.equations import (
     Equations,
@@ -22,10 +21,11 @@ from tamecheck.derivative.implicit.solution import Solution, solution_near
 from tamecheck.derivative.implicit.starts import completed
 from tamecheck.derivative.implicit.validity import Validity, affine_validity, smooth_validity
 from tamecheck.errors import TamecheckError
-from tamecheck.evaluate.reals import UndecidedError
+from tamecheck.exact.hull import Matrix
+from tamecheck.exact.reals import UndecidedError
 from tamecheck.ir.arguments import natural, seconds
 from tamecheck.ir.box import Box
-from tamecheck.load.box_mapping import box_of_value
+from tamecheck.loaders.text.box_mapping import box_of_value
 
 __all__ = ["implicit"]
 

@@ -27,9 +27,9 @@ from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.sweep import Local, input_rows
 from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.enclosure import float_down
-from tamecheck.evaluate.exact_arrays import objects
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.evaluate.reals import Number, as_fraction, working_precision
+from tamecheck.exact.arrays import objects
+from tamecheck.exact.reals import Number, as_fraction, working_precision
 from tamecheck.ir.formula import everywhere
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Fold, Pointwise

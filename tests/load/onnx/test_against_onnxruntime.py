@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from tamecheck.evaluate import exact_values, float_values
-from tamecheck.load.onnx_model import load_onnx
+from tamecheck.loaders.onnx import load_onnx
 
 RANDOM = np.random.default_rng(5)
 

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from tamecheck.errors import InputError
 from tamecheck.evaluate import float_values
-from tamecheck.load.onnx_model import load_onnx
+from tamecheck.loaders.onnx import load_onnx
 
 WEIGHTS = np.array([1.5, -2.5], dtype="<f4")
 

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
-from tamecheck.load.onnx_model import inspect, load_onnx
+from tamecheck.loaders.onnx import inspect, load_onnx
 
 VARIANTS = 1_000
 

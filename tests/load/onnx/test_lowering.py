@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.ir.graph import Apply
-from tamecheck.load.onnx_model import input_shapes, load_onnx
-from tamecheck.load.onnx_model.table import LOWERINGS
+from tamecheck.loaders.onnx import input_shapes, load_onnx
+from tamecheck.loaders.onnx.table import LOWERINGS
 
 
 def loaded(nodes, stored=(), *, shape=(2,), given=None, opset=17, **more_inputs):

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import float_values
-from tamecheck.load.onnx_model import load_onnx
+from tamecheck.loaders.onnx import load_onnx
 
 
 def model_of(node, shape, **constants):

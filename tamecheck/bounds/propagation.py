@@ -1,0 +1,252 @@
+"""Rigorous bounds of layers over a batch of boxes: intervals, then linear functionals run back.
+
+Everything is float64.  A linear functional's coefficients are taken as exact numbers once they are
+computed; what rounding loses at a layer is at most a unit times the magnitudes that meet there,
+and is summed beside the bound (the standard model of floating-point dot products, any order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tamecheck.bounds.layers import Entry, Layer, Layers
+from tamecheck.bounds.linear import Combine, Dense, Linear, Route, Scale
+from tamecheck.bounds.nonlinear import Largest, Planes, Pointwise, Product
+from tamecheck.evaluate.intervals import Interval
+from tamecheck.ir.tensor import Array
+
+__all__ = [
+    "Functional",
+    "Guide",
+    "State",
+    "back",
+    "concretised",
+    "contracted",
+    "least_on",
+    "magnitude",
+    "start",
+    "unit",
+]
+
+_UNIT = 2.0**-52
+_FLOOR = 2.0**-900
+
+
+def unit(count: int) -> float:
+    """A relative error that covers sums of ``count`` terms and constants known to 2**-44."""
+    return (count + 528) * _UNIT
+
+
+def magnitude(x: Interval) -> Array:
+    """The largest absolute value in the interval."""
+    return np.maximum(np.abs(x.lower), np.abs(x.upper))
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """What is known of the layers on a batch of boxes: bounds, planes, and magnitudes of sums."""
+
+    layers: Layers
+    bounds: list[Interval] = field(default_factory=list[Interval])
+    planes: dict[int, Planes] = field(default_factory=dict[int, Planes])
+    sizes: dict[int, Array] = field(default_factory=dict[int, Array])
+
+    @property
+    def count(self) -> int:
+        """The number of boxes."""
+        return len(self.bounds[0].lower)
+
+    def extend(self, known: Interval | None = None) -> Interval:
+        """Bounds of the next layer from those of its arguments, cut to what is known of it."""
+        index = len(self.bounds)
+        layer = self.layers.layers[index]
+        args = [self.bounds[arg] for arg in layer.args]
+        match layer:
+            case Entry():
+                raise ValueError("the input has no arguments")
+            case Route() | Scale() | Combine() | Dense():
+                found, size = _linear_range(layer, args)
+                self.sizes[index] = size
+            case Pointwise() | Product() | Largest():
+                found = layer.range(args)
+        if known is not None:
+            found = meet(found, known)
+        self.bounds.append(found)
+        return found
+
+    def bend(self, index: int) -> Planes:
+        """The planes of a nonlinear layer over the present bounds of its arguments."""
+        if index not in self.planes:
+            layer = self.layers.layers[index]
+            if not isinstance(layer, (Pointwise, Product, Largest)):
+                raise TypeError("linear layers have no planes")
+            args = [self.bounds[arg] for arg in layer.args]
+            found = layer.planes(args, self.bounds[index])
+            self.planes[index] = found
+            self.sizes[index] = _bent_size(found, args)
+        return self.planes[index]
+
+
+def meet(x: Interval, y: Interval) -> Interval:
+    """The intersection; where it is empty, one end point (nothing lies there)."""
+    lower, upper = np.maximum(x.lower, y.lower), np.minimum(x.upper, y.upper)
+    return Interval(np.minimum(lower, upper), upper)
+
+
+def _linear_range(layer: Linear, args: Sequence[Interval]) -> tuple[Interval, Array]:
+    if isinstance(layer, Route):
+        found = Interval(layer.apply([args[0].lower]), layer.apply([args[0].upper]))
+        shift = np.where(layer.index < 0, layer.offset, 0.0)
+        # an offset is a constant, known to 256 units
+        slack = np.abs(shift) * 264 * _UNIT
+        found = Interval(found.lower + shift - slack, found.upper + shift + slack)
+        return found, magnitude(found)
+    centres = [x.lower + (x.upper - x.lower) / 2 for x in args]
+    radii = [
+        np.maximum(x.upper - c, c - x.lower) * (1 + _UNIT) + _FLOOR
+        for x, c in zip(args, centres, strict=True)
+    ]
+    centre, radius = layer.apply(centres), layer.absolute(radii)
+    size = layer.absolute([np.abs(c) for c in centres]) + radius
+    if layer.offset is not None:
+        centre = centre + layer.offset
+        size = size + np.abs(layer.offset)
+    radius = radius + size * unit(layer.terms) + _FLOOR
+    return Interval(centre - radius, centre + radius), size
+
+
+def _bent_size(planes: Planes, args: Sequence[Interval]) -> Array:
+    total = np.maximum(np.abs(planes.low_at), np.abs(planes.high_at))
+    for low, high, arg in zip(planes.low, planes.high, args, strict=True):
+        # slopes that replace the state's own, see Guide, are at most 1
+        part = np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0) * magnitude(arg)
+        if planes.group > 1:
+            part = part.reshape((*part.shape[:-1], -1, planes.group)).sum(-1)
+        total = total + part
+    return total
+
+
+def start(layers: Layers, lower: Array, upper: Array) -> State:
+    """The state that knows the boxes ``lower ≤ x ≤ upper``, one a row, and nothing else."""
+    return State(layers, [Interval(lower, upper)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Functional:
+    """``a x + at`` bounds from below, for every row of ``a``; ``error`` is what rounding lost."""
+
+    a: Array
+    at: Array
+    error: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """How functionals are to run back, where not by the state's own planes.
+
+    Parameters
+    ----------
+    planes
+        Planes to use instead, by layer: with the same constants, and slopes at most 1 in size.
+    added
+        What to add to the functionals at some layers: they then bound the sum with these.
+    trace
+        Filled with the functionals at the nonlinear layers that were passed.
+    """
+
+    planes: Mapping[int, Planes] = field(default_factory=dict[int, Planes])
+    added: Mapping[int, Array] = field(default_factory=dict[int, Array])
+    trace: dict[int, Array] = field(default_factory=dict[int, Array])
+
+
+def back(state: State, layer: int, a: Array, guide: Guide | None = None) -> Functional:
+    """Functionals of the input that bound functionals ``a`` of a layer from below.
+
+    ``a`` has shape (boxes or 1, rows, elements); the state has bounds of all layers up to it.
+    """
+    guide = guide or Guide()
+    pending: dict[int, Array] = {layer: a}
+    shape = (state.count, a.shape[1])
+    at, error = np.zeros(shape), np.zeros(shape)
+    for index in range(layer, 0, -1):
+        functional = pending.pop(index, None)
+        if functional is None:
+            continue
+        if index in guide.added:
+            functional = functional + guide.added[index]
+        parts, constant, terms = _through(state, index, functional, guide)
+        at = at + constant
+        error = error + _lost(state, index, functional, terms) + np.abs(at) * _UNIT
+        for arg, part in zip(state.layers.layers[index].args, parts, strict=True):
+            pending[arg] = pending[arg] + part if arg in pending else part
+    whole = pending.get(0)
+    if whole is None:
+        whole = np.zeros((1, a.shape[1], state.layers.inputs))
+    return Functional(np.broadcast_to(whole, (*shape, whole.shape[-1])), at, error)
+
+
+def _through(
+    state: State, index: int, functional: Array, guide: Guide
+) -> tuple[list[Array], Array | float, int]:
+    """Functionals of a layer's arguments, a constant, and how many terms met in a sum."""
+    layer: Layer = state.layers.layers[index]
+    match layer:
+        case Entry():
+            return [], 0.0, 0
+        case Route() | Scale() | Combine() | Dense():
+            shift = layer.offset
+            constant = 0.0 if shift is None or not shift.any() else functional @ shift
+            return layer.adjoint(functional), constant, layer.terms
+        case Pointwise() | Product() | Largest():
+            guide.trace[index] = functional
+            own = state.bend(index)
+            parts, constant = guide.planes.get(index, own).back(functional)
+            return parts, constant, 4
+
+
+def _lost(state: State, index: int, functional: Array, terms: int) -> Array:
+    """A bound of what rounding changes when a functional passes a layer, or meets another."""
+    found = state.layers.layers[index]
+    meeting = magnitude(state.bounds[index]) * (4 * _UNIT)
+    weight = state.sizes[index] * unit(terms + found.size) + meeting
+    return np.matmul(np.abs(functional), weight[..., np.newaxis])[..., 0] * 1.01 + _FLOOR
+
+
+def concretised(state: State, functional: Functional) -> Array:
+    """The least value over each box: a lower bound, rounded down."""
+    return least_on(state.bounds[0], functional)
+
+
+def least_on(box: Interval, functional: Functional) -> Array:
+    """The least value over boxes inside those that the functionals were made for, rounded down."""
+    centre = box.lower + (box.upper - box.lower) / 2
+    radius = np.maximum(box.upper - centre, centre - box.lower) * (1 + _UNIT)
+    size = np.abs(functional.a)
+    middle = np.matmul(functional.a, centre[..., np.newaxis])[..., 0]
+    spread = np.matmul(size, radius[..., np.newaxis])[..., 0]
+    whole = np.matmul(size, (np.abs(centre) + radius)[..., np.newaxis])[..., 0]
+    total = middle - spread + functional.at
+    # the error sum is itself rounded, hence the last factor
+    lost = functional.error + whole * unit(functional.a.shape[-1]) + np.abs(functional.at) * _UNIT
+    return total - lost * 1.01 - np.abs(total) * _UNIT
+
+
+def contracted(box: Interval, functional: Functional, use: Array) -> Interval:
+    """The part of each box where all used functionals can be at most 0; empty if ends cross.
+
+    Where ``a x + at`` has the least value L < 0 on a box and a_i > 0, attained at the lower end
+    l_i, it is at most 0 only for ``x_i ≤ l_i - L / a_i``; and likewise for a_i < 0.
+    """
+    least = least_on(box, functional)
+    a = functional.a
+    usable = use[..., np.newaxis] & (least <= 0)[..., np.newaxis] & (a != 0)
+    reach = np.where(usable, -least[..., np.newaxis] / np.where(usable, np.abs(a), 1.0), np.inf)
+    reach = reach * (1 + 4 * _UNIT) + _FLOOR
+    down = np.where(a > 0, reach, np.inf).min(1)
+    up = np.where(a < 0, reach, np.inf).min(1)
+    upper = np.minimum(box.upper, np.nextafter(box.lower + down, np.inf))
+    lower = np.maximum(box.lower, np.nextafter(box.upper - up, -np.inf))
+    return Interval(lower, upper)

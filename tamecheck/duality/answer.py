@@ -1,0 +1,278 @@
+"""What every dual function of a mixed-integer program answers."""
+
+from __future__ import annotations
+
+import html
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.duality.check import (
+    CheckItem,
+    Value,
+    check_at,
+    check_columns,
+    check_zero,
+    reduced_costs,
+)
+from tamecheck.duality.form import Form, RightHandSide, Vector
+from tamecheck.ir.exact import rational_text
+
+if TYPE_CHECKING:
+    from tamecheck.duality.definability import Definability
+
+__all__ = ["DualFunction", "Gradient", "value_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The convex hull of ``vertices``: a conservative gradient at one right-hand side.
+
+    Parameters
+    ----------
+    names
+        The right-hand sides, in the order of the numbers of a vertex.
+    vertices
+        Slopes of the affine pieces that meet here; a single one where the function is smooth.
+    """
+
+    names: tuple[str, ...]
+    vertices: tuple[Vector, ...]
+
+    @property
+    def singleton(self) -> bool:
+        """Whether the function is differentiable here with one possible gradient."""
+        return len(self.vertices) == 1
+
+    @property
+    def element(self) -> Mapping[str, Fraction]:
+        """One element, by name."""
+        return dict(zip(self.names, self.vertices[0], strict=True))
+
+    def contains(self, vector: Sequence[Fraction | int]) -> bool:
+        """Whether a vector is a convex combination of the vertices, decided exactly."""
+        from tamecheck.duality.linear import combination
+
+        return combination(self.vertices, tuple(map(Fraction, vector))) is not None
+
+    def range(self, name: str) -> tuple[Fraction, Fraction]:
+        """The least and the largest slope in one right-hand side."""
+        slopes = [vertex[self.names.index(name)] for vertex in self.vertices]
+        return min(slopes), max(slopes)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "names": list(self.names),
+            "vertices": [[rational_text(x) for x in vertex] for vertex in self.vertices],
+            "singleton": self.singleton,
+        }
+
+
+class DualFunction(ABC):
+    """A function F of the right-hand side with ``F(b) <= z(b)`` for every b (of a minimum).
+
+    Methods whose argument is called ``d`` work in the normal form, where a maximised objective
+    is negated; `__call__`, `dual_value` and `gradient` speak about the program as it was given,
+    so that the bound is from above if the objective is maximised.
+
+    Parameters
+    ----------
+    form
+        The program in normal form.
+    optimum
+        The form's optimal value at its own right-hand side, if it is proved.
+    """
+
+    method: str
+
+    def __init__(self, form: Form, optimum: Fraction | None) -> None:
+        self.form = form
+        self._optimum = optimum
+
+    # -- what a family supplies -------------------------------------------------------------------
+
+    @abstractmethod
+    def evaluate(self, d: Vector) -> Value:
+        """F at a right-hand side of the form, exactly."""
+
+    @abstractmethod
+    def directional(self, g: Vector) -> Value:
+        """``limsup of F(t g) / t`` for t down to 0."""
+
+    @abstractmethod
+    def slopes(self, d: Vector) -> tuple[Vector, ...]:
+        """The vertices of a conservative gradient of F at ``d``.
+
+        Raises
+        ------
+        DomainError
+            If F jumps at ``d``, or is infinite there: it names the jump.
+        """
+
+    @property
+    @abstractmethod
+    def subadditive(self) -> CheckItem:
+        """Whether ``F(d + e) <= F(d) + F(e)`` for all d, e; None if it is not known."""
+
+    @property
+    @abstractmethod
+    def monotone(self) -> CheckItem:
+        """Whether F grows with the sides of ``>=`` rows and falls with those of ``<=`` rows."""
+
+    @abstractmethod
+    def to_sympy(self) -> Any:
+        """The formula as a sympy expression in the symbols of `symbols`."""
+
+    @abstractmethod
+    def definability(self, domain: str = "everywhere") -> Definability:
+        """Where F is definable on all right-hand sides, or on a ``box`` of them."""
+
+    # -- what follows from it ---------------------------------------------------------------------
+
+    def __call__(self, b: RightHandSide | None = None) -> Value:
+        """The bound on the optimal value that F gives at a right-hand side, exactly.
+
+        Parameters
+        ----------
+        b
+            Numbers by row name, where the unnamed rows keep their own right-hand side; or a
+            sequence; None for the program's own.
+        """
+        return self._outward(self.evaluate(self.form.at(b)))
+
+    def symbols(self) -> tuple[Any, ...]:
+        """Expressions for the form's right-hand sides in symbols that are named after the rows."""
+        import sympy
+
+        return tuple(
+            sympy.Symbol(name, real=True) - sympy.Rational(s.numerator, s.denominator)
+            for name, s in zip(self.form.names, self.form.shift, strict=True)
+        )
+
+    @property
+    def formula(self) -> str:
+        """F as text, in the names of the rows."""
+        return str(self.to_sympy())
+
+    @property
+    def latex(self) -> str:
+        """F in LaTeX."""
+        import sympy
+
+        latex: Any = sympy.latex  # pyright: ignore[reportUnknownMemberType]
+        return str(latex(self.to_sympy()))
+
+    @cached_property
+    def _at_own(self) -> Value:
+        return self.evaluate(self.form.right)
+
+    @property
+    def optimum(self) -> Fraction | None:
+        """The optimal value of the program, if it is proved."""
+        return None if self._optimum is None else self.form.outward(self._optimum)
+
+    @property
+    def dual_value(self) -> Value:
+        """F at the program's own right-hand side."""
+        return self._outward(self._at_own)
+
+    @property
+    def gap(self) -> Value | None:
+        """How far the bound is from the optimum; None if that is not known."""
+        return None if self._optimum is None else self._optimum - self._at_own
+
+    @property
+    def strong(self) -> bool:
+        """Whether F(b) = z(b) is proved at the program's own right-hand side."""
+        return self._optimum is not None and self._at_own == self._optimum
+
+    @cached_property
+    def checks(self) -> Mapping[str, CheckItem]:
+        """The exact check of every condition of the dual, afterwards."""
+        return {
+            "columns": check_columns(self.form, self.evaluate, self.directional),
+            "at_zero": check_zero(self.form, self.evaluate),
+            "subadditive": self.subadditive,
+            "monotone": self.monotone,
+            "at_b": check_at(self.dual_value, self.optimum),
+        }
+
+    def reduced_costs(self) -> Mapping[str, Value]:
+        """``c_j - F(a_j)`` by column of the form (continuous columns: ``d_j - F̄(g_j)``)."""
+        values = reduced_costs(self.form, self.evaluate, self.directional)
+        names = (column.name for column in self.form.columns)
+        return dict(zip(names, values, strict=True))
+
+    def gradient(self, b: RightHandSide | None = None) -> Gradient:
+        """A conservative gradient with respect to the right-hand sides.
+
+        Raises
+        ------
+        DomainError
+            Where F jumps or is infinite; the jump is named.
+        """
+        sign = self.form.sign
+        vertices = self.slopes(self.form.at(b))
+        turned = {tuple(sign * slope for slope in vertex): None for vertex in vertices}
+        return Gradient(self.form.names, tuple(turned))
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as a JSON object; exact numbers are strings."""
+        checks = self.checks
+        return {
+            "method": self.method,
+            "optimum": None if self.optimum is None else rational_text(self.optimum),
+            "dual_value": value_text(self.dual_value),
+            "gap": None if self.gap is None else value_text(self.gap),
+            "strong": self.strong,
+            "checks": {name: item.status for name, item in checks.items()},
+            "reasons": {name: item.why for name, item in checks.items()},
+            "formula": self.formula,
+            "definability": {
+                domain: self.definability(domain).document() for domain in ("everywhere", "box")
+            },
+            "rows": [
+                {"name": c.name, "sense": c.sense, "bound": c.row is None}
+                for c in self.form.constraints
+            ],
+        }
+
+    def _repr_html_(self) -> str:
+        """The answer as a table, for notebooks."""
+        rows = [
+            ("method", self.method),
+            ("F(b)", value_text(self.dual_value)),
+            ("z(b)", "not proved" if self.optimum is None else rational_text(self.optimum)),
+            *((name, f"{item.status}: {item.why}") for name, item in self.checks.items()),
+            ("formula", _shortened(self.formula)),
+        ]
+        cells = "".join(
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
+            for name, text in rows
+        )
+        return f"<table>{cells}</table>"
+
+    def __repr__(self) -> str:
+        optimum = "?" if self.optimum is None else rational_text(self.optimum)
+        return f"<{self.method} dual: F(b) = {value_text(self.dual_value)}, z(b) = {optimum}>"
+
+    def _outward(self, value: Value) -> Value:
+        if isinstance(value, Fraction):
+            return self.form.outward(value)
+        return self.form.sign * value
+
+
+def value_text(value: Value) -> str:
+    """A rational in lowest terms, or ``inf`` or ``-inf``."""
+    if isinstance(value, Fraction):
+        return rational_text(value)
+    return "inf" if value == math.inf else "-inf"
+
+
+def _shortened(text: str, most: int = 2000) -> str:
+    return text if len(text) <= most else f"{text[:most]} … ({len(text)} characters)"

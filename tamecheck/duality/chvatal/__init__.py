@@ -1,0 +1,1 @@
+"""Chvátal functions: sums and roundings of constraints."""

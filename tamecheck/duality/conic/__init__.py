@@ -1,0 +1,1 @@
+"""Dual functions of conic programs."""

@@ -1,0 +1,1 @@
+"""Training a network written as an expression, with its dual."""

@@ -1,0 +1,1 @@
+"""Gomory functions."""

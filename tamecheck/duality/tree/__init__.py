@@ -1,0 +1,1 @@
+"""Dual functions of branch-and-bound trees."""

@@ -1,0 +1,1 @@
+"""Value functions, piece by piece."""

@@ -1,0 +1,356 @@
+"""The value function itself, as a dual function: the largest of all, strong everywhere.
+
+Blair, Jeroslow 1977; Güzelsoy, Ralphs 2007; Ralphs, Hassanzadeh 2014.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from fractions import Fraction
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.duality.answer import DualFunction, Gradient
+from tamecheck.duality.check import CheckItem, Value
+from tamecheck.duality.definability import locally_tame, semilinear
+from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
+from tamecheck.duality.lattice import integer_contradiction, require_integer_solution
+from tamecheck.duality.optimum import require_dual
+from tamecheck.duality.pieces import affine, affine_text
+from tamecheck.duality.search import search_at
+from tamecheck.duality.value.complex import ValueComplex, value_complex
+from tamecheck.duality.value.line import Ray, line_profile
+from tamecheck.duality.value.profile import Profile
+from tamecheck.duality.value.row import one_row, row_profile
+from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
+
+if TYPE_CHECKING:
+    from tamecheck.duality.definability import Definability
+    from tamecheck.ir.program import Program
+
+__all__ = ["ValueComplex", "ValueDual", "value_along", "value_dual"]
+
+_DEFAULT_SECONDS = 60.0
+
+
+class ValueDual(DualFunction):
+    """``z(d)``, infinite where the program is infeasible.
+
+    Parameters
+    ----------
+    form, optimum
+        As for every dual function.
+    multipliers
+        Feasible for the dual of the relaxation, so that z is nowhere minus infinity.
+    seconds
+        Limit of each evaluation.
+    """
+
+    method = "value"
+
+    def __init__(
+        self, form: Form, optimum: Fraction | None, multipliers: Vector, seconds: float | None
+    ) -> None:
+        super().__init__(form, optimum)
+        self._multipliers = multipliers
+        self._seconds = _DEFAULT_SECONDS if seconds is None else seconds
+        self.complex: ValueComplex | None = None
+
+    def evaluate(self, d: Vector) -> Value:
+        """The optimal value at a right-hand side, proved.
+
+        Raises
+        ------
+        SolverError
+            If the search did not end in time.
+        """
+        if d == self.form.right and self._optimum is not None:
+            return self._optimum
+        row = one_row(self.form, d)
+        if row is not None:
+            try:
+                return row_profile(row, self._multipliers[0], d[0], d[0]).values[0]
+            except InputError:
+                # too many sums of columns: the search needs no lattice
+                pass
+        if integer_contradiction(self.form, d) is not None:
+            return math.inf
+        found = search_at(self.form, d, self._seconds)
+        if not found.closed:
+            raise SolverError("The optimum was not proved.", hint=found.hint)
+        return math.inf if found.value is None else found.value
+
+    def directional(self, g: Vector) -> Value:
+        """The slope at 0 of the value function along a direction."""
+        ray = Ray((Fraction(0),) * self.form.size, g, Fraction(0), Fraction(1))
+        profile = self._profile(ray)
+        line = profile.lines[0]
+        if line is None or line[1] > 0:
+            return math.inf
+        return line[0]
+
+    def slopes(self, d: Vector) -> tuple[Vector, ...]:
+        """The one-sided slopes, of a program with a single row and no upper bounds."""
+        if self.form.size != 1:
+            raise UnsupportedError(
+                "The gradient of the value function is offered for one row.",
+                hint="Use along(row, ...), or the tree dual.",
+            )
+        return tuple((slope,) for slope in self._one_sided(0, d))
+
+    def gradient(self, b: RightHandSide | None = None) -> Gradient:
+        """A conservative gradient with respect to the only row of the program.
+
+        Upper bounds of columns stay what they are.
+        """
+        if len(self.form.users) != 1:
+            raise UnsupportedError(
+                f"The value function has {len(self.form.users)} right-hand sides, and its gradient"
+                " is offered for one.",
+                hint="Use along(row, low, high) for the pieces along one row, or the tree dual.",
+            )
+        slopes = self._one_sided(self.form.users[0], self.form.at(b))
+        sign = self.form.sign
+        name = self.form.names[self.form.users[0]]
+        return Gradient((name,), tuple((sign * slope,) for slope in slopes))
+
+    def _one_sided(self, i: int, d: Vector) -> tuple[Fraction, ...]:
+        """The slopes to the left and to the right of ``d`` in the right-hand side ``i``."""
+        name, place = self.form.names[i], d[i] + self.form.shift[i]
+        width = Fraction(1)
+        profile = self._profile(self._ray(i, d, d[i] - width, d[i] + width))
+        value = profile.at(d[i])
+        if not isinstance(value, Fraction):
+            raise DomainError(f"The program is infeasible at {name} = {place}.")
+        found: dict[Fraction, None] = {}
+        for line in _beside(profile, d[i]):
+            limit = math.inf if line is None else line[0] * d[i] + line[1]
+            if line is None or limit != value:
+                sides = "the program is infeasible" if line is None else f"the limit is {limit}"
+                raise DomainError(
+                    f"The value function jumps at {name} = {place}: its value is {value}, and on"
+                    f" one side {sides}."
+                )
+            found[line[0]] = None
+        return tuple(found)
+
+    def along(
+        self,
+        row: str,
+        low: Fraction | int,
+        high: Fraction | int,
+        b: RightHandSide | None = None,
+    ) -> ValueComplex:
+        """The pieces of the value function in one right-hand side, the others fixed.
+
+        Parameters
+        ----------
+        row
+            The name of the right-hand side.
+        low, high
+            The interval.
+        b
+            The other right-hand sides; the program's own by default.
+        """
+        if row not in self.form.names:
+            raise InputError(f"There is no right-hand side {row!r}.")
+        if low >= high:
+            raise InputError(f"The interval from {low} to {high} has no interior.", where=row)
+        i = self.form.names.index(row)
+        shift = self.form.shift[i]
+        ray = self._ray(i, self.form.at(b), Fraction(low) - shift, Fraction(high) - shift)
+        return value_complex(self.form, row, self._profile(ray), shift)
+
+    def on_line(
+        self, b: RightHandSide, direction: Sequence[Fraction | int], low: Fraction, high: Fraction
+    ) -> ValueComplex:
+        """The pieces along ``b + t * direction``: a number for each right-hand side of the form."""
+        if len(direction) != self.form.size:
+            raise InputError(f"A direction has {self.form.size} numbers, not {len(direction)}.")
+        if low >= high:
+            raise InputError(f"The interval from {low} to {high} has no interior.")
+        ray = Ray(self.form.at(b), tuple(map(Fraction, direction)), Fraction(low), Fraction(high))
+        return value_complex(self.form, "t", self._profile(ray), Fraction(0))
+
+    def _ray(self, i: int, d: Vector, low: Fraction, high: Fraction) -> Ray:
+        """The right-hand sides that are ``d`` but for the number ``i``, which is ``t``."""
+        start = tuple(Fraction(0) if k == i else value for k, value in enumerate(d))
+        direction = tuple(Fraction(int(k == i)) for k in range(len(d)))
+        return Ray(start, direction, low, high)
+
+    def _profile(self, ray: Ray) -> Profile:
+        along_row = ray.direction and ray.direction[0] and not any(ray.direction[1:])
+        row = one_row(self.form, ray.start) if along_row else None
+        if row is not None:
+            first, factor = ray.start[0], ray.direction[0]
+            ends = sorted(first + factor * t for t in (ray.low, ray.high))
+            profile = row_profile(row, self._multipliers[0], *ends)
+            return _reparametrised(profile, first, factor)
+        return line_profile(self.form, ray, seconds=self._seconds)
+
+    @property
+    def subadditive(self) -> CheckItem:
+        """The sum of points that are feasible for d and e is feasible for d + e."""
+        return CheckItem(status=True, why="sums of feasible points are feasible for the sum")
+
+    @property
+    def monotone(self) -> CheckItem:
+        """Relaxing a side keeps all points."""
+        return CheckItem(status=True, why="relaxing a right-hand side keeps every feasible point")
+
+    @property
+    def formula(self) -> str:
+        """The program as a formula, and the pieces where they are known."""
+        if self.complex is None:
+            return "min{c·x : Ax (=, >=, <=) b, x in its domain}"
+        name = self.complex.name
+        return "; ".join(
+            f"{_line_text(p.slope, p.intercept, name)} on"
+            f" {'[' if p.lower_closed else '('}{p.lower}, {p.upper}{']' if p.upper_closed else ')'}"
+            for p in self.complex.pieces
+        )
+
+    def to_sympy(self) -> Any:
+        """A piecewise expression in the right-hand side of the interval that was asked for."""
+        sympy: Any = import_module("sympy")
+        if self.complex is None:
+            raise InputError(
+                "Without an interval the value function has no finite formula.",
+                hint="Give box=(row, low, high).",
+            )
+        t = sympy.Symbol(self.complex.name, real=True)
+        cases: list[Any] = []
+        for p in self.complex.pieces:
+            low = t >= _sympy(p.lower) if p.lower_closed else t > _sympy(p.lower)
+            high = t <= _sympy(p.upper) if p.upper_closed else t < _sympy(p.upper)
+            line = _sympy(p.slope) * t + _sympy(p.intercept)
+            cases.append((line, sympy.And(low, high)))
+        return sympy.Piecewise(*cases, (sympy.oo * self.form.sign, True))
+
+    def definability(self, domain: str = "everywhere") -> Definability:
+        """By the bounds of the integer columns, and on a box always semilinear."""
+        from tamecheck.programs.tameness import check
+
+        verdict = check(self.form.program)
+        continuous = verdict.properties.continuous
+        lipschitz = verdict.properties.locally_lipschitz
+        if domain == "box" or not verdict.open:
+            return semilinear(
+                domain,
+                *(verdict.reasons if not verdict.open else ("finitely many pieces on a box",)),
+                continuous=continuous,
+                lipschitz=lipschitz,
+            )
+        return locally_tame(domain, *verdict.reasons, continuous=continuous, lipschitz=lipschitz)
+
+    def to_json(self) -> dict[str, Any]:
+        """As for every dual function, with the pieces if an interval was asked for."""
+        own = {} if self.complex is None else {"complex": self.complex.document()}
+        return {**super().to_json(), **own}
+
+
+def value_dual(
+    program: Program,
+    *,
+    box: tuple[str, Fraction, Fraction] | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+) -> ValueDual:
+    """The value function of a program.
+
+    Parameters
+    ----------
+    program
+        The program.
+    box
+        A row and an interval of its right-hand side, on which the pieces are computed.
+    seconds
+        Limit of each evaluation and of the pieces.
+    seed
+        Of the solvers that are asked for a first point.
+
+    Raises
+    ------
+    InfeasibleProgramError, DomainError, UnsupportedError, SolverError
+        If the program is infeasible or has no dual function, has semi variables, or was not
+        solved in time.
+    """
+    form = normalise(program)
+    multipliers = require_dual(form)
+    if box is None:
+        require_integer_solution(form)
+    found = search_at(form, form.right, seconds, seed=seed)
+    if found.value is None and found.closed and box is None:
+        raise InfeasibleProgramError(
+            "The program is infeasible: z(b) is infinite.", hint="Give a box of right-hand sides."
+        )
+    result = ValueDual(form, found.value if found.closed else None, multipliers, seconds)
+    if box is not None:
+        result.complex = result.along(*box)
+    return result
+
+
+def value_along(  # noqa: PLR0913 (options, by keyword only)
+    program: Program,
+    row: str,
+    low: Fraction,
+    high: Fraction,
+    b: RightHandSide | None = None,
+    *,
+    seconds: float | None = None,
+) -> ValueComplex:
+    """The pieces of the value function in one right-hand side; the program may be infeasible.
+
+    Parameters
+    ----------
+    program
+        The program.
+    row, low, high
+        The right-hand side and its interval.
+    b
+        The other right-hand sides; the program's own by default.
+    seconds
+        Limit of the search.
+
+    Raises
+    ------
+    InputError, DomainError, UnsupportedError, SolverError
+        If there is no such row or interval, the program has no dual function or has semi
+        variables, or the search did not end in time.
+    """
+    form = normalise(program)
+    return ValueDual(form, None, require_dual(form), seconds).along(row, low, high, b)
+
+
+def _beside(profile: Profile, t: Fraction) -> list[tuple[Fraction, Fraction] | None]:
+    """The lines to the left and to the right of an inner point."""
+    k = bisect_left(profile.points, t)
+    if profile.points[k] == t:
+        return [profile.lines[k - 1], profile.lines[k]]
+    return [profile.lines[k - 1]]
+
+
+def _reparametrised(profile: Profile, first: Fraction, factor: Fraction) -> Profile:
+    """The function of ``t`` where the profile is one of ``first + factor * t``."""
+    points = [(p - first) / factor for p in profile.points]
+    values = list(profile.values)
+    lines = [
+        None if line is None else (line[0] * factor, line[0] * first + line[1])
+        for line in profile.lines
+    ]
+    if factor < 0:
+        points, values, lines = points[::-1], values[::-1], lines[::-1]
+    return Profile(tuple(points), tuple(values), tuple(lines))
+
+
+def _line_text(slope: Fraction, intercept: Fraction, name: str) -> str:
+    """``2*r - 3/2``, without terms that are 0."""
+    return affine_text(affine(intercept, {0: slope}), (name,), (Fraction(0),))
+
+
+def _sympy(value: Fraction) -> Any:
+    import sympy
+
+    return sympy.Rational(value.numerator, value.denominator)

@@ -1,0 +1,270 @@
+"""A piecewise affine function on a bounded box as an exact mixed-integer program."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tamecheck.bounds.builder import layers_of
+from tamecheck.bounds.crown import bounded
+from tamecheck.encode.mip.algebra import Forms
+from tamecheck.encode.mip.forms import Form, Rows, Rule, shortened
+from tamecheck.encode.mip.trees import Choice, difference
+from tamecheck.encode.smt.scalars import BeyondError, unrolled
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.evaluate.enclose import enclose
+from tamecheck.evaluate.enclosure import float_down, float_up
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Contraction, Routing
+from tamecheck.ir.program import Kind, Program, Sense
+from tamecheck.ir.tensor import Array, Shape, size_of
+
+__all__ = ["Encoding", "Values", "mip_encoding"]
+
+T = TypeVar("T", Fraction, float)
+
+_LINEAR = frozenset({"add", "sub", "neg", "mul", "div"})
+
+
+class Values(Enum):
+    """The values that the elements of an input may take within its box."""
+
+    REAL = "real"
+    INTEGER = "integer"
+    ENDS = "ends"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
+    """A program whose feasible points are exactly the pairs ``(x, f(x))``, x in the box.
+
+    Every other column is determined by the inputs, except where pieces of f meet.
+
+    Parameters
+    ----------
+    program
+        Its objective is 0; see `objective`.
+    inputs, outputs
+        Columns of all input and output elements, in C order, one tensor after the other.
+    rules
+        How each column follows from those before it; None for inputs.
+    depths
+        For each column the number of columns in the longest chain that leads to it.
+    """
+
+    program: Program
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    rules: tuple[Rule | None, ...]
+    depths: tuple[int, ...]
+
+    def complete(self, x: Sequence[T]) -> list[T]:
+        """The value of every column at an input, exact for rationals, rounded for floats."""
+        point: list[Any] = []
+        given = iter(x)
+        for rule in self.rules:
+            point.append(next(given) if rule is None else rule(point))
+        return point
+
+    def objective(
+        self, output: int, sense: Sense, fixed: Mapping[int, Fraction] | None = None
+    ) -> Program:
+        """The program with an output element to be optimised, and some columns fixed."""
+        at, chosen = fixed or {}, self.outputs[output]
+        columns = tuple(
+            replace(
+                column,
+                lower=at.get(j, column.lower),
+                upper=at.get(j, column.upper),
+                cost=Fraction(int(j == chosen)),
+            )
+            for j, column in enumerate(self.program.columns)
+        )
+        return replace(self.program, columns=columns, sense=sense)
+
+
+def mip_encoding(
+    graph: Graph,
+    box: Box,
+    *,
+    values: Mapping[str, Values] | None = None,
+    integer: Collection[int] = (),
+) -> Encoding:
+    """Encode a function for mixed-integer programming, without any tolerance.
+
+    Rectifiers and everything continuous that depends on one direction (absolute values, clipping,
+    maxima of two) become sums of ``max(e, 0)``, each with one binary and big-M constants from
+    rigorous linear bounds, rounded outward; a rectifier that is stable on the box has none.
+    Functions that jump are encoded where their argument takes isolated values, a multiple of a
+    known rational apart, so that strict inequalities become closed ones.
+
+    Parameters
+    ----------
+    graph
+        The function.
+    box
+        Its domain, bounded.
+    values
+        For some inputs the values that their elements take: integers, or only the two ends of
+        the side; reals are the default.
+    integer
+        Numbers of single input elements that are integers.
+
+    Raises
+    ------
+    InputError
+        If the box does not fit the inputs, or is unbounded.
+    UnsupportedError
+        Listing every node that is not piecewise affine, or that jumps where its argument may be
+        any real number.
+    """
+    box.checked(graph.inputs)
+    rows = Rows()
+    language = Forms(rows)
+    columns: list[int] = []
+    forms: dict[str, Array] = {}
+    for name, shape in graph.inputs.items():
+        own = (values or {}).get(name, Values.REAL)
+        kinds = [
+            Values.INTEGER if own is Values.REAL and len(columns) + i in integer else own
+            for i in range(size_of(shape))
+        ]
+        found = _inputs(rows, name, shape, box, kinds)
+        columns += [column for column, _ in found]
+        forms[name] = _objects([form for _, form in found], shape)
+    known = _node_bounds(graph, box)
+
+    def note(index: int, array: Array) -> None:
+        for tree in array.reshape(-1).tolist():
+            if isinstance(tree, Choice):
+                tree.origin = tree.origin or graph.name_of(index)
+        if index in known:
+            low, high = known[index]
+            flat = array.reshape(-1).tolist()
+            for tree, a, b in zip(flat, low.tolist(), high.tolist(), strict=True):
+                if isinstance(tree, (Form, Choice)):
+                    tree.narrow(_rational(a, up=False), _rational(b, up=True))
+
+    try:
+        trees = unrolled(graph, language, forms, note=note)
+        outputs = [
+            column
+            for name, array in trees.items()
+            for column in _outputs(rows, language, name, array, graph)
+        ]
+    except UnsupportedError as error:
+        raise UnsupportedError(
+            "This is no mixed-integer linear program with finitely many exact pieces:",
+            nodes=error.nodes,
+        ) from None
+    program = rows.program("encoding")
+    rules, depths = tuple(rows.rules), tuple(rows.depths)
+    return Encoding(program, tuple(columns), tuple(outputs), rules, depths)
+
+
+def _objects(values: list[Form], shape: Shape) -> Array:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+def _labels(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name}[{index}]" for index in range(count)]
+
+
+def _inputs(
+    rows: Rows, name: str, shape: Shape, box: Box, kinds: Sequence[Values]
+) -> list[tuple[int, Form]]:
+    """For each element its column, and the form that stands for it."""
+    size = size_of(shape)
+    found: list[tuple[int, Form]] = []
+    sides = box.side(name).elements(size)
+    for label, (low, high), values in zip(_labels(name, size), sides, kinds, strict=True):
+        if low is None or high is None:
+            raise InputError(f"Input {label} is unbounded.", hint="Give a box: -1:1.")
+        kind = Kind.INTEGER if values is Values.INTEGER else Kind.CONTINUOUS
+        form = rows.column(label, low, high, kind)
+        column = next(iter(form.terms))
+        if values is Values.ENDS and low < high:
+            level = rows.binary(f"level#({label})", lambda x, j=column, low=low: x[j] > low)
+            ends = Form({next(iter(level.terms)): high - low}, low, low, high)
+            rows.equal(difference(form, ends), f"ends({label})")
+            form = ends
+        found.append((column, form))
+    return found
+
+
+def _outputs(rows: Rows, language: Forms, name: str, array: Array, graph: Graph) -> list[int]:
+    label = f"out({name})" if name in graph.inputs else name
+    found: list[int] = []
+    for one, tree in zip(_labels(label, array.size), array.reshape(-1).tolist(), strict=True):
+        try:
+            form = language.form(tree)
+        except BeyondError as error:
+            nodes = [(graph.name_of(dict(graph.outputs)[name]), str(error))]
+            raise UnsupportedError("An output is not encoded.", nodes=nodes) from None
+        low, high = rows.range(form)
+        column = rows.column(
+            one, shortened(low, up=False), shortened(high, up=True), rule=form.value
+        )
+        rows.equal(difference(column, form), f"define({one})")
+        found.append(next(iter(column.terms)))
+    return found
+
+
+def _rational(value: float, *, up: bool) -> Fraction | None:
+    return shortened(Fraction(value), up=up) if np.isfinite(value) else None
+
+
+def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
+    """Rigorous bounds of the outputs and of what bends, by node, flat."""
+    bent: set[int] = {node for _, node in graph.outputs}
+    for index in graph.ancestors(sorted(bent)):
+        node = graph.nodes[index]
+        if isinstance(node, Apply) and not graph.input_free[index]:
+            linear = isinstance(node.op.meaning, (Contraction, Routing)) or node.op.name in _LINEAR
+            bent |= set() if linear else set(node.args)
+    nodes = sorted(index for index in bent if not graph.input_free[index])
+    wanted = Graph(graph.nodes, tuple((f"node{index}", index) for index in nodes))
+    if not nodes:
+        return {}
+    found = _intervals(wanted, box, nodes)
+    try:
+        layers = layers_of(wanted)
+    except UnsupportedError:
+        return found
+    pairs = [
+        pair
+        for name, shape in graph.inputs.items()
+        for pair in box.side(name).elements(size_of(shape))
+    ]
+    lower = np.array([[float_down(low) for low, _ in pairs if low is not None]])
+    upper = np.array([[float_up(high) for _, high in pairs if high is not None]])
+    last = bounded(layers, lower, upper).bounds[-1]
+    start = 0
+    for index in nodes:
+        stop = start + size_of(graph.nodes[index].shape)
+        low, high = last.lower[0, start:stop], last.upper[0, start:stop]
+        if index in found:
+            low, high = np.maximum(low, found[index][0]), np.minimum(high, found[index][1])
+        found[index] = low, high
+        start = stop
+    return found
+
+
+def _intervals(graph: Graph, box: Box, nodes: list[int]) -> dict[int, tuple[Array, Array]]:
+    enclosures = enclose(graph, box, hull_above=2**20, nodes=nodes)
+    return {
+        index: (
+            np.broadcast_to(enclosures[index].lower, graph.nodes[index].shape).reshape(-1),
+            np.broadcast_to(enclosures[index].upper, graph.nodes[index].shape).reshape(-1),
+        )
+        for index in nodes
+        if index in enclosures
+    }

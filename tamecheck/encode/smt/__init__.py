@@ -1,0 +1,1 @@
+"""Networks as SMT-LIB formulas."""

@@ -1,0 +1,235 @@
+"""The graph of a function, ``y = f(x)``, as a quantifier-free formula for SMT solvers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import import_module
+from io import StringIO
+from typing import Any, assert_never
+
+import numpy as np
+
+from tamecheck.encode.smt.scalars import BeyondError, unrolled
+from tamecheck.ir.box import Box
+from tamecheck.ir.formula import Elementary, Relation
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array, size_of
+
+__all__ = ["SmtGraph", "smt_graph"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SmtGraph:
+    """A formula that holds exactly where ``y = f(x)`` and ``x`` is in the box.
+
+    Parameters
+    ----------
+    formula
+        A pySMT formula, the conjunction of all parts; subterms are shared.
+    logic
+        ``QF_LRA`` or ``QF_NRA``; with rounding ``QF_LIRA`` or ``QF_NIRA``.
+    inputs, outputs
+        pySMT symbols of all elements in C order, one input or output after the other.
+    auxiliary
+        Symbols for roots and roundings; each is determined by the inputs.
+    """
+
+    formula: Any
+    logic: str
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
+    auxiliary: tuple[Any, ...]
+
+    def text(self) -> str:
+        """An SMT-LIB 2 script that declares the symbols, asserts the formula and checks it."""
+        printers = import_module("pysmt.smtlib.printers")
+        lines = [f"(set-logic {self.logic})"]
+        for symbol in (*self.inputs, *self.outputs, *self.auxiliary):
+            kind = "Int" if symbol.symbol_type().is_int_type() else "Real"
+            lines.append(f"(declare-fun {_quoted(symbol.symbol_name())} () {kind})")
+        parts = self.formula.args() if self.formula.is_and() else (self.formula,)
+        for part in parts:
+            buffer = StringIO()
+            printers.SmtDagPrinter(buffer).printer(part)
+            lines.append(f"(assert {buffer.getvalue()})")
+        return "\n".join((*lines, "(check-sat)", ""))
+
+
+def _quoted(name: str) -> str:
+    return str(import_module("pysmt.utils").quote(name))
+
+
+def smt_graph(
+    graph: Graph, box: Box | None = None, *, prefix: str = "", environment: Any = None
+) -> SmtGraph:
+    """Encode a semialgebraic function, with or without rounding.
+
+    Parameters
+    ----------
+    graph
+        The function.
+    box
+        Its domain; conditions for the inputs become part of the formula.
+    prefix
+        Put before all symbols but the inputs, to conjoin formulas of several functions.
+    environment
+        The pySMT environment of the terms; by default that of pySMT's shortcuts, which threads
+        share and which pySMT does not protect.
+
+    Raises
+    ------
+    UnsupportedError
+        Listing every node with a transcendental function or a computed index.
+    """
+    environment = environment or import_module("pysmt.environment").get_env()
+    make, real = environment.formula_manager, import_module("pysmt.typing").REAL
+    algebra = _Terms(prefix, make)
+    arrays: dict[str, Array] = {}
+    symbols: list[Any] = []
+    sides: list[Any] = []
+    for name, shape in graph.inputs.items():
+        flat = np.empty(size_of(shape), dtype=object)
+        for index, label in enumerate(_labels(name, flat.size)):
+            flat[index] = make.Symbol(label, real)
+        ends = (box or Box.everything()).side(name).elements(flat.size)
+        for x, (low, high) in zip(flat.tolist(), ends, strict=True):
+            sides += [] if low is None else [make.GE(x, algebra.number(low))]
+            sides += [] if high is None else [make.LE(x, algebra.number(high))]
+        symbols += flat.tolist()
+        arrays[name] = flat.reshape(shape)
+    values = unrolled(graph, algebra, arrays)
+    outputs: list[Any] = []
+    equations: list[Any] = []
+    for name, array in values.items():
+        label = prefix + (f"out_{name}" if name in graph.inputs else name)
+        for symbol, value in zip(_labels(label, array.size), array.reshape(-1), strict=True):
+            y = make.Symbol(symbol, real)
+            outputs.append(y)
+            equations.append(make.Equals(y, value))
+    formula = make.And([*sides, *algebra.conditions, *equations])
+    whole = any(symbol.symbol_type().is_int_type() for symbol in algebra.auxiliary)
+    logic = f"QF_{'N' if algebra.nonlinear else 'L'}{'I' if whole else ''}RA"
+    return SmtGraph(formula, logic, tuple(symbols), tuple(outputs), tuple(algebra.auxiliary))
+
+
+def _labels(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name}_{index}" for index in range(count)]
+
+
+class _Terms:
+    """pySMT terms; roots and floors are new symbols with the conditions that determine them."""
+
+    def __init__(self, prefix: str, make: Any) -> None:
+        self._make = make
+        self._types = import_module("pysmt.typing")
+        self._prefix = prefix
+        self._known: dict[tuple[Any, ...], Any] = {}
+        self.conditions: list[Any] = []
+        self.auxiliary: list[Any] = []
+        self.nonlinear = False
+
+    def number(self, value: Fraction) -> Any:
+        """See `Algebra`."""
+        return self._make.Real(value)
+
+    def add(self, parts: Sequence[Any]) -> Any:
+        """See `Algebra`."""
+        return self._make.Plus(parts)
+
+    def multiply(self, left: Any, right: Any) -> Any:
+        """See `Algebra`."""
+        self.nonlinear |= not (left.is_constant() or right.is_constant())
+        return self._make.Times(left, right)
+
+    def divide(self, left: Any, right: Any) -> Any:
+        """See `Algebra`."""
+        # the quotient q with q * right = left; nothing is said of it where right = 0
+        make, key = self._make, ("div", left, right)
+        if key not in self._known:
+            self.nonlinear = True
+            found = self._known[key] = self._symbol("quotient", self._types.REAL)
+            zero = make.Equals(right, make.Real(0))
+            self.conditions.append(make.Or(zero, make.Equals(make.Times(found, right), left)))
+        return self._known[key]
+
+    def power(self, base: Any, exponent: Fraction) -> Any:
+        """See `Algebra`."""
+        make = self._make
+        if exponent == 0:
+            return make.Real(1)
+        if exponent < 0:
+            return self.divide(make.Real(1), self.power(base, -exponent))
+        self.nonlinear = True
+        if exponent.denominator == 1:
+            return self._repeated(base, exponent.numerator)
+        key = ("root", base, exponent)
+        if key not in self._known:
+            found = self._known[key] = self._symbol("root", self._types.REAL)
+            zero = make.Real(0)
+            root = self._repeated(found, exponent.denominator)
+            same = make.Equals(root, self._repeated(base, exponent.numerator))
+            defined = make.And(make.GE(found, zero), same)
+            self.conditions.append(make.Or(make.LT(base, zero), defined))
+        return self._known[key]
+
+    def _repeated(self, base: Any, count: int) -> Any:
+        if count > 1000:
+            raise BeyondError(f"the power {count}")
+        return base if count == 1 else self._make.Times([base] * count)
+
+    def floor(self, value: Any) -> Any:
+        """See `Algebra`."""
+        make, key = self._make, ("floor", value)
+        if key not in self._known:
+            found = make.ToReal(self._symbol("floor", self._types.INT))
+            self._known[key] = found
+            above = make.LT(value, make.Plus(found, make.Real(1)))
+            self.conditions += [make.LE(found, value), above]
+        return self._known[key]
+
+    def call(self, function: Elementary, value: Any) -> Any:
+        """See `Algebra`."""
+        del value
+        raise BeyondError(f"{function.value} is transcendental; SMT-LIB has polynomials only")
+
+    def compare(self, value: Any, relation: Relation) -> Any:
+        """See `Algebra`."""
+        make, zero = self._make, self._make.Real(0)
+        match relation:
+            case Relation.LT:
+                return make.LT(value, zero)
+            case Relation.LE:
+                return make.LE(value, zero)
+            case Relation.EQ:
+                return make.Equals(value, zero)
+            case Relation.NE:
+                return make.Not(make.Equals(value, zero))
+            case Relation.GE:
+                return make.GE(value, zero)
+            case Relation.GT:
+                return make.GT(value, zero)
+            case _:
+                assert_never(relation)
+
+    def both(self, parts: Sequence[Any]) -> Any:
+        """See `Algebra`."""
+        return self._make.And(parts)
+
+    def either(self, parts: Sequence[Any]) -> Any:
+        """See `Algebra`."""
+        return self._make.Or(parts)
+
+    def choose(self, condition: Any, value: Any, other: Any) -> Any:
+        """See `Algebra`."""
+        return self._make.Ite(condition, value, other)
+
+    def require(self, condition: Any) -> None:
+        """See `Algebra`."""
+        self.conditions.append(condition)
+
+    def _symbol(self, kind: str, sort: Any) -> Any:
+        found = self._make.Symbol(f"{self._prefix}{kind}!{len(self.auxiliary)}", sort)
+        self.auxiliary.append(found)
+        return found

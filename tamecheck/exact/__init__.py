@@ -1,0 +1,1 @@
+"""Exact numbers and linear algebra: rationals, balls, matrices, polyhedra."""

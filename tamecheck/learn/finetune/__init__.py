@@ -1,0 +1,1 @@
+"""Robust fine-tuning of the last layer."""

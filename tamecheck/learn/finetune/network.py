@@ -1,0 +1,277 @@
+"""ReLU networks in layers: read from a graph, with gradients in the weights, and written back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.learn.network import Floats
+from tamecheck.loaders.outputs import write_bytes
+
+if TYPE_CHECKING:
+    from tamecheck.model import Model
+
+__all__ = ["ReluNetwork", "Slopes", "relu_network"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slopes:
+    """Gradients in all parameters, a row each, as outer products that are never multiplied out.
+
+    Parameters
+    ----------
+    inputs, backs
+        For each layer, what goes into it and the gradient in what comes out: in the weights the
+        gradient of row i is the outer product of the two rows i, in the offset the second one.
+    shifted
+        Which layers have an offset.
+    """
+
+    inputs: tuple[Floats, ...]
+    backs: tuple[Floats, ...]
+    shifted: tuple[bool, ...]
+
+    def __add__(self, other: Slopes) -> Slopes:
+        """The rows of both."""
+        return Slopes(
+            tuple(np.vstack(pair) for pair in zip(self.inputs, other.inputs, strict=True)),
+            tuple(np.vstack(pair) for pair in zip(self.backs, other.backs, strict=True)),
+            self.shifted,
+        )
+
+    def gram(self) -> Floats:
+        """The inner products of the rows; O(rows² (inputs + outputs)) a layer."""
+        count = len(self.backs[0])
+        total = np.zeros((count, count))
+        for x, back, shift in zip(self.inputs, self.backs, self.shifted, strict=True):
+            total += (x @ x.T + shift) * (back @ back.T)
+        return total
+
+    def combined(self, factors: Floats) -> Floats:
+        """The sum of the rows times ``factors``, as a vector of parameters."""
+        parts: list[Floats] = []
+        for x, back, shift in zip(self.inputs, self.backs, self.shifted, strict=True):
+            parts.append((x.T @ (factors[:, None] * back)).reshape(-1))
+            if shift:
+                parts.append(factors @ back)
+        return np.concatenate(parts)
+
+    def along(self, change: ReluNetwork) -> Floats:
+        """The inner products of the rows with a vector of parameters, given as a network."""
+        total = np.zeros(len(self.backs[0]))
+        layers = zip(self.inputs, self.backs, change.weights, change.offsets, strict=True)
+        for x, back, weights, offset in layers:
+            moved = x @ weights if offset is None else x @ weights + offset
+            total += np.sum(moved * back, axis=1)
+        return total
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReluNetwork:
+    """``relu(... relu(x @ W1 + b1) ...) @ Wk + bk``.
+
+    Parameters
+    ----------
+    weights
+        Matrices ``(inputs, outputs)``.
+    offsets
+        Vectors, or None where a layer has none.
+    """
+
+    weights: tuple[Floats, ...]
+    offsets: tuple[Floats | None, ...]
+
+    def vector(self) -> Floats:
+        """All parameters, layer by layer, weights before offsets."""
+        parts: list[Floats] = []
+        for weights, offset in zip(self.weights, self.offsets, strict=True):
+            parts.append(weights.reshape(-1))
+            if offset is not None:
+                parts.append(offset)
+        return np.concatenate(parts)
+
+    def at(self, vector: Floats) -> ReluNetwork:
+        """The network of the same shape with these parameters."""
+        weights: list[Floats] = []
+        offsets: list[Floats | None] = []
+        start = 0
+        for old, shift in zip(self.weights, self.offsets, strict=True):
+            weights.append(vector[start : start + old.size].reshape(old.shape))
+            start += old.size
+            offsets.append(None if shift is None else vector[start : start + shift.size])
+            start += 0 if shift is None else shift.size
+        return ReluNetwork(tuple(weights), tuple(offsets))
+
+    def values(self, x: Floats) -> list[Floats]:
+        """The inputs of each layer, then the scores."""
+        found = [x]
+        for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
+            x = x @ weights if offset is None else x @ weights + offset
+            x = np.maximum(x, 0) if number < len(self.weights) - 1 else x
+            found.append(x)
+        return found
+
+    def scores(self, x: Floats) -> Floats:
+        """The outputs, one row each."""
+        return self.values(x)[-1]
+
+    def decide(self, x: Floats) -> np.ndarray:
+        """The first largest score of each row; of one score whether it is positive."""
+        scores = self.scores(x)
+        if scores.shape[1] == 1:
+            return (scores[:, 0] > 0).astype(np.int64)
+        return scores.argmax(axis=1)
+
+    def slopes(self, x: Floats, back: Floats) -> Slopes:
+        """The gradients of ``back . scores`` of each row in the parameters.
+
+        At a kink of a ReLU its slope counts as 0.
+        """
+        values = self.values(x)
+        backs = [back]
+        for number in range(len(self.weights) - 1, 0, -1):
+            backs.append((backs[-1] @ self.weights[number].T) * (values[number] > 0))
+        shifted = tuple(offset is not None for offset in self.offsets)
+        return Slopes(tuple(values[:-1]), tuple(backs[::-1]), shifted)
+
+    def input_slopes(self, x: Floats, back: Floats) -> Floats:
+        """The gradients of ``back . scores`` of each row in the input, as `slopes` at kinks."""
+        first = self.slopes(x, back).backs[0]
+        return first @ self.weights[0].T
+
+    def graph(self) -> Graph:
+        """The network in our language: input ``x``, output ``scores``."""
+        builder = GraphBuilder()
+        node = builder.input("x", (self.weights[0].shape[0],))
+        for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
+            node = builder.apply(ops.MATMUL, [node, builder.constant(weights)])
+            if offset is not None:
+                node = builder.apply(ops.ADD, [node, builder.constant(offset)])
+            if number < len(self.weights) - 1:
+                node = builder.apply(ops.RELU, [node])
+        return builder.build({"scores": node})
+
+    def to_model(self) -> Model:
+        """The network as a `tamecheck.Model`."""
+        from tamecheck.loaders import Loaded
+        from tamecheck.model import Model
+
+        return Model(Loaded(self.graph(), "learn", "fine-tuned ReLU network"))
+
+    def export_onnx(self, path: str | Path) -> None:
+        """Write the network as ONNX: ``Gemm`` or ``MatMul``, and ``Relu``.
+
+        Numbers are float32 if each of them is one, else float64.
+
+        Raises
+        ------
+        InputError
+            If the name does not end in ``.onnx``.
+        """
+        if Path(path).suffix.lower() != ".onnx":
+            raise InputError(
+                "Networks are exported as ONNX.", where=str(path), hint="Name it .onnx."
+            )
+        write_bytes(path, self._onnx().SerializeToString(deterministic=True))
+
+    def _onnx(self) -> Any:
+        from onnx import TensorProto, helper, numpy_helper
+
+        vector = self.vector()
+        single = bool((vector.astype(np.float32) == vector).all())
+        dtype = np.float32 if single else np.float64
+        element = TensorProto.FLOAT if single else TensorProto.DOUBLE
+        constants: dict[str, Floats] = {}
+        nodes: list[Any] = []
+        value = "x"
+        for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True), 1):
+            last = number == len(self.weights)
+            affine = "scores" if last else f"affine_{number}"
+            terms = [value, f"weights_{number}"]
+            constants[terms[1]] = weights
+            if offset is not None:
+                terms.append(f"offset_{number}")
+                constants[terms[2]] = offset
+            nodes.append(helper.make_node("MatMul" if offset is None else "Gemm", terms, [affine]))
+            if not last:
+                value = f"relu_{number}"
+                nodes.append(helper.make_node("Relu", [affine], [value]))
+        ends = self.weights[0].shape[0], self.weights[-1].shape[1]
+        graph = helper.make_graph(
+            nodes,
+            "relu_network",
+            [helper.make_tensor_value_info("x", element, ["rows", ends[0]])],
+            [helper.make_tensor_value_info("scores", element, ["rows", ends[1]])],
+            [numpy_helper.from_array(a.astype(dtype), name) for name, a in constants.items()],
+        )
+        return helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", 17)],
+            ir_version=8,
+            producer_name="tamecheck",
+        )
+
+
+def relu_network(graph: Graph) -> ReluNetwork:
+    """The layers of a graph that is a chain of matrix products, offsets and ReLUs.
+
+    Reshapes and transpositions that keep the order of the elements are passed over.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is something else, naming the node.
+    """
+    if len(graph.outputs) != 1 or len(graph.inputs) != 1:
+        raise InputError("Fine-tuning takes a network of one input and one output.")
+    node, chain = graph.outputs[0][1], list[tuple[str, Floats | None]]()
+    while not isinstance(found := graph.nodes[node], Input):
+        if not isinstance(found, Apply):
+            raise InputError("The network's output does not depend on its input.")
+        constants = [a for a in found.args if isinstance(graph.nodes[a], Constant)]
+        others = [a for a in found.args if a not in constants]
+        name = found.op.name
+        ordered = name != "matmul" or (len(found.args) == 2 and found.args[1] in constants)
+        if len(others) != 1 or name not in {"matmul", "add", "relu", "reshape"} or not ordered:
+            raise UnsupportedError(
+                "Fine-tuning takes dense layers and ReLUs.",
+                nodes=[(graph.name_of(node), name)],
+            )
+        chain.append((name, _floats(graph.nodes[constants[0]]) if constants else None))
+        node = others[0]
+    return _layers(chain[::-1])
+
+
+def _floats(node: Any) -> Floats:
+    return np.array([float(v) for v in node.tensor.fractions()]).reshape(node.shape)
+
+
+def _layers(chain: list[tuple[str, Floats | None]]) -> ReluNetwork:
+    weights: list[Floats] = []
+    offsets: list[Floats | None] = []
+    relu = True
+    for name, values in chain:
+        if name == "reshape":
+            continue
+        if name == "matmul" and values is not None and relu and values.ndim == 2:
+            weights.append(values)
+            offsets.append(None)
+            relu = False
+        elif name == "add" and values is not None and not relu and offsets[-1] is None:
+            offsets[-1] = np.broadcast_to(values.reshape(-1), (weights[-1].shape[1],)).copy()
+        elif name == "relu" and not relu:
+            relu = True
+        else:
+            raise InputError(
+                "Fine-tuning takes matrix products, each with one offset, and ReLUs between them.",
+                hint="Merge consecutive affine layers first.",
+            )
+    if not weights or relu:
+        raise InputError("Fine-tuning takes a network whose last layer is affine.")
+    return ReluNetwork(tuple(weights), tuple(offsets))

@@ -1,0 +1,243 @@
+"""Training neuron by neuron with a MIP solver, after the local search of Kurtz and Bah (2021).
+
+With all other neurons fixed, the errors of a network depend on one hidden neuron through its sign
+on each row alone: the rows where the sign matters, each with the sign that loses less, are a task
+for a single neuron.  Its program has no products of weights and signs, so that CBC solves it where
+the program of the whole network is out of its reach.  The output layer on fixed signs is a task
+without hidden layers.  No step makes the network worse.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from tamecheck.learn.interruption import Interruption
+from tamecheck.learn.mip.encoding import Encoding, Objective
+from tamecheck.learn.mip.solver_choice import Effort
+from tamecheck.learn.mip.start import lifted
+from tamecheck.learn.mip.task import Architecture, Params, Task, grids
+from tamecheck.learn.mip.threshold import best_offset
+from tamecheck.learn.network import Floats, Layer, sign
+from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim
+
+__all__ = ["alternated"]
+
+_MOST_DOUBLED = 4
+_LEAST_SECONDS = 0.5
+
+
+def alternated(
+    task: Task,
+    architecture: Architecture,
+    rng: np.random.Generator,
+    effort: Effort,
+    interruption: Interruption,
+) -> Params:
+    """A network whose errors no change of one neuron that the solver finds makes fewer.
+
+    The first network is built from the inputs on: every hidden neuron tells the classes (or two
+    random halves of them) apart, rows that the neurons before it got wrong weighing more.  Solvers
+    start from rounded correlations, and are not asked where these lose nothing.  Then
+    the output layer and the hidden neurons, from the last to the first, are replaced by better ones
+    until none is found, the errors that no classifier avoids are reached, or time is out.
+
+    Parameters
+    ----------
+    task, architecture
+        What to train.
+    rng
+        The source of the halves, and of neurons that the solver has no time for.
+    effort
+        The solvers and their limits; the seconds are for all programs together.
+    interruption
+        Ends the search early.
+    """
+    state = _State(task, architecture, rng, effort)
+    with interruption:
+        state.build()
+        while state.errors() > state.goal and state.improve():
+            pass
+    return tuple(state.layers)
+
+
+class _State:
+    """A network that grows and improves, and what is left of the time."""
+
+    def __init__(
+        self, task: Task, architecture: Architecture, rng: np.random.Generator, effort: Effort
+    ) -> None:
+        self.architecture, self.effort, self.rng = architecture, effort, rng
+        self.x, self.limits = task.x, grids(task, architecture)
+        self.weight = np.zeros((len(task.x), task.classes))
+        for i, row in enumerate(task.weights):
+            for label, weight in row:
+                self.weight[i, label] = float(weight)
+        self.goal = float(task.floor) + 1e-9 * float(self.weight.sum())
+        self.end = time.monotonic() + effort.seconds
+        widths = architecture.widths
+        self.pending = sum(widths[1:-1]) + 1
+        choices = (-1.0, 0.0, 1.0) if architecture.kind == "ternary" else (-1.0, 1.0)
+        self.layers = [
+            Layer(rng.choice(choices, size=shape), self._offsets(number, shape[1]))
+            for number, shape in enumerate(pairwise(widths))
+        ]
+
+    def _offsets(self, number: int, count: int) -> Floats:
+        """Offsets of the grid that are next to 0 and keep whole sums away from it."""
+        grid = self.limits[number]
+        if grid.reach is None:
+            return np.zeros(count)
+        return np.full(count, float(grid.base + grid.above % 1))
+
+    def build(self) -> None:
+        """The first network, layer by layer."""
+        values = self.x
+        for number in range(len(self.layers) - 1):
+            votes = np.zeros(len(values))
+            for neuron in range(self.layers[number].weights.shape[1]):
+                gain = self._half() * 2.0 ** np.clip(-votes, -_MOST_DOUBLED, _MOST_DOUBLED)
+                self._replace(number, neuron, values, gain)
+                votes += sign(self._neuron(number, neuron)(values)[:, 0]) * np.sign(gain)
+            values = sign(self.layers[number](values))
+        self._read_out(values)
+
+    def improve(self) -> bool:
+        """Replace the output layer, then neurons from the last to the first, by better ones."""
+        before = self.errors()
+        values = self._values()
+        self._read_out(values[-1])
+        for number in range(len(self.layers) - 2, -1, -1):
+            for neuron in range(self.layers[number].weights.shape[1]):
+                self._replace(number, neuron, values[number], self._gain(number, neuron, values))
+                if self.errors() <= self.goal:
+                    return True
+        return self.errors() < before
+
+    def errors(self) -> float:
+        """The weighted errors of the network as it is."""
+        return float(self._lost(self.layers[-1](self._values()[-1])).sum())
+
+    def _values(self) -> list[Floats]:
+        """What each layer gets."""
+        found = [self.x]
+        for layer in self.layers[:-1]:
+            found.append(sign(layer(found[-1])))
+        return found
+
+    def _lost(self, scores: Floats) -> Floats:
+        """The weight that each row loses."""
+        decided = (scores[:, 0] >= 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
+        return self.weight.sum(axis=1) - self.weight[np.arange(len(scores)), decided]
+
+    def _half(self) -> Floats:
+        """How much better 1 is than -1 on each row for a neuron that tells halves apart."""
+        classes = self.weight.shape[1]
+        second = np.arange(classes) == 1
+        if classes > 2:
+            second = self.rng.permutation(classes) < classes // 2
+        return self.weight[:, second].sum(axis=1) - self.weight[:, ~second].sum(axis=1)
+
+    def _gain(self, number: int, neuron: int, values: list[Floats]) -> Floats:
+        """How much less each row loses when the sign of a neuron is 1 than when it is -1."""
+        lost: list[Floats] = []
+        for value in (-1.0, 1.0):
+            signs = values[number + 1].copy()
+            signs[:, neuron] = value
+            for layer in self.layers[number + 1 : -1]:
+                signs = sign(layer(signs))
+            lost.append(self._lost(self.layers[-1](signs)))
+        return lost[0] - lost[1]
+
+    def _replace(self, number: int, neuron: int, values: Floats, gain: Floats) -> None:
+        """Put the best neuron that is found for these gains, if it is better than the old one."""
+
+        def cost(single: Layer) -> float:
+            return float(np.abs(gain[(single(values)[:, 0] >= 0) != (gain > 0)]).sum())
+
+        old, *earlier = (self._neuron(number, k) for k in (neuron, *range(neuron)))
+        if not cost(old):
+            return
+        # what an earlier neuron of the layer does without loss needs no solver
+        best = next((single for single in earlier if not cost(single)), None)
+        if best is None:
+            start = min(old, self._guess(number, values, gain), key=cost)
+            rows = np.flatnonzero(gain)
+            weight = np.zeros((len(rows), 2))
+            weight[np.arange(len(rows)), (gain[rows] > 0).astype(int)] = np.abs(gain[rows])
+            asked = self._asked(number, values[rows], weight, start) if cost(start) else [start]
+            best = min(asked, key=cost)
+        layer = self.layers[number]
+        columns, offsets = layer.weights.copy(), layer.offset.copy()
+        columns[:, neuron], offsets[neuron] = best.weights[:, 0], best.offset[0]
+        self.layers[number] = Layer(columns, offsets)
+
+    def _neuron(self, number: int, neuron: int) -> Layer:
+        layer = self.layers[number]
+        return Layer(layer.weights[:, [neuron]], layer.offset[[neuron]])
+
+    def _guess(self, number: int, values: Floats, gain: Floats) -> Layer:
+        """The neuron whose weights are the correlations of inputs and gains, rounded."""
+        slopes = gain @ values
+        slopes = slopes / max(float(np.abs(slopes).max()), 1e-300)
+        match self.architecture.kind:
+            case "binary":
+                slopes = np.where(slopes >= 0, 1.0, -1.0)
+            case "ternary":
+                slopes = np.clip(np.rint(2 * slopes), -1, 1)
+            case "real":
+                pass
+        offset = best_offset(values @ slopes, gain, self.limits[number])
+        return Layer(slopes[:, None], np.array([offset]))
+
+    def _read_out(self, values: Floats) -> None:
+        """Put the best output layer that is found for these signs, if it is better."""
+
+        def cost(layer: Layer) -> float:
+            return float(self._lost(layer(values)).sum())
+
+        last, total = len(self.layers) - 1, self.weight.sum(axis=1)
+        # a single output is 1 for the second class; of several, each is for its own
+        own = [1] if self.architecture.widths[-1] == 1 else range(self.weight.shape[1])
+        guesses = [self._guess(last, values, 2 * self.weight[:, c] - total) for c in own]
+        guess = Layer(
+            np.hstack([g.weights for g in guesses]), np.concatenate([g.offset for g in guesses])
+        )
+        start = min(self.layers[-1], guess, key=cost)
+        if cost(start) > self.goal:
+            start = min(self._asked(last, values, self.weight, start), key=cost)
+        self.layers[-1] = start
+
+    def _asked(self, number: int, values: Floats, weight: Floats, start: Layer) -> list[Layer]:
+        """The neurons to start from, and what solvers make of them for these rows and weights."""
+        left = self.end - time.monotonic()
+        if left <= 0:
+            return [start]
+        share = max(_LEAST_SECONDS, left / max(1, self.pending))
+        self.pending -= 1
+        architecture = Architecture(
+            start.weights.shape, self.architecture.kind, self.architecture.bias,
+            self.architecture.margin,
+        )  # fmt: skip
+        encoding = Encoding(
+            _merged(values, weight), architecture, Objective("errors"), (self.limits[number],)
+        )
+        effort = replace(self.effort, seconds=min(share, left))
+        said = effort.claims(encoding.program, lifted(encoding, (start,)))
+        points = [claim.x for claim in said if isinstance(claim, OptimalClaim | FeasibleClaim)]
+        return [start, *(encoding.params(x)[0] for x in points)]
+
+
+def _merged(values: Floats, weight: Floats) -> Task:
+    """The task of these rows, equal ones merged."""
+    x, place = np.unique(values, axis=0, return_inverse=True)
+    total = np.zeros((len(x), weight.shape[1]))
+    np.add.at(total, place.reshape(-1), weight)
+    rows = tuple(
+        tuple((label, Fraction(w)) for label, w in enumerate(row) if w) for row in total.tolist()
+    )
+    return Task(x, rows, weight.shape[1])

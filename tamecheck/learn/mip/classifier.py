@@ -1,0 +1,291 @@
+"""Binarized networks trained by mixed-integer programming, with proved bounds."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from fractions import Fraction
+from typing import Any, Self, cast
+
+import numpy as np
+from sklearn import utils
+from sklearn.exceptions import ConvergenceWarning
+
+from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
+from tamecheck.learn.interruption import Interruption
+from tamecheck.learn.latent import kind_of
+from tamecheck.learn.mip.alternation import alternated
+from tamecheck.learn.mip.measure import errors_of
+from tamecheck.learn.mip.search import annealed
+from tamecheck.learn.mip.solver_choice import (
+    MIP_SOLVERS,
+    Effort,
+    check_limits,
+    check_solver,
+    seconds_for,
+)
+from tamecheck.learn.mip.stages import OBJECTIVES, Candidate, Limits, Stage, Training, run_stage
+from tamecheck.learn.mip.task import Architecture, Params, Task, task_of
+from tamecheck.learn.network import BinarizedNetwork, Layer, WeightKind
+from tamecheck.learn.problems import DataError
+from tamecheck.programs.answer import Document
+from tamecheck.solvers.children import SOLVERS
+
+__all__ = ["MIPBinarizedClassifier"]
+
+# scikit-learn has no stubs
+_UTILS = cast("Any", utils)
+_SEARCH_SHARE = 0.3
+
+
+class MIPBinarizedClassifier(BinarizedClassifier):
+    """A binarized network trained to optimality, or with a proved bound, as a MIP.
+
+    Equal rows are merged, and a search gives a start; where that attains a bound that the data
+    alone prove, nothing is left to do.  Else solvers get the program of the whole network (Bah and
+    Kurtz 2020; Toro Icarte et al. 2019; Bernardelli et al. 2023 for the lexicographic objective),
+    from that start.  Whatever a solver returns is a network whose losses are computed anew, in
+    exact arithmetic.
+
+    For two classes the readout is one neuron: the scores are -o and o.
+
+    Parameters
+    ----------
+    hidden
+        The widths of the hidden layers.
+    weights
+        ``"binary"`` (±1), ``"ternary"`` (-1, 0, 1) or ``"real"`` (in [-1, 1]), in every layer.
+    objective
+        ``"errors"``, ``"hinge"``, or, after the errors, ``"max-margin"`` (of the hidden neurons),
+        ``"min-weight"``, ``"robust-sparse"`` (margin, then weight).
+    bias
+        Whether neurons have offsets.
+    margin
+        The least |pre-activation| of neurons whose sums are no integers, here and in the bound.
+    solver
+        ``"cbc"`` or ``"highs"``: that solver does everything; it gives the start by training one
+        neuron after the other (see `tamecheck.learn.mip.alternation`).
+        ``"annealing"``: annealing over weight flips (and straight-through training for real
+        weights), and no bounds but those of the data.
+        ``"auto"``: annealing, then all networks one after the other if they are few, else CBC and
+        HiGHS side by side.
+    certify
+        Whether to search for a certificate with exact multipliers where only solvers agree.
+    starts
+        The most random networks that annealing starts from.
+    timeout
+        Seconds.  None stands for 60, or for no limit where ``max_nodes`` is given and no
+        certificate is wanted.
+    max_nodes
+        The most nodes of each tree of a solver: limits work instead of time, so that the same seed
+        gives the same network on a machine of any speed and load.
+    random_state
+        Seed, or generator as in scikit-learn.
+
+    Attributes
+    ----------
+    loss_ : float
+        The first measure of the objective (errors or hinge, weighted), by exact forward passes.
+    bound_ : float
+        A bound that no network of the architecture beats; see ``proof_``.
+    proof_ : str
+        What the bound rests on; see `tamecheck.learn.mip.stages.Stage`.
+    optimal_ : bool
+        Whether the loss attains the bound.
+    stages_ : tuple of Stage
+        The same for every measure of the objective, exactly.
+    checked_ : bool
+        True: ``loss_`` was recomputed from the stored network in exact arithmetic, and the float64
+        decisions of `predict` on the training rows agree with it.
+    certificate_ : dict or None
+        The last certificate, for `tamecheck.recheck`.
+    notes_ : tuple of str
+        What solvers failed at.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training; the network is the best until then.
+
+    Examples
+    --------
+    >>> xor = MIPBinarizedClassifier((2,)).fit([[-1, -1], [-1, 1], [1, -1], [1, 1]], [0, 1, 1, 0])
+    >>> xor.loss_, xor.bound_, xor.proof_
+    (0.0, 0.0, 'trivial')
+    """
+
+    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
+        self,
+        hidden: int | tuple[int, ...] = (4,),
+        *,
+        weights: WeightKind = "binary",
+        objective: str = "errors",
+        bias: bool = True,
+        margin: float = 0.015625,
+        solver: str = "auto",
+        certify: bool = False,
+        starts: int = 16,
+        timeout: float | None = None,
+        max_nodes: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.weights = weights
+        self.objective = objective
+        self.bias = bias
+        self.margin = margin
+        self.solver = solver
+        self.certify = certify
+        self.starts = starts
+        self.timeout = timeout
+        self.max_nodes = max_nodes
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Train from the beginning.
+
+        Parameters
+        ----------
+        X : array of shape (rows, features)
+            Features; integers (such as ±1) make every step exact.
+        y : array of shape (rows,)
+            Classes.
+        sample_weight : array of shape (rows,), optional
+            Non-negative weights.
+
+        Raises
+        ------
+        DataError
+            If the data or a parameter cannot be trained on.
+        """
+        begun = time.monotonic()
+        data = self._checked(X, y, sample_weight)
+        measures = self._measures()
+        seconds = seconds_for(self.timeout, None if self.certify else self.max_nodes)
+        seed = _UTILS.check_random_state(self.random_state).randint(2**31 - 1)
+        outputs = 1 if data.classes == 2 else data.classes
+        architecture = Architecture(
+            (data.x.shape[1], *hidden_sizes(self.hidden), outputs),
+            kind_of(self.weights, "weights"),
+            bool(self.bias),
+            Fraction(float(self.margin)),
+        )
+        training = Training(task_of(data), architecture, measures, data.magnitude)
+        stages: list[Stage] = []
+        self.notes_: tuple[str, ...] = ()
+        self.certificate_: Document | None = None
+        interruption = Interruption()
+        best = self._start(data, training, _SEARCH_SHARE * seconds, seed, interruption)
+        with interruption:
+            for number in range(len(measures)):
+                if interruption.happened:
+                    break
+                left = begun + seconds - time.monotonic()
+                share = max(0.1, left / (len(measures) - number))
+                effort = self._effort(share, seed)
+                limits = Limits(effort, self.solver == "auto", bool(self.certify))
+                outcome = run_stage(number, training, best, limits, interruption)
+                best = outcome.best
+                stages.append(outcome.stage)
+                self.notes_ += outcome.notes
+                self.certificate_ = outcome.certificate or self.certificate_
+        interruption.warn("the network is the best so far", stacklevel=2)
+        self.interrupted_ = interruption.happened
+        self._conclude(data, training, best, stages)
+        return self
+
+    def _measures(self) -> tuple[str, ...]:
+        if self.objective not in OBJECTIVES:
+            names = ", ".join(OBJECTIVES)
+            raise DataError(
+                f"objective={self.objective!r} is unknown.", hint=f"There are: {names}."
+            )
+        check_solver(self.solver, "annealing")
+        check_limits(self.timeout, self.max_nodes)
+        if not 0 < float(self.margin) <= 1:
+            raise DataError(f"margin={self.margin!r} is not between 0 and 1.")
+        if int(self.starts) < 1:
+            raise DataError(f"starts={self.starts!r} is not positive.")
+        return OBJECTIVES[self.objective]
+
+    def _start(
+        self,
+        data: TrainingSet,
+        training: Training,
+        seconds: float,
+        seed: int,
+        interruption: Interruption,
+    ) -> Candidate:
+        """The best network of the search."""
+        rng = np.random.default_rng(seed)
+        task, architecture = training.task, training.architecture
+        if self.solver in SOLVERS:
+            found = alternated(task, architecture, rng, self._effort(seconds, seed), interruption)
+            return training.candidate(found)
+        found = annealed(
+            task,
+            architecture,
+            rng,
+            seconds=seconds,
+            goal=float(task.floor),
+            interruption=interruption,
+            starts=int(self.starts),
+        )
+        best = training.candidate(found)
+        wanted = architecture.kind == "real" and best.values[0] > task.floor and self.bias
+        if wanted and not interruption.happened:
+            trained = _straight_through(data, architecture, seed, seconds, interruption)
+            other = training.candidate(trained)
+            best = min(best, other, key=lambda candidate: candidate.values)
+        return best
+
+    def _effort(self, seconds: float, seed: int) -> Effort:
+        return Effort(MIP_SOLVERS.get(self.solver, ()), seconds, self.max_nodes, seed)
+
+    def _conclude(
+        self, data: TrainingSet, training: Training, best: Candidate, stages: list[Stage]
+    ) -> None:
+        if not stages:
+            # interrupted: what the data alone prove
+            floor = training.task.floor
+            proof = "data" if floor else "trivial"
+            stages = [Stage(training.measures[0], best.values[0], floor, proof)]
+        self.stages_ = tuple(
+            Stage(s.measure, value, s.bound, s.proof)
+            for s, value in zip(stages, best.values, strict=False)
+        )
+        first = self.stages_[0]
+        self.network_: BinarizedNetwork = best.network
+        self.loss_, self.bound_ = float(first.value), float(first.bound)
+        self.proof_, self.optimal_ = first.proof, first.optimal
+        self.checked_ = self._agrees(data, training.task)
+
+    def _agrees(self, data: TrainingSet, task: Task) -> bool:
+        """Whether the decisions in float64 lose exactly what the exact forward pass loses."""
+        wrong = self.network_.decide(data.x) != data.labels
+        lost = sum(map(Fraction, data.weight[wrong].tolist()), Fraction(0))
+        return lost == errors_of(self.network_, task)
+
+
+def _straight_through(
+    data: TrainingSet,
+    architecture: Architecture,
+    seed: int,
+    seconds: float,
+    interruption: Interruption,
+) -> Params:
+    """The parameters of a network that straight-through training finds."""
+    from tamecheck.learn.ste import SteBinarizedClassifier
+
+    trained = SteBinarizedClassifier(
+        architecture.widths[1:-1], weights="real", timeout=seconds, random_state=seed
+    )
+    with warnings.catch_warnings():
+        # of an interrupt, which is told once, at the end
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        trained.fit(data.x, data.labels, data.weight)
+    interruption.happened = interruption.happened or trained.interrupted_
+    *hidden, output = trained.network_.layers
+    if architecture.widths[-1] > 1:
+        return (*hidden, output)
+    # half the difference of two scores in [-1, 1] keeps the weights there
+    weights = (output.weights[:, 1:] - output.weights[:, :1]) / 2
+    offset = (output.offset[1:] - output.offset[:1]) / 2
+    return (*hidden, Layer(weights, offset))

@@ -1,0 +1,251 @@
+"""One-against-one ensembles of binarized neurons of largest margin, with majority votes."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import warnings
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Self, cast
+
+import numpy as np
+from sklearn import utils
+from sklearn.exceptions import ConvergenceWarning
+
+from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet
+from tamecheck.learn.interruption import Interruption
+from tamecheck.learn.latent import kind_of
+from tamecheck.learn.mip.ensemble_neuron import WideNeuron, margin_of, mean_neuron, wide_neuron
+from tamecheck.learn.mip.measure import errors_of
+from tamecheck.learn.mip.solver_choice import (
+    MIP_SOLVERS,
+    Effort,
+    check_limits,
+    check_solver,
+    seconds_for,
+)
+from tamecheck.learn.mip.task import task_of
+from tamecheck.learn.network import Floats, Layer, WeightKind, rounded
+from tamecheck.learn.problems import DataError
+
+__all__ = ["MIPBinarizedEnsemble", "Margin"]
+
+# scikit-learn has no stubs
+_UTILS = cast("Any", utils)
+_SHARE, _FEWEST = 0.3, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """The exact margin of a neuron on the rows of two classes, and the proved bound on it.
+
+    Parameters
+    ----------
+    classes
+        The two classes; the neuron is 1 for the second.
+    features
+        How many features the neuron sees.
+    margin, bound
+        The least distance of a pre-activation from the wrong side, and what no weights in [-1, 1]
+        of these features exceed.
+    """
+
+    classes: tuple[Any, Any]
+    features: int
+    margin: Fraction
+    bound: Fraction
+
+
+class MIPBinarizedEnsemble(BinarizedClassifier):
+    """Neurons for every pair of classes, each of largest margin, which vote (after BeMi).
+
+    The training of a network for a pair of classes is decomposed by layers: every neuron is to
+    tell the two classes apart on the features that it sees, with the largest margin (a linear
+    program for real weights, a MIP for integer ones), and the readout counts votes.  All of it is
+    one binarized network with a hidden layer of ``pairs * hidden`` neurons; the class with the
+    most votes wins, the first of several.
+
+    Parameters
+    ----------
+    hidden
+        Neurons for each pair of classes; odd numbers avoid draws.
+    weights
+        Of the neurons: ``"real"`` (in [-1, 1]), ``"ternary"``, ``"binary"``.
+    share
+        The share of the features that a neuron sees, drawn at random.  With None, all if
+        ``hidden`` is 1, and else 0.3 of them, but at least 16 if there are so many.
+    solver
+        ``"relaxation"``: linear programs, and for integer weights rounding and one-weight changes;
+        the bounds are proved as well.  ``"cbc"``, ``"highs"`` or ``"auto"`` (both): integer weights
+        are then improved by MIP solvers; for real weights, the linear program is all there is.
+    timeout
+        Seconds for the solvers of all neurons together.  None stands for 60, or for no limit where
+        ``max_nodes`` is given.
+    max_nodes
+        The most nodes of each tree of a solver: limits work instead of time.
+    random_state
+        Seed, or generator as in scikit-learn.
+
+    Attributes
+    ----------
+    margins_ : tuple of Margin
+        Margin and bound of each neuron, both exact.
+    loss_, bound_ : float
+        The weighted training errors of the votes, by exact forward passes; and those that equal
+        rows of different classes force on every classifier.
+    checked_ : bool
+        Whether the stored, rounded neurons separate what their margins say (exactly recomputed).
+    interrupted_ : bool
+        Whether Ctrl-C ended the training; neurons that were not reached then have the rounded
+        differences of class means as weights.
+    """
+
+    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
+        self,
+        hidden: int = 3,
+        *,
+        weights: WeightKind = "real",
+        share: float | None = None,
+        solver: str = "relaxation",
+        timeout: float | None = None,
+        max_nodes: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.weights = weights
+        self.share = share
+        self.solver = solver
+        self.timeout = timeout
+        self.max_nodes = max_nodes
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Train every pair.
+
+        Parameters
+        ----------
+        X : array of shape (rows, features)
+            Real features.
+        y : array of shape (rows,)
+            Classes.
+        sample_weight : array of shape (rows,), optional
+            Non-negative weights; they count in ``loss_``, and rows of weight 0 are left out.
+
+        Raises
+        ------
+        DataError
+            If the data or a parameter cannot be trained on.
+        """
+        data = self._checked(X, y, sample_weight)
+        kind = kind_of(self.weights, "weights")
+        self._check_parameters()
+        rng = np.random.default_rng(_UTILS.check_random_state(self.random_state).randint(2**31 - 1))
+        pairs = list(itertools.combinations(range(data.classes), 2))
+        end = time.monotonic() + seconds_for(self.timeout, self.max_nodes)
+        interruption = Interruption()
+        neurons: list[WideNeuron] = []
+        left = len(pairs) * int(self.hidden)
+        for pair in pairs:
+            for _ in range(int(self.hidden)):
+                seconds = max(0.0, end - time.monotonic()) / left
+                neurons.append(self._neuron(data, pair, kind, seconds, rng, interruption))
+                left -= 1
+        interruption.warn(
+            "neurons that were not reached have the differences of class means as weights",
+            stacklevel=2,
+        )
+        self.interrupted_ = interruption.happened
+        self._assemble(data, pairs, neurons)
+        return self
+
+    def _check_parameters(self) -> None:
+        check_solver(self.solver, "relaxation")
+        check_limits(self.timeout, self.max_nodes)
+        if not int(self.hidden) > 0:
+            raise DataError(f"hidden={self.hidden!r} is not positive.")
+        if self.share is not None and not 0 < float(self.share) <= 1:
+            raise DataError(f"share={self.share!r} is not between 0 and 1.")
+
+    def _neuron(  # noqa: PLR0913, PLR0917 (one call)
+        self, data: TrainingSet, pair: tuple[int, int], kind: WeightKind, seconds: float,
+        rng: np.random.Generator, interruption: Interruption,
+    ) -> WideNeuron:  # fmt: skip
+        """The widest neuron for a pair on its share of the features; zeros elsewhere."""
+        x, signs = _rows(data, pair)
+        seen = self._seen(x.shape[1], kind, rng)
+        seed = int(rng.integers(2**31 - 1))
+        effort = Effort(MIP_SOLVERS.get(self.solver, ()), seconds, self.max_nodes, seed)
+        neuron = None
+        if not interruption.happened:
+            with interruption:
+                neuron = wide_neuron(x[:, seen], signs, kind, effort)
+        if neuron is None:
+            neuron = mean_neuron(x[:, seen], signs, kind)
+        weights = np.zeros(x.shape[1])
+        weights[seen] = neuron.weights
+        return replace(neuron, weights=weights)
+
+    def _seen(self, features: int, kind: WeightKind, rng: np.random.Generator) -> Any:
+        """The features of a neuron; of binary weights none can be 0, so there it sees all."""
+        if kind == "binary" or (self.share is None and int(self.hidden) == 1):
+            return np.arange(features)
+        if self.share is None:
+            count = max(round(_SHARE * features), min(features, _FEWEST))
+        else:
+            count = max(1, round(float(self.share) * features))
+        return np.sort(rng.permutation(features)[:count])
+
+    def _assemble(
+        self, data: TrainingSet, pairs: list[tuple[int, int]], neurons: list[WideNeuron]
+    ) -> None:
+        hidden = int(self.hidden)
+        votes = np.zeros((len(neurons), data.classes))
+        for number, (left, right) in enumerate(p for p in pairs for _ in range(hidden)):
+            votes[number, left], votes[number, right] = -1, 1
+        weights = np.array([n.weights for n in neurons]).T
+        offsets = np.array([n.offset for n in neurons])
+        layers = [Layer(weights, offsets), Layer(votes, np.zeros(data.classes))]
+        self.network_ = rounded(layers, data.magnitude)
+        self.margins_ = tuple(
+            self._margin(data, pair, neuron, self.network_.layers[0], number)
+            for number, (pair, neuron) in enumerate(
+                zip((p for p in pairs for _ in range(hidden)), neurons, strict=True)
+            )
+        )
+        task = task_of(data)
+        self.loss_, self.bound_ = float(errors_of(self.network_, task)), float(task.floor)
+        self.optimal_ = self.loss_ == self.bound_
+        self.proof_ = "data" if task.floor else "trivial"
+        self.checked_ = all(
+            (m.margin > 0) == (neuron.margin > 0) and m.margin <= m.bound
+            for m, neuron in zip(self.margins_, neurons, strict=True)
+        )
+        if any(m.margin <= 0 for m in self.margins_):
+            warnings.warn(
+                "Some neurons do not separate their two classes on the features that they see.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _margin(
+        self,
+        data: TrainingSet,
+        pair: tuple[int, int],
+        neuron: WideNeuron,
+        layer: Layer,
+        number: int,
+    ) -> Margin:
+        """The exact margin of the neuron as it is stored."""
+        x, signs = _rows(data, pair)
+        weights, offset = layer.weights[:, number], float(layer.offset[number])
+        names = self.classes_[list(pair)].tolist()
+        seen = int(np.count_nonzero(neuron.weights))
+        margin = margin_of(x, signs, weights, offset)
+        return Margin((names[0], names[1]), seen, margin, neuron.bound)
+
+
+def _rows(data: TrainingSet, pair: tuple[int, int]) -> tuple[Floats, Floats]:
+    """The rows of two classes, and 1 for those of the second, else -1."""
+    rows = np.isin(data.labels, pair)
+    return data.x[rows], np.where(data.labels[rows] == pair[1], 1.0, -1.0)

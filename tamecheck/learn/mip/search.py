@@ -1,0 +1,226 @@
+"""Annealing over the integer weights of a small network: good starts for a MIP solver."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from tamecheck.learn.interruption import Interruption
+from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids
+from tamecheck.learn.network import Floats, Layer, sign
+
+__all__ = ["annealed"]
+
+_HALF = 0.5
+"""Where offsets are no integers, halves keep integer sums away from 0."""
+
+_HOT, _COLD = 0.5, 0.02
+_SLACK = 0.05
+"""How much a missing unit of margin counts beside an error."""
+
+
+@dataclass(slots=True, eq=False)
+class _Rows:
+    """The task as arrays: rows of features, and the weight of each class at each row."""
+
+    x: Floats
+    weight: Floats
+
+
+def annealed(  # noqa: PLR0913 (options, by keyword only)
+    task: Task,
+    architecture: Architecture,
+    rng: np.random.Generator,
+    *,
+    seconds: float,
+    goal: float,
+    interruption: Interruption,
+    starts: int = 8,
+    sweeps: int = 60,
+) -> Params:
+    """The best network that annealing from random starts finds.
+
+    A move picks a neuron, evaluates all its one-weight and one-offset changes at once, and draws
+    one by their Boltzmann weights; the energy is the weighted errors plus a small multiple of the
+    missing output margin.  Real weights are searched among ±1.
+
+    Parameters
+    ----------
+    task, architecture
+        What to train.
+    rng
+        The source of all choices.
+    seconds
+        When to give up, whatever was found.
+    goal
+        Errors at which nothing is left to search.
+    interruption
+        Ends the search early.
+    starts
+        Random networks to start from.
+    sweeps
+        Moves a neuron in one start.
+    """
+    weight = np.zeros((len(task.x), task.classes))
+    for i, row in enumerate(task.weights):
+        for label, w in row:
+            weight[i, label] = float(w)
+    rows = _Rows(task.x, weight / weight.sum() * len(task.x))
+    target = goal / float(weight.sum()) * len(task.x) + 1e-9
+    limits = grids(task, architecture)
+    end = time.monotonic() + seconds
+    best, found = np.inf, None
+    for _ in range(starts):
+        over = interruption.happened or best <= target or time.monotonic() > end
+        if found is not None and over:
+            break
+        state = _State(rows, architecture, limits, rng)
+        errors, params = state.anneal(sweeps, target, end, interruption)
+        if found is None or errors < best:
+            best, found = errors, params
+    if found is None:
+        raise ValueError("no start was made")
+    return found
+
+
+class _State:
+    """Weights, offsets and the values that they give on the rows."""
+
+    def __init__(
+        self,
+        rows: _Rows,
+        architecture: Architecture,
+        limits: tuple[Grid, ...],
+        rng: np.random.Generator,
+    ) -> None:
+        self.rows, self.limits, self.rng = rows, limits, rng
+        self.bias, self.whole = architecture.bias, bool((rows.x == np.rint(rows.x)).all())
+        widths = architecture.widths
+        self.choices = (-1.0, 0.0, 1.0) if architecture.kind == "ternary" else (-1.0, 1.0)
+        self.weights = [rng.choice(self.choices, size=shape) for shape in pairwise(widths)]
+        self.offsets = [self._start(n, layer) for n, layer in zip(widths[1:], limits, strict=True)]
+        if self.bias and len(rows.x) > 0:
+            # thresholds in the middle of the data
+            sums = rows.x @ self.weights[0]
+            middle = -np.median(sums, axis=0)
+            self.offsets[0] = self._snap(middle, limits[0])
+
+    def _start(self, count: int, grid: Grid) -> Floats:
+        return np.full(count, _base(grid) if self.bias else 0.0)
+
+    def _snap(self, value: Floats, grid: Grid) -> Floats:
+        reach, base = float(grid.reach or 0), _base(grid)
+        if not grid.step and not self.whole:
+            return np.clip(value, -reach, reach)
+        step = _stride(grid)
+        return np.clip(np.rint((value - base) / step) * step + base, -reach, reach)
+
+    def anneal(
+        self, sweeps: int, target: float, end: float, interruption: Interruption
+    ) -> tuple[float, Params]:
+        """Cool down once; the fewest errors seen and the network that makes them."""
+        neurons = [(k, j) for k, w in enumerate(self.weights) for j in range(w.shape[1])]
+        moves = sweeps * len(neurons)
+        best, found = np.inf, self._params()
+        with interruption:
+            for number in range(moves):
+                heat = _HOT * (_COLD / _HOT) ** (number / moves)
+                layer, neuron = neurons[self.rng.integers(len(neurons))]
+                errors = self._move(layer, neuron, heat)
+                if errors < best:
+                    best, found = errors, self._params()
+                if best <= target or (number % 16 == 0 and time.monotonic() > end):
+                    break
+        return best, found
+
+    def _params(self) -> Params:
+        return tuple(Layer(w, b) for w, b in zip(self.weights, self.offsets, strict=True))
+
+    def _move(self, layer: int, neuron: int, heat: float) -> float:
+        """Draw one change of a neuron; the errors after it."""
+        values = self.rows.x
+        for k in range(layer):
+            values = sign(values @ self.weights[k] + self.offsets[k])
+        sums = values @ self.weights[layer] + self.offsets[layer]
+        column = self.weights[layer][:, neuron]
+        places, new = self._changes(column)
+        shifts = self._shifts(layer, neuron, sums[:, neuron])
+        deltas = np.concatenate(
+            [
+                values.T[places] * (new - column[places])[:, None],
+                np.repeat(shifts[:, None], len(values), axis=1),
+            ]
+        )
+        trial = sums[:, neuron] + deltas
+        energies, errors = self._energies(layer, neuron, sums, trial)
+        odds = np.exp(-(energies - energies.min()) / heat)
+        choice = int(self.rng.choice(len(odds), p=odds / odds.sum()))
+        if choice < len(places):
+            column[places[choice]] = new[choice]
+        else:
+            self.offsets[layer][neuron] += shifts[choice - len(places)]
+        return float(errors[choice])
+
+    def _step(self, layer: int, sums: Floats) -> float:
+        """The least change of an offset: of the grid, or a share of the spread of real sums."""
+        step = _stride(self.limits[layer])
+        return step if self.whole or layer else max(float(sums.std()) / 8, 1e-9)
+
+    def _changes(self, column: Floats) -> tuple[np.ndarray, Floats]:
+        places = [np.flatnonzero(column != value) for value in self.choices]
+        new = [np.full(len(p), value) for p, value in zip(places, self.choices, strict=True)]
+        return np.concatenate(places), np.concatenate(new)
+
+    def _shifts(self, layer: int, neuron: int, sums: Floats) -> Floats:
+        """The changes of the offset: none, and steps within the reach."""
+        if not self.bias:
+            return np.zeros(1)
+        grid = self.limits[layer]
+        step = self._step(layer, sums)
+        reach, now = float(grid.reach or 0), self.offsets[layer][neuron]
+        steps = np.array([0.0, -1, 1, -2, 2, -4, 4]) * step
+        return steps[np.abs(now + steps) <= reach]
+
+    def _energies(
+        self, layer: int, neuron: int, sums: Floats, trial: Floats
+    ) -> tuple[Floats, Floats]:
+        """Energy and errors of every trial, ``(trials,)`` each; ``trial`` is (trials, rows)."""
+        if layer == len(self.weights) - 1:
+            scores = np.repeat(sums[None], len(trial), axis=0)
+            scores[:, :, neuron] = trial
+            return self._losses(scores)
+        change = sign(trial) - sign(sums[:, neuron])
+        values = sign(sums)
+        nxt = values @ self.weights[layer + 1] + self.offsets[layer + 1]
+        after = nxt[None] + change[:, :, None] * self.weights[layer + 1][neuron]
+        for k in range(layer + 2, len(self.weights)):
+            after = sign(after) @ self.weights[k] + self.offsets[k]
+        return self._losses(after)
+
+    def _losses(self, scores: Floats) -> tuple[Floats, Floats]:
+        weight = self.rows.weight
+        if scores.shape[2] == 1:
+            output = scores[:, :, 0]
+            wrong = np.where(output >= 0, weight[:, 0], weight[:, 1])
+            slack = (
+                np.maximum(0, 1 - output) * weight[:, 1] + np.maximum(0, 1 + output) * weight[:, 0]
+            )
+            errors = wrong.sum(axis=1)
+            return errors + _SLACK * slack.sum(axis=1), errors
+        decided = scores.argmax(axis=2)
+        total = weight.sum(axis=1)
+        errors = (total - weight[np.arange(len(weight)), decided]).sum(axis=1)
+        own = np.einsum("trc,rc->tr", scores, weight)
+        slack = np.maximum(0, scores.max(axis=2) * total + total - own)
+        return errors + _SLACK * slack.sum(axis=1), errors
+
+
+def _base(grid: Grid) -> float:
+    return float(grid.base) if grid.step >= 1 else _HALF
+
+
+def _stride(grid: Grid) -> float:
+    return max(float(grid.step), 1.0)

@@ -1,0 +1,1 @@
+"""Piecewise polynomial regression with proved optimality."""

@@ -1,0 +1,349 @@
+"""Trees of half-spaces for piecewise polynomials: greedy growth with lookahead, then alternation.
+
+A split is judged by the squared residuals of one polynomial on each side, for all thresholds of a
+direction at once (sums of outer products along the sorted projections).  Alternation revisits each
+node: every point that reaches it prefers the side whose subtree fits it better, and the split that
+respects these preferences best replaces the old one, if the fit improves.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+from sklearn import linear_model
+
+from tamecheck.learn.interruption import Interruption
+from tamecheck.learn.mip.ensemble_neuron import wide_neuron
+from tamecheck.learn.mip.solver_choice import Effort
+from tamecheck.learn.network import Floats
+
+__all__ = ["Cut", "FloatTree", "search_tree"]
+
+_LINEAR = cast("Any", linear_model)
+_BEAM = (24, 6, 3, 1)
+_RIDGE = 1e-12
+_ROUNDS = 12
+_IMPROVED = 24
+_REWEIGHTED = 12
+_TIE = 1e-7
+"""Points that prefer a side by less than this share of the largest preference may go anywhere."""
+
+Cut = tuple[Floats, float]
+"""A direction and a threshold: right where direction . x >= threshold."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatTree:
+    """Cuts in heap order; the leaf of each row; the sum of absolute residuals of the fits."""
+
+    cuts: tuple[Cut, ...]
+    leaves: np.ndarray
+    error: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Data:
+    """The points, the directions of cuts, and how the polynomial of some rows is fitted."""
+
+    x: Floats
+    phi: Floats
+    y: Floats
+    axis: bool
+    pool: Floats
+    fit: Callable[[Floats, Floats], Floats]
+
+    def coefficients(self, rows: np.ndarray) -> Floats:
+        return self.fit(self.phi[rows], self.y[rows])
+
+
+def search_tree(  # noqa: PLR0913 (options, by keyword only)
+    x: Floats, phi: Floats, y: Floats, *, depth: int, axis: bool, rng: np.random.Generator,
+    seconds: float, interruption: Interruption,
+) -> FloatTree:  # fmt: skip
+    """The best tree of the search.
+
+    Trees are grown from several first cuts and improved with least squares, which are fast; the
+    best of them are then improved with least absolute residuals, which are what is wanted.
+
+    Parameters
+    ----------
+    x, phi, y
+        Points, their monomials, and values.
+    depth, axis
+        The tree, and whether splits are parallel to the axes.
+    rng, seconds
+        Choices of directions, and when to stop.
+    interruption
+        Ends the search early.
+    """
+    begun = time.monotonic()
+    scaled = phi / np.maximum(np.abs(phi).max(axis=0), 1e-300)
+    data = _Data(x, scaled, y, axis, _pool(x, axis, rng), _least_squares)
+    nothing = 1e-11 * float(np.abs(y).sum())
+    rows = np.arange(len(y))
+    grown: list[FloatTree] = []
+    with interruption:
+        for cut in _first_cuts(data, rows) if depth else []:
+            right = x @ cut[0] >= cut[1]
+            cuts = {0: cut}
+            _grow(data, rows[~right], 1, depth, cuts)
+            _grow(data, rows[right], 2, depth, cuts)
+            grown.append(_tree(data, cuts, depth))
+            grown[-1] = _alternate(data, grown[-1], depth, begun + seconds / 2)
+            if time.monotonic() > begun + seconds / 2 or grown[-1].error <= nothing:
+                break
+    if not grown:
+        return _tree(data, {}, depth)
+    grown.sort(key=lambda tree: tree.error)
+    best, robust = grown[0], replace(data, fit=_least_absolute)
+    with interruption:
+        for tree in [] if interruption.happened else grown[:_IMPROVED]:
+            if best.error <= nothing or time.monotonic() > begun + seconds:
+                break
+            other = _tree(robust, dict(enumerate(tree.cuts)), depth)
+            other = _alternate(robust, other, depth, begun + seconds)
+            if not axis:
+                other = _separated(robust, other, depth, begun + seconds)
+            best = min(best, other, key=lambda tree: tree.error)
+    return best
+
+
+def _pool(x: Floats, axis: bool, rng: np.random.Generator) -> Floats:  # noqa: FBT001
+    features = x.shape[1]
+    eye = np.eye(features)
+    if axis or features == 1:
+        return eye
+    pairs = [
+        eye[i] + s * eye[j] for i, j in itertools.combinations(range(features), 2) for s in (1, -1)
+    ]
+    random = rng.normal(size=(24, features))
+    random = np.rint(64 * random / np.abs(random).max(axis=1, keepdims=True)) / 64
+    return np.vstack([eye, *pairs[:60], random])
+
+
+def _candidates(data: _Data, rows: np.ndarray) -> list[Cut]:
+    """The best threshold of each direction, the best direction first."""
+    found: list[tuple[float, int, Cut]] = []
+    for number, direction in enumerate(data.pool):
+        for error, threshold in _thresholds(data, rows, direction)[:1]:
+            found.append((error, number, (direction, threshold)))
+    found.sort(key=lambda item: item[:2])
+    return [cut for _, _, cut in found]
+
+
+def _first_cuts(data: _Data, rows: np.ndarray) -> list[Cut]:
+    """The best cuts of the root; where directions are few, more thresholds of each of them."""
+    found = _candidates(data, rows)[: _BEAM[0]]
+    each = (_BEAM[0] - len(found)) // len(data.pool)
+    for direction in data.pool if each else ():
+        values = np.unique(data.x @ direction)
+        places = np.linspace(0, len(values) - 1, each + 2)[1:-1].astype(int)
+        for place in np.unique(places[places < len(values) - 1]):
+            found.append((direction, float(values[place] + values[place + 1]) / 2))
+    return found
+
+
+def _thresholds(data: _Data, rows: np.ndarray, direction: Floats) -> list[tuple[float, float]]:
+    """Squared residuals and threshold of every cut between two projections, best first."""
+    values = data.x[rows] @ direction
+    order = np.argsort(values, kind="stable")
+    values, phi, y = values[order], data.phi[rows][order], data.y[rows][order]
+    gaps = np.flatnonzero(np.diff(values) > 1e-9 * (1 + np.abs(values).max(initial=0)))
+    if not len(gaps):
+        return []
+    if len(gaps) > 128:
+        gaps = gaps[np.linspace(0, len(gaps) - 1, 128).astype(int)]
+    outer = np.cumsum(phi[:, :, None] * phi[:, None, :], axis=0)
+    cross, square = np.cumsum(phi * y[:, None], axis=0), np.cumsum(y**2)
+    left = _residual(outer[gaps], cross[gaps], square[gaps])
+    right = _residual(outer[-1] - outer[gaps], cross[-1] - cross[gaps], square[-1] - square[gaps])
+    total = left + right
+    best = np.argsort(total, kind="stable")
+    return [(float(total[k]), float((values[gaps[k]] + values[gaps[k] + 1]) / 2)) for k in best[:4]]
+
+
+def _residual(outer: Floats, cross: Floats, square: Floats) -> Floats:
+    size = outer.shape[-1]
+    trace = np.trace(outer, axis1=-2, axis2=-1)[..., None, None]
+    steady = cast("Floats", outer + (_RIDGE * trace + 1e-300) * np.eye(size))
+    solved = np.linalg.solve(steady, cross[..., None])[..., 0]
+    return np.maximum(0, square - np.sum(cross * solved, axis=-1))
+
+
+def _grow(data: _Data, rows: np.ndarray, node: int, depth: int, cuts: dict[int, Cut]) -> float:
+    """Split a node and those below it greedily, looking one level ahead; the squared error."""
+    level = (node + 1).bit_length() - 1
+    if level == depth:
+        return float((_fitted(data, rows) ** 2).sum())
+    best, chosen = np.inf, dict[int, Cut]()
+    width = _BEAM[min(level, len(_BEAM) - 1)] if level < depth - 1 else 1
+    for cut in _candidates(data, rows)[:width]:
+        right = data.x[rows] @ cut[0] >= cut[1]
+        below: dict[int, Cut] = {node: cut}
+        error = _grow(data, rows[~right], 2 * node + 1, depth, below)
+        error += _grow(data, rows[right], 2 * node + 2, depth, below)
+        if error < best:
+            best, chosen = error, below
+    cuts.update(chosen)
+    return best if chosen else float((_fitted(data, rows) ** 2).sum())
+
+
+def _fitted(data: _Data, rows: np.ndarray) -> Floats:
+    """The residuals of the fit of some rows."""
+    if not len(rows):
+        return np.zeros(0)
+    return data.y[rows] - data.phi[rows] @ data.coefficients(rows)
+
+
+def _least_squares(phi: Floats, y: Floats) -> Floats:
+    return cast("Floats", np.linalg.lstsq(phi, y, rcond=None)[0])
+
+
+def _least_absolute(phi: Floats, y: Floats) -> Floats:
+    """The coefficients of nearly least absolute residuals, by reweighted least squares."""
+    found = _least_squares(phi, y)
+    for _ in range(_REWEIGHTED):
+        residuals = np.abs(y - phi @ found)
+        scale = np.sqrt(1 / np.maximum(residuals, 1e-9 * float(residuals.max()) + 1e-300))
+        found = _least_squares(phi * scale[:, None], y * scale)
+    return found
+
+
+def _tree(data: _Data, cuts: dict[int, Cut], depth: int) -> FloatTree:
+    """The tree with these cuts; where one is missing, all points go right."""
+    inner = 2**depth - 1
+    lowest = data.x.min(axis=0)
+    everywhere = (np.eye(data.x.shape[1])[0], float(lowest[0]))
+    whole = tuple(cuts.get(k, everywhere) for k in range(inner))
+    nodes = np.zeros(len(data.y), dtype=np.int64)
+    for _ in range(depth):
+        for node in np.unique(nodes):
+            at = nodes == node
+            direction, threshold = whole[int(node)]
+            nodes[at] = 2 * node + 1 + (data.x[at] @ direction >= threshold)
+    leaves = nodes - inner
+    error = sum(
+        float(np.abs(_fitted(data, np.flatnonzero(leaves == k))).sum()) for k in np.unique(leaves)
+    )
+    return FloatTree(whole, leaves, error)
+
+
+def _alternate(data: _Data, tree: FloatTree, depth: int, end: float) -> FloatTree:
+    """Replace one cut after the other as long as the absolute residuals shrink."""
+    for _ in range(_ROUNDS):
+        before = tree.error
+        for node in range(2**depth - 1):
+            if time.monotonic() > end:
+                return tree
+            for cut in _revised(data, tree, node, depth):
+                cuts = dict(enumerate(tree.cuts))
+                cuts[node] = cut
+                other = _tree(data, cuts, depth)
+                if other.error < tree.error:
+                    tree = other
+        if tree.error >= before * (1 - 1e-9):
+            break
+    return tree
+
+
+def _separated(data: _Data, tree: FloatTree, depth: int, end: float) -> FloatTree:
+    """Replace cuts by the widest separation of the points that prefer either side.
+
+    Few points on the wrong side of a nearly right cut hardly move a logistic fit, but they are what
+    is left of the error; a fit that they do not pull tells which they are.
+    """
+    for _ in range(_ROUNDS):
+        before = tree.error
+        for node in range(2**depth - 1):
+            rows, gain = _preferences(data, tree, node, depth)
+            decided = np.abs(gain) > _TIE * np.abs(gain).max(initial=0)
+            rows, signs = rows[decided], np.sign(gain[decided])
+            if time.monotonic() > end or len(np.unique(signs)) < 2:
+                continue
+            found = wide_neuron(data.x[rows], signs, "real", Effort((), 0, None, 0))
+            cuts = dict(enumerate(tree.cuts))
+            cuts[node] = (found.weights, -found.offset)
+            other = _tree(data, cuts, depth)
+            if other.error < tree.error:
+                tree = other
+        if tree.error >= before * (1 - 1e-9):
+            break
+    return tree
+
+
+def _preferences(data: _Data, tree: FloatTree, node: int, depth: int) -> tuple[np.ndarray, Floats]:
+    """The rows that reach a node, and how much better the right subtree fits each of them."""
+    level = (node + 1).bit_length() - 1
+    span = 2 ** (depth - level)
+    first = (node + 1) * span - 2**depth
+    rows = np.flatnonzero((tree.leaves >= first) & (tree.leaves < first + span))
+    left = _follow(data, tree, rows, 2 * node + 1)
+    right = _follow(data, tree, rows, 2 * node + 2)
+    return rows, left - right
+
+
+def _revised(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
+    """The cuts that respect best which side of a node fits each of its points better."""
+    rows, gain = _preferences(data, tree, node, depth)
+    if len(rows) < 2:
+        return []
+    directions = list(data.pool)
+    if not data.axis and data.x.shape[1] > 1 and (gain > 0).any() and (gain < 0).any():
+        model = _LINEAR.LogisticRegression(C=1e4, max_iter=200)
+        model.fit(data.x[rows], gain > 0, sample_weight=np.abs(gain) / np.abs(gain).max() + 1e-9)
+        slope = model.coef_[0] / max(float(np.abs(model.coef_[0]).max()), 1e-300)
+        directions += [np.rint(slope * grain) / grain for grain in (1, 2, 4, 16, 1024)]
+    ranked: list[tuple[float, int, Cut]] = []
+    for number, direction in enumerate(directions):
+        values = data.x[rows] @ direction
+        order = np.argsort(values, kind="stable")
+        ordered = values[order]
+        gaps = np.flatnonzero(np.diff(ordered) > 1e-9 * (1 + np.abs(ordered).max()))
+        if not len(gaps):
+            continue
+        # rows up to a gap go left, where each costs its gain more than right
+        costs = np.cumsum(gain[order])[gaps]
+        place = gaps[int(np.argmin(costs))]
+        cut = (direction, float((ordered[place] + ordered[place + 1]) / 2))
+        ranked.append((float(costs.min()), number, cut))
+    ranked.sort(key=lambda item: item[:2])
+    return [cut for _, _, cut in ranked[:4]] + _last_cuts(data, rows, node, depth)
+
+
+def _last_cuts(data: _Data, rows: np.ndarray, node: int, depth: int) -> list[Cut]:
+    """The cuts above two leaves that are best for squares, whatever the leaves are now."""
+    if node < 2 ** (depth - 1) - 1:
+        return []
+    every = [
+        (error, number, (direction, threshold))
+        for number, direction in enumerate(data.pool)
+        for error, threshold in _thresholds(data, rows, direction)
+    ]
+    every.sort(key=lambda item: item[:2])
+    return [cut for _, _, cut in every[:6]]
+
+
+def _follow(data: _Data, tree: FloatTree, rows: np.ndarray, node: int) -> Floats:
+    """The absolute residual of each row if it took the way through a node."""
+    inner = len(tree.cuts)
+    nodes = np.full(len(rows), node)
+    while (nodes < inner).any():
+        for k in np.unique(nodes[nodes < inner]):
+            at = nodes == k
+            direction, threshold = tree.cuts[int(k)]
+            nodes[at] = 2 * k + 1 + (data.x[rows[at]] @ direction >= threshold)
+    result = np.zeros(len(rows))
+    for k in np.unique(nodes):
+        at = nodes == k
+        own = np.flatnonzero(tree.leaves == k - inner)
+        if len(own):
+            fit = data.phi[rows[at]] @ data.coefficients(own)
+            result[at] = np.abs(data.y[rows[at]] - fit)
+        else:
+            result[at] = np.abs(data.y[rows[at]])
+    return result

@@ -1,0 +1,171 @@
+"""One input point of a model, from a ``.npy``, ``.csv`` or ``.json`` file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+
+from tamecheck.errors import InputError
+from tamecheck.ir.exact import parse_rational
+from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
+from tamecheck.loaders.files import read_bytes, read_text, suffix_of
+from tamecheck.loaders.json_model import parse_json
+from tamecheck.loaders.json_tensors import tensor_of_values
+
+__all__ = ["read_point", "read_rows"]
+
+_MAGIC = b"\x93NUMPY"
+_HEADER = re.compile(
+    r"\{\s*'descr':\s*'(?P<dtype>[<>|=]?[fiub][0-9]{1,2}|\?)',"
+    r"\s*'fortran_order':\s*(?P<order>True|False),"
+    r"\s*'shape':\s*\((?P<shape>(?:\s*[0-9]{1,18}L?,)*(?:\s*[0-9]{1,18}L?)?)\s*\),?\s*\}\s*",
+    re.ASCII,
+)
+_MAX_AXES = 32
+
+
+def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dict[str, Array]:
+    """The value of each input that a file gives, in the input's shape.
+
+    A ``.npy`` file holds all elements of all inputs in C order; so does a ``.csv`` file, unless its
+    first line names scalar inputs.  A ``.json`` file holds an object by input name, or one list.
+    Decimals in text are exact, and give arrays of `fractions.Fraction`; so are floats in ``.npy``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, holds NaN, or does not fit the inputs.
+    """
+    where, suffix = str(path), suffix_of(path)
+    try:
+        if suffix == ".npy":
+            return _spread(_npy(read_bytes(path)), inputs)
+        if suffix == ".csv":
+            return _csv(read_text(path), inputs)
+        if suffix == ".json":
+            return _json(parse_json(read_text(path), where=where), inputs)
+    except InputError as error:
+        if error.where:
+            raise
+        raise InputError(error.what, where=where, hint=error.hint) from None
+    raise InputError(f"An input file has suffix .npy, .csv or .json, not {suffix!r}.", where=where)
+
+
+def read_rows(path: str | os.PathLike[str], size: int) -> list[Array]:
+    """The points of a file: one or more rows of ``size`` numbers, exact as in `read_point`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, holds NaN, or its numbers make no whole rows.
+    """
+    where, suffix = str(path), suffix_of(path)
+    try:
+        values = _all_numbers(path, suffix)
+    except InputError as error:
+        raise InputError(error.what, where=error.where or where, hint=error.hint) from None
+    if size == 0 or values.size == 0 or values.size % size:
+        raise InputError(
+            f"The file holds {values.size} numbers, which are no rows of {size}.", where=where
+        )
+    return list(values.reshape(-1, size))
+
+
+def _all_numbers(path: str | os.PathLike[str], suffix: str) -> Array:
+    if suffix == ".npy":
+        return _npy(read_bytes(path))
+    if suffix == ".json":
+        return tensor_of_values(parse_json(read_text(path), where=str(path))).array
+    if suffix != ".csv":
+        raise InputError(f"An input file has suffix .npy, .csv or .json, not {suffix!r}.")
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    rows = [re.split(r"\s*[,;\t]\s*|\s+", line) for line in lines if line]
+    if rows and not any(_is_number(word) for word in rows[0]):
+        rows = rows[1:]
+    return _filled(_numbers([word for row in rows for word in row]))
+
+
+def _spread(values: Array, inputs: Mapping[str, Shape]) -> dict[str, Array]:
+    total = sum(size_of(shape) for shape in inputs.values())
+    if values.size != total:
+        needed = ", ".join(f"{name} {list(shape)}" for name, shape in inputs.items())
+        raise InputError(
+            f"The file holds {values.size} numbers, the model takes {total} ({needed}).",
+            hint="Give one input point.",
+        )
+    flat, point, start = values.reshape(-1), dict[str, Array](), 0
+    for name, shape in inputs.items():
+        point[name] = flat[start : start + size_of(shape)].reshape(shape)
+        start += size_of(shape)
+    return point
+
+
+def _npy(data: bytes) -> Array:
+    """The array of a ``.npy`` file of version 1 to 3, whose header NumPy writes in one way."""
+    version = data[6:7]
+    width = 2 if version == b"\1" else 4
+    start = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
+    if data[:6] != _MAGIC or version not in (b"\1", b"\2", b"\3") or start > len(data):
+        raise InputError("This is no .npy file: it does not begin as one.")
+    header = _HEADER.fullmatch(data[8 + width : start].decode("latin-1"))
+    if header is None:
+        raise InputError("The header of the .npy file names no array of numbers.")
+    try:
+        dtype = np.dtype(header["dtype"])
+    except TypeError:
+        raise InputError(f"There are no numbers of type {header['dtype']!r}.") from None
+    shape = tuple(map(int, re.findall("[0-9]+", header["shape"])))
+    raw = data[start:]
+    # the header may promise anything; only what is there is read
+    if len(raw) != size_of(shape) * dtype.itemsize or len(shape) > _MAX_AXES:
+        raise InputError(f"An array of type {dtype} and shape {shape} is not what the file holds.")
+    order = "F" if header["order"] == "True" else "C"
+    array: Array = np.frombuffer(raw, dtype=dtype).reshape(shape, order=order)
+    return Tensor.of(array.astype(dtype.newbyteorder("="))).array
+
+
+def _csv(text: str, inputs: Mapping[str, Shape]) -> dict[str, Array]:
+    lines = [line.strip() for line in text.splitlines()]
+    rows = [re.split(r"\s*[,;\t]\s*|\s+", line) for line in lines if line]
+    if not rows:
+        raise InputError("The file is empty.")
+    header = rows[0] if not any(_is_number(word) for word in rows[0]) else None
+    numbers = _numbers([word for row in rows[header is not None :] for word in row])
+    if header is not None and set(header) == set(inputs) and len(header) == len(numbers):
+        named = dict(zip(header, numbers, strict=True))
+        numbers = [named[name] for name in inputs]
+    return _spread(_filled(numbers), inputs)
+
+
+def _is_number(word: str) -> bool:
+    return re.match(r"[-+]?\.?[0-9]", word) is not None
+
+
+def _numbers(words: Sequence[str]) -> list[Fraction]:
+    return [parse_rational(word) for word in words]
+
+
+def _filled(numbers: Sequence[Fraction]) -> Array:
+    filled: Array = np.empty(len(numbers), dtype=object)
+    filled[:] = numbers
+    return filled
+
+
+def _json(document: Any, inputs: Mapping[str, Shape]) -> dict[str, Array]:
+    if not isinstance(document, dict):
+        return _spread(tensor_of_values(document).array, inputs)
+    entries = cast("dict[str, Any]", document)
+    for name in entries.keys() - inputs.keys():
+        raise InputError(f"{name[:40]!r} is no input.", hint=f"Inputs: {', '.join(inputs)}.")
+    for name in inputs:
+        if name not in entries:
+            raise InputError(f"There is no value for input {name!r}.")
+    point: dict[str, Array] = {}
+    for name, shape in inputs.items():
+        point |= _spread(tensor_of_values(entries[name]).array, {name: shape})
+    return point

@@ -1,0 +1,70 @@
+"""Which reader a model file needs, by its suffix; readers are imported when they are needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+
+from tamecheck.errors import InputError
+from tamecheck.ir.tensor import Array
+from tamecheck.loaders.files import suffix_of
+from tamecheck.loaders.loaded import Loaded
+
+__all__ = ["load"]
+
+_HINTS = {
+    ".vnnlib": "A VNN-LIB file is a property: pass it with --spec, beside a model.",
+    ".mps": "A program has other verbs: check, info and solve.",
+    ".lp": "A program has other verbs: check, info and solve.",
+    ".pt": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
+    ".pth": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
+    ".pt2": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
+    ".pkl": "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator).",
+    ".joblib": "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator).",
+}
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    given: Mapping[str, Array] | None = None,
+    replay: bool = False,
+) -> Loaded:
+    """The model in an ``.onnx`` or ``.json`` file, gzipped or not.
+
+    Parameters
+    ----------
+    path
+        The file.
+    given
+        Values for those inputs of an ONNX model that decide the shape of a result.
+    replay
+        Whether to compare what was read of an ONNX model with onnxruntime, at random points.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read as what its suffix says, or cannot be replayed.
+    UnsupportedError
+        Listing every node with an operator that is not read; or naming the output in which
+        onnxruntime differs from what was read.
+    """
+    suffix = suffix_of(path)
+    # heavy readers are not imported by programs that do not use them
+    if suffix == ".onnx":
+        loaded = import_module("tamecheck.loaders.onnx").load_onnx(
+            path, where=str(path), given=given
+        )
+        if replay:
+            import_module("tamecheck.loaders.onnx.runtime").replayed(loaded.graph, path, given)
+        return loaded
+    if replay:
+        raise InputError("Only ONNX models can be replayed.", where=str(path))
+    if suffix == ".json":
+        return import_module("tamecheck.loaders.json_model").read_graph(path)
+    raise InputError(
+        f"A file with suffix {suffix!r} is no model.",
+        where=str(path),
+        hint=_HINTS.get(suffix, "Models are .onnx or .json files, also with .gz."),
+    )

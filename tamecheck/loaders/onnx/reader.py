@@ -1,0 +1,336 @@
+"""The translation of a whole ONNX model, node by node."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tamecheck.errors import InputError, TamecheckError, UnsupportedError
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array, Shape
+from tamecheck.loaders.files import read_bytes
+from tamecheck.loaders.loaded import Loaded
+from tamecheck.loaders.onnx.attributes import Attributes
+from tamecheck.loaders.onnx.context import Context
+from tamecheck.loaders.onnx.emitter import Emitter
+from tamecheck.loaders.onnx.kinds import kind_of
+from tamecheck.loaders.onnx.order import SourceNode, name_text, ordered, source_nodes
+from tamecheck.loaders.onnx.table import LOWERINGS
+from tamecheck.loaders.onnx.tensors import TensorReader
+from tamecheck.loaders.onnx.values import Value
+from tamecheck.loaders.tables.schema_file import METADATA_KEY
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
+
+__all__ = ["NEWEST_OPSET", "Source", "input_shapes", "load_onnx", "read_source"]
+
+NEWEST_OPSET = 28
+"""The newest operator set whose node cases have been checked."""
+
+
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A parsed file.
+
+    Parameters
+    ----------
+    model
+        The protocol buffer.
+    folder
+        Where its external data stand; None if it came as bytes.
+    where
+        Its name in errors.
+    """
+
+    model: ModelProto
+    folder: Path | None
+    where: str
+
+    @property
+    def opsets(self) -> dict[str, int]:
+        """The version of each operator set."""
+        return {
+            "" if entry.domain == "ai.onnx" else entry.domain: int(entry.version)
+            for entry in self.model.opset_import
+        }
+
+    @property
+    def initializers(self) -> dict[str, TensorProto]:
+        """The stored constants by name."""
+        found: dict[str, TensorProto] = {}
+        for tensor in self.model.graph.initializer:
+            name_text(tensor.name)
+            if tensor.name in found:
+                raise InputError(f"The tensor {tensor.name!r} is stored twice.", where=self.where)
+            found[tensor.name] = tensor
+        return found
+
+    def inputs(self) -> list[ValueInfoProto]:
+        """The inputs of the graph that have no stored value."""
+        stored = {tensor.name for tensor in self.model.graph.initializer}
+        return [info for info in self.model.graph.input if info.name not in stored]
+
+
+def read_source(source: str | os.PathLike[str] | bytes, where: str = "") -> Source:
+    """Parse a file, or its bytes.
+
+    Raises
+    ------
+    InputError
+        If it is no ONNX model.
+    """
+    name = where or ("model" if isinstance(source, bytes) else str(source))
+    data = source if isinstance(source, bytes) else read_bytes(source)
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
+
+    try:
+        model = ModelProto.FromString(data)
+    except (DecodeError, RuntimeError, ValueError, RecursionError, MemoryError):
+        raise InputError("This is no ONNX model, or it is damaged.", where=name) from None
+    if not model.HasField("graph"):
+        raise InputError("The file holds no ONNX graph.", where=name)
+    folder = None if isinstance(source, bytes) else Path(source).parent
+    return Source(model, folder, name)
+
+
+def load_onnx(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    where: str = "",
+    given: Mapping[str, Array] | None = None,
+) -> Loaded:
+    """The function that an ONNX model computes, as an exact graph of primitive ops.
+
+    Parameters
+    ----------
+    source
+        A file, gzipped or not, or its bytes.
+    where
+        The name of the model in errors.
+    given
+        Values for inputs, used only where an input decides the shape of a result.
+
+    Raises
+    ------
+    InputError
+        If the file is malformed.
+    UnsupportedError
+        Listing every node that is not read, and why.
+    """
+    parsed = read_source(source, where)
+    reading = _Reading(parsed, Emitter(given=dict(given or {})))
+    with _located(parsed.where):
+        graph = reading.graph()
+    return Loaded(
+        graph,
+        "onnx",
+        parsed.where,
+        dict(reading.counts),
+        tuple(reading.emitter.notes),
+        metadata=next((e.value for e in parsed.model.metadata_props if e.key == METADATA_KEY), ""),
+    )
+
+
+def input_shapes(source: str | os.PathLike[str] | bytes) -> dict[str, Shape]:
+    """The inputs that an ONNX model declares, and their shapes; an open extent is read as 1.
+
+    Raises
+    ------
+    InputError
+        If the file is malformed.
+    """
+    return {
+        info.name: tuple(
+            int(d.dim_value) if d.WhichOneof("value") == "dim_value" else 1
+            for d in info.type.tensor_type.shape.dim
+        )
+        for info in read_source(source).inputs()
+    }
+
+
+@contextmanager
+def _located(where: str) -> Generator[None]:
+    """Put the place in front of what an error says about it."""
+    try:
+        yield
+    except UnsupportedError as error:
+        place = f"{where}: {error.where}" if error.where else where
+        base = error.what if not error.nodes else "These nodes are not read:"
+        raise UnsupportedError(base, nodes=error.nodes, where=place, hint=error.hint) from None
+    except TamecheckError as error:
+        place = f"{where}: {error.where}" if error.where else where
+        raise InputError(error.what, where=place, hint=error.hint) from None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The state of one translation: the tensors so far, and what could not be read."""
+
+    source: Source
+    emitter: Emitter
+    counts: Counter[str] = field(default_factory=Counter[str])
+    values: dict[str, Value | None] = field(default_factory=dict[str, "Value | None"])
+    gaps: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+    def graph(self) -> Graph:
+        proto = self.source.model.graph
+        stored = self.source.initializers
+        reader = TensorReader(self.source.folder)
+        self._check_opsets()
+        self._add_inputs()
+        for tensor in proto.sparse_initializer:
+            self.gaps.append((tensor.values.name, "a sparse tensor is not read."))
+            self.values[tensor.values.name] = None
+        nodes = source_nodes(proto)
+        self.counts.update(node.operator for node in nodes)
+        for node in ordered(nodes, {*stored, *self.values}):
+            self._translate(node, stored, reader)
+        outputs = self._outputs(proto, stored, reader)
+        if self.gaps:
+            raise UnsupportedError("", nodes=self.gaps)
+        return self.emitter.builder.build(outputs)
+
+    def _outputs(
+        self, proto: GraphProto, stored: Mapping[str, TensorProto], reader: TensorReader
+    ) -> list[tuple[str, int]]:
+        outputs: list[tuple[str, int]] = []
+        for info in proto.output:
+            name_text(info.name)
+            if info.name not in self.values and info.name not in stored:
+                raise InputError(f"Nothing makes the output {info.name!r}.")
+            if info.name in dict(outputs):
+                raise InputError(f"Two outputs are named {info.name!r}.")
+            value = self._value(info.name, stored, reader)
+            if value is not None:
+                outputs.append((info.name, self.emitter.node(value)))
+        return outputs
+
+    def _check_opsets(self) -> None:
+        opsets = self.source.opsets
+        if not opsets:
+            raise InputError("The model names no operator set.")
+        newest = opsets.get("", 1)
+        if newest > NEWEST_OPSET:
+            self.emitter.notes.setdefault(
+                f"Operator set {newest} is newer than those that were checked ({NEWEST_OPSET})."
+            )
+
+    def _add_inputs(self) -> None:
+        for info in self.source.inputs():
+            name_text(info.name)
+            if info.name in self.values:
+                raise InputError(f"Two inputs are named {info.name!r}.")
+            try:
+                self.values[info.name] = self._input(info)
+            except UnsupportedError as error:
+                self.gaps.append((info.name, f"input: {error.what}"))
+                self.values[info.name] = None
+
+    def _input(self, info: ValueInfoProto) -> Value:
+        field_name = info.type.WhichOneof("value")
+        if field_name != "tensor_type":
+            raise UnsupportedError(f"{field_name or 'no type'} is no tensor.")
+        kind = kind_of(info.type.tensor_type.elem_type)
+        if not info.type.tensor_type.HasField("shape"):
+            raise InputError(
+                f"Input {info.name!r} has no shape.", hint="Run onnx.shape_inference on the model."
+            )
+        shape: list[int] = []
+        for dimension in info.type.tensor_type.shape.dim:
+            extent = int(dimension.dim_value)
+            if dimension.WhichOneof("value") != "dim_value" or extent < 0:
+                name = name_text(dimension.dim_param) or "?"
+                self.emitter.notes.setdefault(
+                    f"Dimension {name!r} of input {info.name!r} is read as 1."
+                )
+                extent = 1
+            if extent == 0 and info.name not in self.emitter.given:
+                raise UnsupportedError(
+                    "a dimension is 0, so that it has no elements; if it stands for any size, "
+                    "set it to 1."
+                )
+            shape.append(extent)
+        node = self.emitter.builder.input(info.name, tuple(shape))
+        return Value(kind, tuple(shape), info.name, node=node)
+
+    def _value(
+        self, name: str, stored: Mapping[str, TensorProto], reader: TensorReader
+    ) -> Value | None:
+        """A tensor that is there; stored ones are read when they are first needed."""
+        if name not in self.values:
+            try:
+                self.values[name] = reader.read(stored[name])
+            except UnsupportedError as error:
+                self.gaps.append((name, f"tensor: {error.what}"))
+                self.values[name] = None
+        return self.values[name]
+
+    def _translate(
+        self, node: SourceNode, stored: Mapping[str, TensorProto], reader: TensorReader
+    ) -> None:
+        outputs = [name for name in node.proto.output if name]
+        for name in outputs:
+            self.values[name] = None
+        lowering = LOWERINGS.get((node.domain, node.proto.op_type))
+        if lowering is None:
+            self.gaps.append((node.label, f"{node.operator}: the operator is not known."))
+            return
+        inputs = [self._value(name, stored, reader) if name else None for name in node.proto.input]
+        if any(
+            name and value is None for name, value in zip(node.proto.input, inputs, strict=True)
+        ):
+            # it depends on a node that is listed already
+            return
+        with _guarded(node):
+            try:
+                context = Context(
+                    op=node.proto.op_type,
+                    opset=self.source.opsets.get(node.domain, 1),
+                    label=node.label,
+                    inputs=tuple(inputs),
+                    wanted=len(node.proto.output),
+                    attributes=Attributes.of(node.proto.attribute),
+                    emitter=self.emitter,
+                    decode=reader.read,
+                )
+                found = lowering(context)
+                context.attributes.refuse_unread()
+                context.refuse_missing(found, node.proto.output)
+            except UnsupportedError as error:
+                self.gaps.append((node.label, f"{node.operator}: {error.what}"))
+                return
+        for name, value in zip(node.proto.output, found, strict=False):
+            if name:
+                self.values[name] = value
+
+
+@contextmanager
+def _guarded(node: SourceNode) -> Generator[None]:
+    """Turn what a malformed node causes into one error that names the node.
+
+    A damaged file can hold any number anywhere, so that besides our own checks NumPy and the
+    arithmetic of Python refuse some; both say so with the errors that are caught here.
+    """
+    place = f"node {node.label!r} ({node.operator})"
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except UnsupportedError:
+        raise
+    except TamecheckError as error:
+        where = place if error.where in ("", node.label) else f"{place}: {error.where}"
+        raise InputError(error.what, where=where, hint=error.hint) from None
+    except _MALFORMED as error:
+        raise InputError(f"The node is malformed ({error}).", where=place) from None

@@ -1,0 +1,1 @@
+"""Mixed-integer programs from MPS, LP and JSON files, and back."""

@@ -1,0 +1,324 @@
+"""MPS files, read exactly: free and fixed format, every kind of bound, ranges, both senses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Container, Sequence
+from fractions import Fraction
+
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.program import Program, Sense
+from tamecheck.loaders.files import BLANKS, read_text
+from tamecheck.loaders.programs.draft import (
+    Draft,
+    DraftRow,
+    ProgramFile,
+    lower_of,
+    number,
+    upper_of,
+)
+from tamecheck.loaders.programs.mps_bounds import apply_bound, takes_value
+from tamecheck.loaders.programs.mps_lines import Line, Splitter, fixed_fields, free_fields, lines
+
+__all__ = ["program_from_mps", "read_mps"]
+
+_UNSUPPORTED = {
+    "QUADOBJ": "a quadratic objective",
+    "QMATRIX": "a quadratic objective",
+    "QSECTION": "a quadratic objective or row",
+    "QCMATRIX": "a quadratic row",
+    "CSECTION": "a cone",
+    "SOS": "special ordered sets",
+    "SOS1": "special ordered sets",
+    "SOS2": "special ordered sets",
+    "SETS": "special ordered sets",
+    "INDICATORS": "indicator constraints",
+    "GENCONS": "general constraints",
+    "PWLOBJ": "a piecewise linear objective",
+    "LAZYCONS": "lazy constraints",
+    "USERCUTS": "user cuts",
+}
+_MAXIMISE = {"MAX", "MAXIMIZE", "MAXIMISE", "MAXIMUM"}
+_MINIMISE = {"MIN", "MINIMIZE", "MINIMISE", "MINIMUM"}
+
+
+def read_mps(path: str | os.PathLike[str]) -> ProgramFile:
+    """The program in an ``.mps`` file, gzipped or not.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the first line that is wrong.
+    UnsupportedError
+        If the file has a section for which a linear program has no place.
+    """
+    return program_from_mps(read_text(path), where=str(path))
+
+
+def program_from_mps(text: str, *, where: str = "") -> ProgramFile:
+    """The program that an MPS text denotes: in free format, or else in fixed format.
+
+    Raises
+    ------
+    InputError, UnsupportedError
+        As `read_mps`.
+    """
+    try:
+        return _read(text, where, free_fields)
+    except InputError as error:
+        try:
+            # only names with blanks need the fixed columns
+            return _read(text, where, fixed_fields)
+        except InputError:
+            raise error from None
+
+
+def _read(text: str, where: str, split: Splitter) -> ProgramFile:
+    reader = _Reader(fixed=split is fixed_fields)
+    last = 0
+    try:
+        for line in lines(text, split):
+            last = line.number
+            reader.take(line)
+            if reader.ended:
+                break
+        program = reader.finished()
+    except UnsupportedError as error:
+        raise UnsupportedError(error.what, where=f"{where}:{last}", hint=error.hint) from None
+    except InputError as error:
+        at = error.where or str(last)
+        raise InputError(error.what, where=f"{where}:{at}", hint=error.hint) from None
+    return ProgramFile(program, "mps", where, tuple(reader.draft.notes))
+
+
+class _Reader:
+    """The state between two lines: the section, the draft, and which sets are being read."""
+
+    def __init__(self, *, fixed: bool) -> None:
+        self.draft = Draft()
+        self.ended = False
+        self._fixed = fixed
+        self._section = ""
+        self._seen: set[str] = set()
+        self._objective: str | None = None
+        self._wanted_objective: str | None = None
+        self._types: dict[str, str] = {}
+        self._integer = False
+        self._sets: dict[str, str] = {}
+        self._entries: set[str] = set()
+        self._right: dict[str, str] = {}
+        self._ranges: dict[str, Fraction] = {}
+        self._bounded: set[int] = set()
+        self._handlers: dict[str, Callable[[Sequence[str]], None]] = {
+            "OBJSENSE": self._take_sense,
+            "OBJNAME": self._take_objective,
+            "ROWS": self._take_row,
+            "COLUMNS": self._take_column,
+            "RHS": self._take_right,
+            "RANGES": self._take_range,
+            "BOUNDS": self._take_bound,
+        }
+
+    def take(self, line: Line) -> None:
+        """Take one line."""
+        if line.header == "ENDATA":
+            self.ended = True
+        elif self._section == "OBJSENSE" and line.header in _MAXIMISE | _MINIMISE:
+            # the sense need not be indented
+            self._take_sense([line.header])
+        elif line.header:
+            self._open(line)
+        else:
+            if self._section not in self._handlers:
+                raise InputError("A data line stands outside of every section.")
+            # in fixed format the first field is the type, which these sections do not use
+            unused = self._fixed and self._section in {"COLUMNS", "RHS", "RANGES"}
+            self._handlers[self._section](line.fields[1:] if unused else line.fields)
+
+    def _open(self, line: Line) -> None:
+        if line.header in _UNSUPPORTED:
+            what = _UNSUPPORTED[line.header]
+            raise UnsupportedError(f"The file has {what} ({line.header}), which is not read.")
+        if line.header != "NAME" and line.header not in self._handlers:
+            raise InputError(
+                f"{line.header[:40]!r} is no section of an MPS file.",
+                hint="Sections are NAME, ROWS, COLUMNS, RHS, RANGES, BOUNDS, ENDATA.",
+            )
+        if line.header in self._seen:
+            raise InputError(f"The section {line.header} occurs twice.")
+        self._seen.add(line.header)
+        self._section = line.header
+        if line.header == "NAME":
+            self.draft.name = "".join(line.fields).strip(BLANKS)
+        elif line.header in {"OBJSENSE", "OBJNAME"} and line.fields:
+            self._handlers[line.header](line.fields)
+
+    def finished(self) -> Program:
+        """The program, when all lines are read."""
+        if not self.ended:
+            raise InputError("The file ends without ENDATA.", hint="Is it complete?")
+        if "ROWS" not in self._seen or "COLUMNS" not in self._seen:
+            raise InputError("The file lacks a ROWS or a COLUMNS section.")
+        if self._objective is None:
+            self.draft.notes.append("The file has no objective row: every point has the value 0.")
+        self.draft.objective_name = self._objective or ""
+        for row in self.draft.rows:
+            self._finish_row(row)
+        for j, column in enumerate(self.draft.columns):
+            # an integer variable that BOUNDS does not mention is binary, as CPLEX defined it
+            if column.integral and j not in self._bounded:
+                column.upper = Fraction(1)
+        return self.draft.finished()
+
+    def _finish_row(self, row: DraftRow) -> None:
+        kind, text = self._types[row.name], self._right.get(row.name, "0")
+        if kind == "N":
+            return
+        if kind == "L":
+            row.upper = upper_of(text)
+        elif kind == "G":
+            row.lower = lower_of(text)
+        else:
+            row.lower = row.upper = number(text)
+        width = self._ranges.get(row.name)
+        if width is None:
+            return
+        if row.upper is not None and (kind == "L" or (kind == "E" and width < 0)):
+            row.lower = row.upper - abs(width)
+        elif row.lower is not None:
+            row.upper = row.lower + abs(width)
+
+    def _take_sense(self, fields: Sequence[str]) -> None:
+        word = "".join(fields).strip().upper()
+        if word not in _MAXIMISE | _MINIMISE:
+            raise InputError(f"{word[:40]!r} is no sense.", hint="Write MAX or MIN.")
+        self.draft.sense = Sense.MAXIMISE if word in _MAXIMISE else Sense.MINIMISE
+
+    def _take_objective(self, fields: Sequence[str]) -> None:
+        self._wanted_objective = " ".join(field for field in fields if field)
+
+    def _take_row(self, fields: Sequence[str]) -> None:
+        fields = _uncommented(fields, 2)
+        if len(fields) != 2 or not all(fields):
+            raise InputError("A row is a type and a name.", hint="Write ' L  name'.")
+        kind, name = fields[0].upper(), fields[1]
+        if kind not in {"N", "L", "G", "E"}:
+            raise InputError(f"{fields[0]!r} is no type of row.", hint="Types are N, L, G, E.")
+        if name in self._types:
+            raise InputError(f"The row {name!r} occurs twice.")
+        self._types[name] = kind
+        if kind == "N" and self._objective is None and self._wanted_objective in {None, name}:
+            self._objective = name
+        else:
+            self.draft.add_row(DraftRow(name))
+
+    def _take_column(self, fields: Sequence[str]) -> None:
+        if len(fields) >= 3 and fields[1].strip("'") == "MARKER":
+            self._marker(next(field for field in fields[2:] if field))
+            return
+        fields = _uncommented(fields, 1, self._types)
+        if len(fields) not in {3, 5} or not fields[0]:
+            raise InputError("A column is its name and one or two pairs of a row and a number.")
+        name = fields[0]
+        j = self.draft.column_index.get(name)
+        if j is None:
+            j = self.draft.add_column(name)
+            self.draft.columns[j].integral = self._integer
+            self._entries = set()
+        elif j != len(self.draft.columns) - 1:
+            raise InputError(f"The column {name!r} is continued after another one.")
+        for row, text in _pairs(fields[1:]):
+            if self._type_of(row) and row in self._entries:
+                raise InputError(f"Column {name!r} has two entries in row {row!r}.")
+            self._entries.add(row)
+            if row == self._objective:
+                self.draft.columns[j].cost = number(text)
+            else:
+                self.draft.rows[self.draft.row_index[row]].terms[j] = number(text)
+
+    def _marker(self, quoted: str) -> None:
+        word = quoted.strip("'")
+        if word not in {"INTORG", "INTEND"}:
+            raise InputError(f"{word!r} is no marker.", hint="Markers are INTORG and INTEND.")
+        self._integer = word == "INTORG"
+
+    def _take_right(self, fields: Sequence[str]) -> None:
+        for row, text in self._of_set(fields):
+            if row in self._right:
+                raise InputError(f"Row {row!r} has two right-hand sides.")
+            self._right[row] = text
+            if row == self._objective:
+                # the objective's right-hand side is subtracted from it
+                self.draft.constant = -number(text)
+            elif self._type_of(row) == "E":
+                number(text)
+            elif self._type_of(row) == "L":
+                upper_of(text)
+            else:
+                lower_of(text)
+
+    def _take_range(self, fields: Sequence[str]) -> None:
+        for row, text in self._of_set(fields):
+            if row in self._ranges:
+                raise InputError(f"Row {row!r} has two ranges.")
+            if self._type_of(row) == "N":
+                raise InputError(f"Row {row!r} is free: it cannot have a range.")
+            self._ranges[row] = number(text)
+
+    def _of_set(self, fields: Sequence[str]) -> list[tuple[str, str]]:
+        """The pairs of row and number of a line, if it belongs to the first set of the section."""
+        fields = _uncommented(fields, 1, self._types)
+        named = self._fixed or len(fields) % 2 == 1
+        name, pairs = (fields[0], fields[1:]) if named else ("", fields)
+        if len(pairs) not in {2, 4}:
+            raise InputError("One or two pairs of a row and a number were expected.")
+        chosen = _pairs(pairs)
+        for row, _ in chosen:
+            self._type_of(row)
+        return chosen if self._is_first(name) else []
+
+    def _is_first(self, name: str) -> bool:
+        """Whether this set is the one to read: later sets are alternatives."""
+        first = self._sets.setdefault(self._section, name)
+        if first != name:
+            note = f"Of the sets in {self._section} only the first, {first!r}, is read."
+            if note not in self.draft.notes:
+                self.draft.notes.append(note)
+        return first == name
+
+    def _type_of(self, row: str) -> str:
+        if row not in self._types:
+            raise InputError(f"There is no row {row[:40]!r}.")
+        return self._types[row]
+
+    def _take_bound(self, fields: Sequence[str]) -> None:
+        kind = fields[0].upper()
+        rest = list(_uncommented(fields[1:], 0, self.draft.column_index))
+        index = self.draft.column_index
+        most = 2 if takes_value(kind) else 1
+        if not self._fixed and len(rest) <= most and rest and rest[0] in index:
+            rest.insert(0, "")
+        if len(rest) not in {2, 3}:
+            raise InputError("A bound is a type, a set, a column and a number.")
+        name, column, *value = rest
+        if column not in index:
+            raise InputError(f"There is no column {column[:40]!r}.")
+        if not self._is_first(name):
+            return
+        j = index[column]
+        note = apply_bound(self.draft.columns[j], kind, value[0] if value else None)
+        self._bounded.add(j)
+        if note:
+            self.draft.notes.append(note)
+
+
+def _uncommented(fields: Sequence[str], start: int, names: Container[str] = ()) -> Sequence[str]:
+    """The fields before a trailing comment, which starts with ``$`` or ``*`` and is no name."""
+    for position in range(start, len(fields)):
+        if fields[position].startswith(("$", "*")) and fields[position] not in names:
+            return fields[:position]
+    return fields
+
+
+def _pairs(fields: Sequence[str]) -> list[tuple[str, str]]:
+    return list(zip(fields[::2], fields[1::2], strict=True))

@@ -1,0 +1,1 @@
+"""Tables and their schemas: CSV, ARFF, arrays and frames."""

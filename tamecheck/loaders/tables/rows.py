@@ -1,0 +1,299 @@
+"""Cells of tables as they stand in CSV, ARFF and KEEL files, frames and arrays, and where."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from tamecheck.errors import InputError
+from tamecheck.ir.tensor import Array
+from tamecheck.loaders.files import read_text
+from tamecheck.loaders.tables.arff import arff_rows, is_arff
+from tamecheck.loaders.tables.schema import Column
+
+__all__ = ["MAX_CELLS", "LeftOut", "Origin", "Rows", "Table", "is_missing", "rows_of"]
+
+MAX_CELLS = 2**26
+"""A table with more cells is refused."""
+
+_DELIMITERS = ",;\t|"
+_TRIED = 20
+"""So many rows decide what the delimiter is."""
+
+_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a row of a table stands.
+
+    Parameters
+    ----------
+    row
+        Its number from 0, rows that are left out counted.
+    line
+        The line of the file on which it begins, from 1; None for what is no file.
+    index
+        Its label in the index of a frame.
+    """
+
+    row: int
+    line: int | None = None
+    index: str | None = None
+
+    def __str__(self) -> str:
+        if self.line is not None:
+            return f"row {self.row} (line {self.line})"
+        return f"row {self.row}" + ("" if self.index is None else f" (index {self.index})")
+
+    def document(self) -> dict[str, Any]:
+        """The place as JSON."""
+        named = {} if self.index is None else {"index": self.index}
+        return {"row": self.row, "line": self.line, **named}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Cells as they are.
+
+    Parameters
+    ----------
+    where
+        The file, or ``table``.
+    names
+        The columns' names.
+    listed
+        The values of a column, if the file lists them.
+    cells
+        Row by row: texts of a file, whatever a frame holds.
+    origins
+        Where each row stands.
+    header
+        Whether the names are the table's own; else they are numbers.
+    """
+
+    where: str
+    names: tuple[str, ...]
+    listed: tuple[tuple[str, ...] | None, ...]
+    cells: Sequence[Sequence[Any]]
+    origins: Sequence[Origin]
+    header: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that was left out because a column has no value there."""
+
+    origin: Origin
+    column: str
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return f"column {self.column!r} has no value"
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.why}"
+
+    def document(self) -> dict[str, Any]:
+        """The row as JSON."""
+        return {**self.origin.document(), "why": self.why}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Rows of features, with a label each.
+
+    Parameters
+    ----------
+    columns
+        The features.
+    rows
+        One row a line, ``(rows, columns)``: float64 if all features are numeric, else objects
+        (floats and strings).
+    target
+        The label's name; empty if there is no label.
+    labels
+        One a row: integers if all are, else strings (or floats, if the label is numeric); None for
+        a missing label of a table that a model was not trained on, and for all without a label.
+    origins
+        Where each row stands in the file.
+    left_out
+        The rows that were left out because a value was missing.
+    place
+        The place of the label among the file's columns; None if there is no label.
+    cells
+        The cells of the features as they stand in the file, row by row.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Array
+    target: str
+    labels: Array
+    origins: tuple[Origin, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    place: int | None = None
+    cells: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def dropped(self) -> int:
+        """The number of rows that were left out because a value was missing."""
+        return len(self.left_out)
+
+    def positions(self, rows: Sequence[int]) -> list[int]:
+        """Where rows of the file are among the rows.
+
+        Raises
+        ------
+        InputError
+            If the file has no such row, or it was left out.
+        """
+        place = {origin.row: k for k, origin in enumerate(self.origins)}
+        left_out = {left.origin.row: left for left in self.left_out}
+        total = len(place) + len(left_out)
+        for row in rows:
+            if row in left_out:
+                what = str(left_out[row].origin)
+                raise InputError(f"R{what[1:]} was left out: {left_out[row].why}.", where="--rows")
+            if row not in place:
+                raise InputError(
+                    f"There is no row {row}. The table has {total} rows, 0 to {total - 1}.",
+                    where="--rows",
+                )
+        return [place[row] for row in rows]
+
+
+def rows_of(source: Any, *, header: bool = True) -> Rows:
+    """The cells of a path, a pandas frame, or a two-dimensional array.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read, rows have different lengths, or names occur twice.
+    """
+    if isinstance(source, str | os.PathLike):
+        found = _from_file(cast("str | os.PathLike[str]", source), header=header)
+    elif hasattr(source, "columns") and hasattr(source, "to_numpy"):
+        found = _from_frame(source)
+    else:
+        found = _from_array(source)
+    _check_shape(found)
+    return found
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell says that a value is missing: empty, ``?``, ``NA``, NaN, None."""
+    if isinstance(cell, str):
+        return cell.lower() in _MISSING
+    return cell is None or cell != cell  # noqa: PLR0124  # true for NaN, NaT and NA alone
+
+
+def _from_file(path: str | os.PathLike[str], *, header: bool) -> Rows:
+    where, text = str(path), read_text(path)
+    if is_arff(text):
+        arff = arff_rows(text, where)
+        origins = [Origin(number, line) for number, line in enumerate(arff.lines)]
+        return Rows(where, arff.names, arff.categories, list(arff.rows), origins)
+    rows, lines = _csv(text, _delimiter(text), where)
+    if not rows:
+        raise InputError("The table is empty.", where=where)
+    names = tuple(rows[0]) if header else tuple(map(str, range(len(rows[0]))))
+    if header:
+        rows, lines = rows[1:], lines[1:]
+    origins = [Origin(number, line) for number, line in enumerate(lines)]
+    return Rows(where, names, (None,) * len(names), rows, origins, header)
+
+
+def _csv(
+    text: str, delimiter: str, where: str, most: int | None = None
+) -> tuple[list[list[str]], list[int]]:
+    """The rows, and the line on which each begins; blank lines are no rows."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    line = 1
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if len(cells) > 1 or any(cells):
+                rows.append(cells)
+                lines.append(line)
+            line = reader.line_num + 1
+            if most is not None and len(rows) >= most:
+                break
+    except csv.Error as error:
+        raise InputError(f"This is no CSV ({error}).", where=f"{where}:{reader.line_num}") from None
+    return rows, lines
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter that cuts the first rows into most columns, equally many in each."""
+
+    def columns(delimiter: str) -> int:
+        try:
+            rows, _ = _csv(text, delimiter, "", _TRIED)
+        except InputError:
+            return 0
+        widths = {len(row) for row in rows}
+        return widths.pop() if len(widths) == 1 else 0
+
+    best = max(_DELIMITERS, key=columns)
+    if columns(best) > 1:
+        return best
+    # none fits: the error about a row is best where the first row has most columns
+    first = text[:4096].split("\n", 1)[0]
+    return max(_DELIMITERS, key=first.count)
+
+
+def _from_frame(frame: Any) -> Rows:
+    names = tuple(str(name) for name in frame.columns)
+    cells = [tuple(row) for row in frame.itertuples(index=False, name=None)]
+    origins = [Origin(n, None, str(label)) for n, label in enumerate(frame.index)]
+    return Rows("table", names, (None,) * len(names), cells, origins)
+
+
+def _from_array(source: Any) -> Rows:
+    array = np.asarray(source)
+    if array.ndim != 2:
+        raise InputError(f"A table has two dimensions, not {array.ndim}.")
+    names = tuple(map(str, range(array.shape[1])))
+    cells = cast("list[Sequence[Any]]", array.tolist())
+    return Rows("table", names, (None,) * len(names), cells, _counted(len(cells)), header=False)
+
+
+def _counted(count: int) -> list[Origin]:
+    return [Origin(number) for number in range(count)]
+
+
+def _check_shape(raw: Rows) -> None:
+    width = len(raw.names)
+    if len(set(raw.names)) < width:
+        twice = sorted({name for name in raw.names if raw.names.count(name) > 1})
+        raise InputError(
+            f"The column name {twice[0]!r} occurs twice.",
+            where=raw.where,
+            hint="Is the first line no header? Say header=False (--no-header).",
+        )
+    if not raw.cells:
+        raise InputError("The table has no rows.", where=raw.where)
+    if width * len(raw.cells) > MAX_CELLS:
+        raise InputError(f"The table has more than {MAX_CELLS} cells.", where=raw.where)
+    for row, origin in zip(raw.cells, raw.origins, strict=True):
+        if len(row) != width:
+            place = raw.where if origin.line is None else f"{raw.where}:{origin.line}"
+            raise InputError(
+                f"The row has {len(row)} values, not {width} (row {origin.row}).", where=place
+            )

@@ -1,0 +1,312 @@
+"""The file beside a model that says what its inputs are made of, and the same in ONNX metadata."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+from tamecheck.errors import InputError
+from tamecheck.loaders.files import read_text
+from tamecheck.loaders.json_model import parse_json
+from tamecheck.loaders.loaded import Loaded
+from tamecheck.loaders.tables.schema import Bit, Column, Group, GroupKind, Schema, Target, Training
+
+__all__ = ["METADATA_KEY", "parse_schema", "read_schema", "schema_document", "schema_of"]
+
+METADATA_KEY = "tamecheck.features"
+"""The key under which an ONNX file carries the same document as the file beside a model."""
+
+_FORMAT, _VERSION = "tamecheck-features", 2
+_NUMBERS = (int, Fraction)
+_HINT = "Train the model again ('tamecheck train' writes this), or go without it: --names -."
+
+
+def schema_document(schema: Schema) -> dict[str, Any]:
+    """The JSON form; ``features`` and ``negations`` are words for people, and never read."""
+    target, training = schema.target, schema.training
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "model": schema.model or None,
+        "features": list(schema.features),
+        "negations": [bit.text(holds=False) for bit in schema.bits],
+        "classes": list(schema.classes),
+        "target": None
+        if target is None
+        else {"name": target.name, "index": target.index, "numbers": target.numbers},
+        "columns": [_column(column) for column in schema.columns],
+        "inputs": [_bit(bit) for bit in schema.bits],
+        "groups": [{"kind": g.kind, "inputs": list(g.outputs)} for g in schema.groups],
+        "levels": list(schema.levels),
+        "training": None
+        if training is None
+        else {
+            "sha256": training.sha256,
+            "rows": training.rows,
+            "held_out": list(training.held_out),
+        },
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": column.name, "index": column.index}
+    if column.feature not in ("", column.name):
+        found["feature"] = column.feature
+    if column.unit:
+        found["unit"] = column.unit
+    if column.categories is not None:
+        found["categories"] = list(column.categories)
+    if column.values:
+        found["values"] = list(column.values)
+    return found
+
+
+def _bit(bit: Bit) -> dict[str, Any]:
+    found: dict[str, Any] = {"column": bit.column, "kind": bit.kind}
+    for name in ("lower", "upper", "category", "other"):
+        if getattr(bit, name) is not None:
+            found[name] = getattr(bit, name)
+    if bit.levels is not None:
+        found["levels"] = list(bit.levels)
+    return found
+
+
+def schema_of(loaded: Loaded) -> Schema | None:
+    """What is known of a model's inputs: from the file beside it, else from what it carries.
+
+    Raises
+    ------
+    InputError
+        If the file beside the model, or the model's metadata, is damaged or of another model.
+    """
+    if loaded.format in ("json", "onnx"):
+        path = Path(f"{loaded.where}.features.json")
+        if path.is_file():
+            found = read_schema(str(path))
+            return _of_model(found, loaded, str(path))
+    if loaded.metadata:
+        found = parse_schema(loaded.metadata, where=f"{loaded.where}, metadata {METADATA_KEY!r}")
+        return _of_model(found, loaded, loaded.where)
+    return loaded.schema
+
+
+def _of_model(found: Schema, loaded: Loaded, where: str) -> Schema:
+    graph = loaded.graph
+    inputs = sum(math.prod(shape) for shape in graph.inputs.values())
+    if len(found.bits) != inputs:
+        raise InputError(f"{len(found.bits)} names for {inputs} inputs.", where=where)
+    if found.model and found.model != graph.sha256:
+        raise InputError(
+            "What the inputs say belongs to another model.",
+            where=where,
+            hint=_HINT,
+        )
+    return found
+
+
+def read_schema(path: str) -> Schema:
+    """What stands in a ``.features.json`` file.
+
+    Raises
+    ------
+    InputError
+        If it is not what ``tamecheck train`` writes, or an earlier version wrote it.
+    """
+    return parse_schema(read_text(path), where=path)
+
+
+def parse_schema(text: str, *, where: str) -> Schema:
+    """The schema of a JSON text.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    document: Any = parse_json(text, where=where)
+    if not isinstance(document, dict):
+        raise InputError("This is no file of features.", where=where, hint=_HINT)
+    if "features" in document and "version" not in document:
+        raise InputError(
+            "It has only sentences, as earlier versions wrote, and sentences are not read.",
+            where=where,
+            hint=_HINT,
+        )
+    found = _Reader(where).schema(cast("dict[str, Any]", document))
+    _check(found, where)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads a document key by key; what is missing or of another type is refused by name."""
+
+    where: str
+
+    def schema(self, raw: Mapping[str, Any]) -> Schema:
+        if raw.get("format") != _FORMAT or raw.get("version") != _VERSION:
+            raise self._error("format", f"{_FORMAT!r} of version {_VERSION}")
+        columns = tuple(map(self._column, self._list(raw, "columns", dict)))
+        bits = tuple(self._bit(entry, columns) for entry in self._list(raw, "inputs", dict))
+        groups = tuple(self._group(entry, bits) for entry in self._list(raw, "groups", dict))
+        low, high = self._pair(raw, "levels") or (-1, 1)
+        target, training = raw.get("target"), raw.get("training")
+        return Schema(
+            columns,
+            bits,
+            groups,
+            tuple(self._list(raw, "classes", str)),
+            None if target is None else self._target(self._object(target, "target")),
+            (int(low), int(high)),
+            self._text(raw, "model", "") if raw.get("model") is not None else "",
+            None if training is None else self._training(self._object(training, "training")),
+        )
+
+    def _column(self, raw: Mapping[str, Any]) -> Column:
+        listed = self._list(raw, "categories", str) if "categories" in raw else None
+        return Column(
+            self._text(raw, "name"),
+            None if listed is None else tuple(listed),
+            self._natural(raw, "index"),
+            self._text(raw, "feature", ""),
+            self._text(raw, "unit", ""),
+            tuple(self._float(v, "values") for v in self._list(raw, "values", float))
+            if "values" in raw
+            else (),
+        )
+
+    def _bit(self, raw: Mapping[str, Any], columns: Sequence[Column]) -> Bit:
+        column = self._natural(raw, "column")
+        if column >= len(columns):
+            raise self._error("column", "the number of a column")
+        made = Bit(
+            column,
+            columns[column].said,
+            columns[column].unit,
+            self._number(raw, "lower"),
+            self._number(raw, "upper"),
+            self._text(raw, "category", "") if "category" in raw else None,
+            self._text(raw, "other", "") if "other" in raw else None,
+            self._pair(raw, "levels"),
+        )
+        if raw.get("kind") != made.kind or (
+            made.lower is made.upper is made.category is made.levels
+        ):
+            raise self._error("kind", "the kind of what the input says")
+        return made
+
+    def _group(self, raw: Mapping[str, Any], bits: Sequence[Bit]) -> Group:
+        kind = self._text(raw, "kind")
+        inputs: list[int] = self._list(raw, "inputs", int)
+        if kind not in ("free", "thermometer", "one-hot") or not inputs:
+            raise self._error("groups", "free, thermometer or one-hot inputs")
+        if not all(0 <= i < len(bits) for i in inputs):
+            raise self._error("groups", "numbers of inputs")
+        return Group(kind, bits[inputs[0]].feature, tuple(inputs))
+
+    def _target(self, raw: Mapping[str, Any]) -> Target:
+        numbers = raw.get("numbers", False) is True
+        return Target(self._text(raw, "name"), self._natural(raw, "index"), numbers)
+
+    def _training(self, raw: Mapping[str, Any]) -> Training:
+        held: list[int] = self._list(raw, "held_out", int) if "held_out" in raw else []
+        return Training(self._text(raw, "sha256"), self._natural(raw, "rows"), tuple(held))
+
+    def _object(self, value: Any, name: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._error(name, "an object")
+        return cast("dict[str, Any]", value)
+
+    def _list(self, raw: Mapping[str, Any], name: str, kind: type) -> list[Any]:
+        value: Any = raw.get(name)
+        allowed: tuple[type, ...] = _NUMBERS if kind is float else (kind,)
+        if not isinstance(value, list) or not all(
+            type(entry) in allowed for entry in cast("list[Any]", value)
+        ):
+            raise self._error(name, "a list")
+        return cast("list[Any]", value)
+
+    def _text(self, raw: Mapping[str, Any], name: str, default: str | None = None) -> str:
+        value = raw.get(name, default)
+        if not isinstance(value, str):
+            raise self._error(name, "a text")
+        return value
+
+    def _natural(self, raw: Mapping[str, Any], name: str) -> int:
+        value = raw.get(name)
+        if type(value) is not int or value < 0:
+            raise self._error(name, "a natural number")
+        return value
+
+    def _number(self, raw: Mapping[str, Any], name: str) -> float | None:
+        value = raw.get(name)
+        return None if value is None else self._float(value, name)
+
+    def _float(self, value: Any, name: str) -> float:
+        """A number of the file, which is read exactly, as the float whose digits it has."""
+        try:
+            if type(value) in _NUMBERS:
+                return float(value)
+        except OverflowError:
+            pass
+        raise self._error(name, "a number")
+
+    def _pair(self, raw: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+        if raw.get(name) is None:
+            return None
+        pair = [self._float(value, name) for value in self._list(raw, name, float)]
+        if len(pair) != 2 or not pair[0] < pair[1]:
+            raise self._error(name, "two ascending numbers")
+        return pair[0], pair[1]
+
+    def _error(self, name: str, what: str) -> InputError:
+        return InputError(
+            f"{name!r} is not {what}.",
+            where=self.where,
+            hint=_HINT,
+        )
+
+
+def _check(found: Schema, where: str) -> None:
+    """Make sure that the groups are what they say: otherwise impossible inputs would count."""
+    for what, names in (
+        ("name", [column.name for column in found.columns]),
+        ("feature", [column.said for column in found.columns]),
+    ):
+        if len(set(names)) < len(names):
+            raise InputError(f"Two columns have the same {what}.", where=where, hint=_HINT)
+    listed = [i for group in found.groups for i in group.outputs]
+    owners = [found.bits[group.outputs[0]].column for group in found.groups]
+    if sorted(listed) != list(range(len(found.bits))) or len(set(owners)) < len(owners):
+        raise InputError("'groups' are no partition by columns.", where=where, hint=_HINT)
+    for group in found.groups:
+        bits = [found.bits[i] for i in group.outputs]
+        if not _belong(group.kind, bits, found.columns[bits[0].column]):
+            raise InputError(
+                f"The inputs about {group.feature!r} are not {group.kind}.", where=where, hint=_HINT
+            )
+
+
+def _belong(kind: GroupKind, bits: Sequence[Bit], column: Column) -> bool:
+    """Whether the inputs of a group are about one column, in the way that its kind says."""
+    kinds = {bit.kind for bit in bits}
+    numeric = kinds <= {"threshold", "interval", "number"}
+    if len({bit.column for bit in bits}) != 1 or numeric != (column.categories is None):
+        return False
+    named = set(column.categories or ())
+    match kind:
+        case "free":
+            return len(bits) == 1 and {bits[0].category, bits[0].other} - {None} <= named
+        case "thermometer":
+            cuts = [bit.lower for bit in bits if bit.lower is not None]
+            return kinds == {"threshold"} and all(a < b for a, b in pairwise(cuts))
+        case "one-hot":
+            if kinds == {"category"}:
+                return {bit.category for bit in bits} == named and len(bits) == len(named)
+            ends = [None, *(bit.upper for bit in bits)]
+            return numeric and ends[-1] is None and [bit.lower for bit in bits] == ends[:-1]

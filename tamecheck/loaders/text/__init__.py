@@ -1,0 +1,1 @@
+"""What users write: expressions, boxes, VNN-LIB."""

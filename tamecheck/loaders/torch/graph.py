@@ -1,0 +1,304 @@
+"""The graph that a PyTorch module captures, without writes in place.
+
+``torch.export`` gives a graph of ATen operators; its decomposition writes every in-place operator
+as a functional one, and a write into a view as a scatter into what is viewed.  Here the graph gets
+the form that the exporter to ONNX can write, or is refused by the lines of the source.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.torch.moves import Call, Moves
+
+__all__ = ["Captured", "captured", "leaves"]
+
+_DECOMPOSED = (
+    *("rms_norm", "_fused_rms_norm", "threshold", "sgn", "trace", "sinc", "frac", "floor_divide"),
+    *("kron", "cdist"),
+)
+"""Operators that the exporter does not write, or writes with other constants."""
+
+_DECOMPOSED_DOUBLE = (
+    *("leaky_relu", "elu", "celu", "selu", "native_layer_norm", "layer_norm", "group_norm"),
+    *("native_group_norm", "addcmul", "addcdiv", "hardsigmoid"),
+)
+"""Operators whose parameters ONNX stores as float32, which rounds those of a float64 module."""
+
+_CHECKS = (
+    *("_assert_scalar", "_assert_async", "_assert_tensor_metadata"),
+    *("sym_constrain_range", "sym_constrain_range_for_size"),
+)
+"""Operators that only raise errors."""
+
+_NUMBERS = ("item", "_local_scalar_dense", "sym_size", "nonzero", "nonzero_static")
+"""Operators that make numbers for Python, or shapes, out of the values of tensors."""
+
+_UNWRITTEN = ("empty", "new_empty", "empty_like", "empty_strided", "new_empty_strided")
+"""Operators whose result holds whatever was in memory."""
+
+_SHAPED = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
+"""Operators whose result has the shape of a tensor, but none of its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A graph module, with what the source says about it.
+
+    Parameters
+    ----------
+    module
+        A ``torch.fx.GraphModule`` of the tensors of ``inputs``; it returns a tuple of tensors.
+    inputs
+        The names of the inputs, in order.
+    outputs
+        How many tensors it returns.
+    places
+        For each node its operator and the line of the source.
+    single
+        Whether some tensor has fewer digits than float64.
+    notes
+        What a user should know.
+    """
+
+    module: Any
+    inputs: tuple[str, ...]
+    outputs: int
+    places: Mapping[str, str]
+    single: bool
+    notes: tuple[str, ...]
+
+
+def captured(torch: Any, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Captured:
+    """The functional graph of a module for tensors like these.
+
+    Raises
+    ------
+    InputError
+        If an output is no tensor, or arguments are named in another order than that of ``forward``.
+    UnsupportedError
+        Listing operators that draw random numbers, take a number out of a tensor, or read memory
+        that nothing has written.
+    """
+    program = torch.export.export(module, args, dict(kwargs), strict=False)
+    tensors = [*args, *kwargs.values(), *program.state_dict.values(), *program.constants.values()]
+    double = any(getattr(tensor, "dtype", None) == torch.float64 for tensor in tensors)
+    program = program.run_decompositions(dict(_decompositions(torch, double=double)))
+    signature = program.graph_signature
+    inputs = getattr(signature, "user_inputs_to_mutate", dict[str, str]())
+    changed = [f"buffer {name!r}" for name in signature.buffers_to_mutate.values()]
+    changed += [f"input {name!r}" for name in inputs.values()]
+    notes = tuple(f"forward writes into its {name}: read as of its first call." for name in changed)
+    functional = program.module()
+    _rewrite(torch, functional)
+    found = _finished(torch, functional, notes)
+    if found.inputs[len(args) :] != tuple(kwargs):
+        raise InputError(
+            f"The inputs of the graph are {', '.join(found.inputs)}.",
+            hint="Give the arguments of forward by place, or by name in their order.",
+        )
+    return found
+
+
+def leaves(value: Any) -> list[Any]:
+    """The parts of nested tuples, lists and dictionaries, in order, without None."""
+    if isinstance(value, Mapping):
+        value = [*cast("Mapping[Any, Any]", value).values()]
+    if isinstance(value, (tuple, list)):
+        return [leaf for part in cast("tuple[Any, ...]", value) for leaf in leaves(part)]
+    return [] if value is None else [value]
+
+
+@cache
+def _decompositions(torch: Any, *, double: bool) -> Mapping[Any, Any]:
+    names = {*_DECOMPOSED, *(_DECOMPOSED_DOUBLE if double else ())}
+    known = importlib.import_module("torch._decomp").decomposition_table
+    # before PyTorch 2.6 composite operators are always decomposed
+    composite = getattr(torch.export, "default_decompositions", dict[Any, Any])()
+    found: dict[Any, Any] = {}
+    for operator, rule in (*known.items(), *composite.items()):
+        schema = getattr(operator, "_schema", None)
+        if schema is not None and schema.name.removeprefix("aten::") in names:
+            found[operator] = rule
+    return found
+
+
+def _rewrite(torch: Any, module: Any) -> None:
+    """Take out checks and moves of elements, and what is left of writes in place."""
+    moves = Moves(torch, module)
+    for node in list(module.graph.nodes):
+        if node.op == "get_attr":
+            value = _attribute(module, node.target)
+            if isinstance(value, torch.Tensor) and not value.is_floating_point():
+                moves.known[node] = value.detach()
+        elif node.op == "call_module" and not node.users:
+            # the guards of the exported program: shapes and types are fixed here
+            module.graph.erase_node(node)
+        elif node.op == "call_function":
+            call = Call.of(node)
+            if call.name in _CHECKS and not node.users:
+                module.graph.erase_node(node)
+            elif call.name == "copy_":
+                # an exported program ends by handing changed tensors back to their owners
+                node.replace_all_uses_with(node.args[1])
+                module.graph.erase_node(node)
+            elif not _evaluated(torch, call, moves.known):
+                moves.replace(call)
+
+
+def _evaluated(torch: Any, call: Call, known: dict[Any, Any]) -> bool:
+    """Compute integers and truth values that depend on no input, such as indices."""
+    made = call.node.meta.get("val")
+    if not isinstance(made, torch.Tensor) or call.name in _UNWRITTEN or _random(call):
+        return False
+    kind: Any = made.dtype
+    if kind.is_floating_point or kind.is_complex:
+        return False
+    if any(arg not in known for arg in call.node.all_input_nodes) and call.name not in _SHAPED:
+        return False
+
+    def value(arg: Any) -> Any:
+        return known[arg] if arg in known else torch.zeros(tuple(arg.meta["val"].shape))
+
+    args, kwargs = torch.fx.node.map_arg((call.node.args, call.node.kwargs), value)
+    known[call.node] = call.node.target(*args, **kwargs)
+    return True
+
+
+def _finished(torch: Any, module: Any, notes: tuple[str, ...]) -> Captured:
+    """The graph with tensors only as inputs and outputs, and a module for each node."""
+    graph = module.graph
+    end = next(node for node in reversed(graph.nodes) if node.op == "output")
+    kept = tuple(leaves(end.args[0]))
+    for leaf in kept:
+        if not isinstance(leaf, torch.fx.Node):
+            raise InputError(
+                f"An output of forward is {str(leaf)[:50]!r}, which is no tensor.",
+                hint="Return tensors.",
+            )
+    if not kept:
+        raise InputError("forward returns no tensor.")
+    end.args = (kept,)
+    graph.eliminate_dead_code()
+    calls = [Call.of(node) for node in graph.nodes if node.op == "call_function"]
+    gaps = [(_place(call.node), why) for call in calls if (why := _why_not(call))]
+    if gaps:
+        raise UnsupportedError("", nodes=gaps)
+    made = [node.meta.get("val") for node in graph.nodes]
+    tensors = [tensor for tensor in made if isinstance(tensor, torch.Tensor)]
+    single = any(t.is_floating_point() and t.dtype != torch.float64 for t in tensors)
+    places = {node.name: _place(node) for node in graph.nodes}
+    for call in calls:
+        # the exporter names what it writes after the module that it runs
+        name = f"{call.node.name}_call"
+        module.add_submodule(name, _scope(torch, call))
+        with graph.inserting_before(call.node):
+            new = graph.call_module(name, call.node.args, call.node.kwargs)
+        call.node.replace_all_uses_with(new)
+        graph.erase_node(call.node)
+    # the exported module packs its inputs and outputs as the source does, and checks them first
+    graph.set_codegen(torch.fx.graph.CodeGen())
+    others = {"call_function", "call_method", "call_module", "get_attr", "output"}
+    inputs = tuple(str(node.target) for node in graph.nodes if node.op not in others)
+    return Captured(torch.fx.GraphModule(module, graph), inputs, len(kept), places, single, notes)
+
+
+def _why_not(call: Call) -> str:
+    """Why a node is not read; empty if it is."""
+    if _random(call):
+        return "it draws random numbers."
+    if call.name in _NUMBERS:
+        return "what follows depends on the values of tensors."
+    if call.name in _UNWRITTEN:
+        return "its elements are used before anything is written there."
+    return ""
+
+
+def _random(call: Call) -> bool:
+    """Whether an operator draws random numbers; dropout that is off does not."""
+    tags = {str(tag) for tag in getattr(call.node.target, "tags", ())}
+    if not any("nondeterministic_seeded" in tag for tag in tags):
+        return False
+    arguments = call.arguments
+    off = any(arguments.get(key, True) is False for key in ("train", "training"))
+    return not off and not any(arguments.get(key, 1) == 0 for key in ("p", "dropout_p", "dropout"))
+
+
+def _place(node: Any) -> str:
+    """The operator of a node and the line of the source that called it."""
+    name = Call.of(node).name if node.op == "call_function" else str(node.target)
+    lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
+    own = [pair for pair in lines if "/torch/" not in pair[0]] or lines
+    return f"{name} ({Path(own[-1][0]).name}:{own[-1][1]})" if own else name
+
+
+def _attribute(module: Any, path: str) -> Any:
+    for part in path.split("."):
+        module = getattr(module, part)
+    return module
+
+
+def _scope(torch: Any, call: Call) -> Any:
+    """A module of its own for one node; what the exporter does not know is written as it does."""
+    target: Any = _written(torch, call.node).get(call.name, call.node.target)
+
+    class Scope(torch.nn.Module):
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            return target(*args, **kwargs)
+
+    return Scope()
+
+
+def _written(torch: Any, node: Any) -> dict[str, Callable[..., Any]]:
+    """Operators in terms of others that the exporter knows."""
+
+    def batch_norm(x: Any, weight: Any, bias: Any, *statistics: Any) -> Any:
+        mean, var, momentum, eps = statistics
+        if x.dtype != torch.float64:
+            found = torch.nn.functional.batch_norm(
+                x, mean, var, weight, bias, training=False, momentum=momentum, eps=eps
+            )
+        else:
+            # the exporter would round eps to float32
+            wide = (-1, *[1] * (x.dim() - 2))
+            found = (x - mean.reshape(wide)) / torch.sqrt(var.reshape(wide) + eps)
+            found = found if weight is None else found * weight.reshape(wide)
+            found = found if bias is None else found + bias.reshape(wide)
+        # the second and third result are empty in evaluation mode
+        return found, None, None
+
+    def reshape(x: Any, *_: Any) -> Any:
+        return x.reshape(tuple(node.meta["val"].shape))
+
+    def to_copy(x: Any, *, dtype: Any = None, **_: Any) -> Any:
+        return x if dtype is None else x.to(dtype)
+
+    def trunc(x: Any) -> Any:
+        return torch.where(x > 0, torch.floor(x), torch.ceil(x))
+
+    def expm1(x: Any) -> Any:
+        return torch.exp(x) - 1
+
+    def sinh(x: Any) -> Any:
+        return (torch.exp(x) - torch.exp(-x)) / 2
+
+    def cosh(x: Any) -> Any:
+        return (torch.exp(x) + torch.exp(-x)) / 2
+
+    return {
+        "_native_batch_norm_legit_no_training": batch_norm,
+        # the exporter asks for extents that are known here; strides may be others after a rewrite
+        **dict.fromkeys(("squeeze", "view", "_unsafe_view"), reshape),
+        "_to_copy": to_copy,
+        "trunc": trunc,
+        "expm1": expm1,
+        "sinh": sinh,
+        "cosh": cosh,
+    }

@@ -1,0 +1,41 @@
+"""Figures by matplotlib, of everything that is computed exactly."""
+
+from tamecheck.plots.adjacency import draw_adjacency
+from tamecheck.plots.canvas import SUFFIXES, Picture, checked_path, save
+from tamecheck.plots.complexes import draw_cells
+from tamecheck.plots.curve import draw_curve
+from tamecheck.plots.decision import RULES, Points, draw_decision
+from tamecheck.plots.derivation import draw_derivation
+from tamecheck.plots.field import draw_field
+from tamecheck.plots.plane import Plane, plane_of
+from tamecheck.plots.polytope import draw_jacobian
+from tamecheck.plots.reasons import draw_explanation, draw_relevancy
+from tamecheck.plots.results import complex_axes, draw_model, model_axes
+from tamecheck.plots.surface import draw_surface
+from tamecheck.plots.value import AffinePiece, draw_value
+
+__all__ = [
+    "RULES",
+    "SUFFIXES",
+    "AffinePiece",
+    "Picture",
+    "Plane",
+    "Points",
+    "checked_path",
+    "complex_axes",
+    "draw_adjacency",
+    "draw_cells",
+    "draw_curve",
+    "draw_decision",
+    "draw_derivation",
+    "draw_explanation",
+    "draw_field",
+    "draw_jacobian",
+    "draw_model",
+    "draw_relevancy",
+    "draw_surface",
+    "draw_value",
+    "model_axes",
+    "plane_of",
+    "save",
+]

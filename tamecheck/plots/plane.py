@@ -1,0 +1,323 @@
+"""What is drawn: a model on a box or an affine slice, as a graph over the axes of the figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.cells import Slice, slice_of_box
+from tamecheck.derivative.local import routed
+from tamecheck.errors import InputError
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.ir.op import Expansion, Pointwise
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.plots.canvas import label_of
+
+__all__ = ["Plane", "Scores", "decided", "element", "output_names", "plane_of", "scores"]
+
+_COORDINATES = "coordinates"
+_SHIFTS = (0.0137035999, -0.0091596559)
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A function of the figure's one or two coordinates.
+
+    Parameters
+    ----------
+    graph
+        The function; its one input is the vector of coordinates.
+    bounds
+        The interval of each coordinate.
+    labels
+        The axes' labels, ready for matplotlib.
+    outputs
+        The names of the output elements.
+    chart
+        How coordinates give the model's inputs.
+    """
+
+    graph: Graph
+    bounds: tuple[tuple[Fraction, Fraction], ...]
+    labels: tuple[str, ...]
+    outputs: tuple[str, ...]
+    chart: Slice
+
+    @property
+    def size(self) -> int:
+        """The number of coordinates."""
+        return len(self.bounds)
+
+    @property
+    def box(self) -> Box:
+        """The bounds as a box of the graph."""
+        from tamecheck.loaders.text.box_mapping import box_of_mapping
+
+        low, high = [b[0] for b in self.bounds], [b[1] for b in self.bounds]
+        return box_of_mapping({_COORDINATES: (low, high)}, self.graph.inputs)
+
+    @property
+    def low(self) -> Array:
+        """The lower ends, as floats."""
+        return np.array([float(low) for low, _ in self.bounds])
+
+    @property
+    def high(self) -> Array:
+        """The upper ends, as floats."""
+        return np.array([float(high) for _, high in self.bounds])
+
+    def lattice(self, per_axis: int) -> Array:
+        """The centres of the boxes of a regular subdivision, one a row; the first axis fastest."""
+        steps = (np.arange(per_axis) + 0.5) / per_axis
+        return self._mesh([steps] * self.size)
+
+    def generic(self, per_axis: int) -> Array:
+        """The same, moved by a small part of a step, so that hardly any point is on a boundary."""
+        index = np.arange(per_axis) + 0.5
+        return self._mesh([(index + shift) / per_axis for shift in _SHIFTS[: self.size]])
+
+    def _mesh(self, steps: Sequence[Array]) -> Array:
+        sides = [
+            low + (high - low) * step
+            for low, high, step in zip(self.low, self.high, steps, strict=True)
+        ]
+        mesh = np.meshgrid(*sides, indexing="xy")
+        return np.stack([side.reshape(-1) for side in mesh], axis=1)
+
+    def inside(self, point: Sequence[Fraction]) -> bool:
+        """Whether a point of the coordinates is in the bounds."""
+        return all(low <= x <= high for x, (low, high) in zip(point, self.bounds, strict=True))
+
+    def only(self, output: int) -> Plane:
+        """The same plane with one output element.
+
+        Raises
+        ------
+        InputError
+            If there is no such element.
+        """
+        if not 0 <= output < len(self.outputs):
+            raise InputError(
+                f"There is no output element {output}.",
+                hint=f"The model has {len(self.outputs)}, counted from 0.",
+            )
+        if len(self.outputs) == 1:
+            return self
+        graph = element(self.graph, output)
+        return replace(self, graph=graph, outputs=(self.outputs[output],))
+
+
+def plane_of(
+    graph: Graph,
+    domain: Box | Slice,
+    *,
+    names: Sequence[str] = (),
+    units: Sequence[str] = (),
+) -> Plane:
+    """A model on a bounded box, or on an affine slice, as a function of the coordinates.
+
+    Parameters
+    ----------
+    graph
+        The model.
+    domain
+        A box, whose sides of positive width are the coordinates; or a slice.
+    names, units
+        Labels of the coordinates instead of the inputs' names; units go into brackets.
+
+    Raises
+    ------
+    InputError
+        If the box is unbounded, or the labels do not fit.
+    """
+    chart = domain if isinstance(domain, Slice) else slice_of_box(graph.inputs, domain)
+    count = len(chart.bounds)
+    for what, given in (("names", names), ("units", units)):
+        if given and len(given) != count:
+            raise InputError(f"The figure has {count} coordinates, but {len(given)} {what}.")
+    for name, (low, high) in zip(chart.names, chart.bounds, strict=True):
+        if not low < high:
+            raise InputError(
+                f"The side {name} of the slice has no width.", hint="Give an interval low < high."
+            )
+    labels = [
+        label_of(name, unit)
+        for name, unit in zip(names or chart.names, units or [""] * count, strict=True)
+    ]
+    found = Plane(_restricted(graph, chart), chart.bounds, tuple(labels), (), chart)
+    taken = {name.partition("[")[0] for name in chart.names} | set(names)
+    outputs = [f"output {name}" if name in taken else name for name in output_names(graph)]
+    return replace(found, outputs=tuple(outputs))
+
+
+def output_names(graph: Graph) -> tuple[str, ...]:
+    """A name for every output element."""
+    found: list[str] = []
+    for name, node in graph.outputs:
+        size = size_of(graph.nodes[node].shape)
+        found += [name] if size == 1 else [f"{name}[{index}]" for index in range(size)]
+    return tuple(found)
+
+
+def _restricted(graph: Graph, chart: Slice) -> Graph:
+    """The model after ``x = matrix u + origin``."""
+    builder = GraphBuilder()
+    size = len(chart.bounds)
+    u = builder.input(_COORDINATES, (size,))
+    number: dict[int, int] = {}
+    start = 0
+    for index, node in enumerate(graph.nodes):
+        match node:
+            case Input(_, shape, label):
+                stop = start + size_of(shape)
+                number[index] = _input(builder, u, chart, (start, stop), label)
+                number[index] = builder.apply(ops.RESHAPE, [number[index]], shape=shape)
+                start = stop
+            case Constant(tensor, label):
+                number[index] = builder.constant(tensor, label)
+            case Apply():
+                args = [number[arg] for arg in node.args]
+                number[index] = builder.apply(
+                    node.op, args, node.label, node.function, **node.params
+                )
+    return builder.build([(name, number[node]) for name, node in graph.outputs])
+
+
+def _input(builder: GraphBuilder, u: int, chart: Slice, span: tuple[int, int], label: str) -> int:
+    rows = range(*span)
+    origin = _numbers([chart.origin[row] for row in rows])
+    matrix = [chart.matrix[row] for row in rows]
+    flat = _numbers([row[axis] for axis in range(len(chart.bounds)) for row in matrix])
+    weights = builder.constant(flat.reshape((len(chart.bounds), len(rows))))
+    product = builder.apply(ops.MATMUL, [u, weights], label)
+    return builder.apply(ops.ADD, [product, builder.constant(origin)], label)
+
+
+def _numbers(values: Sequence[Fraction]) -> Array:
+    """Integers where all are, which are faster to compute with; else rationals."""
+    if all(v.denominator == 1 and abs(v.numerator) < 2**53 for v in values):
+        return np.array([int(v) for v in values], dtype=np.int64)
+    found = np.empty(len(values), dtype=object)
+    found[:] = list(values)
+    return found
+
+
+def _extended(graph: Graph) -> tuple[GraphBuilder, int]:
+    """A builder that holds the graph, and the node of all its output elements in one vector."""
+    builder = GraphBuilder()
+    number: dict[int, int] = {}
+    for index, node in enumerate(graph.nodes):
+        match node:
+            case Input(name, shape, label):
+                number[index] = builder.input(name, shape, label)
+            case Constant(tensor, label):
+                number[index] = builder.constant(tensor, label)
+            case Apply():
+                args = [number[arg] for arg in node.args]
+                number[index] = builder.apply(
+                    node.op, args, node.label, node.function, **node.params
+                )
+    flat = [
+        builder.apply(ops.RESHAPE, [number[node]], shape=(size_of(graph.nodes[node].shape),))
+        for _, node in graph.outputs
+    ]
+    return builder, flat[0] if len(flat) == 1 else builder.apply(ops.CONCAT, flat, axis=0)
+
+
+def element(graph: Graph, output: int) -> Graph:
+    """One output element of a graph, counted through all outputs in C order."""
+    builder, flat = _extended(graph)
+    chosen = builder.apply(ops.SLICE, [flat], starts=(output,), steps=(1,), sizes=(1,))
+    return builder.build([(output_names(graph)[output], chosen)], graph.gradient)
+
+
+def decided(graph: Graph, rule: str) -> Graph:
+    """The class: ``argmax`` or ``argmin`` of the output elements, or ``sign`` of the only one.
+
+    The first of tied elements wins; ``sign`` gives 1 where the output is positive, else 0.
+    """
+    builder, flat = _extended(graph)
+    match rule:
+        case "argmax":
+            node = builder.apply(ops.ARGMAX, [flat], axis=0, keepdims=True, last=False)
+        case "argmin":
+            node = builder.apply(ops.ARGMIN, [flat], axis=0, keepdims=True, last=False)
+        case "sign":
+            node = builder.apply(ops.STEP, [flat], at_zero=Fraction(0))
+        case _:
+            node = flat
+    return builder.build([("class", node)])
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A graph without last ops that are smooth.
+
+    Parameters
+    ----------
+    graph
+        What is left.
+    dropped
+        The names of the ops.
+    place
+        Of a graph with one output element: its element among those that are left.
+    """
+
+    graph: Graph
+    dropped: tuple[str, ...]
+    place: int
+
+
+def scores(graph: Graph) -> Scores:
+    """The graph without last ops that are smooth: it has the same pieces.
+
+    A softmax, a sigmoid or a tanh after the last layer adds no kink and no jump.  One element of a
+    softmax has the pieces of all its scores.
+    """
+    outputs: list[tuple[str, int]] = []
+    dropped: dict[str, None] = {}
+    place = 0
+    for name, root in graph.outputs:
+        node, kept, here = root, root, 0
+        passed: list[str] = []
+        part = False
+        while True:
+            found = graph.nodes[node]
+            if not isinstance(found, Apply) or len(found.args) != 1:
+                break
+            if _smooth(found) and not (part and isinstance(found.op.meaning, Pointwise)):
+                passed.append(found.op.name)
+                kept, place = found.args[0], here
+            elif found.op.name in {"reshape", "slice"}:
+                part = part or found.op.name == "slice"
+                shape = graph.nodes[found.args[0]].shape
+                here = int(routed(found, [shape]).reshape(-1)[here])
+            else:
+                break
+            node = found.args[0]
+        dropped.update(dict.fromkeys(passed))
+        outputs.append((name, kept))
+    return Scores(Graph(graph.nodes, tuple(outputs)), tuple(dropped), place)
+
+
+def _smooth(node: Apply) -> bool:
+    """Whether an op is differentiable everywhere, strictly increasing in each class of use."""
+    match node.op.meaning:
+        case Expansion():
+            whole = isinstance(node.params.get("axis"), int)
+            axis = node.params.get("axis")
+            return whole and isinstance(axis, int) and node.shape[axis] == size_of(node.shape)
+        case Pointwise():
+            return node.op.name in {"sigmoid", "tanh"}
+        case _:
+            return False
+
+
+def shapes_of(graph: Graph) -> Mapping[str, int]:
+    """The number of elements of each output."""
+    return {name: size_of(graph.nodes[node].shape) for name, node in graph.outputs}

@@ -1,0 +1,229 @@
+"""The pieces of a model in the plane where they are not enumerated: found on a grid.
+
+Points of a grid with different decisions lie in different pieces.  Between two neighbours of the
+grid the change is located by bisection, and the places found are joined inside each square of the
+grid, so that boundaries are drawn to more than the grid's accuracy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tamecheck.ir.tensor import Array
+from tamecheck.plots.geometry import FLAT, JUMPS, KINKS
+from tamecheck.plots.plane import Plane
+from tamecheck.plots.sample import (
+    Sample,
+    Sampler,
+    cost,
+    gradients,
+    sampler_of,
+    stepwise,
+)
+
+__all__ = ["Raster", "raster_of"]
+
+_HALVINGS = 14
+_MOST_CROSSINGS = 12_000
+_TRACING = 4e8
+"""Operations that tracing the boundaries may take."""
+
+_BENT = 1e-5
+"""The smallest change of the gradient that is a kink, after all halvings."""
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Decisions on a grid.
+
+    Parameters
+    ----------
+    side
+        Points per axis.
+    ids
+        For each point of the grid the number of its piece, as an image (rows from below).
+    values
+        The output elements on the grid, ``(side, side, outputs)``.
+    segments
+        Pieces of boundaries by kind; none where there are too many to draw.
+    traced
+        Whether the boundaries were traced.
+    """
+
+    side: int
+    ids: Array
+    values: Array
+    segments: dict[str, list[Array]]
+    traced: bool
+
+    @property
+    def count(self) -> int:
+        """The pieces that were seen: at most as many as there are."""
+        return int(self.ids.max()) + 1 if self.ids.size else 0
+
+    def neighbours(self) -> list[tuple[int, int]]:
+        """The pairs of pieces that touch on the grid."""
+        pairs: list[Array] = []
+        for first, second in (
+            (self.ids[:, :-1], self.ids[:, 1:]),
+            (self.ids[:-1], self.ids[1:]),
+        ):
+            both = np.stack([first.reshape(-1), second.reshape(-1)], axis=1)
+            pairs.append(both[both[:, 0] != both[:, 1]])
+        found = np.sort(np.concatenate(pairs), axis=1)
+        return [(a, b) for a, b in np.unique(found, axis=0).tolist()]
+
+
+def raster_of(
+    plane: Plane, *, most: int, by_class: bool = False, look: Sampler | None = None
+) -> Raster:
+    """The pieces on a grid as fine as the model's size allows.
+
+    Parameters
+    ----------
+    plane
+        The function; two coordinates.
+    most
+        The most points per axis.
+    by_class
+        Whether pieces are told apart by the value of the one output alone.
+    look
+        What samples the function, if there is one already.
+    """
+    look = look or sampler_of(plane.graph, plane.low, plane.high)
+    side = look.affordable(plane.generic, least=9, most=most)
+    points = plane.generic(side)
+    found = look(points)
+    keys = _class_keys(found.values) if by_class else found.patterns
+    _, ids = np.unique(keys, return_inverse=True)
+    image = np.asarray(ids).reshape((side, side))
+    # numbers by first appearance do not depend on digests
+    image = _renumbered(image)
+    segments: dict[str, list[Array]] = {KINKS: [], JUMPS: [], FLAT: []}
+    traced = True
+    crossings = _crossings(image)
+    number = sum(len(c) for c in crossings)
+    if number > _MOST_CROSSINGS or 4 * (int(image.max(initial=0)) + 1) > image.size:
+        # between points nearly all of different pieces, lines would show the grid and no boundary
+        traced = False
+    elif any(len(c) for c in crossings):
+        grid = _Grid(plane, points, found, keys, side, look)
+        segments = _traced(grid, np.concatenate(crossings), by_class=by_class)
+    return Raster(side, image, found.values.reshape((side, side, -1)), segments, traced)
+
+
+def _class_keys(values: Array) -> Array:
+    return np.where(np.isnan(values[:, 0]), -1.0, values[:, 0])
+
+
+def _renumbered(image: Array) -> Array:
+    _, first = np.unique(image.reshape(-1), return_index=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return rank[image]
+
+
+def _crossings(image: Array) -> tuple[Array, Array]:
+    """The pairs of neighbours on the grid in different pieces, along each axis."""
+    index: Array = np.arange(image.size).reshape(image.shape)
+    along = image[:, :-1] != image[:, 1:]
+    up = image[:-1] != image[1:]
+    horizontal = np.stack([index[:, :-1][along], index[:, 1:][along]], axis=1)
+    vertical = np.stack([index[:-1][up], index[1:][up]], axis=1)
+    return horizontal, vertical
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    plane: Plane
+    points: Array
+    seen: Sample
+    keys: Array
+    side: int
+    look: Sampler
+
+
+def _traced(grid: _Grid, pairs: Array, *, by_class: bool) -> dict[str, list[Array]]:
+    plane, start = grid.plane, grid.keys[pairs[:, 0]]
+    low, high = grid.points[pairs[:, 0]].copy(), grid.points[pairs[:, 1]].copy()
+    # a large model is not evaluated again: its boundaries run between the points of the grid
+    work = len(pairs) * cost(plane.graph)
+    halvings = _HALVINGS if grid.look.repeated else int(min(_HALVINGS, _TRACING / work))
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        seen = grid.look(middle)
+        same = (_class_keys(seen.values) if by_class else seen.patterns) == start
+        low[same], high[~same] = middle[same], middle[~same]
+    if by_class:
+        kinds = np.full(len(pairs), JUMPS)
+    elif halvings:
+        kinds = _kinds(grid, low, high, bend=min(1e-3, _BENT * 2.0 ** (_HALVINGS - halvings)))
+    else:
+        kinds = _coarse_kinds(grid, pairs)
+    return _joined(pairs, (low + high) / 2, kinds, grid.side)
+
+
+def _coarse_kinds(grid: _Grid, pairs: Array) -> Array:
+    """The same from the grid alone: a change without a jump is a kink."""
+    first, second = pairs[:, 0], pairs[:, 1]
+    seen = grid.seen
+    jumped = seen.jumps[first] != seen.jumps[second]
+    moved = (seen.values[first] != seen.values[second]).any(axis=1)
+    still = stepwise(grid.plane.graph)
+    return np.where(jumped & moved, JUMPS, np.where(~jumped & (not still), KINKS, FLAT))
+
+
+def _kinds(grid: _Grid, low: Array, high: Array, *, bend: float) -> Array:
+    """What happens between points that are close together on the two sides of a boundary.
+
+    Parameters
+    ----------
+    bend
+        The smallest relative change of the gradient that is a kink: more than a smooth function
+        changes over so short a way.
+    """
+    plane, first, second = grid.plane, grid.look(low), grid.look(high)
+    level = np.abs(first.values).max(axis=1) + np.abs(second.values).max(axis=1) + 1e-300
+    gap = np.abs(first.values - second.values).max(axis=1)
+    # a jump needs an op that jumps, and a gap that no slope explains over so short a way
+    jumped = (first.jumps != second.jumps) & (gap > 1e-6 * level)
+    bent = np.zeros(len(low), dtype=bool)
+    outputs = 0 if stepwise(plane.graph) else len(plane.outputs)
+    for output in range(outputs):
+        graph = plane.only(output).graph
+        one, two = gradients(graph, low), gradients(graph, high)
+        steep = np.abs(one).max(axis=1) + np.abs(two).max(axis=1)
+        # near a critical point a smooth gradient changes much too, compared with itself
+        size = np.maximum(steep, 0.1 * np.max(steep, initial=1e-300))
+        bent |= np.abs(one - two).max(axis=1) > bend * size
+        if output == 15:
+            break
+    return np.where(jumped, JUMPS, np.where(bent, KINKS, FLAT))
+
+
+def _joined(pairs: Array, places: Array, kinds: Array, side: int) -> dict[str, list[Array]]:
+    """Inside each square of the grid, the crossings on its sides joined."""
+    squares: dict[tuple[int, int], list[int]] = {}
+    for number, (a, b) in enumerate(pairs.tolist()):
+        row, column = divmod(a, side)
+        across = b - a == 1
+        beside = (
+            ((row - 1, column), (row, column)) if across else ((row, column - 1), (row, column))
+        )
+        for place in beside:
+            squares.setdefault(place, []).append(number)
+    found: dict[str, list[Array]] = {KINKS: [], JUMPS: [], FLAT: []}
+    strength = {FLAT: 0, KINKS: 1, JUMPS: 2}
+    for numbers in squares.values():
+        if len(numbers) == 2:
+            one, two = numbers
+            kind = min(str(kinds[one]), str(kinds[two]), key=lambda k: strength[k])
+            found[kind].append(np.array([places[one], places[two]]))
+        elif len(numbers) > 2:
+            # several pieces meet here
+            centre = places[numbers].mean(axis=0)
+            for number in numbers:
+                found[str(kinds[number])].append(np.array([places[number], centre]))
+    return found

@@ -1,0 +1,88 @@
+"""The ``plot`` methods of models and results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tamecheck.cells import Complex, Slice
+from tamecheck.errors import InputError
+from tamecheck.ir.arguments import choice
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Graph
+from tamecheck.plots.canvas import Axes, Picture, label_of
+from tamecheck.plots.complexes import draw_cells, draw_scene
+from tamecheck.plots.curve import draw_curve
+from tamecheck.plots.decision import draw_decision
+from tamecheck.plots.field import draw_field
+from tamecheck.plots.geometry import mosaic_of
+from tamecheck.plots.plane import Plane, Scores, plane_of
+from tamecheck.plots.scene import Scene
+from tamecheck.plots.surface import draw_surface
+
+__all__ = ["complex_axes", "draw_model", "model_axes"]
+
+
+def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
+    """The cells of a complex with two coordinates, coloured by map.
+
+    Raises
+    ------
+    InputError
+        If it has another number of coordinates.
+    """
+    if found.dimension != 2 or not found.cells:
+        raise InputError(
+            f"Cells are drawn in 2 coordinates; these have {found.dimension}.",
+            hint="Fix inputs in the box, or cut a plane.",
+        )
+    labels = tuple(label_of(name) for name in found.names)
+    # the cells carry their maps, so the function itself is not needed
+    plane = Plane(Graph((), ()), found.slice_.bounds, labels, (), found.slice_)
+    notes = () if found.complete else ("stopped at the limit: there are more cells",)
+    scene = Scene(plane, mosaic_of(found, plane), found, None, notes, Scores(plane.graph, (), 0))
+    return draw_scene(scene, axes).axes
+
+
+def draw_model(  # noqa: PLR0913 - all but the first three are options
+    graph: Graph,
+    domain: Box | Slice,
+    kind: str,
+    axes: Axes | None = None,
+    *,
+    output: int = 0,
+    names: Sequence[str] = (),
+    units: Sequence[str] = (),
+    **options: Any,
+) -> Picture:
+    """A figure of a model on a box or slice."""
+    plane = plane_of(graph, domain, names=names, units=units)
+    if plane.size != 2 and not (plane.size == 1 and kind == "field"):
+        raise InputError(
+            f"A figure of this kind has 2 coordinates; the box has {plane.size} sides of positive "
+            "width.",
+            hint="Fix or widen inputs in the box, or cut a plane.",
+        )
+    match choice(kind, ("field", "cells", "decision", "surface"), what="figure of a model"):
+        case "field" if plane.size == 1:
+            return draw_curve(plane.only(output), axes, **options)
+        case "field":
+            return draw_field(plane.only(output), axes, **options)
+        case "cells":
+            return draw_cells(plane, axes, **options)
+        case "decision":
+            return draw_decision(plane, axes, **options)
+        case "surface":
+            return draw_surface(plane.only(output), axes, **options)
+        case _:
+            raise InputError(
+                f"There is no figure {kind!r} of a model.",
+                hint="Figures: field, cells, decision, surface.",
+            )
+
+
+def model_axes(
+    graph: Graph, domain: Box | Slice, kind: str, axes: Axes | None = None, **options: Any
+) -> Axes:
+    """The axes of a figure of a model."""
+    return draw_model(graph, domain, kind, axes, **options).axes

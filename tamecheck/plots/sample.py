@@ -1,0 +1,368 @@
+"""Values, gradients and activation patterns at many points of a plane, in floats and in chunks.
+
+How finely a plane is sampled depends on the size of the model and on nothing that changes from
+run to run, so equal models give equal figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from tamecheck.cells.forms import padded
+from tamecheck.derivative.domain import outside_rows
+from tamecheck.derivative.gradient import gradient, node_values
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.evaluate.float_terms import condition_floats
+from tamecheck.evaluate.folding import axis_last, folded_first
+from tamecheck.ir.graph import Apply, Graph, Input
+from tamecheck.ir.op import Fold, Pointwise, Selection
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.plots.frontier import Frontier, frontier_of
+
+__all__ = [
+    "Sample",
+    "Sampler",
+    "affordable",
+    "blank_notes",
+    "cost",
+    "gradients",
+    "sample",
+    "sampler_of",
+    "stepwise",
+    "values",
+]
+
+_STEPS = frozenset(
+    [
+        "sign",
+        "step",
+        "equal",
+        "less",
+        "less_equal",
+        "floor",
+        "ceil",
+        "round",
+        "argmax",
+        "argmin",
+        "argsort",
+    ]
+)
+"""Ops whose value is constant on pieces."""
+
+_BUDGET = 1.1e9
+"""Elementary operations that a sampled grid may take."""
+
+_LARGE = 1e6
+_FEW = 2e4
+"""Operations up to which a model is evaluated everywhere at once."""
+
+_CHUNK = 2**23
+"""Elements of all tensors together that are held at once."""
+
+_MIX = 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The model at many points.
+
+    Parameters
+    ----------
+    values
+        One row a point, one column an output element; NaN where there is no value.
+    patterns
+        For each point a 64-bit digest of all decisions: signs, winners, roundings.
+    jumps
+        The same for the decisions of ops that jump; 0 for a model without any.
+    """
+
+    values: Array
+    patterns: Array
+    jumps: Array
+
+
+def cost(graph: Graph) -> float:
+    """About how many elementary operations one evaluation takes."""
+    total = 0.0
+    for node in graph.nodes:
+        if isinstance(node, Apply):
+            size = size_of(node.shape)
+            if node.op.name == "matmul":
+                total += 0.5 * size * graph.nodes[node.args[0]].shape[-1]
+            else:
+                total += 8.0 * size
+    return max(total, 1.0)
+
+
+def affordable(graph: Graph, *, least: int, most: int) -> int:
+    """The points per axis of a square grid that the budget allows, within limits."""
+    work = cost(graph)
+    # the tensors of a large model do not stay in the cache
+    budget = _BUDGET if work < _LARGE else _BUDGET / 2.5
+    return int(min(most, max(least, (budget / work) ** 0.5)))
+
+
+def stepwise(graph: Graph) -> bool:
+    """Whether every way from an input to an output passes an op that is constant on pieces."""
+    moving: list[bool] = []
+    for node in graph.nodes:
+        if isinstance(node, Apply):
+            moving.append(node.op.name not in _STEPS and any(moving[arg] for arg in node.args))
+        else:
+            moving.append(isinstance(node, Input))
+    return not any(moving[node] for _, node in graph.outputs)
+
+
+def _chunks(graph: Graph, points: Array, factor: int = 1) -> Iterator[Array]:
+    width = sum(size_of(node.shape) for node in graph.nodes if isinstance(node, Apply)) * factor
+    step = max(1, _CHUNK // max(width, 1))
+    for start in range(0, len(points), step):
+        yield points[start : start + step]
+
+
+@lru_cache(maxsize=1)
+def _threads() -> Any:
+    """BLAS as it is loaded; looking for it takes longer than some products."""
+    return ThreadpoolController()
+
+
+def _supported(function: Callable[[], Any]) -> Any:
+    try:
+        # the products are small: more threads would mostly wait for each other
+        with _threads().limit(limits=1):
+            return function()
+    except UnsupportedError as error:
+        raise UnsupportedError(
+            "The model has an op that is not evaluated in batches, as figures need it.",
+            nodes=error.nodes,
+        ) from None
+
+
+def sample(graph: Graph, points: Array) -> Sample:
+    """Values and activation patterns at points, one a row.
+
+    Raises
+    ------
+    UnsupportedError
+        If an op has no evaluation in batches.
+    """
+    found = [_supported(lambda c=chunk: _sample(graph, c)) for chunk in _chunks(graph, points)]
+    return Sample(*(np.concatenate([part[i] for part in found]) for i in range(3)))
+
+
+def values(graph: Graph, points: Array) -> Array:
+    """The output elements at points, one row each; NaN where there is no value."""
+    return sample(graph, points).values
+
+
+def blank_notes(values: Array) -> tuple[str, ...]:
+    """What a reader should know of the points without a value, which are left blank."""
+    share = float(np.isnan(values).any(axis=-1).mean()) if values.size else 0.0
+    if share == 0:
+        return ()
+    return (f"the model has no value on {share:.0%} of the figure, which is left blank",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampler:
+    """A model that is sampled again and again on one plane.
+
+    Parameters
+    ----------
+    graph
+        The model.
+    frontier
+        Its first steps, if they decide its value.
+    known
+        What was seen so far for each pattern of the first steps.
+    """
+
+    graph: Graph
+    frontier: Frontier | None
+    known: dict[int, tuple[Array, Any, Any]]
+
+    def __call__(self, points: Array) -> Sample:
+        """Values and activation patterns at points, one a row."""
+        if self.frontier is None:
+            return sample(self.graph, points)
+        keys = self._keys(points)
+        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        new = [row for row, key in zip(first, distinct.tolist(), strict=True) if not self._has(key)]
+        for rows in np.array_split(np.array(new, dtype=np.int64), max(1, len(new) // 16)):
+            if len(rows):
+                values, patterns, jumps = _supported(
+                    lambda r=rows, f=self.frontier: _sample(self.graph, points[r], f.before)
+                )
+                found = zip(keys[rows].tolist(), values, patterns, jumps, strict=True)
+                self.known.update((key, (value, a, b)) for key, value, a, b in found)
+        seen = [self.known[key] for key in distinct.tolist()]
+        back = np.asarray(inverse).reshape(-1)
+        return Sample(
+            np.array([part[0] for part in seen])[back],
+            np.array([part[1] for part in seen], dtype=np.uint64)[back],
+            np.array([part[2] for part in seen], dtype=np.uint64)[back],
+        )
+
+    def _has(self, key: int) -> bool:
+        return key in self.known
+
+    def _keys(self, points: Array) -> Array:
+        """The pattern of the first steps at each point, as a digest."""
+        if self.frontier is None:
+            return np.zeros(len(points), dtype=np.uint64)
+        keys = np.zeros(len(points), dtype=np.uint64)
+        step = max(1, _CHUNK // max(self.frontier.size, 1))
+        for start in range(0, len(points), step):
+            part = slice(start, start + step)
+            for node, decided in self.frontier.decisions(points[part]):
+                keys[part] += _digest(decided, node)
+        return keys
+
+    def affordable(self, grid: Callable[[int], Array], *, least: int, most: int) -> int:
+        """The points per axis of a square grid that the budget allows, within limits."""
+        if self.frontier is None:
+            return affordable(self.graph, least=least, most=most)
+        side = int(min(most, max(least, (_BUDGET / (16 * self.frontier.size + 64)) ** 0.5)))
+        patterns = max(24, int(2 * _BUDGET / cost(self.graph)))
+        while side > least and len(np.unique(self._keys(grid(side)))) > patterns:
+            side = max(least, side * 2 // 3)
+        return side
+
+    @property
+    def repeated(self) -> bool:
+        """Whether more points cost little."""
+        return self.frontier is not None
+
+
+def sampler_of(graph: Graph, low: Array, high: Array) -> Sampler:
+    """What samples a model on the plane between two corners."""
+    frontier = None
+    if cost(graph) > _FEW and stepwise(graph) and (low < high).all():
+        frontier = _supported(lambda: frontier_of(graph, low, high, _STEPS))
+    return Sampler(graph, frontier, {})
+
+
+def _sample(
+    graph: Graph, points: Array, left_out: frozenset[int] = frozenset()
+) -> tuple[Array, Array, Array]:
+    simple, nodes = node_values(graph, points)
+    count = len(points)
+    outputs = [
+        np.broadcast_to(nodes[node], (count, 1, *simple.nodes[node].shape)).reshape(count, -1)
+        for _, node in simple.outputs
+    ]
+    value = np.concatenate(outputs, axis=1).astype(np.float64)
+    value = np.where(np.isfinite(value), value, np.nan)
+    value[outside_rows(simple, nodes, count)] = np.nan
+    patterns = np.zeros(count, dtype=np.uint64)
+    jumps = np.zeros(count, dtype=np.uint64)
+    with np.errstate(all="ignore"):
+        for index, node in enumerate(simple.nodes):
+            if not isinstance(node, Apply) or simple.input_free[index]:
+                continue
+            if index in left_out:
+                continue
+            decided = _decisions(simple, index, node, nodes)
+            if decided is None:
+                continue
+            digest = _digest(np.broadcast_to(decided, (count, decided.shape[1])), index)
+            patterns += digest
+            if not node.op.regularity.continuous:
+                jumps += digest
+    return value, patterns, jumps
+
+
+def _decisions(graph: Graph, index: int, node: Apply, nodes: dict[int, Array]) -> Array | None:
+    """The decision of every element, one row a point; None for an op that decides nothing."""
+    args = [nodes[arg] for arg in node.args]
+    match node.op.meaning:
+        case Pointwise() as meaning:
+            pieces = meaning.pieces(node.params)
+            if not node.op.regularity.continuous and len(pieces) < 2:
+                # a rounding decides for an integer
+                return np.nan_to_num(nodes[index]).reshape((len(nodes[index]), -1)).astype(np.int64)
+            if len(pieces) < 2:
+                return None
+            wide = [padded(arg, len(node.shape)) for arg in args]
+            masks = [condition_floats(piece.condition, wide) for piece in pieces[:-1]]
+            shape = np.broadcast_shapes(*(mask.shape for mask in masks))
+            found = np.full(shape, len(pieces) - 1, dtype=np.int64)
+            for number in range(len(masks) - 1, -1, -1):
+                found = np.where(masks[number], number, found)
+            if not node.op.regularity.lipschitz and node.op.regularity.continuous:
+                return None
+            return found.reshape((len(found), -1))
+        case Fold("maximum" | "minimum") | Selection():
+            return _winners(graph, node, args)
+        case _:
+            return None
+
+
+def _winners(graph: Graph, node: Apply, args: list[Array]) -> Array | None:
+    name = node.op.name
+    if name in {"gather", "gather_elements"}:
+        # the indices were decided by an earlier op
+        return None
+    shape = graph.nodes[node.args[0]].shape
+    numbers = np.arange(size_of(shape)).reshape(shape)
+    if name in {"reduce_max", "reduce_min"}:
+        groups = folded_first(numbers, node.params)
+        rows = groups.reshape(len(groups), -1).T
+    else:
+        rows = axis_last(numbers, node.params)
+    lanes = args[0].reshape((len(args[0]), -1))[:, rows]
+    if name == "argsort":
+        return np.argsort(lanes, axis=2, kind="stable").reshape((len(lanes), -1))
+    largest = name in {"reduce_max", "argmax"}
+    return np.argmax(lanes, axis=2) if largest else np.argmin(lanes, axis=2)
+
+
+def _digest(decided: Array, node: int) -> Array:
+    """A 64-bit number for each row, by fixed odd weights; two-way decisions are packed first."""
+    count, width = decided.shape
+    if width and int(decided.max(initial=0)) <= 1 and int(decided.min(initial=0)) >= 0:
+        padding = -width % 64
+        bits = np.packbits(decided.astype(bool), axis=1)
+        wide = np.zeros((count, (width + padding) // 8), dtype=np.uint8)
+        wide[:, : bits.shape[1]] = bits
+        words = wide.view("<u8").astype(np.uint64)
+    else:
+        words = decided.astype(np.uint64)
+    keys = np.arange(words.shape[1], dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        weights = _mixed(keys + np.uint64(node) * np.uint64(_MIX))
+        return _mixed(words + weights[None]).sum(axis=1, dtype=np.uint64)
+
+
+def _mixed(numbers: Array) -> Array:
+    """Bits spread over a 64-bit number (the finaliser of splitmix64)."""
+    z = numbers * np.uint64(_MIX) + np.uint64(0x632BE59BD9B4E019)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def gradients(graph: Graph, points: Array) -> Array:
+    """The gradient of the one output element at points, one row each; NaN where there is none.
+
+    Raises
+    ------
+    InputError
+        If the graph has several output elements.
+    """
+    count = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
+    if count != 1:
+        raise InputError(f"A gradient field belongs to one output element, not to {count}.")
+    if stepwise(graph):
+        return np.zeros(points.shape)
+    rows: list[Array] = [
+        _supported(lambda c=chunk: gradient(graph, c, partial=True))
+        for chunk in _chunks(graph, points, factor=3)
+    ]
+    return np.concatenate(rows) if rows else np.zeros((0, points.shape[1]))

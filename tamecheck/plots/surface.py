@@ -1,0 +1,114 @@
+"""The graph of a function of two variables, in space."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from tamecheck.ir.tensor import Array
+from tamecheck.plots.canvas import Axes, Picture, figure_axes, label_of, styled
+from tamecheck.plots.geometry import JUMPS, KINKS, Mosaic
+from tamecheck.plots.paint import notes_below, pale
+from tamecheck.plots.palette import INK, JUMP, KINK
+from tamecheck.plots.plane import Plane
+from tamecheck.plots.sample import affordable, values
+from tamecheck.plots.scene import DEFAULT_CELLS, scene_of
+
+__all__ = ["draw_surface"]
+
+_GRID = 110
+
+
+def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT_CELLS) -> Picture:
+    """The surface over a plane: exact polygons where the function is piecewise linear.
+
+    Parameters
+    ----------
+    plane
+        A function with two coordinates and one output element.
+    axes
+        Axes with ``projection="3d"``; new ones if None.
+    limit
+        The most cells to enumerate.
+    """
+    scene = scene_of(plane, limit=limit)
+    flat = scene.mosaic is not None and scene.mosaic.maps.shape[1] == 1 and not scene.notes
+    with styled():
+        import_module("mpl_toolkits.mplot3d")
+        ticker = import_module("matplotlib.ticker")
+        drawn = figure_axes(axes, projection="3d", width=5.6, height=4.8)
+        walls = 0
+        if flat and scene.mosaic is not None:
+            low, high, walls = _polygons(drawn, scene.mosaic)
+        else:
+            low, high = _grid(drawn, plane)
+        (x0, y0), (x1, y1) = plane.low.tolist(), plane.high.tolist()
+        drawn.set_xlim(x0, x1)
+        drawn.set_ylim(y0, y1)
+        room = 0.05 * (high - low) or 1.0
+        drawn.set_zlim(low - room, high + room)
+        drawn.set_xlabel(plane.labels[0])
+        drawn.set_ylabel(plane.labels[1])
+        drawn.set_zlabel(label_of(plane.outputs[0]))
+        drawn.set_box_aspect((1, 1, 0.7), zoom=0.88)
+        drawn.view_init(elev=28, azim=-58)
+        for axis in (drawn.xaxis, drawn.yaxis, drawn.zaxis):
+            axis.pane.set_facecolor("white")
+            axis.pane.set_edgecolor("#cccccc")
+            # labels of two axes meet at the corners: few of them, and none there
+            axis.set_major_locator(ticker.MaxNLocator(5, prune="both"))
+        notes = list(scene.notes) if flat else [*scene.notes, "heights from a grid of points"]
+        notes_below(drawn, notes, own=axes is None)
+    counts = {**scene.counts, "walls": walls}
+    return Picture(
+        "surface", drawn, counts, flat, notes=tuple(notes), facts={"count": scene.counted}
+    )
+
+
+def _polygons(axes: Axes, mosaic: Mosaic) -> tuple[float, float, int]:
+    art: Any = import_module("mpl_toolkits.mplot3d.art3d")
+    heights = mosaic.values_at_corners()
+    means = np.array([height.mean() for height in heights])
+    low = min(float(height.min()) for height in heights)
+    high = max(float(height.max()) for height in heights)
+    colours = pale(share=0.85)((means - low) / ((high - low) or 1.0))
+    corners = [np.column_stack(pair) for pair in zip(mosaic.polygons, heights, strict=True)]
+    axes.add_collection3d(art.Poly3DCollection(corners, facecolors=colours, edgecolors="none"))
+    lines: dict[str, list[Any]] = {KINKS: [], JUMPS: []}
+    walls: list[Array] = []
+    for edge in mosaic.edges:
+        if edge.kind not in lines:
+            continue
+        one, two = (
+            np.column_stack(
+                [edge.segment, edge.segment @ mosaic.maps[n, 0, :2] + mosaic.maps[n, 0, 2]]
+            )
+            for n in (edge.first, edge.second)
+        )
+        lines[edge.kind] += [one] if edge.kind == KINKS else [one, two]
+        if edge.kind == JUMPS:
+            walls.append(np.vstack([one, two[::-1]]))
+    if lines[KINKS]:
+        axes.add_collection3d(art.Line3DCollection(lines[KINKS], colors=KINK, linewidths=0.6))
+    if walls:
+        axes.add_collection3d(
+            art.Poly3DCollection(walls, facecolors=JUMP, alpha=0.12, edgecolors="none")
+        )
+        axes.add_collection3d(
+            art.Line3DCollection(lines[JUMPS], colors=JUMP, linewidths=1.1, linestyles="--")
+        )
+    return low, high, len(walls)
+
+
+def _grid(axes: Axes, plane: Plane) -> tuple[float, float]:
+    side = affordable(plane.graph, least=24, most=_GRID)
+    points = plane.lattice(side)
+    height = values(plane.graph, points)[:, 0].reshape((side, side))
+    x, y = (points[:, axis].reshape((side, side)) for axis in (0, 1))
+    axes.plot_surface(
+        x, y, height, cmap=pale(share=0.85), rcount=side, ccount=side, linewidth=0, antialiased=True
+    )
+    axes.contour(x, y, height, levels=12, colors=INK, linewidths=0.35)
+    return float(np.nanmin(height)), float(np.nanmax(height))

@@ -1,0 +1,203 @@
+"""Linear relaxations of a program in floating point, by HiGHS; its answers are only guesses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from tamecheck.ir.box import Bound
+from tamecheck.ir.program import Program
+from tamecheck.solvers.contexts import highs
+from tamecheck.solvers.installed import highspy as highspy_module
+from tamecheck.solvers.scaling import power, scaled_program, scaling, shifted
+
+__all__ = [
+    "Basis",
+    "LinearAnswer",
+    "NoLinearAnswer",
+    "Relaxation",
+    "RelaxedInfeasible",
+    "RelaxedOptimum",
+    "RelaxedUnbounded",
+    "nearest",
+]
+
+_HUGE = Fraction(10) ** 300
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Where each column and each row stands: ``basic``, ``lower``, ``upper`` or ``zero``."""
+
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RelaxedOptimum:
+    """A point and row multipliers that are optimal up to rounding, and the objective there."""
+
+    x: tuple[float, ...]
+    multipliers: tuple[float, ...]
+    objective: float
+
+
+@dataclass(frozen=True, slots=True)
+class RelaxedInfeasible:
+    """No point; row multipliers that may prove it, if the solver gave some."""
+
+    ray: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelaxedUnbounded:
+    """The objective decreases without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoLinearAnswer:
+    """The solver did not decide: why."""
+
+    why: str
+
+
+LinearAnswer = RelaxedOptimum | RelaxedInfeasible | RelaxedUnbounded | NoLinearAnswer
+
+
+class Relaxation:
+    """The linear relaxation of a program, to be minimised, with bounds that may be changed.
+
+    The solver is asked about the scaled program; answers are about the program itself.
+
+    Parameters
+    ----------
+    program
+        Its kinds are ignored; of a maximised objective the negative is minimised.
+    """
+
+    def __init__(self, program: Program) -> None:
+        highspy = highspy_module()
+        self._scaling = scaling(program)
+        program = scaled_program(program, self._scaling)
+        self._solver: Any = highs()
+        self._solver.setOptionValue("presolve", "off")
+        self._lower = [_end(c.lower, -1) for c in program.columns]
+        self._upper = [_end(c.upper, 1) for c in program.columns]
+        self._statuses: Any = highspy.HighsModelStatus
+        self._names: dict[Any, str] = {
+            highspy.HighsBasisStatus.kBasic: "basic",
+            highspy.HighsBasisStatus.kLower: "lower",
+            highspy.HighsBasisStatus.kUpper: "upper",
+        }
+        status = self._solver.passModel(_model(program, self._lower, self._upper))
+        self._accepted = status != highspy.HighsStatus.kError
+
+    def set_bounds(self, j: int, lower: Bound, upper: Bound) -> None:
+        """Change the bounds of a column."""
+        low, high = self._ends(j, lower, upper)
+        if (low, high) != (self._lower[j], self._upper[j]):
+            self._lower[j], self._upper[j] = low, high
+            self._solver.changeColBounds(j, low, high)
+
+    def set_costs(self, costs: Sequence[float]) -> None:
+        """Change the objective."""
+        largest = max((abs(cost) for cost in costs), default=0.0)
+        objective = -math.frexp(largest)[1] if 0 < largest < math.inf else 0
+        self._scaling = replace(self._scaling, objective=objective)
+        for j, (cost, c) in enumerate(zip(costs, self._scaling.columns, strict=True)):
+            self._solver.changeColCost(j, shifted(cost, c + objective))
+
+    def solve(self, *, seconds: float = math.inf) -> LinearAnswer:
+        """Solve the relaxation, from the last basis if there is one."""
+        if not self._accepted:
+            return NoLinearAnswer("HiGHS does not accept the coefficients")
+        # HiGHS counts the time of all runs together
+        limit = min(seconds, 1e9) + self._solver.getRunTime()
+        self._solver.setOptionValue("time_limit", limit)
+        self._solver.run()
+        status = self._solver.getModelStatus()
+        if status == self._statuses.kOptimal:
+            solution = self._solver.getSolution()
+            objective = self._solver.getInfo().objective_function_value
+            by = self._scaling
+            return RelaxedOptimum(
+                tuple(map(shifted, solution.col_value, by.columns)),
+                tuple(
+                    shifted(y, r - by.objective)
+                    for y, r in zip(solution.row_dual, by.rows, strict=True)
+                ),
+                shifted(objective, -by.objective),
+            )
+        if status == self._statuses.kInfeasible:
+            return RelaxedInfeasible(self._ray())
+        if status in {self._statuses.kUnbounded, self._statuses.kUnboundedOrInfeasible}:
+            return RelaxedUnbounded()
+        return NoLinearAnswer(f"HiGHS: {self._solver.modelStatusToString(status)}")
+
+    def probe(self, j: int, lower: Bound, upper: Bound, iterations: int) -> float:
+        """The objective after a few iterations with other bounds of one column, then restored."""
+        before = self._lower[j], self._upper[j]
+        basis = self._solver.getBasis()
+        self._solver.setOptionValue("simplex_iteration_limit", iterations)
+        self._solver.changeColBounds(j, *self._ends(j, lower, upper))
+        self._solver.run()
+        infeasible = self._solver.getModelStatus() == self._statuses.kInfeasible
+        value = self._solver.getInfo().objective_function_value
+        self._solver.setOptionValue("simplex_iteration_limit", 2**31 - 1)
+        self._solver.changeColBounds(j, *before)
+        self._solver.setBasis(basis)
+        return math.inf if infeasible else shifted(value, -self._scaling.objective)
+
+    def basis(self) -> Basis:
+        """The basis of the last solution."""
+        basis = self._solver.getBasis()
+        return Basis(
+            tuple(self._names.get(status, "zero") for status in basis.col_status),
+            tuple(self._names.get(status, "zero") for status in basis.row_status),
+        )
+
+    def _ray(self) -> tuple[float, ...] | None:
+        _, exists, values = self._solver.getDualRay()
+        return tuple(map(shifted, values, self._scaling.rows)) if exists else None
+
+    def _ends(self, j: int, lower: Bound, upper: Bound) -> tuple[float, float]:
+        """The bounds of a column in the scaled program."""
+        unit = power(-self._scaling.columns[j])
+        low, high = (None if end is None else end * unit for end in (lower, upper))
+        return _end(low, -1), _end(high, 1)
+
+
+def _end(bound: Bound, sign: int) -> float:
+    """The float nearest to a bound, or the infinity of that sign."""
+    return sign * math.inf if bound is None else nearest(bound)
+
+
+def nearest(value: Fraction) -> float:
+    """The float nearest to a number; one beyond the floats becomes the largest that solvers take.
+
+    Nothing that is computed from it is believed.
+    """
+    return float(max(-_HUGE, min(_HUGE, value)))
+
+
+def _model(program: Program, lower: Sequence[float], upper: Sequence[float]) -> Any:
+    import numpy as np
+
+    highspy = highspy_module()
+    sign = program.sense.sign
+    model: Any = highspy.HighsLp()
+    model.num_col_, model.num_row_ = len(program.columns), len(program.rows)
+    model.col_cost_ = np.array([sign * nearest(c.cost) for c in program.columns], float)
+    model.col_lower_, model.col_upper_ = np.array(lower, float), np.array(upper, float)
+    model.row_lower_ = np.array([_end(row.lower, -1) for row in program.rows], float)
+    model.row_upper_ = np.array([_end(row.upper, 1) for row in program.rows], float)
+    starts = np.cumsum([0, *(len(row.terms) for row in program.rows)])
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_ = starts.astype(np.int32)
+    terms = [term for row in program.rows for term in row.terms]
+    model.a_matrix_.index_ = np.array([j for j, _ in terms], np.int32)
+    model.a_matrix_.value_ = np.array([nearest(a) for _, a in terms], float)
+    return model

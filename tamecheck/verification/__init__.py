@@ -1,0 +1,30 @@
+"""Does a property hold for a network: a proof, an exact witness, or neither."""
+
+from tamecheck.verification.answer import Answer, Holds, Unknown, Violated, Witness, answer_document
+from tamecheck.verification.hamming import (
+    HammingBall,
+    hamming_distance,
+    solvers_word,
+    verify_hamming,
+)
+from tamecheck.verification.replay import onnx_replay
+from tamecheck.verification.run import verify
+from tamecheck.verification.vnncomp import vnncomp_text
+from tamecheck.verification.witness import Replay
+
+__all__ = [
+    "Answer",
+    "HammingBall",
+    "Holds",
+    "Replay",
+    "Unknown",
+    "Violated",
+    "Witness",
+    "answer_document",
+    "hamming_distance",
+    "onnx_replay",
+    "solvers_word",
+    "verify",
+    "verify_hamming",
+    "vnncomp_text",
+]

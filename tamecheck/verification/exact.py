@@ -1,0 +1,496 @@
+"""Piecewise linear networks decided in rationals: every linear piece is a system of inequalities.
+
+The network is followed through its steps as exact affine forms on a polyhedron.  Where a step
+decides (the sign of a form, the largest of several, an integer part), the polyhedron is divided by
+the forms that decide, and a part is dropped when it is empty by multipliers (Motzkin's
+transposition theorem) that are multiplied out again.  On a part without open decisions the outputs
+are affine, and each case of the property is one more system.  Strict inequalities, equations and
+unbounded regions need no tolerance.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+from flint import fmpq
+
+from tamecheck.cells.decisions import Deciding, combined
+from tamecheck.cells.exact_forms import ExactForms
+from tamecheck.cells.forms import NonlinearError
+from tamecheck.cells.steps import (
+    Entry,
+    Extreme,
+    Fixed,
+    Move,
+    Order,
+    Pick,
+    Pieces,
+    Product,
+    Round,
+    Step,
+    Total,
+    args_of,
+    linear,
+    questions,
+    steps_of,
+)
+from tamecheck.cells.trace import deciding
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.evaluate.exact_terms import rational_pieces
+from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution
+from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.ir.box import Bound
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.spec import Case, Inequality
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.verification.answer import Witness
+
+__all__ = ["Exact", "Outcome", "exact_of", "point_of"]
+
+_ZERO, _ONE = fmpq(0), fmpq(1)
+_LARGE = 200_000
+_MANY_INPUTS = 64
+_MANY_VALUES = 10_000
+
+Row: TypeAlias = tuple[Vector, bool]
+"""``a · x + b >= 0`` as ``(a, b)``; or ``> 0`` if the second element is true."""
+
+
+Confirm: TypeAlias = Callable[[int, tuple[Fraction, ...]], "Witness | None"]
+"""The witness of a case at an input, if the exact outputs there satisfy it."""
+
+
+class _StoppedError(Exception):
+    """The clock has come to its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an exact search ended with.
+
+    Parameters
+    ----------
+    impossible
+        The numbers of the cases that no input satisfies.
+    witness
+        A witness of another one, if there is one.
+    parts
+        How many linear pieces were reached.
+    """
+
+    impossible: frozenset[int]
+    witness: Witness | None
+    parts: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Polyhedron:
+    """Inequalities with a point that satisfies them; ``lower`` and ``upper`` are the box."""
+
+    rows: tuple[Row, ...]
+    point: Vector
+    lower: tuple[fmpq | None, ...]
+    upper: tuple[fmpq | None, ...]
+
+    def range(self, row: Vector) -> tuple[fmpq | None, fmpq | None]:
+        """Bounds of an affine form over the box; None where there is none."""
+        low: fmpq | None = row[-1]
+        high: fmpq | None = row[-1]
+        for a, least, most in zip(row[:-1], self.lower, self.upper, strict=True):
+            if a:
+                first, last = (least, most) if a > 0 else (most, least)
+                low = None if low is None or first is None else low + a * first
+                high = None if high is None or last is None else high + a * last
+        return low, high
+
+    def cut(self, rows: Sequence[Row]) -> _Polyhedron | None:
+        """The part where more inequalities hold; None if it is empty."""
+        fresh: list[Row] = []
+        for row, strict in rows:
+            low, high = self.range(row)
+            if high is not None and (high < 0 or (strict and high == 0)):
+                return None
+            if low is None or low < 0 or (strict and low == 0):
+                fresh.append((row, strict))
+        if not fresh:
+            return self
+        joined = (*self.rows, *fresh)
+        if all(_satisfied(one, self.point) for one in fresh):
+            return replace(self, rows=joined)
+        point = _solution(joined, len(self.point))
+        return None if point is None else replace(self, rows=joined, point=point)
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A network as exact steps.
+
+    Parameters
+    ----------
+    steps
+        The steps of its graph.
+    outputs
+        The nodes of its outputs.
+    inputs
+        The number of its input elements.
+    """
+
+    steps: dict[int, Step]
+    outputs: tuple[int, ...]
+    inputs: int
+
+    @property
+    def decisions(self) -> int:
+        """How many forms the steps decide about."""
+        return sum(_asked(step) for step in self.steps.values())
+
+    def search(self, cases: Sequence[Case], deadline: float, confirm: Confirm) -> Outcome:
+        """Decide cases, in order, until one has a witness or the clock shows ``deadline``."""
+        groups: dict[object, list[int]] = {}
+        for number, case in enumerate(cases):
+            groups.setdefault((case.lower, case.upper, case.region), []).append(number)
+        impossible: set[int] = set()
+        parts = 0
+        for numbers in groups.values():
+            # where a point fails that the closed pieces give, their faces are told apart
+            for faces in (False, True):
+                run = _Descent(self, [(n, cases[n].outputs) for n in numbers], deadline, faces)
+                found = run.through(cases[numbers[0]])
+                parts += run.parts
+                witness = None if found is None else confirm(*found)
+                if witness is not None:
+                    return Outcome(frozenset(impossible), witness, parts)
+                if found is None:
+                    break
+            if run.complete and found is None:
+                impossible.update(numbers)
+        return Outcome(frozenset(impossible), None, parts)
+
+
+def exact_of(graph: Graph) -> Exact | None:
+    """The network as exact steps; None if it is large or not piecewise linear."""
+    inputs = sum(map(size_of, graph.inputs.values()))
+    if graph.parameters > _LARGE or inputs > _MANY_INPUTS:
+        return None
+    try:
+        steps = steps_of(graph)
+    except (UnsupportedError, InputError):
+        return None
+    return Exact(steps, tuple(node for _, node in graph.outputs), inputs)
+
+
+def point_of(case: Case) -> tuple[Fraction, ...] | None:
+    """An input in the region of a case; None if there is none."""
+    found = _region(case)
+    return None if found is None else tuple(map(as_fraction, found.point))
+
+
+def _region(case: Case) -> _Polyhedron | None:
+    size = len(case.lower)
+    middle = [_between(low, high) for low, high in zip(case.lower, case.upper, strict=True)]
+    ends = zip(case.lower, case.upper, strict=True)
+    if any(low is not None and high is not None and low > high for low, high in ends):
+        return None
+    lower, upper = (
+        tuple(None if end is None else as_number(end) for end in side)
+        for side in (case.lower, case.upper)
+    )
+    rows: list[Row] = []
+    for i in range(size):
+        for sign, end in ((1, lower[i]), (-1, upper[i])):
+            if end is not None:
+                row = [_ZERO] * (size + 1)
+                row[i], row[-1] = fmpq(sign), -sign * end
+                rows.append((tuple(row), False))
+    box = _Polyhedron(tuple(rows), tuple(map(as_number, middle)), lower, upper)
+    return box.cut([_input_row(one, size) for one in case.region])
+
+
+def _between(low: Bound, high: Bound) -> Fraction:
+    if low is None or high is None:
+        return next((end for end in (low, high) if end is not None), Fraction(0))
+    return (low + high) / 2
+
+
+def _input_row(one: Inequality, size: int) -> Row:
+    row = [_ZERO] * (size + 1)
+    for index, coefficient in one.inputs:
+        row[index] -= as_number(coefficient)
+    row[-1] = as_number(one.bound)
+    return tuple(row), one.strict
+
+
+def _satisfied(row: Row, point: Vector) -> bool:
+    form, strict = row
+    value = sum((a * x for a, x in zip(form[:-1], point, strict=True) if a), form[-1])
+    return bool(value > 0 if strict else value >= 0)
+
+
+def _solution(rows: Sequence[Row], size: int) -> Vector | None:
+    """A point that satisfies the inequalities; None if there is none.
+
+    There is none iff nonnegative multiples of the rows, and of ``1 > 0``, add up to zero with
+    some strict row among them.  Otherwise the simplex method ends with a vector that is negative
+    on every row, strictly on the strict ones, and so is a point after division by its last entry.
+    """
+    columns = [(*row, _ONE if strict else _ZERO) for row, strict in rows]
+    columns.append((*[_ZERO] * size, _ONE, _ONE))
+    found = nonnegative_solution(columns, (*[_ZERO] * (size + 1), _ONE))
+    if isinstance(found, Multipliers):
+        _checked(columns, found.values)
+        return None
+    scale = -found.values[size]
+    point = tuple(-a / scale for a in found.values[:size])
+    if not all(_satisfied(row, point) for row in rows):
+        raise ArithmeticError("a solution of linear inequalities does not satisfy them")
+    return point
+
+
+def _checked(columns: Sequence[Vector], multipliers: Vector) -> None:
+    """Multiply out: nonnegative, and the sum is zero but for the strict rows, which count 1."""
+    total = [_ZERO] * len(columns[0])
+    for factor, column in zip(multipliers, columns, strict=True):
+        if factor:
+            total = [t + factor * a for t, a in zip(total, column, strict=True)]
+    if any(factor < 0 for factor in multipliers) or total != [*[_ZERO] * (len(total) - 1), _ONE]:
+        raise ArithmeticError("multipliers of linear inequalities do not show a contradiction")
+
+
+Option: TypeAlias = tuple[int, tuple[Row, ...]]
+"""A decision, and the inequalities of the points where it is taken."""
+
+
+class _Descent:
+    """Depth first through the decisions of one region, for the cases that have it."""
+
+    def __init__(
+        self,
+        exact: Exact,
+        cases: Sequence[tuple[int, tuple[Inequality, ...]]],
+        deadline: float,
+        faces: bool,  # noqa: FBT001 (given by name of the loop that passes it)
+    ) -> None:
+        self.exact, self.cases, self.deadline, self.faces = exact, cases, deadline, faces
+        self.parts, self.complete = 0, True
+        self.order = list(exact.steps)
+        self.entries = _entries(exact.inputs)
+
+    def through(self, case: Case) -> tuple[int, tuple[Fraction, ...]] | None:
+        """The first case that has a point, with the point; not ``complete`` if it was stopped."""
+        try:
+            return self._through(case)
+        except (_StoppedError, NonlinearError, InputError, ZeroDivisionError):
+            # no time, or an op that is not affine on some piece or has no value there
+            self.complete = False
+            return None
+
+    def _through(self, case: Case) -> tuple[int, tuple[Fraction, ...]] | None:
+        start = _region(case)
+        stack = [] if start is None else [self._walk(start, 0, {})]
+        while stack:
+            found = next(stack[-1], None)
+            if found is None:
+                stack.pop()
+                continue
+            part, position, forms = found
+            if position < len(self.order):
+                stack.append(self._walk(part, position, forms))
+                continue
+            self.parts += 1
+            hit = self._hit(part, forms)
+            if hit is not None:
+                return hit
+        return None
+
+    def _look(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise _StoppedError
+
+    def _walk(
+        self, part: _Polyhedron, position: int, forms: dict[int, ExactForms]
+    ) -> Iterator[tuple[_Polyhedron, int, dict[int, ExactForms]]]:
+        """The parts after the next deciding step, each with the forms of the nodes so far."""
+        forms = dict(forms)
+        for number in range(position, len(self.order)):
+            self._look()
+            node = self.order[number]
+            step = self.exact.steps[node]
+            args = [forms[arg] for arg in args_of(step)]
+            decides = deciding(step)
+            if decides is not None:
+                yield from self._divided(part, decides, args, (node, number + 1, forms))
+                return
+            forms[node] = self._undivided(step, args)
+        yield part, len(self.order), forms
+
+    def _undivided(self, step: Step, args: Sequence[ExactForms]) -> ExactForms:
+        match step:
+            case Pieces():
+                return combined(step, args, np.zeros((1, 0), dtype=np.int8))
+            case Entry() | Fixed() | Move() | Product() | Total():
+                return linear(step, args, self.entries)
+            case _:
+                raise NonlinearError
+
+    def _divided(
+        self,
+        part: _Polyhedron,
+        step: Deciding,
+        args: Sequence[ExactForms],
+        at: tuple[int, int, dict[int, ExactForms]],
+    ) -> Iterator[tuple[_Polyhedron, int, dict[int, ExactForms]]]:
+        node, position, forms = at
+        asked = questions(step, args).value[0]
+        count = _decisions(step, asked)
+        stack: list[tuple[_Polyhedron, list[int]]] = [(part, [])]
+        while stack:
+            self._look()
+            here, decided = stack.pop()
+            if len(decided) == count:
+                value = combined(step, args, np.array([decided], dtype=np.int64))
+                yield here, position, {**forms, node: value}
+                continue
+            for choice, rows in _options(step, asked, len(decided), here, faces=self.faces):
+                child = here.cut(rows)
+                if child is not None:
+                    stack.append((child, [*decided, choice]))
+
+    def _hit(
+        self, part: _Polyhedron, forms: dict[int, ExactForms]
+    ) -> tuple[int, tuple[Fraction, ...]] | None:
+        """A case that has a point in a part where the outputs are affine."""
+        size = self.exact.inputs
+        outputs = np.concatenate(
+            [forms[node].value[0].reshape(size + 1, -1) for node in self.exact.outputs], axis=1
+        )
+        for number, wanted in self.cases:
+            self._look()
+            found = part.cut([_output_row(one, outputs, size) for one in wanted])
+            if found is not None:
+                return number, tuple(map(as_fraction, found.point))
+        return None
+
+
+def _entries(size: int) -> ExactForms:
+    value: Array = np.full((1, size + 1, size), fmpq(0), dtype=object)
+    for i in range(size):
+        value[0, i, i] = _ONE
+    return ExactForms(value)
+
+
+def _output_row(one: Inequality, outputs: Array, size: int) -> Row:
+    form, strict = _input_row(one, size)
+    row = list(form)
+    for index, coefficient in one.outputs:
+        factor = as_number(coefficient)
+        row = [a - factor * c for a, c in zip(row, outputs[:, index].tolist(), strict=True)]
+    return tuple(row), strict
+
+
+def _asked(step: Step) -> int:
+    match step:
+        case Pieces(terms=terms, shape=shape):
+            return len(terms) * size_of(shape)
+        case Extreme(groups=groups):
+            return int(groups.size)
+        case Order(groups=groups, pairs=pairs):
+            return len(groups) * len(pairs)
+        case Round() | Pick():
+            # one entry of its own at the least; how many elements is known by the argument
+            return 1
+        case _:
+            return 0
+
+
+def _decisions(step: Deciding, asked: Array) -> int:
+    match step:
+        case Extreme(_, groups, _, _, _, _):
+            return len(groups)
+        case Order(_, groups, pairs, _, _):
+            return len(groups) * len(pairs)
+        case _:
+            return int(asked.shape[1])
+
+
+def _column(asked: Array, column: int) -> Vector:
+    return tuple(asked[:, column].tolist())
+
+
+def _minus(row: Vector, other: Vector) -> Vector:
+    return tuple(a - b for a, b in zip(row, other, strict=True))
+
+
+def _negated(row: Vector) -> Vector:
+    return tuple(-a for a in row)
+
+
+def _options(
+    step: Deciding, asked: Array, number: int, part: _Polyhedron, *, faces: bool
+) -> Iterator[Option]:
+    """The ways in which decision ``number`` of a step can fall, likely or not."""
+    match step:
+        case Pieces(jump=jump):
+            row = _column(asked, number)
+            # without a jump both sides have the same value between them
+            apart = jump or faces
+            yield 1, ((row, apart),)
+            yield -1, ((_negated(row), apart),)
+            if apart:
+                yield 0, ((row, False), (_negated(row), False))
+        case Extreme():
+            yield from _winners(step, asked, number)
+        case Round():
+            yield from _rounded(step, _column(asked, number), part)
+        case Order(_, groups, pairs, descending, _):
+            row, pair = divmod(number, len(pairs))
+            i, j = (row * groups.shape[1] + k for k in pairs[pair])
+            ahead = _minus(_column(asked, i), _column(asked, j))
+            later = _negated(ahead) if descending else ahead
+            sign = -1 if descending else 1
+            yield sign, ((later, True),)
+            yield 0, ((_negated(later), False),)
+        case Pick():
+            form = _column(asked, number)
+            value = as_fraction(form[-1])
+            if any(form[:-1]) or value.denominator != 1:
+                raise NonlinearError
+            yield int(value), ()
+
+
+def _winners(step: Extreme, asked: Array, number: int) -> Iterator[Option]:
+    count = int(step.groups.shape[1])
+    forms = [_column(asked, number * count + k) for k in range(count)]
+    for winner in range(count):
+        rows: list[Row] = []
+        for rival in range(count):
+            if rival != winner:
+                ahead = _minus(forms[winner], forms[rival])
+                # of equal ones the index is that of the first, or of the last
+                strict = step.index and ((rival < winner) != step.last)
+                rows.append((ahead if step.largest else _negated(ahead), strict))
+        yield winner, tuple(rows)
+
+
+def _rounded(step: Round, row: Vector, part: _Polyhedron) -> Iterator[Option]:
+    low, high = part.range(row)
+    offset = as_number(step.offset)
+    if low is None or high is None or high - low > _MANY_VALUES:
+        raise NonlinearError
+    half = fmpq(1, 2)
+    first, last = int((low - offset).floor()), int((high - offset).ceil())
+    for jump in (offset + number for number in range(first, last + 1)):
+        at = (*row[:-1], row[-1] - jump)
+        after = (*row[:-1], row[-1] - jump - 1)
+        yield _rounds(step, jump), ((at, False), (_negated(at), False))
+        yield _rounds(step, jump + half), ((at, True), (_negated(after), True))
+
+
+def _rounds(step: Round, value: fmpq) -> int:
+    array = np.empty(1, dtype=object)
+    array[0] = value
+    return int(as_fraction(rational_pieces(step.pieces, [array])[0]))

@@ -1,0 +1,219 @@
+"""Decisions of binarized networks in Hamming balls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from tamecheck.binarized import (
+    BinarizedNetwork,
+    Distance,
+    ball_certificate,
+    distance_certificate,
+    minimum_distance,
+    recognise,
+    robust,
+)
+from tamecheck.errors import SolverError
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
+from tamecheck.verification.witness import DIGITS, Replay, exact_outputs
+
+__all__ = ["HammingBall", "hamming_distance", "solvers_word", "verify_hamming"]
+
+_SAMPLES = 4
+Levels = tuple[Fraction, Fraction]
+_SIGNS: Levels = (Fraction(-1), Fraction(1))
+
+
+def hamming_distance(
+    graph: Graph,
+    point: Sequence[Fraction],
+    *,
+    domain: Levels = _SIGNS,
+    timeout: float | None = None,
+) -> Distance:
+    """The least number of inputs to move to their other level so that the decision changes.
+
+    Parameters and errors are those of `verify_hamming`; the witness is in states -1 and 1.
+    """
+    return HammingBall.of(graph, point, domain).distance(timeout=timeout)
+
+
+def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
+    graph: Graph,
+    point: Sequence[Fraction],
+    radius: int,
+    *,
+    domain: Levels = _SIGNS,
+    timeout: float | None = None,
+    replay: Replay | None = None,
+) -> Answer:
+    """Whether a binarized network's decision stays when at most ``radius`` inputs change level.
+
+    The decision is the class of the largest output, the first of several; of a single output,
+    whether it is positive.
+
+    Parameters
+    ----------
+    graph
+        A binarized network, see `tamecheck.binarized.recognise`.
+    point
+        The centre, flat, each element one of the two levels.
+    radius
+        How many inputs may change.
+    domain
+        The two levels of every input.
+    timeout
+        Seconds.
+    replay
+        A float32 run of the model, to report whether it decides the witness otherwise too.
+
+    Returns
+    -------
+    Answer
+        A `Holds` was concluded in integers: every point was closed by a bound or evaluated.  Where
+        only solvers say that there is no change, the answer is `Unknown`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is no binarized network, naming the nodes.
+    InputError
+        If the point or radius does not fit.
+    """
+    return HammingBall.of(graph, point, domain).verify(radius, timeout=timeout, replay=replay)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HammingBall:
+    """The points around a centre, for a model that is read as a binarized network.
+
+    Parameters
+    ----------
+    graph
+        The model.
+    network
+        The same in integers.
+    states
+        The centre in states -1 and 1.
+    """
+
+    graph: Graph
+    network: BinarizedNetwork
+    states: Array
+
+    @classmethod
+    def of(cls, graph: Graph, point: Sequence[Fraction], domain: Levels) -> HammingBall:
+        """Read the model and the centre; errors are those of `verify_hamming`."""
+        network = recognise(graph, [domain] * sum(map(size_of, graph.inputs.values())))
+        row = np.empty((1, len(point)), dtype=object)
+        row[0, :] = list(point)
+        return cls(graph, network, network.states(row)[0])
+
+    def verify(
+        self, radius: int, *, timeout: float | None = None, replay: Replay | None = None
+    ) -> Answer:
+        """Whether the decision is the same at most ``radius`` flips away, as `verify_hamming`."""
+        started = time.monotonic()
+        found = robust(self.network, self.states, radius, timeout=timeout)
+        seconds = time.monotonic() - started
+        if found.witness is not None and found.upper is not None:
+            reason = f"{found.upper} changed inputs change the decision, by exact evaluation."
+            facts = {"changed inputs": found.upper}
+            return Violated(self.witness(found, replay), found.method, reason, seconds, facts)
+        if found.lower > min(radius, len(self.network.free)):
+            if found.checked != "enumeration":
+                return Unknown(solvers_word(found), seconds, said_by=found.method)
+            reason = "No input of the ball is decided otherwise, in integer arithmetic."
+            return Holds(found.method, reason, seconds, {}, RECOMPUTATION, found.checked)
+        late = found.why.lower().endswith("out of time.")
+        return Unknown(found.why, seconds, late, {"radius shown": found.lower - 1})
+
+    def distance(self, *, timeout: float | None = None) -> Distance:
+        """The least number of flips that changes the decision."""
+        return minimum_distance(self.network, self.states, timeout=timeout)
+
+    def witness(self, found: Distance, replay: Replay | None = None) -> Witness:
+        """The witness of an answer in the model's own levels, evaluated by the model's own ops.
+
+        Raises
+        ------
+        SolverError
+            If the model decides there as at the centre: then it was not read rightly.
+        """
+        inputs = self.network.point(found.witness or ())
+        outputs = exact_outputs(self.graph, inputs) or []
+        if _decided(outputs) == found.decision:
+            raise SolverError(
+                "The model contradicts its reading as a binarized network at the witness.",
+                hint="Please report it, with the model.",
+            )
+        texts = tuple(v.str(DIGITS) if isinstance(v, arb) else v for v in outputs)
+        return Witness(inputs, texts, _replayed(replay, inputs, found.decision))
+
+    def certify(self, radius: int, *, timeout: float | None = None) -> dict[str, Any] | None:
+        """A certificate that the decision stays within ``radius`` flips; None if none was found.
+
+        The reading of the model is compared with the model itself at the centre and some points.
+        """
+        self._sample()
+        return ball_certificate(self.network, self.states, radius, deadline=_deadline(timeout))
+
+    def certify_distance(
+        self, found: Distance, *, timeout: float | None = None
+    ) -> dict[str, Any] | None:
+        """A certificate that the witness of a distance is nearest; None if none was found."""
+        self._sample()
+        if found.witness is None:
+            return self.certify(len(self.network.free), timeout=timeout)
+        ends = self.network, self.states, found.witness
+        return distance_certificate(*ends, deadline=_deadline(timeout))
+
+    def _sample(self) -> None:
+        rng = np.random.default_rng(0)
+        points = np.repeat(self.states[None, :], _SAMPLES + 1, axis=0)
+        free = list(self.network.free)
+        flips = rng.choice(np.array([-1, 1], dtype=np.int8), (_SAMPLES, len(free)))
+        points[1:, free] *= flips
+        for states, decided in zip(points, self.network.decide(points).tolist(), strict=True):
+            own = _decided(exact_outputs(self.graph, self.network.point(states)) or [])
+            if own not in (None, decided):
+                raise SolverError(
+                    "The model contradicts its reading as a binarized network.",
+                    hint="Please report it, with the model.",
+                )
+
+
+def solvers_word(found: Distance) -> str:
+    """Why what solvers say of a distance is no answer."""
+    return f"Only the word of a solver ({found.method}) says that there is no change."
+
+
+def _deadline(timeout: float | None) -> float:
+    return np.inf if timeout is None else time.monotonic() + timeout
+
+
+def _decided(outputs: Sequence[Fraction | arb]) -> int | None:
+    """The class of exact outputs; None where they are no rationals."""
+    exact = [value for value in outputs if isinstance(value, Fraction)]
+    if not exact or len(exact) < len(outputs):
+        return None
+    return exact.index(max(exact)) if len(exact) > 1 else int(exact[0] > 0)
+
+
+def _replayed(replay: Replay | None, inputs: Sequence[Fraction], decision: int) -> bool | None:
+    if replay is None:
+        return None
+    outputs = replay(np.array([float(value) for value in inputs], dtype=np.float32))
+    if outputs is None or not np.isfinite(outputs).all():
+        return None
+    decided = int(np.argmax(outputs)) if len(outputs) > 1 else int(outputs[0] > 0)
+    return decided != decision

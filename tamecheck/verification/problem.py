@@ -1,0 +1,235 @@
+"""A property of a network as rows: unsafe means that all rows of some case are at most 0."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from tamecheck.bounds import Combine, Dense, Layer, Layers, layers_of
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.evaluate.enclosure import float_down, float_up
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.spec import Case, Inequality, Specification
+from tamecheck.ir.tensor import Array, size_of
+
+__all__ = ["Problem", "Region", "problem_of", "without"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A box, rounded outward, and which cases have it."""
+
+    lower: Array
+    upper: Array
+    cases: Array
+
+    @property
+    def finite(self) -> bool:
+        """Whether the box is bounded."""
+        return bool(np.isfinite(self.lower).all() and np.isfinite(self.upper).all())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """The network with the rows of the property as its outputs.
+
+    Parameters
+    ----------
+    graph, spec
+        The model and the property.
+    scores
+        The model without a last softmax, where the property only compares its elements.
+    layers
+        The network followed by the rows; None where a node has no linear bounds.
+    open_nodes
+        Those nodes, as text.
+    members
+        (cases, rows): which rows each case has.
+    strict
+        Which rows are strict: unsafe means less than 0.
+    regions
+        The distinct boxes.
+    """
+
+    graph: Graph
+    spec: Specification
+    scores: Graph
+    layers: Layers | None
+    open_nodes: str
+    members: Array
+    strict: Array
+    regions: tuple[Region, ...]
+
+    def unsafe(self, rows: Array) -> Array:
+        """For each point, given its rows, and each case: whether the floats say unsafe."""
+        below = np.where(self.strict, rows < 0, rows <= 0)
+        return np.asarray((below[..., np.newaxis, :] | ~self.members).all(-1))
+
+    def closed(self, least: Array) -> Array:
+        """For each box, given lower bounds of the rows, and each case: whether it is impossible."""
+        above = np.where(self.strict, least >= 0, least > 0)
+        return np.asarray((above[..., np.newaxis, :] & self.members).any(-1))
+
+    def depth(self, rows: Array) -> Array:
+        """For each point and case the largest row: at most 0 means unsafe."""
+        held = np.where(self.members, rows[..., np.newaxis, :], -np.inf)
+        return np.asarray(held.max(-1, initial=-np.inf))
+
+
+def without(regions: Sequence[Region], cases: Collection[int]) -> tuple[Region, ...]:
+    """The regions without some cases."""
+    drop = sorted(cases)
+    kept: list[Region] = []
+    for region in regions:
+        mask = region.cases.copy()
+        mask[drop] = False
+        if mask.any():
+            kept.append(Region(region.lower, region.upper, mask))
+    return tuple(kept)
+
+
+def problem_of(graph: Graph, spec: Specification) -> Problem:
+    """The rows, regions and layers of a property of a model.
+
+    Raises
+    ------
+    InputError
+        If the numbers of inputs or outputs do not fit.
+    """
+    _check_sizes(graph, spec)
+    rows: dict[Inequality, int] = {}
+    for case in spec.cases:
+        for row in (*case.region, *case.outputs):
+            rows.setdefault(row, len(rows))
+    members = np.zeros((len(spec.cases), len(rows)), dtype=bool)
+    for number, case in enumerate(spec.cases):
+        for row in (*case.region, *case.outputs):
+            members[number, rows[row]] = True
+    scores = _scores(graph, list(rows))
+    layers, missing = None, ""
+    try:
+        layers = _with_rows(layers_of(scores), [_scaled(row) for row in rows]) if rows else None
+    except UnsupportedError as error:
+        missing = "; ".join(f"{name} ({why})" for name, why in error.nodes[:4])
+    strict = np.array([row.strict for row in rows], dtype=bool)
+    return Problem(graph, spec, scores, layers, missing, members, strict, _regions(spec.cases))
+
+
+def _check_sizes(graph: Graph, spec: Specification) -> None:
+    inputs = sum(size_of(shape) for shape in graph.inputs.values())
+    outputs = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
+    for what, model, declared in (
+        ("input", inputs, spec.input_size),
+        ("output", outputs, spec.output_size),
+    ):
+        if model != declared:
+            raise InputError(
+                f"The property is about {declared} {what} elements, the model has {model}.",
+                where=spec.where,
+            )
+
+    _check_order(spec, [tensor.model_name for tensor in spec.inputs], list(graph.inputs))
+    names = [name for name, _ in graph.outputs]
+    _check_order(spec, [tensor.model_name for tensor in spec.outputs], names)
+
+
+def _check_order(spec: Specification, declared: Sequence[str], model: Sequence[str]) -> None:
+    """Flat indices run through the declared tensors, so these must come in the model's order."""
+    if len(declared) > 1 and set(declared) == set(model) and list(declared) != list(model):
+        raise InputError(
+            f"The property declares {', '.join(declared)}, the model has {', '.join(model)}.",
+            where=spec.where,
+            hint="Declare them in the model's order.",
+        )
+
+
+def _scores(graph: Graph, rows: Sequence[Inequality]) -> Graph:
+    """The model without a last softmax, where the rows only compare its elements.
+
+    The exponential is increasing and the denominator common and positive, so ``y_i - y_j`` has the
+    sign of the difference of the arguments.
+    """
+    if len(graph.outputs) != 1:
+        return graph
+    name, last = graph.outputs[0]
+    node = graph.nodes[last]
+    comparing = all(
+        row.bound == 0
+        and not row.inputs
+        and len(row.outputs) == 2
+        and row.outputs[0][1] == -row.outputs[1][1]
+        for row in rows
+    )
+    if not comparing or not isinstance(node, Apply) or node.op.name != "softmax":
+        return graph
+    axis = node.params["axis"]
+    if not isinstance(axis, int) or node.shape[axis] != size_of(node.shape):
+        return graph
+    return Graph(graph.nodes, ((name, node.args[0]),))
+
+
+_LEAST, _MOST = 2.0**-500, 2.0**500
+
+
+def _scaled(row: Inequality) -> Inequality:
+    """The row times a power of two, so that float64 holds its coefficients.
+
+    Raises
+    ------
+    UnsupportedError
+        If float64 holds no such multiple.
+    """
+    terms = (*row.inputs, *row.outputs)
+    if not terms:
+        return row
+    exponent = max(c.numerator.bit_length() - c.denominator.bit_length() for _, c in terms)
+    factor = Fraction(2) ** -exponent
+    inputs, outputs = (
+        tuple((i, c * factor) for i, c in side) for side in (row.inputs, row.outputs)
+    )
+    bound = row.bound * factor
+    sizes = [abs(c) for _, c in (*inputs, *outputs)]
+    if min(sizes) < _LEAST or abs(bound) > _MOST or 0 < abs(bound) < _LEAST:
+        what = "The property has numbers that float64 does not hold."
+        raise UnsupportedError(what, nodes=[("the property", "numbers beyond float64")])
+    return Inequality(inputs, outputs, bound, row.strict)
+
+
+def _with_rows(network: Layers, rows: Sequence[Inequality]) -> Layers:
+    """The network followed by one layer for the rows ``c y + d x - bound``."""
+    layers: list[Layer] = list(network.layers)
+    parts: list[int] = []
+    sources = (
+        (network.output, [row.outputs for row in rows]),
+        (0, [row.inputs for row in rows]),
+    )
+    for source, forms in sources:
+        size = network.layers[source].size
+        weight = np.zeros((size, len(rows)))
+        for number, form in enumerate(forms):
+            for index, coefficient in form:
+                weight[index, number] = float(coefficient)
+        if weight.any() or source == network.output:
+            layers.append(Dense.of(source, weight, (1, size), (1, len(rows)), left=False))
+            parts.append(len(layers) - 1)
+    offset = np.array([-float(row.bound) for row in rows])
+    layers.append(Combine(tuple(parts), (1.0,) * len(parts), offset, len(rows)))
+    return Layers(tuple(layers))
+
+
+def _regions(cases: Sequence[Case]) -> tuple[Region, ...]:
+    known: dict[tuple[object, object], list[int]] = {}
+    for number, case in enumerate(cases):
+        known.setdefault((case.lower, case.upper), []).append(number)
+    found: list[Region] = []
+    for numbers in known.values():
+        case = cases[numbers[0]]
+        mask = np.zeros(len(cases), dtype=bool)
+        mask[numbers] = True
+        lower = np.array([-np.inf if v is None else float_down(v) for v in case.lower])
+        upper = np.array([np.inf if v is None else float_up(v) for v in case.upper])
+        found.append(Region(lower, upper, mask))
+    return tuple(found)

@@ -1,0 +1,268 @@
+"""The order of attack: a few samples, gradients, then proof by splitting, until time is over."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import numpy as np
+
+from tamecheck.bounds import Layers, Pointwise
+from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.spec import Specification
+from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
+from tamecheck.verification.boxes import split_inputs, still_open
+from tamecheck.verification.exact import exact_of, point_of
+from tamecheck.verification.falsify import attacked, sampled
+from tamecheck.verification.flips import flipped
+from tamecheck.verification.neurons import split_neurons
+from tamecheck.verification.plain import bounded_plainly, sampled_plainly
+from tamecheck.verification.problem import Problem, problem_of, without
+from tamecheck.verification.search import Search
+from tamecheck.verification.witness import Replay, witness_at, witnessed
+
+__all__ = ["verify"]
+
+_FEW_INPUTS = 40
+_FOREVER = 1e9
+_FEW_DECISIONS = 64
+_SAMPLED, _ATTACKED = 0.1, 0.3
+_SHORT, _LONG = 0.5, 30.0
+_PIECES = "linear pieces in rationals"
+_BOXES = "linear bounds over boxes of inputs"
+_NEURONS = "linear bounds over sign patterns of rectifiers"
+
+
+def verify(
+    graph: Graph,
+    spec: Specification,
+    *,
+    timeout: float | None = None,
+    seed: int = 0,
+    replay: Replay | None = None,
+) -> Answer:
+    """Whether no input of the property's region is unsafe.
+
+    Parameters
+    ----------
+    graph
+        The model.
+    spec
+        The property.
+    timeout
+        Seconds; when they are over the answer is `Unknown`, as after Ctrl-C.
+    seed
+        Seed of the search for a violation.
+    replay
+        A float32 run of the model, to report whether it confirms a witness.
+
+    Raises
+    ------
+    InputError
+        If the property does not fit the model.
+    """
+    started = time.monotonic()
+    deadline = started + (_FOREVER if timeout is None else timeout)
+    problem = problem_of(graph, spec)
+    run = _Run(problem, replay, started, deadline, seed)
+    try:
+        return run.unconditional() or (
+            run.plain() if problem.layers is None else run.layered(problem.layers)
+        )
+    except KeyboardInterrupt:
+        return run.interrupted()
+
+
+class _Run:
+    def __init__(
+        self, problem: Problem, replay: Replay | None, started: float, deadline: float, seed: int
+    ) -> None:
+        self.problem, self.replay = problem, replay
+        self.started, self.deadline = started, deadline
+        self.rng = np.random.default_rng(seed)
+        self.regions = problem.regions
+        self.facts: dict[str, int] = {}
+        self.search: Search | None = None
+
+    def _violated(self, witness: Witness, method: str) -> Violated:
+        reason = "An exact evaluation of the witness violates the property."
+        if witness.float32 is False:
+            reason += " A float32 run does not confirm it: the violation is within its rounding."
+        return Violated(witness, method, reason, time.monotonic() - self.started, self.facts)
+
+    def _holds(self, method: str) -> Holds:
+        reason = "No input of the region is unsafe, by bounds rounded outward."
+        return Holds(method, reason, time.monotonic() - self.started, self.facts)
+
+    def _exact_holds(self, method: str, reason: str) -> Holds:
+        seconds = time.monotonic() - self.started
+        return Holds(method, reason, seconds, self.facts, RECOMPUTATION)
+
+    def _unknown(self, why: str) -> Unknown:
+        late = time.monotonic() >= self.deadline
+        spent = time.monotonic() - self.started
+        return Unknown("Out of time." if late else why, spent, late, self.facts)
+
+    def interrupted(self) -> Answer:
+        """What is known when Ctrl-C ends the search: an exact witness, or nothing."""
+        kept = None if self.search is None else self._kept(self.search)
+        return kept or self._unknown("interrupted")
+
+    def unconditional(self) -> Answer | None:
+        """Cases without a condition on the outputs: any input of their region is unsafe.
+
+        Any at which the model has a value, that is.
+        """
+        spec = self.problem.spec
+        empty: list[bool] = []
+        for number, case in enumerate(spec.cases):
+            if case.outputs:
+                empty.append(False)
+                continue
+            point = point_of(case)
+            empty.append(point is None)
+            found = None if point is None else self._confirm(number, point)
+            if found is not None:
+                return self._violated(found, "a point of the region")
+        if all(empty):
+            return self._exact_holds("empty region", "The region is empty.")
+        return None
+
+    def _confirm(self, case: int, point: tuple[Fraction, ...]) -> Witness | None:
+        near = np.array([nearest_float(value) for value in point])
+        return witnessed(self.problem, case, near, self.replay) or witness_at(
+            self.problem, case, point, self.replay
+        )
+
+    def _exactly(self, most: float = _LONG) -> Answer | None:
+        """Piece by piece in rationals, where the pieces may be few; drops the cases that are shown.
+
+        A network with one piece has all the time; one with some has half of it, at most so many
+        seconds.
+        """
+        exact = exact_of(self.problem.scores)
+        if exact is None or exact.decisions > _FEW_DECISIONS:
+            return None
+        now = time.monotonic()
+        share = now + min((self.deadline - now) / 2, most) if exact.decisions else self.deadline
+        outcome = exact.search(self.problem.spec.cases, share, self._confirm)
+        self.facts["linear pieces"] = outcome.parts
+        if outcome.witness is not None:
+            return self._violated(outcome.witness, _PIECES)
+        if len(outcome.impossible) == len(self.problem.spec.cases):
+            reason = "No input of the region is unsafe, by exact multipliers on every linear piece."
+            return self._exact_holds(_PIECES, reason)
+        self.regions = without(self.problem.regions, outcome.impossible)
+        return None
+
+    def plain(self) -> Answer:
+        """Samples, exact pieces and intervals only: some node has no linear bounds."""
+        problem = self.problem
+        witness = sampled_plainly(problem, self.rng, self.replay, self.deadline)
+        if witness is not None:
+            return self._violated(witness, "samples")
+        found = self._exactly()
+        if found is not None:
+            return found
+        open_ = np.any([region.cases for region in self.regions], axis=0)
+        cases = [problem.spec.cases[number] for number in np.flatnonzero(open_)]
+        shown, seen = bounded_plainly(problem, cases, self.deadline)
+        self.facts["boxes"] = seen
+        if shown:
+            return self._holds("intervals over boxes of inputs")
+        return self._unknown(f"No linear bounds are known for {problem.open_nodes}.")
+
+    def layered(self, layers: Layers) -> Answer:
+        """Samples, exact pieces, gradients, then splitting of inputs or of signs."""
+        search = Search(self.problem, layers, self.rng, self.replay, self.deadline)
+        self.search = search
+        cost = sum(layer.size for layer in layers.layers)
+        count = int(np.clip((1 << 22) // cost, 4, 64))
+        return (
+            self._sampled(search, count)
+            # splitting signs is the better way where rectifiers are many
+            or self._exactly(_SHORT if _rectified(layers) else _LONG)
+            or self._first_bounds(search)
+            or self._attack(search, count)
+            or self._prove(search)
+        )
+
+    def _sampled(self, search: Search, count: int) -> Violated | None:
+        stop = search.left * (1 - _SAMPLED)
+        for region in self.regions:
+            witness = sampled(search, region, 4 * count)
+            if witness is not None:
+                return self._violated(witness, "samples")
+            if search.left < stop:
+                break
+        return None
+
+    def _first_bounds(self, search: Search) -> Answer | None:
+        """One look at all of many boxes, before time is spent on each."""
+        if len(self.regions) == 1 or not all(region.finite for region in self.regions):
+            return None
+        self.regions, witness = still_open(search, self.regions)
+        if witness is not None:
+            return self._violated(witness, _BOXES)
+        return None if self.regions else self._holds(_BOXES)
+
+    def _attack(self, search: Search, count: int) -> Violated | None:
+        if any(isinstance(one, Pointwise) and one.scalar.jumps for one in search.layers.layers):
+            return self._attack_jumps(search, count)
+        stop = search.left * (1 - _ATTACKED)
+        for region in self.regions:
+            witness = attacked(search, region, restarts=count, steps=50)
+            if witness is not None:
+                return self._violated(witness, "projected gradients")
+            if search.left < stop:
+                break
+        return self._kept(search)
+
+    def _attack_jumps(self, search: Search, count: int) -> Violated | None:
+        """Where a proof is out of reach, most of the time goes into the search."""
+        regions = [region for region in self.regions if region.finite]
+        small = search.layers.inputs <= _FEW_INPUTS
+        share = min(search.left, 1e3) * (0.2 if small else 0.8) / max(len(regions), 1)
+        for region in regions:
+            witness = flipped(search, region, count=max(count, 8), limit=share)
+            if witness is not None:
+                return self._violated(witness, "flips of coordinates")
+        return self._kept(search)
+
+    def _kept(self, search: Search) -> Violated | None:
+        return None if search.kept is None else self._violated(search.kept, "projected gradients")
+
+    def _prove(self, search: Search) -> Answer:
+        if not all(region.finite for region in self.regions):
+            return self._unknown("The region is unbounded, and no violation was found.")
+        if search.layers.inputs <= _FEW_INPUTS or not _rectified(search.layers):
+            return self._by_boxes(search)
+        return self._by_neurons(search)
+
+    def _by_boxes(self, search: Search) -> Answer:
+        boxes = split_inputs(search, self.regions, limit=search.left)
+        self.facts["boxes"] = boxes.seen
+        if boxes.witness is not None:
+            return self._violated(boxes.witness, _BOXES)
+        if not boxes.count:
+            return self._holds(_BOXES)
+        return self._kept(search) or self._unknown("Boxes are left that cannot be halved.")
+
+    def _by_neurons(self, search: Search) -> Answer:
+        left = seen = 0
+        regions = self.regions
+        for number, region in enumerate(regions):
+            signs = split_neurons(search, region, limit=search.left / (len(regions) - number))
+            left, seen = left + signs.open, seen + signs.seen
+            self.facts["subproblems"] = seen
+            if signs.witness is not None:
+                return self._violated(signs.witness, _NEURONS)
+        if not left:
+            return self._holds(_NEURONS)
+        return self._kept(search) or self._by_boxes(search)
+
+
+def _rectified(layers: Layers) -> bool:
+    """Whether some layer is a rectifier, whose sign can be fixed."""
+    return any(isinstance(layer, Pointwise) and layer.scalar.kinked for layer in layers.layers)

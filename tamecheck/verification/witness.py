@@ -1,0 +1,157 @@
+"""Witnesses: a float candidate becomes a rational input, and its outputs are computed exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+from flint import arb, fmpq
+
+from tamecheck.errors import TamecheckError
+from tamecheck.evaluate import exact_values
+from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.exact.reals import working_precision
+from tamecheck.ir.box import Bound
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.spec import Case, Inequality
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.verification.answer import Witness
+from tamecheck.verification.problem import Problem
+
+__all__ = ["DIGITS", "Replay", "exact_outputs", "inside", "witness_at", "witnessed"]
+
+Replay: TypeAlias = Callable[[Array], Array | None]
+"""The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
+
+_BITS = 256
+DIGITS = 15
+"""Of a ball in a text."""
+
+
+def witnessed(problem: Problem, case: int, x: Array, replay: Replay | None) -> Witness | None:
+    """The witness at (or next to) a float point, if the exact outputs are unsafe there.
+
+    The point is moved into the exact box, to float32 numbers where the box has them.
+    """
+    wanted = problem.spec.cases[case]
+    with np.errstate(over="ignore"):
+        single = inside(x.astype(np.float32), wanted)
+    double = inside(x, wanted)
+    # last the float itself, cut at the exact ends of the box
+    for point in dict.fromkeys((single, double, _cut(x, wanted))):
+        found = witness_at(problem, case, point, replay)
+        if found is not None:
+            return found
+    return None
+
+
+def witness_at(
+    problem: Problem, case: int, point: tuple[Fraction, ...], replay: Replay | None
+) -> Witness | None:
+    """The witness at a rational point of the case's box, if the exact outputs are unsafe there."""
+    wanted = problem.spec.cases[case]
+    if not wanted.contains(point):
+        return None
+    scores = exact_outputs(problem.scores, point)
+    if scores is None or not all(_holds(row, point, scores) for row in wanted.outputs):
+        return None
+    outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
+    if outputs is None:
+        return None
+    texts = tuple(v.str(DIGITS) if isinstance(v, arb) else v for v in outputs)
+    return Witness(point, texts, _replayed(wanted, point, replay))
+
+
+def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
+    """The point with each coordinate moved into the case's box.
+
+    It moves to the next number of the array's type if that suffices, else to the end of the
+    interval, which is rational.
+    """
+    found: list[Fraction] = []
+    # NumPy's scalars keep the type, so that the next number is one of that type
+    for value, low, high in zip(x, case.lower, case.upper, strict=True):
+        found.append(_moved(value, low, high, x))
+    return tuple(found)
+
+
+def _cut(x: Array, case: Case) -> tuple[Fraction, ...]:
+    found: list[Fraction] = []
+    for value, low, high in zip(x.tolist(), case.lower, case.upper, strict=True):
+        exact = Fraction(value) if np.isfinite(value) else low or high or Fraction(0)
+        exact = exact if low is None else max(exact, low)
+        found.append(exact if high is None else min(exact, high))
+    return tuple(found)
+
+
+def _moved(value: np.floating, low: Bound, high: Bound, like: Array) -> Fraction:
+    if np.isfinite(value) and _between(low, exact := Fraction(float(value)), high):
+        return exact
+    below = low is not None and (not np.isfinite(value) or Fraction(float(value)) < low)
+    end, inward = (low, np.inf) if below else (high, -np.inf)
+    if end is None:
+        return Fraction(0)
+    with np.errstate(over="ignore"):
+        near = like.dtype.type(nearest_float(end))
+        numbers = [near, np.nextafter(near, like.dtype.type(inward))]
+    exact_numbers = [Fraction(float(number)) for number in numbers if np.isfinite(number)]
+    return next((number for number in exact_numbers if _between(low, number, high)), end)
+
+
+def _between(low: Bound, value: Fraction, high: Bound) -> bool:
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
+def exact_outputs(graph: Graph, point: Sequence[Fraction]) -> list[Fraction | arb] | None:
+    """All outputs at a flat point; None where the model has no value or it cannot be computed."""
+    given: dict[str, Array] = {}
+    start = 0
+    for name, shape in graph.inputs.items():
+        stop = start + size_of(shape)
+        array = np.empty(stop - start, dtype=object)
+        array[:] = point[start:stop]
+        given[name] = array.reshape(shape)
+        start = stop
+    try:
+        found = exact_values(graph, given)
+    except TamecheckError:
+        return None
+    return [value for name, _ in graph.outputs for value in found[name].reshape(-1).tolist()]
+
+
+def _holds(row: Inequality, point: Sequence[Fraction], outputs: Sequence[Fraction | arb]) -> bool:
+    """Whether the inequality certainly holds."""
+    needed = [outputs[index] for index, _ in row.outputs]
+    if not any(isinstance(value, arb) for value in needed):
+        exact = [v if isinstance(v, Fraction) else Fraction(0) for v in outputs]
+        return row.holds(point, exact)
+    with working_precision(_BITS):
+        total = arb(0)
+        for index, coefficient in row.inputs:
+            total += _ball(coefficient) * _ball(point[index])
+        for index, coefficient in row.outputs:
+            total += _ball(coefficient) * _ball(outputs[index])
+        bound = _ball(row.bound)
+        # a comparison of balls is true only if it holds for all their elements
+        return bool(total < bound if row.strict else total <= bound)
+
+
+def _ball(value: Fraction | arb) -> arb:
+    return value if isinstance(value, arb) else arb(fmpq(value.numerator, value.denominator))
+
+
+def _replayed(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
+    if replay is None:
+        return None
+    with np.errstate(over="ignore"):
+        single = np.array([nearest_float(value) for value in point]).astype(np.float32)
+    outputs = replay(single)
+    if outputs is None:
+        return None
+    if not (np.isfinite(outputs).all() and np.isfinite(single).all()):
+        return False
+    exact = [Fraction(float(value)) for value in outputs]
+    inputs = [Fraction(float(value)) for value in single]
+    return all(row.holds(inputs, exact) for row in case.outputs)
