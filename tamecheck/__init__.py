@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tamecheck import layers, learn
+    from tamecheck import plots as plots
+    from tamecheck import show as show
     from tamecheck.certificates import recheck
     from tamecheck.derivative.implicit import implicit
     from tamecheck.duality.methods import dual
@@ -103,8 +105,12 @@ _HOME = {
     "verify_hamming": ("tamecheck.verification.of_model", "verify_hamming"),
 }
 
-_PACKAGES = ("layers", "learn")
-"""Subpackages that are reached as attributes: ``tamecheck.learn.TameBinarizedClassifier``."""
+_PACKAGES = ("layers", "learn", "plots", "show")
+"""Subpackages that are reached as attributes: ``tamecheck.learn.TameBinarizedClassifier``.
+
+This is the one lazy door: a result that can be drawn or written as HTML says ``import tamecheck``
+and ``tamecheck.plots...`` inside the method, so that nothing is imported before it is asked for and
+no package below names one above."""
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ __all__ = [
     "InputError",
     "SolverError",
     "TamecheckError",
+    "TimeLimitError",
     "UnsupportedError",
 ]
 
@@ -61,6 +62,12 @@ class CertificateError(TamecheckError):
 
 class SolverError(TamecheckError):
     """A solver failed; its answer, if any, is not used."""
+
+    exit_code = 3
+
+
+class TimeLimitError(TamecheckError):
+    """The time, the nodes or the patience of the caller ran out before there was an answer."""
 
     exit_code = 3
 

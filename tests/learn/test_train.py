@@ -7,8 +7,8 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.cli import main
-from tamecheck.learn.mip.classifier import classifier as mip
-from tamecheck.learn.mip.classifier import stages as mip_stages
+from tamecheck.learn.mip import classifier as mip
+from tamecheck.learn.mip import stages as mip_stages
 
 
 @pytest.fixture
