@@ -10,13 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from tamecheck import ops
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Contraction, Params, Routing
+from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Shape, size_of
+from tamecheck.ops.facets import (
+    chooses_indices,
+    comparisons,
+    degree,
+    sign_values,
+    term_degree,
+)
 from tamecheck.ops.shapes import axes_of, axis_of
 
 __all__ = [
@@ -27,12 +33,6 @@ __all__ = [
     "layers_of",
     "threshold_of",
 ]
-
-_RECTIFIERS = (ops.RELU, ops.LEAKY_RELU, ops.ABS, ops.CLIP, ops.MAXIMUM, ops.MINIMUM)
-_FOLDS = (ops.REDUCE_MAX, ops.REDUCE_MIN)
-_JUMPS = (ops.SIGN, ops.STEP, ops.EQUAL, ops.LESS, ops.LESS_EQUAL)
-_CHOICES = (ops.ARGMAX, ops.ARGMIN, ops.ARGSORT)
-_ADDITIVE = (ops.ADD, ops.SUB, ops.NEG, ops.SUM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def free_inputs(graph: Graph, box: Box) -> int:
 def layers_of(graph: Graph) -> Layers | None:
     """The layers; None if some op is neither a polynomial nor a bend."""
     level: dict[int, int] = {}
-    degree: dict[int, int] = {}
+    degree_of: dict[int, int] = {}
     reads: dict[int, frozenset[int]] = {}
     widths: dict[int, int] = {}
     degrees: dict[int, int] = {}
@@ -79,18 +79,18 @@ def layers_of(graph: Graph) -> Layers | None:
     for index in graph.ancestors(roots):
         node = graph.nodes[index]
         if graph.input_free[index]:
-            level[index], degree[index], reads[index] = 0, 0, frozenset()
+            level[index], degree_of[index], reads[index] = 0, 0, frozenset()
             continue
         if not isinstance(node, Apply):
-            level[index], degree[index], reads[index] = 0, 1, frozenset({0})
+            level[index], degree_of[index], reads[index] = 0, 1, frozenset({0})
             continue
         below = max(level[arg] for arg in node.args)
-        given = [degree[arg] for arg in node.args]
-        smooth = _degree(node, given)
+        given = [degree_of[arg] for arg in node.args]
+        smooth = degree(node.op, node.params, given)
         if smooth is None:
             return None
         read = frozenset[int]().union(*(reads[arg] for arg in node.args))
-        level[index], degree[index], reads[index] = below, smooth, read
+        level[index], degree_of[index], reads[index] = below, smooth, read
         bends = _bends(node, [graph.nodes[arg].shape for arg in node.args], given)
         if bends:
             here = below + 1
@@ -104,72 +104,46 @@ def layers_of(graph: Graph) -> Layers | None:
     return Layers(
         tuple(widths[k] for k in levels),
         tuple(degrees[k] for k in levels),
-        max(degree[root] for root in roots),
+        max(degree_of[root] for root in roots),
         rectifiers and chained and top > 0,
     )
 
 
 def affine_nodes(graph: Graph) -> frozenset[int]:
     """The nodes that are affine functions of the inputs, by affine ops alone."""
-    degree: dict[int, int] = {}
+    degree_of: dict[int, int] = {}
     for index, node in enumerate(graph.nodes):
         if graph.input_free[index]:
-            degree[index] = 0
+            degree_of[index] = 0
         elif not isinstance(node, Apply):
-            degree[index] = 1
-        elif all(arg in degree for arg in node.args):
-            given = [degree[arg] for arg in node.args]
-            smooth = _degree(node, given)
+            degree_of[index] = 1
+        elif all(arg in degree_of for arg in node.args):
+            given = [degree_of[arg] for arg in node.args]
+            smooth = degree(node.op, node.params, given)
             bends = _bends(node, [graph.nodes[arg].shape for arg in node.args], given)
             if smooth is not None and smooth <= 1 and not bends:
-                degree[index] = smooth
-    return frozenset(degree)
+                degree_of[index] = smooth
+    return frozenset(degree_of)
 
 
 def _bends(node: Apply, shapes: Sequence[Shape], degrees: Sequence[int]) -> int:
     """Along how many level sets the op bends, where its arguments have these degrees."""
-    size, op = size_of(node.shape), node.op
-    deciding = degrees[:1] if op in (ops.SELECT, ops.PRELU) else degrees
-    if max(deciding) == 0:
+    if not any(degrees):
         # arguments that are constant on a piece choose one side on all of it
         return 0
-    if op is ops.CLIP:
-        return size * sum(node.params[name] is not None for name in ("lo", "hi"))
-    if op in (*_RECTIFIERS, *_JUMPS, ops.SELECT, ops.PRELU):
-        return size
-    if op in _FOLDS:
-        return size * math.comb(_folded(shapes[0], node.params), 2)
-    if op in _CHOICES:
-        width = shapes[0][axis_of(shapes[0], node.params)]
-        return size_of(shapes[0]) // width * math.comb(width, 2)
-    return 0
-
-
-def _folded(shape: Shape, params: Params) -> int:
-    return size_of(tuple(shape[axis] for axis in axes_of(shape, params)))
-
-
-def _degree(node: Apply, degrees: Sequence[int]) -> int | None:
-    """A bound on the degree on each piece, from those of the arguments; None if no polynomial."""
-    op = node.op
-    if op in (*_JUMPS, *_CHOICES):
-        return 0
-    if op in (*_ADDITIVE, *_RECTIFIERS, *_FOLDS) or isinstance(op.meaning, Routing):
-        return max(degrees)
-    if op is ops.SELECT:
-        return max(degrees[1:])
-    if op in (ops.MUL, ops.PRELU) or isinstance(op.meaning, Contraction):
-        return sum(degrees)
-    if op in (ops.DIV, ops.GATHER, ops.GATHER_ELEMENTS):
-        return degrees[0] if degrees[1] == 0 else None
-    return _power_degree(node, degrees[0]) if op is ops.POW else None
-
-
-def _power_degree(node: Apply, degree: int) -> int | None:
-    exponent = node.params["exponent"]
-    if not isinstance(exponent, Fraction) or exponent.denominator != 1 or exponent < 0:
-        return None
-    return degree * int(exponent)
+    match node.op.meaning:
+        case Pointwise():
+            # a compared term that is constant on a piece chooses one side on all of it
+            deciding = (term_degree(term, degrees) for term in comparisons(node.op, node.params))
+            return size_of(node.shape) * sum(found != 0 for found in deciding)
+        case Fold("maximum" | "minimum"):
+            width = math.prod(shapes[0][axis] for axis in axes_of(shapes[0], node.params))
+            return size_of(node.shape) * math.comb(width, 2)
+        case Selection() if chooses_indices(node.op):
+            width = shapes[0][axis_of(shapes[0], node.params)]
+            return size_of(shapes[0]) // width * math.comb(width, 2)
+        case _:
+            return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,17 +168,12 @@ def threshold_of(graph: Graph, index: int) -> Threshold | None:
     node = graph.nodes[index]
     if not isinstance(node, Apply):
         return None
-    match node.op.name:
-        case "sign" | "step":
-            low = -1 if node.op is ops.SIGN else 0
-            at_zero = node.params["at_zero"]
-            return Threshold(2, 1) if at_zero in (low, 1) else Threshold(3, 2)
-        case "less" | "less_equal":
-            return Threshold(2, 1)
-        case "equal":
-            return Threshold(2, 2)
-        case "argmax" | "argmin":
-            shape = graph.nodes[node.args[0]].shape
-            return Threshold(shape[axis_of(shape, node.params)], None)
-        case _:
-            return None
+    if chooses_indices(node.op):
+        shape = graph.nodes[node.args[0]].shape
+        return Threshold(shape[axis_of(shape, node.params)], None)
+    values = sign_values(node.op, node.params)
+    if values is None:
+        return None
+    below, at_zero, above = values
+    one = below != above and at_zero in (below, above)
+    return Threshold(len(set(values)), 1 if one else 2)

@@ -1,0 +1,275 @@
+"""What follows from the pieces that define an op: degrees, comparisons, one-variable graphs.
+
+Analyses ask here instead of naming ops, so that a new op is known to them by its definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+from tamecheck.ir.formula import (
+    Add,
+    And,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Floor,
+    Mul,
+    Or,
+    Pow,
+    Term,
+    Var,
+    subterms,
+)
+from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
+
+__all__ = [
+    "Affine",
+    "Line",
+    "chooses_indices",
+    "comparisons",
+    "degree",
+    "line_of",
+    "rounds",
+    "sign_values",
+    "term_degree",
+]
+
+
+def degree(op: Op, params: Params, degrees: Sequence[int], *, rounding: bool = False) -> int | None:
+    """The largest degree of the polynomials that the op is made of, piece by piece, or None.
+
+    Parameters
+    ----------
+    op, params
+        The op.
+    degrees
+        A bound on the degree of each argument, on each piece of it.
+    rounding
+        Whether functions that are constant between infinitely many jumps count as polynomials.
+    """
+    match op.meaning:
+        case Pointwise(pieces=pieces):
+            found = [term_degree(p.term, degrees, rounding=rounding) for p in pieces(params)]
+            known = [value for value in found if value is not None]
+            return max(known) if len(known) == len(found) else None
+        case Routing():
+            return max(degrees)
+        case Contraction():
+            return sum(degrees)
+        case Fold(name):
+            return degrees[0] if name != "mul" else None
+        case Selection():
+            if chooses_indices(op):
+                return 0
+            return degrees[0] if degrees[1] == 0 else None
+        case Expansion():
+            return None
+
+
+def term_degree(term: Term, degrees: Sequence[int], *, rounding: bool = False) -> int | None:
+    """The degree of a term in variables of these degrees; None where it is no polynomial."""
+    match term:
+        case Var(index):
+            return degrees[index]
+        case Const():
+            return 0
+        case Floor():
+            return 0 if rounding else None
+        case Add(left, right) | Mul(left, right) | Div(left, right):
+            first = term_degree(left, degrees, rounding=rounding)
+            second = term_degree(right, degrees, rounding=rounding)
+            if first is None or second is None or (isinstance(term, Div) and second > 0):
+                return None
+            return max(first, second) if isinstance(term, Add) else first + second
+        case Pow(base, Const(exponent)) if exponent.denominator == 1 and exponent >= 0:
+            inner = term_degree(base, degrees, rounding=rounding)
+            return None if inner is None else inner * int(exponent)
+        case _:
+            return None
+
+
+def chooses_indices(op: Op) -> bool:
+    """Whether the op's values are positions of elements, as those of argmax are."""
+    return isinstance(op.meaning, Selection) and op.arity == 1
+
+
+def rounds(op: Op, params: Params) -> bool:
+    """Whether the op jumps at infinitely many arguments: a floor is in its pieces."""
+    return isinstance(op.meaning, Pointwise) and any(
+        isinstance(term, Floor)
+        for piece in op.meaning.pieces(params)
+        for root in (piece.condition, piece.term)
+        for term in subterms(root)
+    )
+
+
+def comparisons(op: Op, params: Params) -> tuple[Term, ...]:
+    """The terms whose signs decide which piece of a pointwise op holds, each once."""
+    if not isinstance(op.meaning, Pointwise):
+        return ()
+    found = (term for piece in op.meaning.pieces(params) for term in _compared(piece.condition))
+    return tuple(dict.fromkeys(found))
+
+
+def _compared(condition: Condition) -> Iterator[Term]:
+    match condition:
+        case Compare(term, _):
+            yield term
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _compared(part)
+
+
+def sign_values(op: Op, params: Params) -> tuple[Fraction, Fraction, Fraction] | None:
+    """The values where the one compared term is negative, 0 and positive, if that decides all."""
+    if not isinstance(op.meaning, Pointwise) or len(comparisons(op, params)) != 1:
+        return None
+    values: list[Fraction] = []
+    for sign in (-1, 0, 1):
+        held = (
+            piece.term
+            for piece in op.meaning.pieces(params)
+            if _holds(piece.condition, lambda _, sign=sign: sign)
+        )
+        term = next(held, None)
+        if not isinstance(term, Const):
+            return None
+        values.append(term.value)
+    return values[0], values[1], values[2]
+
+
+class Affine(NamedTuple):
+    """``slope x + intercept``."""
+
+    slope: Fraction
+    intercept: Fraction
+
+    def __call__(self, x: Fraction) -> Fraction:
+        """The value at a point."""
+        return self.slope * x + self.intercept
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A piecewise affine function of one variable.
+
+    Parameters
+    ----------
+    breaks
+        Where pieces meet, ascending.
+    pieces
+        The function on the open intervals between the breaks: one more than there are breaks.
+    at
+        The values at the breaks.
+
+    Examples
+    --------
+    >>> from tamecheck.ops import BY_NAME
+    >>> line_of(BY_NAME["relu"], {}).slopes
+    (Fraction(0, 1), Fraction(1, 1))
+    """
+
+    breaks: tuple[Fraction, ...]
+    pieces: tuple[Affine, ...]
+    at: tuple[Fraction, ...]
+
+    @property
+    def slopes(self) -> tuple[Fraction, ...]:
+        """The derivatives between the breaks."""
+        return tuple(piece.slope for piece in self.pieces)
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether neighbouring pieces and the values between them agree."""
+        return all(
+            left(x) == value == right(x)
+            for x, value, (left, right) in zip(
+                self.breaks, self.at, pairwise(self.pieces), strict=True
+            )
+        )
+
+    @property
+    def is_step(self) -> bool:
+        """Whether the function is constant between the breaks."""
+        return not any(self.slopes)
+
+    def __call__(self, x: Fraction) -> Fraction:
+        """The value at a point."""
+        if x in self.breaks:
+            return self.at[self.breaks.index(x)]
+        return self.pieces[sum(end < x for end in self.breaks)](x)
+
+
+def line_of(op: Op, params: Params) -> Line | None:
+    """The graph of a one-variable op of finitely many affine pieces; None for any other op."""
+    if not isinstance(op.meaning, Pointwise) or op.arity != 1:
+        return None
+    pieces = op.meaning.pieces(params)
+    compared = {term: _affine(term) for term in comparisons(op, params)}
+    values = [_affine(piece.term) for piece in pieces]
+    if None in values or None in compared.values():
+        return None
+    forms = {term: form for term, form in compared.items() if form is not None}
+    ends = {-form.intercept / form.slope for form in forms.values() if form.slope}
+    breaks = tuple(sorted(ends))
+
+    def form_at(x: Fraction) -> Affine | None:
+        def sign(term: Term) -> int:
+            value = forms[term](x)
+            return (value > 0) - (value < 0)
+
+        held = (f for p, f in zip(pieces, values, strict=True) if _holds(p.condition, sign))
+        return next(held, None)
+
+    inner = [(a + b) / 2 for a, b in pairwise(breaks)]
+    probes = [breaks[0] - 1, *inner, breaks[-1] + 1] if breaks else [Fraction(0)]
+    between = [form for form in map(form_at, probes) if form is not None]
+    at = [form(x) for x in breaks if (form := form_at(x)) is not None]
+    if len(between) != len(probes) or len(at) != len(breaks):
+        return None
+    return Line(breaks, tuple(between), tuple(at))
+
+
+def _holds(condition: Condition, sign: Callable[[Term], int]) -> bool:
+    match condition:
+        case Compare(term, relation):
+            return sign(term) in relation.signs
+        case And(parts):
+            return all(_holds(part, sign) for part in parts)
+        case Or(parts):
+            return any(_holds(part, sign) for part in parts)
+
+
+def _affine(term: Term) -> Affine | None:
+    """A term in the first variable as an affine form, None where it is none."""
+    match term:
+        case Var():
+            return Affine(Fraction(1), Fraction(0))
+        case Const(value):
+            return Affine(Fraction(0), value)
+        case Pow(base, Const(exponent)) if exponent in (0, 1):
+            return _affine(base) if exponent else Affine(Fraction(0), Fraction(1))
+        case Add(first, second) | Mul(first, second) | Div(first, second):
+            left, right = _affine(first), _affine(second)
+            return None if left is None or right is None else _combination(term, left, right)
+        case _:
+            return None
+
+
+def _combination(term: Add | Mul | Div, left: Affine, right: Affine) -> Affine | None:
+    if isinstance(term, Add):
+        return Affine(left.slope + right.slope, left.intercept + right.intercept)
+    if isinstance(term, Div):
+        if right.slope or not right.intercept:
+            return None
+        right = Affine(Fraction(0), 1 / right.intercept)
+    if left.slope and right.slope:
+        return None
+    slope = left.slope * right.intercept + right.slope * left.intercept
+    return Affine(slope, left.intercept * right.intercept)
