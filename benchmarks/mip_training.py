@@ -21,12 +21,10 @@ from tamecheck.learn import (
     MIPBinarizedEnsemble,
     SteBinarizedClassifier,
 )
+from tamecheck.learn.effort import Effort, Interruption
 from tamecheck.learn.estimator import TrainingSet
-from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.mip.encoding import Encoding, Objective
-from tamecheck.learn.mip.search import annealed
-from tamecheck.learn.mip.solver_choice import Effort
-from tamecheck.learn.mip.start import lifted
+from tamecheck.learn.mip.annealing import annealed
+from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
 from tamecheck.learn.mip.task import Architecture, task_of
 from tamecheck.loaders.tables.table import read_table
 

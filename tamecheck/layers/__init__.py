@@ -11,7 +11,6 @@ from tamecheck.layers.fixed_point import (
 from tamecheck.layers.integer import IntegerPart, IntegerValue, elastic, integer_value_layer
 from tamecheck.layers.linear import LinearSolution, linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
-from tamecheck.layers.oracles import integer_points, points_oracle, program_oracle
 from tamecheck.layers.proximal import (
     Penalised,
     elastic_net_layer,
@@ -26,7 +25,10 @@ from tamecheck.layers.smoothed import (
     SpoPlusBound,
     blackbox_layer,
     fenchel_young_loss,
+    integer_points,
     perturbed_layer,
+    points_oracle,
+    program_oracle,
     spo_plus_loss,
 )
 from tamecheck.layers.value import Valued, ValueLayer, from_mip, value_layer

@@ -24,8 +24,7 @@ import numpy as np
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.ir.tensor import Array
-from tamecheck.layers.complementarity import active_rows, regularised_rows
-from tamecheck.layers.kkt import Systems, Triple, times
+from tamecheck.layers.kkt import Systems, Triple, active_rows, regularised_rows, times
 from tamecheck.programs import Infeasible, solve
 
 __all__ = ["QuadraticGradients", "QuadraticSolution", "quadratic_layer"]

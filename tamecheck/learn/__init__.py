@@ -1,20 +1,23 @@
 """Estimators that train binarized networks, and what belongs around them."""
 
-from tamecheck.learn.binariser import Binariser
+from tamecheck.learn.binariser import Binariser, on_features
 from tamecheck.learn.descent import Progress
+from tamecheck.learn.effort import DataError
 from tamecheck.learn.estimator import BinarizedClassifier
 from tamecheck.learn.finetune.finetune import FineTuning, robust_finetune
-from tamecheck.learn.finetune.margins import adversarial_points, attackable_points
+from tamecheck.learn.finetune.margins import (
+    Robustness,
+    adversarial_points,
+    attackable_points,
+    verified_robustness,
+)
 from tamecheck.learn.finetune.network import ReluNetwork
-from tamecheck.learn.finetune.robustness import Robustness, verified_robustness
 from tamecheck.learn.mip.classifier import MIPBinarizedClassifier
 from tamecheck.learn.mip.ensemble import MIPBinarizedEnsemble
 from tamecheck.learn.network import BinarizedNetwork, Layer
-from tamecheck.learn.problems import DataError
 from tamecheck.learn.regression.estimator import PiecewisePolynomialRegressor
 from tamecheck.learn.ste import SteBinarizedClassifier
 from tamecheck.learn.tame import TameBinarizedClassifier
-from tamecheck.learn.whole import on_features
 
 __all__ = [
     "Binariser",

@@ -10,10 +10,9 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.ir.verdict import Verdict
-from tamecheck.learn.cube import patterns
-from tamecheck.learn.elastic import Elastic
+from tamecheck.learn.effort import DataError
+from tamecheck.learn.elastic import Elastic, patterns
 from tamecheck.learn.network import Floats
-from tamecheck.learn.problems import DataError
 from tamecheck.loaders import Loaded
 from tamecheck.loaders.outputs import write_text
 from tamecheck.loaders.sketch import Sketch

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import multiclass, validation
 
+from tamecheck.learn.effort import DataError, data_errors
 from tamecheck.learn.network import BinarizedNetwork, Floats
-from tamecheck.learn.problems import DataError, data_errors
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tamecheck.learn.effort import DataError
 from tamecheck.learn.network import Floats
-from tamecheck.learn.problems import DataError
 
 __all__ = ["Scores", "scores_of", "split"]
 

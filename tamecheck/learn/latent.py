@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from tamecheck.ir.tensor import size_of
+from tamecheck.learn.effort import DataError
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, rounded, sign
-from tamecheck.learn.problems import DataError
 
 __all__ = ["KINDS", "Latent", "Scaling", "initial", "kind_of", "scaling_of"]
 

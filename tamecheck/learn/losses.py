@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tamecheck.learn.effort import DataError
 from tamecheck.learn.network import Floats
-from tamecheck.learn.problems import DataError
 
 __all__ = ["LOSSES", "Loss", "loss_of"]
 

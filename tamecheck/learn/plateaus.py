@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tamecheck.learn.effort import DataError
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer
-from tamecheck.learn.problems import DataError
 
 __all__ = ["BinaryWeights", "MaxCut", "random_regular"]
 

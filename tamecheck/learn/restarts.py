@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from tamecheck.learn.problems import DataError
+from tamecheck.learn.effort import DataError
 
 __all__ = [
     "Annealing",

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.learn.descent import Batch, Callback, Direction, Step
-from tamecheck.learn.gradient_estimator import GradientClassifier
+from tamecheck.learn.descent import Batch, Callback, Direction, GradientClassifier, Step
 from tamecheck.learn.latent import Latent
 from tamecheck.learn.losses import Loss, loss_of
 from tamecheck.learn.network import Floats, WeightKind, sign

@@ -12,15 +12,13 @@ from tamecheck.learn.definability import (
     joint_objective,
     objective_certificate,
 )
-from tamecheck.learn.descent import Callback, Direction
+from tamecheck.learn.descent import Callback, Direction, GradientClassifier, Schedule
 from tamecheck.learn.directions import Inner, Joint, Split
+from tamecheck.learn.effort import DataError
 from tamecheck.learn.elastic import Elastic
 from tamecheck.learn.estimator import hidden_sizes
-from tamecheck.learn.gradient_estimator import GradientClassifier
 from tamecheck.learn.losses import loss_of
 from tamecheck.learn.network import WeightKind
-from tamecheck.learn.problems import DataError
-from tamecheck.learn.schedule import Schedule
 
 __all__ = ["TameBinarizedClassifier"]
 

@@ -9,12 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.learn.branching import branched
-from tamecheck.learn.directions import ENUMERATED
-from tamecheck.learn.elastic import Elastic, Problem, enumerated
-from tamecheck.learn.joint import Parts, at_signs, soft
+from tamecheck.learn.directions import ENUMERATED, Parts, at_signs, soft
+from tamecheck.learn.effort import DataError
+from tamecheck.learn.elastic import Elastic, Problem, branched, enumerated
 from tamecheck.learn.losses import loss_of
-from tamecheck.learn.problems import DataError
 
 __all__ = ["elastic_loss"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from tamecheck.errors import InputError, SolverError
 from tamecheck.layers import conic_layer
-from tamecheck.layers.cones import projection
+from tamecheck.layers.conic import projection
 
 CONES = [("zero", 1), ("nonnegative", 3), ("second-order", 4), ("semidefinite", 3)]
 INSIDE = np.array([0, 0.3, 0.6, 0.9, 2, 0, 0, 0, 0.5, 0.1, 0.4])

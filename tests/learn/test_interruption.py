@@ -12,12 +12,12 @@ from tamecheck.learn import (
     SteBinarizedClassifier,
     robust_finetune,
 )
+from tamecheck.learn.effort import Interruption
 from tamecheck.learn.finetune import steps as finetune_steps
 from tamecheck.learn.finetune.network import ReluNetwork
-from tamecheck.learn.interruption import Interruption
 from tamecheck.learn.mip import alternation as mip_alternation
+from tamecheck.learn.mip import annealing as mip_search
 from tamecheck.learn.mip import ensemble
-from tamecheck.learn.mip import search as mip_search
 from tamecheck.learn.mip import stages as mip_stages
 from tamecheck.learn.regression import search as regression_search
 from tamecheck.learn.regression.estimator import PiecewisePolynomialRegressor

@@ -11,16 +11,20 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import tamecheck as tc
+from tamecheck.learn.effort import Effort, Interruption
 from tamecheck.learn.estimator import TrainingSet
-from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.mip.encoding import Encoding, Objective
-from tamecheck.learn.mip.enumeration import enumerated
-from tamecheck.learn.mip.measure import errors_of, hinge_of, least_margins, weight_of
-from tamecheck.learn.mip.pairs import best_pair
-from tamecheck.learn.mip.search import annealed
-from tamecheck.learn.mip.solver_choice import Effort
-from tamecheck.learn.mip.start import lifted
-from tamecheck.learn.mip.task import Architecture, network_of, task_of
+from tamecheck.learn.mip.annealing import annealed
+from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
+from tamecheck.learn.mip.enumeration import best_pair, enumerated
+from tamecheck.learn.mip.task import (
+    Architecture,
+    errors_of,
+    hinge_of,
+    least_margins,
+    network_of,
+    task_of,
+    weight_of,
+)
 from tamecheck.solvers.claims import OptimalClaim
 
 SQUARE = np.array(list(itertools.product((-1, 1), repeat=2)))

@@ -8,8 +8,13 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.learn.regression.encoding import tree_point, tree_program
-from tamecheck.learn.regression.leaves import absolute_error, leaf_polynomial
-from tamecheck.learn.regression.tree import PolynomialTree, Split, exponents
+from tamecheck.learn.regression.tree import (
+    PolynomialTree,
+    Split,
+    absolute_error,
+    exponents,
+    leaf_polynomial,
+)
 
 GRID = np.array(list(itertools.product(np.arange(-4, 5, 2) / 4, repeat=2)))
 LINE = np.arange(-8, 9)[:, None] / 8

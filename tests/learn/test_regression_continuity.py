@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.learn.regression.continuity import joined
-from tamecheck.learn.regression.tree import PolynomialTree, Split
+from tamecheck.learn.regression.tree import PolynomialTree, Split, joined
 
 ONE, ZERO = Fraction(1), Fraction(0)
 

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamecheck.learn.branching import branched
-from tamecheck.learn.cube import patterns
 from tamecheck.learn.descent import Batch
+from tamecheck.learn.directions import at_signs, nested, one_layer, soft
 from tamecheck.learn.elastic import (
     Elastic,
     Problem,
     best_flip,
+    branched,
     enumerated,
+    patterns,
     rest_scores,
     soft_enumerated,
     soft_flips,
     soft_slope,
 )
-from tamecheck.learn.joint import at_signs, nested, one_layer, soft
 from tamecheck.learn.losses import LOSSES
 from tamecheck.learn.network import sign
 

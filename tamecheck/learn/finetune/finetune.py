@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from tamecheck.learn.effort import DataError
 from tamecheck.learn.finetune.margins import checked_ball, checked_rows, network_of
 from tamecheck.learn.finetune.network import ReluNetwork
 from tamecheck.learn.finetune.steps import FAR, NEAR, Task, between, corrected, hardened, missed
-from tamecheck.learn.problems import DataError
 
 if TYPE_CHECKING:
     from tamecheck.model import Model

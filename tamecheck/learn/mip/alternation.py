@@ -16,12 +16,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.mip.encoding import Encoding, Objective
-from tamecheck.learn.mip.solver_choice import Effort
-from tamecheck.learn.mip.start import lifted
-from tamecheck.learn.mip.task import Architecture, Params, Task, grids
-from tamecheck.learn.mip.threshold import best_offset
+from tamecheck.learn.effort import Effort, Interruption
+from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
+from tamecheck.learn.mip.task import Architecture, Params, Task, best_offset, grids
 from tamecheck.learn.network import Floats, Layer, sign
 from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim
 

@@ -11,23 +11,22 @@ import numpy as np
 from sklearn import utils
 from sklearn.exceptions import ConvergenceWarning
 
-from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
-from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.latent import kind_of
-from tamecheck.learn.mip.alternation import alternated
-from tamecheck.learn.mip.measure import errors_of
-from tamecheck.learn.mip.search import annealed
-from tamecheck.learn.mip.solver_choice import (
+from tamecheck.learn.effort import (
     MIP_SOLVERS,
+    DataError,
     Effort,
+    Interruption,
     check_limits,
     check_solver,
     seconds_for,
 )
+from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
+from tamecheck.learn.latent import kind_of
+from tamecheck.learn.mip.alternation import alternated
+from tamecheck.learn.mip.annealing import annealed
 from tamecheck.learn.mip.stages import OBJECTIVES, Candidate, Limits, Stage, Training, run_stage
-from tamecheck.learn.mip.task import Architecture, Params, Task, task_of
+from tamecheck.learn.mip.task import Architecture, Params, Task, errors_of, task_of
 from tamecheck.learn.network import BinarizedNetwork, Layer, WeightKind
-from tamecheck.learn.problems import DataError
 from tamecheck.programs.answer import Document
 from tamecheck.solvers.children import SOLVERS
 

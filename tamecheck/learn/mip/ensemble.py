@@ -13,21 +13,20 @@ import numpy as np
 from sklearn import utils
 from sklearn.exceptions import ConvergenceWarning
 
-from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet
-from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.latent import kind_of
-from tamecheck.learn.mip.ensemble_neuron import WideNeuron, margin_of, mean_neuron, wide_neuron
-from tamecheck.learn.mip.measure import errors_of
-from tamecheck.learn.mip.solver_choice import (
+from tamecheck.learn.effort import (
     MIP_SOLVERS,
+    DataError,
     Effort,
+    Interruption,
     check_limits,
     check_solver,
     seconds_for,
 )
-from tamecheck.learn.mip.task import task_of
+from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet
+from tamecheck.learn.latent import kind_of
+from tamecheck.learn.mip.ensemble_neuron import WideNeuron, margin_of, mean_neuron, wide_neuron
+from tamecheck.learn.mip.task import errors_of, task_of
 from tamecheck.learn.network import Floats, Layer, WeightKind, rounded
-from tamecheck.learn.problems import DataError
 
 __all__ = ["MIPBinarizedEnsemble", "Margin"]
 

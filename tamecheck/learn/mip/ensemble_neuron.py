@@ -15,8 +15,8 @@ from typing import cast
 import numpy as np
 
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.learn.mip.measure import Exact, exact_array
-from tamecheck.learn.mip.solver_choice import Effort
+from tamecheck.learn.effort import Effort
+from tamecheck.learn.mip.task import Exact, exact_array
 from tamecheck.learn.network import Floats, WeightKind
 from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim
 from tamecheck.solvers.relaxation import Relaxation, RelaxedOptimum

@@ -11,14 +11,20 @@ from typing import TypeAlias
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.mip.encoding import Encoding, Objective
-from tamecheck.learn.mip.enumeration import enumerated
-from tamecheck.learn.mip.measure import errors_of, hinge_of, least_margins, weight_of
-from tamecheck.learn.mip.pairs import best_pair
-from tamecheck.learn.mip.solver_choice import Effort
-from tamecheck.learn.mip.start import lifted
-from tamecheck.learn.mip.task import Architecture, Params, Task, grids, network_of
+from tamecheck.learn.effort import Effort, Interruption
+from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
+from tamecheck.learn.mip.enumeration import best_pair, enumerated
+from tamecheck.learn.mip.task import (
+    Architecture,
+    Params,
+    Task,
+    errors_of,
+    grids,
+    hinge_of,
+    least_margins,
+    network_of,
+    weight_of,
+)
 from tamecheck.learn.network import BinarizedNetwork
 from tamecheck.programs.answer import Document, Feasible, Optimal, Unknown
 from tamecheck.programs.solving import solve

@@ -6,13 +6,33 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from tamecheck.learn.estimator import TrainingSet
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, rounded
 
-__all__ = ["Architecture", "Grid", "Params", "Task", "grids", "network_of", "task_of", "tie_shift"]
+__all__ = [
+    "Architecture",
+    "Exact",
+    "Grid",
+    "Params",
+    "Task",
+    "best_offset",
+    "errors_of",
+    "exact_array",
+    "grids",
+    "hinge_of",
+    "least_margins",
+    "levels_of",
+    "network_of",
+    "offset_at",
+    "task_of",
+    "tie_shift",
+    "weight_of",
+]
 
 Params = tuple[Layer, ...]
 """Hidden layers, then the output: one neuron for two classes, else one score a class."""
@@ -182,3 +202,111 @@ def network_of(
     if whole and magnitude is not None:
         return BinarizedNetwork(tuple(layers))
     return rounded(layers, magnitude)
+
+
+# --- the offset of a neuron whose weights are known
+
+
+def levels_of(sums: Floats) -> Floats:
+    """The values from which on sums can be positive: each of them, and one above all."""
+    values = np.unique(sums)
+    return np.append(values, values[-1] + 1)
+
+
+def offset_at(sums: Floats, level: float, grid: Grid) -> float:
+    """The offset of the grid with which exactly the sums from ``level`` on are positive."""
+    if grid.reach is None:
+        return 0.0
+    base, reach = float(grid.base), float(grid.reach)
+    below = sums[sums < level]
+    if not grid.step:
+        highest = float(below.max()) if len(below) else level - 1
+        return float(np.clip(-(level + highest) / 2, -reach, reach))
+    step = float(grid.step)
+    # the least offset b on the grid with level + b > 0; levels are sums, whose parity it fits
+    offset = float(np.floor((-level - base) / step) + 1) * step + base
+    if len(below) == len(sums):
+        offset = float(np.floor((-sums.max() - base) / step)) * step + base
+    return float(np.clip(offset, -reach, reach))
+
+
+def best_offset(sums: Floats, gain: Floats, grid: Grid) -> float:
+    """The offset that loses least, where 1 is better than -1 by ``gain`` on each row."""
+    levels = levels_of(sums)
+    order = np.argsort(sums, kind="stable")
+    # what is lost below a level: gains of the rows that are -1 there
+    lost = np.append(0.0, np.cumsum(gain[order]))[np.searchsorted(sums[order], levels)]
+    return offset_at(sums, float(levels[int(np.argmin(lost))]), grid)
+
+
+# --- exact losses: forward passes in integers or rationals
+
+
+Exact = npt.NDArray[np.object_]
+
+
+def errors_of(network: BinarizedNetwork, task: Task) -> Fraction:
+    """The weight of the rows whose decision (the first largest score) is not their class."""
+    scores = _forward(network, task.x)[-1]
+    lost = Fraction(0)
+    for row, weights in zip(scores.tolist(), task.weights, strict=True):
+        decided = row.index(max(row))
+        lost += sum((w for label, w in weights if label != decided), Fraction(0))
+    return lost
+
+
+def hinge_of(network: BinarizedNetwork, task: Task, architecture: Architecture) -> Fraction:
+    """The sum of weight * max(0, 1 + largest other score - own score).
+
+    For two classes, whose scores are o and -o, it is max(0, 1 - o) and max(0, 1 + o).
+    """
+    scores = _forward(network, task.x)[-1]
+    lost = Fraction(0)
+    for row, weights in zip(scores.tolist(), task.weights, strict=True):
+        for label, weight in weights:
+            other = max(score for c, score in enumerate(row) if c != label)
+            difference = other - row[label]
+            if task.classes == 2:
+                shift = tie_shift(architecture)
+                difference = (difference + (shift if label else -shift)) / Fraction(2)
+            lost += weight * max(Fraction(0), 1 + difference)
+    return lost
+
+
+def least_margins(network: BinarizedNetwork, task: Task) -> Fraction:
+    """The sum over hidden neurons of the least absolute pre-activation over the rows."""
+    hidden = _forward(network, task.x)[:-1]
+    return sum((Fraction(v) for a in hidden for v in np.abs(a).min(axis=0).tolist()), Fraction(0))
+
+
+def weight_of(network: BinarizedNetwork) -> Fraction:
+    """The sum of the absolute weights; of two opposite columns of a readout, one counts."""
+    total = Fraction(0)
+    for number, layer in enumerate(network.layers):
+        columns = layer.weights
+        if number == len(network.layers) - 1 and columns.shape[1] == 2:
+            columns = columns[:, 1:]
+        total += sum((Fraction(abs(v)) for v in columns.reshape(-1).tolist()), Fraction(0))
+    return total
+
+
+def _forward(network: BinarizedNetwork, x: Floats) -> list[Exact]:
+    """The pre-activations of each layer and at last the scores, in exact arithmetic."""
+    values = exact_array(x)
+    found: list[Exact] = []
+    for number, layer in enumerate(network.layers):
+        sums = cast("Exact", values @ exact_array(layer.weights) + exact_array(layer.offset))
+        found.append(sums)
+        if number < len(network.layers) - 1:
+            values = np.where(sums >= 0, 1, -1).astype(object)
+    return found
+
+
+def exact_array(values: Floats) -> Exact:
+    """Integers where they are, else rationals, as objects."""
+    flat: list[Any] = [
+        int(v) if v.is_integer() else Fraction(v) for v in values.reshape(-1).tolist()
+    ]
+    made = np.empty(len(flat), dtype=object)
+    made[:] = flat
+    return made.reshape(values.shape)

@@ -13,21 +13,28 @@ from sklearn import utils
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import validation
 
-from tamecheck.learn.interruption import Interruption
-from tamecheck.learn.mip.solver_choice import (
+from tamecheck.learn.effort import (
     MIP_SOLVERS,
+    DataError,
     Effort,
+    Interruption,
     check_limits,
     check_solver,
+    data_errors,
     seconds_for,
 )
 from tamecheck.learn.network import Floats
-from tamecheck.learn.problems import DataError, data_errors
-from tamecheck.learn.regression.continuity import joined
 from tamecheck.learn.regression.encoding import tree_point, tree_program
-from tamecheck.learn.regression.leaves import absolute_error, leaf_polynomial
 from tamecheck.learn.regression.search import search_tree
-from tamecheck.learn.regression.tree import PolynomialTree, Split, exponents, monomials
+from tamecheck.learn.regression.tree import (
+    PolynomialTree,
+    Split,
+    absolute_error,
+    exponents,
+    joined,
+    leaf_polynomial,
+    monomials,
+)
 from tamecheck.programs import Feasible, Optimal, Unknown, solve
 from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim, UnknownClaim
 

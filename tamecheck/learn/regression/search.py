@@ -17,9 +17,8 @@ from typing import Any, cast
 import numpy as np
 from sklearn import linear_model
 
-from tamecheck.learn.interruption import Interruption
+from tamecheck.learn.effort import Effort, Interruption
 from tamecheck.learn.mip.ensemble_neuron import wide_neuron
-from tamecheck.learn.mip.solver_choice import Effort
 from tamecheck.learn.network import Floats
 
 __all__ = ["Cut", "FloatTree", "search_tree"]

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from tamecheck.ir.exact import rational_text
+from tamecheck.ir.program import Column, Program, Row
 from tamecheck.learn.network import Floats
+from tamecheck.solvers.relaxation import Relaxation, RelaxedOptimum
 
-__all__ = ["PolynomialTree", "Split", "exponents", "monomials"]
+__all__ = [
+    "PolynomialTree",
+    "Split",
+    "absolute_error",
+    "exponents",
+    "joined",
+    "leaf_polynomial",
+    "monomials",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +119,157 @@ def monomials(x: Floats, powers: Sequence[tuple[int, ...]]) -> Floats:
         np.prod(x ** np.array(power), axis=1) for power in powers
     ]
     return np.stack(columns, axis=1)
+
+
+# --- the polynomial of a leaf with the least sum of absolute errors, exactly
+
+
+_SIMPLE = (1, 12, 1000)
+"""Denominators to which coefficients are rounded, if that fits no worse."""
+
+
+def leaf_polynomial(
+    rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction]
+) -> tuple[Fraction, ...]:
+    """Coefficients of the monomials whose values at the points are ``rows``.
+
+    A linear program finds them in floating point; the polynomial through the points that it meets,
+    solved in rationals, and nearby simple numbers compete with them by their exact error.
+    """
+    count = len(rows[0])
+    if not y:
+        return (Fraction(0),) * count
+    floats = _least_absolute(rows, y)
+    candidates = [tuple(Fraction(v) for v in floats)]
+    candidates += [tuple(Fraction(v).limit_denominator(d) for v in floats) for d in _SIMPLE]
+    through = _through(rows, y, floats)
+    if through is not None:
+        candidates.append(through)
+    return min(candidates, key=lambda c: absolute_error(rows, y, c))
+
+
+def absolute_error(
+    rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction], coefficients: Sequence[Fraction]
+) -> Fraction:
+    """The sum of the absolute residuals."""
+    total = Fraction(0)
+    for row, value in zip(rows, y, strict=True):
+        fit = sum((a * c for a, c in zip(row, coefficients, strict=True)), Fraction(0))
+        total += abs(value - fit)
+    return total
+
+
+def _least_absolute(rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> list[float]:
+    count = len(rows[0])
+    columns = [Column(f"c{k}", None, None) for k in range(count)]
+    columns += [Column(f"e{i}", cost=Fraction(1)) for i in range(len(y))]
+    made: list[Row] = []
+    for i, (row, value) in enumerate(zip(rows, y, strict=True)):
+        terms = [(k, a) for k, a in enumerate(row) if a]
+        made.append(Row(f"u{i}", (*terms, (count + i, Fraction(1))), lower=value))
+        made.append(Row(f"l{i}", (*terms, (count + i, Fraction(-1))), upper=value))
+    answer = Relaxation(Program(tuple(columns), tuple(made))).solve()
+    if isinstance(answer, RelaxedOptimum):
+        return list(answer.x[:count])
+    # no answer: least squares
+    matrix = np.array([[float(a) for a in row] for row in rows])
+    return np.linalg.lstsq(matrix, np.array([float(v) for v in y]), rcond=None)[0].tolist()
+
+
+def _through(
+    rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction], floats: Sequence[float]
+) -> tuple[Fraction, ...] | None:
+    """The polynomial through the independent points with the least residuals; None if too few."""
+    residuals = [
+        abs(float(v) - sum(float(a) * c for a, c in zip(row, floats, strict=True)))
+        for row, v in zip(rows, y, strict=True)
+    ]
+    count = len(rows[0])
+    reduced: list[tuple[int, list[Fraction]]] = []
+    for i in sorted(range(len(y)), key=lambda i: residuals[i]):
+        row = [*rows[i], y[i]]
+        for pivot, other in reduced:
+            if row[pivot]:
+                factor = row[pivot]
+                row = [a - factor * b for a, b in zip(row, other, strict=True)]
+        lead = next((k for k in range(count) if row[k]), None)
+        if lead is None:
+            continue
+        row = [a / row[lead] for a in row]
+        reduced = [
+            (pivot, [a - other[lead] * b for a, b in zip(other, row, strict=True)])
+            for pivot, other in reduced
+        ]
+        reduced.append((lead, row))
+        if len(reduced) == count:
+            break
+    if len(reduced) < count:
+        return None
+    solution = {pivot: row[count] for pivot, row in reduced}
+    return tuple(solution[k] for k in range(count))
+
+
+# --- cuts at the places where the polynomials on their two sides agree
+# Training points leave room for a cut between them.  A continuous function has its kinks where two
+# pieces have the same value; where the difference of a polynomial left of a cut and one right of it
+# is affine, its zeros are such a place.  A cut is moved there if the training points fit no worse.
+Rows = Sequence[Sequence[Fraction]]
+
+
+def joined(tree: PolynomialTree, x: Rows, y: Sequence[Fraction], *, axis: bool) -> PolynomialTree:
+    """The tree with cuts moved to where pieces join, its error on the points not larger.
+
+    Parameters
+    ----------
+    tree, x, y
+        The tree, points and their values.
+    axis
+        Whether cuts have to be parallel to the axes.
+    """
+    error = _error(tree, x, y)
+    for node in range(len(tree.splits)):
+        for split in _joints(tree, node):
+            if axis and sum(map(bool, split.direction)) > 1:
+                continue
+            splits = (*tree.splits[:node], split, *tree.splits[node + 1 :])
+            other = replace(tree, splits=splits)
+            if (missed := _error(other, x, y)) <= error:
+                tree, error = other, missed
+                break
+    return tree
+
+
+def _error(tree: PolynomialTree, x: Rows, y: Sequence[Fraction]) -> Fraction:
+    return sum((abs(tree.value(p) - v) for p, v in zip(x, y, strict=True)), Fraction(0))
+
+
+def _joints(tree: PolynomialTree, node: int) -> list[Split]:
+    """Where a polynomial left of a node equals one right of it, if that is a hyperplane."""
+    found: list[Split] = []
+    right = _below(tree, 2 * node + 2)
+    for low in _below(tree, 2 * node + 1):
+        for high in right:
+            differences = [b - a for a, b in zip(low, high, strict=True)]
+            linear = {k: d for k, d in zip(tree.powers, differences, strict=True) if d}
+            if any(sum(power) > 1 for power in linear):
+                continue
+            slope = [Fraction(0)] * len(tree.powers[0])
+            for power, value in linear.items():
+                if sum(power):
+                    slope[power.index(1)] = value
+            scale = max(map(abs, slope))
+            if not scale:
+                continue
+            constant = linear.get((0,) * len(slope), Fraction(0)) / scale
+            for sign in (1, -1):
+                split = Split(tuple(sign * v / scale for v in slope), -sign * constant)
+                if split not in found:
+                    found.append(split)
+    return found
+
+
+def _below(tree: PolynomialTree, node: int) -> list[tuple[Fraction, ...]]:
+    """The polynomials of the leaves below a node."""
+    if node >= len(tree.splits):
+        return [tree.leaves[node - len(tree.splits)]]
+    return _below(tree, 2 * node + 1) + _below(tree, 2 * node + 2)

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from types import TracebackType
 from typing import Any
 
+from sklearn.exceptions import ConvergenceWarning
+
+from tamecheck.errors import InputError
 from tamecheck.ir.program import Program
-from tamecheck.learn.problems import DataError
 from tamecheck.solvers.children import SOLVERS, claims
 from tamecheck.solvers.claims import Claim
 from tamecheck.solvers.installed import INSTALL, installed
 
-__all__ = ["MIP_SOLVERS", "Effort", "check_limits", "check_solver", "seconds_for"]
+__all__ = [
+    "MIP_SOLVERS",
+    "DataError",
+    "Effort",
+    "Interruption",
+    "check_limits",
+    "check_solver",
+    "data_errors",
+    "seconds_for",
+]
 
 MIP_SOLVERS = {"auto": SOLVERS, **{solver: (solver,) for solver in SOLVERS}}
 """Who is asked under each name; other names stand for a search that asks no solver."""
@@ -89,3 +103,57 @@ def seconds_for(timeout: float | None, max_nodes: int | None) -> float:
     if timeout is not None:
         return float(timeout)
     return _SECONDS if max_nodes is None else math.inf
+
+
+class DataError(InputError, ValueError):
+    """Data or parameters that cannot be trained on; a ``ValueError``, as in scikit-learn."""
+
+    def __str__(self) -> str:
+        # scikit-learn's own texts have several lines, which its tools look for
+        return self.what if not self.hint else f"{self.what} {self.hint}"
+
+
+@contextmanager
+def data_errors() -> Generator[None]:
+    """Turn the ``ValueError`` of scikit-learn's validation into a `DataError` of the same text."""
+    try:
+        yield
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
+@dataclass(slots=True, eq=False)
+class Interruption:
+    """A context that a ``KeyboardInterrupt`` ends quietly, and that remembers it.
+
+    One object goes through all searches of a training, so that those that follow an interrupted one
+    know that they are not wanted any more.
+
+    Parameters
+    ----------
+    happened
+        Whether a block was interrupted.
+    """
+
+    happened: bool = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self.happened = self.happened or interrupted
+        return interrupted
+
+    def warn(self, kept: str, stacklevel: int) -> None:
+        """Say what is kept, if a block was interrupted; the level is that of `warnings.warn`."""
+        if self.happened:
+            text = f"Training was interrupted; {kept}."
+            warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tamecheck.learn.interruption import Interruption
+from tamecheck.learn.effort import Interruption
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids
 from tamecheck.learn.network import Floats, Layer, sign
 
