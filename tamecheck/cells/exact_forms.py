@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 from flint import fmpq
 
-from tamecheck.cells.forms import Known, NonlinearError, axes_after_two, padded, taken
+from tamecheck.cells.forms import Known, NonlinearError, axes_after_two
+from tamecheck.exact.arrays import pad_rank, take_flat
 from tamecheck.exact.matrix import exact_matmul
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, Shape
@@ -30,11 +31,11 @@ class ExactForms:
 
     def padded(self, rank: int) -> ExactForms:
         """See `Forms.padded`."""
-        return ExactForms(padded(self.value, rank))
+        return ExactForms(pad_rank(self.value, rank))
 
     def take(self, index: Array) -> ExactForms:
         """See `Forms.take`."""
-        return ExactForms(taken(self.value, index))
+        return ExactForms(take_flat(self.value, index))
 
     def plus(self, other: ExactForms) -> ExactForms:
         """See `Forms.plus`."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.evaluate.float_terms import nearest_floats
-from tamecheck.exact.arrays import from_values, objects
+from tamecheck.exact.arrays import from_values, objects, pad_rank, take_flat
 from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = [
@@ -26,8 +26,6 @@ __all__ = [
     "Known",
     "NonlinearError",
     "axes_after_two",
-    "padded",
-    "taken",
 ]
 
 EPSILON = 2.0**-52
@@ -153,20 +151,6 @@ def axes_after_two(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(axis + 2 for axis in axes)
 
 
-def padded(array: Array, rank: int) -> Array:
-    """A batch of forms with axes of extent 1 in front of the tensor's own."""
-    missing = rank - (array.ndim - 2)
-    if missing <= 0:
-        return array
-    return array.reshape((*array.shape[:2], *(1,) * missing, *array.shape[2:]))
-
-
-def taken(array: Array, index: Array) -> Array:
-    """A batch of forms at flat positions."""
-    flat = array.reshape((*array.shape[:2], -1))
-    return flat[:, :, index.reshape(-1)].reshape((*array.shape[:2], *index.shape))
-
-
 def _sum_error(a: Array, b: Array, total: Array) -> Array:
     """The rounding error of ``a + b``, exactly (Knuth)."""
     back = total - a
@@ -216,11 +200,11 @@ class FloatForms:
 
     def padded(self, rank: int) -> FloatForms:
         """See `Forms.padded`."""
-        return FloatForms(padded(self.value, rank), padded(self.error, rank))
+        return FloatForms(pad_rank(self.value, rank), pad_rank(self.error, rank))
 
     def take(self, index: Array) -> FloatForms:
         """See `Forms.take`."""
-        return FloatForms(taken(self.value, index), taken(self.error, index))
+        return FloatForms(take_flat(self.value, index), take_flat(self.error, index))
 
     def plus(self, other: FloatForms) -> FloatForms:
         """See `Forms.plus`."""

@@ -19,8 +19,16 @@ from tamecheck.derivative.kinks import (
     bounded,
     pointwise_alternatives,
 )
-from tamecheck.derivative.local import Values, linear_local, scaled, tied_groups
-from tamecheck.derivative.sweep import Averaged, Local, Moved, Scaled
+from tamecheck.derivative.reverse import (
+    Averaged,
+    Local,
+    Moved,
+    Scaled,
+    Values,
+    linear_local,
+    scaled,
+    tied_groups,
+)
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_terms import value_at

@@ -17,7 +17,7 @@ from flint import fmpq
 
 from tamecheck.derivative.arguments import Arguments, definite_sign
 from tamecheck.derivative.kinks import at_edge
-from tamecheck.derivative.local import Values, compared_groups, routed
+from tamecheck.derivative.reverse import Values, compared_groups, routed
 from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.folding import axis_last
 from tamecheck.evaluate.selection import pick

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from flint import arb
 
-from tamecheck.cells.forms import padded
 from tamecheck.derivative.chainrule import chain_rule
 from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.jacobian import exact_point, known_values
-from tamecheck.derivative.sweep import output_matrix
+from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.evaluate.float_terms import condition_floats
 from tamecheck.evaluate.floats import outside
 from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.arrays import pad_rank
 from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Graph
@@ -70,7 +70,7 @@ def _inside(graph: Graph, index: int, values: Mapping[int, Array]) -> Array | No
     domain = node.op.meaning.domain(node.params)
     if domain == TRUE:
         return None
-    wide = [padded(values[arg], len(node.shape)) for arg in node.args]
+    wide = [pad_rank(values[arg], len(node.shape)) for arg in node.args]
     with np.errstate(all="ignore"):
         return np.asarray(condition_floats(domain, wide))
 

@@ -15,17 +15,26 @@ from itertools import chain
 import numpy as np
 from flint import fmpq
 
-from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.cone import Cone, Row, is_zero
 from tamecheck.derivative.dependence import Dependence
-from tamecheck.derivative.kinks import Alternative, NotLipschitzError, Site, pointwise_alternatives
-from tamecheck.derivative.local import (
+from tamecheck.derivative.kinks import (
+    Affinity,
+    Alternative,
+    NotLipschitzError,
+    Site,
+    pointwise_alternatives,
+)
+from tamecheck.derivative.reverse import (
+    Local,
+    Moved,
+    Scaled,
     Values,
+    input_rows,
     linear_local,
     scaled,
     tied_groups,
+    zeros,
 )
-from tamecheck.derivative.sweep import Local, Moved, Scaled, input_rows, zeros
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.walk import site_of

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from flint import fmpq, fmpq_mat
 
-from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import ChainRule, Place
 from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.explore import combination, source_of
+from tamecheck.derivative.kinks import Affinity
 from tamecheck.derivative.minkowski import minkowski_sum
 from tamecheck.derivative.result import Autodiff, JacobianSet, Proof
-from tamecheck.derivative.sweep import Local, input_rows, output_matrix
+from tamecheck.derivative.reverse import Local, input_rows, output_matrix
 from tamecheck.exact.hull import Exact, Matrix, fractions_of, rational
 from tamecheck.exact.reals import Number
 from tamecheck.ir.graph import Apply

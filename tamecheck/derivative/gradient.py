@@ -13,14 +13,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from tamecheck.cells.forms import padded, taken
 from tamecheck.derivative.domain import exact_row, first_outside, outside_rows
-from tamecheck.derivative.local import routed
 from tamecheck.derivative.lowering import lowered
+from tamecheck.derivative.reverse import routed
 from tamecheck.derivative.terms import derivative
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
 from tamecheck.evaluate.folding import axis_last, folded_first
+from tamecheck.exact.arrays import pad_rank, take_flat
 from tamecheck.ir.arguments import float_array
 from tamecheck.ir.formula import Const, Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -222,7 +222,7 @@ def _pointwise(
     shape: Shape,
     moving: Sequence[bool],
 ) -> tuple[Array, Pull]:
-    wide = [padded(arg, len(shape)) for arg in args]
+    wide = [pad_rank(arg, len(shape)) for arg in args]
     bodies = [piece.term for piece in pieces]
     terms = [[derivative(body, variable) for body in bodies] for variable in range(len(args))]
     masks = [condition_floats(piece.condition, wide) for piece in pieces[:-1]]
@@ -276,9 +276,9 @@ def _moved(
     fill = float(filler) if isinstance(filler, Fraction) else 0.0
     extra = np.full((batch, 1, 1), fill, dtype)
     value = (
-        taken(np.concatenate([*flat, extra], axis=2), index)
+        take_flat(np.concatenate([*flat, extra], axis=2), index)
         if len(flat) > 1 or (index.size and int(index.max()) >= flat[0].shape[2])
-        else taken(flat[0], index)
+        else take_flat(flat[0], index)
     )
     sizes = [a[0].size for a in args]
     places = index.reshape(-1)
@@ -349,7 +349,7 @@ def _matmul(left: Array, right: Array) -> Array:
     rank = max(left.ndim, right.ndim) - 2
     # without contiguous rows NumPy multiplies in a loop of its own, many times slower than BLAS
     return np.matmul(
-        np.ascontiguousarray(padded(left, rank)), np.ascontiguousarray(padded(right, rank))
+        np.ascontiguousarray(pad_rank(left, rank)), np.ascontiguousarray(pad_rank(right, rank))
     )
 
 

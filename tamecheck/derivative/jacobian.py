@@ -13,12 +13,11 @@ from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import kink_family
 from tamecheck.derivative.limits import limit_set
-from tamecheck.derivative.local import Values
 from tamecheck.derivative.lowering import lowered, without_roots
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
 from tamecheck.derivative.result import Autodiff, JacobianSet, Kind
+from tamecheck.derivative.reverse import Values, output_matrix
 from tamecheck.derivative.steep import steep
-from tamecheck.derivative.sweep import output_matrix
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate.walk import checked_inputs
 from tamecheck.exact.arrays import from_values, objects

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import ChainRule
 from tamecheck.derivative.check import Curve, Limits, Pattern, read_limits
+from tamecheck.derivative.claims import found_claim
 from tamecheck.derivative.cone import inner_direction, product
 from tamecheck.derivative.explore import Explorer, Leaf
+from tamecheck.derivative.kinks import Affinity
 from tamecheck.derivative.result import Autodiff, JacobianSet, Kind, Proof
-from tamecheck.derivative.sweep import output_matrix
-from tamecheck.derivative.tangency import found_claim
+from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import TamecheckError
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.feasibility import null_basis
@@ -216,7 +216,7 @@ def _at_jumps(
     where = ", ".join(sorted({graph.name_of(node) for leaf in leaves for node in leaf.jumped}))
     limits = [_outputs(graph, leaf.values) for leaf in leaves if leaf.cone.settled]
     if checked is not None:
-        limits += [tuple(jet.value for jet in pattern.outputs) for pattern in checked.shown]
+        limits += [tuple(germ.value for germ in pattern.outputs) for pattern in checked.shown]
     different = _distinct([*limits, _outputs(graph, rule.values)])
     if len(different) > 1:
         why = f"the function jumps at this point ({where}), so there is no Clarke Jacobian"

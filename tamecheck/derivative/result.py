@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 from flint import arb, fmpq
@@ -324,7 +323,9 @@ class JacobianSet:
             ``entries``: the two entries of the flattened matrix to draw; ``around``: another set
             behind it; ``names``: the inputs' names.
         """
-        return import_module("tamecheck.plots").draw_jacobian(self, ax, **options).axes
+        import tamecheck
+
+        return tamecheck.plots.draw_jacobian(self, ax, **options).axes
 
     def accurate(self, bits: int) -> bool:
         """Whether every ball has so many good bits."""

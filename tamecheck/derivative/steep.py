@@ -17,8 +17,8 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.dependence import Dependence, dependence
-from tamecheck.derivative.local import Values, compared_groups, routed
 from tamecheck.derivative.puiseux import ZERO, Puiseux, constant, series_of
+from tamecheck.derivative.reverse import Values, compared_groups, routed
 from tamecheck.derivative.terms import derivative
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact import op_exact

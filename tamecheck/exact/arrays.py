@@ -17,7 +17,17 @@ from tamecheck.errors import InputError
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = ["alike", "fractions", "from_values", "has_balls", "native", "objects", "renumbered"]
+__all__ = [
+    "alike",
+    "fractions",
+    "from_values",
+    "has_balls",
+    "native",
+    "objects",
+    "pad_rank",
+    "renumbered",
+    "take_flat",
+]
 
 _EXACT_INTEGERS = 2**53
 
@@ -94,3 +104,17 @@ def _mapped(array: Array, function: Callable[[Any], Any]) -> Array:
     flat = result.reshape(-1)
     flat[:] = [function(value) for value in array.reshape(-1).tolist()]
     return result
+
+
+def pad_rank(array: Array, rank: int) -> Array:
+    """A batch of tensors, in two leading axes, with axes of extent 1 before the tensors' own."""
+    missing = rank - (array.ndim - 2)
+    if missing <= 0:
+        return array
+    return array.reshape((*array.shape[:2], *(1,) * missing, *array.shape[2:]))
+
+
+def take_flat(array: Array, index: Array) -> Array:
+    """The elements at flat positions of a batch of tensors, in two leading axes."""
+    flat = array.reshape((*array.shape[:2], -1))
+    return flat[:, :, index.reshape(-1)].reshape((*array.shape[:2], *index.shape))

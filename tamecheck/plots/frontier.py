@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.cells.forms import padded
 from tamecheck.derivative.gradient import node_values
-from tamecheck.derivative.local import routed
 from tamecheck.derivative.lowering import lowered
+from tamecheck.derivative.reverse import routed
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
 from tamecheck.evaluate.folding import folded_first
+from tamecheck.exact.arrays import pad_rank
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, size_of
@@ -236,7 +236,7 @@ def _sources(graph: Graph, node: Apply, chosen: Array, base: dict[int, Array]) -
             found: list[Array] = []
             for shape in shapes:
                 numbers = np.arange(size_of(shape)).reshape(shape)
-                wide = padded(numbers[None, None], len(node.shape))[0, 0]
+                wide = pad_rank(numbers[None, None], len(node.shape))[0, 0]
                 found.append(np.broadcast_to(wide, node.shape).reshape(-1)[chosen])
             return found
 

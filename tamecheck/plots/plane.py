@@ -10,7 +10,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.cells import Slice, slice_of_box
-from tamecheck.derivative.local import routed
+from tamecheck.derivative.reverse import routed
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input

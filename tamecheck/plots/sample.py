@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from tamecheck.cells.forms import padded
 from tamecheck.derivative.domain import outside_rows
 from tamecheck.derivative.gradient import gradient, node_values
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats
 from tamecheck.evaluate.folding import axis_last, folded_first
+from tamecheck.exact.arrays import pad_rank
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Array, size_of
@@ -289,7 +289,7 @@ def _decisions(graph: Graph, index: int, node: Apply, nodes: dict[int, Array]) -
                 return np.nan_to_num(nodes[index]).reshape((len(nodes[index]), -1)).astype(np.int64)
             if len(pieces) < 2:
                 return None
-            wide = [padded(arg, len(node.shape)) for arg in args]
+            wide = [pad_rank(arg, len(node.shape)) for arg in args]
             masks = [condition_floats(piece.condition, wide) for piece in pieces[:-1]]
             shape = np.broadcast_shapes(*(mask.shape for mask in masks))
             found = np.full(shape, len(pieces) - 1, dtype=np.int64)

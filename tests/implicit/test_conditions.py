@@ -12,7 +12,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tamecheck.derivative.implicit import decide_invertible
-from tamecheck.derivative.implicit.bernstein import determinant_form, one_sign, subdivided
 from tamecheck.derivative.implicit.conditions import (
     definite_hull,
     definite_margin,
@@ -22,7 +21,13 @@ from tamecheck.derivative.implicit.conditions import (
     rational,
 )
 from tamecheck.derivative.implicit.invertible import _by_z3
-from tamecheck.derivative.implicit.multiaffine import coordinates, halved
+from tamecheck.derivative.implicit.subdivision import (
+    coordinates,
+    determinant_form,
+    halved,
+    one_sign,
+    subdivided,
+)
 from tamecheck.solvers.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simplex
 
 entries = st.integers(-4, 4)

@@ -1,6 +1,6 @@
 """Sets of Jacobians once more, from the definition: by another route than the search for them."""
 
-from tamecheck.derivative.check.jets import Jet
+from tamecheck.derivative.check.germs import Germ
 from tamecheck.derivative.check.limits import Limits, read_limits
 from tamecheck.derivative.check.patterns import Pattern
 from tamecheck.derivative.check.proofs import Claim, Curve, Identity, Multiple, Tangents, excludes
@@ -8,8 +8,8 @@ from tamecheck.derivative.check.proofs import Claim, Curve, Identity, Multiple, 
 __all__ = [
     "Claim",
     "Curve",
+    "Germ",
     "Identity",
-    "Jet",
     "Limits",
     "Multiple",
     "Pattern",

@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from flint import fmpq
 
-from tamecheck.derivative.check.jets import Jet
+from tamecheck.derivative.check.germs import Germ
 from tamecheck.derivative.check.patterns import (
     Finder,
     OpenError,
@@ -82,7 +82,7 @@ class Limits:
                 if first.known.keys() != second.known.keys() or len(walls) != 1:
                     continue
                 wall = first.positive[walls[0]]
-                others = [jet for k, jet in enumerate(first.positive) if k != walls[0]]
+                others = [germ for k, germ in enumerate(first.positive) if k != walls[0]]
                 gaps = [a - b for a, b in zip(first.outputs, second.outputs, strict=True)]
                 for _ in range(_TRIES):
                     curve = _on_wall(wall, rng)
@@ -94,7 +94,7 @@ class Limits:
         return None
 
 
-def _on_wall(wall: Jet, rng: np.random.Generator) -> Curve | None:
+def _on_wall(wall: Germ, rng: np.random.Generator) -> Curve | None:
     """The first coefficients of a curve on which a function with a gradient is 0."""
     size, order = wall.space.size, wall.space.order
     gradient = wall.gradient

@@ -1,6 +1,6 @@
 """All ways in which the comparisons of a graph may come out near a point.
 
-The graph is read once more, on jets instead of numbers: where a compared term vanishes at the
+The graph is read once more, on germs instead of numbers: where a compared term vanishes at the
 point, its sign nearby is open, and both signs are followed.  A combination of signs is left out
 only with a proof that it does not occur near the point.
 """
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from flint import fmpq
 
-from tamecheck.derivative.check.jets import Jet, Space
+from tamecheck.derivative.check.germs import Germ, Space
 from tamecheck.derivative.check.proofs import (
     Claim,
     Curve,
@@ -29,9 +29,9 @@ from tamecheck.derivative.check.terms import (
     FloorAt,
     NotAnalyticError,
     UnreadError,
-    jet_array,
+    germ_array,
     plain_value,
-    term_jet,
+    term_germ,
 )
 from tamecheck.evaluate.folding import axis_last, folded_first
 from tamecheck.evaluate.walk import site_of
@@ -44,7 +44,7 @@ from tamecheck.ir.tensor import Array, size_of
 
 __all__ = ["Finder", "OpenError", "Pattern", "Reading", "TooManyError", "UnreadError"]
 
-Finder: TypeAlias = Callable[[Sequence[Jet]], Claim | None]
+Finder: TypeAlias = Callable[[Sequence[Germ]], Claim | None]
 """Looks for a proof about functions that are to be positive; what it finds is checked."""
 
 
@@ -78,18 +78,18 @@ class Pattern:
         The sign for each key.
     """
 
-    positive: tuple[Jet, ...] = ()
+    positive: tuple[Germ, ...] = ()
     signs: tuple[tuple[Any, int], ...] = ()
     names: tuple[str, ...] = ()
     curve: Curve | None = None
-    outputs: tuple[Jet, ...] = ()
+    outputs: tuple[Germ, ...] = ()
     jumped: frozenset[int] = frozenset()
     known: Mapping[Any, int] = field(default_factory=dict[Any, int], repr=False)
 
     @property
     def matrix(self) -> tuple[tuple[Number, ...], ...]:
         """The limit of the Jacobian at the point."""
-        return tuple(jet.gradient for jet in self.outputs)
+        return tuple(germ.gradient for germ in self.outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,14 @@ class _Needed(Exception):  # noqa: N818 (a question, not a failure)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """A graph without expansions at a point, read on jets.
+    """A graph without expansions at a point, read on germs.
 
     Parameters
     ----------
     graph, point
         The function, and the values of all inputs.
     order
-        The order up to which jets are known.
+        The order up to which germs are known.
     find
         Looks for proofs.
     limit
@@ -148,12 +148,12 @@ class Reading:
         for index, node in enumerate(self.graph.nodes):
             if isinstance(node, Input):
                 flat = objects(self.point[node.name]).reshape(-1).tolist()
-                jets = [space.variable(start + k, value) for k, value in enumerate(flat)]
-                values[index] = jet_array(jets, node.shape)
+                germs = [space.variable(start + k, value) for k, value in enumerate(flat)]
+                values[index] = germ_array(germs, node.shape)
                 start += len(flat)
             elif isinstance(node, Constant):
                 flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
-                values[index] = jet_array([space.constant(v) for v in flat], node.shape)
+                values[index] = germ_array([space.constant(v) for v in flat], node.shape)
         roots = [node for _, node in self.graph.outputs]
         order = [i for i in self.graph.ancestors(roots) if isinstance(self.graph.nodes[i], Apply)]
         # a direction without small integer relations, with which the first splits are settled
@@ -179,8 +179,8 @@ class Reading:
                     yield from self._from(order[position + 1 :], {**known, index: value}, after)
                 return
             known[index], pattern = first
-        flat = [jet for _, node in self.graph.outputs for jet in known[node].reshape(-1).tolist()]
-        if any(jet.lost for jet in flat):
+        flat = [germ for _, node in self.graph.outputs for germ in known[node].reshape(-1).tolist()]
+        if any(germ.lost for germ in flat):
             raise UnreadError
         yield replace(pattern, outputs=tuple(flat))
 
@@ -201,28 +201,28 @@ class Reading:
                         strict=True,
                     )
                 )
-                for jets, after in self._elements(index, pieces, rows, pattern):
-                    yield jet_array(jets, node.shape), after
+                for germs, after in self._elements(index, pieces, rows, pattern):
+                    yield germ_array(germs, node.shape), after
             case Fold(name) if name in ("maximum", "minimum"):
                 groups = folded_first(args[0], node.params)
                 lanes = groups.reshape(len(groups), -1).T.tolist()
                 for picked, after in self._winners(index, node, lanes, pattern):
-                    jets = [lane[k] for lane, k in zip(lanes, picked, strict=True)]
-                    yield jet_array(jets, node.shape), after
+                    germs = [lane[k] for lane, k in zip(lanes, picked, strict=True)]
+                    yield germ_array(germs, node.shape), after
             case Selection() if node.op.name in ("argmax", "argmin"):
                 lanes = axis_last(args[0], node.params).tolist()
                 for picked, after in self._winners(index, node, lanes, pattern):
                     space = lanes[0][0].space
-                    yield jet_array([space.constant(fmpq(k)) for k in picked], node.shape), after
+                    yield germ_array([space.constant(fmpq(k)) for k in picked], node.shape), after
             case _:
                 yield plain_value(site_of(self.graph, index, node), args), pattern
 
     def _elements(
-        self, index: int, pieces: Sequence[Piece], rows: Sequence[tuple[Jet, ...]], start: Pattern
-    ) -> Iterator[tuple[list[Jet], Pattern]]:
+        self, index: int, pieces: Sequence[Piece], rows: Sequence[tuple[Germ, ...]], start: Pattern
+    ) -> Iterator[tuple[list[Germ], Pattern]]:
         """The values of all elements, for each way in which their comparisons come out."""
 
-        def after(number: int, done: list[Jet], pattern: Pattern) -> Any:
+        def after(number: int, done: list[Germ], pattern: Pattern) -> Any:
             values = list(done)
             for position in range(number, len(rows)):
                 ways = list(self._element(index, pieces, rows[position], pattern, {}))
@@ -240,41 +240,41 @@ class Reading:
         self,
         index: int,
         pieces: Sequence[Piece],
-        args: tuple[Jet, ...],
+        args: tuple[Germ, ...],
         pattern: Pattern,
         signs: Mapping[Term, int],
-    ) -> Iterator[tuple[Jet, Pattern]]:
+    ) -> Iterator[tuple[Germ, Pattern]]:
         asked: Term
         try:
-            value = term_jet(_first(pieces, signs).term, args, signs)
+            value = term_germ(_first(pieces, signs).term, args, signs)
         except NotAnalyticError:
             # without influence where another branch is selected
-            yield Jet(args[0].space, {}, lost=True), pattern
+            yield Germ(args[0].space, {}, lost=True), pattern
             return
         except FloorAt as open_:
-            asked, jet = open_.term, open_.jet
+            asked, germ = open_.term, open_.germ
         except _Needed as open_:
             asked = open_.term
             try:
-                jet = term_jet(asked, args, signs)
+                germ = term_germ(asked, args, signs)
             except NotAnalyticError:
                 raise UnreadError from None
             except FloorAt as inner:
-                asked, jet = inner.term, inner.jet
+                asked, germ = inner.term, inner.germ
         else:
             yield value, pattern
             return
-        for sign, after in self._signs(index, jet, pattern):
+        for sign, after in self._signs(index, germ, pattern):
             yield from self._element(index, pieces, args, after, {**signs, asked: sign})
 
     def _winners(
-        self, index: int, node: Apply, lanes: Sequence[Sequence[Jet]], start: Pattern
+        self, index: int, node: Apply, lanes: Sequence[Sequence[Germ]], start: Pattern
     ) -> Iterator[tuple[list[int], Pattern]]:
         """The places of the best elements, the first or last of those that are equal nearby."""
         sign = 1 if node.op.name in ("reduce_max", "argmax") else -1
         last = bool(node.params.get("last", False))
 
-        def best(lane: Sequence[Jet], k: int, won: int, pattern: Pattern) -> Any:
+        def best(lane: Sequence[Germ], k: int, won: int, pattern: Pattern) -> Any:
             if k == len(lane):
                 yield won, pattern
                 return
@@ -291,14 +291,14 @@ class Reading:
 
         yield from after(0, [], start)
 
-    def _signs(self, index: int, jet: Jet, pattern: Pattern) -> Iterator[tuple[int, Pattern]]:
-        """The signs that a jet may have near the point, given those that others have."""
-        jet = jet.decisive
-        sign = jet.sign
-        if sign or jet.zero:
+    def _signs(self, index: int, germ: Germ, pattern: Pattern) -> Iterator[tuple[int, Pattern]]:
+        """The signs that a germ may have near the point, given those that others have."""
+        germ = germ.decisive
+        sign = germ.sign
+        if sign or germ.zero:
             yield sign, pattern
             return
-        key, scale = _line(jet)
+        key, scale = _line(germ)
         if key in pattern.known:
             yield scale * pattern.known[key], pattern
             return
@@ -306,12 +306,12 @@ class Reading:
         if isinstance(node, Apply) and not node.op.regularity.continuous:
             pattern = replace(pattern, jumped=pattern.jumped | {index})
         curve = pattern.curve
-        along = 0 if curve is None else leading_sign(curve, jet)
+        along = 0 if curve is None else leading_sign(curve, germ)
         name = self.graph.name_of(index)
-        # a jet that may vanish everywhere nearby has a third sign
-        for chosen in (1, -1) if jet.terms else (1, -1, 0):
+        # a germ that may vanish everywhere nearby has a third sign
+        for chosen in (1, -1) if germ.terms else (1, -1, 0):
             # nothing follows from a sign 0 here, neither a curve nor a contradiction
-            signed = Jet(jet.space, {}, lost=True) if chosen == 0 else jet.scaled(fmpq(chosen))
+            signed = Germ(germ.space, {}, lost=True) if chosen == 0 else germ.scaled(fmpq(chosen))
             positive = (*pattern.positive, signed)
             signs = [*pattern.signs, (key, scale * chosen)]
             if along != chosen and any(core <= set(signs) for core in self.absent):
@@ -336,12 +336,12 @@ class Reading:
             )
 
 
-def _line(jet: Jet) -> tuple[Any, int]:
-    """A key that is equal for multiples of a jet, and the sign of the factor."""
-    if jet.rest or not jet.rational:
-        return jet.key, 1
-    lead = jet.terms[min(jet.terms)] if jet.terms else next(iter(jet.tails.values()))
-    return jet.scaled(1 / lead).key, 1 if lead > 0 else -1
+def _line(germ: Germ) -> tuple[Any, int]:
+    """A key that is equal for multiples of a germ, and the sign of the factor."""
+    if germ.rest or not germ.rational:
+        return germ.key, 1
+    lead = germ.terms[min(germ.terms)] if germ.terms else next(iter(germ.tails.values()))
+    return germ.scaled(1 / lead).key, 1 if lead > 0 else -1
 
 
 def _first(pieces: Sequence[Piece], signs: Mapping[Term, int]) -> Piece:

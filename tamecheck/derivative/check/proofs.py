@@ -24,8 +24,8 @@ from typing import TypeAlias
 
 from flint import fmpq, fmpq_mat
 
-from tamecheck.derivative.check.jets import (
-    Jet,
+from tamecheck.derivative.check.germs import (
+    Germ,
     Space,
     code_of,
     degree_of,
@@ -106,42 +106,42 @@ class Tangents:
 Claim: TypeAlias = Curve | Tangents | Identity
 
 
-def approaches(curve: Curve, jets: Sequence[Jet]) -> bool:
+def approaches(curve: Curve, germs: Sequence[Germ]) -> bool:
     """Whether all functions are positive on a curve, by their first coefficient along it."""
-    return all(leading_sign(curve, jet) > 0 for jet in jets)
+    return all(leading_sign(curve, germ) > 0 for germ in germs)
 
 
-def leading_sign(curve: Curve, jet: Jet) -> int:
+def leading_sign(curve: Curve, germ: Germ) -> int:
     """The sign along a curve near its start; 0 if it is not known."""
-    series = [curve.series(k) for k in range(jet.space.size)]
-    first = next((a for a in jet.along(series) if a != 0), _ZERO)
+    series = [curve.series(k) for k in range(germ.space.size)]
+    first = next((a for a in germ.along(series) if a != 0), _ZERO)
     # a ball about 0 has no sign
     return int(first > 0) - int(first < 0)
 
 
-def excludes(claim: Claim, jets: Sequence[Jet]) -> bool:
+def excludes(claim: Claim, germs: Sequence[Germ]) -> bool:
     """Whether a claim proves that the functions are not all positive arbitrarily near."""
     used = used_by(claim)
-    if not used or not all(0 <= k < len(jets) and jets[k].rational for k in used):
+    if not used or not all(0 <= k < len(germs) and germs[k].rational for k in used):
         return False
-    if any(jets[k].value != 0 for k in used):
+    if any(germs[k].value != 0 for k in used):
         return False
     match claim:
         case Curve():
             return False
         case Identity(multiples):
-            total = _left_side(multiples, jets)
+            total = _left_side(multiples, germs)
             return total is not None and _nonpositive(total)
         case Tangents(relation, multiples):
-            cones = tangent_cones(relation, jets, used)
-            if cones is None or not cones or _pinned(relation, jets):
+            cones = tangent_cones(relation, germs, used)
+            if cones is None or not cones or _pinned(relation, germs):
                 return cones is not None
             mask = 0
             for k in used:
-                mask |= jets[k].mask
+                mask |= germs[k].mask
             if any(mask_of(code) & ~mask for multiple in multiples for code in multiple.terms):
                 return False
-            total = _left_side(multiples, jets)
+            total = _left_side(multiples, germs)
             return total is not None and _negative_on(cones, total)
 
 
@@ -159,7 +159,7 @@ def used_by(claim: Claim) -> tuple[int, ...]:
 
 
 def tangent_cones(
-    relation: Sequence[fmpq], jets: Sequence[Jet], used: Sequence[int]
+    relation: Sequence[fmpq], germs: Sequence[Germ], used: Sequence[int]
 ) -> list[tuple[Vector, ...]] | None:
     """Cones, by their rays, about all limits of directions to points where functions are positive.
 
@@ -170,18 +170,18 @@ def tangent_cones(
         return None
     mask = 0
     for k in used:
-        mask |= jets[k].mask
+        mask |= germs[k].mask
     names = variables_of(mask)
-    rows = {k: _row(jets[k], names) for k in used}
+    rows = {k: _row(germs[k], names) for k in used}
     for column in zip(*(rows[k] for k in held), strict=True):
         if sum((relation[k] * a for k, a in zip(held, column, strict=True)), _ZERO) != 0:
             return None
-    size = jets[0].space.size
+    size = germs[0].space.size
     basis = [
         tuple(vector[names.index(v)] if v in names else _ZERO for v in range(size))
         for vector in _orthogonal([rows[k] for k in held], len(names))
     ]
-    gradients = [_row(jets[k], range(size)) for k in used]
+    gradients = [_row(germs[k], range(size)) for k in used]
     whole = _extreme_rays(gradients, basis)
     if whole is not None:
         return [tuple(whole)] if whole else []
@@ -224,26 +224,26 @@ def _dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
     return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)
 
 
-def _pinned(relation: Sequence[fmpq], jets: Sequence[Jet]) -> bool:
+def _pinned(relation: Sequence[fmpq], germs: Sequence[Germ]) -> bool:
     """Whether no direction is left in some of the variables, where the others are parameters.
 
     If the functions of a relation vanish where these variables do, for all values of the others,
     then directions may be taken in these variables alone.
     """
     held = [k for k, factor in enumerate(relation) if factor != 0]
-    size = jets[0].space.size
-    names = [v for v in range(size) if any(jets[k].gradient[v] != 0 for k in held)]
+    size = germs[0].space.size
+    names = [v for v in range(size) if any(germs[k].gradient[v] != 0 for k in held)]
     mask = sum(1 << v for v in names)
-    table = [list(_row(jets[k], names)) for k in held]
+    table = [list(_row(germs[k], names)) for k in held]
     return (
         bool(names)
-        and all(jets[k].vanishes(mask) for k in held)
+        and all(germs[k].vanishes(mask) for k in held)
         and fmpq_mat(table).rank() == len(names)
     )
 
 
-def _row(jet: Jet, names: Sequence[int]) -> Vector:
-    gradient = jet.gradient
+def _row(germ: Germ, names: Sequence[int]) -> Vector:
+    gradient = germ.gradient
     return tuple(a for v in names if isinstance(a := gradient[v], fmpq))
 
 
@@ -280,24 +280,24 @@ def _cover(basis: Sequence[Vector]) -> list[tuple[Vector, ...]]:
 def form_on(cone: Sequence[Vector], terms: Mapping[int, fmpq], degree: int) -> dict[int, fmpq]:
     """The part of a degree on ``Σ s_k ray_k``, as a polynomial in s."""
     space = Space(len(cone), degree)
-    total = Jet(space, {})
+    total = Germ(space, {})
     for code, a in terms.items():
         if degree_of(code) != degree:
             continue
         product_ = space.constant(a)
         for variable, exponent in exponents_of(code):
             line = {code_of(((k, 1),)): ray[variable] for k, ray in enumerate(cone)}
-            factor = Jet(space, {c: v for c, v in line.items() if v != 0})
+            factor = Germ(space, {c: v for c, v in line.items() if v != 0})
             for _ in range(exponent):
                 product_ = product_ * factor
         total = total + product_
     return {code: a for code, a in total.terms.items() if isinstance(a, fmpq)}
 
 
-def _negative_on(cones: Sequence[Sequence[Vector]], jet: Jet) -> bool:
+def _negative_on(cones: Sequence[Sequence[Vector]], germ: Germ) -> bool:
     """Whether the form of lowest degree is negative on all cones, but for 0."""
-    terms = {code: a for code, a in jet.terms.items() if isinstance(a, fmpq)}
-    if not terms or len(terms) < len(jet.terms):
+    terms = {code: a for code, a in germ.terms.items() if isinstance(a, fmpq)}
+    if not terms or len(terms) < len(germ.terms):
         return False
     degree = min(map(degree_of, terms))
     for cone in cones:
@@ -308,17 +308,17 @@ def _negative_on(cones: Sequence[Sequence[Vector]], jet: Jet) -> bool:
     return True
 
 
-def _left_side(multiples: Sequence[Multiple], jets: Sequence[Jet]) -> Jet | None:
+def _left_side(multiples: Sequence[Multiple], germs: Sequence[Germ]) -> Germ | None:
     """``Σ m_j p_j``; None if a multiplier is not positive near the point, or there are none."""
     if not multiples or not all(_positive(multiple) for multiple in multiples):
         return None
-    total = Jet(jets[0].space, {})
+    total = Germ(germs[0].space, {})
     for multiple in multiples:
         if not multiple.factors:
             return None
-        summand = Jet(jets[0].space, dict(multiple.terms))
+        summand = Germ(germs[0].space, dict(multiple.terms))
         for k in multiple.factors:
-            summand = summand * jets[k]
+            summand = summand * germs[k]
         total = total + summand
     return total
 
@@ -340,25 +340,25 @@ def _divides(left: int, right: int) -> bool:
     return left != right and all(high.get(v, 0) >= e for v, e in exponents_of(left))
 
 
-def _nonpositive(jet: Jet) -> bool:
-    """Whether a jet is ``<= 0`` near the point.
+def _nonpositive(germ: Germ) -> bool:
+    """Whether a germ is ``<= 0`` near the point.
 
     Even powers with negative coefficients outweigh their proper multiples there; so does a negative
     definite quadratic form everything of higher degree in its variables.
     """
-    if not all(isinstance(a, fmpq) for a in jet.terms.values()) or jet.terms.get(0, _ZERO) > 0:
+    if not all(isinstance(a, fmpq) for a in germ.terms.values()) or germ.terms.get(0, _ZERO) > 0:
         return False
-    if jet.zero or jet.terms.get(0, _ZERO) < 0:
+    if germ.zero or germ.terms.get(0, _ZERO) < 0:
         return True
-    terms = {code: a for code, a in jet.terms.items() if isinstance(a, fmpq)}
+    terms = {code: a for code, a in germ.terms.items() if isinstance(a, fmpq)}
     even = [
         code
         for code, a in terms.items()
         if a < 0 and all(e % 2 == 0 for _, e in exponents_of(code))
     ]
     rest = [code for code in terms if code not in even]
-    above = jet.space.order + 1
-    loose = variables_of(jet.loose)
+    above = germ.space.order + 1
+    loose = variables_of(germ.loose)
     if loose:
         rest += [
             code_of([(v, chosen.count(v)) for v in set(chosen)])
@@ -366,7 +366,7 @@ def _nonpositive(jet: Jet) -> bool:
         ]
     if all(any(_divides(code, other) for code in even) for other in rest):
         return True
-    return _definite(terms, rest, jet.loose)
+    return _definite(terms, rest, germ.loose)
 
 
 def _definite(terms: Mapping[int, fmpq], rest: Sequence[int], loose: int) -> bool:

@@ -1,4 +1,4 @@
-"""Ops on jets: terms by their Taylor series, and ops that move or add elements."""
+"""Ops on germs: terms by their Taylor series, and ops that move or add elements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, assert_never
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.derivative.check.jets import Jet, Tail
+from tamecheck.derivative.check.germs import Germ, Tail
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import Number, as_number, call, divide, multiply, power
@@ -24,9 +24,9 @@ __all__ = [
     "FloorAt",
     "NotAnalyticError",
     "UnreadError",
-    "jet_array",
+    "germ_array",
     "plain_value",
-    "term_jet",
+    "term_germ",
 ]
 
 Series = list[Number]
@@ -38,22 +38,22 @@ class NotAnalyticError(Exception):
 
 
 class FloorAt(Exception):  # noqa: N818 (a question, not a failure)
-    """The floor of a jet with an integer value depends on the sign of the rest of it."""
+    """The floor of a germ with an integer value depends on the sign of the rest of it."""
 
-    def __init__(self, term: Floor, jet: Jet) -> None:
+    def __init__(self, term: Floor, germ: Germ) -> None:
         super().__init__()
         self.term = term
-        self.jet = jet
+        self.germ = germ
 
 
 class UnreadError(Exception):
-    """An op has no reading on jets at the point."""
+    """An op has no reading on germs at the point."""
 
 
-def term_jet(  # noqa: C901 (a case for each constructor)
-    term: Term, args: Sequence[Jet], signs: Mapping[Term, int]
-) -> Jet:
-    """The jet of a term, from those of its variables and from the signs of floors' arguments.
+def term_germ(  # noqa: C901 (a case for each constructor)
+    term: Term, args: Sequence[Germ], signs: Mapping[Term, int]
+) -> Germ:
+    """The germ of a term, from those of its variables and from the signs of floors' arguments.
 
     Raises
     ------
@@ -68,31 +68,31 @@ def term_jet(  # noqa: C901 (a case for each constructor)
         case Const(value):
             return args[0].space.constant(as_number(value))
         case Add(left, right):
-            return term_jet(left, args, signs) + term_jet(right, args, signs)
+            return term_germ(left, args, signs) + term_germ(right, args, signs)
         case Mul(left, right):
-            return term_jet(left, args, signs) * term_jet(right, args, signs)
+            return term_germ(left, args, signs) * term_germ(right, args, signs)
         case Div(left, right):
-            low = term_jet(right, args, signs)
-            return term_jet(left, args, signs) * _composed(low, "inverse", _inverse)
+            low = term_germ(right, args, signs)
+            return term_germ(left, args, signs) * _composed(low, "inverse", _inverse)
         case Pow(base, Const(exponent)):
-            return _power(term_jet(base, args, signs), as_number(exponent))
+            return _power(term_germ(base, args, signs), as_number(exponent))
         case Pow(base, exponent):
-            root, rise = (term_jet(part, args, signs) for part in (base, exponent))
+            root, rise = (term_germ(part, args, signs) for part in (base, exponent))
             if rise.constant:
                 return _power(root, rise.value)
             logarithm = _composed(root, "log", _SERIES[Elementary.LOG])
             return _composed(rise * logarithm, "exp", _SERIES[Elementary.EXP])
         case Floor(argument):
-            return _floor(term, term_jet(argument, args, signs), signs)
+            return _floor(term, term_germ(argument, args, signs), signs)
         case Call(function, argument):
-            inner = term_jet(argument, args, signs)
+            inner = term_germ(argument, args, signs)
             return _composed(inner, function.value, _SERIES[function])
         case _:
             assert_never(term)
 
 
 def plain_value(site: Site, args: Sequence[Array]) -> Array:
-    """The value of an op that compares nothing, on arrays of jets.
+    """The value of an op that compares nothing, on arrays of germs.
 
     Raises
     ------
@@ -104,10 +104,10 @@ def plain_value(site: Site, args: Sequence[Array]) -> Array:
             space = next(g for arg in args for g in arg.reshape(-1).tolist()).space
             routed = np.asarray(route(list(args), site.params), dtype=object)
             flat = [
-                v if isinstance(v, Jet) else space.constant(as_number(Fraction(v)))
+                v if isinstance(v, Germ) else space.constant(as_number(Fraction(v)))
                 for v in routed.reshape(-1).tolist()
             ]
-            return jet_array(flat, site.shape)
+            return germ_array(flat, site.shape)
         case Contraction():
             product: Any = np.matmul(args[0], args[1])
             return np.asarray(product, dtype=object).reshape(site.shape)
@@ -120,36 +120,36 @@ def plain_value(site: Site, args: Sequence[Array]) -> Array:
             raise UnreadError
 
 
-def jet_array(jets: Sequence[Jet], shape: Sequence[int]) -> Array:
+def germ_array(germs: Sequence[Germ], shape: Sequence[int]) -> Array:
     """An array of this shape."""
-    result = np.empty(len(jets), dtype=object)
-    result[:] = jets
+    result = np.empty(len(germs), dtype=object)
+    result[:] = germs
     return result.reshape(tuple(shape))
 
 
 def _indices(indices: Array) -> Array:
     flat: list[int] = []
-    for jet in indices.reshape(-1).tolist():
-        value = jet.value
-        if not jet.constant or not isinstance(value, fmpq) or value.q != 1:
+    for germ in indices.reshape(-1).tolist():
+        value = germ.value
+        if not germ.constant or not isinstance(value, fmpq) or value.q != 1:
             raise UnreadError
         flat.append(int(value.p))
     return np.array(flat, dtype=np.int64).reshape(indices.shape)
 
 
-def _floor(term: Floor, jet: Jet, signs: Mapping[Term, int]) -> Jet:
-    value = jet.value
-    if jet.lost or not isinstance(value, fmpq):
+def _floor(term: Floor, germ: Germ, signs: Mapping[Term, int]) -> Germ:
+    value = germ.value
+    if germ.lost or not isinstance(value, fmpq):
         raise NotAnalyticError
     low = fmpq(value.floor())
-    if value != low or jet.constant:
-        return jet.space.constant(low)
+    if value != low or germ.constant:
+        return germ.space.constant(low)
     if term not in signs:
-        raise FloorAt(term, jet.shift)
-    return jet.space.constant(low if signs[term] >= 0 else low - 1)
+        raise FloorAt(term, germ.shift)
+    return germ.space.constant(low if signs[term] >= 0 else low - 1)
 
 
-def _power(base: Jet, exponent: Number) -> Jet:
+def _power(base: Germ, exponent: Number) -> Germ:
     if isinstance(exponent, fmpq) and exponent.q == 1 and 0 <= exponent <= base.space.order + 9:
         if exponent > 1 and base.tails and base.loose == base.mask and not base.lost:
             # what is left has a name, by which it cancels
@@ -187,7 +187,7 @@ def _away(value: Number, *, positive: bool) -> bool:
     return bool(value > 0) or (not positive and bool(value < 0))
 
 
-def _composed(inner: Jet, name: Hashable, series: Callable[[Number, int], Series]) -> Jet:
+def _composed(inner: Germ, name: Hashable, series: Callable[[Number, int], Series]) -> Germ:
     """``f(inner)`` by the Taylor coefficients of f at the value, and a tail with a name."""
     space = inner.space
     if inner.lost:
@@ -200,7 +200,7 @@ def _composed(inner: Jet, name: Hashable, series: Callable[[Number, int], Series
     for a in reversed(coefficients[:-1]):
         result = result * shift + space.constant(a)
     tail: dict[Tail, Number] = {((name, inner.key), inner.mask): _ONE}
-    return Jet(space, result.terms, tail, core=inner.core_by(coefficients[1]))
+    return Germ(space, result.terms, tail, core=inner.core_by(coefficients[1]))
 
 
 def _inverse(value: Number, order: int) -> Series:

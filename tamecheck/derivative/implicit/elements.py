@@ -17,16 +17,16 @@ from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import KinkFamily, kink_family
 from tamecheck.derivative.implicit.conditions import p_matrix_condition, p_matrix_of
 from tamecheck.derivative.implicit.enclosed import enclosed
-from tamecheck.derivative.implicit.equations import Equations
 from tamecheck.derivative.implicit.invertible import (
     Invertibility,
     decide_invertible,
 )
-from tamecheck.derivative.implicit.multiaffine import MOST_COORDINATES, corner_signs
+from tamecheck.derivative.implicit.newton import Equations
 from tamecheck.derivative.implicit.singular import Singular, brief, element, segment_root
+from tamecheck.derivative.implicit.subdivision import MOST_COORDINATES, corner_signs
 from tamecheck.derivative.jacobian import jacobian_near, known_values, why_not_lipschitz
 from tamecheck.derivative.lowering import lowered
-from tamecheck.derivative.sweep import output_matrix
+from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.exact.hull import Matrix, extreme
 from tamecheck.exact.reals import UndecidedError, working_precision

@@ -19,8 +19,14 @@ from tamecheck.derivative.kinks import (
     partials_over,
     pointwise_alternatives,
 )
-from tamecheck.derivative.local import linear_local, scaled, tied_groups
-from tamecheck.derivative.sweep import Local, Moved, output_matrix
+from tamecheck.derivative.reverse import (
+    Local,
+    Moved,
+    linear_local,
+    output_matrix,
+    scaled,
+    tied_groups,
+)
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.walk import site_of

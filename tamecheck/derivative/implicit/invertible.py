@@ -27,21 +27,23 @@ from typing import Any
 
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
-from tamecheck.derivative.implicit.bernstein import (
-    coefficient_count,
-    determinant_form,
-    subdivided,
-)
 from tamecheck.derivative.implicit.conditions import definite_hull, dominant_hull
-from tamecheck.derivative.implicit.descent import searched_element
-from tamecheck.derivative.implicit.multiaffine import Coordinates, coordinates, halved
 from tamecheck.derivative.implicit.singular import (
     Singular,
     brief,
     combination,
     edge_root,
+    searched_element,
     segment_root,
     unit_weights,
+)
+from tamecheck.derivative.implicit.subdivision import (
+    Coordinates,
+    coefficient_count,
+    coordinates,
+    determinant_form,
+    halved,
+    subdivided,
 )
 from tamecheck.exact.hull import Matrix, extreme
 from tamecheck.exact.reals import as_fraction, as_number, working_precision

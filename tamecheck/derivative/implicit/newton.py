@@ -9,25 +9,24 @@ every parameter of the box.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from flint import arb, arb_mat, fmpq
 
-from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import chain_rule
 from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.gradient import gradient
 from tamecheck.derivative.implicit.enclosed import enclosed
-from tamecheck.derivative.implicit.equations import Equations
 from tamecheck.derivative.implicit.invertible import matrix_of
 from tamecheck.derivative.jacobian import known_values
+from tamecheck.derivative.kinks import Affinity
 from tamecheck.derivative.lowering import lowered
-from tamecheck.derivative.sweep import output_matrix
-from tamecheck.errors import TamecheckError
+from tamecheck.derivative.reverse import output_matrix
+from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.reals import (
@@ -38,9 +37,25 @@ from tamecheck.exact.reals import (
     settled,
     working_precision,
 )
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.arguments import instance
+from tamecheck.ir.exact import parse_rational, shown
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.loaders.text.expression import parse_expression
 
-__all__ = ["Isolated", "exact_root", "isolated", "krawczyk", "newton_limit", "rational_residual"]
+__all__ = [
+    "Equations",
+    "Given",
+    "HasGraph",
+    "Isolated",
+    "equations_of",
+    "exact_arrays",
+    "exact_root",
+    "isolated",
+    "krawczyk",
+    "newton_limit",
+    "rational_residual",
+]
 
 _BITS = 128
 _STEPS = 60
@@ -259,3 +274,148 @@ def krawczyk(
     value = arb_mat([[arb(v)] for v in first[0]])
     image = (eye - factor * square) * offsets - factor * value
     return [image[k, 0] + middle[k] for k in range(size)]
+
+
+class HasGraph(Protocol):
+    """A model."""
+
+    @property
+    def graph(self) -> Graph:
+        """Its graph."""
+        ...
+
+
+Given: TypeAlias = str | Sequence[str] | Graph | HasGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Equations:
+    """``F(x, p) = 0``: as many equations as elements of x.
+
+    Parameters
+    ----------
+    graph
+        F.
+    columns
+        The names of all input elements, in the order of the Jacobian's columns.
+    unknowns, parameters
+        The columns of x and of p.
+    """
+
+    graph: Graph
+    columns: tuple[str, ...]
+    unknowns: tuple[int, ...]
+    parameters: tuple[int, ...]
+
+    def flat(self, point: Mapping[str, Array]) -> list[Any]:
+        """The elements of a point in the order of the columns."""
+        return [v for name in self.graph.inputs for v in point[name].reshape(-1).tolist()]
+
+    def shaped(self, values: Sequence[Any]) -> dict[str, Array]:
+        """A point from its elements in the order of the columns."""
+        point: dict[str, Array] = {}
+        start = 0
+        for name, shape in self.graph.inputs.items():
+            array = np.empty(size_of(shape), dtype=object)
+            array[:] = values[start : start + size_of(shape)]
+            point[name] = array.reshape(shape)
+            start += size_of(shape)
+        return point
+
+    def moved(self, point: Mapping[str, Array], unknowns: Sequence[Any]) -> dict[str, Array]:
+        """The same parameters with other unknowns."""
+        values = self.flat(point)
+        for column, value in zip(self.unknowns, unknowns, strict=True):
+            values[column] = value
+        return self.shaped(values)
+
+
+def equations_of(given: Given, unknowns: Sequence[str]) -> Equations:
+    """The equations with their unknowns.
+
+    Raises
+    ------
+    InputError
+        If an unknown is no input, or there are more or fewer equations than unknowns.
+    """
+    graph = _graph(given)
+    columns = _columns(graph)
+    chosen = _chosen(graph, unknowns, columns)
+    others = tuple(k for k in range(len(columns)) if k not in set(chosen))
+    return Equations(graph, columns, chosen, others)
+
+
+def _graph(given: Given) -> Graph:
+    if isinstance(given, Graph):
+        return given
+    if isinstance(given, str):
+        return parse_expression(given).graph
+    if isinstance(given, Sequence):
+        texts = [instance(one, str, what="equation") for one in given]
+        return parse_expression("; ".join(texts)).graph
+    graph = getattr(given, "graph", None)
+    if not isinstance(graph, Graph):
+        raise InputError(f"The equations are {shown(given)}, which is no model or expression.")
+    return graph
+
+
+def _columns(graph: Graph) -> tuple[str, ...]:
+    names: list[str] = []
+    for name, shape in graph.inputs.items():
+        size = size_of(shape)
+        names += [name] if shape == () else [f"{name}[{k}]" for k in range(size)]
+    return tuple(names)
+
+
+def _chosen(graph: Graph, unknowns: Sequence[str], columns: Sequence[str]) -> tuple[int, ...]:
+    hint = f"Inputs: {', '.join(graph.inputs) or 'none'}."
+    given = [unknowns] if isinstance(unknowns, str) else unknowns
+    listed = cast("Sequence[Any]", instance(given, Sequence, what="list of unknowns"))
+    wanted = [instance(one, str, what="name of an unknown", hint=hint) for one in listed]
+    for name in wanted:
+        if name not in graph.inputs and name not in columns:
+            raise InputError(f"The unknown {name!r} is no input.", hint=hint)
+    if not wanted:
+        raise InputError("No unknowns are given.", hint=hint)
+    chosen: list[int] = []
+    for name in wanted:
+        found = [k for k, c in enumerate(columns) if c == name or c.startswith(f"{name}[")]
+        if set(found) & set(chosen):
+            raise InputError(f"The unknown {name!r} is given twice.")
+        chosen += found
+    equations = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
+    if equations != len(chosen):
+        raise InputError(
+            f"There are {equations} equations for {len(chosen)} unknowns.",
+            hint="Give as many equations as unknowns.",
+        )
+    return tuple(chosen)
+
+
+def exact_arrays(graph: Graph, at: Mapping[str, Any]) -> dict[str, Array]:
+    """The point as an array of fractions for each input.
+
+    Raises
+    ------
+    InputError
+        If an input has no value, too many or too few numbers, or something else than a number.
+    """
+    missing = [name for name in graph.inputs if name not in at]
+    if missing:
+        raise InputError(f"Input {missing[0]!r} has no value.", hint=f"Add {missing[0]}=0.")
+    unknown = [name for name in at if name not in graph.inputs]
+    if unknown:
+        raise InputError(f"{unknown[0]!r} is no input.", hint=f"Inputs: {', '.join(graph.inputs)}.")
+    point: dict[str, Array] = {}
+    for name, shape in graph.inputs.items():
+        flat = np.asarray(at[name], dtype=object).reshape(-1).tolist()
+        if len(flat) != size_of(shape):
+            raise InputError(f"Input {name!r} has shape {shape}, but {len(flat)} numbers.")
+        try:
+            values = [parse_rational(v) if isinstance(v, str) else Fraction(v) for v in flat]
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"Input {name!r} is given something that is no number.") from None
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+        point[name] = array.reshape(shape)
+    return point

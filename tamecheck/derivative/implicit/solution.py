@@ -10,24 +10,26 @@ from typing import Any
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.derivative.implicit.equations import Equations
 from tamecheck.derivative.implicit.newton import (
+    Equations,
     Isolated,
+    exact_arrays,
     exact_root,
     isolated,
     newton_limit,
     rational_residual,
 )
 from tamecheck.derivative.implicit.result import Hypothesis, Status
-from tamecheck.errors import TamecheckError
+from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import enclose
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
+from tamecheck.ir.arguments import mapping, rationals
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.tensor import Array, size_of
 
-__all__ = ["Solution", "no_solution", "solution_near"]
+__all__ = ["Solution", "completed", "no_solution", "solution_near"]
 
 _NAME = "solution"
 _DIGITS = 128
@@ -178,3 +180,75 @@ def no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
                 end = f"at least {a:.6g}" if a > 0 else f"at most {b:.6g}"
                 return f"no solution exists for these parameters: equation {number} is {end}"
     return ""
+
+
+_STARTS = 40
+_SAME = 1e-6
+_LARGEST = Fraction(10) ** 300
+
+
+def completed(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[str, Array]:
+    """The point, with unknowns that are left out found by Newton's method.
+
+    Raises
+    ------
+    InputError
+        If parameters are missing, if the equations are shown to have no solution, if none or more
+        than one is found.
+    """
+    graph = equations.graph
+    for name, value in mapping(at, what="point", hint="Give a number for each input.").items():
+        numbers = rationals(value, what=f"value of {name!r}").reshape(-1).tolist()
+        if any(abs(number) > _LARGEST for number in numbers):
+            raise InputError(f"The value of {name!r} lies beyond float64.", hint="Rescale it.")
+    missing = [name for name in graph.inputs if name not in at]
+    unknown = {equations.columns[k].split("[")[0] for k in equations.unknowns}
+    if not missing or not set(missing) <= unknown:
+        return exact_arrays(graph, at)
+    zeros = {name: [0] * size_of(graph.inputs[name]) for name in missing}
+    values = [Fraction(v) for v in equations.flat(exact_arrays(graph, {**at, **zeros}))]
+    none = no_solution(equations, values)
+    if none:
+        raise InputError(f"{none[0].upper()}{none[1:]}.")
+    found = _roots(equations, values, seed)
+    names = ", ".join(missing)
+    if not found:
+        raise InputError(
+            f"No solution was found from {_STARTS} starts.", hint=f"Give values for {names}."
+        )
+    if len(found) > 1:
+        listed = "; ".join(_text(equations, root) for root in found[:4])
+        raise InputError(
+            f"There are several solutions: {listed}.",
+            hint=f"Give {names} near the one that you mean.",
+        )
+    for column, value in zip(equations.unknowns, found[0], strict=True):
+        values[column] = Fraction(value)
+    return equations.shaped(values)
+
+
+def _roots(equations: Equations, values: list[Fraction], seed: int) -> list[list[float]]:
+    rng = np.random.default_rng(seed)
+    size = len(equations.unknowns)
+    found: list[list[float]] = []
+    for number in range(_STARTS):
+        start = list(values)
+        reach = (0.0, 1.0, 3.0, 10.0)[number % 4] if number else 0.0
+        for column, value in zip(equations.unknowns, rng.standard_normal(size), strict=True):
+            start[column] = Fraction(float(value) * reach)
+        root = newton_limit(equations, start)
+        if root is not None and not any(_same(root, other) for other in found):
+            found.append(root)
+    return sorted(found)
+
+
+def _same(left: list[float], right: list[float]) -> bool:
+    return all(
+        abs(a - b) <= _SAME * (1 + abs(a) + abs(b)) for a, b in zip(left, right, strict=True)
+    )
+
+
+def _text(equations: Equations, root: list[float]) -> str:
+    return ", ".join(
+        f"{equations.columns[k]} = {v:.6g}" for k, v in zip(equations.unknowns, root, strict=True)
+    )

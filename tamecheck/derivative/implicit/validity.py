@@ -14,17 +14,14 @@ from math import inf
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.affinity import Affinity
 from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.cone import Row
 from tamecheck.derivative.explore import combination, points_of, source_of
-from tamecheck.derivative.implicit.equations import Equations
-from tamecheck.derivative.implicit.newton import krawczyk
+from tamecheck.derivative.implicit.newton import Equations, krawczyk
 from tamecheck.derivative.jacobian import known_values
-from tamecheck.derivative.kinks import compared_terms
-from tamecheck.derivative.local import tied_groups
+from tamecheck.derivative.kinks import Affinity, compared_terms
 from tamecheck.derivative.lowering import lowered
-from tamecheck.derivative.sweep import Local, input_rows
+from tamecheck.derivative.reverse import Local, input_rows, tied_groups
 from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.enclosure import float_down
 from tamecheck.evaluate.exact_terms import value_at

@@ -1,8 +1,8 @@
 """Functions near a point: polynomials of bounded degree in the shift, and what is left of them.
 
-A jet is ``Σ terms x^α + Σ tails r + rest``.  A tail r is a function of order above that of the
+A germ is ``Σ terms x^α + Σ tails r + rest``.  A tail r is a function of order above that of the
 space with a name, so that it cancels against itself.  What is left without a name is in the ideal
-of the monomials of such an order in some variables.  A jet without either is a polynomial.
+of the monomials of such an order in some variables.  A germ without either is a polynomial.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flint import fmpq
 from tamecheck.exact.reals import Number, UndecidedError
 
 __all__ = [
-    "Jet",
+    "Germ",
     "Space",
     "Tail",
     "code_of",
@@ -37,21 +37,21 @@ _ZERO = fmpq(0)
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Jets in so many variables, known up to this order."""
+    """Germs in so many variables, known up to this order."""
 
     size: int
     order: int
 
-    def constant(self, value: Number) -> Jet:
+    def constant(self, value: Number) -> Germ:
         """A constant."""
-        return Jet(self, {0: value} if value != 0 else {})
+        return Germ(self, {0: value} if value != 0 else {})
 
-    def variable(self, number: int, value: Number) -> Jet:
+    def variable(self, number: int, value: Number) -> Germ:
         """A coordinate whose value at the point is given."""
         terms: dict[int, Number] = {code_of(((number, 1),)): fmpq(1)}
         if value != 0:
             terms[0] = value
-        return Jet(self, terms)
+        return Germ(self, terms)
 
 
 def code_of(powers: Sequence[tuple[int, int]]) -> int:
@@ -89,7 +89,7 @@ def variables_of(mask: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Jet:
+class Germ:
     """A function near the point.
 
     Parameters
@@ -117,14 +117,14 @@ class Jet:
     rest: int = 0
     reach: int = 0
     lost: bool = False
-    core: Jet | None = None
+    core: Germ | None = None
 
     @property
-    def decisive(self) -> Jet:
+    def decisive(self) -> Germ:
         """The simplest function that is known to have the same sign near the point."""
         return self if self.core is None or self.value != 0 else self.core
 
-    def core_by(self, slope: Number) -> Jet | None:
+    def core_by(self, slope: Number) -> Germ | None:
         """The core of a function that changes with this one's shift, at a slope other than 0."""
         if slope > 0:
             return self.core or self.shift
@@ -207,31 +207,31 @@ class Jet:
         return tuple(self.terms.get(code_of(((k, 1),)), _ZERO) for k in range(size))
 
     @property
-    def shift(self) -> Jet:
+    def shift(self) -> Germ:
         """What it differs by from its value at the point."""
         terms = {code: a for code, a in self.terms.items() if code}
-        return Jet(self.space, terms, self.tails, self.rest, self.reach, self.lost, self.core)
+        return Germ(self.space, terms, self.tails, self.rest, self.reach, self.lost, self.core)
 
     @property
     def key(self) -> Hashable:
-        """Equal for equal jets; one of its own for a jet that is not known as a whole."""
+        """Equal for equal germs; one of its own for a germ that is not known as a whole."""
         if self.rest or not self.rational:
             return id(self), self
         return frozenset(self.terms.items()), frozenset(self.tails.items())
 
-    def scaled(self, factor: Number) -> Jet:
+    def scaled(self, factor: Number) -> Germ:
         """A multiple."""
         if factor == 0:
-            return Jet(self.space, {})
+            return Germ(self.space, {})
         terms = {code: a * factor for code, a in self.terms.items()}
         tails = {name: a * factor for name, a in self.tails.items()}
         core = None if self.core is None else self.core_by(factor)
-        return Jet(self.space, terms, tails, self.rest, self.reach, self.lost, core)
+        return Germ(self.space, terms, tails, self.rest, self.reach, self.lost, core)
 
-    def __neg__(self) -> Jet:
+    def __neg__(self) -> Germ:
         return self.scaled(fmpq(-1))
 
-    def __add__(self, other: Jet) -> Jet:
+    def __add__(self, other: Germ) -> Germ:
         terms, tails = dict(self.terms), dict(self.tails)
         for code, a in other.terms.items():
             total = terms.get(code, _ZERO) + a
@@ -247,18 +247,18 @@ class Jet:
                 tails[name] = total
         rest, reach = self.rest | other.rest, self.reach | other.reach
         core = self.core if other.constant else other.core if self.constant else None
-        return Jet(self.space, terms, tails, rest, reach, self.lost or other.lost, core)
+        return Germ(self.space, terms, tails, rest, reach, self.lost or other.lost, core)
 
-    def __sub__(self, other: Jet) -> Jet:
+    def __sub__(self, other: Germ) -> Germ:
         return self + (-other)
 
-    def __mul__(self, other: Jet) -> Jet:
+    def __mul__(self, other: Germ) -> Germ:
         if other.constant:
             return self.scaled(other.value)
         if self.constant:
             return other.scaled(self.value)
         if self.lost or other.lost:
-            return Jet(self.space, {}, lost=True)
+            return Germ(self.space, {}, lost=True)
         order = self.space.order
         # a bounded factor leaves a function in its ideal
         rest = self.loose | other.loose
@@ -277,7 +277,7 @@ class Jet:
         elif self.value == 0:
             core = self.core_by(other.value)
         reach = self.mask | other.mask if rest else 0
-        return Jet(self.space, kept, {}, rest, reach, core=core)
+        return Germ(self.space, kept, {}, rest, reach, core=core)
 
     def along(self, series: Sequence[Sequence[Number]]) -> tuple[Number, ...]:
         """The coefficients of ``t^0, …`` along a curve, up to the order of the space.
@@ -303,7 +303,7 @@ def _constant_where(name: Any, mask: int) -> bool:
     What is left of the function by its Taylor series is 0 there.
     """
     parts: tuple[Any, Any] = name[1]
-    if isinstance(parts[1], Jet):
+    if isinstance(parts[1], Germ):
         return False
     terms: list[tuple[int, Number]] = list(parts[0])
     tails: list[tuple[Tail, Number]] = list(parts[1])

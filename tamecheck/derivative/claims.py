@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from itertools import chain, combinations, combinations_with_replacement
 from typing import TypeAlias
 
+import numpy as np
 from flint import fmpq, fmpq_mat
 
-from tamecheck.derivative.check.jets import (
-    Jet,
+from tamecheck.derivative.check.germs import (
+    Germ,
     Tail,
     code_of,
     degree_of,
@@ -33,11 +34,10 @@ from tamecheck.derivative.check.proofs import (
     tangent_cones,
 )
 from tamecheck.derivative.cone import inner_direction
-from tamecheck.derivative.curves import curve_inside, dot
-from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution
+from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution, null_basis
 from tamecheck.exact.reals import UndecidedError
 
-__all__ = ["found_claim"]
+__all__ = ["curve_inside", "dot", "found_claim"]
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MOST_MULTIPLIERS = 2
@@ -49,24 +49,24 @@ _MOST_DEGREE = {1: 6, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}
 """The largest degree of a form that is looked for, by the number of rays of a cone."""
 
 
-def found_claim(jets: Sequence[Jet]) -> Claim | None:
+def found_claim(germs: Sequence[Germ]) -> Claim | None:
     """A proof that all functions are positive at points arbitrarily near, or that they are not."""
-    size = jets[0].space.size
+    size = germs[0].space.size
     try:
-        direction = inner_direction(size, [jet.gradient for jet in jets], ())
+        direction = inner_direction(size, [germ.gradient for germ in germs], ())
     except UndecidedError:
         direction = None
     if direction is not None and any(direction):
         return Curve((direction,))
-    exact = [k for k, jet in enumerate(jets) if jet.rational]
-    known = [jets[k] for k in exact]
-    rows = [_exact(jet) for jet in known]
+    exact = [k for k, germ in enumerate(germs) if germ.rational]
+    known = [germs[k] for k in exact]
+    rows = [tuple(a for a in germ.gradient if isinstance(a, fmpq)) for germ in known]
     circuits = _circuits(rows)
     for relation in circuits:
         claim = Tangents(relation)
         if excludes(claim, known):
-            return _numbered(claim, exact, len(jets))
-    curve = curve_inside(jets, rows, circuits) if len(known) == len(jets) else None
+            return _numbered(claim, exact, len(germs))
+    curve = curve_inside(germs, rows, circuits) if len(known) == len(germs) else None
     if curve is not None:
         return curve
     claims = chain.from_iterable(
@@ -75,7 +75,7 @@ def found_claim(jets: Sequence[Jet]) -> Claim | None:
         for relation in circuits
     )
     found = next((claim for claim in claims if excludes(claim, known)), None)
-    return None if found is None else _numbered(found, exact, len(jets))
+    return None if found is None else _numbered(found, exact, len(germs))
 
 
 def _numbered(claim: Tangents | Identity, places: Sequence[int], size: int) -> Claim:
@@ -89,10 +89,6 @@ def _numbered(claim: Tangents | Identity, places: Sequence[int], size: int) -> C
     for k, factor in zip(places, claim.relation, strict=True):
         relation[k] = factor
     return Tangents(tuple(relation), multiples, tuple(places[k] for k in claim.beside))
-
-
-def _exact(jet: Jet) -> Vector:
-    return tuple(a for a in jet.gradient if isinstance(a, fmpq))
 
 
 def _circuits(rows: Sequence[Vector]) -> list[Vector]:
@@ -131,44 +127,48 @@ class _Column:
     terms: Mapping[Place, fmpq]
 
 
-def _used(jets: Sequence[Jet], relation: Vector) -> tuple[list[int], tuple[int, ...]]:
+def _used(germs: Sequence[Germ], relation: Vector) -> tuple[list[int], tuple[int, ...]]:
     """The functions of a relation, and their variables."""
     used = [k for k, factor in enumerate(relation) if factor != 0]
     mask = 0
     for k in used:
-        mask |= jets[k].mask
+        mask |= germs[k].mask
     return used, variables_of(mask)
 
 
-def _tangents(jets: Sequence[Jet], _rows: Sequence[Vector], relation: Vector) -> Iterator[Tangents]:
+def _tangents(
+    germs: Sequence[Germ], _rows: Sequence[Vector], relation: Vector
+) -> Iterator[Tangents]:
     """Combinations that are negative on all directions that a relation leaves, by their degree."""
-    used, own = _used(jets, relation)
-    for names in dict.fromkeys((own, _used(jets, (_ONE,) * len(jets))[1])):
-        yield from _tangents_in(jets, relation, used, names)
+    used, own = _used(germs, relation)
+    for names in dict.fromkeys((own, _used(germs, (_ONE,) * len(germs))[1])):
+        yield from _tangents_in(germs, relation, used, names)
 
 
 def _tangents_in(
-    jets: Sequence[Jet], relation: Vector, used: Sequence[int], names: Sequence[int]
+    germs: Sequence[Germ], relation: Vector, used: Sequence[int], names: Sequence[int]
 ) -> Iterator[Tangents]:
     """Those for directions in some variables."""
     variables = sum(1 << v for v in names)
-    beside = [k for k, jet in enumerate(jets) if k not in used and not jet.mask & ~variables]
-    cones = tangent_cones(relation, jets, [*used, *beside])
+    beside = [k for k, germ in enumerate(germs) if k not in used and not germ.mask & ~variables]
+    cones = tangent_cones(relation, germs, [*used, *beside])
     if not cones:
         if cones is not None:
             yield Tangents(relation, (), tuple(beside))
         return
     # many directions and high degrees make large programs
     most = _MOST_DEGREE.get(len(cones[0]), 0)
-    for degree in range(2, min(most, jets[0].space.order) + 1):
-        free = [_column(jets, (k,), code, 0) for k in used for code in _codes(names, 1, degree - 1)]
-        signed = [_column(jets, (k,), 0, 0) for k in used]
+    for degree in range(2, min(most, germs[0].space.order) + 1):
+        free = [
+            _column(germs, (k,), code, 0) for k in used for code in _codes(names, 1, degree - 1)
+        ]
+        signed = [_column(germs, (k,), 0, 0) for k in used]
         count = len(signed)
         # products with a function of the relation are multiples of that
-        signed += [_column(jets, pair, 0, 0) for pair in combinations_with_replacement(beside, 2)]
+        signed += [_column(germs, pair, 0, 0) for pair in combinations_with_replacement(beside, 2)]
         if degree > 2:
             squares = [code_of(((v, 2),)) for v in names]
-            signed += [_column(jets, (k,), code, code) for k in beside for code in squares]
+            signed += [_column(germs, (k,), code, code) for k in beside for code in squares]
         forms = {
             code: [form_on(cone, {code: _ONE}, degree) for cone in cones]
             for code in _codes(names, degree, degree)
@@ -219,16 +219,16 @@ def _multiples(columns: Sequence[_Column], amounts: Sequence[fmpq]) -> tuple[Mul
 
 
 def _identities(
-    jets: Sequence[Jet], rows: Sequence[Vector], relation: Vector
+    germs: Sequence[Germ], rows: Sequence[Vector], relation: Vector
 ) -> Iterator[Identity]:
     """Identities ``Σ m_j p_j = N`` that start from a relation between the gradients."""
-    used, names = _used(jets, relation)
+    used, names = _used(germs, relation)
     table = fmpq_mat([[rows[k][v] for v in names] for k in used])
     reduced, rank = table.rref()
     pivots = {next(j for j in range(len(names)) if reduced[i, j] != 0) for i in range(int(rank))}
     free = [v for j, v in enumerate(names) if j not in pivots]
-    for even in _absorbers(free, jets[0].space.order):
-        found = _solved(jets, used, names, even)
+    for even in _absorbers(free, germs[0].space.order):
+        found = _solved(germs, used, names, even)
         if found is not None:
             yield Identity(found)
 
@@ -242,21 +242,22 @@ def _absorbers(free: Sequence[int], order: int) -> Iterator[tuple[int, ...]]:
 
 
 def _solved(
-    jets: Sequence[Jet], used: Sequence[int], names: Sequence[int], even: Sequence[int]
+    germs: Sequence[Germ], used: Sequence[int], names: Sequence[int], even: Sequence[int]
 ) -> tuple[Multiple, ...] | None:
     """An identity in which functions have positive shares, by elimination and a linear program."""
-    order = jets[0].space.order
+    order = germs[0].space.order
     # without even powers nothing may be left, so what is no polynomial is only scaled
     free = [
-        _column(jets, (k,), code, 0)
+        _column(germs, (k,), code, 0)
         for k in used
-        if even or jets[k].polynomial
-        for code in _codes(names, 1, _most(jets[k]))
+        if even or germs[k].polynomial
+        for code in _codes(names, 1, _most(germs[k]))
     ]
-    signed = [_column(jets, (k,), 0, 0) for k in (*used, *_others(jets, used))]
+    others = [k for k in range(len(germs)) if k not in used]
+    signed = [_column(germs, (k,), 0, 0) for k in (*used, *others)]
     if order > 1:
-        pairs = combinations_with_replacement(range(len(jets)), 2)
-        signed += [_column(jets, pair, 0, 0) for pair in pairs if _flat(jets, pair)]
+        pairs = combinations_with_replacement(range(len(germs)), 2)
+        signed += [_column(germs, pair, 0, 0) for pair in pairs if _flat(germs, pair)]
     below = [_Column((), 0, 0, {code: _ONE}) for code in even]
     slack = [_Column((), 0, 0, terms) for terms in _square_forms(names, order)]
     forced = [*range(len(used)), *range(len(signed), len(signed) + len(below))]
@@ -265,14 +266,10 @@ def _solved(
     return None if found is None else _multiples([*free, *signed], found)
 
 
-def _others(jets: Sequence[Jet], used: Sequence[int]) -> list[int]:
-    return [k for k in range(len(jets)) if k not in used]
-
-
-def _most(jet: Jet) -> int:
+def _most(germ: Germ) -> int:
     """The largest degree of a multiplier."""
-    lowest = max(map(degree_of, jet.terms), default=0) if jet.polynomial else 1
-    return min(jet.space.order - lowest, _MOST_MULTIPLIERS)
+    lowest = max(map(degree_of, germ.terms), default=0) if germ.polynomial else 1
+    return min(germ.space.order - lowest, _MOST_MULTIPLIERS)
 
 
 def _outside(column: _Column, even: Sequence[int]) -> _Column:
@@ -329,15 +326,15 @@ def _amounts(
     return [*amounts, *shares]
 
 
-def _flat(jets: Sequence[Jet], pair: Sequence[int]) -> bool:
+def _flat(germs: Sequence[Germ], pair: Sequence[int]) -> bool:
     """Whether a product is worth a try: some function starts with degree 2, or is a product."""
-    return any(not any(jet.gradient) for jet in jets) or len(jets) < len(pair)
+    return any(not any(germ.gradient) for germ in germs) or len(germs) < len(pair)
 
 
-def _column(jets: Sequence[Jet], factors: tuple[int, ...], code: int, lead: int) -> _Column:
-    product = Jet(jets[0].space, {code: _ONE})
+def _column(germs: Sequence[Germ], factors: tuple[int, ...], code: int, lead: int) -> _Column:
+    product = Germ(germs[0].space, {code: _ONE})
     for k in factors:
-        product = product * jets[k]
+        product = product * germs[k]
     parts = (*product.terms.items(), *product.tails.items())
     return _Column(factors, code, lead, {c: a for c, a in parts if isinstance(a, fmpq)})
 
@@ -360,3 +357,93 @@ def _square_forms(names: Sequence[int], order: int) -> Iterator[dict[Place, fmpq
 def _divides(left: int, right: int) -> bool:
     high = dict(exponents_of(right))
     return left != right and all(high.get(v, 0) >= e for v, e in exponents_of(left))
+
+
+_TRIES = 24
+
+
+def curve_inside(
+    germs: Sequence[Germ], rows: Sequence[Vector], circuits: Sequence[Vector]
+) -> Curve | None:
+    """A curve on which all functions are positive, by one coefficient after the other."""
+    size, order = germs[0].space.size, germs[0].space.order
+    if order == 1:
+        return None
+    tight = [k for k in range(len(rows)) if any(c[k] != 0 for c in circuits)]
+    loose = [k for k in range(len(rows)) if k not in tight]
+    basis = null_basis([rows[k] for k in tight if any(rows[k])], size)
+    inside = inner_direction(
+        size, [rows[k] for k in loose], [rows[k] for k in tight if any(rows[k])]
+    )
+    if inside is None:
+        return None
+    rng = np.random.default_rng(0)
+    starts: list[Vector] = [inside, *basis, *(tuple(-a for a in b) for b in basis)]
+    for _ in range(_TRIES if len(basis) > 1 else 4):
+        shares = [fmpq(int(v)) for v in rng.integers(-3, 4, len(basis) + 1)]
+        total = [a * abs(shares[0]) for a in inside]
+        for share, vector in zip(shares[1:], basis, strict=True):
+            total = [a + share * b for a, b in zip(total, vector, strict=True)]
+        starts.append(tuple(total))
+    zero = (_ZERO,) * size
+    for start in dict.fromkeys(starts):
+        if any(dot(rows[k], start) < 0 for k in loose) or not any(start):
+            continue
+        found = _lifted(germs, rows, [start])
+        if found is None and order > 3:
+            # a parameter t² leaves room for odd powers between
+            found = _lifted(germs, rows, [zero, start])
+        if found is not None:
+            return found
+    return None
+
+
+def _lifted(germs: Sequence[Germ], rows: Sequence[Vector], start: Sequence[Vector]) -> Curve | None:
+    """A curve with these first coefficients."""
+    size, order = germs[0].space.size, germs[0].space.order
+    unit = (*((_ZERO,) * size), _ONE)
+    coefficients = list(start)
+    while True:
+        curve = Curve(tuple(coefficients))
+        series = [curve.series(k) for k in range(size)]
+        level = len(coefficients) + 1
+        wanted: list[Vector] = []
+        done = True
+        for germ, row in zip(germs, rows, strict=True):
+            values = [a for a in germ.along(series) if isinstance(a, fmpq)]
+            first = next((k for k, a in enumerate(values) if a != 0), len(values))
+            done = done and first < len(values) and values[first] > 0
+            if first < level:
+                if values[first] < 0:
+                    return None
+            elif level < len(values):
+                wanted.append((*row, values[level]))
+        if done:
+            return curve
+        if level > order:
+            return None
+        step = inner_direction(size + 1, [unit, *wanted], ()) or _widest(unit, wanted)
+        if step is None:
+            return None
+        coefficients.append(tuple(a / step[-1] for a in step[:-1]))
+
+
+def _widest(unit: Vector, rows: Sequence[Vector]) -> Vector | None:
+    """A vector with ``unit > 0`` and no row negative, on which as many as may be are positive."""
+    size = len(unit)
+    total = inner_direction(size, [unit], (), rows)
+    if total is None:
+        return None
+    for k, row in enumerate(rows):
+        if dot(row, total) > 0:
+            continue
+        others = [other for j, other in enumerate(rows) if j != k]
+        found = inner_direction(size, [unit, row], (), others)
+        if found is not None:
+            total = tuple(a + b for a, b in zip(total, found, strict=True))
+    return total
+
+
+def dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
+    """The sum of products."""
+    return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)
