@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from tamecheck.ir.program import Program
     from tamecheck.ir.structure import Structure
     from tamecheck.model import Model, expression, from_sklearn, from_torch, load
-    from tamecheck.optimise import embed, maximise, minimise, relax_and_walk
     from tamecheck.programs import read as load_program
     from tamecheck.programs import solve
     from tamecheck.tame.verdict import Check, Verdict
-    from tamecheck.verification.of_model import hamming_distance, verify, verify_hamming
+    from tamecheck.verification import hamming_distance, verify, verify_hamming
+    from tamecheck.verification.embed import embed
+    from tamecheck.verification.extrema import maximise, minimise, relax_and_walk
 
 __version__ = "0.1.0"
 
@@ -87,22 +88,22 @@ _HOME = {
     "UnsupportedError": ("tamecheck.errors", "UnsupportedError"),
     "Verdict": ("tamecheck.tame.verdict", "Verdict"),
     "dual": ("tamecheck.duality.methods", "dual"),
-    "embed": ("tamecheck.optimise", "embed"),
+    "embed": ("tamecheck.verification.embed", "embed"),
     "expression": ("tamecheck.model", "expression"),
     "from_sklearn": ("tamecheck.model", "from_sklearn"),
     "from_torch": ("tamecheck.model", "from_torch"),
     "get_rules": ("tamecheck.explain", "get_rules"),
-    "hamming_distance": ("tamecheck.verification.of_model", "hamming_distance"),
+    "hamming_distance": ("tamecheck.verification", "hamming_distance"),
     "implicit": ("tamecheck.derivative.implicit", "implicit"),
     "load": ("tamecheck.model", "load"),
     "load_program": ("tamecheck.programs", "read"),
-    "maximise": ("tamecheck.optimise", "maximise"),
-    "minimise": ("tamecheck.optimise", "minimise"),
+    "maximise": ("tamecheck.verification.extrema", "maximise"),
+    "minimise": ("tamecheck.verification.extrema", "minimise"),
     "recheck": ("tamecheck.certificates", "recheck"),
-    "relax_and_walk": ("tamecheck.optimise", "relax_and_walk"),
+    "relax_and_walk": ("tamecheck.verification.extrema", "relax_and_walk"),
     "solve": ("tamecheck.programs", "solve"),
-    "verify": ("tamecheck.verification.of_model", "verify"),
-    "verify_hamming": ("tamecheck.verification.of_model", "verify_hamming"),
+    "verify": ("tamecheck.verification", "verify"),
+    "verify_hamming": ("tamecheck.verification", "verify_hamming"),
 }
 
 _PACKAGES = ("layers", "learn", "plots", "show")

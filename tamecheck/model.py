@@ -20,11 +20,11 @@ from tamecheck.tame import Check, check
 
 if TYPE_CHECKING:
     from tamecheck.cells import Complex
+    from tamecheck.cells.formulas import FormulaCells
     from tamecheck.derivative import JacobianSet
     from tamecheck.derivative.jacobian import Kind
     from tamecheck.encode.symbolic import Symbolic
     from tamecheck.loaders.tables.schema import Schema
-    from tamecheck.pieces import FormulaCells
 
 __all__ = ["Model", "expression", "from_sklearn", "from_torch", "load"]
 
@@ -142,7 +142,7 @@ class Model:
         """The exact cells of the function on a bounded box.
 
         Those of a piecewise linear function are a polyhedral complex, each with its affine map.
-        Any other function has `tamecheck.pieces.FormulaCells`: open sets given by signs of
+        Any other function has `tamecheck.cells.formulas.FormulaCells`: open sets given by signs of
         formulas, each with a formula of every output.
 
         Raises
@@ -153,8 +153,8 @@ class Model:
             If the box does not fit the inputs or is unbounded.
         """
         from tamecheck.cells import cells
+        from tamecheck.cells.formulas import formula_cells
         from tamecheck.errors import UnsupportedError
-        from tamecheck.pieces import formula_cells
 
         try:
             return cells(self.graph, self.box(box))

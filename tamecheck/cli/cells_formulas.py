@@ -11,8 +11,8 @@ from tamecheck.visible import visible
 
 if TYPE_CHECKING:
     from tamecheck.cells import Slice
+    from tamecheck.cells.formulas import FormulaCell, FormulaCells
     from tamecheck.model import Model
-    from tamecheck.pieces import FormulaCell, FormulaCells
 
 __all__ = ["run_formulas"]
 
@@ -24,7 +24,7 @@ _LONG = 1000
 
 def run_formulas(args: Namespace, model: Model, slice_: Slice | None, timeout: float | None) -> int:
     """Find the cells of any model and print them; the exit code."""
-    from tamecheck.pieces import FORMULA_LIMIT, formula_cells
+    from tamecheck.cells.formulas import FORMULA_LIMIT, formula_cells
 
     limit = FORMULA_LIMIT if args.limit is None else args.limit
     box = None if slice_ is not None else domain_of(args, model)

@@ -62,7 +62,7 @@ def _ball(args: Namespace, model: Model) -> HammingBall:
 
 def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dict[str, Any]:
     from tamecheck.verification import Unknown, Violated, answer_document
-    from tamecheck.verification.of_model import replay_of
+    from tamecheck.verification.witness import replay_of
 
     started = time.monotonic()
     answer = ball.verify(radius, timeout=args.timeout, replay=replay_of(model))
@@ -79,7 +79,7 @@ def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dic
 
 def _distance(args: Namespace, model: Model, ball: HammingBall) -> dict[str, Any]:
     from tamecheck.verification import Violated, answer_document, solvers_word
-    from tamecheck.verification.of_model import replay_of
+    from tamecheck.verification.witness import replay_of
 
     started = time.monotonic()
     found = ball.distance(timeout=args.timeout)

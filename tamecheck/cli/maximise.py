@@ -13,7 +13,7 @@ from tamecheck.errors import InputError
 from tamecheck.visible import visible
 
 if TYPE_CHECKING:
-    from tamecheck.optimise import Optimum
+    from tamecheck.verification.answer import Optimum
 
 __all__ = ["add_parser", "add_verb", "report", "run"]
 
@@ -56,7 +56,7 @@ def add_verb(subparsers: Subparsers, verb: str, adjective: str) -> Any:
 
 def run(args: Namespace) -> int:
     """Maximise and print the answer."""
-    from tamecheck.optimise import maximise
+    from tamecheck.verification.extrema import maximise
 
     return report(args, maximise)
 

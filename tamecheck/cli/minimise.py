@@ -17,6 +17,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: Namespace) -> int:
     """Minimise and print the answer."""
-    from tamecheck.optimise import minimise
+    from tamecheck.verification.extrema import minimise
 
     return report(args, minimise)

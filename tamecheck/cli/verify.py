@@ -88,8 +88,7 @@ def run(args: Namespace) -> int:
 
 def _run(args: Namespace) -> int:
     model, spec = _property_of(args)
-    from tamecheck.verification import answer_document, vnncomp_text
-    from tamecheck.verification.of_model import verify
+    from tamecheck.verification import answer_document, verify, vnncomp_text
 
     for note in model.loaded.notes:
         message(args, note)

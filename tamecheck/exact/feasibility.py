@@ -8,9 +8,21 @@ from typing import TypeAlias
 
 from flint import fmpq, fmpq_mat
 
-__all__ = ["Alternative", "Multipliers", "Vector", "nonnegative_solution", "null_basis"]
+__all__ = [
+    "Alternative",
+    "Inequality",
+    "Multipliers",
+    "Vector",
+    "nonnegative_solution",
+    "null_basis",
+    "satisfies",
+    "solve_inequalities",
+]
 
 Vector: TypeAlias = tuple[fmpq, ...]
+
+Inequality: TypeAlias = tuple[Vector, bool]
+"""``a · x + b >= 0`` as the vector ``(a, b)``; ``> 0`` if the second element is true."""
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 
@@ -52,6 +64,39 @@ def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multiplie
     for row, dual in zip(rows, duals, strict=True):
         y[row] = dual if target[row] >= 0 else -dual
     return Alternative(tuple(y))
+
+
+def solve_inequalities(rows: Sequence[Inequality], size: int) -> Vector | None:
+    """A point of ``size`` coordinates at which the inequalities hold; None if there is none.
+
+    There is none iff nonnegative multiples of the rows, and of ``1 > 0``, add up to zero with some
+    strict row among them (Motzkin).  Otherwise the simplex method ends with a vector that is
+    negative on every row, strictly on the strict ones: a point, after division by its last entry.
+    Either is multiplied out again.
+    """
+    columns = [(*[_ZERO] * size, _ONE, _ONE)]
+    columns += [(*row, _ONE if strict else _ZERO) for row, strict in rows]
+    target = (*[_ZERO] * (size + 1), _ONE)
+    found = nonnegative_solution(columns, target)
+    if isinstance(found, Multipliers):
+        total = target
+        for factor, column in zip(found.values, columns, strict=True):
+            if factor:
+                total = tuple(t - factor * a for t, a in zip(total, column, strict=True))
+        if any(factor < 0 for factor in found.values) or any(total):
+            raise ArithmeticError("multipliers of linear inequalities show no contradiction")
+        return None
+    point = tuple(a / found.values[size] for a in found.values[:size])
+    if not all(satisfies(point, row) for row in rows):
+        raise ArithmeticError("a solution of linear inequalities does not satisfy them")
+    return point
+
+
+def satisfies(point: Vector, inequality: Inequality) -> bool:
+    """Whether an inequality holds at a point."""
+    row, strict = inequality
+    value = sum((a * x for a, x in zip(row[:-1], point, strict=True) if a), row[-1])
+    return bool(value > 0 if strict else value >= 0)
 
 
 def _independent_rows(columns: Sequence[Vector], target: Vector) -> list[int]:

@@ -1,16 +1,22 @@
 """Does a property hold for a network: a proof, an exact witness, or neither."""
 
-from tamecheck.verification.answer import Answer, Holds, Unknown, Violated, Witness, answer_document
+from tamecheck.verification.answer import (
+    Answer,
+    Holds,
+    Unknown,
+    Violated,
+    Witness,
+    answer_document,
+    vnncomp_text,
+)
 from tamecheck.verification.hamming import (
     HammingBall,
     hamming_distance,
     solvers_word,
     verify_hamming,
 )
-from tamecheck.verification.replay import onnx_replay
 from tamecheck.verification.run import verify
-from tamecheck.verification.vnncomp import vnncomp_text
-from tamecheck.verification.witness import Replay
+from tamecheck.verification.witness import Replay, onnx_replay
 
 __all__ = [
     "Answer",

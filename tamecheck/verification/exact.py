@@ -42,7 +42,8 @@ from tamecheck.cells.steps import (
 from tamecheck.cells.trace import deciding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.exact_terms import rational_pieces
-from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution
+from tamecheck.exact.feasibility import Inequality as Row
+from tamecheck.exact.feasibility import Vector, satisfies, solve_inequalities
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
@@ -56,10 +57,6 @@ _ZERO, _ONE = fmpq(0), fmpq(1)
 _LARGE = 200_000
 _MANY_INPUTS = 64
 _MANY_VALUES = 10_000
-
-Row: TypeAlias = tuple[Vector, bool]
-"""``a · x + b >= 0`` as ``(a, b)``; or ``> 0`` if the second element is true."""
-
 
 Confirm: TypeAlias = Callable[[int, tuple[Fraction, ...]], "Witness | None"]
 """The witness of a case at an input, if the exact outputs there satisfy it."""
@@ -120,9 +117,9 @@ class _Polyhedron:
         if not fresh:
             return self
         joined = (*self.rows, *fresh)
-        if all(_satisfied(one, self.point) for one in fresh):
+        if all(satisfies(self.point, one) for one in fresh):
             return replace(self, rows=joined)
-        point = _solution(joined, len(self.point))
+        point = solve_inequalities(joined, len(self.point))
         return None if point is None else replace(self, rows=joined, point=point)
 
 
@@ -223,42 +220,6 @@ def _input_row(one: Inequality, size: int) -> Row:
         row[index] -= as_number(coefficient)
     row[-1] = as_number(one.bound)
     return tuple(row), one.strict
-
-
-def _satisfied(row: Row, point: Vector) -> bool:
-    form, strict = row
-    value = sum((a * x for a, x in zip(form[:-1], point, strict=True) if a), form[-1])
-    return bool(value > 0 if strict else value >= 0)
-
-
-def _solution(rows: Sequence[Row], size: int) -> Vector | None:
-    """A point that satisfies the inequalities; None if there is none.
-
-    There is none iff nonnegative multiples of the rows, and of ``1 > 0``, add up to zero with
-    some strict row among them.  Otherwise the simplex method ends with a vector that is negative
-    on every row, strictly on the strict ones, and so is a point after division by its last entry.
-    """
-    columns = [(*row, _ONE if strict else _ZERO) for row, strict in rows]
-    columns.append((*[_ZERO] * size, _ONE, _ONE))
-    found = nonnegative_solution(columns, (*[_ZERO] * (size + 1), _ONE))
-    if isinstance(found, Multipliers):
-        _checked(columns, found.values)
-        return None
-    scale = -found.values[size]
-    point = tuple(-a / scale for a in found.values[:size])
-    if not all(_satisfied(row, point) for row in rows):
-        raise ArithmeticError("a solution of linear inequalities does not satisfy them")
-    return point
-
-
-def _checked(columns: Sequence[Vector], multipliers: Vector) -> None:
-    """Multiply out: nonnegative, and the sum is zero but for the strict rows, which count 1."""
-    total = [_ZERO] * len(columns[0])
-    for factor, column in zip(multipliers, columns, strict=True):
-        if factor:
-            total = [t + factor * a for t, a in zip(total, column, strict=True)]
-    if any(factor < 0 for factor in multipliers) or total != [*[_ZERO] * (len(total) - 1), _ONE]:
-        raise ArithmeticError("multipliers of linear inequalities do not show a contradiction")
 
 
 Option: TypeAlias = tuple[int, tuple[Row, ...]]

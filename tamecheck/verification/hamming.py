@@ -20,61 +20,68 @@ from tamecheck.binarized import (
     recognise,
     robust,
 )
-from tamecheck.errors import SolverError
+from tamecheck.errors import InputError, SolverError
+from tamecheck.ir.arguments import natural, rationals, seconds
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.model import Model
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
-from tamecheck.verification.witness import DIGITS, Replay, exact_outputs
+from tamecheck.verification.witness import DIGITS, Replay, exact_outputs, graph_of, replay_of
 
 __all__ = ["HammingBall", "hamming_distance", "solvers_word", "verify_hamming"]
 
 _SAMPLES = 4
-Levels = tuple[Fraction, Fraction]
-_SIGNS: Levels = (Fraction(-1), Fraction(1))
 
 
 def hamming_distance(
-    graph: Graph,
-    point: Sequence[Fraction],
+    model: Model | Graph,
+    point: Sequence[Any],
     *,
-    domain: Levels = _SIGNS,
+    domain: tuple[Any, Any] = (-1, 1),
     timeout: float | None = None,
 ) -> Distance:
-    """The least number of inputs to move to their other level so that the decision changes.
+    """The least number of inputs that must change level to change a binarized network's decision.
 
-    Parameters and errors are those of `verify_hamming`; the witness is in states -1 and 1.
+    Parameters and errors are those of `verify_hamming`.
+
+    Returns
+    -------
+    Distance
+        ``exact`` says whether ``upper``, the flips of the witness, is the least number; ``checked``
+        says what that rests on.  The witness is in states: -1 the low level, 1 the high one.
     """
-    return HammingBall.of(graph, point, domain).distance(timeout=timeout)
+    return HammingBall.of(model, point, domain).distance(timeout=seconds(timeout))
 
 
 def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
-    graph: Graph,
-    point: Sequence[Fraction],
+    model: Model | Graph,
+    point: Sequence[Any],
     radius: int,
     *,
-    domain: Levels = _SIGNS,
+    domain: tuple[Any, Any] = (-1, 1),
     timeout: float | None = None,
     replay: Replay | None = None,
 ) -> Answer:
-    """Whether a binarized network's decision stays when at most ``radius`` inputs change level.
+    """Whether a binarized network decides alike wherever at most ``radius`` inputs change level.
 
     The decision is the class of the largest output, the first of several; of a single output,
     whether it is positive.
 
     Parameters
     ----------
-    graph
-        A binarized network, see `tamecheck.binarized.recognise`.
+    model
+        A binarized network, or its graph; see `tamecheck.binarized.recognise`.
     point
-        The centre, flat, each element one of the two levels.
+        The centre: the flat elements of the input, each one of the two levels.
     radius
         How many inputs may change.
     domain
         The two levels of every input.
     timeout
-        Seconds.
+        Seconds; when they are over the answer is unknown.
     replay
-        A float32 run of the model, to report whether it decides the witness otherwise too.
+        A float32 run of the network, to report whether it decides the witness otherwise too; by
+        default that of the model's ONNX file, if there is one.
 
     Returns
     -------
@@ -87,9 +94,10 @@ def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
     UnsupportedError
         If the model is no binarized network, naming the nodes.
     InputError
-        If the point or radius does not fit.
+        If the point or the radius does not fit.
     """
-    return HammingBall.of(graph, point, domain).verify(radius, timeout=timeout, replay=replay)
+    ball, radius = HammingBall.of(model, point, domain), natural(radius, what="radius")
+    return ball.verify(radius, timeout=seconds(timeout), replay=replay or replay_of(model))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,11 +119,17 @@ class HammingBall:
     states: Array
 
     @classmethod
-    def of(cls, graph: Graph, point: Sequence[Fraction], domain: Levels) -> HammingBall:
+    def of(
+        cls, model: Model | Graph, point: Sequence[Any], domain: tuple[Any, Any] = (-1, 1)
+    ) -> HammingBall:
         """Read the model and the centre; errors are those of `verify_hamming`."""
-        network = recognise(graph, [domain] * sum(map(size_of, graph.inputs.values())))
-        row = np.empty((1, len(point)), dtype=object)
-        row[0, :] = list(point)
+        graph = graph_of(model)
+        row = rationals(point, what="point").reshape(1, -1)
+        levels = rationals(domain, what="domain").reshape(-1).tolist()
+        if len(levels) != 2:
+            message = f"The domain has {len(levels)} levels, not two."
+            raise InputError(message, hint="Write (-1, 1).")
+        network = recognise(graph, [tuple(levels)] * sum(map(size_of, graph.inputs.values())))
         return cls(graph, network, network.states(row)[0])
 
     def verify(

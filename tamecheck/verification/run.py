@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from tamecheck.bounds import Layers, Pointwise
 from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.ir.arguments import natural, path, seconds
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
+from tamecheck.loaders.text.vnnlib import read_vnnlib
+from tamecheck.model import Model
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
 from tamecheck.verification.boxes import split_inputs, still_open
 from tamecheck.verification.exact import exact_of, point_of
@@ -20,7 +24,7 @@ from tamecheck.verification.neurons import split_neurons
 from tamecheck.verification.plain import bounded_plainly, sampled_plainly
 from tamecheck.verification.problem import Problem, problem_of, without
 from tamecheck.verification.search import Search
-from tamecheck.verification.witness import Replay, witness_at, witnessed
+from tamecheck.verification.witness import Replay, graph_of, replay_of, witness_at, witnessed
 
 __all__ = ["verify"]
 
@@ -35,33 +39,38 @@ _NEURONS = "linear bounds over sign patterns of rectifiers"
 
 
 def verify(
-    graph: Graph,
-    spec: Specification,
+    model: Model | Graph,
+    spec: Specification | str | Path,
     *,
     timeout: float | None = None,
     seed: int = 0,
     replay: Replay | None = None,
 ) -> Answer:
-    """Whether no input of the property's region is unsafe.
+    """Whether no input of the property's region is unsafe: a proof, an exact witness, or neither.
 
     Parameters
     ----------
-    graph
-        The model.
+    model
+        The network, or its graph.
     spec
-        The property.
+        The property, or the path of its VNN-LIB file (``.vnnlib``, also ``.gz``).
     timeout
         Seconds; when they are over the answer is `Unknown`, as after Ctrl-C.
     seed
         Seed of the search for a violation.
     replay
-        A float32 run of the model, to report whether it confirms a witness.
+        A float32 run of the network, to report whether it confirms a witness; by default that of
+        the model's ONNX file, if there is one.
 
     Raises
     ------
     InputError
-        If the property does not fit the model.
+        If the property cannot be read, or does not fit the model.
     """
+    graph, replay = graph_of(model), replay or replay_of(model)
+    if not isinstance(spec, Specification):
+        spec = read_vnnlib(path(spec, what="property"))
+    timeout, seed = seconds(timeout), natural(seed, what="seed")
     started = time.monotonic()
     deadline = started + (_FOREVER if timeout is None else timeout)
     problem = problem_of(graph, spec)

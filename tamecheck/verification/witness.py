@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.errors import TamecheckError
+from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.exact.reals import working_precision
+from tamecheck.ir.arguments import instance
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.loaders.files import suffix_of
+from tamecheck.loaders.onnx.runtime import Runtime
+from tamecheck.model import Model
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Problem
 
-__all__ = ["DIGITS", "Replay", "exact_outputs", "inside", "witness_at", "witnessed"]
+__all__ = [
+    "DIGITS",
+    "Replay",
+    "exact_outputs",
+    "graph_of",
+    "inside",
+    "onnx_replay",
+    "replay_of",
+    "witness_at",
+    "witnessed",
+]
 
 Replay: TypeAlias = Callable[[Array], Array | None]
 """The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
@@ -155,3 +170,50 @@ def _replayed(case: Case, point: Sequence[Fraction], replay: Replay | None) -> b
     exact = [Fraction(float(value)) for value in outputs]
     inputs = [Fraction(float(value)) for value in single]
     return all(row.holds(inputs, exact) for row in case.outputs)
+
+
+def onnx_replay(path: str | Path) -> Replay | None:
+    """The model in an ``.onnx`` or ``.onnx.gz`` file as onnxruntime runs it; None if it cannot."""
+    if suffix_of(path) != ".onnx":
+        return None
+    runtimes: list[Runtime] = []
+
+    def run(x: Array) -> Array | None:
+        try:
+            if not runtimes:
+                runtimes.append(Runtime.of(path))
+        except InputError:
+            return None
+        runtime, start = runtimes[0], 0
+        point: dict[str, Array] = {}
+        for name, like in runtime.example.items():
+            point[name] = x[start : start + like.size].reshape(like.shape)
+            start += like.size
+        found = runtime.run(point)
+        if found is None:
+            return None
+        return np.concatenate([array.reshape(-1) for array in found.values()])
+
+    return run
+
+
+def graph_of(model: Model | Graph) -> Graph:
+    """The graph of a model, or the graph itself.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if isinstance(model, Graph):
+        return model
+    hint = "Load it by tc.load or tc.expression."
+    return instance(model, Model, what="model", hint=hint).graph
+
+
+def replay_of(model: Model | Graph) -> Replay | None:
+    """A float32 run of the model's file, if it has one that can be run."""
+    if isinstance(model, Graph):
+        return None
+    source = Path(model.loaded.where)
+    return onnx_replay(source) if model.loaded.format == "onnx" and source.is_file() else None

@@ -25,9 +25,8 @@ from tamecheck.ir.program import Sense
 from tamecheck.loaders import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
-from tamecheck.optimise.regions import region
-from tamecheck.optimise.walk import Walker, walk
 from tamecheck.programs import solve
+from tamecheck.verification.walk import Walker, region, walk
 
 ONE_BEND = "relu(x) - 2*relu(x - 0.5)"
 TWO_BENDS = "relu(x) - 2*relu(x - 0.2) + 3*relu(x - 0.6)"

@@ -8,9 +8,9 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.cells import cells
+from tamecheck.cells.formulas import FormulaCells, formula_cells
 from tamecheck.cli.entry import main
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.pieces import FormulaCells, formula_cells
 
 
 def found_in(text: str, box: str = "-1:1", **options: float) -> FormulaCells:

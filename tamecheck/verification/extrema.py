@@ -23,13 +23,17 @@ from tamecheck.ir.exact import shown
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.program import Sense
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.optimise.answer import Optimum, Status
-from tamecheck.optimise.halving import halved_bound
-from tamecheck.optimise.model import HasGraph
-from tamecheck.optimise.regions import piecewise_affine
-from tamecheck.optimise.relax import best_walks, relaxed_starts, sampled_starts
-from tamecheck.optimise.walk import Walker
+from tamecheck.model import Model
 from tamecheck.programs import Feasible, Optimal, Unknown, solve
+from tamecheck.verification.answer import Optimum, Status
+from tamecheck.verification.halving import halved_bound
+from tamecheck.verification.walk import (
+    Walker,
+    best_walks,
+    piecewise_affine,
+    relaxed_starts,
+    sampled_starts,
+)
 
 __all__ = ["Method", "Progress", "maximise", "minimise", "relax_and_walk"]
 
@@ -46,7 +50,7 @@ _SMALL = 50_000
 
 
 def maximise(  # noqa: PLR0913 (options, by keyword only)
-    model: HasGraph,
+    model: Model,
     *,
     output: int = 0,
     box: Box | Mapping[str, Any] | str,
@@ -88,7 +92,7 @@ def maximise(  # noqa: PLR0913 (options, by keyword only)
 
 
 def minimise(  # noqa: PLR0913 (options, by keyword only)
-    model: HasGraph,
+    model: Model,
     *,
     output: int = 0,
     box: Box | Mapping[str, Any] | str,
@@ -102,7 +106,7 @@ def minimise(  # noqa: PLR0913 (options, by keyword only)
 
 
 def relax_and_walk(  # noqa: PLR0913 (options, by keyword only)
-    model: HasGraph,
+    model: Model,
     *,
     output: int = 0,
     box: Box | Mapping[str, Any] | str,
@@ -138,7 +142,7 @@ class _Task:
 
     @staticmethod
     def of(  # noqa: PLR0913, PLR0917 (what a task is)
-        model: HasGraph,
+        model: Model,
         output: int,
         box: Any,
         sense: Sense,

@@ -11,17 +11,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.derivative.cone import inner_direction
+from tamecheck.cells.formulas.expressions import float_values
+from tamecheck.cells.formulas.guide import Decision, sign_at, sign_on
+from tamecheck.exact.feasibility import Inequality, Vector, solve_inequalities
 from tamecheck.exact.reals import Number, as_number, working_precision
 from tamecheck.ir.tensor import Array
-from tamecheck.pieces.expressions import Atom, float_values
-from tamecheck.pieces.guide import Decision, sign_at, sign_on
 
 __all__ = ["Answer", "Bounds", "Domain", "Point", "ball_box", "essential"]
 
 Point: TypeAlias = tuple[fmpq, ...]
 Bounds: TypeAlias = tuple[tuple[fmpq, fmpq], ...]
-Functional: TypeAlias = tuple[fmpq, ...]
 Answer: TypeAlias = Point | Literal["empty", "open"]
 
 _ZERO = fmpq(0)
@@ -90,9 +89,10 @@ class Domain:
         for number in order:
             if margin[number] > 0 and self.holds(decisions, self.exact[number]):
                 return self.exact[number]
-        found = self._linear([d for d in decisions if d[0].affine])
-        sides, rows, ranges = self.lifted(decisions)
-        if found is None or inner_direction(len(sides[0]), [*sides, *rows], (), ranges) is None:
+        affine = [(_row(d), True) for d in decisions if d[0].affine]
+        found = solve_inequalities([*self.sides, *affine], len(self.bounds))
+        given, rows = self.lifted(decisions)
+        if found is None or solve_inequalities([*given, *rows], len(given[0][0]) - 1) is None:
             return "empty"
         if self.holds(decisions, found):
             return found
@@ -102,52 +102,44 @@ class Domain:
         """Whether all the inequalities are proved to hold at a point."""
         return all(sign_at(expression, point) == sign for expression, sign in decisions)
 
-    def _linear(self, decisions: Sequence[Decision]) -> Point | None:
-        """A point inside the box where affine inequalities hold; None if there is none."""
-        size = len(self.bounds) + 1
-        direction = inner_direction(size, [*self.sides, *map(_row, decisions)], ())
-        if direction is None:
-            return None
-        return tuple(x / direction[-1] for x in direction[:-1])
+    def lifted(self, decisions: Sequence[Decision]) -> tuple[list[Inequality], list[Inequality]]:
+        """What is known and the decisions, as inequalities with a coordinate for each atom.
 
-    def lifted(
-        self, decisions: Sequence[Decision]
-    ) -> tuple[list[Functional], list[Functional], list[Functional]]:
-        """The inequalities as functionals of ``(x, 1, atoms)``: atoms are coordinates of their own.
-
-        Returns
-        -------
-        tuple of lists
-            The sides of the box and the inequalities, which are positive, and the ranges of the
-            atoms, which are not negative.
+        Known are the sides of the box, and the ranges of the atoms.
         """
-        atoms = sorted(
-            {atom for expression, _ in decisions for atom, _ in expression.terms},
-            key=lambda atom: atom.number,
-        )
-        places = {atom: len(self.bounds) + 1 + k for k, atom in enumerate(atoms)}
-        width = len(self.bounds) + 1 + len(atoms)
-        sides = [(*side, *(_ZERO for _ in atoms)) for side in self.sides]
-        rows = [_lifted(decision, places, width) for decision in decisions]
-        ranges: list[Functional] = []
-        for atom, place in places.items():
-            for sign, end in zip((1, -1), atom.range, strict=True):
+        atoms = {atom.number: atom for expression, _ in decisions for atom, _ in expression.terms}
+        places = {number: k for k, number in enumerate(sorted(atoms), start=len(self.bounds))}
+        none = [_ZERO] * len(places)
+
+        def padded(row: Vector, factors: Mapping[int, fmpq]) -> Vector:
+            wide = [*row[:-1], *none, row[-1]]
+            for number, factor in factors.items():
+                wide[places[number]] = factor
+            return tuple(wide)
+
+        given = [(padded(row, {}), strict) for row, strict in self.sides]
+        rows = [
+            (padded(_row((e, sign)), {atom.number: a * sign for atom, a in e.terms}), True)
+            for e, sign in decisions
+        ]
+        flat = (_ZERO,) * len(self.bounds)
+        for number in places:
+            for sign, end in zip((1, -1), atoms[number].range, strict=True):
                 if end is not None:
-                    row = [_ZERO] * width
-                    row[place], row[len(self.bounds)] = fmpq(sign), fmpq(-sign * end)
-                    ranges.append(tuple(row))
-        return sides, rows, ranges
+                    row = padded((*flat, fmpq(-sign * end)), {number: fmpq(sign)})
+                    given.append((row, False))
+        return given, rows
 
     @property
-    def sides(self) -> list[tuple[fmpq, ...]]:
-        """The forms that are positive inside the box, as functionals of ``(x, 1)``."""
+    def sides(self) -> list[Inequality]:
+        """The inequalities that hold inside the box."""
         size = len(self.bounds)
-        rows = [tuple(fmpq(int(k == size)) for k in range(size + 1))]
+        rows: list[Inequality] = []
         for axis, (low, high) in enumerate(self.bounds):
             for sign, end in ((1, low), (-1, high)):
                 row = [_ZERO] * (size + 1)
                 row[axis], row[-1] = fmpq(sign), -sign * end
-                rows.append(tuple(row))
+                rows.append((tuple(row), True))
         return rows
 
     def _searched(self, decisions: Sequence[Decision]) -> Answer:
@@ -184,22 +176,14 @@ def _halves(box: Bounds, whole: Bounds) -> list[Bounds]:
     return [(*box[:axis], side, *box[axis + 1 :]) for side in ((low, middle), (middle, high))]
 
 
-def _lifted(decision: Decision, places: Mapping[Atom, int], width: int) -> Functional:
-    expression, sign = decision
-    row = [*_row(decision), *(_ZERO for _ in range(width - len(expression.row)))]
-    for atom, coefficient in expression.terms:
-        row[places[atom]] = coefficient * sign
-    return tuple(row)
-
-
 def essential(decisions: Sequence[Decision], domain: Domain) -> list[Decision]:
     """Inequalities without those that follow from the others in the box by linear algebra."""
-    sides, rows, ranges = domain.lifted(decisions)
+    given, rows = domain.lifted(decisions)
     kept = list(range(len(decisions)))
-    for number, row in enumerate(rows):
+    for number, (row, _) in enumerate(rows):
         others = [rows[k] for k in kept if k != number]
         # its negation, -e > 0, leaves out the boundary, on which a strict other may fail
-        opposite = tuple(-a for a in row)
-        if inner_direction(len(row), [*sides, *others, opposite], (), ranges) is None:
+        opposite = (tuple(-a for a in row), True)
+        if solve_inequalities([*given, *others, opposite], len(row) - 1) is None:
             kept.remove(number)
     return [decisions[k] for k in kept]

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from flint import fmpq
 
+from tamecheck.cells.formulas.emptiness import Domain, Point, ball_box, essential
+from tamecheck.cells.formulas.expressions import Expression, Key, Space
+from tamecheck.cells.formulas.guide import Decision, Guide, OnBoundaryError, OutsideDomainError
+from tamecheck.cells.formulas.result import FormulaCell, FormulaCells, SignCondition
 from tamecheck.cells.slices import Slice, slice_of_box
 from tamecheck.encode.smt.scalars import unrolled
 from tamecheck.errors import InputError
@@ -17,10 +21,6 @@ from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.pieces.emptiness import Domain, Point, ball_box, essential
-from tamecheck.pieces.expressions import Expression, Key, Space
-from tamecheck.pieces.guide import Decision, Guide, OnBoundaryError, OutsideDomainError
-from tamecheck.pieces.result import FormulaCell, FormulaCells, SignCondition
 
 __all__ = ["FORMULA_LIMIT", "formula_cells"]
 

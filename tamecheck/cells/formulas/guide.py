@@ -8,9 +8,9 @@ from typing import Any
 
 from flint import arb, fmpq
 
+from tamecheck.cells.formulas.expressions import Expression, Key, Space, value_at
 from tamecheck.exact.reals import Number, UndecidedError, working_precision
 from tamecheck.ir.formula import Elementary, Relation
-from tamecheck.pieces.expressions import Expression, Key, Space, value_at
 
 __all__ = ["Decision", "Guide", "OnBoundaryError", "OutsideDomainError", "sign_at", "sign_on"]
 

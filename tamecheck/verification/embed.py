@@ -17,7 +17,7 @@ from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.program import Kind
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.optimise.model import HasGraph
+from tamecheck.model import Model
 
 __all__ = ["Embedded", "embed"]
 
@@ -58,7 +58,7 @@ class Embedded:
         return max((float(abs(Fraction(float(y.x)) - value)) for y, value in pairs), default=0.0)
 
 
-def embed(model: HasGraph, mip_model: Any, x_vars: Sequence[Any]) -> Embedded:
+def embed(model: Model, mip_model: Any, x_vars: Sequence[Any]) -> Embedded:
     """Add a piecewise linear network to a python-mip model.
 
     Parameters
