@@ -1,7 +1,8 @@
-"""Every error that tamecheck raises, and the exit code that the command line gives it."""
+"""Every error that tamecheck raises, its exit code, and text that no terminal obeys."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "TamecheckError",
     "TimeLimitError",
     "UnsupportedError",
+    "visible",
 ]
 
 
@@ -91,3 +93,25 @@ class UnsupportedError(TamecheckError):
         self.nodes = tuple(nodes)
         listed = "; ".join(f"{name}: {reason}" for name, reason in self.nodes)
         super().__init__(f"{what} {listed}" if listed else what, where=where, hint=hint)
+
+
+_KEPT = frozenset("\n\t")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Control characters, invisible marks of direction, halves of characters, odd line ends."""
+
+
+def visible(text: str) -> str:
+    r"""The text with control characters as escapes, so that a name in a file steers nothing.
+
+    >>> visible("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character in _KEPT or unicodedata.category(character) not in _HIDDEN:
+        return character
+    return character.encode("unicode_escape").decode()

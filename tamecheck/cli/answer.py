@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.options import OUTPUTS
-from tamecheck.errors import CertificateError
-from tamecheck.visible import visible
+from tamecheck.errors import CertificateError, visible
 
 if TYPE_CHECKING:
     from tamecheck.loaders.outputs import Kind

@@ -16,8 +16,7 @@ from tamecheck.cli.deadline import TO_ANSWER
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.slice import add_slice, chosen_slice
 from tamecheck.cli.source import domain_of, model_of
-from tamecheck.errors import SolverError, UnsupportedError
-from tamecheck.visible import visible
+from tamecheck.errors import SolverError, UnsupportedError, visible
 
 if TYPE_CHECKING:
     from tamecheck.cells import Cell, Complex, Halfspace

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import print_json
 from tamecheck.cli.source import domain_of
-from tamecheck.visible import visible
+from tamecheck.errors import visible
 
 if TYPE_CHECKING:
     from tamecheck.cells import Slice

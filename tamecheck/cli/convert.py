@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from tamecheck.cli.answer import claim, message, print_json
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model, add_output
 from tamecheck.cli.source import domain_of, model_of
-from tamecheck.errors import InputError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, visible
 
 if TYPE_CHECKING:
     from tamecheck.model import Model

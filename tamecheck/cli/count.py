@@ -10,8 +10,7 @@ from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.occurring import add_occurring, naming_of, network_from, occurring
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
-from tamecheck.errors import InputError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, visible
 
 if TYPE_CHECKING:
     from tamecheck.binarized import BinarizedNetwork

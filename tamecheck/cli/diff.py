@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
-from tamecheck.errors import InputError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, visible
 
 if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_json
 from tamecheck.cli.diff import matrix_text
-from tamecheck.visible import visible
+from tamecheck.errors import visible
 
 if TYPE_CHECKING:
     from tamecheck.derivative.implicit import Implicit

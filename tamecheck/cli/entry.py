@@ -39,8 +39,7 @@ from tamecheck.cli import train as training
 from tamecheck.cli import verify as verification
 from tamecheck.cli.deadline import OutOfTimeError, deadline
 from tamecheck.cli.options import Parser, attach_values
-from tamecheck.errors import InputError, TamecheckError, UnsupportedError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, TamecheckError, UnsupportedError, visible
 
 __all__ = ["main"]
 

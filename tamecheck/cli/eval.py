@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import print_json
 from tamecheck.cli.options import Subparsers, add_common, add_model
 from tamecheck.cli.source import model_of
-from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, UnsupportedError, visible
 
 if TYPE_CHECKING:
     from tamecheck.ir.tensor import Array

@@ -22,8 +22,7 @@ from tamecheck.cli.table import (
     sha256_of_table,
     shape_of,
 )
-from tamecheck.errors import InputError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, visible
 
 if TYPE_CHECKING:
     from tamecheck.cli.occurring import Naming

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import message, print_json, write_document
 from tamecheck.cli.occurring import levels_of
 from tamecheck.cli.source import model_of, name_of
-from tamecheck.errors import CertificateError, InputError
-from tamecheck.visible import visible
+from tamecheck.errors import CertificateError, InputError, visible
 
 if TYPE_CHECKING:
     from tamecheck.model import Model

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import confirm, message, print_json
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of, name_of
-from tamecheck.errors import InputError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, visible
 
 if TYPE_CHECKING:
     from tamecheck.verification.answer import Optimum

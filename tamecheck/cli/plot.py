@@ -9,8 +9,7 @@ from tamecheck.cli.answer import claim, message, print_json
 from tamecheck.cli.options import Parser, Subparsers, add_box, add_common, add_model, add_output
 from tamecheck.cli.slice import add_slice, in_file, point_of, slice_of
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
-from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, UnsupportedError, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

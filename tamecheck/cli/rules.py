@@ -20,8 +20,7 @@ from tamecheck.cli.occurring import (
 from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
 from tamecheck.cli.source import domain_of, model_of
 from tamecheck.cli.table import add_table, sample_from
-from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, UnsupportedError, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import claim, confirm, message, print_json, write_document
 from tamecheck.cli.options import Subparsers, add_certificate, add_common
 from tamecheck.cli.progress import working
-from tamecheck.visible import visible
+from tamecheck.errors import visible
 
 if TYPE_CHECKING:
     from tamecheck.ir.program import Program

@@ -10,8 +10,7 @@ from tamecheck.cli.answer import claim, message, print_json
 from tamecheck.cli.options import Subparsers, add_certificate, add_common, add_output
 from tamecheck.cli.progress import working
 from tamecheck.cli.source import model_of, name_of
-from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.visible import visible
+from tamecheck.errors import InputError, UnsupportedError, visible
 
 if TYPE_CHECKING:
     from tamecheck.model import Model

@@ -8,8 +8,8 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
+from tamecheck.errors import visible
 from tamecheck.explain.check import RECOMPUTED
-from tamecheck.visible import visible
 
 __all__ = ["Abductive", "Contrastive", "Counterfactual", "Relevancy", "called"]
 

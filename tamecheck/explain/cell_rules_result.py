@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, visible
 from tamecheck.explain.inequalities import Inequality, wording
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.tensor import Array
-from tamecheck.visible import visible
 
 __all__ = ["CellRule", "CellRules"]
 

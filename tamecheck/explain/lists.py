@@ -9,12 +9,11 @@ from math import prod
 
 import numpy as np
 
-from tamecheck.errors import SolverError
+from tamecheck.errors import SolverError, visible
 from tamecheck.explain.cubes import Cube, prime
 from tamecheck.explain.grids import Grid
 from tamecheck.explain.words import Condition, condition, conjunction
 from tamecheck.ir.tensor import Array
-from tamecheck.visible import visible
 
 __all__ = ["MAX_CELLS", "DecisionList", "ListedRule", "decision_list"]
 

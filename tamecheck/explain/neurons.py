@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from tamecheck.binarized import BinarizedNetwork
+from tamecheck.errors import visible
 from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.words import condition
 from tamecheck.ir.tensor import Array
-from tamecheck.visible import visible
 
 __all__ = [
     "NetworkLogic",

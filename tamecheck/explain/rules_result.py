@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, visible
 from tamecheck.explain.concepts import Concept, always, concept_of
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.grids import Grid
@@ -22,7 +22,6 @@ from tamecheck.explain.trees import DecisionTree, grown
 from tamecheck.explain.words import Condition, condition
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
-from tamecheck.visible import visible
 
 __all__ = ["DecisionRules", "Rule", "about", "holding", "percent", "shares"]
 

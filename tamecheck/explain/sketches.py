@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tamecheck.binarized import BinarizedNetwork
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, visible
 from tamecheck.explain.counts import count_within
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.evaluator import Evaluator
@@ -28,7 +28,6 @@ from tamecheck.explain.rules_result import about, percent
 from tamecheck.explain.words import Condition, condition, conjunction
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
-from tamecheck.visible import visible
 
 __all__ = ["Sketch", "SketchRule", "sketch"]
 

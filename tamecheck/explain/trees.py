@@ -9,12 +9,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tamecheck.errors import SolverError
+from tamecheck.errors import SolverError, visible
 from tamecheck.explain.concepts import Always, Concept
 from tamecheck.explain.grids import Grid
 from tamecheck.explain.words import Condition
 from tamecheck.ir.tensor import Array
-from tamecheck.visible import visible
 
 __all__ = ["MAX_CELLS", "DecisionTree", "Split", "grown"]
 

@@ -12,10 +12,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, visible
 from tamecheck.loaders.outputs import write_bytes
 from tamecheck.plots.palette import INK, MUTED
-from tamecheck.visible import visible
 
 __all__ = [
     "SUFFIXES",

@@ -172,7 +172,7 @@ def notes_below(axes: Axes, notes: Sequence[str], *, own: bool) -> None:
 
 def label_long(text: str) -> str:
     """A sentence in which nothing is mathematics."""
-    from tamecheck.visible import visible
+    from tamecheck.errors import visible
 
     return " ".join(visible(text).split()).replace("$", r"\$")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from tamecheck.visible import visible
+from tamecheck.errors import visible
 
 __all__ = ["Markup", "bullets", "code", "element", "facts", "fold", "joined", "note", "table"]
 

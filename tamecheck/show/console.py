@@ -8,7 +8,7 @@ from typing import IO
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 
-from tamecheck.visible import visible
+from tamecheck.errors import visible
 
 __all__ = ["print_to", "speakable"]
 

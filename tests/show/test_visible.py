@@ -7,8 +7,8 @@ from rich.text import Text
 
 import tamecheck as tc
 from tamecheck.cli import main
+from tamecheck.errors import visible
 from tamecheck.show.console import print_to
-from tamecheck.visible import visible
 
 
 @pytest.mark.parametrize(
