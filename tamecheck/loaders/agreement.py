@@ -113,12 +113,6 @@ def refuse_difference(
     on the jump itself, or the original has another value in float64.  At a point where the graph
     has no value, no output of the original may be finite in all elements, or the point decides
     nothing.
-
-    Raises
-    ------
-    UnsupportedError
-        Naming the output that differs, by how much, and at which point; or saying that the points
-        decide too little.
     """
     decided = total = finite = 0
     for number, point in enumerate(points):

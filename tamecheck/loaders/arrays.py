@@ -35,11 +35,6 @@ def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dic
     A ``.npy`` file holds all elements of all inputs in C order; so does a ``.csv`` file, unless its
     first line names scalar inputs.  A ``.json`` file holds an object by input name, or one list.
     Decimals in text are exact, and give arrays of `fractions.Fraction`; so are floats in ``.npy``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, holds NaN, or does not fit the inputs.
     """
     where, suffix = str(path), suffix_of(path)
     try:
@@ -57,13 +52,7 @@ def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dic
 
 
 def read_rows(path: str | os.PathLike[str], size: int) -> list[Array]:
-    """The points of a file: one or more rows of ``size`` numbers, exact as in `read_point`.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, holds NaN, or its numbers make no whole rows.
-    """
+    """The points of a file: one or more rows of ``size`` numbers, exact as in `read_point`."""
     where, suffix = str(path), suffix_of(path)
     try:
         values = _all_numbers(path, suffix)

@@ -29,13 +29,7 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 
 
 def read_bytes(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> bytes:
-    """The content of a file; that of a ``.gz`` file is decompressed.
-
-    Raises
-    ------
-    InputError
-        If there is no such regular file, it cannot be read, or it holds more than ``limit`` bytes.
-    """
+    """The content of a file; that of a ``.gz`` file is decompressed."""
     where = argument(path)
     try:
         if not Path(path).is_file():
@@ -60,13 +54,7 @@ def read_bytes(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> bytes
 
 
 def read_text(path: str | os.PathLike[str], *, limit: int = MAX_TEXT) -> str:
-    """The content of a UTF-8 text file, gzipped or not, without a byte order mark.
-
-    Raises
-    ------
-    InputError
-        As `read_bytes`, and naming the first byte that is not UTF-8.
-    """
+    """The content of a UTF-8 text file, gzipped or not, without a byte order mark."""
     data = read_bytes(path, limit=limit)
     try:
         return data.decode("utf-8").removeprefix("\ufeff")

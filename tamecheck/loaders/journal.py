@@ -41,13 +41,7 @@ class Journal:
     cut: bool = False
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record.
-
-        Raises
-        ------
-        InputError
-            If there is no room for all of it; the file is then as it was.
-        """
+        """Add a record."""
         line = _line(record)
         try:
             _write_at(self._stream, line, self._end)

@@ -64,13 +64,7 @@ def graph_bytes(graph: Graph) -> bytes:
 
 
 def read_graph(path: str | os.PathLike[str]) -> Loaded:
-    """The model in a ``.json`` or ``.json.gz`` file.
-
-    Raises
-    ------
-    InputError
-        Naming the node or tensor that is wrong.
-    """
+    """The model in a ``.json`` or ``.json.gz`` file."""
     where = str(path)
     graph = graph_of(parse_json(read_text(path), where=where), where=where)
     counts = Counter(node["op"] for node in graph.document()["nodes"])

@@ -37,13 +37,7 @@ def tensor_document(tensor: Tensor) -> dict[str, Any]:
 
 
 def read_tensor(document: Any, digest: str) -> Tensor:
-    """The tensor of its JSON form.
-
-    Raises
-    ------
-    InputError
-        If it is malformed, holds NaN or infinity, or has another digest.
-    """
+    """The tensor of its JSON form."""
     if not isinstance(document, dict) or set(cast("dict[str, Any]", document)) != {
         "shape",
         "encoding",
@@ -67,13 +61,7 @@ def read_tensor(document: Any, digest: str) -> Tensor:
 
 
 def shape_of(value: Any) -> Shape:
-    """The shape that a JSON list of natural numbers states.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
+    """The shape that a JSON list of natural numbers states."""
     entries: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [None]
     if len(entries) > 32 or not all(type(n) is int and 0 <= n < 2**40 for n in entries):
         raise InputError(f"{str(entries)[:60]} is no shape.", hint="Write a list such as [1,5].")
@@ -81,13 +69,7 @@ def shape_of(value: Any) -> Shape:
 
 
 def exact_number(value: Any) -> Fraction:
-    """The number of a JSON integer, an exact decimal, or a text such as ``"1/3"``.
-
-    Raises
-    ------
-    InputError
-        If it is no number.
-    """
+    """The number of a JSON integer, an exact decimal, or a text such as ``"1/3"``."""
     if isinstance(value, Fraction):
         return value
     if type(value) is int:
@@ -98,13 +80,7 @@ def exact_number(value: Any) -> Fraction:
 
 
 def tensor_of_values(values: Any) -> Tensor:
-    """The tensor of nested lists of exact numbers, as people write them by hand.
-
-    Raises
-    ------
-    InputError
-        If the lists are ragged, or hold anything but numbers.
-    """
+    """The tensor of nested lists of exact numbers, as people write them by hand."""
     shape: list[int] = []
     level: list[Any] = [values]
     while any(isinstance(item, list) for item in level):
@@ -148,13 +124,7 @@ def _filled(numbers: list[Fraction], shape: Shape) -> Any:
 
 
 def tensors_of(documents: Any, where: str) -> Mapping[str, Tensor]:
-    """All tensors of a file, by digest.
-
-    Raises
-    ------
-    InputError
-        Naming the tensor that cannot be read.
-    """
+    """All tensors of a file, by digest."""
     if not isinstance(documents, dict):
         raise InputError("'tensors' must be an object.", where=where)
     found: dict[str, Tensor] = {}

@@ -138,13 +138,7 @@ def write_bytes(path: _Path, data: bytes) -> None:
 
 
 def write_files(contents: Mapping[_Path, bytes]) -> None:
-    """Write files that belong together: none of them, unless there is room for all.
-
-    Raises
-    ------
-    InputError
-        As `write_bytes`.
-    """
+    """Write files that belong together: none of them, unless there is room for all."""
     pairs: list[tuple[Path, Path]] = []
     path: _Path = ""
     try:

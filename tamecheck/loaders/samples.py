@@ -92,11 +92,6 @@ def sample_of(
         What the inputs are made of, if that is known.
     where
         The table's name, for errors.
-
-    Raises
-    ------
-    InputError
-        If the rows cannot be read as inputs.
     """
     columns = len(table.columns)
     if schema is not None:

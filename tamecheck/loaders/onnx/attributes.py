@@ -40,13 +40,7 @@ class Attributes:
 
     @staticmethod
     def of(protos: Iterable[AttributeProto]) -> Attributes:
-        """The attributes by name.
-
-        Raises
-        ------
-        InputError
-            If a name occurs twice.
-        """
+        """The attributes by name."""
         found: dict[str, AttributeProto] = {}
         for proto in protos:
             if proto.name in found:
@@ -102,13 +96,7 @@ class Attributes:
         self.read.update(names)
 
     def refuse_unread(self) -> None:
-        """Refuse attributes that no reader asked for: they might change the function.
-
-        Raises
-        ------
-        UnsupportedError
-            Naming them.
-        """
+        """Refuse attributes that no reader asked for: they might change the function."""
         unread = sorted(set(self.found) - self.read)
         if unread:
             raise UnsupportedError(f"attribute {', '.join(map(repr, unread))} is not read here.")

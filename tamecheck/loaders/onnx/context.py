@@ -125,13 +125,7 @@ class Context:
         return axis if end and axis == rank else self.positive(axis, rank)
 
     def positive(self, axis: int, rank: int) -> int:
-        """A non-negative axis for one that may count from the end.
-
-        Raises
-        ------
-        InputError
-            If there is no such axis.
-        """
+        """A non-negative axis for one that may count from the end."""
         if not -rank <= axis < rank:
             raise InputError(f"There is no axis {axis} among {rank}.")
         return axis % rank

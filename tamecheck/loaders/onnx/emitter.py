@@ -57,13 +57,7 @@ class Emitter:
         return Value(kind or FLOAT, (), array=array)
 
     def node(self, value: Value) -> int:
-        """The node of a tensor; a constant gets its node when one is needed.
-
-        Raises
-        ------
-        InputError
-            If the constant holds NaN or an infinity.
-        """
+        """The node of a tensor; a constant gets its node when one is needed."""
         if value.array is None:
             return value.node
         # the array is kept beside its node, so that its identity stays its own
@@ -87,13 +81,7 @@ class Emitter:
         label: str,
         function: str = "",
     ) -> Value:
-        """The value of an op: folded where all arguments are constants and it is exact.
-
-        Raises
-        ------
-        InputError
-            If the arguments or parameters do not fit the op.
-        """
+        """The value of an op: folded where all arguments are constants and it is exact."""
         values = [self.value(arg) for arg in args]
         arrays = [value.array for value in values if value.array is not None]
         if len(arrays) == len(values):
@@ -110,11 +98,6 @@ class Emitter:
         """The elements of a tensor that must be constant, as ``what`` says.
 
         Where they depend on inputs whose values are given, they are computed from these.
-
-        Raises
-        ------
-        UnsupportedError
-            If they depend on other inputs.
         """
         if value.array is not None:
             return value.array

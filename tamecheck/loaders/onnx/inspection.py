@@ -23,11 +23,6 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Inputs, outputs, the number of parameters, operators, and the nodes that are not read.
 
     The keys are those of ``tamecheck info``.
-
-    Raises
-    ------
-    InputError
-        If the file is malformed.
     """
     source = read_source(path)
     graph = source.model.graph

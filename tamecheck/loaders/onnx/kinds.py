@@ -83,15 +83,7 @@ _KINDS: Mapping[int, Kind] = MappingProxyType(
 
 
 def kind_of(code: int) -> Kind:
-    """The element type of a ``TensorProto.DataType`` code.
-
-    Raises
-    ------
-    InputError
-        If there is no such type.
-    UnsupportedError
-        If its elements are no real numbers.
-    """
+    """The element type of a ``TensorProto.DataType`` code."""
     kind = _KINDS.get(code)
     if kind is None:
         raise InputError(f"{code} is no element type of ONNX.")

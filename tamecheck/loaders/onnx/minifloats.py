@@ -36,13 +36,7 @@ _FORMATS: Mapping[str, Format] = MappingProxyType(
 
 
 def rounded_to(ctx: Context, value: Value, kind: Kind, *, saturate: bool) -> Value:
-    """The nearest number of the format, ties to an even fraction, within its finite range.
-
-    Raises
-    ------
-    UnsupportedError
-        If the format is not known, or numbers outside its range would become NaN or infinite.
-    """
+    """The nearest number of the format, ties to an even fraction, within its finite range."""
     form = _FORMATS.get(kind.name)
     if form is None:
         raise ctx.refuse(f"rounding to {kind.name} is not read.")

@@ -43,26 +43,14 @@ def source_nodes(graph: GraphProto) -> list[SourceNode]:
 
 
 def name_text(name: Any) -> str:
-    """A name; one that is no UTF-8 text comes out of the protocol buffer as bytes.
-
-    Raises
-    ------
-    InputError
-        If the name is no text.
-    """
+    """A name; one that is no UTF-8 text comes out of the protocol buffer as bytes."""
     if not isinstance(name, str):
         raise InputError("A name in the file is not UTF-8 text.")
     return name
 
 
 def ordered(nodes: Sequence[SourceNode], present: Iterable[str]) -> list[SourceNode]:
-    """The nodes so that each reads only names that are present or that an earlier one makes.
-
-    Raises
-    ------
-    InputError
-        If a name is made twice, is made nowhere, or depends on itself.
-    """
+    """The nodes so that each reads only names that are present or that an earlier one makes."""
     known = set(present)
     producer: dict[str, int] = {}
     for index, node in enumerate(nodes):

@@ -83,13 +83,7 @@ class Source:
 
 
 def read_source(source: str | os.PathLike[str] | bytes, where: str = "") -> Source:
-    """Parse a file, or its bytes.
-
-    Raises
-    ------
-    InputError
-        If it is no ONNX model.
-    """
+    """Parse a file, or its bytes."""
     name = where or ("model" if isinstance(source, bytes) else str(source))
     data = source if isinstance(source, bytes) else read_bytes(source)
     from google.protobuf.message import DecodeError
@@ -144,13 +138,7 @@ def load_onnx(
 
 
 def input_shapes(source: str | os.PathLike[str] | bytes) -> dict[str, Shape]:
-    """The inputs that an ONNX model declares, and their shapes; an open extent is read as 1.
-
-    Raises
-    ------
-    InputError
-        If the file is malformed.
-    """
+    """The inputs that an ONNX model declares, and their shapes; an open extent is read as 1."""
     return {
         info.name: tuple(
             int(d.dim_value) if d.WhichOneof("value") == "dim_value" else 1

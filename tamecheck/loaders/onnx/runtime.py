@@ -51,13 +51,7 @@ class Runtime:
 
     @staticmethod
     def of(path: str | os.PathLike[str]) -> Runtime:
-        """The session of a file, gzipped or not.
-
-        Raises
-        ------
-        InputError
-            If onnxruntime is missing or cannot run the file.
-        """
+        """The session of a file, gzipped or not."""
         try:
             import onnxruntime
         except ImportError:
@@ -96,13 +90,6 @@ def replayed(
     """Do nothing if onnxruntime gives the values of the graph that was read from a file.
 
     Inputs that are ``given`` keep their values at all points.
-
-    Raises
-    ------
-    InputError
-        If onnxruntime cannot run the file.
-    UnsupportedError
-        Naming the output that differs, or saying that too few points decide.
     """
     runtime = Runtime.of(path)
     fixed = dict(given or {})

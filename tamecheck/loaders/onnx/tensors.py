@@ -69,15 +69,7 @@ class TensorReader:
         self._folder = folder
 
     def read(self, proto: TensorProto) -> Value:
-        """The constant that a tensor denotes.
-
-        Raises
-        ------
-        InputError
-            If its data do not fit its shape, or cannot be read.
-        UnsupportedError
-            If its elements are no real numbers.
-        """
+        """The constant that a tensor denotes."""
         name = proto.name
         try:
             kind = kind_of(proto.data_type)

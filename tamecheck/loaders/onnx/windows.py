@@ -47,13 +47,7 @@ class Windows:
 
 
 def read_axes(ctx: Context, spatial: Shape, kernel: Shape) -> tuple[Axis, ...]:
-    """The windows that the attributes of a convolution or a pooling describe.
-
-    Raises
-    ------
-    InputError
-        If they do not fit the tensor.
-    """
+    """The windows that the attributes of a convolution or a pooling describe."""
     rank = len(spatial)
     attributes = ctx.attributes
     strides = attributes.integers("strides") or (1,) * rank
@@ -103,13 +97,7 @@ def _axis(  # noqa: PLR0913, PLR0917 - the attributes of one axis, in the order 
 
 
 def table_of(axes: tuple[Axis, ...]) -> Windows:
-    """The table of the windows over all axes.
-
-    Raises
-    ------
-    InputError
-        If it is too large.
-    """
+    """The table of the windows over all axes."""
     shape = tuple(axis.count for axis in axes)
     kernel = tuple(axis.kernel for axis in axes)
     if math.prod(shape) * math.prod(kernel) > MAX_TABLE:

@@ -117,26 +117,14 @@ class Draft:
 
 
 def number(text: str) -> Fraction:
-    """The number that a decimal or ``p/q`` literal denotes; ``1.0D3`` is Fortran's ``1.0e3``.
-
-    Raises
-    ------
-    InputError
-        If it is none, or not finite.
-    """
+    """The number that a decimal or ``p/q`` literal denotes; ``1.0D3`` is Fortran's ``1.0e3``."""
     if text.lower().lstrip("+-").startswith(("nan", "inf")):
         raise InputError(f"{text!r} is not a real number.", hint="Coefficients must be finite.")
     return parse_rational(re.sub("[dD]", "e", text, count=1))
 
 
 def lower_of(text: str) -> Bound:
-    """A lower bound: None if the literal is minus infinity.
-
-    Raises
-    ------
-    InputError
-        If the literal is no number, or plus infinity.
-    """
+    """A lower bound: None if the literal is minus infinity."""
     value = _extended(text)
     if isinstance(value, Fraction):
         return value
@@ -146,13 +134,7 @@ def lower_of(text: str) -> Bound:
 
 
 def upper_of(text: str) -> Bound:
-    """An upper bound: None if the literal is plus infinity.
-
-    Raises
-    ------
-    InputError
-        If the literal is no number, or minus infinity.
-    """
+    """An upper bound: None if the literal is plus infinity."""
     value = _extended(text)
     if isinstance(value, Fraction):
         return value

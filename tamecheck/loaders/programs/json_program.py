@@ -22,35 +22,17 @@ _TOP = {"format", "version", "name", "sense", "objective", "columns", "rows"}
 
 
 def is_program_json(path: str | os.PathLike[str]) -> bool:
-    """Whether a JSON file, gzipped or not, says that it is a program; other files are models.
-
-    Raises
-    ------
-    InputError
-        If there is no such text file.
-    """
+    """Whether a JSON file, gzipped or not, says that it is a program; other files are models."""
     return _FORMAT.search(read_text(path)) is not None
 
 
 def read_program_json(path: str | os.PathLike[str]) -> Program:
-    """The program in a JSON file, gzipped or not.
-
-    Raises
-    ------
-    InputError
-        Naming the file, and the line or the field that is wrong.
-    """
+    """The program in a JSON file, gzipped or not."""
     return program_from_json(read_text(path), where=str(path))
 
 
 def program_from_json(text: str, *, where: str = "") -> Program:
-    """The program that a JSON text denotes.
-
-    Raises
-    ------
-    InputError
-        If it is no such JSON.
-    """
+    """The program that a JSON text denotes."""
     try:
         return _program(parse_json(text, where=where, decimals=_refuse))
     except InputError as error:

@@ -26,26 +26,12 @@ __all__ = ["program_from_lp", "read_lp"]
 
 
 def read_lp(path: str | os.PathLike[str]) -> ProgramFile:
-    """The program in a ``.lp`` file, gzipped or not.
-
-    Raises
-    ------
-    InputError
-        Naming the file and the first line that is wrong.
-    UnsupportedError
-        If the file says something for which a linear program has no place.
-    """
+    """The program in a ``.lp`` file, gzipped or not."""
     return program_from_lp(read_text(path), where=str(path))
 
 
 def program_from_lp(text: str, *, where: str = "") -> ProgramFile:
-    """The program that an LP text denotes.
-
-    Raises
-    ------
-    InputError, UnsupportedError
-        As `read_lp`.
-    """
+    """The program that an LP text denotes."""
     parser = _Parser(_Stream(tokens(text)))
     parser.draft.name = title(text)
     try:
@@ -298,13 +284,7 @@ class _Parser:
             )
 
     def _is_term_free(self) -> bool:
-        """Whether what follows a constant and a relation is a lone number: ``0 <= 5``.
-
-        Raises
-        ------
-        InputError
-            If a name on the next line makes the number its coefficient, or begins another row.
-        """
+        """Whether what follows a constant and a relation is a lone number: ``0 <= 5``."""
         distance = 0
         while self._stream.peek(distance).kind is Kind.SIGN:
             distance += 1

@@ -97,15 +97,7 @@ def title(text: str) -> str:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The tokens of an LP text, ending with an `END` token.
-
-    Raises
-    ------
-    InputError
-        At a character that starts no token; ``where`` is the line number.
-    UnsupportedError
-        At a quadratic term, an indicator, or a section of another kind of constraint.
-    """
+    """The tokens of an LP text, ending with an `END` token."""
     line = 0
     for line, raw in enumerate(lines_of(text), start=1):
         content = raw.split("\\", 1)[0]

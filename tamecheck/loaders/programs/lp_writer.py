@@ -16,13 +16,7 @@ _WIDTH = 90
 
 
 def program_to_lp(program: Program) -> str:
-    """The program as LP text.
-
-    Raises
-    ------
-    InputError
-        If a name cannot be written, or a bound would be read as infinite.
-    """
+    """The program as LP text."""
     check_writable(program)
     names = [column.name for column in program.columns]
     for name in (program.objective_name, *(row.name for row in program.rows), *names):

@@ -43,26 +43,12 @@ _MINIMISE = {"MIN", "MINIMIZE", "MINIMISE", "MINIMUM"}
 
 
 def read_mps(path: str | os.PathLike[str]) -> ProgramFile:
-    """The program in an ``.mps`` file, gzipped or not.
-
-    Raises
-    ------
-    InputError
-        Naming the file and the first line that is wrong.
-    UnsupportedError
-        If the file has a section for which a linear program has no place.
-    """
+    """The program in an ``.mps`` file, gzipped or not."""
     return program_from_mps(read_text(path), where=str(path))
 
 
 def program_from_mps(text: str, *, where: str = "") -> ProgramFile:
-    """The program that an MPS text denotes: in free format, or else in fixed format.
-
-    Raises
-    ------
-    InputError, UnsupportedError
-        As `read_mps`.
-    """
+    """The program that an MPS text denotes: in free format, or else in fixed format."""
     try:
         return _read(text, where, free_fields)
     except InputError as error:

@@ -16,13 +16,7 @@ _UPPER = {"UP", "UI", "SC", "SI", "PL"}
 
 
 def takes_value(kind: str) -> bool:
-    """Whether a bound of this type needs a number.
-
-    Raises
-    ------
-    InputError
-        If there is no such type.
-    """
+    """Whether a bound of this type needs a number."""
     if kind not in _VALUED | _BARE:
         types = ", ".join(sorted(_VALUED | _BARE))
         raise InputError(f"{kind[:40]!r} is no type of bound.", hint=f"Types are {types}.")
@@ -30,14 +24,7 @@ def takes_value(kind: str) -> bool:
 
 
 def apply_bound(column: DraftColumn, kind: str, text: str | None) -> str:
-    """Change the column as a bound of this type says, and return a note for the user, or ``""``.
-
-    Raises
-    ------
-    InputError
-        If the number is missing or cannot be such a bound, or if another one was given before:
-        HiGHS takes the first, and other readers differ.
-    """
+    """Change the column as a bound of this type says, and return a note for the user, or ``""``."""
     lower, upper = column.lower, column.upper
     note = _applied(column, kind, text)
     for which, before, now, given, gives in (

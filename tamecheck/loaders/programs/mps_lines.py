@@ -52,13 +52,7 @@ def free_fields(line: str) -> tuple[str, ...]:
 
 
 def fixed_fields(line: str) -> tuple[str, ...]:
-    """The fields of a fixed-format line: names may contain blanks; trailing fields may lack.
-
-    Raises
-    ------
-    InputError
-        If something stands between the columns of the fields.
-    """
+    """The fields of a fixed-format line: names may contain blanks; trailing fields may lack."""
     wide = line.expandtabs().ljust(61)
     gaps = [wide[end:start] for (_, end), (start, _) in pairwise(_FIXED)]
     if any(gap.strip() for gap in (wide[0], *gaps, wide[61:])):

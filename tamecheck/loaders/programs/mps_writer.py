@@ -15,13 +15,7 @@ _SEMI = {Kind.SEMICONTINUOUS: "SC", Kind.SEMI_INTEGER: "SI"}
 
 
 def program_to_mps(program: Program) -> str:
-    """The program as MPS text: free format, or fixed format where names contain blanks.
-
-    Raises
-    ------
-    InputError
-        If a name cannot be written, or a bound would be read as infinite.
-    """
+    """The program as MPS text: free format, or fixed format where names contain blanks."""
     check_writable(program)
     objective = _objective_name(program)
     names = [objective, *(item.name for item in (*program.rows, *program.columns))]

@@ -40,14 +40,7 @@ def bound_text(bound: Bound, infinity: str) -> str:
 
 
 def check_writable(program: Program) -> None:
-    """Check that no reader takes a bound for an infinity, or a name for further lines.
-
-    Raises
-    ------
-    InputError
-        Naming the row or column whose bound is too large to be written in MPS or LP, or the
-        program's name.
-    """
+    """Check that no reader takes a bound for an infinity, or a name for further lines."""
     if "\n" in program.name or program.name != program.name.strip(BLANKS):
         raise InputError(
             f"The program's name {program.name[:40]!r} would be read as another one.",

@@ -44,13 +44,7 @@ def is_arff(text: str) -> bool:
 
 
 def arff_rows(text: str, where: str) -> Arff:
-    """Read a dense ARFF or KEEL file.
-
-    Raises
-    ------
-    InputError
-        With the line, if a declaration cannot be read, or the data are sparse.
-    """
+    """Read a dense ARFF or KEEL file."""
     names: list[str] = []
     categories: list[tuple[str, ...] | None] = []
     rows: list[tuple[str, ...]] = []

@@ -152,13 +152,7 @@ class Table:
         return len(self.left_out)
 
     def positions(self, rows: Sequence[int]) -> list[int]:
-        """Where rows of the file are among the rows.
-
-        Raises
-        ------
-        InputError
-            If the file has no such row, or it was left out.
-        """
+        """Where rows of the file are among the rows."""
         place = {origin.row: k for k, origin in enumerate(self.origins)}
         left_out = {left.origin.row: left for left in self.left_out}
         total = len(place) + len(left_out)
@@ -175,13 +169,7 @@ class Table:
 
 
 def rows_of(source: Any, *, header: bool = True) -> Rows:
-    """The cells of a path, a pandas frame, or a two-dimensional array.
-
-    Raises
-    ------
-    InputError
-        If they cannot be read, rows have different lengths, or names occur twice.
-    """
+    """The cells of a path, a pandas frame, or a two-dimensional array."""
     if isinstance(source, str | os.PathLike):
         found = _from_file(cast("str | os.PathLike[str]", source), header=header)
     elif hasattr(source, "columns") and hasattr(source, "to_numpy"):

@@ -77,13 +77,7 @@ def _bit(bit: Bit) -> dict[str, Any]:
 
 
 def schema_of(loaded: Loaded) -> Schema | None:
-    """What is known of a model's inputs: from the file beside it, else from what it carries.
-
-    Raises
-    ------
-    InputError
-        If the file beside the model, or the model's metadata, is damaged or of another model.
-    """
+    """What is known of a model's inputs: from the file beside it, else from what it carries."""
     if loaded.format in ("json", "onnx"):
         path = Path(f"{loaded.where}.features.json")
         if path.is_file():
@@ -110,24 +104,12 @@ def _of_model(found: Schema, loaded: Loaded, where: str) -> Schema:
 
 
 def read_schema(path: str) -> Schema:
-    """What stands in a ``.features.json`` file.
-
-    Raises
-    ------
-    InputError
-        If it is not what ``tamecheck train`` writes, or an earlier version wrote it.
-    """
+    """What stands in a ``.features.json`` file."""
     return parse_schema(read_text(path), where=path)
 
 
 def parse_schema(text: str, *, where: str) -> Schema:
-    """The schema of a JSON text.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
+    """The schema of a JSON text."""
     document: Any = parse_json(text, where=where)
     if not isinstance(document, dict):
         raise InputError("This is no file of features.", where=where, hint=_HINT)

@@ -42,13 +42,7 @@ def kept_rows(
     absent: Callable[[int, Any], bool],
     missing: Missing,
 ) -> tuple[list[int], tuple[LeftOut, ...]]:
-    """The rows without missing values, and those with some.
-
-    Raises
-    ------
-    InputError
-        If there are such rows and they are not to be left out, or no row is left.
-    """
+    """The rows without missing values, and those with some."""
     checked = list(columns)
     kept: list[int] = []
     left: list[LeftOut] = []
@@ -140,13 +134,7 @@ def is_numeric(raw: Rows, column: int) -> bool:
 
 
 def numbers_of(raw: Rows, column: int, kept: Sequence[int]) -> list[float]:
-    """A column of numbers.
-
-    Raises
-    ------
-    InputError
-        If some are infinite.
-    """
+    """A column of numbers."""
     found = [number_of(raw.cells[k][column]) or 0.0 for k in kept]
     infinite = [row for row, number in zip(kept, found, strict=True) if math.isinf(number)]
     if infinite:

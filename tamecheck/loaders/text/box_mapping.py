@@ -27,11 +27,6 @@ def box_of_value(given: Any, inputs: Mapping[str, Shape]) -> Box:
 
     A `Box`; a text as in ``--box``; a mapping as of `box_of_mapping`; pairs ``(lower, upper)``, one
     an input or one an element of all inputs; or None for all of the input space.
-
-    Raises
-    ------
-    InputError
-        If it is none of these, or does not fit the inputs.
     """
     match given:
         case None:
@@ -95,11 +90,6 @@ def box_of_mapping(bounds: Mapping[str, Any], inputs: Mapping[str, Shape]) -> Bo
 
     A number may be an int, a float (infinite for no bound), a fraction, a decimal, a NumPy scalar,
     a literal such as ``"1/3"``, or None for no bound.
-
-    Raises
-    ------
-    InputError
-        If a bound is no number, or the box does not fit the inputs.
     """
     sides: dict[str, Side] = {}
     for name, pair in bounds.items():

@@ -78,13 +78,7 @@ class Terms:
         return Operand(start, end, node=self.inputs[name])
 
     def constant(self, value: Fraction, start: int, end: int) -> Operand:
-        """An exact constant.
-
-        Raises
-        ------
-        InputError
-            If it is too long to be meant seriously.
-        """
+        """An exact constant."""
         if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
             raise error_at(self.text, start, end, "The constant has too many digits.")
         return Operand(start, end, constant=value)
@@ -100,13 +94,7 @@ class Terms:
         return self._apply(ops.NEG, [operand], start, operand.end)
 
     def binary(self, sign: str, left: Operand, right: Operand) -> Operand:
-        """The value of ``left sign right``.
-
-        Raises
-        ------
-        InputError
-            On a division by zero or a power that has no real value.
-        """
+        """The value of ``left sign right``."""
         self.counts[sign] += 1
         if sign == "^":
             return self._power(left, right)

@@ -70,13 +70,7 @@ def error_at(text: str, start: int, end: int, what: str, hint: str = "") -> Inpu
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The tokens of an expression, the last one being the end.
-
-    Raises
-    ------
-    InputError
-        On a character that starts no token, or a text that is too long.
-    """
+    """The tokens of an expression, the last one being the end."""
     if len(text) > MAX_LENGTH:
         raise InputError(
             f"The expression has {len(text)} characters; at most {MAX_LENGTH} are read.",

@@ -90,26 +90,14 @@ def compare(relation: str, left: Linear, right: Linear) -> Dnf:
 
 
 def either(parts: Iterable[Dnf]) -> Dnf:
-    """The condition that one of the parts holds.
-
-    Raises
-    ------
-    UnsupportedError
-        If there are too many cases to list.
-    """
+    """The condition that one of the parts holds."""
     clauses = tuple(clause for part in parts for clause in part)
     _check(len(clauses), 0)
     return clauses
 
 
 def both(parts: Sequence[Dnf]) -> Dnf:
-    """The condition that all of the parts hold.
-
-    Raises
-    ------
-    UnsupportedError
-        If there are too many cases to list.
-    """
+    """The condition that all of the parts hold."""
     # the parts without an alternative are joined first, so that they are copied once a case
     certain = [clause for part in parts if len(part) == 1 for clause in part]
     result: Dnf = (tuple(one for clause in certain for one in clause),)
@@ -121,13 +109,7 @@ def both(parts: Sequence[Dnf]) -> Dnf:
 
 
 def opposite(condition: Dnf) -> Dnf:
-    """The condition that ``condition`` does not hold.
-
-    Raises
-    ------
-    UnsupportedError
-        If there are too many cases to list.
-    """
+    """The condition that ``condition`` does not hold."""
     return both([tuple((_opposite(one),) for one in clause) for clause in condition])
 
 

@@ -105,11 +105,6 @@ def read_form(text: str, start: int, where: str, fold: Fold[Value]) -> tuple[Val
     """The value of the form that starts at a position, and the position after it.
 
     ``fold`` gets the items of each list, inner lists already folded, and gives its value.
-
-    Raises
-    ------
-    InputError
-        Naming the line.
     """
     return _Reader(text, where, fold).read(start)
 

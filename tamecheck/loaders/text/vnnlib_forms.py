@@ -103,13 +103,7 @@ class Variables:
         self.tensors.extend(tensors)
 
     def names(self, *, output: bool) -> tuple[TensorName, ...]:
-        """The declared input or output tensors.
-
-        Raises
-        ------
-        InputError
-            If the flat indices of version 1 have a gap.
-        """
+        """The declared input or output tensors."""
         if self.version == 2:
             return tuple(one.tensor for one in self.tensors if one.output == output)
         kind = "Y" if output else "X"
@@ -120,13 +114,7 @@ class Variables:
         return (TensorName(kind, (len(known),)),) if known else ()
 
     def element(self, atom: Atom) -> Linear:
-        """The variable that a word names.
-
-        Raises
-        ------
-        InputError
-            If it is not declared, or its indices do not fit.
-        """
+        """The variable that a word names."""
         if self.version == 2:
             return self._tensor_element(atom)
         flat = _FLAT.fullmatch(atom.text)
@@ -165,13 +153,7 @@ def _position(atom: Atom, shape: Shape) -> int:
 
 
 def fold_form(items: Sequence[Atom | Item], variables: Variables) -> Item:
-    """The value of ``(head …)`` whose inner forms have been folded.
-
-    Raises
-    ------
-    InputError, UnsupportedError
-        If the form means nothing, or nothing that can be read.
-    """
+    """The value of ``(head …)`` whose inner forms have been folded."""
     head, *args = items or (Atom(""),)
     if not isinstance(head, Atom) or head.string or head.indices is not None:
         raise InputError("A form must start with a word.")

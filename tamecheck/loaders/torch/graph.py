@@ -77,16 +77,7 @@ class Captured:
 
 
 def captured(torch: Any, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Captured:
-    """The functional graph of a module for tensors like these.
-
-    Raises
-    ------
-    InputError
-        If an output is no tensor, or arguments are named in another order than that of ``forward``.
-    UnsupportedError
-        Listing operators that draw random numbers, take a number out of a tensor, or read memory
-        that nothing has written.
-    """
+    """The functional graph of a module for tensors like these."""
     program = torch.export.export(module, args, dict(kwargs), strict=False)
     tensors = [*args, *kwargs.values(), *program.state_dict.values(), *program.constants.values()]
     double = any(getattr(tensor, "dtype", None) == torch.float64 for tensor in tensors)
