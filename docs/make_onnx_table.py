@@ -27,7 +27,7 @@ from tamecheck.errors import DomainError, InputError, TamecheckError, Unsupporte
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.loaders.onnx import load_onnx
-from tamecheck.loaders.onnx.table import LOWERINGS
+from tamecheck.loaders.onnx.reader import LOWERINGS
 
 RTOL, ATOL = 1e-3, 1e-7
 START, END = "<!-- table: python docs/make_onnx_table.py -->", "<!-- end of table -->"

@@ -101,7 +101,7 @@ class Model:
 
     def box(self, box: Box | Mapping[str, Any] | str | None) -> Box:
         """The box that `check` would use; see there."""
-        from tamecheck.loaders.text.box_mapping import box_of_value
+        from tamecheck.loaders.text.box import box_of_value
 
         return box_of_value(box, self.inputs)
 

@@ -258,7 +258,7 @@ def _clauses(found: DecisionRules) -> tuple[int, str] | None:
 
 def _cells_about(args: Namespace, model: Model, naming: Naming, sample: Sample) -> None:
     """Rules of a piecewise linear classifier over the range of a table's columns."""
-    from tamecheck.loaders.text.box_mapping import box_of_rows
+    from tamecheck.loaders.text.box import box_of_rows
 
     names = naming.names if not naming.inferred else None
     known = Naming(names or list(sample.names), naming.classes or list(sample.classes))

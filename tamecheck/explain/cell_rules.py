@@ -20,7 +20,7 @@ from tamecheck.explain.inequalities import Inequality, tightest
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import size_of
-from tamecheck.loaders.text.box_mapping import box_of_mapping
+from tamecheck.loaders.text.box import box_of_mapping
 
 __all__ = ["rules_of_cells"]
 

@@ -14,8 +14,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.loaders.files import read_bytes, read_text, suffix_of
-from tamecheck.loaders.json_model import parse_json
-from tamecheck.loaders.json_tensors import tensor_of_values
+from tamecheck.loaders.json_model import parse_json, tensor_of_values
 
 __all__ = ["read_point", "read_rows"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tamecheck.errors import InputError
 from tamecheck.ir.arguments import path as argument
 
-__all__ = ["BLANKS", "MAX_BYTES", "MAX_TEXT", "lines_of", "read_bytes", "read_text", "suffix_of"]
+__all__ = ["BLANKS", "MAX_BYTES", "lines_of", "read_bytes", "read_text", "suffix_of"]
 
 MAX_BYTES = 2**29
 """A file that is larger, before or after decompression, is refused."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
@@ -53,16 +52,20 @@ def load(
     suffix = suffix_of(path)
     # heavy readers are not imported by programs that do not use them
     if suffix == ".onnx":
-        loaded = import_module("tamecheck.loaders.onnx").load_onnx(
-            path, where=str(path), given=given
-        )
+        from tamecheck.loaders.onnx import load_onnx
+
+        loaded = load_onnx(path, where=str(path), given=given)
         if replay:
-            import_module("tamecheck.loaders.onnx.runtime").replayed(loaded.graph, path, given)
+            from tamecheck.loaders.onnx.runtime import replay_graph
+
+            replay_graph(loaded.graph, path, given)
         return loaded
     if replay:
         raise InputError("Only ONNX models can be replayed.", where=str(path))
     if suffix == ".json":
-        return import_module("tamecheck.loaders.json_model").read_graph(path)
+        from tamecheck.loaders.json_model import read_graph
+
+        return read_graph(path)
     raise InputError(
         f"A file with suffix {suffix!r} is no model.",
         where=str(path),

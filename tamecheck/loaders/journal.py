@@ -17,7 +17,7 @@ from tamecheck.errors import InputError
 from tamecheck.loaders.files import MAX_BYTES
 from tamecheck.loaders.outputs import INSTEAD, Kind, foreign, staged, target_of, unwritten
 
-__all__ = ["Journal", "journal"]
+__all__ = ["journal"]
 
 _PATIENCE = 1.0
 

@@ -56,7 +56,7 @@ class Plane:
     @property
     def box(self) -> Box:
         """The bounds as a box of the graph."""
-        from tamecheck.loaders.text.box_mapping import box_of_mapping
+        from tamecheck.loaders.text.box import box_of_mapping
 
         low, high = [b[0] for b in self.bounds], [b[1] for b in self.bounds]
         return box_of_mapping({_COORDINATES: (low, high)}, self.graph.inputs)

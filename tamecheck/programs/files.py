@@ -12,9 +12,8 @@ from tamecheck.loaders.outputs import write_text
 from tamecheck.loaders.programs.draft import ProgramFile
 from tamecheck.loaders.programs.json_program import read_program_json
 from tamecheck.loaders.programs.lp import read_lp
-from tamecheck.loaders.programs.lp_writer import program_to_lp
 from tamecheck.loaders.programs.mps import read_mps
-from tamecheck.loaders.programs.mps_writer import program_to_mps
+from tamecheck.loaders.programs.writers import program_to_lp, program_to_mps
 
 __all__ = ["read", "read_file", "write"]
 

@@ -11,7 +11,7 @@ import tamecheck as tc
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.loaders.agreement import Original, points_like, refuse_difference
-from tamecheck.loaders.onnx.runtime import replayed
+from tamecheck.loaders.onnx.runtime import replay_graph
 from tamecheck.loaders.sklearn.model import from_sklearn
 from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.models import path
@@ -152,7 +152,7 @@ def test_a_graph_that_is_not_the_file_is_refused():
     x = builder.input("x", (1, 2))
     other = builder.build({"y": builder.apply(SUM, [x], axes=(1,), keepdims=True)})
     with pytest.raises(UnsupportedError, match=r"relu\.onnx: .*onnxruntime"):
-        replayed(other, path("relu"))
+        replay_graph(other, path("relu"))
 
 
 def test_what_cannot_be_replayed_says_why(tmp_path, monkeypatch):

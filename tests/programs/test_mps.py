@@ -7,7 +7,7 @@ import pytest
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Kind, Sense
 from tamecheck.loaders.programs.mps import program_from_mps
-from tamecheck.loaders.programs.mps_writer import program_to_mps
+from tamecheck.loaders.programs.writers import program_to_mps
 
 HEAD = "NAME t\nROWS\n N obj\n L l\n G g\n E e\nCOLUMNS\n x obj 1 l 1\n x g 1 e 1\n y obj 2\n"
 

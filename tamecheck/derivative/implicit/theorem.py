@@ -26,7 +26,7 @@ from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.text.box_mapping import box_of_value
+from tamecheck.loaders.text.box import box_of_value
 from tamecheck.tame import check
 from tamecheck.tame.verdict import Check, Verdict
 

@@ -13,8 +13,7 @@ from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.loaders.onnx.context import Context, Outputs
 from tamecheck.loaders.onnx.folding import exact_array, narrowed
-from tamecheck.loaders.onnx.kinds import BOOL, FLOAT, INT64
-from tamecheck.loaders.onnx.values import Value
+from tamecheck.loaders.onnx.kinds import BOOL, FLOAT, INT64, Value
 
 __all__ = ["CONSTANTS"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.loaders.onnx.context import Context, Outputs
-from tamecheck.loaders.onnx.values import Value
+from tamecheck.loaders.onnx.kinds import Value
 
 __all__ = ["EINSUM"]
 

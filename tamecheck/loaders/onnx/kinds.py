@@ -1,15 +1,18 @@
-"""Element types of ONNX tensors: reals, integers with their range, and booleans."""
+"""What an ONNX name stands for: a tensor of some element type, constant or computed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from types import MappingProxyType
+from typing import TypeAlias
 
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.tensor import Array, Shape
 
-__all__ = ["BOOL", "FLOAT", "INT64", "Family", "Kind", "kind_of"]
+__all__ = ["BOOL", "FLOAT", "INT64", "Family", "Kind", "Operand", "Value", "kind_of"]
 
 
 class Family(Enum):
@@ -90,3 +93,38 @@ def kind_of(code: int) -> Kind:
     if kind.family is Family.OTHER:
         raise UnsupportedError(f"tensors of type {kind.name} are not read.")
     return kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A tensor of the source model.
+
+    Parameters
+    ----------
+    kind
+        Its element type.
+    shape
+        Its shape.
+    name
+        Its name in the source, or an empty one.
+    array
+        Its elements, if it is a constant: of a NumPy number type, or an object array of exact
+        integers and fractions.  Only here may an infinity occur, for bounds that do not bind.
+    node
+        Its node, if it is no constant.
+    """
+
+    kind: Kind
+    shape: Shape
+    name: str = ""
+    array: Array | None = None
+    node: int = -1
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+
+Operand: TypeAlias = Value | Fraction | int
+"""A tensor, or a number that is broadcast."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,20 +19,56 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.files import read_bytes
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.onnx.attributes import Attributes
-from tamecheck.loaders.onnx.context import Context
-from tamecheck.loaders.onnx.emitter import Emitter
-from tamecheck.loaders.onnx.kinds import kind_of
-from tamecheck.loaders.onnx.order import SourceNode, name_text, ordered, source_nodes
-from tamecheck.loaders.onnx.table import LOWERINGS
+from tamecheck.loaders.onnx.constants import CONSTANTS
+from tamecheck.loaders.onnx.context import Context, Emitter, Lowering
+from tamecheck.loaders.onnx.einsum import EINSUM
+from tamecheck.loaders.onnx.kinds import Value, kind_of
+from tamecheck.loaders.onnx.pointwise import ACTIVATIONS, POINTWISE
+from tamecheck.loaders.onnx.quantisation import DOMAINS, QONNX, QUANTISATION
+from tamecheck.loaders.onnx.recurrent import RECURRENT
+from tamecheck.loaders.onnx.reductions import NORMALISATION, REDUCTIONS, SELECTION
+from tamecheck.loaders.onnx.resize import RESIZE
+from tamecheck.loaders.onnx.shaping import INDEXING, SHAPING
+from tamecheck.loaders.onnx.source import Attributes, SourceNode, name_text, ordered, source_nodes
 from tamecheck.loaders.onnx.tensors import TensorReader
-from tamecheck.loaders.onnx.values import Value
+from tamecheck.loaders.onnx.windows import CONVOLUTION, POOLING
 from tamecheck.loaders.tables.schema_file import METADATA_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
-__all__ = ["NEWEST_OPSET", "Source", "input_shapes", "load_onnx", "read_source"]
+__all__ = ["LOWERINGS", "input_shapes", "inspect", "load_onnx"]
+
+
+_STANDARD: Mapping[str, Lowering] = MappingProxyType(
+    {
+        **POINTWISE,
+        **CONVOLUTION,
+        **POOLING,
+        **NORMALISATION,
+        **SELECTION,
+        **SHAPING,
+        **CONSTANTS,
+        **REDUCTIONS,
+        **RESIZE,
+        **RECURRENT,
+        **QUANTISATION,
+        **INDEXING,
+        **EINSUM,
+        **ACTIVATIONS,
+    }
+)
+
+LOWERINGS: Mapping[tuple[str, str], Lowering] = MappingProxyType(
+    {
+        **{("", name): lowering for name, lowering in _STANDARD.items()},
+        **{(domain, name): lowering for domain in DOMAINS for name, lowering in QONNX.items()},
+    }
+)
+"""The translation of each operator; the domain ``ai.onnx`` is written as the empty string."""
+
 
 NEWEST_OPSET = 28
 """The newest operator set whose node cases have been checked."""
@@ -322,3 +360,44 @@ def _guarded(node: SourceNode) -> Generator[None]:
         raise InputError(error.what, where=where, hint=error.hint) from None
     except _MALFORMED as error:
         raise InputError(f"The node is malformed ({error}).", where=place) from None
+
+
+def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Inputs, outputs, the number of parameters, operators, and the nodes that are not read.
+
+    The keys are those of ``tamecheck info``.
+    """
+    source = read_source(path)
+    graph = source.model.graph
+    unsupported: list[dict[str, str]] = []
+    notes: tuple[str, ...] = ()
+    try:
+        notes = load_onnx(path).notes
+    except UnsupportedError as error:
+        unsupported = [{"node": node, "why": why} for node, why in error.nodes]
+    counts = Counter(node.operator for node in source_nodes(graph))
+    return {
+        "model": {"source": source.where, "sha256": None},
+        "format": "onnx",
+        "opsets": {domain or "ai.onnx": version for domain, version in source.opsets.items()},
+        "inputs": _shapes(source.inputs()),
+        "outputs": _shapes(graph.output),
+        "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer),
+        "ops": dict(sorted(counts.items())),
+        "unsupported": unsupported,
+        "notes": list(notes),
+    }
+
+
+def _shapes(infos: Iterable[ValueInfoProto]) -> list[dict[str, Any]]:
+    """Names and shapes; an extent that is not fixed is its name, or null."""
+    return [
+        {
+            "name": info.name,
+            "shape": [
+                int(d.dim_value) if d.WhichOneof("value") == "dim_value" else d.dim_param or None
+                for d in info.type.tensor_type.shape.dim
+            ],
+        }
+        for info in infos
+    ]

@@ -12,10 +12,9 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.ir.op import Op
-from tamecheck.loaders.onnx.activations import elu, hard_sigmoid, softsign, thresholded
 from tamecheck.loaders.onnx.context import Context, Outputs
-from tamecheck.loaders.onnx.kinds import BOOL
-from tamecheck.loaders.onnx.values import Value
+from tamecheck.loaders.onnx.kinds import BOOL, Value
+from tamecheck.loaders.onnx.pointwise import elu, hard_sigmoid, softsign, thresholded
 
 __all__ = ["RECURRENT"]
 

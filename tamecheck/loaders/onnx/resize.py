@@ -14,7 +14,7 @@ from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.onnx.context import Context, Outputs
 from tamecheck.loaders.onnx.folding import exact_array, narrowed
-from tamecheck.loaders.onnx.values import Value
+from tamecheck.loaders.onnx.kinds import Value
 
 __all__ = ["RESIZE"]
 

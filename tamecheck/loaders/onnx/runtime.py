@@ -16,7 +16,7 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, points_like, refuse_difference
 from tamecheck.loaders.files import read_bytes
 
-__all__ = ["Runtime", "replayed"]
+__all__ = ["Runtime", "replay_graph"]
 
 _TYPES: Mapping[str, Any] = MappingProxyType(
     {
@@ -84,7 +84,7 @@ class Runtime:
         return {name: np.asarray(array) for name, array in zip(names, found, strict=True)}
 
 
-def replayed(
+def replay_graph(
     graph: Graph, path: str | os.PathLike[str], given: Mapping[str, Array] | None = None
 ) -> None:
     """Do nothing if onnxruntime gives the values of the graph that was read from a file.

@@ -14,8 +14,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import MAX_ELEMENTS
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.files import MAX_BYTES
-from tamecheck.loaders.onnx.kinds import Kind, kind_of
-from tamecheck.loaders.onnx.values import Value
+from tamecheck.loaders.onnx.kinds import Kind, Value, kind_of
 
 if TYPE_CHECKING:
     from onnx import TensorProto

@@ -3,24 +3,151 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Sequence
+import re
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Program, Sense
-from tamecheck.loaders.files import BLANKS, read_text
+from tamecheck.loaders.files import BLANKS, lines_of, read_text
 from tamecheck.loaders.programs.draft import (
     Draft,
+    DraftColumn,
     DraftRow,
     ProgramFile,
     lower_of,
     number,
     upper_of,
 )
-from tamecheck.loaders.programs.mps_bounds import apply_bound, takes_value
-from tamecheck.loaders.programs.mps_lines import Line, Splitter, fixed_fields, free_fields, lines
 
 __all__ = ["program_from_mps", "read_mps"]
+
+
+Splitter = Callable[[str], tuple[str, ...]]
+
+_BLANK = re.compile(f"[{BLANKS}]+")
+_FIXED = ((1, 3), (4, 12), (14, 22), (24, 36), (39, 47), (49, 61))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that says something: a section header, or the fields of a data line."""
+
+    number: int
+    header: str
+    fields: tuple[str, ...]
+    text: str
+
+
+def lines(text: str, split: Splitter) -> Iterator[Line]:
+    """The lines of the file without comments and blank lines."""
+    for at, raw in enumerate(lines_of(text), start=1):
+        line = raw.rstrip(BLANKS)
+        if not line or line.startswith("*"):
+            continue
+        if line[0] in BLANKS:
+            try:
+                fields = split(line)
+            except InputError as error:
+                raise InputError(error.what, where=str(at), hint=error.hint) from None
+            if fields:
+                yield Line(at, "", fields, line)
+        else:
+            header, *rest = _BLANK.split(line, maxsplit=1)
+            yield Line(at, header.upper(), tuple(rest), line)
+
+
+def free_fields(line: str) -> tuple[str, ...]:
+    """The fields of a free-format line: separated by blanks."""
+    return tuple(_BLANK.split(line.strip(BLANKS)))
+
+
+def fixed_fields(line: str) -> tuple[str, ...]:
+    """The fields of a fixed-format line: names may contain blanks; trailing fields may lack."""
+    wide = line.expandtabs().ljust(61)
+    gaps = [wide[end:start] for (_, end), (start, _) in pairwise(_FIXED)]
+    if any(gap.strip() for gap in (wide[0], *gaps, wide[61:])):
+        raise InputError("This is not in the columns of fixed-format MPS.")
+    fields = [wide[start:end].strip() for start, end in _FIXED]
+    while fields and not fields[-1]:
+        fields.pop()
+    # in fixed format a comment starts with $ in the third or the fifth field
+    for position in (4, 2):
+        if len(fields) > position and fields[position].startswith("$"):
+            fields = fields[:position]
+    return tuple(fields)
+
+
+_VALUED = {"LO", "UP", "FX", "LI", "UI", "SC", "SI"}
+_BARE = {"FR", "MI", "PL", "BV"}
+_LOWER = {"LO", "LI", "MI"}
+_UPPER = {"UP", "UI", "SC", "SI", "PL"}
+
+
+def takes_value(kind: str) -> bool:
+    """Whether a bound of this type needs a number."""
+    if kind not in _VALUED | _BARE:
+        types = ", ".join(sorted(_VALUED | _BARE))
+        raise InputError(f"{kind[:40]!r} is no type of bound.", hint=f"Types are {types}.")
+    return kind in _VALUED
+
+
+def apply_bound(column: DraftColumn, kind: str, text: str | None) -> str:
+    """Change the column as a bound of this type says, and return a note for the user, or ``""``."""
+    lower, upper = column.lower, column.upper
+    note = _applied(column, kind, text)
+    for which, before, now, given, gives in (
+        ("lower", lower, column.lower, column.lower_given, kind not in _UPPER),
+        ("upper", upper, column.upper, column.upper_given, kind not in _LOWER),
+    ):
+        if given and gives and before != now:
+            raise InputError(
+                f"A second {which} bound of column {column.name[:40]!r}: readers differ in which "
+                "they take.",
+                hint="Remove one of the lines.",
+            )
+    column.lower_given |= kind not in _UPPER
+    column.upper_given |= kind not in _LOWER
+    return note
+
+
+def _applied(column: DraftColumn, kind: str, text: str | None) -> str:
+    if text is None and kind not in {*_BARE, "SC", "SI"}:
+        raise InputError(f"A bound of type {kind} needs a number.")
+    value = text or "inf"
+    match kind:
+        case "LO" | "LI":
+            column.lower = lower_of(value)
+        case "UP" | "UI":
+            return _apply_upper(column, value, integral=kind == "UI")
+        case "FX":
+            column.lower = column.upper = number(value)
+        case "SC" | "SI":
+            column.upper = upper_of(value)
+            column.semi = True
+        case "FR":
+            column.lower = column.upper = None
+        case "MI":
+            column.lower = None
+        case "PL":
+            column.upper = None
+        case _:
+            column.lower, column.upper = Fraction(0), Fraction(1)
+    column.integral |= kind in {"LI", "UI", "BV", "SI"}
+    return ""
+
+
+def _apply_upper(column: DraftColumn, text: str, *, integral: bool) -> str:
+    column.upper = upper_of(text)
+    column.integral |= integral
+    if column.upper is not None and column.upper < 0 and not column.lower_given:
+        # the convention of CPLEX and of most readers
+        column.lower = None
+        return f"Column {column.name} has a negative upper bound: its lower bound is taken as -inf."
+    return ""
+
 
 _UNSUPPORTED = {
     "QUADOBJ": "a quadratic objective",

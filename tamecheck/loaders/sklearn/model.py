@@ -15,7 +15,8 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.sketch import Sketch
-from tamecheck.loaders.sklearn import linear, mlp, trees
+from tamecheck.loaders.sklearn import linear, trees
+from tamecheck.loaders.sklearn import linear as mlp
 from tamecheck.loaders.sklearn.linear import KERNELS
 
 __all__ = ["from_sklearn"]

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 __all__ = [
     "Bit",
-    "BitKind",
     "Column",
     "Group",
     "GroupKind",

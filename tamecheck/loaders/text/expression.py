@@ -9,10 +9,18 @@ from dataclasses import dataclass, field
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.text.expression_terms import FUNCTIONS, Operand, Terms
-from tamecheck.loaders.text.expression_tokens import Kind, Token, error_at, tokens
+from tamecheck.loaders.text.expression_terms import (
+    FUNCTIONS,
+    Kind,
+    Operand,
+    Terms,
+    Token,
+    error_at,
+    tokens,
+)
 
-__all__ = ["MAX_DEPTH", "parse_expression"]
+__all__ = ["parse_expression"]
+
 
 MAX_DEPTH = 1_000
 """Parentheses nested deeper than this are refused."""

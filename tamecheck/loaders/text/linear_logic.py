@@ -11,18 +11,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.spec import Case, Inequality
 
-__all__ = [
-    "FALSE",
-    "TRUE",
-    "Clause",
-    "Dnf",
-    "Linear",
-    "both",
-    "case_of",
-    "compare",
-    "either",
-    "opposite",
-]
+__all__ = ["FALSE", "TRUE", "Dnf", "Linear", "both", "case_of", "compare", "either", "opposite"]
 
 MAX_CASES = 20_000
 MAX_PARTS = 5_000_000

@@ -4,20 +4,324 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
+from typing import TypeAlias
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import parse_rational
-from tamecheck.ir.spec import Case, Specification
-from tamecheck.ir.tensor import size_of
+from tamecheck.ir.spec import Case, Specification, TensorName
+from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.loaders.files import read_text
-from tamecheck.loaders.text.linear_logic import Dnf, both, case_of
+from tamecheck.loaders.text.linear_logic import (
+    FALSE,
+    TRUE,
+    Dnf,
+    Linear,
+    both,
+    case_of,
+    compare,
+    either,
+    opposite,
+)
 from tamecheck.loaders.text.sexpr import GAP, Atom, line_of, read_form
-from tamecheck.loaders.text.vnnlib_forms import Assertion, Item, Variables, Voided, fold_form
 
 __all__ = ["parse_vnnlib", "read_vnnlib"]
+
+
+MAX_VARIABLES = 10_000_000
+MAX_BITS = 13_000
+_FLAT = re.compile(r"(?P<kind>[XYxy])_(?P<index>[0-9]{1,9})")
+_NUMBER = re.compile(r"[-+]?\.?[0-9]")
+_COMPARISONS = frozenset({"<=", "<", ">=", ">", "=", "==", "!=", "distinct"})
+_IGNORED = frozenset({"set-logic", "set-info", "set-option", "check-sat", "get-model", "exit"})
+_REALS = re.compile(r"Real|b?float[0-9a-z]*|u?int[0-9]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition."""
+
+    dnf: Dnf
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """A condition that the file asserts."""
+
+    dnf: Dnf
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor declared inside a network."""
+
+    output: bool
+    tensor: TensorName
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """A command that is done, or that says nothing about the property."""
+
+
+Item: TypeAlias = Linear | Condition | Assertion | Tensor | Voided
+
+
+@dataclass(slots=True)
+class Variables:
+    """What the file has declared so far.
+
+    In version 1 these are flat indices, in version 2 tensors with the offset of their elements.
+    """
+
+    version: int = 1
+    flat: dict[str, set[int]] = field(default_factory=lambda: {"X": set[int](), "Y": set[int]()})
+    tensors: list[Tensor] = field(default_factory=list[Tensor])
+    offsets: dict[str, tuple[Tensor, int]] = field(default_factory=dict[str, tuple[Tensor, int]])
+
+    def declare(self, kind: str, index: int) -> None:
+        """Declare ``X_index`` or ``Y_index`` (version 1)."""
+        known = self.flat[kind]
+        if index in known:
+            raise InputError(f"{kind}_{index} is declared twice.")
+        known.add(index)
+
+    def declare_network(self, tensors: Sequence[Tensor]) -> None:
+        """Declare the tensors of the network (version 2)."""
+        if self.version != 2:
+            raise InputError("'declare-network' needs (vnnlib-version <2.0>) before it.")
+        if self.tensors:
+            raise UnsupportedError("The property relates several networks.")
+        sizes = {False: 0, True: 0}
+        for one in tensors:
+            name = one.tensor.name
+            if name in self.offsets:
+                raise InputError(f"{name!r} is declared twice.")
+            self.offsets[name] = (one, sizes[one.output])
+            sizes[one.output] += size_of(one.tensor.shape)
+        if max(sizes.values()) > MAX_VARIABLES:
+            raise InputError(f"More than {MAX_VARIABLES} variables are declared.")
+        self.tensors.extend(tensors)
+
+    def names(self, *, output: bool) -> tuple[TensorName, ...]:
+        """The declared input or output tensors."""
+        if self.version == 2:
+            return tuple(one.tensor for one in self.tensors if one.output == output)
+        kind = "Y" if output else "X"
+        known = self.flat[kind]
+        if known and max(known) != len(known) - 1:
+            gap = next(i for i in range(len(known)) if i not in known)
+            raise InputError(f"{kind}_{max(known)} is declared, but not {kind}_{gap}.")
+        return (TensorName(kind, (len(known),)),) if known else ()
+
+    def element(self, atom: Atom) -> Linear:
+        """The variable that a word names."""
+        if self.version == 2:
+            return self._tensor_element(atom)
+        flat = _FLAT.fullmatch(atom.text)
+        if flat is None or atom.indices is not None:
+            raise InputError(
+                f"{_shown(atom)} is no variable.",
+                hint="Variables are X_i (input) and Y_j (output).",
+            )
+        kind, index = flat["kind"].upper(), int(flat["index"])
+        if index not in self.flat[kind]:
+            raise InputError(f"{atom.text} is not declared.")
+        return Linear.input(index) if kind == "X" else Linear.output(index)
+
+    def _tensor_element(self, atom: Atom) -> Linear:
+        found = self.offsets.get(atom.text)
+        if found is None:
+            raise InputError(f"{_shown(atom)} is not declared.")
+        declared, offset = found
+        place = offset + _position(atom, declared.tensor.shape)
+        return Linear.output(place) if declared.output else Linear.input(place)
+
+
+def _shown(atom: Atom) -> str:
+    indices = "" if atom.indices is None else f"[{','.join(map(str, atom.indices))}]"
+    return repr((atom.text + indices)[:60])
+
+
+def _position(atom: Atom, shape: Shape) -> int:
+    indices = atom.indices or ()
+    if len(indices) != len(shape) or any(i >= n for i, n in zip(indices, shape, strict=True)):
+        raise InputError(f"{_shown(atom)} is no element of a tensor of shape {list(shape)}.")
+    place = 0
+    for index, extent in zip(indices, shape, strict=True):
+        place = place * extent + index
+    return place
+
+
+def fold_form(items: Sequence[Atom | Item], variables: Variables) -> Item:
+    """The value of ``(head …)`` whose inner forms have been folded."""
+    head, *args = items or (Atom(""),)
+    if not isinstance(head, Atom) or head.string or head.indices is not None:
+        raise InputError("A form must start with a word.")
+    name = head.text
+    if name in _COMPARISONS:
+        return _comparison(name, args, variables)
+    if name in ("+", "-", "*", "/"):
+        return _short(_arithmetic(name, [_linear(arg, variables) for arg in args]))
+    if name in ("and", "or", "not", "=>"):
+        return _connective(name, [_condition(arg) for arg in args])
+    if name == "assert":
+        if len(args) != 1:
+            raise InputError("'assert' takes one condition.")
+        return Assertion(_condition(args[0]))
+    return _command(name, args, variables)
+
+
+def _linear(item: Atom | Item, variables: Variables) -> Linear:
+    if isinstance(item, Linear):
+        return item
+    if not isinstance(item, Atom) or item.string:
+        raise InputError("A number or a variable was expected.")
+    if item.indices is None and _NUMBER.match(item.text):
+        return Linear({}, parse_rational(item.text))
+    return variables.element(item)
+
+
+def _condition(item: Atom | Item) -> Dnf:
+    if isinstance(item, Condition):
+        return item.dnf
+    if isinstance(item, Atom) and item.text in ("true", "false"):
+        return TRUE if item.text == "true" else FALSE
+    raise InputError("A condition was expected.")
+
+
+def _comparison(name: str, args: Sequence[Atom | Item], variables: Variables) -> Condition:
+    if len(args) < 2 or (name in ("!=", "distinct") and len(args) > 2):
+        raise InputError(f"{name!r} does not compare {len(args)} terms.")
+    terms = [_linear(arg, variables) for arg in args]
+    return Condition(both([compare(name, a, b) for a, b in pairwise(terms)]))
+
+
+def _arithmetic(name: str, terms: Sequence[Linear]) -> Linear:
+    if not terms or (name == "/" and len(terms) != 2):
+        raise InputError(f"{name!r} does not take {len(terms)} terms.")
+    if name == "+":
+        return Linear.total(terms)
+    if name == "-":
+        rest = [term.scaled(Fraction(-1)) for term in terms[1:]]
+        return Linear.total([terms[0], *rest]) if rest else terms[0].scaled(Fraction(-1))
+    if name == "/":
+        return _quotient(*terms)
+    product = terms[0]
+    for term in terms[1:]:
+        if product.terms and term.terms:
+            raise UnsupportedError("A constraint multiplies variables; only linear ones are read.")
+        factor, form = (term.constant, product) if product.terms else (product.constant, term)
+        product = form.scaled(factor)
+    return Linear.total([product])
+
+
+def _short(form: Linear) -> Linear:
+    for value in (form.constant, *form.terms.values()):
+        if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+            raise InputError("A coefficient has too many digits.")
+    return form
+
+
+def _quotient(left: Linear, right: Linear) -> Linear:
+    if right.terms:
+        raise UnsupportedError("A constraint divides by a variable; only linear ones are read.")
+    if right.constant == 0:
+        raise InputError("Division by 0.")
+    return left.scaled(1 / right.constant)
+
+
+def _connective(name: str, parts: Sequence[Dnf]) -> Condition:
+    if name == "and":
+        return Condition(both(parts))
+    if name == "or":
+        return Condition(either(parts))
+    if name == "not" and len(parts) == 1:
+        return Condition(opposite(parts[0]))
+    if name == "=>" and len(parts) == 2:
+        return Condition(either([opposite(parts[0]), parts[1]]))
+    raise InputError(f"{name!r} does not take {len(parts)} conditions.")
+
+
+def _command(name: str, args: Sequence[Atom | Item], variables: Variables) -> Item:
+    if name in ("declare-const", "declare-fun"):
+        return _declare_flat(name, args, variables)
+    if name == "":
+        return Voided()
+    if name in ("declare-input", "declare-output", "declare-hidden"):
+        return _declare_tensor(name, args)
+    if name == "declare-network":
+        return _declare_network(args, variables)
+    if name == "vnnlib-version":
+        return _version(args, variables)
+    if name in ("isomorphic-to", "equal-to"):
+        raise UnsupportedError("The property relates several networks.")
+    if name in _IGNORED:
+        return Voided()
+    raise InputError(f"{name[:40]!r} is no command, relation or operator of VNN-LIB.")
+
+
+def _declare_flat(name: str, args: Sequence[Atom | Item], variables: Variables) -> Item:
+    words = [arg for arg in args if isinstance(arg, Atom) and not arg.string]
+    # declare-fun has an empty argument list between name and type
+    if len(words) != 2 or len(args) != (2 if name == "declare-const" else 3):
+        raise InputError(f"{name!r} needs a name and a type.")
+    if variables.version != 1:
+        raise InputError(f"{name!r} belongs to VNN-LIB 1.0.")
+    flat = _FLAT.fullmatch(words[0].text)
+    if flat is None:
+        raise InputError(
+            f"{_shown(words[0])} is neither an input X_i nor an output Y_j.",
+            hint="VNN-LIB 1.0 names variables so.",
+        )
+    if _REALS.fullmatch(words[1].text) is None:
+        raise UnsupportedError(f"{words[0].text} has type {words[1].text[:40]}, not Real.")
+    index = int(flat["index"])
+    if index >= MAX_VARIABLES:
+        raise InputError(f"More than {MAX_VARIABLES} variables are declared.")
+    variables.declare(flat["kind"].upper(), index)
+    return Voided()
+
+
+def _declare_tensor(name: str, args: Sequence[Atom | Item]) -> Item:
+    if name == "declare-hidden":
+        raise UnsupportedError("The property is about hidden nodes; inputs and outputs are read.")
+    match args:
+        case [Atom(text=tensor, indices=None), Atom(text=kind, indices=shape), *rest] if (
+            shape is not None and len(rest) < 2
+        ):
+            if _REALS.fullmatch(kind) is None:
+                raise UnsupportedError(f"{tensor} has elements of type {kind[:40]}, not Real.")
+            if size_of(shape) > MAX_VARIABLES or len(shape) > 32:
+                raise InputError(f"{tensor} has more than {MAX_VARIABLES} elements.")
+            label = rest[0].text if rest and isinstance(rest[0], Atom) else ""
+            return Tensor(name == "declare-output", TensorName(tensor, shape, label))
+        case _:
+            raise InputError(f"{name!r} needs a name, a type and a shape, as in X Real [1,5].")
+
+
+def _declare_network(args: Sequence[Atom | Item], variables: Variables) -> Item:
+    head, *rest = args or (Voided(),)
+    tensors = [item for item in rest if isinstance(item, Tensor)]
+    outputs = {one.output for one in tensors}
+    if not isinstance(head, Atom) or len(tensors) != len(rest) or len(outputs) != 2:
+        raise InputError("'declare-network' needs a name, then declare-input and declare-output.")
+    variables.declare_network(tensors)
+    return Voided()
+
+
+def _version(args: Sequence[Atom | Item], variables: Variables) -> Item:
+    match args:
+        case [Atom(text=text)] if re.fullmatch(r"<?[12]\.[0-9]+>?", text):
+            variables.version = int(text.strip("<>")[0])
+            return Voided()
+        case _:
+            raise UnsupportedError("This version of VNN-LIB is not read; 1.0 and 2.0 are.")
+
 
 MAX_LENGTH = 2**28
 

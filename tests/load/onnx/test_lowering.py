@@ -10,7 +10,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.ir.graph import Apply
 from tamecheck.loaders.onnx import input_shapes, load_onnx
-from tamecheck.loaders.onnx.table import LOWERINGS
+from tamecheck.loaders.onnx.reader import LOWERINGS
 
 
 def loaded(nodes, stored=(), *, shape=(2,), given=None, opset=17, **more_inputs):
