@@ -21,8 +21,8 @@ import numpy as np
 
 from tamecheck.binarized import (
     Ball,
-    BinarizedNetwork,
     ThresholdLayer,
+    ThresholdNetwork,
     minimum_distance,
     recognise,
     robust,
@@ -35,7 +35,7 @@ _SHORT = 0.1
 Points = list[np.ndarray[Any, np.dtype[np.int8]]]
 
 
-def random_network(shape: str, rng: np.random.Generator) -> BinarizedNetwork:
+def random_network(shape: str, rng: np.random.Generator) -> ThresholdNetwork:
     """Random signs as weights, and small thresholds."""
     width, *hidden, classes = map(int, shape.split("-"))
     levels = (Fraction(-1),) * width, (Fraction(1),) * width
@@ -48,10 +48,10 @@ def random_network(shape: str, rng: np.random.Generator) -> BinarizedNetwork:
     if classes == 1:
         readout = np.concatenate([np.zeros_like(readout), readout])
     offsets = np.zeros(len(readout), dtype=np.int64)
-    return BinarizedNetwork(*levels, tuple(layers), readout, offsets)
+    return ThresholdNetwork(*levels, tuple(layers), readout, offsets)
 
 
-def digits(rng: np.random.Generator, count: int) -> tuple[BinarizedNetwork, Points]:
+def digits(rng: np.random.Generator, count: int) -> tuple[ThresholdNetwork, Points]:
     """A network trained on the digits of scikit-learn, thresholded, and test points."""
     from sklearn.datasets import load_digits
 
@@ -66,7 +66,7 @@ def digits(rng: np.random.Generator, count: int) -> tuple[BinarizedNetwork, Poin
 
 
 def minicard(
-    network: BinarizedNetwork, states: Any, radius: int, limit: float
+    network: ThresholdNetwork, states: Any, radius: int, limit: float
 ) -> tuple[bool | None, float]:
     """Whether minicard says that a change is in the ball (None: no answer), and the seconds."""
     from pysat.solvers import Solver
@@ -90,7 +90,7 @@ def minicard(
 
 
 def ours(
-    network: BinarizedNetwork, states: Any, radius: int, limit: float
+    network: ThresholdNetwork, states: Any, radius: int, limit: float
 ) -> tuple[bool | None, float, str]:
     """Whether a change is in the ball, the seconds, and what the answer rests on."""
     started = time.perf_counter()

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from learn import digits, mnist
 
-from tamecheck.binarized import BinarizedNetwork, recognise
+from tamecheck.binarized import ThresholdNetwork, recognise
 from tamecheck.explain import Explainer
 from tamecheck.explain.batch import explain_rows
 from tamecheck.explain.second import second_opinion
@@ -37,7 +37,7 @@ KINDS: tuple[tuple[str, Any, dict[str, Any]], ...] = (
 
 def trained(
     table: tuple[Array, Array], hidden: tuple[int, ...], maker: Any, seed: int, **options: Any
-) -> tuple[BinarizedNetwork, Array]:
+) -> tuple[ThresholdNetwork, Array]:
     """A network trained on three quarters of the rows, and the other rows."""
     rows, labels = table
     order = np.random.default_rng(seed).permutation(len(rows))
@@ -47,7 +47,7 @@ def trained(
     return network, rows[held].astype(np.int8)
 
 
-def filled(network: BinarizedNetwork, row: Array, kept: tuple[int, ...], count: int) -> int:
+def filled(network: ThresholdNetwork, row: Array, kept: tuple[int, ...], count: int) -> int:
     """How many of so many random completions have another class."""
     rng = np.random.default_rng(0)
     decision = network.decide(row[np.newaxis])[0]
@@ -59,7 +59,7 @@ def filled(network: BinarizedNetwork, row: Array, kept: tuple[int, ...], count: 
     return errors
 
 
-def reasons(name: str, network: BinarizedNetwork, rows: Array, args: argparse.Namespace) -> None:
+def reasons(name: str, network: ThresholdNetwork, rows: Array, args: argparse.Namespace) -> None:
     """Print times and errors of subset-minimal reasons."""
     explainer = Explainer(network)
     seconds: list[float] = []
@@ -91,7 +91,7 @@ def reasons(name: str, network: BinarizedNetwork, rows: Array, args: argparse.Na
     )
 
 
-def contrasts(name: str, network: BinarizedNetwork, rows: Array) -> None:
+def contrasts(name: str, network: ThresholdNetwork, rows: Array) -> None:
     """Print times and errors of smallest contrasts."""
     explainer = Explainer(network)
     seconds: list[float] = []
@@ -115,7 +115,7 @@ def contrasts(name: str, network: BinarizedNetwork, rows: Array) -> None:
     )
 
 
-def table(network: BinarizedNetwork, rows: Array, count: int) -> None:
+def table(network: ThresholdNetwork, rows: Array, count: int) -> None:
     """Print wall times of a table by one and two workers, and compare the bytes."""
     explainer = Explainer(network)
     many = [rows[k % len(rows)] for k in range(count)]

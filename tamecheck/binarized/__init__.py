@@ -4,15 +4,15 @@ from tamecheck.binarized.certificate import ball_certificate, distance_certifica
 from tamecheck.binarized.counting import MAX_FREE, count_classes
 from tamecheck.binarized.distance import Distance, minimum_distance, robust
 from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer, product
+from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork, product
 from tamecheck.binarized.recognise import recognise
 
 __all__ = [
     "MAX_FREE",
     "Ball",
-    "BinarizedNetwork",
     "Distance",
     "ThresholdLayer",
+    "ThresholdNetwork",
     "ball_certificate",
     "count_classes",
     "distance_certificate",

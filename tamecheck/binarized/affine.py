@@ -10,7 +10,7 @@ from math import gcd, lcm
 import numpy as np
 
 from tamecheck.binarized.nearness import PRECISION, rational_near
-from tamecheck.exact.quadratic import Number, Surd
+from tamecheck.exact.quadratic import Number, QuadraticNumber
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -75,7 +75,7 @@ def objects(values: Sequence[Number], shape: tuple[int, ...]) -> Array:
 
 def rational_only(value: Number) -> Fraction:
     """The number, which has to be rational."""
-    if isinstance(value, Surd):
+    if isinstance(value, QuadraticNumber):
         raise UnfitError("an irrational factor stands where a rational one is needed")
     return value
 
@@ -304,17 +304,17 @@ def _sum(parts: Sequence[Number]) -> tuple[Number, Fraction]:
 
 def _size(value: Number) -> Fraction:
     """A rational number that is at least the absolute value."""
-    return abs(rational_near(value)) + (PRECISION if isinstance(value, Surd) else 0)
+    return abs(rational_near(value)) + (PRECISION if isinstance(value, QuadraticNumber) else 0)
 
 
 def _exact_line(factors: _Factors, width: int) -> tuple[list[int], Number, Fraction] | None:
     """Integers, their unit and a doubt of 0; None if there are none of at most 52 bits."""
-    root = next((f for f, _ in factors if isinstance(f, Surd)), Fraction(1))
+    root = next((f for f, _ in factors if isinstance(f, QuadraticNumber)), Fraction(1))
     try:
         ratios = [f / root for f, _ in factors]
     except ValueError:
         return None
-    rational = [ratio for ratio in ratios if not isinstance(ratio, Surd)]
+    rational = [ratio for ratio in ratios if not isinstance(ratio, QuadraticNumber)]
     if len(rational) < len(ratios):
         return None
     unit = Fraction(1, lcm(*(ratio.denominator for ratio in rational)))

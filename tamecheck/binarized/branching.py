@@ -16,7 +16,7 @@ from itertools import chain
 import numpy as np
 
 from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer, product
+from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork, product
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Branching", "Closed", "Found", "Open", "Tree"]
@@ -128,7 +128,7 @@ class Branching:
 
     def __init__(
         self,
-        folded: BinarizedNetwork,
+        folded: ThresholdNetwork,
         ball: Ball,
         goals: Sequence[Sequence[tuple[int, int]]],
     ) -> None:

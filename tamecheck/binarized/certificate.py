@@ -10,7 +10,7 @@ import numpy as np
 
 from tamecheck.binarized.branching import Branching, Closed, Found, Tree
 from tamecheck.binarized.folding import Ball, rivals
-from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.binarized.network import ThresholdNetwork
 from tamecheck.binarized.patterns import Patterns
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
@@ -23,7 +23,7 @@ _LEAF = [-1]
 
 
 def ball_certificate(
-    network: BinarizedNetwork, states: Array, radius: int, *, deadline: float = np.inf
+    network: ThresholdNetwork, states: Array, radius: int, *, deadline: float = np.inf
 ) -> dict[str, Any] | None:
     """A proof that the decision is the same in the whole Hamming ball, for the kernel.
 
@@ -50,7 +50,7 @@ def ball_certificate(
 
 
 def distance_certificate(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     states: Array,
     witness: Sequence[int],
     *,
@@ -66,7 +66,7 @@ def distance_certificate(
     return _document(network, states, flips - 1, claim, deadline)
 
 
-def _claim(verdict: str, network: BinarizedNetwork, states: Array) -> dict[str, Any]:
+def _claim(verdict: str, network: ThresholdNetwork, states: Array) -> dict[str, Any]:
     return {
         "verdict": verdict,
         "decision": int(network.decide(states[None, :])[0]),
@@ -75,7 +75,7 @@ def _claim(verdict: str, network: BinarizedNetwork, states: Array) -> dict[str, 
 
 
 def _document(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     states: Array,
     radius: int,
     claim: dict[str, Any],
@@ -94,7 +94,7 @@ def _document(
 
 
 def _closed(
-    network: BinarizedNetwork, ball: Ball, decision: int, deadline: float
+    network: ThresholdNetwork, ball: Ball, decision: int, deadline: float
 ) -> list[Any] | None:
     """A tree that closes the ball, in preorder.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer, product
+from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork, product
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
@@ -20,7 +20,7 @@ _WIDTH = 22
 _EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
 
 
-def count_classes(network: BinarizedNetwork, fixed: Mapping[int, int] | None = None) -> list[int]:
+def count_classes(network: ThresholdNetwork, fixed: Mapping[int, int] | None = None) -> list[int]:
     """How many inputs each class has, over all combinations of levels.
 
     Every combination is decided: 2^n of them for n free inputs.  The sums of the first layer are
@@ -59,13 +59,13 @@ def count_classes(network: BinarizedNetwork, fixed: Mapping[int, int] | None = N
     return counts
 
 
-def _by_patterns(network: BinarizedNetwork, free: int) -> bool:
+def _by_patterns(network: ThresholdNetwork, free: int) -> bool:
     """Whether the states of the first layer have far fewer combinations than the inputs."""
     return bool(network.layers) and len(network.layers[0].weights) <= min(_WIDTH, free - 3)
 
 
 def _tally_patterns(
-    network: BinarizedNetwork, base: Array, free: list[int], counts: list[int]
+    network: ThresholdNetwork, base: Array, free: list[int], counts: list[int]
 ) -> None:
     """Count how often the first layer has each combination of states, and decide each once."""
     layer = network.layers[0]
@@ -93,7 +93,7 @@ def _tally_patterns(
             counts[number] += more
 
 
-def _after_first(network: BinarizedNetwork, states: Array) -> Array:
+def _after_first(network: ThresholdNetwork, states: Array) -> Array:
     """The classes for rows of states of the first layer."""
     for layer in network.layers[1:]:
         states = layer.states(states)
@@ -110,7 +110,7 @@ def _tally(scores: Array, counts: list[int]) -> None:
         open_columns ^= won
 
 
-def _score_blocks(network: BinarizedNetwork, base: Array, free: list[int]) -> Iterator[Array]:
+def _score_blocks(network: ThresholdNetwork, base: Array, free: list[int]) -> Iterator[Array]:
     """Scores ``(classes, 2**k)`` (less a common summand), block by block."""
     first = network.layers[0].weights if network.layers else network.readout
     start = product(base, first).T
@@ -143,7 +143,7 @@ def _changes(weights: Array, chosen: list[int]) -> Array:
     return table
 
 
-def _stages(network: BinarizedNetwork) -> list[tuple[Array, Array]]:
+def _stages(network: ThresholdNetwork) -> list[tuple[Array, Array]]:
     """The layers after the first over states 0 and 1, in floats that hold every sum exactly."""
     pairs = [(layer.weights, layer.thresholds) for layer in network.layers[1:]]
     stages = [(w, -((-(t + w.sum(axis=1))) // 2)) for w, t in pairs]

@@ -13,7 +13,7 @@ import numpy as np
 
 from tamecheck.binarized.branching import Branching, Closed, Found, Open
 from tamecheck.binarized.folding import Ball, rivals
-from tamecheck.binarized.network import BinarizedNetwork, product
+from tamecheck.binarized.network import ThresholdNetwork, product
 from tamecheck.binarized.opinions import NoneSaid, Pointed, Question, opinions
 from tamecheck.binarized.patterns import Patterns
 from tamecheck.errors import InputError
@@ -70,7 +70,7 @@ class Distance:
 
 
 def robust(
-    network: BinarizedNetwork, states: Array, radius: int, *, timeout: float | None = None
+    network: ThresholdNetwork, states: Array, radius: int, *, timeout: float | None = None
 ) -> Distance:
     """Whether the decision is the same in the whole Hamming ball.
 
@@ -83,7 +83,7 @@ def robust(
 
 
 def minimum_distance(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     states: Array,
     *,
     target: int | None = None,
@@ -125,7 +125,7 @@ def _deadline(timeout: float | None) -> float:
 
 
 def _question(
-    network: BinarizedNetwork, states: Array, target: int | None, limit: int | None
+    network: ThresholdNetwork, states: Array, target: int | None, limit: int | None
 ) -> tuple[Array, int, int | None]:
     """The checked centre, its decision and the target."""
     centre = np.asarray(states, dtype=np.int8)
@@ -169,7 +169,7 @@ def _weaker(one: Checked, other: Checked) -> Checked:
 
 class _Search:
     def __init__(
-        self, network: BinarizedNetwork, centre: Array, decision: int, target: int | None
+        self, network: ThresholdNetwork, centre: Array, decision: int, target: int | None
     ) -> None:
         self.network, self.centre = network, centre
         self.decision, self.target = decision, target
@@ -224,11 +224,11 @@ class _Search:
     def _flips(self, point: Array) -> int:
         return int(np.count_nonzero(point != self.centre))
 
-    def _folded(self, radius: int) -> tuple[BinarizedNetwork, Ball]:
+    def _folded(self, radius: int) -> tuple[ThresholdNetwork, Ball]:
         ball = Ball(self.centre, self.network.free, radius)
         return ball.fold(self.network), ball
 
-    def _work(self, folded: BinarizedNetwork, ball: Ball) -> int:
+    def _work(self, folded: ThresholdNetwork, ball: Ball) -> int:
         """The additions that the enumeration of the radius takes."""
         width = len(folded.layers[0].thresholds) if folded.layers else folded.classes
         return comb(len(ball.free), ball.radius) * max(width, 8)
@@ -240,7 +240,7 @@ class _Search:
     def _counts(self, decided: Array) -> Array:
         return decided != self.decision if self.target is None else decided == self.target
 
-    def _targets(self, folded: BinarizedNetwork, ball: Ball) -> list[int]:
+    def _targets(self, folded: ThresholdNetwork, ball: Ball) -> list[int]:
         """The classes that bounds leave as changes."""
         targets = rivals(folded, ball, self.decision)
         return [t for t in targets if self.target in (None, t)]
@@ -252,7 +252,7 @@ class _Search:
         return [[(t, c) for c in range(self.network.classes) if c != t] for t in targets]
 
     def _whole(
-        self, folded: BinarizedNetwork, ball: Ball, deadline: float
+        self, folded: ThresholdNetwork, ball: Ball, deadline: float
     ) -> _Shown | _Changed | _Undecided:
         """The whole ball, by branch and bound and solvers in turns of growing length."""
         targets = self._targets(folded, ball)
@@ -301,7 +301,7 @@ class _Search:
         return None
 
     def _enumerated(
-        self, folded: BinarizedNetwork, ball: Ball, deadline: float
+        self, folded: ThresholdNetwork, ball: Ball, deadline: float
     ) -> _Shown | _Changed | _Undecided:
         """The sets of exactly the radius."""
         if not self._targets(folded, ball):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.binarized.network import BinarizedNetwork, ThresholdLayer, product
+from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork, product
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Ball", "rivals"]
@@ -20,7 +20,7 @@ class Ball:
     free: tuple[int, ...]
     radius: int
 
-    def fold(self, network: BinarizedNetwork) -> BinarizedNetwork:
+    def fold(self, network: ThresholdNetwork) -> ThresholdNetwork:
         """An equal network on the ball, without the hidden neurons that are constant there.
 
         A neuron of the first layer is constant when its margin exceeds the largest change that
@@ -45,7 +45,7 @@ class Ball:
             else:
                 offsets = offsets + readout @ fixed
                 readout = readout[:, open_ones]
-        return BinarizedNetwork(network.low, network.high, tuple(layers), readout, offsets)
+        return ThresholdNetwork(network.low, network.high, tuple(layers), readout, offsets)
 
     def sums(self, weights: Array) -> tuple[Array, Array]:
         """The least and the largest ``weights @ s`` over the ball, exactly."""
@@ -59,7 +59,7 @@ class Ball:
         return low, high
 
 
-def rivals(folded: BinarizedNetwork, ball: Ball, decision: int) -> list[int]:
+def rivals(folded: ThresholdNetwork, ball: Ball, decision: int) -> list[int]:
     """The classes that may win against ``decision`` in the ball, by bounds on score differences."""
     difference = folded.readout - folded.readout[decision]
     offset = folded.offsets - folded.offsets[decision]

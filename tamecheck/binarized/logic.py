@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.binarized.network import ThresholdNetwork
 from tamecheck.errors import SolverError
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.cardinality import AtMost
@@ -66,7 +66,7 @@ class Formula:
 
     def decided_for(
         self,
-        network: BinarizedNetwork,
+        network: ThresholdNetwork,
         states: Sequence[int],
         decision: int,
         targets: Sequence[int],
@@ -98,7 +98,7 @@ class Formula:
 
 
 def misclassified(
-    folded: BinarizedNetwork, ball: Ball, decision: int, targets: Sequence[int]
+    folded: ThresholdNetwork, ball: Ball, decision: int, targets: Sequence[int]
 ) -> tuple[Formula, list[int]]:
     """That some point of the ball is decided for a target over ``decision``.
 

@@ -7,7 +7,7 @@ from math import ceil, floor, isqrt
 
 import numpy as np
 
-from tamecheck.exact.quadratic import Number, Surd
+from tamecheck.exact.quadratic import Number, QuadraticNumber
 from tamecheck.ir.tensor import Array
 
 __all__ = ["MOST", "PRECISION", "grid_comes_near", "rational_near", "sum_comes_near"]
@@ -23,7 +23,7 @@ _CELLS = 2**22
 
 def rational_near(value: Number) -> Fraction:
     """A rational number that is at most `PRECISION` away; a rational number itself."""
-    if not isinstance(value, Surd):
+    if not isinstance(value, QuadraticNumber):
         return value
     # |q| 2**-bits is at most the precision
     bits = 200 + max(1, abs(value.q).__ceil__()).bit_length()

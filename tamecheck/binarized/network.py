@@ -16,7 +16,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.tensor import Array
 
-__all__ = ["BinarizedNetwork", "ThresholdLayer", "product"]
+__all__ = ["ThresholdLayer", "ThresholdNetwork", "product"]
 
 _EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
 
@@ -55,7 +55,7 @@ class ThresholdLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class BinarizedNetwork:
+class ThresholdNetwork:
     """A classifier of inputs that take two levels each, in exact integers.
 
     Inside, every input is a state: +1 at its level ``high``, -1 at ``low``.

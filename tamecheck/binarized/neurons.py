@@ -11,7 +11,7 @@ import numpy as np
 from tamecheck.binarized.affine import Affine, UnfitError, objects, zeros
 from tamecheck.binarized.layering import Layers
 from tamecheck.binarized.nearness import MOST, PRECISION, rational_near, sum_comes_near
-from tamecheck.exact.quadratic import Number, Surd, ceiling, sign
+from tamecheck.exact.quadratic import Number, QuadraticNumber, ceiling, sign
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Jumps", "check_far", "jumped", "largest", "pointwise", "threshold_neuron"]
@@ -102,7 +102,7 @@ def _reaches_zero(row: Array, scale: Number, offset: Number) -> bool:
     if not sign(scale):
         return sign(offset) == 0
     at = (-offset) / scale
-    if isinstance(at, Surd) or at.denominator != 1:
+    if isinstance(at, QuadraticNumber) or at.denominator != 1:
         return False
     reach, place = int(np.abs(row).sum()), int(at)
     return abs(place) <= reach and (reach - place) % 2 == 0
@@ -161,7 +161,7 @@ def largest(value: Affine, groups: Array, shape: tuple[int, ...], layers: Layers
         return None
     values = _both_values(value, rows)
     levels = {level for pair in values for level in pair}
-    rational = sorted(level for level in levels if not isinstance(level, Surd))
+    rational = sorted(level for level in levels if not isinstance(level, QuadraticNumber))
     if len(levels) != 2 or len(rational) != 2:
         return None
     low, high = rational

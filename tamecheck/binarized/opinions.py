@@ -11,7 +11,7 @@ import numpy as np
 
 from tamecheck.binarized.folding import Ball
 from tamecheck.binarized.logic import misclassified
-from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.binarized.network import ThresholdNetwork
 from tamecheck.binarized.program import misclassified_program
 from tamecheck.errors import SolverError
 from tamecheck.ir.tensor import Array
@@ -28,7 +28,7 @@ _SECOND = 10.0
 class Question:
     """Whether a point of the ball is decided for one of the targets over the decision."""
 
-    folded: BinarizedNetwork
+    folded: ThresholdNetwork
     ball: Ball
     decision: int
     targets: Sequence[int]

@@ -15,7 +15,7 @@ import numpy as np
 
 from tamecheck.binarized.branching import Closed, Found, Open
 from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.network import BinarizedNetwork, product
+from tamecheck.binarized.network import ThresholdNetwork, product
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Patterns"]
@@ -37,7 +37,7 @@ class Patterns:
         The class at the centre.
     """
 
-    def __init__(self, network: BinarizedNetwork, ball: Ball, decision: int) -> None:
+    def __init__(self, network: ThresholdNetwork, ball: Ball, decision: int) -> None:
         self._network, self._ball, self._decision = network, ball, decision
         first = network.layers[0]
         start: Array = product(ball.centre[None, :], first.weights)[0]

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.binarized.network import ThresholdNetwork
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.ir.tensor import Array
 
@@ -16,7 +16,7 @@ __all__ = ["misclassified_program"]
 
 
 def misclassified_program(
-    folded: BinarizedNetwork, ball: Ball, decision: int, targets: Sequence[int]
+    folded: ThresholdNetwork, ball: Ball, decision: int, targets: Sequence[int]
 ) -> Program:
     """A program whose points are those of the ball that are decided for a target.
 

@@ -16,7 +16,7 @@ from tamecheck.binarized.nearness import (
     sum_comes_near,
 )
 from tamecheck.binarized.neurons import check_far, threshold_neuron
-from tamecheck.exact.quadratic import Surd, sign
+from tamecheck.exact.quadratic import QuadraticNumber, sign
 from tamecheck.ir.tensor import Array
 
 __all__ = ["readout"]
@@ -64,7 +64,7 @@ def _comparable(head: Affine) -> tuple[list[Fraction], list[Fraction]] | None:
     scales, offsets = head.scale.reshape(-1).tolist(), head.offset.reshape(-1).tolist()
     if any(head.doubt.flat):
         return None
-    if not any(isinstance(value, Surd) for value in (*scales, *offsets)):
+    if not any(isinstance(value, QuadraticNumber) for value in (*scales, *offsets)):
         return scales, offsets
     unit = scales[0] * Fraction(sign(scales[0]) or 1)
     try:

@@ -23,7 +23,7 @@ from tamecheck.binarized.affine import (
     zeros,
 )
 from tamecheck.binarized.layering import Layers
-from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.binarized.network import ThresholdNetwork
 from tamecheck.binarized.neurons import Jumps, jumped, largest, pointwise
 from tamecheck.binarized.readout import readout
 from tamecheck.binarized.shadows import Shadow, difference, shadow_of, shifted
@@ -50,7 +50,7 @@ _NOT_ZERO: Jumps = (Fraction(1), Fraction(0), Fraction(1))
 _LARGEST, _SMALLEST = ("maximum", "reduce_max"), ("minimum", "reduce_min")
 
 
-def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> BinarizedNetwork:
+def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> ThresholdNetwork:
     """The graph as layers of integer threshold neurons, when it is one on two-level inputs.
 
     Parameters
@@ -66,7 +66,7 @@ def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> BinarizedNetwo
 
     Returns
     -------
-    BinarizedNetwork
+    ThresholdNetwork
         Equal to the model on every combination of levels: batch normalisation is folded into
         thresholds exactly, its square roots included, and a sign that can be 0 becomes two
         neurons.  Sums of different square roots are rounded where their values at all states show
@@ -102,7 +102,7 @@ class _Reader:
         self.states = np.eye(size, dtype=np.int64)
         self.layers = Layers(size)
 
-    def network(self) -> BinarizedNetwork:
+    def network(self) -> ThresholdNetwork:
         values: dict[int, Value | Shadow] = {}
         last = self.graph.outputs[0][1]
         for index in self.graph.ancestors([last]):
@@ -118,7 +118,7 @@ class _Reader:
         except ValueError as error:
             raise self._refuse(last, str(error)) from None
         low, high = zip(*self.levels, strict=True)
-        return BinarizedNetwork(low, high, self.layers.built(head.level), scores, offsets)
+        return ThresholdNetwork(low, high, self.layers.built(head.level), scores, offsets)
 
     def _refuse(self, index: int, why: str) -> UnsupportedError:
         return UnsupportedError(

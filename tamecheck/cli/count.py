@@ -13,7 +13,7 @@ from tamecheck.cli.source import model_of
 from tamecheck.errors import InputError, visible
 
 if TYPE_CHECKING:
-    from tamecheck.binarized import BinarizedNetwork
+    from tamecheck.binarized import ThresholdNetwork
     from tamecheck.explain.merging import CountBounds
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
@@ -99,7 +99,7 @@ def _radius(args: Namespace) -> int | None:
     return int(args.hamming)
 
 
-def _centre(path: str, model: Model, network: BinarizedNetwork) -> Array:
+def _centre(path: str, model: Model, network: ThresholdNetwork) -> Array:
     import numpy as np
 
     from tamecheck.ir.exact import rational

@@ -14,7 +14,7 @@ from tamecheck.cli.options import Parser
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
-    from tamecheck.binarized import BinarizedNetwork
+    from tamecheck.binarized import ThresholdNetwork
     from tamecheck.explain.domain import Domain
     from tamecheck.loaders.samples import Sample
     from tamecheck.loaders.tables.schema import Schema
@@ -103,7 +103,7 @@ def levels_of(text: str) -> tuple[Fraction, Fraction]:
 
 def network_from(
     args: Namespace, model: Model, naming: Naming, sample: Sample | None = None
-) -> BinarizedNetwork:
+) -> ThresholdNetwork:
     """The binarized network that the model is where its inputs can be.
 
     Its levels are those of ``--domain``, those of the training, those of the columns of a table
@@ -202,7 +202,7 @@ def groups_of(text: str | None, option: str, *, inputs: int) -> dict[str, list[i
     return groups
 
 
-def occurring(args: Namespace, network: BinarizedNetwork, naming: Naming) -> Domain:
+def occurring(args: Namespace, network: ThresholdNetwork, naming: Naming) -> Domain:
     """The domain that the options describe.
 
     Groups that are given replace what is known of their inputs.

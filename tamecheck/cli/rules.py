@@ -25,7 +25,7 @@ from tamecheck.errors import InputError, UnsupportedError, visible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tamecheck.binarized import BinarizedNetwork
+    from tamecheck.binarized import ThresholdNetwork
     from tamecheck.explain.rules_result import DecisionRules
     from tamecheck.explain.sketches import Sketch
     from tamecheck.ir.box import Box
@@ -108,7 +108,7 @@ def run(args: Namespace) -> int:
 
 
 def _logic(
-    args: Namespace, naming: Naming, network: BinarizedNetwork, sample: Sample | None
+    args: Namespace, naming: Naming, network: ThresholdNetwork, sample: Sample | None
 ) -> int:
     """Rules of a binarized network."""
     from tamecheck.explain.neurons import network_logic

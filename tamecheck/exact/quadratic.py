@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 
-__all__ = ["Number", "Surd", "ceiling", "root", "sign"]
+__all__ = ["Number", "QuadraticNumber", "ceiling", "root", "sign"]
 
 
 @dataclass(frozen=True, slots=True)
-class Surd:
+class QuadraticNumber:
     """The real number ``p + q √d``, where ``d`` is positive and not a square."""
 
     p: Fraction
     q: Fraction
     d: Fraction
 
-    def __neg__(self) -> Surd:
-        return Surd(-self.p, -self.q, self.d)
+    def __neg__(self) -> QuadraticNumber:
+        return QuadraticNumber(-self.p, -self.q, self.d)
 
     def __add__(self, other: Number) -> Number:
-        if isinstance(other, Surd):
+        if isinstance(other, QuadraticNumber):
             self._same(other)
             return _number(self.p + other.p, self.q + other.q, self.d)
-        return Surd(self.p + other, self.q, self.d)
+        return QuadraticNumber(self.p + other, self.q, self.d)
 
     __radd__ = __add__
 
@@ -35,7 +35,7 @@ class Surd:
         return (-self) + other
 
     def __mul__(self, other: Number) -> Number:
-        if isinstance(other, Surd):
+        if isinstance(other, QuadraticNumber):
             self._same(other)
             p = self.p * other.p + self.q * other.q * self.d
             return _number(p, self.p * other.q + self.q * other.p, self.d)
@@ -43,27 +43,27 @@ class Surd:
 
     __rmul__ = __mul__
 
-    def inverse(self) -> Surd:
+    def inverse(self) -> QuadraticNumber:
         """One over the number."""
         norm = self.p * self.p - self.q * self.q * self.d
-        return Surd(self.p / norm, -self.q / norm, self.d)
+        return QuadraticNumber(self.p / norm, -self.q / norm, self.d)
 
     def __truediv__(self, other: Number) -> Number:
-        return self * (other.inverse() if isinstance(other, Surd) else 1 / other)
+        return self * (other.inverse() if isinstance(other, QuadraticNumber) else 1 / other)
 
     def __rtruediv__(self, other: Fraction) -> Number:
         return self.inverse() * other
 
-    def _same(self, other: Surd) -> None:
+    def _same(self, other: QuadraticNumber) -> None:
         if self.d != other.d:
             raise ValueError("two different square roots in one number")
 
 
-Number = Fraction | Surd
+Number = Fraction | QuadraticNumber
 
 
 def _number(p: Fraction, q: Fraction, d: Fraction) -> Number:
-    return Surd(p, q, d) if q else p
+    return QuadraticNumber(p, q, d) if q else p
 
 
 def root(value: Fraction) -> Number:
@@ -79,12 +79,12 @@ def root(value: Fraction) -> Number:
     up, down = isqrt(value.numerator), isqrt(value.denominator)
     if up * up == value.numerator and down * down == value.denominator:
         return Fraction(up, down)
-    return Surd(Fraction(0), Fraction(1), value)
+    return QuadraticNumber(Fraction(0), Fraction(1), value)
 
 
 def sign(value: Number) -> int:
     """The sign, exactly: -1, 0 or 1."""
-    if not isinstance(value, Surd):
+    if not isinstance(value, QuadraticNumber):
         return (value > 0) - (value < 0)
     p, q = sign(value.p), sign(value.q)
     if p * q >= 0:
@@ -95,7 +95,7 @@ def sign(value: Number) -> int:
 
 def ceiling(value: Number) -> int:
     """The least integer that is not below the number."""
-    if not isinstance(value, Surd):
+    if not isinstance(value, QuadraticNumber):
         return -((-value.numerator) // value.denominator)
     square = value.q * value.q * value.d
     whole = isqrt(square.numerator // square.denominator)

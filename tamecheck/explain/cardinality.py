@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tamecheck.binarized.logic import Formula
-from tamecheck.binarized.network import BinarizedNetwork
+from tamecheck.binarized.network import ThresholdNetwork
 from tamecheck.errors import SolverError
 from tamecheck.explain.domain import Domain, Feature
 from tamecheck.solvers.incremental_sat import IncrementalSolver
@@ -36,7 +36,7 @@ class Cardinality:
     """
 
     def __init__(
-        self, network: BinarizedNetwork, domain: Domain, decision: int, *, solver: str = "minicard"
+        self, network: ThresholdNetwork, domain: Domain, decision: int, *, solver: str = "minicard"
     ) -> None:
         if _copies(network, decision) > _MOST_COPIES:
             raise SolverError("The weights are too large for an encoding in cardinalities.")
@@ -73,7 +73,7 @@ class Cardinality:
         return tuple(1 if v in found else -1 for v in self._states)
 
 
-def _copies(network: BinarizedNetwork, decision: int) -> int:
+def _copies(network: ThresholdNetwork, decision: int) -> int:
     """How many literals the constraints have together, guards counted as often as they occur."""
     leads = np.delete(network.readout - network.readout[decision], decision, axis=0)
     return sum(

@@ -16,7 +16,7 @@ from math import prod
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import SolverError
 from tamecheck.explain.check_parts import (
     OPEN,
@@ -64,7 +64,7 @@ class Recomputation:
         The most parts that are looked at for one count.
     """
 
-    network: BinarizedNetwork
+    network: ThresholdNetwork
     domain: Domain
     most: int = _MOST
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork, product
+from tamecheck.binarized import ThresholdNetwork, product
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -58,7 +58,7 @@ class TooManyPartsError(Exception):
 
 
 def closed_parts(
-    network: BinarizedNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
+    network: ThresholdNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
 ) -> Iterator[tuple[Parts, Array]]:
     """Parts, and the class of all points in each of them, or -1; the latter are divided."""
     low, high = (_reach(choices, budget, start, sign) for sign in (-1, 1))
@@ -81,7 +81,7 @@ def closed_parts(
 
 
 def merged_counts(
-    network: BinarizedNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
+    network: ThresholdNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
 ) -> list[int]:
     """How many points each class has, where parts with equal sums are one part.
 
@@ -162,7 +162,7 @@ def _divided(choice: Choice, parts: Parts, still: Array) -> Iterator[Parts]:
         yield Parts(chosen, grown[owner, place], rest[owner, place])
 
 
-def _winners(network: BinarizedNetwork, low: Array, high: Array) -> Array:
+def _winners(network: ThresholdNetwork, low: Array, high: Array) -> Array:
     """The class of every point between bounds on the sums of the first layer, or -1."""
     if not network.layers:
         return _ahead(low + network.offsets, high + network.offsets)

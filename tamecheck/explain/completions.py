@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.ir.tensor import Array
 
 __all__ = ["PRESENT", "Completions", "Linear", "completions"]
@@ -149,7 +149,7 @@ def _width(sums: Array) -> Array:
 
 
 def completions(
-    network: BinarizedNetwork, sums: Array, changes: Array, owners: Array, leads: Linear
+    network: ThresholdNetwork, sums: Array, changes: Array, owners: Array, leads: Linear
 ) -> Completions:
     """The completions of an input.
 

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from tamecheck.binarized import MAX_FREE, BinarizedNetwork, count_classes
+from tamecheck.binarized import MAX_FREE, ThresholdNetwork, count_classes
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.merging import CountBounds, count_bounds
@@ -25,7 +25,7 @@ _POINTS_A_SECOND, _SHARE = 2**25, 0.1
 Allowed = Sequence[Sequence[int]]
 
 
-def count(network: BinarizedNetwork, domain: Domain, allowed: Allowed | None = None) -> list[int]:
+def count(network: ThresholdNetwork, domain: Domain, allowed: Allowed | None = None) -> list[int]:
     """How many points of a domain each class has; every point is decided in integers.
 
     Parameters
@@ -52,7 +52,7 @@ def count(network: BinarizedNetwork, domain: Domain, allowed: Allowed | None = N
 
 
 def count_within(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     allowed: Allowed | None = None,
     *,
@@ -92,7 +92,7 @@ def _most(domain: Domain, plain: int) -> int:
     return plain if all(len(f.inputs) == 1 for f in domain.features) else MAX_POINTS
 
 
-def _enumerated(network: BinarizedNetwork, domain: Domain, chosen: Allowed) -> list[int]:
+def _enumerated(network: ThresholdNetwork, domain: Domain, chosen: Allowed) -> list[int]:
     if all(len(f.inputs) == 1 for f in domain.features):
         held = {
             f.inputs[0]: int(f.codes[codes[0], 0])
@@ -125,7 +125,7 @@ def ball_size(domain: Domain, states: Array, radius: int, allowed: Allowed | Non
 
 
 def count_ball(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     states: Array,
     radius: int,
@@ -172,7 +172,7 @@ class _Rows:
 
 
 def _ball_sums(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     states: Array,
     radius: int,

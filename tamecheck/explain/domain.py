@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
@@ -149,7 +149,7 @@ class Domain:
 
 
 def domain_of(  # noqa: PLR0913  # what can occur has many sides
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     *,
     names: Sequence[str] | None = None,
     one_hot: Mapping[str, Sequence[int]] | None = None,
@@ -237,11 +237,11 @@ class _Words:
     plain_high: str | None
 
 
-def _numbers(network: BinarizedNetwork, i: int) -> tuple[str, str]:
+def _numbers(network: ThresholdNetwork, i: int) -> tuple[str, str]:
     return rational_text(network.low[i]), rational_text(network.high[i])
 
 
-def _levels(network: BinarizedNetwork, i: int, name: str) -> tuple[str, str]:
+def _levels(network: ThresholdNetwork, i: int, name: str) -> tuple[str, str]:
     low, high = _numbers(network, i)
     return f"{name} = {low}", f"{name} = {high}"
 

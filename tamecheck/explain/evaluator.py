@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
@@ -57,7 +57,7 @@ class Evaluator:
         If sums of the first layer need more than 50 bits.
     """
 
-    def __init__(self, network: BinarizedNetwork, domain: Domain, seed: int = 0) -> None:
+    def __init__(self, network: ThresholdNetwork, domain: Domain, seed: int = 0) -> None:
         self.network, self.domain = network, domain
         self._rng = np.random.default_rng(seed)
         first = network.layers[0].weights if network.layers else network.readout

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError, SolverError
 from tamecheck.explain.abductive import (
     changeable,
@@ -42,7 +42,7 @@ class Explainer:
     Parameters
     ----------
     model
-        A model, graph or `BinarizedNetwork`, an estimator of `tamecheck.learn`, or a pipeline of a
+        A model, graph or `ThresholdNetwork`, an estimator of `tamecheck.learn`, or a pipeline of a
         `Binariser` and one.
     domain
         The two levels ``(low, high)`` that every input takes, or one such pair an input.  It may be
@@ -103,7 +103,7 @@ class Explainer:
     @classmethod
     def over(
         cls,
-        network: BinarizedNetwork,
+        network: ThresholdNetwork,
         domain: Domain,
         *,
         classes: Sequence[Any] = (),
@@ -474,7 +474,7 @@ class Explainer:
         )
 
 
-def _labels(network: BinarizedNetwork, classes: Sequence[Any]) -> tuple[str, ...]:
+def _labels(network: ThresholdNetwork, classes: Sequence[Any]) -> tuple[str, ...]:
     if len(classes) not in (0, network.classes):
         raise InputError(f"{len(classes)} labels for {network.classes} classes.")
     return tuple(map(str, classes))

@@ -18,7 +18,7 @@ from math import prod
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.tables import sums_of
 from tamecheck.ir.tensor import Array
@@ -74,7 +74,7 @@ class _Rows:
 
 
 def count_bounds(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     allowed: Sequence[Sequence[int]] | None = None,
     *,
@@ -132,7 +132,7 @@ class _Work:
     cannot reach it any more is off, whatever its sum is: those are set to the threshold and to 0.
     """
 
-    def __init__(self, network: BinarizedNetwork, parts: Sequence[Array]) -> None:
+    def __init__(self, network: ThresholdNetwork, parts: Sequence[Array]) -> None:
         self.network = network
         self.width = parts[0].shape[1] if parts else 0
         raised = [part - part.min(axis=0) for part in parts]

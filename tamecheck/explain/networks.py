@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork, recognise
+from tamecheck.binarized import ThresholdNetwork, recognise
 from tamecheck.errors import InputError
 from tamecheck.explain.cell_rules_scores import scores_of
 from tamecheck.ir.arguments import instance, rationals
@@ -43,9 +43,9 @@ def deciding(model: Model) -> Model:
     return Model(replace(model.loaded, graph=graph))
 
 
-def image_shape(model: Model | Graph | BinarizedNetwork) -> tuple[int, ...]:
+def image_shape(model: Model | Graph | ThresholdNetwork) -> tuple[int, ...]:
     """Rows and columns of a model's one input, if it is an image of one channel; else nothing."""
-    if isinstance(model, BinarizedNetwork):
+    if isinstance(model, ThresholdNetwork):
         return ()
     graph = model.graph if isinstance(model, Model) else model
     shapes = list(graph.inputs.values())
@@ -54,8 +54,8 @@ def image_shape(model: Model | Graph | BinarizedNetwork) -> tuple[int, ...]:
 
 
 def network_of(
-    model: Model | Graph | BinarizedNetwork, domain: Sequence[Any] | None = None
-) -> BinarizedNetwork:
+    model: Model | Graph | ThresholdNetwork, domain: Sequence[Any] | None = None
+) -> ThresholdNetwork:
     """The binarized network that a model is on a domain of two levels.
 
     Parameters
@@ -73,7 +73,7 @@ def network_of(
     InputError
         If the domain is neither given nor known.
     """
-    if isinstance(model, BinarizedNetwork):
+    if isinstance(model, ThresholdNetwork):
         return model
     given = deciding(model).graph if isinstance(model, Model) else model
     graph = instance(given, Graph, what="model", hint="Give a tamecheck.Model.")
@@ -126,7 +126,7 @@ def _reads_signs(graph: Graph) -> bool:
     return not raw & {index for _, index in graph.outputs}
 
 
-def occurring_network(about: Described, domain: Sequence[Any] | None) -> BinarizedNetwork:
+def occurring_network(about: Described, domain: Sequence[Any] | None) -> ThresholdNetwork:
     """The binarized network that a model is where its inputs can be.
 
     Raises
@@ -135,7 +135,7 @@ def occurring_network(about: Described, domain: Sequence[Any] | None) -> Binariz
         If the domain is neither given nor known, or is another than the one that is known.
     """
     schema = about.schema
-    if schema is None or isinstance(about.model, BinarizedNetwork):
+    if schema is None or isinstance(about.model, ThresholdNetwork):
         return network_of(about.model, domain)
     network = network_of(about.model, schema.pairs)
     if domain is not None:
@@ -168,7 +168,7 @@ class Described:
         Whether the model was given together with what turns rows of a table into inputs.
     """
 
-    model: Model | Graph | BinarizedNetwork
+    model: Model | Graph | ThresholdNetwork
     schema: Schema | None = None
     classes: tuple[str, ...] = ()
     encoded: bool = False
@@ -198,7 +198,7 @@ def described(model: Any) -> Described:
     if isinstance(model, Model):
         schema = model.schema
         return Described(model, schema, () if schema is None else schema.classes)
-    if not isinstance(model, Graph | BinarizedNetwork):
+    if not isinstance(model, Graph | ThresholdNetwork):
         raise InputError(
             f"This is no model: {type(model).__name__}.",
             hint="Give a tc.Model, an estimator of tamecheck.learn, or a pipeline of these.",

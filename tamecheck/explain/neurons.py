@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import visible
 from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.words import condition
@@ -289,7 +289,7 @@ def _document(rule: ThresholdRule) -> dict[str, Any]:
 
 
 def network_logic(
-    network: BinarizedNetwork, domain: Domain, classes: Sequence[str] | None = None
+    network: ThresholdNetwork, domain: Domain, classes: Sequence[str] | None = None
 ) -> NetworkLogic:
     """Every neuron of a network as a rule over the features or the neurons before.
 

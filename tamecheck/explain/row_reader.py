@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.arguments import rationals
@@ -95,7 +95,7 @@ def origins_of(rows: Any) -> Sequence[Origin]:
     return rows_of(rows).origins if _is_frame(rows) else list(map(Origin, range(len(rows))))
 
 
-def states_of(sample: Sample, network: BinarizedNetwork, domain: Domain, where: str) -> Array:
+def states_of(sample: Sample, network: ThresholdNetwork, domain: Domain, where: str) -> Array:
     """The states of the rows of a table, ``(rows, inputs)``.
 
     Raises

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError, SolverError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.cubes import cover, is_cover
@@ -51,7 +51,7 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
     Parameters
     ----------
     model
-        A `tamecheck.Model`, a `BinarizedNetwork`, a fitted estimator of `tamecheck.learn`, or a
+        A `tamecheck.Model`, a `ThresholdNetwork`, a fitted estimator of `tamecheck.learn`, or a
         pipeline of a `Binariser` and such an estimator.
     domain
         What can occur: a `Domain`, or the two levels of each input; None where they are known, see
@@ -118,7 +118,7 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
 
 
 def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     classes: Sequence[str] | None = None,
     *,
@@ -187,7 +187,7 @@ def _rule(
     )
 
 
-def _labels(network: BinarizedNetwork, classes: Sequence[str] | None) -> tuple[str, ...]:
+def _labels(network: ThresholdNetwork, classes: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(map(str, range(network.classes))) if classes is None else tuple(classes)
 
 
@@ -218,7 +218,7 @@ def _rest(table: Array, rules: Sequence[Rule], varying: Sequence[int]) -> int:
 
 
 def rules_of_points(  # noqa: PLR0913  # the limits are the caller's
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     classes: Sequence[str] | None = None,
     *,
@@ -264,7 +264,7 @@ def _sampled(domain: Domain, seed: int) -> Array:
 
 
 def _measured(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     rules: Sequence[Rule],
     default: int | None,

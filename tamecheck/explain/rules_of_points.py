@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.explain.coverage import union_of
 from tamecheck.explain.deletion import sufficient
 from tamecheck.explain.domain import Domain
@@ -36,7 +36,7 @@ class PointCubes:
 
 
 def cubes_of_points(  # noqa: PLR0913  # the limits are the caller's
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     points: Array,
     *,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import SolverError, UnsupportedError
 from tamecheck.explain.boundary import Boundary
 from tamecheck.explain.cardinality import Cardinality
@@ -85,7 +85,7 @@ class Search(Splitter):
 
     def __init__(
         self,
-        network: BinarizedNetwork,
+        network: ThresholdNetwork,
         domain: Domain,
         *,
         deadline: float = float("inf"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import SolverError
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes
@@ -16,7 +16,7 @@ __all__ = ["second_opinion"]
 
 
 def second_opinion(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     codes: Codes,
     fixed: Sequence[int],

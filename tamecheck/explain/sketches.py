@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError, visible
 from tamecheck.explain.counts import count_within
 from tamecheck.explain.domain import Domain
@@ -180,7 +180,7 @@ class _Leaf:
 
 
 def sketch(  # noqa: PLR0913  # the limits are the caller's
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     classes: Sequence[str] | None = None,
     *,
@@ -315,7 +315,7 @@ def _entropy(counts: Array) -> float:
     return float((some * np.log(some.sum() / some)).sum())
 
 
-def _counted(network: BinarizedNetwork, domain: Domain, leaf: _Leaf, seconds: float) -> SketchRule:
+def _counted(network: ThresholdNetwork, domain: Domain, leaf: _Leaf, seconds: float) -> SketchRule:
     """The rule of a leaf: its most frequent class, and how often that is right, counted."""
     points = prod(map(len, leaf.allowed))
     found = count_within(network, domain, leaf.allowed, seconds=seconds)

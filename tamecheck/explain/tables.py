@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
@@ -23,7 +23,7 @@ _EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
 
 
 def sums_of(
-    network: BinarizedNetwork, domain: Domain, allowed: Sequence[Sequence[int]]
+    network: ThresholdNetwork, domain: Domain, allowed: Sequence[Sequence[int]]
 ) -> list[Array]:
     """What each allowed code of each feature adds to the sums of the first layer: (codes, sums)."""
     first = network.layers[0].weights if network.layers else network.readout
@@ -36,7 +36,7 @@ def sums_of(
 
 
 def score_blocks(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     allowed: Sequence[Sequence[int]] | None = None,
     *,
@@ -85,7 +85,7 @@ def _combined(parts: Sequence[Array], width: int) -> Array:
 
 
 def decision_table(
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     allowed: Sequence[Sequence[int]] | None = None,
     *,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain, Feature, domain_of
 from tamecheck.loaders.tables.schema import Schema
@@ -49,7 +49,7 @@ class Vocabulary:
 
     def domain(
         self,
-        network: BinarizedNetwork,
+        network: ThresholdNetwork,
         given: Sequence[str] | None = None,
         *,
         one_hot: Mapping[str, Sequence[int]] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain, Feature
 from tamecheck.ir.exact import parse_rational
@@ -18,7 +18,7 @@ _Meaning: TypeAlias = tuple[int, frozenset[int]]
 
 def read_conditions(
     text: str,
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     domain: Domain,
     names: Sequence[str] | None = None,
 ) -> list[tuple[int, ...]]:
@@ -54,7 +54,7 @@ def read_conditions(
 
 
 def _meaning(
-    part: str, network: BinarizedNetwork, domain: Domain, names: Sequence[str] | None
+    part: str, network: ThresholdNetwork, domain: Domain, names: Sequence[str] | None
 ) -> _Meaning:
     found = _said(part, domain)
     if len(found) > 1:
@@ -102,7 +102,7 @@ def _by_words(feature: Feature, said: str, reading: Callable[[str], str]) -> lis
 
 
 def _by_level(
-    part: str, network: BinarizedNetwork, domain: Domain, names: Sequence[str] | None
+    part: str, network: ThresholdNetwork, domain: Domain, names: Sequence[str] | None
 ) -> _Meaning:
     """An input by number or name with one of its levels."""
     key, _, value = (text.strip() for text in part.rpartition("="))
@@ -138,7 +138,7 @@ def _plain(text: str) -> str:
     return "".join(text.replace(">=", "≥").replace("!=", "≠").split())
 
 
-def _input(key: str, network: BinarizedNetwork, names: Sequence[str] | None) -> int | None:
+def _input(key: str, network: ThresholdNetwork, names: Sequence[str] | None) -> int | None:
     """An input by its name, or by its number: 3, x3, x[3]."""
     if names is not None and key in names:
         return list(names).index(key)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import DomainError
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.explainer import Explainer
@@ -36,7 +36,7 @@ _SAID = 3
 _IMPOSSIBLE = ", which is no input that can occur"
 
 
-def binarized(subject: Subject) -> BinarizedNetwork:
+def binarized(subject: Subject) -> ThresholdNetwork:
     """The model in integers; a section without one is not made."""
     if subject.network is None:
         raise NotMadeError(
@@ -46,7 +46,7 @@ def binarized(subject: Subject) -> BinarizedNetwork:
     return subject.network
 
 
-def possible_points(subject: Subject, network: BinarizedNetwork) -> Domain:
+def possible_points(subject: Subject, network: ThresholdNetwork) -> Domain:
     """What can occur, in the words of the features that the inputs were made of."""
     if subject.vocabulary is None:
         return domain_of(network, names=subject.names)
@@ -62,7 +62,7 @@ def robustness_part(subject: Subject, limit: float) -> Part:
     return _boxes(subject, time.monotonic() + limit)
 
 
-def _flips(subject: Subject, network: BinarizedNetwork, deadline: float) -> Part:
+def _flips(subject: Subject, network: ThresholdNetwork, deadline: float) -> Part:
     """The least number of changed inputs, row by row."""
     sample = subject.sample
     if sample is None or subject.rule == "argmin":
@@ -127,7 +127,7 @@ class _Near:
 
 
 def _nearest(
-    subject: Subject, network: BinarizedNetwork, domain: Domain, states: Array, seconds: float
+    subject: Subject, network: ThresholdNetwork, domain: Domain, states: Array, seconds: float
 ) -> _Near:
     """By exact search over the codes of the features."""
     explainer = Explainer.over(network, domain, seed=subject.seed)
@@ -143,7 +143,7 @@ def _nearest(
 
 def _change(  # noqa: PLR0913, PLR0917  # a row before and after
     subject: Subject,
-    network: BinarizedNetwork,
+    network: ThresholdNetwork,
     origin: Origin,
     before: Array,
     after: Sequence[int],
@@ -158,7 +158,7 @@ def _change(  # noqa: PLR0913, PLR0917  # a row before and after
 
 
 def _changed(
-    subject: Subject, network: BinarizedNetwork, before: np.ndarray, after: Sequence[int]
+    subject: Subject, network: ThresholdNetwork, before: np.ndarray, after: Sequence[int]
 ) -> list[tuple[str, str, str]]:
     old, new = network.point(before), network.point(after)
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.explain.cell_rules import rules_of_cells
 from tamecheck.explain.counts import count_within
@@ -74,7 +74,7 @@ def rules_part(subject: Subject, limit: float) -> Part:
 
 
 def _few(
-    subject: Subject, network: BinarizedNetwork, domain: Domain, seconds: float
+    subject: Subject, network: ThresholdNetwork, domain: Domain, seconds: float
 ) -> list[Markup]:
     """A few rules that are mostly right, with what is proved about them."""
     states = None if subject.sample is None else network.states(subject.sample.points)

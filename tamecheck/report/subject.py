@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tamecheck.binarized import BinarizedNetwork
+from tamecheck.binarized import ThresholdNetwork
 from tamecheck.cells import Slice, element_names
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.explain.networks import (
@@ -83,7 +83,7 @@ class Subject:
     frame_why: str
     centre: tuple[Fraction, ...]
     centre_why: str
-    network: BinarizedNetwork | None
+    network: ThresholdNetwork | None
     network_why: str
     sample: Sample | None
     examples: tuple[int, ...]
@@ -240,7 +240,7 @@ def _network(
     sample: Sample | None,
     schema: Schema | None,
     levels: tuple[Fraction, Fraction] | None,
-) -> tuple[BinarizedNetwork | None, str]:
+) -> tuple[ThresholdNetwork | None, str]:
     """The model in integers, on the two levels of each input that are given or known."""
     pairs: Sequence[Any] | None = levels
     if pairs is None and schema is None:
@@ -260,7 +260,7 @@ def _network(
 
 
 def _frame(
-    model: Model, box: Box, sample: Sample | None, network: BinarizedNetwork | None
+    model: Model, box: Box, sample: Sample | None, network: ThresholdNetwork | None
 ) -> tuple[tuple[tuple[Fraction, Fraction], ...], str]:
     bounds = element_bounds(model, box)
     if all(low is not None and high is not None for low, high in bounds):

@@ -12,8 +12,8 @@ import numpy as np
 from flint import arb
 
 from tamecheck.binarized import (
-    BinarizedNetwork,
     Distance,
+    ThresholdNetwork,
     ball_certificate,
     distance_certificate,
     minimum_distance,
@@ -115,7 +115,7 @@ class HammingBall:
     """
 
     graph: Graph
-    network: BinarizedNetwork
+    network: ThresholdNetwork
     states: Array
 
     @classmethod

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tamecheck.binarized import (
-    BinarizedNetwork,
     ThresholdLayer,
+    ThresholdNetwork,
     count_classes,
     distance,
     minimum_distance,
@@ -28,7 +28,7 @@ def majority(n):
     layer = ThresholdLayer(np.ones((1, n), dtype=np.int64), np.zeros(1, dtype=np.int64))
     readout = np.array([[-1], [1]], dtype=np.int64)
     levels = (Fraction(-1),) * n, (Fraction(1),) * n
-    return BinarizedNetwork(*levels, (layer,), readout, np.zeros(2, dtype=np.int64))
+    return ThresholdNetwork(*levels, (layer,), readout, np.zeros(2, dtype=np.int64))
 
 
 def some_network(seed):
@@ -41,7 +41,7 @@ def some_network(seed):
         width = size
     readout, offsets = rng.integers(-9, 10, (3, width)), rng.integers(-20, 20, 3)
     levels = (Fraction(0),) * n, (Fraction(1),) * n
-    return BinarizedNetwork(*levels, tuple(layers), readout, offsets), rng
+    return ThresholdNetwork(*levels, tuple(layers), readout, offsets), rng
 
 
 def all_states(n):

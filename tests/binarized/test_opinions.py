@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.binarized import BinarizedNetwork, Distance, ThresholdLayer, distance, robust
+from tamecheck.binarized import Distance, ThresholdLayer, ThresholdNetwork, distance, robust
 from tamecheck.binarized import opinions as module
 from tamecheck.binarized.folding import Ball
 from tamecheck.binarized.opinions import NoneSaid, NothingSaid, Pointed, Question, opinions
@@ -23,7 +23,7 @@ def exclusive_or():
     """Class 1 where two inputs differ: an OR and a NAND, and class 1 where both hold."""
     layer = ThresholdLayer(np.array([[1, 1], [-1, -1]]), np.array([0, 0]))
     readout, offsets = np.array([[0, 0], [1, 1]]), np.array([1, 0])
-    return BinarizedNetwork(*((Fraction(v),) * 2 for v in (-1, 1)), (layer,), readout, offsets)
+    return ThresholdNetwork(*((Fraction(v),) * 2 for v in (-1, 1)), (layer,), readout, offsets)
 
 
 def question(radius, targets=(1,)):
@@ -67,7 +67,7 @@ def test_the_program_has_exactly_the_points_that_are_decided_for_a_target(seed):
     )
     readout, offsets = rng.integers(-3, 4, (3, 3)), rng.integers(-2, 3, 3)
     levels = ((Fraction(v),) * 4 for v in (-1, 1))
-    network = BinarizedNetwork(*levels, layers, readout, offsets)
+    network = ThresholdNetwork(*levels, layers, readout, offsets)
     centre, radius = rng.choice(np.array([-1, 1], dtype=np.int8), 4), int(rng.integers(5))
     scores = network.scores(centre[None, :])[0]
     decision = int(np.argmax(scores))

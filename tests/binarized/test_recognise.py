@@ -9,7 +9,7 @@ import pytest
 import tamecheck as tc
 from tamecheck.binarized import recognise
 from tamecheck.errors import UnsupportedError
-from tamecheck.exact.quadratic import Surd, ceiling, root, sign
+from tamecheck.exact.quadratic import QuadraticNumber, ceiling, root, sign
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME
 
@@ -53,5 +53,5 @@ def test_square_roots_are_compared_exactly():
     assert ceiling(-root(Fraction(2))) == -1
     assert ceiling(Fraction(-3)) == -3
     assert root(Fraction(9, 4)) == Fraction(3, 2)
-    assert isinstance(near, Surd)
+    assert isinstance(near, QuadraticNumber)
     assert root(Fraction(2)) * root(Fraction(2)) == 2

@@ -5,7 +5,7 @@ from itertools import combinations, pairwise, product
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import SolverError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.check_parts import TooManyPartsError
@@ -25,7 +25,7 @@ def network(rng, *, inputs=8, layers=None, classes=None):
         for before, after in pairwise(widths)
     )
     count = int(rng.integers(2, 5)) if classes is None else classes
-    return BinarizedNetwork(
+    return ThresholdNetwork(
         (rational(-1),) * inputs,
         (rational(1),) * inputs,
         hidden,

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer, count_classes
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork, count_classes
 from tamecheck.cli.entry import main
 from tamecheck.errors import InputError
 from tamecheck.explain.counts import ball_size, count, count_ball
@@ -27,7 +27,7 @@ def some_network(seed, inputs=None):
         width = size
     readout, offsets = rng.integers(-9, 10, (3, width)), rng.integers(-20, 20, 3)
     levels = (Fraction(0),) * n, (Fraction(1),) * n
-    return BinarizedNetwork(*levels, tuple(layers), readout, offsets), rng
+    return ThresholdNetwork(*levels, tuple(layers), readout, offsets), rng
 
 
 def some_domain(network, rng):
@@ -87,7 +87,7 @@ def test_a_large_ball_in_many_inputs():
     layer = ThresholdLayer(np.ones((1, n), dtype=np.int64), np.zeros(1, dtype=np.int64))
     levels = (Fraction(-1),) * n, (Fraction(1),) * n
     readout = np.array([[-1], [1]], dtype=np.int64)
-    network = BinarizedNetwork(*levels, (layer,), readout, np.zeros(2, dtype=np.int64))
+    network = ThresholdNetwork(*levels, (layer,), readout, np.zeros(2, dtype=np.int64))
     domain = domain_of(network)
     assert count_ball(network, domain, np.ones(n, dtype=np.int8), 2) == [0, 5051]
     with pytest.raises(InputError, match="smaller radius"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
 from tamecheck.explain.abductive import changeable
@@ -26,7 +26,7 @@ def search_of(seed, inputs, width, depth):
     )
     readout = rng.integers(-3, 4, size=(3, widths[-1]))
     offsets = rng.integers(-2, 3, size=3)
-    network = BinarizedNetwork((0,) * inputs, (1,) * inputs, layers, readout, offsets)
+    network = ThresholdNetwork((0,) * inputs, (1,) * inputs, layers, readout, offsets)
     domain = Explainer(network, **GROUPS[seed % 2]).domain
     codes = tuple(int(rng.integers(len(f.codes))) for f in domain.features)
     return Search(network, domain), codes

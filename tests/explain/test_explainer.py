@@ -5,7 +5,7 @@ from itertools import combinations, pairwise, product
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain import Domain, Explainer, OutOfTimeError
 from tamecheck.explain.cardinality import Cardinality
@@ -24,7 +24,7 @@ def network(seed, inputs=6):
     classes = int(rng.integers(2, 4))
     readout = rng.integers(-3, 4, size=(classes, widths[-1]))
     levels = ((0,) * inputs, (1,) * inputs)
-    return BinarizedNetwork(*levels, tuple(layers), readout, rng.integers(-2, 3, size=classes))
+    return ThresholdNetwork(*levels, tuple(layers), readout, rng.integers(-2, 3, size=classes))
 
 
 GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5]}})
@@ -185,7 +185,7 @@ def test_z3_agrees(seed):
 def test_z3_reads_weights_of_more_than_32_bits():
     big = 2**40
     layer = ThresholdLayer(np.array([[big, big + 1, -3], [1, big, 1]]), np.array([1 - big, 2]))
-    made = BinarizedNetwork(
+    made = ThresholdNetwork(
         *((0,) * 3, (1,) * 3), (layer,), np.array([[1, 0], [0, 1]]), np.zeros(2)
     )
     for x in product((0, 1), repeat=3):
@@ -227,7 +227,7 @@ def test_out_of_time_is_an_error_and_no_answer():
     rng = np.random.default_rng(0)
     layers = (ThresholdLayer(rng.integers(-50, 51, size=(20, 40)), np.zeros(20, dtype=np.int64)),)
     readout = rng.integers(-50, 51, size=(2, 20))
-    wide = BinarizedNetwork((-1,) * 40, (1,) * 40, layers, readout, np.zeros(2, dtype=np.int64))
+    wide = ThresholdNetwork((-1,) * 40, (1,) * 40, layers, readout, np.zeros(2, dtype=np.int64))
     made = Explainer(wide)
     with pytest.raises(OutOfTimeError):
         made.abductive([1] * 40, smallest=True, timeout=0.0)
@@ -237,7 +237,7 @@ def test_out_of_time_is_an_error_and_no_answer():
 
 def test_preferred_features_are_given_up_last():
     # class 1 where x0 + x1 + x2 >= 1: any two of three high inputs suffice
-    net = BinarizedNetwork(
+    net = ThresholdNetwork(
         (-1,) * 3,
         (1,) * 3,
         (),

@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli import main
 from tamecheck.explain import count, count_within, domain_of
 from tamecheck.explain.merging import count_bounds
@@ -23,7 +23,7 @@ def network(rng, inputs, *, hidden=(3,), classes=2, largest=2):
         width = size
     levels = (Fraction(-1),) * inputs, (Fraction(1),) * inputs
     readout = rng.integers(-2, 3, (classes, width))
-    return BinarizedNetwork(*levels, tuple(layers), readout, rng.integers(-2, 3, classes))
+    return ThresholdNetwork(*levels, tuple(layers), readout, rng.integers(-2, 3, classes))
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -47,7 +47,7 @@ def majorities(inputs):
     levels = (Fraction(-1),) * inputs, (Fraction(1),) * inputs
     layer = ThresholdLayer(weights, np.ones(2, dtype=np.int64))
     readout = np.array([[-1, -1], [1, 1]])
-    return BinarizedNetwork(*levels, (layer,), readout, np.array([0, -2]))
+    return ThresholdNetwork(*levels, (layer,), readout, np.array([0, -2]))
 
 
 def by_hand(inputs):

@@ -5,7 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
 from tamecheck.explain.climbing import climbed, sampled
@@ -30,7 +30,7 @@ def problem_of(seed, inputs=9, largest=3):
     classes = 2 + seed % 3
     readout = rng.integers(-largest, largest + 1, size=(classes, widths[-1]))
     offsets = rng.integers(-largest, largest + 1, size=classes)
-    network = BinarizedNetwork((0,) * inputs, (1,) * inputs, tuple(layers), readout, offsets)
+    network = ThresholdNetwork((0,) * inputs, (1,) * inputs, tuple(layers), readout, offsets)
     domain = Explainer(network, **GROUPS[seed % 2]).domain
     codes = [int(rng.integers(len(f.codes))) for f in domain.features]
     free = [k for k in range(len(codes)) if rng.random() < 0.7]

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.explain.domain import Feature, domain_of
 from tamecheck.explain.neurons import Variable, network_logic, threshold_rule
 
@@ -96,7 +96,7 @@ def some_network(seed):
     classes = int(rng.integers(2, 5))
     readout, offsets = rng.integers(-9, 10, (classes, width)), rng.integers(-9, 9, classes)
     levels = (Fraction(-1),) * n, (Fraction(1),) * n
-    network = BinarizedNetwork(*levels, tuple(layers), readout, offsets)
+    network = ThresholdNetwork(*levels, tuple(layers), readout, offsets)
     groups = {"g": list(range(int(rng.integers(2, n + 1))))} if rng.random() < 0.6 else {}
     kind = "one_hot" if rng.random() < 0.5 else "thermometer"
     return network, domain_of(network, **{kind: groups})
@@ -115,7 +115,7 @@ def test_neurons_without_readers_are_left_out():
     layer = ThresholdLayer(np.eye(2, dtype=np.int64), np.zeros(2, dtype=np.int64))
     readout = np.array([[0, 0], [1, 0]], dtype=np.int64)
     levels = (Fraction(-1),) * 2, (Fraction(1),) * 2
-    network = BinarizedNetwork(*levels, (layer,), readout, np.zeros(2, dtype=np.int64))
+    network = ThresholdNetwork(*levels, (layer,), readout, np.zeros(2, dtype=np.int64))
     logic = network_logic(network, domain_of(network), ["no", "yes"])
     assert logic.text == "n1.1: x0 = 1\nyes if n1.1; else no"
     assert [n.used for n in logic.layers[0]] == [True, False]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli.entry import main
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import domain_of
@@ -33,7 +33,7 @@ def network(layers, readout, offsets, low=-1):
     n = len((layers[0][0] if layers else readout)[0])
     built = tuple(ThresholdLayer(np.array(w), np.array(t)) for w, t in layers)
     levels = (Fraction(low),) * n, (Fraction(1),) * n
-    return BinarizedNetwork(*levels, built, np.array(readout), np.array(offsets))
+    return ThresholdNetwork(*levels, built, np.array(readout), np.array(offsets))
 
 
 def monk_1():
@@ -99,7 +99,7 @@ def some_network(seed):
     readout = rng.integers(-9, 10, (classes, width))
     built = tuple(ThresholdLayer(w, t) for w, t in layers)
     levels = (Fraction(0),) * n, (Fraction(1),) * n
-    made = BinarizedNetwork(*levels, built, readout, rng.integers(-9, 10, classes))
+    made = ThresholdNetwork(*levels, built, readout, rng.integers(-9, 10, classes))
     order, one_hot, thermometer = rng.permutation(n).tolist(), {}, {}
     while len(order) > 1:
         size = int(rng.integers(1, min(4, len(order)) + 1))

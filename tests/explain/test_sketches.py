@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli import main
 from tamecheck.errors import InputError
 from tamecheck.explain import domain_of, sketch
@@ -18,7 +18,7 @@ def network(seed, inputs, *, hidden=5, classes=3):
     layer = ThresholdLayer(rng.integers(-2, 3, (hidden, inputs)), rng.integers(-2, 3, hidden))
     levels = (Fraction(-1),) * inputs, (Fraction(1),) * inputs
     readout = rng.integers(-2, 3, (classes, hidden))
-    return BinarizedNetwork(*levels, (layer,), readout, np.zeros(classes, dtype=np.int64))
+    return ThresholdNetwork(*levels, (layer,), readout, np.zeros(classes, dtype=np.int64))
 
 
 @pytest.mark.parametrize("seed", range(10))

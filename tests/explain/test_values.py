@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tamecheck.binarized import BinarizedNetwork, ThresholdLayer
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli.entry import main
 from tamecheck.explain import get_rules
 from tamecheck.explain.domain import Feature
@@ -26,7 +26,7 @@ def equality():
     layer = ThresholdLayer(np.array(same), np.ones(4, dtype=np.int64))
     levels = (Fraction(-1),) * 5, (Fraction(1),) * 5
     readout = np.array([[1, 1, 1, 1], [0, 0, 0, 0]])
-    return BinarizedNetwork(*levels, (layer,), readout, np.array([3, 0]))
+    return ThresholdNetwork(*levels, (layer,), readout, np.array([3, 0]))
 
 
 def domain(values):

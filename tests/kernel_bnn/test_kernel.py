@@ -15,8 +15,8 @@ import pytest
 
 import tamecheck.kernel_bnn
 from tamecheck.binarized import (
-    BinarizedNetwork,
     ThresholdLayer,
+    ThresholdNetwork,
     ball_certificate,
     distance_certificate,
     minimum_distance,
@@ -113,7 +113,7 @@ def corpus():
         readout, offsets = rng.integers(-5, 6, (3, width)), rng.integers(-2, 3, 3)
         low = tuple(Fraction(int(v)) for v in rng.integers(-1, 1, n))
         levels = low, (Fraction(1),) * (n - 1) + (low[-1],)
-        network = BinarizedNetwork(*levels, tuple(layers), readout, offsets)
+        network = ThresholdNetwork(*levels, tuple(layers), readout, offsets)
         states = np.append(rng.choice(np.array([-1, 1], dtype=np.int8), n - 1), np.int8(1))
         nearest = minimum_distance(network, states)
         if nearest.witness is not None:
