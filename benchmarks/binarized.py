@@ -27,8 +27,8 @@ from tamecheck.binarized import (
     recognise,
     robust,
 )
-from tamecheck.binarized.folding import rivals
-from tamecheck.binarized.logic import misclassified
+from tamecheck.binarized.network import rivals
+from tamecheck.binarized.portfolio import misclassified
 
 SHAPES = ("16-8-1", "25-20-10", "64-32-16-10", "100-50-10", "100-50-25-10", "196-100-50-10")
 _SHORT = 0.1

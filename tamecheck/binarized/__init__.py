@@ -3,8 +3,7 @@
 from tamecheck.binarized.certificate import ball_certificate, distance_certificate
 from tamecheck.binarized.counting import MAX_FREE, count_classes
 from tamecheck.binarized.distance import Distance, minimum_distance, robust
-from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork, product
+from tamecheck.binarized.network import Ball, ThresholdLayer, ThresholdNetwork, product
 from tamecheck.binarized.recognise import recognise
 
 __all__ = [

@@ -9,8 +9,7 @@ from math import gcd, lcm
 
 import numpy as np
 
-from tamecheck.binarized.nearness import PRECISION, rational_near
-from tamecheck.exact.quadratic import Number, QuadraticNumber
+from tamecheck.exact.quadratic import PRECISION, Number, QuadraticNumber, rational_near
 from tamecheck.ir.tensor import Array
 
 __all__ = [

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized.branching import Branching, Closed, Found, Tree
-from tamecheck.binarized.folding import Ball, rivals
-from tamecheck.binarized.network import ThresholdNetwork
-from tamecheck.binarized.patterns import Patterns
+from tamecheck.binarized.branching import Branching, Closed, Found, Patterns, Tree
+from tamecheck.binarized.network import Ball, ThresholdNetwork, rivals
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 

@@ -11,11 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from tamecheck.binarized.branching import Branching, Closed, Found, Open
-from tamecheck.binarized.folding import Ball, rivals
-from tamecheck.binarized.network import ThresholdNetwork, product
-from tamecheck.binarized.opinions import NoneSaid, Pointed, Question, opinions
-from tamecheck.binarized.patterns import Patterns
+from tamecheck.binarized.branching import Branching, Closed, Found, Open, Patterns
+from tamecheck.binarized.network import Ball, ThresholdNetwork, product, rivals
+from tamecheck.binarized.portfolio import NoneSaid, Pointed, Question, opinions
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 

@@ -1,20 +1,168 @@
-"""Jumps of affine values as threshold neurons, and affine values of their states again."""
+"""Jumps of affine values as threshold neurons, and integer scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from math import lcm
+from itertools import combinations
+from math import ceil, floor, lcm
 
 import numpy as np
 
-from tamecheck.binarized.affine import Affine, UnfitError, objects, zeros
-from tamecheck.binarized.layering import Layers
-from tamecheck.binarized.nearness import MOST, PRECISION, rational_near, sum_comes_near
-from tamecheck.exact.quadratic import Number, QuadraticNumber, ceiling, sign
+from tamecheck.binarized.affine import LIMIT, Affine, UnfitError, objects, rational_only, zeros
+from tamecheck.binarized.network import ThresholdLayer
+from tamecheck.exact.quadratic import (
+    PRECISION,
+    Number,
+    QuadraticNumber,
+    ceiling,
+    rational_near,
+    sign,
+)
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Jumps", "check_far", "jumped", "largest", "pointwise", "threshold_neuron"]
+__all__ = [
+    "MOST",
+    "Jumps",
+    "Layers",
+    "check_far",
+    "grid_comes_near",
+    "jumped",
+    "largest",
+    "pointwise",
+    "readout",
+    "sum_comes_near",
+    "threshold_neuron",
+]
+
+MOST = 36
+"""The most varying states of a sum all of whose values are looked at, by halves."""
+
+_CELLS = 2**22
+
+
+def sum_comes_near(row: Array, low: Fraction, high: Fraction) -> bool | None:
+    """Whether ``low <= row @ s <= high`` for some states ``s``; None if there are too many.
+
+    Parameters
+    ----------
+    row
+        Integer weights, with a sum of absolute values below 2**53.
+
+    Notes
+    -----
+    All sums of the first and of the second half of the states are listed; 2**(n/2) log for n
+    weights that are not 0.
+    """
+    first, last = ceil(low), floor(high)
+    reach = int(np.abs(row).sum())
+    first, last = max(first, -reach), min(last, reach)
+    if first > last:
+        return False
+    weights = row[row != 0]
+    if len(weights) > MOST:
+        return None
+    middle = len(weights) // 2
+    left, right = _sums(weights[:middle]), np.sort(_sums(weights[middle:]))
+    start = np.searchsorted(right, first - left, side="left")
+    stop = np.searchsorted(right, last - left, side="right")
+    return bool((stop > start).any())
+
+
+def grid_comes_near(
+    factors: tuple[int, int], reaches: tuple[int, int], low: Fraction, high: Fraction
+) -> bool | None:
+    """Whether ``low <= a u - b v <= high`` for sums u, v of a reach each; None if there are many.
+
+    The sums are all integers up to the reach with its parity, which is more than there may be.
+    """
+    a, b = factors
+    if (reaches[0] + 1) * (reaches[1] + 1) > _CELLS:
+        return None
+    one, two = (np.arange(-reach, reach + 1, 2, dtype=np.int64) for reach in reaches)
+    found = a * one[:, None] - b * two
+    return bool(((found >= ceil(low)) & (found <= floor(high))).any())
+
+
+def _sums(weights: Array) -> Array:
+    """``weights @ s`` for all states."""
+    sums = np.zeros(1, dtype=np.int64)
+    for weight in weights.tolist():
+        sums = np.concatenate([sums - weight, sums + weight])
+    return sums
+
+
+class Layers:
+    """The layers so far; states of level 0 are the inputs', those of level k are of layer k.
+
+    Neurons may be added to any layer, so that branches which begin at one level are side by side,
+    and a neuron may repeat a state of the level before, so that branches of different depth meet.
+
+    Parameters
+    ----------
+    inputs
+        The number of inputs.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        self._inputs = inputs
+        self._rows: list[list[Array]] = []
+        self._thresholds: list[list[int]] = []
+        self._repeated: dict[tuple[int, int], int] = {}
+
+    def width(self, level: int) -> int:
+        """The number of states of a level."""
+        return len(self._thresholds[level - 1]) if level else self._inputs
+
+    def added(self, level: int, rows: Sequence[Array], thresholds: Sequence[int]) -> int:
+        """Put neurons over the states of a level into the next one; the place of the first."""
+        if level == len(self._rows):
+            self._rows.append([])
+            self._thresholds.append([])
+        start = len(self._rows[level])
+        self._rows[level] += rows
+        self._thresholds[level] += thresholds
+        return start
+
+    def lifted(self, value: Affine, level: int) -> Affine:
+        """The same elements over all states of a level that is not below their own."""
+        while value.level < level:
+            rows = value.weights[np.unique(value.row)]
+            used: list[int] = np.flatnonzero(rows.any(axis=0)).tolist()
+            places = [self._repeat(value.level, place) for place in used]
+            weights = np.zeros((len(value.weights), self.width(value.level + 1)), dtype=np.int64)
+            weights[:, places] = value.weights[:, used]
+            value = replace(value, level=value.level + 1, weights=weights)
+        width = self.width(level)
+        if value.weights.shape[1] == width:
+            return value
+        return replace(value, weights=_widened(value.weights, width))
+
+    def built(self, level: int) -> tuple[ThresholdLayer, ...]:
+        """The layers up to a level."""
+        return tuple(
+            ThresholdLayer(
+                np.stack([_widened(row, self.width(k)) for row in self._rows[k]]),
+                np.array(self._thresholds[k], dtype=np.int64),
+            )
+            for k in range(level)
+        )
+
+    def _repeat(self, level: int, place: int) -> int:
+        """The neuron that has the state at a place of a level."""
+        if (level, place) not in self._repeated:
+            row = np.zeros(self.width(level), dtype=np.int64)
+            row[place] = 1
+            self._repeated[level, place] = self.added(level, [row], [0])
+        return self._repeated[level, place]
+
+
+def _widened(weights: Array, width: int) -> Array:
+    """The weights, and 0 for neurons that were added since."""
+    missing = width - weights.shape[-1]
+    return np.pad(weights, [(0, 0)] * (weights.ndim - 1) + [(0, missing)])
+
 
 Jumps = tuple[Fraction, Fraction, Fraction]
 """What a function is at negative numbers, at 0, and at positive ones."""
@@ -184,3 +332,90 @@ def largest(value: Affine, groups: Array, shape: tuple[int, ...], layers: Layers
     count = len(groups)
     ends = (objects([number] * count, shape) for number in (half, middle, Fraction(0)))
     return Affine(value.level + 1, combined, np.arange(count).reshape(shape), *ends)
+
+
+_KEPT = 50
+"""Bits of scores that have to be rounded."""
+
+
+def readout(head: Affine) -> tuple[Array, Array]:
+    """Integer weights and offsets of the scores; of a single output, of two classes.
+
+    Raises
+    ------
+    UnfitError
+        If the scores need too many bits, or rounded ones come too near to each other.
+    """
+    rows = head.weights[head.row.reshape(-1)]
+    if len(rows) == 1:
+        scale, offset, doubt = head.scale.flat[0], head.offset.flat[0], head.doubt.flat[0]
+        if doubt:
+            check_far(rows[0], scale, offset, doubt)
+        weights, least = threshold_neuron(rows[0], scale, offset, strict=True)
+        offsets = np.array([0, 1 - least], dtype=np.int64)
+        return np.stack([np.zeros_like(weights), weights]), offsets
+    comparable = _comparable(head)
+    if comparable is None:
+        return _rounded(head, rows)
+    scales, offsets = comparable
+    unit = lcm(*(value.denominator for value in (*scales, *offsets)))
+    factors = [int(scale * unit) for scale in scales]
+    reach = np.abs(rows).sum(axis=1).tolist()
+    ends = [abs(o * unit) for o in offsets]
+    if max(abs(f) * r + e for f, r, e in zip(factors, reach, ends, strict=True)) >= LIMIT:
+        return _rounded(head, rows)
+    scaled = rows * np.array(factors, dtype=np.int64)[:, None]
+    return scaled, np.array([int(o * unit) for o in offsets], dtype=np.int64)
+
+
+def _comparable(head: Affine) -> tuple[list[Fraction], list[Fraction]] | None:
+    """Scales and offsets of scores in the same order as the head's, free of square roots.
+
+    A common positive factor and a common summand decide nothing.  None if there is none that makes
+    all of them rational.
+    """
+    scales, offsets = head.scale.reshape(-1).tolist(), head.offset.reshape(-1).tolist()
+    if any(head.doubt.flat):
+        return None
+    if not any(isinstance(value, QuadraticNumber) for value in (*scales, *offsets)):
+        return scales, offsets
+    unit = scales[0] * Fraction(sign(scales[0]) or 1)
+    try:
+        moved = [rational_only((offset - offsets[0]) / unit) for offset in offsets]
+        return [rational_only(scale / unit) for scale in scales], moved
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def _rounded(head: Affine, rows: Array) -> tuple[Array, Array]:
+    """Rounded scores, if all sums of the states show that this leaves their order as it is."""
+    scales = [rational_near(scale) for scale in head.scale.flat]
+    offsets = [rational_near(offset) for offset in head.offset.flat]
+    offsets = [offset - offsets[0] for offset in offsets]
+    reach: list[int] = np.abs(rows).sum(axis=1).tolist()
+    ends = [abs(s) * r + abs(o) for s, r, o in zip(scales, reach, offsets, strict=True)]
+    unit = Fraction(2) ** (int(max(ends)).bit_length() - _KEPT)
+    factors = [round(scale / unit) for scale in scales]
+    moved = [round(offset / unit) for offset in offsets]
+    off = [
+        (abs(s - f * unit) * r + abs(o - m * unit) + d + PRECISION * (r + 2)) / unit
+        for s, f, r, o, m, d in zip(
+            scales, factors, reach, offsets, moved, head.doubt.flat, strict=True
+        )
+    ]
+    for i, j in combinations(range(len(rows)), 2):
+        middle, width = moved[j] - moved[i], off[i] + off[j]
+        near = grid_comes_near(
+            (factors[i], factors[j]), (reach[i], reach[j]), middle - width, middle + width
+        )
+        if near is not False:
+            row = rows[i] * factors[i] - rows[j] * factors[j]
+            near = sum_comes_near(row, middle - width, middle + width)
+        if near is not False:
+            why = "cannot be compared exactly" if near is None else "come too near to each other"
+            raise UnfitError(
+                f"its scores {i} and {j} need rounding and {why}; fold the normalisation of the "
+                "scores into their weights"
+            )
+    scaled = rows * np.array(factors, dtype=np.int64)[:, None]
+    return scaled, np.array(moved, dtype=np.int64)

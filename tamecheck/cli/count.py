@@ -14,7 +14,7 @@ from tamecheck.errors import InputError, visible
 
 if TYPE_CHECKING:
     from tamecheck.binarized import ThresholdNetwork
-    from tamecheck.explain.merging import CountBounds
+    from tamecheck.explain.counts import CountBounds
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
 
@@ -54,7 +54,7 @@ def run(args: Namespace) -> int:
     """Count and print the counts."""
     from tamecheck.explain.check import Recomputation, confirm
     from tamecheck.explain.counts import count_ball, count_within
-    from tamecheck.explain.words_conditions import read_conditions
+    from tamecheck.explain.words import read_conditions
 
     radius = _radius(args)
     model = model_of(args)

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 
-__all__ = ["Number", "QuadraticNumber", "ceiling", "root", "sign"]
+__all__ = ["PRECISION", "Number", "QuadraticNumber", "ceiling", "rational_near", "root", "sign"]
+
+
+PRECISION = Fraction(1, 2**200)
+"""How far `rational_near` may be off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +107,13 @@ def ceiling(value: Number) -> int:
     while sign(value + Fraction(-guess)) > 0:
         guess += 1
     return guess
+
+
+def rational_near(value: Number) -> Fraction:
+    """A rational number that is at most `PRECISION` away; a rational number itself."""
+    if not isinstance(value, QuadraticNumber):
+        return value
+    # |q| 2**-bits is at most the precision
+    bits = 200 + max(1, abs(value.q).__ceil__()).bit_length()
+    square = value.d * 4**bits
+    return value.p + value.q * Fraction(isqrt(square.numerator // square.denominator), 2**bits)

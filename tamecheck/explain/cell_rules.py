@@ -1,28 +1,171 @@
-"""Rules of a piecewise linear classifier: one conjunction of linear inequalities a cell and class.
-
-On a closed cell all scores are affine, so the points that a class wins are those of the cell that
-meet one inequality for each other class.  A continuous network gives the same scores in all cells
-that share a point, so the rules are exact everywhere in the box, boundaries and ties included.
-"""
+"""Rules of a piecewise linear classifier: conjunctions of inequalities for each cell and class."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
+from html import escape
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from tamecheck.cells import Cell, cells, element_names
-from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.explain.cell_rules_merging import merged
-from tamecheck.explain.cell_rules_result import CellRule, CellRules
-from tamecheck.explain.cell_rules_scores import Form, Single, affine_start, scores_of
-from tamecheck.explain.inequalities import Inequality, tightest
+from tamecheck.cells.steps import steps_of
+from tamecheck.cells.trace import deciding
+from tamecheck.errors import InputError, UnsupportedError, visible
+from tamecheck.evaluate import exact_values
+from tamecheck.explain.inequalities import CellRule, Inequality, merged, tightest, wording
+from tamecheck.explain.networks import Single, ending, scores_of
 from tamecheck.ir.box import Box
-from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import size_of
+from tamecheck.ir.exact import rational, rational_text
+from tamecheck.ir.graph import Apply, Graph, Input
+from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.box import box_of_mapping
 
-__all__ = ["rules_of_cells"]
+__all__ = ["CellRules", "rules_of_cells"]
+
+Form: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
+"""A linear form of all input elements, and its constant."""
+
+_ROUNDING = 2.0**-52
+
+
+@dataclass(frozen=True, eq=False)
+class CellRules:
+    """Rules that decide every point of a box as the network does; the order does not matter.
+
+    Parameters
+    ----------
+    rules
+        By class.
+    names
+        Of the input elements.
+    classes
+        What the classes are called.
+    bounds
+        The box.
+    """
+
+    rules: tuple[CellRule, ...]
+    names: tuple[str, ...] = field(repr=False)
+    classes: tuple[str, ...]
+    bounds: tuple[tuple[Fraction, Fraction], ...] = field(repr=False)
+
+    @property
+    def faithful(self) -> str:
+        """``"exact"``: at every point of the box the rules that hold name the network's class."""
+        return "exact"
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def __iter__(self) -> Iterator[CellRule]:
+        return iter(self.rules)
+
+    def decide(self, points: Any) -> Array:
+        """The class of each row of points, by the rules alone; exact.
+
+        A float evaluation with a bound on its rounding decides what is clear, and rationals
+        decide the rest.
+
+        Raises
+        ------
+        InputError
+            If a point is outside the box, or is no row of numbers.
+        """
+        rows = np.atleast_2d(np.asarray(points))
+        if rows.ndim != 2 or rows.shape[1] != len(self.bounds):
+            raise InputError(f"Points of shape {rows.shape} for {len(self.bounds)} inputs.")
+        exact = rows.dtype == object
+        near = np.array([[float(v) for v in row] for row in rows]) if exact else rows.astype(float)
+        for i, (low, high) in enumerate(self.bounds):
+            column = rows[:, i].tolist()
+            if any(not low <= rational(v) <= high for v in (min(column), max(column))):
+                raise InputError(f"A point is outside the box: {self.names[i]}.")
+        said = np.full(len(rows), -1, dtype=np.int64)
+        for rule in self.rules:
+            open_ = np.flatnonzero(said < 0)
+            for half in rule.inequalities:
+                open_ = open_[_met(half, near[open_], rows[open_])]
+            said[open_] = rule.then
+        if bool((said < 0).any()):
+            raise InputError("A point is in no rule.", hint="Please report it.")
+        return said
+
+    @property
+    def text(self) -> str:
+        """The rules, one a line, after the sums that occur in them."""
+        said = wording([rule.inequalities for rule in self.rules], self.names)
+        lines = [f"with {text}" for text in said.definitions]
+        lines += [
+            f"if {text} then {self.classes[rule.then]}"
+            for text, rule in zip(said.conditions, self.rules, strict=True)
+        ]
+        return visible("\n".join([*lines, self.summary]))
+
+    @property
+    def summary(self) -> str:
+        """What is proved, in a sentence."""
+        return (
+            f"Exact: {len(self.rules)} rules decide every point of the box as the network does. "
+            "Coefficients are shown rounded."
+        )
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        said = wording([rule.inequalities for rule in self.rules], self.names)
+        rows = [
+            f"<tr><td>{escape(text)}</td><td>{escape(self.classes[rule.then])}</td></tr>"
+            for text, rule in zip(said.conditions, self.rules, strict=True)
+        ]
+        sums = "".join(f"<p>{escape(text)}</p>" for text in said.definitions)
+        head = "<tr><th>if</th><th>then</th></tr>"
+        return f"{sums}<table>{head}{''.join(rows)}</table><p>{escape(self.summary)}</p>"
+
+    def document(self) -> dict[str, Any]:
+        """The rules as JSON; numbers are exact."""
+        return {
+            "rules": [self._rule(rule) for rule in self.rules],
+            "faithful": self.faithful,
+            "text": self.text,
+            "classes": list(self.classes),
+            "names": list(self.names),
+        }
+
+    def _rule(self, rule: CellRule) -> dict[str, Any]:
+        return {
+            "if": rule.text(self.names),
+            "then": rule.then,
+            "label": self.classes[rule.then],
+            "coverage": None if rule.coverage is None else rational_text(rule.coverage),
+            "exact": True,
+            "inequalities": [
+                {
+                    "normal": [rational_text(a) for a in half.normal],
+                    "offset": rational_text(half.offset),
+                    "strict": half.strict,
+                }
+                for half in rule.inequalities
+            ],
+        }
+
+
+def _met(half: Inequality, near: Array, rows: Array) -> Array:
+    """Whether an inequality holds at each row, exactly."""
+    normal = np.array([float(a) for a in half.normal])
+    offset = float(half.offset)
+    value = near @ normal + offset
+    # each product and sum, and the rounding of each number, is off by half a unit at most
+    size = np.abs(near) @ np.abs(normal) + abs(offset)
+    doubt = size * (len(normal) + 6) * _ROUNDING + 1e-300
+    found = np.asarray(value > doubt)
+    for k in np.flatnonzero(~(np.abs(value) > doubt)).tolist():
+        found[k] = half.met(half.value([rational(v) for v in rows[k].tolist()]))
+    return found
+
 
 _MAX_AXES = 10
 _MAX_VOLUME = 4
@@ -181,3 +324,78 @@ def _lifted(half: Inequality, lift: Sequence[Form]) -> Inequality:
     ]
     offset = sum((a * form[1] for a, form in zip(half.normal, lift, strict=True)), half.offset)
     return Inequality(tuple(normal), offset, half.strict)
+
+
+def affine_start(graph: Graph, most: int) -> tuple[Graph, list[Form]]:
+    """The graph after its first narrow affine layer, and that layer's values as exact forms.
+
+    Parameters
+    ----------
+    graph
+        With one output.
+    most
+        The most elements of the layer.
+
+    Returns
+    -------
+    tuple[Graph, list of Form]
+        The rest of the graph, whose one input is the layer.
+
+    Raises
+    ------
+    UnsupportedError
+        If all of the output does not depend on the inputs through one such layer.
+    """
+    last = graph.outputs[0][1]
+    for index in graph.ancestors([last]):
+        node = graph.nodes[index]
+        if not isinstance(node, Apply) or size_of(node.shape) > most or graph.input_free[index]:
+            continue
+        nodes = list(graph.nodes)
+        nodes[index] = Input("layer", node.shape)
+        rest = _pruned(replace(graph, nodes=tuple(nodes)), last)
+        if list(rest.inputs) != ["layer"]:
+            continue
+        start = ending(graph, index)
+        if any(deciding(step) is not None for step in steps_of(start).values()):
+            break
+        return rest, _forms(start)
+    raise UnsupportedError(
+        f"More than {most} inputs vary, and the model begins with no affine layer of at most "
+        f"{most} neurons.",
+        hint="Fix some inputs in --box (x[3]=1/2).",
+    )
+
+
+def _pruned(graph: Graph, last: int) -> Graph:
+    """The graph of what an output needs."""
+    needed = sorted(graph.ancestors([last]))
+    place = {old: new for new, old in enumerate(needed)}
+    nodes = [
+        replace(node, args=tuple(place[arg] for arg in node.args))
+        if isinstance(node, Apply)
+        else node
+        for node in (graph.nodes[old] for old in needed)
+    ]
+    return Graph(tuple(nodes), (("scores", place[last]),))
+
+
+def _forms(graph: Graph) -> list[Form]:
+    """The elements of an affine output, from its values at 0 and at the unit vectors."""
+    sizes = [size_of(shape) for shape in graph.inputs.values()]
+    total = sum(sizes)
+
+    def at(place: int | None) -> list[Fraction]:
+        flat = np.zeros(total)
+        if place is not None:
+            flat[place] = 1
+        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        point = {
+            name: part.reshape(shape)
+            for (name, shape), part in zip(graph.inputs.items(), parts, strict=True)
+        }
+        return exact_values(graph, point)["scores"].reshape(-1).tolist()
+
+    origin = at(None)
+    columns = [[a - b for a, b in zip(at(i), origin, strict=True)] for i in range(total)]
+    return [(tuple(column[k] for column in columns), c) for k, c in enumerate(origin)]

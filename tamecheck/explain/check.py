@@ -23,15 +23,13 @@ from tamecheck.explain.check_parts import (
     Choice,
     Parts,
     TooManyPartsError,
+    are_minimal_hitting_sets,
     closed_parts,
     exact_product,
-    merged_counts,
-    ways_left,
-)
-from tamecheck.explain.combinatorics import (
-    are_minimal_hitting_sets,
     has_hitting_set,
+    merged_counts,
     points_in_union,
+    ways_left,
 )
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array

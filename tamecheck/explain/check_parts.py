@@ -1,15 +1,11 @@
-"""Parts of a domain, closed as a whole where bounds on all sums leave one class.
-
-A part is a choice of codes for the first features.  It lies between bounds on the sums of the first
-layer, and so does everything behind them.  A part that stays open is divided by its next feature;
-single points are evaluated.  This is what `tamecheck.explain.check` counts with; the searches of
-this package have no part in it.
-"""
+"""What is counted when an explanation is recomputed: parts of a domain, hitting sets, unions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -21,9 +17,12 @@ __all__ = [
     "Choice",
     "Parts",
     "TooManyPartsError",
+    "are_minimal_hitting_sets",
     "closed_parts",
     "exact_product",
+    "has_hitting_set",
     "merged_counts",
+    "points_in_union",
     "ways_left",
 ]
 
@@ -209,3 +208,83 @@ def _ahead(low: Array, high: Array) -> Array:
         level = (high[:, column + 1 :] <= low[:, [column]]).all(axis=1)
         winners[behind & level] = column
     return winners
+
+
+_MOST_SETS, _MOST_NODES, _MOST_CUBES = 2**11, 2**16, 2**22
+
+
+def are_minimal_hitting_sets(
+    sets: Sequence[Collection[int]], family: Sequence[Collection[int]]
+) -> bool | None:
+    """Whether these are all the minimal sets that meet every set of the family.
+
+    None if there are too many on the way.  By the algorithm of Berge (1989), set after set.
+    """
+    met: set[frozenset[int]] = {frozenset()}
+    for one in family:
+        hit = {s for s in met if s.intersection(one)}
+        grown = {s | {k} for s in met - hit for k in one}
+        met = hit | {s for s in grown if not any(h <= s for h in hit)}
+        if len(met) > _MOST_SETS:
+            return None
+        met = {s for s in met if not any(h < s for h in met)}
+    return met == set(map(frozenset, sets))
+
+
+def has_hitting_set(family: Sequence[Collection[int]], size: int) -> bool | None:
+    """Whether at most ``size`` elements meet every set of the family; None after too many nodes."""
+    waiting: list[tuple[list[frozenset[int]], int]] = [([frozenset(s) for s in family], size)]
+    for _ in range(_MOST_NODES):
+        if not waiting:
+            return False
+        left, most = waiting.pop()
+        if not left and most >= 0:
+            return True
+        apart: list[frozenset[int]] = []
+        for one in sorted(left, key=len):
+            if all(one.isdisjoint(other) for other in apart):
+                apart.append(one)
+        # sets without common elements need an element each
+        if len(apart) > most or not left:
+            continue
+        waiting += [([s for s in left if k not in s], most - 1) for k in sorted(apart[0])]
+    return None
+
+
+def points_in_union(
+    cubes: Sequence[Mapping[int, Collection[int]]], sizes: Sequence[int]
+) -> int | None:
+    """How many points lie in some cube; None if the cubes overlap in too many ways.
+
+    Parameters
+    ----------
+    cubes
+        For each restricted coordinate the values that it may have.
+    sizes
+        The number of values of each coordinate.
+
+    Notes
+    -----
+    The points are divided by the coordinate that most cubes restrict.
+    """
+    waiting: list[tuple[list[Mapping[int, Collection[int]]], int]] = [(list(cubes), prod(sizes))]
+    total = seen = 0
+    while waiting:
+        left, points = waiting.pop()
+        seen += len(left)
+        if seen > _MOST_CUBES:
+            return None
+        if not all(left):
+            total += points
+        elif left:
+            often = Counter(k for cube in left for k in cube)
+            k = max(often, key=lambda k: (often[k], -k))
+            for value in range(sizes[k]):
+                # what is left of the cubes in this slice no longer restricts the coordinate
+                slices: list[Mapping[int, Collection[int]]] = [
+                    {j: values for j, values in cube.items() if j != k}
+                    for cube in left
+                    if k not in cube or value in cube[k]
+                ]
+                waiting.append((slices, points // sizes[k]))
+    return total

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tamecheck.explain.grids import Grid
+from tamecheck.explain.tables import Grid
 from tamecheck.explain.words import Condition
 from tamecheck.ir.tensor import Array
 

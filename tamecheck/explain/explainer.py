@@ -10,21 +10,22 @@ from typing import Any, Literal, TypeAlias
 
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError, SolverError
-from tamecheck.explain.abductive import (
-    changeable,
-    contrastive_within,
-    necessary,
-)
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy, called
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
-from tamecheck.explain.deletion import sufficient
 from tamecheck.explain.domain import Domain, domain_of
-from tamecheck.explain.duality import enumerated, smallest_sufficient
+from tamecheck.explain.engines import second_opinion
 from tamecheck.explain.nearest import Move, Nearest, nearest
 from tamecheck.explain.networks import described, image_shape, occurring_network
+from tamecheck.explain.reasons import (
+    changeable,
+    contrastive_within,
+    enumerated,
+    necessary,
+    smallest_sufficient,
+    sufficient,
+)
 from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.search import Codes, OutOfTimeError, Search
-from tamecheck.explain.second import second_opinion
 from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational_text

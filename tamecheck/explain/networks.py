@@ -4,29 +4,106 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork, recognise
 from tamecheck.errors import InputError
-from tamecheck.explain.cell_rules_scores import scores_of
+from tamecheck.evaluate import exact_values
 from tamecheck.ir.arguments import instance, rationals
 from tamecheck.ir.exact import rational
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Routing
+from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.model import Model
 
 __all__ = [
     "Described",
+    "Single",
     "deciding",
     "described",
+    "ending",
     "image_shape",
     "known_levels",
     "network_of",
     "occurring_network",
+    "scores_of",
 ]
+
+
+_SOFT = ("softmax", "log_softmax")
+
+
+class Single(Enum):
+    """How an output decides: by its sign, or by the place of the largest score."""
+
+    POSITIVE = "positive"
+    LARGEST = "largest"
+
+
+def scores_of(graph: Graph) -> tuple[Graph, Single]:
+    """The graph with the one output that decides: scores, or a number that is positive for 1.
+
+    Softmax and logistic functions at the end are left out, as they are monotone, and so is the
+    index of the largest score.
+    """
+    logit = _logit(graph)
+    if logit is not None:
+        return ending(graph, logit), Single.POSITIVE
+    node = _indexed(graph, graph.outputs[0][1])
+    node = _peeled(graph, node, (*_SOFT, "sigmoid") if _size(graph, node) == 1 else _SOFT)
+    kind = Single.POSITIVE if _size(graph, node) == 1 else Single.LARGEST
+    return ending(graph, node), kind
+
+
+def _size(graph: Graph, node: int) -> int:
+    return size_of(graph.nodes[node].shape)
+
+
+def ending(graph: Graph, node: int) -> Graph:
+    """The graph with a node as its one output."""
+    return replace(graph, outputs=(("scores", node),))
+
+
+def _peeled(graph: Graph, node: int, names: Sequence[str]) -> int:
+    found = graph.nodes[node]
+    while isinstance(found, Apply) and found.op.name in ("reshape", *names):
+        node = found.args[0]
+        found = graph.nodes[node]
+    return node
+
+
+def _indexed(graph: Graph, node: int) -> int:
+    """Of the index of the first largest of all scores: the scores."""
+    last = graph.nodes[_peeled(graph, node, ())]
+    if not isinstance(last, Apply) or last.op.name != "argmax" or last.params["last"]:
+        return node
+    shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
+    whole = isinstance(axis, int) and shape[axis] == size_of(shape) > 1
+    return last.args[0] if whole else node
+
+
+def _logit(graph: Graph) -> int | None:
+    """Of a label that is 1 where a logistic function exceeds 1/2: the function's argument."""
+    label = graph.nodes[dict(graph.outputs).get("label", graph.outputs[0][1])]
+    if not isinstance(label, Apply) or label.op.name != "step":
+        return None
+    shifted = graph.nodes[label.args[0]]
+    if not isinstance(shifted, Apply) or shifted.op.name != "sub":
+        return None
+    last = graph.nodes[_peeled(graph, shifted.args[0], ())]
+    half = exact_values(replace(graph, outputs=(("half", shifted.args[1]),)), _zeros(graph))
+    if not isinstance(last, Apply) or last.op.name != "sigmoid":
+        return None
+    return last.args[0] if half["half"].reshape(-1).tolist() == [Fraction(1, 2)] else None
+
+
+def _zeros(graph: Graph) -> dict[str, np.ndarray]:
+    return {name: np.zeros(shape) for name, shape in graph.inputs.items()}
 
 
 def deciding(model: Model) -> Model:

@@ -16,9 +16,8 @@ import numpy as np
 from tamecheck.errors import InputError, visible
 from tamecheck.explain.concepts import Concept, always, concept_of
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.grids import Grid
-from tamecheck.explain.lists import DecisionList, ListedRule, decision_list
-from tamecheck.explain.trees import DecisionTree, grown
+from tamecheck.explain.tables import Grid
+from tamecheck.explain.trees import DecisionList, DecisionTree, ListedRule, decision_list, grown
 from tamecheck.explain.words import Condition, condition
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array

@@ -13,14 +13,12 @@ from threadpoolctl import ThreadpoolController
 
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import SolverError, UnsupportedError
-from tamecheck.explain.boundary import Boundary
-from tamecheck.explain.cardinality import Cardinality
-from tamecheck.explain.climbing import climbed, sampled
 from tamecheck.explain.completions import PRESENT, Completions, Linear, completions
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.evaluator import Codes
+from tamecheck.explain.engines import Cardinality
+from tamecheck.explain.evaluator import Codes, OutOfTimeError, Splitter, TooManyError
+from tamecheck.explain.local_search import Boundary, climbed, sampled
 from tamecheck.explain.multipliers import Multipliers
-from tamecheck.explain.splitting import OutOfTimeError, Splitter, TooManyError
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Codes", "Look", "OutOfTimeError", "Proof", "Search"]

@@ -14,9 +14,8 @@ from tamecheck.binarized import (
     minimum_distance,
     robust,
 )
-from tamecheck.binarized.branching import Closed, Found
-from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.patterns import Patterns
+from tamecheck.binarized.branching import Closed, Found, Patterns
+from tamecheck.binarized.network import Ball
 from tamecheck.errors import InputError
 
 # work that is enumerated, rows of branch and bound before solvers are asked

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tamecheck.binarized import recognise
-from tamecheck.binarized.nearness import rational_near, sum_comes_near
+from tamecheck.binarized.neurons import rational_near, sum_comes_near
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.exact.quadratic import root

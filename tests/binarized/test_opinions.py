@@ -10,10 +10,16 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.binarized import Distance, ThresholdLayer, ThresholdNetwork, distance, robust
-from tamecheck.binarized import opinions as module
-from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.opinions import NoneSaid, NothingSaid, Pointed, Question, opinions
-from tamecheck.binarized.program import misclassified_program
+from tamecheck.binarized import portfolio as module
+from tamecheck.binarized.network import Ball
+from tamecheck.binarized.portfolio import (
+    NoneSaid,
+    NothingSaid,
+    Pointed,
+    Question,
+    misclassified_program,
+    opinions,
+)
 from tamecheck.cli import main
 from tamecheck.verification import Unknown
 from tamecheck.verification import hamming as balls

@@ -12,9 +12,7 @@ import tamecheck as tc
 from tamecheck.cli.entry import main
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.explain.cell_rules import rules_of_cells
-from tamecheck.explain.cell_rules_merging import merged
-from tamecheck.explain.cell_rules_result import CellRule
-from tamecheck.explain.inequalities import Inequality, wording
+from tamecheck.explain.inequalities import CellRule, Inequality, merged, wording
 
 
 def test_a_single_output_decides_by_its_sign():

@@ -8,8 +8,8 @@ import pytest
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import SolverError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
-from tamecheck.explain.check_parts import TooManyPartsError
-from tamecheck.explain.combinatorics import (
+from tamecheck.explain.check_parts import (
+    TooManyPartsError,
     are_minimal_hitting_sets,
     has_hitting_set,
     points_in_union,

@@ -12,8 +12,7 @@ from tamecheck.cli.entry import main
 from tamecheck.errors import InputError
 from tamecheck.explain.counts import ball_size, count, count_ball
 from tamecheck.explain.domain import domain_of
-from tamecheck.explain.words import Vocabulary
-from tamecheck.explain.words_conditions import read_conditions
+from tamecheck.explain.words import Vocabulary, read_conditions
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 

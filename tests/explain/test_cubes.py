@@ -7,8 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from tamecheck.explain.coverage import cube_size, union_of
-from tamecheck.explain.cubes import cover, is_cover, prime
+from tamecheck.explain.cubes import cover, cube_size, is_cover, prime, union_of
 from tamecheck.explain.tables import reduced
 
 

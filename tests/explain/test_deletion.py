@@ -9,8 +9,7 @@ import tamecheck as tc
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
-from tamecheck.explain.abductive import changeable
-from tamecheck.explain.deletion import sufficient
+from tamecheck.explain.reasons import changeable, sufficient
 from tamecheck.explain.search import Look, Search
 
 GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5, 7]}})
@@ -107,8 +106,8 @@ def test_features_to_be_kept_are_given_up_last():
 @pytest.mark.parametrize("seed", range(40))
 def test_what_is_given_up_on_trial_is_proved_or_taken_back(seed, monkeypatch):
     # no proof is brief, so everything is settled on trial, and short runs take features back
-    monkeypatch.setattr("tamecheck.explain.deletion._BRIEF", -1)
-    monkeypatch.setattr("tamecheck.explain.deletion._PATIENT", 3 + seed)
+    monkeypatch.setattr("tamecheck.explain.reasons._BRIEF", -1)
+    monkeypatch.setattr("tamecheck.explain.reasons._PATIENT", 3 + seed)
     monkeypatch.setattr(Search, "look", lambda *_, **__: Look())
     search, codes = search_of(seed, inputs=12, width=8, depth=1 + seed % 2)
     found = sufficient(search, codes)

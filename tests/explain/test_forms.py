@@ -12,9 +12,8 @@ import tamecheck as tc
 from tamecheck.cli import main
 from tamecheck.explain.concepts import Counting, Equality, always, concept_of
 from tamecheck.explain.domain import Domain, Feature
-from tamecheck.explain.grids import grid_of
-from tamecheck.explain.lists import decision_list
-from tamecheck.explain.trees import DecisionTree, Split, grown
+from tamecheck.explain.tables import grid_of
+from tamecheck.explain.trees import DecisionTree, Split, decision_list, grown
 from tamecheck.learn import BinarizedNetwork, Layer
 
 

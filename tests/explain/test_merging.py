@@ -12,7 +12,7 @@ import pytest
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli import main
 from tamecheck.explain import count, count_within, domain_of
-from tamecheck.explain.merging import count_bounds
+from tamecheck.explain.counts import count_bounds
 
 
 def network(rng, inputs, *, hidden=(3,), classes=2, largest=2):
@@ -93,8 +93,8 @@ def stopped_after(made, domain, steps):
 def test_many_rows_are_finished_one_by_one(monkeypatch):
     """The counts do not depend on how rows are split and in which order they are taken."""
     made = network(np.random.default_rng(1), 12, hidden=(6, 3), classes=3)
-    monkeypatch.setattr("tamecheck.explain.merging._CELLS", 60)
-    monkeypatch.setattr("tamecheck.explain.merging._KEPT", 200)
+    monkeypatch.setattr("tamecheck.explain.counts._CELLS", 60)
+    monkeypatch.setattr("tamecheck.explain.counts._KEPT", 200)
     assert list(count_bounds(made, domain_of(made)).lower) == count(made, domain_of(made))
 
 

@@ -8,8 +8,8 @@ import pytest
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
-from tamecheck.explain.climbing import climbed, sampled
 from tamecheck.explain.completions import PRESENT, Linear, completions
+from tamecheck.explain.local_search import climbed, sampled
 from tamecheck.explain.multipliers import Multipliers
 from tamecheck.solvers.dense_linear import deepest
 
@@ -109,7 +109,7 @@ def test_a_search_goes_on_where_it_ended_while_features_are_taken_back(seed):
 @pytest.mark.parametrize("search", [sampled, climbed])
 def test_quick_searches_find_only_other_classes(search, monkeypatch):
     # climbing leaves problems of few features to others; here it must not
-    monkeypatch.setattr("tamecheck.explain.climbing._FEW", 0)
+    monkeypatch.setattr("tamecheck.explain.local_search._FEW", 0)
     hits = 0
     for seed in range(120):
         made, others, decide, decision, decided = problem_of(seed)

@@ -12,8 +12,7 @@ from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli.entry import main
 from tamecheck.explain import get_rules
 from tamecheck.explain.domain import Feature
-from tamecheck.explain.words import Vocabulary, condition
-from tamecheck.explain.words_conditions import read_conditions
+from tamecheck.explain.words import Vocabulary, condition, read_conditions
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 STATEMENTS = ["a ≥ 2", "a ≥ 3", "b ≥ 2", "b ≥ 3", "c ≥ 2"]

@@ -17,8 +17,8 @@ from tamecheck.binarized import (
     recognise,
     robust,
 )
-from tamecheck.binarized.folding import rivals
-from tamecheck.binarized.logic import misclassified
+from tamecheck.binarized.network import rivals
+from tamecheck.binarized.portfolio import misclassified
 from tamecheck.kernel_bnn import check
 from tamecheck.solvers.cardinality import SatClaim, UnsatClaim, satisfiable
 

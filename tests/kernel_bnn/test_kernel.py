@@ -21,9 +21,8 @@ from tamecheck.binarized import (
     distance_certificate,
     minimum_distance,
 )
-from tamecheck.binarized.branching import Closed
-from tamecheck.binarized.folding import Ball
-from tamecheck.binarized.patterns import Patterns
+from tamecheck.binarized.branching import Closed, Patterns
+from tamecheck.binarized.network import Ball
 from tamecheck.kernel_bnn import check
 
 FILES = sorted(Path(tamecheck.kernel_bnn.__file__).parent.glob("*.py"))

@@ -1,15 +1,8 @@
-"""A subset-minimal reason: features are given up while the decision stays.
-
-A feature is given up once it is proved that the decision stays whatever its code; it is needed
-once a completion of the free features and another code of its own change the decision, which
-stays so while the free features grow.  The features that pull least are given up first, as long
-as the completions are few: that makes reasons short.  Then those are that lead nearest to another
-class: after few of them nearly all the others are needed, and the proofs stay small.
-"""
+"""Reasons and contrasts: minimal unsatisfiable subsets, correction sets, and their hitting sets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
@@ -17,11 +10,165 @@ from math import prod
 from operator import mul
 
 from tamecheck.errors import UnsupportedError
-from tamecheck.explain.abductive import changeable
+from tamecheck.explain.local_search import Boundary, Witnesses
 from tamecheck.explain.search import Codes, Look, OutOfTimeError, Search
-from tamecheck.explain.trial import Trial
+from tamecheck.solvers.hitting import HittingSets
 
-__all__ = ["Sufficient", "sufficient"]
+__all__ = [
+    "Found",
+    "Sufficient",
+    "Trial",
+    "changeable",
+    "contrastive_within",
+    "enumerated",
+    "is_sufficient",
+    "necessary",
+    "smallest_sufficient",
+    "sufficient",
+]
+
+
+def changeable(search: Search) -> tuple[int, ...]:
+    """The features that have more than one code."""
+    return tuple(k for k, f in enumerate(search.domain.features) if len(f.codes) > 1)
+
+
+def is_sufficient(search: Search, codes: Codes, fixed: Sequence[int]) -> Codes | None:
+    """None if keeping the ``fixed`` features keeps the decision, else codes of another class."""
+    kept = set(fixed)
+    return search.change(codes, [k for k in changeable(search) if k not in kept])
+
+
+def contrastive_within(search: Search, codes: Codes, changed: Sequence[int]) -> tuple[int, ...]:
+    """A subset-minimal set inside ``changed`` whose features can change the decision.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the time is over before the set is known to be minimal.
+    """
+    left = list(changed)
+    for feature in list(changed):
+        without = [k for k in left if k != feature]
+        found = search.change(codes, without)
+        if found is not None:
+            left = [k for k in without if found[k] != codes[k]]
+    return tuple(sorted(left))
+
+
+def necessary(search: Search, codes: Codes) -> Iterator[int]:
+    """The necessary features: each can change the decision alone, so every reason has it."""
+    for feature in changeable(search):
+        if search.change(codes, [feature]) is not None:
+            yield feature
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One explanation of an enumeration: its features, and whether it is an abductive one."""
+
+    features: tuple[int, ...]
+    abductive: bool
+
+
+def enumerated(search: Search, codes: Codes) -> Iterator[Found]:
+    """Every abductive and every contrastive explanation, the abductive ones by growing size.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the time is over; what was yielded before stays right.
+
+    Notes
+    -----
+    There may be exponentially many of either kind.
+    """
+    sets = HittingSets()
+    everything = changeable(search)
+    try:
+        while True:
+            candidate = sets.smallest()
+            if candidate is None:
+                return
+            other = is_sufficient(search, codes, candidate)
+            if other is None:
+                # smaller than or equal to every hitting set of what is known, so minimal
+                yield Found(candidate, abductive=True)
+                sets.block(candidate)
+                continue
+            changed = [k for k in everything if other[k] != codes[k]]
+            contrast = contrastive_within(search, codes, changed)
+            yield Found(contrast, abductive=False)
+            sets.hit(contrast)
+    finally:
+        sets.close()
+
+
+def smallest_sufficient(
+    search: Search, codes: Codes
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """A sufficient set with the fewest features, and contrasts that no smaller set hits.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the time is over.
+    """
+    contrasts: list[tuple[int, ...]] = []
+    for found in enumerated(search, codes):
+        if found.abductive:
+            return found.features, contrasts
+        contrasts.append(found.features)
+    raise AssertionError("all features together are sufficient")
+
+
+class Trial:
+    """Features that are free without a proof, and why others are needed beside them.
+
+    Parameters
+    ----------
+    boundary
+        The completions of what is free for sure; features on trial are free there as well.
+    """
+
+    def __init__(self, boundary: Boundary) -> None:
+        self._boundary = boundary
+        self._why: Witnesses = {}
+        self.features = list[int]()
+
+    @property
+    def needed(self) -> set[int]:
+        """The features that are needed if all that are on trial are given up."""
+        return set(self._why)
+
+    def start(self, order: Sequence[int]) -> None:
+        """Give up, in order, all for which quick searches do not show that they are needed."""
+        for feature in order:
+            if feature in self._why:
+                continue
+            self._boundary.grown([feature])
+            self.features.append(feature)
+            while (changed := self._boundary.winner()) is not None:
+                self.refuted(changed)
+            rest = [k for k in order if k not in self._why and k not in self.features]
+            found, _ = self._boundary.needed(rest)
+            found |= self._boundary.searched([k for k in rest if k not in found])
+            for k, changed in found.items():
+                self._why[k] = changed.intersection(self.features)
+
+    def refuted(self, changed: frozenset[int]) -> int:
+        """Take back the last of the features that change the decision together, and name it."""
+        last = [k for k in self.features if k in changed][-1]
+        self.take_back(last)
+        self._why[last] = changed.intersection(self.features)
+        return last
+
+    def take_back(self, feature: int) -> None:
+        """Keep a feature; those that are needed only beside it are open again."""
+        self.features.remove(feature)
+        self._boundary.held(feature)
+        self._why = {k: beside for k, beside in self._why.items() if feature not in beside}
+
 
 _SHORT = 512
 """Bits of completions of the features that are given up for short reasons, times all features."""
