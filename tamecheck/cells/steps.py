@@ -14,9 +14,8 @@ from tamecheck.cells.affine import affine, compared_terms
 from tamecheck.cells.forms import Forms, Known
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
-from tamecheck.evaluate.folding import axis_last, folded_first
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site
+from tamecheck.evaluate.walk import Site, axis_last, folded_first
 from tamecheck.ir.formula import Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection

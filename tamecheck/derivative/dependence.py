@@ -19,9 +19,8 @@ from tamecheck.derivative.arguments import Arguments, definite_sign
 from tamecheck.derivative.kinks import at_edge
 from tamecheck.derivative.reverse import Values, compared_groups, routed
 from tamecheck.evaluate.enclose import enclose
-from tamecheck.evaluate.folding import axis_last
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site
+from tamecheck.evaluate.walk import Site, axis_last
 from tamecheck.exact.arrays import native, objects
 from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.box import Box, Side

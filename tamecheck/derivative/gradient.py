@@ -19,7 +19,7 @@ from tamecheck.derivative.reverse import routed
 from tamecheck.derivative.terms import derivative
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
-from tamecheck.evaluate.folding import axis_last, folded_first
+from tamecheck.evaluate.walk import axis_last, folded_first
 from tamecheck.exact.arrays import pad_rank, take_flat
 from tamecheck.ir.arguments import float_array
 from tamecheck.ir.formula import Const, Piece, Term

@@ -13,9 +13,9 @@ from flint import arb, fmpq
 from tamecheck.derivative.cone import Row
 from tamecheck.derivative.kinks import sign_of
 from tamecheck.errors import UnsupportedError
-from tamecheck.evaluate.folding import axis_last, folded_first
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site as Place
+from tamecheck.evaluate.walk import axis_last, folded_first
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.matrix import exact_matmul
 from tamecheck.exact.reals import Number, UndecidedError

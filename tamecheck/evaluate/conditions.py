@@ -11,7 +11,6 @@ import numpy as np
 from tamecheck.evaluate import intervals as iv
 from tamecheck.evaluate.enclosure import Enclosure, core, float_down, float_up
 from tamecheck.evaluate.intervals import Interval
-from tamecheck.evaluate.sides import constant, sides, subtracted
 from tamecheck.evaluate.transcendental import elementary, root
 from tamecheck.ir.formula import (
     Add,
@@ -29,10 +28,20 @@ from tamecheck.ir.formula import (
     Relation,
     Term,
     Var,
+    constant,
+    sides,
+    subtracted,
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Floors", "Truth", "decide", "refined", "term_interval", "truth"]
+__all__ = [
+    "Floors",
+    "Truth",
+    "decide",
+    "refined",
+    "term_interval",
+    "truth",
+]
 
 _YES, _NO = np.ones((), dtype=bool), np.zeros((), dtype=bool)
 

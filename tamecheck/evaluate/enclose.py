@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 import numpy as np
 
 from tamecheck.evaluate.enclose_op import Operand, op_enclosure
-from tamecheck.evaluate.enclosure import (
-    Enclosure,
-    float_down,
-    float_up,
-    hulled,
-    of_tensor,
-    spread,
-)
-from tamecheck.evaluate.integral import op_is_integral, tensor_is_integral
+from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up, hulled, of_tensor, spread
 from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.box import Box, Side
+from tamecheck.ir.formula import Add, Const, Floor, Mul, Pow, Term, Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.tensor import Shape
+from tamecheck.ir.op import Contraction, Fold, Op, Params, Pointwise, Routing, Selection
+from tamecheck.ir.tensor import Shape, Tensor
 
-__all__ = ["enclose"]
+__all__ = ["enclose", "op_is_integral", "tensor_is_integral"]
 
 
 def enclose(
@@ -80,3 +75,45 @@ def _of_side(side: Side, shape: Shape) -> Enclosure:
     if len(lower) == 1:
         return spread(lower[0], upper[0], shape)
     return Enclosure(np.array(lower).reshape(shape), np.array(upper).reshape(shape))
+
+
+def tensor_is_integral(tensor: Tensor) -> bool:
+    """Whether every element of a constant is an integer."""
+    if tensor.array.dtype.kind == "i":
+        return True
+    if tensor.array.dtype.kind == "f":
+        return bool((np.floor(tensor.array) == tensor.array).all())
+    return all(value.denominator == 1 for value in tensor.fractions())
+
+
+def op_is_integral(op: Op, params: Params, args: Sequence[bool]) -> bool:
+    """Whether an op gives integers only, when the marked arguments are integers."""
+    match op.meaning:
+        case Pointwise(pieces=pieces):
+            return all(_is_integral(piece.term, args) for piece in pieces(params))
+        case Routing():
+            inserted = [v for v in params.values() if isinstance(v, Fraction)]
+            return all(args) and all(value.denominator == 1 for value in inserted)
+        case Contraction() | Fold():
+            return all(args)
+        case Selection():
+            return op.name not in ("gather", "gather_elements") or args[0]
+        case _:
+            return False
+
+
+def _is_integral(term: Term, args: Sequence[bool]) -> bool:
+    match term:
+        case Var(index):
+            return args[index]
+        case Const(value):
+            return value.denominator == 1
+        case Floor():
+            return True
+        case Add(left, right) | Mul(left, right):
+            return _is_integral(left, args) and _is_integral(right, args)
+        case Pow(base, Const(exponent)):
+            whole = exponent.denominator == 1 and exponent >= 0
+            return whole and _is_integral(base, args)
+        case _:
+            return False

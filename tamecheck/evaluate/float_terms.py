@@ -9,8 +9,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from tamecheck.evaluate.errorfree import sum_error
-from tamecheck.evaluate.sides import constant, sides, subtracted
+from tamecheck.evaluate.intervals import sum_error
 from tamecheck.ir.formula import (
     Add,
     And,
@@ -27,6 +26,9 @@ from tamecheck.ir.formula import (
     Relation,
     Term,
     Var,
+    constant,
+    sides,
+    subtracted,
 )
 from tamecheck.ir.tensor import Array
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.float_terms import condition_floats, nearest_floats, term_floats
-from tamecheck.evaluate.folding import folded_first
 from tamecheck.evaluate.selection import select
-from tamecheck.evaluate.walk import Site, checked_inputs, run, site_of
+from tamecheck.evaluate.walk import Site, checked_inputs, folded_first, run, site_of
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import (

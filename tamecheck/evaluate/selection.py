@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from tamecheck.errors import DomainError
-from tamecheck.evaluate.folding import axis_last
-from tamecheck.evaluate.walk import Site
+from tamecheck.evaluate.walk import Site, axis_last
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.shapes import axis_of
 

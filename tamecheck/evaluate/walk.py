@@ -11,9 +11,10 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Op, Params
-from tamecheck.ir.tensor import Array, Shape
+from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops.shapes import axes_of, axis_of
 
-__all__ = ["Site", "checked_inputs", "run", "site_of"]
+__all__ = ["Site", "axis_last", "checked_inputs", "folded_first", "run", "site_of"]
 
 T = TypeVar("T")
 
@@ -89,3 +90,20 @@ def checked_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array
             raise InputError(f"Input {name!r} holds NaN or infinity.", hint="Give real numbers.")
         found[name] = array
     return found
+
+
+def folded_first(array: Array, params: Params) -> Array:
+    """The array with the axes of parameter ``axes`` flattened into one leading axis."""
+    axes = axes_of(array.shape, params)
+    rest = tuple(i for i in range(array.ndim) if i not in axes)
+    moved = array.transpose((*axes, *rest))
+    count = size_of(tuple(array.shape[axis] for axis in axes))
+    return moved.reshape((count, *(array.shape[axis] for axis in rest)))
+
+
+def axis_last(array: Array, params: Params) -> Array:
+    """The array with the axis of parameter ``axis`` last, and the others flattened."""
+    axis = axis_of(array.shape, params)
+    rest = tuple(i for i in range(array.ndim) if i != axis)
+    moved = array.transpose((*rest, axis))
+    return moved.reshape((-1, array.shape[axis])) if array.size else moved.reshape((0, 1))

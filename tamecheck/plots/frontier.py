@@ -17,7 +17,7 @@ from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import routed
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
-from tamecheck.evaluate.folding import folded_first
+from tamecheck.evaluate.walk import folded_first
 from tamecheck.exact.arrays import pad_rank
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection

@@ -18,7 +18,7 @@ from tamecheck.derivative.domain import outside_rows
 from tamecheck.derivative.gradient import gradient, node_values
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats
-from tamecheck.evaluate.folding import axis_last, folded_first
+from tamecheck.evaluate.walk import axis_last, folded_first
 from tamecheck.exact.arrays import pad_rank
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Fold, Pointwise, Selection

@@ -13,15 +13,14 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.structure import Antichain, join_all
 from tamecheck.ir.tensor import Tensor
-from tamecheck.tame.certificate import certificate_document
 from tamecheck.tame.consequences import consequences
 from tamecheck.tame.derive import Derivation, derive
-from tamecheck.tame.ledger import Ledger
 from tamecheck.tame.properties import CERTIFIED, merged, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
-from tamecheck.tame.prover import bound_prover
+from tamecheck.tame.quotient import bound_prover
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.step import Step
+from tamecheck.tame.steps import Ledger, certificate_document
 from tamecheck.tame.verdict import Check, Verdict, Witness
 
 __all__ = ["DEFAULT_TIMEOUT", "check"]

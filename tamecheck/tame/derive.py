@@ -18,8 +18,8 @@ from tamecheck.tame.definable import (
     strictly_inside,
     structures_of,
 )
-from tamecheck.tame.ledger import Ledger
-from tamecheck.tame.quantiser import quantiser_chain
+from tamecheck.tame.derive import quantiser_chain
+from tamecheck.tame.steps import Ledger
 from tamecheck.tame.verdict import Line, Open
 
 __all__ = ["Derivation", "Fact", "derive"]

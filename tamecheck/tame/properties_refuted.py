@@ -22,8 +22,8 @@ from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import size_of
-from tamecheck.tame.jets import Jet, JetRunner, cost_of
-from tamecheck.tame.properties_values import random_number, refuted_by_values
+from tamecheck.tame.germs import Jet, JetRunner, cost_of
+from tamecheck.tame.properties import random_number, refuted_by_values
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Number, OpenError, Series, rational_of, sign_of
 from tamecheck.tame.verdict import Properties

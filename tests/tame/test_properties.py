@@ -9,19 +9,18 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tamecheck.tame.germs import JetRunner
+from tamecheck.tame.steps import Ledger, certificate_document
 
 from tamecheck import ops
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
-from tamecheck.tame.certificate import certificate_document
 from tamecheck.tame.derive import derive
-from tamecheck.tame.jets import JetRunner
-from tamecheck.tame.ledger import Ledger
 from tamecheck.tame.properties import CERTIFIED, merged, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
-from tamecheck.tame.prover import no_prover
+from tamecheck.tame.quotient import no_prover
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.verdict import Properties
 

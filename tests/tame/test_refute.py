@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tamecheck.tame.steps import certificate_document
 
 from tamecheck import ops
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Constant, Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
-from tamecheck.tame.certificate import certificate_document
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.refute_rays import rays
 from tamecheck.tame.verdict import Witness

@@ -33,8 +33,7 @@ from tamecheck.derivative.check.terms import (
     plain_value,
     term_germ,
 )
-from tamecheck.evaluate.folding import axis_last, folded_first
-from tamecheck.evaluate.walk import site_of
+from tamecheck.evaluate.walk import axis_last, folded_first, site_of
 from tamecheck.exact.arrays import from_values, objects
 from tamecheck.exact.reals import Number
 from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Term

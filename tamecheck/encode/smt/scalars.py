@@ -13,9 +13,8 @@ from typing import Any, Protocol, assert_never
 import numpy as np
 
 from tamecheck.errors import UnsupportedError
-from tamecheck.evaluate.folding import axis_last, folded_first
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import run, site_of
+from tamecheck.evaluate.walk import axis_last, folded_first, run, site_of
 from tamecheck.ir.formula import (
     TRUE,
     Add,
