@@ -15,11 +15,12 @@ from flint import arb, fmpq
 
 from tamecheck.errors import InputError
 from tamecheck.exact.reals import as_fraction, as_number
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.tensor import Array, Shape
 
 __all__ = [
     "alike",
     "fractions",
+    "from_list",
     "from_values",
     "has_balls",
     "native",
@@ -99,11 +100,14 @@ def alike(arrays: Sequence[Array]) -> list[Array]:
     return [objects(array) for array in arrays]
 
 
+def from_list(shape: Shape, values: Sequence[Any]) -> Array:
+    """The object array of a shape with these elements, whatever they are, in C order."""
+    # np.array would take elements that are sequences apart
+    return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
+
+
 def _mapped(array: Array, function: Callable[[Any], Any]) -> Array:
-    result = np.empty(array.shape, dtype=object)
-    flat = result.reshape(-1)
-    flat[:] = [function(value) for value in array.reshape(-1).tolist()]
-    return result
+    return from_list(array.shape, [function(value) for value in array.reshape(-1).tolist()])
 
 
 def pad_rank(array: Array, rank: int) -> Array:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tamecheck import ops
+from tamecheck.budget import Budget
 from tamecheck.ir.arguments import natural, seconds
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph
@@ -19,9 +19,8 @@ from tamecheck.tame.properties import CERTIFIED, merged, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import bound_prover
 from tamecheck.tame.refute import find_line, find_staircase
-from tamecheck.tame.step import Step
-from tamecheck.tame.steps import Ledger, certificate_document
-from tamecheck.tame.verdict import Check, Verdict, Witness
+from tamecheck.tame.steps import ProofSteps, certificate_document
+from tamecheck.tame.verdict import Check, Step, Verdict, Witness
 
 __all__ = ["DEFAULT_TIMEOUT", "check"]
 
@@ -50,18 +49,14 @@ def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0
     """
     box = box.checked(graph.inputs)
     timeout, seed = seconds(timeout), natural(seed, what="seed")
-    deadline = time.monotonic() + (DEFAULT_TIMEOUT if timeout is None else timeout)
-
-    def remaining() -> float:
-        return deadline - time.monotonic()
-
-    ledger = Ledger(graph, box, bound_prover(remaining))
-    derivation = derive(graph, ledger, stop=lambda: remaining() <= 0)
-    run = _Run(graph, box, ledger, derivation, seed)
+    budget = Budget.of(DEFAULT_TIMEOUT if timeout is None else timeout)
+    proof = ProofSteps(graph, box, bound_prover(budget))
+    derivation = derive(graph, proof, budget)
+    run = _Run(graph, box, proof, derivation, seed)
     structures = derivation.of_outputs(graph)
     if structures:
         return _derived(run, structures)
-    witness = _refutation(run) if remaining() > 0 else None
+    witness = _refutation(run) if not budget.is_spent else None
     if witness is not None:
         return _refuted(run, witness)
     return Check(
@@ -79,7 +74,7 @@ class _Run:
 
     graph: Graph
     box: Box
-    ledger: Ledger
+    proof: ProofSteps
     derivation: Derivation
     seed: int
 
@@ -88,7 +83,7 @@ def _derived(run: _Run, structures: Antichain) -> Check:
     tame = any(structure.o_minimal for structure in structures)
     verdict = Verdict.TAME if tame else Verdict.LOCALLY_TAME
     kept = tuple(s for s in structures if s.o_minimal) if tame else structures
-    derived = positive_properties(run.graph, shown=run.ledger.shown, add=run.ledger.add)
+    derived = positive_properties(run.graph, shown=run.proof.shown, add=run.proof.add)
     refuted = refuted_properties(run.graph, run.box, known=derived, seed=run.seed)
     properties = merged(derived, refuted)
     claim: dict[str, Any] = {
@@ -106,9 +101,9 @@ def _derived(run: _Run, structures: Antichain) -> Check:
         before_softmax=_before_softmax(run),
         derivation=run.derivation.lines,
         certificate=certificate_document(
-            run.graph, run.box, claim=claim, steps=run.ledger.steps, tensors=run.ledger.tensors
+            run.graph, run.box, claim=claim, steps=run.proof.steps, tensors=run.proof.tensors
         ),
-        trusted=_trusted(run.ledger.steps),
+        trusted=_trusted(run.proof.steps),
     )
 
 

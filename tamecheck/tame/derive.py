@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tamecheck import ops
+from tamecheck.budget import Budget
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Routing
 from tamecheck.ir.structure import Antichain, Structure, join_all
 from tamecheck.tame.definable import (
     TAME_IF_BOUNDED,
@@ -18,11 +20,10 @@ from tamecheck.tame.definable import (
     strictly_inside,
     structures_of,
 )
-from tamecheck.tame.derive import quantiser_chain
-from tamecheck.tame.steps import Ledger
+from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Line, Open
 
-__all__ = ["Derivation", "Fact", "derive"]
+__all__ = ["Chain", "Derivation", "Fact", "derive", "quantiser_chain"]
 
 _BOTTOM: Antichain = (Structure.RATIONAL_SEMILINEAR,)
 _REAL: Antichain = (Structure.SEMILINEAR,)
@@ -64,17 +65,17 @@ class Derivation:
         return join_all(known) if len(known) == len(facts) else ()
 
 
-def derive(graph: Graph, ledger: Ledger, *, stop: Callable[[], bool] = lambda: False) -> Derivation:
+def derive(graph: Graph, proof: ProofSteps, budget: Budget | None = None) -> Derivation:
     """Derive the structures of every node that the outputs need.
 
     Parameters
     ----------
     graph
-        The graph; must be the ledger's.
-    ledger
+        The graph; must be that of the proof.
+    proof
         Takes the certificate steps.
-    stop
-        Asked once a node; when true the derivation ends, with the rest open.
+    budget
+        When it is spent the derivation ends, with the rest open.
 
     Notes
     -----
@@ -82,9 +83,9 @@ def derive(graph: Graph, ledger: Ledger, *, stop: Callable[[], bool] = lambda: F
     every structure that lies above its op's and its arguments' (van den Dries 1998, ch. 1).
     Linear in the number of nodes, apart from the enclosures that domains ask for.
     """
-    walk = _Walk(graph, ledger)
+    walk = _Walk(graph, proof)
     for index in graph.ancestors([node for _, node in graph.outputs]):
-        if stop():
+        if budget is not None and budget.is_spent:
             walk.obstacles.append(
                 Open(graph.name_of(index), "the time limit was reached here", "a longer --timeout")
             )
@@ -96,9 +97,9 @@ def derive(graph: Graph, ledger: Ledger, *, stop: Callable[[], bool] = lambda: F
 class _Walk:
     """The state of a derivation in progress."""
 
-    def __init__(self, graph: Graph, ledger: Ledger) -> None:
+    def __init__(self, graph: Graph, proof: ProofSteps) -> None:
         self.graph = graph
-        self.ledger = ledger
+        self.proof = proof
         self.facts: dict[int, Fact] = {}
         self.lines: list[Line] = []
         self.obstacles: list[Open] = []
@@ -118,7 +119,7 @@ class _Walk:
                 pass
 
     def _source(self, index: int, why: str) -> None:
-        step = self.ledger.add(_structure_step(index, _BOTTOM))
+        step = self.proof.add(_structure_step(index, _BOTTOM))
         self.facts[index] = Fact(step, _BOTTOM)
         self._record(index, _BOTTOM, why)
 
@@ -132,7 +133,7 @@ class _Walk:
         bounded = self._all_bounded(node) if needs_bounded(node.op, node.params) else None
         inside: list[int] | None = None
         if needs_inside(node.op, node.params):
-            inside = self.ledger.shown(strictly_inside(node.op, node.params), node.args)
+            inside = self.proof.shown(strictly_inside(node.op, node.params), node.args)
         situation = Situation(
             fixed=tuple(self.graph.input_free[arg] for arg in node.args),
             bounded=bounded is not None,
@@ -140,7 +141,7 @@ class _Walk:
         )
         own = self._own(node, situation)
         structures = join_all((own, *(fact.structures for fact in facts)))
-        step = self.ledger.add(
+        step = self.proof.add(
             _structure_step(
                 index,
                 structures,
@@ -166,9 +167,9 @@ class _Walk:
 
     def _domain(self, index: int, node: Apply) -> list[int] | None:
         """Enclosure steps that show the node to be defined on the box, or None."""
-        shown = self.ledger.shown(domain_of(node.op, node.params), node.args)
+        shown = self.proof.shown(domain_of(node.op, node.params), node.args)
         if shown is None and node.op is ops.DIV:
-            quotient = self.ledger.proved_quotient(index)
+            quotient = self.proof.proved_quotient(index)
             return None if quotient is None else [quotient]
         return shown
 
@@ -178,9 +179,9 @@ class _Walk:
         for arg in node.args:
             algebraic = any(s <= Structure.SEMIALGEBRAIC for s in self.facts[arg].structures)
             if algebraic and node.op in TAME_IF_BOUNDED:
-                step = self.ledger.proved_bounded(arg)
+                step = self.proof.proved_bounded(arg)
             else:
-                step = self.ledger.bounded(arg)
+                step = self.proof.bounded(arg)
             if step is None:
                 return None
             steps.append(step)
@@ -192,7 +193,7 @@ class _Walk:
             if any(s <= Structure.SEMILINEAR for s in plain.structures):
                 return None
             step = {"rule": "constant", "node": index, "in": _names(_REAL), "step": plain.step}
-            return Fact(self.ledger.add(step), _REAL), "a real parameter: no input reaches it"
+            return Fact(self.proof.add(step), _REAL), "a real parameter: no input reaches it"
         if any(s.o_minimal for s in plain.structures):
             return None
         return self._cancelled(index, node) or self._quantised(index)
@@ -201,16 +202,16 @@ class _Walk:
         head = {"node": index, "in": _names(_BOTTOM)}
         if node.op is ops.SUB and node.args[0] == node.args[1]:
             step = {"rule": "self-difference", **head, "arg": self.facts[node.args[0]].step}
-            return Fact(self.ledger.add(step), _BOTTOM), "a difference of equal terms is 0"
+            return Fact(self.proof.add(step), _BOTTOM), "a difference of equal terms is 0"
         if node.op not in (ops.MUL, ops.MATMUL):
             return None
-        zeros = [self.ledger.constant_zero(arg) for arg in node.args]
+        zeros = [self.proof.constant_zero(arg) for arg in node.args]
         zero = next((step for step in zeros if step is not None), None)
         if zero is None:
             return None
         cited = {"args": [self.facts[arg].step for arg in node.args], "enclosure": zero}
         step = {"rule": "zero-product", **head, **cited}
-        return Fact(self.ledger.add(step), _BOTTOM), "a product with the constant 0 is 0"
+        return Fact(self.proof.add(step), _BOTTOM), "a product with the constant 0 is 0"
 
     def _quantised(self, index: int) -> tuple[Fact, str] | None:
         chain = quantiser_chain(self.graph, index)
@@ -222,7 +223,7 @@ class _Walk:
         if not any(s.o_minimal for s in structures):
             return None
         divisors = [
-            self.ledger.shown(domain_of(ops.DIV, {}), node.args)
+            self.proof.shown(domain_of(ops.DIV, {}), node.args)
             for below in chain.nodes
             if isinstance(node := self.graph.nodes[below], Apply) and node.op is ops.DIV
         ]
@@ -237,7 +238,7 @@ class _Walk:
         }
         rounding = self.graph.name_of(chain.nodes[-1])
         why = f"a quantiser: finitely many steps of {rounding}"
-        return Fact(self.ledger.add(step), structures), why
+        return Fact(self.proof.add(step), structures), why
 
     def _record(self, index: int, structures: Antichain, why: str) -> None:
         node = self.graph.nodes[index]
@@ -308,3 +309,59 @@ def _structure_obstacle(graph: Graph, index: int, own: Antichain, facts: Sequenc
         "no structure of the list contains all of these",
         "bounds on the arguments of its roundings: give --box",
     )
+
+
+_ROUNDING = (ops.FLOOR, ops.CEIL, ops.ROUND)
+_AFFINE = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG)
+_COMPARISONS = (ops.LESS, ops.LESS_EQUAL, ops.EQUAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A saturating op, affine ops by input-free operands, and the rounding below them.
+
+    Parameters
+    ----------
+    nodes
+        From the saturating op down to the rounding.
+    operands
+        The input-free operands along the way, in that order.
+    source
+        The argument of the rounding.
+    """
+
+    nodes: tuple[int, ...]
+    operands: tuple[int, ...]
+    source: int
+
+
+def quantiser_chain(graph: Graph, top: int) -> Chain | None:
+    """The chain below a saturating op, or None if the node is not the top of a quantiser."""
+    node = graph.nodes[top]
+    if not (isinstance(node, Apply) and _saturates(node)):
+        return None
+    nodes: list[int] = []
+    operands: list[int] = []
+    current = top
+    while True:
+        node = graph.nodes[current]
+        if not isinstance(node, Apply):
+            return None
+        moving = [arg for arg in node.args if not graph.input_free[arg]]
+        if len(moving) != 1:
+            return None
+        nodes.append(current)
+        if node.op in _ROUNDING:
+            return Chain(tuple(nodes), tuple(operands), moving[0])
+        if current != top and node.op not in _AFFINE and not isinstance(node.op.meaning, Routing):
+            return None
+        if node.op is ops.DIV and not graph.input_free[node.args[1]]:
+            return None
+        operands.extend(arg for arg in node.args if graph.input_free[arg])
+        current = moving[0]
+
+
+def _saturates(node: Apply) -> bool:
+    if node.op is ops.CLIP:
+        return node.params["lo"] is not None and node.params["hi"] is not None
+    return node.op in (ops.SIGN, ops.STEP, *_COMPARISONS)

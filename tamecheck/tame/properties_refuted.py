@@ -18,14 +18,14 @@ from itertools import pairwise
 from flint import arb, fmpq
 
 from tamecheck import ops
-from tamecheck.exact.reals import working_precision
+from tamecheck.exact.reals import Number, UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import size_of
-from tamecheck.tame.germs import Jet, JetRunner, cost_of
+from tamecheck.tame.germs import Germ, GermRunner, cost_of
 from tamecheck.tame.properties import random_number, refuted_by_values
 from tamecheck.tame.refute_rays import Ray
-from tamecheck.tame.series import Number, OpenError, Series, rational_of, sign_of
+from tamecheck.tame.series import Series, sign_of
 from tamecheck.tame.verdict import Properties
 
 __all__ = ["DEFAULT_BUDGET", "refuted_properties"]
@@ -95,7 +95,7 @@ class _Search:
     def run(self) -> None:
         """Probe smooth points, then corners."""
         outputs = [node for _, node in self.graph.outputs]
-        runner = JetRunner(self.graph, outputs)
+        runner = GermRunner(self.graph, outputs)
         origin = self._ray(at_origin=True)
         values: list[list[Number]] = []
         for ray in (origin, *(self._ray(scale=scale) for scale in _SCALES)):
@@ -141,25 +141,25 @@ class _Search:
 
     # -- smooth points --------------------------------------------------------------------------
 
-    def _jets(self, runner: JetRunner, ray: Ray, order: int) -> dict[int, Jet] | None:
+    def _germs(self, runner: GermRunner, ray: Ray, order: int) -> dict[int, Germ] | None:
         if self.runs <= 0:
             return None
         self.runs -= 1
         try:
             return runner.run(ray, order=order)
-        except OpenError:
+        except UndecidedError:
             return None
 
-    def _smooth(self, runner: JetRunner, ray: Ray, values: list[list[Number]]) -> None:
-        jets = self._jets(runner, ray, 2)
-        if jets is None:
+    def _smooth(self, runner: GermRunner, ray: Ray, values: list[list[Number]]) -> None:
+        germs = self._germs(runner, ray, 2)
+        if germs is None:
             return
-        values.append([series[0] for jet in jets.values() for series in jet.elements()])
-        self._note(runner.ramification, jets)
+        values.append([series[0] for germ in germs.values() for series in germ.elements()])
+        self._note(runner.ramification, germs)
 
-    def _note(self, whole: int, jets: dict[int, Jet]) -> None:
+    def _note(self, whole: int, germs: dict[int, Germ]) -> None:
         """What the germ of the outputs on a ray refutes by itself."""
-        for series in (s for jet in jets.values() for s in jet.elements()):
+        for series in (s for germ in germs.values() for s in germ.elements()):
             powers = [i for i in range(1, len(series.coefficients)) if _nonzero(series[i])]
             if powers:
                 self.found = replace(self.found, piecewise_constant=False)
@@ -182,18 +182,18 @@ class _Search:
         if not watched:
             return
         args = {arg for index in watched for arg in self._args(index)}
-        scout = JetRunner(self.graph, [*outputs, *args])
-        sharp = JetRunner(self.graph, outputs)
+        scout = GermRunner(self.graph, [*outputs, *args])
+        sharp = GermRunner(self.graph, outputs)
         self._compare(sharp, self._ray(at_origin=True))
         rays = [self._ray(scale=scale) for scale in _SCALES]
         rays += [r for ray in rays if (r := self._mirrored(ray)) is not None]
         for ray in rays:
             if not self._open("continuous", "locally_lipschitz"):
                 return
-            jets = self._jets(scout, ray, 1)
-            if jets is None:
+            germs = self._germs(scout, ray, 1)
+            if germs is None:
                 continue
-            corners = sorted(self._aims(jets, watched, scout.ramification), key=lambda c: c.time)
+            corners = sorted(self._aims(germs, watched, scout.ramification), key=lambda c: c.time)
             for corner in corners[:_CORNERS]:
                 if not self._open("continuous", "locally_lipschitz"):
                     return
@@ -207,10 +207,12 @@ class _Search:
             return ()
         return node.args[:1] if node.op is ops.SELECT else node.args
 
-    def _aims(self, jets: dict[int, Jet], watched: Sequence[int], whole: int) -> Iterator[_Corner]:
+    def _aims(
+        self, germs: dict[int, Germ], watched: Sequence[int], whole: int
+    ) -> Iterator[_Corner]:
         """When a first-order step along the ray would hit a corner, for each that it may hit."""
         for index in watched:
-            for element, series in enumerate(self._gaps(jets, index)):
+            for element, series in enumerate(self._gaps(germs, index)):
                 value, slope = series[0], series[whole]
                 if not _nonzero(slope):
                     continue
@@ -219,14 +221,14 @@ class _Search:
                     if time is not None and time > 0:
                         yield _Corner(index, element, time)
 
-    def _gaps(self, jets: dict[int, Jet], index: int) -> list[Series]:
+    def _gaps(self, germs: dict[int, Germ], index: int) -> list[Series]:
         """For each element of a node, a series whose special values are the node's corners."""
         node = self.graph.nodes[index]
         if not isinstance(node, Apply):
             return []
-        first = jets[node.args[0]].elements()
+        first = germs[node.args[0]].elements()
         if node.op in _COMPARISONS:
-            second = jets[node.args[1]].elements()
+            second = germs[node.args[1]].elements()
             if len(first) == 1 or len(second) == 1:
                 count = max(len(first), len(second))
                 first, second = first * (count // len(first)), second * (count // len(second))
@@ -254,7 +256,7 @@ class _Search:
         low = fmpq((value - half).floor()) + half
         return [low, low + 1]
 
-    def _landed(self, scout: JetRunner, ray: Ray, corner: _Corner) -> Ray | None:
+    def _landed(self, scout: GermRunner, ray: Ray, corner: _Corner) -> Ray | None:
         """The ray moved to start exactly at the corner, by Newton's method; None if it misses."""
         time = corner.time
         for _ in range(_TRIES):
@@ -262,10 +264,10 @@ class _Search:
             point = ahead if self._contains(ahead) else self._mirrored(ahead)
             if point is None:
                 return None
-            jets = self._jets(scout, point, 1)
-            if jets is None:
+            germs = self._germs(scout, point, 1)
+            if germs is None:
                 return point
-            series = self._gaps(jets, corner.node)[corner.element]
+            series = self._gaps(germs, corner.node)[corner.element]
             value, slope = series[0], series[scout.ramification]
             targets = self._targets(corner.node, value)
             if not targets:
@@ -294,15 +296,15 @@ class _Search:
         back = Ray(ray.base, {n: tuple(-v for v in vs) for n, vs in ray.direction.items()})
         return back if self._contains(back) else None
 
-    def _compare(self, runner: JetRunner, ray: Ray) -> None:
+    def _compare(self, runner: GermRunner, ray: Ray) -> None:
         """Compare the limits from both sides and the value at the start of a ray."""
         still = Ray(ray.base, {n: (Fraction(0),) * len(vs) for n, vs in ray.direction.items()})
         sides: list[list[Number]] = []
         for side in (ray, self._mirrored(ray), still):
-            jets = None if side is None else self._jets(runner, side, 2)
-            if jets is not None:
-                self._note(runner.ramification, jets)
-                sides.append([s[0] for jet in jets.values() for s in jet.elements()])
+            germs = None if side is None else self._germs(runner, side, 2)
+            if germs is not None:
+                self._note(runner.ramification, germs)
+                sides.append([s[0] for germ in germs.values() for s in germ.elements()])
         if _some_differ(sides):
             self._refute_continuity()
 
@@ -342,14 +344,14 @@ def _nonzero(value: Number) -> bool:
     """Whether the number is certainly not zero."""
     try:
         return sign_of(value) != 0
-    except OpenError:
+    except UndecidedError:
         return False
 
 
 def _snapped(time: Number) -> Fraction | None:
     """The time as a rational: exact, or a simple one near a ball."""
     if isinstance(time, fmpq):
-        return rational_of(time)
+        return as_fraction(time)
     near = float(time)
     return Fraction(near).limit_denominator(_SNAP) if math.isfinite(near) else None
 

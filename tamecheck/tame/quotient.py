@@ -7,19 +7,21 @@ They are found here when ``p`` and ``q`` have degree at most 2, by exact elimina
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 from tamecheck import ops
+from tamecheck.budget import Budget
 from tamecheck.exact.polynomial import Polynomial, Square, quadratic_squares
+from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import size_of
-from tamecheck.tame.step import Step
+from tamecheck.tame.verdict import Step
 
-__all__ = ["polynomial_of", "quotient_bound"]
+__all__ = ["bound_prover", "no_prover", "polynomial_of", "quotient_bound"]
 
 _BOUNDS = tuple(Fraction(2) ** k for k in range(-4, 21))
 _GAPS = tuple(Fraction(2) ** -k for k in range(21))
@@ -121,3 +123,45 @@ def _document(graph: Graph, squares: Sequence[Square]) -> list[dict[str, Any]]:
         }
         for square in squares
     ]
+
+
+_CANDIDATES = tuple(Fraction(10) ** k for k in (0, 1, 3, 6))
+
+
+def no_prover(_graph: Graph, _box: Box, _node: int) -> Step | None:
+    """The prover that proves nothing."""
+    return None
+
+
+def bound_prover(budget: Budget) -> Callable[[Graph, Box, int], Step | None]:
+    """A prover of ``|node| <= M`` for semialgebraic nodes.
+
+    A sum-of-squares identity is tried first, since the kernel can check it; z3 is asked next, and
+    its answer becomes a `trust` step.
+    """
+
+    def prove(graph: Graph, box: Box, node: int) -> Step | None:
+        step = quotient_bound(graph, node)
+        return step if step is not None else _ask_solver(graph, box, node, budget.seconds)
+
+    return prove
+
+
+def _ask_solver(graph: Graph, box: Box, node: int, seconds: float) -> Step | None:
+    from tamecheck.solvers.nlsat import Bounded, solver_name, try_bound
+
+    if seconds <= 0:
+        return None
+    answer = try_bound(graph, box, node, _CANDIDATES, timeout=min(seconds, 8.0))
+    if not isinstance(answer, Bounded):
+        return None
+    return {
+        "rule": "trust",
+        "by": solver_name(),
+        "statement": {
+            "kind": "enclosure",
+            "node": node,
+            "lower": [str(-answer.bound)],
+            "upper": [str(answer.bound)],
+        },
+    }

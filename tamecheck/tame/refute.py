@@ -19,7 +19,7 @@ from itertools import combinations
 from flint import arb, fmpq
 
 from tamecheck import ops
-from tamecheck.exact.reals import working_precision
+from tamecheck.exact.reals import Number, UndecidedError, working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import TRUE, Piece
 from tamecheck.ir.graph import Apply, Graph
@@ -32,7 +32,7 @@ from tamecheck.tame.refute_forms import (
     forms_on,
 )
 from tamecheck.tame.refute_rays import Ray, rays
-from tamecheck.tame.series import Number, OpenError, Series, pieces_at
+from tamecheck.tame.series import Series, pieces_at
 from tamecheck.tame.verdict import Witness
 
 __all__ = ["DEFAULT_BUDGET", "find_line", "find_staircase"]
@@ -186,7 +186,7 @@ def _values(
         return tuple(
             pieces_at(pieces, [Series.constant(v, 0) for v in point])[0] for point in points
         )
-    except OpenError:
+    except UndecidedError:
         return None
 
 

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from flint import fmpq
 
 from tamecheck import ops
+from tamecheck.errors import DomainError
+from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.walk import Site, folded_first
+from tamecheck.exact.arrays import from_list
+from tamecheck.exact.reals import UndecidedError, as_number
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
+from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import chooses_indices
 from tamecheck.tame.refute_rays import Ray
-from tamecheck.tame.series import OpenError, Series, number_of, pieces_at
+from tamecheck.tame.series import Series, pieces_at
 
 __all__ = [
     "PARAMETER",
@@ -120,7 +125,9 @@ class _Walk:
 
     def _pointwise(self, node: Apply, args: Sequence[Array]) -> Array:
         flat = [np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args]
-        return _filled(node.shape, [self._scalar(node, forms) for forms in zip(*flat, strict=True)])
+        return from_list(
+            node.shape, [self._scalar(node, forms) for forms in zip(*flat, strict=True)]
+        )
 
     def _scalar(self, node: Apply, args: Sequence[Form | None]) -> Form | None:
         given = [form for form in args if form is not None]
@@ -130,47 +137,42 @@ class _Walk:
         return form if known else self._symbols(node, given)
 
     def _fold(self, node: Apply, data: Array, name: str) -> Array:
-        axes = node.params["axes"]
-        chosen = axes if isinstance(axes, tuple) else ()
-        rest = [axis for axis in range(data.ndim) if axis not in chosen]
-        lanes = data.transpose((*rest, *chosen)).reshape((size_of(node.shape), -1))
+        lanes = folded_first(data, node.params)
         step = Apply(ops.BY_NAME[name], (), {}, ())
         results: list[Form | None] = []
-        for lane in lanes.tolist():
+        for lane in lanes.reshape((len(lanes), -1)).T.tolist():
             total: Form | None = lane[0] if lane else None
             for form in lane[1:]:
                 total = self._scalar(step, (total, form))
             results.append(total)
-        return _filled(node.shape, results)
+        return from_list(node.shape, results)
 
 
 def _moved(node: Apply, args: Sequence[Array]) -> Array | None:
     """The elements of an op that only moves them, else None."""
     if isinstance(node.op.meaning, Routing):
         return _forms(node.op.meaning.route(args, node.params))
-    if node.op not in (ops.GATHER, ops.GATHER_ELEMENTS):
+    if not isinstance(node.op.meaning, Selection) or chooses_indices(node.op):
         return None
     indices = _indices(args[1])
-    axis = node.params["axis"]
-    if indices is None or not isinstance(axis, int):
+    try:
+        site = Site(node.op, node.params, node.shape)
+        return None if indices is None else pick(site, args[0], indices)
+    except DomainError:
         return None
-    if node.op is ops.GATHER:
-        return np.take(args[0], indices, axis=axis)
-    window = tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape))
-    return np.take_along_axis(args[0][window], indices, axis=axis)
 
 
 def _forms(array: Array) -> Array:
     """Padding is a rational in an array of forms: make it a form."""
     flat = [
-        {(): number_of(v)}
+        {(): as_number(v)}
         if isinstance(v, Fraction) and v
         else {}
         if isinstance(v, Fraction)
         else v
         for v in array.reshape(-1).tolist()
     ]
-    return _filled(array.shape, flat)
+    return from_list(array.shape, flat)
 
 
 def _indices(array: Array) -> Array | None:
@@ -193,7 +195,7 @@ def _matmul(left: Array, right: Array, shape: tuple[int, ...]) -> Array:
         for row in wide_a[p].tolist()
         for column in wide_b[p].T.tolist()
     ]
-    return _filled(shape, results)
+    return from_list(shape, results)
 
 
 def _dot(row: Sequence[Form | None], column: Sequence[Form | None]) -> Form | None:
@@ -243,18 +245,11 @@ def _rational(node: Apply, args: Sequence[Form]) -> tuple[bool, Form | None]:
         return False, None
     try:
         found = pieces_at(meaning.pieces(node.params), [Series.constant(v, 0) for v in known])[0]
-    except OpenError:
+    except UndecidedError:
         return False, None
     if not isinstance(found, fmpq):
         return False, None
     return True, {(): found} if found != 0 else {}
-
-
-def _filled(shape: tuple[int, ...], values: Sequence[Any]) -> Array:
-    array = np.empty(len(values), dtype=object)
-    for index, value in enumerate(values):
-        array[index] = value
-    return array.reshape(shape)
 
 
 def forms_on(
@@ -274,12 +269,12 @@ def forms_on(
         match node:
             case Input(name=name, shape=shape):
                 pairs = zip(ray.base[name], ray.direction[name], strict=True)
-                values[index] = _filled(shape, [_on_ray(b, d) for b, d in pairs])
+                values[index] = from_list(shape, [_on_ray(b, d) for b, d in pairs])
             case Constant(tensor=tensor):
                 walk.left -= tensor.array.size
                 if walk.left < 0:
                     raise WorkError
-                values[index] = _filled(
+                values[index] = from_list(
                     tensor.shape, [_on_ray(v, Fraction(0)) for v in tensor.fractions()]
                 )
             case Apply(args=args):
@@ -288,5 +283,5 @@ def forms_on(
 
 
 def _on_ray(base: Fraction, slope: Fraction) -> Form:
-    form = {(): number_of(base), (PARAMETER,): number_of(slope)}
+    form = {(): as_number(base), (PARAMETER,): as_number(slope)}
     return {key: c for key, c in form.items() if c != 0}

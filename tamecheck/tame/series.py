@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
 
 from flint import arb, arb_series, fmpq
 
-from tamecheck.exact.reals import working_precision
+from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, working_precision
 from tamecheck.ir.formula import (
     Add,
     And,
@@ -29,43 +28,22 @@ from tamecheck.ir.formula import (
     Or,
     Piece,
     Pow,
-    Relation,
     Term,
     Var,
 )
 
 __all__ = [
-    "Number",
-    "OpenError",
     "Series",
-    "number_of",
     "pieces_at",
-    "rational_of",
     "shortened",
     "sign_of",
 ]
-
-Number: TypeAlias = fmpq | arb
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MAX_POWER = 64
 _MAX_EXPONENT = 4096
 _MAX_FLOOR = 2.0**64
 _MAX_BITS = 1 << 15
-
-
-class OpenError(Exception):
-    """A sign, a limit or a value that is not decided at the order and precision in use."""
-
-
-def number_of(value: Fraction | float) -> fmpq:
-    """A Python number as a rational."""
-    return fmpq(*value.as_integer_ratio())
-
-
-def rational_of(value: fmpq) -> Fraction:
-    """A rational as a Python fraction."""
-    return Fraction(int(value.p), int(value.q))
 
 
 def shortened(value: Number) -> Number:
@@ -79,7 +57,7 @@ def sign_of(value: Number) -> int:
 
     Raises
     ------
-    OpenError
+    UndecidedError
         If a ball contains zero, and is not exactly zero.
     """
     if value > 0:
@@ -88,7 +66,7 @@ def sign_of(value: Number) -> int:
         return -1
     if isinstance(value, fmpq) or value.is_zero():
         return 0
-    raise OpenError
+    raise UndecidedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +107,7 @@ class Series:
 
     def __truediv__(self, other: Series) -> Series:
         if sign_of(other[0]) == 0:
-            raise OpenError
+            raise UndecidedError
         if other.exact and not any(_may_differ(c) for c in other.coefficients[1:]):
             return Series(tuple(c / other[0] for c in self.coefficients), self.order, self.exact)
         quotient: list[Number] = []
@@ -150,14 +128,14 @@ class Series:
 
         Raises
         ------
-        OpenError
+        UndecidedError
             If a coefficient before it may be zero, or the series is zero up to its order only.
         """
         for index, coefficient in enumerate(self.coefficients):
             if sign_of(coefficient):
                 return index
         if not self.exact:
-            raise OpenError
+            raise UndecidedError
         return None
 
     def sign(self) -> int:
@@ -172,7 +150,7 @@ class Series:
             # the floor of a ball beyond the floats could be an integer that exceeds the memory
             whole = base.floor().unique_fmpz() if abs(float(base)) < _MAX_FLOOR else None
             if whole is None:
-                raise OpenError
+                raise UndecidedError
             if not base.is_integer():
                 return Series.constant(fmpq(whole), self.order)
             base = fmpq(whole)
@@ -189,10 +167,10 @@ class Series:
         if leading is None and exponent > 0:
             return self
         if leading is None or sign_of(self[leading]) < 0:
-            raise OpenError
+            raise UndecidedError
         shift = leading * exponent
         if shift.denominator != 1 or shift < 0:
-            raise OpenError
+            raise UndecidedError
         unit = Series(self.coefficients[leading:], self.order, self.exact).root(exponent)
         # dividing by δ^leading moves the remainder of the argument down as well
         order = self.order if self.exact else self.order - leading + int(shift)
@@ -201,7 +179,7 @@ class Series:
 
     def _natural(self, exponent: int) -> Series:
         if abs(exponent) > _MAX_POWER:
-            raise OpenError
+            raise UndecidedError
         result = Series.constant(_ONE, self.order)
         for _ in range(abs(exponent)):
             result = result * self
@@ -213,7 +191,7 @@ class Series:
             return Series.constant(_number_root(self[0], exponent), self.order)
         if exponent == Fraction(1, 2):
             return _through(self, lambda s: s.sqrt())
-        ratio = arb(number_of(exponent))
+        ratio = arb(as_number(exponent))
         return _through(self, lambda s: (s.log() * ratio).exp())
 
     def apply(self, function: Elementary) -> Series:
@@ -247,9 +225,9 @@ def _through(argument: Series, function: Callable[[arb_series], arb_series]) -> 
         with working_precision(terms=size):
             found = function(given)
     except (ValueError, ZeroDivisionError):
-        raise OpenError from None
+        raise UndecidedError from None
     if found.prec < size:
-        raise OpenError
+        raise UndecidedError
     values = [_settled(found[i]) for i in range(size)]
     constant = argument.exact and not any(map(_may_differ, argument.coefficients[1:]))
     return Series(tuple(values[:1] if constant else values), argument.order, exact=constant)
@@ -257,7 +235,7 @@ def _through(argument: Series, function: Callable[[arb_series], arb_series]) -> 
 
 def _settled(ball: arb) -> Number:
     if not ball.is_finite():
-        raise OpenError
+        raise UndecidedError
     # an exact ball with a long exponent stays one: as a rational it could exceed the memory
     short = ball.is_exact() and abs(ball.man_exp()[1]) < _MAX_EXPONENT
     return ball.fmpq() if short else ball
@@ -265,7 +243,7 @@ def _settled(ball: arb) -> Number:
 
 def _number_root(value: Number, exponent: Fraction) -> Number:
     if max(abs(exponent.numerator), exponent.denominator) >= _MAX_EXPONENT:
-        raise OpenError
+        raise UndecidedError
     found = arb(value).root(exponent.denominator) ** exponent.numerator
     return _settled(found)
 
@@ -281,7 +259,7 @@ def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:
 
     Raises
     ------
-    OpenError
+    UndecidedError
         If no piece is known to hold, for series of positive order.
     """
     order = args[0].order if args else 0
@@ -294,7 +272,7 @@ def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:
         if held is True:
             return possible[-1]
     if order > 0 or not possible:
-        raise OpenError
+        raise UndecidedError
     hull = arb(possible[0][0])
     for other in possible[1:]:
         hull = hull.union(arb(other[0]))
@@ -305,8 +283,8 @@ def _holds(condition: Condition, args: Sequence[Series]) -> bool | None:
     match condition:
         case Compare(term, relation):
             try:
-                return _relates(relation, _term(term, args).sign())
-            except OpenError:
+                return _term(term, args).sign() in relation.signs
+            except UndecidedError:
                 return None
         case And(parts):
             held = [_holds(part, args) for part in parts]
@@ -316,27 +294,11 @@ def _holds(condition: Condition, args: Sequence[Series]) -> bool | None:
             return True if True in held else None if None in held else False
 
 
-def _relates(relation: Relation, sign: int) -> bool:
-    match relation:
-        case Relation.LT:
-            return sign < 0
-        case Relation.LE:
-            return sign <= 0
-        case Relation.EQ:
-            return sign == 0
-        case Relation.NE:
-            return sign != 0
-        case Relation.GE:
-            return sign >= 0
-        case Relation.GT:
-            return sign > 0
-
-
 def _rational(series: Series) -> Fraction:
     value = series[0]
     if not (series.exact and isinstance(value, fmpq)) or series.coefficients[1:]:
-        raise OpenError
-    return rational_of(value)
+        raise UndecidedError
+    return as_fraction(value)
 
 
 def _term(term: Term, args: Sequence[Series]) -> Series:
@@ -344,11 +306,11 @@ def _term(term: Term, args: Sequence[Series]) -> Series:
         case Var(index):
             return args[index]
         case Const(value):
-            return Series.constant(number_of(value), args[0].order if args else 0)
+            return Series.constant(as_number(value), args[0].order if args else 0)
         case Add(left, right):
             return _term(left, args) + _term(right, args)
         case Mul(Const(value), right):
-            return _term(right, args).scaled(number_of(value))
+            return _term(right, args).scaled(as_number(value))
         case Mul(left, right):
             return _term(left, args) * _term(right, args)
         case Div(numerator, denominator):

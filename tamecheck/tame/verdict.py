@@ -11,7 +11,11 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
 
-__all__ = ["Check", "Consequence", "Line", "Open", "Properties", "Verdict", "Witness"]
+__all__ = ["Check", "Consequence", "Line", "Open", "Properties", "Step", "Verdict", "Witness"]
+
+
+Step = Mapping[str, Any]
+"""A certificate step: a rule's name, the node, what it claims, the numbers of steps it cites."""
 
 
 @dataclass(frozen=True, slots=True)

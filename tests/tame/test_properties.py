@@ -9,8 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tamecheck.tame.germs import JetRunner
-from tamecheck.tame.steps import Ledger, certificate_document
 
 from tamecheck import ops
 from tamecheck.ir.box import Box
@@ -18,10 +16,12 @@ from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.derive import derive
+from tamecheck.tame.germs import GermRunner
 from tamecheck.tame.properties import CERTIFIED, merged, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import no_prover
 from tamecheck.tame.refute_rays import Ray
+from tamecheck.tame.steps import ProofSteps, certificate_document
 from tamecheck.tame.verdict import Properties
 
 ALL = Box.everything()
@@ -40,10 +40,10 @@ def graph_of(text: str) -> Graph:
 
 def decided(graph: Graph, box: Box = ALL) -> tuple[Properties, str]:
     """The properties, and the kernel's word on a certificate that claims the true ones."""
-    ledger = Ledger(graph, box, no_prover)
-    structures = derive(graph, ledger).of_outputs(graph)
+    proof = ProofSteps(graph, box, no_prover)
+    structures = derive(graph, proof).of_outputs(graph)
     assert structures
-    derived = positive_properties(graph, shown=ledger.shown, add=ledger.add)
+    derived = positive_properties(graph, shown=proof.shown, add=proof.add)
     tame = any(structure.o_minimal for structure in structures)
     claim = {
         "verdict": "tame" if tame else "locally-tame",
@@ -51,7 +51,7 @@ def decided(graph: Graph, box: Box = ALL) -> tuple[Properties, str]:
         "properties": [name for name in CERTIFIED if getattr(derived, name)],
     }
     document = certificate_document(
-        graph, box, claim=claim, steps=ledger.steps, tensors=ledger.tensors
+        graph, box, claim=claim, steps=proof.steps, tensors=proof.tensors
     )
     refuted = refuted_properties(graph, box, known=derived)
     return merged(derived, refuted), recheck(json.dumps(document)).verdict
@@ -217,10 +217,10 @@ def random_expression(source: np.random.Generator, depth: int) -> str:
 def test_nothing_is_both_derived_and_refuted(seed):
     source = np.random.default_rng(seed)
     graph = graph_of("0*x + 0*y + " + random_expression(source, 3))
-    ledger = Ledger(graph, ALL, no_prover)
-    if not derive(graph, ledger).of_outputs(graph):
+    proof = ProofSteps(graph, ALL, no_prover)
+    if not derive(graph, proof).of_outputs(graph):
         return
-    derived = positive_properties(graph, shown=ledger.shown, add=ledger.add)
+    derived = positive_properties(graph, shown=proof.shown, add=proof.add)
     refuted = refuted_properties(graph, ALL, known=Properties(), seed=seed)
     for name in NAMES:
         assert not (getattr(derived, name) is True and getattr(refuted, name) is False), name
@@ -253,11 +253,11 @@ GERMS = [
 @pytest.mark.parametrize(("text", "function"), GERMS)
 def test_germs_have_taylor_coefficients(text, function):
     graph = graph_of(text)
-    runner = JetRunner(graph, [node for _, node in graph.outputs])
+    runner = GermRunner(graph, [node for _, node in graph.outputs])
     at, h = 1 / 2, 1e-4
     ray = Ray({"x": (Fraction(at),)}, {"x": (Fraction(1),)})
-    (jet,) = runner.run(ray, order=2).values()
-    (series,) = jet.elements()
+    (germ,) = runner.run(ray, order=2).values()
+    (series,) = germ.elements()
     found = [float(series[i * runner.ramification]) for i in range(3)]
     ends = [function(at - h), function(at), function(at + h)]
     slope, curvature = (
@@ -272,9 +272,9 @@ def test_germs_have_taylor_coefficients(text, function):
 def test_a_root_of_a_vanishing_germ_is_a_series_in_the_root():
     # sqrt(ε + ε²) = δ (1 + δ²)^(1/2) = δ + δ³/2 - ..., with ε = δ²
     graph = graph_of("sqrt(x + x^2)")
-    runner = JetRunner(graph, [node for _, node in graph.outputs])
+    runner = GermRunner(graph, [node for _, node in graph.outputs])
     ray = Ray({"x": (Fraction(0),)}, {"x": (Fraction(1),)})
-    (jet,) = runner.run(ray, order=2).values()
-    (series,) = jet.elements()
+    (germ,) = runner.run(ray, order=2).values()
+    (series,) = germ.elements()
     assert runner.ramification == 2
     assert [float(series[i]) for i in range(5)] == pytest.approx([0, 1, 0, 0.5, 0])

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tamecheck.tame.steps import certificate_document
 
 from tamecheck import ops
 from tamecheck.ir.box import Box, Side
@@ -17,6 +16,7 @@ from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.refute_rays import rays
+from tamecheck.tame.steps import certificate_document
 from tamecheck.tame.verdict import Witness
 
 ALL = Box.everything()

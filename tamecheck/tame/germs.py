@@ -10,29 +10,34 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cmp_to_key
 from typing import Any, cast
 
 import numpy as np
 from flint import fmpq
 
 from tamecheck import ops
+from tamecheck.errors import DomainError
+from tamecheck.evaluate.selection import pick, select
+from tamecheck.evaluate.walk import Site, folded_first
+from tamecheck.exact.arrays import from_list
+from tamecheck.exact.reals import UndecidedError, as_number
 from tamecheck.ir.formula import Const, Pow, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Expansion, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
-from tamecheck.ops.shapes import axes_of, axis_of
+from tamecheck.ops.facets import chooses_indices
+from tamecheck.ops.shapes import axes_of
 from tamecheck.tame.refute_rays import Ray
-from tamecheck.tame.series import Number, OpenError, Series, number_of, pieces_at, shortened
+from tamecheck.tame.series import Series, pieces_at, shortened
 
-__all__ = ["Jet", "JetRunner", "cost_of", "ramification_of"]
+__all__ = ["Germ", "GermRunner", "cost_of", "ramification_of"]
 
 _ZERO = fmpq(0)
 _MAX_RAMIFICATION = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Jet:
+class Germ:
     """A tensor of series: one object array for each power of δ, all of the same shape."""
 
     coefficients: tuple[Array, ...]
@@ -49,9 +54,9 @@ class Jet:
         columns = [c.reshape(-1).tolist() for c in self.coefficients]
         return [Series(tuple(row), self.order, self.exact) for row in zip(*columns, strict=True)]
 
-    def mapped(self, function: Callable[[Array], Array]) -> Jet:
+    def mapped(self, function: Callable[[Array], Array]) -> Germ:
         """The same linear map of every coefficient."""
-        return Jet(tuple(_object(function(c)) for c in self.coefficients), self.order, self.exact)
+        return Germ(tuple(_object(function(c)) for c in self.coefficients), self.order, self.exact)
 
 
 def ramification_of(graph: Graph, roots: Sequence[int]) -> int:
@@ -89,7 +94,7 @@ def cost_of(graph: Graph, roots: Sequence[int]) -> int:
     return total
 
 
-class JetRunner:
+class GermRunner:
     """Evaluates one graph on germs of rays, with its constants converted once.
 
     Parameters
@@ -107,24 +112,24 @@ class JetRunner:
         self._constants: dict[int, Array] = {}
         self.ramification = ramification_of(graph, roots)
 
-    def run(self, ray: Ray, *, order: int) -> dict[int, Jet]:
+    def run(self, ray: Ray, *, order: int) -> dict[int, Germ]:
         """The roots on the germ of a ray, up to ``δ^(order * ramification)``.
 
         Raises
         ------
-        OpenError
+        UndecidedError
             If some sign or limit on the way is not decided.
         """
         size = order * self.ramification
         last = self._last_use()
-        values: dict[int, Jet] = {}
+        values: dict[int, Germ] = {}
         for index in self._order:
             node = self._graph.nodes[index]
             match node:
                 case Input(name=name, shape=shape):
                     values[index] = self._input(ray.base[name], ray.direction[name], shape, size)
                 case Constant(tensor=tensor):
-                    values[index] = Jet((self._constant(index, tensor),), size)
+                    values[index] = Germ((self._constant(index, tensor),), size)
                 case Apply(args=args):
                     found = _apply(node, [values[arg] for arg in args], size)
                     values[index] = found.mapped(_shortened)
@@ -143,21 +148,21 @@ class JetRunner:
 
     def _input(
         self, base: Sequence[Fraction], slope: Sequence[Fraction], shape: Shape, order: int
-    ) -> Jet:
-        start = _filled(shape, [number_of(v) for v in base])
+    ) -> Germ:
+        start = from_list(shape, [as_number(v) for v in base])
         if not any(slope) or order < self.ramification:
-            return Jet((start,), order)
+            return Germ((start,), order)
         gap = [np.full(shape, _ZERO, dtype=object) for _ in range(self.ramification - 1)]
-        return Jet((start, *gap, _filled(shape, [number_of(v) for v in slope])), order)
+        return Germ((start, *gap, from_list(shape, [as_number(v) for v in slope])), order)
 
     def _constant(self, index: int, tensor: Tensor) -> Array:
         if index not in self._constants:
-            flat = [number_of(v) for v in tensor.array.reshape(-1).tolist()]
-            self._constants[index] = _filled(tensor.shape, flat)
+            flat = [as_number(v) for v in tensor.array.reshape(-1).tolist()]
+            self._constants[index] = from_list(tensor.shape, flat)
         return self._constants[index]
 
 
-def _apply(node: Apply, args: Sequence[Jet], order: int) -> Jet:
+def _apply(node: Apply, args: Sequence[Germ], order: int) -> Germ:
     match node.op.meaning:
         case Pointwise():
             return _pointwise(node, node.op.meaning, args)
@@ -173,7 +178,7 @@ def _apply(node: Apply, args: Sequence[Jet], order: int) -> Jet:
             return _expanded(node, args[0], expand, order)
 
 
-def _together(args: Sequence[Jet]) -> tuple[list[tuple[Array, ...]], int, bool]:
+def _together(args: Sequence[Germ]) -> tuple[list[tuple[Array, ...]], int, bool]:
     """Coefficient lists of one length, their order, and whether all are exact."""
     order = min(arg.order for arg in args)
     size = min(max(len(arg.coefficients) for arg in args), order + 1)
@@ -186,14 +191,14 @@ def _together(args: Sequence[Jet]) -> tuple[list[tuple[Array, ...]], int, bool]:
     return padded, order, exact
 
 
-def _pointwise(node: Apply, meaning: Pointwise, args: Sequence[Jet]) -> Jet:
+def _pointwise(node: Apply, meaning: Pointwise, args: Sequence[Germ]) -> Germ:
     match node.op.name:
         case "add" | "sub":
             (left, right), order, exact = _together(args)
             sign = 1 if node.op is ops.ADD else -1
             pairs = zip(left, right, strict=True)
             sums = tuple(_object(a + b if sign > 0 else a - b) for a, b in pairs)
-            return Jet(sums, order, exact)
+            return Germ(sums, order, exact)
         case "neg":
             return args[0].mapped(lambda c: -c)
         case "mul":
@@ -205,7 +210,7 @@ def _pointwise(node: Apply, meaning: Pointwise, args: Sequence[Jet]) -> Jet:
             return _gathered(node.shape, [pieces_at(pieces, row) for row in rows], args)
 
 
-def _convolved(left: Jet, right: Jet, product: Callable[[Array, Array], Any]) -> Jet:
+def _convolved(left: Germ, right: Germ, product: Callable[[Array, Array], Any]) -> Germ:
     order = min(left.order, right.order)
     size = len(left.coefficients) + len(right.coefficients) - 1
     terms: list[Any] = [None] * min(size, order + 1)
@@ -214,10 +219,10 @@ def _convolved(left: Jet, right: Jet, product: Callable[[Array, Array], Any]) ->
             term = product(a, b)
             terms[i + j] = term if terms[i + j] is None else terms[i + j] + term
     exact = left.exact and right.exact and size <= order + 1
-    return Jet(tuple(_object(term) for term in terms), order, exact)
+    return Germ(tuple(_object(term) for term in terms), order, exact)
 
 
-def _routed(node: Apply, args: Sequence[Jet], route: Callable[..., Array]) -> Jet:
+def _routed(node: Apply, args: Sequence[Germ], route: Callable[..., Array]) -> Germ:
     lists, order, exact = _together(args)
     moved: list[Array] = []
     for index, arrays in enumerate(zip(*lists, strict=True)):
@@ -227,26 +232,21 @@ def _routed(node: Apply, args: Sequence[Jet], route: Callable[..., Array]) -> Je
             for key, value in node.params.items()
         }
         moved.append(_numbers(route(arrays, params)))
-    return Jet(tuple(moved), order, exact)
+    return Germ(tuple(moved), order, exact)
 
 
 def _numbers(array: Array) -> Array:
-    flat = [number_of(v) if isinstance(v, Fraction) else v for v in array.reshape(-1).tolist()]
-    return _filled(tuple(array.shape), flat)
+    flat = [as_number(v) if isinstance(v, Fraction) else v for v in array.reshape(-1).tolist()]
+    return from_list(tuple(array.shape), flat)
 
 
-def _folded(node: Apply, data: Jet, name: str) -> Jet:
-    axes = axes_of(data.shape, node.params)
+def _folded(node: Apply, data: Germ, name: str) -> Germ:
     if name == "add":
+        axes = axes_of(data.shape, node.params)
         return data.mapped(lambda c: _summed(c, axes, node.shape))
-    rest = [axis for axis in range(len(data.shape)) if axis not in axes]
-    lanes = data.mapped(lambda c: c.transpose((*rest, *axes)).reshape((size_of(node.shape), -1)))
-    width = lanes.shape[1]
-    elements = lanes.elements()
-    results = [
-        _fold_lane(name, elements[i * width : (i + 1) * width], data.order)
-        for i in range(size_of(node.shape))
-    ]
+    lanes = data.mapped(lambda c: folded_first(c, node.params)).elements()
+    count = size_of(node.shape)
+    results = [_fold_lane(name, lanes[i::count], data.order) for i in range(count)]
     return _gathered(node.shape, results, [data])
 
 
@@ -268,69 +268,38 @@ def _fold_lane(name: str, lane: Sequence[Series], order: int) -> Series:
     return total
 
 
-def _selected(node: Apply, args: Sequence[Jet]) -> Jet:
-    if node.op in (ops.GATHER, ops.GATHER_ELEMENTS):
-        return _picked(node, args[0], _indices(args[1]))
-    axis = axis_of(args[0].shape, node.params)
-    width = args[0].shape[axis]
-    lanes = args[0].mapped(lambda c: np.moveaxis(c, axis, -1).reshape((-1, width))).elements()
-    rows = [lanes[i : i + width] for i in range(0, len(lanes), width)]
-    if node.op is ops.ARGSORT:
-        flat = [
-            place for row in rows for place in _sorted(row, down=bool(node.params["descending"]))
-        ]
-        rest = tuple(n for i, n in enumerate(args[0].shape) if i != axis)
-        found = np.moveaxis(_filled((*rest, width), [fmpq(i) for i in flat]), -1, axis)
-        return Jet((found,), args[0].order)
-    largest, last = node.op is ops.ARGMAX, bool(node.params["last"])
-    chosen = [fmpq(_extreme(row, largest=largest, last=last)) for row in rows]
-    return Jet((_filled(node.shape, chosen),), args[0].order)
+def _selected(node: Apply, args: Sequence[Germ]) -> Germ:
+    site = Site(node.op, node.params, node.shape)
+    if not chooses_indices(node.op):
+        indices = _indices(args[1])
+        try:
+            return args[0].mapped(lambda c: pick(site, c, indices))
+        except DomainError:
+            raise UndecidedError from None
+    data = from_list(args[0].shape, args[0].elements())
+    chosen = [fmpq(index) for index in select(site, [data], _order).reshape(-1).tolist()]
+    return Germ((from_list(node.shape, chosen),), args[0].order)
 
 
-def _picked(node: Apply, data: Jet, indices: Array) -> Jet:
-    axis = axis_of(data.shape, node.params)
-    if indices.size and not (
-        -data.shape[axis] <= indices.min() <= indices.max() < data.shape[axis]
-    ):
-        raise OpenError
-    if node.op is ops.GATHER:
-        return data.mapped(lambda c: np.take(c, indices, axis=axis))
-    window = tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape))
-    return data.mapped(lambda c: np.take_along_axis(c[window], indices, axis=axis))
+def _order(left: Series, right: Series) -> int:
+    return (left + right.scaled(fmpq(-1))).sign()
 
 
-def _indices(jet: Jet) -> Array:
+def _indices(germ: Germ) -> Array:
     whole: list[int] = []
-    for series in jet.elements():
+    for series in germ.elements():
         value = series[0]
         if not isinstance(value, fmpq) or value.q != 1 or (series + _minus(value, series)).sign():
-            raise OpenError
+            raise UndecidedError
         whole.append(int(value.p))
-    return np.array(whole, dtype=np.int64).reshape(jet.shape)
+    return np.array(whole, dtype=np.int64).reshape(germ.shape)
 
 
 def _minus(value: fmpq, like: Series) -> Series:
     return Series.constant(-value, like.order)
 
 
-def _extreme(row: Sequence[Series], *, largest: bool, last: bool) -> int:
-    best = 0
-    for index in range(1, len(row)):
-        sign = (row[index] + row[best].scaled(fmpq(-1))).sign()
-        if (sign if largest else -sign) > 0 or (last and sign == 0):
-            best = index
-    return best
-
-
-def _sorted(row: Sequence[Series], *, down: bool) -> list[int]:
-    def order(i: int, j: int) -> int:
-        sign = (row[i] + row[j].scaled(fmpq(-1))).sign()
-        return -sign if down else sign
-
-    return sorted(range(len(row)), key=cmp_to_key(order))
-
-
-def _expanded(node: Apply, argument: Jet, expand: Callable[..., int], order: int) -> Jet:
+def _expanded(node: Apply, argument: Germ, expand: Callable[..., int], order: int) -> Germ:
     """The value of an op that is defined by other ops: its expression, evaluated as it is built."""
     values = [argument]
 
@@ -345,12 +314,12 @@ def _expanded(node: Apply, argument: Jet, expand: Callable[..., int], order: int
     return values[expand(apply, 0, argument.shape, node.params)]
 
 
-def _gathered(shape: Shape, elements: Sequence[Series], args: Sequence[Jet]) -> Jet:
+def _gathered(shape: Shape, elements: Sequence[Series], args: Sequence[Germ]) -> Germ:
     order = min([*(e.order for e in elements), *(arg.order for arg in args)])
     size = min(max((len(e.coefficients) for e in elements), default=1), order + 1)
-    coefficients = tuple(_filled(shape, [e[i] for e in elements]) for i in range(size))
+    coefficients = tuple(from_list(shape, [e[i] for e in elements]) for i in range(size))
     exact = all(e.exact and len(e.coefficients) <= order + 1 for e in elements)
-    return Jet(coefficients, order, exact)
+    return Germ(coefficients, order, exact)
 
 
 _shortened = np.frompyfunc(shortened, 1, 1)
@@ -359,11 +328,5 @@ _shortened = np.frompyfunc(shortened, 1, 1)
 def _object(value: Any) -> Array:
     """What NumPy gives for a rank-0 result may be the bare element."""
     if not isinstance(value, np.ndarray):
-        return _filled((), [value])
+        return from_list((), [value])
     return cast("Array", value)
-
-
-def _filled(shape: Shape, values: Sequence[Number]) -> Array:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array.reshape(shape)

@@ -8,10 +8,12 @@ logarithm).
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -36,9 +38,16 @@ from tamecheck.ir.op import Expansion, Op, Params, Pointwise, Selection
 from tamecheck.ir.tensor import Tensor, size_of
 from tamecheck.tame.definable import TAME_IF_BOUNDED, domain_of, needs_inside, positive
 from tamecheck.tame.quotient import quotient_bound
-from tamecheck.tame.step import Step
+from tamecheck.tame.verdict import Step
 
-__all__ = ["HULL_ABOVE", "Ledger"]
+__all__ = [
+    "FORMAT",
+    "HULL_ABOVE",
+    "VERSION",
+    "ProofSteps",
+    "certificate_document",
+    "tensor_document",
+]
 
 End = float | Fraction | None
 """An end of an interval; None or infinite where it is unbounded."""
@@ -55,7 +64,7 @@ Prover = Callable[[Graph, Box, int], Step | None]
 """Proves a bound on a node by algebra or by a solver: an enclosure-like step, or None."""
 
 
-class Ledger:
+class ProofSteps:
     """Certificate steps, and memoised bounds, for one graph on one box.
 
     Parameters
@@ -368,3 +377,49 @@ def _has_pole(term: Term) -> bool:
             return function in (Elementary.TAN, Elementary.ATANH)
         case _:
             return False
+
+
+FORMAT = "tamecheck-certificate"
+VERSION = 1
+
+
+def certificate_document(
+    graph: Graph,
+    box: Box,
+    *,
+    claim: Mapping[str, Any],
+    steps: Sequence[Step],
+    tensors: Mapping[str, Tensor],
+) -> dict[str, Any]:
+    """The document that the kernel checks; its format is described in docs/certificates.md.
+
+    Only the tensors that some step computes with are included, so the size grows with the number
+    of layers and not with the number of weights.
+    """
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": {"sha256": graph.sha256, "graph": graph.document()},
+        "tensors": {digest: tensor_document(tensor) for digest, tensor in tensors.items()},
+        "domain": {
+            name: {
+                "lower": [_bound(bound) for bound in box.side(name).lower],
+                "upper": [_bound(bound) for bound in box.side(name).upper],
+            }
+            for name in graph.inputs
+        },
+        "claim": dict(claim),
+        "steps": [dict(step) for step in steps],
+    }
+
+
+def tensor_document(tensor: Tensor) -> dict[str, Any]:
+    """A tensor's encoding, shape and elements as they stand in JSON files."""
+    data: Any = (
+        tensor.texts() if tensor.encoding == "q" else base64.b64encode(tensor.raw()).decode("ascii")
+    )
+    return {"encoding": tensor.encoding, "shape": list(tensor.shape), "data": data}
+
+
+def _bound(bound: Fraction | None) -> str | None:
+    return None if bound is None else rational_text(bound)
