@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 
 from tamecheck import load_program
 from tamecheck.duality.training import training_program
-from tamecheck.duality.tree.dual import tree_dual
+from tamecheck.duality.tree import tree_dual
 from tamecheck.duality.value.dual import value_dual
 from tamecheck.ir.program import Column, Kind, Program, Row
 

@@ -16,13 +16,13 @@ import numpy as np
 import tamecheck as tc
 from tamecheck.encode.mip.network import mip_encoding
 from tamecheck.evaluate import float_values
+from tamecheck.ir.answer import Feasible, Optimal
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.program import Sense
 from tamecheck.loaders import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
-from tamecheck.solvers.children import claims
-from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim
+from tamecheck.solvers.claims import claims
 
 
 def network(sizes: list[int], seed: int) -> Model:
@@ -47,9 +47,9 @@ def by_cbc(model: Model, seconds: float) -> float:
     encoding = mip_encoding(model.graph, box)
     program = encoding.objective(0, Sense.MAXIMISE)
     (said,) = claims(program, solvers=("cbc",), seconds=seconds)
-    if not isinstance(said, (OptimalClaim, FeasibleClaim)):
+    if not isinstance(said, (Optimal, Feasible)):
         return -np.inf
-    x = np.clip([said.x[j] for j in encoding.inputs], 0, 1)
+    x = np.clip([said.point[j] for j in encoding.inputs], 0, 1)
     shape = model.inputs["x"]
     return float(float_values(model.graph, {"x": np.array(x).reshape(shape)})["y"].item())
 

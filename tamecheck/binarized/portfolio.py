@@ -12,11 +12,11 @@ import numpy as np
 
 from tamecheck.binarized.network import Ball, ThresholdNetwork
 from tamecheck.errors import SolverError
+from tamecheck.ir.answer import Feasible, Infeasible, Optimal
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.ir.tensor import Array
-from tamecheck.solvers.cardinality import AtMost, SatClaim, UnsatClaim, satisfiable
-from tamecheck.solvers.children import claims
-from tamecheck.solvers.claims import FeasibleClaim, InfeasibleClaim, OptimalClaim
+from tamecheck.solvers.claims import claims
+from tamecheck.solvers.sat import AtMost, satisfiable
 
 __all__ = [
     "Formula",
@@ -301,11 +301,11 @@ def _minicard(question: Question, seconds: float) -> Opinion:
     except SolverError as error:
         return NothingSaid(error.message)
     claim = satisfiable(formula.clauses, formula.at_most, seconds=seconds)
-    if isinstance(claim, UnsatClaim):
+    if isinstance(claim, Infeasible):
         return NoneSaid(("minicard",))
-    if not isinstance(claim, SatClaim):
+    if not isinstance(claim, Feasible):
         return NothingSaid(f"minicard: {claim.why}.")
-    true = set(claim.model)
+    true = set(claim.point)
     states = np.array([1 if v in true else -1 for v in inputs], dtype=np.int8)
     return Pointed("minicard", states)
 
@@ -315,10 +315,10 @@ def _highs(question: Question, seconds: float) -> Opinion:
     if not seconds > 0 or not math.isfinite(seconds):
         return NothingSaid("highs: out of time.")
     (claim,) = claims(misclassified_program(*parts), solvers=("highs",), seconds=seconds)
-    if isinstance(claim, InfeasibleClaim):
+    if isinstance(claim, Infeasible):
         return NoneSaid(("highs",))
-    if isinstance(claim, OptimalClaim | FeasibleClaim):
-        values = np.array(claim.x[: question.folded.inputs])
+    if isinstance(claim, Optimal | Feasible):
+        values = np.array(claim.point[: question.folded.inputs])
         return Pointed("highs", np.where(values > 1 / 2, np.int8(1), np.int8(-1)))
     return NothingSaid(f"highs: {getattr(claim, 'why', 'unbounded')}.")
 

@@ -10,8 +10,7 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.cells.forms import Known, NonlinearError, axes_after_two
-from tamecheck.exact.arrays import pad_rank, take_flat
-from tamecheck.exact.matrix import exact_matmul
+from tamecheck.exact.arrays import exact_matmul, pad_rank, take_flat
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, Shape
 

@@ -72,10 +72,10 @@ def _mixed_integer(solver: str) -> str:
     """Whether a solver, in a process of its own, finds the largest integer below 7/2."""
     from fractions import Fraction
 
+    from tamecheck.ir.answer import Optimal
     from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-    from tamecheck.solvers.children import claims
-    from tamecheck.solvers.claims import OptimalClaim
-    from tamecheck.solvers.installed import INSTALL, PACKAGES, installed, version_of
+    from tamecheck.solvers.claims import claims
+    from tamecheck.solvers.libraries import INSTALL, PACKAGES, installed, version_of
 
     if not installed(solver):
         return f"not installed: {INSTALL}"
@@ -83,7 +83,7 @@ def _mixed_integer(solver: str) -> str:
     x = Column("x", upper=Fraction(9), kind=Kind.INTEGER, cost=one)
     row = Row("r", ((0, one),), upper=Fraction(7, 2))
     (said,) = claims(Program((x,), (row,), Sense.MAXIMISE), solvers=(solver,), seconds=20)
-    right = isinstance(said, OptimalClaim) and abs(said.objective + 3) < 1e-6
+    right = isinstance(said, Optimal) and abs(said.objective + 3) < 1e-6
     package = f"{PACKAGES[solver]} {version_of(solver) or 'without a version'}"
     return f"works ({package})" if right else f"gives a wrong answer or none ({package})"
 

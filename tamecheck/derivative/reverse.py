@@ -16,8 +16,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site as Place
 from tamecheck.evaluate.walk import axis_last, folded_first
-from tamecheck.exact.arrays import objects
-from tamecheck.exact.matrix import exact_matmul
+from tamecheck.exact.arrays import exact_matmul, objects
 from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Routing, Selection

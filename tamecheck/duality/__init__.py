@@ -1,8 +1,7 @@
 """Dual functions of mixed-integer programs: bounds as functions of the right-hand side."""
 
-from tamecheck.duality.answer import DualFunction, Gradient
+from tamecheck.duality.answer import Definability, DualFunction, Gradient
 from tamecheck.duality.check import CheckItem
-from tamecheck.duality.definability import Definability
 from tamecheck.duality.form import Form, InfeasibleProgramError, normalise
 from tamecheck.duality.methods import METHODS, dual
 

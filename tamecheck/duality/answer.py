@@ -1,4 +1,4 @@
-"""What every dual function of a mixed-integer program answers."""
+"""What every dual function of a mixed-integer program answers, and where it is definable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tamecheck.duality.check import (
     CheckItem,
@@ -21,11 +21,10 @@ from tamecheck.duality.check import (
 )
 from tamecheck.duality.form import Form, RightHandSide, Vector
 from tamecheck.ir.exact import rational_text
+from tamecheck.ir.structure import Structure
+from tamecheck.ir.verdict import Verdict
 
-if TYPE_CHECKING:
-    from tamecheck.duality.definability import Definability
-
-__all__ = ["DualFunction", "Gradient", "value_text"]
+__all__ = ["Definability", "DualFunction", "Gradient", "locally_tame", "semilinear", "value_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Gradient:
 
     def contains(self, vector: Sequence[Fraction | int]) -> bool:
         """Whether a vector is a convex combination of the vertices, decided exactly."""
-        from tamecheck.duality.linear import combination
+        from tamecheck.duality.optimum import combination
 
         return combination(self.vertices, tuple(map(Fraction, vector))) is not None
 
@@ -276,3 +275,80 @@ def value_text(value: Value) -> str:
 
 def _shortened(text: str, most: int = 2000) -> str:
     return text if len(text) <= most else f"{text[:most]} … ({len(text)} characters)"
+
+
+@dataclass(frozen=True, slots=True)
+class Definability:
+    """Whether a dual function is tame on a domain of right-hand sides, and why.
+
+    Parameters
+    ----------
+    domain
+        ``everywhere`` or ``box`` (any bounded box with rational ends).
+    verdict, structure
+        Tame with an o-minimal structure, or locally tame in (ℝ, <, +, ℤ).
+    continuous, lipschitz
+        True or false if proved for all such functions or for this one, None if not known.
+    constant
+        A Lipschitz constant for the 1-norm, if one is known.
+    reasons
+        Why, in sentences.
+    """
+
+    domain: str
+    verdict: Verdict
+    structure: Structure
+    continuous: bool | None
+    lipschitz: bool | None
+    reasons: tuple[str, ...]
+    constant: Fraction | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "domain": self.domain,
+            "verdict": self.verdict.value,
+            "structure": self.structure.public_name,
+            "continuous": self.continuous,
+            "locally_lipschitz": self.lipschitz,
+            "lipschitz_constant": None if self.constant is None else rational_text(self.constant),
+            "reasons": list(self.reasons),
+        }
+
+
+def semilinear(
+    domain: str,
+    *reasons: str,
+    continuous: bool | None,
+    lipschitz: bool | None,
+    constant: Fraction | None = None,
+) -> Definability:
+    """Tame: finitely many polyhedra with rational data, an affine map on each."""
+    return Definability(
+        domain,
+        Verdict.TAME,
+        Structure.RATIONAL_SEMILINEAR,
+        continuous,
+        lipschitz,
+        reasons,
+        constant,
+    )
+
+
+def locally_tame(
+    domain: str,
+    *reasons: str,
+    continuous: bool | None,
+    lipschitz: bool | None,
+    constant: Fraction | None = None,
+) -> Definability:
+    """Locally tame: definable with the integers beside linear operations over the rationals."""
+    return Definability(
+        domain,
+        Verdict.LOCALLY_TAME,
+        Structure.LOCAL,
+        continuous,
+        lipschitz,
+        reasons,
+        constant,
+    )

@@ -15,9 +15,9 @@ __all__ = ["METHODS", "dual"]
 
 METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "chvatal": ("tamecheck.duality.chvatal.dual", "chvatal_dual"),
-        "gomory": ("tamecheck.duality.gomory.dual", "gomory_dual"),
-        "tree": ("tamecheck.duality.tree.dual", "tree_dual"),
+        "chvatal": ("tamecheck.duality.chvatal", "chvatal_dual"),
+        "gomory": ("tamecheck.duality.gomory", "gomory_dual"),
+        "tree": ("tamecheck.duality.tree", "tree_dual"),
         "generator": ("tamecheck.duality.generator.dual", "generator_dual"),
         "value": ("tamecheck.duality.value.dual", "value_dual"),
     }

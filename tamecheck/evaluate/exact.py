@@ -22,6 +22,7 @@ from tamecheck.evaluate.selection import select
 from tamecheck.evaluate.walk import Site, checked_inputs, folded_first, run, site_of
 from tamecheck.exact.arrays import (
     alike,
+    exact_matmul,
     fractions,
     from_values,
     has_balls,
@@ -29,7 +30,6 @@ from tamecheck.exact.arrays import (
     objects,
     renumbered,
 )
-from tamecheck.exact.matrix import exact_matmul
 from tamecheck.exact.reals import Number, UndecidedError, compare, working_precision
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Constant, Graph, Input

@@ -12,7 +12,7 @@ from tamecheck.errors import InputError, TamecheckError
 from tamecheck.explain.explainer import Explainer, Kind
 from tamecheck.explain.row_reader import origins_of
 from tamecheck.explain.search import OutOfTimeError
-from tamecheck.solvers.answering import end_with_pool
+from tamecheck.solvers.processes import end_with_pool
 
 __all__ = ["explain_rows"]
 

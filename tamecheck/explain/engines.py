@@ -11,8 +11,7 @@ from tamecheck.binarized.portfolio import Formula
 from tamecheck.errors import SolverError
 from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.evaluator import Codes
-from tamecheck.solvers.incremental_sat import IncrementalSolver
-from tamecheck.solvers.pseudo_boolean import Threshold, another_class
+from tamecheck.solvers.sat import IncrementalSolver, Threshold, another_class
 
 __all__ = ["Cardinality", "second_opinion"]
 

@@ -24,7 +24,7 @@ import numpy as np
 from tamecheck.explain.completions import PRESENT, Completions
 from tamecheck.explain.nodes import FREE, Nodes, Pieces, grids, joined
 from tamecheck.ir.tensor import Array
-from tamecheck.solvers.dense_linear import deepest
+from tamecheck.solvers.relaxation import deepest
 
 __all__ = ["Multipliers", "Outcome"]
 

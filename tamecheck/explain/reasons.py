@@ -12,7 +12,7 @@ from operator import mul
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain.local_search import Boundary, Witnesses
 from tamecheck.explain.search import Codes, Look, OutOfTimeError, Search
-from tamecheck.solvers.hitting import HittingSets
+from tamecheck.solvers.sat import HittingSets
 
 __all__ = [
     "Found",

@@ -8,16 +8,10 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from tamecheck.errors import SolverError
-from tamecheck.exact.polyhedron import Point
+from tamecheck.exact.bounded import linear_box, minimum
+from tamecheck.exact.hull import Point
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.programs.simplex import (
-    LinearInfeasible,
-    LinearOptimum,
-    LinearUnbounded,
-    LinearUndecided,
-    linear_box,
-    minimum,
-)
 from tamecheck.solvers.relaxation import Relaxation, nearest
 
 __all__ = ["Best", "Endless", "Linear", "NoPoint", "Outcome", "reduced_costs"]
@@ -85,13 +79,13 @@ class Linear:
             return NoPoint()
         box = linear_box(self._program)
         match minimum(self._program, costs, box, basis if known else None):
-            case LinearOptimum(value, point, multipliers):
-                return Best(value, point, multipliers)
-            case LinearInfeasible():
+            case Optimal(point, value, proof):
+                return Best(value, point, proof.multipliers)
+            case Infeasible():
                 return NoPoint()
-            case LinearUnbounded():
+            case Unbounded():
                 return Endless()
-            case LinearUndecided():
+            case _:
                 raise SolverError(
                     f"A linear program of {len(self._program.rows)} rows and {len(costs)} columns"
                     " is too large to be solved in rationals."

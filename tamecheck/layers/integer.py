@@ -21,7 +21,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from tamecheck.errors import InputError
-from tamecheck.exact.polyhedron import Point
+from tamecheck.exact.hull import Point
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.integer_parts import FixedPart, optimal_parts

@@ -9,19 +9,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tamecheck.errors import InputError, SolverError, UnsupportedError
-from tamecheck.exact.polyhedron import Point
+from tamecheck.exact.hull import Point
+from tamecheck.exact.linear import Box, Number, simple
+from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.program import Kind, Program, Row
 from tamecheck.layers.exact_linear import Best, Endless, Linear
 from tamecheck.programs.prover import Prover
-from tamecheck.programs.scaled import Box, Number, domain, simple
+from tamecheck.programs.scaled import domain
 from tamecheck.programs.tree import Search
-from tamecheck.solvers.relaxation import (
-    LinearAnswer,
-    Relaxation,
-    RelaxedInfeasible,
-    RelaxedOptimum,
-    nearest,
-)
+from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, nearest
 
 __all__ = ["FixedPart", "fixed_program", "optimal_parts"]
 
@@ -166,19 +162,19 @@ class _Parts:
             yield from self._children(answer, box)
 
     def _closed(self, answer: LinearAnswer, box: Box) -> bool:
-        if isinstance(answer, RelaxedInfeasible):
-            return self._prover.infeasible(answer, box) is not None
-        if not isinstance(answer, RelaxedOptimum) or self._value is None:
+        if isinstance(answer, Infeasible):
+            return self._prover.infeasible(answer.certificate, box) is not None
+        if not isinstance(answer, Optimal) or self._value is None:
             return False
         value = self._value
         if answer.objective < nearest(value) - _NEAR * (1 + abs(nearest(value))):
             return False
-        return self._prover.bound(answer, box, lambda bound: bound > value) is not None
+        return self._prover.bound(answer.certificate, box, lambda bound: bound > value) is not None
 
     def _children(self, answer: LinearAnswer, box: Box) -> Iterator[Box]:
         """Three boxes about the relaxed value of the most fractional column, the middle last."""
         free = [j for j in self._integers if box.lower[j] != box.upper[j]]
-        x = answer.x if isinstance(answer, RelaxedOptimum) else None
+        x = answer.point if isinstance(answer, Optimal) else None
         if x is None:
             j = free[0]
             at = math.floor(((box.lower[j] or 0) + (box.upper[j] or 0)) / 2)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, product
 
-from tamecheck.exact.polyhedron import Point
+from tamecheck.exact.hull import Point
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.exact_linear import Best, Linear

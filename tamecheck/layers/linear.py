@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.exact.polyhedron import Point
+from tamecheck.exact.hull import Point
 from tamecheck.ir.exact import parse_rational, rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.exact_linear import Best, Endless, Linear, NoPoint

@@ -10,7 +10,7 @@ from functools import cached_property
 from flint import fmpq_mat
 
 from tamecheck.errors import SolverError, UnsupportedError
-from tamecheck.exact.polyhedron import Halfspace, Point, kernel, vertices
+from tamecheck.exact.hull import Halfspace, Point, kernel, vertices
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text

@@ -10,11 +10,11 @@ from typing import Any
 from tamecheck.duality import DualFunction, dual
 from tamecheck.duality.answer import Gradient
 from tamecheck.errors import InputError
-from tamecheck.exact.polyhedron import Point
+from tamecheck.exact.hull import Point
 from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.program import Program, Row
 from tamecheck.layers.integer import IntegerValue, elastic, integer_value_layer
-from tamecheck.solvers.mip_model import program_of_mip
+from tamecheck.programs.files import program_of_mip
 
 __all__ = ["ValueLayer", "Valued", "from_mip", "value_layer"]
 

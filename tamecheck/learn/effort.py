@@ -15,9 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Program
-from tamecheck.solvers.children import SOLVERS, claims
-from tamecheck.solvers.claims import Claim
-from tamecheck.solvers.installed import INSTALL, installed
+from tamecheck.solvers.claims import SOLVERS, Claim, claims
+from tamecheck.solvers.libraries import INSTALL, installed
 
 __all__ = [
     "MIP_SOLVERS",

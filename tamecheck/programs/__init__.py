@@ -1,17 +1,8 @@
 """Mixed-integer programs: read exactly, solved with claims that are checked, certified."""
 
-from tamecheck.programs.answer import (
-    Answer,
-    Evidence,
-    Feasible,
-    Infeasible,
-    Optimal,
-    Solved,
-    Unbounded,
-    Unknown,
-)
+from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.programs.files import read, read_file, write
-from tamecheck.programs.solving import solve
+from tamecheck.programs.solving import Answer, Solved, solve
 from tamecheck.programs.tameness import ProgramCheck, check
 
 __all__ = [

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
 
+from tamecheck.exact.linear import Box, Number, simple
+from tamecheck.ir.answer import Optimal
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Kind, Program
-from tamecheck.programs.scaled import Box, Number, domain, simple
-from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, RelaxedOptimum
+from tamecheck.programs.scaled import domain
+from tamecheck.solvers.relaxation import LinearAnswer, Relaxation
 
 __all__ = [
     "Branch",
@@ -139,7 +141,7 @@ def any_branch(program: Program, answer: LinearAnswer, box: Box) -> Branch | Spl
             if (low, high) != tuple(simple(end) for end in domain(column)):
                 return Split(j)
         elif column.kind.integral:
-            x = answer.x[j] if isinstance(answer, RelaxedOptimum) else None
+            x = answer.point[j] if isinstance(answer, Optimal) else None
             return Branch(j, middle(x, low, high))
     return None
 

@@ -1,4 +1,4 @@
-"""Exact proofs at a node of the search, from multipliers in floating point."""
+"""From floating-point multipliers to exact proofs, from floating-point points to exact ones."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
-from tamecheck.ir.program import Program
-from tamecheck.programs.basis import exact_multipliers
-from tamecheck.programs.scaled import Box, Multipliers, Scaled
-from tamecheck.programs.simplex import LinearInfeasible, LinearOutcome, minimum
-from tamecheck.solvers.relaxation import Relaxation, RelaxedInfeasible, RelaxedOptimum
+from tamecheck.exact.bounded import LinearOutcome, minimum
+from tamecheck.exact.linear import Box, exact_multipliers, simple
+from tamecheck.ir.answer import Infeasible, Optimal
+from tamecheck.ir.box import Bound
+from tamecheck.ir.program import Column, Kind, Program
+from tamecheck.programs.scaled import Multipliers, Scaled, domain, hull
+from tamecheck.solvers.relaxation import Relaxation
 
-__all__ = ["Prover"]
+__all__ = ["Completion", "Prover", "is_settled"]
 
 _DENOMINATORS = (2**8, 2**20, 2**40)
 
@@ -34,26 +36,28 @@ class Prover:
         self.scaled = Scaled(program)
 
     def bound(
-        self, answer: RelaxedOptimum, box: Box, enough: Callable[[Fraction], bool]
+        self, values: Sequence[float], box: Box, enough: Callable[[Fraction], bool]
     ) -> tuple[Multipliers, Fraction] | None:
         """Multipliers whose bound is enough, and that bound; None if there seem to be none."""
-        for multipliers in self._candidates(answer.multipliers):
+        for multipliers in self._candidates(values):
             value = self.scaled.bound(multipliers, box)
             if value is not None and enough(value):
                 return multipliers, value
         return None
 
-    def contradiction(self, answer: RelaxedInfeasible, box: Box) -> Multipliers | None:
+    def contradiction(self, ray: Sequence[float], box: Box) -> Multipliers | None:
         """Multipliers, cheap to find, that prove that no point satisfies the rows in the box."""
-        return next((y for y in self._rays(answer) if self._excludes(y, box)), None)
+        return next((y for y in self._rays(ray) if self._excludes(y, box)), None)
 
-    def infeasible(self, answer: RelaxedInfeasible, box: Box) -> Multipliers | None:
+    def infeasible(self, ray: Sequence[float], box: Box) -> Multipliers | None:
         """The same, by pivots in rationals where nothing cheap is found."""
-        found = self.contradiction(answer, box)
+        found = self.contradiction(ray, box)
         if found is not None:
             return found
         exact = self.minimum(box)
-        return self.excluding(exact, box) if isinstance(exact, LinearInfeasible) else None
+        if not isinstance(exact, Infeasible):
+            return None
+        return self.excluding(exact.certificate.multipliers, box)
 
     def minimum(self, box: Box, deadline: float = math.inf) -> LinearOutcome:
         """The relaxation in rationals, from the basis that the solver found."""
@@ -62,9 +66,9 @@ class Prover:
         costs = [self._program.sense.sign * column.cost for column in self._program.columns]
         return minimum(self._program, costs, box, basis if known else None, deadline=deadline)
 
-    def excluding(self, found: LinearInfeasible, box: Box) -> Multipliers | None:
+    def excluding(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""
-        multipliers = self.scaled.exact(dict(enumerate(found.multipliers)))
+        multipliers = self.scaled.exact(dict(enumerate(values)))
         return multipliers if self._excludes(multipliers, box) else None
 
     def _excludes(self, multipliers: Multipliers, box: Box) -> bool:
@@ -90,13 +94,82 @@ class Prover:
         }
         return Multipliers(kept, multipliers.denominator)
 
-    def _rays(self, answer: RelaxedInfeasible) -> Iterator[Multipliers]:
-        largest = max((abs(value) for value in answer.ray or ()), default=0.0)
-        if answer.ray and 0 < largest < float("inf"):
+    def _rays(self, ray: Sequence[float]) -> Iterator[Multipliers]:
+        largest = max((abs(value) for value in ray), default=0.0)
+        if ray and 0 < largest < float("inf"):
             for denominator in _DENOMINATORS:
                 for sign in (1, -1):
-                    scaled = [sign * value / largest for value in answer.ray]
+                    scaled = [sign * value / largest for value in ray]
                     yield self.scaled.rounded(scaled, denominator)
         for i in range(len(self._program.rows)):
             for sign in (1, -1):
                 yield self._supported(Multipliers({i: sign}, 1))
+
+
+_TOLERANCE = 1e-5
+
+
+class Completion:
+    """Fixes what is discrete, and solves the remaining linear program exactly.
+
+    Parameters
+    ----------
+    program
+        The program; one instance serves many points.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._continuous = any(not column.kind.integral for column in program.columns)
+        self._relaxation = Relaxation(program) if self._continuous else None
+
+    def point(self, x: Sequence[float], deadline: float = math.inf) -> tuple[Fraction, ...] | None:
+        """A feasible point with the discrete part of ``x``, best for that part; None if none.
+
+        Nothing about ``x`` is believed: every row, bound and kind is checked exactly.
+        """
+        columns = self._program.columns
+        fixed = [_fixed(column, value) for column, value in zip(columns, x, strict=True)]
+        if self._relaxation is None:
+            point = tuple(low for low, _ in fixed if low is not None)
+        else:
+            for j, (low, high) in enumerate(fixed):
+                self._relaxation.set_bounds(j, low, high)
+            if not isinstance(self._relaxation.solve(), Optimal):
+                return None
+            box = Box([simple(low) for low, _ in fixed], [simple(high) for _, high in fixed])
+            sign = self._program.sense.sign
+            found = minimum(
+                self._program,
+                [sign * column.cost for column in columns],
+                box,
+                self._relaxation.basis(),
+                deadline=deadline,
+            )
+            point = found.point if isinstance(found, Optimal) else ()
+        if len(point) != len(fixed) or self._program.violations(point):
+            return None
+        return point
+
+
+def is_settled(column: Column, value: float) -> bool:
+    """Whether a floating-point value is, up to rounding, one that the column's kind admits."""
+    if column.kind.integral and abs(value - round(value)) > _TOLERANCE:
+        return False
+    if not column.kind.semi or abs(value) <= _TOLERANCE:
+        return True
+    low, high = domain(column)
+    return (low is None or value >= low - _TOLERANCE) and (
+        high is None or value <= high + _TOLERANCE
+    )
+
+
+def _fixed(column: Column, value: float) -> tuple[Bound, Bound]:
+    """The bounds that remain when the discrete part of a value is kept."""
+    if column.kind.integral:
+        return Fraction(round(value)), Fraction(round(value))
+    if column.kind is Kind.SEMICONTINUOUS:
+        if abs(value) <= _TOLERANCE:
+            return Fraction(0), Fraction(0)
+        return domain(column)
+    return hull(column)

@@ -15,15 +15,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
 
+from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Program
 
-__all__ = ["Box", "Multipliers", "Number", "Scaled", "domain", "hull", "simple"]
-
-Number: TypeAlias = int | Fraction
-"""Exact numbers; integers are kept as such because they are faster."""
+__all__ = ["Multipliers", "Scaled", "domain", "hull"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +29,6 @@ class Multipliers:
 
     numerators: Mapping[int, int]
     denominator: int
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Bounds of the columns, None where there are none."""
-
-    lower: list[Number | None]
-    upper: list[Number | None]
 
 
 def hull(column: Column) -> tuple[Bound, Bound]:
@@ -158,13 +147,6 @@ class Scaled:
         q = math.lcm(*(value.denominator for value in values.values()))
         numerators = {i: _whole(value * q) for i, value in values.items() if value}
         return Multipliers(numerators, q)
-
-
-def simple(bound: Bound) -> Number | None:
-    """The same number, as an integer if it is one."""
-    if bound is None or bound.denominator != 1:
-        return bound
-    return bound.numerator
 
 
 def _whole(value: Fraction) -> int:

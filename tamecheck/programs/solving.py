@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any, TypeAlias
 
+from tamecheck.exact.bounded import linear_box, minimum
 from tamecheck.ir import arguments
+from tamecheck.ir.answer import Answer as AnyAnswer
+from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.arguments import instance, natural
-from tamecheck.ir.program import Program
-from tamecheck.programs.answer import (
-    Answer,
-    Evidence,
-    Feasible,
-    Infeasible,
-    Optimal,
-    Solved,
-    Unbounded,
-    Unknown,
-)
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.programs.certificate import (
     bound_claim,
     certificate,
@@ -28,22 +22,24 @@ from tamecheck.programs.certificate import (
     optimal_claim,
     unbounded_claim,
 )
-from tamecheck.programs.completion import Completion
-from tamecheck.programs.rewriting import recession, scaled_ray, without_objective, without_semi
-from tamecheck.programs.simplex import LinearOptimum, linear_box, minimum
+from tamecheck.programs.prover import Completion
+from tamecheck.programs.scaled import domain
 from tamecheck.programs.tree import Point, Search, Tree
-from tamecheck.solvers.children import SOLVERS, claims
-from tamecheck.solvers.claims import (
-    Claim,
-    FeasibleClaim,
-    InfeasibleClaim,
-    OptimalClaim,
-    UnboundedClaim,
-    UnknownClaim,
-)
+from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.relaxation import nearest
 
-__all__ = ["solve"]
+__all__ = [
+    "Answer",
+    "Solved",
+    "recession",
+    "scaled_ray",
+    "solve",
+    "without_objective",
+    "without_semi",
+]
+
+Document: TypeAlias = Mapping[str, Any]
+Answer: TypeAlias = AnyAnswer[Fraction, Document]
 
 _PATIENCE = 60.0
 """Seconds for the solvers, and for our search after them, unless the user says how long."""
@@ -53,6 +49,21 @@ _ALONE, _FEW = 2.0, 400
 
 _TOLERANCE = 1e-6
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """An answer, how it came about, and how long it took.
+
+    ``notes`` say in a sentence each what a user should know, such as a solver's wrong claim;
+    ``nodes`` is the number of nodes of our own search; ``interrupted`` says that Ctrl-C ended it.
+    """
+
+    answer: Answer
+    notes: tuple[str, ...]
+    nodes: int
+    seconds: float
+    interrupted: bool = False
 
 
 def solve(  # noqa: PLR0913 (options, by keyword only)
@@ -177,7 +188,7 @@ class _Solving:
             incumbent=self.incumbent if len(question.columns) == len(program.columns) else None,
         )
         for claim in said:
-            if isinstance(claim, UnknownClaim):
+            if isinstance(claim, Unknown):
                 self.notes.append(f"{claim.solver}: {claim.why}.")
         return said
 
@@ -186,9 +197,9 @@ class _Solving:
         completion = Completion(self.program)
         points = [] if known is None else [known]
         for claim in said:
-            if isinstance(claim, OptimalClaim | FeasibleClaim):
+            if isinstance(claim, Optimal | Feasible):
                 end = time.monotonic() + min(self._left(), _PATIENCE)
-                point = completion.point(claim.x[: len(self.program.columns)], end)
+                point = completion.point(claim.point[: len(self.program.columns)], end)
                 if point is None:
                     self.notes.append(f"The point of {claim.solver} has no exact counterpart.")
                 else:
@@ -199,7 +210,7 @@ class _Solving:
     def _agreeing(self, said: Sequence[Claim], point: Point | None) -> list[str]:
         """The solvers whose claim is what we found: an optimal point, or none."""
         if point is None:
-            return [claim.solver for claim in said if isinstance(claim, InfeasibleClaim)]
+            return [claim.solver for claim in said if isinstance(claim, Infeasible)]
         terms = [c.cost * x for c, x in zip(self.program.columns, point, strict=True)]
         found = nearest(Fraction(self.program.sense.sign * sum(terms)))
         # relative to what is added up: tiny objectives are no smaller than others
@@ -207,19 +218,19 @@ class _Solving:
         return [
             claim.solver
             for claim in said
-            if isinstance(claim, OptimalClaim) and abs(claim.objective - found) <= tolerance
+            if isinstance(claim, Optimal) and abs(claim.objective - found) <= tolerance
         ]
 
     def _compare(self, said: Sequence[Claim], tree: Tree) -> None:
         """Note the claims that a closed tree refutes."""
         agreeing = self._agreeing(said, tree.point)
         for claim in said:
-            if isinstance(claim, UnboundedClaim) and tree.point is not None:
+            if isinstance(claim, Unbounded) and tree.point is not None:
                 # some solvers do not tell unbounded programs from infeasible ones
                 self.notes.append(f"{claim.solver} calls the program unbounded; it is not.")
-            elif isinstance(claim, InfeasibleClaim) and tree.point is not None:
+            elif isinstance(claim, Infeasible) and tree.point is not None:
                 self.notes.append(f"{claim.solver} calls the program infeasible; it is not.")
-            elif isinstance(claim, OptimalClaim) and claim.solver not in agreeing:
+            elif isinstance(claim, Optimal) and claim.solver not in agreeing:
                 value = self.program.sense.sign * claim.objective + nearest(self.program.constant)
                 self.notes.append(
                     f"{claim.solver} claims an optimum of {value:.9g}, which is not the optimum."
@@ -259,7 +270,7 @@ class _Solving:
             cone = recession(self.program)
             costs = [column.cost for column in cone.columns]
             found = minimum(cone, costs, linear_box(cone), deadline=self.start + self.seconds)
-            if not isinstance(found, LinearOptimum) or found.value >= 0:
+            if not isinstance(found, Optimal) or found.objective >= 0:
                 return Unknown("The relaxation is unbounded along a semi variable.", None, None)
             ray = found.point
         ray = scaled_ray(self.program, ray)
@@ -276,3 +287,65 @@ class _Solving:
         if tree.closed:
             return Infeasible(certificate(self.program, infeasible_claim(), tree.nodes or ()))
         return Unknown("The relaxation is unbounded; no point was found.", None, None)
+
+
+def without_semi(program: Program) -> Program | None:
+    """The program with a binary switch for each semi variable; None if one is unbounded.
+
+    The program's own columns come first and keep their order.
+    """
+    columns, rows = list(program.columns), list(program.rows)
+    for j, column in enumerate(program.columns):
+        if not column.kind.semi:
+            continue
+        low, high = domain(column)
+        if low is None or high is None:
+            return None
+        kind = Kind.INTEGER if column.kind.integral else Kind.CONTINUOUS
+        zero = Fraction(0)
+        columns[j] = replace(column, lower=min(low, zero), upper=max(high, zero), kind=kind)
+        switch = len(columns)
+        columns.append(Column(f"switch {j} {column.name}", upper=Fraction(1), kind=Kind.INTEGER))
+        for side, end in (("lower", low), ("upper", high)):
+            terms = ((j, Fraction(1)), *([(switch, -end)] if end else []))
+            limits = {side: zero}
+            rows.append(Row(f"{side} {j} {column.name}", terms, **limits))
+    return replace(program, columns=tuple(columns), rows=tuple(rows))
+
+
+def without_objective(program: Program) -> Program:
+    """The program that only asks for a feasible point."""
+    columns = (replace(column, cost=Fraction(0)) for column in program.columns)
+    return replace(program, columns=tuple(columns), constant=Fraction(0))
+
+
+def recession(program: Program) -> Program:
+    """The linear program whose points are directions, of at most unit length, without end.
+
+    Semi variables stay.  Its optimum is negative just if the relaxation, where feasible, is
+    unbounded in the others.
+    """
+    columns: list[Column] = []
+    for column in program.columns:
+        low = Fraction(0) if column.lower is not None or column.kind.semi else Fraction(-1)
+        high = Fraction(0) if column.upper is not None or column.kind.semi else Fraction(1)
+        cost = program.sense.sign * column.cost
+        columns.append(Column(column.name, low, high, Kind.CONTINUOUS, cost))
+    rows = tuple(
+        replace(
+            row,
+            lower=None if row.lower is None else Fraction(0),
+            upper=None if row.upper is None else Fraction(0),
+        )
+        for row in program.rows
+    )
+    return Program(tuple(columns), rows, Sense.MINIMISE)
+
+
+def scaled_ray(program: Program, ray: Sequence[Fraction]) -> tuple[Fraction, ...]:
+    """The ray times the smallest natural number that makes its integer columns integral."""
+    factor = Fraction(1)
+    for column, value in zip(program.columns, ray, strict=True):
+        if column.kind.integral:
+            factor *= (value * factor).denominator
+    return tuple(value * factor for value in ray)

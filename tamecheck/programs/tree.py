@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from tamecheck.exact.linear import Box, Number, simple
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Program
 from tamecheck.programs.branching import (
     Branch,
@@ -20,10 +22,7 @@ from tamecheck.programs.branching import (
     children,
     exact_branch,
 )
-from tamecheck.programs.completion import Completion, is_settled
-from tamecheck.programs.granularity import Granularity, granularity
-from tamecheck.programs.lattice import gap
-from tamecheck.programs.nodes import (
+from tamecheck.programs.certificate import (
     Bounded,
     Branched,
     Crossed,
@@ -33,17 +32,10 @@ from tamecheck.programs.nodes import (
     Node,
     unscaled,
 )
-from tamecheck.programs.prover import Prover
-from tamecheck.programs.scaled import Box, Multipliers, Number, hull, simple
-from tamecheck.programs.simplex import LinearInfeasible, LinearOptimum, LinearUnbounded
-from tamecheck.solvers.relaxation import (
-    LinearAnswer,
-    NoLinearAnswer,
-    Relaxation,
-    RelaxedInfeasible,
-    RelaxedOptimum,
-    nearest,
-)
+from tamecheck.programs.lattice import Granularity, gap, granularity
+from tamecheck.programs.prover import Completion, Prover, is_settled
+from tamecheck.programs.scaled import Multipliers, hull
+from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, Relaxed, nearest
 from tamecheck.solvers.scaling import power, scaled_program, scaling
 
 __all__ = ["Point", "Search", "Tree"]
@@ -201,15 +193,15 @@ class Search:
         answer = self._relaxation.solve(seconds=self._end - time.monotonic())
         if time.monotonic() >= self._end:
             return False
-        if isinstance(answer, RelaxedInfeasible):
-            proof = self._prover.contradiction(answer, box)
+        if isinstance(answer, Infeasible):
+            proof = self._prover.contradiction(answer.certificate, box)
             if proof is not None:
                 self._nodes[node.index] = Excluded(proof)
                 return True
-        if isinstance(answer, RelaxedOptimum):
+        if isinstance(answer, Optimal):
             if self._closes(node, answer, box):
                 return True
-            by = self._brancher.choose(answer.x, answer.objective, box)
+            by = self._brancher.choose(answer.point, answer.objective, box)
             # now and then rationals decide, lest tolerances lead on without end
             if by is not None and node.depth % _RARELY != _RARELY - 1:
                 self._branch(node, by, answer, box)
@@ -230,7 +222,7 @@ class Search:
             return True
         by = bounded_branch(self._program, box) if node.depth % _RARELY == 0 < node.depth else None
         if by is not None:
-            self._branch(node, by, NoLinearAnswer("not asked"), box)
+            self._branch(node, by, Unknown("not asked"), box)
         return by is not None
 
     def _decide(self, node: _Open, answer: LinearAnswer, box: Box) -> bool:
@@ -238,17 +230,17 @@ class Search:
         exact = self._prover.minimum(box, self._end)
         by = None
         match exact:
-            case LinearInfeasible():
-                proof = self._prover.excluding(exact, box)
+            case Infeasible():
+                proof = self._prover.excluding(exact.certificate.multipliers, box)
                 if proof is None:
                     return False
                 self._nodes[node.index] = Excluded(proof)
                 return True
-            case LinearUnbounded(ray=ray):
+            case Unbounded(ray=ray):
                 self._ray = ray
                 return False
-            case LinearOptimum(point=point):
-                proof = self._prover.scaled.exact(dict(enumerate(exact.multipliers)))
+            case Optimal(point=point):
+                proof = self._prover.scaled.exact(dict(enumerate(exact.certificate.multipliers)))
                 by = exact_branch(self._program, point)
                 if by is None:
                     self._improve(point)
@@ -286,27 +278,27 @@ class Search:
             box.lower[j], box.upper[j] = low, high
         return box
 
-    def _closes(self, node: _Open, answer: RelaxedOptimum, box: Box) -> bool:
+    def _closes(self, node: _Open, answer: Relaxed, box: Box) -> bool:
         """Close the node if its bound excludes points that are better than the best."""
         if node.origin is not None:
             j, side, distance, before = node.origin
             self._brancher.learn(j, side, distance, answer.objective - before)
         if self._proves(node, answer, box):
             return True
-        columns = zip(self._program.columns, answer.x, strict=True)
+        columns = zip(self._program.columns, answer.point, strict=True)
         if not all(is_settled(column, x) for column, x in columns):
             return False
         # the completion has a relaxation of its own: the basis of this one is still the node's
-        improved = self._improve(self._completion.point(answer.x, self._end))
+        improved = self._improve(self._completion.point(answer.point, self._end))
         return improved and self._proves(node, answer, box)
 
-    def _proves(self, node: _Open, answer: RelaxedOptimum, box: Box) -> bool:
+    def _proves(self, node: _Open, answer: Relaxed, box: Box) -> bool:
         if self._value is None:
             return False
         limit = nearest(self._value - (self._step.step if self._step else 0))
         if answer.objective < limit - 1e-6 * max(1.0, abs(limit)):
             return False
-        proof = self._prover.bound(answer, box, self._enough)
+        proof = self._prover.bound(answer.certificate, box, self._enough)
         if proof is None:
             return False
         self._nodes[node.index] = Bounded(*proof)
@@ -341,11 +333,11 @@ class Search:
         self._nodes[node.index] = Branched(by, (index, index + 1))
         self._nodes += [None, None]
         j, inherited, before, distances = by.column, node.inherited, math.inf, (0.0, 0.0)
-        if isinstance(answer, RelaxedOptimum):
-            inherited = self._prover.scaled.rounded(answer.multipliers, 2**20)
+        if isinstance(answer, Optimal):
+            inherited = self._prover.scaled.rounded(answer.certificate, 2**20)
             before = answer.objective
             if isinstance(by, Branch):
-                distances = (answer.x[j] - by.at, by.at + 1 - answer.x[j])
+                distances = (answer.point[j] - by.at, by.at + 1 - answer.point[j])
         sides = children(self._program, by, box.lower[j], box.upper[j])
         opened = [
             _Open(

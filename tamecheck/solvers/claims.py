@@ -1,57 +1,135 @@
-"""What a mixed-integer solver says: a claim, to be checked by whoever uses it."""
+"""Claims about a program by CBC and HiGHS, each in a child process with limits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
 
-__all__ = [
-    "Claim",
-    "FeasibleClaim",
-    "InfeasibleClaim",
-    "OptimalClaim",
-    "UnboundedClaim",
-    "UnknownClaim",
-]
+from tamecheck.ir.answer import Answer, Feasible, Infeasible, Optimal, Unbounded, Unknown
+from tamecheck.ir.box import Bound
+from tamecheck.ir.program import Kind, Program
+from tamecheck.solvers.libraries import INSTALL, installed
+from tamecheck.solvers.processes import Document, ask_all
+from tamecheck.solvers.relaxation import nearest
+from tamecheck.solvers.scaling import Scaling, scaled_program, scaling, shifted
 
+__all__ = ["SOLVERS", "Claim", "claims"]
 
-@dataclass(frozen=True, slots=True)
-class OptimalClaim:
-    """A point, said to be feasible and optimal up to tolerances, and its objective."""
+SOLVERS = ("cbc", "highs")
 
-    solver: str
-    x: tuple[float, ...]
-    objective: float
+Claim: TypeAlias = Answer[float, None]
 
-
-@dataclass(frozen=True, slots=True)
-class FeasibleClaim:
-    """A point, said to be feasible up to tolerances, and its objective."""
-
-    solver: str
-    x: tuple[float, ...]
-    objective: float
+_MEMORY = 16 * 2**30
+_GRACE = 2.0
+_SECOND_OPINION = 10.0
+_LONGEST = 1e7
 
 
-@dataclass(frozen=True, slots=True)
-class InfeasibleClaim:
-    """Said to have no point."""
+def claims(  # noqa: PLR0913 (options, by keyword only)
+    program: Program,
+    *,
+    solvers: Sequence[str] = SOLVERS,
+    seconds: float = math.inf,
+    nodes: int | None = None,
+    seed: int = 0,
+    memory: int = _MEMORY,
+    incumbent: Sequence[Fraction] | None = None,
+) -> tuple[Claim, ...]:
+    """What each solver says about the program, run side by side.
 
-    solver: str
+    They are asked about the scaled program; what they say is about the program itself.
+
+    When one is done, the others have as long again as it took, and at least ten seconds; unless
+    there is a limit in nodes, so that answers do not depend on the machine's load.
+
+    Parameters
+    ----------
+    program
+        Without semi variables, which CBC does not know.
+    solvers
+        ``cbc`` (through python-mip), ``highs``.
+    seconds, memory
+        Limits of each process; memory in bytes of address space.
+    nodes
+        The most nodes of a solver's tree: a limit that does not depend on the machine's load.
+    seed
+        The seed of the solvers' random choices.
+    incumbent
+        A point, one number a column, that the solvers may begin with.
+
+    Raises
+    ------
+    ValueError
+        If the program has semi variables.
+    """
+    if any(column.kind.semi for column in program.columns):
+        raise ValueError("semi variables have no place in a solver's question")
+    by = scaling(program)
+    question = _question(scaled_program(program, by), min(seconds, _LONGEST), seed, memory)
+    if nodes is not None:
+        question["nodes"] = nodes
+    if incumbent is not None:
+        question["start"] = [nearest(value) for value in by.inward(incumbent)]
+    asked = [solver for solver in solvers if installed(solver)]
+    answers = ask_all(
+        [{**question, "solver": solver} for solver in asked],
+        seconds=seconds + _GRACE,
+        # a limit in nodes is there to be reached at any speed
+        patience=_SECOND_OPINION if nodes is None else None,
+    )
+    said = dict(zip(asked, answers, strict=True))
+    return tuple(
+        _claim(solver, said[solver], by)
+        if solver in said
+        else Unknown(f"not installed ({INSTALL})", solver=solver)
+        for solver in solvers
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class UnboundedClaim:
-    """Said to be unbounded, or infeasible."""
+def _claim(solver: str, answer: Document, by: Scaling) -> Claim:
+    """An answer about the scaled program as a claim about the program."""
+    match answer:
+        case {"status": "optimal" | "feasible" as status, "point": x, "objective": objective}:
+            point = tuple(map(shifted, x, by.columns))
+            value = shifted(objective, -by.objective)
+            if status == "optimal":
+                return Optimal(point, value, None, solver)
+            return Feasible(point, value, solver=solver)
+        case {"status": "infeasible"}:
+            return Infeasible(None, solver)
+        case {"status": "unbounded"}:
+            return Unbounded((), (), None, solver)
+        case _:
+            return Unknown(str(answer.get("why", "no answer")), solver=solver)
 
-    solver: str
+
+def _question(program: Program, seconds: float, seed: int, memory: int) -> dict[str, Any]:
+    sign = program.sense.sign
+    return {
+        "seconds": seconds,
+        "seed": seed,
+        "memory": memory,
+        "columns": [
+            {
+                "lower": _end(column.lower),
+                "upper": _end(column.upper),
+                "cost": nearest(sign * column.cost),
+                "integral": column.kind is Kind.INTEGER,
+            }
+            for column in program.columns
+        ],
+        "rows": [
+            {
+                "lower": _end(row.lower),
+                "upper": _end(row.upper),
+                "terms": [[j, nearest(a)] for j, a in row.terms],
+            }
+            for row in program.rows
+        ],
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownClaim:
-    """No claim: out of time, out of memory, an error, a crash."""
-
-    solver: str
-    why: str
-
-
-Claim = OptimalClaim | FeasibleClaim | InfeasibleClaim | UnboundedClaim | UnknownClaim
+def _end(bound: Bound) -> float | None:
+    return None if bound is None else nearest(bound)

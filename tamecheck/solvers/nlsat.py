@@ -1,15 +1,15 @@
-"""Bounds on semialgebraic terms over the reals, by z3's nonlinear solver."""
+"""Questions in real arithmetic for z3: bounds of semialgebraic terms, zeros of polynomials."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from tamecheck.ir.answer import Feasible, Infeasible, Unknown
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import (
     Add,
@@ -31,29 +31,17 @@ from tamecheck.ir.formula import (
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.solvers.contexts import z3_answer, z3_context
+from tamecheck.solvers.libraries import z3_answer, z3_context
+from tamecheck.solvers.processes import ask
 
-__all__ = ["BoundAnswer", "Bounded", "NoAnswer", "solver_name", "try_bound"]
+__all__ = [
+    "solver_name",
+    "try_bound",
+    "zero_on_simplex",
+]
 
 _MAX_ELEMENTS = 64
 _MAX_NODES = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Bounded:
-    """The solver found no point of the box where the absolute value exceeds ``bound``."""
-
-    bound: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
-    """The solver did not decide, or the term is outside its language: the reason."""
-
-    why: str
-
-
-BoundAnswer = Bounded | NoAnswer
 
 
 def _z3() -> Any:
@@ -89,29 +77,18 @@ def solver_name() -> str:
 
 def try_bound(
     graph: Graph, box: Box, node: int, bounds: Sequence[Fraction], *, timeout: float
-) -> BoundAnswer:
-    """Try to show ``|node| <= bound`` on the box for one of the bounds.
+) -> Fraction | Unknown[Any, Any]:
+    """The first of some bounds for which z3 says ``|node| <= bound`` on the box.
 
-    Parameters
-    ----------
-    graph, box, node
-        The node, all of whose elements are to be bounded; it must be defined on the box.
-    bounds
-        Candidates, tried in order.
-    timeout
-        Seconds, shared evenly by the candidates.
-
-    Returns
-    -------
-    BoundAnswer
-        `Bounded` is the solver's word, not a proof: callers mark it as trusted.
+    All elements of the node are bounded; it must be defined on the box.  The bounds share the time
+    evenly.  What is returned is the solver's word, not a proof: callers mark it as trusted.
     """
     z3 = _z3()
     scope = _Scope()
     try:
         values = _translate(graph, box, node, scope)
     except _OutsideError as error:
-        return NoAnswer(str(error))
+        return Unknown(str(error))
     for bound in bounds:
         if _has_ite(values):
             solver = z3.Solver(ctx=scope.context)
@@ -122,8 +99,8 @@ def try_bound(
         escapes = [z3.Or(v > limit, v < -limit) for v in values]
         solver.add(*scope.constraints, z3.Or(escapes, scope.context))
         if z3_answer(solver, scope.context) == z3.unsat:
-            return Bounded(bound)
-    return NoAnswer(f"z3 found no bound up to {bounds[-1]}")
+            return bound
+    return Unknown(f"z3 found no bound up to {bounds[-1]}")
 
 
 def _has_ite(values: Sequence[Any]) -> bool:
@@ -265,3 +242,26 @@ def _product(base: Any, count: int, scope: _Scope) -> Any:
     for _ in range(count):
         value = value * base
     return value
+
+
+def zero_on_simplex(
+    terms: Mapping[tuple[int, ...], Fraction], *, seconds: float
+) -> Feasible[Fraction | None, None] | Infeasible[None] | Unknown[Fraction | None, None]:
+    """What z3 says in a child process about ``p(w) = 0, w >= 0, Σ w = 1``.
+
+    ``terms`` are the coefficients by the exponents of their monomials; a coordinate of a zero that
+    is not rational is None.
+    """
+    question = {
+        "solver": "z3",
+        "count": len(next(iter(terms))),
+        "terms": [[list(exponents), str(c)] for exponents, c in terms.items()],
+    }
+    match ask(question, seconds=seconds):
+        case {"status": "feasible", "solver": str(solver), "point": texts}:
+            values = (None if v is None else Fraction(v) for v in texts)
+            return Feasible(tuple(values), None, solver=solver)
+        case {"status": "infeasible", "solver": str(solver)}:
+            return Infeasible(None, solver)
+        case answer:
+            return Unknown(f"z3: {answer.get('why', 'no answer')}")

@@ -4,67 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
+from tamecheck.exact.linear import Basis
+from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
-from tamecheck.solvers.contexts import highs
-from tamecheck.solvers.installed import highspy as highspy_module
+from tamecheck.solvers.libraries import highs
+from tamecheck.solvers.libraries import highspy as highspy_module
 from tamecheck.solvers.scaling import power, scaled_program, scaling, shifted
 
 __all__ = [
-    "Basis",
     "LinearAnswer",
-    "NoLinearAnswer",
     "Relaxation",
-    "RelaxedInfeasible",
-    "RelaxedOptimum",
-    "RelaxedUnbounded",
+    "Relaxed",
+    "deepest",
+    "largest_in",
     "nearest",
 ]
 
 _HUGE = Fraction(10) ** 300
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """Where each column and each row stands: ``basic``, ``lower``, ``upper`` or ``zero``."""
-
-    columns: tuple[str, ...]
-    rows: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RelaxedOptimum:
-    """A point and row multipliers that are optimal up to rounding, and the objective there."""
-
-    x: tuple[float, ...]
-    multipliers: tuple[float, ...]
-    objective: float
-
-
-@dataclass(frozen=True, slots=True)
-class RelaxedInfeasible:
-    """No point; row multipliers that may prove it, if the solver gave some."""
-
-    ray: tuple[float, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
-class RelaxedUnbounded:
-    """The objective decreases without end."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoLinearAnswer:
-    """The solver did not decide: why."""
-
-    why: str
-
-
-LinearAnswer = RelaxedOptimum | RelaxedInfeasible | RelaxedUnbounded | NoLinearAnswer
+Relaxed: TypeAlias = Optimal[float, tuple[float, ...]]
+LinearAnswer: TypeAlias = Answer[float, tuple[float, ...]]
+"""Its certificate are the multipliers of the rows, up to rounding; none if HiGHS gives none."""
 
 
 class Relaxation:
@@ -113,7 +82,7 @@ class Relaxation:
     def solve(self, *, seconds: float = math.inf) -> LinearAnswer:
         """Solve the relaxation, from the last basis if there is one."""
         if not self._accepted:
-            return NoLinearAnswer("HiGHS does not accept the coefficients")
+            return Unknown("HiGHS does not accept the coefficients")
         # HiGHS counts the time of all runs together
         limit = min(seconds, 1e9) + self._solver.getRunTime()
         self._solver.setOptionValue("time_limit", limit)
@@ -123,19 +92,19 @@ class Relaxation:
             solution = self._solver.getSolution()
             objective = self._solver.getInfo().objective_function_value
             by = self._scaling
-            return RelaxedOptimum(
+            return Optimal(
                 tuple(map(shifted, solution.col_value, by.columns)),
+                shifted(objective, -by.objective),
                 tuple(
                     shifted(y, r - by.objective)
                     for y, r in zip(solution.row_dual, by.rows, strict=True)
                 ),
-                shifted(objective, -by.objective),
             )
         if status == self._statuses.kInfeasible:
-            return RelaxedInfeasible(self._ray())
+            return Infeasible(self._ray())
         if status in {self._statuses.kUnbounded, self._statuses.kUnboundedOrInfeasible}:
-            return RelaxedUnbounded()
-        return NoLinearAnswer(f"HiGHS: {self._solver.modelStatusToString(status)}")
+            return Unbounded((), (), ())
+        return Unknown(f"HiGHS: {self._solver.modelStatusToString(status)}")
 
     def probe(self, j: int, lower: Bound, upper: Bound, iterations: int) -> float:
         """The objective after a few iterations with other bounds of one column, then restored."""
@@ -159,9 +128,9 @@ class Relaxation:
             tuple(self._names.get(status, "zero") for status in basis.row_status),
         )
 
-    def _ray(self) -> tuple[float, ...] | None:
+    def _ray(self) -> tuple[float, ...]:
         _, exists, values = self._solver.getDualRay()
-        return tuple(map(shifted, values, self._scaling.rows)) if exists else None
+        return tuple(map(shifted, values, self._scaling.rows)) if exists else ()
 
     def _ends(self, j: int, lower: Bound, upper: Bound) -> tuple[float, float]:
         """The bounds of a column in the scaled program."""
@@ -201,3 +170,65 @@ def _model(program: Program, lower: Sequence[float], upper: Sequence[float]) -> 
     model.a_matrix_.index_ = np.array([j for j, _ in terms], np.int32)
     model.a_matrix_.value_ = np.array([nearest(a) for _, a in terms], float)
     return model
+
+
+_Array = npt.NDArray[Any]
+
+
+def largest_in(
+    costs: _Array, box: tuple[_Array, _Array], rows: _Array, ends: tuple[_Array, _Array]
+) -> _Array | None:
+    """Where ``costs · x`` is largest in a box with ``ends[0] <= rows x <= ends[1]``.
+
+    None if HiGHS finds no optimum.  ``rows`` has shape (rows, variables).
+    """
+    solved = _solved(costs, box, rows, ends)
+    return None if solved is None else solved[0]
+
+
+def deepest(
+    box: tuple[_Array, _Array], rows: _Array, least: _Array, caps: _Array
+) -> tuple[_Array, _Array] | None:
+    """A point of a box where every row is furthest above its least value, and multipliers.
+
+    The rows' excesses over ``least`` are compared; those of ``caps`` are at most 1 in any case.
+    The multipliers of the rows are not negative; where no point has ``rows x >= least`` their sum
+    shows it.  None if HiGHS finds no optimum.
+    """
+    count, width = rows.shape
+    body = np.zeros((count + len(caps), width + 1))
+    body[:count, :width], body[:count, width] = rows, -1.0
+    body[count:, :width] = caps
+    low = np.concatenate([least, np.full(len(caps), -np.inf)])
+    high = np.concatenate([np.full(count, np.inf), np.ones(len(caps))])
+    free = np.append(box[0], -np.inf), np.append(box[1], np.inf)
+    solved = _solved(np.append(np.zeros(width), 1.0), free, body, (low, high))
+    if solved is None:
+        return None
+    return solved[0][:width], np.maximum(solved[1][:count], 0.0)
+
+
+def _solved(
+    costs: _Array, box: tuple[_Array, _Array], rows: _Array, ends: tuple[_Array, _Array]
+) -> tuple[_Array, _Array] | None:
+    """The optimum and the dual values of the rows, for the smallest negative costs."""
+    highspy: Any = highspy_module()
+    solver = highs()
+    solver.setOptionValue("presolve", "off")
+    model: Any = highspy.HighsLp()
+    model.num_row_, model.num_col_ = rows.shape
+    model.col_cost_ = -costs
+    model.col_lower_, model.col_upper_ = box
+    model.row_lower_, model.row_upper_ = ends
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    row, column = np.nonzero(rows)
+    model.a_matrix_.start_ = np.searchsorted(row, np.arange(len(rows) + 1)).astype(np.int32)
+    model.a_matrix_.index_ = column.astype(np.int32)
+    model.a_matrix_.value_ = rows[row, column]
+    if solver.passModel(model) == highspy.HighsStatus.kError:
+        return None
+    solver.run()
+    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    solution = solver.getSolution()
+    return np.array(solution.col_value, dtype=float), np.array(solution.row_dual, dtype=float)

@@ -1,29 +1,64 @@
 """A child process that runs one solver: a JSON question on stdin, a JSON answer on stdout.
 
 Some inputs end CBC's process, and its messages go to file descriptor 1 whatever it is told; so it
-runs where neither matters.  Run as ``python -m tamecheck.solvers.worker``.
+runs where neither matters.  Run as ``python -m tamecheck.solvers.worker``; the protocol is that of
+`tamecheck.solvers.processes`.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import signal
+import sys
+from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
-from tamecheck.solvers.answering import answer_once
-from tamecheck.solvers.contexts import highs
+from tamecheck.solvers.libraries import highs
+from tamecheck.solvers.processes import PARENT
 
 __all__ = ["main"]
 
 _BEYOND = 1e19
 """CBC reports an unbounded program as optimal with an objective of about 3e20."""
 
+_DEATH_SIGNAL = 1
+"""Linux's ``PR_SET_PDEATHSIG``."""
+
 
 def main() -> None:
-    """Answer the question on stdin."""
-    answer_once(
-        lambda question: _SOLVERS[question["solver"]](question),
-        lambda question: _limit_memory(question["memory"]),
-    )
+    """Answer the question on stdin and end the process."""
+    _end_with_parent()
+    # what the solver prints goes nowhere; the answer goes where stdout went
+    answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    question = json.load(sys.stdin)
+    if "memory" in question:
+        _limit_memory(question["memory"])
+    try:
+        answer = _SOLVERS[question["solver"]](question)
+    except MemoryError:
+        answer = {"status": "unknown", "why": "out of memory"}
+    except Exception as error:  # noqa: BLE001 (whatever happens in a solver is an unknown)
+        answer = {"status": "unknown", "why": f"{type(error).__name__}: {error}"}
+    answer_to.write(json.dumps(answer))
+    answer_to.close()
+    # a solver's destructor may still crash; the answer is out
+    os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when the thread that waits for its answer is gone."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, int(signal.SIGKILL))
+    if os.environ.get(PARENT) not in (None, str(os.getppid())):
+        # it was gone before the request
+        os._exit(1)
 
 
 def _limit_memory(limit: int) -> None:
@@ -124,21 +159,68 @@ def _highs(question: dict[str, Any]) -> dict[str, Any]:
     return _answer(kind, x, objective, str(solver.modelStatusToString(status)))
 
 
-def _answer(kind: str, x: list[float] | None, objective: float | None, why: str) -> dict[str, Any]:
+def _answer(
+    kind: str, point: list[float] | None, objective: float | None, why: str
+) -> dict[str, Any]:
     """The claim, if it makes sense: finite numbers, and an objective of a size that occurs."""
     if kind in {"optimal", "feasible"}:
-        if x is None or objective is None or not all(map(math.isfinite, [*x, objective])):
+        if point is None or objective is None or not all(map(math.isfinite, [*point, objective])):
             return {"status": "unknown", "why": f"{why} without a finite point"}
         if abs(objective) > _BEYOND:
             return {"status": "unbounded"}
-    return {"status": kind, "x": x, "objective": objective, "why": why}
+    return {"status": kind, "point": point, "objective": objective, "why": why}
 
 
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-_SOLVERS = {"cbc": _cbc, "highs": _highs}
+def _sat(question: dict[str, Any]) -> dict[str, Any]:
+    """Clauses and native cardinality constraints."""
+    # python-sat has no type information
+    solvers: Any = import_module("pysat.solvers")
+    solver = solvers.Solver(name=question["solver"], bootstrap_with=question["clauses"])
+    for literals, bound in question["at_most"]:
+        solver.add_atmost(literals, bound)
+    if solver.solve():
+        return {"status": "feasible", "point": solver.get_model()}
+    return {"status": "infeasible"}
+
+
+def _z3(question: dict[str, Any]) -> dict[str, Any]:
+    """A zero of a polynomial on the standard simplex; None for a number that is not rational."""
+    # z3 has no type information
+    z3: Any = import_module("z3")
+    free = [z3.Real(f"w{k}") for k in range(question["count"] - 1)]
+    weights = [*free, 1 - sum(free, z3.RealVal(0))]
+    value = z3.RealVal(0)
+    for exponents, coefficient in question["terms"]:
+        exact = Fraction(coefficient)
+        term = z3.Q(exact.numerator, exact.denominator)
+        for weight, exponent in zip(weights, exponents, strict=True):
+            for _ in range(exponent):
+                term = term * weight
+        value = value + term
+    solver = z3.Tactic("qfnra-nlsat").solver()
+    solver.add(*(weight >= 0 for weight in weights), value == 0)
+    name = f"z3 {z3.get_version_string()}"
+    answer = solver.check()
+    if answer == z3.unsat:
+        return {"status": "infeasible", "solver": name}
+    if answer != z3.sat:
+        return {"status": "unknown", "why": f"{name}: {solver.reason_unknown()}"}
+    model = solver.model()
+    values = [z3.simplify(model.eval(weight, model_completion=True)) for weight in weights]
+    point = [
+        str(Fraction(v.numerator_as_long(), v.denominator_as_long()))
+        if z3.is_rational_value(v)
+        else None
+        for v in values
+    ]
+    return {"status": "feasible", "solver": name, "point": point}
+
+
+_SOLVERS = {"cbc": _cbc, "highs": _highs, "minicard": _sat, "gluecard4": _sat, "z3": _z3}
 
 if __name__ == "__main__":
     main()

@@ -148,12 +148,12 @@ def bound_prover(budget: Budget) -> Callable[[Graph, Box, int], Step | None]:
 
 
 def _ask_solver(graph: Graph, box: Box, node: int, seconds: float) -> Step | None:
-    from tamecheck.solvers.nlsat import Bounded, solver_name, try_bound
+    from tamecheck.solvers.nlsat import solver_name, try_bound
 
     if seconds <= 0:
         return None
     answer = try_bound(graph, box, node, _CANDIDATES, timeout=min(seconds, 8.0))
-    if not isinstance(answer, Bounded):
+    if not isinstance(answer, Fraction):
         return None
     return {
         "rule": "trust",
@@ -161,7 +161,7 @@ def _ask_solver(graph: Graph, box: Box, node: int, seconds: float) -> Step | Non
         "statement": {
             "kind": "enclosure",
             "node": node,
-            "lower": [str(-answer.bound)],
-            "upper": [str(answer.bound)],
+            "lower": [str(-answer)],
+            "upper": [str(answer)],
         },
     }

@@ -26,10 +26,10 @@ from tamecheck.bounds import (
 )
 from tamecheck.bounds.scalar import Scalar
 from tamecheck.encode.mip.network import Encoding
+from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Kind, Sense
 from tamecheck.ir.tensor import Array
-from tamecheck.solvers.dense_linear import largest_in
-from tamecheck.solvers.relaxation import Relaxation, RelaxedOptimum
+from tamecheck.solvers.relaxation import Relaxation, Relaxed, largest_in
 
 __all__ = [
     "Region",
@@ -231,7 +231,7 @@ def relaxed_starts(
     while time.monotonic() < deadline:
         relaxation = Relaxation(encoding.objective(walker.output, sense))
         found = relaxation.solve(seconds=deadline - time.monotonic())
-        if not isinstance(found, RelaxedOptimum):
+        if not isinstance(found, Optimal):
             return
         x, whole = _network_at(encoding, walker, found)
         yield x
@@ -240,13 +240,13 @@ def relaxed_starts(
         for layer in layers:
             left = list(layer)
             while left and time.monotonic() < deadline:
-                weight = np.array([abs(whole[j] - found.x[j]) + _BIAS for j in left])
+                weight = np.array([abs(whole[j] - found.point[j]) + _BIAS for j in left])
                 j = left.pop(int(rng.choice(len(left), p=weight / weight.sum())))
                 column = program.columns[j]
                 other = column.lower if whole[j] > 0.5 else column.upper
                 relaxation.set_bounds(j, other, other)
                 again = relaxation.solve(seconds=deadline - time.monotonic())
-                if not isinstance(again, RelaxedOptimum):
+                if not isinstance(again, Optimal):
                     relaxation.set_bounds(j, column.lower, column.upper)
                     continue
                 found = again
@@ -254,10 +254,8 @@ def relaxed_starts(
                 yield x
 
 
-def _network_at(
-    encoding: Encoding, walker: Walker, found: RelaxedOptimum
-) -> tuple[Array, list[float]]:
-    x = walker.clipped(np.array([found.x[j] for j in encoding.inputs]))
+def _network_at(encoding: Encoding, walker: Walker, found: Relaxed) -> tuple[Array, list[float]]:
+    x = walker.clipped(np.array([found.point[j] for j in encoding.inputs]))
     return x, encoding.complete([float(value) for value in x])
 
 

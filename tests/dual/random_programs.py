@@ -4,7 +4,8 @@ import itertools
 import random
 from fractions import Fraction as Q
 
-from tamecheck.duality.linear import LinearOptimum, minimise
+from tamecheck.duality.optimum import minimise
+from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 
 
@@ -71,9 +72,9 @@ def exhaustive(form, d):
                 left[i] -= a * value
         if rest:
             outcome = minimise(rest, form.constraints, left)
-            if not isinstance(outcome, LinearOptimum):
+            if not isinstance(outcome, Optimal):
                 continue
-            cost += outcome.value
+            cost += outcome.objective
         elif not all(c.holds(Q(0), side) for c, side in zip(form.constraints, left, strict=True)):
             continue
         best = cost if best is None else min(best, cost)

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from tamecheck.duality import InfeasibleProgramError
-from tamecheck.duality.chvatal.dual import chvatal_dual
+from tamecheck.duality.chvatal import chvatal_dual
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.ir.verdict import Verdict

@@ -8,9 +8,16 @@ from fractions import Fraction as Q
 
 import pytest
 
-from tamecheck.duality.conic.dual import ConicColumn, ConicDual, ConicProgram, in_cone
-from tamecheck.duality.conic.search import conic_dual, rays, split_vector
-from tamecheck.duality.expression.builder import ExpressionBuilder
+from tamecheck.duality.conic import (
+    ConicColumn,
+    ConicDual,
+    ConicProgram,
+    conic_dual,
+    in_cone,
+    rays,
+    split_vector,
+)
+from tamecheck.duality.expression.function import ExpressionBuilder
 from tamecheck.errors import DomainError, InputError
 
 

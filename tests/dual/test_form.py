@@ -7,8 +7,9 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.duality import InfeasibleProgramError, normalise
-from tamecheck.duality.linear import LinearInfeasible, LinearOptimum, LinearUnbounded, minimise
+from tamecheck.duality.optimum import minimise
 from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 
 
@@ -120,11 +121,15 @@ def test_linear_programs_end_with_a_certificate():
         )
     )
     outcome = minimise(form.columns, form.constraints, form.right)
-    assert isinstance(outcome, LinearOptimum)
+    assert isinstance(outcome, Optimal)
     # x = 8/5, y = 6/5
-    assert outcome.value == Q(34, 5)
-    assert sum(y * b for y, b in zip(outcome.multipliers, form.right, strict=True)) == Q(34, 5)
-    assert all(column.product(outcome.multipliers) <= column.cost for column in form.columns)
+    assert outcome.objective == Q(34, 5)
+    assert sum(
+        y * b for y, b in zip(outcome.certificate.multipliers, form.right, strict=True)
+    ) == Q(34, 5)
+    assert all(
+        column.product(outcome.certificate.multipliers) <= column.cost for column in form.columns
+    )
 
 
 def test_infeasible_and_unbounded_linear_programs_prove_it():
@@ -135,11 +140,11 @@ def test_infeasible_and_unbounded_linear_programs_prove_it():
         )
     )
     outcome = minimise(form.columns, form.constraints, form.right)
-    assert isinstance(outcome, LinearInfeasible)
-    assert form.columns[0].product(outcome.multipliers) <= 0
-    assert sum(y * b for y, b in zip(outcome.multipliers, form.right, strict=True)) > 0
+    assert isinstance(outcome, Infeasible)
+    assert form.columns[0].product(outcome.certificate.multipliers) <= 0
+    assert sum(y * b for y, b in zip(outcome.certificate.multipliers, form.right, strict=True)) > 0
     above = form.columns[0].entries[:1]
     column = replace(form.columns[0], entries=above)
     outcome = minimise([column], form.constraints[:1], (Q(4),))
-    assert isinstance(outcome, LinearUnbounded)
+    assert isinstance(outcome, Unbounded)
     assert outcome.ray == (1,)

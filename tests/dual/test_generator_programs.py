@@ -10,7 +10,8 @@ from itertools import product
 import pytest
 
 from tamecheck.duality import dual, normalise
-from tamecheck.duality.linear import LinearOptimum, minimise
+from tamecheck.duality.optimum import minimise
+from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 PROOFS = ("columns", "at_zero", "subadditive", "monotone")
@@ -66,8 +67,8 @@ def brute_force(form, d):
                 rest[i] -= a * x
         if continuous:
             found = minimise([form.columns[j] for j in continuous], form.constraints, rest)
-            if isinstance(found, LinearOptimum):
-                best = min(best, cost + found.value)
+            if isinstance(found, Optimal):
+                best = min(best, cost + found.objective)
         elif all(
             c.holds(Fraction(0), side) for c, side in zip(form.constraints, rest, strict=True)
         ):

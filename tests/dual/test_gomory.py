@@ -10,8 +10,7 @@ from fractions import Fraction as Q
 import pytest
 
 from tamecheck.duality import InfeasibleProgramError, normalise
-from tamecheck.duality.gomory.ascent import violation_slope
-from tamecheck.duality.gomory.dual import Layers, gomory_dual
+from tamecheck.duality.gomory import Layers, gomory_dual, violation_slope
 from tamecheck.errors import DomainError
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.ir.verdict import Verdict

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from tamecheck.duality import METHODS, InfeasibleProgramError, dual, normalise
-from tamecheck.duality.lattice import integer_contradiction
+from tamecheck.duality.optimum import integer_contradiction
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 

@@ -10,8 +10,9 @@ from itertools import product
 import pytest
 
 from tamecheck.duality.form import Constraint, FormColumn
-from tamecheck.duality.linear import LinearInfeasible, LinearOptimum, LinearUnbounded, minimise
-from tamecheck.exact.lexicographic import Dictionary, State
+from tamecheck.duality.optimum import minimise
+from tamecheck.exact.simplex import Dictionary, State
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 
 
 def test_a_knapsack_row_by_hand():
@@ -60,16 +61,16 @@ def test_outcomes_agree_with_the_primal_method(seed):
     ]
     found = minimise(columns, [Constraint("", ">=", None)] * m, [b for _, b in rows])
     expected = {
-        LinearOptimum: State.OPTIMAL,
-        LinearInfeasible: State.INFEASIBLE,
-        LinearUnbounded: State.UNBOUNDED,
+        Optimal: State.OPTIMAL,
+        Infeasible: State.INFEASIBLE,
+        Unbounded: State.UNBOUNDED,
     }
     assert state is expected[type(found)]
-    if isinstance(found, LinearOptimum):
-        assert table.value(0) == found.value
+    if isinstance(found, Optimal):
+        assert table.value(0) == found.objective
         y = dict(table.surplus_terms(0))
         assert all(v >= 0 for v in y.values())
-        assert sum(v * rows[k][1] for k, v in y.items()) == found.value
+        assert sum(v * rows[k][1] for k, v in y.items()) == found.objective
 
 
 def test_cuts_keep_all_integer_points():

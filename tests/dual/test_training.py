@@ -9,14 +9,14 @@ import pytest
 from sklearn.datasets import load_digits
 
 from tamecheck.duality import normalise
-from tamecheck.duality.search import search_at
+from tamecheck.duality.optimum import search_at
 from tamecheck.duality.training import (
     Weights,
     pair_tameness,
     sensitivities,
     training_program,
 )
-from tamecheck.duality.tree.dual import tree_dual
+from tamecheck.duality.tree import tree_dual
 from tamecheck.errors import InputError
 from tamecheck.programs import solve
 

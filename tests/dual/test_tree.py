@@ -7,7 +7,7 @@ import pytest
 import sympy
 from random_programs import exhaustive, random_program
 
-from tamecheck.duality.tree.dual import tree_dual
+from tamecheck.duality.tree import tree_dual
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row
 

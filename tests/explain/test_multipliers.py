@@ -11,7 +11,7 @@ from tamecheck.explain import Explainer
 from tamecheck.explain.completions import PRESENT, Linear, completions
 from tamecheck.explain.local_search import climbed, sampled
 from tamecheck.explain.multipliers import Multipliers
-from tamecheck.solvers.dense_linear import deepest
+from tamecheck.solvers.relaxation import deepest
 
 GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5, 7]}})
 

@@ -28,7 +28,8 @@ from tamecheck.derivative.implicit.subdivision import (
     one_sign,
     subdivided,
 )
-from tamecheck.solvers.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simplex
+from tamecheck.ir.answer import Feasible, Infeasible
+from tamecheck.solvers.nlsat import zero_on_simplex
 
 entries = st.integers(-4, 4)
 
@@ -163,9 +164,9 @@ def test_z3_names_zeros_and_their_absence():
         {(2, 0): Fraction(1), (0, 2): Fraction(2)},
     )
     claim = zero_on_simplex(half, seconds=30)
-    assert isinstance(claim, ZeroClaim)
-    assert claim.values == (Fraction(1, 2), Fraction(1, 2))
-    assert isinstance(zero_on_simplex(third, seconds=30), NoZeroClaim)
+    assert isinstance(claim, Feasible)
+    assert claim.point == (Fraction(1, 2), Fraction(1, 2))
+    assert isinstance(zero_on_simplex(third, seconds=30), Infeasible)
 
 
 def test_what_z3_says_is_named_or_checked():

@@ -6,7 +6,7 @@ from fractions import Fraction as Q
 import pytest
 
 import tamecheck as tc
-from tamecheck.duality.search import search_at
+from tamecheck.duality.optimum import search_at
 from tamecheck.duality.value.dual import value_dual
 from tamecheck.ir.program import Column, Kind, Program, Row
 

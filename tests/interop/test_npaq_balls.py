@@ -19,8 +19,9 @@ from tamecheck.binarized import (
 )
 from tamecheck.binarized.network import rivals
 from tamecheck.binarized.portfolio import misclassified
+from tamecheck.ir.answer import Feasible, Infeasible
 from tamecheck.kernel_bnn import check
-from tamecheck.solvers.cardinality import SatClaim, UnsatClaim, satisfiable
+from tamecheck.solvers.sat import satisfiable
 
 
 def network_of(path):
@@ -76,8 +77,8 @@ def test_distances_are_those_of_a_second_engine(networks):
             found = minimum_distance(network, states)
             assert found.exact
             assert found.checked == "enumeration"
-            assert isinstance(asked(network, states, found.upper), SatClaim)
-            assert isinstance(asked(network, states, found.upper - 1), UnsatClaim)
+            assert isinstance(asked(network, states, found.upper), Feasible)
+            assert isinstance(asked(network, states, found.upper - 1), Infeasible)
             proof = distance_certificate(network, states, found.witness)
             assert check(json.dumps(proof)).verdict == "valid"
 
@@ -89,7 +90,7 @@ def asked(network, states, radius):
     decision = int(network.decide(states[None, :])[0])
     targets = rivals(folded, ball, decision)
     if not targets:
-        return UnsatClaim("bounds")
+        return Infeasible("bounds")
     formula, _ = misclassified(folded, ball, decision, targets)
     return satisfiable(formula.clauses, formula.at_most)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import tamecheck as tc
+from tamecheck.ir.answer import Optimal
 from tamecheck.learn.effort import Effort, Interruption
 from tamecheck.learn.estimator import TrainingSet
 from tamecheck.learn.mip.annealing import annealed
@@ -25,7 +26,6 @@ from tamecheck.learn.mip.task import (
     task_of,
     weight_of,
 )
-from tamecheck.solvers.claims import OptimalClaim
 
 SQUARE = np.array(list(itertools.product((-1, 1), repeat=2)))
 CUBE = np.array(list(itertools.product((-1, 1), repeat=3)))
@@ -78,7 +78,7 @@ def test_two_solvers_agree_with_enumeration(weights):
     architecture = Architecture((2, 1, 1), weights, bias=True, margin=Fraction(1, 64))
     task = task_of(TrainingSet(x.astype(float), y.astype(int), np.ones(4), 2))
     program = Encoding(task, architecture, Objective("errors")).program
-    from tamecheck.solvers.children import claims
+    from tamecheck.solvers.claims import claims
 
     assert [claim.objective for claim in claims(program)] == pytest.approx([1, 1])
 
@@ -252,9 +252,9 @@ def test_cbc_accepts_a_start_for_the_whole_program():
     encoding = Encoding(task, shape, Objective("errors"))
     found = annealed(task, shape, rng, seconds=9, goal=0, interruption=Interruption())
     (claim,) = Effort(("cbc",), 30, 1, 0).claims(encoding.program, lifted(encoding, found))
-    assert isinstance(claim, OptimalClaim)
+    assert isinstance(claim, Optimal)
     assert claim.objective == 0
-    assert errors_of(network_of(encoding.params(claim.x), shape, 1.0), task) == 0
+    assert errors_of(network_of(encoding.params(claim.point), shape, 1.0), task) == 0
 
 
 @settings(max_examples=15, deadline=None)

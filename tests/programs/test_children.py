@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tamecheck.solvers.exchange import child
+from tamecheck.solvers.processes import child
 
 WORKER = "tamecheck.solvers.worker"
 
@@ -43,7 +43,7 @@ def test_no_process_is_left_behind_by_an_exception(kind):
 def test_a_worker_ends_with_the_process_that_started_it():
     script = textwrap.dedent(f"""
         import time
-        from tamecheck.solvers.exchange import child
+        from tamecheck.solvers.processes import child
         with child("{WORKER}") as process:
             # it waits for its question from now on
             time.sleep(1.0)
@@ -78,7 +78,7 @@ def test_the_processes_of_a_pool_end_with_the_process_that_made_it():
     script = textwrap.dedent("""
         import os, time
         from concurrent.futures import ProcessPoolExecutor
-        from tamecheck.solvers.answering import end_with_pool
+        from tamecheck.solvers.processes import end_with_pool
         with ProcessPoolExecutor(2, initializer=end_with_pool) as pool:
             print(pool.submit(os.getpid).result(), flush=True)
             time.sleep(600)

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import pytest
 
+from tamecheck.ir.answer import Evidence, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.programs import Evidence, Infeasible, Optimal, Unbounded, solve
-from tamecheck.solvers.children import claims
-from tamecheck.solvers.claims import InfeasibleClaim, OptimalClaim, UnboundedClaim, UnknownClaim
+from tamecheck.programs import solve
+from tamecheck.solvers.claims import claims
 
 F = Fraction
 
@@ -28,13 +28,13 @@ def singleton():
 
 def test_both_solvers_answer():
     said = claims(knapsack(), seconds=30)
-    assert [type(claim) for claim in said] == [OptimalClaim, OptimalClaim]
+    assert [type(claim) for claim in said] == [Optimal, Optimal]
     assert said[0].objective == pytest.approx(said[1].objective)
 
 
 def test_an_unbounded_singleton_row_is_not_an_optimum():
     for claim in claims(singleton(), seconds=30):
-        assert isinstance(claim, UnboundedClaim | UnknownClaim)
+        assert isinstance(claim, Unbounded | Unknown)
     answer = solve(singleton()).answer
     assert isinstance(answer, Unbounded)
     assert answer.ray == (1, 0)
@@ -64,11 +64,11 @@ def test_a_relaxation_that_is_unbounded_does_not_make_an_infeasible_program_unbo
 
 def test_a_program_with_few_bytes_of_memory_gives_no_claim():
     for claim in claims(knapsack(), seconds=30, memory=2**26):
-        assert isinstance(claim, UnknownClaim)
+        assert isinstance(claim, Unknown)
 
 
 def test_a_time_limit_ends_the_children():
-    assert all(isinstance(claim, UnknownClaim) for claim in claims(knapsack(), seconds=-3))
+    assert all(isinstance(claim, Unknown) for claim in claims(knapsack(), seconds=-3))
 
 
 def test_nothing_leaks_to_standard_output():
@@ -76,7 +76,7 @@ def test_nothing_leaks_to_standard_output():
 from fractions import Fraction as F
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.programs import solve
-from tamecheck.solvers.children import claims
+from tamecheck.solvers.claims import claims
 p = Program((Column("x", F(0), F(3), cost=F(-1)),), (Row("r", ((0, F(2)),), None, F(1)),))
 solve(p, certify=True)
 claims(p, seconds=30)
@@ -117,4 +117,4 @@ def test_a_big_multiplier_does_not_leak():
 def test_claims_of_infeasibility_agree():
     columns = (Column("x", F(0), F(9), Kind.INTEGER), Column("y", F(0), F(9), Kind.INTEGER))
     program = Program(columns, (Row("r", ((0, F(2)), (1, F(-2))), F(1), F(1)),))
-    assert all(isinstance(claim, InfeasibleClaim) for claim in claims(program, seconds=30))
+    assert all(isinstance(claim, Infeasible) for claim in claims(program, seconds=30))

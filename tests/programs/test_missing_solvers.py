@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from tamecheck.cli import main
-from tamecheck.programs import Optimal, read, solve
-from tamecheck.solvers.children import claims
-from tamecheck.solvers.claims import OptimalClaim, UnknownClaim
+from tamecheck.ir.answer import Optimal, Unknown
+from tamecheck.programs import read, solve
+from tamecheck.solvers.claims import claims
 
 PROGRAM = "min\n obj: x + y\nst\n c: 2 x + 2 y >= 3\nbounds\n x <= 5\n y <= 5\ngenerals\n x\nend\n"
 
@@ -41,8 +41,8 @@ def test_without_cbc_highs_solves(program, monkeypatch):
     forget(monkeypatch, "mip")
     question = read(program)
     cbc, highs = claims(question, seconds=30)
-    assert cbc == UnknownClaim("cbc", "not installed (pip install mip highspy)")
-    assert isinstance(highs, OptimalClaim)
+    assert cbc == Unknown("not installed (pip install mip highspy)", solver="cbc")
+    assert isinstance(highs, Optimal)
     assert isinstance(solve(question, seconds=30).answer, Optimal)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
 from tamecheck.loaders.programs.lp import program_from_lp
-from tamecheck.programs import Feasible, Infeasible, Optimal, Unbounded, Unknown, solve
+from tamecheck.programs import solve
 from tamecheck.programs.solving import _Solving
 from tamecheck.programs.tree import Search
-from tamecheck.solvers.claims import OptimalClaim, UnboundedClaim
 from tamecheck.solvers.scaling import scaled_program, scaling
 
 F = Fraction
@@ -135,22 +135,22 @@ def test_what_solvers_say_is_no_status():
     own = solving()
     tree = Search(hard(), granular=False).run(most_nodes=30)
     value = float(hard().objective(tree.point))
-    said = tuple(OptimalClaim(name, (), value) for name in ("cbc", "highs"))
+    said = tuple(Optimal((), value, None, name) for name in ("cbc", "highs"))
     answer = own._open(tree, said)
     assert isinstance(answer, Feasible)
     assert answer.claimed.value == "two-solvers"
     # an objective of the same absolute size that is far off in relative terms is another one
-    other = tuple(OptimalClaim(name, (), value * 1.001) for name in ("cbc", "highs"))
+    other = tuple(Optimal((), value * 1.001, None, name) for name in ("cbc", "highs"))
     assert own._open(tree, other).claimed is None
 
 
 def test_a_wrong_word_is_only_called_wrong_where_that_is_proved():
     own = solving()
     tree = Search(hard(), granular=False).run(most_nodes=30)
-    own._open(tree, (UnboundedClaim("cbc"),))
+    own._open(tree, (Unbounded((), (), None, "cbc"),))
     assert not [note for note in own.notes if "it is not" in note]
     own.program = lp("min\n x\nst\n c: x >= 1\nend")
-    own._compare((UnboundedClaim("cbc"),), Search(own.program).run())
+    own._compare((Unbounded((), (), None, "cbc"),), Search(own.program).run())
     assert own.notes[-1] == "cbc calls the program unbounded; it is not."
 
 

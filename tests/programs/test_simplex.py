@@ -5,17 +5,11 @@ from fractions import Fraction
 
 import pytest
 
+from tamecheck.exact.bounded import linear_box, minimum
+from tamecheck.exact.linear import Basis, Box
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.programs.scaled import Box, Scaled
-from tamecheck.programs.simplex import (
-    LinearInfeasible,
-    LinearOptimum,
-    LinearUnbounded,
-    LinearUndecided,
-    linear_box,
-    minimum,
-)
-from tamecheck.solvers.relaxation import Basis
+from tamecheck.programs.scaled import Scaled
 
 F = Fraction
 
@@ -58,20 +52,20 @@ def proved(program, costs, outcome):
     box = linear_box(program)
     priced = Program(tuple(Column(f"{j}", cost=c) for j, c in enumerate(costs)), program.rows)
     scaled = Scaled(priced)
-    if isinstance(outcome, LinearInfeasible):
-        multipliers = scaled.exact(dict(enumerate(outcome.multipliers)))
+    if isinstance(outcome, Infeasible):
+        multipliers = scaled.exact(dict(enumerate(outcome.certificate.multipliers)))
         assert scaled.bound(multipliers, box, costs=False) > 0
         return "infeasible"
     assert not program.violations(outcome.point)
-    if isinstance(outcome, LinearUnbounded):
+    if isinstance(outcome, Unbounded):
         far = [x + 10**40 * r for x, r in zip(outcome.point, outcome.ray, strict=True)]
         assert not program.violations(far)
         assert sum(c * r for c, r in zip(costs, outcome.ray, strict=True)) < 0
         return "unbounded"
-    assert isinstance(outcome, LinearOptimum)
-    multipliers = scaled.exact(dict(enumerate(outcome.multipliers)))
+    assert isinstance(outcome, Optimal)
+    multipliers = scaled.exact(dict(enumerate(outcome.certificate.multipliers)))
     value = sum((c * x for c, x in zip(costs, outcome.point, strict=True)), F(0))
-    assert outcome.value == value == scaled.bound(multipliers, box)
+    assert outcome.objective == value == scaled.bound(multipliers, box)
     return "optimal"
 
 
@@ -91,8 +85,14 @@ def test_every_outcome_is_proved_and_the_same_from_any_basis():
 def test_the_basis_of_an_optimum_is_one_where_nothing_is_left_to_do():
     program = Program((Column("x"), Column("y")), (Row("r", ((0, F(1)), (1, F(2))), F(3)),))
     found = minimum(program, [F(1), F(1)], linear_box(program))
-    assert (found.value, found.point, found.multipliers) == (F(3, 2), (0, F(3, 2)), (F(1, 2),))
-    again = minimum(program, [F(1), F(1)], linear_box(program), found.basis, deadline=0.0)
+    assert (found.objective, found.point, found.certificate.multipliers) == (
+        F(3, 2),
+        (0, F(3, 2)),
+        (F(1, 2),),
+    )
+    again = minimum(
+        program, [F(1), F(1)], linear_box(program), found.certificate.basis, deadline=0.0
+    )
     assert again == found
 
 
@@ -104,7 +104,7 @@ def test_a_box_takes_the_place_of_the_bounds():
 
 def test_a_deadline_in_the_past_decides_nothing():
     program = Program((Column("x"),), (Row("r", ((0, F(1)),), F(1)),))
-    assert minimum(program, [F(1)], linear_box(program), deadline=0.0) == LinearUndecided()
+    assert minimum(program, [F(1)], linear_box(program), deadline=0.0) == Unknown("out of time")
 
 
 @pytest.mark.parametrize("size", [30])
@@ -119,4 +119,4 @@ def test_klee_and_minty_cubes_end(size):
     program = Program(tuple(Column(f"x{j}", F(0), F(1)) for j in range(size)), tuple(rows))
     costs = [F(0)] * (size - 1) + [F(-1)]
     found = minimum(program, costs, linear_box(program))
-    assert found.value == -1
+    assert found.objective == -1

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from tamecheck.errors import InputError
+from tamecheck.ir.answer import Optimal, Unbounded
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.programs.json_program import program_from_json
-from tamecheck.programs import Optimal, Unbounded, read, solve, write
+from tamecheck.programs import read, solve, write
 from tamecheck.solvers import worker
-from tamecheck.solvers.children import claims
-from tamecheck.solvers.claims import OptimalClaim
+from tamecheck.solvers.claims import claims
 
 F = Fraction
 NAN, INF = float("nan"), float("inf")
@@ -164,8 +164,8 @@ def test_a_child_that_logs_answers_with_json_only():
         capture_output=True,
         check=True,
     )
-    assert json.loads(done.stdout)["x"] == [0.5]
-    assert all(isinstance(claim, OptimalClaim) for claim in claims(program, seconds=30))
+    assert json.loads(done.stdout)["point"] == [0.5]
+    assert all(isinstance(claim, Optimal) for claim in claims(program, seconds=30))
 
 
 def test_solving_loads_neither_mip_nor_ortools_into_our_process():
@@ -173,12 +173,12 @@ def test_solving_loads_neither_mip_nor_ortools_into_our_process():
 import sys
 from fractions import Fraction as F
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.solvers.children import claims
+from tamecheck.solvers.claims import claims
 p = Program((Column("x", F(0), F(3), Kind.INTEGER, F(-1)),), ())
 print([type(c).__name__ for c in claims(p, seconds=30)], {"mip", "ortools"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert done.stdout == b"['OptimalClaim', 'OptimalClaim'] set()\n"
+    assert done.stdout == b"['Optimal', 'Optimal'] set()\n"
 
 
 def test_no_module_imports_ortools():

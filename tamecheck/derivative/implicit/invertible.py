@@ -47,7 +47,8 @@ from tamecheck.derivative.implicit.subdivision import (
 )
 from tamecheck.exact.hull import Matrix, extreme
 from tamecheck.exact.reals import as_fraction, as_number, working_precision
-from tamecheck.solvers.polynomial_zero import NoZeroClaim, ZeroClaim, zero_on_simplex
+from tamecheck.ir.answer import Feasible, Infeasible
+from tamecheck.solvers.nlsat import zero_on_simplex
 
 __all__ = ["Invertibility", "decide_invertible", "matrix_of"]
 
@@ -237,11 +238,11 @@ def _by_z3(vertices: Sequence[fmpq_mat], why: str, deadline: float) -> Invertibi
     }
     claim = zero_on_simplex(terms, seconds=max(deadline - time.monotonic(), _LEAST_SECONDS))
     match claim:
-        case NoZeroClaim(solver):
+        case Infeasible(solver=solver):
             return Invertibility(
                 holds=True, why=f"{solver} finds no zero of the determinant", rests_on=solver
             )
-        case ZeroClaim(solver, values):
+        case Feasible(point=values, solver=solver):
             found = _confirmed(vertices, values)
             if found is not None:
                 return _singular(found)

@@ -21,14 +21,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from tamecheck.duality.answer import DualFunction
+from tamecheck.duality.answer import Definability, DualFunction, locally_tame, semilinear
 from tamecheck.duality.check import CheckItem, Value
-from tamecheck.duality.definability import Definability, locally_tame, semilinear
 from tamecheck.duality.form import Form, FormColumn, Vector, normalise
-from tamecheck.duality.lattice import require_integer_solution
-from tamecheck.duality.linear import LinearInfeasible, LinearOptimum, LinearUnbounded, minimise
-from tamecheck.duality.optimum import proved_optimum
+from tamecheck.duality.optimum import minimise, proved_optimum, require_integer_solution
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.programs.tree import Search
@@ -187,7 +185,7 @@ def minimum_at(form: Form, priced: Sequence[Priced], d: Sequence[Fraction]) -> M
         relaxed = minimise(columns, form.constraints, d)
         feasible = Search(_without_costs(program), seconds=_SECONDS_A_VALUE).run()
         # a multiple of a rational ray is integral, so an integral point falls without end along it
-        if isinstance(relaxed, LinearUnbounded) and feasible.point is not None:
+        if isinstance(relaxed, Unbounded) and feasible.point is not None:
             return Minimum(-math.inf, None)
         if feasible.closed and feasible.point is None:
             return Minimum(math.inf, None)
@@ -303,9 +301,9 @@ class GeneratorDual(DualFunction):
         """
         columns = [own.column for own in self.priced if not own.column.integral]
         outcome = minimise(columns, self.form.constraints, g)
-        if isinstance(outcome, LinearOptimum):
-            return outcome.value
-        return math.inf if isinstance(outcome, LinearInfeasible) else -math.inf
+        if isinstance(outcome, Optimal):
+            return outcome.objective
+        return math.inf if isinstance(outcome, Infeasible) else -math.inf
 
     def slopes(self, d: Vector) -> tuple[Vector, ...]:
         """The slope where a single piece is active.
@@ -319,7 +317,7 @@ class GeneratorDual(DualFunction):
         """
         if isinstance(self.evaluate(d), float):
             raise DomainError("The generator function is infinite at this right-hand side.")
-        from tamecheck.duality.generator.slopes import slope
+        from tamecheck.duality.generator.search import slope
 
         return (slope(self, d),)
 

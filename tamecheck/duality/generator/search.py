@@ -1,4 +1,12 @@
-"""Row generation for the multipliers of a generator function, column generation for its E."""
+"""The strongest generator function, and its slope where it is proved to be affine nearby.
+
+Rows are generated for the multipliers, columns for the kept ones.
+
+Slopes: from below, the tree dual of the defining program touches F at d; if all of its pieces that
+are active there have one slope u, it is affine near d.  From above, F is at most the convex
+function of the linear program with the best integer part; if that takes the values of the affine
+function at the corners of a small cross-polytope around d, it is at most that inside.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,6 @@ import time
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 
-from tamecheck.duality.feasibility import feasible_multipliers
 from tamecheck.duality.form import Constraint, Form, FormColumn, Vector
 from tamecheck.duality.generator.dual import (
     GeneratorDual,
@@ -14,10 +21,11 @@ from tamecheck.duality.generator.dual import (
     minimum_at,
     priced_columns,
 )
-from tamecheck.duality.linear import LinearOptimum, minimise
-from tamecheck.duality.optimum import proved_optimum, require_dual
+from tamecheck.duality.optimum import feasible_multipliers, minimise, proved_optimum, require_dual
+from tamecheck.errors import UnsupportedError
+from tamecheck.ir.answer import Optimal
 
-__all__ = ["strongest"]
+__all__ = ["slope", "strongest"]
 
 _ZERO = Fraction(0)
 _MOST_ROUNDS = 200
@@ -137,9 +145,63 @@ def _master(
     ]
     constraints = [Constraint(str(i), "<=", None) for i in range(len(rows))]
     outcome = minimise(columns, constraints, [side for _, side in rows])
-    if not isinstance(outcome, LinearOptimum):
+    if not isinstance(outcome, Optimal):
         return None
     alpha = [_ZERO] * form.size
     for (i, sign), x in zip(parts, outcome.point[2:], strict=True):
         alpha[i] += sign * x
-    return -outcome.value, tuple(alpha)
+    return -outcome.objective, tuple(alpha)
+
+
+_SECONDS = 10.0
+_STEPS = (Fraction(1, 8), Fraction(1, 512), Fraction(1, 2**20))
+
+
+def slope(dual: GeneratorDual, d: Vector) -> Vector:
+    """The gradient at ``d``.
+
+    Raises
+    ------
+    UnsupportedError
+        If it is not proved that F is affine near ``d``.
+    """
+    from tamecheck.duality.generator.dual import defining_program, minimum_at
+    from tamecheck.duality.tree import tree_dual
+
+    below = tree_dual(defining_program(dual.form, dual.priced, d), seconds=_SECONDS)
+    slopes = below.slopes(d)
+    found = minimum_at(dual.form, dual.priced, d)
+    if below.strong and len(slopes) == 1 and found.point is not None:
+        (u,) = slopes
+        rest = list(d)
+        spent = Fraction(0)
+        for own, x in zip(dual.priced, found.point, strict=True):
+            if own.column.integral and x:
+                spent += own.column.cost * x
+                for i, a in own.column.entries:
+                    rest[i] -= a * x
+        top = dual.evaluate(d)
+        if isinstance(top, Fraction) and any(
+            _is_affine(dual, rest, top - spent, u, step) for step in _STEPS
+        ):
+            return u
+    raise UnsupportedError(
+        "It was not proved that the generator function is affine near this right-hand side.",
+        hint="It may have a kink or a jump there: move it a little.",
+    )
+
+
+def _is_affine(
+    dual: GeneratorDual, rest: Sequence[Fraction], value: Fraction, u: Vector, step: Fraction
+) -> bool:
+    columns = [own.column for own in dual.priced if not own.column.integral]
+    for i, own in enumerate(u):
+        for sign in (1, -1):
+            moved = list(rest)
+            moved[i] += sign * step
+            outcome = minimise(columns, dual.form.constraints, moved)
+            if not isinstance(outcome, Optimal):
+                return False
+            if outcome.objective != value + sign * step * own:
+                return False
+    return True

@@ -22,7 +22,7 @@ from itertools import accumulate
 
 from tamecheck.duality.check import Value
 from tamecheck.duality.form import Form, Vector
-from tamecheck.duality.value.profile import Line, Profile
+from tamecheck.duality.value.line import Line, Profile
 from tamecheck.errors import InputError
 
 __all__ = ["OneRow", "one_row", "row_profile"]

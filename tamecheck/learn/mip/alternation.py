@@ -16,11 +16,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from tamecheck.ir.answer import Feasible, Optimal
 from tamecheck.learn.effort import Effort, Interruption
 from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
 from tamecheck.learn.mip.task import Architecture, Params, Task, best_offset, grids
 from tamecheck.learn.network import Floats, Layer, sign
-from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim
 
 __all__ = ["alternated"]
 
@@ -225,7 +225,7 @@ class _State:
         )
         effort = replace(self.effort, seconds=min(share, left))
         said = effort.claims(encoding.program, lifted(encoding, (start,)))
-        points = [claim.x for claim in said if isinstance(claim, OptimalClaim | FeasibleClaim)]
+        points = [claim.point for claim in said if isinstance(claim, Optimal | Feasible)]
         return [start, *(encoding.params(x)[0] for x in points)]
 
 

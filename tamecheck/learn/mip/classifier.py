@@ -27,8 +27,8 @@ from tamecheck.learn.mip.annealing import annealed
 from tamecheck.learn.mip.stages import OBJECTIVES, Candidate, Limits, Stage, Training, run_stage
 from tamecheck.learn.mip.task import Architecture, Params, Task, errors_of, task_of
 from tamecheck.learn.network import BinarizedNetwork, Layer, WeightKind
-from tamecheck.programs.answer import Document
-from tamecheck.solvers.children import SOLVERS
+from tamecheck.programs.solving import Document
+from tamecheck.solvers.claims import SOLVERS
 
 __all__ = ["MIPBinarizedClassifier"]
 

@@ -14,12 +14,12 @@ from typing import cast
 
 import numpy as np
 
+from tamecheck.ir.answer import Feasible, Optimal
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.learn.effort import Effort
 from tamecheck.learn.mip.task import Exact, exact_array
 from tamecheck.learn.network import Floats, WeightKind
-from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim
-from tamecheck.solvers.relaxation import Relaxation, RelaxedOptimum
+from tamecheck.solvers.relaxation import Relaxation
 
 __all__ = ["WideNeuron", "margin_bound", "margin_of", "mean_neuron", "wide_neuron"]
 
@@ -66,10 +66,10 @@ def wide_neuron(x: Floats, signs: Floats, kind: WeightKind, effort: Effort) -> W
     program = _program(x, signs, kind)
     relaxed = Relaxation(program).solve()
     multipliers, weights = np.ones(len(x)), None
-    if isinstance(relaxed, RelaxedOptimum):
-        multipliers = np.abs(np.array(relaxed.multipliers))
-        if relaxed.x[-1] > _NO_MARGIN:
-            weights = _rounded(_weights(np.array(relaxed.x[: x.shape[1]]), kind), kind)
+    if isinstance(relaxed, Optimal):
+        multipliers = np.abs(np.array(relaxed.certificate))
+        if relaxed.point[-1] > _NO_MARGIN:
+            weights = _rounded(_weights(np.array(relaxed.point[: x.shape[1]]), kind), kind)
     if weights is None:
         weights = _rounded(_soft(x, signs), kind)
     elif kind != "real":
@@ -173,9 +173,9 @@ def _soft(x: Floats, signs: Floats) -> Floats:
         terms += [(features, Fraction(int(s))), (features + 1 + i, one)]
         rows.append(Row(f"row{i}", tuple(terms), lower=wanted))
     answer = Relaxation(Program(tuple(columns), tuple(rows), name="soft neuron")).solve()
-    if not isinstance(answer, RelaxedOptimum):
+    if not isinstance(answer, Optimal):
         return _mean_slope(x, signs)
-    weights = np.array(answer.x[:features])
+    weights = np.array(answer.point[:features])
     return weights / max(float(np.abs(weights).max()), 1e-300)
 
 
@@ -227,7 +227,7 @@ def _asked(  # noqa: PLR0913, PLR0917 (one call)
     said = effort.claims(program, start)
     found = [weights]
     for claim in said:
-        if isinstance(claim, OptimalClaim | FeasibleClaim):
-            values = np.rint(np.array(claim.x[: x.shape[1]]))
+        if isinstance(claim, Optimal | Feasible):
+            values = np.rint(np.array(claim.point[: x.shape[1]]))
             found.append(_weights(values, kind))
     return max(found, key=lambda w: margin_of(x, signs, w, _threshold(x, signs, w)))

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from tamecheck.errors import InputError
+from tamecheck.ir.answer import Feasible, Optimal, Unknown
 from tamecheck.learn.effort import Effort, Interruption
 from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
 from tamecheck.learn.mip.enumeration import best_pair, enumerated
@@ -26,9 +27,8 @@ from tamecheck.learn.mip.task import (
     weight_of,
 )
 from tamecheck.learn.network import BinarizedNetwork
-from tamecheck.programs.answer import Document, Feasible, Optimal, Unknown
-from tamecheck.programs.solving import solve
-from tamecheck.solvers.claims import Claim, FeasibleClaim, OptimalClaim, UnknownClaim
+from tamecheck.programs.solving import Document, solve
+from tamecheck.solvers.claims import Claim
 
 __all__ = ["OBJECTIVES", "Candidate", "Limits", "Outcome", "Stage", "Training", "run_stage"]
 
@@ -215,10 +215,10 @@ def _asked(
     kept = dict(zip(training.measures[:number], best.values[:number], strict=True))
     encoding = Encoding(training.task, training.architecture, Objective(measure, kept))
     said = limits.effort.claims(encoding.program, lifted(encoding, best.params))
-    notes = [f"{c.solver}: {c.why}." for c in said if isinstance(c, UnknownClaim)]
+    notes = [f"{c.solver}: {c.why}." for c in said if isinstance(c, Unknown)]
     for claim in said:
-        if isinstance(claim, OptimalClaim | FeasibleClaim):
-            best = _better(best, training.candidate(encoding.params(claim.x)), number)
+        if isinstance(claim, Optimal | Feasible):
+            best = _better(best, training.candidate(encoding.params(claim.point)), number)
     value = best.values[number]
     bound, proof = _trivial(measure, training.task, training.architecture)
     document: Document | None = None
@@ -242,7 +242,7 @@ def _words(said: Sequence[Claim], encoding: Encoding, value: Fraction) -> list[s
     return [
         f"{claim.solver} calls the value optimal, which is not proved."
         for claim in said
-        if isinstance(claim, OptimalClaim)
+        if isinstance(claim, Optimal)
         and abs(claim.objective + shift - wanted) <= _TOLERANCE * abs(wanted)
     ]
 

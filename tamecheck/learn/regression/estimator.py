@@ -13,6 +13,7 @@ from sklearn import utils
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import validation
 
+from tamecheck.ir.answer import Feasible, Optimal, Unknown
 from tamecheck.learn.effort import (
     MIP_SOLVERS,
     DataError,
@@ -35,8 +36,7 @@ from tamecheck.learn.regression.tree import (
     leaf_polynomial,
     monomials,
 )
-from tamecheck.programs import Feasible, Optimal, Unknown, solve
-from tamecheck.solvers.claims import FeasibleClaim, OptimalClaim, UnknownClaim
+from tamecheck.programs import solve
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
@@ -210,10 +210,10 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
             x, phi, y, depth=int(self.depth), axis=self.splits == "axis", gap=_GAP, largest=largest
         )
         said = effort.claims(made.program, tree_point(made, tree, x, phi, y))
-        self.notes_ = tuple(f"{c.solver}: {c.why}." for c in said if isinstance(c, UnknownClaim))
+        self.notes_ = tuple(f"{c.solver}: {c.why}." for c in said if isinstance(c, Unknown))
         for claim in said:
-            if isinstance(claim, OptimalClaim | FeasibleClaim):
-                other = _refitted(made.splits(claim.x), tree.powers, x, phi, y)
+            if isinstance(claim, Optimal | Feasible):
+                other = _refitted(made.splits(claim.point), tree.powers, x, phi, y)
                 tree = min(tree, other, key=lambda t: _loss(t, x, phi, y))
         best = _loss(tree, x, phi, y)
         answer = solve(
@@ -232,7 +232,7 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
             self.notes_ += tuple(
                 f"{claim.solver} calls the error optimal, which is not proved."
                 for claim in said
-                if isinstance(claim, OptimalClaim)
+                if isinstance(claim, Optimal)
                 and abs(claim.objective - float(best)) <= _TOLERANCE * float(best)
             )
         # a tree outside of the program may be better

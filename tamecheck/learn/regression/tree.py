@@ -10,10 +10,11 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from tamecheck.ir.answer import Optimal
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.learn.network import Floats
-from tamecheck.solvers.relaxation import Relaxation, RelaxedOptimum
+from tamecheck.solvers.relaxation import Relaxation
 
 __all__ = [
     "PolynomialTree",
@@ -169,8 +170,8 @@ def _least_absolute(rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -
         made.append(Row(f"u{i}", (*terms, (count + i, Fraction(1))), lower=value))
         made.append(Row(f"l{i}", (*terms, (count + i, Fraction(-1))), upper=value))
     answer = Relaxation(Program(tuple(columns), tuple(made))).solve()
-    if isinstance(answer, RelaxedOptimum):
-        return list(answer.x[:count])
+    if isinstance(answer, Optimal):
+        return list(answer.point[:count])
     # no answer: least squares
     matrix = np.array([[float(a) for a in row] for row in rows])
     return np.linalg.lstsq(matrix, np.array([float(v) for v in y]), rcond=None)[0].tolist()

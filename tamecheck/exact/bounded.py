@@ -19,17 +19,13 @@ from typing import Any, TypeAlias
 
 from flint import fmpq, fmpq_mat
 
+from tamecheck.exact.linear import Basis, Box, Number, optimal_at, simple
+from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Program
-from tamecheck.programs.basis import optimal_at
-from tamecheck.programs.scaled import Box, Number, simple
-from tamecheck.solvers.relaxation import Basis
 
 __all__ = [
-    "LinearInfeasible",
-    "LinearOptimum",
     "LinearOutcome",
-    "LinearUnbounded",
-    "LinearUndecided",
+    "LinearProof",
     "linear_box",
     "minimum",
 ]
@@ -41,36 +37,18 @@ _ZERO, _ONE = fmpq(0), fmpq(1)
 
 
 @dataclass(frozen=True, slots=True)
-class LinearOptimum:
-    """A basic optimal point, one multiplier a row that proves it optimal, and its basis."""
+class LinearProof:
+    """Multipliers of the rows, and of an optimum its basis.
 
-    value: Fraction
-    point: tuple[Fraction, ...]
-    multipliers: tuple[Fraction, ...]
-    basis: Basis
-
-
-@dataclass(frozen=True, slots=True)
-class LinearInfeasible:
-    """Row multipliers: within all bounds their form of the rows minus the same form is positive."""
+    They prove an optimal point optimal.  If there is no point, their form of the rows minus the
+    same form of the columns is positive within all bounds.
+    """
 
     multipliers: tuple[Fraction, ...]
+    basis: Basis | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LinearUnbounded:
-    """A feasible point, and a direction along which the costs decrease without end."""
-
-    point: tuple[Fraction, ...]
-    ray: tuple[Fraction, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LinearUndecided:
-    """Out of time, or too large."""
-
-
-LinearOutcome: TypeAlias = LinearOptimum | LinearInfeasible | LinearUnbounded | LinearUndecided
+LinearOutcome: TypeAlias = Answer[Fraction, LinearProof]
 
 
 def linear_box(program: Program) -> Box:
@@ -106,9 +84,10 @@ def minimum(
     if basis is not None:
         known = optimal_at(program, costs, box, basis)
         if known is not None:
-            return LinearOptimum(*known, basis)
+            value, point, multipliers = known
+            return Optimal(point, value, LinearProof(multipliers, basis))
     if (len(program.rows) + 2) * (len(program.columns) + 1) > _MOST_ENTRIES:
-        return LinearUndecided()
+        return Unknown("too large for rationals")
     return _Dictionary(program, costs, box, basis, deadline).solved()
 
 
@@ -190,7 +169,7 @@ class _Dictionary:
         """Take steps until one says that there is none left (None), or ends everything."""
         while True:
             if time.monotonic() > self._deadline:
-                return LinearUndecided()
+                return Unknown("out of time")
             taken = step()
             if not isinstance(taken, bool):
                 return taken
@@ -294,7 +273,7 @@ class _Dictionary:
             if best is None or (ratio, b) < best[:2]:
                 best = ratio, b, r, "upper" if change > 0 else "lower"
         if best is None:
-            return LinearUnbounded(self._point(), self._ray(c, direction))
+            return Unbounded(self._point(), self._ray(c, direction), LinearProof(()))
         if best[2] < 0:
             self._at[c] = "upper" if direction > 0 else "lower"
             self._evaluate()
@@ -319,12 +298,13 @@ class _Dictionary:
         self._at[c] = end
         self._evaluate()
 
-    def _contradiction(self, r: int, sign: int) -> LinearInfeasible:
+    def _contradiction(self, r: int, sign: int) -> Infeasible[LinearProof]:
         """A row that no values within the bounds satisfy, as multipliers of the program's rows."""
         weights = {self.basic[r]: _ONE}
         for c, k in enumerate(self.nonbasic):
             weights[k] = -self._table[r, c]
-        return LinearInfeasible(self._of_rows({k: sign * w for k, w in weights.items()}))
+        multipliers = self._of_rows({k: sign * w for k, w in weights.items()})
+        return Infeasible(LinearProof(multipliers))
 
     def _of_rows(self, weights: dict[int, Any]) -> tuple[Fraction, ...]:
         numbers = range(self._width, self._width + self._height)
@@ -349,14 +329,15 @@ class _Dictionary:
                 ray[k] = direction * self._table[r, c]
         return tuple(map(_fraction, ray))
 
-    def _optimum(self) -> LinearOptimum:
+    def _optimum(self) -> Optimal[Fraction, LinearProof]:
         rates = {k: self._table[self._height, c] for c, k in enumerate(self.nonbasic)}
         objective = sum((rates[k] * self._value(c) for c, k in enumerate(self.nonbasic)), _ZERO)
         statuses = ["basic"] * (self._width + self._height)
         for c, k in enumerate(self.nonbasic):
             statuses[k] = self._at[c]
         basis = Basis(tuple(statuses[: self._width]), tuple(statuses[self._width :]))
-        return LinearOptimum(_fraction(objective), self._point(), self._of_rows(rates), basis)
+        proof = LinearProof(self._of_rows(rates), basis)
+        return Optimal(self._point(), _fraction(objective), proof)
 
 
 def _stacked(matrix: Any, cost: Any) -> Any:

@@ -1,17 +1,52 @@
-"""From a basis that a floating-point solver found to the exact vertex and exact multipliers."""
+"""Boxes and bases of linear programs: the exact vertex and the exact multipliers of a basis."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
-from tamecheck.programs.scaled import Box
-from tamecheck.solvers.relaxation import Basis
 
-__all__ = ["MAX_SIZE", "exact_multipliers", "exact_point", "optimal_at"]
+__all__ = [
+    "MAX_SIZE",
+    "Basis",
+    "Box",
+    "Number",
+    "exact_multipliers",
+    "exact_point",
+    "optimal_at",
+    "simple",
+]
+
+Number: TypeAlias = int | Fraction
+"""Exact numbers; integers are kept as such because they are faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Bounds of the columns, None where there are none."""
+
+    lower: list[Number | None]
+    upper: list[Number | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Where each column and each row stands: ``basic``, ``lower``, ``upper`` or ``zero``."""
+
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+
+
+def simple(bound: Bound) -> Number | None:
+    """The same number, as an integer if it is one."""
+    if bound is None or bound.denominator != 1:
+        return bound
+    return bound.numerator
+
 
 MAX_SIZE = 1_200
 """Larger bases are not solved exactly: the time grows with the cube of the size."""

@@ -1,4 +1,4 @@
-"""What libraries of solvers keep for a whole process, kept apart for each use of them.
+"""Libraries of solvers: which are installed, and what they keep for a whole process kept apart.
 
 So threads do not meet in a library: z3 crashes if two of them use one context, and HiGHS prints on
 the process's standard output, which nobody may redirect while others write to it.
@@ -10,11 +10,59 @@ import threading
 from concurrent.futures import Future
 from functools import cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Any
 
-from tamecheck.solvers.installed import highspy
+from tamecheck.errors import InputError
 
-__all__ = ["highs", "z3_answer", "z3_context"]
+__all__ = [
+    "INSTALL",
+    "PACKAGES",
+    "highs",
+    "highspy",
+    "installed",
+    "version_of",
+    "z3_answer",
+    "z3_context",
+]
+
+PACKAGES = {"cbc": "mip", "highs": "highspy"}
+"""The package, and the module of the same name, through which each solver is asked."""
+
+INSTALL = "pip install mip highspy"
+"""The command that installs them."""
+
+
+def installed(solver: str) -> bool:
+    """Whether the module of a solver is there; it is not imported."""
+    return find_spec(PACKAGES[solver]) is not None
+
+
+def version_of(solver: str) -> str | None:
+    """The version of a solver's package, None if it has none."""
+    try:
+        return version(PACKAGES[solver])
+    except PackageNotFoundError:
+        return None
+
+
+def highspy() -> Any:
+    """The module of HiGHS, without which no program is solved.
+
+    Raises
+    ------
+    InputError
+        If it is not installed, saying how to install it.
+    """
+    try:
+        return import_module("highspy")
+    except ModuleNotFoundError:
+        raise InputError(
+            "Solving a program needs HiGHS, which is not installed.",
+            hint=f"Install it, with CBC: {INSTALL}.",
+        ) from None
+
 
 _MOMENT = 0.05
 """Seconds after which Ctrl-C and deadlines are noticed."""

@@ -5,7 +5,8 @@ abs_v(-w_k) r_k(d)`` with ``v = frac(w·r(b))`` of the rows r that are there alr
 part is what eliminating the surpluses of ``>=`` rows leaves, and makes it non-decreasing.  It is
 subadditive as ``tri_v`` is, and for columns of continuous variables its upper directional
 derivative at 0 is ``abs_v(w·g) + sum of abs_v(-w_k) g_k``: the mixed-integer cut of Gomory 1960,
-in the form of Chételat and Lodi.  Later layers take earlier cuts as rows.
+in the form of Chételat and Lodi.  Later layers take earlier cuts as rows.  In a gradient phase
+floating point moves the rows, and rationals conclude.
 """
 
 from __future__ import annotations
@@ -17,18 +18,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from flint import fmpq, fmpq_mat
+
 from tamecheck.duality.check import CheckItem
-from tamecheck.duality.expression.builder import ExpressionBuilder
 from tamecheck.duality.expression.dual import ExpressionDual
-from tamecheck.duality.expression.function import Expression, absolute, triangle
-from tamecheck.duality.feasibility import feasible_multipliers
+from tamecheck.duality.expression.function import Expression, ExpressionBuilder, absolute, triangle
 from tamecheck.duality.form import Constraint, Form, FormColumn, InfeasibleProgramError, normalise
-from tamecheck.duality.lattice import require_integer_solution
-from tamecheck.duality.linear import LinearInfeasible, LinearOptimum, minimise
-from tamecheck.duality.optimum import proved_optimum
+from tamecheck.duality.optimum import (
+    feasible_multipliers,
+    minimise,
+    proved_optimum,
+    require_integer_solution,
+)
+from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.program import Program
 
-__all__ = ["GomoryDual", "gomory_dual"]
+__all__ = [
+    "Basis",
+    "GomoryDual",
+    "ascend",
+    "basis_row",
+    "gomory_dual",
+    "optimal_basis",
+    "violation_slope",
+]
 
 _ZERO = Fraction(0)
 _DEFAULT_SECONDS = 60.0
@@ -90,7 +103,7 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     optimum = proved_optimum(form, seconds=limit, seed=seed).value
     note = run.run(layers, optimum)
     if steps:
-        from tamecheck.duality.gomory.ascent import ascend
+        from tamecheck.duality.gomory import ascend
 
         note = f"{note}; {ascend(run, steps, random.Random(seed), optimum)}"  # noqa: S311
     return GomoryDual(form, optimum, run.expression(), (note,))
@@ -170,17 +183,17 @@ class Layers:
             for i, row in enumerate(self.rows)
         ]
         outcome = minimise(columns, constraints, [row.bound for row in self.rows])
-        if isinstance(outcome, LinearInfeasible):
+        if isinstance(outcome, Infeasible):
             raise InfeasibleProgramError(
                 "The program is infeasible, so that no dual function attains its value:"
                 " cuts of its rows contradict each other."
             )
-        if not isinstance(outcome, LinearOptimum):
+        if not isinstance(outcome, Optimal):
             raise AssertionError("the dual of the relaxation is feasible")  # noqa: TRY004
         self.multipliers, self.point, self.bound = (
-            outcome.multipliers,
+            outcome.certificate.multipliers,
             outcome.point,
-            outcome.value,
+            outcome.objective,
         )
 
     def cut(self, w: Sequence[Fraction], v: Fraction) -> Extended:
@@ -229,7 +242,7 @@ class Layers:
 
     def basis_rows(self) -> list[list[Fraction]]:
         """Rows of the inverse basis of the fractional integer variables, most fractional first."""
-        from tamecheck.duality.gomory.basis import basis_row, optimal_basis
+        from tamecheck.duality.gomory import basis_row, optimal_basis
 
         basis = optimal_basis(self.form, self.rows, self.point, self.multipliers)
         fractional = [
@@ -276,3 +289,203 @@ def _digits(values: Sequence[Fraction]) -> int:
     return max(
         (int(math.log10(max(abs(x.numerator), x.denominator))) + 1 for x in values if x), default=0
     )
+
+
+_DENOMINATORS = (12, 60, 720)
+_CLIMB = 20
+_RATE = 0.2
+
+
+def ascend(run: Layers, steps: int, noise: random.Random, optimum: Fraction | None) -> str:
+    """Add cuts whose (w, v) climb their violation at the relaxation's point; how many helped.
+
+    Each step starts near a small integer combination of rows of the inverse basis, follows the
+    derivative of the violation, and rounds the best row that it met to rationals; the cut is
+    kept if the exact bound improves.
+    """
+    helped = 0
+    for _ in range(steps):
+        starts = run.basis_rows()
+        if run.bound == optimum or not starts:
+            break
+        found = _climbed(run, _start(starts, noise))
+        for denominator in _DENOMINATORS:
+            exact = [Fraction(a).limit_denominator(denominator) for a in found]
+            at_b = (a * r.bound for a, r in zip(exact, run.rows, strict=True))
+            v = sum(at_b, Fraction(0)) % 1
+            if v and run.add_if_better(run.cut(exact, v)):
+                helped += 1
+                break
+    return f"{helped} of {steps} ascents raised the bound"
+
+
+def _start(rows: Sequence[Sequence[Fraction]], noise: random.Random) -> list[float]:
+    weights = [noise.randint(-2, 2) for _ in rows]
+    if not any(weights):
+        weights[noise.randrange(len(rows))] = 1
+    return [
+        float(sum((n * a for n, a in zip(weights, column, strict=True)), Fraction(0)))
+        for column in zip(*rows, strict=True)
+    ]
+
+
+def _climbed(run: Layers, w: list[float]) -> list[float]:
+    """The best row on the way; the parameter v follows the row as ``frac(w·b)``."""
+    integral = [column.integral for column in run.form.columns]
+    bounds = [float(row.bound) for row in run.rows]
+    best, most = w, -math.inf
+    for step in range(_CLIMB):
+        inner = sum(a * b for a, b in zip(w, bounds, strict=True))
+        v = min(0.95, max(0.05, inner - math.floor(inner)))
+        value = _violation(run, integral, w, v)
+        if value > most:
+            best, most = w, value
+        slope, _ = violation_slope(run.rows, integral, run.point, w, v)
+        size = math.sqrt(sum(g * g for g in slope)) or 1.0
+        w = [a + _RATE / (1 + step) * g / size for a, g in zip(w, slope, strict=True)]
+    return best
+
+
+def _violation(run: Layers, integral: Sequence[bool], w: Sequence[float], v: float) -> float:
+    """How far the point is beyond the cut, in floats."""
+    total = 0.0
+    targets = [(-float(x), j) for j, x in enumerate(run.point) if x]
+    for weight, j in [(1.0, -1), *targets]:
+        values = [float(r.bound if j < 0 else r.coefficients[j]) for r in run.rows]
+        inner = sum(a * r for a, r in zip(w, values, strict=True))
+        if j < 0 or integral[j]:
+            part = inner - math.floor(inner)
+            own = min(part / v, (1 - part) / (1 - v))
+        else:
+            own = max(inner / v, -inner / (1 - v))
+        for a, r, row in zip(w, values, run.rows, strict=True):
+            if not row.equation:
+                own += max(-a / v, a / (1 - v)) * r
+        total += weight * own
+    return total
+
+
+def violation_slope(
+    rows: Sequence[Extended],
+    integral: Sequence[bool],
+    point: Sequence[Fraction],
+    w: Sequence[float],
+    v: float,
+) -> tuple[list[float], float]:
+    """The derivative of ``F(b) - sum of F(a_j) x_j`` in w and v, for one layer; in floats."""
+    total = [0.0] * len(w)
+    total_v = 0.0
+    targets = [(-float(x), j) for j, x in enumerate(point) if x]
+    for weight, j in [(1.0, -1), *targets]:
+        values = [float(r.bound if j < 0 else r.coefficients[j]) for r in rows]
+        inner = sum(a * r for a, r in zip(w, values, strict=True))
+        if j >= 0 and not integral[j]:
+            rising, part = inner >= 0, inner
+        else:
+            part = inner - math.floor(inner)
+            rising = part < v
+        slope = 1 / v if rising else -1 / (1 - v)
+        if rising:
+            slope_v = -part / v**2
+        elif j >= 0 and not integral[j]:
+            slope_v = -part / (1 - v) ** 2
+        else:
+            slope_v = (1 - part) / (1 - v) ** 2
+        for k, (a, r) in enumerate(zip(w, values, strict=True)):
+            total[k] += weight * slope * r
+            if rows[k].equation:
+                continue
+            # abs_v(-a) r
+            total[k] += weight * r * (1 / (1 - v) if a > 0 else -1 / v)
+            slope_v += (a * r / (1 - v) ** 2) if a > 0 else (a * r / v**2)
+        total_v += weight * slope_v
+    return total, total_v
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Columns of ``[A, -I]`` that are a basis, and the rows that are not redundant.
+
+    ``inverse`` maps these rows to the basic variables.
+    """
+
+    variables: tuple[int, ...]
+    rows: tuple[int, ...]
+    inverse: fmpq_mat
+
+
+def optimal_basis(
+    form: Form,
+    rows: Sequence[Extended],
+    point: Sequence[Fraction],
+    multipliers: Sequence[Fraction],
+) -> Basis:
+    """A basis of the optimal point: its positive variables, completed by reduced cost 0 first.
+
+    The positive variables of a basic solution are linearly independent, so that elimination that
+    takes them first keeps them all.
+    """
+    n, m = len(form.columns), len(rows)
+    positive = [j for j in range(n) if point[j] > 0]
+    surplus: list[int] = []
+    for i, row in enumerate(rows):
+        if row.equation:
+            continue
+        value = sum((a * x for a, x in zip(row.coefficients, point, strict=True)), Fraction(0))
+        if value > row.bound:
+            surplus.append(n + i)
+    reduced = {
+        j: form.columns[j].cost
+        - sum((y * row.coefficients[j] for y, row in zip(multipliers, rows, strict=True)), 0)
+        for j in range(n)
+    }
+    taken = {*positive, *surplus}
+    others = [j for j in range(n) if j not in taken]
+    slack = [n + i for i, row in enumerate(rows) if not row.equation and n + i not in taken]
+    tight = [j for j in others if reduced[j] == 0]
+    loose = [j for j in others if reduced[j] != 0]
+    order = [*positive, *surplus, *slack, *tight, *loose]
+    return _independent(rows, order, n, m)
+
+
+def _independent(rows: Sequence[Extended], order: Sequence[int], n: int, m: int) -> Basis:
+    """The first columns in the order that are linearly independent, with rows to match."""
+    work: list[list[fmpq]] = [_column(rows, j, n, m) for j in order]
+    reduced: list[tuple[int, list[fmpq]]] = []
+    chosen: list[int] = []
+    for j, column in zip(order, work, strict=True):
+        left = column
+        for pivot, own in reduced:
+            factor = left[pivot]
+            if factor:
+                left = [a - factor * b if b else a for a, b in zip(left, own, strict=True)]
+        pivot = next((i for i, a in enumerate(left) if a), None)
+        if pivot is None:
+            continue
+        reduced.append((pivot, [a / left[pivot] if a else a for a in left]))
+        chosen.append(j)
+        if len(chosen) == m:
+            break
+    pivots = sorted(pivot for pivot, _ in reduced)
+    size = len(chosen)
+    entries = [_column(rows, j, n, m) for j in chosen]
+    square = fmpq_mat(size, size, [entries[k][i] for i in pivots for k in range(size)])
+    return Basis(tuple(chosen), tuple(pivots), square.inv() if size else square)
+
+
+def _column(rows: Sequence[Extended], j: int, n: int, m: int) -> list[fmpq]:
+    if j >= n:
+        return [fmpq(-1) if i == j - n else fmpq(0) for i in range(m)]
+    return [fmpq(row.coefficients[j].numerator, row.coefficients[j].denominator) for row in rows]
+
+
+def basis_row(basis: Basis, j: int, size: int) -> list[Fraction] | None:
+    """Row multipliers ``w`` with ``w·(row of x)`` = x_j + nonbasic terms; None if not basic."""
+    if j not in basis.variables:
+        return None
+    k = basis.variables.index(j)
+    w = [Fraction(0)] * size
+    for position, i in enumerate(basis.rows):
+        a = basis.inverse[k, position]
+        w[i] = Fraction(int(a.p), int(a.q))
+    return w

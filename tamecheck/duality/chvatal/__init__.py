@@ -1,1 +1,0 @@
-"""Chvátal functions: sums and roundings of constraints."""

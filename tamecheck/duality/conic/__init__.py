@@ -1,1 +1,0 @@
-"""Dual functions of conic programs."""

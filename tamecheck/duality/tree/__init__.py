@@ -1,1 +1,0 @@
-"""Dual functions of branch-and-bound trees."""
