@@ -86,18 +86,12 @@ def _applied(values: dict[str, Any]) -> Apply:
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """What is known of automatic differentiation of the program that a graph was read from.
-
-    Parameters
-    ----------
-    lost
-        Why it is not that of the graph, as where the program cuts gradients off; or nothing.
-    unknown
-        Functions whose conventions at kinks are not known.
-    """
+    """What is known of automatic differentiation of the program that a graph was read from."""
 
     lost: str = ""
+    """Why it is not that of the graph, as where the program cuts gradients off; or nothing."""
     unknown: tuple[str, ...] = ()
+    """Functions whose conventions at kinks are not known."""
 
 
 Node: TypeAlias = Input | Constant | Apply

@@ -74,22 +74,15 @@ class TensorName:
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """A property: violated by an input and its outputs that satisfy some case.
-
-    Parameters
-    ----------
-    inputs, outputs
-        The declared tensors; flat indices run through them in this order.
-    cases
-        The cases; none if the region of every one is seen to be empty.
-    where
-        The file.
-    """
+    """A property: violated by an input and its outputs that satisfy some case."""
 
     inputs: tuple[TensorName, ...]
     outputs: tuple[TensorName, ...]
+    """The declared tensors; flat indices run through them in this order."""
     cases: tuple[Case, ...]
+    """The cases; none if the region of every one is seen to be empty."""
     where: str = ""
+    """The file."""
 
     @property
     def input_size(self) -> int:

@@ -159,15 +159,6 @@ class Affine(NamedTuple):
 class Line:
     """A piecewise affine function of one variable.
 
-    Parameters
-    ----------
-    breaks
-        Where pieces meet, ascending.
-    pieces
-        The function on the open intervals between the breaks: one more than there are breaks.
-    at
-        The values at the breaks.
-
     Examples
     --------
     >>> from tamecheck.ops import BY_NAME
@@ -176,8 +167,11 @@ class Line:
     """
 
     breaks: tuple[Fraction, ...]
+    """Where pieces meet, ascending."""
     pieces: tuple[Affine, ...]
+    """The function on the open intervals between the breaks: one more than there are breaks."""
     at: tuple[Fraction, ...]
+    """The values at the breaks."""
 
     @property
     def slopes(self) -> tuple[Fraction, ...]:

@@ -71,21 +71,14 @@ TAME_IF_BOUNDED = (ops.SIN, ops.COS, ops.FLOOR, ops.CEIL, ops.ROUND)
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is known about an op's arguments on the domain.
-
-    Parameters
-    ----------
-    fixed
-        For each argument, whether it is input-free, hence a real parameter.
-    bounded
-        Whether every argument is bounded.
-    inside
-        Whether every argument has an enclosure strictly inside the op's natural domain.
-    """
+    """What is known about an op's arguments on the domain."""
 
     fixed: tuple[bool, ...]
+    """For each argument, whether it is input-free, hence a real parameter."""
     bounded: bool = False
+    """Whether every argument is bounded."""
     inside: bool = False
+    """Whether every argument has an enclosure strictly inside the op's natural domain."""
 
 
 def structures_of(op: Op, params: Params, situation: Situation) -> Antichain:

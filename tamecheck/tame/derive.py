@@ -42,21 +42,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """What was derived: a fact a node where there is one, and the obstacles.
-
-    Parameters
-    ----------
-    facts
-        For each node that is shown to be defined, in what structures it is.
-    lines
-        The derivation for people.
-    obstacles
-        Nodes where it stopped although their arguments were fine.
-    """
+    """What was derived: a fact a node where there is one, and the obstacles."""
 
     facts: Mapping[int, Fact]
+    """For each node that is shown to be defined, in what structures it is."""
     lines: tuple[Line, ...]
+    """The derivation for people."""
     obstacles: tuple[Open, ...]
+    """Nodes where it stopped although their arguments were fine."""
 
     def of_outputs(self, graph: Graph) -> Antichain:
         """The common structures of all outputs; none if some output is not shown defined."""
@@ -318,21 +311,14 @@ _COMPARISONS = (ops.LESS, ops.LESS_EQUAL, ops.EQUAL)
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A saturating op, affine ops by input-free operands, and the rounding below them.
-
-    Parameters
-    ----------
-    nodes
-        From the saturating op down to the rounding.
-    operands
-        The input-free operands along the way, in that order.
-    source
-        The argument of the rounding.
-    """
+    """A saturating op, affine ops by input-free operands, and the rounding below them."""
 
     nodes: tuple[int, ...]
+    """From the saturating op down to the rounding."""
     operands: tuple[int, ...]
+    """The input-free operands along the way, in that order."""
     source: int
+    """The argument of the rounding."""
 
 
 def quantiser_chain(graph: Graph, top: int) -> Chain | None:

@@ -37,25 +37,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The bends of a graph.
-
-    Parameters
-    ----------
-    widths
-        For each level from 1, the number of hypersurfaces along which its ops bend.
-    degrees
-        For each level from 1, a bound on the degree of the polynomials that define them, on each
-        piece of the levels below.
-    output_degree
-        The same for the outputs.
-    rectifiers_only
-        Whether all bends are ReLUs and every level reads nothing but the level below it.
-    """
+    """The bends of a graph."""
 
     widths: tuple[int, ...]
+    """For each level from 1, the number of hypersurfaces along which its ops bend."""
     degrees: tuple[int, ...]
+    """For each level from 1, a bound on the degree of the polynomials that define them, on each
+    piece of the levels below."""
     output_degree: int
+    """The same for the outputs."""
     rectifiers_only: bool
+    """Whether all bends are ReLUs and every level reads nothing but the level below it."""
 
 
 def free_inputs(graph: Graph, box: Box) -> int:
@@ -148,19 +140,13 @@ def _bends(node: Apply, shapes: Sequence[Shape], degrees: Sequence[int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """An op with finitely many values an element, found by comparisons with zero.
-
-    Parameters
-    ----------
-    values
-        The number of values that one element takes.
-    comparisons
-        How many conditions ``g > 0`` or ``g ≥ 0``, with ``g`` linear in the arguments, decide it;
-        None where it is no such function.
-    """
+    """An op with finitely many values an element, found by comparisons with zero."""
 
     values: int
+    """The number of values that one element takes."""
     comparisons: int | None
+    """How many conditions ``g > 0`` or ``g ≥ 0``, with ``g`` linear in the arguments, decide it;
+    None where it is no such function."""
 
 
 def threshold_of(graph: Graph, index: int) -> Threshold | None:
