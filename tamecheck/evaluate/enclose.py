@@ -15,6 +15,7 @@ from tamecheck.ir.formula import Add, Const, Floor, Mul, Pow, Term, Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Shape, Tensor
+from tamecheck.ops.facets import chooses_indices
 
 __all__ = ["enclose", "op_is_integral", "tensor_is_integral"]
 
@@ -97,7 +98,7 @@ def op_is_integral(op: Op, params: Params, args: Sequence[bool]) -> bool:
         case Contraction() | Fold():
             return all(args)
         case Selection():
-            return op.name not in ("gather", "gather_elements") or args[0]
+            return chooses_indices(op) or args[0]
         case _:
             return False
 

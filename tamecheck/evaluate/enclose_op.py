@@ -31,6 +31,7 @@ from tamecheck.ir.op import (
 )
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops import BY_NAME
+from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of, axis_of
 
 __all__ = ["Operand", "op_enclosure", "pointwise_enclosure", "range_of"]
@@ -66,8 +67,10 @@ def op_enclosure(
             return _folded(name, args[0], site.params, site.shape)
         case Selection():
             return _selected(site, args, operands)
-        case Expansion(expand):
-            return _expanded(site, expand, args[0])
+        case Expansion() as meaning:
+            if all(map(math.isfinite, meaning.values)):
+                return spread(*meaning.values, site.shape)
+            return _expanded(site, meaning.expand, args[0])
 
 
 def _work(site: Site, operands: Sequence[Operand]) -> int:
@@ -124,7 +127,7 @@ def _selected(
     site: Site, args: Sequence[Enclosure], operands: Sequence[Operand]
 ) -> Enclosure | None:
     extent = args[0].shape[axis_of(args[0].shape, site.params)]
-    if site.op.name not in ("gather", "gather_elements"):
+    if chooses_indices(site.op):
         return spread(0.0, float(max(extent - 1, 0)), site.shape)
     low, high = args[1].hull()
     if not operands[1].integral or low < -extent or high >= extent:
@@ -141,8 +144,6 @@ def _expanded(site: Site, expand: Callable[..., int], argument: Enclosure) -> En
     low, high = argument.hull()
     hull = Interval(np.asarray(low), np.asarray(high))
     match site.op.name:
-        case "softmax":
-            return spread(0.0, 1.0, site.shape)
         case "log_softmax":
             count = argument.shape[axis_of(argument.shape, site.params)]
             found = subtract(hull, _shifted(hull, count))
@@ -278,6 +279,6 @@ def range_of(op: Op, params: Params) -> tuple[float, float]:
                 found = pointwise_enclosure(Pointwise(pieces), args, params, ())
             return nothing if found is None else found.hull()
         case Expansion():
-            return (0.0, 1.0) if op.name == "softmax" else nothing
+            return op.meaning.values
         case _:
             return nothing

@@ -16,13 +16,11 @@ from tamecheck.ir.op import (
     Contraction,
     Expansion,
     Fold,
-    Params,
     Pointwise,
     Routing,
     Selection,
 )
 from tamecheck.ir.tensor import Array
-from tamecheck.ops.shapes import axes_of, axis_of
 
 __all__ = ["float_values", "op_floats", "outside"]
 
@@ -73,8 +71,8 @@ def op_floats(site: Site, args: Sequence[Array]) -> Array:
             return _reduction(name)(folded_first(args[0], params)).reshape(site.shape)
         case Selection():
             return select(site, args, _order).astype(np.float64, copy=False)
-        case Expansion():
-            return _exponential(site.op.name, args[0], params).reshape(site.shape)
+        case Expansion(floats=floats):
+            return floats(args[0], params).reshape(site.shape)
 
 
 def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
@@ -120,22 +118,3 @@ def _reduction(name: str) -> Callable[[Array], Array]:
             return lambda a: np.minimum.reduce(a, axis=0)
         case _:
             raise ValueError(f"no fold of {name}")
-
-
-def _exponential(name: str, x: Array, params: Params) -> Array:
-    """Softmax and its relatives, shifted by the maximum, so that nothing overflows."""
-    axes = axes_of(x.shape, params) if name == "logsumexp" else (axis_of(x.shape, params),)
-    if x.size == 0:
-        return x if name != "logsumexp" else np.zeros(0)
-    top = x.max(axis=axes, keepdims=True)
-    shifted = x - top
-    total = np.exp(shifted).sum(axis=axes, keepdims=True)
-    match name:
-        case "softmax":
-            return np.exp(shifted) / total
-        case "log_softmax":
-            return shifted - np.log(total)
-        case "logsumexp":
-            return top + np.log(total)
-        case _:
-            raise ValueError(f"no float form of {name}")

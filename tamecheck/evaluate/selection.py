@@ -15,6 +15,7 @@ import numpy as np
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.walk import Site, axis_last
 from tamecheck.ir.tensor import Array
+from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axis_of
 
 __all__ = ["Order", "pick", "select"]
@@ -32,7 +33,7 @@ def select(site: Site, args: Sequence[Array], order: Order) -> Array:
         If a computed index is no integer, or outside the data.
     """
     name, params = site.op.name, site.params
-    if name in ("gather", "gather_elements"):
+    if not chooses_indices(site.op):
         return pick(site, args[0], _indices(args[1], site.where))
     lanes = axis_last(args[0], params)
     if name == "argsort":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -89,11 +90,16 @@ class Selection:
 class Expansion:
     """Defined by an expression in other ops; kept whole for a stable float value.
 
-    ``expand(apply, argument, params)`` builds it, where ``apply(name, args, **params)`` adds a
-    node and returns its id.
+    ``expand(apply, argument, shape, params)`` builds it, where ``apply(name, args, **params)`` adds
+    a node and returns its id; ``floats(array, params)`` is the value in float64.
     """
 
     expand: Callable[[Callable[..., int], int, Shape, Params], int]
+    floats: Callable[[Array, Params], Array]
+    values: tuple[float, float] = (-math.inf, math.inf)
+    """Bounds of the values at all arguments."""
+    keeps_order: bool = False
+    """Whether the values along the axis are ordered as the arguments are."""
 
 
 Meaning: TypeAlias = Pointwise | Routing | Contraction | Fold | Selection | Expansion

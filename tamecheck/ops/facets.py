@@ -5,7 +5,7 @@ Analyses ask here instead of naming ops, so that a new op is known to them by it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -14,13 +14,16 @@ from typing import NamedTuple
 from tamecheck.ir.formula import (
     Add,
     And,
+    Call,
     Compare,
     Condition,
     Const,
     Div,
+    Elementary,
     Floor,
     Mul,
     Or,
+    Piece,
     Pow,
     Term,
     Var,
@@ -34,10 +37,13 @@ __all__ = [
     "chooses_indices",
     "comparisons",
     "degree",
+    "elementary_of",
     "line_of",
     "rounds",
     "sign_values",
+    "steps",
     "term_degree",
+    "variables",
 ]
 
 
@@ -107,6 +113,28 @@ def rounds(op: Op, params: Params) -> bool:
         for root in (piece.condition, piece.term)
         for term in subterms(root)
     )
+
+
+def steps(op: Op, params: Params) -> bool:
+    """Whether the op jumps and is constant in between, so that its values are discrete."""
+    arity = op.arity or 1
+    return not op.regularity.continuous and degree(op, params, [1] * arity, rounding=True) == 0
+
+
+def elementary_of(op: Op, params: Params) -> Elementary | None:
+    """The transcendental function that the op is on all of its domain, or None."""
+    if not isinstance(op.meaning, Pointwise):
+        return None
+    match op.meaning.pieces(params):
+        case (Piece(And(()), Call(function, Var(0))),):
+            return function
+        case _:
+            return None
+
+
+def variables(terms: Iterable[Term]) -> frozenset[int]:
+    """The arguments that occur in some of the terms."""
+    return frozenset(t.index for term in terms for t in subterms(term) if isinstance(t, Var))
 
 
 def comparisons(op: Op, params: Params) -> tuple[Term, ...]:

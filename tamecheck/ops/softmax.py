@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from tamecheck.errors import InputError
 from tamecheck.ir.op import Expansion, Op, Param, Params
-from tamecheck.ir.tensor import Shape
+from tamecheck.ir.tensor import Array, Shape
 from tamecheck.ops.shapes import axes_of, axis_of, reduced
 
 __all__ = ["LOGSUMEXP", "LOG_SOFTMAX", "SOFTMAX"]
@@ -41,12 +43,40 @@ def _logsumexp(apply: Callable[..., int], x: int, shape: Shape, params: Params) 
     return apply("log", [apply("sum", [apply("exp", [x])], axes=axes, keepdims=keepdims)])
 
 
+def _shifted(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """The maximum, the differences from it, and the sum of their exponentials: no overflow."""
+    top = x.max(axis=axes, keepdims=True)
+    shifted = x - top
+    return top, shifted, np.exp(shifted).sum(axis=axes, keepdims=True)
+
+
+def _softmax_floats(x: Array, params: Params) -> Array:
+    if x.size == 0:
+        return x
+    _, shifted, total = _shifted(x, (axis_of(x.shape, params),))
+    return np.exp(shifted) / total
+
+
+def _log_softmax_floats(x: Array, params: Params) -> Array:
+    if x.size == 0:
+        return x
+    _, shifted, total = _shifted(x, (axis_of(x.shape, params),))
+    return shifted - np.log(total)
+
+
+def _logsumexp_floats(x: Array, params: Params) -> Array:
+    if x.size == 0:
+        return np.zeros(0)
+    top, _, total = _shifted(x, axes_of(x.shape, params))
+    return top + np.log(total)
+
+
 SOFTMAX = Op(
     name="softmax",
     summary="exp(x) divided by its sum along an axis",
     params=(Param("axis", int),),
     shape=_along_axis,
-    meaning=Expansion(_softmax),
+    meaning=Expansion(_softmax, _softmax_floats, values=(0.0, 1.0), keeps_order=True),
 )
 
 LOG_SOFTMAX = Op(
@@ -54,7 +84,7 @@ LOG_SOFTMAX = Op(
     summary="x minus the logarithm of the sum of exp(x) along an axis",
     params=(Param("axis", int),),
     shape=_along_axis,
-    meaning=Expansion(_log_softmax),
+    meaning=Expansion(_log_softmax, _log_softmax_floats, keeps_order=True),
 )
 
 LOGSUMEXP = Op(
@@ -62,5 +92,5 @@ LOGSUMEXP = Op(
     summary="the logarithm of the sum of exp(x) over axes",
     params=(Param("axes", IntList), Param("keepdims", bool)),
     shape=_nonempty,
-    meaning=Expansion(_logsumexp),
+    meaning=Expansion(_logsumexp, _logsumexp_floats),
 )

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.ir.arguments import natural, seconds
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph
+from tamecheck.ir.op import Expansion
 from tamecheck.ir.structure import Antichain, join_all
 from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.consequences import consequences
@@ -112,7 +112,8 @@ def _before_softmax(run: _Run) -> Antichain:
     scores: list[Antichain] = []
     for _, output in run.graph.outputs:
         node = run.graph.nodes[output]
-        if not (isinstance(node, Apply) and node.op in (ops.SOFTMAX, ops.LOG_SOFTMAX)):
+        meaning = node.op.meaning if isinstance(node, Apply) else None
+        if not (isinstance(node, Apply) and isinstance(meaning, Expansion) and meaning.keeps_order):
             return ()
         scores.append(run.derivation.facts[node.args[0]].structures)
     return join_all(scores)

@@ -9,11 +9,12 @@ from functools import cache
 
 from flint import arb, fmpq
 
-from tamecheck import ops
 from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Box
+from tamecheck.ir.formula import Elementary
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.tensor import size_of
+from tamecheck.ops.facets import elementary_of
 from tamecheck.tame.layers import (
     Layers,
     Threshold,
@@ -345,7 +346,9 @@ class _Exponentials:
 
     def name(self, node: Apply, args: Sequence[Form]) -> Form | None:
         """The symbol of an exponential; None for any other op."""
-        if node.op is not ops.EXP or not affine_in_parameter(args[0]):
+        if elementary_of(node.op, node.params) is not Elementary.EXP or not affine_in_parameter(
+            args[0]
+        ):
             return None
         key = tuple(sorted(args[0].items()))
         symbol = self._known.setdefault(key, len(self._known) + 1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tamecheck import ops
 from tamecheck.ir.formula import (
     Add,
     And,
@@ -36,7 +35,6 @@ from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise,
 from tamecheck.ir.structure import Antichain, Structure, join, join_all, minimal
 
 __all__ = [
-    "TAME_IF_BOUNDED",
     "Situation",
     "domain_of",
     "needs_bounded",
@@ -44,6 +42,7 @@ __all__ = [
     "positive",
     "strictly_inside",
     "structures_of",
+    "tame_if_bounded",
 ]
 
 _LINEAR = (Structure.RATIONAL_SEMILINEAR,)
@@ -63,10 +62,6 @@ _UNBOUNDED: dict[Elementary, Antichain] = {
 
 _INSIDE = frozenset({Elementary.LOG, Elementary.ACOSH, Elementary.ATANH, Elementary.TAN})
 """Functions that are not analytic, or not defined, at the boundary of their domain."""
-
-
-TAME_IF_BOUNDED = (ops.SIN, ops.COS, ops.FLOOR, ops.CEIL, ops.ROUND)
-"""Ops that are in no o-minimal structure on all of ℝ, and in one on every bounded set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +107,17 @@ def needs_bounded(op: Op, params: Params) -> bool:
             )
         case _:
             return False
+
+
+def tame_if_bounded(op: Op, params: Params) -> bool:
+    """Whether the op is in no o-minimal structure on all of ℝ, and in one on every bounded set."""
+    if not needs_bounded(op, params):
+        return False
+    anywhere, bounded = (
+        structures_of(op, params, Situation((False,) * (op.arity or 1), bounded=known))
+        for known in (False, True)
+    )
+    return not any(s.o_minimal for s in anywhere) and any(s.o_minimal for s in bounded)
 
 
 def needs_inside(op: Op, params: Params) -> bool:

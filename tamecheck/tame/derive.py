@@ -11,14 +11,15 @@ from tamecheck.budget import Budget
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.structure import Antichain, Structure, join_all
+from tamecheck.ops.facets import line_of, rounds, sign_values
 from tamecheck.tame.definable import (
-    TAME_IF_BOUNDED,
     Situation,
     domain_of,
     needs_bounded,
     needs_inside,
     strictly_inside,
     structures_of,
+    tame_if_bounded,
 )
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Line, Open
@@ -171,7 +172,7 @@ class _Walk:
         steps: list[int] = []
         for arg in node.args:
             algebraic = any(s <= Structure.SEMIALGEBRAIC for s in self.facts[arg].structures)
-            if algebraic and node.op in TAME_IF_BOUNDED:
+            if algebraic and tame_if_bounded(node.op, node.params):
                 step = self.proof.proved_bounded(arg)
             else:
                 step = self.proof.bounded(arg)
@@ -304,9 +305,7 @@ def _structure_obstacle(graph: Graph, index: int, own: Antichain, facts: Sequenc
     )
 
 
-_ROUNDING = (ops.FLOOR, ops.CEIL, ops.ROUND)
 _AFFINE = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG)
-_COMPARISONS = (ops.LESS, ops.LESS_EQUAL, ops.EQUAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +336,7 @@ def quantiser_chain(graph: Graph, top: int) -> Chain | None:
         if len(moving) != 1:
             return None
         nodes.append(current)
-        if node.op in _ROUNDING:
+        if rounds(node.op, node.params):
             return Chain(tuple(nodes), tuple(operands), moving[0])
         if current != top and node.op not in _AFFINE and not isinstance(node.op.meaning, Routing):
             return None
@@ -348,6 +347,8 @@ def quantiser_chain(graph: Graph, top: int) -> Chain | None:
 
 
 def _saturates(node: Apply) -> bool:
-    if node.op is ops.CLIP:
-        return node.params["lo"] is not None and node.params["hi"] is not None
-    return node.op in (ops.SIGN, ops.STEP, *_COMPARISONS)
+    """Whether the op is constant far out on both sides, as a clip or a comparison is."""
+    line = line_of(node.op, node.params)
+    if line is not None:
+        return not line.slopes[0] and not line.slopes[-1]
+    return sign_values(node.op, node.params) is not None

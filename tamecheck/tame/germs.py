@@ -23,14 +23,14 @@ from tamecheck.exact.arrays import from_list
 from tamecheck.exact.reals import UndecidedError, as_number
 from tamecheck.ir.formula import Const, Pow, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Expansion, Fold, Pointwise, Routing, Selection
+from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, pieces_at, shortened
 
-__all__ = ["Germ", "GermRunner", "cost_of", "ramification_of"]
+__all__ = ["Germ", "GermRunner", "cost_of", "has_fractional_power", "ramification_of"]
 
 _ZERO = fmpq(0)
 _MAX_RAMIFICATION = 6
@@ -65,15 +65,27 @@ def ramification_of(graph: Graph, roots: Sequence[int]) -> int:
     It is 1 when both exceed a limit; then germs at branch points stay undecided.
     """
     found = [
-        term.exponent.value.denominator
+        denominator
         for index in graph.ancestors(roots)
-        if isinstance(node := graph.nodes[index], Apply) and isinstance(node.op.meaning, Pointwise)
-        for piece in node.op.meaning.pieces(node.params)
-        for term in subterms(piece.term)
-        if isinstance(term, Pow) and isinstance(term.exponent, Const)
+        if isinstance(node := graph.nodes[index], Apply)
+        for denominator in _denominators(node.op, node.params)
     ]
     choices = (math.prod(found), math.lcm(*found), 1)
     return next(choice for choice in choices if choice <= _MAX_RAMIFICATION)
+
+
+def _denominators(op: Op, params: Params) -> list[int]:
+    """Those of the constant exponents in a pointwise op."""
+    if not isinstance(op.meaning, Pointwise):
+        return []
+    terms = [term for piece in op.meaning.pieces(params) for term in subterms(piece.term)]
+    powers = [term.exponent for term in terms if isinstance(term, Pow)]
+    return [power.value.denominator for power in powers if isinstance(power, Const)]
+
+
+def has_fractional_power(op: Op, params: Params) -> bool:
+    """Whether the op has a branch point, as a square root has at 0."""
+    return max(_denominators(op, params), default=1) > 1
 
 
 def cost_of(graph: Graph, roots: Sequence[int]) -> int:

@@ -24,8 +24,10 @@ from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.formula import Condition
 from tamecheck.ir.graph import Apply, Constant, Graph
+from tamecheck.ir.op import Selection
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import chooses_indices, steps
 from tamecheck.tame.definable import Situation, structures_of
 from tamecheck.tame.verdict import Properties
 
@@ -36,15 +38,6 @@ CERTIFIED = ("continuous", "locally_lipschitz", "piecewise_linear", "piecewise_c
 
 Shown = Callable[[Condition, Sequence[int]], "Sequence[int] | None"]
 """Enclosure steps of some nodes that show a condition on them, or None."""
-
-_STEPS = frozenset(
-    (
-        *(ops.SIGN, ops.STEP, ops.EQUAL, ops.LESS, ops.LESS_EQUAL),
-        *(ops.FLOOR, ops.CEIL, ops.ROUND),
-        *(ops.ARGMAX, ops.ARGMIN, ops.ARGSORT),
-    )
-)
-"""Ops whose values lie in a discrete set, whatever the arguments."""
 
 
 def positive_properties(
@@ -141,18 +134,19 @@ class _Proof:
     def _is_leaf(self, name: str, index: int) -> bool:
         """Whether the property needs no property of the arguments."""
         node = self.graph.nodes[index]
-        steps = isinstance(node, Apply) and node.op in _STEPS
-        return self.graph.input_free[index] or (name == "piecewise_constant" and steps)
+        discrete = isinstance(node, Apply) and steps(node.op, node.params)
+        return self.graph.input_free[index] or (name == "piecewise_constant" and discrete)
 
     def _continuous(self, node: Apply) -> bool:
-        if node.op in (ops.GATHER, ops.GATHER_ELEMENTS):
+        if isinstance(node.op.meaning, Selection) and not chooses_indices(node.op):
             return isinstance(self.graph.nodes[node.args[1]], Constant)
         # a power that is defined on the whole box has a positive base or is a natural power
         return node.op.regularity.continuous or node.op is ops.POWER
 
     def _lipschitz(self, index: int, node: Apply) -> bool:
         regularity = node.op.regularity
-        if regularity.lipschitz or node.op in (ops.POWER, ops.GATHER, ops.GATHER_ELEMENTS):
+        if regularity.lipschitz or node.op is ops.POWER or isinstance(node.op.meaning, Selection):
+            # a selection that is continuous moves elements
             return True
         if regularity.lipschitz_inside is None:
             return False

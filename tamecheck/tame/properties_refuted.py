@@ -17,12 +17,13 @@ from itertools import pairwise
 
 from flint import arb, fmpq
 
-from tamecheck import ops
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import size_of
-from tamecheck.tame.germs import Germ, GermRunner, cost_of
+from tamecheck.ops.facets import chooses_indices, comparisons, rounds, steps, variables
+from tamecheck.tame.germs import Germ, GermRunner, cost_of, has_fractional_power
 from tamecheck.tame.properties import random_number, refuted_by_values
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, sign_of
@@ -38,10 +39,6 @@ _SCALES = (1, 4, 16)
 _CORNERS = 10
 _TRIES = 3
 _SNAP = 64
-_COMPARISONS = (ops.EQUAL, ops.LESS, ops.LESS_EQUAL)
-_ROUNDINGS = (ops.FLOOR, ops.CEIL, ops.ROUND)
-_CHOICES = (ops.ARGMAX, ops.ARGMIN, ops.ARGSORT)
-_AT_ZERO = (ops.SIGN, ops.STEP, ops.SQRT, ops.POW, ops.SELECT)
 
 
 def refuted_properties(
@@ -205,7 +202,8 @@ class _Search:
         node = self.graph.nodes[index]
         if not isinstance(node, Apply):
             return ()
-        return node.args[:1] if node.op is ops.SELECT else node.args
+        deciding = variables(comparisons(node.op, node.params))
+        return tuple(node.args[i] for i in sorted(deciding)) if deciding else node.args
 
     def _aims(
         self, germs: dict[int, Germ], watched: Sequence[int], whole: int
@@ -227,7 +225,7 @@ class _Search:
         if not isinstance(node, Apply):
             return []
         first = germs[node.args[0]].elements()
-        if node.op in _COMPARISONS:
+        if len(variables(comparisons(node.op, node.params))) == 2:
             second = germs[node.args[1]].elements()
             if len(first) == 1 or len(second) == 1:
                 count = max(len(first), len(second))
@@ -237,13 +235,13 @@ class _Search:
                 if len(first) != len(second)
                 else [_minus(a, b) for a, b in zip(first, second, strict=True)]
             )
-        if node.op in _CHOICES:
+        if chooses_indices(node.op):
             return [_minus(a, b) for a, b in pairwise(first)]
         return first
 
     def _targets(self, index: int, value: Number) -> list[fmpq]:
         node = self.graph.nodes[index]
-        if not (isinstance(node, Apply) and node.op in _ROUNDINGS):
+        if not (isinstance(node, Apply) and rounds(node.op, node.params)):
             return [fmpq(0)]
         if isinstance(value, arb):
             # not value.mid().fmpq(): the exponent of a ball may exceed the memory
@@ -315,9 +313,18 @@ def _watched(graph: Graph, outputs: Sequence[int]) -> Iterator[int]:
         if (
             isinstance(node, Apply)
             and not graph.input_free[index]
-            and node.op in (*_AT_ZERO, *_COMPARISONS, *_ROUNDINGS, *_CHOICES)
+            and (
+                steps(node.op, node.params)
+                or _chooses_arguments(node.op, node.params)
+                or has_fractional_power(node.op, node.params)
+            )
         ):
             yield index
+
+
+def _chooses_arguments(op: Op, params: Params) -> bool:
+    """Whether a comparison decides between arguments, so that the values jump."""
+    return not op.regularity.continuous and len(comparisons(op, params)) == 1
 
 
 def _near_zero(pair: tuple[Bound, Bound]) -> Fraction:

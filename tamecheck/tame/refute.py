@@ -13,17 +13,17 @@ numbers is definable, and with it a dense set with dense complement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from flint import arb, fmpq
 
-from tamecheck import ops
 from tamecheck.exact.reals import Number, UndecidedError, working_precision
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import TRUE, Piece
+from tamecheck.ir.formula import TRUE, Elementary, Piece
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Op, Pointwise
+from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ops.facets import elementary_of, rounds
 from tamecheck.tame.refute_forms import (
     PARAMETER,
     Form,
@@ -102,7 +102,7 @@ def _search(
     hopeful: dict[int, bool] = {}
     for root, ray in attempts:
         if root not in hopeful:
-            hopeful[root] = _has(graph, root, kind.needed)
+            hopeful[root] = _has(graph, root, kind.needs)
         if not hopeful[root]:
             continue
         symbols = kind()
@@ -117,9 +117,9 @@ def _search(
     return None
 
 
-def _has(graph: Graph, root: int, needed: Sequence[Op]) -> bool:
+def _has(graph: Graph, root: int, needs: Callable[[Op, Params], bool]) -> bool:
     nodes = [graph.nodes[index] for index in graph.ancestors([root])]
-    return any(isinstance(node, Apply) and node.op in needed for node in nodes)
+    return any(isinstance(node, Apply) and needs(node.op, node.params) for node in nodes)
 
 
 class _Waves:
@@ -129,7 +129,10 @@ class _Waves:
     sharp ones.
     """
 
-    needed = (ops.SIN, ops.COS)
+    @staticmethod
+    def needs(op: Op, params: Params) -> bool:
+        """Whether the op is a periodic function of an unbounded argument."""
+        return elementary_of(op, params) in (Elementary.SIN, Elementary.COS)
 
     def __init__(self) -> None:
         self._sharp: list[tuple[Number, ...]] = [()]
@@ -141,7 +144,7 @@ class _Waves:
         if not isinstance(meaning, Pointwise):
             return None
         pieces = meaning.pieces(node.params)
-        if node.op in (ops.SIN, ops.COS) and affine_in_parameter(args[0]):
+        if self.needs(node.op, node.params) and affine_in_parameter(args[0]):
             base, slope = args[0].get((), fmpq(0)), args[0][(PARAMETER,)]
             sharp = _values(pieces, [[base + slope * t] for t in _PHASES])
             blurred = sharp
@@ -243,14 +246,17 @@ def _magnitude(value: float) -> int:
 class _Stairs:
     """One symbol: a rounding of an affine function of t."""
 
-    needed = (ops.FLOOR, ops.CEIL, ops.ROUND)
+    @staticmethod
+    def needs(op: Op, params: Params) -> bool:
+        """Whether the op rounds."""
+        return rounds(op, params)
 
     def __init__(self) -> None:
         self._seen: tuple[str, object, tuple[tuple[tuple[int, ...], fmpq], ...]] | None = None
 
     def name(self, node: Apply, args: Sequence[Form]) -> Form | None:
         """The one rounding by its symbol; None for any other op, and for a second rounding."""
-        if node.op not in self.needed or not affine_in_parameter(args[0]):
+        if not self.needs(node.op, node.params) or not affine_in_parameter(args[0]):
             return None
         key = (node.op.name, node.params.get("mode"), tuple(sorted(args[0].items())))
         if self._seen is not None and key != self._seen:

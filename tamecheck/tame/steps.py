@@ -34,9 +34,10 @@ from tamecheck.ir.formula import (
     subterms,
 )
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Expansion, Op, Params, Pointwise, Selection
+from tamecheck.ir.op import Op, Params, Pointwise, Selection
 from tamecheck.ir.tensor import Tensor, size_of
-from tamecheck.tame.definable import TAME_IF_BOUNDED, domain_of, needs_inside, positive
+from tamecheck.ops.facets import chooses_indices
+from tamecheck.tame.definable import domain_of, needs_inside, positive, tame_if_bounded
 from tamecheck.tame.quotient import quotient_bound
 from tamecheck.tame.verdict import Step
 
@@ -229,7 +230,7 @@ class ProofSteps:
         return frozenset(
             arg
             for node in self.graph.nodes
-            if isinstance(node, Apply) and node.op in TAME_IF_BOUNDED
+            if isinstance(node, Apply) and tame_if_bounded(node.op, node.params)
             for arg in node.args
         )
 
@@ -339,14 +340,9 @@ def _lipschitz_condition(op: Op, params: Params) -> Condition:
 
 def _bounded_range(op: Op, params: Params) -> bool:
     """Whether the op's values are bounded whatever the arguments."""
-    match op.meaning:
-        case Selection():
-            return op in (ops.ARGMAX, ops.ARGMIN, ops.ARGSORT)
-        case Expansion():
-            return op is ops.SOFTMAX
-        case _:
-            low, high = range_of(op, params)
-            return math.isfinite(low) and math.isfinite(high)
+    if isinstance(op.meaning, Selection):
+        return chooses_indices(op)
+    return all(map(math.isfinite, range_of(op, params)))
 
 
 def _locally_bounded(op: Op, params: Params) -> bool:
