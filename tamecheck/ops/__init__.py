@@ -1,10 +1,5 @@
 """The primitive ops, all of them: `ALL`, and `BY_NAME` to read them from files."""
 
-from __future__ import annotations
-
-import copyreg
-
-from tamecheck.ir.op import Op
 from tamecheck.ops.arithmetic import ADD, DIV, MUL, NEG, SUB
 from tamecheck.ops.contraction import MATMUL, PROD, REDUCE_MAX, REDUCE_MIN, SUM
 from tamecheck.ops.exponential import (
@@ -21,29 +16,77 @@ from tamecheck.ops.exponential import (
     TANH,
 )
 from tamecheck.ops.jumps import EQUAL, LESS, LESS_EQUAL, SELECT, SIGN, STEP
-from tamecheck.ops.pickling import reduced
 from tamecheck.ops.powers import POW, POWER, SQRT
 from tamecheck.ops.rectifiers import ABS, CLIP, ELU, LEAKY_RELU, MAXIMUM, MINIMUM, PRELU, RELU
 from tamecheck.ops.rounding import CEIL, FLOOR, ROUND
 from tamecheck.ops.routing import BROADCAST, CONCAT, PAD, RESHAPE, SLICE, TRANSPOSE
 from tamecheck.ops.selection import ARGMAX, ARGMIN, ARGSORT, GATHER, GATHER_ELEMENTS
 from tamecheck.ops.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
+from tamecheck.ops.table import ALL, BY_NAME
 from tamecheck.ops.trigonometric import ACOS, ASIN, ATAN, COS, SIN, TAN
 
-ALL: tuple[Op, ...] = (
-    *(ADD, SUB, MUL, DIV, NEG),
-    *(ABS, RELU, LEAKY_RELU, PRELU, ELU, CLIP, MAXIMUM, MINIMUM),
-    *(SIGN, STEP, EQUAL, LESS, LESS_EQUAL, SELECT),
-    *(FLOOR, CEIL, ROUND),
-    *(POW, POWER, SQRT),
-    *(EXP, LOG, SIGMOID, SOFTPLUS, SINH, COSH, TANH, ASINH, ACOSH, ATANH, ERF),
-    *(SIN, COS, TAN, ASIN, ACOS, ATAN),
-    *(RESHAPE, TRANSPOSE, SLICE, CONCAT, PAD, BROADCAST, GATHER, GATHER_ELEMENTS),
-    *(MATMUL, SUM, PROD, REDUCE_MAX, REDUCE_MIN),
-    *(ARGMAX, ARGMIN, ARGSORT),
-    *(SOFTMAX, LOG_SOFTMAX, LOGSUMEXP),
-)
-
-BY_NAME: dict[str, Op] = {op.name: op for op in ALL}
-
-copyreg.pickle(Op, reduced)
+__all__ = [
+    "ABS",
+    "ACOS",
+    "ACOSH",
+    "ADD",
+    "ALL",
+    "ARGMAX",
+    "ARGMIN",
+    "ARGSORT",
+    "ASIN",
+    "ASINH",
+    "ATAN",
+    "ATANH",
+    "BROADCAST",
+    "BY_NAME",
+    "CEIL",
+    "CLIP",
+    "CONCAT",
+    "COS",
+    "COSH",
+    "DIV",
+    "ELU",
+    "EQUAL",
+    "ERF",
+    "EXP",
+    "FLOOR",
+    "GATHER",
+    "GATHER_ELEMENTS",
+    "LEAKY_RELU",
+    "LESS",
+    "LESS_EQUAL",
+    "LOG",
+    "LOGSUMEXP",
+    "LOG_SOFTMAX",
+    "MATMUL",
+    "MAXIMUM",
+    "MINIMUM",
+    "MUL",
+    "NEG",
+    "PAD",
+    "POW",
+    "POWER",
+    "PRELU",
+    "PROD",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+    "RELU",
+    "RESHAPE",
+    "ROUND",
+    "SELECT",
+    "SIGMOID",
+    "SIGN",
+    "SIN",
+    "SINH",
+    "SLICE",
+    "SOFTMAX",
+    "SOFTPLUS",
+    "SQRT",
+    "STEP",
+    "SUB",
+    "SUM",
+    "TAN",
+    "TANH",
+    "TRANSPOSE",
+]
