@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
+from typing import Any
 
 import numpy as np
 
 from tamecheck.exact.quadratic import PRECISION, Number, QuadraticNumber, rational_near
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.tensor import Array, size_of
 
 __all__ = [
     "LIMIT",
@@ -19,17 +20,18 @@ __all__ = [
     "UnfitError",
     "Value",
     "arithmetic",
-    "folded_sum",
     "matmul",
     "objects",
     "rational_only",
     "routed",
+    "sum_over",
     "zeros",
 ]
 
 LIMIT = 2**52
 """Sums of weights stay below this."""
 
+_ZERO = Fraction(0)
 _KEPT = 50
 """Bits of the sum of a neuron's weights where square roots are rounded."""
 
@@ -65,7 +67,7 @@ class Affine:
 Value = Fixed | Affine
 
 
-def objects(values: Sequence[Number], shape: tuple[int, ...]) -> Array:
+def objects(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
     """An object array of these numbers."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
@@ -81,7 +83,7 @@ def rational_only(value: Number) -> Fraction:
 
 def zeros(shape: tuple[int, ...]) -> Array:
     """An object array of zeros: no doubt."""
-    return objects([Fraction(0)] * int(np.prod(shape, dtype=np.int64)), shape)
+    return objects([_ZERO] * size_of(shape), shape)
 
 
 def routed(route: Callable[[list[Array]], Array], args: Sequence[Value]) -> Value | None:
@@ -90,88 +92,68 @@ def routed(route: Callable[[list[Array]], Array], args: Sequence[Value]) -> Valu
     start = 0
     for arg in args:
         shape = arg.values.shape if isinstance(arg, Fixed) else arg.row.shape
-        numbers = np.empty(int(np.prod(shape, dtype=np.int64)), dtype=object)
-        numbers[:] = range(start, start + len(numbers))
-        start += len(numbers)
-        places.append(numbers.reshape(shape))
+        stop = start + size_of(shape)
+        places.append(objects(range(start, stop), shape))
+        start = stop
     taken = route(places)
-    flat = taken.reshape(-1).tolist()
-    joined = _joined(args)
+    flat, shape = taken.reshape(-1).tolist(), taken.shape
+    joined = _join(args)
     if joined is None:
         return None
     if isinstance(joined, Fixed):
-        values = joined.values
-        found = [values[n] if isinstance(n, int) else n for n in flat]
-        return Fixed(objects(found, taken.shape))
+        return Fixed(objects([joined.values[n] if isinstance(n, int) else n for n in flat], shape))
     # an element that the op inserts is a constant, 0 times any row
-    picked = [n if isinstance(n, int) else -1 for n in flat]
-    row = np.where(np.array(picked) < 0, 0, joined.row[picked])
-    pairs = list(zip(flat, picked, strict=True))
-    scale = [joined.scale[i] if i >= 0 else Fraction(0) for i in picked]
-    offset = [joined.offset[i] if i >= 0 else Fraction(n) for n, i in pairs]
-    doubt = [joined.doubt[i] if i >= 0 else Fraction(0) for i in picked]
-    shape = taken.shape
-    return Affine(
-        joined.level,
-        joined.weights,
-        row.reshape(shape),
-        objects(scale, shape),
-        objects(offset, shape),
-        objects(doubt, shape),
+    inserted = np.array([not isinstance(n, int) for n in flat], dtype=np.bool_)
+    picked = np.array([n if isinstance(n, int) else 0 for n in flat], dtype=np.int64)
+    row, scale, offset, doubt = (
+        part[picked] for part in (joined.row, joined.scale, joined.offset, joined.doubt)
     )
+    row[inserted], scale[inserted], doubt[inserted] = 0, _ZERO, _ZERO
+    offset[inserted] = [Fraction(n) for n, new in zip(flat, inserted, strict=True) if new]
+    ends = (part.reshape(shape) for part in (row, scale, offset, doubt))
+    return Affine(joined.level, joined.weights, *ends)
 
 
-def _joined(args: Sequence[Value]) -> Value | None:
+def _join(args: Sequence[Value]) -> Value | None:
     """All elements of the arguments in one flat tensor; None if they are of different layers."""
     states = [arg for arg in args if isinstance(arg, Affine)]
     if not states:
         return Fixed(np.concatenate([a.values.reshape(-1) for a in args if isinstance(a, Fixed)]))
-    level = states[0].level
-    if any(arg.level != level for arg in states):
+    if any(arg.level != states[0].level for arg in states):
         return None
-    weights: list[Array] = []
-    rows: list[Array] = []
-    scales: list[Number] = []
-    offsets: list[Number] = []
-    doubts: list[Fraction] = []
+    weights: dict[int, Array] = {}
     starts: dict[int, int] = {}
-    height = 0
+    parts: list[tuple[Array, ...]] = []
     for arg in args:
         if isinstance(arg, Fixed):
             size = arg.values.size
-            rows.append(np.zeros(size, dtype=np.int64))
-            scales += [Fraction(0)] * size
-            offsets += arg.values.reshape(-1).tolist()
-            doubts += [Fraction(0)] * size
+            none = zeros((size,))
+            parts.append((np.zeros(size, dtype=np.int64), none, arg.values.reshape(-1), none))
             continue
-        if id(arg.weights) not in starts:
-            starts[id(arg.weights)] = height
-            weights.append(arg.weights)
-            height += len(arg.weights)
-        rows.append(arg.row.reshape(-1) + starts[id(arg.weights)])
-        scales += arg.scale.reshape(-1).tolist()
-        offsets += arg.offset.reshape(-1).tolist()
-        doubts += arg.doubt.reshape(-1).tolist()
-    row = np.concatenate(rows)
-    ends = (objects(part, row.shape) for part in (scales, offsets, doubts))
-    return Affine(level, weights[0] if len(weights) == 1 else np.concatenate(weights), row, *ends)
+        own = id(arg.weights)
+        if own not in weights:
+            starts[own] = sum(map(len, weights.values()))
+            weights[own] = arg.weights
+        ends = (part.reshape(-1) for part in (arg.scale, arg.offset, arg.doubt))
+        parts.append((arg.row.reshape(-1) + starts[own], *ends))
+    stacked = [*weights.values()]
+    whole = stacked[0] if len(stacked) == 1 else np.concatenate(stacked)
+    return Affine(states[0].level, whole, *map(np.concatenate, zip(*parts, strict=True)))
 
 
 def arithmetic(name: str, args: Sequence[Value], shape: tuple[int, ...]) -> Value | None:
     """Negation, sums and differences, products with and quotients by constants."""
     if name == "neg":
         return arithmetic("mul", [args[0], Fixed(objects([Fraction(-1)], (1,)))], shape)
-    if name not in ("add", "sub", "mul", "div"):
+    if name not in _EXACT:
         return None
     left, right = args
-    if isinstance(left, Fixed) and isinstance(right, Fixed):
-        a, b = left.values, right.values
-        found = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
-        return Fixed(np.asarray(found[name](a, b), dtype=object).reshape(shape))
-    if isinstance(left, Affine) and isinstance(right, Affine):
-        return _added(name, left, right, shape)
     if isinstance(right, Fixed):
+        if isinstance(left, Fixed):
+            return Fixed(_shaped(_EXACT[name](left.values, right.values), shape))
         return _with_constant(name, left, right, shape)
+    if isinstance(left, Affine):
+        return _add(name, left, right, shape)
     if name == "div":
         return None
     if name == "sub":
@@ -180,37 +162,37 @@ def arithmetic(name: str, args: Sequence[Value], shape: tuple[int, ...]) -> Valu
     return arithmetic(name, [right, left], shape)
 
 
-def _with_constant(name: str, left: Value, right: Fixed, shape: tuple[int, ...]) -> Affine | None:
-    if isinstance(left, Fixed):
-        return None
+_EXACT: dict[str, Any] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,
+}  # fmt: skip
+
+
+def _with_constant(name: str, left: Affine, right: Fixed, shape: tuple[int, ...]) -> Affine:
+    """Each element plus a number, or times one; sums of different square roots are rounded."""
     row, scale, offset, doubt, c = (
         np.broadcast_to(part, shape)
         for part in (left.row, left.scale, left.offset, left.doubt, right.values)
     )
     value = replace(left, row=row, scale=scale, offset=offset, doubt=doubt)
     if name in ("add", "sub"):
-        return _moved(value, _shaped(c if name == "add" else -c, shape))
-    return _stretched(value, _shaped(c if name == "mul" else Fraction(1) / c, shape))
+        moved, off = _SUMS(offset, c if name == "add" else -c)
+        return replace(value, offset=_shaped(moved, shape), doubt=_shaped(doubt + off, shape))
+    by = _shaped(c if name == "mul" else Fraction(1) / c, shape)
+    doubts = _STRETCHED_DOUBTS(doubt, by)
+    ends = (_shaped(part, shape) for part in (scale * by, offset * by, doubts))
+    return Affine(left.level, left.weights, row, *ends)
 
 
-def _moved(value: Affine, by: Array) -> Affine:
-    """Each element plus a number; a sum of different square roots is rounded."""
-    offsets: list[Number] = []
-    doubts: list[Fraction] = []
-    for offset, doubt, c in zip(value.offset.flat, value.doubt.flat, by.flat, strict=True):
-        moved, off = _sum([offset, c])
-        offsets.append(moved)
-        doubts.append(doubt + off)
-    shape = value.row.shape
-    return replace(value, offset=objects(offsets, shape), doubt=objects(doubts, shape))
+def _sum_of_two(one: Number, other: Number) -> tuple[Number, Fraction]:
+    return _sum([one, other])
 
 
-def _stretched(value: Affine, by: Array) -> Affine:
-    """Each element times a number."""
-    pairs = zip(value.doubt.flat, by.flat, strict=True)
-    doubts = [_size(c) * doubt if doubt else doubt for doubt, c in pairs]
-    scale, offset = (_shaped(part * by, by.shape) for part in (value.scale, value.offset))
-    return replace(value, scale=scale, offset=offset, doubt=objects(doubts, by.shape))
+def _stretched_doubt(doubt: Fraction, factor: Number) -> Fraction:
+    return _size(factor) * doubt if doubt else doubt
+
+
+_SUMS: Any = np.frompyfunc(_sum_of_two, 2, 2)
+_STRETCHED_DOUBTS: Any = np.frompyfunc(_stretched_doubt, 2, 1)
 
 
 def _shaped(values: object, shape: tuple[int, ...]) -> Array:
@@ -218,8 +200,8 @@ def _shaped(values: object, shape: tuple[int, ...]) -> Array:
     return np.asarray(values, dtype=object).reshape(shape)
 
 
-def _added(name: str, left: Affine, right: Affine, shape: tuple[int, ...]) -> Affine | None:
-    joined = _joined([left, right])
+def _add(name: str, left: Affine, right: Affine, shape: tuple[int, ...]) -> Affine | None:
+    joined = _join([left, right])
     if name not in ("add", "sub") or not isinstance(joined, Affine):
         return None
     sign = Fraction(1 if name == "add" else -1)
@@ -227,17 +209,17 @@ def _added(name: str, left: Affine, right: Affine, shape: tuple[int, ...]) -> Af
     first = np.broadcast_to(np.arange(size).reshape(left.row.shape), shape).reshape(-1)
     second = np.arange(right.row.size).reshape(right.row.shape) + size
     pairs = zip(first.tolist(), np.broadcast_to(second, shape).reshape(-1).tolist(), strict=True)
-    return _combined(joined, [[(i, Fraction(1)), (j, sign)] for i, j in pairs], shape)
+    return _combine(joined, [[(i, Fraction(1)), (j, sign)] for i, j in pairs], shape)
 
 
-def folded_sum(value: Value, axes: Sequence[int], shape: tuple[int, ...]) -> Value:
+def sum_over(value: Value, axes: Sequence[int], shape: tuple[int, ...]) -> Value:
     """The sum over some axes."""
     if isinstance(value, Fixed):
-        return Fixed(np.asarray(value.values.sum(axis=tuple(axes)), dtype=object).reshape(shape))
+        return Fixed(_shaped(value.values.sum(axis=tuple(axes)), shape))
     numbers = np.arange(value.row.size).reshape(value.row.shape)
     moved = np.moveaxis(numbers, list(axes), range(-len(axes), 0))
-    groups = moved.reshape(int(np.prod(shape, dtype=np.int64)), -1).tolist()
-    return _combined(value, [[(i, Fraction(1)) for i in group] for group in groups], shape)
+    groups = moved.reshape(size_of(shape), -1).tolist()
+    return _combine(value, [[(i, Fraction(1)) for i in group] for group in groups], shape)
 
 
 def matmul(left: Value, right: Value, shape: tuple[int, ...]) -> Affine | None:
@@ -258,10 +240,10 @@ def matmul(left: Value, right: Value, shape: tuple[int, ...]) -> Affine | None:
     one, two = (part.reshape(-1, inner).tolist() for part in (one, two))
     places, factors = (one, two) if isinstance(left, Affine) else (two, one)
     rows = [list(zip(i, c, strict=True)) for i, c in zip(places, factors, strict=True)]
-    return _combined(value, rows, shape)
+    return _combine(value, rows, shape)
 
 
-def _combined(
+def _combine(
     value: Affine, rows: Sequence[Sequence[tuple[int, Number]]], shape: tuple[int, ...]
 ) -> Affine:
     """Linear combinations of elements, each a list of (flat place, factor), scaled to integers."""
@@ -271,23 +253,18 @@ def _combined(
     entries: list[list[tuple[int, int]]] = [_entries(row) for row in value.weights]
     width = value.weights.shape[1]
     weights = np.zeros((len(rows), width), dtype=np.int64)
-    units: list[Number] = []
-    moved: list[Number] = []
-    doubtful: list[Fraction] = []
+    ends: list[tuple[Number, Number, Fraction]] = []
     for number, line in enumerate(rows):
         factors = [(a * scales[i], entries[numbers[i]]) for i, a in line if a]
-        parts = [a * offsets[i] for i, a in line if a]
-        doubt = sum((_size(a) * doubts[i] for i, a in line if a and doubts[i]), Fraction(0))
+        doubt = sum((_size(a) * doubts[i] for i, a in line if a and doubts[i]), _ZERO)
         total, unit, off = _exact_line(factors, width) or _rounded_line(factors, width)
-        offset, rounded = _sum(parts)
+        offset, rounded = _sum([a * offsets[i] for i, a in line if a])
         common = gcd(*total) or 1
         weights[number] = [t // common for t in total]
-        units.append(unit * Fraction(common))
-        moved.append(offset)
-        doubtful.append(doubt + off + rounded)
+        ends.append((unit * Fraction(common), offset, doubt + off + rounded))
     numbered = np.arange(len(rows)).reshape(shape)
-    ends = (objects(part, shape) for part in (units, moved, doubtful))
-    return Affine(value.level, weights, numbered, *ends)
+    parts = zip(*ends, strict=True) if ends else ((), (), ())
+    return Affine(value.level, weights, numbered, *(objects(part, shape) for part in parts))
 
 
 _Factors = Sequence[tuple[Number, list[tuple[int, int]]]]

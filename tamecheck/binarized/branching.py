@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized.network import Ball, ThresholdLayer, ThresholdNetwork, product
+from tamecheck.binarized.network import Ball, Stage, ThresholdNetwork, kind_for, product, reachable
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Branching", "Closed", "Found", "Open", "Patterns", "Tree"]
 
-_EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
 _CELLS = 1 << 18
 _FEWEST = 256
 _LEAF = -1
@@ -38,15 +37,6 @@ class Open:
     """The search ended before it was done."""
 
     why: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stage:
-    """A layer for states -1, 0 (open), 1 of the layer before, in numbers that hold its sums."""
-
-    weights: Array
-    absolute: Array
-    least: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,64 +92,36 @@ class Tree:
 
 
 class Branching:
-    """A search of a ball for a point that reaches one of the goals.
+    """A search of a ball (of radius at least 1) for a point that reaches one of the goals.
 
-    Parameters
-    ----------
-    folded
-        The network, folded on the ball.
-    ball
-        The ball, of radius at least 1.
-    goals
-        A goal is a list of pairs of classes, of which the first is preferred to the second.
-
-    Notes
-    -----
-    The inputs are split in one order, those first that take the most neurons of the first layer
-    across their thresholds, so all rows of a table have the same inputs left.  At worst a row for
-    every set of flips is made.
+    The network is folded on the ball; a goal is a list of pairs of classes, of which the first is
+    preferred to the second.  The inputs are split in one order, those first that take the most
+    neurons of the first layer across their thresholds, so all rows of a table have the same inputs
+    left.  At worst a row for every set of flips is made.
     """
 
     def __init__(
-        self,
-        folded: ThresholdNetwork,
-        ball: Ball,
-        goals: Sequence[Sequence[tuple[int, int]]],
+        self, folded: ThresholdNetwork, ball: Ball, goals: Sequence[Sequence[tuple[int, int]]]
     ) -> None:
         self._ball = ball
         self._goals = np.cumsum([0, *(len(goal) for goal in goals[:-1])])
-        winners, losers = (list(side) for side in zip(*chain(*goals), strict=True))
-        difference = folded.readout[winners] - folded.readout[losers]
-        offsets = folded.offsets[winners] - folded.offsets[losers]
-        # of equal scores the first wins
-        least = (np.array(losers) < np.array(winners)) - offsets
-        layers = [*folded.layers, ThresholdLayer(difference, least)]
+        winners, losers = zip(*chain(*goals), strict=True)
+        layers = [*folded.layers, folded.preferences(winners, losers)]
         first = layers[0]
+        self._stages = [Stage.of(layer) for layer in layers]
         self._start = product(ball.centre[None, :], first.weights)[0]
-        change = (-2 * first.weights * ball.centre.astype(np.int64)).T
+        change = ball.changes(first.weights).T
         self._order = _order(ball, self._start, first.thresholds, change)
         reach = int(np.abs(first.weights).sum(axis=1).max(initial=0)) * 3
-        self._kind = _kind(reach + int(np.abs(first.thresholds).max(initial=0)))
+        self._kind = kind_for(reach + int(np.abs(first.thresholds).max(initial=0)))
         self._change = change[self._order].astype(self._kind)
-        self._least = first.thresholds.astype(self._kind)
-        self._stages = [_stage(layer) for layer in layers[1:]]
         self._reaches: dict[int, tuple[Array, Array]] = {}
         self._rows = max(_FEWEST, _CELLS // max(len(self._start), 1))
 
     def run(
         self, *, rows: float = np.inf, deadline: float = np.inf, tree: Tree | None = None
     ) -> Closed | Found | Open:
-        """Search, flipped parts first.
-
-        Parameters
-        ----------
-        rows
-            The search ends after about so many rows.
-        deadline
-            It also ends at this value of `time.monotonic`.
-        tree
-            Where the splits are written down.
-        """
+        """Search, flipped parts first, for about so many rows; splits are written into ``tree``."""
         radius = self._ball.radius
         start = self._start.astype(self._kind)[None, :]
         root = _Table(0, start, np.array([radius]), np.full((1, radius), -1), np.zeros(1, int))
@@ -181,7 +143,8 @@ class Branching:
             # where nothing can be flipped the bounds are the values
             values = (table.budget == 0) | (table.depth == len(self._order))
             if values.any():
-                return Found(self._point(table.flips[int(np.argmax(values))]))
+                flips = table.flips[int(np.argmax(values))]
+                return Found(self._ball.flipped(self._order[flips[flips >= 0]]))
             numbers = (table.nodes, table.nodes)
             if tree is not None:
                 numbers = tree.split(int(self._order[table.depth]), table.nodes)
@@ -201,11 +164,6 @@ class Branching:
             np.concatenate([numbers[1], numbers[0]]),
         )
 
-    def _point(self, flips: Array) -> Array:
-        point = self._ball.centre.copy()
-        point[self._order[flips[flips >= 0]]] *= -1
-        return point
-
     def _undecided(self, table: _Table) -> Array:
         """Which rows may hold a point that reaches a goal."""
         depth = table.depth
@@ -213,14 +171,8 @@ class Branching:
             self._reaches[depth] = self._reach(depth)
         down, up = self._reaches[depth]
         low, high = table.sums + down[table.budget], table.sums + up[table.budget]
-        least = self._least
-        for stage in self._stages:
-            kind = stage.weights.dtype
-            sure, possible = (low >= least).astype(kind), (high >= least).astype(kind)
-            middle = (sure + possible - 1) @ stage.weights
-            spread = (possible - sure) @ stage.absolute
-            low, high, least = middle - spread, middle + spread, stage.least
-        reached: Array = np.logical_and.reduceat(high >= least, self._goals, axis=1)
+        wins = reachable(self._stages, low, high)
+        reached: Array = np.logical_and.reduceat(wins, self._goals, axis=1)
         return np.asarray(reached.any(axis=1))
 
     def _reach(self, depth: int) -> tuple[Array, Array]:
@@ -247,44 +199,26 @@ def _order(ball: Ball, start: Array, thresholds: Array, change: Array) -> Array:
     return free[np.argsort(-influence[free], kind="stable")]
 
 
-def _stage(layer: ThresholdLayer) -> _Stage:
-    reach = 2 * int(np.abs(layer.weights).sum(axis=1).max(initial=0))
-    kind = _kind(reach + int(np.abs(layer.thresholds).max(initial=0)))
-    turned = np.ascontiguousarray(layer.weights.T.astype(kind))
-    return _Stage(turned, np.abs(turned), layer.thresholds.astype(kind))
-
-
-def _kind(reach: int) -> type[np.float32 | np.float64 | np.int64]:
-    """The fastest numbers that hold all integers up to ``reach``."""
-    if reach < _EXACT_SINGLE:
-        return np.float32
-    return np.float64 if reach < _EXACT_DOUBLE else np.int64
-
-
 _ROUNDS = 40
 _LARGEST = 1 << 20
 
 
 class Patterns:
-    """A search of the patterns of the first layer in a ball.
+    """A search of the patterns of the first layer in a ball, for a network with a hidden layer.
 
-    Parameters
-    ----------
-    network
-        The network, not folded, with a hidden layer.
-    ball
-        The ball.
-    decision
-        The class at the centre.
+    Where few neurons of the first layer can leave their state, their patterns are fewer than the
+    flip sets.  A pattern is closed when bounds exclude every goal, or when no set of ``radius``
+    flips reaches all the states that it assumes: multipliers L >= 0 show that, when the ``radius``
+    largest sums ``sum_j L_j change_ij`` over inputs i stay below ``sum_j L_j need_j``.
     """
 
     def __init__(self, network: ThresholdNetwork, ball: Ball, decision: int) -> None:
         self._network, self._ball, self._decision = network, ball, decision
         first = network.layers[0]
+        self._stages = [Stage.of(x) for x in (*network.layers[1:], network.against(decision))]
         start: Array = product(ball.centre[None, :], first.weights)[0]
         self._own = np.where(start >= first.thresholds, 1, -1)
-        free = list(ball.free)
-        change = -2 * first.weights[:, free] * ball.centre[free].astype(np.int64)
+        change = ball.changes(first.weights)[:, list(ball.free)]
         # how far each flip takes a neuron towards its other state, and how far it has to go
         self._towards = -change * self._own[:, None]
         above, below = start - first.thresholds + 1, first.thresholds - start
@@ -310,7 +244,7 @@ class Patterns:
             if len(self.nodes) >= nodes or time.monotonic() > deadline:
                 return Open("Too many patterns.")
             depth, states, crossed = stack.pop()
-            if self._excluded(states):
+            if not reachable(self._stages, *self._stages[0].bounds(states[None, :])).any():
                 self.nodes.append(-1)
                 continue
             reached = self._reached(crossed) if crossed else None
@@ -332,19 +266,6 @@ class Patterns:
             stack += reversed(children)
         return Closed()
 
-    def _excluded(self, states: Array) -> bool:
-        """Whether bounds exclude every rival where the open states (0) may be anything."""
-        for layer in self._network.layers[1:]:
-            middle, spread = layer.weights @ states, np.abs(layer.weights) @ (states == 0)
-            up, down = middle - spread >= layer.thresholds, middle + spread < layer.thresholds
-            states = up.astype(np.int64) - down
-        difference = self._network.readout - self._network.readout[self._decision]
-        high = difference @ states + np.abs(difference) @ (states == 0)
-        high = high + self._network.offsets - self._network.offsets[self._decision]
-        beaten = high >= (np.arange(len(high)) > self._decision)
-        beaten[self._decision] = False
-        return not beaten.any()
-
     def _reached(self, crossed: list[int]) -> dict[str, Any] | Array | None:
         """Multipliers that show that not all of these neurons can cross, or states where all do.
 
@@ -363,9 +284,7 @@ class Patterns:
                 return {"apart": [[j, m] for j, m in pairs if m]}
             missing: Array = need - towards[:, best].sum(axis=1)
             if (missing <= 0).all():
-                point = self._ball.centre.copy()
-                point[np.array(self._ball.free)[best]] *= -1
-                return point
+                return self._ball.flipped(np.array(self._ball.free)[best])
             multipliers = multipliers + np.maximum(missing, 0)
             if multipliers.max() > self._largest:
                 return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tamecheck.binarized.branching import Branching, Closed, Found, Patterns, Tree
-from tamecheck.binarized.network import Ball, ThresholdNetwork, rivals
+from tamecheck.binarized.network import Ball, ThresholdNetwork
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
@@ -23,24 +23,10 @@ _LEAF = [-1]
 def ball_certificate(
     network: ThresholdNetwork, states: Array, radius: int, *, deadline: float = np.inf
 ) -> dict[str, Any] | None:
-    """A proof that the decision is the same in the whole Hamming ball, for the kernel.
+    """A proof for the kernel that the decision is the same in the whole Hamming ball.
 
-    Parameters
-    ----------
-    network
-        The network, which the certificate contains.
-    states
-        The centre, entries -1 and 1.
-    radius
-        How many inputs may be flipped.
-    deadline
-        A value of `time.monotonic` at which the search ends.
-
-    Returns
-    -------
-    dict or None
-        A JSON document; None if the decision is not the same, the time is over, or the tree grows
-        beyond some millions of nodes.
+    None if it is not, if it is later than ``deadline`` of `time.monotonic`, or if the tree grows
+    beyond some millions of nodes.  The centre has entries -1 and 1.
     """
     most = min(radius, len(network.free))
     claim = _claim("holds", network, states) | {"radius": most}
@@ -54,9 +40,9 @@ def distance_certificate(
     *,
     deadline: float = np.inf,
 ) -> dict[str, Any] | None:
-    """A proof that no fewer flips than those of the witness change the decision, for the kernel.
+    """A proof for the kernel that no fewer flips than those of the witness change the decision.
 
-    Parameters and results are those of `ball_certificate`; the witness is in states.
+    Results are those of `ball_certificate`; the witness is in states.
     """
     point = [rational_text(value) for value in network.point(witness)]
     claim = _claim("distance", network, states) | {"witness": point}
@@ -100,7 +86,7 @@ def _closed(
     constant on the ball has a constant bound on every part of it.
     """
     folded = ball.fold(network)
-    targets = rivals(folded, ball, decision)
+    targets = ball.rivals(folded, decision)
     if not targets:
         return _LEAF
     if time.monotonic() > deadline:

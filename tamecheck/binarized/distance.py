@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations, islice
+from itertools import combinations, islice
 from math import comb
 from typing import Literal
 
 import numpy as np
 
 from tamecheck.binarized.branching import Branching, Closed, Found, Open, Patterns
-from tamecheck.binarized.network import Ball, ThresholdNetwork, product, rivals
-from tamecheck.binarized.portfolio import NoneSaid, Pointed, Question, opinions
+from tamecheck.binarized.network import Ball, ThresholdNetwork, product
+from tamecheck.binarized.portfolio import EmptyClaim, PointClaim, Question, ask
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
@@ -115,7 +115,7 @@ def minimum_distance(
     """
     search = _Search(network, *_question(network, states, target, limit))
     most = len(network.free) if limit is None else min(limit, len(network.free))
-    return search.grown(most, _deadline(timeout))
+    return search.grow(most, _deadline(timeout))
 
 
 def _deadline(timeout: float | None) -> float:
@@ -137,32 +137,14 @@ def _question(
     return centre, decision, target
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """No change within the radius."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """Of a radius: ``states`` that are decided otherwise, or no change unless ``why`` is said."""
 
     method: str
     checked: Checked = "enumeration"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Changed:
-    """States that are decided otherwise, by exact evaluation."""
-
-    method: str
-    states: Array
-
-
-@dataclass(frozen=True, slots=True)
-class _Undecided:
-    """Why the radius is open."""
-
-    method: str
-    why: str
-
-
-def _weaker(one: Checked, other: Checked) -> Checked:
-    return one if _STRENGTH.index(one) <= _STRENGTH.index(other) else other
+    states: Array | None = None
+    why: str = ""
 
 
 class _Search:
@@ -176,44 +158,33 @@ class _Search:
         """Is there a change within ``most`` flips: shell by shell if they are few, else at once."""
         folded, ball = self._folded(most)
         if not self._targets(folded, ball):
-            return self._answer(_Shown("bounds"), 1, most, [], "enumeration")
+            return self._answer([_Outcome("bounds")], 1, most)
         if self._work(folded, ball) <= _FREE_WORK:
-            return self.grown(most, deadline)
-        return self._answer(self._whole(folded, ball, deadline), 1, most, [], "enumeration")
+            return self.grow(most, deadline)
+        return self._answer([self._whole(folded, ball, deadline)], 1, most)
 
-    def grown(self, most: int, deadline: float) -> Distance:
+    def grow(self, most: int, deadline: float) -> Distance:
         """The least number of flips up to ``most``, one radius after the other."""
-        methods: list[str] = []
-        checked: Checked = "enumeration"
+        found: list[_Outcome] = []
         for radius in range(1, most + 1):
             folded, ball = self._folded(radius)
-            if self._work(folded, ball) <= _FREE_WORK:
-                found = self._enumerated(folded, ball, deadline)
-            else:
-                found = self._whole(folded, ball, deadline)
-            if not isinstance(found, _Shown):
-                return self._answer(found, radius, radius, methods, checked)
-            methods.append(found.method)
-            checked = _weaker(checked, found.checked)
-        return self._answer(_Shown("bounds"), most + 1, most, methods, checked)
+            few = self._work(folded, ball) <= _FREE_WORK
+            found.append((self._shell if few else self._whole)(folded, ball, deadline))
+            if found[-1].states is not None or found[-1].why:
+                return self._answer(found, radius, radius)
+        return self._answer([*found, _Outcome("bounds")], most + 1, most)
 
-    def _answer(
-        self,
-        found: _Shown | _Changed | _Undecided,
-        lower: int,
-        radius: int,
-        methods: list[str],
-        checked: Checked,
-    ) -> Distance:
-        """What is known when nothing is below ``lower`` and this was found within ``radius``."""
-        used = [m for m in dict.fromkeys([*methods, found.method]) if m != "bounds"]
-        method = ", ".join(used) or "bounds"
-        if isinstance(found, _Undecided):
-            return Distance(self.decision, lower, None, None, method, checked, found.why)
-        if isinstance(found, _Shown):
-            weaker = _weaker(checked, found.checked)
-            return Distance(self.decision, radius + 1, None, None, method, weaker)
-        flips, witness = self._flips(found.states), tuple(found.states.tolist())
+    def _answer(self, found: Sequence[_Outcome], lower: int, radius: int) -> Distance:
+        """What is known: nothing is below ``lower``, and the last outcome is about ``radius``."""
+        used = [o.method for o in found if o.method != "bounds"]
+        method = ", ".join(dict.fromkeys(used)) or "bounds"
+        checked = _STRENGTH[min(_STRENGTH.index(o.checked) for o in found)]
+        last = found[-1]
+        if last.why:
+            return Distance(self.decision, lower, None, None, method, checked, last.why)
+        if last.states is None:
+            return Distance(self.decision, radius + 1, None, None, method, checked)
+        flips, witness = self._flips(last.states), tuple(last.states.tolist())
         why = ""
         if flips < lower:
             lower, why = 1, "A solver's answers contradict each other."
@@ -231,17 +202,13 @@ class _Search:
         width = len(folded.layers[0].thresholds) if folded.layers else folded.classes
         return comb(len(ball.free), ball.radius) * max(width, 8)
 
-    def _changed(self, states: Array) -> Array:
-        """Which rows have another decision (the target, if one is asked for)."""
-        return self._counts(self.network.decide(states))
-
     def _counts(self, decided: Array) -> Array:
+        """Which decisions are changes (to the target, if one is asked for)."""
         return decided != self.decision if self.target is None else decided == self.target
 
     def _targets(self, folded: ThresholdNetwork, ball: Ball) -> list[int]:
         """The classes that bounds leave as changes."""
-        targets = rivals(folded, ball, self.decision)
-        return [t for t in targets if self.target in (None, t)]
+        return [t for t in ball.rivals(folded, self.decision) if self.target in (None, t)]
 
     def _goals(self, targets: list[int]) -> list[list[tuple[int, int]]]:
         """What counts as a change, as preferences between classes."""
@@ -249,33 +216,32 @@ class _Search:
             return [[(target, self.decision)] for target in targets]
         return [[(t, c) for c in range(self.network.classes) if c != t] for t in targets]
 
-    def _whole(
-        self, folded: ThresholdNetwork, ball: Ball, deadline: float
-    ) -> _Shown | _Changed | _Undecided:
+    def _whole(self, folded: ThresholdNetwork, ball: Ball, deadline: float) -> _Outcome:
         """The whole ball, by branch and bound and solvers in turns of growing length."""
         targets = self._targets(folded, ball)
         if not targets:
-            return _Shown("bounds")
+            return _Outcome("bounds")
+        method = "branch and bound"
         branching = Branching(folded, ball, self._goals(targets))
         question = Question(folded, ball, self.decision, targets)
         rows, seconds = _ROWS / 25, _SLICE
         while True:
-            found = self._searched(branching, question, rows, deadline)
+            found = self._branch(branching, question, rows, deadline)
             if isinstance(found, Closed):
-                return _Shown("branch and bound")
+                return _Outcome(method)
             if isinstance(found, Found):
-                return self._checked(found.states, "branch and bound")
+                return self._confirm(found.states, method)
             if time.monotonic() >= deadline:
-                return _Undecided("branch and bound", "Out of time.")
+                return _Outcome(method, why="Out of time.")
             if self.target is None and not 0 <= rows < _ROWS:
                 # solvers are only asked for any other decision, and late
-                said = self._asked(question, seconds, deadline)
+                said = self._ask(question, seconds, deadline)
                 if said is not None:
                     return said
                 seconds *= 2
             rows *= 5
 
-    def _searched(
+    def _branch(
         self, branching: Branching, question: Question, rows: float, deadline: float
     ) -> Closed | Found | Open:
         """Branch over inputs, then over the patterns of the first layer, for about so long."""
@@ -285,52 +251,44 @@ class _Search:
             return patterns.run(nodes=int(rows / 5), deadline=deadline)
         return found
 
-    def _asked(
-        self, question: Question, seconds: float, deadline: float
-    ) -> _Shown | _Changed | None:
+    def _ask(self, question: Question, seconds: float, deadline: float) -> _Outcome | None:
         """What solvers say; None if they say nothing, or give a point that is none."""
-        said = opinions(question, seconds, deadline)
-        if isinstance(said, NoneSaid):
-            by = ", ".join(said.solvers)
-            return _Shown(by, "one-solver" if len(said.solvers) == 1 else "two-solvers")
-        if isinstance(said, Pointed) and self._flips(said.states) <= question.ball.radius:
-            point = self._checked(said.states, said.solver)
-            return point if isinstance(point, _Changed) else None
+        said = ask(question, seconds, deadline)
+        if isinstance(said, EmptyClaim):
+            alone = len(said.solvers) == 1
+            return _Outcome(", ".join(said.solvers), "one-solver" if alone else "two-solvers")
+        if isinstance(said, PointClaim) and self._flips(said.states) <= question.ball.radius:
+            point = self._confirm(said.states, said.solver)
+            return None if point.why else point
         return None
 
-    def _enumerated(
-        self, folded: ThresholdNetwork, ball: Ball, deadline: float
-    ) -> _Shown | _Changed | _Undecided:
-        """The sets of exactly the radius."""
+    def _shell(self, folded: ThresholdNetwork, ball: Ball, deadline: float) -> _Outcome:
+        """The sets of exactly the radius, one after the other."""
         if not self._targets(folded, ball):
-            return _Shown("bounds")
+            return _Outcome("bounds")
         method = "enumeration"
         first = folded.layers[0].weights if folded.layers else folded.readout
         start = product(self.centre[None, :], first)
-        change = (-2 * first * self.centre.astype(np.int64)).T
+        change = ball.changes(first).T
         for flips in _blocks(ball):
             if time.monotonic() > deadline:
-                return _Undecided(method, "Out of time.")
+                return _Outcome(method, why="Out of time.")
             sums = start + change[flips].sum(axis=1)
-            decided = np.argmax(folded.scores_after(sums), axis=1)
-            changed = self._counts(decided)
+            changed = self._counts(np.argmax(folded.scores_after(sums), axis=1))
             if changed.any():
-                point = self.centre.copy()
-                point[flips[int(np.argmax(changed))]] *= -1
-                return self._checked(point, method)
-        return _Shown(method)
+                return self._confirm(ball.flipped(flips[int(np.argmax(changed))]), method)
+        return _Outcome(method)
 
-    def _checked(self, point: Array, method: str) -> _Changed | _Undecided:
+    def _confirm(self, point: Array, method: str) -> _Outcome:
         """The point, if the whole network decides as it was said to."""
-        if not bool(self._changed(point[None, :])[0]):
+        if not bool(self._counts(self.network.decide(point[None, :]))[0]):
             why = "A point that was found does not stand the exact evaluation."
-            return _Undecided(method, why)
-        return _Changed(method, point)
+            return _Outcome(method, why=why)
+        return _Outcome(method, states=point)
 
 
 def _blocks(ball: Ball) -> Iterator[Array]:
     """All sets of exactly ``radius`` free inputs, as rows of their numbers."""
     sets = combinations(ball.free, ball.radius)
     while rows := list(islice(sets, _BLOCK)):
-        flat = chain.from_iterable(rows)
-        yield np.fromiter(flat, dtype=np.int64).reshape(len(rows), ball.radius)
+        yield np.array(rows, dtype=np.int64)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,25 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Ball", "ThresholdLayer", "ThresholdNetwork", "product", "rivals"]
+__all__ = [
+    "Ball",
+    "Stage",
+    "ThresholdLayer",
+    "ThresholdNetwork",
+    "fold",
+    "kind_for",
+    "product",
+    "reachable",
+]
 
 _EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
+
+
+def kind_for(reach: int) -> type[np.float32 | np.float64 | np.int64]:
+    """The fastest numbers that hold all integers up to ``reach``."""
+    if reach < _EXACT_SINGLE:
+        return np.float32
+    return np.float64 if reach < _EXACT_DOUBLE else np.int64
 
 
 def product(states: Array, weights: Array) -> Array:
@@ -31,10 +48,9 @@ def product(states: Array, weights: Array) -> Array:
     weights
         ``(m, n)``, int64, with row sums of absolute values below 2**53.
     """
-    reach = int(np.abs(weights).sum(axis=1).max(initial=0))
-    if reach >= _EXACT_DOUBLE:
+    kind = kind_for(int(np.abs(weights).sum(axis=1).max(initial=0)))
+    if kind is np.int64:
         raise ValueError("sums exceed 53 bits")
-    kind = np.float32 if reach < _EXACT_SINGLE else np.float64
     return (states.astype(kind) @ weights.T.astype(kind)).astype(np.int64)
 
 
@@ -52,6 +68,66 @@ class ThresholdLayer:
         """The neurons' states (int8) for rows of states of the layer before."""
         above = product(before, self.weights) >= self.thresholds
         return np.where(above, np.int8(1), np.int8(-1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A layer for states -1, 0 (open) and 1, in the fastest numbers that hold its sums.
+
+    ``weights`` and ``absolute`` are ``(inputs, neurons)``.
+    """
+
+    weights: Array
+    absolute: Array
+    thresholds: Array
+
+    @classmethod
+    def of(cls, layer: ThresholdLayer) -> Stage:
+        """The stage of a layer."""
+        reach = 2 * int(np.abs(layer.weights).sum(axis=1).max(initial=0))
+        kind = kind_for(reach + int(np.abs(layer.thresholds).max(initial=0)))
+        turned = np.ascontiguousarray(layer.weights.T.astype(kind))
+        return cls(turned, np.abs(turned), layer.thresholds.astype(kind))
+
+    def states(self, low: Array, high: Array) -> Array:
+        """The states between bounds on the sums."""
+        return (low >= self.thresholds).astype(np.int8) - (high < self.thresholds)
+
+    def bounds(self, states: Array) -> tuple[Array, Array]:
+        """The least and the largest sums for rows of states of the layer before."""
+        kind = self.weights.dtype
+        middle = states.astype(kind) @ self.weights
+        spread = (states == 0).astype(kind) @ self.absolute
+        return middle - spread, middle + spread
+
+
+def reachable(stages: Sequence[Stage], low: Array, high: Array) -> Array:
+    """Which neurons of the last stage may be 1, for rows of bounds on the sums of the first."""
+    for before, stage in pairwise(stages):
+        low, high = stage.bounds(before.states(low, high))
+    return np.asarray(high >= stages[-1].thresholds)
+
+
+def fold(
+    layers: Sequence[ThresholdLayer], low: Array, high: Array
+) -> tuple[list[ThresholdLayer], list[Array]]:
+    """Layers without the neurons that are constant, and the numbers of those that are kept.
+
+    ``low`` and ``high`` bound the sums of the first layer; the last one is kept as a whole.
+    """
+    left, kept = list(layers), list[Array]()
+    for place in range(len(left) - 1):
+        own, after = left[place], left[place + 1]
+        if place:
+            high = np.abs(own.weights).sum(axis=1)
+            low = -high
+        known = (low >= own.thresholds).astype(np.int64) - (high < own.thresholds)
+        open_ = np.flatnonzero(known == 0)
+        kept.append(open_)
+        left[place] = ThresholdLayer(own.weights[open_], own.thresholds[open_])
+        rest = after.thresholds - after.weights @ known
+        left[place + 1] = ThresholdLayer(after.weights[:, open_], rest)
+    return left, kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +216,18 @@ class ThresholdNetwork:
         pairs = zip(states, self.low, self.high, strict=True)
         return tuple(high if state > 0 else low for state, low, high in pairs)
 
+    def preferences(self, winners: Sequence[int], losers: Sequence[int]) -> ThresholdLayer:
+        """Neurons over the last states that are 1 where a winner is preferred to its loser."""
+        weights = self.readout[list(winners)] - self.readout[list(losers)]
+        offsets = self.offsets[list(winners)] - self.offsets[list(losers)]
+        # of equal scores the first wins
+        return ThresholdLayer(weights, (np.array(losers) < np.array(winners)) - offsets)
+
+    def against(self, decision: int, rivals: Sequence[int] | None = None) -> ThresholdLayer:
+        """Neurons over the last states that are 1 where a rival wins against a decision."""
+        others = [k for k in range(self.classes) if k != decision] if rivals is None else rivals
+        return self.preferences(others, [decision] * len(others))
+
     def scores(self, states: Array) -> Array:
         """Integer scores ``(rows, classes)`` of rows of states."""
         first = self.layers[0].weights if self.layers else self.readout
@@ -169,51 +257,38 @@ class Ball:
     radius: int
 
     def fold(self, network: ThresholdNetwork) -> ThresholdNetwork:
-        """An equal network on the ball, without the hidden neurons that are constant there.
+        """An equal network on the ball, without the hidden neurons that are constant there."""
+        if not network.layers:
+            return network
+        layers = [*network.layers, ThresholdLayer(network.readout, -network.offsets)]
+        (*folded, scores), _ = fold(layers, *self.sums(layers[0].weights))
+        ends = scores.weights, -scores.thresholds
+        return ThresholdNetwork(network.low, network.high, tuple(folded), *ends)
 
-        A neuron of the first layer is constant when its margin exceeds the largest change that
-        ``radius`` flips can make; later layers follow from the sums that are left.
-        """
-        layers: list[ThresholdLayer] = []
-        weights_of = [(layer.weights, layer.thresholds) for layer in network.layers]
-        readout, offsets = network.readout, network.offsets
-        for number, (weights, thresholds) in enumerate(weights_of):
-            if number == 0:
-                low, high = self.sums(weights)
-            else:
-                high = np.abs(weights).sum(axis=1)
-                low = -high
-            up, down = low >= thresholds, high < thresholds
-            open_ones = ~(up | down)
-            fixed = up.astype(np.int64) - down.astype(np.int64)
-            layers.append(ThresholdLayer(weights[open_ones], thresholds[open_ones]))
-            if number + 1 < len(weights_of):
-                after, limits = weights_of[number + 1]
-                weights_of[number + 1] = (after[:, open_ones], limits - after @ fixed)
-            else:
-                offsets = offsets + readout @ fixed
-                readout = readout[:, open_ones]
-        return ThresholdNetwork(network.low, network.high, tuple(layers), readout, offsets)
+    def changes(self, weights: Array) -> Array:
+        """What a flip of each input adds to each sum, ``(neurons, inputs)``."""
+        return -2 * weights * self.centre.astype(np.int64)
 
     def sums(self, weights: Array) -> tuple[Array, Array]:
         """The least and the largest ``weights @ s`` over the ball, exactly."""
         start = product(self.centre[None, :], weights)[0]
-        free = list(self.free)
-        change = -2 * weights[:, free] * self.centre[free].astype(np.int64)
-        change.sort(axis=1)
-        count = min(self.radius, len(free))
+        change = np.sort(self.changes(weights)[:, list(self.free)], axis=1)
+        count = min(self.radius, len(self.free))
         low = start + np.minimum(change[:, :count], 0).sum(axis=1)
         high = start + np.maximum(change[:, change.shape[1] - count :], 0).sum(axis=1)
         return low, high
 
+    def rivals(self, folded: ThresholdNetwork, decision: int) -> list[int]:
+        """The classes that may win against ``decision`` here, by bounds on score differences."""
+        others = [k for k in range(folded.classes) if k != decision]
+        margins = folded.against(decision, others)
+        reach = np.abs(margins.weights).sum(axis=1)
+        high = reach if folded.layers else self.sums(margins.weights)[1]
+        pairs = zip(others, (high >= margins.thresholds).tolist(), strict=True)
+        return [rival for rival, possible in pairs if possible]
 
-def rivals(folded: ThresholdNetwork, ball: Ball, decision: int) -> list[int]:
-    """The classes that may win against ``decision`` in the ball, by bounds on score differences."""
-    difference = folded.readout - folded.readout[decision]
-    offset = folded.offsets - folded.offsets[decision]
-    if folded.layers:
-        high = np.abs(difference).sum(axis=1) + offset
-    else:
-        high = ball.sums(difference)[1] + offset
-    needed = [0 if rival < decision else 1 for rival in range(folded.classes)]
-    return [r for r in range(folded.classes) if r != decision and high[r] >= needed[r]]
+    def flipped(self, inputs: Sequence[int] | Array) -> Array:
+        """The centre with some inputs flipped."""
+        point = self.centre.copy()
+        point[inputs] *= -1
+        return point

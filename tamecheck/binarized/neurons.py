@@ -28,7 +28,7 @@ __all__ = [
     "Layers",
     "check_far",
     "grid_comes_near",
-    "jumped",
+    "jump",
     "largest",
     "pointwise",
     "readout",
@@ -45,15 +45,8 @@ _CELLS = 2**22
 def sum_comes_near(row: Array, low: Fraction, high: Fraction) -> bool | None:
     """Whether ``low <= row @ s <= high`` for some states ``s``; None if there are too many.
 
-    Parameters
-    ----------
-    row
-        Integer weights, with a sum of absolute values below 2**53.
-
-    Notes
-    -----
-    All sums of the first and of the second half of the states are listed; 2**(n/2) log for n
-    weights that are not 0.
+    ``row`` are integers with a sum of absolute values below 2**53.  All sums of the first and of
+    the second half of the states are listed; 2**(n/2) log for n weights that are not 0.
     """
     first, last = ceil(low), floor(high)
     reach = int(np.abs(row).sum())
@@ -98,11 +91,6 @@ class Layers:
 
     Neurons may be added to any layer, so that branches which begin at one level are side by side,
     and a neuron may repeat a state of the level before, so that branches of different depth meet.
-
-    Parameters
-    ----------
-    inputs
-        The number of inputs.
     """
 
     def __init__(self, inputs: int) -> None:
@@ -115,7 +103,7 @@ class Layers:
         """The number of states of a level."""
         return len(self._thresholds[level - 1]) if level else self._inputs
 
-    def added(self, level: int, rows: Sequence[Array], thresholds: Sequence[int]) -> int:
+    def add(self, level: int, rows: Sequence[Array], thresholds: Sequence[int]) -> int:
         """Put neurons over the states of a level into the next one; the place of the first."""
         if level == len(self._rows):
             self._rows.append([])
@@ -125,7 +113,7 @@ class Layers:
         self._thresholds[level] += thresholds
         return start
 
-    def lifted(self, value: Affine, level: int) -> Affine:
+    def lift(self, value: Affine, level: int) -> Affine:
         """The same elements over all states of a level that is not below their own."""
         while value.level < level:
             rows = value.weights[np.unique(value.row)]
@@ -139,7 +127,7 @@ class Layers:
             return value
         return replace(value, weights=_widened(value.weights, width))
 
-    def built(self, level: int) -> tuple[ThresholdLayer, ...]:
+    def build(self, level: int) -> tuple[ThresholdLayer, ...]:
         """The layers up to a level."""
         return tuple(
             ThresholdLayer(
@@ -154,7 +142,7 @@ class Layers:
         if (level, place) not in self._repeated:
             row = np.zeros(self.width(level), dtype=np.int64)
             row[place] = 1
-            self._repeated[level, place] = self.added(level, [row], [0])
+            self._repeated[level, place] = self.add(level, [row], [0])
         return self._repeated[level, place]
 
 
@@ -168,7 +156,7 @@ Jumps = tuple[Fraction, Fraction, Fraction]
 """What a function is at negative numbers, at 0, and at positive ones."""
 
 
-def jumped(value: Affine, jumps: Jumps, layers: Layers) -> Affine:
+def jump(value: Affine, jumps: Jumps, layers: Layers) -> Affine:
     """A function of the signs of elements, by neurons that are put into the layers.
 
     Raises
@@ -181,7 +169,7 @@ def jumped(value: Affine, jumps: Jumps, layers: Layers) -> Affine:
     for row, scale, offset, doubt in elements:
         if doubt:
             check_far(row, scale, offset, doubt)
-    if bool(((rows != 0).sum(axis=1) <= 1).all()):
+    if _depend_on_one(rows):
         # what is in doubt is far from 0
         ends = [(jumps[sign(a) + 1], jumps[sign(b) + 1]) for a, b in _both_values(value, rows)]
         return _between(value, rows, ends)
@@ -190,27 +178,31 @@ def jumped(value: Affine, jumps: Jumps, layers: Layers) -> Affine:
     parts: list[list[tuple[int, Fraction]]] = []
     low, middle, high = jumps
     for row, scale, offset, doubt in elements:
+        steps = [(s, strict) for s, strict in ((middle - low, False), (high - middle, True)) if s]
+        if len(steps) == 2 and (doubt or not _reaches_zero(row, scale, offset)):
+            steps = [(high - low, False)]
         parts.append([])
-        for step, strict in ((middle - low, False), (high - middle, True)):
-            if step:
-                neuron = threshold_neuron(row, scale, offset, strict=strict)
-                parts[-1].append((len(weights), step))
-                weights.append(neuron[0])
-                thresholds.append(neuron[1])
-        if len(parts[-1]) == 2 and (doubt or not _reaches_zero(row, scale, offset)):
-            del weights[-1], thresholds[-1]
-            parts[-1] = [(parts[-1][0][0], high - low)]
-    start = layers.added(value.level, weights, thresholds)
+        for step, strict in steps:
+            neuron = threshold_neuron(row, scale, offset, strict=strict)
+            parts[-1].append((len(weights), step))
+            weights.append(neuron[0])
+            thresholds.append(neuron[1])
+    start = layers.add(value.level, weights, thresholds)
     combined = np.zeros((len(parts), layers.width(value.level + 1)), dtype=np.int64)
     unit = Fraction(1, 2 * lcm(*(step.denominator for part in parts for _, step in part)))
     for number, part in enumerate(parts):
         for neuron, step in part:
             combined[number, start + neuron] = int(step / 2 / unit)
-    shape = value.row.shape
-    numbers = np.arange(len(parts)).reshape(shape)
-    centre = objects([(low + high) / 2] * len(parts), shape)
-    scale = objects([unit] * len(parts), shape)
-    return Affine(value.level + 1, combined, numbers, scale, centre, zeros(shape))
+    return _of_neurons(value.level + 1, combined, unit, (low + high) / 2, value.row.shape)
+
+
+def _of_neurons(
+    level: int, weights: Array, scale: Fraction, offset: Fraction, shape: tuple[int, ...]
+) -> Affine:
+    """An element for each row of weights, all with one scale and offset."""
+    count = len(weights)
+    ends = (objects([number] * count, shape) for number in (scale, offset, Fraction(0)))
+    return Affine(level, weights, np.arange(count).reshape(shape), *ends)
 
 
 def check_far(row: Array, scale: Number, offset: Number, doubt: Fraction) -> None:
@@ -262,9 +254,14 @@ def pointwise(value: Affine, function: Callable[[Number], Fraction]) -> Affine |
     None if an element depends on more states, or is in doubt.
     """
     rows = value.weights[value.row.reshape(-1)]
-    if bool(((rows != 0).sum(axis=1) > 1).any()) or any(value.doubt.flat):
+    if not _depend_on_one(rows) or any(value.doubt.flat):
         return None
     return _between(value, rows, [(function(a), function(b)) for a, b in _both_values(value, rows)])
+
+
+def _depend_on_one(rows: Array) -> bool:
+    """Whether each element depends on one state, or on none."""
+    return bool(((rows != 0).sum(axis=1) <= 1).all())
 
 
 def _both_values(value: Affine, rows: Array) -> list[tuple[Number, Number]]:
@@ -290,22 +287,12 @@ def _between(value: Affine, rows: Array, ends: list[tuple[Fraction, Fraction]]) 
 
 
 def largest(value: Affine, groups: Array, shape: tuple[int, ...], layers: Layers) -> Affine | None:
-    """The largest of each group of elements, all of which have the same two levels.
+    """The largest of each group of elements (rows of flat places), all with the same two levels.
 
-    Parameters
-    ----------
-    value
-        Elements that depend on one state each, or on none.
-    groups
-        Flat places of elements, a row for each result.
-
-    Returns
-    -------
-    Affine or None
-        None if the elements are others.
+    None if the elements are others, or depend on more than one state each.
     """
     rows = value.weights[value.row.reshape(-1)]
-    if bool(((rows != 0).sum(axis=1) > 1).any()) or any(value.doubt.flat):
+    if not _depend_on_one(rows) or any(value.doubt.flat):
         return None
     values = _both_values(value, rows)
     levels = {level for pair in values for level in pair}
@@ -325,13 +312,10 @@ def largest(value: Affine, groups: Array, shape: tuple[int, ...], layers: Layers
             reach += 1 if down != up else 2 if up == high else 0
         weights.append(row)
         thresholds.append(max(1 - reach, -int(np.abs(row).sum())))
-    start = layers.added(value.level, weights, thresholds)
+    start = layers.add(value.level, weights, thresholds)
     combined = np.zeros((len(groups), layers.width(value.level + 1)), dtype=np.int64)
     combined[np.arange(len(groups)), start + np.arange(len(groups))] = 1
-    middle, half = (low + high) / 2, (high - low) / 2
-    count = len(groups)
-    ends = (objects([number] * count, shape) for number in (half, middle, Fraction(0)))
-    return Affine(value.level + 1, combined, np.arange(count).reshape(shape), *ends)
+    return _of_neurons(value.level + 1, combined, (high - low) / 2, (low + high) / 2, shape)
 
 
 _KEPT = 50

@@ -19,17 +19,127 @@ from tamecheck.solvers.claims import claims
 from tamecheck.solvers.sat import AtMost, satisfiable
 
 __all__ = [
+    "EmptyClaim",
     "Formula",
-    "NoneSaid",
-    "NothingSaid",
-    "Pointed",
+    "NoClaim",
+    "PointClaim",
     "Question",
+    "ask",
     "misclassified",
     "misclassified_program",
-    "opinions",
 ]
 
 _LARGEST = 200_000
+_SECOND = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """Whether a point of the ball is decided for one of the targets over the decision."""
+
+    folded: ThresholdNetwork
+    ball: Ball
+    decision: int
+    targets: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointClaim:
+    """A point, said to be one; to be evaluated by whoever uses it."""
+
+    solver: str
+    states: Array
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyClaim:
+    """There is none, in the word of these solvers."""
+
+    solvers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoClaim:
+    """No solver came to an end."""
+
+    why: str
+
+
+def ask(question: Question, seconds: float, deadline: float) -> PointClaim | EmptyClaim | NoClaim:
+    """Ask one solver after the other, each for about so long, until a value of the clock.
+
+    A solver that says "none" is followed by the other, which has as long again and at least ten
+    seconds to say so too.  A point ends the questions.
+    """
+    whys: list[str] = []
+    order = tuple(_SOLVERS)
+    for number, solver in enumerate(order):
+        started = time.monotonic()
+        if started >= deadline:
+            return NoClaim("Out of time.")
+        said = _SOLVERS[solver](question, min(seconds, deadline - started))
+        if isinstance(said, NoClaim):
+            whys.append(said.why)
+            continue
+        if isinstance(said, PointClaim) or number + 1 == len(order):
+            return said
+        now = time.monotonic()
+        again, other = max(_SECOND, now - started), order[number + 1]
+        second = _SOLVERS[other](question, min(again, deadline - now))
+        if isinstance(second, NoClaim):
+            return said
+        return second if isinstance(second, PointClaim) else EmptyClaim((solver, other))
+    return NoClaim(" ".join(whys))
+
+
+def _minicard(question: Question, seconds: float) -> PointClaim | EmptyClaim | NoClaim:
+    parts = question.folded, question.ball, question.decision, question.targets
+    try:
+        formula, inputs = misclassified(*parts)
+    except SolverError as error:
+        return NoClaim(error.message)
+    claim = satisfiable(formula.clauses, formula.at_most, seconds=seconds)
+    if isinstance(claim, Infeasible):
+        return EmptyClaim(("minicard",))
+    if not isinstance(claim, Feasible):
+        return NoClaim(f"minicard: {claim.why}.")
+    true = set(claim.point)
+    return PointClaim("minicard", np.array([1 if v in true else -1 for v in inputs], dtype=np.int8))
+
+
+def _highs(question: Question, seconds: float) -> PointClaim | EmptyClaim | NoClaim:
+    parts = question.folded, question.ball, question.decision, question.targets
+    if not seconds > 0 or not math.isfinite(seconds):
+        return NoClaim("highs: out of time.")
+    (claim,) = claims(misclassified_program(*parts), solvers=("highs",), seconds=seconds)
+    if isinstance(claim, Infeasible):
+        return EmptyClaim(("highs",))
+    if isinstance(claim, Optimal | Feasible):
+        values = np.array(claim.point[: question.folded.inputs])
+        return PointClaim("highs", np.where(values > 1 / 2, np.int8(1), np.int8(-1)))
+    return NoClaim(f"highs: {getattr(claim, 'why', 'unbounded')}.")
+
+
+_SOLVERS: dict[str, Callable[[Question, float], PointClaim | EmptyClaim | NoClaim]] = {
+    "minicard": _minicard,
+    "highs": _highs,
+}
+
+
+def _counted(weights: Array, least: int) -> tuple[int, int, Array]:
+    """``weights @ s >= least`` over literals: how many are needed, of how many, and their copies.
+
+    Weights are divided by their greatest common divisor; one above 1 stands for copies of its
+    literal, a negative one for those of its negation.
+    """
+    common = int(np.gcd.reduce(weights)) if len(weights) else 0
+    if not common:
+        return int(least > 0), 0, weights
+    copies = weights // common
+    total = int(np.abs(copies).sum())
+    # the sum of ±1 values reaches the bound when enough of the signed literals are true
+    count = -((-(-((-least) // common) + total)) // 2)
+    return min(max(count, 0), total + 1), total, copies
 
 
 class Formula:
@@ -50,29 +160,20 @@ class Formula:
     def implies_sum(self, guard: int, literals: Sequence[int], weights: Array, least: int) -> None:
         """Add ``guard -> sum of weights * (±1 value of literal) >= least``.
 
-        Weights are divided by their greatest common divisor; one above 1 stands for copies of its
-        literal, and the guard for as many copies as the bound needs.
+        The guard stands for as many copies as the bound needs.
         """
-        common = int(np.gcd.reduce(weights)) if len(weights) else 0
-        if common == 0:
-            if least > 0:
-                self.clauses.append([-guard])
-            return
-        sizes = [int(abs(weight)) // common for weight in weights]
-        # the sum of ±1 values reaches the bound when enough of the signed literals are true
-        total = sum(sizes)
-        count = -((-(-((-least) // common) + total)) // 2)
-        if count <= 0:
+        count, total, copies = _counted(weights, least)
+        if count == 0:
             return
         if count > total:
             self.clauses.append([-guard])
             return
         wrong: list[int] = []
-        for literal, weight, size in zip(literals, weights, sizes, strict=True):
+        for literal, size in zip(literals, copies.tolist(), strict=True):
             if size:
-                false = -literal if weight > 0 else literal
+                false = -literal if size > 0 else literal
                 wrong.append(false)
-                wrong.extend(self._copy(false) for _ in range(size - 1))
+                wrong.extend(self._copy(false) for _ in range(abs(size) - 1))
         if count == total:
             self.clauses.extend([-guard, -literal] for literal in wrong)
             return
@@ -96,12 +197,10 @@ class Formula:
                 after.append(neuron)
             states = after
         chosen: list[int] = []
-        for target in targets:
+        wins = network.against(decision, targets)
+        for weights, least in zip(wins.weights, wins.thresholds.tolist(), strict=True):
             guard = self.variable()
-            difference = network.readout[target] - network.readout[decision]
-            offset = int(network.offsets[target] - network.offsets[decision])
-            least = (0 if target < decision else 1) - offset
-            self.implies_sum(guard, states, difference, least)
+            self.implies_sum(guard, states, weights, least)
             chosen.append(guard)
         self.clauses.append(chosen)
 
@@ -115,14 +214,7 @@ class Formula:
 def misclassified(
     folded: ThresholdNetwork, ball: Ball, decision: int, targets: Sequence[int]
 ) -> tuple[Formula, list[int]]:
-    """That some point of the ball is decided for a target over ``decision``.
-
-    Returns
-    -------
-    tuple[Formula, list[int]]
-        The formula, satisfiable exactly where some target's score beats that of ``decision`` in
-        the ball, and the literal of each input's state (constant inputs included).
-    """
+    """That some target's score beats that of ``decision`` in the ball, and the inputs' literals."""
     formula = Formula()
     states = [formula.variable() for _ in range(folded.inputs)]
     signs = ball.centre.tolist()
@@ -158,12 +250,10 @@ def misclassified_program(
         pairs = zip(layer.weights, layer.thresholds.tolist(), strict=True)
         before = [writer.neuron(before, weights, threshold) for weights, threshold in pairs]
     guards: list[int] = []
-    for target in targets:
-        difference = folded.readout[target] - folded.readout[decision]
-        offset = int(folded.offsets[target] - folded.offsets[decision])
-        guard = writer.column(None)
-        writer.implied(guard, before, difference, (0 if target < decision else 1) - offset)
-        guards.append(guard)
+    wins = folded.against(decision, targets)
+    for weights, least in zip(wins.weights, wins.thresholds.tolist(), strict=True):
+        guards.append(writer.column(None))
+        writer.implied(guards[-1], before, weights, least)
     writer.row(guards, np.ones(len(guards), dtype=np.int64), 1, None)
     return Program(tuple(writer.columns), tuple(writer.rows))
 
@@ -193,137 +283,17 @@ class _Writer:
         """A column that is 1 exactly where the states before, weighted, reach the threshold."""
         found = self.column(None)
         self.implied(found, before, weights, threshold)
-        count, total, sizes, negative = _counted(weights, threshold)
+        count, total, copies = _counted(weights, threshold)
         # sum l - (total - k + 1) y <= k - 1, with negated literals moved over
-        slope = np.append(sizes, -(total - count + 1))
-        self.row([*before, found], slope, None, count - 1 - negative)
+        negated = -int(np.minimum(copies, 0).sum())
+        slope = np.append(copies, -(total - count + 1))
+        self.row([*before, found], slope, None, count - 1 - negated)
         return found
 
     def implied(self, guard: int, before: Sequence[int], weights: Array, least: int) -> None:
         """Where the guard is 1, the states before, weighted, are at least ``least``."""
-        count, _, sizes, negative = _counted(weights, least)
+        count, _, copies = _counted(weights, least)
         # sum l - k y >= 0, with negated literals moved over
-        self.row([*before, guard], np.append(sizes, -count), -negative, None)
-
-
-def _counted(weights: Array, least: int) -> tuple[int, int, Array, int]:
-    """``weights @ s >= least`` over literals: how many are needed, and of how many in all.
-
-    Also the coefficients of the columns, and what the negated literals add to them.
-    """
-    common = int(np.gcd.reduce(weights)) if len(weights) else 0
-    sizes = weights // common if common else weights
-    total = int(np.abs(sizes).sum())
-    bound = -((-least) // common) if common else min(max(least, 0), 1)
-    count = -((-(bound + total)) // 2) if common else bound
-    return min(max(count, 0), total + 1), total, sizes, int(-np.minimum(sizes, 0).sum())
-
-
-_SECOND = 10.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """Whether a point of the ball is decided for one of the targets over the decision."""
-
-    folded: ThresholdNetwork
-    ball: Ball
-    decision: int
-    targets: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pointed:
-    """A point, said to be one; to be evaluated by whoever uses it."""
-
-    solver: str
-    states: Array
-
-
-@dataclass(frozen=True, slots=True)
-class NoneSaid:
-    """There is none, in the word of these solvers."""
-
-    solvers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NothingSaid:
-    """No solver came to an end."""
-
-    why: str
-
-
-Opinion = Pointed | NoneSaid | NothingSaid
-
-
-def opinions(question: Question, seconds: float, deadline: float) -> Opinion:
-    """Ask one solver after the other, each for about so long.
-
-    A solver that says "none" is followed by the other, which has as long again and at least ten
-    seconds to say so too.  A point ends the questions.
-
-    Parameters
-    ----------
-    question
-        What is asked.
-    seconds
-        For each solver.
-    deadline
-        A value of `time.monotonic`.
-    """
-    whys: list[str] = []
-    order = tuple(_SOLVERS)
-    for number, solver in enumerate(order):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return NothingSaid("Out of time.")
-        started = time.monotonic()
-        said = _SOLVERS[solver](question, min(seconds, left))
-        if isinstance(said, NothingSaid):
-            whys.append(said.why)
-            continue
-        if isinstance(said, Pointed) or number + 1 == len(order):
-            return said
-        again = max(_SECOND, time.monotonic() - started)
-        other = order[number + 1]
-        second = _SOLVERS[other](question, min(again, deadline - time.monotonic()))
-        if isinstance(second, NothingSaid):
-            return said
-        return second if isinstance(second, Pointed) else NoneSaid((solver, other))
-    return NothingSaid(" ".join(whys))
-
-
-def _minicard(question: Question, seconds: float) -> Opinion:
-    parts = question.folded, question.ball, question.decision, question.targets
-    try:
-        formula, inputs = misclassified(*parts)
-    except SolverError as error:
-        return NothingSaid(error.message)
-    claim = satisfiable(formula.clauses, formula.at_most, seconds=seconds)
-    if isinstance(claim, Infeasible):
-        return NoneSaid(("minicard",))
-    if not isinstance(claim, Feasible):
-        return NothingSaid(f"minicard: {claim.why}.")
-    true = set(claim.point)
-    states = np.array([1 if v in true else -1 for v in inputs], dtype=np.int8)
-    return Pointed("minicard", states)
-
-
-def _highs(question: Question, seconds: float) -> Opinion:
-    parts = question.folded, question.ball, question.decision, question.targets
-    if not seconds > 0 or not math.isfinite(seconds):
-        return NothingSaid("highs: out of time.")
-    (claim,) = claims(misclassified_program(*parts), solvers=("highs",), seconds=seconds)
-    if isinstance(claim, Infeasible):
-        return NoneSaid(("highs",))
-    if isinstance(claim, Optimal | Feasible):
-        values = np.array(claim.point[: question.folded.inputs])
-        return Pointed("highs", np.where(values > 1 / 2, np.int8(1), np.int8(-1)))
-    return NothingSaid(f"highs: {getattr(claim, 'why', 'unbounded')}.")
-
-
-_SOLVERS: dict[str, Callable[[Question, float], Opinion]] = {
-    "minicard": _minicard,
-    "highs": _highs,
-}
+        self.row(
+            [*before, guard], np.append(copies, -count), int(np.minimum(copies, 0).sum()), None
+        )

@@ -16,95 +16,82 @@ from tamecheck.binarized.affine import (
     UnfitError,
     Value,
     arithmetic,
-    folded_sum,
     matmul,
     objects,
     rational_only,
     routed,
+    sum_over,
     zeros,
 )
 from tamecheck.binarized.network import ThresholdNetwork
-from tamecheck.binarized.neurons import Jumps, Layers, jumped, largest, pointwise, readout
+from tamecheck.binarized.neurons import Jumps, Layers, jump, largest, pointwise, readout
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.exact.quadratic import root, sign
 from tamecheck.ir.arguments import rationals
+from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Routing
+from tamecheck.ir.op import Contraction, Fold, Routing
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import Line, comparisons, line_of, sign_values
 
-__all__ = ["Shadow", "difference", "recognise", "shadow_of", "shifted"]
+__all__ = ["recognise"]
 
 _CENTRES = {"sigmoid": Fraction(1, 2), "tanh": Fraction(0)}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shadow:
-    """A tensor that is above, at and below ``centre`` just where ``value`` is so about 0."""
-
-    value: Affine
-    centre: Fraction
-
-    def routed(self, route: Callable[[list[Array]], Array]) -> Shadow | None:
-        """Copies of the elements, as a function of arrays takes them."""
-        value = routed(route, [self.value])
-        return replace(self, value=value) if isinstance(value, Affine) else None
-
-
-def shadow_of(name: str, node: Apply, value: Affine) -> Shadow | None:
-    """What is known of an increasing function of a value; None if that is too little."""
-    if name == "clip":
-        ends = [(node.params[end], sign) for end, sign in (("lo", -1), ("hi", 1))]
-        inside = all(x is None or (isinstance(x, Fraction) and x * sign > 0) for x, sign in ends)
-        return Shadow(value, Fraction(0)) if inside else None
-    return Shadow(value, _CENTRES[name]) if name in _CENTRES else None
-
-
-def shifted(name: str, left: Value | Shadow, right: Value | Shadow) -> Shadow | None:
-    """A shadow plus or less a number; None if it is anything else."""
-    if not isinstance(left, Shadow) or not isinstance(right, Fixed) or name not in ("add", "sub"):
-        return None
-    number = _number(right)
-    return replace(left, centre=left.centre + (number if name == "add" else -number))
-
-
-def difference(left: Value | Shadow, right: Value | Shadow, shape: tuple[int, ...]) -> Value | None:
-    """A value with the sign of ``right - left``."""
-    if isinstance(left, Shadow) and isinstance(right, Fixed):
-        return arithmetic("neg", [_about(left, right)], shape)
-    if isinstance(right, Shadow) and isinstance(left, Fixed):
-        return _about(right, left)
-    if isinstance(left, Shadow) or isinstance(right, Shadow):
-        return None
-    return arithmetic("sub", [right, left], shape)
-
-
-def _about(shadow: Shadow, constant: Fixed) -> Affine:
-    if _number(constant) != shadow.centre:
-        raise UnfitError(f"only its side of {shadow.centre} is known here")
-    return shadow.value
-
-
-def _number(constant: Fixed) -> Fraction:
-    """The one number that a constant consists of."""
-    numbers = set(constant.values.reshape(-1).tolist())
-    number = numbers.pop()
-    if numbers or not isinstance(number, Fraction):
-        raise UnfitError("only its side of one number is known here")
-    return number
-
+"""Values at 0 of increasing functions that are no lines."""
 
 _SOFT = ("softmax", "log_softmax", "sigmoid", "tanh")
 """What keeps the order of several scores, along its axis if it has one."""
 
-_COMPARISONS: dict[str, Jumps] = {
-    "less": (Fraction(0), Fraction(0), Fraction(1)),
-    "less_equal": (Fraction(0), Fraction(1), Fraction(1)),
-    "equal": (Fraction(0), Fraction(1), Fraction(0)),
-}
-"""What a comparison of a and b is where b - a is negative, 0 and positive."""
-
 _NOT_ZERO: Jumps = (Fraction(1), Fraction(0), Fraction(1))
-_LARGEST, _SMALLEST = ("maximum", "reduce_max"), ("minimum", "reduce_min")
+_X, _Y = Var(0), Var(1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignEquivalent:
+    """A tensor that is above, at and below ``centre`` just where ``value`` is so about 0.
+
+    It stands behind clips and logistic functions, of whose values nothing else is known.
+    """
+
+    value: Affine
+    centre: Fraction
+
+    def about(self, constant: Fixed) -> Affine:
+        """What has the sign of the tensor less a constant, which must be the centre."""
+        if _one_number(constant) != self.centre:
+            raise UnfitError(f"only its side of {self.centre} is known here")
+        return self.value
+
+
+_Tensor = Value | SignEquivalent
+
+
+def _centre(node: Apply) -> Fraction | None:
+    """Where an op that increases there is, when its argument is 0; None if it is another op."""
+    line = line_of(node.op, node.params)
+    if line is None:
+        return _CENTRES.get(node.op.name)
+    place = sum(end < 0 for end in line.breaks)
+    about_zero = line.slopes[place : place + 1 + (0 in line.breaks)]
+    rises = line.is_continuous and min(line.slopes) >= 0 and min(about_zero) > 0
+    return Fraction(0) if rises and line(Fraction(0)) == 0 else None
+
+
+def _difference(left: _Tensor, right: _Tensor, shape: tuple[int, ...]) -> Value | None:
+    """A value with the sign of ``left - right``."""
+    if isinstance(left, SignEquivalent):
+        return left.about(right) if isinstance(right, Fixed) else None
+    if isinstance(right, SignEquivalent):
+        return arithmetic("neg", [right.about(left)], shape) if isinstance(left, Fixed) else None
+    return arithmetic("sub", [left, right], shape)
+
+
+def _one_number(constant: Fixed) -> Fraction:
+    """The one number that a constant consists of."""
+    number, *others = set(constant.values.reshape(-1).tolist())
+    if others or not isinstance(number, Fraction):
+        raise UnfitError("only its side of one number is known here")
+    return number
 
 
 def recognise(graph: Graph, levels: Sequence[tuple[Any, Any]]) -> ThresholdNetwork:
@@ -160,29 +147,29 @@ class _Reader:
         self.layers = Layers(size)
 
     def network(self) -> ThresholdNetwork:
-        values: dict[int, Value | Shadow] = {}
+        values: dict[int, _Tensor] = {}
         last = self.graph.outputs[0][1]
         for index in self.graph.ancestors([last]):
             values[index] = self._value(index, values)
         head = values[last]
         if isinstance(head, Fixed):
             raise UnsupportedError("The output does not depend on the input.")
-        if isinstance(head, Shadow):
+        if isinstance(head, SignEquivalent):
             raise self._refuse(last, f"only the side of {head.centre} is known of its values")
-        head = self.layers.lifted(head, head.level)
+        head = self.layers.lift(head, head.level)
         try:
             scores, offsets = readout(head)
         except ValueError as error:
             raise self._refuse(last, str(error)) from None
         low, high = zip(*self.levels, strict=True)
-        return ThresholdNetwork(low, high, self.layers.built(head.level), scores, offsets)
+        return ThresholdNetwork(low, high, self.layers.build(head.level), scores, offsets)
 
     def _refuse(self, index: int, why: str) -> UnsupportedError:
         return UnsupportedError(
             "This is no binarized network:", nodes=[(self.graph.name_of(index), why)]
         )
 
-    def _value(self, index: int, values: dict[int, Value | Shadow]) -> Value | Shadow:
+    def _value(self, index: int, values: dict[int, _Tensor]) -> _Tensor:
         node = self.graph.nodes[index]
         match node:
             case Input(name=name, shape=shape):
@@ -205,38 +192,38 @@ class _Reader:
         row = np.arange(start, start + len(levels)).reshape(shape)
         return Affine(0, self.states, row, scale, offset, zeros(shape))
 
-    def _aligned(self, args: list[Value | Shadow]) -> list[Value | Shadow]:
+    def _aligned(self, args: list[_Tensor]) -> list[_Tensor]:
         """The arguments over the states of one level."""
-        behind = [arg.value if isinstance(arg, Shadow) else arg for arg in args]
+        behind = [arg.value if isinstance(arg, SignEquivalent) else arg for arg in args]
         level = max((value.level for value in behind if isinstance(value, Affine)), default=0)
         # the second time, all have the neurons that the first has added
         for _ in range(2):
             args = [self._lifted(arg, level) for arg in args]
         return args
 
-    def _lifted(self, arg: Value | Shadow, level: int) -> Value | Shadow:
+    def _lifted(self, arg: _Tensor, level: int) -> _Tensor:
         match arg:
             case Fixed():
                 return arg
             case Affine():
-                return self.layers.lifted(arg, level)
-            case Shadow(value=value, centre=centre):
-                return Shadow(self.layers.lifted(value, level), centre)
+                return self.layers.lift(arg, level)
+            case SignEquivalent(value=value):
+                return replace(arg, value=self.layers.lift(value, level))
 
-    def _apply(self, index: int, node: Apply, args: list[Value | Shadow]) -> Value | Shadow | None:
-        name, first = node.op.name, args[0]
-        if name in _COMPARISONS:
-            return self._jump(difference(first, args[1], node.shape), _COMPARISONS[name])
-        if name in ("sign", "step"):
-            value = difference(Fixed(objects([Fraction(0)], ())), first, node.shape)
-            low = Fraction(-1 if name == "sign" else 0)
-            return self._jump(value, (low, _zero(node), Fraction(1)))
+    def _apply(self, index: int, node: Apply, args: list[_Tensor]) -> _Tensor | None:
+        first = args[0]
+        jumps = sign_values(node.op, node.params)
+        if jumps is not None:
+            other = _other_side(node, args)
+            if other is not None:
+                return self._jump(_difference(first, other, node.shape), jumps)
         route = _route(node, args[1:])
-        if isinstance(first, Shadow):
+        if isinstance(first, SignEquivalent):
             if route is not None:
-                return first.routed(route)
-            return shifted(name, first, args[1]) if len(args) == 2 else None
-        plain = [arg for arg in args if not isinstance(arg, Shadow)]
+                value = routed(route, [first.value])
+                return replace(first, value=value) if isinstance(value, Affine) else None
+            return _shifted(node.op.name, first, args[1]) if len(args) == 2 else None
+        plain = [arg for arg in args if not isinstance(arg, SignEquivalent)]
         if len(plain) < len(args):
             return None
         if route is not None:
@@ -245,31 +232,36 @@ class _Reader:
             return self._unary(index, node, first)
         return self._joint(node, plain)
 
-    def _unary(self, index: int, node: Apply, value: Value) -> Value | Shadow | None:
-        name = node.op.name
-        if name == "sum":
-            return folded_sum(value, _axes(node), node.shape)
+    def _unary(self, index: int, node: Apply, value: Value) -> _Tensor | None:
+        meaning = node.op.meaning
+        if meaning == Fold("add"):
+            return sum_over(value, _axes(node), node.shape)
+        line = line_of(node.op, node.params)
         if isinstance(value, Fixed):
-            return _of_constants(name, value, node.shape)
+            return _of_constants(node, value, line)
         if index == self.graph.outputs[0][1] and _keeps_order(node):
             return value
-        if name in (*_LARGEST, *_SMALLEST):
+        if isinstance(meaning, Fold):
             numbers = np.arange(value.row.size).reshape(value.row.shape)
             axes = _axes(node)
             moved = np.moveaxis(numbers, axes, range(-len(axes), 0))
-            return self._extreme(name, value, moved.reshape(size_of(node.shape), -1), node.shape)
-        if name in ("clip", "relu", "abs"):
-            found = pointwise(value, lambda x: _bent(node, rational_only(x)))
-            return found or shadow_of(name, node, value)
-        return shadow_of(name, node, value) or arithmetic(name, [value], node.shape)
+            groups = moved.reshape(size_of(node.shape), -1)
+            return self._extreme(meaning.op, value, groups, node.shape)
+        if line is not None and not line.breaks:
+            slope, intercept = (Fixed(objects([x], ())) for x in line.pieces[0])
+            stretched = arithmetic("mul", [value, slope], node.shape)
+            return stretched and arithmetic("add", [stretched, intercept], node.shape)
+        found = None if line is None else pointwise(value, lambda x: line(rational_only(x)))
+        centre = _centre(node)
+        return found or (None if centre is None else SignEquivalent(value, centre))
 
     def _joint(self, node: Apply, args: list[Value]) -> Value | None:
-        name = node.op.name
-        if name == "matmul":
+        name, meaning = node.op.name, node.op.meaning
+        if isinstance(meaning, Contraction):
             return matmul(args[0], args[1], node.shape)
         if name == "select":
             return self._chosen(args, node.shape)
-        if name in (*_LARGEST, *_SMALLEST):
+        if name in ("maximum", "minimum"):
             joined = routed(lambda parts: np.stack(np.broadcast_arrays(*parts)), args)
             if not isinstance(joined, Affine):
                 return None
@@ -282,7 +274,7 @@ class _Reader:
         if isinstance(value, Fixed):
             flat = [jumps[sign(number) + 1] for number in value.values.reshape(-1)]
             return Fixed(objects(flat, value.values.shape))
-        return None if value is None else jumped(value, jumps, self.layers)
+        return None if value is None else jump(value, jumps, self.layers)
 
     def _chosen(self, args: list[Value], shape: tuple[int, ...]) -> Value | None:
         """One of two constants, by whether a value is 0."""
@@ -300,14 +292,32 @@ class _Reader:
         self, name: str, value: Affine, groups: Array, shape: tuple[int, ...]
     ) -> Value | None:
         """The largest or the smallest element of each group."""
-        if name in _LARGEST:
+        if name == "maximum":
             return largest(value, groups, shape, self.layers)
         minus = arithmetic("neg", [value], value.row.shape)
-        found = largest(minus, groups, shape, self.layers) if isinstance(minus, Affine) else None
+        if name != "minimum" or not isinstance(minus, Affine):
+            return None
+        found = largest(minus, groups, shape, self.layers)
         return None if found is None else arithmetic("neg", [found], shape)
 
 
-def _route(node: Apply, rest: Sequence[Value | Shadow]) -> Callable[[list[Array]], Array] | None:
+def _other_side(node: Apply, args: Sequence[_Tensor]) -> _Tensor | None:
+    """What an op that jumps compares its first argument with: 0 or the second one."""
+    (compared,) = comparisons(node.op, node.params)
+    if compared == _X:
+        return Fixed(objects([Fraction(0)], ()))
+    return args[1] if compared == _X - _Y else None
+
+
+def _shifted(name: str, left: SignEquivalent, right: _Tensor) -> SignEquivalent | None:
+    """The same plus or less a number; None if it is anything else."""
+    if not isinstance(right, Fixed) or name not in ("add", "sub"):
+        return None
+    number = _one_number(right)
+    return replace(left, centre=left.centre + (number if name == "add" else -number))
+
+
+def _route(node: Apply, rest: Sequence[_Tensor]) -> Callable[[list[Array]], Array] | None:
     """How an op moves elements; None if it does anything else."""
     meaning = node.op.meaning
     if isinstance(meaning, Routing):
@@ -329,30 +339,15 @@ def _keeps_order(node: Apply) -> bool:
     return not isinstance(axis, int) or node.shape[axis] == size
 
 
-def _of_constants(name: str, value: Fixed, shape: tuple[int, ...]) -> Value | None:
-    if name != "sqrt":
-        return arithmetic(name, [value], shape)
-    flat = [root(rational_only(number)) for number in value.values.reshape(-1)]
-    return Fixed(objects(flat, shape))
-
-
-def _bent(node: Apply, value: Fraction) -> Fraction:
-    """A clip, a rectifier or an absolute value of a number."""
-    if node.op.name == "abs":
-        return abs(value)
-    low = Fraction(0) if node.op.name == "relu" else node.params["lo"]
-    high = None if node.op.name == "relu" else node.params["hi"]
-    raised = max(value, low) if isinstance(low, Fraction) else value
-    return min(raised, high) if isinstance(high, Fraction) else raised
+def _of_constants(node: Apply, value: Fixed, line: Line | None) -> Fixed | None:
+    """A line or the square root, element by element."""
+    function = line or (root if node.op.name == "sqrt" else None)
+    if function is None:
+        return None
+    flat = [function(rational_only(number)) for number in value.values.reshape(-1)]
+    return Fixed(objects(flat, node.shape))
 
 
 def _axes(node: Apply) -> tuple[int, ...]:
     axes = node.params["axes"]
     return tuple(axes) if isinstance(axes, tuple) else ()
-
-
-def _zero(node: Apply) -> Fraction:
-    value = node.params["at_zero"]
-    if not isinstance(value, Fraction):
-        raise UnfitError("at_zero is not a number")
-    return value

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tamecheck.binarized.network import ThresholdNetwork
+from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork
 from tamecheck.binarized.portfolio import Formula
 from tamecheck.errors import SolverError
 from tamecheck.explain.domain import Domain, Feature
@@ -21,14 +21,7 @@ _MOST_COPIES = 60_000
 class Cardinality:
     """A formula for "some input of the domain is decided otherwise", asked under assumptions.
 
-    Parameters
-    ----------
-    network, domain
-        The network, and what can occur.
-    decision
-        The decision that is to change.
-    solver
-        ``minicard`` or ``gluecard4``.
+    The solver is ``minicard`` or ``gluecard4``.
 
     Raises
     ------
@@ -39,14 +32,15 @@ class Cardinality:
     def __init__(
         self, network: ThresholdNetwork, domain: Domain, decision: int, *, solver: str = "minicard"
     ) -> None:
-        if _copies(network, decision) > _MOST_COPIES:
+        rivals = network.against(decision)
+        if sum(map(_copies, (*network.layers, rivals))) > _MOST_COPIES:
             raise SolverError("The weights are too large for an encoding in cardinalities.")
         formula = Formula()
         self._states = [formula.variable() for _ in range(network.inputs)]
         for feature in domain.features:
             self._possible(formula, feature)
-        rivals = [k for k in range(network.classes) if k != decision]
-        formula.decided_for(network, self._states, decision, rivals)
+        others = [k for k in range(network.classes) if k != decision]
+        formula.decided_for(network, self._states, decision, others)
         self.name = solver
         self._solver = IncrementalSolver(formula.clauses, formula.at_most, solver=solver)
 
@@ -74,13 +68,10 @@ class Cardinality:
         return tuple(1 if v in found else -1 for v in self._states)
 
 
-def _copies(network: ThresholdNetwork, decision: int) -> int:
+def _copies(layer: ThresholdLayer) -> int:
     """How many literals the constraints have together, guards counted as often as they occur."""
-    leads = np.delete(network.readout - network.readout[decision], decision, axis=0)
-    return sum(
-        int((2 * np.abs(rows).sum(axis=1) // np.maximum(np.gcd.reduce(rows, axis=1), 1)).sum())
-        for rows in (*(layer.weights for layer in network.layers), leads)
-    )
+    sizes = np.abs(layer.weights).sum(axis=1)
+    return int((2 * sizes // np.maximum(np.gcd.reduce(layer.weights, axis=1), 1)).sum())
 
 
 def second_opinion(
@@ -103,18 +94,13 @@ def second_opinion(
         (f.inputs, f.codes[[codes[k]]].tolist() if k in kept else f.codes.tolist())
         for k, f in enumerate(domain.features)
     ]
-    layers: list[list[Threshold]] = [
-        list(zip(layer.weights.tolist(), layer.thresholds.tolist(), strict=True))
-        for layer in network.layers
-    ]
     decision = int(network.decide(domain.states(codes)[np.newaxis])[0])
-    leads: list[Threshold] = []
-    for rival in range(network.classes):
-        if rival != decision:
-            row = (network.readout[rival] - network.readout[decision]).tolist()
-            offset = int(network.offsets[rival] - network.offsets[decision])
-            leads.append((row, (0 if rival < decision else 1) - offset))
+    *layers, leads = map(_thresholds, (*network.layers, network.against(decision)))
     found = another_class(network.inputs, possible, layers, leads, seconds=seconds)
     if found:
         raise SolverError("z3 disagrees: it finds another class with these features kept.")
     return "agrees" if found is False else "no answer"
+
+
+def _thresholds(layer: ThresholdLayer) -> list[Threshold]:
+    return list(zip(layer.weights.tolist(), layer.thresholds.tolist(), strict=True))

@@ -17,7 +17,6 @@ from tamecheck.binarized import (
     recognise,
     robust,
 )
-from tamecheck.binarized.network import rivals
 from tamecheck.binarized.portfolio import misclassified
 from tamecheck.ir.answer import Feasible, Infeasible
 from tamecheck.kernel_bnn import check
@@ -88,7 +87,7 @@ def asked(network, states, radius):
     ball = Ball(states, network.free, radius)
     folded = ball.fold(network)
     decision = int(network.decide(states[None, :])[0])
-    targets = rivals(folded, ball, decision)
+    targets = ball.rivals(folded, decision)
     if not targets:
         return Infeasible("bounds")
     formula, _ = misclassified(folded, ball, decision, targets)

@@ -13,12 +13,12 @@ from tamecheck.binarized import Distance, ThresholdLayer, ThresholdNetwork, dist
 from tamecheck.binarized import portfolio as module
 from tamecheck.binarized.network import Ball
 from tamecheck.binarized.portfolio import (
-    NoneSaid,
-    NothingSaid,
-    Pointed,
+    EmptyClaim,
+    NoClaim,
+    PointClaim,
     Question,
+    ask,
     misclassified_program,
-    opinions,
 )
 from tamecheck.cli import main
 from tamecheck.verification import Unknown
@@ -40,27 +40,27 @@ def question(radius, targets=(1,)):
 @pytest.mark.parametrize("first", ["minicard", "highs"])
 def test_each_solver_finds_the_flip(first, monkeypatch):
     monkeypatch.setattr(module, "_SOLVERS", {first: module._SOLVERS[first]})
-    said = opinions(question(1), 20, float("inf"))
-    assert isinstance(said, Pointed)
+    said = ask(question(1), 20, float("inf"))
+    assert isinstance(said, PointClaim)
     assert said.solver == first
     assert exclusive_or().decide(said.states[None, :])[0] == 1
 
 
 def test_both_say_that_there_is_none():
     # without a flip the inputs are equal
-    assert opinions(question(0), 20, float("inf")) == NoneSaid(("minicard", "highs"))
+    assert ask(question(0), 20, float("inf")) == EmptyClaim(("minicard", "highs"))
 
 
 def test_one_solver_alone_is_named(monkeypatch):
     def silent(_question, _seconds):
-        return NothingSaid("highs: not installed.")
+        return NoClaim("highs: not installed.")
 
     monkeypatch.setattr(module, "_SOLVERS", module._SOLVERS | {"highs": silent})
-    assert opinions(question(0), 20, float("inf")) == NoneSaid(("minicard",))
+    assert ask(question(0), 20, float("inf")) == EmptyClaim(("minicard",))
 
 
 def test_no_time_is_no_answer():
-    assert opinions(question(1), 20, 0.0) == NothingSaid("Out of time.")
+    assert ask(question(1), 20, 0.0) == NoClaim("Out of time.")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -106,7 +106,7 @@ def test_the_program_has_exactly_the_points_that_are_decided_for_a_target(seed):
 def test_an_answer_says_on_whose_word_it_rests(solvers, word, monkeypatch):
     monkeypatch.setattr(distance, "_FREE_WORK", 0)
     monkeypatch.setattr(distance, "_ROWS", -1)
-    monkeypatch.setattr(distance, "opinions", lambda *_: NoneSaid(solvers))
+    monkeypatch.setattr(distance, "ask", lambda *_: EmptyClaim(solvers))
     found = robust(exclusive_or(), np.ones(2, dtype=np.int8), 1)
     assert found.checked == ("two-solvers" if word == "two" else "one-solver")
     assert found.method == ", ".join(solvers)
