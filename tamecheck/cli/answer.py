@@ -1,13 +1,15 @@
-"""Writing answers: JSON or text on stdout, messages on stderr, documents to files."""
+"""Writing answers: one printer, one JSON writer, one table of exit codes; messages and files."""
 
 from __future__ import annotations
 
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from tamecheck.cli.options import OUTPUTS
 from tamecheck.errors import CertificateError, visible
@@ -15,29 +17,57 @@ from tamecheck.errors import CertificateError, visible
 if TYPE_CHECKING:
     from tamecheck.loaders.outputs import Kind
 
-__all__ = ["claim", "confirm", "json_line", "message", "print_json", "write_document"]
+__all__ = [
+    "EXIT_CODES",
+    "Sections",
+    "claim",
+    "confirm",
+    "json_line",
+    "message",
+    "print_answer",
+    "print_json",
+    "working",
+    "write_certificate",
+    "write_document",
+]
+
+EXIT_CODES: Mapping[str, int] = {
+    **dict.fromkeys(("tame", "locally-tame", "holds", "proved", "valid"), 0),
+    **dict.fromkeys(("not-tame", "violated", "refuted"), 1),
+    **dict.fromkeys(("unknown", "incomplete"), 3),
+    "invalid": 5,
+}
+"""The exit code of each verdict."""
 
 _UNLIMITED = 1 << 60
 
+Sections: TypeAlias = Mapping[str, Iterable[tuple[str, ...]]]
+"""Rows of cells under headings."""
 
-def confirm(certificate: Mapping[str, Any]) -> tuple[str, ...]:
-    """Let the kernel check a certificate before an answer rests on it; the steps it has to trust.
 
-    Raises
-    ------
-    CertificateError
-        If it is not valid, trusted steps aside: then there is no answer.
+def print_answer(
+    args: Namespace,
+    document: Mapping[str, Any],
+    text: Sections | Iterable[str] | Callable[[], None],
+    brief: str | None = None,
+) -> None:
+    """Print an answer: one JSON object, or text, or one line of it if asked to be quiet.
+
+    The text is sections, or lines, or what prints it; without ``brief`` its first line is the one.
     """
-    from tamecheck.certificates import recheck
+    if args.json:
+        print_json(document)
+    elif args.quiet and brief is not None:
+        print(visible(brief))
+    elif callable(text):
+        text()
+    elif isinstance(text, Mapping):
+        from tamecheck.show.tables import print_sections
 
-    # the limit of steps is there for certificates of others
-    report = recheck(certificate, steps=_UNLIMITED)
-    if report.verdict != "valid" and not report.trusted:
-        raise CertificateError(
-            f"The kernel does not accept the proof that was found: {report.why}.",
-            hint="This is a defect of tamecheck; please report it.",
-        )
-    return report.trusted
+        print_sections(sys.stdout, cast("Sections", text))
+    else:
+        for line in islice(text, 1 if args.quiet else None):
+            print(visible(line))
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -51,7 +81,41 @@ def message(args: Namespace, line: str) -> None:
         print(f"tamecheck: {visible(line)}", file=sys.stderr)
 
 
-def claim(args: Namespace, path: str | Path, kind: Kind) -> None:
+@contextmanager
+def working(args: Namespace, text: str) -> Generator[Callable[[str], None] | None]:
+    """Show a text until the body is done; yields what changes it, None where nobody looks."""
+    if args.quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text) as status:
+        yield status.update
+
+
+def confirm(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Let the kernel check a certificate before an answer rests on it; the steps it has to trust.
+
+    Raises
+    ------
+    CertificateError
+        If it is not valid, trusted steps aside: then there is no answer.
+    """
+    from tamecheck.certificates import recheck
+
+    if certificate is None:
+        return ()
+    # the limit of steps is there for certificates of others
+    report = recheck(certificate, steps=_UNLIMITED)
+    if report.verdict != "valid" and not report.trusted:
+        raise CertificateError(
+            f"The kernel does not accept the proof that was found: {report.why}.",
+            hint="This is a defect of tamecheck; please report it.",
+        )
+    return report.trusted
+
+
+def claim(args: Namespace, path: str | Path | None, kind: Kind) -> None:
     """Refuse a place for an output that another argument names, or that holds somebody's work.
 
     Raises
@@ -61,11 +125,27 @@ def claim(args: Namespace, path: str | Path, kind: Kind) -> None:
     """
     from tamecheck.loaders.outputs import check_output
 
-    given = [value for option, value in vars(args).items() if option not in OUTPUTS]
-    read = [value for value in given if isinstance(value, str)]
-    check_output(
-        path, kind, inputs=[*read, *(f"{p}.features.json" for p in read)], force=args.force
-    )
+    if path is not None:
+        given = [value for option, value in vars(args).items() if option not in OUTPUTS]
+        read = [value for value in given if isinstance(value, str)]
+        beside = (f"{name}.features.json" for name in read)
+        check_output(path, kind, inputs=[*read, *beside], force=args.force)
+
+
+def write_certificate(
+    args: Namespace, certificate: Mapping[str, Any] | None, why: str
+) -> str | None:
+    """Write the certificate where ``-o`` says; its path, or None with a message why there is none.
+
+    Without ``-o``, None.
+    """
+    if args.output is None:
+        return None
+    if certificate is None:
+        message(args, f"{args.output} is not written: {why}")
+        return None
+    write_document(args.output, certificate)
+    return args.output
 
 
 def write_document(path: str | Path, document: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""``tamecheck cells``: the exact cells of a model on a box."""
+"""``tamecheck cells``: the exact cells of a model on a box; any model has cells with formulas."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import json
 import math
 import time
 from argparse import Namespace
-from collections.abc import Iterable
-from itertools import takewhile
+from collections.abc import Iterable, Iterator
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.cells_formulas import run_formulas
+from tamecheck.budget import Budget
+from tamecheck.cli.answer import print_answer, print_json
 from tamecheck.cli.deadline import TO_ANSWER
-from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
-from tamecheck.cli.slice import add_slice, chosen_slice
-from tamecheck.cli.source import domain_of, model_of
+from tamecheck.cli.options import AT, BOX, MODEL, SLICE, Verb, flag, option
+from tamecheck.cli.source import chosen_slice, domain_of, model_of
 from tamecheck.errors import SolverError, UnsupportedError, visible
 
 if TYPE_CHECKING:
     from tamecheck.cells import Cell, Complex, Halfspace
+    from tamecheck.cells.formulas import FormulaCell, FormulaCells
     from tamecheck.model import Model
 
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 List the cells of a piecewise linear model on a bounded box: the polytopes on which it is affine,
@@ -39,51 +39,35 @@ _MANY = 5_000
 _WORK = 2_000_000
 """Volumes in dimension 3 and more are summed if they take so much work: about 15 seconds."""
 
-
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "cells", help="exact linear regions on a box", description=_DESCRIPTION
-    )
-    add_model(parser)
-    add_box(parser)
-    add_slice(parser)
-    parser.add_argument(
-        "--merge", action="store_true", help="join neighbours on which the model is the same map"
-    )
-    parser.add_argument(
-        "--decision",
-        action="store_true",
-        help="conditions for each class (the largest score, ties to the first); an SMT-LIB 2 "
-        "script, or JSON with --json",
-    )
-    parser.add_argument(
-        "--limit", type=int, metavar="N", help="stop after N cells (default 200000)"
-    )
-    add_common(parser, answers=True)
-    parser.set_defaults(run=run)
+_SHOWN = 10
 
 
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Find the cells and print them."""
     from tamecheck.cells import DEFAULT_LIMIT, cells, decision_regions
+    from tamecheck.cells.formulas import FORMULA_LIMIT, formula_cells
 
-    begun = time.monotonic()
+    budget = Budget.of(args.timeout)
     model = model_of(args)
-    for note in model.loaded.notes:
-        message(args, note)
-    limit = DEFAULT_LIMIT if args.limit is None else args.limit
     slice_ = chosen_slice(args, model)
     box = None if slice_ is not None else domain_of(args, model)
-    left = None if args.timeout is None else args.timeout - (time.monotonic() - begun)
+    limit = DEFAULT_LIMIT if args.limit is None else args.limit
+    left = None if args.timeout is None else budget.seconds
     try:
         found = cells(model.graph, box, slice_=slice_, limit=limit, timeout=left)
     except UnsupportedError:
         if args.merge or args.decision:
             raise
-        return run_formulas(args, model, slice_, left)
+        most = FORMULA_LIMIT if args.limit is None else args.limit
+        formulas = formula_cells(
+            model.graph, box, slice_=slice_, limit=most, timeout=left, seed=args.seed or 0
+        )
+        lines = _formula_lines(formulas)
+        brief = "\n".join(islice(lines, 2 if formulas.undecided else 1)) if args.quiet else None
+        print_answer(args, _formula_document(formulas) if args.json else {}, lines, brief)
+        return 0 if formulas.complete else 3
     rests_on = _rests_on(model, found)
-    until = _until(begun, args.timeout)
+    until = _until(budget, args.timeout)
     listed = True
     if args.decision:
         regions = decision_regions(found)
@@ -94,7 +78,7 @@ def run(args: Namespace) -> int:
     elif args.json:
         listed = _print_json(found, rests_on, merge=args.merge, until=until)
     else:
-        _print(args, found, limit, until, rests_on)
+        print_answer(args, {}, _lines(found, limit, until, rests_on, merge=args.merge))
     return 0 if found.complete and listed else 3
 
 
@@ -117,11 +101,11 @@ def _rests_on(model: Model, found: Complex) -> str:
     return "recomputation" if holds else "search"
 
 
-def _until(begun: float, timeout: float | None) -> float:
+def _until(budget: Budget, timeout: float | None) -> float:
     """When to stop listing cells, now that the search is over."""
     if timeout is None:
         return math.inf
-    return min(time.monotonic() + 1 + timeout / 5, begun + timeout + 0.7 * TO_ANSWER)
+    return min(time.monotonic() + 1 + timeout / 5, budget.deadline + 0.7 * TO_ANSWER)
 
 
 def _print_json(found: Complex, rests_on: str, *, merge: bool, until: float) -> bool:
@@ -171,13 +155,13 @@ def _volume(found: Complex, until: float) -> str | None:
 
 
 def _group(found: Complex, members: tuple[int, ...]) -> dict[str, Any]:
-    first = _cell(found.cells[members[0]])
-    if len(members) > 1:
-        parts = [found.cells[number] for number in members]
+    parts = [found.cells[number] for number in members]
+    first = _cell(parts[0])
+    if len(parts) > 1:
         first["parts"] = [{"halfspaces": _halfspaces(part.halfspaces)} for part in parts]
         first["halfspaces"] = None
-    for number in members:
-        found.cells[number].forget()
+    for part in parts:
+        part.forget()
     return first
 
 
@@ -200,33 +184,31 @@ def _halfspaces(halfspaces: tuple[Halfspace, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _print(args: Namespace, found: Complex, limit: int, until: float, rests_on: str) -> None:
-    count = len(found.merged()) if args.merge else found.count
+def _lines(
+    found: Complex, limit: int, until: float, rests_on: str, *, merge: bool
+) -> Iterator[str]:
+    count = len(found.merged()) if merge else found.count
     noun = "cell" if count == 1 else "cells"
-    kind = f"{noun} with different maps" if args.merge else noun
-    line = f"{count} {kind} in dimension {found.dimension}"
+    line = f"{count} {noun}{' with different maps' if merge else ''} in dimension {found.dimension}"
     if found.lower_dimensional:
         line += f", {len(found.lower_dimensional)} of lower dimension at jumps"
     if not found.complete:
         total = found.count + len(found.lower_dimensional)
         reason = "limit" if total >= limit else "timeout"
         line += f" (stopped at the {reason}: there are more)"
-    print(line)
-    if args.quiet:
-        return
+    yield line
     volume = _volume(found, until) if found.complete else None
     if volume is not None:
-        print(f"volume {volume}, the sum of the cells")
-    exact = "a search in floats with exact signs" if rests_on == "search" else rests_on
-    print(f"rests on: {exact}")
-    for cell in found.cells[:10]:
+        yield f"volume {volume}, the sum of the cells"
+    yield f"rests on: {'a search in floats with exact signs' if rests_on == 'search' else rests_on}"
+    for cell in found.cells[:_SHOWN]:
         point = ", ".join(f"{n}={x}" for n, x in zip(found.names, cell.interior_point, strict=True))
-        print(visible(f"  at {point}: {_formula(cell, found.names)}"))
-    if found.count > 10:
-        print(f"  and {found.count - 10} more; --json lists all, exactly")
+        yield f"  at {point}: {_affine(cell, found.names)}"
+    if found.count > _SHOWN:
+        yield f"  and {found.count - _SHOWN} more; --json lists all, exactly"
 
 
-def _formula(cell: Cell, names: tuple[str, ...]) -> str:
+def _affine(cell: Cell, names: tuple[str, ...]) -> str:
     """The affine map, with 4 digits of each coefficient."""
     rows: list[str] = []
     for row, offset in zip(cell.map.matrix[:3], cell.map.offset[:3], strict=True):
@@ -234,5 +216,95 @@ def _formula(cell: Cell, names: tuple[str, ...]) -> str:
         if offset or not terms:
             terms.append(f"{float(offset):.4g}")
         rows.append(" + ".join(terms).replace("+ -", "- "))
-    more = ", …" if len(cell.map.offset) > 3 else ""
-    return ", ".join(rows) + more
+    return ", ".join(rows) + (", …" if len(cell.map.offset) > 3 else "")
+
+
+# --- cells with formulas -------------------------------------------------------------------------
+
+_WIDTH, _DIGITS, _LONG = 160, 4, 1000
+
+
+def _formula_document(found: FormulaCells) -> dict[str, Any]:
+    return {
+        "count": found.count,
+        "lower_dimensional": None,
+        "dimension": found.dimension,
+        "volume": None,
+        "complete": found.complete,
+        "coordinates": list(found.names),
+        "cells": [_formula_cell(found, cell) for cell in found],
+        "undecided": [[str(c) for c in conditions] for conditions in found.undecided],
+        "listed": found.count,
+    }
+
+
+def _formula_cell(found: FormulaCells, cell: FormulaCell) -> dict[str, Any]:
+    formulas, latex = iter(cell.formulas), iter(cell.latex())
+    sizes = {name: len(elements) for name, elements in found.elements.items()}
+    return {
+        "conditions": [str(condition) for condition in cell.conditions],
+        "polyhedral": cell.polyhedral,
+        "formulas": {name: [next(formulas) for _ in range(n)] for name, n in sizes.items()},
+        "latex": {name: [next(latex) for _ in range(n)] for name, n in sizes.items()},
+        "halfspaces": None,
+        "A": None,
+        "b": None,
+        "interior_point": [str(x) for x in cell.interior_point],
+    }
+
+
+def _formula_lines(found: FormulaCells) -> Iterator[str]:
+    noun = "cell" if found.count == 1 else "cells"
+    line = f"{found.count} {noun} with formulas in dimension {found.dimension}"
+    yield line + (
+        "" if found.finished else " (stopped at the limit or the timeout: there are more)"
+    )
+    if found.undecided:
+        yield f"{len(found.undecided)} sets of conditions of which it is open if they can hold"
+    for cell in found.cells[:_SHOWN]:
+        conditions = [f"{_rounded(c.left)} {c.relation} 0" for c in cell.conditions]
+        formulas = [str(_rounded(formula)) for formula in cell.sympy]
+        where = f"where {_short(', '.join(conditions))}" if conditions else "everywhere"
+        yield f"  {where}:"
+        yield f"    {_short(', '.join(formulas))}"
+    if found.count > _SHOWN:
+        yield f"  and {found.count - _SHOWN} more"
+    yield f"long fractions with {_DIGITS} digits; --json gives all of them, exactly"
+
+
+def _rounded(expression: Any) -> Any:
+    """The expression with long fractions as decimals."""
+
+    def is_long(part: Any) -> bool:
+        return bool(part.is_Rational) and part.q > _LONG
+
+    def decimal(part: Any) -> Any:
+        return part.n(_DIGITS)
+
+    return expression.replace(is_long, decimal)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+
+
+VERB = Verb(
+    "cells",
+    "exact linear regions on a box",
+    _DESCRIPTION,
+    (
+        MODEL,
+        BOX,
+        SLICE,
+        AT,
+        flag("--merge", "join neighbours on which the model is the same map"),
+        flag(
+            "--decision",
+            "conditions for each class (the largest score, ties to the first); an SMT-LIB 2 "
+            "script, or JSON with --json",
+        ),
+        option("--limit", "N", "stop after N cells (default 200000)", type=int),
+    ),
+    _run,
+    answers=True,
+)

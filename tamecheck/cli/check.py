@@ -1,20 +1,24 @@
-"""``tamecheck check``: in which o-minimal structure is a model definable."""
+"""``tamecheck check``: in which o-minimal structure is a model or a program definable."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import Any
 
-from tamecheck.cli.answer import claim, confirm, message, print_json, write_document
-from tamecheck.cli.options import Subparsers, add_box, add_certificate, add_common, add_model
-from tamecheck.cli.source import domain_of, model_of, name_of, names_program
+from tamecheck.cli.answer import (
+    EXIT_CODES,
+    claim,
+    confirm,
+    message,
+    print_answer,
+    write_certificate,
+)
+from tamecheck.cli.options import BOX, CERTIFICATE, MODEL_OR_PROGRAM, Verb, flag
+from tamecheck.cli.source import domain_of, model_of, name_of, names_program, program_of
 from tamecheck.errors import InputError
 
-if TYPE_CHECKING:
-    from tamecheck.tame.verdict import Check
-
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 Find the smallest o-minimal structure in which the model's outputs are definable on the domain,
@@ -22,67 +26,38 @@ what follows from that, or a witness that there is none.  For a mixed-integer pr
 feasible set and the optimal value as functions of the right-hand side.
 
 exit codes: 0 tame or locally tame, 1 not tame, 3 unknown"""
-_EXIT_CODES = {"tame": 0, "locally-tame": 0, "not-tame": 1, "unknown": 3}
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "check", help="is the model tame? with a proof", description=_DESCRIPTION
-    )
-    add_model(parser, programs=True)
-    add_box(parser)
-    add_certificate(parser)
-    parser.add_argument(
-        "--derivation", action="store_true", help="show every line of the derivation"
-    )
-    add_common(parser, answers=True)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Check the model, write the certificate, print the answer."""
-    if args.output is not None:
-        claim(args, args.output, "certificate")
+    from tamecheck.show import check_json, check_line, print_check
+
+    claim(args, args.output, "certificate")
     if names_program(args):
         return _run_program(args)
     model = model_of(args)
-    for note in model.loaded.notes:
-        message(args, note)
     found = model.check(domain_of(args, model), timeout=args.timeout, seed=args.seed)
-    trusted = () if found.certificate is None else confirm(found.certificate)
+    trusted = confirm(found.certificate)
     rests_on = None if found.certificate is None else ", ".join(trusted) or "certificate"
-    certificate = _write(args, found)
-    if args.json:
-        from tamecheck.show import check_json
+    path = write_certificate(args, found.certificate, "an unknown verdict has no certificate.")
+    document = check_json(found, certificate=path, derivation=args.derivation)
+    document["rests_on"] = rests_on
+    document["model"].update(source=name_of(args), format=model.loaded.format)
 
-        document = check_json(found, certificate=certificate, derivation=args.derivation)
-        document["rests_on"] = rests_on
-        document["model"].update(source=name_of(args), format=model.loaded.format)
-        print_json(document)
-    elif args.quiet:
-        from tamecheck.show import check_line
+    def text() -> None:
+        options: Any = {"title": name_of(args), "certificate": path, "derivation": args.derivation}
+        print_check(found, file=sys.stdout, **options)
 
-        print(check_line(found))
-    else:
-        from tamecheck.show import print_check
-
-        print_check(
-            found,
-            file=sys.stdout,
-            title=name_of(args),
-            certificate=certificate,
-            derivation=args.derivation,
-        )
+    print_answer(args, document, text, check_line(found))
     if trusted:
         message(args, f"The verdict rests on {rests_on}, so the exit code is 3.")
         return 3
-    return _EXIT_CODES[found.verdict.value]
+    return EXIT_CODES[found.verdict.value]
 
 
 def _run_program(args: Namespace) -> int:
     """Check a program, whose right-hand side is the variable."""
-    from tamecheck.programs import check, read_file
+    from tamecheck.programs import check
     from tamecheck.show.program import (
         print_program_check,
         program_check_json,
@@ -95,29 +70,30 @@ def _run_program(args: Namespace) -> int:
             where=args.model,
             hint="The bounds of its variables stand in the file.",
         )
-    source = read_file(args.model)
-    for note in source.notes:
-        message(args, note)
+    source = program_of(args, args.model)
     found = check(source.program)
-    if args.output is not None:
-        message(args, f"{args.output} is not written: no certificate of a program's verdict yet.")
-    if args.json:
-        document = program_check_json(found)
-        document["model"].update(source=args.model, format=source.format)
-        document["rests_on"] = "definition"
-        print_json(document)
-    elif args.quiet:
-        print(program_check_line(found))
-    else:
+    write_certificate(args, None, "no certificate of a program's verdict yet.")
+    document = program_check_json(found)
+    document["model"].update(source=args.model, format=source.format)
+    document["rests_on"] = "definition"
+
+    def text() -> None:
         print_program_check(found, file=sys.stdout, title=args.model)
-    return _EXIT_CODES[found.verdict.value]
+
+    print_answer(args, document, text, program_check_line(found))
+    return EXIT_CODES[found.verdict.value]
 
 
-def _write(args: Namespace, found: Check) -> str | None:
-    if args.output is None:
-        return None
-    if found.certificate is None:
-        message(args, f"{args.output} is not written: an unknown verdict has no certificate.")
-        return None
-    write_document(args.output, found.certificate)
-    return args.output
+VERB = Verb(
+    "check",
+    "is the model tame? with a proof",
+    _DESCRIPTION,
+    (
+        MODEL_OR_PROGRAM,
+        BOX,
+        CERTIFICATE,
+        flag("--derivation", "show every line of the derivation"),
+    ),
+    _run,
+    answers=True,
+)

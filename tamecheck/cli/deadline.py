@@ -10,7 +10,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["TO_ANSWER", "OutOfTimeError", "deadline"]
+from tamecheck.errors import TimeLimitError
+
+__all__ = ["TO_ANSWER", "deadline"]
 
 TO_ANSWER = 3.0
 """Seconds beyond the timeout for verbs that keep the time themselves, and then still answer."""
@@ -19,25 +21,14 @@ _GRACE = 3.0
 """Seconds that a solver or library call has to return before the process ends itself."""
 
 
-class OutOfTimeError(Exception):
-    """The time that the user allowed is over."""
-
-
 @contextmanager
 def deadline(
     seconds: float | None, *, answers: bool = False, last_words: Callable[[], None] | None = None
 ) -> Generator[None]:
-    """Raise `OutOfTimeError` in the body after so many seconds; None is no limit.
+    """Raise `TimeLimitError` in the body after so many seconds; None is no limit.
 
-    Parameters
-    ----------
-    seconds
-        The time that is allowed.
-    answers
-        Whether the body keeps the time itself and needs a moment to answer.
-    last_words
-        What is called if the body does not return to the interpreter, before the process ends
-        itself with exit code 3.
+    If the body does not return to the interpreter, ``last_words`` is called and the process ends
+    itself with exit code 3.
     """
     if seconds is None:
         yield
@@ -58,7 +49,7 @@ def deadline(
         yield
     except KeyboardInterrupt:
         if over.is_set():
-            raise OutOfTimeError(f"Out of time after {seconds:g} s.") from None
+            raise TimeLimitError(f"Out of time after {seconds:g} s.") from None
         raise
     finally:
         cancel()

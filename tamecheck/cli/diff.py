@@ -1,25 +1,28 @@
-"""``tamecheck diff``: the derivative of a model at a point, as an exact set."""
+"""``tamecheck diff``: the derivative of a model, or of the solution of equations, at a point."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.options import Subparsers, add_common, add_model
-from tamecheck.cli.source import model_of
-from tamecheck.errors import InputError, visible
+from tamecheck.cli.answer import EXIT_CODES, message, print_answer
+from tamecheck.cli.options import MODEL, Verb, option
+from tamecheck.cli.source import model_of, point_of
+from tamecheck.errors import InputError, TamecheckError
 
 if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
+    from tamecheck.derivative.implicit import Implicit
     from tamecheck.model import Model
 
-__all__ = ["add_parser", "matrix_text", "run"]
+__all__ = ["VERB"]
 
 _FEW_CONES = 64
 """For the Clarke set beside one of very many vertices, where a search would take long."""
 
+_KINDS = ("clarke", "bouligand", "conservative")
+_MOST_NAMES = 8
 _DESCRIPTION = """\
 Compute the Jacobian of a model at a rational point, exactly: the Clarke Jacobian (the hull of the
 limits of Jacobians nearby), those limits themselves (bouligand), or what the chain rule gives
@@ -35,57 +38,31 @@ exit codes: 0 the set is there, 1 there is none (the model jumps, or is not Lips
 with --implicit: 0 proved, 1 refuted, 3 unknown"""
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "diff", help="exact Jacobians at a point", description=_DESCRIPTION
-    )
-    add_model(parser)
-    parser.add_argument(
-        "--at", metavar="POINT", help="the point: 'x=0,y=1/3', or one number for all inputs"
-    )
-    parser.add_argument(
-        "--input", metavar="FILE", help="the point from a .json, .csv or .npy file instead"
-    )
-    parser.add_argument("--kind", choices=("clarke", "bouligand", "conservative"), default="clarke")
-    parser.add_argument(
-        "--implicit",
-        metavar="NAMES",
-        help="the inputs 'y,z' that the equations MODEL = 0 define; the theorem is checked",
-    )
-    parser.add_argument(
-        "--box",
-        metavar="BOX",
-        help="with --implicit: where the equations have to be Lipschitz and definable, instead of "
-        "near the point",
-    )
-    add_common(parser)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Compute the Jacobian set and print it."""
     from tamecheck.derivative import jacobian
 
     model = model_of(args)
-    for note in model.loaded.notes:
-        message(args, note)
     if args.implicit is not None:
-        from tamecheck.cli.diff_implicit import run_implicit
-
-        return run_implicit(args, model, _point(args, model, complete=False))
+        return _run_implicit(args, model)
     if args.box is not None:
         raise InputError(
             "The domain is a matter of the theorem.", hint="Give --implicit, or no --box."
         )
-    point = _point(args, model, complete=True)
+    point = _point(args, model)
+    missing = [name for name in model.inputs if name not in point]
+    if missing:
+        raise InputError(
+            f"Input {missing[0]!r} has no value.", where="--at", hint=f"Add {missing[0]}=0."
+        )
     found = jacobian(model.graph, point, args.kind)
     clarke = found if args.kind == "clarke" else _clarke(model, point, listed=found.listed)
     document = _document(found, clarke)
-    if args.json:
-        print_json(document)
+    if document["vertices"] or document["base"]:
+        print_answer(args, document, _lines(found, document))
     else:
-        _print(args, found, document)
+        lines = list(_none_lines(found, document))
+        print_answer(args, document, lines, "\n".join(lines))
     if found.at_least:
         return 3
     return 0 if found.defined else 1
@@ -94,7 +71,6 @@ def run(args: Namespace) -> int:
 def _clarke(model: Model, point: dict[str, Any], *, listed: bool) -> JacobianSet | None:
     """The Clarke set beside another set; None if it takes long where that one is not listed."""
     from tamecheck.derivative import DEFAULT_LIMIT, jacobian
-    from tamecheck.errors import TamecheckError
 
     try:
         return jacobian(model.graph, point, limit=DEFAULT_LIMIT if listed else _FEW_CONES)
@@ -103,8 +79,8 @@ def _clarke(model: Model, point: dict[str, Any], *, listed: bool) -> JacobianSet
         return None
 
 
-def _point(args: Namespace, model: Model, *, complete: bool) -> dict[str, Any]:
-    """The point that the options give; without ``complete``, inputs may be left out."""
+def _point(args: Namespace, model: Model) -> dict[str, Any]:
+    """The point that the options give; inputs may be left out, but not parts of them."""
     if (args.at is None) == (args.input is None):
         raise InputError(
             "Give the point with --at or with --input.",
@@ -114,20 +90,8 @@ def _point(args: Namespace, model: Model, *, complete: bool) -> dict[str, Any]:
         from tamecheck.loaders.arrays import read_point
 
         return dict(read_point(args.input, model.inputs))
-    point = _point_of_text(args.at, model)
-    missing = [name for name in model.inputs if name not in point]
-    if missing and complete:
-        raise InputError(
-            f"Input {missing[0]!r} has no value.", where="--at", hint=f"Add {missing[0]}=0."
-        )
-    return point
-
-
-def _point_of_text(text: str, model: Model) -> dict[str, Any]:
-    from tamecheck.loaders.text.box import parse_point
-
     point: dict[str, Any] = {}
-    for name, values in parse_point(text, model.inputs, where="--at").items():
+    for name, values in point_of(args.at, model.inputs).items():
         if None not in values:
             point[name] = list(values)
         elif any(value is not None for value in values):
@@ -171,59 +135,45 @@ def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
     }
 
 
-def _print(args: Namespace, found: JacobianSet, document: dict[str, Any]) -> None:
-    if document["vertices"] or document["base"]:
-        _print_set(args, found, document)
-        return
+def _none_lines(found: JacobianSet, document: dict[str, Any]) -> Iterator[str]:
     none = "not known whether there is a" if document["at_least"] else "no"
-    why = found.why or "; ".join(document["open"])
-    print(visible(f"{none} {document['kind']} Jacobian: {why}"))
+    yield f"{none} {document['kind']} Jacobian: {found.why or '; '.join(document['open'])}"
     for value in document["jumps"]:
-        print(f"  a limit of the value: {', '.join(value)}")
+        yield f"  a limit of the value: {', '.join(value)}"
 
 
-def _print_set(args: Namespace, found: JacobianSet, document: dict[str, Any]) -> None:
-    vertices = document["vertices"]
-    kind, noun = document["kind"], "vertex" if len(vertices) == 1 else "vertices"
+def _lines(found: JacobianSet, document: dict[str, Any]) -> Iterator[str]:
+    vertices, kind = document["vertices"], document["kind"]
     if document["listed"]:
         least = "at least " if document["at_least"] else ""
-        print(f"{kind} Jacobian: {least}{len(vertices)} {noun}")
+        noun = "vertex" if len(vertices) == 1 else "vertices"
+        yield f"{kind} Jacobian: {least}{len(vertices)} {noun}"
     else:
         count = sum(map(len, document["generators"]))
-        print(f"{kind} Jacobian: a base and {count} generators; the vertices are not listed")
-    if args.quiet:
-        return
+        yield f"{kind} Jacobian: a base and {count} generators; the vertices are not listed"
     for number, vertex in enumerate(vertices):
         place = ""
         if number < len(document["directions"]) and len(vertices) > 1:
             place = f"   towards ({', '.join(_short(v) for v in document['directions'][number])})"
-        print(f"  {matrix_text(vertex)}{place}")
+        yield f"  {_matrix_text(vertex)}{place}"
     if not document["listed"]:
-        _print_generators(document)
+        yield f"  {_matrix_text(document['base'])}"
+        for group in document["generators"]:
+            share = "a share in [0, 1]" if len(group) == 1 else "shares >= 0 of sum <= 1"
+            yield f"  + {share} of {', '.join(map(_matrix_text, group))}"
     for question in document["open"]:
-        print(visible(f"  open: {question}"))
-    _print_autodiff(found, document)
-
-
-def _print_autodiff(found: JacobianSet, document: dict[str, Any]) -> None:
+        yield f"  open: {question}"
     verdict = {True: "in", False: "NOT in", None: "not known to be in"}
     for name, key in (("", "autodiff"), (" by JAX", "autodiff_jax")):
         if document[key] is not None:
             inside = verdict[document[f"{key}_in_clarke"]]
-            matrix = matrix_text(document[key])
-            print(f"automatic differentiation{name}: {matrix}, {inside} the Clarke set")
+            matrix = _matrix_text(document[key])
+            yield f"automatic differentiation{name}: {matrix}, {inside} the Clarke set"
     if found.autodiff_why:
-        print(visible(f"automatic differentiation: not known, {found.autodiff_why}"))
+        yield f"automatic differentiation: not known, {found.autodiff_why}"
 
 
-def _print_generators(document: dict[str, Any]) -> None:
-    print(f"  {matrix_text(document['base'])}")
-    for group in document["generators"]:
-        share = "a share in [0, 1]" if len(group) == 1 else "shares >= 0 of sum <= 1"
-        print(f"  + {share} of {', '.join(matrix_text(matrix) for matrix in group)}")
-
-
-def matrix_text(matrix: list[list[str]]) -> str:
+def _matrix_text(matrix: list[list[str]]) -> str:
     """The rows on one line, long fractions as decimals."""
     return "[" + "; ".join(" ".join(_short(a) for a in row) for row in matrix) + "]"
 
@@ -233,3 +183,111 @@ def _short(text: str) -> str:
     from tamecheck.ir.exact import decimal_text, rational_of_text
 
     return text if len(text) <= 24 or "+/-" in text else decimal_text(rational_of_text(text))
+
+
+# --- the implicit function theorem ---------------------------------------------------------------
+
+
+def _run_implicit(args: Namespace, model: Model) -> int:
+    """Check the hypotheses and print the Jacobian of the unknowns."""
+    from tamecheck.derivative.implicit import implicit
+
+    found = implicit(
+        model.graph,
+        unknowns=[name.strip() for name in args.implicit.split(",") if name.strip()],
+        at=_point(args, model),
+        box=args.box,
+        timeout=args.timeout,
+        seed=args.seed,
+    )
+    document = _implicit_document(found)
+    rests_on = document["rests_on"]
+    print_answer(args, document, _implicit_lines(document))
+    if rests_on not in {None, "certificate", "recomputation", "replay"}:
+        message(args, f"The verdict rests on {rests_on} alone, so the exit code is 3.")
+        return 3
+    return EXIT_CODES[found.verdict.value]
+
+
+def _implicit_document(found: Implicit) -> dict[str, Any]:
+    from tamecheck.derivative.implicit import ground
+    from tamecheck.show.number import exact_text
+
+    singular, validity = found.singular, found.validity()
+    return {
+        "verdict": found.verdict.value,
+        "rests_on": ground(found),
+        "hypotheses": [
+            {"name": h.name, "status": h.status.value, "why": h.why, "rests_on": h.rests_on or None}
+            for h in found.hypotheses
+        ],
+        "unknowns": list(found.unknowns),
+        "parameters": list(found.parameters),
+        "solution": [exact_text(v) for v in found.solution],
+        "isolated": None if found.isolated is None else float(found.isolated),
+        "kind": found.kind,
+        "vertices": [_matrix(matrix) for matrix in found.vertices],
+        "listed": found.listed,
+        "hull_is_exact": found.hull_is_exact,
+        "validity": None
+        if validity is None
+        else {
+            "parameters": None if validity.parameters is None else str(validity.parameters),
+            "unknowns": None if validity.unknowns is None else str(validity.unknowns),
+            "why": validity.why,
+        },
+        "singular": None
+        if singular is None
+        else str(singular)
+        if singular.matrix is None
+        else _matrix(singular.matrix),
+    }
+
+
+def _implicit_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    unknowns, parameters = _names(document["unknowns"]), _names(document["parameters"])
+    yield f"{unknowns} as a function of {parameters or 'nothing'}: {document['verdict']}"
+    for hypothesis in document["hypotheses"]:
+        trusted = f" (rests on {hypothesis['rests_on']})" if hypothesis["rests_on"] else ""
+        yield f"  {hypothesis['status']:8} {hypothesis['name']}: {hypothesis['why']}{trusted}"
+    if document["isolated"] is not None:
+        for name, value in zip(document["unknowns"], document["solution"], strict=True):
+            yield f"  {name} = {value}"
+    if document["vertices"]:
+        between = "hull of" if document["hull_is_exact"] else "at the vertices of F's Jacobian"
+        yield f"Jacobian, {between}:"
+        yield from (f"  {_matrix_text(matrix)}" for matrix in document["vertices"])
+    validity = document["validity"]
+    if validity is not None and validity["parameters"] is None:
+        yield f"no radius is known: {validity['why']}"
+    elif validity is not None:
+        yield f"radius in the parameters: {validity['parameters']} ({validity['why']})"
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names if len(names) <= _MOST_NAMES else [*names[:2], "...", names[-1]])
+
+
+VERB = Verb(
+    "diff",
+    "exact Jacobians at a point",
+    _DESCRIPTION,
+    (
+        MODEL,
+        option("--at", "POINT", "the point: 'x=0,y=1/3', or one number for all inputs"),
+        option("--input", "FILE", "the point from a .json, .csv or .npy file instead"),
+        option("--kind", choices=_KINDS, default="clarke"),
+        option(
+            "--implicit",
+            "NAMES",
+            "the inputs 'y,z' that the equations MODEL = 0 define; the theorem is checked",
+        ),
+        option(
+            "--box",
+            "BOX",
+            "with --implicit: where the equations have to be Lipschitz and definable, instead of "
+            "near the point",
+        ),
+    ),
+    _run,
+)

@@ -1,71 +1,64 @@
-"""``tamecheck doctor``: versions, solvers, and a test of the whole chain on this machine."""
+"""``tamecheck doctor`` and ``demo``: the whole chain on this machine, and on embedded models."""
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import print_json
-from tamecheck.cli.options import Subparsers, add_common
+from tamecheck.cli.answer import Sections, claim, message, print_answer, write_document
+from tamecheck.cli.options import Verb, output
 
-__all__ = ["add_parser", "run"]
+if TYPE_CHECKING:
+    from tamecheck.models import Embedded
 
-_DESCRIPTION = """\
+__all__ = ["DEMO", "DOCTOR"]
+
+_ABOUT_DOCTOR = """\
 Show the versions of what tamecheck stands on, the solvers that work, and the result of a
 self-test: an embedded model is checked, its certificate is accepted, a forged one is rejected.
 
 exit codes: 0 all is well, 1 a self-test fails"""
-_PACKAGES = ("tamecheck", "numpy", "onnx", "python-flint", "rich", "z3-solver")
-_OPTIONAL = ("mip", "highspy", "torch", "scikit-learn")
+_PACKAGES = (
+    *("tamecheck", "numpy", "onnx", "python-flint", "rich", "z3-solver"),
+    *("mip", "highspy", "torch", "scikit-learn"),
+)
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "doctor", help="versions, solvers and a self-test", description=_DESCRIPTION
-    )
-    add_common(parser)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _doctor(args: Namespace) -> int:
     """Run the self-test and print the findings."""
+    from tamecheck.solvers.libraries import version_of
+
     tests = [_outcome(name, test) for name, test in _TESTS.items()]
-    document = {"versions": _versions(), "solvers": _solvers(), "self_test": tests}
+    versions = {package: version_of(package) for package in _PACKAGES}
+    document: dict[str, Any] = {
+        "versions": {"python": sys.version.split()[0], **versions},
+        "solvers": {"z3": _z3(), "CBC": _mixed_integer("cbc"), "HiGHS": _mixed_integer("highs")},
+        "self_test": tests,
+    }
     sound = all(test["ok"] for test in tests)
-    if args.json:
-        print_json(document)
-    elif args.quiet:
-        print("ok" if sound else "a self-test fails")
-    else:
-        _print(document)
+    sections: Sections = {
+        "Versions": [(k, v or "not installed") for k, v in document["versions"].items()],
+        "Solvers": list(document["solvers"].items()),
+        "Self-test": [("✓" if t["ok"] else "✗", t["name"], t["why"]) for t in tests],
+    }
+    print_answer(args, document, sections, "ok" if sound else "a self-test fails")
     return 0 if sound else 1
 
 
-def _versions() -> dict[str, str | None]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found: dict[str, str | None] = {"python": sys.version.split()[0]}
-    for package in (*_PACKAGES, *_OPTIONAL):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found
-
-
-def _solvers() -> dict[str, str]:
-    """Each solver, and whether it answers a question with a known answer."""
+def _z3() -> str:
+    """Whether it answers a question with a known answer."""
     from importlib import import_module
 
     z3: Any = import_module("z3")
     x, solver = z3.Real("x"), z3.SolverFor("QF_NRA")
     solver.add(x * x < 0)
     answer = str(solver.check())
-    works = "works" if answer == "unsat" else f"gives the wrong answer {answer}"
-    return {"z3": works, "CBC": _mixed_integer("cbc"), "HiGHS": _mixed_integer("highs")}
+    return "works" if answer == "unsat" else f"gives the wrong answer {answer}"
 
 
 def _mixed_integer(solver: str) -> str:
@@ -96,16 +89,17 @@ def _outcome(name: str, test: Callable[[], str]) -> dict[str, Any]:
     return {"name": name, "ok": not why, "why": why}
 
 
-def _certificate(expression: str, box: str | None, verdict: str) -> tuple[str, str]:
-    """The certificate of an expression as text, and what is wrong with its verdict."""
-    import json
-
+def _judged(expression: str, box: str | None, verdict: str, *, forged: bool = False) -> str:
+    """What is wrong with the verdict on an expression, or with the kernel's word on its proof."""
     import tamecheck
 
     found = tamecheck.expression(expression).check(box)
     if found.verdict.value != verdict or found.certificate is None:
-        return "", f"{expression} is called {found.verdict.value}, not {verdict}"
-    return json.dumps(found.certificate), ""
+        return f"{expression} is called {found.verdict.value}, not {verdict}"
+    text = json.dumps(found.certificate)
+    if forged:
+        return _judge(text.replace('"exp"', '"semialgebraic"', 1), "invalid")
+    return _judge(text, "valid")
 
 
 def _judge(text: str, expected: str) -> str:
@@ -117,17 +111,7 @@ def _judge(text: str, expected: str) -> str:
     return f"the kernel says {report.verdict}, not {expected}: {report.why}"
 
 
-def _accepts(expression: str, box: str | None, verdict: str) -> Callable[[], str]:
-    def test() -> str:
-        text, wrong = _certificate(expression, box, verdict)
-        return wrong or _judge(text, "valid")
-
-    return test
-
-
 def _embedded() -> str:
-    import json
-
     import tamecheck
     from tamecheck.models import path
 
@@ -137,31 +121,113 @@ def _embedded() -> str:
     return _judge(json.dumps(found.certificate), "valid")
 
 
-def _forged() -> str:
-    text, wrong = _certificate("exp(x)", None, "tame")
-    return wrong or _judge(text.replace('"exp"', '"semialgebraic"', 1), "invalid")
-
-
 _TESTS: Mapping[str, Callable[[], str]] = {
     "embedded network: tame, certificate accepted": _embedded,
-    "max(x,0)-3*sign(y): tame, certificate accepted": _accepts("max(x,0)-3*sign(y)", None, "tame"),
-    "sin(x) on [-10,10]: tame, certificate accepted": _accepts("sin(x)", "-10:10", "tame"),
-    "sin(x): not tame, witness accepted": _accepts("sin(x)", None, "not-tame"),
-    "forged certificate: rejected": _forged,
+    "max(x,0)-3*sign(y): tame, certificate accepted": partial(
+        _judged, "max(x,0)-3*sign(y)", None, "tame"
+    ),
+    "sin(x) on [-10,10]: tame, certificate accepted": partial(_judged, "sin(x)", "-10:10", "tame"),
+    "sin(x): not tame, witness accepted": partial(_judged, "sin(x)", None, "not-tame"),
+    "forged certificate: rejected": partial(_judged, "exp(x)", None, "tame", forged=True),
 }
+DOCTOR = Verb("doctor", "versions, solvers and a self-test", _ABOUT_DOCTOR, (), _doctor)
+
+_ABOUT_DEMO = """\
+Check four small networks that come with tamecheck, write a certificate for each, let the kernel
+recheck it, and write a summary.  Takes a few seconds.
+
+exit codes: 0 all verdicts are as they should be, 1 one is not"""
+_FOLDER = "tamecheck-demo"
 
 
-def _print(document: Mapping[str, Any]) -> None:
-    from tamecheck.show.tables import print_sections
+def _demo(args: Namespace) -> int:
+    """Check, certify and recheck every embedded model."""
+    from tamecheck.loaders.outputs import write_text
+    from tamecheck.models import EMBEDDED
 
-    print_sections(
-        sys.stdout,
-        {
-            "Versions": [(k, v or "not installed") for k, v in document["versions"].items()],
-            "Solvers": list(document["solvers"].items()),
-            "Self-test": [
-                ("✓" if test["ok"] else "✗", test["name"], test["why"])
-                for test in document["self_test"]
-            ],
-        },
-    )
+    folder = Path(args.output)
+    summary = folder / "summary.md"
+    folder.mkdir(parents=True, exist_ok=True)
+    claim(args, summary, "summary")
+    for entry in EMBEDDED:
+        claim(args, _certificate(folder, entry), "certificate")
+    results: list[dict[str, Any]] = []
+    parts = ["# Four small networks: are they tame?\n"]
+    for entry in EMBEDDED:
+        message(args, f"checking {entry.file} on {entry.box or 'all inputs'}")
+        result, text = _result(entry, folder, args)
+        results.append(result)
+        parts.append(_summary(result, text))
+    write_text(summary, "\n".join(parts))
+    document = {"folder": str(folder), "summary": str(summary), "results": results}
+    rows = [
+        (
+            result["name"],
+            " ".join(filter(None, (result["verdict"], result["structure"]))),
+            f"on {result['box'] or 'all inputs'}",
+            f"certificate {result['recheck']}" if result["recheck"] else "no certificate",
+            "" if result["as_expected"] else "NOT AS EXPECTED",
+        )
+        for result in results
+    ]
+    files = [("certificate", r["certificate"]) for r in results if r["certificate"] is not None]
+    written = [("summary", str(summary)), *files]
+    print_answer(args, document, {"Verdicts": rows, f"Written to {folder}": written}, str(folder))
+    return 0 if all(result["as_expected"] for result in results) else 1
+
+
+def _result(entry: Embedded, folder: Path, args: Namespace) -> tuple[dict[str, Any], str]:
+    """One row of the answer, and the whole answer as text."""
+    import tamecheck
+    from tamecheck.kernel import check
+    from tamecheck.models import path
+    from tamecheck.show import check_text
+
+    model = tamecheck.load(path(entry.file))
+    found = model.check(entry.box or None, timeout=args.timeout, seed=args.seed)
+    structure = found.structure.public_name if found.structure else None
+    certificate = _certificate(folder, entry)
+    recheck = None
+    if found.certificate is not None:
+        write_document(certificate, found.certificate)
+        recheck = check(certificate.read_text(encoding="utf-8")).verdict
+    expected = (entry.verdict, entry.structure, "valid")
+    result = {
+        "name": entry.name,
+        "about": entry.about,
+        "model": str(path(entry.file)),
+        "box": entry.box or None,
+        "verdict": found.verdict.value,
+        "structure": structure,
+        "certificate": None if recheck is None else str(certificate),
+        "recheck": recheck,
+        "as_expected": (found.verdict.value, structure, recheck) == expected,
+    }
+    return result, check_text(found)
+
+
+def _certificate(folder: Path, entry: Embedded) -> Path:
+    return folder / f"{entry.name}.certificate.json"
+
+
+def _summary(result: dict[str, Any], text: str) -> str:
+    box = f" --box={result['box']}" if result["box"] else ""
+    about = result["about"]
+    parts = [
+        f"## {result['name']}\n\n{about[:1].upper()}{about[1:]}.\n",
+        f"    tamecheck check {result['model']}{box}\n",
+        f"```\n{text}\n```\n",
+    ]
+    if result["certificate"] is not None:
+        name = Path(result["certificate"]).name
+        parts.append(f"Certificate: [{name}]({name}); the kernel says {result['recheck']}.\n")
+    return "\n".join(parts)
+
+
+DEMO = Verb(
+    "demo",
+    "the main job on embedded models",
+    _ABOUT_DEMO,
+    (output("-o --output", "FOLDER", f"default: ./{_FOLDER}", default=_FOLDER),),
+    _demo,
+)

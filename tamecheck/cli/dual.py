@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import claim, message, print_json, write_document
-from tamecheck.cli.options import Subparsers, add_common, add_output
+from tamecheck.cli.answer import Sections, claim, print_answer, write_document
+from tamecheck.cli.options import PROGRAM, Verb, option, output
+from tamecheck.cli.source import program_of
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tamecheck.duality import DualFunction
 
-__all__ = ["add_parser", "right_hand_sides", "row_interval", "run"]
+__all__ = ["VERB", "right_hand_sides", "row_interval"]
 
 _METHODS = ("chvatal", "gomory", "tree", "generator", "value")
 _DESCRIPTION = """\
@@ -32,49 +32,23 @@ methods:
 exit codes: 0 done, 1 the program is infeasible or a check fails, 3 the optimum was not proved"""
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "dual", help="bounds as functions of the right-hand side", description=_DESCRIPTION
-    )
-    parser.add_argument("program", metavar="PROGRAM", help=".mps, .lp or .json file, also .gz")
-    parser.add_argument(
-        "--method", choices=_METHODS, default="tree", help="the family (default: tree)"
-    )
-    parser.add_argument(
-        "--at", metavar="RHS", help="right-hand sides 'r1=3,r2=1/2'; the others stay as they are"
-    )
-    parser.add_argument("--box", metavar="BOX", help="value: a row and an interval, 'r1=-3:4'")
-    add_output(parser, "-o", "--output", metavar="FILE", help="write the answer here as JSON")
-    add_common(parser, answers=True)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Build the dual function and print what it says."""
     from tamecheck.duality import dual
-    from tamecheck.programs import read_file
 
     if args.box is not None and args.method != "value":
         raise InputError("A box belongs to the method 'value'.", where="--box")
-    if args.output is not None:
-        claim(args, args.output, "dual function")
+    claim(args, args.output, "dual function")
     side = None if args.at is None else right_hand_sides(args.at)
     options: dict[str, Any] = {} if args.box is None else {"box": row_interval(args.box)}
-    source = read_file(args.program)
-    for note in source.notes:
-        message(args, note)
-    function = dual(source.program, args.method, seconds=args.timeout, seed=args.seed, **options)
+    program = program_of(args, args.program).program
+    function = dual(program, args.method, seconds=args.timeout, seed=args.seed, **options)
     document = _document(function, side)
-    document["program"] = {"sha256": source.program.sha256}
+    document["program"] = {"sha256": program.sha256}
     if args.output is not None:
         write_document(args.output, {"format": "tamecheck-dual", **document})
-    if args.json:
-        print_json(document)
-    elif args.quiet:
-        print(document["dual_value"], "strong" if document["strong"] else "not strong")
-    else:
-        _print(document)
+    strong = "strong" if document["strong"] else "not strong"
+    print_answer(args, document, _sections(document), f"{document['dual_value']} {strong}")
     if document["checks"]["columns"] is False:
         return 1
     return 3 if document["rests_on"] is None else 0
@@ -145,33 +119,28 @@ def row_interval(text: str) -> tuple[str, Fraction, Fraction]:
     return name.strip(), _rational(low, where), _rational(high, where)
 
 
-def _print(document: dict[str, Any]) -> None:
-    from tamecheck.show.tables import print_sections
+_LONGEST = 600
+_WORDS = {True: "holds", False: "fails", None: "not known"}
 
-    facts = [("F(b)", document["dual_value"]), ("z(b)", document["optimum"] or "not proved")]
-    facts.append(("at", document["at"]))
-    formula = document["formula"]
+
+def _sections(document: dict[str, Any]) -> Sections:
+    formula, checks = document["formula"], document["checks"]
     shown = formula if len(formula) <= _LONGEST else f"{formula[:_LONGEST]} … ({len(formula)})"
-    sections: dict[str, Any] = {
-        "STRONG" if document["strong"] else "NOT STRONG": facts,
-        "Checks": [
-            (name, _WORDS[status], document["reasons"][name])
-            for name, status in document["checks"].items()
+    return {
+        "STRONG" if document["strong"] else "NOT STRONG": [
+            ("F(b)", document["dual_value"]),
+            ("z(b)", document["optimum"] or "not proved"),
+            ("at", document["at"]),
         ],
+        "Checks": [(name, _WORDS[checks[name]], document["reasons"][name]) for name in checks],
         "Formula": [(shown,)],
         "Slope": _slope_rows(document),
         "Definability": [
             (domain, facts["verdict"], facts["structure"])
             for domain, facts in document["definability"].items()
         ],
+        "Pieces": [_piece_row(piece) for piece in document.get("complex", {}).get("pieces", ())],
     }
-    if "complex" in document:
-        sections["Pieces"] = _piece_rows(document["complex"])
-    print_sections(sys.stdout, sections)
-
-
-_LONGEST = 600
-_WORDS = {True: "holds", False: "fails", None: "not known"}
 
 
 def _slope_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -186,12 +155,23 @@ def _slope_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows or [("0",)]
 
 
-def _piece_rows(pieces: dict[str, Any]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for piece in pieces["pieces"]:
-        left, right = piece["closed"]
-        interval = (
-            f"{'[' if left else '('}{piece['lower']}, {piece['upper']}{']' if right else ')'}"
-        )
-        rows.append((interval, f"slope {piece['slope']}", f"intercept {piece['intercept']}"))
-    return rows
+def _piece_row(piece: dict[str, Any]) -> tuple[str, ...]:
+    left, right = piece["closed"]
+    interval = f"{'[' if left else '('}{piece['lower']}, {piece['upper']}{']' if right else ')'}"
+    return interval, f"slope {piece['slope']}", f"intercept {piece['intercept']}"
+
+
+VERB = Verb(
+    "dual",
+    "bounds as functions of the right-hand side",
+    _DESCRIPTION,
+    (
+        PROGRAM,
+        option("--method", None, "the family (default: tree)", choices=_METHODS, default="tree"),
+        option("--at", "RHS", "right-hand sides 'r1=3,r2=1/2'; the others stay as they are"),
+        option("--box", "BOX", "value: a row and an interval, 'r1=-3:4'"),
+        output("-o --output", "FILE", "write the answer here as JSON"),
+    ),
+    _run,
+    answers=True,
+)

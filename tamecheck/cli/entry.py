@@ -18,35 +18,37 @@ from collections.abc import Sequence
 from tamecheck.cli import (
     cells,
     check,
-    convert,
-    count,
-    demo,
     diff,
     doctor,
+    dual,
+    explain,
     info,
-    maximise,
-    minimise,
+    optimise,
     plot,
     recheck,
+    report,
     rules,
     solve,
+    train,
+    verify,
 )
-from tamecheck.cli import dual as duality
 from tamecheck.cli import eval as evaluate
-from tamecheck.cli import explain as explanation
-from tamecheck.cli import report as reporting
-from tamecheck.cli import train as training
-from tamecheck.cli import verify as verification
-from tamecheck.cli.deadline import OutOfTimeError, deadline
+from tamecheck.cli.deadline import deadline
 from tamecheck.cli.options import Parser, attach_values
-from tamecheck.errors import InputError, TamecheckError, UnsupportedError, visible
+from tamecheck.errors import (
+    InputError,
+    TamecheckError,
+    TimeLimitError,
+    UnsupportedError,
+    visible,
+)
 
 __all__ = ["main"]
 
 _VERBS = (
-    *(check, recheck, evaluate, info, convert, cells, diff, plot, solve, verification),
-    *(maximise, minimise),
-    *(training, explanation, rules, count, duality, reporting, doctor, demo),
+    *(check.VERB, recheck.VERB, evaluate.VERB, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
+    *(plot.VERB, solve.VERB, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
+    *(rules.RULES, rules.COUNT, dual.VERB, report.VERB, doctor.DOCTOR, doctor.DEMO),
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\
@@ -96,7 +98,7 @@ def _late(args: Namespace) -> None:
     """What is said when a call does not return to the interpreter, without its locks."""
     if args.last_words is not None:
         args.last_words(args)
-    late = OutOfTimeError(f"Out of time after {args.timeout:g} s.")
+    late = TimeLimitError(f"Out of time after {args.timeout:g} s.")
     if args.json:
         os.write(1, f"{_error_json(late)}\n".encode())
     os.write(2, f"tamecheck: {late}\n".encode())
@@ -132,7 +134,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     parser.add_argument("-V", "--version", action="version", version=f"tamecheck {_version()}")
     subparsers = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
     for verb in _VERBS:
-        verb.add_parser(subparsers)
+        verb.add_to(subparsers)
     verbs: dict[str, Parser] = dict(subparsers.choices)
     return parser, verbs
 
@@ -169,8 +171,6 @@ def _describe(error: Exception) -> tuple[int, str]:
     match error:
         case TamecheckError():
             return error.exit_code, error.message
-        case OutOfTimeError():
-            return 3, str(error)
         case MemoryError():
             return 2, "The model does not fit in memory."
         case RecursionError():

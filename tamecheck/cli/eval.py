@@ -7,16 +7,16 @@ import math
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import print_json
-from tamecheck.cli.options import Subparsers, add_common, add_model
+from tamecheck.cli.answer import print_answer
+from tamecheck.cli.options import MODEL, Verb, flag, option
 from tamecheck.cli.source import model_of
-from tamecheck.errors import InputError, UnsupportedError, visible
+from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
 
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 Evaluate the model at one point.  The input file is .json (an object {"x": [...]}, or one list),
@@ -25,17 +25,7 @@ Evaluate the model at one point.  The input file is .json (an object {"x": [...]
 then the number that it says."""
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser("eval", help="evaluate, also exactly", description=_DESCRIPTION)
-    add_model(parser)
-    parser.add_argument("--input", metavar="FILE", help=".json, .csv or .npy, also .gz")
-    parser.add_argument("--exact", action="store_true", help="exact rationals or rigorous balls")
-    add_common(parser)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Evaluate at the point of the file and print the outputs."""
     model, point = _model_and_point(args)
     document: dict[str, Any] = {
@@ -44,18 +34,18 @@ def run(args: Namespace) -> int:
     }
     if args.exact:
         document["exact"] = _outputs(model, point, exact=True)
-    if args.json:
-        print_json(document)
-    else:
-        for name, value in document["exact" if args.exact else "outputs"].items():
-            print(_text(value) if args.quiet else f"{visible(name)} = {_text(value)}")
+    shown = document["exact" if args.exact else "outputs"].items()
+    # numbers without the quotes of strings
+    texts = [(name, json.dumps(value).replace('"', "")) for name, value in shown]
+    lines = (f"{name} = {text}" for name, text in texts)
+    print_answer(args, document, lines, "\n".join(text for _, text in texts))
     return 0
 
 
 def _model_and_point(args: Namespace) -> tuple[Model, list[Array]]:
     """The model and the point; an input that decides a shape is read from the point first."""
     try:
-        model = model_of(args)
+        model = model_of(args, notes=False)
     except UnsupportedError as refusal:
         if args.input is None:
             raise
@@ -63,7 +53,14 @@ def _model_and_point(args: Namespace) -> tuple[Model, list[Array]]:
             model = _model_at_point(args)
         except InputError:
             raise refusal from None
-    return model, _point(args, model)
+    if not model.inputs:
+        return model, []
+    if args.input is None:
+        raise InputError("No --input is given.", hint=f"The model takes {', '.join(model.inputs)}.")
+    from tamecheck.loaders.arrays import read_point
+
+    point = read_point(args.input, model.inputs)
+    return model, [point[name] for name in model.inputs]
 
 
 def _model_at_point(args: Namespace) -> Model:
@@ -72,17 +69,6 @@ def _model_at_point(args: Namespace) -> Model:
     from tamecheck.loaders.onnx import input_shapes
 
     return tamecheck.load(args.model, given=read_point(args.input, input_shapes(args.model)))
-
-
-def _point(args: Namespace, model: Model) -> list[Array]:
-    if not model.inputs:
-        return []
-    if args.input is None:
-        raise InputError("No --input is given.", hint=f"The model takes {', '.join(model.inputs)}.")
-    from tamecheck.loaders.arrays import read_point
-
-    point = read_point(args.input, model.inputs)
-    return [point[name] for name in model.inputs]
 
 
 def _outputs(model: Model, point: list[Array], *, exact: bool) -> dict[str, Any]:
@@ -99,16 +85,26 @@ def _plain(array: Array) -> Any:
 
     if array.dtype != object and np.isfinite(array).all():
         return array.tolist()
-    write = exact_text if array.dtype == object else _float
     values = np.empty(array.shape, dtype=object)
-    values.reshape(-1)[:] = [write(value) for value in array.reshape(-1).tolist()]
+    values.reshape(-1)[:] = [
+        exact_text(value)
+        if array.dtype == object
+        else value
+        if math.isfinite(value)
+        else str(value)
+        for value in array.reshape(-1).tolist()
+    ]
     return values.tolist()
 
 
-def _float(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
-
-
-def _text(value: Any) -> str:
-    """A number, or nested lists of numbers, without the quotes of strings."""
-    return json.dumps(value).replace('"', "")
+VERB = Verb(
+    "eval",
+    "evaluate, also exactly",
+    _DESCRIPTION,
+    (
+        MODEL,
+        option("--input", "FILE", ".json, .csv or .npy, also .gz"),
+        flag("--exact", "exact rationals or rigorous balls"),
+    ),
+    _run,
+)

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import claim, message, print_json
-from tamecheck.cli.occurring import add_occurring, naming_of, network_from, occurring
-from tamecheck.cli.options import Subparsers, add_common, add_model, add_output
+from tamecheck.cli.answer import claim, message, print_answer, print_json
+from tamecheck.cli.domain import DOMAIN, naming_of, network_and_domain
+from tamecheck.cli.options import MODEL, Verb, flag, option, output
 from tamecheck.cli.source import model_of
 from tamecheck.cli.table import (
+    SHAPE,
     ChosenRows,
-    add_shape,
-    add_table,
     chosen_rows,
     ranges,
     row_numbers,
     sample_from,
     sha256_of_table,
     shape_of,
+    table_options,
 )
 from tamecheck.errors import InputError, visible
 
 if TYPE_CHECKING:
-    from tamecheck.cli.occurring import Naming
-    from tamecheck.explain import (
-        Abductive,
-        Contrastive,
-        Counterfactual,
-        Explainer,
-        Relevancy,
-    )
-    from tamecheck.loaders.samples import Sample
+    from tamecheck.explain import Explainer
     from tamecheck.model import Model
 
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 For one input, or each row of a table: a minimal set of features that keeps the decision whatever
@@ -53,71 +45,26 @@ _ABOUT_KINDS = (
 )
 """Options that are only for some kinds."""
 
-
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "explain", help="why a decision? reasons and nearest changes", description=_DESCRIPTION
-    )
-    add_model(parser)
-    parser.add_argument(
-        "--input", metavar="FILE", help="the input, or a table of inputs: .json, .csv or .npy"
-    )
-    parser.add_argument("--kind", choices=_KINDS, default="abductive", help="what to find")
-    parser.add_argument("--smallest", action="store_true", help="a reason with the fewest features")
-    parser.add_argument("--second", action="store_true", help="let z3 check the reason as well")
-    parser.add_argument(
-        "--towards", metavar="CLASS", help="the class that a counterfactual is to have"
-    )
-    parser.add_argument(
-        "--metric", choices=("features", "inputs", "steps"), default="features",
-        help="what a counterfactual's distance counts",
-    )  # fmt: skip
-    for name, text in (
-        ("immutable", "inputs that stay"),
-        ("increasing", "inputs that may only rise"),
-        ("decreasing", "inputs that may only fall"),
-        ("prefer", "inputs to keep in a reason rather than others"),
-    ):
-        parser.add_argument(
-            f"--{name}", metavar="I,J", default="", help=f"{text}, by number or name"
-        )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes for a table")
-    add_output(
-        parser, "-o", dest="output", metavar="FILE",
-        help="write a table's answers here, one JSON object a line; what is there is kept",
-    )  # fmt: skip
-    add_output(
-        parser, "--plot", metavar="FILE",
-        help="draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf",
-    )  # fmt: skip
-    add_shape(parser)
-    add_occurring(parser)
-    add_table(parser, what="instead of --input, rows for the model")
-    parser.add_argument(
-        "--rows",
-        type=row_numbers,
-        metavar="I,J-K",
-        help="these rows of --data, by their number in the file: 0,5,7-9",
-    )
-    add_common(parser)
-    parser.set_defaults(run=run)
+_MOVES = ("immutable", "increasing", "decreasing")
 
 
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Explain and print."""
     from tamecheck.explain import Explainer
     from tamecheck.explain.networks import image_shape
+    from tamecheck.ir.tensor import size_of
 
-    _check_outputs(args)
-    _check_kind(args)
-    model = model_of(args)
+    _check_arguments(args)
+    model = model_of(args, notes=False)
     naming = naming_of(args, model)
-    sample = _sample(args, model, naming)
-    network = network_from(args, model, naming, sample)
-    domain = occurring(args, network, naming)
-    labels = naming.classes or ()
+    if (args.input is None) == (args.data is None):
+        inputs = sum(map(size_of, model.inputs.values()))
+        what = "Give --input or --data." if args.data is None else "--input or --data, not both."
+        raise InputError(what, hint=f"A file with {inputs} numbers, or rows, or a table.")
+    sample = sample_from(args, model, naming.schema)
+    network, domain = network_and_domain(args, model, naming, sample)
     shape = shape_of(args.shape) or image_shape(model)
+    labels = naming.classes or ()
     explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
     options = _options(args, explainer)
     rows = chosen_rows(args, model, explainer, sample)
@@ -130,97 +77,14 @@ def run(args: Namespace) -> int:
     return _table(args, model, explainer, rows, options)
 
 
-def _single(
-    args: Namespace, explainer: Explainer, rows: ChosenRows, options: dict[str, Any]
-) -> int:
-    """Explain one input."""
-    from tamecheck.explain import OutOfTimeError
-
-    row, about = rows.points[0], rows.about[0]
-    try:
-        found = explainer.explain(row, args.kind, **options)
-    except OutOfTimeError:
-        if args.json:
-            late = {"decision": explainer.decide(row), "features": None, "why": "timeout"}
-            print_json({**late, **about})
-        else:
-            print("unknown: out of time")
-        return 3
-    if found is None:
-        _print_unchangeable(args, explainer, row, about)
-        return 1
-    if args.plot is not None:
-        _draw(args, found)
-    if args.json:
-        drawn = {} if args.plot is None else {"file": args.plot}
-        print_json({**found.document(), **drawn, **about})
-    else:
-        print(visible(found.rule))
-    if args.kind == "relevancy":
-        if not args.json and not args.quiet:
-            _print_counts(found)
-        return 0 if found.complete and _is_checked(args, found) else 3
-    if not args.json and not args.quiet:
-        _print_grounds(found)
-        if rows.names[0]:
-            print(visible(f"  about {rows.names[0]}"))
-    return 0 if found.minimal and _is_checked(args, found) else 3
-
-
-def _is_checked(args: Namespace, found: Any) -> bool:
-    if not found.checked:
-        message(
-            args,
-            f"This rests on {_ground(found)} alone: there are too many points to show it a second"
-            " time, so the exit code is 3.",
-        )
-    return found.checked
-
-
-def _ground(found: Any) -> str:
-    return "an exact search" if found.rests_on == "search" else found.rests_on
-
-
-def _print_unchangeable(
-    args: Namespace, explainer: Explainer, row: Any, about: dict[str, Any]
-) -> None:
-    """Say that no allowed change of the features changes the decision."""
-    from tamecheck.explain.answers import called
-    from tamecheck.explain.check import RECOMPUTED
-
-    decision = explainer.decide(row)
-    label = called(decision, explainer.classes)
-    if args.json:
-        said = {"decision": decision, "label": label, "class": label, "features": None}
-        print_json({**said, "rule": None, "checked": True, "rests_on": RECOMPUTED, **about})
-    else:
-        print(visible(f"{label}: no allowed change of the features changes it"))
-
-
-def _print_counts(found: Relevancy) -> None:
-    for name, count in sorted(found.counts.items(), key=lambda item: -item[1]):
-        print(visible(f"  {name}: in {count} of {found.reasons} reasons"))
-
-
-def _print_grounds(found: Abductive | Contrastive | Counterfactual) -> None:
-    size = "1 feature" if found.size == 1 else f"{found.size} features"
-    print(f"  {size}, {'minimal' if found.minimal else 'perhaps not minimal'}")
-    print(f"  rests on: {_ground(found)}{', z3 ' + found.second if found.second else ''}")
-
-
-def _check_outputs(args: Namespace) -> None:
-    """Refuse files that cannot be written before anything is worked out."""
-    if args.output is not None:
-        claim(args, args.output, "list of explanations")
+def _check_arguments(args: Namespace) -> None:
+    """Refuse files that cannot be written, and options that would say nothing."""
+    claim(args, args.output, "list of explanations")
     if args.plot is not None:
         from tamecheck.plots import checked_path
 
         checked_path(args.plot)
         claim(args, args.plot, "figure")
-
-
-def _check_kind(args: Namespace) -> None:
-    """Refuse options that would say nothing, and impossible numbers of processes."""
     if args.workers < 1:
         raise InputError(f"--workers {args.workers} is no positive number.")
     for kinds, names in _ABOUT_KINDS:
@@ -232,34 +96,16 @@ def _check_kind(args: Namespace) -> None:
                 )
 
 
-def _draw(args: Namespace, found: Any) -> None:
-    """Write the figure of an explanation."""
-    from tamecheck.plots import draw_explanation, draw_relevancy
-
-    draw = draw_relevancy if args.kind == "relevancy" else draw_explanation
-    draw(found).save(args.plot)
-
-
 def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
     """The options of the kind of explanation that is asked for."""
+    options: dict[str, Any] = {"timeout": args.timeout}
     if args.kind == "abductive":
-        return {
-            "smallest": args.smallest,
-            "second": args.second,
-            "prefer": _inputs(args.prefer, explainer, "--prefer"),
-            "timeout": args.timeout,
-        }
-    if args.kind in ("contrastive", "relevancy"):
-        return {"timeout": args.timeout}
-    return {
-        "target": _class(args.towards, explainer),
-        "metric": args.metric,
-        "timeout": args.timeout,
-        **{
-            name: _inputs(getattr(args, name), explainer, f"--{name}")
-            for name in ("immutable", "increasing", "decreasing")
-        },
-    }
+        prefer = _inputs(args.prefer, explainer, "--prefer")
+        options |= {"smallest": args.smallest, "second": args.second, "prefer": prefer}
+    elif args.kind == "counterfactual":
+        options |= {"target": _class(args.towards, explainer), "metric": args.metric}
+        options |= {name: _inputs(getattr(args, name), explainer, f"--{name}") for name in _MOVES}
+    return options
 
 
 def _inputs(text: str, explainer: Explainer, option: str) -> list[int]:
@@ -293,15 +139,76 @@ def _class(text: str | None, explainer: Explainer) -> int | None:
     raise InputError(f"There is no class {text!r}.", where="--towards", hint=f"Classes: {known}.")
 
 
-def _sample(args: Namespace, model: Model, naming: Naming) -> Sample | None:
-    """The table of --data."""
-    from tamecheck.ir.tensor import size_of
+# --- one input -----------------------------------------------------------------------------------
 
-    if (args.input is None) == (args.data is None):
-        inputs = sum(map(size_of, model.inputs.values()))
-        what = "Give --input or --data." if args.data is None else "--input or --data, not both."
-        raise InputError(what, hint=f"A file with {inputs} numbers, or rows, or a table.")
-    return sample_from(args, model, naming.schema)
+
+def _single(
+    args: Namespace, explainer: Explainer, rows: ChosenRows, options: dict[str, Any]
+) -> int:
+    """Explain one input."""
+    from tamecheck.explain import OutOfTimeError
+
+    row, about = rows.points[0], rows.about[0]
+    try:
+        found = explainer.explain(row, args.kind, **options)
+    except OutOfTimeError:
+        late = {"decision": explainer.decide(row), "features": None, "why": "timeout"}
+        print_answer(args, {**late, **about}, ["unknown: out of time"])
+        return 3
+    if found is None:
+        said = _unchangeable(explainer, row)
+        line = f"{said['label']}: no allowed change of the features changes it"
+        print_answer(args, {**said, **about}, [line])
+        return 1
+    drawn: dict[str, str] = {}
+    if args.plot is not None:
+        from tamecheck.plots import draw_explanation, draw_relevancy
+
+        draw = draw_relevancy if args.kind == "relevancy" else draw_explanation
+        draw(found).save(args.plot)
+        drawn["file"] = args.plot
+    print_answer(args, {**found.document(), **drawn, **about}, _lines(found, rows.names[0]))
+    whole = found.complete if args.kind == "relevancy" else found.minimal
+    if whole and not found.checked:
+        message(
+            args,
+            f"This rests on {_ground(found)} alone: there are too many points to show it a second"
+            " time, so the exit code is 3.",
+        )
+    return 0 if whole and found.checked else 3
+
+
+def _unchangeable(explainer: Explainer, row: Any) -> dict[str, Any]:
+    """What is said where no allowed change of the features changes the decision."""
+    from tamecheck.explain.answers import called
+    from tamecheck.explain.check import RECOMPUTED
+
+    decision = explainer.decide(row)
+    label = called(decision, explainer.classes)
+    said = {"decision": decision, "label": label, "class": label, "features": None}
+    return {**said, "rule": None, "checked": True, "rests_on": RECOMPUTED}
+
+
+def _lines(found: Any, name: str) -> Iterator[str]:
+    from tamecheck.explain.answers import Relevancy
+
+    yield found.rule
+    if isinstance(found, Relevancy):
+        for feature, count in sorted(found.counts.items(), key=lambda item: -item[1]):
+            yield f"  {feature}: in {count} of {found.reasons} reasons"
+        return
+    size = "1 feature" if found.size == 1 else f"{found.size} features"
+    yield f"  {size}, {'minimal' if found.minimal else 'perhaps not minimal'}"
+    yield f"  rests on: {_ground(found)}{', z3 ' + found.second if found.second else ''}"
+    if name:
+        yield f"  about {name}"
+
+
+def _ground(found: Any) -> str:
+    return "an exact search" if found.rests_on == "search" else found.rests_on
+
+
+# --- a table -------------------------------------------------------------------------------------
 
 
 def _table(
@@ -309,18 +216,24 @@ def _table(
 ) -> int:
     from tamecheck.explain.batch import explain_rows
 
-    question = _question(args, model, explainer, rows, options)
+    # what the answers depend on: a file of answers to anything else is not taken up
+    question = {
+        "model": model.graph.sha256,
+        "data": sha256_of_table(args.data if args.input is None else args.input),
+        "network": explainer.network.sha256,
+        "domain": explainer.domain.sha256,
+        "classes": list(explainer.classes),
+        "kind": args.kind,
+        "options": {**options, "seed": args.seed},
+        "rows": ranges([about["row"] for about in rows.about if about]) or "0",
+    }
     total = len(rows.points)
     with _answers(args, question, rows) as (found, keep):
         done = len(found)
+        points, about = rows.points[done:], rows.about[done:]
         try:
             for answer in explain_rows(
-                explainer,
-                rows.points[done:],
-                args.kind,
-                about=rows.about[done:],
-                workers=args.workers,
-                **options,
+                explainer, points, args.kind, about=about, workers=args.workers, **options
             ):
                 keep(answer)
                 found.append(answer)
@@ -335,26 +248,6 @@ def _table(
     return 0 if whole and not any("error" in a for a in found) else 3
 
 
-def _question(
-    args: Namespace,
-    model: Model,
-    explainer: Explainer,
-    rows: ChosenRows,
-    options: dict[str, Any],
-) -> dict[str, Any]:
-    """What the answers depend on: a file of answers to anything else is not taken up."""
-    return {
-        "model": model.graph.sha256,
-        "data": sha256_of_table(args.data if args.input is None else args.input),
-        "network": explainer.network.sha256,
-        "domain": explainer.domain.sha256,
-        "classes": list(explainer.classes),
-        "kind": args.kind,
-        "options": {**options, "seed": args.seed},
-        "rows": ranges([about["row"] for about in rows.about if about]) or "0",
-    }
-
-
 @contextmanager
 def _answers(
     args: Namespace, question: Mapping[str, Any], rows: ChosenRows
@@ -362,7 +255,7 @@ def _answers(
     """The answers that an earlier run wrote, and where the next ones go."""
     if args.output is None:
         names = iter(rows.names)
-        yield [], lambda answer: _shown(args, answer, next(names))
+        yield [], lambda answer: _show(args, answer, next(names))
         return
     from tamecheck.loaders.journal import journal
 
@@ -379,7 +272,60 @@ def _answers(
         yield list(kept.kept), kept.append
 
 
-def _shown(args: Namespace, answer: dict[str, Any], name: str) -> None:
+def _show(args: Namespace, answer: dict[str, Any], name: str) -> None:
     if not args.json:
         said = answer.get("rule") or answer.get("error") or "no change"
         print(visible(f"{name}: {said}" if name else str(said)))
+
+
+VERB = Verb(
+    "explain",
+    "why a decision? reasons and nearest changes",
+    _DESCRIPTION,
+    (
+        MODEL,
+        option("--input", "FILE", "the input, or a table of inputs: .json, .csv or .npy"),
+        option("--kind", None, "what to find", choices=_KINDS, default="abductive"),
+        flag("--smallest", "a reason with the fewest features"),
+        flag("--second", "let z3 check the reason as well"),
+        option("--towards", "CLASS", "the class that a counterfactual is to have"),
+        option(
+            "--metric",
+            None,
+            "what a counterfactual's distance counts",
+            choices=("features", "inputs", "steps"),
+            default="features",
+        ),
+        tuple(
+            option(f"--{name}", "I,J", f"{text}, by number or name", default="")
+            for name, text in (
+                ("immutable", "inputs that stay"),
+                ("increasing", "inputs that may only rise"),
+                ("decreasing", "inputs that may only fall"),
+                ("prefer", "inputs to keep in a reason rather than others"),
+            )
+        ),
+        option("--workers", "N", "processes for a table", type=int, default=1),
+        output(
+            "-o",
+            "FILE",
+            "write a table's answers here, one JSON object a line; what is there is kept",
+            dest="output",
+        ),
+        output(
+            "--plot",
+            "FILE",
+            "draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf",
+        ),
+        SHAPE,
+        DOMAIN,
+        table_options("instead of --input, rows for the model"),
+        option(
+            "--rows",
+            "I,J-K",
+            "these rows of --data, by their number in the file: 0,5,7-9",
+            type=row_numbers,
+        ),
+    ),
+    _run,
+)

@@ -1,18 +1,22 @@
-"""``tamecheck info``: what a model or a program holds, also where it is not supported."""
+"""``tamecheck info`` and ``convert``: what a model or a program holds, and other forms of it."""
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import print_json
-from tamecheck.cli.options import Subparsers, add_common, add_model
-from tamecheck.cli.source import model_of, name_of, names_program
-from tamecheck.errors import UnsupportedError
+from tamecheck.cli.answer import Sections, claim, print_answer
+from tamecheck.cli.options import BOX, MODEL, MODEL_OR_PROGRAM, Verb, output
+from tamecheck.cli.source import domain_of, model_of, name_of, names_program
+from tamecheck.errors import InputError, UnsupportedError
 
-__all__ = ["add_parser", "run"]
+if TYPE_CHECKING:
+    from tamecheck.model import Model
+
+__all__ = ["CONVERT", "INFO"]
 
 _DESCRIPTION = """\
 Show inputs, outputs, parameters and operators of a model; rows, columns and integer variables of a
@@ -20,42 +24,24 @@ mixed-integer program.  Exit code 4 if some are not supported: all of
 those are listed."""
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser("info", help="what a model holds", description=_DESCRIPTION)
-    add_model(parser, programs=True)
-    add_common(parser)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _info(args: Namespace) -> int:
     """Print what the model holds."""
-    document = _describe(args)
-    unsupported = document["unsupported"]
-    if args.json:
-        print_json(document)
-    elif args.quiet:
-        print(f"{len(unsupported)} unsupported nodes" if unsupported else "supported")
-    else:
-        _print(document)
-    return 4 if unsupported else 0
+    document = _program(args.model) if names_program(args) else _model(args)
+    gaps = len(document["unsupported"])
+    brief = f"{gaps} unsupported nodes" if gaps else "supported"
+    print_answer(args, document, _sections(document), brief)
+    return 4 if gaps else 0
 
 
-def _describe(args: Namespace) -> dict[str, Any]:
-    return _program(args) if names_program(args) else _model(args)
-
-
-def _program(args: Namespace) -> dict[str, Any]:
+def _program(path: str) -> dict[str, Any]:
     """What a program holds, with the keys of a model, empty where they have no meaning."""
-    from collections import Counter
-
     from tamecheck.programs import read_file
 
-    source = read_file(args.model)
+    source = read_file(path)
     program = source.program
     kinds = Counter(column.kind.value for column in program.columns)
     return {
-        "model": {"source": args.model, "sha256": program.sha256},
+        "model": {"source": path, "sha256": program.sha256},
         "format": source.format,
         "name": program.name,
         "sense": program.sense.value,
@@ -77,7 +63,7 @@ def _model(args: Namespace) -> dict[str, Any]:
     from tamecheck.loaders.files import suffix_of
 
     try:
-        model = model_of(args)
+        model = model_of(args, notes=False)
     except UnsupportedError:
         if args.model is None or suffix_of(args.model) != ".onnx":
             raise
@@ -87,10 +73,7 @@ def _model(args: Namespace) -> dict[str, Any]:
     from tamecheck.ir.graph import Apply
     from tamecheck.show.document import shapes_json
 
-    primitives: dict[str, int] = {}
-    for node in model.graph.nodes:
-        if isinstance(node, Apply):
-            primitives[node.op.name] = primitives.get(node.op.name, 0) + 1
+    primitives = Counter(node.op.name for node in model.graph.nodes if isinstance(node, Apply))
     return {
         "model": {"source": name_of(args), "sha256": model.graph.sha256},
         "format": model.loaded.format,
@@ -104,34 +87,93 @@ def _model(args: Namespace) -> dict[str, Any]:
     }
 
 
-def _print(document: Mapping[str, Any]) -> None:
-    from tamecheck.show.tables import print_sections
+def _sections(document: Mapping[str, Any]) -> Sections:
+    def shapes(key: str) -> list[tuple[str, ...]]:
+        return [(record["name"], _shape(record["shape"])) for record in document.get(key, [])]
 
-    def shapes(records: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-        return [(record["name"], _shape(record["shape"])) for record in records]
-
-    def counts(ops: Mapping[str, int]) -> list[tuple[str, ...]]:
-        return [(name, str(count)) for name, count in ops.items()]
+    def counts(key: str) -> list[tuple[str, ...]]:
+        return [(name, str(count)) for name, count in document.get(key, {}).items()]
 
     facts = ("sense", "rows", "columns", "integers", "nonzeros")
     parameters = document.get("parameters")
-    print_sections(
-        sys.stdout,
-        {
-            "Program": [(key, str(document[key])) for key in facts if key in document],
-            "Kinds of columns": counts(document.get("kinds", {})),
-            "sha256": [(document["model"]["sha256"],)] if "rows" in document else [],
-            "Inputs": shapes(document.get("inputs", [])),
-            "Outputs": shapes(document.get("outputs", [])),
-            "Parameters": [] if parameters is None else [(str(parameters),)],
-            "Operators in the file": counts(document["ops"]),
-            "Primitive ops": counts(document.get("primitives", {})),
-            "Not supported": [(gap["node"], gap["why"]) for gap in document["unsupported"]],
-            "Notes": [(note,) for note in document.get("notes", [])],
-        },
-    )
+    return {
+        "Program": [(key, str(document[key])) for key in facts if key in document],
+        "Kinds of columns": counts("kinds"),
+        "sha256": [(document["model"]["sha256"],)] if "rows" in document else [],
+        "Inputs": shapes("inputs"),
+        "Outputs": shapes("outputs"),
+        "Parameters": [] if parameters is None else [(str(parameters),)],
+        "Operators in the file": counts("ops"),
+        "Primitive ops": counts("primitives"),
+        "Not supported": [(gap["node"], gap["why"]) for gap in document["unsupported"]],
+        "Notes": [(note,) for note in document.get("notes", [])],
+    }
 
 
 def _shape(extents: list[int | str | None]) -> str:
     """A shape as ``[1, 30]``; an extent that is not fixed is its name, or ``?``."""
     return f"[{', '.join('?' if n is None else str(n) for n in extents)}]"
+
+
+INFO = Verb("info", "what a model holds", _DESCRIPTION, (MODEL_OR_PROGRAM,), _info)
+
+_ABOUT_FORMS = """\
+Write the model in another language; the file's suffix says which:
+
+  .json, .json.gz  tamecheck's own exact format, which certificates refer to by its hash
+  .smt2            SMT-LIB 2: the formula y = f(x), with x in --box if one is given
+  .tex             LaTeX equations, by cells if a bounded --box is given, else op by op
+  .py              the same formulas as a Python module of sympy expressions"""
+
+_COMMENTS = {".smt2": ";", ".tex": "%", ".py": "#"}
+_SUFFIXES = (".json", ".json.gz", *_COMMENTS)
+
+
+def _convert(args: Namespace) -> int:
+    """Write the file and say where."""
+    name = args.output.lower()
+    if not name.endswith(_SUFFIXES):
+        raise InputError(
+            "Models are written as JSON, SMT-LIB, LaTeX or sympy.",
+            where=args.output,
+            hint=f"Name it {', '.join(_SUFFIXES)}.",
+        )
+    as_json = name.endswith((".json", ".json.gz"))
+    claim(args, args.output, "model" if as_json else "formula")
+    model = model_of(args)
+    if as_json:
+        model.save(args.output)
+    else:
+        from tamecheck.loaders.outputs import write_text
+
+        mark = _COMMENTS[Path(name).suffix]
+        write_text(args.output, f"{mark} written by tamecheck\n{_formula(args, model, name)}")
+    graph = model.graph
+    line = f"{args.output}: {len(graph.nodes)} nodes, sha256 {graph.sha256}"
+    document = {"file": args.output, "model": {"sha256": graph.sha256}}
+    print_answer(args, document, [line], args.output)
+    return 0
+
+
+def _formula(args: Namespace, model: Model, name: str) -> str:
+    bounded = args.box is not None or args.spec is not None
+    box = domain_of(args, model) if bounded else None
+    if name.endswith(".smt2"):
+        return model.to_smtlib(box)
+    found = model.to_sympy(box)
+    if name.endswith(".py"):
+        return found.python()
+    return f"\\begin{{align*}}\n{found.latex()}\n\\end{{align*}}\n"
+
+
+CONVERT = Verb(
+    "convert",
+    "write a model as JSON, SMT-LIB, LaTeX or sympy",
+    _ABOUT_FORMS,
+    (
+        MODEL,
+        output("-o --output", "FILE", "a .json, .smt2, .tex or .py file", required=True),
+        BOX,
+    ),
+    _convert,
+)

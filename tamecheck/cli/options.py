@@ -1,24 +1,35 @@
-"""The argument parser and the options that verbs share; standard library only."""
+"""The argument parser, and the options of verbs as declarations; standard library only."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 from tamecheck.errors import InputError
 
 __all__ = [
+    "AT",
+    "BOX",
+    "CERTIFICATE",
+    "MODEL",
+    "MODEL_OR_PROGRAM",
     "OUTPUTS",
+    "PROGRAM",
+    "SLICE",
+    "Group",
+    "Option",
     "Parser",
     "Subparsers",
-    "add_box",
-    "add_certificate",
-    "add_common",
-    "add_model",
-    "add_output",
+    "Verb",
     "attach_values",
+    "flag",
+    "natural",
+    "option",
+    "output",
 ]
 
 
@@ -49,6 +60,93 @@ class Parser(argparse.ArgumentParser):
 # argparse has no public name for what add_subparsers returns
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option or a positional argument: its flags, and what argparse is told of it."""
+
+    flags: tuple[str, ...]
+    settings: Mapping[str, Any]
+    writes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Options under a heading of the help; without a title, of which at most one is given."""
+
+    title: str | None
+    options: tuple[Options, ...]
+
+
+Options: TypeAlias = "Option | Group | tuple[Options, ...]"
+
+
+def option(flags: str, metavar: str | None = None, text: str | None = None, **more: Any) -> Option:
+    """An argument with a value; ``-o --output`` has two flags."""
+    return Option(tuple(flags.split()), {"metavar": metavar, "help": text, **more})
+
+
+def flag(flags: str, text: str, **more: Any) -> Option:
+    """An option without a value."""
+    return Option(tuple(flags.split()), {"action": "store_true", "help": text, **more})
+
+
+def output(flags: str, metavar: str, text: str, **more: Any) -> Option:
+    """An option that names a file to write; the first one of a verb brings ``--force``."""
+    return Option(tuple(flags.split()), {"metavar": metavar, "help": text, **more}, writes=True)
+
+
+_FORCE = flag("--force", "replace a file that tamecheck did not write")
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of the command line.
+
+    Parameters
+    ----------
+    name, help, description
+        What it is called, and what the help says of it on one line and on many.
+    options
+        Its arguments besides the common ones.
+    run
+        Answers, prints, and gives the exit code.
+    answers
+        Whether it keeps the time itself and then still answers.
+    last_words
+        What is left to do when a call does not return in time.
+    """
+
+    name: str
+    help: str
+    description: str
+    options: tuple[Options, ...]
+    run: Callable[[Namespace], int]
+    answers: bool = False
+    last_words: Callable[[Namespace], None] | None = None
+
+    def add_to(self, subparsers: Subparsers) -> None:
+        """Add the verb to the command line."""
+        parser = subparsers.add_parser(self.name, help=self.help, description=self.description)
+        _add(parser, parser, (*self.options, _COMMON))
+        parser.set_defaults(run=self.run, answers=self.answers, last_words=self.last_words)
+
+
+def _add(parser: Parser, holder: Any, options: Options) -> None:
+    match options:
+        case Option(flags, settings, writes):
+            holder.add_argument(*flags, **settings)
+            if writes and "--force" not in parser.option_names():
+                _add(parser, holder, _FORCE)
+        case Group(None, parts):
+            _add(parser, holder.add_mutually_exclusive_group(), parts)
+        case Group(title, parts):
+            _add(parser, holder.add_argument_group(title), parts)
+        case _:
+            for part in options:
+                _add(parser, holder, part)
+
+
 OUTPUTS = ("output", "file", "plot", "vnncomp")
 """Where the names of files that are written stand; the others are of files that are read."""
 
@@ -71,80 +169,65 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+        raise ArgumentTypeError(f"{text!r} is no positive number of seconds")
     return seconds
 
 
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no natural number")
-    return int(text)
+def natural(what: str = "natural number", *, digits: int = 4000) -> Callable[[str], int]:
+    """For argparse: a natural number of at most so many digits."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or len(text) > digits:
+            raise ArgumentTypeError(f"{text!r} is no {what}")
+        return int(text)
+
+    return read
+
+
+_COMMON = Group(
+    "common options",
+    (
+        flag("--json", "print one JSON object and nothing else"),
+        option("--timeout", "SECONDS", "give up after so long (exit code 3)", type=_seconds),
+        option("--seed", "N", "seed of random searches (default 0)", type=natural(), default=0),
+        flag("-q --quiet", "print the answer on one line, no messages"),
+    ),
+)
+_EXPR = option("--expr", "TEXT", "an expression instead of a file: 'max(x,0) - sign(y)'")
+MODEL = (option("model", "MODEL", ".onnx or .json file, also .gz", nargs="?"), _EXPR)
+MODEL_OR_PROGRAM = (
+    option(
+        "model",
+        "MODEL",
+        ".onnx or .json file, or a program: .mps, .lp or .json, also .gz",
+        nargs="?",
+    ),
+    _EXPR,
+)
+PROGRAM = option("program", "PROGRAM", ".mps, .lp or .json file, also .gz")
+BOX = Group(
+    None,
+    (
+        option("--box", "BOX", "the domain: 'x=-1:1,y=0:inf', or -1:1 for all inputs"),
+        option("--spec", "FILE", "the domain: the input region of a .vnnlib file"),
+    ),
+)
+CERTIFICATE = output("-o --output", "CERT", "write the certificate here (.json or .json.gz)")
+SLICE = option(
+    "--slice",
+    "INPUTS|FILE",
+    "free inputs, 'x[0],x[3]', the others fixed at --at or at the middle of the box; or a .json "
+    "file with origin, directions and bounds of the coordinates",
+)
+AT = option("--at", "POINT", "the point through which --slice goes: 'x=0,y=1/3'")
 
 
 def add_common(parser: Parser, *, answers: bool = False) -> None:
-    """Add ``--json --timeout --seed -q``, which every verb takes.
-
-    Parameters
-    ----------
-    parser
-        The verb's parser.
-    answers
-        Whether the verb keeps the time itself and then still answers.
-    """
+    """Add the common options."""
     parser.set_defaults(answers=answers, last_words=None)
-    group = parser.add_argument_group("common options")
-    group.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    group.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="give up after so long (exit code 3)"
-    )
-    group.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="seed of random searches (default 0)"
-    )
-    group.add_argument(
-        "-q", "--quiet", action="store_true", help="print the answer on one line, no messages"
-    )
+    _add(parser, parser, _COMMON)
 
 
 def add_output(parser: Parser, *flags: str, **options: Any) -> None:
-    """Add an option that names a file to write, and ``--force``, unless it is there."""
-    parser.add_argument(*flags, **options)
-    if "--force" not in parser.option_names():
-        parser.add_argument(
-            "--force", action="store_true", help="replace a file that tamecheck did not write"
-        )
-
-
-def add_certificate(parser: Parser) -> None:
-    """Add ``-o CERT``, where a certificate goes."""
-    what = "write the certificate here (.json or .json.gz)"
-    add_output(parser, "-o", "--output", metavar="CERT", help=what)
-
-
-def add_model(parser: Parser, *, nargs: str = "?", programs: bool = False) -> None:
-    """Add the positional ``MODEL`` and its alternative ``--expr``.
-
-    Parameters
-    ----------
-    parser
-        The verb's parser.
-    nargs
-        As in `argparse`.
-    programs
-        Whether the verb also takes a program.
-    """
-    files = ".onnx or .json file" + (", or a program: .mps, .lp or .json" if programs else "")
-    parser.add_argument("model", nargs=nargs, metavar="MODEL", help=f"{files}, also .gz")
-    parser.add_argument(
-        "--expr", metavar="TEXT", help="an expression instead of a file: 'max(x,0) - sign(y)'"
-    )
-
-
-def add_box(parser: Parser) -> None:
-    """Add ``--box`` and its alternative ``--spec``."""
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        "--box", metavar="BOX", help="the domain: 'x=-1:1,y=0:inf', or -1:1 for all inputs"
-    )
-    group.add_argument(
-        "--spec", metavar="FILE", help="the domain: the input region of a .vnnlib file"
-    )
+    """Add an option that names a file to write."""
+    _add(parser, parser, Option(flags, options, writes=True))

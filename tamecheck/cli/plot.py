@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from argparse import Namespace
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import claim, message, print_json
-from tamecheck.cli.options import Parser, Subparsers, add_box, add_common, add_model, add_output
-from tamecheck.cli.slice import add_slice, in_file, point_of, slice_of
-from tamecheck.cli.source import domain_of, model_of, name_of, names_program
-from tamecheck.errors import InputError, UnsupportedError, visible
+from tamecheck.cli.answer import claim, message, print_answer
+from tamecheck.cli.options import (
+    BOX,
+    MODEL_OR_PROGRAM,
+    SLICE,
+    Group,
+    Verb,
+    flag,
+    option,
+    output,
+)
+from tamecheck.cli.source import (
+    domain_of,
+    in_file,
+    input_point,
+    model_of,
+    name_of,
+    names_program,
+    number_of,
+    point_of,
+    slice_of,
+)
+from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from fractions import Fraction
-
     from tamecheck.derivative import JacobianSet
     from tamecheck.ir.graph import Graph
     from tamecheck.model import Model
-    from tamecheck.plots import Picture, Plane
+    from tamecheck.plots import Picture, Plane, Points
 
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
-KINDS = (
-    "field",
-    "cells",
-    "decision",
-    "surface",
-    "adjacency",
-    "jacobian",
-    "certificate",
-    "value",
+_KINDS = (
+    *("field", "cells", "decision", "surface"),
+    *("adjacency", "jacobian", "certificate", "value"),
 )
-
 _DESCRIPTION = """\
 Draw a figure as PNG, SVG or PDF.
 
@@ -52,68 +65,7 @@ A figure of a model has two coordinates: the sides of positive width of --box, o
 exit codes: 0 drawn, 3 drawn in part"""
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "plot", help="figures for papers: PNG, SVG, PDF", description=_DESCRIPTION
-    )
-    parser.add_argument("what", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
-    add_model(parser, programs=True)
-    add_output(
-        parser,
-        "-o",
-        dest="file",
-        metavar="FILE",
-        required=True,
-        help="the figure: .png, .svg or .pdf",
-    )
-    add_box(parser)
-    add_slice(parser, at=False)
-    parser.add_argument(
-        "--at",
-        metavar="POINT",
-        action="append",
-        default=[],
-        help="a point for a Clarke set: 'x=0,y=1/3'; may be repeated; a --slice by names goes "
-        "through the first that gives the other inputs",
-    )
-    parser.add_argument(
-        "--output", type=int, metavar="K", help="the output element to draw (default 0)"
-    )
-    _add_looks(parser)
-    add_common(parser)
-    parser.set_defaults(run=run)
-
-
-def _add_looks(parser: Parser) -> None:
-    group = parser.add_argument_group("looks")
-    group.add_argument("--names", metavar="A,B", help="names of the coordinates")
-    group.add_argument("--units", metavar="A,B", help="units of the coordinates")
-    group.add_argument("--title", metavar="TEXT", help="a title")
-    group.add_argument(
-        "--colour", choices=("map", "value"), default="map", help="what colours of cells mean"
-    )
-    group.add_argument("--streamlines", action="store_true", help="streamlines instead of arrows")
-    group.add_argument("--data", metavar="TABLE", help="data points: .csv, the class last if given")
-    group.add_argument("--classes", metavar="A,B", help="names of the classes")
-    group.add_argument(
-        "--rule", choices=("argmax", "argmin", "sign", "value"), help="how outputs decide"
-    )
-    group.add_argument(
-        "--set", choices=("clarke", "bouligand", "conservative"), default="clarke", dest="kind"
-    )
-    group.add_argument("--entries", metavar="I,J", help="entries of the matrix to draw")
-    group.add_argument(
-        "--method",
-        choices=("tree", "chvatal", "gomory", "generator"),
-        help="value: also a dual function of this family",
-    )
-    group.add_argument(
-        "--limit", type=int, metavar="N", help="enumerate at most N cells (default 6000)"
-    )
-
-
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Draw the figure and write it."""
     from tamecheck.plots import checked_path
     from tamecheck.plots.canvas import label_of
@@ -122,7 +74,7 @@ def run(args: Namespace) -> int:
     claim(args, args.file, "figure")
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit is {args.limit}.", hint="Give a positive number of cells.")
-    picture = _program_picture(args) if names_program(args) else _model_picture(args)
+    picture = _of_program(args) if names_program(args) else _of_model(args)
     if args.title is not None:
         picture.axes.set_title(label_of(args.title), pad=26 if picture.axes.get_legend() else 8)
     picture.save(args.file)
@@ -137,42 +89,30 @@ def run(args: Namespace) -> int:
         "notes": list(picture.notes),
         **picture.facts,
     }
-    if args.json:
-        print_json(document)
-    else:
-        counts = ", ".join(
-            f"{count} {name.replace('_', ' ')}" for name, count in picture.counts.items() if count
-        )
-        told = f" of {name_of(args)}: {counts}" if counts else ""
-        print(visible(f"{args.file}: {picture.kind}{told}"))
+    told = f" of {name_of(args)}: {picture.counted}" if picture.counted else ""
+    print_answer(args, document, [f"{args.file}: {picture.kind}{told}"])
     return 0 if picture.complete else 3
 
 
-def _model_picture(args: Namespace) -> Picture:
+def _of_model(args: Namespace) -> Picture:
     if args.what == "value":
         raise InputError(
             "A value function belongs to a program.", hint="Give a .mps, .lp or program .json file."
         )
     model = model_of(args)
-    for note in model.loaded.notes:
-        message(args, note)
-    match args.what:
-        case "certificate":
-            from tamecheck.plots import draw_derivation
+    if args.what == "certificate":
+        from tamecheck.plots import draw_derivation
 
-            box = domain_of(args, model)
-            return draw_derivation(model.check(box, timeout=args.timeout, seed=args.seed))
-        case "jacobian":
-            return _jacobian(args, model)
-        case "adjacency":
-            return _adjacency(args, model)
-        case _:
-            return _on_plane(args, model)
+        box = domain_of(args, model)
+        return draw_derivation(model.check(box, timeout=args.timeout, seed=args.seed))
+    if args.what == "jacobian":
+        return _jacobian(args, model)
+    plane = _plane(args, model)
+    return _adjacency(args, plane) if args.what == "adjacency" else _on_plane(args, model, plane)
 
 
 def _jacobian(args: Namespace, model: Model) -> Picture:
     from tamecheck.cells import element_names
-    from tamecheck.cli.plot_inputs import input_point
     from tamecheck.derivative import jacobian
     from tamecheck.plots import draw_jacobian
     from tamecheck.plots.plane import element
@@ -189,7 +129,10 @@ def _jacobian(args: Namespace, model: Model) -> Picture:
     names = _listed(args.names) or element_names(model.inputs)
     entries = None
     if args.entries is not None:
-        entries = [_whole(text, "--entries") for text in args.entries.split(",")]
+        entries = [
+            number_of(text, f"{text!r} is no natural number.", where="--entries")
+            for text in args.entries.split(",")
+        ]
     return draw_jacobian(found, entries=entries, around=around, names=names)
 
 
@@ -204,85 +147,214 @@ def _around(args: Namespace, graph: Graph, point: Sequence[Fraction]) -> Jacobia
         return None
 
 
-def _whole(text: str, option: str) -> int:
-    if not text.strip().isdigit():
-        raise InputError(f"{text!r} is no natural number.", where=option)
-    return int(text)
-
-
-def _adjacency(args: Namespace, model: Model) -> Picture:
-    from tamecheck.cells import cells
-    from tamecheck.plots import draw_adjacency
-
-    plane = _plane(args, model)
-    if plane.size == 0:
-        raise InputError("The box is a single point.", hint="Give a side some width.")
-    found = cells(plane.graph, plane.box, limit=args.limit or 1500)
-    return draw_adjacency(found, plane)
-
-
 def _plane(args: Namespace, model: Model) -> Plane:
     from tamecheck.plots import plane_of
 
     domain = domain_of(args, model)
     if args.slice is not None:
         # free inputs by name: the first point gives the others
-        through = point_of(args.at[0], model) if args.at and not in_file(args.slice) else None
+        by_name = args.at and not in_file(args.slice)
+        through = point_of(args.at[0], model.inputs) if by_name else None
         domain = slice_of(args.slice, model, domain, through)
     return plane_of(model.graph, domain, names=_listed(args.names), units=_listed(args.units))
 
 
-def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction, ...]]:
-    """The points where Clarke sets are drawn: those that give the free coordinates a value."""
-    from tamecheck.cli.plot_inputs import gives_coordinates, plane_point
+def _adjacency(args: Namespace, plane: Plane) -> Picture:
+    from tamecheck.cells import cells
+    from tamecheck.plots import draw_adjacency
 
-    texts: list[str] = list(args.at)
-    filed = args.slice is not None and in_file(args.slice)
-    if args.slice is not None and not filed:
-        texts = [text for text in texts if gives_coordinates(text, plane, model.inputs)]
-    return [plane_point(text, plane, model.inputs, sliced=filed) for text in texts]
+    if plane.size == 0:
+        raise InputError("The box is a single point.", hint="Give a side some width.")
+    return draw_adjacency(cells(plane.graph, plane.box, limit=args.limit or 1500), plane)
+
+
+def _on_plane(args: Namespace, model: Model, plane: Plane) -> Picture:
+    from tamecheck.plots.results import check_size, draw_on_plane
+
+    check_size(plane, args.what)
+    at = _points(args, model, plane)
+    options: dict[str, Any] = {} if args.limit is None else {"limit": args.limit}
+    match args.what:
+        case "decision":
+            data = None if args.data is None else _points_of_table(args.data, plane)
+            options |= {"rule": args.rule, "classes": _listed(args.classes), "data": data}
+        case "cells":
+            options["colour"] = args.colour
+        case "field":
+            options["at"] = at
+            if plane.size == 2:
+                options["streamlines"] = args.streamlines
+        case _:
+            pass
+    return draw_on_plane(plane, args.what, output=args.output or 0, **options)
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
     return () if text is None else tuple(part.strip() for part in text.split(","))
 
 
-def _on_plane(args: Namespace, model: Model) -> Picture:
-    from tamecheck import plots
-    from tamecheck.cli.plot_inputs import points_of_table
-    from tamecheck.plots.scene import DEFAULT_CELLS
-
-    plane = _plane(args, model)
-    limit = DEFAULT_CELLS if args.limit is None else args.limit
-    if plane.size != 2 and not (plane.size == 1 and args.what == "field"):
-        raise InputError(
-            f"A figure of this kind has 2 coordinates; the box has {plane.size} sides of positive "
-            "width.",
-            hint="Fix or widen inputs in --box (x[3]=1/2), or cut a plane with --slice.",
-        )
-    at = _points(args, model, plane)
-    match args.what:
-        case "decision":
-            data = None if args.data is None else points_of_table(args.data, plane)
-            return plots.draw_decision(
-                plane, rule=args.rule, classes=_listed(args.classes), data=data, limit=limit
+def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction, ...]]:
+    """The points where Clarke sets are drawn: those that give the free coordinates a value."""
+    chart = plane.chart
+    found: list[tuple[Fraction, ...]] = []
+    for text in args.at:
+        if args.slice is not None and in_file(args.slice):
+            values = _elements(text, dict.fromkeys(chart.names, ()))
+        else:
+            values = _elements(text, model.inputs)
+            pairs = zip(chart.matrix, values, strict=True)
+            if args.slice is not None and all(v is None for row, v in pairs if any(row)):
+                continue
+            for row, fixed, value in zip(chart.matrix, chart.origin, values, strict=True):
+                if not any(row) and value is not None and value != fixed:
+                    raise InputError("The point is not in the plane of the figure.", where="--at")
+            moving = [row.index(1) if any(row) else -1 for row in chart.matrix]
+            values = [values[moving.index(axis)] for axis in range(plane.size)]
+        point = tuple(value for value in values if value is not None)
+        if len(point) < plane.size:
+            raise InputError(
+                "The point needs a value for each coordinate.",
+                where="--at",
+                hint=f"Coordinates: {', '.join(chart.names)}.",
             )
-        case "cells":
-            return plots.draw_cells(plane, colour=args.colour, limit=limit)
-        case "surface":
-            return plots.draw_surface(plane.only(args.output or 0), limit=limit)
-        case _:
-            one = plane.only(args.output or 0)
-            if plane.size == 1:
-                return plots.draw_curve(one, at=at, limit=limit)
-            return plots.draw_field(one, at=at, streamlines=args.streamlines, limit=limit)
+        if not plane.inside(point):
+            raise InputError(f"The point {text} is outside the figure.", where="--at")
+        found.append(point)
+    return found
 
 
-def _program_picture(args: Namespace) -> Picture:
+def _elements(text: str, inputs: dict[str, Any]) -> list[Fraction | None]:
+    return [value for values in point_of(text, inputs).values() for value in values]
+
+
+def _points_of_table(path: str, plane: Plane) -> Points:
+    """Data points of a CSV file: the figure's coordinates or all inputs, and maybe a class last.
+
+    A first row without numbers is a header.  Points off a slice are projected onto it.
+    """
+    import numpy as np
+
+    from tamecheck.loaders.files import read_text
+    from tamecheck.plots import Points
+
+    rows = [row for row in csv.reader(io.StringIO(read_text(path))) if row]
+    if rows and not any(_is_number(cell) for cell in rows[0]):
+        rows = rows[1:]
+    inputs = len(plane.chart.origin)
+    width = len(rows[0]) if rows else 0
+    size = next((n for n in (inputs, plane.size) if width in (n, n + 1)), None)
+    if size is None:
+        raise InputError(
+            f"The table has {width} columns.",
+            where=path,
+            hint=f"Give {plane.size} coordinates or {inputs} inputs, and the class last if known.",
+        )
+    for number, row in enumerate(rows, start=1):
+        if len(row) != width or not all(_is_number(cell) for cell in row[:size]):
+            raise InputError(f"Row {number} is not {size} numbers.", where=path)
+    points = np.array([[float(cell) for cell in row[:size]] for row in rows])
+    if size == inputs and inputs != plane.size:
+        matrix = np.array([[float(a) for a in row] for row in plane.chart.matrix])
+        origin = np.array([float(a) for a in plane.chart.origin])
+        points = np.linalg.lstsq(matrix, (points - origin).T, rcond=None)[0].T
+    labels = tuple(row[size] for row in rows) if width == size + 1 else ()
+    return Points(points, labels)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _of_program(args: Namespace) -> Picture:
+    """The value function of a program along one right-hand side, maybe with a dual function."""
     if args.what != "value":
         raise InputError(
             f"There is no {args.what} figure of a program.", hint="Draw its value function: value."
         )
-    from tamecheck.cli.plot_inputs import value_picture
+    from tamecheck.cli.dual import right_hand_sides, row_interval
+    from tamecheck.duality import dual
+    from tamecheck.duality.value.dual import value_along
+    from tamecheck.plots import draw_value
+    from tamecheck.plots.value import bound_of
+    from tamecheck.programs import read_file
 
-    return value_picture(args)
+    for name in ("spec", "slice"):
+        if getattr(args, name) is not None:
+            raise InputError("A value function has no such domain.", where=f"--{name}")
+    if args.box is None:
+        raise InputError(
+            "A value function needs a row and an interval.", hint="Add --box 'NAME=0:10'."
+        )
+    row, lower, upper = row_interval(args.box)
+    others = {name: side for text in args.at for name, side in right_hand_sides(text).items()}
+    program = read_file(args.model).program
+    pieces = value_along(program, row, lower, upper, others, seconds=args.timeout)
+    bound = None
+    if args.method is not None:
+        found = dual(program, args.method, seconds=args.timeout, seed=args.seed)
+        bound = bound_of(found, pieces, others)
+    return draw_value(
+        pieces.pieces,
+        label=args.names or row,
+        unit=(args.units or "").split(",")[0],
+        bound=bound,
+        interval=(pieces.low, pieces.high),
+    )
+
+
+_LOOKS = Group(
+    "looks",
+    (
+        option("--names", "A,B", "names of the coordinates"),
+        option("--units", "A,B", "units of the coordinates"),
+        option("--title", "TEXT", "a title"),
+        option(
+            "--colour",
+            None,
+            "what colours of cells mean",
+            choices=("map", "value"),
+            default="map",
+        ),
+        flag("--streamlines", "streamlines instead of arrows"),
+        option("--data", "TABLE", "data points: .csv, the class last if given"),
+        option("--classes", "A,B", "names of the classes"),
+        option("--rule", None, "how outputs decide", choices=("argmax", "argmin", "sign", "value")),
+        option(
+            "--set", choices=("clarke", "bouligand", "conservative"), default="clarke", dest="kind"
+        ),
+        option("--entries", "I,J", "entries of the matrix to draw"),
+        option(
+            "--method",
+            None,
+            "value: also a dual function of this family",
+            choices=("tree", "chvatal", "gomory", "generator"),
+        ),
+        option("--limit", "N", "enumerate at most N cells (default 6000)", type=int),
+    ),
+)
+VERB = Verb(
+    "plot",
+    "figures for papers: PNG, SVG, PDF",
+    _DESCRIPTION,
+    (
+        option("what", "KIND", ", ".join(_KINDS), choices=_KINDS),
+        MODEL_OR_PROGRAM,
+        output("-o", "FILE", "the figure: .png, .svg or .pdf", dest="file", required=True),
+        BOX,
+        SLICE,
+        option(
+            "--at",
+            "POINT",
+            "a point for a Clarke set: 'x=0,y=1/3'; may be repeated; a --slice by names goes "
+            "through the first that gives the other inputs",
+            action="append",
+            default=[],
+        ),
+        option("--output", "K", "the output element to draw (default 0)", type=int),
+        _LOOKS,
+    ),
+    _run,
+)

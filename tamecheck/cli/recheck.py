@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import print_json
-from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
+from tamecheck.cli.answer import EXIT_CODES, Sections, print_answer
+from tamecheck.cli.options import BOX, MODEL, Verb, natural, option
 from tamecheck.cli.source import model_of, name_of, names_program
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.kernel_bnn import FORMAT as BALL
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from tamecheck.ir.box import Box
     from tamecheck.kernel import Report
 
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 Let the kernel, a small program of its own, check every step of a certificate, and say all of what
@@ -29,34 +28,9 @@ model; with --box, --spec or --domain, that it answers the question there.
 exit codes: 0 valid; 3 incomplete: steps are taken on trust, or there are too many; 5 invalid, or
 about something else"""
 _LONGEST = 200
-_EXIT_CODES = {"valid": 0, "incomplete": 3, "invalid": 5}
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "recheck", help="check a certificate with the kernel", description=_DESCRIPTION
-    )
-    parser.add_argument("certificate", metavar="CERT", help="a certificate, .json or .json.gz")
-    add_model(parser)
-    add_box(parser)
-    parser.add_argument(
-        "--domain", metavar="LOW,HIGH", help="the two levels of every input, for a ball"
-    )
-    parser.add_argument(
-        "--steps", type=_steps, metavar="N", help="let the kernel take N elementary steps"
-    )
-    add_common(parser)
-    parser.set_defaults(run=run)
-
-
-def _steps(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise ArgumentTypeError(f"{text!r} is no number of steps")
-    return int(text)
-
-
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Check the certificate and say what it proves, or which step fails."""
     from tamecheck.certificates import recheck, statement
     from tamecheck.loaders.files import read_bytes
@@ -71,27 +45,21 @@ def run(args: Namespace) -> int:
         "why": report.why,
         "claim": report.claim,
         "model": {"sha256": report.model_sha256},
-        **_about(about),
     }
-    why = None if about is None else _other_question(args, certificate, report, about)
-    if why is not None:
-        document.update(verdict="invalid", step=None, why=why)
+    if about is not None:
+        document |= _about(about)
+        why = _other_question(args, certificate, report, about)
+        if why is not None:
+            document.update(verdict="invalid", step=None, why=why)
     document["rests_on"] = "certificate" if document["verdict"] == "valid" else None
-    if args.json:
-        print_json(document)
-    elif args.quiet:
-        print(document["verdict"])
-    else:
-        _print(document, about)
-    return _EXIT_CODES[document["verdict"]]
+    print_answer(args, document, _sections(document, about), document["verdict"])
+    return EXIT_CODES[document["verdict"]]
 
 
-def _about(about: Statement | None) -> dict[str, Any]:
+def _about(about: Statement) -> dict[str, Any]:
     """The keys of the answer that say what the claim is about."""
     from tamecheck.show.document import box_json
 
-    if about is None:
-        return {}
     levels = about.levels
     return {
         "inputs": {
@@ -119,9 +87,9 @@ def _other_question(
     asked = _asked(args, about)
     if asked is None:
         return None
-    option, domain = asked
+    name, domain = asked
     other = about.differs(domain)
-    return None if other is None else f"{other} than {option}"
+    return None if other is None else f"{other} than {name}"
 
 
 def _asked(args: Namespace, about: Statement) -> tuple[str, Box | Levels] | None:
@@ -131,7 +99,7 @@ def _asked(args: Namespace, about: Statement) -> tuple[str, Box | Levels] | None
             raise InputError(
                 "--domain is of use for balls only.", hint="Give --box for a function's domain."
             )
-        from tamecheck.cli.occurring import levels_of
+        from tamecheck.cli.domain import levels_of
 
         return f"--domain {args.domain}", (levels_of(args.domain),) * about.count
     if args.box is None and args.spec is None:
@@ -158,7 +126,7 @@ def _hash_of(args: Namespace, certificate: bytes) -> str:
         from tamecheck.programs import read
 
         return read(args.model).sha256
-    graph = model_of(args).graph
+    graph = model_of(args, notes=False).graph
     document = json.loads(certificate)
     if document["format"] != BALL:
         return graph.sha256
@@ -172,23 +140,20 @@ def _hash_of(args: Namespace, certificate: bytes) -> str:
         return graph.sha256
 
 
-def _print(document: Mapping[str, Any], about: Statement | None) -> None:
-    from tamecheck.show.tables import print_sections
-
+def _sections(document: Mapping[str, Any], about: Statement | None) -> Sections:
     verdict = document["verdict"]
     if verdict == "invalid" or about is None:
         place = "" if document["step"] is None else f"step {document['step']}: "
-        print_sections(sys.stdout, {verdict.upper(): [(f"{place}{document['why']}",)]})
-        return
-    rows = [(key, _text(value)) for key, value in document["claim"].items()]
-    rows += _rows(about)
+        return {verdict.upper(): [(f"{place}{document['why']}",)]}
+    rows = [(key, _text(value)) for key, value in document["claim"].items()] + _rows(about)
     if document["model"]["sha256"] is not None:
         rows.append(("sha256", document["model"]["sha256"]))
-    sections: dict[str, list[tuple[str, ...]]] = {verdict.upper(): [*rows]}
-    sections["About less than all inputs"] = [(line,) for line in about.narrow]
-    sections["Taken to be so"] = [(line,) for line in about.assumes]
-    sections["Taken on trust"] = [(step,) for step in document["trusted"]]
-    print_sections(sys.stdout, sections)
+    return {
+        verdict.upper(): rows,
+        "About less than all inputs": [(line,) for line in about.narrow],
+        "Taken to be so": [(line,) for line in about.assumes],
+        "Taken on trust": [(step,) for step in document["trusted"]],
+    }
 
 
 def _rows(about: Statement) -> list[tuple[str, str]]:
@@ -217,3 +182,23 @@ def _text(value: Any) -> str:
         return value
     text = json.dumps(value).translate({34: None}).strip("[]")
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+VERB = Verb(
+    "recheck",
+    "check a certificate with the kernel",
+    _DESCRIPTION,
+    (
+        option("certificate", "CERT", "a certificate, .json or .json.gz"),
+        MODEL,
+        BOX,
+        option("--domain", "LOW,HIGH", "the two levels of every input, for a ball"),
+        option(
+            "--steps",
+            "N",
+            "let the kernel take N elementary steps",
+            type=natural("number of steps", digits=18),
+        ),
+    ),
+    _run,
+)

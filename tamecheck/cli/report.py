@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import shlex
-import time
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tamecheck.cli.answer import claim, message, print_json
-from tamecheck.cli.occurring import levels_of
-from tamecheck.cli.options import Subparsers, add_box, add_common, add_model, add_output
-from tamecheck.cli.source import domain_of, model_of, name_of, names_program
+from tamecheck.budget import Budget
+from tamecheck.cli.answer import claim, message, print_answer
+from tamecheck.cli.domain import levels_of
+from tamecheck.cli.options import BOX, MODEL, Verb, option, output
+from tamecheck.cli.source import domain_of, input_point, model_of, name_of, names_program
 from tamecheck.cli.table import (
-    add_shape,
-    add_table,
+    SHAPE,
     row_numbers,
     sample_from,
-    sha256_of_file,
     sha256_of_table,
     shape_of,
+    table_options,
 )
 from tamecheck.errors import InputError
 
-if TYPE_CHECKING:
-    from tamecheck.model import Model
-
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 Write a self-contained HTML file: the model, whether it is tame and why, what follows, its gradient
@@ -39,62 +35,28 @@ _SECONDS = 45.0
 _CHECK_SHARE = 0.3
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "report", help="one HTML file with everything", description=_DESCRIPTION
-    )
-    add_model(parser)
-    add_output(
-        parser, "-o", "--output", metavar="FILE", required=True, help="the report: a .html file"
-    )
-    add_box(parser)
-    add_table(parser, what="rows for the model")
-    parser.add_argument(
-        "--rows", type=row_numbers, metavar="I,J-K",
-        help="the rows to explain, by their number in the file: 0,5,7-9",
-    )  # fmt: skip
-    parser.add_argument(
-        "--names", metavar="A,B",
-        help="names of the input elements; - for none; default: those of the training",
-    )  # fmt: skip
-    parser.add_argument(
-        "--domain", metavar="LOW,HIGH",
-        help="the two levels of every input, if no table and no training says so",
-    )  # fmt: skip
-    add_shape(parser)
-    parser.add_argument("--title", metavar="TEXT", help="a title instead of the file's name")
-    parser.add_argument(
-        "--at", metavar="POINT", help="a point for the Clarke Jacobian and slices: 'x=0,y=1/3'"
-    )
-    parser.add_argument("--rule", choices=("argmax", "argmin", "sign"), help="how outputs decide")
-    add_common(parser, answers=True)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Work out the report and write it."""
-    started = time.monotonic()
-    output = _checked(args)
-    model = model_of(args)
+    budget = Budget.of(_SECONDS if args.timeout is None else args.timeout)
+    path = _output(args)
+    model = model_of(args, notes=False)
     box = domain_of(args, model)
     from tamecheck.loaders.outputs import write_text
     from tamecheck.report import make_report, subject_of
 
     schema = None if args.names is not None else model.schema
     sample = sample_from(args, model, schema)
-    seconds = _SECONDS if args.timeout is None else args.timeout
-    check = model.check(box, timeout=_CHECK_SHARE * seconds, seed=args.seed)
+    seconds = _CHECK_SHARE * (args.timeout or _SECONDS)
     subject = subject_of(
         model,
-        check,
+        model.check(box, timeout=seconds, seed=args.seed),
         title=args.title or name_of(args),
         sample=sample,
         schema=schema,
         levels=None if args.domain is None else levels_of(args.domain),
         names=() if args.names in (None, "-") else [n.strip() for n in args.names.split(",")],
         rule=args.rule,
-        at=_point(args, model),
+        at=None if args.at is None else input_point(args.at, model.inputs),
         rows=args.rows,
         seed=args.seed,
         shape=shape_of(args.shape),
@@ -103,54 +65,32 @@ def run(args: Namespace) -> int:
     report = make_report(
         subject,
         argument=_argument(args),
-        seconds=max(1.0, seconds - (time.monotonic() - started)),
+        seconds=max(1.0, budget.seconds),
         recheck=_kernel,
         remarks=_remarks(args),
     )
-    write_text(output, report.html)
+    write_text(path, report.html)
     missing = [s for s in report.sections if s.state == "not-made"]
-    late = [s.title for s in report.sections if s.why.startswith("Out of time")]
-    if args.json:
-        print_json({"file": args.output, "sections": [_document(s) for s in report.sections]})
-    else:
-        made = len(report.sections) - len(missing)
-        print(f"{args.output}: {made} of {len(report.sections)} sections made")
-        if not args.quiet:
-            for section in missing:
-                message(args, f"{section.title}: {section.why}")
-    return 3 if late else 0
+    made = f"{len(report.sections) - len(missing)} of {len(report.sections)} sections made"
+    sections = [section.document() for section in report.sections]
+    print_answer(args, {"file": args.output, "sections": sections}, [f"{args.output}: {made}"])
+    for section in () if args.json else missing:
+        message(args, f"{section.title}: {section.why}")
+    return 3 if any(s.why.startswith("Out of time") for s in report.sections) else 0
 
 
-def _document(section: Any) -> dict[str, Any]:
-    return {
-        "name": section.key,
-        "title": section.title,
-        "state": section.state,
-        "why": section.why,
-        "seconds": round(section.seconds, 2),
-    }
-
-
-def _checked(args: Namespace) -> Path:
-    output = Path(args.output)
-    if output.suffix.lower() not in (".html", ".htm"):
+def _output(args: Namespace) -> Path:
+    path = Path(args.output)
+    if path.suffix.lower() not in (".html", ".htm"):
         raise InputError("A report is a .html file.", where=args.output)
-    claim(args, output, "report")
+    claim(args, path, "report")
     if names_program(args):
         raise InputError(
             "A report is about a model, not a program.",
             where=args.model,
             hint="See 'tamecheck check' and 'tamecheck plot value' for programs.",
         )
-    return output
-
-
-def _point(args: Namespace, model: Model) -> Any:
-    if args.at is None:
-        return None
-    from tamecheck.cli.plot_inputs import input_point
-
-    return input_point(args.at, model.inputs)
+    return path
 
 
 def _argument(args: Namespace) -> str:
@@ -159,12 +99,15 @@ def _argument(args: Namespace) -> str:
 
 def _remarks(args: Namespace) -> list[tuple[str, str]]:
     """The files that went into the report, by their hashes."""
+    import hashlib
+
     found: list[tuple[str, str]] = []
-    for what, path in (("Model file", args.model), ("Table", args.data)):
+    for what, path in (("model file", args.model), ("table", args.data)):
         if path is not None:
-            found.append((f"SHA-256 of the {what.lower()}", f"{sha256_of_file(path)} ({path})"))
-    found.append(("Seed", str(args.seed)))
-    return found
+            with Path(path).open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            found.append((f"SHA-256 of the {what}", f"{digest} ({path})"))
+    return [*found, ("Seed", str(args.seed))]
 
 
 def _kernel(text: str) -> str:
@@ -172,3 +115,36 @@ def _kernel(text: str) -> str:
 
     report = recheck(text)
     return report.verdict + (f": {report.why}" if report.verdict == "invalid" else "")
+
+
+_ABOUT_NAMES = "names of the input elements; - for none; default: those of the training"
+_RULES: Any = ("argmax", "argmin", "sign")
+VERB = Verb(
+    "report",
+    "one HTML file with everything",
+    _DESCRIPTION,
+    (
+        MODEL,
+        output("-o --output", "FILE", "the report: a .html file", required=True),
+        BOX,
+        table_options("rows for the model"),
+        option(
+            "--rows",
+            "I,J-K",
+            "the rows to explain, by their number in the file: 0,5,7-9",
+            type=row_numbers,
+        ),
+        option("--names", "A,B", _ABOUT_NAMES),
+        option(
+            "--domain",
+            "LOW,HIGH",
+            "the two levels of every input, if no table and no training says so",
+        ),
+        SHAPE,
+        option("--title", "TEXT", "a title instead of the file's name"),
+        option("--at", "POINT", "a point for the Clarke Jacobian and slices: 'x=0,y=1/3'"),
+        option("--rule", None, "how outputs decide", choices=_RULES),
+    ),
+    _run,
+    answers=True,
+)

@@ -1,31 +1,26 @@
-"""``tamecheck rules``: the decisions of a network as if-then rules."""
+"""``tamecheck rules`` and ``count``: the decisions of a network as if-then rules, and how many."""
 
 from __future__ import annotations
 
-import math
-import time
 from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import message, print_json
-from tamecheck.cli.occurring import (
-    Naming,
-    add_occurring,
-    naming_of,
-    network_from,
-    occurring,
-)
-from tamecheck.cli.options import Subparsers, add_box, add_common, add_model
-from tamecheck.cli.source import domain_of, model_of
-from tamecheck.cli.table import add_table, sample_from
+from tamecheck.budget import Budget
+from tamecheck.cli.answer import message, print_answer
+from tamecheck.cli.domain import DOMAIN, Naming, naming_of, network_and_domain
+from tamecheck.cli.options import BOX, MODEL, Verb, flag, option
+from tamecheck.cli.source import domain_of, model_of, number_of, row_of_input
+from tamecheck.cli.table import sample_from, table_options
 from tamecheck.errors import InputError, UnsupportedError, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tamecheck.binarized import ThresholdNetwork
+    from tamecheck.explain.counts import CountBounds
+    from tamecheck.explain.domain import Domain
     from tamecheck.explain.rules_result import DecisionRules
     from tamecheck.explain.sketches import Sketch
     from tamecheck.ir.box import Box
@@ -33,9 +28,9 @@ if TYPE_CHECKING:
     from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
 
-__all__ = ["add_parser", "run"]
+__all__ = ["COUNT", "RULES"]
 
-_DESCRIPTION = """\
+_ABOUT_RULES = """\
 Write a binarized network as if-then rules over its inputs: exact over the whole domain where it
 has at most 2^22 points, else the sufficient reasons of the decisions at some points, with a proved
 bound on the share of the domain that they decide.  --neurons shows every neuron as a rule
@@ -45,70 +40,37 @@ inequalities, one rule a region.
 exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, or rules that
 rest on a search alone, 4 the model has no such rules"""
 _SECONDS, _FEW, _FIRST = 20.0, 20, 3
-_FORMS = ("brief", "rules", "cnf", "list", "tree", "sketch")
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "rules", help="the decisions as if-then rules", description=_DESCRIPTION
-    )
-    add_model(parser)
-    add_occurring(parser)
-    add_box(parser)
-    parser.add_argument(
-        "--limit", type=int, default=20_000, metavar="N", help="the most rules (default 20000)"
-    )
-    parser.add_argument(
-        "--form", choices=_FORMS, default="brief",
-        help="brief: in few words if possible, and the first rules; rules: all of them, a "
-        "disjunctive normal form; cnf: clauses; list: the first rule that holds decides; tree; "
-        "sketch: a few rules, not always right, with the proved share of points where they are",
-    )  # fmt: skip
-    parser.add_argument(
-        "--leaves", type=int, default=8, metavar="N", help="the most rules of a sketch (default 8)"
-    )
-    parser.add_argument(
-        "--neurons", action="store_true", help="print the network neuron by neuron too"
-    )
-    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    add_table(parser, what="where the rules are measured, and start if need be")
-    add_common(parser, answers=True)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _rules(args: Namespace) -> int:
     """Find the rules and print them."""
     if args.limit < 1:
         raise InputError(f"--limit {args.limit} is no positive number.")
     model = model_of(args)
-    for note in model.loaded.notes:
-        message(args, note)
     naming = naming_of(args, model)
     if args.box is not None or args.spec is not None:
-        _cells(args, model, domain_of(args, model), naming)
-        return 0
+        return _rules_of_cells(args, model, domain_of(args, model), naming)
     sample = sample_from(args, model, naming.schema)
-    real = sample is not None and args.domain is None and sample.levels() is None
-    if sample is not None and real:
-        _cells_about(args, model, naming, sample)
-        return 0
+    if sample is not None and args.domain is None and sample.levels() is None:
+        return _rules_over_table(args, model, naming, sample)
     try:
-        network = network_from(args, model, naming, sample)
+        network, domain = network_and_domain(args, model, naming, sample)
     except UnsupportedError as error:
         if sample is not None:
-            _cells_about(args, model, naming, sample)
-            return 0
+            return _rules_over_table(args, model, naming, sample)
         raise UnsupportedError(
             "This is no binarized network:" if error.nodes else error.what,
             nodes=error.nodes,
             hint="For a network of ReLUs give --box, or --data for the range of a table.",
         ) from None
-    return _logic(args, naming, network, sample)
+    return _rules_of_network(args, naming, (network, domain), sample)
 
 
-def _logic(
-    args: Namespace, naming: Naming, network: ThresholdNetwork, sample: Sample | None
+def _rules_of_network(
+    args: Namespace,
+    naming: Naming,
+    about: tuple[ThresholdNetwork, Domain],
+    sample: Sample | None,
 ) -> int:
     """Rules of a binarized network."""
     from tamecheck.explain.neurons import network_logic
@@ -117,8 +79,8 @@ def _logic(
     from tamecheck.explain.sketches import sketch
     from tamecheck.loaders.samples import exact_points
 
-    begun = time.monotonic()
-    domain = occurring(args, network, naming)
+    budget = Budget.of(args.timeout)
+    network, domain = about
     states = None if sample is None else states_of(sample, network, domain, args.data)
     few = partial(
         sketch,
@@ -131,7 +93,8 @@ def _logic(
         seed=args.seed,
     )
     if args.form == "sketch":
-        _print_sketch(args, few())
+        found = few()
+        print_answer(args, found.document(), [found.text], found.summary)
         return 0
     found = get_rules(
         network,
@@ -144,29 +107,19 @@ def _logic(
         seed=args.seed,
     )
     logic = network_logic(network, domain, naming.classes)
-    left = math.inf if args.timeout is None else begun + args.timeout - time.monotonic()
-    outline = found.outline(timeout=max(min(5.0, left), 0.0))
+    outline = found.outline(timeout=min(5.0, budget.seconds))
     form = _form(args, found)
+    document: dict[str, Any] = {}
     if args.json:
-        document = found.document()
-        document["outline"] = None if outline is None else outline.text
-        document["form"] = form
-        document["neurons"] = logic.document()
+        text = None if outline is None else outline.text
+        document = {**found.document(), "outline": text, "form": form, "neurons": logic.document()}
         if sample is not None and states is not None:
             document["table"] = _about_rows(found, sample, states)
         document["covers"] = _covers(found, states)
-        print_json(document)
-    elif args.quiet:
-        print(found.summary)
-    elif args.markdown:
-        print(found.to_markdown())
-    elif form is not None:
-        print(f"There is no {args.form} of this size." if form["text"] is None else form["text"])
-        print(found.summary)
-    else:
-        _print_rules(args, found, few if outline is None else None)
-    if args.neurons and not args.json and not args.quiet:
-        print(logic)
+    lines = _rule_lines(args, found, form, few if outline is None else None)
+    if args.neurons:
+        lines = chain(lines, [str(logic)])
+    print_answer(args, document, lines, found.summary)
     if found.rests_on == "search":
         message(args, "The rules rest on a search alone: too long to be shown a second time.")
         return 3
@@ -198,8 +151,7 @@ def _about_rows(found: DecisionRules, sample: Sample, states: Array) -> dict[str
     held: list[dict[str, Any]] = []
     for rule in found.rules:
         rows = np.flatnonzero(holding(rule, found.domain, states)).tolist()
-        first = [sample.about(k) for k in rows[:_FIRST]]
-        held.append({"count": len(rows), "first": first})
+        held.append({"count": len(rows), "first": [sample.about(k) for k in rows[:_FIRST]]})
     return {
         "rows": len(sample.origins),
         "left_out": [row.document() for row in sample.table.left_out],
@@ -207,21 +159,24 @@ def _about_rows(found: DecisionRules, sample: Sample, states: Array) -> dict[str
     }
 
 
-def _print_sketch(args: Namespace, found: Sketch) -> None:
-    if args.json:
-        print_json(found.document())
+def _rule_lines(
+    args: Namespace,
+    found: DecisionRules,
+    form: dict[str, Any] | None,
+    few: Callable[[], Sketch] | None,
+) -> Iterator[str]:
+    """The form that is asked for, all rules, or the first after what says nearly so in short."""
+    if args.markdown:
+        yield found.to_markdown()
+    elif form is not None:
+        yield f"There is no {args.form} of this size." if form["text"] is None else form["text"]
+        yield found.summary
+    elif args.form != "brief":
+        yield found.text
     else:
-        print(found.summary if args.quiet else found.text)
-
-
-def _print_rules(args: Namespace, found: DecisionRules, few: Callable[[], Sketch] | None) -> None:
-    """Print all rules, or the first ones after what says the same, or nearly so, in few words."""
-    if args.form != "brief":
-        print(found.text)
-        return
-    if few is not None and len(found) > _FEW:
-        print(f"In short, though not always right:\n{few().text}\n")
-    print(found.brief())
+        if few is not None and len(found) > _FEW:
+            yield f"In short, though not always right:\n{few().text}\n"
+        yield found.brief()
 
 
 def _form(args: Namespace, found: DecisionRules) -> dict[str, Any] | None:
@@ -256,31 +211,179 @@ def _clauses(found: DecisionRules) -> tuple[int, str] | None:
     return count, visible("\n".join(lines))
 
 
-def _cells_about(args: Namespace, model: Model, naming: Naming, sample: Sample) -> None:
+def _rules_over_table(args: Namespace, model: Model, naming: Naming, sample: Sample) -> int:
     """Rules of a piecewise linear classifier over the range of a table's columns."""
     from tamecheck.loaders.text.box import box_of_rows
 
     names = naming.names if not naming.inferred else None
     known = Naming(names or list(sample.names), naming.classes or list(sample.classes))
-    _cells(args, model, box_of_rows(sample.points, model.inputs), known)
+    return _rules_of_cells(args, model, box_of_rows(sample.points, model.inputs), known)
 
 
-def _cells(args: Namespace, model: Model, box: Box, naming: Naming) -> None:
+def _rules_of_cells(args: Namespace, model: Model, box: Box, naming: Naming) -> int:
     """Rules of a piecewise linear classifier on a box."""
     from tamecheck.explain.cell_rules import rules_of_cells
 
     for name in ("domain", "one_hot", "thermometer"):
         if getattr(args, name) is not None:
-            option = name.replace("_", "-")
-            raise InputError(f"--{option} is for binarized networks, --box for others.")
-    found = rules_of_cells(
-        model,
-        box,
-        names=naming.names,
-        classes=naming.classes or None,
-        limit=args.limit,
-    )
-    if args.json:
-        print_json(found.document())
+            given = name.replace("_", "-")
+            raise InputError(f"--{given} is for binarized networks, --box for others.")
+    classes = naming.classes or None
+    found = rules_of_cells(model, box, names=naming.names, classes=classes, limit=args.limit)
+    print_answer(args, found.document(), [found.text], found.summary)
+    return 0
+
+
+RULES = Verb(
+    "rules",
+    "the decisions as if-then rules",
+    _ABOUT_RULES,
+    (
+        MODEL,
+        DOMAIN,
+        BOX,
+        option("--limit", "N", "the most rules (default 20000)", type=int, default=20_000),
+        option(
+            "--form",
+            None,
+            "brief: in few words if possible, and the first rules; rules: all of them, a "
+            "disjunctive normal form; cnf: clauses; list: the first rule that holds decides; tree; "
+            "sketch: a few rules, not always right, with the proved share of points where they are",
+            choices=("brief", "rules", "cnf", "list", "tree", "sketch"),
+            default="brief",
+        ),
+        option("--leaves", "N", "the most rules of a sketch (default 8)", type=int, default=8),
+        flag("--neurons", "print the network neuron by neuron too"),
+        flag("--markdown", "print a Markdown table"),
+        table_options("where the rules are measured, and start if need be"),
+    ),
+    _rules,
+    answers=True,
+)
+
+_ABOUT_COUNT = """\
+Count how many inputs of a binarized network each class has: of all that can occur, of those that
+meet conditions (--if), or of those that differ from one input in few places (--hamming).  Every
+input is decided in integers; of several largest outputs the first decides.  A model with one
+output has two classes: 1 where it is positive, else 0.
+
+exit codes: 0 counted, 2 too large a ball or bad options, 3 out of time (60 seconds, unless
+--timeout says otherwise) with bounds on the counts, 4 this is no binarized network"""
+_LONG, _PARTS = 60.0, 2**21
+
+
+def _count(args: Namespace) -> int:
+    """Count and print the counts."""
+    from tamecheck.explain.check import Recomputation, confirm
+    from tamecheck.explain.counts import count_ball, count_within
+    from tamecheck.explain.words import read_conditions
+
+    if (args.hamming is None) != (args.input is None):
+        raise InputError("--hamming K and --input FILE go together.")
+    radius = None
+    if args.hamming is not None:
+        radius = number_of(args.hamming, f"--hamming {args.hamming!r} is no natural number.")
+    model = model_of(args)
+    naming = naming_of(args, model)
+    network, domain = network_and_domain(args, model, naming)
+    allowed = None
+    if args.conditions is not None:
+        allowed = read_conditions(args.conditions, network, domain, naming.names)
+        if not all(allowed):
+            message(args, "The conditions of --if exclude each other: no input meets them all.")
+    decision, again = None, Recomputation(network, domain, most=_PARTS)
+    if radius is None:
+        found = count_within(network, domain, allowed, seconds=args.timeout or _LONG)
+        if not found.exact:
+            return _print_bounds(args, found, naming.classes)
+        counts, rests_on = list(found.lower), found.rests_on
+        counted = again.counts(allowed)
     else:
-        print(found.summary if args.quiet else found.text)
+        centre = network.states(row_of_input(args.input, model))[0]
+        domain.codes(centre)
+        decision = int(network.decide(centre[None, :])[0])
+        counts, rests_on = count_ball(network, domain, centre, radius, allowed), "enumeration"
+        counted = again.counts_in_ball(centre, radius, allowed)
+    rests_on = confirm(None if counted is None else counted == counts, "this count", rests_on)
+    _print_counts(args, counts, decision, naming.classes, rests_on)
+    if rests_on == "search":
+        message(args, "The counts rest on a search alone: too long to be made a second time.")
+        return 3
+    return 0
+
+
+def _labels(classes: list[str] | None, count: int) -> list[str]:
+    if classes is not None and len(classes) != count:
+        raise InputError(f"{len(classes)} classes are named; the network has {count}.")
+    return list(map(str, range(count))) if classes is None else classes
+
+
+def _print_bounds(args: Namespace, found: CountBounds, classes: list[str] | None) -> int:
+    """Print what is known of counts that took too long."""
+    total = sum(found.lower) + found.open
+    document: dict[str, Any] = {
+        "total": total,
+        "counts": None,
+        "lower": list(found.lower),
+        "upper": list(found.upper),
+        "why": "timeout",
+    }
+    if classes is not None:
+        document["classes"] = classes
+    lines = [f"{total} inputs; unknown: out of time, with proved bounds"]
+    bounds = list(zip(found.lower, found.upper, strict=True))
+    for label, (low, high) in zip(_labels(classes, len(bounds)), bounds, strict=True):
+        # outwards, so that what is said stays true
+        least, most = 10_000 * low // total, -(-10_000 * high // total)
+        share = f"{least / 100:.2f}% to {most / 100:.2f}%"
+        lines.append(f"  class {label}: {low} to {high}   {share}")
+    print_answer(args, document, lines, " ".join(f"{low}..{high}" for low, high in bounds))
+    return 3
+
+
+def _print_counts(
+    args: Namespace,
+    counts: Sequence[int],
+    decision: int | None,
+    classes: list[str] | None,
+    rests_on: str,
+) -> None:
+    from tamecheck.explain.rules_result import shares
+    from tamecheck.ir.exact import rational_text
+
+    total = sum(counts)
+    labels = _labels(classes, len(counts))
+    document: dict[str, Any] = {"total": total, "counts": list(counts), "rests_on": rests_on}
+    if classes is not None:
+        document["classes"] = classes
+    if decision is not None:
+        document["decision"] = decision
+        robust = Fraction(counts[decision], total) if total else None
+        document["robust"] = None if robust is None else rational_text(robust)
+    lines = [f"{total} inputs"]
+    for number, (found, part) in enumerate(zip(counts, shares(counts), strict=True)):
+        share = f"  {part:>7}" if total else ""
+        mark = "  (the decision at the centre)" if number == decision else ""
+        lines.append(f"  class {labels[number]}: {found}{share}{mark}")
+    print_answer(args, document, lines, " ".join(map(str, counts)))
+
+
+COUNT = Verb(
+    "count",
+    "how many inputs each class has, exactly",
+    _ABOUT_COUNT,
+    (
+        MODEL,
+        DOMAIN,
+        option(
+            "--if",
+            "CONDITIONS",
+            "count these inputs only: 'x3=1,x5=-1', 'colour=red'",
+            dest="conditions",
+        ),
+        option("--input", "FILE", "the centre of the ball of --hamming"),
+        option("--hamming", "K", "count the inputs that differ in at most K places"),
+    ),
+    _count,
+    answers=True,
+)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import claim, confirm, message, print_json, write_document
-from tamecheck.cli.options import Subparsers, add_certificate, add_common
-from tamecheck.cli.progress import working
+from tamecheck.cli.answer import (
+    Sections,
+    claim,
+    confirm,
+    print_answer,
+    working,
+    write_certificate,
+)
+from tamecheck.cli.options import CERTIFICATE, PROGRAM, Verb, flag
+from tamecheck.cli.source import program_of
 from tamecheck.errors import visible
 
 if TYPE_CHECKING:
     from tamecheck.ir.program import Program
     from tamecheck.programs import Solved
 
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 Find the optimum of a mixed-integer program.  A search tree of our own proves that none is better,
@@ -27,31 +33,12 @@ answer before it is printed, and 'bound' is what was proved.
 exit codes: 0 optimal or unbounded, 1 infeasible, all proved; 3 otherwise"""
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "solve", help="the optimum of a mixed-integer program", description=_DESCRIPTION
-    )
-    parser.add_argument("program", metavar="PROGRAM", help=".mps, .lp or .json file, also .gz")
-    parser.add_argument(
-        "--certify",
-        action="store_true",
-        help="search for a proof as long as it takes, not for a minute",
-    )
-    add_certificate(parser)
-    add_common(parser, answers=True)
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace) -> int:
+def _run(args: Namespace) -> int:
     """Solve the program, write the certificate, print the answer."""
-    from tamecheck.programs import Feasible, Unknown, read_file, solve
+    from tamecheck.programs import Feasible, Unknown, solve
 
-    if args.output is not None:
-        claim(args, args.output, "certificate")
-    source = read_file(args.program)
-    for note in source.notes:
-        message(args, note)
+    claim(args, args.output, "certificate")
+    source = program_of(args, args.program)
     with working(args, "solving") as show:
         solved = solve(
             source.program,
@@ -63,14 +50,14 @@ def run(args: Namespace) -> int:
     if not isinstance(solved.answer, Feasible | Unknown):
         confirm(solved.answer.certificate)
     document = _document(source.program, solved)
-    document["certificate"] = _write(args, solved)
-    if args.json:
-        print_json(document)
-    elif args.quiet:
-        print(" ".join(filter(None, (document["status"], document["objective"]))))
-    else:
-        _print(document)
-    return _exit_code(document)
+    document["certificate"] = write_certificate(
+        args, solved.answer.certificate, "there is no proof."
+    )
+    brief = " ".join(filter(None, (document["status"], document["objective"])))
+    print_answer(args, document, _sections(document), brief)
+    if document["rests_on"] is None:
+        return 3
+    return 1 if document["status"] == "infeasible" else 0
 
 
 def _document(program: Program, solved: Solved) -> dict[str, Any]:
@@ -78,33 +65,32 @@ def _document(program: Program, solved: Solved) -> dict[str, Any]:
     from tamecheck.programs import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
 
     answer = solved.answer
-    point, objective, bound = None, None, None
+    point, ray, objective, bound = None, None, None, None
+    status, evidence, why = type(answer).__name__.lower(), Evidence.CERTIFICATE, None
     match answer:
         case Optimal():
-            status, point, evidence = "optimal", answer.point, Evidence.CERTIFICATE
             # the tree proves that no point is better
-            objective = bound = str(answer.objective)
+            point, objective, bound = answer.point, answer.objective, answer.objective
         case Feasible():
-            status, point, evidence = "feasible", answer.point, answer.claimed
-            objective = str(answer.objective)
-            bound = None if answer.bound is None else str(answer.bound)
+            point, objective, bound = answer.point, answer.objective, answer.bound
+            evidence = answer.claimed
         case Infeasible():
-            status, evidence = "infeasible", Evidence.CERTIFICATE
+            pass
         case Unbounded():
-            status, point, evidence = "unbounded", answer.point, Evidence.CERTIFICATE
+            point, ray = answer.point, answer.ray
         case Unknown():
-            status, evidence = "unknown", answer.claimed
-            bound = None if answer.bound is None else str(answer.bound)
-    why = answer.why if isinstance(answer, Unknown) else None
+            evidence, bound, why = answer.claimed, answer.bound, answer.why
     names = [column.name for column in program.columns]
+
+    def named(values: Any) -> dict[str, str] | None:
+        return None if values is None else dict(zip(names, map(str, values), strict=True))
+
     return {
         "status": status,
-        "objective": objective,
-        "bound": bound,
-        "x": None if point is None else dict(zip(names, map(str, point), strict=True)),
-        "ray": dict(zip(names, map(str, answer.ray), strict=True))
-        if isinstance(answer, Unbounded)
-        else None,
+        "objective": None if objective is None else str(objective),
+        "bound": None if bound is None else str(bound),
+        "x": named(point),
+        "ray": named(ray),
         "checked": {
             "feasible": point is not None,
             "optimal": None if evidence is None else evidence.value,
@@ -119,22 +105,6 @@ def _document(program: Program, solved: Solved) -> dict[str, Any]:
     }
 
 
-def _write(args: Namespace, solved: Solved) -> str | None:
-    if args.output is None:
-        return None
-    if solved.answer.certificate is None:
-        message(args, f"{args.output} is not written: there is no proof.")
-        return None
-    write_document(args.output, solved.answer.certificate)
-    return args.output
-
-
-def _exit_code(document: dict[str, Any]) -> int:
-    if document["rests_on"] is None:
-        return 3
-    return 1 if document["status"] == "infeasible" else 0
-
-
 _REASONS = {
     "certificate": "proved: a certificate shows it",
     "two-solvers": "not proved: CBC and HiGHS call {} {}",
@@ -143,29 +113,35 @@ _REASONS = {
 }
 
 
-def _print(document: dict[str, Any]) -> None:
-    from tamecheck.show.tables import print_sections
-
+def _sections(document: dict[str, Any]) -> Sections:
     facts = ("objective", "bound", "reason", "certificate")
     word = ("the point", "optimal") if document["x"] else ("the program", "infeasible")
-    rows: list[tuple[str, ...]] = [
-        ("answer", _REASONS[document["checked"]["optimal"]].format(*word))
-    ]
-    rows += [(key, document[key]) for key in facts if document[key] is not None]
-    point = _moved(document["x"])
-    count = len(document["x"] or ())
+    rows = [("answer", _REASONS[document["checked"]["optimal"]].format(*word))]
+    rows += [(key, visible(document[key])) for key in facts if document[key] is not None]
+    point, count = _moved(document["x"]), len(document["x"] or ())
     zeros = [(f"{count - len(point)} others", "0")] if len(point) < count else []
-    print_sections(
-        sys.stdout,
-        {
-            document["status"].upper(): [tuple(map(visible, row)) for row in rows],
-            "Point (exactly feasible)": [*point, *zeros],
-            "Ray": _moved(document["ray"]),
-            "Notes": [(visible(note),) for note in document["notes"]],
-        },
-    )
+    return {
+        document["status"].upper(): rows,
+        "Point (exactly feasible)": [*point, *zeros],
+        "Ray": _moved(document["ray"]),
+        "Notes": [(visible(note),) for note in document["notes"]],
+    }
 
 
 def _moved(values: Mapping[str, str] | None) -> list[tuple[str, ...]]:
     """The names and numbers that are not 0."""
     return [(visible(name), value) for name, value in (values or {}).items() if value != "0"]
+
+
+VERB = Verb(
+    "solve",
+    "the optimum of a mixed-integer program",
+    _DESCRIPTION,
+    (
+        PROGRAM,
+        flag("--certify", "search for a proof as long as it takes, not for a minute"),
+        CERTIFICATE,
+    ),
+    _run,
+    answers=True,
+)

@@ -1,17 +1,39 @@
-"""The model and the domain that the arguments name."""
+"""The model, the program, the domain and the slice that the arguments name."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias
 
+from tamecheck.cli.answer import message
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
+    from tamecheck.cells import Slice
     from tamecheck.ir.box import Box
+    from tamecheck.ir.tensor import Array, Shape
+    from tamecheck.loaders.programs.draft import ProgramFile
     from tamecheck.model import Model
 
-__all__ = ["domain_of", "model_of", "name_of", "names_program"]
+__all__ = [
+    "chosen_slice",
+    "domain_of",
+    "in_file",
+    "input_point",
+    "model_of",
+    "name_of",
+    "names_program",
+    "number_of",
+    "point_of",
+    "program_of",
+    "row_of_input",
+    "slice_of",
+]
+
+Point: TypeAlias = Mapping[str, Sequence[Fraction | None]]
+_EXAMPLE = "Write --slice 'x[0],x[3]', or a JSON file with origin, directions and bounds."
 
 
 def name_of(args: Namespace) -> str:
@@ -36,8 +58,8 @@ def names_program(args: Namespace) -> bool:
     return suffix in {".mps", ".lp"} or (suffix == ".json" and is_program_json(args.model))
 
 
-def model_of(args: Namespace) -> Model:
-    """The model that ``MODEL`` or ``--expr`` names.
+def model_of(args: Namespace, *, notes: bool = True) -> Model:
+    """The model that ``MODEL`` or ``--expr`` names; notes on reading it are said on stderr.
 
     Raises
     ------
@@ -49,7 +71,20 @@ def model_of(args: Namespace) -> Model:
     if (args.model is None) == (args.expr is None):
         what = "No model is given." if args.model is None else "Both MODEL and --expr are given."
         raise InputError(what, hint="Give one: a .onnx or .json file, or --expr 'max(x,0)'.")
-    return tamecheck.load(args.model) if args.expr is None else tamecheck.expression(args.expr)
+    model = tamecheck.load(args.model) if args.expr is None else tamecheck.expression(args.expr)
+    for note in model.loaded.notes if notes else ():
+        message(args, note)
+    return model
+
+
+def program_of(args: Namespace, path: str) -> ProgramFile:
+    """The program in a file; notes on reading it are said on stderr."""
+    from tamecheck.programs import read_file
+
+    source = read_file(path)
+    for note in source.notes:
+        message(args, note)
+    return source
 
 
 def domain_of(args: Namespace, model: Model) -> Box:
@@ -65,3 +100,150 @@ def domain_of(args: Namespace, model: Model) -> Box:
     from tamecheck.loaders.text.vnnlib import read_vnnlib
 
     return read_vnnlib(args.spec).box(model.inputs)
+
+
+def number_of(text: str, what: str, *, where: str = "") -> int:
+    """A natural number.
+
+    Raises
+    ------
+    InputError
+        If the text is none.
+    """
+    if not text.strip().isascii() or not text.strip().isdigit():
+        raise InputError(what, where=where)
+    return int(text)
+
+
+def row_of_input(path: str, model: Model) -> Array:
+    """The point in a file as exact numbers: a row with the elements of all inputs."""
+    import numpy as np
+
+    from tamecheck.ir.exact import rational
+    from tamecheck.loaders.arrays import read_point
+
+    point = read_point(path, model.inputs)
+    flat = [rational(v) for name in model.inputs for v in point[name].reshape(-1).tolist()]
+    row = np.empty((1, len(flat)), dtype=object)
+    row[0, :] = flat
+    return row
+
+
+def point_of(text: str, inputs: Mapping[str, Shape]) -> Point:
+    """The values that ``--at`` gives to inputs' elements."""
+    from tamecheck.loaders.text.box import parse_point
+
+    return parse_point(text, inputs, where="--at")
+
+
+def input_point(text: str, inputs: Mapping[str, Shape]) -> list[Fraction]:
+    """The point of the model's inputs that ``--at`` gives.
+
+    Raises
+    ------
+    InputError
+        If an element has no value.
+    """
+    found = [value for values in point_of(text, inputs).values() for value in values]
+    point = [value for value in found if value is not None]
+    if len(point) < len(found):
+        raise InputError("An input element has no value.", where="--at", hint="Give all inputs.")
+    return point
+
+
+def in_file(text: str) -> bool:
+    """Whether ``--slice`` names a file."""
+    return text.lower().endswith((".json", ".json.gz"))
+
+
+def chosen_slice(args: Namespace, model: Model) -> Slice | None:
+    """The slice of ``--slice``, ``--at``, ``--box`` and ``--spec``; None without ``--slice``."""
+    if args.slice is None:
+        if args.at is not None:
+            raise InputError("--at goes with --slice.", hint=_EXAMPLE)
+        return None
+    if args.at is not None and in_file(args.slice):
+        raise InputError("A slice in a file has an origin of its own.", hint="Leave out --at.")
+    at = None if args.at is None else point_of(args.at, model.inputs)
+    return slice_of(args.slice, model, domain_of(args, model), at)
+
+
+def slice_of(text: str, model: Model, box: Box, at: Point | None = None) -> Slice:
+    """The slice that ``--slice`` describes: names of input elements, or the name of a file.
+
+    The free inputs take the intervals of ``box``, the others their values in ``at``, or the middle
+    of the box.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, a free input is unbounded or has a value outside of its interval, or
+        a fixed one has no value.
+    """
+    from tamecheck.cells import Slice, element_names, slice_of_points
+    from tamecheck.ir.tensor import size_of
+    from tamecheck.loaders.files import read_text
+    from tamecheck.loaders.json_model import parse_json
+
+    if in_file(text):
+        return slice_of_points(model.inputs, parse_json(read_text(text), where=text))
+
+    names = element_names(model.inputs)
+    free = _positions(text, names)
+    sides = [
+        side
+        for name, shape in model.inputs.items()
+        for side in box.side(name).elements(size_of(shape))
+    ]
+    given: Sequence[Fraction | None] = [None] * len(names)
+    if at is not None:
+        given = [value for name in model.inputs for value in at[name]]
+    bounds: list[tuple[Fraction, Fraction]] = []
+    for index in free:
+        (low, high), value = sides[index], given[index]
+        if low is None or high is None:
+            raise InputError(
+                f"The free input {names[index]} is unbounded.", where="--slice", hint="Give --box."
+            )
+        if value is not None and not low <= value <= high:
+            raise InputError(
+                f"{names[index]}={value} is outside of the box, where this free input is in "
+                f"{low}:{high}.",
+                where="--at",
+                hint="Leave it out, or widen --box.",
+            )
+        bounds.append((low, high))
+    origin: list[Fraction] = []
+    for index, ((low, high), value) in enumerate(zip(sides, given, strict=True)):
+        if index in free:
+            value = Fraction(0)  # noqa: PLW2901 (it moves along its own direction)
+        elif value is None and low is not None and high is not None:
+            value = (low + high) / 2  # noqa: PLW2901 (the middle of the box)
+        elif value is None:
+            raise InputError(
+                f"Input {names[index]} has no value and an unbounded side.",
+                where="--slice",
+                hint=f"Give --at '{names[index]}=0'.",
+            )
+        origin.append(value)
+    matrix = tuple(tuple(Fraction(index == axis) for axis in free) for index in range(len(names)))
+    return Slice(matrix, tuple(origin), tuple(bounds), tuple(names[axis] for axis in free))
+
+
+def _positions(text: str, names: tuple[str, ...]) -> list[int]:
+    # x0 is accepted for x[0] where no input is called so
+    short = {name.replace("[", "").replace("]", ""): name for name in names}
+    found: list[int] = []
+    for part in (part.strip() for part in text.split(",")):
+        name = part if part in names else short.get(part, part)
+        if name not in names:
+            shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+            raise InputError(
+                f"There is no input element {part!r}.",
+                where="--slice",
+                hint=f"The elements are {shown}. {_EXAMPLE}",
+            )
+        if names.index(name) in found:
+            raise InputError(f"{part} is named twice.", where="--slice")
+        found.append(names.index(name))
+    return found

@@ -1,15 +1,14 @@
-"""Rows of a table, or images, as inputs of a model, from the command line."""
+"""Rows of a table, or images, as inputs of a model: options, and what they name."""
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message
-from tamecheck.cli.options import Parser
+from tamecheck.cli.options import Group, flag, option
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,17 +19,16 @@ if TYPE_CHECKING:
     from tamecheck.model import Model
 
 __all__ = [
+    "SHAPE",
     "ChosenRows",
-    "add_shape",
-    "add_table",
     "chosen_rows",
     "ranges",
     "row_numbers",
     "sample_from",
     "say_left_out",
-    "sha256_of_file",
     "sha256_of_table",
     "shape_of",
+    "table_options",
 ]
 
 _ABOUT_TABLES = ("target", "no_header", "drop_missing")
@@ -38,30 +36,20 @@ _SHOWN = 5
 _DIGITS = 12
 _MOST_ROWS = 2**24
 
-
-def add_table(parser: Parser, *, what: str) -> None:
-    """Add ``--data --target --no-header --drop-missing``; ``what`` says what the rows are for."""
-    group = parser.add_argument_group("rows of a table")
-    group.add_argument(
-        "--data", metavar="TABLE", help=f"{what}: .csv, .tsv, .data, .arff or .dat, also .gz"
-    )
-    group.add_argument(
-        "--target",
-        metavar="COL",
-        help="the label of --data: a name or a number (default: that of the training, else -1)",
-    )
-    group.add_argument(
-        "--no-header", action="store_true", help="the first line of a CSV file is a row"
-    )
-    group.add_argument(
-        "--drop-missing", action="store_true", help="leave out rows with missing values"
-    )
+SHAPE = option("--shape", "ROWS,COLUMNS", "the input is an image of this size")
+_TARGET = "the label of --data: a name or a number (default: that of the training, else -1)"
 
 
-def add_shape(parser: Parser) -> None:
-    """Add ``--shape``."""
-    parser.add_argument(
-        "--shape", metavar="ROWS,COLUMNS", help="the input is an image of this size"
+def table_options(what: str) -> Group:
+    """``--data --target --no-header --drop-missing``; ``what`` says what the rows are for."""
+    return Group(
+        "rows of a table",
+        (
+            option("--data", "TABLE", f"{what}: .csv, .tsv, .data, .arff or .dat, also .gz"),
+            option("--target", "COL", _TARGET),
+            flag("--no-header", "the first line of a CSV file is a row"),
+            flag("--drop-missing", "leave out rows with missing values"),
+        ),
     )
 
 
@@ -111,14 +99,6 @@ def say_left_out(args: Namespace, table: Table) -> None:
         message(args, f"{table.dropped} rows with missing values are left out: {first}{more}.")
 
 
-def sha256_of_file(path: str) -> str:
-    """The SHA-256 of a file's bytes."""
-    import hashlib
-
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def sha256_of_table(path: str) -> str:
     """The SHA-256 of a table's text, whether its file is gzipped or not."""
     import hashlib
@@ -147,8 +127,8 @@ def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample 
     if args.data is None:
         for name in (*_ABOUT_TABLES, "rows"):
             if getattr(args, name, None) not in (None, False):
-                option = f"--{name.replace('_', '-')}"
-                raise InputError(f"{option} is about a table.", hint="Give one with --data.")
+                given = f"--{name.replace('_', '-')}"
+                raise InputError(f"{given} is about a table.", hint="Give one with --data.")
         return None
     scores = deciding(model).outputs
     inputs, outputs = (sum(map(size_of, s.values())) for s in (model.inputs, scores))
@@ -156,13 +136,8 @@ def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample 
     if schema is None and target is None:
         source = unlabelled(args.data, inputs, header=header)
         source, target = (args.data, -1) if source is None else (source, None)
-    table = read_table(
-        source,
-        target=target,
-        header=header,
-        missing="drop" if args.drop_missing else "error",
-        schema=schema,
-    )
+    missing = "drop" if args.drop_missing else "error"
+    table = read_table(source, target=target, header=header, missing=missing, schema=schema)
     say_left_out(args, table)
     return sample_of(table, inputs, outputs, schema, where=args.data)
 
@@ -192,18 +167,12 @@ def chosen_rows(
         numbers = range(len(points))
         about = [{"row": row, "line": None} for row in numbers]
         return ChosenRows(points, about, [f"row {row}" for row in numbers])
-    chosen = range(len(sample.origins))
-    if args.rows is not None:
-        chosen = sample.table.positions(args.rows)
+    chosen = range(len(sample.origins)) if args.rows is None else sample.table.positions(args.rows)
     states_of(sample, explainer.network, explainer.domain, args.data)
-    points = exact_points(sample)
+    points, labels = exact_points(sample), [sample.label(row) for row in chosen]
+    said = ["" if label is None else f", labelled {label}" for label in labels]
     return ChosenRows(
         [points[row] for row in chosen],
         [sample.about(row) for row in chosen],
-        [_named(sample, row) for row in chosen],
+        [f"{sample.origins[row]}{words}" for row, words in zip(chosen, said, strict=True)],
     )
-
-
-def _named(sample: Sample, row: int) -> str:
-    label = sample.label(row)
-    return f"{sample.origins[row]}" + ("" if label is None else f", labelled {label}")

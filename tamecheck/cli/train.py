@@ -357,3 +357,12 @@ def _print(args: Namespace, document: dict[str, Any], classifier: BinarizedClass
         return
     print(f"{document['model']}: {classifier.network_}")
     print(f"{document['model']}.features.json: what its {len(document['features'])} inputs say")
+
+
+class _Train:
+    """The verb, until its options are declared."""
+
+    add_to = staticmethod(add_parser)
+
+
+VERB = _Train()

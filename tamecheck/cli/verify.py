@@ -1,22 +1,33 @@
-"""``tamecheck verify``: does a property hold for a model."""
+"""``tamecheck verify``: does a property hold for a model; balls of a binarized network."""
 
 from __future__ import annotations
 
+import json
 import time
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import claim, message, print_json
-from tamecheck.cli.options import Subparsers, add_certificate, add_common, add_output
-from tamecheck.cli.progress import working
-from tamecheck.cli.source import model_of, name_of
-from tamecheck.errors import InputError, UnsupportedError, visible
+from tamecheck.budget import Budget
+from tamecheck.cli.answer import (
+    EXIT_CODES,
+    claim,
+    message,
+    print_answer,
+    print_json,
+    working,
+    write_document,
+)
+from tamecheck.cli.domain import levels_of
+from tamecheck.cli.options import CERTIFICATE, MODEL, Group, Verb, flag, option, output
+from tamecheck.cli.source import model_of, name_of, number_of, row_of_input
+from tamecheck.errors import CertificateError, InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
-    from tamecheck.verification import Answer
+    from tamecheck.verification import Answer, HammingBall, Witness
 
-__all__ = ["add_parser", "run"]
+__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 Show that no input of the property's region has outputs that it calls unsafe, or find one that has.
@@ -28,95 +39,53 @@ decision at the point of --input stays when at most K inputs change, and --dista
 change.  For these --certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
 
 exit codes: 0 holds (--distance: known), 1 violated, 3 unknown; with --vnncomp always 0"""
-_EXIT_CODES = {"holds": 0, "violated": 1, "unknown": 3}
+_MOST_SHOWN = 8
 
 
-def add_parser(subparsers: Subparsers) -> None:
-    """Add the verb to the command line."""
-    parser = subparsers.add_parser(
-        "verify", help="does a property hold? with a proof or a witness", description=_DESCRIPTION
-    )
-    parser.add_argument("model", nargs="?", metavar="MODEL", help=".onnx or .json file, also .gz")
-    parser.add_argument(
-        "spec", nargs="?", metavar="SPEC", help="the property: .vnnlib file, also .gz"
-    )
-    parser.add_argument(
-        "--expr", metavar="TEXT", help="an expression instead of a file: 'max(x,0) - sign(y)'"
-    )
-    add_output(
-        parser,
-        "--vnncomp",
-        metavar="FILE",
-        help="write sat, unsat, unknown, timeout or error here, and exit 0",
-    )
-    add_certificate(parser)
-    group = parser.add_argument_group("binarized networks")
-    group.add_argument("--input", metavar="FILE", help="the point: .json, .csv or .npy, also .gz")
-    question = group.add_mutually_exclusive_group()
-    question.add_argument("--hamming", metavar="K", help="may K inputs change the decision?")
-    question.add_argument(
-        "--distance", action="store_true", help="how many inputs have to change the decision?"
-    )
-    group.add_argument(
-        "--domain", metavar="L,H", help="the two levels of every input (default -1,1)"
-    )
-    group.add_argument("--certify", action="store_true", help="search for a certificate")
-    add_common(parser, answers=True)
-    parser.set_defaults(run=run, last_words=_write_timeout)
+def _write_result(path: str, text: str) -> None:
+    from tamecheck.loaders.outputs import write_text
+
+    write_text(path, text)
 
 
 def _write_timeout(args: Namespace) -> None:
     if args.vnncomp is not None:
-        from tamecheck.loaders.outputs import write_text
-
-        write_text(args.vnncomp, "timeout\n")
-
-
-def run(args: Namespace) -> int:
-    """Verify, print the answer."""
-    if args.output is not None:
-        claim(args, args.output, "certificate")
-    if args.vnncomp is not None:
-        claim(args, args.vnncomp, "result")
-    if args.hamming is not None or args.distance:
-        from tamecheck.cli.hamming import run_hamming
-
-        return run_hamming(args)
-    return _run(args) if args.vnncomp is None else _run_in_competition(args)
+        _write_result(args.vnncomp, "timeout\n")
 
 
 def _run(args: Namespace) -> int:
+    """Verify, print the answer."""
+    claim(args, args.output, "certificate")
+    claim(args, args.vnncomp, "result")
+    if args.hamming is not None or args.distance:
+        return _run_ball(args)
+    return _run_property(args) if args.vnncomp is None else _run_in_competition(args)
+
+
+def _run_property(args: Namespace) -> int:
     model, spec = _property_of(args)
     from tamecheck.verification import answer_document, verify, vnncomp_text
 
-    for note in model.loaded.notes:
-        message(args, note)
     if args.certify or args.output is not None:
         message(args, "No certificate: those of verify are about Hamming balls (--hamming).")
     with working(args, "verifying"):
         answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
     document = answer_document(answer)
     if args.vnncomp is not None:
-        from tamecheck.loaders.outputs import write_text
-
-        write_text(args.vnncomp, vnncomp_text(answer))
-    if args.json:
-        document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
-        print_json(document)
-    else:
-        _print(args, answer, document["verdict"])
-    return _EXIT_CODES[document["verdict"]]
+        _write_result(args.vnncomp, vnncomp_text(answer))
+    verdict = document["verdict"]
+    document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
+    print_answer(args, document, _lines(name_of(args), answer, verdict), verdict)
+    return EXIT_CODES[verdict]
 
 
 def _run_in_competition(args: Namespace) -> int:
     """Run with a result file whatever happens: the harness reads nothing else."""
-    from tamecheck.loaders.outputs import write_text
-
     # what is there if the process is ended from outside
-    write_text(args.vnncomp, "unknown\n")
+    _write_result(args.vnncomp, "unknown\n")
     begun = time.monotonic()
     try:
-        _run(args)
+        _run_property(args)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (the file says what happened)
         late = args.timeout is not None and time.monotonic() - begun >= args.timeout
         if isinstance(error, KeyboardInterrupt):
@@ -124,7 +93,7 @@ def _run_in_competition(args: Namespace) -> int:
         else:
             word = "unknown" if isinstance(error, UnsupportedError) else "error"
             why = " ".join(f"{error or type(error).__name__}".split())
-        write_text(args.vnncomp, f"{word}\n")
+        _write_result(args.vnncomp, f"{word}\n")
         message(args, why)
         if args.json:
             print_json({"verdict": "unknown", "reason": why, "rests_on": None})
@@ -136,10 +105,10 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
     if args.expr is not None and args.spec is None:
         # the only file is the property
         args.model, args.spec = None, args.model
-    for option in ("input", "domain"):
-        if getattr(args, option):
+    for name in ("input", "domain"):
+        if getattr(args, name):
             raise InputError(
-                f"--{option} is of no use with a property file.",
+                f"--{name} is of no use with a property file.",
                 hint="Ask about a Hamming ball with --hamming K, or with --distance.",
             )
     if args.spec is None:
@@ -150,23 +119,195 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
     return model_of(args), args.spec
 
 
-def _print(args: Namespace, answer: Answer, verdict: str) -> None:
+def _lines(name: str, answer: Answer, verdict: str) -> Iterator[str]:
     from tamecheck.ir.exact import decimal_text
     from tamecheck.verification import Unknown, Violated
 
-    if args.quiet:
-        print(verdict)
-        return
-    print(f"{visible(name_of(args))}: {verdict}")
-    print(f"  {answer.reason}")
+    yield f"{name}: {verdict}"
+    yield f"  {answer.reason}"
     if isinstance(answer, Violated):
         witness = answer.witness
-        shown = [decimal_text(value) for value in witness.inputs[:8]]
-        more = ", …" if len(witness.inputs) > 8 else ""
-        print(f"  at x = {', '.join(shown)}{more}  (exact in --json)")
+        shown = ", ".join(decimal_text(value) for value in witness.inputs[:_MOST_SHOWN])
+        more = ", …" if len(witness.inputs) > _MOST_SHOWN else ""
+        yield f"  at x = {shown}{more}  (exact in --json)"
         confirmed = {True: "yes", False: "no", None: "not run"}[witness.float32]
-        print(f"  float32 run violates it too: {confirmed}")
+        yield f"  float32 run violates it too: {confirmed}"
     if not isinstance(answer, Unknown):
-        print(f"  rests on: {answer.rests_on} ({answer.method})")
+        yield f"  rests on: {answer.rests_on} ({answer.method})"
     facts = "".join(f", {count} {name}" for name, count in answer.facts.items())
-    print(f"  {answer.seconds:.2f} s{facts}")
+    yield f"  {answer.seconds:.2f} s{facts}"
+
+
+# --- balls of a binarized network ----------------------------------------------------------------
+
+
+def _run_ball(args: Namespace) -> int:
+    """Answer about a ball around the point of ``--input``, print the answer."""
+    for name in ("spec", "vnncomp"):
+        if getattr(args, name) is not None:
+            asked = "--distance" if args.distance else "--hamming"
+            raise InputError(f"{asked} takes no property file: there is no use for {name}.")
+    if args.input is None:
+        raise InputError("No --input is given.", hint="It is the point whose decision counts.")
+    radius = None
+    if not args.distance:
+        radius = number_of(args.hamming, f"--hamming {args.hamming!r} is no natural number.")
+    from tamecheck.verification import HammingBall
+
+    model = model_of(args, notes=False)
+    point = row_of_input(args.input, model)[0].tolist()
+    ball = HammingBall.of(model.graph, point, levels_of(args.domain or "-1,1"))
+    started = time.monotonic()
+    document = _distance(args, model, ball) if radius is None else _holds(args, model, ball, radius)
+    document["seconds"] = round(time.monotonic() - started, 3)
+    document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
+    verdict, distance = document["verdict"], document["distance"]
+    brief = verdict
+    if args.distance and verdict == "holds":
+        brief = "never" if distance is None else str(distance)
+    print_answer(args, document, _ball_lines(args, document), brief)
+    return EXIT_CODES[verdict]
+
+
+def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dict[str, Any]:
+    from tamecheck.verification import Unknown, Violated, answer_document
+    from tamecheck.verification.witness import replay_of
+
+    budget = Budget.of(args.timeout)
+    answer = ball.verify(radius, timeout=args.timeout, replay=replay_of(model))
+    document = answer_document(answer)
+    document["distance"] = None
+    if isinstance(answer, Violated):
+        document["changed"] = _changes(ball, answer.witness)
+    # a proof that the kernel checks turns what solvers say into an answer
+    claimed = isinstance(answer, Unknown) and answer.said_by
+    if claimed or (document["verdict"] == "holds" and _certifying(args)):
+        _certify(args, document, ball.certify(radius, timeout=_left(args, budget)))
+    return document
+
+
+def _distance(args: Namespace, model: Model, ball: HammingBall) -> dict[str, Any]:
+    from tamecheck.verification import Violated, answer_document, solvers_word
+    from tamecheck.verification.witness import replay_of
+
+    budget = Budget.of(args.timeout)
+    found = ball.distance(timeout=args.timeout)
+    never = found.witness is None and found.lower > len(ball.network.free)
+    claimed = found.exact or never
+    shown = claimed and found.checked == "enumeration"
+    reason = found.why
+    if claimed:
+        reason = "No input at all is decided otherwise." if never else "No fewer changes suffice."
+    document: dict[str, Any] = {
+        "verdict": "holds" if shown else "unknown",
+        "reason": reason if shown or not claimed else solvers_word(found),
+        "witness": None,
+        "certificate": None,
+        "method": found.method,
+        "rests_on": "recomputation" if shown else None,
+        "checked": found.checked if shown else None,
+        "distance": found.upper if shown else None,
+        "bounds": [found.lower, found.upper],
+        "facts": {},
+    }
+    if found.witness is not None:
+        witness = ball.witness(found, replay_of(model))
+        violated = answer_document(Violated(witness, found.method, reason, 0.0))
+        document["witness"] = violated["witness"]
+        document["changed"] = _changes(ball, witness)
+    if claimed and (_certifying(args) or not shown):
+        _certify(args, document, ball.certify_distance(found, timeout=_left(args, budget)))
+        if document["verdict"] == "holds":
+            document |= {"distance": found.upper, "reason": reason}
+    return document
+
+
+def _changes(ball: HammingBall, witness: Witness) -> list[dict[str, Any]]:
+    """The inputs that the witness changes."""
+    from tamecheck.ir.exact import rational_text
+
+    centre = ball.network.point(ball.states)
+    return [
+        {"input": i, "from": rational_text(old), "to": rational_text(new)}
+        for i, (old, new) in enumerate(zip(centre, witness.inputs, strict=True))
+        if old != new
+    ]
+
+
+def _certifying(args: Namespace) -> bool:
+    return args.certify or args.output is not None
+
+
+def _left(args: Namespace, budget: Budget) -> float | None:
+    return None if args.timeout is None else budget.seconds
+
+
+def _certify(args: Namespace, document: dict[str, Any], certificate: dict[str, Any] | None) -> None:
+    """Enter the certificate into the answer, if there is one that the kernel accepts."""
+    from tamecheck.certificates import recheck
+
+    if certificate is None:
+        message(args, "No certificate was found in time.")
+        return
+    report = recheck(json.dumps(certificate))
+    if report.verdict == "incomplete":
+        message(args, f"No certificate that the kernel checks: {report.why}.")
+        return
+    if report.verdict != "valid":
+        raise CertificateError(f"The kernel rejects the certificate: {report.why}.")
+    reason = "No input of the ball is decided otherwise, by a proof that the kernel checks."
+    if document["verdict"] == "unknown":
+        document |= {"verdict": "holds", "reason": reason}
+    document |= {"checked": "certificate", "rests_on": "certificate"}
+    if args.output is not None:
+        write_document(args.output, certificate)
+        document["certificate"] = args.output
+
+
+def _ball_lines(args: Namespace, document: dict[str, Any]) -> Iterator[str]:
+    verdict, distance = document["verdict"], document["distance"]
+    if args.distance and verdict == "holds":
+        verdict = "never" if distance is None else f"distance {distance}"
+    yield f"{name_of(args)}: {verdict}"
+    yield f"  {document['reason']}"
+    if args.distance and document["verdict"] == "unknown":
+        lower, upper = document["bounds"]
+        yield f"  at least {lower}" + ("" if upper is None else f", at most {upper}")
+    for change in document.get("changed", ()):
+        yield f"  input {change['input']}: {change['from']} -> {change['to']}"
+    if document["checked"] is not None:
+        yield f"  rests on: {document['checked']} ({document['method']})"
+    if document["certificate"] is not None:
+        yield f"  certificate: {document['certificate']}"
+
+
+VERB = Verb(
+    "verify",
+    "does a property hold? with a proof or a witness",
+    _DESCRIPTION,
+    (
+        MODEL[0],
+        option("spec", "SPEC", "the property: .vnnlib file, also .gz", nargs="?"),
+        MODEL[1],
+        output("--vnncomp", "FILE", "write sat, unsat, unknown, timeout or error here, and exit 0"),
+        CERTIFICATE,
+        Group(
+            "binarized networks",
+            (
+                option("--input", "FILE", "the point: .json, .csv or .npy, also .gz"),
+                Group(
+                    None,
+                    (
+                        option("--hamming", "K", "may K inputs change the decision?"),
+                        flag("--distance", "how many inputs have to change the decision?"),
+                    ),
+                ),
+                option("--domain", "L,H", "the two levels of every input (default -1,1)"),
+                flag("--certify", "search for a certificate"),
+            ),
+        ),
+    ),
+    _run,
+    answers=True,
+    last_words=_write_timeout,
+)

@@ -97,6 +97,12 @@ class Picture:
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def counted(self) -> str:
+        """What is drawn, in words: ``4 cells, 2 kinks``."""
+        counts = self.counts.items()
+        return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts if count)
+
     def save(self, path: str | Path) -> None:
         """Write the figure as PNG, SVG or PDF; see `save`."""
         save(self.axes.figure, path)

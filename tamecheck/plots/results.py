@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from tamecheck.cells import Complex, Slice
@@ -20,7 +19,7 @@ from tamecheck.plots.plane import Plane, Scores, plane_of
 from tamecheck.plots.scene import Scene
 from tamecheck.plots.surface import draw_surface
 
-__all__ = ["complex_axes", "draw_model", "model_axes"]
+__all__ = ["check_size", "complex_axes", "draw_model", "draw_on_plane", "model_axes"]
 
 
 def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
@@ -44,30 +43,28 @@ def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
     return draw_scene(scene, axes).axes
 
 
-def draw_model(  # noqa: PLR0913 - all but the first three are options
-    graph: Graph,
-    domain: Box | Slice,
-    kind: str,
-    axes: Axes | None = None,
-    *,
-    output: int = 0,
-    names: Sequence[str] = (),
-    units: Sequence[str] = (),
-    **options: Any,
-) -> Picture:
-    """A figure of a model on a box or slice."""
-    plane = plane_of(graph, domain, names=names, units=units)
+def check_size(plane: Plane, kind: str) -> None:
+    """Refuse a plane without two coordinates; a field may have one.
+
+    Raises
+    ------
+    InputError
+        If it has another number of them.
+    """
     if plane.size != 2 and not (plane.size == 1 and kind == "field"):
         raise InputError(
             f"A figure of this kind has 2 coordinates; the box has {plane.size} sides of positive "
             "width.",
-            hint="Fix or widen inputs in the box, or cut a plane.",
+            hint="Fix or widen inputs in --box (x[3]=1/2), or cut a plane with --slice.",
         )
+
+
+def draw_on_plane(
+    plane: Plane, kind: str, axes: Axes | None = None, *, output: int = 0, **options: Any
+) -> Picture:
+    """A figure of a function of one or two coordinates."""
+    check_size(plane, kind)
     match choice(kind, ("field", "cells", "decision", "surface"), what="figure of a model"):
-        case "field" if plane.size == 1:
-            return draw_curve(plane.only(output), axes, **options)
-        case "field":
-            return draw_field(plane.only(output), axes, **options)
         case "cells":
             return draw_cells(plane, axes, **options)
         case "decision":
@@ -75,10 +72,16 @@ def draw_model(  # noqa: PLR0913 - all but the first three are options
         case "surface":
             return draw_surface(plane.only(output), axes, **options)
         case _:
-            raise InputError(
-                f"There is no figure {kind!r} of a model.",
-                hint="Figures: field, cells, decision, surface.",
-            )
+            draw = draw_curve if plane.size == 1 else draw_field
+            return draw(plane.only(output), axes, **options)
+
+
+def draw_model(
+    graph: Graph, domain: Box | Slice, kind: str, axes: Axes | None = None, **options: Any
+) -> Picture:
+    """A figure of a model on a box or slice; ``names`` and ``units`` are of the coordinates."""
+    labels = {key: options.pop(key, ()) for key in ("names", "units")}
+    return draw_on_plane(plane_of(graph, domain, **labels), kind, axes, **options)
 
 
 def model_axes(

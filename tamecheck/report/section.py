@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from tamecheck.report.markup import Markup
 
@@ -79,6 +79,16 @@ class Section:
     why: str = ""
     seconds: float = 0.0
     downloads: tuple[Download, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "name": self.key,
+            "title": self.title,
+            "state": self.state,
+            "why": self.why,
+            "seconds": round(self.seconds, 2),
+        }
 
 
 class NotMadeError(Exception):

@@ -40,9 +40,9 @@ def installed(solver: str) -> bool:
 
 
 def version_of(solver: str) -> str | None:
-    """The version of a solver's package, None if it has none."""
+    """The version of a solver's package, or of a package by its own name; None if it has none."""
     try:
-        return version(PACKAGES[solver])
+        return version(PACKAGES.get(solver, solver))
     except PackageNotFoundError:
         return None
 

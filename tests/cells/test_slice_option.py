@@ -10,7 +10,7 @@ import pytest
 import tamecheck as tc
 from tamecheck.cells import cells
 from tamecheck.cli.entry import main
-from tamecheck.cli.slice import point_of, slice_of
+from tamecheck.cli.source import point_of, slice_of
 from tamecheck.errors import InputError
 from tamecheck.loaders.text.expression import parse_expression
 
@@ -28,7 +28,7 @@ def test_free_inputs_by_name_and_the_others_at_the_middle():
 
 def test_a_point_fixes_the_others():
     model = tc.expression(THREE)
-    found = slice_of("x", model, model.box("x=-1:1"), point_of("y=2,z=1/3", model))
+    found = slice_of("x", model, model.box("x=-1:1"), point_of("y=2,z=1/3", model.inputs))
     assert found.origin == (0, 2, Fraction(1, 3))
 
 

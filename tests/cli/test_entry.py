@@ -11,9 +11,9 @@ import time
 import pytest
 
 from tamecheck.cli import check, main
-from tamecheck.cli.deadline import OutOfTimeError, deadline
+from tamecheck.cli.deadline import deadline
 from tamecheck.cli.options import attach_values
-from tamecheck.errors import UnsupportedError
+from tamecheck.errors import TimeLimitError, UnsupportedError
 
 
 def run_process(*arguments, **options):
@@ -46,7 +46,7 @@ def sleep_in_small_steps(seconds):
         (MemoryError(), 2, "does not fit in memory"),
         (RecursionError(), 2, "nested too deeply"),
         (OSError(28, "No space left on device", "f.json"), 2, "f.json: No space left on device"),
-        (OutOfTimeError("Out of time after 1 s."), 3, "Out of time after 1 s."),
+        (TimeLimitError("Out of time after 1 s."), 3, "Out of time after 1 s."),
         (
             UnsupportedError("2 nodes.", nodes=[("a", "why a"), ("b", "why b")], where="m.onnx"),
             4,
@@ -107,7 +107,7 @@ def test_values_that_start_with_a_minus_are_values():
 
 
 def test_a_deadline_interrupts_python_code():
-    with pytest.raises(OutOfTimeError, match=r"after 0\.2 s"), deadline(0.2):
+    with pytest.raises(TimeLimitError, match=r"after 0\.2 s"), deadline(0.2):
         sleep_in_small_steps(10)
 
 

@@ -1,4 +1,4 @@
-"""What can occur, from the command line: levels, names and groups of the inputs."""
+"""What inputs of a binarized network can occur: options for levels, names and groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tamecheck.cli.answer import message
-from tamecheck.cli.options import Parser
+from tamecheck.cli.options import option
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,29 +20,41 @@ if TYPE_CHECKING:
     from tamecheck.loaders.tables.schema import Schema
     from tamecheck.model import Model
 
-__all__ = [
-    "Naming",
-    "add_occurring",
-    "groups_of",
-    "levels_of",
-    "naming_of",
-    "network_from",
-    "occurring",
-]
+__all__ = ["DOMAIN", "Naming", "levels_of", "naming_of", "network_and_domain"]
 
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
+
+DOMAIN = (
+    option(
+        "--domain",
+        "LOW,HIGH",
+        "the two levels of every input: -1,1 or 0,1; default: those of the training",
+    ),
+    option(
+        "--names",
+        "NAMES",
+        "names of the inputs: a,b,c, or a file; default: MODEL.features.json, if train wrote one; "
+        "- for none",
+    ),
+    option(
+        "--one-hot",
+        "GROUPS",
+        "inputs of which exactly one is high: 0-2,3-5, or colour=0-2,size=3-5",
+    ),
+    option(
+        "--thermometer",
+        "GROUPS",
+        "inputs that are high only if all before them are: 6-9, or age=6-9",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What inputs and classes are called.
+    """What inputs and classes are called; None where that is not known.
 
     Parameters
     ----------
-    names
-        The name of each input, or what it says; None if they have none.
-    classes
-        What each class is called; None if that is not known.
     schema
         What the inputs are made of, if that is known; names alone say nothing about groups.
     inferred
@@ -58,27 +70,6 @@ class Naming:
     def of(cls, schema: Schema) -> Naming:
         """What a file, or the model itself, says."""
         return cls(list(schema.features), list(schema.classes) or None, schema)
-
-
-def add_occurring(parser: Parser) -> None:
-    """Add ``--domain --names --one-hot --thermometer``."""
-    parser.add_argument(
-        "--domain", metavar="LOW,HIGH",
-        help="the two levels of every input: -1,1 or 0,1; default: those of the training",
-    )  # fmt: skip
-    parser.add_argument(
-        "--names", metavar="NAMES",
-        help="names of the inputs: a,b,c, or a file; default: MODEL.features.json, if train wrote "
-        "one; - for none",
-    )  # fmt: skip
-    parser.add_argument(
-        "--one-hot", metavar="GROUPS",
-        help="inputs of which exactly one is high: 0-2,3-5, or colour=0-2,size=3-5",
-    )  # fmt: skip
-    parser.add_argument(
-        "--thermometer", metavar="GROUPS",
-        help="inputs that are high only if all before them are: 6-9, or age=6-9",
-    )  # fmt: skip
 
 
 def levels_of(text: str) -> tuple[Fraction, Fraction]:
@@ -99,32 +90,6 @@ def levels_of(text: str) -> tuple[Fraction, Fraction]:
     raise InputError(
         f"--domain {text!r} is no pair of levels.", hint="The low one, then the high one: -1,1."
     )
-
-
-def network_from(
-    args: Namespace, model: Model, naming: Naming, sample: Sample | None = None
-) -> ThresholdNetwork:
-    """The binarized network that the model is where its inputs can be.
-
-    Its levels are those of ``--domain``, those of the training, those of the columns of a table
-    with two values each, or those of a model that only reads signs.
-
-    Raises
-    ------
-    InputError
-        If none of these says what the levels are, or two disagree.
-    UnsupportedError
-        If the model is no binarized network there.
-    """
-    from tamecheck.explain.networks import Described, network_of, occurring_network
-
-    given = None if args.domain is None else levels_of(args.domain)
-    if naming.schema is not None:
-        return occurring_network(Described(model, naming.schema), given)
-    known = args.names != "-" or given is None
-    if given is None and sample is not None and (not known or model.schema is None):
-        given = sample.levels()
-    return network_of(model, given)
 
 
 def naming_of(args: Namespace, model: Model) -> Naming:
@@ -148,8 +113,7 @@ def naming_of(args: Namespace, model: Model) -> Naming:
         found = Naming.of(schema)
     if found.names is None:
         alone = not any(model.inputs.values())
-        names = list(model.inputs) if alone else None
-        return Naming(names, found.classes, inferred=True)
+        return Naming(list(model.inputs) if alone else None, found.classes, inferred=True)
     inputs = sum(map(size_of, model.inputs.values()))
     if len(found.names) != inputs:
         where = f"{args.model}.features.json" if args.names is None else "--names"
@@ -176,48 +140,59 @@ def _given(text: str) -> Naming:
     return Naming([line.strip() for line in read_text(text).splitlines() if line.strip()])
 
 
-def groups_of(text: str | None, option: str, *, inputs: int) -> dict[str, list[int]]:
-    """Groups of inputs by name: ``0-2,3-5`` or ``colour=0-2,size=3-5``.
+def network_and_domain(
+    args: Namespace, model: Model, naming: Naming, sample: Sample | None = None
+) -> tuple[ThresholdNetwork, Domain]:
+    """The binarized network that the model is, and what of its inputs can occur.
 
-    A group without a name is called by its first and last input: ``x0..x2``.
+    Its levels are those of ``--domain``, those of the training, those of the columns of a table
+    with two values each, or those of a model that only reads signs.  Groups that are given replace
+    what is known of their inputs.
 
     Raises
     ------
     InputError
-        If it is no such text.
+        If none of these says what the levels are, two disagree, or options do not fit the network.
+    UnsupportedError
+        If the model is no binarized network there.
+    """
+    from tamecheck.explain.networks import Described, network_of, occurring_network
+    from tamecheck.explain.words import Vocabulary
+
+    given: Any = None if args.domain is None else levels_of(args.domain)
+    if naming.schema is not None:
+        said = Vocabulary.of(naming.schema)
+        network = occurring_network(Described(model, naming.schema), given)
+    else:
+        said = Vocabulary()
+        known = args.names != "-" or given is None
+        if given is None and sample is not None and (not known or model.schema is None):
+            given = sample.levels()
+        network = network_of(model, given)
+    one_hot = _groups(args.one_hot, "--one-hot", network.inputs)
+    thermometer = _groups(args.thermometer, "--thermometer", network.inputs)
+    taken = {i for group in (*one_hot.values(), *thermometer.values()) for i in group}
+    domain = said.without(taken).domain(
+        network, naming.names, one_hot=one_hot, thermometer=thermometer
+    )
+    return network, domain
+
+
+def _groups(text: str | None, option: str, inputs: int) -> dict[str, list[int]]:
+    """Groups of inputs by name: ``0-2,3-5`` or ``colour=0-2,size=3-5``.
+
+    A group without a name is called by its first and last input: ``x0..x2``.
     """
     groups: dict[str, list[int]] = {}
     for part in [] if text is None else text.split(","):
         name, _, numbers = part.rpartition("=")
         found = _RANGE.fullmatch(numbers.strip())
-        first, last = (found[1], found[2] or found[1]) if found else ("1", "0")
-        if int(first) > int(last):
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if first > last:
             what = f"{part[:40]!r} is no group of inputs."
             raise InputError(what, where=option, hint="Give 0-2,3-5.")
-        if int(last) >= inputs:
+        if last >= inputs:
             what = f"There is no input {last}; the network has {inputs}, from 0 on."
             raise InputError(what, where=option)
-        group = list(range(int(first), int(last) + 1))
-        groups[name.strip() or f"x{group[0]}..x{group[-1]}"] = group
+        groups[name.strip() or f"x{first}..x{last}"] = list(range(first, last + 1))
     return groups
-
-
-def occurring(args: Namespace, network: ThresholdNetwork, naming: Naming) -> Domain:
-    """The domain that the options describe.
-
-    Groups that are given replace what is known of their inputs.
-
-    Raises
-    ------
-    InputError
-        If the options do not fit the network.
-    """
-    from tamecheck.explain.words import Vocabulary
-
-    said = Vocabulary() if naming.schema is None else Vocabulary.of(naming.schema)
-    one_hot = groups_of(args.one_hot, "--one-hot", inputs=network.inputs)
-    thermometer = groups_of(args.thermometer, "--thermometer", inputs=network.inputs)
-    taken = {i for group in (*one_hot.values(), *thermometer.values()) for i in group}
-    return said.without(taken).domain(
-        network, naming.names, one_hot=one_hot, thermometer=thermometer
-    )
