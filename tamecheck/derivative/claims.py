@@ -34,8 +34,8 @@ from tamecheck.derivative.check.proofs import (
     tangent_cones,
 )
 from tamecheck.derivative.cone import inner_direction
+from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution, null_basis
 from tamecheck.exact.reals import UndecidedError
-from tamecheck.exact.simplex import Multipliers, Vector, nonnegative_solution, null_basis
 
 __all__ = ["curve_inside", "dot", "found_claim"]
 

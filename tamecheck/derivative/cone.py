@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
+from tamecheck.exact.feasibility import Alternative, Vector, nonnegative_solution, null_basis
 from tamecheck.exact.reals import Number, UndecidedError
-from tamecheck.exact.simplex import Alternative, Vector, nonnegative_solution, null_basis
 
 __all__ = ["Cone", "Row", "independent", "inner_direction", "is_zero", "product"]
 

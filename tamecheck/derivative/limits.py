@@ -17,9 +17,9 @@ from tamecheck.derivative.result import Autodiff, JacobianSet, Kind, Proof
 from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import TamecheckError
 from tamecheck.exact.arrays import objects
+from tamecheck.exact.feasibility import null_basis
 from tamecheck.exact.hull import Combination, Matrix, extreme, membership, same
 from tamecheck.exact.reals import Number, as_fraction
-from tamecheck.exact.simplex import null_basis
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import Array, size_of
 

@@ -10,9 +10,9 @@ from math import comb, prod
 from flint import fmpq, fmpq_mat
 
 from tamecheck.derivative.cone import Cone
+from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution
 from tamecheck.exact.hull import Exact, Separator, extreme, fractions_of, in_rows, inner
 from tamecheck.exact.reals import as_fraction
-from tamecheck.exact.simplex import Multipliers, Vector, nonnegative_solution
 
 __all__ = ["MinkowskiSum", "Shares", "minkowski_sum"]
 

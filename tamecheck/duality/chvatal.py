@@ -15,12 +15,12 @@ u: it is rounded to rationals, and the cut, its node and its violation are compu
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NoReturn
 
+from tamecheck.budget import Budget
 from tamecheck.duality.check import CheckItem
 from tamecheck.duality.expression.dual import ExpressionDual
 from tamecheck.duality.expression.function import ExpressionBuilder
@@ -41,7 +41,7 @@ from tamecheck.duality.optimum import (
     require_integer_solution,
 )
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.exact.simplex import Dictionary, State
+from tamecheck.exact.simplex import LexicographicDictionary, State
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
@@ -130,24 +130,21 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
             hint="Use the method gomory, tree or generator.",
         )
     require_integer_solution(form)
-    limit = _DEFAULT_SECONDS if seconds is None else seconds
-    deadline = time.monotonic() + limit
+    budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
     if strategy == "separation":
         if more:
             raise InputError(
                 "Separated cuts are those of one right-hand side.",
                 hint="Use the strategy gomory for several.",
             )
-        from tamecheck.duality.chvatal import separated
-
-        return separated(form, deadline=deadline, seed=seed, rounds=rounds)
+        return separated(form, budget, seed=seed, rounds=rounds)
     builder = ExpressionBuilder(form.size)
-    first = _Run(form, deadline, seed, builder).run(rounds)
-    return _enlarged(first, [form.at(b) for b in more], deadline, rounds, builder)
+    first = _Run(form, budget, seed, builder).run(rounds)
+    return _enlarged(first, [form.at(b) for b in more], budget, rounds, builder)
 
 
 def _enlarged(
-    own: _Cut, places: Sequence[Vector], deadline: float, rounds: int, builder: ExpressionBuilder
+    own: _Cut, places: Sequence[Vector], budget: Budget, rounds: int, builder: ExpressionBuilder
 ) -> ChvatalDual:
     """The maximum of a run's function and those of runs at other right-hand sides."""
     form, root, notes = own.form, own.root, [own.note]
@@ -155,7 +152,7 @@ def _enlarged(
         # the same columns and rows, so that what a run proves holds for this program as well
         moved = replace(form, right=d, program=moved_program(form, d))
         try:
-            found = _Run(moved, deadline, 0, builder).run(rounds)
+            found = _Run(moved, budget, 0, builder).run(rounds)
         except InfeasibleProgramError:
             sides = ", ".join(rational_text(x) for x in d)
             notes.append(f"there is no feasible point at ({sides})")
@@ -207,14 +204,14 @@ class _Cut:
 class _Run:
     """One cutting-plane run, and the functions of its cuts."""
 
-    def __init__(self, form: Form, deadline: float, seed: int, builder: ExpressionBuilder) -> None:
-        self.form, self.deadline, self.seed = form, deadline, seed
+    def __init__(self, form: Form, budget: Budget, seed: int, builder: ExpressionBuilder) -> None:
+        self.form, self.budget, self.seed = form, budget, seed
         self.builder = builder
         self.rows = integer_rows(form, self.builder)
         self.nodes = {k: row.node for k, row in enumerate(self.rows)}
         costs = [column.cost for column in form.columns]
         self.scale = math.lcm(*(c.denominator for c in costs)) if costs else 1
-        self.dictionary = Dictionary(
+        self.dictionary = LexicographicDictionary(
             [c * self.scale for c in costs],
             [([Fraction(a) for a in r.coefficients], Fraction(r.bound)) for r in self.rows],
         )
@@ -226,7 +223,7 @@ class _Run:
         table = self.dictionary
         cuts = 0
         for done in range(rounds + 1):
-            state = table.optimise(self.deadline)
+            state = table.optimise(self.budget)
             if state is State.UNBOUNDED:
                 feasible_multipliers(self.form)
             if state is State.INFEASIBLE:
@@ -260,7 +257,7 @@ class _Run:
     def _prove(self) -> None:
         if not self.solved:
             self.solved = True
-            left = max(1.0, self.deadline - time.monotonic())
+            left = max(1.0, self.budget.seconds)
             self.optimum = proved_optimum(self.form, seconds=left, seed=self.seed).value
 
     def _meets_optimum(self) -> bool:
@@ -297,7 +294,7 @@ _SECONDS_A_CUT = 5.0
 _DENOMINATORS = (12, 100, 10_000)
 
 
-def separated(form: Form, *, deadline: float, seed: int, rounds: int) -> ChvatalDual:
+def separated(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalDual:
     """A Chvátal function from separated cuts: of rank 1 first, then of cuts of cuts.
 
     Raises
@@ -306,7 +303,7 @@ def separated(form: Form, *, deadline: float, seed: int, rounds: int) -> Chvatal
         If the program is infeasible, or the dual of its relaxation is.
     """
     feasible_multipliers(form)
-    optimum = proved_optimum(form, seconds=deadline - time.monotonic(), seed=seed).value
+    optimum = proved_optimum(form, seconds=budget.seconds, seed=seed).value
     builder = ExpressionBuilder(form.size)
     rows = integer_rows(form, builder)
     original = len(rows)
@@ -317,7 +314,7 @@ def separated(form: Form, *, deadline: float, seed: int, rounds: int) -> Chvatal
         if all(x.denominator == 1 for x in point):
             optimum = bound
             break
-        left = deadline - time.monotonic()
+        left = budget.seconds
         if bound == optimum or done == rounds or left <= 0:
             break
         cuts = _cuts(rows[:original], point, builder, left, seed)

@@ -7,10 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from tamecheck.budget import Budget
 from tamecheck.duality.form import Constraint, Form, FormColumn, InfeasibleProgramError, Vector
 from tamecheck.errors import DomainError, SolverError
-from tamecheck.exact.bounded import LinearOutcome, linear_box, minimum
-from tamecheck.exact.linear import Box, exact_multipliers, simple
+from tamecheck.exact.linear import (
+    Box,
+    LinearOutcome,
+    exact_multipliers,
+    linear_box,
+    minimum,
+    simple,
+)
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
@@ -243,11 +250,11 @@ def search_at(
     program = moved_program(form, d)
     if not form.columns:
         return _without_columns(form, d)
-    limit = math.inf if seconds is None else seconds
-    tree = Search(program, most_nodes=min(nodes, _ALONE), seconds=limit, granular=False).run()
+    budget = Budget.of(seconds, nodes)
+    tree = Search(program, granular=False).run(replace(budget, nodes=min(nodes, _ALONE)))
     if not tree.closed and not tree.unbounded and nodes > _ALONE:
-        point = _good_point(program, limit / 4, seed)
-        tree = Search(program, point=point, most_nodes=nodes, seconds=limit, granular=False).run()
+        point = _good_point(program, math.inf if seconds is None else seconds / 4, seed)
+        tree = Search(program, point=point, granular=False).run(Budget.of(seconds, nodes))
     return _searched(form, program, tree)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from flint import arb, fmpq, fmpq_mat
 
+from tamecheck.exact.feasibility import Alternative, Multipliers, Vector, nonnegative_solution
 from tamecheck.exact.reals import Number, as_fraction, as_number
-from tamecheck.exact.simplex import Alternative, Multipliers, Vector, nonnegative_solution
 
 __all__ = [
     "Combination",

@@ -1,33 +1,29 @@
-"""The lexicographic dual simplex method in rationals, with rows that may be added.
+"""The simplex method in rationals: one dictionary, and the rules by which it is pivoted.
 
-The dictionary holds every variable as an affine function of the nonbasic ones: the objective,
-the structural variables, then the surpluses of the rows ``Ax >= b``, x >= 0.  Its columns are
-lexicographically positive in (objective, x_1, ..., x_n), so that the optimum is the
-lexicographically least one, as Gomory's proof of finite termination demands.
+The dictionary ``x_B = T x_N`` treats columns and rows alike: the value of a row is a variable, a
+linear form in the columns, whose reduced cost is the row's multiplier.  Every variable has bounds.
+Costs are first shifted so that the basis is dual feasible; the dual method makes it primal
+feasible, or finds a row of the dictionary that no point within the bounds satisfies; the primal
+method, with the true costs, ends at an optimum or a ray.  Both take the largest violation for a
+while and then Bland's rule, so that neither cycles.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from enum import Enum
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any
 
 from flint import fmpq, fmpq_mat
 
+from tamecheck.budget import Budget
+from tamecheck.exact.reals import as_fraction, as_number
+
 __all__ = [
-    "Alternative",
     "Dictionary",
-    "Inequality",
-    "Multipliers",
+    "LexicographicDictionary",
     "State",
-    "Vector",
-    "nonnegative_solution",
-    "null_basis",
-    "satisfies",
-    "solve_inequalities",
 ]
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
@@ -43,7 +39,214 @@ class State(Enum):
 
 
 class Dictionary:
-    """A basis of ``min c·x, Ax >= b, x >= 0`` and everything in terms of it.
+    """``x_B = T x_N``; the last two rows of T are the true costs and the shifted ones.
+
+    Variables are numbered.  Each nonbasic one stands at its ``lower`` or ``upper`` end (None where
+    there is none) or at ``zero``.  A pivot touches every entry of T.
+    """
+
+    def __init__(
+        self,
+        table: Any,
+        basic: Sequence[int],
+        nonbasic: Sequence[int],
+        ends: tuple[list[fmpq | None], list[fmpq | None]],
+        at: Sequence[str] | None = None,
+    ) -> None:
+        self.table: Any = table
+        self.basic, self.nonbasic = list(basic), list(nonbasic)
+        self.lower, self.upper = ends
+        wanted = at or ["lower"] * len(nonbasic)
+        self.at = [self._end(k, s) for k, s in zip(nonbasic, wanted, strict=True)]
+        self.pivots, self.patience = 0, 2 * (len(basic) + len(nonbasic))
+        self.enterable = len(self.lower)
+        """The variables with smaller numbers may enter in the primal method."""
+        self.stuck = 0, 1
+        """Where there is no optimum: the row without points, or the column of a ray, and a sign."""
+        self.evaluate()
+
+    def _end(self, k: int, wanted: str) -> str:
+        """The end at which a nonbasic variable can stand: the wanted one if it exists."""
+        ends = {"lower": self.lower[k], "upper": self.upper[k]}
+        if ends.get(wanted) is not None:
+            return wanted
+        return next((name for name, end in ends.items() if end is not None), "zero")
+
+    @property
+    def true(self) -> int:
+        """The row of the true costs."""
+        return len(self.basic)
+
+    @property
+    def shifted(self) -> int:
+        """The row of the costs for which the basis is dual feasible."""
+        return len(self.basic) + 1
+
+    def optimise(self, budget: Budget) -> State:
+        """Pivot to the end."""
+        for c, k in enumerate(self.nonbasic):
+            rate, low, high = self.table[self.true, c], self.lower[k], self.upper[k]
+            if low is not None and high is not None:
+                if low != high and rate:
+                    self.at[c] = "lower" if rate > 0 else "upper"
+            elif (rate < 0 and self.at[c] != "upper") or (rate > 0 and self.at[c] != "lower"):
+                self.table[self.shifted, c] = _ZERO
+        self.evaluate()
+        state = self.run(self.dual_step, budget)
+        return self.run(self.primal_step, budget) if state is State.OPTIMAL else state
+
+    def run(self, step: Callable[[], State | None], budget: Budget) -> State:
+        """Take steps until one says what the run ends with."""
+        while (state := step()) is None:
+            if budget.is_spent:
+                return State.STOPPED
+            self.pivots += 1
+        return state
+
+    def evaluate(self) -> None:
+        """The values of the basic variables."""
+        width = len(self.nonbasic)
+        column: Any = fmpq_mat(width, 1, [self.value_at(c) for c in range(width)])
+        self.values: list[fmpq] = (self.table * column).entries()[: len(self.basic)]
+
+    def value_at(self, c: int) -> fmpq:
+        """The value of the nonbasic variable in a column."""
+        k, at = self.nonbasic[c], self.at[c]
+        end = {"lower": self.lower[k], "upper": self.upper[k], "zero": None}[at]
+        return _ZERO if end is None else end
+
+    def point(self, count: int) -> list[fmpq]:
+        """The values of the variables with the smallest numbers."""
+        values = dict(zip(self.basic, self.values, strict=True))
+        values |= {k: self.value_at(c) for c, k in enumerate(self.nonbasic)}
+        return [values[k] for k in range(count)]
+
+    def row(self, k: int) -> list[fmpq]:
+        """A variable as a form in the nonbasic ones."""
+        if k in self.basic:
+            r = self.basic.index(k)
+            return [self.table[r, c] for c in range(len(self.nonbasic))]
+        return [_ONE if other == k else _ZERO for other in self.nonbasic]
+
+    @property
+    def _patient(self) -> bool:
+        return self.pivots < self.patience
+
+    def dual_step(self) -> State | None:
+        """Let the variable leave that is furthest outside of its bounds (of the least number)."""
+        outside = [
+            (-excess if self._patient else 0, k, r)
+            for r, k in enumerate(self.basic)
+            if (excess := self._excess(r))
+        ]
+        if not outside:
+            return State.OPTIMAL
+        _, k, r = min(outside)
+        low = self.lower[k]
+        below = low is not None and self.values[r] < low
+        moving = [
+            c
+            for c in range(len(self.nonbasic))
+            if (slope := self.table[r, c]) and self._may_move(c, up=(slope > 0) == below)
+        ]
+        if not moving:
+            self.stuck = r, 1 if below else -1
+            return State.INFEASIBLE
+        self.pivot(r, self.entering(r, moving), "lower" if below else "upper")
+        return None
+
+    def entering(self, r: int, moving: Sequence[int]) -> int:
+        """The column that enters in the dual method: the rate that reaches 0 first."""
+        rates, row = self.shifted, r
+        return min(
+            moving, key=lambda c: (abs(self.table[rates, c] / self.table[row, c]), self.nonbasic[c])
+        )
+
+    def _excess(self, r: int) -> fmpq:
+        """How far a basic variable is outside of its bounds."""
+        k, value = self.basic[r], self.values[r]
+        low, high = self.lower[k], self.upper[k]
+        if low is not None and value < low:
+            return low - value
+        return value - high if high is not None and value > high else _ZERO
+
+    def _may_move(self, c: int, *, up: bool) -> bool:
+        k = self.nonbasic[c]
+        if self.lower[k] is not None and self.lower[k] == self.upper[k]:
+            return False
+        return self.at[c] in {"zero", "lower" if up else "upper"}
+
+    def improving(self) -> list[tuple[int, int]]:
+        """The columns whose variables improve the true costs, and in which direction."""
+        rates = ((c, self.table[self.true, c]) for c in range(len(self.nonbasic)))
+        return [
+            (c, 1 if rate < 0 else -1)
+            for c, rate in rates
+            if rate and self.nonbasic[c] < self.enterable and self._may_move(c, up=rate < 0)
+        ]
+
+    def primal_step(self) -> State | None:
+        """Let the variable enter that improves the costs most (of the least number)."""
+        found = self.improving()
+        if not found:
+            return State.OPTIMAL
+        true, patient = self.true, self._patient
+        c, direction = min(
+            found,
+            key=lambda own: (
+                -abs(self.table[true, own[0]]) if patient else 0,
+                self.nonbasic[own[0]],
+            ),
+        )
+        k = self.nonbasic[c]
+        # the entering variable may itself come to its other end
+        own = self.upper[k] if direction > 0 else self.lower[k]
+        best: tuple[fmpq, int, int, str] | None = None
+        if own is not None and self.at[c] != "zero":
+            best = abs(own - self.value_at(c)), k, -1, ""
+        for r, b in enumerate(self.basic):
+            change = direction * self.table[r, c]
+            end = self.upper[b] if change > 0 else self.lower[b]
+            if not change or end is None:
+                continue
+            ratio = (end - self.values[r]) / change
+            if best is None or (ratio, b) < best[:2]:
+                best = ratio, b, r, "upper" if change > 0 else "lower"
+        if best is None:
+            self.stuck = c, direction
+            return State.UNBOUNDED
+        if best[2] < 0:
+            self.at[c] = "upper" if direction > 0 else "lower"
+            self.evaluate()
+        else:
+            self.pivot(best[2], c, best[3])
+        return None
+
+    def pivot(self, r: int, c: int, end: str) -> None:
+        """Let the basic variable of row r leave at an end, and that of column c enter."""
+        table, pivot = self.table, self.table[r, c]
+        own = [-table[r, k] / pivot for k in range(len(self.nonbasic))]
+        own[c] = 1 / pivot
+        column = [table[i, c] for i in range(table.nrows())]
+        for i in range(table.nrows()):
+            table[i, c] = _ZERO
+        column[r] = _ZERO
+        moved: Any = fmpq_mat(len(column), 1, column) * fmpq_mat(1, len(own), own)
+        self.table = table + moved
+        for k, a in enumerate(own):
+            self.table[r, k] = a
+        self.basic[r], self.nonbasic[c] = self.nonbasic[c], self.basic[r]
+        self.at[c] = end
+        self.evaluate()
+
+
+class LexicographicDictionary(Dictionary):
+    """``min c·x, Ax >= b, x >= 0``, to which cuts are added.
+
+    The columns are lexicographically positive in (objective, x_1, ..., x_n), so that the optimum is
+    the lexicographically least one, as Gomory's proof of finite termination demands.  While some
+    cost is negative the dual method has the objective 0, and then Bland's rule takes the
+    lexicographic objective, which is a number of an ordered field.
 
     Parameters
     ----------
@@ -51,311 +254,92 @@ class Dictionary:
         One a structural variable.
     rows
         ``(coefficients, right-hand side)`` each, dense.
-
-    A pivot takes ``variables * (rows + variables)`` rational operations.
     """
 
     def __init__(
         self, costs: Sequence[Fraction], rows: Sequence[tuple[Sequence[Fraction], Fraction]]
     ) -> None:
-        n = len(costs)
-        self.structural = n
-        # labels of the entries of a column: 0 objective, 1..n structural, then surpluses
-        self.labels = list(range(n + 1 + len(rows)))
-        self._next = n + 1 + len(rows)
-        self.nonbasic = list(range(1, n + 1))
-        self._costs = [_exact(c) for c in costs]
-        negative = any(c < 0 for c in costs)
-        self._delayed = negative
-        self.constant = [*[_ZERO] * (n + 1), *(_exact(-b) for _, b in rows)]
-        self.columns = [
-            [
-                _ZERO if negative else self._costs[j],
-                *(_ONE if i == j else _ZERO for i in range(n)),
-                *(_exact(a[j]) for a, _ in rows),
-            ]
-            for j in range(n)
-        ]
+        n, self.costs = len(costs), [as_number(c) for c in costs]
+        self.structural, self.priced = n, all(c >= 0 for c in costs)
+        entries = [as_number(a) for row, _ in rows for a in row]
+        table: Any = fmpq_mat(len(rows) + 2, n, [*entries, *self.costs, *self.costs])
+        lower: list[fmpq | None] = [*[_ZERO] * n, *(as_number(b) for _, b in rows)]
+        numbers = range(n, n + len(rows))
+        super().__init__(table, numbers, range(n), (lower, [None] * len(lower)))
+        self.patience = 0
 
-    def optimise(self, deadline: float) -> State:
-        """Pivot to the lexicographic optimum, or until the clock shows ``deadline``."""
-        state = self._dual(deadline)
-        if state is not State.OPTIMAL or not self._delayed:
-            return state
-        self._price()
-        state = self._primal(deadline)
-        if state is State.OPTIMAL:
-            self._delayed = False
+    def optimise(self, budget: Budget) -> State:
+        """Pivot to the lexicographic optimum."""
+        state = self.run(self.dual_step, budget)
+        if state is State.OPTIMAL and not self.priced:
+            state = self.run(self.primal_step, budget)
+            self.priced = state is State.OPTIMAL
         return state
 
-    @property
-    def priced(self) -> bool:
-        """Whether the objective's row shows reduced costs that are not negative."""
-        return not self._delayed
+    def _objective(self, c: int) -> list[fmpq]:
+        """A column of the lexicographic objective."""
+        places = {k: r for r, k in enumerate(self.basic)}
+        own = self.nonbasic[c]
+        return [
+            self.table[places[k], c] if k in places else fmpq(int(k == own))
+            for k in range(self.structural)
+        ]
+
+    def entering(self, r: int, moving: Sequence[int]) -> int:
+        """The lexicographically least column, scaled to 1 in the row."""
+
+        def scaled(c: int) -> list[fmpq]:
+            rate = self.table[self.true, c] if self.priced else _ZERO
+            return [a / self.table[r, c] for a in (rate, *self._objective(c))]
+
+        return min(moving, key=scaled)
+
+    def improving(self) -> list[tuple[int, int]]:
+        """The columns that are lexicographically negative."""
+        columns = (
+            (c, (self.table[self.true, c], *self._objective(c))) for c in range(self.structural)
+        )
+        return [(c, 1) for c, own in columns if next((a for a in own if a), _ZERO) < 0]
 
     def value(self, entry: int) -> Fraction:
         """The value of the objective (0) or of a structural variable (1..n)."""
-        return _fraction(self.constant[entry])
+        point = self.point(self.structural)
+        if entry:
+            return as_fraction(point[entry - 1])
+        return as_fraction(sum((c * x for c, x in zip(self.costs, point, strict=True)), _ZERO))
 
     def surplus_terms(self, entry: int) -> list[tuple[int, Fraction]]:
         """The coefficients of nonbasic surpluses in an entry: ``(row number, coefficient)``."""
+        width, n = len(self.nonbasic), self.structural
+        own = self.row(entry - 1) if entry else [self.table[self.true, c] for c in range(width)]
         return [
-            (label - self.structural - 1, _fraction(column[entry]))
-            for label, column in zip(self.nonbasic, self.columns, strict=True)
-            if label > self.structural and column[entry]
+            (k - n, as_fraction(a)) for k, a in zip(self.nonbasic, own, strict=True) if k >= n and a
         ]
 
     def add_cut(self, entry: int) -> int:
         """Add the fractional cut of an entry with fractional value; the number of its row."""
-        value = self.constant[entry]
-        self.constant.append(value - value.ceil())
-        for column in self.columns:
-            a = column[entry]
-            column.append(a - a.floor())
-        self.labels.append(self._next)
-        self._next += 1
-        return self._next - self.structural - 2
+        width = len(self.nonbasic)
+        own = self.row(entry - 1) if entry else [self.table[self.true, c] for c in range(width)]
+        parts = [a - a.floor() for a in own]
+        value = as_number(self.value(entry))
+        side = sum((a * self.value_at(c) for c, a in enumerate(parts)), value.ceil() - value)
+        self._set_rows([*range(len(self.basic)), parts])
+        self.basic.append(len(self.lower))
+        self.lower.append(side)
+        self.upper.append(None)
+        self.evaluate()
+        return self.basic[-1] - self.structural
 
     def drop_basic(self, first: int) -> None:
         """Forget the basic surpluses of the rows from number ``first`` on."""
-        nonbasic = set(self.nonbasic)
-        keep = [
-            k
-            for k, label in enumerate(self.labels)
-            if label < first + self.structural + 1 or label in nonbasic
-        ]
-        if len(keep) < len(self.labels):
-            self.labels = [self.labels[k] for k in keep]
-            self.constant = [self.constant[k] for k in keep]
-            self.columns = [[column[k] for k in keep] for column in self.columns]
+        kept = [r for r, k in enumerate(self.basic) if k < first + self.structural]
+        self._set_rows(kept)
+        self.basic = [self.basic[r] for r in kept]
+        self.evaluate()
 
-    def _dual(self, deadline: float) -> State:
-        while True:
-            row = next((i for i in range(1, len(self.constant)) if self.constant[i] < 0), None)
-            if row is None:
-                return State.OPTIMAL
-            eligible = [k for k, column in enumerate(self.columns) if column[row] > 0]
-            if not eligible:
-                return State.INFEASIBLE
-            if time.monotonic() > deadline:
-                return State.STOPPED
-            entering = eligible[0]
-            for k in eligible[1:]:
-                if self._is_less(k, entering, row):
-                    entering = k
-            self._pivot(row, entering)
-
-    def _is_less(self, k: int, other: int, row: int) -> bool:
-        """Whether the column ``k``, scaled to 1 in the row, is the lexicographically less one."""
-        mine, theirs = self.columns[k], self.columns[other]
-        a, b = mine[row], theirs[row]
-        for i in range(self.structural + 1):
-            difference = mine[i] * b - theirs[i] * a
-            if difference:
-                return bool(difference < 0)
-        return False
-
-    def _price(self) -> None:
-        """Write the objective in the nonbasic variables."""
-        for own in (self.constant, *self.columns):
-            own[0] = sum((c * own[j + 1] for j, c in enumerate(self._costs)), _ZERO)
-
-    def _primal(self, deadline: float) -> State:
-        """Bland's rule for the lexicographic objective, which is a number of an ordered field."""
-        while True:
-            negative = [k for k, column in enumerate(self.columns) if self._is_negative(column)]
-            if not negative:
-                return State.OPTIMAL
-            if time.monotonic() > deadline:
-                return State.STOPPED
-            entering = min(negative, key=lambda k: self.nonbasic[k])
-            column = self.columns[entering]
-            ratios = [
-                (self.constant[i] / -column[i], self.labels[i], i)
-                for i in range(1, len(column))
-                if column[i] < 0
-            ]
-            if not ratios:
-                return State.UNBOUNDED
-            self._pivot(min(ratios)[2], entering)
-
-    def _is_negative(self, column: Sequence[fmpq]) -> bool:
-        first = next((a for a in column[: self.structural + 1] if a), _ZERO)
-        return bool(first < 0)
-
-    def _pivot(self, row: int, entering: int) -> None:
-        pivot = self.columns[entering][row]
-        own = self.columns[entering] = [a / pivot if a else a for a in self.columns[entering]]
-        for k, column in enumerate(self.columns):
-            factor = column[row]
-            if k != entering and factor:
-                self.columns[k] = [
-                    a - factor * b if b else a for a, b in zip(column, own, strict=True)
-                ]
-        factor = self.constant[row]
-        if factor:
-            pairs = zip(self.constant, own, strict=True)
-            self.constant = [a - factor * b if b else a for a, b in pairs]
-        self.nonbasic[entering] = self.labels[row]
-
-
-def _exact(value: Fraction | int) -> fmpq:
-    return fmpq(value.numerator, value.denominator)
-
-
-def _fraction(value: fmpq) -> Fraction:
-    return Fraction(int(value.p), int(value.q))
-
-
-Vector: TypeAlias = tuple[fmpq, ...]
-
-Inequality: TypeAlias = tuple[Vector, bool]
-"""``a · x + b >= 0`` as the vector ``(a, b)``; ``> 0`` if the second element is true."""
-
-
-@dataclass(frozen=True, slots=True)
-class Multipliers:
-    """``λ >= 0`` with ``Σ λ_j column_j = target``."""
-
-    values: Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """``y`` with ``y · column_j <= 0`` for all j and ``y · target > 0``: so there are no such λ."""
-
-    values: Vector
-
-
-def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multipliers | Alternative:
-    """Is a vector a nonnegative combination of others?  Farkas' lemma, decided exactly.
-
-    Examples
-    --------
-    >>> one, two = fmpq(1), fmpq(2)
-    >>> nonnegative_solution([(one,)], (two,))
-    Multipliers(values=(2,))
-    """
-    rows = _independent_rows(columns, target)
-    matrix = [[column[row] for column in columns] for row in rows]
-    right = [target[row] for row in rows]
-    for index, value in enumerate(right):
-        if value < 0:
-            matrix[index] = [-a for a in matrix[index]]
-            right[index] = -value
-    found, duals = _phase_one(matrix, right)
-    if found is not None:
-        return Multipliers(tuple(found))
-    y = [_ZERO] * len(target)
-    for row, dual in zip(rows, duals, strict=True):
-        y[row] = dual if target[row] >= 0 else -dual
-    return Alternative(tuple(y))
-
-
-def solve_inequalities(rows: Sequence[Inequality], size: int) -> Vector | None:
-    """A point of ``size`` coordinates at which the inequalities hold; None if there is none.
-
-    There is none iff nonnegative multiples of the rows, and of ``1 > 0``, add up to zero with some
-    strict row among them (Motzkin).  Otherwise the simplex method ends with a vector that is
-    negative on every row, strictly on the strict ones: a point, after division by its last entry.
-    Either is multiplied out again.
-    """
-    columns = [(*[_ZERO] * size, _ONE, _ONE)]
-    columns += [(*row, _ONE if strict else _ZERO) for row, strict in rows]
-    target = (*[_ZERO] * (size + 1), _ONE)
-    found = nonnegative_solution(columns, target)
-    if isinstance(found, Multipliers):
-        total = target
-        for factor, column in zip(found.values, columns, strict=True):
-            if factor:
-                total = tuple(t - factor * a for t, a in zip(total, column, strict=True))
-        if any(factor < 0 for factor in found.values) or any(total):
-            raise ArithmeticError("multipliers of linear inequalities show no contradiction")
-        return None
-    point = tuple(a / found.values[size] for a in found.values[:size])
-    if not all(satisfies(point, row) for row in rows):
-        raise ArithmeticError("a solution of linear inequalities does not satisfy them")
-    return point
-
-
-def satisfies(point: Vector, inequality: Inequality) -> bool:
-    """Whether an inequality holds at a point."""
-    row, strict = inequality
-    value = sum((a * x for a, x in zip(row[:-1], point, strict=True) if a), row[-1])
-    return bool(value > 0 if strict else value >= 0)
-
-
-def _independent_rows(columns: Sequence[Vector], target: Vector) -> list[int]:
-    """Rows of the system that imply all others: the pivots of the transposed matrix."""
-    size = len(target)
-    if size == 0:
-        return []
-    entries = [a for column in (*columns, target) for a in column]
-    reduced, rank = fmpq_mat(len(columns) + 1, size, entries).rref()
-    lines = reduced.tolist()[:rank]
-    return [next(index for index, a in enumerate(line) if a != 0) for line in lines]
-
-
-def _phase_one(matrix: list[list[fmpq]], right: list[fmpq]) -> tuple[list[fmpq] | None, list[fmpq]]:
-    """Minimise the sum of artificial variables by Bland's rule, which cannot cycle."""
-    count, width = len(matrix), len(matrix[0]) if matrix else 0
-    table = [
-        [*row, *(_ONE if i == j else _ZERO for j in range(count)), value]
-        for i, (row, value) in enumerate(zip(matrix, right, strict=True))
-    ]
-    basis = [width + i for i in range(count)]
-    cost = [-sum((line[j] for line in table), _ZERO) for j in range(width + count + 1)]
-    for j in range(width, width + count):
-        cost[j] = _ZERO
-    while True:
-        entering = next((j for j in range(width) if cost[j] < 0), None)
-        if entering is None:
-            break
-        ratios = [
-            (table[i][-1] / table[i][entering], basis[i], i)
-            for i in range(count)
-            if table[i][entering] > 0
-        ]
-        # the sum of artificial variables is bounded below, so some row limits the step
-        row = min(ratios)[2]
-        _pivot(table, cost, row, entering)
-        basis[row] = entering
-    if cost[-1] != 0:
-        # reduced costs of the artificial variables are 1 - y, with y the multipliers of the rows
-        return None, [_ONE - cost[width + i] for i in range(count)]
-    solution = [_ZERO] * width
-    for i, variable in enumerate(basis):
-        if variable < width:
-            solution[variable] = table[i][-1]
-    return solution, []
-
-
-def _pivot(table: list[list[fmpq]], cost: list[fmpq], row: int, column: int) -> None:
-    scale = table[row][column]
-    line = [a / scale if a != 0 else a for a in table[row]]
-    table[row] = line
-    for index, other in enumerate(table):
-        if index != row and other[column] != 0:
-            factor = other[column]
-            table[index] = [
-                a - factor * b if b != 0 else a for a, b in zip(other, line, strict=True)
-            ]
-    factor = cost[column]
-    cost[:] = [a - factor * b if b != 0 else a for a, b in zip(cost, line, strict=True)]
-
-
-def null_basis(rows: Sequence[Vector], size: int) -> list[Vector]:
-    """A basis of the vectors that are orthogonal to all rows."""
-    if not rows:
-        return [tuple(_ONE if i == j else _ZERO for i in range(size)) for j in range(size)]
-    reduced, rank = fmpq_mat([list(row) for row in rows]).rref()
-    lines = reduced.tolist()[:rank]
-    pivots = [next(j for j, a in enumerate(line) if a != 0) for line in lines]
-    basis: list[Vector] = []
-    for free in (j for j in range(size) if j not in pivots):
-        vector = [_ZERO] * size
-        vector[free] = _ONE
-        for line, pivot in zip(lines, pivots, strict=True):
-            vector[pivot] = -line[free]
-        basis.append(tuple(vector))
-    return basis
+    def _set_rows(self, rows: Sequence[int | list[fmpq]]) -> None:
+        """Keep these rows of the table, or put new ones in, above the costs."""
+        table = self.table.tolist()
+        lines = [table[own] if isinstance(own, int) else own for own in rows]
+        lines += table[len(self.basic) :]
+        self.table = fmpq_mat(len(lines), len(self.nonbasic), [a for line in lines for a in line])

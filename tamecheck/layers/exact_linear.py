@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from tamecheck.errors import SolverError
-from tamecheck.exact.bounded import linear_box, minimum
 from tamecheck.exact.hull import Point
+from tamecheck.exact.linear import linear_box, minimum
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.solvers.relaxation import Relaxation, nearest

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError, UnsupportedError
 from tamecheck.exact.hull import Point
 from tamecheck.exact.linear import Box, Number, simple
@@ -65,7 +66,7 @@ def optimal_parts(
                 f"Column {column.name!r} is semicontinuous.", hint="Model it with a binary column."
             )
     end = time.monotonic() + seconds
-    start = Search(program, seconds=seconds / 2, most_nodes=most_nodes).run()
+    start = Search(program).run(Budget.of(seconds / 2, most_nodes))
     if start.closed and start.point is None:
         raise InputError("The program is infeasible.")
     search = _Parts(_bounded(program, start.point), start.point, end, most_nodes, most_parts)

@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError, UnsupportedError
 from tamecheck.ir.program import Kind, Program
 from tamecheck.ir.tensor import Array
@@ -373,7 +374,7 @@ def _best(program: Program, costs: Sequence[float], seconds: float) -> list[floa
         replace(column, cost=sign * Fraction(cost))
         for column, cost in zip(program.columns, costs, strict=True)
     )
-    tree = Search(replace(program, columns=columns), seconds=seconds).run()
+    tree = Search(replace(program, columns=columns)).run(Budget.of(seconds))
     if tree.point is None or not tree.closed:
         raise SolverError(
             "The program has no optimum for some costs, or none was proved in time.",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
-from tamecheck.exact.bounded import LinearOutcome, minimum
-from tamecheck.exact.linear import Box, exact_multipliers, simple
+from tamecheck.budget import Budget
+from tamecheck.exact.linear import Box, LinearOutcome, exact_multipliers, minimum, simple
 from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program
@@ -59,12 +58,12 @@ class Prover:
             return None
         return self.excluding(exact.certificate.multipliers, box)
 
-    def minimum(self, box: Box, deadline: float = math.inf) -> LinearOutcome:
+    def minimum(self, box: Box, budget: Budget | None = None) -> LinearOutcome:
         """The relaxation in rationals, from the basis that the solver found."""
         basis = self._relaxation.basis()
         known = len(basis.columns) == len(self._program.columns)
         costs = [self._program.sense.sign * column.cost for column in self._program.columns]
-        return minimum(self._program, costs, box, basis if known else None, deadline=deadline)
+        return minimum(self._program, costs, box, basis if known else None, budget=budget)
 
     def excluding(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""
@@ -123,7 +122,7 @@ class Completion:
         self._continuous = any(not column.kind.integral for column in program.columns)
         self._relaxation = Relaxation(program) if self._continuous else None
 
-    def point(self, x: Sequence[float], deadline: float = math.inf) -> tuple[Fraction, ...] | None:
+    def point(self, x: Sequence[float], budget: Budget) -> tuple[Fraction, ...] | None:
         """A feasible point with the discrete part of ``x``, best for that part; None if none.
 
         Nothing about ``x`` is believed: every row, bound and kind is checked exactly.
@@ -144,7 +143,7 @@ class Completion:
                 [sign * column.cost for column in columns],
                 box,
                 self._relaxation.basis(),
-                deadline=deadline,
+                budget=budget,
             )
             point = found.point if isinstance(found, Optimal) else ()
         if len(point) != len(fixed) or self._program.violations(point):

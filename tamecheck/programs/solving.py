@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from tamecheck.exact.bounded import linear_box, minimum
+from tamecheck.budget import Budget
+from tamecheck.exact.linear import linear_box, minimum
 from tamecheck.ir import arguments
 from tamecheck.ir.answer import Answer as AnyAnswer
 from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
@@ -100,19 +101,18 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
         An exact point to begin with, one number a column; one that is not feasible is ignored.
     """
     instance(program, Program, what="program", hint="Read it by tc.load_program.")
-    given = arguments.seconds(seconds, what="limit")
-    limit = math.inf if given is None else given
+    budget = Budget.of(arguments.seconds(seconds, what="limit"))
     seed = natural(seed, what="seed")
     if incumbent is not None and program.violations(incumbent):
         incumbent = None
-    return _Solving(program, certify, limit, seed, tuple(solvers), progress, incumbent).run()
+    return _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent).run()
 
 
 @dataclass(slots=True)
 class _Solving:
     program: Program
     certify: bool
-    seconds: float
+    budget: Budget
     seed: int
     solvers: tuple[str, ...]
     progress: Progress | None
@@ -137,12 +137,12 @@ class _Solving:
     def _so_far(self) -> Answer:
         """The best point that is known; no claim is made about better ones."""
         if self.best is None:
-            return Unknown("interrupted", None, None)
-        return Feasible(self.best, self.program.objective(self.best), None, None)
+            return Unknown("interrupted")
+        return Feasible(self.best, self.program.objective(self.best))
 
     def _answer(self) -> Answer:
         search = Search(self.program, point=self.incumbent, progress=self.progress)
-        tree = self._run(search, min(self._left(), _ALONE), _FEW)
+        tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE))
         if tree.closed:
             return self._concluded(tree)
         if tree.ray is not None:
@@ -154,7 +154,7 @@ class _Solving:
         if point is not None:
             search.offer(point)
             self.best = point
-        tree = self._run(search, self._left() if self.certify else min(self._left(), _PATIENCE))
+        tree = self._run(search, self.budget if self.certify else self.budget.part(_PATIENCE))
         if tree.closed:
             self._compare(said, tree)
             return self._concluded(tree)
@@ -162,12 +162,9 @@ class _Solving:
             return self._unbounded(tree.ray)
         return self._open(tree, said)
 
-    def _left(self) -> float:
-        return self.start + self.seconds - time.monotonic()
-
-    def _run(self, search: Search, seconds: float, nodes: int = 10**9) -> Tree:
+    def _run(self, search: Search, budget: Budget) -> Tree:
         self.nodes -= search.explored
-        tree = search.run(seconds=seconds, most_nodes=nodes)
+        tree = search.run(budget)
         self.nodes += search.explored
         self.interrupted |= search.interrupted
         self.best = tree.point
@@ -179,11 +176,11 @@ class _Solving:
             self.notes.append("A semi variable without bounds: no solver was asked.")
             return ()
         # some of the time is kept for the proof
-        limit = _PATIENCE if math.isinf(self.seconds) else 0.4 * self._left()
+        left = self.budget.seconds
         said = claims(
             question,
             solvers=self.solvers,
-            seconds=limit,
+            seconds=_PATIENCE if math.isinf(left) else 0.4 * left,
             seed=self.seed,
             incumbent=self.incumbent if len(question.columns) == len(program.columns) else None,
         )
@@ -198,8 +195,8 @@ class _Solving:
         points = [] if known is None else [known]
         for claim in said:
             if isinstance(claim, Optimal | Feasible):
-                end = time.monotonic() + min(self._left(), _PATIENCE)
-                point = completion.point(claim.point[: len(self.program.columns)], end)
+                x = claim.point[: len(self.program.columns)]
+                point = completion.point(x, self.budget.part(_PATIENCE))
                 if point is None:
                     self.notes.append(f"The point of {claim.solver} has no exact counterpart.")
                 else:
@@ -269,24 +266,24 @@ class _Solving:
         if any(c.kind.semi and r for c, r in zip(self.program.columns, ray, strict=True)):
             cone = recession(self.program)
             costs = [column.cost for column in cone.columns]
-            found = minimum(cone, costs, linear_box(cone), deadline=self.start + self.seconds)
+            found = minimum(cone, costs, linear_box(cone), budget=self.budget)
             if not isinstance(found, Optimal) or found.objective >= 0:
-                return Unknown("The relaxation is unbounded along a semi variable.", None, None)
+                return Unknown("The relaxation is unbounded along a semi variable.")
             ray = found.point
         ray = scaled_ray(self.program, ray)
         search = Search(without_objective(self.program))
-        tree = self._run(search, min(self._left(), _ALONE), _FEW)
+        tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE))
         if tree.point is None and not tree.closed:
             point = self._best_point(self._claims(without_objective(self.program)), None)
             if point is not None:
                 search.offer(point)
-            tree = self._run(search, min(self._left(), _PATIENCE))
+            tree = self._run(search, self.budget.part(_PATIENCE))
         if tree.point is not None:
             document = certificate(self.program, unbounded_claim(tree.point, ray))
             return Unbounded(tree.point, ray, document)
         if tree.closed:
             return Infeasible(certificate(self.program, infeasible_claim(), tree.nodes or ()))
-        return Unknown("The relaxation is unbounded; no point was found.", None, None)
+        return Unknown("The relaxation is unbounded; no point was found.")
 
 
 def without_semi(program: Program) -> Program | None:

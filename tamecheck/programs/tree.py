@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from tamecheck.budget import Budget
 from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Program
@@ -96,8 +96,6 @@ class Search:
         The program.
     point
         A feasible point to begin with, if one is known.
-    seconds, most_nodes
-        Limits; an unfinished tree still proves a bound.
     progress
         Called now and then with the numbers of explored and of open nodes.
     granular
@@ -106,21 +104,18 @@ class Search:
         the value of the best point, or that there is none.
     """
 
-    def __init__(  # noqa: PLR0913 (options, by keyword only)
+    def __init__(
         self,
         program: Program,
         *,
         point: Point | None = None,
-        seconds: float = math.inf,
-        most_nodes: int = 10**9,
         progress: Callable[[int, int], None] | None = None,
         granular: bool = True,
     ) -> None:
         self._scaling = scaling(program)
         self._program = scaled_program(program, self._scaling)
         program = self._program
-        self._end = time.monotonic() + seconds
-        self._most_nodes = most_nodes
+        self._budget = Budget()
         self._progress = progress
         self._point: Point | None = None
         self._value: Fraction | None = None
@@ -152,17 +147,16 @@ class Search:
         """Use a feasible point of the program if it is better than the best one known."""
         self._improve(self._scaling.inward(point))
 
-    def run(self, *, seconds: float | None = None, most_nodes: int | None = None) -> Tree:
-        """Search until the tree is closed or a limit is reached; Ctrl-C is such a limit.
+    def run(self, budget: Budget | None = None) -> Tree:
+        """Search until the tree is closed or the budget is spent; Ctrl-C spends it, too.
 
-        A search may go on after a limit, with other ones: so many more seconds and nodes.
+        An unfinished tree still proves a bound, and the search may go on with another budget.
         """
-        if seconds is not None:
-            self._end = time.monotonic() + seconds
-        last = self.explored + (self._most_nodes if most_nodes is None else most_nodes)
+        self._budget = budget or Budget()
+        last = math.inf if self._budget.nodes is None else self.explored + self._budget.nodes
         self._limited = False
         while self._open and self._ray is None:
-            if self.explored >= last or time.monotonic() >= self._end:
+            if self.explored >= last or self._budget.is_spent:
                 self._limited = True
                 break
             node = self._open.pop()
@@ -177,7 +171,7 @@ class Search:
                 if self._nodes[node.index] is None:
                     # it stays open, with what its parent proved
                     self._open.append(node)
-                self._limited = time.monotonic() >= self._end or self.interrupted
+                self._limited = self._budget.is_spent or self.interrupted
                 break
         return self._tree()
 
@@ -190,8 +184,8 @@ class Search:
             return True
         if self._granular and self._skips(node, box):
             return True
-        answer = self._relaxation.solve(seconds=self._end - time.monotonic())
-        if time.monotonic() >= self._end:
+        answer = self._relaxation.solve(seconds=self._budget.seconds)
+        if self._budget.is_spent:
             return False
         if isinstance(answer, Infeasible):
             proof = self._prover.contradiction(answer.certificate, box)
@@ -227,7 +221,7 @@ class Search:
 
     def _decide(self, node: _Open, answer: LinearAnswer, box: Box) -> bool:
         """Close or branch a node by its relaxation in rationals."""
-        exact = self._prover.minimum(box, self._end)
+        exact = self._prover.minimum(box, self._budget)
         by = None
         match exact:
             case Infeasible():
@@ -289,7 +283,7 @@ class Search:
         if not all(is_settled(column, x) for column, x in columns):
             return False
         # the completion has a relaxation of its own: the basis of this one is still the node's
-        improved = self._improve(self._completion.point(answer.point, self._end))
+        improved = self._improve(self._completion.point(answer.point, self._budget))
         return improved and self._proves(node, answer, box)
 
     def _proves(self, node: _Open, answer: Relaxed, box: Box) -> bool:

@@ -42,9 +42,9 @@ from tamecheck.cells.steps import (
 from tamecheck.cells.trace import deciding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.exact_terms import rational_pieces
+from tamecheck.exact.feasibility import Inequality as Row
+from tamecheck.exact.feasibility import Vector, satisfies, solve_inequalities
 from tamecheck.exact.reals import as_fraction, as_number
-from tamecheck.exact.simplex import Inequality as Row
-from tamecheck.exact.simplex import Vector, satisfies, solve_inequalities
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality

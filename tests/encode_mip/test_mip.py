@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tamecheck as tc
+from tamecheck.budget import Budget
 from tamecheck.encode.mip.network import Values, mip_encoding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
@@ -47,7 +48,7 @@ INTEGER = [
 
 def optimum(program):
     """The exact optimum, by a tree with exact multipliers; None if infeasible."""
-    tree = Search(program, seconds=60).run()
+    tree = Search(program).run(Budget.of(60))
     assert tree.closed
     return None if tree.point is None else program.objective(tree.point)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tamecheck.budget import Budget
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
@@ -115,12 +116,12 @@ def hard():
 
 
 def solving():
-    return _Solving(hard(), certify=False, seconds=1.0, seed=0, solvers=(), progress=None)
+    return _Solving(hard(), certify=False, budget=Budget.of(1.0), seed=0, solvers=(), progress=None)
 
 
 def test_an_unfinished_search_is_feasible_with_a_proved_bound_and_no_more():
     search = Search(hard(), granular=False)
-    tree = search.run(most_nodes=30)
+    tree = search.run(Budget(nodes=30))
     assert tree.limited
     assert not tree.closed
     answer = solving()._open(tree, ())
@@ -133,7 +134,7 @@ def test_an_unfinished_search_is_feasible_with_a_proved_bound_and_no_more():
 
 def test_what_solvers_say_is_no_status():
     own = solving()
-    tree = Search(hard(), granular=False).run(most_nodes=30)
+    tree = Search(hard(), granular=False).run(Budget(nodes=30))
     value = float(hard().objective(tree.point))
     said = tuple(Optimal((), value, None, name) for name in ("cbc", "highs"))
     answer = own._open(tree, said)
@@ -146,7 +147,7 @@ def test_what_solvers_say_is_no_status():
 
 def test_a_wrong_word_is_only_called_wrong_where_that_is_proved():
     own = solving()
-    tree = Search(hard(), granular=False).run(most_nodes=30)
+    tree = Search(hard(), granular=False).run(Budget(nodes=30))
     own._open(tree, (Unbounded((), (), None, "cbc"),))
     assert not [note for note in own.notes if "it is not" in note]
     own.program = lp("min\n x\nst\n c: x >= 1\nend")

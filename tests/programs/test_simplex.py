@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from tamecheck.exact.bounded import linear_box, minimum
-from tamecheck.exact.linear import Basis, Box
+from tamecheck.budget import Budget
+from tamecheck.exact.linear import Basis, Box, linear_box, minimum
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.programs.scaled import Scaled
@@ -91,7 +91,7 @@ def test_the_basis_of_an_optimum_is_one_where_nothing_is_left_to_do():
         (F(1, 2),),
     )
     again = minimum(
-        program, [F(1), F(1)], linear_box(program), found.certificate.basis, deadline=0.0
+        program, [F(1), F(1)], linear_box(program), found.certificate.basis, budget=Budget.of(0)
     )
     assert again == found
 
@@ -104,7 +104,9 @@ def test_a_box_takes_the_place_of_the_bounds():
 
 def test_a_deadline_in_the_past_decides_nothing():
     program = Program((Column("x"),), (Row("r", ((0, F(1)),), F(1)),))
-    assert minimum(program, [F(1)], linear_box(program), deadline=0.0) == Unknown("out of time")
+    assert minimum(program, [F(1)], linear_box(program), budget=Budget.of(0)) == Unknown(
+        "out of time"
+    )
 
 
 @pytest.mark.parametrize("size", [30])

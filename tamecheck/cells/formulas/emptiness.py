@@ -13,8 +13,8 @@ from flint import arb, fmpq
 
 from tamecheck.cells.formulas.expressions import float_values
 from tamecheck.cells.formulas.guide import Decision, sign_at, sign_on
+from tamecheck.exact.feasibility import Inequality, Vector, solve_inequalities
 from tamecheck.exact.reals import Number, as_number, working_precision
-from tamecheck.exact.simplex import Inequality, Vector, solve_inequalities
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Answer", "Bounds", "Domain", "Point", "ball_box", "essential"]

@@ -11,8 +11,8 @@ from itertools import combinations, pairwise
 import numpy as np
 from flint import fmpq, fmpq_mat, fmpq_poly
 
+from tamecheck.exact.feasibility import Multipliers, nonnegative_solution
 from tamecheck.exact.reals import as_fraction, as_number
-from tamecheck.exact.simplex import Multipliers, nonnegative_solution
 from tamecheck.ir.tensor import Array
 
 __all__ = [

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, locally_tame, semilinear
 from tamecheck.duality.check import CheckItem, Value
 from tamecheck.duality.form import Form, FormColumn, Vector, normalise
@@ -179,11 +180,11 @@ def minimum_at(form: Form, priced: Sequence[Priced], d: Sequence[Fraction]) -> M
     """
     free = _opposites(priced)
     program = _without_opposites(defining_program(form, priced, d), free)
-    tree = Search(program, seconds=_SECONDS_A_VALUE, granular=False).run()
+    tree = Search(program, granular=False).run(Budget.of(_SECONDS_A_VALUE))
     if tree.unbounded:
         columns = [own.column for own in priced]
         relaxed = minimise(columns, form.constraints, d)
-        feasible = Search(_without_costs(program), seconds=_SECONDS_A_VALUE).run()
+        feasible = Search(_without_costs(program)).run(Budget.of(_SECONDS_A_VALUE))
         # a multiple of a rational ray is integral, so an integral point falls without end along it
         if isinstance(relaxed, Unbounded) and feasible.point is not None:
             return Minimum(-math.inf, None)

@@ -20,7 +20,7 @@ from tamecheck.duality.check import Value
 from tamecheck.duality.form import Constraint, Form, FormColumn, Vector
 from tamecheck.duality.optimum import minimise
 from tamecheck.errors import SolverError
-from tamecheck.exact.bounded import LinearProof
+from tamecheck.exact.linear import LinearProof
 from tamecheck.ir.answer import Optimal, Unbounded
 
 __all__ = [

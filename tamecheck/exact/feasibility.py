@@ -1,0 +1,140 @@
+"""Exact linear feasibility with certificates: the lemma of Farkas, by the simplex method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from flint import fmpq, fmpq_mat
+
+from tamecheck.budget import Budget
+from tamecheck.exact.simplex import Dictionary
+
+__all__ = [
+    "Alternative",
+    "Inequality",
+    "Multipliers",
+    "Vector",
+    "nonnegative_solution",
+    "null_basis",
+    "satisfies",
+    "solve_inequalities",
+]
+
+Vector: TypeAlias = tuple[fmpq, ...]
+
+Inequality: TypeAlias = tuple[Vector, bool]
+"""``a · x + b >= 0`` as the vector ``(a, b)``; ``> 0`` if the second element is true."""
+
+_ZERO, _ONE = fmpq(0), fmpq(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Multipliers:
+    """``λ >= 0`` with ``Σ λ_j column_j = target``."""
+
+    values: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """``y`` with ``y · column_j <= 0`` for all j and ``y · target > 0``: so there are no such λ."""
+
+    values: Vector
+
+
+def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multipliers | Alternative:
+    """Is a vector a nonnegative combination of others?  Farkas' lemma, decided exactly.
+
+    The primal method minimises the sum of artificial variables, which never enter again.
+
+    Examples
+    --------
+    >>> one, two = fmpq(1), fmpq(2)
+    >>> nonnegative_solution([(one,)], (two,))
+    Multipliers(values=(2,))
+    """
+    # the rows of the system that imply all others: the pivots of the transposed matrix
+    rows, width = _pivots([*columns, target]), len(columns)
+    size = len(rows)
+    signs = [-1 if target[i] < 0 else 1 for i in rows]
+    # artificial = sign * (target * 1 - columns λ); the last column is the number 1
+    entries = [
+        [*(-s * column[i] for column in columns), s * target[i]]
+        for i, s in zip(rows, signs, strict=True)
+    ]
+    cost = [sum(own, _ZERO) for own in zip(*entries, strict=True)] or [_ZERO] * (width + 1)
+    table: Any = fmpq_mat(size + 2, width + 1, [a for own in (*entries, cost, cost) for a in own])
+    lower: list[fmpq | None] = [*[_ZERO] * (width + size), _ONE]
+    upper: list[fmpq | None] = [*[None] * (width + size), _ONE]
+    own = Dictionary(
+        table, range(width, width + size), [*range(width), width + size], (lower, upper)
+    )
+    own.patience, own.enterable = 0, width
+    # the sum of artificial variables is bounded below, so there is an optimum
+    own.run(own.primal_step, Budget())
+    if not any(value for k, value in zip(own.basic, own.values, strict=True) if k >= width):
+        return Multipliers(tuple(own.point(width)))
+    # reduced costs of the artificial variables are 1 - y, with y the multipliers of the rows
+    rates = {k: own.table[own.true, c] for c, k in enumerate(own.nonbasic)}
+    y = [_ZERO] * len(target)
+    for k, (i, s) in enumerate(zip(rows, signs, strict=True)):
+        y[i] = s * (_ONE - rates.get(width + k, _ZERO))
+    return Alternative(tuple(y))
+
+
+def _pivots(vectors: Sequence[Vector]) -> list[int]:
+    """The pivots of the matrix whose rows these are."""
+    size = len(vectors[0])
+    if not size:
+        return []
+    reduced, rank = fmpq_mat(len(vectors), size, [a for own in vectors for a in own]).rref()
+    return [next(j for j, a in enumerate(line) if a) for line in reduced.tolist()[:rank]]
+
+
+def solve_inequalities(rows: Sequence[Inequality], size: int) -> Vector | None:
+    """A point of ``size`` coordinates at which the inequalities hold; None if there is none.
+
+    There is none iff nonnegative multiples of the rows, and of ``1 > 0``, add up to zero with some
+    strict row among them (Motzkin).  Otherwise the simplex method ends with a vector that is
+    negative on every row, strictly on the strict ones: a point, after division by its last entry.
+    Either is multiplied out again.
+    """
+    columns = [(*[_ZERO] * size, _ONE, _ONE)]
+    columns += [(*row, _ONE if strict else _ZERO) for row, strict in rows]
+    target = (*[_ZERO] * (size + 1), _ONE)
+    found = nonnegative_solution(columns, target)
+    if isinstance(found, Multipliers):
+        total = target
+        for factor, column in zip(found.values, columns, strict=True):
+            if factor:
+                total = tuple(t - factor * a for t, a in zip(total, column, strict=True))
+        if any(factor < 0 for factor in found.values) or any(total):
+            raise ArithmeticError("multipliers of linear inequalities show no contradiction")
+        return None
+    point = tuple(a / found.values[size] for a in found.values[:size])
+    if not all(satisfies(point, row) for row in rows):
+        raise ArithmeticError("a solution of linear inequalities does not satisfy them")
+    return point
+
+
+def satisfies(point: Vector, inequality: Inequality) -> bool:
+    """Whether an inequality holds at a point."""
+    row, strict = inequality
+    value = sum((a * x for a, x in zip(row[:-1], point, strict=True) if a), row[-1])
+    return bool(value > 0 if strict else value >= 0)
+
+
+def null_basis(rows: Sequence[Vector], size: int) -> list[Vector]:
+    """A basis of the vectors that are orthogonal to all rows."""
+    reduced, rank = fmpq_mat(len(rows), size, [a for row in rows for a in row]).rref()
+    lines = reduced.tolist()[:rank]
+    pivots = [next(j for j, a in enumerate(line) if a) for line in lines]
+    basis: list[Vector] = []
+    for free in (j for j in range(size) if j not in pivots):
+        vector = [_ONE if j == free else _ZERO for j in range(size)]
+        for line, pivot in zip(lines, pivots, strict=True):
+            vector[pivot] = -line[free]
+        basis.append(tuple(vector))
+    return basis
