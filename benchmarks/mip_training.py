@@ -15,13 +15,14 @@ from fractions import Fraction
 import numpy as np
 from sklearn.datasets import load_digits
 
+from tamecheck.budget import Budget
 from tamecheck.learn import (
     Binariser,
     MIPBinarizedClassifier,
     MIPBinarizedEnsemble,
     SteBinarizedClassifier,
 )
-from tamecheck.learn.effort import Effort, Interruption
+from tamecheck.learn.effort import Effort
 from tamecheck.learn.estimator import TrainingSet
 from tamecheck.learn.mip.annealing import annealed
 from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
@@ -57,9 +58,7 @@ def _whole(x: np.ndarray, y: np.ndarray, hidden: tuple[int, ...], seed: int) -> 
     task = task_of(TrainingSet(x, y, np.ones(len(x)), 2))
     shape = Architecture((x.shape[1], *hidden, 1), "binary", bias=True, margin=Fraction(1, 64))
     encoding = Encoding(task, shape, Objective("errors"))
-    found = annealed(
-        task, shape, np.random.default_rng(seed), seconds=10, goal=0, interruption=Interruption()
-    )
+    found = annealed(task, shape, np.random.default_rng(seed), budget=Budget.of(10))
     begun = time.monotonic()
     (claim,) = Effort(("cbc",), 60, None, seed).claims(encoding.program, lifted(encoding, found))
     said = getattr(claim, "objective", "no solution")

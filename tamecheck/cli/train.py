@@ -327,7 +327,6 @@ def _saved(classifier: BinarizedClassifier, output: str, schema: Schema) -> Sche
     """Write the model, and what its inputs are made of, with the model's hash: both or neither."""
     from dataclasses import replace
 
-    from tamecheck.learn.onnx_export import onnx_bytes
     from tamecheck.loaders.json_model import graph_bytes
     from tamecheck.loaders.onnx import load_onnx
     from tamecheck.loaders.outputs import write_files
@@ -335,7 +334,7 @@ def _saved(classifier: BinarizedClassifier, output: str, schema: Schema) -> Sche
 
     graph = classifier.to_model().graph
     if output.lower().endswith(".onnx"):
-        data = onnx_bytes(classifier.network_, schema)
+        data = classifier.network_.onnx_bytes(schema)
         graph = load_onnx(data, where=output).graph
     else:
         data = graph_bytes(graph)

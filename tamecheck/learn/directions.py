@@ -13,10 +13,9 @@ from tamecheck.learn.effort import DataError
 from tamecheck.learn.elastic import (
     Elastic,
     Problem,
-    Weights,
     best_flip,
-    branched,
-    enumerated,
+    branch_and_bound,
+    exact_minimisers,
     patterns,
     rest_scores,
     soft_enumerated,
@@ -24,7 +23,7 @@ from tamecheck.learn.elastic import (
     soft_slope,
 )
 from tamecheck.learn.estimator import Labels
-from tamecheck.learn.latent import Latent
+from tamecheck.learn.latent import Latent, Weights, forward
 from tamecheck.learn.losses import Loss
 from tamecheck.learn.network import Floats, sign
 
@@ -33,7 +32,6 @@ __all__ = [
     "Inner",
     "Joint",
     "Parts",
-    "Slopes",
     "Split",
     "at_signs",
     "nested",
@@ -42,10 +40,10 @@ __all__ = [
 ]
 
 _FAST = 10
-"""Layers up to this width are enumerated unless another way is asked for."""
+"""Layers up to this width are exact_minimisers unless another way is asked for."""
 
 ENUMERATED = 14
-"""The widest layer that is enumerated at all."""
+"""The widest layer that is exact_minimisers at all."""
 
 _NESTED = 18
 """The most neurons of two neighbouring layers that dynamic programming goes through."""
@@ -55,14 +53,8 @@ _NESTED = 18
 class Inner:
     """How the inner problem of each hidden layer is solved, and what came of it.
 
-    Parameters
-    ----------
-    methods
-        ``"enumerate"``, ``"branch"`` or ``"flips"``, for each hidden layer.
-    proved
-        Whether branch and bound always ended.
-    warm
-        The minimisers that branch and bound found last, by the number of the row.
+    The methods are ``"enumerate"``, ``"branch"`` and ``"flips"``.  ``proved`` is whether branch and
+    bound always ended, ``warm`` its last minimisers, by the number of the row.
     """
 
     methods: tuple[str, ...]
@@ -121,31 +113,21 @@ class Inner:
         return "flips" if set(self.methods) == {"flips"} else "mixed"
 
     def minimisers(self, number: int, problem: Problem, rows: Labels) -> Floats:
-        """The signs of layer ``number`` that minimise its inner problem.
-
-        Parameters
-        ----------
-        number
-            The layer.
-        problem
-            Its inner problems.
-        rows
-            The numbers of the rows in the data.
-        """
+        """The signs of layer ``number`` that minimise its inner problems, for rows of the data."""
         match self.methods[number]:
             case "enumerate":
-                return enumerated(problem)
+                return exact_minimisers(problem)
             case "branch":
-                return self._branched(problem, rows.tolist())
+                return self._branch_and_bound(problem, rows.tolist())
             case _:
                 return best_flip(problem)
 
-    def _branched(self, problem: Problem, rows: list[int]) -> Floats:
+    def _branch_and_bound(self, problem: Problem, rows: list[int]) -> Floats:
         start = sign(problem.a)
         for place, row in enumerate(rows):
             if row in self.warm:
                 start[place] = self.warm[row]
-        found = branched(problem, start=start)
+        found = branch_and_bound(problem, start=start)
         self.proved = self.proved and bool(found.proved.all())
         self.warm.update(zip(rows, found.u, strict=True))
         return found.u
@@ -182,11 +164,7 @@ class Split(_Variant):
         """The slopes on a batch."""
         elastic = self.elastic(progress)
         layers = latent.effective()
-        inputs, sums = [batch.x], list[Floats]()
-        for weights, offset in layers[:-1]:
-            sums.append(inputs[-1] @ weights + offset)
-            inputs.append(sign(sums[-1]))
-        scores = inputs[-1] @ layers[-1][0] + layers[-1][1]
+        inputs, sums, scores = forward(layers, batch.x)
         share = batch.share
         mean = float(share @ self.loss.values(scores, batch.labels))
         backs = [
@@ -204,14 +182,11 @@ class Split(_Variant):
 
 
 class Joint(_Variant):
-    """The joint variant: all layers descend one objective."""
+    """The joint variant: all layers descend one tame, locally Lipschitz objective."""
 
     def __call__(self, latent: Latent, batch: Batch, progress: float) -> Step:
         """The slopes on a batch."""
-        found = self._slopes(latent.effective(), batch, self.elastic(progress))
-        return Step.of(found.loss, found.weights, found.offsets)
-
-    def _slopes(self, layers: Weights, batch: Batch, elastic: Elastic) -> Slopes:
+        layers, elastic = latent.effective(), self.elastic(progress)
         if len(layers) > 2:
             return nested(batch, layers, self.loss, elastic)
         a = batch.x @ layers[0][0] + layers[0][1]
@@ -220,26 +195,6 @@ class Joint(_Variant):
             return one_layer(batch, soft(problem, batch.share))
         u = self.inner.minimisers(0, problem, batch.rows)
         return one_layer(batch, at_signs(problem, batch.share, u))
-
-
-# --- the joint variant: all parameters descend one tame, locally Lipschitz objective
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Slopes:
-    """A conservative gradient of ``Σ share_i v(x_i)`` with respect to weights and offsets.
-
-    Parameters
-    ----------
-    loss
-        The value of the objective.
-    weights, offsets
-        One array a layer, the readout last.
-    """
-
-    loss: float
-    weights: list[Floats]
-    offsets: list[Floats]
 
 
 Parts = tuple[float, tuple[Floats, Floats, Floats]]
@@ -272,13 +227,13 @@ def soft(problem: Problem, share: Floats) -> Parts:
     return float(share @ values), (back, every.T @ out, out.sum(axis=0))
 
 
-def one_layer(batch: Batch, parts: Parts) -> Slopes:
+def one_layer(batch: Batch, parts: Parts) -> Step:
     """The slopes of a network with one hidden layer, from those of its pre-activations."""
     value, (back, readout, offset) = parts
-    return Slopes(value, [batch.x.T @ back, readout], [back.sum(axis=0), offset])
+    return Step.of(value, [batch.x.T @ back, readout], [back.sum(axis=0), offset])
 
 
-def nested(batch: Batch, layers: Weights, loss: Loss, elastic: Elastic) -> Slopes:
+def nested(batch: Batch, layers: Weights, loss: Loss, elastic: Elastic) -> Step:
     """The slopes for several hidden layers, their signs minimised together.
 
     The objective of a sample is the minimum over the signs of all hidden layers of the loss plus
@@ -316,7 +271,7 @@ def nested(batch: Batch, layers: Weights, loss: Loss, elastic: Elastic) -> Slope
         offsets.append(back.sum(axis=0))
         signs = u
     out = loss.slope(signs @ layers[-1][0] + layers[-1][1], labels) * share[:, None]
-    return Slopes(value, [*weights, signs.T @ out], [*offsets, out.sum(axis=0)])
+    return Step.of(value, [*weights, signs.T @ out], [*offsets, out.sum(axis=0)])
 
 
 def _penalties(a: Floats, every: Floats, elastic: Elastic) -> Floats:

@@ -1,4 +1,4 @@
-"""Whom an estimator by MIP asks, and for how long: the options that all of them share."""
+"""What a training may spend and whom it asks, and the errors of what cannot be trained on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from types import TracebackType
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError
+from tamecheck.ir.answer import Feasible, Optimal, Unknown
 from tamecheck.ir.program import Program
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.libraries import INSTALL, installed
@@ -22,86 +23,23 @@ __all__ = [
     "MIP_SOLVERS",
     "DataError",
     "Effort",
-    "Interruption",
+    "check_choice",
     "check_limits",
     "check_solver",
     "data_errors",
+    "failures",
+    "interruptible",
+    "points_of",
     "seconds_for",
+    "unproved",
+    "warn_of_interrupt",
 ]
 
 MIP_SOLVERS = {"auto": SOLVERS, **{solver: (solver,) for solver in SOLVERS}}
 """Who is asked under each name; other names stand for a search that asks no solver."""
 
 _SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """Which solvers are asked, and for how long each.
-
-    Parameters
-    ----------
-    solvers
-        Of ``"cbc"`` and ``"highs"``, side by side; maybe none.
-    seconds
-        The time limit.
-    nodes
-        The limit of each tree; None if only time limits it.
-    seed
-        Of the solvers.
-    """
-
-    solvers: tuple[str, ...]
-    seconds: float
-    nodes: int | None
-    seed: int
-
-    def claims(
-        self, program: Program, incumbent: Sequence[Fraction] | None = None
-    ) -> tuple[Claim, ...]:
-        """What each of the solvers says, from a point to begin with."""
-        return claims(
-            program, solvers=self.solvers, seconds=self.seconds, nodes=self.nodes, seed=self.seed,
-            incumbent=incumbent,
-        )  # fmt: skip
-
-
-def check_solver(value: Any, search: str) -> None:
-    """Refuse what is neither a solver nor the name of the estimator's own search.
-
-    Raises
-    ------
-    DataError
-        If the name is unknown, or the solver is not installed.
-    """
-    names = (*MIP_SOLVERS, search)
-    if value not in names:
-        raise DataError(f"solver={value!r} is unknown.", hint=f"There are: {', '.join(names)}.")
-    if value in SOLVERS and not installed(value):
-        raise DataError(f"solver={value!r} is not installed.", hint=f"Try: {INSTALL}")
-
-
-def check_limits(timeout: Any, max_nodes: Any) -> None:
-    """Refuse limits that are no positive numbers.
-
-    Raises
-    ------
-    DataError
-        If one is none.
-    """
-    if timeout is not None and not float(timeout) > 0:
-        raise DataError(f"timeout={timeout!r} is no positive number.")
-    if max_nodes is not None and (
-        isinstance(max_nodes, bool) or not max_nodes == int(max_nodes) > 0
-    ):
-        raise DataError(f"max_nodes={max_nodes!r} is no positive integer.")
-
-
-def seconds_for(timeout: float | None, max_nodes: int | None) -> float:
-    """The time limit: 60 seconds unless another limit is given."""
-    if timeout is not None:
-        return float(timeout)
-    return _SECONDS if max_nodes is None else math.inf
+_TOLERANCE = 1e-6
 
 
 class DataError(InputError, ValueError):
@@ -123,36 +61,87 @@ def data_errors() -> Generator[None]:
         raise DataError(str(error)) from None
 
 
-@dataclass(slots=True, eq=False)
-class Interruption:
-    """A context that a ``KeyboardInterrupt`` ends quietly, and that remembers it.
+@contextmanager
+def interruptible(budget: Budget) -> Generator[None]:
+    """A block that Ctrl-C ends quietly: it cancels the budget, so that no search goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        budget.cancelled.set()
 
-    One object goes through all searches of a training, so that those that follow an interrupted one
-    know that they are not wanted any more.
 
-    Parameters
-    ----------
-    happened
-        Whether a block was interrupted.
-    """
+def warn_of_interrupt(budget: Budget, kept: str, stacklevel: int) -> bool:
+    """Whether Ctrl-C cancelled the budget; then say what is kept (`warnings.warn`'s level)."""
+    if budget.cancelled.is_set():
+        text = f"Training was interrupted; {kept}."
+        warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)
+    return budget.cancelled.is_set()
 
-    happened: bool = False
 
-    def __enter__(self) -> None:
-        pass
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Which of the MIP solvers are asked, side by side; the limits of each, and their seed."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
-        self.happened = self.happened or interrupted
-        return interrupted
+    solvers: tuple[str, ...]
+    seconds: float
+    nodes: int | None
+    seed: int
 
-    def warn(self, kept: str, stacklevel: int) -> None:
-        """Say what is kept, if a block was interrupted; the level is that of `warnings.warn`."""
-        if self.happened:
-            text = f"Training was interrupted; {kept}."
-            warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)
+    def claims(
+        self, program: Program, incumbent: Sequence[Fraction] | None = None
+    ) -> tuple[Claim, ...]:
+        """What each of the solvers says, from a point to begin with."""
+        return claims(
+            program, solvers=self.solvers, seconds=self.seconds, nodes=self.nodes, seed=self.seed,
+            incumbent=incumbent,
+        )  # fmt: skip
+
+
+def points_of(said: Sequence[Claim]) -> list[tuple[float, ...]]:
+    """The points that solvers found."""
+    return [claim.point for claim in said if isinstance(claim, Optimal | Feasible)]
+
+
+def failures(said: Sequence[Claim]) -> tuple[str, ...]:
+    """What solvers failed at."""
+    return tuple(f"{c.solver}: {c.why}." for c in said if isinstance(c, Unknown))
+
+
+def unproved(said: Sequence[Claim], what: str, value: float, shift: float = 0.0) -> tuple[str, ...]:
+    """What the solvers say that call a value optimal: it is no proof."""
+    return tuple(
+        f"{claim.solver} calls the {what} optimal, which is not proved."
+        for claim in said
+        if isinstance(claim, Optimal)
+        and abs(claim.objective + shift - value) <= _TOLERANCE * abs(value)
+    )
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Raise a `DataError` that lists the choices unless the value is one of them."""
+    if value not in choices:
+        raise DataError(f"{name}={value!r} is unknown.", hint=f"There are: {', '.join(choices)}.")
+
+
+def check_solver(value: Any, search: str) -> None:
+    """Refuse what is neither an installed solver nor the name of the estimator's own search."""
+    check_choice("solver", value, (*MIP_SOLVERS, search))
+    if value in SOLVERS and not installed(value):
+        raise DataError(f"solver={value!r} is not installed.", hint=f"Try: {INSTALL}")
+
+
+def check_limits(timeout: Any, max_nodes: Any) -> None:
+    """Refuse limits that are no positive numbers."""
+    if timeout is not None and not float(timeout) > 0:
+        raise DataError(f"timeout={timeout!r} is no positive number.")
+    if max_nodes is not None and (
+        isinstance(max_nodes, bool) or not max_nodes == int(max_nodes) > 0
+    ):
+        raise DataError(f"max_nodes={max_nodes!r} is no positive integer.")
+
+
+def seconds_for(timeout: float | None, max_nodes: int | None) -> float:
+    """The time limit: 60 seconds unless another limit is given."""
+    if timeout is not None:
+        return float(timeout)
+    return _SECONDS if max_nodes is None else math.inf

@@ -18,13 +18,14 @@ same Lipschitz constant.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tamecheck.learn.latent import Weights
 from tamecheck.learn.losses import Loss
 from tamecheck.learn.network import Floats, sign
 
@@ -32,10 +33,9 @@ __all__ = [
     "Elastic",
     "Minimum",
     "Problem",
-    "Weights",
     "best_flip",
-    "branched",
-    "enumerated",
+    "branch_and_bound",
+    "exact_minimisers",
     "patterns",
     "rest_scores",
     "soft_enumerated",
@@ -46,23 +46,19 @@ __all__ = [
 _TINY = 1e-200
 """Below this, sums of products of probabilities may have lost their terms to underflow."""
 
-Weights = list[tuple[Floats, Floats]]
-"""The layers behind the signs: matrices and offsets, the readout last."""
+
+@cache
+def patterns(count: int) -> Floats:
+    """All vectors of signs of a length, ``(2**count, count)``; bit j of a row's number is j's."""
+    numbers = np.arange(2**count, dtype=np.int64)[:, None]
+    table: Floats = np.where(numbers >> np.arange(count, dtype=np.int64) & 1, 1.0, -1.0)
+    table.flags.writeable = False
+    return table
 
 
 @dataclass(frozen=True, slots=True)
 class Elastic:
-    """The penalty ``rho Σ max(0, kappa - u_j a_j)`` and the temperature.
-
-    Parameters
-    ----------
-    rho
-        Its slope.
-    kappa
-        The margin below which a neuron pays.
-    temperature
-        0 for the minimum, else t in the smooth form.
-    """
+    """The penalty ``rho Σ max(0, kappa - u_j a_j)``, and t; at t = 0 the minimum itself."""
 
     rho: float
     kappa: float
@@ -88,21 +84,7 @@ class Elastic:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """The inner problems of a layer for some rows.
-
-    Parameters
-    ----------
-    a
-        Pre-activations, ``(rows, h)``.
-    labels
-        One label a row.
-    rest
-        The layers behind.
-    loss
-        The loss.
-    elastic
-        The penalty and the temperature.
-    """
+    """The inner problems of a layer for rows of pre-activations ``(rows, h)`` and their labels."""
 
     a: Floats
     labels: Any
@@ -129,7 +111,7 @@ def rest_scores(signs: Floats, rest: Weights) -> Floats:
 # --- all patterns, for narrow layers ----------------------------------------------------------
 
 
-def enumerated(problem: Problem) -> Floats:
+def exact_minimisers(problem: Problem) -> Floats:
     """The exact minimisers u of v(a), by enumeration: O(2^h (rows + classes) h)."""
     every = patterns(problem.width)
     table = problem.loss.table(rest_scores(every, problem.rest))
@@ -263,15 +245,6 @@ def _logistic(values: Floats) -> Floats:
     return 1 / (1 + np.exp(np.minimum(-values, 700)))
 
 
-@cache
-def patterns(count: int) -> Floats:
-    """All vectors of signs of a length, ``(2**count, count)``; bit j of a row's number is j's."""
-    numbers = np.arange(2**count, dtype=np.int64)[:, None]
-    table: Floats = np.where(numbers >> np.arange(count, dtype=np.int64) & 1, 1.0, -1.0)
-    table.flags.writeable = False
-    return table
-
-
 # --- branch and bound, for a wide last layer
 
 
@@ -281,24 +254,16 @@ _TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Minimum:
-    """The best signs found.
-
-    Parameters
-    ----------
-    u
-        One row of signs for each row of pre-activations.
-    proved
-        For each row, whether no signs are better by more than 1e-9 (in float64 arithmetic).
-    nodes
-        The number of nodes of all trees.
-    """
+    """The best signs found; for each row whether none are better by more than 1e-9; all nodes."""
 
     u: Floats
     proved: npt.NDArray[np.bool_]
     nodes: int
 
 
-def branched(problem: Problem, *, start: Floats | None = None, limit: int = 2000) -> Minimum:
+def branch_and_bound(
+    problem: Problem, *, start: Floats | None = None, limit: int = 2000
+) -> Minimum:
     """The minimisers u of ``loss(u V + c, y) + pen(u, a)``, one tree for each row, all at once.
 
     A node is a vertex u of the cube and a set of free neurons.  The loss is convex, so it lies
@@ -307,14 +272,9 @@ def branched(problem: Problem, *, start: Floats | None = None, limit: int = 2000
     neuron whose flip costs more than it can change the loss (all losses here are 1-Lipschitz in
     the largest change of a difference of scores) is never free.
 
-    Parameters
-    ----------
-    problem
-        The layers behind are the readout (V, c) alone; the temperature is not used.
-    start
-        Signs to compare with, such as the minimisers of the last epoch.
-    limit
-        Nodes a row on average; the rows whose trees are then open are not proved.
+    The layers behind are the readout (V, c) alone, and the temperature is not used.  ``start`` are
+    signs to compare with.  Rows whose trees are open after ``limit`` nodes a row on average are not
+    proved.
     """
     search = _Search.of(problem)
     if start is not None:
@@ -333,9 +293,7 @@ class _Nodes:
     bound: Floats
 
     def where(self, which: Any) -> _Nodes:
-        return _Nodes(
-            self.row[which], self.u[which], self.free[which], self.scores[which], self.bound[which]
-        )
+        return _Nodes(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 @dataclass(slots=True, eq=False)

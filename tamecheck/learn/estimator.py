@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from sklearn import utils
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import multiclass, validation
 
@@ -19,30 +20,27 @@ from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 if TYPE_CHECKING:
     from tamecheck.model import Model
 
-__all__ = ["BinarizedClassifier", "Labels", "TrainingSet", "hidden_sizes"]
+__all__ = [
+    "BinarizedClassifier",
+    "Labels",
+    "TrainingSet",
+    "check_fitted",
+    "hidden_sizes",
+    "read_rows",
+    "seed_of",
+]
 
 Labels = npt.NDArray[np.int64]
 
 # scikit-learn has no stubs
 _VALIDATE = cast("Any", validation)
 _TARGETS = cast("Any", multiclass)
+_UTILS = cast("Any", utils)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:
-    """Checked training data.
-
-    Parameters
-    ----------
-    x
-        Rows of features, float64.
-    labels
-        The index of each row's class in ``classes_``.
-    weight
-        The rows' weights: positive, none is zero.
-    classes
-        The number of classes.
-    """
+    """Rows of features, the indices of their classes, positive weights; the number of classes."""
 
     x: Floats
     labels: Labels
@@ -60,7 +58,7 @@ class TrainingSet:
 class BinarizedClassifier(ClassifierMixin, BaseEstimator):
     """A classifier whose decision function is a `BinarizedNetwork`.
 
-    A subclass trains in ``fit(X, y, sample_weight=None)``: it calls `_checked`, which sets
+    A subclass trains in ``fit(X, y, sample_weight=None)``: it calls `_training_set`, which sets
     ``classes_``, ``n_features_in_`` and ``feature_names_in_``, and then sets ``network_`` and
     ``interrupted_``.
 
@@ -97,12 +95,7 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def network_scores(self, X: Any) -> Floats:  # noqa: N803
-        """The network's outputs, one column a class also for two classes."""
-        rows = self.checked_rows(X)
-        return self.network_.scores(rows)
-
-    def checked_rows(self, X: Any) -> Floats:  # noqa: N803
-        """The rows of ``X`` as float64, if they fit what the classifier was trained on.
+        """The network's outputs, one column a class also for two classes.
 
         Raises
         ------
@@ -111,27 +104,22 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         DataError
             On NaN, infinity, text, or other features than in ``fit``.
         """
-        self.checked_fit()
-        with data_errors():
-            return np.asarray(_VALIDATE.validate_data(self, X, dtype=np.float64, reset=False))
+        rows = read_rows(self, X)
+        return self.network_.scores(rows)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
         """The class of each row: the first with the largest score."""
         scores = self.network_scores(X)
         return self.classes_[scores.argmax(axis=1)]
 
-    def checked_fit(self) -> None:
-        """Do nothing after ``fit``; before it, raise scikit-learn's ``NotFittedError``."""
-        _VALIDATE.check_is_fitted(self)
-
     def to_model(self) -> Model:
         """The network as a `tamecheck.Model` with input ``x`` and output ``scores``."""
-        self.checked_fit()
-        return self.network_.to_model(self.schema())
+        schema = self.schema()
+        return self.network_.to_model(schema)
 
     def schema(self) -> Schema | None:
         """What the inputs are made of, as data; None if they are not two values each."""
-        self.checked_fit()
+        check_fitted(self)
         levels = self.input_levels_
         if levels is None:
             return None
@@ -146,10 +134,10 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
 
     def export_onnx(self, path: str | Path, schema: Schema | None = None) -> None:
         """Write the network as an ONNX file, with what its inputs are made of in the metadata."""
-        self.checked_fit()
-        self.network_.export_onnx(path, self.schema() if schema is None else schema)
+        own = self.schema()
+        self.network_.export_onnx(path, own if schema is None else schema)
 
-    def _checked(
+    def _training_set(
         self,
         X: Any,  # noqa: N803
         y: Any,
@@ -158,16 +146,9 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         classes: Any = None,
         first: bool = True,
     ) -> TrainingSet:
-        """The training data in one form; sets ``classes_`` and the facts about features.
+        """The training data without rows of weight 0; sets ``classes_`` and the feature facts.
 
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`; rows of weight zero are left out.
-        classes
-            All classes, if they are known beforehand.
-        first
-            Whether these are the first data, which decide what the features are.
+        The first data decide what the features are, and, unless told, which classes there are.
 
         Raises
         ------
@@ -199,7 +180,9 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         if len(unseen):
             raise DataError(f"y holds classes that are not in classes: {unseen.tolist()}.")
         self.classes_ = known
-        self.input_levels_ = _levels(rows, None if first else self.input_levels_, first=first)
+        usual = ((-1.0, 1.0), (0.0, 1.0)) if first else tuple(set(self.input_levels_ or ()))
+        found = next((pair for pair in usual if bool(np.isin(rows, pair).all())), None)
+        self.input_levels_ = None if found is None else (found,) * rows.shape[1]
         labels: Labels = np.searchsorted(known, targets[kept]).astype(np.int64)
         return TrainingSet(rows[kept], labels, weight[kept], len(known))
 
@@ -210,23 +193,25 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _levels(
-    rows: Floats, before: tuple[tuple[float, float], ...] | None, *, first: bool
-) -> tuple[tuple[float, float], ...] | None:
-    """The two values of the features, if all have -1 and 1, or all have 0 and 1."""
-    usual = ((-1.0, 1.0), (0.0, 1.0)) if first else tuple(set(before or ()))
-    found = next((pair for pair in usual if bool(np.isin(rows, pair).all())), None)
-    return None if found is None else (found,) * rows.shape[1]
+def check_fitted(estimator: Any) -> None:
+    """Raise scikit-learn's ``NotFittedError`` before ``fit``."""
+    _VALIDATE.check_is_fitted(estimator)
+
+
+def read_rows(estimator: Any, rows: Any) -> Floats:
+    """The rows as float64, if they fit what the estimator was trained on."""
+    check_fitted(estimator)
+    with data_errors():
+        return np.asarray(_VALIDATE.validate_data(estimator, rows, dtype=np.float64, reset=False))
+
+
+def seed_of(random_state: Any) -> int:
+    """A seed from what scikit-learn calls a random state."""
+    return int(_UTILS.check_random_state(random_state).randint(2**31 - 1))
 
 
 def hidden_sizes(value: Any) -> tuple[int, ...]:
-    """``hidden`` as a tuple of positive widths; one number is one layer.
-
-    Raises
-    ------
-    DataError
-        If it is none.
-    """
+    """``hidden`` as a tuple of positive widths; one number is one layer."""
     sizes: tuple[Any, ...] = (value,) if isinstance(value, int) else tuple(value)
     if not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
         raise DataError(f"hidden={value!r} are no widths of layers.", hint="Give (8,) or (32, 16).")

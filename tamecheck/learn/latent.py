@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias, cast
 
 import numpy as np
 
 from tamecheck.ir.tensor import size_of
-from tamecheck.learn.effort import DataError
+from tamecheck.learn.effort import check_choice
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, rounded, sign
 
-__all__ = ["KINDS", "Latent", "Scaling", "initial", "kind_of", "scaling_of"]
+__all__ = ["Latent", "Scaling", "Weights", "forward", "initial", "kind_of", "scaling_of"]
 
-KINDS: tuple[WeightKind, ...] = ("real", "binary", "ternary")
+Weights: TypeAlias = list[tuple[Floats, Floats]]
+"""Matrices and offsets of layers, the readout last."""
+
+_KINDS: tuple[WeightKind, ...] = ("real", "binary", "ternary")
 _TERNARY = 1 / 3
 """Latent weights below this in absolute value are 0 in a ternary network."""
 
@@ -24,15 +28,7 @@ _INTEGER_SPREAD = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scaling:
-    """Features as training sees them: ``(x - centre) / scale``.
-
-    Parameters
-    ----------
-    centre, scale
-        One number a feature.
-    signs
-        Whether all features are -1, 0 or 1.
-    """
+    """Features as training sees them, ``(x - centre) / scale``; ``signs`` if all are -1, 0, 1."""
 
     centre: Floats
     scale: Floats
@@ -73,14 +69,8 @@ def scaling_of(x: Floats, weight: Floats, kind: WeightKind) -> Scaling:
 class Latent:
     """Real parameters that gradient steps change.
 
-    Parameters
-    ----------
-    vector
-        All of them, weights before offsets.
-    weights, offsets
-        One array a layer, the readout last: views of ``vector``.
-    kind, readout
-        Which weights the hidden layers and the readout have in the network.
+    ``weights`` and ``offsets``, an array a layer, are views of ``vector``; ``kind`` and ``readout``
+    say which weights the hidden layers and the last one have in the network.
     """
 
     vector: Floats
@@ -89,14 +79,14 @@ class Latent:
     kind: WeightKind
     readout: WeightKind
 
-    def effective(self) -> list[tuple[Floats, Floats]]:
+    def effective(self) -> Weights:
         """The matrices and offsets that the network in training computes with.
 
         All are scaled by one over the root of the number of terms (twice that for an integer
         readout), so that sums have the size that the penalty and the loss expect, and one learning
         rate fits layers of all widths.
         """
-        found: list[tuple[Floats, Floats]] = []
+        found: Weights = []
         for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
             gain = self.gain_at(number)
             shift = offset * gain if self.kind_at(number) == "real" else offset
@@ -121,12 +111,7 @@ class Latent:
     def network(self, scaling: Scaling, magnitude: float | None) -> BinarizedNetwork:
         """The network on unscaled features: real weights in [-1, 1], or exact integers.
 
-        Parameters
-        ----------
-        scaling
-            What training did to the features, which the first layer takes over.
-        magnitude
-            The largest absolute value of the features if they are integers; see `rounded`.
+        The first layer takes the scaling over; of ``magnitude`` see `rounded`.
         """
         layers: list[Layer] = []
         for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
@@ -151,18 +136,19 @@ class Latent:
         return rounded(layers, magnitude if exact else None)
 
 
-def kind_of(value: str, name: str) -> WeightKind:
-    """The kind of weights of that name.
+def forward(layers: Weights, x: Floats) -> tuple[list[Floats], list[Floats], Floats]:
+    """What each layer gets, the pre-activations of the hidden layers, and the scores."""
+    inputs, sums = [x], list[Floats]()
+    for weights, offset in layers[:-1]:
+        sums.append(inputs[-1] @ weights + offset)
+        inputs.append(sign(sums[-1]))
+    return inputs, sums, inputs[-1] @ layers[-1][0] + layers[-1][1]
 
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
-    for kind in KINDS:
-        if kind == value:
-            return kind
-    raise DataError(f"{name}={value!r} is unknown.", hint=f"There are: {', '.join(KINDS)}.")
+
+def kind_of(value: str, name: str) -> WeightKind:
+    """The kind of weights of that name."""
+    check_choice(name, value, _KINDS)
+    return cast("WeightKind", value)
 
 
 def initial(
@@ -173,16 +159,8 @@ def initial(
 ) -> Latent:
     """Random parameters: offsets 0, latent weights normal.
 
-    Parameters
-    ----------
-    widths
-        The numbers of features, of neurons of each hidden layer, and of classes.
-    kinds
-        Of the hidden layers, and of the readout.
-    spread
-        The deviation of each scaled feature: weights of a feature that hardly varies start small.
-    rng
-        The source of the numbers.
+    ``kinds`` are those of the hidden layers and of the readout, ``spread`` is the deviation of each
+    scaled feature: weights of a feature that hardly varies start small.
     """
     shapes = [*pairwise(widths), *((n,) for n in widths[1:])]
     vector = np.zeros(sum(map(size_of, shapes)))

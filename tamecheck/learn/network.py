@@ -16,6 +16,7 @@ from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.ir.tensor import Array
+from tamecheck.learn.onnx_export import onnx_bytes, write_onnx
 
 if TYPE_CHECKING:
     from tamecheck.loaders.tables.schema import Schema
@@ -108,10 +109,8 @@ class BinarizedNetwork:
     @property
     def widths(self) -> tuple[int, ...]:
         """The numbers of inputs, of neurons of each hidden layer, and of scores."""
-        return (
-            self.layers[0].weights.shape[0],
-            *(int(layer.weights.shape[1]) for layer in self.layers),
-        )
+        first = self.layers[0].weights.shape[0]
+        return (first, *(int(layer.weights.shape[1]) for layer in self.layers))
 
     def hidden(self, x: Floats) -> list[Floats]:
         """The signs of each hidden layer, one row for each row of ``x``."""
@@ -127,9 +126,7 @@ class BinarizedNetwork:
         On inputs ±1 (or other small integers) the values of a network that `rounded` made are
         exact: no sum of its terms needs more than 24 bits.
         """
-        for layer in self.layers[:-1]:
-            x = sign(layer(x))
-        return self.layers[-1](x)
+        return self.layers[-1]((x, *self.hidden(x))[-1])
 
     def decide(self, x: Floats) -> npt.NDArray[np.int64]:
         """The index of the first largest score of each row."""
@@ -166,9 +163,12 @@ class BinarizedNetwork:
 
     def export_onnx(self, path: str | Path, schema: Schema | None = None) -> None:
         """Write the network as an ONNX file; see `tamecheck.learn.onnx_export`."""
-        from tamecheck.learn.onnx_export import write_onnx
+        write_onnx(path, self.onnx_bytes(schema))
 
-        write_onnx(self, path, schema)
+    def onnx_bytes(self, schema: Schema | None = None) -> bytes:
+        """What `export_onnx` writes."""
+        layers = [(layer.weights, layer.offset) for layer in self.layers]
+        return onnx_bytes(layers, "sign", schema, str(self))
 
     def __str__(self) -> str:
         kinds = ", ".join(layer.kind for layer in self.layers)
@@ -189,14 +189,7 @@ def rounded(layers: Sequence[Layer], magnitude: float | None = 1.0) -> Binarized
     The power of a layer is such that no partial sum of its terms needs more than 24 bits for
     integer inputs up to ``magnitude``: then float32, float64 and rational arithmetic give the
     same values in any order of summation, and an exported file cannot disagree with the model.
-
-    Parameters
-    ----------
-    layers
-        Hidden layers, then the readout.
-    magnitude
-        The largest absolute value of an integer input; None if inputs are arbitrary reals, where
-        the first layer is rounded to single precision instead.
+    Where inputs are arbitrary reals (None), the first layer is rounded to single precision instead.
     """
     made: list[Layer] = []
     for layer in layers:

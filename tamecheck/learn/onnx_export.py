@@ -1,36 +1,29 @@
-"""A binarized network as an ONNX file, with the same value at every input."""
+"""Chains of affine layers as ONNX files, with the same value at every input."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from tamecheck.errors import InputError
 from tamecheck.loaders.outputs import write_bytes
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.loaders.tables.schema_file import METADATA_KEY, schema_document
 
-if TYPE_CHECKING:
-    from tamecheck.learn.network import BinarizedNetwork
-
-__all__ = ["onnx_bytes", "onnx_model", "write_onnx"]
+__all__ = ["onnx_bytes", "write_onnx"]
 
 _OPSET = 17
 _IR_VERSION = 8
+_NAMES = {"sign": "binarized_network", "relu": "relu_network"}
 
 
-def write_onnx(network: BinarizedNetwork, path: str | Path, schema: Schema | None = None) -> None:
-    """Write the network, the same bytes each time.
-
-    Parameters
-    ----------
-    network, path
-        The network, and the file.
-    schema
-        What its inputs are made of; it goes into the metadata.
+def write_onnx(path: str | Path, data: bytes) -> None:
+    """Write what `onnx_bytes` made.
 
     Raises
     ------
@@ -39,57 +32,65 @@ def write_onnx(network: BinarizedNetwork, path: str | Path, schema: Schema | Non
     """
     if Path(path).suffix.lower() != ".onnx":
         raise InputError("Networks are exported as ONNX.", where=str(path), hint="Name it .onnx.")
-    write_bytes(path, onnx_bytes(network, schema))
+    write_bytes(path, data)
 
 
-def onnx_bytes(network: BinarizedNetwork, schema: Schema | None = None) -> bytes:
-    """What `write_onnx` writes."""
-    model = onnx_model(network)
-    if schema is not None:
-        document = json.dumps(schema_document(schema), allow_nan=False, separators=(",", ":"))
-        entry = model.metadata_props.add()
-        entry.key, entry.value = METADATA_KEY, document
-    return model.SerializeToString(deterministic=True)
+def onnx_bytes(
+    layers: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]],
+    activation: Literal["sign", "relu"],
+    schema: Schema | None = None,
+    text: str = "",
+) -> bytes:
+    """The same bytes each time: input ``x`` of shape (rows, inputs), output ``scores``.
 
-
-def onnx_model(network: BinarizedNetwork) -> Any:
-    """The ``ModelProto``: input ``x`` of shape (rows, inputs), output ``scores``.
-
-    Weights are float32 if each of them is one, else float64.  ONNX says sign(0) = 0, so the sign
-    with sign(0) = 1 is written as ``where(a >= 0, 1, -1)``.
+    ``layers`` are weights and offsets; a schema of the inputs goes into the metadata.  Numbers are
+    float32 if each of them is one, else float64.  ONNX says sign(0) = 0, so the sign with
+    sign(0) = 1 is written as ``where(a >= 0, 1, -1)``.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    arrays = [array for layer in network.layers for array in (layer.weights, layer.offset)]
+    arrays = [array for layer in layers for array in layer if array is not None]
     single = all(bool((a.astype(np.float32) == a).all()) for a in arrays)
     dtype, element = (np.float32, TensorProto.FLOAT) if single else (np.float64, TensorProto.DOUBLE)
     constants = {"zero": np.zeros((), dtype), "one": np.ones((), dtype)}
     constants["minus_one"] = -constants["one"]
     nodes: list[Any] = []
+
+    def add(op: str, terms: list[str], output: str) -> str:
+        name = output if activation == "sign" else None
+        nodes.append(helper.make_node(op, terms, [output], name=name))
+        return output
+
     value = "x"
-    for number, layer in enumerate(network.layers, start=1):
-        readout = number == len(network.layers)
-        constants[f"weights_{number}"] = layer.weights.astype(dtype)
-        constants[f"offset_{number}"] = layer.offset.astype(dtype)
-        affine = "scores" if readout else f"affine_{number}"
-        terms = [value, f"weights_{number}", f"offset_{number}"]
-        nodes.append(helper.make_node("Gemm", terms, [affine], name=affine))
-        if not readout:
-            test, value = f"test_{number}", f"sign_{number}"
-            nodes += [
-                helper.make_node("GreaterOrEqual", [affine, "zero"], [test], name=test),
-                helper.make_node("Where", [test, "one", "minus_one"], [value], name=value),
-            ]
+    for number, (weights, offset) in enumerate(layers, start=1):
+        terms = [value, f"weights_{number}"]
+        constants[terms[1]] = weights.astype(dtype)
+        if offset is not None:
+            terms.append(f"offset_{number}")
+            constants[terms[2]] = offset.astype(dtype)
+        last = number == len(layers)
+        op, output = (
+            "MatMul" if offset is None else "Gemm",
+            "scores" if last else f"affine_{number}",
+        )
+        affine = add(op, terms, output)
+        if last:
+            break
+        if activation == "relu":
+            value = add("Relu", [affine], f"relu_{number}")
+        else:
+            test = add("GreaterOrEqual", [affine, "zero"], f"test_{number}")
+            value = add("Where", [test, "one", "minus_one"], f"sign_{number}")
     used = {name for node in nodes for name in node.input}
-    inputs, outputs = network.widths[0], network.widths[-1]
+    ends = len(layers[0][0]), layers[-1][0].shape[1]
     graph = helper.make_graph(
         nodes,
-        "binarized_network",
-        [helper.make_tensor_value_info("x", element, ["rows", inputs])],
-        [helper.make_tensor_value_info("scores", element, ["rows", outputs])],
+        _NAMES[activation],
+        [helper.make_tensor_value_info("x", element, ["rows", ends[0]])],
+        [helper.make_tensor_value_info("scores", element, ["rows", ends[1]])],
         [numpy_helper.from_array(a, name) for name, a in constants.items() if name in used],
-        doc_string=str(network),
+        doc_string=text or None,
     )
     model = helper.make_model(
         graph,
@@ -98,4 +99,8 @@ def onnx_model(network: BinarizedNetwork) -> Any:
         producer_name="tamecheck",
     )
     cast("Any", onnx.checker).check_model(model, full_check=True)
-    return model
+    if schema is not None:
+        document = json.dumps(schema_document(schema), allow_nan=False, separators=(",", ":"))
+        entry = model.metadata_props.add()
+        entry.key, entry.value = METADATA_KEY, document
+    return model.SerializeToString(deterministic=True)

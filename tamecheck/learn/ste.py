@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from tamecheck.learn.descent import Batch, Callback, Direction, GradientClassifier, Step
-from tamecheck.learn.latent import Latent
+from tamecheck.learn.descent import Batch, Direction, GradientClassifier, Step
+from tamecheck.learn.latent import Latent, forward
 from tamecheck.learn.losses import Loss, loss_of
-from tamecheck.learn.network import Floats, WeightKind, sign
+from tamecheck.learn.network import Floats
 
 __all__ = ["SteBinarizedClassifier"]
 
 
+@dataclass(eq=False, repr=False)
 class SteBinarizedClassifier(GradientClassifier):
     """A binarized network trained by the straight-through estimator (Hubara et al. 2016).
 
@@ -42,40 +42,10 @@ class SteBinarizedClassifier(GradientClassifier):
     1.0
     """
 
-    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
-        self,
-        hidden: int | tuple[int, ...] = (16,),
-        *,
-        weights: WeightKind = "real",
-        readout: WeightKind | None = None,
-        loss: str = "logistic",
-        clip: float = 1.0,
-        epochs: int = 100,
-        batch_size: int = 64,
-        learning_rate: float | None = 0.05,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 20,
-        callbacks: Iterable[Callback] = (),
-        timeout: float | None = None,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            hidden,
-            weights=weights,
-            readout=readout,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            timeout=timeout,
-            random_state=random_state,
-        )
-        self.loss = loss
-        self.clip = clip
+    _: KW_ONLY
+    loss: str = "logistic"
+    clip: float = 1.0
+    learning_rate: float | None = 0.05
 
     def _direction(self) -> Direction:
         loss = loss_of(self.loss)
@@ -89,12 +59,8 @@ class SteBinarizedClassifier(GradientClassifier):
 def straight_through(latent: Latent, batch: Batch, loss: Loss, clip: float) -> Step:
     """The slopes of the straight-through estimator on a batch."""
     layers = latent.effective()
-    inputs, sums = [batch.x], list[Floats]()
-    for weights, offset in layers[:-1]:
-        sums.append(inputs[-1] @ weights + offset)
-        inputs.append(sign(sums[-1]))
-    scores = inputs[-1] @ layers[-1][0] + layers[-1][1]
-    share = batch.weight / len(batch.weight)
+    inputs, sums, scores = forward(layers, batch.x)
+    share = batch.share
     mean = float(share @ loss.values(scores, batch.labels))
     back = loss.slope(scores, batch.labels) * share[:, None]
     weight_slopes: list[Floats] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,19 +12,20 @@ from tamecheck.learn.definability import (
     joint_objective,
     objective_certificate,
 )
-from tamecheck.learn.descent import Callback, Direction, GradientClassifier, Schedule
+from tamecheck.learn.descent import Direction, GradientClassifier, Schedule
 from tamecheck.learn.directions import Inner, Joint, Split
-from tamecheck.learn.effort import DataError
+from tamecheck.learn.effort import DataError, check_choice
 from tamecheck.learn.elastic import Elastic
-from tamecheck.learn.estimator import hidden_sizes
+from tamecheck.learn.estimator import check_fitted, hidden_sizes
 from tamecheck.learn.losses import loss_of
-from tamecheck.learn.network import WeightKind
 
 __all__ = ["TameBinarizedClassifier"]
 
+_SCHEDULES = ("rho", "kappa", "temperature")
 _CHOICES = {"variant": ("split", "joint"), "inner": ("auto", "exact", "flips")}
 
 
+@dataclass(eq=False, repr=False)
 class TameBinarizedClassifier(GradientClassifier):
     """A binarized network trained by backpropagation through elastic value functions.
 
@@ -77,57 +78,19 @@ class TameBinarizedClassifier(GradientClassifier):
     ([0, 1, 1, 0], 'exact')
     """
 
-    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
-        self,
-        hidden: int | tuple[int, ...] = (16,),
-        *,
-        variant: Literal["split", "joint"] = "split",
-        weights: WeightKind = "real",
-        readout: WeightKind | None = None,
-        loss: Literal["logistic", "hinge"] = "logistic",
-        rho: float | tuple[float, float] = 0.5,
-        kappa: float | tuple[float, float] = 2.0,
-        temperature: float | tuple[float, float] = 1.0,
-        inner: Literal["auto", "exact", "flips"] = "auto",
-        epochs: int = 100,
-        batch_size: int = 64,
-        learning_rate: float | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 20,
-        callbacks: Iterable[Callback] = (),
-        timeout: float | None = None,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            hidden,
-            weights=weights,
-            readout=readout,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            timeout=timeout,
-            random_state=random_state,
-        )
-        self.variant = variant
-        self.loss = loss
-        self.rho = rho
-        self.kappa = kappa
-        self.temperature = temperature
-        self.inner = inner
+    _: KW_ONLY
+    variant: Literal["split", "joint"] = "split"
+    loss: Literal["logistic", "hinge"] = "logistic"
+    rho: float | tuple[float, float] = 0.5
+    kappa: float | tuple[float, float] = 2.0
+    temperature: float | tuple[float, float] = 1.0
+    inner: Literal["auto", "exact", "flips"] = "auto"
 
     def _direction(self) -> Direction:
         for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                known = ", ".join(choices)
-                raise DataError(f"{name}={getattr(self, name)!r} is unknown.", hint=known)
+            check_choice(name, getattr(self, name), choices)
         loss = loss_of(self.loss)
-        rho, kappa = Schedule.of(self.rho, "rho"), Schedule.of(self.kappa, "kappa", zero=True)
-        temperature = Schedule.of(self.temperature, "temperature", zero=True)
+        rho, kappa, temperature = self._schedules()
         inner = Inner.of(
             hidden_sizes(self.hidden),
             self.inner,
@@ -138,7 +101,10 @@ class TameBinarizedClassifier(GradientClassifier):
         kind = Joint if self.variant == "joint" else Split
         return kind(loss, rho, kappa, temperature, inner)
 
-    def _ended(self) -> None:
+    def _schedules(self) -> list[Schedule]:
+        return [Schedule.of(getattr(self, name), name, zero=name != "rho") for name in _SCHEDULES]
+
+    def _conclude(self) -> None:
         self.inner_ = self._inner.summary()
         self.variant_ = self.variant
 
@@ -165,18 +131,15 @@ class TameBinarizedClassifier(GradientClassifier):
         DataError
             If there are several hidden layers, or one that is too wide to be written out.
         """
-        self.checked_fit()
+        check_fitted(self)
         widths = self.network_.widths
         row = np.zeros(widths[0]) if sample is None else np.asarray(sample, dtype=np.float64)
         if row.shape != (widths[0],):
             raise DataError(f"The sample has shape {row.shape}, not ({widths[0]},).")
         if not 0 <= label < widths[-1]:
             raise DataError(f"label={label!r} is not the index of a class.")
-        ends = [
-            Schedule.of(getattr(self, name), name, zero=True).end
-            for name in ("rho", "kappa", "temperature")
-        ]
-        objective = joint_objective(row, label, widths, self.loss, Elastic(*ends))
+        elastic = Elastic(*(schedule.end for schedule in self._schedules()))
+        objective = joint_objective(row, label, widths, self.loss, elastic)
         return objective_certificate(objective, self._gap())
 
     def _gap(self) -> str:
@@ -187,8 +150,7 @@ class TameBinarizedClassifier(GradientClassifier):
             return "inner problems were not solved exactly"
         if self.weights != "real" or self.readout not in (None, "real"):
             return "integer weights are rounded from latent ones, which is not differentiated"
-        for name in ("rho", "kappa", "temperature"):
-            schedule = Schedule.of(getattr(self, name), name, zero=True)
+        for name, schedule in zip(_SCHEDULES, self._schedules(), strict=True):
             if schedule.start != schedule.end:
                 return f"{name} changes during the training"
         return ""

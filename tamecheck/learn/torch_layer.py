@@ -11,7 +11,7 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.learn.directions import ENUMERATED, Parts, at_signs, soft
 from tamecheck.learn.effort import DataError
-from tamecheck.learn.elastic import Elastic, Problem, branched, enumerated
+from tamecheck.learn.elastic import Elastic, Problem, branch_and_bound, exact_minimisers
 from tamecheck.learn.losses import loss_of
 
 __all__ = ["elastic_loss"]
@@ -105,8 +105,8 @@ def _solved(problem: Problem) -> Parts:
     if problem.elastic.temperature > 0:
         return soft(problem, share)
     if problem.width <= ENUMERATED:
-        return at_signs(problem, share, enumerated(problem))
-    found = branched(problem)
+        return at_signs(problem, share, exact_minimisers(problem))
+    found = branch_and_bound(problem)
     if not found.proved.all():
         raise DataError(
             "Branch and bound met its limit of nodes.", hint="Take a larger rho, or fewer neurons."

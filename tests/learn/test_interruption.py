@@ -6,13 +6,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tamecheck.budget import Budget
 from tamecheck.learn import (
     MIPBinarizedClassifier,
     MIPBinarizedEnsemble,
     SteBinarizedClassifier,
     robust_finetune,
 )
-from tamecheck.learn.effort import Interruption
+from tamecheck.learn.effort import interruptible
 from tamecheck.learn.finetune import steps as finetune_steps
 from tamecheck.learn.finetune.network import ReluNetwork
 from tamecheck.learn.mip import alternation as mip_alternation
@@ -47,16 +48,17 @@ def parity(bits):
 
 
 def test_the_context_swallows_ctrl_c_alone():
-    interruption = Interruption()
-    with interruption:
+    budget = Budget()
+    with interruptible(budget):
         pass
-    assert not interruption.happened
-    with pytest.raises(ValueError, match="other"), interruption:
+    assert not budget.is_spent
+    with pytest.raises(ValueError, match="other"), interruptible(budget):
         raise ValueError("other")
-    assert not interruption.happened
-    with interruption:
+    assert not budget.is_spent
+    with interruptible(budget):
         raise KeyboardInterrupt
-    assert interruption.happened
+    assert budget.is_spent
+    assert budget.cancelled.is_set()
 
 
 @pytest.mark.parametrize(

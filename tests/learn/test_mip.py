@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import tamecheck as tc
+from tamecheck.budget import Budget
 from tamecheck.ir.answer import Optimal
-from tamecheck.learn.effort import Effort, Interruption
+from tamecheck.learn.effort import Effort
 from tamecheck.learn.estimator import TrainingSet
 from tamecheck.learn.mip.annealing import annealed
 from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
@@ -94,9 +95,7 @@ def test_a_network_lifts_to_a_point_of_the_same_value(seed, kind, bias, hidden, 
     task = task_of(TrainingSet(x, labels, np.ones(6), classes))
     widths = (3, *hidden, 1 if classes == 2 else classes)
     architecture = Architecture(widths, kind, bias, Fraction(1, 64))
-    params = annealed(
-        task, architecture, rng, seconds=9, goal=0, interruption=Interruption(), starts=1, sweeps=2
-    )
+    params = annealed(task, architecture, rng, budget=Budget.of(9), starts=1, sweeps=2)
     network = network_of(params, architecture, 2.0)
     measures = {
         "errors": errors_of(network, task),
@@ -109,7 +108,7 @@ def test_a_network_lifts_to_a_point_of_the_same_value(seed, kind, bias, hidden, 
         point = lifted(encoding, params)
         assert point is not None
         assert encoding.program.objective(point) == value
-    known = enumerated(task, architecture, seconds=9)
+    known = enumerated(task, architecture, Budget.of(9))
     assert known is None or known.errors <= measures["errors"]
 
 
@@ -250,7 +249,7 @@ def test_cbc_accepts_a_start_for_the_whole_program():
     task = task_of(TrainingSet(x, labels, np.ones(20), 2))
     shape = Architecture((12, 4, 3, 1), "binary", bias=True, margin=Fraction(1, 64))
     encoding = Encoding(task, shape, Objective("errors"))
-    found = annealed(task, shape, rng, seconds=9, goal=0, interruption=Interruption())
+    found = annealed(task, shape, rng, budget=Budget.of(9))
     (claim,) = Effort(("cbc",), 30, 1, 0).claims(encoding.program, lifted(encoding, found))
     assert isinstance(claim, Optimal)
     assert claim.objective == 0
@@ -267,10 +266,10 @@ def test_pairs_of_half_spaces_give_the_optimum_of_two_neurons(seed, kind, signs)
     weight = rng.integers(1, 4, len(x)).astype(float)
     task = task_of(TrainingSet(x, labels, weight, 2))
     architecture = Architecture((x.shape[1], 2, 1), kind, bias=True, margin=Fraction(1, 64))
-    known = enumerated(task, architecture, seconds=9)
+    known = enumerated(task, architecture, Budget.of(9))
     assert known is not None
-    assert best_pair(task, architecture, known.errors, seconds=9) == (known.errors, None)
-    found = best_pair(task, architecture, known.errors + 3, seconds=9)
+    assert best_pair(task, architecture, known.errors, Budget.of(9)) == (known.errors, None)
+    found = best_pair(task, architecture, known.errors + 3, Budget.of(9))
     assert found is not None
     assert found[0] == known.errors
     assert errors_of(network_of(found[1], architecture, 2.0), task) == known.errors

@@ -9,6 +9,7 @@ import pytest
 import tamecheck as tc
 from tamecheck.learn.regression.encoding import tree_point, tree_program
 from tamecheck.learn.regression.tree import (
+    Points,
     PolynomialTree,
     Split,
     absolute_error,
@@ -115,8 +116,9 @@ def test_a_tree_lifts_to_a_point_of_its_program(axis):
     x = [[Fraction(a), Fraction(b)] for a in (-1, 0, 1) for b in (-1, 1)]
     phi = [[one, *point] for point in x]
     y = [abs(point[0]) + Fraction(1, 7) for point in x]
-    made = tree_program(x, phi, y, depth=1, axis=axis, gap=Fraction(1, 1000), largest=Fraction(4))
-    point = tree_point(made, tree, x, phi, y)
+    data = Points(x, phi, y)
+    made = tree_program(data, depth=1, axis=axis, gap=Fraction(1, 1000), largest=Fraction(4))
+    point = tree_point(made, tree, data)
     assert point is not None
     assert made.program.objective(point) == Fraction(6, 7)
 

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.learn.regression.tree import PolynomialTree, Split, joined
+from tamecheck.learn.regression.tree import Points, PolynomialTree, Split, join_pieces
 
 ONE, ZERO = Fraction(1), Fraction(0)
+
+
+def line(points, values):
+    return Points(points, [[ONE, *point] for point in points], values)
 
 
 def test_a_cut_beside_the_kink_of_an_absolute_value_moves_to_it():
@@ -16,7 +20,7 @@ def test_a_cut_beside_the_kink_of_an_absolute_value_moves_to_it():
         (Split((ONE,), Fraction(1, 3)),), ((0,), (1,)), ((ZERO, -ONE), (ZERO, ONE))
     )
     points = [[Fraction(k)] for k in (-2, -1, 1, 2)]
-    moved = joined(tree, points, [abs(p[0]) for p in points], axis=True)
+    moved = join_pieces(tree, line(points, [abs(p[0]) for p in points]), axis=True)
     assert moved.splits == (Split((ONE,), ZERO),)
 
 
@@ -25,7 +29,7 @@ def test_a_cut_stays_where_moving_it_fits_worse():
     # on the jump at 1 the pieces do not join
     points = [[Fraction(1, 2)], [Fraction(1)]]
     values = [Fraction(-1, 2), ONE]
-    assert joined(tree, points, values, axis=True) == tree
+    assert join_pieces(tree, line(points, values), axis=True) == tree
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.4, 1.1])

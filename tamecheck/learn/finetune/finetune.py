@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.learn.effort import DataError
 from tamecheck.learn.finetune.margins import checked_ball, checked_rows, network_of
 from tamecheck.learn.finetune.network import ReluNetwork
@@ -135,7 +135,7 @@ def robust_finetune(  # noqa: PLR0913 (options, by keyword only)
     UnsupportedError
         If the model is no such chain.
     """
-    end = np.inf if timeout is None else time.monotonic() + timeout
+    budget = Budget.of(timeout)
     start = network_of(model)
     given = checked_rows(start, points, labels)
     ball = checked_ball(radius, bounds)
@@ -143,17 +143,13 @@ def robust_finetune(  # noqa: PLR0913 (options, by keyword only)
         raise DataError(f"margin={margin!r} is negative or infinite.")
     if precision not in ("double", "single"):
         raise DataError(f"precision={precision!r} is none of double, single.")
-
-    def goes_on(solved: int) -> bool:
-        return solved < rounds and time.monotonic() < end
-
     if radius > 0:
         kept = between(start, given, seed) if clean is None else checked_rows(start, *clean)
         judges = kept if validation is None else checked_rows(start, *validation)
         reach = FAR if clean is not None else NEAR
-        best = hardened(start, Task(given, ball, kept, judges, reach, margin), goes_on)
+        best = hardened(start, Task(given, ball, kept, judges, reach, margin), rounds, budget)
     elif clean is None and validation is None:
-        best = corrected(start, given, margin or 0.0, goes_on)
+        best = corrected(start, given, margin or 0.0, rounds, budget)
     else:
         raise DataError("Clean and validation rows are for a radius.", hint="Give radius=.")
     vector = best.vector
@@ -168,5 +164,5 @@ def robust_finetune(  # noqa: PLR0913 (options, by keyword only)
         missed(start, given, ball, wanted),
         missed(network, given, ball, wanted),
         best.converged,
-        best.interrupted,
+        budget.cancelled.is_set(),
     )

@@ -12,7 +12,7 @@ from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
 from tamecheck.learn.network import Floats
-from tamecheck.loaders.outputs import write_bytes
+from tamecheck.learn.onnx_export import onnx_bytes, write_onnx
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
@@ -24,26 +24,14 @@ __all__ = ["ReluNetwork", "Slopes", "relu_network"]
 class Slopes:
     """Gradients in all parameters, a row each, as outer products that are never multiplied out.
 
-    Parameters
-    ----------
-    inputs, backs
-        For each layer, what goes into it and the gradient in what comes out: in the weights the
-        gradient of row i is the outer product of the two rows i, in the offset the second one.
-    shifted
-        Which layers have an offset.
+    For each layer, what goes into it and the gradient in what comes out: in the weights the
+    gradient of row i is the outer product of the two rows i, in the offset (of the layers that have
+    one: ``shifted``) the second one.
     """
 
     inputs: tuple[Floats, ...]
     backs: tuple[Floats, ...]
     shifted: tuple[bool, ...]
-
-    def __add__(self, other: Slopes) -> Slopes:
-        """The rows of both."""
-        return Slopes(
-            tuple(np.vstack(pair) for pair in zip(self.inputs, other.inputs, strict=True)),
-            tuple(np.vstack(pair) for pair in zip(self.backs, other.backs, strict=True)),
-            self.shifted,
-        )
 
     def gram(self) -> Floats:
         """The inner products of the rows; O(rows² (inputs + outputs)) a layer."""
@@ -174,48 +162,8 @@ class ReluNetwork:
         InputError
             If the name does not end in ``.onnx``.
         """
-        if Path(path).suffix.lower() != ".onnx":
-            raise InputError(
-                "Networks are exported as ONNX.", where=str(path), hint="Name it .onnx."
-            )
-        write_bytes(path, self._onnx().SerializeToString(deterministic=True))
-
-    def _onnx(self) -> Any:
-        from onnx import TensorProto, helper, numpy_helper
-
-        vector = self.vector()
-        single = bool((vector.astype(np.float32) == vector).all())
-        dtype = np.float32 if single else np.float64
-        element = TensorProto.FLOAT if single else TensorProto.DOUBLE
-        constants: dict[str, Floats] = {}
-        nodes: list[Any] = []
-        value = "x"
-        for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True), 1):
-            last = number == len(self.weights)
-            affine = "scores" if last else f"affine_{number}"
-            terms = [value, f"weights_{number}"]
-            constants[terms[1]] = weights
-            if offset is not None:
-                terms.append(f"offset_{number}")
-                constants[terms[2]] = offset
-            nodes.append(helper.make_node("MatMul" if offset is None else "Gemm", terms, [affine]))
-            if not last:
-                value = f"relu_{number}"
-                nodes.append(helper.make_node("Relu", [affine], [value]))
-        ends = self.weights[0].shape[0], self.weights[-1].shape[1]
-        graph = helper.make_graph(
-            nodes,
-            "relu_network",
-            [helper.make_tensor_value_info("x", element, ["rows", ends[0]])],
-            [helper.make_tensor_value_info("scores", element, ["rows", ends[1]])],
-            [numpy_helper.from_array(a.astype(dtype), name) for name, a in constants.items()],
-        )
-        return helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", 17)],
-            ir_version=8,
-            producer_name="tamecheck",
-        )
+        layers = list(zip(self.weights, self.offsets, strict=True))
+        write_onnx(path, onnx_bytes(layers, "relu"))
 
 
 def relu_network(graph: Graph) -> ReluNetwork:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.errors import SolverError
-from tamecheck.learn.effort import DataError, Interruption
+from tamecheck.learn.effort import DataError, interruptible
 from tamecheck.learn.finetune.margins import Ball, Labels, Rows, gains, least_leads, worst_points
 from tamecheck.learn.finetune.network import ReluNetwork, Slopes
 from tamecheck.learn.network import Floats
@@ -60,19 +60,14 @@ class Best:
     vector: Floats
     rounds: int
     converged: bool
-    interrupted: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
     """Points to be robust in a ball, clean rows to keep, rows that judge, and what is asked.
 
-    Parameters
-    ----------
-    reach
-        The attacks on the points go this many radii far.
-    margin
-        What the right score leads by under attack; None for a share of the usual lead.
+    The attacks on the points go ``reach`` radii far, and the right score leads by ``margin`` under
+    attack: if None, by a share of the usual lead.
     """
 
     points: Rows
@@ -83,9 +78,7 @@ class Task:
     margin: float | None
 
 
-def corrected(
-    start: ReluNetwork, points: Rows, margin: float, goes_on: Callable[[int], bool]
-) -> Best:
+def corrected(start: ReluNetwork, points: Rows, margin: float, rounds: int, budget: Budget) -> Best:
     """The nearest network that gives fixed points their margin, by a local search."""
     origin = start.vector()
     vector, best = origin, origin
@@ -93,9 +86,8 @@ def corrected(
     solved, converged = 0, False
     best_key = _key(start, origin, points, margin, origin)
     most = _PART * max(0.0, margin - float(least_leads(start, points)[0].min()))
-    interruption = Interruption()
-    with interruption:
-        while goes_on(solved):
+    with interruptible(budget):
+        while solved < rounds and not budget.is_spent:
             leads, floors, slopes = cuts(start.at(vector), points, floor, np.inf)
             missing = floors - leads
             if best_key[0] > 0 and len(start.weights) > 1:
@@ -118,7 +110,7 @@ def corrected(
             elif best_key[0] == 0:
                 # nothing nearer was found among networks that classify all points
                 break
-    return Best(best, solved, converged, interruption.happened)
+    return Best(best, solved, converged)
 
 
 def _key(
@@ -133,7 +125,7 @@ def _key(
     )
 
 
-def hardened(start: ReluNetwork, task: Task, goes_on: Callable[[int], bool]) -> Best:
+def hardened(start: ReluNetwork, task: Task, rounds: int, budget: Budget) -> Best:
     """A network near the start that attacks on the points do not fool.
 
     Each round attacks the points at the current weights, cuts at the attacks of the last rounds and
@@ -158,9 +150,8 @@ def hardened(start: ReluNetwork, task: Task, goes_on: Callable[[int], bool]) -> 
     vector, best, solved = origin.copy(), origin, 0
     points = task.points
     recent: list[Floats] = []
-    interruption = Interruption()
-    with interruption:
-        while goes_on(solved):
+    with interruptible(budget):
+        while solved < rounds and not budget.is_spent:
             network = start.at(vector)
             recent = [*recent, worst_points(network, points, reach, _TRIES)][-_MEMORY:]
             asked = Rows(
@@ -177,7 +168,7 @@ def hardened(start: ReluNetwork, task: Task, goes_on: Callable[[int], bool]) -> 
                 share = _standing(found, judges, task.ball)
                 if share > most and _accuracy(found, judges) >= lowest:
                     most, best = share, vector.copy()
-    return Best(best, solved, converged=False, interrupted=interruption.happened)
+    return Best(best, solved, converged=False)
 
 
 def _spread(rows: Rows, most: int) -> Rows:
@@ -231,14 +222,7 @@ def cuts(
 ) -> tuple[Floats, Floats, Slopes]:
     """Leads over the nearest rivals, the floors below which they must not be, their gradients.
 
-    Parameters
-    ----------
-    network
-        The current weights.
-    rows, floor
-        Points with their classes, and what the right score has to lead by.
-    slack
-        Leads that are above the floor by more get no cut.
+    Leads that are above the floor by more than ``slack`` get no cut.
     """
     found, row, factors = gains(network, rows)
     ranks = found.reshape(len(rows.x), -1).argsort(axis=1).argsort(axis=1).reshape(-1)
@@ -253,11 +237,6 @@ def least_change(slopes: Slopes, needed: Floats) -> Floats:
     With S for the slopes it is ``S.T @ m`` where m >= 0 minimises ``½ m.(S S.T) m - needed . m``
     (cuts scaled to slopes of norm 1).  The program has the size of the cuts, not of the network.
     On the cuts that are tight the equations are solved once more, to the accuracy of floats.
-
-    Raises
-    ------
-    SolverError
-        If the program is not solved, with small ridges neither.
     """
     units = _Units.of(slopes, needed)
     return slopes.combined(units.spread(_refined(units, _multipliers(units, _EXACT))))

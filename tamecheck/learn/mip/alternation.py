@@ -9,15 +9,14 @@ without hidden layers.  No step makes the network worse.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
-from tamecheck.ir.answer import Feasible, Optimal
-from tamecheck.learn.effort import Effort, Interruption
+from tamecheck.budget import Budget
+from tamecheck.learn.effort import Effort, interruptible, points_of
 from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
 from tamecheck.learn.mip.task import Architecture, Params, Task, best_offset, grids
 from tamecheck.learn.network import Floats, Layer, sign
@@ -33,7 +32,7 @@ def alternated(
     architecture: Architecture,
     rng: np.random.Generator,
     effort: Effort,
-    interruption: Interruption,
+    budget: Budget,
 ) -> Params:
     """A network whose errors no change of one neuron that the solver finds makes fewer.
 
@@ -41,21 +40,11 @@ def alternated(
     random halves of them) apart, rows that the neurons before it got wrong weighing more.  Solvers
     start from rounded correlations, and are not asked where these lose nothing.  Then
     the output layer and the hidden neurons, from the last to the first, are replaced by better ones
-    until none is found, the errors that no classifier avoids are reached, or time is out.
-
-    Parameters
-    ----------
-    task, architecture
-        What to train.
-    rng
-        The source of the halves, and of neurons that the solver has no time for.
-    effort
-        The solvers and their limits; the seconds are for all programs together.
-    interruption
-        Ends the search early.
+    until none is found, the errors that no classifier avoids are reached, or the budget is spent.
+    The effort's seconds do not count: all programs share the budget's.
     """
-    state = _State(task, architecture, rng, effort)
-    with interruption:
+    state = _State(task, architecture, rng, effort, budget)
+    with interruptible(budget):
         state.build()
         while state.errors() > state.goal and state.improve():
             pass
@@ -66,21 +55,20 @@ class _State:
     """A network that grows and improves, and what is left of the time."""
 
     def __init__(
-        self, task: Task, architecture: Architecture, rng: np.random.Generator, effort: Effort
+        self,
+        task: Task,
+        architecture: Architecture,
+        rng: np.random.Generator,
+        effort: Effort,
+        budget: Budget,
     ) -> None:
-        self.architecture, self.effort, self.rng = architecture, effort, rng
-        self.x, self.limits = task.x, grids(task, architecture)
-        self.weight = np.zeros((len(task.x), task.classes))
-        for i, row in enumerate(task.weights):
-            for label, weight in row:
-                self.weight[i, label] = float(weight)
+        self.architecture, self.effort, self.rng, self.budget = architecture, effort, rng, budget
+        self.x, self.limits, self.weight = task.x, grids(task, architecture), task.table
         self.goal = float(task.floor) + 1e-9 * float(self.weight.sum())
-        self.end = time.monotonic() + effort.seconds
         widths = architecture.widths
         self.pending = sum(widths[1:-1]) + 1
-        choices = (-1.0, 0.0, 1.0) if architecture.kind == "ternary" else (-1.0, 1.0)
         self.layers = [
-            Layer(rng.choice(choices, size=shape), self._offsets(number, shape[1]))
+            Layer(rng.choice(architecture.choices, size=shape), self._offsets(number, shape[1]))
             for number, shape in enumerate(pairwise(widths))
         ]
 
@@ -134,7 +122,7 @@ class _State:
     def _half(self) -> Floats:
         """How much better 1 is than -1 on each row for a neuron that tells halves apart."""
         classes = self.weight.shape[1]
-        second = np.arange(classes) == 1
+        second = np.array([False, True])
         if classes > 2:
             second = self.rng.permutation(classes) < classes // 2
         return self.weight[:, second].sum(axis=1) - self.weight[:, ~second].sum(axis=1)
@@ -211,22 +199,18 @@ class _State:
 
     def _asked(self, number: int, values: Floats, weight: Floats, start: Layer) -> list[Layer]:
         """The neurons to start from, and what solvers make of them for these rows and weights."""
-        left = self.end - time.monotonic()
-        if left <= 0:
+        if self.budget.is_spent:
             return [start]
+        left = self.budget.seconds
         share = max(_LEAST_SECONDS, left / max(1, self.pending))
         self.pending -= 1
-        architecture = Architecture(
-            start.weights.shape, self.architecture.kind, self.architecture.bias,
-            self.architecture.margin,
-        )  # fmt: skip
+        architecture = replace(self.architecture, widths=start.weights.shape)
         encoding = Encoding(
             _merged(values, weight), architecture, Objective("errors"), (self.limits[number],)
         )
         effort = replace(self.effort, seconds=min(share, left))
         said = effort.claims(encoding.program, lifted(encoding, (start,)))
-        points = [claim.point for claim in said if isinstance(claim, Optimal | Feasible)]
-        return [start, *(encoding.params(x)[0] for x in points)]
+        return [start, *(encoding.params(x)[0] for x in points_of(said))]
 
 
 def _merged(values: Floats, weight: Floats) -> Task:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from tamecheck.learn.effort import Interruption
+from tamecheck.budget import Budget
+from tamecheck.learn.effort import interruptible
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids
 from tamecheck.learn.network import Floats, Layer, sign
 
@@ -22,63 +21,34 @@ _SLACK = 0.05
 """How much a missing unit of margin counts beside an error."""
 
 
-@dataclass(slots=True, eq=False)
-class _Rows:
-    """The task as arrays: rows of features, and the weight of each class at each row."""
-
-    x: Floats
-    weight: Floats
-
-
 def annealed(  # noqa: PLR0913 (options, by keyword only)
     task: Task,
     architecture: Architecture,
     rng: np.random.Generator,
     *,
-    seconds: float,
-    goal: float,
-    interruption: Interruption,
+    budget: Budget,
+    goal: float = 0.0,
     starts: int = 8,
     sweeps: int = 60,
 ) -> Params:
-    """The best network that annealing from random starts finds.
+    """The best network that annealing from random starts finds within the budget.
 
     A move picks a neuron, evaluates all its one-weight and one-offset changes at once, and draws
     one by their Boltzmann weights; the energy is the weighted errors plus a small multiple of the
-    missing output margin.  Real weights are searched among ±1.
-
-    Parameters
-    ----------
-    task, architecture
-        What to train.
-    rng
-        The source of all choices.
-    seconds
-        When to give up, whatever was found.
-    goal
-        Errors at which nothing is left to search.
-    interruption
-        Ends the search early.
-    starts
-        Random networks to start from.
-    sweeps
-        Moves a neuron in one start.
+    missing output margin.  Real weights are searched among ±1.  There are ``sweeps`` moves a neuron
+    and start; errors of ``goal`` leave nothing to search.
     """
-    weight = np.zeros((len(task.x), task.classes))
-    for i, row in enumerate(task.weights):
-        for label, w in row:
-            weight[i, label] = float(w)
-    rows = _Rows(task.x, weight / weight.sum() * len(task.x))
+    weight = task.table
     target = goal / float(weight.sum()) * len(task.x) + 1e-9
+    scaled = weight / weight.sum() * len(task.x)
     limits = grids(task, architecture)
-    end = time.monotonic() + seconds
     best, found = np.inf, None
     for _ in range(starts):
-        over = interruption.happened or best <= target or time.monotonic() > end
-        if found is not None and over:
+        if found is not None and (best <= target or budget.is_spent):
             break
-        state = _State(rows, architecture, limits, rng)
-        errors, params = state.anneal(sweeps, target, end, interruption)
+        errors, params = _State(task.x, scaled, architecture, limits, rng).anneal(
+            sweeps, target, budget
+        )
         if found is None or errors < best:
             best, found = errors, params
     if found is None:
@@ -91,25 +61,23 @@ class _State:
 
     def __init__(
         self,
-        rows: _Rows,
+        x: Floats,
+        weight: Floats,
         architecture: Architecture,
         limits: tuple[Grid, ...],
         rng: np.random.Generator,
     ) -> None:
-        self.rows, self.limits, self.rng = rows, limits, rng
-        self.bias, self.whole = architecture.bias, bool((rows.x == np.rint(rows.x)).all())
-        widths = architecture.widths
-        self.choices = (-1.0, 0.0, 1.0) if architecture.kind == "ternary" else (-1.0, 1.0)
+        self.x, self.weight, self.limits, self.rng = x, weight, limits, rng
+        self.bias, self.whole = architecture.bias, bool((x == np.rint(x)).all())
+        widths, self.choices = architecture.widths, architecture.choices
         self.weights = [rng.choice(self.choices, size=shape) for shape in pairwise(widths)]
-        self.offsets = [self._start(n, layer) for n, layer in zip(widths[1:], limits, strict=True)]
-        if self.bias and len(rows.x) > 0:
+        self.offsets = [
+            np.full(count, _base(grid) if self.bias else 0.0)
+            for count, grid in zip(widths[1:], limits, strict=True)
+        ]
+        if self.bias and len(x) > 0:
             # thresholds in the middle of the data
-            sums = rows.x @ self.weights[0]
-            middle = -np.median(sums, axis=0)
-            self.offsets[0] = self._snap(middle, limits[0])
-
-    def _start(self, count: int, grid: Grid) -> Floats:
-        return np.full(count, _base(grid) if self.bias else 0.0)
+            self.offsets[0] = self._snap(-np.median(x @ self.weights[0], axis=0), limits[0])
 
     def _snap(self, value: Floats, grid: Grid) -> Floats:
         reach, base = float(grid.reach or 0), _base(grid)
@@ -118,21 +86,19 @@ class _State:
         step = _stride(grid)
         return np.clip(np.rint((value - base) / step) * step + base, -reach, reach)
 
-    def anneal(
-        self, sweeps: int, target: float, end: float, interruption: Interruption
-    ) -> tuple[float, Params]:
+    def anneal(self, sweeps: int, target: float, budget: Budget) -> tuple[float, Params]:
         """Cool down once; the fewest errors seen and the network that makes them."""
         neurons = [(k, j) for k, w in enumerate(self.weights) for j in range(w.shape[1])]
         moves = sweeps * len(neurons)
         best, found = np.inf, self._params()
-        with interruption:
+        with interruptible(budget):
             for number in range(moves):
                 heat = _HOT * (_COLD / _HOT) ** (number / moves)
                 layer, neuron = neurons[self.rng.integers(len(neurons))]
                 errors = self._move(layer, neuron, heat)
                 if errors < best:
                     best, found = errors, self._params()
-                if best <= target or (number % 16 == 0 and time.monotonic() > end):
+                if best <= target or (number % 16 == 0 and budget.is_spent):
                     break
         return best, found
 
@@ -141,7 +107,7 @@ class _State:
 
     def _move(self, layer: int, neuron: int, heat: float) -> float:
         """Draw one change of a neuron; the errors after it."""
-        values = self.rows.x
+        values = self.x
         for k in range(layer):
             values = sign(values @ self.weights[k] + self.offsets[k])
         sums = values @ self.weights[layer] + self.offsets[layer]
@@ -201,13 +167,12 @@ class _State:
         return self._losses(after)
 
     def _losses(self, scores: Floats) -> tuple[Floats, Floats]:
-        weight = self.rows.weight
+        weight = self.weight
         if scores.shape[2] == 1:
             output = scores[:, :, 0]
             wrong = np.where(output >= 0, weight[:, 0], weight[:, 1])
-            slack = (
-                np.maximum(0, 1 - output) * weight[:, 1] + np.maximum(0, 1 + output) * weight[:, 0]
-            )
+            slack = np.maximum(0, 1 - output) * weight[:, 1]
+            slack = slack + np.maximum(0, 1 + output) * weight[:, 0]
             errors = wrong.sum(axis=1)
             return errors + _SLACK * slack.sum(axis=1), errors
         decided = scores.argmax(axis=2)

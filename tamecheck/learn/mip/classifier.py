@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import time
 import warnings
+from dataclasses import KW_ONLY, dataclass, replace
 from fractions import Fraction
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
-from sklearn import utils
 from sklearn.exceptions import ConvergenceWarning
 
+from tamecheck.budget import Budget
 from tamecheck.learn.effort import (
     MIP_SOLVERS,
     DataError,
     Effort,
-    Interruption,
+    check_choice,
     check_limits,
     check_solver,
+    interruptible,
     seconds_for,
+    warn_of_interrupt,
 )
-from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes
+from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes, seed_of
 from tamecheck.learn.latent import kind_of
 from tamecheck.learn.mip.alternation import alternated
 from tamecheck.learn.mip.annealing import annealed
 from tamecheck.learn.mip.stages import OBJECTIVES, Candidate, Limits, Stage, Training, run_stage
-from tamecheck.learn.mip.task import Architecture, Params, Task, errors_of, task_of
-from tamecheck.learn.network import BinarizedNetwork, Layer, WeightKind
+from tamecheck.learn.mip.task import Architecture, Params, errors_of, task_of
+from tamecheck.learn.network import Layer, WeightKind
 from tamecheck.programs.solving import Document
 from tamecheck.solvers.claims import SOLVERS
 
 __all__ = ["MIPBinarizedClassifier"]
 
-# scikit-learn has no stubs
-_UTILS = cast("Any", utils)
 _SEARCH_SHARE = 0.3
 
 
+@dataclass(eq=False, repr=False)
 class MIPBinarizedClassifier(BinarizedClassifier):
     """A binarized network trained to optimality, or with a proved bound, as a MIP.
 
@@ -110,32 +112,18 @@ class MIPBinarizedClassifier(BinarizedClassifier):
     (0.0, 0.0, 'trivial')
     """
 
-    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
-        self,
-        hidden: int | tuple[int, ...] = (4,),
-        *,
-        weights: WeightKind = "binary",
-        objective: str = "errors",
-        bias: bool = True,
-        margin: float = 0.015625,
-        solver: str = "auto",
-        certify: bool = False,
-        starts: int = 16,
-        timeout: float | None = None,
-        max_nodes: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden = hidden
-        self.weights = weights
-        self.objective = objective
-        self.bias = bias
-        self.margin = margin
-        self.solver = solver
-        self.certify = certify
-        self.starts = starts
-        self.timeout = timeout
-        self.max_nodes = max_nodes
-        self.random_state = random_state
+    hidden: int | tuple[int, ...] = (4,)
+    _: KW_ONLY
+    weights: WeightKind = "binary"
+    objective: str = "errors"
+    bias: bool = True
+    margin: float = 0.015625
+    solver: str = "auto"
+    certify: bool = False
+    starts: int = 16
+    timeout: float | None = None
+    max_nodes: int | None = None
+    random_state: Any = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Train from the beginning.
@@ -155,10 +143,10 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             If the data or a parameter cannot be trained on.
         """
         begun = time.monotonic()
-        data = self._checked(X, y, sample_weight)
+        data = self._training_set(X, y, sample_weight)
         measures = self._measures()
         seconds = seconds_for(self.timeout, None if self.certify else self.max_nodes)
-        seed = _UTILS.check_random_state(self.random_state).randint(2**31 - 1)
+        seed = seed_of(self.random_state)
         outputs = 1 if data.classes == 2 else data.classes
         architecture = Architecture(
             (data.x.shape[1], *hidden_sizes(self.hidden), outputs),
@@ -170,32 +158,42 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         stages: list[Stage] = []
         self.notes_: tuple[str, ...] = ()
         self.certificate_: Document | None = None
-        interruption = Interruption()
-        best = self._start(data, training, _SEARCH_SHARE * seconds, seed, interruption)
-        with interruption:
+        budget = Budget(begun + seconds)
+        best = self._start(data, training, budget.part(_SEARCH_SHARE * seconds), seed)
+        with interruptible(budget):
             for number in range(len(measures)):
-                if interruption.happened:
+                if budget.cancelled.is_set():
                     break
-                left = begun + seconds - time.monotonic()
-                share = max(0.1, left / (len(measures) - number))
-                effort = self._effort(share, seed)
-                limits = Limits(effort, self.solver == "auto", bool(self.certify))
-                outcome = run_stage(number, training, best, limits, interruption)
+                share = max(0.1, budget.seconds / (len(measures) - number))
+                limits = Limits(
+                    self._effort(share, seed), self.solver == "auto", bool(self.certify)
+                )
+                outcome = run_stage(number, training, best, limits, budget)
                 best = outcome.best
                 stages.append(outcome.stage)
                 self.notes_ += outcome.notes
                 self.certificate_ = outcome.certificate or self.certificate_
-        interruption.warn("the network is the best so far", stacklevel=2)
-        self.interrupted_ = interruption.happened
-        self._conclude(data, training, best, stages)
+        kept = "the network is the best so far"
+        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=2)
+        if not stages:
+            # interrupted: what the data alone prove
+            floor, proof = training.trivial_bound(measures[0])
+            stages = [Stage(measures[0], best.values[0], floor, proof)]
+        self.stages_ = tuple(
+            replace(stage, value=value) for stage, value in zip(stages, best.values, strict=False)
+        )
+        first = self.stages_[0]
+        self.network_ = best.network
+        self.loss_, self.bound_ = float(first.value), float(first.bound)
+        self.proof_, self.optimal_ = first.proof, first.optimal
+        # the decisions in float64 have to lose exactly what the exact forward pass loses
+        wrong = self.network_.decide(data.x) != data.labels
+        lost = sum(map(Fraction, data.weight[wrong].tolist()), Fraction(0))
+        self.checked_ = lost == errors_of(self.network_, training.task)
         return self
 
     def _measures(self) -> tuple[str, ...]:
-        if self.objective not in OBJECTIVES:
-            names = ", ".join(OBJECTIVES)
-            raise DataError(
-                f"objective={self.objective!r} is unknown.", hint=f"There are: {names}."
-            )
+        check_choice("objective", self.objective, tuple(OBJECTIVES))
         check_solver(self.solver, "annealing")
         check_limits(self.timeout, self.max_nodes)
         if not 0 < float(self.margin) <= 1:
@@ -204,63 +202,24 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             raise DataError(f"starts={self.starts!r} is not positive.")
         return OBJECTIVES[self.objective]
 
-    def _start(
-        self,
-        data: TrainingSet,
-        training: Training,
-        seconds: float,
-        seed: int,
-        interruption: Interruption,
-    ) -> Candidate:
+    def _start(self, data: TrainingSet, training: Training, budget: Budget, seed: int) -> Candidate:
         """The best network of the search."""
         rng = np.random.default_rng(seed)
-        task, architecture = training.task, training.architecture
+        task, architecture, seconds = training.task, training.architecture, budget.seconds
         if self.solver in SOLVERS:
-            found = alternated(task, architecture, rng, self._effort(seconds, seed), interruption)
-            return training.candidate(found)
-        found = annealed(
-            task,
-            architecture,
-            rng,
-            seconds=seconds,
-            goal=float(task.floor),
-            interruption=interruption,
-            starts=int(self.starts),
-        )
+            effort = self._effort(seconds, seed)
+            return training.candidate(alternated(task, architecture, rng, effort, budget))
+        goal = float(task.floor)
+        found = annealed(task, architecture, rng, budget=budget, goal=goal, starts=int(self.starts))
         best = training.candidate(found)
         wanted = architecture.kind == "real" and best.values[0] > task.floor and self.bias
-        if wanted and not interruption.happened:
-            trained = _straight_through(data, architecture, seed, seconds, interruption)
-            other = training.candidate(trained)
+        if wanted and not budget.cancelled.is_set():
+            other = training.candidate(_straight_through(data, architecture, seed, seconds, budget))
             best = min(best, other, key=lambda candidate: candidate.values)
         return best
 
     def _effort(self, seconds: float, seed: int) -> Effort:
         return Effort(MIP_SOLVERS.get(self.solver, ()), seconds, self.max_nodes, seed)
-
-    def _conclude(
-        self, data: TrainingSet, training: Training, best: Candidate, stages: list[Stage]
-    ) -> None:
-        if not stages:
-            # interrupted: what the data alone prove
-            floor = training.task.floor
-            proof = "data" if floor else "trivial"
-            stages = [Stage(training.measures[0], best.values[0], floor, proof)]
-        self.stages_ = tuple(
-            Stage(s.measure, value, s.bound, s.proof)
-            for s, value in zip(stages, best.values, strict=False)
-        )
-        first = self.stages_[0]
-        self.network_: BinarizedNetwork = best.network
-        self.loss_, self.bound_ = float(first.value), float(first.bound)
-        self.proof_, self.optimal_ = first.proof, first.optimal
-        self.checked_ = self._agrees(data, training.task)
-
-    def _agrees(self, data: TrainingSet, task: Task) -> bool:
-        """Whether the decisions in float64 lose exactly what the exact forward pass loses."""
-        wrong = self.network_.decide(data.x) != data.labels
-        lost = sum(map(Fraction, data.weight[wrong].tolist()), Fraction(0))
-        return lost == errors_of(self.network_, task)
 
 
 def _straight_through(
@@ -268,7 +227,7 @@ def _straight_through(
     architecture: Architecture,
     seed: int,
     seconds: float,
-    interruption: Interruption,
+    budget: Budget,
 ) -> Params:
     """The parameters of a network that straight-through training finds."""
     from tamecheck.learn.ste import SteBinarizedClassifier
@@ -280,7 +239,8 @@ def _straight_through(
         # of an interrupt, which is told once, at the end
         warnings.simplefilter("ignore", ConvergenceWarning)
         trained.fit(data.x, data.labels, data.weight)
-    interruption.happened = interruption.happened or trained.interrupted_
+    if trained.interrupted_:
+        budget.cancelled.set()
     *hidden, output = trained.network_.layers
     if architecture.widths[-1] > 1:
         return (*hidden, output)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import itertools
-import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from fractions import Fraction
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
-from sklearn import utils
 from sklearn.exceptions import ConvergenceWarning
 
+from tamecheck.budget import Budget
 from tamecheck.learn.effort import (
     MIP_SOLVERS,
     DataError,
     Effort,
-    Interruption,
     check_limits,
     check_solver,
+    interruptible,
     seconds_for,
+    warn_of_interrupt,
 )
-from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet
+from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, seed_of
 from tamecheck.learn.latent import kind_of
 from tamecheck.learn.mip.ensemble_neuron import WideNeuron, margin_of, mean_neuron, wide_neuron
 from tamecheck.learn.mip.task import errors_of, task_of
@@ -30,8 +30,6 @@ from tamecheck.learn.network import Floats, Layer, WeightKind, rounded
 
 __all__ = ["MIPBinarizedEnsemble", "Margin"]
 
-# scikit-learn has no stubs
-_UTILS = cast("Any", utils)
 _SHARE, _FEWEST = 0.3, 16
 
 
@@ -39,15 +37,9 @@ _SHARE, _FEWEST = 0.3, 16
 class Margin:
     """The exact margin of a neuron on the rows of two classes, and the proved bound on it.
 
-    Parameters
-    ----------
-    classes
-        The two classes; the neuron is 1 for the second.
-    features
-        How many features the neuron sees.
-    margin, bound
-        The least distance of a pre-activation from the wrong side, and what no weights in [-1, 1]
-        of these features exceed.
+    The neuron is 1 for the second class.  ``features`` is how many it sees, ``margin`` the least
+    distance of a pre-activation from the wrong side, and ``bound`` what no weights in [-1, 1] of
+    these features exceed.
     """
 
     classes: tuple[Any, Any]
@@ -56,6 +48,7 @@ class Margin:
     bound: Fraction
 
 
+@dataclass(eq=False, repr=False)
 class MIPBinarizedEnsemble(BinarizedClassifier):
     """Neurons for every pair of classes, each of largest margin, which vote (after BeMi).
 
@@ -100,24 +93,14 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         differences of class means as weights.
     """
 
-    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
-        self,
-        hidden: int = 3,
-        *,
-        weights: WeightKind = "real",
-        share: float | None = None,
-        solver: str = "relaxation",
-        timeout: float | None = None,
-        max_nodes: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.hidden = hidden
-        self.weights = weights
-        self.share = share
-        self.solver = solver
-        self.timeout = timeout
-        self.max_nodes = max_nodes
-        self.random_state = random_state
+    hidden: int = 3
+    _: KW_ONLY
+    weights: WeightKind = "real"
+    share: float | None = None
+    solver: str = "relaxation"
+    timeout: float | None = None
+    max_nodes: int | None = None
+    random_state: Any = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Train every pair.
@@ -136,25 +119,19 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         DataError
             If the data or a parameter cannot be trained on.
         """
-        data = self._checked(X, y, sample_weight)
+        data = self._training_set(X, y, sample_weight)
         kind = kind_of(self.weights, "weights")
         self._check_parameters()
-        rng = np.random.default_rng(_UTILS.check_random_state(self.random_state).randint(2**31 - 1))
-        pairs = list(itertools.combinations(range(data.classes), 2))
-        end = time.monotonic() + seconds_for(self.timeout, self.max_nodes)
-        interruption = Interruption()
+        rng = np.random.default_rng(seed_of(self.random_state))
+        each = itertools.combinations(range(data.classes), 2)
+        pairs = [pair for pair in each for _ in range(int(self.hidden))]
+        budget = Budget.of(seconds_for(self.timeout, self.max_nodes))
         neurons: list[WideNeuron] = []
-        left = len(pairs) * int(self.hidden)
-        for pair in pairs:
-            for _ in range(int(self.hidden)):
-                seconds = max(0.0, end - time.monotonic()) / left
-                neurons.append(self._neuron(data, pair, kind, seconds, rng, interruption))
-                left -= 1
-        interruption.warn(
-            "neurons that were not reached have the differences of class means as weights",
-            stacklevel=2,
-        )
-        self.interrupted_ = interruption.happened
+        for number, pair in enumerate(pairs):
+            seconds = budget.seconds / (len(pairs) - number)
+            neurons.append(self._neuron(data, pair, kind, rng, budget.part(seconds)))
+        kept = "neurons that were not reached have the differences of class means as weights"
+        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=2)
         self._assemble(data, pairs, neurons)
         return self
 
@@ -166,18 +143,22 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         if self.share is not None and not 0 < float(self.share) <= 1:
             raise DataError(f"share={self.share!r} is not between 0 and 1.")
 
-    def _neuron(  # noqa: PLR0913, PLR0917 (one call)
-        self, data: TrainingSet, pair: tuple[int, int], kind: WeightKind, seconds: float,
-        rng: np.random.Generator, interruption: Interruption,
-    ) -> WideNeuron:  # fmt: skip
+    def _neuron(
+        self,
+        data: TrainingSet,
+        pair: tuple[int, int],
+        kind: WeightKind,
+        rng: np.random.Generator,
+        budget: Budget,
+    ) -> WideNeuron:
         """The widest neuron for a pair on its share of the features; zeros elsewhere."""
         x, signs = _rows(data, pair)
         seen = self._seen(x.shape[1], kind, rng)
         seed = int(rng.integers(2**31 - 1))
-        effort = Effort(MIP_SOLVERS.get(self.solver, ()), seconds, self.max_nodes, seed)
+        effort = Effort(MIP_SOLVERS.get(self.solver, ()), budget.seconds, self.max_nodes, seed)
         neuron = None
-        if not interruption.happened:
-            with interruption:
+        if not budget.cancelled.is_set():
+            with interruptible(budget):
                 neuron = wide_neuron(x[:, seen], signs, kind, effort)
         if neuron is None:
             neuron = mean_neuron(x[:, seen], signs, kind)
@@ -198,19 +179,16 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
     def _assemble(
         self, data: TrainingSet, pairs: list[tuple[int, int]], neurons: list[WideNeuron]
     ) -> None:
-        hidden = int(self.hidden)
         votes = np.zeros((len(neurons), data.classes))
-        for number, (left, right) in enumerate(p for p in pairs for _ in range(hidden)):
+        for number, (left, right) in enumerate(pairs):
             votes[number, left], votes[number, right] = -1, 1
         weights = np.array([n.weights for n in neurons]).T
         offsets = np.array([n.offset for n in neurons])
         layers = [Layer(weights, offsets), Layer(votes, np.zeros(data.classes))]
         self.network_ = rounded(layers, data.magnitude)
         self.margins_ = tuple(
-            self._margin(data, pair, neuron, self.network_.layers[0], number)
-            for number, (pair, neuron) in enumerate(
-                zip((p for p in pairs for _ in range(hidden)), neurons, strict=True)
-            )
+            self._margin(data, *both, self.network_.layers[0], number)
+            for number, both in enumerate(zip(pairs, neurons, strict=True))
         )
         task = task_of(data)
         self.loss_, self.bound_ = float(errors_of(self.network_, task)), float(task.floor)

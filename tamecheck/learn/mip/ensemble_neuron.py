@@ -14,11 +14,11 @@ from typing import cast
 
 import numpy as np
 
-from tamecheck.ir.answer import Feasible, Optimal
+from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.learn.effort import Effort
+from tamecheck.learn.effort import Effort, points_of
 from tamecheck.learn.mip.task import Exact, exact_array
-from tamecheck.learn.network import Floats, WeightKind
+from tamecheck.learn.network import Floats, WeightKind, sign
 from tamecheck.solvers.relaxation import Relaxation
 
 __all__ = ["WideNeuron", "margin_bound", "margin_of", "mean_neuron", "wide_neuron"]
@@ -33,12 +33,8 @@ _SCALE = 2**20
 class WideNeuron:
     """A neuron that separates two sets of rows, its exact margin, and a bound on any margin.
 
-    Parameters
-    ----------
-    weights, offset
-        The neuron; a negative margin means that it does not separate them.
-    margin, bound
-        Exact: the least s_i (w.x_i + b), and what no weights in [-1, 1] exceed.
+    A negative margin, the least s_i (w.x_i + b), means that it does not separate them; no weights
+    in [-1, 1] exceed the bound.
     """
 
     weights: Floats
@@ -50,18 +46,8 @@ class WideNeuron:
 def wide_neuron(x: Floats, signs: Floats, kind: WeightKind, effort: Effort) -> WideNeuron:
     """The best neuron found: by a linear program, and for integer weights rounding and a MIP.
 
-    Where no neuron separates the rows, the neuron is that of the least sum of hinge losses.
-
-    Parameters
-    ----------
-    x
-        Rows, ``(rows, features)``.
-    signs
-        ±1 for each row, both present.
-    kind
-        The weights.
-    effort
-        The MIP solvers, which are asked about integer weights.
+    Where no neuron separates the rows, the neuron is that of the least sum of hinge losses.  Both
+    signs are present, and MIP solvers are asked about integer weights.
     """
     program = _program(x, signs, kind)
     relaxed = Relaxation(program).solve()
@@ -134,13 +120,12 @@ def _program(x: Floats, signs: Floats, kind: WeightKind) -> Program:
     columns.append(Column("b", -reach, reach))
     columns.append(Column("m", -2 * reach, 2 * reach, cost=one))
     rows: list[Row] = []
-    for i, (values, s) in enumerate(zip(x.tolist(), signs.tolist(), strict=True)):
-        sign = int(s)
-        scale = sign * (2 if binary else 1)
-        terms = [(k, scale * Fraction(v)) for k, v in enumerate(values) if v]
+    scale = 2 if binary else 1
+    for i, (values, s) in enumerate(zip(x.tolist(), map(int, signs.tolist()), strict=True)):
+        terms = [(k, s * scale * Fraction(v)) for k, v in enumerate(values) if v]
         # binary weights are 2p - 1
-        shift = sign * sum(map(Fraction, values), Fraction(0)) if binary else Fraction(0)
-        terms += [(features, Fraction(sign)), (features + 1, -one)]
+        shift = s * sum(map(Fraction, values), Fraction(0)) if binary else Fraction(0)
+        terms += [(features, Fraction(s)), (features + 1, -one)]
         rows.append(Row(f"row{i}", tuple(terms), lower=shift))
     return Program(tuple(columns), tuple(rows), Sense.MAXIMISE, name="widest neuron")
 
@@ -152,12 +137,9 @@ def _weights(values: Floats, kind: WeightKind) -> Floats:
 
 def _rounded(weights: Floats, kind: WeightKind) -> Floats:
     if kind == "binary":
-        return np.where(weights >= 0, 1.0, -1.0)
-    return np.clip(np.rint(weights), -1, 1) if kind == "ternary" else _fine(weights)
-
-
-def _fine(weights: Floats) -> Floats:
-    return np.clip(np.rint(weights * _SCALE) / _SCALE, -1, 1)
+        return sign(weights)
+    scale = 1 if kind == "ternary" else _SCALE
+    return np.clip(np.rint(weights * scale) / scale, -1, 1)
 
 
 def _soft(x: Floats, signs: Floats) -> Floats:
@@ -168,9 +150,9 @@ def _soft(x: Floats, signs: Floats) -> Floats:
     columns.append(Column("b", None, None))
     columns += [Column(f"e{i}", Fraction(0), cost=one) for i in range(len(x))]
     rows: list[Row] = []
-    for i, (values, s) in enumerate(zip(x.tolist(), signs.tolist(), strict=True)):
-        terms = [(k, int(s) * Fraction(v)) for k, v in enumerate(values) if v]
-        terms += [(features, Fraction(int(s))), (features + 1 + i, one)]
+    for i, (values, s) in enumerate(zip(x.tolist(), map(int, signs.tolist()), strict=True)):
+        terms = [(k, s * Fraction(v)) for k, v in enumerate(values) if v]
+        terms += [(features, Fraction(s)), (features + 1 + i, one)]
         rows.append(Row(f"row{i}", tuple(terms), lower=wanted))
     answer = Relaxation(Program(tuple(columns), tuple(rows), name="soft neuron")).solve()
     if not isinstance(answer, Optimal):
@@ -224,10 +206,6 @@ def _asked(  # noqa: PLR0913, PLR0917 (one call)
     columns = (weights + 1) / 2 if kind == "binary" else weights
     margin = margin_of(x, signs, weights, offset)
     start = (*map(Fraction, columns.tolist()), Fraction(offset), margin)
-    said = effort.claims(program, start)
-    found = [weights]
-    for claim in said:
-        if isinstance(claim, Optimal | Feasible):
-            values = np.rint(np.array(claim.point[: x.shape[1]]))
-            found.append(_weights(values, kind))
-    return max(found, key=lambda w: margin_of(x, signs, w, _threshold(x, signs, w)))
+    points = points_of(effort.claims(program, start))
+    found = [_weights(np.rint(np.array(point[: x.shape[1]])), kind) for point in points]
+    return max([weights, *found], key=lambda w: margin_of(x, signs, w, _threshold(x, signs, w)))

@@ -18,13 +18,13 @@ matrix products.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids, levels_of, offset_at
 from tamecheck.learn.network import Floats, Layer
 
@@ -52,27 +52,23 @@ class _Neurons:
     offsets: Floats
 
 
-def enumerated(task: Task, architecture: Architecture, *, seconds: float) -> Enumerated | None:
+def enumerated(task: Task, architecture: Architecture, budget: Budget) -> Enumerated | None:
     """The exact optimum of the error count; None where it is out of reach.
 
     It is within reach for two classes, one hidden layer of at most four neurons, integer weights,
     integer features, few inputs, weights of rows that are integers, and enough time.
     """
-    hidden = architecture.widths[1:-1]
-    if task.classes != 2 or len(hidden) != 1 or hidden[0] > _MOST_BITS or not task.integral:
+    hidden, values = architecture.widths[1:-1], task.search_values(architecture)
+    if values is None or len(hidden) != 1 or hidden[0] > _MOST_BITS:
         return None
-    values = (-1, 1) if architecture.kind == "binary" else (-1, 0, 1)
-    if architecture.kind == "real" or len(values) ** architecture.widths[0] > _MOST_WEIGHTS:
+    if len(values) ** architecture.widths[0] > _MOST_WEIGHTS:
         return None
-    if any(w.denominator != 1 for row in task.weights for _, w in row):
-        return None
-    end = time.monotonic() + seconds
     first, last = grids(task, architecture)
-    neurons = _neurons(task.x, values, first, end)
-    outputs = _neurons(_cells(hidden[0]), values, last, end)
+    neurons = _neurons(task.x, values, first, budget)
+    outputs = _neurons(_cells(hidden[0]), values, last, budget)
     if neurons is None or outputs is None:
         return None
-    return _best(task, hidden[0], neurons, outputs, end)
+    return _best(task, hidden[0], neurons, outputs, budget)
 
 
 def _cells(bits: int) -> Floats:
@@ -80,11 +76,10 @@ def _cells(bits: int) -> Floats:
     return np.array(list(itertools.product((-1.0, 1.0), repeat=bits)))
 
 
-def _neurons(x: Floats, values: tuple[int, ...], grid: Grid, end: float) -> _Neurons | None:
+def _neurons(x: Floats, values: tuple[float, ...], grid: Grid, budget: Budget) -> _Neurons | None:
     """Every truth vector of a neuron on the rows of ``x``; None if there are too many."""
     seen: dict[bytes, tuple[Floats, Floats, float]] = {}
-    for weights in itertools.product(values, repeat=x.shape[1]):
-        vector = np.array(weights, dtype=np.float64)
+    for vector in map(np.array, itertools.product(values, repeat=x.shape[1])):
         sums = x @ vector
         # one threshold at each value, one above all
         levels = np.array([0.0]) if grid.reach is None else levels_of(sums)
@@ -92,22 +87,15 @@ def _neurons(x: Floats, values: tuple[int, ...], grid: Grid, end: float) -> _Neu
             key = np.packbits(signs > 0).tobytes()
             if key not in seen:
                 seen[key] = (signs, vector, offset_at(sums, float(level), grid))
-        if len(seen) > _MOST_VECTORS or time.monotonic() > end:
+        if len(seen) > _MOST_VECTORS or budget.is_spent:
             return None
-    parts = list(seen.values())
-    return _Neurons(
-        np.array([p[0] for p in parts]), np.array([p[1] for p in parts]),
-        np.array([p[2] for p in parts]),
-    )  # fmt: skip
+    return _Neurons(*map(np.array, zip(*seen.values(), strict=True)))
 
 
 def _best(
-    task: Task, hidden: int, neurons: _Neurons, outputs: _Neurons, end: float
+    task: Task, hidden: int, neurons: _Neurons, outputs: _Neurons, budget: Budget
 ) -> Enumerated | None:
-    weight = np.zeros((len(task.x), 2))
-    for i, row in enumerate(task.weights):
-        for label, w in row:
-            weight[i, label] = float(w)
+    weight = task.table
     functions = outputs.signs > 0
     base = float(weight[:, 1].sum())
     gain = weight[:, 1] - weight[:, 0]
@@ -115,7 +103,7 @@ def _best(
     count = len(positive)
     best, choice, function = np.inf, (0,) * hidden, 0
     for prefix in itertools.combinations_with_replacement(range(count), max(hidden - 2, 0)):
-        if time.monotonic() > end:
+        if budget.is_spent:
             return None
         table = _table(positive, gain, prefix, hidden)
         # errors = weight of class 1 - gain over the cells where the output is 1
@@ -181,41 +169,24 @@ class _Union:
 
 
 def best_pair(
-    task: Task, architecture: Architecture, known: Fraction, *, seconds: float
+    task: Task, architecture: Architecture, known: Fraction, budget: Budget
 ) -> tuple[Fraction, Params | None] | None:
     """The fewest errors if they are fewer than ``known``, with a network; else ``known`` and None.
 
-    Parameters
-    ----------
-    task, architecture
-        Two classes, one hidden layer of two neurons with offsets, integer features and weights.
-    known
-        The errors of some network, of any origin.
-    seconds
-        The time limit.
-
-    Returns
-    -------
-    tuple or None
-        None where the search is out of reach.  O(3^n) weight vectors of n features, and the square
-        of the number of half-spaces that are left.
+    None where that is out of reach: it takes two classes, one hidden layer of two neurons with
+    offsets, and integers.  O(3^n) weight vectors of n features, and the square of the number of
+    half-spaces that are left.
     """
-    if architecture.widths[1:] != (2, 1) or task.classes != 2 or not task.integral:
+    choices = task.search_values(architecture)
+    if choices is None or architecture.widths[1:] != (2, 1):
         return None
     first, last = grids(task, architecture)
-    choices = (-1.0, 1.0) if architecture.kind == "binary" else (-1.0, 0.0, 1.0)
-    if (
-        architecture.kind == "real"
-        or first.reach is None
-        or len(choices) ** architecture.widths[0] > _MOST_PAIR_WEIGHTS
-        or any(w.denominator != 1 for row in task.weights for _, w in row)
-    ):
+    if first.reach is None or len(choices) ** architecture.widths[0] > _MOST_PAIR_WEIGHTS:
         return None
     gain = np.array([float(sum(w if c else -w for c, w in row)) for row in task.weights])
-    end, floor = time.monotonic() + seconds, float(task.floor)
-    fewest, params = float(known), None
+    floor, fewest, params = float(task.floor), float(known), None
     for side in (1.0, -1.0):
-        found = _smallest_union(task.x, side * gain, choices, fewest - floor, end)
+        found = _smallest_union(task.x, side * gain, choices, fewest - floor, budget)
         if found is None:
             return None
         if floor + found.errors < fewest:
@@ -225,7 +196,7 @@ def best_pair(
 
 
 def _smallest_union(
-    x: Floats, gain: Floats, choices: tuple[float, ...], limit: float, end: float
+    x: Floats, gain: Floats, choices: tuple[float, ...], limit: float, budget: Budget
 ) -> _Union | None:
     """The union with the fewest errors if they are below the limit; None if out of reach.
 
@@ -238,7 +209,7 @@ def _smallest_union(
     widest = limit
     for part in _half_spaces(x, gain, choices, limit, 0.0):
         widest = max(widest, float(part.true.max(initial=0)))
-        if time.monotonic() > end:
+        if budget.is_spent:
             return None
     # a partner covers at most the widest
     needed = positive - limit - widest
@@ -247,14 +218,14 @@ def _smallest_union(
     for part in _half_spaces(x, gain, choices, limit, needed):
         parts.append(part)
         count += len(part.true)
-        if time.monotonic() > end or count > 8 * _MOST_HALF_SPACES:
+        if budget.is_spent or count > 8 * _MOST_HALF_SPACES:
             return None
     if not count:
         return none
     half = _distinct(parts)
     if len(half.true) > _MOST_HALF_SPACES:
         return None
-    return _best_of(half, gain, positive, none, end)
+    return _best_of(half, gain, positive, none, budget)
 
 
 def _half_spaces(
@@ -287,18 +258,16 @@ def _half_spaces(
 
 def _distinct(parts: list[_Half]) -> _Half:
     """One half-space of each truth vector, the largest first."""
-    covers = np.concatenate([p.covers for p in parts])
-    _, place = np.unique(np.packbits(covers, axis=1), axis=0, return_index=True)
-    true = np.concatenate([p.true for p in parts])
-    place = place[np.argsort(-true[place], kind="stable")]
-    return _Half(
-        covers[place], true[place], np.concatenate([p.false for p in parts])[place],
-        np.concatenate([p.weights for p in parts])[place],
-        np.concatenate([p.bounds for p in parts])[place],
-    )  # fmt: skip
+    columns = (np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(_Half))
+    every = _Half(*columns)
+    _, place = np.unique(np.packbits(every.covers, axis=1), axis=0, return_index=True)
+    place = place[np.argsort(-every.true[place], kind="stable")]
+    return _Half(*(getattr(every, f.name)[place] for f in fields(_Half)))
 
 
-def _best_of(half: _Half, gain: Floats, positive: float, none: _Union, end: float) -> _Union | None:
+def _best_of(
+    half: _Half, gain: Floats, positive: float, none: _Union, budget: Budget
+) -> _Union | None:
     """The best union of two of them; every pair is looked at or cannot be better."""
     covers = half.covers.astype(np.float64)
     own = half.false - half.true
@@ -309,7 +278,7 @@ def _best_of(half: _Half, gain: Floats, positive: float, none: _Union, end: floa
             # the largest come first
             if positive - half.true[i] - half.true[j] >= best.errors:
                 break
-            if time.monotonic() > end:
+            if budget.is_spent:
                 return None
             both = weighted @ covers[j : j + _BLOCK].T
             errors = positive + own[i : i + _BLOCK, None] + own[None, j : j + _BLOCK] + both

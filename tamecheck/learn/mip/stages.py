@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError
 from tamecheck.ir.answer import Feasible, Optimal, Unknown
-from tamecheck.learn.effort import Effort, Interruption
+from tamecheck.learn.effort import Effort, failures, points_of, unproved
 from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
 from tamecheck.learn.mip.enumeration import best_pair, enumerated
 from tamecheck.learn.mip.task import (
@@ -28,7 +28,6 @@ from tamecheck.learn.mip.task import (
 )
 from tamecheck.learn.network import BinarizedNetwork
 from tamecheck.programs.solving import Document, solve
-from tamecheck.solvers.claims import Claim
 
 __all__ = ["OBJECTIVES", "Candidate", "Limits", "Outcome", "Stage", "Training", "run_stage"]
 
@@ -41,7 +40,6 @@ OBJECTIVES = {
 }
 """The measures that each objective minimises, one after the other."""
 
-_TOLERANCE = 1e-6
 _LEAST_SECONDS = 1.0
 _SHORT = 2.0
 """Seconds for a proof that nobody asked for."""
@@ -94,14 +92,8 @@ class Stage:
 class Limits:
     """How much work a stage may take.
 
-    Parameters
-    ----------
-    effort
-        The solvers; without any, only data and enumeration prove bounds.
-    enumerate
-        Whether all networks are gone through where they are few.
-    certify
-        Whether to search for exact multipliers.
+    Without solvers, only data and enumeration prove bounds.  All networks are gone through
+    (``enumerate``) where they are few; exact multipliers are searched for if ``certify``.
     """
 
     effort: Effort
@@ -115,22 +107,15 @@ class Outcome:
 
     best: Candidate
     stage: Stage
-    certificate: Document | None
-    notes: tuple[str, ...]
+    certificate: Document | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Training:
-    """What is trained on what, and for which measures.
+    """The data, the networks, and the measures to minimise, one after the other.
 
-    Parameters
-    ----------
-    task, architecture
-        The data and the networks.
-    measures
-        What to minimise, one after the other.
-    magnitude
-        The largest absolute value of a feature if all are integers, else None.
+    ``magnitude`` is the largest absolute value of a feature if all are integers, else None.
     """
 
     task: Task
@@ -163,39 +148,63 @@ class Training:
             case _:
                 return weight_of(network)
 
+    def trivial_bound(self, measure: str) -> tuple[Fraction, str]:
+        """A bound that needs no search, and what it rests on."""
+        match measure:
+            case "errors" | "hinge":
+                # where a decision is wrong, the hinge loss is at least 1
+                return self.task.floor, "data" if self.task.floor else "trivial"
+            case "weight":
+                every = sum(a * b for a, b in pairwise(self.architecture.widths))
+                return Fraction(every if self.architecture.kind == "binary" else 0), "trivial"
+            case "margin":
+                return -self._largest_margin(), "trivial"
+            case _:
+                raise InputError(f"There is no measure {measure!r}.")
+
+    def _largest_margin(self) -> Fraction:
+        """No least |pre-activation| exceeds the largest possible one of the smallest row."""
+        widths, total = self.architecture.widths, Fraction(0)
+        rows = (sum(map(Fraction, np.abs(row).tolist()), Fraction(0)) for row in self.task.x)
+        sizes = [min(rows), *map(Fraction, widths[1:])]
+        limits = grids(self.task, self.architecture)
+        for size, grid, width in zip(sizes, limits, widths[1:-1], strict=False):
+            total += width * (size + (grid.reach or 0))
+        return total
+
+    @property
+    def terms(self) -> int:
+        """About how many non-zeros the program has."""
+        pairs = enumerate(pairwise(self.architecture.widths))
+        return len(self.task.x) * sum(a * b * (2 if k == 0 else 14) for k, (a, b) in pairs)
+
 
 def run_stage(
-    number: int,
-    training: Training,
-    best: Candidate,
-    limits: Limits,
-    interruption: Interruption,
+    number: int, training: Training, best: Candidate, limits: Limits, budget: Budget
 ) -> Outcome:
     """Improve the measure of that number as far as the limits allow, keeping the earlier ones."""
-    begun = time.monotonic()
+    own = budget.part(limits.effort.seconds)
     measure, task, architecture = training.measures[number], training.task, training.architecture
-    bound, proof = _trivial(measure, task, architecture)
+    bound, proof = training.trivial_bound(measure)
     if best.values[number] == bound:
-        return Outcome(best, Stage(measure, bound, bound, proof), None, ())
+        return Outcome(best, Stage(measure, bound, bound, proof))
     if measure == "errors" and limits.enumerate:
-        known = enumerated(task, architecture, seconds=limits.effort.seconds / 4)
+        known = enumerated(task, architecture, budget.part(limits.effort.seconds / 4))
         if known is not None:
             best = _better(best, training.candidate(known.params), number)
-            stage = Stage(measure, best.values[0], known.errors, "enumeration")
-            return Outcome(best, stage, None, ())
-        pair = best_pair(task, architecture, best.values[0], seconds=limits.effort.seconds / 2)
+            return Outcome(best, Stage(measure, best.values[0], known.errors, "enumeration"))
+        half = budget.part(limits.effort.seconds / 2)
+        pair = best_pair(task, architecture, best.values[0], half)
         if pair is not None:
             errors, params = pair
             if params is not None:
                 best = _better(best, training.candidate(params), number)
-            return Outcome(best, Stage(measure, best.values[0], errors, "enumeration"), None, ())
-    if not limits.effort.solvers or _terms(task, architecture) > _MOST_TERMS:
-        stage = Stage(measure, best.values[number], bound, proof)
+            return Outcome(best, Stage(measure, best.values[0], errors, "enumeration"))
+    if not limits.effort.solvers or training.terms > _MOST_TERMS:
         notes = ("The program is too large for the solvers.",) if limits.effort.solvers else ()
-        return Outcome(best, stage, None, notes)
-    left = limits.effort.seconds - (time.monotonic() - begun)
-    effort = replace(limits.effort, seconds=max(_LEAST_SECONDS, left))
-    return _asked(number, training, best, replace(limits, effort=effort), interruption)
+        return Outcome(best, Stage(measure, best.values[number], bound, proof), notes=notes)
+    effort = replace(limits.effort, seconds=max(_LEAST_SECONDS, own.seconds))
+    return _ask(number, training, best, replace(limits, effort=effort), budget)
 
 
 def _better(left: Candidate, right: Candidate, number: int) -> Candidate:
@@ -203,66 +212,44 @@ def _better(left: Candidate, right: Candidate, number: int) -> Candidate:
     return min(left, right, key=lambda candidate: candidate.values[: number + 1])
 
 
-def _asked(
-    number: int,
-    training: Training,
-    best: Candidate,
-    limits: Limits,
-    interruption: Interruption,
+def _ask(
+    number: int, training: Training, best: Candidate, limits: Limits, budget: Budget
 ) -> Outcome:
-    """The outcome of a stage that solvers were asked about."""
-    measure = training.measures[number]
+    """The outcome of a stage that solvers are asked about."""
+    measure, effort = training.measures[number], limits.effort
     kept = dict(zip(training.measures[:number], best.values[:number], strict=True))
     encoding = Encoding(training.task, training.architecture, Objective(measure, kept))
-    said = limits.effort.claims(encoding.program, lifted(encoding, best.params))
-    notes = [f"{c.solver}: {c.why}." for c in said if isinstance(c, Unknown)]
-    for claim in said:
-        if isinstance(claim, Optimal | Feasible):
-            best = _better(best, training.candidate(encoding.params(claim.point)), number)
+    said = effort.claims(encoding.program, lifted(encoding, best.params))
+    notes = failures(said)
+    for point in points_of(said):
+        best = _better(best, training.candidate(encoding.params(point)), number)
     value = best.values[number]
-    bound, proof = _trivial(measure, training.task, training.architecture)
+    bound, proof = training.trivial_bound(measure)
     document: Document | None = None
     if value != bound:
-        effort = limits.effort
         if not limits.certify:
             effort = replace(effort, seconds=min(effort.seconds, _SHORT), solvers=())
-        point = lifted(encoding, best.params)
-        proved, document = _certified(encoding, effort, interruption, point)
+        incumbent = lifted(encoding, best.params)
+        proved, document = _certify(encoding, effort, budget, incumbent)
         if proved is not None and proved > bound:
             bound, proof = proved, "certificate"
         if bound < value:
-            notes.append("No certificate of optimality was found in time.")
-            notes += _words(said, encoding, value)
-    return Outcome(best, Stage(measure, value, bound, proof), document, tuple(notes))
+            shift = float(encoding.program.constant)
+            notes += ("No certificate of optimality was found in time.",)
+            notes += unproved(said, "value", float(value), shift)
+    return Outcome(best, Stage(measure, value, bound, proof), document, notes)
 
 
-def _words(said: Sequence[Claim], encoding: Encoding, value: Fraction) -> list[str]:
-    """What the solvers say that call a value optimal: it is no proof."""
-    wanted, shift = float(value), float(encoding.program.constant)
-    return [
-        f"{claim.solver} calls the value optimal, which is not proved."
-        for claim in said
-        if isinstance(claim, Optimal)
-        and abs(claim.objective + shift - wanted) <= _TOLERANCE * abs(wanted)
-    ]
-
-
-def _certified(
-    encoding: Encoding,
-    effort: Effort,
-    interruption: Interruption,
-    incumbent: Sequence[Fraction] | None,
+def _certify(
+    encoding: Encoding, effort: Effort, budget: Budget, incumbent: tuple[Fraction, ...] | None
 ) -> tuple[Fraction | None, Document | None]:
     """A bound with a certificate, if one is found."""
     solved = solve(
-        encoding.program,
-        certify=True,
-        seconds=effort.seconds,
-        seed=effort.seed,
-        solvers=effort.solvers,
-        incumbent=None if incumbent is None else tuple(incumbent),
-    )
-    interruption.happened = interruption.happened or solved.interrupted
+        encoding.program, certify=True, seconds=effort.seconds, seed=effort.seed,
+        solvers=effort.solvers, incumbent=incumbent,
+    )  # fmt: skip
+    if solved.interrupted:
+        budget.cancelled.set()
     match solved.answer:
         case Optimal(objective=bound, certificate=document):
             return bound, document
@@ -272,39 +259,3 @@ def _certified(
             return bound, document
         case _:
             return None, None
-
-
-def _trivial(measure: str, task: Task, architecture: Architecture) -> tuple[Fraction, str]:
-    """A bound that needs no search."""
-    match measure:
-        case "errors" | "hinge":
-            # where a decision is wrong, the hinge loss is at least 1
-            return task.floor, "data" if task.floor else "trivial"
-        case "weight":
-            pairs = zip(architecture.widths[:-1], architecture.widths[1:], strict=True)
-            every = sum(a * b for a, b in pairs)
-            return Fraction(every if architecture.kind == "binary" else 0), "trivial"
-        case "margin":
-            return -_largest_margin(task, architecture), "trivial"
-        case _:
-            raise InputError(f"There is no measure {measure!r}.")
-
-
-def _largest_margin(task: Task, architecture: Architecture) -> Fraction:
-    """No least |pre-activation| exceeds the largest possible one of the smallest row."""
-    limits = grids(task, architecture)
-    total = Fraction(0)
-    for number, width in enumerate(architecture.widths[1:-1]):
-        if number == 0:
-            sizes = [sum(map(Fraction, np.abs(row).tolist()), Fraction(0)) for row in task.x]
-            size = min(sizes)
-        else:
-            size = Fraction(architecture.widths[number])
-        total += width * (size + (limits[number].reach or 0))
-    return total
-
-
-def _terms(task: Task, architecture: Architecture) -> int:
-    """About how many non-zeros the program has."""
-    pairs = zip(architecture.widths[:-1], architecture.widths[1:], strict=True)
-    return len(task.x) * sum(a * b * (2 if k == 0 else 14) for k, (a, b) in enumerate(pairs))

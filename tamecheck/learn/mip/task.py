@@ -40,16 +40,9 @@ Params = tuple[Layer, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """Distinct rows of features, each with the weights of the classes that it occurs with.
+    """Distinct rows of features, each with ``(class, weight)`` of the classes it occurs with.
 
-    Parameters
-    ----------
-    x
-        The distinct rows.
-    weights
-        For each row a tuple of ``(class, weight)``: more than one where labels contradict.
-    classes
-        The number of classes.
+    There is more than one where labels contradict.
     """
 
     x: Floats
@@ -64,13 +57,24 @@ class Task:
     @property
     def floor(self) -> Fraction:
         """The weighted errors that no classifier avoids: equal rows with different classes."""
-        return sum(
-            (
-                sum((w for _, w in row), Fraction(0)) - max(w for _, w in row)
-                for row in self.weights
-            ),
-            Fraction(0),
-        )
+        weights = ([w for _, w in row] for row in self.weights)
+        return sum((sum(row, Fraction(0)) - max(row) for row in weights), Fraction(0))
+
+    @property
+    def table(self) -> Floats:
+        """The weight of each class at each row, ``(rows, classes)``."""
+        found = np.zeros((len(self.x), self.classes))
+        for i, row in enumerate(self.weights):
+            for label, weight in row:
+                found[i, label] = float(weight)
+        return found
+
+    def search_values(self, architecture: Architecture) -> tuple[float, ...] | None:
+        """The weights of two-class networks that can be gone through; None if they cannot be."""
+        whole = all(w.denominator == 1 for row in self.weights for _, w in row)
+        if self.classes != 2 or architecture.kind == "real" or not (whole and self.integral):
+            return None
+        return architecture.choices
 
 
 def task_of(data: TrainingSet) -> Task:
@@ -87,16 +91,10 @@ def task_of(data: TrainingSet) -> Task:
 class Architecture:
     """The networks that a program ranges over.
 
-    Parameters
-    ----------
-    widths
-        Features, neurons of each hidden layer, outputs (one for two classes).
-    kind
-        The weights: ``"binary"`` ±1, ``"ternary"`` -1, 0, 1, ``"real"`` in [-1, 1].
-    bias
-        Whether neurons have offsets; without, sign(0) = 1 decides ties.
-    margin
-        The least distance of a pre-activation from 0 where it is no integer.
+    ``widths`` are those of the features, of each hidden layer and of the output (1 for two
+    classes); weights are ±1 (``"binary"``), -1, 0, 1 (``"ternary"``) or in [-1, 1] (``"real"``).
+    Without offsets (``bias``), sign(0) = 1 decides ties.  ``margin`` is the least distance of a
+    pre-activation from 0 where it is no integer.
     """
 
     widths: tuple[int, ...]
@@ -104,19 +102,24 @@ class Architecture:
     bias: bool
     margin: Fraction
 
+    @property
+    def choices(self) -> tuple[float, ...]:
+        """The weights that a search tries; of real ones the ends."""
+        return (-1.0, 0.0, 1.0) if self.kind == "ternary" else (-1.0, 1.0)
+
+    @property
+    def strict(self) -> Fraction:
+        """The least difference of two sums that are not equal."""
+        return self.margin if self.kind == "real" else Fraction(1)
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The values that a layer's pre-activations and offsets take.
 
     Offsets are ``step * t + base`` with an integer t (any real if ``step`` is 0), of absolute value
-    at most ``reach``.  A neuron is 1 where its pre-activation is at least ``above``, and -1 where
-    it is at most ``below``; none lies between.
-
-    Parameters
-    ----------
-    step, base, reach, above, below
-        See above; ``reach`` is None for neurons without offset.
+    at most ``reach``, which is None for neurons without offset.  A neuron is 1 where its
+    pre-activation is at least ``above``, and -1 where it is at most ``below``; none lies between.
     """
 
     step: Fraction
@@ -132,12 +135,11 @@ def grids(task: Task, architecture: Architecture) -> tuple[Grid, ...]:
     for number, inputs in enumerate(architecture.widths[:-1]):
         x: Floats = task.x if number == 0 else np.ones((1, inputs))
         whole = task.integral or number > 0
-        size = _largest_sum(x)
+        size = max(sum((Fraction(abs(v)) for v in row), Fraction(0)) for row in x.tolist())
+        odd = whole and bool((np.abs(x) % 2 == 1).all())
         if number == len(architecture.widths) - 2 and architecture.widths[-1] > 1:
             found.append(_score_grid(size, architecture))
-            continue
-        odd = whole and bool((np.abs(x) % 2 == 1).all())
-        if architecture.kind == "real" or not whole:
+        elif architecture.kind == "real" or not whole:
             found.append(_real_grid(size, architecture))
         elif odd and architecture.kind == "binary":
             found.append(_odd_grid(size, inputs, bias=architecture.bias))
@@ -173,15 +175,9 @@ def _odd_grid(size: Fraction, inputs: int, *, bias: bool) -> Grid:
     return Grid(two, Fraction(0), None, one if odd else Fraction(0), -one if odd else -two)
 
 
-def _largest_sum(x: Floats) -> Fraction:
-    return max(sum((Fraction(abs(v)) for v in row), Fraction(0)) for row in x.tolist())
-
-
 def tie_shift(architecture: Architecture) -> Fraction:
     """What the second of two classes gets for o = 0 to be its: 0 where o is never 0."""
-    if architecture.bias:
-        return Fraction(0)
-    return architecture.margin if architecture.kind == "real" else Fraction(1)
+    return Fraction(0) if architecture.bias else architecture.strict
 
 
 def network_of(
@@ -193,9 +189,8 @@ def network_of(
     """
     *hidden, output = params
     if output.weights.shape[1] == 1:
+        shift, tie = output.offset[0], float(tie_shift(architecture))
         weights = np.hstack([-output.weights, output.weights])
-        shift = output.offset[0]
-        tie = float(tie_shift(architecture))
         output = Layer(weights, np.array([-shift, shift + tie]))
     layers = [*hidden, output]
     whole = all(bool((layer.weights == np.rint(layer.weights)).all()) for layer in layers)

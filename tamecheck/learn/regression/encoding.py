@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.learn.regression.tree import PolynomialTree, Split
+from tamecheck.learn.regression.tree import Points, PolynomialTree, Split, dot
 
 __all__ = ["TreeProgram", "tree_point", "tree_program"]
 
-Rows = Sequence[Sequence[Fraction]]
 _ONE = Fraction(1)
 
 
@@ -25,16 +24,8 @@ _ONE = Fraction(1)
 class TreeProgram:
     """The program, and what its big-M constants assume.
 
-    Parameters
-    ----------
-    program
-        Minimises the sum of absolute errors.
-    features, depth
-        Where the columns of a node's split are.
-    gap
-        How far below its threshold a point that goes left is at least.
-    largest
-        The largest absolute coefficient of a polynomial.
+    A point that goes left is at least ``gap`` below its threshold, and no coefficient of a
+    polynomial exceeds ``largest``.
     """
 
     program: Program
@@ -55,21 +46,11 @@ class TreeProgram:
         return tuple(found)
 
 
-def tree_program(  # noqa: PLR0913 (options, by keyword only)
-    x: Rows, phi: Rows, y: Sequence[Fraction], *, depth: int, axis: bool, gap: Fraction,
-    largest: Fraction,
-) -> TreeProgram:  # fmt: skip
-    """The program of a regression.
-
-    Parameters
-    ----------
-    x, phi, y
-        Points, the values of their monomials, and values.
-    depth, axis
-        The tree, and whether splits are parallel to the axes.
-    gap, largest
-        See `TreeProgram`.
-    """
+def tree_program(
+    data: Points, *, depth: int, axis: bool, gap: Fraction, largest: Fraction
+) -> TreeProgram:
+    """The program of a regression; with ``axis``, splits are parallel to the axes."""
+    x, phi, y = data.x, data.phi, data.y
     features, inner = len(x[0]), 2**depth - 1
     size = max(sum((abs(v) for v in row), Fraction(0)) for row in x)
     columns, rows = _splits(features, inner, size, axis=axis)
@@ -111,7 +92,7 @@ def tree_program(  # noqa: PLR0913 (options, by keyword only)
 
 
 def tree_point(
-    made: TreeProgram, tree: PolynomialTree, x: Rows, phi: Rows, y: Sequence[Fraction]
+    made: TreeProgram, tree: PolynomialTree, data: Points
 ) -> tuple[Fraction, ...] | None:
     """The point of a tree, exactly feasible; None if the tree violates the program's gap."""
     values: list[Fraction] = []
@@ -119,17 +100,16 @@ def tree_point(
         scale = max((abs(a) for a in split.direction), default=_ONE) or _ONE
         direction = [a / scale for a in split.direction]
         # any threshold between the sides will do: that of the lowest point on the right
-        sums = [sum((a * v for a, v in zip(direction, p, strict=True)), Fraction(0)) for p in x]
+        sums = [dot(direction, point) for point in data.x]
         above = [s for s in sums if s >= split.threshold / scale]
         values += [*direction, min(above, default=split.threshold / scale)]
-    leaves = [tree.leaf(point) for point in x]
+    leaves = [tree.leaf(point) for point in data.x]
     for leaf in leaves:
         values += [Fraction(int(leaf == t)) for t in range(len(tree.leaves))]
     for coefficients in tree.leaves:
         values += coefficients
-    for leaf, monomials, value in zip(leaves, phi, y, strict=True):
-        fit = sum((a * c for a, c in zip(monomials, tree.leaves[leaf], strict=True)), Fraction(0))
-        values.append(abs(value - fit))
+    for leaf, monomials, value in zip(leaves, data.phi, data.y, strict=True):
+        values.append(abs(value - dot(monomials, tree.leaves[leaf])))
     return None if made.program.violations(values) else tuple(values)
 
 

@@ -9,15 +9,15 @@ respects these preferences best replaces the old one, if the fit improves.
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 from sklearn import linear_model
 
-from tamecheck.learn.effort import Effort, Interruption
+from tamecheck.budget import Budget
+from tamecheck.learn.effort import Effort, interruptible
 from tamecheck.learn.mip.ensemble_neuron import wide_neuron
 from tamecheck.learn.network import Floats
 
@@ -26,6 +26,7 @@ __all__ = ["Cut", "FloatTree", "search_tree"]
 _LINEAR = cast("Any", linear_model)
 _BEAM = (24, 6, 3, 1)
 _RIDGE = 1e-12
+_KEPT = 4
 _ROUNDS = 12
 _IMPROVED = 24
 _REWEIGHTED = 12
@@ -62,52 +63,41 @@ class _Data:
 
 def search_tree(  # noqa: PLR0913 (options, by keyword only)
     x: Floats, phi: Floats, y: Floats, *, depth: int, axis: bool, rng: np.random.Generator,
-    seconds: float, interruption: Interruption,
+    budget: Budget,
 ) -> FloatTree:  # fmt: skip
-    """The best tree of the search.
+    """The best tree of the search; with ``axis``, splits are parallel to the axes.
 
     Trees are grown from several first cuts and improved with least squares, which are fast; the
     best of them are then improved with least absolute residuals, which are what is wanted.
-
-    Parameters
-    ----------
-    x, phi, y
-        Points, their monomials, and values.
-    depth, axis
-        The tree, and whether splits are parallel to the axes.
-    rng, seconds
-        Choices of directions, and when to stop.
-    interruption
-        Ends the search early.
     """
-    begun = time.monotonic()
+    half = budget.part(budget.seconds / 2)
     scaled = phi / np.maximum(np.abs(phi).max(axis=0), 1e-300)
     data = _Data(x, scaled, y, axis, _pool(x, axis, rng), _least_squares)
     nothing = 1e-11 * float(np.abs(y).sum())
     rows = np.arange(len(y))
     grown: list[FloatTree] = []
-    with interruption:
+    with interruptible(budget):
         for cut in _first_cuts(data, rows) if depth else []:
             right = x @ cut[0] >= cut[1]
             cuts = {0: cut}
             _grow(data, rows[~right], 1, depth, cuts)
             _grow(data, rows[right], 2, depth, cuts)
             grown.append(_tree(data, cuts, depth))
-            grown[-1] = _alternate(data, grown[-1], depth, begun + seconds / 2)
-            if time.monotonic() > begun + seconds / 2 or grown[-1].error <= nothing:
+            grown[-1] = _alternate(data, grown[-1], depth, half)
+            if half.is_spent or grown[-1].error <= nothing:
                 break
     if not grown:
         return _tree(data, {}, depth)
     grown.sort(key=lambda tree: tree.error)
     best, robust = grown[0], replace(data, fit=_least_absolute)
-    with interruption:
-        for tree in [] if interruption.happened else grown[:_IMPROVED]:
-            if best.error <= nothing or time.monotonic() > begun + seconds:
+    with interruptible(budget):
+        for tree in grown[:_IMPROVED]:
+            if best.error <= nothing or budget.is_spent:
                 break
             other = _tree(robust, dict(enumerate(tree.cuts)), depth)
-            other = _alternate(robust, other, depth, begun + seconds)
+            other = _alternate(robust, other, depth, budget)
             if not axis:
-                other = _separated(robust, other, depth, begun + seconds)
+                other = _replace_cuts(robust, other, depth, budget, _separate)
             best = min(best, other, key=lambda tree: tree.error)
     return best
 
@@ -125,14 +115,18 @@ def _pool(x: Floats, axis: bool, rng: np.random.Generator) -> Floats:  # noqa: F
     return np.vstack([eye, *pairs[:60], random])
 
 
-def _candidates(data: _Data, rows: np.ndarray) -> list[Cut]:
-    """The best threshold of each direction, the best direction first."""
-    found: list[tuple[float, int, Cut]] = []
-    for number, direction in enumerate(data.pool):
-        for error, threshold in _thresholds(data, rows, direction)[:1]:
-            found.append((error, number, (direction, threshold)))
-    found.sort(key=lambda item: item[:2])
-    return [cut for _, _, cut in found]
+def _rank(scored: Iterable[tuple[float, int, Cut]]) -> list[Cut]:
+    """The cuts of least score first; of equal ones that of the first direction."""
+    return [cut for _, _, cut in sorted(scored, key=lambda item: item[:2])]
+
+
+def _candidates(data: _Data, rows: np.ndarray, each: int = 1) -> list[Cut]:
+    """The best thresholds of each direction, ranked."""
+    return _rank(
+        (error, number, (direction, threshold))
+        for number, direction in enumerate(data.pool)
+        for error, threshold in _thresholds(data, rows, direction)[:each]
+    )
 
 
 def _first_cuts(data: _Data, rows: np.ndarray) -> list[Cut]:
@@ -163,7 +157,9 @@ def _thresholds(data: _Data, rows: np.ndarray, direction: Floats) -> list[tuple[
     right = _residual(outer[-1] - outer[gaps], cross[-1] - cross[gaps], square[-1] - square[gaps])
     total = left + right
     best = np.argsort(total, kind="stable")
-    return [(float(total[k]), float((values[gaps[k]] + values[gaps[k] + 1]) / 2)) for k in best[:4]]
+    return [
+        (float(total[k]), float((values[gaps[k]] + values[gaps[k] + 1]) / 2)) for k in best[:_KEPT]
+    ]
 
 
 def _residual(outer: Floats, cross: Floats, square: Floats) -> Floats:
@@ -232,14 +228,24 @@ def _tree(data: _Data, cuts: dict[int, Cut], depth: int) -> FloatTree:
     return FloatTree(whole, leaves, error)
 
 
-def _alternate(data: _Data, tree: FloatTree, depth: int, end: float) -> FloatTree:
+def _alternate(data: _Data, tree: FloatTree, depth: int, budget: Budget) -> FloatTree:
     """Replace one cut after the other as long as the absolute residuals shrink."""
+    return _replace_cuts(data, tree, depth, budget, _revise)
+
+
+def _replace_cuts(
+    data: _Data,
+    tree: FloatTree,
+    depth: int,
+    budget: Budget,
+    revise: Callable[[_Data, FloatTree, int, int], list[Cut]],
+) -> FloatTree:
     for _ in range(_ROUNDS):
         before = tree.error
         for node in range(2**depth - 1):
-            if time.monotonic() > end:
+            if budget.is_spent:
                 return tree
-            for cut in _revised(data, tree, node, depth):
+            for cut in revise(data, tree, node, depth):
                 cuts = dict(enumerate(tree.cuts))
                 cuts[node] = cut
                 other = _tree(data, cuts, depth)
@@ -250,29 +256,19 @@ def _alternate(data: _Data, tree: FloatTree, depth: int, end: float) -> FloatTre
     return tree
 
 
-def _separated(data: _Data, tree: FloatTree, depth: int, end: float) -> FloatTree:
-    """Replace cuts by the widest separation of the points that prefer either side.
+def _separate(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
+    """The widest separation of the points that prefer either side of a node.
 
     Few points on the wrong side of a nearly right cut hardly move a logistic fit, but they are what
     is left of the error; a fit that they do not pull tells which they are.
     """
-    for _ in range(_ROUNDS):
-        before = tree.error
-        for node in range(2**depth - 1):
-            rows, gain = _preferences(data, tree, node, depth)
-            decided = np.abs(gain) > _TIE * np.abs(gain).max(initial=0)
-            rows, signs = rows[decided], np.sign(gain[decided])
-            if time.monotonic() > end or len(np.unique(signs)) < 2:
-                continue
-            found = wide_neuron(data.x[rows], signs, "real", Effort((), 0, None, 0))
-            cuts = dict(enumerate(tree.cuts))
-            cuts[node] = (found.weights, -found.offset)
-            other = _tree(data, cuts, depth)
-            if other.error < tree.error:
-                tree = other
-        if tree.error >= before * (1 - 1e-9):
-            break
-    return tree
+    rows, gain = _preferences(data, tree, node, depth)
+    decided = np.abs(gain) > _TIE * np.abs(gain).max(initial=0)
+    rows, signs = rows[decided], np.sign(gain[decided])
+    if len(np.unique(signs)) < 2:
+        return []
+    found = wide_neuron(data.x[rows], signs, "real", Effort((), 0, None, 0))
+    return [(found.weights, -found.offset)]
 
 
 def _preferences(data: _Data, tree: FloatTree, node: int, depth: int) -> tuple[np.ndarray, Floats]:
@@ -286,7 +282,7 @@ def _preferences(data: _Data, tree: FloatTree, node: int, depth: int) -> tuple[n
     return rows, left - right
 
 
-def _revised(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
+def _revise(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
     """The cuts that respect best which side of a node fits each of its points better."""
     rows, gain = _preferences(data, tree, node, depth)
     if len(rows) < 2:
@@ -310,21 +306,9 @@ def _revised(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
         place = gaps[int(np.argmin(costs))]
         cut = (direction, float((ordered[place] + ordered[place + 1]) / 2))
         ranked.append((float(costs.min()), number, cut))
-    ranked.sort(key=lambda item: item[:2])
-    return [cut for _, _, cut in ranked[:4]] + _last_cuts(data, rows, node, depth)
-
-
-def _last_cuts(data: _Data, rows: np.ndarray, node: int, depth: int) -> list[Cut]:
-    """The cuts above two leaves that are best for squares, whatever the leaves are now."""
-    if node < 2 ** (depth - 1) - 1:
-        return []
-    every = [
-        (error, number, (direction, threshold))
-        for number, direction in enumerate(data.pool)
-        for error, threshold in _thresholds(data, rows, direction)
-    ]
-    every.sort(key=lambda item: item[:2])
-    return [cut for _, _, cut in every[:6]]
+    # above two leaves also the cuts that are best for squares, whatever the leaves are now
+    above_leaves = node >= 2 ** (depth - 1) - 1
+    return _rank(ranked)[:4] + (_candidates(data, rows, _KEPT)[:6] if above_leaves else [])
 
 
 def _follow(data: _Data, tree: FloatTree, rows: np.ndarray, node: int) -> Floats:

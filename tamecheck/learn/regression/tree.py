@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +18,35 @@ from tamecheck.learn.network import Floats
 from tamecheck.solvers.relaxation import Relaxation
 
 __all__ = [
+    "Points",
     "PolynomialTree",
     "Split",
     "absolute_error",
+    "dot",
+    "exact_monomials",
     "exponents",
-    "joined",
+    "join_pieces",
     "leaf_polynomial",
+    "misses",
     "monomials",
 ]
+
+
+Numbers = Sequence[Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points, the values of their monomials, and the values to fit, all exact."""
+
+    x: Sequence[Numbers]
+    phi: Sequence[Numbers]
+    y: Numbers
+
+
+def dot(left: Numbers, right: Numbers) -> Fraction:
+    """The inner product."""
+    return sum((a * b for a, b in zip(left, right, strict=True)), Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +58,15 @@ class Split:
 
     def right(self, x: Sequence[Fraction]) -> bool:
         """Whether a point goes right."""
-        return sum((a * v for a, v in zip(self.direction, x, strict=True)), Fraction(0)) >= (
-            self.threshold
-        )
+        return dot(self.direction, x) >= self.threshold
 
 
 @dataclass(frozen=True, slots=True)
 class PolynomialTree:
     """Splits in heap order (children of k at 2k+1 and 2k+2), then one polynomial a leaf.
 
-    Parameters
-    ----------
-    splits
-        ``2^depth - 1`` of them.
-    powers
-        The exponents of each monomial.
-    leaves
-        The coefficients of the monomials in each of the ``2^depth`` leaves, from left to right.
+    There are ``2^depth - 1`` splits; a leaf has a coefficient for each monomial, given by the
+    exponents in ``powers``.
     """
 
     splits: tuple[Split, ...]
@@ -68,22 +82,10 @@ class PolynomialTree:
 
     def value(self, x: Sequence[Fraction]) -> Fraction:
         """The exact value at a point."""
-        total = Fraction(0)
-        for coefficient, power in zip(self.leaves[self.leaf(x)], self.powers, strict=True):
-            if not coefficient:
-                continue
-            term = coefficient
-            for v, e in zip(x, power, strict=True):
-                if e:
-                    term *= v**e
-            total += term
-        return total
+        return dot(self.leaves[self.leaf(x)], exact_monomials(x, self.powers))
 
-    def text(self, names: Sequence[str]) -> str:
-        """The function as an expression of our language."""
-        return self._text(0, names)
-
-    def _text(self, node: int, names: Sequence[str]) -> str:
+    def text(self, names: Sequence[str], node: int = 0) -> str:
+        """The function, below a node, as an expression of our language."""
         if node >= len(self.splits):
             coefficients = self.leaves[node - len(self.splits)]
             terms = [
@@ -98,7 +100,7 @@ class PolynomialTree:
             for a, name in zip(split.direction, names, strict=True)
             if a
         )
-        left, right = self._text(2 * node + 1, names), self._text(2 * node + 2, names)
+        left, right = self.text(names, 2 * node + 1), self.text(names, 2 * node + 2)
         # step(0) = 1: on the boundary, points go right
         inside = f"step({form or '0'} - ({rational_text(split.threshold)}))"
         return f"({left})*(1 - {inside}) + ({right})*{inside}"
@@ -108,10 +110,26 @@ def _power(power: tuple[int, ...], names: Sequence[str]) -> str:
     return "".join(f"*{name}^{e}" for name, e in zip(names, power, strict=True) if e)
 
 
+def misses(tree: PolynomialTree, data: Points) -> list[Fraction]:
+    """The absolute errors at the points."""
+    return [
+        abs(dot(row, tree.leaves[tree.leaf(point)]) - value)
+        for point, row, value in zip(data.x, data.phi, data.y, strict=True)
+    ]
+
+
 def exponents(features: int, order: int) -> tuple[tuple[int, ...], ...]:
     """All monomials of at most that total degree, by degree; the constant is the first."""
     every = itertools.product(range(order + 1), repeat=features)
     return tuple(sorted((e for e in every if sum(e) <= order), key=lambda e: (sum(e), e[::-1])))
+
+
+def exact_monomials(point: Numbers, powers: Sequence[Sequence[int]]) -> list[Fraction]:
+    """The values of the monomials at a point."""
+    return [
+        prod((v**e for v, e in zip(point, power, strict=True) if e), start=Fraction(1))
+        for power in powers
+    ]
 
 
 def monomials(x: Floats, powers: Sequence[tuple[int, ...]]) -> Floats:
@@ -129,9 +147,7 @@ _SIMPLE = (1, 12, 1000)
 """Denominators to which coefficients are rounded, if that fits no worse."""
 
 
-def leaf_polynomial(
-    rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction]
-) -> tuple[Fraction, ...]:
+def leaf_polynomial(rows: Sequence[Numbers], y: Numbers) -> tuple[Fraction, ...]:
     """Coefficients of the monomials whose values at the points are ``rows``.
 
     A linear program finds them in floating point; the polynomial through the points that it meets,
@@ -149,18 +165,13 @@ def leaf_polynomial(
     return min(candidates, key=lambda c: absolute_error(rows, y, c))
 
 
-def absolute_error(
-    rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction], coefficients: Sequence[Fraction]
-) -> Fraction:
+def absolute_error(rows: Sequence[Numbers], y: Numbers, coefficients: Numbers) -> Fraction:
     """The sum of the absolute residuals."""
-    total = Fraction(0)
-    for row, value in zip(rows, y, strict=True):
-        fit = sum((a * c for a, c in zip(row, coefficients, strict=True)), Fraction(0))
-        total += abs(value - fit)
-    return total
+    residuals = (abs(v - dot(row, coefficients)) for row, v in zip(rows, y, strict=True))
+    return sum(residuals, Fraction(0))
 
 
-def _least_absolute(rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -> list[float]:
+def _least_absolute(rows: Sequence[Numbers], y: Numbers) -> list[float]:
     count = len(rows[0])
     columns = [Column(f"c{k}", None, None) for k in range(count)]
     columns += [Column(f"e{i}", cost=Fraction(1)) for i in range(len(y))]
@@ -178,7 +189,7 @@ def _least_absolute(rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction]) -
 
 
 def _through(
-    rows: Sequence[Sequence[Fraction]], y: Sequence[Fraction], floats: Sequence[float]
+    rows: Sequence[Numbers], y: Numbers, floats: Sequence[float]
 ) -> tuple[Fraction, ...] | None:
     """The polynomial through the independent points with the least residuals; None if too few."""
     residuals = [
@@ -214,34 +225,24 @@ def _through(
 # Training points leave room for a cut between them.  A continuous function has its kinks where two
 # pieces have the same value; where the difference of a polynomial left of a cut and one right of it
 # is affine, its zeros are such a place.  A cut is moved there if the training points fit no worse.
-Rows = Sequence[Sequence[Fraction]]
 
 
-def joined(tree: PolynomialTree, x: Rows, y: Sequence[Fraction], *, axis: bool) -> PolynomialTree:
+def join_pieces(tree: PolynomialTree, data: Points, *, axis: bool) -> PolynomialTree:
     """The tree with cuts moved to where pieces join, its error on the points not larger.
 
-    Parameters
-    ----------
-    tree, x, y
-        The tree, points and their values.
-    axis
-        Whether cuts have to be parallel to the axes.
+    With ``axis``, cuts have to be parallel to the axes.
     """
-    error = _error(tree, x, y)
+    error = sum(misses(tree, data))
     for node in range(len(tree.splits)):
         for split in _joints(tree, node):
             if axis and sum(map(bool, split.direction)) > 1:
                 continue
             splits = (*tree.splits[:node], split, *tree.splits[node + 1 :])
             other = replace(tree, splits=splits)
-            if (missed := _error(other, x, y)) <= error:
+            if (missed := sum(misses(other, data))) <= error:
                 tree, error = other, missed
                 break
     return tree
-
-
-def _error(tree: PolynomialTree, x: Rows, y: Sequence[Fraction]) -> Fraction:
-    return sum((abs(tree.value(p) - v) for p, v in zip(x, y, strict=True)), Fraction(0))
 
 
 def _joints(tree: PolynomialTree, node: int) -> list[Split]:
