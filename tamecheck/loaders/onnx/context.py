@@ -1,7 +1,8 @@
-"""What the translation of one node sees: its inputs, its attributes, and the graph to add to."""
+"""What the translation of one node sees: tensors with their arithmetic, and its attributes."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,46 +17,204 @@ from tamecheck.ir.op import Op
 from tamecheck.ir.op import Value as Param
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.onnx.folding import exact_array, fold
-from tamecheck.loaders.onnx.kinds import FLOAT, INT64, Kind, Operand, Value
+from tamecheck.loaders.onnx.kinds import FLOAT, INT64, Kind
 from tamecheck.loaders.onnx.source import Attributes
 
-__all__ = ["Context", "Emitter", "Lowering", "Outputs"]
+__all__ = ["Context", "Emitter", "Lowering", "Outputs", "Value", "axes_in", "axis_in"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A tensor of the source model: constant if it has an ``array``, else a ``node`` of the graph.
+
+    The array is of a NumPy number type, or holds exact integers and fractions.  Only here may an
+    infinity occur, for bounds that do not bind.  Arithmetic adds nodes, or folds constants.
+    """
+
+    emitter: Emitter
+    kind: Kind
+    shape: Shape
+    name: str = ""
+    array: Array | None = None
+    node: int = -1
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __add__(self, other: Operand) -> Value:
+        return self.apply(ops.ADD, other)
+
+    def __radd__(self, other: Operand) -> Value:
+        return self.emitter.apply(ops.ADD, other, self)
+
+    def __sub__(self, other: Operand) -> Value:
+        return self.apply(ops.SUB, other)
+
+    def __rsub__(self, other: Operand) -> Value:
+        return self.emitter.apply(ops.SUB, other, self)
+
+    def __mul__(self, other: Operand) -> Value:
+        return self.apply(ops.MUL, other)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return self.apply(ops.DIV, other)
+
+    def __rtruediv__(self, other: Operand) -> Value:
+        return self.emitter.apply(ops.DIV, other, self)
+
+    def __matmul__(self, other: Value) -> Value:
+        return self.apply(ops.MATMUL, other)
+
+    def apply(
+        self, op: Op, *more: Operand, kind: Kind | None = None, function: str = "", **params: Param
+    ) -> Value:
+        """An op of this tensor and more; as `Emitter.apply`."""
+        return self.emitter.apply(op, self, *more, kind=kind, function=function, **params)
+
+    def scaled(self, factor: Fraction) -> Value:
+        """The tensor times a rational number."""
+        return self if factor == 1 else self * factor
+
+    def clip(self, low: Fraction | None, high: Fraction | None, **options: Any) -> Value:
+        """``min(max(x, low), high)``."""
+        return self.apply(ops.CLIP, lo=low, hi=high, **options)
+
+    def square(self) -> Value:
+        """The square of each element, whose enclosure is non-negative."""
+        return self.apply(ops.POW, exponent=Fraction(2))
+
+    def total(self, axes: Sequence[int], *, keepdims: bool = True) -> Value:
+        """The sum over axes."""
+        return self.apply(ops.SUM, axes=tuple(axes), keepdims=keepdims)
+
+    def mean(self, axes: Sequence[int], *, keepdims: bool = True) -> Value:
+        """The mean over axes."""
+        count = math.prod(self.shape[axis] for axis in axes)
+        if count == 0:
+            raise InputError(f"There is no mean over axes {list(axes)} of shape {self.shape}.")
+        return self.total(axes, keepdims=keepdims) / count
+
+    def truncate(self, kind: Kind) -> Value:
+        """The tensor as a value of an integer type: rounded toward zero."""
+        return self.apply(ops.ROUND, kind=kind, mode="toward_zero")
+
+    def select(self, left: Operand, right: Operand, kind: Kind | None = None) -> Value:
+        """``left`` where this tensor is not 0, else ``right``."""
+        return self.apply(ops.SELECT, left, right, kind=kind)
+
+    def reshape(self, shape: Sequence[int]) -> Value:
+        """The same elements under another shape."""
+        target = tuple(int(n) for n in shape)
+        return self if target == self.shape else self.apply(ops.RESHAPE, shape=target)
+
+    def transpose(self, perm: Sequence[int]) -> Value:
+        """Axes permuted."""
+        same = tuple(perm) == tuple(range(self.rank))
+        return self if same else self.apply(ops.TRANSPOSE, perm=tuple(perm))
+
+    def broadcast(self, shape: Shape) -> Value:
+        """The tensor repeated along axes of extent 1."""
+        return self if shape == self.shape else self.apply(ops.BROADCAST, shape=shape)
+
+    def take(self, indices: Any, axis: int) -> Value:
+        """Slices of the tensor at constant, non-negative indices."""
+        table = np.asarray(indices, dtype=np.int64)
+        extent = self.shape[axis]
+        if table.size and not (int(table.min()) >= 0 and int(table.max()) < extent):
+            raise InputError(f"An index is outside an axis of extent {extent}.")
+        return self.apply(ops.GATHER, self.emitter.constant(table), axis=axis)
+
+    def cut(self, axis: int, start: int, size: int) -> Value:
+        """A contiguous part along one axis."""
+        if (start, size) == (0, self.shape[axis]):
+            return self
+        starts, sizes = [0] * self.rank, list(self.shape)
+        starts[axis], sizes[axis] = start, size
+        steps = (1,) * self.rank
+        return self.apply(ops.SLICE, starts=tuple(starts), steps=steps, sizes=tuple(sizes))
+
+    def part(self, axis: int, index: int) -> Value:
+        """The slice at one index of an axis, which is left out."""
+        rest = (*self.shape[:axis], *self.shape[axis + 1 :])
+        return self.cut(axis, index, 1).reshape(rest)
+
+    def along(self, axis: int, matrix: Value) -> Value:
+        """The tensor times a matrix along one axis."""
+        perm = [*(i for i in range(self.rank) if i != axis), axis]
+        product = self.transpose(perm) @ matrix
+        return product.transpose([perm.index(i) for i in range(self.rank)])
+
+    def known(self, what: str) -> Array:
+        """The elements of a tensor that must be constant, as ``what`` says.
+
+        Where they depend on inputs whose values are given, they are computed from these.
+        """
+        return self.emitter.known(self.node, what) if self.array is None else self.array
+
+    def integers(self, what: str) -> tuple[int, ...]:
+        """A constant list of integers (a scalar counts as a list of one)."""
+        array = self.known(what)
+        if array.ndim > 1 or array.size > 2**12:
+            raise InputError(f"{what} must be a short list, not of shape {array.shape}.")
+        exact = exact_array(array)
+        if exact is None:
+            raise InputError(f"{what} is not finite.")
+        numbers = exact.reshape(-1).tolist()
+        if any(int(number) != number for number in numbers):
+            raise InputError(f"{what} must hold integers.")
+        return tuple(int(number) for number in numbers)
+
+
+Operand: TypeAlias = Value | Fraction | int
+"""A tensor, or a number that is broadcast."""
+
+
+def axis_in(axis: int, rank: int) -> int:
+    """A non-negative axis for one that may count from the end."""
+    if not -rank <= axis < rank:
+        raise InputError(f"There is no axis {axis} among {rank}.")
+    return axis % rank
+
+
+def axes_in(axes: Sequence[int], rank: int) -> tuple[int, ...]:
+    """Distinct non-negative axes, sorted."""
+    found = sorted(axis_in(axis, rank) for axis in axes)
+    if len(set(found)) != len(found):
+        raise InputError(f"The axes {list(axes)} repeat.")
+    return tuple(found)
 
 
 @dataclass(slots=True)
 class Emitter:
-    """The graph being built, with what is known about the source.
+    """The graph being built; ``label`` names the node of the source that is translated.
 
-    Parameters
-    ----------
-    builder
-        The graph.
-    given
-        Values for inputs that decide shapes.
-    notes
-        What a user should know; a dictionary, so that each is kept once and in order.
+    ``given`` has values for inputs that decide shapes.  ``notes`` say what a user should know: the
+    keys of a dictionary, so that each is kept once and in order.
     """
 
-    builder: GraphBuilder = field(default_factory=GraphBuilder)
     given: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    builder: GraphBuilder = field(default_factory=GraphBuilder)
     notes: dict[str, None] = field(default_factory=dict[str, None])
+    label: str = ""
     _constants: dict[int, tuple[Array, int]] = field(default_factory=dict[int, tuple[Array, int]])
 
-    def constant(self, content: Any, kind: Kind | None = None) -> Value:
+    def constant(self, content: Any, kind: Kind | None = None, name: str = "") -> Value:
         """A constant tensor of exact numbers."""
         array = np.asarray(content)
         if kind is None:
             kind = INT64 if array.dtype.kind in "biu" else FLOAT
-        return Value(kind, tuple(int(n) for n in array.shape), array=array)
+        return Value(self, kind, tuple(int(n) for n in array.shape), name, array)
 
-    def value(self, operand: Operand, kind: Kind | None = None) -> Value:
+    def _value(self, operand: Operand) -> Value:
         """The tensor of an operand; a number becomes a scalar constant."""
         if isinstance(operand, Value):
             return operand
         exact = Fraction(operand)
         whole = exact.denominator == 1 and -(2**63) <= exact < 2**63
         array = np.array(int(exact), dtype=np.int64) if whole else np.array(exact, dtype=object)
-        return Value(kind or FLOAT, (), array=array)
+        return Value(self, FLOAT, (), array=array)
 
     def node(self, value: Value) -> int:
         """The node of a tensor; a constant gets its node when one is needed."""
@@ -72,48 +231,30 @@ class Emitter:
             known = self._constants[id(value.array)] = (value.array, node)
         return known[1]
 
-    def apply(  # noqa: PLR0913 (an op with its parameters and names)
-        self,
-        op: Op,
-        args: tuple[Operand, ...],
-        kind: Kind,
-        params: Mapping[str, Param],
-        *,
-        label: str,
-        function: str = "",
+    def apply(
+        self, op: Op, *args: Operand, kind: Kind | None = None, function: str = "", **params: Param
     ) -> Value:
-        """The value of an op: folded where all arguments are constants and it is exact."""
-        values = [self.value(arg) for arg in args]
+        """The value of an op: folded where all arguments are constants and it is exact.
+
+        Its element type is that of the first tensor, unless given.  ``function`` is that of
+        PyTorch, where it matters; see `tamecheck.ir.graph.Apply`.
+        """
+        if kind is None:
+            kind = next((arg.kind for arg in args if isinstance(arg, Value)), FLOAT)
+        values = [self._value(arg) for arg in args]
         arrays = [value.array for value in values if value.array is not None]
         if len(arrays) == len(values):
             checked = op.checked(params)
             shape = op.shape([value.shape for value in values], checked)
             folded = fold(op, arrays, checked, shape)
             if folded is not None:
-                return Value(kind, shape, array=folded)
+                return Value(self, kind, shape, array=folded)
         nodes = [self.node(value) for value in values]
-        node = self.builder.apply(op, nodes, label, function, **params)
-        return Value(kind, self.builder.shape(node), node=node)
+        node = self.builder.apply(op, nodes, self.label, function, **params)
+        return Value(self, kind, self.builder.shape(node), node=node)
 
-    def known(self, value: Value, what: str) -> Array:
-        """The elements of a tensor that must be constant, as ``what`` says.
-
-        Where they depend on inputs whose values are given, they are computed from these.
-        """
-        if value.array is not None:
-            return value.array
-        found, inputs = self._from_given(value.node)
-        if found is None:
-            names = ", ".join(repr(name) for name in inputs)
-            raise UnsupportedError(f"{what} depends on the input {names}.")
-        for name in inputs:
-            self.notes.setdefault(
-                f"Input {name!r} decides a shape: the graph is for one value of it."
-            )
-        return found
-
-    def _from_given(self, root: int) -> tuple[Array | None, list[str]]:
-        """The elements of a node computed from the given inputs, and the inputs it depends on."""
+    def known(self, root: int, what: str) -> Array:
+        """The elements of a node, computed from the given inputs."""
         needed, waiting = {root}, [root]
         while waiting:
             node = self.builder.node(waiting.pop())
@@ -123,56 +264,39 @@ class Emitter:
         known: dict[int, Array | None] = {}
         inputs: list[str] = []
         for index in sorted(needed):
-            node = self.builder.node(index)
-            match node:
+            match self.builder.node(index):
                 case Input(name=name, shape=shape):
                     inputs.append(name)
                     array = self.given.get(name)
-                    fits = array is not None and array.shape == shape
-                    known[index] = array if fits else None
+                    known[index] = array if array is not None and array.shape == shape else None
                 case Constant(tensor=tensor):
                     known[index] = tensor.array
                 case Apply(op=op, args=args, params=params, shape=shape):
                     arrays = [array for arg in args if (array := known[arg]) is not None]
                     complete = len(arrays) == len(args)
                     known[index] = fold(op, arrays, params, shape) if complete else None
-        return known[root], inputs
+        found = known[root]
+        if found is None:
+            raise UnsupportedError(f"{what} depends on the input {', '.join(map(repr, inputs))}.")
+        for name in inputs:
+            self.notes.setdefault(
+                f"Input {name!r} decides a shape: the graph is for one value of it."
+            )
+        return found
 
-    def shape(self, node: int) -> Shape:
-        """The shape of a node."""
-        return self.builder.shape(node)
 
-
-Outputs: TypeAlias = tuple[Value, ...]
+Outputs: TypeAlias = Value | tuple[Value, ...]
 
 
 @dataclass(slots=True)
 class Context:
-    """One node of the source.
+    """One node of the source: its operator, the inputs (None for one that is left out), and so on.
 
-    Parameters
-    ----------
-    op
-        Its operator.
-    opset
-        The version of the operator set.
-    label
-        Its name, for errors and for the nodes that it becomes.
-    inputs
-        Its inputs; None for one that is left out.
-    wanted
-        The number of outputs that it names.
-    attributes
-        Its attributes.
-    emitter
-        The graph being built.
-    decode
-        Reads a tensor that an attribute holds.
+    ``wanted`` is the number of outputs that it names; ``decode`` reads a tensor of an attribute.
     """
 
     op: str
     opset: int
-    label: str
     inputs: tuple[Value | None, ...]
     wanted: int
     attributes: Attributes
@@ -196,126 +320,20 @@ class Context:
             raise InputError("An input is missing.")
         return [self.input(index) for index in range(len(self.inputs))]
 
-    def apply(
-        self, op: Op, *args: Operand, kind: Kind | None = None, function: str = "", **params: Param
-    ) -> Value:
-        """A primitive op; its element type is that of the first tensor, unless given.
-
-        ``function`` is that of PyTorch, where it matters; see `tamecheck.ir.graph.Apply`.
-        """
-        if kind is None:
-            kind = next((arg.kind for arg in args if isinstance(arg, Value)), FLOAT)
-        return self.emitter.apply(op, args, kind, params, label=self.label, function=function)
-
     def constant(self, content: Any, kind: Kind | None = None) -> Value:
         """A constant tensor."""
         return self.emitter.constant(content, kind)
-
-    def note(self, text: str) -> None:
-        """Record what a user should know about the reading."""
-        self.emitter.notes.setdefault(text)
-
-    def known(self, value: Value, what: str) -> Array:
-        """The elements of a tensor that must be constant."""
-        return self.emitter.known(value, what)
-
-    def known_integers(self, value: Value, what: str) -> tuple[int, ...]:
-        """A constant list of integers (a scalar counts as a list of one)."""
-        array = self.known(value, what)
-        if array.ndim > 1 or array.size > 2**12:
-            raise InputError(f"{what} must be a short list, not of shape {array.shape}.")
-        exact = exact_array(array)
-        if exact is None:
-            raise InputError(f"{what} is not finite.")
-        numbers = exact.reshape(-1).tolist()
-        if any(int(number) != number for number in numbers):
-            raise InputError(f"{what} must hold integers.")
-        return tuple(int(number) for number in numbers)
 
     def integers_from(self, name: str, index: int) -> tuple[int, ...] | None:
         """A list of integers that older operator sets give as an attribute, newer as an input."""
         listed = self.attributes.integers(name)
         value = self.optional(index)
-        if value is None:
-            return listed
-        return self.known_integers(value, f"'{name}'")
+        return listed if value is None else value.integers(f"'{name}'")
 
     def axis(self, default: int | None, rank: int, *, end: bool = False) -> int:
         """The attribute ``axis`` as a non-negative number; ``end`` allows the rank itself."""
         axis = self.attributes.integer("axis", default)
-        return axis if end and axis == rank else self.positive(axis, rank)
-
-    def positive(self, axis: int, rank: int) -> int:
-        """A non-negative axis for one that may count from the end."""
-        if not -rank <= axis < rank:
-            raise InputError(f"There is no axis {axis} among {rank}.")
-        return axis % rank
-
-    def positives(self, axes: Sequence[int], rank: int) -> tuple[int, ...]:
-        """Distinct non-negative axes, sorted."""
-        found = sorted(self.positive(axis, rank) for axis in axes)
-        if len(set(found)) != len(found):
-            raise InputError(f"The axes {list(axes)} repeat.")
-        return tuple(found)
-
-    def reshape(self, value: Value, shape: Sequence[int]) -> Value:
-        """The same elements under another shape."""
-        target = tuple(int(n) for n in shape)
-        if target == value.shape:
-            return value
-        return self.apply(ops.RESHAPE, value, shape=target)
-
-    def transpose(self, value: Value, perm: Sequence[int]) -> Value:
-        """Axes permuted."""
-        if tuple(perm) == tuple(range(value.rank)):
-            return value
-        return self.apply(ops.TRANSPOSE, value, perm=tuple(perm))
-
-    def broadcast(self, value: Value, shape: Shape) -> Value:
-        """The tensor repeated along axes of extent 1."""
-        return value if shape == value.shape else self.apply(ops.BROADCAST, value, shape=shape)
-
-    def take(self, value: Value, indices: Any, axis: int) -> Value:
-        """Slices of a tensor at constant, non-negative indices."""
-        table = np.asarray(indices, dtype=np.int64)
-        extent = value.shape[axis]
-        if table.size and not (int(table.min()) >= 0 and int(table.max()) < extent):
-            raise InputError(f"An index is outside an axis of extent {extent}.")
-        return self.apply(ops.GATHER, value, self.constant(table), axis=axis)
-
-    def cut(self, value: Value, axis: int, start: int, size: int) -> Value:
-        """A contiguous part along one axis."""
-        if (start, size) == (0, value.shape[axis]):
-            return value
-        starts, sizes = [0] * value.rank, list(value.shape)
-        starts[axis], sizes[axis] = start, size
-        steps = (1,) * value.rank
-        return self.apply(ops.SLICE, value, starts=tuple(starts), steps=steps, sizes=tuple(sizes))
-
-    def total(self, value: Value, axes: Sequence[int], *, keepdims: bool = True) -> Value:
-        """The sum over axes."""
-        return self.apply(ops.SUM, value, axes=tuple(axes), keepdims=keepdims)
-
-    def square(self, value: Value) -> Value:
-        """The square of each element, whose enclosure is non-negative."""
-        return self.apply(ops.POW, value, exponent=Fraction(2))
-
-    def scaled(self, value: Value, factor: Fraction) -> Value:
-        """The tensor times a rational number."""
-        return value if factor == 1 else self.apply(ops.MUL, value, factor)
-
-    def truncated(self, value: Value, kind: Kind) -> Value:
-        """The tensor as a value of an integer type: rounded toward zero."""
-        return self.apply(ops.ROUND, value, kind=kind, mode="toward_zero")
-
-    def refuse_missing(self, found: Outputs, names: Sequence[str]) -> None:
-        """Refuse outputs that are named but not made."""
-        if any(names[len(found) :]):
-            raise self.refuse(f"output number {len(found)} is not read.")
-
-    def refuse(self, why: str) -> UnsupportedError:
-        """The error for a use of the operator that is not read."""
-        return UnsupportedError(why)
+        return axis if end and axis == rank else axis_in(axis, rank)
 
 
 Lowering: TypeAlias = Callable[[Context], Outputs]

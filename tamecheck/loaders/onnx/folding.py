@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from tamecheck import ops
+from tamecheck.errors import DomainError
+from tamecheck.evaluate.exact import op_exact
+from tamecheck.evaluate.walk import Site
+from tamecheck.exact.arrays import fractions, from_values
 from tamecheck.ir.op import Op, Params, Routing
 from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops.shapes import axes_of, axis_of
+from tamecheck.ops.shapes import axis_of
 
 __all__ = ["exact_array", "fold", "narrowed"]
 
@@ -27,39 +30,45 @@ MAX_BITS = 2_048
 """A folded number longer than this stays unevaluated in the graph."""
 
 _EXPONENTS = range(-8, 9)
-
-Compute = Callable[[Sequence[Array], Params], Any]
-
-
-class _UnfoldedError(Exception):
-    """The op stays in the graph."""
+_ROUNDINGS = ("half_even", "toward_zero")
+_RATIONAL = (
+    *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.MAXIMUM, ops.MINIMUM),
+    *(ops.FLOOR, ops.CEIL, ops.ROUND, ops.CLIP, ops.EQUAL, ops.LESS, ops.LESS_EQUAL, ops.SELECT),
+    *(ops.SUM, ops.PROD, ops.REDUCE_MAX, ops.REDUCE_MIN, ops.POW),
+)
+"""Ops whose values at rational points are rational."""
 
 
 def fold(op: Op, arrays: Sequence[Array], params: Params, shape: Shape) -> Array | None:
     """The exact value of ``op`` on constants, or None where it is left in the graph."""
-    meaning = op.meaning
-    if isinstance(meaning, Routing):
+    if isinstance(op.meaning, Routing):
         if size_of(shape) > max(MAX_GROWTH, *(array.size for array in arrays)):
             return None
-        return np.asarray(meaning.route(_alike(arrays), params)).reshape(shape)
-    if op.name == "gather" and arrays[1].dtype.kind in "iu":
+        return np.asarray(op.meaning.route(_alike(arrays), params)).reshape(shape)
+    if op is ops.GATHER and arrays[1].dtype.kind in "iu":
         if size_of(shape) > max(MAX_GROWTH, arrays[0].size):
             return None
         taken = np.take(arrays[0], arrays[1], axis=axis_of(arrays[0].shape, params))
         return np.asarray(taken).reshape(shape)
-    compute = _EXACT.get(op.name)
-    if compute is None or max(size_of(shape), *(array.size for array in arrays)) > MAX_FOLDED:
+    # other powers are irrational or too long; no integer of a shape is computed by other roundings
+    exponent, mode = params.get("exponent", 1), params.get("mode", "half_even")
+    if op not in _RATIONAL or exponent not in _EXPONENTS or mode not in _ROUNDINGS:
         return None
     operands = [exact for array in arrays if (exact := exact_array(array)) is not None]
-    if len(operands) < len(arrays):
+    large = max(size_of(shape), *(array.size for array in arrays)) > MAX_FOLDED
+    if large or len(operands) < len(arrays):
         return None
     try:
-        found = compute(operands, params)
-    except (ZeroDivisionError, _UnfoldedError):
+        found = op_exact(Site(op, params, shape, ""), [from_values(array) for array in operands])
+    except DomainError:
         return None
-    result = np.empty(shape, dtype=object)
-    result[...] = found
-    return None if _too_long(result) else narrowed(result)
+    numbers = fractions(found)
+    longest = max(map(_bits, numbers.reshape(-1).tolist()), default=0)
+    return None if longest > MAX_BITS else narrowed(numbers)
+
+
+def _bits(number: Fraction) -> int:
+    return number.numerator.bit_length() + number.denominator.bit_length()
 
 
 def exact_array(array: Array) -> Array | None:
@@ -68,10 +77,10 @@ def exact_array(array: Array) -> Array | None:
         return array
     if array.dtype.kind in "biu":
         return array.astype(np.int64 if array.dtype.kind == "b" else array.dtype).astype(object)
-    if not np.isfinite(array).all():
+    if not bool(np.isfinite(array).all()):
         return None
     exact = np.empty(array.shape, dtype=object)
-    exact.reshape(-1)[:] = [_simplest(Fraction(v)) for v in array.reshape(-1).tolist()]
+    exact.reshape(-1)[:] = [_simplest(Fraction(value)) for value in array.reshape(-1).tolist()]
     return exact
 
 
@@ -109,107 +118,3 @@ def _alike(arrays: Sequence[Array]) -> Sequence[Array]:
     exact = [exact_array(array) for array in arrays]
     whole = [array for array in exact if array is not None]
     return whole if len(whole) == len(arrays) else arrays
-
-
-def _too_long(array: Array) -> bool:
-    return any(
-        number.numerator.bit_length() + number.denominator.bit_length() > MAX_BITS
-        for number in array.reshape(-1).tolist()
-    )
-
-
-def _each(function: Callable[..., Any], arity: int) -> Compute:
-    applied = np.frompyfunc(function, arity, 1)
-    return lambda arrays, _params: applied(*arrays)
-
-
-def _reduction(ufunc: np.ufunc) -> Compute:
-    return lambda arrays, params: ufunc.reduce(
-        arrays[0], axis=axes_of(arrays[0].shape, params), keepdims=bool(params["keepdims"])
-    )
-
-
-def _clip(arrays: Sequence[Array], params: Params) -> Any:
-    low, high = params["lo"], params["hi"]
-
-    def clipped(number: Any) -> Any:
-        above = number if low is None else max(number, _bound(low))
-        return above if high is None else min(above, _bound(high))
-
-    return np.frompyfunc(clipped, 1, 1)(arrays[0])
-
-
-def _bound(value: Any) -> Any:
-    return _simplest(value)
-
-
-def _round(arrays: Sequence[Array], params: Params) -> Any:
-    match params["mode"]:
-        case "half_even":
-            return np.frompyfunc(round, 1, 1)(arrays[0])
-        case "toward_zero":
-            return np.frompyfunc(math.trunc, 1, 1)(arrays[0])
-        case mode:
-            # no integer of a shape is computed by another rounding
-            raise _UnfoldedError(mode)
-
-
-def _pow(arrays: Sequence[Array], params: Params) -> Any:
-    exponent = params["exponent"]
-    if not isinstance(exponent, Fraction) or exponent not in _EXPONENTS:
-        # other powers are irrational, or too long
-        raise _UnfoldedError(exponent)
-    power = int(exponent)
-    return np.frompyfunc(lambda a: _simplest(Fraction(a) ** power), 1, 1)(arrays[0])
-
-
-def _divide(a: Any, b: Any) -> Any:
-    return _simplest(Fraction(a) / Fraction(b))
-
-
-def _equal(a: Any, b: Any) -> int:
-    return int(a == b)
-
-
-def _less(a: Any, b: Any) -> int:
-    return int(a < b)
-
-
-def _less_equal(a: Any, b: Any) -> int:
-    return int(a <= b)
-
-
-def _select(condition: Any, a: Any, b: Any) -> Any:
-    return a if condition != 0 else b
-
-
-def _relu(a: Any) -> Any:
-    return max(a, 0)
-
-
-_EXACT: Mapping[str, Compute] = MappingProxyType(
-    {
-        "add": _each(operator.add, 2),
-        "sub": _each(operator.sub, 2),
-        "mul": _each(operator.mul, 2),
-        "div": _each(_divide, 2),
-        "neg": _each(operator.neg, 1),
-        "abs": _each(operator.abs, 1),
-        "relu": _each(_relu, 1),
-        "maximum": _each(max, 2),
-        "minimum": _each(min, 2),
-        "floor": _each(math.floor, 1),
-        "ceil": _each(math.ceil, 1),
-        "round": _round,
-        "clip": _clip,
-        "equal": _each(_equal, 2),
-        "less": _each(_less, 2),
-        "less_equal": _each(_less_equal, 2),
-        "select": _each(_select, 3),
-        "sum": _reduction(np.add),
-        "pow": _pow,
-        "prod": _reduction(np.multiply),
-        "reduce_max": _reduction(np.maximum),
-        "reduce_min": _reduction(np.minimum),
-    }
-)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
-from types import MappingProxyType
 
 import numpy as np
 
@@ -13,165 +13,28 @@ from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import Apply, Constant
 from tamecheck.ir.op import Op
+from tamecheck.ir.op import Value as Param
 from tamecheck.ir.tensor import Shape
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.onnx.kinds import BOOL, Family, Kind, Value, kind_of
-from tamecheck.loaders.onnx.quantisation import rounded_to
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value
+from tamecheck.loaders.onnx.kinds import BOOL, Family, Kind, kind_of
+from tamecheck.loaders.onnx.quantisation import round_to
 
-__all__ = ["ACTIVATIONS", "POINTWISE", "elu", "hard_sigmoid", "softsign", "thresholded", "uniform"]
+__all__ = ["POINTWISE", "elu", "hard_sigmoid", "softsign", "threshold", "uniform"]
 
-
+MAX_EXPONENTS = 64
+MAX_EXPONENT = 100_000
 ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
 
 
-def elu(ctx: Context, value: Value, alpha: Fraction, beta: Fraction = ONE) -> Value:
-    """``x`` for ``x >= 0``, else ``alpha (exp(x / beta) - 1)``."""
-    return ctx.apply(ops.ELU, value, alpha=alpha, beta=beta)
+def _op(
+    op: Op, arity: int = 1, *, swapped: bool = False, kind: Kind | None = None, **params: Param
+) -> Lowering:
+    """The operator that is one primitive op of its first inputs."""
 
-
-def hard_sigmoid(ctx: Context, value: Value, alpha: Fraction, beta: Fraction) -> Value:
-    """``clip(alpha x + beta, 0, 1)``."""
-    line = ctx.apply(ops.ADD, ctx.scaled(value, alpha), beta)
-    return ctx.apply(ops.CLIP, line, function="hardtanh", lo=ZERO, hi=ONE)
-
-
-def softsign(ctx: Context, value: Value) -> Value:
-    """``x / (1 + |x|)``."""
-    return ctx.apply(ops.DIV, value, ctx.apply(ops.ADD, 1, ctx.apply(ops.ABS, value)))
-
-
-def thresholded(ctx: Context, value: Value, alpha: Fraction) -> Value:
-    """``x`` where ``x > alpha``, else 0."""
-    above = ctx.apply(ops.LESS, alpha, value, kind=BOOL)
-    return ctx.apply(ops.SELECT, above, value, 0, kind=value.kind)
-
-
-def _elu(ctx: Context) -> Outputs:
-    return (elu(ctx, ctx.input(0), ctx.attributes.real("alpha", 1.0)),)
-
-
-def _celu(ctx: Context) -> Outputs:
-    alpha = ctx.attributes.real("alpha", 1.0)
-    if alpha == 0:
-        raise InputError("Celu divides by alpha, which is 0.")
-    return (elu(ctx, ctx.input(0), alpha, alpha),)
-
-
-def _selu(ctx: Context) -> Outputs:
-    alpha = ctx.attributes.real("alpha", 1.67326319217681884765625)
-    gamma = ctx.attributes.real("gamma", 1.05070102214813232421875)
-    return (ctx.scaled(elu(ctx, ctx.input(0), alpha), gamma),)
-
-
-def _leaky_relu(ctx: Context) -> Outputs:
-    alpha = ctx.attributes.real("alpha", 0.01)
-    return (ctx.apply(ops.LEAKY_RELU, ctx.input(0), alpha=alpha),)
-
-
-def _prelu(ctx: Context) -> Outputs:
-    value, slope = ctx.input(0), ctx.input(1)
-    result = ctx.apply(ops.PRELU, value, slope)
-    if result.shape != value.shape:
-        raise InputError(f"A slope of shape {slope.shape} does not fit {value.shape}.")
-    return (result,)
-
-
-def _thresholded_relu(ctx: Context) -> Outputs:
-    return (thresholded(ctx, ctx.input(0), ctx.attributes.real("alpha", 1.0)),)
-
-
-def _hard_sigmoid(ctx: Context) -> Outputs:
-    alpha, beta = ctx.attributes.real("alpha", 0.2), ctx.attributes.real("beta", 0.5)
-    return (hard_sigmoid(ctx, ctx.input(0), alpha, beta),)
-
-
-def _hard_swish(ctx: Context) -> Outputs:
-    value = ctx.input(0)
-    return (ctx.apply(ops.MUL, value, hard_sigmoid(ctx, value, Fraction(1, 6), HALF)),)
-
-
-def _softsign(ctx: Context) -> Outputs:
-    return (softsign(ctx, ctx.input(0)),)
-
-
-def _mish(ctx: Context) -> Outputs:
-    value = ctx.input(0)
-    gate = ctx.apply(ops.TANH, ctx.apply(ops.SOFTPLUS, value))
-    return (ctx.apply(ops.MUL, value, gate),)
-
-
-def _swish(ctx: Context) -> Outputs:
-    value = ctx.input(0)
-    gate = ctx.apply(ops.SIGMOID, ctx.scaled(value, ctx.attributes.real("alpha", 1.0)))
-    return (ctx.apply(ops.MUL, value, gate),)
-
-
-def _gelu(ctx: Context) -> Outputs:
-    value = ctx.input(0)
-    match ctx.attributes.text("approximate", "none"):
-        case "none":
-            root = ctx.apply(ops.SQRT, 2)
-            gate = ctx.apply(ops.ERF, ctx.apply(ops.DIV, value, root))
-        case "tanh":
-            # 2 / π = 1 / (2 atan 1), an irrational constant that stays a node
-            angle = ctx.scaled(ctx.apply(ops.ATAN, 1), Fraction(2))
-            factor = ctx.apply(ops.SQRT, ctx.apply(ops.DIV, 1, angle))
-            cube = ctx.apply(ops.POW, value, exponent=Fraction(3))
-            inner = ctx.apply(ops.ADD, value, ctx.scaled(cube, Fraction("0.044715")))
-            gate = ctx.apply(ops.TANH, ctx.apply(ops.MUL, factor, inner))
-        case other:
-            raise InputError(f"approximate cannot be {other!r}.")
-    half = ctx.scaled(value, HALF)
-    return (ctx.apply(ops.MUL, half, ctx.apply(ops.ADD, 1, gate)),)
-
-
-def _shrink(ctx: Context) -> Outputs:
-    value = ctx.input(0)
-    bias, limit = ctx.attributes.real("bias", 0.0), ctx.attributes.real("lambd", 0.5)
-    low = ctx.apply(ops.LESS, value, -limit, kind=BOOL)
-    high = ctx.apply(ops.LESS, limit, value, kind=BOOL)
-    upper = ctx.apply(ops.SELECT, high, ctx.apply(ops.SUB, value, bias), 0, kind=value.kind)
-    lower = ctx.apply(ops.ADD, value, bias)
-    return (ctx.apply(ops.SELECT, low, lower, upper, kind=value.kind),)
-
-
-ACTIVATIONS: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(
-    {
-        "Celu": _celu,
-        "Elu": _elu,
-        "Gelu": _gelu,
-        "HardSigmoid": _hard_sigmoid,
-        "HardSwish": _hard_swish,
-        "LeakyRelu": _leaky_relu,
-        "Mish": _mish,
-        "PRelu": _prelu,
-        "Selu": _selu,
-        "Shrink": _shrink,
-        "Softsign": _softsign,
-        "Swish": _swish,
-        "ThresholdedRelu": _thresholded_relu,
-    }
-)
-"""The operators of this file."""
-
-
-def unary(op: Op) -> Lowering:
-    """The operator that is one primitive op of its first input."""
-    return lambda ctx: (ctx.apply(op, ctx.input(0)),)
-
-
-def binary(op: Op) -> Lowering:
-    """The operator that is one primitive op of its two inputs."""
-    return lambda ctx: (ctx.apply(op, ctx.input(0), ctx.input(1)),)
-
-
-def comparison(op: Op, *, swapped: bool = False) -> Lowering:
-    """The operator that compares its two inputs."""
-
-    def lower(ctx: Context) -> Outputs:
-        left, right = ctx.input(0), ctx.input(1)
-        pair = (right, left) if swapped else (left, right)
-        return (ctx.apply(op, *pair, kind=BOOL),)
+    def lower(ctx: Context) -> Value:
+        values = [ctx.input(index) for index in range(arity)]
+        first, *more = values[::-1] if swapped else values
+        return first.apply(op, *more, kind=kind, function="", **params)
 
     return lower
 
@@ -179,45 +42,36 @@ def comparison(op: Op, *, swapped: bool = False) -> Lowering:
 def _multiply(ctx: Context) -> Outputs:
     left, right = ctx.input(0), ctx.input(1)
     # a square has a sign, which a product of two unrelated factors has not
-    same = left.array is None and left.node == right.node
-    return (ctx.square(left) if same else ctx.apply(ops.MUL, left, right),)
+    return left.square() if left.array is None and left.node == right.node else left * right
 
 
 def _divide(ctx: Context) -> Outputs:
     left, right = ctx.input(0), ctx.input(1)
-    quotient = ctx.apply(ops.DIV, left, right)
-    return (ctx.truncated(quotient, left.kind) if left.kind.integral else quotient,)
+    quotient = left / right
+    return quotient.truncate(left.kind) if left.kind.integral else quotient
 
 
 def _modulo(ctx: Context) -> Outputs:
     left, right = ctx.input(0), ctx.input(1)
     like_dividend = ctx.attributes.flag("fmod")
-    quotient = ctx.apply(ops.DIV, left, right)
-    if like_dividend:
-        whole = ctx.apply(ops.ROUND, quotient, mode="toward_zero")
-    else:
-        whole = ctx.apply(ops.FLOOR, quotient)
-    return (ctx.apply(ops.SUB, left, ctx.apply(ops.MUL, right, whole)),)
+    quotient = left / right
+    whole = quotient.truncate(left.kind) if like_dividend else quotient.apply(ops.FLOOR)
+    return left - right * whole
 
 
 def _extreme(op: Op) -> Lowering:
     """The largest or smallest of any number of inputs; constants become bounds of a clip."""
 
-    def lower(ctx: Context) -> Outputs:
-        def join(left: Value, right: Value) -> Value:
-            for value, other in ((left, right), (right, left)):
-                bound = uniform(other)
-                shape = np.broadcast_shapes(left.shape, right.shape)
-                if bound is None or value.array is not None or shape != value.shape:
-                    continue
-                if op is ops.MAXIMUM:
-                    return clipped(ctx, value, bound, None)
-                return clipped(ctx, value, None, bound)
-            return ctx.apply(op, left, right)
+    def join(left: Value, right: Value) -> Value:
+        shape = np.broadcast_shapes(left.shape, right.shape)
+        for value, other in ((left, right), (right, left)):
+            bound = uniform(other)
+            if bound is not None and value.array is None and shape == value.shape:
+                low, high = (bound, None) if op is ops.MAXIMUM else (None, bound)
+                return _clip_to(value, low, high)
+        return left.apply(op, right)
 
-        return (reduce(join, ctx.all_inputs()),)
-
-    return lower
+    return lambda ctx: reduce(join, ctx.all_inputs())
 
 
 def uniform(value: Value) -> float | Fraction | int | None:
@@ -230,9 +84,7 @@ def uniform(value: Value) -> float | Fraction | int | None:
     return first if isinstance(first, (int, Fraction)) else first.item()
 
 
-def clipped(
-    ctx: Context, value: Value, low: float | Fraction | None, high: float | Fraction | None
-) -> Value:
+def _clip_to(value: Value, low: float | Fraction | None, high: float | Fraction | None) -> Value:
     """``min(max(value, low), high)``; joined with a one-sided clip below where that is exact."""
     lo = None if low is None or low == -np.inf else _finite(low)
     hi = None if high is None or high == np.inf else _finite(high)
@@ -241,17 +93,17 @@ def clipped(
         lo = hi
     if lo is None and hi is None:
         return value
-    below = None if value.array is not None else ctx.emitter.builder.node(value.node)
+    below = None if value.array is not None else value.emitter.builder.node(value.node)
     if isinstance(below, Apply) and below.op is ops.CLIP:
-        source = Value(value.kind, value.shape, node=below.args[0])
+        source = replace(value, name="", node=below.args[0])
         match (below.params["lo"], below.params["hi"], lo, hi):
             case (None, Fraction() as outer, Fraction(), None) if lo <= outer:
-                return ctx.apply(ops.CLIP, source, lo=lo, hi=outer)
+                return source.clip(lo, outer)
             case (Fraction() as inner, None, None, Fraction()) if inner <= hi:
-                return ctx.apply(ops.CLIP, source, lo=inner, hi=hi)
+                return source.clip(inner, hi)
             case _:
                 pass
-    return ctx.apply(ops.CLIP, value, lo=lo, hi=hi)
+    return value.clip(lo, hi)
 
 
 def _finite(bound: float | Fraction) -> Fraction:
@@ -263,204 +115,233 @@ def _finite(bound: float | Fraction) -> Fraction:
 def _clip(ctx: Context) -> Outputs:
     value = ctx.input(0)
     if ctx.opset < 11:
-        attributes = ctx.attributes
-        low = attributes.real("min") if attributes.has("min") else None
-        high = attributes.real("max") if attributes.has("max") else None
-        return (clipped(ctx, value, low, high),)
-    low, high = ctx.optional(1), ctx.optional(2)
-    bounds = [None if side is None else uniform(side) for side in (low, high)]
-    if all(
-        side is None or bound is not None for side, bound in zip((low, high), bounds, strict=True)
-    ):
-        return (clipped(ctx, value, *bounds),)
-    if low is not None:
-        value = ctx.apply(ops.MAXIMUM, value, low)
-    if high is not None:
-        value = ctx.apply(ops.MINIMUM, value, high)
-    return (value,)
+        low, high = (
+            ctx.attributes.real(name) if ctx.attributes.has(name) else None
+            for name in ("min", "max")
+        )
+        return _clip_to(value, low, high)
+    ends = ctx.optional(1), ctx.optional(2)
+    bounds = [None if end is None else uniform(end) for end in ends]
+    if all(end is None or bound is not None for end, bound in zip(ends, bounds, strict=True)):
+        return _clip_to(value, *bounds)
+    for op, end in zip((ops.MAXIMUM, ops.MINIMUM), ends, strict=True):
+        value = value if end is None else value.apply(op, end)
+    return value
 
 
-def _sum(ctx: Context) -> Outputs:
-    return (reduce(lambda a, b: ctx.apply(ops.ADD, a, b), ctx.all_inputs()),)
+def _sum(ctx: Context) -> Value:
+    return reduce(Value.__add__, ctx.all_inputs())
 
 
 def _mean(ctx: Context) -> Outputs:
-    (total,) = _sum(ctx)
-    count = len(ctx.inputs)
-    return (total if count == 1 else ctx.apply(ops.DIV, total, count),)
+    total, count = _sum(ctx), len(ctx.inputs)
+    return total if count == 1 else total / count
 
 
 def _where(ctx: Context) -> Outputs:
     condition, left, right = ctx.input(0), ctx.input(1), ctx.input(2)
-    signed = _sign_in_disguise(ctx, condition, left, right)
-    if signed is not None:
-        return (signed,)
-    return (ctx.apply(ops.SELECT, condition, left, right, kind=left.kind),)
+    signed = _sign_in_disguise(condition, left, right)
+    return condition.select(left, right, left.kind) if signed is None else signed
 
 
-def _sign_in_disguise(ctx: Context, condition: Value, left: Value, right: Value) -> Value | None:
+def _sign_in_disguise(condition: Value, left: Value, right: Value) -> Value | None:
     """``where(x >= 0, 1, -1)`` and ``where(x > 0, 1, -1)`` as signs: None if it is neither.
 
     ONNX's own sign is 0 at 0, so networks whose sign is ±1 are exported like this.
     """
     if condition.array is not None or not (_is_scalar(left, 1) and _is_scalar(right, -1)):
         return None
-    builder = ctx.emitter.builder
+    builder = condition.emitter.builder
     test = builder.node(condition.node)
     if not isinstance(test, Apply) or test.op not in (ops.LESS_EQUAL, ops.LESS):
         return None
     zero, x = (builder.node(arg) for arg in test.args)
     if not isinstance(zero, Constant) or zero.shape or zero.tensor.fractions() != [0]:
         return None
-    argument = Value(left.kind, x.shape, node=test.args[1])
-    at_zero = Fraction(1 if test.op is ops.LESS_EQUAL else -1)
-    return ctx.apply(ops.SIGN, argument, kind=left.kind, at_zero=at_zero)
+    argument = Value(condition.emitter, left.kind, x.shape, node=test.args[1])
+    return argument.apply(ops.SIGN, at_zero=Fraction(1 if test.op is ops.LESS_EQUAL else -1))
 
 
 def _is_scalar(value: Value, number: int) -> bool:
     return value.array is not None and value.shape == () and bool(value.array == number)
 
 
-def _exclusive_or(ctx: Context) -> Outputs:
-    difference = ctx.apply(ops.SUB, ctx.input(0), ctx.input(1))
-    return (ctx.apply(ops.ABS, difference, kind=BOOL),)
-
-
-def _negation(ctx: Context) -> Outputs:
-    return (ctx.apply(ops.SUB, 1, ctx.input(0), kind=BOOL),)
-
-
 def _power(ctx: Context) -> Outputs:
     base, exponent = ctx.input(0), ctx.input(1)
     shape: Shape = tuple(int(n) for n in np.broadcast_shapes(base.shape, exponent.shape))
     if exponent.array is None:
-        power = ctx.apply(ops.POWER, base, exponent)
+        power = base.apply(ops.POWER, exponent)
     else:
-        power = _fixed_power(ctx, ctx.broadcast(base, shape), exponent, shape)
-    if base.kind.integral and not exponent.kind.integral:
-        power = ctx.truncated(power, base.kind)
-    return (power,)
+        power = _fixed_power(base.broadcast(shape), exponent, shape)
+    integral = base.kind.integral and not exponent.kind.integral
+    return power.truncate(base.kind) if integral else power
 
 
-MAX_EXPONENTS = 64
-MAX_EXPONENT = 100_000
-
-
-def _fixed_power(ctx: Context, base: Value, exponent: Value, shape: Shape) -> Value:
+def _fixed_power(base: Value, exponent: Value, shape: Shape) -> Value:
     """Elements with the same exponent are raised together, each on its own domain."""
     spread = np.broadcast_to(exponent.array if exponent.array is not None else 0, shape)
     flat = spread.reshape(-1)
     exponents = sorted(set(flat.tolist()))
     if any(abs(e) > MAX_EXPONENT for e in exponents) or len(exponents) > MAX_EXPONENTS:
-        return ctx.apply(ops.POWER, base, exponent)
+        return base.apply(ops.POWER, exponent)
     if len(exponents) == 1:
-        return _raised(ctx, base, Fraction(exponents[0]))
-    line = ctx.reshape(base, (flat.size,))
+        return _raise_to(base, Fraction(exponents[0]))
+    line = base.reshape((flat.size,))
     places = [np.flatnonzero(flat == e) for e in exponents]
-    parts = [
-        _raised(ctx, ctx.take(line, place, 0), Fraction(e))
+    first, *others = (
+        _raise_to(line.take(place, 0), Fraction(e))
         for e, place in zip(exponents, places, strict=True)
-    ]
-    joined = ctx.apply(ops.CONCAT, *parts, axis=0)
+    )
     back = np.argsort(np.concatenate(places), kind="stable")
-    return ctx.reshape(ctx.take(joined, back, 0), shape)
+    return first.apply(ops.CONCAT, *others, axis=0).take(back, 0).reshape(shape)
 
 
-def _raised(ctx: Context, base: Value, exponent: Fraction) -> Value:
-    if exponent == Fraction(1, 2):
-        return ctx.apply(ops.SQRT, base)
-    return base if exponent == 1 else ctx.apply(ops.POW, base, exponent=exponent)
-
-
-def _cast_to(ctx: Context, value: Value, kind: Kind) -> Value:
-    source = value.kind
-    if kind.family is Family.BOOLEAN:
-        if source.family is Family.BOOLEAN:
-            return value
-        return ctx.apply(ops.SUB, 1, ctx.apply(ops.EQUAL, value, 0), kind=BOOL)
-    if kind.family is Family.INTEGER and not source.integral:
-        return ctx.truncated(value, kind)
-    if kind.family is Family.INTEGER and not kind.low <= source.low <= source.high <= kind.high:
-        ctx.note(f"Casting {source.name} to {kind.name} is read without wrapping around.")
-    if kind.family is Family.COARSE and source != kind:
-        return rounded_to(ctx, value, kind, saturate=ctx.attributes.flag("saturate", default=True))
-    if kind.family is Family.REAL and source.family is Family.REAL and source != kind:
-        ctx.note(f"Casting {source.name} to {kind.name} is read as the identity on the reals.")
-    return Value(kind, value.shape, value.name, value.array, value.node)
+def _raise_to(base: Value, exponent: Fraction) -> Value:
+    if exponent == HALF:
+        return base.apply(ops.SQRT)
+    return base if exponent == 1 else base.apply(ops.POW, exponent=exponent)
 
 
 def _cast(ctx: Context) -> Outputs:
     ctx.attributes.ignore("saturate", "round_mode")
-    return (_cast_to(ctx, ctx.input(0), kind_of(ctx.attributes.integer("to"))),)
+    value, notes = ctx.input(0), ctx.emitter.notes
+    like = ctx.op == "CastLike"
+    kind = ctx.input(1).kind if like else kind_of(ctx.attributes.integer("to"))
+    source = value.kind
+    if kind.family is Family.BOOLEAN:
+        if source.family is Family.BOOLEAN:
+            return value
+        return ctx.emitter.apply(ops.SUB, 1, value.apply(ops.EQUAL, 0), kind=BOOL)
+    if kind.family is Family.INTEGER and not source.integral:
+        return value.truncate(kind)
+    if kind.family is Family.INTEGER and not kind.low <= source.low <= source.high <= kind.high:
+        notes.setdefault(f"Casting {source.name} to {kind.name} is read without wrapping around.")
+    if kind.family is Family.COARSE and source != kind:
+        return round_to(value, kind, saturate=ctx.attributes.flag("saturate", default=True))
+    if kind.family is Family.REAL and source.family is Family.REAL and source != kind:
+        notes.setdefault(
+            f"Casting {source.name} to {kind.name} is read as the identity on the reals."
+        )
+    return replace(value, kind=kind)
 
 
-def _cast_like(ctx: Context) -> Outputs:
-    ctx.attributes.ignore("saturate", "round_mode")
-    return (_cast_to(ctx, ctx.input(0), ctx.input(1).kind),)
+def elu(value: Value, alpha: Fraction, beta: Fraction = ONE) -> Value:
+    """``x`` for ``x >= 0``, else ``alpha (exp(x / beta) - 1)``."""
+    return value.apply(ops.ELU, alpha=alpha, beta=beta)
 
 
-def _identity(ctx: Context) -> Outputs:
-    return (ctx.input(0),)
+def hard_sigmoid(value: Value, alpha: Fraction, beta: Fraction) -> Value:
+    """``clip(alpha x + beta, 0, 1)``."""
+    return (value.scaled(alpha) + beta).clip(ZERO, ONE, function="hardtanh")
 
 
-_ONE_OP: Mapping[str, Op] = MappingProxyType(
-    {
-        "Abs": ops.ABS,
-        "Acos": ops.ACOS,
-        "Acosh": ops.ACOSH,
-        "Asin": ops.ASIN,
-        "Asinh": ops.ASINH,
-        "Atan": ops.ATAN,
-        "Atanh": ops.ATANH,
-        "Ceil": ops.CEIL,
-        "Cos": ops.COS,
-        "Cosh": ops.COSH,
-        "Erf": ops.ERF,
-        "Exp": ops.EXP,
-        "Floor": ops.FLOOR,
-        "Log": ops.LOG,
-        "Neg": ops.NEG,
-        "Relu": ops.RELU,
-        "Sigmoid": ops.SIGMOID,
-        "Sin": ops.SIN,
-        "Sinh": ops.SINH,
-        "Softplus": ops.SOFTPLUS,
-        "Sqrt": ops.SQRT,
-        "Tan": ops.TAN,
-        "Tanh": ops.TANH,
-    }
+def softsign(value: Value) -> Value:
+    """``x / (1 + |x|)``."""
+    return value / (1 + value.apply(ops.ABS))
+
+
+def threshold(value: Value, alpha: Fraction) -> Value:
+    """``x`` where ``x > alpha``, else 0."""
+    return value.emitter.apply(ops.LESS, alpha, value, kind=BOOL).select(value, 0, value.kind)
+
+
+def _celu(ctx: Context) -> Outputs:
+    alpha = ctx.attributes.real("alpha", 1.0)
+    if alpha == 0:
+        raise InputError("Celu divides by alpha, which is 0.")
+    return elu(ctx.input(0), alpha, alpha)
+
+
+def _selu(ctx: Context) -> Outputs:
+    alpha = ctx.attributes.real("alpha", 1.67326319217681884765625)
+    gamma = ctx.attributes.real("gamma", 1.05070102214813232421875)
+    return elu(ctx.input(0), alpha).scaled(gamma)
+
+
+def _prelu(ctx: Context) -> Outputs:
+    value, slope = ctx.input(0), ctx.input(1)
+    result = value.apply(ops.PRELU, slope)
+    if result.shape != value.shape:
+        raise InputError(f"A slope of shape {slope.shape} does not fit {value.shape}.")
+    return result
+
+
+def _gelu(ctx: Context) -> Outputs:
+    value, number = ctx.input(0), ctx.emitter.apply
+    match ctx.attributes.text("approximate", "none"):
+        case "none":
+            gate = (value / number(ops.SQRT, 2)).apply(ops.ERF)
+        case "tanh":
+            # 2 / π = 1 / (2 atan 1), an irrational constant that stays a node
+            factor = (1 / number(ops.ATAN, 1).scaled(Fraction(2))).apply(ops.SQRT)
+            cube = value.apply(ops.POW, exponent=Fraction(3))
+            gate = (factor * (value + cube.scaled(Fraction("0.044715")))).apply(ops.TANH)
+        case other:
+            raise InputError(f"approximate cannot be {other!r}.")
+    return value.scaled(HALF) * (1 + gate)
+
+
+def _shrink(ctx: Context) -> Outputs:
+    value = ctx.input(0)
+    bias, limit = ctx.attributes.real("bias", 0.0), ctx.attributes.real("lambd", 0.5)
+    low = value.apply(ops.LESS, -limit, kind=BOOL)
+    high = ctx.emitter.apply(ops.LESS, limit, value, kind=BOOL)
+    upper = high.select(value - bias, 0, value.kind)
+    return low.select(value + bias, upper, value.kind)
+
+
+_ONE_OP = (
+    *(ops.ABS, ops.ACOS, ops.ACOSH, ops.ASIN, ops.ASINH, ops.ATAN, ops.ATANH, ops.CEIL, ops.COS),
+    *(ops.COSH, ops.ERF, ops.EXP, ops.FLOOR, ops.LOG, ops.NEG, ops.RELU, ops.SIGMOID, ops.SIN),
+    *(ops.SINH, ops.SOFTPLUS, ops.SQRT, ops.TAN, ops.TANH),
 )
 
-POINTWISE: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(
-    {
-        **{name: unary(op) for name, op in _ONE_OP.items()},
-        "Add": binary(ops.ADD),
-        "And": binary(ops.MINIMUM),
-        "Cast": _cast,
-        "CastLike": _cast_like,
-        "Clip": _clip,
-        "Div": _divide,
-        "Equal": comparison(ops.EQUAL),
-        "Greater": comparison(ops.LESS, swapped=True),
-        "GreaterOrEqual": comparison(ops.LESS_EQUAL, swapped=True),
-        "Identity": _identity,
-        "Less": comparison(ops.LESS),
-        "LessOrEqual": comparison(ops.LESS_EQUAL),
-        "Max": _extreme(ops.MAXIMUM),
-        "Mean": _mean,
-        "Min": _extreme(ops.MINIMUM),
-        "Mod": _modulo,
-        "Mul": _multiply,
-        "Not": _negation,
-        "Or": binary(ops.MAXIMUM),
-        "Pow": _power,
-        "Reciprocal": lambda ctx: (ctx.apply(ops.DIV, 1, ctx.input(0)),),
-        "Round": lambda ctx: (ctx.apply(ops.ROUND, ctx.input(0), mode="half_even"),),
-        "Sign": lambda ctx: (ctx.apply(ops.SIGN, ctx.input(0), at_zero=Fraction(0)),),
-        "Sub": binary(ops.SUB),
-        "Sum": _sum,
-        "Where": _where,
-        "Xor": _exclusive_or,
-    }
-)
-"""The operators of this file."""
+POINTWISE: Mapping[str, Lowering] = {
+    **{op.name.capitalize(): _op(op) for op in _ONE_OP},
+    "Add": _op(ops.ADD, 2),
+    "And": _op(ops.MINIMUM, 2),
+    "Cast": _cast,
+    "CastLike": _cast,
+    "Celu": _celu,
+    "Clip": _clip,
+    "Div": _divide,
+    "Elu": lambda ctx: elu(ctx.input(0), ctx.attributes.real("alpha", 1.0)),
+    "Equal": _op(ops.EQUAL, 2, kind=BOOL),
+    "Gelu": _gelu,
+    "Greater": _op(ops.LESS, 2, swapped=True, kind=BOOL),
+    "GreaterOrEqual": _op(ops.LESS_EQUAL, 2, swapped=True, kind=BOOL),
+    "HardSigmoid": lambda ctx: hard_sigmoid(
+        ctx.input(0), ctx.attributes.real("alpha", 0.2), ctx.attributes.real("beta", 0.5)
+    ),
+    "HardSwish": lambda ctx: ctx.input(0) * hard_sigmoid(ctx.input(0), Fraction(1, 6), HALF),
+    "Identity": lambda ctx: ctx.input(0),
+    "LeakyRelu": lambda ctx: ctx.input(0).apply(
+        ops.LEAKY_RELU, alpha=ctx.attributes.real("alpha", 0.01)
+    ),
+    "Less": _op(ops.LESS, 2, kind=BOOL),
+    "LessOrEqual": _op(ops.LESS_EQUAL, 2, kind=BOOL),
+    "Max": _extreme(ops.MAXIMUM),
+    "Mean": _mean,
+    "Min": _extreme(ops.MINIMUM),
+    "Mish": lambda ctx: ctx.input(0) * ctx.input(0).apply(ops.SOFTPLUS).apply(ops.TANH),
+    "Mod": _modulo,
+    "Mul": _multiply,
+    "Not": lambda ctx: ctx.emitter.apply(ops.SUB, 1, ctx.input(0), kind=BOOL),
+    "Or": _op(ops.MAXIMUM, 2),
+    "PRelu": _prelu,
+    "Pow": _power,
+    "Reciprocal": lambda ctx: 1 / ctx.input(0),
+    "Round": _op(ops.ROUND, mode="half_even"),
+    "Selu": _selu,
+    "Shrink": _shrink,
+    "Sign": _op(ops.SIGN, at_zero=ZERO),
+    "Softsign": lambda ctx: softsign(ctx.input(0)),
+    "Sub": _op(ops.SUB, 2),
+    "Sum": _sum,
+    "Swish": lambda ctx: (
+        ctx.input(0) * ctx.input(0).scaled(ctx.attributes.real("alpha", 1.0)).apply(ops.SIGMOID)
+    ),
+    "ThresholdedRelu": lambda ctx: threshold(ctx.input(0), ctx.attributes.real("alpha", 1.0)),
+    "Where": _where,
+    "Xor": lambda ctx: (ctx.input(0) - ctx.input(1)).apply(ops.ABS, kind=BOOL),
+}

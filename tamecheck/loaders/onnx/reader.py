@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,124 +15,53 @@ import numpy as np
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
-from tamecheck.loaders.files import read_bytes
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx.constants import CONSTANTS
-from tamecheck.loaders.onnx.context import Context, Emitter, Lowering
-from tamecheck.loaders.onnx.einsum import EINSUM
-from tamecheck.loaders.onnx.kinds import Value, kind_of
-from tamecheck.loaders.onnx.pointwise import ACTIVATIONS, POINTWISE
+from tamecheck.loaders.onnx.context import Context, Emitter, Lowering, Value
+from tamecheck.loaders.onnx.kinds import kind_of
+from tamecheck.loaders.onnx.pointwise import POINTWISE
+from tamecheck.loaders.onnx.products import PRODUCTS
 from tamecheck.loaders.onnx.quantisation import DOMAINS, QONNX, QUANTISATION
 from tamecheck.loaders.onnx.recurrent import RECURRENT
 from tamecheck.loaders.onnx.reductions import NORMALISATION, REDUCTIONS, SELECTION
 from tamecheck.loaders.onnx.resize import RESIZE
-from tamecheck.loaders.onnx.shaping import INDEXING, SHAPING
-from tamecheck.loaders.onnx.source import Attributes, SourceNode, name_text, ordered, source_nodes
-from tamecheck.loaders.onnx.tensors import TensorReader
-from tamecheck.loaders.onnx.windows import CONVOLUTION, POOLING
+from tamecheck.loaders.onnx.shaping import SHAPING
+from tamecheck.loaders.onnx.source import (
+    Attributes,
+    Source,
+    SourceNode,
+    name_text,
+    ordered,
+    read_source,
+    source_nodes,
+)
+from tamecheck.loaders.onnx.tensors import read_tensor
+from tamecheck.loaders.onnx.windows import WINDOWS
 from tamecheck.loaders.tables.schema_file import METADATA_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
+    from onnx import TensorProto, ValueInfoProto
 
 __all__ = ["LOWERINGS", "input_shapes", "inspect", "load_onnx"]
 
 
-_STANDARD: Mapping[str, Lowering] = MappingProxyType(
-    {
-        **POINTWISE,
-        **CONVOLUTION,
-        **POOLING,
-        **NORMALISATION,
-        **SELECTION,
-        **SHAPING,
-        **CONSTANTS,
-        **REDUCTIONS,
-        **RESIZE,
-        **RECURRENT,
-        **QUANTISATION,
-        **INDEXING,
-        **EINSUM,
-        **ACTIVATIONS,
-    }
-)
-
-LOWERINGS: Mapping[tuple[str, str], Lowering] = MappingProxyType(
-    {
-        **{("", name): lowering for name, lowering in _STANDARD.items()},
-        **{(domain, name): lowering for domain in DOMAINS for name, lowering in QONNX.items()},
-    }
-)
+LOWERINGS: Mapping[tuple[str, str], Lowering] = {
+    **{
+        ("", name): lowering
+        for table in (
+            *(POINTWISE, PRODUCTS, WINDOWS, NORMALISATION, SELECTION, SHAPING, CONSTANTS),
+            *(REDUCTIONS, RESIZE, RECURRENT, QUANTISATION),
+        )
+        for name, lowering in table.items()
+    },
+    **{(domain, name): lowering for domain in DOMAINS for name, lowering in QONNX.items()},
+}
 """The translation of each operator; the domain ``ai.onnx`` is written as the empty string."""
-
 
 NEWEST_OPSET = 28
 """The newest operator set whose node cases have been checked."""
 
-
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A parsed file.
-
-    Parameters
-    ----------
-    model
-        The protocol buffer.
-    folder
-        Where its external data stand; None if it came as bytes.
-    where
-        Its name in errors.
-    """
-
-    model: ModelProto
-    folder: Path | None
-    where: str
-
-    @property
-    def opsets(self) -> dict[str, int]:
-        """The version of each operator set."""
-        return {
-            "" if entry.domain == "ai.onnx" else entry.domain: int(entry.version)
-            for entry in self.model.opset_import
-        }
-
-    @property
-    def initializers(self) -> dict[str, TensorProto]:
-        """The stored constants by name."""
-        found: dict[str, TensorProto] = {}
-        for tensor in self.model.graph.initializer:
-            name_text(tensor.name)
-            if tensor.name in found:
-                raise InputError(f"The tensor {tensor.name!r} is stored twice.", where=self.where)
-            found[tensor.name] = tensor
-        return found
-
-    def inputs(self) -> list[ValueInfoProto]:
-        """The inputs of the graph that have no stored value."""
-        stored = {tensor.name for tensor in self.model.graph.initializer}
-        return [info for info in self.model.graph.input if info.name not in stored]
-
-
-def read_source(source: str | os.PathLike[str] | bytes, where: str = "") -> Source:
-    """Parse a file, or its bytes."""
-    name = where or ("model" if isinstance(source, bytes) else str(source))
-    data = source if isinstance(source, bytes) else read_bytes(source)
-    from google.protobuf.message import DecodeError
-    from onnx import ModelProto
-
-    try:
-        model = ModelProto.FromString(data)
-    except (DecodeError, RuntimeError, ValueError, RecursionError, MemoryError):
-        raise InputError("This is no ONNX model, or it is damaged.", where=name) from None
-    if not model.HasField("graph"):
-        raise InputError("The file holds no ONNX graph.", where=name)
-    folder = None if isinstance(source, bytes) else Path(source).parent
-    return Source(model, folder, name)
 
 
 def load_onnx(
@@ -162,7 +89,7 @@ def load_onnx(
         Listing every node that is not read, and why.
     """
     parsed = read_source(source, where)
-    reading = _Reading(parsed, Emitter(given=dict(given or {})))
+    reading = _Reading(parsed, Emitter(dict(given or {})))
     with _located(parsed.where):
         graph = reading.graph()
     return Loaded(
@@ -178,10 +105,7 @@ def load_onnx(
 def input_shapes(source: str | os.PathLike[str] | bytes) -> dict[str, Shape]:
     """The inputs that an ONNX model declares, and their shapes; an open extent is read as 1."""
     return {
-        info.name: tuple(
-            int(d.dim_value) if d.WhichOneof("value") == "dim_value" else 1
-            for d in info.type.tensor_type.shape.dim
-        )
+        info.name: tuple(n if isinstance(n, int) else 1 for n in _extents(info))
         for info in read_source(source).inputs()
     }
 
@@ -206,14 +130,14 @@ class _Reading:
 
     source: Source
     emitter: Emitter
+    stored: Mapping[str, TensorProto] = field(default_factory=dict[str, "TensorProto"])
     counts: Counter[str] = field(default_factory=Counter[str])
     values: dict[str, Value | None] = field(default_factory=dict[str, "Value | None"])
     gaps: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def graph(self) -> Graph:
         proto = self.source.model.graph
-        stored = self.source.initializers
-        reader = TensorReader(self.source.folder)
+        self.stored = self.source.initializers
         self._check_opsets()
         self._add_inputs()
         for tensor in proto.sparse_initializer:
@@ -221,27 +145,21 @@ class _Reading:
             self.values[tensor.values.name] = None
         nodes = source_nodes(proto)
         self.counts.update(node.operator for node in nodes)
-        for node in ordered(nodes, {*stored, *self.values}):
-            self._translate(node, stored, reader)
-        outputs = self._outputs(proto, stored, reader)
+        for node in ordered(nodes, {*self.stored, *self.values}):
+            self._translate(node)
+        outputs: dict[str, int] = {}
+        for info in proto.output:
+            name = name_text(info.name)
+            if name not in self.values and name not in self.stored:
+                raise InputError(f"Nothing makes the output {name!r}.")
+            if name in outputs:
+                raise InputError(f"Two outputs are named {name!r}.")
+            value = self._value(name)
+            if value is not None:
+                outputs[name] = self.emitter.node(value)
         if self.gaps:
             raise UnsupportedError("", nodes=self.gaps)
         return self.emitter.builder.build(outputs)
-
-    def _outputs(
-        self, proto: GraphProto, stored: Mapping[str, TensorProto], reader: TensorReader
-    ) -> list[tuple[str, int]]:
-        outputs: list[tuple[str, int]] = []
-        for info in proto.output:
-            name_text(info.name)
-            if info.name not in self.values and info.name not in stored:
-                raise InputError(f"Nothing makes the output {info.name!r}.")
-            if info.name in dict(outputs):
-                raise InputError(f"Two outputs are named {info.name!r}.")
-            value = self._value(info.name, stored, reader)
-            if value is not None:
-                outputs.append((info.name, self.emitter.node(value)))
-        return outputs
 
     def _check_opsets(self) -> None:
         opsets = self.source.opsets
@@ -289,57 +207,57 @@ class _Reading:
                 )
             shape.append(extent)
         node = self.emitter.builder.input(info.name, tuple(shape))
-        return Value(kind, tuple(shape), info.name, node=node)
+        return Value(self.emitter, kind, tuple(shape), info.name, node=node)
 
-    def _value(
-        self, name: str, stored: Mapping[str, TensorProto], reader: TensorReader
-    ) -> Value | None:
+    def _value(self, name: str) -> Value | None:
         """A tensor that is there; stored ones are read when they are first needed."""
         if name not in self.values:
             try:
-                self.values[name] = reader.read(stored[name])
+                self.values[name] = self._decode(self.stored[name])
             except UnsupportedError as error:
                 self.gaps.append((name, f"tensor: {error.what}"))
                 self.values[name] = None
         return self.values[name]
 
-    def _translate(
-        self, node: SourceNode, stored: Mapping[str, TensorProto], reader: TensorReader
-    ) -> None:
-        outputs = [name for name in node.proto.output if name]
-        for name in outputs:
-            self.values[name] = None
+    def _decode(self, proto: TensorProto) -> Value:
+        kind, array = read_tensor(proto, self.source.folder)
+        return self.emitter.constant(array, kind, proto.name)
+
+    def _translate(self, node: SourceNode) -> None:
+        names = node.proto.output
+        self.values.update(dict.fromkeys(filter(None, names)))
         lowering = LOWERINGS.get((node.domain, node.proto.op_type))
         if lowering is None:
             self.gaps.append((node.label, f"{node.operator}: the operator is not known."))
             return
-        inputs = [self._value(name, stored, reader) if name else None for name in node.proto.input]
-        if any(
-            name and value is None for name, value in zip(node.proto.input, inputs, strict=True)
-        ):
+        inputs = [self._value(name) if name else None for name in node.proto.input]
+        if any(name and v is None for name, v in zip(node.proto.input, inputs, strict=True)):
             # it depends on a node that is listed already
             return
+        self.emitter.label = node.label
         with _guarded(node):
             try:
                 context = Context(
                     op=node.proto.op_type,
                     opset=self.source.opsets.get(node.domain, 1),
-                    label=node.label,
                     inputs=tuple(inputs),
-                    wanted=len(node.proto.output),
+                    wanted=len(names),
                     attributes=Attributes.of(node.proto.attribute),
                     emitter=self.emitter,
-                    decode=reader.read,
+                    decode=self._decode,
                 )
                 found = lowering(context)
                 context.attributes.refuse_unread()
-                context.refuse_missing(found, node.proto.output)
+                values = (found,) if isinstance(found, Value) else found
             except UnsupportedError as error:
                 self.gaps.append((node.label, f"{node.operator}: {error.what}"))
                 return
-        for name, value in zip(node.proto.output, found, strict=False):
-            if name:
-                self.values[name] = value
+        if any(names[len(values) :]):
+            what = f"{node.operator}: output number {len(values)} is not read."
+            self.gaps.append((node.label, what))
+            return
+        made = zip(names, values, strict=False)
+        self.values.update((name, value) for name, value in made if name)
 
 
 @contextmanager
@@ -380,8 +298,8 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
         "model": {"source": source.where, "sha256": None},
         "format": "onnx",
         "opsets": {domain or "ai.onnx": version for domain, version in source.opsets.items()},
-        "inputs": _shapes(source.inputs()),
-        "outputs": _shapes(graph.output),
+        "inputs": [{"name": i.name, "shape": _extents(i)} for i in source.inputs()],
+        "outputs": [{"name": o.name, "shape": _extents(o)} for o in graph.output],
         "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer),
         "ops": dict(sorted(counts.items())),
         "unsupported": unsupported,
@@ -389,15 +307,9 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
-def _shapes(infos: Iterable[ValueInfoProto]) -> list[dict[str, Any]]:
-    """Names and shapes; an extent that is not fixed is its name, or null."""
+def _extents(info: ValueInfoProto) -> list[int | str | None]:
+    """The shape of a tensor; an extent that is not fixed is its name, or None."""
     return [
-        {
-            "name": info.name,
-            "shape": [
-                int(d.dim_value) if d.WhichOneof("value") == "dim_value" else d.dim_param or None
-                for d in info.type.tensor_type.shape.dim
-            ],
-        }
-        for info in infos
+        int(d.dim_value) if d.WhichOneof("value") == "dim_value" else d.dim_param or None
+        for d in info.type.tensor_type.shape.dim
     ]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from types import MappingProxyType
 
 import numpy as np
 
-from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.loaders.onnx.context import Context, Outputs
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value, axis_in
 from tamecheck.loaders.onnx.folding import exact_array, narrowed
-from tamecheck.loaders.onnx.kinds import Value
 
 __all__ = ["RESIZE"]
 
@@ -23,7 +20,7 @@ HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class _Line:
     """Resizing along one axis: from ``before`` to ``after`` elements, by a scale."""
 
     before: int
@@ -31,7 +28,7 @@ class Line:
     scale: Fraction
 
 
-def _coordinate(line: Line, index: int, mode: str) -> Fraction:
+def _coordinate(line: _Line, index: int, mode: str) -> Fraction:
     """Where element ``index`` of the result lies in the input."""
     match mode:
         case "half_pixel":
@@ -68,12 +65,7 @@ def _nearest(position: Fraction, mode: str) -> int:
             raise InputError(f"nearest_mode cannot be {mode!r}.")
 
 
-def _scaled_extent(extent: int, scale: Fraction) -> int:
-    # in single precision, as in the definition of the operator
-    return math.floor(np.float32(extent) * np.float32(float(scale)))
-
-
-def _lines(ctx: Context, value: Value) -> dict[int, Line]:
+def _lines(ctx: Context, value: Value) -> dict[int, _Line]:
     """The axes that change, with their scales."""
     if ctx.op == "Upsample":
         scales = ctx.attributes.reals("scales") if ctx.opset < 9 else _scales(ctx, 1)
@@ -81,36 +73,38 @@ def _lines(ctx: Context, value: Value) -> dict[int, Line]:
     else:
         scales = _scales(ctx, 1 if ctx.opset < 11 else 2)
         sized = ctx.optional(3) if ctx.opset >= 11 else None
-        sizes = None if sized is None else ctx.known_integers(sized, "'sizes'")
+        sizes = None if sized is None else sized.integers("'sizes'")
     listed = ctx.attributes.integers("axes") if ctx.opset >= 18 else None
     axes = tuple(range(value.rank)) if listed is None else listed
     policy = ctx.attributes.text("keep_aspect_ratio_policy", "stretch")
     if sizes:
         scales = None
         if policy != "stretch":
-            return _proportional(ctx, value, axes, sizes, policy)
+            return _proportional(value, axes, sizes, policy)
     given: Sequence[Fraction | int] = sizes or scales or ()
     if len(given) != len(axes):
         raise InputError(f"{len(given)} scales or sizes do not fit {len(axes)} axes.")
-    lines: dict[int, Line] = {}
+    lines: dict[int, _Line] = {}
     for axis, number in zip(axes, given, strict=True):
-        at = ctx.positive(axis, value.rank)
+        at = axis_in(axis, value.rank)
         extent = value.shape[at]
         if number <= 0 or extent == 0 or number > MAX_EXTENT:
             raise InputError(f"Axis {axis} of shape {value.shape} cannot be resized by {number}.")
-        after = int(number) if sizes else _scaled_extent(extent, Fraction(number))
+        # in single precision, as in the definition of the operator
+        scaled = math.floor(np.float32(extent) * np.float32(float(number)))
+        after = int(number) if sizes else scaled
         scale = Fraction(after, extent) if sizes else Fraction(number)
         if not 0 < after <= MAX_EXTENT:
             raise InputError(f"Axis {axis} would have {after} elements.")
-        lines[at] = Line(extent, after, scale)
+        lines[at] = _Line(extent, after, scale)
     return lines
 
 
 def _proportional(
-    ctx: Context, value: Value, axes: Sequence[int], sizes: Sequence[int], policy: str
-) -> dict[int, Line]:
+    value: Value, axes: Sequence[int], sizes: Sequence[int], policy: str
+) -> dict[int, _Line]:
     """All axes with one scale: the largest that fits the sizes, or the smallest that fills them."""
-    places = [ctx.positive(axis, value.rank) for axis in axes]
+    places = [axis_in(axis, value.rank) for axis in axes]
     extents = [value.shape[at] for at in places]
     if policy not in ("not_larger", "not_smaller") or len(sizes) != len(places):
         raise InputError(f"Sizes {list(sizes)} under policy {policy!r} do not fit.")
@@ -122,7 +116,7 @@ def _proportional(
     if not 0 < min(afters) <= max(afters) <= MAX_EXTENT:
         raise InputError(f"Shape {value.shape} cannot be resized to {afters}.")
     return {
-        at: Line(extent, after, scale)
+        at: _Line(extent, after, scale)
         for at, extent, after in zip(places, extents, afters, strict=True)
     }
 
@@ -131,7 +125,7 @@ def _scales(ctx: Context, index: int) -> tuple[Fraction, ...] | None:
     given = ctx.optional(index)
     if given is None or 0 in given.shape:
         return None
-    exact = exact_array(ctx.known(given, "'scales'"))
+    exact = exact_array(given.known("'scales'"))
     if exact is None or exact.ndim != 1 or exact.size > 32:
         raise InputError("The scales are no short list of finite numbers.")
     return tuple(Fraction(number) for number in exact.tolist())
@@ -150,23 +144,23 @@ def _resize(ctx: Context) -> Outputs:
     rounding = attributes.text("nearest_mode", "floor" if old else "round_prefer_floor")
     lines = _lines(ctx, value)
     if attributes.flag("antialias") and any(line.after < line.before for line in lines.values()):
-        raise ctx.refuse("antialiasing is not read.")
+        raise UnsupportedError("antialiasing is not read.")
     if mode not in ("nearest", "linear", "bilinear", "cubic"):
-        raise ctx.refuse(f"the mode {mode!r} is not read.")
+        raise UnsupportedError(f"the mode {mode!r} is not read.")
     for axis, line in lines.items():
         if line.before == line.after and line.scale == 1:
             continue
         places = [_coordinate(line, i, transform) for i in range(line.after)]
         if mode == "nearest":
             table = [min(max(_nearest(p, rounding), 0), line.before - 1) for p in places]
-            value = ctx.take(value, table, axis)
+            value = value.take(table, axis)
             continue
         if mode == "cubic":
             taps = [_cubic_taps(p, cubic) for p in places]
         else:
             taps = [_linear_taps(p) for p in places]
-        value = _interpolated(ctx, value, axis, line, taps, exclude=exclude and mode == "cubic")
-    return (value,)
+        value = _interpolate(value, axis, line, taps, exclude=exclude and mode == "cubic")
+    return value
 
 
 Tap = tuple[int, Fraction]
@@ -191,18 +185,12 @@ def _cubic_taps(place: Fraction, a: Fraction) -> list[Tap]:
     return [(i, weight(abs(place - i))) for i in range(low - 1, low + 3)]
 
 
-def _interpolated(  # noqa: PLR0913 - the tensor, its axis, and the weights along it
-    ctx: Context,
-    value: Value,
-    axis: int,
-    line: Line,
-    taps: Sequence[Sequence[Tap]],
-    *,
-    exclude: bool,
+def _interpolate(
+    value: Value, axis: int, line: _Line, taps: Sequence[Sequence[Tap]], *, exclude: bool
 ) -> Value:
     """The tensor times the matrix of interpolation weights along one axis."""
     if line.before * line.after > 2**20:
-        raise ctx.refuse(f"resizing {line.before} to {line.after} elements is not read.")
+        raise UnsupportedError(f"resizing {line.before} to {line.after} elements is not read.")
     matrix = np.zeros((line.before, line.after), dtype=object)
     for column, given in enumerate(taps):
         inside = [tap for tap in given if 0 <= tap[0] < line.before]
@@ -213,13 +201,7 @@ def _interpolated(  # noqa: PLR0913 - the tensor, its axis, and the weights alon
         for index, weight in used:
             # outside the input its first or last element is repeated
             matrix[min(max(index, 0), line.before - 1), column] += weight / total
-    perm = [*(i for i in range(value.rank) if i != axis), axis]
-    moved = ctx.transpose(value, perm)
-    mixed = ctx.apply(ops.MATMUL, moved, ctx.constant(narrowed(matrix), value.kind))
-    return ctx.transpose(mixed, [perm.index(i) for i in range(value.rank)])
+    return value.along(axis, value.emitter.constant(narrowed(matrix), value.kind))
 
 
-RESIZE: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(
-    {"Resize": _resize, "Upsample": _resize}
-)
-"""The operators of this file."""
+RESIZE: Mapping[str, Lowering] = {"Resize": _resize, "Upsample": _resize}

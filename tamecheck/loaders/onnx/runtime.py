@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -18,19 +17,17 @@ from tamecheck.loaders.files import read_bytes
 
 __all__ = ["Runtime", "replay_graph"]
 
-_TYPES: Mapping[str, Any] = MappingProxyType(
-    {
-        "tensor(float)": np.float32,
-        "tensor(double)": np.float64,
-        "tensor(float16)": np.float16,
-        "tensor(bool)": np.bool_,
-        **{
-            f"tensor({sign}int{bits})": np.dtype(f"{sign}int{bits}").type
-            for sign in ("", "u")
-            for bits in (8, 16, 32, 64)
-        },
-    }
-)
+_TYPES: Mapping[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    **{
+        f"tensor({word})": np.dtype(word).type
+        for word in (
+            *("float16", "bool", "int8", "int16", "int32", "int64"),
+            *("uint8", "uint16", "uint32", "uint64"),
+        )
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)

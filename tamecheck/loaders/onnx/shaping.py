@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from types import MappingProxyType
 
 import numpy as np
 
 from tamecheck import ops
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.tensor import Array, Shape
-from tamecheck.loaders.onnx.context import Context, Outputs
-from tamecheck.loaders.onnx.kinds import Value
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value, axes_in, axis_in
 from tamecheck.loaders.onnx.pointwise import uniform
 
-__all__ = ["INDEXING", "SHAPING"]
-
+__all__ = ["SHAPING"]
 
 MAX_RANK = 32
+MAX_TABLE = 2**24
 
 
 def _reshape(ctx: Context) -> Outputs:
     value = ctx.input(0)
     keep_zero = ctx.attributes.flag("allowzero")
-    listed = list(ctx.known_integers(ctx.input(1), "'shape'"))
+    listed = list(ctx.input(1).integers("'shape'"))
     if not keep_zero:
-        for i, extent in enumerate(listed):
-            if extent == 0:
-                if i >= value.rank:
-                    raise InputError(f"The shape {listed} copies an axis that there is not.")
-                listed[i] = value.shape[i]
+        if 0 in listed[value.rank :]:
+            raise InputError(f"The shape {listed} copies an axis that there is not.")
+        listed = [n or value.shape[i] for i, n in enumerate(listed)]
     if listed.count(-1) > 1:
         raise InputError(f"The shape {listed} leaves two axes open.")
     if -1 in listed:
@@ -40,14 +36,13 @@ def _reshape(ctx: Context) -> Outputs:
         if rest <= 0 or size % rest:
             raise InputError(f"A tensor of shape {value.shape} cannot be reshaped to {listed}.")
         listed[listed.index(-1)] = size // rest
-    return (ctx.reshape(value, listed),)
+    return value.reshape(listed)
 
 
 def _flatten(ctx: Context) -> Outputs:
     value = ctx.input(0)
     axis = ctx.axis(1, value.rank, end=True) if value.rank else 0
-    shape = (math.prod(value.shape[:axis]), math.prod(value.shape[axis:]))
-    return (ctx.reshape(value, shape),)
+    return value.reshape((math.prod(value.shape[:axis]), math.prod(value.shape[axis:])))
 
 
 def _squeeze(ctx: Context) -> Outputs:
@@ -56,10 +51,10 @@ def _squeeze(ctx: Context) -> Outputs:
     if listed is None:
         axes = tuple(i for i, extent in enumerate(value.shape) if extent == 1)
     else:
-        axes = ctx.positives(listed, value.rank)
+        axes = axes_in(listed, value.rank)
     if any(value.shape[axis] != 1 for axis in axes):
         raise InputError(f"Axes {list(axes)} of shape {value.shape} do not all have extent 1.")
-    return (ctx.reshape(value, [n for i, n in enumerate(value.shape) if i not in axes]),)
+    return value.reshape([n for i, n in enumerate(value.shape) if i not in axes])
 
 
 def _unsqueeze(ctx: Context) -> Outputs:
@@ -67,22 +62,20 @@ def _unsqueeze(ctx: Context) -> Outputs:
     listed = ctx.integers_from("axes", 1)
     if listed is None or value.rank + len(listed) > MAX_RANK:
         raise InputError("The axes are missing, or too many.")
-    axes = ctx.positives(listed, value.rank + len(listed))
+    axes = axes_in(listed, value.rank + len(listed))
     rest = iter(value.shape)
-    shape = [1 if i in axes else next(rest) for i in range(value.rank + len(axes))]
-    return (ctx.reshape(value, shape),)
+    return value.reshape([1 if i in axes else next(rest) for i in range(value.rank + len(axes))])
 
 
 def _transpose(ctx: Context) -> Outputs:
     value = ctx.input(0)
-    perm = ctx.attributes.integers("perm")
-    return (ctx.transpose(value, perm or tuple(range(value.rank))[::-1]),)
+    return value.transpose(ctx.attributes.integers("perm") or tuple(range(value.rank))[::-1])
 
 
 def _concat(ctx: Context) -> Outputs:
-    values = ctx.all_inputs()
-    axis = ctx.axis(None if ctx.opset >= 4 else 1, values[0].rank)
-    return (ctx.apply(ops.CONCAT, *values, axis=axis) if len(values) > 1 else values[0],)
+    first, *others = ctx.all_inputs()
+    axis = ctx.axis(None if ctx.opset >= 4 else 1, first.rank)
+    return first.apply(ops.CONCAT, *others, axis=axis) if others else first
 
 
 def _split(ctx: Context) -> Outputs:
@@ -100,21 +93,19 @@ def _split(ctx: Context) -> Outputs:
         raise InputError(f"The parts {list(sizes)} do not make up {extent} elements.")
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return tuple(
-        ctx.cut(value, axis, min(start, max(extent - 1, 0)) if not size else start, size)
+        value.cut(axis, start if size else min(start, max(extent - 1, 0)), size)
         for start, size in zip(starts, sizes, strict=True)
     )
 
 
 def _slice(ctx: Context) -> Outputs:
-    value = ctx.input(0)
+    value, listed = ctx.input(0), ctx.attributes.integers
     if ctx.opset < 10:
-        starts, ends = ctx.attributes.integers("starts"), ctx.attributes.integers("ends")
-        axes, steps = ctx.attributes.integers("axes"), None
+        starts, ends, axes, steps = listed("starts"), listed("ends"), listed("axes"), None
     else:
-        starts = ctx.known_integers(ctx.input(1), "'starts'")
-        ends = ctx.known_integers(ctx.input(2), "'ends'")
+        starts, ends = ctx.input(1).integers("'starts'"), ctx.input(2).integers("'ends'")
         axes, steps = (
-            None if given is None else ctx.known_integers(given, f"'{name}'")
+            None if given is None else given.integers(f"'{name}'")
             for name, given in (("axes", ctx.optional(3)), ("steps", ctx.optional(4)))
         )
     if starts is None or ends is None:
@@ -124,18 +115,15 @@ def _slice(ctx: Context) -> Outputs:
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise InputError("Starts, ends, axes and steps differ in length.")
     firsts, strides, sizes = [0] * value.rank, [1] * value.rank, list(value.shape)
-    ctx.positives(axes, value.rank)
+    axes_in(axes, value.rank)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        at = ctx.positive(axis, value.rank)
+        at = axis_in(axis, value.rank)
         chosen = range(value.shape[at])[slice(start, end, step)]
         firsts[at], strides[at] = (chosen.start, chosen.step) if len(chosen) else (0, 1)
         sizes[at] = len(chosen)
     if tuple(sizes) == value.shape and min(strides, default=1) > 0:
-        return (value,)
-    picked = ctx.apply(
-        ops.SLICE, value, starts=tuple(firsts), steps=tuple(strides), sizes=tuple(sizes)
-    )
-    return (picked,)
+        return value
+    return value.apply(ops.SLICE, starts=tuple(firsts), steps=tuple(strides), sizes=tuple(sizes))
 
 
 def _pad(ctx: Context) -> Outputs:
@@ -145,54 +133,48 @@ def _pad(ctx: Context) -> Outputs:
         listed = ctx.attributes.integers("pads")
         fill: float | Fraction | int | None = ctx.attributes.real("value", 0.0)
     else:
-        listed = ctx.known_integers(ctx.input(1), "'pads'")
+        listed = ctx.input(1).integers("'pads'")
         filling = ctx.optional(2)
         fill = 0 if filling is None else uniform(filling)
         if fill is None and filling is not None:
-            ctx.known(filling, "'constant_value'")
-            fill = ctx.known(filling, "'constant_value'").reshape(-1).tolist()[0]
+            fill = filling.known("'constant_value'").reshape(-1).tolist()[0]
     chosen = ctx.optional(3)
-    axes = tuple(range(value.rank)) if chosen is None else ctx.known_integers(chosen, "'axes'")
+    axes = tuple(range(value.rank)) if chosen is None else chosen.integers("'axes'")
     if listed is None or len(listed) != 2 * len(axes):
         raise InputError(f"Pads {listed} do not fit {len(axes)} axes.")
+    axes_in(axes, value.rank)
     before, after = [0] * value.rank, [0] * value.rank
-    ctx.positives(axes, value.rank)
     for i, axis in enumerate(axes):
-        at = ctx.positive(axis, value.rank)
+        at = axis_in(axis, value.rank)
         before[at], after[at] = listed[i], listed[i + len(axes)]
     if mode == "constant":
-        return (_constant_pad(ctx, value, before, after, fill),)
+        return _fill(value, before, after, fill)
     for axis in range(value.rank):
         if before[axis] or after[axis]:
-            places = _reflected(mode, value.shape[axis], before[axis], after[axis])
-            value = ctx.take(value, places, axis)
-    return (value,)
+            places = _reflect(mode, value.shape[axis], before[axis], after[axis])
+            value = value.take(places, axis)
+    return value
 
 
-def _constant_pad(
-    ctx: Context,
-    value: Value,
-    before: Sequence[int],
-    after: Sequence[int],
-    fill: float | Fraction | None,
+def _fill(
+    value: Value, before: Sequence[int], after: Sequence[int], fill: float | Fraction | None
 ) -> Value:
     for axis in range(value.rank):
         # negative pads cut
         start, stop = max(-before[axis], 0), value.shape[axis] - max(-after[axis], 0)
         if stop < start:
             raise InputError(f"The pads cut more than there is along axis {axis}.")
-        value = ctx.cut(value, axis, start, stop - start)
+        value = value.cut(axis, start, stop - start)
     front, back = tuple(max(n, 0) for n in before), tuple(max(n, 0) for n in after)
     if not any(front) and not any(back):
         return value
     if fill is None or not math.isfinite(fill):
         raise InputError(f"The padding {fill} is no real number.")
-    return ctx.apply(ops.PAD, value, before=front, after=back, value=Fraction(fill))
+    return value.apply(ops.PAD, before=front, after=back, value=Fraction(fill))
 
 
-def _reflected(
-    mode: str, extent: int, before: int, after: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def _reflect(mode: str, extent: int, before: int, after: int) -> Array:
+    """The element that stands at each place of a padded axis."""
     length = before + extent + after
     if not 0 <= length <= 2**20 or extent == 0:
         raise InputError(f"The pads {before}, {after} do not fit {extent} elements.")
@@ -212,10 +194,10 @@ def _reflected(
 
 def _expand(ctx: Context) -> Outputs:
     value = ctx.input(0)
-    listed = ctx.known_integers(ctx.input(1), "'shape'")
+    listed = ctx.input(1).integers("'shape'")
     if min(listed, default=0) < 0 or len(listed) > MAX_RANK:
         raise InputError(f"The shape {list(listed)} is out of range.")
-    return (ctx.broadcast(value, _joint(value.shape, listed)),)
+    return value.broadcast(_joint(value.shape, listed))
 
 
 def _joint(left: Shape, right: Shape) -> Shape:
@@ -232,148 +214,113 @@ def _joint(left: Shape, right: Shape) -> Shape:
 
 def _tile(ctx: Context) -> Outputs:
     value = ctx.input(0)
-    repeats = ctx.known_integers(ctx.input(1), "'repeats'")
+    repeats = ctx.input(1).integers("'repeats'")
     if len(repeats) != value.rank or min(repeats, default=1) < 0:
         raise InputError(f"Repeats {list(repeats)} do not fit shape {value.shape}.")
     if all(n == 1 for n in repeats):
-        return (value,)
-    apart = ctx.reshape(value, [n for extent in value.shape for n in (1, extent)])
-    shape = tuple(n for pair in zip(repeats, value.shape, strict=True) for n in pair)
-    spread = ctx.broadcast(apart, shape)
-    return (ctx.reshape(spread, [r * n for r, n in zip(repeats, value.shape, strict=True)]),)
+        return value
+    pairs = list(zip(repeats, value.shape, strict=True))
+    apart = value.reshape([n for extent in value.shape for n in (1, extent)])
+    return apart.broadcast(tuple(n for pair in pairs for n in pair)).reshape(
+        [count * extent for count, extent in pairs]
+    )
 
 
-def _depth_to_space(ctx: Context) -> Outputs:
+def _blocks(ctx: Context) -> Outputs:
+    """Channels to blocks of an image, or blocks to channels."""
     value, block = ctx.input(0), ctx.attributes.integer("blocksize")
-    mode = ctx.attributes.text("mode", "DCR")
-    batch, channels, height, width = _image(value)
-    if block < 1 or channels % (block * block) or mode not in ("DCR", "CRD"):
-        raise InputError(f"Blocks of {block} in mode {mode!r} do not fit shape {value.shape}.")
-    depth = channels // block**2
-    if mode == "DCR":
-        parts, perm = (batch, block, block, depth, height, width), (0, 3, 4, 1, 5, 2)
-    else:
-        parts, perm = (batch, depth, block, block, height, width), (0, 1, 4, 2, 5, 3)
-    moved = ctx.transpose(ctx.reshape(value, parts), perm)
-    return (ctx.reshape(moved, (batch, depth, height * block, width * block)),)
-
-
-def _space_to_depth(ctx: Context) -> Outputs:
-    value, block = ctx.input(0), ctx.attributes.integer("blocksize")
-    mode = ctx.attributes.text("mode", "DCR")
-    batch, channels, height, width = _image(value)
-    if block < 1 or height % block or width % block or mode not in ("DCR", "CRD"):
-        raise InputError(f"Blocks of {block} in mode {mode!r} do not fit shape {value.shape}.")
-    parts = (batch, channels, height // block, block, width // block, block)
-    perm = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
-    moved = ctx.transpose(ctx.reshape(value, parts), perm)
-    return (ctx.reshape(moved, (batch, channels * block**2, height // block, width // block)),)
-
-
-def _image(value: Value) -> tuple[int, int, int, int]:
+    deep, mode = ctx.op == "SpaceToDepth", ctx.attributes.text("mode", "DCR")
     if value.rank != 4:
         raise InputError(f"An image has 4 axes, not shape {value.shape}.")
     batch, channels, height, width = value.shape
-    return batch, channels, height, width
+    fits = block > 0 and not (
+        height % block or width % block if deep else channels % (block * block)
+    )
+    if not fits or mode not in ("DCR", "CRD"):
+        raise InputError(f"Blocks of {block} in mode {mode!r} do not fit shape {value.shape}.")
+    if deep:
+        parts = (batch, channels, height // block, block, width // block, block)
+        perm = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+        shape = (batch, channels * block**2, height // block, width // block)
+    else:
+        depth = channels // block**2
+        inner = (block, block, depth) if mode == "DCR" else (depth, block, block)
+        parts = (batch, *inner, height, width)
+        perm = (0, 3, 4, 1, 5, 2) if mode == "DCR" else (0, 1, 4, 2, 5, 3)
+        shape = (batch, depth, height * block, width * block)
+    return value.reshape(parts).transpose(perm).reshape(shape)
 
 
-SHAPING: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(
-    {
-        "Concat": _concat,
-        "DepthToSpace": _depth_to_space,
-        "Expand": _expand,
-        "Flatten": _flatten,
-        "Pad": _pad,
-        "Reshape": _reshape,
-        "Slice": _slice,
-        "SpaceToDepth": _space_to_depth,
-        "Split": _split,
-        "Squeeze": _squeeze,
-        "Tile": _tile,
-        "Transpose": _transpose,
-        "Unsqueeze": _unsqueeze,
-    }
-)
-"""The operators of this file."""
-
-
-MAX_TABLE = 2**24
-
-
-def _wrapped(ctx: Context, indices: Value, extent: int) -> Value:
+def _wrap(indices: Value, extent: int) -> Value:
     """Constant indices counted from the start; computed ones as they are."""
     if indices.array is None:
         return indices
     table = indices.array.astype(np.int64)
     if table.size and not (-extent <= int(table.min()) and int(table.max()) < extent):
         raise InputError(f"An index is outside an axis of extent {extent}.")
-    return ctx.constant(np.where(table < 0, table + extent, table), indices.kind)
+    return indices.emitter.constant(np.where(table < 0, table + extent, table), indices.kind)
 
 
 def _gather(ctx: Context) -> Outputs:
     value = ctx.input(0)
     axis = ctx.axis(0, value.rank)
-    indices = _wrapped(ctx, ctx.input(1), value.shape[axis])
-    return (ctx.apply(ops.GATHER, value, indices, axis=axis),)
+    op = ops.GATHER if ctx.op == "Gather" else ops.GATHER_ELEMENTS
+    return value.apply(op, _wrap(ctx.input(1), value.shape[axis]), axis=axis)
 
 
-def _gather_elements(ctx: Context) -> Outputs:
-    value = ctx.input(0)
-    axis = ctx.axis(0, value.rank)
-    indices = _wrapped(ctx, ctx.input(1), value.shape[axis])
-    return (ctx.apply(ops.GATHER_ELEMENTS, value, indices, axis=axis),)
-
-
-def _flat(ctx: Context, indices: Array, extents: tuple[int, ...]) -> Array:
-    """Flat positions of index tuples along the last axis of ``indices``."""
+def _places(ctx: Context, value: Value, indices: Array) -> tuple[Array, int, Shape]:
+    """Flat positions of index tuples, their range, and the axes that no index is about."""
+    depth = indices.shape[-1] if indices.ndim else 0
+    if not 1 <= depth <= value.rank:
+        raise InputError(f"Indices of shape {indices.shape} do not fit shape {value.shape}.")
     flat = np.zeros(indices.shape[:-1], dtype=np.int64)
-    for i, extent in enumerate(extents):
-        part = ctx.constant(indices[..., i].astype(np.int64))
-        wrapped = _wrapped(ctx, part, extent).array
-        flat = flat * extent + (0 if wrapped is None else wrapped)
-    return flat
+    for i, extent in enumerate(value.shape[:depth]):
+        part = _wrap(ctx.constant(indices[..., i].astype(np.int64)), extent).array
+        flat = flat * extent + (0 if part is None else part)
+    return flat, math.prod(value.shape[:depth]), value.shape[depth:]
 
 
 def _gather_nd(ctx: Context) -> Outputs:
     value = ctx.input(0)
-    indices = ctx.known(ctx.input(1), "'indices'")
+    indices = ctx.input(1).known("'indices'")
     if ctx.attributes.integer("batch_dims", 0) != 0:
-        raise ctx.refuse("batch dimensions are not read.")
-    depth = indices.shape[-1] if indices.ndim else 0
-    if not 1 <= depth <= value.rank:
-        raise InputError(f"Indices of shape {indices.shape} do not fit shape {value.shape}.")
-    flat = _flat(ctx, indices, value.shape[:depth])
-    lines = ctx.reshape(value, (math.prod(value.shape[:depth]), *value.shape[depth:]))
-    return (ctx.take(lines, flat, 0),)
+        raise UnsupportedError("batch dimensions are not read.")
+    flat, count, rest = _places(ctx, value, indices)
+    return value.reshape((count, *rest)).take(flat, 0)
 
 
 def _scatter_nd(ctx: Context) -> Outputs:
     value, updates = ctx.input(0), ctx.input(2)
-    indices = ctx.known(ctx.input(1), "'indices'")
+    indices = ctx.input(1).known("'indices'")
     if ctx.attributes.text("reduction", "none") != "none":
-        raise ctx.refuse("a scatter that adds or multiplies is not read.")
-    depth = indices.shape[-1] if indices.ndim else 0
-    if not 1 <= depth <= value.rank:
-        raise InputError(f"Indices of shape {indices.shape} do not fit shape {value.shape}.")
-    places = _flat(ctx, indices, value.shape[:depth]).reshape(-1)
-    rest = value.shape[depth:]
-    count = math.prod(value.shape[:depth])
+        raise UnsupportedError("a scatter that adds or multiplies is not read.")
+    flat, count, rest = _places(ctx, value, indices)
+    places = flat.reshape(-1)
     if updates.shape != (*indices.shape[:-1], *rest) or count > MAX_TABLE:
         raise InputError(f"Updates of shape {updates.shape} do not fit shape {value.shape}.")
     source = np.arange(count, dtype=np.int64)
     source[places] = count + np.arange(places.size, dtype=np.int64)
-    lines = ctx.reshape(value, (count, *rest))
-    news = ctx.reshape(updates, (places.size, *rest))
-    joined = ctx.apply(ops.CONCAT, lines, news, axis=0)
-    return (ctx.reshape(ctx.take(joined, source, 0), value.shape),)
+    lines, news = value.reshape((count, *rest)), updates.reshape((places.size, *rest))
+    joined = lines.apply(ops.CONCAT, news, axis=0)
+    return joined.take(source, 0).reshape(value.shape)
 
 
-INDEXING: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType(
-    {
-        "Gather": _gather,
-        "GatherElements": _gather_elements,
-        "GatherND": _gather_nd,
-        "ScatterND": _scatter_nd,
-    }
-)
-"""The operators of this file."""
+SHAPING: Mapping[str, Lowering] = {
+    "Concat": _concat,
+    "DepthToSpace": _blocks,
+    "Expand": _expand,
+    "Flatten": _flatten,
+    "Gather": _gather,
+    "GatherElements": _gather,
+    "GatherND": _gather_nd,
+    "Pad": _pad,
+    "Reshape": _reshape,
+    "ScatterND": _scatter_nd,
+    "Slice": _slice,
+    "SpaceToDepth": _blocks,
+    "Split": _split,
+    "Squeeze": _squeeze,
+    "Tile": _tile,
+    "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
+}

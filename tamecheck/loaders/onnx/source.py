@@ -1,21 +1,87 @@
-"""The nodes of an ONNX graph in order, and their attributes, with none left unread."""
+"""A parsed ONNX file: its nodes in order, and their attributes, with none left unread."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.exact import rational
+from tamecheck.loaders.files import read_bytes
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, NodeProto, TensorProto
+    from onnx import (
+        AttributeProto,
+        GraphProto,
+        ModelProto,
+        NodeProto,
+        TensorProto,
+        ValueInfoProto,
+    )
 
-__all__ = ["Attributes", "SourceNode", "name_text", "ordered", "source_nodes"]
+__all__ = [
+    "Attributes",
+    "Source",
+    "SourceNode",
+    "name_text",
+    "ordered",
+    "read_source",
+    "source_nodes",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file: its protocol buffer, the folder of its external data if it has one, and its name."""
+
+    model: ModelProto
+    folder: Path | None
+    where: str
+
+    @property
+    def opsets(self) -> dict[str, int]:
+        """The version of each operator set."""
+        return {
+            "" if entry.domain == "ai.onnx" else entry.domain: int(entry.version)
+            for entry in self.model.opset_import
+        }
+
+    @property
+    def initializers(self) -> dict[str, TensorProto]:
+        """The stored constants by name."""
+        found: dict[str, TensorProto] = {}
+        for tensor in self.model.graph.initializer:
+            if name_text(tensor.name) in found:
+                raise InputError(f"The tensor {tensor.name!r} is stored twice.", where=self.where)
+            found[tensor.name] = tensor
+        return found
+
+    def inputs(self) -> list[ValueInfoProto]:
+        """The inputs of the graph that have no stored value."""
+        stored = {tensor.name for tensor in self.model.graph.initializer}
+        return [info for info in self.model.graph.input if info.name not in stored]
+
+
+def read_source(source: str | os.PathLike[str] | bytes, where: str = "") -> Source:
+    """Parse a file, or its bytes."""
+    name = where or ("model" if isinstance(source, bytes) else str(source))
+    data = source if isinstance(source, bytes) else read_bytes(source)
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
+
+    try:
+        model = ModelProto.FromString(data)
+    except (DecodeError, RuntimeError, ValueError, RecursionError, MemoryError):
+        raise InputError("This is no ONNX model, or it is damaged.", where=name) from None
+    if not model.HasField("graph"):
+        raise InputError("The file holds no ONNX graph.", where=name)
+    return Source(model, None if isinstance(source, bytes) else Path(source).parent, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +166,15 @@ def _needs(node: SourceNode, producer: Mapping[str, int], known: set[str]) -> se
 FLOAT, INT, STRING, TENSOR, FLOATS, INTS, STRINGS = 1, 2, 3, 4, 6, 7, 8
 """Codes of ``AttributeProto.AttributeType``."""
 
-_NAMES = {
-    FLOAT: "a float",
-    INT: "an integer",
-    STRING: "a string",
-    TENSOR: "a tensor",
-    FLOATS: "a list of floats",
-    INTS: "a list of integers",
-    STRINGS: "a list of strings",
-}
+_WORDS = (
+    "",
+    "a float",
+    "an integer",
+    "a string",
+    "a tensor",
+    "",
+    *(f"a list of {word}" for word in ("floats", "integers", "strings")),
+)
 
 
 @dataclass(slots=True)
@@ -159,12 +225,12 @@ class Attributes:
     def text(self, name: str, default: str | None = None) -> str:
         """A string; without a default it must be given."""
         proto = self._get(name, STRING, required=default is None)
-        return _decoded(proto.s) if proto is not None else str(default)
+        return _decode(proto.s) if proto is not None else str(default)
 
     def texts(self, name: str) -> tuple[str, ...] | None:
         """A list of strings, or None."""
         proto = self._get(name, STRINGS, required=False)
-        return None if proto is None else tuple(_decoded(s) for s in proto.strings)
+        return None if proto is None else tuple(_decode(s) for s in proto.strings)
 
     def tensor(self, name: str) -> TensorProto | None:
         """A tensor, or None."""
@@ -189,11 +255,11 @@ class Attributes:
                 raise InputError(f"The attribute {name!r} is missing.")
             return None
         if proto.type != kind:
-            raise InputError(f"The attribute {name!r} must be {_NAMES[kind]}.")
+            raise InputError(f"The attribute {name!r} must be {_WORDS[kind]}.")
         return proto
 
 
-def _decoded(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,25 +1,22 @@
-"""Sums of products in index notation, as matrix products of two operands at a time."""
+"""Matrix products, and sums of products in index notation as products of two operands."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 
 import numpy as np
 
-from tamecheck import ops
-from tamecheck.errors import InputError
-from tamecheck.loaders.onnx.context import Context, Outputs
-from tamecheck.loaders.onnx.kinds import Value
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value
 
-__all__ = ["EINSUM"]
+__all__ = ["PRODUCTS"]
 
 # labels of the axes that an ellipsis stands for: no letters, so that none is taken
 _DOTS = "0123456789"
 
 
-def _parsed(equation: str, values: list[Value]) -> tuple[list[str], str]:
+def _parse(equation: str, values: list[Value]) -> tuple[list[str], str]:
     """The labels of each operand and of the result, with ellipses spelled out."""
     text = equation.replace(" ", "")
     left, arrow, right = text.partition("->")
@@ -49,7 +46,7 @@ def _parsed(equation: str, values: list[Value]) -> tuple[list[str], str]:
     return labels, result
 
 
-def _diagonal(ctx: Context, value: Value, labels: str) -> tuple[Value, str]:
+def _diagonal(value: Value, labels: str) -> tuple[Value, str]:
     """The operand on the diagonal of axes with the same label."""
     for label in labels:
         while labels.count(label) > 1:
@@ -59,36 +56,35 @@ def _diagonal(ctx: Context, value: Value, labels: str) -> tuple[Value, str]:
             if value.shape[second] != extent:
                 raise InputError(f"The index {label!r} has two extents.")
             rest = [i for i in range(value.rank) if i not in (first, second)]
-            moved = ctx.transpose(value, (first, second, *rest))
-            flat = ctx.reshape(moved, (extent * extent, *moved.shape[2:]))
-            value = ctx.take(flat, np.arange(extent, dtype=np.int64) * (extent + 1), 0)
+            moved = value.transpose((first, second, *rest))
+            flat = moved.reshape((extent * extent, *moved.shape[2:]))
+            value = flat.take(np.arange(extent, dtype=np.int64) * (extent + 1), 0)
             labels = label + "".join(labels[i] for i in rest)
     return value, labels
 
 
-def _summed(ctx: Context, value: Value, labels: str, kept: set[str]) -> tuple[Value, str]:
+def _sum_over(value: Value, labels: str, kept: set[str]) -> tuple[Value, str]:
     """The operand summed over the labels that nothing else needs."""
     axes = tuple(i for i, label in enumerate(labels) if label not in kept)
     if not axes:
         return value, labels
-    return ctx.total(value, axes, keepdims=False), "".join(c for c in labels if c in kept)
+    return value.total(axes, keepdims=False), "".join(c for c in labels if c in kept)
 
 
-def _arranged(ctx: Context, value: Value, labels: str, order: str) -> Value:
+def _arrange(value: Value, labels: str, order: str) -> Value:
     """The operand with its axes in the given order, extent 1 where it has none."""
     present = [label for label in order if label in labels]
-    moved = ctx.transpose(value, [labels.index(label) for label in present])
+    moved = value.transpose([labels.index(label) for label in present])
     extents = dict(zip(present, moved.shape, strict=True))
-    return ctx.reshape(moved, [extents.get(label, 1) for label in order])
+    return moved.reshape([extents.get(label, 1) for label in order])
 
 
 def _product(
-    ctx: Context, left: tuple[Value, str], right: tuple[Value, str], kept: set[str]
+    left: tuple[Value, str], right: tuple[Value, str], kept: set[str]
 ) -> tuple[Value, str]:
     """The product of two operands, summed over the labels that nothing else needs."""
     left, right = (
-        _summed(ctx, *side, kept | set(other))
-        for side, other in ((left, right[1]), (right, left[1]))
+        _sum_over(*side, kept | set(other)) for side, other in ((left, right[1]), (right, left[1]))
     )
     shared = [c for c in left[1] if c in right[1]]
     extents = {c: (_extent(left, c), _extent(right, c)) for c in shared}
@@ -96,21 +92,21 @@ def _product(
         raise InputError("An index has two extents.")
     uneven = [c for c in shared if extents[c][0] != extents[c][1] and c not in kept]
     if uneven:
-        raise ctx.refuse("a sum over broadcast axes is not read.")
+        raise UnsupportedError("a sum over broadcast axes is not read.")
     batch = "".join(c for c in shared if c in kept)
     inner = "".join(c for c in shared if c not in kept)
     rows = "".join(c for c in left[1] if c not in right[1])
     columns = "".join(c for c in right[1] if c not in left[1])
-    one = _arranged(ctx, *left, batch + rows + inner)
-    two = _arranged(ctx, *right, batch + inner + columns)
+    one = _arrange(*left, batch + rows + inner)
+    two = _arrange(*right, batch + inner + columns)
     depth = math.prod(extents[c][0] for c in inner)
     height = math.prod(_extent(left, c) for c in rows)
     width = math.prod(_extent(right, c) for c in columns)
-    one = ctx.reshape(one, (*one.shape[: len(batch)], height, depth))
-    two = ctx.reshape(two, (*two.shape[: len(batch)], depth, width))
-    found = ctx.apply(ops.MATMUL, one, two)
+    one = one.reshape((*one.shape[: len(batch)], height, depth))
+    two = two.reshape((*two.shape[: len(batch)], depth, width))
+    found = one @ two
     tail = [_extent(left, c) for c in rows] + [_extent(right, c) for c in columns]
-    return ctx.reshape(found, (*found.shape[: len(batch)], *tail)), batch + rows + columns
+    return found.reshape((*found.shape[: len(batch)], *tail)), batch + rows + columns
 
 
 def _extent(operand: tuple[Value, str], label: str) -> int:
@@ -119,15 +115,34 @@ def _extent(operand: tuple[Value, str], label: str) -> int:
 
 def _einsum(ctx: Context) -> Outputs:
     values = ctx.all_inputs()
-    labels, result = _parsed(ctx.attributes.text("equation"), values)
-    operands = [_diagonal(ctx, value, term) for value, term in zip(values, labels, strict=True)]
+    labels, result = _parse(ctx.attributes.text("equation"), values)
+    operands = [_diagonal(value, term) for value, term in zip(values, labels, strict=True)]
     current = operands[0]
     for index, operand in enumerate(operands[1:], start=1):
         later = set(result).union(*(term for _, term in operands[index + 1 :]))
-        current = _product(ctx, current, operand, later)
-    value, term = _summed(ctx, *current, set(result))
-    return (_arranged(ctx, value, term, result),)
+        current = _product(current, operand, later)
+    value, term = _sum_over(*current, set(result))
+    return _arrange(value, term, result)
 
 
-EINSUM: Mapping[str, Callable[[Context], Outputs]] = MappingProxyType({"Einsum": _einsum})
-"""The operators of this file."""
+def _gemm(ctx: Context) -> Outputs:
+    left, right, bias = ctx.input(0), ctx.input(1), ctx.optional(2)
+    if left.rank != 2 or right.rank != 2:
+        raise InputError(f"Gemm takes matrices, not shapes {left.shape} and {right.shape}.")
+    if ctx.attributes.flag("transA"):
+        left = left.transpose((1, 0))
+    if ctx.attributes.flag("transB"):
+        right = right.transpose((1, 0))
+    alpha, beta = ctx.attributes.real("alpha", 1.0), ctx.attributes.real("beta", 1.0)
+    product = (left @ right).scaled(alpha)
+    total = product if bias is None else product + bias.scaled(beta)
+    if bias is not None and total.shape != product.shape:
+        raise InputError(f"A bias of shape {bias.shape} does not fit {product.shape}.")
+    return total
+
+
+PRODUCTS: Mapping[str, Lowering] = {
+    "Einsum": _einsum,
+    "Gemm": _gemm,
+    "MatMul": lambda ctx: ctx.input(0) @ ctx.input(1),
+}
