@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -12,11 +12,12 @@ from flint import fmpq
 
 from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.dependence import Dependence, dependence
-from tamecheck.derivative.explore import NotLipschitzAt, points_of
 from tamecheck.derivative.kinks import (
     NotLipschitzError,
+    Partials,
     Site,
     bounded,
+    partials_over,
     pointwise_alternatives,
 )
 from tamecheck.derivative.reverse import (
@@ -26,26 +27,100 @@ from tamecheck.derivative.reverse import (
     Scaled,
     Values,
     linear_local,
+    output_matrix,
     scaled,
     tied_groups,
 )
-from tamecheck.errors import UnsupportedError
+from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.evaluate.walk import site_of
-from tamecheck.exact.arrays import objects
-from tamecheck.exact.reals import Number, hull
+from tamecheck.exact.arrays import from_values, objects
+from tamecheck.exact.hull import Matrix
+from tamecheck.exact.reals import Number, UndecidedError, hull
 from tamecheck.ir.formula import everywhere
-from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Fold, Framework, Pointwise, Selection, Ties
-from tamecheck.ir.tensor import Array, Shape
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Framework, Pointwise, Selection, Ties
+from tamecheck.ir.tensor import Array
+from tamecheck.ops.facets import chooses_indices, extremum
 
-__all__ = ["ChainRule", "Place", "chain_rule"]
-
-Partials = tuple[Number, ...]
+__all__ = [
+    "ChainRule",
+    "NotLipschitzAt",
+    "Place",
+    "chain_rule",
+    "element_derivatives",
+    "enclose_jacobian",
+    "known_values",
+    "points_of",
+    "value_of",
+]
 
 Place = tuple[int, int]
 """A node, and an element of it, or a group of tied elements."""
+
+
+class NotLipschitzAt(Exception):  # noqa: N818 (a finding, not a failure)
+    """Some op is not Lipschitz near the point."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where)
+        self.where = where
+
+
+def known_values(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
+    """The values of the inputs and constants."""
+    values: dict[int, Array] = {}
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Input):
+            values[index] = point[node.name]
+        elif isinstance(node, Constant):
+            values[index] = from_values(node.tensor.array)
+    return values
+
+
+def value_of(graph: Graph, index: int, node: Apply, args: Sequence[Array]) -> Array:
+    """The exact value of a node."""
+    return objects(op_exact(site_of(graph, index, node), args))
+
+
+def points_of(args: Sequence[Array], node: Apply) -> Iterator[tuple[Number, ...]]:
+    """The arguments of each element of a pointwise op."""
+    spread = [np.broadcast_to(objects(arg), node.shape).reshape(-1).tolist() for arg in args]
+    return zip(*spread, strict=True)
+
+
+def element_derivatives(  # noqa: PLR0913, PLR0917 (a node, its arguments and what matters)
+    graph: Graph,
+    index: int,
+    node: Apply,
+    args: Sequence[Array],
+    needs: Sequence[bool],
+    moves: Sequence[Sequence[bool]],
+) -> tuple[list[Partials], dict[int, Site]]:
+    """The partial derivatives of the elements of a pointwise node, zero where nothing needs them.
+
+    Elements with alternatives have those of the first one, and are listed.
+
+    Raises
+    ------
+    NotLipschitzAt
+        If the op is not Lipschitz near the point.
+    """
+    slopes: list[Partials] = []
+    sites: dict[int, Site] = {}
+    for element, point in enumerate(points_of(args, node)):
+        found: Site | Partials = tuple(fmpq(0) for _ in args)
+        if needs[element]:
+            try:
+                found = pointwise_alternatives(node, point, moves[element])
+            except NotLipschitzError:
+                raise NotLipschitzAt(graph.name_of(index)) from None
+        if isinstance(found, Site):
+            sites[element] = found
+            found = found.alternatives[0].partials
+        slopes.append(found)
+    return slopes, sites
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,16 +155,7 @@ class _Tied:
 class ChainRule:
     """The local derivatives at a point, with the choices left open.
 
-    Parameters
-    ----------
-    graph, values
-        The graph, and the nodes' values.
-    depends
-        What matters near the point.
-    fixed
-        The derivatives of the nodes that leave no choice.
-    kinked, tied
-        The nodes that do.
+    ``fixed`` has those of the nodes that leave no choice, ``kinked`` and ``tied`` the others.
     """
 
     graph: Graph
@@ -105,23 +171,14 @@ class ChainRule:
         At kinks it is what the ops declare, and 0 at jumps.  Where that depends on what is not
         known, it is one of the possible choices, and `unknown` says so.
         """
-        chosen = dict(self.fixed)
-        for index, kinked in self.kinked.items():
-            slopes = list(kinked.slopes)
-            for element, usual in kinked.usual[framework].items():
-                slopes[element] = usual
-            chosen[index] = self._scaled(index, slopes, kinked)
-        for index, tied in self.tied.items():
+
+        def shared(index: int, tied: _Tied) -> Local:
+            if tied.index:
+                return Scaled((None,))
             first = framework == "PyTorch" and set(tied.ways.values()) == {"first"}
-            shape = self.graph.nodes[index].shape
-            chosen[index] = (
-                Scaled((None,))
-                if tied.index
-                else Moved(_shaped([tie[0] for tie in tied.ties], shape))
-                if first
-                else Averaged(tied.ties)
-            )
-        return chosen
+            return self._moved(index, [t[0] for t in tied.ties]) if first else Averaged(tied.ties)
+
+        return self._locals(lambda place, k: k.usual[framework][place[1]], shared)
 
     def unknown(self, framework: Framework) -> str:
         """Why it is not known what a framework's automatic differentiation gives; or nothing."""
@@ -140,8 +197,7 @@ class ChainRule:
             if framework == "JAX" and "max_pool" in tied.ways and len(tied.ways) == 1:
                 return f"{name(index)} has tied elements, for which nothing is known of JAX"
             if framework == "PyTorch" and len(set(tied.ways.values())) > 1:
-                why = _several(tied.ways)
-                return f"{name(index)} has tied elements, where {why}"
+                return f"{name(index)} has tied elements, where {_several(tied.ways)}"
         gradient = self.graph.gradient
         if framework == "PyTorch" and gradient.lost:
             return gradient.lost
@@ -150,24 +206,23 @@ class ChainRule:
             return f"the program uses {listed}, whose conventions at kinks are not known here"
         return ""
 
-    def _scaled(self, index: int, slopes: Sequence[Partials], kinked: _Kinked) -> Local:
-        return scaled(slopes, self.graph.nodes[index].shape, kinked.moving)
-
     def jump(self) -> str | None:
         """The name of a node that jumps at the point, if there is one."""
-        for index, kinked in self.kinked.items():
-            if kinked.jump and kinked.options:
-                return self.graph.name_of(index)
-        for index, tied in self.tied.items():
-            if tied.index and any(len(tie) > 1 for tie in tied.ties):
-                return self.graph.name_of(index)
-        return None
+        jumps = [index for index, kinked in self.kinked.items() if kinked.jump and kinked.options]
+        jumps += [i for i, t in self.tied.items() if t.index and any(len(k) > 1 for k in t.ties)]
+        return self.graph.name_of(jumps[0]) if jumps else None
+
+    @property
+    def places(self) -> dict[Place, int]:
+        """The number of derivatives to choose from, where there are several."""
+        options = [(i, k, len(o)) for i, n in self.kinked.items() for k, o in n.options.items()]
+        options += [(i, k, len(t)) for i, n in self.tied.items() for k, t in enumerate(n.ties)]
+        return {(index, element): count for index, element, count in options if count > 1}
 
     @property
     def combinations(self) -> int:
         """The number of ways to choose an extreme derivative at every kink."""
-        kinks = [len(o) for k in self.kinked.values() for o in k.options.values()]
-        return prod(kinks) * prod(len(tie) for t in self.tied.values() for tie in t.ties)
+        return prod(self.places.values())
 
     def choices(self, limit: int) -> Iterator[dict[int, Local]]:
         """All ways to choose an extreme derivative at every kink, where no op jumps.
@@ -197,7 +252,7 @@ class ChainRule:
         nodes = {index for index, _ in places}
         part = {index: frozenset([index]) for index in nodes}
         for index in nodes:
-            feeding = nodes & set(self.graph.ancestors(self._args(index)))
+            feeding = nodes & set(self.graph.ancestors([index])) - {index}
             merged = frozenset[int]().union(*(part[node] for node in (index, *feeding)))
             part |= dict.fromkeys(merged, merged)
         found: dict[frozenset[int] | Place, list[Place]] = {}
@@ -206,55 +261,40 @@ class ChainRule:
             found.setdefault(joined if len(joined) > 1 else place, []).append(place)
         return list(found.values())
 
-    def _args(self, index: int) -> Sequence[int]:
-        node = self.graph.nodes[index]
-        return node.args if isinstance(node, Apply) else ()
-
-    @property
-    def places(self) -> dict[Place, int]:
-        """The number of derivatives to choose from, where there are several."""
-        found: dict[Place, int] = {}
-        for index, kinked in self.kinked.items():
-            for element, options in kinked.options.items():
-                if len(options) > 1:
-                    found[index, element] = len(options)
-        for index, tied in self.tied.items():
-            for group, tie in enumerate(tied.ties):
-                if len(tie) > 1:
-                    found[index, group] = len(tie)
-        return found
-
     def enclosing(self) -> dict[int, Local] | None:
         """Local derivatives as balls that contain every choice; None if tied elements leave one."""
         if any(len(tie) > 1 for tied in self.tied.values() for tie in tied.ties):
             return None
-        locals_ = self.chosen({})
-        for index, kinked in self.kinked.items():
-            if kinked.options:
-                slopes = list(kinked.slopes)
-                for element, options in kinked.options.items():
-                    slopes[element] = tuple(
-                        hull(list(parts)) for parts in zip(*options, strict=True)
-                    )
-                locals_[index] = self._scaled(index, slopes, kinked)
-        return locals_
+        return self._locals(
+            lambda place, kinked: _hulls(kinked.options[place[1]]),
+            lambda index, tied: self._moved(index, [tie[0] for tie in tied.ties]),
+        )
 
     def chosen(self, picked: Mapping[Place, int]) -> dict[int, Local]:
         """The local derivatives with numbered choices, the first where none is given."""
-        locals_ = dict(self.fixed)
+        return self._locals(
+            lambda place, kinked: kinked.options[place[1]][picked.get(place, 0)],
+            lambda index, tied: self._moved(
+                index, [tie[picked.get((index, k), 0)] for k, tie in enumerate(tied.ties)]
+            ),
+        )
+
+    def _locals(
+        self,
+        partials: Callable[[Place, _Kinked], Partials],
+        local: Callable[[int, _Tied], Local],
+    ) -> dict[int, Local]:
+        """All local derivatives, by a choice at each kink and for each node with ties."""
+        found = dict(self.fixed)
         for index, kinked in self.kinked.items():
             slopes = list(kinked.slopes)
-            for element, options in kinked.options.items():
-                slopes[element] = options[picked.get((index, element), 0)]
-            locals_[index] = self._scaled(index, slopes, kinked)
-        for index, tied in self.tied.items():
-            winners = [tie[picked.get((index, k), 0)] for k, tie in enumerate(tied.ties)]
-            locals_[index] = Moved(_shaped(winners, self.graph.nodes[index].shape))
-        return locals_
+            for element in kinked.options:
+                slopes[element] = partials((index, element), kinked)
+            found[index] = scaled(slopes, self.graph.nodes[index].shape, kinked.moving)
+        return found | {index: local(index, tied) for index, tied in self.tied.items()}
 
-
-def _shaped(winners: Sequence[int], shape: Shape) -> Array:
-    return np.array(winners, dtype=np.int64).reshape(shape)
+    def _moved(self, index: int, winners: Sequence[int]) -> Local:
+        return Moved(np.array(winners, dtype=np.int64).reshape(self.graph.nodes[index].shape))
 
 
 def chain_rule(graph: Graph, values: Values, *, whole: bool = False) -> ChainRule:
@@ -275,28 +315,22 @@ def chain_rule(graph: Graph, values: Values, *, whole: bool = False) -> ChainRul
         if isinstance(node := graph.nodes[index], Apply)
     }
     for index, node in nodes.items():
-        args = [known[arg] for arg in node.args]
-        known[index] = objects(op_exact(site_of(graph, index, node), args))
+        known[index] = value_of(graph, index, node, [known[arg] for arg in node.args])
     depends = Dependence.whole(graph) if whole else dependence(graph, known)
     fixed: dict[int, Local] = {}
     kinked: dict[int, _Kinked] = {}
     tied: dict[int, _Tied] = {}
     for index, node in nodes.items():
         args = [known[arg] for arg in node.args]
-        match node.op.meaning:
-            case Pointwise() as meaning:
-                try:
-                    kinked[index] = _kinked(graph, index, node, meaning, args, depends)
-                except NotLipschitzError:
-                    raise NotLipschitzAt(graph.name_of(index)) from None
-            case Fold(name) if name in ("maximum", "minimum"):
-                ties = _ties(node, args[0], depends.needs(index))
-                tied[index] = _Tied(ties, index=False, ways=_ways(node))
-            case Selection() if node.op.name in ("argmax", "argmin"):
-                ties = _ties(node, args[0], depends.needs(index))
-                tied[index] = _Tied(ties, index=True, ways={})
-            case _:
-                fixed[index] = linear_local(graph, node, args, depends.needed[index])
+        if isinstance(node.op.meaning, Pointwise):
+            kinked[index] = _kinked(graph, index, node, args, depends)
+        elif extremum(node.op):
+            # one of the tied elements where nothing depends on the group
+            groups = zip(tied_groups(node, args[0]), depends.needs(index), strict=True)
+            ties = tuple(group.tied if need else group.tied[:1] for group, need in groups)
+            tied[index] = _Tied(ties, chooses_indices(node.op), _ways(node))
+        else:
+            fixed[index] = linear_local(graph, index, args, depends.needed[index])
     return ChainRule(graph, known, depends, fixed, kinked, tied)
 
 
@@ -310,48 +344,27 @@ def _several(functions: Iterable[str]) -> str:
     return f"PyTorch's {' and '.join(functions)} differ, and the graph does not tell which it is"
 
 
-def _ties(node: Apply, data: Array, needs: Sequence[bool]) -> tuple[tuple[int, ...], ...]:
-    """The tied elements of each group; one of them where nothing depends on the group."""
-    groups = tied_groups(node, data)
-    return tuple(
-        tie.tied if need else tie.tied[:1] for tie, need in zip(groups, needs, strict=True)
-    )
-
-
-def _kinked(  # noqa: PLR0913, PLR0917 (a node, with its arguments and what matters)
-    graph: Graph,
-    index: int,
-    node: Apply,
-    meaning: Pointwise,
-    args: Sequence[Array],
-    depends: Dependence,
+def _kinked(
+    graph: Graph, index: int, node: Apply, args: Sequence[Array], depends: Dependence
 ) -> _Kinked:
-    nothing = tuple(fmpq(0) for _ in args)
-    slopes: list[Partials] = []
-    options: dict[int, tuple[Partials, ...]] = {}
+    moving, needs = [not graph.input_free[arg] for arg in node.args], depends.needs(index)
+    slopes, sites = element_derivatives(graph, index, node, args, needs, depends.moving(node))
+    infinite, unknown = False, ""
     usual: dict[Framework, dict[int, Partials]] = {"PyTorch": {}, "JAX": {}}
-    tests: dict[int, Partials] = {}
-    unknown, infinite = "", False
-    moving = [not graph.input_free[arg] for arg in node.args]
-    needs, moves = depends.needs(index), depends.moving(node)
-    for element, point in enumerate(points_of(args, node)):
-        if not needs[element]:
-            infinite = infinite or not bounded(node, point, moving)
-            slopes.append(nothing)
-            continue
-        found = pointwise_alternatives(node, meaning, point, moves[element])
-        if not isinstance(found, Site):
-            slopes.append(found)
-            continue
-        slopes.append(found.alternatives[0].partials)
-        for framework, elements in usual.items():
-            chosen = _usual(node, found, point, framework)
+    points = [] if all(needs) and not sites else list(points_of(args, node))
+    for element, point in enumerate(points):
+        infinite = infinite or not (needs[element] or bounded(node, point, moving))
+        for framework, elements in usual.items() if element in sites else ():
+            chosen = _usual(node, sites[element], point, framework)
             elements[element] = next(iter(chosen.values()))
             if len(set(map(str, chosen.values()))) > 1:
                 unknown = _several(chosen)
-        options[element] = _options(found)
-        if len(found.tests) == 1 and len(options[element]) == 2:
-            tests[element] = found.tests[0]
+    options = {element: _options(site) for element, site in sites.items()}
+    tests = {
+        element: site.tests[0]
+        for element, site in sites.items()
+        if len(site.tests) == 1 and len(options[element]) == 2
+    }
     jump = not node.op.regularity.continuous
     return _Kinked(slopes, options, tests, usual, moving, jump, unknown, infinite)
 
@@ -359,13 +372,10 @@ def _kinked(  # noqa: PLR0913, PLR0917 (a node, with its arguments and what matt
 def _options(site: Site) -> tuple[Partials, ...]:
     """The derivatives of the pieces that meet at the element's arguments with an interior."""
     found: list[Partials] = []
-    size = len(site.tests[0])
     for alternative in site.alternatives:
-        if 0 in alternative.signs and not site.jump:
-            continue
-        cone: Cone | None = Cone(size)
+        cone: Cone | None = Cone(len(site.tests[0]))
         for test, sign in zip(site.tests, alternative.signs, strict=True):
-            cone = None if cone is None or (sign == 0) else cone.meet(test, sign)
+            cone = None if cone is None or sign == 0 else cone.meet(test, sign)
         if cone is not None and alternative.partials not in found:
             found.append(alternative.partials)
     return tuple(found) if found else (site.alternatives[0].partials,)
@@ -384,3 +394,57 @@ def _usual(
         )
         for function, declared in node.op.kinks.by(framework, node.function).items()
     }
+
+
+def _hulls(options: Iterable[Partials]) -> Partials:
+    return tuple(hull(list(parts)) for parts in zip(*options, strict=True))
+
+
+def enclose_jacobian(
+    graph: Graph, point: Mapping[str, Array]
+) -> tuple[tuple[Number, ...], Matrix] | None:
+    """The outputs and the Jacobian of a lowered graph over a box of balls, or None if open.
+
+    Where a ball does not tell on which side of a kink of a continuous op it lies, the derivative is
+    a ball about those of all pieces.  The matrix then contains the Clarke Jacobian of every point
+    of the box, and by Lebourg's mean value theorem ``F(x) - F(m)`` is in it times ``x - m``.
+    """
+    values = known_values(graph, point)
+    locals_: dict[int, Local] = {}
+    roots = [node for _, node in graph.outputs]
+    try:
+        for index in graph.ancestors(roots):
+            node = graph.nodes[index]
+            if isinstance(node, Apply):
+                args = [values[arg] for arg in node.args]
+                values[index] = value_of(graph, index, node, args)
+                locals_[index] = _enclosing_local(graph, index, node, args)
+    except (UndecidedError, NotLipschitzError, TamecheckError):
+        return None
+    outputs = [v for node in roots for v in objects(values[node]).reshape(-1).tolist()]
+    return tuple(outputs), output_matrix(graph, locals_)
+
+
+def _enclosing_local(graph: Graph, index: int, node: Apply, args: Sequence[Array]) -> Local:
+    if isinstance(node.op.meaning, Pointwise):
+        moving = [not graph.input_free[arg] for arg in node.args]
+        slopes = [_enclosing_partials(node, at, moving) for at in points_of(args, node)]
+        return scaled(slopes, node.shape, moving)
+    if isinstance(node.op.meaning, Selection) or not extremum(node.op):
+        return linear_local(graph, index, args)
+    groups = tied_groups(node, args[0])
+    if any(len(group.tied) > 1 for group in groups):
+        raise UndecidedError
+    return Moved(np.array([g.tied[0] for g in groups], np.int64).reshape(node.shape))
+
+
+def _enclosing_partials(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> Partials:
+    try:
+        found = pointwise_alternatives(node, point, moving)
+    except UndecidedError:
+        return partials_over(node, point, moving)
+    if not isinstance(found, Site):
+        return found
+    if found.jump:
+        raise UndecidedError
+    return _hulls(option.partials for option in found.alternatives)

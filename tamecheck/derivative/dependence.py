@@ -7,49 +7,74 @@ is without influence if it is 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import assert_never
 
 import numpy as np
-from flint import fmpq
+from flint import arb, fmpq
 
-from tamecheck.derivative.arguments import Arguments, definite_sign
-from tamecheck.derivative.kinks import at_edge
-from tamecheck.derivative.reverse import Values, compared_groups, routed
+from tamecheck.derivative.kinks import at_edge, pieces_of
+from tamecheck.derivative.reverse import (
+    Averaged,
+    Local,
+    Moved,
+    Multiplied,
+    Scaled,
+    Summed,
+    Values,
+    compared_groups,
+    gather_index,
+    pull,
+    route_index,
+)
+from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.enclose import enclose
+from tamecheck.evaluate.exact_terms import holds, value_at
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, axis_last
+from tamecheck.evaluate.walk import Site, axis_last, site_of
 from tamecheck.exact.arrays import native, objects
-from tamecheck.exact.reals import as_fraction
+from tamecheck.exact.reals import Number, UndecidedError, as_fraction, compare
 from tamecheck.ir.box import Box, Side
-from tamecheck.ir.formula import TRUE
+from tamecheck.ir.formula import (
+    TRUE,
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Floor,
+    Mul,
+    Or,
+    Piece,
+    Pow,
+    Term,
+    Var,
+    everywhere,
+)
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
-from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import chooses_indices, compared, extremum
 from tamecheck.ops.shapes import axes_of, axis_of
 
 __all__ = ["Dependence", "dependence", "edges"]
 
-Pull: TypeAlias = Callable[[Array], list[Array]]
-"""From the elements of a node that matter to those of its arguments."""
-
-
 _NEAR = Fraction(1, 2**20)
 """The half width of a box on which an op may be shown to have values."""
+
+_NONE = frozenset[int]()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dependence:
     """What matters near a point.
 
-    Parameters
-    ----------
-    still
-        For each node, which elements are constant near the point.
-    needed
-        For each node, on which elements the outputs may depend near the point.
+    For each node, which elements are constant near the point (``still``), and on which elements
+    the outputs may depend there (``needed``).
     """
 
     still: Mapping[int, Array]
@@ -76,28 +101,23 @@ class Dependence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """An argument: its values, where it is constant, and where it is continuous."""
+    """A node: its values, where it is constant, where continuous, and on what it depends.
+
+    ``local`` has a derivative other than 0 for each argument's element that matters.
+    """
 
     values: Array
     still: Array
     continuous: Array
+    local: Local | None = None
 
     @property
-    def dead(self) -> Array:
-        """Where it is 0 near the point."""
+    def alive(self) -> Array:
+        """1 unless it is 0 near the point."""
         if native(self.values):
-            return self.still & (self.values == 0)
+            return np.asarray(~(self.still & (self.values == 0))).astype(float)
         zero = [isinstance(v, fmpq) and v == 0 for v in self.values.reshape(-1).tolist()]
-        return self.still & np.array(zero, dtype=bool).reshape(self.values.shape)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Flow:
-    """A node: where it is constant, where it is continuous, and on what it depends."""
-
-    still: Array
-    continuous: Array
-    pull: Pull
+        return (~(self.still & np.array(zero, bool).reshape(self.values.shape))).astype(float)
 
 
 def dependence(graph: Graph, values: Values) -> Dependence:
@@ -105,26 +125,27 @@ def dependence(graph: Graph, values: Values) -> Dependence:
     roots = [node for _, node in graph.outputs]
     order = list(graph.ancestors(roots))
     known: dict[int, _Known] = {}
-    pulls: dict[int, Pull] = {}
     for index in order:
         node = graph.nodes[index]
-        value = values[index]
         if not isinstance(node, Apply) or graph.input_free[index]:
             still = np.full(node.shape, graph.input_free[index])
-            known[index] = _Known(value, still, np.ones(node.shape, dtype=bool))
+            known[index] = _Known(values[index], still, np.ones(node.shape, dtype=bool))
             continue
-        flow = _flow(node, [known[arg] for arg in node.args])
-        known[index] = _Known(value, flow.still, flow.continuous | flow.still)
-        pulls[index] = flow.pull
+        args = [known[arg] for arg in node.args]
+        still, continuous, local = _flow(graph, index, node, args)
+        known[index] = _Known(values[index], still, continuous | still, local)
     needed = {index: np.zeros(graph.nodes[index].shape, dtype=bool) for index in order}
     for index in roots:
         needed[index][...] = True
     for index in reversed(order):
         needed[index] &= ~known[index].still
-        node = graph.nodes[index]
-        if index in pulls and isinstance(node, Apply):
-            for arg, part in zip(node.args, pulls[index](needed[index]), strict=True):
-                needed[arg] |= part
+        node, local = graph.nodes[index], known[index].local
+        if isinstance(node, Apply) and local is not None and needed[index].any():
+            shapes = [graph.nodes[arg].shape for arg in node.args]
+            parts = pull(local, needed[index].astype(float)[None, None], shapes, lead=2)
+            for arg, part in zip(node.args, parts, strict=True):
+                if part is not None:
+                    needed[arg] |= part[0, 0] > 0
     return Dependence({index: fact.still for index, fact in known.items()}, needed)
 
 
@@ -149,9 +170,7 @@ def edges(
             places = zip(zip(*rows, strict=True), depends.moving(node), strict=True)
             if any(at_edge(node, at, moving) for at, moving in places):
                 found.append(index)
-    if not found:
-        return []
-    inside = enclose(graph, _near(point), nodes=found)
+    inside = enclose(graph, _near(point), nodes=found) if found else {}
     return [graph.name_of(index) for index in found if index not in inside]
 
 
@@ -167,216 +186,247 @@ def _near(point: Mapping[str, Array]) -> Box:
     return Box(sides)
 
 
-def _flow(node: Apply, args: Sequence[_Known]) -> _Flow:
+_Flow = tuple[Array, Array, Local]
+"""Where a node is constant, where it is continuous, and on what it depends."""
+
+
+def _flow(graph: Graph, index: int, node: Apply, args: Sequence[_Known]) -> _Flow:
+    shapes = [arg.still.shape for arg in args]
     match node.op.meaning:
-        case Pointwise() as meaning:
-            return _pointwise(node, meaning, args)
+        case Pointwise():
+            return _pointwise(node, args)
         case Routing():
-            return _moved(node, args, routed(node, [arg.still.shape for arg in args]))
+            return _moved(args, route_index(node, shapes))
         case Contraction():
             return _product(args[0], args[1])
-        case Fold("maximum" | "minimum"):
-            return _extreme(node, args[0], index=False)
-        case Selection() if node.op.name in ("argmax", "argmin"):
-            return _extreme(node, args[0], index=True)
-        case Selection() if node.op.name in ("gather", "gather_elements"):
-            return _gathered(node, args[0], args[1])
-        case Selection():
+        case _ if extremum(node.op):
+            return _extreme(node, args[0])
+        case Selection() if chooses_indices(node.op):
             return _sorted(node, args[0])
-        case Fold():
-            return _summed(node, args[0])
+        case Selection():
+            return _gathered(site_of(graph, index, node), args[0], args[1])
+        case Fold("add"):
+            axes = axes_of(shapes[0], node.params)
+            still, continuous = (
+                np.asarray(np.logical_and.reduce(part, axis=axes)).reshape(node.shape)
+                for part in (args[0].still, args[0].continuous)
+            )
+            return still, continuous, Summed(axes)
         case _:
-            whole = all(bool(arg.still.all()) for arg in args)
-            shapes = [arg.still.shape for arg in args]
-
-            def pull(need: Array) -> list[Array]:
-                return [np.full(shape, bool(need.any())) for shape in shapes]
-
-            return _Flow(np.full(node.shape, whole), np.zeros(node.shape, dtype=bool), pull)
+            raise UnsupportedError(
+                "There is no derivative for this op.", nodes=[(node.label, node.op.name)]
+            )
 
 
-def _pointwise(node: Apply, meaning: Pointwise, args: Sequence[_Known]) -> _Flow:
-    pieces = meaning.pieces(node.params)
-    shapes = [arg.still.shape for arg in args]
-    size = size_of(node.shape)
+def _pointwise(node: Apply, args: Sequence[_Known]) -> _Flow:
+    pieces = pieces_of(node)
     spread = [
-        tuple(
+        [
             np.broadcast_to(part, node.shape).reshape(-1).tolist()
             for part in (objects(arg.values), arg.still, arg.continuous)
-        )
+        ]
         for arg in args
     ]
+    size = size_of(node.shape)
     uses = np.zeros((len(args), size), dtype=bool)
     continuous = np.zeros(size, dtype=bool)
-    for element in range(size):
-        known = Arguments(
-            tuple(values[element] for values, _, _ in spread),
-            tuple(still[element] for _, still, _ in spread),
-            tuple(even[element] for _, _, even in spread),
-        )
+    for element, facts in enumerate(
+        zip(*(zip(*rows, strict=True) for rows in spread), strict=True)
+    ):
+        known = _Arguments(*zip(*facts, strict=True))
         used, continuous[element] = known.of(pieces, total=node.op.regularity.continuous)
         uses[list(used), element] = True
     wide = uses.reshape((len(args), *node.shape))
-
-    def pull(need: Array) -> list[Array]:
-        return [_any_to(need & used, shape) for used, shape in zip(wide, shapes, strict=True)]
-
-    return _Flow(np.asarray(~wide.any(axis=0)), continuous.reshape(node.shape), pull)
+    still = np.asarray(~wide.any(axis=0))
+    return still, continuous.reshape(node.shape), Scaled(tuple(wide.astype(float)))
 
 
-def _any_to(array: Array, shape: Shape) -> Array:
-    """Whether any of the copies of an element, of an argument that was broadcast."""
-    extra = array.ndim - len(shape)
-    found = _any(array, tuple(range(extra)))
-    axes = tuple(axis for axis, n in enumerate(shape) if n == 1 and found.shape[axis] != 1)
-    return _any(found, axes).reshape(shape)
-
-
-def _any(array: Array, axes: tuple[int, ...]) -> Array:
-    return np.asarray(np.logical_or.reduce(array, axis=axes)) if axes else array
-
-
-def _moved(node: Apply, args: Sequence[_Known], index: Array) -> _Flow:
+def _moved(args: Sequence[_Known], index: Array) -> _Flow:
     """Elements that come from places of the arguments in one row; beyond them, constants."""
-    shapes = [arg.still.shape for arg in args]
-    ends = np.cumsum([0, *(size_of(shape) for shape in shapes)])
 
-    def taken(parts: Sequence[Array]) -> Array:
-        row = np.concatenate([*(part.reshape(-1) for part in parts), [True]])
-        return row[index].reshape(node.shape)
+    def take(parts: Sequence[Array]) -> Array:
+        return np.concatenate([*(part.reshape(-1) for part in parts), [True]])[index]
 
-    def pull(need: Array) -> list[Array]:
-        row = np.zeros(int(ends[-1]) + 1, dtype=bool)
-        row[index.reshape(-1)[need.reshape(-1)]] = True
-        return [
-            row[start:stop].reshape(shape)
-            for start, stop, shape in zip(ends[:-1], ends[1:], shapes, strict=True)
-        ]
-
-    return _Flow(taken([arg.still for arg in args]), taken([arg.continuous for arg in args]), pull)
+    return take([arg.still for arg in args]), take([arg.continuous for arg in args]), Moved(index)
 
 
 def _product(left: _Known, right: _Known) -> _Flow:
-    first, second = (~left.dead).astype(float), (~right.dead).astype(float)
+    first, second = left.alive, right.alive
     alive = np.matmul(first, second)
     fixed = np.matmul(first * left.still, second * right.still)
-    rough = np.matmul(first * ~left.continuous, second) + np.matmul(
-        first, second * ~right.continuous
-    )
-
-    def pull(need: Array) -> list[Array]:
-        wide = need.astype(float)
-        if first.ndim == 1:
-            wide = wide[..., None, :] if second.ndim > 1 else wide[..., None]
-        if second.ndim == 1:
-            wide = wide[..., None]
-        rows = first[None, :] if first.ndim == 1 else first
-        columns = second[:, None] if second.ndim == 1 else second
-        by_left = np.matmul(wide, np.swapaxes(columns, -1, -2)) > 0
-        by_right = np.matmul(np.swapaxes(rows, -1, -2), wide) > 0
-        by_left = by_left[..., 0, :] if first.ndim == 1 else by_left
-        by_right = by_right[..., 0] if second.ndim == 1 else by_right
-        return [_any_to(by_left, left.still.shape), _any_to(by_right, right.still.shape)]
-
-    return _Flow(np.asarray(alive == fixed), np.asarray(rough == 0), pull)
+    rough = np.matmul(first * ~left.continuous, second)
+    rough = rough + np.matmul(first, second * ~right.continuous)
+    batched = Multiplied(first[None, None], second[None, None])
+    return np.asarray(alive == fixed), np.asarray(rough == 0), batched
 
 
-def _summed(node: Apply, data: _Known) -> _Flow:
-    shape = data.still.shape
-    axes = axes_of(shape, node.params)
-    kept = tuple(1 if axis in axes else n for axis, n in enumerate(shape))
-
-    def pull(need: Array) -> list[Array]:
-        return [np.broadcast_to(need.reshape(kept), shape)]
-
-    still = _all(data.still, axes).reshape(node.shape)
-    continuous = _all(data.continuous, axes).reshape(node.shape)
-    return _Flow(still, continuous, pull)
-
-
-def _all(array: Array, axes: tuple[int, ...]) -> Array:
-    return np.asarray(np.logical_and.reduce(array, axis=axes)) if axes else array
-
-
-def _extreme(node: Apply, data: _Known, *, index: bool) -> _Flow:
+def _extreme(node: Apply, data: _Known) -> _Flow:
     """A fold or choice of the largest or smallest: it depends on those that may be the best."""
     flat, still, continuous = (
         part.reshape(-1).tolist() for part in (objects(data.values), data.still, data.continuous)
     )
-    sign = 1 if node.op.name in ("reduce_max", "argmax") else -1
+    sign, index = extremum(node.op), chooses_indices(node.op)
     groups: list[list[int]] = []
     for group in compared_groups(node, data.still.shape).tolist():
         best = next((place for place in group if continuous[place]), group[0])
         for place in group:
-            if continuous[place] and definite_sign(flat[place] - flat[best]) == sign:
+            if continuous[place] and _definite_sign(flat[place] - flat[best]) == sign:
                 best = place
         groups.append(
             [
                 place
                 for place in group
                 if not (continuous[place] and continuous[best])
-                or definite_sign(flat[best] - flat[place]) != sign
+                or _definite_sign(flat[best] - flat[place]) != sign
             ]
         )
-    fixed = [all(still[place] for place in group) for group in groups]
-    if index:
-        fixed = [known or len(group) == 1 for known, group in zip(fixed, groups, strict=True)]
+    fixed = [all(still[place] for place in g) or (index and len(g) == 1) for g in groups]
     even = [not index and all(continuous[place] for place in group) for group in groups]
-
-    def pull(need: Array) -> list[Array]:
-        row = np.zeros(len(flat), dtype=bool)
-        for group, wanted in zip(groups, need.reshape(-1).tolist(), strict=True):
-            if wanted:
-                row[group] = True
-        return [row.reshape(data.still.shape)]
-
-    return _Flow(np.array(fixed).reshape(node.shape), np.array(even).reshape(node.shape), pull)
+    shape = node.shape
+    return np.array(fixed).reshape(shape), np.array(even).reshape(shape), Averaged(groups)
 
 
 def _sorted(node: Apply, data: _Known) -> _Flow:
     """The places of a sort, constant where no two elements of a lane may change their order."""
     shape = data.still.shape
-    numbers = np.arange(size_of(shape)).reshape(shape)
     flat, still, continuous = (
         part.reshape(-1).tolist() for part in (objects(data.values), data.still, data.continuous)
     )
 
     def settled(a: int, b: int) -> bool:
-        apart = continuous[a] and continuous[b] and definite_sign(flat[a] - flat[b]) is not None
+        apart = continuous[a] and continuous[b] and _definite_sign(flat[a] - flat[b]) is not None
         return apart or (still[a] and still[b])
 
-    lanes: list[list[int]] = axis_last(numbers, node.params).tolist()
     fixed = np.zeros(size_of(shape), dtype=bool)
-    for lane in lanes:
+    groups: list[list[int]] = [[]] * size_of(shape)
+    for lane in axis_last(np.arange(size_of(shape)).reshape(shape), node.params).tolist():
         fixed[lane] = all(settled(a, b) for k, a in enumerate(lane) for b in lane[k + 1 :])
-
-    def pull(need: Array) -> list[Array]:
-        row, wanted = np.zeros(size_of(shape), dtype=bool), need.reshape(-1)
-        for lane in lanes:
-            row[lane] = bool(wanted[lane].any())
-        return [row.reshape(shape)]
-
-    return _Flow(fixed.reshape(shape), np.zeros(shape, dtype=bool), pull)
+        for place in lane:
+            groups[place] = lane
+    return fixed.reshape(shape), np.zeros(shape, dtype=bool), Averaged(groups)
 
 
-def _gathered(node: Apply, data: _Known, places: _Known) -> _Flow:
+def _gathered(site: Site, data: _Known, places: _Known) -> _Flow:
     shape, chooser = data.still.shape, places.still.shape
-    site = Site(node.op, node.params, node.shape, node.label or node.op.name)
-    chosen = np.array([int(v) for v in objects(places.values).reshape(-1).tolist()], dtype=np.int64)
-    index = pick(site, np.arange(size_of(shape)).reshape(shape), chosen.reshape(chooser))
-    moved = _moved(node, [data], index)
-    # which element of the indices chose each element
-    numbers = np.arange(size_of(chooser)).reshape(chooser)
-    if node.op.name == "gather":
-        axis = axis_of(shape, node.params)
-        numbers = numbers.reshape((1,) * axis + chooser + (1,) * (len(shape) - axis - 1))
-    source = np.broadcast_to(numbers, node.shape)
-    fixed = places.still.reshape(-1)[source].reshape(node.shape)
+    index = gather_index(site, shape, places.values)
+    still, continuous, moved = _moved([data], index)
+    # which element of the indices chose each element: they gather their own numbers
+    axis, count = axis_of(shape, site.params), size_of(chooser)
+    line = np.arange(count).reshape([-1 if k == axis else 1 for k in range(len(shape))])
+    numbers = np.broadcast_to(line, [count if k == axis else n for k, n in enumerate(shape)])
+    source = pick(site, numbers, np.arange(count).reshape(chooser)).reshape(-1)
+    fixed = places.still.reshape(-1)[source]
+    if fixed.all():
+        return still, continuous, moved
+    whole = list(range(size_of(shape)))
+    groups = [
+        [place] if known else [*whole, len(whole) + chosen]
+        for place, known, chosen in zip(index.reshape(-1), fixed, source, strict=True)
+    ]
+    fixed = fixed.reshape(site.shape)
+    return still & fixed, continuous & fixed, Averaged(groups)
 
-    def pull(need: Array) -> list[Array]:
-        row = np.zeros(size_of(chooser), dtype=bool)
-        row[source[need & ~fixed]] = True
-        (by_data,) = moved.pull(need & fixed)
-        return [by_data | bool((need & ~fixed).any()), row.reshape(chooser)]
 
-    return _Flow(moved.still & fixed, moved.continuous & fixed, pull)
+@dataclass(frozen=True, slots=True)
+class _Arguments:
+    """One element's arguments: values, which are constant nearby, which are continuous."""
+
+    point: tuple[Number, ...]
+    still: tuple[bool, ...]
+    continuous: tuple[bool, ...]
+
+    def of(self, pieces: Sequence[Piece], *, total: bool) -> tuple[frozenset[int], bool]:
+        """The arguments that the value depends on, and whether it is continuous.
+
+        ``total`` says that the op is continuous everywhere.
+        """
+        possible: list[Piece] = []
+        for piece in pieces:
+            held = self.held(piece.condition)
+            if held is not False:
+                possible.append(piece)
+            if held:
+                break
+        found = [self.used(piece.term) for piece in possible]
+        if len(possible) == 1:
+            return found[0]
+        # a comparison that is open, or a piece that a condition may choose
+        terms = [self.used(term) for piece in possible for term in compared(piece.condition)]
+        used = _NONE.union(*(part for part, _ in (*found, *terms)))
+        return used, total and all(self.continuous[k] for k in used)
+
+    def held(self, condition: Condition) -> bool | None:
+        """Whether a condition holds in a neighbourhood, fails in one, or neither is known."""
+        match condition:
+            case Compare(term, relation):
+                used, continuous = self.used(term)
+                if not used:
+                    return holds(condition, self.point)
+                sign = _definite_sign(self._value(term)) if continuous else None
+                return None if sign is None else sign in relation.signs
+            case And(parts) | Or(parts):
+                results = {self.held(part) for part in parts}
+                decisive = isinstance(condition, Or)
+                return (
+                    decisive if decisive in results else None if None in results else not decisive
+                )
+            case _:
+                assert_never(condition)
+
+    def used(self, term: Term) -> tuple[frozenset[int], bool]:  # noqa: C901 (a case a constructor)
+        """The arguments that a term depends on, and whether it is continuous."""
+        match term:
+            case Var(index):
+                return _NONE if self.still[index] else frozenset({index}), self.continuous[index]
+            case Const():
+                return _NONE, True
+            case Pow(_, Const(exponent)) if exponent == 0:
+                return _NONE, True
+            case Mul(left, right):
+                return self._joined(left, right, vanishing=(left, right))
+            case Div(left, right):
+                return self._joined(left, right, vanishing=(left,))
+            case Add(left, right):
+                return self._joined(left, right)
+            case Pow(base, exponent):
+                used, continuous = self._joined(base, exponent)
+                fixed = not self.used(exponent)[0]
+                return used, continuous and (fixed or _definite_sign(self._value(base)) == 1)
+            case Floor(argument):
+                used, continuous = self.used(argument)
+                if not used or (continuous and _between(self._value(argument))):
+                    return _NONE, True
+                return used, False
+            case Call(_, argument):
+                return self.used(argument)
+            case _:
+                assert_never(term)
+
+    def _joined(
+        self, left: Term, right: Term, vanishing: Sequence[Term] = ()
+    ) -> tuple[frozenset[int], bool]:
+        for factor in vanishing:
+            if not self.used(factor)[0] and self._value(factor) == fmpq(0):
+                return _NONE, True
+        first, second = self.used(left), self.used(right)
+        return first[0] | second[0], first[1] and second[1]
+
+    def _value(self, term: Term) -> Number:
+        """The value at the point; a ball about everything where it is not known."""
+        try:
+            return value_at(everywhere(term), self.point, continuous=True)
+        except UndecidedError:
+            return arb(0, float("inf"))
+
+
+def _definite_sign(value: Number) -> int | None:
+    """The sign of a number that is certainly not 0."""
+    signs = compare(value, fmpq(0))
+    return None if 0 in signs or len(signs) > 1 else next(iter(signs))
+
+
+def _between(value: Number) -> bool:
+    """Whether a number is certainly no integer."""
+    if isinstance(value, fmpq):
+        return value.q != 1
+    return bool(value.is_finite()) and not value.contains_integer()

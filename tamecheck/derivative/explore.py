@@ -8,22 +8,18 @@ directions by open cones, each with the Jacobian that holds near the point insid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 from flint import fmpq
 
+from tamecheck.derivative.chainrule import element_derivatives, value_of
 from tamecheck.derivative.cone import Cone, Row, is_zero
 from tamecheck.derivative.dependence import Dependence
-from tamecheck.derivative.kinks import (
-    Affinity,
-    Alternative,
-    NotLipschitzError,
-    Site,
-    pointwise_alternatives,
-)
+from tamecheck.derivative.kinks import Affinity, Alternative, Site
 from tamecheck.derivative.reverse import (
     Local,
     Moved,
@@ -36,59 +32,35 @@ from tamecheck.derivative.reverse import (
     zeros,
 )
 from tamecheck.errors import UnsupportedError
-from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.walk import site_of
-from tamecheck.exact.arrays import objects
 from tamecheck.exact.reals import Number
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Fold, Pointwise, Selection
+from tamecheck.ir.op import Pointwise
 from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops.facets import chooses_indices, extremum
 
-__all__ = ["Explorer", "Leaf", "NotLipschitzAt", "points_of", "source_of"]
+__all__ = ["Explorer", "Leaf", "argument_rows", "combination", "source_of"]
 
-
-class NotLipschitzAt(Exception):  # noqa: N818 (a finding, not a failure)
-    """Some op is not Lipschitz near the point."""
-
-    def __init__(self, where: str) -> None:
-        super().__init__(where)
-        self.where = where
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
     """A cone of directions, and what holds near the point inside it.
 
-    Parameters
-    ----------
-    cone
-        The directions.
-    values, locals_
-        The limits of all nodes' values, and their derivatives.
-    jumped
-        The nodes where a jump was decided.
+    The limits of all nodes' values, and their derivatives; the nodes where a jump was decided.
     """
 
     cone: Cone
     values: Values
     locals_: Mapping[int, Local]
-    jumped: frozenset[int]
+    jumped: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explorer:
-    """The search for the cones of a graph at a point.
+    """The search for the cones of a graph without expansions at a point.
 
-    Parameters
-    ----------
-    graph
-        A graph without expansions.
-    depends
-        What matters near the point.
-    size
-        The number of input elements.
-    limit
-        The number of cones after which the search gives up.
+    ``size`` is the number of input elements; after ``limit`` cones the search is over.
     """
 
     graph: Graph
@@ -108,13 +80,9 @@ class Explorer:
             If an op is not Lipschitz near the point.
         """
         roots = [node for _, node in self.graph.outputs]
-        order = [
-            index
-            for index in self.graph.ancestors(roots)
-            if isinstance(self.graph.nodes[index], Apply) and index not in values
-        ]
+        order = [index for index in self.graph.ancestors(roots) if index not in values]
         found: list[Leaf] = []
-        for leaf in self._from(order, Leaf(Cone(self.size), values, {}, frozenset())):
+        for leaf in self._from(order, Leaf(Cone(self.size), values, {})):
             found.append(leaf)
             if len(found) > self.limit:
                 raise UnsupportedError(
@@ -141,97 +109,62 @@ class Explorer:
         node = self.graph.nodes[index]
         if not isinstance(node, Apply):
             yield leaf
-            return
-        match node.op.meaning:
-            case Pointwise() as meaning:
-                yield from self._pointwise(index, node, meaning, leaf)
-            case Fold(name) if name in ("maximum", "minimum"):
-                yield from self._extreme(index, node, leaf)
-            case Selection() if node.op.name in ("argmax", "argmin"):
-                yield from self._extreme(index, node, leaf)
-            case _:
-                args = [leaf.values[arg] for arg in node.args]
-                value = objects(op_exact(site_of(self.graph, index, node), args))
-                local = linear_local(self.graph, node, args, self.depends.needed[index])
-                yield _with(leaf, index, value, local)
+        elif isinstance(node.op.meaning, Pointwise):
+            yield from self._pointwise(index, node, leaf)
+        elif extremum(node.op):
+            yield from self._extreme(index, node, leaf)
+        else:
+            args = [leaf.values[arg] for arg in node.args]
+            local = linear_local(self.graph, index, args, self.depends.needed[index])
+            yield _with(leaf, index, value_of(self.graph, index, node, args), local)
 
-    def _pointwise(self, index: int, node: Apply, meaning: Pointwise, leaf: Leaf) -> Iterator[Leaf]:
+    def _pointwise(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
         args = [leaf.values[arg] for arg in node.args]
-        value = objects(op_exact(site_of(self.graph, index, node), args))
+        value = value_of(self.graph, index, node, args)
         moving = [not self.graph.input_free[arg] for arg in node.args]
         # what is piecewise constant is constant inside the cone
         varying = [not self.affinity.flat[arg] for arg in node.args]
-        needs, moves = self.depends.needs(index), self.depends.moving(node)
-        nothing = tuple(fmpq(0) for _ in args)
-        partials: list[Sequence[Number]] = []
-        sites: list[tuple[int, Site]] = []
-        try:
-            for element, point in enumerate(points_of(args, node)):
-                if not needs[element]:
-                    partials.append(nothing)
-                    continue
-                moves_here = [a and b for a, b in zip(moves[element], varying, strict=True)]
-                found = pointwise_alternatives(node, meaning, point, moves_here)
-                if isinstance(found, Site):
-                    sites.append((element, found))
-                    partials.append(found.alternatives[0].partials)
-                else:
-                    partials.append(found)
-        except NotLipschitzError:
-            raise NotLipschitzAt(self.graph.name_of(index)) from None
-        for cone, chosen, jumped in self._decided(index, node, leaf, sites):
-            here, slopes = value.copy(), list(partials)
-            for (element, _), alternative in zip(sites, chosen, strict=True):
+        moves = [
+            [a and b for a, b in zip(row, varying, strict=True)]
+            for row in self.depends.moving(node)
+        ]
+        slopes, sites = element_derivatives(
+            self.graph, index, node, args, self.depends.needs(index), moves
+        )
+        tests = {element: self._tests(node, leaf, element, sites[element]) for element in sites}
+
+        def narrow(cone: Cone, element: int) -> Iterator[tuple[Cone, Alternative]]:
+            for alternative in sites[element].alternatives:
+                jump = sites[element].jump
+                met = self._narrowed(index, cone, tests[element], alternative, jump=jump)
+                if met is not None:
+                    yield met, alternative
+
+        jumps = {index} if any(site.jump for site in sites.values()) else set[int]()
+        for cone, chosen in _choose(leaf.cone, list(sites), narrow):
+            here, partials = value.copy(), list(slopes)
+            for element, alternative in zip(sites, chosen, strict=True):
                 here.reshape(-1)[element] = alternative.value
-                slopes[element] = alternative.partials
-            local = scaled(slopes, node.shape, moving)
-            after = Leaf(cone, leaf.values, leaf.locals_, leaf.jumped | jumped)
-            yield _with(after, index, here, local)
-
-    def _decided(
-        self, index: int, node: Apply, leaf: Leaf, sites: Sequence[tuple[int, Site]]
-    ) -> Iterator[tuple[Cone, list[Alternative], frozenset[int]]]:
-        """The cones in which all the sites of a node have chosen."""
-        if not sites:
-            yield leaf.cone, [], frozenset()
-            return
-        tests = [self._tests(node, leaf, element, site) for element, site in sites]
-
-        def choose(
-            number: int, cone: Cone, chosen: list[Alternative]
-        ) -> Iterator[tuple[Cone, list[Alternative]]]:
-            if number == len(sites):
-                yield cone, chosen
-                return
-            site = sites[number][1]
-            for alternative in site.alternatives:
-                narrowed = self._narrowed(index, cone, tests[number], alternative, jump=site.jump)
-                if narrowed is not None:
-                    yield from choose(number + 1, narrowed, [*chosen, alternative])
-
-        jumped = frozenset({index}) if any(site.jump for _, site in sites) else frozenset[int]()
-        for cone, chosen in choose(0, leaf.cone, []):
-            yield cone, chosen, jumped
+                partials[element] = alternative.partials
+            local = scaled(partials, node.shape, moving)
+            inside = replace(leaf, cone=cone, jumped=leaf.jumped | jumps)
+            yield _with(inside, index, here, local)
 
     def _tests(self, node: Apply, leaf: Leaf, element: int, site: Site) -> list[Row]:
         """The functionals of directions whose signs decide."""
-        shapes = [self.graph.nodes[arg].shape for arg in node.args]
-        places = [source_of(shape, node.shape, element) for shape in shapes]
-        rows = [
-            input_rows(self.graph, leaf.locals_, arg, [place])[0]
-            for arg, place in zip(node.args, places, strict=True)
-        ]
+        rows = argument_rows(self.graph, node, leaf.locals_, element)
         return [combination(test, rows, self.size) for test in site.tests]
 
     def _narrowed(
         self, index: int, cone: Cone, tests: Sequence[Row], alternative: Alternative, *, jump: bool
     ) -> Cone | None:
         current: Cone | None = cone
+        curved = not self.affinity.affine_args(index)
         for row, sign in zip(tests, alternative.signs, strict=True):
             if current is None:
                 return None
             if is_zero(row):
-                if jump and not self.affinity.affine_args(index):
+                if jump and curved:
                     current = current.unsettled(row, sign)
                 elif sign != 0:
                     return None
@@ -239,70 +172,76 @@ class Explorer:
                 # a set of directions without inner points, on which a continuous op changes nothing
                 return None
             else:
-                curved = not self.affinity.affine_args(index)
                 current = current.meet(row, sign, curved=curved)
         return current
 
     def _extreme(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
-        arg = node.args[0]
-        data = leaf.values[arg]
-        needs = self.depends.needs(index)
+        data = leaf.values[node.args[0]]
         groups = tied_groups(node, data)
-        flat = data.reshape(-1)
         picks = np.array([group.tied[0] for group in groups], dtype=np.int64)
+        needs = self.depends.needs(index)
         tied = [n for n, group in enumerate(groups) if len(group.tied) > 1 and needs[n]]
-        jump = isinstance(node.op.meaning, Selection)
-        for cone, winners in self._won(index, leaf, arg, [groups[n].tied for n in tied], node):
+        jump = chooses_indices(node.op)
+        rows = {n: input_rows(self.graph, leaf.locals_, node.args[0], groups[n].tied) for n in tied}
+
+        def narrow(cone: Cone, n: int) -> Iterator[tuple[Cone, int]]:
+            for winner in range(len(rows[n])):
+                met = self._won(index, node, cone, rows[n], winner)
+                if met is not None:
+                    yield met, groups[n].tied[winner]
+
+        for cone, winners in _choose(leaf.cone, tied, narrow):
             chosen = picks.copy()
             chosen[tied] = winners
             if jump:
                 value = zeros((len(groups),))
-                value[:] = [fmpq(g.place(int(c))) for g, c in zip(groups, chosen, strict=True)]
+                places = zip(groups, chosen.tolist(), strict=True)
+                value[:] = [fmpq(group.group.index(place)) for group, place in places]
                 local: Local = Scaled((None,))
             else:
-                value, local = flat[chosen], Moved(chosen.reshape(node.shape))
+                value, local = data.reshape(-1)[chosen], Moved(chosen.reshape(node.shape))
             jumped = leaf.jumped | {index} if jump and tied else leaf.jumped
-            after = Leaf(cone, leaf.values, leaf.locals_, jumped)
-            yield _with(after, index, value.reshape(node.shape), local)
+            inside = replace(leaf, cone=cone, jumped=jumped)
+            yield _with(inside, index, value.reshape(node.shape), local)
 
     def _won(
-        self, index: int, leaf: Leaf, arg: int, ties: Sequence[Sequence[int]], node: Apply
-    ) -> Iterator[tuple[Cone, list[int]]]:
-        """The cones in which each group of tied elements has one winner."""
-        largest = node.op.name in ("argmax", "reduce_max")
+        self, index: int, node: Apply, cone: Cone, rows: Sequence[Row], winner: int
+    ) -> Cone | None:
+        """The part of a cone in which one of some tied elements is the best one."""
         last = bool(node.params.get("last", False))
-        rows = [input_rows(self.graph, leaf.locals_, arg, tie) for tie in ties]
         curved = not self.affinity.affine_args(index)
-        jump = isinstance(node.op.meaning, Selection)
+        met: Cone | None = cone
+        for other, row in enumerate(rows):
+            if other == winner or met is None:
+                continue
+            ahead = tuple(a - b for a, b in zip(rows[winner], row, strict=True))
+            if not is_zero(ahead):
+                met = met.meet(ahead, extremum(node.op), curved=curved)
+            elif chooses_indices(node.op) and curved:
+                met = met.unsettled(ahead, 1)
+            elif (other > winner) == last:
+                met = None
+        return met
 
-        def choose(number: int, cone: Cone, won: list[int]) -> Iterator[tuple[Cone, list[int]]]:
-            if number == len(ties):
-                yield cone, won
-                return
-            tie = ties[number]
-            for winner in range(len(tie)):
-                narrowed: Cone | None = cone
-                for other in range(len(tie)):
-                    if other == winner or narrowed is None:
-                        continue
-                    ahead = _minus(rows[number][winner], rows[number][other])
-                    if is_zero(ahead) and jump and curved:
-                        narrowed = narrowed.unsettled(ahead, 1)
-                    elif is_zero(ahead):
-                        if (other > winner) if last else (other < winner):
-                            narrowed = None
-                    else:
-                        narrowed = narrowed.meet(ahead, 1 if largest else -1, curved=curved)
-                if narrowed is not None:
-                    yield from choose(number + 1, narrowed, [*won, tie[winner]])
 
-        yield from choose(0, leaf.cone, [])
+def _choose(
+    cone: Cone, places: Sequence[int], narrow: Callable[[Cone, int], Iterator[tuple[Cone, T]]]
+) -> Iterator[tuple[Cone, list[T]]]:
+    """The cones in which all places have chosen, with the choices."""
+
+    def after(number: int, cone: Cone, chosen: list[T]) -> Iterator[tuple[Cone, list[T]]]:
+        if number == len(places):
+            yield cone, chosen
+            return
+        for met, choice in narrow(cone, places[number]):
+            yield from after(number + 1, met, [*chosen, choice])
+
+    return after(0, cone, [])
 
 
 def _with(leaf: Leaf, index: int, value: Array, local: Local) -> Leaf:
-    return Leaf(
-        leaf.cone, {**leaf.values, index: value}, {**leaf.locals_, index: local}, leaf.jumped
-    )
+    values, locals_ = {**leaf.values, index: value}, {**leaf.locals_, index: local}
+    return replace(leaf, values=values, locals_=locals_)
 
 
 def source_of(shape: Shape, target: Shape, element: int) -> int:
@@ -311,14 +250,15 @@ def source_of(shape: Shape, target: Shape, element: int) -> int:
     return int(np.broadcast_to(numbers, target).reshape(-1)[element])
 
 
-def points_of(args: Sequence[Array], node: Apply) -> Iterator[tuple[Number, ...]]:
-    """The arguments of each element of a pointwise op."""
-    spread = [np.broadcast_to(objects(arg), node.shape).reshape(-1).tolist() for arg in args]
-    return zip(*spread, strict=True)
-
-
-def _minus(left: Row, right: Row) -> Row:
-    return tuple(a - b for a, b in zip(left, right, strict=True))
+def argument_rows(
+    graph: Graph, node: Apply, locals_: Mapping[int, Local], element: int
+) -> list[Row]:
+    """The derivative of each argument of an element of a pointwise node by all input elements."""
+    places = [source_of(graph.nodes[arg].shape, node.shape, element) for arg in node.args]
+    return [
+        input_rows(graph, locals_, arg, [place])[0]
+        for arg, place in zip(node.args, places, strict=True)
+    ]
 
 
 def combination(weights: Sequence[Number], rows: Sequence[Row], size: int) -> Row:

@@ -14,7 +14,7 @@ from flint import fmpq, fmpq_mat
 
 from tamecheck.derivative.chainrule import ChainRule, Place
 from tamecheck.derivative.cone import Cone
-from tamecheck.derivative.explore import combination, source_of
+from tamecheck.derivative.explore import argument_rows, combination
 from tamecheck.derivative.kinks import Affinity
 from tamecheck.derivative.minkowski import minkowski_sum
 from tamecheck.derivative.result import Autodiff, JacobianSet, Proof
@@ -23,6 +23,7 @@ from tamecheck.exact.hull import Exact, Matrix, fractions_of, rational
 from tamecheck.exact.reals import Number
 from tamecheck.ir.graph import Apply
 from tamecheck.ir.tensor import Shape
+from tamecheck.ops.facets import extremum
 
 __all__ = ["Kink", "KinkFamily", "kink_family"]
 
@@ -162,22 +163,12 @@ def _form(rule: ChainRule, place: Place, locals_: dict[int, Local]) -> tuple[fmp
     if index in rule.tied:
         first, second = rule.tied[index].ties[element]
         rows = input_rows(rule.graph, locals_, node.args[0], [first, second])
-        weights = (fmpq(1), fmpq(-1))
-        if node.op.name == "reduce_min":
-            weights = (fmpq(-1), fmpq(1))
+        weights = (fmpq(extremum(node.op)), fmpq(-extremum(node.op)))
     else:
         if element not in rule.kinked[index].tests:
             return None
         weights = rule.kinked[index].tests[element]
-        rows = [
-            input_rows(
-                rule.graph,
-                locals_,
-                arg,
-                [source_of(rule.graph.nodes[arg].shape, node.shape, element)],
-            )[0]
-            for arg in node.args
-        ]
+        rows = argument_rows(rule.graph, node, locals_, element)
     row = combination(weights, rows, len(rows[0]))
     exact = tuple(a for a in row if isinstance(a, fmpq))
     return exact if len(exact) == len(row) else None

@@ -8,9 +8,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any, cast, get_args
 
-from tamecheck.derivative.chainrule import ChainRule, chain_rule
+from tamecheck.derivative.chainrule import ChainRule, NotLipschitzAt, chain_rule, known_values
 from tamecheck.derivative.dependence import edges
-from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import kink_family
 from tamecheck.derivative.limits import limit_set
 from tamecheck.derivative.lowering import lowered, without_roots
@@ -24,7 +23,7 @@ from tamecheck.exact.arrays import from_values, objects
 from tamecheck.exact.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
-from tamecheck.ir.graph import Constant, Graph, Input
+from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = [
@@ -33,7 +32,6 @@ __all__ = [
     "exact_point",
     "jacobian",
     "jacobian_near",
-    "known_values",
     "why_not_lipschitz",
 ]
 
@@ -255,17 +253,6 @@ def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bo
         "is near this point remains open, and its set need not have finitely many vertices"
     )
     return why, False
-
-
-def known_values(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
-    """The values of the inputs and constants."""
-    values: dict[int, Array] = {}
-    for index, node in enumerate(graph.nodes):
-        if isinstance(node, Input):
-            values[index] = point[node.name]
-        elif isinstance(node, Constant):
-            values[index] = from_values(node.tensor.array)
-    return values
 
 
 def _conservative(

@@ -2,49 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
+from math import prod
+from typing import assert_never
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.exact_terms import holds, value_at
-from tamecheck.exact.reals import Number, UndecidedError, as_fraction
+from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.formula import (
-    TRUE,
+    Add,
     And,
+    Call,
     Compare,
     Condition,
     Const,
+    Div,
+    Elementary,
+    Floor,
+    Mul,
     Or,
     Piece,
+    Pow,
     Term,
     Var,
+    call,
     everywhere,
+    power,
     subterms,
 )
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
-from tamecheck.ops import POW
+from tamecheck.ir.op import Pointwise
+from tamecheck.ops.facets import compared, comparisons, degree, rounds, variables
 
 __all__ = [
     "Affinity",
     "Alternative",
     "NotLipschitzError",
+    "Partials",
     "Site",
     "at_edge",
     "bounded",
-    "compared_terms",
-    "partials_of",
+    "derivative",
+    "gradient_at",
     "partials_over",
+    "pieces_of",
     "pointwise_alternatives",
     "sign_of",
+    "term_value",
 ]
 
-ROUNDING = frozenset({"floor", "ceil", "round"})
+Partials = tuple[Number, ...]
+"""The derivative of an element by each argument."""
+
+_ZERO = fmpq(0)
 
 
 class NotLipschitzError(Exception):
@@ -52,22 +67,40 @@ class NotLipschitzError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Alternative:
-    """A value and partial derivatives, in the directions where functionals have given signs.
+class Affinity:
+    """For each node: whether it is piecewise affine, and whether piecewise constant."""
 
-    Parameters
-    ----------
-    signs
-        For each of the element's tests, its sign.
-    value
-        The value, as the limit from there.
-    partials
-        The derivative by each argument.
-    """
+    graph: Graph
+    affine: tuple[bool, ...]
+    flat: tuple[bool, ...]
+
+    @staticmethod
+    def of(graph: Graph) -> Affinity:
+        """The facts about a graph, from the degrees of the ops' pieces."""
+        degrees: list[int] = []
+        for index, node in enumerate(graph.nodes):
+            if not isinstance(node, Apply) or graph.input_free[index]:
+                degrees.append(int(not graph.input_free[index]))
+                continue
+            given = [degrees[arg] for arg in node.args]
+            found = degree(node.op, node.params, given, rounding=True) if max(given) < 2 else 2
+            # any function of constants is constant
+            degrees.append(0 if not any(given) else 2 if found is None else min(found, 2))
+        return Affinity(graph, tuple(d < 2 for d in degrees), tuple(d == 0 for d in degrees))
+
+    def affine_args(self, index: int) -> bool:
+        """Whether all arguments of a node are piecewise affine."""
+        node = self.graph.nodes[index]
+        return isinstance(node, Apply) and all(self.affine[arg] for arg in node.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A value and its partial derivatives, where functionals have these signs."""
 
     signs: tuple[int, ...]
     value: Number
-    partials: tuple[Number, ...]
+    partials: Partials
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +110,7 @@ class Site:
     ``jump`` says that their values differ.
     """
 
-    tests: tuple[tuple[Number, ...], ...]
+    tests: tuple[Partials, ...]
     alternatives: tuple[Alternative, ...]
     jump: bool
 
@@ -90,13 +123,9 @@ def sign_of(value: Number) -> int:
     UndecidedError
         If it is a ball about 0.
     """
-    if isinstance(value, fmpq):
-        return (value > 0) - (value < 0)
-    if value > 0:
-        return 1
-    if value < 0:
-        return -1
-    raise UndecidedError
+    if isinstance(value, arb) and not (value > 0 or value < 0):
+        raise UndecidedError
+    return int(value > 0) - int(value < 0)
 
 
 @lru_cache(maxsize=4096)
@@ -104,30 +133,21 @@ def _derivatives(term: Term, arity: int) -> tuple[Term, ...]:
     return tuple(derivative(term, variable) for variable in range(arity))
 
 
-def _gradient(term: Term, point: Sequence[Number], moving: Sequence[bool]) -> tuple[Number, ...]:
-    zero = fmpq(0)
+def term_value(term: Term, point: Sequence[Number]) -> Number:
+    """The value of a term that is continuous at a point."""
+    return value_at(everywhere(term), point, continuous=True)
+
+
+def gradient_at(term: Term, point: Sequence[Number], moving: Sequence[bool]) -> Partials:
+    """The derivatives of a term by its variables, zero by those that do not move."""
+    parts = _derivatives(term, len(point))
     return tuple(
-        value_at(everywhere(part), point, continuous=True) if moves else zero
-        for part, moves in zip(_derivatives(term, len(point)), moving, strict=True)
+        term_value(part, point) if moves else _ZERO
+        for part, moves in zip(parts, moving, strict=True)
     )
 
 
-def partials_of(
-    pieces: Sequence[Piece], point: Sequence[Number], moving: Sequence[bool]
-) -> tuple[Number, ...]:
-    """The partial derivatives of the first piece that holds at a point."""
-    for piece in pieces:
-        held = holds(piece.condition, point)
-        if held is None:
-            raise UndecidedError
-        if held:
-            return _gradient(piece.term, point, moving)
-    raise UndecidedError
-
-
-def partials_over(
-    node: Apply, meaning: Pointwise, point: Sequence[Number], moving: Sequence[bool]
-) -> tuple[Number, ...]:
+def partials_over(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> Partials:
     """Balls about the partial derivatives of all pieces that may hold on a box of balls.
 
     Raises
@@ -140,7 +160,7 @@ def partials_over(
     if not node.op.regularity.continuous:
         raise UndecidedError
     _check_lipschitz(node, point, moving)
-    pieces = meaning.pieces(node.params)
+    pieces = pieces_of(node)
     return tuple(
         value_at(
             [Piece(p.condition, _derivatives(p.term, len(point))[k]) for p in pieces],
@@ -148,14 +168,20 @@ def partials_over(
             continuous=True,
         )
         if moves
-        else fmpq(0)
+        else _ZERO
         for k, moves in enumerate(moving)
     )
 
 
+def pieces_of(node: Apply) -> tuple[Piece, ...]:
+    """The pieces of a pointwise node."""
+    meaning = node.op.meaning
+    return meaning.pieces(node.params) if isinstance(meaning, Pointwise) else ()
+
+
 def pointwise_alternatives(
-    node: Apply, meaning: Pointwise, point: Sequence[Number], moving: Sequence[bool]
-) -> Site | tuple[Number, ...]:
+    node: Apply, point: Sequence[Number], moving: Sequence[bool]
+) -> Site | Partials:
     """The partial derivatives of one element, or its alternatives at a kink or jump.
 
     Arguments that do not move are constant near the point.
@@ -167,47 +193,43 @@ def pointwise_alternatives(
     UndecidedError
         If balls do not tell which piece holds.
     """
-    pieces = meaning.pieces(node.params)
+    pieces = pieces_of(node)
     _check_lipschitz(node, point, moving)
-    if node.op.name in ROUNDING and not any(moving):
-        return (fmpq(0),)
-    if node.op.name in ROUNDING:
-        return _rounding(pieces, point[0], half="half" in str(node.params.get("mode", "")))
-    if meaning.whole is not None:
+    if rounds(node.op, node.params) and degree(node.op, node.params, [1], rounding=True) == 0:
+        return _rounding(pieces, point[0]) if any(moving) else (_ZERO,)
+    if isinstance(node.op.meaning, Pointwise) and node.op.meaning.whole is not None:
         # its two forms, of which either is sharp on one side, also in balls
-        chosen = pieces[0] if _positive_side(point[0]) else pieces[1]
-        return _gradient(chosen.term, point, moving)
+        return gradient_at(pieces[0 if point[0] >= 0 else 1].term, point, moving)
     active = [
         term
-        for term in compared_terms(pieces)
-        if any(moving[index] for index in _variables(term))
-        and sign_of(value_at(everywhere(term), point, continuous=True)) == 0
+        for term in comparisons(node.op, node.params)
+        if _moves(term, moving) and sign_of(term_value(term, point)) == 0
     ]
     if not active:
-        return partials_of(pieces, point, moving)
-    jump = not node.op.regularity.continuous
+        term = _first_term(pieces, point, {})
+        if term is None:
+            raise UndecidedError
+        return gradient_at(term, point, moving)
     found: list[Alternative] = []
     for signs in product((1, 0, -1), repeat=len(active)):
-        piece = _piece(pieces, point, dict(zip(active, signs, strict=True)))
-        if piece is not None:
-            value = value_at(everywhere(piece.term), point, continuous=True)
-            found.append(Alternative(signs, value, _gradient(piece.term, point, moving)))
-    tests = tuple(_gradient(term, point, moving) for term in active)
-    return Site(tests, tuple(found), jump)
-
-
-def _positive_side(value: Number) -> bool:
-    return not (isinstance(value, arb) and not value >= 0) and value >= 0
+        term = _first_term(pieces, point, dict(zip(active, signs, strict=True)))
+        if term is not None:
+            found.append(
+                Alternative(signs, term_value(term, point), gradient_at(term, point, moving))
+            )
+    tests = tuple(gradient_at(term, point, moving) for term in active)
+    return Site(tests, tuple(found), jump=not node.op.regularity.continuous)
 
 
 def at_edge(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> bool:
     """Whether arguments nearby may be outside the op's domain."""
     meaning = node.op.meaning
-    domain = meaning.domain(node.params) if isinstance(meaning, Pointwise) else TRUE
-    for term in compared_terms([Piece(domain, Const(Fraction(0)))]):
-        if any(moving[index] for index in _variables(term)):
+    if not isinstance(meaning, Pointwise):
+        return False
+    for term in compared(meaning.domain(node.params)):
+        if _moves(term, moving):
             try:
-                if sign_of(value_at(everywhere(term), point, continuous=True)) == 0:
+                if sign_of(term_value(term, point)) == 0:
                     return True
             except UndecidedError:
                 return True
@@ -224,145 +246,156 @@ def bounded(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> boo
 
 
 def _check_lipschitz(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> None:
-    inside, params = node.op.regularity.lipschitz_inside, node.params
-    if inside is None or not any(moving):
+    regularity = node.op.regularity
+    if regularity.lipschitz_inside is None or not any(moving):
         return
-    if node.op.name == "power" and not moving[1]:
-        # with a fixed exponent: also at bases that are not positive
-        exponent = point[1]
-        if isinstance(exponent, fmpq):
-            inside, params = POW.regularity.lipschitz_inside, {"exponent": as_fraction(exponent)}
-    held = None if inside is None else holds(inside(params), point)
+    given = (inside for k, inside in regularity.lipschitz_given.items() if not moving[k])
+    held = holds(next(given, None) or regularity.lipschitz_inside(node.params), point)
     if held is None:
         raise UndecidedError
     if not held:
         raise NotLipschitzError
 
 
-@lru_cache(maxsize=4096)
-def _variables(term: Term) -> frozenset[int]:
-    return frozenset(part.index for part in subterms(term) if isinstance(part, Var))
+def _moves(term: Term, moving: Sequence[bool]) -> bool:
+    """Whether a term has a variable that moves."""
+    return any(moving[index] for index in variables([term]))
 
 
-def compared_terms(pieces: Sequence[Piece]) -> list[Term]:
-    """The terms whose signs decide which piece holds."""
-    found: list[Term] = []
+def _first_term(
+    pieces: Sequence[Piece], point: Sequence[Number], signs: dict[Term, int]
+) -> Term | None:
+    """The term of the first piece whose condition holds when some terms have given signs."""
 
-    def visit(condition: Condition) -> None:
+    def held(condition: Condition) -> bool | None:
         match condition:
-            case Compare(term, _):
-                if term not in found:
-                    found.append(term)
-            case And(parts) | Or(parts):
-                for part in parts:
-                    visit(part)
+            case Compare(term, relation) if term in signs:
+                return signs[term] in relation.signs
+            case Compare():
+                return holds(condition, point)
+            case And(parts):
+                results = [held(part) for part in parts]
+                return False if False in results else None if None in results else True
+            case Or(parts):
+                results = [held(part) for part in parts]
+                return True if True in results else None if None in results else False
 
     for piece in pieces:
-        visit(piece.condition)
-    return found
+        found = held(piece.condition)
+        if found is None:
+            raise UndecidedError
+        if found:
+            return piece.term
+    return None
 
 
-def _piece(
-    pieces: Sequence[Piece], point: Sequence[Number], signs: dict[Term, int]
-) -> Piece | None:
-    """The first piece whose condition holds when some terms have given signs."""
-
-    def held(condition: Condition) -> bool:
-        match condition:
-            case Compare(term, relation):
-                if term in signs:
-                    return signs[term] in relation.signs
-                return bool(holds(condition, point))
-            case And(parts):
-                return all(held(part) for part in parts)
-            case Or(parts):
-                return any(held(part) for part in parts)
-
-    return next((piece for piece in pieces if held(piece.condition)), None)
-
-
-def _rounding(pieces: Sequence[Piece], value: Number, *, half: bool) -> Site | tuple[Number, ...]:
-    zero = fmpq(0)
+def _rounding(pieces: Sequence[Piece], value: Number) -> Site | Partials:
+    """A function of one argument that is constant between the jumps of floors of affine terms."""
     if not isinstance(value, fmpq):
         # raises if the ball meets a jump
         value_at(pieces, (value,), continuous=False)
-        return (zero,)
-    shift = fmpq(1, 2) if half else zero
-    if (value - shift).q != 1:
-        return (zero,)
-    around = [value + fmpq(1, 2), value, value - fmpq(1, 2)]
-    values = [value_at(pieces, (v,), continuous=False) for v in around]
+        return (_ZERO,)
+    # jumps are rationals whose denominators divide the product of all numbers in the terms
+    roots = [root for piece in pieces for root in (piece.condition, piece.term)]
+    numbers = [
+        t.value for root in roots for t in subterms(root) if isinstance(t, Const) and t.value
+    ]
+    apart = fmpq(1, 2 * int(value.q) * prod(abs(n.numerator) * n.denominator for n in set(numbers)))
+    values = [
+        value_at(pieces, (v,), continuous=False) for v in (value + apart, value, value - apart)
+    ]
     if values[0] == values[1] == values[2]:
-        return (zero,)
-    alternatives = tuple(
-        Alternative((sign,), v, (zero,)) for sign, v in zip((1, 0, -1), values, strict=True)
-    )
+        return (_ZERO,)
+    sides = zip((1, 0, -1), values, strict=True)
+    alternatives = tuple(Alternative((sign,), v, (_ZERO,)) for sign, v in sides)
     return Site(((fmpq(1),),), alternatives, jump=True)
 
 
-_FLAT = frozenset(
-    {"sign", "step", "equal", "less", "less_equal", "floor", "ceil", "round", "argmax", "argmin"}
-    | {"argsort"}
-)
-_LINEAR = frozenset(
-    {"add", "sub", "neg", "abs", "relu", "leaky_relu", "maximum", "minimum", "clip", "select"}
-)
+_NOUGHT, _ONE, _HALF = Const(Fraction(0)), Const(Fraction(1)), Const(Fraction(1, 2))
 
 
-@dataclass(frozen=True, slots=True)
-class Affinity:
-    """For each node: whether it is piecewise affine, and whether piecewise constant."""
+def derivative(term: Term, variable: int) -> Term:  # noqa: C901 (a case for each constructor)
+    """The partial derivative of a term with respect to a variable, away from jumps.
 
-    graph: Graph
-    affine: tuple[bool, ...]
-    flat: tuple[bool, ...]
-
-    @staticmethod
-    def of(graph: Graph) -> Affinity:
-        """The facts about a graph."""
-        affine: list[bool] = []
-        flat: list[bool] = []
-        for index, node in enumerate(graph.nodes):
-            if not isinstance(node, Apply):
-                affine.append(True)
-                flat.append(graph.input_free[index])
-                continue
-            if graph.input_free[index]:
-                affine.append(True)
-                flat.append(True)
-                continue
-            straight = all(affine[arg] for arg in node.args)
-            still = [flat[arg] for arg in node.args]
-            level = straight and (node.op.name in _FLAT or all(still))
-            flat.append(level)
-            affine.append(level or (straight and _keeps_affine(node, still)))
-        return Affinity(graph, tuple(affine), tuple(flat))
-
-    def affine_args(self, index: int) -> bool:
-        """Whether all arguments of a node are piecewise affine."""
-        node = self.graph.nodes[index]
-        return isinstance(node, Apply) and all(self.affine[arg] for arg in node.args)
-
-
-def _keeps_affine(node: Apply, still: list[bool]) -> bool:
-    """Whether the op of piecewise affine arguments is, given which are piecewise constant."""
-    match node.op.meaning:
-        case Routing():
-            return True
-        case Contraction():
-            return any(still)
-        case Fold(name):
-            return name in ("add", "maximum", "minimum")
-        case Selection():
-            return node.op.name in ("gather", "gather_elements") and still[1]
-        case Pointwise():
-            name = node.op.name
-            if name in ("mul", "prelu"):
-                return any(still) if name == "mul" else still[1]
-            if name == "div":
-                return still[1]
-            if name == "pow":
-                return node.params["exponent"] in (Fraction(0), Fraction(1))
-            return name in _LINEAR
+    Examples
+    --------
+    >>> from tamecheck.ir.formula import Var
+    >>> derivative(Var(0) * 3, 0)
+    Const(value=Fraction(3, 1))
+    """
+    match term:
+        case Var(index):
+            return _ONE if index == variable else _NOUGHT
+        case Const():
+            return _NOUGHT
+        case Add(left, right):
+            return _plus(derivative(left, variable), derivative(right, variable))
+        case Mul(left, right):
+            return _plus(
+                _times(derivative(left, variable), right), _times(left, derivative(right, variable))
+            )
+        case Div(top, low):
+            rise = _times(derivative(top, variable), low)
+            fall = _times(-top, derivative(low, variable))
+            total = _plus(rise, fall)
+            return _NOUGHT if total == _NOUGHT else Div(total, Mul(low, low))
+        case Pow(base, Const(exponent)):
+            if exponent in (0, 1):
+                return _NOUGHT if exponent == 0 else derivative(base, variable)
+            outer = Mul(Const(exponent), Pow(base, Const(exponent - 1)))
+            return _times(outer, derivative(base, variable))
+        case Pow(base, exponent):
+            through_base = Mul(exponent, Pow(base, Add(exponent, Const(Fraction(-1)))))
+            through_exponent = Mul(term, Call(Elementary.LOG, base))
+            return _plus(
+                _times(through_base, derivative(base, variable)),
+                _times(through_exponent, derivative(exponent, variable)),
+            )
+        case Floor():
+            return _NOUGHT
+        case Call(function, argument):
+            inner = derivative(argument, variable)
+            return _NOUGHT if inner == _NOUGHT else _times(_SLOPES[function](argument), inner)
         case _:
-            return False
+            assert_never(term)
+
+
+def _plus(left: Term, right: Term) -> Term:
+    if left == _NOUGHT:
+        return right
+    return left if right == _NOUGHT else Add(left, right)
+
+
+def _times(left: Term, right: Term) -> Term:
+    if _NOUGHT in (left, right):
+        return _NOUGHT
+    if left == _ONE:
+        return right
+    return left if right == _ONE else Mul(left, right)
+
+
+def _inverse_root(term: Term) -> Term:
+    return 1 / power(term, _HALF)
+
+
+_SLOPES: Mapping[Elementary, Callable[[Term], Term]] = {
+    Elementary.EXP: lambda u: call(Elementary.EXP, u),
+    Elementary.LOG: lambda u: 1 / u,
+    Elementary.SIN: lambda u: call(Elementary.COS, u),
+    Elementary.COS: lambda u: -call(Elementary.SIN, u),
+    Elementary.TAN: lambda u: 1 + call(Elementary.TAN, u) * call(Elementary.TAN, u),
+    Elementary.ASIN: lambda u: _inverse_root(1 - u * u),
+    Elementary.ACOS: lambda u: -_inverse_root(1 - u * u),
+    Elementary.ATAN: lambda u: 1 / (1 + u * u),
+    Elementary.SINH: lambda u: call(Elementary.COSH, u),
+    Elementary.COSH: lambda u: call(Elementary.SINH, u),
+    Elementary.TANH: lambda u: 1 - call(Elementary.TANH, u) * call(Elementary.TANH, u),
+    Elementary.ASINH: lambda u: _inverse_root(1 + u * u),
+    Elementary.ACOSH: lambda u: _inverse_root(u * u - 1),
+    Elementary.ATANH: lambda u: 1 / (1 - u * u),
+    # 2 / √π, with π = 4 atan 1
+    Elementary.ERF: lambda u: (
+        2 / power(4 * call(Elementary.ATAN, _ONE), _HALF) * call(Elementary.EXP, -(u * u))
+    ),
+}
+"""The derivatives of the elementary functions."""

@@ -8,7 +8,7 @@ from math import floor
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.terms import derivative
+from tamecheck.derivative.kinks import derivative
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.exact.reals import Number, UndecidedError, as_number, multiply, power
 from tamecheck.ir.formula import (

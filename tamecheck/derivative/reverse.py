@@ -1,4 +1,8 @@
-"""The derivative of each node with respect to its arguments, and reverse sweeps through them."""
+"""The derivatives of nodes by their arguments, and reverse sweeps through them.
+
+Cotangents have leading axes of their own in front of a node's: one for rows of the Jacobian, and
+one more for a batch of points.  Their elements are exact numbers or floats.
+"""
 
 from __future__ import annotations
 
@@ -8,40 +12,52 @@ from fractions import Fraction
 from typing import Any, TypeAlias, assert_never
 
 import numpy as np
-from flint import arb, fmpq
+from flint import fmpq
 
 from tamecheck.derivative.cone import Row
 from tamecheck.derivative.kinks import sign_of
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site as Place
-from tamecheck.evaluate.walk import axis_last, folded_first
-from tamecheck.exact.arrays import exact_matmul, objects
+from tamecheck.evaluate.walk import Site, axis_last, folded_first, site_of
+from tamecheck.exact.arrays import exact_matmul, objects, pad_rank
 from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops.facets import chooses_indices, extremum
 from tamecheck.ops.shapes import axes_of
 
 __all__ = [
+    "UNIT",
     "Averaged",
     "Local",
     "Moved",
     "Multiplied",
+    "Picked",
     "Scaled",
     "Summed",
     "Tie",
     "Values",
     "compared_groups",
+    "gather_index",
     "input_rows",
+    "join_inputs",
     "linear_local",
+    "multiply",
     "output_matrix",
-    "routed",
-    "rows_of",
+    "pull",
+    "pull_back",
+    "route_index",
     "scaled",
     "tied_groups",
     "zeros",
 ]
+
+Values: TypeAlias = Mapping[int, Array]
+"""The exact value of each node so far."""
+
+UNIT = np.asarray(1.0)
+"""The partial derivative of what is only copied."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +72,14 @@ class Moved:
     """Element i is element ``index[i]`` of the arguments in one row; beyond them, a constant."""
 
     index: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picked:
+    """Element i is element ``places[..., i]`` of the argument, another one in each batch row."""
+
+    places: Array
+    distinct: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,216 +99,237 @@ class Summed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Averaged:
-    """Element i is the mean of the argument's elements at some flat positions."""
+    """Element i is the mean of some elements of the arguments in one row."""
 
-    groups: tuple[tuple[int, ...], ...]
-
-
-Local: TypeAlias = Scaled | Moved | Multiplied | Summed | Averaged
+    groups: Sequence[Sequence[int]]
 
 
-def zeros(shape: Shape) -> Array:
-    """An exact array of zeros."""
-    return np.full(shape, fmpq(0), dtype=object)
+Local: TypeAlias = Scaled | Moved | Picked | Multiplied | Summed | Averaged
 
 
-def rows_of(
-    graph: Graph, locals_: Mapping[int, Local], node: int, elements: Sequence[int]
+def zeros(shape: Sequence[int], dtype: Any = object) -> Array:
+    """An array of zeros, exact ones unless another type is given."""
+    return np.full(shape, fmpq(0) if dtype is object else 0, dtype=dtype)
+
+
+def pull(
+    local: Local, cotangent: Array, shapes: Sequence[Shape], lead: int = 1
+) -> list[Array | None]:
+    """The cotangents of a node's arguments, behind so many leading axes; None for zero."""
+    head = cotangent.shape[:lead]
+    match local:
+        case Scaled(partials):
+            return [
+                None
+                if p is None
+                else _unbroadcast(
+                    cotangent if p is UNIT else np.asarray(cotangent * p), shape, lead
+                )
+                for p, shape in zip(partials, shapes, strict=True)
+            ]
+        case Multiplied(left, right):
+            return _pull_product(left, right, cotangent, shapes, lead)
+        case Summed(axes):
+            kept = tuple(1 if i in axes else n for i, n in enumerate(shapes[0]))
+            return [np.broadcast_to(cotangent.reshape((*head, *kept)), (*head, *shapes[0]))]
+        case Picked(places, distinct):
+            return [_pull_picked(places, cotangent, shapes[0], distinct=distinct)]
+        case Moved() | Averaged():
+            sizes = [size_of(shape) for shape in shapes]
+            exact = cotangent.dtype == object
+            flat = zeros((*head, sum(sizes) + 1), object if exact else cotangent.dtype)
+            source = cotangent.reshape((*head, -1))
+            if isinstance(local, Averaged):
+                for column, group in enumerate(local.groups):
+                    count = fmpq(len(group)) if exact else len(group)
+                    for place in group:
+                        flat[..., place] += source[..., column] / count
+            else:
+                _scatter(flat, local.index.reshape(-1), source)
+            blocks = np.split(flat, np.cumsum(sizes), axis=-1)
+            return [b.reshape((*head, *shape)) for b, shape in zip(blocks, shapes, strict=False)]
+        case _:
+            assert_never(local)
+
+
+def _unbroadcast(array: Array, shape: Shape, lead: int) -> Array:
+    """The sum over the axes along which an argument was repeated."""
+    extra = array.ndim - lead - len(shape)
+    if extra:
+        array = np.asarray(array.sum(axis=tuple(range(lead, lead + extra))))
+    axes = tuple(
+        axis + lead for axis, n in enumerate(shape) if n == 1 and array.shape[axis + lead] != 1
+    )
+    return np.asarray(array.sum(axis=axes, keepdims=True)) if axes else array
+
+
+def _scatter(flat: Array, places: Array, source: Array) -> None:
+    """Add columns to the columns at places, some of which may be the same."""
+    if len(np.unique(places)) == places.size:
+        flat[..., places] = source
+        return
+    for column, place in enumerate(places.tolist()):
+        flat[..., place] += source[..., column]
+
+
+def _pull_picked(places: Array, cotangent: Array, shape: Shape, *, distinct: bool) -> Array:
+    batch, outputs = max(len(cotangent), len(places)), cotangent.shape[1]
+    wide = np.broadcast_to(cotangent, (batch, *cotangent.shape[1:]))
+    source = wide.reshape((batch, outputs, -1))
+    spread = np.zeros((batch, outputs, size_of(shape)), dtype=cotangent.dtype)
+    where = np.broadcast_to(places, source.shape)
+    if distinct:
+        np.put_along_axis(spread, where, source, axis=2)
+    else:
+        cell, row = np.ogrid[:batch, :outputs]
+        np.add.at(spread, (cell[:, :, None], row[:, :, None], where), source)
+    return spread.reshape((batch, outputs, *shape))
+
+
+def multiply(left: Array, right: Array) -> Array:
+    """``left @ right`` of exact arrays, or of floats behind two leading axes."""
+    if object in (left.dtype, right.dtype):
+        shape = np.matmul(np.empty(left.shape, bool), np.empty(right.shape, bool)).shape
+        return exact_matmul(left, right, tuple(int(n) for n in shape))
+    if right.ndim == 4 and right.shape[:2] == (1, 1):
+        # one large product where the right factor is the same matrix for all
+        matrix = right[0, 0]
+        flat = np.ascontiguousarray(left.reshape((-1, left.shape[-1]))) @ matrix
+        return flat.reshape((*left.shape[:-1], matrix.shape[-1]))
+    rank = max(left.ndim, right.ndim) - 2
+    # without contiguous rows NumPy multiplies in a loop of its own, many times slower than BLAS
+    return np.matmul(
+        np.ascontiguousarray(pad_rank(left, rank)), np.ascontiguousarray(pad_rank(right, rank))
+    )
+
+
+def _pull_product(
+    left: Array | None, right: Array | None, cotangent: Array, shapes: Sequence[Shape], lead: int
+) -> list[Array | None]:
+    row, column = len(shapes[0]) == 1, len(shapes[1]) == 1
+    wide = cotangent[..., None] if column else cotangent
+    if row:
+        wide = wide[..., None, :]
+    by_left = by_right = None
+    if right is not None:
+        factor = right[..., None] if column else right
+        by_left = multiply(wide, np.swapaxes(factor, -1, -2))
+        by_left = _unbroadcast(by_left[..., 0, :] if row else by_left, shapes[0], lead)
+    if left is not None:
+        factor = left[..., None, :] if row else left
+        by_right = multiply(np.swapaxes(factor, -1, -2), wide)
+        by_right = _unbroadcast(by_right[..., 0] if column else by_right, shapes[1], lead)
+    return [by_left, by_right]
+
+
+def pull_back(
+    graph: Graph, locals_: Mapping[int, Local], seeds: Mapping[int, Array], lead: int = 1
 ) -> dict[int, Array]:
-    """The derivative of elements of a node by every input node: arrays ``(elements, *shape)``."""
-    seed = zeros((len(elements), size_of(graph.nodes[node].shape)))
-    for row, element in enumerate(elements):
-        seed[row, element] = fmpq(1)
-    pending: dict[int, Array] = {node: seed.reshape((len(elements), *graph.nodes[node].shape))}
-    found: dict[int, Array] = {}
-    for index in range(node, -1, -1):
+    """The cotangents of the input nodes, from those of some nodes."""
+    pending, found = dict(seeds), dict[int, Array]()
+    for index in range(max(pending, default=-1), -1, -1):
         if index not in pending:
             continue
-        cotangent = pending.pop(index)
-        current = graph.nodes[index]
-        if isinstance(current, Input):
+        cotangent, node = pending.pop(index), graph.nodes[index]
+        if isinstance(node, Input):
             found[index] = cotangent
-        elif isinstance(current, Apply) and index in locals_:
-            shapes = [graph.nodes[arg].shape for arg in current.args]
-            parts = _pulled(locals_[index], cotangent, shapes)
-            for arg, part in zip(current.args, parts, strict=True):
+        elif isinstance(node, Apply) and index in locals_:
+            shapes = [graph.nodes[arg].shape for arg in node.args]
+            parts = pull(locals_[index], cotangent, shapes, lead)
+            for arg, part in zip(node.args, parts, strict=True):
                 if part is not None and not graph.input_free[arg]:
                     pending[arg] = pending[arg] + part if arg in pending else part
     return found
+
+
+def join_inputs(graph: Graph, found: Mapping[int, Array], head: Sequence[int], dtype: Any) -> Array:
+    """Cotangents of all input elements in one row, behind some leading axes."""
+    blocks: list[Array] = []
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Input):
+            size = size_of(node.shape)
+            block = found.get(index)
+            wide = zeros((*head, size), dtype) if block is None else block
+            flat = wide.reshape((*wide.shape[: len(head)], size))
+            blocks.append(np.broadcast_to(flat, (*head, size)))
+    if len(blocks) == 1:
+        return blocks[0]
+    return np.concatenate(blocks, axis=-1) if blocks else zeros((*head, 0), dtype)
 
 
 def input_rows(
     graph: Graph, locals_: Mapping[int, Local], node: int, elements: Sequence[int]
 ) -> list[Row]:
     """The derivative of elements of a node by all input elements, in one row each."""
-    found = rows_of(graph, locals_, node, elements)
-    blocks: list[Array] = []
-    for index, current in enumerate(graph.nodes):
-        if isinstance(current, Input):
-            size = size_of(current.shape)
-            block = found.get(index)
-            wide = zeros((len(elements), size)) if block is None else block
-            blocks.append(wide.reshape((len(elements), size)))
-    table: list[list[Any]] = np.concatenate(blocks, axis=1).tolist() if blocks else [[]]
+    shape = graph.nodes[node].shape
+    seed = zeros((len(elements), size_of(shape)))
+    for row, element in enumerate(elements):
+        seed[row, element] = fmpq(1)
+    found = pull_back(graph, locals_, {node: seed.reshape((len(elements), *shape))})
+    table: list[list[Any]] = join_inputs(graph, found, (len(elements),), object).tolist()
     return [tuple(row) for row in table]
-
-
-def _pulled(local: Local, cotangent: Array, shapes: Sequence[Shape]) -> list[Array | None]:
-    """The cotangents of the arguments."""
-    match local:
-        case Scaled(partials):
-            return [
-                None if p is None else _unbroadcast(np.asarray(cotangent * p), shape)
-                for p, shape in zip(partials, shapes, strict=True)
-            ]
-        case Moved(index):
-            return _scattered(index, cotangent, shapes)
-        case Multiplied(left, right):
-            return [
-                None if right is None else _times_right(cotangent, right, shapes[0]),
-                None if left is None else _times_left(cotangent, left, shapes[1]),
-            ]
-        case Averaged(groups):
-            flat = zeros((len(cotangent), size_of(shapes[0])))
-            for column, group in enumerate(groups):
-                share = cotangent.reshape((len(cotangent), -1))[:, column] / fmpq(len(group))
-                for place in group:
-                    flat[:, place] = flat[:, place] + share
-            return [flat.reshape((len(cotangent), *shapes[0]))]
-        case Summed(axes):
-            kept = tuple(1 if i in axes else n for i, n in enumerate(shapes[0]))
-            wide = cotangent.reshape((len(cotangent), *kept))
-            return [np.broadcast_to(wide, (len(cotangent), *shapes[0]))]
-        case _:
-            assert_never(local)
-
-
-def _unbroadcast(array: Array, shape: Shape) -> Array:
-    """The sum over the axes along which an argument was repeated."""
-    extra = array.ndim - 1 - len(shape)
-    if extra:
-        array = np.asarray(array.sum(axis=tuple(range(1, 1 + extra))))
-    repeated = tuple(
-        axis + 1 for axis, n in enumerate(shape) if n == 1 and array.shape[axis + 1] != 1
-    )
-    return np.asarray(array.sum(axis=repeated, keepdims=True)) if repeated else array
-
-
-def _scattered(index: Array, cotangent: Array, shapes: Sequence[Shape]) -> list[Array | None]:
-    total = sum(size_of(shape) for shape in shapes)
-    flat = zeros((len(cotangent), total + 1))
-    source = cotangent.reshape((len(cotangent), -1))
-    places = index.reshape(-1)
-    if len(set(places.tolist())) == len(places):
-        flat[:, places] = source
-    else:
-        for column, place in enumerate(places.tolist()):
-            flat[:, place] = flat[:, place] + source[:, column]
-    parts: list[Array | None] = []
-    start = 0
-    for shape in shapes:
-        stop = start + size_of(shape)
-        parts.append(flat[:, start:stop].reshape((len(cotangent), *shape)))
-        start = stop
-    return parts
-
-
-def _product(left: Array, right: Array) -> Array:
-    shape = np.matmul(np.empty(left.shape, bool), np.empty(right.shape, bool)).shape
-    return exact_matmul(left, right, tuple(int(n) for n in shape))
-
-
-def _times_right(cotangent: Array, right: Array, shape: Shape) -> Array:
-    """The cotangent of the left factor of ``left @ right``."""
-    wide = cotangent
-    if right.ndim == 1:
-        wide = cotangent[..., None]
-        found = _product(wide, right[None, :])
-    elif len(shape) == 1:
-        found = _product(cotangent[..., None, :], np.swapaxes(right, -1, -2))[..., 0, :]
-    else:
-        found = _product(cotangent, np.swapaxes(right, -1, -2))
-    return _unbroadcast(np.asarray(found), shape)
-
-
-def _times_left(cotangent: Array, left: Array, shape: Shape) -> Array:
-    """The cotangent of the right factor of ``left @ right``."""
-    if len(shape) == 1:
-        wide = cotangent[..., None] if left.ndim > 1 else cotangent[..., None, None]
-        flat = left if left.ndim > 1 else left[None, :]
-        found = _product(np.swapaxes(flat, -1, -2), wide)[..., 0]
-    elif left.ndim == 1:
-        found = _product(left[:, None], cotangent[..., None, :])
-    else:
-        found = _product(np.swapaxes(left, -1, -2), cotangent)
-    return _unbroadcast(np.asarray(found), shape)
 
 
 def output_matrix(graph: Graph, locals_: Mapping[int, Local]) -> tuple[Row, ...]:
     """The Jacobian of all outputs by all inputs for one choice of local derivatives."""
-    rows: list[Row] = []
-    for _, node in graph.outputs:
-        shape = graph.nodes[node].shape
-        rows += input_rows(graph, locals_, node, range(size_of(shape)))
-    return tuple(rows)
-
-
-Values: TypeAlias = Mapping[int, Array]
-"""The exact value of each node so far."""
+    return tuple(
+        row
+        for _, node in graph.outputs
+        for row in input_rows(graph, locals_, node, range(size_of(graph.nodes[node].shape)))
+    )
 
 
 def scaled(slopes: Sequence[Sequence[Number]], shape: Shape, moving: Sequence[bool]) -> Scaled:
     """The derivative of a pointwise op from that of every element."""
     partials: list[Array | None] = []
     for arg, moves in enumerate(moving):
-        if not moves:
-            partials.append(None)
-            continue
-        column = zeros((len(slopes),))
-        column[:] = [slope[arg] for slope in slopes]
-        partials.append(column.reshape(shape))
+        column = zeros((len(slopes),)) if moves else None
+        if column is not None:
+            column[:] = [slope[arg] for slope in slopes]
+            column = column.reshape(shape)
+        partials.append(column)
     return Scaled(tuple(partials))
 
 
 def linear_local(
-    graph: Graph, node: Apply, args: Sequence[Array], needed: Array | None = None
+    graph: Graph, index: int, args: Sequence[Array], needed: Array | None = None
 ) -> Local:
-    """The derivative of an op that is smooth everywhere.
+    """The derivative of a node whose op compares nothing, or only sorts.
 
     Raises
     ------
     UnsupportedError
-        For a sort of tied elements, of which one that matters.
+        For a sort of tied elements, of which one matters.
     """
+    node = graph.nodes[index]
+    assert isinstance(node, Apply)  # noqa: S101 (what is asked for)
     shapes = [graph.nodes[arg].shape for arg in node.args]
     match node.op.meaning:
         case Routing():
-            return Moved(routed(node, shapes))
+            return Moved(route_index(node, shapes))
         case Contraction():
             moving = [not graph.input_free[arg] for arg in node.args]
             return Multiplied(args[0] if moving[1] else None, args[1] if moving[0] else None)
         case Fold("add"):
             return Summed(axes_of(shapes[0], node.params))
-        case Selection() if node.op.name in ("gather", "gather_elements"):
-            numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
-            whole = np.array([int(_whole(v)) for v in objects(args[1]).reshape(-1).tolist()])
-            place = Place(node.op, node.params, node.shape, node.label or node.op.name)
-            return Moved(
-                np.asarray(pick(place, numbers, whole.reshape(shapes[1]).astype(np.int64)))
-            )
-        case Selection():
+        case Selection() if chooses_indices(node.op):
             _check_distinct(node, args[0], needed)
             return Scaled((None,))
+        case Selection():
+            if not all(isinstance(v, fmpq) for v in objects(args[1]).reshape(-1).tolist()):
+                raise UndecidedError
+            return Moved(gather_index(site_of(graph, index, node), shapes[0], args[1]))
         case _:
             raise UnsupportedError(
                 "There is no derivative for this op.", nodes=[(node.label, node.op.name)]
             )
 
 
-def _whole(value: Number) -> fmpq:
-    if isinstance(value, arb):
-        raise UndecidedError
-    return value
+def gather_index(site: Site, shape: Shape, indices: Array) -> Array:
+    """Where each element of a gathering op comes from, in the data's elements in one row."""
+    numbers = np.arange(size_of(shape)).reshape(shape)
+    whole = [int(v) for v in indices.reshape(-1).tolist()]
+    return np.asarray(pick(site, numbers, np.array(whole, np.int64).reshape(indices.shape)))
 
 
 def _check_distinct(node: Apply, data: Array, needed: Array | None) -> None:
@@ -300,9 +345,11 @@ def _check_distinct(node: Apply, data: Array, needed: Array | None) -> None:
                 )
 
 
-def routed(node: Apply, shapes: Sequence[Shape]) -> Array:
+def route_index(node: Apply, shapes: Sequence[Shape]) -> Array:
     """Where each element of a routing op comes from, in the arguments' elements in one row."""
     meaning = node.op.meaning
+    if not isinstance(meaning, Routing):
+        raise UnsupportedError("This op moves no elements.", nodes=[(node.label, node.op.name)])
     start, numbers = 0, list[Array]()
     for shape in shapes:
         numbers.append(np.arange(start, start + size_of(shape)).reshape(shape))
@@ -310,8 +357,6 @@ def routed(node: Apply, shapes: Sequence[Shape]) -> Array:
     params = dict(node.params)
     if isinstance(params.get("value"), Fraction):
         params["value"] = Fraction(start)
-    if not isinstance(meaning, Routing):
-        raise UnsupportedError("This op moves no elements.", nodes=[(node.label, node.op.name)])
     return np.asarray(meaning.route(numbers, params)).astype(np.int64)
 
 
@@ -321,10 +366,6 @@ class Tie:
 
     group: tuple[int, ...]
     tied: tuple[int, ...]
-
-    def place(self, element: int) -> int:
-        """The number of an element in its group."""
-        return self.group.index(element)
 
 
 def compared_groups(node: Apply, shape: Shape) -> Array:
@@ -338,8 +379,7 @@ def compared_groups(node: Apply, shape: Shape) -> Array:
 
 def tied_groups(node: Apply, data: Array) -> list[Tie]:
     """The groups of a fold or choice, in the order of the output elements."""
-    sign = 1 if node.op.name in ("reduce_max", "argmax") else -1
-    last = bool(node.params.get("last", False))
+    sign, last = extremum(node.op), bool(node.params.get("last", False))
     flat = objects(data).reshape(-1).tolist()
     ties: list[Tie] = []
     for row in compared_groups(node, data.shape).tolist():

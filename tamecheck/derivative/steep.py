@@ -17,9 +17,9 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.dependence import Dependence, dependence
+from tamecheck.derivative.kinks import derivative
 from tamecheck.derivative.puiseux import ZERO, Puiseux, constant, series_of
-from tamecheck.derivative.reverse import Values, compared_groups, routed
-from tamecheck.derivative.terms import derivative
+from tamecheck.derivative.reverse import Values, compared_groups, route_index
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_terms import value_at
@@ -203,7 +203,7 @@ class _Reading:
                 parts = [m for arg in args for m in arg.reshape(-1).tolist()]
                 if isinstance(filler, Fraction):
                     parts.append(_still(as_number(filler)))
-                places = routed(node, [arg.shape for arg in args])
+                places = route_index(node, [arg.shape for arg in args])
                 return [parts[place] for place in places.reshape(-1).tolist()]
             case Contraction():
                 return _flat(np.matmul(args[0], args[1]))

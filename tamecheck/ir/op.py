@@ -83,7 +83,12 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A choice that compares its arguments: argmax, argsort, indexing by computed indices."""
+    """A choice that compares its arguments: argmax, argsort, indexing by computed indices.
+
+    ``largest`` says of one that takes the largest element or the smallest which of both it takes.
+    """
+
+    largest: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +115,16 @@ class Regularity:
     """Facts on the whole domain, claimed here and tested by the laws.
 
     ``lipschitz`` means locally Lipschitz on the domain; where that fails only at the boundary of
-    the domain (a square root at 0), ``lipschitz_inside`` is the condition under which it holds.
+    the domain (a square root at 0), ``lipschitz_inside`` is the condition under which it holds, and
+    ``lipschitz_given`` another one for an argument that does not change.
     """
 
     continuous: bool = True
     lipschitz: bool = True
     lipschitz_inside: Callable[[Params], Condition] | None = None
+    lipschitz_given: Mapping[int, Condition] = field(
+        default_factory=dict[int, Condition], hash=False
+    )
 
 
 Framework: TypeAlias = Literal["PyTorch", "JAX"]

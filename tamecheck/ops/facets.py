@@ -35,9 +35,11 @@ __all__ = [
     "Affine",
     "Line",
     "chooses_indices",
+    "compared",
     "comparisons",
     "degree",
     "elementary_of",
+    "extremum",
     "line_of",
     "rounds",
     "sign_values",
@@ -105,6 +107,17 @@ def chooses_indices(op: Op) -> bool:
     return isinstance(op.meaning, Selection) and op.arity == 1
 
 
+def extremum(op: Op) -> int:
+    """1 for an op that takes the largest of what it compares, -1 for the smallest, 0 for others."""
+    match op.meaning:
+        case Fold("maximum") | Selection(largest=True):
+            return 1
+        case Fold("minimum") | Selection(largest=False):
+            return -1
+        case _:
+            return 0
+
+
 def rounds(op: Op, params: Params) -> bool:
     """Whether the op jumps at infinitely many arguments: a floor is in its pieces."""
     return isinstance(op.meaning, Pointwise) and any(
@@ -141,17 +154,18 @@ def comparisons(op: Op, params: Params) -> tuple[Term, ...]:
     """The terms whose signs decide which piece of a pointwise op holds, each once."""
     if not isinstance(op.meaning, Pointwise):
         return ()
-    found = (term for piece in op.meaning.pieces(params) for term in _compared(piece.condition))
+    found = (term for piece in op.meaning.pieces(params) for term in compared(piece.condition))
     return tuple(dict.fromkeys(found))
 
 
-def _compared(condition: Condition) -> Iterator[Term]:
+def compared(condition: Condition) -> Iterator[Term]:
+    """The terms that a condition compares with 0."""
     match condition:
         case Compare(term, _):
             yield term
         case And(parts) | Or(parts):
             for part in parts:
-                yield from _compared(part)
+                yield from compared(part)
 
 
 def sign_values(op: Op, params: Params) -> tuple[Fraction, Fraction, Fraction] | None:
@@ -233,11 +247,11 @@ def line_of(op: Op, params: Params) -> Line | None:
     if not isinstance(op.meaning, Pointwise) or op.arity != 1:
         return None
     pieces = op.meaning.pieces(params)
-    compared = {term: _affine(term) for term in comparisons(op, params)}
+    lines = {term: _affine(term) for term in comparisons(op, params)}
     values = [_affine(piece.term) for piece in pieces]
-    if None in values or None in compared.values():
+    if None in values or None in lines.values():
         return None
-    forms = {term: form for term, form in compared.items() if form is not None}
+    forms = {term: form for term, form in lines.items() if form is not None}
     ends = {-form.intercept / form.slope for form in forms.values() if form.slope}
     breaks = tuple(sorted(ends))
 

@@ -51,7 +51,22 @@ POWER = Op(
             )
         ),
     ),
-    regularity=Regularity(continuous=False, lipschitz=False, lipschitz_inside=lambda _: X > 0),
+    regularity=Regularity(
+        continuous=False,
+        lipschitz=False,
+        lipschitz_inside=lambda _: X > 0,
+        # a fixed exponent, also at bases that are not positive
+        lipschitz_given={
+            1: Or(
+                (
+                    X > 0,
+                    And((floor(Y).equals(Y), Y >= 0)),
+                    And((floor(Y).equals(Y), X.differs(0))),
+                    And((X >= 0, Y >= 1)),
+                )
+            )
+        },
+    ),
 )
 
 SQRT = Op(

@@ -35,7 +35,7 @@ ARGMAX = Op(
     summary="the index of the largest element along an axis; of tied ones the first, or the last",
     params=_CHOICE,
     shape=without_axis,
-    meaning=Selection(),
+    meaning=Selection(largest=True),
     regularity=JUMPS,
 )
 
@@ -44,7 +44,7 @@ ARGMIN = Op(
     summary="the index of the smallest element along an axis; of tied ones the first, or the last",
     params=_CHOICE,
     shape=without_axis,
-    meaning=Selection(),
+    meaning=Selection(largest=False),
     regularity=JUMPS,
 )
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tamecheck.derivative.gradient import node_values
 from tamecheck.derivative.lowering import lowered
-from tamecheck.derivative.reverse import routed
+from tamecheck.derivative.reverse import route_index
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
 from tamecheck.evaluate.walk import folded_first
@@ -225,7 +225,7 @@ def _sources(graph: Graph, node: Apply, chosen: Array, base: dict[int, Array]) -
             groups = folded_first(numbers, node.params)
             return [groups.reshape(len(groups), -1).T[chosen].reshape(-1)]
         case Routing():
-            return [np.asarray(routed(node, shapes)).reshape(-1)[chosen]]
+            return [np.asarray(route_index(node, shapes)).reshape(-1)[chosen]]
         case Selection():
             numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
             axis = node.params["axis"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.cells import Slice, slice_of_box
-from tamecheck.derivative.reverse import routed
+from tamecheck.derivative.reverse import route_index
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
@@ -296,7 +296,7 @@ def scores(graph: Graph) -> Scores:
             elif found.op.name in {"reshape", "slice"}:
                 part = part or found.op.name == "slice"
                 shape = graph.nodes[found.args[0]].shape
-                here = int(routed(found, [shape]).reshape(-1)[here])
+                here = int(route_index(found, [shape]).reshape(-1)[here])
             else:
                 break
             node = found.args[0]

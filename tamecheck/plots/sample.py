@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from tamecheck.derivative.domain import outside_rows
-from tamecheck.derivative.gradient import gradient, node_values
+from tamecheck.derivative.gradient import gradient, node_values, outside_rows
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats
 from tamecheck.evaluate.walk import axis_last, folded_first

@@ -11,8 +11,9 @@ from flint import arb, fmpq
 
 from tamecheck.cli.entry import main
 from tamecheck.derivative import gradient, jacobian
+from tamecheck.derivative.chainrule import known_values
 from tamecheck.derivative.implicit import implicit
-from tamecheck.derivative.jacobian import exact_point, known_values
+from tamecheck.derivative.jacobian import exact_point
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.puiseux import Puiseux, constant, series_of
 from tamecheck.derivative.steep import steep

@@ -11,12 +11,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 from flint import arb, fmpq, fmpq_mat
 
-from tamecheck.derivative.chainrule import ChainRule, chain_rule
+from tamecheck.derivative.chainrule import (
+    ChainRule,
+    NotLipschitzAt,
+    chain_rule,
+    enclose_jacobian,
+    known_values,
+)
 from tamecheck.derivative.dependence import edges
-from tamecheck.derivative.explore import NotLipschitzAt
 from tamecheck.derivative.family import KinkFamily, kink_family
 from tamecheck.derivative.implicit.conditions import p_matrix_condition, p_matrix_of
-from tamecheck.derivative.implicit.enclosed import enclosed
 from tamecheck.derivative.implicit.invertible import (
     Invertibility,
     decide_invertible,
@@ -24,7 +28,7 @@ from tamecheck.derivative.implicit.invertible import (
 from tamecheck.derivative.implicit.newton import Equations
 from tamecheck.derivative.implicit.singular import Singular, brief, element, segment_root
 from tamecheck.derivative.implicit.subdivision import MOST_COORDINATES, corner_signs
-from tamecheck.derivative.jacobian import jacobian_near, known_values, why_not_lipschitz
+from tamecheck.derivative.jacobian import jacobian_near, why_not_lipschitz
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
@@ -310,7 +314,7 @@ def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> E
 def _of_balls(equations: Equations, point: Point, deadline: float, seed: int) -> Elements | None:
     """Balls about the derivatives of all pieces, where balls do not tell which one holds."""
     with working_precision(_BITS):
-        found = enclosed(lowered(equations.graph), point(_BITS))
+        found = enclose_jacobian(lowered(equations.graph), point(_BITS))
         if found is None:
             return None
         why = "an interval matrix about the Jacobians of all pieces, as kinks lie within rounding"

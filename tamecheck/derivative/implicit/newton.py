@@ -1,10 +1,10 @@
 """Solutions of equations: found by Newton's method in floats, proved by Krawczyk's operator.
 
 ``K(X) = m - Y F(m) + (I - Y J(X)) (X - m)`` for a box X about m, Y any matrix near the inverse of
-the Jacobian and J(X) an enclosure of the Clarke Jacobians on X (`enclosed`).  If K(X) lies in the
-interior of X then X has exactly one solution, every matrix in J(X) is invertible, and the solution
-is in K(X) (Krawczyk 1969).  With a box of parameters in place of one parameter, the same holds for
-every parameter of the box.
+the Jacobian and J(X) an enclosure of the Clarke Jacobians on X.  If K(X) lies in the interior of X
+then X has exactly one solution, every matrix in J(X) is invertible, and the solution is in K(X)
+(Krawczyk 1969).  With a box of parameters in place of one parameter, the same holds for every
+parameter of the box.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import Any, Protocol, TypeAlias, cast
 import numpy as np
 from flint import arb, arb_mat, fmpq
 
-from tamecheck.derivative.chainrule import chain_rule
-from tamecheck.derivative.explore import NotLipschitzAt
+from tamecheck.derivative.chainrule import (
+    NotLipschitzAt,
+    chain_rule,
+    enclose_jacobian,
+    known_values,
+)
 from tamecheck.derivative.gradient import gradient
-from tamecheck.derivative.implicit.enclosed import enclosed
 from tamecheck.derivative.implicit.invertible import matrix_of
-from tamecheck.derivative.jacobian import known_values
 from tamecheck.derivative.kinks import Affinity
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import output_matrix
@@ -255,8 +257,8 @@ def krawczyk(
     for column, centre, ball in zip(equations.unknowns, middle, balls, strict=True):
         at_middle[column], over[column] = centre, ball
     graph = lowered(equations.graph)
-    first = enclosed(graph, equations.shaped(at_middle))
-    second = enclosed(graph, equations.shaped(over))
+    first = enclose_jacobian(graph, equations.shaped(at_middle))
+    second = enclose_jacobian(graph, equations.shaped(over))
     if first is None or second is None:
         return None
     size = len(middle)

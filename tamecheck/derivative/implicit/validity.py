@@ -14,29 +14,25 @@ from math import inf
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.chainrule import ChainRule, chain_rule
+from tamecheck.derivative.chainrule import ChainRule, chain_rule, known_values, points_of
 from tamecheck.derivative.cone import Row
-from tamecheck.derivative.explore import combination, points_of, source_of
+from tamecheck.derivative.explore import argument_rows, combination
 from tamecheck.derivative.implicit.newton import Equations, krawczyk
-from tamecheck.derivative.jacobian import known_values
-from tamecheck.derivative.kinks import Affinity, compared_terms
+from tamecheck.derivative.kinks import Affinity, gradient_at, term_value
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import Local, input_rows, tied_groups
-from tamecheck.derivative.terms import derivative
 from tamecheck.evaluate.enclosure import float_down
-from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.exact.arrays import objects
+from tamecheck.exact.hull import rational
 from tamecheck.exact.reals import Number, as_fraction, working_precision
-from tamecheck.ir.formula import everywhere
-from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Fold, Pointwise
+from tamecheck.ir.graph import Apply
 from tamecheck.ir.tensor import Array
+from tamecheck.ops.facets import chooses_indices, comparisons, extremum, rounds
 
 __all__ = ["Validity", "affine_validity", "smooth_validity"]
 
 Radius = Fraction | float
 
-_FLAT = frozenset({"floor", "ceil", "round", "argmax", "argmin", "argsort"})
 _SMALLEST = 22
 _THIN = 32
 _LONGEST_BITS = 64
@@ -71,18 +67,14 @@ def affine_validity(
 ) -> Validity | None:
     """The radii for a piecewise affine F at a rational point; None for another F.
 
-    Parameters
-    ----------
-    point
-        The inputs, as ``fmpq``.
-    slopes
-        The derivatives of x by p on all pieces that meet at the point.
+    ``slopes`` are the derivatives of x by p on all pieces that meet at the point.
     """
     graph = lowered(equations.graph)
     affinity = Affinity.of(graph)
     if not all(affinity.affine[node] for _, node in graph.outputs):
         return None
-    if any(isinstance(node, Apply) and node.op.name in _FLAT for node in graph.nodes):
+    applied = [node for node in graph.nodes if isinstance(node, Apply)]
+    if any(rounds(node.op, node.params) or chooses_indices(node.op) for node in applied):
         return Validity(None, None, "F contains an op whose jumps are not measured")
     # also of branches that are not taken here, which end where they are
     rule = chain_rule(graph, known_values(graph, point), whole=True)
@@ -115,27 +107,16 @@ def _short(radius: Radius) -> Radius:
 
 def _along(equations: Equations, row: Row, slope: Sequence[Sequence[Fraction]]) -> Fraction:
     """How fast a compared number changes at most when p moves and x follows: a sum over p."""
+    exact = rational((row,))
     total = Fraction(0)
     for number, column in enumerate(equations.parameters):
-        if all(isinstance(a, fmpq) for a in row):
-            change = _exact(row[column]) + sum(
-                (_exact(row[k]) * slope[i][number] for i, k in enumerate(equations.unknowns)),
-                Fraction(0),
-            )
-            total += abs(change)
+        rates = [(column, Fraction(1))]
+        rates += [(k, slope[i][number]) for i, k in enumerate(equations.unknowns)]
+        if exact is None:
+            total += sum((_magnitude(row[k]) * abs(rate) for k, rate in rates), Fraction(0))
         else:
-            total += _magnitude(row[column]) + sum(
-                (
-                    _magnitude(row[k]) * abs(slope[i][number])
-                    for i, k in enumerate(equations.unknowns)
-                ),
-                Fraction(0),
-            )
+            total += abs(sum((as_fraction(exact[0][k]) * rate for k, rate in rates), Fraction(0)))
     return total
-
-
-def _exact(value: Number) -> Fraction:
-    return as_fraction(value) if isinstance(value, fmpq) else Fraction(0)
 
 
 def _magnitude(value: Number) -> Fraction:
@@ -152,45 +133,24 @@ def _margins(rule: ChainRule, locals_: Mapping[int, Local]) -> list[tuple[Fracti
         node = graph.nodes[index]
         if not isinstance(node, Apply) or graph.input_free[index]:
             continue
-        match node.op.meaning:
-            case Pointwise() as meaning:
-                terms = compared_terms(meaning.pieces(node.params))
-                args = [rule.values[arg] for arg in node.args]
-                for element, values in enumerate(points_of(args, node) if terms else ()):
-                    for term in terms:
-                        value = value_at(everywhere(term), values, continuous=True)
-                        if isinstance(value, fmpq) and value != 0:
-                            weights = tuple(
-                                value_at(everywhere(derivative(term, j)), values, continuous=True)
-                                for j in range(len(values))
-                            )
-                            row = _row(graph, node, locals_, element, weights)
-                            found.append((as_fraction(value), row))
-            case Fold(name) if name in ("maximum", "minimum"):
-                found += _fold_margins(rule, node, locals_)
-            case _:
-                pass
+        if extremum(node.op):
+            found += _fold_margins(rule, node, locals_)
+        terms = comparisons(node.op, node.params)
+        args = [rule.values[arg] for arg in node.args]
+        for element, point in enumerate(points_of(args, node) if terms else ()):
+            for term in terms:
+                value = term_value(term, point)
+                if isinstance(value, fmpq) and value != 0:
+                    weights = gradient_at(term, point, [True] * len(point))
+                    rows = argument_rows(graph, node, locals_, element)
+                    found.append((as_fraction(value), combination(weights, rows, len(rows[0]))))
     return found
-
-
-def _row(
-    graph: Graph,
-    node: Apply,
-    locals_: Mapping[int, Local],
-    element: int,
-    weights: Sequence[Number],
-) -> Row:
-    rows = [
-        input_rows(graph, locals_, arg, [source_of(graph.nodes[arg].shape, node.shape, element)])[0]
-        for arg in node.args
-    ]
-    return combination(weights, rows, len(rows[0]))
 
 
 def _fold_margins(
     rule: ChainRule, node: Apply, locals_: Mapping[int, Local]
 ) -> list[tuple[Fraction, Row]]:
-    """The lead of the best element of each group over the others."""
+    """The margin of the best element of each group over the others."""
     data = rule.values[node.args[0]]
     flat = objects(data).reshape(-1).tolist()
     found: list[tuple[Fraction, Row]] = []
