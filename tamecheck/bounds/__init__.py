@@ -1,45 +1,36 @@
 """Networks as layers over flat vectors, with rigorous linear bounds over boxes."""
 
-from tamecheck.bounds.ascent import Choice, Outcome, climbed, kinks
+from tamecheck.bounds.ascent import Ascent, ascend, kinks
 from tamecheck.bounds.builder import layers_of
-from tamecheck.bounds.crown import bounded
-from tamecheck.bounds.layers import Entry, Layer, Layers
-from tamecheck.bounds.linear import Combine, Dense, Linear, Route, Scale
-from tamecheck.bounds.nonlinear import Largest, Nonlinear, Planes, Pointwise, Product
-from tamecheck.bounds.propagation import (
-    Functional,
-    Guide,
-    State,
-    back,
-    concretised,
-    contracted,
-    least_on,
+from tamecheck.bounds.crown import bound
+from tamecheck.bounds.layers import (
+    Combine,
+    Dense,
+    Largest,
+    Layers,
+    Linear,
+    Nonlinear,
+    Pointwise,
+    Product,
 )
+from tamecheck.bounds.propagation import Functional, State, back, contract, least_on
 
 __all__ = [
-    "Choice",
+    "Ascent",
     "Combine",
     "Dense",
-    "Entry",
     "Functional",
-    "Guide",
     "Largest",
-    "Layer",
     "Layers",
     "Linear",
     "Nonlinear",
-    "Outcome",
-    "Planes",
     "Pointwise",
     "Product",
-    "Route",
-    "Scale",
     "State",
+    "ascend",
     "back",
-    "bounded",
-    "climbed",
-    "concretised",
-    "contracted",
+    "bound",
+    "contract",
     "kinks",
     "layers_of",
     "least_on",

@@ -7,42 +7,26 @@ al. 2021); the bound for the choice is then rigorous like every other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from tamecheck.bounds.layers import Entry, Layers
-from tamecheck.bounds.linear import Combine, Dense, Route, Scale
-from tamecheck.bounds.nonlinear import Largest, Planes, Pointwise, Product
-from tamecheck.bounds.propagation import Guide, State, back, concretised
+from tamecheck.bounds.layers import Layers, Planes, Pointwise
+from tamecheck.bounds.propagation import Guide, State, back, least_on
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Choice", "Outcome", "climbed", "kinks"]
+__all__ = ["Ascent", "Choice", "ascend", "kinks"]
 
+Choice: TypeAlias = Mapping[tuple[str, int], Array]
+"""By box: ("slope", rectifier layer), ("multiplier", argument layer), ("rows", 0) the weights."""
 
 _RATE = 0.25
 
 
-@dataclass(slots=True, eq=False)
-class Choice:
-    """Slopes by rectifier layer, multipliers by argument layer, and weights of the rows."""
-
-    slopes: dict[int, Array]
-    multipliers: dict[int, Array]
-    rows: Array
-
-    def picked(self, index: Array) -> Choice:
-        """The same for some of the boxes."""
-        return Choice(
-            {layer: value[index] for layer, value in self.slopes.items()},
-            {layer: value[index] for layer, value in self.multipliers.items()},
-            self.rows[index],
-        )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class Ascent:
     """Bounds of the weighted rows, the choice, functionals at the rectifiers, and minimisers."""
 
     bound: Array
@@ -55,169 +39,93 @@ def kinks(layers: Layers) -> tuple[tuple[int, int], ...]:
     """The rectifier layers, each with the layer that it reads."""
     return tuple(
         (index, layer.args[0])
-        for index, layer in enumerate(layers.layers)
+        for index, layer in enumerate(layers.computed, start=1)
         if isinstance(layer, Pointwise) and layer.scalar.kinked
     )
 
 
-def climbed(
-    state: State,
-    choice: Choice,
-    signs: Mapping[int, Array],
-    *,
-    steps: int,
-    members: Array,
-) -> Outcome:
-    """The best of some steps of ascent on each box.
+def ascend(
+    state: State, choice: Choice, signs: Mapping[int, Array], *, steps: int, members: Array
+) -> Ascent:
+    """The best of some steps of projected ascent (Adam) on each box.
 
     ``signs`` has the known signs of the arguments of rectifiers, 0 where open; ``members`` says
     which rows may have weight.
     """
-    climber = _Climber(state, choice, signs, members)
-    for step in range(steps):
-        climber.evaluate()
-        if step + 1 < steps:
-            climber.move(_RATE * 0.9**step)
-    return climber.outcome()
+    moments = {key: (np.zeros_like(value), np.zeros_like(value)) for key, value in choice.items()}
+    best: Ascent | None = None
+    for step in range(max(steps, 1)):
+        now, rise = _evaluate(state, choice, signs)
+        best = now if best is None else _better(now, best)
+        if step + 1 >= steps:
+            break
+        moved: dict[tuple[str, int], Array] = {}
+        for key, value in choice.items():
+            first, second = moments[key]
+            first, second = 0.9 * first + 0.1 * rise[key], 0.98 * second + 0.02 * rise[key] ** 2
+            moments[key] = first, second
+            mean, size = first / (1 - 0.9 ** (step + 1)), np.sqrt(second / (1 - 0.98 ** (step + 1)))
+            new = value + _RATE * 0.9**step * mean / (size + 1e-12)
+            match key:
+                case "slope", _:
+                    moved[key] = np.clip(new, 0, 1)
+                case "multiplier", arg:
+                    moved[key] = np.maximum(new, 0) * (signs[arg] != 0)
+                case _ if (members.sum(-1) > 1).any():
+                    rows = np.where(members, np.maximum(new, 0.0), 0.0)
+                    total = rows.sum(-1, keepdims=True)
+                    moved[key] = np.where(total > 0, rows / np.where(total > 0, total, 1), value)
+                case _:
+                    moved[key] = value
+        choice = moved
+    if best is None:
+        raise ValueError("no step of ascent")
+    return best
 
 
-class _Climber:
-    def __init__(
-        self, state: State, choice: Choice, signs: Mapping[int, Array], members: Array
-    ) -> None:
-        self.state, self.choice, self.signs, self.members = state, choice, signs, members
-        self.pairs = kinks(state.layers)
-        self.open: dict[int, Array] = {}
-        for index, arg in self.pairs:
-            bounds = state.bounds[arg]
-            self.open[index] = (bounds.lower < 0) & (bounds.upper > 0)
-        self.best = np.full(state.count, -np.inf)
-        self.kept: Outcome | None = None
-        self.slope_rise: dict[int, Array] = {}
-        self.mult_rise: dict[int, Array] = {}
-        self.row_rise = np.zeros_like(choice.rows)
-        self.moments: dict[tuple[str, int], tuple[Array, Array]] = {}
-        self.time = 0
-
-    def evaluate(self) -> None:
-        """The rigorous bounds of the present choice, and the direction in which they rise."""
-        state, choice = self.state, self.choice
-        planes = {index: self._planes(index) for index, _ in self.pairs}
-        added = {
-            arg: -(choice.multipliers[arg] * self.signs[arg])[:, np.newaxis, :]
-            for _, arg in self.pairs
-        }
-        trace: dict[int, Array] = {}
-        functional = back(
-            state,
-            state.layers.output,
-            choice.rows[:, np.newaxis, :],
-            Guide(planes, added, trace),
+def _evaluate(
+    state: State, choice: Choice, signs: Mapping[int, Array]
+) -> tuple[Ascent, dict[tuple[str, int], Array]]:
+    """The rigorous bounds of a choice, and the direction in which they rise."""
+    pairs = kinks(state.layers)
+    planes: dict[int, Planes] = {}
+    open_: dict[int, Array] = {}
+    for index, arg in pairs:
+        own, bounds = state.bend(index), state.bounds[arg]
+        open_[index] = (bounds.lower < 0) & (bounds.upper > 0)
+        slope = np.where(open_[index], choice["slope", index], own.low[0])
+        planes[index] = Planes((slope,), own.low_at, own.high, own.high_at)
+    added = {arg: -(choice["multiplier", arg] * signs[arg])[:, np.newaxis, :] for _, arg in pairs}
+    trace: dict[int, Array] = {}
+    rows = choice["rows", 0][:, np.newaxis, :]
+    functional = back(state, state.layers.output, rows, Guide(planes, added, trace))
+    found = least_on(state.bounds[0], functional)[:, 0]
+    box = state.bounds[0]
+    points = np.where(functional.a[:, 0] > 0, box.lower, box.upper)
+    # the layers there, where each nonlinear one is the plane that the functional chose
+    planes = state.planes | planes
+    values = [points]
+    for index, layer in enumerate(state.layers.computed, start=1):
+        args = [values[arg] for arg in layer.args]
+        used = index in trace
+        values.append(
+            planes[index].chosen(trace[index][:, 0] > 0, args) if used else layer.value(args)
         )
-        bound = concretised(state, functional)[:, 0]
-        bound = np.where(np.isnan(bound), -np.inf, bound)
-        box = state.bounds[0]
-        points = np.where(functional.a[:, 0] > 0, box.lower, box.upper)
-        values = _along(state.layers, points, trace, state.planes | planes)
-        for index, arg in self.pairs:
-            pull = np.maximum(trace[index][:, 0], 0.0) if index in trace else 0.0
-            self.slope_rise[index] = np.where(self.open[index], pull * values[arg], 0.0)
-            self.mult_rise[arg] = -self.signs[arg] * values[arg]
-        self.row_rise = values[state.layers.output]
-        self._keep(bound, trace, points)
-
-    def _planes(self, index: int) -> Planes:
-        planes = self.state.bend(index)
-        slope = np.where(self.open[index], self.choice.slopes[index], planes.low[0])
-        return Planes((slope,), planes.low_at, planes.high, planes.high_at)
-
-    def _keep(self, bound: Array, trace: Mapping[int, Array], points: Array) -> None:
-        better = bound > self.best
-        self.best = np.where(better, bound, self.best)
-        now = Outcome(self.best, self.choice, dict(trace), points)
-        self.kept = now if self.kept is None else _merged(better, now, self.kept)
-
-    def outcome(self) -> Outcome:
-        """The best bound of each box and what gave it."""
-        if self.kept is None:
-            self.evaluate()
-            return self.outcome()
-        return self.kept
-
-    def move(self, rate: float) -> None:
-        """One step of ascent (Adam, projected)."""
-        self.time += 1
-        slopes = {
-            index: np.clip(value + self._step("slope", index, self.slope_rise[index], rate), 0, 1)
-            for index, value in self.choice.slopes.items()
-        }
-        multipliers = {
-            arg: np.maximum(value + self._step("sign", arg, self.mult_rise[arg], rate), 0)
-            * (self.signs[arg] != 0)
-            for arg, value in self.choice.multipliers.items()
-        }
-        rows = self.choice.rows
-        if (self.members.sum(-1) > 1).any():
-            rows = rows + self._step("row", 0, self.row_rise, rate)
-            rows = np.where(self.members, np.maximum(rows, 0.0), 0.0)
-            total = rows.sum(-1, keepdims=True)
-            rows = np.where(total > 0, rows / np.where(total > 0, total, 1), self.choice.rows)
-        self.choice = Choice(slopes, multipliers, rows)
-
-    def _step(self, kind: str, key: int, rise: Array, rate: float) -> Array:
-        first, second = self.moments.get((kind, key), (np.zeros_like(rise), np.zeros_like(rise)))
-        first, second = 0.9 * first + 0.1 * rise, 0.98 * second + 0.02 * rise**2
-        self.moments[kind, key] = first, second
-        mean = first / (1 - 0.9**self.time)
-        size = np.sqrt(second / (1 - 0.98**self.time))
-        return rate * mean / (size + 1e-12)
+    rise = {("rows", 0): values[-1]}
+    for index, arg in pairs:
+        slope = np.maximum(trace[index][:, 0], 0.0) if index in trace else 0.0
+        rise["slope", index] = np.where(open_[index], slope * values[arg], 0.0)
+        rise["multiplier", arg] = -signs[arg] * values[arg]
+    return Ascent(np.where(np.isnan(found), -np.inf, found), choice, trace, points), rise
 
 
-def _merged(better: Array, now: Outcome, old: Outcome) -> Outcome:
-    mask = better[:, np.newaxis]
-    wide = better[:, np.newaxis, np.newaxis]
-
-    def each(
-        new: Mapping[int, Array], kept: Mapping[int, Array], chosen: Array
-    ) -> dict[int, Array]:
-        return {key: np.where(chosen, new[key], kept[key]) for key in new}
-
-    choice = Choice(
-        each(now.choice.slopes, old.choice.slopes, mask),
-        each(now.choice.multipliers, old.choice.multipliers, mask),
-        np.where(mask, now.choice.rows, old.choice.rows),
+def _better(now: Ascent, old: Ascent) -> Ascent:
+    """For each box the one with the better bound."""
+    better = now.bound > old.bound
+    mask, wide = better[:, np.newaxis], better[:, np.newaxis, np.newaxis]
+    return Ascent(
+        np.where(better, now.bound, old.bound),
+        {key: np.where(mask, now.choice[key], old.choice[key]) for key in now.choice},
+        {key: np.where(wide, now.trace[key], old.trace[key]) for key in now.trace},
+        np.where(mask, now.points, old.points),
     )
-    trace = each(now.trace, old.trace, wide)
-    return Outcome(now.bound, choice, trace, np.where(mask, now.points, old.points))
-
-
-def _along(
-    layers: Layers, points: Array, trace: Mapping[int, Array], planes: Mapping[int, Planes]
-) -> Sequence[Array]:
-    """The layers at points, where each nonlinear layer is the plane that the functional chose."""
-    found: list[Array] = []
-    for index, layer in enumerate(layers.layers):
-        args = [found[arg] for arg in layer.args]
-        match layer:
-            case Entry():
-                found.append(points)
-            case Route() | Scale() | Combine() | Dense():
-                value = layer.apply(args)
-                found.append(value if layer.offset is None else value + layer.offset)
-            case Pointwise() | Product() | Largest():
-                if index not in trace:
-                    found.append(layer.apply(args))
-                    continue
-                found.append(_on_plane(planes[index], args, trace[index][:, 0] > 0))
-    return found
-
-
-def _on_plane(planes: Planes, args: Sequence[Array], low: Array) -> Array:
-    total = np.where(low, planes.low_at, planes.high_at)
-    wide = np.repeat(low, planes.group, -1) if planes.group > 1 else low
-    for under, over, arg in zip(planes.low, planes.high, args, strict=True):
-        part = np.where(wide, under, over) * arg
-        if planes.group > 1:
-            part = part.reshape((*part.shape[:-1], -1, planes.group)).sum(-1)
-        total = total + part
-    return total

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from tamecheck.bounds.constants import Constants
-from tamecheck.bounds.functions import reciprocal, scalar_of
-from tamecheck.bounds.layers import Entry, Layer, Layers
-from tamecheck.bounds.linear import Combine, Dense, Route, Scale
-from tamecheck.bounds.nonlinear import Largest, Pointwise, Product
+from tamecheck.bounds.layers import (
+    Combine,
+    Dense,
+    Largest,
+    Layers,
+    Linear,
+    Nonlinear,
+    Pointwise,
+    Product,
+    Route,
+)
+from tamecheck.bounds.scalar import reciprocal, scalar_of
 from tamecheck.errors import UnsupportedError
-from tamecheck.ir.graph import Apply, Graph, Input
-from tamecheck.ir.op import Routing
-from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops.shapes import axes_of, axis_of
+from tamecheck.evaluate import enclose, fold_constant
+from tamecheck.evaluate.enclosure import of_tensor
+from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.walk import folded_first, site_of
+from tamecheck.ir import op as meanings
+from tamecheck.ir.box import Box
+from tamecheck.ir.formula import Add, Const, Div, Mul, Term, Var
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Params
+from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
+from tamecheck.ops import MAXIMUM, MINIMUM
 
 __all__ = ["layers_of"]
+
+_ERROR = 2.0**-44
+"""The relative error that the bounds allow for in a constant."""
+
+_EXACT_ELEMENTS = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Symbol:
-    """A node: a constant array, or the elements ``index`` of a layer (with constants at -1)."""
+    """A node: a constant array, or the elements of a layer."""
 
     shape: Shape
     layer: int = -1
@@ -45,122 +65,128 @@ def layers_of(graph: Graph) -> Layers:
 class _Builder:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        sizes = [size_of(shape) for shape in graph.inputs.values()]
-        self.layers: list[Layer] = [Entry(sum(sizes))]
+        self.sizes = [sum(size_of(shape) for shape in graph.inputs.values())]
+        self.layers: list[Linear | Nonlinear] = []
         self.symbols: dict[int, _Symbol] = {}
         self.missing: list[tuple[str, str]] = []
-        self.constants = Constants(graph)
 
     def run(self) -> Layers:
         """The layers, once every node has been read."""
-        nodes = self.graph.nodes
         start = 0
-        for index, node in enumerate(nodes):
+        for index, node in enumerate(self.graph.nodes):
             if isinstance(node, Input):
                 self.symbols[index] = self._input(node, start)
                 start += size_of(node.shape)
+        constants = _constants(self.graph)
         for index in self.graph.ancestors([node for _, node in self.graph.outputs]):
-            self._read(index)
+            node = self.graph.nodes[index]
+            if self.graph.input_free[index]:
+                value = constants.get(index)
+                if value is None:
+                    self.missing.append((self.graph.name_of(index), "a constant not known well"))
+                else:
+                    self.symbols[index] = _Symbol(node.shape, constant=value)
+            elif isinstance(node, Apply) and all(arg in self.symbols for arg in node.args):
+                found = self._node(index, node, [self.symbols[arg] for arg in node.args])
+                if found is None:
+                    self.missing.append((self.graph.name_of(index), node.op.name))
+                else:
+                    self.symbols[index] = _Symbol(node.shape, found)
         if self.missing:
             raise UnsupportedError("No linear bounds are known for:", nodes=self.missing)
         last = self._joined([self.symbols[node] for _, node in self.graph.outputs])
-        if last != len(self.layers) - 1:
+        if last != len(self.layers) or not last:
             # the output layer is the last one
-            self._add(Combine((last,), (1.0,), None, self.layers[last].size))
-        return Layers(tuple(self.layers))
+            self._add(Combine.of((last,), (1.0,), None, self.sizes[last]))
+        return Layers(self.sizes[0], tuple(self.layers))
 
-    def _read(self, index: int) -> None:
-        node = self.graph.nodes[index]
-        if self.graph.input_free[index]:
-            value = self.constants.value(index)
-            if value is None:
-                self.missing.append((self.graph.name_of(index), "a constant not known well"))
-            else:
-                self.symbols[index] = _Symbol(node.shape, constant=value)
-        elif isinstance(node, Apply):
-            self._apply(index, node)
-
-    def _add(self, layer: Layer) -> int:
+    def _add(self, layer: Linear | Nonlinear) -> int:
         self.layers.append(layer)
-        return len(self.layers) - 1
+        self.sizes.append(layer.size)
+        return len(self.layers)
 
     def _input(self, node: Input, start: int) -> _Symbol:
         size = size_of(node.shape)
-        if size == self.layers[0].size:
+        if size == self.sizes[0]:
             return _Symbol(node.shape, 0)
-        route = Route.of(0, start + np.arange(size), np.zeros(size), self.layers[0].size)
+        route = Route.of(0, start + np.arange(size), np.zeros(size), self.sizes[0])
         return _Symbol(node.shape, self._add(route))
 
-    def _apply(self, index: int, node: Apply) -> None:
-        if any(arg not in self.symbols for arg in node.args):
-            return
-        found = self._node(node, [self.symbols[arg] for arg in node.args])
-        if found is None:
-            self.missing.append((self.graph.name_of(index), node.op.name))
-        else:
-            self.symbols[index] = _Symbol(node.shape, found)
-
-    def _node(self, node: Apply, args: Sequence[_Symbol]) -> int | None:
-        name = node.op.name
-        if isinstance(node.op.meaning, Routing) or (
-            name in ("gather", "gather_elements") and args[1].constant is not None
-        ):
-            return self._routed(node, args)
-        match name:
-            case "add" | "sub":
-                return self._sum(args, -1.0 if name == "sub" else 1.0, node.shape)
-            case "neg":
-                return self._scaled(args[0].layer, -1.0)
-            case "mul" | "div":
-                return self._product(name, args, node.shape)
-            case "matmul":
+    def _node(self, index: int, node: Apply, args: Sequence[_Symbol]) -> int | None:
+        match node.op.meaning:
+            case meanings.Routing(route):
+                return self._moved(node, args, route)
+            case meanings.Selection() if len(args) == 2 and args[1].constant is not None:
+                places = np.arange(size_of(args[0].shape)).reshape(args[0].shape)
+                site, chosen = site_of(self.graph, index, node), args[1].constant.astype(np.int64)
+                return self._index(args[0].layer, pick(site, places, chosen))
+            case meanings.Contraction():
                 return self._matmul(node, args)
-            case "sum" | "reduce_max" | "reduce_min":
+            case meanings.Fold(name) if name != "mul":
                 return self._folded(name, node, args[0])
-            case "maximum" | "minimum":
-                sign = 1.0 if name == "maximum" else -1.0
+            case meanings.Pointwise() as meaning:
+                return self._pointwise(meaning, node, args)
+            case _:
+                return None
+
+    def _pointwise(
+        self, meaning: meanings.Pointwise, node: Apply, args: Sequence[_Symbol]
+    ) -> int | None:
+        """Sums and products as their term says, maxima of two, and functions of one argument."""
+        pieces = meaning.pieces(node.params)
+        for op, sign in ((MAXIMUM, 1.0), (MINIMUM, -1.0)):
+            if isinstance(op.meaning, meanings.Pointwise) and pieces == op.meaning.pieces({}):
                 layers = [self._spread(arg, node.shape) for arg in args]
                 return self._largest(self._interleaved(layers), 2, sign)
-            case _:
-                scalar = scalar_of(name, node.params) if len(args) == 1 else None
-                if scalar is None:
+        found = self._term(pieces[0].term, args, node.shape) if len(pieces) == 1 else None
+        if found is not None:
+            return self._spread(found, node.shape)
+        scalar = scalar_of(meaning, node.params) if len(args) == 1 else None
+        if scalar is None:
+            return None
+        return self._add(Pointwise((args[0].layer,), size_of(node.shape), scalar))
+
+    def _term(self, term: Term, args: Sequence[_Symbol], shape: Shape) -> _Symbol | None:
+        match term:
+            case Var(index):
+                return args[index]
+            case Const(value):
+                return _Symbol((), constant=np.asarray(nearest_float(value)))
+            case Add(left, Mul(Const(factor), right)) if factor == -1:
+                return self._sum((left, right), -1.0, args, shape)
+            case Add(left, right):
+                return self._sum((left, right), 1.0, args, shape)
+            case Mul(left, right) | Div(left, right):
+                parts = self._term(left, args, shape), self._term(right, args, shape)
+                if parts[0] is None or parts[1] is None:
                     return None
-                return self._add(Pointwise((args[0].layer,), scalar, size_of(node.shape)))
+                return self._product(parts[0], parts[1], shape, divided=isinstance(term, Div))
+            case _:
+                return None
 
     def _index(self, arg: int, index: Array, offset: Array | None = None) -> int:
         """The layer of the given elements of a layer, and of constants where negative."""
-        source = self.layers[arg].size
         flat = index.reshape(-1)
-        if len(flat) == source and bool((flat == np.arange(source)).all()):
-            return arg
-        layer = self.layers[arg]
         constants = np.zeros(len(flat)) if offset is None else offset.reshape(-1)
-        if isinstance(layer, Route):
-            inner = np.where(flat >= 0, layer.index[np.maximum(flat, 0)], -1)
-            shifted = layer.offset[np.maximum(flat, 0)]
-            constants = np.where(flat >= 0, shifted, constants)
-            flat, arg, source = inner, layer.args[0], layer.source
+        for _ in range(2):
+            source = self.sizes[arg]
             if len(flat) == source and bool((flat == np.arange(source)).all()):
                 return arg
-        return self._add(Route.of(arg, flat, constants, source))
+            layer = self.layers[arg - 1] if arg else None
+            if not isinstance(layer, Route):
+                break
+            constants = np.where(flat >= 0, layer.offset[np.maximum(flat, 0)], constants)
+            flat = np.where(flat >= 0, layer.index[np.maximum(flat, 0)], -1)
+            arg = layer.args[0]
+        return self._add(Route.of(arg, flat, constants, self.sizes[arg]))
 
-    def _routed(self, node: Apply, args: Sequence[_Symbol]) -> int:
-        if node.op.name in ("gather", "gather_elements"):
-            data, chosen = args
-            if data.constant is not None or chosen.constant is None:
-                return self._index(data.layer, np.zeros(0, dtype=np.int64))
-            axis = axis_of(data.shape, node.params)
-            places = np.arange(size_of(data.shape)).reshape(data.shape)
-            picked = chosen.constant.astype(np.int64)
-            picked = np.where(picked < 0, picked + data.shape[axis], picked)
-            if node.op.name == "gather":
-                return self._index(data.layer, np.take(places, picked, axis))
-            return self._index(data.layer, np.take_along_axis(places, picked, axis))
-        return self._moved(node, args)
-
-    def _moved(self, node: Apply, args: Sequence[_Symbol]) -> int:
+    def _moved(
+        self,
+        node: Apply,
+        args: Sequence[_Symbol],
+        route: Callable[[Sequence[Array], Params], Array],
+    ) -> int:
         """Elements of the joined arguments, wherever the op's own routing takes them."""
-        assert_routing = node.op.meaning
         joined = self._joined(args) if len(args) > 1 else args[0].layer
         places: list[Array] = []
         start = 0
@@ -168,23 +194,15 @@ class _Builder:
             size = size_of(arg.shape)
             places.append(np.arange(start, start + size).reshape(arg.shape))
             start += size
-        fill = node.params.get("value") if node.op.name == "pad" else None
-        params = {**node.params, "value": Fraction(-1)} if fill is not None else node.params
-        if not isinstance(assert_routing, Routing):
-            raise TypeError(node.op.name)
-        index = assert_routing.route(places, params)
-        offset = None
-        if isinstance(fill, Fraction):
-            offset = np.where(index < 0, float(fill), 0.0)
-        return self._index(joined, index, offset)
+        # a number among the parameters is what fills the places that come from nowhere
+        filled = {k: v for k, v in node.params.items() if isinstance(v, Fraction)}
+        index = route(places, {**node.params, **dict.fromkeys(filled, Fraction(-1))})
+        fill = nearest_float(next(iter(filled.values()), Fraction(0)))
+        return self._index(joined, index, np.where(index < 0, fill, 0.0))
 
     def _joined(self, args: Sequence[_Symbol]) -> int:
         """One layer that holds the elements of all arguments, one after the other."""
-        if len(args) == 1:
-            if args[0].constant is not None:
-                size = size_of(args[0].shape)
-                nowhere = np.full(size, -1)
-                return self._index(0, nowhere, args[0].constant)
+        if len(args) == 1 and args[0].constant is None:
             return args[0].layer
         total = sum(size_of(arg.shape) for arg in args)
         parts: dict[int, Array] = {}
@@ -203,7 +221,7 @@ class _Builder:
             return self._index(0, np.full(total, -1), offset)
         if len(layers) == 1 and not offset.any():
             return layers[0]
-        return self._add(Combine(layers, (1.0,) * len(layers), offset, total))
+        return self._add(Combine.of(layers, (1.0,) * len(layers), offset, total))
 
     def _spread(self, arg: _Symbol, shape: Shape) -> int:
         """The argument broadcast to a shape, as a layer."""
@@ -211,60 +229,66 @@ class _Builder:
         places = np.arange(size_of(arg.shape)).reshape(arg.shape)
         return self._index(layer, np.broadcast_to(places, shape))
 
-    def _sum(self, args: Sequence[_Symbol], sign: float, shape: Shape) -> int:
-        signs = (1.0, sign)
-        variable = [(s, a) for s, a in zip(signs, args, strict=True) if a.constant is None]
+    def _sum(
+        self, terms: tuple[Term, Term], sign: float, args: Sequence[_Symbol], shape: Shape
+    ) -> _Symbol | None:
+        layers: list[int] = []
+        factors: list[float] = []
         offset: Array | None = None
-        for s, arg in zip(signs, args, strict=True):
-            if arg.constant is not None:
-                offset = s * np.broadcast_to(arg.constant, shape).reshape(-1)
-        layers = tuple(self._spread(arg, shape) for _, arg in variable)
-        kept = tuple(s for s, _ in variable)
-        return self._add(Combine(layers, kept, offset, size_of(shape)))
+        for term, factor in zip(terms, (1.0, sign), strict=True):
+            part = self._term(term, args, shape)
+            if part is None:
+                return None
+            if part.constant is None:
+                layers.append(self._spread(part, shape))
+                factors.append(factor)
+            else:
+                offset = factor * np.broadcast_to(part.constant, shape).reshape(-1)
+        if not layers:
+            return None
+        return _Symbol(shape, self._add(Combine.of(layers, factors, offset, size_of(shape))))
 
-    def _scaled(self, arg: int, factor: float) -> int:
-        return self._add(Scale((arg,), np.full(self.layers[arg].size, factor)))
+    def _scaled(self, arg: int, factor: Array | float) -> int:
+        return self._add(Combine.of((arg,), (factor,), None, self.sizes[arg]))
 
-    def _product(self, name: str, args: Sequence[_Symbol], shape: Shape) -> int | None:
-        left, right = args
-        if name == "div" and right.constant is None:
-            inverse = Pointwise((right.layer,), reciprocal(), size_of(right.shape))
-            return self._product("mul", [left, _Symbol(right.shape, self._add(inverse))], shape)
+    def _product(
+        self, left: _Symbol, right: _Symbol, shape: Shape, *, divided: bool
+    ) -> _Symbol | None:
+        if divided and right.constant is None:
+            inverse = Pointwise((right.layer,), size_of(right.shape), reciprocal())
+            return self._product(
+                left, _Symbol(right.shape, self._add(inverse)), shape, divided=False
+            )
         for factor, other in ((right, left), (left, right)):
             if factor.constant is not None:
                 values = np.broadcast_to(factor.constant, shape).reshape(-1)
-                if name == "div" and not values.all():
+                if divided and not values.all():
                     return None
-                values = 1 / values if name == "div" else values
-                return self._add(Scale((self._spread(other, shape),), values))
-        return self._add(
-            Product((self._spread(left, shape), self._spread(right, shape)), size_of(shape))
-        )
+                values = 1 / values if divided else values
+                if other.constant is not None:
+                    return None
+                same = bool(values.size) and bool((values == values[0]).all())
+                scale = float(values[0]) if same else values
+                return _Symbol(shape, self._scaled(self._spread(other, shape), scale))
+        pair = self._spread(left, shape), self._spread(right, shape)
+        return _Symbol(shape, self._add(Product(pair, size_of(shape))))
 
     def _matmul(self, node: Apply, args: Sequence[_Symbol]) -> int | None:
         left, right = args
         if len(left.shape) < 2 and right.constant is None:
             return None
-        if right.constant is not None:
-            weight = right.constant if right.constant.ndim > 1 else right.constant[:, np.newaxis]
-            shape = left.shape if len(left.shape) > 1 else (1, *left.shape)
+        for known, arg, on_left in ((right.constant, left, False), (left.constant, right, True)):
+            if known is None:
+                continue
+            weight = known if known.ndim > 1 else known[:, np.newaxis]
+            one = (1,) * (2 - len(arg.shape))
+            shape = (*arg.shape, *one) if on_left else (*one, *arg.shape)
             batch = np.broadcast_shapes(shape[:-2], weight.shape[:-2])
-            arg = self._batched(left, shape, batch)
             full = (*batch, *shape[-2:])
-            result = (*batch, shape[-2], weight.shape[-1])
-            return self._add(Dense.of(arg, weight, full, result, left=False))
-        if left.constant is not None:
-            weight = left.constant
-            shape = right.shape if len(right.shape) > 1 else (*right.shape, 1)
-            batch = np.broadcast_shapes(shape[:-2], weight.shape[:-2])
-            arg = self._batched(right, shape, batch)
-            full = (*batch, *shape[-2:])
-            result = (*batch, weight.shape[-2], shape[-1])
-            return self._add(Dense.of(arg, weight, full, result, left=True))
+            ends = (weight.shape[-2], shape[-1]) if on_left else (shape[-2], weight.shape[-1])
+            wide = self._spread(_Symbol(shape, arg.layer), full)
+            return self._add(Dense.of(wide, weight, full, (*batch, *ends), left=on_left))
         return self._bilinear(node, left, right)
-
-    def _batched(self, arg: _Symbol, shape: Shape, batch: Shape) -> int:
-        return self._spread(_Symbol(shape, arg.layer), (*batch, *shape[-2:]))
 
     def _bilinear(self, node: Apply, left: _Symbol, right: _Symbol) -> int | None:
         """A product of two computed matrices: all products of elements, then sums."""
@@ -278,36 +302,69 @@ class _Builder:
         first = self._index(left.layer, np.broadcast_to(a, whole))
         second = self._index(right.layer, np.broadcast_to(b[..., np.newaxis, :, :], whole))
         product = self._add(Product((first, second), size_of(whole)))
-        ones = np.ones((inner, 1))
-        return self._add(
-            Dense.of(
-                product, ones, (size_of(node.shape), inner), (size_of(node.shape), 1), left=False
-            )
-        )
+        return self._totals(product, size_of(node.shape), inner)
+
+    def _totals(self, arg: int, outputs: int, count: int) -> int:
+        """The sums of groups of ``count`` elements."""
+        ones = np.ones((count, 1))
+        return self._add(Dense.of(arg, ones, (outputs, count), (outputs, 1), left=False))
 
     def _folded(self, name: str, node: Apply, arg: _Symbol) -> int:
-        axes = axes_of(arg.shape, node.params)
-        rest = [axis for axis in range(len(arg.shape)) if axis not in axes]
-        places = np.arange(size_of(arg.shape)).reshape(arg.shape).transpose((*rest, *axes))
-        count = size_of(tuple(arg.shape[axis] for axis in axes))
-        ordered = self._index(arg.layer, places)
-        outputs = size_of(node.shape)
-        if name == "sum":
-            return self._add(
-                Dense.of(ordered, np.ones((count, 1)), (outputs, count), (outputs, 1), left=False)
-            )
-        return self._largest(ordered, count, 1.0 if name == "reduce_max" else -1.0)
+        places = np.arange(size_of(arg.shape)).reshape(arg.shape)
+        places = np.moveaxis(folded_first(places, node.params), 0, -1)
+        ordered, count = self._index(arg.layer, places), places.shape[-1]
+        if name == "add":
+            return self._totals(ordered, size_of(node.shape), count)
+        return self._largest(ordered, count, 1.0 if name == "maximum" else -1.0)
 
     def _interleaved(self, layers: Sequence[int]) -> int:
-        size = self.layers[layers[0]].size
+        size = self.sizes[layers[0]]
         joined = self._joined([_Symbol((size,), layer) for layer in layers])
-        places = np.arange(size * len(layers)).reshape(len(layers), size).T
-        return self._index(joined, places)
+        return self._index(joined, np.arange(size * len(layers)).reshape(len(layers), size).T)
 
     def _largest(self, arg: int, group: int, sign: float) -> int:
         """The largest of each group, or the smallest as the negative of the largest negative."""
-        size = self.layers[arg].size // group
+        size = self.sizes[arg] // group
         if sign > 0:
             return self._add(Largest((arg,), size, group))
         turned = self._scaled(arg, -1.0)
         return self._scaled(self._add(Largest((turned,), size, group)), -1.0)
+
+
+def _constants(graph: Graph) -> dict[int, Array]:
+    """The input-free nodes in float64, those that are known to a relative 2**-44.
+
+    They are folded by intervals, and exactly where these are too wide.
+    """
+    needed = graph.ancestors([node for _, node in graph.outputs])
+    free = [index for index in needed if graph.input_free[index]]
+    exact: dict[int, Tensor | None] = {}
+
+    def folded(index: int) -> Tensor | None:
+        """The rational value, None if there is none or it is too large."""
+        if index not in exact:
+            node = graph.nodes[index]
+            exact[index] = node.tensor if isinstance(node, Constant) else None
+            if isinstance(node, Apply) and size_of(node.shape) <= _EXACT_ELEMENTS:
+                args = [folded(arg) for arg in node.args]
+                known = [arg for arg in args if arg is not None]
+                if len(known) == len(args):
+                    exact[index] = fold_constant(node.op, known, node.params)
+        return exact[index]
+
+    values: dict[int, Array] = {}
+    for index, enclosed in enclose(graph, Box.everything(), hull_above=2**28, nodes=free).items():
+        found = enclosed
+        if not _sharp(found.lower, found.upper):
+            # rounded intervals lose what cancels; rational arithmetic does not
+            tensor = folded(index)
+            found = found if tensor is None else of_tensor(tensor)
+        if _sharp(found.lower, found.upper):
+            # not ascontiguousarray, which turns a scalar into a vector
+            values[index] = np.asarray(found.lower, order="C")
+    return values
+
+
+def _sharp(low: Array, high: Array) -> bool:
+    size = np.maximum(np.abs(low), np.abs(high))
+    return bool((high - low <= size * _ERROR).all())

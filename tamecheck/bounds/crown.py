@@ -1,28 +1,33 @@
-"""Bounds of all layers over a batch of boxes, each nonlinear layer's argument tightened first."""
+"""Bounds of all layers over a batch of boxes: functionals run back, or affine bounds carried on.
+
+Each nonlinear layer's argument is tightened by functionals run back; where the input has few
+elements and layers are wide, it is cheaper to carry affine bounds of every layer forward.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.bounds.forward import carried, entry
-from tamecheck.bounds.layers import Layers
-from tamecheck.bounds.linear import Dense
-from tamecheck.bounds.nonlinear import Largest, Pointwise, Product
-from tamecheck.bounds.propagation import State, back, concretised, meet, start
+from tamecheck.bounds.layers import Dense, Layers, Linear, Pointwise
+from tamecheck.bounds.propagation import State, back, least_on, magnitude, meet, unit
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
-__all__ = ["bounded", "tightened"]
+__all__ = ["bound"]
 
 _FEW_INPUTS = 12
 _WIDE = 120
 _ELEMENTS = 1 << 23
 """The most elements that the functionals of one pass may have."""
 
+_ERROR = 2.0**-48
+_FLOOR = 2.0**-900
 
-def bounded(
+
+def bound(
     layers: Layers,
     lower: Array,
     upper: Array,
@@ -34,99 +39,143 @@ def bounded(
 
     Parameters
     ----------
-    layers
-        The network.
-    lower, upper
-        The boxes.
     known
         Bounds of some layers that hold already, one row a box.
     tighten
         Whether the arguments of nonlinear layers get bounds from functionals run back, and not
         from interval arithmetic alone.
     """
-    state = start(layers, lower, upper)
+    state = State(layers, [Interval(lower, upper)])
     given = known or {}
-    wanted = _arguments(layers) if tighten else frozenset[int]()
-    if tighten and _wide(layers):
-        return _carried_forward(state, given)
-    direct = _direct(layers)
     with np.errstate(all="ignore"):
-        for index in range(1, len(layers.layers)):
+        if tighten and layers.inputs <= _FEW_INPUTS and max(layers.sizes) >= _WIDE:
+            # functionals of the whole input are far fewer than those of the widest layer
+            return _carry_forward(state, given)
+        wanted = _arguments(layers) - _direct(layers) if tighten else frozenset[int]()
+        for index in range(1, layers.output + 1):
             state.extend(given.get(index))
-            if index in wanted and index not in direct:
-                tightened(state, index)
-    return state
-
-
-def _wide(layers: Layers) -> bool:
-    """Whether functionals of the whole input are far fewer than those of the widest layer."""
-    widest = max(layer.size for layer in layers.layers)
-    return layers.inputs <= _FEW_INPUTS and widest >= _WIDE
-
-
-def _carried_forward(state: State, known: Mapping[int, Interval]) -> State:
-    layers = state.layers.layers
-    with np.errstate(all="ignore"):
-        affine = {0: entry(state.bounds[0])}
-        last = {arg: index for index, layer in enumerate(layers) for arg in layer.args}
-        for index in range(1, len(layers)):
-            state.extend(known.get(index))
-            affine[index] = carried(state, affine, index)
-            for arg in layers[index].args:
-                if last[arg] == index:
-                    affine.pop(arg, None)
+            if index in wanted:
+                _tighten(state, index)
     return state
 
 
 def _arguments(layers: Layers) -> frozenset[int]:
     """The layers that a nonlinear layer reads."""
-    return frozenset(
-        arg
-        for layer in layers.layers
-        if isinstance(layer, (Pointwise, Product, Largest))
-        for arg in layer.args
-    )
+    bent = (layer for layer in layers.computed if not isinstance(layer, Linear))
+    return frozenset(arg for layer in bent for arg in layer.args)
 
 
 def _direct(layers: Layers) -> frozenset[int]:
     """Layers whose interval is exact: the input passes at most one sum on its way to them."""
     sums = [0]
-    for layer in layers.layers[1:]:
-        if isinstance(layer, (Pointwise, Product, Largest)):
+    for layer in layers.computed:
+        if isinstance(layer, Linear):
+            moved = len(layer.args) == 1 and not isinstance(layer, Dense)
+            sums.append(max(sums[arg] for arg in layer.args) + (0 if moved else 1))
+        else:
             sums.append(9)
-            continue
-        deepest = max((sums[arg] for arg in layer.args), default=0)
-        sums.append(
-            deepest if len(layer.args) == 1 and not isinstance(layer, Dense) else deepest + 1
-        )
     return frozenset(i for i, count in enumerate(sums) if count <= 1)
 
 
-def tightened(state: State, index: int) -> None:
+def _tighten(state: State, index: int) -> None:
     """Replace the bounds of a layer, where its sign is open, by those of functionals run back."""
-    bounds = state.bounds[index]
-    open_ = ((bounds.lower < 0) & (bounds.upper > 0)).any(axis=0)
-    layer_users = [
-        layer
-        for layer in state.layers.layers
-        if isinstance(layer, (Pointwise, Product, Largest)) and index in layer.args
-    ]
-    if not all(isinstance(user, Pointwise) and user.scalar.kinked for user in layer_users):
+    bounds, layers = state.bounds[index], state.layers
+    users = [u for u in layers.computed if not isinstance(u, Linear) and index in u.args]
+    if all(isinstance(user, Pointwise) and user.scalar.kinked for user in users):
+        open_ = ((bounds.lower < 0) & (bounds.upper > 0)).any(axis=0)
+    else:
         open_ = (bounds.lower < bounds.upper).any(axis=0)
     rows = np.flatnonzero(open_)
-    if not rows.size:
-        return
-    widest = max(layer.size for layer in state.layers.layers[: index + 1])
-    chunk = max(1, _ELEMENTS // (2 * widest * state.count))
+    chunk = max(1, _ELEMENTS // (2 * max(layers.sizes[: index + 1]) * state.count))
     lower, upper = bounds.lower.copy(), bounds.upper.copy()
     for first in range(0, len(rows), chunk):
         chosen = rows[first : first + chunk]
-        a = np.zeros((1, 2 * len(chosen), bounds.lower.shape[-1]))
-        a[0, np.arange(len(chosen)), chosen] = 1.0
-        a[0, len(chosen) + np.arange(len(chosen)), chosen] = -1.0
-        found = concretised(state, back(state, index, a))
-        lower[:, chosen], upper[:, chosen] = (
-            found[:, : len(chosen)],
-            -found[:, len(chosen) :],
-        )
-    state.bounds[index] = meet(bounds, Interval(lower, upper))
+        count, places = len(chosen), np.arange(len(chosen))
+        a = np.zeros((1, 2 * count, bounds.lower.shape[-1]))
+        a[0, places, chosen], a[0, count + places, chosen] = 1.0, -1.0
+        found = least_on(state.bounds[0], back(state, index, a))
+        lower[:, chosen], upper[:, chosen] = found[:, :count], -found[:, count:]
+    if rows.size:
+        state.bounds[index] = meet(bounds, Interval(lower, upper))
+
+
+def _carry_forward(state: State, known: Mapping[int, Interval]) -> State:
+    layers, box = state.layers, state.bounds[0]
+    count, size = box.lower.shape
+    eye, zero = np.broadcast_to(np.eye(size), (count, size, size)), np.zeros((count, size))
+    affine = {0: _Affine(eye, zero, eye, zero)}
+    last = {arg: index for index, layer in enumerate(layers.computed, 1) for arg in layer.args}
+    for index, layer in enumerate(layers.computed, start=1):
+        state.extend(known.get(index))
+        if isinstance(layer, Linear):
+            found = _linear(layer, [affine[arg] for arg in layer.args], magnitude(box))
+        elif isinstance(layer, Pointwise):
+            found = _pointwise(state, index, affine[layer.args[0]], magnitude(box))
+        else:
+            own = state.bounds[index]
+            flat = np.zeros((count, size, layer.size))
+            found = _Affine(flat, own.lower, flat, own.upper)
+        state.bounds[index] = meet(state.bounds[index], found.range(box))
+        affine[index] = found
+        for arg in layer.args:
+            if last[arg] == index:
+                affine.pop(arg, None)
+    return state
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Affine:
+    """``low x + low_at ≤ layer ≤ high x + high_at``; coefficients have shape (boxes, d, n)."""
+
+    low: Array
+    low_at: Array
+    high: Array
+    high_at: Array
+
+    def size(self, box: Array) -> Array:
+        """The magnitude of everything that is summed, given that of the inputs."""
+        low = np.einsum("bd,bdn->bn", box, np.abs(self.low)) + np.abs(self.low_at)
+        high = np.einsum("bd,bdn->bn", box, np.abs(self.high)) + np.abs(self.high_at)
+        return np.maximum(low, high)
+
+    def range(self, box: Interval) -> Interval:
+        """Bounds over the boxes, rounded outward."""
+        centre = box.lower + (box.upper - box.lower) / 2
+        radius = np.maximum(box.upper - centre, centre - box.lower)
+        slack = self.size(magnitude(box)) * unit(2 * centre.shape[-1]) + _FLOOR
+
+        def at(a: Array, constant: Array, sign: float) -> Array:
+            middle = np.einsum("bd,bdn->bn", centre, a)
+            spread = np.einsum("bd,bdn->bn", radius, np.abs(a))
+            return middle + sign * (spread + slack) + constant
+
+        return Interval(at(self.low, self.low_at, -1.0), at(self.high, self.high_at, 1.0))
+
+
+def _linear(layer: Linear, args: list[_Affine], box: Array) -> _Affine:
+    """Positive weights keep the sides, negative ones swap them."""
+    middle = layer.apply([(x.high + x.low) / 2 for x in args])
+    half = layer.absolute([(x.high - x.low) / 2 for x in args])
+    middle_at = layer.apply([(x.high_at + x.low_at) / 2 for x in args])
+    half_at = layer.absolute([(x.high_at - x.low_at) / 2 for x in args])
+    size = layer.absolute([x.size(box) for x in args])
+    if layer.offset is not None:
+        middle_at = middle_at + layer.offset
+        size = size + np.abs(layer.offset)
+    lost = size * (4 * unit(layer.terms)) + _FLOOR
+    return _Affine(
+        middle - half, middle_at - half_at - lost, middle + half, middle_at + half_at + lost
+    )
+
+
+def _pointwise(state: State, index: int, x: _Affine, box: Array) -> _Affine:
+    planes = state.bend(index)
+    low, high = planes.low[0], planes.high[0]
+    up = low[:, np.newaxis, :] * np.where(low[:, np.newaxis, :] >= 0, x.low, x.high)
+    down = high[:, np.newaxis, :] * np.where(high[:, np.newaxis, :] >= 0, x.high, x.low)
+    up_at = low * np.where(low >= 0, x.low_at, x.high_at) + planes.low_at
+    down_at = high * np.where(high >= 0, x.high_at, x.low_at) + planes.high_at
+    size = np.maximum(np.abs(low), np.abs(high)) * x.size(box)
+    size = size + np.maximum(np.abs(planes.low_at), np.abs(planes.high_at))
+    lost = size * _ERROR + _FLOOR
+    return _Affine(up, up_at - lost, down, down_at + lost)

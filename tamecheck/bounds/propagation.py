@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tamecheck.bounds.layers import Entry, Layer, Layers
-from tamecheck.bounds.linear import Combine, Dense, Linear, Route, Scale
-from tamecheck.bounds.nonlinear import Largest, Planes, Pointwise, Product
+from tamecheck.bounds.layers import Layers, Linear, Planes, Route
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
@@ -23,11 +21,10 @@ __all__ = [
     "Guide",
     "State",
     "back",
-    "concretised",
-    "contracted",
+    "contract",
     "least_on",
     "magnitude",
-    "start",
+    "meet",
     "unit",
 ]
 
@@ -62,16 +59,12 @@ class State:
     def extend(self, known: Interval | None = None) -> Interval:
         """Bounds of the next layer from those of its arguments, cut to what is known of it."""
         index = len(self.bounds)
-        layer = self.layers.layers[index]
+        layer = self.layers[index]
         args = [self.bounds[arg] for arg in layer.args]
-        match layer:
-            case Entry():
-                raise ValueError("the input has no arguments")
-            case Route() | Scale() | Combine() | Dense():
-                found, size = _linear_range(layer, args)
-                self.sizes[index] = size
-            case Pointwise() | Product() | Largest():
-                found = layer.range(args)
+        if isinstance(layer, Linear):
+            found, self.sizes[index] = _linear_range(layer, args)
+        else:
+            found = layer.range(args)
         if known is not None:
             found = meet(found, known)
         self.bounds.append(found)
@@ -80,8 +73,8 @@ class State:
     def bend(self, index: int) -> Planes:
         """The planes of a nonlinear layer over the present bounds of its arguments."""
         if index not in self.planes:
-            layer = self.layers.layers[index]
-            if not isinstance(layer, (Pointwise, Product, Largest)):
+            layer = self.layers[index]
+            if isinstance(layer, Linear):
                 raise TypeError("linear layers have no planes")
             args = [self.bounds[arg] for arg in layer.args]
             found = layer.planes(args, self.bounds[index])
@@ -123,15 +116,8 @@ def _bent_size(planes: Planes, args: Sequence[Interval]) -> Array:
     for low, high, arg in zip(planes.low, planes.high, args, strict=True):
         # slopes that replace the state's own, see Guide, are at most 1
         part = np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0) * magnitude(arg)
-        if planes.group > 1:
-            part = part.reshape((*part.shape[:-1], -1, planes.group)).sum(-1)
-        total = total + part
+        total = total + planes.grouped(part)
     return total
-
-
-def start(layers: Layers, lower: Array, upper: Array) -> State:
-    """The state that knows the boxes ``lower ≤ x ≤ upper``, one a row, and nothing else."""
-    return State(layers, [Interval(lower, upper)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,10 +163,18 @@ def back(state: State, layer: int, a: Array, guide: Guide | None = None) -> Func
             continue
         if index in guide.added:
             functional = functional + guide.added[index]
-        parts, constant, terms = _through(state, index, functional, guide)
-        at = at + constant
+        here = state.layers[index]
+        if isinstance(here, Linear):
+            parts, terms = here.adjoint(functional), here.terms
+            if here.offset is not None and here.offset.any():
+                at = at + functional @ here.offset
+        else:
+            guide.trace[index] = functional
+            own = state.bend(index)
+            parts, constant = guide.planes.get(index, own).back(functional)
+            at, terms = at + constant, 4
         error = error + _lost(state, index, functional, terms) + np.abs(at) * _UNIT
-        for arg, part in zip(state.layers.layers[index].args, parts, strict=True):
+        for arg, part in zip(here.args, parts, strict=True):
             pending[arg] = pending[arg] + part if arg in pending else part
     whole = pending.get(0)
     if whole is None:
@@ -188,36 +182,11 @@ def back(state: State, layer: int, a: Array, guide: Guide | None = None) -> Func
     return Functional(np.broadcast_to(whole, (*shape, whole.shape[-1])), at, error)
 
 
-def _through(
-    state: State, index: int, functional: Array, guide: Guide
-) -> tuple[list[Array], Array | float, int]:
-    """Functionals of a layer's arguments, a constant, and how many terms met in a sum."""
-    layer: Layer = state.layers.layers[index]
-    match layer:
-        case Entry():
-            return [], 0.0, 0
-        case Route() | Scale() | Combine() | Dense():
-            shift = layer.offset
-            constant = 0.0 if shift is None or not shift.any() else functional @ shift
-            return layer.adjoint(functional), constant, layer.terms
-        case Pointwise() | Product() | Largest():
-            guide.trace[index] = functional
-            own = state.bend(index)
-            parts, constant = guide.planes.get(index, own).back(functional)
-            return parts, constant, 4
-
-
 def _lost(state: State, index: int, functional: Array, terms: int) -> Array:
     """A bound of what rounding changes when a functional passes a layer, or meets another."""
-    found = state.layers.layers[index]
     meeting = magnitude(state.bounds[index]) * (4 * _UNIT)
-    weight = state.sizes[index] * unit(terms + found.size) + meeting
+    weight = state.sizes[index] * unit(terms + state.layers[index].size) + meeting
     return np.matmul(np.abs(functional), weight[..., np.newaxis])[..., 0] * 1.01 + _FLOOR
-
-
-def concretised(state: State, functional: Functional) -> Array:
-    """The least value over each box: a lower bound, rounded down."""
-    return least_on(state.bounds[0], functional)
 
 
 def least_on(box: Interval, functional: Functional) -> Array:
@@ -234,7 +203,7 @@ def least_on(box: Interval, functional: Functional) -> Array:
     return total - lost * 1.01 - np.abs(total) * _UNIT
 
 
-def contracted(box: Interval, functional: Functional, use: Array) -> Interval:
+def contract(box: Interval, functional: Functional, use: Array) -> Interval:
     """The part of each box where all used functionals can be at most 0; empty if ends cross.
 
     Where ``a x + at`` has the least value L < 0 on a box and a_i > 0, attained at the lower end

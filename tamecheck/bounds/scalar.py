@@ -1,22 +1,48 @@
 """Scalar functions between two lines: sound linear bounds over an interval, and ranges.
 
-Every bound holds in real arithmetic: intercepts are rounded outward after the slope is fixed.
+Which function an op is follows from its graph: pieces that are affine, or one smooth term that is
+convex or concave on known intervals.  Every bound holds in real arithmetic: intercepts are rounded
+outward after the slope is fixed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from tamecheck.evaluate.intervals import Interval
+from tamecheck.evaluate.enclosure import float_down, float_up
+from tamecheck.evaluate.exact_terms import holds
+from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.evaluate.intervals import Interval, divide, integer_power, point
+from tamecheck.evaluate.transcendental import elementary
+from tamecheck.exact.reals import as_number
+from tamecheck.ir.formula import (
+    TRUE,
+    Add,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Elementary,
+    Mul,
+    Piece,
+    Pow,
+    Term,
+    Var,
+    call,
+)
+from tamecheck.ir.op import Params
+from tamecheck.ir.op import Pointwise as Meaning
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Lines", "Scalar", "clipped", "leaky", "magnitude", "rectifier", "smooth", "threshold"]
+__all__ = ["Lines", "Scalar", "reciprocal", "scalar_of"]
 
-_UP = 1 + 2.0**-50
 _TINY = 2.0**-1000
 _SLOPE_ERROR = 1e-12
 """Relative error allowed for a slope that NumPy computes; it is right to a few units in 2**-52."""
@@ -35,17 +61,221 @@ class Lines(NamedTuple):
 class Scalar:
     """A function of one variable: float value, one derivative, range and lines over intervals.
 
+    ``breaks`` are the points between which it is affine, None if it is not piecewise affine.
     ``kinked`` says that the lower slope is free in [0, 1] where the interval straddles 0,
     ``jumps`` that the function is piecewise constant.
     """
 
-    name: str
     value: Callable[[Array], Array]
     slope: Callable[[Array], Array]
     range: Callable[[Interval], Interval]
     lines: Callable[[Interval], Lines]
+    breaks: Array | None = None
     kinked: bool = False
     jumps: bool = False
+
+
+def scalar_of(meaning: Meaning, params: Params) -> Scalar | None:
+    """The function of an op with one argument, None if it has no lines."""
+    if meaning.domain(params) != TRUE:
+        return None
+    pieces = meaning.pieces(params)
+    found = _affine_pieces(pieces)
+    if found is not None:
+        return _PiecewiseAffine(*found).scalar()
+    match meaning.whole or pieces[0].term:
+        case Call(function, Var(0)) if function in _SMOOTH:
+            value, slope, signs = _SMOOTH[function]
+            return _smooth(value, slope, lambda x: elementary(function, x), signs)
+        case Pow(Var(0), Const(exponent)) if exponent.denominator == 1 and exponent >= 1:
+            n = int(exponent)
+            signs = (-1 if n % 2 and n > 1 else 1, 1)
+            return _smooth(
+                lambda x: x**n, lambda x: n * x ** (n - 1), lambda x: integer_power(x, n), signs
+            )
+        case term if term == _LOGISTIC:
+            return _smooth(
+                _logistic, lambda x: _logistic(x) * _logistic(-x), _logistic_range, (1, -1)
+            )
+        case _:
+            return None
+
+
+# piecewise affine functions
+
+
+_Line = tuple[Fraction, Fraction]
+"""Slope and intercept."""
+
+
+def _affine(term: Term) -> _Line | None:
+    """Slope and intercept of a term in one variable; None if it is not written as affine."""
+    match term:
+        case Var(0):
+            return Fraction(1), Fraction(0)
+        case Const(value):
+            return Fraction(0), value
+        case Add(left, right) | Mul(left, right) | Div(left, right):
+            first, second = _affine(left), _affine(right)
+            if first is None or second is None:
+                return None
+            (a, b), (c, d) = first, second
+            if isinstance(term, Add):
+                return a + c, b + d
+            if isinstance(term, Mul):
+                return None if a and c else (a * d + b * c, b * d)
+            return None if c or not d else (a / d, b / d)
+        case _:
+            return None
+
+
+def _affine_pieces(
+    pieces: Sequence[Piece],
+) -> tuple[list[Fraction], list[_Line], list[Fraction]] | None:
+    """Breaks, the lines between them, and the values at the breaks; None if not affine."""
+    terms = [_affine(piece.term) for piece in pieces]
+    compared = [_affine(term) for piece in pieces for term in _compared(piece.condition)]
+    if None in terms or None in compared:
+        return None
+    breaks = sorted({-form[1] / form[0] for form in compared if form and form[0]})
+
+    def line_at(x: Fraction) -> _Line:
+        at = [as_number(x)]
+        held = (t for p, t in zip(pieces, terms, strict=True) if t and holds(p.condition, at))
+        return next(held)
+
+    ends = [breaks[0] - 1, *breaks, breaks[-1] + 1] if breaks else [Fraction(0), Fraction(1)]
+    between = [line_at((low + high) / 2) for low, high in pairwise(ends)]
+    return breaks, between, [a * x + b for x in breaks for a, b in [line_at(x)]]
+
+
+def _compared(condition: Condition) -> list[Term]:
+    if isinstance(condition, Compare):
+        return [condition.term]
+    return [term for part in condition.parts for term in _compared(part)]
+
+
+class _PiecewiseAffine:
+    """Lines between breaks, with given values at the breaks.
+
+    An element's *place* is the number of the line that holds there.
+    """
+
+    def __init__(
+        self, breaks: Sequence[Fraction], lines: Sequence[_Line], values: Sequence[Fraction]
+    ) -> None:
+        self.breaks = [(float_down(x), float_up(x)) for x in breaks]
+        self.values = values
+        self.sides = [[a * x + b for a, b in lines[k : k + 2]] for k, x in enumerate(breaks)]
+        self.slope, self.shift = (
+            np.array([nearest_float(line[k]) for line in lines]) for k in (0, 1)
+        )
+        # of a line with coefficients that floats hold, and of its values
+        sharp = [all(Fraction(nearest_float(a)) == a for a in line) for line in lines]
+        plain = [a == 0 or (abs(a) == 1 and b == 0) for a, b in lines]
+        self.line_error = np.where(sharp, 0.0, 2.0**-50)
+        self.value_error = np.where(np.logical_and(sharp, plain), 0.0, 2.0**-50)
+        self.jumps = any({*near} != {v} for near, v in zip(self.sides, values, strict=True))
+        ends = range(len(lines))
+        spans = [[[a for a, _ in lines[i : max(i, j) + 1]] for j in ends] for i in ends]
+        convex = [[s == sorted(s) for s in row] for row in spans]
+        concave = [[s == sorted(s, reverse=True) for s in row] for row in spans]
+        self.bend = np.subtract(convex, concave, dtype=np.float64)
+
+    def scalar(self) -> Scalar:
+        """The function."""
+        steps = self.jumps and not self.slope.any()
+        rectifier = not self.jumps and self.breaks == [(0, 0)] and not self.shift.any()
+        return Scalar(
+            self._value,
+            self._ramp if steps else lambda x: self.slope[self._place(x)],
+            self._range,
+            self._lines,
+            np.array([low for low, _ in self.breaks]),
+            kinked=rectifier and self.slope.tolist() == [0, 1],
+            jumps=steps,
+        )
+
+    def _place(self, x: Array, *, right: bool = False) -> Array:
+        """The line left of each point, or the one right of it: they differ at the breaks."""
+        found = np.zeros(x.shape, dtype=np.int8)
+        for low, high in self.breaks:
+            found += (x >= high) if right else (x > low)
+        return found
+
+    def _at(self, place: Array, x: Array) -> Array:
+        """The line of a place at a point; a flat one also at infinity."""
+        slope = self.slope[place]
+        return slope * np.where(slope == 0, 0.0, x) + self.shift[place]
+
+    def _value(self, x: Array) -> Array:
+        found = self._at(self._place(x), x)
+        if self.jumps:
+            for (low, high), value in zip(self.breaks, self.values, strict=True):
+                found = np.where((x == low) & (x == high), nearest_float(value), found)
+        return found
+
+    def _ramp(self, x: Array) -> Array:
+        # in the search for a violation a jump counts as a ramp as wide as the arguments are
+        total = np.zeros_like(x)
+        for (at, _), (before, after) in zip(self.breaks, self.sides, strict=True):
+            away = np.abs(x - at)
+            reach = away.mean(-1, keepdims=True) + 1e-12
+            total += ((after > before) - (after < before)) * np.exp(-away / reach) / reach
+        return total
+
+    def _outward(self, place: Array, x: Array) -> Interval:
+        value, error = self._at(place, x), self.value_error[place]
+        size = np.abs(value - self.shift[place]) + np.abs(self.shift[place])
+        slack = np.where(error > 0, size * error + _TINY, 0.0)
+        return Interval(value - slack, value + slack)
+
+    def _ends(self, x: Interval) -> tuple[Interval, Interval, Array, Array]:
+        """Enclosures at both ends by the lines inside, and the places of these."""
+        first = self._place(x.lower, right=True)
+        last = np.maximum(first, self._place(x.upper))
+        return self._outward(first, x.lower), self._outward(last, x.upper), first, last
+
+    def _range(self, x: Interval) -> Interval:
+        x = _guarded(x)
+        left, right, _, _ = self._ends(x)
+        low, high = np.minimum(left.lower, right.lower), np.maximum(left.upper, right.upper)
+        for (down, up), value, (before, after) in zip(
+            self.breaks, self.values, self.sides, strict=True
+        ):
+            met = [(value, (x.lower <= up) & (x.upper >= down))]
+            if self.jumps:
+                met.append((before, (x.lower < up) & (x.upper >= down)))
+                met.append((after, (x.lower <= up) & (x.upper > down)))
+            for near, inside in met:
+                low = np.where(inside, np.minimum(low, float_down(near)), low)
+                high = np.where(inside, np.maximum(high, float_up(near)), high)
+        return Interval(low, high)
+
+    def _lines(self, x: Interval) -> Lines:
+        bounds, x = self._range(x), _guarded(x)
+        if self.jumps:
+            return _flat(bounds)
+        left, right, first, last = self._ends(x)
+        # one of the lines supports a convex function from below
+        middle = np.clip(self._place((x.lower + x.upper) / 2), first, last)
+        slope, shift, error = self.slope[middle], self.shift[middle], self.line_error[middle]
+        reach = np.maximum(np.abs(x.lower), np.abs(x.upper))
+        size = np.abs(slope) * np.where(error > 0, reach, 0.0) + np.abs(shift)
+        slack = np.where(error > 0, error * size + _TINY, 0.0)
+        bend = self.bend[first, last]
+        sign = np.where(bend >= 0, 1.0, -1.0)
+        support = sign * slope, sign * shift - slack
+        found = _enclosed(x, (left, right), bend, support, bounds)
+        own = slope, shift - slack, slope, shift + slack
+        return Lines(*(np.where(first == last, a, b) for a, b in zip(own, found, strict=True)))
+
+
+def _guarded(x: Interval) -> Interval:
+    """The interval with no bound in place of NaN."""
+    return Interval(
+        np.where(np.isnan(x.lower), -np.inf, x.lower), np.where(np.isnan(x.upper), np.inf, x.upper)
+    )
 
 
 def _chord(x: Interval, at_low: Array, at_high: Array) -> tuple[Array, Array]:
@@ -64,159 +294,96 @@ def _flat(bounds: Interval) -> Lines:
     return Lines(zero, bounds.lower, zero, bounds.upper)
 
 
-def rectifier() -> Scalar:
-    """``max(x, 0)``."""
+def _enclosed(
+    x: Interval,
+    ends: tuple[Interval, Interval],
+    bend: Array,
+    support: tuple[Array, Array],
+    bounds: Interval,
+) -> Lines:
+    """The support line below and the chord above a convex function; flat lines where unknown.
 
-    def lines(x: Interval) -> Lines:
-        on, off = x.lower >= 0, x.upper <= 0
-        width = np.where(on | off, 1.0, x.upper - x.lower)
-        slope = np.where(on, 1.0, np.where(off, 0.0, x.upper / width))
-        over = np.maximum(-slope * x.lower, (1 - slope) * x.upper) * _UP + _TINY
-        lower = np.where(on, 1.0, np.where(off, 0.0, (x.upper > -x.lower).astype(np.float64)))
-        zero = np.zeros_like(slope)
-        return Lines(lower, zero, slope, np.where(on | off, 0.0, over))
-
-    return Scalar(
-        "relu",
-        lambda x: np.maximum(x, 0.0),
-        lambda x: (x > 0).astype(np.float64),
-        lambda x: Interval(np.maximum(x.lower, 0.0), np.maximum(x.upper, 0.0)),
-        lines,
-        kinked=True,
+    Where ``bend`` is -1 the function is concave, and the support that of its negative.
+    """
+    convex, (tangent, under) = bend >= 0, support
+    chord, over = _chord(x, *(np.where(convex, e.upper, -e.lower) for e in ends))
+    usable = (bend != 0) & np.isfinite(tangent) & np.isfinite(under) & np.isfinite(over)
+    rising, falling = (tangent, under, chord, over), (-chord, -over, -tangent, -under)
+    flat = _flat(bounds)
+    return Lines(
+        *(
+            np.where(usable, np.where(convex, a, b), c)
+            for a, b, c in zip(rising, falling, flat, strict=True)
+        )
     )
 
 
-def leaky(alpha: float) -> Scalar:
-    """``x`` for x ≥ 0 and ``alpha x`` for x ≤ 0, with 0 ≤ alpha ≤ 1: convex."""
+# smooth functions
 
-    def value(x: Array) -> Array:
-        return np.where(x >= 0, x, alpha * x)
+_Signs = tuple[int, int] | None
+"""The signs of the second derivative below and above 0; None if it is the negative value."""
 
-    def outward(x: Interval) -> Interval:
-        low, high = value(x.lower), value(x.upper)
-        return Interval(
-            np.where(x.lower >= 0, low, np.nextafter(low, -np.inf)),
-            np.where(x.upper >= 0, high, np.nextafter(high, np.inf)),
-        )
-
-    def lines(x: Interval) -> Lines:
-        ends = outward(x)
-        top = Interval(ends.lower + np.abs(ends.lower) * 2.0**-51, ends.upper)
-        slope, over = _chord(x, top.lower, top.upper)
-        rising = (x.lower >= 0) | (x.upper > -x.lower)
-        falling = x.upper <= 0
-        lower = np.where(rising & ~falling, 1.0, alpha)
-        exact = (x.lower >= 0) | falling
-        # alpha is the float nearest to the parameter, so the tail is off by one unit at most
-        slack = np.where(x.lower >= 0, 0.0, np.abs(x.lower) * 2.0**-52 + _TINY)
-        slope, over = np.where(exact, lower, slope), np.where(exact, slack, over + slack)
-        return Lines(lower, -slack, slope, over)
-
-    return Scalar("leaky_relu", value, lambda x: np.where(x > 0, 1.0, alpha), outward, lines)
+_SMOOTH: Mapping[Elementary, tuple[Callable[[Array], Array], Callable[[Array], Array], _Signs]] = {
+    Elementary.TANH: (np.tanh, lambda x: 1 / np.cosh(np.clip(x, -300, 300)) ** 2, (1, -1)),
+    Elementary.EXP: (np.exp, np.exp, (1, 1)),
+    Elementary.SIN: (np.sin, np.cos, None),
+    Elementary.COS: (np.cos, lambda x: -np.sin(x), None),
+}
+_LOGISTIC = Fraction(1) / (1 + call(Elementary.EXP, -Var(0)))
 
 
-def magnitude() -> Scalar:
-    """``|x|``."""
-
-    def span(x: Interval) -> Interval:
-        far = np.maximum(np.abs(x.lower), np.abs(x.upper))
-        near = np.where(x.lower > 0, x.lower, np.where(x.upper < 0, -x.upper, 0.0))
-        return Interval(near, far)
-
-    def lines(x: Interval) -> Lines:
-        on, off = x.lower >= 0, x.upper <= 0
-        slope, over = _chord(x, np.abs(x.lower), np.abs(x.upper))
-        side = np.where(on | (~off & (x.upper > -x.lower)), 1.0, -1.0)
-        zero = np.zeros_like(slope)
-        exact = on | off
-        return Lines(side, zero, np.where(exact, side, slope), np.where(exact, 0.0, over))
-
-    return Scalar("abs", np.abs, np.sign, span, lines)
+def _logistic(x: Array) -> Array:
+    return (1 + np.tanh(x / 2)) / 2
 
 
-def clipped(low: float, high: float, unit: float = 0.0) -> Scalar:
-    """``min(max(x, low), high)``; the true ends are within ``unit`` of the given ones."""
-
-    def value(x: Array) -> Array:
-        return np.clip(x, low, high)
-
-    def span(x: Interval) -> Interval:
-        return Interval(value(x.lower) - unit, value(x.upper) + unit)
-
-    def lines(x: Interval) -> Lines:
-        ends = span(x)
-        inside = (x.lower >= low) & (x.upper <= high)
-        flat = (x.upper <= low) | (x.lower >= high)
-        # convex where only the lower end bends, concave where only the upper one does
-        convex, concave = x.upper <= high, x.lower >= low
-        slope, over = _chord(x, ends.lower + 2 * unit, ends.upper)
-        under_slope, under = _chord(x, -ends.lower, 2 * unit - ends.upper)
-        high_slope = np.where(flat, 0.0, np.where(inside, 1.0, np.where(convex, slope, 0.0)))
-        high_at = np.where(flat, ends.upper, np.where(inside, unit, ends.upper))
-        high_at = np.where(~flat & ~inside & convex, over, high_at)
-        low_slope = np.where(flat, 0.0, np.where(inside, 1.0, np.where(concave, -under_slope, 0.0)))
-        low_at = np.where(flat, ends.lower, np.where(inside, -unit, ends.lower))
-        low_at = np.where(~flat & ~inside & concave, -under, low_at)
-        return Lines(low_slope, low_at, high_slope, high_at)
-
-    return Scalar("clip", value, lambda x: ((x > low) & (x < high)) * 1.0, span, lines)
+def _logistic_range(x: Interval) -> Interval:
+    half = elementary(Elementary.TANH, Interval(x.lower / 2, x.upper / 2))
+    low, high = (half.lower + 1) / 2, (half.upper + 1) / 2
+    return Interval(
+        np.maximum(np.nextafter(low, -1.0), 0.0), np.minimum(np.nextafter(high, 2.0), 1.0)
+    )
 
 
-def threshold(below: float, at_zero: float, name: str) -> Scalar:
-    """``below`` for x < 0, ``at_zero`` at 0 and 1 for x > 0, with at_zero between the others."""
-
-    def value(x: Array) -> Array:
-        return np.where(x > 0, 1.0, np.where(x < 0, below, at_zero))
-
-    def span(x: Interval) -> Interval:
-        return Interval(value(x.lower), value(x.upper))
-
-    def ramp(x: Array) -> Array:
-        # in the search for a violation the jump counts as a ramp as wide as the arguments are
-        reach = np.abs(x).mean(-1, keepdims=True) + 1e-12
-        return np.exp(-np.abs(x) / reach) / reach
-
-    return Scalar(name, value, ramp, span, lambda x: _flat(span(x)), jumps=True)
+def reciprocal() -> Scalar:
+    """``1 / x`` away from 0."""
+    return _smooth(
+        lambda x: 1 / x, lambda x: -1 / (x * x), lambda x: divide(point(1.0), x), (-1, 1)
+    )
 
 
-def smooth(
-    name: str,
+def _smooth(
     value: Callable[[Array], Array],
     slope: Callable[[Array], Array],
     span: Callable[[Interval], Interval],
-    convexity: Callable[[Interval], Array],
+    signs: _Signs,
 ) -> Scalar:
-    """A differentiable function; ``convexity`` is 1, -1 or 0 (unknown) on each interval.
+    """A differentiable function: a chord on one side, the tangent at the middle on the other.
 
-    Where it is known, the chord bounds one side and the tangent at the middle the other.
+    Where it is not known to be convex or concave, the range is all that is known.
     """
 
     def lines(x: Interval) -> Lines:
         bounds = span(x)
-        bend = convexity(x)
-        middle = (x.lower + x.upper) / 2
+        if signs is None:
+            bend = np.where(bounds.lower >= 0, -1.0, np.where(bounds.upper <= 0, 1.0, 0.0))
+        else:
+            below, above = signs
+            mixed = np.where(x.lower > 0, above, np.where(x.upper < 0, below, 0.0))
+            bend = mixed if below != above else np.full_like(x.lower, below)
         usable = np.isfinite(x.lower) & np.isfinite(x.upper) & (bend != 0)
-        points = [np.where(usable, p, 0.0) for p in (x.lower, x.upper, middle)]
         if not usable.any():
             return _flat(bounds)
-        ends = [span(Interval(p, p)) for p in points]
+        low, high = np.where(usable, x.lower, 0.0), np.where(usable, x.upper, 0.0)
+        middle = (low + high) / 2
+        left, right, at = (span(Interval(p, p)) for p in (low, high, middle))
         # a concave function is the negative of a convex one
         sign = np.where(bend >= 0, 1.0, -1.0)
-        tops = [np.where(bend >= 0, e.upper, -e.lower) for e in ends]
-        bottom = np.where(bend >= 0, ends[2].lower, -ends[2].upper)
-        at = Interval(points[0], points[1])
-        chord, over = _chord(at, tops[0], tops[1])
-        tangent = sign * slope(points[2])
-        usable &= np.isfinite(tangent) & np.isfinite(over) & np.isfinite(bottom)
-        tangent, over = np.where(usable, tangent, 0.0), np.where(usable, over, 0.0)
-        reach = np.maximum(points[1] - points[2], points[2] - points[0])
+        bottom, tangent = np.where(bend >= 0, at.lower, -at.upper), sign * slope(middle)
+        reach = np.maximum(high - middle, middle - low)
         slack = (np.abs(tangent) + 2.0**-50) * reach * _SLOPE_ERROR
-        slack += (np.abs(bottom) + np.abs(tangent * points[2])) * 2.0**-50 + _TINY
-        under = bottom - tangent * points[2] - slack
-        flat = _flat(bounds)
-        convex = Lines(tangent, under, chord, over)
-        concave = Lines(-chord, -over, -tangent, -under)
-        picked = [np.where(bend >= 0, a, b) for a, b in zip(convex, concave, strict=True)]
-        return Lines(*(np.where(usable, a, b) for a, b in zip(picked, flat, strict=True)))
+        slack += (np.abs(bottom) + np.abs(tangent * middle)) * 2.0**-50 + _TINY
+        support = tangent, bottom - tangent * middle - slack
+        bend = np.where(usable, bend, 0.0)
+        return _enclosed(Interval(low, high), (left, right), bend, support, bounds)
 
-    return Scalar(name, value, slope, span, lines)
+    return Scalar(value, slope, span, lines)

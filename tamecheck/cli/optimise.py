@@ -43,7 +43,7 @@ def _run(args: Namespace, verb: str) -> int:
         progress=(lambda line: message(args, line)) if shown else None,
     )
     confirm(found.certificate)
-    document = found.document()
+    document = found.to_json()
     document["output"] = output
     document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
     brief = " ".join(filter(None, (document["status"], document["value"])))

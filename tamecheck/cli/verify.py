@@ -64,13 +64,13 @@ def _run(args: Namespace) -> int:
 
 def _run_property(args: Namespace) -> int:
     model, spec = _property_of(args)
-    from tamecheck.verification import answer_document, verify, vnncomp_text
+    from tamecheck.verification import verify, vnncomp_text
 
     if args.certify or args.output is not None:
         message(args, "No certificate: those of verify are about Hamming balls (--hamming).")
     with working(args, "verifying"):
         answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
-    document = answer_document(answer)
+    document = answer.to_json()
     if args.vnncomp is not None:
         _write_result(args.vnncomp, vnncomp_text(answer))
     verdict = document["verdict"]
@@ -170,12 +170,12 @@ def _run_ball(args: Namespace) -> int:
 
 
 def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dict[str, Any]:
-    from tamecheck.verification import Unknown, Violated, answer_document
+    from tamecheck.verification import Unknown, Violated
     from tamecheck.verification.witness import replay_of
 
     budget = Budget.of(args.timeout)
     answer = ball.verify(radius, timeout=args.timeout, replay=replay_of(model))
-    document = answer_document(answer)
+    document = answer.to_json()
     document["distance"] = None
     if isinstance(answer, Violated):
         document["changed"] = _changes(ball, answer.witness)
@@ -187,7 +187,7 @@ def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dic
 
 
 def _distance(args: Namespace, model: Model, ball: HammingBall) -> dict[str, Any]:
-    from tamecheck.verification import Violated, answer_document, solvers_word
+    from tamecheck.verification import solvers_word
     from tamecheck.verification.witness import replay_of
 
     budget = Budget.of(args.timeout)
@@ -212,8 +212,7 @@ def _distance(args: Namespace, model: Model, ball: HammingBall) -> dict[str, Any
     }
     if found.witness is not None:
         witness = ball.witness(found, replay_of(model))
-        violated = answer_document(Violated(witness, found.method, reason, 0.0))
-        document["witness"] = violated["witness"]
+        document["witness"] = witness.to_json()
         document["changed"] = _changes(ball, witness)
     if claimed and (_certifying(args) or not shown):
         _certify(args, document, ball.certify_distance(found, timeout=_left(args, budget)))

@@ -75,6 +75,24 @@ class Box:
         """The same interval for every element of every named input."""
         return Box({name: Side((lower,), (upper,)) for name in names})
 
+    @staticmethod
+    def of_elements(
+        inputs: Mapping[str, Shape], lower: Sequence[Bound], upper: Sequence[Bound]
+    ) -> Box:
+        """The box with these ends of all elements, one input after the other."""
+        sides: dict[str, Side] = {}
+        start = 0
+        for name, shape in inputs.items():
+            stop = start + size_of(shape)
+            sides[name] = Side(tuple(lower[start:stop]), tuple(upper[start:stop]))
+            start = stop
+        return Box(sides)
+
+    def elements(self, inputs: Mapping[str, Shape]) -> list[tuple[Bound, Bound]]:
+        """The interval of each element, one input after the other."""
+        sides = [self.side(name).elements(size_of(shape)) for name, shape in inputs.items()]
+        return [pair for side in sides for pair in side]
+
     def side(self, name: str) -> Side:
         """The bounds of one input."""
         return self.sides.get(name, UNBOUNDED)

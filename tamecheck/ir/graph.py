@@ -11,10 +11,12 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.op import Op, Params, Value
-from tamecheck.ir.tensor import Shape, Tensor, size_of
+from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 
 __all__ = [
     "FORMAT",
@@ -109,6 +111,18 @@ class Graph:
     def inputs(self) -> dict[str, Shape]:
         """The inputs' names and shapes, in order."""
         return {node.name: node.shape for node in self.nodes if isinstance(node, Input)}
+
+    def split(self, values: Sequence[Any] | Array) -> dict[str, Array]:
+        """The elements of all inputs, one input after the other, as an array for each."""
+        flat: Array = np.empty(len(values), dtype=getattr(values, "dtype", object))
+        flat[:] = values
+        found: dict[str, Array] = {}
+        start = 0
+        for name, shape in self.inputs.items():
+            stop = start + size_of(shape)
+            found[name] = flat[start:stop].reshape(shape)
+            start = stop
+        return found
 
     @property
     def parameters(self) -> int:

@@ -6,7 +6,6 @@ from tamecheck.verification.answer import (
     Unknown,
     Violated,
     Witness,
-    answer_document,
     vnncomp_text,
 )
 from tamecheck.verification.hamming import (
@@ -26,7 +25,6 @@ __all__ = [
     "Unknown",
     "Violated",
     "Witness",
-    "answer_document",
     "hamming_distance",
     "onnx_replay",
     "solvers_word",

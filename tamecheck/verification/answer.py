@@ -1,4 +1,4 @@
-"""The answers to "does the property hold": a closed sum of three."""
+"""The answers to "does the property hold", a closed sum of three, and to "what is the largest"."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
+
+from flint import arb
 
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.exact import rational_text
@@ -20,12 +22,14 @@ __all__ = [
     "Unknown",
     "Violated",
     "Witness",
-    "answer_document",
     "vnncomp_text",
 ]
 
 RECOMPUTATION = "recomputation"
 ROUNDING = "outward rounding"
+
+_DIGITS = 15
+"""Of a ball in a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,58 @@ class Witness:
     outputs: tuple[Fraction | str, ...]
     float32: bool | None = None
 
+    @staticmethod
+    def of(
+        inputs: Sequence[Fraction], outputs: Sequence[Fraction | arb], *, float32: bool | None
+    ) -> Witness:
+        """The witness with these exact outputs, or balls around them."""
+        texts = (v.str(_DIGITS) if isinstance(v, arb) else v for v in outputs)
+        return Witness(tuple(inputs), tuple(texts), float32)
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+    def to_json(self) -> dict[str, Any]:
+        """The witness as JSON; exact numbers are strings."""
+        return {
+            "input": [rational_text(value) for value in self.inputs],
+            "output": [v if isinstance(v, str) else rational_text(v) for v in self.outputs],
+            "exact": True,
+            "float32": self.float32,
+        }
+
+
+class _Verdict:
+    """What the three answers have in common."""
+
+    __slots__ = ()
+    reason: str
+    seconds: float
+    facts: Mapping[str, int]
+
+    @property
+    def status(self) -> str:
+        """``holds``, ``violated`` or ``unknown``."""
+        return type(self).__name__.lower()
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON; exact numbers are strings."""
+        witness = getattr(self, "witness", None)
+        return {
+            "verdict": self.status,
+            "reason": self.reason,
+            "witness": witness.to_json() if isinstance(witness, Witness) else None,
+            "certificate": None,
+            "method": getattr(self, "method", None),
+            "rests_on": getattr(self, "rests_on", None),
+            "checked": getattr(self, "checked", None),
+            "seconds": round(self.seconds, 3),
+            "facts": dict(self.facts),
+        }
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.reason!r})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Holds(_Verdict):
     """No input of the region is unsafe.
 
     Parameters
@@ -71,8 +124,8 @@ class Holds:
     checked: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Violated:
+@dataclass(frozen=True, slots=True, repr=False)
+class Violated(_Verdict):
     """The witness is unsafe, by exact evaluation."""
 
     witness: Witness
@@ -83,8 +136,8 @@ class Violated:
     rests_on: str = "replay"
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+@dataclass(frozen=True, slots=True, repr=False)
+class Unknown(_Verdict):
     """Neither was shown.
 
     ``said_by`` names solvers in whose word, without a proof, the property holds.
@@ -100,34 +153,31 @@ class Unknown:
 Answer: TypeAlias = Holds | Violated | Unknown
 
 
-def answer_document(answer: Answer) -> dict[str, Any]:
-    """The answer as a JSON object; exact numbers are strings."""
-    document: dict[str, Any] = {
-        "verdict": type(answer).__name__.lower(),
-        "reason": answer.reason,
-        "witness": None,
-        "certificate": None,
-        "method": None if isinstance(answer, Unknown) else answer.method,
-        "rests_on": None if isinstance(answer, Unknown) else answer.rests_on,
-        "checked": answer.checked if isinstance(answer, Holds) else None,
-        "seconds": round(answer.seconds, 3),
-        "facts": dict(answer.facts),
-    }
-    if isinstance(answer, Violated):
-        witness = answer.witness
-        document["witness"] = {
-            "input": [rational_text(value) for value in witness.inputs],
-            "output": [v if isinstance(v, str) else rational_text(v) for v in witness.outputs],
-            "exact": True,
-            "float32": witness.float32,
-        }
-    return document
+def vnncomp_text(answer: Answer) -> str:
+    """For VNN-COMP: ``sat`` with the witness, ``unsat``, ``timeout`` or ``unknown``."""
+    match answer:
+        case Holds():
+            return "unsat\n"
+        case Unknown(out_of_time=late):
+            return "timeout\n" if late else "unknown\n"
+        case Violated(witness=witness):
+            lines = [
+                f"({name}_{index} {_decimal(value)})"
+                for name, values in (("X", witness.inputs), ("Y", witness.outputs))
+                for index, value in enumerate(values)
+            ]
+            return f"sat\n({chr(10).join(lines)})\n"
+
+
+def _decimal(value: Fraction | str) -> str:
+    # a ball reads "[middle +/- radius]"
+    return value.strip("[]").split(" ")[0] if isinstance(value, str) else repr(nearest_float(value))
 
 
 Status: TypeAlias = Literal["optimal", "feasible", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Optimum:
     """What is known of the largest (or smallest) value of an output on a box.
 
@@ -171,7 +221,12 @@ class Optimum:
             return None
         return abs(self.bound - self.value)
 
-    def document(self) -> dict[str, Any]:
+    @property
+    def rests_on(self) -> str | None:
+        """What an optimum rests on; None for other answers."""
+        return self.checked if self.status == "optimal" else None
+
+    def to_json(self) -> dict[str, Any]:
         """The answer as JSON: exact numbers as strings."""
         gap = self.gap
         return {
@@ -181,29 +236,11 @@ class Optimum:
             "gap": None if gap is None else float(gap),
             "x": None if self.x is None else [rational_text(v) for v in self.x],
             "checked": self.checked,
-            "rests_on": self.checked if self.status == "optimal" else None,
+            "rests_on": self.rests_on,
             "method": self.method,
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
 
-
-def vnncomp_text(answer: Answer) -> str:
-    """``sat`` with the witness, ``unsat``, ``timeout`` or ``unknown``."""
-    match answer:
-        case Holds():
-            return "unsat\n"
-        case Unknown(out_of_time=late):
-            return "timeout\n" if late else "unknown\n"
-        case Violated(witness=witness):
-            lines = [*_assigned("X", witness.inputs), *_assigned("Y", witness.outputs)]
-            return f"sat\n({chr(10).join(lines)})\n"
-
-
-def _assigned(name: str, values: Sequence[Fraction | str]) -> list[str]:
-    return [f"({name}_{index} {_decimal(value)})" for index, value in enumerate(values)]
-
-
-def _decimal(value: Fraction | str) -> str:
-    # a ball reads "[middle +/- radius]"
-    return value.strip("[]").split(" ")[0] if isinstance(value, str) else repr(nearest_float(value))
+    def __repr__(self) -> str:
+        return f"Optimum({self.status}, value={self.value}, bound={self.bound})"

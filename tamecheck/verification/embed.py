@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from tamecheck.encode.mip.network import Encoding, mip_encoding
 from tamecheck.errors import InputError
 from tamecheck.evaluate import exact_values
-from tamecheck.ir.box import Box, Side
+from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.program import Kind
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import size_of
 from tamecheck.model import Model
 
 __all__ = ["Embedded", "embed"]
@@ -53,7 +51,9 @@ class Embedded:
         x = [variable.x for variable in self.inputs]
         if any(value is None for value in x):
             raise InputError("The model has no solution.", hint="Call its optimize() first.")
-        exact = _values(self.graph, [Fraction(float(value)) for value in x])
+        point = self.graph.split([Fraction(float(value)) for value in x])
+        found = exact_values(self.graph, point)
+        exact = [v for name, _ in self.graph.outputs for v in found[name].reshape(-1).tolist()]
         pairs = zip(self.outputs, exact, strict=True)
         return max((float(abs(Fraction(float(y.x)) - value)) for y, value in pairs), default=0.0)
 
@@ -93,7 +93,9 @@ def embed(model: Model, mip_model: Any, x_vars: Sequence[Any]) -> Embedded:
             raise InputError(
                 f"Variable {variable.name!r} is unbounded.", hint="Give it lb and ub when added."
             )
-    encoding = mip_encoding(graph, _box(graph, variables), integer=_integral(variables))
+    lower, upper = ([Fraction(float(getattr(v, side))) for v in variables] for side in ("lb", "ub"))
+    box = Box.of_elements(graph.inputs, lower, upper)
+    encoding = mip_encoding(graph, box, integer=_integral(variables))
     columns = dict(zip(encoding.inputs, variables, strict=True))
     for j, column in enumerate(encoding.program.columns):
         if j not in columns and column.lower is not None and column.upper is not None:
@@ -112,28 +114,5 @@ def embed(model: Model, mip_model: Any, x_vars: Sequence[Any]) -> Embedded:
     return Embedded(graph, encoding, tuple(variables), outputs)
 
 
-def _box(graph: Graph, variables: Sequence[Any]) -> Box:
-    sides: dict[str, Side] = {}
-    start = 0
-    for name, shape in graph.inputs.items():
-        part = variables[start : start + size_of(shape)]
-        start += len(part)
-        lower = tuple(Fraction(float(v.lb)) for v in part)
-        sides[name] = Side(lower, tuple(Fraction(float(v.ub)) for v in part))
-    return Box(sides)
-
-
 def _integral(variables: Sequence[Any]) -> frozenset[int]:
     return frozenset(i for i, v in enumerate(variables) if v.var_type in ("I", "B"))
-
-
-def _values(graph: Graph, x: Sequence[Fraction]) -> list[Fraction]:
-    point: dict[str, Array] = {}
-    start = 0
-    for name, shape in graph.inputs.items():
-        array = np.empty(size_of(shape), dtype=object)
-        array[:] = x[start : start + array.size]
-        start += array.size
-        point[name] = array.reshape(shape)
-    found = exact_values(graph, point)
-    return [v for name, _ in graph.outputs for v in found[name].reshape(-1).tolist()]

@@ -10,7 +10,6 @@ unbounded regions need no tolerance.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from flint import fmpq
 
+from tamecheck.budget import Budget
 from tamecheck.cells.decisions import Deciding, combined
 from tamecheck.cells.exact_forms import ExactForms
 from tamecheck.cells.forms import NonlinearError
@@ -40,7 +40,7 @@ from tamecheck.cells.steps import (
     steps_of,
 )
 from tamecheck.cells.trace import deciding
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
 from tamecheck.evaluate.exact_terms import rational_pieces
 from tamecheck.exact.feasibility import Inequality as Row
 from tamecheck.exact.feasibility import Vector, satisfies, solve_inequalities
@@ -60,10 +60,6 @@ _MANY_VALUES = 10_000
 
 Confirm: TypeAlias = Callable[[int, tuple[Fraction, ...]], "Witness | None"]
 """The witness of a case at an input, if the exact outputs there satisfy it."""
-
-
-class _StoppedError(Exception):
-    """The clock has come to its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +142,8 @@ class Exact:
         """How many forms the steps decide about."""
         return sum(_asked(step) for step in self.steps.values())
 
-    def search(self, cases: Sequence[Case], deadline: float, confirm: Confirm) -> Outcome:
-        """Decide cases, in order, until one has a witness or the clock shows ``deadline``."""
+    def search(self, cases: Sequence[Case], budget: Budget, confirm: Confirm) -> Outcome:
+        """Decide cases, in order, until one has a witness or the budget is spent."""
         groups: dict[object, list[int]] = {}
         for number, case in enumerate(cases):
             groups.setdefault((case.lower, case.upper, case.region), []).append(number)
@@ -156,7 +152,7 @@ class Exact:
         for numbers in groups.values():
             # where a point fails that the closed pieces give, their faces are told apart
             for faces in (False, True):
-                run = _Descent(self, [(n, cases[n].outputs) for n in numbers], deadline, faces)
+                run = _Descent(self, [(n, cases[n].outputs) for n in numbers], budget, faces)
                 found = run.through(cases[numbers[0]])
                 parts += run.parts
                 witness = None if found is None else confirm(*found)
@@ -233,10 +229,10 @@ class _Descent:
         self,
         exact: Exact,
         cases: Sequence[tuple[int, tuple[Inequality, ...]]],
-        deadline: float,
+        budget: Budget,
         faces: bool,  # noqa: FBT001 (given by name of the loop that passes it)
     ) -> None:
-        self.exact, self.cases, self.deadline, self.faces = exact, cases, deadline, faces
+        self.exact, self.cases, self.budget, self.faces = exact, cases, budget, faces
         self.parts, self.complete = 0, True
         self.order = list(exact.steps)
         self.entries = _entries(exact.inputs)
@@ -245,7 +241,7 @@ class _Descent:
         """The first case that has a point, with the point; not ``complete`` if it was stopped."""
         try:
             return self._through(case)
-        except (_StoppedError, NonlinearError, InputError, ZeroDivisionError):
+        except (TimeLimitError, NonlinearError, InputError, ZeroDivisionError):
             # no time, or an op that is not affine on some piece or has no value there
             self.complete = False
             return None
@@ -268,17 +264,13 @@ class _Descent:
                 return hit
         return None
 
-    def _look(self) -> None:
-        if time.monotonic() > self.deadline:
-            raise _StoppedError
-
     def _walk(
         self, part: _Polyhedron, position: int, forms: dict[int, ExactForms]
     ) -> Iterator[tuple[_Polyhedron, int, dict[int, ExactForms]]]:
         """The parts after the next deciding step, each with the forms of the nodes so far."""
         forms = dict(forms)
         for number in range(position, len(self.order)):
-            self._look()
+            self.budget.check()
             node = self.order[number]
             step = self.exact.steps[node]
             args = [forms[arg] for arg in args_of(step)]
@@ -310,7 +302,7 @@ class _Descent:
         count = _decisions(step, asked)
         stack: list[tuple[_Polyhedron, list[int]]] = [(part, [])]
         while stack:
-            self._look()
+            self.budget.check()
             here, decided = stack.pop()
             if len(decided) == count:
                 value = combined(step, args, np.array([decided], dtype=np.int64))
@@ -330,7 +322,7 @@ class _Descent:
             [forms[node].value[0].reshape(size + 1, -1) for node in self.exact.outputs], axis=1
         )
         for number, wanted in self.cases:
-            self._look()
+            self.budget.check()
             found = part.cut([_output_row(one, outputs, size) for one in wanted])
             if found is not None:
                 return number, tuple(map(as_fraction, found.point))

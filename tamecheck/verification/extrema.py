@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
 from tamecheck.bounds import Layers, layers_of
+from tamecheck.budget import Budget
 from tamecheck.encode.mip.network import Encoding, mip_encoding
-from tamecheck.errors import DomainError, InputError, SolverError, TamecheckError, UnsupportedError
-from tamecheck.evaluate import exact_values
+from tamecheck.errors import InputError, SolverError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, seconds
@@ -22,11 +22,11 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.exact import shown
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.program import Sense
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import size_of
 from tamecheck.model import Model
 from tamecheck.programs import Feasible, Optimal, Unknown, solve
 from tamecheck.verification.answer import Optimum, Status
-from tamecheck.verification.halving import halved_bound
+from tamecheck.verification.branch import bound_output
 from tamecheck.verification.walk import (
     Walker,
     best_walks,
@@ -34,11 +34,13 @@ from tamecheck.verification.walk import (
     relaxed_starts,
     sampled_starts,
 )
+from tamecheck.verification.witness import exact_outputs
 
 __all__ = ["Method", "Progress", "maximise", "minimise", "relax_and_walk"]
 
 Method: TypeAlias = Literal["auto", "walk"]
 Progress: TypeAlias = Callable[[str], None]
+T = TypeVar("T")
 
 _DEFAULT_WALK = 10.0
 _MOST_WALK = 20.0
@@ -128,10 +130,10 @@ class _Task:
     output: int
     box: Box
     sense: Sense
-    limit: float
+    budget: Budget
     seed: int
     progress: Progress | None
-    start: float = field(default_factory=time.monotonic)
+    ends: list[tuple[Fraction, Fraction]]
     notes: list[str] = field(default_factory=list[str])
     x: tuple[Fraction, ...] | None = None
     value: Fraction | None = None
@@ -153,21 +155,22 @@ class _Task:
         """A task whose box and output fit the model."""
         if not isinstance(getattr(model, "graph", None), Graph):
             raise InputError(f"The model is {shown(model)}, which is no model.")
-        graph = model.graph
-        found = model.box(box)
+        graph, found = model.graph, model.box(box)
         for name, shape in graph.inputs.items():
             if any(None in pair for pair in found.side(name).elements(size_of(shape))):
                 raise InputError(f"Input {name!r} is unbounded.", hint="Give a box: -1:1.")
+        pairs = found.elements(graph.inputs)
+        ends = [(a, b) for a, b in pairs if a is not None and b is not None]
         count = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
         output, seed = natural(output, what="output"), natural(seed, what="seed")
-        timeout = seconds(timeout)
+        budget = Budget.of(seconds(timeout))
         if not 0 <= output < count:
             raise InputError(f"There is no output {output}; the model has {count}, from 0 on.")
-        limit = math.inf if timeout is None else timeout
-        return _Task(graph, output, found, sense, limit, seed, progress)
+        return _Task(graph, output, found, sense, budget, seed, progress, ends)
 
     def run(self, method: Method) -> Optimum:
         """The answer; Ctrl-C gives the best so far."""
+        start = time.monotonic()
         try:
             self._run(method)
         except KeyboardInterrupt:
@@ -175,7 +178,6 @@ class _Task:
         status: Status = "unknown" if self.value is None else "feasible"
         if self.value is not None and self.value == self.bound:
             status = "optimal"
-        seconds = time.monotonic() - self.start
         return Optimum(
             status,
             self.value,
@@ -184,134 +186,94 @@ class _Task:
             self.checked,
             self.method,
             tuple(self.notes),
-            seconds,
+            time.monotonic() - start,
             self.certificate if status == "optimal" else None,
         )
 
-    def _left(self) -> float:
-        return self.start + self.limit - time.monotonic()
-
     def _run(self, method: Method) -> None:
         # first what is quick, so that there is an answer whenever time is up
-        self._offer(self._middle(), "middle of the box")
-        layers = self._layers()
-        self._linear_bound(layers)
-        small = self.graph.parameters <= _SMALL
-        encoding = self._encoding() if small or method == "auto" else None
+        self._offer([(low + high) / 2 for low, high in self.ends], "middle of the box")
+        left = self.budget.seconds
+        layers = self._tried(lambda: layers_of(self.graph)) if self.ends else None
         if layers is not None:
-            share = _DEFAULT_WALK if math.isinf(self.limit) else self.limit
+            self._split(layers, 0.0)
+        encoding = None
+        if self.graph.parameters <= _SMALL or method == "auto":
+            encoding = self._tried(lambda: mip_encoding(self.graph, self.box))
+        many = encoding is not None and len(encoding.rules) >= _FEW
+        if layers is not None:
+            share = _DEFAULT_WALK if math.isinf(left) else left
             if method == "auto":
-                few = encoding is not None and len(encoding.rules) < _FEW
-                share = min(share / 4, 1.0 if few else _MOST_WALK)
-            self._walk(layers, encoding, time.monotonic() + min(share, self._left()))
+                share = min(share / 4, _MOST_WALK if many or encoding is None else 1.0)
+            self._walk(layers, encoding, self.budget.part(share))
         elif method == "walk":
             self.notes.append("No walk: some node is not known as a layer.")
         if method == "walk" or self.value == self.bound:
             return
         if encoding is not None:
-            if layers is not None and len(encoding.rules) >= _FEW and len(self._ends()) <= _NARROW:
+            if layers is not None and many and len(self.ends) <= _NARROW:
                 # a program of many rectifiers may not be closed; halves give a bound that lasts
-                self._split(layers, min(self._left() / 5, _DEFAULT_SPLIT / 3))
+                self._split(layers, min(self.budget.seconds / 5, _DEFAULT_SPLIT / 3))
             self._solve(encoding)
         elif layers is not None:
-            seconds = _DEFAULT_SPLIT if math.isinf(self.limit) else self._left()
-            self._split(layers, seconds)
+            left = self.budget.seconds
+            self._split(layers, _DEFAULT_SPLIT if math.isinf(left) else left)
 
-    def _layers(self) -> Layers | None:
-        if not self._ends():
-            return None
+    def _tried(self, make: Callable[[], T]) -> T | None:
         try:
-            return layers_of(self.graph)
-        except UnsupportedError as error:
-            self.notes.append(error.message)
-            return None
-
-    def _encoding(self) -> Encoding | None:
-        try:
-            return mip_encoding(self.graph, self.box)
+            return make()
         except UnsupportedError as error:
             self.notes.append(error.message)
             return None
 
     # points
 
-    def _ends(self) -> list[tuple[Fraction, Fraction]]:
-        return [
-            (low, high)
-            for name, shape in self.graph.inputs.items()
-            for low, high in self.box.side(name).elements(size_of(shape))
-            if low is not None and high is not None
-        ]
-
-    def _middle(self) -> list[Fraction]:
-        return [(low + high) / 2 for low, high in self._ends()]
-
-    def _offer(self, x: list[Fraction], method: str) -> None:
-        """Keep a point if it is in the box and its exact value is the best so far."""
-        x = [min(max(v, low), high) for v, (low, high) in zip(x, self._ends(), strict=True)]
-        value = self._value(x)
-        if value is None:
-            return
-        sign = self.sense.sign
-        if self.value is None or sign * value < sign * self.value:
-            self.x, self.value, self.method = tuple(x), value, method
+    def _offer(self, x: Iterable[Fraction], method: str) -> Fraction | None:
+        """Keep a point, moved into the box, if its exact value is the best so far; that value."""
+        point = [min(max(v, low), high) for v, (low, high) in zip(x, self.ends, strict=True)]
+        value, sign = self._value(point), self.sense.sign
+        if value is not None and (self.value is None or sign * value < sign * self.value):
+            self.x, self.value, self.method = tuple(point), value, method
             if self.progress is not None:
                 self.progress(f"{method}: {float(value):.9g}")
+        return self.value
 
-    def _value(self, x: list[Fraction]) -> Fraction | None:
+    def _value(self, x: Sequence[Fraction]) -> Fraction | None:
         """The exact value, or for a smooth function a rational on the safe side of it."""
-        point: dict[str, Array] = {}
-        start = 0
-        for name, shape in self.graph.inputs.items():
-            array = np.empty(size_of(shape), dtype=object)
-            array[:] = x[start : start + array.size]
-            start += array.size
-            point[name] = array.reshape(shape)
-        try:
-            found = exact_values(self.graph, point)
-        except (DomainError, TamecheckError):
+        outputs = exact_outputs(self.graph, x)
+        if outputs is None:
             return None
-        flat = [v for name, _ in self.graph.outputs for v in found[name].reshape(-1).tolist()]
-        value = flat[self.output]
+        value = outputs[self.output]
         if isinstance(value, Fraction):
             return value
+        note = "The value is irrational; what is given is rounded to the worse side."
+        self.notes += [] if note in self.notes else [note]
         end = value.lower() if self.sense is Sense.MAXIMISE else value.upper()
-        self._say_once("The value is irrational; what is given is rounded to the worse side.")
         numerator, exponent = end.man_exp()
         return Fraction(int(numerator)) * Fraction(2) ** int(exponent)
 
-    def _say_once(self, note: str) -> None:
-        if note not in self.notes:
-            self.notes.append(note)
-
-    def _walk(self, layers: Layers, encoding: Encoding | None, deadline: float) -> None:
-        ends = self._ends()
-        walker = Walker(
-            layers,
-            np.array([nearest_float(low) for low, _ in ends]),
-            np.array([nearest_float(high) for _, high in ends]),
-            self.output,
-            -float(self.sense.sign),
-        )
+    def _walk(self, layers: Layers, encoding: Encoding | None, budget: Budget) -> None:
+        lower, upper = (np.array([nearest_float(end) for end in side]) for side in self._sides())
+        walker = Walker(layers, lower, upper, self.output, -float(self.sense.sign))
         rng = np.random.default_rng(self.seed)
         if not piecewise_affine(layers):
-            for points in sampled_starts(walker, rng, deadline=deadline):
-                self._offer([Fraction(v) for v in points.tolist()], "gradient ascent")
+            for points in sampled_starts(walker, rng, budget):
+                self._offer(map(Fraction, points.tolist()), "gradient ascent")
             return
-        now = time.monotonic()
-        for number in range(2):
-            until = now + (deadline - now) * (number + 1) / 2
-            if number == 0:
-                starts = sampled_starts(walker, rng, deadline=until)
-            elif encoding is not None:
-                starts = relaxed_starts(encoding, walker, rng, deadline=until)
+        for relaxed in (False, True):
+            part = budget if relaxed else budget.part(budget.seconds / 2)
+            if relaxed and encoding is not None:
+                starts = relaxed_starts(encoding, walker, rng, part)
             else:
-                starts = sampled_starts(walker, rng, deadline=until)
-            for _, x in best_walks(walker, starts, rng, deadline=until):
-                self._offer([Fraction(v) for v in x.tolist()], "walk")
+                starts = sampled_starts(walker, rng, part)
+            for _, x in best_walks(walker, starts, rng, part):
+                self._offer(map(Fraction, x.tolist()), "walk")
         if self.x is not None:
             # a corner of a region often has short coordinates
             self._offer([v.limit_denominator(10**6) for v in self.x], self.method)
+
+    def _sides(self) -> list[list[Fraction]]:
+        return [[end[k] for end in self.ends] for k in (0, 1)]
 
     # bounds
 
@@ -320,41 +282,35 @@ class _Task:
         if bound is not None and (self.bound is None or sign * bound > sign * self.bound):
             self.bound, self.checked = bound, checked
 
-    def _linear_bound(self, layers: Layers | None) -> None:
-        if layers is not None:
-            self._split(layers, 0.0)
-
     def _split(self, layers: Layers, seconds: float) -> None:
-        ends = self._ends()
-        found = halved_bound(
+        lower, upper = self._sides()
+        box = np.array([float_down(v) for v in lower]), np.array([float_up(v) for v in upper])
+        found = bound_output(
             layers,
-            np.array([float_down(low) for low, _ in ends]),
-            np.array([float_up(high) for _, high in ends]),
+            box,
             self.output,
             self.sense,
-            seconds=seconds,
+            budget=self.budget.part(seconds),
             offer=lambda x: self._offer(x, "bounds"),
-            best=lambda: self.value,
         )
         self._better_bound(found, "linear bounds")
 
     def _solve(self, encoding: Encoding) -> None:
         program = encoding.objective(self.output, self.sense)
         point = None if self.x is None else tuple(encoding.complete(self.x))
-        seconds = None if math.isinf(self.limit) else max(self._left(), 0.1)
-        said = solve(program, seconds=seconds, seed=self.seed, incumbent=point)
+        left = self.budget.seconds
+        limit = None if math.isinf(left) else max(left, 0.1)
+        said = solve(program, seconds=limit, seed=self.seed, incumbent=point)
         self.notes += said.notes
         answer = said.answer
         match answer:
-            case Optimal():
-                x = [answer.point[j] for j in encoding.inputs]
-                self._offer(x, "program")
-                if self.value == answer.objective:
+            case Optimal() | Feasible():
+                self._offer([answer.point[j] for j in encoding.inputs], "program")
+                if isinstance(answer, Feasible):
+                    self._better_bound(answer.bound, "certificate")
+                elif self.value == answer.objective:
                     self.bound, self.checked = answer.objective, "certificate"
                     self.certificate = answer.certificate
-            case Feasible():
-                self._offer([answer.point[j] for j in encoding.inputs], "program")
-                self._better_bound(answer.bound, "certificate")
             case Unknown():
                 self._better_bound(answer.bound, "certificate")
             case _:

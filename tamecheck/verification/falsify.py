@@ -1,4 +1,9 @@
-"""The search for a violation: samples, corners, projected gradients and coordinates."""
+"""The search for a violation: samples, projected gradients, and flips of coordinates.
+
+A jump has no slope, so for networks with jumps the gradients of ramps in its place only suggest
+where coordinates should go; moves are kept when the network, evaluated in floats, gets nearer to a
+violation.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,13 @@ import numpy as np
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Region
-from tamecheck.verification.search import Search
+from tamecheck.verification.witness import Search
 
-__all__ = ["attacked", "descended", "sampled"]
+__all__ = ["attack", "flip", "sample"]
 
 _CAP = 1e3
+_WARM_ROUNDS = 4
+_RESTART = 150
 
 
 def _finite(region: Region) -> tuple[Array, Array]:
@@ -32,18 +39,18 @@ def _start(search: Search, region: Region, count: int) -> Array:
     return lower + (upper - lower) * mix
 
 
-def sampled(search: Search, region: Region, count: int) -> Witness | None:
+def sample(search: Search, region: Region, count: int) -> Witness | None:
     """A witness among random points and corners of a box."""
     points = _start(search, region, count)
     allowed = np.broadcast_to(region.cases, (count, len(region.cases)))
     return search.confirmed(points, search.rows(points), allowed)
 
 
-def attacked(search: Search, region: Region, *, restarts: int, steps: int) -> Witness | None:
+def attack(search: Search, region: Region, *, restarts: int, steps: int) -> Witness | None:
     """A witness by projected gradient descent from many points, shared among the cases."""
     points = _start(search, region, restarts)
     target = _targets(search, region, points)
-    return descended(search, region, points, target, steps=steps)
+    return _descend(search, region, points, target, steps=steps)
 
 
 def _targets(search: Search, region: Region, points: Array) -> Array:
@@ -55,12 +62,12 @@ def _targets(search: Search, region: Region, points: Array) -> Array:
     return order[np.arange(len(points)), np.arange(len(points)) % some]
 
 
-def descended(
+def _descend(
     search: Search, region: Region, points: Array, target: Array, *, steps: int
 ) -> Witness | None:
     """A witness by projected gradient descent of the largest row of each point's case.
 
-    Signed steps of shrinking length; rows that are safely negative do not pull.
+    Signed steps of shrinking length; rows that are safely negative have no weight.
     """
     problem = search.problem
     lower, upper = _finite(region)
@@ -71,14 +78,14 @@ def descended(
     velocity = np.zeros_like(x)
     with np.errstate(all="ignore"):
         for step in range(steps):
-            if search.left <= 0:
+            if search.budget.is_spent:
                 return None
             values = search.layers.values(x)
             rows = values[-1]
             found = search.confirmed(x, rows, allowed)
             if found is not None:
                 return found
-            gradient = search.layers.gradient(values, _pull(rows, members))
+            gradient = search.layers.gradient(values, _weights(rows, members))
             scale = np.abs(gradient * width).max(-1, keepdims=True)
             direction = gradient * width / np.where(scale > 0, scale, 1.0)
             velocity = 0.7 * velocity + np.where(np.isfinite(direction), direction, 0.0)
@@ -87,9 +94,114 @@ def descended(
     return search.confirmed(x, search.rows(x), allowed)
 
 
-def _pull(rows: Array, members: Array) -> Array:
-    """Weights of the rows: the largest ones of the case pull most."""
+def _weights(rows: Array, members: Array) -> Array:
+    """Weights of the rows: the largest ones of the case have most."""
     held = np.where(members, rows, -np.inf)
     top = held.max(-1, keepdims=True)
     spread = np.maximum(np.abs(top), 1e-6)
     return np.where(members, np.exp(np.clip((held - top) / spread * 4, -50, 0)), 0.0)
+
+
+def flip(search: Search, region: Region, *, count: int, limit: float) -> Witness | None:
+    """A witness by rounds of proposals around the best point so far, ``limit`` seconds long.
+
+    The box is bounded; each round has ``count`` proposals.
+    """
+    budget = search.budget.part(limit)
+    with np.errstate(all="ignore"):
+        while not budget.is_spent:
+            local = _LocalSearch(search, region, count)
+            found = local.warm()
+            stale = 0
+            while found is None and stale < _RESTART and not budget.is_spent:
+                before = local.best
+                found = local.round()
+                stale = 0 if local.best < before else stale + 1
+            if found is not None:
+                return found
+    return None
+
+
+class _LocalSearch:
+    """One descent from random corners."""
+
+    def __init__(self, search: Search, region: Region, count: int) -> None:
+        self.search, self.region, self.count = search, region, count
+        self.lower, self.upper = region.lower, region.upper
+        self.case, self.best = -1, np.inf
+        self.point = (self.lower + self.upper) / 2
+        self.slope = np.zeros_like(self.lower)
+
+    def _tried(self, points: Array) -> tuple[Array, Witness | None]:
+        """The depth of every case at the points, and a witness if there is one."""
+        rows = self.search.rows(points)
+        allowed = np.broadcast_to(self.region.cases, (len(points), len(self.region.cases)))
+        depth = np.where(self.region.cases, self.search.problem.depth(rows), np.inf)
+        return depth, self.search.confirmed(points, rows, allowed)
+
+    def _toward(self, points: Array, case: Array) -> Array:
+        """Gradients of the rows of each point's case."""
+        values = self.search.layers.values(points)
+        return self.search.layers.gradient(values, self.search.problem.members[case] * 1.0)
+
+    def warm(self) -> Witness | None:
+        """Signed steps with momentum from random corners; picks the point and the case to follow.
+
+        The case is the one that came nearest, so a region with many cases is searched in few.
+        """
+        rng = self.search.rng
+        points = np.where(rng.random((self.count, len(self.lower))) < 0.5, self.lower, self.upper)
+        depth, found = self._tried(points)
+        if found is not None:
+            return found
+        near = np.argsort(depth.min(0))[: min(4, int(self.region.cases.sum()))]
+        case = near[np.arange(self.count) % len(near)]
+        momentum = np.zeros_like(points)
+        for _ in range(_WARM_ROUNDS):
+            self._keep(points, depth[np.arange(self.count), case], case)
+            gradient = self._toward(points, case)
+            size = np.abs(gradient).mean(-1, keepdims=True) + 1e-300
+            momentum = 0.8 * momentum + gradient / size
+            points = np.where(momentum > 0, self.lower, self.upper)
+            depth, found = self._tried(points)
+            if found is not None:
+                return found
+        self._keep(points, depth[np.arange(self.count), case], case)
+        self.slope = self._toward(self.point[np.newaxis], np.array([self.case]))[0]
+        return None
+
+    def _keep(self, points: Array, depth: Array, case: Array) -> bool:
+        chosen = int(np.argmin(depth))
+        better = bool(depth[chosen] < self.best)
+        if better:
+            self.best, self.case = float(depth[chosen]), int(case[chosen])
+            self.point = points[chosen]
+        return better
+
+    def round(self) -> Witness | None:
+        """Proposals that move random coordinates: along the gradient, or to an end or middle."""
+        rng, size = self.search.rng, len(self.lower)
+        # from two coordinates on, and from each one on where they are few
+        least = min(2.0 / size, 0.3)
+        share = np.exp(rng.uniform(np.log(least), np.log(0.3), (self.count, 1)))
+        moving = rng.random((self.count, size)) < share
+        kind = rng.integers(0, 3, (self.count, size))
+        middle = (self.lower + self.upper) / 2
+        random = np.where(kind == 0, self.lower, np.where(kind == 1, self.upper, middle))
+        along = np.where(self.slope > 0, self.lower, self.upper)
+        guided = rng.random((self.count, 1)) < 0.6
+        points = np.where(moving, np.where(guided, along, random), self.point)
+        depth, found = self._tried(points)
+        if found is not None:
+            return found
+        own = depth[:, self.case]
+        chosen = int(np.argmin(own))
+        if own[chosen] <= self.best:
+            # a sideways move leaves a plateau
+            improved = bool(own[chosen] < self.best)
+            self.point, self.best = points[chosen], float(own[chosen])
+            if improved or rng.random() < 0.3:
+                fresh = self._toward(self.point[np.newaxis], np.array([self.case]))[0]
+                scale = np.abs(fresh).mean() + 1e-300
+                self.slope = 0.7 * self.slope / (np.abs(self.slope).mean() + 1e-300) + fresh / scale
+        return None

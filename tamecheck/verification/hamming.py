@@ -26,7 +26,7 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.model import Model
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
-from tamecheck.verification.witness import DIGITS, Replay, exact_outputs, graph_of, replay_of
+from tamecheck.verification.witness import Replay, exact_outputs, graph_of, replay_of
 
 __all__ = ["HammingBall", "hamming_distance", "solvers_word", "verify_hamming"]
 
@@ -170,8 +170,7 @@ class HammingBall:
                 "The model contradicts its reading as a binarized network at the witness.",
                 hint="Please report it, with the model.",
             )
-        texts = tuple(v.str(DIGITS) if isinstance(v, arb) else v for v in outputs)
-        return Witness(inputs, texts, _replayed(replay, inputs, found.decision))
+        return Witness.of(inputs, outputs, float32=_replayed(replay, inputs, found.decision))
 
     def certify(self, radius: int, *, timeout: float | None = None) -> dict[str, Any] | None:
         """A certificate that the decision stays within ``radius`` flips; None if none was found.

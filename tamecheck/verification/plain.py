@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.errors import TamecheckError
-from tamecheck.evaluate import Enclosure, enclose, float_values
+from tamecheck.evaluate import enclose, float_values
 from tamecheck.evaluate.enclosure import float_down
 from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.ir.box import Box, Side
+from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Problem
 from tamecheck.verification.witness import Replay, witnessed
 
-__all__ = ["bounded_plainly", "impossible", "sampled_plainly"]
+__all__ = ["bound_plainly", "impossible", "sample_plainly"]
 
 _SAMPLES = 400
 _CAP = 1e3
 
 
-def sampled_plainly(
-    problem: Problem, rng: np.random.Generator, replay: Replay | None, deadline: float
+def sample_plainly(
+    problem: Problem, rng: np.random.Generator, replay: Replay | None, budget: Budget
 ) -> Witness | None:
     """A witness among corners and random points, evaluated one by one."""
     graph, spec = problem.graph, problem.spec
-    share = min(deadline, time.monotonic() + max(1.0, (deadline - time.monotonic()) / 4))
+    share = budget.part(max(1.0, budget.seconds / 4))
     for number in range(_SAMPLES):
         for region in problem.regions:
-            if time.monotonic() > share:
+            if share.is_spent:
                 return None
             lower = np.where(np.isfinite(region.lower), region.lower, -_CAP)
             upper = np.where(np.isfinite(region.upper), region.upper, _CAP)
@@ -62,30 +62,24 @@ def _seems(row: Inequality, x: Array, y: Array) -> bool:
 
 
 def _floats(graph: Graph, x: Array) -> Array | None:
-    given: dict[str, Array] = {}
-    start = 0
-    for name, shape in graph.inputs.items():
-        stop = start + size_of(shape)
-        given[name] = x[start:stop].reshape(shape)
-        start = stop
     try:
-        found = float_values(graph, given)
+        found = float_values(graph, graph.split(x))
     except TamecheckError:
         return None
     return np.concatenate([found[name].reshape(-1) for name, _ in graph.outputs])
 
 
-def bounded_plainly(problem: Problem, cases: Sequence[Case], deadline: float) -> tuple[bool, int]:
+def bound_plainly(problem: Problem, cases: Sequence[Case], budget: Budget) -> tuple[bool, int]:
     """Whether interval bounds close some cases, halving the widest side; and the boxes seen.
 
     A side that a box leaves unbounded is not halved.
     """
     seen = 0
     for case in cases:
-        heap: list[tuple[float, int, tuple[Fraction | None, ...], tuple[Fraction | None, ...]]]
+        heap: list[tuple[float, int, tuple[Bound, ...], tuple[Bound, ...]]]
         heap = [(0.0, 0, case.lower, case.upper)]
         while heap:
-            if time.monotonic() > deadline:
+            if budget.is_spent:
                 return False, seen
             _, _, lower, upper = heapq.heappop(heap)
             seen += 1
@@ -99,15 +93,15 @@ def bounded_plainly(problem: Problem, cases: Sequence[Case], deadline: float) ->
     return True, seen
 
 
-def _width(lower: Sequence[Fraction | None], upper: Sequence[Fraction | None]) -> float:
+def _width(lower: Sequence[Bound], upper: Sequence[Bound]) -> float:
     pairs = zip(lower, upper, strict=True)
     sides = (b - a for a, b in pairs if a is not None and b is not None)
     return max(map(nearest_float, sides), default=0.0)
 
 
 def _halved(
-    lower: tuple[Fraction | None, ...], upper: tuple[Fraction | None, ...]
-) -> list[tuple[tuple[Fraction | None, ...], tuple[Fraction | None, ...]]] | None:
+    lower: tuple[Bound, ...], upper: tuple[Bound, ...]
+) -> list[tuple[tuple[Bound, ...], tuple[Bound, ...]]] | None:
     widths = [
         Fraction(-1) if a is None or b is None else b - a for a, b in zip(lower, upper, strict=True)
     ]
@@ -124,37 +118,27 @@ def _halved(
 def impossible(
     graph: Graph,
     case: Case,
-    lower: tuple[Fraction | None, ...],
-    upper: tuple[Fraction | None, ...],
+    lower: tuple[Bound, ...],
+    upper: tuple[Bound, ...],
 ) -> bool:
     """Whether intervals show that no input of the box is unsafe.
 
     These widen a sum only where float64 does not hold it, so they also settle ties.
     """
-    sides: dict[str, Side] = {}
-    start = 0
-    for name, shape in graph.inputs.items():
-        stop = start + size_of(shape)
-        sides[name] = Side(lower[start:stop], upper[start:stop])
-        start = stop
     nodes = [node for _, node in graph.outputs]
-    found = enclose(graph, Box(sides), hull_above=2**20, nodes=nodes)
+    box = Box.of_elements(graph.inputs, lower, upper)
+    found = enclose(graph, box, hull_above=2**20, nodes=nodes)
     if any(node not in found for node in nodes):
         return False
-    ends = _ends([found[node] for node in nodes])
+    low = [v for node in nodes for v in found[node].lower.reshape(-1).tolist()]
+    high = [v for node in nodes for v in found[node].upper.reshape(-1).tolist()]
     rows = (*case.region, *case.outputs)
-    return any(_above(row, (lower, upper), ends) for row in rows)
-
-
-def _ends(enclosures: Sequence[Enclosure]) -> tuple[list[float], list[float]]:
-    low = [v for one in enclosures for v in one.lower.reshape(-1).tolist()]
-    high = [v for one in enclosures for v in one.upper.reshape(-1).tolist()]
-    return low, high
+    return any(_above(row, (lower, upper), (low, high)) for row in rows)
 
 
 def _above(
     row: Inequality,
-    x: tuple[Sequence[Fraction | None], Sequence[Fraction | None]],
+    x: tuple[Sequence[Bound], Sequence[Bound]],
     y: tuple[Sequence[float], Sequence[float]],
 ) -> bool:
     """Whether the least left side, in rational arithmetic, exceeds the bound."""

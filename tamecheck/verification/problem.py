@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from tamecheck.bounds import Combine, Dense, Layer, Layers, layers_of
+from tamecheck.bounds import Combine, Dense, Layers, layers_of
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.ir.graph import Apply, Graph
@@ -200,24 +200,21 @@ def _scaled(row: Inequality) -> Inequality:
 
 def _with_rows(network: Layers, rows: Sequence[Inequality]) -> Layers:
     """The network followed by one layer for the rows ``c y + d x - bound``."""
-    layers: list[Layer] = list(network.layers)
+    layers = list(network.computed)
     parts: list[int] = []
-    sources = (
-        (network.output, [row.outputs for row in rows]),
-        (0, [row.inputs for row in rows]),
-    )
-    for source, forms in sources:
-        size = network.layers[source].size
+    outputs, inputs = [row.outputs for row in rows], [row.inputs for row in rows]
+    for source, forms in ((network.output, outputs), (0, inputs)):
+        size = network.sizes[source]
         weight = np.zeros((size, len(rows)))
         for number, form in enumerate(forms):
             for index, coefficient in form:
                 weight[index, number] = float(coefficient)
         if weight.any() or source == network.output:
             layers.append(Dense.of(source, weight, (1, size), (1, len(rows)), left=False))
-            parts.append(len(layers) - 1)
+            parts.append(len(layers))
     offset = np.array([-float(row.bound) for row in rows])
-    layers.append(Combine(tuple(parts), (1.0,) * len(parts), offset, len(rows)))
-    return Layers(tuple(layers))
+    layers.append(Combine.of(parts, (1.0,) * len(parts), offset, len(rows)))
+    return Layers(network.inputs, tuple(layers))
 
 
 def _regions(cases: Sequence[Case]) -> tuple[Region, ...]:

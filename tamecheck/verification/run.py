@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tamecheck.bounds import Layers, Pointwise
+from tamecheck.budget import Budget
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, path, seconds
 from tamecheck.ir.graph import Graph
@@ -16,15 +17,19 @@ from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
-from tamecheck.verification.boxes import split_inputs, still_open
+from tamecheck.verification.branch import split_inputs, split_neurons, still_open
 from tamecheck.verification.exact import exact_of, point_of
-from tamecheck.verification.falsify import attacked, sampled
-from tamecheck.verification.flips import flipped
-from tamecheck.verification.neurons import split_neurons
-from tamecheck.verification.plain import bounded_plainly, sampled_plainly
+from tamecheck.verification.falsify import attack, flip, sample
+from tamecheck.verification.plain import bound_plainly, sample_plainly
 from tamecheck.verification.problem import Problem, problem_of, without
-from tamecheck.verification.search import Search
-from tamecheck.verification.witness import Replay, graph_of, replay_of, witness_at, witnessed
+from tamecheck.verification.witness import (
+    Replay,
+    Search,
+    graph_of,
+    replay_of,
+    witness_at,
+    witnessed,
+)
 
 __all__ = ["verify"]
 
@@ -70,48 +75,46 @@ def verify(
     graph, replay = graph_of(model), replay or replay_of(model)
     if not isinstance(spec, Specification):
         spec = read_vnnlib(path(spec, what="property"))
-    timeout, seed = seconds(timeout), natural(seed, what="seed")
-    started = time.monotonic()
-    deadline = started + (_FOREVER if timeout is None else timeout)
-    problem = problem_of(graph, spec)
-    run = _Run(problem, replay, started, deadline, seed)
+    limit, seed = seconds(timeout), natural(seed, what="seed")
+    budget = Budget.of(_FOREVER if limit is None else limit)
+    run = _Run(problem_of(graph, spec), replay, budget, seed)
     try:
-        return run.unconditional() or (
-            run.plain() if problem.layers is None else run.layered(problem.layers)
-        )
+        layers = run.problem.layers
+        rest = run.plain if layers is None else lambda: run.layered(layers)
+        return run.unconditional() or rest()
     except KeyboardInterrupt:
         return run.interrupted()
 
 
 class _Run:
-    def __init__(
-        self, problem: Problem, replay: Replay | None, started: float, deadline: float, seed: int
-    ) -> None:
-        self.problem, self.replay = problem, replay
-        self.started, self.deadline = started, deadline
+    def __init__(self, problem: Problem, replay: Replay | None, budget: Budget, seed: int) -> None:
+        self.problem, self.replay, self.budget = problem, replay, budget
+        self.started = time.monotonic()
         self.rng = np.random.default_rng(seed)
         self.regions = problem.regions
         self.facts: dict[str, int] = {}
         self.search: Search | None = None
 
+    @property
+    def _spent(self) -> float:
+        return time.monotonic() - self.started
+
     def _violated(self, witness: Witness, method: str) -> Violated:
         reason = "An exact evaluation of the witness violates the property."
         if witness.float32 is False:
             reason += " A float32 run does not confirm it: the violation is within its rounding."
-        return Violated(witness, method, reason, time.monotonic() - self.started, self.facts)
+        return Violated(witness, method, reason, self._spent, self.facts)
 
     def _holds(self, method: str) -> Holds:
         reason = "No input of the region is unsafe, by bounds rounded outward."
-        return Holds(method, reason, time.monotonic() - self.started, self.facts)
+        return Holds(method, reason, self._spent, self.facts)
 
     def _exact_holds(self, method: str, reason: str) -> Holds:
-        seconds = time.monotonic() - self.started
-        return Holds(method, reason, seconds, self.facts, RECOMPUTATION)
+        return Holds(method, reason, self._spent, self.facts, RECOMPUTATION)
 
     def _unknown(self, why: str) -> Unknown:
-        late = time.monotonic() >= self.deadline
-        spent = time.monotonic() - self.started
-        return Unknown("Out of time." if late else why, spent, late, self.facts)
+        late = self.budget.is_spent
+        return Unknown("Out of time." if late else why, self._spent, late, self.facts)
 
     def interrupted(self) -> Answer:
         """What is known when Ctrl-C ends the search: an exact witness, or nothing."""
@@ -153,8 +156,9 @@ class _Run:
         exact = exact_of(self.problem.scores)
         if exact is None or exact.decisions > _FEW_DECISIONS:
             return None
-        now = time.monotonic()
-        share = now + min((self.deadline - now) / 2, most) if exact.decisions else self.deadline
+        share = self.budget
+        if exact.decisions:
+            share = share.part(min(share.seconds / 2, most))
         outcome = exact.search(self.problem.spec.cases, share, self._confirm)
         self.facts["linear pieces"] = outcome.parts
         if outcome.witness is not None:
@@ -168,7 +172,7 @@ class _Run:
     def plain(self) -> Answer:
         """Samples, exact pieces and intervals only: some node has no linear bounds."""
         problem = self.problem
-        witness = sampled_plainly(problem, self.rng, self.replay, self.deadline)
+        witness = sample_plainly(problem, self.rng, self.replay, self.budget)
         if witness is not None:
             return self._violated(witness, "samples")
         found = self._exactly()
@@ -176,7 +180,7 @@ class _Run:
             return found
         open_ = np.any([region.cases for region in self.regions], axis=0)
         cases = [problem.spec.cases[number] for number in np.flatnonzero(open_)]
-        shown, seen = bounded_plainly(problem, cases, self.deadline)
+        shown, seen = bound_plainly(problem, cases, self.budget)
         self.facts["boxes"] = seen
         if shown:
             return self._holds("intervals over boxes of inputs")
@@ -184,10 +188,9 @@ class _Run:
 
     def layered(self, layers: Layers) -> Answer:
         """Samples, exact pieces, gradients, then splitting of inputs or of signs."""
-        search = Search(self.problem, layers, self.rng, self.replay, self.deadline)
+        search = Search(self.problem, layers, self.rng, self.replay, self.budget)
         self.search = search
-        cost = sum(layer.size for layer in layers.layers)
-        count = int(np.clip((1 << 22) // cost, 4, 64))
+        count = int(np.clip((1 << 22) // sum(layers.sizes), 4, 64))
         return (
             self._sampled(search, count)
             # splitting signs is the better way where rectifiers are many
@@ -198,12 +201,12 @@ class _Run:
         )
 
     def _sampled(self, search: Search, count: int) -> Violated | None:
-        stop = search.left * (1 - _SAMPLED)
+        part = self.budget.part(self.budget.seconds * _SAMPLED)
         for region in self.regions:
-            witness = sampled(search, region, 4 * count)
+            witness = sample(search, region, 4 * count)
             if witness is not None:
                 return self._violated(witness, "samples")
-            if search.left < stop:
+            if part.is_spent:
                 break
         return None
 
@@ -217,26 +220,23 @@ class _Run:
         return None if self.regions else self._holds(_BOXES)
 
     def _attack(self, search: Search, count: int) -> Violated | None:
-        if any(isinstance(one, Pointwise) and one.scalar.jumps for one in search.layers.layers):
-            return self._attack_jumps(search, count)
-        stop = search.left * (1 - _ATTACKED)
+        layers, left = search.layers, self.budget.seconds
+        if any(isinstance(one, Pointwise) and one.scalar.jumps for one in layers.computed):
+            # where a proof is out of reach, most of the time goes into the search
+            regions = [region for region in self.regions if region.finite]
+            most = min(left, 1e3) * (0.2 if layers.inputs <= _FEW_INPUTS else 0.8)
+            for region in regions:
+                witness = flip(search, region, count=max(count, 8), limit=most / len(regions))
+                if witness is not None:
+                    return self._violated(witness, "flips of coordinates")
+            return self._kept(search)
+        part = self.budget.part(left * _ATTACKED)
         for region in self.regions:
-            witness = attacked(search, region, restarts=count, steps=50)
+            witness = attack(search, region, restarts=count, steps=50)
             if witness is not None:
                 return self._violated(witness, "projected gradients")
-            if search.left < stop:
+            if part.is_spent:
                 break
-        return self._kept(search)
-
-    def _attack_jumps(self, search: Search, count: int) -> Violated | None:
-        """Where a proof is out of reach, most of the time goes into the search."""
-        regions = [region for region in self.regions if region.finite]
-        small = search.layers.inputs <= _FEW_INPUTS
-        share = min(search.left, 1e3) * (0.2 if small else 0.8) / max(len(regions), 1)
-        for region in regions:
-            witness = flipped(search, region, count=max(count, 8), limit=share)
-            if witness is not None:
-                return self._violated(witness, "flips of coordinates")
         return self._kept(search)
 
     def _kept(self, search: Search) -> Violated | None:
@@ -250,19 +250,19 @@ class _Run:
         return self._by_neurons(search)
 
     def _by_boxes(self, search: Search) -> Answer:
-        boxes = split_inputs(search, self.regions, limit=search.left)
+        boxes = split_inputs(search, self.regions, limit=self.budget.seconds)
         self.facts["boxes"] = boxes.seen
         if boxes.witness is not None:
             return self._violated(boxes.witness, _BOXES)
-        if not boxes.count:
+        if not boxes.open:
             return self._holds(_BOXES)
         return self._kept(search) or self._unknown("Boxes are left that cannot be halved.")
 
     def _by_neurons(self, search: Search) -> Answer:
         left = seen = 0
-        regions = self.regions
-        for number, region in enumerate(regions):
-            signs = split_neurons(search, region, limit=search.left / (len(regions) - number))
+        for number, region in enumerate(self.regions):
+            share = self.budget.seconds / (len(self.regions) - number)
+            signs = split_neurons(search, region, limit=share)
             left, seen = left + signs.open, seen + signs.seen
             self.facts["subproblems"] = seen
             if signs.witness is not None:
@@ -274,4 +274,4 @@ class _Run:
 
 def _rectified(layers: Layers) -> bool:
     """Whether some layer is a rectifier, whose sign can be fixed."""
-    return any(isinstance(layer, Pointwise) and layer.scalar.kinked for layer in layers.layers)
+    return any(isinstance(one, Pointwise) and one.scalar.kinked for one in layers.computed)

@@ -7,24 +7,13 @@ evaluates it exactly.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.bounds import (
-    Combine,
-    Dense,
-    Entry,
-    Largest,
-    Layers,
-    Pointwise,
-    Product,
-    Route,
-    Scale,
-)
-from tamecheck.bounds.scalar import Scalar
+from tamecheck.bounds import Largest, Layers, Linear, Pointwise
+from tamecheck.budget import Budget
 from tamecheck.encode.mip.network import Encoding
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Kind, Sense
@@ -42,9 +31,6 @@ __all__ = [
     "walk",
 ]
 
-_BREAKS_AT_ZERO = frozenset({"relu", "leaky_relu", "abs", "sign", "step"})
-_HUGE = 1e300
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
@@ -60,22 +46,12 @@ class Region:
     high: Array
 
 
-def _breaks(scalar: Scalar) -> Array | None:
-    """The points between which the function is affine; None if it is not piecewise affine."""
-    if scalar.name in _BREAKS_AT_ZERO:
-        return np.zeros(1)
-    if scalar.name == "clip":
-        ends = scalar.value(np.array([-_HUGE, _HUGE]))
-        return ends[np.abs(ends) < _HUGE]
-    return None
-
-
 def piecewise_affine(layers: Layers) -> bool:
     """Whether every layer is piecewise affine, with pieces that `region` knows."""
     return all(
-        not isinstance(layer, Product)
-        and (not isinstance(layer, Pointwise) or _breaks(layer.scalar) is not None)
-        for layer in layers.layers
+        isinstance(layer, Linear | Largest)
+        or (isinstance(layer, Pointwise) and layer.scalar.breaks is not None)
+        for layer in layers.computed
     )
 
 
@@ -85,42 +61,34 @@ def region(layers: Layers, x: Array, output: int) -> Region:
     At a bend one of the patterns is taken.  Costs as much as evaluating ``inputs`` points.
     """
     values = layers.values(x)
-    slopes: list[Array] = []
+    slopes = [np.eye(layers.inputs)]
     rows: list[Array] = []
     lows: list[Array] = []
     highs: list[Array] = []
-    for layer in layers.layers:
-        args = [slopes[arg] for arg in layer.args]
-        match layer:
-            case Entry():
-                slopes.append(np.eye(layer.size))
-            case Route() | Scale() | Combine() | Dense():
-                slopes.append(layer.apply(args))
-            case Pointwise():
-                v, slope = values[layer.args[0]], args[0]
-                breaks = _breaks(layer.scalar)
-                if breaks is None:
-                    raise ValueError("not piecewise affine")
-                ends = np.concatenate([[-np.inf], breaks, [np.inf]])
-                # below the first break strictly: like the one-sided slopes of the layers
-                piece = (v[:, np.newaxis] > breaks).sum(-1)
-                own = v - slope.T @ x
-                rows.append(slope.T)
-                lows.append(ends[piece] - own)
-                highs.append(ends[piece + 1] - own)
-                slopes.append(slope * layer.scalar.slope(v))
-            case Largest():
-                v, slope = values[layer.args[0]], args[0]
-                best = v.reshape(layer.size, layer.group).argmax(-1)
-                first = best + np.arange(layer.size) * layer.group
-                chosen = np.repeat(first, layer.group)
-                ahead = (slope[:, chosen] - slope).T
-                rows.append(ahead)
-                lows.append(ahead @ x - (v[chosen] - v))
-                highs.append(np.full(len(v), np.inf))
-                slopes.append(slope[:, first])
-            case Product():
-                raise ValueError("not piecewise affine")
+    for layer in layers.computed:
+        v, slope = values[layer.args[0]], slopes[layer.args[0]]
+        if isinstance(layer, Linear):
+            slopes.append(layer.apply([slopes[arg] for arg in layer.args]))
+        elif isinstance(layer, Pointwise) and layer.scalar.breaks is not None:
+            breaks = layer.scalar.breaks
+            ends = np.concatenate([[-np.inf], breaks, [np.inf]])
+            # below the first break strictly: like the one-sided slopes of the layers
+            piece = (v[:, np.newaxis] > breaks).sum(-1)
+            own = v - slope.T @ x
+            rows.append(slope.T)
+            lows.append(ends[piece] - own)
+            highs.append(ends[piece + 1] - own)
+            slopes.append(slope * layer.scalar.slope(v))
+        elif isinstance(layer, Largest):
+            first = layer.groups(v).argmax(-1) + np.arange(layer.size) * layer.group
+            chosen = np.repeat(first, layer.group)
+            ahead = (slope[:, chosen] - slope).T
+            rows.append(ahead)
+            lows.append(ahead @ x - (v[chosen] - v))
+            highs.append(np.full(len(v), np.inf))
+            slopes.append(slope[:, first])
+        else:
+            raise ValueError("not piecewise affine")
     count = layers.inputs
     slope = slopes[-1][:, output]
     return Region(
@@ -153,14 +121,14 @@ class Walker:
         """The signed output at points, one a row."""
         return self.sign * self.layers.values(points)[-1][..., self.output]
 
-    def clipped(self, points: Array) -> Array:
+    def clip(self, points: Array) -> Array:
         """The nearest points of the box."""
         return np.clip(points, self.lower, self.upper)
 
-    def ascended(self, points: Array, rounds: int) -> Array:
+    def ascend(self, points: Array, rounds: int) -> Array:
         """Points after some steps of projected signed-gradient ascent, the best of each path."""
         best, best_values = points, self.values(points)
-        rows = np.zeros(self.layers.layers[-1].size)
+        rows = np.zeros(self.layers.sizes[-1])
         rows[self.output] = self.sign
         width = self.upper - self.lower
         for turn in range(rounds):
@@ -169,7 +137,7 @@ class Walker:
             slope = self.layers.gradient(values, functional)
             size = np.abs(slope * width).max(-1, keepdims=True)
             move = slope * width * width / np.where(size > 0, size, 1.0)
-            points = self.clipped(points + 0.3 * 0.93**turn * move)
+            points = self.clip(points + 0.3 * 0.93**turn * move)
             found = self.values(points)
             better = found > best_values
             best = np.where(better[:, np.newaxis], points, best)
@@ -177,14 +145,14 @@ class Walker:
         return best
 
 
-def walk(walker: Walker, x: Array, *, deadline: float) -> Iterator[tuple[float, Array]]:
+def walk(walker: Walker, x: Array, budget: Budget) -> Iterator[tuple[float, Array]]:
     """The local optima of the regions that a walk from ``x`` passes; values increase.
 
     On each region a linear program finds the best point; the walk then steps a little further in
     the direction that led there, into the next region.
     """
     best = -np.inf
-    while time.monotonic() < deadline:
+    while not budget.is_spent:
         here = region(walker.layers, x, walker.output)
         # the float point itself is to be feasible
         at = here.rows @ x
@@ -192,7 +160,7 @@ def walk(walker: Walker, x: Array, *, deadline: float) -> Iterator[tuple[float, 
         found = largest_in(walker.sign * here.slope, (walker.lower, walker.upper), here.rows, ends)
         if found is None:
             return
-        found = walker.clipped(found)
+        found = walker.clip(found)
         value = float(walker.values(found))
         if value <= best + _GAIN * max(1.0, abs(best)):
             return
@@ -216,7 +184,7 @@ _AROUND = 64
 
 
 def relaxed_starts(
-    encoding: Encoding, walker: Walker, rng: np.random.Generator, *, deadline: float
+    encoding: Encoding, walker: Walker, rng: np.random.Generator, budget: Budget
 ) -> Iterator[Array]:
     """Inputs where relaxations of the program are best, with one more switch flipped each time.
 
@@ -228,9 +196,9 @@ def relaxed_starts(
     sense = Sense.MAXIMISE if walker.sign > 0 else Sense.MINIMISE
     switches = [j for j, c in enumerate(program.columns) if c.kind is Kind.INTEGER]
     layers = _by_depth(encoding, switches)
-    while time.monotonic() < deadline:
+    while not budget.is_spent:
         relaxation = Relaxation(encoding.objective(walker.output, sense))
-        found = relaxation.solve(seconds=deadline - time.monotonic())
+        found = relaxation.solve(seconds=budget.seconds)
         if not isinstance(found, Optimal):
             return
         x, whole = _network_at(encoding, walker, found)
@@ -239,13 +207,13 @@ def relaxed_starts(
             return
         for layer in layers:
             left = list(layer)
-            while left and time.monotonic() < deadline:
+            while left and not budget.is_spent:
                 weight = np.array([abs(whole[j] - found.point[j]) + _BIAS for j in left])
                 j = left.pop(int(rng.choice(len(left), p=weight / weight.sum())))
                 column = program.columns[j]
                 other = column.lower if whole[j] > 0.5 else column.upper
                 relaxation.set_bounds(j, other, other)
-                again = relaxation.solve(seconds=deadline - time.monotonic())
+                again = relaxation.solve(seconds=budget.seconds)
                 if not isinstance(again, Optimal):
                     relaxation.set_bounds(j, column.lower, column.upper)
                     continue
@@ -255,7 +223,7 @@ def relaxed_starts(
 
 
 def _network_at(encoding: Encoding, walker: Walker, found: Relaxed) -> tuple[Array, list[float]]:
-    x = walker.clipped(np.array([found.point[j] for j in encoding.inputs]))
+    x = walker.clip(np.array([found.point[j] for j in encoding.inputs]))
     return x, encoding.complete([float(value) for value in x])
 
 
@@ -269,26 +237,26 @@ def _by_depth(encoding: Encoding, switches: list[int]) -> list[list[int]]:
     return [grouped[level] for level in sorted(grouped)]
 
 
-def sampled_starts(walker: Walker, rng: np.random.Generator, *, deadline: float) -> Iterator[Array]:
+def sampled_starts(walker: Walker, rng: np.random.Generator, budget: Budget) -> Iterator[Array]:
     """The best ends of gradient ascents from random points and corners, batch after batch."""
-    while time.monotonic() < deadline:
+    while not budget.is_spent:
         mix = rng.random((_SAMPLES, len(walker.lower)))
         mix[::2] = np.round(mix[::2])
         points = walker.lower + (walker.upper - walker.lower) * mix
-        points = walker.ascended(points, _ROUNDS)
+        points = walker.ascend(points, _ROUNDS)
         order = np.argsort(-walker.values(points), kind="stable")
         yield from points[order[:_KEPT]]
 
 
 def best_walks(
-    walker: Walker, starts: Iterator[Array], rng: np.random.Generator, *, deadline: float
+    walker: Walker, starts: Iterator[Array], rng: np.random.Generator, budget: Budget
 ) -> Iterator[tuple[float, Array]]:
     """Better and better points, of walks from the starts; a walk that ends looks around itself."""
     best = -np.inf
     for start in starts:
         x, own = start, -np.inf
-        while time.monotonic() < deadline:
-            for value, found in walk(walker, x, deadline=deadline):
+        while not budget.is_spent:
+            for value, found in walk(walker, x, budget):
                 x, own = found, max(own, value)
             value = float(walker.values(x))
             if value > best:
@@ -298,7 +266,7 @@ def best_walks(
             if near is None:
                 break
             x = near
-        if time.monotonic() >= deadline:
+        if budget.is_spent:
             return
 
 
@@ -306,7 +274,7 @@ def _around(walker: Walker, x: Array, rng: np.random.Generator) -> Array | None:
     """A better point within a small distance, if samples find one."""
     width = walker.upper - walker.lower
     radius = 10.0 ** -rng.integers(1, 5, (_AROUND, 1))
-    points = walker.clipped(x + radius * width * rng.uniform(-1, 1, (_AROUND, len(x))))
+    points = walker.clip(x + radius * width * rng.uniform(-1, 1, (_AROUND, len(x))))
     values = walker.values(points)
     at = int(values.argmax())
     own = float(walker.values(x))

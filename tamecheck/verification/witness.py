@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
@@ -10,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from flint import arb, fmpq
 
+from tamecheck.bounds import Layers
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.float_terms import nearest_float
@@ -18,7 +21,7 @@ from tamecheck.ir.arguments import instance
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array
 from tamecheck.loaders.files import suffix_of
 from tamecheck.loaders.onnx.runtime import Runtime
 from tamecheck.model import Model
@@ -26,8 +29,8 @@ from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Problem
 
 __all__ = [
-    "DIGITS",
     "Replay",
+    "Search",
     "exact_outputs",
     "graph_of",
     "inside",
@@ -41,8 +44,7 @@ Replay: TypeAlias = Callable[[Array], Array | None]
 """The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
 
 _BITS = 256
-DIGITS = 15
-"""Of a ball in a text."""
+_CHECKS = 40
 
 
 def witnessed(problem: Problem, case: int, x: Array, replay: Replay | None) -> Witness | None:
@@ -75,8 +77,7 @@ def witness_at(
     outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
     if outputs is None:
         return None
-    texts = tuple(v.str(DIGITS) if isinstance(v, arb) else v for v in outputs)
-    return Witness(point, texts, _replayed(wanted, point, replay))
+    return Witness.of(point, outputs, float32=_replayed(wanted, point, replay))
 
 
 def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
@@ -85,11 +86,11 @@ def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
     It moves to the next number of the array's type if that suffices, else to the end of the
     interval, which is rational.
     """
-    found: list[Fraction] = []
     # NumPy's scalars keep the type, so that the next number is one of that type
-    for value, low, high in zip(x, case.lower, case.upper, strict=True):
-        found.append(_moved(value, low, high, x))
-    return tuple(found)
+    return tuple(
+        _moved(value, low, high, x)
+        for value, low, high in zip(x, case.lower, case.upper, strict=True)
+    )
 
 
 def _cut(x: Array, case: Case) -> tuple[Fraction, ...]:
@@ -121,16 +122,8 @@ def _between(low: Bound, value: Fraction, high: Bound) -> bool:
 
 def exact_outputs(graph: Graph, point: Sequence[Fraction]) -> list[Fraction | arb] | None:
     """All outputs at a flat point; None where the model has no value or it cannot be computed."""
-    given: dict[str, Array] = {}
-    start = 0
-    for name, shape in graph.inputs.items():
-        stop = start + size_of(shape)
-        array = np.empty(stop - start, dtype=object)
-        array[:] = point[start:stop]
-        given[name] = array.reshape(shape)
-        start = stop
     try:
-        found = exact_values(graph, given)
+        found = exact_values(graph, graph.split(point))
     except TamecheckError:
         return None
     return [value for name, _ in graph.outputs for value in found[name].reshape(-1).tolist()]
@@ -217,3 +210,53 @@ def replay_of(model: Model | Graph) -> Replay | None:
         return None
     source = Path(model.loaded.where)
     return onnx_replay(source) if model.loaded.format == "onnx" and source.is_file() else None
+
+
+@dataclass(slots=True, eq=False)
+class Search:
+    """What one run shares: the problem, the budget, the random numbers, the check of witnesses.
+
+    ``kept`` is a witness that is exact but that a float32 run does not confirm; the search for
+    a better one goes on for a while.
+    """
+
+    problem: Problem
+    layers: Layers
+    rng: np.random.Generator
+    replay: Replay | None = None
+    budget: Budget = field(default_factory=Budget)
+    kept: Witness | None = None
+    checks: int = 0
+    failed: set[bytes] = field(default_factory=set[bytes])
+
+    def rows(self, x: Array) -> Array:
+        """The rows of the property at points, in float64."""
+        with np.errstate(all="ignore"):
+            return self.layers.values(x)[-1]
+
+    def confirmed(self, points: Array, rows: Array, allowed: Array | None = None) -> Witness | None:
+        """A witness among points whose rows look unsafe, deepest first, checked exactly.
+
+        ``allowed`` (points, cases) says which cases a point may witness.
+        """
+        unsafe = self.problem.unsafe(rows)
+        if allowed is not None:
+            unsafe = unsafe & allowed
+        if not unsafe.any():
+            return None
+        depth = np.where(unsafe, self.problem.depth(rows), np.inf)
+        order = np.argsort(depth.min(-1))
+        for index in order[: min(3, int(unsafe.any(-1).sum()))]:
+            case = int(depth[index].argmin())
+            key = points[index].tobytes()
+            if key in self.failed or (self.checks >= _CHECKS and self.budget.seconds < 1):
+                continue
+            self.checks += 1
+            found = witnessed(self.problem, case, points[index], self.replay)
+            if found is None:
+                self.failed.add(key)
+            elif found.float32 is False:
+                self.kept = self.kept or found
+            else:
+                return found
+        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from fractions import Fraction
 from itertools import pairwise
 
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 import tamecheck as tc
 from tamecheck.bounds import layers_of
+from tamecheck.budget import Budget
 from tamecheck.certificates import recheck
 from tamecheck.cli.entry import main
 from tamecheck.encode.mip.network import mip_encoding
@@ -48,7 +48,7 @@ def network(sizes, seed):
 
 def walked(text, start):
     walker = Walker(layers_of(tc.expression(text).graph), np.zeros(1), np.ones(1), 0)
-    return list(walk(walker, np.array([start]), deadline=time.monotonic() + 20))
+    return list(walk(walker, np.array([start]), Budget.of(20)))
 
 
 def test_a_walk_finds_the_top_of_a_hat():
@@ -68,7 +68,7 @@ def test_values_increase_along_a_walk_and_are_those_of_the_network(seed):
     model = network([3, 8, 8, 1], seed)
     walker = Walker(layers_of(model.graph), -np.ones(3), np.ones(3), 0)
     start = np.random.default_rng(seed).uniform(-1, 1, 3)
-    found = list(walk(walker, start, deadline=time.monotonic() + 20))
+    found = list(walk(walker, start, Budget.of(20)))
     assert found
     assert all(a < b for (a, _), (b, _) in pairwise(found))
     assert found[-1][0] >= walker.values(start) - 1e-9
@@ -240,5 +240,5 @@ def test_the_optimum_does_not_depend_on_the_unit_of_the_output(power):
     model = tc.expression(f"({unit})*max(x, 0) - ({2 * unit})*max(x - 1/2, 0)")
     found = tc.maximise(model, box="-1:1", timeout=30)
     assert (found.status, found.value, found.bound) == ("optimal", unit / 2, unit / 2)
-    assert found.document()["rests_on"] == "certificate"
+    assert found.to_json()["rests_on"] == "certificate"
     assert recheck(found.certificate).verdict == "valid"

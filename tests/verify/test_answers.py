@@ -1,6 +1,5 @@
 """Answers: proofs only where the property holds, witnesses that replay, in every strategy."""
 
-import time
 from fractions import Fraction
 from itertools import pairwise
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
+from tamecheck.budget import Budget
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
@@ -15,7 +15,7 @@ from tamecheck.ops import BY_NAME
 from tamecheck.verification import Holds, Unknown, Violated, verify, vnncomp_text
 from tamecheck.verification.problem import problem_of
 from tamecheck.verification.run import _Run
-from tamecheck.verification.search import Search
+from tamecheck.verification.witness import Search
 
 
 def spec(inputs, box, unsafe, outputs=1):
@@ -107,9 +107,9 @@ def test_both_ways_of_splitting_agree(seed):
     problem = problem_of(graph, property_)
     found = []
     for way in ("_by_boxes", "_by_neurons"):
-        started = time.monotonic()
-        run = _Run(problem, None, started, started + 20, 0)
-        search = Search(problem, problem.layers, rng, deadline=started + 20)
+        budget = Budget.of(20)
+        run = _Run(problem, None, budget, 0)
+        search = Search(problem, problem.layers, rng, budget=budget)
         found.append(type(getattr(run, way)(search)))
     assert found[0] is found[1]
     assert found[0] is not Unknown

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tamecheck.bounds.builder import layers_of
-from tamecheck.bounds.crown import bounded
+from tamecheck.bounds import bound, layers_of
 from tamecheck.encode.mip.algebra import Forms
 from tamecheck.encode.mip.forms import Form, Rows, Rule, shortened
 from tamecheck.encode.mip.trees import Choice, difference
@@ -239,14 +238,10 @@ def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
         layers = layers_of(wanted)
     except UnsupportedError:
         return found
-    pairs = [
-        pair
-        for name, shape in graph.inputs.items()
-        for pair in box.side(name).elements(size_of(shape))
-    ]
+    pairs = box.elements(graph.inputs)
     lower = np.array([[float_down(low) for low, _ in pairs if low is not None]])
     upper = np.array([[float_up(high) for _, high in pairs if high is not None]])
-    last = bounded(layers, lower, upper).bounds[-1]
+    last = bound(layers, lower, upper).bounds[-1]
     start = 0
     for index in nodes:
         stop = start + size_of(graph.nodes[index].shape)

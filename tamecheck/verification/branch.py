@@ -1,0 +1,421 @@
+"""Branch and bound: over the signs of rectifiers, or over boxes of inputs, for proof or optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tamecheck.bounds import (
+    Ascent,
+    Functional,
+    Layers,
+    State,
+    ascend,
+    back,
+    bound,
+    contract,
+    kinks,
+    least_on,
+)
+from tamecheck.budget import Budget
+from tamecheck.evaluate.intervals import Interval
+from tamecheck.ir.program import Sense
+from tamecheck.ir.tensor import Array
+from tamecheck.verification.answer import Witness
+from tamecheck.verification.plain import impossible
+from tamecheck.verification.problem import Region
+from tamecheck.verification.witness import Search
+
+__all__ = ["Remainder", "bound_output", "split_inputs", "split_neurons", "still_open"]
+
+_ROUNDS = 3
+_LONG = 0.5
+_TIE = 1e-9
+_LOOKS = 8
+_SMALL = 10_000
+_LEAST = 2.0**-1000
+_FIRST_STEPS = 40
+_STEPS = 12
+_BATCH = 64
+_GOOD = 1e-6
+_MOST = 200_000
+
+Items: TypeAlias = Mapping[Any, Array]
+"""Subproblems: arrays by name, with a row for each subproblem."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remainder:
+    """What is left: how many subproblems are open, how many were looked at, a witness if any."""
+
+    open: int
+    seen: int
+    witness: Witness | None = None
+
+
+def _count(items: Items) -> int:
+    return len(next(iter(items.values())))
+
+
+def _picked(items: Items, index: Any) -> Items:
+    return {key: value[index] for key, value in items.items()}
+
+
+def _joined(first: Items, second: Items) -> Items:
+    return {key: np.concatenate([value, second[key]]) for key, value in first.items()}
+
+
+def _branch(
+    search: Search,
+    items: Items,
+    look: Callable[[Items], tuple[Items | None, Witness | None]],
+    sizes: tuple[int, int, int],
+    limit: float,
+) -> Remainder:
+    """Look at subproblems until none is left, a witness is found, or ``limit`` seconds are over.
+
+    Depth first, so that the list of open ones stays short.  ``look`` closes some and gives the
+    children of the others, or None where these cannot be split.  ``sizes`` are those of the first
+    batch, of the smallest and of the largest one: batches are to be short in time, so that the
+    clock is looked at often.
+    """
+    budget, seen = search.budget.part(limit), 0
+    batch, least, most = sizes
+    while _count(items) and not budget.is_spent and search.kept is None:
+        take = min(batch, _count(items))
+        part, rest = _picked(items, slice(-take, None)), _picked(items, slice(0, -take))
+        seen += take
+        before = budget.seconds
+        children, witness = look(part)
+        if witness is not None:
+            return Remainder(_count(rest), seen, witness)
+        if children is None:
+            return Remainder(_count(rest) + take, seen)
+        items = _joined(rest, children)
+        batch = min(batch * 2, most) if before - budget.seconds < _LONG else max(batch // 2, least)
+    return Remainder(_count(items), seen)
+
+
+# boxes of inputs
+
+
+def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> Remainder:
+    """Close or halve boxes until none is left; see `_branch`."""
+    scale = _scale(search)
+
+    def look(items: Items) -> tuple[Items | None, Witness | None]:
+        part = _Boxes(search, items)
+        witness = part.examine()
+        if witness is not None or not part.count:
+            return part.items, witness
+        lower, upper = _halves(part.lower, part.upper, part.slope, scale)
+        cases = np.concatenate([part.cases, part.cases])
+        return {"lower": lower, "upper": upper, "cases": cases}, None
+
+    return _branch(search, _stacked(regions), look, (8, 1, _batch_limit(search)), limit)
+
+
+def still_open(
+    search: Search, regions: Sequence[Region]
+) -> tuple[tuple[Region, ...], Witness | None]:
+    """One look at every region: those with cases that bounds do not close, or a witness."""
+    size = _batch_limit(search)
+    kept: list[Region] = []
+    for start in range(0, len(regions), size):
+        some = regions[start : start + size]
+        if search.budget.is_spent:
+            kept.extend(some)
+            continue
+        part = _Boxes(search, _stacked(some))
+        found = part.examine()
+        if found is not None:
+            return (), found
+        kept.extend(map(Region, part.lower, part.upper, part.cases))
+    return tuple(kept), None
+
+
+def _stacked(regions: Sequence[Region]) -> Items:
+    return {
+        name: np.stack([getattr(region, name) for region in regions])
+        for name in ("lower", "upper", "cases")
+    }
+
+
+def _scale(search: Search) -> Array:
+    ends = _stacked(search.problem.regions)
+    return np.maximum(ends["upper"].max(0) - ends["lower"].min(0), _LEAST)
+
+
+def _batch_limit(search: Search) -> int:
+    widest = max(search.layers.sizes)
+    return int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
+
+
+def _halves(lower: Array, upper: Array, slope: Array, scale: Array) -> tuple[Array, Array]:
+    """Both halves of boxes, across the input that matters most: first all of the lower ones."""
+    score = np.abs(slope) * (upper - lower)
+    score = np.where(np.isfinite(score), score, 0.0)
+    share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
+    # an input without influence on the bound may have some on the planes that made it
+    axis = ((share + 0.1) * np.sqrt((upper - lower) / scale)).argmax(-1)
+    at = np.arange(len(lower))
+    middle = (lower[at, axis] + upper[at, axis]) / 2
+    below, above = upper.copy(), lower.copy()
+    below[at, axis] = above[at, axis] = middle
+    return np.concatenate([lower, above]), np.concatenate([below, upper])
+
+
+class _Boxes:
+    """One batch of boxes, and the slopes of the functionals that are nearest to closing them."""
+
+    def __init__(self, search: Search, items: Items) -> None:
+        self.search = search
+        self.lower, self.upper = items["lower"], items["upper"]
+        self.cases: Array = items["cases"]
+        self.slope = np.zeros_like(self.lower)
+
+    @property
+    def count(self) -> int:
+        """The number of boxes."""
+        return len(self.lower)
+
+    @property
+    def items(self) -> Items:
+        """The boxes as subproblems."""
+        return {"lower": self.lower, "upper": self.upper, "cases": self.cases}
+
+    def examine(self) -> Witness | None:
+        """Close what can be closed; try the points where the open bounds are attained."""
+        search, problem = self.search, self.search.problem
+        layers = search.layers
+        with np.errstate(all="ignore"):
+            state = bound(layers, self.lower, self.upper)
+            functional = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
+            least = np.maximum(least_on(state.bounds[0], functional), state.bounds[-1].lower)
+            self.cases = self.cases & ~problem.closed(least)
+            least = self._shrink(functional, least)
+        self._settle_ties(least)
+        keep = self.cases.any(-1)
+        self.lower, self.upper, self.cases = self.lower[keep], self.upper[keep], self.cases[keep]
+        self.slope = self.slope[keep]
+        if not keep.any():
+            return None
+        row = self._nearest(least[keep])[:, np.newaxis, np.newaxis]
+        self.slope = np.take_along_axis(functional.a[keep], row, 1)[:, 0]
+        corners = np.where(self.slope > 0, self.lower, self.upper)
+        points = np.concatenate([corners, (self.lower + self.upper) / 2])
+        allowed = np.concatenate([self.cases, self.cases])
+        return search.confirmed(points, search.rows(points), allowed)
+
+    def _settle_ties(self, least: Array) -> None:
+        """Look again at boxes where no more than rounding is missing, now without rounding."""
+        problem = self.search.problem
+        if problem.graph.parameters > _SMALL:
+            return
+        best = np.where(problem.members, least[:, np.newaxis, :], -np.inf).max(-1)
+        near: list[list[int]] = np.argwhere(self.cases & (best > -_TIE)).tolist()
+        for box, case in near[:_LOOKS]:
+            wanted = problem.spec.cases[case]
+            lower = tuple(
+                Fraction(v) if end is None else max(Fraction(v), end)
+                for v, end in zip(self.lower[box].tolist(), wanted.lower, strict=True)
+            )
+            upper = tuple(
+                Fraction(v) if end is None else min(Fraction(v), end)
+                for v, end in zip(self.upper[box].tolist(), wanted.upper, strict=True)
+            )
+            crossed = any(a > b for a, b in zip(lower, upper, strict=True))
+            if crossed or impossible(problem.scores, wanted, lower, upper):
+                self.cases[box, case] = False
+
+    def _shrink(self, functional: Functional, least: Array) -> Array:
+        """Cut from boxes with one open case what none of its rows allows; the new least values."""
+        problem = self.search.problem
+        single = self.cases.sum(-1) == 1
+        if not single.any():
+            return least
+        use = single[:, np.newaxis] & problem.members[self.cases.argmax(-1)]
+        for _ in range(_ROUNDS):
+            box = contract(Interval(self.lower, self.upper), functional, use)
+            empty = (box.lower > box.upper).any(-1, keepdims=True)
+            self.cases = self.cases & ~empty
+            self.lower = np.where(empty, self.lower, box.lower)
+            self.upper = np.where(empty, self.upper, box.upper)
+            least = np.maximum(least, least_on(Interval(self.lower, self.upper), functional))
+            self.cases = self.cases & ~problem.closed(least)
+        return least
+
+    def _nearest(self, least: Array) -> Array:
+        """For each box the row that is nearest to closing its most stubborn case."""
+        best = np.where(self.search.problem.members, least[:, np.newaxis, :], -np.inf)
+        worst = np.where(self.cases, best.max(-1), np.inf).argmin(-1)
+        return best.argmax(-1)[np.arange(len(worst)), worst]
+
+
+def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)
+    layers: Layers,
+    box: tuple[Array, Array],
+    output: int,
+    sense: Sense,
+    *,
+    budget: Budget,
+    offer: Callable[[list[Fraction]], Fraction | None],
+) -> Fraction | None:
+    """No point of the box has a better output than this; None if there is no finite bound.
+
+    Each round halves the boxes with the weakest bounds, until the bound is near the best value
+    known or time is up; with no time, the whole box gets one bound.  ``offer`` takes a promising
+    point and gives the best value so far.
+    """
+    sign, scale = float(sense.sign), box[1] - box[0]
+    row = np.zeros((1, 1, layers.sizes[-1]))
+    row[..., output] = sign
+
+    def bounded(lower: Array, upper: Array) -> Items:
+        """Boxes, lower bounds of the signed output, and the slopes of the functionals below it."""
+        with np.errstate(all="ignore"):
+            state = bound(layers, lower, upper)
+            functional = back(state, layers.output, row)
+            least = least_on(state.bounds[0], functional)[:, 0]
+            last = state.bounds[-1]
+        plain = last.lower[:, output] if sign > 0 else -last.upper[:, output]
+        least = np.fmax(np.where(np.isnan(least), -np.inf, least), plain)
+        slope = np.nan_to_num(functional.a[:, 0])
+        return {"lower": lower, "upper": upper, "bound": least, "slope": slope}
+
+    items = bounded(box[0][np.newaxis], box[1][np.newaxis])
+    known: Fraction | None = None
+    while not budget.is_spent and _count(items) < _MOST:
+        order = np.argsort(items["bound"], kind="stable")
+        part, rest = _picked(items, order[:_BATCH]), _picked(items, order[_BATCH:])
+        low, high, slope = part["lower"], part["upper"], part["slope"]
+        corner = np.where(slope > 0, low, high)
+        for point in (corner[0], (low[0] + high[0]) / 2):
+            known = offer([Fraction(v) for v in point.tolist()])
+        goal = np.inf if known is None else sign * float(known)
+        if items["bound"].min() >= goal - _GOOD * max(1.0, abs(goal)):
+            break
+        halves = bounded(*_halves(low, high, slope, np.maximum(scale, _LEAST)))
+        # a half is never worse than the whole
+        twice = np.concatenate([part["bound"], part["bound"]])
+        halves = {**halves, "bound": np.maximum(halves["bound"], twice)}
+        items = _joined(rest, halves)
+        if not (halves["upper"] > halves["lower"]).any():
+            break
+    worst = float(items["bound"].min())
+    return Fraction(sign * worst) if np.isfinite(worst) else None
+
+
+# signs of rectifiers
+
+
+def split_neurons(search: Search, region: Region, *, limit: float) -> Remainder:
+    """Close every case of one box, or fix the sign of one more rectifier in it; see `_branch`."""
+    with np.errstate(all="ignore"):
+        signs = _Signs(search, region)
+        size = int(np.clip((1 << 22) // sum(search.layers.sizes), 4, 256))
+        return _branch(search, signs.first(), signs.look, (size, size, size), limit)
+
+
+class _Signs:
+    """The subproblems of one box: the case, the signs fixed so far, the parent's choice of slopes.
+
+    The keys are ("case", 0), ("sign", argument layer), and those of `Choice`.
+    """
+
+    def __init__(self, search: Search, region: Region) -> None:
+        self.search, self.region = search, region
+        self.root = bound(search.layers, region.lower[np.newaxis], region.upper[np.newaxis])
+        self.pairs = kinks(search.layers)
+        self.steps = _FIRST_STEPS
+
+    def first(self) -> Items:
+        """The cases of the region that interval bounds and one pass back do not close."""
+        problem, least = self.search.problem, self.root.bounds[-1].lower
+        cases = np.flatnonzero(self.region.cases & ~problem.closed(least)[0])
+        count, members = len(cases), problem.members[cases]
+        nearest = np.where(members, least, -np.inf).argmax(-1)
+        items: dict[Hashable, Array] = {("case", 0): cases}
+        for index, arg in self.pairs:
+            bounds = self.root.bounds[arg]
+            slope = (bounds.upper > -bounds.lower).astype(np.float32)
+            items["slope", index] = np.repeat(slope, count, 0)
+            items["sign", arg] = np.zeros((count, bounds.lower.shape[-1]), np.int8)
+            items["multiplier", arg] = np.zeros(items["sign", arg].shape, np.float32)
+        items["rows", 0] = np.eye(members.shape[1])[nearest]
+        return items
+
+    def look(self, items: Items) -> tuple[Items | None, Witness | None]:
+        """Bound the subproblems; the children of those that stay open, None if one cannot split."""
+        problem, cases = self.search.problem, items["case", 0]
+        signs = {arg: items["sign", arg] for _, arg in self.pairs}
+        choice = {key: v for key, v in items.items() if key[0] not in ("case", "sign")}
+        state, empty = self._state(len(cases), signs)
+        members = problem.members[cases]
+        outcome = ascend(state, choice, signs, steps=self.steps, members=members)
+        self.steps = _STEPS
+        closed = (outcome.bound > 0) | empty
+        closed |= problem.closed(state.bounds[-1].lower)[np.arange(len(cases)), cases]
+        open_ = np.flatnonzero(~closed)
+        if not open_.size:
+            return _picked(items, open_), None
+        allowed = cases[open_][:, np.newaxis] == np.arange(len(self.region.cases))
+        points = outcome.points[open_]
+        witness = self.search.confirmed(points, self.search.rows(points), allowed)
+        if witness is not None:
+            return None, witness
+        kept = _picked({**items, **outcome.choice}, open_)
+        return self._children(kept, state, outcome, open_), None
+
+    def _state(self, count: int, signs: Mapping[int, Array]) -> tuple[State, Array]:
+        """The bounds with the signs in them, and where these exclude each other."""
+        known = {
+            index: Interval(np.repeat(x.lower, count, 0), np.repeat(x.upper, count, 0))
+            for index, x in enumerate(self.root.bounds)
+        }
+        empty = np.zeros(count, dtype=bool)
+        for arg, sign in signs.items():
+            low = np.where(sign > 0, np.maximum(known[arg].lower, 0.0), known[arg].lower)
+            high = np.where(sign < 0, np.minimum(known[arg].upper, 0.0), known[arg].upper)
+            empty |= (low > high).any(-1)
+            known[arg] = Interval(low, high)
+        lower = np.repeat(self.region.lower[np.newaxis], count, 0)
+        upper = np.repeat(self.region.upper[np.newaxis], count, 0)
+        return bound(self.search.layers, lower, upper, known=known, tighten=False), empty
+
+    def _children(self, items: Items, state: State, outcome: Ascent, open_: Array) -> Items | None:
+        """Both signs of the rectifier whose relaxation costs the bound most."""
+        at = np.arange(len(open_))
+        best = np.full(len(open_), -np.inf)
+        layer, place = np.zeros(len(open_), dtype=np.int64), np.zeros(len(open_), dtype=np.int64)
+        for index, arg in self.pairs:
+            low, high = state.bounds[arg].lower[open_], state.bounds[arg].upper[open_]
+            free = (low < 0) & (high > 0) & (items["sign", arg] == 0)
+            weight = outcome.trace[index][open_, 0] if index in outcome.trace else 0.0
+            slope = items["slope", index]
+            above = -low * high / np.where(free, high - low, 1.0)
+            below = np.maximum(-low * slope, high * (1 - slope))
+            gap = np.where(weight < 0, -weight * above, 0.3 * weight * np.minimum(below, above))
+            score = np.where(free, gap + 1e-9 * above, -np.inf)
+            chosen = score.argmax(-1)
+            better = score[at, chosen] > best
+            best = np.where(better, score[at, chosen], best)
+            layer, place = np.where(better, arg, layer), np.where(better, chosen, place)
+        if not np.isfinite(best).all():
+            return None
+        narrow = {
+            key: v.astype(np.float32) if key[0] in ("slope", "multiplier") else v
+            for key, v in items.items()
+        }
+        sides: list[Items] = []
+        for sign in (1, -1):
+            own = {key: v.copy() if key[0] == "sign" else v for key, v in narrow.items()}
+            for _, arg in self.pairs:
+                rows = np.flatnonzero(layer == arg)
+                own["sign", arg][rows, place[rows]] = sign
+            sides.append(own)
+        return _joined(*sides)
