@@ -1,27 +1,17 @@
 """The verdict on a certificate. Only the last line of `judge` says that one is valid."""
 
-# fmt: off
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tamecheck.kernel import read
 from tamecheck.kernel.graph import Graph, read_graph
+from tamecheck.kernel.read import Json
 from tamecheck.kernel.rules import ABOVE, LOCAL, Proof, read_bounds
-from tamecheck.kernel.strict import (
-    Json,
-    Reject,
-    Spent,
-    allowance,
-    fields,
-    integer,
-    items,
-    mapping,
-    read,
-    require,
-    word,
-)
+from tamecheck.kernel.strict import Reject, Spent, allowance, require
 
 STEPS, A_CHARACTER = 10_000_000, 8  # what a check may take
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -34,21 +24,22 @@ class Report:
     claim: Json | None
     model_sha256: str | None
 
+
 def _claim(graph: Graph, proof: Proof, value: object) -> Json:
-    claim = mapping(value)
-    verdict = word(claim.get("verdict"))
+    claim = read.mapping(value)
+    verdict = read.word(claim.get("verdict"))
     if verdict == "not-tame":
-        refuted = word(fields(claim, "verdict refutes")["refutes"])
+        refuted = read.word(read.fields(claim, "verdict refutes")["refutes"])
         found = any(f.kind == "refutes" and refuted in f.words for f in proof.facts)
         require(found, "no step refutes what is claimed")
         return claim
     require(verdict in ("tame", "locally-tame"), "unknown verdict")
-    fields(claim, "verdict structures", "properties")
-    structures = [word(s) for s in items(claim["structures"])]
+    read.fields(claim, "verdict structures", "properties")
+    structures = [read.word(s) for s in read.items(claim["structures"])]
     known = {LOCAL} if verdict == "locally-tame" else set(ABOVE) - {LOCAL}
     fits = 0 < len(structures) == len(set(structures)) and known.issuperset(structures)
     require(fits, "the claimed structures do not fit the verdict")
-    properties = {word(p) for p in items(claim.get("properties", []))}
+    properties = {read.word(p) for p in read.items(claim.get("properties", []))}
     shown, has = ({k: set[str]() for k in graph.outputs} for _ in range(2))
     for f in proof.facts:
         if f.kind == "structure" and f.node in shown:
@@ -60,25 +51,30 @@ def _claim(graph: Graph, proof: Proof, value: object) -> Json:
         require(has[k].issuperset(properties), f"output node {k} is not shown to have them")
     return claim
 
+
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str | None]:
-    fields(raw, "format version model tensors domain claim steps")
+    read.fields(raw, "format version model tensors domain claim steps")
     require(raw["format"] == "tamecheck-certificate", "unknown format")
-    integer(raw["version"], 1, 1)
-    model = fields(raw["model"], "sha256 graph")
+    read.integer(raw["version"], 1, 1)
+    model = read.fields(raw["model"], "sha256 graph")
     graph = read_graph(model["graph"], raw["tensors"])
     require(model["sha256"] == graph.sha256, "the hash of the graph is another")
     inputs = {n.name: n.size for n in graph.nodes if n.op == "input"}
-    box = mapping(raw["domain"])
+    box = read.mapping(raw["domain"])
     require(set(box) == set(inputs), "the domain names other inputs than the graph")
-    domain = {name: read_bounds(fields(box[name], "lower upper"), n) for name, n in inputs.items()}
+    domain = {
+        name: read_bounds(read.fields(box[name], "lower upper"), n) for name, n in inputs.items()
+    }
     proof = Proof(graph, domain)
-    for i, step in enumerate(items(raw["steps"])):
+    for i, step in enumerate(read.items(raw["steps"])):
         at[0] = i
         proof.facts.append(proof.step(step))
     at[0] = None
     return _claim(graph, proof, raw["claim"]), proof.trusted, graph.sha256
 
+
 Prove = Callable[[Json, list[int | None]], tuple[Json, Sequence[str], str | None]]
+
 
 def judge(text: str | bytes, prove: Prove, steps: int) -> Report:
     """Return the verdict of a checker that may take so many steps, and more for a longer text."""
@@ -86,7 +82,7 @@ def judge(text: str | bytes, prove: Prove, steps: int) -> Report:
     allowed = steps + A_CHARACTER * len(text)
     try:
         with allowance(allowed):
-            claim, trusted, digest = prove(mapping(read(text)), at)
+            claim, trusted, digest = prove(read.mapping(read.document(text)), at)
     except Reject as error:
         return Report("invalid", (), at[0], str(error), None, None)
     except Spent:
@@ -97,6 +93,7 @@ def judge(text: str | bytes, prove: Prove, steps: int) -> Report:
     if trusted:
         return Report("incomplete", tuple(trusted), None, "some steps are trusted", claim, digest)
     return Report("valid", (), None, "", claim, digest)
+
 
 def check(text: str | bytes, steps: int = STEPS) -> Report:
     """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid."""

@@ -1,51 +1,56 @@
 """The canonical tensor graph: operations, parameters, shapes, hash and exact tensor data."""
 
-# fmt: off
-# ruff: noqa: C901, D102, E701, E704, SIM905  (one line a case, so that it reads as a table)
-import hashlib
-import json
+# ruff: noqa: D102, SIM905  (lists of words are tables)
 from base64 import b64decode
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
+from hashlib import sha256
 from math import prod
 from struct import iter_unpack
 
-from tamecheck.kernel.strict import (
-    Reject,
-    common,
-    fields,
-    flag,
-    integer,
-    items,
-    mapping,
-    rational,
-    require,
-    spend,
-    word,
-)
+from tamecheck.kernel import read
+from tamecheck.kernel.strict import Reject, common, pairs, require, spend, spend_long
 
 Shape = tuple[int, ...]
+Parameters = tuple[dict[str, Fraction], dict[str, tuple[int, ...]], str]
 Tensor = tuple[list[int], int]  # element i, in C order, is list[i] / int
 MAX_SIZE = 1 << 40
-POINTWISE: dict[str, int] = {"select": 3, **dict.fromkeys((  # with the number of arguments
+LONGEST_DENOMINATOR = 1 << 14
+UNARY = (
     "neg abs relu leaky_relu elu clip sign step floor ceil round pow sqrt exp log sigmoid tanh "
-    "softplus sin cos tan asin acos atan sinh cosh asinh acosh atanh erf").split(), 1),
-    **dict.fromkeys("add sub mul div prelu maximum minimum equal less less_equal power".split(), 2)}
-ROUTING = {"gather": 2, "gather_elements": 2, "concat": 0,  # 0: one or more
-           **dict.fromkeys("reshape transpose slice pad broadcast".split(), 1)}
+    "softplus sin cos tan asin acos atan sinh cosh asinh acosh atanh erf"
+).split()
+BINARY = "add sub mul div prelu maximum minimum equal less less_equal power".split()
+POINTWISE = {*UNARY, *BINARY, "select"}
+GATHERS = {"gather", "gather_elements"}
+ROUTING = {*GATHERS, *"concat reshape transpose slice pad broadcast".split()}
 FOLDS = {"sum": "add", "prod": "mul", "reduce_max": "maximum", "reduce_min": "minimum"}
-ARITY = {**POINTWISE, **ROUTING, **dict.fromkeys(FOLDS, 1), "matmul": 2, **dict.fromkeys(
-    "argmax argmin argsort softmax log_softmax logsumexp".split(), 1)}
+ALONG = "argmax argmin argsort softmax log_softmax logsumexp".split()
+ARITY = {
+    **dict.fromkeys([*UNARY, *ROUTING, *FOLDS, *ALONG], 1),
+    **dict.fromkeys([*BINARY, *GATHERS, "matmul"], 2),
+    "select": 3,
+    "concat": 0,  # one or more
+}
 PARAMS = {  # q rational, q? also null, n integer, n* integers, b true or false, m rounding mode
-    "leaky_relu": "alpha:q", "elu": "alpha:q beta:q", "clip": "lo:q? hi:q?", "sign": "at_zero:q",
-    "step": "at_zero:q", "round": "mode:m", "pow": "exponent:q", "reshape": "shape:n*",
-    "transpose": "perm:n*", "slice": "starts:n* steps:n* sizes:n*", "broadcast": "shape:n*",
-    "pad": "before:n* after:n* value:q", "argsort": "axis:n descending:b", **dict.fromkeys(
-        "gather gather_elements concat softmax log_softmax".split(), "axis:n"), **dict.fromkeys(
-        ["argmax", "argmin"], "axis:n keepdims:b last:b"), **dict.fromkeys(
-        [*FOLDS, "logsumexp"], "axes:n* keepdims:b")}
+    "leaky_relu": "alpha:q",
+    "elu": "alpha:q beta:q",
+    "clip": "lo:q? hi:q?",
+    **dict.fromkeys(["sign", "step"], "at_zero:q"),
+    "round": "mode:m",
+    "pow": "exponent:q",
+    **dict.fromkeys(["reshape", "broadcast"], "shape:n*"),
+    "transpose": "perm:n*",
+    "slice": "starts:n* steps:n* sizes:n*",
+    "pad": "before:n* after:n* value:q",
+    "argsort": "axis:n descending:b",
+    **dict.fromkeys([*GATHERS, "concat", "softmax", "log_softmax"], "axis:n"),
+    **dict.fromkeys(["argmax", "argmin"], "axis:n keepdims:b last:b"),
+    **dict.fromkeys([*FOLDS, "logsumexp"], "axes:n* keepdims:b"),
+}
 MODES = "half_even half_up half_down half_away half_toward_zero toward_zero away_from_zero".split()
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -60,7 +65,13 @@ class Node:
     mode: str = ""
 
     @property
-    def size(self) -> int: return prod(self.shape)
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def axis(self) -> int:
+        return self.n["axis"][0]
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -72,138 +83,197 @@ class Graph:
     sha256: str
     tensors: dict[str, Tensor]
 
-    def data(self, k: int) -> Tensor | None:  # of a constant, if the certificate provides them
-        return self.tensors.get(self.nodes[k].name) if self.nodes[k].op == "constant" else None
+    def data(self, k: int) -> Tensor | None:
+        """Return the data of a constant, if the certificate provides them."""
+        node = self.nodes[k]
+        return self.tensors.get(node.name) if node.op == "constant" else None
 
-def _shape(value: object) -> Shape:
-    found = tuple(integer(d, 1, MAX_SIZE) for d in items(value))
-    require(len(found) <= 32 and prod(found) <= MAX_SIZE, "a tensor is too large")
-    return found
-
-def _broadcast(shapes: list[Shape]) -> Shape:
-    rank = max(map(len, shapes))
-    columns = list(zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True))
-    require(all(d in (1, max(column)) for column in columns for d in column), "unequal shapes")
-    return tuple(map(max, columns))
-
-def _infer(op: str, n: dict[str, tuple[int, ...]], shapes: list[Shape]) -> Shape:
-    x, y, axes, ok = shapes[0], shapes[-1], n.get("axes", n.get("axis", ())), True
-    match op:
-        case "reshape": ok, found = prod(n["shape"]) == prod(x), n["shape"]
-        case "broadcast": ok, found = _broadcast([x, n["shape"]]) == n["shape"], n["shape"]
-        case "transpose":
-            ok, found = sorted(n["perm"]) == list(range(len(x))), [x[a] for a in n["perm"]]
-        case "slice":
-            cuts, found = zip(n["starts"], n["steps"], n["sizes"], x, strict=True), n["sizes"]
-            ok = all(0 <= s < d and 0 <= s + (k - 1) * t < d for s, t, k, d in cuts)
-        case "gather": found = x[:axes[0]] + y + x[axes[0] + 1:]
-        case "gather_elements":
-            pairs, found = enumerate(zip(y, x, strict=True)), y
-            ok = all(i <= d or a in axes for a, (i, d) in pairs)
-        case "concat":
-            ok = len({(s[:axes[0]], s[axes[0] + 1:]) for s in shapes}) == 1
-            found = (*x[:axes[0]], sum(s[axes[0]] for s in shapes), *x[axes[0] + 1:])
-        case "pad":
-            ok = min(n["before"] + n["after"], default=0) >= 0
-            found = map(sum, zip(n["before"], x, n["after"], strict=True))
-        case "matmul":
-            ok = x[-1] == y[-2:][0]
-            found = _broadcast([x[:-2], y[:-2]]) + x[-2:-1] + (y[-1:] if len(y) > 1 else ())
-        case _ if "keepdims" in n:
-            kept = [(a, 1 if a in axes else d) for a, d in enumerate(x)]
-            found = [d for a, d in kept if n["keepdims"][0] or a not in axes]
-        case _: found = _broadcast(shapes)
-    require(ok, "the shapes do not fit the operation")
-    return tuple(found)
-
-def _node(value: object, before: list[Node]) -> Node:
-    raw = mapping(value)
-    op, shape = word(raw.get("op")), _shape(raw.get("shape"))
-    if op in ("input", "constant"):
-        key = "name" if op == "input" else "tensor"
-        return Node(op, (), shape, word(fields(raw, f"op shape {key}")[key]))
-    fields(raw, "op args params shape")
-    args = [integer(a, 0, len(before) - 1) for a in items(raw["args"])]
-    require(op in ARITY, f"unknown op {op[:40]!a}")
-    require(len(args) == (ARITY[op] or max(len(args), 1)), "wrong number of arguments")
-    node, shapes, mode = Node(op, tuple(args), shape), [before[a].shape for a in args], ""
-    kinds = dict(entry.split(":") for entry in PARAMS.get(op, "").split())
-    for name, given in fields(raw["params"], " ".join(kinds)).items():
-        low, high = (0, len(shapes[0]) - 1) if name in ("axis", "axes") else (-MAX_SIZE, MAX_SIZE)
-        match kinds[name]:
-            case "m": mode = word(given)
-            case "b": node.n[name] = (int(flag(given)),)
-            case "n": node.n[name] = (integer(given, low, high),)
-            case "n*": node.n[name] = tuple(integer(i, low, high) for i in items(given))
-            case _ if given is not None or kinds[name] == "q": node.q[name] = rational(given)
-            case _: pass
-    axes = node.n.get("axes", ())
-    require(mode in MODES or op != "round", "unknown rounding mode")
-    require(len(set(axes)) == len(axes), "an axis is repeated")
-    require(op != "clip" or len(node.q) < 2 or node.q["lo"] <= node.q["hi"], "clip with lo > hi")
-    require(op != "elu" or node.q["beta"] > 0, "elu with beta <= 0")
-    require(_infer(op, node.n, shapes) == shape, "wrong shape")
-    return Node(op, node.args, shape, "", node.q, node.n, mode)
 
 def read_graph(value: object, tensors: object) -> Graph:
     """Read a graph and the tensor data that come with it; check shapes and digests."""
-    raw = fields(value, "format version nodes outputs")
+    raw = read.fields(value, "format version nodes outputs")
     require(raw["format"] == "tamecheck-graph", "unknown graph format")
-    integer(raw["version"], 1, 1)
+    read.integer(raw["version"], 1, 1)
     nodes, free = list[Node](), list[bool]()
-    for k, entry in enumerate(items(raw["nodes"])):
-        try: nodes.append(_node(entry, nodes))
+    for k, entry in enumerate(read.items(raw["nodes"])):
+        try:
+            nodes.append(_node(entry, nodes))
         except (Reject, ValueError, IndexError) as error:
             raise Reject(f"node {k}: {error}") from error
         free.append(nodes[-1].op != "input" and all(free[a] for a in nodes[-1].args))
-    ends = [fields(entry, "name node") for entry in items(raw["outputs"])]
-    outputs = [integer(entry["node"], 0, len(nodes) - 1) for entry in ends]
+    ends = [read.fields(entry, "name node") for entry in read.items(raw["outputs"])]
+    outputs = [read.integer(entry["node"], 0, len(nodes) - 1) for entry in ends]
     names = [n.name for n in nodes if n.op == "input"]
     require(len(set(names)) == len(names), "two inputs have one name")
-    require(0 < len(ends) == len({word(e["name"]) for e in ends}), "no outputs, or two of one name")
-    text = json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    labels = {read.word(entry["name"]) for entry in ends}
+    require(0 < len(ends) == len(labels), "no outputs, or two of one name")
     used = {(n.name, n.shape) for n in nodes if n.op == "constant"}
     require(len(dict(used)) == len(used), "one tensor is used with two shapes")
-    found = {digest: _tensor(digest, t, used) for digest, t in mapping(tensors).items()}
-    graph = Graph(nodes, outputs, free, hashlib.sha256(text.encode()).hexdigest(), found)
+    found = {digest: _tensor(digest, t, used) for digest, t in read.mapping(tensors).items()}
+    graph = Graph(nodes, outputs, free, read.digest(raw), found)
     for k, node in enumerate(nodes):
-        nums, den = graph.data(node.args[1]) or ([], 1) if "gather" in node.op else ([], 1)
-        extent = nodes[node.args[0]].shape[node.n["axis"][0]] if nums else 0
-        spend(len(nums))
-        fits = den == 1 and all(-extent <= i < extent for i in nums)
-        require(fits, f"node {k}: a constant index is no integer in range")
+        _require_indices(graph, k, node)
     return graph
 
+
+def _require_indices(graph: Graph, k: int, node: Node) -> None:
+    """Reject unless the indices of a gather, where they are given, are integers in range."""
+    tensor = graph.data(node.args[1]) if node.op in GATHERS else None
+    if tensor is not None:
+        indices, denominator = tensor
+        extent = graph.nodes[node.args[0]].shape[node.axis]
+        spend(len(indices))
+        fits = denominator == 1 and all(-extent <= i < extent for i in indices)
+        require(fits, f"node {k}: a constant index is no integer in range")
+
+
+def _node(value: object, before: list[Node]) -> Node:
+    raw = read.mapping(value)
+    op, shape = read.word(raw.get("op")), _shape(raw.get("shape"))
+    if op in ("input", "constant"):
+        key = "name" if op == "input" else "tensor"
+        return Node(op, (), shape, read.word(read.fields(raw, f"op shape {key}")[key]))
+    read.fields(raw, "op args params shape")
+    args = tuple(read.integer(a, 0, len(before) - 1) for a in read.items(raw["args"]))
+    require(op in ARITY, f"unknown op {op[:40]!a}")
+    require(len(args) == (ARITY[op] or max(len(args), 1)), "wrong number of arguments")
+    shapes = [before[a].shape for a in args]
+    node = Node(op, args, shape, "", *_parameters(op, raw["params"], len(shapes[0])))
+    require(_infer(node, shapes) == shape, "wrong shape")
+    return node
+
+
+def _parameters(op: str, value: object, rank: int) -> Parameters:
+    """Read the rationals, the integers and flags, and the mode of an operation."""
+    q, n, mode = dict[str, Fraction](), dict[str, tuple[int, ...]](), ""
+    kinds = dict(entry.split(":") for entry in PARAMS.get(op, "").split())
+    for name, given in read.fields(value, " ".join(kinds)).items():
+        ends = (0, rank - 1) if name in ("axis", "axes") else (-MAX_SIZE, MAX_SIZE)
+        match kinds[name]:
+            case "m":
+                mode = read.word(given)
+            case "b":
+                n[name] = (int(read.flag(given)),)
+            case "n":
+                n[name] = (read.integer(given, *ends),)
+            case "n*":
+                n[name] = tuple(read.integer(i, *ends) for i in read.items(given))
+            case kind:
+                if given is not None or kind == "q":
+                    q[name] = read.rational(given)
+    axes = n.get("axes", ())
+    require(mode in MODES or op != "round", "unknown rounding mode")
+    require(len(set(axes)) == len(axes), "an axis is repeated")
+    require(op != "clip" or len(q) < 2 or q["lo"] <= q["hi"], "clip with lo > hi")
+    require(op != "elu" or q["beta"] > 0, "elu with beta <= 0")
+    return q, n, mode
+
+
+def _shape(value: object) -> Shape:
+    found = tuple(read.integer(d, 1, MAX_SIZE) for d in read.items(value))
+    require(len(found) <= 32 and prod(found) <= MAX_SIZE, "a tensor is too large")
+    return found
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """Return the shape to which all of these extend, as in NumPy."""
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(s)) + s for s in shapes]
+    found = tuple(max(s[a] for s in padded) for a in range(rank))
+    require(all(d in (1, m) for s in padded for d, m in pairs(s, found)), "unequal shapes")
+    return found
+
+
+def _fit(condition: bool) -> None:  # noqa: FBT001
+    require(condition, "the shapes do not fit the operation")
+
+
+def _infer(node: Node, shapes: list[Shape]) -> Shape:  # noqa: C901, PLR0912  (a case an operation)
+    """Return the shape of a node, by its parameters and the shapes of its arguments."""
+    x, y, n = shapes[0], shapes[-1], node.n
+    match node.op:
+        case "reshape":
+            _fit(prod(n["shape"]) == prod(x))
+            return n["shape"]
+        case "broadcast":
+            _fit(broadcast(x, n["shape"]) == n["shape"])
+            return n["shape"]
+        case "transpose":
+            _fit(sorted(n["perm"]) == list(range(len(x))))
+            return tuple(x[a] for a in n["perm"])
+        case "slice":
+            starts, steps, sizes = n["starts"], n["steps"], n["sizes"]
+            _fit(len(starts) == len(steps) == len(sizes) == len(x))
+            for a, d in enumerate(x):
+                _fit(0 <= starts[a] < d and 0 <= starts[a] + (sizes[a] - 1) * steps[a] < d)
+            return sizes
+        case "pad":
+            before, after = n["before"], n["after"]
+            _fit(len(before) == len(after) == len(x) and all(w >= 0 for w in before + after))
+            return tuple(before[a] + d + after[a] for a, d in enumerate(x))
+        case "gather":
+            return x[: node.axis] + y + x[node.axis + 1 :]
+        case "gather_elements":
+            _fit(all(a == node.axis or i <= d for a, (i, d) in enumerate(pairs(y, x))))
+            return y
+        case "concat":
+            heads, tails = {s[: node.axis] for s in shapes}, {s[node.axis + 1 :] for s in shapes}
+            _fit(len(heads) == len(tails) == 1)
+            return (*x[: node.axis], sum(s[node.axis] for s in shapes), *x[node.axis + 1 :])
+        case "matmul":
+            _fit(x[-1] == y[-2:][0])
+            return broadcast(x[:-2], y[:-2]) + x[-2:-1] + (y[-1:] if len(y) > 1 else ())
+        case _ if "keepdims" in n:
+            axes = n["axes"] if "axes" in n else n["axis"]
+            if n["keepdims"][0]:
+                return tuple(1 if a in axes else d for a, d in enumerate(x))
+            return tuple(d for a, d in enumerate(x) if a not in axes)
+        case _:
+            return broadcast(*shapes)
+
+
 def _tensor(digest: str, value: object, used: set[tuple[str, Shape]]) -> Tensor:
-    raw = fields(value, "shape encoding data")
-    shape, encoding, den = _shape(raw["shape"]), word(raw["encoding"]), 1
+    """Read a tensor, whose data have this digest."""
+    raw = read.fields(value, "shape encoding data")
+    shape, encoding = _shape(raw["shape"]), read.word(raw["encoding"])
     require((digest, shape) in used, "a tensor is not that of a constant of its shape")
-    texts = [word(t) for t in items(raw["data"])] if encoding == "q" else []
-    data = "\n".join(texts).encode() if texts else b64decode(word(raw["data"]), validate=True)
+    texts = [read.word(t) for t in read.items(raw["data"])] if encoding == "q" else []
+    data = "\n".join(texts).encode() if texts else b64decode(read.word(raw["data"]), validate=True)
     head = f"{encoding}:{','.join(map(str, shape))}:"
-    require(hashlib.sha256(head.encode() + data).hexdigest() == digest, "wrong tensor digest")
+    require(sha256(head.encode() + data).hexdigest() == digest, "wrong tensor digest")
     match encoding:
         case "q":
-            den = common({rational(t).denominator for t in texts}, 1 << 14)
-            if den is None: raise Reject("the denominators of a tensor are too many")
-            spend(len(texts), den.bit_length())
-            nums = [v.numerator * (den // v.denominator) for v in map(rational, texts)]
-        case "i64": nums = [w for (w,) in iter_unpack("<q", data)]
-        case "f32": nums, den = _floats([w for (w,) in iter_unpack("<I", data)], 32, 23)
-        case "f64": nums, den = _floats([w for (w,) in iter_unpack("<Q", data)], 64, 52)
-        case _: raise Reject("unknown encoding")
+            nums, denominator = _rationals(texts)
+        case "i64":
+            nums, denominator = [w for (w,) in iter_unpack("<q", data)], 1
+        case "f32":
+            nums, denominator = _floats([w for (w,) in iter_unpack("<I", data)], 32, 23)
+        case "f64":
+            nums, denominator = _floats([w for (w,) in iter_unpack("<Q", data)], 64, 52)
+        case _:
+            raise Reject("unknown encoding")
     require(len(nums) == prod(shape), "a tensor has the wrong number of elements")
-    return nums, den
+    return nums, denominator
+
+
+def _rationals(texts: list[str]) -> Tensor:
+    values = [read.rational(t) for t in texts]
+    denominator = common({v.denominator for v in values}, LONGEST_DENOMINATOR)
+    if denominator is None:
+        raise Reject("the denominators of a tensor are too many")
+    spend_long(len(values), denominator.bit_length())
+    return [v.numerator * (denominator // v.denominator) for v in values], denominator
+
 
 def _floats(words: list[int], width: int, mantissa: int) -> Tensor:
-    # An IEEE number is its mantissa, plus a hidden bit if e > 0, times 2^(max(e, 1) - bias).
-    top, unit, sign = (1 << (width - 1 - mantissa)) - 1, 1 << mantissa, 1 << (width - 1)
-    exponents = [w >> mantissa & top for w in words]
+    """Return IEEE numbers: the mantissa, and a hidden bit if e > 0, times 2^(max(e, 1) - bias)."""
+    unit, sign = 1 << mantissa, 1 << (width - 1)
+    top = sign // unit - 1
+    bias = top // 2 + mantissa - 1
+    exponents = [w // unit & top for w in words]
     require(top not in exponents, "a tensor holds NaN or infinity")
-    sizes = [(w & (unit - 1) | (unit if e else 0)) << max(e - 1, 0)
-             for w, e in zip(words, exponents, strict=True)]
-    bits, bias = reduce(int.__or__, sizes, 0), top // 2 + mantissa - 1
+    sizes = [(w % unit + (unit if e else 0)) << max(e - 1, 0) for w, e in pairs(words, exponents)]
+    bits = reduce(int.__or__, sizes)
     spare = min((bits & -bits).bit_length() - 1, bias) if bits else bias  # common trailing zeros
-    spend(len(words), bits.bit_length() - spare)
-    signed = [(-m if w & sign else m) >> spare for m, w in zip(sizes, words, strict=True)]
-    return signed, 1 << (bias - spare)
+    spend_long(len(words), bits.bit_length() - spare)
+    return [(-m if w & sign else m) >> spare for m, w in pairs(sizes, words)], 1 << (bias - spare)

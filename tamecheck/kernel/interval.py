@@ -1,19 +1,18 @@
 """Rational intervals, with enclosures of the elementary functions from power series."""
 
-# fmt: off
-# ruff: noqa: D102, D103, E701, E704  (small functions, each with a name that says it all)
+# ruff: noqa: D102  (small functions, each with a name that says it all)
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, isqrt
-from operator import add
 
-from tamecheck.kernel.strict import Reject, require, spend
+from tamecheck.kernel.strict import Reject, require, spend_long
 
 End = Fraction | int | None
 ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -22,151 +21,256 @@ class Interval:
     low: End
     high: End
 
-    def __post_init__(self) -> None: spend(16, longest(self))
+    def __post_init__(self) -> None:
+        spend_long(16, longest(self))
+
     @property
-    def finite(self) -> bool: return self.low is not None and self.high is not None
-    def has(self, x: Fraction | int) -> bool: return point(x) <= self
-    def __neg__(self) -> Interval:
-        return Interval(*(None if end is None else -end for end in (self.high, self.low)))
-    def __add__(self, other: Interval) -> Interval:
-        pairs = (self.low, other.low), (self.high, other.high)
-        return Interval(*(None if a is None or b is None else a + b for a, b in pairs))
+    def finite(self) -> bool:
+        return self.low is not None and self.high is not None
+
+    def has(self, x: Fraction | int) -> bool:
+        return point(x) <= self
+
+    def __le__(self, other: Interval) -> bool:  # a subset
+        spend_long(16, longest(self, other))
+        above = other.low is None or (self.low is not None and self.low >= other.low)
+        below = other.high is None or (self.high is not None and self.high <= other.high)
+        return above and below
+
     def __or__(self, other: Interval) -> Interval:  # the hull of both
         low = None if self.low is None or other.low is None else min(self.low, other.low)
-        return Interval(low, None if self.high is None or other.high is None
-                        else max(self.high, other.high))
-    def __le__(self, other: Interval) -> bool:  # a subset
-        spend(16, longest(self, other))
-        low = other.low is None or (self.low is not None and self.low >= other.low)
-        return low and (other.high is None or (self.high is not None and self.high <= other.high))
+        high = None if self.high is None or other.high is None else max(self.high, other.high)
+        return Interval(low, high)
+
+    def __neg__(self) -> Interval:
+        low = None if self.high is None else -self.high
+        return Interval(low, None if self.low is None else -self.low)
+
+    def __add__(self, other: Interval) -> Interval:
+        low = None if self.low is None or other.low is None else self.low + other.low
+        high = None if self.high is None or other.high is None else self.high + other.high
+        return Interval(low, high)
+
+    def __sub__(self, other: Interval) -> Interval:
+        return self + -other
+
     def __mul__(self, other: Interval) -> Interval:
-        # Each end is an infinity's sign, or 0 and a product; 0 times an unbounded side is 0.
-        ends = [(0, a * b) if a is not None and b is not None else (
-               (s if a is None else (a > 0) - (a < 0)) * (t if b is None else (b > 0) - (b < 0)), 0)
-                for a, s in ((self.low, -1), (self.high, 1))
-                for b, t in ((other.low, -1), (other.high, 1))]
-        low, high = min(ends), max(ends)
-        return Interval(None if low[0] else low[1], None if high[0] else high[1])
+        ends = [_times(a, b) for a in _ends(self) for b in _ends(other)]
+        (below, low), (above, high) = min(ends), max(ends)
+        return Interval(None if below else low, None if above else high)
+
     def inverse(self) -> Interval:
         require(not self.has(ZERO), "division by an interval that contains 0")
-        return Interval(*(ZERO if end is None else ONE / end for end in (self.high, self.low)))
+        low = ZERO if self.high is None else ONE / self.high
+        return Interval(low, ZERO if self.low is None else ONE / self.low)
+
     def maximum(self, other: Interval) -> Interval:
         lows = [end for end in (self.low, other.low) if end is not None]
         return Interval(max(lows, default=None), (self | other).high)
-    def clamp(self, low: End, high: End) -> Interval:  # cut off where an end is given
+
+    def minimum(self, other: Interval) -> Interval:
+        return -((-self).maximum(-other))
+
+    def clamp(self, low: End, high: End) -> Interval:
+        """Return the range of what is cut off at the ends that are given."""
         found = self if low is None else self.maximum(point(low))
-        return found if high is None else -((-found).maximum(point(-high)))
+        return found if high is None else found.minimum(point(high))
 
-def longest(*intervals: Interval) -> int:  # the bits of the longest number
-    ends = [end for x in intervals for end in (x.low, x.high) if end]
-    return max([max(end.numerator.bit_length(), end.denominator.bit_length()) for end in ends],
-               default=0)
+    def magnitude(self) -> Interval:
+        return self.maximum(-self).clamp(ZERO, None)
 
-def point(x: Fraction | int) -> Interval: return Interval(Fraction(x), Fraction(x))
+
+def point(x: Fraction | int) -> Interval:
+    """Return the interval that is only x."""
+    return Interval(Fraction(x), Fraction(x))
+
+
+def length(x: Fraction | int) -> int:
+    """Return the bits of the numerator or of the denominator, whichever is longer."""
+    return max(x.numerator.bit_length(), x.denominator.bit_length())
+
+
+def longest(*intervals: Interval) -> int:
+    """Return the bits of the longest number, where an infinity and 0 have none."""
+    return max((length(end) for x in intervals for end in (x.low, x.high) if end), default=0)
+
+
+def _ends(x: Interval) -> list[tuple[End, int]]:
+    """Return both ends with their signs, which infinite ones have too."""
+    low_sign = (x.low is not None and x.low > 0) - (x.low is None or x.low < 0)
+    high_sign = (x.high is None or x.high > 0) - (x.high is not None and x.high < 0)
+    return [(x.low, low_sign), (x.high, high_sign)]
+
+
+def _times(a: tuple[End, int], b: tuple[End, int]) -> tuple[int, Fraction | int]:
+    """Return the sign of an infinite product and 0, or 0 and a number; 0 times infinity is 0."""
+    if a[0] is None or b[0] is None:
+        return a[1] * b[1], 0
+    return 0, a[0] * b[0]
+
 
 REAL, UNIT, SIGNED = Interval(None, None), Interval(ZERO, ONE), Interval(-ONE, ONE)
 POSITIVE, NEGATIVE = Interval(ZERO, None), Interval(None, ZERO)  # or zero
-_SCALE, _LIMIT, _TEN = 1 << 160, 8192, 10**59
+_SCALE = 1 << 160  # the sums of series are multiples of 1 / _SCALE
+_LARGEST_EXPONENT = 8192  # of an exponential that has an upper bound
 _PI = 314159265358979323846264338327950288419716939937510582097494
 _LN2 = 69314718055994530941723212145817656807550013436025525412068
-_PIS, _LN2S = [[Fraction(n, _TEN), Fraction(n + 1, _TEN)] for n in (_PI, _LN2)]
-PI, LN2 = Interval(*_PIS), Interval(*_LN2S)
+_PI_LOW, _PI_HIGH, _LN2_LOW, _LN2_HIGH = (
+    Fraction(n, 10**59) for n in (_PI, _PI + 1, _LN2, _LN2 + 1)
+)
+PI, LN2 = Interval(_PI_LOW, _PI_HIGH), Interval(_LN2_LOW, _LN2_HIGH)
+
 
 def monotone(f: Callable[[Fraction], Interval], x: Interval, limits: Interval = REAL) -> Interval:
+    """Return the range of an increasing function, with these limits at infinity."""
     low = limits.low if x.low is None else f(Fraction(x.low)).low
     return Interval(low, limits.high if x.high is None else f(Fraction(x.high)).high)
 
-def _series(t: Interval, y: Interval, ratio: Callable[[int], tuple[int, int]], *,
-            alternating: bool = False) -> Interval:
-    # The terms t[n] = t[n-1] * y * a/b >= 0, or (-1)^n times these, are rounded down and up.
+
+def _series(
+    t: Interval, y: Interval, ratio: Callable[[int], tuple[int, int]], *, alternating: bool
+) -> Interval:
+    """Enclose the sum of the terms t[n] = t[n-1] * y * a/b >= 0, or of (-1)^n times these.
+
+    The terms are rounded down and up.  In each use the later ratios are at most 1/2 too when the
+    sum ends, so that all terms that are left out add up to at most the last one.
+    """
     if t.low is None or t.high is None or y.low is None or y.high is None:
         raise Reject("a series of an unbounded interval")
-    low, high, y_low, y_high = (turn(end * _SCALE) for turn, end in (
-        (floor, t.low), (ceil, t.high), (floor, y.low), (ceil, y.high)))
-    total_low, total_high, n = low, high, 0
+    low, high = floor(t.low * _SCALE), ceil(t.high * _SCALE)
+    y_low, y_high = floor(y.low * _SCALE), ceil(y.high * _SCALE)
+    total_low, total_high = low, high
+    n = 0
     while True:
         n += 1
-        spend(16, high.bit_length())
+        spend_long(16, high.bit_length())
         a, b = ratio(n)
         low, high = low * y_low * a // (b * _SCALE), -(-high * y_high * a // (b * _SCALE))
-        term = (-high, -low) if alternating and n % 2 else (low, high)
-        total_low, total_high = map(add, (total_low, total_high), term)
-        # In each use the later ratios are at most 1/2 too, so the tail is at most `high`.
+        if alternating and n % 2:
+            total_low, total_high = total_low - high, total_high - low
+        else:
+            total_low, total_high = total_low + low, total_high + high
         if high <= 1 and 2 * y_high * a <= b * _SCALE:
-            if alternating: total_low -= high
-            return Interval(Fraction(total_low, _SCALE), Fraction(total_high + high, _SCALE))
+            below = total_low - high if alternating else total_low
+            return Interval(Fraction(below, _SCALE), Fraction(total_high + high, _SCALE))
+
 
 def _exp(x: Fraction) -> Interval:
-    if x > _LIMIT: return Interval(_exp(Fraction(_LIMIT)).low, None)
-    if x < 0: return _exp(-x).inverse()
-    k = floor(x / _LN2S[1])
-    return _series(point(1), point(x) + LN2 * point(-k), lambda n: (1, n)) * point(1 << k)
+    if x > _LARGEST_EXPONENT:
+        return Interval(_exp(Fraction(_LARGEST_EXPONENT)).low, None)
+    if x < 0:
+        return _exp(-x).inverse()
+    k = floor(x / _LN2_HIGH)
+    rest = point(x) - LN2 * point(k)
+    return _series(point(1), rest, lambda n: (1, n), alternating=False) * point(1 << k)
+
 
 def _log(x: Fraction) -> Interval:
-    if x < 1: return -_log(1 / x)
+    if x < 1:
+        return -_log(1 / x)
     k = floor(x).bit_length() - 1
-    z = (x - (1 << k)) / (x + (1 << k))
-    series = _series(point(z), point(z * z), lambda n: (2 * n - 1, 2 * n + 1))
-    return series * point(2) + LN2 * point(k)
+    z = (x - (1 << k)) / (x + (1 << k))  # so that log x = k log 2 + 2 atanh z
+    area = _series(point(z), point(z * z), lambda n: (2 * n - 1, 2 * n + 1), alternating=False)
+    return area * point(2) + LN2 * point(k)
+
 
 def _sqrt(x: Fraction) -> Interval:
-    scale = 1 << (96 + max(0, x.denominator.bit_length() - x.numerator.bit_length()))
+    shorter = x.denominator.bit_length() - x.numerator.bit_length()
+    scale = 1 << (96 + max(0, shorter))
     low = Fraction(isqrt(x.numerator * scale**2 // x.denominator), scale)
     return Interval(low, low if low * low == x else low + Fraction(1, scale))
 
-def _atan(x: Fraction) -> Interval:
-    if x < 0: return -_atan(-x)
-    if x > 1: return PI * point(HALF) + -_atan(1 / x)
-    start, y = point(x / (1 + x * x)), point(x * x / (1 + x * x))  # Euler's series
-    return _series(start, y, lambda n: (2 * n, 2 * n + 1))
 
-def _sigmoid(x: Fraction) -> Interval: return (point(1) + _exp(-x)).inverse()
+def _atan(x: Fraction) -> Interval:
+    if x < 0:
+        return -_atan(-x)
+    if x > 1:
+        return PI * point(HALF) - _atan(1 / x)
+    start, y = point(x / (1 + x * x)), point(x * x / (1 + x * x))  # Euler's series
+    return _series(start, y, lambda n: (2 * n, 2 * n + 1), alternating=False)
+
+
+def _sine(x: Fraction, quarters: int) -> Interval:
+    """Enclose the sine of x plus so many quarters of a turn."""
+    k = floor(2 * x / _PI_HIGH)
+    rest = point(x) - PI * point(Fraction(k, 2))
+    if not rest <= Interval(ZERO, _PI_HIGH):  # so far out that pi is not known well enough
+        return SIGNED
+    start, last = (point(1), -1) if (k + quarters) % 2 else (rest, 1)  # a cosine, or a sine
+    found = _series(start, rest * rest, lambda n: (1, 2 * n * (2 * n + last)), alternating=True)
+    return -found if (k + quarters) % 4 >= 2 else found
+
+
+def _sigmoid(x: Fraction) -> Interval:
+    return (point(1) + _exp(-x)).inverse()
+
+
+def _softplus(x: Fraction) -> Interval:
+    return point(max(x, ZERO)) + monotone(_log, point(1) + _exp(-abs(x)))
+
+
+def _asin(x: Fraction) -> Interval:
+    return monotone(_atan, point(x) * (point(1) + _sqrt(1 - x * x)).inverse()) * point(2)
+
+
+def _asinh(x: Fraction) -> Interval:
+    if x < 0:
+        return -_asinh(-x)
+    return monotone(_log, point(x) + _sqrt(x * x + 1))
+
 
 def _erf(x: Fraction) -> Interval:
-    if x < 0: return -_erf(-x)
-    if x > 8: return Interval(1 - Fraction(1, 1 << 90), ONE)  # 1 - erf(x) <= exp(-x^2)
-    series = _series(point(x), point(2 * x * x), lambda n: (1, 2 * n + 1))
+    if x < 0:
+        return -_erf(-x)
+    if x > 8:
+        return Interval(1 - Fraction(1, 1 << 90), ONE)  # 1 - erf(x) <= exp(-x^2)
+    series = _series(point(x), point(2 * x * x), lambda n: (1, 2 * n + 1), alternating=False)
     return series * point(2) * _exp(-x * x) * monotone(_sqrt, PI).inverse()
 
+
 INCREASING: dict[str, tuple[Callable[[Fraction], Interval], Interval]] = {  # with the range
-    "exp": (_exp, POSITIVE), "log": (_log, REAL), "sqrt": (_sqrt, REAL), "erf": (_erf, SIGNED),
-    "atan": (_atan, PI * Interval(-HALF, HALF)), "sigmoid": (_sigmoid, UNIT),
-    "tanh": (lambda x: _sigmoid(2 * x) * point(2) + point(-1), SIGNED),
-    "softplus": (lambda x: point(max(x, ZERO)) + monotone(_log, point(1) + _exp(-abs(x))),
-                 POSITIVE),
-    "asin": (lambda x: monotone(_atan, point(x) * (point(1) + _sqrt(1 - x * x)).inverse())
-             * point(2), REAL),
-    "sinh": (lambda x: (_exp(x) + -_exp(-x)) * point(HALF), REAL),
+    "exp": (_exp, POSITIVE),
+    "log": (_log, REAL),
+    "sqrt": (_sqrt, REAL),
+    "sigmoid": (_sigmoid, UNIT),
+    "tanh": (lambda x: _sigmoid(2 * x) * point(2) - point(1), SIGNED),
+    "softplus": (_softplus, POSITIVE),
+    "erf": (_erf, SIGNED),
+    "atan": (_atan, PI * Interval(-HALF, HALF)),
+    "asin": (_asin, REAL),
+    "tan": (lambda x: _sine(x, 0) * _sine(x, 1).inverse(), REAL),  # in one branch
+    "sinh": (lambda x: (_exp(x) - _exp(-x)) * point(HALF), REAL),
     "cosh": (lambda x: (_exp(x) + _exp(-x)) * point(HALF), Interval(ONE, None)),  # on x >= 0
-    "asinh": (lambda x: monotone(_log, point(abs(x)) + _sqrt(x * x + 1))
-              * point(-1 if x < 0 else 1), REAL),
+    "asinh": (_asinh, REAL),
     "acosh": (lambda x: monotone(_log, point(x) + _sqrt(x * x - 1)), POSITIVE),
     "atanh": (lambda x: _log((1 + x) / (1 - x)) * point(HALF), REAL),
-    "tan": (lambda x: _wave_at(x, 0) * _wave_at(x, 1).inverse(), REAL)}  # in one branch
+}
+
 
 def increasing(name: str, x: Interval) -> Interval:
+    """Return the range of an increasing function."""
     f, limits = INCREASING[name]
     return monotone(f, x, limits).clamp(limits.low, limits.high)
 
-def _wave_at(x: Fraction, quarter: int) -> Interval:
-    k = floor(2 * abs(x) / _PIS[1])
-    rest = point(abs(x)) + PI * point(Fraction(-k, 2))
-    if not rest <= Interval(ZERO, 2): return SIGNED
-    odd = (k + quarter) % 2  # then a cosine of the rest
-    start, y = point(1) if odd else rest, rest * rest
-    found = _series(start, y, lambda n: (1, 2 * n * (2 * n + 1 - 2 * odd)), alternating=True)
-    return -found if ((k + quarter) % 4 >= 2) != (x < 0 and quarter == 0) else found
 
-def wave(x: Interval, quarter: int) -> Interval:  # of sin for quarter 0, of cos for 1
-    if x.low is None or x.high is None or x.high - x.low > 7: return SIGNED
-    shift = HALF if quarter == 0 else ZERO  # at (k + shift)*pi the value is (-1)^k
-    first = min(ceil(x.low / p - shift) for p in _PIS)
-    last = max(floor(x.high / p - shift) for p in _PIS)
-    if last - first > 3: return SIGNED
-    found = _wave_at(Fraction(x.low), quarter) | _wave_at(Fraction(x.high), quarter)
-    for k in range(first, last + 1): found |= point(1 if k % 2 == 0 else -1)
+def wave(x: Interval, quarters: int) -> Interval:
+    """Return the range of the sine of x plus so many quarters of a turn."""
+    if x.low is None or x.high is None:
+        return SIGNED
+    shift = Fraction(1 - quarters, 2)  # it is (-1)^k at (k + shift) pi, and monotone between
+    first = min(ceil(x.low / p - shift) for p in (_PI_LOW, _PI_HIGH))
+    last = max(floor(x.high / p - shift) for p in (_PI_LOW, _PI_HIGH))
+    if last > first:
+        return SIGNED
+    found = _sine(Fraction(x.low), quarters) | _sine(Fraction(x.high), quarters)
+    if last == first:
+        found |= point(-1 if first % 2 else 1)
     return found.clamp(SIGNED.low, SIGNED.high)
 
-def one_branch(x: Interval) -> bool:  # bounded and strictly between two neighbouring poles of tan
-    if x.low is None or x.high is None: return False
-    return len({floor(end / p + HALF) for end in (x.low, x.high) for p in _PIS}) == 1
+
+def one_branch(x: Interval) -> bool:
+    """Return whether x is bounded and strictly between two neighbouring poles of the tangent."""
+    if x.low is None or x.high is None:
+        return False
+    ends = [end / p for end in (x.low, x.high) for p in (_PI_LOW, _PI_HIGH)]
+    return len({floor(end + HALF) for end in ends}) == 1

@@ -8,25 +8,16 @@ from heapq import nlargest, nsmallest
 from itertools import pairwise
 from operator import add, lt, ne
 
+from tamecheck.kernel import read
 from tamecheck.kernel.checker import Report, judge
-from tamecheck.kernel.strict import (
-    Json,
-    fields,
-    integer,
-    items,
-    mapping,
-    require,
-    spend,
-    word,
-)
+from tamecheck.kernel.read import Json
+from tamecheck.kernel.strict import require, spend
 from tamecheck.kernel_bnn.network import Layer, Network, Row, read_network
 
 FORMAT = "tamecheck-ball-certificate"
 STEPS = 150_000_000
 LEAF = -1
 LARGEST = 1 << 40
-
-Reach = tuple[Row, Row]
 States = dict[int, int]
 
 
@@ -43,7 +34,7 @@ class _Ball:
         self.reach = lru_cache(4096)(self._reach)
         self.size = sum(len(row) for layer in layers[1:] for row in layer.rows)
 
-    def _reach(self, rest: frozenset[int], budget: int) -> Reach:
+    def _reach(self, rest: frozenset[int], budget: int) -> tuple[Row, Row]:
         """Return by how much at most budget flips among the rest can lower and raise each sum."""
         spend(len(rest) * len(self.start))
         columns = [[self.change[i][j] for i in rest] for j in range(len(self.start))]
@@ -60,8 +51,7 @@ class _Ball:
             states = layer.states(low, high)
             for j, state in known.items() if number == 0 else ():
                 if states[j] == -state:
-                    # nothing of the ball is in this part
-                    return True
+                    return True  # nothing of the ball is in this part
                 states[j] = state
             low, high = after.sums(states)
         return all(map(lt, high, self.layers[-1].thresholds))
@@ -70,9 +60,8 @@ class _Ball:
         self, sums: Row, rest: frozenset[int], budget: int, known: States, raw: object
     ) -> bool:
         """Return whether multipliers show that no flips reach the known states of the part."""
-        pairs = [items(pair) for pair in items(raw)]
-        require(all(len(pair) == 2 for pair in pairs), "multipliers are pairs")
-        weights = {integer(j, 0, len(sums) - 1): integer(m, 1, LARGEST) for j, m in pairs}
+        pairs = [read.pair(entry, "multipliers are pairs") for entry in read.items(raw)]
+        weights = {read.integer(j, 0, len(sums) - 1): read.integer(m, 1, LARGEST) for j, m in pairs}
         require(len(weights) == len(pairs), "a neuron is named twice")
         require(weights.keys() <= known.keys(), "the state of a neuron is not known here")
         # the flips must take the sum of a neuron over its threshold, or below it
@@ -87,12 +76,8 @@ class _Ball:
 
 
 def _tree(ball: _Ball, radius: int, raw: Sequence[object], at: list[int | None]) -> None:
-    """Check that the leaves cover the ball, and that no class beats the decision in any of them.
-
-    The nodes come in preorder: an input that is split, then the part where it is kept, then the
-    part where it is flipped; or a neuron of the first layer, then the part where it is 1, then the
-    part where it is -1.
-    """
+    """Check that the leaves cover the ball, and that no class beats the decision in any of them."""
+    # in preorder: first comes the part where an input is kept, or where a neuron is 1
     waiting: list[tuple[Row, frozenset[int], int, States]] = [(ball.start, ball.free, radius, {})]
     for k, value in enumerate(raw):
         at[0] = k
@@ -100,17 +85,17 @@ def _tree(ball: _Ball, radius: int, raw: Sequence[object], at: list[int | None])
         sums, rest, budget, known = waiting.pop()
         spend(1 + len(sums) + len(rest) + len(known))
         if type(value) is not int:
-            node = mapping(value)
+            node = read.mapping(value)
             if "neuron" in node:
                 require(len(ball.layers) > 1, "there is no hidden layer")
-                j = integer(fields(node, "neuron")["neuron"], 0, len(sums) - 1)
+                j = read.integer(read.fields(node, "neuron")["neuron"], 0, len(sums) - 1)
                 require(j not in known, f"neuron {j} is not open here")
                 waiting += [(sums, rest, budget, known | {j: state}) for state in (-1, 1)]
                 continue
-            shown = ball.apart(sums, rest, budget, known, fields(node, "apart")["apart"])
+            shown = ball.apart(sums, rest, budget, known, read.fields(node, "apart")["apart"])
             require(shown, "the multipliers exclude nothing")
             continue
-        i = integer(value, LEAF, len(ball.change) - 1)
+        i = read.integer(value, LEAF, len(ball.change) - 1)
         if i == LEAF:
             shown = ball.excluded(sums, rest, budget, known)
             require(shown, "bounds do not exclude another decision")
@@ -126,20 +111,20 @@ def _tree(ball: _Ball, radius: int, raw: Sequence[object], at: list[int | None])
 
 
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str]:
-    fields(raw, "format version network claim tree")
+    read.fields(raw, "format version network claim tree")
     require(raw["format"] == FORMAT, "unknown format")
-    integer(raw["version"], 1, 1)
+    read.integer(raw["version"], 1, 1)
     network = read_network(raw["network"])
-    claim = mapping(raw["claim"])
-    verdict = word(claim.get("verdict"))
+    claim = read.mapping(raw["claim"])
+    verdict = read.word(claim.get("verdict"))
     require(verdict in ("holds", "distance"), "unknown verdict")
-    fields(claim, "verdict decision centre " + ("radius" if verdict == "holds" else "witness"))
+    read.fields(claim, "verdict decision centre " + ("radius" if verdict == "holds" else "witness"))
     centre = network.read_states(claim["centre"])
     decision = network.decide(centre)
-    stated = integer(claim["decision"], 0, len(network.readout.rows) - 1)
+    stated = read.integer(claim["decision"], 0, len(network.readout.rows) - 1)
     require(stated == decision, "the decision at the centre is another")
     if verdict == "holds":
-        radius, free = integer(claim["radius"], 0, len(centre)), len(network.free())
+        radius, free = read.integer(claim["radius"], 0, len(centre)), len(network.free())
         # the ball would say no more than that of a smaller radius
         require(radius <= free, f"the radius is larger than the number of free inputs, {free}")
     else:
@@ -147,7 +132,7 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
         require(network.decide(witness) != decision, "the decision at the witness is the same")
         # no point that needs fewer flips than the witness is decided otherwise
         radius = sum(map(ne, centre, witness)) - 1
-    _tree(_Ball(network, centre, network.against(decision)), radius, items(raw["tree"]), at)
+    _tree(_Ball(network, centre, network.against(decision)), radius, read.items(raw["tree"]), at)
     return claim, (), network.sha256
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import compress
 from operator import add, mul, not_, sub
 
-from tamecheck.kernel.strict import fields, integer, items, rational, require
+from tamecheck.kernel import read
+from tamecheck.kernel.strict import pairs, require
 
 Row = list[int]
 Levels = tuple[Fraction, Fraction]
 _LARGEST = 1 << 60
+NUMBERS = (-_LARGEST, _LARGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,9 @@ class Layer:
 
     def sums(self, states: Row) -> tuple[Row, Row]:
         """Return bounds on the sums, where a state 0 may be 1 or -1."""
-        low: Row = []
-        high: Row = []
-        for row in self.rows:
-            known = sum(map(mul, row, states))
-            unknown = sum(compress(map(abs, row), map(not_, states)))
-            low.append(known - unknown)
-            high.append(known + unknown)
-        return low, high
+        known = [sum(map(mul, row, states)) for row in self.rows]
+        unknown = [sum(compress(map(abs, row), map(not_, states))) for row in self.rows]
+        return list(map(sub, known, unknown)), list(map(add, known, unknown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +42,7 @@ class Network:
     sha256: str
     levels: Sequence[Levels]
     layers: Sequence[Layer]
-    readout: Layer
-    """The weights and offsets of the classes."""
+    readout: Layer  # the weights and offsets of the classes
 
     def free(self) -> Row:
         """Return the inputs that have two levels."""
@@ -56,7 +50,7 @@ class Network:
 
     def read_states(self, value: object) -> Row:
         """Read a point, given in the levels of the inputs, as states 1 (high) and -1 (low)."""
-        point = [rational(v) for v in items(value)]
+        point = [read.rational(v) for v in read.items(value)]
         require(len(point) == len(self.levels), "a point has one number an input")
         return list(map(_level, point, self.levels))
 
@@ -71,33 +65,30 @@ class Network:
     def against(self, decision: int) -> list[Layer]:
         """Return the layers and a last one, whose neurons are 1 where a class beats the decision.
 
-        Of equal scores the first wins.
+        Of equal scores the first wins, and no class beats itself.
         """
         weights, offsets = self.readout.rows, self.readout.thresholds
-        rivals = [c for c in range(len(offsets)) if c != decision]
-        rows = [list(map(sub, weights[c], weights[decision])) for c in rivals]
-        gaps = [offsets[decision] - offsets[c] + (c > decision) for c in rivals]
+        rows = [list(map(sub, row, weights[decision])) for row in weights]
+        gaps = [offsets[decision] - v + (c >= decision) for c, v in enumerate(offsets)]
         return [*self.layers, Layer(rows, gaps)]
 
 
 def read_network(value: object) -> Network:
     """Read a network, all of whose sizes must fit."""
-    raw = fields(value, "low high layers readout offsets")
-    low, high = ([rational(v) for v in items(raw[side])] for side in ("low", "high"))
+    raw = read.fields(value, "low high layers readout offsets")
+    low, high = ([read.rational(v) for v in read.items(raw[side])] for side in ("low", "high"))
     require(len(low) == len(high) > 0, "the levels do not match")
-    levels = list(zip(low, high, strict=True))
+    levels = list(pairs(low, high))
     require(all(a <= b for a, b in levels), "a low level is above the high")
     layers: list[Layer] = []
     width = len(low)
-    for one in items(raw["layers"]):
-        layer = fields(one, "weights thresholds")
+    for one in read.items(raw["layers"]):
+        layer = read.fields(one, "weights thresholds")
         layers.append(_layer(layer["weights"], layer["thresholds"], width))
         width = len(layers[-1].rows)
     last = _layer(raw["readout"], raw["offsets"], width)
     require(len(last.rows) > 0, "there is no class")
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return Network(digest, levels, layers, last)
+    return Network(read.digest(value), levels, layers, last)
 
 
 def _state(low: int, high: int, threshold: int) -> int:
@@ -110,12 +101,8 @@ def _level(v: Fraction, levels: Levels) -> int:
 
 
 def _layer(weights: object, vector: object, width: int) -> Layer:
-    rows = [[_number(w) for w in items(row)] for row in items(weights)]
-    ends = [_number(v) for v in items(vector)]
+    rows = [[read.integer(w, *NUMBERS) for w in read.items(row)] for row in read.items(weights)]
+    ends = [read.integer(v, *NUMBERS) for v in read.items(vector)]
     require(len(rows) == len(ends), "a layer has one number a neuron")
     require(all(len(row) == width for row in rows), "a row does not fit the layer before")
     return Layer(rows, ends)
-
-
-def _number(value: object) -> int:
-    return integer(value, -_LARGEST, _LARGEST)

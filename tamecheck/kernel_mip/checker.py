@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from tamecheck.kernel import read
 from tamecheck.kernel.checker import Report, judge
-from tamecheck.kernel.strict import (
-    Json,
-    fields,
-    integer,
-    items,
-    mapping,
-    rational,
-    require,
-    spend,
-    word,
-)
+from tamecheck.kernel.read import Json
+from tamecheck.kernel.strict import pairs, require, spend
 from tamecheck.kernel_mip.program import End, Program, Terms, read_program
 
 FORMAT = "tamecheck-tree-certificate"
 STEPS = 40_000_000
-
+FIELDS = {"infeasible": "", "bound": "bound", "optimal": "x value", "unbounded": "x ray"}
 Accept = Callable[[Fraction | None], bool]
 Box = dict[int, tuple[End, End]]
 
 
 def _whole(value: object) -> int:
-    """Return the integer, written as a JSON integer or as a string of digits."""
     if type(value) is int:
         return value
-    number = rational(value)
+    number = read.rational(value)
     require(number.denominator == 1, "an integer was expected")
     return number.numerator
 
 
 def _multipliers(value: object, program: Program) -> Terms:
-    pairs = [items(pair) for pair in items(value)]
-    require(all(len(pair) == 2 for pair in pairs), "multipliers are pairs")
-    y = [(integer(i, 0, len(program.rows) - 1), _whole(n)) for i, n in pairs]
+    given = [read.pair(entry, "multipliers are pairs") for entry in read.items(value)]
+    y = [(read.integer(i, 0, len(program.rows) - 1), _whole(n)) for i, n in given]
     require(len({i for i, _ in y}) == len(y), "a row is named twice")
     return y
 
 
 def _point(value: object, program: Program) -> Sequence[Fraction]:
-    x = [rational(v) for v in items(value)]
+    x = [read.rational(v) for v in read.items(value)]
     require(len(x) == len(program.costs), "a point has one number a column")
     return x
 
@@ -57,6 +48,10 @@ def _most(a: End, b: End) -> End:
     return b if a is None else a if b is None else max(a, b)
 
 
+def _crossed(low: End, high: End) -> bool:
+    return low is not None and high is not None and low > high
+
+
 def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int | None]) -> None:
     """Check that the leaves cover all points, and that each leaf has none or is accepted."""
     require(len(raw) > 0, "the tree has no root")
@@ -67,42 +62,37 @@ def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int 
         require(k in waiting, "no earlier node has this child")
         box = waiting.pop(k)
         spend(1 + len(box))
-        node = mapping(value)
+        node = read.mapping(value)
         if "children" in node:
             j, *sides = _branch(program, box, node)
-            children = [integer(c, k + 1, len(raw) - 1) for c in items(node["children"])]
+            children = [read.integer(c, k + 1, len(raw) - 1) for c in read.items(node["children"])]
             require(len(children) == len(set(children)) == 2, "a branching has two children")
             require(not waiting.keys() & set(children), "a node has two parents")
-            waiting |= {c: {**box, j: ends} for c, ends in zip(children, sides, strict=True)}
+            waiting |= {c: {**box, j: ends} for c, ends in pairs(children, sides)}
             continue
         spend(len(root))
         lower = [box[j][0] if j in box else low for j, (low, _) in enumerate(root)]
         upper = [box[j][1] if j in box else high for j, (_, high) in enumerate(root)]
         if "crossed" in node:
-            j = integer(fields(node, "crossed")["crossed"], 0, len(root) - 1)
-            low, high = lower[j], upper[j]
-            require(low is not None and high is not None and low > high, "no bounds are crossed")
+            j = read.integer(read.fields(node, "crossed")["crossed"], 0, len(root) - 1)
+            require(_crossed(lower[j], upper[j]), "no bounds are crossed")
         elif "row" in node:
-            i = integer(fields(node, "row")["row"], 0, len(program.rows) - 1)
-            low, high = program.row_lower[i], program.row_upper[i]
-            require(low is not None and high is not None and low > high, "no bounds are crossed")
+            i = read.integer(read.fields(node, "row")["row"], 0, len(program.rows) - 1)
+            crossed = _crossed(program.row_lower[i], program.row_upper[i])
+            require(crossed, "no bounds are crossed")
         elif "none" in node:
-            y = _multipliers(fields(node, "none")["none"], program)
-            shown = program.bound(y, 1, lower, upper, costs=False)
-            require(shown is not None and shown > 0, "the multipliers exclude nothing")
-        elif "gap" in node:
-            leaf = fields(node, "gap over")
-            over = _whole(leaf["over"])
-            require(over > 0, "multipliers have a positive denominator")
-            program.require_gap(_multipliers(leaf["gap"], program), over, lower, upper)
+            y = _multipliers(read.fields(node, "none")["none"], program)
+            least = program.least(y, [0] * len(root), lower, upper)
+            require(least is not None and least > 0, "the multipliers exclude nothing")
         else:
-            leaf = fields(node, "bound over")
-            over = _whole(leaf["over"])
+            kind = "gap" if "gap" in node else "bound"
+            leaf = read.fields(node, f"{kind} over")
+            y, over = _multipliers(leaf[kind], program), _whole(leaf["over"])
             require(over > 0, "multipliers have a positive denominator")
-            y = _multipliers(leaf["bound"], program)
-            require(
-                accept(program.bound(y, over, lower, upper, costs=True)), "the bound is too weak"
-            )
+            if kind == "gap":
+                program.require_gap(y, over, lower, upper)
+            else:
+                require(accept(program.bound(y, over, lower, upper)), "the bound is too weak")
     require(not waiting, "a child is missing")
     at[0] = None
 
@@ -110,8 +100,8 @@ def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int 
 def _branch(program: Program, box: Box, node: Json) -> tuple[int, tuple[End, End], tuple[End, End]]:
     """Return a column and its bounds in the two children, which together hold all points."""
     semi = "semi" in node
-    fields(node, "semi children" if semi else "branch at children")
-    j = integer(node["semi" if semi else "branch"], 0, len(program.costs) - 1)
+    read.fields(node, "semi children" if semi else "branch at children")
+    j = read.integer(node["semi" if semi else "branch"], 0, len(program.costs) - 1)
     low, high = box.get(j, program.hull(j))
     if semi:
         require(program.semi[j], f"column {j} is no semi variable")
@@ -128,34 +118,31 @@ def _granularity(program: Program, value: object) -> Fraction:
     """Return the step between objective values, 0 if none is claimed."""
     if value is None:
         return Fraction(0)
-    raw = fields(value, "step rows")
-    pairs = [items(pair) for pair in items(raw["rows"])]
-    require(all(len(pair) == 2 for pair in pairs), "rows are pairs")
-    rows = [(integer(i, 0, len(program.rows) - 1), rational(y)) for i, y in pairs]
-    step = rational(raw["step"])
+    raw = read.fields(value, "step rows")
+    given = [read.pair(entry, "rows are pairs") for entry in read.items(raw["rows"])]
+    rows = [(read.integer(i, 0, len(program.rows) - 1), read.rational(y)) for i, y in given]
+    step = read.rational(raw["step"])
     program.require_step(step, rows)
     return step
 
 
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str]:
-    fields(raw, "format version program claim granularity nodes")
+    read.fields(raw, "format version program claim granularity nodes")
     require(raw["format"] == FORMAT, "unknown format")
-    integer(raw["version"], 1, 1)
+    read.integer(raw["version"], 1, 1)
     program = read_program(raw["program"])
     step = _granularity(program, raw["granularity"])
-    claim, nodes = mapping(raw["claim"]), items(raw["nodes"])
-    verdict = word(claim.get("verdict"))
+    claim, nodes = read.mapping(raw["claim"]), read.items(raw["nodes"])
+    verdict = read.word(claim.get("verdict"))
+    require(verdict in FIELDS, "unknown verdict")
+    read.fields(claim, f"verdict {FIELDS[verdict]}")
     if verdict == "infeasible":
-        fields(claim, "verdict")
         _tree(program, nodes, lambda _: False, at)
         return claim, (), program.sha256
     if verdict == "bound":
-        fields(claim, "verdict bound")
-        limit = program.sign * (rational(claim["bound"]) - program.constant)
+        limit = program.sign * (read.rational(claim["bound"]) - program.constant)
         _tree(program, nodes, lambda shown: shown is not None and shown >= limit, at)
         return claim, (), program.sha256
-    require(verdict in ("optimal", "unbounded"), "unknown verdict")
-    fields(claim, "verdict x value" if verdict == "optimal" else "verdict x ray")
     x = _point(claim["x"], program)
     program.require_feasible(x)
     if verdict == "unbounded":
@@ -163,13 +150,11 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
         program.require_ray(_point(claim["ray"], program))
         return claim, (), program.sha256
     value = program.value(x)
-    stated = rational(claim["value"])
+    stated = read.rational(claim["value"])
     require(stated == program.sign * value + program.constant, "the value at x is another")
-    if step:
-        # all values differ by multiples of the step, and value is one of them
-        _tree(program, nodes, lambda shown: shown is not None and shown > value - step, at)
-    else:
-        _tree(program, nodes, lambda shown: shown is not None and shown >= value, at)
+    # all values differ by multiples of the step, if there is one, and value is one of them
+    below = operator.gt if step else operator.ge
+    _tree(program, nodes, lambda shown: shown is not None and below(shown, value - step), at)
     return claim, (), program.sha256
 
 

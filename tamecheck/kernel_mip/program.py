@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, lcm
 from operator import mul
 
-from tamecheck.kernel.strict import (
-    Json,
-    Reject,
-    common,
-    fields,
-    integer,
-    items,
-    rational,
-    require,
-    spend,
-    word,
-)
+from tamecheck.kernel import read
+from tamecheck.kernel.read import Json
+from tamecheck.kernel.strict import Reject, common, require, spend_long
 
 Number = int | Fraction
 End = Number | None
@@ -46,10 +35,8 @@ class Program:
     upper: Sequence[End]
     integral: Sequence[bool]
     semi: Sequence[bool]
-    size: int
-    """The number of costs and of terms."""
-    bits: int
-    """At least those of a sum of the program's numbers."""
+    size: int  # the number of costs and of terms
+    bits: int  # at least those of a sum of the program's numbers
 
     def hull(self, j: int) -> tuple[End, End]:
         """Return bounds on every value that column j may take."""
@@ -64,7 +51,7 @@ class Program:
 
     def require_feasible(self, x: Sequence[Fraction]) -> None:
         """Reject unless x satisfies every row, bound and kind."""
-        spend(self.size, self.bits + longest(x))
+        spend_long(self.size, self.bits + longest(x))
         for j, v in enumerate(x):
             if not (self.semi[j] and v == 0):
                 require(_within(v, self.lower[j], self.upper[j]), f"column {j} is out of bounds")
@@ -75,7 +62,7 @@ class Program:
 
     def require_ray(self, ray: Sequence[Fraction]) -> None:
         """Reject unless every point plus the ray is a point, and is better."""
-        spend(self.size, self.bits + longest(ray))
+        spend_long(self.size, self.bits + longest(ray))
         for j, v in enumerate(ray):
             require(not self.semi[j] or v == 0, f"the ray moves the semi column {j}")
             require(not self.integral[j] or v.denominator == 1, f"the ray is not integral at {j}")
@@ -85,62 +72,64 @@ class Program:
             require(_recedes(v, self.row_lower[i], self.row_upper[i]), f"the ray leaves row {i}")
         require(self.value(ray) < 0, "the ray does not improve the objective")
 
-    def bound(
-        self, y: Terms, over: int, lower: Sequence[End], upper: Sequence[End], *, costs: bool
-    ) -> Fraction | None:
-        """Return what the multipliers y / over prove: cost x >= bound within the bounds.
+    def _combination(self, y: Terms, others: Sequence[int]) -> list[int]:
+        """Return the sum of the rows times their multipliers, to go on with the other numbers."""
+        bits = max(n.bit_length() for n in [self.scale, *others, *(n for _, n in y)])
+        spend_long(len(self.costs) + sum(len(self.rows[i]) for i, _ in y), self.bits + bits)
+        form = [0] * len(self.costs)
+        for i, n in y:
+            for j, a in self.rows[i]:
+                form[j] += n * a
+        return form
 
-        Without costs, the cost is 0 and a positive bound shows that there is no point.
-        """
-        reduced = [c * over for c in self.costs] if costs else [0] * len(self.costs)
+    def least(
+        self, y: Terms, costs: Sequence[int], lower: Sequence[End], upper: Sequence[End]
+    ) -> Number | None:
+        """Return a lower bound of costs x, which the multipliers prove within the bounds."""
         total: Number = 0
-        bits = max([over.bit_length(), *(n.bit_length() for _, n in y)])
-        spend(len(reduced) + sum(len(self.rows[i]) for i, _ in y), self.bits + bits)
         for i, n in y:
             side = self.row_lower[i] if n > 0 else self.row_upper[i]
             if side is None:
                 return None
             total += n * side * self.scale
-            for j, a in self.rows[i]:
-                reduced[j] -= n * a
-        for j, d in enumerate(reduced):
+        for j, a in enumerate(self._combination(y, costs)):
+            d = costs[j] - a
             end = lower[j] if d > 0 else upper[j] if d < 0 else 0
             if end is None:
                 return None
             total += d * end
-        return Fraction(total) / (self.scale * over)
+        return total
+
+    def bound(
+        self, y: Terms, over: int, lower: Sequence[End], upper: Sequence[End]
+    ) -> Fraction | None:
+        """Return a lower bound of the objective, which the multipliers y / over prove."""
+        least = self.least(y, [c * over for c in self.costs], lower, upper)
+        return None if least is None else Fraction(least) / (self.scale * over)
 
     def require_gap(self, y: Terms, over: int, lower: Sequence[End], upper: Sequence[End]) -> None:
-        """Reject unless the multipliers y / over combine rows to one that no integer satisfies.
-
-        The terms of integer columns with integer coefficients add up to an integer; the bounds of
-        the rows and of the other columns say between which numbers it lies.
-        """
-        bits = max([over.bit_length(), *(n.bit_length() for _, n in y)])
-        spend(len(self.costs) + sum(len(self.rows[i]) for i, _ in y), self.bits + bits)
+        """Reject unless the multipliers y / over combine rows to one that no integer satisfies."""
         unit = self.scale * over
-        form = [0] * len(self.costs)
-        low: Number = 0
-        high: Number = 0
+        ends = list[tuple[Number, Number]]()
         for i, n in y:
             first, last = self.row_lower[i], self.row_upper[i]
             if first is None or last is None:
                 raise Reject(f"row {i} lacks a bound")
-            low, high = _plus(low, high, n * self.scale * first, n * self.scale * last)
-            for j, a in self.rows[i]:
-                form[j] += n * a
-        for j, a in enumerate(form):
+            ends.append((n * self.scale * first, n * self.scale * last))
+        # integral terms add up to an integer, which rows and other columns bound
+        for j, a in enumerate(self._combination(y, [unit])):
             if a and not (self.integral[j] and a % unit == 0):
                 first, last = lower[j], upper[j]
                 if first is None or last is None:
                     raise Reject(f"column {j} lacks a bound")
-                low, high = _plus(low, high, -a * first, -a * last)
+                ends.append((-a * first, -a * last))
+        low, high = sum(map(min, ends)), sum(map(max, ends))
         require(ceil(Fraction(low) / unit) > Fraction(high) / unit, "an integer is between")
 
     def require_step(self, step: Fraction, rows: Sequence[tuple[int, Fraction]]) -> None:
         """Reject unless the objective values of all points differ by multiples of step."""
         require(step > 0, "the step is not positive")
-        spend(self.size, self.bits + longest([step, *(y for _, y in rows)]))
+        spend_long(self.size, self.bits + longest([step, *(y for _, y in rows)]))
         rest = [Fraction(c) for c in self.costs]
         for i, y in rows:
             equation = self.row_lower[i] is not None and self.row_lower[i] == self.row_upper[i]
@@ -154,36 +143,35 @@ class Program:
 
 def read_program(value: object) -> Program:
     """Read the canonical form of a program."""
-    raw = fields(value, "format version name sense objective columns rows")
+    raw = read.fields(value, "format version name sense objective columns rows")
     require(raw["format"] == "tamecheck-program", "unknown format of the program")
-    integer(raw["version"], 1, 1)
-    word(raw["name"])
+    read.integer(raw["version"], 1, 1)
+    read.word(raw["name"])
     require(raw["sense"] in ("minimise", "maximise"), "unknown sense")
     sign = 1 if raw["sense"] == "minimise" else -1
-    objective = fields(raw["objective"], "name constant")
-    word(objective["name"])
-    columns = [fields(c, "name lower upper kind cost") for c in items(raw["columns"])]
-    rows = [fields(r, "name lower upper terms") for r in items(raw["rows"])]
+    objective = read.fields(raw["objective"], "name constant")
+    read.word(objective["name"])
+    columns = [read.fields(c, "name lower upper kind cost") for c in read.items(raw["columns"])]
+    rows = [read.fields(r, "name lower upper terms") for r in read.items(raw["rows"])]
     for named in (columns, rows):
-        require(len({word(c["name"]) for c in named}) == len(named), "two names are equal")
-    kinds = [word(c["kind"]) for c in columns]
+        require(len({read.word(c["name"]) for c in named}) == len(named), "two names are equal")
+    kinds = [read.word(c["kind"]) for c in columns]
     require(set(kinds) <= set(KINDS), "unknown kind")
     lower = [_inward(c, "lower", ceil) for c in columns]
     upper = [_inward(c, "upper", floor) for c in columns]
-    costs = [sign * rational(c["cost"]) for c in columns]
-    terms = [[_term(t, len(columns)) for t in items(r["terms"])] for r in rows]
+    costs = [sign * read.rational(c["cost"]) for c in columns]
+    terms = [[_term(t, len(columns)) for t in read.items(r["terms"])] for r in rows]
     for row in terms:
         require(len({j for j, _ in row}) == len(row), "a row names a column twice")
     row_lower, row_upper = ([_end(r[side]) for r in rows] for side in ("lower", "upper"))
     numbers = [*costs, *(a for row in terms for _, a in row)]
     bits = longest([*numbers, *lower, *upper, *row_lower, *row_upper])
-    spend(len(numbers), bits)
+    spend_long(len(numbers), bits)
     scale = lcm(*(a.denominator for a in numbers))
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return Program(
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        sha256=read.digest(value),
         sign=sign,
-        constant=rational(objective["constant"]),
+        constant=read.rational(objective["constant"]),
         scale=scale,
         costs=[(c * scale).numerator for c in costs],
         rows=[[(j, (a * scale).numerator) for j, a in row] for row in terms],
@@ -204,30 +192,25 @@ def longest(numbers: Iterable[End]) -> int:
     whole = common({v.denominator for v in given}, LONGEST)
     if whole is None:
         raise Reject("the common denominator is too long")
-    return whole.bit_length() + max((v.numerator.bit_length() for v in given), default=0)
+    return whole.bit_length() + max((abs(v.numerator) for v in given), default=whole).bit_length()
 
 
 def _term(value: object, columns: int) -> tuple[int, Fraction]:
-    pair = items(value)
-    require(len(pair) == 2, "a term is a pair")
-    return integer(pair[0], 0, columns - 1), rational(pair[1])
+    j, a = read.pair(value, "a term is a pair")
+    return read.integer(j, 0, columns - 1), read.rational(a)
 
 
 def _end(value: object) -> End:
     if value is None:
         return None
-    end = rational(value)
+    end = read.rational(value)
     return end.numerator if end.denominator == 1 else end
 
 
 def _inward(column: Json, side: str, turn: Callable[[Number], int]) -> End:
     """Return a bound of a column, rounded if its values are integers."""
     end = _end(column[side])
-    return turn(end) if end is not None and "integer" in word(column["kind"]) else end
-
-
-def _plus(low: Number, high: Number, one: Number, other: Number) -> tuple[Number, Number]:
-    return low + min(one, other), high + max(one, other)
+    return turn(end) if end is not None and "integer" in read.word(column["kind"]) else end
 
 
 def _within(v: Fraction, low: End, high: End) -> bool:

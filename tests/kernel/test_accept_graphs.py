@@ -6,11 +6,13 @@ import runpy
 from contextvars import Context
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from sys import maxsize
 
 import pytest
 
 from tamecheck.kernel import check, checker, graph, interval, rules
-from tamecheck.kernel.strict import Reject, Spent, common, read, spend
+from tamecheck.kernel.read import document
+from tamecheck.kernel.strict import Reject, Spent, common, spend
 
 BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
 x = BUILDERS["x"]
@@ -147,8 +149,8 @@ BAD = [
     (one("slice", (5,), shape=(6,), starts=[4], steps=[-1], sizes=[6]), FIT),
     (one("slice", (5,), shape=(2,), starts=[5], steps=[-1], sizes=[2]), FIT),
     (one("slice", (5,), shape=(2,), starts=[4], steps=[1], sizes=[2]), FIT),
-    (one("slice", (5, 5), shape=(1,), starts=[4], steps=[1], sizes=[1]), MALFORMED),
-    (one("slice", (5,), shape=(1, 1), starts=[4], steps=[1], sizes=[1, 1]), MALFORMED),
+    (one("slice", (5, 5), shape=(1,), starts=[4], steps=[1], sizes=[1]), FIT),
+    (one("slice", (5,), shape=(1, 1), starts=[4], steps=[1], sizes=[1, 1]), FIT),
     (one("slice", (5,), shape=(2,), starts=[0], steps=[1], sizes=[1]), WRONG),
     (one("gather", (2, 3, 4), (5, 6), shape=(2, 5, 4), axis=1), WRONG),
     (one("gather", (2, 3), (4,), shape=(4, 3), axis=2), RANGE.format(0, 1)),
@@ -165,8 +167,8 @@ BAD = [
     (one("concat", (2, 3), (2, 3), shape=(2, 3), axis=0), WRONG),
     (one("pad", (2,), shape=(1,), before=[-1], after=[0], value="0"), FIT),
     (one("pad", (2,), shape=(1,), before=[0], after=[-1], value="0"), FIT),
-    (one("pad", (2,), shape=(3,), before=[1, 0], after=[0], value="0"), MALFORMED),
-    (one("pad", (2,), shape=(3,), before=[1], after=[0, 0], value="0"), MALFORMED),
+    (one("pad", (2,), shape=(3,), before=[1, 0], after=[0], value="0"), FIT),
+    (one("pad", (2,), shape=(3,), before=[1], after=[0, 0], value="0"), FIT),
     (one("pad", (2,), shape=(2,), before=[1], after=[0], value="0"), WRONG),
     (one("matmul", (2, 3), (4, 3), shape=(2, 3)), FIT),
     (one("matmul", (3,), (2, 3)), FIT),
@@ -358,9 +360,9 @@ def test_each_wrong_document_is_refused_for_its_reason(number):
 
 STEPS = [
     (PLAIN, 16),
-    (ACCEPTED["indices"], 33),
+    (ACCEPTED["indices"], 29),
     (ACCEPTED["a number of 4000 digits"], 7639),
-    (ACCEPTED["the longest common denominator"], 7028),
+    (ACCEPTED["the longest common denominator"], 6864),
     (ACCEPTED["f64"], 448),
     (ACCEPTED["f32"], 424),
     (exactly([1.0, 2.0], "f64", [1, 2]), 118),
@@ -387,15 +389,15 @@ def test_limits_are_those_that_are_documented():
             return said
 
     said = 1 << 28
-    assert read(Text(b"{}")) == {}
+    assert document(Text(b"{}")) == {}
     said += 1
     with pytest.raises(Reject, match="too long"):
-        read(Text(b"{}"))
+        document(Text(b"{}"))
 
 
 def test_outside_of_a_check_work_is_not_bounded():
     def work():
-        spend(1 << 80)
+        spend(maxsize)
         with pytest.raises(Spent):
             spend(1)
 

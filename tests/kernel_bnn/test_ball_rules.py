@@ -252,13 +252,13 @@ LIES = [
 ]  # fmt: skip
 
 STEPS = [
-    (LINEAR, 17),
-    (HIDDEN, 18),
-    (SPLIT, 27),
-    (EITHER, 49),
-    (DEEP, 33),
-    (NEAREST, 20),
-    (APART, 33),
+    (LINEAR, 21),
+    (HIDDEN, 19),
+    (SPLIT, 31),
+    (EITHER, 53),
+    (DEEP, 35),
+    (NEAREST, 24),
+    (APART, 34),
 ]
 """How many steps a check takes."""
 

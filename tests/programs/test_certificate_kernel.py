@@ -432,10 +432,10 @@ STEPS = [
     (STEEP, 36),
     (EQUATED, 47),
     (RAY, 26),
-    (SLOW, 236),
+    (SLOW, 332),
     (SLOW_POINT, 144),
     (SLOW_RAY, 56),
-    (SLOW_STEP, 64),
+    (SLOW_STEP, 76),
 ]
 """How many steps a check takes."""
 

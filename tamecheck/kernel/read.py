@@ -1,0 +1,97 @@
+"""Strict reading: JSON without repeated keys, floats or NaN; exact rationals in lowest terms."""
+
+# ruff: noqa: D103  (small functions, each with a name that says it all)
+import json
+import re
+from fractions import Fraction
+from hashlib import sha256
+from math import gcd
+from typing import Any, NoReturn
+
+from tamecheck.kernel.strict import Reject, require, spend_long
+
+Json = dict[str, object]
+_RATIONAL = re.compile(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?", re.ASCII)
+
+
+def document(text: str | bytes) -> object:
+    """Read JSON in which keys are distinct and numbers are integers of at most 19 characters."""
+    require(len(text) <= 1 << 28, "the text is too long")
+    return json.loads(
+        text if isinstance(text, str) else text.decode("utf-8"),
+        parse_float=_refuse,
+        parse_int=_small,
+        parse_constant=_refuse,
+        object_pairs_hook=_unique,
+    )
+
+
+def _unique(members: list[tuple[str, object]]) -> Json:
+    require(len(dict(members)) == len(members), "an object repeats a key")
+    return dict(members)
+
+
+def _small(token: str) -> int:
+    return int(token) if len(token) < 20 else _refuse(token)
+
+
+def _refuse(token: str) -> NoReturn:
+    raise Reject(f"{token[:20]!a} is not a small integer; other numbers are strings")
+
+
+def mapping(value: object) -> Json:
+    return _typed(value, dict, "an object")
+
+
+def items(value: object) -> list[object]:
+    return _typed(value, list, "a list")
+
+
+def word(value: object) -> str:
+    return _typed(value, str, "a string")
+
+
+def flag(value: object) -> bool:
+    return _typed(value, bool, "true or false")
+
+
+def _typed(value: object, kind: type, name: str) -> Any:
+    require(type(value) is kind, f"{name} was expected")
+    return value
+
+
+def pair(value: object, why: str) -> list[object]:
+    require(len(items(value)) == 2, why)
+    return items(value)
+
+
+def digest(value: object) -> str:
+    """Return the SHA-256 of the canonical text of what was read."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()
+
+
+def fields(value: object, required: str, optional: str = "") -> Json:
+    """Return an object that has the required fields, and no others but the optional ones."""
+    found, needed = mapping(value), set(required.split())
+    wrong = (needed - set(found)) | (set(found) - needed - set(optional.split()))
+    require(not wrong, f"a missing or unknown field: {min(wrong, default='')[:40]!a}")
+    return found
+
+
+def integer(value: object, low: int, high: int) -> int:
+    """Return an integer in [low, high]; a boolean is none."""
+    if type(value) is int and low <= value <= high:
+        return value
+    raise Reject(f"an integer in [{low}, {high}] was expected")
+
+
+def rational(value: object) -> Fraction:
+    """Return a rational, written in lowest terms."""
+    found = _RATIONAL.fullmatch(value) if isinstance(value, str) else None
+    if found is None or max(map(len, found[0].split("/"))) > 4000:  # CPython reads 4300 digits
+        raise Reject("a rational 'p' or 'p/q' of at most 4000 digits was expected")
+    spend_long(1, 4 * len(found[0]))
+    top, bottom = int(found[1]), int(found[2] or 1)
+    require(found[2] is None or (bottom > 1 == gcd(top, bottom)), "a rational not in lowest terms")
+    return Fraction(top, bottom)
