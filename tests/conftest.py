@@ -1,8 +1,19 @@
-"""Settings that every test shares: the same examples on every run, and no clock."""
+"""Settings that every test shares: the same examples on every run, no clock, and all cores.
+
+The whole suite runs on every core unless ``-n`` says otherwise; a file or a folder in one process,
+where a debugger works.
+"""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+# generators that tests share are in corpus.py, beside this file
+sys.path.insert(0, str(Path(__file__).parent))
 
 settings.register_profile(
     "tamecheck",
@@ -14,3 +25,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tamecheck")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Run the whole suite in parallel, where pytest-xdist is there and not told anything."""
+    whole = {Path(arg).resolve() for arg in config.args} == {Path(__file__).parent}
+    if whole and getattr(config.option, "numprocesses", 0) is None:
+        config.option.numprocesses = "auto"

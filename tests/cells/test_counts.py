@@ -7,6 +7,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
+from corpus import dense_network
 from scipy.optimize import linprog
 
 from tamecheck.cells import cells
@@ -17,27 +18,21 @@ from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.ops import BY_NAME
 
 BOX = Box.uniform(["x"], Fraction(-1), Fraction(1))
-PARAMS = {
-    "sign": {"at_zero": Fraction(1)},
-    "clip": {"lo": Fraction(-1, 4), "hi": Fraction(1, 3)},
-}
 
 
 def network(sizes, seed=0, act="relu", dtype=np.float32):
-    rng = np.random.default_rng(seed)
-    builder = GraphBuilder()
-    value = builder.input("x", (1, sizes[0]))
-    weights = []
-    for layer, (n, m) in enumerate(pairwise(sizes)):
-        w = (rng.normal(size=(n, m)) / np.sqrt(n)).astype(dtype)
-        b = (rng.normal(size=(m,)) * 0.3).astype(dtype)
-        weights.append((w.astype(float), b.astype(float)))
-        value = builder.apply(BY_NAME["matmul"], [value, builder.constant(w)])
-        value = builder.apply(BY_NAME["add"], [value, builder.constant(b)])
-        if layer < len(sizes) - 2:
-            params = PARAMS.get(act, {})
-            value = builder.apply(BY_NAME[act], [value], **params)
-    return builder.build({"y": value}), weights
+    rng, drawn = np.random.default_rng(seed), []
+
+    def weights(shape):
+        drawn.append([(rng.normal(size=shape) / np.sqrt(shape[0])).astype(dtype)])
+        return drawn[-1][0]
+
+    def biases(m):
+        drawn[-1].append((rng.normal(size=(m,)) * 0.3).astype(dtype))
+        return drawn[-1][1]
+
+    graph = dense_network(sizes, weights, biases, act)
+    return graph, [(w.astype(float), b.astype(float)) for w, b in drawn]
 
 
 def depth_first_count(weights, dimension):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from corpus import dense_network
 
 from tamecheck.cli.entry import main
 from tamecheck.derivative import Combination, Separator, gradient, jacobian
@@ -204,19 +204,15 @@ def test_directional_derivative():
 def network(sizes, seed, act="relu"):
     """A net with small integer weights and no biases: every unit has its kink at the origin."""
     rng = np.random.default_rng(seed)
-    builder = GraphBuilder()
-    value = builder.input("x", (1, sizes[0]))
-    for layer, (n, m) in enumerate(pairwise(sizes)):
-        weights = builder.constant(rng.integers(-3, 4, size=(n, m)))
-        value = builder.apply(BY_NAME["matmul"], [value, weights])
-        if layer < len(sizes) - 2:
-            params = {"alpha": Fraction(1, 4)} if act == "leaky_relu" else {}
-            if act == "pool":
-                value = builder.apply(BY_NAME["reshape"], [value], shape=(1, m // 2, 2))
-                value = builder.apply(BY_NAME["reduce_max"], [value], axes=(2,), keepdims=False)
-            else:
-                value = builder.apply(BY_NAME[act], [value], **params)
-    return builder.build({"y": value})
+    params = {"alpha": Fraction(1, 4)} if act == "leaky_relu" else {}
+    act = pooled if act == "pool" else act
+    return dense_network(sizes, lambda shape: rng.integers(-3, 4, size=shape), act=act, **params)
+
+
+def pooled(builder, value):
+    """The larger of each pair of neighbours."""
+    pairs = builder.apply(BY_NAME["reshape"], [value], shape=(1, builder.shape(value)[1] // 2, 2))
+    return builder.apply(BY_NAME["reduce_max"], [pairs], axes=(2,), keepdims=False)
 
 
 @pytest.mark.parametrize("seed", range(6))

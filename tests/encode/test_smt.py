@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import sympy
 import z3
+from corpus import random_dense_network
 from pysmt.smtlib.parser import SmtLibParser
 
 import tamecheck as tc
 from tamecheck.encode.smt.formula import smt_graph
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
-from tamecheck.ir.graph import GraphBuilder
 from tamecheck.loaders import Loaded
 from tamecheck.model import Model
-from tamecheck.ops import BY_NAME
 
 EXPRESSIONS = [
     "max(x, 0) - sign(y)",
@@ -31,17 +29,8 @@ EXPRESSIONS = [
 
 
 def network(sizes, seed, act="relu"):
-    rng = np.random.default_rng(seed)
-    builder = GraphBuilder()
-    value = builder.input("x", (1, sizes[0]))
-    for layer, (n, m) in enumerate(pairwise(sizes)):
-        w = np.round(rng.normal(size=(n, m)), 2).astype(np.float32)
-        value = builder.apply(BY_NAME["matmul"], [value, builder.constant(w)])
-        b = np.round(rng.normal(size=(m,)) * 0.3, 2).astype(np.float32)
-        value = builder.apply(BY_NAME["add"], [value, builder.constant(b)])
-        if layer < len(sizes) - 2:
-            value = builder.apply(BY_NAME[act], [value])
-    return Model(Loaded(builder.build({"y": value}), "graph", "a random network"))
+    graph = random_dense_network(sizes, np.random.default_rng(seed), act, digits=2)
+    return Model(Loaded(graph, "graph", "a random network"))
 
 
 def rationals(rng, count, bound=1):

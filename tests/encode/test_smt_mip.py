@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
 import z3
+from corpus import dense_network
 
 import tamecheck as tc
 from tamecheck.encode.mip.network import mip_encoding
 from tamecheck.encode.smt.formula import smt_graph
 from tamecheck.ir.box import Box
-from tamecheck.ir.graph import GraphBuilder
-from tamecheck.ops import BY_NAME
 
 
 def number(value):
@@ -23,14 +21,7 @@ def number(value):
 
 def network(sizes, seed):
     rng = np.random.default_rng(seed)
-    builder = GraphBuilder()
-    value = builder.input("x", (1, sizes[0]))
-    for layer, (n, m) in enumerate(pairwise(sizes)):
-        w = builder.constant(np.round(rng.normal(size=(n, m)), 1).astype(np.float32))
-        value = builder.apply(BY_NAME["matmul"], [value, w])
-        if layer < len(sizes) - 2:
-            value = builder.apply(BY_NAME["relu"], [value])
-    return builder.build({"y": value})
+    return dense_network(sizes, lambda s: np.round(rng.normal(size=s), 1).astype(np.float32))
 
 
 def columns(program):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from corpus import random_dense_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,9 +15,7 @@ from tamecheck.budget import Budget
 from tamecheck.encode.mip.network import Values, mip_encoding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
-from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.program import Kind, Sense
-from tamecheck.ops import BY_NAME
 from tamecheck.programs.tree import Search
 
 CONTINUOUS = [
@@ -127,18 +125,7 @@ def test_an_unbounded_box_is_refused():
 
 
 def network(sizes, seed, act):
-    rng = np.random.default_rng(seed)
-    builder = GraphBuilder()
-    value = builder.input("x", (1, sizes[0]))
-    for layer, (n, m) in enumerate(pairwise(sizes)):
-        w = np.round(rng.normal(size=(n, m)), 2).astype(np.float32)
-        value = builder.apply(BY_NAME["matmul"], [value, builder.constant(w)])
-        b = np.round(rng.normal(size=(m,)) * 0.3, 2).astype(np.float32)
-        value = builder.apply(BY_NAME["add"], [value, builder.constant(b)])
-        if layer < len(sizes) - 2:
-            parameters = {"sign": {"at_zero": Fraction(1)}, "leaky_relu": {"alpha": Fraction(1, 8)}}
-            value = builder.apply(BY_NAME[act], [value], **parameters.get(act, {}))
-    return builder.build({"y": value})
+    return random_dense_network(sizes, np.random.default_rng(seed), act, digits=2)
 
 
 @settings(max_examples=12, deadline=None)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from corpus import dense_network
 from flint import arb, ctx
 
 from tamecheck import ops
@@ -190,22 +190,17 @@ def test_balls_in_a_matrix_product():
     assert ball.contains(0)
 
 
-def dense_network(rng, sizes):
-    builder = GraphBuilder()
-    node = builder.input("x", (1, sizes[0]))
-    for index, (rows, columns) in enumerate(itertools.pairwise(sizes)):
-        weights = (rng.standard_normal((rows, columns)) / rows**0.5).astype(np.float32)
-        bias = rng.standard_normal(columns).astype(np.float32)
-        node = builder.apply(ops.MATMUL, [node, builder.constant(weights)])
-        node = builder.apply(ops.ADD, [node, builder.constant(bias)])
-        if index < len(sizes) - 2:
-            node = builder.apply(ops.RELU, [node])
-    return builder.build({"y": node})
+def network(rng, sizes):
+    return dense_network(
+        sizes,
+        lambda shape: (rng.standard_normal(shape) / shape[0] ** 0.5).astype(np.float32),
+        lambda m: rng.standard_normal(m).astype(np.float32),
+    )
 
 
 def test_a_dense_network_exactly_and_in_floats():
     rng = np.random.default_rng(3)
-    graph = dense_network(rng, (784, 256, 256, 10))
+    graph = network(rng, (784, 256, 256, 10))
     point = {"x": rng.standard_normal((1, 784)).astype(np.float32)}
     floats = float_values(graph, point)["y"]
     found = exact_values(graph, point)["y"]
@@ -215,7 +210,7 @@ def test_a_dense_network_exactly_and_in_floats():
 
 def test_an_exact_layer_equals_plain_fractions():
     rng = np.random.default_rng(4)
-    graph = dense_network(rng, (5, 4, 2))
+    graph = network(rng, (5, 4, 2))
     x = rng.standard_normal((1, 5))
     values = [F(v) for v in x[0].tolist()]
     tensors = [n.tensor.fractions() for n in graph.nodes if hasattr(n, "tensor")]

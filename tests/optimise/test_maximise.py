@@ -9,6 +9,7 @@ from itertools import pairwise
 import mip
 import numpy as np
 import pytest
+from corpus import random_dense_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,11 +21,9 @@ from tamecheck.cli.entry import main
 from tamecheck.encode.mip.network import mip_encoding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
-from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.program import Sense
 from tamecheck.loaders import Loaded
 from tamecheck.model import Model
-from tamecheck.ops import BY_NAME
 from tamecheck.programs import solve
 from tamecheck.verification.walk import Walker, region, walk
 
@@ -33,17 +32,8 @@ TWO_BENDS = "relu(x) - 2*relu(x - 0.2) + 3*relu(x - 0.6)"
 
 
 def network(sizes, seed):
-    rng = np.random.default_rng(seed)
-    builder = GraphBuilder()
-    value = builder.input("x", (1, sizes[0]))
-    for layer, (n, m) in enumerate(pairwise(sizes)):
-        w = rng.normal(size=(n, m)).astype(np.float32)
-        value = builder.apply(BY_NAME["matmul"], [value, builder.constant(w)])
-        b = (rng.normal(size=(m,)) * 0.3).astype(np.float32)
-        value = builder.apply(BY_NAME["add"], [value, builder.constant(b)])
-        if layer < len(sizes) - 2:
-            value = builder.apply(BY_NAME["relu"], [value])
-    return Model(Loaded(builder.build({"y": value}), "graph", "a random network"))
+    graph = random_dense_network(sizes, np.random.default_rng(seed))
+    return Model(Loaded(graph, "graph", "a random network"))
 
 
 def walked(text, start):

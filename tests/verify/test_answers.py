@@ -1,10 +1,10 @@
 """Answers: proofs only where the property holds, witnesses that replay, in every strategy."""
 
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from corpus import dense_network
 
 import tamecheck as tc
 from tamecheck.budget import Budget
@@ -27,16 +27,13 @@ def spec(inputs, box, unsafe, outputs=1):
 
 
 def mlp(rng, sizes, kind="relu", **params):
-    build = GraphBuilder()
-    node = build.input("x", (1, sizes[0]))
-    for number, (before, after) in enumerate(pairwise(sizes)):
-        if number:
-            node = build.apply(BY_NAME[kind], [node], **params)
-        weight = build.constant((rng.normal(size=(before, after)) / 2).astype(np.float32))
-        node = build.apply(BY_NAME["matmul"], [node, weight])
-        shift = build.constant(rng.normal(size=after).astype(np.float32))
-        node = build.apply(BY_NAME["add"], [node, shift])
-    return build.build({"y": node})
+    return dense_network(
+        sizes,
+        lambda shape: (rng.normal(size=shape) / 2).astype(np.float32),
+        lambda m: rng.normal(size=m).astype(np.float32),
+        kind,
+        **params,
+    )
 
 
 def replayed(graph, property_, answer):

@@ -1,0 +1,61 @@
+"""Generators of networks that tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from tamecheck.ir.graph import Graph, GraphBuilder
+from tamecheck.ops import BY_NAME
+
+PARAMS = {
+    "clip": {"lo": Fraction(-1, 4), "hi": Fraction(1, 3)},
+    "leaky_relu": {"alpha": Fraction(1, 8)},
+    "sign": {"at_zero": Fraction(1)},
+    "step": {"at_zero": Fraction(1)},
+}
+"""Parameters of activations, where a test does not give them."""
+
+
+def dense_network(
+    sizes,
+    weights: Callable[[tuple[int, int]], np.ndarray],
+    biases: Callable[[int], np.ndarray] | None = None,
+    act: str | Callable[[GraphBuilder, int], int] = "relu",
+    **params,
+) -> Graph:
+    """Affine layers of these widths with an activation between them, from ``x`` to ``y``.
+
+    ``weights((n, m))`` and ``biases(m)`` draw the numbers, in the order of the layers.
+    """
+    builder = GraphBuilder()
+    value = builder.input("x", (1, sizes[0]))
+    for number, (n, m) in enumerate(pairwise(sizes)):
+        if number:
+            value = (
+                act(builder, value)
+                if callable(act)
+                else builder.apply(BY_NAME[act], [value], **(params or PARAMS.get(act, {})))
+            )
+        value = builder.apply(BY_NAME["matmul"], [value, builder.constant(weights((n, m)))])
+        if biases is not None:
+            value = builder.apply(BY_NAME["add"], [value, builder.constant(biases(m))])
+    return builder.build({"y": value})
+
+
+def random_dense_network(sizes, rng, act="relu", *, digits=None, dtype=np.float32, **params):
+    """Normal weights, and biases of 0.3 times a normal number, perhaps rounded to digits."""
+
+    def stored(values):
+        return (values if digits is None else np.round(values, digits)).astype(dtype)
+
+    return dense_network(
+        sizes,
+        lambda shape: stored(rng.normal(size=shape)),
+        lambda m: stored(rng.normal(size=(m,)) * 0.3),
+        act,
+        **params,
+    )
