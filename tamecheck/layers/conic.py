@@ -14,23 +14,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
+from tamecheck.layers.kkt import cotangent_of
 from tamecheck.solvers.cone import cone_solution
 
 __all__ = [
-    "KINDS",
     "ConicGradients",
     "ConicSolution",
     "conic_layer",
-    "kink_distance",
     "projection",
-    "require_cone",
 ]
+
+Data: TypeAlias = tuple[Array, ...]
+Blocks: TypeAlias = tuple[tuple[str, int], ...]
 
 _WORST_CONDITION = 1e11
 
@@ -66,8 +67,8 @@ class ConicSolution:
     residual: float
     condition: float
     distance: float
-    data: tuple[Array, ...]
-    cones: tuple[tuple[str, int], ...]
+    data: Data
+    cones: Blocks
 
     @property
     def weakly_active(self) -> bool:
@@ -88,9 +89,7 @@ class ConicSolution:
                 f"the solution or its multipliers are not unique, or there is a kink, so the "
                 f"implicit function theorem does not apply."
             )
-        given = np.asarray(cotangent, dtype=float)
-        if given.shape != self.x.shape:
-            raise InputError(f"The cotangent has shape {given.shape}; {self.x.shape} is needed.")
+        given = cotangent_of(cotangent, self.x.shape)
         size = len(self.x)
         jacobian, projected = _jacobian(self.data, self.cones, self.x, self.multipliers)
         right = np.concatenate([given, np.zeros(len(self.multipliers))])
@@ -143,22 +142,23 @@ def conic_layer(
     if matrix.shape != (right.size, size) or quadratic.shape != (size, size):
         raise InputError(f"A has shape {matrix.shape}; {(right.size, size)} is needed.")
     for kind, count in blocks:
-        require_cone(kind, count)
+        _require_cone(kind, count)
     if sum(count for _, count in blocks) != right.size:
         raise InputError("The cones' sizes do not add up to the number of rows.")
     data = (quadratic, linear, matrix, right)
     if not all(np.isfinite(a).all() for a in data):
         raise InputError("The data are finite numbers.")
     _require_convex(quadratic)
-    x, z = cone_solution(*data, blocks)
-    x, z, residual = _improved(data, blocks, x, z)
+    x, z, residual = _improve(data, blocks, *cone_solution(*data, blocks))
     scale = 1 + max(float(np.abs(a).max(initial=0)) for a in (linear, right, x, z))
     if residual > 1e-7 * scale:
         raise SolverError(f"The solution's residual is {residual:.1e}, so it is not confirmed.")
     jacobian, _ = _jacobian(data, blocks, x, z)
     singular = np.linalg.svd(jacobian, compute_uv=False)
     condition = float(singular[0] / singular[-1]) if singular[-1] > 0 else np.inf
-    distance = _distance(blocks, z - right + matrix @ x)
+    point = z - right + matrix @ x
+    distances = (_kink_distance(kind, point[rows]) for kind, rows in _slices(blocks))
+    distance = min(distances, default=np.inf)
     return ConicSolution(x, z, residual, condition, distance, data, blocks)
 
 
@@ -171,9 +171,7 @@ def _require_convex(quadratic: Array) -> None:
         raise InputError(f"The program is not convex: P has the eigenvalue {least:.3g}.")
 
 
-def _improved(
-    data: tuple[Array, ...], blocks: Sequence[tuple[str, int]], x: Array, z: Array
-) -> tuple[Array, Array, float]:
+def _improve(data: Data, blocks: Blocks, x: Array, z: Array) -> tuple[Array, Array, float]:
     size = len(x)
     residual = _residual(data, blocks, x, z)
     for _ in range(5):
@@ -187,18 +185,14 @@ def _improved(
     return x, z, float(np.abs(residual).max())
 
 
-def _residual(
-    data: tuple[Array, ...], blocks: Sequence[tuple[str, int]], x: Array, z: Array
-) -> Array:
+def _residual(data: Data, blocks: Blocks, x: Array, z: Array) -> Array:
     quadratic, linear, matrix, right = data
     point = z - (right - matrix @ x)
     image = [projection(kind, point[rows])[0] for kind, rows in _slices(blocks)]
     return np.concatenate([quadratic @ x + linear + matrix.T @ z, z - np.concatenate(image)])
 
 
-def _jacobian(
-    data: tuple[Array, ...], blocks: Sequence[tuple[str, int]], x: Array, z: Array
-) -> tuple[Array, Array]:
+def _jacobian(data: Data, blocks: Blocks, x: Array, z: Array) -> tuple[Array, Array]:
     """The residual map's Jacobian in (x, z), and that of the projection."""
     quadratic, _, matrix, right = data
     point = z - (right - matrix @ x)
@@ -209,33 +203,23 @@ def _jacobian(
     return np.vstack([np.hstack([quadratic, matrix.T]), low]), projected
 
 
-def _slices(blocks: Sequence[tuple[str, int]]) -> Iterable[tuple[str, slice]]:
+def _slices(blocks: Blocks) -> Iterable[tuple[str, slice]]:
     start = 0
     for kind, count in blocks:
         yield kind, slice(start, start + count)
         start += count
 
 
-def _distance(blocks: Sequence[tuple[str, int]], point: Array) -> float:
-    return min((kink_distance(kind, point[rows]) for kind, rows in _slices(blocks)), default=np.inf)
-
-
 # --- projections onto the duals of cones, with an element of their Clarke Jacobians
 
 
-KINDS = ("zero", "nonnegative", "second-order", "semidefinite")
+_KINDS = ("zero", "nonnegative", "second-order", "semidefinite")
 
 
-def require_cone(kind: str, rows: int) -> None:
-    """Raise unless there is a cone of this kind with so many rows.
-
-    Raises
-    ------
-    InputError
-        If the kind is none of `KINDS`, or the rows are not those of a cone.
-    """
-    if kind not in KINDS or rows < 1:
-        raise InputError(f"A cone is one of {', '.join(KINDS)}, with a positive number of rows.")
+def _require_cone(kind: str, rows: int) -> None:
+    """Raise unless there is a cone of this kind with so many rows."""
+    if kind not in _KINDS or rows < 1:
+        raise InputError(f"A cone is one of {', '.join(_KINDS)}, with a positive number of rows.")
     if kind == "semidefinite" and _order(rows) * (_order(rows) + 1) // 2 != rows:
         raise InputError(f"{rows} rows are no triangle of a matrix.", hint="Use 1, 3, 6, 10, ..")
 
@@ -253,7 +237,7 @@ def projection(kind: str, point: Array) -> tuple[Array, Array]:
             return _semidefinite(point)
 
 
-def kink_distance(kind: str, point: Array) -> float:
+def _kink_distance(kind: str, point: Array) -> float:
     """How far the point is from those where the projection has a kink."""
     match kind:
         case "zero":

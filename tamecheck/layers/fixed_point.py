@@ -18,6 +18,7 @@ from flint import fmpq, fmpq_mat
 from tamecheck.derivative.implicit.conditions import definite_margin, rational
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
+from tamecheck.layers.kkt import cotangent_of
 
 __all__ = ["Equilibrium", "EquilibriumGradients", "Monotone", "equilibrium_layer", "is_monotone"]
 
@@ -81,14 +82,9 @@ class Equilibrium:
     def vjp(self, cotangent: Any) -> EquilibriumGradients:
         """Gradients of ``Σ cotangent · z``: one solve with ``(I - D W)ᵀ`` a row."""
         w, u, _, x = self.data
-        given = np.asarray(cotangent, dtype=float)
-        if given.shape != self.z.shape:
-            raise InputError(f"The cotangent has shape {given.shape}; {self.z.shape} is needed.")
-        size = len(w)
-        matrices = np.eye(size) - self.active[:, :, None] * w
-        adjoint = (
-            np.linalg.solve(np.swapaxes(matrices, -1, -2), given[..., None])[..., 0] * self.active
-        )
+        given = cotangent_of(cotangent, self.z.shape)
+        matrices = np.swapaxes(np.eye(len(w)) - self.active[:, :, None] * w, -1, -2)
+        adjoint = np.linalg.solve(matrices, given[..., None])[..., 0] * self.active
         return EquilibriumGradients(
             W=adjoint.T @ self.z, U=adjoint.T @ x, b=adjoint.sum(0), x=adjoint @ u
         )
@@ -143,20 +139,14 @@ def equilibrium_layer(
     if not all(np.isfinite(a).all() for a in (u, shift, inputs)):
         raise InputError("U, b and x have entries that are not finite.")
     drive = inputs @ u.T + shift
-    z, residual = _converged(w, drive, tolerance)
-    scale = 1 + float(np.abs(drive).max(initial=0))
+    z, residual = _converge(w, drive, tolerance)
     before = z @ w.T + drive
-    return Equilibrium(
-        z,
-        monotone,
-        residual,
-        before > 0,
-        np.asarray((np.abs(before) <= 1e-9 * scale).any(1)),
-        (w, u, shift, inputs),
-    )
+    near = 1e-9 * (1 + float(np.abs(drive).max(initial=0)))
+    kink = np.asarray((np.abs(before) <= near).any(1))
+    return Equilibrium(z, monotone, residual, before > 0, kink, (w, u, shift, inputs))
 
 
-def _converged(w: Array, drive: Array, tolerance: float) -> tuple[Array, float]:
+def _converge(w: Array, drive: Array, tolerance: float) -> tuple[Array, float]:
     """The fixed points and the largest residual."""
     operator = np.eye(len(w)) - w
     step = 1 / np.linalg.norm(operator, 2)

@@ -147,8 +147,7 @@ class IntegerValue:
         UnsupportedError
             If some part has too many vertices of multipliers to list.
         """
-        if self.verdict != "lipschitz":
-            raise InputError(f"There is no gradient in the right-hand sides: {self.reason}.")
+        self.require_lipschitz()
         return tuple(dict.fromkeys(u for part in self._mattering for u in self.projected(part)))
 
     def require_lipschitz(self) -> None:
@@ -261,7 +260,7 @@ def integer_value_layer(
     sign = program.sense.sign
     return IntegerValue(
         program,
-        program.constant + sign * parts[0].best.value,
+        program.constant + sign * parts[0].best.objective,
         tuple(_part(part, rows) for part in parts),
         tuple(column.name for column in program.columns if column.kind.integral),
         rows,

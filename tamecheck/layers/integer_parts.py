@@ -12,9 +12,9 @@ from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError, UnsupportedError
 from tamecheck.exact.hull import Point
 from tamecheck.exact.linear import Box, Number, simple
-from tamecheck.ir.answer import Infeasible, Optimal
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.program import Kind, Program, Row
-from tamecheck.layers.exact_linear import Best, Endless, Linear
+from tamecheck.layers.optimal_set import Linear, Vertex
 from tamecheck.programs.prover import Prover
 from tamecheck.programs.scaled import domain
 from tamecheck.programs.tree import Search
@@ -31,7 +31,7 @@ class FixedPart:
 
     integers: Point
     program: Program
-    best: Best
+    best: Vertex
 
 
 def fixed_program(program: Program, integers: Sequence[int], values: Point) -> Program:
@@ -93,13 +93,13 @@ def _bounded(program: Program, point: Point | None) -> Program:
     for j in loose:
         found: list[Fraction] = []
         for sign in (1, -1):
-            best = linear.minimum([Fraction(sign * (k == j)) for k in range(len(columns))])
-            if not isinstance(best, Best):
+            best = linear.optimum([Fraction(sign * (k == j)) for k in range(len(columns))])
+            if best is None:
                 raise UnsupportedError(
                     f"Integer column {columns[j].name!r} is unbounded among near-optimal points.",
                     hint="Give it bounds.",
                 )
-            found.append(sign * best.value)
+            found.append(sign * best.objective)
         columns[j] = replace(
             columns[j], lower=Fraction(math.ceil(found[0])), upper=Fraction(math.floor(found[1]))
         )
@@ -192,12 +192,15 @@ class _Parts:
     def _leaf(self, values: Point) -> None:
         fixed = fixed_program(self._program, self._integers, values)
         best = Linear(fixed).minimum(self._costs)
-        if isinstance(best, Endless):
+        if isinstance(best, Unbounded):
             raise InputError("The program is unbounded.")
-        if not isinstance(best, Best) or (self._value is not None and best.value > self._value):
+        if not isinstance(best, Optimal):
             return
-        if self._value is None or best.value < self._value:
-            self._value, self._found = best.value, {}
+        value = best.objective
+        if self._value is not None and value > self._value:
+            return
+        if self._value is None or value < self._value:
+            self._value, self._found = value, {}
         self._found[values] = FixedPart(values, fixed, best)
         if len(self._found) > self._most_parts:
             raise UnsupportedError(

@@ -23,7 +23,7 @@ from itertools import chain, islice, product
 from tamecheck.exact.hull import Point
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.layers.exact_linear import Best, Linear
+from tamecheck.layers.optimal_set import Linear
 
 __all__ = ["Continuous", "Jump", "Piece", "Undecided", "find_jump"]
 
@@ -121,7 +121,7 @@ def _solution(size: int, conditions: Sequence[_Condition]) -> Point | None:
         )
         for k, (form, lower, upper) in enumerate(conditions)
     )
-    found = Linear(Program(columns, rows)).minimum([Fraction(1)] * (2 * size))
-    if not isinstance(found, Best):
+    found = Linear(Program(columns, rows)).optimum([Fraction(1)] * (2 * size))
+    if found is None:
         return None
     return tuple(found.point[i] - found.point[size + i] for i in range(size))

@@ -13,13 +13,14 @@ floats also where Q is badly conditioned; where it is a double, refinement helps
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Systems", "Triple", "active_rows", "regularised_rows", "times"]
+__all__ = ["Systems", "Triple", "active_rows", "cotangent_of", "regularised_rows", "times"]
 
 Triple = tuple[Array, Array, Array]
 """Something for y, for the inequalities and for the equations, each with the batch in front."""
@@ -35,22 +36,10 @@ _CONSTANT = 1e-12
 class Systems:
     """A batch of programs, with what every solve of their systems needs.
 
-    Parameters
-    ----------
-    Q, G, A
-        Of shapes ``(batch, n, n)``, ``(batch, m, n)``, ``(batch, k, n)``.
-    inverse
-        Of Q.
-    lift
-        ``Q⁻¹ Aᵀ (A Q⁻¹ Aᵀ)⁻¹``.
-    schur
-        ``(A Q⁻¹ Aᵀ)⁻¹``.
-    pg
-        ``P Gᵀ``.
-    hessian
-        ``G P Gᵀ``.
-    constant
-        The inequalities whose value the equations fix, as where G has a zero row.
+    Q, G and A have shapes ``(batch, n, n)``, ``(batch, m, n)``, ``(batch, k, n)``; ``inverse`` is
+    that of Q, ``schur`` ``(A Q⁻¹ Aᵀ)⁻¹``, ``lift`` ``Q⁻¹ Aᵀ schur``, ``pg`` ``P Gᵀ`` and
+    ``hessian`` ``G P Gᵀ``.  ``constant`` are the inequalities whose value the equations fix, as
+    where G has a zero row.
     """
 
     Q: Array
@@ -65,13 +54,7 @@ class Systems:
 
     @classmethod
     def of(cls, Q: Array, G: Array, A: Array) -> Systems:  # noqa: N803 (the field's names)
-        """The systems of positive definite Q.
-
-        Raises
-        ------
-        InputError
-            If the rows of A are linearly dependent to working precision.
-        """
+        """The systems of positive definite Q, unless rows of A are linearly dependent."""
         dependent = np.flatnonzero(~_independent(A, np.ones(A.shape[:2], dtype=bool)))
         if len(dependent):
             raise InputError(
@@ -119,8 +102,7 @@ class Systems:
         r, t, u = right
         free = times(self.inverse, r)
         start = free + times(self.lift, u - times(self.A, free))
-        wanted = np.where(active, times(self.G, start) - t, 0.0)
-        z = np.where(active, times(reduced, wanted), 0.0)
+        z = np.where(active, times(reduced, np.where(active, times(self.G, start) - t, 0.0)), 0.0)
         nu = times(_transposed(self.lift), r - times(_transposed(self.G), z))
         return start - times(self.pg, z), z, nu - times(self.schur, u)
 
@@ -157,6 +139,14 @@ def _independent(rows: Array, counted: Array) -> Array:
 def times(matrices: Array, vectors: Array) -> Array:
     """Matrix times vector for a batch."""
     return np.matmul(matrices, vectors[..., None])[..., 0]
+
+
+def cotangent_of(given: Any, shape: tuple[int, ...]) -> Array:
+    """A cotangent as floats, of the shape of what it belongs to."""
+    found = np.asarray(given, dtype=float)
+    if found.shape != shape:
+        raise InputError(f"The cotangent has shape {found.shape}; {shape} is needed.")
+    return found
 
 
 def _transposed(matrices: Array) -> Array:
@@ -212,19 +202,9 @@ _SWITCHES = 1_000
 def active_rows(hessian: Array, offset: Array) -> Array:
     """Which rows have ``z > s`` where ``s = d + H z``, ``s >= 0``, ``z >= 0``, ``sᵀ z = 0``.
 
-    Mehrotra's predictor-corrector method in floats: a guess, for the caller to check.  Where a
+    Mehrotra's predictor-corrector method in floats, for H ``(batch, m, m)``, symmetric and positive
+    semidefinite, and d ``(batch, m)``: a guess ``(batch, m)``, for the caller to check.  Where a
     problem has no solution its z grows without end, and the rows are of no use.
-
-    Parameters
-    ----------
-    hessian, offset
-        H of shape ``(batch, m, m)``, symmetric and positive semidefinite, and d of shape
-        ``(batch, m)``.
-
-    Returns
-    -------
-    Array
-        Booleans of shape ``(batch, m)``.
     """
     guess = np.zeros(offset.shape, dtype=bool)
     if not offset.size:
@@ -255,11 +235,6 @@ def regularised_rows(hessian: Array, offset: Array, guess: Array) -> Array:
     The regularised matrix is positive definite, so that changing the side of the row of least
     index with a wrong sign ends (Murty 1974); and for ε to 0 its solution tends to the one of least
     norm, so that the rows serve for H as well.  They are a guess again where that did not end.
-
-    Parameters
-    ----------
-    hessian, offset, guess
-        Of shapes ``(m, m)``, ``(m,)``, ``(m,)``.
     """
     active = guess.copy()
     regular = hessian + _REGULAR * np.diag(hessian).max(initial=0.0) * np.eye(len(offset))

@@ -23,10 +23,16 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.exact.hull import Point
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.exact import parse_rational, rational_text
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.layers.exact_linear import Best, Endless, Linear, NoPoint
-from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, point_text, solution_set
+from tamecheck.layers.optimal_set import (
+    Linear,
+    OptimalSet,
+    multiplier_set,
+    point_text,
+    solution_set,
+)
 
 __all__ = ["LinearSolution", "linear_layer"]
 
@@ -212,17 +218,13 @@ def linear_layer(
     rows += [Row(f"E{i}", terms, level, level) for i, (terms, level) in enumerate(equations)]
     program = Program(columns, tuple(rows))
     match Linear(program).minimum(cost):
-        case NoPoint():
+        case Infeasible():
             raise InputError("The program is infeasible.")
-        case Endless():
+        case Unbounded():
             raise InputError("The program is unbounded.")
-        case Best() as best:
-            return LinearSolution(
-                best.value,
-                solution_set(program, best),
-                multiplier_set(program, best),
-                len(upper),
-            )
+        case Optimal(objective=value) as best:
+            sets = solution_set(program, best), multiplier_set(program, best)
+            return LinearSolution(value, *sets, len(upper))
 
 
 def _vector(values: Any, name: str) -> Point:

@@ -2,27 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import TypeAlias
 
 from flint import fmpq_mat
 
 from tamecheck.errors import SolverError, UnsupportedError
 from tamecheck.exact.hull import Halfspace, Point, kernel, vertices
+from tamecheck.exact.linear import LinearProof, linear_box, minimum
 from tamecheck.exact.reals import as_number
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.program import Column, Program, Row
-from tamecheck.layers.exact_linear import Best, Endless, Linear, Outcome, reduced_costs
+from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.solvers.relaxation import Relaxation, nearest
 
-__all__ = ["OptimalSet", "multiplier_set", "point_text", "solution_set"]
+__all__ = ["Linear", "OptimalSet", "Vertex", "multiplier_set", "point_text", "solution_set"]
 
 _LONG_POINT = 12
 _LONG_NUMBER = 15
 
 Range = tuple[Bound, Bound]
+
+
+Vertex: TypeAlias = Optimal[Fraction, LinearProof]
+"""A basic optimal point, its value without a constant, and multipliers that prove it optimal."""
+
+Outcome: TypeAlias = Vertex | Infeasible[LinearProof] | Unbounded[Fraction, LinearProof]
+
+
+class Linear:
+    """The polyhedron of a program's rows and bounds, over which forms are minimised exactly.
+
+    Kinds, costs and sense do not count.  HiGHS proposes a basis, which is solved and checked in
+    rationals.  Where that is not exactly optimal, as at ties below its tolerances, exact pivots go
+    on from it.
+    """
+
+    def __init__(self, program: Program) -> None:
+        columns = tuple(
+            replace(column, kind=Kind.CONTINUOUS, cost=Fraction(0)) for column in program.columns
+        )
+        self._program = Program(columns, program.rows)
+        self._relaxation = Relaxation(self._program)
+
+    def minimum(self, costs: Sequence[Fraction]) -> Outcome:
+        """The minimum of ``Σ costs x``, with its proof.
+
+        Raises
+        ------
+        SolverError
+            If the basis that HiGHS finds is not optimal, and the program too large for pivots.
+        """
+        self._relaxation.set_costs([nearest(cost) for cost in costs])
+        self._relaxation.solve()
+        basis = self._relaxation.basis()
+        known = len(basis.columns) == len(costs)
+        if any(_crossed(limited) for limited in (*self._program.columns, *self._program.rows)):
+            return Infeasible(LinearProof(()))
+        box = linear_box(self._program)
+        found = minimum(self._program, costs, box, basis if known else None)
+        if isinstance(found, Optimal | Infeasible | Unbounded):
+            return found
+        raise SolverError(
+            f"A linear program of {len(self._program.rows)} rows and {len(costs)} columns is too "
+            "large to be solved in rationals."
+        )
+
+    def optimum(self, costs: Sequence[Fraction]) -> Vertex | None:
+        """The minimum if there is one."""
+        found = self.minimum(costs)
+        return found if isinstance(found, Optimal) else None
+
+
+def _crossed(limits: Row | Column) -> bool:
+    return limits.lower is not None and limits.upper is not None and limits.lower > limits.upper
 
 
 @dataclass(frozen=True)
@@ -61,20 +118,16 @@ class OptimalSet:
     @property
     def varying(self) -> tuple[str, ...]:
         """The names of the components that are not the same everywhere."""
-        return tuple(
-            column.name
-            for column, (low, high) in zip(self.program.columns, self.ranges, strict=True)
-            if low is None or low != high
-        )
+        return self._named(lambda low, high: low is None or low != high)
 
     @property
     def endless(self) -> tuple[str, ...]:
         """The names of the components that are unbounded."""
-        return tuple(
-            column.name
-            for column, (low, high) in zip(self.program.columns, self.ranges, strict=True)
-            if low is None or high is None
-        )
+        return self._named(lambda low, high: low is None or high is None)
+
+    def _named(self, test: Callable[[Bound, Bound], bool]) -> tuple[str, ...]:
+        pairs = zip(self.program.columns, self.ranges, strict=True)
+        return tuple(column.name for column, ends in pairs if test(*ends))
 
     @property
     def two_elements(self) -> tuple[Point, Point] | None:
@@ -95,10 +148,8 @@ class OptimalSet:
     def _where(self, j: int, value: Fraction) -> Point:
         columns = list(self.program.columns)
         columns[j] = replace(columns[j], lower=value, upper=value)
-        found = Linear(replace(self.program, columns=tuple(columns))).minimum(
-            [Fraction(0)] * len(columns)
-        )
-        return _require(found).point
+        found = Linear(replace(self.program, columns=tuple(columns)))
+        return _require(found.minimum([Fraction(0)] * len(columns))).point
 
     @cached_property
     def vertices(self) -> tuple[Point, ...] | None:
@@ -219,10 +270,10 @@ class OptimalSet:
 
     def _extreme(self, costs: Sequence[Fraction], sign: int) -> tuple[Bound, Point | None]:
         found = self._linear.minimum(costs)
-        if isinstance(found, Endless):
+        if isinstance(found, Unbounded):
             return None, None
         best = _require(found)
-        return sign * best.value, best.point
+        return sign * best.objective, best.point
 
     def _sides(self, free: Sequence[int]) -> Iterator[Halfspace]:
         """The half-spaces in the free components that touch the set."""
@@ -244,9 +295,9 @@ class OptimalSet:
             yield from _facing(normal, (row.lower, row.upper), (low, high), fixed)
 
 
-def _require(found: Outcome) -> Best:
+def _require(found: Outcome) -> Vertex:
     """The optimum of a form over a set that is not empty, where it has one."""
-    if not isinstance(found, Best):
+    if not isinstance(found, Optimal):
         raise SolverError("A linear program over a set with an element has no optimum.")
     return found
 
@@ -296,11 +347,12 @@ def _determined(program: Program) -> bool:
     return not free or bool(matrix.rank() == len(free))
 
 
-def solution_set(program: Program, best: Best) -> OptimalSet:
+def solution_set(program: Program, best: Vertex) -> OptimalSet:
     """All optimal points: those where the bounds that carry a multiplier hold with equality."""
-    sign = program.sense.sign
-    costs = [sign * column.cost for column in program.columns]
-    reduced = reduced_costs(program, costs, best.multipliers)
+    reduced = [program.sense.sign * column.cost for column in program.columns]
+    for row, y in zip(program.rows, best.certificate.multipliers, strict=True):
+        for j, a in row.terms:
+            reduced[j] -= y * a
     columns = tuple(
         replace(
             column,
@@ -312,16 +364,14 @@ def solution_set(program: Program, best: Best) -> OptimalSet:
     )
     rows = tuple(
         replace(
-            row,
-            lower=row.upper if y < 0 else row.lower,
-            upper=row.lower if y > 0 else row.upper,
+            row, lower=row.upper if y < 0 else row.lower, upper=row.lower if y > 0 else row.upper
         )
-        for row, y in zip(program.rows, best.multipliers, strict=True)
+        for row, y in zip(program.rows, best.certificate.multipliers, strict=True)
     )
     return OptimalSet(Program(columns, rows), best.point)
 
 
-def multiplier_set(program: Program, best: Best) -> OptimalSet:
+def multiplier_set(program: Program, best: Vertex) -> OptimalSet:
     """All optimal row multipliers: ``d value / d right-hand side``, in the program's own sense.
 
     They are zero on slack rows, of the sign of the bound that a tight row stands at, and leave
@@ -344,16 +394,13 @@ def multiplier_set(program: Program, best: Best) -> OptimalSet:
         limits = (None if high is None else cost - high, None if low is None else cost - low)
         if terms and limits != (None, None):
             rows.append(Row(column.name, tuple(terms), *_scaled(sign, *limits)))
-    point = tuple(sign * y for y in best.multipliers)
+    point = tuple(sign * y for y in best.certificate.multipliers)
     return OptimalSet(Program(columns, tuple(rows)), point)
 
 
 def _signs(value: Fraction, lower: Bound, upper: Bound) -> Range:
     """The multipliers that a value between its bounds may have."""
-    return (
-        None if value == upper else Fraction(0),
-        None if value == lower else Fraction(0),
-    )
+    return None if value == upper else Fraction(0), None if value == lower else Fraction(0)
 
 
 def _scaled(sign: int, low: Bound, high: Bound) -> Range:

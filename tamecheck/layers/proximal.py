@@ -16,6 +16,7 @@ import numpy as np
 
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
+from tamecheck.layers.kkt import cotangent_of
 
 __all__ = [
     "Penalised",
@@ -67,12 +68,7 @@ class Penalised:
 
     def vjp(self, cotangent: Any) -> PenalisedGradients:
         """Gradients of ``cotangent · coefficients`` by one solve with the active matrix."""
-        given = np.asarray(cotangent, dtype=float)
-        if given.shape != self.coefficients.shape:
-            raise InputError(
-                f"The cotangent has shape {given.shape}; {self.coefficients.shape} is needed."
-            )
-        return self.pull(given)
+        return self.pull(cotangent_of(cotangent, self.coefficients.shape))
 
 
 def lasso_layer(X: Any, y: Any, penalty: float) -> Penalised:  # noqa: N803 (the field's name)
@@ -149,24 +145,44 @@ def _require_penalties(penalty: float, ridge: float) -> None:
         raise InputError("The penalty is positive and the ridge at least 0, both finite.")
 
 
-def _descend(gram: Array, moment: Array, penalty: float) -> Array:
-    """Cyclic coordinate descent until the signs are those of the solution, which they give."""
-    beta = np.zeros(len(moment))
-    diagonal = np.diag(gram)
+def _sweep(
+    gram: Array,
+    scale: float | None,
+    update: Callable[[Array, int], float],
+    confirm: Callable[[Array], Array | None],
+) -> tuple[Array | None, Array]:
+    """Cyclic coordinate descent until what it leads to is confirmed; that, and where it ended.
+
+    It ends where changes are rounding, measured by ``scale`` or else by the numbers themselves.
+    """
+    found, point = None, np.zeros(len(gram))
     for sweep in range(1, _SWEEPS + 1):
         largest = 0.0
-        for j in np.flatnonzero(diagonal > 0):
-            rest = moment[j] - gram[j] @ beta + diagonal[j] * beta[j]
-            new = np.sign(rest) * max(abs(rest) - penalty, 0.0) / diagonal[j]
-            largest = max(largest, abs(new - beta[j]))
-            beta[j] = new
-        still = largest <= 1e-13 * (1 + np.abs(beta).max(initial=0))
+        for j in np.flatnonzero(np.diag(gram) > 0):
+            new = update(point, int(j))
+            largest = max(largest, abs(new - point[j]))
+            point[j] = new
+        size = np.abs(point).max(initial=0) if scale is None else scale
+        still = largest <= 1e-13 * (1 + size)
         if still or sweep % _LOOK == 0:
-            found = _with_signs(gram, moment, penalty, np.sign(beta))
-            if found is not None:
-                return found
-        if still:
+            found = confirm(point)
+        if still or found is not None:
             break
+    return found, point
+
+
+def _descend(gram: Array, moment: Array, penalty: float) -> Array:
+    """The solution, from the signs that coordinate descent finds."""
+
+    def update(beta: Array, j: int) -> float:
+        rest = moment[j] - gram[j] @ beta + gram[j, j] * beta[j]
+        return np.sign(rest) * max(abs(rest) - penalty, 0.0) / gram[j, j]
+
+    found, beta = _sweep(
+        gram, None, update, lambda beta: _with_signs(gram, moment, penalty, np.sign(beta))
+    )
+    if found is not None:
+        return found
     if _dependent(gram, beta != 0):
         raise InputError(_SEVERAL)
     raise SolverError("The active set of the penalised regression was not confirmed.")
@@ -248,26 +264,22 @@ def _solve(matrix: Array, right: Array) -> Array:
 
 def _box(gram: Array, penalty: float) -> tuple[Array, Array, Array]:
     """Multipliers, those inside their bounds, and those at the upper one."""
-    alpha = np.zeros(len(gram))
-    diagonal = np.diag(gram)
     near = _EDGE * (1 + penalty)
-    free = top = np.zeros(len(gram), dtype=bool)
-    for sweep in range(1, _SWEEPS + 1):
-        largest = 0.0
-        for i in np.flatnonzero(diagonal > 0):
-            new = min(max(alpha[i] + (1 - gram[i] @ alpha) / diagonal[i], 0.0), penalty)
-            largest = max(largest, abs(new - alpha[i]))
-            alpha[i] = new
-        still = largest <= 1e-13 * (1 + penalty)
-        if still or sweep % _LOOK == 0:
-            # a sample at the origin loses 1 whatever w is
-            top = (alpha >= penalty - near) | (diagonal <= 0)
-            free = (alpha > near) & ~top
-            found = _with_sets(gram, penalty, free, top)
-            if found is not None:
-                return found, free, top
-        if still:
-            break
+
+    def sets(alpha: Array) -> tuple[Array, Array]:
+        # a sample at the origin loses 1 whatever w is
+        top = (alpha >= penalty - near) | (np.diag(gram) <= 0)
+        return (alpha > near) & ~top, top
+
+    def update(alpha: Array, i: int) -> float:
+        return min(max(alpha[i] + (1 - gram[i] @ alpha) / gram[i, i], 0.0), penalty)
+
+    found, alpha = _sweep(
+        gram, penalty, update, lambda alpha: _with_sets(gram, penalty, *sets(alpha))
+    )
+    free, top = sets(alpha)
+    if found is not None:
+        return found, free, top
     if _dependent(gram, free):
         raise InputError("The support vectors on the margin are dependent.")
     raise SolverError("The sets of support vectors were not confirmed.")

@@ -14,7 +14,7 @@ constraints is invertible, and each choice gives an element of a conservative Ja
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -24,7 +24,7 @@ import numpy as np
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.ir.tensor import Array
-from tamecheck.layers.kkt import Systems, Triple, active_rows, regularised_rows, times
+from tamecheck.layers.kkt import Systems, Triple, active_rows, cotangent_of, regularised_rows, times
 from tamecheck.programs import Infeasible, solve
 
 __all__ = ["QuadraticGradients", "QuadraticSolution", "quadratic_layer"]
@@ -111,16 +111,8 @@ class QuadraticSolution:
         rows = np.asarray(programs)
         if rows.dtype != bool:
             rows = rows.astype(int)
-        return QuadraticSolution(
-            self.y[rows],
-            self.multipliers[rows],
-            self.equation_multipliers[rows],
-            self.slack[rows],
-            self.active[rows],
-            self.complementarity[rows],
-            self.independent[rows],
-            self.systems.select(rows),
-        )
+        arrays: dict[str, Any] = {f.name: getattr(self, f.name)[rows] for f in fields(self)[:-1]}
+        return QuadraticSolution(**arrays, systems=self.systems.select(rows))
 
     def vjp(self, cotangent: Any) -> QuadraticGradients:
         """Gradients of ``Σ cotangent · y``, by one symmetric solve a program.
@@ -142,7 +134,7 @@ class QuadraticSolution:
                 f"{_DEPENDENT}.",
                 hint="Remove redundant rows, or go on with found.select(found.independent).",
             )
-        return _backward(self, np.asarray(cotangent, dtype=float), self.active)
+        return _backward(self, cotangent_of(cotangent, self.y.shape), self.active)
 
     def jacobian_vertices(self, index: int = 0) -> tuple[Array, ...]:
         """``dy/dq`` of one program for each choice of its weakly active inequalities.
@@ -209,10 +201,10 @@ def quadratic_layer(  # noqa: PLR0913, PLR0917 (the data of a program)
     """
     data = _batched(Q, q, G, h, A, b)
     _require_convex(data[0])
-    return _minimised(data)
+    return _minimise(data)
 
 
-def _minimised(data: tuple[Array, ...]) -> QuadraticSolution:
+def _minimise(data: tuple[Array, ...]) -> QuadraticSolution:
     Q, q, G, h, A, b = data  # noqa: N806
     systems = Systems.of(Q, G, A)
     free = -times(systems.inverse, q)
@@ -355,10 +347,6 @@ def _batched(*given: Any) -> tuple[Array, ...]:
 
 
 def _backward(found: QuadraticSolution, cotangent: Array, active: Array) -> QuadraticGradients:
-    if cotangent.shape != found.y.shape:
-        raise InputError(
-            f"The cotangent has shape {cotangent.shape}, the solution {found.y.shape}."
-        )
     y, z, nu = found.y, found.multipliers, found.equation_multipliers
     zero = (cotangent, np.zeros_like(z), np.zeros_like(nu))
     wy, wz, wn = found.systems.solve(active, zero)

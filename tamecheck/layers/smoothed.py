@@ -24,6 +24,7 @@ from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError, UnsupportedError
 from tamecheck.ir.program import Kind, Program
 from tamecheck.ir.tensor import Array
+from tamecheck.layers.kkt import cotangent_of
 from tamecheck.programs.tree import Search
 
 __all__ = [
@@ -90,9 +91,7 @@ class PerturbedApproximation:
 
         ``d E x(c + σZ) / dc = E[(x - mean) s(Z)ᵀ] / σ`` with the score s of the noise.
         """
-        given = np.asarray(cotangent, dtype=float)
-        if given.shape != self.mean.shape:
-            raise InputError(f"The cotangent has shape {given.shape}; {self.mean.shape} is needed.")
+        given = cotangent_of(cotangent, self.mean.shape)
         count = len(self.noise)
         if count < 2:
             raise InputError("One sample shows no change.", hint="Take at least two samples.")
@@ -208,11 +207,7 @@ class BlackboxInterpolation:
 
     def vjp(self, cotangent: Any) -> Array:
         """``(x(c + size·g) - x(c)) / size`` for a cotangent g, one more solution each."""
-        given = np.asarray(cotangent, dtype=float)
-        if given.shape != self.costs.shape:
-            raise InputError(
-                f"The cotangent has shape {given.shape}; {self.costs.shape} is needed."
-            )
+        given = cotangent_of(cotangent, self.costs.shape)
         moved = _solved(self.oracle, self.costs + self.size * given)
         return (moved - self.solutions) / self.size
 

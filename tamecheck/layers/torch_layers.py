@@ -9,7 +9,8 @@ error.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, TypeAlias
 
@@ -21,7 +22,7 @@ from tamecheck.layers.conic import conic_layer
 from tamecheck.layers.fixed_point import equilibrium_layer
 from tamecheck.layers.linear import linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
-from tamecheck.layers.proximal import elastic_net_layer, support_vector_layer
+from tamecheck.layers.proximal import elastic_net_layer, lasso_layer, support_vector_layer
 from tamecheck.layers.quadratic import quadratic_layer
 from tamecheck.layers.smoothed import Noise, Oracle, blackbox_layer, perturbed_layer
 from tamecheck.layers.value import ValueLayer
@@ -54,62 +55,34 @@ def quadratic_function(  # noqa: PLR0913, PLR0917 (the data of a program)
     b: Any = None,
 ) -> Any:
     """`quadratic_layer` on tensors: the minimisers ``(batch, n)``."""
-    return _apply(_quadratic, (Q, q, G, h, A, b))
-
-
-def _quadratic(*data: Any) -> tuple[Any, Pull]:
-    found = quadratic_layer(*data)
-    return found.y, lambda g: _values(found.vjp(g))
+    return _apply(_run(quadratic_layer, "y"), (Q, q, G, h, A, b))
 
 
 def equilibrium_function(W: Any, U: Any, b: Any, x: Any) -> Any:  # noqa: N803
     """`equilibrium_layer` on tensors: the fixed points ``(batch, n)``."""
-    return _apply(_equilibrium, (W, U, b, x))
-
-
-def _equilibrium(*data: Any) -> tuple[Any, Pull]:
-    found = equilibrium_layer(*data)
-    return found.z, lambda g: _values(found.vjp(g))
+    return _apply(_run(equilibrium_layer, "z"), (W, U, b, x))
 
 
 def conic_function(P: Any, q: Any, A: Any, b: Any, cones: Sequence[tuple[str, int]]) -> Any:  # noqa: N803
     """`conic_layer` on tensors: the minimisers; P may be None."""
-
-    def run(*data: Any) -> tuple[Any, Pull]:
-        found = conic_layer(data[0], data[1], data[2], data[3], cones)
-        return found.x, lambda g: _values(found.vjp(g))
-
-    return _apply(_looped(run, (2, 1, 2, 1)), (P, q, A, b))
+    run = _run(lambda *data: conic_layer(*data, cones=cones), "x")
+    return _apply(_loop(run, (2, 1, 2, 1)), (P, q, A, b))
 
 
 def lasso_function(X: Any, y: Any, penalty: Any) -> Any:  # noqa: N803
     """`lasso_layer` on tensors: the coefficients, differentiable in X, y and the penalty."""
-
-    def run(*data: Any) -> tuple[Any, Pull]:
-        found = elastic_net_layer(data[0], data[1], data[2], 0.0)
-        return found.coefficients, lambda g: _values(found.vjp(g))[:3]
-
-    return _apply(_looped(run, (2, 1, 0)), (X, y, penalty))
+    return _apply(_loop(_run(lasso_layer, "coefficients"), (2, 1, 0)), (X, y, penalty))
 
 
 def elastic_net_function(X: Any, y: Any, penalty: Any, ridge: Any) -> Any:  # noqa: N803
     """`elastic_net_layer` on tensors: the coefficients, differentiable in all four."""
-
-    def run(*data: Any) -> tuple[Any, Pull]:
-        found = elastic_net_layer(data[0], data[1], data[2], data[3])
-        return found.coefficients, lambda g: _values(found.vjp(g))
-
-    return _apply(_looped(run, (2, 1, 0, 0)), (X, y, penalty, ridge))
+    run = _run(elastic_net_layer, "coefficients")
+    return _apply(_loop(run, (2, 1, 0, 0)), (X, y, penalty, ridge))
 
 
 def support_vector_function(X: Any, y: Any, penalty: Any) -> Any:  # noqa: N803
     """`support_vector_layer` on tensors: the coefficients, differentiable in X and the penalty."""
-
-    def run(*data: Any) -> tuple[Any, Pull]:
-        found = support_vector_layer(data[0], data[1], data[2])
-        return found.coefficients, lambda g: _values(found.vjp(g))[:3]
-
-    return _apply(_looped(run, (2, 1, 0)), (X, y, penalty))
+    return _apply(_loop(_run(support_vector_layer, "coefficients"), (2, 1, 0)), (X, y, penalty))
 
 
 def linear_value_function(
@@ -137,7 +110,7 @@ def linear_value_function(
 
         return float(found.value), pull
 
-    return _apply(_looped(run, (1, 2, 1, 2, 1)), (c, A, b, E, e))
+    return _apply(_loop(run, (1, 2, 1, 2, 1)), (c, A, b, E, e))
 
 
 def value_function(layer: ValueLayer, values: Any) -> Any:
@@ -151,7 +124,7 @@ def value_function(layer: ValueLayer, values: Any) -> Any:
         found = layer(own.tolist())
         return float(found.value), lambda g: (g * _mean(found.gradient.vertices),)
 
-    return _apply(_looped(run, (1,)), (values,))
+    return _apply(_loop(run, (1,)), (values,))
 
 
 def perturbed_function(  # noqa: PLR0913 (options, by keyword only)
@@ -167,26 +140,31 @@ def perturbed_function(  # noqa: PLR0913 (options, by keyword only)
 
     Forward and backward are estimates from the same samples.
     """
-
-    def run(own: Any) -> tuple[Any, Pull]:
-        found = perturbed_layer(oracle, own, size=size, samples=samples, noise=noise, seed=seed)
-        return found.mean, lambda g: (found.vjp(g),)
-
-    return _apply(run, (costs,))
+    layer = partial(perturbed_layer, oracle, size=size, samples=samples, noise=noise, seed=seed)
+    return _apply(_run(layer, "mean"), (costs,))
 
 
 def blackbox_function(oracle: Oracle, costs: Any, *, size: float = 10.0) -> Any:
     """`blackbox_layer` on costs ``(batch, n)``: solutions with *interpolated* gradients."""
-
-    def run(own: Any) -> tuple[Any, Pull]:
-        found = blackbox_layer(oracle, own, size=size)
-        return found.solutions, lambda g: (found.vjp(g),)
-
-    return _apply(run, (costs,))
+    return _apply(_run(partial(blackbox_layer, oracle, size=size), "solutions"), (costs,))
 
 
-def _values(gradients: Any) -> Gradients:
-    return tuple(getattr(gradients, field.name) for field in fields(gradients))
+def _run(layer: Callable[..., Any], output: str) -> Run:
+    """A layer of arrays, by the name of its output; what ``vjp`` gives are the first arguments'."""
+
+    def run(*data: Any) -> tuple[Any, Pull]:
+        found = layer(*data)
+
+        def pull(g: Array) -> Gradients:
+            gradients = found.vjp(g)
+            if not is_dataclass(gradients):
+                return (gradients,)
+            names = (field.name for field in fields(gradients))
+            return tuple(getattr(gradients, name) for name in names)[: len(data)]
+
+        return getattr(found, output), pull
+
+    return run
 
 
 def _element(optimal: OptimalSet) -> Array:
@@ -198,7 +176,7 @@ def _mean(points: Sequence[Sequence[Any]]) -> Array:
     return np.array([[float(v) for v in point] for point in points]).mean(0)
 
 
-def _looped(run: Run, ranks: Sequence[int]) -> Run:
+def _loop(run: Run, ranks: Sequence[int]) -> Run:
     """The function over a batch: arrays with one dimension more than their rank are split."""
 
     def batched(*data: Any) -> tuple[Any, Pull]:
