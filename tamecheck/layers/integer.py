@@ -8,27 +8,72 @@ lower semicontinuous (Meyer 1974).  Let ``D_k`` be the multipliers of such a par
 * ``v_k`` is finite near b exactly if ``D_k`` is bounded; the part is then called stable.
 * A part l that is not stable does not matter if ``D_k ⊆ D_l`` for a stable k, because then
   ``v_k <= v_l`` near b.
-* If all others are stable, v is a minimum of Lipschitz functions.  If not, `jumps.find_jump`
-  decides whether v jumps arbitrarily near.
+* If all others are stable, v is a minimum of Lipschitz functions.  If not, `find_jump` decides
+  whether v jumps arbitrarily near.
 * If it does not, the hull of the vertices of all ``D_k`` that matter is a conservative gradient.
+
+Near b the value is ``v(b) + min_k f_k(g)`` for a small change g, where ``f_k(g)`` is the largest
+``u·g`` over u in ``D_k``: finite on the cone ``C_k = {g : r·g <= 0 for all rays r}``, and infinite
+elsewhere.  So v is locally Lipschitz exactly if every g is in some ``C_k``, and no g on the
+boundary of a cone ``C_l`` has ``f_l(g) < f_k(g)`` for all other k.  Both fail exactly if one of
+finitely many systems of linear inequalities has a solution: one for each choice of a ray of every
+part in the first case; in the second of a ray of l, and of a vertex or a ray of every other part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain, islice, product
+from operator import sub
 
 from tamecheck.errors import InputError
 from tamecheck.exact.hull import Point
+from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.integer_parts import FixedPart, optimal_parts
-from tamecheck.layers.jumps import Continuous, Jump, Piece, Undecided, find_jump
-from tamecheck.layers.optimal_set import OptimalSet, multiplier_set, solution_set
+from tamecheck.layers.optimal_set import Linear, OptimalSet, multiplier_set, solution_set
 
-__all__ = ["IntegerPart", "IntegerValue", "elastic", "integer_value_layer"]
+__all__ = [
+    "IntegerPart",
+    "IntegerValue",
+    "Jump",
+    "Piece",
+    "elastic",
+    "find_jump",
+    "integer_value_layer",
+]
+
+
+_MOST_CHOICES = 512
+
+_Condition = tuple[Point, Bound, Bound]
+"""A linear form with its bounds."""
+
+_SMOOTH, _UNKNOWN = "lipschitz", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The multipliers of a part: the hull of the vertices, and the rays."""
+
+    vertices: tuple[Point, ...]
+    rays: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """At ``b + t towards`` the part becomes infeasible along ``outward``, for every small t.
+
+    ``towards`` is zero where the jump is at b itself; then every part becomes infeasible.
+    """
+
+    part: int
+    towards: Point
+    outward: Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +127,7 @@ class IntegerValue:
     @cached_property
     def verdict(self) -> str:
         """``"lipschitz"``, ``"jump"`` or ``"unknown"``: the value in the right-hand sides."""
-        match self._found:
-            case Continuous():
-                return "lipschitz"
-            case Jump():
-                return "jump"
-            case Undecided():
-                return "unknown"
+        return "jump" if isinstance(self._found, Jump) else self._found
 
     @property
     def jump(self) -> tuple[Mapping[str, Fraction], Mapping[str, Fraction]] | None:
@@ -106,13 +145,6 @@ class IntegerValue:
     def reason(self) -> str:
         """The verdict in a sentence, naming the integer part and the direction at a jump."""
         match self._found:
-            case Continuous():
-                if all(part.stable for part in self.parts):
-                    return "every optimal integer part stays feasible nearby: Lipschitz"
-                return (
-                    "optimal integer parts that become infeasible nearby are covered there by "
-                    "others: Lipschitz"
-                )
             case Jump(part, towards, outward):
                 named = self._text(self._mattering[part])
                 along = _changes(self._named(outward))
@@ -127,11 +159,18 @@ class IntegerValue:
                     f"the value jumps: {only} optimal integer part ({named}) becomes infeasible "
                     f"if right-hand sides change, {along}, for every small t > 0"
                 )
-            case Undecided():
+            case "unknown":
                 part = next(p for p in self._mattering if not p.stable)
                 return (
                     f"the optimal integer part ({self._text(part)}) becomes infeasible arbitrarily "
                     f"near; whether others take its place without a jump was not decided"
+                )
+            case _ if all(part.stable for part in self.parts):
+                return "every optimal integer part stays feasible nearby: Lipschitz"
+            case _:
+                return (
+                    "optimal integer parts that become infeasible nearby are covered there by "
+                    "others: Lipschitz"
                 )
 
     @property
@@ -203,15 +242,15 @@ class IntegerValue:
         )
 
     @cached_property
-    def _found(self) -> Jump | Continuous | Undecided:
+    def _found(self) -> Jump | str:
         if all(part.stable for part in self._mattering):
-            return Continuous()
+            return _SMOOTH
         sign = self.program.sense.sign
         pieces: list[Piece] = []
         for part in self._mattering:
             rays = part.multipliers.rays
             if rays is None or part.multipliers.vertices is None:
-                return Undecided()
+                return _UNKNOWN
             outward = (tuple(sign * ray[i] for i in self.rows) for ray in rays)
             corners = (tuple(sign * a for a in u) for u in self.projected(part))
             pieces.append(Piece(tuple(corners), tuple(r for r in dict.fromkeys(outward) if any(r))))
@@ -315,3 +354,61 @@ def elastic(program: Program, penalty: Fraction | int) -> Program:
                 columns.append(Column(name, cost=price))
         rows.append(replace(row, terms=tuple(terms)))
     return replace(program, columns=tuple(columns), rows=tuple(rows))
+
+
+def find_jump(pieces: Sequence[Piece]) -> Jump | str:
+    """Where the minimum of the pieces of a minimised program jumps, or ``lipschitz``, ``unknown``.
+
+    At most 512 linear programs in as many variables as there are right-hand sides.
+    """
+    size = next((len(p) for piece in pieces for p in (*piece.vertices, *piece.rays)), 0)
+    tried = 0
+    for part, outward, conditions in islice(_systems(pieces), _MOST_CHOICES):
+        tried += 1
+        found = _solution(size, conditions)
+        if found is not None:
+            if outward is None:
+                return Jump(part, (Fraction(0),) * size, found)
+            return Jump(part, found, outward)
+    return _UNKNOWN if tried == _MOST_CHOICES else _SMOOTH
+
+
+def _systems(pieces: Sequence[Piece]) -> Iterator[tuple[int, Point | None, list[_Condition]]]:
+    one, zero = Fraction(1), Fraction(0)
+    for rays in product(*(piece.rays for piece in pieces)):
+        yield 0, None, [(ray, one, None) for ray in rays]
+    for part, piece in enumerate(pieces):
+        others = [other for k, other in enumerate(pieces) if k != part]
+        for ray in piece.rays:
+            inside: list[_Condition] = [(ray, zero, zero)]
+            inside += [(other, None, zero) for other in piece.rays if other != ray]
+            for choice in product(*(tuple(_worse(other, piece)) for other in others)):
+                yield part, ray, [*inside, *chain.from_iterable(choice)]
+
+
+def _worse(other: Piece, piece: Piece) -> Iterator[list[_Condition]]:
+    """What makes another part worse than the piece: each of its vertices, or infinity at a ray."""
+    one = Fraction(1)
+    for point in other.vertices:
+        differences = (map(sub, point, vertex) for vertex in piece.vertices)
+        yield [(tuple(difference), one, None) for difference in differences]
+    for ray in other.rays:
+        yield [(ray, one, None)]
+
+
+def _solution(size: int, conditions: Sequence[_Condition]) -> Point | None:
+    """A point of least 1-norm that satisfies the conditions, None if there is none."""
+    columns = tuple(Column(f"{sign}{i}") for sign in "+-" for i in range(size))
+    rows = tuple(
+        Row(
+            str(k),
+            tuple((i, a) for i, a in enumerate((*form, *(-a for a in form))) if a),
+            lower,
+            upper,
+        )
+        for k, (form, lower, upper) in enumerate(conditions)
+    )
+    found = Linear(Program(columns, rows)).optimum([Fraction(1)] * (2 * size))
+    if found is None:
+        return None
+    return tuple(found.point[i] - found.point[size + i] for i in range(size))
