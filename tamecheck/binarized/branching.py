@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized.network import Ball, Stage, ThresholdNetwork, kind_for, product, reachable
+from tamecheck.binarized.network import (
+    Ball,
+    Propagation,
+    Stage,
+    ThresholdNetwork,
+    kind_for,
+    product,
+    reachable,
+)
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Branching", "Closed", "Found", "Open", "Patterns", "Tree"]
@@ -215,7 +223,7 @@ class Patterns:
     def __init__(self, network: ThresholdNetwork, ball: Ball, decision: int) -> None:
         self._network, self._ball, self._decision = network, ball, decision
         first = network.layers[0]
-        self._stages = [Stage.of(x) for x in (*network.layers[1:], network.against(decision))]
+        self._propagation = Propagation(network)
         start: Array = product(ball.centre[None, :], first.weights)[0]
         self._own = np.where(start >= first.thresholds, 1, -1)
         change = ball.changes(first.weights)[:, list(ball.free)]
@@ -244,7 +252,8 @@ class Patterns:
             if len(self.nodes) >= nodes or time.monotonic() > deadline:
                 return Open("Too many patterns.")
             depth, states, crossed = stack.pop()
-            if not reachable(self._stages, *self._stages[0].bounds(states[None, :])).any():
+            last = self._propagation.last_states(states[None, :])
+            if not self._propagation.may_change(last, self._decision).any():
                 self.nodes.append(-1)
                 continue
             reached = self._reached(crossed) if crossed else None

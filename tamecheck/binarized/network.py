@@ -19,6 +19,7 @@ from tamecheck.ir.tensor import Array
 
 __all__ = [
     "Ball",
+    "Propagation",
     "Stage",
     "ThresholdLayer",
     "ThresholdNetwork",
@@ -221,7 +222,8 @@ class ThresholdNetwork:
         weights = self.readout[list(winners)] - self.readout[list(losers)]
         offsets = self.offsets[list(winners)] - self.offsets[list(losers)]
         # of equal scores the first wins
-        return ThresholdLayer(weights, (np.array(losers) < np.array(winners)) - offsets)
+        early = np.array(losers) < np.array(winners)
+        return ThresholdLayer(weights, (early - offsets).astype(np.int64))
 
     def against(self, decision: int, rivals: Sequence[int] | None = None) -> ThresholdLayer:
         """Neurons over the last states that are 1 where a rival wins against a decision."""
@@ -246,6 +248,72 @@ class ThresholdNetwork:
     def decide(self, states: Array) -> Array:
         """The class of each row of states."""
         return np.argmax(self.scores(states), axis=1)
+
+
+class Propagation:
+    """What is known of the decision where some states of the first layer (0) are open."""
+
+    def __init__(self, network: ThresholdNetwork) -> None:
+        self._network = network
+        self._stages = [Stage.of(layer) for layer in network.layers[1:]]
+        self._readout = Stage.of(ThresholdLayer(network.readout, -network.offsets))
+        self._rivals: dict[int, Stage] = {}
+
+    def rivals(self, decision: int) -> Stage:
+        """The neurons that are 1 where another class wins."""
+        if decision not in self._rivals:
+            self._rivals[decision] = Stage.of(self._network.against(decision))
+        return self._rivals[decision]
+
+    def last_states(self, states: Array) -> Array:
+        """The states of the last layer, for rows of those of the first one."""
+        for stage in self._stages:
+            states = stage.states(*stage.bounds(states))
+        return states
+
+    def may_change(self, last: Array, decision: int) -> Array:
+        """Whether another class may win, for rows of states of the last layer."""
+        rivals = self.rivals(decision)
+        return np.asarray((rivals.bounds(last)[1] >= rivals.thresholds).any(axis=1))
+
+    def scores_may_change(self, low: Array, high: Array, decision: int) -> Array:
+        """The same without a hidden layer, by bounds on the sums of the readout."""
+        most = np.delete(high, decision, axis=1) - low[:, [decision]]
+        return np.asarray((most >= self.rivals(decision).thresholds).any(axis=1))
+
+    def winners(self, states: Array) -> Array:
+        """The class for rows of states of the first layer; -1 where it is open."""
+        last = self.last_states(states)
+        likely = self.classes(last)
+        found = np.full(len(last), -1)
+        for decision in np.unique(likely).tolist():
+            rows = np.flatnonzero(likely == decision)
+            found[rows[~self.may_change(last[rows], decision)]] = decision
+        return found
+
+    def winners_of_scores(self, low: Array, high: Array) -> Array:
+        """The same without a hidden layer, by bounds on the sums of the readout."""
+        found = np.full(len(low), -1)
+        for decision in range(low.shape[1]):
+            found[~self.scores_may_change(low, high, decision)] = decision
+        return found
+
+    def classes(self, last: Array) -> Array:
+        """The class of the largest score, for rows of states of the last layer."""
+        scores = last.astype(self._readout.weights.dtype) @ self._readout.weights
+        return np.argmax(scores - self._readout.thresholds, axis=1)
+
+    def classes_of(self, sums: Array) -> Array:
+        """The class for rows of sums of the first layer (or of the readout)."""
+        if not self._network.layers:
+            return np.argmax(sums - self._readout.thresholds, axis=1)
+        thresholds = self._network.layers[0].thresholds
+        for stage in (*self._stages, self._readout):
+            states = (sums >= thresholds).astype(stage.weights.dtype)
+            states += states
+            states -= 1
+            sums, thresholds = np.asarray(states @ stage.weights), stage.thresholds
+        return np.argmax(sums - self._readout.thresholds, axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

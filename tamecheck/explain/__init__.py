@@ -1,5 +1,6 @@
 """Why a binarized network decides as it does: exact reasons, contrasts and nearest changes."""
 
+from tamecheck.errors import TimeLimitError as OutOfTimeError
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
 from tamecheck.explain.counts import count, count_ball, count_within
 from tamecheck.explain.domain import Domain, Feature, domain_of
@@ -8,7 +9,6 @@ from tamecheck.explain.networks import network_of
 from tamecheck.explain.neurons import network_logic
 from tamecheck.explain.rules import get_rules
 from tamecheck.explain.rules_result import DecisionRules, Rule
-from tamecheck.explain.search import OutOfTimeError
 from tamecheck.explain.sketches import Sketch, SketchRule, sketch
 
 __all__ = [

@@ -8,10 +8,9 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from tamecheck.errors import InputError, TamecheckError
+from tamecheck.errors import InputError, TamecheckError, TimeLimitError
 from tamecheck.explain.explainer import Explainer, Kind
 from tamecheck.explain.row_reader import origins_of
-from tamecheck.explain.search import OutOfTimeError
 from tamecheck.solvers.processes import end_with_pool
 
 __all__ = ["explain_rows"]
@@ -105,7 +104,7 @@ def _explained(
 ) -> dict[str, Any]:
     try:
         found = explainer.explain(row, kind, **options)
-    except OutOfTimeError:
+    except TimeLimitError:
         return {"error": "out of time"}
     except TamecheckError as error:
         return {"error": str(error)}

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tamecheck.binarized import ThresholdNetwork
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
+from tamecheck.binarized.network import fold
 from tamecheck.ir.tensor import Array
 
 __all__ = ["PRESENT", "Completions", "Linear", "completions"]
@@ -21,6 +22,12 @@ class Linear:
 
     weights: Array
     constant: Array
+
+    @classmethod
+    def above(cls, layer: ThresholdLayer, least: int = 0) -> Linear:
+        """What the sums of a layer exceed its thresholds by, plus a number."""
+        constant = (least - layer.thresholds).astype(np.float64)
+        return cls(layer.weights.astype(np.float64), constant)
 
     def of(self, states: Array) -> Array:
         """The sums for rows of states."""
@@ -49,7 +56,7 @@ class Completions:
         The number of free features.
     layers
         The layers after the first; a neuron is 1 where its sum is at least 0, else -1.
-    leads
+    margins
         What the scores of the rivals exceed that of the decision by; above 0 they win.
     neurons
         For each layer the numbers of its neurons in the network.
@@ -60,7 +67,7 @@ class Completions:
     owners: Array
     features: int
     layers: tuple[Linear, ...]
-    leads: Linear
+    margins: Linear
     neurons: tuple[Array, ...]
 
     @property
@@ -75,10 +82,10 @@ class Completions:
 
     def reach(self) -> tuple[Array, Array]:
         """For each feature the least and the most that it adds to each sum."""
-        if self.plain:
-            return np.minimum(self.changes, 0), np.maximum(self.changes, 0)
-        low = np.minimum.reduceat(self.changes, self.groups, axis=0)
-        high = np.maximum.reduceat(self.changes, self.groups, axis=0)
+        low = high = self.changes
+        if not self.plain:
+            low = np.minimum.reduceat(self.changes, self.groups, axis=0)
+            high = np.maximum.reduceat(self.changes, self.groups, axis=0)
         return np.minimum(low, 0), np.maximum(high, 0)
 
     def sums(self, taken: Array) -> Array:
@@ -87,29 +94,26 @@ class Completions:
 
     def won(self, sums: Array) -> Array:
         """Whether some rival wins, for rows of sums of the first layer."""
-        for layer in self.layers:
+        for layer in (*self.layers, self.margins):
             sums = layer.of(np.where(sums >= 0, 1.0, -1.0))
-        return np.asarray((self.leads.of(np.where(sums >= 0, 1.0, -1.0)) > 0).any(axis=1))
+        return np.asarray((sums > 0).any(axis=1))
 
     def nearness(self, sums: Array) -> Array:
-        """The largest lead of a rival where neurons have ramps in place of jumps, row by row.
+        """The largest margin of a rival where neurons have ramps in place of jumps, row by row.
 
-        It changes with every feature, as the lead itself does not; only searches rest on it.
+        It changes with every feature, as the margin itself does not; only searches rest on it.
         """
-        states = _ramp(sums)
-        for layer in self.layers:
-            states = _ramp(layer.of(states))
-        return np.asarray(self.leads.of(states).max(axis=1, initial=-np.inf))
+        for layer in (*self.layers, self.margins):
+            sums = layer.of(sums / (np.abs(sums) + _width(sums)))
+        return np.asarray(sums.max(axis=1, initial=-np.inf))
 
-    def pulled(self, pull: Array) -> Array:
-        """For rows with a pull for each column: the columns that follow it furthest.
-
-        That is for each feature the largest positive one, if there is one.
-        """
+    def steepest(self, slopes: Array) -> Array:
+        """For rows with a slope for each column: of each feature the largest positive one."""
         if self.plain:
-            return pull > 0
+            return slopes > 0
         groups = self.groups
-        first = (pull == np.maximum.reduceat(pull, groups, axis=1)[:, self.owners]) & (pull > 0)
+        largest = np.maximum.reduceat(slopes, groups, axis=1)[:, self.owners]
+        first = (slopes == largest) & (slopes > 0)
         # of equal columns the first
         number = np.cumsum(first, axis=1)
         before = np.where(groups > 0, number[:, groups - 1], 0)
@@ -123,7 +127,7 @@ class Completions:
         return found
 
     def slopes(self, sums: Array, follow: Array) -> Array:
-        """Slopes of the lead of each row's rival in the first sums.
+        """Slopes of the margin of each row's rival in the first sums.
 
         In place of its jump a neuron has the slope of a ramp about its threshold, as wide as its
         sums differ; only searches rest on them.
@@ -132,64 +136,37 @@ class Completions:
         for layer in (None, *self.layers):
             sums = sums if layer is None else layer.of(np.where(sums >= 0, 1.0, -1.0))
             ramps.append(1.0 / (1.0 + (sums / _width(sums)) ** 2))
-        slope = self.leads.weights[follow] * ramps[-1]
+        slope = self.margins.weights[follow] * ramps[-1]
         for layer, ramp in zip(self.layers[::-1], ramps[-2::-1], strict=True):
             slope = (slope @ layer.weights) * ramp
         return np.asarray(slope / (np.abs(slope).max(axis=1, keepdims=True, initial=0) + 1e-300))
 
 
-def _ramp(sums: Array) -> Array:
-    """Ramps about 0 from -1 to 1."""
-    return np.asarray(sums / (np.abs(sums) + _width(sums)))
-
-
 def _width(sums: Array) -> Array:
-    """How wide a ramp is, for each row: as its sums differ."""
+    """How wide a ramp about 0 is, for each row: as its sums differ."""
     return np.asarray(np.abs(sums).sum(axis=1, keepdims=True) / max(sums.shape[1], 1) + 1.0)
 
 
 def completions(
-    network: ThresholdNetwork, sums: Array, changes: Array, owners: Array, leads: Linear
+    network: ThresholdNetwork, decision: int, sums: Array, changes: Array, owners: Array
 ) -> Completions:
-    """The completions of an input.
+    """The completions of an input that a network with a hidden layer decides so.
 
-    Parameters
-    ----------
-    network
-        The network, with a hidden layer.
-    sums
-        ``(neurons,)`` of the first layer, at the input.
-    changes
-        ``(columns, neurons)``: what each other code of each free feature adds to them.
-    owners
-        For each column its feature, in order; any numbers.
-    leads
-        Of the rivals, by the states of the last layer.
+    ``sums`` are of the first layer at the input; ``changes`` (columns, neurons) is what each other
+    code of each free feature adds to them; ``owners`` has for each column its feature, in order.
     """
     _, numbers = np.unique(owners, return_inverse=True)
-    base = (sums - network.layers[0].thresholds).astype(np.float64)
-    whole = Completions(base, changes, numbers, int(numbers.max(initial=-1)) + 1, (), leads, ())
-    low, high = (base + end.sum(axis=0) for end in whole.reach())
-    kept: list[Array] = []
-    folded: list[Linear] = []
-    stages = [
-        Linear(layer.weights.astype(np.float64), -layer.thresholds.astype(np.float64))
-        for layer in network.layers[1:]
-    ]
-    for stage in (*stages, leads):
-        states = (low >= 0).astype(np.float64) - (high < 0)
-        open_ = np.flatnonzero(states == 0)
-        kept.append(open_)
-        if folded:
-            folded[-1] = Linear(folded[-1].weights[open_], folded[-1].constant[open_])
-        folded.append(Linear(stage.weights[:, open_], stage.of(states)))
-        spread = np.abs(folded[-1].weights).sum(axis=1)
-        low, high = folded[-1].constant - spread, folded[-1].constant + spread
+    layers = [*network.layers, network.against(decision)]
+    base = (sums - layers[0].thresholds).astype(np.float64)
+    count = int(numbers.max(initial=-1)) + 1
+    margins = Linear.above(layers[-1], 1)
+    whole = Completions(base, changes, numbers, count, (), margins, ())
+    folded, kept = fold(layers, *(sums + end.sum(axis=0) for end in whole.reach()))
     return replace(
         whole,
         base=base[kept[0]],
         changes=np.ascontiguousarray(changes[:, kept[0]]),
-        layers=tuple(folded[:-1]),
-        leads=folded[-1],
+        layers=tuple(map(Linear.above, folded[1:-1])),
+        margins=Linear.above(folded[-1], 1),
         neurons=tuple(kept),
     )

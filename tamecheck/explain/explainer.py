@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from tamecheck.binarized import ThresholdNetwork
-from tamecheck.errors import InputError, SolverError
+from tamecheck.budget import Budget
+from tamecheck.errors import InputError, SolverError, TimeLimitError
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy, called
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.engines import second_opinion
-from tamecheck.explain.nearest import Move, Nearest, nearest
+from tamecheck.explain.nearest import Metric, Move, Nearest, moves_of, nearest
 from tamecheck.explain.networks import described, image_shape, occurring_network
 from tamecheck.explain.reasons import (
     changeable,
-    contrastive_within,
-    enumerated,
+    enumerate_all,
     necessary,
+    shrink_contrast,
     smallest_sufficient,
     sufficient,
 )
 from tamecheck.explain.row_reader import RowReader
-from tamecheck.explain.search import Codes, OutOfTimeError, Search
+from tamecheck.explain.search import Codes, Search
 from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational_text
@@ -33,8 +33,6 @@ from tamecheck.ir.exact import rational_text
 __all__ = ["Explainer", "Kind", "Metric"]
 
 Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual", "relevancy"]
-Metric: TypeAlias = Literal["features", "inputs", "steps"]
-_FOREVER = float("inf")
 
 
 class Explainer:
@@ -162,27 +160,20 @@ class Explainer:
         ------
         InputError
             If the input cannot occur in the domain.
-        OutOfTimeError
+        TimeLimitError
             If ``smallest`` is asked for and the time is over.
         """
         codes, search = self._codes(x), self._search(timeout)
         if smallest:
             (features, contrasts), minimal = smallest_sufficient(search, codes), True
-            holds = self._again.is_smallest_reason(codes, features, contrasts)
+            holds = self._recomputation.is_smallest_reason(codes, features, contrasts)
         else:
             wanted = list(dict.fromkeys(k for i in prefer for k in self.domain.covering([i])))
             found = sufficient(search, codes, keep=wanted)
             features, minimal = found.features, not found.doubtful
-            holds = self._again.is_reason(codes, features, minimal=minimal)
+            holds = self._recomputation.is_reason(codes, features, minimal=minimal)
         opinion = second_opinion(self.network, self.domain, codes, features) if second else None
-        return Abductive(
-            search.decide(codes),
-            *self._shown(features, codes),
-            minimal=minimal,
-            rests_on=confirm(holds, "this reason", _rests_on(search)),
-            second=opinion,
-            **self._about(codes),
-        )
+        return self._abductive(search, codes, features, holds, minimal=minimal, second=opinion)
 
     def contrastive(
         self, x: Any, *, smallest: bool = True, timeout: float | None = None
@@ -200,12 +191,12 @@ class Explainer:
 
         Raises
         ------
-        OutOfTimeError
+        TimeLimitError
             If the time is over.
         """
         codes, search = self._codes(x), self._search(timeout)
         if smallest:
-            moves = self._moves(codes, "features")
+            moves = moves_of(self.domain, codes, "features")
             near = nearest(search, codes, moves)
             if near is None:
                 return self._unchangeable(codes, moves)
@@ -216,14 +207,14 @@ class Explainer:
         else:
             changed = search.change(codes, changeable(search))
             if changed is None:
-                return self._unchangeable(codes, self._moves(codes, "features"))
+                return self._unchangeable(codes, moves_of(self.domain, codes, "features"))
             start = [k for k in range(len(codes)) if changed[k] != codes[k]]
-            features = contrastive_within(search, codes, start)
+            features = shrink_contrast(search, codes, start)
             found = search.change(codes, features)
             if found is None:
                 raise AssertionError("a contrastive set has a witness")
             other = found
-            holds = self._again.is_contrast(codes, features)
+            holds = self._recomputation.is_contrast(codes, features)
         return self._contrastive(search, codes, features, other, holds)
 
     def counterfactual(  # noqa: PLR0913  # each limit has its name
@@ -259,7 +250,7 @@ class Explainer:
         ------
         InputError
             If the input has the wanted class already, or there is no such class.
-        OutOfTimeError
+        TimeLimitError
             If the time is over before the nearest is known.
         """
         codes, search = self._codes(x), self._search(timeout)
@@ -270,7 +261,7 @@ class Explainer:
         stay, up, down = (set(self.domain.covering(g)) for g in (immutable, increasing, decreasing))
         moves = [
             move
-            for move in self._moves(codes, metric)
+            for move in moves_of(self.domain, codes, metric)
             if move.feature not in stay
             and (move.feature not in up or move.code > codes[move.feature])
             and (move.feature not in down or move.code < codes[move.feature])
@@ -288,30 +279,19 @@ class Explainer:
 
         Raises
         ------
-        OutOfTimeError
+        TimeLimitError
             If the time is over.
         """
         codes, search = self._codes(x), self._search(timeout)
-        decision = search.decide(codes)
-        for found in enumerated(search, codes):
+        for found in enumerate_all(search, codes):
             if found.abductive:
-                yield Abductive(
-                    decision,
-                    *self._shown(found.features, codes),
-                    minimal=True,
-                    rests_on=confirm(
-                        self._again.is_reason(codes, found.features, minimal=True),
-                        "this reason",
-                        _rests_on(search),
-                    ),
-                    second=None,
-                    **self._about(codes),
-                )
+                holds = self._recomputation.is_reason(codes, found.features, minimal=True)
+                yield self._abductive(search, codes, found.features, holds)
                 continue
             other = search.change(codes, found.features)
             if other is None:
                 raise AssertionError("a contrastive set has a witness")
-            holds = self._again.is_contrast(codes, found.features)
+            holds = self._recomputation.is_contrast(codes, found.features)
             yield self._contrastive(search, codes, found.features, other, holds)
 
     def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
@@ -324,14 +304,14 @@ class Explainer:
         complete = True
         try:
             needed = tuple(necessary(search, codes))
-            for found in enumerated(search, codes):
+            for found in enumerate_all(search, codes):
                 (reasons if found.abductive else contrasts).append(found.features)
-        except OutOfTimeError:
+        except TimeLimitError:
             complete = False
         # a feature is in some reason exactly where it is in some contrast
         used = set[int]().union(*reasons, *contrasts)
         times = Counter(k for reason in reasons for k in reason)
-        holds = self._again.is_enumeration(codes, reasons, contrasts) if complete else None
+        holds = self._recomputation.is_enumeration(codes, reasons, contrasts) if complete else None
         if complete and set(needed) != set(everything).intersection(*reasons):
             holds = False
         names = [feature.name for feature in self.domain.features]
@@ -361,9 +341,8 @@ class Explainer:
         return methods[kind](x, **options)
 
     def _search(self, timeout: float | None) -> Search:
-        limit = seconds(timeout)
-        deadline = _FOREVER if limit is None else time.monotonic() + limit
-        return Search(self.network, self.domain, deadline=deadline, seed=self.seed)
+        budget = Budget.of(seconds(timeout))
+        return Search(self.network, self.domain, budget=budget, seed=self.seed)
 
     def _codes(self, x: Any) -> Codes:
         return self.domain.codes(self.network.states(self.reader.point(x))[0])
@@ -383,19 +362,8 @@ class Explainer:
     def _point(self, codes: Codes) -> tuple[str, ...]:
         return tuple(map(rational_text, self.network.point(self.domain.states(codes))))
 
-    def _moves(self, codes: Codes, metric: Metric) -> list[Move]:
-        moves: list[Move] = []
-        for k, feature in enumerate(self.domain.features):
-            for code in range(len(feature.codes)):
-                if code == codes[k]:
-                    continue
-                flipped = int((feature.codes[code] != feature.codes[codes[k]]).sum())
-                cost = {"features": 1, "inputs": flipped, "steps": abs(code - codes[k])}[metric]
-                moves.append(Move(k, code, cost))
-        return moves
-
     @cached_property
-    def _again(self) -> Recomputation:
+    def _recomputation(self) -> Recomputation:
         return Recomputation(self.network, self.domain)
 
     def _is_nearest(
@@ -410,7 +378,7 @@ class Explainer:
         if not turned or found.cost != sum(cost(k, code) for k, code in enumerate(found.codes)):
             return False
         within = (cost, found.cost - 1)
-        return self._again.is_out_of_reach(codes, allowed, within=within, target=target)
+        return self._recomputation.is_out_of_reach(codes, allowed, within=within, target=target)
 
     def _unchangeable(self, codes: Codes, moves: Sequence[Move], target: int | None = None) -> None:
         """Confirm that no allowed move changes the class.
@@ -421,13 +389,32 @@ class Explainer:
             If that takes too long to be shown a second time.
         """
         allowed, _ = _reached(codes, moves)
-        holds = self._again.is_out_of_reach(codes, allowed, target=target)
+        holds = self._recomputation.is_out_of_reach(codes, allowed, target=target)
         if confirm(holds, "that nothing changes this decision", "") != RECOMPUTED:
             raise SolverError(
                 "A search finds no allowed change of this decision, but there are too many points"
                 " to show a second time that there is none.",
                 hint="Hold some features.",
             )
+
+    def _abductive(  # noqa: PLR0913  # each by its name
+        self,
+        search: Search,
+        codes: Codes,
+        features: Sequence[int],
+        holds: bool | None,  # noqa: FBT001  # what the recomputation says
+        *,
+        minimal: bool = True,
+        second: str | None = None,
+    ) -> Abductive:
+        return Abductive(
+            search.decide(codes),
+            *self._shown(features, codes),
+            minimal=minimal,
+            rests_on=confirm(holds, "this reason", _rests_on(search)),
+            second=second,
+            **self._about(codes),
+        )
 
     def _contrastive(
         self,

@@ -9,20 +9,25 @@ import numpy as np
 from tamecheck.explain.completions import Completions
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Boundary", "Witnesses", "climbed", "sampled"]
+__all__ = ["Boundary", "Witnesses", "ascend", "sample"]
 
 _SAMPLES = 256
 _FEW = 12
 _STARTS, _ASCENT = 3, 24
+_KEPT, _ROWS = 32, 1 << 13
+_TRIED, _STEPS = 8, 3
+
+Witnesses = dict[int, frozenset[int]]
+"""For features the free ones that change the decision together with this one."""
 
 
-def sampled(problem: Completions, rng: np.random.Generator) -> Array | None:
+def sample(problem: Completions, rng: np.random.Generator) -> Array | None:
     """The columns of a random completion of another class; none is no proof.  The first is bare."""
     if not problem.features:
         taken = np.zeros((1, 0), dtype=np.bool_)
     else:
         # a row keeps about as many present codes as its threshold is high
-        taken = problem.pulled(
+        taken = problem.steepest(
             rng.random((_SAMPLES, len(problem.owners))) - rng.random((_SAMPLES, 1))
         )
         taken[0] = False
@@ -30,50 +35,40 @@ def sampled(problem: Completions, rng: np.random.Generator) -> Array | None:
     return problem.columns(taken[hits[0]]) if hits.size else None
 
 
-def climbed(problem: Completions, rng: np.random.Generator) -> Array | None:
+def ascend(problem: Completions, rng: np.random.Generator) -> Array | None:
     """The columns of a completion of another class, by steps along slopes of ramps.
 
     One row follows each rival, from the input and from a few random completions.  None is no proof.
     """
-    rivals = len(problem.leads.constant)
+    rivals = len(problem.margins.constant)
     if problem.features < _FEW:
         return None
     follow = np.arange(_STARTS * rivals) % rivals
-    pull = rng.standard_normal((len(follow), len(problem.owners)))
-    pull[:rivals] = 0.0
+    slopes = rng.standard_normal((len(follow), len(problem.owners)))
+    slopes[:rivals] = 0.0
     # rows with different memories do not all run into the same cycle
     memory = rng.uniform(0.6, 0.95, size=(len(follow), 1))
-    taken = problem.pulled(pull)
-    pull[:] = 0.0
+    taken = problem.steepest(slopes)
+    slopes[:] = 0.0
     for _ in range(_ASCENT):
         sums = problem.sums(taken)
         hits = np.flatnonzero(problem.won(sums))
         if hits.size:
             return problem.columns(taken[hits[0]])
-        pull = memory * pull + problem.slopes(sums, follow) @ problem.changes.T
-        taken = problem.pulled(pull)
+        slopes = memory * slopes + problem.slopes(sums, follow) @ problem.changes.T
+        taken = problem.steepest(slopes)
     return None
-
-
-Witnesses = dict[int, frozenset[int]]
-"""For features the free ones that change the decision together with this one."""
-
-
-_KEPT, _ROWS = 32, 1 << 13
-_TRIED, _STEPS = 8, 3
 
 
 class Boundary:
     """Completions of free features that nearly change the decision.
 
-    Every answer is that of sums in whole floats; none is no proof of anything.
+    A feature is needed if some completion of the free features together with another code of this
+    one changes the decision.  Nearly all needed features show it next to the boundary, so a few
+    completions there, kept while the free features grow, settle hundreds of features in one
+    product.  Every answer is that of sums in whole floats; none is no proof of anything.
 
-    Parameters
-    ----------
-    problem
-        The completions of all features; nothing is free yet.
-    features, codes
-        For each column its feature, in order, and the code that it stands for.
+    Nothing is free at first; ``features`` and ``codes`` are those that each column stands for.
     """
 
     def __init__(self, problem: Completions, features: Array, codes: Array) -> None:
@@ -104,7 +99,7 @@ class Boundary:
                 others[feature] = max(value, others.get(feature, value))
         return found, others
 
-    def searched(self, features: Sequence[int]) -> Witnesses:
+    def search(self, features: Sequence[int]) -> Witnesses:
         """Those of ``features`` that change the decision a few changes of free ones away."""
         found: Witnesses = {}
         columns = self._columns(features)
@@ -118,13 +113,13 @@ class Boundary:
         won = np.flatnonzero(self._problem.won(self._sums))
         return self._changed(self._rows[won[0]]) if won.size else None
 
-    def held(self, feature: int) -> None:
+    def fix(self, feature: int) -> None:
         """A feature is free no more."""
         left = self._features != feature
         self._free = self._free[left[self._free]]
         self._keep(self._rows & left)
 
-    def grown(self, features: Sequence[int]) -> None:
+    def free(self, features: Sequence[int]) -> None:
         """Take features as free."""
         self._free = np.sort(np.concatenate([self._free, self._columns(features)]))
         for _ in range(2):
@@ -132,7 +127,7 @@ class Boundary:
             best = np.argsort(-self._problem.nearness(sums), kind="stable")[: 4 * _KEPT]
             self._keep(np.concatenate([self._rows, self._taken(self._rows, best)]))
 
-    def met(self, codes: Sequence[int]) -> None:
+    def prefer(self, codes: Sequence[int]) -> None:
         """Keep the free part of a completion before all others."""
         own = np.zeros_like(self._rows[:1])
         own[0, self._free] = (np.array(codes)[self._features] == self._codes)[self._free]

@@ -1,7 +1,7 @@
 """Can free features change the decision?  Exact, by multipliers and by splitting neurons.
 
 A neuron's state is a function of its sum alone, and sums are linear in the states before.  With a
-multiplier ``m`` for every sum, the lead of a rival class is at most
+multiplier ``m`` for every sum, the margin of a rival class is at most
 
     constant + sum over neurons of max_s (g h(s) - m s) + max_x m . s(x),
 
@@ -15,12 +15,12 @@ by its state, or at last a feature by its code.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.explain.completions import PRESENT, Completions
 from tamecheck.explain.nodes import FREE, Nodes, Pieces, grids, joined
 from tamecheck.ir.tensor import Array
@@ -37,15 +37,9 @@ _ROUNDED, _ROUNDED_POINTS = 4, 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a search found.
+    """Whether it is shown that no completion changes the decision.
 
-    Parameters
-    ----------
-    closed
-        Whether it is shown that no completion changes the decision.
-    columns
-        For each free feature the column of a completion that does, or `PRESENT`; None if none
-        was found.
+    Else perhaps ``columns``, for each free feature that of a completion that does, or `PRESENT`.
     """
 
     closed: bool
@@ -55,15 +49,7 @@ class Outcome:
 class Multipliers:
     """A search of the completions of a partial input.
 
-    Parameters
-    ----------
-    problem
-        The completions.
-
-    Raises
-    ------
-    UnsupportedError
-        If floats cannot hold the sums with multipliers.
+    Raises `UnsupportedError` if floats cannot hold the sums with multipliers.
     """
 
     def __init__(self, problem: Completions) -> None:
@@ -75,21 +61,21 @@ class Multipliers:
         self._stack = [(root, _ROOT_STEPS)] if len(root) else []
         self._rng = np.random.default_rng(0)
 
-    def run(self, *, nodes: float = np.inf, deadline: float = np.inf) -> Outcome:
+    def run(self, *, nodes: float = np.inf, budget: Budget | None = None) -> Outcome:
         """Search until a change is found or excluded, or for so many nodes, or until it is time.
 
         The next run goes on where this one ended.
         """
-        self.nodes = 0
+        limit, self.nodes = budget or Budget(), 0
         while self._stack:
-            if self.nodes >= nodes or time.monotonic() > deadline:
+            if self.nodes >= nodes or limit.is_spent:
                 return Outcome(closed=False)
             part, steps = self._stack.pop()
             if len(part) > _BATCH:
                 self._stack.append((part.taken(slice(_BATCH, None)), steps))
                 part = part.taken(slice(_BATCH))
             self.nodes += len(part)
-            settled = self._treated(part, steps)
+            settled = self._bounded(part, steps)
             if not isinstance(settled, tuple):
                 self._stack.append((part, steps))
                 return Outcome(closed=False, columns=settled)
@@ -98,7 +84,7 @@ class Multipliers:
                 self._stack.append((self._split(left, scores), _STEPS))
         return Outcome(closed=True)
 
-    def hold(self, feature: int) -> None:
+    def fix(self, feature: int) -> None:
         """Keep the present code of a free feature from now on."""
         held: list[tuple[Nodes, int]] = []
         for part, steps in self._stack:
@@ -114,15 +100,15 @@ class Multipliers:
                 held.append((fixed.taken(kept), steps))
         self._stack = held
 
-    def _treated(self, nodes: Nodes, steps: int) -> Array | tuple[Nodes, list[Array]]:
+    def _bounded(self, nodes: Nodes, steps: int) -> Array | tuple[Nodes, list[Array]]:
         """Columns of a change; else the nodes that stay open, and how uncertain all is in them."""
-        found = self._lowered(nodes, steps)
-        return self._settled(*found) if isinstance(found, tuple) and len(found[0]) else found
+        found = self._descend(nodes, steps)
+        return self._prune(*found) if isinstance(found, tuple) and len(found[0]) else found
 
     def _root(self) -> Nodes:
         """A node for each rival that can win by bounds."""
         problem = self._problem
-        top = problem.leads.constant + np.abs(problem.leads.weights).sum(axis=1)
+        top = problem.margins.constant + np.abs(problem.margins.weights).sum(axis=1)
         rivals = np.flatnonzero(top > 0)
         count = len(rivals)
         widths = [len(grid.unit) for grid in self._grids]
@@ -154,11 +140,11 @@ class Multipliers:
                 known = may_up.astype(np.float64) - may_down
                 low, high = self._problem.layers[number].between(known)
         # the bound without multipliers
-        gain = self._problem.leads.weights[nodes.rival]
+        gain = self._problem.margins.weights[nodes.rival]
         value = np.maximum(gain + found[-1].no_up, found[-1].no_down - gain).sum(axis=1)
-        return tuple(found), possible & (value + self._problem.leads.constant[nodes.rival] > 0)
+        return tuple(found), possible & (value + self._problem.margins.constant[nodes.rival] > 0)
 
-    def _lowered(self, nodes: Nodes, steps: int) -> Array | tuple[Nodes, list[Array]]:
+    def _descend(self, nodes: Nodes, steps: int) -> Array | tuple[Nodes, list[Array]]:
         """Columns of a change; else the nodes that stay open, and how uncertain all is in them.
 
         The multipliers of these nodes are the best that were found.
@@ -170,8 +156,8 @@ class Multipliers:
         multipliers = [m.copy() for m in nodes.multipliers]
         best, kept = np.full(len(nodes), np.inf), [m.copy() for m in multipliers]
         means = [np.zeros_like(m) for m in multipliers]
-        often = np.zeros((len(nodes), len(problem.owners)))
-        aim = _AIM * float(np.abs(problem.leads.weights).max(initial=0))
+        frequency = np.zeros((len(nodes), len(problem.owners)))
+        aim = _AIM * float(np.abs(problem.margins.weights).max(initial=0))
         length, stalled = np.ones(len(nodes)), np.zeros(len(nodes), dtype=np.int64)
         rates = [grid.scale for grid in self._grids]
         for step in range(steps):
@@ -191,7 +177,7 @@ class Multipliers:
                     return nodes.taken(rows), []
                 nodes, pieces = nodes.taken(rows), tuple(p.taken(rows) for p in pieces)
                 best, value, better = best[rows], value[rows], better[rows]
-                length, stalled, often = length[rows], stalled[rows], often[rows]
+                length, stalled, frequency = length[rows], stalled[rows], frequency[rows]
                 taken = taken[rows]
                 multipliers, kept, means, slopes, states = (
                     [a[rows] for a in arrays]
@@ -201,7 +187,7 @@ class Multipliers:
             length = np.where(stalled >= _STALLED, _SHORTER * length, length)
             stalled[stalled >= _STALLED] = 0
             if 3 * step >= steps:
-                often += taken
+                frequency += taken
                 means = [mean + state for mean, state in zip(means, states, strict=True)]
             size = sum(
                 ((s * s) @ rate for s, rate in zip(slopes, rates, strict=True)),
@@ -214,7 +200,7 @@ class Multipliers:
                 moved = np.rint(moved / grid.unit) * grid.unit
                 multipliers[k] = np.clip(moved, -grid.most, grid.most)
         count = steps - -(-steps // 3)
-        rounded = self._rounded(nodes, often / max(count, 1), _ROUNDED)
+        rounded = self._round(nodes, frequency / max(count, 1), _ROUNDED)
         if rounded is not None:
             return rounded
         gains = self._gains(nodes, kept)
@@ -228,15 +214,15 @@ class Multipliers:
         ]
         return replace(nodes, multipliers=tuple(kept)), [
             *scores,
-            self._mixed(often / max(count, 1)),
+            self._mixing(frequency / max(count, 1)),
         ]
 
-    def _rounded(self, nodes: Nodes, often: Array, times: int) -> Array | None:
-        """Columns of a change among random completions with columns as often as given."""
+    def _round(self, nodes: Nodes, frequency: Array, times: int) -> Array | None:
+        """Columns of a change among random completions with columns of given frequencies."""
         problem = self._problem
-        chances = np.repeat(often, times, axis=0)
+        chances = np.repeat(frequency, times, axis=0)
         free = np.repeat((nodes.columns == FREE)[:, problem.owners], times, axis=0)
-        taken = problem.pulled(chances - self._rng.random(chances.shape)) & free
+        taken = problem.steepest(chances - self._rng.random(chances.shape)) & free
         won = np.flatnonzero(
             problem.won(np.repeat(nodes.base, times, axis=0) + taken @ problem.changes)
         )
@@ -245,21 +231,21 @@ class Multipliers:
         decided = nodes.columns[won[0] // times]
         return np.where(decided == FREE, problem.columns(taken[won[0]]), decided)
 
-    def _mixed(self, often: Array) -> Array:
+    def _mixing(self, frequency: Array) -> Array:
         """How far each feature changes its column, weighted with what it moves."""
         problem = self._problem
         if problem.plain:
-            most = np.maximum(often, 1 - often)
+            most = np.maximum(frequency, 1 - frequency)
         else:
             groups = problem.groups
-            present = 1 - np.add.reduceat(often, groups, axis=1)
-            most = np.maximum(np.maximum.reduceat(often, groups, axis=1), present)
+            present = 1 - np.add.reduceat(frequency, groups, axis=1)
+            most = np.maximum(np.maximum.reduceat(frequency, groups, axis=1), present)
         span = (self._most - self._least) @ np.sqrt(self._grids[0].scale)
         return np.asarray((1.001 - most) * span)
 
     def _gains(self, nodes: Nodes, multipliers: Sequence[Array]) -> list[Array]:
         """What the state of each neuron adds, layer by layer."""
-        gains = [self._problem.leads.weights[nodes.rival]]
+        gains = [self._problem.margins.weights[nodes.rival]]
         for layer, own in zip(self._problem.layers[::-1], multipliers[:0:-1], strict=True):
             gains.append(own @ layer.weights)
         return gains[::-1]
@@ -270,7 +256,7 @@ class Multipliers:
         """The bounds, their slopes, and the states, first sums and columns where they are."""
         problem = self._problem
         gains = self._gains(nodes, multipliers)
-        value = problem.leads.constant[nodes.rival].copy()
+        value = problem.margins.constant[nodes.rival].copy()
         empty = np.zeros(len(nodes))
         states: list[Array] = []
         slopes: list[Array] = []
@@ -286,9 +272,11 @@ class Multipliers:
             value += constant
             empty += constant
             slopes[number] += layer.of(states[number - 1])
-        pull = multipliers[0] @ problem.changes.T
-        taken = problem.pulled(pull) & (nodes.columns == FREE)[:, problem.owners]
-        reached = (multipliers[0] * nodes.base).sum(axis=1) + np.where(taken, pull, 0.0).sum(axis=1)
+        slope = multipliers[0] @ problem.changes.T
+        taken = problem.steepest(slope) & (nodes.columns == FREE)[:, problem.owners]
+        reached = (multipliers[0] * nodes.base).sum(axis=1) + np.where(taken, slope, 0.0).sum(
+            axis=1
+        )
         value += reached
         # multiples of multipliers that show that nothing is there show any bound
         value[empty + reached < 0] = -np.inf
@@ -296,7 +284,7 @@ class Multipliers:
         slopes[0] += sums
         return value, slopes, states, sums, taken
 
-    def _settled(self, nodes: Nodes, scores: list[Array]) -> Array | tuple[Nodes, list[Array]]:
+    def _prune(self, nodes: Nodes, scores: list[Array]) -> Array | tuple[Nodes, list[Array]]:
         """Columns of a change; else the nodes without those of which a linear program shows more.
 
         Where all states are decided, a node is empty or not by the rows of the first layer alone.
@@ -314,11 +302,11 @@ class Multipliers:
             if self._bound(one, pieces, tried)[0][0] <= 0:
                 kept[row] = False
                 continue
-            often = point[np.newaxis]
-            rounded = self._rounded(one, often, _ROUNDED_POINTS)
+            frequency = point[np.newaxis]
+            rounded = self._round(one, frequency, _ROUNDED_POINTS)
             if rounded is not None:
                 return rounded
-            scores[-1][row] = self._mixed(often)[0]
+            scores[-1][row] = self._mixing(frequency)[0]
         return nodes.taken(kept), [score[kept] for score in scores]
 
     def _deepest(self, node: Nodes) -> tuple[Array, Array] | None:

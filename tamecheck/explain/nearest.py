@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tamecheck.binarized import minimum_distance
-from tamecheck.explain.search import Codes, OutOfTimeError, Search
+from tamecheck.errors import TimeLimitError
+from tamecheck.explain.domain import Domain
+from tamecheck.explain.search import Codes, Search
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Move", "Nearest", "nearest"]
+__all__ = ["Metric", "Move", "Nearest", "moves_of", "nearest"]
+
+Metric: TypeAlias = Literal["features", "inputs", "steps"]
 
 _CHUNK = 1 << 15
 
@@ -26,6 +30,18 @@ class Move:
     feature: int
     code: int
     cost: int
+
+
+def moves_of(domain: Domain, codes: Codes, metric: Metric) -> list[Move]:
+    """Every change of one feature of a point, with its cost."""
+    moves: list[Move] = []
+    for k, feature in enumerate(domain.features):
+        for code in range(len(feature.codes)):
+            if code != codes[k]:
+                flipped = int((feature.codes[code] != feature.codes[codes[k]]).sum())
+                cost = {"features": 1, "inputs": flipped, "steps": abs(code - codes[k])}[metric]
+                moves.append(Move(k, code, cost))
+    return moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +61,19 @@ def nearest(
 ) -> Nearest | None:
     """The cheapest combination of moves of different features that changes the decision.
 
-    Parameters
-    ----------
-    search, codes
-        The input.
-    moves
-        The changes that are allowed.
-    target
-        The class that is wanted; any other class if None.
-
-    Returns
-    -------
-    Nearest or None
-        None if no combination of allowed moves changes the decision as wanted.
+    All combinations of at most d moves are evaluated, where d is the least cost over the cost of
+    the cheapest move: C(moves, d) at worst.  None if no combination changes the decision (to the
+    target, if there is one).
 
     Raises
     ------
-    OutOfTimeError
+    TimeLimitError
         If the time is over before the cheapest is known.
-
-    Notes
-    -----
-    All combinations of at most d moves are evaluated, where d is the least cost over the cost of
-    the cheapest move: C(moves, d) at worst.
     """
     if not moves:
         return None
-    if _every_flip(search, moves):
-        return _flipped(search, codes, target)
+    if _is_hamming(search, moves):
+        return _nearest_flips(search, codes, target)
     changes = np.stack([search.change_of(m.feature, codes[m.feature], m.code) for m in moves])
     costs = np.array([m.cost for m in moves], dtype=np.int64)
     owners = np.array([m.feature for m in moves], dtype=np.int64)
@@ -81,10 +82,9 @@ def nearest(
     for count in range(1, len(set(owners.tolist())) + 1):
         if count * int(costs.min()) >= bound:
             break
-        for every in _combinations(len(moves), count):
-            if time.monotonic() > search.deadline:
-                raise OutOfTimeError
-            rows = every[_apart(owners[every]) & (costs[every].sum(axis=1) < bound)]
+        for every in _subsets(len(moves), count):
+            search.budget.check()
+            rows = every[_are_apart(owners[every]) & (costs[every].sum(axis=1) < bound)]
             found = search.classes_of(base + changes[rows].sum(axis=1))
             hits = rows[found != decision if target is None else found == target]
             if len(hits):
@@ -99,7 +99,7 @@ def nearest(
     return Nearest(tuple(changed), int(bound))
 
 
-def _every_flip(search: Search, moves: Sequence[Move]) -> bool:
+def _is_hamming(search: Search, moves: Sequence[Move]) -> bool:
     """Whether the moves are those of a Hamming distance: every input may flip, at cost 1."""
     free = len(search.network.free)
     return free == len(moves) == sum(len(f.codes) == 2 for f in search.domain.features) and all(
@@ -107,35 +107,28 @@ def _every_flip(search: Search, moves: Sequence[Move]) -> bool:
     )
 
 
-def _flipped(search: Search, codes: Codes, target: int | None) -> Nearest | None:
-    left = search.deadline - time.monotonic()
-    if left <= 0:
-        raise OutOfTimeError
-    states = search.domain.states(codes)
+def _nearest_flips(search: Search, codes: Codes, target: int | None) -> Nearest | None:
+    search.budget.check()
+    states, left = search.domain.states(codes), search.budget.seconds
     timeout = None if math.isinf(left) else left
     found = minimum_distance(search.network, states, target=target, timeout=timeout)
-    if found.witness is None:
-        if found.why:
-            raise OutOfTimeError
+    if found.witness is None and not found.why:
         return None
-    if not found.exact:
-        raise OutOfTimeError
+    if found.witness is None or not found.exact:
+        raise TimeLimitError("the nearest change is not known in time")
     rests = "search" if found.checked == "enumeration" else found.method
     witness = search.domain.codes(np.array(found.witness, dtype=np.int8))
     return Nearest(witness, found.lower, rests)
 
 
-def _apart(owners: Array) -> Array:
+def _are_apart(owners: Array) -> Array:
     """Whether the entries of each row are different."""
     ordered = np.sort(owners, axis=1)
     return np.asarray((ordered[:, 1:] != ordered[:, :-1]).all(axis=1))
 
 
-def _combinations(count: int, size: int) -> Iterator[Array]:
+def _subsets(count: int, size: int) -> Iterator[Array]:
     """All ``size``-subsets of ``range(count)``, in rows of arrays of limited length."""
     every = combinations(range(count), size)
-    while True:
-        part = list(islice(every, _CHUNK))
-        if not part:
-            return
+    while part := list(islice(every, _CHUNK)):
         yield np.array(part, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,7 @@ class Grid:
 class Nodes:
     """Parts of the completions, one a row.
 
-    The rival whose lead is bounded; for each feature its column if it is decided; the sums of the
+    The rival whose margin is bounded; for each feature its column if it is decided; the sums of the
     first layer by what is decided, and their ends; in each layer the states that are assumed (0:
     none), and multipliers.
     """
@@ -58,30 +58,20 @@ class Nodes:
 
     def taken(self, rows: Array | slice) -> Nodes:
         """These rows."""
-        return Nodes(
-            self.rival[rows],
-            self.columns[rows],
-            self.base[rows],
-            self.low[rows],
-            self.high[rows],
-            tuple(a[rows] for a in self.assumed),
-            tuple(m[rows] for m in self.multipliers),
-        )
+        return _by_field([self], lambda parts: parts[0][rows])
 
 
 def joined(parts: Sequence[Nodes]) -> Nodes:
     """The rows of all parts."""
-    if len(parts) == 1:
-        return parts[0]
-    return Nodes(
-        np.concatenate([p.rival for p in parts]),
-        np.concatenate([p.columns for p in parts]),
-        np.concatenate([p.base for p in parts]),
-        np.concatenate([p.low for p in parts]),
-        np.concatenate([p.high for p in parts]),
-        tuple(map(np.concatenate, zip(*(p.assumed for p in parts), strict=True))),
-        tuple(map(np.concatenate, zip(*(p.multipliers for p in parts), strict=True))),
-    )
+    return _by_field(parts, np.concatenate)
+
+
+def _by_field(parts: Sequence[Nodes], make: Callable[[Sequence[Array]], Array]) -> Nodes:
+    plain = zip(*((p.rival, p.columns, p.base, p.low, p.high) for p in parts), strict=True)
+    deep = ([p.assumed for p in parts], [p.multipliers for p in parts])
+    rival, columns, base, low, high = map(make, plain)
+    assumed, multipliers = (tuple(map(make, zip(*layers, strict=True))) for layers in deep)
+    return Nodes(rival, columns, base, low, high, assumed, multipliers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,12 +85,8 @@ class Pieces:
 
     def taken(self, rows: Array) -> Pieces:
         """These rows."""
-        return Pieces(
-            (self.up[0][rows], self.up[1][rows]),
-            (self.down[0][rows], self.down[1][rows]),
-            self.no_up[rows],
-            self.no_down[rows],
-        )
+        up, down = ((low[rows], high[rows]) for low, high in (self.up, self.down))
+        return Pieces(up, down, self.no_up[rows], self.no_down[rows])
 
     def best(self, gain: Array, multiplier: Array) -> tuple[Array, Array, Array, Array]:
         """``max (gain h(s) - multiplier s)``, the same without the gain, and where it is: h, s."""
@@ -119,10 +105,7 @@ class Pieces:
 def grids(problem: Completions, least: Array, most: Array) -> tuple[Grid, ...]:
     """The grids of the layers, with the finest multipliers that floats can hold.
 
-    Raises
-    ------
-    UnsupportedError
-        If there are none.
+    Raises `UnsupportedError` if there are none.
     """
     ends = [(problem.base + least.sum(axis=0), problem.base + most.sum(axis=0))]
     gaps = [np.gcd.reduce(problem.changes.astype(np.int64), axis=0)]
@@ -133,7 +116,8 @@ def grids(problem: Completions, least: Array, most: Array) -> tuple[Grid, ...]:
     reach = [np.maximum(np.abs(low), np.abs(high)) for low, high in ends]
     weights = [layer.weights for layer in problem.layers]
     # from the last layer to the first: what a state usually adds, and the usual multiplier
-    gain = np.abs(problem.leads.weights).max(axis=0, initial=0)
+    margins = problem.margins
+    gain = np.abs(margins.weights).max(axis=0, initial=0)
     usual: list[Array] = []
     for number in range(len(ends) - 1, -1, -1):
         low, high = ends[number]
@@ -143,7 +127,9 @@ def grids(problem: Completions, least: Array, most: Array) -> tuple[Grid, ...]:
     for fine in _FINE:
         units = [2.0 ** (np.floor(np.log2(u)) - fine) for u in usual]
         caps = [u * 2.0 ** (fine + _COARSE) for u in units]
-        total = np.abs(problem.leads.constant).max(initial=0) + np.abs(problem.leads.weights).sum()
+        total = (
+            np.abs(problem.margins.constant).max(initial=0) + np.abs(problem.margins.weights).sum()
+        )
         for number, cap in enumerate(caps):
             total += 4 * cap @ reach[number]
             if number:

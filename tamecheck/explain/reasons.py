@@ -1,4 +1,12 @@
-"""Reasons and contrasts: minimal unsatisfiable subsets, correction sets, and their hitting sets."""
+"""Reasons and contrasts: minimal unsatisfiable subsets, correction sets, and their hitting sets.
+
+That a feature keeps its code is one clause; together with "another class" all of them cannot be
+satisfied.  A minimal unsatisfiable subset (MUS) is an abductive explanation (a prime implicant):
+every possible input that agrees with the given one on it has the same decision, and no proper
+subset says as much.  A minimal correction set (MCS) is a contrastive one: changing its features
+can change the decision, and changing no proper subset can.  Each family consists of the minimal
+hitting sets of the other (Reiter 1987; Ignatiev, Narodytska, Asher, Marques-Silva 2020).
+"""
 
 from __future__ import annotations
 
@@ -9,23 +17,29 @@ from itertools import accumulate
 from math import prod
 from operator import mul
 
-from tamecheck.errors import UnsupportedError
+from tamecheck.errors import TimeLimitError, UnsupportedError
 from tamecheck.explain.local_search import Boundary, Witnesses
-from tamecheck.explain.search import Codes, Look, OutOfTimeError, Search
+from tamecheck.explain.search import Codes, Look, Search
 from tamecheck.solvers.sat import HittingSets
 
 __all__ = [
     "Found",
     "Sufficient",
-    "Trial",
     "changeable",
-    "contrastive_within",
-    "enumerated",
-    "is_sufficient",
+    "enumerate_all",
     "necessary",
+    "shrink_contrast",
     "smallest_sufficient",
     "sufficient",
 ]
+
+_SHORT = 512
+"""Bits of completions of the features that are freed for short reasons, times all features."""
+_QUICK, _BRIEF, _PATIENT = 50, 1_000, 100_000
+"""Nodes of a proof for short reasons, of the other proofs, and of one for tentative deletion."""
+_FEW, _WALKED, _TOGETHER = 2**12, 32, 8
+"""Completions that are visited sooner than walked about; features walked from, and proved at once.
+"""
 
 
 def changeable(search: Search) -> tuple[int, ...]:
@@ -33,34 +47,20 @@ def changeable(search: Search) -> tuple[int, ...]:
     return tuple(k for k, f in enumerate(search.domain.features) if len(f.codes) > 1)
 
 
-def is_sufficient(search: Search, codes: Codes, fixed: Sequence[int]) -> Codes | None:
-    """None if keeping the ``fixed`` features keeps the decision, else codes of another class."""
-    kept = set(fixed)
-    return search.change(codes, [k for k in changeable(search) if k not in kept])
+def necessary(search: Search, codes: Codes) -> Iterator[int]:
+    """The features that can change the decision alone, so every reason has them."""
+    return (k for k in changeable(search) if search.change(codes, [k]) is not None)
 
 
-def contrastive_within(search: Search, codes: Codes, changed: Sequence[int]) -> tuple[int, ...]:
-    """A subset-minimal set inside ``changed`` whose features can change the decision.
-
-    Raises
-    ------
-    OutOfTimeError
-        If the time is over before the set is known to be minimal.
-    """
+def shrink_contrast(search: Search, codes: Codes, changed: Sequence[int]) -> tuple[int, ...]:
+    """A minimal correction set inside ``changed``."""
     left = list(changed)
-    for feature in list(changed):
+    for feature in changed:
         without = [k for k in left if k != feature]
         found = search.change(codes, without)
         if found is not None:
             left = [k for k in without if found[k] != codes[k]]
     return tuple(sorted(left))
-
-
-def necessary(search: Search, codes: Codes) -> Iterator[int]:
-    """The necessary features: each can change the decision alone, so every reason has it."""
-    for feature in changeable(search):
-        if search.change(codes, [feature]) is not None:
-            yield feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +71,25 @@ class Found:
     abductive: bool
 
 
-def enumerated(search: Search, codes: Codes) -> Iterator[Found]:
+def enumerate_all(search: Search, codes: Codes) -> Iterator[Found]:
     """Every abductive and every contrastive explanation, the abductive ones by growing size.
 
-    Raises
-    ------
-    OutOfTimeError
-        If the time is over; what was yielded before stays right.
-
-    Notes
-    -----
-    There may be exponentially many of either kind.
+    A smallest set that hits all contrasts found so far is a reason if it is sufficient, and else
+    shows a contrast that it misses (MARCO).  There may be exponentially many of either kind.
     """
     sets = HittingSets()
     everything = changeable(search)
     try:
-        while True:
-            candidate = sets.smallest()
-            if candidate is None:
-                return
-            other = is_sufficient(search, codes, candidate)
+        while (candidate := sets.smallest()) is not None:
+            kept = set(candidate)
+            other = search.change(codes, [k for k in everything if k not in kept])
             if other is None:
                 # smaller than or equal to every hitting set of what is known, so minimal
                 yield Found(candidate, abductive=True)
                 sets.block(candidate)
                 continue
             changed = [k for k in everything if other[k] != codes[k]]
-            contrast = contrastive_within(search, codes, changed)
+            contrast = shrink_contrast(search, codes, changed)
             yield Found(contrast, abductive=False)
             sets.hit(contrast)
     finally:
@@ -107,76 +99,13 @@ def enumerated(search: Search, codes: Codes) -> Iterator[Found]:
 def smallest_sufficient(
     search: Search, codes: Codes
 ) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
-    """A sufficient set with the fewest features, and contrasts that no smaller set hits.
-
-    Raises
-    ------
-    OutOfTimeError
-        If the time is over.
-    """
+    """A sufficient set with the fewest features, and contrasts that no smaller set hits."""
     contrasts: list[tuple[int, ...]] = []
-    for found in enumerated(search, codes):
+    for found in enumerate_all(search, codes):
         if found.abductive:
             return found.features, contrasts
         contrasts.append(found.features)
     raise AssertionError("all features together are sufficient")
-
-
-class Trial:
-    """Features that are free without a proof, and why others are needed beside them.
-
-    Parameters
-    ----------
-    boundary
-        The completions of what is free for sure; features on trial are free there as well.
-    """
-
-    def __init__(self, boundary: Boundary) -> None:
-        self._boundary = boundary
-        self._why: Witnesses = {}
-        self.features = list[int]()
-
-    @property
-    def needed(self) -> set[int]:
-        """The features that are needed if all that are on trial are given up."""
-        return set(self._why)
-
-    def start(self, order: Sequence[int]) -> None:
-        """Give up, in order, all for which quick searches do not show that they are needed."""
-        for feature in order:
-            if feature in self._why:
-                continue
-            self._boundary.grown([feature])
-            self.features.append(feature)
-            while (changed := self._boundary.winner()) is not None:
-                self.refuted(changed)
-            rest = [k for k in order if k not in self._why and k not in self.features]
-            found, _ = self._boundary.needed(rest)
-            found |= self._boundary.searched([k for k in rest if k not in found])
-            for k, changed in found.items():
-                self._why[k] = changed.intersection(self.features)
-
-    def refuted(self, changed: frozenset[int]) -> int:
-        """Take back the last of the features that change the decision together, and name it."""
-        last = [k for k in self.features if k in changed][-1]
-        self.take_back(last)
-        self._why[last] = changed.intersection(self.features)
-        return last
-
-    def take_back(self, feature: int) -> None:
-        """Keep a feature; those that are needed only beside it are open again."""
-        self.features.remove(feature)
-        self._boundary.held(feature)
-        self._why = {k: beside for k, beside in self._why.items() if feature not in beside}
-
-
-_SHORT = 512
-"""Bits of completions of the features that are given up for short reasons, times all features."""
-_QUICK, _BRIEF, _PATIENT = 50, 1_000, 100_000
-"""Nodes of a proof for short reasons, of the other proofs, and of one for features on trial."""
-_FEW, _WALKED, _TOGETHER = 2**12, 32, 8
-"""Completions that are visited sooner than walked about; features walked from, and proved at once.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,27 +117,24 @@ class Sufficient:
 
 
 def sufficient(search: Search, codes: Codes, *, keep: Sequence[int] = ()) -> Sufficient:
-    """A subset-minimal sufficient set.
+    """A minimal unsatisfiable subset, by deletion: features are freed while the decision stays.
 
-    Parameters
-    ----------
-    search, codes
-        The input.
-    keep
-        Features that are given up after all others, the first of them last.
-
-    Notes
-    -----
-    Until the time is over; what cannot be settled by then stays in the set, as doubtful.
+    A feature is freed once it is proved that the decision stays whatever its code; it is needed
+    once a completion of the free features and another code of its own change the decision, which
+    stays so while the free features grow.  The features of the least slopes are freed first, as
+    long as the completions are few: that makes reasons short.  Then those are that lead nearest to
+    another class: after few of them nearly all the others are needed, and the proofs stay small.
+    Those to ``keep`` come after all others, the first of them last.  What cannot be settled until
+    the time is over stays in the set, as doubtful.
     """
     others = [k for k in changeable(search) if k not in set(keep)]
     if not search.network.layers:
-        return _one_by_one(search, codes, [*search.by_pull(codes, others), *reversed(keep)])
+        return _one_by_one(search, codes, [*search.by_slope(codes, others), *reversed(keep)])
     deletion = _Deletion(search, codes)
-    with suppress(OutOfTimeError), search.single_threaded():
-        deletion.weakest(others)
+    with suppress(TimeLimitError), search.single_threaded():
+        deletion.free_weakest(others)
         for features in (others, *([k] for k in reversed(keep))):
-            deletion.nearest(features)
+            deletion.settle(features)
     return deletion.result()
 
 
@@ -234,19 +160,19 @@ class _Deletion:
         """What is known by now."""
         return Sufficient(tuple(sorted(self._needed | self._open)), tuple(sorted(self._open)))
 
-    def weakest(self, features: Sequence[int]) -> None:
-        """Give up the features that pull least, as long as completions are few."""
-        order = self._search.by_pull(self._codes, features)
+    def free_weakest(self, features: Sequence[int]) -> None:
+        """Free the features of the least slopes, as long as completions are few."""
+        order = self._search.by_slope(self._codes, features)
         most = 2 ** (_SHORT // len(order)) if order else 1
         counts = accumulate(map(self._codes_of, order), mul)
         part = [k for k, count in zip(order, counts, strict=True) if count <= most]
         while part:
             if self._search.look(self._codes, part, nodes=_QUICK).closed:
-                self._give_up(part)
+                self._release(part)
                 return
             part = part[: len(part) // 2]
 
-    def nearest(self, features: Sequence[int]) -> None:
+    def settle(self, features: Sequence[int]) -> None:
         """Settle all of the features, those first that lead nearest to another class."""
         together = 1
         while self._open.intersection(features):
@@ -254,7 +180,7 @@ class _Deletion:
             self._need(found)
             order = sorted(self._open.intersection(features), key=lambda k: (-near[k], k))
             if prod(map(self._codes_of, self._free)) > _FEW:
-                found = self._boundary.searched(order[:_WALKED])
+                found = self._boundary.search(order[:_WALKED])
                 self._need(found)
                 order = [k for k in order if k not in found]
             if not order:
@@ -263,37 +189,37 @@ class _Deletion:
             seen = self._proof(part, _BRIEF)
             together = min(2 * together, _TOGETHER) if seen.closed else max(1, len(part) // 4)
             if seen.closed:
-                self._give_up(part)
+                self._release(part)
             elif seen.codes is not None:
-                self._met(seen.codes)
+                self._note(seen.codes)
             elif len(part) == 1:
-                self._try(order)
+                self._delete_tentatively(order)
 
-    def _try(self, order: Sequence[int]) -> None:
+    def _delete_tentatively(self, order: Sequence[int]) -> None:
         """Settle features by one proof of all that are not shown to be needed."""
-        trial = Trial(self._boundary)
-        trial.start(order)
+        tentative = _TentativeDeletion(self._boundary)
+        tentative.start(order)
         try:
-            proof = self._search.proof(self._codes, [*self._free, *trial.features])
+            proof = self._search.proof(self._codes, [*self._free, *tentative.features])
         except UnsupportedError:
-            for feature in tuple(trial.features):
-                trial.take_back(feature)
+            for feature in tuple(tentative.features):
+                tentative.undo(feature)
             if self._proof(order[:1], float("inf")).closed:
-                self._give_up(order[:1])
+                self._release(order[:1])
             else:
                 self._need(order[:1])
             return
         while not (seen := proof.run(_PATIENT)).closed:
             if seen.codes is not None:
-                proof.hold(trial.refuted(self._changed(seen.codes)))
+                proof.fix(tentative.refute(self._changed(seen.codes)))
             else:
                 # fewer are proved sooner; one alone takes as long as it takes
-                for feature in trial.features[(len(trial.features) + 1) // 2 :]:
-                    trial.take_back(feature)
-                    proof.hold(feature)
-        self._free += trial.features
-        self._open -= set(trial.features)
-        self._need(trial.needed)
+                for feature in tentative.features[(len(tentative.features) + 1) // 2 :]:
+                    tentative.undo(feature)
+                    proof.fix(feature)
+        self._free += tentative.features
+        self._open -= set(tentative.features)
+        self._need(tentative.needed)
 
     def _proof(self, part: Sequence[int], nodes: float) -> Look:
         """Whether the decision stays if these are free as well."""
@@ -306,12 +232,12 @@ class _Deletion:
                 seen = self._search.look(self._codes, self._free, but=other, nodes=nodes)
         return seen
 
-    def _met(self, other: Codes) -> None:
+    def _note(self, other: Codes) -> None:
         """Note codes of another class."""
         beyond = self._changed(other) & self._open
         if len(beyond) == 1:
             self._need(beyond)
-        self._boundary.met(other)
+        self._boundary.prefer(other)
 
     def _changed(self, other: Codes) -> frozenset[int]:
         return frozenset(k for k, code in enumerate(other) if code != self._codes[k])
@@ -320,11 +246,56 @@ class _Deletion:
         self._needed.update(features)
         self._open.difference_update(features)
 
-    def _give_up(self, features: Sequence[int]) -> None:
+    def _release(self, features: Sequence[int]) -> None:
         self._free += features
         self._open -= set(features)
-        self._boundary.grown(features)
+        self._boundary.free(features)
 
     def _codes_of(self, feature: int) -> int:
         """How many codes a feature has."""
         return len(self._search.domain.features[feature].codes)
+
+
+class _TentativeDeletion:
+    """Features that are free without a proof, and why others are needed beside them.
+
+    One proof is for all of them at the end.  In the boundary they are free, too.
+    """
+
+    def __init__(self, boundary: Boundary) -> None:
+        self._boundary = boundary
+        self._why: Witnesses = {}
+        self.features = list[int]()
+
+    @property
+    def needed(self) -> set[int]:
+        """The features that are needed if all that are deleted tentatively are free."""
+        return set(self._why)
+
+    def start(self, order: Sequence[int]) -> None:
+        """Free, in order, all for which quick searches do not show that they are needed."""
+        for feature in order:
+            if feature in self._why:
+                continue
+            self._boundary.free([feature])
+            self.features.append(feature)
+            while (changed := self._boundary.winner()) is not None:
+                self.refute(changed)
+            rest = [k for k in order if k not in self._why and k not in self.features]
+            found, _ = self._boundary.needed(rest)
+            found |= self._boundary.search([k for k in rest if k not in found])
+            for k, changed in found.items():
+                self._why[k] = changed.intersection(self.features)
+
+    def refute(self, changed: frozenset[int]) -> int:
+        """Take back the last of the features that change the decision together, and name it."""
+        last = [k for k in self.features if k in changed][-1]
+        self.undo(last)
+        self._why[last] = changed.intersection(self.features)
+        return last
+
+    def undo(self, feature: int) -> None:
+        """Keep a feature; those that are needed only beside it are open again."""
+        self.features.remove(feature)
+        self._boundary.fix(feature)
+        self._why = {k: beside for k, beside in self._why.items() if feature not in beside}

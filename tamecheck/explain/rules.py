@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
-from tamecheck.errors import InputError, SolverError
+from tamecheck.budget import Budget
+from tamecheck.errors import InputError, SolverError, TimeLimitError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.cubes import cover, is_cover, union_of
 from tamecheck.explain.domain import Domain
@@ -20,7 +21,7 @@ from tamecheck.explain.networks import described, network_of, occurring_network
 from tamecheck.explain.reasons import sufficient
 from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.rules_result import DecisionRules, Rule, holding
-from tamecheck.explain.search import Codes, OutOfTimeError, Search
+from tamecheck.explain.search import Codes, Search
 from tamecheck.explain.tables import decision_table, grid_of
 from tamecheck.explain.words import Vocabulary, condition, conjunction
 from tamecheck.ir.tensor import Array
@@ -74,7 +75,7 @@ def cubes_of_points(  # noqa: PLR0913  # the limits are the caller's
     InputError
         If a point is not in the domain.
     """
-    search = Search(network, domain, deadline=deadline, seed=seed)
+    search = Search(network, domain, budget=Budget(deadline), seed=seed)
     cubes: list[tuple[FeatureCube, int]] = []
     for states in points:
         codes = domain.codes(states)
@@ -84,7 +85,7 @@ def cubes_of_points(  # noqa: PLR0913  # the limits are the caller's
             continue
         try:
             cubes.append((_cube(search, codes), search.decide(codes)))
-        except OutOfTimeError:
+        except TimeLimitError:
             break
     sizes = [len(feature.codes) for feature in domain.features]
     masks = [{k: sum(1 << c for c in chosen) for k, chosen in cube.items()} for cube, _ in cubes]
@@ -132,7 +133,7 @@ def _keeps(search: Search, codes: Codes, cube: FeatureCube) -> bool:
     for k, chosen in cube.items():
         features[k] = replace(features[k], codes=features[k].codes[list(chosen)])
         inner[k] = chosen.index(codes[k])
-    part = Search(search.network, Domain(tuple(features)), deadline=search.deadline)
+    part = Search(search.network, Domain(tuple(features)), budget=search.budget)
     free = [k for k, feature in enumerate(features) if len(feature.codes) > 1]
     return part.change(tuple(inner), free) is None
 

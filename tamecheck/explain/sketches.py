@@ -213,7 +213,7 @@ def sketch(  # noqa: PLR0913  # the limits are the caller's
     """
     if leaves < 1:
         raise InputError(f"A sketch has at least one rule, not {leaves}.")
-    evaluator, rng = Evaluator(network, domain, seed), np.random.default_rng(seed)
+    evaluator, rng = Evaluator(network, domain, seed=seed), np.random.default_rng(seed)
     codes = _random(domain, _FITTED, rng)
     start = tuple(tuple(range(len(f.codes))) for f in domain.features)
     found = _grown(_Leaf(start, codes, evaluator.classes(codes)), domain, leaves, network.classes)

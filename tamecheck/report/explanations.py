@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from tamecheck.errors import TimeLimitError
 from tamecheck.explain.answers import Abductive, Counterfactual
 from tamecheck.explain.explainer import Explainer
-from tamecheck.explain.search import OutOfTimeError
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample, exact_points
 from tamecheck.plots import draw_explanation, draw_relevancy
@@ -85,7 +85,7 @@ def _row(
     missing = "" if reason.minimal else "whether its reason can be shorter was not settled in time"
     try:
         change = explainer.counterfactual(point, timeout=seconds / 3)
-    except OutOfTimeError:
+    except TimeLimitError:
         return joined(*parts), missing or "its nearest change was not found in time"
     if change is None:
         parts.append(element("p", "No change at all leads to another decision."))

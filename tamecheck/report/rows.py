@@ -13,10 +13,9 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
-from tamecheck.errors import DomainError
+from tamecheck.errors import DomainError, TimeLimitError
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.explainer import Explainer
-from tamecheck.explain.search import OutOfTimeError
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.ir.tensor import Array, size_of
@@ -133,7 +132,7 @@ def _nearest(
     explainer = Explainer.over(network, domain, seed=subject.seed)
     try:
         found = explainer.counterfactual(network.point(states), metric="inputs", timeout=seconds)
-    except OutOfTimeError:
+    except TimeLimitError:
         return _Near("not found in time", why="the nearest possible input was not found in time")
     if found is None:
         return _Near("none is decided otherwise")

@@ -53,17 +53,17 @@ def test_a_feature_said_to_be_needed_changes_the_decision(seed):
         assert set(found) | set(near) == set(others)
         assert not set(found) & set(near)
         if free:
-            found |= boundary.searched(others)
+            found |= boundary.search(others)
         for k, beside in found.items():
             assert beside <= set(free)
             assert reaches_another(search, codes, [*beside, k])
         if not reaches_another(search, codes, [*free, feature]):
-            boundary.grown([feature])
+            boundary.free([feature])
             free.append(feature)
         else:
             other = search.change(codes, [*free, feature])
             assert other is not None
-            boundary.met(other)
+            boundary.prefer(other)
     if not free:
         # nothing is free, so only single changes are tried, and all of them
         alone = {k for k in undecided if reaches_another(search, codes, [k])}

@@ -8,8 +8,8 @@ import pytest
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
-from tamecheck.explain.completions import PRESENT, Linear, completions
-from tamecheck.explain.local_search import climbed, sampled
+from tamecheck.explain.completions import PRESENT, completions
+from tamecheck.explain.local_search import ascend, sample
 from tamecheck.explain.multipliers import Multipliers
 from tamecheck.solvers.relaxation import deepest
 
@@ -46,18 +46,12 @@ def problem_of(seed, inputs=9, largest=3):
     base = first @ states([])
     changes = [first @ states([other]) - base for other in others]
     decision = int(network.decide(states([])[np.newaxis])[0])
-    rivals = [k for k in range(classes) if k != decision]
-    early = np.array([int(k < decision) for k in rivals])
-    leads = Linear(
-        (readout[rivals] - readout[decision]).astype(float),
-        (offsets[rivals] - offsets[decision] + early).astype(float),
-    )
     made = completions(
         network,
+        decision,
         base,
         np.array(changes, dtype=float).reshape(len(others), -1),
         np.array([k for k, _ in others], dtype=np.int64),
-        leads,
     )
     options = [[None, *(o for o in others if o[0] == k)] for k in free]
     rows = [[o for o in chosen if o] for chosen in product(*options)]
@@ -99,14 +93,14 @@ def test_a_search_goes_on_where_it_ended_while_features_are_taken_back(seed):
             if not taken:
                 return
             held.add(max(taken))
-            tree.hold(max(taken))
+            tree.fix(max(taken))
     left = [o for o in others if free.index(o[0]) not in held]
     options = [[None, *(o for o in left if o[0] == k)] for k in dict.fromkeys(k for k, _ in left)]
     for chosen in product(*options):
         assert decide([o for o in chosen if o]) == decision
 
 
-@pytest.mark.parametrize("search", [sampled, climbed])
+@pytest.mark.parametrize("search", [sample, ascend])
 def test_quick_searches_find_only_other_classes(search, monkeypatch):
     # climbing leaves problems of few features to others; here it must not
     monkeypatch.setattr("tamecheck.explain.local_search._FEW", 0)
@@ -117,7 +111,7 @@ def test_quick_searches_find_only_other_classes(search, monkeypatch):
         if found is not None:
             assert decide([others[c] for c in found if c != PRESENT]) != decision
             hits += 1
-        elif search is sampled:
+        elif search is sample:
             assert (decided != decision).mean() <= 0.5
     assert hits > 30
 
@@ -132,11 +126,11 @@ def test_bounds_hold_for_any_multipliers():
         if not len(root) or not made.features:
             continue
         pieces, _ = search._pieces(root)
-        taken = made.pulled(rng.standard_normal((500, len(made.owners))))
+        taken = made.steepest(rng.standard_normal((500, len(made.owners))))
         states = np.where(made.sums(taken) >= 0, 1.0, -1.0)
         for layer in made.layers:
             states = np.where(layer.of(states) >= 0, 1.0, -1.0)
-        most = made.leads.of(states).max(axis=0)[root.rival]
+        most = made.margins.of(states).max(axis=0)[root.rival]
         for _ in range(5):
             multipliers = [
                 np.rint(rng.standard_normal(m.shape) * 8) * grid.unit
