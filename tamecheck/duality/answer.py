@@ -24,7 +24,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Verdict
 
-__all__ = ["Definability", "DualFunction", "Gradient", "locally_tame", "semilinear", "value_text"]
+__all__ = ["Definability", "DualFunction", "Gradient", "definability", "to_sympy", "value_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,11 @@ class Gradient:
 
     def contains(self, vector: Sequence[Fraction | int]) -> bool:
         """Whether a vector is a convex combination of the vertices, decided exactly."""
-        from tamecheck.duality.optimum import combination
+        from tamecheck.exact.hull import membership
+        from tamecheck.exact.reals import as_number
 
-        return combination(self.vertices, tuple(map(Fraction, vector))) is not None
+        points = [(tuple(map(as_number, vertex)),) for vertex in self.vertices]
+        return bool(membership(points, (tuple(as_number(Fraction(x)) for x in vector),)))
 
     def range(self, name: str) -> tuple[Fraction, Fraction]:
         """The least and the largest slope in one right-hand side."""
@@ -70,6 +72,65 @@ class Gradient:
             "vertices": [[rational_text(x) for x in vertex] for vertex in self.vertices],
             "singleton": self.singleton,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Definability:
+    """Whether a dual function is tame on a domain of right-hand sides, and why.
+
+    Parameters
+    ----------
+    domain
+        ``everywhere`` or ``box`` (any bounded box with rational ends).
+    verdict, structure
+        Tame with an o-minimal structure, or locally tame in (ℝ, <, +, ℤ).
+    continuous, lipschitz
+        True or false if proved for all such functions or for this one, None if not known.
+    constant
+        A Lipschitz constant for the 1-norm, if one is known.
+    reasons
+        Why, in sentences.
+    """
+
+    domain: str
+    verdict: Verdict
+    structure: Structure
+    continuous: bool | None
+    lipschitz: bool | None
+    reasons: tuple[str, ...]
+    constant: Fraction | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "domain": self.domain,
+            "verdict": self.verdict.value,
+            "structure": self.structure.public_name,
+            "continuous": self.continuous,
+            "locally_lipschitz": self.lipschitz,
+            "lipschitz_constant": None if self.constant is None else rational_text(self.constant),
+            "reasons": list(self.reasons),
+        }
+
+
+def definability(
+    domain: str,
+    *reasons: str,
+    tame: bool = True,
+    continuous: bool | None = None,
+    lipschitz: bool | None = None,
+    constant: Fraction | None = None,
+) -> Definability:
+    """Tame: finitely many polyhedra with rational data, an affine map on each.
+
+    Else locally tame: definable with the integers beside linear operations over the rationals.
+    """
+    verdict, structure = (
+        (Verdict.TAME, Structure.RATIONAL_SEMILINEAR)
+        if tame
+        else (Verdict.LOCALLY_TAME, Structure.LOCAL)
+    )
+    return Definability(domain, verdict, structure, continuous, lipschitz, reasons, constant)
 
 
 class DualFunction(ABC):
@@ -148,10 +209,8 @@ class DualFunction(ABC):
         """Expressions for the form's right-hand sides in symbols that are named after the rows."""
         import sympy
 
-        return tuple(
-            sympy.Symbol(name, real=True) - sympy.Rational(s.numerator, s.denominator)
-            for name, s in zip(self.form.names, self.form.shift, strict=True)
-        )
+        pairs = zip(self.form.names, self.form.shift, strict=True)
+        return tuple(sympy.Symbol(name, real=True) - to_sympy(s) for name, s in pairs)
 
     @property
     def formula(self) -> str:
@@ -266,6 +325,13 @@ class DualFunction(ABC):
         return self.form.sign * value
 
 
+def to_sympy(value: Fraction) -> Any:
+    """The number in sympy."""
+    import sympy
+
+    return sympy.Rational(value.numerator, value.denominator)
+
+
 def value_text(value: Value) -> str:
     """A rational in lowest terms, or ``inf`` or ``-inf``."""
     if isinstance(value, Fraction):
@@ -275,80 +341,3 @@ def value_text(value: Value) -> str:
 
 def _shortened(text: str, most: int = 2000) -> str:
     return text if len(text) <= most else f"{text[:most]} … ({len(text)} characters)"
-
-
-@dataclass(frozen=True, slots=True)
-class Definability:
-    """Whether a dual function is tame on a domain of right-hand sides, and why.
-
-    Parameters
-    ----------
-    domain
-        ``everywhere`` or ``box`` (any bounded box with rational ends).
-    verdict, structure
-        Tame with an o-minimal structure, or locally tame in (ℝ, <, +, ℤ).
-    continuous, lipschitz
-        True or false if proved for all such functions or for this one, None if not known.
-    constant
-        A Lipschitz constant for the 1-norm, if one is known.
-    reasons
-        Why, in sentences.
-    """
-
-    domain: str
-    verdict: Verdict
-    structure: Structure
-    continuous: bool | None
-    lipschitz: bool | None
-    reasons: tuple[str, ...]
-    constant: Fraction | None = None
-
-    def document(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "domain": self.domain,
-            "verdict": self.verdict.value,
-            "structure": self.structure.public_name,
-            "continuous": self.continuous,
-            "locally_lipschitz": self.lipschitz,
-            "lipschitz_constant": None if self.constant is None else rational_text(self.constant),
-            "reasons": list(self.reasons),
-        }
-
-
-def semilinear(
-    domain: str,
-    *reasons: str,
-    continuous: bool | None,
-    lipschitz: bool | None,
-    constant: Fraction | None = None,
-) -> Definability:
-    """Tame: finitely many polyhedra with rational data, an affine map on each."""
-    return Definability(
-        domain,
-        Verdict.TAME,
-        Structure.RATIONAL_SEMILINEAR,
-        continuous,
-        lipschitz,
-        reasons,
-        constant,
-    )
-
-
-def locally_tame(
-    domain: str,
-    *reasons: str,
-    continuous: bool | None,
-    lipschitz: bool | None,
-    constant: Fraction | None = None,
-) -> Definability:
-    """Locally tame: definable with the integers beside linear operations over the rationals."""
-    return Definability(
-        domain,
-        Verdict.LOCALLY_TAME,
-        Structure.LOCAL,
-        continuous,
-        lipschitz,
-        reasons,
-        constant,
-    )

@@ -258,7 +258,7 @@ class _Run:
         if not self.solved:
             self.solved = True
             left = max(1.0, self.budget.seconds)
-            self.optimum = proved_optimum(self.form, seconds=left, seed=self.seed).value
+            self.optimum = proved_optimum(self.form, seconds=left, seed=self.seed)
 
     def _meets_optimum(self) -> bool:
         self._prove()
@@ -303,7 +303,7 @@ def separated(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalD
         If the program is infeasible, or the dual of its relaxation is.
     """
     feasible_multipliers(form)
-    optimum = proved_optimum(form, seconds=budget.seconds, seed=seed).value
+    optimum = proved_optimum(form, seconds=budget.seconds, seed=seed)
     builder = ExpressionBuilder(form.size)
     rows = integer_rows(form, builder)
     original = len(rows)

@@ -10,7 +10,7 @@ bounds are told apart, and each is its user's number minus a constant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.ir.arguments import mapping, rationals
-from tamecheck.ir.exact import parse_rational, rational, rational_text
+from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.programs.scaled import domain
 
@@ -31,7 +31,7 @@ __all__ = [
     "RightHandSide",
     "Vector",
     "normalise",
-    "side_text",
+    "program_of",
 ]
 
 Vector: TypeAlias = tuple[Fraction, ...]
@@ -55,17 +55,16 @@ class Constraint:
 
     name: str
     sense: str
-    row: int | None
+    row: int | None = None
+
+    def row_of(self, name: str, terms: Iterable[tuple[int, Fraction]], side: Fraction) -> Row:
+        """The constraint as a row of a program."""
+        low, high = (None if self.sense == way else side for way in ("<=", ">="))
+        return Row(name, tuple(terms), low, high)
 
     def holds(self, value: Fraction, side: Fraction) -> bool:
         """Whether the linear form may have this value."""
-        match self.sense:
-            case "=":
-                return value == side
-            case ">=":
-                return value >= side
-            case _:
-                return value <= side
+        return self.row_of("", (), side).admits(value)
 
     def admits(self, multiplier: Fraction) -> bool:
         """Whether a multiplier has the sign that the sense asks for."""
@@ -146,17 +145,10 @@ class Form:
         """1 for a minimised objective, -1 for a maximised one."""
         return self.program.sense.sign
 
-    @property
-    def pure(self) -> bool:
-        """Whether all variables are integer."""
-        return all(column.integral for column in self.columns)
-
     def vector(self, j: int) -> Vector:
         """The column ``j`` as a dense vector."""
-        dense = [Fraction(0)] * self.size
-        for i, a in self.columns[j].entries:
-            dense[i] = a
-        return tuple(dense)
+        entries = dict(self.columns[j].entries)
+        return tuple(entries.get(i, Fraction(0)) for i in range(self.size))
 
     def outward(self, value: Fraction) -> Fraction:
         """The program's objective at a value of the form."""
@@ -182,8 +174,15 @@ class Form:
         """
         if b is None:
             return self.right
+        moved = list(self.right)
+        for i, value in self._numbers(b):
+            moved[i] = value - self.shift[i]
+        return tuple(moved)
+
+    def _numbers(self, b: RightHandSide) -> Iterable[tuple[int, Fraction]]:
         if isinstance(b, Mapping):
-            return self._named(b)
+            named = mapping(b, what="right-hand side")
+            return [(self._position(name), _number(value)) for name, value in named.items()]
         values = rationals(b, what="right-hand side").reshape(-1).tolist()
         positions = self.users if len(values) == len(self.users) else range(self.size)
         if len(values) != len(positions):
@@ -191,57 +190,42 @@ class Form:
                 f"A right-hand side of {len(self.users)} numbers was expected, not {len(values)}.",
                 hint=f"The rows are {_listed([self.names[i] for i in self.users])}.",
             )
-        moved = list(self.right)
-        for i, value in zip(positions, values, strict=True):
-            moved[i] = value - self.shift[i]
-        return tuple(moved)
+        return zip(positions, values, strict=True)
 
-    def _named(self, b: Mapping[str, Fraction | int | float | str]) -> Vector:
-        moved = list(self.right)
-        position = {name: i for i, name in enumerate(self.names)}
-        for name, value in mapping(b, what="right-hand side").items():
-            if name not in position:
-                near = [other for other in self.names if other.startswith(f"{name}.")]
-                raise InputError(
-                    f"There is no right-hand side {name!r}.",
-                    hint=f"Did you mean {' or '.join(near)}?"
-                    if near
-                    else f"There are {_listed(self.names)}.",
-                )
-            i = position[name]
-            moved[i] = _number(value) - self.shift[i]
-        return tuple(moved)
-
-    def program_at(self, d: Sequence[Fraction]) -> Program:
-        """The normal form as a program with the right-hand side ``d``."""
-        terms: list[list[tuple[int, Fraction]]] = [[] for _ in self.constraints]
-        for j, column in enumerate(self.columns):
-            for i, a in column.entries:
-                terms[i].append((j, a))
-        rows = tuple(
-            Row(
-                constraint.name,
-                tuple(own),
-                None if constraint.sense == "<=" else side,
-                None if constraint.sense == ">=" else side,
-            )
-            for constraint, own, side in zip(self.constraints, terms, d, strict=True)
+    def _position(self, name: str) -> int:
+        if name in self.names:
+            return self.names.index(name)
+        near = [other for other in self.names if other.startswith(f"{name}.")]
+        raise InputError(
+            f"There is no right-hand side {name!r}.",
+            hint=f"Did you mean {' or '.join(near)}?"
+            if near
+            else f"There are {_listed(self.names)}.",
         )
-        columns = tuple(
-            Column(
-                column.name,
-                kind=Kind.INTEGER if column.integral else Kind.CONTINUOUS,
-                cost=column.cost,
-            )
-            for column in self.columns
-        )
-        return Program(columns, rows)
 
     def point(self, x: Sequence[Fraction]) -> Vector:
         """The program's point for one of the form."""
         return tuple(
             sum((sign * x[j] for j, sign in part.terms), part.offset) for part in self.parts
         )
+
+
+def program_of(
+    columns: Sequence[FormColumn], constraints: Sequence[Constraint], right: Sequence[Fraction]
+) -> Program:
+    """Non-negative columns and constraints with a right-hand side as a program, all numbered."""
+    terms: list[list[tuple[int, Fraction]]] = [[] for _ in constraints]
+    for j, column in enumerate(columns):
+        for i, a in column.entries:
+            terms[i].append((j, a))
+    kinds = {True: Kind.INTEGER, False: Kind.CONTINUOUS}
+    return Program(
+        tuple(Column(str(j), kind=kinds[c.integral], cost=c.cost) for j, c in enumerate(columns)),
+        tuple(
+            c.row_of(str(i), terms[i], d)
+            for i, (c, d) in enumerate(zip(constraints, right, strict=True))
+        ),
+    )
 
 
 def normalise(program: Program) -> Form:
@@ -261,113 +245,95 @@ def normalise(program: Program) -> Form:
             nodes=semi,
             hint="Model it with a binary variable.",
         )
-    draft = _Draft(program)
+    taken = {column.name for column in program.columns}
+    made: list[tuple[str, bool, Fraction]] = []
+
+    def variable(name: str, column: Column, sign: int) -> tuple[int, int]:
+        """A new variable, and the sign with which it is a part of the column."""
+        own = name if name == column.name else _fresh(name, taken)
+        made.append((own, column.kind.integral, program.sense.sign * sign * column.cost))
+        return len(made) - 1, sign
+
+    parts: list[Part] = []
+    caps: list[tuple[str, int, Fraction, Fraction]] = []
     for column in program.columns:
-        draft.add(column)
-    return draft.form()
-
-
-class _Draft:
-    """Columns of the form so far, and what their shifts do to rows and objective."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.columns: list[tuple[str, bool, Fraction, int, int]] = []
-        self.parts: list[Part] = []
-        self.bounds: list[tuple[str, int, Fraction, Fraction]] = []
-        self.taken: set[str] = {column.name for column in program.columns}
-
-    def add(self, column: Column) -> None:
-        """Shift, reflect or split a column, and note a row for its remaining bound."""
-        source = len(self.parts)
-        low, high = domain(column)
+        name, (low, high) = column.name, domain(column)
         if low is not None and high is not None and low > high:
             raise InfeasibleProgramError(
-                f"The program is infeasible: the bounds of column {column.name!r} leave no value."
+                f"The program is infeasible: the bounds of column {name!r} leave no value."
             )
         if low is not None:
-            part = Part(low, ((self._new(column.name, column, source, 1), 1),))
+            parts.append(Part(low, (variable(name, column, 1),)))
             if high is not None:
-                self.bounds.append((f"{column.name}.upper", part.terms[0][0], high - low, low))
+                caps.append((f"{name}.upper", len(made) - 1, high - low, low))
         elif high is not None:
-            part = Part(high, ((self._new(f"{column.name}.below", column, source, -1), -1),))
+            parts.append(Part(high, (variable(f"{name}.below", column, -1),)))
         else:
-            plus = self._new(f"{column.name}.plus", column, source, 1)
-            minus = self._new(f"{column.name}.minus", column, source, -1)
-            part = Part(Fraction(0), ((plus, 1), (minus, -1)))
-        self.parts.append(part)
+            both = variable(f"{name}.plus", column, 1), variable(f"{name}.minus", column, -1)
+            parts.append(Part(Fraction(0), both))
+    return _assembled(program, made, parts, caps)
 
-    def _new(self, name: str, column: Column, source: int, sign: int) -> int:
-        while name != column.name and name in self.taken:
-            name += "'"
-        self.taken.add(name)
-        cost = self.program.sense.sign * sign * column.cost
-        self.columns.append((name, column.kind.integral, cost, source, sign))
-        return len(self.columns) - 1
 
-    def form(self) -> Form:
-        """The finished form."""
-        program = self.program
-        offsets = [part.offset for part in self.parts]
-        constraints: list[Constraint] = []
-        right: list[Fraction] = []
-        shift: list[Fraction] = []
-        of_row: list[list[int]] = []
-        taken = {row.name for row in program.rows}
-        for i, row in enumerate(program.rows):
-            of_row.append([])
-            moved = row.value(offsets)
-            for name, sense, side in _sides(row, taken):
-                of_row[i].append(len(constraints))
-                constraints.append(Constraint(name, sense, i))
-                right.append(side - moved)
-                shift.append(moved)
-        entries: list[list[tuple[int, Fraction]]] = [[] for _ in self.columns]
-        for i, row in enumerate(program.rows):
-            for source, a in row.terms:
-                for j, sign in self.parts[source].terms:
-                    entries[j].extend((k, sign * a) for k in of_row[i])
-        for name, j, side, offset in self.bounds:
-            entries[j].append((len(constraints), Fraction(1)))
-            constraints.append(Constraint(_fresh(name, taken), "<=", None))
-            right.append(side)
-            shift.append(offset)
-        sign = program.sense.sign
-        return Form(
-            program=program,
-            constraints=tuple(constraints),
-            columns=tuple(
-                FormColumn(name, integral, cost, tuple(own))
-                for (name, integral, cost, _, _), own in zip(self.columns, entries, strict=True)
-            ),
-            right=tuple(right),
-            shift=tuple(shift),
-            constant=sign * program.objective(offsets),
-            parts=tuple(self.parts),
-        )
+def _assembled(
+    program: Program,
+    made: Sequence[tuple[str, bool, Fraction]],
+    parts: Sequence[Part],
+    caps: Sequence[tuple[str, int, Fraction, Fraction]],
+) -> Form:
+    """The form with these columns, the program's rows, and a row for each cap of a column."""
+    offsets = [part.offset for part in parts]
+    constraints: list[Constraint] = []
+    right: list[Fraction] = []
+    shift: list[Fraction] = []
+    entries: list[list[tuple[int, Fraction]]] = [[] for _ in made]
+    taken = {row.name for row in program.rows}
+    for i, row in enumerate(program.rows):
+        first, moved = len(constraints), row.value(offsets)
+        for name, sense, side in _sides(row, taken):
+            constraints.append(Constraint(name, sense, i))
+            right.append(side - moved)
+            shift.append(moved)
+        for source, a in row.terms:
+            for j, sign in parts[source].terms:
+                entries[j].extend((k, sign * a) for k in range(first, len(constraints)))
+    for name, j, side, offset in caps:
+        entries[j].append((len(constraints), Fraction(1)))
+        constraints.append(Constraint(_fresh(name, taken), "<="))
+        right.append(side)
+        shift.append(offset)
+    return Form(
+        program=program,
+        constraints=tuple(constraints),
+        columns=tuple(
+            FormColumn(*own, tuple(column)) for own, column in zip(made, entries, strict=True)
+        ),
+        right=tuple(right),
+        shift=tuple(shift),
+        constant=program.sense.sign * program.objective(offsets),
+        parts=tuple(parts),
+    )
 
 
 def _sides(row: Row, taken: set[str]) -> list[tuple[str, str, Fraction]]:
     """The one-sided constraints that a row is: name, sense, right-hand side."""
     low, high = row.lower, row.upper
-    if low is not None and high is not None:
-        if low > high:
-            raise InfeasibleProgramError(
-                f"The bounds of row {row.name!r} are crossed, so the program is infeasible."
-            )
-        if low == high:
-            return [(row.name, "=", low)]
-        return [
-            (_fresh(f"{row.name}.lower", taken), ">=", low),
-            (_fresh(f"{row.name}.upper", taken), "<=", high),
-        ]
-    if low is not None:
-        return [(row.name, ">=", low)]
-    return [] if high is None else [(row.name, "<=", high)]
+    if low is None or high is None:
+        sides = ((row.name, ">=", low), (row.name, "<=", high))
+        return [(name, sense, side) for name, sense, side in sides if side is not None]
+    if low > high:
+        raise InfeasibleProgramError(
+            f"The bounds of row {row.name!r} are crossed, so the program is infeasible."
+        )
+    if low == high:
+        return [(row.name, "=", low)]
+    return [
+        (_fresh(f"{row.name}.lower", taken), ">=", low),
+        (_fresh(f"{row.name}.upper", taken), "<=", high),
+    ]
 
 
 def _fresh(name: str, taken: set[str]) -> str:
-    """The name, primed until no other right-hand side has it."""
+    """The name, primed until it is not taken, and taken from then on."""
     while name in taken:
         name += "'"
     taken.add(name)
@@ -381,9 +347,3 @@ def _number(value: Fraction | float | str) -> Fraction:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:8])
     return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "none"
-
-
-def side_text(names: Sequence[str], d: Sequence[Fraction]) -> str:
-    """A right-hand side as ``r1=3,r2=1/2``."""
-    pairs = zip(names, d, strict=True)
-    return ",".join(f"{name}={rational_text(value)}" for name, value in pairs)

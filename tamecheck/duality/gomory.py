@@ -100,7 +100,7 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + limit
     run = Layers(form, cuts, deadline)
-    optimum = proved_optimum(form, seconds=limit, seed=seed).value
+    optimum = proved_optimum(form, seconds=limit, seed=seed)
     note = run.run(layers, optimum)
     if steps:
         from tamecheck.duality.gomory import ascend

@@ -21,36 +21,58 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tamecheck.duality.answer import Definability, DualFunction, semilinear
-from tamecheck.duality.check import CheckItem, Value
+from tamecheck.duality.answer import Definability, DualFunction, definability, to_sympy
+from tamecheck.duality.check import CheckItem
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
 from tamecheck.duality.optimum import Searched, require_dual, require_integer_solution, search_at
 from tamecheck.errors import InputError, SolverError
-from tamecheck.exact.linear import Number
-from tamecheck.ir.program import Program
-from tamecheck.programs.branching import Branch, Split
-from tamecheck.programs.certificate import (
-    Bounded,
-    Branched,
-    Crossed,
-    CrossedRow,
-    Excluded,
-    Gap,
-    Node,
-)
+from tamecheck.programs.branching import Split
+from tamecheck.programs.certificate import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
 from tamecheck.programs.scaled import Multipliers, domain
 
-__all__ = [
-    "Affine",
-    "LeafFunctions",
-    "TreeDual",
-    "affine",
-    "affine_text",
-    "evaluate_minimum",
-    "tree_dual",
-]
+if TYPE_CHECKING:
+    from tamecheck.exact.linear import Number
+    from tamecheck.ir.program import Program
+
+__all__ = ["TreeDual", "affine_text", "tree_dual"]
+
+_ZERO = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """``(intercept + sum of slope_i * d_i) / denominator``, all of them integers."""
+
+    intercept: int
+    slopes: tuple[tuple[int, int], ...]
+    denominator: int
+
+    def at(self, d: Sequence[int], scale: int) -> Fraction:
+        """The value at ``d / scale``, given as integers."""
+        total = self.intercept * scale + sum(n * d[i] for i, n in self.slopes)
+        return Fraction(total, self.denominator * scale)
+
+    def along(self, g: Sequence[Fraction]) -> Fraction:
+        """The derivative in the direction ``g``."""
+        return sum((n * g[i] for i, n in self.slopes), _ZERO) / self.denominator
+
+    def text(self, names: Sequence[str], shift: Sequence[Fraction]) -> str:
+        """The function in the program's right-hand sides, which are ``d + shift``."""
+        slopes = [(i, Fraction(n, self.denominator)) for i, n in self.slopes]
+        intercept = Fraction(self.intercept, self.denominator)
+        intercept -= sum((a * shift[i] for i, a in slopes), _ZERO)
+        return affine_text(((names[i], a) for i, a in slopes), intercept)
+
+
+def affine_text(slopes: Iterable[tuple[str, Fraction]], intercept: Fraction) -> str:
+    """An affine function as text: ``2*r - 3/2``."""
+    factors = {Fraction(1): "", Fraction(-1): "-"}
+    parts = [f"{factors.get(a, f'{a}*')}{name}" for name, a in slopes if a]
+    if intercept or not parts:
+        parts.append(str(intercept))
+    return " + ".join(parts).replace("+ -", "- ")
 
 
 class TreeDual(DualFunction):
@@ -76,39 +98,50 @@ class TreeDual(DualFunction):
         multipliers: Vector,
     ) -> None:
         super().__init__(form, optimum)
-        self.trees = tuple(tuple(tree) for tree in trees)
+        self.trees = tuple(map(tuple, trees))
         self._multipliers = multipliers
 
     def evaluate(self, d: Vector) -> Fraction:
         """The largest of the trees' values."""
-        return max(evaluate_minimum(tree, d)[0] for tree in self.trees)
+        return max(min(values) for values in self._values(d))
+
+    def _values(self, d: Vector) -> list[list[Fraction]]:
+        """The values of each tree's pieces."""
+        scale = math.lcm(*(x.denominator for x in d))
+        whole = [(x * scale).numerator for x in d]
+        return [[piece.at(whole, scale) for piece in tree] for tree in self.trees]
+
+    def _active(self, d: Vector) -> list[list[Affine]]:
+        """Of each tree that has the function's value at ``d``, the pieces that have it."""
+        values = self._values(d)
+        top = max(map(min, values))
+        return [
+            [piece for piece, value in zip(tree, own, strict=True) if value == top]
+            for tree, own in zip(self.trees, values, strict=True)
+            if min(own) == top
+        ]
 
     def directional(self, g: Vector) -> Fraction:
         """The derivative at 0 in a direction: that of the pieces that are active there."""
-        zero = (Fraction(0),) * self.form.size
-        top = self.evaluate(zero)
-        slopes = [
-            min(piece.along(g) for piece in _active(tree, zero, top))
-            for tree in self.trees
-            if evaluate_minimum(tree, zero)[0] == top
-        ]
-        return max(slopes)
+        active = self._active((_ZERO,) * self.form.size)
+        return max(min(piece.along(g) for piece in own) for own in active)
 
     def slopes(self, d: Vector) -> tuple[Vector, ...]:
         """The slopes of all pieces that have the function's value at ``d``."""
-        top = self.evaluate(d)
         found: dict[Vector, None] = {}
-        for tree in self.trees:
-            if evaluate_minimum(tree, d)[0] == top:
-                for piece in _active(tree, d, top):
-                    found[piece.slope(self.form.size)] = None
+        for piece in (piece for own in self._active(d) for piece in own):
+            slopes = {i: Fraction(n, piece.denominator) for i, n in piece.slopes}
+            found[tuple(slopes.get(i, _ZERO) for i in range(self.form.size))] = None
         return tuple(found)
+
+    @property
+    def _pieces(self) -> list[Affine]:
+        return [piece for tree in self.trees for piece in tree]
 
     @property
     def subadditive(self) -> CheckItem:
         """True for a linear function; else not known: minima of affine functions need not be."""
-        pieces = [piece for tree in self.trees for piece in tree]
-        if len(pieces) == len(self.trees) and all(piece.intercept == 0 for piece in pieces):
+        if len(self._pieces) == len(self.trees) and not any(p.intercept for p in self._pieces):
             return CheckItem(status=True, why="a maximum of linear functions")
         return CheckItem(
             status=None,
@@ -119,59 +152,49 @@ class TreeDual(DualFunction):
     @property
     def monotone(self) -> CheckItem:
         """By the signs of the multipliers."""
-        wrong = [
-            self.form.names[i]
-            for tree in self.trees
-            for piece in tree
-            for i, n in piece.slopes
-            if not self.form.constraints[i].admits(Fraction(n))
-        ]
-        if wrong:
-            return CheckItem(status=False, why=f"a piece has the wrong sign in {wrong[0]}")
+        constraints = self.form.constraints
+        for i, n in (slope for piece in self._pieces for slope in piece.slopes):
+            if not constraints[i].admits(Fraction(n)):
+                why = f"a piece has the wrong sign in {self.form.names[i]}"
+                return CheckItem(status=False, why=why)
         return CheckItem(status=True, why="all pieces have slopes with the signs of their rows")
 
     @property
     def formula(self) -> str:
         """``max(…, min(…, …))`` in the names of the rows."""
-        texts = [self._tree_text(tree) for tree in self.trees]
-        return texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
-
-    def _tree_text(self, tree: Sequence[Affine]) -> str:
-        pieces = [affine_text(piece, self.form.names, self.form.shift) for piece in tree]
-        return pieces[0] if len(pieces) == 1 else f"min({', '.join(pieces)})"
+        names, shift = self.form.names, self.form.shift
+        texts = [
+            _applied("min", [piece.text(names, shift) for piece in tree]) for tree in self.trees
+        ]
+        return _applied("max", texts)
 
     def to_sympy(self) -> Any:
         """The formula in sympy; not simplified, which would compare all pairs of pieces."""
         sympy: Any = import_module("sympy")
         symbols = self.symbols()
-        trees: list[Any] = []
-        for tree in self.trees:
-            first, *others = (_sympy(piece, symbols) for piece in tree)
-            trees.append(sympy.Min(first, *others, evaluate=False) if others else first)
-        return trees[0] if len(trees) == 1 else sympy.Max(*trees, evaluate=False)
+
+        def piece_in_sympy(piece: Affine) -> Any:
+            slopes = ((i, to_sympy(Fraction(n, piece.denominator))) for i, n in piece.slopes)
+            intercept = to_sympy(Fraction(piece.intercept, piece.denominator))
+            return sympy.Add(intercept, *(a * symbols[i] for i, a in slopes))
+
+        trees = [_joined(sympy.Min, [piece_in_sympy(p) for p in tree]) for tree in self.trees]
+        return _joined(sympy.Max, trees)
 
     def definability(self, domain: str = "everywhere") -> Definability:
         """Semilinear, and Lipschitz with the largest slope, on all right-hand sides."""
-        largest = max(
-            (
-                Fraction(abs(n), piece.denominator)
-                for tree in self.trees
-                for piece in tree
-                for _, n in piece.slopes
-            ),
-            default=Fraction(0),
-        )
-        return semilinear(
+        slopes = (Fraction(abs(n), p.denominator) for p in self._pieces for _, n in p.slopes)
+        return definability(
             domain,
             f"a maximum of {len(self.trees)} minima of finitely many affine functions with"
             " rational coefficients",
             continuous=True,
             lipschitz=True,
-            constant=largest,
+            constant=max(slopes, default=_ZERO),
         )
 
     def improved(
-        self, b: RightHandSide, *, seconds: float | None = None, nodes: int = 10**9
+        self, b: RightHandSide, *, seconds: float | None = None, nodes: int | None = None
     ) -> TreeDual:
         """The maximum of this function and that of a tree at another right-hand side."""
         d = self.form.at(b)
@@ -180,8 +203,16 @@ class TreeDual(DualFunction):
 
     def to_json(self) -> dict[str, Any]:
         """As for every dual function, with the numbers of trees and pieces."""
-        counts = {"trees": len(self.trees), "pieces": sum(map(len, self.trees))}
+        counts = {"trees": len(self.trees), "pieces": len(self._pieces)}
         return {**super().to_json(), **counts}
+
+
+def _applied(name: str, texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{name}({', '.join(texts)})"
+
+
+def _joined(function: Any, terms: Sequence[Any]) -> Any:
+    return terms[0] if len(terms) == 1 else function(*terms, evaluate=False)
 
 
 def tree_dual(
@@ -190,7 +221,7 @@ def tree_dual(
     more: Sequence[RightHandSide] = (),
     seconds: float | None = None,
     seed: int = 0,
-    nodes: int = 10**9,
+    nodes: int | None = None,
 ) -> TreeDual:
     """The dual function of a search tree, strong at the program's right-hand side if it closes.
 
@@ -210,7 +241,7 @@ def tree_dual(
     InfeasibleProgramError, DomainError, UnsupportedError
         If the program is infeasible or has no dual function, or has semi variables.
     """
-    if nodes < 1:
+    if nodes is not None and nodes < 1:
         raise InputError(f"A tree has at least one node, not {nodes}.", where="nodes")
     form = normalise(program)
     multipliers = require_dual(form)
@@ -220,10 +251,11 @@ def tree_dual(
         raise InfeasibleProgramError(
             "The program is infeasible, so that no dual function attains its value."
         )
-    optimum = found.value if found.closed else None
-    linear = affine(Fraction(0), dict(enumerate(multipliers)))
-    trees = [[linear], _tree_at(form, form.right, multipliers, found)]
-    result = TreeDual(form, optimum, trees, multipliers)
+    trees = [
+        [_affine(dict(enumerate(multipliers)))],
+        _tree_at(form, form.right, multipliers, found),
+    ]
+    result = TreeDual(form, found.value if found.closed else None, trees, multipliers)
     for b in more:
         result = result.improved(b, seconds=seconds, nodes=nodes)
     return result
@@ -234,151 +266,118 @@ def _tree_at(form: Form, d: Vector, multipliers: Vector, found: Searched) -> lis
     if found.nodes is None:
         raise SolverError("The search stopped with a node that has no bound.", hint=found.hint)
     value = found.value if found.value is not None else Fraction(2**40)
-    return LeafFunctions(form, multipliers).of(found.nodes, d, value)
+    return _Leaves(form, multipliers).functions(found.nodes, d, value)
 
 
-def _active(tree: Sequence[Affine], d: Sequence[Fraction], value: Value) -> list[Affine]:
-    scale = math.lcm(*(x.denominator for x in d)) if d else 1
-    whole = [(x * scale).numerator for x in d]
-    return [piece for piece in tree if piece.at(whole, scale) == value]
+# -- from the leaves to affine functions of the right-hand side ----------------------------------
+
+_Linear: TypeAlias = dict[int, Fraction]
+"""Coefficients of right-hand sides, and the constant at -1."""
+
+_CONSTANT = -1
+
+_Ends: TypeAlias = "tuple[Number | None, Number | None]"
+"""The lower bound of a column in a leaf, and the upper one if branching set it."""
 
 
-def _sympy(piece: Affine, symbols: Sequence[Any]) -> Any:
-    import sympy
-
-    terms = [sympy.Rational(n, piece.denominator) * symbols[i] for i, n in piece.slopes]
-    return sympy.Add(sympy.Rational(piece.intercept, piece.denominator), *terms)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ends:
-    """Bounds of a column in a leaf; ``high_fixed`` says whether branching set the upper one."""
-
-    low: Number | None
-    high: Number | None
-    high_fixed: bool
+def _affine(linear: _Linear) -> Affine:
+    kept = {i: a for i, a in sorted(linear.items()) if a and i != _CONSTANT}
+    intercept = linear.get(_CONSTANT, _ZERO)
+    q = math.lcm(intercept.denominator, *(a.denominator for a in kept.values()))
+    slopes = tuple((i, (a * q).numerator) for i, a in kept.items())
+    return Affine((intercept * q).numerator, slopes, q)
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """An affine function in the making."""
-
-    intercept: Fraction
-    slopes: Mapping[int, Fraction]
-
-    def plus(self, other: _Draft, factor: Fraction) -> _Draft:
-        slopes = dict(self.slopes)
-        for i, a in other.slopes.items():
-            slopes[i] = slopes.get(i, Fraction(0)) + factor * a
-        return _Draft(self.intercept + factor * other.intercept, slopes)
-
-    def at(self, d: Sequence[Fraction]) -> Fraction:
-        return self.intercept + sum((a * d[i] for i, a in self.slopes.items()), Fraction(0))
+def _value(linear: _Linear, d: Sequence[Fraction]) -> Fraction:
+    return sum((a if i == _CONSTANT else a * d[i] for i, a in linear.items()), _ZERO)
 
 
-class LeafFunctions:
-    """Affine functions for the leaves of trees of one program.
+def _add(total: _Linear, other: Mapping[int, Fraction], factor: Fraction) -> None:
+    for i, a in other.items():
+        total[i] = total.get(i, _ZERO) + factor * a
 
-    Parameters
-    ----------
-    form
-        The program; trees are of ``form.program``, for any right-hand side.
-    multipliers
-        Feasible for the dual of the form's relaxation: they bound every leaf.
+
+class _Leaves:
+    """Affine functions for the leaves of trees of ``form.program``, for any right-hand side.
+
+    The multipliers, feasible for the dual of the form's relaxation, bound every leaf.
     """
 
     def __init__(self, form: Form, multipliers: Vector) -> None:
-        self._form = form
-        program = form.program
-        # the search bounds the objective without its constant
-        self._offset = form.constant - form.sign * program.constant
-        self._costs = [form.sign * column.cost for column in program.columns]
-        self._sides: dict[tuple[int, bool], int] = {}
+        self.form, self.program = form, form.program
+        self.costs = [form.sign * column.cost for column in self.program.columns]
+        self.sides: dict[tuple[int, bool], int] = {}
         for k, constraint in enumerate(form.constraints):
             if constraint.row is not None:
-                if constraint.sense != "<=":
-                    self._sides[constraint.row, True] = k
-                if constraint.sense != ">=":
-                    self._sides[constraint.row, False] = k
-        self._upper: dict[int, int] = {}
-        waiting = iter(k for k, c in enumerate(form.constraints) if c.row is None)
-        for j, column in enumerate(program.columns):
-            low, high = domain(column)
-            if low is not None and high is not None:
-                self._upper[j] = next(waiting)
-        self._base = _Draft(Fraction(0), dict(enumerate(multipliers)))
+                for lower, other in ((True, "<="), (False, ">=")):
+                    if constraint.sense != other:
+                        self.sides[constraint.row, lower] = k
+        capped = (j for j, c in enumerate(self.program.columns) if None not in domain(c))
+        caps = (k for k, c in enumerate(form.constraints) if c.row is None)
+        self.upper = dict(zip(capped, caps, strict=True))
+        self.everywhere = dict(enumerate(multipliers))
 
-    def of(
-        self, nodes: Sequence[Node], target: Sequence[Fraction], value: Fraction
-    ) -> list[Affine]:
-        """One function a leaf; those of empty leaves are at least ``value`` at ``target``."""
-        found: dict[Affine, None] = {}
-        for node, ends in self._leaves(nodes):
-            draft = self._leaf(node, ends, target, value)
-            found[affine(draft.intercept, draft.slopes)] = None
-        return list(found)
+    def functions(self, nodes: Sequence[Node], d: Vector, value: Fraction) -> list[Affine]:
+        """One function a leaf; those of empty leaves are at least ``value`` at ``d``."""
+        found = (self._leaf(node, ends, d, value) for node, ends in self._leaves(nodes))
+        return list(dict.fromkeys(_affine(linear) for linear in found))
 
-    def _leaf(
-        self, node: Node, ends: Mapping[int, _Ends], target: Sequence[Fraction], value: Fraction
-    ) -> _Draft:
+    def _leaf(self, node: Node, ends: Mapping[int, _Ends], d: Vector, value: Fraction) -> _Linear:
         match node:
             case Bounded(multipliers):
-                draft = self._combined(multipliers, ends, self._costs)
-                return _Draft(draft.intercept - self._offset, draft.slopes)
+                bound = self._combined(multipliers, ends, self.costs)
+                # the search bounds the objective without its constant
+                offset = self.form.constant - self.form.sign * self.program.constant
+                _add(bound, {_CONSTANT: -offset}, Fraction(1))
+                return bound
             case Excluded(multipliers):
-                zeros = [Fraction(0)] * len(self._costs)
-                ray = self._combined(multipliers, ends, zeros)
+                ray = self._combined(multipliers, ends, [_ZERO] * len(self.costs))
             case Crossed(column):
-                ray = self._ends(column, Fraction(1), ends).plus(
-                    self._ends(column, Fraction(-1), ends), Fraction(1)
-                )
+                ray = self._at_end(column, Fraction(1), ends)
+                _add(ray, self._at_end(column, Fraction(-1), ends), Fraction(1))
             case CrossedRow(row):
-                ray = self._side(self._sides[row, True]).plus(
-                    self._side(self._sides[row, False]), Fraction(-1)
-                )
-            case Gap():
+                ray = self._side(self.sides[row, True])
+                _add(ray, self._side(self.sides[row, False]), Fraction(-1))
+            case _:
                 raise AssertionError("a search without granularity has no such leaf")
-            case Branched():
-                raise AssertionError("a leaf has no children")
-        above = ray.at(target)
+        above = _value(ray, d)
         if above <= 0:
             raise SolverError(f"A leaf that was proved empty has the value {above} of its ray.")
-        missing = max(Fraction(0), value - self._base.at(target))
+        missing = max(_ZERO, value - _value(self.everywhere, d))
+        total = dict(self.everywhere)
         # a whole number keeps the coefficients short
-        factor = -(-missing // above)
-        return self._base.plus(ray, Fraction(factor))
+        _add(total, ray, Fraction(-(-missing // above)))
+        return total
 
     def _combined(
         self, multipliers: Multipliers, ends: Mapping[int, _Ends], costs: Sequence[Fraction]
-    ) -> _Draft:
+    ) -> _Linear:
         """The bound that row multipliers prove, as a function of the form's right-hand side."""
-        reduced = list(costs)
-        total = _Draft(Fraction(0), {})
+        reduced, total = list(costs), _Linear()
         for i, n in multipliers.numerators.items():
             y = Fraction(n, multipliers.denominator)
-            total = total.plus(self._side(self._sides[i, y > 0]), y)
-            for j, a in self._form.program.rows[i].terms:
+            _add(total, self._side(self.sides[i, y > 0]), y)
+            for j, a in self.program.rows[i].terms:
                 reduced[j] -= y * a
         for j, r in enumerate(reduced):
             if r:
-                total = total.plus(self._ends(j, r, ends), Fraction(1))
+                _add(total, self._at_end(j, r, ends), Fraction(1))
         return total
 
-    def _side(self, k: int) -> _Draft:
+    def _side(self, k: int) -> _Linear:
         """The program's right-hand side of a constraint: the form's plus a constant."""
-        return _Draft(self._form.shift[k], {k: Fraction(1)})
+        return {_CONSTANT: self.form.shift[k], k: Fraction(1)}
 
-    def _ends(self, j: int, r: Fraction, ends: Mapping[int, _Ends]) -> _Draft:
+    def _at_end(self, j: int, r: Fraction, ends: Mapping[int, _Ends]) -> _Linear:
         """``r`` times the bound of a column that its sign asks for."""
-        low, high = domain(self._form.program.columns[j])
-        own = ends.get(j) or _Ends(low, high, high_fixed=False)
-        if r < 0 and not own.high_fixed and j in self._upper:
-            side = self._side(self._upper[j])
-            return _Draft(r * side.intercept, {k: r * a for k, a in side.slopes.items()})
-        end = own.low if r > 0 else own.high
+        low, high = domain(self.program.columns[j])
+        low, fixed = ends.get(j, (low, None))
+        if r < 0 and fixed is None and j in self.upper:
+            return {i: r * a for i, a in self._side(self.upper[j]).items()}
+        end = low if r > 0 else high if fixed is None else fixed
         if end is None:
             raise SolverError("A multiplier of the search relies on a bound that does not exist.")
-        return _Draft(r * end, {})
+        return {_CONSTANT: r * end}
 
     def _leaves(self, nodes: Sequence[Node]) -> Iterator[tuple[Node, Mapping[int, _Ends]]]:
         """Each leaf, with the columns whose bounds branching changed."""
@@ -389,81 +388,14 @@ class LeafFunctions:
             if not isinstance(node, Branched):
                 yield node, ends
                 continue
-            match node.by:
-                case Branch(j, at):
-                    pass
-                case Split(j):
-                    raise SolverError(f"Column {j} was split as if it were semicontinuous.")
-            low, high = domain(self._form.program.columns[j])
-            own = ends.get(j) or _Ends(low, high, high_fixed=False)
-            below = _Ends(own.low, at, high_fixed=True)
-            if own.high_fixed and own.high is not None and own.high <= at:
-                below = own
-            above = _Ends(
-                at + 1 if own.low is None else max(own.low, at + 1), own.high, own.high_fixed
-            )
+            j = node.by.column
+            if isinstance(node.by, Split):
+                raise SolverError(f"Column {j} was split as if it were semicontinuous.")
+            low, fixed = ends.get(j, (domain(self.program.columns[j])[0], None))
+            at = node.by.at
+            below = low, at if fixed is None else min(fixed, at)
+            above = at + 1 if low is None else max(low, at + 1), fixed
             stack += [
                 (node.children[1], {**ends, j: above}),
                 (node.children[0], {**ends, j: below}),
             ]
-
-
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """``(intercept + sum of slope_i * d_i) / denominator``, all of them integers."""
-
-    intercept: int
-    slopes: tuple[tuple[int, int], ...]
-    denominator: int
-
-    def at(self, d: Sequence[int], scale: int) -> Fraction:
-        """The value at ``d / scale``, given as integers."""
-        total = self.intercept * scale + sum(n * d[i] for i, n in self.slopes)
-        return Fraction(total, self.denominator * scale)
-
-    def slope(self, size: int) -> Vector:
-        """The gradient as a dense vector."""
-        dense = [Fraction(0)] * size
-        for i, n in self.slopes:
-            dense[i] = Fraction(n, self.denominator)
-        return tuple(dense)
-
-    def along(self, g: Sequence[Fraction]) -> Fraction:
-        """The derivative in the direction ``g``."""
-        total = sum((n * g[i] for i, n in self.slopes), Fraction(0))
-        return total / self.denominator
-
-
-def affine(intercept: Fraction, slopes: Mapping[int, Fraction]) -> Affine:
-    """The affine function with these coefficients."""
-    kept = {i: a for i, a in sorted(slopes.items()) if a}
-    q = math.lcm(intercept.denominator, *(a.denominator for a in kept.values()))
-    return Affine(
-        (intercept * q).numerator, tuple((i, (a * q).numerator) for i, a in kept.items()), q
-    )
-
-
-def evaluate_minimum(pieces: Iterable[Affine], d: Sequence[Fraction]) -> tuple[Fraction, int]:
-    """The smallest value of the pieces at ``d``, and how many pieces have it."""
-    scale = math.lcm(*(x.denominator for x in d)) if d else 1
-    whole = [(x * scale).numerator for x in d]
-    values = [piece.at(whole, scale) for piece in pieces]
-    least = min(values)
-    return least, values.count(least)
-
-
-def affine_text(piece: Affine, names: Sequence[str], shift: Sequence[Fraction]) -> str:
-    """The function as text in the program's right-hand sides, which are ``d + shift``."""
-    slopes = [(names[i], Fraction(n, piece.denominator), shift[i]) for i, n in piece.slopes]
-    intercept = Fraction(piece.intercept, piece.denominator)
-    intercept -= sum((a * s for _, a, s in slopes), Fraction(0))
-    parts = [f"{_coefficient(a)}{name}" for name, a, _ in slopes]
-    if intercept or not parts:
-        parts.append(str(intercept))
-    return " + ".join(parts).replace("+ -", "- ")
-
-
-def _coefficient(a: Fraction) -> str:
-    if a in (1, -1):
-        return "-" if a < 0 else ""
-    return f"{a}*"

@@ -12,7 +12,7 @@ from tamecheck.plots.polytope import draw_jacobian
 from tamecheck.plots.reasons import draw_explanation, draw_relevancy
 from tamecheck.plots.results import complex_axes, draw_model, model_axes
 from tamecheck.plots.surface import draw_surface
-from tamecheck.plots.value import AffinePiece, draw_value
+from tamecheck.plots.value import AffinePiece, bound_of, draw_value
 
 __all__ = [
     "RULES",
@@ -21,6 +21,7 @@ __all__ = [
     "Picture",
     "Plane",
     "Points",
+    "bound_of",
     "checked_path",
     "complex_axes",
     "draw_adjacency",

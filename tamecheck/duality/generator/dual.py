@@ -22,14 +22,14 @@ from fractions import Fraction
 from typing import Any
 
 from tamecheck.budget import Budget
-from tamecheck.duality.answer import Definability, DualFunction, locally_tame, semilinear
+from tamecheck.duality.answer import Definability, DualFunction, definability
 from tamecheck.duality.check import CheckItem, Value
-from tamecheck.duality.form import Form, FormColumn, Vector, normalise
+from tamecheck.duality.form import Form, FormColumn, Vector, normalise, program_of
 from tamecheck.duality.optimum import minimise, proved_optimum, require_integer_solution
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.ir.program import Column, Program
 from tamecheck.programs.tree import Search
 
 __all__ = [
@@ -100,7 +100,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
     require_integer_solution(form)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     if alpha is not None:
-        optimum = proved_optimum(form, seconds=limit, seed=seed).value
+        optimum = proved_optimum(form, seconds=limit, seed=seed)
         vector = tuple(map(Fraction, alpha))
         return generator_function(form, vector, kept=kept, residual=residual, optimum=optimum)
     from tamecheck.duality.generator.search import strongest
@@ -202,28 +202,7 @@ def minimum_at(form: Form, priced: Sequence[Priced], d: Sequence[Fraction]) -> M
 
 def defining_program(form: Form, priced: Sequence[Priced], d: Sequence[Fraction]) -> Program:
     """The program whose optimum is F(d)."""
-    terms: list[list[tuple[int, Fraction]]] = [[] for _ in form.constraints]
-    for j, own in enumerate(priced):
-        for i, a in own.column.entries:
-            terms[i].append((j, a))
-    rows = tuple(
-        Row(
-            c.name,
-            tuple(entries),
-            None if c.sense == "<=" else side,
-            None if c.sense == ">=" else side,
-        )
-        for c, entries, side in zip(form.constraints, terms, d, strict=True)
-    )
-    columns = tuple(
-        Column(
-            f"{j}",
-            kind=Kind.INTEGER if own.column.integral else Kind.CONTINUOUS,
-            cost=own.column.cost,
-        )
-        for j, own in enumerate(priced)
-    )
-    return Program(columns, rows)
+    return program_of([own.column for own in priced], form.constraints, d)
 
 
 def _opposites(priced: Sequence[Priced]) -> Mapping[int, int]:
@@ -375,28 +354,17 @@ class GeneratorDual(DualFunction):
 
     def definability(self, domain: str = "everywhere") -> Definability:
         """Definable with the integers; on a box with finitely many pieces, possibly with jumps."""
-        whole = not any(own.column.integral for own in self.priced)
-        if whole:
-            return semilinear(
-                domain,
-                "the optimum of a linear program with rational data, as a function of its sides",
-                continuous=None,
-                lipschitz=None,
-            )
+        if not any(own.column.integral for own in self.priced):
+            why = "the optimum of a linear program with rational data, as a function of its sides"
+            return definability(domain, why)
         if domain == "box":
-            return semilinear(
-                domain,
+            why = (
                 "definable in (R, <, +, Z) by quantifier elimination with rounding, which takes"
-                " finitely many values on a bounded box; it may jump",
-                continuous=None,
-                lipschitz=None,
+                " finitely many values on a bounded box; it may jump"
             )
-        return locally_tame(
-            domain,
-            "the optimum of a mixed-integer program, definable in (R, <, +, Z)",
-            continuous=None,
-            lipschitz=None,
-        )
+            return definability(domain, why)
+        why = "the optimum of a mixed-integer program, definable in (R, <, +, Z)"
+        return definability(domain, why, tame=False)
 
 
 def _sum_text(terms: Iterable[tuple[str, Fraction]]) -> str:

@@ -35,7 +35,7 @@ def strongest(form: Form, *, seconds: float, seed: int, residual: str) -> Genera
     """The best generator function that the time allows: strong if all columns may be kept."""
     feasible_multipliers(form)
     deadline = time.monotonic() + seconds
-    optimum = proved_optimum(form, seconds=seconds, seed=seed).value
+    optimum = proved_optimum(form, seconds=seconds, seed=seed)
     alpha = require_dual(form)
     kept = frozenset(j for j, column in enumerate(form.columns) if not column.integral)
     if residual == "orthant":

@@ -6,14 +6,12 @@ Blair, Jeroslow 1977; Güzelsoy, Ralphs 2007; Ralphs, Hassanzadeh 2014.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tamecheck.duality.answer import Definability, DualFunction, Gradient, locally_tame, semilinear
+from tamecheck.duality.answer import Definability, DualFunction, Gradient, definability, to_sympy
 from tamecheck.duality.check import CheckItem, Value
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
 from tamecheck.duality.optimum import (
@@ -22,13 +20,15 @@ from tamecheck.duality.optimum import (
     require_integer_solution,
     search_at,
 )
-from tamecheck.duality.tree import affine, affine_text
-from tamecheck.duality.value.line import Line, Profile, Ray, ValuePiece, line_profile
-from tamecheck.duality.value.row import one_row, row_profile
+from tamecheck.duality.tree import affine_text
+from tamecheck.duality.value.line import Ray, line_profile, one_row, row_profile
+from tamecheck.duality.value.profile import Profile, ValueComplex, value_complex, value_on
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
-from tamecheck.ir.program import Program
 
-__all__ = ["ValueComplex", "ValueDual", "value_along", "value_complex", "value_dual"]
+if TYPE_CHECKING:
+    from tamecheck.ir.program import Program
+
+__all__ = ["ValueComplex", "ValueDual", "value_along", "value_dual"]
 
 _DEFAULT_SECONDS = 60.0
 
@@ -123,8 +123,8 @@ class ValueDual(DualFunction):
         if not isinstance(value, Fraction):
             raise DomainError(f"The program is infeasible at {name} = {place}.")
         found: dict[Fraction, None] = {}
-        for line in _beside(profile, d[i]):
-            limit = math.inf if line is None else line[0] * d[i] + line[1]
+        for line in profile.beside(d[i]):
+            limit = value_on(line, d[i])
             if line is None or limit != value:
                 sides = "the program is infeasible" if line is None else f"the limit is {limit}"
                 raise DomainError(
@@ -185,7 +185,7 @@ class ValueDual(DualFunction):
             first, factor = ray.start[0], ray.direction[0]
             ends = sorted(first + factor * t for t in (ray.low, ray.high))
             profile = row_profile(row, self._multipliers[0], *ends)
-            return _reparametrised(profile, first, factor)
+            return profile.moved(first, factor)
         return line_profile(self.form, ray, seconds=self._seconds)
 
     @property
@@ -205,7 +205,7 @@ class ValueDual(DualFunction):
             return "min{c·x : Ax (=, >=, <=) b, x in its domain}"
         name = self.complex.name
         return "; ".join(
-            f"{_line_text(p.slope, p.intercept, name)} on"
+            f"{affine_text([(name, p.slope)], p.intercept)} on"
             f" {'[' if p.lower_closed else '('}{p.lower}, {p.upper}{']' if p.upper_closed else ')'}"
             for p in self.complex.pieces
         )
@@ -221,9 +221,9 @@ class ValueDual(DualFunction):
         t = sympy.Symbol(self.complex.name, real=True)
         cases: list[Any] = []
         for p in self.complex.pieces:
-            low = t >= _sympy(p.lower) if p.lower_closed else t > _sympy(p.lower)
-            high = t <= _sympy(p.upper) if p.upper_closed else t < _sympy(p.upper)
-            line = _sympy(p.slope) * t + _sympy(p.intercept)
+            low = t >= to_sympy(p.lower) if p.lower_closed else t > to_sympy(p.lower)
+            high = t <= to_sympy(p.upper) if p.upper_closed else t < to_sympy(p.upper)
+            line = to_sympy(p.slope) * t + to_sympy(p.intercept)
             cases.append((line, sympy.And(low, high)))
         return sympy.Piecewise(*cases, (sympy.oo * self.form.sign, True))
 
@@ -232,16 +232,14 @@ class ValueDual(DualFunction):
         from tamecheck.programs.tameness import check
 
         verdict = check(self.form.program)
-        continuous = verdict.properties.continuous
-        lipschitz = verdict.properties.locally_lipschitz
-        if domain == "box" or not verdict.open:
-            return semilinear(
-                domain,
-                *(verdict.reasons if not verdict.open else ("finitely many pieces on a box",)),
-                continuous=continuous,
-                lipschitz=lipschitz,
-            )
-        return locally_tame(domain, *verdict.reasons, continuous=continuous, lipschitz=lipschitz)
+        on_box = domain == "box" and verdict.open
+        return definability(
+            domain,
+            *(("finitely many pieces on a box",) if on_box else verdict.reasons),
+            tame=domain == "box" or not verdict.open,
+            continuous=verdict.properties.continuous,
+            lipschitz=verdict.properties.locally_lipschitz,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As for every dual function, with the pieces if an interval was asked for."""
@@ -320,151 +318,3 @@ def value_along(  # noqa: PLR0913 (options, by keyword only)
     """
     form = normalise(program)
     return ValueDual(form, None, require_dual(form), seconds).along(row, low, high, b)
-
-
-def _beside(profile: Profile, t: Fraction) -> list[tuple[Fraction, Fraction] | None]:
-    """The lines to the left and to the right of an inner point."""
-    k = bisect_left(profile.points, t)
-    if profile.points[k] == t:
-        return [profile.lines[k - 1], profile.lines[k]]
-    return [profile.lines[k - 1]]
-
-
-def _reparametrised(profile: Profile, first: Fraction, factor: Fraction) -> Profile:
-    """The function of ``t`` where the profile is one of ``first + factor * t``."""
-    points = [(p - first) / factor for p in profile.points]
-    values = list(profile.values)
-    lines = [
-        None if line is None else (line[0] * factor, line[0] * first + line[1])
-        for line in profile.lines
-    ]
-    if factor < 0:
-        points, values, lines = points[::-1], values[::-1], lines[::-1]
-    return Profile(tuple(points), tuple(values), tuple(lines))
-
-
-def _line_text(slope: Fraction, intercept: Fraction, name: str) -> str:
-    """``2*r - 3/2``, without terms that are 0."""
-    return affine_text(affine(intercept, {0: slope}), (name,), (Fraction(0),))
-
-
-def _sympy(value: Fraction) -> Any:
-    import sympy
-
-    return sympy.Rational(value.numerator, value.denominator)
-
-
-@dataclass(frozen=True, slots=True)
-class ValueComplex:
-    """The value function of a program along a line of right-hand sides, exactly.
-
-    Parameters
-    ----------
-    name
-        The right-hand side that varies, or ``t``.
-    low, high
-        The interval.
-    pieces
-        Affine pieces from left to right, in the program's own objective; where there is none the
-        program is infeasible.
-    breakpoints
-        Where the slope changes or the function jumps, strictly inside.
-    jumps
-        Those where it jumps, or becomes infinite.
-    """
-
-    name: str
-    low: Fraction
-    high: Fraction
-    pieces: tuple[ValuePiece, ...]
-    breakpoints: tuple[Fraction, ...]
-    jumps: tuple[Fraction, ...]
-
-    def __call__(self, t: Fraction | int) -> Value | None:
-        """The value; None where the program is infeasible."""
-        if not self.low <= t <= self.high:
-            raise InputError(f"{t} is not between {self.low} and {self.high}.")
-        # the pieces that may contain t end at or after it, and begin at or before it
-        k = bisect_left(self.pieces, t, key=lambda piece: piece.upper)
-        for piece in self.pieces[k : k + 3]:
-            inside = piece.lower < t < piece.upper
-            first = t == piece.lower and piece.lower_closed
-            if inside or first or (t == piece.upper and piece.upper_closed):
-                return piece.slope * t + piece.intercept
-        return None
-
-    @property
-    def slopes(self) -> tuple[Fraction, ...]:
-        """The slopes of pieces that are no points, each once."""
-        return tuple(sorted({p.slope for p in self.pieces if p.lower < p.upper}))
-
-    def plot(self, ax: Any = None, bound: Any = None, **options: Any) -> Any:
-        """Draw the pieces by matplotlib, maybe with a dual function; the axes.
-
-        Parameters
-        ----------
-        ax
-            Axes to draw on; new ones if None.
-        bound
-            A `DualFunction` to draw beside; the other right-hand sides are its program's own.
-        options
-            ``label`` and ``unit`` of the right-hand side.
-
-        Raises
-        ------
-        InputError
-            If there is no piece, or the dual function has no right-hand side of this name.
-        """
-        plots: Any = import_module("tamecheck.plots.value")
-        beside = None if bound is None else plots.bound_of(bound, self)
-        shown = {"label": self.name, "interval": (self.low, self.high), **options}
-        return plots.draw_value(self.pieces, ax, bound=beside, **shown).axes
-
-    def document(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "row": self.name,
-            "box": [str(self.low), str(self.high)],
-            "pieces": [
-                {
-                    "lower": str(p.lower),
-                    "upper": str(p.upper),
-                    "slope": str(p.slope),
-                    "intercept": str(p.intercept),
-                    "closed": [p.lower_closed, p.upper_closed],
-                }
-                for p in self.pieces
-            ],
-            "breakpoints": list(map(str, self.breakpoints)),
-            "jumps": list(map(str, self.jumps)),
-        }
-
-
-def value_complex(form: Form, name: str, profile: Profile, shift: Fraction) -> ValueComplex:
-    """The pieces in the program's own right-hand side and objective."""
-    inner = profile.simplified()
-    pieces = tuple(
-        replace(
-            p,
-            lower=p.lower + shift,
-            upper=p.upper + shift,
-            slope=form.sign * p.slope,
-            intercept=form.sign * (p.intercept - p.slope * shift + form.constant),
-        )
-        for p in inner.pieces()
-    )
-    places = enumerate(inner.points[1:-1], start=1)
-    jumps = [t for k, t in places if _jumps(inner.values[k], inner.lines[k - 1 : k + 1], t)]
-    return ValueComplex(
-        name,
-        inner.points[0] + shift,
-        inner.points[-1] + shift,
-        pieces,
-        tuple(t + shift for t in inner.points[1:-1]),
-        tuple(t + shift for t in jumps),
-    )
-
-
-def _jumps(value: Value, lines: Sequence[Line | None], t: Fraction) -> bool:
-    """Whether one of the lines beside a point has another limit there than the value."""
-    return any(line is None or line[0] * t + line[1] != value for line in lines)

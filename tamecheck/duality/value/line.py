@@ -1,197 +1,52 @@
-"""The value function along a line of right-hand sides, by branch and bound over functions.
+"""The value function along a line of right-hand sides, as a piecewise affine function.
 
-A node of the search bounds the integer columns; the value of its relaxation is a convex piecewise
-affine function of the place on the line.  A node is closed when that function is nowhere below the
-best one so far, which is the minimum of the functions of the integer parts that were found.
+By branch and bound over functions: a node of the search bounds the integer columns; the value of
+its relaxation is a convex piecewise affine function of the place on the line.  A node is closed
+when that function is nowhere below the best one so far, which is the minimum of the functions of
+the integer parts that were found.
+
+Of a program with one row, by shortest paths and two sweeps: with slopes ``s-`` and ``s+`` of the
+continuous part, h(p) the least cost of integer columns with the sum p,
+
+    z(d) = min over p of h(p) + s+ (d - p)^+ - s- (d - p)^-.
+
+Taking a positive column away while the continuous part is at least as negative never costs more,
+so that ``min(0, d) - a <= p <= max(0, d) + a`` suffices, a the largest coefficient, widened to all
+sums of columns that have an upper bound; and the columns of a sum can be ordered such that no
+partial sum leaves that interval by more than a.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
-import time
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
-from typing import TypeAlias
+from itertools import accumulate, pairwise
+from operator import itemgetter
 
-from tamecheck.duality.check import Value
-from tamecheck.duality.form import Constraint, Form, FormColumn, Vector
+from tamecheck.budget import Budget
+from tamecheck.duality.form import Form, FormColumn, Vector
 from tamecheck.duality.optimum import minimise
-from tamecheck.errors import SolverError
-from tamecheck.exact.linear import LinearProof
+from tamecheck.duality.value.profile import (
+    Line,
+    Profile,
+    crossing,
+    from_lines,
+    gap_below,
+    minimum,
+    nowhere,
+    value_on,
+)
+from tamecheck.errors import InputError, SolverError
+from tamecheck.exact.linear import Box, LinearProof
 from tamecheck.ir.answer import Optimal, Unbounded
 
-__all__ = [
-    "Line",
-    "Profile",
-    "Ray",
-    "ValuePiece",
-    "from_lines",
-    "gap_below",
-    "line_profile",
-    "minimum",
-    "nowhere",
-]
-
-Line: TypeAlias = tuple[Fraction, Fraction]
-"""Slope and intercept."""
-
-
-@dataclass(frozen=True, slots=True)
-class ValuePiece:
-    """``slope * t + intercept`` between ``lower`` and ``upper``; a point where they are equal."""
-
-    lower: Fraction
-    upper: Fraction
-    slope: Fraction
-    intercept: Fraction
-    lower_closed: bool
-    upper_closed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Values at increasing points, and a line, or None for infinity, between neighbours."""
-
-    points: tuple[Fraction, ...]
-    values: tuple[Value, ...]
-    lines: tuple[Line | None, ...]
-
-    def at(self, t: Fraction) -> Value:
-        """The value at a point between the first and the last."""
-        k = bisect_left(self.points, t)
-        if self.points[k] == t:
-            return self.values[k]
-        return _on(self.lines[k - 1], t)
-
-    def line_at(self, t: Fraction) -> Line | None:
-        """The line on the interval that contains ``t``, which is none of the points."""
-        return self.lines[bisect_left(self.points, t) - 1]
-
-    def simplified(self) -> Profile:
-        """The same function without points where nothing changes."""
-        kept, values, lines = [self.points[0]], [self.values[0]], list[Line | None]()
-        for k, line in enumerate(self.lines):
-            last = k + 1 == len(self.lines)
-            end, value = self.points[k + 1], self.values[k + 1]
-            if not last and line == self.lines[k + 1] and value == _on(line, end):
-                continue
-            kept.append(end)
-            values.append(value)
-            lines.append(line)
-        return Profile(tuple(kept), tuple(values), tuple(lines))
-
-    def pieces(self) -> tuple[ValuePiece, ...]:
-        """The finite pieces; a point belongs to a piece whose line has its value there.
-
-        Of a profile that is not `simplified` they may have a common line.
-        """
-        found: list[ValuePiece] = []
-        for k, (point, value) in enumerate(zip(self.points, self.values, strict=True)):
-            beside = [self.lines[i] for i in (k - 1, k) if 0 <= i < len(self.lines)]
-            if isinstance(value, Fraction) and all(_on(line, point) != value for line in beside):
-                found.append(
-                    ValuePiece(
-                        point, point, Fraction(0), value, lower_closed=True, upper_closed=True
-                    )
-                )
-            if k < len(self.lines) and (line := self.lines[k]) is not None:
-                end = self.points[k + 1]
-                found.append(
-                    ValuePiece(
-                        point,
-                        end,
-                        *line,
-                        lower_closed=_on(line, point) == value,
-                        upper_closed=_on(line, end) == self.values[k + 1],
-                    )
-                )
-        return tuple(found)
-
-
-def nowhere(low: Fraction, high: Fraction) -> Profile:
-    """Infinity on ``[low, high]``."""
-    if low == high:
-        return Profile((low,), (math.inf,), ())
-    return Profile((low, high), (math.inf, math.inf), (None,))
-
-
-def minimum(one: Profile, two: Profile) -> Profile:
-    """The smaller of two functions on the same interval."""
-    points, values, lines = list[Fraction](), list[Value](), list[Line | None]()
-    for a, b, first, second in _common(one, two):
-        points.append(a)
-        values.append(min(one.at(a), two.at(a)))
-        cut = _crossing(first, second, a, b)
-        if cut is None:
-            lines.append(_lower(first, second, (a + b) / 2))
-        else:
-            points.append(cut)
-            values.append(_on(first, cut))
-            lines += [_lower(first, second, (a + cut) / 2), _lower(first, second, (cut + b) / 2)]
-    end = one.points[-1]
-    points.append(end)
-    values.append(min(one.at(end), two.at(end)))
-    return Profile(tuple(points), tuple(values), tuple(lines)).simplified()
-
-
-def gap_below(one: Profile, two: Profile) -> Fraction | None:
-    """A point where the first function is smaller than the second; None if there is none."""
-    for a, b, first, second in _common(one, two):
-        middle = (a + b) / 2
-        if _on(first, middle) < _on(second, middle):
-            return middle
-        cut = _crossing(first, second, a, b)
-        for end in (a, b) if cut is not None else ():
-            t = (end + (cut or end)) / 2 if cut is not None else end
-            if _on(first, t) < _on(second, t):
-                return t
-    ends = sorted({*one.points, *two.points})
-    return next((t for t in ends if one.at(t) < two.at(t)), None)
-
-
-def _common(
-    one: Profile, two: Profile
-) -> list[tuple[Fraction, Fraction, Line | None, Line | None]]:
-    """The intervals on which both functions are affine, with their lines."""
-    ends = sorted({*one.points, *two.points})
-    return [(a, b, one.line_at((a + b) / 2), two.line_at((a + b) / 2)) for a, b in pairwise(ends)]
-
-
-def _on(line: Line | None, t: Fraction) -> Value:
-    return math.inf if line is None else line[0] * t + line[1]
-
-
-def _lower(first: Line | None, second: Line | None, t: Fraction) -> Line | None:
-    return first if _on(first, t) <= _on(second, t) else second
-
-
-def _crossing(first: Line | None, second: Line | None, a: Fraction, b: Fraction) -> Fraction | None:
-    """Where two lines cross strictly between ``a`` and ``b``."""
-    if first is None or second is None or first[0] == second[0]:
-        return None
-    cut = (second[1] - first[1]) / (first[0] - second[0])
-    return cut if a < cut < b else None
-
-
-def from_lines(low: Fraction, high: Fraction, parts: Sequence[tuple[Fraction, Line]]) -> Profile:
-    """The continuous function on ``[low, high]`` whose lines begin at the given points.
-
-    Infinity where ``parts`` do not reach: the last entry's point ends the last line.
-    """
-    points = [t for t, _ in parts]
-    values: list[Value] = [_on(line, t) for t, line in parts]
-    lines: list[Line | None] = [line for _, line in parts[:-1]]
-    if points[0] > low:
-        points, values, lines = [low, *points], [math.inf, *values], [None, *lines]
-    if points[-1] < high:
-        points, values, lines = [*points, high], [*values, math.inf], [*lines, None]
-    return Profile(tuple(points), tuple(values), tuple(lines))
-
+__all__ = ["OneRow", "Ray", "line_profile", "one_row", "row_profile"]
 
 _MOST_NODES = 20_000
+_MOST_SUMS = 2_000_000
 _Bounds = Mapping[int, tuple[int, int | None]]
 
 
@@ -218,22 +73,22 @@ def line_profile(form: Form, ray: Ray, *, seconds: float | None = None) -> Profi
         If the search has not ended after ``seconds`` or after 20,000 nodes: with integer columns
         without bounds it need not.
     """
-    end = math.inf if seconds is None else time.monotonic() + seconds
+    budget = Budget.of(seconds)
     best = nowhere(ray.low, ray.high)
     waiting: list[_Bounds] = [{}]
     explored = 0
     while waiting:
         bounds = waiting.pop()
         explored += 1
-        if explored > _MOST_NODES or time.monotonic() > end:
+        if explored > _MOST_NODES or budget.is_spent:
             raise SolverError(
                 f"The value function is not complete after {explored} nodes.",
                 hint="Take a shorter interval, bound the integer variables, or give more time.",
             )
-        node = _Relaxed(form, bounds)
-        profile = node.profile(ray)
+        node = _Relaxed(form, ray, bounds)
+        profile = node.profile()
         while (t := gap_below(profile, best)) is not None:
-            x = node.point(ray.at(t))
+            x = node.solve(t).point
             j = _fractional(form, x)
             if j is None:
                 fixed = {
@@ -241,7 +96,7 @@ def line_profile(form: Form, ray: Ray, *, seconds: float | None = None) -> Profi
                     for k, (column, value) in enumerate(zip(form.columns, x, strict=True))
                     if column.integral
                 }
-                best = minimum(best, _Relaxed(form, fixed).profile(ray))
+                best = minimum(best, _Relaxed(form, ray, fixed).profile())
                 continue
             low, high = bounds.get(j, (0, None))
             at = math.floor(x[j])
@@ -261,106 +116,255 @@ def _fractional(form: Form, x: Sequence[Fraction]) -> int | None:
 
 
 class _Relaxed:
-    """The linear relaxation within bounds, as a function of the right-hand side."""
+    """The linear relaxation within bounds, as a function of the place on a line."""
 
-    def __init__(self, form: Form, bounds: _Bounds) -> None:
-        columns = list(form.columns)
-        constraints = list(form.constraints)
-        self._moved = [Fraction(0)] * form.size
-        self._constant = Fraction(0)
-        self._shift = [Fraction(0)] * len(columns)
-        self._caps: list[Fraction] = []
-        for j, (low, high) in bounds.items():
-            self._shift[j] = Fraction(low)
-            self._constant += columns[j].cost * low
-            for i, a in columns[j].entries:
-                self._moved[i] += a * low
-            if high is not None:
-                columns[j] = replace(
-                    columns[j], entries=(*columns[j].entries, (len(constraints), Fraction(1)))
-                )
-                constraints.append(Constraint(f"{j}", "<=", None))
-                self._caps.append(Fraction(high - low))
-        self._columns, self._constraints = columns, constraints
+    def __init__(self, form: Form, ray: Ray, bounds: _Bounds) -> None:
+        self.form, self.ray = form, ray
+        own = [bounds.get(j, (0, None)) for j in range(len(form.columns))]
+        self.box = Box(list(map(itemgetter(0), own)), list(map(itemgetter(1), own)))
 
-    def point(self, d: Vector) -> Vector:
-        """A best point at a right-hand side where there is one."""
-        outcome = self._solve(d)
-        if outcome is None:
+    def solve(self, t: Fraction) -> Optimal[Fraction, LinearProof]:
+        """The optimum at a place where there is one."""
+        form = self.form
+        outcome = minimise(form.columns, form.constraints, self.ray.at(t), self.box)
+        if isinstance(outcome, Unbounded):
+            raise SolverError("A relaxation with a feasible dual cannot be unbounded.")
+        if not isinstance(outcome, Optimal):
             raise SolverError("A relaxation that had a value lost it.")
-        return tuple(x + s for x, s in zip(outcome.point, self._shift, strict=True))
+        return outcome
 
-    def profile(self, ray: Ray) -> Profile:
+    def profile(self) -> Profile:
         """The value on the line: convex, infinite outside an interval."""
-        ends = self._feasible(ray)
+        ray, ends = self.ray, self._feasible()
         if ends is None:
             return nowhere(ray.low, ray.high)
         first, last = ends
-        lines = {t: self._support(ray, t) for t in ends}
+        lines = {t: self._support(t) for t in ends}
         if first == last:
             return from_lines(ray.low, ray.high, [(first, lines[first])])
-        parts = self._between(ray, first, lines[first], last, lines[last])
-        return from_lines(ray.low, ray.high, [*parts, (last, _last_line(parts, last))])
+        parts = self._between(first, lines[first], last, lines[last])
+        # the line that reaches the last point is that of the part that begins last before it
+        reaching = [line for t, line in parts if t < last][-1]
+        return from_lines(ray.low, ray.high, [*parts, (last, reaching)])
 
     def _between(
-        self, ray: Ray, a: Fraction, first: Line, b: Fraction, last: Line
+        self, a: Fraction, first: Line, b: Fraction, last: Line
     ) -> list[tuple[Fraction, Line]]:
         """The lines of the value from ``a`` to ``b``, given one that supports it at each end."""
-        if first[0] * b + first[1] == last[0] * b + last[1]:
+        if value_on(first, b) == value_on(last, b):
             return [(a, first)]
-        if last[0] * a + last[1] == first[0] * a + first[1]:
+        if value_on(last, a) == value_on(first, a):
             return [(a, last)]
         t = (last[1] - first[1]) / (first[0] - last[0])
-        middle = self._support(ray, t)
-        if middle[0] * t + middle[1] == first[0] * t + first[1]:
+        middle = self._support(t)
+        if value_on(middle, t) == value_on(first, t):
             return [(a, first), (t, last)]
-        return [*self._between(ray, a, first, t, middle), *self._between(ray, t, middle, b, last)]
+        return [*self._between(a, first, t, middle), *self._between(t, middle, b, last)]
 
-    def _support(self, ray: Ray, t: Fraction) -> Line:
+    def _support(self, t: Fraction) -> Line:
         """The line that the best multipliers at ``t`` prove to be below the value everywhere."""
-        outcome = self._solve(ray.at(t))
-        if outcome is None:
-            raise SolverError("A relaxation that had a value lost it.")
-        own = outcome.certificate.multipliers
-        moved = [b - m for b, m in zip(ray.start, self._moved, strict=True)]
-        intercept = sum(
-            (y * b for y, b in zip(own, (*moved, *self._caps), strict=True)), self._constant
-        )
-        slope = sum((y * a for y, a in zip(own, ray.direction, strict=False)), Fraction(0))
-        return slope, intercept
+        found = self.solve(t)
+        pairs = zip(found.certificate.multipliers, self.ray.direction, strict=True)
+        slope = sum((y * a for y, a in pairs), Fraction(0))
+        return slope, found.objective - slope * t
 
-    def _solve(self, d: Vector) -> Optimal[Fraction, LinearProof] | None:
-        outcome = minimise(self._columns, self._constraints, self._right(d))
-        if isinstance(outcome, Unbounded):
-            raise SolverError("A relaxation with a feasible dual cannot be unbounded.")
-        return outcome if isinstance(outcome, Optimal) else None
-
-    def _right(self, d: Sequence[Fraction]) -> list[Fraction]:
-        moved = [b - m for b, m in zip(d, self._moved, strict=True)]
-        return [*moved, *self._caps]
-
-    def _feasible(self, ray: Ray) -> tuple[Fraction, Fraction] | None:
+    def _feasible(self) -> tuple[Fraction, Fraction] | None:
         """The first and the last place on the line with a feasible point."""
-        size = len(self._constraints)
-        direction = [(i, -a) for i, a in enumerate(ray.direction) if a]
-        base: list[FormColumn] = [replace(column, cost=Fraction(0)) for column in self._columns]
-        cap = Constraint("length", "<=", None)
-        right = [*self._right(ray.at(ray.low)), ray.high - ray.low]
+        ray, free = self.ray, Fraction(0)
+        entries = tuple((i, -a) for i, a in enumerate(ray.direction) if a)
+        columns = [FormColumn(c.name, c.integral, free, c.entries) for c in self.form.columns]
+        box = Box([*self.box.lower, ray.low], [*self.box.upper, ray.high])
         ends: list[Fraction] = []
-        for cost in (1, -1):
-            place = FormColumn(
-                "t",
-                integral=False,
-                cost=Fraction(cost),
-                entries=(*direction, (size, Fraction(1))),
-            )
-            outcome = minimise([*base, place], [*self._constraints, cap], right)
+        for cost in (Fraction(1), Fraction(-1)):
+            place = FormColumn("t", integral=False, cost=cost, entries=entries)
+            outcome = minimise([*columns, place], self.form.constraints, ray.start, box)
             if not isinstance(outcome, Optimal):
                 return None
-            ends.append(ray.low + outcome.point[-1])
+            ends.append(outcome.point[-1])
         return ends[0], ends[1]
 
 
-def _last_line(parts: Sequence[tuple[Fraction, Line]], last: Fraction) -> Line:
-    """The line that reaches the point ``last``: that of the part that begins last before it."""
-    return [line for t, line in parts if t < last][-1]
+# -- one row -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OneRow:
+    """One row ``sum a x + continuous = d``; ``caps`` bound integer columns where not None.
+
+    ``rising`` and ``falling`` are the slopes of the continuous part for a positive and a negative
+    rest, None where it can make none; ``constant`` is the cost of columns outside the row.
+    """
+
+    steps: tuple[Fraction, ...]
+    costs: tuple[Fraction, ...]
+    caps: tuple[int | None, ...]
+    rising: Fraction | None
+    falling: Fraction | None
+    constant: Fraction
+
+
+def one_row(form: Form, d: Vector) -> OneRow | None:
+    """The program as one row with the caps that ``d`` says; None if it is not of that shape."""
+    if [i for i in form.users if i] or not form.users:
+        return None
+    steps, costs, caps = list[Fraction](), list[Fraction](), list[int | None]()
+    slopes: dict[int, list[Fraction]] = {1: [], -1: []}
+    constant = Fraction(0)
+    for column in form.columns:
+        entries = dict(column.entries)
+        a = entries.pop(0, Fraction(0))
+        cap = min((d[i] / e for i, e in entries.items()), default=None)
+        if cap is not None and cap < 0:
+            return None
+        if not a:
+            if column.cost < 0:
+                if cap is None:
+                    return None
+                constant += column.cost * (math.floor(cap) if column.integral else cap)
+        elif column.integral:
+            steps.append(a)
+            costs.append(column.cost)
+            caps.append(None if cap is None else math.floor(cap))
+        elif cap is not None:
+            return None
+        else:
+            slopes[1 if a > 0 else -1].append(column.cost / a)
+    sense = form.constraints[0].sense
+    if sense != "=":
+        slopes[1 if sense == "<=" else -1].append(Fraction(0))
+    return OneRow(
+        tuple(steps),
+        tuple(costs),
+        tuple(caps),
+        min(slopes[1], default=None),
+        max(slopes[-1], default=None),
+        constant,
+    )
+
+
+def row_profile(row: OneRow, multiplier: Fraction, low: Fraction, high: Fraction) -> Profile:
+    """The value function on ``[low, high]``.
+
+    The multiplier is feasible for the dual of the relaxation: reduced costs of columns without cap
+    are not negative.
+
+    Raises
+    ------
+    InputError
+        If there are too many sums of columns.  Time and memory grow with their number, which is
+        the length of the interval times the common denominator of the coefficients.
+    """
+    sums = _sums(row, multiplier, low, high)
+    starts = sorted({low, high, *(p for p in sums if low < p < high)})
+    rising = _sweep(sums, row.rising, starts, 1)
+    falling = _sweep(sums, row.falling, starts, -1)
+    values = [
+        min(sums.get(t, math.inf), value_on(left, t), value_on(right, t))
+        for t, left, right in zip(starts, rising, falling, strict=True)
+    ]
+    points, at, lines = starts[:1], values[:1], list[Line | None]()
+    for k, (start, end) in enumerate(pairwise(starts)):
+        # between the sums, the best one to the left and the best one to the right
+        left, right = rising[k], falling[k + 1]
+        cut = crossing(left, right)
+        if cut is not None and start < cut < end:
+            points.append(cut)
+            at.append(value_on(left, cut))
+            lines += [left, right]
+        else:
+            middle = (start + end) / 2
+            lines.append(left if value_on(left, middle) <= value_on(right, middle) else right)
+        points.append(end)
+        at.append(values[k + 1])
+    constant = row.constant
+    shifted = (None if line is None else (line[0], line[1] + constant) for line in lines)
+    found = Profile(tuple(points), tuple(value + constant for value in at), tuple(shifted))
+    return found.simplified()
+
+
+def _sweep(
+    sums: Mapping[Fraction, Fraction], slope: Fraction | None, starts: Sequence[Fraction], side: int
+) -> list[Line | None]:
+    """For each start, the lowest line of the given slope from a sum at or before (after) it."""
+    if slope is None:
+        return [None] * len(starts)
+    order = sorted(sums, reverse=side < 0)
+    lowest = list(accumulate((sums[p] - slope * p for p in order), min))
+    found: list[Line | None] = []
+    k = 0
+    for t in starts if side > 0 else reversed(starts):
+        while k < len(order) and (order[k] - t) * side <= 0:
+            k += 1
+        found.append((slope, lowest[k - 1]) if k else None)
+    return found if side > 0 else found[::-1]
+
+
+def _sums(
+    row: OneRow, multiplier: Fraction, low: Fraction, high: Fraction
+) -> dict[Fraction, Fraction]:
+    """The least cost of each sum of integer columns that matters between ``low`` and ``high``."""
+    scale = math.lcm(*(a.denominator for a in row.steps))
+    steps = [(a * scale).numerator for a in row.steps]
+    reduced = [c - multiplier * a for a, c in zip(row.steps, row.costs, strict=True)]
+    money = math.lcm(*(r.denominator for r in reduced))
+    prices = [(r * money).numerator for r in reduced]
+    widest = max(map(abs, steps), default=0)
+    first = min(0, math.floor(low * scale)) - widest
+    last = max(0, math.ceil(high * scale)) + widest
+    costs = {0: 0}
+    free = list[tuple[int, int]]()
+    for a, price, cap in zip(steps, prices, row.caps, strict=True):
+        if cap is None:
+            free.append((a, price))
+        else:
+            costs = _with_capped(costs, a, price, cap)
+    # columns with a cap may be worth more than the continuous part, so that all their sums count
+    first, last = min((first, *costs)), max((last, *costs))
+    costs = _closure(costs, free, first - widest, last + widest)
+    return {
+        (p := Fraction(s, scale)): Fraction(cost, money) + multiplier * p
+        for s, cost in costs.items()
+        if first <= s <= last
+    }
+
+
+def _with_capped(costs: Mapping[int, int], a: int, price: int, cap: int) -> dict[int, int]:
+    """The least costs with up to ``cap`` copies of one more column."""
+    if len(costs) * (cap + 1) > _MOST_SUMS * 10:
+        raise InputError(
+            f"The bounded columns have more than {_MOST_SUMS} sums.",
+            hint="The coefficients have too many digits, or the bounds are too large.",
+        )
+    found = dict(costs)
+    for s, cost in costs.items():
+        for k in range(1, cap + 1):
+            to, value = s + k * a, cost + k * price
+            if value < found.get(to, value + 1):
+                found[to] = value
+    return found
+
+
+def _closure(
+    costs: Mapping[int, int], steps: Sequence[tuple[int, int]], first: int, last: int
+) -> dict[int, int]:
+    """Least costs with any number of further steps of non-negative price, within a window."""
+    if steps and last - first > _MOST_SUMS * math.gcd(*(a for a, _ in steps)):
+        raise InputError(
+            f"There are more than {_MOST_SUMS} sums of columns in this interval.",
+            hint="Take a shorter interval, or coefficients with a smaller common denominator.",
+        )
+    found: dict[int, int] = {}
+    heap = [(cost, s) for s, cost in costs.items()]
+    heapq.heapify(heap)
+    best = dict(costs)
+    while heap:
+        cost, s = heapq.heappop(heap)
+        if s in found:
+            continue
+        found[s] = cost
+        for a, price in steps:
+            to, value = s + a, cost + price
+            if first <= to <= last and value < best.get(to, value + 1):
+                best[to] = value
+                heapq.heappush(heap, (value, to))
+    return found
