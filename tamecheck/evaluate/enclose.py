@@ -29,13 +29,9 @@ def enclose(
     op is not shown to be defined on the whole box is missing, and so is all that depends on it.
     With ``nodes``, only these and what they depend on are looked at.
 
-    The bounds are never tighter than those of one pass of interval arithmetic, op by op, so that
-    an independent kernel can confirm each node from its arguments' bounds.
-
-    Raises
-    ------
-    InputError
-        If the box does not fit the graph's inputs.
+    The bounds are never tighter than those of one pass of interval arithmetic, op by op, so that an
+    independent kernel can confirm each node from its arguments' bounds. Raises `InputError` if the
+    box does not fit the graph's inputs.
     """
     box.checked(graph.inputs)
     found: dict[int, Operand] = {}

@@ -127,12 +127,8 @@ def _accurate(array: Array) -> bool:
 def op_exact(site: Site, args: Sequence[Array]) -> Array:
     """The value of one op on exact arrays, see `tamecheck.exact.arrays`.
 
-    Raises
-    ------
-    DomainError
-        If an element is outside the op's domain, naming the node.
-    UndecidedError
-        If that, or the value, is not decided at the precision in use.
+    Raises `DomainError` if an element is outside the op's domain, naming the node; `UndecidedError`
+    if that, or the value, is not decided at the precision in use.
     """
     match site.op.meaning:
         case Pointwise() as meaning:
@@ -220,12 +216,8 @@ def fold_constant(
     """The exact value of ``op`` on constant tensors, or None when some element is irrational.
 
     The result is stored as int64 when the arguments are and it fits, else as float32 or float64
-    when these hold it exactly and no argument is narrower, else as fractions.
-
-    Raises
-    ------
-    DomainError
-        If an element is outside the op's domain; ``where`` names the node.
+    when these hold it exactly and no argument is narrower, else as fractions. Raises `DomainError`
+    if an element is outside the op's domain; ``where`` names the node.
     """
     checked = op.checked(params)
     shape = op.shape([tensor.shape for tensor in tensors], checked)

@@ -67,13 +67,8 @@ def holds(condition: Condition, args: Sequence[Number]) -> bool | None:
 def piece_values(pieces: Sequence[Piece], args: Sequence[Number]) -> list[Number]:
     """The value of every piece that may hold at a point.
 
-    The graph is single-valued, so a piece that surely holds settles the value, and is then the
-    only one listed.
-
-    Raises
-    ------
-    UndecidedError
-        If a value is not known at the precision in use.
+    The graph is single-valued, so a piece that surely holds settles the value, and is then the only
+    one listed. Raises `UndecidedError` if a value is not known at the precision in use.
     """
     return _piece_values(pieces, args, {})
 
@@ -84,10 +79,7 @@ def value_at(pieces: Sequence[Piece], args: Sequence[Number], *, continuous: boo
     Where several pieces may hold, the value is in the hull of theirs.  For a continuous op that
     ball is about as small as the argument's; for another one it may span a jump.
 
-    Raises
-    ------
-    UndecidedError
-        If no piece is known to hold, and the pieces that may hold differ.
+    Raises `UndecidedError` if no piece is known to hold, and the pieces that may hold differ.
     """
     values = piece_values(pieces, args)
     if not values:
@@ -142,10 +134,7 @@ def rational_where(condition: Condition, args: Sequence[Array]) -> Array:
 def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:
     """The value of a pointwise op on flat object arrays of rationals, each term only where needed.
 
-    Raises
-    ------
-    UndecidedError
-        If no piece holds at some element.
+    Raises `UndecidedError` if no piece holds at some element.
     """
     result = np.empty(args[0].shape, dtype=object)
     open_ = np.arange(args[0].size)

@@ -28,14 +28,8 @@ __all__ = ["float_values", "op_floats", "outside"]
 def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs at one input point, in float64.
 
-    An overflow gives an infinity, as in any float program.
-
-    Raises
-    ------
-    InputError
-        If the inputs do not fit the graph.
-    DomainError
-        If some node has no value at this point, naming the node.
+    An overflow gives an infinity, as in any float program. Raises `InputError` if the inputs do not
+    fit the graph; `DomainError` if some node has no value at this point, naming the node.
     """
     given = checked_inputs(graph, inputs)
 
@@ -54,10 +48,7 @@ def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
 def op_floats(site: Site, args: Sequence[Array]) -> Array:
     """The value of one op in float64.
 
-    Raises
-    ------
-    DomainError
-        If an element is outside the op's domain, naming the node.
+    Raises `DomainError` if an element is outside the op's domain, naming the node.
     """
     params = site.params
     match site.op.meaning:

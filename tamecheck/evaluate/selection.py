@@ -48,10 +48,7 @@ def select(site: Site, args: Sequence[Array], order: Order) -> Array:
 def pick(site: Site, data: Array, indices: Array) -> Array:
     """Elements of ``data`` at integer ``indices``; negative ones count from the end.
 
-    Raises
-    ------
-    DomainError
-        If an index is outside the data.
+    Raises `DomainError` if an index is outside the data.
     """
     axis = axis_of(data.shape, site.params)
     extent = data.shape[axis]

@@ -67,10 +67,7 @@ def run(
 def checked_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The inputs as arrays, once every input of the graph is there with its shape.
 
-    Raises
-    ------
-    InputError
-        Naming an input that is missing, unknown, of the wrong shape or not real.
+    Raises `InputError`, naming an input that is missing, unknown, of the wrong shape or not real.
     """
     known = graph.inputs
     for name in inputs:

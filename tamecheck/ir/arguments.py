@@ -31,10 +31,7 @@ T = TypeVar("T")
 def instance(value: Any, kind: type[T], *, what: str, hint: str = "") -> T:
     """The value itself, if it is of a class.
 
-    Raises
-    ------
-    InputError
-        If it is not.
+    Raises `InputError` if it is not.
     """
     if not isinstance(value, kind):
         raise InputError(f"The {what} is {shown(value)}, which is no {kind.__name__}.", hint=hint)
@@ -44,10 +41,7 @@ def instance(value: Any, kind: type[T], *, what: str, hint: str = "") -> T:
 def mapping(value: Any, *, what: str, hint: str = "") -> Mapping[str, Any]:
     """A mapping whose keys are texts.
 
-    Raises
-    ------
-    InputError
-        If it is none.
+    Raises `InputError` if it is none.
     """
     found = cast("Mapping[object, Any]", instance(value, Mapping, what=what, hint=hint))
     for key in found:
@@ -86,10 +80,7 @@ def choice(value: Any, options: Iterable[str], *, what: str) -> str:
 def natural(value: Any, *, what: str) -> int:
     """An integer of any type that is not negative.
 
-    Raises
-    ------
-    InputError
-        If it is none, or longer than 63 bits.
+    Raises `InputError` if it is none, or longer than 63 bits.
     """
     number = None if isinstance(value, bool | str) else _number(value)
     if number is None or number.denominator != 1 or not 0 <= number < 2**63:
@@ -144,10 +135,7 @@ def _shown(given: Any) -> str:
 def rationals(values: Any, *, what: str) -> Array:
     """An array of exact numbers, from nested sequences, an array, or one number.
 
-    Raises
-    ------
-    InputError
-        Naming the first element that is no number.
+    Raises `InputError`, naming the first element that is no number.
     """
     array = _objects(values, what)
     found = np.empty(array.size, dtype=object)
@@ -177,10 +165,7 @@ def values(given: Any, *, what: str) -> Array:
 def float_array(given: Any, *, what: str) -> Array:
     """An array of float64, from nested sequences, an array, or one number.
 
-    Raises
-    ------
-    InputError
-        If an element is no number, or lies beyond float64.
+    Raises `InputError` if an element is no number, or lies beyond float64.
     """
     if is_numeric(given):
         return cast("Array", given).astype(np.float64)

@@ -23,10 +23,7 @@ Bound = Fraction | None
 class Side:
     """Bounds of one input: one entry for all elements, or one an element in C order.
 
-    Raises
-    ------
-    InputError
-        If a lower bound exceeds its upper bound.
+    Raises `InputError` if a lower bound exceeds its upper bound.
     """
 
     lower: tuple[Bound, ...]

@@ -93,10 +93,7 @@ def _scalar(value: Any) -> Fraction:
 def parse_rational(text: str) -> Fraction:
     """The number that a decimal (``-1.5e-3``) or ``p/q`` literal denotes, without rounding.
 
-    Raises
-    ------
-    InputError
-        If the text is no such literal, or is too long to be meant seriously.
+    Raises `InputError` if the text is no such literal, or is too long to be meant seriously.
     """
     match = _LITERAL.fullmatch(text.strip())
     if match is None or max(len(part or "") for part in match.groups()) > _MAX_DIGITS:

@@ -101,10 +101,7 @@ class Specification:
     def hull(self) -> tuple[tuple[Bound, ...], tuple[Bound, ...]]:
         """The smallest bounds that hold in the box of every case.
 
-        Raises
-        ------
-        InputError
-            If there is no case.
+        Raises `InputError` if there is no case.
         """
         if not self.cases:
             raise InputError("The input region is empty.", where=self.where)

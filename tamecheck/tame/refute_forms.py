@@ -257,10 +257,7 @@ def forms_on(
 ) -> tuple[list[Form | None], int]:
     """The elements of a node on a ray, None where it has no such form; and the budget left.
 
-    Raises
-    ------
-    WorkError
-        If the budget, counted in scalar operations, does not suffice.
+    Raises `WorkError` if the budget, counted in scalar operations, does not suffice.
     """
     walk = _Walk(symbols, budget)
     values: dict[int, Array] = {}

@@ -55,10 +55,7 @@ def shortened(value: Number) -> Number:
 def sign_of(value: Number) -> int:
     """The sign of a number.
 
-    Raises
-    ------
-    UndecidedError
-        If a ball contains zero, and is not exactly zero.
+    Raises `UndecidedError` if a ball contains zero, and is not exactly zero.
     """
     if value > 0:
         return 1
@@ -126,10 +123,8 @@ class Series:
     def leading(self) -> int | None:
         """The index of the first coefficient that is not zero; None for the zero series.
 
-        Raises
-        ------
-        UndecidedError
-            If a coefficient before it may be zero, or the series is zero up to its order only.
+        Raises `UndecidedError` if a coefficient before it may be zero, or the series is zero up to
+        its order only.
         """
         for index, coefficient in enumerate(self.coefficients):
             if sign_of(coefficient):
@@ -256,11 +251,7 @@ def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:
     """The value of a scalar op, given by its pieces.
 
     For numbers, a condition that balls leave open gives the hull of the values that are possible.
-
-    Raises
-    ------
-    UndecidedError
-        If no piece is known to hold, for series of positive order.
+    Raises `UndecidedError` if no piece is known to hold, for series of positive order.
     """
     order = args[0].order if args else 0
     possible: list[Series] = []
