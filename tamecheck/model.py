@@ -245,7 +245,7 @@ class Model:
         return symbolic_cells(cells(self.graph, self.box(box)))
 
     def _piecewise_linear(self) -> bool:
-        from tamecheck.cells.steps import steps_of
+        from tamecheck.cells.reading import steps_of
         from tamecheck.errors import UnsupportedError
 
         try:

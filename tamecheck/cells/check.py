@@ -16,28 +16,21 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from tamecheck.cells.complex import Cell, Complex
-from tamecheck.cells.decisions import Deciding, combined
-from tamecheck.cells.exact_forms import ExactForms
+from tamecheck.cells.forms import ExactForms
+from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import (
-    Entry,
+    INPUTS,
+    NONE,
+    Deciding,
     Extreme,
-    Fixed,
-    Move,
     Order,
     Pick,
     Pieces,
-    Product,
     Round,
     Step,
-    Total,
-    args_of,
-    linear,
-    questions,
-    steps_of,
+    deciding,
 )
-from tamecheck.cells.trace import deciding
-from tamecheck.evaluate.exact_terms import rational_pieces
-from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.exact.reals import as_number
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 
@@ -62,7 +55,7 @@ def is_complex(graph: Graph, found: Complex) -> bool | None:
     vertices = sum(len(cell.polytope.points) for cell in found.cells)
     if not found.complete or found.lower_dimensional or vertices * numbers > _MOST:
         return None
-    entries = _entries(found)
+    entries = found.slice_.forms()
     patterns: set[tuple[int, ...]] = set()
     total = fmpq(0)
     box = [(as_number(low), as_number(high)) for low, high in found.slice_.bounds]
@@ -92,42 +85,28 @@ def is_complex(graph: Graph, found: Complex) -> bool | None:
 class _Follower:
     """The forms of all nodes on the pattern of one point, and what the pattern asks of others.
 
-    Parameters
-    ----------
-    steps, entries
-        The network, and the forms of its inputs.
-    point
-        The point, with a 1 behind its coordinates.
+    The point has a 1 behind its coordinates.
     """
 
     def __init__(self, steps: Mapping[int, Step], entries: ExactForms, point: Row) -> None:
-        self._steps, self._entries, self._point = steps, entries, point
-        self._forms: dict[int, ExactForms] = {}
+        self._steps, self._point = steps, point
+        self._forms = {INPUTS: entries}
         self.rows: list[Row] = []
         self.pattern: list[int] = []
 
     def run(self) -> bool:
         """Follow all steps; false where the point is on the border of its pattern."""
         for node, step in self._steps.items():
-            args = [self._forms[arg] for arg in args_of(step)]
-            decides = deciding(step)
-            if decides is None:
-                self._forms[node] = self._undivided(step, args)
-                continue
-            asked = questions(decides, args).value[0]
-            decided = self._decided(decides, asked)
-            if decided is None:
-                return False
-            self.pattern += decided
-            self._forms[node] = combined(decides, args, np.array([decided], dtype=np.int64))
+            args = [self._forms[arg] for arg in step.args]
+            decides, decided = deciding(step), NONE
+            if decides is not None:
+                found = self._decided(decides, decides.questions(args).value[0])
+                if found is None:
+                    return False
+                self.pattern += found
+                decided = np.array([found], dtype=np.int64)
+            self._forms[node] = step.value(args, decided)
         return True
-
-    def _undivided(self, step: Step, args: Sequence[ExactForms]) -> ExactForms:
-        match step:
-            case Entry() | Fixed() | Move() | Product() | Total():
-                return linear(step, args, self._entries)
-            case _:
-                return combined(step, args, np.zeros((1, 0), dtype=np.int8))
 
     def outputs(self, cell: Cell) -> list[Row]:
         """The map: for each output element its coefficients, the constant last."""
@@ -188,9 +167,7 @@ class _Follower:
     def _rounded(self, step: Round, form: Row) -> int:
         """The integer at the point, between the jumps next to it."""
         value = _dot(form, self._point)
-        array = np.empty(1, dtype=object)
-        array[0] = value
-        integer = int(as_fraction(rational_pieces(step.pieces, [array])[0]))
+        integer = step.rounded(value)
         if any(form[:-1]):
             offset = as_number(step.offset)
             below = (value - offset).floor() + offset
@@ -199,16 +176,6 @@ class _Follower:
             self.rows.append((*form[:-1], form[-1] - below))
             self.rows.append((*(-a for a in form[:-1]), below + 1 - form[-1]))
         return integer
-
-
-def _entries(found: Complex) -> ExactForms:
-    """The inputs as forms of the coordinates."""
-    chart = found.slice_
-    value = np.full((1, found.dimension + 1, len(chart.origin)), fmpq(0), dtype=object)
-    for index, (row, last) in enumerate(zip(chart.matrix, chart.origin, strict=True)):
-        for axis, entry in enumerate((*row, last)):
-            value[0, axis, index] = as_number(entry)
-    return ExactForms(value)
 
 
 def _stated(cell: Cell) -> list[Row]:

@@ -6,17 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from flint import fmpq
 
-from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes, dot, float_values
-from tamecheck.cells.polytope import Polytope
+from tamecheck.cells.geometry import balanced_sum, centre, groups, neighbours, ordered, volume
+from tamecheck.cells.polytope import ExactRow, Hyperplanes, Polytope, dot, float_values
 from tamecheck.cells.slices import Slice
 from tamecheck.cells.trace import Branch, Trace
-from tamecheck.cells.volume import balanced_sum, centre, ordered, volume
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array, Shape
 
@@ -240,14 +238,10 @@ class Complex:
     @cached_property
     def adjacency(self) -> tuple[tuple[int, int], ...]:
         """The pairs of cells with a common facet, by their numbers."""
-        from tamecheck.cells.adjacency import neighbours
-
         return neighbours(self.cells, self.dimension)
 
     def merged(self) -> tuple[tuple[int, ...], ...]:
         """The cells in groups: neighbours with equal maps belong together."""
-        from tamecheck.cells.adjacency import groups
-
         return groups(self.cells, self.adjacency)
 
     def at(self, point: Sequence[Fraction | float]) -> Cell | None:
@@ -271,7 +265,9 @@ class Complex:
         InputError
             If the complex has not two coordinates.
         """
-        return import_module("tamecheck.plots").complex_axes(self, ax)
+        import tamecheck
+
+        return tamecheck.plots.complex_axes(self, ax)
 
     def __str__(self) -> str:
         kinds = f"{len(self.lower_dimensional)} of lower dimension"

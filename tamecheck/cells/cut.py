@@ -1,25 +1,91 @@
-"""One hyperplane of each polytope cuts all its parts at once.
+"""Polytopes of full dimension cut by the hyperplanes of a whole layer: `decisions`, specialised.
 
-A vertex that a cut makes divides an edge, and so do the values of all forms there: no linear system
-is solved.
+One hyperplane of each polytope at a time cuts all its parts, in arrays; where these grow large, one
+half of the parts comes first.  A vertex that a cut makes divides an edge, and so do the values of
+all forms there: no linear system is solved.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from tamecheck.cells.bitsets import bit_of, cardinality, ranges, unpacked
 from tamecheck.cells.forms import EPSILON
-from tamecheck.cells.hyperplanes import dot, float_values
-from tamecheck.cells.parts import DOUBTFUL, Frame, Parts, Vertices, basis, signed
+from tamecheck.cells.parts import (
+    DOUBTFUL,
+    Frame,
+    Parts,
+    Vertices,
+    basis,
+    begin,
+    bit_of,
+    cardinality,
+    finish,
+    halve,
+    ranges,
+    sign,
+    unpacked,
+)
+from tamecheck.cells.polytope import Polytope, Table, dot, float_values
 from tamecheck.ir.tensor import Array
 
-__all__ = ["cut"]
+__all__ = ["cut_all", "is_solid"]
 
 _PAIRS = 1 << 19
 """So many pairs of vertices are looked at in one go."""
+
+_NUMBERS = 1 << 18
+"""About so many values at vertices are kept in one array."""
+
+_TOGETHER = 1 << 20
+"""About so many pairs of vertices in the same part are looked at in one step."""
+
+
+def is_solid(polytope: Polytope) -> bool:
+    """Whether a polytope has full dimension, and is not a point."""
+    return polytope.dim == polytope.space >= 1
+
+
+def cut_all(
+    polytopes: Sequence[Polytope], tables: Sequence[Table]
+) -> Iterator[list[tuple[int, Polytope, Array]]]:
+    """The parts of polytopes on which all forms of their tables have constant signs.
+
+    Comes after every step with the parts that are finished, often none, so that the caller may
+    stop: the number of the polytope, the part, and the signs of the forms.
+    """
+    for some in _batches(polytopes, tables):
+        numbers: list[int] = some.tolist()
+        frame, vertices, parts = begin(
+            [polytopes[k] for k in numbers], [tables[k] for k in numbers]
+        )
+        stack = [(vertices, parts, 0)]
+        while stack:
+            vertices, parts, slot = stack.pop()
+            if slot == frame.slots:
+                yield [
+                    (numbers[owner], part, signs)
+                    for owner, part, signs in finish(frame, vertices, parts)
+                ]
+                continue
+            vertices, parts = _cut(frame, vertices, parts, slot)
+            large = vertices.values.size > _NUMBERS or np.square(parts.size).sum() > _TOGETHER
+            if large and len(parts.owner) > 1:
+                stack += [(*half, slot + 1) for half in halve(vertices, parts)]
+            else:
+                stack.append((vertices, parts, slot + 1))
+            yield []
+
+
+def _batches(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> list[Array]:
+    """Numbers of polytopes, as many together as make arrays of a good size."""
+    columns = max(1, tables[0].value.shape[1])
+    ends = np.cumsum([len(polytope.rows) * columns for polytope in polytopes])
+    limits = np.arange(_NUMBERS, int(ends[-1]), _NUMBERS)
+    found = np.split(np.arange(len(polytopes)), np.unique(np.searchsorted(ends, limits)))
+    return [numbers for numbers in found if numbers.size]
 
 
 class _Crossed(NamedTuple):
@@ -39,7 +105,7 @@ class _Crossed(NamedTuple):
         return _Crossed(self.rows[ranges(self.first[parts], counts)], counts)
 
 
-def cut(frame: Frame, vertices: Vertices, parts: Parts, slot: int) -> tuple[Vertices, Parts]:
+def _cut(frame: Frame, vertices: Vertices, parts: Parts, slot: int) -> tuple[Vertices, Parts]:
     """The parts on both sides of the hyperplanes in one slot, and their vertices.
 
     Takes time in the number of pairs of vertices on two sides of a hyperplane.
@@ -201,7 +267,7 @@ def _divided(frame: Frame, vertices: Vertices, start: Array, end: Array, slot: i
     tight[:, word] |= bit
     if bad.size:
         found[bad], bound[bad] = _solved(frame, owner[bad], tight[bad])
-    fresh = signed(owner, tight, found, bound, frame.dim)
+    fresh = sign(owner, tight, found, bound, frame.dim)
     word, bit = bit_of(slot)
     fresh.positive[:, word] &= ~bit
     fresh.negative[:, word] &= ~bit

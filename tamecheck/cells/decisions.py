@@ -1,52 +1,43 @@
-"""How a deciding step divides a polytope, and what its value is on each part."""
+"""How a deciding step divides a polytope."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TypeAlias, TypeVar, assert_never
+from typing import TypeAlias, assert_never
 
 import numpy as np
 
-from tamecheck.cells.affine import affine, holds
-from tamecheck.cells.forms import Forms, NonlinearError
+from tamecheck.cells.forms import NonlinearError
 from tamecheck.cells.polytope import Question
-from tamecheck.cells.steps import Extreme, Order, Pick, Pieces, Round
-from tamecheck.cells.winners import by_winners
+from tamecheck.cells.steps import Deciding, Extreme, Order, Pick, Pieces, Round
 from tamecheck.cells.work import Work
 from tamecheck.errors import InputError
-from tamecheck.evaluate.exact_terms import rational_pieces
-from tamecheck.evaluate.selection import pick
-from tamecheck.exact.reals import as_fraction, as_number
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.exact.reals import as_number
+from tamecheck.ir.tensor import Array
 
-__all__ = ["Deciding", "Leaf", "combined", "divided"]
+__all__ = ["Leaf", "divide"]
 
-F = TypeVar("F", bound=Forms)
-Deciding: TypeAlias = Pieces | Extreme | Round | Order | Pick
 Leaf: TypeAlias = tuple[Work, Array]
 """A part of the polytope and the decisions that hold on it."""
 
 _MAX_JUMPS = 1_000_000
 
 
-def divided(step: Deciding, work: Work, *, lower: bool) -> Iterator[Leaf]:
+def divide(step: Deciding, work: Work, *, lower: bool) -> Iterator[Leaf]:
     """The parts of a polytope on which a step is affine.
 
-    Parameters
-    ----------
-    lower
-        Whether the parts of lower dimension count, where the step jumps.
+    With ``lower`` the parts of lower dimension count, where the step jumps.
     """
     match step:
         case Pieces(jump=jump):
             yield from _by_signs(work, work.table.value.shape[1], jump=jump and lower)
         case Extreme():
-            yield from by_winners(step, work)
+            yield from _by_winners(step, work)
         case Round():
             yield from _by_rounding(step, work, lower=lower)
-        case Order(_, groups, pairs, _, _):
+        case Order(groups=groups, pairs=pairs):
             asked = [
                 Question(row * groups.shape[1] + i, row * groups.shape[1] + j)
                 for row in range(groups.shape[0])
@@ -73,12 +64,10 @@ def _by_signs(work: Work, count: int, *, jump: bool) -> Iterator[Leaf]:
             yield part, signs
             continue
         column, rest = int(rest[0]), rest[1:]
-        cut = part.cut(Question(column), jump=jump)
-        for sign, child in ((1, cut.positive), (0, cut.zero), (-1, cut.negative)):
-            if child is not None:
-                decided = signs.copy()
-                decided[column] = sign
-                stack.append((child, decided, rest))
+        for sign, child in part.cut(Question(column), jump=jump).by_sign():
+            decided = signs.copy()
+            decided[column] = sign
+            stack.append((child, decided, rest))
 
 
 def _by_comparisons(work: Work, asked: Sequence[Question]) -> Iterator[Leaf]:
@@ -88,28 +77,22 @@ def _by_comparisons(work: Work, asked: Sequence[Question]) -> Iterator[Leaf]:
         if len(signs) == len(asked):
             yield part, np.array(signs, dtype=np.int8)
             continue
-        cut = part.cut(asked[len(signs)])
-        for sign, child in ((1, cut.positive), (0, cut.zero), (-1, cut.negative)):
-            if child is not None:
-                stack.append((child, [*signs, sign]))
+        for sign, child in part.cut(asked[len(signs)]).by_sign():
+            stack.append((child, [*signs, sign]))
 
 
 def _by_rounding(step: Round, work: Work, *, lower: bool) -> Iterator[Leaf]:
-    count = work.table.value.shape[1]
-    if not count:
-        yield work, np.array([], dtype=np.int64)
-        return
+    count, rounded = work.table.value.shape[1], list[int]()
     # one form may have a million pieces: they are made one at a time, as they are asked for
-    rounded: list[int] = []
-    stack = [_rounded_parts(step, work, 0, lower=lower)]
+    stack: list[Iterator[tuple[Work, int]]] = [iter([(work, 0)])]
     while stack:
         found = next(stack[-1], None)
-        del rounded[len(stack) - 1 :]
+        del rounded[max(len(stack) - 2, 0) :]
         if found is None:
             stack.pop()
             continue
         part, value = found
-        rounded.append(value)
+        rounded += [value] if len(stack) > 1 else []
         if len(rounded) == count:
             yield part, np.array(rounded, dtype=np.int64)
         else:
@@ -121,10 +104,10 @@ def _rounded_parts(
 ) -> Iterator[tuple[Work, int]]:
     """The parts on which one rounded form is constant, and its value there."""
     half = Fraction(1, 2)
-    value = _rounded(step, Fraction(float(part.values[0, column])))
+    value = step.rounded(as_number(Fraction(float(part.values[0, column]))))
     rest = part
     for jump in _jumps(step, part, column):
-        below, at, above = (_rounded(step, jump + shift) for shift in (-half, 0, half))
+        below, at, above = (step.rounded(as_number(jump + shift)) for shift in (-half, 0, half))
         value = above
         if below == at == above:
             continue
@@ -152,13 +135,6 @@ def _jumps(step: Round, part: Work, column: int) -> Iterator[Fraction]:
         yield number + step.offset
 
 
-def _rounded(step: Round, value: Fraction) -> int:
-    array = np.empty(1, dtype=object)
-    array[0] = as_number(value)
-    found = rational_pieces(step.pieces, [array])
-    return int(as_fraction(found[0]))
-
-
 def _constant_indices(work: Work) -> Array:
     table = work.table
     moving = table.value[:-1].any() or table.error.any()
@@ -168,53 +144,85 @@ def _constant_indices(work: Work) -> Array:
     return whole.astype(np.int64)
 
 
-def combined(step: Deciding, args: Sequence[F], decided: Array) -> F:
-    """The value of a step on cells, from its arguments and its decisions there.
+def _by_winners(step: Extreme, work: Work) -> Iterator[tuple[Work, Array]]:
+    """The parts of a polytope on which every group has one winner, and these winners.
 
-    Parameters
-    ----------
-    decided
-        One row a cell; the arguments have one entry a cell, or one for all.
+    Most groups are decided by the floats, all at once; the others cut the polytope one by one.
     """
-    cells = len(decided)
-    match step:
-        case Pieces(_, pieces, terms, shape, _):
-            padded = [arg.padded(len(shape)) for arg in args]
-            stacked = decided.reshape((cells, len(terms), *shape))
-            signs = [stacked[:, number] for number in range(len(terms))]
-            parts = [affine(piece.term, padded) for piece in pieces]
-            if len(pieces) == 1 and not terms and parts[0].shape == shape:
-                return parts[0]
-            tail = (cells, *shape)
-            masks = [np.broadcast_to(holds(p.condition, terms, signs), tail) for p in pieces]
-            return parts[0].choose(masks, parts, shape)
-        case Extreme(_, groups, shape, _, _, index):
-            if index:
-                return args[0].integers(decided.reshape((cells, *shape)))
-            where = groups[np.arange(len(groups)), decided]
-            return args[0].picked(where, shape)
-        case Round():
-            return args[0].integers(decided.reshape((cells, *args[0].shape)))
-        case Order(_, groups, pairs, descending, back):
-            signs = decided.reshape((cells, len(groups), len(pairs)))
-            ranks = _sorted(signs, pairs, groups.shape[1], descending=descending)
-            return args[0].integers(ranks.reshape(cells, -1)[:, back])
-        case Pick(_, _, site, data_shape):
-            numbers = np.arange(size_of(data_shape)).reshape(data_shape)
-            indices = decided.reshape((cells, *args[1].shape))
-            rows = [pick(site, numbers, one).reshape(-1) for one in indices]
-            return args[0].picked(np.array(rows, dtype=np.int64), site.shape)
-        case _:
-            assert_never(step)
+    rows, count = (int(n) for n in step.groups.shape)
+    stack: list[tuple[Work, Array, Array]] = [
+        (work, np.zeros(rows, dtype=np.int64), np.arange(rows))
+    ]
+    while stack:
+        part, winners, open_ = stack.pop()
+        ahead = _ahead(step, part, open_)
+        alone = ahead.sum(axis=1) == 1
+        winners[open_[alone]] = ahead[alone].argmax(axis=1)
+        rest = open_[~alone]
+        if not rest.size:
+            yield part, winners
+            continue
+        first = int(rest[0]) * count
+        rivals = np.flatnonzero(ahead[~alone][0]).tolist()
+        for winner in rivals:
+            won = _won(step, part, first, winner, rivals)
+            if won is not None:
+                decided = winners.copy()
+                decided[rest[0]] = winner
+                stack.append((won, decided, rest[1:]))
 
 
-def _sorted(
-    signs: Array, pairs: Sequence[tuple[int, int]], count: int, *, descending: bool
-) -> Array:
-    """The stable sorting permutation from the signs of all differences ``x_i - x_j``, i < j."""
-    before = np.zeros((*signs.shape[:2], count), dtype=np.int64)
-    for number, (i, j) in enumerate(pairs):
-        later = signs[:, :, number] < 0 if descending else signs[:, :, number] > 0
-        before[:, :, i] += later
-        before[:, :, j] += ~later
-    return np.argsort(before, axis=2, kind="stable")
+def _ahead(step: Extreme, part: Work, rows: Array) -> Array:
+    """Who may win in some groups, a row each.
+
+    Left out are those that one other beats at every vertex, and all but one of those that are
+    certainly the same form.  The maximum of a group is that of the ones that are left.
+    """
+    count = int(step.groups.shape[1])
+    columns = rows[:, None] * count + np.arange(count)
+    values, errors = part.values[:, columns], part.errors[:, columns]
+    if not step.largest:
+        values = -values
+    low, high = values - errors, values + errors
+    # mostly one is above all others on the whole part
+    least, most = low.min(axis=0), high.max(axis=0)
+    ahead = most >= least.max(axis=1, keepdims=True)
+    rest = np.flatnonzero(ahead.sum(axis=1) > 1)
+    places = columns[rest]
+    exact: Array = np.logical_not(part.table.error[:, places].any(axis=0))
+    ahead[rest] &= ~_repeated(part.table.value[:, places], exact, last=step.last)
+    rest = rest[ahead[rest].sum(axis=1) > 1]
+    ahead[rest] &= ~_beaten(low[:, rest], high[:, rest])
+    return ahead
+
+
+def _beaten(low: Array, high: Array) -> Array:
+    """Who is below one other at every vertex; shapes ``(vertices, groups, count)``."""
+    beaten = np.zeros(low.shape[1:], dtype=bool)
+    for rival in range(low.shape[2]):
+        beaten |= (high < low[:, :, rival : rival + 1]).all(axis=0)
+    return beaten
+
+
+def _repeated(forms: Array, exact: Array, *, last: bool) -> Array:
+    """Which forms equal one that is preferred, the first or the last of equals."""
+    count = int(forms.shape[2])
+    found = np.zeros(exact.shape, dtype=bool)
+    for rival in range(count):
+        one = slice(rival, rival + 1)
+        behind = np.arange(count) < rival if last else np.arange(count) > rival
+        found |= behind & exact & exact[:, one] & (forms == forms[:, :, one]).all(axis=0)
+    return found
+
+
+def _won(step: Extreme, part: Work, first: int, winner: int, rivals: list[int]) -> Work | None:
+    """Where one is ahead of its rivals; among identical ones the first is, or the last."""
+    won: Work | None = part
+    for other in rivals:
+        if other == winner or won is None:
+            continue
+        pair = (winner, other) if step.largest else (other, winner)
+        cut = won.cut(Question(first + pair[0], first + pair[1]))
+        same = (other < winner) if step.last else (other > winner)
+        won = cut.zero if cut.zero is not None and same else cut.positive
+    return won

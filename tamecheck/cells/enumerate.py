@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from tamecheck.cells.decisions import Deciding, combined, divided
+from tamecheck.budget import Budget
+from tamecheck.cells.cut import cut_all, is_solid
+from tamecheck.cells.decisions import divide
 from tamecheck.cells.forms import FloatForms, NonlinearError
-from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes
-from tamecheck.cells.polytope import Polytope, Table
-from tamecheck.cells.solid import is_solid, solids
-from tamecheck.cells.steps import (
-    Entry,
-    Fixed,
-    Move,
-    Pieces,
-    Product,
-    Step,
-    Total,
-    args_of,
-    linear,
-    questions,
-)
-from tamecheck.cells.trace import Branch, Trace, deciding
+from tamecheck.cells.polytope import ExactRow, Hyperplanes, Polytope, Table
+from tamecheck.cells.steps import INPUTS, NONE, Deciding, Pieces, Step, deciding
+from tamecheck.cells.trace import Branch, Trace
 from tamecheck.cells.work import Work
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Search", "TimeUpError"]
+__all__ = ["Search"]
 
 _BATCH = 512
 """So many cells at most go through the graph together."""
 
 _PAIRS = 1 << 20
 """And so many pairs of vertices of these cells: in high dimension a few are work enough."""
-
-
-class TimeUpError(Exception):
-    """The deadline has come before the end of the search."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,22 +57,8 @@ _Part: TypeAlias = tuple[int, Polytope, Array]
 class Search:
     """The steps of a graph, and the records that the search fills.
 
-    Parameters
-    ----------
-    graph, steps
-        The graph, and its steps.
-    trace
-        Exact forms.
-    planes
-        The hyperplanes found so far.
-    entries
-        The float forms of all inputs in one row.
-    lower
-        Whether cells of lower dimension count, where the function jumps.
-    least
-        Parts of a smaller dimension are left out.
-    deadline
-        When to stop, on the clock of `time.monotonic`.
+    With ``lower`` cells of lower dimension count, where the function jumps; parts of a smaller
+    dimension than ``least`` are left out.
     """
 
     graph: Graph
@@ -98,67 +67,48 @@ class Search:
     planes: Hyperplanes
     entries: FloatForms
     lower: bool
+    budget: Budget
     least: int = 0
-    deadline: float = math.inf
 
     def run(self, start: Polytope) -> Iterator[tuple[Polytope, Branch]]:
-        """All cells in a polytope, one after the other.
-
-        Raises
-        ------
-        TimeUpError
-            At the deadline.
-        """
-        root = Branch(-1, None, None)
-        order = list(self.steps)
-        yield from self._through(order, _Batch([start], [root], {}))
+        """All cells in a polytope, one after the other; `TimeLimitError` once time is up."""
+        forms = {INPUTS: self.entries}
+        yield from self._through(list(self.steps), _Batch([start], [Branch(-1, None, None)], forms))
 
     def _through(self, order: Sequence[int], batch: _Batch) -> Iterator[tuple[Polytope, Branch]]:
         forms = dict(batch.forms)
         for position, node in enumerate(order):
-            step = self.steps[node]
-            args = [forms[arg] for arg in args_of(step)]
+            step, rest = self.steps[node], order[position + 1 :]
+            args = [forms[arg] for arg in step.args]
             try:
                 decides = deciding(step)
                 if decides is None:
-                    forms[node] = self._undivided(step, args)
-                    self._dropped(forms, order[position + 1 :], args_of(step))
+                    forms[node] = step.value(args, NONE)
+                    needed = self._needed(rest)
+                    forms = {arg: form for arg, form in forms.items() if arg in needed}
                     continue
-                rest = order[position + 1 :]
                 fork = _Fork(decides, node, args, forms, batch)
                 yield from self._onward(fork, rest, self._divided(fork))
             except NonlinearError:
-                raise self._unsupported(node) from None
+                raise UnsupportedError(
+                    "Cells are computed for piecewise linear models only.",
+                    nodes=[(self.graph.name_of(node), "is not affine on some cell")],
+                ) from None
             return
         yield from zip(batch.polytopes, batch.branches, strict=True)
 
-    def _undivided(self, step: Step, args: list[FloatForms]) -> FloatForms:
-        match step:
-            case Pieces():
-                return combined(step, args, np.zeros((1, 0), dtype=np.int8))
-            case Entry() | Fixed() | Move() | Product() | Total():
-                return linear(step, args, self.entries)
-            case _:
-                raise NonlinearError
-
-    def _dropped(
-        self, forms: dict[int, FloatForms], rest: Sequence[int], used: Sequence[int]
-    ) -> None:
-        """Forget forms that no later step reads."""
-        for arg in set(used):
-            if not any(arg in args_of(self.steps[later]) for later in rest):
-                del forms[arg]
+    def _needed(self, rest: Sequence[int]) -> set[int]:
+        return {arg for later in rest for arg in self.steps[later].args}
 
     def _divided(self, at: _Fork) -> Iterator[_Part]:
         batch = at.batch
-        asked = questions(at.step, at.args).spread(len(batch.polytopes))
+        asked = at.step.questions(at.args).spread(len(batch.polytopes))
         tables = [
             self._table(at.node, branch, asked, number)
             for number, branch in enumerate(batch.branches)
         ]
         for some in self._parts(at.step, batch.polytopes, tables):
-            if time.monotonic() > self.deadline:
-                raise TimeUpError
+            self.budget.check()
             yield from (found for found in some if found[1].dim >= self.least)
 
     def _parts(
@@ -169,12 +119,12 @@ class Search:
         solid = [by_signs and is_solid(polytope) for polytope in polytopes]
         numbers = [number for number, is_ in enumerate(solid) if is_]
         if numbers:
-            cut = solids([polytopes[k] for k in numbers], [tables[k] for k in numbers])
+            cut = cut_all([polytopes[k] for k in numbers], [tables[k] for k in numbers])
             for some in cut:
                 yield [(numbers[k], part, decided) for k, part, decided in some]
         for number, (polytope, table) in enumerate(zip(polytopes, tables, strict=True)):
             if not solid[number]:
-                found = divided(step, Work.start(polytope, table), lower=self.lower)
+                found = divide(step, Work.start(polytope, table), lower=self.lower)
                 yield from ([(number, part.polytope, decided)] for part, decided in found)
 
     def _table(self, node: int, branch: Branch, asked: FloatForms, number: int) -> Table:
@@ -199,21 +149,14 @@ class Search:
             yield from self._through(rest, self._next(at, rest, found))
 
     def _next(self, at: _Fork, rest: Sequence[int], found: Sequence[_Part]) -> _Batch:
-        needed = {arg for later in rest for arg in args_of(self.steps[later])}
+        needed = self._needed(rest)
         parents = np.array([number for number, _, _ in found], dtype=np.int64)
         forms = {arg: _selected(f, parents) for arg, f in at.forms.items() if arg in needed}
         if at.node in needed:
             own = [_selected(arg, parents) for arg in at.args]
-            forms[at.node] = combined(at.step, own, np.array([d for _, _, d in found]))
+            forms[at.node] = at.step.value(own, np.array([d for _, _, d in found]))
         branches = [Branch(at.node, d, at.batch.branches[number]) for number, _, d in found]
         return _Batch([polytope for _, polytope, _ in found], branches, forms)
-
-    def _unsupported(self, node: int) -> UnsupportedError:
-        name = self.graph.name_of(node)
-        return UnsupportedError(
-            "Cells are computed for piecewise linear models only.",
-            nodes=[(name, "is not affine on some cell")],
-        )
 
 
 def _selected(forms: FloatForms, parents: Array) -> FloatForms:

@@ -1,4 +1,4 @@
-"""Affine forms of many elements at once: in float64 with rigorous error bounds, and exactly.
+"""Affine forms of many elements at once: exactly, and in float64 with rigorous error bounds.
 
 A batch of forms is an array of shape ``(cells, d + 1, *shape)``: for every cell and element the
 ``d`` coefficients of the inputs and then the constant.
@@ -6,27 +6,25 @@ A batch of forms is an array of shape ``(cells, d + 1, *shape)``: for every cell
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Any, Self
 
 import numpy as np
+from flint import fmpq
 
 from tamecheck.errors import InputError
-from tamecheck.evaluate.float_terms import nearest_floats
-from tamecheck.exact.arrays import from_values, objects, pad_rank, take_flat
+from tamecheck.evaluate.float_terms import nearest_float, nearest_floats
+from tamecheck.exact.arrays import exact_matmul, fractions, from_values, objects
+from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = [
-    "EPSILON",
-    "FloatForms",
-    "Forms",
-    "Known",
-    "NonlinearError",
-    "axes_after_two",
-]
+__all__ = ["EPSILON", "ExactForms", "FloatForms", "Forms", "Known", "NonlinearError", "padded"]
+__all__ += ["taken"]
 
 EPSILON = 2.0**-52
 _INFLATE = 1 + 2.0**-48
@@ -81,80 +79,333 @@ class Known:
         return not size.size or bool(size.min() > 1 / _WILD and size.max() < _WILD)
 
 
-class Forms(Protocol):
-    """What float and exact forms have in common."""
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of the tensor of forms."""
-        ...
-
-    def padded(self, rank: int) -> Self:
-        """The same forms with axes of extent 1 in front, up to a rank."""
-        ...
-
-    def take(self, index: Array) -> Self:
-        """Elements at flat positions, in the shape of ``index``."""
-        ...
-
-    def plus(self, other: Self) -> Self:
-        """The sum, broadcast."""
-        ...
-
-    def times(self, other: Self) -> Self:
-        """The product where one factor is constant, broadcast."""
-        ...
-
-    def over(self, other: Self) -> Self:
-        """The quotient by constants."""
-        ...
-
-    def scaled(self, factor: Fraction) -> Self:
-        """A rational multiple."""
-        ...
-
-    def constant(self, value: Fraction) -> Self:
-        """The constant form, with as many axes as these forms: those of a batch come first."""
-        ...
-
-    def known(self, tensor: Known) -> Self:
-        """The constant forms of a tensor."""
-        ...
-
-    def matmul(self, tensor: Known, *, left: bool) -> Self:
-        """The matrix product with a constant on the right, or on the left."""
-        ...
-
-    def total(self, axes: tuple[int, ...], *, keepdims: bool) -> Self:
-        """The sum over axes."""
-        ...
-
-    def choose(self, masks: Sequence[Array], parts: Sequence[Self], shape: Shape) -> Self:
-        """The part whose mask, of shape ``(cells, *shape)``, holds; the last mask wins."""
-        ...
-
-    def joined(self, others: Sequence[Self]) -> Self:
-        """All elements of several tensors in one flat row."""
-        ...
-
-    def picked(self, index: Array, shape: Shape) -> Self:
-        """Elements at flat positions that differ from cell to cell."""
-        ...
-
-    def integers(self, values: Array) -> Self:
-        """Constant forms, an integer for each cell and element."""
-        ...
+def padded(array: Array, rank: int) -> Array:
+    """A batch of forms with axes of extent 1 in front of the tensor's own, up to a rank."""
+    missing = rank - (array.ndim - 2)
+    if missing <= 0:
+        return array
+    return array.reshape((*array.shape[:2], *(1,) * missing, *array.shape[2:]))
 
 
-def axes_after_two(axes: tuple[int, ...]) -> tuple[int, ...]:
+def taken(array: Array, index: Array) -> Array:
+    """A batch of forms at flat positions, in the shape of ``index``."""
+    flat = array.reshape((*array.shape[:2], -1))
+    return flat[:, :, index.reshape(-1)].reshape((*array.shape[:2], *index.shape))
+
+
+def _axes(axes: tuple[int, ...]) -> tuple[int, ...]:
     """Axes of a tensor as axes of its batch of forms."""
     return tuple(axis + 2 for axis in axes)
 
 
-def _sum_error(a: Array, b: Array, total: Array) -> Array:
-    """The rounding error of ``a + b``, exactly (Knuth)."""
-    back = total - a
-    return np.abs((a - (total - back)) + (b - back))
+@dataclass(frozen=True, slots=True, eq=False)
+class Forms(ABC):
+    """What float and exact forms have in common: the arrays are moved alike."""
+
+    value: Array
+
+    @property
+    @abstractmethod
+    def arrays(self) -> tuple[Array, ...]:
+        """The coefficients, and what is known of their errors."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, arrays: Sequence[Array]) -> Self:
+        """The forms with these arrays."""
+
+    @abstractmethod
+    def known(self, tensor: Known) -> Self:
+        """The constant forms of a tensor, of as many coordinates as these."""
+
+    @abstractmethod
+    def plus(self, other: Any) -> Self:
+        """The sum, broadcast."""
+
+    @abstractmethod
+    def times(self, other: Any) -> Self:
+        """The product, broadcast; raises `NonlinearError` unless one factor is constant."""
+
+    @abstractmethod
+    def over(self, other: Any) -> Self:
+        """The quotient by constants; raises `NonlinearError` where these may be 0."""
+
+    @abstractmethod
+    def scaled(self, factor: Fraction) -> Self:
+        """A rational multiple."""
+
+    @abstractmethod
+    def matmul(self, tensor: Known, *, left: bool) -> Self:
+        """The matrix product with a constant on the right, or on the left."""
+
+    @abstractmethod
+    def total(self, axes: tuple[int, ...], *, keepdims: bool) -> Self:
+        """The sum over axes."""
+
+    def _each(self, change: Callable[[Array], Array]) -> Self:
+        return self.of([change(array) for array in self.arrays])
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the tensor of forms."""
+        return tuple(int(n) for n in self.value.shape[2:])
+
+    def rows(self, index: Array) -> Self:
+        """The forms of some cells."""
+        return self._each(lambda array: array[index])
+
+    def spread(self, count: int) -> Self:
+        """The same forms for every one of ``count`` cells."""
+        if self.value.shape[0] == count:
+            return self
+        return self._each(lambda array: np.broadcast_to(array, (count, *array.shape[1:])))
+
+    def padded(self, rank: int) -> Self:
+        """The same forms with axes of extent 1 in front, up to a rank."""
+        return self._each(lambda array: padded(array, rank))
+
+    def take(self, index: Array) -> Self:
+        """Elements at flat positions, in the shape of ``index``."""
+        return self._each(lambda array: taken(array, index))
+
+    def flat(self, shape: Shape) -> Self:
+        """The forms broadcast to a shape, in one row."""
+        source = np.arange(size_of(self.shape)).reshape(self.shape)
+        return self.take(np.broadcast_to(source, shape).reshape(-1))
+
+    def constant(self, value: Fraction) -> Self:
+        """The constant form, with as many axes as these forms: those of a batch come first."""
+        number: Array = np.empty((), dtype=object)
+        number[()] = value
+        near = nearest_float(value)
+        exact = math.isfinite(near) and Fraction(near) == value
+        tensor = Known(np.asarray(near) if exact else number)
+        return self.known(tensor).padded(len(self.shape))
+
+    def integers(self, values: Array) -> Self:
+        """Constant forms, an integer for each cell and element."""
+        found = self.known(Known(values.astype(np.int64).reshape(-1)))
+        size = self.value.shape[1], *values.shape
+        return self.of([np.moveaxis(array.reshape(size), 0, 1) for array in found.arrays])
+
+    def choose(self, masks: Sequence[Array], parts: Sequence[Self], shape: Shape) -> Self:
+        """The part whose mask, of shape ``(cells, *shape)``, holds; the last mask wins."""
+        cells = max(mask.shape[0] for mask in masks)
+        size = (cells, self.value.shape[1], *shape)
+        found = [np.zeros(size, dtype=array.dtype) for array in self.arrays]
+        for mask, part in zip(masks, parts, strict=True):
+            held, wide = mask[:, None], part.padded(len(shape)).arrays
+            found = [np.where(held, new, old) for new, old in zip(wide, found, strict=True)]
+        return self.of(found)
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """All elements of several tensors in one flat row."""
+        parts = [self, *others]
+        cells = max(part.value.shape[0] for part in parts)
+        flat = [
+            [array.reshape((cells, array.shape[1], -1)) for array in part.spread(cells).arrays]
+            for part in parts
+        ]
+        return self.of([np.concatenate(arrays, axis=2) for arrays in zip(*flat, strict=True)])
+
+    def picked(self, index: Array, shape: Shape) -> Self:
+        """Elements at flat positions that differ from cell to cell."""
+
+        def pick(array: Array) -> Array:
+            lead = array.shape[:2]
+            found = np.take_along_axis(array.reshape((*lead, -1)), index[:, None, :], axis=2)
+            return found.reshape((*lead, *shape))
+
+        return self.of([pick(array) for array in self.spread(len(index)).arrays])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExactForms(Forms):
+    """Forms with ``fmpq`` coefficients."""
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """See `Forms`."""
+        return (self.value,)
+
+    @classmethod
+    def of(cls, arrays: Sequence[Array]) -> Self:
+        """See `Forms`."""
+        return cls(np.asarray(arrays[0]))
+
+    @classmethod
+    def of_rows(cls, size: int, rows: Sequence[Sequence[Fraction]]) -> Self:
+        """Forms of ``size`` coordinates, each given by its coefficients and then the constant."""
+        value: Array = np.empty((1, size + 1, len(rows)), dtype=object)
+        for index, row in enumerate(rows):
+            value[0, :, index] = list(map(as_number, row))
+        return cls(value)
+
+    def known(self, tensor: Known) -> Self:
+        """See `Forms`."""
+        value = np.full((1, self.value.shape[1], *tensor.array.shape), fmpq(0), dtype=object)
+        value[:, -1] = tensor.exact
+        return self.of([value])
+
+    def plus(self, other: Self) -> Self:
+        """See `Forms`."""
+        return self.of([self.value + other.value])
+
+    def times(self, other: Self) -> Self:
+        """See `Forms`."""
+        mine = self._constant_mask()
+        if not (mine | other._constant_mask()).all():
+            raise NonlinearError
+        a = np.where(mine[:, None], other.value, self.value)
+        return self.of([a * np.where(mine[:, None], self.value[:, -1:], other.value[:, -1:])])
+
+    def over(self, other: Self) -> Self:
+        """See `Forms`."""
+        if not other._constant_mask().all():
+            raise NonlinearError
+        return self.of([self.value / other.value[:, -1:]])
+
+    def scaled(self, factor: Fraction) -> Self:
+        """See `Forms`."""
+        return self.of([self.value * as_number(factor)])
+
+    def matmul(self, tensor: Known, *, left: bool) -> Self:
+        """See `Forms`."""
+        forms, weights = self.value[0], tensor.exact
+        if left and forms.ndim == 2:
+            weights = np.swapaxes(weights, -1, -2) if weights.ndim > 1 else weights
+            left = False
+        a, b = (weights, forms) if left else (forms, weights)
+        shape = np.matmul(np.zeros(a.shape), np.zeros(b.shape)).shape
+        return self.of([exact_matmul(a, b, tuple(int(n) for n in shape))[None]])
+
+    def total(self, axes: tuple[int, ...], *, keepdims: bool) -> Self:
+        """See `Forms`."""
+        total: Any = self.value.sum(axis=_axes(axes), keepdims=keepdims)
+        return self.of([np.asarray(total) + fmpq(0)])
+
+    def _constant_mask(self) -> Array:
+        return (self.value[:, :-1] == fmpq(0)).astype(bool).all(axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatForms(Forms):
+    """Forms whose exact coefficients differ from ``value`` by at most ``error``."""
+
+    error: Array
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """See `Forms`."""
+        return self.value, self.error
+
+    @classmethod
+    def of(cls, arrays: Sequence[Array]) -> Self:
+        """See `Forms`."""
+        return cls(*arrays)
+
+    @classmethod
+    def near(cls, exact: ExactForms) -> Self:
+        """The float neighbours of exact forms.
+
+        Raises
+        ------
+        InputError
+            If a coefficient lies beyond float64.
+        """
+        value = nearest_floats(fractions(exact.value))
+        if np.isinf(value).any():
+            raise InputError("The box has a bound beyond float64.", hint="Give a smaller box.")
+        off = (objects(value) != exact.value).astype(bool)
+        return cls(value, np.where(off, np.abs(value) * EPSILON + 1e-300, 0.0))
+
+    def known(self, tensor: Known) -> Self:
+        """See `Forms`."""
+        value = np.zeros((1, self.value.shape[1], *tensor.value.shape))
+        error = np.zeros_like(value)
+        value[:, -1] = tensor.value
+        if tensor.error is not None:
+            error[:, -1] = tensor.error
+        return self.of([value, error])
+
+    def plus(self, other: Self) -> Self:
+        """See `Forms`."""
+        a, b = self.value, other.value
+        total = a + b
+        # the rounding error of the sum, exactly (Knuth)
+        back = total - a
+        rounding = np.abs((a - (total - back)) + (b - back))
+        return self.of([total, _raised(self.error + other.error + rounding)])
+
+    def times(self, other: Self) -> Self:
+        """See `Forms`."""
+        mine = self._constant_mask()
+        if not (mine | other._constant_mask()).all():
+            raise NonlinearError
+        held = mine[:, None]
+        a, ea = np.where(held, other.value, self.value), np.where(held, other.error, self.error)
+        b = np.where(held, self.value[:, -1:], other.value[:, -1:])
+        eb = np.where(held, self.error[:, -1:], other.error[:, -1:])
+        value = a * b
+        size = np.abs(value)
+        error = np.abs(b) * ea + np.abs(a) * eb + ea * eb
+        if not (_integral(a) and _integral(b) and float(size.max(initial=0)) < 2.0**52):
+            lost = (a != 0) & (b != 0) & (size == 0)
+            wild = (size != 0) & ((size < 1 / _WILD) | (size > _WILD)) | lost
+            error = np.where(wild, np.inf, error + size * EPSILON)
+        return self.of([value, _raised(error)])
+
+    def over(self, other: Self) -> Self:
+        """See `Forms`."""
+        b, eb = other.value[:, -1:], other.error[:, -1:]
+        if not other._constant_mask().all() or bool((np.abs(b) <= eb).any()):
+            raise NonlinearError
+        value = self.value / b
+        error = (self.error + np.abs(value) * eb) / (np.abs(b) - eb) + np.abs(value) * EPSILON
+        return self.of([value, _raised(error)])
+
+    def scaled(self, factor: Fraction) -> Self:
+        """See `Forms`."""
+        if factor in (1, -1):
+            return self.of([self.value * float(factor), self.error])
+        return self.times(self.constant(factor))
+
+    def matmul(self, tensor: Known, *, left: bool) -> Self:
+        """See `Forms`."""
+        value = _product(self.value, tensor.value, left=left)
+        weights = np.abs(tensor.value)
+        size = _product(np.abs(self.value), weights, left=left)
+        error = _product(self.error, weights, left=left)
+        if tensor.error is not None:
+            error = error + _product(np.abs(self.value) + self.error, tensor.error, left=left)
+        if not (tensor.integral and self._exact_sums(size)):
+            count = tensor.value.shape[-1] if left else self.value.shape[-1]
+            error = error + (count + 8) * EPSILON * (size + error)
+        if not tensor.tame_range:
+            error = np.where(size > 0, np.inf, error)
+        return self.of([value, _raised(error)])
+
+    def total(self, axes: tuple[int, ...], *, keepdims: bool) -> Self:
+        """See `Forms`."""
+        value, size, error = (
+            array.sum(axis=_axes(axes), keepdims=keepdims)
+            for array in (self.value, np.abs(self.value), self.error)
+        )
+        if not self._exact_sums(size):
+            count = size_of(tuple(self.shape[axis] for axis in axes))
+            error = error + (count + 8) * EPSILON * (size + error)
+        return self.of([value, _raised(error)])
+
+    def _exact_sums(self, size: Array) -> bool:
+        return _integral(self.value) and float(size.max(initial=0)) < 2.0**52
+
+    def _constant_mask(self) -> Array:
+        moving = (self.value[:, :-1] != 0) | (self.error[:, :-1] != 0)
+        return ~moving.any(axis=1)
+
+
+def _integral(value: Array) -> bool:
+    return bool((np.rint(value) == value).all())
 
 
 def _raised(error: Array) -> Array:
@@ -171,188 +422,3 @@ def _product(array: Array, tensor: Array, *, left: bool) -> Array:
         out = array.reshape(-1, array.shape[-1]) @ tensor
         return out.reshape((*array.shape[:-1], tensor.shape[-1]))
     return np.matmul(array, tensor)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FloatForms:
-    """Forms whose exact coefficients differ from ``value`` by at most ``error``."""
-
-    value: Array
-    error: Array
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of the tensor of forms."""
-        return tuple(int(n) for n in self.value.shape[2:])
-
-    def rows(self, index: Array) -> FloatForms:
-        """The forms of some cells."""
-        return FloatForms(self.value[index], self.error[index])
-
-    def spread(self, count: int) -> FloatForms:
-        """The same forms for every one of ``count`` cells."""
-        if self.value.shape[0] == count:
-            return self
-        tail = self.value.shape[1:]
-        return FloatForms(
-            np.broadcast_to(self.value, (count, *tail)), np.broadcast_to(self.error, (count, *tail))
-        )
-
-    def padded(self, rank: int) -> FloatForms:
-        """See `Forms.padded`."""
-        return FloatForms(pad_rank(self.value, rank), pad_rank(self.error, rank))
-
-    def take(self, index: Array) -> FloatForms:
-        """See `Forms.take`."""
-        return FloatForms(take_flat(self.value, index), take_flat(self.error, index))
-
-    def plus(self, other: FloatForms) -> FloatForms:
-        """See `Forms.plus`."""
-        total = self.value + other.value
-        rounding = _sum_error(self.value, other.value, total)
-        return FloatForms(total, _raised(self.error + other.error + rounding))
-
-    def times(self, other: FloatForms) -> FloatForms:
-        """See `Forms.times`.
-
-        Raises
-        ------
-        NonlinearError
-            If both factors of some element depend on the inputs.
-        """
-        mine, yours = self._constant_mask(), other._constant_mask()
-        if not (mine | yours).all():
-            raise NonlinearError
-        a = np.where(mine[:, None], other.value, self.value)
-        ea = np.where(mine[:, None], other.error, self.error)
-        b = np.where(mine[:, None], self.value[:, -1:], other.value[:, -1:])
-        eb = np.where(mine[:, None], self.error[:, -1:], other.error[:, -1:])
-        return _multiplied(a, ea, b, eb)
-
-    def over(self, other: FloatForms) -> FloatForms:
-        """See `Forms.over`.
-
-        Raises
-        ------
-        NonlinearError
-            If a divisor depends on the inputs, or is not known to differ from 0.
-        """
-        b, eb = other.value[:, -1:], other.error[:, -1:]
-        if not other._constant_mask().all() or bool((np.abs(b) <= eb).any()):
-            raise NonlinearError
-        value = self.value / b
-        error = (self.error + np.abs(value) * eb) / (np.abs(b) - eb) + np.abs(value) * EPSILON
-        return FloatForms(value, _raised(error))
-
-    def scaled(self, factor: Fraction) -> FloatForms:
-        """See `Forms.scaled`."""
-        if factor in (1, -1):
-            return FloatForms(self.value * float(factor), self.error)
-        return self.times(self.constant(factor))
-
-    def constant(self, value: Fraction) -> FloatForms:
-        """See `Forms.constant`."""
-        number = np.empty((), dtype=object)
-        number[()] = value
-        near = float(value)
-        tensor = Known(np.asarray(near) if Fraction(near) == value else number)
-        return self.known(tensor).padded(len(self.shape))
-
-    def known(self, tensor: Known) -> FloatForms:
-        """See `Forms.known`."""
-        value = np.zeros((1, self.value.shape[1], *tensor.value.shape))
-        error = np.zeros_like(value)
-        value[:, -1] = tensor.value
-        if tensor.error is not None:
-            error[:, -1] = tensor.error
-        return FloatForms(value, error)
-
-    def matmul(self, tensor: Known, *, left: bool) -> FloatForms:
-        """See `Forms.matmul`."""
-        value = _product(self.value, tensor.value, left=left)
-        weights = np.abs(tensor.value)
-        size = _product(np.abs(self.value), weights, left=left)
-        error = _product(self.error, weights, left=left)
-        if tensor.error is not None:
-            error = error + _product(np.abs(self.value) + self.error, tensor.error, left=left)
-        exact = tensor.integral and _integral(self.value) and float(size.max(initial=0)) < 2.0**52
-        if not exact:
-            count = tensor.value.shape[-1] if left else self.value.shape[-1]
-            error = error + (count + 8) * EPSILON * (size + error)
-        if not tensor.tame_range:
-            error = np.where(size > 0, np.inf, error)
-        return FloatForms(value, _raised(error))
-
-    def total(self, axes: tuple[int, ...], *, keepdims: bool) -> FloatForms:
-        """See `Forms.total`."""
-        shifted = axes_after_two(axes)
-        value = self.value.sum(axis=shifted, keepdims=keepdims)
-        size = np.abs(self.value).sum(axis=shifted, keepdims=keepdims)
-        error = self.error.sum(axis=shifted, keepdims=keepdims)
-        if not (_integral(self.value) and float(size.max(initial=0)) < 2.0**52):
-            count = size_of(tuple(self.shape[axis] for axis in axes))
-            error = error + (count + 8) * EPSILON * (size + error)
-        return FloatForms(value, _raised(error))
-
-    def choose(
-        self, masks: Sequence[Array], parts: Sequence[FloatForms], shape: Shape
-    ) -> FloatForms:
-        """See `Forms.choose`."""
-        cells = max(mask.shape[0] for mask in masks)
-        value = np.zeros((cells, self.value.shape[1], *shape))
-        error = np.zeros_like(value)
-        rank = len(shape)
-        for mask, part in zip(masks, parts, strict=True):
-            wide, held = part.padded(rank), mask[:, None]
-            value = np.where(held, wide.value, value)
-            error = np.where(held, wide.error, error)
-        return FloatForms(value, error)
-
-    def joined(self, others: Sequence[FloatForms]) -> FloatForms:
-        """See `Forms.joined`."""
-        parts = [self, *others]
-        cells = max(part.value.shape[0] for part in parts)
-        wide = [part.spread(cells) for part in parts]
-        flat = [(w.value.reshape((cells, w.value.shape[1], -1)), w.error) for w in wide]
-        return FloatForms(
-            np.concatenate([v for v, _ in flat], axis=2),
-            np.concatenate([e.reshape(v.shape) for v, e in flat], axis=2),
-        )
-
-    def picked(self, index: Array, shape: Shape) -> FloatForms:
-        """See `Forms.picked`."""
-        where = index[:, None, :]
-        wide = self.spread(len(index))
-        flat = (*wide.value.shape[:2], -1)
-        tail = (*wide.value.shape[:2], *shape)
-        value = np.take_along_axis(wide.value.reshape(flat), where, axis=2)
-        error = np.take_along_axis(wide.error.reshape(flat), where, axis=2)
-        return FloatForms(value.reshape(tail), error.reshape(tail))
-
-    def integers(self, values: Array) -> FloatForms:
-        """See `Forms.integers`."""
-        value = np.zeros((values.shape[0], self.value.shape[1], *values.shape[1:]))
-        value[:, -1] = values
-        return FloatForms(value, np.zeros_like(value))
-
-    def _constant_mask(self) -> Array:
-        moving = (self.value[:, :-1] != 0) | (self.error[:, :-1] != 0)
-        return ~moving.any(axis=1)
-
-
-def _integral(value: Array) -> bool:
-    return bool((np.rint(value) == value).all())
-
-
-def _multiplied(a: Array, ea: Array, b: Array, eb: Array) -> FloatForms:
-    value = a * b
-    size = np.abs(value)
-    exact = _integral(a) and _integral(b) and float(size.max(initial=0)) < 2.0**52
-    error = np.abs(b) * ea + np.abs(a) * eb + ea * eb
-    if not exact:
-        error = error + size * EPSILON
-        wild = (size != 0) & ((size < 1 / _WILD) | (size > _WILD)) | (
-            (a != 0) & (b != 0) & (size == 0)
-        )
-        error = np.where(wild, np.inf, error)
-    return FloatForms(value, _raised(error))

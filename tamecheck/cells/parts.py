@@ -12,9 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tamecheck.cells.bitsets import cardinality, packed, ranges, unpacked, words_of
-from tamecheck.cells.hyperplanes import ExactRow, Hyperplanes, float_values
-from tamecheck.cells.polytope import Corners, Polytope, Question, Table, facet_columns
+from tamecheck.cells.polytope import (
+    Corners,
+    ExactRow,
+    Hyperplanes,
+    Polytope,
+    Question,
+    Table,
+    facet_columns,
+    float_values,
+)
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -23,12 +30,18 @@ __all__ = [
     "Parts",
     "Vertices",
     "basis",
-    "begun",
-    "finished",
-    "halved",
-    "signed",
+    "begin",
+    "bit_of",
+    "cardinality",
+    "finish",
+    "halve",
+    "ranges",
+    "sign",
+    "unpacked",
 ]
 
+
+_WORD = np.dtype("<u8")
 
 DOUBTFUL = 2.0**-20
 """A vertex with larger errors than this is computed anew from its hyperplanes.
@@ -161,13 +174,13 @@ class Parts(NamedTuple):
         return self.members[ranges(self.first, self.size)], np.cumsum(self.size) - self.size
 
 
-def signed(owner: Array, tight: Array, values: Array, errors: Array, dim: int) -> Vertices:
+def sign(owner: Array, tight: Array, values: Array, errors: Array, dim: int) -> Vertices:
     """Vertices, with the signs that the floats settle."""
     own, doubt = values[:, dim:], errors[:, dim:]
     return Vertices(owner, tight, values, errors, packed(own > doubt), packed(own < -doubt))
 
 
-def begun(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame, Vertices, Parts]:
+def begin(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame, Vertices, Parts]:
     """Each polytope as a part of itself, and the forms that may cut it in slots."""
     dim, planes, count = polytopes[0].dim, tables[0].planes, len(polytopes)
     sizes = np.array([len(polytope.rows) for polytope in polytopes])
@@ -220,7 +233,7 @@ def begun(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame
         sides,
         open_,
     )
-    vertices = signed(
+    vertices = sign(
         np.repeat(np.arange(count), sizes),
         packed(tight),
         np.concatenate((points, values), axis=1),
@@ -233,7 +246,7 @@ def begun(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame
     return frame, vertices, parts
 
 
-def halved(vertices: Vertices, parts: Parts) -> Iterator[tuple[Vertices, Parts]]:
+def halve(vertices: Vertices, parts: Parts) -> Iterator[tuple[Vertices, Parts]]:
     """The first and the second half of the parts, each with its own vertices only."""
     for rows in np.array_split(np.arange(len(parts.owner)), 2):
         chosen = parts.chosen(rows)
@@ -263,9 +276,7 @@ def _bases(frame: Frame, vertices: Vertices) -> Array:
     return found
 
 
-def finished(
-    frame: Frame, vertices: Vertices, parts: Parts
-) -> Iterator[tuple[int, Polytope, Array]]:
+def finish(frame: Frame, vertices: Vertices, parts: Parts) -> Iterator[tuple[int, Polytope, Array]]:
     """The owner, the polytope, and the signs of all forms, of each part."""
     dim, width, owner = frame.dim, frame.facets + frame.slots, parts.owner
     rows, starts = parts.vertices()
@@ -307,3 +318,45 @@ def finished(
             ),
             signs[k],
         )
+
+
+# sets of small numbers as rows of 64-bit words, and runs of numbers one after the other
+
+
+def words_of(count: int) -> int:
+    """How many words hold a set of numbers below ``count``; one at least."""
+    return max(1, -(-count // 64))
+
+
+def bit_of(number: int) -> tuple[int, np.uint64]:
+    """The word of a number, and the mask of its bit there."""
+    word, bit = divmod(number, 64)
+    return word, np.uint64(1 << bit)
+
+
+def packed(members: Array) -> Array:
+    """Rows of truth values, shape ``(n, count)``, as words of shape ``(n, words_of(count))``."""
+    count = members.shape[1]
+    bytes_ = np.zeros((len(members), 8 * words_of(count)), dtype=np.uint8)
+    bytes_[:, : (count + 7) // 8] = np.packbits(members, axis=1, bitorder="little")
+    return bytes_.view(_WORD)
+
+
+def unpacked(words: Array, count: int) -> Array:
+    """The inverse of `packed`: an array of 0 and 1, shape ``(n, count)``."""
+    bytes_ = np.ascontiguousarray(words).view(np.uint8)
+    return np.unpackbits(bytes_, axis=1, count=count, bitorder="little")
+
+
+def cardinality(words: Array) -> Array:
+    """The number of elements of each set."""
+    if words.shape[1] == 1:
+        return np.bitwise_count(words[:, 0])
+    return np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+
+
+def ranges(starts: Array, counts: Array) -> Array:
+    """``starts[0], starts[0] + 1, …``, ``counts[0]`` of them, and so on for each entry."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.repeat(starts - (ends - counts), counts) + np.arange(total)

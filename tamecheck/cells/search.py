@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 
-import numpy as np
-from flint import fmpq
-
+from tamecheck.budget import Budget
 from tamecheck.cells.complex import Cell, Complex
-from tamecheck.cells.enumerate import Search, TimeUpError
-from tamecheck.cells.exact_forms import ExactForms
-from tamecheck.cells.forms import EPSILON, FloatForms
-from tamecheck.cells.hyperplanes import Hyperplanes
-from tamecheck.cells.polytope import box_polytope
+from tamecheck.cells.enumerate import Search
+from tamecheck.cells.forms import FloatForms
+from tamecheck.cells.polytope import Hyperplanes, box_polytope
+from tamecheck.cells.reading import steps_of
 from tamecheck.cells.slices import Slice, slice_of_box
-from tamecheck.cells.steps import Pieces, Round, Step, steps_of
+from tamecheck.cells.steps import Pieces, Round, Step
 from tamecheck.cells.trace import Trace
-from tamecheck.errors import InputError
-from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.exact.reals import as_number
+from tamecheck.errors import InputError, TimeLimitError
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 
@@ -89,15 +81,15 @@ def cells(  # noqa: PLR0913 the last three have defaults that suit most
             hint="Fix some inputs in --box (x[3]=1/2), or cut a plane with --slice.",
         )
     steps = steps_of(graph)
-    exact, floats = _entries(chart)
+    exact = chart.forms()
     trace = Trace(steps, exact)
     planes = Hyperplanes(size)
-    jumps = any(_jumps(step) for step in steps.values())
-    begun = time.monotonic()
-    deadline = math.inf if timeout is None else begun + timeout
+    lower = lower and any(_jumps(step) for step in steps.values())
+    whole = Budget.of(timeout)
     # a second search, for the cells of full dimension, needs time too
-    half = begun + (deadline - begun) / 2 if jumps and lower else deadline
-    search = Search(graph, steps, trace, planes, floats, lower=lower and jumps, deadline=half)
+    budget = whole.part(whole.seconds / 2) if lower else whole
+    floats = FloatForms.near(exact)
+    search = Search(graph, steps, trace, planes, floats, lower=lower, budget=budget)
     outputs = tuple(node for _, node in graph.outputs)
     start = box_polytope(planes, chart.bounds)
 
@@ -108,7 +100,7 @@ def cells(  # noqa: PLR0913 the last three have defaults that suit most
     full, thin, complete = found_by(search)
     if not complete and thin and len(full) < limit:
         # cells of full dimension come first; the others have what they leave of the limit
-        more, _, _ = found_by(replace(search, least=size, deadline=deadline))
+        more, _, _ = found_by(replace(search, least=size, budget=whole))
         full = max(more, full, key=len)
         thin = thin[: limit - len(full)]
     return Complex(
@@ -136,28 +128,10 @@ def _collected(cells: Iterator[Cell], size: int, limit: int) -> tuple[list[Cell]
                 # two closed cells may both meet the same face of a jump
                 key = frozenset(tuple(map(str, point)) for point in cell.exact_vertices)
                 thin.setdefault(key, cell)
-    except TimeUpError:
+    except TimeLimitError:
         return full, list(thin.values()), False
     return full, list(thin.values()), True
 
 
 def _jumps(step: Step) -> bool:
     return isinstance(step, Round) or (isinstance(step, Pieces) and step.jump)
-
-
-def _entries(chart: Slice) -> tuple[ExactForms, FloatForms]:
-    """The forms of all input elements in the coordinates of a slice."""
-    size, count = len(chart.bounds), len(chart.origin)
-    exact = np.full((1, size + 1, count), fmpq(0), dtype=object)
-    value = np.zeros((1, size + 1, count))
-    error = np.zeros_like(value)
-    for index, (row, last) in enumerate(zip(chart.matrix, chart.origin, strict=True)):
-        for axis, entry in enumerate((*row, last)):
-            near = nearest_float(entry)
-            if math.isinf(near):
-                raise InputError("The box has a bound beyond float64.", hint="Give a smaller box.")
-            exact[0, axis, index] = as_number(entry)
-            value[0, axis, index] = near
-            if Fraction(near) != entry:
-                error[0, axis, index] = abs(near) * EPSILON + 1e-300
-    return ExactForms(exact), FloatForms(value, error)

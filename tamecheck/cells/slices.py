@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from tamecheck.cells.forms import ExactForms
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import parse_rational, rational
@@ -36,6 +37,11 @@ class Slice:
     bounds: tuple[tuple[Fraction, Fraction], ...]
     names: tuple[str, ...]
 
+    def forms(self) -> ExactForms:
+        """The input elements as forms of the coordinates."""
+        rows = [(*row, last) for row, last in zip(self.matrix, self.origin, strict=True)]
+        return ExactForms.of_rows(len(self.bounds), rows)
+
     def point(self, u: Sequence[Fraction]) -> tuple[Fraction, ...]:
         """The input at a coordinate point."""
         return tuple(
@@ -62,15 +68,14 @@ def slice_of_box(inputs: Mapping[str, Shape], box: Box) -> Slice:
         If the box is unbounded, naming the input.
     """
     box.checked(inputs)
-    ends: list[tuple[Fraction, Fraction]] = []
     for name, shape in inputs.items():
-        for low, high in box.side(name).elements(size_of(shape)):
-            if low is None or high is None:
-                raise InputError(
-                    f"Input {name!r} is unbounded.",
-                    hint="Cells are computed on a bounded box: give --box -1:1, say.",
-                )
-            ends.append((low, high))
+        if any(None in pair for pair in box.side(name).elements(size_of(shape))):
+            raise InputError(
+                f"Input {name!r} is unbounded.",
+                hint="Cells are computed on a bounded box: give --box -1:1, say.",
+            )
+    pairs = box.elements(inputs)
+    ends = [(low, high) for low, high in pairs if low is not None and high is not None]
     moving = [index for index, (low, high) in enumerate(ends) if low < high]
     names = element_names(inputs)
     matrix = tuple(

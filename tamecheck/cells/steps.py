@@ -1,32 +1,48 @@
-"""A piecewise linear graph as steps on affine forms: linear ones, and ones that decide."""
+"""Steps on affine forms: what each op of a piecewise linear graph does, and what it decides.
+
+A step that decides divides the inputs by the signs, the order or the integer parts of some forms;
+on a part where its decisions are the same it is affine like the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias, TypeVar, assert_never
+from typing import TypeAlias, TypeVar, assert_never
 
 import numpy as np
-from flint import arb
 
-from tamecheck.cells.affine import affine, compared_terms
-from tamecheck.cells.forms import Forms, Known
-from tamecheck.errors import UnsupportedError
-from tamecheck.evaluate import exact_values
+from tamecheck.cells.forms import Forms, Known, NonlinearError
+from tamecheck.evaluate.exact_terms import rational_pieces
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, axis_last, folded_first
-from tamecheck.ir.formula import Piece, Term
-from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
+from tamecheck.evaluate.walk import Site
+from tamecheck.exact.reals import as_fraction
+from tamecheck.ir.formula import (
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Floor,
+    Mul,
+    Or,
+    Piece,
+    Pow,
+    Term,
+    Var,
+)
 from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops.shapes import axes_of, axis_of
 
 __all__ = [
-    "Entry",
+    "INPUTS",
+    "NONE",
+    "Deciding",
     "Extreme",
     "Fixed",
-    "Linear",
     "Move",
     "Order",
     "Pick",
@@ -35,342 +51,295 @@ __all__ = [
     "Round",
     "Step",
     "Total",
-    "args_of",
-    "flat",
-    "linear",
-    "questions",
-    "steps_of",
+    "compared_terms",
+    "deciding",
 ]
 
 F = TypeVar("F", bound=Forms)
 
-_NONLINEAR = "is not piecewise linear"
+INPUTS = -1
+"""The number that stands for the forms of all inputs, in one row."""
+
+NONE = np.zeros((1, 0), dtype=np.int8)
+"""The decisions of a step that decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """The elements of an input, from ``start`` on in the flat row of all inputs."""
+class Step(ABC):
+    """An op on forms; ``args`` are the nodes that it reads."""
 
-    start: int
-    shape: Shape
+    args: tuple[int, ...]
+
+    @abstractmethod
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """The value on cells.
+
+        There is a row of decisions for each cell; the arguments have one entry a cell, or one for
+        all.
+        """
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Step):
     """A tensor that does not depend on the inputs."""
 
     known: Known
 
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """See `Step`."""
+        del decided
+        return args[0].known(self.known)
+
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Move(Step):
     """Elements at flat positions of all arguments in one row; the last position is ``filler``."""
 
-    args: tuple[int, ...]
     index: Array
-    filler: Fraction
+    filler: Fraction = Fraction(0)
+
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """See `Step`."""
+        del decided
+        last = int(self.index.max(initial=-1))
+        if len(args) == 1 and last < size_of(args[0].shape):
+            return args[0].take(self.index)
+        return args[0].joined([*args[1:], args[0].constant(self.filler)]).take(self.index)
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class Product(Step):
     """A matrix product with a constant."""
 
-    arg: int
     known: Known
     left: bool
 
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """See `Step`."""
+        del decided
+        return args[0].matmul(self.known, left=self.left)
+
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class Total(Step):
     """A sum over axes."""
 
-    arg: int
     axes: tuple[int, ...]
     keepdims: bool
 
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """See `Step`."""
+        del decided
+        return args[0].total(self.axes, keepdims=self.keepdims)
+
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class Pieces(Step):
     """A pointwise op: the signs of the compared terms choose the piece."""
 
-    args: tuple[int, ...]
     pieces: tuple[Piece, ...]
     terms: tuple[Term, ...]
     shape: Shape
     jump: bool
 
+    def questions(self, args: Sequence[F]) -> F:
+        """The forms, in one row, on whose values the step decides."""
+        wide = [arg.padded(len(self.shape)) for arg in args]
+        rows = [_affine(term, wide).flat(self.shape) for term in self.terms]
+        return rows[0].joined(rows[1:])
+
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """See `Step`."""
+        cells, shape = len(decided), self.shape
+        wide = [arg.padded(len(shape)) for arg in args]
+        stacked = decided.reshape((cells, len(self.terms), *shape))
+        signs = [stacked[:, number] for number in range(len(self.terms))]
+        parts = [_affine(piece.term, wide) for piece in self.pieces]
+        if len(parts) == 1 and not signs and parts[0].shape == shape:
+            return parts[0]
+        tail = (cells, *shape)
+        held = [_holds(piece.condition, self.terms, signs) for piece in self.pieces]
+        return parts[0].choose([np.broadcast_to(mask, tail) for mask in held], parts, shape)
+
 
 @dataclass(frozen=True, slots=True)
-class Extreme:
+class Extreme(Step):
     """The largest or smallest of each row of flat positions, or the number of it in its row."""
 
-    arg: int
     groups: Array
     shape: Shape
     largest: bool
     last: bool
     index: bool
 
+    def questions(self, args: Sequence[F]) -> F:
+        """The forms, in one row, on whose values the step decides."""
+        return args[0].take(self.groups.reshape(-1))
+
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """See `Step`."""
+        if self.index:
+            return args[0].integers(decided.reshape((len(decided), *self.shape)))
+        return args[0].picked(self.groups[np.arange(len(self.groups)), decided], self.shape)
+
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Round(Step):
     """Rounding to integers; ``offset`` is that of the jumps, 0 or 1/2."""
 
-    arg: int
     name: str
     pieces: tuple[Piece, ...]
     offset: Fraction
 
+    def questions(self, args: Sequence[F]) -> F:
+        """The forms, in one row, on whose values the step decides."""
+        return args[0].flat(args[0].shape)
+
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """See `Step`."""
+        return args[0].integers(decided.reshape((len(decided), *args[0].shape)))
+
+    def rounded(self, value: object) -> int:
+        """The integer to which a rational is rounded."""
+        array: Array = np.empty(1, dtype=object)
+        array[0] = value
+        return int(as_fraction(rational_pieces(self.pieces, [array])[0]))
+
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Order(Step):
     """The indices that sort each row of flat positions; the result is moved by ``back``."""
 
-    arg: int
     groups: Array
     pairs: tuple[tuple[int, int], ...]
     descending: bool
     back: Array
 
+    def questions(self, args: Sequence[F]) -> F:
+        """The forms, in one row, on whose values the step decides."""
+        return args[0].take(self.groups.reshape(-1))
+
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """The stable permutation from the signs of all differences ``x_i - x_j``, i < j."""
+        signs = decided.reshape((len(decided), len(self.groups), len(self.pairs)))
+        before = np.zeros((*signs.shape[:2], self.groups.shape[1]), dtype=np.int64)
+        for number, (i, j) in enumerate(self.pairs):
+            later = signs[:, :, number] < 0 if self.descending else signs[:, :, number] > 0
+            before[:, :, i] += later
+            before[:, :, j] += ~later
+        ranks = np.argsort(before, axis=2, kind="stable")
+        return args[0].integers(ranks.reshape(len(decided), -1)[:, self.back])
+
 
 @dataclass(frozen=True, slots=True)
-class Pick:
-    """Indexing by indices that are constant on every cell."""
+class Pick(Step):
+    """Indexing by indices that are constant on every cell: the first argument by the second."""
 
-    data: int
-    indices: int
     site: Site
     data_shape: Shape
 
+    def questions(self, args: Sequence[F]) -> F:
+        """The forms, in one row, on whose values the step decides."""
+        return args[1].flat(args[1].shape)
 
-Linear: TypeAlias = Entry | Fixed | Move | Product | Total
-Step: TypeAlias = Linear | Pieces | Extreme | Round | Order | Pick
+    def value(self, args: Sequence[F], decided: Array) -> F:
+        """See `Step`."""
+        numbers = np.arange(size_of(self.data_shape)).reshape(self.data_shape)
+        indices = decided.reshape((len(decided), *args[1].shape))
+        rows = [pick(self.site, numbers, one).reshape(-1) for one in indices]
+        return args[0].picked(np.array(rows, dtype=np.int64), self.site.shape)
 
 
-def steps_of(graph: Graph) -> dict[int, Step]:
-    """The steps of all nodes that an output needs, in topological order.
+Deciding: TypeAlias = Pieces | Extreme | Round | Order | Pick
+
+
+def deciding(step: Step) -> Deciding | None:
+    """The step, if it divides cells."""
+    if isinstance(step, Pieces):
+        return step if step.terms else None
+    return step if isinstance(step, Extreme | Round | Order | Pick) else None
+
+
+def _affine(term: Term, args: Sequence[F]) -> F:
+    """The form of a term whose variables are forms.
 
     Raises
     ------
-    UnsupportedError
-        Listing every node that is not piecewise linear.
+    NonlinearError
+        If the term is not affine in what depends on the inputs.
     """
-    needed = list(graph.ancestors([node for _, node in graph.outputs]))
-    known = _constants(graph, needed)
-    steps: dict[int, Step] = {}
-    bad: list[tuple[str, str]] = []
-    starts: dict[str, int] = {}
-    for name, shape in graph.inputs.items():
-        starts[name] = sum(size_of(graph.inputs[other]) for other in starts)
-        del shape
-    for index in needed:
-        node = graph.nodes[index]
-        if index in known:
-            tensor = known[index]
-            if isinstance(tensor, str):
-                bad.append((graph.name_of(index), tensor))
-            else:
-                steps[index] = Fixed(tensor)
-        elif isinstance(node, Input):
-            steps[index] = Entry(starts[node.name], node.shape)
-        elif isinstance(node, Apply):
-            found = _step(graph, node, known)
-            if isinstance(found, str):
-                bad.append((graph.name_of(index), f"{node.op.name} {found}"))
-            else:
-                steps[index] = found
-    if bad:
-        raise UnsupportedError(
-            "Cells are computed for piecewise linear models only.",
-            nodes=bad,
-            hint="The derivative at a point is there for smooth ops too: tamecheck diff.",
-        )
-    return steps
-
-
-def _constants(graph: Graph, needed: Sequence[int]) -> dict[int, Known | str]:
-    free = [index for index in needed if graph.input_free[index]]
-    found: dict[int, Known | str] = {}
-    folded: list[int] = []
-    for index in free:
-        node = graph.nodes[index]
-        if isinstance(node, Constant):
-            found[index] = Known(node.tensor.array)
-        else:
-            folded.append(index)
-    if folded:
-        part = Graph(graph.nodes, tuple((str(index), index) for index in folded))
-        point = {name: np.zeros(shape) for name, shape in graph.inputs.items()}
-        for name, array in exact_values(part, point).items():
-            irrational = any(isinstance(v, arb) for v in array.reshape(-1).tolist())
-            found[int(name)] = "the constant is irrational" if irrational else Known(array)
-    return found
-
-
-def _step(graph: Graph, node: Apply, known: dict[int, Known | str]) -> Step | str:
-    shapes = [graph.nodes[arg].shape for arg in node.args]
-    match node.op.meaning:
-        case Pointwise() as meaning:
-            return _pointwise(node, meaning)
-        case Routing(route):
-            return _move(node, shapes, route)
-        case Contraction():
-            return _product(node, known)
-        case Fold(name):
-            return _fold(node, shapes[0], name)
-        case Selection():
-            return _selection(node, shapes, known)
+    match term:
+        case Var(index):
+            return args[index]
+        case Const(value):
+            return args[0].constant(value)
+        case Add(left, right):
+            return _affine(left, args).plus(_affine(right, args))
+        case Mul(Const(factor), right):
+            return _affine(right, args).scaled(factor)
+        case Mul(left, right):
+            return _affine(left, args).times(_affine(right, args))
+        case Div(numerator, denominator):
+            return _affine(numerator, args).over(_affine(denominator, args))
+        case Pow(base, Const(exponent)) if exponent == 1:
+            return _affine(base, args)
+        case Pow(_, Const(exponent)) if exponent == 0:
+            return args[0].constant(Fraction(1))
+        case Pow() | Floor() | Call():
+            raise NonlinearError
         case _:
-            return _NONLINEAR
+            assert_never(term)
 
 
-def _pointwise(node: Apply, meaning: Pointwise) -> Step | str:
-    pieces = meaning.pieces(node.params)
-    if node.op.name in ("floor", "ceil", "round"):
-        half = node.op.name == "round" and str(node.params["mode"]).startswith("half")
-        offset = Fraction(1, 2) if half else Fraction(0)
-        return Round(node.args[0], node.op.name, pieces, offset)
-    if node.op.name in ("power", "sqrt", "elu") or not _affine_op(node, pieces):
-        return _NONLINEAR
-    terms = compared_terms(pieces)
-    return Pieces(node.args, pieces, terms, node.shape, not node.op.regularity.continuous)
+def _opposite(term: Term) -> Term | None:
+    match term:
+        case Mul(Const(factor), rest) if factor == -1:
+            return rest
+        case Add(left, Mul(Const(factor), right)) if factor == -1 and isinstance(left, Var | Const):
+            return Add(right, Mul(Const(Fraction(-1)), left))
+        case _:
+            return None
 
 
-def _affine_op(node: Apply, pieces: Sequence[Piece]) -> bool:
-    from tamecheck.ir.formula import Call, Const, Pow, subterms
+def _comparisons(condition: Condition) -> Iterator[Compare]:
+    match condition:
+        case Compare():
+            yield condition
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _comparisons(part)
+        case _:
+            assert_never(condition)
 
+
+def compared_terms(pieces: Sequence[Piece]) -> tuple[Term, ...]:
+    """The terms that the pieces' conditions compare with zero, each once up to its sign."""
+    found: list[Term] = []
     for piece in pieces:
-        for term in (*subterms(piece.term), *subterms(piece.condition)):
-            if isinstance(term, Call):
-                return False
-            if isinstance(term, Pow) and not (
-                isinstance(term.exponent, Const) and term.exponent.value in (0, 1)
-            ):
-                return False
-    return bool(node.args)
+        for comparison in _comparisons(piece.condition):
+            term = comparison.term
+            if term not in found and _opposite(term) not in found:
+                found.append(term)
+    return tuple(found)
 
 
-def _move(node: Apply, shapes: Sequence[Shape], route: Any) -> Step:
-    index, start = list[Array](), 0
-    for shape in shapes:
-        index.append(np.arange(start, start + size_of(shape)).reshape(shape))
-        start += size_of(shape)
-    value = node.params.get("value")
-    params = dict(node.params)
-    if isinstance(value, Fraction):
-        params["value"] = Fraction(start)
-    moved = np.asarray(route(index, params)).astype(np.int64)
-    return Move(node.args, moved, value if isinstance(value, Fraction) else Fraction(0))
-
-
-def _product(node: Apply, known: dict[int, Known | str]) -> Step | str:
-    left, right = node.args
-    for arg, other, on_left in ((left, right, False), (right, left, True)):
-        tensor = known.get(other)
-        if isinstance(tensor, Known):
-            return Product(arg, tensor, on_left)
-    return "multiplies two matrices that depend on the inputs"
-
-
-def _fold(node: Apply, shape: Shape, name: str) -> Step | str:
-    axes = axes_of(shape, node.params)
-    arg = node.args[0]
-    if name == "add":
-        return Total(arg, axes, bool(node.params["keepdims"]))
-    count = size_of(tuple(shape[axis] for axis in axes))
-    if name == "mul":
-        if count != 1:
-            return _NONLINEAR
-        return Move(node.args, np.arange(size_of(shape)).reshape(node.shape), Fraction(0))
-    groups = folded_first(np.arange(size_of(shape)).reshape(shape), node.params)
-    rows = groups.reshape(count, -1).T
-    return Extreme(arg, rows, node.shape, name == "maximum", last=False, index=False)
-
-
-def _selection(node: Apply, shapes: Sequence[Shape], known: dict[int, Known | str]) -> Step | str:
-    name = node.op.name
-    numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
-    site = Site(node.op, node.params, node.shape, node.label or name)
-    if name in ("gather", "gather_elements"):
-        tensor = known.get(node.args[1])
-        if isinstance(tensor, Known):
-            picked = pick(site, numbers, tensor.value.astype(np.int64))
-            return Move(node.args[:1], np.asarray(picked), Fraction(0))
-        data, indices = node.args
-        return Pick(data, indices, site, shapes[0])
-    rows = axis_last(numbers, node.params)
-    if name == "argsort":
-        count = rows.shape[1]
-        pairs = tuple((i, j) for i in range(count) for j in range(i + 1, count))
-        axis = axis_of(shapes[0], node.params)
-        rest = tuple(n for i, n in enumerate(shapes[0]) if i != axis)
-        back = np.arange(rows.size).reshape((*rest, count))
-        return Order(
-            node.args[0], rows, pairs, bool(node.params["descending"]), np.moveaxis(back, -1, axis)
-        )
-    last, largest = bool(node.params["last"]), name == "argmax"
-    return Extreme(node.args[0], rows, node.shape, largest, last, index=True)
-
-
-def flat(forms: F, shape: Shape) -> F:
-    """The forms broadcast to a shape, in one row."""
-    source = np.arange(size_of(forms.shape)).reshape(forms.shape)
-    return forms.take(np.broadcast_to(source, shape).reshape(-1))
-
-
-def linear(step: Linear, args: Sequence[F], entries: F) -> F:
-    """The value of a step that decides nothing.
-
-    Parameters
-    ----------
-    entries
-        The forms of all inputs in one row.
-    """
-    match step:
-        case Entry(start, shape):
-            return entries.take(np.arange(start, start + size_of(shape)).reshape(shape))
-        case Fixed(known):
-            return entries.known(known)
-        case Move(_, index, filler):
-            if len(args) == 1 and (not index.size or int(index.max()) < size_of(args[0].shape)):
-                return args[0].take(index)
-            extra = [*args[1:], args[0].constant(filler)]
-            return args[0].joined(extra).take(index)
-        case Product(_, known, left):
-            return args[0].matmul(known, left=left)
-        case Total(_, axes, keepdims):
-            return args[0].total(axes, keepdims=keepdims)
+def _holds(condition: Condition, terms: Sequence[Term], signs: Sequence[Array]) -> Array:
+    """Where a condition holds, given the signs of the compared terms."""
+    match condition:
+        case Compare(term, relation):
+            known = term if term in terms else _opposite(term)
+            if known is None:
+                raise NonlinearError
+            turn = 1 if term in terms else -1
+            # the entry -1 of a table is its last one
+            table = np.array([turn * sign in relation.signs for sign in (0, 1, -1)])
+            return table[signs[terms.index(known)]]
+        case And(parts) | Or(parts):
+            every = isinstance(condition, And)
+            result = np.full(signs[0].shape if signs else (), every)
+            for part in parts:
+                held = _holds(part, terms, signs)
+                result = result & held if every else result | held
+            return result
         case _:
-            assert_never(step)
-
-
-def questions(step: Pieces | Extreme | Round | Order | Pick, args: Sequence[F]) -> F:
-    """The forms, in one row, on whose values a step decides."""
-    match step:
-        case Pieces(_, _, terms, shape, _):
-            padded = [arg.padded(len(shape)) for arg in args]
-            rows = [flat(affine(term, padded), shape) for term in terms]
-            return rows[0].joined(rows[1:])
-        case Extreme(_, groups, _, _, _, _):
-            return args[0].take(groups.reshape(-1))
-        case Round():
-            return args[0].take(np.arange(size_of(args[0].shape)))
-        case Order(_, groups, _, _, _):
-            return args[0].take(groups.reshape(-1))
-        case Pick():
-            return args[1].take(np.arange(size_of(args[1].shape)))
-        case _:
-            assert_never(step)
-
-
-def args_of(step: Step) -> tuple[int, ...]:
-    """The nodes that a step reads."""
-    match step:
-        case Entry() | Fixed():
-            return ()
-        case Move(args, _, _) | Pieces(args, _, _, _, _):
-            return args
-        case Pick(data, indices, _, _):
-            return (data, indices)
-        case _:
-            return (step.arg,)
+            assert_never(condition)

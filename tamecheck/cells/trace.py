@@ -5,36 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from tamecheck.cells.decisions import Deciding, combined
-from tamecheck.cells.exact_forms import ExactForms
-from tamecheck.cells.hyperplanes import ExactRow
-from tamecheck.cells.steps import (
-    Extreme,
-    Order,
-    Pick,
-    Pieces,
-    Round,
-    Step,
-    args_of,
-    linear,
-    questions,
-)
+from tamecheck.cells.forms import ExactForms
+from tamecheck.cells.polytope import ExactRow
+from tamecheck.cells.steps import INPUTS, NONE, Step, deciding
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Branch", "Trace", "deciding"]
+__all__ = ["Branch", "Trace"]
 
-
-def deciding(step: Step) -> Deciding | None:
-    """The step, if it divides cells."""
-    match step:
-        case Pieces(terms=terms):
-            return step if terms else None
-        case Extreme() | Round() | Order() | Pick():
-            return step
-        case _:
-            return None
+_QUESTIONS = -2
+"""The questions of node k are kept with the forms, under this number less k."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,63 +44,43 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """Exact forms of nodes, given decisions.
-
-    Parameters
-    ----------
-    steps
-        The steps of the graph.
-    entries
-        The exact forms of all inputs in one row.
-    """
+    """Exact forms of nodes, given decisions: those of the steps, from those of all inputs."""
 
     steps: Mapping[int, Step]
     entries: ExactForms
 
+    def _found(self, branch: Branch, node: int) -> ExactForms | None:
+        return self.entries if node == INPUTS else branch.before(node).values.get(node)
+
     def forms(self, branch: Branch, node: int) -> ExactForms:
         """The forms of a node on a cell."""
         pending = [node]
-        while pending:
+        while True:
             current = pending[-1]
-            home = branch.before(current)
-            if current in home.values:
+            found = self._found(branch, current)
+            if found is not None:
                 pending.pop()
+                if not pending:
+                    return found
                 continue
-            step = self.steps[current]
-            missing = [arg for arg in args_of(step) if arg not in branch.before(arg).values]
-            if missing:
-                pending += missing
+            step, home = self.steps[current], branch.before(current)
+            args = [self._found(branch, arg) for arg in step.args]
+            ready = [arg for arg in args if arg is not None]
+            if len(ready) < len(args):
+                pending += [a for a, form in zip(step.args, args, strict=True) if form is None]
                 continue
-            args = [branch.before(arg).values[arg] for arg in args_of(step)]
-            home.values[current] = self._value(step, args, home)
-            pending.pop()
-        return branch.before(node).values[node]
-
-    def _value(self, step: Step, args: list[ExactForms], home: Branch) -> ExactForms:
-        match step:
-            case Pieces(terms=()):
-                return combined(step, args, np.zeros((1, 0), dtype=np.int8))
-            case Pieces() | Extreme() | Round() | Order() | Pick():
-                decided = home.decided
-                return combined(step, args, np.zeros((1, 0)) if decided is None else decided[None])
-            case _:
-                return linear(step, args, self.entries)
+            mine = home.decided if deciding(step) is not None else None
+            decided = NONE if mine is None else mine[None]
+            home.values[current] = step.value(ready, decided)
 
     def question(self, branch: Branch, node: int, column: int) -> ExactRow:
-        """The form on which a node's decision number ``column`` depends.
-
-        Parameters
-        ----------
-        branch
-            The decisions at earlier nodes.
-        """
-        key = -1 - node
+        """The form of decision ``column`` at a node, given the decisions at earlier nodes."""
+        key = _QUESTIONS - node
         rows = branch.values.get(key)
         if rows is None:
             step = deciding(self.steps[node])
             if step is None:
                 return ()
-            args = [self.forms(branch, arg) for arg in args_of(step)]
-            rows = questions(step, args)
+            rows = step.questions([self.forms(branch, arg) for arg in step.args])
             branch.values[key] = rows
         return tuple(rows.value[0, :, column].tolist())

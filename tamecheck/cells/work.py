@@ -12,8 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from tamecheck.cells.forms import EPSILON
-from tamecheck.cells.hyperplanes import Hyperplanes, dot, float_values
-from tamecheck.cells.polytope import Corners, Polytope, Question, Table, facet_columns
+from tamecheck.cells.polytope import (
+    Corners,
+    Hyperplanes,
+    Polytope,
+    Question,
+    Table,
+    dot,
+    facet_columns,
+    float_values,
+)
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Cut", "Work"]
@@ -28,6 +36,11 @@ class Cut(NamedTuple):
     negative: Work | None
     zero: Work | None
     positive: Work | None
+
+    def by_sign(self) -> list[tuple[int, Work]]:
+        """The parts that there are, with the sign of the form."""
+        parts = ((1, self.positive), (0, self.zero), (-1, self.negative))
+        return [(sign, part) for sign, part in parts if part is not None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

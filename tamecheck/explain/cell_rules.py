@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tamecheck.cells import Cell, cells, element_names
-from tamecheck.cells.steps import steps_of
-from tamecheck.cells.trace import deciding
+from tamecheck.cells.reading import steps_of
+from tamecheck.cells.steps import deciding
 from tamecheck.errors import InputError, UnsupportedError, visible
 from tamecheck.evaluate import exact_values
 from tamecheck.explain.inequalities import CellRule, Inequality, merged, tightest, wording

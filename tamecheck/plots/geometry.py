@@ -17,9 +17,8 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.cells import Cell, Complex
-from tamecheck.cells.adjacency import neighbours
-from tamecheck.cells.hyperplanes import ExactRow, dot
-from tamecheck.cells.volume import ordered
+from tamecheck.cells.geometry import neighbours, ordered
+from tamecheck.cells.polytope import ExactRow, dot
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.plots.plane import Plane

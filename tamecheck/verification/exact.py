@@ -19,29 +19,21 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.budget import Budget
-from tamecheck.cells.decisions import Deciding, combined
-from tamecheck.cells.exact_forms import ExactForms
-from tamecheck.cells.forms import NonlinearError
+from tamecheck.cells.forms import ExactForms, NonlinearError
+from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import (
-    Entry,
+    INPUTS,
+    NONE,
+    Deciding,
     Extreme,
-    Fixed,
-    Move,
     Order,
     Pick,
     Pieces,
-    Product,
     Round,
     Step,
-    Total,
-    args_of,
-    linear,
-    questions,
-    steps_of,
+    deciding,
 )
-from tamecheck.cells.trace import deciding
 from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
-from tamecheck.evaluate.exact_terms import rational_pieces
 from tamecheck.exact.feasibility import Inequality as Row
 from tamecheck.exact.feasibility import Vector, satisfies, solve_inequalities
 from tamecheck.exact.reals import as_fraction, as_number
@@ -64,16 +56,9 @@ Confirm: TypeAlias = Callable[[int, tuple[Fraction, ...]], "Witness | None"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an exact search ended with.
+    """What an exact search ended with: the cases that no input satisfies, a witness of another one.
 
-    Parameters
-    ----------
-    impossible
-        The numbers of the cases that no input satisfies.
-    witness
-        A witness of another one, if there is one.
-    parts
-        How many linear pieces were reached.
+    ``parts`` counts the linear pieces that were reached.
     """
 
     impossible: frozenset[int]
@@ -121,17 +106,7 @@ class _Polyhedron:
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """A network as exact steps.
-
-    Parameters
-    ----------
-    steps
-        The steps of its graph.
-    outputs
-        The nodes of its outputs.
-    inputs
-        The number of its input elements.
-    """
+    """A network as exact steps, with the nodes of its outputs and the number of input elements."""
 
     steps: dict[int, Step]
     outputs: tuple[int, ...]
@@ -185,8 +160,7 @@ def point_of(case: Case) -> tuple[Fraction, ...] | None:
 
 def _region(case: Case) -> _Polyhedron | None:
     size = len(case.lower)
-    middle = [_between(low, high) for low, high in zip(case.lower, case.upper, strict=True)]
-    ends = zip(case.lower, case.upper, strict=True)
+    ends = list(zip(case.lower, case.upper, strict=True))
     if any(low is not None and high is not None and low > high for low, high in ends):
         return None
     lower, upper = (
@@ -200,6 +174,7 @@ def _region(case: Case) -> _Polyhedron | None:
                 row = [_ZERO] * (size + 1)
                 row[i], row[-1] = fmpq(sign), -sign * end
                 rows.append((tuple(row), False))
+    middle = [_between(low, high) for low, high in ends]
     box = _Polyhedron(tuple(rows), tuple(map(as_number, middle)), lower, upper)
     return box.cut([_input_row(one, size) for one in case.region])
 
@@ -235,7 +210,10 @@ class _Descent:
         self.exact, self.cases, self.budget, self.faces = exact, cases, budget, faces
         self.parts, self.complete = 0, True
         self.order = list(exact.steps)
-        self.entries = _entries(exact.inputs)
+        eye = [
+            [Fraction(int(i == j)) for j in range(exact.inputs + 1)] for i in range(exact.inputs)
+        ]
+        self.entries = ExactForms.of_rows(exact.inputs, eye)
 
     def through(self, case: Case) -> tuple[int, tuple[Fraction, ...]] | None:
         """The first case that has a point, with the point; not ``complete`` if it was stopped."""
@@ -248,7 +226,7 @@ class _Descent:
 
     def _through(self, case: Case) -> tuple[int, tuple[Fraction, ...]] | None:
         start = _region(case)
-        stack = [] if start is None else [self._walk(start, 0, {})]
+        stack = [] if start is None else [self._walk(start, 0, {INPUTS: self.entries})]
         while stack:
             found = next(stack[-1], None)
             if found is None:
@@ -273,22 +251,13 @@ class _Descent:
             self.budget.check()
             node = self.order[number]
             step = self.exact.steps[node]
-            args = [forms[arg] for arg in args_of(step)]
+            args = [forms[arg] for arg in step.args]
             decides = deciding(step)
             if decides is not None:
                 yield from self._divided(part, decides, args, (node, number + 1, forms))
                 return
-            forms[node] = self._undivided(step, args)
+            forms[node] = step.value(args, NONE)
         yield part, len(self.order), forms
-
-    def _undivided(self, step: Step, args: Sequence[ExactForms]) -> ExactForms:
-        match step:
-            case Pieces():
-                return combined(step, args, np.zeros((1, 0), dtype=np.int8))
-            case Entry() | Fixed() | Move() | Product() | Total():
-                return linear(step, args, self.entries)
-            case _:
-                raise NonlinearError
 
     def _divided(
         self,
@@ -298,14 +267,14 @@ class _Descent:
         at: tuple[int, int, dict[int, ExactForms]],
     ) -> Iterator[tuple[_Polyhedron, int, dict[int, ExactForms]]]:
         node, position, forms = at
-        asked = questions(step, args).value[0]
+        asked = step.questions(args).value[0]
         count = _decisions(step, asked)
         stack: list[tuple[_Polyhedron, list[int]]] = [(part, [])]
         while stack:
             self.budget.check()
             here, decided = stack.pop()
             if len(decided) == count:
-                value = combined(step, args, np.array([decided], dtype=np.int64))
+                value = step.value(args, np.array([decided], dtype=np.int64))
                 yield here, position, {**forms, node: value}
                 continue
             for choice, rows in _options(step, asked, len(decided), here, faces=self.faces):
@@ -327,13 +296,6 @@ class _Descent:
             if found is not None:
                 return number, tuple(map(as_fraction, found.point))
         return None
-
-
-def _entries(size: int) -> ExactForms:
-    value: Array = np.full((1, size + 1, size), fmpq(0), dtype=object)
-    for i in range(size):
-        value[0, i, i] = _ONE
-    return ExactForms(value)
 
 
 def _output_row(one: Inequality, outputs: Array, size: int) -> Row:
@@ -362,9 +324,9 @@ def _asked(step: Step) -> int:
 
 def _decisions(step: Deciding, asked: Array) -> int:
     match step:
-        case Extreme(_, groups, _, _, _, _):
+        case Extreme(groups=groups):
             return len(groups)
-        case Order(_, groups, pairs, _, _):
+        case Order(groups=groups, pairs=pairs):
             return len(groups) * len(pairs)
         case _:
             return int(asked.shape[1])
@@ -399,7 +361,7 @@ def _options(
             yield from _winners(step, asked, number)
         case Round():
             yield from _rounded(step, _column(asked, number), part)
-        case Order(_, groups, pairs, descending, _):
+        case Order(groups=groups, pairs=pairs, descending=descending):
             row, pair = divmod(number, len(pairs))
             i, j = (row * groups.shape[1] + k for k in pairs[pair])
             ahead = _minus(_column(asked, i), _column(asked, j))
@@ -439,11 +401,5 @@ def _rounded(step: Round, row: Vector, part: _Polyhedron) -> Iterator[Option]:
     for jump in (offset + number for number in range(first, last + 1)):
         at = (*row[:-1], row[-1] - jump)
         after = (*row[:-1], row[-1] - jump - 1)
-        yield _rounds(step, jump), ((at, False), (_negated(at), False))
-        yield _rounds(step, jump + half), ((at, True), (_negated(after), True))
-
-
-def _rounds(step: Round, value: fmpq) -> int:
-    array = np.empty(1, dtype=object)
-    array[0] = value
-    return int(as_fraction(rational_pieces(step.pieces, [array])[0]))
+        yield step.rounded(jump), ((at, False), (_negated(at), False))
+        yield step.rounded(jump + half), ((at, True), (_negated(after), True))

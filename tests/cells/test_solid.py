@@ -10,10 +10,9 @@ import pytest
 from flint import fmpq
 
 from tamecheck.cells import cut
-from tamecheck.cells.decisions import divided
-from tamecheck.cells.hyperplanes import Hyperplanes, dot
-from tamecheck.cells.polytope import Question, Table, box_polytope
-from tamecheck.cells.solid import solids
+from tamecheck.cells.cut import cut_all
+from tamecheck.cells.decisions import divide
+from tamecheck.cells.polytope import Hyperplanes, Question, Table, box_polytope, dot
 from tamecheck.cells.steps import Pieces
 from tamecheck.cells.work import Work
 
@@ -32,7 +31,7 @@ def a_table(dim, columns, seed, spread):
 
 
 def solid_parts(start, table):
-    return [(part, signs) for some in solids([start], [table]) for _, part, signs in some]
+    return [(part, signs) for some in cut_all([start], [table]) for _, part, signs in some]
 
 
 def shape_of(part, planes):
@@ -54,7 +53,7 @@ def test_parts_are_those_of_single_cuts(dim, columns, spread, doubtful, monkeypa
     for seed in range(3):
         start, table = a_table(dim, columns, seed, spread)
         step = Pieces((), (), (), (columns,), jump=False)
-        single = divided(step, Work.start(start, table), lower=False)
+        single = divide(step, Work.start(start, table), lower=False)
         expected = {tuple(s.tolist()): shape_of(p.polytope, table.planes) for p, s in single}
         found = {tuple(s.tolist()): shape_of(p, table.planes) for p, s in solid_parts(start, table)}
         assert len(found) > 1
@@ -66,7 +65,7 @@ def test_parts_at_jumps_list_every_facet_once(dim, columns):
     for seed in range(4):
         start, table = a_table(dim, columns, seed, 1)
         step = Pieces((), (), (), (columns,), jump=True)
-        parts = [p.polytope for p, _ in divided(step, Work.start(start, table), lower=True)]
+        parts = [p.polytope for p, _ in divide(step, Work.start(start, table), lower=True)]
         assert {part.dim for part in parts} >= {dim - 1, dim}
         for part in parts:
             points, facets = shape_of(part, table.planes)

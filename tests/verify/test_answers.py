@@ -112,6 +112,14 @@ def test_both_ways_of_splitting_agree(seed):
     assert found[0] is not Unknown
 
 
+def test_a_quotient_of_inputs_is_no_linear_piece():
+    # x / (y + 3) is 0.2345 at points inside of the box, and x / 3 nowhere
+    graph = tc.expression("x/(y + 3)").graph
+    narrow = "(assert (>= Y_0 0.2345)) (assert (<= Y_0 0.2345001))"
+    answer = verify(graph, spec(2, (1, 2), narrow), timeout=2)
+    assert not isinstance(answer, Holds)
+
+
 def test_conjunctions_and_alternatives():
     graph = tc.expression("x").graph
     both = "(assert (>= Y_0 0.25)) (assert (<= Y_0 0.2))"

@@ -20,7 +20,7 @@ from tamecheck.errors import InputError
 from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array
 
 __all__ = ["FORMULA_LIMIT", "formula_cells"]
 
@@ -139,15 +139,9 @@ class _Search:
             yield None if values is None else self._cell(point, trail, values)
 
     def _coordinates(self, slice_: Slice) -> dict[str, Array]:
-        inputs: dict[str, Array] = {}
-        rows = iter(zip(slice_.matrix, slice_.origin, strict=True))
-        for name, shape in self._graph.inputs.items():
-            values = np.empty(size_of(shape), dtype=object)
-            for index in range(len(values)):
-                row, last = next(rows)
-                values[index] = self._space.coordinate(row, last) if any(row) else last
-            inputs[name] = values.reshape(shape)
-        return inputs
+        rows = zip(slice_.matrix, slice_.origin, strict=True)
+        elements = [self._space.coordinate(r, last) if any(r) else last for r, last in rows]
+        return self._graph.split(elements)
 
     def _traced(
         self, prefix: _Prefix, start: Point

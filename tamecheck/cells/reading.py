@@ -1,0 +1,194 @@
+"""A piecewise linear graph as steps on affine forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpq
+
+from tamecheck.cells.forms import Known
+from tamecheck.cells.steps import (
+    INPUTS,
+    Extreme,
+    Fixed,
+    Move,
+    Order,
+    Pick,
+    Pieces,
+    Product,
+    Round,
+    Step,
+    Total,
+    compared_terms,
+)
+from tamecheck.errors import UnsupportedError
+from tamecheck.evaluate import exact_values
+from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.walk import Site, axis_last, folded_first
+from tamecheck.ir.formula import Add, Call, Const, Floor, Mul, Piece, Pow, Term, Var, subterms
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
+from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops.shapes import axes_of, axis_of
+
+__all__ = ["steps_of"]
+
+_NONLINEAR = "is not piecewise linear"
+
+
+def steps_of(graph: Graph) -> dict[int, Step]:
+    """The steps of all nodes that an output needs, in topological order.
+
+    Raises
+    ------
+    UnsupportedError
+        Listing every node that is not piecewise linear.
+    """
+    needed = list(graph.ancestors([node for _, node in graph.outputs]))
+    known = _constants(graph, needed)
+    places = graph.split(np.arange(sum(map(size_of, graph.inputs.values()))))
+    steps: dict[int, Step] = {}
+    bad: list[tuple[str, str]] = []
+    for index in needed:
+        node, found = graph.nodes[index], known.get(index)
+        if isinstance(found, Known):
+            steps[index] = Fixed((INPUTS,), found)
+        elif isinstance(found, str):
+            bad.append((graph.name_of(index), found))
+        elif isinstance(node, Input):
+            steps[index] = Move((INPUTS,), places[node.name])
+        elif isinstance(node, Apply):
+            step = _step(graph, node, known)
+            if isinstance(step, str):
+                bad.append((graph.name_of(index), f"{node.op.name} {step}"))
+            else:
+                steps[index] = step
+    if bad:
+        raise UnsupportedError(
+            "Cells are computed for piecewise linear models only.",
+            nodes=bad,
+            hint="The derivative at a point is there for smooth ops too: tamecheck diff.",
+        )
+    return steps
+
+
+def _constants(graph: Graph, needed: Sequence[int]) -> dict[int, Known | str]:
+    found: dict[int, Known | str] = {}
+    folded: list[int] = []
+    for index in needed:
+        node = graph.nodes[index]
+        if isinstance(node, Constant):
+            found[index] = Known(node.tensor.array)
+        elif graph.input_free[index]:
+            folded.append(index)
+    if folded:
+        part = Graph(graph.nodes, tuple((str(index), index) for index in folded))
+        point = {name: np.zeros(shape) for name, shape in graph.inputs.items()}
+        for name, array in exact_values(part, point).items():
+            irrational = any(isinstance(v, arb) for v in array.reshape(-1).tolist())
+            found[int(name)] = "the constant is irrational" if irrational else Known(array)
+    return found
+
+
+def _step(graph: Graph, node: Apply, known: Mapping[int, Known | str]) -> Step | str:
+    shapes = [graph.nodes[arg].shape for arg in node.args]
+    match node.op.meaning:
+        case Pointwise() as meaning:
+            return _pointwise(node, meaning.pieces(node.params))
+        case Routing(route):
+            return _move(node, shapes, route)
+        case Contraction():
+            left, right = node.args
+            for arg, other, on_left in ((left, right, False), (right, left, True)):
+                tensor = known.get(other)
+                if isinstance(tensor, Known):
+                    return Product((arg,), tensor, on_left)
+            return "multiplies two matrices that depend on the inputs"
+        case Fold(name):
+            return _fold(node, shapes[0], name)
+        case Selection():
+            return _selection(node, shapes, known)
+        case _:
+            return _NONLINEAR
+
+
+def _pointwise(node: Apply, pieces: tuple[Piece, ...]) -> Step | str:
+    terms = [term for piece in pieces for term in subterms(piece.term)]
+    terms += [term for piece in pieces for term in subterms(piece.condition)]
+    powers = [term.exponent for term in terms if isinstance(term, Pow)]
+    linear = all(isinstance(power, Const) and power.value in (0, 1) for power in powers)
+    if not linear or any(isinstance(term, Call) for term in terms) or not node.args:
+        return _NONLINEAR
+    if any(isinstance(term, Floor) for term in terms):
+        if len(node.args) != 1 or not all(_is_integral(piece.term) for piece in pieces):
+            return _NONLINEAR
+        found = Round(node.args, node.op.name, pieces, Fraction(0))
+        # it jumps at integers, or halfway between them
+        halfway = found.rounded(fmpq(1, 4)) != found.rounded(fmpq(3, 4))
+        return Round(node.args, node.op.name, pieces, Fraction(int(halfway), 2))
+    return Pieces(
+        node.args, pieces, compared_terms(pieces), node.shape, not node.op.regularity.continuous
+    )
+
+
+def _is_integral(term: Term) -> bool:
+    """Whether a term is a combination of integers and of the floors of x and -x."""
+    match term:
+        case Const(value):
+            return value.denominator == 1
+        case Floor(Var()) | Floor(Mul(Const(), Var())):
+            return True
+        case Add(left, right) | Mul(left, right):
+            return _is_integral(left) and _is_integral(right)
+        case _:
+            return False
+
+
+def _move(node: Apply, shapes: Sequence[Shape], route: Any) -> Step:
+    index, start = list[Array](), 0
+    for shape in shapes:
+        index.append(np.arange(start, start + size_of(shape)).reshape(shape))
+        start += size_of(shape)
+    value = node.params.get("value")
+    params = dict(node.params)
+    if isinstance(value, Fraction):
+        params["value"] = Fraction(start)
+    moved = np.asarray(route(index, params)).astype(np.int64)
+    return Move(node.args, moved, value if isinstance(value, Fraction) else Fraction(0))
+
+
+def _fold(node: Apply, shape: Shape, name: str) -> Step | str:
+    axes = axes_of(shape, node.params)
+    if name == "add":
+        return Total(node.args, axes, bool(node.params["keepdims"]))
+    numbers = np.arange(size_of(shape)).reshape(shape)
+    if name == "mul":
+        single = size_of(tuple(shape[axis] for axis in axes)) == 1
+        return Move(node.args, numbers.reshape(node.shape)) if single else _NONLINEAR
+    groups = folded_first(numbers, node.params)
+    rows = groups.reshape(len(groups), -1).T
+    return Extreme(node.args, rows, node.shape, name == "maximum", last=False, index=False)
+
+
+def _selection(node: Apply, shapes: Sequence[Shape], known: Mapping[int, Known | str]) -> Step:
+    numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
+    if len(node.args) == 2:
+        site = Site(node.op, node.params, node.shape, node.label or node.op.name)
+        tensor = known.get(node.args[1])
+        if isinstance(tensor, Known):
+            picked = pick(site, numbers, tensor.value.astype(np.int64))
+            return Move(node.args[:1], np.asarray(picked))
+        return Pick(node.args, site, shapes[0])
+    rows = axis_last(numbers, node.params)
+    if "descending" in node.params:
+        count = rows.shape[1]
+        pairs = tuple((i, j) for i in range(count) for j in range(i + 1, count))
+        axis = axis_of(shapes[0], node.params)
+        rest = tuple(n for i, n in enumerate(shapes[0]) if i != axis)
+        back = np.moveaxis(np.arange(rows.size).reshape((*rest, count)), -1, axis)
+        return Order(node.args, rows, pairs, bool(node.params["descending"]), back)
+    last, largest = bool(node.params["last"]), node.op.name == "argmax"
+    return Extreme(node.args, rows, node.shape, largest, last, index=True)
