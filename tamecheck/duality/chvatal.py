@@ -18,47 +18,42 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NoReturn
 
 from tamecheck.budget import Budget
 from tamecheck.duality.check import CheckItem
 from tamecheck.duality.expression.dual import ExpressionDual
 from tamecheck.duality.expression.function import ExpressionBuilder
 from tamecheck.duality.form import (
-    Constraint,
     Form,
-    FormColumn,
     InfeasibleProgramError,
     RightHandSide,
     Vector,
+    dot,
     normalise,
 )
 from tamecheck.duality.optimum import (
+    cut_optimum,
     feasible_multipliers,
-    minimise,
     moved_program,
     proved_optimum,
     require_integer_solution,
 )
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.exact.simplex import LexicographicDictionary, State
-from tamecheck.ir.answer import Feasible, Infeasible, Optimal
+from tamecheck.ir.answer import Feasible, Optimal
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.solvers.claims import claims
 
-__all__ = [
-    "ChvatalDual",
-    "IntegerRow",
-    "chvatal_dual",
-    "integer_rows",
-    "separated",
-    "separation_program",
-]
+__all__ = ["ChvatalDual", "chvatal_dual"]
 
 _ROUNDS_BEFORE_SOLVING = 12
 _CUTS_A_ROUND = 10
 _DEFAULT_SECONDS = 60.0
+_ZERO = Fraction(0)
+_MARGIN = Fraction(1, 100)
+_SECONDS_A_CUT = 5.0
+_DENOMINATORS = (12, 100, 10_000)
 
 
 class ChvatalDual(ExpressionDual):
@@ -137,18 +132,12 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
                 "Separated cuts are those of one right-hand side.",
                 hint="Use the strategy gomory for several.",
             )
-        return separated(form, budget, seed=seed, rounds=rounds)
+        return _separated(form, budget, seed=seed, rounds=rounds)
     builder = ExpressionBuilder(form.size)
-    first = _Run(form, budget, seed, builder).run(rounds)
-    return _enlarged(first, [form.at(b) for b in more], budget, rounds, builder)
-
-
-def _enlarged(
-    own: _Cut, places: Sequence[Vector], budget: Budget, rounds: int, builder: ExpressionBuilder
-) -> ChvatalDual:
-    """The maximum of a run's function and those of runs at other right-hand sides."""
-    form, root, notes = own.form, own.root, [own.note]
-    for d in places:
+    own = _Run(form, budget, seed, builder)
+    root = own.run(rounds)
+    notes = [own.note]
+    for d in map(form.at, more):
         # the same columns and rows, so that what a run proves holds for this program as well
         moved = replace(form, right=d, program=moved_program(form, d))
         try:
@@ -157,8 +146,8 @@ def _enlarged(
             sides = ", ".join(rational_text(x) for x in d)
             notes.append(f"there is no feasible point at ({sides})")
             continue
-        if builder.build(found.root)(d) > builder.build(root)(d):
-            root = builder.maximum([root, found.root])
+        if builder.build(found)(d) > builder.build(root)(d):
+            root = builder.maximum([root, found])
     return ChvatalDual(form, own.optimum, builder.build(root), tuple(notes))
 
 
@@ -168,37 +157,21 @@ def integer_rows(form: Form, builder: ExpressionBuilder) -> list[IntegerRow]:
     An equation becomes two rows.
     """
     rows: list[IntegerRow] = []
+    vectors = [form.vector(j) for j in range(len(form.columns))]
     for i, constraint in enumerate(form.constraints):
-        entries: list[tuple[int, Fraction]] = [
-            (j, a) for j, c in enumerate(form.columns) for k, a in c.entries if k == i
-        ]
-        scale = Fraction(
-            math.lcm(*(a.denominator for _, a in entries)),
-            math.gcd(*(a.numerator for _, a in entries)) or 1,
-        )
+        line = [vector[i] for vector in vectors]
         # the denominators' multiple over the numerators' divisor makes coprime integers
+        scale = Fraction(
+            math.lcm(*(a.denominator for a in line)), math.gcd(*(a.numerator for a in line)) or 1
+        )
         for sign in {"=": (1, -1), ">=": (1,), "<=": (-1,)}[constraint.sense]:
-            dense = [0] * len(form.columns)
-            for j, a in entries:
-                dense[j] = int(sign * scale * a)
-            line = [Fraction(0)] * form.size
-            line[i] = sign * scale
-            node = builder.linear(line)
+            node = builder.linear([sign * scale * (i == k) for k in range(form.size)])
             side = sign * scale * form.right[i]
             if side.denominator > 1:
                 node = builder.ceiling(node)
-            rows.append(IntegerRow(tuple(dense), math.ceil(side), node))
+            coefficients = tuple(int(sign * scale * a) for a in line)
+            rows.append(IntegerRow(coefficients, math.ceil(side), node))
     return rows
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """What a run ended with: the node of its function, and the optimum if it is proved."""
-
-    form: Form
-    optimum: Fraction | None
-    root: int
-    note: str
 
 
 class _Run:
@@ -207,52 +180,54 @@ class _Run:
     def __init__(self, form: Form, budget: Budget, seed: int, builder: ExpressionBuilder) -> None:
         self.form, self.budget, self.seed = form, budget, seed
         self.builder = builder
-        self.rows = integer_rows(form, self.builder)
-        self.nodes = {k: row.node for k, row in enumerate(self.rows)}
-        costs = [column.cost for column in form.columns]
-        self.scale = math.lcm(*(c.denominator for c in costs)) if costs else 1
+        rows = integer_rows(form, self.builder)
+        self.original = len(rows)
+        self.nodes = {k: row.node for k, row in enumerate(rows)}
+        self.scale = _scale(form)
         self.dictionary = LexicographicDictionary(
-            [c * self.scale for c in costs],
-            [([Fraction(a) for a in r.coefficients], Fraction(r.bound)) for r in self.rows],
+            [column.cost * self.scale for column in form.columns],
+            [(r.coefficients, Fraction(r.bound)) for r in rows],
         )
         self.optimum: Fraction | None = None
         self.solved = False
+        self.note = ""
 
-    def run(self, rounds: int) -> _Cut:
-        """Cut until the point is integral, the bound meets the optimum, or time is over."""
+    def run(self, rounds: int) -> int:
+        """Cut until the point is integral, the bound meets the optimum, or time is over.
+
+        The node of the function.
+        """
         table = self.dictionary
         cuts = 0
         for done in range(rounds + 1):
             state = table.optimise(self.budget)
-            if state is State.UNBOUNDED:
+            if state in {State.UNBOUNDED, State.INFEASIBLE}:
                 feasible_multipliers(self.form)
             if state is State.INFEASIBLE:
-                self._infeasible()
-            table.drop_basic(len(self.rows))
-            fractional = [i for i in range(self._entries) if table.value(i).denominator > 1]
+                raise InfeasibleProgramError(
+                    "The program is infeasible, so that no dual function attains its value:"
+                    " integer cuts of its rows contradict each other."
+                )
+            table.drop_basic(self.original)
+            entries = range(len(self.form.columns) + 1)
+            fractional = [i for i in entries if table.value(i).denominator > 1]
             if state is State.STOPPED or done == rounds:
                 break
+            self.note = f"{cuts} cuts in {done} rounds: the point is integral"
             if not fractional:
                 self.optimum = table.value(0) / self.scale
-                return self._answer(f"{cuts} cuts in {done} rounds: the point is integral")
+                return self._root()
+            self.note = f"{cuts} cuts in {done} rounds: the bound is the optimum"
             if done >= _ROUNDS_BEFORE_SOLVING and self._meets_optimum():
-                return self._answer(f"{cuts} cuts in {done} rounds: the bound is the optimum")
+                return self._root()
             for entry in fractional[:_CUTS_A_ROUND]:
-                self._cut(entry)
+                terms = [(self.nodes[k], a - math.floor(a)) for k, a in table.surplus_terms(entry)]
+                node = self.builder.ceiling(self.builder.combination(terms))
+                self.nodes[table.add_cut(entry)] = node
                 cuts += 1
         self._prove()
-        return self._answer(f"stopped after {cuts} cuts")
-
-    @property
-    def _entries(self) -> int:
-        return len(self.form.columns) + 1
-
-    def _cut(self, entry: int) -> None:
-        terms = [
-            (self.nodes[k], a - math.floor(a)) for k, a in self.dictionary.surplus_terms(entry)
-        ]
-        number = self.dictionary.add_cut(entry)
-        self.nodes[number] = self.builder.ceiling(self.builder.combination(terms))
+        self.note = f"stopped after {cuts} cuts"
+        return self._root()
 
     def _prove(self) -> None:
         if not self.solved:
@@ -262,39 +237,35 @@ class _Run:
 
     def _meets_optimum(self) -> bool:
         self._prove()
-        bound = Fraction(math.ceil(self.dictionary.value(0)), self.scale)
-        return self.optimum is not None and bound == self.optimum
+        return self.optimum == Fraction(math.ceil(self.dictionary.value(0)), self.scale)
 
-    def _infeasible(self) -> NoReturn:
-        feasible_multipliers(self.form)
-        raise InfeasibleProgramError(
-            "The program is infeasible, so that no dual function attains its value:"
-            " integer cuts of its rows contradict each other."
-        )
-
-    def _answer(self, note: str) -> _Cut:
-        return _Cut(self.form, self.optimum, self._multiplied(), note)
-
-    def _multiplied(self) -> int:
-        """The node of the final multipliers, rounded up where that raises the bound."""
-        builder = self.builder
+    def _root(self) -> int:
+        """The node of the final multipliers."""
         if not self.dictionary.priced:
             # stopped before the objective was reached: any multipliers that are feasible
-            return builder.linear(feasible_multipliers(self.form))
+            return self.builder.linear(feasible_multipliers(self.form))
         terms = [(self.nodes[k], y) for k, y in self.dictionary.surplus_terms(0)]
-        if self.dictionary.value(0).denominator > 1:
-            rounded = builder.ceiling(builder.combination(terms))
-            return builder.combination([(rounded, Fraction(1, self.scale))])
-        return builder.combination([(i, y / self.scale) for i, y in terms])
+        return _rounded(self.builder, terms, self.dictionary.value(0), self.scale)
 
 
-_ZERO = Fraction(0)
-_MARGIN = Fraction(1, 100)
-_SECONDS_A_CUT = 5.0
-_DENOMINATORS = (12, 100, 10_000)
+def _scale(form: Form) -> int:
+    """The least common denominator of the costs: the multiple of the objective is an integer."""
+    return math.lcm(*(column.cost.denominator for column in form.columns))
 
 
-def separated(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalDual:
+def _rounded(
+    builder: ExpressionBuilder, terms: Sequence[tuple[int, Fraction]], bound: Fraction, scale: int
+) -> int:
+    """One over the scale of a combination, which is rounded up where that raises its bound."""
+    if bound.denominator > 1:
+        terms = [(builder.ceiling(builder.combination(terms)), Fraction(1))]
+    return builder.combination([(i, y / scale) for i, y in terms])
+
+
+# -- separation ----------------------------------------------------------------------------------
+
+
+def _separated(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalDual:
     """A Chvátal function from separated cuts: of rank 1 first, then of cuts of cuts.
 
     Raises
@@ -306,49 +277,28 @@ def separated(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalD
     optimum = proved_optimum(form, seconds=budget.seconds, seed=seed)
     builder = ExpressionBuilder(form.size)
     rows = integer_rows(form, builder)
-    original = len(rows)
-    point, multipliers, bound = _relaxed(form, rows)
-    note = "no time"
-    for done in range(rounds + 1):
-        note = f"{len(rows) - original} separated cuts"
-        if all(x.denominator == 1 for x in point):
-            optimum = bound
+    original, costs = len(rows), [column.cost for column in form.columns]
+    done = 0
+    while True:
+        system = [(row.coefficients, ">=", Fraction(row.bound)) for row in rows]
+        found = cut_optimum(costs, system, "integer cuts")
+        if all(x.denominator == 1 for x in found.point):
+            optimum = found.objective
             break
         left = budget.seconds
-        if bound == optimum or done == rounds or left <= 0:
+        if found.objective == optimum or done >= rounds or left <= 0:
             break
-        cuts = _cuts(rows[:original], point, builder, left, seed)
-        cuts = cuts or _cuts(rows, point, builder, left, seed)
+        cuts = _cuts(rows[:original], found.point, builder, left, seed)
+        cuts = cuts or _cuts(rows, found.point, builder, left, seed)
         if not cuts:
             break
         rows.extend(cuts)
-        point, multipliers, bound = _relaxed(form, rows)
-    root = _root(form, builder, rows, multipliers, bound)
+        done += 1
+    note, scale = f"{len(rows) - original} separated cuts", _scale(form)
+    pairs = zip(rows, found.certificate.multipliers, strict=True)
+    terms = [(row.node, y * scale) for row, y in pairs if y]
+    root = _rounded(builder, terms, found.objective * scale, scale)
     return ChvatalDual(form, optimum, builder.build(root), (note,))
-
-
-def _relaxed(form: Form, rows: Sequence[IntegerRow]) -> tuple[Vector, Vector, Fraction]:
-    columns = [
-        FormColumn(
-            name=column.name,
-            integral=True,
-            cost=column.cost,
-            entries=tuple(
-                (i, Fraction(r.coefficients[j])) for i, r in enumerate(rows) if r.coefficients[j]
-            ),
-        )
-        for j, column in enumerate(form.columns)
-    ]
-    constraints = [Constraint(str(i), ">=", None) for i in range(len(rows))]
-    outcome = minimise(columns, constraints, [Fraction(row.bound) for row in rows])
-    if isinstance(outcome, Infeasible):
-        raise InfeasibleProgramError(
-            "The program is infeasible, so that no dual function attains its value:"
-            " integer cuts of its rows contradict each other."
-        )
-    if not isinstance(outcome, Optimal):
-        raise AssertionError("the dual of the relaxation is feasible")  # noqa: TRY004
-    return outcome.point, outcome.certificate.multipliers, outcome.objective
 
 
 def separation_program(rows: Sequence[IntegerRow], point: Sequence[Fraction]) -> Program:
@@ -361,25 +311,16 @@ def separation_program(rows: Sequence[IntegerRow], point: Sequence[Fraction]) ->
     columns = [Column(f"u{i}", _ZERO, 1 - _MARGIN) for i in range(size)]
     columns += [Column(f"a{j}", None, None, Kind.INTEGER, -point[j]) for j in used]
     columns.append(Column("beta", None, None, Kind.INTEGER, Fraction(1)))
+
+    def row(name: str, own: Sequence[int], last: tuple[int, int], low: Fraction) -> Row:
+        terms = [*((i, Fraction(a)) for i, a in enumerate(own) if a), (last[0], Fraction(last[1]))]
+        return Row(name, tuple(terms), low, None)
+
     made = [
-        Row(
-            f"above{j}",
-            (
-                *(
-                    (i, Fraction(-r.coefficients[j]))
-                    for i, r in enumerate(rows)
-                    if r.coefficients[j]
-                ),
-                (size + k, Fraction(1)),
-            ),
-            _ZERO,
-            None,
-        )
+        row(f"above{j}", [-r.coefficients[j] for r in rows], (size + k, 1), _ZERO)
         for k, j in enumerate(used)
     ]
-    bounds = tuple((i, Fraction(row.bound)) for i, row in enumerate(rows) if row.bound)
-    beta = ((size + len(used), Fraction(-1)),)
-    made.append(Row("below", (*bounds, *beta), _MARGIN - 1, None))
+    made.append(row("below", [r.bound for r in rows], (size + len(used), -1), _MARGIN - 1))
     return Program(tuple(columns), tuple(made), Sense.MAXIMISE)
 
 
@@ -393,51 +334,34 @@ def _cuts(
     """The violated cuts among those that the solvers' multipliers and their roundings give."""
     program = separation_program(rows, point)
     found: dict[tuple[int, ...], IntegerRow] = {}
+
+    def violation(cut: IntegerRow) -> Fraction:
+        return cut.bound - dot(map(Fraction, cut.coefficients), point)
+
     for claim in claims(program, seconds=min(seconds, _SECONDS_A_CUT), seed=seed):
         if not isinstance(claim, Optimal | Feasible):
             continue
-        best: tuple[Fraction, IntegerRow] | None = None
-        for denominator in _DENOMINATORS:
-            u = [
-                max(_ZERO, Fraction(x).limit_denominator(denominator))
-                for x in claim.point[: len(rows)]
-            ]
-            cut = _cut(rows, u, builder)
-            activity = sum((a * x for a, x in zip(cut.coefficients, point, strict=True)), _ZERO)
-            violation = cut.bound - activity
-            if violation > 0 and (best is None or violation > best[0]):
-                best = (violation, cut)
-        if best is not None:
-            found[best[1].coefficients] = best[1]
+        proposed = [Fraction(x) for x in claim.point[: len(rows)]]
+        tried = (
+            _cut(rows, [max(_ZERO, x.limit_denominator(denominator)) for x in proposed], builder)
+            for denominator in _DENOMINATORS
+        )
+        best = max(tried, key=violation)
+        if violation(best) > 0:
+            found[best.coefficients] = best
     return list(found.values())
 
 
 def _cut(
     rows: Sequence[IntegerRow], u: Sequence[Fraction], builder: ExpressionBuilder
 ) -> IntegerRow:
+    """The cut of multipliers of rows, rounded up."""
     used = [(row, x) for row, x in zip(rows, u, strict=True) if x]
-    count = len(rows[0].coefficients)
+    weights = [x for _, x in used]
+    columns = zip(*(row.coefficients for row, _ in used), strict=True)
+    coefficients = tuple(math.ceil(dot(weights, map(Fraction, column))) for column in columns)
     return IntegerRow(
-        tuple(
-            math.ceil(sum((x * row.coefficients[j] for row, x in used), _ZERO))
-            for j in range(count)
-        ),
-        math.ceil(sum((x * row.bound for row, x in used), _ZERO)),
+        coefficients or (0,) * len(rows[0].coefficients),
+        math.ceil(dot(weights, (Fraction(row.bound) for row, _ in used))),
         builder.ceiling(builder.combination([(row.node, x) for row, x in used])),
     )
-
-
-def _root(
-    form: Form,
-    builder: ExpressionBuilder,
-    rows: Sequence[IntegerRow],
-    multipliers: Vector,
-    bound: Fraction,
-) -> int:
-    """The node of the multipliers; rounded up on the grid of the costs where that helps."""
-    scale = math.lcm(*(column.cost.denominator for column in form.columns))
-    terms = [(row.node, y) for row, y in zip(rows, multipliers, strict=True) if y]
-    if (scale * bound).denominator == 1:
-        return builder.combination(terms)
-    scaled = builder.combination([(i, scale * y) for i, y in terms])
-    return builder.combination([(builder.ceiling(scaled), Fraction(1, scale))])

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import product
+from itertools import accumulate, product
 
 from tamecheck.duality.check import CheckItem, Value
 from tamecheck.duality.expression.function import (
@@ -29,8 +29,8 @@ from tamecheck.duality.expression.function import (
     Gomory,
     Linear,
 )
-from tamecheck.duality.form import Constraint, FormColumn, Vector
-from tamecheck.duality.optimum import minimise
+from tamecheck.duality.form import Vector, dot
+from tamecheck.duality.optimum import minimise_rows
 from tamecheck.errors import DomainError, InputError
 from tamecheck.ir.answer import Optimal
 
@@ -45,7 +45,7 @@ __all__ = [
     "split_vector",
 ]
 
-_ZERO = Fraction(0)
+_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +90,31 @@ class ConicProgram:
             if len(column.vector) != len(self.right):
                 raise InputError(f"Column {column.name!r} has {len(column.vector)} entries.")
 
+    @property
+    def axis(self) -> Vector:
+        """The sum of the cones' axes."""
+        starts = {0, *accumulate(self.blocks[:-1])}
+        return tuple(Fraction(int(i in starts)) for i in range(len(self.right)))
+
     def slack(self, point: Sequence[Fraction]) -> Vector:
         """``sum of column * x - right``."""
-        pairs = list(zip(self.columns, point, strict=True))
-        return tuple(sum((c.vector[i] * x for c, x in pairs), -b) for i, b in enumerate(self.right))
+        rows = ((column.vector[i] for column in self.columns) for i in range(len(self.right)))
+        return tuple(dot(row, point) - b for row, b in zip(rows, self.right, strict=True))
 
     def is_feasible(self, point: Sequence[Fraction], *, margin: Fraction = _ZERO) -> bool:
         """Whether the point is feasible; with a margin, whether ``slack - margin * axis`` is in K.
 
-        The axis is the sum of the cones' axes, so that a positive margin means the interior.
+        A positive margin means the interior.
         """
         pairs = zip(self.columns, point, strict=True)
         if any(column.integral and x.denominator > 1 for column, x in pairs):
             return False
-        slack = list(self.slack(point))
-        at = 0
-        for size in self.blocks:
-            slack[at] -= margin
-            at += size
-        return in_cone(slack, self.blocks)
+        moved = zip(self.slack(point), self.axis, strict=True)
+        return in_cone([a - margin * b for a, b in moved], self.blocks)
 
     def cost(self, point: Sequence[Fraction]) -> Fraction:
         """The objective at a point."""
-        return sum((c.cost * x for c, x in zip(self.columns, point, strict=True)), _ZERO)
+        return dot([column.cost for column in self.columns], point)
 
 
 def in_cone(u: Sequence[Fraction], blocks: Sequence[int]) -> bool:
@@ -120,7 +122,7 @@ def in_cone(u: Sequence[Fraction], blocks: Sequence[int]) -> bool:
     at = 0
     for size in blocks:
         t, w = u[at], u[at + 1 : at + size]
-        if t < 0 or t * t < sum((x * x for x in w), _ZERO):
+        if t < 0 or t * t < dot(w, w):
             return False
         at += size
     return True
@@ -218,27 +220,22 @@ class ConicDual:
         interior of K; ``bounded``: a dual function.  Each is true, or None where no witness is
         known.
         """
-        from tamecheck.duality.conic import interior_point
-
-        point = self.point
+        point, sound = self.point, self.checks_hold
         inside = None if point is None else interior_point(self.program, point)
-        sound = self.checks_hold
+
+        def item(holds: bool, why: str, otherwise: str) -> CheckItem:  # noqa: FBT001
+            return CheckItem(status=True if holds else None, why=why if holds else otherwise)
+
+        shown = ", ".join(map(str, inside or ()))
         return {
-            "feasible": CheckItem(
-                status=True if point is not None else None,
-                why="a feasible point is known" if point is not None else "no point is known",
+            "feasible": item(point is not None, "a feasible point is known", "no point is known"),
+            "strictly_feasible": item(
+                inside is not None,
+                f"the point ({shown}) has its slack in the interior",
+                "no mixed-integer point with slack in the interior was found",
             ),
-            "strictly_feasible": CheckItem(
-                status=True if inside is not None else None,
-                why=f"the point ({', '.join(map(str, inside))}) has its slack in the interior"
-                if inside is not None
-                else "no mixed-integer point with slack in the interior was found",
-            ),
-            "bounded": CheckItem(
-                status=True if sound else None,
-                why=f"F is a dual function: z >= {self.dual_value}"
-                if sound
-                else "F is not checked",
+            "bounded": item(
+                sound, f"F is a dual function: z >= {self.dual_value}", "F is not checked"
             ),
         }
 
@@ -246,27 +243,21 @@ class ConicDual:
 def _parts(expression: Expression) -> tuple[Vector, list[tuple[Fraction, Fraction, Vector]]]:
     """The linear part, and the triangles as ``(v, weight, w)``."""
     root = expression.nodes[-1]
-    terms = root.terms if isinstance(root, Combination) else ((len(expression.nodes) - 1, 1),)
+    terms = root.terms if isinstance(root, Combination) else ((len(expression.nodes) - 1, _ONE),)
     line: Vector = (_ZERO,) * expression.size
     triangles: list[tuple[Fraction, Fraction, Vector]] = []
     for i, weight in terms:
-        node = expression.nodes[i]
-        if isinstance(node, Linear):
-            pairs = zip(line, node.coefficients, strict=True)
-            line = tuple(a + weight * b for a, b in pairs)
-        elif isinstance(node, Gomory) and node.free is not None and not node.terms:
-            inner = expression.nodes[node.free]
-            if isinstance(inner, Linear):
-                triangles.append((node.v, Fraction(weight), inner.coefficients))
-                continue
-            raise InputError("A conic dual consists of linear forms and triangles of them.")
-        else:
-            raise InputError("A conic dual consists of linear forms and triangles of them.")
+        match expression.nodes[i]:
+            case Linear(coefficients):
+                line = tuple(a + weight * b for a, b in zip(line, coefficients, strict=True))
+            case Gomory(v, int(free), ()) if isinstance(inner := expression.nodes[free], Linear):
+                triangles.append((v, weight, inner.coefficients))
+            case _:
+                raise InputError("A conic dual consists of linear forms and triangles of them.")
     return line, triangles
 
 
-def _column(name: str, cost: Fraction, entries: Sequence[tuple[int, Fraction]]) -> FormColumn:
-    return FormColumn(name=name, integral=False, cost=cost, entries=tuple(entries))
+# -- the search ----------------------------------------------------------------------------------
 
 
 def rays(blocks: Sequence[int], fineness: int) -> tuple[Vector, ...]:
@@ -304,26 +295,17 @@ def _sphere(dimension: int, fineness: int) -> list[Vector]:
 def split_vector(program: ConicProgram, j: int) -> Vector | None:
     """A ``w`` with ``w·a_j = 1`` and 0 for all other columns; None if there is none."""
     size = len(program.right)
-    columns = [
-        FormColumn(
-            name=f"{i}.{sign}",
-            integral=False,
-            cost=Fraction(1),
-            entries=tuple(
-                (k, sign * column.vector[i])
-                for k, column in enumerate(program.columns)
-                if column.vector[i]
-            ),
-        )
-        for i in range(size)
-        for sign in (1, -1)
+    rows = [
+        ([sign * a for a in column.vector for sign in (1, -1)], "=", Fraction(int(k == j)))
+        for k, column in enumerate(program.columns)
     ]
-    constraints = [Constraint(c.name, "=", None) for c in program.columns]
-    target = [Fraction(int(k == j)) for k in range(len(program.columns))]
-    outcome = minimise(columns, constraints, target)
-    if not isinstance(outcome, Optimal):
-        return None
-    return tuple(outcome.point[2 * i] - outcome.point[2 * i + 1] for i in range(size))
+    outcome = minimise_rows([_ONE] * (2 * size), rows)
+    return _differences(outcome.point, size) if isinstance(outcome, Optimal) else None
+
+
+def _differences(point: Sequence[Fraction], size: int) -> Vector:
+    """Free variables from their positive and negative parts, in turn."""
+    return tuple(point[2 * i] - point[2 * i + 1] for i in range(size))
 
 
 def interior_point(program: ConicProgram, point: Sequence[Fraction]) -> Vector | None:
@@ -331,49 +313,24 @@ def interior_point(program: ConicProgram, point: Sequence[Fraction]) -> Vector |
 
     Found by an exact linear program over the inner approximation of K; None if that has none.
     """
-    fixed = [
-        sum(
-            (c.vector[i] * x for c, x in zip(program.columns, point, strict=True) if c.integral), -b
-        )
-        for i, b in enumerate(program.right)
-    ]
     moving = [j for j, c in enumerate(program.columns) if not c.integral]
-    axis = [_ZERO] * len(program.right)
-    at = 0
-    for size in program.blocks:
-        axis[at] = Fraction(1)
-        at += size
+    fixed = program.slack([_ZERO if j in moving else x for j, x in enumerate(point)])
     # fixed + G y = axis * margin + combination of rays, margin <= 1
-    vectors: list[tuple[Vector, Fraction]] = []
-    for j in moving:
-        own = program.columns[j].vector
-        vectors += [(own, _ZERO), (tuple(-a for a in own), _ZERO)]
-    vectors.append((tuple(-a for a in axis), Fraction(-1)))
-    vectors += [(tuple(-a for a in ray), _ZERO) for ray in rays(program.blocks, 2)]
-    margin = 2 * len(moving)
-    size = len(program.right)
-    columns = [
-        FormColumn(
-            name=str(k),
-            integral=False,
-            cost=cost,
-            entries=(
-                *((i, a) for i, a in enumerate(vector) if a),
-                *(((size, Fraction(1)),) if k == margin else ()),
-            ),
-        )
-        for k, (vector, cost) in enumerate(vectors)
+    vectors = [
+        tuple(sign * a for a in program.columns[j].vector) for j in moving for sign in (1, -1)
     ]
-    constraints = [
-        *(Constraint(str(i), "=", None) for i in range(size)),
-        Constraint("margin", "<=", None),
-    ]
-    outcome = minimise(columns, constraints, [*(-x for x in fixed), Fraction(1)])
+    margin = len(vectors)
+    vectors += [tuple(-a for a in ray) for ray in (program.axis, *rays(program.blocks, 2))]
+    costs = [Fraction(-int(k == margin)) for k in range(len(vectors))]
+    rows = zip(zip(*vectors, strict=True), fixed, strict=True)
+    outcome = minimise_rows(
+        costs, [*((row, "=", -x) for row, x in rows), ([-c for c in costs], "<=", _ONE)]
+    )
     if not isinstance(outcome, Optimal) or outcome.point[margin] <= 0:
         return None
     found = list(point)
-    for k, j in enumerate(moving):
-        found[j] = outcome.point[2 * k] - outcome.point[2 * k + 1]
+    for j, y in zip(moving, _differences(outcome.point, len(moving)), strict=True):
+        found[j] = y
     inside = program.is_feasible(found, margin=outcome.point[margin] / 2)
     return tuple(found) if inside else None
 
@@ -401,12 +358,13 @@ def conic_dual(
     """
     if point is not None and not program.is_feasible(point):
         raise InputError("The point is not feasible for the conic program.")
-    candidates = [_line_only(program, fineness)]
+    splits: list[tuple[Vector, Fraction] | None] = [None]
     for j, column in enumerate(program.columns):
         if column.integral and (w := split_vector(program, j)) is not None:
-            v = sum((a * b for a, b in zip(w, program.right, strict=True)), _ZERO) % 1
+            v = dot(w, program.right) % 1
             if v:
-                candidates.append(_with_split(program, w, v, fineness))
+                splits.append((w, v))
+    candidates = (_with_split(program, split, fineness) for split in splits)
     known = [c for c in candidates if c is not None]
     if not known:
         raise DomainError(
@@ -417,72 +375,38 @@ def conic_dual(
     return ConicDual(program, best, None if point is None else tuple(point))
 
 
-def _line_only(program: ConicProgram, fineness: int) -> Expression | None:
-    found = _multipliers(program, None, fineness)
-    if found is None:
-        return None
-    builder = ExpressionBuilder(len(program.right))
-    return builder.build(builder.linear(found[0]))
-
-
-def _with_split(program: ConicProgram, w: Vector, v: Fraction, fineness: int) -> Expression | None:
-    found = _multipliers(program, (w, v), fineness)
-    if found is None:
-        return None
-    mu, gamma = found
-    builder = ExpressionBuilder(len(program.right))
-    layer = builder.gomory(v, w, [])
-    return builder.build(builder.combination([(builder.linear(mu), Fraction(1)), (layer, gamma)]))
-
-
-def _multipliers(
+def _with_split(
     program: ConicProgram, split: tuple[Vector, Fraction] | None, fineness: int
-) -> tuple[Vector, Fraction] | None:
-    """``mu, gamma`` that maximise ``mu·b + gamma`` with both slopes in the approximated cone.
+) -> Expression | None:
+    """``mu·u + gamma tri_v(w·u)`` with the largest value at b, both slopes in the cone of rays.
 
     The variables are the slopes' weights on the cone's rays, and gamma; ``mu`` is the first slope
     minus ``gamma/v w``.
     """
-    cone = rays(program.blocks, fineness)
-    size, count = len(program.right), len(program.columns)
-    products = [
-        (k, sum((a * b for a, b in zip(c.vector, ray, strict=True)), _ZERO))
-        for ray in cone
-        for k, c in enumerate(program.columns)
-    ]
-    columns: list[FormColumn] = []
-    for n, ray in enumerate(cone):
-        own = [entry for entry in products[n * count : (n + 1) * count] if entry[1]]
-        if split is not None:
-            own += [(count + i, a) for i, a in enumerate(ray) if a]
-        bound = sum((a * b for a, b in zip(ray, program.right, strict=True)), _ZERO)
-        columns.append(_column(f"up{n}", -bound, own))
-    constraints = [Constraint(c.name, "=", None) for c in program.columns]
-    sides = [c.cost for c in program.columns]
+    cone, size = rays(program.blocks, fineness), len(program.right)
+    costs = [-dot(ray, program.right) for ray in cone]
+    rows = [([dot(c.vector, ray) for ray in cone], "=", c.cost) for c in program.columns]
     if split is not None:
         w, v = split
-        for n, ray in enumerate(cone):
-            own = [(count + i, -a) for i, a in enumerate(ray) if a]
-            columns.append(_column(f"down{n}", _ZERO, own))
-        both = 1 / v + 1 / (1 - v)
-        at_b = sum((a * b for a, b in zip(w, program.right, strict=True)), _ZERO)
-        entries = [
-            (k, -sum((a * b for a, b in zip(c.vector, w, strict=True)), _ZERO) / v)
-            for k, c in enumerate(program.columns)
+        none, both = [_ZERO] * len(cone), 1 / v + 1 / (1 - v)
+        costs += [*none, dot(w, program.right) / v - 1]
+        rows = [
+            ([*own, *none, -dot(c.vector, w) / v], sense, cost)
+            for c, (own, sense, cost) in zip(program.columns, rows, strict=True)
         ]
-        entries += [(count + i, -both * x) for i, x in enumerate(w)]
-        gain = 1 - at_b / v
-        columns.append(_column("gamma", -gain, [e for e in entries if e[1]]))
-        constraints += [Constraint(f"slope{i}", "=", None) for i in range(size)]
-        sides += [_ZERO] * size
-    outcome = minimise(columns, constraints, sides)
+        rows += [
+            ([*(ray[i] for ray in cone), *(-ray[i] for ray in cone), -both * w[i]], "=", _ZERO)
+            for i in range(size)
+        ]
+    outcome = minimise_rows(costs, rows)
     if not isinstance(outcome, Optimal):
         return None
-    mu = [_ZERO] * size
-    for ray, x in zip(cone, outcome.point, strict=False):
-        mu = [a + x * b for a, b in zip(mu, ray, strict=True)]
+    weights = outcome.point[: len(cone)]
+    mu = [dot([ray[i] for ray in cone], weights) for i in range(size)]
+    builder = ExpressionBuilder(size)
     if split is None:
-        return tuple(mu), _ZERO
-    gamma = outcome.point[-1]
-    w, v = split
-    return tuple(a - gamma / v * x for a, x in zip(mu, w, strict=True)), gamma
+        return builder.build(builder.linear(mu))
+    (w, v), gamma = split, outcome.point[-1]
+    line = builder.linear([a - gamma / v * x for a, x in zip(mu, w, strict=True)])
+    layer = builder.gomory(v, w, [])
+    return builder.build(builder.combination([(line, _ONE), (layer, gamma)]))

@@ -30,6 +30,7 @@ __all__ = [
     "Part",
     "RightHandSide",
     "Vector",
+    "dot",
     "normalise",
     "program_of",
 ]
@@ -226,6 +227,11 @@ def program_of(
             for i, (c, d) in enumerate(zip(constraints, right, strict=True))
         ),
     )
+
+
+def dot(left: Iterable[Fraction], right: Iterable[Fraction]) -> Fraction:
+    """The sum of the products."""
+    return sum((a * b for a, b in zip(left, right, strict=True) if a and b), Fraction(0))
 
 
 def normalise(program: Program) -> Form:

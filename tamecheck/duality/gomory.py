@@ -13,40 +13,37 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq_mat
 
+from tamecheck.budget import Budget
 from tamecheck.duality.check import CheckItem
 from tamecheck.duality.expression.dual import ExpressionDual
 from tamecheck.duality.expression.function import Expression, ExpressionBuilder, absolute, triangle
-from tamecheck.duality.form import Constraint, Form, FormColumn, InfeasibleProgramError, normalise
+from tamecheck.duality.form import Form, dot, normalise
 from tamecheck.duality.optimum import (
+    cut_optimum,
     feasible_multipliers,
-    minimise,
     proved_optimum,
     require_integer_solution,
 )
-from tamecheck.ir.answer import Infeasible, Optimal
+from tamecheck.exact.feasibility import pivots
+from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.program import Program
 
-__all__ = [
-    "Basis",
-    "GomoryDual",
-    "ascend",
-    "basis_row",
-    "gomory_dual",
-    "optimal_basis",
-    "violation_slope",
-]
+__all__ = ["GomoryDual", "Layers", "gomory_dual", "violation"]
 
 _ZERO = Fraction(0)
 _DEFAULT_SECONDS = 60.0
 _MOST_DIGITS = 60
 """Cuts whose numbers are longer than this are left out: they would slow the exact programs."""
+
+_DENOMINATORS = (12, 60, 720)
+_CLIMB = 20
+_RATE = 0.2
 
 
 class GomoryDual(ExpressionDual):
@@ -98,14 +95,11 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     feasible_multipliers(form)
     require_integer_solution(form)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
-    deadline = time.monotonic() + limit
-    run = Layers(form, cuts, deadline)
+    run = Layers(form, cuts, Budget.of(limit))
     optimum = proved_optimum(form, seconds=limit, seed=seed)
     note = run.run(layers, optimum)
     if steps:
-        from tamecheck.duality.gomory import ascend
-
-        note = f"{note}; {ascend(run, steps, random.Random(seed), optimum)}"  # noqa: S311
+        note = f"{note}; {_ascend(run, steps, random.Random(seed), optimum)}"  # noqa: S311
     return GomoryDual(form, optimum, run.expression(), (note,))
 
 
@@ -125,20 +119,19 @@ class Extended:
 class Layers:
     """The extended linear program: the rows of the form, and the cuts so far."""
 
-    def __init__(self, form: Form, cuts: int, deadline: float) -> None:
-        self.form, self.cuts, self.deadline = form, cuts, deadline
+    def __init__(self, form: Form, cuts: int, budget: Budget) -> None:
+        self.form, self.cuts, self.budget = form, cuts, budget
         self.builder = ExpressionBuilder(form.size)
+        vectors = [form.vector(j) for j in range(len(form.columns))]
         self.rows: list[Extended] = []
         for i, constraint in enumerate(form.constraints):
             sign = -1 if constraint.sense == "<=" else 1
-            line = [_ZERO] * form.size
-            line[i] = Fraction(sign)
             self.rows.append(
                 Extended(
-                    tuple(sign * form.vector(j)[i] for j in range(len(form.columns))),
+                    tuple(sign * vector[i] for vector in vectors),
                     sign * form.right[i],
                     constraint.sense == "=",
-                    self.builder.linear(line),
+                    self.builder.linear([sign * (i == k) for k in range(form.size)]),
                 )
             )
         self.original = len(self.rows)
@@ -152,7 +145,7 @@ class Layers:
         for done in range(layers):
             if optimum is not None and self.bound == optimum:
                 return f"{done} layers: the bound is the optimum"
-            if time.monotonic() > self.deadline:
+            if self.budget.is_spent:
                 return f"{done} layers in the time that there was"
             self._keep_tight()
             before = self.bound
@@ -165,59 +158,37 @@ class Layers:
 
     def solve(self) -> None:
         """The exact optimum of the extended linear program."""
-        columns = [
-            FormColumn(
-                column.name,
-                column.integral,
-                column.cost,
-                tuple(
-                    (i, row.coefficients[j])
-                    for i, row in enumerate(self.rows)
-                    if row.coefficients[j]
-                ),
-            )
-            for j, column in enumerate(self.form.columns)
-        ]
-        constraints = [
-            Constraint(str(i), "=" if row.equation else ">=", None)
-            for i, row in enumerate(self.rows)
-        ]
-        outcome = minimise(columns, constraints, [row.bound for row in self.rows])
-        if isinstance(outcome, Infeasible):
-            raise InfeasibleProgramError(
-                "The program is infeasible, so that no dual function attains its value:"
-                " cuts of its rows contradict each other."
-            )
-        if not isinstance(outcome, Optimal):
-            raise AssertionError("the dual of the relaxation is feasible")  # noqa: TRY004
-        self.multipliers, self.point, self.bound = (
-            outcome.certificate.multipliers,
-            outcome.point,
-            outcome.objective,
-        )
+        costs = [column.cost for column in self.form.columns]
+        rows = [(r.coefficients, "=" if r.equation else ">=", r.bound) for r in self.rows]
+        found = cut_optimum(costs, rows, "cuts")
+        self.multipliers = found.certificate.multipliers
+        self.point, self.bound = found.point, found.objective
 
     def cut(self, w: Sequence[Fraction], v: Fraction) -> Extended:
         """The row of the layer ``(w, v)`` on the rows that are there (as many as ``w`` is long)."""
-        rows = self.rows[: len(w)]
-        lines = [(row, x) for row, x in zip(rows, w, strict=True) if x]
+        lines = [(row, x) for row, x in zip(self.rows, w, strict=False) if x]
+        loose = [(row, x) for row, x in lines if not row.equation]
         free = [_ZERO] * self.form.size
-        for i, (row, x) in enumerate(zip(rows, w, strict=True)):
+        for i, (row, x) in enumerate(zip(self.rows, w, strict=False)):
             if row.equation:
                 free[i] = x
-        terms = [(row.node, x) for row, x in lines if not row.equation]
-        coefficients: list[Fraction] = []
-        for j, column in enumerate(self.form.columns):
-            inner = sum((x * row.coefficients[j] for row, x in lines), _ZERO)
-            outer = sum(
-                (absolute(v, -x) * row.coefficients[j] for row, x in lines if not row.equation),
-                _ZERO,
+
+        def layer(values: Sequence[Fraction], integral: bool) -> Fraction:  # noqa: FBT001
+            inner = dot((x for _, x in lines), values)
+            outer = (
+                absolute(v, -x) * a
+                for (row, x), a in zip(lines, values, strict=True)
+                if not row.equation
             )
-            layer = triangle(v, inner) if column.integral else absolute(v, inner)
-            coefficients.append(layer + outer)
-        bound = triangle(v, sum((x * row.bound for row, x in lines), _ZERO))
-        bound += sum((absolute(v, -x) * row.bound for row, x in lines if not row.equation), _ZERO)
-        node = self.builder.gomory(v, free, terms)
-        return Extended(tuple(coefficients), bound, equation=False, node=node)
+            return sum(outer, triangle(v, inner) if integral else absolute(v, inner))
+
+        coefficients = tuple(
+            layer([row.coefficients[j] for row, _ in lines], column.integral)
+            for j, column in enumerate(self.form.columns)
+        )
+        bound = layer([row.bound for row, _ in lines], integral=True)
+        node = self.builder.gomory(v, free, [(row.node, x) for row, x in loose])
+        return Extended(coefficients, bound, equation=False, node=node)
 
     def _keep_tight(self) -> None:
         """Forget the cuts without a multiplier; the form's own rows stay."""
@@ -229,34 +200,65 @@ class Layers:
         """Add the cuts of the fractional variables that the optimal point violates."""
         added: list[Extended] = []
         for w in self.basis_rows():
-            v = sum((x * row.bound for x, row in zip(w, self.rows, strict=True)), _ZERO) % 1
+            v = self._value(w) % 1
             if v == 0 or _digits(w) > _MOST_DIGITS:
                 continue
             row = self.cut(w, v)
-            if self._activity(row) < row.bound:
+            if self._is_violated(row):
                 added.append(row)
             if len(added) == self.cuts:
                 break
         self.rows.extend(added)
         return bool(added)
 
-    def basis_rows(self) -> list[list[Fraction]]:
-        """Rows of the inverse basis of the fractional integer variables, most fractional first."""
-        from tamecheck.duality.gomory import basis_row, optimal_basis
+    def _value(self, w: Sequence[Fraction]) -> Fraction:
+        return dot(w, (row.bound for row in self.rows))
 
-        basis = optimal_basis(self.form, self.rows, self.point, self.multipliers)
+    def basis_rows(self) -> list[list[Fraction]]:
+        """Rows of the inverse basis of the fractional integer variables, most fractional first.
+
+        The basis consists of the positive variables of the optimal point, which are independent
+        as it is basic, and is completed by those of reduced cost 0 first; redundant rows have the
+        multiplier 0.
+        """
+        n, rows = len(self.form.columns), self.rows
+        loose = [i for i, row in enumerate(rows) if not row.equation]
+        positive = [j for j in range(n) if self.point[j] > 0]
+        surplus = [i for i in loose if self._activity(rows[i]) > rows[i].bound]
+        slack = [i for i in loose if i not in surplus]
+        rest = sorted((j for j in range(n) if j not in positive), key=self._is_priced)
+        order = [*positive, *(n + i for i in (*surplus, *slack)), *rest]
+        lines = [
+            tuple(
+                as_number(row.coefficients[j] if j < n else Fraction(-(j - n == i))) for j in order
+            )
+            for i, row in enumerate(rows)
+        ]
+        chosen, kept = pivots(lines), pivots(list(zip(*lines, strict=True)))
+        size = len(chosen)
+        square = fmpq_mat(size, size, [lines[i][k] for i in kept for k in chosen])
+        inverse = square.inv() if size else square
         fractional = [
             j
             for j, column in enumerate(self.form.columns)
             if column.integral and self.point[j].denominator > 1
         ]
         fractional.sort(key=lambda j: abs(self.point[j] % 1 - Fraction(1, 2)))
-        found = (basis_row(basis, j, len(self.rows)) for j in fractional)
-        return [w for w in found if w is not None]
+        place = {order[k]: number for number, k in enumerate(chosen)}
+        found: list[list[Fraction]] = []
+        for k in (place[j] for j in fractional if j in place):
+            w = {i: as_fraction(inverse[k, position]) for position, i in enumerate(kept)}
+            found.append([w.get(i, _ZERO) for i in range(len(rows))])
+        return found
+
+    def _is_priced(self, j: int) -> bool:
+        """Whether a variable has a reduced cost."""
+        column = (row.coefficients[j] for row in self.rows)
+        return self.form.columns[j].cost != dot(self.multipliers, column)
 
     def add_if_better(self, row: Extended) -> bool:
         """Add a row if it raises the bound."""
-        if self._activity(row) >= row.bound:
+        if not self._is_violated(row):
             return False
         before = self.bound
         self.rows.append(row)
@@ -268,8 +270,10 @@ class Layers:
         return False
 
     def _activity(self, row: Extended) -> Fraction:
-        pairs = zip(row.coefficients, self.point, strict=True)
-        return sum((a * x for a, x in pairs), _ZERO)
+        return dot(row.coefficients, self.point)
+
+    def _is_violated(self, row: Extended) -> bool:
+        return self._activity(row) < row.bound
 
     def expression(self) -> Expression:
         """The function of the last multipliers: non-negative on all rows that are no equations."""
@@ -286,17 +290,14 @@ class Layers:
 
 
 def _digits(values: Sequence[Fraction]) -> int:
-    return max(
-        (int(math.log10(max(abs(x.numerator), x.denominator))) + 1 for x in values if x), default=0
-    )
+    sizes = (max(abs(x.numerator), x.denominator) for x in values if x)
+    return max((int(math.log10(size)) + 1 for size in sizes), default=0)
 
 
-_DENOMINATORS = (12, 60, 720)
-_CLIMB = 20
-_RATE = 0.2
+# -- the gradient phase --------------------------------------------------------------------------
 
 
-def ascend(run: Layers, steps: int, noise: random.Random, optimum: Fraction | None) -> str:
+def _ascend(run: Layers, steps: int, noise: random.Random, optimum: Fraction | None) -> str:
     """Add cuts whose (w, v) climb their violation at the relaxation's point; how many helped.
 
     Each step starts near a small integer combination of rows of the inverse basis, follows the
@@ -308,11 +309,10 @@ def ascend(run: Layers, steps: int, noise: random.Random, optimum: Fraction | No
         starts = run.basis_rows()
         if run.bound == optimum or not starts:
             break
-        found = _climbed(run, _start(starts, noise))
+        best = _climb(run, _start(starts, noise))
         for denominator in _DENOMINATORS:
-            exact = [Fraction(a).limit_denominator(denominator) for a in found]
-            at_b = (a * r.bound for a, r in zip(exact, run.rows, strict=True))
-            v = sum(at_b, Fraction(0)) % 1
+            exact = [Fraction(a).limit_denominator(denominator) for a in best]
+            v = dot(exact, (row.bound for row in run.rows)) % 1
             if v and run.add_if_better(run.cut(exact, v)):
                 helped += 1
                 break
@@ -323,13 +323,11 @@ def _start(rows: Sequence[Sequence[Fraction]], noise: random.Random) -> list[flo
     weights = [noise.randint(-2, 2) for _ in rows]
     if not any(weights):
         weights[noise.randrange(len(rows))] = 1
-    return [
-        float(sum((n * a for n, a in zip(weights, column, strict=True)), Fraction(0)))
-        for column in zip(*rows, strict=True)
-    ]
+    columns = zip(*rows, strict=True)
+    return [float(sum(n * a for n, a in zip(weights, column, strict=True))) for column in columns]
 
 
-def _climbed(run: Layers, w: list[float]) -> list[float]:
+def _climb(run: Layers, w: Sequence[float]) -> Sequence[float]:
     """The best row on the way; the parameter v follows the row as ``frac(w·b)``."""
     integral = [column.integral for column in run.form.columns]
     bounds = [float(row.bound) for row in run.rows]
@@ -337,155 +335,39 @@ def _climbed(run: Layers, w: list[float]) -> list[float]:
     for step in range(_CLIMB):
         inner = sum(a * b for a, b in zip(w, bounds, strict=True))
         v = min(0.95, max(0.05, inner - math.floor(inner)))
-        value = _violation(run, integral, w, v)
+        value, slope, _ = violation(run.rows, integral, run.point, w, v)
         if value > most:
             best, most = w, value
-        slope, _ = violation_slope(run.rows, integral, run.point, w, v)
         size = math.sqrt(sum(g * g for g in slope)) or 1.0
         w = [a + _RATE / (1 + step) * g / size for a, g in zip(w, slope, strict=True)]
     return best
 
 
-def _violation(run: Layers, integral: Sequence[bool], w: Sequence[float], v: float) -> float:
-    """How far the point is beyond the cut, in floats."""
-    total = 0.0
-    targets = [(-float(x), j) for j, x in enumerate(run.point) if x]
-    for weight, j in [(1.0, -1), *targets]:
-        values = [float(r.bound if j < 0 else r.coefficients[j]) for r in run.rows]
-        inner = sum(a * r for a, r in zip(w, values, strict=True))
-        if j < 0 or integral[j]:
-            part = inner - math.floor(inner)
-            own = min(part / v, (1 - part) / (1 - v))
-        else:
-            own = max(inner / v, -inner / (1 - v))
-        for a, r, row in zip(w, values, run.rows, strict=True):
-            if not row.equation:
-                own += max(-a / v, a / (1 - v)) * r
-        total += weight * own
-    return total
-
-
-def violation_slope(
+def violation(
     rows: Sequence[Extended],
     integral: Sequence[bool],
     point: Sequence[Fraction],
     w: Sequence[float],
     v: float,
-) -> tuple[list[float], float]:
-    """The derivative of ``F(b) - sum of F(a_j) x_j`` in w and v, for one layer; in floats."""
-    total = [0.0] * len(w)
-    total_v = 0.0
-    targets = [(-float(x), j) for j, x in enumerate(point) if x]
-    for weight, j in [(1.0, -1), *targets]:
-        values = [float(r.bound if j < 0 else r.coefficients[j]) for r in rows]
-        inner = sum(a * r for a, r in zip(w, values, strict=True))
-        if j >= 0 and not integral[j]:
-            rising, part = inner >= 0, inner
-        else:
-            part = inner - math.floor(inner)
-            rising = part < v
-        slope = 1 / v if rising else -1 / (1 - v)
-        if rising:
-            slope_v = -part / v**2
-        elif j >= 0 and not integral[j]:
-            slope_v = -part / (1 - v) ** 2
-        else:
-            slope_v = (1 - part) / (1 - v) ** 2
-        for k, (a, r) in enumerate(zip(w, values, strict=True)):
-            total[k] += weight * slope * r
-            if rows[k].equation:
-                continue
-            # abs_v(-a) r
-            total[k] += weight * r * (1 / (1 - v) if a > 0 else -1 / v)
-            slope_v += (a * r / (1 - v) ** 2) if a > 0 else (a * r / v**2)
-        total_v += weight * slope_v
-    return total, total_v
+) -> tuple[float, list[float], float]:
+    """``F(b) - sum of F(a_j) x_j`` for one layer, and its derivatives in w and v; in floats."""
+    import numpy as np
 
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """Columns of ``[A, -I]`` that are a basis, and the rows that are not redundant.
-
-    ``inverse`` maps these rows to the basic variables.
-    """
-
-    variables: tuple[int, ...]
-    rows: tuple[int, ...]
-    inverse: fmpq_mat
-
-
-def optimal_basis(
-    form: Form,
-    rows: Sequence[Extended],
-    point: Sequence[Fraction],
-    multipliers: Sequence[Fraction],
-) -> Basis:
-    """A basis of the optimal point: its positive variables, completed by reduced cost 0 first.
-
-    The positive variables of a basic solution are linearly independent, so that elimination that
-    takes them first keeps them all.
-    """
-    n, m = len(form.columns), len(rows)
-    positive = [j for j in range(n) if point[j] > 0]
-    surplus: list[int] = []
-    for i, row in enumerate(rows):
-        if row.equation:
-            continue
-        value = sum((a * x for a, x in zip(row.coefficients, point, strict=True)), Fraction(0))
-        if value > row.bound:
-            surplus.append(n + i)
-    reduced = {
-        j: form.columns[j].cost
-        - sum((y * row.coefficients[j] for y, row in zip(multipliers, rows, strict=True)), 0)
-        for j in range(n)
-    }
-    taken = {*positive, *surplus}
-    others = [j for j in range(n) if j not in taken]
-    slack = [n + i for i, row in enumerate(rows) if not row.equation and n + i not in taken]
-    tight = [j for j in others if reduced[j] == 0]
-    loose = [j for j in others if reduced[j] != 0]
-    order = [*positive, *surplus, *slack, *tight, *loose]
-    return _independent(rows, order, n, m)
-
-
-def _independent(rows: Sequence[Extended], order: Sequence[int], n: int, m: int) -> Basis:
-    """The first columns in the order that are linearly independent, with rows to match."""
-    work: list[list[fmpq]] = [_column(rows, j, n, m) for j in order]
-    reduced: list[tuple[int, list[fmpq]]] = []
-    chosen: list[int] = []
-    for j, column in zip(order, work, strict=True):
-        left = column
-        for pivot, own in reduced:
-            factor = left[pivot]
-            if factor:
-                left = [a - factor * b if b else a for a, b in zip(left, own, strict=True)]
-        pivot = next((i for i, a in enumerate(left) if a), None)
-        if pivot is None:
-            continue
-        reduced.append((pivot, [a / left[pivot] if a else a for a in left]))
-        chosen.append(j)
-        if len(chosen) == m:
-            break
-    pivots = sorted(pivot for pivot, _ in reduced)
-    size = len(chosen)
-    entries = [_column(rows, j, n, m) for j in chosen]
-    square = fmpq_mat(size, size, [entries[k][i] for i in pivots for k in range(size)])
-    return Basis(tuple(chosen), tuple(pivots), square.inv() if size else square)
-
-
-def _column(rows: Sequence[Extended], j: int, n: int, m: int) -> list[fmpq]:
-    if j >= n:
-        return [fmpq(-1) if i == j - n else fmpq(0) for i in range(m)]
-    return [fmpq(row.coefficients[j].numerator, row.coefficients[j].denominator) for row in rows]
-
-
-def basis_row(basis: Basis, j: int, size: int) -> list[Fraction] | None:
-    """Row multipliers ``w`` with ``w·(row of x)`` = x_j + nonbasic terms; None if not basic."""
-    if j not in basis.variables:
-        return None
-    k = basis.variables.index(j)
-    w = [Fraction(0)] * size
-    for position, i in enumerate(basis.rows):
-        a = basis.inverse[k, position]
-        w[i] = Fraction(int(a.p), int(a.q))
-    return w
+    places = [j for j, x in enumerate(point) if x]
+    weights = np.array([1.0, *(-float(point[j]) for j in places)])
+    values = np.array([[r.bound, *(r.coefficients[j] for j in places)] for r in rows], float)
+    whole = np.array([True, *(integral[j] for j in places)])
+    row, loose = np.array(w, float), np.array([not r.equation for r in rows])
+    inner = row @ values
+    part = np.where(whole, inner - np.floor(inner), inner)
+    rising = np.where(whole, part < v, part >= 0)
+    down = np.where(whole, 1 - part, -part)
+    layer = np.where(rising, part / v, down / (1 - v))
+    slope = np.where(rising, 1 / v, -1 / (1 - v))
+    slope_v = np.where(rising, -part / v**2, down / (1 - v) ** 2)
+    # abs_v(-w) on the rows that are no equations
+    steep = loose * np.where(row > 0, 1 / (1 - v), -1 / v)
+    bend = loose * np.where(row > 0, row / (1 - v) ** 2, row / v**2)
+    total = weights @ (layer + (steep * row) @ values)
+    by_w = values @ (weights * slope) + steep * (values @ weights)
+    return float(total), by_w.tolist(), float(weights @ (slope_v + bend @ values))

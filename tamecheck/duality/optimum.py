@@ -19,6 +19,7 @@ from tamecheck.errors import DomainError, SolverError
 from tamecheck.exact.linear import (
     Box,
     LinearOutcome,
+    LinearProof,
     exact_multipliers,
     linear_box,
     minimum,
@@ -36,6 +37,7 @@ from tamecheck.solvers.relaxation import Relaxation
 
 __all__ = [
     "Searched",
+    "cut_optimum",
     "feasible_multipliers",
     "integer_contradiction",
     "minimise",
@@ -82,11 +84,12 @@ def minimise(
 
 
 def minimise_rows(
-    costs: Sequence[Fraction], rows: Sequence[tuple[Sequence[Fraction], str, Fraction]]
+    costs: Sequence[Fraction], rows: Sequence[tuple[Sequence[Fraction | int], str, Fraction]]
 ) -> LinearOutcome:
     """The minimum of ``costs·x`` over ``x >= 0``; rows are coefficients, sense, right-hand side."""
     entries = [
-        tuple((i, row[0][j]) for i, row in enumerate(rows) if row[0][j]) for j in range(len(costs))
+        tuple((i, Fraction(row[0][j])) for i, row in enumerate(rows) if row[0][j])
+        for j in range(len(costs))
     ]
     columns = [
         FormColumn(str(j), integral=False, cost=cost, entries=own)
@@ -94,6 +97,29 @@ def minimise_rows(
     ]
     constraints = [Constraint(str(i), sense) for i, (_, sense, _) in enumerate(rows)]
     return minimise(columns, constraints, [side for _, _, side in rows])
+
+
+def cut_optimum(
+    costs: Sequence[Fraction],
+    rows: Sequence[tuple[Sequence[Fraction | int], str, Fraction]],
+    cuts: str,
+) -> Optimal[Fraction, LinearProof]:
+    """The optimum of `minimise_rows`, some of whose rows are cuts, where the dual is feasible.
+
+    Raises
+    ------
+    InfeasibleProgramError
+        If there is no point.
+    """
+    outcome = minimise_rows(costs, rows)
+    if isinstance(outcome, Infeasible):
+        raise InfeasibleProgramError(
+            "The program is infeasible, so that no dual function attains its value:"
+            f" {cuts} of its rows contradict each other."
+        )
+    if not isinstance(outcome, Optimal):
+        raise AssertionError("the dual of the relaxation is feasible")  # noqa: TRY004
+    return outcome
 
 
 def feasible_multipliers(form: Form) -> Vector:

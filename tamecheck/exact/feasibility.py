@@ -18,6 +18,7 @@ __all__ = [
     "Vector",
     "nonnegative_solution",
     "null_basis",
+    "pivots",
     "satisfies",
     "solve_inequalities",
 ]
@@ -56,7 +57,7 @@ def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multiplie
     Multipliers(values=(2,))
     """
     # the rows of the system that imply all others: the pivots of the transposed matrix
-    rows, width = _pivots([*columns, target]), len(columns)
+    rows, width = pivots([*columns, target]), len(columns)
     size = len(rows)
     signs = [-1 if target[i] < 0 else 1 for i in rows]
     # artificial = sign * (target * 1 - columns λ); the last column is the number 1
@@ -84,7 +85,7 @@ def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multiplie
     return Alternative(tuple(y))
 
 
-def _pivots(vectors: Sequence[Vector]) -> list[int]:
+def pivots(vectors: Sequence[Vector]) -> list[int]:
     """The pivots of the matrix whose rows these are."""
     size = len(vectors[0])
     if not size:

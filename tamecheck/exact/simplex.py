@@ -257,7 +257,7 @@ class LexicographicDictionary(Dictionary):
     """
 
     def __init__(
-        self, costs: Sequence[Fraction], rows: Sequence[tuple[Sequence[Fraction], Fraction]]
+        self, costs: Sequence[Fraction], rows: Sequence[tuple[Sequence[Fraction | int], Fraction]]
     ) -> None:
         n, self.costs = len(costs), [as_number(c) for c in costs]
         self.structural, self.priced = n, all(c >= 0 for c in costs)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import math
 import random
 from fractions import Fraction as Q
 
 import pytest
 
+from tamecheck.budget import Budget
 from tamecheck.duality import InfeasibleProgramError, normalise
-from tamecheck.duality.gomory import Layers, gomory_dual, violation_slope
+from tamecheck.duality.gomory import Layers, gomory_dual
+from tamecheck.duality.gomory import violation as layer_violation
 from tamecheck.errors import DomainError
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.ir.verdict import Verdict
@@ -64,7 +65,7 @@ def test_a_basis_gives_the_mixed_integer_cut_of_gomory():
     """x - y = ... by hand: x + y/1 >= 1/2 with x integer gives x + 2 y >= 1."""
     columns = (Column("x", kind=Kind.INTEGER, cost=Q(1)), Column("y", cost=Q(3)))
     program = Program(columns, (Row("r", ((0, Q(1)), (1, Q(1))), Q(1, 2), None),))
-    run = Layers(normalise(program), 8, math.inf)
+    run = Layers(normalise(program), 8, Budget())
     run.run(1, None)
     cut = run.rows[-1]
     assert cut.bound / cut.coefficients[0] == 1
@@ -100,7 +101,7 @@ def test_the_gradient_is_the_slope_and_holds_both_at_a_kink():
 
 
 def test_the_derivative_of_the_violation_is_that_of_its_differences():
-    run = Layers(normalise(guzelsoy_ralphs()), 8, math.inf)
+    run = Layers(normalise(guzelsoy_ralphs()), 8, Budget())
     run.run(1, None)
     integral = [column.integral for column in run.form.columns]
     rng = random.Random(3)
@@ -113,7 +114,7 @@ def test_the_derivative_of_the_violation_is_that_of_its_differences():
 
     for _ in range(10):
         w, v = [rng.uniform(-1, 1) for _ in run.rows], rng.uniform(0.3, 0.7)
-        slope, slope_v = violation_slope(run.rows, integral, point, w, v)
+        _, slope, slope_v = layer_violation(run.rows, integral, point, w, v)
         h = 1e-7
         for k in range(len(w)):
             up = [*w[:k], w[k] + h, *w[k + 1 :]]
