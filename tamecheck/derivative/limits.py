@@ -75,7 +75,8 @@ def limit_set(
     cones = _Cones(leaves, [output_matrix(graph, leaf.locals_) for leaf in leaves])
 
     def enough(found: Limits) -> bool:
-        jumps = found.jumped and not all(affinity.affine[node] for _, node in graph.outputs)
+        jumped = any(pattern.jumped for pattern in found.patterns)
+        jumps = jumped and not all(affinity.affine[node] for _, node in graph.outputs)
         return not jumps and not _beyond(found.open, [p.matrix for p in found.shown], kind)
 
     checked = read_limits(graph, point, found_claim, limit, enough)

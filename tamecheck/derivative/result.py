@@ -23,7 +23,7 @@ from tamecheck.exact.hull import (
 from tamecheck.exact.reals import Number, as_fraction, as_number, working_precision
 from tamecheck.ir.tensor import Shape
 
-__all__ = ["Autodiff", "Entry", "JacobianSet", "Kind", "Proof"]
+__all__ = ["Autodiff", "Entry", "JacobianSet", "Kind", "Proof", "public"]
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
@@ -142,31 +142,31 @@ class JacobianSet:
                 "not listed.",
                 hint="Ask for base and generators, contains(matrix) or support(functional).",
             )
-        return tuple(_public(matrix) for matrix in self.raw)
+        return tuple(public(matrix) for matrix in self.raw)
 
     @property
     def base(self) -> tuple[tuple[Entry, ...], ...] | None:
         """The element without any generator; None where vertices are listed."""
-        return None if self.generated is None else _public(self.generated.base)
+        return None if self.generated is None else public(self.generated.base)
 
     @property
     def generators(self) -> tuple[tuple[tuple[tuple[Entry, ...], ...], ...], ...]:
         """For each group its generators, one for a kink of two pieces; none where listed."""
         if self.generated is None:
             return ()
-        return tuple(tuple(_public(g) for g in group) for group in self.generated.groups)
+        return tuple(tuple(public(g) for g in group) for group in self.generated.groups)
 
     @property
     def autodiff(self) -> tuple[tuple[Entry, ...], ...] | None:
         """The matrix that PyTorch's conventions give at kinks; None where it has none."""
         found = self.automatic
-        return None if found is None or found.pytorch is None else _public(found.pytorch)
+        return None if found is None or found.pytorch is None else public(found.pytorch)
 
     @property
     def autodiff_jax(self) -> tuple[tuple[Entry, ...], ...] | None:
         """The matrix that JAX's conventions give at kinks; None where it has none."""
         found = self.automatic
-        return None if found is None or found.jax is None else _public(found.jax)
+        return None if found is None or found.jax is None else public(found.jax)
 
     @property
     def autodiff_why(self) -> str:
@@ -356,7 +356,8 @@ def _entry(value: Number) -> Entry:
     return as_fraction(value) if isinstance(value, fmpq) else value
 
 
-def _public(matrix: Matrix) -> tuple[tuple[Entry, ...], ...]:
+def public(matrix: Sequence[Sequence[Number]]) -> tuple[tuple[Entry, ...], ...]:
+    """The matrix with fractions for rationals."""
     return tuple(tuple(_entry(a) for a in row) for row in matrix)
 
 

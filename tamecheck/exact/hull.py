@@ -95,7 +95,7 @@ def in_rows(entries: Sequence[fmpq], width: int) -> Exact:
     return tuple(tuple(entries[start : start + width]) for start in starts)
 
 
-def fractions_of(matrix: Exact) -> tuple[tuple[Fraction, ...], ...]:
+def fractions_of(matrix: Sequence[Sequence[fmpq]]) -> tuple[tuple[Fraction, ...], ...]:
     """The matrix in fractions."""
     return tuple(tuple(as_fraction(a) for a in row) for row in matrix)
 

@@ -11,6 +11,7 @@ from flint import arb, arb_mat, fmpq, fmpq_mat
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tamecheck.budget import Budget
 from tamecheck.derivative.implicit import decide_invertible
 from tamecheck.derivative.implicit.conditions import (
     definite_hull,
@@ -24,9 +25,9 @@ from tamecheck.derivative.implicit.invertible import _by_z3
 from tamecheck.derivative.implicit.subdivision import (
     coordinates,
     determinant_form,
-    halved,
+    halve_box,
+    halve_simplex,
     one_sign,
-    subdivided,
 )
 from tamecheck.ir.answer import Feasible, Infeasible
 from tamecheck.solvers.nlsat import zero_on_simplex
@@ -142,7 +143,7 @@ def test_bernstein_proves_after_halving():
     """det = a² + b² on a triangle near 0: positive, but not all coefficients are."""
     rotations = [exact([[a, -b], [b, a]]) for a, b in ((10, 1), (-1, 1), (-1, 2))]
     assert not one_sign(rotations)
-    found = subdivided(rotations, deadline=np.inf)
+    found = halve_simplex(rotations, Budget())
     assert found.open == 0
     assert found.parts > 1
     assert found.singular is None
@@ -154,7 +155,7 @@ def test_boxes_off_the_hull_are_separated():
     hull = [base, base + first * fmpq(1, 2), base + second]
     found = coordinates(hull)
     assert found is not None
-    result = halved(hull, found, np.inf)
+    result = halve_box(hull, found, Budget())
     assert (result.open, result.singular) == (0, None)
 
 
@@ -171,11 +172,11 @@ def test_z3_names_zeros_and_their_absence():
 
 def test_what_z3_says_is_named_or_checked():
     turns = [exact([[a, -b], [b, a]]) for a, b in ((10, 1), (-1, 1), (-1, 2))]
-    trusted = _by_z3(turns, "open", np.inf)
+    trusted = _by_z3(turns, "open", Budget())
     assert trusted.holds is True
     assert trusted.rests_on.startswith("z3")
     around = [exact([[a, -b], [b, a]]) for a, b in ((3, 1), (-1, 4), (-1, -5))]
-    checked = _by_z3(around, "open", np.inf)
+    checked = _by_z3(around, "open", Budget())
     assert checked.holds is False
     assert checked.rests_on == ""
     assert sum(checked.singular.weights) == 1

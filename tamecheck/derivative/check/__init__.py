@@ -1,8 +1,7 @@
 """Sets of Jacobians once more, from the definition: by another route than the search for them."""
 
 from tamecheck.derivative.check.germs import Germ
-from tamecheck.derivative.check.limits import Limits, read_limits
-from tamecheck.derivative.check.patterns import Pattern
+from tamecheck.derivative.check.patterns import Limits, Pattern, read_limits
 from tamecheck.derivative.check.proofs import Claim, Curve, Identity, Multiple, Tangents, excludes
 
 __all__ = [

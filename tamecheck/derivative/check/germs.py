@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from flint import fmpq
 
@@ -90,34 +90,21 @@ def variables_of(mask: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Germ:
-    """A function near the point.
-
-    Parameters
-    ----------
-    space
-        Its variables and order.
-    terms
-        The coefficients other than 0, by the codes of monomials.
-    tails
-        The coefficients of named functions of higher order; a name is a key and its variables.
-    rest
-        The variables, as bits, in whose monomials of higher order the rest is an ideal's element.
-    reach
-        The variables on which the rest may depend.
-    lost
-        Whether nothing is known of it at all.
-    core
-        A simpler function that has the sign of what this one differs by from its value at the
-        point, near the point; or None.
-    """
+    """A function near the point."""
 
     space: Space
     terms: Mapping[int, Number]
+    """The coefficients other than 0, by the codes of monomials."""
     tails: Mapping[Tail, Number] = field(default_factory=dict[Tail, Number])
+    """The coefficients of named functions of higher order; a name is a key and its variables."""
     rest: int = 0
+    """The variables, as bits, in whose monomials of higher order the rest is in the ideal."""
     reach: int = 0
+    """The variables on which the rest may depend."""
     lost: bool = False
+    """Whether nothing is known of it at all."""
     core: Germ | None = None
+    """A simpler function that has the sign, near the point, of this one less its value there."""
 
     @property
     def decisive(self) -> Germ:
@@ -145,15 +132,9 @@ class Germ:
             If it is a ball about 0, or nothing is known.
         """
         value = self.value
-        if self.lost:
+        if self.lost or not (value == 0 or value > 0 or value < 0):
             raise UndecidedError
-        if value == 0:
-            return 0
-        if value > 0:
-            return 1
-        if value < 0:
-            return -1
-        raise UndecidedError
+        return int(value > 0) - int(value < 0)
 
     @property
     def zero(self) -> bool:
@@ -232,19 +213,7 @@ class Germ:
         return self.scaled(fmpq(-1))
 
     def __add__(self, other: Germ) -> Germ:
-        terms, tails = dict(self.terms), dict(self.tails)
-        for code, a in other.terms.items():
-            total = terms.get(code, _ZERO) + a
-            if total == 0:
-                terms.pop(code, None)
-            else:
-                terms[code] = total
-        for name, a in other.tails.items():
-            total = tails.get(name, _ZERO) + a
-            if total == 0:
-                tails.pop(name, None)
-            else:
-                tails[name] = total
+        terms, tails = _sum(self.terms, other.terms), _sum(self.tails, other.tails)
         rest, reach = self.rest | other.rest, self.reach | other.reach
         core = self.core if other.constant else other.core if self.constant else None
         return Germ(self.space, terms, tails, rest, reach, self.lost or other.lost, core)
@@ -282,10 +251,7 @@ class Germ:
     def along(self, series: Sequence[Sequence[Number]]) -> tuple[Number, ...]:
         """The coefficients of ``t^0, …`` along a curve, up to the order of the space.
 
-        Parameters
-        ----------
-        series
-            For each variable its coefficients of ``t^0, …``, the first of them 0.
+        The series have the coefficients of each variable, the first of them 0.
         """
         order = self.space.order
         total: list[Number] = [_ZERO] * (order + 1)
@@ -295,6 +261,19 @@ class Germ:
                 if b != 0:
                     total[power] = total[power] + a * b
         return tuple(total)
+
+
+K = TypeVar("K")
+
+
+def _sum(left: Mapping[K, Number], right: Mapping[K, Number]) -> dict[K, Number]:
+    """The sums of coefficients that are not 0."""
+    total = dict(left)
+    for key, a in right.items():
+        total[key] = total.get(key, _ZERO) + a
+        if total[key] == 0:
+            del total[key]
+    return total
 
 
 def _constant_where(name: Any, mask: int) -> bool:

@@ -1,4 +1,4 @@
-"""All ways in which the comparisons of a graph may come out near a point.
+"""All ways in which the comparisons of a graph may come out near a point, and limits of Jacobians.
 
 The graph is read once more, on germs instead of numbers: where a compared term vanishes at the
 point, its sign nearby is open, and both signs are followed.  A combination of signs is left out
@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, combinations
+from math import comb
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -35,60 +36,33 @@ from tamecheck.derivative.check.terms import (
 )
 from tamecheck.evaluate.walk import axis_last, folded_first, site_of
 from tamecheck.exact.arrays import from_values, objects
-from tamecheck.exact.reals import Number
+from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Fold, Pointwise, Selection
+from tamecheck.ir.op import Contraction, Pointwise, Selection
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import extremum
 
-__all__ = ["Finder", "OpenError", "Pattern", "Reading", "TooManyError", "UnreadError"]
+__all__ = ["Limits", "Pattern", "read_limits"]
+
+_MOST_TERMS = 130
+_USUAL, _HIGHEST = 4, 6
+"""Orders that are tried, the second where the first leaves something open."""
+
+_MOST_WORK = 1_000_000
+_SECONDS = 10.0
+_TRIES = 40
 
 Finder: TypeAlias = Callable[[Sequence[Germ]], Claim | None]
 """Looks for a proof about functions that are to be positive; what it finds is checked."""
 
 
-class TooManyError(Exception):
+class _TooManyError(Exception):
     """There are more patterns than the limit, or no time is left."""
 
 
-class OpenError(Exception):
+class _OpenError(Exception):
     """A pattern is open, where this was not to be followed."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pattern:
-    """Signs of comparisons, what proves that they occur near the point, and the outputs there.
-
-    Parameters
-    ----------
-    positive
-        The compared terms, each with the sign that makes it positive.
-    signs
-        For each, what is equal for its multiples, and the sign of the one with this key.
-    names
-        The nodes that compare them.
-    curve
-        A curve on which all are positive; None where it is open whether there are such points.
-    outputs
-        All output elements.
-    jumped
-        The nodes where a function that jumps was decided.
-    known
-        The sign for each key.
-    """
-
-    positive: tuple[Germ, ...] = ()
-    signs: tuple[tuple[Any, int], ...] = ()
-    names: tuple[str, ...] = ()
-    curve: Curve | None = None
-    outputs: tuple[Germ, ...] = ()
-    jumped: frozenset[int] = frozenset()
-    known: Mapping[Any, int] = field(default_factory=dict[Any, int], repr=False)
-
-    @property
-    def matrix(self) -> tuple[tuple[Number, ...], ...]:
-        """The limit of the Jacobian at the point."""
-        return tuple(germ.gradient for germ in self.outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +71,147 @@ class _Needed(Exception):  # noqa: N818 (a question, not a failure)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """A graph without expansions at a point, read on germs.
+class Pattern:
+    """Signs of comparisons, what proves that they occur near the point, and the outputs there."""
 
-    Parameters
-    ----------
-    graph, point
-        The function, and the values of all inputs.
-    order
-        The order up to which germs are known.
-    find
-        Looks for proofs.
-    limit
-        The largest number of patterns.
-    deadline
-        The time at which it gives up.
-    strict
-        Whether to stop where it is open if a pattern occurs.
-    absent
-        Combinations of signs that are proved to be absent; more are found.
+    positive: tuple[Germ, ...] = ()
+    """The compared terms, each with the sign that makes it positive."""
+    signs: tuple[tuple[Any, int], ...] = ()
+    """For each, what is equal for its multiples, and the sign of the one with this key."""
+    names: tuple[str, ...] = ()
+    """The nodes that compare them."""
+    curve: Curve | None = None
+    """A curve on which all are positive; None where it is open whether there are such points."""
+    outputs: tuple[Germ, ...] = ()
+    jumped: frozenset[int] = frozenset()
+    """The nodes where a function that jumps was decided."""
+    known: Mapping[Any, int] = field(default_factory=dict[Any, int], repr=False)
+    """The sign for each key."""
+
+    @property
+    def matrix(self) -> tuple[tuple[Number, ...], ...]:
+        """The limit of the Jacobian at the point."""
+        return tuple(germ.gradient for germ in self.outputs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """The patterns of signs near a point that are not proved to be absent.
+
+    ``whole`` says whether these are all; otherwise there was no time to go through more.
     """
+
+    patterns: tuple[Pattern, ...]
+    whole: bool = True
+
+    @property
+    def shown(self) -> tuple[Pattern, ...]:
+        """Those that occur: each has a curve."""
+        return tuple(pattern for pattern in self.patterns if pattern.curve is not None)
+
+    @property
+    def open(self) -> tuple[Pattern, ...]:
+        """Those of which it is not known."""
+        return tuple(pattern for pattern in self.patterns if pattern.curve is None)
+
+    def jump(self) -> Curve | None:
+        """A curve of points at which the function jumps, if one is found.
+
+        Two patterns differ in one sign; on the curve that function is 0, its gradient is not, and
+        all others are positive: so both patterns occur arbitrarily near each point of the curve.
+        The outputs of the two have different limits there.
+        """
+        rng = np.random.default_rng(0)
+        for first, second in combinations(self.patterns, 2):
+            walls = [
+                k for k, (key, sign) in enumerate(first.signs) if second.known.get(key) == -sign
+            ]
+            if first.known.keys() != second.known.keys() or len(walls) != 1:
+                continue
+            wall = first.positive[walls[0]]
+            others = [germ for k, germ in enumerate(first.positive) if k != walls[0]]
+            gaps = [a - b for a, b in zip(first.outputs, second.outputs, strict=True)]
+            for _ in range(_TRIES):
+                curve = _on_wall(wall, rng)
+                if curve is None:
+                    break
+                apart = any(leading_sign(curve, gap) != 0 for gap in gaps)
+                if apart and approaches(curve, others):
+                    return curve
+        return None
+
+
+def _on_wall(wall: Germ, rng: np.random.Generator) -> Curve | None:
+    """The first coefficients of a curve on which a function with a gradient is 0."""
+    size, order = wall.space.size, wall.space.order
+    gradient = wall.gradient
+    pivot = next((k for k, a in enumerate(gradient) if isinstance(a, fmpq) and a != 0), None)
+    if pivot is None or not wall.rational:
+        return None
+    table: list[list[Number]] = [[fmpq(0)] * order for _ in range(size)]
+    for k in range(size):
+        for power in range(min(2, order)):
+            if k != pivot:
+                table[k][power] = fmpq(int(rng.integers(-3, 4)))
+    # the rest of the one coordinate follows from the equation, by the implicit function theorem
+    for power in range(order):
+        value = wall.along([(fmpq(0), *row) for row in table])[power + 1]
+        table[pivot][power] = -value / gradient[pivot]
+    columns = zip(*table, strict=True)
+    return Curve(tuple(tuple(a for a in c if isinstance(a, fmpq)) for c in columns))
+
+
+def read_limits(
+    graph: Graph,
+    point: Mapping[str, Array],
+    find: Finder,
+    limit: int,
+    enough: Callable[[Limits], bool],
+) -> Limits | None:
+    """At most ``limit`` patterns of a graph without expansions; None if it is not read.
+
+    ``enough`` says whether derivatives of higher order are not needed.
+    """
+    size = sum(size_of(shape) for shape in graph.inputs.values())
+    if _work(graph) * (size + 1) > _MOST_WORK:
+        return None
+    deadline = time.process_time() + _SECONDS
+    highest = max(
+        (k for k in range(1, _HIGHEST + 1) if comb(size + k, k) <= _MOST_TERMS), default=1
+    )
+    found: Limits | None = None
+    for order in dict.fromkeys((1, min(_USUAL, highest), highest)):
+        strict = order == 1 < highest
+        reading = _Reading(graph, point, order, find, limit, deadline, strict=strict)
+        seen: list[Pattern] = []
+        try:
+            seen.extend(reading.patterns())
+        except _OpenError:
+            continue
+        except _TooManyError:
+            return found or Limits(tuple(seen), whole=False)
+        except (UnreadError, UndecidedError):
+            return found
+        found = Limits(tuple(seen))
+        if enough(found):
+            break
+    return found
+
+
+def _work(graph: Graph) -> int:
+    """The number of products that one reading takes, about."""
+    total = 0
+    for index in graph.ancestors([node for _, node in graph.outputs]):
+        node, inner = graph.nodes[index], 1
+        if isinstance(node, Apply) and isinstance(node.op.meaning, Contraction):
+            inner = graph.nodes[node.args[0]].shape[-1]
+        total += size_of(node.shape) * inner
+    return total
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reading:
+    """A graph without expansions at a point, read on germs up to an order."""
 
     graph: Graph
     point: Mapping[str, Array]
@@ -125,22 +220,12 @@ class Reading:
     limit: int
     deadline: float
     strict: bool = False
+    """Whether to stop where it is open if a pattern occurs."""
     absent: list[frozenset[tuple[Any, int]]] = field(default_factory=list[frozenset[Any]])
+    """Combinations of signs that are proved to be absent; more are found."""
 
     def patterns(self) -> Iterator[Pattern]:
-        """All patterns that are not proved to be absent near the point.
-
-        Raises
-        ------
-        TooManyError
-            If there are more than the limit.
-        OpenError
-            If it is open whether a pattern occurs, and that is not to be followed.
-        UnreadError
-            If an op has no Taylor series at the point.
-        UndecidedError
-            If balls do not tell a sign.
-        """
+        """All patterns that are not proved to be absent near the point."""
         space = Space(sum(size_of(shape) for shape in self.graph.inputs.values()), self.order)
         values: dict[int, Array] = {}
         start = 0
@@ -159,7 +244,7 @@ class Reading:
         generic = Curve((tuple(fmpq(97 + 31 * k * k, 61 + 17 * k) for k in range(space.size)),))
         for number, pattern in enumerate(self._from(order, values, Pattern(curve=generic))):
             if number == self.limit:
-                raise TooManyError
+                raise _TooManyError
             yield pattern
 
     def _from(
@@ -168,7 +253,7 @@ class Reading:
         known = dict(values)
         for position, index in enumerate(order):
             if time.process_time() > self.deadline:
-                raise TooManyError
+                raise _TooManyError
             ways = self._node(index, known, pattern)
             first, second = next(ways, None), next(ways, None)
             if first is None:
@@ -194,25 +279,23 @@ class Reading:
             case Pointwise() as meaning:
                 whole = None if meaning.whole is None else (Piece(And(()), meaning.whole),)
                 pieces = whole or meaning.pieces(node.params)
-                rows = list(
-                    zip(
-                        *(np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args),
-                        strict=True,
-                    )
-                )
+                spread = (np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args)
+                rows = list(zip(*spread, strict=True))
                 for germs, after in self._elements(index, pieces, rows, pattern):
                     yield germ_array(germs, node.shape), after
-            case Fold(name) if name in ("maximum", "minimum"):
-                groups = folded_first(args[0], node.params)
-                lanes = groups.reshape(len(groups), -1).T.tolist()
-                for picked, after in self._winners(index, node, lanes, pattern):
-                    germs = [lane[k] for lane, k in zip(lanes, picked, strict=True)]
+            case _ if extremum(node.op):
+                places = isinstance(node.op.meaning, Selection)
+                if places:
+                    lanes = axis_last(args[0], node.params).tolist()
+                else:
+                    groups = folded_first(args[0], node.params)
+                    lanes = groups.reshape(len(groups), -1).T.tolist()
+                for won, after in self._winners(index, node, lanes, pattern):
+                    germs = [
+                        lane[0].space.constant(fmpq(k)) if places else lane[k]
+                        for lane, k in zip(lanes, won, strict=True)
+                    ]
                     yield germ_array(germs, node.shape), after
-            case Selection() if node.op.name in ("argmax", "argmin"):
-                lanes = axis_last(args[0], node.params).tolist()
-                for picked, after in self._winners(index, node, lanes, pattern):
-                    space = lanes[0][0].space
-                    yield germ_array([space.constant(fmpq(k)) for k in picked], node.shape), after
             case _:
                 yield plain_value(site_of(self.graph, index, node), args), pattern
 
@@ -270,8 +353,7 @@ class Reading:
         self, index: int, node: Apply, lanes: Sequence[Sequence[Germ]], start: Pattern
     ) -> Iterator[tuple[list[int], Pattern]]:
         """The places of the best elements, the first or last of those that are equal nearby."""
-        sign = 1 if node.op.name in ("reduce_max", "argmax") else -1
-        last = bool(node.params.get("last", False))
+        sign, last = extremum(node.op), bool(node.params.get("last", False))
 
         def best(lane: Sequence[Germ], k: int, won: int, pattern: Pattern) -> Any:
             if k == len(lane):
@@ -306,32 +388,25 @@ class Reading:
             pattern = replace(pattern, jumped=pattern.jumped | {index})
         curve = pattern.curve
         along = 0 if curve is None else leading_sign(curve, germ)
-        name = self.graph.name_of(index)
         # a germ that may vanish everywhere nearby has a third sign
         for chosen in (1, -1) if germ.terms else (1, -1, 0):
             # nothing follows from a sign 0 here, neither a curve nor a contradiction
             signed = Germ(germ.space, {}, lost=True) if chosen == 0 else germ.scaled(fmpq(chosen))
             positive = (*pattern.positive, signed)
-            signs = [*pattern.signs, (key, scale * chosen)]
+            signs = (*pattern.signs, (key, scale * chosen))
             if along != chosen and any(core <= set(signs) for core in self.absent):
                 continue
             claim: Claim | None = curve if along == chosen else self.find(positive)
             if claim is not None and not isinstance(claim, Curve) and excludes(claim, positive):
                 self.absent.append(frozenset(signs[k] for k in used_by(claim)))
                 continue
-            shown = isinstance(claim, Curve) and approaches(claim, positive)
-            if self.strict and not shown:
-                raise OpenError
+            shown = claim if isinstance(claim, Curve) and approaches(claim, positive) else None
+            if self.strict and shown is None:
+                raise _OpenError
+            names = (*pattern.names, self.graph.name_of(index))
             yield (
                 chosen,
-                replace(
-                    pattern,
-                    positive=positive,
-                    signs=tuple(signs),
-                    names=(*pattern.names, name),
-                    curve=claim if shown and isinstance(claim, Curve) else None,
-                    known=dict(signs),
-                ),
+                Pattern(positive, signs, names, shown, (), pattern.jumped, known=dict(signs)),
             )
 
 
@@ -339,8 +414,8 @@ def _line(germ: Germ) -> tuple[Any, int]:
     """A key that is equal for multiples of a germ, and the sign of the factor."""
     if germ.rest or not germ.rational:
         return germ.key, 1
-    lead = germ.terms[min(germ.terms)] if germ.terms else next(iter(germ.tails.values()))
-    return germ.scaled(1 / lead).key, 1 if lead > 0 else -1
+    first = germ.terms[min(germ.terms)] if germ.terms else next(iter(germ.tails.values()))
+    return germ.scaled(1 / first).key, 1 if first > 0 else -1
 
 
 def _first(pieces: Sequence[Piece], signs: Mapping[Term, int]) -> Piece:

@@ -86,21 +86,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Tangents:
-    """A relation between gradients, and the summands on the left.
-
-    Parameters
-    ----------
-    relation
-        For each function its factor, 0 for those that are not used.
-    multiples
-        The summands; none if no direction is left.
-    beside
-        Functions whose gradients leave out some of the directions.
-    """
+    """A relation between gradients, and the summands on the left."""
 
     relation: tuple[fmpq, ...]
+    """For each function its factor, 0 for those that are not used."""
     multiples: tuple[Multiple, ...] = ()
+    """None if no direction is left."""
     beside: tuple[int, ...] = ()
+    """Functions whose gradients leave out some of the directions."""
 
 
 Claim: TypeAlias = Curve | Tangents | Identity

@@ -9,15 +9,30 @@ from math import comb
 from typing import Any, assert_never
 
 import numpy as np
-from flint import arb, fmpq
+from flint import fmpq
 
-from tamecheck.derivative.check.germs import Germ, Tail
+from tamecheck.derivative.check.germs import Germ, Space, Tail, code_of
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import Number, as_number, call, divide, multiply, power
-from tamecheck.ir.formula import Add, Call, Const, Div, Elementary, Floor, Mul, Pow, Term, Var
+from tamecheck.ir.formula import (
+    Add,
+    Call,
+    Const,
+    Div,
+    Elementary,
+    Floor,
+    Mul,
+    Pow,
+    Term,
+    Var,
+    subterms,
+)
+from tamecheck.ir.formula import call as to_call
+from tamecheck.ir.formula import power as to_power
 from tamecheck.ir.op import Contraction, Fold, Routing, Selection
 from tamecheck.ir.tensor import Array
+from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of
 
 __all__ = [
@@ -80,13 +95,13 @@ def term_germ(  # noqa: C901 (a case for each constructor)
             root, rise = (term_germ(part, args, signs) for part in (base, exponent))
             if rise.constant:
                 return _power(root, rise.value)
-            logarithm = _composed(root, "log", _SERIES[Elementary.LOG])
-            return _composed(rise * logarithm, "exp", _SERIES[Elementary.EXP])
+            logarithm = _composed(root, "log", partial(_elementary, Elementary.LOG))
+            return _composed(rise * logarithm, "exp", partial(_elementary, Elementary.EXP))
         case Floor(argument):
             return _floor(term, term_germ(argument, args, signs), signs)
         case Call(function, argument):
             inner = term_germ(argument, args, signs)
-            return _composed(inner, function.value, _SERIES[function])
+            return _composed(inner, function.value, partial(_elementary, function))
         case _:
             assert_never(term)
 
@@ -114,7 +129,7 @@ def plain_value(site: Site, args: Sequence[Array]) -> Array:
         case Fold("add"):
             total = args[0].sum(axis=axes_of(args[0].shape, site.params))
             return np.asarray(total, dtype=object).reshape(site.shape)
-        case Selection() if site.op.name in ("gather", "gather_elements"):
+        case Selection() if not chooses_indices(site.op):
             return np.asarray(pick(site, args[0], _indices(args[1])), dtype=object)
         case _:
             raise UnreadError
@@ -161,7 +176,8 @@ def _power(base: Germ, exponent: Number) -> Germ:
         return result
 
     def series(value: Number, order: int) -> Series:
-        if order and not _away(value, positive=not _whole(exponent)):
+        whole = isinstance(exponent, fmpq) and exponent.q == 1
+        if order and not (value > 0 or (whole and value < 0)):
             raise NotAnalyticError
         found = [power(value, exponent)]
         for k in range(order):
@@ -177,14 +193,6 @@ def _natural(degree: int, value: Number, order: int) -> Series:
     known = min(degree, order)
     found = [comb(degree, k) * power(value, fmpq(degree - k)) for k in range(known + 1)]
     return [*found, *([_ZERO] * (order - known))]
-
-
-def _whole(value: Number) -> bool:
-    return isinstance(value, fmpq) and value.q == 1
-
-
-def _away(value: Number, *, positive: bool) -> bool:
-    return bool(value > 0) or (not positive and bool(value < 0))
 
 
 def _composed(inner: Germ, name: Hashable, series: Callable[[Number, int], Series]) -> Germ:
@@ -204,7 +212,7 @@ def _composed(inner: Germ, name: Hashable, series: Callable[[Number, int], Serie
 
 
 def _inverse(value: Number, order: int) -> Series:
-    if not _away(value, positive=False):
+    if not (value > 0 or value < 0):
         raise NotAnalyticError
     found = [divide(_ONE, value)]
     for _ in range(order):
@@ -212,143 +220,58 @@ def _inverse(value: Number, order: int) -> Series:
     return found
 
 
-def _times(left: Series, right: Series) -> Series:
-    size = min(len(left), len(right))
-    found: Series = [_ZERO] * size
-    for i in range(size):
-        for j in range(size - i):
-            if left[i] != 0 and right[j] != 0:
-                found[i + j] = found[i + j] + left[i] * right[j]
-    return found
+_X, _Y = Var(0), Var(1)
+_HALF = Fraction(1, 2)
 
-
-def _solved(value: Number, order: int, slope: Callable[[Series], Series]) -> Series:
-    """The series of y with ``y' = slope(y)``, from its first coefficient."""
-    found: Series = [value]
-    for k in range(order):
-        found.append(divide(slope(found)[k], fmpq(k + 1)))
-    return found
-
-
-def _integral(value: Number, slope: Series, order: int) -> Series:
-    return [value, *(divide(slope[k], fmpq(k + 1)) for k in range(order))]
-
-
-def _square(value: Number, order: int, sign: int) -> Series:
-    """``1 + sign (value + t)²``."""
-    whole: Series = [1 + sign * value * value, sign * 2 * value, fmpq(sign)]
-    return [*whole, *([_ZERO] * order)][: order + 1]
-
-
-def _power_of(base: Series, exponent: fmpq, order: int) -> Series:
-    """``base ** exponent`` for a positive first coefficient, by ``b y' = r b' y``."""
-    if order and not base[0] > 0:
-        raise NotAnalyticError
-    found: Series = [power(base[0], exponent)]
-    for n in range(1, order + 1):
-        total: Number = _ZERO
-        for k in range(1, n + 1):
-            if base[k] != 0:
-                total = total + (exponent * k - (n - k)) * base[k] * found[n - k]
-        found.append(divide(total, n * base[0]))
-    return found
-
-
-def _exponential(value: Number, order: int) -> Series:
-    return _solved(call(Elementary.EXP, value), order, lambda y: y)
-
-
-def _pair(value: Number, order: int, first: Elementary, second: Elementary, sign: int) -> Series:
-    """F with ``f'' = sign f``, from its value and its derivative."""
-    ends = [call(first, value), call(second, value)]
-    found: Series = ends[: order + 1]
-    for k in range(2, order + 1):
-        found.append(divide(sign * found[k - 2], fmpq(k * (k - 1))))
-    return found
-
-
-def _cosine(value: Number, order: int) -> Series:
-    sine = _pair(value, order + 1, Elementary.SIN, Elementary.COS, -1)
-    return [(k + 1) * sine[k + 1] for k in range(order + 1)]
-
-
-def _hyperbolic_cosine(value: Number, order: int) -> Series:
-    sine = _pair(value, order + 1, Elementary.SINH, Elementary.COSH, 1)
-    return [(k + 1) * sine[k + 1] for k in range(order + 1)]
-
-
-def _ratio(function: Elementary, sign: int) -> Callable[[Number, int], Series]:
-    """The tangents: ``y' = 1 + sign y²``."""
-
-    def series(value: Number, order: int) -> Series:
-        def slope(y: Series) -> Series:
-            product = [sign * a for a in _times(y, y)]
-            return [1 + product[0], *product[1:]]
-
-        return _solved(call(function, value), order, slope)
-
-    return series
-
-
-def _from_slope(
-    function: Elementary, slope: Callable[[Number, int], Series]
-) -> Callable[[Number, int], Series]:
-    def series(value: Number, order: int) -> Series:
-        first = call(function, value)
-        return [first] if not order else _integral(first, slope(value, order - 1), order)
-
-    return series
-
-
-def _root(sign: int, inside: int, factor: int = 1) -> Callable[[Number, int], Series]:
-    """``factor (inside + sign x²) ** (-1/2)``."""
-
-    def slope(value: Number, order: int) -> Series:
-        base = _square(value, order, sign)
-        base[0] = base[0] - 1 + inside
-        return [factor * a for a in _power_of(base, fmpq(-1, 2), order)]
-
-    return slope
-
-
-def _rational(sign: int) -> Callable[[Number, int], Series]:
-    """``1 / (1 + sign x²)``."""
-
-    def slope(value: Number, order: int) -> Series:
-        return _power_of(_square(value, order, sign), fmpq(-1), order)
-
-    return slope
-
-
-def _bell(value: Number, order: int) -> Series:
-    """``2 / √π exp(-x²)``, by ``y' = -2 x y``."""
-    first = call(Elementary.EXP, -value * value) * 2 / arb.pi().sqrt()
-    return _solved(
-        first, order, lambda y: _times([*(-2 * a for a in (value, _ONE)), *([_ZERO] * len(y))], y)
-    )
-
-
-def _logarithm(value: Number, order: int) -> Series:
-    if order and not _away(value, positive=True):
-        raise NotAnalyticError
-    first = call(Elementary.LOG, value)
-    return [first] if not order else _integral(first, _inverse(value, order - 1), order)
-
-
-_SERIES: Mapping[Elementary, Callable[[Number, int], Series]] = {
-    Elementary.EXP: _exponential,
-    Elementary.LOG: _logarithm,
-    Elementary.SIN: lambda v, k: _pair(v, k, Elementary.SIN, Elementary.COS, -1),
-    Elementary.COS: _cosine,
-    Elementary.TAN: _ratio(Elementary.TAN, 1),
-    Elementary.ASIN: _from_slope(Elementary.ASIN, _root(-1, 1)),
-    Elementary.ACOS: _from_slope(Elementary.ACOS, _root(-1, 1, -1)),
-    Elementary.ATAN: _from_slope(Elementary.ATAN, _rational(1)),
-    Elementary.SINH: lambda v, k: _pair(v, k, Elementary.SINH, Elementary.COSH, 1),
-    Elementary.COSH: _hyperbolic_cosine,
-    Elementary.TANH: _ratio(Elementary.TANH, -1),
-    Elementary.ASINH: _from_slope(Elementary.ASINH, _root(1, 1)),
-    Elementary.ACOSH: _from_slope(Elementary.ACOSH, _root(1, -1)),
-    Elementary.ATANH: _from_slope(Elementary.ATANH, _rational(-1)),
-    Elementary.ERF: _from_slope(Elementary.ERF, _bell),
+_EQUATIONS: Mapping[Elementary, Term] = {
+    Elementary.EXP: _Y,
+    Elementary.LOG: 1 / _X,
+    Elementary.TAN: 1 + _Y * _Y,
+    Elementary.ASIN: to_power(1 - _X * _X, -_HALF),
+    Elementary.ACOS: -to_power(1 - _X * _X, -_HALF),
+    Elementary.ATAN: 1 / (1 + _X * _X),
+    Elementary.TANH: 1 - _Y * _Y,
+    Elementary.ASINH: to_power(1 + _X * _X, -_HALF),
+    Elementary.ACOSH: to_power(_X * _X - 1, -_HALF),
+    Elementary.ATANH: 1 / (1 - _X * _X),
+    # 2 / √π exp(-x²), with π = 4 atan 1
+    Elementary.ERF: to_call(Elementary.EXP, -(_X * _X))
+    / to_power(to_call(Elementary.ATAN, Const(Fraction(1))), _HALF),
 }
+"""g with ``y' = g(x, y)``."""
+
+_WAVES: Mapping[Elementary, tuple[Elementary, int, int]] = {
+    Elementary.SIN: (Elementary.COS, 1, -1),
+    Elementary.COS: (Elementary.SIN, -1, -1),
+    Elementary.SINH: (Elementary.COSH, 1, 1),
+    Elementary.COSH: (Elementary.SINH, 1, 1),
+}
+"""z, s and r with ``y' = s z`` and ``y'' = r y``."""
+
+
+def _elementary(function: Elementary, value: Number, order: int) -> Series:
+    """The Taylor coefficients of a function, by its differential equation."""
+    if order and function is Elementary.LOG and not value > 0:
+        raise NotAnalyticError
+    found: Series = [call(function, value)]
+    if not order:
+        return found
+    if function in _WAVES:
+        other, slope, bend = _WAVES[function]
+        found.append(slope * call(other, value))
+        for k in range(2, order + 1):
+            found.append(divide(bend * found[k - 2], fmpq(k * (k - 1))))
+        return found
+    equation = _EQUATIONS[function]
+    space = Space(1, order)
+    x = space.variable(0, value)
+    for k in range(order):
+        # each step makes one coefficient more of y and of its slope known
+        y = Germ(space, {code_of(((0, n),)): a for n, a in enumerate(found) if a != 0})
+        slopes = term_germ(equation, (x, y), {}).terms
+        if _Y not in subterms(equation):
+            codes = (code_of(((0, n),)) for n in range(order))
+            rates = (divide(slopes.get(c, _ZERO), fmpq(n + 1)) for n, c in enumerate(codes))
+            return [*found, *rates]
+        found.append(divide(slopes.get(code_of(((0, k),)), _ZERO), fmpq(k + 1)))
+    return found

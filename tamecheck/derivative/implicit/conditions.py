@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import reduce
 
 import numpy as np
 from flint import arb, arb_mat, fmpq, fmpq_mat
@@ -29,6 +30,7 @@ __all__ = [
     "definite_hull",
     "definite_margin",
     "dominant_hull",
+    "identity",
     "p_matrix_condition",
     "p_matrix_of",
     "rational",
@@ -46,6 +48,11 @@ def rational(matrix: Array) -> fmpq_mat:
     return fmpq_mat(rows, columns, [as_number(float(a)) for a in matrix.reshape(-1)])
 
 
+def identity(size: int) -> fmpq_mat:
+    """The identity matrix."""
+    return fmpq_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
+
+
 def definite_margin(matrix: fmpq_mat | arb_mat) -> Fraction | None:
     """A number m > 0 with ``½ (A + Aᵀ) - m I`` positive definite, or None where none is shown.
 
@@ -55,7 +62,7 @@ def definite_margin(matrix: fmpq_mat | arb_mat) -> Fraction | None:
     with working_precision(_BITS):
         part = arb_mat(matrix)
         part = (part + part.transpose()) * arb(fmpq(1, 2))
-        middle = _middle(part)
+        middle = floats(part)
         if not np.isfinite(middle).all():
             return None
         least = float(np.linalg.eigvalsh(middle)[0])
@@ -67,34 +74,22 @@ def definite_margin(matrix: fmpq_mat | arb_mat) -> Fraction | None:
 
 def _margin(part: arb_mat, middle: Array, shift: float) -> Fraction | None:
     """``shift - |S - shift I - L Lᵀ|_∞`` if that is positive, L a float Cholesky factor."""
+    size = len(middle)
     try:
-        factor = np.linalg.cholesky(middle - shift * np.eye(len(middle)))
+        factor = np.linalg.cholesky(middle - shift * np.eye(size))
     except np.linalg.LinAlgError:
         return None
     lower = arb_mat(rational(factor))
-    rest = part - lower * lower.transpose()
-    size = len(middle)
-    bound = arb(0)
-    for i in range(size):
-        row = arb(0)
-        for j in range(size):
-            row += abs(rest[i, j] - (arb(shift) if i == j else 0))
-        bound = row if i == 0 else bound.max(row)
-    margin = (arb(shift) - bound).lower()
+    rest = part - lower * lower.transpose() - arb_mat(identity(size)) * arb(shift)
+    rows = [sum((abs(a) for a in row), arb(0)) for row in rest.tolist()]
+    margin = (arb(shift) - reduce(arb.max, rows)).lower()
     return as_fraction(margin.fmpq()) if margin.is_finite() and margin > 0 else None
 
 
-def _middle(matrix: arb_mat) -> Array:
-    rows, columns = matrix.nrows(), matrix.ncols()
-    entries = [float(a.mid()) for a in matrix.entries()]
-    return np.array(entries).reshape((rows, columns))
-
-
 def _inverse_of_mean(vertices: Sequence[fmpq_mat | arb_mat]) -> Array | None:
-    middles = [floats(v) if isinstance(v, fmpq_mat) else _middle(v) for v in vertices]
-    mean = np.mean(middles, axis=0)
+    mean: Array = np.mean([floats(v) for v in vertices], axis=0)
     try:
-        found: Array = np.linalg.inv(np.asarray(mean, dtype=float))
+        found = np.linalg.inv(mean)
     except np.linalg.LinAlgError:
         return None
     # fewer digits make the exact products short
@@ -110,7 +105,7 @@ def definite_hull(vertices: Sequence[fmpq_mat | arb_mat]) -> bool:
     scale = _inverse_of_mean(vertices)
     if scale is None:
         return False
-    rough = [scale @ (floats(v) if isinstance(v, fmpq_mat) else _middle(v)) for v in vertices]
+    rough = [scale @ floats(v) for v in vertices]
     if any(np.linalg.eigvalsh(part + part.T)[0] <= 0 for part in rough):
         return False
     factor = rational(scale)
@@ -131,22 +126,18 @@ def dominant_hull(vertices: Sequence[fmpq_mat | arb_mat]) -> bool:
         return False
     factor, size = rational(scale), vertices[0].nrows()
     with working_precision(_BITS):
-        eye = arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
-        gaps = [_magnitude(eye - arb_mat(_product(factor, vertex))) for vertex in vertices]
-        worst = np.max([_middle(gap) for gap in gaps], axis=0)
+        eye = arb_mat(identity(size))
+        gaps = [eye - arb_mat(_product(factor, vertex)) for vertex in vertices]
+        gaps = [arb_mat(size, size, [arb(a.abs_upper()) for a in g.entries()]) for g in gaps]
+        worst = np.max([floats(gap) for gap in gaps], axis=0)
         return any(all(_below(gap, v) for gap in gaps) for v in (np.ones(size), _perron(worst)))
-
-
-def _magnitude(matrix: arb_mat) -> arb_mat:
-    rows, columns = matrix.nrows(), matrix.ncols()
-    return arb_mat(rows, columns, [arb(a.abs_upper()) for a in matrix.entries()])
 
 
 def _below(matrix: arb_mat, vector: Array) -> bool:
     """Whether ``A v < v`` for a nonnegative A, by balls."""
     column = arb_mat(rational(vector[:, None]))
-    image = matrix * column
-    return all(bool(image[i, 0] < column[i, 0]) for i in range(len(vector)))
+    pairs = zip((matrix * column).entries(), column.entries(), strict=True)
+    return all(bool(image < entry) for image, entry in pairs)
 
 
 def _perron(matrix: Array) -> Array:
@@ -163,16 +154,10 @@ def _perron(matrix: Array) -> Array:
 
 
 def p_matrix_condition(matrix: fmpq_mat | arb_mat) -> str:
-    """A sufficient condition for a P-matrix that holds for this one, in words; empty if none does.
-
-    Parameters
-    ----------
-    matrix
-        N, square; or balls for it.
-    """
+    """A sufficient condition for a P-matrix that holds for N, in words; empty if none does."""
     with working_precision(_BITS):
         balls = arb_mat(matrix)
-        rough = _middle(balls)
+        rough = floats(balls)
         diagonal = np.diag(rough)
         if not np.isfinite(rough).all() or not (diagonal > 0).all():
             return ""
@@ -198,13 +183,9 @@ def p_matrix_condition(matrix: fmpq_mat | arb_mat) -> str:
 
 def _dominant_diagonal(balls: arb_mat, vector: Array) -> bool:
     column = [arb(float(a)) for a in vector]
-    size = len(vector)
-    for i in range(size):
-        others = arb(0)
-        for j in range(size):
-            if j != i:
-                others += arb(balls[i, j].abs_upper()) * column[j]
-        if not bool(balls[i, i] * column[i] > others):
+    for i, row in enumerate(balls.tolist()):
+        others = [arb(a.abs_upper()) * v for a, v in zip(row, column, strict=True)]
+        if not bool(row[i] * column[i] > sum(others[:i] + others[i + 1 :], arb(0))):
             return False
     return True
 
@@ -228,8 +209,7 @@ def p_matrix_of(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> fmpq_mat | a
     ZeroDivisionError
         If balls do not show that U is invertible.
     """
-    count = left.ncols()
-    eye = fmpq_mat(count, count, [int(i == j) for i in range(count) for j in range(count)])
+    eye = identity(left.ncols())
     if base.nrows() <= _LARGEST_EXACT:
         return eye + right * base.solve(left)
     with working_precision(_BITS):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise, product
 from typing import Literal, TypeAlias
 
 import numpy as np
-from flint import arb, fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat
 
+from tamecheck.budget import Budget
 from tamecheck.derivative.chainrule import (
     ChainRule,
     NotLipschitzAt,
@@ -32,7 +32,7 @@ from tamecheck.derivative.jacobian import jacobian_near, why_not_lipschitz
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
-from tamecheck.exact.hull import Matrix, extreme
+from tamecheck.exact.hull import Matrix, extreme, rational
 from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.tensor import Array
 
@@ -44,6 +44,7 @@ Point: TypeAlias = Callable[[int], Mapping[str, Array]]
 """For a number of bits, the point as ``fmpq`` and ``arb``."""
 
 _BITS = 128
+_LEAST_SECONDS = 0.1
 _MOST_LISTED_KINKS = 10
 _FEWEST_SHARES = 4
 _MOST_PATTERNS = 4096
@@ -54,43 +55,30 @@ _TRIED_CORNERS = 400
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """A convex conservative Jacobian, and whether its square part by the unknowns is invertible.
-
-    Parameters
-    ----------
-    kind
-        ``"clarke"``: the Clarke Jacobian.  ``"conservative"``: the hull of what the chain rule
-        gives.  ``"enclosure"``: an interval matrix about that hull.
-    why
-        How it was found, or why there is none.
-    matrices
-        Its vertices ``[U V]``, or one element where they are too many.
-    invertible
-        The answer for all U; None where there is no Jacobian.
-    listed
-        Whether all vertices are there.
-    limits
-        Where they are listed: all limits of Jacobians nearby, those that are no vertices too.
-    refuted
-        Whether it is shown that there is none.
-    rests_on
-        What shows that, if it is not empty.
-    lipschitz
-        Whether every op on which F depends near the point is Lipschitz there.
-    """
+    """A convex conservative Jacobian, and whether its square part by the unknowns is invertible."""
 
     kind: Kind
+    """``"clarke"``: the Clarke Jacobian.  ``"conservative"``: the hull of what the chain rule
+    gives.  ``"enclosure"``: an interval matrix about that hull."""
     why: str
+    """How it was found, or why there is none."""
     matrices: tuple[Matrix, ...] = ()
+    """Its vertices ``[U V]``, or one element where they are too many."""
     invertible: Invertibility | None = None
+    """The answer for all U; None where there is no Jacobian."""
     listed: bool = True
+    """Whether all vertices are there."""
     limits: tuple[Matrix, ...] = ()
+    """Where they are listed: all limits of Jacobians nearby, those that are no vertices too."""
     refuted: bool = False
+    """Whether it is shown that there is none."""
     rests_on: str = ""
+    """What shows that, if it is not empty."""
     lipschitz: bool = False
+    """Whether every op on which F depends near the point is Lipschitz there."""
 
 
-def elements_at(equations: Equations, point: Point, deadline: float, seed: int) -> Elements:
+def elements_at(equations: Equations, point: Point, budget: Budget, seed: int) -> Elements:
     """The Jacobian at a point where F has a value.
 
     Kinks that do not feed each other are rank-one changes of one matrix, of which ten or fewer are
@@ -111,49 +99,11 @@ def elements_at(equations: Equations, point: Point, deadline: float, seed: int) 
     except UndecidedError:
         rule = None
     lipschitz = rule is not None and rule.jump() is None and inside
-    return replace(_elements(equations, point, rule, deadline, seed), lipschitz=lipschitz)
+    return replace(_Search(equations, point, budget, seed).elements(rule), lipschitz=lipschitz)
 
 
-def _elements(
-    equations: Equations, point: Point, rule: ChainRule | None, deadline: float, seed: int
-) -> Elements:
-    family = None if rule is None else kink_family(rule)
-    whole = None if family is None else _of_family(family, equations, deadline, seed)
-    if whole is not None:
-        return whole
-    if rule is not None and rule.combinations > _MOST_PATTERNS:
-        enclosing = _of_rule(rule, equations, deadline, seed)
-        if enclosing is not None and enclosing.invertible and enclosing.invertible.holds:
-            return enclosing
-    found = _clarke(equations, point, deadline, seed)
-    if found.invertible is not None or found.refuted:
-        return found
-    if rule is None:
-        return _of_balls(equations, point, deadline, seed) or found
-    return _of_rule(rule, equations, deadline, seed) or found
-
-
-def _decided(
-    equations: Equations, matrices: Sequence[Matrix], deadline: float, seed: int
-) -> Invertibility:
-    """The answer for the parts by the unknowns, each once."""
-    squares = _distinct([_square(equations, matrix) for matrix in matrices])
-    return decide_invertible(squares, timeout=_left(deadline), seed=seed)
-
-
-def _distinct(matrices: Sequence[Matrix]) -> list[Matrix]:
-    """Each rational matrix once; balls are not compared."""
-    if any(isinstance(a, arb) for matrix in matrices for row in matrix for a in row):
-        return list(matrices)
-    return list(dict.fromkeys(matrices))
-
-
-def _square(equations: Equations, matrix: Matrix) -> Matrix:
-    return tuple(tuple(row[k] for k in equations.unknowns) for row in matrix)
-
-
-def _left(deadline: float) -> float:
-    return max(deadline - time.monotonic(), 0.1)
+def _count(number: int) -> str:
+    return f"{number} {'vertex' if number == 1 else 'vertices'}"
 
 
 def _reduced(matrices: Sequence[Matrix]) -> tuple[Matrix, ...]:
@@ -162,37 +112,114 @@ def _reduced(matrices: Sequence[Matrix]) -> tuple[Matrix, ...]:
     return tuple(matrices[k] for k in extreme(matrices))
 
 
-def _count(number: int) -> str:
-    return f"{number} {'vertex' if number == 1 else 'vertices'}"
+@dataclass(frozen=True, slots=True)
+class _Search:
+    equations: Equations
+    point: Point
+    budget: Budget
+    seed: int
 
+    def elements(self, rule: ChainRule | None) -> Elements:
+        """The Jacobian by the first way that decides; without a rule balls leave kinks open."""
+        family = None if rule is None else kink_family(rule)
+        whole = None if family is None else self._of_family(family)
+        if whole is not None:
+            return whole
+        if rule is not None and rule.combinations > _MOST_PATTERNS:
+            enclosing = self._of_rule(rule)
+            if enclosing is not None and enclosing.invertible and enclosing.invertible.holds:
+                return enclosing
+        found = self._clarke()
+        if found.invertible is not None or found.refuted:
+            return found
+        return (self._of_balls() if rule is None else self._of_rule(rule)) or found
 
-def _of_family(
-    family: KinkFamily, equations: Equations, deadline: float, seed: int
-) -> Elements | None:
-    """The answer for kinks that do not feed each other; None if few of them are dependent."""
-    count = len(family.kinks)
-    whole = _Shares.of(family, equations)
-    proof = whole.proof() if count >= _FEWEST_SHARES else None
-    listed = count <= _MOST_LISTED_KINKS
-    if listed and proof is None and not family.independent:
-        return None
-    summary = f"a base and {count} rank-one changes, with any shares between 0 and 1"
-    if not listed and (proof is not None or family.independent or not family.affine):
-        kind: Kind = "clarke" if family.independent else "conservative"
-        found = proof or whole.refutation(seed)
-        return Elements(kind, summary, (family.conventional,), found, listed=False)
-    occurring = (signs for signs, _ in family.cones())
-    patterns = product((True, False), repeat=count) if family.independent else occurring
-    signs = list(islice(patterns, _MOST_PATTERNS + 1))
-    if len(signs) > _MOST_PATTERNS:
-        why = f"no condition that suffices holds, and over {_MOST_PATTERNS} cones meet"
-        open_ = Invertibility(holds=None, why=why)
-        return Elements("conservative", summary, (family.conventional,), open_, listed=False)
-    limits: tuple[Matrix, ...] = tuple(dict.fromkeys(family.element(s) for s in signs))
-    matrices = limits if family.independent else _reduced(limits)
-    why = f"the Clarke Jacobian, computed exactly: {_count(len(matrices))}"
-    found = proof or _decided(equations, matrices, deadline, seed)
-    return Elements("clarke", why, matrices, found, limits=limits)
+    def _decided(self, matrices: Sequence[Matrix]) -> Invertibility:
+        """The answer for the parts by the unknowns, each once where they are not balls."""
+        squares = [self.equations.by_unknowns(matrix) for matrix in matrices]
+        if all(rational(matrix) is not None for matrix in squares):
+            squares = list(dict.fromkeys(squares))
+        seconds = max(self.budget.seconds, _LEAST_SECONDS)
+        return decide_invertible(squares, timeout=seconds, seed=self.seed)
+
+    def _of_family(self, family: KinkFamily) -> Elements | None:
+        """The answer for kinks that do not feed each other; None if few of them are dependent."""
+        count = len(family.kinks)
+        whole = _Shares.of(family, self.equations)
+        proof = whole.proof() if count >= _FEWEST_SHARES else None
+        listed = count <= _MOST_LISTED_KINKS
+        if listed and proof is None and not family.independent:
+            return None
+        summary = f"a base and {count} rank-one changes, with any shares between 0 and 1"
+        usual = (family.conventional,)
+        if not listed and (proof is not None or family.independent or not family.affine):
+            kind: Kind = "clarke" if family.independent else "conservative"
+            found = proof or whole.refutation(self.seed)
+            return Elements(kind, summary, usual, found, listed=False)
+        occurring = (signs for signs, _ in family.cones())
+        patterns = product((True, False), repeat=count) if family.independent else occurring
+        signs = list(islice(patterns, _MOST_PATTERNS + 1))
+        if len(signs) > _MOST_PATTERNS:
+            why = f"no condition that suffices holds, and over {_MOST_PATTERNS} cones meet"
+            open_ = Invertibility(holds=None, why=why)
+            return Elements("conservative", summary, usual, open_, listed=False)
+        limits: tuple[Matrix, ...] = tuple(dict.fromkeys(family.element(s) for s in signs))
+        matrices = limits if family.independent else _reduced(limits)
+        why = f"the Clarke Jacobian, computed exactly: {_count(len(matrices))}"
+        found = proof or self._decided(matrices)
+        return Elements("clarke", why, matrices, found, limits=limits)
+
+    def _clarke(self) -> Elements:
+        """The Clarke Jacobian by the search for cones of directions."""
+        try:
+            found = jacobian_near(self.equations.graph, self.point, "bouligand")
+        except DomainError:
+            raise
+        except TamecheckError as undecided:
+            return Elements("clarke", str(undecided))
+        if not found.raw:
+            why, refuted = found.why or found.open[0], not found.at_least
+            return Elements("clarke", why, refuted=refuted, rests_on=found.rests_on)
+        matrices = _reduced(found.raw)
+        decided = self._decided(matrices)
+        count = _count(len(matrices))
+        if found.at_least:
+            why = f"the Clarke Jacobian, at least {count}: it is open {found.open[0]}"
+            # a singular element refutes; what may be missing cannot be proved invertible
+            known = decided if decided.holds is False else None
+            return Elements("clarke", why, matrices, known, listed=False)
+        exactly = "exactly" if found.rational else "by balls"
+        why = f"the Clarke Jacobian, computed {exactly}: {count}"
+        return Elements("clarke", why, matrices, decided, limits=found.raw)
+
+    @working_precision(_BITS)
+    def _of_balls(self) -> Elements | None:
+        """Balls about the derivatives of all pieces, where balls do not tell which one holds."""
+        found = enclose_jacobian(lowered(self.equations.graph), self.point(_BITS))
+        if found is None:
+            return None
+        why = "an interval matrix about the Jacobians of all pieces, as kinks lie within rounding"
+        return Elements("enclosure", why, (found[1],), self._decided([found[1]]))
+
+    def _of_rule(self, rule: ChainRule) -> Elements | None:
+        """The hull of the chain rule's Jacobians, or balls about them; None if it has jumps."""
+        if rule.jump() is not None:
+            return None
+        with working_precision(_BITS):
+            if rule.combinations <= _MOST_CHOICES:
+                choices = rule.choices(_MOST_CHOICES)
+                matrices = [output_matrix(rule.graph, chosen) for chosen in choices]
+                kind, listed = "conservative", tuple(matrices)
+                why = f"the convex hull of the chain rule's Jacobians: {_count(len(matrices))}"
+            else:
+                balls = rule.enclosing()
+                if balls is None:
+                    return None
+                matrices = [output_matrix(rule.graph, balls)]
+                kind, listed = "enclosure", (output_matrix(rule.graph, rule.conventional()),)
+                count = len(rule.places)
+                why = f"an interval matrix about the chain rule's Jacobians of {count} kinks"
+        return Elements(kind, why, listed, self._decided(matrices), kind == "conservative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,62 +309,3 @@ def _condition(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> str:
         return p_matrix_condition(p_matrix_of(base, left, right))
     except ZeroDivisionError:
         return ""
-
-
-def _clarke(equations: Equations, point: Point, deadline: float, seed: int) -> Elements:
-    """The Clarke Jacobian by the search for cones of directions."""
-    try:
-        found = jacobian_near(equations.graph, point, "bouligand")
-    except DomainError:
-        raise
-    except TamecheckError as undecided:
-        return Elements("clarke", str(undecided))
-    if not found.raw:
-        return Elements(
-            "clarke",
-            found.why or found.open[0],
-            refuted=not found.at_least,
-            rests_on=found.rests_on,
-        )
-    matrices = _reduced(found.raw)
-    exactly = "exactly" if found.rational else "by balls"
-    why = f"the Clarke Jacobian, computed {exactly}: {_count(len(matrices))}"
-    decided = _decided(equations, matrices, deadline, seed)
-    if found.at_least:
-        why = f"the Clarke Jacobian, at least {_count(len(matrices))}: it is open {found.open[0]}"
-        # a singular element refutes; what may be missing cannot be proved invertible
-        known = decided if decided.holds is False else None
-        return Elements("clarke", why, matrices, known, listed=False)
-    return Elements("clarke", why, matrices, decided, limits=found.raw)
-
-
-def _of_balls(equations: Equations, point: Point, deadline: float, seed: int) -> Elements | None:
-    """Balls about the derivatives of all pieces, where balls do not tell which one holds."""
-    with working_precision(_BITS):
-        found = enclose_jacobian(lowered(equations.graph), point(_BITS))
-        if found is None:
-            return None
-        why = "an interval matrix about the Jacobians of all pieces, as kinks lie within rounding"
-        decided = _decided(equations, [found[1]], deadline, seed)
-    return Elements("enclosure", why, (found[1],), decided)
-
-
-def _of_rule(rule: ChainRule, equations: Equations, deadline: float, seed: int) -> Elements | None:
-    """The hull of the chain rule's Jacobians, or balls about all of them; None if it has jumps."""
-    if rule.jump() is not None:
-        return None
-    if rule.combinations <= _MOST_CHOICES:
-        with working_precision(_BITS):
-            matrices = [output_matrix(rule.graph, chosen) for chosen in rule.choices(_MOST_CHOICES)]
-        why = f"the convex hull of the chain rule's Jacobians: {_count(len(matrices))}"
-        found = _decided(equations, matrices, deadline, seed)
-        return Elements("conservative", why, tuple(matrices), found)
-    with working_precision(_BITS):
-        balls = rule.enclosing()
-        enclosed = None if balls is None else output_matrix(rule.graph, balls)
-        usual = output_matrix(rule.graph, rule.conventional())
-    if enclosed is None:
-        return None
-    why = f"an interval matrix about the chain rule's Jacobians of {len(rule.places)} kinks"
-    found = _decided(equations, [enclosed], deadline, seed)
-    return Elements("enclosure", why, (usual,), found, listed=False)

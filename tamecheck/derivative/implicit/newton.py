@@ -1,4 +1,4 @@
-"""Solutions of equations: found by Newton's method in floats, proved by Krawczyk's operator.
+"""Equations and their solutions: found by Newton's method in floats, proved by Krawczyk's operator.
 
 ``K(X) = m - Y F(m) + (I - Y J(X)) (X - m)`` for a box X about m, Y any matrix near the inverse of
 the Jacobian and J(X) an enclosure of the Clarke Jacobians on X.  If K(X) lies in the interior of X
@@ -24,13 +24,16 @@ from tamecheck.derivative.chainrule import (
     known_values,
 )
 from tamecheck.derivative.gradient import gradient
+from tamecheck.derivative.implicit.conditions import identity, rational
 from tamecheck.derivative.implicit.invertible import matrix_of
+from tamecheck.derivative.implicit.singular import floats
 from tamecheck.derivative.kinks import Affinity
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.exact.arrays import objects
+from tamecheck.exact.hull import Matrix
 from tamecheck.exact.reals import (
     Number,
     UndecidedError,
@@ -40,7 +43,7 @@ from tamecheck.exact.reals import (
     working_precision,
 )
 from tamecheck.ir.arguments import instance
-from tamecheck.ir.exact import parse_rational, shown
+from tamecheck.ir.exact import shown
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.expression import parse_expression
@@ -50,13 +53,12 @@ __all__ = [
     "Given",
     "HasGraph",
     "Isolated",
+    "contract",
     "equations_of",
-    "exact_arrays",
     "exact_root",
-    "isolated",
-    "krawczyk",
+    "isolate",
     "newton_limit",
-    "rational_residual",
+    "residual_at",
 ]
 
 _BITS = 128
@@ -67,60 +69,124 @@ _RADII = tuple(Fraction(1, 2**k) for k in (3, 6, 10, 16, 24, 32, 40))
 _DENOMINATORS = (1, 10**3, 10**6, 10**9)
 
 
-@dataclass(frozen=True, slots=True)
-class Isolated:
-    """The only solution in the box of half width ``radius`` about ``centre``.
+class HasGraph(Protocol):
+    """A model."""
 
-    Parameters
-    ----------
-    equations, values
-        F, and the elements of the point with the centre as its unknowns.
-    radius
-        The half width.
-    balls
-        The solution to about 128 bits.
+    @property
+    def graph(self) -> Graph:
+        """Its graph."""
+        ...
+
+
+Given: TypeAlias = str | Sequence[str] | Graph | HasGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Equations:
+    """``F(x, p) = 0``: as many equations as elements of x.
+
+    ``graph`` is F, and ``columns`` the names of all input elements in the order of its Jacobian's
+    columns; ``unknowns`` and ``parameters`` are those of x and of p.
     """
 
-    equations: Equations
-    values: tuple[Fraction, ...]
-    radius: Fraction
-    balls: tuple[arb, ...] = field(repr=False)
+    graph: Graph
+    columns: tuple[str, ...]
+    unknowns: tuple[int, ...]
+    parameters: tuple[int, ...]
 
-    def at(self, bits: int) -> dict[str, Array]:
-        """The point as exact numbers, the unknowns as balls of about so many good bits.
+    def flat(self, point: Mapping[str, Array]) -> list[Any]:
+        """The elements of a point in the order of the columns."""
+        return [v for name in self.graph.inputs for v in point[name].reshape(-1).tolist()]
 
-        At a kink each step gains only a bit or so; the balls are then as small as the steps make.
-        """
-        balls = _narrowed(self.equations, self.values, self.balls, bits)
-        values: list[Any] = [as_number(v) for v in self.values]
-        for column, ball in zip(self.equations.unknowns, balls, strict=True):
-            values[column] = settled(ball)
-        return self.equations.shaped(values)
+    def shaped(self, values: Sequence[Any]) -> dict[str, Array]:
+        """A point from its elements in the order of the columns."""
+        point: dict[str, Array] = {}
+        start = 0
+        for name, shape in self.graph.inputs.items():
+            array = np.empty(size_of(shape), dtype=object)
+            array[:] = values[start : start + size_of(shape)]
+            point[name] = array.reshape(shape)
+            start += size_of(shape)
+        return point
+
+    def replaced(self, values: Sequence[Any], unknowns: Sequence[Any]) -> list[Any]:
+        """The elements of a point with other unknowns."""
+        changed = list(values)
+        for column, value in zip(self.unknowns, unknowns, strict=True):
+            changed[column] = value
+        return changed
+
+    def by_unknowns(self, matrix: Matrix) -> Matrix:
+        """The columns of a Jacobian that belong to x."""
+        return tuple(tuple(row[k] for k in self.unknowns) for row in matrix)
+
+    def by_parameters(self, matrix: Matrix) -> Matrix:
+        """The columns of a Jacobian that belong to p."""
+        return tuple(tuple(row[k] for k in self.parameters) for row in matrix)
+
+    def text(self, unknowns: Sequence[float]) -> str:
+        """The unknowns by name."""
+        names = (self.columns[k] for k in self.unknowns)
+        return ", ".join(f"{n} = {v:.6g}" for n, v in zip(names, unknowns, strict=True))
 
 
-def _narrowed(
-    equations: Equations, values: Sequence[Fraction], balls: Sequence[arb], bits: int
-) -> Sequence[arb]:
-    """The balls after as many steps of Krawczyk's operator as they need for so many bits."""
-    with working_precision(bits + 32):
-        goal = arb(2) ** -bits
-        for _ in range(_NARROWINGS):
-            if not any(bool(ball.rad() > goal * (1 + abs(ball.mid()))) for ball in balls):
-                break
-            middle = [ball.mid().fmpq() for ball in balls]
-            image = krawczyk(equations, values, middle, balls)
-            if image is None:
-                break
-            narrowed = [a.intersection(b) for a, b in zip(image, balls, strict=True)]
-            if all(
-                bool(new.rad() > old.rad() * 0.9) for new, old in zip(narrowed, balls, strict=True)
-            ):
-                break
-            balls = narrowed
-    return balls
+def equations_of(given: Given, unknowns: Sequence[str]) -> Equations:
+    """The equations with their unknowns.
+
+    Raises
+    ------
+    InputError
+        If an unknown is no input, or there are more or fewer equations than unknowns.
+    """
+    graph = _graph(given)
+    columns: list[str] = []
+    for name, shape in graph.inputs.items():
+        columns += [name] if shape == () else [f"{name}[{k}]" for k in range(size_of(shape))]
+    chosen = _chosen(graph, unknowns, columns)
+    others = tuple(k for k in range(len(columns)) if k not in set(chosen))
+    return Equations(graph, tuple(columns), chosen, others)
 
 
-def rational_residual(equations: Equations, values: Sequence[Fraction]) -> list[Fraction | arb]:
+def _graph(given: Given) -> Graph:
+    if isinstance(given, Graph):
+        return given
+    if isinstance(given, str):
+        return parse_expression(given).graph
+    if isinstance(given, Sequence):
+        texts = [instance(one, str, what="equation") for one in given]
+        return parse_expression("; ".join(texts)).graph
+    graph = getattr(given, "graph", None)
+    if not isinstance(graph, Graph):
+        raise InputError(f"The equations are {shown(given)}, which is no model or expression.")
+    return graph
+
+
+def _chosen(graph: Graph, unknowns: Sequence[str], columns: Sequence[str]) -> tuple[int, ...]:
+    hint = f"Inputs: {', '.join(graph.inputs) or 'none'}."
+    given = [unknowns] if isinstance(unknowns, str) else unknowns
+    listed = cast("Sequence[Any]", instance(given, Sequence, what="list of unknowns"))
+    wanted = [instance(one, str, what="name of an unknown", hint=hint) for one in listed]
+    for name in wanted:
+        if name not in graph.inputs and name not in columns:
+            raise InputError(f"The unknown {name!r} is no input.", hint=hint)
+    if not wanted:
+        raise InputError("No unknowns are given.", hint=hint)
+    chosen: list[int] = []
+    for name in wanted:
+        found = [k for k, c in enumerate(columns) if c == name or c.startswith(f"{name}[")]
+        if set(found) & set(chosen):
+            raise InputError(f"The unknown {name!r} is given twice.")
+        chosen += found
+    equations = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
+    if equations != len(chosen):
+        raise InputError(
+            f"There are {equations} equations for {len(chosen)} unknowns.",
+            hint="Give as many equations as unknowns.",
+        )
+    return tuple(chosen)
+
+
+def residual_at(equations: Equations, values: Sequence[Fraction]) -> list[Fraction | arb]:
     """F at a rational point."""
     found = exact_values(equations.graph, equations.shaped(values))
     return [v for array in found.values() for v in np.asarray(array).reshape(-1).tolist()]
@@ -162,36 +228,41 @@ def exact_root(
     """A rational solution near floats: simple fractions, or an exact step if F is affine there."""
 
     def solves(unknowns: Sequence[Fraction]) -> bool:
-        if any(
-            abs(float(u) - v) > _ROUNDING * (1 + abs(v))
-            for u, v in zip(unknowns, near, strict=True)
-        ):
+        pairs = zip(unknowns, near, strict=True)
+        if any(abs(float(u) - v) > _ROUNDING * (1 + abs(v)) for u, v in pairs):
             # another solution, not the one that the floats are near
             return False
         try:
-            residual = rational_residual(equations, _with(equations, values, unknowns))
+            residual = residual_at(equations, equations.replaced(values, unknowns))
         except TamecheckError:
             return False
         return all(isinstance(v, Fraction) and v == 0 for v in residual)
 
-    for bound in _DENOMINATORS:
-        candidate = tuple(Fraction(v).limit_denominator(bound) for v in near)
-        if solves(candidate):
-            return candidate
-    simple = lowered(equations.graph)
-    if not all(Affinity.of(simple).affine[node] for _, node in simple.outputs):
+    simple = [tuple(Fraction(v).limit_denominator(bound) for v in near) for bound in _DENOMINATORS]
+    found = next((candidate for candidate in simple if solves(candidate)), None)
+    if found is None:
+        candidate = _affine_root(equations, values, [Fraction(v) for v in near])
+        found = candidate if candidate is not None and solves(candidate) else None
+    return found
+
+
+def _affine_root(
+    equations: Equations, values: Sequence[Fraction], start: Sequence[Fraction]
+) -> tuple[Fraction, ...] | None:
+    """Where one exact step of Newton's method leads, if F is piecewise affine."""
+    graph = lowered(equations.graph)
+    if not all(Affinity.of(graph).affine[node] for _, node in graph.outputs):
         return None
-    start = [Fraction(v) for v in near]
     try:
-        point = equations.shaped([as_number(v) for v in _with(equations, values, start)])
-        rule = chain_rule(simple, known_values(simple, point))
+        point = equations.shaped([as_number(v) for v in equations.replaced(values, start)])
+        rule = chain_rule(graph, known_values(graph, point))
     except (UndecidedError, NotLipschitzAt, TamecheckError):
         return None
-    jacobian = output_matrix(simple, rule.conventional())
+    jacobian = output_matrix(graph, rule.conventional())
     residual = [
-        v for _, node in simple.outputs for v in objects(rule.values[node]).reshape(-1).tolist()
+        v for _, node in graph.outputs for v in objects(rule.values[node]).reshape(-1).tolist()
     ]
-    square = matrix_of(tuple(tuple(row[k] for k in equations.unknowns) for row in jacobian))
+    square = matrix_of(equations.by_unknowns(jacobian))
     right = matrix_of(tuple((v,) for v in residual))
     if isinstance(square, arb_mat) or isinstance(right, arb_mat):
         return None
@@ -199,225 +270,104 @@ def exact_root(
         step = square.solve(right)
     except ZeroDivisionError:
         return None
-    candidate = tuple(v - as_fraction(step[k, 0]) for k, v in enumerate(start))
-    return candidate if solves(candidate) else None
+    return tuple(v - as_fraction(step[k, 0]) for k, v in enumerate(start))
 
 
-def _with(
-    equations: Equations, values: Sequence[Fraction], unknowns: Sequence[Fraction]
-) -> list[Fraction]:
-    changed = list(values)
-    for column, value in zip(equations.unknowns, unknowns, strict=True):
-        changed[column] = value
-    return changed
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """The only solution in the box of half width ``radius`` about the unknowns of ``values``.
+
+    ``balls`` are the solution to about 128 bits.
+    """
+
+    equations: Equations
+    values: tuple[Fraction, ...]
+    radius: Fraction
+    balls: tuple[arb, ...] = field(repr=False)
+
+    def at(self, bits: int) -> dict[str, Array]:
+        """The point as exact numbers, the unknowns as balls of about so many good bits.
+
+        At a kink each step gains only a bit or so; the balls are then as small as the steps make.
+        """
+        balls = _narrow(self.equations, self.values, self.balls, bits)
+        values = [as_number(v) for v in self.values]
+        return self.equations.shaped(self.equations.replaced(values, list(map(settled, balls))))
 
 
-def isolated(
+def isolate(
     equations: Equations, values: Sequence[Fraction], near: Sequence[float]
 ) -> Isolated | None:
     """The solution near floats with a box that has no other one, or None where none is proved."""
-    centre = tuple(Fraction(v) for v in near)
-    at_centre = tuple(_with(equations, values, centre))
+    centre = [Fraction(v) for v in near]
+    middle = [as_number(c) for c in centre]
+    at_centre = tuple(equations.replaced(values, centre))
     scale = 1 + max((abs(v) for v in centre), default=Fraction(0))
     with working_precision(_BITS):
         for radius in _RADII:
-            wide = radius * scale
-            middle = [as_number(c) for c in centre]
-            balls = [arb(c, float(wide)) for c in middle]
-            image = krawczyk(equations, at_centre, middle, balls)
-            if image is not None and all(
-                ball.contains_interior(part) for part, ball in zip(image, balls, strict=True)
-            ):
-                tight = _narrowed(equations, at_centre, balls, _BITS)
-                return Isolated(equations, at_centre, _radius(balls), tuple(tight))
+            balls = [arb(c, float(radius * scale)) for c in middle]
+            if contract(equations, at_centre, middle, balls, inside=True) is not None:
+                tight = _narrow(equations, at_centre, balls, _BITS)
+                width = max(as_fraction(ball.rad().upper().fmpq()) for ball in balls)
+                return Isolated(equations, at_centre, width, tuple(tight))
     return None
 
 
-def _radius(balls: Sequence[arb]) -> Fraction:
-    return max(as_fraction(ball.rad().upper().fmpq()) for ball in balls)
+def _narrow(
+    equations: Equations, values: Sequence[Fraction], balls: Sequence[arb], bits: int
+) -> Sequence[arb]:
+    """The balls after as many steps of Krawczyk's operator as they need for so many bits."""
+    with working_precision(bits + 32):
+        goal = arb(2) ** -bits
+        for _ in range(_NARROWINGS):
+            if not any(bool(ball.rad() > goal * (1 + abs(ball.mid()))) for ball in balls):
+                break
+            image = contract(equations, values, [ball.mid().fmpq() for ball in balls], balls)
+            if image is None:
+                break
+            narrowed = [a.intersection(b) for a, b in zip(image, balls, strict=True)]
+            pairs = zip(narrowed, balls, strict=True)
+            if all(bool(new.rad() > old.rad() * 0.9) for new, old in pairs):
+                break
+            balls = narrowed
+    return balls
 
 
-def krawczyk(
+def contract(
     equations: Equations,
     values: Sequence[Fraction | arb],
     middle: Sequence[fmpq],
     balls: Sequence[arb],
+    *,
+    inside: bool = False,
 ) -> list[arb] | None:
     """``K(X)``, or None where F is not shown to be Lipschitz on the box.
 
-    Parameters
-    ----------
-    values
-        The point's elements; those of the parameters may be balls.
-    middle, balls
-        The centre and the box of unknowns.
+    The elements of the point may be balls where they belong to parameters; ``middle`` and ``balls``
+    are the centre and the box of unknowns.  ``inside`` asks that K(X) be in the interior of X.
     """
     given: list[Number] = [as_number(v) if isinstance(v, Fraction) else v for v in values]
-    at_middle, over = list(given), list(given)
-    for column, centre, ball in zip(equations.unknowns, middle, balls, strict=True):
-        at_middle[column], over[column] = centre, ball
     graph = lowered(equations.graph)
-    first = enclose_jacobian(graph, equations.shaped(at_middle))
-    second = enclose_jacobian(graph, equations.shaped(over))
+    first, second = (
+        enclose_jacobian(graph, equations.shaped(equations.replaced(given, at)))
+        for at in (middle, balls)
+    )
     if first is None or second is None:
         return None
     size = len(middle)
-    square = arb_mat([[arb(row[k]) for k in equations.unknowns] for row in second[1]])
-    rough = np.array([float(a.mid()) for a in square.entries()]).reshape((size, size))
+    square = arb_mat([[arb(a) for a in row] for row in equations.by_unknowns(second[1])])
     try:
-        inverse = np.linalg.inv(rough)
+        inverse = np.linalg.inv(floats(square))
     except np.linalg.LinAlgError:
         return None
     if not np.isfinite(inverse).all():
         return None
-    factor = arb_mat(size, size, [float(a) for a in inverse.reshape(-1)])
-    eye = arb_mat(size, size, [int(i == j) for i in range(size) for j in range(size)])
+    factor = arb_mat(rational(inverse))
     offsets = arb_mat([[ball - centre] for ball, centre in zip(balls, middle, strict=True)])
     value = arb_mat([[arb(v)] for v in first[0]])
-    image = (eye - factor * square) * offsets - factor * value
-    return [image[k, 0] + middle[k] for k in range(size)]
-
-
-class HasGraph(Protocol):
-    """A model."""
-
-    @property
-    def graph(self) -> Graph:
-        """Its graph."""
-        ...
-
-
-Given: TypeAlias = str | Sequence[str] | Graph | HasGraph
-
-
-@dataclass(frozen=True, slots=True)
-class Equations:
-    """``F(x, p) = 0``: as many equations as elements of x.
-
-    Parameters
-    ----------
-    graph
-        F.
-    columns
-        The names of all input elements, in the order of the Jacobian's columns.
-    unknowns, parameters
-        The columns of x and of p.
-    """
-
-    graph: Graph
-    columns: tuple[str, ...]
-    unknowns: tuple[int, ...]
-    parameters: tuple[int, ...]
-
-    def flat(self, point: Mapping[str, Array]) -> list[Any]:
-        """The elements of a point in the order of the columns."""
-        return [v for name in self.graph.inputs for v in point[name].reshape(-1).tolist()]
-
-    def shaped(self, values: Sequence[Any]) -> dict[str, Array]:
-        """A point from its elements in the order of the columns."""
-        point: dict[str, Array] = {}
-        start = 0
-        for name, shape in self.graph.inputs.items():
-            array = np.empty(size_of(shape), dtype=object)
-            array[:] = values[start : start + size_of(shape)]
-            point[name] = array.reshape(shape)
-            start += size_of(shape)
-        return point
-
-    def moved(self, point: Mapping[str, Array], unknowns: Sequence[Any]) -> dict[str, Array]:
-        """The same parameters with other unknowns."""
-        values = self.flat(point)
-        for column, value in zip(self.unknowns, unknowns, strict=True):
-            values[column] = value
-        return self.shaped(values)
-
-
-def equations_of(given: Given, unknowns: Sequence[str]) -> Equations:
-    """The equations with their unknowns.
-
-    Raises
-    ------
-    InputError
-        If an unknown is no input, or there are more or fewer equations than unknowns.
-    """
-    graph = _graph(given)
-    columns = _columns(graph)
-    chosen = _chosen(graph, unknowns, columns)
-    others = tuple(k for k in range(len(columns)) if k not in set(chosen))
-    return Equations(graph, columns, chosen, others)
-
-
-def _graph(given: Given) -> Graph:
-    if isinstance(given, Graph):
-        return given
-    if isinstance(given, str):
-        return parse_expression(given).graph
-    if isinstance(given, Sequence):
-        texts = [instance(one, str, what="equation") for one in given]
-        return parse_expression("; ".join(texts)).graph
-    graph = getattr(given, "graph", None)
-    if not isinstance(graph, Graph):
-        raise InputError(f"The equations are {shown(given)}, which is no model or expression.")
-    return graph
-
-
-def _columns(graph: Graph) -> tuple[str, ...]:
-    names: list[str] = []
-    for name, shape in graph.inputs.items():
-        size = size_of(shape)
-        names += [name] if shape == () else [f"{name}[{k}]" for k in range(size)]
-    return tuple(names)
-
-
-def _chosen(graph: Graph, unknowns: Sequence[str], columns: Sequence[str]) -> tuple[int, ...]:
-    hint = f"Inputs: {', '.join(graph.inputs) or 'none'}."
-    given = [unknowns] if isinstance(unknowns, str) else unknowns
-    listed = cast("Sequence[Any]", instance(given, Sequence, what="list of unknowns"))
-    wanted = [instance(one, str, what="name of an unknown", hint=hint) for one in listed]
-    for name in wanted:
-        if name not in graph.inputs and name not in columns:
-            raise InputError(f"The unknown {name!r} is no input.", hint=hint)
-    if not wanted:
-        raise InputError("No unknowns are given.", hint=hint)
-    chosen: list[int] = []
-    for name in wanted:
-        found = [k for k, c in enumerate(columns) if c == name or c.startswith(f"{name}[")]
-        if set(found) & set(chosen):
-            raise InputError(f"The unknown {name!r} is given twice.")
-        chosen += found
-    equations = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
-    if equations != len(chosen):
-        raise InputError(
-            f"There are {equations} equations for {len(chosen)} unknowns.",
-            hint="Give as many equations as unknowns.",
-        )
-    return tuple(chosen)
-
-
-def exact_arrays(graph: Graph, at: Mapping[str, Any]) -> dict[str, Array]:
-    """The point as an array of fractions for each input.
-
-    Raises
-    ------
-    InputError
-        If an input has no value, too many or too few numbers, or something else than a number.
-    """
-    missing = [name for name in graph.inputs if name not in at]
-    if missing:
-        raise InputError(f"Input {missing[0]!r} has no value.", hint=f"Add {missing[0]}=0.")
-    unknown = [name for name in at if name not in graph.inputs]
-    if unknown:
-        raise InputError(f"{unknown[0]!r} is no input.", hint=f"Inputs: {', '.join(graph.inputs)}.")
-    point: dict[str, Array] = {}
-    for name, shape in graph.inputs.items():
-        flat = np.asarray(at[name], dtype=object).reshape(-1).tolist()
-        if len(flat) != size_of(shape):
-            raise InputError(f"Input {name!r} has shape {shape}, but {len(flat)} numbers.")
-        try:
-            values = [parse_rational(v) if isinstance(v, str) else Fraction(v) for v in flat]
-        except (TypeError, ValueError, OverflowError):
-            raise InputError(f"Input {name!r} is given something that is no number.") from None
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        point[name] = array.reshape(shape)
-    return point
+    image = (arb_mat(identity(size)) - factor * square) * offsets - factor * value
+    found = [image[k, 0] + middle[k] for k in range(size)]
+    pairs = zip(balls, found, strict=True)
+    if inside and not all(ball.contains_interior(part) for ball, part in pairs):
+        return None
+    return found

@@ -9,16 +9,18 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, fmpq, fmpq_mat
+from flint import arb, arb_mat, fmpq_mat
 
-from tamecheck.derivative.implicit.singular import Singular
+from tamecheck.derivative.implicit.invertible import matrix_of
+from tamecheck.derivative.implicit.singular import Singular, floats
 from tamecheck.derivative.implicit.validity import Validity
+from tamecheck.derivative.result import public
 from tamecheck.errors import InputError
 from tamecheck.exact.hull import Matrix
-from tamecheck.exact.reals import as_fraction, working_precision
+from tamecheck.exact.reals import working_precision
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Hypothesis", "Implicit", "Status", "solved"]
+__all__ = ["Hypothesis", "Implicit", "Status", "negative_quotient"]
 
 _BITS = 128
 
@@ -109,7 +111,7 @@ class Implicit:
             return ()
         found: list[tuple[tuple[Fraction | arb, ...], ...]] = []
         for u, v in self.pairs:
-            matrix = solved(u, v)
+            matrix = negative_quotient(u, v)
             if not any(_equal(matrix, other) for other in found):
                 found.append(matrix)
         return tuple(found)
@@ -201,7 +203,7 @@ class Implicit:
         if not 0 <= vertex < len(self.pairs):
             raise InputError(f"The set has {len(self.pairs)} vertices; there is no {vertex}.")
         u, v = self.pairs[vertex]
-        return _array(u), _array(v).reshape(len(u), len(self.parameters))
+        return floats(matrix_of(u)), floats(matrix_of(v)).reshape(len(u), len(self.parameters))
 
     def __str__(self) -> str:
         lines = [f"implicit function: {self.verdict.value}"]
@@ -219,29 +221,15 @@ def _rows(values: Any, size: int) -> Array:
     return rows
 
 
-def _array(matrix: Matrix) -> Array:
-    rows = [
-        [float(as_fraction(a)) if isinstance(a, fmpq) else float(a.mid()) for a in row]
-        for row in matrix
-    ]
-    return np.array(rows, dtype=float)
-
-
 @working_precision(_BITS)
-def solved(u: Matrix, v: Matrix) -> tuple[tuple[Fraction | arb, ...], ...]:
+def negative_quotient(u: Matrix, v: Matrix) -> tuple[tuple[Fraction | arb, ...], ...]:
     """``-U⁻¹ V``, exactly or by balls."""
-    size, width = len(u), len(v[0])
-    if not width:
+    if not v[0]:
         return tuple(() for _ in u)
-    left = [a for row in u for a in row if isinstance(a, fmpq)]
-    right = [a for row in v for a in row if isinstance(a, fmpq)]
-    if len(left) == size * size and len(right) == size * width:
-        exact = fmpq_mat(size, size, left).solve(fmpq_mat(size, width, right))
-        return tuple(tuple(as_fraction(-exact[i, j]) for j in range(width)) for i in range(size))
-    balls = arb_mat([[arb(a) for a in row] for row in u]).solve(
-        arb_mat([[arb(a) for a in row] for row in v])
-    )
-    return tuple(tuple(-balls[i, j] for j in range(width)) for i in range(size))
+    left, right = matrix_of(u), matrix_of(v)
+    if isinstance(left, fmpq_mat) and isinstance(right, fmpq_mat):
+        return public((-left.solve(right)).tolist())
+    return public((-arb_mat(left).solve(arb_mat(right))).tolist())
 
 
 def _equal(left: Sequence[Sequence[Any]], right: Sequence[Sequence[Any]]) -> bool:

@@ -1,17 +1,21 @@
-"""A singular matrix in the convex hull of rational matrices, by exact certificates."""
+"""Singular matrices in the convex hull of rational ones: exact certificates, and searches for them.
+
+Floats search; whatever they find is checked exactly, and nothing follows from finding nothing.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, pairwise
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpq_poly
+from flint import arb_mat, fmpq, fmpq_mat, fmpq_poly
 
+from tamecheck.budget import Budget
 from tamecheck.exact.feasibility import Multipliers, nonnegative_solution
+from tamecheck.exact.hull import fractions_of
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array
 
@@ -22,13 +26,10 @@ __all__ = [
     "combination",
     "convex_weights",
     "crossing_element",
-    "determinant_along",
     "edge_root",
     "element",
     "floats",
-    "isolated_root",
-    "kernel_witness",
-    "searched_element",
+    "search_element",
     "segment_root",
     "unit_weights",
 ]
@@ -36,6 +37,9 @@ __all__ = [
 _MOST_EDGES = 1024
 _HALVINGS = 40
 _LONGEST_TEXT = 300
+_STEPS = 80
+_NEARLY_ZERO = 1e-6
+_DENOMINATORS = (1, 2, 6, 12, 60, 1000, 10**6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,19 @@ def unit_weights(count: int, number: int) -> list[fmpq]:
     return [fmpq(int(k == number)) for k in range(count)]
 
 
+def convex_weights(weights: Array) -> list[fmpq]:
+    """Rational weights of sum 1 near floats."""
+    exact = [as_number(Fraction(round(float(w) * 2**30), 2**30)) for w in np.maximum(weights, 0)]
+    total = sum(exact, fmpq(0))
+    return [w / total for w in exact] if total > 0 else unit_weights(len(exact), 0)
+
+
+def floats(matrix: fmpq_mat | arb_mat) -> Array:
+    """The nearest float matrix, of balls that of their centres."""
+    entries = [float(as_fraction(a) if isinstance(a, fmpq) else a.mid()) for a in matrix.entries()]
+    return np.array(entries, dtype=float).reshape((matrix.nrows(), matrix.ncols()))
+
+
 def element(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> fmpq_mat:
     """``Σ weight vertex``."""
     total = fmpq_mat(vertices[0].nrows(), vertices[0].ncols())
@@ -131,11 +148,17 @@ def combination(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> Singul
     total = element(vertices, weights)
     if total.det() != 0 or any(w < 0 for w in weights) or sum(weights, fmpq(0)) != 1:
         raise ArithmeticError("the combination is not a singular element")
-    size = total.nrows()
-    return Singular(
-        tuple(as_fraction(w) for w in weights),
-        tuple(tuple(as_fraction(total[i, j]) for j in range(size)) for i in range(size)),
-    )
+    return Singular(tuple(as_fraction(w) for w in weights), fractions_of(total.tolist()))
+
+
+def crossing_element(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> Singular | None:
+    """A singular element, if the element with these weights is or has the other sign."""
+    value, first = element(vertices, weights).det(), vertices[0].det()
+    if value == 0:
+        return combination(vertices, weights)
+    if (value > 0) == (first > 0):
+        return None
+    return segment_root(vertices, unit_weights(len(vertices), 0), weights)
 
 
 def segment_root(
@@ -146,35 +169,23 @@ def segment_root(
     The determinant along a segment is a polynomial of degree at most the size, from its values at
     as many points; its real roots in [0, 1] are counted exactly by Sturm's theorem.
     """
-    polynomial = determinant_along(element(vertices, start), element(vertices, end))
+    polynomial = _determinant_along(element(vertices, start), element(vertices, end))
     for root in _rational_roots(polynomial):
         if 0 <= root <= 1:
             weights = [(1 - root) * a + root * b for a, b in zip(start, end, strict=True)]
             return combination(vertices, weights)
-    bracket = isolated_root(polynomial)
+    bracket = _isolate_root(polynomial)
     if bracket is None:
         return None
-    algebraic = Algebraic(
-        tuple(as_fraction(w) for w in start),
-        tuple(as_fraction(w) for w in end),
-        tuple(as_fraction(c) for c in polynomial.coeffs()),
-        bracket,
-    )
-    return Singular(None, None, algebraic)
+    rows = fractions_of((tuple(start), tuple(end), tuple(polynomial.coeffs())))
+    return Singular(None, None, Algebraic(rows[0], rows[1], rows[2], bracket))
 
 
-def edge_root(vertices: Sequence[fmpq_mat], deadline: float, *, crossing: bool) -> Singular | None:
-    """A singular element on a segment between two vertices, rational if one of them has it.
+def edge_root(vertices: Sequence[fmpq_mat], budget: Budget, *, crossing: bool) -> Singular | None:
+    """A singular element on a segment between invertible vertices, rational if one of them has it.
 
-    Parameters
-    ----------
-    vertices
-        Invertible matrices.
-    deadline
-        The time by `time.monotonic` after which no more segments are looked at.
-    crossing
-        Look only at segments along which the determinant changes its sign, or only at the others;
-        at most 1024 of them.
+    ``crossing`` says to look only at segments along which the determinant changes its sign, or only
+    at the others; at most 1024 of them.
     """
     positive = [vertex.det() > 0 for vertex in vertices]
     count, algebraic, seen = len(vertices), None, 0
@@ -186,12 +197,12 @@ def edge_root(vertices: Sequence[fmpq_mat], deadline: float, *, crossing: bool) 
             return found
         algebraic = algebraic or found
         seen += 1
-        if seen == _MOST_EDGES or time.monotonic() > deadline:
+        if seen == _MOST_EDGES or budget.is_spent:
             break
     return algebraic
 
 
-def determinant_along(left: fmpq_mat, right: fmpq_mat) -> fmpq_poly:
+def _determinant_along(left: fmpq_mat, right: fmpq_mat) -> fmpq_poly:
     """``det((1-t) L + t R)`` by Newton's divided differences at 0, 1, ..., size."""
     size, step = left.nrows(), right - left
     differences = [(left + step * fmpq(k)).det() for k in range(size + 1)]
@@ -211,7 +222,7 @@ def _rational_roots(polynomial: fmpq_poly) -> list[fmpq]:
     return [fmpq(-f[0], f[1]) for f, _ in factors if f.degree() == 1]
 
 
-def isolated_root(polynomial: fmpq_poly) -> tuple[Fraction, Fraction] | None:
+def _isolate_root(polynomial: fmpq_poly) -> tuple[Fraction, Fraction] | None:
     """An interval inside [0, 1] that contains a root, or None if [0, 1] contains none."""
     if polynomial.degree() < 1:
         return None
@@ -248,33 +259,8 @@ def _changes(chain: Sequence[fmpq_poly], at: fmpq) -> int:
     return sum(a != b for a, b in pairwise(signs))
 
 
-def kernel_witness(
-    vertices: Sequence[fmpq_mat], vectors: Iterable[Sequence[Fraction]]
-) -> Singular | None:
-    """A convex combination that maps given vectors, not all zero, to zero: a linear program."""
-    null = [fmpq_mat(len(v), 1, [as_number(a) for a in v]) for v in vectors]
-    columns = [
-        (*(a for vector in null for a in (vertex * vector).entries()), fmpq(1))
-        for vertex in vertices
-    ]
-    zeros = [fmpq(0)] * (len(columns[0]) - 1)
-    found = nonnegative_solution(columns, (*zeros, fmpq(1)))
-    return combination(vertices, found.values) if isinstance(found, Multipliers) else None
-
-
-def floats(matrix: fmpq_mat) -> Array:
-    """The nearest float matrix."""
-    entries = [float(as_fraction(a)) for a in matrix.entries()]
-    return np.array(entries).reshape((matrix.nrows(), matrix.ncols()))
-
-
-_STEPS = 80
-_NEARLY_ZERO = 1e-6
-_DENOMINATORS = (1, 2, 6, 12, 60, 1000, 10**6)
-
-
-def searched_element(
-    vertices: Sequence[fmpq_mat], deadline: float, *, seed: int, starts: int = 24
+def search_element(
+    vertices: Sequence[fmpq_mat], budget: Budget, *, seed: int, starts: int = 24
 ) -> Singular | None:
     """A singular element by descent of the determinant from several starts, or None.
 
@@ -286,49 +272,24 @@ def searched_element(
     arrays /= max(float(np.abs(arrays).max()), 1e-300)
     sign = 1.0 if vertices[0].det() > 0 else -1.0
     ends: list[tuple[float, Array]] = []
-    for weights in _starts(len(vertices), seed, starts):
-        if time.monotonic() > deadline:
+    count, rng = len(vertices), np.random.default_rng(seed)
+    start = np.full(count, 1 / count)
+    for _ in range(starts):
+        if budget.is_spent:
             break
-        value, found = _descent(arrays, sign, weights)
+        value, found = _descend(arrays, sign, start)
+        start = rng.dirichlet(np.full(count, min(1.0, 4 / count)))
         if value < 0:
             singular = crossing_element(vertices, convex_weights(found))
             if singular is not None:
                 return singular
         ends.append((value, found))
     size = np.abs(np.linalg.det(arrays)).max()
-    for value, weights in sorted(ends, key=lambda end: end[0])[:4]:
-        if value <= _NEARLY_ZERO * size:
-            singular = _near_zero(vertices, arrays, weights)
-            if singular is not None:
-                return singular
-    return None
+    near = [w for v, w in sorted(ends, key=lambda end: end[0])[:4] if v <= _NEARLY_ZERO * size]
+    return next((s for s in (_near_zero(vertices, arrays, w) for w in near) if s is not None), None)
 
 
-def convex_weights(weights: Array) -> list[fmpq]:
-    """Rational weights of sum 1 near floats."""
-    exact = [as_number(Fraction(round(float(w) * 2**30), 2**30)) for w in np.maximum(weights, 0)]
-    total = sum(exact, fmpq(0))
-    return [w / total for w in exact] if total > 0 else unit_weights(len(exact), 0)
-
-
-def crossing_element(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> Singular | None:
-    """A singular element, if the element with these weights is or has the other sign."""
-    value, first = element(vertices, weights).det(), vertices[0].det()
-    if value == 0:
-        return combination(vertices, weights)
-    if (value > 0) == (first > 0):
-        return None
-    return segment_root(vertices, unit_weights(len(vertices), 0), weights)
-
-
-def _starts(count: int, seed: int, starts: int) -> Iterator[Array]:
-    yield np.full(count, 1 / count)
-    rng = np.random.default_rng(seed)
-    for _ in range(starts - 1):
-        yield rng.dirichlet(np.full(count, min(1.0, 4 / count)))
-
-
-def _descent(arrays: Array, sign: float, weights: Array) -> tuple[float, Array]:
+def _descend(arrays: Array, sign: float, weights: Array) -> tuple[float, Array]:
     """Frank and Wolfe's method, with steps that move weight between two vertices as well."""
     steps = np.concatenate([np.geomspace(1e-6, 0.1, 12), np.linspace(0.15, 1, 18)])
     current = np.tensordot(weights, arrays, 1)
@@ -374,21 +335,20 @@ def _near_zero(vertices: Sequence[fmpq_mat], arrays: Array, weights: Array) -> S
         near = [as_number(Fraction(float(w)).limit_denominator(bound)) for w in weights]
         if sum(near, fmpq(0)) == 1 and element(vertices, near).det() == 0:
             return combination(vertices, near)
-    current = np.tensordot(weights, arrays, 1)
-    left, values, right = np.linalg.svd(current)
-    rank = max(int((values > 1e-3 * values[0]).sum()), 0)
+    left, values, right = np.linalg.svd(np.tensordot(weights, arrays, 1))
+    rank = int((values > 1e-3 * values[0]).sum())
     for transposed, null in ((False, right[rank:]), (True, left.T[rank:])):
         if not 0 < len(null) < len(values):
             continue
         family = [v.transpose() for v in vertices] if transposed else list(vertices)
         for vectors in _rational_bases(null):
-            found = kernel_witness(family, vectors)
-            if found is not None and found.weights is not None:
-                return combination(vertices, [as_number(w) for w in found.weights])
+            found = _kernel_weights(family, vectors)
+            if found is not None:
+                return combination(vertices, found)
     return None
 
 
-def _rational_bases(null: Array) -> Iterable[list[list[Fraction]]]:
+def _rational_bases(null: Array) -> Iterator[list[list[Fraction]]]:
     """Rational vectors that span nearly the same space, in reduced form; distinct ones only."""
     basis = np.array(null)
     for row in range(len(basis)):
@@ -405,3 +365,17 @@ def _rational_bases(null: Array) -> Iterable[list[list[Fraction]]]:
         if vectors not in seen:
             seen.append(vectors)
             yield vectors
+
+
+def _kernel_weights(
+    vertices: Sequence[fmpq_mat], vectors: Sequence[Sequence[Fraction]]
+) -> tuple[fmpq, ...] | None:
+    """Convex weights that map given vectors, not all zero, to zero: a linear program."""
+    null = [fmpq_mat(len(v), 1, [as_number(a) for a in v]) for v in vectors]
+    columns = [
+        (*(a for vector in null for a in (vertex * vector).entries()), fmpq(1))
+        for vertex in vertices
+    ]
+    zeros = [fmpq(0)] * (len(columns[0]) - 1)
+    found = nonnegative_solution(columns, (*zeros, fmpq(1)))
+    return found.values if isinstance(found, Multipliers) else None

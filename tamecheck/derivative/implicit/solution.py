@@ -13,11 +13,10 @@ from flint import arb, fmpq
 from tamecheck.derivative.implicit.newton import (
     Equations,
     Isolated,
-    exact_arrays,
     exact_root,
-    isolated,
+    isolate,
     newton_limit,
-    rational_residual,
+    residual_at,
 )
 from tamecheck.derivative.implicit.result import Hypothesis, Status
 from tamecheck.errors import InputError, TamecheckError
@@ -27,28 +26,24 @@ from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
 from tamecheck.ir.arguments import mapping, rationals
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.exact import rational_text
+from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 
-__all__ = ["Solution", "completed", "no_solution", "solution_near"]
+__all__ = ["Solution", "complete", "solution_near"]
 
 _NAME = "solution"
 _DIGITS = 128
+_STARTS = 40
+_SAME = 1e-6
+_LARGEST = Fraction(10) ** 300
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
     """The point at which the theorem is asked for, and whether it is a solution.
 
-    Parameters
-    ----------
-    hypothesis
-        The answer.
-    equations
-        F.
-    values
-        The rational elements of the point; near ``ball`` if that is given.
-    ball
-        The solution, where it is not known as a rational.
+    The rational ``values`` are near ``ball`` if that is given: the solution, where it is not known
+    as a rational.
     """
 
     hypothesis: Hypothesis
@@ -71,7 +66,7 @@ class Solution:
     def unknowns(self) -> tuple[Fraction | arb, ...]:
         """The unknowns: fractions, or balls."""
         flat = self.equations.flat(self.at(_DIGITS))
-        found: list[Any] = [flat[k] for k in self.equations.unknowns]
+        found = [flat[k] for k in self.equations.unknowns]
         return tuple(as_fraction(v) if isinstance(v, fmpq) else v for v in found)
 
     @property
@@ -89,7 +84,7 @@ def solution_near(equations: Equations, point: Mapping[str, Array], within: floa
         If F has no value at the point.
     """
     values = tuple(Fraction(v) for v in equations.flat(point))
-    residual = rational_residual(equations, values)
+    residual = residual_at(equations, values)
     if all(isinstance(v, Fraction) and v == 0 for v in residual):
         exact = Hypothesis(_NAME, Status.PROVED, "F is exactly 0 at this point")
         return Solution(exact, equations, values)
@@ -98,21 +93,18 @@ def solution_near(equations: Equations, point: Mapping[str, Array], within: floa
     if near is None:
         why = f"{wrong}, and Newton's method finds no solution from here"
         return Solution(_refused(wrong, no_solution(equations, values) or why), equations, values)
-    if not _reached(equations, values, near, within):
-        found = ", ".join(
-            f"{equations.columns[k]} = {v:.6g}"
-            for k, v in zip(equations.unknowns, near, strict=True)
-        )
+    given = [float(values[k]) for k in equations.unknowns]
+    pairs = zip(near, given, strict=True)
+    if not all(abs(v - at) <= within * (1 + abs(at)) for v, at in pairs):
+        found = equations.text(near)
         why = f"{wrong}; the solution to which Newton's method leads is at {found[:200]}"
         return Solution(_refused(wrong, why), equations, values)
     root = exact_root(equations, values, near)
     if root is not None:
-        moved = list(values)
-        for column, value in zip(equations.unknowns, root, strict=True):
-            moved[column] = value
         why = "the given unknowns were refined to a rational point where F is exactly 0"
-        return Solution(Hypothesis(_NAME, Status.PROVED, why), equations, tuple(moved))
-    ball = isolated(equations, values, near)
+        moved = tuple(equations.replaced(values, root))
+        return Solution(Hypothesis(_NAME, Status.PROVED, why), equations, moved)
+    ball = isolate(equations, values, near)
     if ball is None:
         why = (
             f"{wrong}; near the given unknowns no solution is proved, as where the Jacobian is "
@@ -130,12 +122,15 @@ def _not_zero(residual: Sequence[Fraction | arb]) -> str:
     """Which equation is not 0 at the point; empty if balls leave it open."""
     for number, value in enumerate(residual):
         if isinstance(value, arb):
-            if not value.contains(0):
-                return f"equation {number + 1} is {value.str(10)}, not 0, at this point"
+            if value.contains(0):
+                continue
+            text = value.str(10)
         elif value != 0:
             text = rational_text(value)
             text = text if len(text) < 24 else f"about {nearest_float(value):.6g}"
-            return f"equation {number + 1} is {text}, not 0, at this point"
+        else:
+            continue
+        return f"equation {number + 1} is {text}, not 0, at this point"
     return ""
 
 
@@ -145,36 +140,25 @@ def _refused(wrong: str, why: str) -> Hypothesis:
     return Hypothesis(_NAME, Status.UNKNOWN, f"F encloses 0, which does not prove it is 0{why}")
 
 
-def _reached(
-    equations: Equations, values: Sequence[Fraction], near: Sequence[float], within: float
-) -> bool:
-    return all(
-        abs(v - float(values[k])) <= within * (1 + abs(float(values[k])))
-        for k, v in zip(equations.unknowns, near, strict=True)
-    )
-
-
 def no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
     """Which equation has no zero for these parameters and any unknowns, by enclosure."""
-    free = set(equations.unknowns)
-    lower = [None if k in free else v for k, v in enumerate(values)]
-    shaped = equations.shaped(lower)
-    sides = {
-        name: Side(tuple(array.reshape(-1).tolist()), tuple(array.reshape(-1).tolist()))
-        for name, array in shaped.items()
-    }
     graph = equations.graph
+    shaped = equations.shaped(equations.replaced(values, [None] * len(equations.unknowns)))
+    ends = {name: tuple(array.reshape(-1).tolist()) for name, array in shaped.items()}
+    roots = [node for _, node in graph.outputs]
     try:
-        bounds = enclose(graph, Box(sides), nodes=[node for _, node in graph.outputs])
+        bounds = enclose(graph, Box({n: Side(v, v) for n, v in ends.items()}), nodes=roots)
     except (TamecheckError, UndecidedError):
         return ""
     number = 0
-    for _, node in graph.outputs:
+    for node in roots:
         if node not in bounds:
             return ""
-        low = np.broadcast_to(bounds[node].lower, graph.nodes[node].shape).reshape(-1)
-        high = np.broadcast_to(bounds[node].upper, graph.nodes[node].shape).reshape(-1)
-        for a, b in zip(low.tolist(), high.tolist(), strict=True):
+        low, high = (
+            np.broadcast_to(end, graph.nodes[node].shape).reshape(-1).tolist()
+            for end in (bounds[node].lower, bounds[node].upper)
+        )
+        for a, b in zip(low, high, strict=True):
             number += 1
             if a > 0 or b < 0:
                 end = f"at least {a:.6g}" if a > 0 else f"at most {b:.6g}"
@@ -182,13 +166,8 @@ def no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
     return ""
 
 
-_STARTS = 40
-_SAME = 1e-6
-_LARGEST = Fraction(10) ** 300
-
-
-def completed(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[str, Array]:
-    """The point, with unknowns that are left out found by Newton's method.
+def complete(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[str, Array]:
+    """The point as fractions, with unknowns that are left out found by Newton's method.
 
     Raises
     ------
@@ -197,16 +176,17 @@ def completed(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[st
         than one is found.
     """
     graph = equations.graph
+    given: dict[str, Array] = {}
     for name, value in mapping(at, what="point", hint="Give a number for each input.").items():
-        numbers = rationals(value, what=f"value of {name!r}").reshape(-1).tolist()
-        if any(abs(number) > _LARGEST for number in numbers):
+        given[name] = rationals(value, what=f"value of {name!r}").reshape(-1)
+        if any(abs(number) > _LARGEST for number in given[name].tolist()):
             raise InputError(f"The value of {name!r} lies beyond float64.", hint="Rescale it.")
     missing = [name for name in graph.inputs if name not in at]
     unknown = {equations.columns[k].split("[")[0] for k in equations.unknowns}
     if not missing or not set(missing) <= unknown:
-        return exact_arrays(graph, at)
-    zeros = {name: [0] * size_of(graph.inputs[name]) for name in missing}
-    values = [Fraction(v) for v in equations.flat(exact_arrays(graph, {**at, **zeros}))]
+        return _fitted(graph, given)
+    zeros = {name: np.zeros(size_of(graph.inputs[name]), int) for name in missing}
+    values = [Fraction(v) for v in equations.flat(_fitted(graph, {**given, **zeros}))]
     none = no_solution(equations, values)
     if none:
         raise InputError(f"{none[0].upper()}{none[1:]}.")
@@ -217,38 +197,42 @@ def completed(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[st
             f"No solution was found from {_STARTS} starts.", hint=f"Give values for {names}."
         )
     if len(found) > 1:
-        listed = "; ".join(_text(equations, root) for root in found[:4])
+        listed = "; ".join(map(equations.text, found[:4]))
         raise InputError(
             f"There are several solutions: {listed}.",
             hint=f"Give {names} near the one that you mean.",
         )
-    for column, value in zip(equations.unknowns, found[0], strict=True):
-        values[column] = Fraction(value)
-    return equations.shaped(values)
+    return equations.shaped(equations.replaced(values, [Fraction(v) for v in found[0]]))
 
 
-def _roots(equations: Equations, values: list[Fraction], seed: int) -> list[list[float]]:
+def _fitted(graph: Graph, given: Mapping[str, Array]) -> dict[str, Array]:
+    """The point, once each input has as many numbers as elements."""
+    missing = [name for name in graph.inputs if name not in given]
+    if missing:
+        raise InputError(f"Input {missing[0]!r} has no value.", hint=f"Add {missing[0]}=0.")
+    unknown = [name for name in given if name not in graph.inputs]
+    if unknown:
+        raise InputError(f"{unknown[0]!r} is no input.", hint=f"Inputs: {', '.join(graph.inputs)}.")
+    for name, shape in graph.inputs.items():
+        if given[name].size != size_of(shape):
+            raise InputError(f"Input {name!r} has shape {shape}, but {given[name].size} numbers.")
+    return {name: given[name].reshape(shape) for name, shape in graph.inputs.items()}
+
+
+def _roots(equations: Equations, values: Sequence[Fraction], seed: int) -> list[list[float]]:
+    """Where Newton's method leads from many starts, each once."""
     rng = np.random.default_rng(seed)
-    size = len(equations.unknowns)
     found: list[list[float]] = []
     for number in range(_STARTS):
-        start = list(values)
-        reach = (0.0, 1.0, 3.0, 10.0)[number % 4] if number else 0.0
-        for column, value in zip(equations.unknowns, rng.standard_normal(size), strict=True):
-            start[column] = Fraction(float(value) * reach)
+        reach = (0.0, 1.0, 3.0, 10.0)[number % 4]
+        normal = rng.standard_normal(len(equations.unknowns)).tolist()
+        start = equations.replaced(values, [Fraction(v * reach) for v in normal])
         root = newton_limit(equations, start)
         if root is not None and not any(_same(root, other) for other in found):
             found.append(root)
     return sorted(found)
 
 
-def _same(left: list[float], right: list[float]) -> bool:
-    return all(
-        abs(a - b) <= _SAME * (1 + abs(a) + abs(b)) for a, b in zip(left, right, strict=True)
-    )
-
-
-def _text(equations: Equations, root: list[float]) -> str:
-    return ", ".join(
-        f"{equations.columns[k]} = {v:.6g}" for k, v in zip(equations.unknowns, root, strict=True)
-    )
+def _same(left: Sequence[float], right: Sequence[float]) -> bool:
+    pairs = zip(left, right, strict=True)
+    return all(abs(a - b) <= _SAME * (1 + abs(a) + abs(b)) for a, b in pairs)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
 
+from tamecheck.budget import Budget
 from tamecheck.derivative.implicit.elements import Elements, elements_at
-from tamecheck.derivative.implicit.newton import (
-    Equations,
-    Given,
-    equations_of,
-)
-from tamecheck.derivative.implicit.result import Hypothesis, Implicit, Status, solved
-from tamecheck.derivative.implicit.solution import Solution, completed, solution_near
+from tamecheck.derivative.implicit.newton import Equations, Given, equations_of
+from tamecheck.derivative.implicit.result import Hypothesis, Implicit, Status, negative_quotient
+from tamecheck.derivative.implicit.solution import Solution, complete, solution_near
 from tamecheck.derivative.implicit.validity import Validity, affine_validity, smooth_validity
 from tamecheck.errors import TamecheckError
 from tamecheck.exact.hull import Matrix
@@ -30,11 +26,16 @@ from tamecheck.loaders.text.box import box_of_value
 from tamecheck.tame import check
 from tamecheck.tame.verdict import Check, Verdict
 
-__all__ = ["implicit", "regularity_near", "regularity_on"]
+__all__ = ["implicit"]
 
 _SECONDS = 60.0
 _WITHIN = 1e-2
 _VALIDITY_BITS = 128
+_LEAST_SECONDS = 0.1
+_RADII = (Fraction(1), Fraction(1, 16), Fraction(1, 1024))
+"""Half widths of the boxes on which regularity is tried; the theorem is local, so one suffices."""
+
+_TAME = (Verdict.TAME, Verdict.LOCALLY_TAME)
 
 
 def implicit(  # noqa: PLR0913 (options, by keyword only)
@@ -94,44 +95,31 @@ def implicit(  # noqa: PLR0913 (options, by keyword only)
     ('proved', 0.35355339059327373)
     """
     limit = seconds(timeout)
-    deadline = time.monotonic() + (_SECONDS if limit is None else limit)
+    budget = Budget.of(_SECONDS if limit is None else limit)
     seed = natural(seed, what="seed")
     equations = equations_of(F, unknowns)
     graph = equations.graph
-    solution = solution_near(equations, completed(equations, at, seed), within)
-    hypotheses = [solution.hypothesis]
+    solution = solution_near(equations, complete(equations, at, seed), within)
     if box is None:
-        hypotheses += regularity_near(graph, solution.rough, deadline, seed)
+        regular = _regularity_near(graph, solution.rough, budget, seed)
     else:
-        hypotheses += regularity_on(graph, box_of_value(box, graph.inputs), deadline, seed)
-    elements = elements_at(equations, solution.at, deadline, seed)
-    if elements.lipschitz and box is None:
-        hypotheses[1:] = [_lipschitz_nearby(found) for found in hypotheses[1:]]
-    hypotheses += _about(elements)
-    invertible = elements.invertible
+        regular = _regularity_on(graph, box_of_value(box, graph.inputs), budget, seed)
+    elements = elements_at(equations, solution.at, budget, seed)
+    if elements.lipschitz and box is None and regular[0].status is not Status.PROVED:
+        why = "every op on which F depends near the point is locally Lipschitz there"
+        regular[0] = replace(regular[0], status=Status.PROVED, why=why)
     return Implicit(
-        tuple(hypotheses),
+        (solution.hypothesis, *regular, *_about(elements)),
         tuple(equations.columns[k] for k in equations.unknowns),
         tuple(equations.columns[k] for k in equations.parameters),
         elements.kind,
-        tuple(
-            (_part(m, equations.unknowns), _part(m, equations.parameters))
-            for m in elements.matrices
-        ),
+        tuple((equations.by_unknowns(m), equations.by_parameters(m)) for m in elements.matrices),
         elements.listed,
         solution.unknowns,
         solution.isolated,
-        None if invertible is None else invertible.singular,
+        None if elements.invertible is None else elements.invertible.singular,
         partial(_validity, equations, solution, elements.limits),
     )
-
-
-def _lipschitz_nearby(found: Hypothesis) -> Hypothesis:
-    """The hypothesis, proved if it is that F is Lipschitz near the point."""
-    if found.name != "locally Lipschitz" or found.status is Status.PROVED:
-        return found
-    why = "every op on which F depends near the point is locally Lipschitz there"
-    return replace(found, status=Status.PROVED, why=why)
 
 
 def _about(elements: Elements) -> list[Hypothesis]:
@@ -149,10 +137,6 @@ def _about(elements: Elements) -> list[Hypothesis]:
         Hypothesis(name, Status.PROVED, elements.why),
         Hypothesis("every element invertible", status, why, invertible.rests_on),
     ]
-
-
-def _part(matrix: Matrix, columns: Sequence[int]) -> Matrix:
-    return tuple(tuple(row[k] for k in columns) for row in matrix)
 
 
 def _validity(
@@ -179,8 +163,8 @@ def _slopes(
 ) -> list[tuple[tuple[Fraction, ...], ...]]:
     """The derivatives of x by p on all pieces that meet at the point; none if they are balls."""
     found: list[tuple[tuple[Fraction, ...], ...]] = []
-    for matrix in limits:
-        slope = solved(_part(matrix, equations.unknowns), _part(matrix, equations.parameters))
+    for m in limits:
+        slope = negative_quotient(equations.by_unknowns(m), equations.by_parameters(m))
         rows = tuple(tuple(a for a in row if isinstance(a, Fraction)) for row in slope)
         if any(len(a) < len(b) for a, b in zip(rows, slope, strict=True)):
             return []
@@ -188,45 +172,39 @@ def _slopes(
     return found
 
 
-_RADII = (Fraction(1), Fraction(1, 16), Fraction(1, 1024))
-"""Half widths of the boxes on which regularity is tried; the theorem is local, so one suffices."""
-
-
-def regularity_near(
-    graph: Graph, point: Mapping[str, Array], deadline: float, seed: int
+def _regularity_near(
+    graph: Graph, point: Mapping[str, Array], budget: Budget, seed: int
 ) -> list[Hypothesis]:
-    """The two hypotheses on some box around a rational point.
+    """Whether F is locally Lipschitz and definable on some box around a rational point.
 
     What fails on every box that was tried is unknown, not refuted: a smaller box may do.
     """
     lipschitz = definable = None
-    last: Check | None = None
-    place = ""
+    found, place = None, ""
     for radius in _RADII:
-        last = check(graph, _around(graph, point, radius), timeout=_left(deadline) / 3, seed=seed)
+        found = _checked(graph, _around(graph, point, radius), budget, seed)
         place = f"on the box of half width {radius} around the point"
-        if definable is None and last.verdict in (Verdict.TAME, Verdict.LOCALLY_TAME):
-            definable = _definable(last, place)
-            definable = replace(definable, why=definable.why + _elsewhere(last, deadline, seed))
-        if lipschitz is None and last.properties.locally_lipschitz:
+        if definable is None and found.verdict in _TAME:
+            definable = _definable(found, place)
+            definable = replace(definable, why=definable.why + _elsewhere(found, budget, seed))
+        if lipschitz is None and found.properties.locally_lipschitz:
             lipschitz = Hypothesis("locally Lipschitz", Status.PROVED, f"derived {place}")
         if lipschitz and definable:
             return [lipschitz, definable]
-    assert last is not None  # noqa: S101 (there are radii)
-    if lipschitz is None:
-        why = "not derived on any box around the point"
-        if last.properties.continuous is False or last.properties.locally_lipschitz is False:
-            why = f"refuted {place}, the smallest one tried, though not at the point itself"
-        lipschitz = Hypothesis("locally Lipschitz", Status.UNKNOWN, why)
-    if definable is None:
-        why = f"no o-minimal structure was found {place} ({_reasons(last)})"
-        definable = Hypothesis("definable", Status.UNKNOWN, why)
-    return [lipschitz, definable]
+    assert found is not None  # noqa: S101 (there are radii)
+    why = "not derived on any box around the point"
+    if found.properties.continuous is False or found.properties.locally_lipschitz is False:
+        why = f"refuted {place}, the smallest one tried, though not at the point itself"
+    open_ = f"no o-minimal structure was found {place} ({_reasons(found)})"
+    return [
+        lipschitz or Hypothesis("locally Lipschitz", Status.UNKNOWN, why),
+        definable or Hypothesis("definable", Status.UNKNOWN, open_),
+    ]
 
 
-def regularity_on(graph: Graph, box: Box, deadline: float, seed: int) -> list[Hypothesis]:
+def _regularity_on(graph: Graph, box: Box, budget: Budget, seed: int) -> list[Hypothesis]:
     """The two hypotheses on the whole of a box; what is refuted there is refuted."""
-    found = check(graph, box, timeout=_left(deadline) / 3, seed=seed)
+    found = _checked(graph, box, budget, seed)
     properties = found.properties
     status, why = Status.UNKNOWN, "not derived on the given box"
     if properties.locally_lipschitz:
@@ -234,17 +212,19 @@ def regularity_on(graph: Graph, box: Box, deadline: float, seed: int) -> list[Hy
     elif properties.continuous is False or properties.locally_lipschitz is False:
         status, why = Status.REFUTED, "refuted on the given box"
     # a witness of the derivation's, with a certificate, refutes either
-    refuted = "certificate" if status is Status.REFUTED else ""
-    lipschitz = Hypothesis("locally Lipschitz", status, why, refuted)
-    if found.verdict in (Verdict.TAME, Verdict.LOCALLY_TAME):
+    rests_on = "certificate" if status is Status.REFUTED else ""
+    lipschitz = Hypothesis("locally Lipschitz", status, why, rests_on)
+    if found.verdict in _TAME:
         return [lipschitz, _definable(found, "on the given box")]
+    status, why, rests_on = Status.UNKNOWN, "no o-minimal structure was found on the given box", ""
     if found.verdict is Verdict.NOT_TAME:
         status, why = Status.REFUTED, "in no o-minimal structure on the given box"
         rests_on = "certificate"
-    else:
-        status, why = Status.UNKNOWN, "no o-minimal structure was found on the given box"
-        rests_on = ""
     return [lipschitz, Hypothesis("definable", status, f"{why} ({_reasons(found)})", rests_on)]
+
+
+def _checked(graph: Graph, box: Box, budget: Budget, seed: int) -> Check:
+    return check(graph, box, timeout=max(budget.seconds, _LEAST_SECONDS) / 3, seed=seed)
 
 
 def _definable(found: Check, place: str) -> Hypothesis:
@@ -252,11 +232,11 @@ def _definable(found: Check, place: str) -> Hypothesis:
     return Hypothesis("definable", Status.PROVED, f"definable in {structure} {place}")
 
 
-def _elsewhere(found: Check, deadline: float, seed: int) -> str:
+def _elsewhere(found: Check, budget: Budget, seed: int) -> str:
     """A note where the structure restricts functions to boxes and F is not definable without."""
     if found.structures[0] not in (Structure.AN, Structure.AN_EXP):
         return ""
-    whole = check(found.graph, Box.everything(), timeout=_left(deadline) / 3, seed=seed)
+    whole = _checked(found.graph, Box.everything(), budget, seed)
     if whole.verdict is not Verdict.NOT_TAME:
         return ""
     return f", which suffices; on the whole space it is in no o-minimal one: {_reasons(whole)}"
@@ -266,10 +246,6 @@ def _reasons(found: Check) -> str:
     if found.witness is not None:
         return found.witness.summary
     return "; ".join(f"{o.node}: {o.why}" for o in found.open)
-
-
-def _left(deadline: float) -> float:
-    return max(deadline - time.monotonic(), 0.1)
 
 
 def _around(graph: Graph, point: Mapping[str, Array], radius: Fraction) -> Box:

@@ -17,7 +17,7 @@ from flint import arb, fmpq
 from tamecheck.derivative.chainrule import ChainRule, chain_rule, known_values, points_of
 from tamecheck.derivative.cone import Row
 from tamecheck.derivative.explore import argument_rows, combination
-from tamecheck.derivative.implicit.newton import Equations, krawczyk
+from tamecheck.derivative.implicit.newton import Equations, contract
 from tamecheck.derivative.kinks import Affinity, gradient_at, term_value
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import Local, input_rows, tied_groups
@@ -169,18 +169,14 @@ def smooth_validity(equations: Equations, point: Mapping[str, Array]) -> Validit
 
     The point may have balls as unknowns; its parameters are rational.
     """
-    flat = equations.flat(point)
-    centre = [v if isinstance(v, fmpq) else v.mid().fmpq() for v in flat]
-    scale = 1 + max((int(abs(centre[k])) for k in equations.unknowns), default=0)
+    centre = [v if isinstance(v, fmpq) else v.mid().fmpq() for v in equations.flat(point)]
     middle = [centre[k] for k in equations.unknowns]
+    scale = 1 + max((int(abs(v)) for v in middle), default=0)
 
     def proved(radius: Fraction, wide: Fraction) -> bool:
         values = [arb(v, float(radius) * _PAD) for v in centre]
         balls = [arb(v, float(wide) * _PAD) for v in middle]
-        image = krawczyk(equations, values, middle, balls)
-        return image is not None and all(
-            ball.contains_interior(part) for part, ball in zip(image, balls, strict=True)
-        )
+        return contract(equations, values, middle, balls, inside=True) is not None
 
     with working_precision(128):
         sides = (scale * Fraction(2) ** -power for power in range(-2, _SMALLEST))
