@@ -205,12 +205,11 @@ class Model:
             Axes to draw on; new ones if None.
         options
             ``output``, ``names``, ``units``, and those of the functions of
-            `tamecheck.show.plots`.
+            `tamecheck.plots`.
         """
-        from importlib import import_module
+        import tamecheck
 
-        plots = import_module("tamecheck.plots")
-        return plots.model_axes(self.graph, self.box(box), kind, ax, **options)
+        return tamecheck.plots.model_axes(self.graph, self.box(box), kind, ax, **options)
 
     def to_smtlib(self, box: Box | Mapping[str, Any] | str | None = None) -> str:
         """The formula ``y = f(x)`` as an SMT-LIB 2 script, with conditions for x in a box.

@@ -22,7 +22,7 @@ from tamecheck.cli.table import (
     shape_of,
     table_options,
 )
-from tamecheck.errors import InputError, visible
+from tamecheck.errors import InputError, TimeLimitError, visible
 
 if TYPE_CHECKING:
     from tamecheck.explain import Explainer
@@ -146,12 +146,10 @@ def _single(
     args: Namespace, explainer: Explainer, rows: ChosenRows, options: dict[str, Any]
 ) -> int:
     """Explain one input."""
-    from tamecheck.explain import OutOfTimeError
-
     row, about = rows.points[0], rows.about[0]
     try:
         found = explainer.explain(row, args.kind, **options)
-    except OutOfTimeError:
+    except TimeLimitError:
         late = {"decision": explainer.decide(row), "features": None, "why": "timeout"}
         print_answer(args, {**late, **about}, ["unknown: out of time"])
         return 3

@@ -1,38 +1,94 @@
-"""Figures: made without touching the user's matplotlib settings, written with the same bytes."""
+"""Figures: made without touching the user's matplotlib settings, written with the same bytes.
+
+Colours are those of Okabe and Ito (2008), which the colour-blind tell apart.  Fills are these hues
+mixed with white, ordered so that neighbours in the list differ in lightness too; where more than
+colour must carry a meaning, line styles, markers and hatches say it again.
+"""
 
 from __future__ import annotations
 
 import sys
+import textwrap
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
+
+from matplotlib import (
+    collections,
+    colormaps,
+    colors,
+    figure,
+    lines,
+    patches,
+    patheffects,
+    rc_context,  # pyright: ignore[reportUnknownVariableType]
+    ticker,
+)
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tamecheck.errors import InputError, visible
 from tamecheck.loaders.outputs import write_bytes
-from tamecheck.plots.palette import INK, MUTED
 
 __all__ = [
+    "CLARKE",
+    "FILLS",
+    "INK",
+    "JUMP",
+    "KINK",
+    "LINES",
+    "MUTED",
     "SUFFIXES",
     "Axes",
+    "Drawing",
     "Picture",
     "checked_path",
-    "figure_axes",
+    "drawing",
     "label_of",
+    "line_handle",
+    "mpl",
     "new_axes",
+    "patch_handle",
     "rendered",
     "save",
-    "styled",
 ]
 
+mpl: Any = SimpleNamespace(
+    FigureCanvas=FigureCanvasAgg,
+    collections=collections,
+    colormaps=colormaps,
+    colors=colors,
+    figure=figure,
+    lines=lines,
+    patches=patches,
+    patheffects=patheffects,
+    rc_context=rc_context,
+    ticker=ticker,
+)
+"""What figures are made of, in a library whose own types are partly unknown."""
+
 Axes: TypeAlias = Any
-"""A `matplotlib.axes.Axes`; matplotlib is imported when a figure is drawn."""
+"""A `matplotlib.axes.Axes`."""
 
 SUFFIXES = (".png", ".svg", ".pdf")
+
+INK = "#1a1a1a"
+"""Axes, text, frames."""
+
+KINK = "#3c3c3c"
+JUMP = CLARKE = "#d55e00"
+"""Vermilion: also the darkest warm hue; jumps are dashed and heavier than kinks."""
+
+MUTED = "#8c8c8c"
+LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+"""Hues for lines and markers on white; yellow is too light for that."""
+
+FILLS = ("#9ecae8", "#f6d58a", "#6fb59c", "#f3efe2", "#e59a6b", "#d9b3cc", "#5b8fb5", "#c9dfd6")
+"""Fills: alternately darker and lighter."""
 
 _STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
@@ -64,8 +120,6 @@ _STYLE: Mapping[str, Any] = {
     "path.simplify": False,
     "image.composite_image": False,
 }
-
-_WIDTH, _HEIGHT = 5.2, 4.6
 _LONGEST = 48
 
 
@@ -87,6 +141,8 @@ class Picture:
         Whether all of it is drawn.
     notes
         What a reader of the figure should know.
+    facts
+        What else is known of it, by name.
     """
 
     kind: str
@@ -108,41 +164,82 @@ class Picture:
         save(self.axes.figure, path)
 
 
+@dataclass(slots=True)
+class Drawing:
+    """A figure while it is drawn: its axes, the entries of its legend, notes for its reader."""
+
+    axes: Axes
+    handles: list[Any]
+    notes: list[str]
+
+    def line(self, label: str, **options: Any) -> None:
+        """An entry of the legend: a line."""
+        self.handles.append(line_handle(label, **options))
+
+    def patch(self, label: str, **options: Any) -> None:
+        """An entry of the legend: a filled box."""
+        self.handles.append(patch_handle(label, **options))
+
+    def picture(self, kind: str, counts: Mapping[str, int], **more: Any) -> Picture:
+        """What is drawn."""
+        return Picture(kind, self.axes, counts, notes=tuple(self.notes), **more)
+
+
 _DRAWING = threading.RLock()
 """All threads share settings, fonts and pyplot figures, so one of them draws at a time."""
 
 
 @contextmanager
-def styled() -> Generator[None]:
+def _styled() -> Generator[None]:
     """The settings of our figures, for the body only."""
-    matplotlib = import_module("matplotlib")
-    with _DRAWING, matplotlib.rc_context(dict(_STYLE)):
+    with _DRAWING, mpl.rc_context(dict(_STYLE)):
         yield
 
 
-def _shown_by_the_user() -> bool:
-    """Whether someone else shows figures here: a notebook, or a script that imported pyplot."""
-    return "matplotlib.pyplot" in sys.modules or "ipykernel" in sys.modules
+@contextmanager
+def drawing(axes: Axes | None, notes: Iterable[str] = (), **size: Any) -> Generator[Drawing]:
+    """Draw on the user's axes or on new ones; the legend and, on ours, the notes come last."""
+    with _styled():
+        found = Drawing(new_axes(**size) if axes is None else axes, [], list(notes))
+        yield found
+        if found.handles:
+            found.axes.legend(
+                handles=found.handles,
+                loc="lower center",
+                bbox_to_anchor=(0.5, 1.0),
+                ncols=min(len(found.handles), 4),
+                handlelength=2.2,
+                columnspacing=1.4,
+                borderaxespad=0.3,
+            )
+        if axes is None and found.notes:
+            wrapped = (line for note in found.notes for line in textwrap.wrap(_plain(note), 95)[:3])
+            found.axes.figure.supxlabel("\n".join(wrapped), fontsize=6.5, color=INK, alpha=0.75)
 
 
-def new_axes(
-    *, width: float = _WIDTH, height: float = _HEIGHT, projection: str | None = None
-) -> Axes:
+def new_axes(*, width: float = 5.2, height: float = 4.6, projection: str | None = None) -> Axes:
     """Axes of a new figure: one of pyplot's where pyplot is in use, else one without a window."""
-    if _shown_by_the_user():
-        pyplot: Any = import_module("matplotlib.pyplot")
-        figure = pyplot.figure(figsize=(width, height), layout="constrained")
+    options: Any = {"figsize": (width, height), "layout": "constrained"}
+    # someone else shows figures here: a notebook, or a script that imported pyplot
+    if "matplotlib.pyplot" in sys.modules or "ipykernel" in sys.modules:
+        from matplotlib import pyplot as plt
+
+        library: Any = plt
+        made = library.figure(**options)
     else:
-        figure = import_module("matplotlib.figure").Figure(
-            figsize=(width, height), layout="constrained"
-        )
-        import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-    return figure.add_subplot(projection=projection)
+        made = mpl.figure.Figure(**options)
+        mpl.FigureCanvas(made)
+    return made.add_subplot(projection=projection)
 
 
-def figure_axes(axes: Axes | None, **size: Any) -> Axes:
-    """The user's axes, or new ones."""
-    return new_axes(**size) if axes is None else axes
+def line_handle(label: str, **options: Any) -> Any:
+    """An entry of a legend: a line."""
+    return mpl.lines.Line2D([], [], label=label_of(label), **options)
+
+
+def patch_handle(label: str, **options: Any) -> Any:
+    """An entry of a legend: a filled box."""
+    return mpl.patches.Patch(label=label_of(label), **options)
 
 
 def label_of(name: str, unit: str = "") -> str:
@@ -159,6 +256,11 @@ def label_of(name: str, unit: str = "") -> str:
     text = text.replace("$", r"\$")
     # a legend leaves out what starts with an underscore
     return f"\u200a{text}" if text.startswith("_") else text
+
+
+def _plain(text: str) -> str:
+    """A sentence in which nothing is mathematics."""
+    return " ".join(visible(text).split()).replace("$", r"\$")
 
 
 def checked_path(path: str | Path) -> Path:
@@ -202,16 +304,6 @@ def rendered(figure: Any, suffix: str, *, dpi: int = 200) -> bytes:
         ".pdf": {"CreationDate": None, "Creator": "tamecheck", "Producer": "tamecheck"},
     }[suffix.lower()]
     drawn = BytesIO()
-    with styled():
+    with _styled():
         figure.savefig(drawn, format=suffix[1:].lower(), dpi=dpi, metadata=metadata)
     return drawn.getvalue()
-
-
-def caption(axes: Axes, notes: tuple[str, ...]) -> None:
-    """What a reader should know, in small type below the figure."""
-    if notes:
-        axes.figure.supxlabel(
-            "\n".join(visible(note).replace("$", r"\$") for note in notes),
-            fontsize=7,
-            color=MUTED,
-        )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,18 @@ from tamecheck.cells import Complex, cells
 from tamecheck.derivative import jacobian
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import Axes, Picture, label_of, new_axes, styled
-from tamecheck.plots.paint import legend, line_handle, notes_below
-from tamecheck.plots.palette import CLARKE, INK, JUMP, KINK, LINES
+from tamecheck.plots.canvas import (
+    CLARKE,
+    INK,
+    JUMP,
+    KINK,
+    LINES,
+    Axes,
+    Picture,
+    drawing,
+    label_of,
+)
+from tamecheck.plots.paint import missing_set
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.sample import blank_notes, gradients, sample
 from tamecheck.plots.scene import DEFAULT_CELLS
@@ -25,20 +33,19 @@ __all__ = ["draw_curve"]
 
 _SAMPLES = 1200
 _HALVINGS = 45
+_MOST_MARKS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Pieces:
-    """Each piece's places, values and slopes; where it kinks and jumps."""
+    """Each piece's places, values and slopes; where it kinks and jumps; values at jumps."""
 
-    places: tuple[Array, ...]
-    values: tuple[Array, ...]
-    slopes: tuple[Array, ...]
-    kinks: tuple[float, ...]
-    jumps: tuple[float, ...]
-    points: tuple[tuple[float, float], ...]
-    exact: bool
-    complete: bool
+    places: list[Array]
+    values: list[Array]
+    slopes: list[Array]
+    kinks: list[float]
+    jumps: list[float]
+    points: list[tuple[float, float]]
     note: str = ""
 
 
@@ -63,37 +70,39 @@ def draw_curve(
         The most cells to enumerate.
     """
     found = _pieces(plane, limit)
-    with styled():
-        top, below = _axes(axes)
+    with drawing(axes, [found.note] if found.note else [], height=4.4) as drawn:
+        below = None
+        if axes is None:
+            figure = drawn.axes.figure
+            drawn.axes.remove()
+            drawn.axes = figure.add_subplot(2, 1, 1)
+            below = figure.add_subplot(2, 1, 2, sharex=drawn.axes)
+            drawn.axes.tick_params(labelbottom=False)
+        top = drawn.axes
         _lines(top, found.places, found.values)
-        top.set_ylabel(label_of(plane.outputs[0]))
+        name = label_of(plane.outputs[0])
+        top.set_ylabel(name)
         for x, y in found.points:
             top.plot(x, y, "o", color=LINES[0], markersize=3.5, zorder=5)
         panels = [top] if below is None else [top, below]
         for panel in panels:
-            for x in found.kinks[:200]:
+            for x in found.kinks[:_MOST_MARKS]:
                 panel.axvline(x, color=KINK, linewidth=0.5, linestyle=":", zorder=1)
-            for x in found.jumps[:200]:
+            for x in found.jumps[:_MOST_MARKS]:
                 panel.axvline(x, color=JUMP, linewidth=1.1, linestyle="--", zorder=1)
             panel.set_xlim(plane.low[0], plane.high[0])
-        handles: list[Any] = []
         if found.kinks:
-            handles.append(line_handle("kink", color=KINK, linewidth=0.8, linestyle=":"))
+            drawn.line("kink", color=KINK, linewidth=0.8, linestyle=":")
         if found.jumps:
-            handles.append(line_handle("jump", color=JUMP, linewidth=1.2, linestyle="--"))
+            drawn.line("jump", color=JUMP, linewidth=1.2, linestyle="--")
         vertices = 0
         if below is not None:
             _lines(below, found.places, found.slopes)
-            name, variable = label_of(plane.outputs[0]), plane.labels[0].split(" [")[0]
-            below.set_ylabel(f"d {name} / d {variable}")
-            for point in at:
-                vertices += _clarke(below, plane, point)
+            below.set_ylabel(f"d {name} / d {plane.labels[0].split(' [')[0]}")
+            vertices = sum(_clarke(below, plane, point) for point in at)
         if vertices:
-            handles.append(line_handle("Clarke set", color=CLARKE, linewidth=3))
+            drawn.line("Clarke set", color=CLARKE, linewidth=3)
         panels[-1].set_xlabel(plane.labels[0])
-        legend(top, handles)
-        notes = (found.note,) if found.note else ()
-        notes_below(top, notes, own=axes is None)
     counts = {
         "cells": len(found.places),
         "kinks": len(found.kinks),
@@ -101,19 +110,7 @@ def draw_curve(
         "arrows": 0,
         "clarke_vertices": vertices,
     }
-    return Picture("field", top, counts, found.exact, found.complete, notes)
-
-
-def _axes(axes: Axes | None) -> tuple[Axes, Axes | None]:
-    if axes is not None:
-        return axes, None
-    first = new_axes(width=5.2, height=4.4)
-    figure = first.figure
-    first.remove()
-    top = figure.add_subplot(2, 1, 1)
-    below = figure.add_subplot(2, 1, 2, sharex=top)
-    top.tick_params(labelbottom=False)
-    return top, below
+    return drawn.picture("field", counts, exact=not found.note)
 
 
 def _lines(axes: Axes, places: Sequence[Array], heights: Sequence[Array]) -> None:
@@ -122,10 +119,11 @@ def _lines(axes: Axes, places: Sequence[Array], heights: Sequence[Array]) -> Non
 
 
 def _clarke(axes: Axes, plane: Plane, point: Sequence[Fraction]) -> int:
+    """Draw a Clarke set as an interval; the number of its vertices."""
     found = jacobian(plane.graph, list(point))
     x = float(point[0])
     if not found.defined:
-        axes.plot(x, 0, "X", color=CLARKE, markeredgecolor="white", markersize=8, zorder=6)
+        missing_set(axes, x, 0)
         return 0
     slopes = [float(vertex[0][0]) for vertex in found.vertices]
     axes.plot([x, x], [min(slopes), max(slopes)], color=CLARKE, linewidth=3, zorder=5)
@@ -144,42 +142,27 @@ def _pieces(plane: Plane, limit: int) -> _Pieces:
 
 
 def _exact(found: Complex) -> _Pieces:
-    parts = sorted((sorted(cell.vertices), cell.map) for cell in found.cells)
-    kinks: list[float] = []
-    jumps: list[float] = []
-    points: list[tuple[float, float]] = []
+    pieces = _Pieces([], [], [], [], [], [])
     own = {
         cell.interior_point[0]: cell.map(cell.interior_point)[0] for cell in found.lower_dimensional
     }
-    places: list[Array] = []
-    values: list[Array] = []
-    slopes: list[Array] = []
     before: tuple[Fraction, Fraction] | None = None
-    for ends, form in parts:
+    for ends, form in sorted((sorted(cell.vertices), cell.map) for cell in found.cells):
         (left,), (right,) = ends
         slope = form.matrix[0][0]
         start, stop = form((left,))[0], form((right,))[0]
         if before is not None:
             value = own.get(left, start)
             if before[0] != start or value != start:
-                jumps.append(float(left))
-                points.append((float(left), float(value)))
+                pieces.jumps.append(float(left))
+                pieces.points.append((float(left), float(value)))
             elif before[1] != slope:
-                kinks.append(float(left))
+                pieces.kinks.append(float(left))
         before = stop, slope
-        places.append(np.array([float(left), float(right)]))
-        values.append(np.array([float(start), float(stop)]))
-        slopes.append(np.array([float(slope)] * 2))
-    return _Pieces(
-        tuple(places),
-        tuple(values),
-        tuple(slopes),
-        tuple(kinks),
-        tuple(jumps),
-        tuple(points),
-        exact=True,
-        complete=True,
-    )
+        pieces.places.append(np.array([float(left), float(right)]))
+        pieces.values.append(np.array([float(start), float(stop)]))
+        pieces.slopes.append(np.array([float(slope)] * 2))
+    return pieces
 
 
 def _sampled(plane: Plane, note: str) -> _Pieces:
@@ -195,35 +178,28 @@ def _sampled(plane: Plane, note: str) -> _Pieces:
         middle = (low + high) / 2
         same = sample(plane.graph, middle[:, None]).patterns == seen.patterns[changes]
         low, high = np.where(same, middle, low), np.where(same, high, middle)
-    steep = float(np.nanmax(np.abs(gradients(plane.graph, x[:, None])), initial=1e-300))
-    size = float(np.nanmax(np.abs(seen.values), initial=1e-300))
-    kinks, jumps = _breaks(plane, low, high, size, steep) if len(changes) else ((), ())
     cuts: list[int] = [0, *(int(n) + 1 for n in changes), len(x)]
     places: list[Array] = []
     for number, (start, stop) in enumerate(pairwise(cuts)):
         before = high[number - 1 : number] if number else x[:0]
-        after = low[number : number + 1]
-        places.append(np.concatenate([before, x[start:stop], after]))
-    return _Pieces(
-        tuple(places),
-        tuple(sample(plane.graph, part[:, None]).values[:, 0] for part in places),
-        tuple(gradients(plane.graph, part[:, None])[:, 0] for part in places),
-        kinks,
-        jumps,
-        (),
-        exact=False,
-        complete=True,
-        note="; ".join((note, *blank_notes(seen.values))),
+        places.append(np.concatenate([before, x[start:stop], low[number : number + 1]]))
+    found = _Pieces(
+        places,
+        [sample(plane.graph, part[:, None]).values[:, 0] for part in places],
+        [gradients(plane.graph, part[:, None])[:, 0] for part in places],
+        [],
+        [],
+        [],
+        "; ".join((note, *blank_notes(seen.values))),
     )
-
-
-def _breaks(
-    plane: Plane, low: Array, high: Array, size: float, steep: float
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Which changes between points that are close together are kinks, and which are jumps."""
+    if not len(changes):
+        return found
+    # which changes between points that are close together are kinks, and which are jumps
+    steep = float(np.nanmax(np.abs(gradients(plane.graph, x[:, None])), initial=1e-300))
+    size = float(np.nanmax(np.abs(seen.values), initial=1e-300))
     one, two = sample(plane.graph, low[:, None]), sample(plane.graph, high[:, None])
     gap = np.abs(one.values[:, 0] - two.values[:, 0])
     jumped = (one.jumps != two.jumps) & (gap > 1e-9 * size)
     bend = np.abs(gradients(plane.graph, low[:, None]) - gradients(plane.graph, high[:, None]))
     bent = ~jumped & (bend[:, 0] > 1e-6 * steep)
-    return tuple(float(v) for v in low[bent]), tuple(float(v) for v in low[jumped])
+    return replace(found, kinks=low[bent].tolist(), jumps=low[jumped].tolist())

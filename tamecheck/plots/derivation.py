@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
-from tamecheck.plots.canvas import Axes, Picture, figure_axes, label_of, styled
-from tamecheck.plots.paint import notes_below
-from tamecheck.plots.palette import CLARKE, FILLS, INK, MUTED
+from tamecheck.plots.canvas import (
+    CLARKE,
+    FILLS,
+    INK,
+    MUTED,
+    Axes,
+    Picture,
+    drawing,
+    label_of,
+    mpl,
+)
 from tamecheck.show.proof import (
     Arms,
     Entry,
@@ -29,20 +36,23 @@ _ROW = 1.0
 _WIDE = 3.4
 _GAP = 0.35
 _MOST = 160
+_LONGEST = 42
 
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """One entry of the diagram at a place; ``line`` is None for the frame of a repetition."""
+    """One entry of the diagram at a place."""
 
-    line: Line | None
+    line: Line
     x: float
     y: float
-    seen: bool = False
+    seen: bool
 
 
 @dataclass(slots=True)
-class _Drawing:
+class _Diagram:
+    """Boxes, arrows between them, and frames: place, size, number of repetitions."""
+
     boxes: list[_Box]
     links: list[tuple[tuple[float, float], tuple[float, float]]]
     frames: list[tuple[float, float, float, float, int]]
@@ -61,43 +71,36 @@ def draw_derivation(check: Check, axes: Axes | None = None) -> Picture:
     axes
         Axes to draw on; new ones if None.
     """
-    parts = [(name, collapse(entries)) for name, entries in arrange(check)]
-    total = sum(entry_count(entries) for _, entries in parts)
-    notes: list[str] = []
-    drawing = _Drawing([], [], [])
+    parts = [collapse(entries) for _, entries in arrange(check)]
+    total = sum(map(entry_count, parts))
+    diagram = _Diagram([], [], [])
     left, deepest, shown = 0.0, 0.0, 0
-    for _, entries in parts:
+    for entries in parts:
         if shown and shown + entry_count(entries) > _MOST:
             break
         kept = entries if entry_count(entries) <= _MOST else entries[:_MOST]
-        shown += sum(entry_count((entry,)) for entry in kept)
+        shown += entry_count(kept)
         width = _width(kept)
-        bottom = _place(drawing, kept, left + width / 2, 0.0, None)[0]
-        deepest = max(deepest, bottom)
+        deepest = max(deepest, _place(diagram, kept, left + width / 2, 0.0, None)[0])
         left += width + _GAP
-    if shown < total:
-        notes.append(f"{shown} of {total} lines are drawn")
+    notes = [f"{shown} of {total} lines are drawn"] if shown < total else []
     stuck = obstacles(check)
-    with styled():
-        size = {"width": max(3.2, min(1.15 * left, 16)), "height": max(1.6, 0.62 * deepest + 0.9)}
-        drawn = figure_axes(axes, **size)
-        _draw(drawn, drawing, stuck)
-        drawn.set_xlim(-_GAP, max(left, _WIDE))
-        drawn.set_ylim(deepest + 0.1, -0.75)
-        drawn.set_axis_off()
+    size = {"width": max(3.2, min(1.15 * left, 16)), "height": max(1.6, 0.62 * deepest + 0.9)}
+    with drawing(axes, notes, **size) as drawn:
+        _draw(drawn.axes, diagram, stuck)
+        drawn.axes.set_xlim(-_GAP, max(left, _WIDE))
+        drawn.axes.set_ylim(deepest + 0.1, -0.75)
+        drawn.axes.set_axis_off()
         structure = f" in {check.structure.public_name}" if check.structure is not None else ""
-        drawn.set_title(label_of(f"{check.verdict.value}{structure}"), fontsize=10)
-        notes_below(drawn, notes, own=axes is None)
+        drawn.axes.set_title(label_of(f"{check.verdict.value}{structure}"), fontsize=10)
     counts = {
-        "steps": sum(1 for box in drawing.boxes if not box.seen),
-        "links": len(drawing.links),
-        "repeats": len(drawing.frames),
+        "steps": sum(not box.seen for box in diagram.boxes),
+        "links": len(diagram.links),
+        "repeats": len(diagram.frames),
         "obstacles": len(stuck),
     }
     facts = {"verdict": check.verdict.value}
-    return Picture(
-        "certificate", drawn, counts, complete=shown == total, notes=tuple(notes), facts=facts
-    )
+    return drawn.picture("certificate", counts, complete=shown == total, facts=facts)
 
 
 def _width(entries: Sequence[Entry]) -> float:
@@ -117,16 +120,15 @@ _Port = tuple[float, float]
 
 
 def _place(
-    drawing: _Drawing, entries: Sequence[Entry], x: float, y: float, above: _Port | None
+    diagram: _Diagram, entries: Sequence[Entry], x: float, y: float, above: _Port | None
 ) -> tuple[float, list[_Port]]:
     """Place entries from the top down about a middle; the bottom, and the open ends below."""
     ports = [above] if above is not None else []
     for entry in entries:
         match entry:
             case Step(line) | See(line):
-                for port in ports:
-                    drawing.links.append((port, (x, y)))
-                drawing.boxes.append(_Box(line, x, y, seen=isinstance(entry, See)))
+                diagram.links += [(port, (x, y)) for port in ports]
+                diagram.boxes.append(_Box(line, x, y, seen=isinstance(entry, See)))
                 y += _ROW
                 ports = [(x, y - _ROW + 0.6)]
             case Arms(arms):
@@ -135,7 +137,7 @@ def _place(
                 top, ends = y, list[_Port]()
                 source = ports[0] if ports else None
                 for arm, width in zip(arms, widths, strict=True):
-                    bottom, below = _place(drawing, arm, left + width / 2, top, source)
+                    bottom, below = _place(diagram, arm, left + width / 2, top, source)
                     y, left = max(y, bottom), left + width + _GAP
                     ends += below
                 ports = ends
@@ -143,79 +145,39 @@ def _place(
                 top = y
                 width = _width(inner) + _GAP
                 source = ports[0] if ports else None
-                y, ports = _place(drawing, inner, x, y + 0.12, source)
+                y, ports = _place(diagram, inner, x, y + 0.12, source)
                 y += 0.12
-                drawing.frames.append((x - width / 2, top - 0.02, width, y - top - 0.2, times))
+                diagram.frames.append((x - width / 2, top - 0.02, width, y - top - 0.2, times))
     return y, ports
 
 
-def _draw(axes: Axes, drawing: _Drawing, stuck: frozenset[int]) -> None:
-    patches: Any = import_module("matplotlib.patches")
-    for x, y, width, height, times in drawing.frames:
-        axes.add_patch(
-            patches.FancyBboxPatch(
-                (x, y),
-                width,
-                height,
-                boxstyle="round,pad=0,rounding_size=0.12",
-                facecolor="none",
-                edgecolor=MUTED,
-                linestyle="--",
-                linewidth=0.8,
-                zorder=1,
-            )
-        )
+def _frame(axes: Axes, corner: _Port, size: _Port, rounding: float, **looks: Any) -> None:
+    style = f"round,pad=0,rounding_size={rounding}"
+    axes.add_patch(mpl.patches.FancyBboxPatch(corner, *size, boxstyle=style, **looks))
+
+
+def _draw(axes: Axes, diagram: _Diagram, stuck: frozenset[int]) -> None:
+    dashed: Any = {"facecolor": "none", "edgecolor": MUTED, "linestyle": "--", "linewidth": 0.8}
+    for x, y, width, height, times in diagram.frames:
+        _frame(axes, (x, y), (width, height), 0.12, zorder=1, **dashed)
         axes.text(x + width - 0.05, y + 0.02, f"× {times}", ha="right", va="bottom", fontsize=7.5)
-    for start, stop in drawing.links:
-        axes.annotate(
-            "",
-            xy=start,
-            xytext=stop,
-            zorder=2,
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": INK,
-                "linewidth": 0.8,
-                "shrinkA": 0,
-                "shrinkB": 0,
-            },
-        )
-    for box in drawing.boxes:
-        _entry(axes, patches, box, stuck)
-
-
-def _entry(axes: Axes, patches: Any, box: _Box, stuck: frozenset[int]) -> None:
-    line = box.line
-    if line is None:
-        return
-    bad = line.node in stuck
-    known = bool(line.structures)
-    face = "white" if box.seen else (FILLS[4] if bad else FILLS[7] if known else FILLS[3])
-    axes.add_patch(
-        patches.FancyBboxPatch(
-            (box.x - _WIDE / 2, box.y),
-            _WIDE,
-            0.6,
-            boxstyle="round,pad=0,rounding_size=0.08",
-            facecolor=face,
-            edgecolor=CLARKE if bad else INK,
-            linewidth=1.4 if bad else 0.7,
-            linestyle=":" if box.seen else "-",
-            zorder=3,
-        )
-    )
-    structures = ", ".join(s.public_name for s in line.structures) or "?"
-    head = f"{line.op}: {structures}" if line.op else structures
-    axes.text(box.x, box.y + 0.2, label_of(head), ha="center", va="center", fontsize=7.5, zorder=4)
-    reason = "see above" if box.seen else line.why
-    short = reason if len(reason) <= 42 else f"{reason[:41]}…"
-    axes.text(
-        box.x,
-        box.y + 0.44,
-        label_of(short),
-        ha="center",
-        va="center",
-        fontsize=5.6,
-        color=INK,
-        zorder=4,
-    )
+    arrow: Any = {"arrowstyle": "-|>", "color": INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+    for start, stop in diagram.links:
+        axes.annotate("", xy=start, xytext=stop, zorder=2, arrowprops=arrow)
+    for box in diagram.boxes:
+        line = box.line
+        bad, known = line.node in stuck, bool(line.structures)
+        looks: Any = {
+            "facecolor": "white" if box.seen else FILLS[4 if bad else 7 if known else 3],
+            "edgecolor": CLARKE if bad else INK,
+            "linewidth": 1.4 if bad else 0.7,
+            "linestyle": ":" if box.seen else "-",
+        }
+        _frame(axes, (box.x - _WIDE / 2, box.y), (_WIDE, 0.6), 0.08, zorder=3, **looks)
+        structures = ", ".join(s.public_name for s in line.structures) or "?"
+        head = f"{line.op}: {structures}" if line.op else structures
+        middle: Any = {"ha": "center", "va": "center", "zorder": 4}
+        axes.text(box.x, box.y + 0.2, label_of(head), fontsize=7.5, **middle)
+        why = "see above" if box.seen else line.why
+        short = why if len(why) <= _LONGEST else f"{why[: _LONGEST - 1]}…"
+        axes.text(box.x, box.y + 0.44, label_of(short), fontsize=5.6, color=INK, **middle)

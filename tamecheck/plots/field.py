@@ -10,21 +10,11 @@ import numpy as np
 
 from tamecheck.derivative import JacobianSet, jacobian
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import Axes, Picture, figure_axes, label_of, styled
-from tamecheck.plots.fan import draw_fans
-from tamecheck.plots.paint import (
-    boundaries,
-    colour_bar,
-    display_ratio,
-    image,
-    legend,
-    line_handle,
-    notes_below,
-    pale,
-    prepare,
-)
-from tamecheck.plots.palette import INK
+from tamecheck.plots.canvas import CLARKE, INK, Axes, Drawing, Picture, drawing, label_of, mpl
+from tamecheck.plots.jacobian import vertices_of
+from tamecheck.plots.paint import colour_bar, hull_order, image, missing_set, pale, prepare
 from tamecheck.plots.plane import Plane
+from tamecheck.plots.regions import boundaries
 from tamecheck.plots.sample import affordable, cost, gradients, stepwise, values
 from tamecheck.plots.scene import DEFAULT_CELLS, Scene, scene_of
 
@@ -34,6 +24,9 @@ _ARROWS = 17
 _PIXELS = 240
 _STEADY = 6.0
 """Up to this ratio of the largest to the median length, lengths are proportional."""
+
+_REACH = 0.17
+"""The length of the longest arrow of a Clarke set, as a part of the axes' width."""
 
 
 def draw_field(
@@ -60,36 +53,27 @@ def draw_field(
         The most cells to enumerate.
     """
     scene = scene_of(plane, limit=limit)
-    with styled():
-        drawn = figure_axes(axes)
-        prepare(drawn, plane)
+    with drawing(axes, scene.notes) as drawn:
+        prepare(drawn.axes, plane)
         level, name = _levels(plane, scene)
         smooth = {} if scene.counts["jumps"] else {"interpolation": "bilinear"}
-        shown = image(drawn, plane, level, cmap=pale(), **smooth)
-        colour_bar(drawn, shown, label_of(name))
-        handles = boundaries(drawn, scene)
-        draw = _streamlines if streamlines else _arrows
-        arrows, zeros, stretched = draw(drawn, plane)
+        shown = image(drawn.axes, plane, level, cmap=pale(), **smooth)
+        colour_bar(drawn.axes, shown, label_of(name))
+        boundaries(drawn, scene)
+        arrows, zeros, stretched = (_streamlines if streamlines else _arrows)(drawn.axes, plane)
         if arrows:
-            handles.append(line_handle("gradient", color=INK, marker=r"$\rightarrow$", ls="none"))
+            drawn.line("gradient", color=INK, marker=r"$\rightarrow$", ls="none")
         if zeros:
-            handles.append(
-                line_handle("zero gradient", color=INK, marker=".", ls="none", markersize=3)
-            )
-        sets = [_clarke(plane, point) for point in at]
-        handles += draw_fans(drawn, plane, list(zip(at, sets, strict=True)))
-        legend(drawn, handles)
-        notes = list(scene.notes)
+            drawn.line("zero gradient", color=INK, marker=".", ls="none", markersize=3)
+        sets = [jacobian(plane.graph, list(point)) for point in at]
+        _fans(drawn, plane, list(zip(at, sets, strict=True)))
         if stretched:
-            notes.append("arrow length grows with the square root of the gradient's")
-        if display_ratio(plane) == 0.9:
-            notes.append("directions are those of steepest ascent on the axes as drawn")
-        notes_below(drawn, notes, own=axes is None)
+            drawn.notes.append("arrow length grows with the square root of the gradient's")
+        if plane.aspect == 0.9:
+            drawn.notes.append("directions are those of steepest ascent on the axes as drawn")
     counts = {**scene.counts, "arrows": arrows, "zeros": zeros, "fans": len(sets)}
     counts["clarke_vertices"] = sum(len(found.raw) for found in sets)
-    return Picture(
-        "field", drawn, counts, scene.exact, notes=tuple(notes), facts={"count": scene.counted}
-    )
+    return drawn.picture("field", counts, exact=scene.exact, facts={"count": scene.counted})
 
 
 def _levels(plane: Plane, scene: Scene) -> tuple[Array, str]:
@@ -108,23 +92,6 @@ def _levels(plane: Plane, scene: Scene) -> tuple[Array, str]:
     return values(graph, plane.lattice(side))[:, place].reshape((side, side)), name
 
 
-def _clarke(plane: Plane, point: Sequence[Fraction]) -> JacobianSet:
-    return jacobian(plane.graph, list(point))
-
-
-def _displayed(plane: Plane, slopes: Array) -> tuple[Array, Array]:
-    """The gradients as offsets on the axes, per unit of displayed length; and their lengths.
-
-    In coordinates in which the axes' box has width 1, a gradient points straight across the level
-    lines as they are drawn.
-    """
-    ratio = display_ratio(plane)
-    width, height = (plane.high - plane.low).tolist()
-    drawn = slopes * np.array([width, height / ratio])
-    lengths = np.hypot(drawn[:, 0], drawn[:, 1])
-    return drawn, lengths
-
-
 def _per_axis(plane: Plane) -> int:
     return int(max(9, min(_ARROWS, (1.2e9 / (3 * cost(plane.graph))) ** 0.5)))
 
@@ -135,64 +102,85 @@ def _arrows(axes: Axes, plane: Plane) -> tuple[int, int, bool]:
     points = plane.lattice(side)
     slopes = gradients(plane.graph, points)
     known = np.isfinite(slopes).all(axis=1)
-    points, slopes = points[known], slopes[known]
-    drawn, lengths = _displayed(plane, slopes)
+    points, shown = points[known], slopes[known] * plane.scale
+    lengths = np.hypot(*shown.T)
     moving = lengths > 1e-12 * max(float(lengths.max(initial=0.0)), 1e-300)
     axes.plot(*points[~moving].T, ".", color=INK, markersize=1.6, zorder=5)
     stretched = False
     if moving.any():
-        points, drawn, lengths = points[moving], drawn[moving], lengths[moving]
+        points, shown, lengths = points[moving], shown[moving], lengths[moving]
         stretched = bool(lengths.max() > _STEADY * np.median(lengths))
         size = np.sqrt(lengths) if stretched else lengths
         size = size / size.max() * 1.05 / side
-        ratio = display_ratio(plane)
-        width, height = (plane.high - plane.low).tolist()
-        offset = drawn / lengths[:, None] * size[:, None] * np.array([width, height / ratio])
-        axes.quiver(
-            points[:, 0],
-            points[:, 1],
-            offset[:, 0],
-            offset[:, 1],
-            angles="xy",
-            scale_units="xy",
-            scale=1,
-            pivot="mid",
-            width=0.0034,
-            headwidth=4.2,
-            headlength=4.6,
-            headaxislength=4.0,
-            minlength=0.2,
-            color=INK,
-            zorder=5,
-        )
+        offset = shown / lengths[:, None] * size[:, None] * plane.scale
+        looks: dict[str, Any] = {
+            "angles": "xy",
+            "scale_units": "xy",
+            "scale": 1,
+            "pivot": "mid",
+            "width": 0.0034,
+            "headwidth": 4.2,
+            "headlength": 4.6,
+            "headaxislength": 4.0,
+            "minlength": 0.2,
+        }
+        axes.quiver(*points.T, *offset.T, color=INK, zorder=5, **looks)
     return int(moving.sum()), int((~moving).sum()), stretched
 
 
 def _streamlines(axes: Axes, plane: Plane) -> tuple[int, int, bool]:
     """Streamlines; the number of their pieces stands for arrows."""
     side = 2 * _per_axis(plane)
-    points = plane.lattice(side)
-    slopes = gradients(plane.graph, points)
-    drawn, lengths = _displayed(plane, slopes)
-    ratio = display_ratio(plane)
-    width, height = (plane.high - plane.low).tolist()
-    flow = (drawn * np.array([width, height / ratio])).reshape((side, side, 2))
-    flow = np.nan_to_num(flow)
-    zeros = int((lengths == 0).sum())
-    if zeros == len(lengths):
+    shown = gradients(plane.graph, plane.lattice(side)) * plane.scale
+    zeros = int((np.hypot(*shown.T) == 0).sum())
+    if zeros == len(shown):
         return 0, zeros, False
+    flow = np.nan_to_num((shown * plane.scale).reshape((side, side, 2)))
     steps = (np.arange(side) + 0.5) / side
-    x = plane.low[0] + (plane.high[0] - plane.low[0]) * steps
-    y = plane.low[1] + (plane.high[1] - plane.low[1]) * steps
-    found: Any = axes.streamplot(
-        x,
-        y,
-        flow[:, :, 0],
-        flow[:, :, 1],
-        color=INK,
-        linewidth=0.6,
-        arrowsize=0.7,
-        density=1.3,
-        zorder=5,
-    )
+    x, y = (plane.low[k] + (plane.high[k] - plane.low[k]) * steps for k in (0, 1))
+    looks: dict[str, Any] = {"linewidth": 0.6, "arrowsize": 0.7, "density": 1.3}
+    found: Any = axes.streamplot(x, y, flow[:, :, 0], flow[:, :, 1], color=INK, zorder=5, **looks)
     return len(found.lines.get_segments()), zeros, False
+
+
+def _fans(
+    drawn: Drawing, plane: Plane, fans: Sequence[tuple[Sequence[Fraction], JacobianSet]]
+) -> None:
+    """Clarke sets as fans of arrows at points."""
+    axes, scale, size = drawn.axes, plane.scale, plane.high - plane.low
+    defined = [vertices_of(found) * scale for _, found in fans if found.defined]
+    longest = max((float(np.hypot(*v.T).max()) for v in defined), default=0.0) or 1.0
+    for point, found in fans:
+        x, y = (float(u) for u in point)
+        if not found.defined:
+            missing_set(axes, x, y, zorder=9)
+            continue
+        tips = vertices_of(found) * scale / longest * _REACH * scale + np.array([x, y])
+        corners = hull_order(tips)
+        if len(corners) > 1:
+            looks: dict[str, Any] = {"facecolor": CLARKE, "alpha": 0.3, "edgecolor": CLARKE}
+            hull = mpl.patches.Polygon(tips[corners], closed=True, linewidth=1, zorder=7, **looks)
+            axes.add_patch(hull)
+        for tip in tips:
+            if np.hypot(*((tip - (x, y)) / size)) < 1e-9:
+                axes.plot(x, y, "o", color=CLARKE, markersize=6, zorder=8)
+            else:
+                axes.add_patch(_arrow((x, y), tuple(tip)))
+        axes.plot(x, y, "o", color="white", markeredgecolor=INK, markersize=4.5, zorder=9)
+    if defined:
+        few = "of the Clarke set at least" if any(f.at_least for _, f in fans) else "Clarke set"
+        drawn.patch(few, facecolor=CLARKE, alpha=0.45)
+    if len(defined) < len(fans):
+        unknown = any(found.at_least for _, found in fans if not found.defined)
+        none = "no Clarke set, or not known" if unknown else "no Clarke set"
+        drawn.line(none, marker="X", color=CLARKE, ls="none")
+
+
+def _arrow(start: tuple[float, float], tip: tuple[float, ...]) -> Any:
+    """An arrow with a white rim."""
+    looks: dict[str, Any] = {"linewidth": 1.6, "shrinkA": 0, "shrinkB": 0, "zorder": 8}
+    style = "-|>,head_width=2.4,head_length=4.5"
+    arrow = mpl.patches.FancyArrowPatch(start, tip, arrowstyle=style, color=CLARKE, **looks)
+    rim = mpl.patheffects.Stroke(linewidth=3, foreground="white")
+    arrow.set_path_effects([rim, mpl.patheffects.Normal()])
+    return arrow

@@ -17,18 +17,17 @@ from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import route_index
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats, term_floats
-from tamecheck.evaluate.walk import folded_first
+from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.walk import Site, folded_first
 from tamecheck.exact.arrays import pad_rank
+from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Graph, Input
-from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
+from tamecheck.ir.op import Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import chooses_indices, comparisons, degree, sign_values, steps
 
 __all__ = ["Frontier", "frontier_of"]
 
-_LINEAR = frozenset({"add", "sub", "neg"})
-_SCALINGS = frozenset({"mul", "div"})
-
-_Kind = str
 _FREE, _BEFORE, _FIRST, _AFTER = "free", "before", "first", "after"
 
 
@@ -91,11 +90,11 @@ class Frontier:
         args = [self._at(arg, places, steps) for arg, places in self._parts(index, chosen)]
         match node.op.meaning:
             case Pointwise() as meaning:
-                pieces = meaning.pieces(node.params)
-                value = term_floats(pieces[-1].term, args)
-                for piece in reversed(pieces[:-1]):
-                    mask = condition_floats(piece.condition, args)
-                    value = np.where(mask, term_floats(piece.term, args), value)
+                *pieces, last = meaning.pieces(node.params)
+                value = term_floats(last.term, args)
+                for piece in reversed(pieces):
+                    held = condition_floats(piece.condition, args)
+                    value = np.where(held, term_floats(piece.term, args), value)
                 return np.asarray(value)
             case Fold(name):
                 wide = args[0].reshape((len(args[0]), len(chosen), -1))
@@ -105,20 +104,10 @@ class Frontier:
                 return one
 
 
-def frontier_of(graph: Graph, low: Array, high: Array, steps: frozenset[str]) -> Frontier | None:
-    """The first steps of a model on a plane; None where they do not decide its value.
-
-    Parameters
-    ----------
-    graph
-        The model, of as many input elements as the plane has coordinates.
-    low, high
-        The plane's corners.
-    steps
-        The names of ops that are constant on pieces.
-    """
+def frontier_of(graph: Graph, low: Array, high: Array) -> Frontier | None:
+    """The first steps of a model between two corners; None where they do not decide its value."""
     simple = lowered(graph)
-    kinds = _kinds(simple, steps)
+    kinds = _kinds(simple)
     if kinds is None:
         return None
     width = high - low
@@ -129,37 +118,36 @@ def frontier_of(graph: Graph, low: Array, high: Array, steps: frozenset[str]) ->
     slopes: dict[int, Array] = {}
     varies: dict[int, Array] = {}
     first: dict[int, Array] = {}
-    for index, kind in enumerate(kinds):
+    for index, kind in enumerate(kinds[: last + 1]):
         node = simple.nodes[index]
-        if kind == _AFTER or index > last:
+        if kind == _AFTER:
             continue
         size = size_of(node.shape)
         if kind == _FREE:
             base[index] = np.broadcast_to(values[index], (1, 1, *node.shape)).reshape(-1)
             varies[index] = np.zeros(size, dtype=bool)
-            continue
-        if _affine(simple, index, slopes):
+        elif _is_affine(simple, index, slopes):
             flat = values[index].reshape((len(corners), -1))
             base[index], slopes[index] = flat[0], flat[1:] - flat[0]
             varies[index] = (slopes[index] != 0).any(axis=0)
-            continue
-        node = _apply(simple, index)
-        if not _computable(simple, node):
-            return None
-        found = np.zeros(size, dtype=bool)
-        every = np.arange(size)
-        for arg, places in zip(node.args, _sources(simple, node, every, base), strict=False):
-            found |= varies[arg][places].reshape((size, -1)).any(axis=1)
-        varies[index] = found
-        if kind == _FIRST:
-            first[index] = np.flatnonzero(found & _crossed(node, base, slopes))
+        else:
+            node = _apply(simple, index)
+            if not _is_computable(simple, node):
+                return None
+            found = np.zeros(size, dtype=bool)
+            parts = _sources(simple, node, np.arange(size), base)
+            for arg, places in zip(node.args, parts, strict=False):
+                found |= varies[arg][places].reshape((size, -1)).any(axis=1)
+            varies[index] = found
+            if kind == _FIRST:
+                first[index] = np.flatnonzero(found & _crossed(node, base, slopes))
     before = frozenset(index for index, kind in enumerate(kinds) if kind == _BEFORE)
     return Frontier(simple, low, width, base, slopes, first, before)
 
 
-def _kinds(graph: Graph, steps: frozenset[str]) -> list[_Kind] | None:
+def _kinds(graph: Graph) -> list[str] | None:
     """Where each node is: before the first steps, one of them, after them; None if both."""
-    kinds: list[_Kind] = []
+    kinds: list[str] = []
     for index, node in enumerate(graph.nodes):
         if graph.input_free[index]:
             kinds.append(_FREE)
@@ -169,30 +157,28 @@ def _kinds(graph: Graph, steps: frozenset[str]) -> list[_Kind] | None:
             sides = {kinds[arg] == _BEFORE for arg in node.args if kinds[arg] != _FREE}
             if len(sides) > 1:
                 return None
-            if sides == {False}:
-                kinds.append(_AFTER)
-            else:
-                kinds.append(_FIRST if node.op.name in steps else _BEFORE)
+            step = _FIRST if steps(node.op, node.params) else _BEFORE
+            kinds.append(_AFTER if sides == {False} else step)
     if any(kinds[node] == _BEFORE for _, node in graph.outputs):
         return None
     return kinds
 
 
-def _affine(graph: Graph, index: int, slopes: dict[int, Array]) -> bool:
+def _is_affine(graph: Graph, index: int, slopes: dict[int, Array]) -> bool:
+    """Whether a node is one affine map of the inputs, where those in ``slopes`` are."""
     node = graph.nodes[index]
     if not isinstance(node, Apply):
         return True
-    moving = [arg for arg in node.args if not graph.input_free[arg]]
-    if not all(arg in slopes for arg in moving):
+    free = [graph.input_free[arg] for arg in node.args]
+    if not all(known or arg in slopes for arg, known in zip(node.args, free, strict=True)):
         return False
     meaning = node.op.meaning
-    if isinstance(meaning, Routing) or meaning == Fold("add") or node.op.name in _LINEAR:
-        return True
-    if node.op.name == "gather":
-        return moving == [node.args[0]]
-    if isinstance(meaning, Contraction) or node.op.name in _SCALINGS:
-        return len(moving) == 1 and (node.op.name != "div" or moving == [node.args[0]])
-    return False
+    if isinstance(meaning, Pointwise) and len(meaning.pieces(node.params)) > 1:
+        return False
+    if isinstance(meaning, Fold) and meaning != Fold("add"):
+        return False
+    bound = degree(node.op, node.params, [0 if known else 1 for known in free])
+    return bound is not None and bound <= 1 and not chooses_indices(node.op)
 
 
 def _apply(graph: Graph, index: int) -> Apply:
@@ -202,50 +188,44 @@ def _apply(graph: Graph, index: int) -> Apply:
     raise UnsupportedError(f"Node {index} is no application of an op.")
 
 
-def _computable(graph: Graph, node: Apply) -> bool:
+def _is_computable(graph: Graph, node: Apply) -> bool:
+    """Whether elements of a node are computed from few elements of its arguments."""
     match node.op.meaning:
         case Pointwise() | Fold("maximum" | "minimum"):
             return True
         case Routing():
-            return len(node.args) == 1 and node.op.name != "pad"
+            return len(node.args) == 1 and "value" not in node.params
+        case Selection():
+            return not chooses_indices(node.op) and graph.input_free[node.args[1]]
         case _:
-            return _picks(graph, node)
-
-
-def _picks(graph: Graph, node: Apply) -> bool:
-    return node.op.name == "gather" and graph.input_free[node.args[1]]
+            return False
 
 
 def _sources(graph: Graph, node: Apply, chosen: Array, base: dict[int, Array]) -> list[Array]:
     """For each moving argument the flat places that elements are computed from."""
     shapes = [graph.nodes[arg].shape for arg in node.args]
+    numbers = [np.arange(size_of(shape)).reshape(shape) for shape in shapes]
     match node.op.meaning:
         case Fold(_):
-            numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
-            groups = folded_first(numbers, node.params)
+            groups = folded_first(numbers[0], node.params)
             return [groups.reshape(len(groups), -1).T[chosen].reshape(-1)]
         case Routing():
             return [np.asarray(route_index(node, shapes)).reshape(-1)[chosen]]
         case Selection():
-            numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
-            axis = node.params["axis"]
             picked = base[node.args[1]].astype(np.int64).reshape(shapes[1])
-            index = np.take(numbers, picked, axis=axis if isinstance(axis, int) else 0)
-            return [index.reshape(-1)[chosen]]
+            site = Site(node.op, node.params, node.shape, node.label)
+            return [pick(site, numbers[0], picked).reshape(-1)[chosen]]
         case _:
-            found: list[Array] = []
-            for shape in shapes:
-                numbers = np.arange(size_of(shape)).reshape(shape)
-                wide = pad_rank(numbers[None, None], len(node.shape))[0, 0]
-                found.append(np.broadcast_to(wide, node.shape).reshape(-1)[chosen])
-            return found
+            wide = (pad_rank(n[None, None], len(node.shape))[0, 0] for n in numbers)
+            return [np.broadcast_to(n, node.shape).reshape(-1)[chosen] for n in wide]
 
 
 def _crossed(node: Apply, base: dict[int, Array], slopes: dict[int, Array]) -> Array:
     """Where a sign of an affine argument may change in the plane; everywhere for other steps."""
-    size, arg = size_of(node.shape), node.args[0]
-    if node.op.name not in ("sign", "step") or arg not in slopes:
-        return np.ones(size, dtype=bool)
+    arg = node.args[0]
+    is_sign = comparisons(node.op, node.params) == (Var(0),) and sign_values(node.op, node.params)
+    if not is_sign or arg not in slopes:
+        return np.ones(size_of(node.shape), dtype=bool)
     low = base[arg] + np.minimum(slopes[arg], 0).sum(axis=0)
     high = base[arg] + np.maximum(slopes[arg], 0).sum(axis=0)
     slack = 1e-9 * (np.abs(low) + np.abs(high))

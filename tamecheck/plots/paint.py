@@ -1,40 +1,32 @@
-"""Marks that several kinds of figure share: pieces, kinks, jumps, legends, axes."""
+"""Marks that several kinds of figure share: cells, lines, images, hulls, points without a set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import Axes, label_of
-from tamecheck.plots.geometry import FLAT, JUMPS, KINKS, polylines
-from tamecheck.plots.palette import INK, JUMP, KINK, SEQUENTIAL
+from tamecheck.plots.canvas import CLARKE, INK, Axes, mpl
 from tamecheck.plots.plane import Plane
-from tamecheck.plots.scene import Scene
 
 __all__ = [
-    "boundaries",
     "colour_bar",
-    "display_ratio",
     "fill",
+    "graph_colouring",
+    "hull_order",
     "image",
-    "legend",
-    "line_handle",
-    "notes_below",
+    "lines",
+    "missing_set",
     "pale",
-    "patch_handle",
     "prepare",
+    "thin",
+    "vertices",
 ]
 
-
-def display_ratio(plane: Plane) -> float:
-    """Height over width of the axes' box: true to scale where the sides are of like length."""
-    width, height = (plane.high - plane.low).tolist()
-    ratio = height / width
-    return ratio if 0.4 <= ratio <= 2.5 else 0.9
+_SEQUENTIAL = "cividis"
+"""A colour map whose lightness grows evenly."""
 
 
 def prepare(axes: Axes, plane: Plane) -> None:
@@ -42,18 +34,17 @@ def prepare(axes: Axes, plane: Plane) -> None:
     (x0, y0), (x1, y1) = plane.low.tolist(), plane.high.tolist()
     axes.set_xlim(x0, x1)
     axes.set_ylim(y0, y1)
-    axes.set_box_aspect(display_ratio(plane))
+    axes.set_box_aspect(plane.aspect)
     axes.set_xlabel(plane.labels[0])
     axes.set_ylabel(plane.labels[1])
     axes.tick_params(length=3)
 
 
-def pale(name: str = SEQUENTIAL, share: float = 0.5) -> Any:
+def pale(share: float = 0.5) -> Any:
     """A colour map mixed with white, on which black marks are legible."""
-    matplotlib = import_module("matplotlib")
-    base = matplotlib.colormaps[name](np.linspace(0.08, 1, 256))
-    base[:, :3] = share * base[:, :3] + (1 - share)
-    return import_module("matplotlib.colors").ListedColormap(base, name=f"pale {name}")
+    shades = mpl.colormaps[_SEQUENTIAL](np.linspace(0.08, 1, 256))
+    shades[:, :3] = share * shades[:, :3] + (1 - share)
+    return mpl.colors.ListedColormap(shades, name=f"pale {_SEQUENTIAL}")
 
 
 def thin(count: int) -> float:
@@ -61,72 +52,32 @@ def thin(count: int) -> float:
     return float(np.clip(0.9 * (60 / max(count, 1)) ** 0.35, 0.12, 0.9))
 
 
-def boundaries(axes: Axes, scene: Scene, *, flat: bool = False) -> list[Any]:
-    """Draw kinks and jumps; the handles of those that are there."""
-    collections = import_module("matplotlib.collections")
-    handles: list[Any] = []
-    kinks, jumps = scene.segments(KINKS), scene.segments(JUMPS)
-    if flat and scene.segments(FLAT):
-        lines = polylines(scene.segments(FLAT))
-        axes.add_collection(
-            collections.LineCollection(lines, colors=INK, linewidths=0.5, linestyles=":", zorder=2)
-        )
-        handles.append(line_handle("same map", color=INK, linewidth=0.8, linestyle=":"))
-    if kinks:
-        width = thin(scene.count)
-        axes.add_collection(
-            collections.LineCollection(
-                polylines(kinks), colors=KINK, linewidths=width, capstyle="round", zorder=3
-            )
-        )
-        handles.append(line_handle("kink", color=KINK, linewidth=max(width, 0.7)))
-    if jumps:
-        width = float(np.clip(2.6 * thin(scene.count), 0.5, 1.8))
-        style = (0, (3.2, 1.4))
-        axes.add_collection(
-            collections.LineCollection(
-                polylines(jumps), colors=JUMP, linewidths=width, linestyles=[style], zorder=4
-            )
-        )
-        handles.append(line_handle("jump", color=JUMP, linewidth=max(width, 1.2), linestyle=style))
-    return handles
+def lines(axes: Axes, paths: Sequence[Array], colour: str, **options: Any) -> None:
+    """Draw paths."""
+    axes.add_collection(mpl.collections.LineCollection(paths, colors=colour, **options))
 
 
 def fill(
     axes: Axes, polygons: Sequence[Array], colours: Sequence[Any], hatches: Sequence[str] = ()
 ) -> None:
     """Draw polygons in their colours, without gaps between them; hatched in groups."""
-    collections = import_module("matplotlib.collections")
-    axes.add_collection(
-        collections.PolyCollection(
-            list(polygons), facecolors=list(colours), edgecolors="face", linewidths=0.3, zorder=1
-        )
-    )
+
+    def add(parts: list[Array], **options: Any) -> None:
+        axes.add_collection(mpl.collections.PolyCollection(parts, **options))
+
+    whole: Any = {"facecolors": list(colours), "edgecolors": "face", "linewidths": 0.3}
+    add(list(polygons), zorder=1, **whole)
+    hatched: Any = {"facecolors": "none", "edgecolors": "#00000040", "linewidths": 0}
     for hatch in sorted({h for h in hatches if h}):
         part = [p for p, h in zip(polygons, hatches, strict=True) if h == hatch]
-        axes.add_collection(
-            collections.PolyCollection(
-                part,
-                facecolors="none",
-                edgecolors="#00000040",
-                hatch=hatch,
-                linewidths=0,
-                zorder=1.5,
-            )
-        )
+        add(part, hatch=hatch, zorder=1.5, **hatched)
 
 
 def image(axes: Axes, plane: Plane, pixels: Array, **options: Any) -> Any:
     """Draw an image whose rows go up."""
     (x0, y0), (x1, y1) = plane.low.tolist(), plane.high.tolist()
-    return axes.imshow(
-        pixels,
-        origin="lower",
-        extent=(x0, x1, y0, y1),
-        aspect="auto",
-        zorder=0.5,
-        **{"interpolation": "nearest", **options},
-    )
+    options = {"interpolation": "nearest", "aspect": "auto", "zorder": 0.5, **options}
+    return axes.imshow(pixels, origin="lower", extent=(x0, x1, y0, y1), **options)
 
 
 def colour_bar(axes: Axes, mappable: Any, label: str) -> None:
@@ -137,47 +88,59 @@ def colour_bar(axes: Axes, mappable: Any, label: str) -> None:
     bar.ax.tick_params(length=2, labelsize=7)
 
 
-def line_handle(label: str, **options: Any) -> Any:
-    """An entry of a legend: a line."""
-    lines = import_module("matplotlib.lines")
-    return lines.Line2D([], [], label=label_of(label), **options)
+def missing_set(axes: Axes, x: float, y: float, zorder: float = 6) -> None:
+    """A cross at a point that has no Clarke set."""
+    options: Any = {"color": CLARKE, "markeredgecolor": "white", "markersize": 8}
+    axes.plot(x, y, "X", zorder=zorder, **options)
 
 
-def patch_handle(label: str, **options: Any) -> Any:
-    """An entry of a legend: a filled box."""
-    patches = import_module("matplotlib.patches")
-    return patches.Patch(label=label_of(label), **options)
+def vertices(axes: Axes, places: Array, colours: Sequence[str]) -> None:
+    """Draw the vertices of a graph, smaller where there are many."""
+    size = float(np.clip(260 / max(len(places), 1), 3, 34))
+    axes.scatter(*places.T, s=size, c=list(colours), edgecolors=INK, linewidths=0.5, zorder=4)
 
 
-def legend(axes: Axes, handles: Sequence[Any]) -> None:
-    """The legend, in rows above the axes."""
-    if handles:
-        axes.legend(
-            handles=list(handles),
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            ncols=min(len(handles), 4),
-            handlelength=2.2,
-            columnspacing=1.4,
-            borderaxespad=0.3,
-        )
+def graph_colouring(count: int, pairs: Sequence[tuple[int, int]], colours: int) -> list[int]:
+    """A number below ``colours`` for each vertex, different at the ends of an edge if possible.
+
+    Greedy by falling degree; among the free numbers the one that is used least so far, so that
+    all of them appear.  Planar graphs rarely need more than 5; where none is free, the number
+    that fewest neighbours have is taken.
+    """
+    near: list[set[int]] = [set() for _ in range(count)]
+    for first, second in pairs:
+        if first != second:
+            near[first].add(second)
+            near[second].add(first)
+    chosen = [-1] * count
+    used = [0] * colours
+    for vertex in sorted(range(count), key=lambda v: (-len(near[v]), v)):
+        taken = [0] * colours
+        for other in near[vertex]:
+            if chosen[other] >= 0:
+                taken[chosen[other]] += 1
+        best = min(range(colours), key=lambda c: (taken[c], used[c], c))
+        chosen[vertex] = best
+        used[best] += 1
+    return chosen
 
 
-def notes_below(axes: Axes, notes: Sequence[str], *, own: bool) -> None:
-    """What a reader should know, in small type below a figure of ours."""
-    if own and notes:
-        text = "\n".join(_wrapped(label_long(note)) for note in notes)
-        axes.figure.supxlabel(text, fontsize=6.5, color=INK, alpha=0.75)
+def hull_order(points: Array) -> list[int]:
+    """The corners of the convex hull of points in the plane, counter-clockwise."""
+    order = np.lexsort((points[:, 1], points[:, 0])).tolist()
+    if len(order) < 3:
+        return order
 
+    def half(walk: Sequence[int]) -> list[int]:
+        kept: list[int] = []
+        for index in walk:
+            while len(kept) > 1:
+                (ax, ay), (bx, by) = points[kept[-2]], points[kept[-1]]
+                cx, cy = points[index]
+                if (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) > 0:
+                    break
+                kept.pop()
+            kept.append(index)
+        return kept[:-1]
 
-def label_long(text: str) -> str:
-    """A sentence in which nothing is mathematics."""
-    from tamecheck.errors import visible
-
-    return " ".join(visible(text).split()).replace("$", r"\$")
-
-
-def _wrapped(text: str) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, 95)[:3])
+    return half(order) + half(order[::-1])

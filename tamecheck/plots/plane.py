@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -71,10 +71,25 @@ class Plane:
         """The upper ends, as floats."""
         return np.array([float(high) for _, high in self.bounds])
 
+    @property
+    def aspect(self) -> float:
+        """Height over width of the axes' box: true to scale where the sides are of like length."""
+        width, height = (self.high - self.low).tolist()
+        ratio = height / width
+        return ratio if 0.4 <= ratio <= 2.5 else 0.9
+
+    @property
+    def scale(self) -> Array:
+        """The factors to coordinates in which the axes' box has width 1.
+
+        There a gradient points straight across the level lines as they are drawn.
+        """
+        width, height = (self.high - self.low).tolist()
+        return np.array([width, height / self.aspect])
+
     def lattice(self, per_axis: int) -> Array:
         """The centres of the boxes of a regular subdivision, one a row; the first axis fastest."""
-        steps = (np.arange(per_axis) + 0.5) / per_axis
-        return self._mesh([steps] * self.size)
+        return self._mesh([(np.arange(per_axis) + 0.5) / per_axis] * self.size)
 
     def generic(self, per_axis: int) -> Array:
         """The same, moved by a small part of a step, so that hardly any point is on a boundary."""
@@ -82,11 +97,8 @@ class Plane:
         return self._mesh([(index + shift) / per_axis for shift in _SHIFTS[: self.size]])
 
     def _mesh(self, steps: Sequence[Array]) -> Array:
-        sides = [
-            low + (high - low) * step
-            for low, high, step in zip(self.low, self.high, steps, strict=True)
-        ]
-        mesh = np.meshgrid(*sides, indexing="xy")
+        ends = zip(self.low, self.high, steps, strict=True)
+        mesh = np.meshgrid(*(low + (high - low) * step for low, high, step in ends), indexing="xy")
         return np.stack([side.reshape(-1) for side in mesh], axis=1)
 
     def inside(self, point: Sequence[Fraction]) -> bool:
@@ -145,14 +157,11 @@ def plane_of(
             raise InputError(
                 f"The side {name} of the slice has no width.", hint="Give an interval low < high."
             )
-    labels = [
-        label_of(name, unit)
-        for name, unit in zip(names or chart.names, units or [""] * count, strict=True)
-    ]
-    found = Plane(_restricted(graph, chart), chart.bounds, tuple(labels), (), chart)
+    pairs = zip(names or chart.names, units or [""] * count, strict=True)
+    labels = tuple(label_of(name, unit) for name, unit in pairs)
     taken = {name.partition("[")[0] for name in chart.names} | set(names)
-    outputs = [f"output {name}" if name in taken else name for name in output_names(graph)]
-    return replace(found, outputs=tuple(outputs))
+    outputs = (f"output {name}" if name in taken else name for name in output_names(graph))
+    return Plane(_restricted(graph, chart), chart.bounds, labels, tuple(outputs), chart)
 
 
 def output_names(graph: Graph) -> tuple[str, ...]:
@@ -164,38 +173,41 @@ def output_names(graph: Graph) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _copied(graph: Graph, builder: GraphBuilder, source: Callable[[Input], int]) -> list[int]:
+    """The nodes of a graph in a builder, with other sources instead of its inputs."""
+    number: list[int] = []
+    for node in graph.nodes:
+        match node:
+            case Input():
+                number.append(source(node))
+            case Constant(tensor, label):
+                number.append(builder.constant(tensor, label))
+            case Apply():
+                args = [number[arg] for arg in node.args]
+                number.append(
+                    builder.apply(node.op, args, node.label, node.function, **node.params)
+                )
+    return number
+
+
 def _restricted(graph: Graph, chart: Slice) -> Graph:
     """The model after ``x = matrix u + origin``."""
     builder = GraphBuilder()
-    size = len(chart.bounds)
+    size, start = len(chart.bounds), 0
     u = builder.input(_COORDINATES, (size,))
-    number: dict[int, int] = {}
-    start = 0
-    for index, node in enumerate(graph.nodes):
-        match node:
-            case Input(_, shape, label):
-                stop = start + size_of(shape)
-                number[index] = _input(builder, u, chart, (start, stop), label)
-                number[index] = builder.apply(ops.RESHAPE, [number[index]], shape=shape)
-                start = stop
-            case Constant(tensor, label):
-                number[index] = builder.constant(tensor, label)
-            case Apply():
-                args = [number[arg] for arg in node.args]
-                number[index] = builder.apply(
-                    node.op, args, node.label, node.function, **node.params
-                )
+
+    def source(node: Input) -> int:
+        nonlocal start
+        rows = range(start, start := start + size_of(node.shape))
+        origin = _numbers([chart.origin[row] for row in rows])
+        flat = _numbers([chart.matrix[row][axis] for axis in range(size) for row in rows])
+        weights = builder.constant(flat.reshape((size, len(rows))))
+        product = builder.apply(ops.MATMUL, [u, weights], node.label)
+        moved = builder.apply(ops.ADD, [product, builder.constant(origin)], node.label)
+        return builder.apply(ops.RESHAPE, [moved], shape=node.shape)
+
+    number = _copied(graph, builder, source)
     return builder.build([(name, number[node]) for name, node in graph.outputs])
-
-
-def _input(builder: GraphBuilder, u: int, chart: Slice, span: tuple[int, int], label: str) -> int:
-    rows = range(*span)
-    origin = _numbers([chart.origin[row] for row in rows])
-    matrix = [chart.matrix[row] for row in rows]
-    flat = _numbers([row[axis] for axis in range(len(chart.bounds)) for row in matrix])
-    weights = builder.constant(flat.reshape((len(chart.bounds), len(rows))))
-    product = builder.apply(ops.MATMUL, [u, weights], label)
-    return builder.apply(ops.ADD, [product, builder.constant(origin)], label)
 
 
 def _numbers(values: Sequence[Fraction]) -> Array:
@@ -210,18 +222,7 @@ def _numbers(values: Sequence[Fraction]) -> Array:
 def _extended(graph: Graph) -> tuple[GraphBuilder, int]:
     """A builder that holds the graph, and the node of all its output elements in one vector."""
     builder = GraphBuilder()
-    number: dict[int, int] = {}
-    for index, node in enumerate(graph.nodes):
-        match node:
-            case Input(name, shape, label):
-                number[index] = builder.input(name, shape, label)
-            case Constant(tensor, label):
-                number[index] = builder.constant(tensor, label)
-            case Apply():
-                args = [number[arg] for arg in node.args]
-                number[index] = builder.apply(
-                    node.op, args, node.label, node.function, **node.params
-                )
+    number = _copied(graph, builder, lambda node: builder.input(node.name, node.shape, node.label))
     flat = [
         builder.apply(ops.RESHAPE, [number[node]], shape=(size_of(graph.nodes[node].shape),))
         for _, node in graph.outputs
@@ -243,10 +244,9 @@ def decided(graph: Graph, rule: str) -> Graph:
     """
     builder, flat = _extended(graph)
     match rule:
-        case "argmax":
-            node = builder.apply(ops.ARGMAX, [flat], axis=0, keepdims=True, last=False)
-        case "argmin":
-            node = builder.apply(ops.ARGMIN, [flat], axis=0, keepdims=True, last=False)
+        case "argmax" | "argmin":
+            op = ops.ARGMAX if rule == "argmax" else ops.ARGMIN
+            node = builder.apply(op, [flat], axis=0, keepdims=True, last=False)
         case "sign":
             node = builder.apply(ops.STEP, [flat], at_zero=Fraction(0))
         case _:
@@ -269,8 +269,8 @@ class Scores:
     """
 
     graph: Graph
-    dropped: tuple[str, ...]
-    place: int
+    dropped: tuple[str, ...] = ()
+    place: int = 0
 
 
 def scores(graph: Graph) -> Scores:
@@ -283,41 +283,28 @@ def scores(graph: Graph) -> Scores:
     dropped: dict[str, None] = {}
     place = 0
     for name, root in graph.outputs:
-        node, kept, here = root, root, 0
+        kept, here, part = root, 0, False
+        found = graph.nodes[root]
         passed: list[str] = []
-        part = False
-        while True:
-            found = graph.nodes[node]
-            if not isinstance(found, Apply) or len(found.args) != 1:
-                break
-            if _smooth(found) and not (part and isinstance(found.op.meaning, Pointwise)):
+        while isinstance(found, Apply) and len(found.args) == 1:
+            if _is_smooth(found) and not (part and isinstance(found.op.meaning, Pointwise)):
                 passed.append(found.op.name)
                 kept, place = found.args[0], here
-            elif found.op.name in {"reshape", "slice"}:
-                part = part or found.op.name == "slice"
+            elif found.op in (ops.RESHAPE, ops.SLICE):
+                part = part or found.op is ops.SLICE
                 shape = graph.nodes[found.args[0]].shape
                 here = int(route_index(found, [shape]).reshape(-1)[here])
             else:
                 break
-            node = found.args[0]
+            found = graph.nodes[found.args[0]]
         dropped.update(dict.fromkeys(passed))
         outputs.append((name, kept))
     return Scores(Graph(graph.nodes, tuple(outputs)), tuple(dropped), place)
 
 
-def _smooth(node: Apply) -> bool:
+def _is_smooth(node: Apply) -> bool:
     """Whether an op is differentiable everywhere, strictly increasing in each class of use."""
-    match node.op.meaning:
-        case Expansion():
-            whole = isinstance(node.params.get("axis"), int)
-            axis = node.params.get("axis")
-            return whole and isinstance(axis, int) and node.shape[axis] == size_of(node.shape)
-        case Pointwise():
-            return node.op.name in {"sigmoid", "tanh"}
-        case _:
-            return False
-
-
-def shapes_of(graph: Graph) -> Mapping[str, int]:
-    """The number of elements of each output."""
-    return {name: size_of(graph.nodes[node].shape) for name, node in graph.outputs}
+    if isinstance(node.op.meaning, Expansion):
+        axis = node.params.get("axis")
+        return isinstance(axis, int) and node.shape[axis] == size_of(node.shape)
+    return node.op in (ops.SIGMOID, ops.TANH)

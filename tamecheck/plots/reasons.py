@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,16 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import Axes, Picture, figure_axes, label_of, styled
-from tamecheck.plots.paint import legend, notes_below, patch_handle
-from tamecheck.plots.palette import INK, LINES, MUTED
+from tamecheck.plots.canvas import (
+    INK,
+    LINES,
+    MUTED,
+    Axes,
+    Picture,
+    drawing,
+    label_of,
+    mpl,
+)
 
 __all__ = ["draw_explanation", "draw_relevancy"]
 
@@ -50,29 +56,23 @@ def draw_explanation(
     """
     rows, columns = _shape(found, shape)
     values = np.array([float(Fraction(v)) for v in found.point])
-    high = values == values.max()
-    reason = isinstance(found, Abductive)
+    after = high = values == values.max()
     marked = np.zeros(values.size, dtype=np.bool_)
     marked[list(found.features)] = True
-    after = high
+    title, words = found.called(found.decision), ("kept high", "kept low")
     if isinstance(found, Contrastive | Counterfactual):
         witness = np.array([float(Fraction(v)) for v in found.witness])
         # a feature of several inputs need not change in all of them
         marked &= witness != values
         after = witness > values
-    with styled():
-        drawn: Axes = figure_axes(axes, width=4.6, height=4.6 * rows / columns + 0.7)
-        _pixels(drawn, (rows, columns), high, marked, after)
-        words = ("kept high", "kept low") if reason else ("becomes high", "becomes low")
-        handles = [
-            patch_handle(f"{word} ({int((marked & (after == up)).sum())})", facecolor=colour)
-            for word, colour, up in zip(words, (_TO_HIGH, _TO_LOW), (True, False), strict=True)
-        ]
-        title = found.called(found.decision) if reason else found.turn
-        drawn.set_title(label_of(title), pad=26)
-        legend(drawn, handles)
+        title, words = found.turn, ("becomes high", "becomes low")
+    with drawing(axes, width=4.6, height=4.6 * rows / columns + 0.7) as drawn:
+        _pixels(drawn.axes, (rows, columns), high, marked, after)
+        for word, colour, up in zip(words, (_TO_HIGH, _TO_LOW), (True, False), strict=True):
+            drawn.patch(f"{word} ({int((marked & (after == up)).sum())})", facecolor=colour)
+        drawn.axes.set_title(label_of(title), pad=26)
     counts = {"pixels": int(marked.sum())}
-    return Picture("explanation", drawn, counts, complete=found.minimal)
+    return drawn.picture("explanation", counts, complete=found.minimal)
 
 
 def _shape(found: Any, shape: Sequence[int] | None) -> tuple[int, int]:
@@ -88,8 +88,7 @@ def _shape(found: Any, shape: Sequence[int] | None) -> tuple[int, int]:
 
 
 def _pixels(axes: Axes, shape: tuple[int, int], high: Array, marked: Array, after: Array) -> None:
-    colours = import_module("matplotlib.colors")
-    shades = np.array([colours.to_rgb(c) for c in (_LOW, _HIGH, _TO_LOW, _TO_HIGH)])
+    shades = np.array([mpl.colors.to_rgb(c) for c in (_LOW, _HIGH, _TO_LOW, _TO_HIGH)])
     kind = np.where(marked, 2 + after, high.astype(int))
     axes.imshow(shades[kind].reshape(*shape, 3), interpolation="nearest")
     signs = 4.2 * 60 / max(shape)
@@ -106,8 +105,7 @@ def _pixels(axes: Axes, shape: tuple[int, int], high: Array, marked: Array, afte
 
 
 def _ticks(size: int) -> list[int]:
-    step = max(1, -(-size // 8))
-    return list(range(0, size, step))
+    return list(range(0, size, max(1, -(-size // 8))))
 
 
 def draw_relevancy(found: Relevancy, axes: Axes | None = None) -> Picture:
@@ -130,39 +128,29 @@ def draw_relevancy(found: Relevancy, axes: Axes | None = None) -> Picture:
     ranked = sorted(found.counts.items(), key=lambda item: -item[1])
     used = [(name, count) for name, count in ranked if count]
     shown = used[:_MOST_BARS]
-    names = [label_of(name) for name, _ in shown]
     shares = [count / found.reasons for _, count in shown]
     colours = [LINES[0] if name in found.necessary else LINES[4] for name, _ in shown]
     notes: list[str] = []
-    own = axes is None
-    with styled():
-        drawn: Axes = figure_axes(axes, width=5.6, height=1.3 + 0.24 * len(shown))
-        places = np.arange(len(shown))
-        drawn.barh(places, shares, color=colours, height=0.7)
-        drawn.set_yticks(places, names)
-        drawn.invert_yaxis()
-        drawn.set_xlim(0, 1.08)
-        drawn.set_xlabel(f"share of the {found.reasons} reasons that the feature is in")
-        for place, (_, count) in enumerate(shown):
-            share = count / found.reasons
-            drawn.text(share + 0.01, place, f"{count}", va="center", fontsize=7, color=MUTED)
+    if len(shown) < len(used):
+        notes.append(f"{len(used) - len(shown)} more features")
+    if found.complete and len(used) < len(ranked):
+        notes.append(f"{len(ranked) - len(used)} features are in none")
+    if not found.complete:
+        notes.append("out of time: there may be more reasons")
+    with drawing(axes, notes, width=5.6, height=1.3 + 0.24 * len(shown)) as drawn:
+        bars, places = drawn.axes, np.arange(len(shown))
+        bars.barh(places, shares, color=colours, height=0.7)
+        bars.set_yticks(places, [label_of(name) for name, _ in shown])
+        bars.invert_yaxis()
+        bars.set_xlim(0, 1.08)
+        bars.set_xlabel(f"share of the {found.reasons} reasons that the feature is in")
+        for place, (share, (_, count)) in enumerate(zip(shares, shown, strict=True)):
+            bars.text(share + 0.01, place, f"{count}", va="center", fontsize=7, color=MUTED)
         for side in ("top", "right"):
-            drawn.spines[side].set_visible(False)
-        drawn.tick_params(axis="y", length=0)
-        drawn.set_title(label_of(f"Why {found.label}"), pad=26)
-        legend(
-            drawn,
-            [
-                patch_handle("in every reason", facecolor=LINES[0]),
-                patch_handle("in some", facecolor=LINES[4]),
-            ],
-        )
-        if len(shown) < len(used):
-            notes.append(f"{len(used) - len(shown)} more features")
-        if found.complete and len(used) < len(ranked):
-            notes.append(f"{len(ranked) - len(used)} features are in none")
-        if not found.complete:
-            notes.append("out of time: there may be more reasons")
-        notes_below(drawn, notes, own=own)
+            bars.spines[side].set_visible(False)
+        bars.tick_params(axis="y", length=0)
+        bars.set_title(label_of(f"Why {found.label}"), pad=26)
+        drawn.patch("in every reason", facecolor=LINES[0])
+        drawn.patch("in some", facecolor=LINES[4])
     counts = {"features": len(shown), "reasons": found.reasons}
-    return Picture("relevancy", drawn, counts, complete=found.complete, notes=tuple(notes))
+    return drawn.picture("relevancy", counts, complete=found.complete)

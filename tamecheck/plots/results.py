@@ -1,4 +1,4 @@
-"""The ``plot`` methods of models and results."""
+"""Figures by kind, and the ``plot`` methods of models and results."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from tamecheck.ir.arguments import choice
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.plots.canvas import Axes, Picture, label_of
-from tamecheck.plots.complexes import draw_cells, draw_scene
 from tamecheck.plots.curve import draw_curve
-from tamecheck.plots.decision import draw_decision
 from tamecheck.plots.field import draw_field
-from tamecheck.plots.geometry import mosaic_of
+from tamecheck.plots.mosaic import mosaic_of
 from tamecheck.plots.plane import Plane, Scores, plane_of
+from tamecheck.plots.regions import draw_cells, draw_decision, draw_scene
 from tamecheck.plots.scene import Scene
 from tamecheck.plots.surface import draw_surface
 
@@ -39,7 +38,7 @@ def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
     # the cells carry their maps, so the function itself is not needed
     plane = Plane(Graph((), ()), found.slice_.bounds, labels, (), found.slice_)
     notes = () if found.complete else ("stopped at the limit: there are more cells",)
-    scene = Scene(plane, mosaic_of(found, plane), found, None, notes, Scores(plane.graph, (), 0))
+    scene = Scene(plane, mosaic_of(found, plane), found, None, notes, Scores(plane.graph))
     return draw_scene(scene, axes).axes
 
 

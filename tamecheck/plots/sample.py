@@ -17,11 +17,12 @@ from threadpoolctl import ThreadpoolController
 from tamecheck.derivative.gradient import gradient, node_values, outside_rows
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.float_terms import condition_floats
-from tamecheck.evaluate.walk import axis_last, folded_first
+from tamecheck.evaluate.walk import folded_first
 from tamecheck.exact.arrays import pad_rank
 from tamecheck.ir.graph import Apply, Graph, Input
-from tamecheck.ir.op import Fold, Pointwise, Selection
+from tamecheck.ir.op import Contraction, Fold, Pointwise
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import chooses_indices, steps
 from tamecheck.plots.frontier import Frontier, frontier_of
 
 __all__ = [
@@ -36,23 +37,6 @@ __all__ = [
     "stepwise",
     "values",
 ]
-
-_STEPS = frozenset(
-    [
-        "sign",
-        "step",
-        "equal",
-        "less",
-        "less_equal",
-        "floor",
-        "ceil",
-        "round",
-        "argmax",
-        "argmin",
-        "argsort",
-    ]
-)
-"""Ops whose value is constant on pieces."""
 
 _BUDGET = 1.1e9
 """Elementary operations that a sampled grid may take."""
@@ -91,11 +75,10 @@ def cost(graph: Graph) -> float:
     total = 0.0
     for node in graph.nodes:
         if isinstance(node, Apply):
-            size = size_of(node.shape)
-            if node.op.name == "matmul":
-                total += 0.5 * size * graph.nodes[node.args[0]].shape[-1]
-            else:
-                total += 8.0 * size
+            width = 8.0
+            if isinstance(node.op.meaning, Contraction):
+                width = 0.5 * graph.nodes[node.args[0]].shape[-1]
+            total += width * size_of(node.shape)
     return max(total, 1.0)
 
 
@@ -112,7 +95,8 @@ def stepwise(graph: Graph) -> bool:
     moving: list[bool] = []
     for node in graph.nodes:
         if isinstance(node, Apply):
-            moving.append(node.op.name not in _STEPS and any(moving[arg] for arg in node.args))
+            moves = any(moving[arg] for arg in node.args)
+            moving.append(moves and not steps(node.op, node.params))
         else:
             moving.append(isinstance(node, Input))
     return not any(moving[node] for _, node in graph.outputs)
@@ -190,36 +174,29 @@ class Sampler:
         """Values and activation patterns at points, one a row."""
         if self.frontier is None:
             return sample(self.graph, points)
-        keys = self._keys(points)
+        keys = self._keys(self.frontier, points)
         distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        new = [row for row, key in zip(first, distinct.tolist(), strict=True) if not self._has(key)]
+        pairs = zip(first, distinct.tolist(), strict=True)
+        new = [row for row, key in pairs if key not in self.known]
         for rows in np.array_split(np.array(new, dtype=np.int64), max(1, len(new) // 16)):
             if len(rows):
-                values, patterns, jumps = _supported(
+                found = _supported(
                     lambda r=rows, f=self.frontier: _sample(self.graph, points[r], f.before)
                 )
-                found = zip(keys[rows].tolist(), values, patterns, jumps, strict=True)
-                self.known.update((key, (value, a, b)) for key, value, a, b in found)
+                self.known.update(zip(keys[rows].tolist(), zip(*found, strict=True), strict=True))
         seen = [self.known[key] for key in distinct.tolist()]
+        values, patterns, jumps = zip(*seen, strict=True)
         back = np.asarray(inverse).reshape(-1)
-        return Sample(
-            np.array([part[0] for part in seen])[back],
-            np.array([part[1] for part in seen], dtype=np.uint64)[back],
-            np.array([part[2] for part in seen], dtype=np.uint64)[back],
-        )
+        digests = (np.array(part, dtype=np.uint64)[back] for part in (patterns, jumps))
+        return Sample(np.array(values)[back], *digests)
 
-    def _has(self, key: int) -> bool:
-        return key in self.known
-
-    def _keys(self, points: Array) -> Array:
+    def _keys(self, frontier: Frontier, points: Array) -> Array:
         """The pattern of the first steps at each point, as a digest."""
-        if self.frontier is None:
-            return np.zeros(len(points), dtype=np.uint64)
         keys = np.zeros(len(points), dtype=np.uint64)
-        step = max(1, _CHUNK // max(self.frontier.size, 1))
+        step = max(1, _CHUNK // max(frontier.size, 1))
         for start in range(0, len(points), step):
             part = slice(start, start + step)
-            for node, decided in self.frontier.decisions(points[part]):
+            for node, decided in frontier.decisions(points[part]):
                 keys[part] += _digest(decided, node)
         return keys
 
@@ -229,7 +206,7 @@ class Sampler:
             return affordable(self.graph, least=least, most=most)
         side = int(min(most, max(least, (_BUDGET / (16 * self.frontier.size + 64)) ** 0.5)))
         patterns = max(24, int(2 * _BUDGET / cost(self.graph)))
-        while side > least and len(np.unique(self._keys(grid(side)))) > patterns:
+        while side > least and len(np.unique(self._keys(self.frontier, grid(side)))) > patterns:
             side = max(least, side * 2 // 3)
         return side
 
@@ -243,7 +220,7 @@ def sampler_of(graph: Graph, low: Array, high: Array) -> Sampler:
     """What samples a model on the plane between two corners."""
     frontier = None
     if cost(graph) > _FEW and stepwise(graph) and (low < high).all():
-        frontier = _supported(lambda: frontier_of(graph, low, high, _STEPS))
+        frontier = _supported(lambda: frontier_of(graph, low, high))
     return Sampler(graph, frontier, {})
 
 
@@ -263,72 +240,48 @@ def _sample(
     jumps = np.zeros(count, dtype=np.uint64)
     with np.errstate(all="ignore"):
         for index, node in enumerate(simple.nodes):
-            if not isinstance(node, Apply) or simple.input_free[index]:
-                continue
-            if index in left_out:
+            if not isinstance(node, Apply) or simple.input_free[index] or index in left_out:
                 continue
             decided = _decisions(simple, index, node, nodes)
-            if decided is None:
-                continue
-            digest = _digest(np.broadcast_to(decided, (count, decided.shape[1])), index)
-            patterns += digest
-            if not node.op.regularity.continuous:
-                jumps += digest
+            if decided is not None:
+                digest = _digest(np.broadcast_to(decided, (count, decided.shape[1])), index)
+                patterns += digest
+                if not node.op.regularity.continuous:
+                    jumps += digest
     return value, patterns, jumps
 
 
 def _decisions(graph: Graph, index: int, node: Apply, nodes: dict[int, Array]) -> Array | None:
     """The decision of every element, one row a point; None for an op that decides nothing."""
-    args = [nodes[arg] for arg in node.args]
-    match node.op.meaning:
-        case Pointwise() as meaning:
-            pieces = meaning.pieces(node.params)
-            if not node.op.regularity.continuous and len(pieces) < 2:
-                # a rounding decides for an integer
-                return np.nan_to_num(nodes[index]).reshape((len(nodes[index]), -1)).astype(np.int64)
-            if len(pieces) < 2:
-                return None
-            wide = [pad_rank(arg, len(node.shape)) for arg in args]
-            masks = [condition_floats(piece.condition, wide) for piece in pieces[:-1]]
-            shape = np.broadcast_shapes(*(mask.shape for mask in masks))
-            found = np.full(shape, len(pieces) - 1, dtype=np.int64)
-            for number in range(len(masks) - 1, -1, -1):
-                found = np.where(masks[number], number, found)
-            if not node.op.regularity.lipschitz and node.op.regularity.continuous:
-                return None
-            return found.reshape((len(found), -1))
-        case Fold("maximum" | "minimum") | Selection():
-            return _winners(graph, node, args)
-        case _:
-            return None
-
-
-def _winners(graph: Graph, node: Apply, args: list[Array]) -> Array | None:
-    name = node.op.name
-    if name in {"gather", "gather_elements"}:
-        # the indices were decided by an earlier op
-        return None
-    shape = graph.nodes[node.args[0]].shape
-    numbers = np.arange(size_of(shape)).reshape(shape)
-    if name in {"reduce_max", "reduce_min"}:
-        groups = folded_first(numbers, node.params)
-        rows = groups.reshape(len(groups), -1).T
-    else:
-        rows = axis_last(numbers, node.params)
-    lanes = args[0].reshape((len(args[0]), -1))[:, rows]
-    if name == "argsort":
-        return np.argsort(lanes, axis=2, kind="stable").reshape((len(lanes), -1))
-    largest = name in {"reduce_max", "argmax"}
-    return np.argmax(lanes, axis=2) if largest else np.argmin(lanes, axis=2)
+    op, args = node.op, [nodes[arg] for arg in node.args]
+    pieces = op.meaning.pieces(node.params) if isinstance(op.meaning, Pointwise) else ()
+    if chooses_indices(op) or (len(pieces) == 1 and not op.regularity.continuous):
+        # the decision is the value: a position, or the integer of a rounding
+        value = nodes[index]
+        return np.nan_to_num(value).reshape((len(value), -1)).astype(np.int64)
+    if len(pieces) > 1 and (op.regularity.lipschitz or not op.regularity.continuous):
+        wide = [pad_rank(arg, len(node.shape)) for arg in args]
+        masks = [condition_floats(piece.condition, wide) for piece in pieces[:-1]]
+        found = np.full(np.broadcast_shapes(*(mask.shape for mask in masks)), len(masks))
+        for number in range(len(masks) - 1, -1, -1):
+            found = np.where(masks[number], number, found)
+        return found.reshape((len(found), -1))
+    if op.meaning in (Fold("maximum"), Fold("minimum")):
+        shape = graph.nodes[node.args[0]].shape
+        groups = folded_first(np.arange(size_of(shape)).reshape(shape), node.params)
+        lanes = args[0].reshape((len(args[0]), -1))[:, groups.reshape(len(groups), -1).T]
+        winner = np.argmax if op.meaning == Fold("maximum") else np.argmin
+        return winner(lanes, axis=2)
+    # the indices of a gather were decided by an earlier op
+    return None
 
 
 def _digest(decided: Array, node: int) -> Array:
     """A 64-bit number for each row, by fixed odd weights; two-way decisions are packed first."""
     count, width = decided.shape
     if width and int(decided.max(initial=0)) <= 1 and int(decided.min(initial=0)) >= 0:
-        padding = -width % 64
         bits = np.packbits(decided.astype(bool), axis=1)
-        wide = np.zeros((count, (width + padding) // 8), dtype=np.uint8)
+        wide = np.zeros((count, -(-width // 64) * 8), dtype=np.uint8)
         wide[:, : bits.shape[1]] = bits
         words = wide.view("<u8").astype(np.uint64)
     else:

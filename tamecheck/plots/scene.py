@@ -1,4 +1,9 @@
-"""The pieces of a model in the plane: enumerated exactly if possible, else found on a grid."""
+"""The pieces of a model in the plane: enumerated exactly if possible, else found on a grid.
+
+Points of a grid with different decisions lie in different pieces.  Between two neighbours of the
+grid the change is located by bisection, and the places found are joined inside each square of the
+grid, so that boundaries are drawn to more than the grid's accuracy.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +14,20 @@ import numpy as np
 from tamecheck.cells import Complex, cells
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.geometry import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
+from tamecheck.plots.mosaic import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
 from tamecheck.plots.plane import Plane, Scores, output_names, scores
-from tamecheck.plots.raster import Raster, raster_of
 from tamecheck.plots.sample import (
+    Sample,
     Sampler,
     affordable,
     blank_notes,
     cost,
+    gradients,
     sampler_of,
     stepwise,
 )
 
-__all__ = ["DEFAULT_CELLS", "Scene", "scene_of"]
+__all__ = ["DEFAULT_CELLS", "Raster", "Scene", "raster_of", "scene_of"]
 
 DEFAULT_CELLS = 6_000
 """Cells that are enumerated for a figure; more of them would not be told apart in it."""
@@ -29,6 +35,17 @@ DEFAULT_CELLS = 6_000
 _PIXELS = 640
 _EXACT_COST = 3e7
 """Patterns on a coarse grid times operations, up to which cells are enumerated."""
+
+_HALVINGS = 14
+_MOST_CROSSINGS = 12_000
+_TRACING = 4e8
+"""Operations that tracing the boundaries may take."""
+
+_BENT = 1e-5
+"""The smallest change of the gradient that is a kink, after all halvings."""
+
+_MOST_BENT = 16
+"""The most output elements whose gradients are looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,16 +114,9 @@ class Scene:
 
 
 def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False) -> Scene:
-    """The pieces of a function with two coordinates.
+    """The pieces of a function with two coordinates; at most ``limit`` cells are enumerated.
 
-    Parameters
-    ----------
-    plane
-        The function.
-    limit
-        The most cells to enumerate.
-    by_class
-        Whether only the value of the one output tells pieces apart.
+    With ``by_class`` only the value of the one output tells pieces apart.
     """
     bare = scores(plane.graph)
     inner = replace(plane, graph=bare.graph, outputs=output_names(bare.graph))
@@ -127,9 +137,10 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
 
 def _enumerated(plane: Plane, limit: int, look: Sampler) -> tuple[Complex | None, str]:
     """The exact complex, or why there is none."""
-    guess, points = _seen(plane, look)
+    # a coarse grid sees at most a part of the cells
+    side = max(6, affordable(plane.graph, least=6, most=288) // 3)
+    guess, points = len(np.unique(look(plane.generic(side)).patterns)), side * side
     if 3 * guess > limit:
-        # a coarse grid sees at most a part of the cells
         return None, f"more than about {limit} cells"
     # each cell of a model of steps has boundaries of its own to look for
     work = guess * cost(plane.graph) * (10 if stepwise(plane.graph) else 1)
@@ -142,8 +153,182 @@ def _enumerated(plane: Plane, limit: int, look: Sampler) -> tuple[Complex | None
     return (found, "") if found.complete else (None, f"more than {limit} cells")
 
 
-def _seen(plane: Plane, look: Sampler) -> tuple[int, int]:
-    """How many patterns a coarse grid sees, at most as many as there are cells; and its points."""
-    side = max(6, affordable(plane.graph, least=6, most=288) // 3)
-    patterns = look(plane.generic(side)).patterns
-    return len(np.unique(patterns)), side * side
+# --- pieces on a grid ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Decisions on a grid.
+
+    Parameters
+    ----------
+    side
+        Points per axis.
+    ids
+        For each point of the grid the number of its piece, as an image (rows from below).
+    values
+        The output elements on the grid, ``(side, side, outputs)``.
+    segments
+        Pieces of boundaries by kind; none where there are too many to draw.
+    traced
+        Whether the boundaries were traced.
+    """
+
+    side: int
+    ids: Array
+    values: Array
+    segments: dict[str, list[Array]]
+    traced: bool
+
+    @property
+    def count(self) -> int:
+        """The pieces that were seen: at most as many as there are."""
+        return int(self.ids.max()) + 1 if self.ids.size else 0
+
+    def neighbours(self) -> list[tuple[int, int]]:
+        """The pairs of pieces that touch on the grid."""
+        pairs: list[Array] = []
+        for first, second in (
+            (self.ids[:, :-1], self.ids[:, 1:]),
+            (self.ids[:-1], self.ids[1:]),
+        ):
+            both = np.stack([first.reshape(-1), second.reshape(-1)], axis=1)
+            pairs.append(both[both[:, 0] != both[:, 1]])
+        found = np.sort(np.concatenate(pairs), axis=1)
+        return [(a, b) for a, b in np.unique(found, axis=0).tolist()]
+
+
+def raster_of(
+    plane: Plane, *, most: int, by_class: bool = False, look: Sampler | None = None
+) -> Raster:
+    """The pieces on a grid as fine as the model's size allows, with ``most`` points per axis."""
+    look = look or sampler_of(plane.graph, plane.low, plane.high)
+    side = look.affordable(plane.generic, least=9, most=most)
+    points = plane.generic(side)
+    found = look(points)
+    keys = _class_keys(found.values) if by_class else found.patterns
+    _, ids = np.unique(keys, return_inverse=True)
+    image = np.asarray(ids).reshape((side, side))
+    # numbers by first appearance do not depend on digests
+    image = _renumbered(image)
+    segments: dict[str, list[Array]] = {KINKS: [], JUMPS: [], FLAT: []}
+    traced = True
+    crossings = _crossings(image)
+    number = sum(len(c) for c in crossings)
+    if number > _MOST_CROSSINGS or 4 * (int(image.max(initial=0)) + 1) > image.size:
+        # between points nearly all of different pieces, lines would show the grid and no boundary
+        traced = False
+    elif any(len(c) for c in crossings):
+        grid = _Grid(plane, points, found, keys, side, look)
+        segments = _traced(grid, np.concatenate(crossings), by_class=by_class)
+    return Raster(side, image, found.values.reshape((side, side, -1)), segments, traced)
+
+
+def _class_keys(values: Array) -> Array:
+    return np.where(np.isnan(values[:, 0]), -1.0, values[:, 0])
+
+
+def _renumbered(image: Array) -> Array:
+    _, first = np.unique(image.reshape(-1), return_index=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return rank[image]
+
+
+def _crossings(image: Array) -> tuple[Array, Array]:
+    """The pairs of neighbours on the grid in different pieces, along each axis."""
+    index: Array = np.arange(image.size).reshape(image.shape)
+    along = image[:, :-1] != image[:, 1:]
+    up = image[:-1] != image[1:]
+    horizontal = np.stack([index[:, :-1][along], index[:, 1:][along]], axis=1)
+    vertical = np.stack([index[:-1][up], index[1:][up]], axis=1)
+    return horizontal, vertical
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    plane: Plane
+    points: Array
+    seen: Sample
+    keys: Array
+    side: int
+    look: Sampler
+
+
+def _traced(grid: _Grid, pairs: Array, *, by_class: bool) -> dict[str, list[Array]]:
+    plane, start = grid.plane, grid.keys[pairs[:, 0]]
+    low, high = grid.points[pairs[:, 0]].copy(), grid.points[pairs[:, 1]].copy()
+    # a large model is not evaluated again: its boundaries run between the points of the grid
+    work = len(pairs) * cost(plane.graph)
+    halvings = _HALVINGS if grid.look.repeated else int(min(_HALVINGS, _TRACING / work))
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        seen = grid.look(middle)
+        same = (_class_keys(seen.values) if by_class else seen.patterns) == start
+        low[same], high[~same] = middle[same], middle[~same]
+    if by_class:
+        kinds = np.full(len(pairs), JUMPS)
+    elif halvings:
+        kinds = _kinds(grid, low, high, bend=min(1e-3, _BENT * 2.0 ** (_HALVINGS - halvings)))
+    else:
+        kinds = _coarse_kinds(grid, pairs)
+    return _joined(pairs, (low + high) / 2, kinds, grid.side)
+
+
+def _coarse_kinds(grid: _Grid, pairs: Array) -> Array:
+    """The same from the grid alone: a change without a jump is a kink."""
+    first, second = pairs[:, 0], pairs[:, 1]
+    seen = grid.seen
+    jumped = seen.jumps[first] != seen.jumps[second]
+    moved = (seen.values[first] != seen.values[second]).any(axis=1)
+    still = stepwise(grid.plane.graph)
+    return np.where(jumped & moved, JUMPS, np.where(~jumped & (not still), KINKS, FLAT))
+
+
+def _kinds(grid: _Grid, low: Array, high: Array, *, bend: float) -> Array:
+    """What happens between points that are close together on the two sides of a boundary.
+
+    A relative change of the gradient by more than ``bend`` is a kink: more than a smooth function
+    changes over so short a way.
+    """
+    plane, first, second = grid.plane, grid.look(low), grid.look(high)
+    level = np.abs(first.values).max(axis=1) + np.abs(second.values).max(axis=1) + 1e-300
+    gap = np.abs(first.values - second.values).max(axis=1)
+    # a jump needs an op that jumps, and a gap that no slope explains over so short a way
+    jumped = (first.jumps != second.jumps) & (gap > 1e-6 * level)
+    bent = np.zeros(len(low), dtype=bool)
+    outputs = 0 if stepwise(plane.graph) else len(plane.outputs)
+    for output in range(min(outputs, _MOST_BENT)):
+        graph = plane.only(output).graph
+        one, two = gradients(graph, low), gradients(graph, high)
+        steep = np.abs(one).max(axis=1) + np.abs(two).max(axis=1)
+        # near a critical point a smooth gradient changes much too, compared with itself
+        size = np.maximum(steep, 0.1 * np.max(steep, initial=1e-300))
+        bent |= np.abs(one - two).max(axis=1) > bend * size
+    return np.where(jumped, JUMPS, np.where(bent, KINKS, FLAT))
+
+
+def _joined(pairs: Array, places: Array, kinds: Array, side: int) -> dict[str, list[Array]]:
+    """Inside each square of the grid, the crossings on its sides joined."""
+    squares: dict[tuple[int, int], list[int]] = {}
+    for number, (a, b) in enumerate(pairs.tolist()):
+        row, column = divmod(a, side)
+        across = b - a == 1
+        beside = (
+            ((row - 1, column), (row, column)) if across else ((row, column - 1), (row, column))
+        )
+        for place in beside:
+            squares.setdefault(place, []).append(number)
+    found: dict[str, list[Array]] = {KINKS: [], JUMPS: [], FLAT: []}
+    strength = {FLAT: 0, KINKS: 1, JUMPS: 2}
+    for numbers in squares.values():
+        if len(numbers) == 2:
+            one, two = numbers
+            kind = min(str(kinds[one]), str(kinds[two]), key=lambda k: strength[k])
+            found[kind].append(np.array([places[one], places[two]]))
+        elif len(numbers) > 2:
+            # several pieces meet here
+            centre = places[numbers].mean(axis=0)
+            for number in numbers:
+                found[str(kinds[number])].append(np.array([places[number], centre]))
+    return found

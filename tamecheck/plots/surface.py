@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import Axes, Picture, figure_axes, label_of, styled
-from tamecheck.plots.geometry import JUMPS, KINKS, Mosaic
-from tamecheck.plots.paint import notes_below, pale
-from tamecheck.plots.palette import INK, JUMP, KINK
+from tamecheck.plots.canvas import INK, JUMP, KINK, Axes, Picture, drawing, label_of, mpl
+from tamecheck.plots.mosaic import JUMPS, KINKS, Mosaic
+from tamecheck.plots.paint import pale
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.sample import affordable, values
 from tamecheck.plots.scene import DEFAULT_CELLS, scene_of
@@ -33,15 +31,17 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
     limit
         The most cells to enumerate.
     """
+    from mpl_toolkits.mplot3d import art3d
+
+    art: Any = art3d
     scene = scene_of(plane, limit=limit)
-    flat = scene.mosaic is not None and scene.mosaic.maps.shape[1] == 1 and not scene.notes
-    with styled():
-        import_module("mpl_toolkits.mplot3d")
-        ticker = import_module("matplotlib.ticker")
-        drawn = figure_axes(axes, projection="3d", width=5.6, height=4.8)
-        walls = 0
-        if flat and scene.mosaic is not None:
-            low, high, walls = _polygons(drawn, scene.mosaic)
+    mosaic = scene.mosaic
+    flat = mosaic is not None and mosaic.maps.shape[1] == 1 and not scene.notes
+    notes = scene.notes if flat else (*scene.notes, "heights from a grid of points")
+    with drawing(axes, notes, projection="3d", width=5.6, height=4.8) as drawing_:
+        drawn, walls = drawing_.axes, 0
+        if flat and mosaic is not None:
+            low, high, walls = _polygons(drawn, art, mosaic)
         else:
             low, high = _grid(drawn, plane)
         (x0, y0), (x1, y1) = plane.low.tolist(), plane.high.tolist()
@@ -58,18 +58,13 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
             axis.pane.set_facecolor("white")
             axis.pane.set_edgecolor("#cccccc")
             # labels of two axes meet at the corners: few of them, and none there
-            axis.set_major_locator(ticker.MaxNLocator(5, prune="both"))
-        notes = list(scene.notes) if flat else [*scene.notes, "heights from a grid of points"]
-        notes_below(drawn, notes, own=axes is None)
+            axis.set_major_locator(mpl.ticker.MaxNLocator(5, prune="both"))
     counts = {**scene.counts, "walls": walls}
-    return Picture(
-        "surface", drawn, counts, flat, notes=tuple(notes), facts={"count": scene.counted}
-    )
+    return drawing_.picture("surface", counts, exact=flat, facts={"count": scene.counted})
 
 
-def _polygons(axes: Axes, mosaic: Mosaic) -> tuple[float, float, int]:
-    art: Any = import_module("mpl_toolkits.mplot3d.art3d")
-    heights = mosaic.values_at_corners()
+def _polygons(axes: Axes, art: Any, mosaic: Mosaic) -> tuple[float, float, int]:
+    heights = [mosaic.heights(cell, points) for cell, points in enumerate(mosaic.polygons)]
     means = np.array([height.mean() for height in heights])
     low = min(float(height.min()) for height in heights)
     high = max(float(height.max()) for height in heights)
@@ -82,10 +77,8 @@ def _polygons(axes: Axes, mosaic: Mosaic) -> tuple[float, float, int]:
         if edge.kind not in lines:
             continue
         one, two = (
-            np.column_stack(
-                [edge.segment, edge.segment @ mosaic.maps[n, 0, :2] + mosaic.maps[n, 0, 2]]
-            )
-            for n in (edge.first, edge.second)
+            np.column_stack([edge.segment, mosaic.heights(cell, edge.segment)])
+            for cell in (edge.first, edge.second)
         )
         lines[edge.kind] += [one] if edge.kind == KINKS else [one, two]
         if edge.kind == JUMPS:
@@ -93,12 +86,10 @@ def _polygons(axes: Axes, mosaic: Mosaic) -> tuple[float, float, int]:
     if lines[KINKS]:
         axes.add_collection3d(art.Line3DCollection(lines[KINKS], colors=KINK, linewidths=0.6))
     if walls:
-        axes.add_collection3d(
-            art.Poly3DCollection(walls, facecolors=JUMP, alpha=0.12, edgecolors="none")
-        )
-        axes.add_collection3d(
-            art.Line3DCollection(lines[JUMPS], colors=JUMP, linewidths=1.1, linestyles="--")
-        )
+        faint: Any = {"facecolors": JUMP, "alpha": 0.12, "edgecolors": "none"}
+        axes.add_collection3d(art.Poly3DCollection(walls, **faint))
+        dashed: Any = {"colors": JUMP, "linewidths": 1.1, "linestyles": "--"}
+        axes.add_collection3d(art.Line3DCollection(lines[JUMPS], **dashed))
     return low, high, len(walls)
 
 
@@ -107,8 +98,7 @@ def _grid(axes: Axes, plane: Plane) -> tuple[float, float]:
     points = plane.lattice(side)
     height = values(plane.graph, points)[:, 0].reshape((side, side))
     x, y = (points[:, axis].reshape((side, side)) for axis in (0, 1))
-    axes.plot_surface(
-        x, y, height, cmap=pale(share=0.85), rcount=side, ccount=side, linewidth=0, antialiased=True
-    )
+    looks: Any = {"rcount": side, "ccount": side, "linewidth": 0, "antialiased": True}
+    axes.plot_surface(x, y, height, cmap=pale(share=0.85), **looks)
     axes.contour(x, y, height, levels=12, colors=INK, linewidths=0.35)
     return float(np.nanmin(height)), float(np.nanmax(height))

@@ -16,12 +16,12 @@ from tamecheck.cli import main
 from tamecheck.derivative import jacobian
 from tamecheck.errors import InputError
 from tamecheck.plots import draw_value, plane_of
-from tamecheck.plots.canvas import label_of
-from tamecheck.plots.geometry import polylines
-from tamecheck.plots.palette import FILLS, graph_colouring
-from tamecheck.plots.raster import raster_of
+from tamecheck.plots.canvas import FILLS, label_of
+from tamecheck.plots.mosaic import polylines
+from tamecheck.plots.paint import graph_colouring
 from tamecheck.plots.results import draw_model
 from tamecheck.plots.sample import gradients, sample, stepwise
+from tamecheck.plots.scene import raster_of
 
 
 def figure(text, kind, box="-1:1", **options):

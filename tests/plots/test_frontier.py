@@ -17,7 +17,6 @@ from tamecheck.plots.frontier import frontier_of
 from tamecheck.plots.sample import Sampler, sample, stepwise
 
 LOW, HIGH = np.array([-1.0, -2.0]), np.array([1.0, 3.0])
-STEPS = frozenset({"sign", "step", "floor"})
 
 
 def pooled(seed):
@@ -49,7 +48,7 @@ GRAPHS = {
 def test_values_and_pieces_are_those_of_sampling_everywhere(name):
     graph = GRAPHS[name]
     assert stepwise(graph)
-    frontier = frontier_of(graph, LOW, HIGH, STEPS)
+    frontier = frontier_of(graph, LOW, HIGH)
     assert frontier is not None
     points = LOW + (HIGH - LOW) * np.random.default_rng(3).uniform(size=(2000, 2))
     known = {}
@@ -62,7 +61,7 @@ def test_values_and_pieces_are_those_of_sampling_everywhere(name):
 
 @pytest.mark.parametrize("text", ["max(x, 0) + sign(y)", "x*y", "sign(x + sign(y))"])
 def test_there_is_none_where_the_first_steps_do_not_decide(text):
-    assert frontier_of(tc.expression(text).graph, LOW, HIGH, STEPS) is None
+    assert frontier_of(tc.expression(text).graph, LOW, HIGH) is None
 
 
 def test_the_winners_of_maximum_pooling_are_patterns():

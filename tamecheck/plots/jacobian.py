@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +12,26 @@ from tamecheck.derivative import JacobianSet
 from tamecheck.derivative.result import Entry
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import Axes, Picture, figure_axes, label_of, styled
-from tamecheck.plots.fan import hull_order, vertices_of
-from tamecheck.plots.paint import legend, line_handle, notes_below, patch_handle
-from tamecheck.plots.palette import CLARKE, INK, LINES, MUTED
+from tamecheck.plots.canvas import (
+    CLARKE,
+    INK,
+    LINES,
+    MUTED,
+    Axes,
+    Drawing,
+    Picture,
+    drawing,
+    label_of,
+    mpl,
+)
+from tamecheck.plots.paint import hull_order
 
-__all__ = ["draw_jacobian"]
+__all__ = ["draw_jacobian", "vertices_of"]
+
+
+def vertices_of(found: JacobianSet) -> Array:
+    """The vertices in floats, each flattened into a row."""
+    return np.array([_row(vertex) for vertex in found.vertices], dtype=np.float64)
 
 
 def draw_jacobian(
@@ -53,48 +67,27 @@ def draw_jacobian(
     """
     if not found.defined:
         raise InputError(f"There is no Jacobian set to draw: {found.why}.")
-    width = _width(found)
+    width = found.shape[0] * found.shape[1]
     chosen = _entries(found, width, entries)
     labels = _labels(found, names)
     outer = None if around is None or not around.defined else _projected(around, chosen)
-    handles: list[object] = []
-    with styled():
-        drawn = figure_axes(axes)
+    shown = _projected(found, chosen)
+    with drawing(axes, _notes(found, width)) as drawn:
         if outer is not None:
-            handles.append(_hull(drawn, outer, "conservative", MUTED, 0.25))
-        shown = _projected(found, chosen)
-        style = {"color": CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
+            _hull(drawn, outer, "conservative", MUTED)
+        style: Any = {"color": CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
         if found.kind != "bouligand" and len(shown) > 1:
-            handles.append(_hull(drawn, shown, _title(found), CLARKE, 0.25))
-        drawn.plot(*shown.T, **style)
-        corner = "vertex" if found.listed else "corner of the projection"
-        handles.append(line_handle(corner, **style))
+            name = found.kind.capitalize()
+            _hull(drawn, shown, f"{name}, at least" if found.at_least else name, CLARKE)
+        drawn.axes.plot(*shown.T, **style)
+        drawn.line("vertex" if found.listed else "corner of the projection", **style)
         if found.autodiff is not None:
             row = np.array([_row(found.autodiff)])
             inside = {True: "in the set", False: "outside the set", None: "not decided"}
-            mark = {"marker": "*", "markersize": 12, "color": LINES[0], "ls": "none"}
-            drawn.plot(*_flat(row, chosen).T, markeredgecolor="white", zorder=6, **mark)
-            handles.append(line_handle(f"autodiff, {inside[found.autodiff_in_set]}", **mark))
-        drawn.set_xlabel(labels[chosen[0]])
-        if len(chosen) == 2:
-            drawn.set_ylabel(labels[chosen[1]])
-            _to_scale(drawn)
-            drawn.axhline(0, color=INK, linewidth=0.4, zorder=0)
-        else:
-            drawn.set_yticks([])
-            drawn.set_ylim(-1, 1)
-            drawn.margins(x=0.15)
-            drawn.set_box_aspect(0.25)
-        drawn.axvline(0, color=INK, linewidth=0.4, zorder=0)
-        legend(drawn, handles)
-        notes: list[str] = []
-        if width > 2:
-            notes.append(f"projected from {width} entries of the matrix to two")
-        if not found.listed:
-            notes.append("the set is given by generators, its vertices are not listed")
-        if found.at_least:
-            notes.append("these elements are proved; whether there are more is open")
-        notes_below(drawn, notes, own=axes is None)
+            mark: Any = {"marker": "*", "markersize": 12, "color": LINES[0], "ls": "none"}
+            drawn.axes.plot(*_flat(row, chosen).T, markeredgecolor="white", zorder=6, **mark)
+            drawn.line(f"autodiff, {inside[found.autodiff_in_set]}", **mark)
+        _frame(drawn.axes, [labels[entry] for entry in chosen])
     counts = {
         "vertices": len(shown) if found.listed else 0,
         "generators": sum(map(len, found.generators)),
@@ -102,27 +95,39 @@ def draw_jacobian(
         "hull": len(hull_order(shown)) if len(chosen) == 2 else min(len(shown), 2),
     }
     facts = {"entries": list(chosen), "autodiff_in_set": found.autodiff_in_set}
-    return Picture("jacobian", drawn, counts, found.exact, notes=tuple(notes), facts=facts)
+    return drawn.picture("jacobian", counts, exact=found.exact, facts=facts)
 
 
-def _title(found: JacobianSet) -> str:
-    name = found.kind.capitalize()
-    return f"{name}, at least" if found.at_least else name
+def _notes(found: JacobianSet, width: int) -> list[str]:
+    notes: list[str] = []
+    if width > 2:
+        notes.append(f"projected from {width} entries of the matrix to two")
+    if not found.listed:
+        notes.append("the set is given by generators, its vertices are not listed")
+    if found.at_least:
+        notes.append("these elements are proved; whether there are more is open")
+    return notes
 
 
-def _to_scale(axes: Axes) -> None:
-    """Limits around everything, of one length: set here, since labels are placed by them."""
-    box = axes.dataLim
-    half = 0.62 * max(box.width, box.height) or 1.0
-    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-    axes.set_xlim(x - half, x + half)
-    axes.set_ylim(y - half, y + half)
-    axes.set_aspect("equal", adjustable="box")
-
-
-def _width(found: JacobianSet) -> int:
-    rows, columns = found.shape
-    return rows * columns
+def _frame(axes: Axes, labels: Sequence[str]) -> None:
+    """Labels, lines through 0, and limits around everything, to scale for two entries."""
+    axes.set_xlabel(labels[0])
+    if len(labels) == 2:
+        axes.set_ylabel(labels[1])
+        # of one length, and set here, since labels are placed by them
+        box = axes.dataLim
+        half = 0.62 * max(box.width, box.height) or 1.0
+        x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        axes.set_xlim(x - half, x + half)
+        axes.set_ylim(y - half, y + half)
+        axes.set_aspect("equal", adjustable="box")
+        axes.axhline(0, color=INK, linewidth=0.4, zorder=0)
+    else:
+        axes.set_yticks([])
+        axes.set_ylim(-1, 1)
+        axes.margins(x=0.15)
+        axes.set_box_aspect(0.25)
+    axes.axvline(0, color=INK, linewidth=0.4, zorder=0)
 
 
 def _entries(found: JacobianSet, size: int, entries: Sequence[int] | None) -> tuple[int, ...]:
@@ -135,17 +140,14 @@ def _entries(found: JacobianSet, size: int, entries: Sequence[int] | None) -> tu
     if found.listed:
         spans = np.ptp(vertices_of(found), axis=0)
     else:
-        spans = np.sum([np.ptp(group, axis=0) for group in _groups(found)], axis=0)
+        spans = np.sum([np.ptp(group, axis=0) for group in _groups(found, size)], axis=0)
     order = np.argsort(-spans, kind="stable")[:2]
     return tuple(sorted(order.tolist()))
 
 
-def _groups(found: JacobianSet) -> list[Array]:
+def _groups(found: JacobianSet, size: int) -> list[Array]:
     """For each group of generators 0 and all of them in floats, each flattened into a row."""
-    return [
-        np.array([[0.0] * _width(found), *(_row(matrix) for matrix in group)])
-        for group in found.generators
-    ]
+    return [np.array([[0.0] * size, *map(_row, group)]) for group in found.generators]
 
 
 def _row(matrix: Sequence[Sequence[Entry]]) -> list[float]:
@@ -156,8 +158,9 @@ def _projected(found: JacobianSet, chosen: Sequence[int]) -> Array:
     """The vertices at two entries; of a set by generators the corners of what they become there."""
     if found.base is None:
         return _flat(vertices_of(found), chosen)
-    points = _flat(np.array([_row(found.base)]), chosen)
-    for group in _groups(found):
+    base = _row(found.base)
+    points = _flat(np.array([base]), chosen)
+    for group in _groups(found, len(base)):
         # a sum of two convex polygons has its corners among the sums of their corners
         sums = points[:, None, :] + _flat(group, chosen)[None, :, :]
         different = np.unique(sums.reshape(-1, 2), axis=0)
@@ -173,18 +176,14 @@ def _flat(points: Array, chosen: Sequence[int]) -> Array:
 def _labels(found: JacobianSet, names: Sequence[str]) -> list[str]:
     columns = names or element_names(found.inputs)
     rows = found.shape[0]
-    return [
-        f"∂{label_of('f' if rows == 1 else f'f[{row}]')}/∂{label_of(name)}"
-        for row in range(rows)
-        for name in columns
-    ]
+    outputs = ["f"] if rows == 1 else [f"f[{row}]" for row in range(rows)]
+    return [f"∂{label_of(output)}/∂{label_of(name)}" for output in outputs for name in columns]
 
 
-def _hull(axes: Axes, points: Array, label: str, colour: str, alpha: float) -> object:
+def _hull(drawn: Drawing, points: Array, label: str, colour: str) -> None:
     corners = points[hull_order(points)]
-    patches = import_module("matplotlib.patches")
-    axes.add_patch(
-        patches.Polygon(corners, facecolor=colour, alpha=alpha, edgecolor="none", zorder=2)
-    )
-    axes.add_patch(patches.Polygon(corners, fill=False, edgecolor=colour, linewidth=1.2, zorder=3))
-    return patch_handle(f"{label} set", facecolor=colour, alpha=0.5)
+    filled: Any = {"facecolor": colour, "alpha": 0.25, "edgecolor": "none", "zorder": 2}
+    rim: Any = {"fill": False, "edgecolor": colour, "linewidth": 1.2, "zorder": 3}
+    for looks in (filled, rim):
+        drawn.axes.add_patch(mpl.patches.Polygon(corners, **looks))
+    drawn.patch(f"{label} set", facecolor=colour, alpha=0.5)

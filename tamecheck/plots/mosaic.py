@@ -8,10 +8,10 @@ at the cells' centres, with wide margins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from flint import fmpq
@@ -34,22 +34,9 @@ _EXACT_WORK = 3e7
 _SLACK = 1e-9
 _MARGIN = 1e-7
 
-_Key: TypeAlias = tuple[int, int]
 
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """The common part of the boundaries of two cells.
-
-    Parameters
-    ----------
-    first, second
-        The cells' numbers.
-    segment
-        Its end points, one a row.
-    kind
-        ``"flat"``, ``"kink"`` or ``"jump"``.
-    """
+class Edge(NamedTuple):
+    """The common part of the boundaries of two cells: its end points, and what happens there."""
 
     first: int
     second: int
@@ -69,14 +56,11 @@ class Mosaic:
         For each cell and output element the two slopes and the constant, in floats.
     edges
         The edges inside.
-    exact
-        Whether kinks and jumps were told apart in rationals.
     """
 
     polygons: tuple[Array, ...]
     maps: Array
     edges: tuple[Edge, ...]
-    exact: bool
 
     @cached_property
     def groups(self) -> list[int]:
@@ -99,16 +83,10 @@ class Mosaic:
         """The segments of the edges of a kind."""
         return [edge.segment for edge in self.edges if edge.kind == kind]
 
-    def count(self, kind: str) -> int:
-        """The number of edges of a kind."""
-        return sum(edge.kind == kind for edge in self.edges)
-
-    def values_at_corners(self, output: int = 0) -> list[Array]:
-        """For each cell the function's limits at its corners."""
-        return [
-            polygon @ form[output, :2] + form[output, 2]
-            for polygon, form in zip(self.polygons, self.maps, strict=True)
-        ]
+    def heights(self, cell: int, points: Array) -> Array:
+        """The limits of the first output element at points of the boundary of a cell."""
+        form = self.maps[cell, 0]
+        return points @ form[:2] + form[2]
 
 
 def mosaic_of(found: Complex, plane: Plane) -> Mosaic:
@@ -118,19 +96,16 @@ def mosaic_of(found: Complex, plane: Plane) -> Mosaic:
         points[ordered(cell.polytope.tight)]
         for points, cell in zip(corners, found.cells, strict=True)
     )
-    exact = len(found.cells) * cost(plane.graph) <= _EXACT_WORK
-    if exact:
+    if len(found.cells) * cost(plane.graph) <= _EXACT_WORK:
         rational = [_exact_map(cell, found) for cell in found.cells]
-        maps = np.array([_floats(rows) for rows in rational])
-        judge: _Exact | _Float = _Exact(rational, found)
+        maps = np.array([[[_float(a) for a in row] for row in rows] for rows in rational])
+        kind: Callable[[_Pair], str] = _Exact(rational, found).kind
     else:
         maps = _float_maps(polygons, plane)
-        judge = _Float(maps, jumps=bool(found.lower_dimensional))
-    edges = tuple(
-        Edge(pair.first, pair.second, pair.segment, judge.kind(pair))
-        for pair in _pairs(found.cells, corners)
-    )
-    return Mosaic(polygons, maps, edges, exact)
+        kind = _Float(maps, jumps=bool(found.lower_dimensional)).kind
+    pairs = _pairs(found.cells, corners)
+    edges = (Edge(pair.first, pair.second, pair.segment, kind(pair)) for pair in pairs)
+    return Mosaic(polygons, maps, tuple(edges))
 
 
 def _corners(cell: Cell) -> Array:
@@ -157,10 +132,6 @@ def _exact_map(cell: Cell, found: Complex) -> tuple[ExactRow, ...]:
     return tuple(rows)
 
 
-def _floats(rows: Sequence[ExactRow]) -> list[list[float]]:
-    return [[_float(a) for a in row] for row in rows]
-
-
 def _float_maps(polygons: Sequence[Array], plane: Plane) -> Array:
     centres = np.array([polygon.mean(axis=0) for polygon in polygons])
     found = values(plane.graph, centres)
@@ -172,12 +143,13 @@ def _float_maps(polygons: Sequence[Array], plane: Plane) -> Array:
     return forms
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
+class _Pair(NamedTuple):
+    """Two cells, their common edge, and the number of the line that it is on."""
+
     first: int
     second: int
     segment: Array
-    number: int
+    line: int
 
 
 def _pairs(cells: Sequence[Cell], corners: Sequence[Array]) -> list[_Pair]:
@@ -185,23 +157,20 @@ def _pairs(cells: Sequence[Cell], corners: Sequence[Array]) -> list[_Pair]:
     sides: dict[int, tuple[list[tuple[int, Array]], list[tuple[int, Array]]]] = {}
     for number, (cell, points) in enumerate(zip(cells, corners, strict=True)):
         shape = cell.polytope
-        for column, (plane, side) in enumerate(
-            zip(shape.facets.tolist(), shape.sides.tolist(), strict=True)
-        ):
-            ends = points[shape.tight[:, column]]
-            below, above = sides.setdefault(plane, ([], []))
-            (above if side > 0 else below).append((number, ends))
+        lines = zip(shape.facets.tolist(), shape.sides.tolist(), strict=True)
+        for column, (line, side) in enumerate(lines):
+            below, above = sides.setdefault(line, ([], []))
+            (above if side > 0 else below).append((number, points[shape.tight[:, column]]))
     found: list[_Pair] = []
-    for plane, (below, above) in sides.items():
+    for line, (below, above) in sides.items():
         for first, one in below:
             for second, two in above:
                 segment, length = _overlap(one, two)
                 slack = _SLACK * (1 + float(np.abs(one).max()))
-                if length < -slack:
-                    continue
-                if length <= slack and not neighbours([cells[first], cells[second]], 2):
-                    continue
-                found.append(_Pair(first, second, segment, plane))
+                if length > slack or (
+                    length >= -slack and neighbours([cells[first], cells[second]], 2)
+                ):
+                    found.append(_Pair(first, second, segment, line))
     return found
 
 
@@ -234,19 +203,19 @@ class _Exact:
     def kind(self, pair: _Pair) -> str:
         """What happens across an edge."""
         one, two = self._maps[pair.first], self._maps[pair.second]
-        if one == two:
-            return JUMPS if self._isolated(pair) else FLAT
-        line = self._planes.row(pair.number) if self._planes is not None else ()
-        for left, right in zip(one, two, strict=True):
-            difference = [a - b for a, b in zip(left, right, strict=True)]
-            if not _proportional(difference, line):
-                return JUMPS
-        return JUMPS if self._isolated(pair) else KINKS
+        line = self._planes.row(pair.line) if self._planes is not None else ()
+        differences = [
+            [a - b for a, b in zip(left, right, strict=True)]
+            for left, right in zip(one, two, strict=True)
+        ]
+        if self._isolated(pair) or not all(_proportional(row, line) for row in differences):
+            return JUMPS
+        return FLAT if one == two else KINKS
 
     def _isolated(self, pair: _Pair) -> bool:
         """Whether the points on the edge itself have another value than the cells beside it."""
         ends = np.sort(pair.segment, axis=0)
-        for point, value in self._thin.get(pair.number, ()):
+        for point, value in self._thin.get(pair.line, ()):
             place = np.array([_float(x) for x in point])
             near = bool((place >= ends[0] - _SLACK).all() and (place <= ends[1] + _SLACK).all())
             if near and value != tuple(dot(row, point) for row in self._maps[pair.first]):
@@ -255,10 +224,10 @@ class _Exact:
 
 
 def _proportional(first: Sequence[fmpq], second: Sequence[fmpq]) -> bool:
-    """Whether the rows are multiples of each other."""
+    """Whether the first row is a multiple of the second; 0 is one of any row."""
     pivot = next((index for index, a in enumerate(second) if a != 0), None)
     if pivot is None:
-        return False
+        return not any(first)
     return all(a * second[pivot] == b * first[pivot] for a, b in zip(first, second, strict=True))
 
 
@@ -280,6 +249,9 @@ class _Float:
                 return JUMPS
         steepest = float(np.abs(difference[:, :2]).max(initial=0.0))
         return KINKS if steepest > _MARGIN * self._slope else FLAT
+
+
+_Key: TypeAlias = tuple[int, int]
 
 
 def polylines(segments: Sequence[Array]) -> list[Array]:
