@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
@@ -17,6 +19,7 @@ __all__ = [
     "DraftColumn",
     "DraftRow",
     "ProgramFile",
+    "locate",
     "lower_of",
     "number",
     "upper_of",
@@ -26,6 +29,12 @@ INFINITE = 10**20
 """Bounds of at least this size are infinite, as in all solvers that read these formats."""
 
 _INFINITY = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+_KINDS = {
+    (False, False): Kind.CONTINUOUS,
+    (True, False): Kind.INTEGER,
+    (False, True): Kind.SEMICONTINUOUS,
+    (True, True): Kind.SEMI_INTEGER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +60,6 @@ class DraftColumn:
     lower_given: bool = False
     upper_given: bool = False
 
-    def finished(self) -> Column:
-        """The column as it is now."""
-        kinds = {
-            (False, False): Kind.CONTINUOUS,
-            (True, False): Kind.INTEGER,
-            (False, True): Kind.SEMICONTINUOUS,
-            (True, True): Kind.SEMI_INTEGER,
-        }
-        kind = kinds[self.integral, self.semi]
-        return Column(self.name, self.lower, self.upper, kind, self.cost)
-
 
 @dataclass(slots=True)
 class DraftRow:
@@ -71,11 +69,6 @@ class DraftRow:
     lower: Bound = None
     upper: Bound = None
     terms: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
-
-    def finished(self) -> Row:
-        """The row as it is now, without zero coefficients."""
-        terms = tuple((j, a) for j, a in sorted(self.terms.items()) if a)
-        return Row(self.name, terms, self.lower, self.upper)
 
 
 @dataclass(slots=True)
@@ -98,22 +91,40 @@ class Draft:
         self.columns.append(DraftColumn(name))
         return len(self.columns) - 1
 
-    def add_row(self, row: DraftRow) -> int:
-        """The position of a new row."""
+    def add_row(self, row: DraftRow) -> None:
+        """Add a new row."""
         self.row_index[row.name] = len(self.rows)
         self.rows.append(row)
-        return len(self.rows) - 1
 
-    def finished(self) -> Program:
-        """The program."""
-        return Program(
-            columns=tuple(column.finished() for column in self.columns),
-            rows=tuple(row.finished() for row in self.rows),
+    def file(self, form: str, where: str) -> ProgramFile:
+        """The program as it is now, without zero coefficients, and the notes."""
+        columns = (
+            Column(c.name, c.lower, c.upper, _KINDS[c.integral, c.semi], c.cost)
+            for c in self.columns
+        )
+        rows = (
+            Row(r.name, tuple((j, a) for j, a in sorted(r.terms.items()) if a), r.lower, r.upper)
+            for r in self.rows
+        )
+        program = Program(
+            columns=tuple(columns),
+            rows=tuple(rows),
             sense=self.sense,
             constant=self.constant,
             name=self.name,
             objective_name=self.objective_name,
         )
+        return ProgramFile(program, form, where, tuple(self.notes))
+
+
+@contextmanager
+def locate(where: str, line: Callable[[], int]) -> Generator[None]:
+    """Name the file in an error, and the line: its own, or the one that has been reached."""
+    try:
+        yield
+    except (InputError, UnsupportedError) as error:
+        place = f"{where}:{error.where or line()}"
+        raise type(error)(error.what, where=place, hint=error.hint) from None
 
 
 def number(text: str) -> Fraction:
@@ -125,29 +136,19 @@ def number(text: str) -> Fraction:
 
 def lower_of(text: str) -> Bound:
     """A lower bound: None if the literal is minus infinity."""
-    value = _extended(text)
-    if isinstance(value, Fraction):
-        return value
-    if value > 0:
-        raise InputError(f"{text!r} cannot be a lower bound.")
-    return None
+    return _bound(text, -1, "a lower bound")
 
 
 def upper_of(text: str) -> Bound:
     """An upper bound: None if the literal is plus infinity."""
-    value = _extended(text)
-    if isinstance(value, Fraction):
+    return _bound(text, 1, "an upper bound")
+
+
+def _bound(text: str, side: int, what: str) -> Bound:
+    value = None if _INFINITY.fullmatch(text) else number(text)
+    if value is not None and abs(value) < INFINITE:
         return value
-    if value < 0:
-        raise InputError(f"{text!r} cannot be an upper bound.")
+    sign = (-1 if text.startswith("-") else 1) if value is None else value
+    if sign * side < 0:
+        raise InputError(f"{text!r} cannot be {what}.")
     return None
-
-
-def _extended(text: str) -> Fraction | int:
-    """The number, or 1 or -1 for an infinity."""
-    if _INFINITY.fullmatch(text):
-        return -1 if text.startswith("-") else 1
-    value = number(text)
-    if abs(value) >= INFINITE:
-        return 1 if value > 0 else -1
-    return value

@@ -49,8 +49,8 @@ def _program(value: object) -> Program:
         raise InputError("This is no tamecheck-program of version 1.")
     objective = _fields(top["objective"], {"name", "constant"}, "the objective")
     return Program(
-        columns=tuple(_column(item) for item in _list(top["columns"], "columns")),
-        rows=tuple(_row(item) for item in _list(top["rows"], "rows")),
+        columns=tuple(map(_column, _list(top["columns"], "columns"))),
+        rows=tuple(map(_row, _list(top["rows"], "rows"))),
         sense=Sense(_choice(top["sense"], [sense.value for sense in Sense])),
         constant=_number(objective["constant"]),
         name=_text(top["name"]),
@@ -73,17 +73,18 @@ def _row(value: object) -> Row:
     found = _fields(value, {"name", "lower", "upper", "terms"}, "a row")
     return Row(
         name=_text(found["name"]),
-        terms=tuple(_term(item) for item in _list(found["terms"], "terms")),
+        terms=tuple(map(_term, _list(found["terms"], "terms"))),
         lower=_bound(found["lower"]),
         upper=_bound(found["upper"]),
     )
 
 
 def _term(value: object) -> tuple[int, Fraction]:
-    pair = _list(value, "a term")
-    if len(pair) != 2 or type(pair[0]) is not int:
-        raise InputError('A term is a pair [column, "coefficient"].')
-    return pair[0], _number(pair[1])
+    match _list(value, "a term"):
+        case [int(place), coefficient] if type(place) is int:
+            return place, _number(coefficient)
+        case _:
+            raise InputError('A term is a pair [column, "coefficient"].')
 
 
 def _fields(value: object, names: set[str], what: str) -> Mapping[str, object]:
@@ -111,9 +112,7 @@ def _choice(value: object, choices: list[str]) -> str:
 
 
 def _number(value: object) -> Fraction:
-    if type(value) is int:
-        return Fraction(value)
-    return parse_rational(_text(value))
+    return Fraction(value) if type(value) is int else parse_rational(_text(value))
 
 
 def _bound(value: object) -> Bound:

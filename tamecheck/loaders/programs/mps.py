@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.ir.program import Program, Sense
+from tamecheck.ir.program import Sense
 from tamecheck.loaders.files import BLANKS, lines_of, read_text
 from tamecheck.loaders.programs.draft import (
     Draft,
     DraftColumn,
     DraftRow,
     ProgramFile,
+    locate,
     lower_of,
     number,
     upper_of,
@@ -24,47 +24,85 @@ from tamecheck.loaders.programs.draft import (
 
 __all__ = ["program_from_mps", "read_mps"]
 
-
-Splitter = Callable[[str], tuple[str, ...]]
+_Splitter = Callable[[str], list[str]]
 
 _BLANK = re.compile(f"[{BLANKS}]+")
 _FIXED = ((1, 3), (4, 12), (14, 22), (24, 36), (39, 47), (49, 61))
+_UNSUPPORTED = {
+    "QUADOBJ": "a quadratic objective",
+    "QMATRIX": "a quadratic objective",
+    "QSECTION": "a quadratic objective or row",
+    "QCMATRIX": "a quadratic row",
+    "CSECTION": "a cone",
+    **dict.fromkeys(("SOS", "SOS1", "SOS2", "SETS"), "special ordered sets"),
+    "INDICATORS": "indicator constraints",
+    "GENCONS": "general constraints",
+    "PWLOBJ": "a piecewise linear objective",
+    "LAZYCONS": "lazy constraints",
+    "USERCUTS": "user cuts",
+}
+_SENSES = {
+    **dict.fromkeys(("MAX", "MAXIMIZE", "MAXIMISE", "MAXIMUM"), Sense.MAXIMISE),
+    **dict.fromkeys(("MIN", "MINIMIZE", "MINIMISE", "MINIMUM"), Sense.MINIMISE),
+}
+_VALUED = {"LO", "UP", "FX", "LI", "UI", "SC", "SI"}
+_BARE = {"FR", "MI", "PL", "BV"}
+_LOWER = {"LO", "LI", "MI"}
+_UPPER = {"UP", "UI", "SC", "SI", "PL"}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line that says something: a section header, or the fields of a data line."""
-
-    number: int
-    header: str
-    fields: tuple[str, ...]
-    text: str
+def read_mps(path: str | os.PathLike[str]) -> ProgramFile:
+    """The program in an ``.mps`` file, gzipped or not."""
+    return program_from_mps(read_text(path), where=str(path))
 
 
-def lines(text: str, split: Splitter) -> Iterator[Line]:
-    """The lines of the file without comments and blank lines."""
+def program_from_mps(text: str, *, where: str = "") -> ProgramFile:
+    """The program that an MPS text denotes: in free format, or else in fixed format."""
+    try:
+        return _read(text, where, _free_fields)
+    except InputError as error:
+        try:
+            # only names with blanks need the fixed columns
+            return _read(text, where, _fixed_fields)
+        except InputError:
+            raise error from None
+
+
+def _read(text: str, where: str, split: _Splitter) -> ProgramFile:
+    reader = _Reader(fixed=split is _fixed_fields)
+    with locate(where, lambda: reader.line):
+        for reader.line, header, fields in _lines(text, split):
+            if header == "ENDATA":
+                reader.finish()
+                return reader.draft.file("mps", where)
+            reader.take(header, fields)
+        raise InputError("The file ends without ENDATA.", hint="Is it complete?")
+
+
+def _lines(text: str, split: _Splitter) -> Iterator[tuple[int, str, list[str]]]:
+    """The lines that say something: number, section header or nothing, and the fields."""
     for at, raw in enumerate(lines_of(text), start=1):
         line = raw.rstrip(BLANKS)
         if not line or line.startswith("*"):
             continue
-        if line[0] in BLANKS:
-            try:
-                fields = split(line)
-            except InputError as error:
-                raise InputError(error.what, where=str(at), hint=error.hint) from None
-            if fields:
-                yield Line(at, "", fields, line)
-        else:
+        if line[0] not in BLANKS:
             header, *rest = _BLANK.split(line, maxsplit=1)
-            yield Line(at, header.upper(), tuple(rest), line)
+            yield at, header.upper(), rest
+            continue
+        try:
+            fields = split(line)
+        except InputError as error:
+            raise InputError(error.what, where=str(at), hint=error.hint) from None
+        if fields:
+            yield at, "", fields
 
 
-def free_fields(line: str) -> tuple[str, ...]:
+def _free_fields(line: str) -> list[str]:
     """The fields of a free-format line: separated by blanks."""
-    return tuple(_BLANK.split(line.strip(BLANKS)))
+    return _BLANK.split(line.strip(BLANKS))
 
 
-def fixed_fields(line: str) -> tuple[str, ...]:
+def _fixed_fields(line: str) -> list[str]:
     """The fields of a fixed-format line: names may contain blanks; trailing fields may lack."""
     wide = line.expandtabs().ljust(61)
     gaps = [wide[end:start] for (_, end), (start, _) in pairwise(_FIXED)]
@@ -77,131 +115,7 @@ def fixed_fields(line: str) -> tuple[str, ...]:
     for position in (4, 2):
         if len(fields) > position and fields[position].startswith("$"):
             fields = fields[:position]
-    return tuple(fields)
-
-
-_VALUED = {"LO", "UP", "FX", "LI", "UI", "SC", "SI"}
-_BARE = {"FR", "MI", "PL", "BV"}
-_LOWER = {"LO", "LI", "MI"}
-_UPPER = {"UP", "UI", "SC", "SI", "PL"}
-
-
-def takes_value(kind: str) -> bool:
-    """Whether a bound of this type needs a number."""
-    if kind not in _VALUED | _BARE:
-        types = ", ".join(sorted(_VALUED | _BARE))
-        raise InputError(f"{kind[:40]!r} is no type of bound.", hint=f"Types are {types}.")
-    return kind in _VALUED
-
-
-def apply_bound(column: DraftColumn, kind: str, text: str | None) -> str:
-    """Change the column as a bound of this type says, and return a note for the user, or ``""``."""
-    lower, upper = column.lower, column.upper
-    note = _applied(column, kind, text)
-    for which, before, now, given, gives in (
-        ("lower", lower, column.lower, column.lower_given, kind not in _UPPER),
-        ("upper", upper, column.upper, column.upper_given, kind not in _LOWER),
-    ):
-        if given and gives and before != now:
-            raise InputError(
-                f"A second {which} bound of column {column.name[:40]!r}: readers differ in which "
-                "they take.",
-                hint="Remove one of the lines.",
-            )
-    column.lower_given |= kind not in _UPPER
-    column.upper_given |= kind not in _LOWER
-    return note
-
-
-def _applied(column: DraftColumn, kind: str, text: str | None) -> str:
-    if text is None and kind not in {*_BARE, "SC", "SI"}:
-        raise InputError(f"A bound of type {kind} needs a number.")
-    value = text or "inf"
-    match kind:
-        case "LO" | "LI":
-            column.lower = lower_of(value)
-        case "UP" | "UI":
-            return _apply_upper(column, value, integral=kind == "UI")
-        case "FX":
-            column.lower = column.upper = number(value)
-        case "SC" | "SI":
-            column.upper = upper_of(value)
-            column.semi = True
-        case "FR":
-            column.lower = column.upper = None
-        case "MI":
-            column.lower = None
-        case "PL":
-            column.upper = None
-        case _:
-            column.lower, column.upper = Fraction(0), Fraction(1)
-    column.integral |= kind in {"LI", "UI", "BV", "SI"}
-    return ""
-
-
-def _apply_upper(column: DraftColumn, text: str, *, integral: bool) -> str:
-    column.upper = upper_of(text)
-    column.integral |= integral
-    if column.upper is not None and column.upper < 0 and not column.lower_given:
-        # the convention of CPLEX and of most readers
-        column.lower = None
-        return f"Column {column.name} has a negative upper bound: its lower bound is taken as -inf."
-    return ""
-
-
-_UNSUPPORTED = {
-    "QUADOBJ": "a quadratic objective",
-    "QMATRIX": "a quadratic objective",
-    "QSECTION": "a quadratic objective or row",
-    "QCMATRIX": "a quadratic row",
-    "CSECTION": "a cone",
-    "SOS": "special ordered sets",
-    "SOS1": "special ordered sets",
-    "SOS2": "special ordered sets",
-    "SETS": "special ordered sets",
-    "INDICATORS": "indicator constraints",
-    "GENCONS": "general constraints",
-    "PWLOBJ": "a piecewise linear objective",
-    "LAZYCONS": "lazy constraints",
-    "USERCUTS": "user cuts",
-}
-_MAXIMISE = {"MAX", "MAXIMIZE", "MAXIMISE", "MAXIMUM"}
-_MINIMISE = {"MIN", "MINIMIZE", "MINIMISE", "MINIMUM"}
-
-
-def read_mps(path: str | os.PathLike[str]) -> ProgramFile:
-    """The program in an ``.mps`` file, gzipped or not."""
-    return program_from_mps(read_text(path), where=str(path))
-
-
-def program_from_mps(text: str, *, where: str = "") -> ProgramFile:
-    """The program that an MPS text denotes: in free format, or else in fixed format."""
-    try:
-        return _read(text, where, free_fields)
-    except InputError as error:
-        try:
-            # only names with blanks need the fixed columns
-            return _read(text, where, fixed_fields)
-        except InputError:
-            raise error from None
-
-
-def _read(text: str, where: str, split: Splitter) -> ProgramFile:
-    reader = _Reader(fixed=split is fixed_fields)
-    last = 0
-    try:
-        for line in lines(text, split):
-            last = line.number
-            reader.take(line)
-            if reader.ended:
-                break
-        program = reader.finished()
-    except UnsupportedError as error:
-        raise UnsupportedError(error.what, where=f"{where}:{last}", hint=error.hint) from None
-    except InputError as error:
-        at = error.where or str(last)
-        raise InputError(error.what, where=f"{where}:{at}", hint=error.hint) from None
-    return ProgramFile(program, "mps", where, tuple(reader.draft.notes))
+    return fields
 
 
 class _Reader:
@@ -209,7 +123,7 @@ class _Reader:
 
     def __init__(self, *, fixed: bool) -> None:
         self.draft = Draft()
-        self.ended = False
+        self.line = 0
         self._fixed = fixed
         self._section = ""
         self._seen: set[str] = set()
@@ -232,44 +146,40 @@ class _Reader:
             "BOUNDS": self._take_bound,
         }
 
-    def take(self, line: Line) -> None:
+    def take(self, header: str, fields: Sequence[str]) -> None:
         """Take one line."""
-        if line.header == "ENDATA":
-            self.ended = True
-        elif self._section == "OBJSENSE" and line.header in _MAXIMISE | _MINIMISE:
+        if self._section == "OBJSENSE" and header in _SENSES:
             # the sense need not be indented
-            self._take_sense([line.header])
-        elif line.header:
-            self._open(line)
+            self._take_sense([header])
+        elif header:
+            self._open(header, fields)
         else:
             if self._section not in self._handlers:
                 raise InputError("A data line stands outside of every section.")
             # in fixed format the first field is the type, which these sections do not use
             unused = self._fixed and self._section in {"COLUMNS", "RHS", "RANGES"}
-            self._handlers[self._section](line.fields[1:] if unused else line.fields)
+            self._handlers[self._section](fields[1:] if unused else fields)
 
-    def _open(self, line: Line) -> None:
-        if line.header in _UNSUPPORTED:
-            what = _UNSUPPORTED[line.header]
-            raise UnsupportedError(f"The file has {what} ({line.header}), which is not read.")
-        if line.header != "NAME" and line.header not in self._handlers:
+    def _open(self, header: str, fields: Sequence[str]) -> None:
+        if header in _UNSUPPORTED:
+            what = f"The file has {_UNSUPPORTED[header]} ({header}), which is not read."
+            raise UnsupportedError(what)
+        if header != "NAME" and header not in self._handlers:
             raise InputError(
-                f"{line.header[:40]!r} is no section of an MPS file.",
+                f"{header[:40]!r} is no section of an MPS file.",
                 hint="Sections are NAME, ROWS, COLUMNS, RHS, RANGES, BOUNDS, ENDATA.",
             )
-        if line.header in self._seen:
-            raise InputError(f"The section {line.header} occurs twice.")
-        self._seen.add(line.header)
-        self._section = line.header
-        if line.header == "NAME":
-            self.draft.name = "".join(line.fields).strip(BLANKS)
-        elif line.header in {"OBJSENSE", "OBJNAME"} and line.fields:
-            self._handlers[line.header](line.fields)
+        if header in self._seen:
+            raise InputError(f"The section {header} occurs twice.")
+        self._seen.add(header)
+        self._section = header
+        if header == "NAME":
+            self.draft.name = "".join(fields).strip(BLANKS)
+        elif header in {"OBJSENSE", "OBJNAME"} and fields:
+            self._handlers[header](fields)
 
-    def finished(self) -> Program:
-        """The program, when all lines are read."""
-        if not self.ended:
-            raise InputError("The file ends without ENDATA.", hint="Is it complete?")
+    def finish(self) -> None:
+        """Give rows and columns their bounds, when all lines are read."""
         if "ROWS" not in self._seen or "COLUMNS" not in self._seen:
             raise InputError("The file lacks a ROWS or a COLUMNS section.")
         if self._objective is None:
@@ -281,18 +191,18 @@ class _Reader:
             # an integer variable that BOUNDS does not mention is binary, as CPLEX defined it
             if column.integral and j not in self._bounded:
                 column.upper = Fraction(1)
-        return self.draft.finished()
 
     def _finish_row(self, row: DraftRow) -> None:
         kind, text = self._types[row.name], self._right.get(row.name, "0")
-        if kind == "N":
-            return
-        if kind == "L":
-            row.upper = upper_of(text)
-        elif kind == "G":
-            row.lower = lower_of(text)
-        else:
-            row.lower = row.upper = number(text)
+        match kind:
+            case "N":
+                return
+            case "L":
+                row.upper = upper_of(text)
+            case "G":
+                row.lower = lower_of(text)
+            case _:
+                row.lower = row.upper = number(text)
         width = self._ranges.get(row.name)
         if width is None:
             return
@@ -303,9 +213,9 @@ class _Reader:
 
     def _take_sense(self, fields: Sequence[str]) -> None:
         word = "".join(fields).strip().upper()
-        if word not in _MAXIMISE | _MINIMISE:
+        if word not in _SENSES:
             raise InputError(f"{word[:40]!r} is no sense.", hint="Write MAX or MIN.")
-        self.draft.sense = Sense.MAXIMISE if word in _MAXIMISE else Sense.MINIMISE
+        self.draft.sense = _SENSES[word]
 
     def _take_objective(self, fields: Sequence[str]) -> None:
         self._wanted_objective = " ".join(field for field in fields if field)
@@ -327,7 +237,10 @@ class _Reader:
 
     def _take_column(self, fields: Sequence[str]) -> None:
         if len(fields) >= 3 and fields[1].strip("'") == "MARKER":
-            self._marker(next(field for field in fields[2:] if field))
+            word = next(field for field in fields[2:] if field).strip("'")
+            if word not in {"INTORG", "INTEND"}:
+                raise InputError(f"{word!r} is no marker.", hint="Markers are INTORG and INTEND.")
+            self._integer = word == "INTORG"
             return
         fields = _uncommented(fields, 1, self._types)
         if len(fields) not in {3, 5} or not fields[0]:
@@ -349,12 +262,6 @@ class _Reader:
             else:
                 self.draft.rows[self.draft.row_index[row]].terms[j] = number(text)
 
-    def _marker(self, quoted: str) -> None:
-        word = quoted.strip("'")
-        if word not in {"INTORG", "INTEND"}:
-            raise InputError(f"{word!r} is no marker.", hint="Markers are INTORG and INTEND.")
-        self._integer = word == "INTORG"
-
     def _take_right(self, fields: Sequence[str]) -> None:
         for row, text in self._of_set(fields):
             if row in self._right:
@@ -363,12 +270,8 @@ class _Reader:
             if row == self._objective:
                 # the objective's right-hand side is subtracted from it
                 self.draft.constant = -number(text)
-            elif self._type_of(row) == "E":
-                number(text)
-            elif self._type_of(row) == "L":
-                upper_of(text)
             else:
-                lower_of(text)
+                {"E": number, "L": upper_of}.get(self._type_of(row), lower_of)(text)
 
     def _take_range(self, fields: Sequence[str]) -> None:
         for row, text in self._of_set(fields):
@@ -405,10 +308,12 @@ class _Reader:
         return self._types[row]
 
     def _take_bound(self, fields: Sequence[str]) -> None:
-        kind = fields[0].upper()
-        rest = list(_uncommented(fields[1:], 0, self.draft.column_index))
-        index = self.draft.column_index
-        most = 2 if takes_value(kind) else 1
+        kind, index = fields[0].upper(), self.draft.column_index
+        rest = list(_uncommented(fields[1:], 0, index))
+        if kind not in _VALUED | _BARE:
+            types = ", ".join(sorted(_VALUED | _BARE))
+            raise InputError(f"{kind[:40]!r} is no type of bound.", hint=f"Types are {types}.")
+        most = 2 if kind in _VALUED else 1
         if not self._fixed and len(rest) <= most and rest and rest[0] in index:
             rest.insert(0, "")
         if len(rest) not in {2, 3}:
@@ -416,13 +321,62 @@ class _Reader:
         name, column, *value = rest
         if column not in index:
             raise InputError(f"There is no column {column[:40]!r}.")
-        if not self._is_first(name):
-            return
-        j = index[column]
-        note = apply_bound(self.draft.columns[j], kind, value[0] if value else None)
-        self._bounded.add(j)
-        if note:
-            self.draft.notes.append(note)
+        if self._is_first(name):
+            self._bounded.add(index[column])
+            chosen = self.draft.columns[index[column]]
+            self.draft.notes += _apply_bound(chosen, kind, value[0] if value else None)
+
+
+def _apply_bound(column: DraftColumn, kind: str, text: str | None) -> list[str]:
+    """Change the column as a bound of this type says, and return notes for the user.
+
+    Another bound than one that was given before is refused: HiGHS takes the first, and other
+    readers differ.
+    """
+    before = column.lower, column.upper
+    notes = _set_bound(column, kind, text)
+    for which, old, new, given, gives in (
+        ("lower", before[0], column.lower, column.lower_given, kind not in _UPPER),
+        ("upper", before[1], column.upper, column.upper_given, kind not in _LOWER),
+    ):
+        if given and gives and old != new:
+            raise InputError(
+                f"A second {which} bound of column {column.name[:40]!r}: readers differ in which "
+                "they take.",
+                hint="Remove one of the lines.",
+            )
+    column.lower_given |= kind not in _UPPER
+    column.upper_given |= kind not in _LOWER
+    return notes
+
+
+def _set_bound(column: DraftColumn, kind: str, text: str | None) -> list[str]:
+    if text is None and kind not in {*_BARE, "SC", "SI"}:
+        raise InputError(f"A bound of type {kind} needs a number.")
+    value = text or "inf"
+    match kind:
+        case "LO" | "LI":
+            column.lower = lower_of(value)
+        case "UP" | "UI" | "SC" | "SI":
+            column.upper = upper_of(value)
+        case "FX":
+            column.lower = column.upper = number(value)
+        case "FR":
+            column.lower = column.upper = None
+        case "MI":
+            column.lower = None
+        case "PL":
+            column.upper = None
+        case _:
+            column.lower, column.upper = Fraction(0), Fraction(1)
+    column.semi |= kind in {"SC", "SI"}
+    column.integral |= kind in {"LI", "UI", "BV", "SI"}
+    negative = column.upper is not None and column.upper < 0 and not column.lower_given
+    if kind not in {"UP", "UI"} or not negative:
+        return []
+    # the convention of CPLEX and of most readers
+    column.lower = None
+    return [f"Column {column.name} has a negative upper bound: its lower bound is taken as -inf."]
 
 
 def _uncommented(fields: Sequence[str], start: int, names: Container[str] = ()) -> Sequence[str]:

@@ -11,22 +11,23 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import BLANKS
 from tamecheck.loaders.programs.draft import INFINITE
-from tamecheck.loaders.programs.lp_tokens import is_keyword, is_name
+from tamecheck.loaders.programs.lp import is_keyword, is_name
 
 __all__ = ["program_to_lp", "program_to_mps"]
 
-
 _LONGEST_FRACTION_PART = 400
+_WIDTH = 90
+_JSON = "Write JSON instead."
 
 
-def number_text(value: Fraction) -> str:
+def _text(value: Fraction) -> str:
     """The shortest of the exact texts: a decimal where one exists, else ``p/q``."""
-    denominator, twos, fives = value.denominator, 0, 0
-    while denominator % 2 == 0:
-        denominator, twos = denominator // 2, twos + 1
-    while denominator % 5 == 0:
-        denominator, fives = denominator // 5, fives + 1
-    places = max(twos, fives)
+    denominator, places = value.denominator, 0
+    while denominator % 10 == 0:
+        denominator, places = denominator // 10, places + 1
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator, places = denominator // prime, places + 1
     if denominator != 1 or places > _LONGEST_FRACTION_PART:
         return rational_text(value)
     if places == 0:
@@ -36,102 +37,79 @@ def number_text(value: Fraction) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
-def bound_text(bound: Bound, infinity: str) -> str:
+def _bound_text(bound: Bound, infinity: str) -> str:
     """The text of a bound, or the given word where there is none."""
-    return infinity if bound is None else number_text(bound)
+    return infinity if bound is None else _text(bound)
 
 
-def check_writable(program: Program) -> None:
+def _check_writable(program: Program) -> None:
     """Check that no reader takes a bound for an infinity, or a name for further lines."""
     if "\n" in program.name or program.name != program.name.strip(BLANKS):
-        raise InputError(
-            f"The program's name {program.name[:40]!r} would be read as another one.",
-            hint="Write JSON instead.",
-        )
-    for name, bound in _all_bounds(program):
-        if bound is not None and abs(bound) >= INFINITE:
-            raise InputError(
-                f"The bound {number_text(bound)[:40]} of {name} would be read as infinite.",
-                hint="Write JSON instead.",
-            )
-
-
-def _all_bounds(program: Program) -> Iterator[tuple[str, Bound]]:
+        what = f"The program's name {program.name[:40]!r} would be read as another one."
+        raise InputError(what, hint=_JSON)
     for item in (*program.columns, *program.rows):
-        yield item.name, item.lower
-        yield item.name, item.upper
+        for bound in (item.lower, item.upper):
+            if bound is not None and abs(bound) >= INFINITE:
+                what = f"The bound {_text(bound)[:40]} of {item.name} would be read as infinite."
+                raise InputError(what, hint=_JSON)
 
 
-_SEMI = {Kind.SEMICONTINUOUS: "SC", Kind.SEMI_INTEGER: "SI"}
-
-
-def program_to_mps(program: Program) -> str:
-    """The program as MPS text: free format, or fixed format where names contain blanks."""
-    check_writable(program)
-    objective = _objective_name(program)
-    names = [objective, *(item.name for item in (*program.rows, *program.columns))]
-    fixed = any(any(char.isspace() for char in name) for name in names)
-    layout = _Layout(fixed=fixed)
+def _is_fixed(names: Sequence[str]) -> bool:
+    """Whether names with blanks need the fixed format of MPS."""
+    fixed = any(char.isspace() for name in names for char in name)
     for name in names:
-        layout.check(name)
-    lines = [f"NAME          {program.name}".rstrip()]
-    if program.sense is Sense.MAXIMISE:
-        lines += ["OBJSENSE", "    MAX"]
-    lines += ["ROWS", layout.line("N", objective)]
-    lines += [layout.line(_row_type(row), row.name) for row in program.rows]
-    lines.append("COLUMNS")
-    lines += _columns(program, objective, layout)
-    lines.append("RHS")
-    if program.constant:
-        lines.append(layout.line("", "RHS", objective, number_text(-program.constant)))
-    for row in program.rows:
-        right = row.lower if row.upper is None else row.upper
-        if right:
-            lines.append(layout.line("", "RHS", row.name, number_text(right)))
-    ranged = [row for row in program.rows if _row_type(row) == "L" and row.lower is not None]
-    if ranged:
-        lines.append("RANGES")
-    lines += [layout.line("", "RNG", row.name, number_text(_width(row))) for row in ranged]
-    lines.append("BOUNDS")
-    for column in program.columns:
-        lines += [
-            layout.line(kind, "BND", column.name, *value) for kind, *value in _mps_bounds(column)
-        ]
-    return "\n".join([*lines, "ENDATA", ""])
-
-
-class _Layout:
-    """Where the fields of a data line stand."""
-
-    def __init__(self, *, fixed: bool) -> None:
-        self._fixed = fixed
-
-    def check(self, name: str) -> None:
-        """Refuse a name that would not be read as it is."""
         short = len(name) <= 8 and name == name.strip() and name.isprintable()
-        if not name or name[0] in "$*" or (self._fixed and not short):
+        if not name or name[0] in "$*" or (fixed and not short):
             raise InputError(
                 f"{name[:40]!r} cannot be written as a name in MPS.",
                 hint="With blanks in names, all names have at most 8 characters; or write JSON.",
             )
+    return fixed
 
-    def line(self, kind: str, *fields: str) -> str:
+
+def program_to_mps(program: Program) -> str:
+    """The program as MPS text: free format, or fixed format where names contain blanks."""
+    _check_writable(program)
+    objective = program.objective_name
+    if objective in {row.name for row in program.rows}:
+        raise InputError(f"The objective and a row share the name {objective!r}.")
+    fixed = _is_fixed([objective, *(item.name for item in (*program.rows, *program.columns))])
+
+    def line(kind: str, *fields: str) -> str:
         """A data line: the type, up to two names, and a number."""
-        if self._fixed and len(fields) > 2 and len(fields[2]) > 12:
-            raise InputError(
-                f"{fields[2][:40]} is too long for MPS with blanks in names.",
-                hint="Write JSON instead.",
-            )
-        wide = [f"{kind:<2}", *(f"{field:<8}" for field in fields)]
-        return f" {wide[0]} {'  '.join(wide[1:])}".rstrip()
+        if fixed and len(fields) > 2 and len(fields[2]) > 12:
+            what = f"{fields[2][:40]} is too long for MPS with blanks in names."
+            raise InputError(what, hint=_JSON)
+        return f" {kind:<2} {'  '.join(f'{field:<8}' for field in fields)}".rstrip()
 
-
-def _objective_name(program: Program) -> str:
-    """The objective's name, or one that no row has."""
-    taken = {row.name for row in program.rows}
-    if program.objective_name in taken:
-        raise InputError(f"The objective and a row share the name {program.objective_name!r}.")
-    return program.objective_name
+    lines = [f"NAME          {program.name}".rstrip()]
+    if program.sense is Sense.MAXIMISE:
+        lines += ["OBJSENSE", "    MAX"]
+    lines += ["ROWS", line("N", objective)]
+    lines += [line(_row_type(row), row.name) for row in program.rows]
+    lines.append("COLUMNS")
+    lines += [
+        f"    {fields[0]:<8}  'MARKER'                 '{fields[1]}'"
+        if len(fields) == 2
+        else line("", *fields)
+        for fields in _columns(program)
+    ]
+    lines.append("RHS")
+    if program.constant:
+        lines.append(line("", "RHS", objective, _text(-program.constant)))
+    for row in program.rows:
+        right = row.lower if row.upper is None else row.upper
+        if right:
+            lines.append(line("", "RHS", row.name, _text(right)))
+    ranged = [row for row in program.rows if _row_type(row) == "L" and row.lower is not None]
+    if ranged:
+        lines.append("RANGES")
+    lines += [line("", "RNG", row.name, _text(_width(row))) for row in ranged]
+    lines.append("BOUNDS")
+    for column in program.columns:
+        bounds = _mps_bounds(column)
+        lines += [line(kind, "BND", column.name, *value) for kind, *value in bounds]
+    return "\n".join([*lines, "ENDATA", ""])
 
 
 def _row_type(row: Row) -> str:
@@ -148,7 +126,9 @@ def _width(row: Row) -> Fraction:
     return row.upper - row.lower
 
 
-def _columns(program: Program, objective: str, layout: _Layout) -> Iterator[str]:
+def _columns(program: Program) -> Iterator[Sequence[str]]:
+    """A column, a row and a number; or the name and the word of a marker."""
+    objective = program.objective_name
     entries: list[list[tuple[str, Fraction]]] = [
         [(objective, column.cost)] if column.cost else [] for column in program.columns
     ]
@@ -159,26 +139,23 @@ def _columns(program: Program, objective: str, layout: _Layout) -> Iterator[str]
     for column, terms in zip(program.columns, entries, strict=True):
         if column.kind.integral != integral:
             integral = not integral
-            yield _marker(markers, "INTORG" if integral else "INTEND")
+            yield f"M{markers}", "INTORG" if integral else "INTEND"
             markers += 1
         # a column without entries still has to be named
         for row, value in terms or [(objective, Fraction(0))]:
-            yield layout.line("", column.name, row, number_text(value))
+            yield column.name, row, _text(value)
     if integral:
-        yield _marker(markers, "INTEND")
-
-
-def _marker(count: int, word: str) -> str:
-    return f"    {f'M{count}':<8}  'MARKER'                 '{word}'"
+        yield f"M{markers}", "INTEND"
 
 
 def _mps_bounds(column: Column) -> Iterator[Sequence[str]]:
     low, high = column.lower, column.upper
     if column.kind.semi:
-        yield from [("MI",)] if low is None else [("LO", number_text(low))]
-        yield (_SEMI[column.kind], *([] if high is None else [number_text(high)]))
+        yield ("MI",) if low is None else ("LO", _text(low))
+        kind = "SC" if column.kind is Kind.SEMICONTINUOUS else "SI"
+        yield (kind, *([] if high is None else [_text(high)]))
     elif low is not None and low == high:
-        yield "FX", number_text(low)
+        yield "FX", _text(low)
     elif low is None and high is None:
         yield ("FR",)
     else:
@@ -186,70 +163,63 @@ def _mps_bounds(column: Column) -> Iterator[Sequence[str]]:
         if low is None:
             yield ("MI",)
         elif low != 0 or (high is not None and high < 0):
-            yield "LO", number_text(low)
+            yield "LO", _text(low)
         if high is not None:
-            yield "UP", number_text(high)
+            yield "UP", _text(high)
         elif column.kind.integral:
             yield ("PL",)
 
 
-_WIDTH = 90
-
-
 def program_to_lp(program: Program) -> str:
     """The program as LP text."""
-    check_writable(program)
+    _check_writable(program)
     names = [column.name for column in program.columns]
     for name in (program.objective_name, *(row.name for row in program.rows), *names):
         if not is_name(name) or (name in names and is_keyword(name)):
-            raise InputError(
-                f"{name[:40]!r} cannot be written as a name in LP.", hint="Write MPS or JSON."
-            )
+            what = f"{name[:40]!r} cannot be written as a name in LP."
+            raise InputError(what, hint="Write MPS or JSON.")
     lines = [f"\\Problem name: {program.name}"] if program.name else []
     lines.append("Maximize" if program.sense is Sense.MAXIMISE else "Minimize")
     # every column is named here, so that their order is kept
     objective = [(j, column.cost) for j, column in enumerate(program.columns)]
     sign = "-" if program.constant < 0 else "+"
-    constant = [f"{sign} {number_text(abs(program.constant))}"] if program.constant else []
-    lines += _wrapped(f" {program.objective_name}:", [*_terms(objective, names), *constant])
+    constant = [f"{sign} {_text(abs(program.constant))}"] if program.constant else []
+    lines += _wrap(f" {program.objective_name}:", [*_terms(objective, names), *constant])
     lines.append("Subject To")
     for row in program.rows:
         lines += _row(row, names)
     lines.append("Bounds")
     lines += [f" {line}" for column in program.columns if (line := _lp_bounds(column))]
-    for section, kinds in _SECTIONS.items():
+    for section, kinds in (
+        ("Generals", {Kind.INTEGER, Kind.SEMI_INTEGER}),
+        ("Semi-Continuous", {Kind.SEMICONTINUOUS, Kind.SEMI_INTEGER}),
+    ):
         chosen = [column.name for column in program.columns if column.kind in kinds]
-        lines += [section, *_wrapped("", chosen)] if chosen else []
+        lines += [section, *_wrap("", chosen)] if chosen else []
     return "\n".join([*lines, "End", ""])
-
-
-_SECTIONS = {
-    "Generals": {Kind.INTEGER, Kind.SEMI_INTEGER},
-    "Semi-Continuous": {Kind.SEMICONTINUOUS, Kind.SEMI_INTEGER},
-}
 
 
 def _terms(terms: Iterable[tuple[int, Fraction]], names: Sequence[str]) -> Iterator[str]:
     """The terms with signs: ``+ 3 x``."""
     for j, coefficient in terms:
         sign = "-" if coefficient < 0 else "+"
-        factor = "" if abs(coefficient) == 1 else f"{number_text(abs(coefficient))} "
+        factor = "" if abs(coefficient) == 1 else f"{_text(abs(coefficient))} "
         yield f"{sign} {factor}{names[j]}"
 
 
 def _row(row: Row, names: Sequence[str]) -> list[str]:
     # a row without terms is written with a zero one
     terms = list(_terms(row.terms or ((0, Fraction(0)),), names))
-    low, high = row.lower, row.upper
+    low, high, head = row.lower, row.upper, f" {row.name}:"
     if low is not None and high is not None and low != high:
-        head, relation = f" {row.name}: {number_text(low)} <=", f"<= {number_text(high)}"
+        head, relation = f"{head} {_text(low)} <=", f"<= {_text(high)}"
     elif low is not None and high is not None:
-        head, relation = f" {row.name}:", f"= {number_text(high)}"
-    elif low is not None or high is None:
-        head, relation = f" {row.name}:", f">= {bound_text(low, '-inf')}"
+        relation = f"= {_text(high)}"
+    elif high is None:
+        relation = f">= {_bound_text(low, '-inf')}"
     else:
-        head, relation = f" {row.name}:", f"<= {number_text(high)}"
-    return _wrapped(head, [*terms, relation])
+        relation = f"<= {_text(high)}"
+    return _wrap(head, [*terms, relation])
 
 
 def _lp_bounds(column: Column) -> str:
@@ -257,13 +227,13 @@ def _lp_bounds(column: Column) -> str:
     if low is None and high is None:
         return f"{column.name} free"
     if low is not None and low == high:
-        return f"{column.name} = {number_text(low)}"
+        return f"{column.name} = {_text(low)}"
     if low == 0 and high is None:
         return ""
-    return f"{bound_text(low, '-inf')} <= {column.name} <= {bound_text(high, 'inf')}"
+    return f"{_bound_text(low, '-inf')} <= {column.name} <= {_bound_text(high, 'inf')}"
 
 
-def _wrapped(head: str, parts: Iterable[str]) -> list[str]:
+def _wrap(head: str, parts: Iterable[str]) -> list[str]:
     lines = [head]
     for part in parts:
         if len(lines[-1]) + len(part) >= _WIDTH:
