@@ -23,10 +23,20 @@ from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = ["box_of_mapping", "box_of_rows", "box_of_value", "parse_box", "parse_point"]
 
-
 MAX_LENGTH = 10_000_000
 _INFINITE = re.compile(r"(?P<sign>[+-]?)inf(?:inity)?", re.IGNORECASE)
 _TARGET = re.compile(r"(?P<name>[^\[\]]*?)\s*(?:\[(?P<index>[^\[\]]*)\])?", re.DOTALL)
+_FORMS = "Give x=-1:1 as text, {'x': (-1, 1)}, or one pair (low, high) an input."
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One ``target=value`` of the text: a whole input, or the elements at flat positions."""
+
+    name: str
+    elements: tuple[int, ...] | None
+    value: str
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +51,55 @@ class _Source:
         """The place of a part of the text."""
         return f"{self.where}, {_short(part)!r}"
 
+    def entries(self, text: str, inputs: Mapping[str, Shape]) -> dict[str, list[_Entry]] | str:
+        """The entries for each input; or the value for all of them, if that is all."""
+        if len(text) > MAX_LENGTH:
+            what = f"The {self.noun} has more than {MAX_LENGTH} characters."
+            raise InputError(what, where=self.where)
+        parts = self._split(text)
+        if len(parts) == 1 and "=" not in parts[0]:
+            return parts[0]
+        found: dict[str, list[_Entry]] = {}
+        for part in parts:
+            entry = self._entry(part, inputs)
+            found.setdefault(entry.name, []).append(entry)
+        return found
+
+    def _split(self, text: str) -> list[str]:
+        """The entries between commas that are outside of brackets."""
+        parts, depth, start = list[str](), 0, 0
+        for place, sign in enumerate(text):
+            depth += (sign == "[") - (sign == "]")
+            if sign == "," and depth == 0:
+                parts.append(text[start:place])
+                start = place + 1
+        parts.append(text[start:])
+        if not all(part.strip() for part in parts):
+            subject = f"An entry of the {self.noun}" if text.strip() else f"The {self.noun}"
+            raise InputError(f"{subject} is empty.", where=self.where, hint=self.hint)
+        return [part.strip() for part in parts]
+
+    def _entry(self, part: str, inputs: Mapping[str, Shape]) -> _Entry:
+        target, equals, value = part.rpartition("=")
+        match = _TARGET.fullmatch(target.strip())
+        where = self.at(part)
+        if not equals:
+            raise InputError("The entry names no input.", where=where, hint=self.hint)
+        # a name may itself contain brackets
+        if match is None or target.strip() in inputs:
+            name, index = target.strip(), None
+        else:
+            name, index = str(match["name"]).strip(), match["index"]
+        if name not in inputs:
+            close = difflib.get_close_matches(name[:60], inputs, n=1)
+            guess = f" Did you mean {close[0]!r}?" if close else ""
+            hint = f"Inputs: {', '.join(list(inputs)[:20]) or 'none'}.{guess}"
+            raise InputError(f"{_short(name)!r} is no input of the model.", where=where, hint=hint)
+        elements = None if index is None else _elements(index, inputs[name], where)
+        return _Entry(name, elements, value, where)
+
 
 _BOX = _Source("box", "box", "Write a box as x=-1:1,y=0:inf, or -1:1 for every input.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One ``target=value`` of the text: a whole input, or the elements at flat positions."""
-
-    name: str
-    elements: tuple[int, ...] | None
-    value: str
-    where: str
 
 
 def parse_box(text: str, inputs: Mapping[str, Shape]) -> Box:
@@ -72,7 +119,7 @@ def parse_box(text: str, inputs: Mapping[str, Shape]) -> Box:
     >>> parse_box("x=-1:1, y=0:inf", {"x": (), "y": ()}).side("y").upper
     (None,)
     """
-    entries = _entries(text, inputs, _BOX)
+    entries = _BOX.entries(text, inputs)
     if isinstance(entries, str):
         low, high = _interval(entries, _BOX.at(entries))
         return Box.uniform(list(inputs), low, high)
@@ -114,14 +161,14 @@ def parse_point(
     {'x': (Fraction(1, 3),), 'y': (None, None)}
     """
     source = _Source(where, "point", "Write a point as x=0,y=1/3, or 0 for every input.")
-    entries = _entries(text, inputs, source)
+    entries = source.entries(text, inputs)
     if isinstance(entries, str):
-        value = _number(entries, source, source.at(entries))
+        value = _number(entries, source.at(entries), source.hint)
         return {name: (value,) * size_of(shape) for name, shape in inputs.items()}
     point: dict[str, tuple[Fraction | None, ...]] = {}
     for name, shape in inputs.items():
         given = entries.get(name, [])
-        numbers = {entry: _number(entry.value, source, entry.where) for entry in given}
+        numbers = {entry: _number(entry.value, entry.where, source.hint) for entry in given}
         places = _by_element(name, given, size_of(shape))
         point[name] = tuple(None if entry is None else numbers[entry] for entry in places)
     return point
@@ -138,11 +185,11 @@ def _interval(text: str, where: str) -> tuple[Bound, Bound]:
     return low, high
 
 
-def _number(text: str, source: _Source, where: str) -> Fraction:
+def _number(text: str, where: str, hint: str = "") -> Fraction:
     try:
         return parse_rational(text.strip())
     except InputError as error:
-        hint = source.hint if ":" in text else error.hint
+        hint = hint if hint and ":" in text else error.hint
         raise InputError(error.what, where=where, hint=hint) from None
 
 
@@ -156,76 +203,12 @@ def _bound(text: str, side: int, where: str) -> Bound:
     infinite = _INFINITE.fullmatch(word)
     if infinite is not None:
         if (infinite["sign"] == "-") != (side < 0):
-            raise InputError(
-                f"{word!r} leaves no real number in the interval.", where=where, hint=_BOX.hint
-            )
+            what = f"{word!r} leaves no real number in the interval."
+            raise InputError(what, where=where, hint=_BOX.hint)
         return None
     if word.lower() in ("nan", "+nan", "-nan"):
         raise InputError("NaN bounds nothing.", where=where, hint="Use inf for no bound.")
-    try:
-        return parse_rational(word)
-    except InputError as error:
-        raise InputError(error.what, where=where, hint=error.hint) from None
-
-
-def _entries(
-    text: str, inputs: Mapping[str, Shape], source: _Source
-) -> dict[str, list[_Entry]] | str:
-    """The entries for each input; or the value for all of them, if that is all."""
-    if len(text) > MAX_LENGTH:
-        raise InputError(
-            f"The {source.noun} has more than {MAX_LENGTH} characters.", where=source.where
-        )
-    parts = _split(text, source)
-    if len(parts) == 1 and "=" not in parts[0]:
-        return parts[0]
-    found: dict[str, list[_Entry]] = {}
-    for part in parts:
-        entry = _entry(part, inputs, source)
-        found.setdefault(entry.name, []).append(entry)
-    return found
-
-
-def _split(text: str, source: _Source) -> list[str]:
-    """The entries between commas that are outside of brackets."""
-    parts, depth, start = list[str](), 0, 0
-    for place, sign in enumerate(text):
-        if sign == "[":
-            depth += 1
-        elif sign == "]":
-            depth -= 1
-        elif sign == "," and depth == 0:
-            parts.append(text[start:place])
-            start = place + 1
-    parts.append(text[start:])
-    if not all(part.strip() for part in parts):
-        subject = f"An entry of the {source.noun}" if text.strip() else f"The {source.noun}"
-        raise InputError(f"{subject} is empty.", where=source.where, hint=source.hint)
-    return [part.strip() for part in parts]
-
-
-def _entry(part: str, inputs: Mapping[str, Shape], source: _Source) -> _Entry:
-    target, equals, value = part.rpartition("=")
-    match = _TARGET.fullmatch(target.strip())
-    where = source.at(part)
-    if not equals:
-        raise InputError("The entry names no input.", where=where, hint=source.hint)
-    # a name may itself contain brackets
-    if match is None or target.strip() in inputs:
-        name, index = target.strip(), None
-    else:
-        name, index = str(match["name"]).strip(), match["index"]
-    if name not in inputs:
-        close = difflib.get_close_matches(name[:60], inputs, n=1)
-        guess = f" Did you mean {close[0]!r}?" if close else ""
-        known = ", ".join(list(inputs)[:20]) or "none"
-        raise InputError(
-            f"{_short(name)!r} is no input of the model.",
-            where=where,
-            hint=f"Inputs: {known}.{guess}",
-        )
-    elements = None if index is None else _elements(index, inputs[name], where)
-    return _Entry(name, elements, value, where)
+    return _number(word, where)
 
 
 def _elements(index: str, shape: Shape, where: str) -> tuple[int, ...]:
@@ -234,22 +217,19 @@ def _elements(index: str, shape: Shape, where: str) -> tuple[int, ...]:
     # one index into a tensor of several axes counts its elements in C order
     extents = (size_of(shape),) if len(axes) == 1 and len(shape) != 1 else shape
     if len(axes) != len(extents):
-        raise InputError(
-            f"{len(axes)} indices were given for an input of shape {shape}.", where=where
-        )
+        what = f"{len(axes)} indices were given for an input of shape {shape}."
+        raise InputError(what, where=where)
     chosen = [_positions(axis, n, where) for axis, n in zip(axes, extents, strict=True)]
     strides = [size_of(extents[axis + 1 :]) for axis in range(len(extents))]
-    return tuple(
-        sum(i * s for i, s in zip(place, strides, strict=True)) for place in product(*chosen)
-    )
+    places = product(*chosen)
+    return tuple(sum(i * s for i, s in zip(place, strides, strict=True)) for place in places)
 
 
 def _positions(axis: str, extent: int, where: str) -> Sequence[int]:
     words = [word.strip() for word in axis.split(":")]
     if len(words) > 2 or not all(re.fullmatch(r"[0-9]{0,12}", word) for word in words):
-        raise InputError(
-            f"{axis!r} is no index.", where=where, hint="Write x[3], x[0,2:4] or x[:,1]."
-        )
+        hint = "Write x[3], x[0,2:4] or x[:,1]."
+        raise InputError(f"{axis!r} is no index.", where=where, hint=hint)
     if len(words) == 1:
         first = int(words[0]) if words[0] else extent
         last = first + 1
@@ -264,8 +244,7 @@ def _by_element(name: str, entries: Sequence[_Entry], size: int) -> list[_Entry 
     """The entry that gives each element."""
     given: dict[int, _Entry] = {}
     for entry in entries:
-        elements = range(size) if entry.elements is None else entry.elements
-        for element in elements:
+        for element in range(size) if entry.elements is None else entry.elements:
             if element in given:
                 raise InputError(
                     f"Input {name!r} is given twice (element {element}).",
@@ -274,9 +253,6 @@ def _by_element(name: str, entries: Sequence[_Entry], size: int) -> list[_Entry 
                 )
             given[element] = entry
     return [given.get(element) for element in range(size)]
-
-
-_FORMS = "Give x=-1:1 as text, {'x': (-1, 1)}, or one pair (low, high) an input."
 
 
 def box_of_value(given: Any, inputs: Mapping[str, Shape]) -> Box:
@@ -289,7 +265,9 @@ def box_of_value(given: Any, inputs: Mapping[str, Shape]) -> Box:
         case None:
             return Box.everything()
         case Box():
-            return _checked(given, inputs)
+            for side in mapping(given.sides, what="box").values():
+                instance(side, Side, what="side of the box")
+            return given.checked(inputs)
         case str():
             return parse_box(given, inputs)
         case Mapping():
@@ -298,30 +276,27 @@ def box_of_value(given: Any, inputs: Mapping[str, Shape]) -> Box:
             return _box_of_pairs(given, inputs)
 
 
-def _checked(box: Box, inputs: Mapping[str, Shape]) -> Box:
-    for side in mapping(box.sides, what="box").values():
-        instance(side, Side, what="side of the box")
-    return box.checked(inputs)
-
-
 def _box_of_pairs(given: Any, inputs: Mapping[str, Shape]) -> Box:
     pairs = _items(given)
     if pairs is None:
         raise InputError(f"The box is {shown(given)}, which is no box.", hint=_FORMS)
     sizes = [size_of(shape) for shape in inputs.values()]
     if len(pairs) not in (len(sizes), sum(sizes)):
-        raise InputError(
-            f"The box has {len(pairs)} pairs; the inputs have {sum(sizes)} elements.", hint=_FORMS
-        )
+        what = f"The box has {len(pairs)} pairs; the inputs have {sum(sizes)} elements."
+        raise InputError(what, hint=_FORMS)
     if len(pairs) == len(sizes):
         return box_of_mapping(dict(zip(inputs, pairs, strict=True)), inputs)
-    sides: dict[str, tuple[list[Any], list[Any]]] = {}
-    start = 0
-    for (name, _), size in zip(inputs.items(), sizes, strict=True):
-        ends = [_pair(name, pair) for pair in pairs[start : start + size]]
-        sides[name] = [low for low, _ in ends], [high for _, high in ends]
-        start += size
+    ends = {name: [_pair(name, p) for p in part] for name, part in _parts(pairs, inputs)}
+    sides = {name: ([low for low, _ in e], [high for _, high in e]) for name, e in ends.items()}
     return box_of_mapping(sides, inputs)
+
+
+def _parts(items: Sequence[Any], inputs: Mapping[str, Shape]) -> Iterable[tuple[str, list[Any]]]:
+    """The items of each input, of which there is one an element."""
+    start = 0
+    for name, shape in inputs.items():
+        yield name, list(items[start : start + size_of(shape)])
+        start += size_of(shape)
 
 
 def _items(given: Any) -> list[Any] | None:
@@ -354,20 +329,16 @@ def box_of_mapping(bounds: Mapping[str, Any], inputs: Mapping[str, Shape]) -> Bo
         size = size_of(inputs[name]) if name in inputs else 1
         low, high = _ends(lower, "-inf"), _ends(upper, "inf")
         if len(low) != len(high):
-            low, high = (_stretched(side, max(len(low), len(high), size)) for side in (low, high))
+            longest = max(len(low), len(high), size)
+            low, high = (side * longest if len(side) == 1 else side for side in (low, high))
         sides[name] = Side(low, high)
     return Box(sides).checked(inputs)
 
 
 def box_of_rows(rows: Array, inputs: Mapping[str, Shape]) -> Box:
     """The smallest box that holds some points, whose columns are all input elements in order."""
-    low, high = rows.min(axis=0).tolist(), rows.max(axis=0).tolist()
-    bounds: dict[str, tuple[list[Any], list[Any]]] = {}
-    start = 0
-    for name, shape in inputs.items():
-        stop = start + size_of(shape)
-        bounds[name] = low[start:stop], high[start:stop]
-        start = stop
+    low, high = (_parts(end.tolist(), inputs) for end in (rows.min(axis=0), rows.max(axis=0)))
+    bounds = {name: (lows, highs) for (name, lows), (_, highs) in zip(low, high, strict=True)}
     return box_of_mapping(bounds, inputs)
 
 
@@ -383,19 +354,10 @@ def _end_of(value: Any, unbounded: str) -> Bound:
     match value:
         case None:
             return None
-        case str() if value.strip().lower().lstrip("+") == unbounded:
-            return None
         case str():
-            return parse_rational(value)
-        case _ if _is_infinite(value) and (value > 0) == (unbounded == "inf"):
-            return None
+            endless = value.strip().lower().lstrip("+") == unbounded
+            return None if endless else parse_rational(value)
+        case float() | Decimal() | np.floating() if math.isinf(cast("float", value)):
+            return None if (value > 0) == (unbounded == "inf") else rational(value)
         case _:
             return rational(value)
-
-
-def _is_infinite(value: Any) -> bool:
-    return isinstance(value, float | Decimal | np.floating) and math.isinf(cast("float", value))
-
-
-def _stretched(ends: tuple[Bound, ...], size: int) -> tuple[Bound, ...]:
-    return ends * size if len(ends) == 1 else ends

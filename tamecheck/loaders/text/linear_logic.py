@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -11,7 +11,18 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.spec import Case, Inequality
 
-__all__ = ["FALSE", "TRUE", "Dnf", "Linear", "both", "case_of", "compare", "either", "opposite"]
+__all__ = [
+    "FALSE",
+    "TRUE",
+    "Dnf",
+    "Linear",
+    "both",
+    "case_of",
+    "compare",
+    "either",
+    "is_empty",
+    "opposite",
+]
 
 MAX_CASES = 20_000
 MAX_PARTS = 5_000_000
@@ -24,16 +35,6 @@ class Linear:
 
     terms: Mapping[int, Fraction]
     constant: Fraction = _ZERO
-
-    @staticmethod
-    def input(index: int) -> Linear:
-        """The input element with a flat index."""
-        return Linear({index: Fraction(1)})
-
-    @staticmethod
-    def output(index: int) -> Linear:
-        """The output element with a flat index."""
-        return Linear({-1 - index: Fraction(1)})
 
     def scaled(self, factor: Fraction) -> Linear:
         """``factor`` times the form."""
@@ -99,12 +100,11 @@ def both(parts: Sequence[Dnf]) -> Dnf:
 
 def opposite(condition: Dnf) -> Dnf:
     """The condition that ``condition`` does not hold."""
-    return both([tuple((_opposite(one),) for one in clause) for clause in condition])
+    return both([tuple((_negate(one),) for one in clause) for clause in condition])
 
 
-def _opposite(one: Inequality) -> Inequality:
-    inputs = tuple((i, -c) for i, c in one.inputs)
-    outputs = tuple((j, -c) for j, c in one.outputs)
+def _negate(one: Inequality) -> Inequality:
+    inputs, outputs = (tuple((i, -c) for i, c in terms) for terms in (one.inputs, one.outputs))
     return Inequality(inputs, outputs, -one.bound, not one.strict)
 
 
@@ -117,29 +117,25 @@ def case_of(clause: Clause, lower: tuple[Bound, ...], upper: tuple[Bound, ...]) 
     """The case of a clause within given input bounds, or None where its box is empty."""
     low: dict[int, Fraction] = {}
     high: dict[int, Fraction] = {}
-    region, outputs = list[Inequality](), list[Inequality]()
     for one in clause:
-        if one.outputs:
-            outputs.append(one)
-            continue
-        if len(one.inputs) == 1:
+        if not one.outputs and len(one.inputs) == 1:
             index, coefficient = one.inputs[0]
             bound = one.bound / coefficient
             if coefficient > 0:
                 high[index] = min(high.get(index, bound), bound)
             else:
                 low[index] = max(low.get(index, bound), bound)
-        if len(one.inputs) != 1 or one.strict:
-            region.append(one)
-    lower, upper = _with(lower, low, largest=True), _with(upper, high, largest=False)
-    touched = low.keys() | high.keys()
-    if any(_empty(lower[i], upper[i]) for i in touched):
+    lower, upper = _tighten(lower, low, max), _tighten(upper, high, min)
+    if any(is_empty(lower[i], upper[i]) for i in low.keys() | high.keys()):
         return None
-    return Case(lower, upper, tuple(region), tuple(outputs))
+    region = (o for o in clause if not o.outputs and (len(o.inputs) != 1 or o.strict))
+    return Case(lower, upper, tuple(region), tuple(one for one in clause if one.outputs))
 
 
-def _with(
-    bounds: tuple[Bound, ...], found: Mapping[int, Fraction], *, largest: bool
+def _tighten(
+    bounds: tuple[Bound, ...],
+    found: Mapping[int, Fraction],
+    best: Callable[[Fraction, Fraction], Fraction],
 ) -> tuple[Bound, ...]:
     if not found:
         # kept as the same object, so that cases share the bounds that they have in common
@@ -147,11 +143,10 @@ def _with(
     merged = list(bounds)
     for index, bound in found.items():
         known = merged[index]
-        if known is not None:
-            bound = max(known, bound) if largest else min(known, bound)  # noqa: PLW2901 - tightened
-        merged[index] = bound
+        merged[index] = bound if known is None else best(known, bound)
     return tuple(merged)
 
 
-def _empty(low: Bound, high: Bound) -> bool:
+def is_empty(low: Bound, high: Bound) -> bool:
+    """Whether no number is between two bounds."""
     return low is not None and high is not None and low > high

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.spec import Case, Specification, TensorName
 from tamecheck.ir.tensor import Shape, size_of
@@ -25,6 +24,7 @@ from tamecheck.loaders.text.linear_logic import (
     case_of,
     compare,
     either,
+    is_empty,
     opposite,
 )
 from tamecheck.loaders.text.sexpr import GAP, Atom, line_of, read_form
@@ -63,12 +63,8 @@ class Tensor:
     tensor: TensorName
 
 
-@dataclass(frozen=True, slots=True)
-class Voided:
-    """A command that is done, or that says nothing about the property."""
-
-
-Item: TypeAlias = Linear | Condition | Assertion | Tensor | Voided
+Item: TypeAlias = Linear | Condition | Assertion | Tensor | None
+"""What a form is; None for a command that is done, or that says nothing about the property."""
 
 
 @dataclass(slots=True)
@@ -131,7 +127,7 @@ class Variables:
         kind, index = flat["kind"].upper(), int(flat["index"])
         if index not in self.flat[kind]:
             raise InputError(f"{atom.text} is not declared.")
-        return Linear.input(index) if kind == "X" else Linear.output(index)
+        return _variable(index, output=kind == "Y")
 
     def _tensor_element(self, atom: Atom) -> Linear:
         found = self.offsets.get(atom.text)
@@ -139,7 +135,11 @@ class Variables:
             raise InputError(f"{_shown(atom)} is not declared.")
         declared, offset = found
         place = offset + _position(atom, declared.tensor.shape)
-        return Linear.output(place) if declared.output else Linear.input(place)
+        return _variable(place, output=declared.output)
+
+
+def _variable(index: int, *, output: bool) -> Linear:
+    return Linear({-1 - index if output else index: Fraction(1)})
 
 
 def _shown(atom: Atom) -> str:
@@ -251,7 +251,7 @@ def _command(name: str, args: Sequence[Atom | Item], variables: Variables) -> It
     if name in ("declare-const", "declare-fun"):
         return _declare_flat(name, args, variables)
     if name == "":
-        return Voided()
+        return None
     if name in ("declare-input", "declare-output", "declare-hidden"):
         return _declare_tensor(name, args)
     if name == "declare-network":
@@ -261,7 +261,7 @@ def _command(name: str, args: Sequence[Atom | Item], variables: Variables) -> It
     if name in ("isomorphic-to", "equal-to"):
         raise UnsupportedError("The property relates several networks.")
     if name in _IGNORED:
-        return Voided()
+        return None
     raise InputError(f"{name[:40]!r} is no command, relation or operator of VNN-LIB.")
 
 
@@ -284,7 +284,7 @@ def _declare_flat(name: str, args: Sequence[Atom | Item], variables: Variables) 
     if index >= MAX_VARIABLES:
         raise InputError(f"More than {MAX_VARIABLES} variables are declared.")
     variables.declare(flat["kind"].upper(), index)
-    return Voided()
+    return None
 
 
 def _declare_tensor(name: str, args: Sequence[Atom | Item]) -> Item:
@@ -305,20 +305,20 @@ def _declare_tensor(name: str, args: Sequence[Atom | Item]) -> Item:
 
 
 def _declare_network(args: Sequence[Atom | Item], variables: Variables) -> Item:
-    head, *rest = args or (Voided(),)
+    head, *rest = args or (None,)
     tensors = [item for item in rest if isinstance(item, Tensor)]
     outputs = {one.output for one in tensors}
     if not isinstance(head, Atom) or len(tensors) != len(rest) or len(outputs) != 2:
         raise InputError("'declare-network' needs a name, then declare-input and declare-output.")
     variables.declare_network(tensors)
-    return Voided()
+    return None
 
 
 def _version(args: Sequence[Atom | Item], variables: Variables) -> Item:
     match args:
         case [Atom(text=text)] if re.fullmatch(r"<?[12]\.[0-9]+>?", text):
             variables.version = int(text.strip("<>")[0])
-            return Voided()
+            return None
         case _:
             raise UnsupportedError("This version of VNN-LIB is not read; 1.0 and 2.0 are.")
 
@@ -399,7 +399,7 @@ class _Reader:
             value, end = read_form(self.text, self.position, self.where, self._fold)
             if isinstance(value, Assertion):
                 self.asserted.append(value.dnf)
-            elif not isinstance(value, Voided):
+            elif value is not None:
                 raise InputError("A term or condition stands outside of 'assert'.")
             self.position = end
 
@@ -415,10 +415,14 @@ class _Reader:
         upper = tuple(self.upper.get(i) for i in range(size))
         shared = case_of(tuple(one for clause in known for one in clause), lower, upper)
         cases: list[Case] = []
-        if shared is not None and not any(map(_empty, shared.lower, shared.upper)):
+        if shared is not None and not any(map(is_empty, shared.lower, shared.upper)):
             clauses = both([dnf for dnf in self.asserted if len(dnf) != 1])
             found = (case_of(clause, shared.lower, shared.upper) for clause in clauses)
-            cases.extend(_joined(shared, case) for case in found if case is not None)
+            cases.extend(
+                Case(c.lower, c.upper, shared.region + c.region, shared.outputs + c.outputs)
+                for c in found
+                if c is not None
+            )
         return Specification(inputs, outputs, tuple(cases), self.where)
 
     def _usual(self, usual: re.Match[str]) -> None:
@@ -438,12 +442,3 @@ class _Reader:
 
     def _fold(self, items: list[Atom | Item]) -> Item:
         return fold_form(items, self.variables)
-
-
-def _joined(shared: Case, case: Case) -> Case:
-    region, outputs = shared.region + case.region, shared.outputs + case.outputs
-    return Case(case.lower, case.upper, region, outputs)
-
-
-def _empty(low: Bound, high: Bound) -> bool:
-    return low is not None and high is not None and low > high
