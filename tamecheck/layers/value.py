@@ -254,9 +254,7 @@ def _side(row: Row) -> Fraction:
 
 def _moved(row: Row, side: Fraction) -> Row:
     return replace(
-        row,
-        lower=None if row.lower is None else side,
-        upper=None if row.upper is None else side,
+        row, lower=None if row.lower is None else side, upper=None if row.upper is None else side
     )
 
 

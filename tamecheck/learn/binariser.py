@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, Self, cast
 
@@ -13,7 +13,8 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import validation
 
-from tamecheck.learn.effort import DataError, data_errors
+from tamecheck.learn.effort import DataError, check_choice, data_errors
+from tamecheck.learn.estimator import check_fitted
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer
 from tamecheck.loaders.tables.schema import Bit, Column, Group, GroupKind, Schema, display_names
 
@@ -23,6 +24,7 @@ _VALIDATE = cast("Any", validation)
 _ENCODINGS = ("thermometer", "threshold", "one-hot")
 
 
+@dataclass(eq=False, repr=False)
 class Binariser(TransformerMixin, BaseEstimator):
     """Turns features into signs, and remembers what each sign says.
 
@@ -66,27 +68,14 @@ class Binariser(TransformerMixin, BaseEstimator):
     ('x0 ≥ 37 years', [[1.0]])
     """
 
-    bits_: tuple[Bit, ...]
-    n_features_in_: int
-
-    def __init__(  # noqa: PLR0913  # scikit-learn wants every parameter by name
-        self,
-        encoding: Literal["thermometer", "threshold", "one-hot"] = "thermometer",
-        *,
-        thresholds: int | Mapping[str, Sequence[float]] = 4,
-        signs: bool = True,
-        names: Sequence[str] | None = None,
-        units: Mapping[str, str] | None = None,
-        unknown: Literal["error", "none"] = "error",
-        categories: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
-        self.encoding = encoding
-        self.thresholds = thresholds
-        self.signs = signs
-        self.names = names
-        self.units = units
-        self.unknown = unknown
-        self.categories = categories
+    encoding: Literal["thermometer", "threshold", "one-hot"] = "thermometer"
+    _: KW_ONLY
+    thresholds: int | Mapping[str, Sequence[float]] = 4
+    signs: bool = True
+    names: Sequence[str] | None = None
+    units: Mapping[str, str] | None = None
+    unknown: Literal["error", "none"] = "error"
+    categories: Mapping[str, Sequence[str]] | None = None
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002, N803
         """Choose the statements.
@@ -96,23 +85,20 @@ class Binariser(TransformerMixin, BaseEstimator):
         DataError
             On missing values, on parameters that make no sense, or if no feature varies.
         """
-        if self.encoding not in _ENCODINGS:
-            raise DataError(f"encoding={self.encoding!r} is unknown.", hint=", ".join(_ENCODINGS))
+        check_choice("encoding", self.encoding, _ENCODINGS)
         if self.unknown not in ("error", "none"):
             raise DataError(f"unknown={self.unknown!r} is neither 'error' nor 'none'.")
         if isinstance(self.thresholds, int) and self.thresholds < 1:
             raise DataError(f"thresholds={self.thresholds!r} is no positive integer.")
         rows = self._rows(X, reset=True)
-        self._columns = self._described(rows.shape[1])
+        self._columns = self._describe(rows.shape[1])
         bits: list[Bit] = []
         groups: list[Group] = []
         for column in range(rows.shape[1]):
-            found = self._statements(column, rows[:, column])
-            if found:
-                kind = _kind(found)
+            if found := self._statements(column, rows[:, column]):
                 outputs = tuple(range(len(bits), len(bits) + len(found)))
-                groups.append(Group(kind, found[0].feature, outputs))
-            bits += found
+                groups.append(Group(_kind(found), found[0].feature, outputs))
+                bits += found
         if not bits:
             raise DataError(
                 f"No feature varies over the {len(rows)} rows (n_samples={len(rows)}).",
@@ -129,7 +115,7 @@ class Binariser(TransformerMixin, BaseEstimator):
         DataError
             On missing values, other features than in `fit`, or an unknown category.
         """
-        _VALIDATE.check_is_fitted(self)
+        check_fitted(self)
         rows = self._rows(X, reset=False)
         if self.unknown == "error":
             self._refuse_unknown(rows)
@@ -141,19 +127,19 @@ class Binariser(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
         """The names of the outputs: ``age>=37``, ``colour=red``."""
-        _VALIDATE.check_is_fitted(self)
+        check_fitted(self)
         if input_features is not None:
             _VALIDATE._check_feature_names_in(self, input_features)  # noqa: SLF001
         return np.array([bit.name for bit in self.bits_], dtype=object)
 
     def literal(self, output: int, *, holds: bool = True) -> str:
         """What an output says, or what it says when it fails, in words: ``age ≥ 37 years``."""
-        _VALIDATE.check_is_fitted(self)
+        check_fitted(self)
         return self.bits_[output].text(holds=holds)
 
     def groups(self) -> tuple[Group, ...]:
         """The outputs of each feature, and what holds among them on every row."""
-        _VALIDATE.check_is_fitted(self)
+        check_fitted(self)
         return self._groups
 
     def values(self) -> Mapping[str, tuple[str, ...]]:
@@ -162,7 +148,7 @@ class Binariser(TransformerMixin, BaseEstimator):
 
     def schema(self) -> Schema:
         """What the outputs are made of, as data."""
-        _VALIDATE.check_is_fitted(self)
+        check_fitted(self)
         low = -1 if self.signs else 0
         return Schema(tuple(self._columns), self.bits_, self._groups, levels=(low, 1))
 
@@ -179,24 +165,17 @@ class Binariser(TransformerMixin, BaseEstimator):
             return found.astype(np.float64)
         if found.dtype.kind == "c":
             raise DataError("Complex data not supported.")
-        missing = [value is None or value != value for value in found.reshape(-1)]  # noqa: PLR0124
-        if any(missing):
+        if any(value is None or value != value for value in found.reshape(-1)):  # noqa: PLR0124
             raise DataError("Input X contains NaN.", hint="Fill in or leave out those rows.")
         return found.astype(object)
 
-    def _names(self, count: int) -> list[str]:
-        names: Any = self.names
-        if names is None:
-            names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            return [f"x{i}" for i in range(count)]
+    def _describe(self, count: int) -> list[Column]:
+        """The columns, with what they are called and their units."""
+        given: Any = getattr(self, "feature_names_in_", None) if self.names is None else self.names
+        names = [f"x{i}" for i in range(count)] if given is None else list(map(str, given))
+        units = self.units or {}
         if len(names) != count:
             raise DataError(f"There are {len(names)} names for {count} features.")
-        return [str(name) for name in names]
-
-    def _described(self, count: int) -> list[Column]:
-        """The columns, with what they are called and their units."""
-        names, units = self._names(count), self.units or {}
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise DataError(f"Two features are called {twice!r}.")
@@ -251,11 +230,9 @@ class Binariser(TransformerMixin, BaseEstimator):
 
     def _refuse_unknown(self, rows: npt.NDArray[Any]) -> None:
         for number, column in enumerate(self._columns):
-            if column.categories is None:
-                continue
-            known = set(column.categories)
+            known = set(column.categories or ())
             for row, value in enumerate(rows[:, number].tolist()):
-                if str(value) not in known:
+                if column.categories is not None and str(value) not in known:
                     raise DataError(
                         f"Feature {column.name!r} has a category that was not there in fit: "
                         f"{str(value)!r} (row {row}).",
@@ -326,7 +303,7 @@ def on_features(binariser: Binariser, network: BinarizedNetwork) -> BinarizedNet
         raise DataError(f"Feature {text!r} is categorical, so it is no real number.")
     cuts = sorted({cut for bit in bits for cut in _cuts(bit)})
     place = {cut: number for number, cut in enumerate(cuts)}
-    select = np.zeros((binariser.n_features_in_, len(cuts)))
+    select = np.zeros((len(binariser.schema().columns), len(cuts)))
     for (column, _), number in place.items():
         select[column, number] = 1
     thresholds = Layer(select, np.array([-threshold for _, threshold in cuts]))

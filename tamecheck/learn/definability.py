@@ -51,16 +51,8 @@ class Hypothesis:
 class ObjectiveCertificate:
     """What is proved about the objective of a training, and which hypotheses of a theorem hold.
 
-    Parameters
-    ----------
-    model
-        The objective of one sample, a function of all parameters.
-    check
-        The answer of `tamecheck.Model.check`, with its certificate.
-    theorem
-        A convergence theorem.
-    hypotheses
-        All of its hypotheses.
+    ``model`` is the objective of one sample, a function of all parameters, ``check`` the answer of
+    `tamecheck.Model.check` with its certificate, ``theorem`` a convergence theorem.
     """
 
     model: Model
@@ -134,7 +126,8 @@ def joint_objective(
         ops.SUB, sketch.constant(np.float64(elastic.kappa)), sketch.apply(ops.MUL, every, a)
     )
     paid = sketch.apply(ops.RELU, slack)
-    penalty = _scaled(sketch, _total(sketch, paid), elastic.rho)
+    total = sketch.apply(ops.SUM, paid, axes=(1,), keepdims=False)
+    penalty = _scaled(sketch, total, elastic.rho)
     losses = _losses(sketch, scores, label, classes, loss)
     total = sketch.apply(ops.ADD, losses, penalty, label="loss and penalty")
     if elastic.temperature == 0:
@@ -147,26 +140,20 @@ def joint_objective(
 
 
 def _losses(sketch: Sketch, scores: int, label: int, classes: int, loss: str) -> int:
-    own = _columns(sketch, scores, [label])
+    def columns(places: list[int]) -> int:
+        chosen = sketch.constant(np.asarray(places, dtype=np.int64))
+        return sketch.apply(ops.GATHER, scores, chosen, axis=1)
+
+    own = columns([label])
     own = sketch.reshape(own, sketch.shape(own)[:1])
     if loss == "logistic":
         every = sketch.apply(ops.LOGSUMEXP, scores, axes=(1,), keepdims=False)
         return sketch.apply(ops.SUB, every, own, label="logistic loss")
-    rivals = _columns(sketch, scores, [k for k in range(classes) if k != label])
+    rivals = columns([k for k in range(classes) if k != label])
     rival = sketch.apply(ops.REDUCE_MAX, rivals, axes=(1,), keepdims=False)
     margin = sketch.apply(ops.SUB, rival, own)
-    return sketch.apply(
-        ops.RELU, sketch.apply(ops.ADD, margin, sketch.integer(1)), label="hinge loss"
-    )
-
-
-def _columns(sketch: Sketch, scores: int, columns: list[int]) -> int:
-    places = sketch.constant(np.asarray(columns, dtype=np.int64))
-    return sketch.apply(ops.GATHER, scores, places, axis=1)
-
-
-def _total(sketch: Sketch, node: int) -> int:
-    return sketch.apply(ops.SUM, node, axes=(1,), keepdims=False)
+    behind = sketch.apply(ops.ADD, margin, sketch.integer(1))
+    return sketch.apply(ops.RELU, behind, label="hinge loss")
 
 
 def _scaled(sketch: Sketch, node: int, factor: float) -> int:
@@ -180,22 +167,15 @@ def _soft_minimum(sketch: Sketch, node: int, temperature: float) -> int:
 
 
 def objective_certificate(model: Model, gap: str) -> ObjectiveCertificate:
-    """Check the objective of one sample.
+    """Check the objective of one sample, which `joint_objective` writes out.
 
-    Parameters
-    ----------
-    model
-        The objective, from `joint_objective`.
-    gap
-        Why the steps do not follow a conservative gradient of a fixed objective; empty if they do.
+    ``gap`` says why the steps do not follow a conservative gradient of a fixed objective, if so.
     """
     check = model.check()
+    tame, lipschitz = check.verdict is Verdict.TAME, check.properties.locally_lipschitz is True
     hypotheses = (
-        Hypothesis("the objective is definable", _status(check.verdict is Verdict.TAME)),
-        Hypothesis(
-            "the objective is locally Lipschitz",
-            _status(check.properties.locally_lipschitz is True),
-        ),
+        Hypothesis("the objective is definable", _PROVED if tame else _FAILS),
+        Hypothesis("the objective is locally Lipschitz", _PROVED if lipschitz else _FAILS),
         Hypothesis("steps follow conservative gradients of it", _FAILS if gap else _HOLDS, gap),
         Hypothesis(
             "iterates stay bounded, steps sum to infinity and their squares do not",
@@ -204,7 +184,3 @@ def objective_certificate(model: Model, gap: str) -> ObjectiveCertificate:
         ),
     )
     return ObjectiveCertificate(model, check, _THEOREM, hypotheses)
-
-
-def _status(proved: bool) -> str:  # noqa: FBT001  # a predicate's value, not a switch
-    return _PROVED if proved else _FAILS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -18,8 +19,27 @@ __all__ = ["BinaryWeights", "MaxCut", "random_regular"]
 Signs: TypeAlias = npt.NDArray[np.int8]
 
 
+class _Flips(ABC):
+    """States are vectors of signs, and a move flips one of them."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """The number of signs."""
+
+    def start(self, rng: np.random.Generator) -> Signs:
+        """Random signs."""
+        return rng.choice(np.array([-1, 1], dtype=np.int8), self.size)
+
+    def propose(self, state: Signs, rng: np.random.Generator) -> Signs:
+        """The state with one sign flipped."""
+        found = state.copy()
+        found[rng.integers(self.size)] *= -1
+        return found
+
+
 @dataclass(frozen=True, eq=False)
-class MaxCut:
+class MaxCut(_Flips):
     """Minimise minus the number of edges between the two sides of a graph.
 
     Parameters
@@ -41,6 +61,11 @@ class MaxCut:
         if any(u not in known or v not in known or u == v for u, v in self.edges):
             raise DataError("An edge joins two different vertices, by number.")
 
+    @property
+    def size(self) -> int:
+        """The number of vertices."""
+        return self.vertices
+
     @cached_property
     def _ends(self) -> npt.NDArray[np.int64]:
         return np.array(self.edges, dtype=np.int64).reshape(-1, 2)
@@ -48,10 +73,8 @@ class MaxCut:
     @cached_property
     def _adjacency(self) -> npt.NDArray[np.int64]:
         matrix = np.zeros((self.vertices, self.vertices), dtype=np.int64)
-        for u, v in self.edges:
-            matrix[u, v] += 1
-            matrix[v, u] += 1
-        return matrix
+        np.add.at(matrix, tuple(self._ends.T), 1)
+        return matrix + matrix.T
 
     def cut(self, state: Signs) -> int:
         """The number of edges between the sides."""
@@ -61,16 +84,6 @@ class MaxCut:
     def value(self, state: Signs) -> float:
         """Minus the cut, or minus the level if that is larger."""
         return -float(max(self.cut(state), self.level))
-
-    def start(self, rng: np.random.Generator) -> Signs:
-        """Random sides."""
-        return rng.choice(np.array([-1, 1], dtype=np.int8), self.vertices)
-
-    def propose(self, state: Signs, rng: np.random.Generator) -> Signs:
-        """The state with one vertex on the other side."""
-        found = state.copy()
-        found[rng.integers(self.vertices)] *= -1
-        return found
 
     def gradient_norm(self, state: Signs) -> float:
         """The largest change of the value by moving one vertex."""
@@ -99,7 +112,7 @@ class MaxCut:
 
 
 @dataclass(frozen=True, eq=False)
-class BinaryWeights:
+class BinaryWeights(_Flips):
     """Minimise the training errors of a network of weights ±1 and thresholds 0, flip by flip.
 
     Errors are integers that most flips of a weight leave as they are: the search is made of
@@ -129,27 +142,17 @@ class BinaryWeights:
 
     def network(self, state: Signs) -> BinarizedNetwork:
         """The network of these weights."""
-        layers: list[Layer] = []
-        start = 0
-        for m, n in pairwise(self.widths):
-            weights = state[start : start + m * n].astype(np.float64).reshape(m, n)
-            layers.append(Layer(weights, np.zeros(n)))
-            start += m * n
+        shapes = list(pairwise(self.widths))
+        parts = np.split(state.astype(np.float64), np.cumsum([m * n for m, n in shapes])[:-1])
+        layers = (
+            Layer(part.reshape(m, n), np.zeros(n))
+            for part, (m, n) in zip(parts, shapes, strict=True)
+        )
         return BinarizedNetwork(tuple(layers))
 
     def value(self, state: Signs) -> float:
         """The number of training errors."""
         return float((self.network(state).decide(self.x) != self.labels).sum())
-
-    def start(self, rng: np.random.Generator) -> Signs:
-        """Random weights."""
-        return rng.choice(np.array([-1, 1], dtype=np.int8), self.size)
-
-    def propose(self, state: Signs, rng: np.random.Generator) -> Signs:
-        """The state with one weight flipped."""
-        found = state.copy()
-        found[rng.integers(self.size)] *= -1
-        return found
 
     def gradient_norm(self, state: Signs) -> float:
         """The largest change of the errors among some flips."""

@@ -9,13 +9,13 @@ flat regions the particles are independent searches, move for move.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.learn.effort import DataError
 
 __all__ = [
@@ -164,9 +164,9 @@ def _run(search: Search[S], flat: Callable[[S], bool], annealing: Annealing) -> 
     place = min(range(len(values)), key=values.__getitem__)
     best, value = states[place], values[place]
     goal = -math.inf if annealing.target is None else annealing.target
-    end = math.inf if annealing.timeout is None else time.monotonic() + annealing.timeout
+    budget = Budget.of(annealing.timeout)
     regenerations = step = 0
-    while step < annealing.steps and value > goal and time.monotonic() < end:
+    while step < annealing.steps and value > goal and not budget.is_spent:
         temperature = annealing.temperature(step)
         for number, rng in enumerate(own):
             proposal = search.propose(states[number], rng)

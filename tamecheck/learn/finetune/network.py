@@ -188,8 +188,7 @@ def relu_network(graph: Graph) -> ReluNetwork:
         ordered = name != "matmul" or (len(found.args) == 2 and found.args[1] in constants)
         if len(others) != 1 or name not in {"matmul", "add", "relu", "reshape"} or not ordered:
             raise UnsupportedError(
-                "Fine-tuning takes dense layers and ReLUs.",
-                nodes=[(graph.name_of(node), name)],
+                "Fine-tuning takes dense layers and ReLUs.", nodes=[(graph.name_of(node), name)]
             )
         chain.append((name, _floats(graph.nodes[constants[0]]) if constants else None))
         node = others[0]

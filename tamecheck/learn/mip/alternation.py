@@ -28,11 +28,7 @@ _LEAST_SECONDS = 0.5
 
 
 def alternated(
-    task: Task,
-    architecture: Architecture,
-    rng: np.random.Generator,
-    effort: Effort,
-    budget: Budget,
+    task: Task, architecture: Architecture, rng: np.random.Generator, effort: Effort, budget: Budget
 ) -> Params:
     """A network whose errors no change of one neuron that the solver finds makes fewer.
 

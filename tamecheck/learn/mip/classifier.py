@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from dataclasses import KW_ONLY, dataclass, replace
@@ -27,10 +28,9 @@ from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_s
 from tamecheck.learn.latent import kind_of
 from tamecheck.learn.mip.alternation import alternated
 from tamecheck.learn.mip.annealing import annealed
-from tamecheck.learn.mip.stages import OBJECTIVES, Candidate, Limits, Stage, Training, run_stage
+from tamecheck.learn.mip.stages import OBJECTIVES, Candidate, Run, Stage, Training
 from tamecheck.learn.mip.task import Architecture, Params, errors_of, task_of
 from tamecheck.learn.network import Layer, WeightKind
-from tamecheck.programs.solving import Document
 from tamecheck.solvers.claims import SOLVERS
 
 __all__ = ["MIPBinarizedClassifier"]
@@ -155,30 +155,21 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             Fraction(float(self.margin)),
         )
         training = Training(task_of(data), architecture, measures, data.magnitude)
-        stages: list[Stage] = []
-        self.notes_: tuple[str, ...] = ()
-        self.certificate_: Document | None = None
         budget = Budget(begun + seconds)
         best = self._start(data, training, budget.part(_SEARCH_SHARE * seconds), seed)
+        effort = Effort(self._solvers, math.inf, self.max_nodes, seed)
+        run = Run(training, best, effort, budget, self.solver == "auto", bool(self.certify))
         with interruptible(budget):
             for number in range(len(measures)):
-                if budget.cancelled.is_set():
-                    break
-                share = max(0.1, budget.seconds / (len(measures) - number))
-                limits = Limits(
-                    self._effort(share, seed), self.solver == "auto", bool(self.certify)
-                )
-                outcome = run_stage(number, training, best, limits, budget)
-                best = outcome.best
-                stages.append(outcome.stage)
-                self.notes_ += outcome.notes
-                self.certificate_ = outcome.certificate or self.certificate_
+                if not budget.cancelled.is_set():
+                    run.improve(number, max(0.1, budget.seconds / (len(measures) - number)))
         kept = "the network is the best so far"
         self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=2)
+        self.notes_, self.certificate_ = run.notes, run.certificate
+        best, stages = run.best, run.stages
         if not stages:
             # interrupted: what the data alone prove
-            floor, proof = training.trivial_bound(measures[0])
-            stages = [Stage(measures[0], best.values[0], floor, proof)]
+            stages = [Stage(measures[0], best.values[0], *training.trivial_bound(measures[0]))]
         self.stages_ = tuple(
             replace(stage, value=value) for stage, value in zip(stages, best.values, strict=False)
         )
@@ -207,7 +198,7 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         rng = np.random.default_rng(seed)
         task, architecture, seconds = training.task, training.architecture, budget.seconds
         if self.solver in SOLVERS:
-            effort = self._effort(seconds, seed)
+            effort = Effort(self._solvers, seconds, self.max_nodes, seed)
             return training.candidate(alternated(task, architecture, rng, effort, budget))
         goal = float(task.floor)
         found = annealed(task, architecture, rng, budget=budget, goal=goal, starts=int(self.starts))
@@ -218,16 +209,13 @@ class MIPBinarizedClassifier(BinarizedClassifier):
             best = min(best, other, key=lambda candidate: candidate.values)
         return best
 
-    def _effort(self, seconds: float, seed: int) -> Effort:
-        return Effort(MIP_SOLVERS.get(self.solver, ()), seconds, self.max_nodes, seed)
+    @property
+    def _solvers(self) -> tuple[str, ...]:
+        return MIP_SOLVERS.get(self.solver, ())
 
 
 def _straight_through(
-    data: TrainingSet,
-    architecture: Architecture,
-    seed: int,
-    seconds: float,
-    budget: Budget,
+    data: TrainingSet, architecture: Architecture, seed: int, seconds: float, budget: Budget
 ) -> Params:
     """The parameters of a network that straight-through training finds."""
     from tamecheck.learn.ste import SteBinarizedClassifier

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TypeAlias
@@ -29,7 +29,7 @@ from tamecheck.learn.mip.task import (
 from tamecheck.learn.network import BinarizedNetwork
 from tamecheck.programs.solving import Document, solve
 
-__all__ = ["OBJECTIVES", "Candidate", "Limits", "Outcome", "Stage", "Training", "run_stage"]
+__all__ = ["OBJECTIVES", "Candidate", "Run", "Stage", "Training"]
 
 OBJECTIVES = {
     "errors": ("errors",),
@@ -86,29 +86,6 @@ class Stage:
     def optimal(self) -> bool:
         """Whether the network attains the bound."""
         return self.value == self.bound
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much work a stage may take.
-
-    Without solvers, only data and enumeration prove bounds.  All networks are gone through
-    (``enumerate``) where they are few; exact multipliers are searched for if ``certify``.
-    """
-
-    effort: Effort
-    enumerate: bool
-    certify: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """The best network after a stage, what was proved, and what a user should know."""
-
-    best: Candidate
-    stage: Stage
-    certificate: Document | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,83 +156,102 @@ class Training:
         return len(self.task.x) * sum(a * b * (2 if k == 0 else 14) for k, (a, b) in pairs)
 
 
-def run_stage(
-    number: int, training: Training, best: Candidate, limits: Limits, budget: Budget
-) -> Outcome:
-    """Improve the measure of that number as far as the limits allow, keeping the earlier ones."""
-    own = budget.part(limits.effort.seconds)
-    measure, task, architecture = training.measures[number], training.task, training.architecture
-    bound, proof = training.trivial_bound(measure)
-    if best.values[number] == bound:
-        return Outcome(best, Stage(measure, bound, bound, proof))
-    if measure == "errors" and limits.enumerate:
-        known = enumerated(task, architecture, budget.part(limits.effort.seconds / 4))
+@dataclass(slots=True, eq=False)
+class Run:
+    """A training, stage by stage: the best network so far, what was proved, what to tell a user.
+
+    Without solvers, only data and enumeration prove bounds.  All networks are gone through
+    (``enumerate``) where they are few; exact multipliers are searched for if ``certify``.
+    """
+
+    training: Training
+    best: Candidate
+    effort: Effort
+    budget: Budget
+    enumerate: bool
+    certify: bool
+    stages: list[Stage] = field(default_factory=list[Stage])
+    certificate: Document | None = None
+    notes: tuple[str, ...] = ()
+
+    def improve(self, number: int, seconds: float) -> None:
+        """Improve the measure of that number as far as time allows, keeping the earlier ones."""
+        measure, own = self.training.measures[number], self.budget.part(seconds)
+        bound, proof = self.training.trivial_bound(measure)
+        if self.best.values[number] != bound:
+            searched = measure == "errors" and self.enumerate
+            fewest = self._fewest_errors(seconds) if searched else None
+            if fewest is not None:
+                bound, proof = fewest, "enumeration"
+            elif self.effort.solvers and self.training.terms > _MOST_TERMS:
+                self.notes += ("The program is too large for the solvers.",)
+            elif self.effort.solvers:
+                effort = replace(self.effort, seconds=max(_LEAST_SECONDS, own.seconds))
+                bound, proof = self._ask(number, effort)
+        self.stages.append(Stage(measure, self.best.values[number], bound, proof))
+
+    def _offer(self, params: Params, number: int) -> None:
+        """Keep a network whose measures up to that number are smaller."""
+        found = self.training.candidate(params)
+        if found.values[: number + 1] < self.best.values[: number + 1]:
+            self.best = found
+
+    def _fewest_errors(self, seconds: float) -> Fraction | None:
+        """The fewest errors of any network, if that is within reach."""
+        of = self.training.task, self.training.architecture
+        known = enumerated(*of, self.budget.part(seconds / 4))
         if known is not None:
-            best = _better(best, training.candidate(known.params), number)
-            return Outcome(best, Stage(measure, best.values[0], known.errors, "enumeration"))
-        half = budget.part(limits.effort.seconds / 2)
-        pair = best_pair(task, architecture, best.values[0], half)
-        if pair is not None:
-            errors, params = pair
-            if params is not None:
-                best = _better(best, training.candidate(params), number)
-            return Outcome(best, Stage(measure, best.values[0], errors, "enumeration"))
-    if not limits.effort.solvers or training.terms > _MOST_TERMS:
-        notes = ("The program is too large for the solvers.",) if limits.effort.solvers else ()
-        return Outcome(best, Stage(measure, best.values[number], bound, proof), notes=notes)
-    effort = replace(limits.effort, seconds=max(_LEAST_SECONDS, own.seconds))
-    return _ask(number, training, best, replace(limits, effort=effort), budget)
+            self._offer(known.params, 0)
+            return known.errors
+        pair = best_pair(*of, self.best.values[0], self.budget.part(seconds / 2))
+        if pair is None:
+            return None
+        errors, params = pair
+        if params is not None:
+            self._offer(params, 0)
+        return errors
 
-
-def _better(left: Candidate, right: Candidate, number: int) -> Candidate:
-    """The one with the smaller measures up to that number; the left one if they are equal."""
-    return min(left, right, key=lambda candidate: candidate.values[: number + 1])
-
-
-def _ask(
-    number: int, training: Training, best: Candidate, limits: Limits, budget: Budget
-) -> Outcome:
-    """The outcome of a stage that solvers are asked about."""
-    measure, effort = training.measures[number], limits.effort
-    kept = dict(zip(training.measures[:number], best.values[:number], strict=True))
-    encoding = Encoding(training.task, training.architecture, Objective(measure, kept))
-    said = effort.claims(encoding.program, lifted(encoding, best.params))
-    notes = failures(said)
-    for point in points_of(said):
-        best = _better(best, training.candidate(encoding.params(point)), number)
-    value = best.values[number]
-    bound, proof = training.trivial_bound(measure)
-    document: Document | None = None
-    if value != bound:
-        if not limits.certify:
+    def _ask(self, number: int, effort: Effort) -> tuple[Fraction, str]:
+        """What solvers find, and the bound that is proved then."""
+        measures, values = self.training.measures, self.best.values
+        kept = dict(zip(measures[:number], values[:number], strict=True))
+        objective = Objective(measures[number], kept)
+        encoding = Encoding(self.training.task, self.training.architecture, objective)
+        said = effort.claims(encoding.program, lifted(encoding, self.best.params))
+        self.notes += failures(said)
+        for point in points_of(said):
+            self._offer(encoding.params(point), number)
+        value = self.best.values[number]
+        bound, proof = self.training.trivial_bound(measures[number])
+        if value == bound:
+            return bound, proof
+        if not self.certify:
             effort = replace(effort, seconds=min(effort.seconds, _SHORT), solvers=())
-        incumbent = lifted(encoding, best.params)
-        proved, document = _certify(encoding, effort, budget, incumbent)
+        proved = self._certify(encoding, effort)
         if proved is not None and proved > bound:
             bound, proof = proved, "certificate"
         if bound < value:
             shift = float(encoding.program.constant)
-            notes += ("No certificate of optimality was found in time.",)
-            notes += unproved(said, "value", float(value), shift)
-    return Outcome(best, Stage(measure, value, bound, proof), document, notes)
+            self.notes += ("No certificate of optimality was found in time.",)
+            self.notes += unproved(said, "value", float(value), shift)
+        return bound, proof
 
-
-def _certify(
-    encoding: Encoding, effort: Effort, budget: Budget, incumbent: tuple[Fraction, ...] | None
-) -> tuple[Fraction | None, Document | None]:
-    """A bound with a certificate, if one is found."""
-    solved = solve(
-        encoding.program, certify=True, seconds=effort.seconds, seed=effort.seed,
-        solvers=effort.solvers, incumbent=incumbent,
-    )  # fmt: skip
-    if solved.interrupted:
-        budget.cancelled.set()
-    match solved.answer:
-        case Optimal(objective=bound, certificate=document):
-            return bound, document
-        case Feasible(bound=bound, certificate=document) if document is not None:
-            return bound, document
-        case Unknown(bound=bound, certificate=document) if document is not None:
-            return bound, document
-        case _:
-            return None, None
+    def _certify(self, encoding: Encoding, effort: Effort) -> Fraction | None:
+        """A bound with a certificate, if one is found."""
+        solved = solve(
+            encoding.program, certify=True, seconds=effort.seconds, seed=effort.seed,
+            solvers=effort.solvers, incumbent=lifted(encoding, self.best.params),
+        )  # fmt: skip
+        if solved.interrupted:
+            self.budget.cancelled.set()
+        match solved.answer:
+            case Optimal(objective=bound, certificate=document):
+                pass
+            case Feasible(bound=bound, certificate=document) if document is not None:
+                pass
+            case Unknown(bound=bound, certificate=document) if document is not None:
+                pass
+            case _:
+                return None
+        self.certificate = document
+        return bound
