@@ -10,9 +10,9 @@ import numpy as np
 
 from tamecheck.budget import Budget
 from tamecheck.learn.effort import DataError
-from tamecheck.learn.finetune.margins import checked_ball, checked_rows, network_of
+from tamecheck.learn.finetune.margins import read_attack, read_rows
 from tamecheck.learn.finetune.network import ReluNetwork
-from tamecheck.learn.finetune.steps import FAR, NEAR, Task, between, corrected, hardened, missed
+from tamecheck.learn.finetune.steps import FAR, NEAR, Task, between, correct, harden, missed
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
@@ -136,20 +136,18 @@ def robust_finetune(  # noqa: PLR0913 (options, by keyword only)
         If the model is no such chain.
     """
     budget = Budget.of(timeout)
-    start = network_of(model)
-    given = checked_rows(start, points, labels)
-    ball = checked_ball(radius, bounds)
+    start, given, ball = read_attack(model, points, labels, radius, bounds)
     if margin is not None and not 0 <= margin < np.inf:
         raise DataError(f"margin={margin!r} is negative or infinite.")
     if precision not in ("double", "single"):
         raise DataError(f"precision={precision!r} is none of double, single.")
     if radius > 0:
-        kept = between(start, given, seed) if clean is None else checked_rows(start, *clean)
-        judges = kept if validation is None else checked_rows(start, *validation)
+        kept = between(start, given, seed) if clean is None else read_rows(start, *clean)
+        judges = kept if validation is None else read_rows(start, *validation)
         reach = FAR if clean is not None else NEAR
-        best = hardened(start, Task(given, ball, kept, judges, reach, margin), rounds, budget)
+        best = harden(start, Task(given, ball, kept, judges, reach, margin), rounds, budget)
     elif clean is None and validation is None:
-        best = corrected(start, given, margin or 0.0, rounds, budget)
+        best = correct(start, given, margin or 0.0, rounds, budget)
     else:
         raise DataError("Clean and validation rows are for a radius.", hint="Give radius=.")
     vector = best.vector

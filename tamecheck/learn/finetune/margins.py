@@ -27,11 +27,10 @@ __all__ = [
     "Rows",
     "adversarial_points",
     "attackable_points",
-    "checked_ball",
-    "checked_rows",
     "gains",
     "least_leads",
-    "network_of",
+    "read_attack",
+    "read_rows",
     "verified_robustness",
     "worst_points",
 ]
@@ -80,9 +79,8 @@ def adversarial_points(  # noqa: PLR0913 (options, by keyword only)
     DataError
         If points or labels do not fit the model, or radius or bounds make no sense.
     """
-    network = network_of(model)
-    rows = checked_rows(network, points, labels)
-    return worst_points(network, rows, checked_ball(radius, bounds), steps)
+    network, rows, ball = read_attack(model, points, labels, radius, bounds)
+    return worst_points(network, rows, ball, steps)
 
 
 def attackable_points(  # noqa: PLR0913 (options, by keyword only)
@@ -111,10 +109,9 @@ def attackable_points(  # noqa: PLR0913 (options, by keyword only)
     DataError
         As `adversarial_points`, or if no row can be attacked.
     """
-    network = network_of(model)
-    given = checked_rows(network, points, labels)
+    network, given, ball = read_attack(model, points, labels, radius, bounds)
     y = given.labels
-    worst = worst_points(network, given, checked_ball(radius, bounds))
+    worst = worst_points(network, given, ball)
     attacked = least_leads(network, Rows(worst, y))[0]
     fooled = (network.decide(given.x) == y) & (attacked < 0)
     classes = np.unique(y[fooled])
@@ -161,21 +158,20 @@ def worst_points(network: ReluNetwork, rows: Rows, ball: Ball, steps: int = 40) 
     return worst
 
 
-def network_of(model: Model | ReluNetwork) -> ReluNetwork:
-    """The layers of a model."""
-    return model if isinstance(model, ReluNetwork) else relu_network(model.graph)
-
-
-def checked_ball(radius: float, bounds: tuple[float, float]) -> Ball:
-    """A ball, unless radius or bounds make no sense."""
+def read_attack(
+    model: Model | ReluNetwork, points: Any, labels: Any, radius: float, bounds: tuple[float, float]
+) -> tuple[ReluNetwork, Rows, Ball]:
+    """The layers of a model, rows that fit it, and a ball."""
+    network = model if isinstance(model, ReluNetwork) else relu_network(model.graph)
+    rows = read_rows(network, points, labels)
     if not 0 <= radius < np.inf:
         raise DataError(f"radius={radius!r} is negative or infinite.")
     if not bounds[0] < bounds[1]:
         raise DataError(f"bounds={bounds!r} are no interval.")
-    return Ball(radius, bounds)
+    return network, rows, Ball(radius, bounds)
 
 
-def checked_rows(network: ReluNetwork, points: Any, labels: Any) -> Rows:
+def read_rows(network: ReluNetwork, points: Any, labels: Any) -> Rows:
     """Rows as floats and labels as indices, that fit the network."""
     try:
         x = np.asarray(points, dtype=np.float64)
@@ -196,16 +192,12 @@ def checked_rows(network: ReluNetwork, points: Any, labels: Any) -> Rows:
 def _pairs(scores: Floats, labels: Labels) -> tuple[Labels, Floats]:
     """The row of each pair of its class and another one, and the factors of the scores in it."""
     rows, outputs = scores.shape
+    every: Labels = np.arange(rows, dtype=np.int64)
     if outputs == 1:
-        signs = cast("Floats", np.where(labels == 1, 1.0, -1.0)[:, None])
-        return np.arange(rows, dtype=np.int64), signs
-    later: Labels = np.arange(1, outputs, dtype=np.int64)
-    others: Labels = (labels[:, None] + later) % outputs
-    row = cast("Labels", np.repeat(np.arange(rows, dtype=np.int64), outputs - 1))
-    factors = np.zeros((len(row), outputs))
-    factors[np.arange(len(row)), labels[row]] = 1
-    factors[np.arange(len(row)), others.reshape(-1)] = -1
-    return row, factors
+        return every, cast("Floats", np.where(labels == 1, 1.0, -1.0)[:, None])
+    others: Labels = (labels[:, None] + np.arange(1, outputs, dtype=np.int64)) % outputs
+    row, eye = cast("Labels", np.repeat(every, outputs - 1)), np.eye(outputs)
+    return row, eye[labels[row]] - eye[others.reshape(-1)]
 
 
 def gains(network: ReluNetwork, rows: Rows) -> tuple[Floats, Labels, Floats]:
@@ -286,22 +278,18 @@ def verified_robustness(  # noqa: PLR0913 (options, by keyword only)
     UnsupportedError
         If the model is no chain of dense layers and ReLUs.
     """
-    network = network_of(model)
-    rows = checked_rows(network, points, labels)
-    ball = checked_ball(radius, bounds)
+    network, rows, ball = read_attack(model, points, labels, radius, bounds)
     graph, outputs = network.graph(), network.weights[-1].shape[1]
     low, high = rational(bounds[0]), rational(bounds[1])
     answers: list[Answer] = []
-    for x, label in zip(rows.x, rows.labels, strict=True):
-        centre = [Fraction(float(value)) for value in x]
-        reach = rational(ball.radius)
+    for x, label in zip(rows.x, rows.labels.tolist(), strict=True):
+        centre, reach = list(map(Fraction, x.tolist())), rational(ball.radius)
         lower = tuple(max(low, value - reach) for value in centre)
         upper = tuple(min(high, value + reach) for value in centre)
-        cases = tuple(Case(lower, upper, (), (unsafe,)) for unsafe in _unsafe(int(label), outputs))
-        spec = Specification(
-            (TensorName("x", (len(centre),)),), (TensorName("scores", (outputs,)),), cases
-        )
-        answers.append(verify(graph, spec, timeout=timeout, seed=seed))
+        cases = tuple(Case(lower, upper, (), (unsafe,)) for unsafe in _unsafe(label, outputs))
+        inputs, scores = TensorName("x", (len(centre),)), TensorName("scores", (outputs,))
+        specification = Specification((inputs,), (scores,), cases)
+        answers.append(verify(graph, specification, timeout=timeout, seed=seed))
     return Robustness(tuple(answers))
 
 

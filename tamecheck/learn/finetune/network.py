@@ -77,24 +77,24 @@ class ReluNetwork:
 
     def vector(self) -> Floats:
         """All parameters, layer by layer, weights before offsets."""
-        parts: list[Floats] = []
-        for weights, offset in zip(self.weights, self.offsets, strict=True):
-            parts.append(weights.reshape(-1))
-            if offset is not None:
-                parts.append(offset)
+        layers = zip(self.weights, self.offsets, strict=True)
+        parts = [part.reshape(-1) for layer in layers for part in layer if part is not None]
         return np.concatenate(parts)
 
     def at(self, vector: Floats) -> ReluNetwork:
         """The network of the same shape with these parameters."""
-        weights: list[Floats] = []
-        offsets: list[Floats | None] = []
         start = 0
-        for old, shift in zip(self.weights, self.offsets, strict=True):
-            weights.append(vector[start : start + old.size].reshape(old.shape))
+
+        def take(old: Floats) -> Floats:
+            nonlocal start
             start += old.size
-            offsets.append(None if shift is None else vector[start : start + shift.size])
-            start += 0 if shift is None else shift.size
-        return ReluNetwork(tuple(weights), tuple(offsets))
+            return vector[start - old.size : start].reshape(old.shape)
+
+        layers = [
+            (take(weights), None if offset is None else take(offset))
+            for weights, offset in zip(self.weights, self.offsets, strict=True)
+        ]
+        return ReluNetwork(tuple(w for w, _ in layers), tuple(b for _, b in layers))
 
     def values(self, x: Floats) -> list[Floats]:
         """The inputs of each layer, then the scores."""
@@ -130,8 +130,7 @@ class ReluNetwork:
 
     def input_slopes(self, x: Floats, back: Floats) -> Floats:
         """The gradients of ``back . scores`` of each row in the input, as `slopes` at kinks."""
-        first = self.slopes(x, back).backs[0]
-        return first @ self.weights[0].T
+        return self.slopes(x, back).backs[0] @ self.weights[0].T
 
     def graph(self) -> Graph:
         """The network in our language: input ``x``, output ``scores``."""

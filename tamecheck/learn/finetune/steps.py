@@ -20,10 +20,10 @@ __all__ = [
     "Best",
     "Task",
     "between",
-    "corrected",
+    "correct",
     "cuts",
     "elastic_change",
-    "hardened",
+    "harden",
     "least_change",
     "missed",
 ]
@@ -78,7 +78,7 @@ class Task:
     margin: float | None
 
 
-def corrected(start: ReluNetwork, points: Rows, margin: float, rounds: int, budget: Budget) -> Best:
+def correct(start: ReluNetwork, points: Rows, margin: float, rounds: int, budget: Budget) -> Best:
     """The nearest network that gives fixed points their margin, by a local search."""
     origin = start.vector()
     vector, best = origin, origin
@@ -101,12 +101,12 @@ def corrected(start: ReluNetwork, points: Rows, margin: float, rounds: int, budg
             if float(np.abs(step).max(initial=0)) <= _ROUNDING * (1 + float(np.abs(vector).max())):
                 converged = best_key[0] == 0
                 break
-            trials = [vector + t * step for t in _STEPS]
-            keys = [_key(start, trial, points, margin, origin) for trial in trials]
-            choice = min(range(len(trials)), key=lambda k: keys[k])
-            vector = trials[choice]
-            if keys[choice] < best_key:
-                best_key, best = keys[choice], vector
+            tried = [vector + t * step for t in _STEPS]
+            keys = [_key(start, ahead, points, margin, origin) for ahead in tried]
+            key = min(keys)
+            vector = tried[keys.index(key)]
+            if key < best_key:
+                best_key, best = key, vector
             elif best_key[0] == 0:
                 # nothing nearer was found among networks that classify all points
                 break
@@ -118,14 +118,11 @@ def _key(
 ) -> tuple[float, float]:
     """What is still missing, then the distance: the smaller, the better."""
     missing = np.maximum(0, margin - gains(shape.at(vector), points)[0])
-    total = float(missing.sum())
-    return (
-        0.0 if missing.max(initial=0) <= _ROUNDING else total,
-        float(np.linalg.norm(vector - origin)),
-    )
+    total = 0.0 if missing.max(initial=0) <= _ROUNDING else float(missing.sum())
+    return total, float(np.linalg.norm(vector - origin))
 
 
-def hardened(start: ReluNetwork, task: Task, rounds: int, budget: Budget) -> Best:
+def harden(start: ReluNetwork, task: Task, rounds: int, budget: Budget) -> Best:
     """A network near the start that attacks on the points do not fool.
 
     Each round attacks the points at the current weights, cuts at the attacks of the last rounds and
@@ -239,7 +236,7 @@ def least_change(slopes: Slopes, needed: Floats) -> Floats:
     On the cuts that are tight the equations are solved once more, to the accuracy of floats.
     """
     units = _Units.of(slopes, needed)
-    return slopes.combined(units.spread(_refined(units, _multipliers(units, _EXACT))))
+    return slopes.combined(units.spread(_refine(units, _multipliers(units, _EXACT))))
 
 
 def elastic_change(slopes: Slopes, needed: Floats) -> Floats:
@@ -278,7 +275,7 @@ class _Units:
         return factors
 
 
-def _refined(units: _Units, multipliers: Floats) -> Floats:
+def _refine(units: _Units, multipliers: Floats) -> Floats:
     """The multipliers, without the ridge, if the same cuts stay tight."""
     tight = np.flatnonzero(multipliers > 1e-7 * multipliers.max(initial=0))
     refined = np.zeros(len(multipliers))
@@ -297,7 +294,7 @@ def _multipliers(units: _Units, ridges: tuple[float, ...]) -> Floats:
     wanted = units.wanted / size
     for ridge in ridges:
         ridged = units.gram + ridge * eye
-        found = _pivoted(ridged, wanted)
+        found = _pivot(ridged, wanted)
         if found is not None:
             return size * found
         try:
@@ -312,7 +309,7 @@ def _multipliers(units: _Units, ridges: tuple[float, ...]) -> Floats:
     )
 
 
-def _pivoted(matrix: Floats, wanted: Floats) -> Floats | None:
+def _pivot(matrix: Floats, wanted: Floats) -> Floats | None:
     """The same by block principal pivoting (Kim and Park 2011), or None if it does not end.
 
     A guess which multipliers are positive is corrected wherever it contradicts itself: all at once

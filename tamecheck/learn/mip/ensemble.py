@@ -71,13 +71,8 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         ``"relaxation"``: linear programs, and for integer weights rounding and one-weight changes;
         the bounds are proved as well.  ``"cbc"``, ``"highs"`` or ``"auto"`` (both): integer weights
         are then improved by MIP solvers; for real weights, the linear program is all there is.
-    timeout
-        Seconds for the solvers of all neurons together.  None stands for 60, or for no limit where
-        ``max_nodes`` is given.
-    max_nodes
-        The most nodes of each tree of a solver: limits work instead of time.
-    random_state
-        Seed, or generator as in scikit-learn.
+    timeout, max_nodes, random_state
+        As in `MIPBinarizedClassifier`; the seconds are for the solvers of all neurons together.
 
     Attributes
     ----------

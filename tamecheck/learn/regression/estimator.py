@@ -81,13 +81,8 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
     solver
         ``"cbc"``, ``"highs"``, ``"auto"`` (both side by side), or ``"search"``: no solver is asked
         and the bound is that of the data.
-    timeout
-        Seconds.  None stands for 60, or for no limit where ``max_nodes`` is given.
-    max_nodes
-        The most nodes of each tree of a solver: limits work instead of time, so that the same seed
-        gives the same function on a machine of any speed and load.
-    random_state
-        Seed, or generator as in scikit-learn.
+    timeout, max_nodes, random_state
+        As in `MIPBinarizedClassifier`.
 
     Attributes
     ----------
