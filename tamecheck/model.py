@@ -221,7 +221,7 @@ class Model:
         """
         from pysmt.environment import Environment
 
-        from tamecheck.encode.smt.formula import smt_graph
+        from tamecheck.encode.smtlib import smt_graph
 
         return smt_graph(self.graph, self.box(box), environment=Environment()).text()
 

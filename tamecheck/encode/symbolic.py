@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tamecheck.encode.smt.scalars import unrolled
-from tamecheck.ir.formula import Elementary, Relation
+from tamecheck.encode.unrolling import Algebra, unroll
+from tamecheck.errors import UnsupportedError
+from tamecheck.ir.formula import Relation
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import size_of
 
 if TYPE_CHECKING:
     from tamecheck.cells import Cell, Complex, Halfspace
@@ -111,8 +110,6 @@ def symbolic_cells(found: Complex) -> Symbolic:
     UnsupportedError
         If the cells are not all there.
     """
-    from tamecheck.errors import UnsupportedError
-
     sympy = import_module("sympy")
     if not found.complete:
         raise UnsupportedError(
@@ -172,83 +169,35 @@ def symbolic_graph(graph: Graph) -> Symbolic:
         size = size_of(shape)
         names += [name] if size == 1 else [f"{name}_{k}" for k in range(size)]
     variables = _symbols(names)
-    arrays: dict[str, Array] = {}
-    start = 0
-    for name, shape in graph.inputs.items():
-        flat = np.empty(size_of(shape), dtype=object)
-        flat[:] = variables[start : start + flat.size]
-        arrays[name] = flat.reshape(shape)
-        start += flat.size
-    values = unrolled(graph, _Expressions(), arrays)
+    values = unroll(graph, _expressions(), graph.split(variables))
     outputs = {name: tuple(array.reshape(-1).tolist()) for name, array in values.items()}
     return Symbolic(variables, outputs)
 
 
-class _Expressions:
-    """sympy expressions; points outside the domain give sympy's own undefined values."""
-
-    def __init__(self) -> None:
-        self._sympy = import_module("sympy")
-
-    def number(self, value: Fraction) -> Any:
-        """See `Algebra`."""
-        return _number(value)
-
-    def add(self, parts: Sequence[Any]) -> Any:
-        """See `Algebra`."""
-        return self._sympy.Add(*parts)
-
-    def multiply(self, left: Any, right: Any) -> Any:
-        """See `Algebra`."""
-        return self._sympy.Mul(left, right)
-
-    def divide(self, left: Any, right: Any) -> Any:
-        """See `Algebra`."""
-        return left / right
-
-    def power(self, base: Any, exponent: Fraction) -> Any:
-        """See `Algebra`."""
-        return self._sympy.Pow(base, _number(exponent))
-
-    def floor(self, value: Any) -> Any:
-        """See `Algebra`."""
-        return self._sympy.floor(value)
-
-    def call(self, function: Elementary, value: Any) -> Any:
-        """See `Algebra`."""
-        return getattr(self._sympy, function.value)(value)
-
-    def compare(self, value: Any, relation: Relation) -> Any:
-        """See `Algebra`."""
-        match relation:
-            case Relation.LT:
-                return self._sympy.Lt(value, 0)
-            case Relation.LE:
-                return self._sympy.Le(value, 0)
-            case Relation.EQ:
-                return self._sympy.Eq(value, 0)
-            case Relation.NE:
-                return self._sympy.Ne(value, 0)
-            case Relation.GE:
-                return self._sympy.Ge(value, 0)
-            case Relation.GT:
-                return self._sympy.Gt(value, 0)
-            case _:
-                assert_never(relation)
-
-    def both(self, parts: Sequence[Any]) -> Any:
-        """See `Algebra`."""
-        return self._sympy.And(*parts)
-
-    def either(self, parts: Sequence[Any]) -> Any:
-        """See `Algebra`."""
-        return self._sympy.Or(*parts)
-
-    def choose(self, condition: Any, value: Any, other: Any) -> Any:
-        """See `Algebra`."""
-        sympy = self._sympy
-        return sympy.Piecewise((value, condition), (other, sympy.true), evaluate=False)
-
-    def require(self, condition: Any) -> None:
-        """See `Algebra`."""
-        del condition
+def _expressions() -> Algebra:
+    """Sympy expressions; points outside the domain give sympy's own undefined values."""
+    sympy = import_module("sympy")
+    relations = {
+        Relation.LT: sympy.Lt,
+        Relation.LE: sympy.Le,
+        Relation.EQ: sympy.Eq,
+        Relation.NE: sympy.Ne,
+        Relation.GE: sympy.Ge,
+        Relation.GT: sympy.Gt,
+    }
+    return Algebra(
+        number=_number,
+        add=lambda parts: sympy.Add(*parts),
+        multiply=sympy.Mul,
+        divide=lambda left, right: left / right,
+        power=lambda base, exponent: sympy.Pow(base, _number(exponent)),
+        floor=sympy.floor,
+        call=lambda function, value: getattr(sympy, function.value)(value),
+        compare=lambda value, relation: relations[relation](value, 0),
+        both=lambda parts: sympy.And(*parts),
+        either=lambda parts: sympy.Or(*parts),
+        choose=lambda condition, value, other: sympy.Piecewise(
+            (value, condition), (other, sympy.true), evaluate=False
+        ),
+        require=lambda _: None,
+    )

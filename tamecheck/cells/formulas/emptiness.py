@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,13 +10,28 @@ from typing import Literal, TypeAlias
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.cells.formulas.expressions import float_values
-from tamecheck.cells.formulas.guide import Decision, sign_at, sign_on
+from tamecheck.budget import Budget
+from tamecheck.cells.formulas.expressions import Expression, float_values, value_at
 from tamecheck.exact.feasibility import Inequality, Vector, solve_inequalities
-from tamecheck.exact.reals import Number, as_number, working_precision
+from tamecheck.exact.reals import Number, UndecidedError, as_number, working_precision
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Answer", "Bounds", "Domain", "Point", "ball_box", "essential"]
+__all__ = [
+    "Answer",
+    "Bounds",
+    "Decision",
+    "Domain",
+    "Point",
+    "ball_box",
+    "essential",
+    "sign_at",
+    "sign_on",
+]
+
+Decision = tuple[Expression, int]
+"""An expression, and its sign: 1 or -1."""
+
+_SIGN_BITS = 512
 
 Point: TypeAlias = tuple[fmpq, ...]
 Bounds: TypeAlias = tuple[tuple[fmpq, fmpq], ...]
@@ -30,6 +44,29 @@ _BOXES = 600
 _BITS = 64
 
 
+def _sign(value: Number) -> int | None:
+    if isinstance(value, fmpq):
+        return (value > 0) - (value < 0)
+    return 1 if value > 0 else -1 if value < 0 else None
+
+
+def sign_at(expression: Expression, point: Sequence[fmpq]) -> int | None:
+    """The sign at a rational point, by balls of 512 bits; None if those do not tell."""
+    with working_precision(_SIGN_BITS):
+        try:
+            return _sign(value_at(expression, point, {}))
+        except UndecidedError:
+            return None
+
+
+def sign_on(expression: Expression, box: Sequence[Number], known: dict[int, Number]) -> int | None:
+    """The sign that the expression has on a whole box of balls; None if that is not proved."""
+    try:
+        return _sign(value_at(expression, box, known)) or None
+    except UndecidedError:
+        return None
+
+
 def ball_box(bounds: Bounds) -> tuple[Number, ...]:
     """A box as balls, one a side."""
     return tuple(arb(low).union(arb(high)) for low, high in bounds)
@@ -37,28 +74,19 @@ def ball_box(bounds: Bounds) -> tuple[Number, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Domain:
-    """A box, with points at which inequalities are tried first.
+    """A box with sides of positive width, and points at which inequalities are tried first.
 
-    Parameters
-    ----------
-    bounds
-        The sides, of positive width.
-    deadline
-        The time on the monotonic clock when to stop proving.
-    exact, points
-        Rational points inside, and the same in floats.
-    known
-        The float values of atoms there.
+    The points are ``exact``, and the same in floats; ``known`` has the float values of atoms there.
     """
 
     bounds: Bounds
-    deadline: float
+    budget: Budget
     exact: tuple[Point, ...]
     points: Array
     known: dict[int, Array] = field(default_factory=dict[int, Array])
 
     @staticmethod
-    def of(bounds: Sequence[tuple[Fraction, Fraction]], *, seed: int, deadline: float) -> Domain:
+    def of(bounds: Sequence[tuple[Fraction, Fraction]], *, seed: int, budget: Budget) -> Domain:
         """The domain, with points drawn at random."""
         draw = np.random.default_rng(seed)
         steps = draw.integers(1, 2**20, size=(_POINTS, len(bounds))).tolist()
@@ -69,7 +97,7 @@ class Domain:
         )
         floats = [[int(x.p) / int(x.q) for x in point] for point in exact]
         points = np.array(floats, dtype=np.float64).reshape((_POINTS, len(bounds)))
-        return Domain(sides, deadline, exact, points)
+        return Domain(sides, budget, exact, points)
 
     def margins(self, decision: Decision) -> Array:
         """By how much an inequality holds at the points; negative where it does not."""
@@ -80,10 +108,7 @@ class Domain:
     def decide(self, decisions: Sequence[Decision], margin: Array) -> Answer:
         """A point where all the inequalities hold, or whether there is none.
 
-        Parameters
-        ----------
-        margin
-            The smallest margin of them at each of the points.
+        ``margin`` is the smallest margin of them at each of the points.
         """
         order: list[int] = np.argsort(-margin, kind="stable")[:_TRIES].tolist()
         for number in order:
@@ -148,7 +173,7 @@ class Domain:
         for _ in range(_BOXES):
             if not boxes:
                 return "empty"
-            if time.monotonic() > self.deadline:
+            if self.budget.is_spent:
                 return "open"
             box = boxes.pop()
             with working_precision(_BITS):

@@ -6,21 +6,24 @@ is 0.  Numbers are rational.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from flint import fmpq
 
-from tamecheck.exact.reals import Number, add, as_fraction, as_number, call, divide, multiply
+from tamecheck.evaluate.float_terms import term_floats
+from tamecheck.exact.reals import Number, add, as_number, call, divide, multiply
 from tamecheck.exact.reals import power as raised
-from tamecheck.ir.formula import Elementary
+from tamecheck.ir.formula import Call, Elementary, Var
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Atom", "Expression", "Key", "Space", "float_values", "sympy_of", "value_at"]
+
+T = TypeVar("T")
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 
@@ -30,18 +33,10 @@ Key: TypeAlias = tuple[tuple[fmpq, ...], tuple[tuple[int, fmpq], ...]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atom:
-    """A function, product, quotient or power of expressions.
+    """A function, product, quotient or power of expressions; ``moving`` if it depends on inputs.
 
-    Parameters
-    ----------
-    number
-        Its place in the order in which atoms were made; arguments have atoms of smaller numbers.
-    kind
-        An elementary function, ``"product"``, ``"quotient"``, or the exponent of a power.
-    args
-        The arguments.
-    moving
-        Whether it depends on the coordinates.
+    Atoms are numbered as they are made; those of arguments have smaller numbers.  The ``kind`` is
+    an elementary function, ``"product"``, ``"quotient"``, or the exponent of a power.
     """
 
     number: int
@@ -69,15 +64,7 @@ class Atom:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """``row · (x, 1) + Σ coefficient * atom``.
-
-    Parameters
-    ----------
-    row
-        The coefficients of the coordinates, then the constant.
-    terms
-        The coefficients of atoms, none of them 0, by the atoms' numbers.
-    """
+    """``row · (x, 1) + Σ coefficient * atom``, without zero coefficients, by the atoms' numbers."""
 
     row: tuple[fmpq, ...]
     terms: tuple[tuple[Atom, fmpq], ...] = ()
@@ -116,13 +103,7 @@ class Expression:
 
 
 class Space:
-    """Makes expressions of some coordinates, the same atom only once.
-
-    Parameters
-    ----------
-    size
-        The number of coordinates.
-    """
+    """Makes expressions of ``size`` coordinates, the same atom only once."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -181,29 +162,39 @@ class Space:
         return Expression(tuple(_ZERO for _ in range(self.size + 1)), ((atom, _ONE),))
 
 
+def _total(
+    expression: Expression,
+    affine: Callable[[tuple[fmpq, ...]], T],
+    add: Callable[[T, fmpq, T], T],
+    apply: Callable[[Elementary | Fraction | str, Sequence[T]], T],
+    known: dict[int, T],
+) -> T:
+    """The value in some arithmetic; ``known`` has those of atoms so far, and grows."""
+    total = affine(expression.row)
+    for atom, coefficient in expression.terms:
+        if atom.number not in known:
+            args = [_total(arg, affine, add, apply, known) for arg in atom.args]
+            known[atom.number] = apply(atom.kind, args)
+        total = add(total, coefficient, known[atom.number])
+    return total
+
+
 def value_at(expression: Expression, point: Sequence[Number], known: dict[int, Number]) -> Number:
     """The value at a point of rationals, or a ball of all values on a box of balls.
 
-    Parameters
-    ----------
-    known
-        The values of atoms there so far; it grows.
-
-    Raises
-    ------
-    UndecidedError
-        If the balls are too wide for some function's domain.
+    Raises `UndecidedError` if the balls are too wide for some function's domain.
     """
-    total: Number = expression.row[-1]
-    for coefficient, x in zip(expression.row, point, strict=False):
-        if coefficient != 0:
-            total = add(total, multiply(coefficient, x))
-    for atom, coefficient in expression.terms:
-        if atom.number not in known:
-            args = [value_at(arg, point, known) for arg in atom.args]
-            known[atom.number] = _applied(atom.kind, args)
-        total = add(total, multiply(coefficient, known[atom.number]))
-    return total
+
+    def plus(total: Number, coefficient: fmpq, value: Number) -> Number:
+        return add(total, multiply(coefficient, value)) if coefficient != 0 else total
+
+    def affine(row: tuple[fmpq, ...]) -> Number:
+        total: Number = row[-1]
+        for coefficient, x in zip(row[:-1], point, strict=True):
+            total = plus(total, coefficient, x)
+        return total
+
+    return _total(expression, affine, plus, _applied, known)
 
 
 def _applied(kind: Elementary | Fraction | str, args: Sequence[Number]) -> Number:
@@ -215,72 +206,50 @@ def _applied(kind: Elementary | Fraction | str, args: Sequence[Number]) -> Numbe
 
 
 def float_values(expression: Expression, points: Array, known: dict[int, Array]) -> Array:
-    """The float values at points, one a row; NaN where there is none.
+    """The float values at points, one a row; NaN where there is none."""
 
-    Parameters
-    ----------
-    known
-        The values of atoms there so far; it grows.
-    """
-    row = np.array([int(a.p) / int(a.q) for a in expression.row])
-    total = points @ row[:-1] + row[-1]
-    for atom, coefficient in expression.terms:
-        if atom.number not in known:
-            args = [float_values(arg, points, known) for arg in atom.args]
-            known[atom.number] = _floats(atom.kind, args)
-        total = total + int(coefficient.p) / int(coefficient.q) * known[atom.number]
-    return total
+    def affine(row: tuple[fmpq, ...]) -> Array:
+        *linear, last = (_float(a) for a in row)
+        return points @ np.array(linear) + last
+
+    def plus(total: Array, coefficient: fmpq, value: Array) -> Array:
+        return total + _float(coefficient) * value
+
+    return _total(expression, affine, plus, _floats, known)
 
 
-_FLOATS: Mapping[Elementary, str] = {
-    Elementary.ASIN: "arcsin",
-    Elementary.ACOS: "arccos",
-    Elementary.ATAN: "arctan",
-    Elementary.ASINH: "arcsinh",
-    Elementary.ACOSH: "arccosh",
-    Elementary.ATANH: "arctanh",
-}
+def _float(value: fmpq) -> float:
+    return int(value.p) / int(value.q)
 
 
 def _floats(kind: Elementary | Fraction | str, args: Sequence[Array]) -> Array:
     with np.errstate(all="ignore"):
-        if kind is Elementary.ERF:
-            return np.asarray(import_module("scipy.special").erf(args[0]))
         if isinstance(kind, Elementary):
-            return np.asarray(getattr(np, _FLOATS.get(kind, kind.value))(args[0]))
+            return term_floats(Call(kind, Var(0)), args)
         if isinstance(kind, Fraction):
             return np.asarray(args[0] ** float(kind))
         return args[0] * args[1] if kind == "product" else args[0] / args[1]
 
 
 def sympy_of(expression: Expression, variables: Sequence[Any], known: dict[int, Any]) -> Any:
-    """The sympy expression.
-
-    Parameters
-    ----------
-    variables
-        A symbol for each coordinate.
-    known
-        The expressions of atoms so far; it grows.
-    """
+    """The sympy expression, with a symbol for each coordinate."""
     sympy = import_module("sympy")
 
-    def rational(value: fmpq) -> Any:
-        exact = as_fraction(value)
-        return sympy.Rational(exact.numerator, exact.denominator)
+    def rational(value: fmpq | Fraction) -> Any:
+        return sympy.Rational(int(value.numerator), int(value.denominator))
 
-    parts = [rational(a) * v for a, v in zip(expression.row, variables, strict=False) if a != 0]
-    for atom, coefficient in expression.terms:
-        if atom.number not in known:
-            args = [sympy_of(arg, variables, known) for arg in atom.args]
-            known[atom.number] = _sympy(sympy, atom.kind, args)
-        parts.append(rational(coefficient) * known[atom.number])
-    return sympy.Add(*parts, rational(expression.row[-1]))
+    def affine(row: tuple[fmpq, ...]) -> Any:
+        parts = [rational(a) * v for a, v in zip(row[:-1], variables, strict=True) if a != 0]
+        return sympy.Add(*parts, rational(row[-1]))
 
+    def apply(kind: Elementary | Fraction | str, args: Sequence[Any]) -> Any:
+        if isinstance(kind, Elementary):
+            return getattr(sympy, kind.value)(args[0])
+        if isinstance(kind, Fraction):
+            return sympy.Pow(args[0], rational(kind))
+        return sympy.Mul(*args) if kind == "product" else args[0] / args[1]
 
-def _sympy(sympy: Any, kind: Elementary | Fraction | str, args: Sequence[Any]) -> Any:
-    if isinstance(kind, Elementary):
-        return getattr(sympy, kind.value)(args[0])
-    if isinstance(kind, Fraction):
-        return sympy.Pow(args[0], sympy.Rational(kind.numerator, kind.denominator))
-    return sympy.Mul(*args) if kind == "product" else args[0] / args[1]
+    def plus(total: Any, coefficient: fmpq, value: Any) -> Any:
+        return sympy.Add(total, rational(coefficient) * value)
+
+    return _total(expression, affine, plus, apply, known)

@@ -9,8 +9,8 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
+from tamecheck.cells.formulas.emptiness import sign_at
 from tamecheck.cells.formulas.expressions import Expression, sympy_of
-from tamecheck.cells.formulas.guide import sign_at
 from tamecheck.cells.slices import Slice, element_names
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Shape

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
-from flint import fmpq
+from flint import arb, fmpq
 
-from tamecheck.cells.formulas.emptiness import Domain, Point, ball_box, essential
-from tamecheck.cells.formulas.expressions import Expression, Key, Space
-from tamecheck.cells.formulas.guide import Decision, Guide, OnBoundaryError, OutsideDomainError
+from tamecheck.budget import Budget
+from tamecheck.cells.formulas.emptiness import (
+    Decision,
+    Domain,
+    Point,
+    ball_box,
+    essential,
+    sign_at,
+    sign_on,
+)
+from tamecheck.cells.formulas.expressions import Expression, Key, Space, value_at
 from tamecheck.cells.formulas.result import FormulaCell, FormulaCells, SignCondition
 from tamecheck.cells.slices import Slice, slice_of_box
-from tamecheck.encode.smt.scalars import unrolled
+from tamecheck.encode.unrolling import Algebra, unroll
 from tamecheck.errors import InputError
-from tamecheck.exact.reals import as_fraction
+from tamecheck.exact.reals import Number, UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
@@ -29,6 +36,7 @@ FORMULA_LIMIT = 2_000
 
 _MOST_COORDINATES = 8
 _MOVES = 24
+_BITS = 512
 
 
 def formula_cells(  # noqa: PLR0913 (what `cells` takes, and a seed)
@@ -82,14 +90,14 @@ def formula_cells(  # noqa: PLR0913 (what `cells` takes, and a seed)
             f"not {len(slice_.names)}.",
             hint="Fix the other inputs: give a slice, or a box with sides such as x[3]=1/2.",
         )
-    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    budget = Budget.of(timeout)
     if any(low == high for low, high in slice_.bounds):
         raise InputError("A coordinate of the slice has an interval of width 0.")
-    search = _Search(graph, slice_, Domain.of(slice_.bounds, seed=seed, deadline=deadline))
+    search = _Search(graph, slice_, Domain.of(slice_.bounds, seed=seed, budget=budget))
     cells: list[FormulaCell] = []
     finished = True
     for cell in search.run():
-        if len(cells) == limit or time.monotonic() > deadline:
+        if len(cells) == limit or budget.is_spent:
             finished = False
             break
         if cell is not None:
@@ -105,6 +113,99 @@ class _Prefix:
 
     decisions: tuple[Decision, ...]
     margin: Array
+
+
+class _OnBoundaryError(Exception):
+    """The point is on a boundary, or too near to one to be told from it."""
+
+
+class _OutsideDomainError(Exception):
+    """The function has no value at the point."""
+
+
+class _Guide:
+    """The language of formulas near a point: what has one sign on the whole box is no decision.
+
+    The decisions that are given hold at the point; they are the first ones of the trail.  The signs
+    on the box that are known so far are ``fixed``; it grows.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        point: Sequence[fmpq],
+        box: Sequence[Number],
+        decided: Sequence[Decision],
+        fixed: dict[Key, int | None],
+    ) -> None:
+        self._space = space
+        self._point = point
+        self._box = box
+        self._fixed = fixed
+        self._signs: dict[Key, int] = {}
+        self.trail: list[Decision] = []
+        for expression, sign in decided:
+            self._decide(expression, sign)
+
+    @property
+    def algebra(self) -> Algebra:
+        """The language."""
+        space = self._space
+        return Algebra(
+            number=space.constant,
+            add=space.total,
+            multiply=space.product,
+            divide=space.quotient,
+            power=space.power,
+            floor=self._floor,
+            call=space.call,
+            compare=lambda value, relation: self._sign(value) in relation.signs,
+            both=all,
+            either=any,
+            choose=lambda condition, value, other: value if condition else other,
+            require=self._require,
+        )
+
+    def _floor(self, value: Expression) -> Expression:
+        """The integer at the point; that the value is between it and the next is decided."""
+        with working_precision(_BITS):
+            try:
+                here = value_at(value, self._point, {})
+            except UndecidedError:
+                raise _OnBoundaryError from None
+        low = int(arb(here).lower().floor().fmpz())
+        if (
+            self._sign(value.shifted(fmpq(-low))) < 0
+            or self._sign(value.shifted(fmpq(-low - 1))) > 0
+        ):
+            raise _OnBoundaryError
+        return self._space.constant(Fraction(low))
+
+    def _require(self, condition: bool) -> None:  # noqa: FBT001 (as the language has it)
+        if not condition:
+            raise _OutsideDomainError
+
+    def _sign(self, value: Expression) -> int:
+        """The sign at the point; a new one is a decision, unless it is that on the whole box."""
+        if not value.moving:
+            found = sign_at(value, self._point)
+            if found is None:
+                raise _OnBoundaryError
+            return found
+        key = value.key
+        if key not in self._fixed:
+            self._fixed[key] = sign_on(value, self._box, {})
+        found = self._fixed[key] or self._signs.get(key)
+        if found is None:
+            found = sign_at(value, self._point)
+            if not found:
+                raise _OnBoundaryError
+            self._decide(value, found)
+        return found
+
+    def _decide(self, value: Expression, sign: int) -> None:
+        self._signs[value.key], self._signs[value.times(fmpq(-1)).key] = sign, -sign
+        self.trail.append((value, sign))
 
 
 class _Search:
@@ -148,12 +249,12 @@ class _Search:
     ) -> tuple[Point, list[Decision], list[Expression] | None] | None:
         """A point, all decisions and the outputs there; None if it stays on a boundary."""
         for point in self._near(prefix, start):
-            guide = Guide(self._space, point, self._box, prefix.decisions, self._fixed)
+            guide = _Guide(self._space, point, self._box, prefix.decisions, self._fixed)
             try:
-                outputs = unrolled(self._graph, guide, self._inputs)
-            except OnBoundaryError:
+                outputs = unroll(self._graph, guide.algebra, self._inputs)
+            except _OnBoundaryError:
                 continue
-            except OutsideDomainError:
+            except _OutsideDomainError:
                 return point, guide.trail, None
             values = [value for array in outputs.values() for value in array.reshape(-1).tolist()]
             return point, guide.trail, values

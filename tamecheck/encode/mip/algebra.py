@@ -7,20 +7,34 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from tamecheck.encode.mip.cases import Cases
-from tamecheck.encode.mip.forms import Form, Rows, constant, scaled, shortened, summed
-from tamecheck.encode.mip.trees import AllOf, AnyOf, AtLeast, Known, Not, Tree, chosen, difference
-from tamecheck.encode.smt.scalars import BeyondError
+from tamecheck.encode.mip.forms import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Form,
+    Known,
+    Not,
+    Rows,
+    Tree,
+    chosen,
+    constant,
+    difference,
+    scaled,
+    shortened,
+    summed,
+)
+from tamecheck.encode.unrolling import Algebra, BeyondError
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.ir.program import Kind
 
-__all__ = ["Forms"]
+__all__ = ["Language"]
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_TERMS = 256
 
 
-class Forms:
-    """An `Algebra` over the columns of a program."""
+class Language:
+    """Forms and trees over the columns of a program, as an `Algebra`."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
@@ -30,16 +44,25 @@ class Forms:
         """A tree as an affine form, over new columns if need be."""
         return self._cases.form(tree)
 
-    def number(self, value: Fraction) -> Tree:
-        """See `Algebra`."""
-        return constant(value)
+    @property
+    def algebra(self) -> Algebra:
+        """The language."""
+        return Algebra(
+            number=constant,
+            add=lambda parts: summed(map(self.form, parts)),
+            multiply=self._multiply,
+            divide=self._divide,
+            power=self._power,
+            floor=self._floor,
+            call=self._call,
+            compare=self._compare,
+            both=lambda parts: _joined(parts, AllOf, neutral=True),
+            either=lambda parts: _joined(parts, AnyOf, neutral=False),
+            choose=self._choose,
+            require=self._require,
+        )
 
-    def add(self, parts: Sequence[Tree]) -> Tree:
-        """See `Algebra`."""
-        return summed(self.form(part) for part in parts)
-
-    def multiply(self, left: Tree, right: Tree) -> Tree:
-        """See `Algebra`."""
+    def _multiply(self, left: Tree, right: Tree) -> Tree:
         a, b = self.form(left), self.form(right)
         if b.fixed:
             a, b = b, a
@@ -53,25 +76,22 @@ class Forms:
         parts += [scaled(self._product(j, b), factor) for j, factor in a.terms.items()]
         return summed(parts)
 
-    def divide(self, left: Tree, right: Tree) -> Tree:
-        """See `Algebra`."""
+    def _divide(self, left: Tree, right: Tree) -> Tree:
         divisor = self.form(right)
         if not divisor.fixed or divisor.constant == 0:
             raise BeyondError("a division by a quantity that depends on the inputs")
         return scaled(self.form(left), 1 / divisor.constant)
 
-    def power(self, base: Tree, exponent: Fraction) -> Tree:
-        """See `Algebra`."""
+    def _power(self, base: Tree, exponent: Fraction) -> Tree:
         form = self.form(base)
         if exponent.denominator == 1 and 0 <= exponent <= 8:
             result: Tree = constant(1)
             for _ in range(int(exponent)):
-                result = self.multiply(result, form)
+                result = self._multiply(result, form)
             return result
         raise BeyondError(f"the power {exponent} is not piecewise linear")
 
-    def floor(self, value: Tree) -> Tree:
-        """See `Algebra`."""
+    def _floor(self, value: Tree) -> Tree:
         form = self.form(value)
         low, high = self._rows.range(form)
         if math.floor(low) == math.floor(high):
@@ -96,8 +116,7 @@ class Forms:
         self._rows.at_least(difference(constant(1 - Fraction(1, denominator)), rest))
         return found
 
-    def call(self, function: Elementary, value: Tree) -> Tree:
-        """See `Algebra`."""
+    def _call(self, function: Elementary, value: Tree) -> Tree:
         form = self.form(value)
         raise BeyondError(
             f"{function.value} is not piecewise linear"
@@ -105,8 +124,7 @@ class Forms:
             else f"{function.value} of a constant"
         )
 
-    def compare(self, value: Tree, relation: Relation) -> Known:
-        """See `Algebra`."""
+    def _compare(self, value: Tree, relation: Relation) -> Known:
         form = self.form(value)
         negative = scaled(form, -_ONE)
         match relation:
@@ -133,31 +151,16 @@ class Forms:
         step = self._rows.lattice(form)
         if step and form.constant % step:
             return False
-        return self.both([self._at_least(form), self._at_least(negative)])
+        parts = [self._at_least(form), self._at_least(negative)]
+        return _joined(parts, AllOf, neutral=True)
 
-    def both(self, parts: Sequence[Known]) -> Known:
-        """See `Algebra`."""
-        rest = [part for part in parts if not isinstance(part, bool)]
-        if any(part is False for part in parts):
-            return False
-        return AllOf(tuple(rest)) if rest else True
-
-    def either(self, parts: Sequence[Known]) -> Known:
-        """See `Algebra`."""
-        rest = [part for part in parts if not isinstance(part, bool)]
-        if any(part is True for part in parts):
-            return True
-        return AnyOf(tuple(rest)) if rest else False
-
-    def choose(self, condition: Known, value: Tree, other: Tree) -> Tree:
-        """See `Algebra`."""
+    def _choose(self, condition: Known, value: Tree, other: Tree) -> Tree:
         if isinstance(condition, bool):
             return value if condition else other
         # a tree that a test has turned into columns is to be compared with in these columns
         return chosen(condition, self._cases.known(value), self._cases.known(other))
 
-    def require(self, condition: Known) -> None:
-        """See `Algebra`."""
+    def _require(self, condition: Known) -> None:
         if condition is not True:
             raise BeyondError("not shown to be defined on the whole box")
 
@@ -191,3 +194,11 @@ class Forms:
 
 def _negated(test: Known) -> Known:
     return not test if isinstance(test, bool) else Not(test)
+
+
+def _joined(parts: Sequence[Known], join: type[AllOf | AnyOf], *, neutral: bool) -> Known:
+    """The tests joined, without those that are known."""
+    if any(part is (not neutral) for part in parts):
+        return not neutral
+    rest = tuple(part for part in parts if not isinstance(part, bool))
+    return join(rest) if rest else neutral

@@ -10,18 +10,24 @@ from itertools import pairwise
 from typing import Any
 
 from tamecheck.encode.mip.forms import (
+    Choice,
     Form,
+    Leaf,
     Point,
     Rows,
+    Tree,
     constant,
+    continuous,
+    difference,
+    leaves,
+    multiple,
     same,
     scaled,
     shifted,
     shortened,
     summed,
 )
-from tamecheck.encode.mip.trees import Choice, Leaf, Tree, continuous, difference, leaves, multiple
-from tamecheck.encode.smt.scalars import BeyondError
+from tamecheck.encode.unrolling import BeyondError
 
 __all__ = ["Cases"]
 

@@ -1,9 +1,12 @@
-"""Affine forms over the columns of a program that grows, with exact ranges and lattices."""
+"""Affine forms over the columns of a program that grows, with exact ranges and lattices.
+
+Piecewise affine values are trees of closed half-spaces over them.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
@@ -13,11 +16,25 @@ from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 __all__ = [
+    "AllOf",
+    "AnyOf",
+    "AtLeast",
+    "Choice",
     "Form",
+    "Known",
+    "Leaf",
+    "Not",
     "Point",
     "Rows",
     "Rule",
+    "Test",
+    "Tree",
+    "chosen",
     "constant",
+    "continuous",
+    "difference",
+    "leaves",
+    "multiple",
     "rational_gcd",
     "same",
     "scaled",
@@ -36,12 +53,24 @@ _BITS = 12
 _FINEST = 22
 
 
-@dataclass(slots=True, eq=False)
-class Form:
-    """``constant + sum of coefficient * column``, by column, without zeros.
+class _Ranged:
+    """A value with bounds ``low`` and ``high`` that are proved to hold, where some are known."""
 
-    ``low`` and ``high`` are bounds that are proved to hold, where some are known.
-    """
+    __slots__ = ()
+    low: Bound
+    high: Bound
+
+    def narrow(self, low: Bound, high: Bound) -> None:
+        """Take note of bounds that hold."""
+        if low is not None and (self.low is None or low > self.low):
+            self.low = low
+        if high is not None and (self.high is None or high < self.high):
+            self.high = high
+
+
+@dataclass(slots=True, eq=False)
+class Form(_Ranged):
+    """``constant + sum of coefficient * column``, by column, without zeros."""
 
     terms: Mapping[int, Fraction]
     constant: Fraction = _ZERO
@@ -63,13 +92,6 @@ class Form:
                 self._floats = [(j, float(a)) for j, a in self.terms.items()]
             return sum((a * point[j] for j, a in self._floats), float(self.constant))
         return sum((a * point[j] for j, a in self.terms.items()), self.constant)
-
-    def narrow(self, low: Bound, high: Bound) -> None:
-        """Take note of bounds that hold."""
-        if low is not None and (self.low is None or low > self.low):
-            self.low = low
-        if high is not None and (self.high is None or high < self.high):
-            self.high = high
 
 
 def constant(value: Fraction | int) -> Form:
@@ -137,6 +159,137 @@ def shortened(value: Fraction, *, up: bool) -> Fraction:
     unit = Fraction(2) ** max(size - _BITS, -_FINEST)
     steps = value / unit
     return unit * (math.floor(steps) + 2 if up else math.ceil(steps) - 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AtLeast:
+    """``form >= 0``."""
+
+    form: Form
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Not:
+    """The part does not hold."""
+
+    part: Test
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AllOf:
+    """AllOf parts hold."""
+
+    parts: tuple[Test, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnyOf:
+    """Some part holds."""
+
+    parts: tuple[Test, ...]
+
+
+Test: TypeAlias = AtLeast | Not | AllOf | AnyOf
+
+Known: TypeAlias = Test | bool
+"""A test, or what ranges tell of it."""
+
+
+@dataclass(slots=True, eq=False)
+class Choice(_Ranged):
+    """``value`` where ``test >= 0``, else ``other``; ``origin`` is the node that it comes from."""
+
+    test: Form
+    value: Tree
+    other: Tree
+    low: Bound = None
+    high: Bound = None
+    origin: str = ""
+
+
+Tree: TypeAlias = Form | Choice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaf:
+    """A value with the tests on the way to it, and whether each holds."""
+
+    form: Form
+    guards: tuple[tuple[Form, bool], ...] = field(default=())
+
+
+def chosen(test: Test, value: Tree, other: Tree) -> Tree:
+    """``value`` where the test holds, else ``other``."""
+    match test:
+        case AtLeast(form):
+            return Choice(form, value, other)
+        case Not(part):
+            return chosen(part, other, value)
+        case AllOf(parts):
+            for part in reversed(parts):
+                value = chosen(part, value, other)
+            return value
+        case AnyOf(parts):
+            for part in reversed(parts):
+                other = chosen(part, value, other)
+            return other
+
+
+def leaves(tree: Tree, guards: tuple[tuple[Form, bool], ...] = ()) -> Iterator[Leaf]:
+    """The leaves, from left to right."""
+    if isinstance(tree, Form):
+        yield Leaf(tree, guards)
+        return
+    yield from leaves(tree.value, (*guards, (tree.test, True)))
+    yield from leaves(tree.other, (*guards, (tree.test, False)))
+
+
+def difference(left: Form, right: Form) -> Form:
+    """``left - right``."""
+    return summed([left, scaled(right, Fraction(-1))])
+
+
+def multiple(form: Form, of: Form) -> tuple[Fraction, Fraction] | None:
+    """The numbers with ``form = factor * of + shift``, if there are some; ``of`` is no number."""
+    if form.fixed:
+        return Fraction(0), form.constant
+    if form.terms.keys() != of.terms.keys():
+        return None
+    first = next(iter(of.terms))
+    factor = form.terms[first] / of.terms[first]
+    if any(a != factor * of.terms[j] for j, a in form.terms.items()):
+        return None
+    return factor, form.constant - factor * of.constant
+
+
+def continuous(choice: Choice) -> bool:
+    """Whether both sides of the test are seen to agree where it is exactly 0."""
+    on = _On(choice.test)
+    sides = [*on.values(choice.value), *on.values(choice.other)]
+    return all(same(sides[0], side) for side in sides)
+
+
+class _On:
+    """The hyperplane on which a form is 0: its first column is expressed by the others."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._pivot = next(iter(form.terms))
+
+    def _reduced(self, form: Form) -> Form:
+        a = form.terms.get(self._pivot)
+        if a is None:
+            return form
+        return summed([form, scaled(self._form, -a / self._form.terms[self._pivot])])
+
+    def values(self, tree: Tree) -> Sequence[Form]:
+        """The values that a tree may take there."""
+        found: list[Form] = []
+        for leaf in leaves(tree):
+            tests = [(self._reduced(guard), held) for guard, held in leaf.guards]
+            if all((g.constant >= 0) is held for g, held in tests if g.fixed):
+                found.append(self._reduced(leaf.form))
+        return found
 
 
 @dataclass(slots=True, eq=False)

@@ -11,24 +11,22 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tamecheck.bounds import bound, layers_of
-from tamecheck.encode.mip.algebra import Forms
-from tamecheck.encode.mip.forms import Form, Rows, Rule, shortened
-from tamecheck.encode.mip.trees import Choice, difference
-from tamecheck.encode.smt.scalars import BeyondError, unrolled
+from tamecheck.encode.mip.algebra import Language
+from tamecheck.encode.mip.forms import Choice, Form, Rows, Rule, difference, shortened
+from tamecheck.encode.unrolling import BeyondError, unroll
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.ir.box import Box
+from tamecheck.ir.formula import Call, Floor, Pow, subterms
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Contraction, Routing
+from tamecheck.ir.op import Contraction, Pointwise, Routing
 from tamecheck.ir.program import Kind, Program, Sense
 from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = ["Encoding", "Values", "mip_encoding"]
 
 T = TypeVar("T", Fraction, float)
-
-_LINEAR = frozenset({"add", "sub", "neg", "mul", "div"})
 
 
 class Values(Enum):
@@ -45,16 +43,9 @@ class Encoding:
 
     Every other column is determined by the inputs, except where pieces of f meet.
 
-    Parameters
-    ----------
-    program
-        Its objective is 0; see `objective`.
-    inputs, outputs
-        Columns of all input and output elements, in C order, one tensor after the other.
-    rules
-        How each column follows from those before it; None for inputs.
-    depths
-        For each column the number of columns in the longest chain that leads to it.
+    ``inputs`` and ``outputs`` are the columns of all elements, in C order, one tensor after the
+    other; ``rules`` say how each column follows from those before it, None for inputs; ``depths``
+    are, for each column, the length of the longest chain of columns that leads to it.
     """
 
     program: Program
@@ -125,18 +116,15 @@ def mip_encoding(
     """
     box.checked(graph.inputs)
     rows = Rows()
-    language = Forms(rows)
-    columns: list[int] = []
-    forms: dict[str, Array] = {}
+    language = Language(rows)
+    inputs: list[tuple[int, Form]] = []
     for name, shape in graph.inputs.items():
         own = (values or {}).get(name, Values.REAL)
         kinds = [
-            Values.INTEGER if own is Values.REAL and len(columns) + i in integer else own
+            Values.INTEGER if own is Values.REAL and len(inputs) + i in integer else own
             for i in range(size_of(shape))
         ]
-        found = _inputs(rows, name, shape, box, kinds)
-        columns += [column for column, _ in found]
-        forms[name] = _objects([form for _, form in found], shape)
+        inputs += _inputs(rows, name, shape, box, kinds)
     known = _node_bounds(graph, box)
 
     def note(index: int, array: Array) -> None:
@@ -151,7 +139,9 @@ def mip_encoding(
                     tree.narrow(_rational(a, up=False), _rational(b, up=True))
 
     try:
-        trees = unrolled(graph, language, forms, note=note)
+        trees = unroll(
+            graph, language.algebra, graph.split([form for _, form in inputs]), note=note
+        )
         outputs = [
             column
             for name, array in trees.items()
@@ -162,15 +152,9 @@ def mip_encoding(
             "This is no mixed-integer linear program with finitely many exact pieces:",
             nodes=error.nodes,
         ) from None
-    program = rows.program("encoding")
+    columns = tuple(column for column, _ in inputs)
     rules, depths = tuple(rows.rules), tuple(rows.depths)
-    return Encoding(program, tuple(columns), tuple(outputs), rules, depths)
-
-
-def _objects(values: list[Form], shape: Shape) -> Array:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array.reshape(shape)
+    return Encoding(rows.program("encoding"), columns, tuple(outputs), rules, depths)
 
 
 def _labels(name: str, count: int) -> list[str]:
@@ -199,7 +183,7 @@ def _inputs(
     return found
 
 
-def _outputs(rows: Rows, language: Forms, name: str, array: Array, graph: Graph) -> list[int]:
+def _outputs(rows: Rows, language: Language, name: str, array: Array, graph: Graph) -> list[int]:
     label = f"out({name})" if name in graph.inputs else name
     found: list[int] = []
     for one, tree in zip(_labels(label, array.size), array.reshape(-1).tolist(), strict=True):
@@ -227,8 +211,7 @@ def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
     for index in graph.ancestors(sorted(bent)):
         node = graph.nodes[index]
         if isinstance(node, Apply) and not graph.input_free[index]:
-            linear = isinstance(node.op.meaning, (Contraction, Routing)) or node.op.name in _LINEAR
-            bent |= set() if linear else set(node.args)
+            bent |= set() if _is_linear(node) else set(node.args)
     nodes = sorted(index for index in bent if not graph.input_free[index])
     wanted = Graph(graph.nodes, tuple((f"node{index}", index) for index in nodes))
     if not nodes:
@@ -251,6 +234,16 @@ def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
         found[index] = low, high
         start = stop
     return found
+
+
+def _is_linear(node: Apply) -> bool:
+    """Whether an op adds and multiplies only, so that nothing bends."""
+    meaning = node.op.meaning
+    if not isinstance(meaning, Pointwise):
+        return isinstance(meaning, Contraction | Routing)
+    pieces = meaning.pieces(node.params)
+    bent = (isinstance(term, Pow | Floor | Call) for term in subterms(pieces[0].term))
+    return len(pieces) == 1 and not any(bent)
 
 
 def _intervals(graph: Graph, box: Box, nodes: list[int]) -> dict[int, tuple[Array, Array]]:

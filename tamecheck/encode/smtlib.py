@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
 from io import StringIO
-from typing import Any, assert_never
+from typing import Any
 
-import numpy as np
-
-from tamecheck.encode.smt.scalars import BeyondError, unrolled
+from tamecheck.encode.unrolling import Algebra, BeyondError, unroll
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import size_of
 
 __all__ = ["SmtGraph", "smt_graph"]
 
@@ -85,21 +83,16 @@ def smt_graph(
     """
     environment = environment or import_module("pysmt.environment").get_env()
     make, real = environment.formula_manager, import_module("pysmt.typing").REAL
-    algebra = _Terms(prefix, make)
-    arrays: dict[str, Array] = {}
+    terms = _Terms(prefix, make)
     symbols: list[Any] = []
-    sides: list[Any] = []
     for name, shape in graph.inputs.items():
-        flat = np.empty(size_of(shape), dtype=object)
-        for index, label in enumerate(_labels(name, flat.size)):
-            flat[index] = make.Symbol(label, real)
-        ends = (box or Box.everything()).side(name).elements(flat.size)
-        for x, (low, high) in zip(flat.tolist(), ends, strict=True):
-            sides += [] if low is None else [make.GE(x, algebra.number(low))]
-            sides += [] if high is None else [make.LE(x, algebra.number(high))]
-        symbols += flat.tolist()
-        arrays[name] = flat.reshape(shape)
-    values = unrolled(graph, algebra, arrays)
+        symbols += [make.Symbol(label, real) for label in _labels(name, size_of(shape))]
+    sides: list[Any] = []
+    ends = (box or Box.everything()).elements(graph.inputs)
+    for x, (low, high) in zip(symbols, ends, strict=True):
+        sides += [] if low is None else [make.GE(x, make.Real(low))]
+        sides += [] if high is None else [make.LE(x, make.Real(high))]
+    values = unroll(graph, terms.algebra, graph.split(symbols))
     outputs: list[Any] = []
     equations: list[Any] = []
     for name, array in values.items():
@@ -108,10 +101,10 @@ def smt_graph(
             y = make.Symbol(symbol, real)
             outputs.append(y)
             equations.append(make.Equals(y, value))
-    formula = make.And([*sides, *algebra.conditions, *equations])
-    whole = any(symbol.symbol_type().is_int_type() for symbol in algebra.auxiliary)
-    logic = f"QF_{'N' if algebra.nonlinear else 'L'}{'I' if whole else ''}RA"
-    return SmtGraph(formula, logic, tuple(symbols), tuple(outputs), tuple(algebra.auxiliary))
+    formula = make.And([*sides, *terms.conditions, *equations])
+    whole = any(symbol.symbol_type().is_int_type() for symbol in terms.auxiliary)
+    logic = f"QF_{'N' if terms.nonlinear else 'L'}{'I' if whole else ''}RA"
+    return SmtGraph(formula, logic, tuple(symbols), tuple(outputs), tuple(terms.auxiliary))
 
 
 def _labels(name: str, count: int) -> list[str]:
@@ -130,21 +123,39 @@ class _Terms:
         self.auxiliary: list[Any] = []
         self.nonlinear = False
 
-    def number(self, value: Fraction) -> Any:
-        """See `Algebra`."""
-        return self._make.Real(value)
+    @property
+    def algebra(self) -> Algebra:
+        """The language."""
+        make = self._make
+        zero = make.Real(0)
+        relations: dict[Relation, Callable[[Any, Any], Any]] = {
+            Relation.LT: make.LT,
+            Relation.LE: make.LE,
+            Relation.EQ: make.Equals,
+            Relation.NE: lambda left, right: make.Not(make.Equals(left, right)),
+            Relation.GE: make.GE,
+            Relation.GT: make.GT,
+        }
+        return Algebra(
+            number=make.Real,
+            add=make.Plus,
+            multiply=self._multiply,
+            divide=self._divide,
+            power=self._power,
+            floor=self._floor,
+            call=self._call,
+            compare=lambda value, relation: relations[relation](value, zero),
+            both=make.And,
+            either=make.Or,
+            choose=make.Ite,
+            require=self.conditions.append,
+        )
 
-    def add(self, parts: Sequence[Any]) -> Any:
-        """See `Algebra`."""
-        return self._make.Plus(parts)
-
-    def multiply(self, left: Any, right: Any) -> Any:
-        """See `Algebra`."""
+    def _multiply(self, left: Any, right: Any) -> Any:
         self.nonlinear |= not (left.is_constant() or right.is_constant())
         return self._make.Times(left, right)
 
-    def divide(self, left: Any, right: Any) -> Any:
-        """See `Algebra`."""
+    def _divide(self, left: Any, right: Any) -> Any:
         # the quotient q with q * right = left; nothing is said of it where right = 0
         make, key = self._make, ("div", left, right)
         if key not in self._known:
@@ -154,13 +165,12 @@ class _Terms:
             self.conditions.append(make.Or(zero, make.Equals(make.Times(found, right), left)))
         return self._known[key]
 
-    def power(self, base: Any, exponent: Fraction) -> Any:
-        """See `Algebra`."""
+    def _power(self, base: Any, exponent: Fraction) -> Any:
         make = self._make
         if exponent == 0:
             return make.Real(1)
         if exponent < 0:
-            return self.divide(make.Real(1), self.power(base, -exponent))
+            return self._divide(make.Real(1), self._power(base, -exponent))
         self.nonlinear = True
         if exponent.denominator == 1:
             return self._repeated(base, exponent.numerator)
@@ -179,8 +189,7 @@ class _Terms:
             raise BeyondError(f"the power {count}")
         return base if count == 1 else self._make.Times([base] * count)
 
-    def floor(self, value: Any) -> Any:
-        """See `Algebra`."""
+    def _floor(self, value: Any) -> Any:
         make, key = self._make, ("floor", value)
         if key not in self._known:
             found = make.ToReal(self._symbol("floor", self._types.INT))
@@ -189,45 +198,9 @@ class _Terms:
             self.conditions += [make.LE(found, value), above]
         return self._known[key]
 
-    def call(self, function: Elementary, value: Any) -> Any:
-        """See `Algebra`."""
+    def _call(self, function: Elementary, value: Any) -> Any:
         del value
         raise BeyondError(f"{function.value} is transcendental; SMT-LIB has polynomials only")
-
-    def compare(self, value: Any, relation: Relation) -> Any:
-        """See `Algebra`."""
-        make, zero = self._make, self._make.Real(0)
-        match relation:
-            case Relation.LT:
-                return make.LT(value, zero)
-            case Relation.LE:
-                return make.LE(value, zero)
-            case Relation.EQ:
-                return make.Equals(value, zero)
-            case Relation.NE:
-                return make.Not(make.Equals(value, zero))
-            case Relation.GE:
-                return make.GE(value, zero)
-            case Relation.GT:
-                return make.GT(value, zero)
-            case _:
-                assert_never(relation)
-
-    def both(self, parts: Sequence[Any]) -> Any:
-        """See `Algebra`."""
-        return self._make.And(parts)
-
-    def either(self, parts: Sequence[Any]) -> Any:
-        """See `Algebra`."""
-        return self._make.Or(parts)
-
-    def choose(self, condition: Any, value: Any, other: Any) -> Any:
-        """See `Algebra`."""
-        return self._make.Ite(condition, value, other)
-
-    def require(self, condition: Any) -> None:
-        """See `Algebra`."""
-        self.conditions.append(condition)
 
     def _symbol(self, kind: str, sort: Any) -> Any:
         found = self._make.Symbol(f"{self._prefix}{kind}!{len(self.auxiliary)}", sort)

@@ -7,8 +7,9 @@ Constants are folded in rationals on the way, so languages see no ``0 * x`` and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -39,95 +40,49 @@ from tamecheck.ir.op import Contraction, Expansion, Fold, Params, Pointwise, Rou
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops import BY_NAME
 
-__all__ = ["Algebra", "BeyondError", "unrolled"]
+__all__ = ["Algebra", "BeyondError", "object_array", "unroll"]
 
 
 class BeyondError(Exception):
     """A language has no word for a term: the reason."""
 
 
-class Algebra(Protocol):
-    """What a language must offer; expressions and conditions are its own objects."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algebra:
+    """What a language must offer; expressions and conditions are its own objects.
 
-    def number(self, value: Fraction) -> Any:
-        """A rational constant."""
-        ...
+    ``divide`` is of use only where the divisor is not 0; ``power`` is `tamecheck.ir.formula.Pow`;
+    ``compare`` makes the condition ``value relation 0``; ``choose`` takes the first expression
+    where the condition holds, else the second; ``require`` says that there is a value only there.
+    """
 
-    def add(self, parts: Sequence[Any]) -> Any:
-        """The sum of two or more expressions."""
-        ...
-
-    def multiply(self, left: Any, right: Any) -> Any:
-        """A product."""
-        ...
-
-    def divide(self, left: Any, right: Any) -> Any:
-        """A quotient; the divisor is not 0 where it matters."""
-        ...
-
-    def power(self, base: Any, exponent: Fraction) -> Any:
-        """A rational power, as in `tamecheck.ir.formula.Pow`."""
-        ...
-
-    def floor(self, value: Any) -> Any:
-        """The largest integer that is at most the value."""
-        ...
-
-    def call(self, function: Elementary, value: Any) -> Any:
-        """A transcendental function."""
-        ...
-
-    def compare(self, value: Any, relation: Relation) -> Any:
-        """The condition ``value relation 0``."""
-        ...
-
-    def both(self, parts: Sequence[Any]) -> Any:
-        """All of the conditions."""
-        ...
-
-    def either(self, parts: Sequence[Any]) -> Any:
-        """One of the conditions at least."""
-        ...
-
-    def choose(self, condition: Any, value: Any, other: Any) -> Any:
-        """``value`` where the condition holds, else ``other``."""
-        ...
-
-    def require(self, condition: Any) -> None:
-        """The function has a value only where the condition holds."""
-        ...
+    number: Callable[[Fraction], Any]
+    add: Callable[[Sequence[Any]], Any]
+    multiply: Callable[[Any, Any], Any]
+    divide: Callable[[Any, Any], Any]
+    power: Callable[[Any, Fraction], Any]
+    floor: Callable[[Any], Any]
+    call: Callable[[Elementary, Any], Any]
+    compare: Callable[[Any, Relation], Any]
+    both: Callable[[Sequence[Any]], Any]
+    either: Callable[[Sequence[Any]], Any]
+    choose: Callable[[Any, Any, Any], Any]
+    require: Callable[[Any], Any]
 
 
-def unrolled(
+def unroll(
     graph: Graph,
     algebra: Algebra,
     inputs: Mapping[str, Array],
     *,
     note: Callable[[int, Array], None] | None = None,
 ) -> dict[str, Array]:
-    """Expressions for all output elements.
+    """Expressions for all output elements, as object arrays.
 
-    Parameters
-    ----------
-    graph
-        The function.
-    algebra
-        The language.
-    inputs
-        For each input an object array of expressions, of the input's shape.
-    note
-        Called with each op node and its values, rationals or expressions, before they are used.
-
-    Returns
-    -------
-    dict
-        For each output an object array of expressions.  Time and size are linear in the number of
-        scalar operations; shared parts are shared objects.
-
-    Raises
-    ------
-    UnsupportedError
-        Listing every node that the language has no words for.
+    Each input is an object array of expressions, of the input's shape.  ``note`` is called with
+    each op node and its values, rationals or expressions, before they are used.  Time and size are
+    linear in the number of scalar operations; shared parts are shared objects.  What the language
+    has no words for is an `UnsupportedError` that lists every such node.
     """
     bad: list[tuple[str, str]] = []
 
@@ -135,7 +90,7 @@ def unrolled(
         del index
         if isinstance(node, Input):
             return inputs[node.name]
-        return _objects(list(node.tensor.fractions()), node.shape)
+        return object_array(list(node.tensor.fractions()), node.shape)
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
         try:
@@ -143,7 +98,7 @@ def unrolled(
         except BeyondError as error:
             bad.append((graph.name_of(index), f"{node.op.name}: {error}"))
             # go on with any values of that shape, so that all such nodes are found
-            return _objects([Fraction(1)] * size_of(node.shape), node.shape)
+            return object_array([Fraction(1)] * size_of(node.shape), node.shape)
         if note is not None:
             note(index, found)
         return found
@@ -158,7 +113,8 @@ def unrolled(
     }
 
 
-def _objects(values: Sequence[Any], shape: Shape) -> Array:
+def object_array(values: Sequence[Any], shape: Shape) -> Array:
+    """An array of any objects."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array.reshape(shape)
@@ -190,7 +146,7 @@ def _applied(
             rows = axis_last(args[0], node.params)
             largest, last = name == "argmax", bool(node.params["last"])
             found = [scalars.winner(row.tolist(), largest=largest, last=last) for row in rows]
-            return _objects(found, node.shape)
+            return object_array(found, node.shape)
         case Expansion(expand):
             return scalars.expanded(expand, args[0], node.params)
         case _:
@@ -242,13 +198,13 @@ class _Scalars:
             for row in m.tolist()
             for column in n.T.tolist()
         ]
-        return _objects(entries, shape)
+        return object_array(entries, shape)
 
     def fold(self, name: str, parts: Array, shape: Shape) -> Array:
         """A fold over the leading axis."""
         columns = parts.reshape((len(parts), -1)).T.tolist()
         if name == "add":
-            return _objects([self.sum(column) for column in columns], shape)
+            return object_array([self.sum(column) for column in columns], shape)
         meaning = BY_NAME[name].meaning
         if not isinstance(meaning, Pointwise):
             raise BeyondError(f"a fold of {name}")
@@ -259,7 +215,7 @@ class _Scalars:
             for other in column[1:]:
                 value = self.pieces(pieces, [value, other])
             found.append(value)
-        return _objects(found, shape)
+        return object_array(found, shape)
 
     def winner(self, row: Sequence[Any], *, largest: bool, last: bool) -> Any:
         """The number of the first (or last) largest (or smallest) element."""
@@ -306,7 +262,7 @@ class _Scalars:
                     self._algebra.require(self._truth(inside))
             whole = meaning.whole
             found.append(self.pieces(pieces, point) if whole is None else self.term(whole, point))
-        return _objects(found, shape)
+        return object_array(found, shape)
 
     def pieces(self, pieces: Sequence[Piece], point: Sequence[Any]) -> Any:
         """The value of the first piece whose condition holds; the last one needs none."""
@@ -364,18 +320,14 @@ class _Scalars:
         match condition:
             case Compare(term, relation):
                 return self.compare(self.term(term, point), relation)
-            case And(parts):
+            case And(parts) | Or(parts):
+                every = isinstance(condition, And)
                 held = [self.condition(part, point) for part in parts]
-                if any(h is False for h in held):
-                    return False
-                rest = [h for h in held if h is not True]
-                return self._algebra.both(rest) if rest else True
-            case Or(parts):
-                held = [self.condition(part, point) for part in parts]
-                if any(h is True for h in held):
-                    return True
-                rest = [h for h in held if h is not False]
-                return self._algebra.either(rest) if rest else False
+                if any(h is (not every) for h in held):
+                    return not every
+                rest = [h for h in held if not isinstance(h, bool)]
+                join = self._algebra.both if every else self._algebra.either
+                return join(rest) if rest else every
             case _:
                 assert_never(condition)
 
@@ -383,21 +335,7 @@ class _Scalars:
         """A comparison with zero; a constant settles it."""
         if not isinstance(value, Fraction):
             return self._algebra.compare(value, relation)
-        match relation:
-            case Relation.LT:
-                return value < 0
-            case Relation.LE:
-                return value <= 0
-            case Relation.EQ:
-                return value == 0
-            case Relation.NE:
-                return value != 0
-            case Relation.GE:
-                return value >= 0
-            case Relation.GT:
-                return value > 0
-            case _:
-                assert_never(relation)
+        return (value > 0) - (value < 0) in relation.signs
 
     def choose(self, condition: Any, value: Any, other: Any) -> Any:
         """A choice; a known condition settles it."""
