@@ -38,7 +38,7 @@ __all__ = [
     "Floors",
     "Truth",
     "decide",
-    "refined",
+    "refine",
     "term_interval",
     "truth",
 ]
@@ -111,7 +111,7 @@ def _relation(relation: Relation, a: Interval, b: Interval) -> Truth:
             assert_never(relation)
 
 
-def refined(condition: Condition, args: Sequence[Interval], floors: Floors) -> list[Interval]:
+def refine(condition: Condition, args: Sequence[Interval], floors: Floors) -> list[Interval]:
     """The arguments' intervals cut down by those conjuncts that compare an argument with a term.
 
     The result may be empty (lower above upper) where the condition never holds.
@@ -130,7 +130,7 @@ def refined(condition: Condition, args: Sequence[Interval], floors: Floors) -> l
                 )
         case And(parts):
             for part in parts:
-                found = refined(part, found, floors)
+                found = refine(part, found, floors)
         case Or():
             pass
     return found

@@ -8,7 +8,14 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.evaluate.enclose_op import Operand, op_enclosure
-from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up, hulled, of_tensor, spread
+from tamecheck.evaluate.enclosure import (
+    Enclosure,
+    coarsen,
+    float_down,
+    float_up,
+    of_tensor,
+    within,
+)
 from tamecheck.evaluate.walk import site_of
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.formula import Add, Const, Floor, Mul, Pow, Term, Var
@@ -50,9 +57,9 @@ def _node(
     node = graph.nodes[index]
     match node:
         case Input():
-            return Operand(hulled(_of_side(box.side(node.name), node.shape), hull_above))
+            return Operand(coarsen(_of_side(box.side(node.name), node.shape), hull_above))
         case Constant(tensor=tensor):
-            bounds = hulled(of_tensor(tensor), hull_above)
+            bounds = coarsen(of_tensor(tensor), hull_above)
             return Operand(bounds, integral=tensor_is_integral(tensor), constant=True)
         case Apply():
             args = [found[arg] for arg in node.args if arg in found]
@@ -63,14 +70,14 @@ def _node(
             if bounds is None:
                 return None
             integral = op_is_integral(node.op, node.params, [arg.integral for arg in args])
-            return Operand(hulled(bounds, hull_above), integral=integral)
+            return Operand(coarsen(bounds, hull_above), integral=integral)
 
 
 def _of_side(side: Side, shape: Shape) -> Enclosure:
     lower = [-np.inf if end is None else float_down(end) for end in side.lower]
     upper = [np.inf if end is None else float_up(end) for end in side.upper]
     if len(lower) == 1:
-        return spread(lower[0], upper[0], shape)
+        return within(lower[0], upper[0], shape)
     return Enclosure(np.array(lower).reshape(shape), np.array(upper).reshape(shape))
 
 

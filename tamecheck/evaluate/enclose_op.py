@@ -10,8 +10,8 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.errors import DomainError
-from tamecheck.evaluate.conditions import Floors, refined, term_interval, truth
-from tamecheck.evaluate.enclosure import Enclosure, core, float_down, float_up, spread
+from tamecheck.evaluate.conditions import Floors, refine, term_interval, truth
+from tamecheck.evaluate.enclosure import Enclosure, core, float_down, float_up, within
 from tamecheck.evaluate.interval_matrix import matmul_enclosure, product_over_first, sum_over_first
 from tamecheck.evaluate.intervals import Interval, add, point, subtract
 from tamecheck.evaluate.selection import pick
@@ -55,7 +55,7 @@ def op_enclosure(
     """The range of one op over its arguments' ranges; None when it may leave its domain."""
     args = [operand.bounds for operand in operands]
     if _work(site, operands) > max(hull_above, _ELEMENTWISE):
-        args = [spread(*arg.hull(), arg.shape) for arg in args]
+        args = [within(*arg.hull(), arg.shape) for arg in args]
     match site.op.meaning:
         case Pointwise() as meaning:
             return pointwise_enclosure(meaning, args, site.params, site.shape)
@@ -69,7 +69,7 @@ def op_enclosure(
             return _selected(site, args, operands)
         case Expansion() as meaning:
             if all(map(math.isfinite, meaning.values)):
-                return spread(*meaning.values, site.shape)
+                return within(*meaning.values, site.shape)
             return _expanded(site, meaning.expand, args[0])
 
 
@@ -97,7 +97,7 @@ def _routed(
 
     plain = not any(isinstance(value, Fraction) for value in params.values())
     if plain and len(args) == 1 and args[0].uniform and args[0].lower.size:
-        return spread(*args[0].hull(), shape)
+        return within(*args[0].hull(), shape)
     lower = route([arg.lower for arg in args], rounded(float_down))
     if all(arg.lower is arg.upper for arg in args) and plain:
         return Enclosure(lower, lower)
@@ -108,7 +108,7 @@ def _folded(name: str, arg: Enclosure, params: Params, shape: Shape) -> Enclosur
     low, high = folded_first(arg.lower, params), folded_first(arg.upper, params)
     if low.shape[0] == 0:
         neutral = 0.0 if name == "add" else 1.0
-        return spread(neutral, neutral, shape)
+        return within(neutral, neutral, shape)
     match name:
         case "add":
             lower, upper = sum_over_first(Interval(low, high))
@@ -120,7 +120,7 @@ def _folded(name: str, arg: Enclosure, params: Params, shape: Shape) -> Enclosur
             lower, upper = np.minimum.reduce(low, axis=0), np.minimum.reduce(high, axis=0)
         case _:
             raise ValueError(f"no fold of {name}")
-    return spread(lower.reshape(shape), upper.reshape(shape), shape)
+    return within(lower.reshape(shape), upper.reshape(shape), shape)
 
 
 def _selected(
@@ -128,7 +128,7 @@ def _selected(
 ) -> Enclosure | None:
     extent = args[0].shape[axis_of(args[0].shape, site.params)]
     if chooses_indices(site.op):
-        return spread(0.0, float(max(extent - 1, 0)), site.shape)
+        return within(0.0, float(max(extent - 1, 0)), site.shape)
     low, high = args[1].hull()
     if not operands[1].integral or low < -extent or high >= extent:
         return None
@@ -136,7 +136,7 @@ def _selected(
         indices = args[1].lower.astype(np.int64)
         lower = pick(site, args[0].lower, indices)
         return Enclosure(lower, pick(site, args[0].upper, indices))
-    return spread(*args[0].hull(), site.shape)
+    return within(*args[0].hull(), site.shape)
 
 
 def _expanded(site: Site, expand: Callable[..., int], argument: Enclosure) -> Enclosure | None:
@@ -147,11 +147,11 @@ def _expanded(site: Site, expand: Callable[..., int], argument: Enclosure) -> En
         case "log_softmax":
             count = argument.shape[axis_of(argument.shape, site.params)]
             found = subtract(hull, _shifted(hull, count))
-            return spread(found.lower, np.minimum(found.upper, 0.0), site.shape)
+            return within(found.lower, np.minimum(found.upper, 0.0), site.shape)
         case "logsumexp":
             axes = axes_of(argument.shape, site.params)
             count = size_of(tuple(argument.shape[axis] for axis in axes))
-            return spread(*_shifted(hull, count), site.shape)
+            return within(*_shifted(hull, count), site.shape)
         case _:
             return _by_expression(site, expand, argument)
 
@@ -193,14 +193,14 @@ def pointwise_enclosure(
         return None
     pieces = meaning.pieces(params)
     if len(pieces) == 1 and pieces[0].condition == TRUE:
-        return spread(*term_interval(pieces[0].term, ranges, {}), shape)
+        return within(*term_interval(pieces[0].term, ranges, {}), shape)
     if len(args) == 1 and any(_FLOOR in subterms(root) for root in _roots(pieces)):
         found = _by_unit_cells(pieces, ranges[0])
     else:
         found = _hull(pieces, ranges, {})
     # a graph is total on its domain; bounds that no piece gave would be those of an empty set
     gap = found.lower > found.upper
-    return spread(np.where(gap, -np.inf, found.lower), np.where(gap, np.inf, found.upper), shape)
+    return within(np.where(gap, -np.inf, found.lower), np.where(gap, np.inf, found.upper), shape)
 
 
 def _roots(pieces: Sequence[Piece]) -> list[Term]:
@@ -214,7 +214,7 @@ def _hull(pieces: Sequence[Piece], args: Sequence[Interval], floors: Floors) -> 
     high: Array = np.asarray(-np.inf)
     for piece in pieces:
         possible = ~truth(piece.condition, args, floors)[1]
-        cut = refined(piece.condition, args, floors)
+        cut = refine(piece.condition, args, floors)
         for part in cut:
             possible = possible & (part.lower <= part.upper)
         if not np.any(possible):
@@ -274,7 +274,7 @@ def range_of(op: Op, params: Params) -> tuple[float, float]:
     match op.meaning:
         case Pointwise(pieces=pieces, domain=domain):
             with np.errstate(all="ignore"):
-                inside = refined(domain(params), [everything] * (op.arity or 1), {})
+                inside = refine(domain(params), [everything] * (op.arity or 1), {})
                 args = [Enclosure(np.asarray(x.lower), np.asarray(x.upper)) for x in inside]
                 found = pointwise_enclosure(Pointwise(pieces), args, params, ())
             return nothing if found is None else found.hull()

@@ -11,7 +11,7 @@ import numpy as np
 from tamecheck.evaluate.float_terms import nearest_float, nearest_floats
 from tamecheck.ir.tensor import Array, Shape, Tensor
 
-__all__ = ["Enclosure", "core", "float_down", "float_up", "hulled", "of_tensor", "spread"]
+__all__ = ["Enclosure", "coarsen", "core", "float_down", "float_up", "of_tensor", "within"]
 
 _EXACT_INTEGERS = 2**53
 
@@ -58,7 +58,7 @@ def core(array: Array) -> Array:
     return array[index]
 
 
-def spread(lower: Array | float, upper: Array | float, shape: Shape) -> Enclosure:
+def within(lower: Array | float, upper: Array | float, shape: Shape) -> Enclosure:
     """The enclosure of a shape to which the bounds broadcast; a NaN bound becomes none."""
     low, high = np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64)
     low = np.where(np.isnan(low), -np.inf, low) + 0.0  # no negative zero
@@ -66,11 +66,11 @@ def spread(lower: Array | float, upper: Array | float, shape: Shape) -> Enclosur
     return Enclosure(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
 
 
-def hulled(enclosure: Enclosure, above: int) -> Enclosure:
+def coarsen(enclosure: Enclosure, above: int) -> Enclosure:
     """The same enclosure, or its hull for all elements when there are more than ``above``."""
     if enclosure.lower.size <= above:
         return enclosure
-    return spread(*enclosure.hull(), enclosure.shape)
+    return within(*enclosure.hull(), enclosure.shape)
 
 
 def float_down(value: Fraction) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tamecheck.evaluate.enclosure import Enclosure, core, spread
+from tamecheck.evaluate.enclosure import Enclosure, core, within
 from tamecheck.evaluate.intervals import Interval, multiply
 from tamecheck.ir.tensor import Array, Shape
 
@@ -66,12 +66,12 @@ def matmul_enclosure(left: Enclosure, right: Enclosure, shape: Shape) -> Enclosu
     b = Interval(*(_matrix(end, row=False) for end in (right.lower, right.upper)))
     inner = a.lower.shape[-1]
     if inner == 0:
-        return spread(0.0, 0.0, shape)
+        return within(0.0, 0.0, shape)
     batch = np.broadcast_shapes(a.lower.shape[:-2], b.lower.shape[:-2])
     full = (*batch, a.lower.shape[-2], b.lower.shape[-1])
     found = _product(_compact(a, right=False), _compact(b, right=True), inner)
     low, high = (np.broadcast_to(end, full).reshape(shape) for end in found)
-    return spread(low, high, shape)
+    return within(low, high, shape)
 
 
 def _matrix(array: Array, *, row: bool) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz, fmpz_mat
 
 from tamecheck.errors import InputError
-from tamecheck.exact.reals import as_fraction, as_number, settled
+from tamecheck.exact.reals import as_fraction, as_number, settle
 from tamecheck.ir.tensor import Array, Shape, size_of
 
 __all__ = [
@@ -150,7 +150,7 @@ def _product(left: Array, right: Array) -> Array:
         return _filled([fmpq(0)] * (rows * columns), rows, columns)
     if has_balls(left) or has_balls(right):
         balls = _ball_matrix(left) * _ball_matrix(right)
-        return _filled([settled(ball) for ball in _entries(balls)], rows, columns)
+        return _filled([settle(ball) for ball in _entries(balls)], rows, columns)
     (a, scale_a), (b, scale_b) = _integers(left), _integers(right)
     scale = scale_a * scale_b
     return _filled([scale * entry for entry in (a * b).entries()], rows, columns)

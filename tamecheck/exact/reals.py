@@ -36,7 +36,7 @@ __all__ = [
     "multiply",
     "power",
     "relates",
-    "settled",
+    "settle",
     "working_precision",
 ]
 
@@ -121,7 +121,7 @@ def as_fraction(value: fmpq) -> Fraction:
     return Fraction(int(value.p), int(value.q))
 
 
-def settled(ball: arb) -> Number:
+def settle(ball: arb) -> Number:
     """The ball, or the rational that it is.
 
     Raises
@@ -143,14 +143,14 @@ def add(left: Number, right: Number) -> Number:
     """``left + right``."""
     if isinstance(left, fmpq) and isinstance(right, fmpq):
         return left + right
-    return settled(arb(left) + right)
+    return settle(arb(left) + right)
 
 
 def multiply(left: Number, right: Number) -> Number:
     """``left * right``."""
     if isinstance(left, fmpq) and isinstance(right, fmpq):
         return left * right
-    return settled(arb(left) * right)
+    return settle(arb(left) * right)
 
 
 def divide(left: Number, right: Number) -> Number:
@@ -162,7 +162,7 @@ def divide(left: Number, right: Number) -> Number:
             return left / right
     if isinstance(left, fmpq) and left == 0 and relates(Relation.NE, right, fmpq(0)):
         return left
-    return settled(arb(left) / right)
+    return settle(arb(left) / right)
 
 
 def power(base: Number, exponent: Number) -> Number:
@@ -180,7 +180,7 @@ def power(base: Number, exponent: Number) -> Number:
             root = _exact_root(base, exponent)
             if root is not None:
                 return root
-    return settled(arb(base) ** exponent)
+    return settle(arb(base) ** exponent)
 
 
 def _integer_power(base: Number, exponent: int) -> Number:
@@ -188,7 +188,7 @@ def _integer_power(base: Number, exponent: int) -> Number:
         return divide(fmpq(1), _integer_power(base, -exponent))
     if isinstance(base, fmpq) and base.height_bits() * exponent <= _MAX_BITS:
         return base**exponent
-    return settled(arb(base) ** exponent)
+    return settle(arb(base) ** exponent)
 
 
 def _exact_root(base: fmpq, exponent: fmpq) -> Number | None:
@@ -247,7 +247,7 @@ _METHODS: Mapping[Elementary, Callable[[arb], arb]] = {
 
 def call(function: Elementary, value: Number) -> Number:
     """An elementary function; the value is rational where the ball has radius zero."""
-    return settled(_METHODS[function](arb(value)))
+    return settle(_METHODS[function](arb(value)))
 
 
 def relates(relation: Relation, left: Number, right: Number) -> bool | None:

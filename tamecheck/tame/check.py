@@ -15,7 +15,7 @@ from tamecheck.ir.structure import Antichain, join_all
 from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.consequences import consequences
 from tamecheck.tame.derive import Derivation, derive
-from tamecheck.tame.properties import CERTIFIED, merged, positive_properties
+from tamecheck.tame.properties import CERTIFIED, merge, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import bound_prover
 from tamecheck.tame.refute import find_line, find_staircase
@@ -85,7 +85,7 @@ def _derived(run: _Run, structures: Antichain) -> Check:
     kept = tuple(s for s in structures if s.o_minimal) if tame else structures
     derived = positive_properties(run.graph, shown=run.proof.shown, add=run.proof.add)
     refuted = refuted_properties(run.graph, run.box, known=derived, seed=run.seed)
-    properties = merged(derived, refuted)
+    properties = merge(derived, refuted)
     claim: dict[str, Any] = {
         "verdict": verdict.value,
         "structures": [structure.value for structure in kept],

@@ -28,7 +28,7 @@ from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of
 from tamecheck.tame.refute_rays import Ray
-from tamecheck.tame.series import Series, pieces_at, shortened
+from tamecheck.tame.series import Series, pieces_at, shorten
 
 __all__ = ["Germ", "GermRunner", "cost_of", "has_fractional_power", "ramification_of"]
 
@@ -334,7 +334,7 @@ def _gathered(shape: Shape, elements: Sequence[Series], args: Sequence[Germ]) ->
     return Germ(coefficients, order, exact)
 
 
-_shortened = np.frompyfunc(shortened, 1, 1)
+_shortened = np.frompyfunc(shorten, 1, 1)
 
 
 def _object(value: Any) -> Array:

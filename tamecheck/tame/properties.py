@@ -31,7 +31,7 @@ from tamecheck.ops.facets import chooses_indices, steps
 from tamecheck.tame.definable import Situation, structures_of
 from tamecheck.tame.verdict import Properties
 
-__all__ = ["CERTIFIED", "merged", "positive_properties", "random_number", "refuted_by_values"]
+__all__ = ["CERTIFIED", "merge", "positive_properties", "random_number", "refuted_by_values"]
 
 CERTIFIED = ("continuous", "locally_lipschitz", "piecewise_linear", "piecewise_constant")
 """The properties that certificates can claim."""
@@ -76,7 +76,7 @@ def positive_properties(
     )
 
 
-def merged(derived: Properties, refuted: Properties) -> Properties:
+def merge(derived: Properties, refuted: Properties) -> Properties:
     """What is derived, else what is refuted."""
 
     def either(name: str) -> bool | None:

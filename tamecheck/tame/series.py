@@ -35,7 +35,7 @@ from tamecheck.ir.formula import (
 __all__ = [
     "Series",
     "pieces_at",
-    "shortened",
+    "shorten",
     "sign_of",
 ]
 
@@ -46,7 +46,7 @@ _MAX_FLOOR = 2.0**64
 _MAX_BITS = 1 << 15
 
 
-def shortened(value: Number) -> Number:
+def shorten(value: Number) -> Number:
     """The number, as a ball if it is a rational with very many digits."""
     long = isinstance(value, fmpq) and value.height_bits() > _MAX_BITS
     return arb(value) if long else value
@@ -98,7 +98,7 @@ class Series:
         terms = list[Number]([_ZERO] * kept)
         for i, a in enumerate(self.coefficients):
             for j, b in enumerate(other.coefficients[: kept - i]):
-                terms[i + j] = shortened(terms[i + j] + a * b)
+                terms[i + j] = shorten(terms[i + j] + a * b)
         exact = self.exact and other.exact and size == kept
         return Series(tuple(terms), order, exact)
 

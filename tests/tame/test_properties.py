@@ -17,7 +17,7 @@ from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.derive import derive
 from tamecheck.tame.germs import GermRunner
-from tamecheck.tame.properties import CERTIFIED, merged, positive_properties
+from tamecheck.tame.properties import CERTIFIED, merge, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import no_prover
 from tamecheck.tame.refute_rays import Ray
@@ -54,7 +54,7 @@ def decided(graph: Graph, box: Box = ALL) -> tuple[Properties, str]:
         graph, box, claim=claim, steps=proof.steps, tensors=proof.tensors
     )
     refuted = refuted_properties(graph, box, known=derived)
-    return merged(derived, refuted), recheck(json.dumps(document)).verdict
+    return merge(derived, refuted), recheck(json.dumps(document)).verdict
 
 
 def letters(properties: Properties) -> str:

@@ -39,7 +39,7 @@ from tamecheck.exact.reals import (
     UndecidedError,
     as_fraction,
     as_number,
-    settled,
+    settle,
     working_precision,
 )
 from tamecheck.ir.arguments import instance
@@ -292,7 +292,7 @@ class Isolated:
         """
         balls = _narrow(self.equations, self.values, self.balls, bits)
         values = [as_number(v) for v in self.values]
-        return self.equations.shaped(self.equations.replaced(values, list(map(settled, balls))))
+        return self.equations.shaped(self.equations.replaced(values, list(map(settle, balls))))
 
 
 def isolate(
