@@ -21,8 +21,7 @@ from fractions import Fraction
 
 from tamecheck.budget import Budget
 from tamecheck.duality.check import CheckItem
-from tamecheck.duality.expression.dual import ExpressionDual
-from tamecheck.duality.expression.function import ExpressionBuilder
+from tamecheck.duality.expression.dual import ExpressionBuilder, ExpressionDual
 from tamecheck.duality.form import (
     Form,
     InfeasibleProgramError,

@@ -22,13 +22,8 @@ from fractions import Fraction
 from itertools import accumulate, product
 
 from tamecheck.duality.check import CheckItem, Value
-from tamecheck.duality.expression.function import (
-    Combination,
-    Expression,
-    ExpressionBuilder,
-    Gomory,
-    Linear,
-)
+from tamecheck.duality.expression.dual import ExpressionBuilder
+from tamecheck.duality.expression.function import Combination, Expression, Gomory, Linear
 from tamecheck.duality.form import Vector, dot
 from tamecheck.duality.optimum import minimise_rows
 from tamecheck.errors import DomainError, InputError

@@ -21,8 +21,8 @@ from flint import fmpq_mat
 
 from tamecheck.budget import Budget
 from tamecheck.duality.check import CheckItem
-from tamecheck.duality.expression.dual import ExpressionDual
-from tamecheck.duality.expression.function import Expression, ExpressionBuilder, absolute, triangle
+from tamecheck.duality.expression.dual import ExpressionBuilder, ExpressionDual
+from tamecheck.duality.expression.function import Expression, absolute, triangle
 from tamecheck.duality.form import Form, dot, normalise
 from tamecheck.duality.optimum import (
     cut_optimum,

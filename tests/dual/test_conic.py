@@ -17,7 +17,7 @@ from tamecheck.duality.conic import (
     rays,
     split_vector,
 )
-from tamecheck.duality.expression.function import ExpressionBuilder
+from tamecheck.duality.expression.dual import ExpressionBuilder
 from tamecheck.errors import DomainError, InputError
 
 

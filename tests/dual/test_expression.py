@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tamecheck.duality.expression.dual import expression_graph, expression_sympy
-from tamecheck.duality.expression.function import ExpressionBuilder, absolute, triangle
+from tamecheck.duality.expression.dual import ExpressionBuilder, expression_graph, expression_sympy
+from tamecheck.duality.expression.function import absolute, triangle
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.box import Box

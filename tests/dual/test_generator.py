@@ -8,7 +8,8 @@ from fractions import Fraction as Q
 import pytest
 
 from tamecheck.duality import normalise
-from tamecheck.duality.generator.dual import generator_dual, generator_function
+from tamecheck.duality.generator.dual import generator_dual
+from tamecheck.duality.generator.function import generator_function
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row
 

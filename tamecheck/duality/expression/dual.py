@@ -1,15 +1,15 @@
-"""Subadditive expressions as dual functions, in sympy, and as graphs whose tameness is derived."""
+"""Building subadditive expressions, and as dual functions, in sympy, and as graphs."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import reduce
 from math import ceil
 from typing import Any
 
 from tamecheck import ops
-from tamecheck.duality.answer import Definability, DualFunction
+from tamecheck.duality.answer import Definability, DualFunction, to_sympy
 from tamecheck.duality.check import CheckItem, Value
 from tamecheck.duality.expression.function import (
     Ceiling,
@@ -18,18 +18,136 @@ from tamecheck.duality.expression.function import (
     Gomory,
     Linear,
     Maximum,
-    absolute,
+    Node,
+    needed,
 )
 from tamecheck.duality.form import Form, Vector
-from tamecheck.ir.exact import rational_text
+from tamecheck.errors import InputError
 from tamecheck.ir.graph import Graph, GraphBuilder
+from tamecheck.ir.op import Op
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Verdict
 
-__all__ = ["ExpressionDual", "expression_graph", "expression_sympy", "expression_text"]
+__all__ = ["ExpressionBuilder", "ExpressionDual", "expression_graph", "expression_sympy"]
 
+_ZERO = Fraction(0)
 _LONGEST = 400
 """Nodes up to which the formula is written out in sympy."""
+
+
+class ExpressionBuilder:
+    """Collects nodes of functions of ``size`` variables, each once, in simplified form."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._nodes: list[Node] = []
+        self._ids: dict[Node, int] = {}
+
+    def linear(self, coefficients: Sequence[Fraction | int]) -> int:
+        """A linear form."""
+        if len(coefficients) != self.size:
+            raise InputError(f"{len(coefficients)} coefficients, not {self.size}, were given.")
+        return self._add(Linear(tuple(map(Fraction, coefficients))))
+
+    def combination(self, terms: Sequence[tuple[int, Fraction]]) -> int:
+        """A combination with non-negative weights; sums of sums and of linear forms are merged.
+
+        Raises
+        ------
+        InputError
+            If a weight is negative: the result would not be subadditive.
+        """
+        if any(w < 0 for _, w in terms):
+            raise InputError("A weight of a subadditive combination is negative.")
+        flat: dict[int, Fraction] = {}
+        line = [_ZERO] * self.size
+        for i, w in terms:
+            node = self._nodes[i]
+            for j, own in node.terms if isinstance(node, Combination) else ((i, Fraction(1)),):
+                inner = self._nodes[j]
+                if isinstance(inner, Linear):
+                    line = [x + w * own * a for x, a in zip(line, inner.coefficients, strict=True)]
+                elif w:
+                    flat[j] = flat.get(j, _ZERO) + w * own
+        if any(line) or not flat:
+            flat[self.linear(line)] = Fraction(1)
+        if len(flat) == 1 and next(iter(flat.values())) == 1:
+            return next(iter(flat))
+        return self._add(Combination(tuple(sorted(flat.items()))))
+
+    def ceiling(self, arg: int) -> int:
+        """The ceiling, or the node itself if its values are integers anyway."""
+        if self._is_integral(arg):
+            return arg
+        return self._add(Ceiling(arg))
+
+    def maximum(self, args: Sequence[int]) -> int:
+        """The maximum; maxima of maxima are merged, and a single one is the node itself."""
+        flat: dict[int, None] = {}
+        for i in args:
+            node = self._nodes[i]
+            flat.update(dict.fromkeys(node.args if isinstance(node, Maximum) else (i,)))
+        if not flat:
+            raise InputError("A maximum of nothing has no value.")
+        return next(iter(flat)) if len(flat) == 1 else self._add(Maximum(tuple(sorted(flat))))
+
+    def gomory(
+        self, v: Fraction, free: Sequence[Fraction] | None, terms: Sequence[tuple[int, Fraction]]
+    ) -> int:
+        """The layer ``tri_v(free·d + sum of w r) + sum of abs_v(-w) r``.
+
+        Raises
+        ------
+        InputError
+            If ``v`` is not between 0 and 1.
+        """
+        if not 0 < v < 1:
+            raise InputError(f"The parameter {v} of a Gomory layer is not between 0 and 1.")
+        kept = tuple(sorted((i, w) for i, w in terms if w))
+        own = None if free is None or not any(free) else self.linear(free)
+        return self._add(Gomory(v, own, kept))
+
+    def build(self, root: int) -> Expression:
+        """The function of a node, with the nodes that it needs."""
+        kept = needed(self._nodes, root)
+        number = {old: new for new, old in enumerate(kept)}
+        nodes = (_renumbered(self._nodes[i], number) for i in kept)
+        return Expression(tuple(nodes), self.size)
+
+    def _is_integral(self, i: int) -> bool:
+        node = self._nodes[i]
+        match node:
+            case Ceiling():
+                return True
+            case Combination(terms):
+                return all(w.denominator == 1 and self._is_integral(j) for j, w in terms)
+            case Maximum(args):
+                return all(map(self._is_integral, args))
+            case Linear(coefficients):
+                return not any(coefficients)
+            case _:
+                return False
+
+    def _add(self, node: Node) -> int:
+        if node not in self._ids:
+            self._ids[node] = len(self._nodes)
+            self._nodes.append(node)
+        return self._ids[node]
+
+
+def _renumbered(node: Node, number: dict[int, int]) -> Node:
+    match node:
+        case Linear():
+            return node
+        case Combination(terms):
+            return Combination(tuple((number[i], w) for i, w in terms))
+        case Ceiling(arg):
+            return Ceiling(number[arg])
+        case Maximum(args):
+            return Maximum(tuple(number[i] for i in args))
+        case Gomory(v, free, terms):
+            own = None if free is None else number[free]
+            return Gomory(v, own, tuple((number[i], w) for i, w in terms))
 
 
 class ExpressionDual(DualFunction):
@@ -77,8 +195,6 @@ class ExpressionDual(DualFunction):
 
     def to_sympy(self) -> Any:
         """The formula as a sympy expression."""
-        from tamecheck.duality.expression.dual import expression_sympy
-
         return expression_sympy(self.expression, self.symbols())
 
     @property
@@ -102,7 +218,6 @@ class ExpressionDual(DualFunction):
 
     def definability(self, domain: str = "everywhere") -> Definability:
         """What the check of the function's own graph derives, and its Lipschitz constant."""
-        from tamecheck.duality.expression.dual import expression_graph
         from tamecheck.ir.box import Box
         from tamecheck.tame.check import check
 
@@ -129,162 +244,68 @@ class ExpressionDual(DualFunction):
         )
 
 
-def expression_text(expression: Expression, root: int, names: Sequence[str] | None) -> str:
-    """The formula of a node, with shared nodes defined behind ``where``."""
-    letters = names or [f"d{k}" for k in range(expression.size)]
-    needed = _needed(expression, root)
-    uses = Counter(i for k in needed for i in _parts(expression, k))
-    shared: dict[int, str] = {}
-    definitions: list[str] = []
-    texts: dict[int, str] = {}
-
-    def refer(i: int) -> str:
-        return shared.get(i) or texts[i]
-
-    for i in needed:
-        text = _text(expression, i, refer, letters)
-        if i != root and uses[i] > 1 and not isinstance(expression.nodes[i], Linear):
-            shared[i] = f"t{len(shared)}"
-            definitions.append(f"{shared[i]} = {text}")
-        texts[i] = text
-    return texts[root] + (f" where {'; '.join(definitions)}" if definitions else "")
-
-
-def _needed(expression: Expression, root: int) -> list[int]:
-    needed = {root}
-    for i in range(root, -1, -1):
-        if i in needed:
-            needed.update(_parts(expression, i))
-    return sorted(needed)
-
-
-def _parts(expression: Expression, i: int) -> tuple[int, ...]:
-    match expression.nodes[i]:
-        case Linear():
-            return ()
-        case Combination(terms):
-            return tuple(j for j, _ in terms)
-        case Ceiling(arg):
-            return (arg,)
-        case Maximum(args):
-            return args
-        case Gomory(_, free, terms):
-            # a layer mentions each of its terms twice
-            return (*(() if free is None else (free,)), *(j for j, _ in terms for _ in "12"))
-
-
-def _sum_text(terms: Sequence[tuple[str, Fraction]]) -> str:
-    text = ""
-    for name, weight in terms:
-        size = abs(weight)
-        factor = "" if size == 1 else f"{rational_text(size)}*"
-        own = f"({name})" if factor and (" + " in name or " - " in name) else name
-        if not text:
-            text = f"{'-' if weight < 0 else ''}{factor}{own}"
-        else:
-            text += f" {'-' if weight < 0 else '+'} {factor}{own}"
-    return text or "0"
-
-
-def _text(
-    expression: Expression, i: int, refer: Callable[[int], str], letters: Sequence[str]
-) -> str:
-    match expression.nodes[i]:
-        case Linear(coefficients):
-            return _sum_text([(n, a) for n, a in zip(letters, coefficients, strict=True) if a])
-        case Combination(terms):
-            return _sum_text([(refer(j), w) for j, w in terms])
-        case Ceiling(arg):
-            return f"ceil({refer(arg)})"
-        case Maximum(args):
-            return f"max({', '.join(refer(j) for j in args)})"
-        case Gomory(v, free, terms):
-            inner = [(refer(j), w) for j, w in terms]
-            if free is not None:
-                inner.append((refer(free), Fraction(1)))
-            layer = f"tri[{rational_text(v)}]({_sum_text(inner)})"
-            outer = [(refer(j), absolute(v, -w)) for j, w in terms]
-            return _sum_text([(layer, Fraction(1)), *outer])
-
-
 def expression_sympy(expression: Expression, symbols: Sequence[Any]) -> Any:
     """The root in sympy, where ``symbols`` stand for the variables."""
     import sympy
 
     sp: Any = sympy
-
-    def number(value: Fraction) -> Any:
-        return sp.Rational(value.numerator, value.denominator)
-
     found: list[Any] = []
+
+    def total(terms: Iterable[tuple[int, Fraction]]) -> Any:
+        return sp.Add(*(to_sympy(w) * found[i] for i, w in terms))
+
     for node in expression.nodes:
         match node:
             case Linear(coefficients):
                 pairs = zip(coefficients, symbols, strict=True)
-                found.append(sp.Add(*(number(a) * s for a, s in pairs if a)))
+                found.append(sp.Add(*(to_sympy(a) * s for a, s in pairs if a)))
             case Combination(terms):
-                found.append(sp.Add(*(number(w) * found[i] for i, w in terms)))
+                found.append(total(terms))
             case Ceiling(arg):
                 found.append(sp.ceiling(found[arg], evaluate=False))
             case Maximum(args):
                 found.append(sp.Max(*(found[i] for i in args), evaluate=False))
-            case Gomory(v, free, terms):
-                inner = sp.Add(
-                    *(number(w) * found[i] for i, w in terms),
-                    *(() if free is None else (found[free],)),
-                )
-                part = sp.frac(inner, evaluate=False)
-                layer = sp.Min(part / number(v), (1 - part) / number(1 - v), evaluate=False)
-                outer = (number(absolute(v, -w)) * found[i] for i, w in terms)
-                found.append(sp.Add(layer, *outer))
+            case Gomory(v):
+                part = sp.frac(total(node.inner), evaluate=False)
+                layer = sp.Min(part / to_sympy(v), (1 - part) / to_sympy(1 - v), evaluate=False)
+                found.append(sp.Add(layer, total(node.outer)))
     return found[-1]
 
 
 def expression_graph(expression: Expression) -> Graph:  # noqa: C901 (one case a node)
     """The root as a graph over one input ``d`` of shape (size, 1), output ``F`` of shape (1, 1)."""
+    import numpy as np
+
     builder = GraphBuilder()
     source = builder.input("d", (expression.size, 1))
+    found: list[int] = []
 
-    def number(value: Fraction) -> int:
-        return builder.constant(_array([[value]]))
+    def constant(*row: Fraction) -> int:
+        return builder.constant(np.array([row], dtype=object))
 
-    def total(terms: Sequence[int]) -> int:
-        result = terms[0]
-        for other in terms[1:]:
-            result = builder.apply(ops.ADD, [result, other])
-        return result
+    def fold(op: Op, terms: Iterable[int]) -> int:
+        return reduce(lambda left, right: builder.apply(op, [left, right]), terms)
 
     def scaled(i: int, weight: Fraction) -> int:
-        return i if weight == 1 else builder.apply(ops.MUL, [number(weight), i])
+        return i if weight == 1 else builder.apply(ops.MUL, [constant(weight), i])
 
-    found: list[int] = []
+    def total(terms: Iterable[tuple[int, Fraction]]) -> list[int]:
+        return [scaled(found[i], w) for i, w in terms]
+
     for node in expression.nodes:
         match node:
             case Linear(coefficients):
-                row = builder.constant(_array([list(coefficients)]))
-                found.append(builder.apply(ops.MATMUL, [row, source]))
+                found.append(builder.apply(ops.MATMUL, [constant(*coefficients), source]))
             case Combination(terms):
-                found.append(total([scaled(found[i], w) for i, w in terms]))
+                found.append(fold(ops.ADD, total(terms)))
             case Ceiling(arg):
                 found.append(builder.apply(ops.CEIL, [found[arg]]))
             case Maximum(args):
-                result = found[args[0]]
-                for i in args[1:]:
-                    result = builder.apply(ops.MAXIMUM, [result, found[i]])
-                found.append(result)
-            case Gomory(v, free, terms):
-                parts = [scaled(found[i], w) for i, w in terms]
-                inner = total([*parts, *(() if free is None else (found[free],))])
-                floor = builder.apply(ops.FLOOR, [inner])
-                part = builder.apply(ops.SUB, [inner, floor])
-                rest = builder.apply(ops.SUB, [number(Fraction(1)), part])
+                found.append(fold(ops.MAXIMUM, [found[i] for i in args]))
+            case Gomory(v):
+                inner = fold(ops.ADD, total(node.inner))
+                part = builder.apply(ops.SUB, [inner, builder.apply(ops.FLOOR, [inner])])
+                rest = builder.apply(ops.SUB, [constant(Fraction(1)), part])
                 layer = builder.apply(ops.MINIMUM, [scaled(part, 1 / v), scaled(rest, 1 / (1 - v))])
-                outer = [scaled(found[i], absolute(v, -w)) for i, w in terms]
-                found.append(total([layer, *outer]))
+                found.append(fold(ops.ADD, [layer, *total(node.outer)]))
     return builder.build({"F": found[-1]})
-
-
-def _array(rows: list[list[Fraction]]) -> Any:
-    import numpy as np
-
-    return np.array(rows, dtype=object)

@@ -10,7 +10,8 @@ non-decreasing in each ``r_k``, with ``tri_v(t) = min(frac(t)/v, (1-frac(t))/(1-
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -18,26 +19,25 @@ from itertools import product
 from typing import TypeAlias
 
 from tamecheck.duality.check import Value
-from tamecheck.duality.form import Vector
-from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.duality.form import Vector, dot
+from tamecheck.errors import DomainError, UnsupportedError
 from tamecheck.ir.exact import rational_text
 
 __all__ = [
     "Ceiling",
     "Combination",
     "Expression",
-    "ExpressionBuilder",
     "Gomory",
     "Linear",
     "Maximum",
     "Node",
     "absolute",
-    "arguments",
+    "needed",
     "triangle",
 ]
 
 Terms: TypeAlias = tuple[tuple[int, Fraction], ...]
-_ZERO = Fraction(0)
+_ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_VERTICES = 4096
 
 
@@ -88,12 +88,22 @@ class Gomory:
     free: int | None
     terms: Terms
 
+    @property
+    def inner(self) -> Terms:
+        """The argument of the triangle, as a combination."""
+        return self.terms if self.free is None else (*self.terms, (self.free, _ONE))
+
+    @property
+    def outer(self) -> Terms:
+        """What is added to the triangle, as a combination."""
+        return tuple((i, absolute(self.v, -w)) for i, w in self.terms)
+
 
 Node: TypeAlias = Linear | Combination | Ceiling | Maximum | Gomory
 
 
-def arguments(node: Node) -> tuple[int, ...]:
-    """The nodes that a node takes."""
+def _arguments(node: Node) -> tuple[int, ...]:
+    """The nodes that a node takes, as often as its formula mentions them."""
     match node:
         case Linear():
             return ()
@@ -103,8 +113,17 @@ def arguments(node: Node) -> tuple[int, ...]:
             return (arg,)
         case Maximum(args):
             return args
-        case Gomory(_, free, terms):
-            return (*(() if free is None else (free,)), *(i for i, _ in terms))
+        case Gomory():
+            return tuple(i for i, _ in (*node.inner, *node.outer))
+
+
+def needed(nodes: Sequence[Node], root: int) -> list[int]:
+    """The root and the nodes on which it depends, in order."""
+    found = {root}
+    for i in range(root, -1, -1):
+        if i in found:
+            found.update(_arguments(nodes[i]))
+    return sorted(found)
 
 
 @dataclass(frozen=True)
@@ -137,17 +156,12 @@ class Expression:
         return found[-1]
 
     @cached_property
-    def ceilings(self) -> int:
-        """The number of ceilings: without one the function is Lipschitz."""
-        return sum(isinstance(node, Ceiling) for node in self.nodes)
-
-    @cached_property
     def lipschitz(self) -> Fraction | None:
         """A Lipschitz constant for the 1-norm, None if there is a ceiling."""
-        if self.ceilings:
-            return None
         bounds: list[list[Fraction]] = []
         for node in self.nodes:
+            if isinstance(node, Ceiling):
+                return None
             bounds.append(_slope_bounds(node, bounds, self.size))
         return max(bounds[-1], default=_ZERO)
 
@@ -161,7 +175,7 @@ class Expression:
         bound = {
             i
             for node in self.nodes
-            for i in arguments(node)
+            for i in _arguments(node)
             if not (isinstance(node, Gomory) and i == node.free)
         } | {len(self.nodes) - 1}
         for i, node in enumerate(self.nodes):
@@ -187,8 +201,8 @@ class Expression:
         values = self.values(d)
         constant = self._locally_constant(d, values)
         choices = [
-            _choices(node, values, constant) if not constant[i] else (_ZERO,)
-            for i, node in enumerate(self.nodes)
+            (_ZERO,) if flat else _choices(node, values, constant)
+            for node, flat in zip(self.nodes, constant, strict=True)
         ]
         if math.prod(len(own) for own in choices) > _MOST_VERTICES:
             raise UnsupportedError(
@@ -198,11 +212,8 @@ class Expression:
         found: dict[Vector, None] = {}
         for selection in product(*choices):
             rows: list[Vector] = []
-            for i, node in enumerate(self.nodes):
-                flat = constant[i]
-                rows.append(
-                    (_ZERO,) * self.size if flat else _slope(node, rows, selection[i], self.size)
-                )
+            for node, flat, choice in zip(self.nodes, constant, selection, strict=True):
+                rows.append((_ZERO,) * self.size if flat else _slope(node, rows, choice, self.size))
             found[rows[-1]] = None
         return tuple(found)
 
@@ -227,7 +238,7 @@ class Expression:
                     top = max(values[i] for i in args)
                     flat.append(all(flat[i] for i in args if values[i] == top))
                 case _:
-                    flat.append(all(flat[i] for i in arguments(node)))
+                    flat.append(all(flat[i] for i in _arguments(node)))
         return flat
 
     def text(self, node: int | None = None, names: Sequence[str] | None = None) -> str:
@@ -235,38 +246,48 @@ class Expression:
 
         Names of shared nodes are ``t0, t1, ...``; they are defined behind ``where``.
         """
-        from tamecheck.duality.expression.dual import expression_text
+        root = len(self.nodes) - 1 if node is None else node
+        letters = names or [f"d{k}" for k in range(self.size)]
+        shown = needed(self.nodes, root)
+        uses = Counter(i for k in shown for i in _arguments(self.nodes[k]))
+        texts: dict[int, str] = {}
+        definitions: list[str] = []
+        for i in shown:
+            texts[i] = _text(self.nodes[i], texts, letters)
+            if i != root and uses[i] > 1 and not isinstance(self.nodes[i], Linear):
+                name = f"t{len(definitions)}"
+                definitions.append(f"{name} = {texts[i]}")
+                texts[i] = name
+        return texts[root] + (f" where {'; '.join(definitions)}" if definitions else "")
 
-        return expression_text(self, len(self.nodes) - 1 if node is None else node, names)
+
+def _combine(terms: Terms, found: Sequence[Fraction]) -> Fraction:
+    return sum((w * found[i] for i, w in terms), _ZERO)
 
 
 def _value(node: Node, found: Sequence[Fraction], d: Sequence[Fraction]) -> Fraction:
     match node:
         case Linear(coefficients):
-            return sum((a * x for a, x in zip(coefficients, d, strict=True) if a), _ZERO)
+            return dot(coefficients, d)
         case Combination(terms):
-            return sum((w * found[i] for i, w in terms), _ZERO)
+            return _combine(terms, found)
         case Ceiling(arg):
             return Fraction(math.ceil(found[arg]))
         case Maximum(args):
             return max(found[i] for i in args)
-        case Gomory(v, free, terms):
-            inner = _ZERO if free is None else found[free]
-            inner += sum((w * found[i] for i, w in terms), _ZERO)
-            return triangle(v, inner) + sum((absolute(v, -w) * found[i] for i, w in terms), _ZERO)
+        case Gomory(v):
+            return triangle(v, _combine(node.inner, found)) + _combine(node.outer, found)
 
 
 def _directional(node: Node, found: Sequence[Value], g: Sequence[Fraction]) -> Value:
-    if any(found[i] == math.inf for i in arguments(node)):
+    if any(found[i] == math.inf for i in _arguments(node)):
         return math.inf
     exact = [x if isinstance(x, Fraction) else _ZERO for x in found]
     match node:
         case Ceiling(arg):
             return math.inf if exact[arg] > 0 else _ZERO
-        case Gomory(v, free, terms):
-            inner = _ZERO if free is None else exact[free]
-            inner += sum((w * exact[i] for i, w in terms), _ZERO)
-            return absolute(v, inner) + sum((absolute(v, -w) * exact[i] for i, w in terms), _ZERO)
+        case Gomory(v):
+            return absolute(v, _combine(node.inner, exact)) + _combine(node.outer, exact)
         case _:
             return _value(node, exact, g)
 
@@ -277,19 +298,16 @@ def _slope_bounds(node: Node, found: Sequence[Sequence[Fraction]], size: int) ->
         case Linear(coefficients):
             return [abs(a) for a in coefficients]
         case Combination(terms):
-            return [sum((w * found[i][k] for i, w in terms), _ZERO) for k in range(size)]
+            weights = terms
         case Maximum(args):
             return [max(found[i][k] for i in args) for k in range(size)]
         case Gomory(v, free, terms):
-            steep = max(1 / v, 1 / (1 - v))
-            both = 1 / v + 1 / (1 - v)
-            return [
-                (_ZERO if free is None else steep * found[free][k])
-                + sum((abs(w) * both * found[i][k] for i, w in terms), _ZERO)
-                for k in range(size)
-            ]
+            weights = tuple((i, abs(w) * (1 / v + 1 / (1 - v))) for i, w in terms)
+            if free is not None:
+                weights = (*weights, (free, max(1 / v, 1 / (1 - v))))
         case Ceiling():
             raise ValueError("a ceiling has no slope bound")
+    return [sum((w * found[i][k] for i, w in weights), _ZERO) for k in range(size)]
 
 
 def _choices(
@@ -300,12 +318,10 @@ def _choices(
         case Maximum(args):
             top = max(values[i] for i in args)
             return tuple(Fraction(k) for k, i in enumerate(args) if values[i] == top)
-        case Gomory(v, free, terms):
-            inner = _ZERO if free is None else values[free]
-            inner += sum((w * values[i] for i, w in terms), _ZERO)
-            part = inner - math.floor(inner)
+        case Gomory(v):
+            part = _combine(node.inner, values) % 1
             up, down = 1 / v, -1 / (1 - v)
-            if part in (0, v) and not all(constant[i] for i in arguments(node)):
+            if part in (0, v) and not all(constant[i] for i in _arguments(node)):
                 return (up, down)
             return (up,) if part < v else (down,)
         case _:
@@ -320,134 +336,37 @@ def _slope(node: Node, rows: Sequence[Vector], choice: Fraction, size: int) -> V
             weights = terms
         case Maximum(args):
             return rows[args[int(choice)]]
-        case Gomory(v, free, terms):
-            weights = tuple((i, choice * w + absolute(v, -w)) for i, w in terms)
-            if free is not None:
-                weights = (*weights, (free, choice))
+        case Gomory():
+            weights = (*((i, choice * w) for i, w in node.inner), *node.outer)
         case Ceiling():
-            return (_ZERO,) * size
+            weights = ()
     return tuple(sum((w * rows[i][k] for i, w in weights), _ZERO) for k in range(size))
 
 
-class ExpressionBuilder:
-    """Collects nodes, each once, in simplified form.
-
-    Parameters
-    ----------
-    size
-        The number of variables.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._nodes: list[Node] = []
-        self._ids: dict[Node, int] = {}
-
-    def linear(self, coefficients: Sequence[Fraction | int]) -> int:
-        """A linear form."""
-        if len(coefficients) != self.size:
-            raise InputError(f"{len(coefficients)} coefficients, not {self.size}, were given.")
-        return self._add(Linear(tuple(map(Fraction, coefficients))))
-
-    def combination(self, terms: Sequence[tuple[int, Fraction]]) -> int:
-        """A combination with non-negative weights; sums of sums and of linear forms are merged.
-
-        Raises
-        ------
-        InputError
-            If a weight is negative: the result would not be subadditive.
-        """
-        if any(w < 0 for _, w in terms):
-            raise InputError("A weight of a subadditive combination is negative.")
-        flat: dict[int, Fraction] = {}
-        line = [_ZERO] * self.size
-        for i, w in terms:
-            node = self._nodes[i]
-            for j, own in node.terms if isinstance(node, Combination) else ((i, Fraction(1)),):
-                inner = self._nodes[j]
-                if isinstance(inner, Linear):
-                    line = [x + w * own * a for x, a in zip(line, inner.coefficients, strict=True)]
-                elif w:
-                    flat[j] = flat.get(j, _ZERO) + w * own
-        if any(line) or not flat:
-            flat[self.linear(line)] = Fraction(1)
-        if len(flat) == 1 and next(iter(flat.values())) == 1:
-            return next(iter(flat))
-        return self._add(Combination(tuple(sorted(flat.items()))))
-
-    def ceiling(self, arg: int) -> int:
-        """The ceiling, or the node itself if its values are integers anyway."""
-        if self._is_integral(arg):
-            return arg
-        return self._add(Ceiling(arg))
-
-    def maximum(self, args: Sequence[int]) -> int:
-        """The maximum; maxima of maxima are merged, and a single one is the node itself."""
-        flat: dict[int, None] = {}
-        for i in args:
-            node = self._nodes[i]
-            flat.update(dict.fromkeys(node.args if isinstance(node, Maximum) else (i,)))
-        if not flat:
-            raise InputError("A maximum of nothing has no value.")
-        return next(iter(flat)) if len(flat) == 1 else self._add(Maximum(tuple(sorted(flat))))
-
-    def gomory(
-        self, v: Fraction, free: Sequence[Fraction] | None, terms: Sequence[tuple[int, Fraction]]
-    ) -> int:
-        """The layer ``tri_v(free·d + sum of w r) + sum of abs_v(-w) r``.
-
-        Raises
-        ------
-        InputError
-            If ``v`` is not between 0 and 1.
-        """
-        if not 0 < v < 1:
-            raise InputError(f"The parameter {v} of a Gomory layer is not between 0 and 1.")
-        kept = tuple(sorted((i, w) for i, w in terms if w))
-        own = None if free is None or not any(free) else self.linear(free)
-        return self._add(Gomory(v, own, kept))
-
-    def build(self, root: int) -> Expression:
-        """The function of a node, with the nodes that it needs."""
-        needed = {root}
-        for i in range(root, -1, -1):
-            if i in needed:
-                needed.update(arguments(self._nodes[i]))
-        number = {old: new for new, old in enumerate(sorted(needed))}
-        nodes = (_renumbered(self._nodes[i], number) for i in sorted(needed))
-        return Expression(tuple(nodes), self.size)
-
-    def _is_integral(self, i: int) -> bool:
-        node = self._nodes[i]
-        match node:
-            case Ceiling():
-                return True
-            case Combination(terms):
-                return all(w.denominator == 1 and self._is_integral(j) for j, w in terms)
-            case Maximum(args):
-                return all(map(self._is_integral, args))
-            case Linear(coefficients):
-                return not any(coefficients)
-            case _:
-                return False
-
-    def _add(self, node: Node) -> int:
-        if node not in self._ids:
-            self._ids[node] = len(self._nodes)
-            self._nodes.append(node)
-        return self._ids[node]
-
-
-def _renumbered(node: Node, number: dict[int, int]) -> Node:
+def _text(node: Node, texts: Mapping[int, str], letters: Sequence[str]) -> str:
     match node:
-        case Linear():
-            return node
+        case Linear(coefficients):
+            return _sum_text([(n, a) for n, a in zip(letters, coefficients, strict=True) if a])
         case Combination(terms):
-            return Combination(tuple((number[i], w) for i, w in terms))
+            return _sum_text([(texts[j], w) for j, w in terms])
         case Ceiling(arg):
-            return Ceiling(number[arg])
+            return f"ceil({texts[arg]})"
         case Maximum(args):
-            return Maximum(tuple(number[i] for i in args))
-        case Gomory(v, free, terms):
-            own = None if free is None else number[free]
-            return Gomory(v, own, tuple((number[i], w) for i, w in terms))
+            return f"max({', '.join(texts[j] for j in args)})"
+        case Gomory(v):
+            inner = _sum_text([(texts[j], w) for j, w in node.inner])
+            layer = (f"tri[{rational_text(v)}]({inner})", _ONE)
+            return _sum_text([layer, *((texts[j], w) for j, w in node.outer)])
+
+
+def _sum_text(terms: Sequence[tuple[str, Fraction]]) -> str:
+    text = ""
+    for name, weight in terms:
+        size = abs(weight)
+        factor = "" if size == 1 else f"{rational_text(size)}*"
+        own = f"({name})" if factor and (" + " in name or " - " in name) else name
+        if not text:
+            text = f"{'-' if weight < 0 else ''}{factor}{own}"
+        else:
+            text += f" {'-' if weight < 0 else '+'} {factor}{own}"
+    return text or "0"

@@ -1,0 +1,317 @@
+"""Generator subadditive functions: some columns stay as they are, a multiplier prices the rest.
+
+For multipliers ``alpha`` and kept columns E, with residual generators r_k,
+
+    F(d) = min { c_E·x + alpha·(sum of r_k t_k) : A_E x + sum of r_k t_k (=, >=, <=) d, x, t >= 0 }
+
+The residual ``d - A_E x`` lies in a monoid S that the r_k generate: the orthant (Klabjan 2007,
+``alpha·d - max{sum of (alpha·a_i - c_i) x_i : A_E x <= d}`` for non-negative data), the cone of
+the columns that are not kept (general programs; Cheung, Moazzez 2016), or the monoid of these
+columns with integer multiples (Angulo, Kocuk, Morán 2024).  S is closed under sums, so F is
+subadditive; ``F(a_j) <= c_j`` holds where a_j is kept, or is in S and priced at most c_j.
+Published choices of alpha and E do not always give this (Moazzez 2014): it is checked at every
+column afterwards, exactly, and so is F(0) = 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from tamecheck.budget import Budget
+from tamecheck.duality.answer import Definability, DualFunction, definability
+from tamecheck.duality.check import CheckItem, Value
+from tamecheck.duality.form import Form, FormColumn, Vector, program_of
+from tamecheck.duality.optimum import minimise
+from tamecheck.duality.tree import tree_dual
+from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
+from tamecheck.ir.exact import rational_text
+from tamecheck.programs.solving import without_objective
+from tamecheck.programs.tree import Search
+
+__all__ = ["GeneratorDual", "Priced", "generator_function", "minimum_at", "priced_columns"]
+
+_ZERO = Fraction(0)
+_SECONDS_A_VALUE = 10.0
+_STEPS = (Fraction(1, 8), Fraction(1, 512), Fraction(1, 2**20))
+RESIDUALS = ("orthant", "cone", "monoid")
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A column of the program that defines F: a kept one, or a generator of the residuals."""
+
+    column: FormColumn
+    kept: bool
+
+
+def generator_function(
+    form: Form,
+    alpha: Vector,
+    *,
+    kept: Collection[int] | None = None,
+    residual: str = "cone",
+    optimum: Fraction | None = None,
+) -> GeneratorDual:
+    """The function of given multipliers and kept columns; whether it is a dual is for its checks.
+
+    Raises
+    ------
+    InputError
+        If the residual's name, the number of multipliers or a column is wrong.
+    """
+    if residual not in RESIDUALS:
+        raise InputError(f"There is no residual {residual!r}.", hint=f"{', '.join(RESIDUALS)}.")
+    if len(alpha) != form.size:
+        raise InputError(f"{len(alpha)} multipliers were given for {form.size} rows.")
+    chosen = {
+        j
+        for j, column in enumerate(form.columns)
+        if not column.integral or (kept is None and column.product(alpha) > column.cost)
+    }
+    if kept is not None:
+        if not set(kept) <= set(range(len(form.columns))):
+            raise InputError(f"A kept column is not among 0 to {len(form.columns) - 1}.")
+        chosen |= set(kept)
+    return GeneratorDual(form, optimum, alpha, frozenset(chosen), residual)
+
+
+def priced_columns(
+    form: Form, alpha: Vector, kept: Collection[int], residual: str
+) -> tuple[Priced, ...]:
+    """The columns of the program that defines F: kept ones, then the residual's generators."""
+    own = [Priced(column, kept=True) for j, column in enumerate(form.columns) if j in kept]
+    if residual == "orthant":
+        rest = [
+            FormColumn(f"residual.{i}", integral=False, cost=a, entries=((i, Fraction(1)),))
+            for i, a in enumerate(alpha)
+        ]
+    else:
+        rest = [
+            replace(column, integral=residual == "monoid", cost=column.product(alpha))
+            for j, column in enumerate(form.columns)
+            if j not in kept
+        ]
+    return (*own, *(Priced(column, kept=False) for column in rest))
+
+
+def minimum_at(
+    form: Form, priced: Sequence[Priced], d: Sequence[Fraction]
+) -> tuple[Value, Vector | None]:
+    """The value of the defining program, exactly, and a point that attains it if it is finite.
+
+    Raises
+    ------
+    SolverError
+        If the search does not end in its time.
+    """
+    columns, pairs = [own.column for own in priced], _opposites(priced)
+    program = program_of(columns, form.constraints, d)
+    # the first of each pair is free, the second is 0
+    made = list(program.columns)
+    for one, two in pairs.items():
+        made[one], made[two] = replace(made[one], lower=None), replace(made[two], upper=_ZERO)
+    program = replace(program, columns=tuple(made))
+    tree = Search(program, granular=False).run(Budget.of(_SECONDS_A_VALUE))
+    if tree.unbounded:
+        relaxed = minimise(columns, form.constraints, d)
+        feasible = Search(without_objective(program)).run(Budget.of(_SECONDS_A_VALUE))
+        # a multiple of a rational ray is integral, so an integral point falls without end along it
+        if isinstance(relaxed, Unbounded) and feasible.point is not None:
+            return -math.inf, None
+        if feasible.closed and feasible.point is None:
+            return math.inf, None
+    if not tree.closed:
+        raise SolverError(
+            f"The value of the generator function was not decided in {_SECONDS_A_VALUE:g} seconds.",
+            hint="Keep fewer columns, or bound the variables.",
+        )
+    if tree.point is None:
+        return math.inf, None
+    parts = list(tree.point)
+    for one, two in pairs.items():
+        parts[one], parts[two] = max(parts[one], _ZERO), max(-parts[one], _ZERO)
+    return program.objective(tree.point), tuple(parts)
+
+
+def _opposites(priced: Sequence[Priced]) -> Mapping[int, int]:
+    """Pairs of integer columns that are the parts of one free variable: their sum costs nothing.
+
+    Branching on such parts need not end, as both may grow along their difference.
+    """
+    waiting: dict[object, int] = {}
+    pairs: dict[int, int] = {}
+    for j, own in enumerate(priced):
+        if own.column.integral:
+            negative = tuple((i, -a) for i, a in own.column.entries)
+            mate = waiting.pop((own.kept, -own.column.cost, negative), None)
+            if mate is None:
+                waiting[(own.kept, own.column.cost, own.column.entries)] = j
+            else:
+                pairs[mate] = j
+    return pairs
+
+
+class GeneratorDual(DualFunction):
+    """``F(d) = min{c_E·x + alpha·(d - A_E x)}`` over x with the residual in a monoid."""
+
+    method = "generator"
+
+    def __init__(
+        self,
+        form: Form,
+        optimum: Fraction | None,
+        alpha: Vector,
+        kept: frozenset[int],
+        residual: str,
+    ) -> None:
+        super().__init__(form, optimum)
+        self.alpha, self.kept, self.residual = alpha, kept, residual
+        self.priced = priced_columns(form, alpha, kept, residual)
+        self._values: dict[Vector, Value] = {}
+
+    def evaluate(self, d: Vector) -> Value:
+        """F at a right-hand side, by the defining program, solved exactly.
+
+        Infinite where no residual is in the monoid; minus infinite where the multipliers are
+        so large that F is no dual function.
+        """
+        if d not in self._values:
+            self._values[d] = minimum_at(self.form, self.priced, d)[0]
+        return self._values[d]
+
+    @property
+    def _real(self) -> list[FormColumn]:
+        return [own.column for own in self.priced if not own.column.integral]
+
+    def directional(self, g: Vector) -> Value:
+        """A bound on ``limsup of F(t g) / t``: the value with the integer columns at 0.
+
+        It is positively homogeneous in g, and F is at most that.
+        """
+        outcome = minimise(self._real, self.form.constraints, g)
+        if isinstance(outcome, Optimal):
+            return outcome.objective
+        return math.inf if isinstance(outcome, Infeasible) else -math.inf
+
+    def slopes(self, d: Vector) -> tuple[Vector, ...]:
+        """The slope where it is proved that F is affine nearby.
+
+        From below, the tree dual of the defining program touches F at d; if all of its pieces that
+        are active there have one slope u, it is affine near d.  From above, F is at most the
+        convex function of the linear program with the best integer part; if that takes the values
+        of the affine function at the corners of a small cross-polytope around d, it is at most
+        that inside.
+
+        Raises
+        ------
+        DomainError
+            If F is infinite at ``d``.
+        UnsupportedError
+            If it is not proved that one affine piece is F near ``d``.
+        """
+        top, point = minimum_at(self.form, self.priced, d)
+        if not isinstance(top, Fraction):
+            raise DomainError("The generator function is infinite at this right-hand side.")
+        columns = [own.column for own in self.priced]
+        below = tree_dual(program_of(columns, self.form.constraints, d), seconds=_SECONDS_A_VALUE)
+        slopes = below.slopes(d)
+        if below.strong and len(slopes) == 1 and point is not None:
+            rest, spent = list(d), _ZERO
+            for column, x in zip(columns, point, strict=True):
+                if column.integral and x:
+                    spent += column.cost * x
+                    for i, a in column.entries:
+                        rest[i] -= a * x
+            if any(self._is_affine(rest, top - spent, slopes[0], step) for step in _STEPS):
+                return slopes
+        raise UnsupportedError(
+            "It was not proved that the generator function is affine near this right-hand side.",
+            hint="It may have a kink or a jump there: move it a little.",
+        )
+
+    def _is_affine(
+        self, rest: Sequence[Fraction], value: Fraction, u: Vector, step: Fraction
+    ) -> bool:
+        """Whether the linear program has the affine function's values at the corners."""
+        for i, slope in enumerate(u):
+            for move in (step, -step):
+                moved = [d + move if k == i else d for k, d in enumerate(rest)]
+                outcome = minimise(self._real, self.form.constraints, moved)
+                if not isinstance(outcome, Optimal) or outcome.objective != value + move * slope:
+                    return False
+        return True
+
+    @property
+    def subadditive(self) -> CheckItem:
+        """True: sums of points and residuals are points and residuals."""
+        return CheckItem(
+            status=True,
+            why="points and residuals of d and of e add up to those of d + e, at the sum of costs",
+        )
+
+    @property
+    def monotone(self) -> CheckItem:
+        """True: the defining program has the rows' senses."""
+        return CheckItem(
+            status=True,
+            why="the rows of the defining program have the senses of the program's, so that more"
+            " points are feasible at a weaker right-hand side",
+        )
+
+    @property
+    def formula(self) -> str:
+        """The defining program in words: multipliers and kept columns."""
+        line = _sum_text(zip(self.form.names, self.alpha, strict=True))
+        columns = [self.form.columns[j] for j in sorted(self.kept)]
+        names = [column.name for column in columns]
+        gains = _sum_text((c.name, c.product(self.alpha) - c.cost) for c in columns)
+        where = {
+            "orthant": "d - A x >= 0",
+            "cone": "d - A x in the cone of the other columns",
+            "monoid": "d - A x in the monoid of the other columns",
+        }[self.residual]
+        if not names:
+            return f"{line} where {where}, x = 0"
+        return f"{line} - max{{{gains} : {where}}} over x = ({', '.join(names)})"
+
+    @property
+    def latex(self) -> str:
+        """The formula as text."""
+        return rf"\text{{{self.formula}}}"
+
+    def to_sympy(self) -> Any:
+        """Not available: F is the optimum of a program.
+
+        Raises
+        ------
+        UnsupportedError
+            Always; `formula` describes the program.
+        """
+        raise UnsupportedError(
+            "A generator function is the optimum of a program and has no closed form.",
+            hint="Use `formula`.",
+        )
+
+    def definability(self, domain: str = "everywhere") -> Definability:
+        """Definable with the integers; on a box with finitely many pieces, possibly with jumps."""
+        if not any(own.column.integral for own in self.priced):
+            why = "the optimum of a linear program with rational data, as a function of its sides"
+            return definability(domain, why)
+        if domain == "box":
+            why = (
+                "definable in (R, <, +, Z) by quantifier elimination with rounding, which takes"
+                " finitely many values on a bounded box; it may jump"
+            )
+            return definability(domain, why)
+        why = "the optimum of a mixed-integer program, definable in (R, <, +, Z)"
+        return definability(domain, why, tame=False)
+
+
+def _sum_text(terms: Iterable[tuple[str, Fraction]]) -> str:
+    text = " + ".join(f"{'' if a == 1 else f'{rational_text(a)}*'}{name}" for name, a in terms if a)
+    return text.replace("+ -", "- ") or "0"
