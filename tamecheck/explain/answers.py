@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from importlib import import_module
 from typing import Any
 
 from tamecheck.errors import visible
 from tamecheck.explain.check import RECOMPUTED
+from tamecheck.explain.words import joined
 
 __all__ = ["Abductive", "Contrastive", "Counterfactual", "Relevancy", "called"]
 
@@ -20,8 +20,31 @@ def called(number: int, classes: Sequence[str]) -> str:
     return f"class {label}" if label.isdigit() else label
 
 
+class _Answer:
+    """What says itself in a sentence, and may have been shown a second time."""
+
+    __slots__ = ()
+    rests_on: str
+
+    @property
+    def rule(self) -> str:
+        """The answer as a sentence."""
+        raise NotImplementedError
+
+    @property
+    def checked(self) -> bool:
+        """Whether it was shown a second time, from its definition."""
+        return self.rests_on == RECOMPUTED
+
+    def __str__(self) -> str:
+        return visible(self.rule)
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>"
+
+
 @dataclass(frozen=True, slots=True)
-class _Reason:
+class _Reason(_Answer):
     """The parts that all explanations of one decision share.
 
     Parameters
@@ -67,11 +90,6 @@ class _Reason:
         return len(self.names)
 
     @property
-    def checked(self) -> bool:
-        """Whether it was shown a second time, from its definition."""
-        return self.rests_on == RECOMPUTED
-
-    @property
     def rule(self) -> str:
         """The explanation as a sentence."""
         return f"{self.called(self.decision)}: {', '.join(self.literals)}"
@@ -95,8 +113,10 @@ class _Reason:
         InputError
             If the input is no image.
         """
-        plots: Any = import_module("tamecheck.plots")
-        return plots.draw_explanation(self, ax, shape=shape).axes
+        import tamecheck
+
+        found: Any = self
+        return tamecheck.plots.draw_explanation(found, ax, shape=shape).axes
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
@@ -115,12 +135,6 @@ class _Reason:
             "second_engine": self.second,
         }
 
-    def __str__(self) -> str:
-        return visible(self.rule)
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(str(self))}</p>"
-
 
 @dataclass(frozen=True, slots=True)
 class Abductive(_Reason):
@@ -131,8 +145,7 @@ class Abductive(_Reason):
         """``if ... then class c``."""
         if not self.literals:
             return f"always {self.called(self.decision)}"
-        texts = [f"({text})" if " or " in text else text for text in self.literals]
-        return f"if {' and '.join(texts)} then {self.called(self.decision)}"
+        return f"if {joined('and', self.literals)} then {self.called(self.decision)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +214,7 @@ class Counterfactual(_Turn):
 
 
 @dataclass(frozen=True, slots=True)
-class Relevancy:
+class Relevancy(_Answer):
     """Which features are in every reason, in some reason, and in none.
 
     Parameters
@@ -234,11 +247,6 @@ class Relevancy:
     rests_on: str
 
     @property
-    def checked(self) -> bool:
-        """Whether it was shown a second time, from its definition."""
-        return self.rests_on == RECOMPUTED
-
-    @property
     def rule(self) -> str:
         """What is known, in a sentence."""
         sizes = [f"{len(self.necessary)} features are in every reason"]
@@ -266,12 +274,6 @@ class Relevancy:
             "rests_on": self.rests_on,
         }
 
-    def __str__(self) -> str:
-        return visible(self.rule)
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(str(self))}</p>"
-
     def plot(self, ax: Any = None) -> Any:
         """Draw in what share of the reasons each feature is, by matplotlib; the axes.
 
@@ -285,4 +287,6 @@ class Relevancy:
         InputError
             If no reason was found.
         """
-        return import_module("tamecheck.plots").draw_relevancy(self, ax).axes
+        import tamecheck
+
+        return tamecheck.plots.draw_relevancy(self, ax).axes

@@ -6,12 +6,15 @@ import heapq
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from itertools import count as numbers
 from math import prod
+from operator import mul
 
 import numpy as np
 
 from tamecheck.binarized import MAX_FREE, ThresholdNetwork, count_classes
+from tamecheck.binarized.network import Propagation
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.tables import MAX_POINTS, score_blocks, sums_of
@@ -24,6 +27,12 @@ _CELLS = 1 << 19
 
 _KEPT = 1 << 22
 """With more open sums rows are finished, rather than all of them extended."""
+
+_BALL_ROWS = 1 << 14
+_MEDIUM, _LARGE = 2**26, 2**MAX_FREE
+_POINTS_A_SECOND, _SHARE = 2**25, 0.1
+
+Allowed = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,10 @@ class CountBounds:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Partial:
-    """Partial points over the features before ``depth``.
+class _Rows:
+    """Partial points over the features before ``depth``; ``many`` points have the same sums.
 
-    ``many`` has Python integers where 64 bits may be too few.
+    These are Python integers where 64 bits may be too few.
     """
 
     depth: int
@@ -70,40 +79,33 @@ class _Partial:
 def count_bounds(
     network: ThresholdNetwork,
     domain: Domain,
-    allowed: Sequence[Sequence[int]] | None = None,
+    allowed: Allowed | None = None,
     *,
     deadline: float = float("inf"),
 ) -> CountBounds:
-    """How many points of a domain each class has, or bounds on it.
+    """How many points of a domain each class has, or what is known of it at the deadline.
 
-    Parameters
-    ----------
-    network, domain
-        The network, and what can occur.
-    allowed
-        The codes of each feature that count; all if None.
-    deadline
-        A value of `time.monotonic` at which the bounds so far are returned.
-
-    Returns
-    -------
-    CountBounds
-        Exact if all was counted in time; all arithmetic is in integers.
+    Feature by feature: partial points with equal sums are one row, which holds the sums of the
+    first layer over the features so far, and how many partial points have them.  A neuron that the
+    features to come cannot change any more is as good as its state, so rows that differ in such
+    sums only are equal too; and a row is done once bounds through the network leave one class.
+    With few neurons the rows stay few for any number of inputs, as in dynamic programming for
+    knapsacks; with many neurons they do not.  All arithmetic is in integers.
     """
-    chosen = [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
+    chosen = _codes(domain, allowed)
     total = prod(map(len, chosen))
     if not total:
         return CountBounds((0,) * network.classes, 0)
-    work = _Work(network, sums_of(network, domain, chosen))
+    merging = _Merging(network, sums_of(network, domain, chosen))
     kind = np.int64 if total < 2**62 else object
-    start = _Partial(0, np.zeros((1, work.width), dtype=np.int64), np.array([1], dtype=kind))
+    start = _Rows(0, np.zeros((1, merging.width), dtype=np.int64), np.array([1], dtype=kind))
     done = [0] * network.classes
     # the rows that stand for most points come first, so that bounds are soon good
     tickets = numbers()
     queue = [(0, next(tickets), start)]
     kept = 1
     while queue and time.monotonic() < deadline:
-        if kept * work.width > _KEPT:
+        if kept * merging.width > _KEPT:
             # with too many open rows those that are nearly complete are finished first
             queue.sort(key=lambda item: -item[2].depth)
             rows = queue.pop(0)[2]
@@ -111,14 +113,14 @@ def count_bounds(
         else:
             rows = heapq.heappop(queue)[2]
         kept -= len(rows.sums)
-        for part in work.settled(work.extended(rows), done):
-            weight = int(part.many.sum()) * work.ways(part.depth)
+        for part in merging.settle(merging.extend(rows), done):
+            weight = int(part.many.sum()) * merging.ways(part.depth)
             heapq.heappush(queue, (-weight, next(tickets), part))
             kept += len(part.sums)
     return CountBounds(tuple(done), total - sum(done))
 
 
-class _Work:
+class _Merging:
     """The features in order, and what the sums of the first layer still need.
 
     Sums are shifted and divided so that a feature adds 0 or a positive integer without a common
@@ -127,60 +129,55 @@ class _Work:
     """
 
     def __init__(self, network: ThresholdNetwork, parts: Sequence[Array]) -> None:
-        self.network = network
+        self.network, self.propagation = network, Propagation(network)
         self.width = parts[0].shape[1] if parts else 0
         raised = [part - part.min(axis=0) for part in parts]
         start = sum((p.min(axis=0) for p in parts), start=np.zeros(self.width, dtype=np.int64))
         steps = np.gcd.reduce(np.concatenate(raised), axis=0) if parts else start
         self.start, self.step = start, np.maximum(steps, 1)
-        reach = [int(p.max(axis=0).sum()) for p in raised]
-        self.order = sorted(range(len(parts)), key=lambda k: (-reach[k], k))
-        self.parts = [raised[k] // self.step for k in self.order]
-        ends = [part.max(axis=0) for part in self.parts]
-        self.high = _sums_to_come(ends, self.width)
-        self.least: Array | None = None
-        top = self.high[0]
+        order = sorted(range(len(parts)), key=lambda k: (-int(raised[k].max(axis=0).sum()), k))
+        self.parts = [raised[k] // self.step for k in order]
+        ends = [np.zeros(self.width, dtype=np.int64), *(p.max(axis=0) for p in self.parts[::-1])]
+        self.to_come = list(accumulate(ends))[::-1]
+        top = self.to_come[0]
         if network.layers:
             # the least multiple of the step that reaches the threshold
-            self.least = np.clip(-((start - network.layers[0].thresholds) // self.step), 0, top + 1)
-            top = self.least
-        self.places = _places(top)
+            top = np.clip(-((start - network.layers[0].thresholds) // self.step), 0, top + 1)
+        self.least = top
+        # multipliers that make one number of sums, if it fits in 63 bits
+        places = list(accumulate((most + 1 for most in top.tolist()), mul, initial=1))
+        self.places = np.array(places[:-1], dtype=np.int64) if places[-1] < 2**62 else None
         self.many_rows = max(_CELLS // max(self.width, 1), 1)
 
     def ways(self, depth: int) -> int:
         """The number of combinations of the features that a row has no codes of yet."""
         return prod(len(part) for part in self.parts[depth:])
 
-    def extended(self, rows: _Partial) -> _Partial:
+    def extend(self, rows: _Rows) -> _Rows:
         """The rows with each code of the next feature."""
         part = self.parts[rows.depth]
         sums = (rows.sums[:, np.newaxis, :] + part).reshape(-1, self.width)
-        return _Partial(rows.depth + 1, sums, np.repeat(rows.many, len(part)))
+        return _Rows(rows.depth + 1, sums, np.repeat(rows.many, len(part)))
 
-    def settled(self, rows: _Partial, done: list[int]) -> list[_Partial]:
+    def settle(self, rows: _Rows, done: list[int]) -> Iterator[_Rows]:
         """The rows that are still open, merged and split; the others are added to ``done``."""
-        to_come = self.high[rows.depth]
-        if self.least is None:
-            scores = self.network.offsets + self.start + rows.sums * self.step
-            classes = _winners(scores, scores + to_come * self.step)
-            sums = rows.sums
+        sums, to_come = rows.sums, self.to_come[rows.depth]
+        if self.network.layers:
+            on, off = sums >= self.least, sums + to_come < self.least
+            classes = self.propagation.winners(on.astype(np.int8) - off)
+            sums = np.where(on, self.least, np.where(off, 0, sums))
         else:
-            above, below = rows.sums >= self.least, rows.sums + to_come < self.least
-            classes = self._classes(above, below)
-            sums = np.where(above, self.least, np.where(below, 0, rows.sums))
+            low = self.start + sums * self.step
+            classes = self.propagation.winners_of_scores(low, low + to_come * self.step)
         ways = self.ways(rows.depth)
         for decision in range(len(done)):
             done[decision] += int(rows.many[classes == decision].sum()) * ways
-        open_ = classes < 0
-        merged = self._merged(_Partial(rows.depth, sums[open_], rows.many[open_]))
-        step = self.many_rows
-        cuts = range(0, len(merged.sums), step)
-        return [
-            _Partial(rows.depth, merged.sums[a : a + step].copy(), merged.many[a : a + step].copy())
-            for a in cuts
-        ]
+        merged = self._merge(_Rows(rows.depth, sums[classes < 0], rows.many[classes < 0]))
+        for at in range(0, len(merged.sums), self.many_rows):
+            part = slice(at, at + self.many_rows)
+            yield _Rows(rows.depth, merged.sums[part].copy(), merged.many[part].copy())
 
-    def _merged(self, rows: _Partial) -> _Partial:
+    def _merge(self, rows: _Rows) -> _Rows:
         """Equal rows as one, where sums fit in one number."""
         if self.places is None or len(rows.sums) < 2:
             return rows
@@ -188,71 +185,8 @@ class _Work:
         order = np.argsort(keys)
         keys = keys[order]
         starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-        return _Partial(
-            rows.depth, rows.sums[order[starts]], np.add.reduceat(rows.many[order], starts)
-        )
-
-    def _classes(self, above: Array, below: Array) -> Array:
-        """The class of each row, by the first neurons that are on and off; -1 if that is open."""
-        network = self.network
-        known, unknown = _truth(above, below)
-        for layer in network.layers[1:]:
-            centre, slack = known @ layer.weights.T, unknown @ np.abs(layer.weights).T
-            high = centre + slack
-            known, unknown = _truth(centre - slack >= layer.thresholds, high < layer.thresholds)
-        found = np.full(len(known), -1)
-        likely = np.argmax(known @ network.readout.T + network.offsets, axis=1)
-        for decision in np.unique(likely).tolist():
-            rows = np.flatnonzero(likely == decision)
-            lead = network.readout[decision] - network.readout
-            # of equal scores the first wins
-            needed = np.arange(network.classes) < decision
-            least = known[rows] @ lead.T - unknown[rows] @ np.abs(lead).T
-            least += network.offsets[decision] - network.offsets
-            least[:, decision] = 1
-            found[rows[(least >= needed).all(axis=1)]] = decision
-        return found
-
-
-def _truth(above: Array, below: Array) -> tuple[Array, Array]:
-    """States, 0 where they are open; and which are open."""
-    return above.astype(np.int64) - below, (~(above | below)).astype(np.int64)
-
-
-def _places(top: Array) -> Array | None:
-    """Multipliers that make one number of sums of at most ``top``; None if it needs 63 bits."""
-    found: list[int] = []
-    place = 1
-    for most in top.tolist():
-        found.append(place)
-        place *= most + 1
-    return np.array(found, dtype=np.int64) if place < 2**62 else None
-
-
-def _winners(low: Array, high: Array) -> Array:
-    """The class whose least score beats the largest one of all others, or -1."""
-    found = np.full(len(low), -1)
-    for decision in range(low.shape[1]):
-        others = np.delete(high, decision, axis=1)
-        # of equal scores the first wins
-        needed = np.array([k < decision for k in range(low.shape[1] - 1)])
-        found[(low[:, [decision]] - others >= needed).all(axis=1)] = decision
-    return found
-
-
-def _sums_to_come(ends: Sequence[Array], width: int) -> list[Array]:
-    """For each place in the order, the sum of what stands there and after."""
-    found = [np.zeros(width, dtype=np.int64)]
-    for end in reversed(ends):
-        found.append(found[-1] + end)
-    return found[::-1]
-
-
-_BALL_ROWS = 1 << 14
-_MEDIUM, _LARGE = 2**26, 2**MAX_FREE
-_POINTS_A_SECOND, _SHARE = 2**25, 0.1
-
-Allowed = Sequence[Sequence[int]]
+        many = np.add.reduceat(rows.many[order], starts)
+        return _Rows(rows.depth, rows.sums[order[starts]], many)
 
 
 def count(network: ThresholdNetwork, domain: Domain, allowed: Allowed | None = None) -> list[int]:
@@ -271,7 +205,7 @@ def count(network: ThresholdNetwork, domain: Domain, allowed: Allowed | None = N
         If there are more than 2^30 points, or 2^24 where features have groups of inputs;
         `count_within` counts more where the network allows it.
     """
-    chosen = _chosen(domain, allowed)
+    chosen = _codes(domain, allowed)
     points = prod(map(len, chosen))
     if points > _most(domain, _LARGE):
         raise InputError(
@@ -291,7 +225,7 @@ def count_within(
     """How many points of a domain of any size each class has, or bounds on it; in integers.
 
     Few points are visited one by one; of more, those are merged that the network cannot tell apart
-    (see `tamecheck.explain.counts`).  Where that is not soon done, points are visited after all if
+    (see `count_bounds`).  Where that is not soon done, points are visited after all if
     there is time for it.
 
     Parameters
@@ -302,7 +236,7 @@ def count_within(
         After which the bounds so far are returned.  A visit is begun if it may end in time, and
         is not stopped.
     """
-    chosen = _chosen(domain, allowed)
+    chosen = _codes(domain, allowed)
     points = prod(map(len, chosen))
     visited = 0 < points <= min(_most(domain, _LARGE), seconds * _POINTS_A_SECOND)
     if not visited or points > _MEDIUM:
@@ -313,7 +247,7 @@ def count_within(
     return CountBounds(tuple(_enumerated(network, domain, chosen)), 0, "enumeration")
 
 
-def _chosen(domain: Domain, allowed: Allowed | None) -> Allowed:
+def _codes(domain: Domain, allowed: Allowed | None) -> Allowed:
     return [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
 
 
@@ -343,7 +277,7 @@ def _distances(domain: Domain, states: Array) -> list[Array]:
 
 def ball_size(domain: Domain, states: Array, radius: int, allowed: Allowed | None = None) -> int:
     """The number of points of the domain that differ from a point in at most ``radius`` inputs."""
-    chosen = _chosen(domain, allowed)
+    chosen = _codes(domain, allowed)
     ways = [1] + [0] * radius
     for distances, codes in zip(_distances(domain, states), chosen, strict=True):
         after = [0] * (radius + 1)
@@ -392,15 +326,6 @@ def count_ball(
     return counts.tolist()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _BallRows:
-    """Partial points: the features before ``depth`` have a code."""
-
-    depth: int
-    sums: Array
-    left: Array
-
-
 def _ball_sums(
     network: ThresholdNetwork,
     domain: Domain,
@@ -409,26 +334,23 @@ def _ball_sums(
     allowed: Allowed | None,
 ) -> Iterator[Array]:
     """The sums of the first layer at the points of the ball, in blocks."""
-    chosen = _chosen(domain, allowed)
+    chosen = _codes(domain, allowed)
     parts = sums_of(network, domain, chosen)
     far = [d[list(codes)] for d, codes in zip(_distances(domain, states), chosen, strict=True)]
-    width = parts[0].shape[1]
     # the least distance that the features from a place on must add
     least = np.cumsum([0, *(int(d.min(initial=0)) for d in reversed(far))])[::-1]
-    start = _BallRows(0, np.zeros((1, width), dtype=np.int64), np.array([radius]))
-    stack = [start]
+    # partial points over the features before a depth: their sums, and the flips that are left
+    start = np.zeros((1, parts[0].shape[1]), dtype=np.int64)
+    stack = [(0, start, np.array([radius]))]
     while stack:
-        rows = stack.pop()
-        if rows.depth == len(parts):
-            yield rows.sums
-            continue
-        if len(rows.sums) > _BALL_ROWS:
-            half = len(rows.sums) // 2
-            stack.append(_BallRows(rows.depth, rows.sums[:half], rows.left[:half]))
-            stack.append(_BallRows(rows.depth, rows.sums[half:], rows.left[half:]))
-            continue
-        left = rows.left[:, np.newaxis] - far[rows.depth]
-        row, code = np.nonzero(left >= least[rows.depth + 1])
-        if len(row):
-            sums = rows.sums[row] + parts[rows.depth][code]
-            stack.append(_BallRows(rows.depth + 1, sums, left[row, code]))
+        depth, sums, left = stack.pop()
+        if depth == len(parts):
+            yield sums
+        elif len(sums) > _BALL_ROWS:
+            half = len(sums) // 2
+            stack += [(depth, sums[:half], left[:half]), (depth, sums[half:], left[half:])]
+        else:
+            rest = left[:, np.newaxis] - far[depth]
+            row, code = np.nonzero(rest >= least[depth + 1])
+            if len(row):
+                stack.append((depth + 1, sums[row] + parts[depth][code], rest[row, code]))

@@ -1,4 +1,10 @@
-"""Covers of a class by prime cubes, and exact sizes of unions of cubes in domains of any size."""
+"""Covers of a class by prime cubes, and exact sizes of unions of cubes in domains of any size.
+
+A cube is a product of sets of codes; it is prime if no code can be added to any of its sets without
+leaving the class.  A cover is irredundant if no cube of it can be left out.  Finding a smallest
+cover is hard already for two codes a feature.  Here it is found axis by axis (Minato 1992, for sets
+of codes), and for a small class greedily among primes of many orders too; the shorter one counts.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from tamecheck.explain.tables import alike
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -17,28 +24,29 @@ __all__ = [
     "Cube",
     "SparseCube",
     "Union",
+    "cell_of",
     "cover",
     "cube_size",
     "is_cover",
     "prime",
     "union_of",
+    "widest_prime",
 ]
 
 SparseCube: TypeAlias = Mapping[int, int]
 """For each axis that is not free, its codes as the bits of an integer."""
 
+Cube: TypeAlias = tuple[tuple[int, ...], ...]
+"""The codes of each axis, ascending."""
+
+_SEEDS, _ORDERS = 6, 6
+_SMALL = 1 << 11
+"""Classes of more cells are covered axis by axis only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """How many cells the union of cubes has.
-
-    Parameters
-    ----------
-    size
-        The number of cells that are counted.
-    exact
-        Whether they are all; else ``size`` is a lower bound.
-    """
+    """How many cells the union of cubes has; a lower bound unless it is exact."""
 
     size: int
     exact: bool
@@ -50,19 +58,10 @@ def cube_size(cube: SparseCube, sizes: Sequence[int]) -> int:
 
 
 def union_of(cubes: Iterable[SparseCube], sizes: Sequence[int], *, most: int = 20_000) -> Union:
-    """The number of cells of a union, as the sum over disjoint cubes.
+    """The number of cells of a union, as the sum over at most so many disjoint cubes.
 
     Each cube is taken apart into what the cubes before it leave over.  A cube that would need too
     many parts is left out, and the count is a lower bound then.
-
-    Parameters
-    ----------
-    cubes
-        The cubes.
-    sizes
-        The number of codes of each axis.
-    most
-        The most disjoint parts.
     """
     apart: list[SparseCube] = []
     exact = True
@@ -92,26 +91,11 @@ def _without(cube: SparseCube, other: SparseCube, sizes: Sequence[int]) -> Itera
         inner[axis] = codes & mask
 
 
-Cube: TypeAlias = tuple[tuple[int, ...], ...]
-"""The codes of each axis, ascending."""
-
-_SEEDS, _ORDERS = 6, 6
-_SMALL = 1 << 11
-"""Classes of more cells are covered axis by axis only."""
-
-
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Cubes inside a class, the largest first.
+    """Prime cubes inside a class, the largest first; irredundant if complete.
 
-    Parameters
-    ----------
-    cubes
-        Each prime; irredundant if ``complete``.
-    covered
-        The number of cells in their union.
-    complete
-        Whether that is all of the class.
+    ``covered`` is the number of cells in their union, and ``complete`` whether that is the class.
     """
 
     cubes: tuple[Cube, ...]
@@ -122,21 +106,9 @@ class Cover:
 def prime(inside: Array, cube: Cube, order: Sequence[int], ordered: Sequence[bool]) -> Cube:
     """A prime cube around a cube: the axes are extended in turn, each as far as it goes.
 
-    Parameters
-    ----------
-    inside
-        The class, a boolean array that holds the cube.
-    cube
-        The codes on each axis to begin with.
-    order
-        The axes in the order in which they are extended.
-    ordered
-        Whether an axis keeps to intervals of codes.
-
-    Notes
-    -----
-    A code that was refused stays refused when other axes are extended, so one pass makes the cube
-    prime.  The work is the number of cells of the cube and its neighbours.
+    ``inside`` is the class, ``ordered`` whether an axis keeps to intervals of codes.  A code that
+    was refused stays refused when other axes are extended, so one pass makes the cube prime.  The
+    work is the number of cells of the cube and its neighbours.
     """
     codes = [np.array(chosen) for chosen in cube]
     for axis in order:
@@ -167,33 +139,20 @@ def cover(
     most: int = 20_000,
     deadline: float = float("inf"),
 ) -> Cover:
-    """An irredundant cover of a class by prime cubes.
+    """An irredundant cover of a class, a boolean array, by at most so many prime cubes.
 
-    Parameters
-    ----------
-    inside
-        The class, a boolean array.
-    ordered
-        Whether an axis keeps to intervals of codes.
-    seed
-        Of the cells and orders that are tried.
-    most
-        The most cubes.
-    deadline
-        A value of `time.monotonic` after which the cover is returned as far as it goes.
+    It is returned as far as it goes at a ``deadline`` of `time.monotonic`.
     """
     if inside.ndim == 0:
         full = bool(inside)
         return Cover(((),) if full else (), int(full), complete=True)
     rng = np.random.default_rng(seed)
     cells = int(np.count_nonzero(inside))
-    order: list[int] = _influence(inside)
-    shares = [ordered[axis] for axis in order]
+    order = _influence(inside)
     begun = time.monotonic()
     # the cubes that are found have to be made prime in time, too
-    divided = _Division(shares, begun + (deadline - begun) / 2, most)
-    turned = np.ascontiguousarray(inside.transpose(order))
-    found = divided.cubes(turned)
+    divided = _Division([ordered[axis] for axis in order], begun + (deadline - begun) / 2, most)
+    found = divided.cubes(np.ascontiguousarray(inside.transpose(order)))
     back: list[int] = np.argsort(order).tolist()
     cubes: list[Cube] = []
     late = False
@@ -201,13 +160,9 @@ def cover(
         late = time.monotonic() > deadline
         if late:
             break
-        turned_back: Cube = tuple(rough[axis] for axis in back)
-        cubes.append(prime(inside, turned_back, _random(rng, inside), ordered))
+        cubes.append(prime(inside, tuple(rough[axis] for axis in back), _any(rng, inside), ordered))
     if divided.stopped or late:
-        reached = np.zeros(inside.shape, dtype=np.bool_)
-        for cube in cubes:
-            reached[np.ix_(*cube)] = True
-        covered = int(np.count_nonzero(reached))
+        covered = int(np.count_nonzero(_times(cubes, inside.shape)))
         return Cover(_sorted(cubes), covered, complete=covered == cells)
     kept = _irredundant(cubes, inside.shape)
     if cells <= _SMALL and time.monotonic() < deadline:
@@ -218,14 +173,11 @@ def cover(
 
 
 def _sorted(cubes: Sequence[Cube]) -> tuple[Cube, ...]:
-    return tuple(sorted(set(cubes), key=_rank))
+    return tuple(sorted(set(cubes), key=lambda cube: (-prod(map(len, cube)), cube)))
 
 
-def _rank(cube: Cube) -> tuple[int, Cube]:
-    return -prod(map(len, cube)), cube
-
-
-def _random(rng: np.random.Generator, inside: Array) -> list[int]:
+def _any(rng: np.random.Generator, inside: Array) -> list[int]:
+    """The axes in a random order."""
     return rng.permutation(inside.ndim).tolist()
 
 
@@ -268,30 +220,14 @@ class _Division:
         union = np.zeros(needed.shape, dtype=np.bool_)
         cubes: list[Cube] = []
         own = needed & ~common
-        for codes in self._groups(own, allowed, axis):
+        for codes in alike([own, allowed], ordered=self.ordered[axis]):
             found, part = self._between(own[codes[0]], allowed[codes[0]], axis + 1)
             union[list(codes)] = part
             cubes += [(codes, *cube) for cube in found]
         rest = np.asarray((needed & ~union).any(axis=0))
         found, part = self._between(rest, common, axis + 1)
-        union |= part
         every = tuple(range(len(needed)))
-        return cubes + [(every, *cube) for cube in found], union
-
-    def _groups(self, own: Array, allowed: Array, axis: int) -> list[tuple[int, ...]]:
-        """The codes in groups with equal slices; neighbours only, if the axis is ordered."""
-        groups: list[list[int]] = []
-        for code in range(len(own)):
-            seen = groups[-1:] if self.ordered[axis] else groups
-            for group in seen:
-                if np.array_equal(own[group[0]], own[code]) and np.array_equal(
-                    allowed[group[0]], allowed[code]
-                ):
-                    group.append(code)
-                    break
-            else:
-                groups.append([code])
-        return [tuple(group) for group in groups]
+        return cubes + [(every, *cube) for cube in found], union | part
 
 
 def _greedy(
@@ -305,34 +241,41 @@ def _greedy(
         open_ = np.flatnonzero(flat)
         if not open_.size:
             return _irredundant(cubes, inside.shape)
-        seeds = rng.permutation(open_)[:_SEEDS].tolist()
-        chosen = _best(inside, left, seeds, ordered, rng)
+        best: tuple[int, int] = (-1, 0)
+        chosen: Cube = ()
+        for place in rng.permutation(open_)[:_SEEDS].tolist():
+            cell = cell_of(place, inside.shape)
+            orders = [_by_share(inside, cell), *(_any(rng, inside) for _ in range(_ORDERS))]
+            found = widest_prime(inside, left, cell, orders, ordered)
+            if found[0] > best:
+                best, chosen = found
         left[np.ix_(*chosen)] = False
         cubes.append(chosen)
     return None
 
 
-def _best(
+def cell_of(place: int, shape: Sequence[int]) -> Cube:
+    """An element by its number in C order."""
+    codes: list[int] = [int(code) for code in np.unravel_index(place, tuple(shape))]
+    return tuple((code,) for code in codes)
+
+
+def widest_prime(
     inside: Array,
     left: Array,
-    seeds: Sequence[int],
+    cell: Cube,
+    orders: Iterable[Sequence[int]],
     ordered: Sequence[bool],
-    rng: np.random.Generator,
-) -> Cube:
-    """The prime around one of the seeds that covers most of what is left."""
-    best: tuple[int, int] = (0, 0)
-    found: Cube = ()
-    for place in seeds:
-        cell = tuple((int(code),) for code in np.unravel_index(place, inside.shape))
-        for order in (_widest(inside, cell), *(_random(rng, inside) for _ in range(_ORDERS))):
-            cube = prime(inside, cell, order, ordered)
-            worth = (int(np.count_nonzero(left[np.ix_(*cube)])), prod(map(len, cube)))
-            if worth > best:
-                best, found = worth, cube
-    return found
+) -> tuple[tuple[int, int], Cube]:
+    """The first prime around a cell with most cells of what is left, and then most cells."""
+    cubes = (prime(inside, cell, order, ordered) for order in orders)
+    rated = [
+        ((int(np.count_nonzero(left[np.ix_(*cube)])), prod(map(len, cube))), cube) for cube in cubes
+    ]
+    return max(rated, key=lambda pair: pair[0])
 
 
-def _widest(inside: Array, cell: Cube) -> list[int]:
+def _by_share(inside: Array, cell: Cube) -> list[int]:
     """The axes, those first along which most of the cell's line lies in the class."""
     shares: list[float] = []
     for axis in range(inside.ndim):
@@ -341,11 +284,17 @@ def _widest(inside: Array, cell: Cube) -> list[int]:
     return np.argsort(-np.array(shares), kind="stable").tolist()
 
 
-def _irredundant(cubes: Sequence[Cube], shape: tuple[int, ...]) -> list[Cube]:
-    """The cubes without those that the others cover, the smallest given up first."""
+def _times(cubes: Sequence[Cube], shape: tuple[int, ...]) -> Array:
+    """In how many cubes each cell is."""
     times = np.zeros(shape, dtype=np.int32)
     for cube in cubes:
-        times[np.ix_(*cube)] += 1
+        times[np.ix_(*cube) if cube else ()] += 1
+    return times
+
+
+def _irredundant(cubes: Sequence[Cube], shape: tuple[int, ...]) -> list[Cube]:
+    """The cubes without those that the others cover, the smallest left out first."""
+    times = _times(cubes, shape)
     kept: list[Cube] = []
     for cube in sorted(cubes, key=lambda cube: (prod(map(len, cube)), cube)):
         where = np.ix_(*cube)
@@ -358,7 +307,4 @@ def _irredundant(cubes: Sequence[Cube], shape: tuple[int, ...]) -> list[Cube]:
 
 def is_cover(cubes: Sequence[Cube], inside: Array) -> bool:
     """Whether the union of the cubes is the class, cell by cell."""
-    found = np.zeros(inside.shape, dtype=np.bool_)
-    for cube in cubes:
-        found[np.ix_(*cube) if cube else ()] = True
-    return bool(np.array_equal(found, inside))
+    return bool(np.array_equal(_times(cubes, inside.shape) > 0, inside))

@@ -173,7 +173,10 @@ class Explainer:
             features, minimal = found.features, not found.doubtful
             holds = self._recomputation.is_reason(codes, features, minimal=minimal)
         opinion = second_opinion(self.network, self.domain, codes, features) if second else None
-        return self._abductive(search, codes, features, holds, minimal=minimal, second=opinion)
+        rests_on = confirm(holds, "this reason", _rests_on(search))
+        return Abductive(
+            **self._parts(search, codes, features, rests_on, minimal=minimal, second=opinion)
+        )
 
     def contrastive(
         self, x: Any, *, smallest: bool = True, timeout: float | None = None
@@ -187,35 +190,24 @@ class Explainer:
         smallest
             Whether it has to be one with the fewest features.
         timeout
-            Seconds.
-
-        Raises
-        ------
-        TimeLimitError
-            If the time is over.
+            Seconds, after which `TimeLimitError` is raised.
         """
         codes, search = self._codes(x), self._search(timeout)
-        if smallest:
-            moves = moves_of(self.domain, codes, "features")
-            near = nearest(search, codes, moves)
-            if near is None:
-                return self._unchangeable(codes, moves)
-            other = near.codes
-            search.trusted |= {near.rests_on} - {"search"}
-            features = tuple(k for k in range(len(codes)) if other[k] != codes[k])
-            holds = self._is_nearest(codes, moves, near)
-        else:
+        moves = moves_of(self.domain, codes, "features")
+        if not smallest:
             changed = search.change(codes, changeable(search))
             if changed is None:
-                return self._unchangeable(codes, moves_of(self.domain, codes, "features"))
+                return self._unchangeable(codes, moves)
             start = [k for k in range(len(codes)) if changed[k] != codes[k]]
-            features = shrink_contrast(search, codes, start)
-            found = search.change(codes, features)
-            if found is None:
-                raise AssertionError("a contrastive set has a witness")
-            other = found
-            holds = self._recomputation.is_contrast(codes, features)
-        return self._contrastive(search, codes, features, other, holds)
+            return self._contrastive(search, codes, shrink_contrast(search, codes, start))
+        near = nearest(search, codes, moves)
+        if near is None:
+            return self._unchangeable(codes, moves)
+        search.trusted |= {near.rests_on} - {"search"}
+        features = [k for k in range(len(codes)) if near.codes[k] != codes[k]]
+        holds = self._is_nearest(codes, moves, near)
+        rests_on = confirm(holds, "this contrast", _rests_on(search))
+        return self._turned(search, codes, features, near.codes, rests_on)
 
     def counterfactual(  # noqa: PLR0913  # each limit has its name
         self,
@@ -270,7 +262,17 @@ class Explainer:
         if found is None:
             return self._unchangeable(codes, moves, target)
         holds = self._is_nearest(codes, moves, found, target)
-        return self._counterfactual(search, codes, found, metric, holds)
+        features = [k for k in range(len(codes)) if found.codes[k] != codes[k]]
+        parts = self._parts(search, codes, features, confirm(holds, "this change", found.rests_on))
+        parts["literals"] = self._values(features, found.codes)
+        return Counterfactual(
+            **parts,
+            witness=self._point(found.codes),
+            other=search.decide(found.codes),
+            before=self._values(features, codes),
+            distance=found.cost,
+            metric=metric,
+        )
 
     def enumerate(
         self, x: Any, *, timeout: float | None = None
@@ -284,15 +286,8 @@ class Explainer:
         """
         codes, search = self._codes(x), self._search(timeout)
         for found in enumerate_all(search, codes):
-            if found.abductive:
-                holds = self._recomputation.is_reason(codes, found.features, minimal=True)
-                yield self._abductive(search, codes, found.features, holds)
-                continue
-            other = search.change(codes, found.features)
-            if other is None:
-                raise AssertionError("a contrastive set has a witness")
-            holds = self._recomputation.is_contrast(codes, found.features)
-            yield self._contrastive(search, codes, found.features, other, holds)
+            explain = self._abductive if found.abductive else self._contrastive
+            yield explain(search, codes, found.features)
 
     def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
         """Which features are in every reason, in some reason, and in none."""
@@ -347,20 +342,60 @@ class Explainer:
     def _codes(self, x: Any) -> Codes:
         return self.domain.codes(self.network.states(self.reader.point(x))[0])
 
-    def _shown(
-        self, features: Sequence[int], codes: Codes
-    ) -> tuple[tuple[int, ...], tuple[str, ...], tuple[str, ...]]:
+    def _parts(  # noqa: PLR0913  # each by its name
+        self,
+        search: Search,
+        codes: Codes,
+        features: Sequence[int],
+        rests_on: str,
+        *,
+        minimal: bool = True,
+        second: str | None = None,
+    ) -> dict[str, Any]:
+        """What every explanation of an input says of the features concerned."""
         chosen = [self.domain.features[k] for k in features]
-        inputs = tuple(sorted(i for feature in chosen for i in feature.inputs))
-        literals = tuple(f.values[codes[k]] for k, f in zip(features, chosen, strict=True))
-        return inputs, tuple(feature.name for feature in chosen), literals
+        return {
+            "decision": search.decide(codes),
+            "features": tuple(sorted(i for feature in chosen for i in feature.inputs)),
+            "names": tuple(feature.name for feature in chosen),
+            "literals": self._values(features, codes),
+            "minimal": minimal,
+            "rests_on": rests_on,
+            "second": second,
+            "classes": self.classes,
+            "point": self._point(codes),
+            "shape": self.shape,
+        }
 
-    def _about(self, codes: Codes) -> dict[str, Any]:
-        """What every explanation of an input carries along."""
-        return {"classes": self.classes, "point": self._point(codes), "shape": self.shape}
+    def _values(self, features: Sequence[int], codes: Codes) -> tuple[str, ...]:
+        return tuple(self.domain.features[k].values[codes[k]] for k in features)
 
     def _point(self, codes: Codes) -> tuple[str, ...]:
         return tuple(map(rational_text, self.network.point(self.domain.states(codes))))
+
+    def _abductive(self, search: Search, codes: Codes, features: Sequence[int]) -> Abductive:
+        """A minimal reason."""
+        holds = self._recomputation.is_reason(codes, features, minimal=True)
+        rests_on = confirm(holds, "this reason", _rests_on(search))
+        return Abductive(**self._parts(search, codes, features, rests_on))
+
+    def _contrastive(self, search: Search, codes: Codes, features: Sequence[int]) -> Contrastive:
+        """A minimal contrast, with what shows that it is one."""
+        other = search.change(codes, features)
+        if other is None:
+            raise AssertionError("a contrastive set has a witness")
+        holds = self._recomputation.is_contrast(codes, features)
+        rests_on = confirm(holds, "this contrast", _rests_on(search))
+        return self._turned(search, codes, features, other, rests_on)
+
+    def _turned(
+        self, search: Search, codes: Codes, features: Sequence[int], other: Codes, rests_on: str
+    ) -> Contrastive:
+        return Contrastive(
+            **self._parts(search, codes, features, rests_on),
+            witness=self._point(other),
+            other=search.decide(other),
+        )
 
     @cached_property
     def _recomputation(self) -> Recomputation:
@@ -396,70 +431,6 @@ class Explainer:
                 " to show a second time that there is none.",
                 hint="Hold some features.",
             )
-
-    def _abductive(  # noqa: PLR0913  # each by its name
-        self,
-        search: Search,
-        codes: Codes,
-        features: Sequence[int],
-        holds: bool | None,  # noqa: FBT001  # what the recomputation says
-        *,
-        minimal: bool = True,
-        second: str | None = None,
-    ) -> Abductive:
-        return Abductive(
-            search.decide(codes),
-            *self._shown(features, codes),
-            minimal=minimal,
-            rests_on=confirm(holds, "this reason", _rests_on(search)),
-            second=second,
-            **self._about(codes),
-        )
-
-    def _contrastive(
-        self,
-        search: Search,
-        codes: Codes,
-        features: Sequence[int],
-        other: Codes,
-        holds: bool | None,  # noqa: FBT001  # what the recomputation says
-    ) -> Contrastive:
-        return Contrastive(
-            search.decide(codes),
-            *self._shown(features, codes),
-            minimal=True,
-            rests_on=confirm(holds, "this contrast", _rests_on(search)),
-            second=None,
-            **self._about(codes),
-            witness=self._point(other),
-            other=search.decide(other),
-        )
-
-    def _counterfactual(
-        self,
-        search: Search,
-        codes: Codes,
-        found: Nearest,
-        metric: Metric,
-        holds: bool | None,  # noqa: FBT001  # what the recomputation says
-    ) -> Counterfactual:
-        features = [k for k in range(len(codes)) if found.codes[k] != codes[k]]
-        inputs, names, after = self._shown(features, found.codes)
-        return Counterfactual(
-            search.decide(codes),
-            inputs,
-            names,
-            after,
-            minimal=True,
-            rests_on=confirm(holds, "this change", found.rests_on),
-            second=None,
-            **self._about(codes),
-            witness=self._point(found.codes),
-            other=search.decide(found.codes),
-            before=self._shown(features, codes)[2],
-            distance=found.cost,
-            metric=metric,
-        )
 
 
 def _labels(network: ThresholdNetwork, classes: Sequence[Any]) -> tuple[str, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -26,122 +25,14 @@ from tamecheck.explain.tables import decision_table, grid_of
 from tamecheck.explain.words import Vocabulary, condition, conjunction
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "MAX_TABLE",
-    "PointCubes",
-    "cubes_of_points",
-    "get_rules",
-    "rules_of_points",
-    "rules_of_table",
-]
-
-FeatureCube = Mapping[int, tuple[int, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class PointCubes:
-    """Cubes with the class of all their points, and the share of the domain in their union.
-
-    Parameters
-    ----------
-    cubes
-        Each with its class.
-    covered
-        A proved lower bound on the share.
-    """
-
-    cubes: tuple[tuple[FeatureCube, int], ...]
-    covered: Fraction
-
-
-def cubes_of_points(  # noqa: PLR0913  # the limits are the caller's
-    network: ThresholdNetwork,
-    domain: Domain,
-    points: Array,
-    *,
-    most: int,
-    deadline: float,
-    seed: int,
-) -> PointCubes:
-    """A cube for each point that lies in none yet, until the time or the limit is reached.
-
-    Parameters
-    ----------
-    points
-        Rows of states.
-
-    Raises
-    ------
-    InputError
-        If a point is not in the domain.
-    """
-    search = Search(network, domain, budget=Budget(deadline), seed=seed)
-    cubes: list[tuple[FeatureCube, int]] = []
-    for states in points:
-        codes = domain.codes(states)
-        if len(cubes) >= most:
-            break
-        if any(_holds(cube, codes) for cube, _ in cubes):
-            continue
-        try:
-            cubes.append((_cube(search, codes), search.decide(codes)))
-        except TimeLimitError:
-            break
-    sizes = [len(feature.codes) for feature in domain.features]
-    masks = [{k: sum(1 << c for c in chosen) for k, chosen in cube.items()} for cube, _ in cubes]
-    return PointCubes(tuple(cubes), Fraction(union_of(masks, sizes).size, prod(sizes)))
-
-
-def _holds(cube: FeatureCube, codes: Codes) -> bool:
-    return all(codes[feature] in chosen for feature, chosen in cube.items())
-
-
-def _cube(search: Search, codes: Codes) -> FeatureCube:
-    """A sufficient reason with as many codes for each feature as the decision allows.
-
-    A code is added if the decision stays on all of the larger cube.
-    """
-    reason = sufficient(search, codes).features
-    cube = {feature: (codes[feature],) for feature in reason}
-    for feature in reason:
-        described = search.domain.features[feature]
-        if len(described.codes) == 2:
-            continue
-        steps = _steps(len(described.codes), codes[feature], ordered=described.ordered)
-        for run in steps:
-            for code in run:
-                wider = {**cube, feature: tuple(sorted((*cube[feature], code)))}
-                if _keeps(search, codes, wider):
-                    cube = wider
-                elif described.ordered:
-                    break
-    return cube
-
-
-def _steps(count: int, code: int, *, ordered: bool) -> list[range]:
-    """The other codes; of an ordered feature, upwards and downwards from this one."""
-    if ordered:
-        return [range(code + 1, count), range(code - 1, -1, -1)]
-    return [range(code), range(code + 1, count)]
-
-
-def _keeps(search: Search, codes: Codes, cube: FeatureCube) -> bool:
-    """Whether all points of the cube have the decision of a point in it."""
-    domain = search.domain
-    features = list(domain.features)
-    inner = list(codes)
-    for k, chosen in cube.items():
-        features[k] = replace(features[k], codes=features[k].codes[list(chosen)])
-        inner[k] = chosen.index(codes[k])
-    part = Search(search.network, Domain(tuple(features)), budget=search.budget)
-    free = [k for k, feature in enumerate(features) if len(feature.codes) > 1]
-    return part.change(tuple(inner), free) is None
-
+__all__ = ["MAX_TABLE", "RuleTask", "get_rules", "rules_of_points", "rules_of_table"]
 
 MAX_TABLE = 2**22
 """A domain of at most this many points gets exact rules."""
 
 _SAMPLES, _MOST = 200, 20_000
+
+FeatureCube = Mapping[int, tuple[int, ...]]
 
 
 def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its name
@@ -202,190 +93,201 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
         about = replace(about, schema=binariser.schema())
     if classes is None and about.classes:
         classes = about.classes
-    labels = None if classes is None else tuple(map(str, classes))
     if isinstance(domain, Domain):
         network = network_of(about.model)
     else:
         network = occurring_network(about, domain)
-    rows = None
+    states = None
     if data is not None:
         reader = RowReader(about.schema, None if names is None else tuple(names), about.encoded)
-        rows = reader.points(data)
+        states = network.states(reader.points(data))
     if not isinstance(domain, Domain):
         told = any(given is not None for given in (names, one_hot, thermometer))
         known = about.schema is not None and (binariser is not None or about.encoded or not told)
         said = Vocabulary.of(about.schema) if known and about.schema is not None else Vocabulary()
         domain = said.domain(network, names, one_hot=one_hot, thermometer=thermometer)
-    if labels is not None and len(labels) != network.classes:
+    labels = tuple(map(str, range(network.classes) if classes is None else classes))
+    if len(labels) != network.classes:
         raise InputError(f"{len(labels)} labels for {network.classes} classes.")
-    deadline = float("inf") if timeout is None else time.monotonic() + timeout
-    states = None if rows is None else network.states(rows)
-    if domain.size <= MAX_TABLE:
-        return rules_of_table(
-            network, domain, labels, states=states, most=most, deadline=deadline, seed=seed
+    task = RuleTask(network, domain, labels, states, most, Budget.of(timeout), seed)
+    return (rules_of_table if domain.size <= MAX_TABLE else rules_of_points)(task)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleTask:
+    """What rules are asked for: of a network on a domain, at most so many.
+
+    ``states`` are rows of data, and ``seed`` that of all random choices.
+    """
+
+    network: ThresholdNetwork
+    domain: Domain
+    classes: tuple[str, ...]
+    states: Array | None = None
+    most: int = _MOST
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+
+    def rules(self, cubes: Iterable[FeatureCube], decision: int) -> list[Rule]:
+        """The rules of a class, the widest first."""
+        made: list[Rule] = []
+        for cube in cubes:
+            features = self.domain.features
+            conditions = tuple(condition(k, features[k], codes) for k, codes in cube.items())
+            share = Fraction(
+                prod(len(part.codes) for part in conditions),
+                prod(len(features[part.feature].codes) for part in conditions),
+            )
+            text, label = conjunction(conditions), self.classes[decision]
+            made.append(Rule(text, decision, share, True, conditions, label))  # noqa: FBT003
+        return sorted(made, key=lambda rule: -rule.coverage)
+
+    def result(
+        self, rules: Sequence[Rule], covered: Fraction, default: int | None, rests_on: str
+    ) -> DecisionRules:
+        """The rules as a value, measured on the data."""
+        rated = DecisionRules(
+            tuple(rules), self.domain, self.classes, covered, default, None, rests_on=rests_on
         )
-    return rules_of_points(
-        network, domain, labels, states=states, most=most, deadline=deadline, seed=seed
-    )
+        if self.states is None:
+            return rated
+        if not len(self.states):
+            raise InputError("The data has no rows.")
+        agrees = rated.decide(self.states) == self.network.decide(self.states)
+        return replace(rated, fidelity=float(agrees.mean()))
 
 
-def rules_of_table(  # noqa: PLR0913  # the limits are the caller's
-    network: ThresholdNetwork,
-    domain: Domain,
-    classes: Sequence[str] | None = None,
-    *,
-    states: Array | None = None,
-    most: int = 20_000,
-    deadline: float = float("inf"),
-    seed: int = 0,
-) -> DecisionRules:
+def rules_of_table(task: RuleTask) -> DecisionRules:
     """Rules from the decisions of all points: an irredundant cover by prime cubes a class.
 
     The rules are compared with the decisions cell by cell before they are returned.
     """
-    varying = [k for k, f in enumerate(domain.features) if len(f.codes) > 1]
+    network, domain = task.network, task.domain
     table = decision_table(network, domain, limit=MAX_TABLE)
     grid = grid_of(domain, table)
     rules: list[Rule] = []
-    exact, left = True, max(most, _MOST)
+    exact, left = True, max(task.most, _MOST)
     for decision in range(network.classes):
         inside = np.asarray(grid.table == decision)
-        found = cover(inside, grid.ordered, seed=seed, most=left, deadline=deadline)
+        found = cover(
+            inside, grid.ordered, seed=task.seed, most=left, deadline=task.budget.deadline
+        )
         if found.complete and not is_cover(found.cubes, inside):
             raise SolverError("The rules of a class are not its points.", hint="Please report it.")
         exact, left = exact and found.complete, max(left - len(found.cubes), 0)
-        made = [_rule(domain, grid.cube(cube), decision, classes) for cube in found.cubes]
-        rules += sorted(made, key=lambda rule: -rule.coverage)
-    if len(rules) > most:
-        rules, exact = _foremost(rules, domain, states, most), False
+        rules += task.rules(map(grid.cube, found.cubes), decision)
+    if len(rules) > task.most:
+        rules, exact = _foremost(rules, task), False
     # a second reading of the decisions, point by point, is what the rules are held against
-    covered = _covered(rules, Recomputation(network, domain).table(), varying)
-    default = None if exact else _rest(table, rules, varying)
-    return DecisionRules(
-        rules=tuple(rules),
-        domain=domain,
-        classes=_labels(network, classes),
-        covered=covered,
-        default=default,
-        fidelity=_measured(network, domain, rules, default, states),
-        grid=grid,
-        seed=seed,
-        rests_on=RECOMPUTED,
-    )
+    varying = [k for k, f in enumerate(domain.features) if len(f.codes) > 1]
+    reached = _reached(rules, Recomputation(network, domain).table(), varying)
+    covered = Fraction(int(np.count_nonzero(reached)), table.size)
+    default = None if exact else int(np.bincount(table[~reached]).argmax())
+    made = task.result(rules, covered, default, RECOMPUTED)
+    return replace(made, grid=grid, seed=task.seed)
 
 
-def _foremost(rules: Sequence[Rule], domain: Domain, states: Array | None, most: int) -> list[Rule]:
+def _foremost(rules: Sequence[Rule], task: RuleTask) -> list[Rule]:
     """The rules that hold for most rows of the data, or else for most of the domain."""
     hits = [0] * len(rules)
-    if states is not None:
-        hits = [int(np.count_nonzero(holding(rule, domain, states))) for rule in rules]
+    if task.states is not None:
+        hits = [int(np.count_nonzero(holding(rule, task.domain, task.states))) for rule in rules]
     order = sorted(range(len(rules)), key=lambda k: (-hits[k], -rules[k].coverage, k))
-    return [rules[k] for k in sorted(order[:most])]
+    return [rules[k] for k in sorted(order[: task.most])]
 
 
-def _rule(
-    domain: Domain,
-    cube: Mapping[int, Sequence[int]],
-    decision: int,
-    classes: Sequence[str] | None,
-) -> Rule:
-    conditions = tuple(condition(k, domain.features[k], codes) for k, codes in cube.items())
-    share = Fraction(1)
-    for part in conditions:
-        share *= Fraction(len(part.codes), len(domain.features[part.feature].codes))
-    label = str(decision) if classes is None else classes[decision]
-    return Rule(
-        conjunction(conditions), decision, share, exact=True, conditions=conditions, label=label
-    )
-
-
-def _labels(network: ThresholdNetwork, classes: Sequence[str] | None) -> tuple[str, ...]:
-    return tuple(map(str, range(network.classes))) if classes is None else tuple(classes)
-
-
-def _where(rule: Rule, varying: Sequence[int], shape: tuple[int, ...]) -> Any:
-    chosen = [np.arange(size) for size in shape]
-    for part in rule.conditions:
-        chosen[varying.index(part.feature)] = np.array(part.codes)
-    return np.ix_(*chosen) if chosen else ()
-
-
-def _covered(rules: Sequence[Rule], table: Array, varying: Sequence[int]) -> Fraction:
-    """The share of points in a rule; every rule is compared with the decisions of its points."""
+def _reached(rules: Sequence[Rule], table: Array, varying: Sequence[int]) -> Array:
+    """The points in a rule; every rule is compared with the decisions of its points."""
     reached = np.zeros(table.shape, dtype=np.bool_)
     for rule in rules:
-        where = _where(rule, varying, table.shape)
+        chosen: list[Array] = [np.arange(size) for size in table.shape]
+        for part in rule.conditions:
+            chosen[varying.index(part.feature)] = np.array(part.codes)
+        where: Any = np.ix_(*chosen) if chosen else ()
         if bool((table[where] != rule.then).any()):
             raise SolverError(f"A rule does not hold: {rule.if_}.", hint="Please report it.")
         reached[where] = True
-    return Fraction(int(np.count_nonzero(reached)), table.size)
+    return reached
 
 
-def _rest(table: Array, rules: Sequence[Rule], varying: Sequence[int]) -> int:
-    """The most frequent class of the points in no rule."""
-    left = np.ones(table.shape, dtype=np.bool_)
-    for rule in rules:
-        left[_where(rule, varying, table.shape)] = False
-    return int(np.bincount(table[left]).argmax())
-
-
-def rules_of_points(  # noqa: PLR0913  # the limits are the caller's
-    network: ThresholdNetwork,
-    domain: Domain,
-    classes: Sequence[str] | None = None,
-    *,
-    states: Array | None = None,
-    most: int = 20_000,
-    deadline: float = float("inf"),
-    seed: int = 0,
-) -> DecisionRules:
-    """Rules from subset-minimal sufficient reasons of the decisions at some points.
+def rules_of_points(task: RuleTask) -> DecisionRules:
+    """Rules from subset-minimal sufficient reasons of the decisions at the data, or random points.
 
     Each rule holds for every point of the domain in it; the share of the domain in the union of
     the rules is counted exactly, or from below.
-
-    Parameters
-    ----------
-    states
-        The points, in rows of -1 and 1; some random ones of the domain if None.
     """
-    points = _sampled(domain, seed) if states is None else states
-    found = cubes_of_points(network, domain, points, most=most, deadline=deadline, seed=seed)
-    made = [_rule(domain, cube, decision, classes) for cube, decision in found.cubes]
-    rules = sorted(made, key=lambda rule: (rule.then, -rule.coverage))
-    counts = np.bincount(network.decide(points), minlength=network.classes)
-    default = None if found.covered == 1 else int(counts.argmax())
-    holds = Recomputation(network, domain).are_rules(
-        found.cubes, int(found.covered * domain.size), deadline=deadline
-    )
-    return DecisionRules(
-        rules=tuple(rules),
-        domain=domain,
-        classes=_labels(network, classes),
-        covered=found.covered,
-        default=default,
-        fidelity=_measured(network, domain, rules, default, states),
-        rests_on=confirm(holds, "these rules", "search"),
-    )
-
-
-def _sampled(domain: Domain, seed: int) -> Array:
-    rng = np.random.default_rng(seed)
+    network, domain = task.network, task.domain
     sizes = [len(f.codes) for f in domain.features]
-    return np.stack([domain.states(rng.integers(sizes).tolist()) for _ in range(_SAMPLES)])
+    points = task.states
+    if points is None:
+        rng = np.random.default_rng(task.seed)
+        points = np.stack([domain.states(rng.integers(sizes).tolist()) for _ in range(_SAMPLES)])
+    cubes = _cubes_of_points(task, points)
+    masks = [{k: sum(1 << c for c in chosen) for k, chosen in cube.items()} for cube, _ in cubes]
+    covered = Fraction(union_of(masks, sizes).size, prod(sizes))
+    rules = [
+        rule
+        for decision in range(network.classes)
+        for rule in task.rules((cube for cube, then in cubes if then == decision), decision)
+    ]
+    counts = np.bincount(network.decide(points), minlength=network.classes)
+    default = None if covered == 1 else int(counts.argmax())
+    holds = Recomputation(network, domain).are_rules(
+        cubes, int(covered * domain.size), deadline=task.budget.deadline
+    )
+    return task.result(rules, covered, default, confirm(holds, "these rules", "search"))
 
 
-def _measured(
-    network: ThresholdNetwork,
-    domain: Domain,
-    rules: Sequence[Rule],
-    default: int | None,
-    states: Array | None,
-) -> float | None:
-    """The share of the rows on which the rules say what the network does."""
-    if states is None:
-        return None
-    if not len(states):
-        raise InputError("The data has no rows.")
-    said = DecisionRules(tuple(rules), domain, (), Fraction(0), default, None).decide(states)
-    return float((said == network.decide(states)).mean())
+def _cubes_of_points(task: RuleTask, points: Array) -> list[tuple[FeatureCube, int]]:
+    """A cube with its class for each point that lies in none yet, until a limit is reached."""
+    search = Search(task.network, task.domain, budget=task.budget, seed=task.seed)
+    cubes: list[tuple[FeatureCube, int]] = []
+    for states in points:
+        codes = task.domain.codes(states)
+        if len(cubes) >= task.most:
+            break
+        if any(all(codes[k] in chosen for k, chosen in cube.items()) for cube, _ in cubes):
+            continue
+        try:
+            cubes.append((_cube(search, codes), search.decide(codes)))
+        except TimeLimitError:
+            break
+    return cubes
+
+
+def _cube(search: Search, codes: Codes) -> FeatureCube:
+    """A sufficient reason with as many codes for each feature as the decision allows.
+
+    A code is added if the decision stays on all of the larger cube; those of an ordered feature
+    are tried upwards and downwards.
+    """
+    reason = sufficient(search, codes).features
+    cube = {feature: (codes[feature],) for feature in reason}
+    for feature in reason:
+        described, code = search.domain.features[feature], codes[feature]
+        count = len(described.codes)
+        if count == 2:
+            continue
+        down = range(code - 1, -1, -1) if described.ordered else range(code)
+        up = range(code + 1, count)
+        for run in (up, down) if described.ordered else (down, up):
+            for other in run:
+                wider = {**cube, feature: tuple(sorted((*cube[feature], other)))}
+                if _keeps(search, codes, wider):
+                    cube = wider
+                elif described.ordered:
+                    break
+    return cube
+
+
+def _keeps(search: Search, codes: Codes, cube: FeatureCube) -> bool:
+    """Whether all points of the cube have the decision of a point in it."""
+    domain = search.domain
+    features = list(domain.features)
+    inner = list(codes)
+    for k, chosen in cube.items():
+        features[k] = replace(features[k], codes=features[k].codes[list(chosen)])
+        inner[k] = chosen.index(codes[k])
+    part = Search(search.network, Domain(tuple(features)), budget=search.budget)
+    free = [k for k, feature in enumerate(features) if len(feature.codes) > 1]
+    return part.change(tuple(inner), free) is None

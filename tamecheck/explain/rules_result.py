@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from html import escape
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError, visible
 from tamecheck.explain.concepts import Concept, always, concept_of
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.tables import Grid
-from tamecheck.explain.trees import DecisionList, DecisionTree, ListedRule, decision_list, grown
-from tamecheck.explain.words import Condition, condition
+from tamecheck.explain.trees import (
+    DecisionList,
+    DecisionTree,
+    ListedRule,
+    decision_list,
+    decision_tree,
+)
+from tamecheck.explain.words import Condition, condition, html_table, joined
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
@@ -116,19 +121,8 @@ class DecisionRules:
     def outline(self, *, most: int = 12, timeout: float | None = None) -> DecisionTree | None:
         """The decisions in few words: a tree that ends in concepts such as "exactly 2 of {...}".
 
-        It decides every point of the domain as the network does.
-
-        Parameters
-        ----------
-        most
-            The most ends.
-        timeout
-            Seconds.
-
-        Returns
-        -------
-        DecisionTree or None
-            None if there are no so few words, or the domain is too large.
+        It decides every point of the domain as the network does.  None if it would have more than
+        ``most`` ends, out of time, or if the domain is too large.
         """
         return self._grown(concept_of, most, timeout)
 
@@ -144,7 +138,7 @@ class DecisionRules:
     ) -> DecisionTree | None:
         if self.grid is None:
             return None
-        root = grown(self.grid, end, most=most, deadline=_deadline(timeout))
+        root = decision_tree(self.grid, end, most=most, deadline=Budget.of(timeout).deadline)
         return None if root is None else DecisionTree(root, self.classes)
 
     def decision_list(
@@ -157,7 +151,7 @@ class DecisionRules:
         if self.grid is None:
             return None
         found = decision_list(
-            self.grid, self.classes, seed=self.seed, most=most, deadline=_deadline(timeout)
+            self.grid, self.classes, seed=self.seed, most=most, deadline=Budget.of(timeout).deadline
         )
         plain = self._but_one() if self.covered == 1 else None
         lists = [x for x in (found, plain) if x is not None and len(x) <= most]
@@ -230,14 +224,7 @@ class DecisionRules:
     def to_markdown(self) -> str:
         """A Markdown table of the rules."""
         rows = ["| if | then | coverage |", "|---|---|---|"]
-        for rule in self.rules:
-            cells = (rule.if_, rule.label, about(rule.coverage))
-            rows.append("| " + " | ".join(map(_markdown, cells)) + " |")
-        if self.default is not None:
-            rest = percent(1 - self.covered)
-            rows.append(
-                f"| otherwise | probably {_markdown(self.classes[self.default])} | {rest} |"
-            )
+        rows += ["| " + " | ".join(map(_markdown, cells)) + " |" for cells in self._rows()]
         return "\n".join([*rows, "", self.summary, ""])
 
     def to_dataframe(self) -> Any:
@@ -254,17 +241,15 @@ class DecisionRules:
         return pandas.DataFrame(rows, columns=list(columns))
 
     def _repr_html_(self) -> str:
-        rows = [
-            f"<tr><td>{escape(r.if_)}</td><td>{escape(r.label)}</td>"
-            f"<td>{about(r.coverage)}</td></tr>"
-            for r in self.rules
-        ]
-        if self.default is not None:
-            label = escape(self.classes[self.default])
-            rest = percent(1 - self.covered)
-            rows.append(f"<tr><td>otherwise</td><td>probably {label}</td><td>{rest}</td></tr>")
-        head = "<tr><th>if</th><th>then</th><th>coverage</th></tr>"
-        return f"<table>{head}{''.join(rows)}</table><p>{escape(self.summary)}</p>"
+        return html_table(("if", "then", "coverage"), self._rows(), self.summary)
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        """The rules and the guess, with what they cover."""
+        rows = [(rule.if_, rule.label, about(rule.coverage)) for rule in self.rules]
+        if self.default is None:
+            return rows
+        guess = f"probably {self.classes[self.default]}"
+        return [*rows, ("otherwise", guess, percent(1 - self.covered))]
 
     def document(self) -> dict[str, Any]:
         """The rules as JSON."""
@@ -287,21 +272,17 @@ class DecisionRules:
             "label": rule.label,
             "coverage": rational_text(rule.coverage),
             "exact": rule.exact,
-            "conditions": [self._condition(part) for part in rule.conditions],
+            "conditions": [
+                {
+                    "feature": feature.name,
+                    "values": [feature.values[code] for code in part.codes],
+                    "inputs": list(feature.inputs),
+                    "states": feature.codes[list(part.codes)].tolist(),
+                }
+                for part in rule.conditions
+                for feature in [self.domain.features[part.feature]]
+            ],
         }
-
-    def _condition(self, part: Condition) -> dict[str, Any]:
-        feature = self.domain.features[part.feature]
-        return {
-            "feature": feature.name,
-            "values": [feature.values[code] for code in part.codes],
-            "inputs": list(feature.inputs),
-            "states": feature.codes[list(part.codes)].tolist(),
-        }
-
-
-def _deadline(timeout: float | None) -> float:
-    return float("inf") if timeout is None else time.monotonic() + timeout
 
 
 def _clause(rule: Rule, domain: Domain) -> str:
@@ -310,9 +291,8 @@ def _clause(rule: Rule, domain: Domain) -> str:
     for part in rule.conditions:
         feature = domain.features[part.feature]
         rest = [code for code in range(len(feature.codes)) if code not in part.codes]
-        text = condition(part.feature, feature, rest).text
-        parts.append(f"({text})" if " and " in text else text)
-    return " or ".join(parts) or "false"
+        parts.append(condition(part.feature, feature, rest).text)
+    return joined("or", parts) or "false"
 
 
 def about(share: Fraction) -> str:

@@ -8,11 +8,9 @@ takes too long, bounds of the counts bound the share of points on which the tree
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from html import escape
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -20,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError, visible
 from tamecheck.explain.counts import count_within
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.evaluator import Evaluator
 from tamecheck.explain.rules_result import about, percent
-from tamecheck.explain.words import Condition, condition, conjunction
+from tamecheck.explain.trees import entropy
+from tamecheck.explain.words import Condition, condition, conjunction, html_table
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
@@ -60,6 +60,11 @@ class SketchRule:
     coverage: Fraction
     right: Fraction
     exact: bool
+
+    @property
+    def if_(self) -> str:
+        """The conditions in words."""
+        return conjunction(self.conditions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +113,7 @@ class Sketch:
     def text(self) -> str:
         """The rules, one a line, and what is known of them."""
         lines = [
-            f"if {conjunction(rule.conditions)} then {self.classes[rule.then]}"
+            f"if {rule.if_} then {self.classes[rule.then]}"
             f"  [{about(rule.coverage)}; right for {'' if rule.exact else 'at least '}"
             f"{percent(rule.right)} of that]"
             for rule in self.rules
@@ -138,13 +143,10 @@ class Sketch:
 
     def _repr_html_(self) -> str:
         rows = [
-            f"<tr><td>{escape(conjunction(r.conditions))}</td>"
-            f"<td>{escape(self.classes[r.then])}</td><td>{about(r.coverage)}</td>"
-            f"<td>{percent(r.right)}</td></tr>"
-            for r in self.rules
+            (rule.if_, self.classes[rule.then], about(rule.coverage), percent(rule.right))
+            for rule in self.rules
         ]
-        head = "<tr><th>if</th><th>then</th><th>coverage</th><th>right</th></tr>"
-        return f"<table>{head}{''.join(rows)}</table><p>{escape(self.summary)}</p>"
+        return html_table(("if", "then", "coverage", "right"), rows, self.summary)
 
     def document(self) -> dict[str, Any]:
         """The JSON form; shares are exact."""
@@ -152,7 +154,7 @@ class Sketch:
         return {
             "rules": [
                 {
-                    "if": conjunction(rule.conditions),
+                    "if": rule.if_,
                     "then": rule.then,
                     "label": self.classes[rule.then],
                     "coverage": rational_text(rule.coverage),
@@ -168,15 +170,6 @@ class Sketch:
             "fidelity": self.fidelity,
             "text": self.text,
         }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Leaf:
-    """A part of the domain, the random points in it, and their classes."""
-
-    allowed: Allowed
-    codes: Array
-    decided: Array
 
 
 def sketch(  # noqa: PLR0913  # the limits are the caller's
@@ -216,15 +209,16 @@ def sketch(  # noqa: PLR0913  # the limits are the caller's
     evaluator, rng = Evaluator(network, domain, seed=seed), np.random.default_rng(seed)
     codes = _random(domain, _FITTED, rng)
     start = tuple(tuple(range(len(f.codes))) for f in domain.features)
-    found = _grown(_Leaf(start, codes, evaluator.classes(codes)), domain, leaves, network.classes)
-    found = _joined(found)
-    deadline = time.monotonic() + seconds
+    found = _join(
+        _grow(_Leaf(start, codes, evaluator.classes(codes)), domain, leaves, network.classes)
+    )
+    budget = Budget.of(seconds)
     rules: list[SketchRule] = []
     for place, leaf in enumerate(found):
-        left = max(deadline - time.monotonic(), 0.05) / (len(found) - place)
-        rules.append(_counted(network, domain, leaf, left))
+        left = max(budget.seconds, 0.05) / (len(found) - place)
+        rules.append(_count(network, domain, leaf, left))
     rules.sort(key=lambda rule: -rule.coverage)
-    labels = tuple(map(str, range(network.classes))) if classes is None else tuple(classes)
+    labels = tuple(map(str, range(network.classes) if classes is None else classes))
     made = Sketch(tuple(rules), domain, labels, (0, 0), None)
     tried = _random(domain, _SAMPLED, rng)
     right = int(np.count_nonzero(made.decide(tried) == evaluator.classes(tried)))
@@ -232,7 +226,7 @@ def sketch(  # noqa: PLR0913  # the limits are the caller's
     if states is not None:
         rows = np.array([domain.codes(row) for row in states])
         fidelity = float((made.decide(rows) == evaluator.classes(rows)).mean())
-    return Sketch(tuple(rules), domain, labels, (_SAMPLED, right), fidelity)
+    return replace(made, sampled=(_SAMPLED, right), fidelity=fidelity)
 
 
 def _random(domain: Domain, count: int, rng: np.random.Generator) -> Array:
@@ -241,27 +235,48 @@ def _random(domain: Domain, count: int, rng: np.random.Generator) -> Array:
     return rng.integers(sizes, size=(count, len(sizes)))
 
 
-def _grown(start: _Leaf, domain: Domain, most: int, classes: int) -> list[_Leaf]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Leaf:
+    """A part of the domain, the random points in it, and their classes."""
+
+    allowed: Allowed
+    codes: Array
+    decided: Array
+
+    @property
+    def likely(self) -> int:
+        """The most frequent class at the random points; the first one if there are none."""
+        return int(np.bincount(self.decided, minlength=1).argmax())
+
+    def part(self, feature: int, codes: Sequence[int]) -> _Leaf:
+        """The part where a feature has one of some codes."""
+        rows = np.isin(self.codes[:, feature], codes)
+        allowed = (*self.allowed[:feature], tuple(codes), *self.allowed[feature + 1 :])
+        return _Leaf(allowed, self.codes[rows], self.decided[rows])
+
+
+def _grow(start: _Leaf, domain: Domain, most: int, classes: int) -> list[_Leaf]:
     """Leaves, each time of the one that gains most by it, as long as something is gained."""
     done: list[_Leaf] = []
-    left = [(start, _split(start, domain, classes))]
+    left = [(start, _question(start, domain, classes))]
     while left and len(done) + len(left) < most:
         best = max(range(len(left)), key=lambda k: left[k][1][0])
         leaf, (gain, feature, chosen) = left.pop(best)
         if gain <= 0:
             done.append(leaf)
             continue
-        left += [(part, _split(part, domain, classes)) for part in _parts(leaf, feature, chosen)]
+        rest = [code for code in leaf.allowed[feature] if code not in chosen]
+        parts = (leaf.part(feature, codes) for codes in (chosen, rest))
+        left += [(part, _question(part, domain, classes)) for part in parts]
     return [*done, *(leaf for leaf, _ in left)]
 
 
-def _joined(leaves: Sequence[_Leaf]) -> list[_Leaf]:
+def _join(leaves: Sequence[_Leaf]) -> list[_Leaf]:
     """Leaves of one class that differ in one feature only, as one."""
-    left = list(leaves)
     for one, other in combinations(leaves, 2):
         pairs = enumerate(zip(one.allowed, other.allowed, strict=True))
         apart = [k for k, (codes, others) in pairs if codes != others]
-        if len(apart) == 1 and _likely(one) == _likely(other):
+        if len(apart) == 1 and one.likely == other.likely:
             place = apart[0]
             codes = tuple(sorted((*one.allowed[place], *other.allowed[place])))
             joined = _Leaf(
@@ -269,28 +284,15 @@ def _joined(leaves: Sequence[_Leaf]) -> list[_Leaf]:
                 np.concatenate([one.codes, other.codes]),
                 np.concatenate([one.decided, other.decided]),
             )
-            return _joined([*(leaf for leaf in left if leaf not in (one, other)), joined])
-    return left
+            return _join([*(leaf for leaf in leaves if leaf not in (one, other)), joined])
+    return list(leaves)
 
 
-def _likely(leaf: _Leaf) -> int:
-    """The most frequent class at the random points; the first one if there are none."""
-    return int(np.bincount(leaf.decided, minlength=1).argmax())
-
-
-def _parts(leaf: _Leaf, feature: int, chosen: Sequence[int]) -> Iterator[_Leaf]:
-    holds = np.isin(leaf.codes[:, feature], chosen)
-    rest = [code for code in leaf.allowed[feature] if code not in chosen]
-    for codes, rows in ((tuple(chosen), holds), (tuple(rest), ~holds)):
-        allowed = (*leaf.allowed[:feature], codes, *leaf.allowed[feature + 1 :])
-        yield _Leaf(allowed, leaf.codes[rows], leaf.decided[rows])
-
-
-def _split(leaf: _Leaf, domain: Domain, classes: int) -> tuple[float, int, list[int]]:
+def _question(leaf: _Leaf, domain: Domain, classes: int) -> tuple[float, int, list[int]]:
     """The entropy that the best question takes away, its feature, and the codes of a yes."""
     best: tuple[float, int, list[int]] = (0.0, 0, [])
     total = np.bincount(leaf.decided, minlength=classes)
-    whole = _entropy(total)
+    whole = entropy(total)
     if not whole:
         return best
     for feature, codes in enumerate(leaf.allowed):
@@ -303,23 +305,17 @@ def _split(leaf: _Leaf, domain: Domain, classes: int) -> tuple[float, int, list[
             ways.append(codes[:1])
         for way in ways:
             inside = table[list(way)].sum(axis=0)
-            gain = whole - _entropy(inside) - _entropy(total - inside)
+            gain = whole - entropy(inside) - entropy(total - inside)
             if gain > best[0] + 1e-9:
                 best = (gain, feature, list(way))
     return best
 
 
-def _entropy(counts: Array) -> float:
-    """The number of points times the entropy of their classes."""
-    some = counts[counts > 0]
-    return float((some * np.log(some.sum() / some)).sum())
-
-
-def _counted(network: ThresholdNetwork, domain: Domain, leaf: _Leaf, seconds: float) -> SketchRule:
+def _count(network: ThresholdNetwork, domain: Domain, leaf: _Leaf, seconds: float) -> SketchRule:
     """The rule of a leaf: its most frequent class, and how often that is right, counted."""
     points = prod(map(len, leaf.allowed))
     found = count_within(network, domain, leaf.allowed, seconds=seconds)
-    then = int(np.argmax(found.lower)) if found.exact else _likely(leaf)
+    then = int(np.argmax(found.lower)) if found.exact else leaf.likely
     conditions = tuple(
         condition(k, feature, codes)
         for k, (feature, codes) in enumerate(zip(domain.features, leaf.allowed, strict=True))

@@ -30,7 +30,7 @@ MAX_POINTS = 2**24
 """A domain with more points than this is not visited point by point."""
 
 _BLOCK = 1 << 13
-_EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
+_EXACT_DOUBLE = 2**53
 
 
 def sums_of(
@@ -55,14 +55,7 @@ def score_blocks(
 ) -> Iterator[Array]:
     """Scores ``(points, classes)`` over the domain, in the order of its codes, block by block.
 
-    Parameters
-    ----------
-    network, domain
-        The network, and what can occur.
-    allowed
-        The codes of each feature that are visited; all if None.
-    limit
-        The most points.
+    ``allowed`` are the codes of each feature that are visited, all if None.
 
     Raises
     ------
@@ -121,17 +114,10 @@ def decision_table(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reduced:
-    """A table without what does not matter.
+    """A table without what does not matter: an axis for each of ``features``, which do.
 
-    Parameters
-    ----------
-    table
-        One axis for each feature in ``features``.
-    features
-        The numbers of the features that matter.
-    groups
-        For each of them, its codes in groups that are always decided alike; in the order of
-        their first code.  For an ordered feature groups are intervals.
+    The codes of each are in groups that are always decided alike, in the order of their first
+    code.  For an ordered feature groups are intervals.
     """
 
     table: Array
@@ -142,19 +128,12 @@ class Reduced:
 def reduced(table: Array, ordered: Sequence[bool]) -> Reduced:
     """The table with codes merged where they are decided alike in every context.
 
-    A feature whose codes are all merged does not matter, and has no axis.
-
-    Parameters
-    ----------
-    table
-        The decisions.
-    ordered
-        Whether only neighbouring codes may be merged, for each feature.
+    A feature whose codes are all merged has no axis.  Of an ordered one only neighbours are merged.
     """
     features: list[int] = []
     kept: list[tuple[tuple[int, ...], ...]] = []
     for axis in range(table.ndim):
-        groups = _alike(np.moveaxis(table, axis, 0), ordered=ordered[axis])
+        groups = alike([np.moveaxis(table, axis, 0)], ordered=ordered[axis])
         table = table.take([group[0] for group in groups], axis=axis)
         if len(groups) > 1:
             features.append(axis)
@@ -162,32 +141,26 @@ def reduced(table: Array, ordered: Sequence[bool]) -> Reduced:
     return Reduced(table.reshape([len(g) for g in kept]), tuple(features), tuple(kept))
 
 
-def _alike(slices: Array, *, ordered: bool) -> tuple[tuple[int, ...], ...]:
+def alike(arrays: Sequence[Array], *, ordered: bool) -> tuple[tuple[int, ...], ...]:
+    """Places on the first axis in groups with equal slices; neighbours only, if it is ordered."""
     groups: list[list[int]] = []
-    for code in range(len(slices)):
-        seen = groups[-1:] if ordered else groups
-        for group in seen:
-            if np.array_equal(slices[group[0]], slices[code]):
-                group.append(code)
+    for place in range(len(arrays[0])):
+        for group in groups[-1:] if ordered else groups:
+            if all(np.array_equal(array[group[0]], array[place]) for array in arrays):
+                group.append(place)
                 break
         else:
-            groups.append([code])
-    return tuple(tuple(group) for group in groups)
+            groups.append([place])
+    return tuple(map(tuple, groups))
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One feature that matters.
+    """One feature that matters, by its number, with its codes in groups.
 
-    Parameters
-    ----------
-    feature
-        Its number in the domain.
-    groups
-        Its codes, in groups that are decided alike wherever the grid is about; in the order of
-        their first code.  Codes that the grid is not about are in none.
-    ordered
-        Whether groups are intervals.
+    Codes of a group are decided alike wherever the grid is about; groups are in the order of
+    their first code.  Codes that the grid is not about are in none.  ``ordered`` groups are
+    intervals.
     """
 
     feature: int
@@ -197,15 +170,7 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Decisions over groups of codes: an axis for each feature that matters.
-
-    Parameters
-    ----------
-    domain
-        What can occur.
-    axes, table
-        The axes, and the class of each of their combinations.
-    """
+    """Decisions over groups of codes: an axis for each feature that matters."""
 
     domain: Domain
     axes: tuple[Axis, ...]
@@ -238,15 +203,15 @@ class Grid:
         axis = self.axes[place]
         kept = Axis(axis.feature, tuple(axis.groups[k] for k in chosen), axis.ordered)
         axes = (*self.axes[:place], kept, *self.axes[place + 1 :])
-        return _settled(self.domain, axes, self.table.take(list(chosen), axis=place))
+        return _grid(self.domain, axes, self.table.take(list(chosen), axis=place))
 
     def cube(self, cube: Sequence[Sequence[int]]) -> dict[int, tuple[int, ...]]:
         """The codes of each feature that a product of groups restricts."""
-        found: dict[int, tuple[int, ...]] = {}
-        for axis, chosen in zip(self.axes, cube, strict=True):
-            if len(chosen) < len(axis.groups):
-                found[axis.feature] = tuple(sorted(c for k in chosen for c in axis.groups[k]))
-        return found
+        return {
+            axis.feature: tuple(sorted(c for k in chosen for c in axis.groups[k]))
+            for axis, chosen in zip(self.axes, cube, strict=True)
+            if len(chosen) < len(axis.groups)
+        }
 
     def index(self, codes: Mapping[int, int]) -> tuple[int, ...]:
         """The place of a combination of codes in the table."""
@@ -261,25 +226,20 @@ def _stretched(codes: Sequence[int], outside: set[int], count: int) -> list[int]
     low, high = codes[0], codes[-1]
     if any(low < code < high for code in outside):
         return list(codes)
-    while low > 0 and low - 1 not in outside:
-        low -= 1
-    while high < count - 1 and high + 1 not in outside:
-        high += 1
-    return list(range(low, high + 1))
+    below = (code + 1 for code in range(low - 1, -1, -1) if code in outside)
+    above = (code for code in range(high + 1, count) if code in outside)
+    return list(range(next(below, 0), next(above, count)))
 
 
-def _settled(domain: Domain, axes: Sequence[Axis], table: Array) -> Grid:
+def _grid(domain: Domain, axes: Sequence[Axis], table: Array) -> Grid:
     """The grid with groups merged that are decided alike, and without axes of one group."""
     small = reduced(table, [axis.ordered for axis in axes])
-    kept = tuple(
-        Axis(
-            axes[place].feature,
-            tuple(tuple(c for k in group for c in axes[place].groups[k]) for group in groups),
-            axes[place].ordered,
-        )
-        for place, groups in zip(small.features, small.groups, strict=True)
-    )
-    return Grid(domain, kept, small.table)
+    kept: list[Axis] = []
+    for place, merged in zip(small.features, small.groups, strict=True):
+        axis = axes[place]
+        groups = (tuple(c for k in group for c in axis.groups[k]) for group in merged)
+        kept.append(Axis(axis.feature, tuple(groups), axis.ordered))
+    return Grid(domain, tuple(kept), small.table)
 
 
 def grid_of(domain: Domain, table: Array) -> Grid:
@@ -289,4 +249,4 @@ def grid_of(domain: Domain, table: Array) -> Grid:
         for k, feature in enumerate(domain.features)
         if len(feature.codes) > 1
     ]
-    return _settled(domain, axes, np.asarray(table))
+    return _grid(domain, axes, np.asarray(table))

@@ -1,37 +1,38 @@
-"""Decision lists and trees of a grid, exact."""
+"""Decision lists and trees of a grid, exact, and outlines: trees that end in concepts."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import TypeAlias
 
 import numpy as np
 
 from tamecheck.errors import SolverError, visible
 from tamecheck.explain.concepts import Always, Concept
-from tamecheck.explain.cubes import Cube, prime
+from tamecheck.explain.cubes import Cube, cell_of, widest_prime
 from tamecheck.explain.tables import Grid
-from tamecheck.explain.words import Condition, condition, conjunction
+from tamecheck.explain.words import Condition, condition, conjunction, joined
 from tamecheck.ir.tensor import Array
 
 __all__ = [
-    "MAX_CELLS",
-    "MAX_LIST_CELLS",
     "DecisionList",
     "DecisionTree",
     "ListedRule",
     "Split",
     "decision_list",
-    "grown",
+    "decision_tree",
+    "entropy",
 ]
 
-MAX_LIST_CELLS = 2**16
-"""Grids of more cells get no list."""
+_MOST_LISTED, _MOST_GROWN = 2**16, 2**18
+"""Grids of more cells get no list, or no tree."""
 
 _SEEDS, _ORDERS = 8, 4
+_LEAVES = 4096
+_WIDE = 60
+"""Characters of questions that are joined by ``or``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +97,10 @@ def decision_list(
     """A short decision list of a grid: each rule is the widest that is found, given those before.
 
     A rule may be wrong where an earlier one holds, so lists are shorter than rules without order.
-    The list is compared with the grid cell by cell.
-
-    Parameters
-    ----------
-    grid
-        The decisions.
-    classes
-        What the classes are called.
-    seed
-        Of the places where rules are looked for.
-    most
-        The most rules.
-    deadline
-        A value of `time.monotonic`.
-
-    Returns
-    -------
-    DecisionList or None
-        None if the grid has too many cells, there are more rules, or time is over.
+    The list is compared with the grid cell by cell.  None if the grid has too many cells, there
+    are more than ``most`` rules, or it is later than ``deadline`` of `time.monotonic`.
     """
-    if grid.table.size > MAX_LIST_CELLS:
+    if grid.table.size > _MOST_LISTED:
         return None
     rng = np.random.default_rng(seed)
     left = np.ones(grid.table.shape, dtype=np.bool_)
@@ -127,12 +111,19 @@ def decision_list(
             break
         if len(cubes) >= most or time.monotonic() > deadline:
             return None
-        cube, decision = _widest(grid, left, rng)
-        cubes.append((cube, decision))
-        left[np.ix_(*cube)] = False
+        cubes.append(_widest(grid, left, rng))
+        left[np.ix_(*cubes[-1][0])] = False
     default = int(open_[0])
-    _compare(grid, cubes, default)
-    listed = (ListedRule(_said(grid, cube), decision) for cube, decision in cubes)
+    said = np.full(grid.table.shape, default)
+    for cube, decision in reversed(cubes):
+        said[np.ix_(*cube)] = decision
+    if not np.array_equal(said, grid.table):
+        raise SolverError("A decision list is not its decisions.", hint="Please report it.")
+    features = grid.domain.features
+    listed = (
+        ListedRule(tuple(condition(k, features[k], c) for k, c in grid.cube(cube).items()), then)
+        for cube, then in cubes
+    )
     return DecisionList(tuple(listed), default, tuple(classes))
 
 
@@ -140,50 +131,18 @@ def _widest(grid: Grid, left: Array, rng: np.random.Generator) -> tuple[Cube, in
     """The cube around one of some cells that are left that covers most of them."""
     places = np.flatnonzero(left.reshape(-1))
     seeds = rng.choice(places, min(_SEEDS, len(places)), replace=False).tolist()
-    best, found = (-1, 0), None
+    best: tuple[int, int] = (-1, 0)
+    cube: Cube = ()
+    then = 0
     for place in seeds:
-        cell: Cube = tuple((k,) for k in _place(place, left.shape))
+        cell = cell_of(place, left.shape)
         decision = int(grid.table.reshape(-1)[place])
         allowed = np.asarray((grid.table == decision) | ~left)
-        for _ in range(_ORDERS):
-            order: list[int] = rng.permutation(left.ndim).tolist()
-            cube = prime(allowed, cell, order, grid.ordered)
-            worth = (int(np.count_nonzero(left[np.ix_(*cube)])), prod(map(len, cube)))
-            if worth > best:
-                best, found = worth, (cube, decision)
-    if found is None:
-        raise AssertionError("some cell is left")
-    return found
-
-
-def _place(number: int, shape: Sequence[int]) -> tuple[int, ...]:
-    """The indices of an element by its number in C order."""
-    found: list[int] = []
-    for size in reversed(shape):
-        number, k = divmod(number, size)
-        found.append(k)
-    return tuple(reversed(found))
-
-
-def _compare(grid: Grid, cubes: Sequence[tuple[Cube, int]], default: int) -> None:
-    said = np.full(grid.table.shape, default)
-    for cube, decision in reversed(cubes):
-        said[np.ix_(*cube)] = decision
-    if not np.array_equal(said, grid.table):
-        raise SolverError("A decision list is not its decisions.", hint="Please report it.")
-
-
-def _said(grid: Grid, cube: Cube) -> tuple[Condition, ...]:
-    features = grid.domain.features
-    return tuple(condition(k, features[k], codes) for k, codes in grid.cube(cube).items())
-
-
-MAX_CELLS = 2**18
-"""Grids of more cells get no tree."""
-
-_LEAVES = 4096
-_WIDE = 60
-"""Characters of questions that are joined by ``or``."""
+        orders = [rng.permutation(left.ndim).tolist() for _ in range(_ORDERS)]
+        worth, found = widest_prime(allowed, left, cell, orders, grid.ordered)
+        if worth > best:
+            best, cube, then = worth, found, decision
+    return cube, then
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +183,7 @@ class DecisionTree:
     @property
     def leaves(self) -> int:
         """The number of ends."""
-        return sum(1 for node in _nodes(self.root) if not isinstance(node, Split))
+        return _leaves(self.root)
 
     @property
     def text(self) -> str:
@@ -235,7 +194,7 @@ class DecisionTree:
         return self.text
 
     def _lines(self, node: Node) -> list[str]:
-        """The lines of a branch, each end on a line with what leads to it."""
+        """The lines of a branch, each end on a line with the questions before it."""
         branches: list[tuple[str, list[str]]] = []
         while isinstance(node, Split):
             yes, no, question = node.yes, node.no, node.question.text
@@ -247,7 +206,7 @@ class DecisionTree:
         branches += [(text, [self.classes[decision]]) for text, decision in cases]
         lines: list[str] = []
         start = ""
-        for question, inner in _joined(branches):
+        for question, inner in _merged(branches):
             if len(inner) == 1 and not inner[0].startswith("if "):
                 lines.append(f"{start}if {question} then {inner[0]}")
             else:
@@ -256,7 +215,7 @@ class DecisionTree:
         return [*lines, f"{start}{self.classes[rest]}"]
 
 
-def _joined(branches: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+def _merged(branches: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
     """The branches; short ones after each other that end alike are one, by ``or``."""
     found: list[tuple[list[str], list[str]]] = []
     for question, inner in branches:
@@ -266,13 +225,7 @@ def _joined(branches: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[s
                 found[-1] = (texts, inner)
                 continue
         found.append(([question], inner))
-    return [(_either(texts), inner) for texts, inner in found]
-
-
-def _either(texts: Sequence[str]) -> str:
-    if len(texts) == 1:
-        return texts[0]
-    return " or ".join(f"({text})" if " and " in text else text for text in texts)
+    return [(t[0] if len(t) == 1 else joined("or", t), inner) for t, inner in found]
 
 
 def _rank(node: Node) -> int:
@@ -280,16 +233,11 @@ def _rank(node: Node) -> int:
     return 0 if isinstance(node, Always) else 2 if isinstance(node, Split) else 1
 
 
-def _nodes(root: Node) -> Iterator[Node]:
-    left = [root]
-    while left:
-        node = left.pop()
-        yield node
-        if isinstance(node, Split):
-            left += [node.yes, node.no]
+def _leaves(node: Node) -> int:
+    return _leaves(node.yes) + _leaves(node.no) if isinstance(node, Split) else 1
 
 
-def grown(
+def decision_tree(
     grid: Grid,
     end: Callable[[Grid], Concept | None],
     *,
@@ -298,25 +246,11 @@ def grown(
 ) -> Node | None:
     """The tree of a grid, by the question that says most about the class at each place.
 
-    The work is the number of cells times axes for each level.
-
-    Parameters
-    ----------
-    grid
-        The decisions.
-    end
-        What a branch may end with: it decides as the grid that it is given, or is None.
-    most
-        The most ends.
-    deadline
-        A value of `time.monotonic`.
-
-    Returns
-    -------
-    Split or Concept or None
-        None if the grid has more than `MAX_CELLS` cells, or the tree would have more ends.
+    A branch may end with what ``end`` gives: it decides as the grid that it is given, or is None.
+    The work is the number of cells times axes for each level.  None if the grid has too many
+    cells, there are more than ``most`` ends, or it is later than ``deadline`` of `time.monotonic`.
     """
-    if grid.table.size > MAX_CELLS:
+    if grid.table.size > _MOST_GROWN:
         return None
     budget = [most]
 
@@ -352,12 +286,9 @@ def _agrees(node: Node, grid: Grid, chosen: Sequence[Array]) -> bool:
             _agrees(branch, grid, [*chosen[:place], chosen[place][kept], *chosen[place + 1 :]])
             for branch, kept in ((node.yes, holds), (node.no, ~holds))
         )
-    codes = {
-        axis.feature: _codes(grid, place, groups).reshape(
-            [-1 if k == place else 1 for k in range(len(chosen))]
-        )
-        for place, (axis, groups) in enumerate(zip(grid.axes, chosen, strict=True))
-    }
+    each = [_codes(grid, place, groups) for place, groups in enumerate(chosen)]
+    features = (axis.feature for axis in grid.axes)
+    codes = dict(zip(features, np.meshgrid(*each, indexing="ij", sparse=True), strict=True))
     return bool((grid.table[np.ix_(*chosen)] == node.decisions(codes)).all())
 
 
@@ -370,19 +301,20 @@ def _question(grid: Grid) -> tuple[int, list[int]]:
     """The axis and its groups that leave the least entropy; thresholds of ordered axes."""
     best, found = np.inf, (0, [0])
     hot = np.stack([grid.table == c for c in np.unique(grid.table)])
-    weights = _sizes(grid)
+    # how many points each cell stands for
+    weights: Array = np.ones(())
+    for axis in grid.axes:
+        weights = np.multiply.outer(weights, np.array([len(group) for group in axis.groups]))
     for place, axis in enumerate(grid.axes):
         others = tuple(k + 1 for k in range(len(grid.axes)) if k != place)
         counts = (hot * weights).sum(axis=others)
         total, groups = counts.sum(axis=1), len(axis.groups)
-        ways = (
-            [list(range(k, groups)) for k in range(1, groups)]
-            if axis.ordered
-            else [[k] for k in range(groups)]
-        )
+        ways = [[k] for k in range(groups)]
+        if axis.ordered:
+            ways = [list(range(k, groups)) for k in range(1, groups)]
         for chosen in ways:
             inside = counts[:, chosen].sum(axis=1)
-            left = _entropy(inside) + _entropy(total - inside)
+            left = entropy(inside) + entropy(total - inside)
             if left < best - 1e-9:
                 best, found = left, (place, chosen)
     place, chosen = found
@@ -391,15 +323,7 @@ def _question(grid: Grid) -> tuple[int, list[int]]:
     return place, chosen
 
 
-def _sizes(grid: Grid) -> Array:
-    """How many points each cell stands for."""
-    sizes: Array = np.ones(())
-    for axis in grid.axes:
-        sizes = np.multiply.outer(sizes, np.array([len(group) for group in axis.groups]))
-    return sizes
-
-
-def _entropy(counts: Array) -> float:
+def entropy(counts: Array) -> float:
     """The number of points times the entropy of their classes."""
     some = counts[counts > 0]
     return float((some * np.log(some.sum() / some)).sum())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TypeAlias
 
 from tamecheck.binarized import ThresholdNetwork
@@ -12,7 +13,15 @@ from tamecheck.explain.domain import Domain, Feature, domain_of
 from tamecheck.ir.exact import parse_rational
 from tamecheck.loaders.tables.schema import Schema
 
-__all__ = ["Condition", "Vocabulary", "condition", "conjunction", "read_conditions"]
+__all__ = [
+    "Condition",
+    "Vocabulary",
+    "condition",
+    "conjunction",
+    "html_table",
+    "joined",
+    "read_conditions",
+]
 
 _LISTED = 3
 
@@ -57,17 +66,9 @@ class Vocabulary:
         one_hot: Mapping[str, Sequence[int]] | None = None,
         thermometer: Mapping[str, Sequence[int]] | None = None,
     ) -> Domain:
-        """The domain of a network in these words, and with more groups.
+        """The domain of a network in these words, and with more groups; see `domain_of`.
 
-        Parameters
-        ----------
-        given
-            Names of inputs about whose features nothing is known; ``x0``, ``x1``, ... if None.
-
-        Raises
-        ------
-        InputError
-            If the names or groups do not fit the network.
+        ``given`` are names of inputs about whose features nothing is known.
         """
         labels = [f"x{i}" for i in range(network.inputs)] if given is None else given
         # a feature of two values is a thermometer of one input
@@ -91,25 +92,25 @@ class Vocabulary:
     def without(self, inputs: Collection[int]) -> Vocabulary:
         """The same without what is said of the groups of some inputs."""
         taken = set(inputs)
-        groups = (
+        one_hot, thermometer = (
             {name: group for name, group in found.items() if not taken & set(group)}
             for found in (self.one_hot, self.thermometer)
         )
-        return replace(self, one_hot=next(groups), thermometer=next(groups))
+        return replace(self, one_hot=one_hot, thermometer=thermometer)
 
     @classmethod
     def of(cls, schema: Schema) -> Vocabulary:
         """The vocabulary of what inputs are made of."""
-        bits = schema.bits
-        found: dict[str, dict[str, tuple[int, ...]]] = {"one-hot": {}, "thermometer": {}}
-        for group in schema.groups:
-            if group.kind in found:
-                found[group.kind][group.feature] = group.outputs
+        bits, groups = schema.bits, schema.groups
+        one_hot, thermometer = (
+            {group.feature: group.outputs for group in groups if group.kind == kind}
+            for kind in ("one-hot", "thermometer")
+        )
         return cls(
             {i: (bit.text(holds=False), bit.text()) for i, bit in enumerate(bits)},
-            found["one-hot"],
-            found["thermometer"],
-            {group.outputs[0]: group.feature for group in schema.groups if len(group.outputs) == 1},
+            one_hot,
+            thermometer,
+            {group.outputs[0]: group.feature for group in groups if len(group.outputs) == 1},
             schema.values(),
             {i: (bit.plain(holds=False), bit.plain()) for i, bit in enumerate(bits)},
         )
@@ -117,17 +118,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """That a feature has one of some codes.
-
-    Parameters
-    ----------
-    feature
-        Its number in the domain.
-    codes
-        The codes, ascending; not all of them.
-    text
-        The same in words.
-    """
+    """That a feature, by its number in the domain, has one of some codes (ascending; not all)."""
 
     feature: int
     codes: tuple[int, ...]
@@ -135,13 +126,7 @@ class Condition:
 
 
 def condition(number: int, feature: Feature, codes: Sequence[int]) -> Condition:
-    """The condition that a feature has one of some codes, in words.
-
-    Raises
-    ------
-    InputError
-        If the codes are none of the feature's.
-    """
+    """The condition that a feature has one of some codes, in words."""
     chosen = tuple(sorted(set(codes)))
     if not chosen or chosen[0] < 0 or chosen[-1] >= len(feature.codes):
         raise InputError(f"Feature {feature.name!r} has no such codes: {list(codes)}.")
@@ -187,14 +172,27 @@ def _interval(feature: Feature, low: int, high: int) -> str:
     return " and ".join(parts) if parts else "true"
 
 
+def joined(word: str, texts: Iterable[str]) -> str:
+    """The texts joined by ``and`` or ``or``; those with the other word are put in parentheses."""
+    other = " or " if word == "and" else " and "
+    return f" {word} ".join(f"({text})" if other in text else text for text in texts)
+
+
 def conjunction(conditions: Sequence[Condition], *, single: str = "true") -> str:
     """The conditions joined by ``and``; those that are alternatives are put in parentheses."""
-    if not conditions:
-        return single
     if len(conditions) == 1:
         return conditions[0].text
-    texts = [f"({c.text})" if " or " in c.text else c.text for c in conditions]
-    return " and ".join(texts)
+    return joined("and", (c.text for c in conditions)) or single
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], summary: str) -> str:
+    """Lines of text as an HTML table, and a sentence below it."""
+    lines = [
+        "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
+        for tag, cells in (("th", head), *(("td", row) for row in rows))
+    ]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table>{body}</table><p>{escape(summary)}</p>"
 
 
 _Meaning: TypeAlias = tuple[int, frozenset[int]]
@@ -209,17 +207,10 @@ def read_conditions(
 ) -> list[tuple[int, ...]]:
     """The codes of each feature that meet all conditions of a text.
 
-    Parameters
-    ----------
-    text
-        Conditions between commas: an input by number or name with one of its levels (``x3=1``,
-        ``sunny=-1``), a feature with a value (``colour=red``), or a statement in the domain's
-        own words (``age ≥ 37``, also ``age >= 37``).  What is written exactly as in the domain's
-        words, commas included, is meant so; else blanks do not count.
-    network, domain
-        The network, and what can occur.
-    names
-        The inputs' names.
+    There are commas between conditions: an input by number or name with one of its levels
+    (``x3=1``, ``sunny=-1``), a feature with a value (``colour=red``), or a statement in the
+    domain's own words (``age ≥ 37``, also ``age >= 37``).  What is written exactly as in the
+    domain's words, commas included, is meant so; else blanks do not count.
 
     Raises
     ------
@@ -243,17 +234,13 @@ def _meaning(
 ) -> _Meaning:
     found = _meanings(part, domain)
     if len(found) > 1:
-        several = " and ".join(repr(domain.features[k].name) for k, _ in sorted(found, key=_number))
+        several = " and ".join(repr(domain.features[k].name) for k in sorted(k for k, _ in found))
         raise InputError(
             f"Condition {part.strip()!r} can be about {several}.",
             where="--if",
             hint="Say it by an input's number and its level: x3=1.",
         )
     return found.pop() if found else _by_level(part, network, domain, names)
-
-
-def _number(meaning: _Meaning) -> int:
-    return meaning[0]
 
 
 def _meanings(part: str, domain: Domain) -> set[_Meaning]:

@@ -13,7 +13,7 @@ from tamecheck.cli import main
 from tamecheck.explain.concepts import Counting, Equality, always, concept_of
 from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.tables import grid_of
-from tamecheck.explain.trees import DecisionTree, Split, decision_list, grown
+from tamecheck.explain.trees import DecisionTree, Split, decision_list, decision_tree
 from tamecheck.learn import BinarizedNetwork, Layer
 
 
@@ -38,7 +38,7 @@ def grid(features, concept):
 
 
 def concept_text(features, concept):
-    root = grown(grid(features, concept), concept_of)
+    root = decision_tree(grid(features, concept), concept_of)
     return DecisionTree(root, ("no", "yes", "maybe")).text
 
 
@@ -132,8 +132,8 @@ def test_every_form_decides_as_the_table(data):
     )
     table = np.array(cells, dtype=np.uint8).reshape(sizes)
     made = grid_of(Domain(tuple(features)), table)
-    tree = DecisionTree(grown(made, always), tuple("abc"))
-    outline = DecisionTree(grown(made, concept_of), tuple("abc"))
+    tree = DecisionTree(decision_tree(made, always), tuple("abc"))
+    outline = DecisionTree(decision_tree(made, concept_of), tuple("abc"))
     listed = decision_list(made, tuple("abc"))
     for codes in itertools.product(*map(range, sizes)):
         known = dict(enumerate(codes))
@@ -143,8 +143,8 @@ def test_every_form_decides_as_the_table(data):
 
 def test_a_tree_has_a_limit():
     parity = grid([values(f"v{k}", 0, 1, 2) for k in range(4)], lambda c: sum(c) % 3 == 0)
-    assert grown(parity, always, most=10) is None
-    assert isinstance(grown(parity, always), Split)
+    assert decision_tree(parity, always, most=10) is None
+    assert isinstance(decision_tree(parity, always), Split)
 
 
 LINES = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6)]

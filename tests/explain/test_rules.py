@@ -13,7 +13,7 @@ from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli.entry import main
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import domain_of
-from tamecheck.explain.rules import get_rules, rules_of_points
+from tamecheck.explain.rules import RuleTask, get_rules, rules_of_points
 from tamecheck.explain.rules_result import about, percent, shares
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 from tamecheck.loaders.tables.schema_file import schema_document
@@ -161,7 +161,8 @@ def test_rules_from_points_hold_and_prove_their_share(seed):
     rng = np.random.default_rng(seed)
     codes = [[int(rng.integers(len(f.codes))) for f in domain.features] for _ in range(5)]
     states = np.stack([domain.states(row) for row in codes])
-    found = rules_of_points(made, domain, states=states)
+    labels = tuple(map(str, range(made.classes)))
+    found = rules_of_points(RuleTask(made, domain, labels, states))
     check_rules(found, made, domain)
     assert found.fidelity == 1.0
 
