@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from html import escape
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from tamecheck.errors import InputError, UnsupportedError, visible
 from tamecheck.evaluate import exact_values
 from tamecheck.explain.inequalities import CellRule, Inequality, merged, tightest, wording
 from tamecheck.explain.networks import Single, ending, scores_of
+from tamecheck.explain.words import html_table
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.graph import Apply, Graph, Input
@@ -24,9 +25,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.box import box_of_mapping
 
 __all__ = ["CellRules", "rules_of_cells"]
-
-Form: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
-"""A linear form of all input elements, and its constant."""
 
 _ROUNDING = 2.0**-52
 
@@ -117,13 +115,10 @@ class CellRules:
 
     def _repr_html_(self) -> str:
         said = wording([rule.inequalities for rule in self.rules], self.names)
-        rows = [
-            f"<tr><td>{escape(text)}</td><td>{escape(self.classes[rule.then])}</td></tr>"
-            for text, rule in zip(said.conditions, self.rules, strict=True)
-        ]
+        pairs = zip(said.conditions, self.rules, strict=True)
+        rows = [(text, self.classes[rule.then]) for text, rule in pairs]
         sums = "".join(f"<p>{escape(text)}</p>" for text in said.definitions)
-        head = "<tr><th>if</th><th>then</th></tr>"
-        return f"{sums}<table>{head}{''.join(rows)}</table><p>{escape(self.summary)}</p>"
+        return sums + html_table(("if", "then"), rows, self.summary)
 
     def document(self) -> dict[str, Any]:
         """The rules as JSON; numbers are exact."""
@@ -216,11 +211,12 @@ def rules_of_cells(
     free = [i for i, (low, high) in enumerate(bounds) if low != high]
     if len(free) <= _MAX_AXES:
         parts = cells(graph, found, limit=limit)
-        lift = [_unit(i, len(bounds)) for i in free]
+        width = range(len(bounds))
+        lift = [Inequality(tuple(Fraction(int(i == k)) for k in width), Fraction(0)) for i in free]
         axes = [bounds[i] for i in free]
     else:
         graph, lift = affine_start(graph, _MAX_AXES)
-        axes = [_reach(form, bounds) for form in lift]
+        axes = [form.range(bounds) for form in lift]
         name = next(iter(graph.inputs))
         sides = {name: ([low for low, _ in axes], [high for _, high in axes])}
         parts = cells(graph, box_of_mapping(sides, graph.inputs), limit=limit)
@@ -260,29 +256,16 @@ def _bounds(graph: Graph, box: Box) -> list[tuple[Fraction, Fraction]]:
     return found
 
 
-def _unit(place: int, count: int) -> Form:
-    return tuple(Fraction(int(i == place)) for i in range(count)), Fraction(0)
-
-
-def _reach(form: Form, bounds: Sequence[tuple[Fraction, Fraction]]) -> tuple[Fraction, Fraction]:
-    """The least and the largest value of a form on a box."""
-    low = high = form[1]
-    for a, (lower, upper) in zip(form[0], bounds, strict=True):
-        low += a * (lower if a > 0 else upper)
-        high += a * (upper if a > 0 else lower)
-    return low, high
-
-
 def _rules_of(
     cell: Cell,
     axes: Sequence[tuple[Fraction, Fraction]],
-    lift: Sequence[Form],
+    lift: Sequence[Inequality],
     single: Single,
     share: Fraction | None,
 ) -> Iterator[CellRule]:
     """The rules of one cell; ``share`` is its part of the box's volume, if that is known."""
     own = [Inequality(h.normal, h.offset, h.strict) for h in cell.halfspaces]
-    own = [half for half in own if not half.everywhere(axes)]
+    own = [half for half in own if not half.met(half.range(axes)[0])]
     vertices = cell.vertices
     for decision, rows in _contests(cell, single):
         needed: list[Inequality] = []
@@ -294,7 +277,7 @@ def _rules_of(
                 needed.append(row)
         else:
             # of values that no input reaches, bounds may exclude each other
-            halves = tightest([_lifted(half, lift) for half in (*own, *needed)])
+            halves = tightest([half.lifted(lift) if lift else half for half in (*own, *needed)])
             if halves is None:
                 continue
             yield CellRule(halves, decision, None if needed else share)
@@ -313,33 +296,10 @@ def _contests(cell: Cell, single: Single) -> Iterator[tuple[int, list[Inequality
         yield winner, [row.less(rows[k], strict=k < winner) for k in others]
 
 
-def _lifted(half: Inequality, lift: Sequence[Form]) -> Inequality:
-    """An inequality in the coordinates as one in the inputs."""
-    if not lift:
-        return half
-    width = len(lift[0][0])
-    normal = [
-        sum((a * form[0][i] for a, form in zip(half.normal, lift, strict=True)), Fraction(0))
-        for i in range(width)
-    ]
-    offset = sum((a * form[1] for a, form in zip(half.normal, lift, strict=True)), half.offset)
-    return Inequality(tuple(normal), offset, half.strict)
+def affine_start(graph: Graph, most: int) -> tuple[Graph, list[Inequality]]:
+    """The graph after its first affine layer of at most so many elements, and their exact forms.
 
-
-def affine_start(graph: Graph, most: int) -> tuple[Graph, list[Form]]:
-    """The graph after its first narrow affine layer, and that layer's values as exact forms.
-
-    Parameters
-    ----------
-    graph
-        With one output.
-    most
-        The most elements of the layer.
-
-    Returns
-    -------
-    tuple[Graph, list of Form]
-        The rest of the graph, whose one input is the layer.
+    The layer is the one input of the graph.
 
     Raises
     ------
@@ -380,22 +340,14 @@ def _pruned(graph: Graph, last: int) -> Graph:
     return Graph(tuple(nodes), (("scores", place[last]),))
 
 
-def _forms(graph: Graph) -> list[Form]:
+def _forms(graph: Graph) -> list[Inequality]:
     """The elements of an affine output, from its values at 0 and at the unit vectors."""
     sizes = [size_of(shape) for shape in graph.inputs.values()]
-    total = sum(sizes)
-
-    def at(place: int | None) -> list[Fraction]:
-        flat = np.zeros(total)
-        if place is not None:
-            flat[place] = 1
+    values: list[list[Fraction]] = []
+    for flat in np.vstack([np.zeros(sum(sizes)), np.eye(sum(sizes))]):
         parts = np.split(flat, np.cumsum(sizes)[:-1])
-        point = {
-            name: part.reshape(shape)
-            for (name, shape), part in zip(graph.inputs.items(), parts, strict=True)
-        }
-        return exact_values(graph, point)["scores"].reshape(-1).tolist()
-
-    origin = at(None)
-    columns = [[a - b for a, b in zip(at(i), origin, strict=True)] for i in range(total)]
-    return [(tuple(column[k] for column in columns), c) for k, c in enumerate(origin)]
+        shapes = zip(graph.inputs.items(), parts, strict=True)
+        point = {name: part.reshape(shape) for (name, shape), part in shapes}
+        values.append(exact_values(graph, point)["scores"].reshape(-1).tolist())
+    origin, *units = values
+    return [Inequality(tuple(row[k] - c for row in units), c) for k, c in enumerate(origin)]

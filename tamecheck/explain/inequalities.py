@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -44,12 +44,22 @@ class Inequality:
         """Whether a value of the left side is large enough."""
         return value > 0 if self.strict else value >= 0
 
-    def everywhere(self, bounds: Sequence[tuple[Fraction, Fraction]]) -> bool:
-        """Whether it holds on all of a box."""
-        low = self.offset
+    def range(self, bounds: Sequence[tuple[Fraction, Fraction]]) -> tuple[Fraction, Fraction]:
+        """The least and the largest left side on a box."""
+        low = high = self.offset
         for a, (lower, upper) in zip(self.normal, bounds, strict=True):
             low += a * (lower if a > 0 else upper)
-        return self.met(low)
+            high += a * (upper if a > 0 else lower)
+        return low, high
+
+    def lifted(self, forms: Sequence[Inequality]) -> Inequality:
+        """The same in the inputs, if the variables are left sides in them."""
+        rows = zip(*(form.normal for form in forms), strict=True)
+        normal = tuple(
+            sum((a * b for a, b in zip(self.normal, row, strict=True)), Fraction(0)) for row in rows
+        )
+        constants = [form.offset for form in forms]
+        return Inequality(normal, self.value(constants), self.strict)
 
     def negated(self) -> Inequality:
         """The complement."""
@@ -75,16 +85,9 @@ class Inequality:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a hyperplane ``normal · x = bound``.
+    """One side of a hyperplane ``normal · x = bound``: at least the bound, or at most.
 
-    Parameters
-    ----------
-    plane
-        The hyperplane, the same for both sides.
-    above
-        Whether ``normal · x`` is at least the bound, else at most.
-    strict
-        Whether the hyperplane itself is left out.
+    If it is strict, the hyperplane itself is left out.
     """
 
     plane: Plane
@@ -134,15 +137,7 @@ def tightest(halves: Sequence[Inequality]) -> tuple[Inequality, ...] | None:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Conjunctions of inequalities in words.
-
-    Parameters
-    ----------
-    definitions
-        What the names of sums stand for, in order.
-    conditions
-        Each conjunction.
-    """
+    """Conjunctions of inequalities in words, and what the names of sums in them stand for."""
 
     definitions: tuple[str, ...]
     conditions: tuple[str, ...]
@@ -179,16 +174,9 @@ def sum_text(normal: Sequence[Fraction], names: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CellRule:
-    """If all inequalities hold, the network decides for one class.
+    """If all inequalities over the input elements hold, the network decides for one class.
 
-    Parameters
-    ----------
-    inequalities
-        Over all input elements.
-    then
-        The class.
-    coverage
-        The exact share of the box's volume; None where it is not computed.
+    ``coverage`` is the exact share of the box's volume; None where it is not computed.
     """
 
     inequalities: tuple[Inequality, ...]
@@ -214,39 +202,28 @@ def merged(rules: Sequence[CellRule]) -> list[CellRule]:
     left = [rule for rule in rules if all(any(h.normal) for h in rule.inequalities)]
     plain = [rule for rule in rules if not all(any(h.normal) for h in rule.inequalities)]
     while True:
-        after = _once(left)
+        after = _merge_once(left)
         if len(after) == len(left):
             return [*plain, *_outermost(after)]
         left = after
 
 
-def _once(rules: Sequence[CellRule]) -> list[CellRule]:
+def _merge_once(rules: Sequence[CellRule]) -> list[CellRule]:
     """One pass: every rule is joined with at most one other."""
     waiting: dict[tuple[int, frozenset[Side], Plane, bool], int] = {}
     found: dict[int, CellRule] = {}
     for number, rule in enumerate(rules):
-        partner = None
-        for rest, side in _without_one(rule):
-            key = (rule.then, rest, side.plane, not side.above)
-            other = waiting.get(key)
+        sides = _sides(rule)
+        for side in sides:
+            other = waiting.get((rule.then, sides - {side}, side.plane, not side.above))
             if other is not None and other in found and not _both_strict(found[other], side):
-                partner = other, side
+                found[number] = _joined(rule, found.pop(other), side)
                 break
-        if partner is None:
+        else:
             found[number] = rule
-            for rest, side in _without_one(rule):
-                waiting[(rule.then, rest, side.plane, side.above)] = number
-            continue
-        other, side = partner
-        found[number] = _joined(rule, found.pop(other), side)
+            for side in sides:
+                waiting[rule.then, sides - {side}, side.plane, side.above] = number
     return list(found.values())
-
-
-def _without_one(rule: CellRule) -> Iterator[tuple[frozenset[Side], Side]]:
-    """Each side of a rule, with the others."""
-    sides = _sides(rule)
-    for side in sides:
-        yield sides - {side}, side
 
 
 def _sides(rule: CellRule) -> frozenset[Side]:
@@ -259,9 +236,9 @@ def _both_strict(rule: CellRule, side: Side) -> bool:
 
 def _joined(rule: CellRule, other: CellRule, side: Side) -> CellRule:
     kept = tuple(half for half in rule.inequalities if side_of(half) != side)
-    if rule.coverage is None or other.coverage is None:
-        return CellRule(kept, rule.then, None)
-    return CellRule(kept, rule.then, rule.coverage + other.coverage)
+    parts = rule.coverage, other.coverage
+    covered = None if None in parts else sum((x for x in parts if x is not None), Fraction(0))
+    return CellRule(kept, rule.then, covered)
 
 
 def _outermost(rules: Sequence[CellRule]) -> list[CellRule]:
