@@ -16,7 +16,7 @@ from tamecheck.cells.steps import deciding
 from tamecheck.errors import InputError, UnsupportedError, visible
 from tamecheck.evaluate import exact_values
 from tamecheck.explain.inequalities import CellRule, Inequality, merged, tightest, wording
-from tamecheck.explain.networks import Single, ending, scores_of
+from tamecheck.explain.networks import ending, scores_of
 from tamecheck.explain.words import html_table
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational, rational_text
@@ -202,7 +202,7 @@ def rules_of_cells(
         If the box is not bounded, or the limit is reached.
     """
     found: Box = model.box(box)
-    graph, single = scores_of(model.graph)
+    graph, by_sign = scores_of(model.graph)
     inputs = graph.inputs
     bounds = _bounds(graph, found)
     labels = list(names) if names is not None else list(element_names(inputs))
@@ -233,8 +233,8 @@ def rules_of_cells(
     rules: list[CellRule] = []
     for cell in parts:
         share = cell.volume / total if known else None
-        rules += _rules_of(cell, axes, lift, single, share)
-    count = 2 if single is Single.POSITIVE else size_of(next(iter(parts.outputs.values())))
+        rules += _rules_of(cell, axes, lift, share, by_sign=by_sign)
+    count = 2 if by_sign else size_of(next(iter(parts.outputs.values())))
     said = tuple(map(str, range(count) if classes is None else classes))
     if len(said) != count:
         raise InputError(f"{len(said)} labels for {count} classes.")
@@ -260,14 +260,15 @@ def _rules_of(
     cell: Cell,
     axes: Sequence[tuple[Fraction, Fraction]],
     lift: Sequence[Inequality],
-    single: Single,
     share: Fraction | None,
+    *,
+    by_sign: bool,
 ) -> Iterator[CellRule]:
     """The rules of one cell; ``share`` is its part of the box's volume, if that is known."""
     own = [Inequality(h.normal, h.offset, h.strict) for h in cell.halfspaces]
     own = [half for half in own if not half.met(half.range(axes)[0])]
     vertices = cell.vertices
-    for decision, rows in _contests(cell, single):
+    for decision, rows in _contests(cell, by_sign=by_sign):
         needed: list[Inequality] = []
         for row in rows:
             values = [row.value(v) for v in vertices]
@@ -283,10 +284,10 @@ def _rules_of(
             yield CellRule(halves, decision, None if needed else share)
 
 
-def _contests(cell: Cell, single: Single) -> Iterator[tuple[int, list[Inequality]]]:
+def _contests(cell: Cell, *, by_sign: bool) -> Iterator[tuple[int, list[Inequality]]]:
     """For each class the inequalities by which it wins: strict ones against earlier classes."""
     rows = [Inequality(row, b) for row, b in zip(cell.map.matrix, cell.map.offset, strict=True)]
-    if single is Single.POSITIVE:
+    if by_sign:
         above = Inequality(rows[0].normal, rows[0].offset, strict=True)
         yield 1, [above]
         yield 0, [above.negated()]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +22,6 @@ from tamecheck.model import Model
 
 __all__ = [
     "Described",
-    "Single",
     "deciding",
     "described",
     "ending",
@@ -38,30 +36,19 @@ __all__ = [
 _SOFT = ("softmax", "log_softmax")
 
 
-class Single(Enum):
-    """How an output decides: by its sign, or by the place of the largest score."""
+def scores_of(graph: Graph) -> tuple[Graph, bool]:
+    """The graph with the one output that decides, and whether by its sign: it is positive for 1.
 
-    POSITIVE = "positive"
-    LARGEST = "largest"
-
-
-def scores_of(graph: Graph) -> tuple[Graph, Single]:
-    """The graph with the one output that decides: scores, or a number that is positive for 1.
-
-    Softmax and logistic functions at the end are left out, as they are monotone, and so is the
-    index of the largest score.
+    Else the largest score decides.  Softmax and logistic functions at the end are left out, as
+    they are monotone, and so is the index of the largest score.
     """
     logit = _logit(graph)
     if logit is not None:
-        return ending(graph, logit), Single.POSITIVE
+        return ending(graph, logit), True
     node = _indexed(graph, graph.outputs[0][1])
-    node = _peeled(graph, node, (*_SOFT, "sigmoid") if _size(graph, node) == 1 else _SOFT)
-    kind = Single.POSITIVE if _size(graph, node) == 1 else Single.LARGEST
-    return ending(graph, node), kind
-
-
-def _size(graph: Graph, node: int) -> int:
-    return size_of(graph.nodes[node].shape)
+    by_sign = size_of(graph.nodes[node].shape) == 1
+    node = _peeled(graph, node, (*_SOFT, "sigmoid") if by_sign else _SOFT)
+    return ending(graph, node), by_sign
 
 
 def ending(graph: Graph, node: int) -> Graph:
@@ -69,7 +56,7 @@ def ending(graph: Graph, node: int) -> Graph:
     return replace(graph, outputs=(("scores", node),))
 
 
-def _peeled(graph: Graph, node: int, names: Sequence[str]) -> int:
+def _peeled(graph: Graph, node: int, names: Sequence[str] = ()) -> int:
     found = graph.nodes[node]
     while isinstance(found, Apply) and found.op.name in ("reshape", *names):
         node = found.args[0]
@@ -79,7 +66,7 @@ def _peeled(graph: Graph, node: int, names: Sequence[str]) -> int:
 
 def _indexed(graph: Graph, node: int) -> int:
     """Of the index of the first largest of all scores: the scores."""
-    last = graph.nodes[_peeled(graph, node, ())]
+    last = graph.nodes[_peeled(graph, node)]
     if not isinstance(last, Apply) or last.op.name != "argmax" or last.params["last"]:
         return node
     shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
@@ -95,15 +82,12 @@ def _logit(graph: Graph) -> int | None:
     shifted = graph.nodes[label.args[0]]
     if not isinstance(shifted, Apply) or shifted.op.name != "sub":
         return None
-    last = graph.nodes[_peeled(graph, shifted.args[0], ())]
-    half = exact_values(replace(graph, outputs=(("half", shifted.args[1]),)), _zeros(graph))
+    last = graph.nodes[_peeled(graph, shifted.args[0])]
     if not isinstance(last, Apply) or last.op.name != "sigmoid":
         return None
-    return last.args[0] if half["half"].reshape(-1).tolist() == [Fraction(1, 2)] else None
-
-
-def _zeros(graph: Graph) -> dict[str, np.ndarray]:
-    return {name: np.zeros(shape) for name, shape in graph.inputs.items()}
+    zeros = {name: np.zeros(shape) for name, shape in graph.inputs.items()}
+    half = exact_values(ending(graph, shifted.args[1]), zeros)["scores"]
+    return last.args[0] if half.reshape(-1).tolist() == [Fraction(1, 2)] else None
 
 
 def deciding(model: Model) -> Model:
@@ -154,8 +138,8 @@ def network_of(
         return model
     given = deciding(model).graph if isinstance(model, Model) else model
     graph = instance(given, Graph, what="model", hint="Give a tamecheck.Model.")
+    size = sum(map(size_of, graph.inputs.values()))
     pairs = known_levels(model) if domain is None else _pairs(domain)
-    size = sum(int(np.prod(shape, dtype=np.int64)) for shape in graph.inputs.values())
     if pairs is None:
         # what is no binarized network anywhere is first of all that
         recognise(graph, [(-1, 1)] * size)
@@ -164,9 +148,13 @@ def network_of(
             hint="Give them as domain=(-1, 1) or (0, 1) (--domain -1,1), or a table whose columns "
             "have two values (--data TABLE); rules over real inputs take --box.",
         )
-    if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):
-        pairs = [tuple(pairs)] * size
-    return recognise(graph, pairs)
+    return recognise(graph, _repeated(pairs, size))
+
+
+def _repeated(pairs: list[Any], size: int) -> list[Any]:
+    """A pair for each input, of pairs or of the one that all have."""
+    one = len(pairs) == 2 and not isinstance(pairs[0], (tuple, list))
+    return [tuple(pairs)] * size if one else pairs
 
 
 def _pairs(domain: Sequence[Any]) -> list[Any]:
@@ -216,9 +204,7 @@ def occurring_network(about: Described, domain: Sequence[Any] | None) -> Thresho
         return network_of(about.model, domain)
     network = network_of(about.model, schema.pairs)
     if domain is not None:
-        pairs = _pairs(domain)
-        if len(pairs) == 2 and not isinstance(pairs[0], (tuple, list)):
-            pairs = [tuple(pairs)] * network.inputs
+        pairs = _repeated(_pairs(domain), network.inputs)
         known = list(zip(network.low, network.high, strict=True))
         if [(rational(low), rational(high)) for low, high in pairs] != known:
             raise InputError(
@@ -231,18 +217,10 @@ def occurring_network(about: Described, domain: Sequence[Any] | None) -> Thresho
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A model with what is known of its inputs and classes.
+    """A model with what is known of its inputs, and of what the classes are called.
 
-    Parameters
-    ----------
-    model
-        The model without what turns rows of a table into its inputs.
-    schema
-        What its inputs are made of; None if that is not known.
-    classes
-        What the classes are called; empty if that is not known.
-    encoded
-        Whether the model was given together with what turns rows of a table into inputs.
+    The model is without what turns rows of a table into its inputs; ``encoded`` says that it was
+    given together with that.
     """
 
     model: Model | Graph | ThresholdNetwork

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import gcd
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import visible
 from tamecheck.explain.domain import Domain, Feature
-from tamecheck.explain.words import condition
+from tamecheck.explain.words import condition, joined
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -32,18 +33,10 @@ _LARGEST = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A literal with a positive weight.
+    """A literal with a positive weight, which it adds when it holds.
 
-    Parameters
-    ----------
-    variable
-        The number of the feature, or of the neuron in the layer before.
-    codes
-        The codes of the feature for which the literal holds; of a neuron, 0 for no and 1 for yes.
-    text
-        The literal in words.
-    weight
-        What it adds when it holds.
+    ``variable`` is the number of the feature, or of the neuron in the layer before; ``codes`` are
+    those of the feature for which the literal holds; of a neuron, 0 for no and 1 for yes.
     """
 
     variable: int
@@ -102,19 +95,26 @@ class ThresholdRule:
         texts = [term.text for term in self.terms]
         counted = self.counting
         if counted is None:
-            parts = [f"{t.weight}·[{t.text}]" for t in self.terms]
-            return f"{' + '.join(parts)} ≥ {self.threshold}"
+            return f"{' + '.join(_weighted(self.terms))} ≥ {self.threshold}"
         m, n = counted
         if n == 1:
             return texts[0]
-        if m == n:
-            return " and ".join(f"({t})" if " or " in t else t for t in texts)
-        if m == 1:
-            return " or ".join(f"({t})" if " and " in t else t for t in texts)
+        if m in (1, n):
+            return joined("and" if m == n else "or", texts)
         return f"at least {m} of {{{'; '.join(texts)}}}"
 
     def __str__(self) -> str:
         return self.text
+
+    def document(self) -> dict[str, Any]:
+        """The rule as JSON."""
+        counted = self.counting
+        return {
+            "text": self.text,
+            "threshold": self.threshold,
+            "terms": _documents(self.terms),
+            "at_least": None if counted is None else list(counted),
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,10 +141,9 @@ def threshold_rule(variables: Sequence[Variable], least: int) -> ThresholdRule:
         return ThresholdRule((), 0 if least <= 0 else 1)
     if small and len({a for values in adds.values() for a in values if a}) > 1:
         _merge(adds, least)
-    terms = [t for v in variables for t in _terms(v.number, v.feature, adds[v.number])]
+    terms = [t for v in variables for t in _terms(replace(v, adds=tuple(adds[v.number])))]
     common = gcd(*(t.weight for t in terms))
-    scaled = [Term(t.variable, t.codes, t.text, t.weight // common) for t in terms]
-    return ThresholdRule(tuple(scaled), -((-least) // common), reduced=small)
+    return ThresholdRule(_divided(terms, common), -((-least) // common), reduced=small)
 
 
 def _merge(adds: dict[int, list[int]], least: int) -> None:
@@ -167,15 +166,19 @@ def _merge(adds: dict[int, list[int]], least: int) -> None:
                 values[:] = [kept if a == level else a for a in values]
 
 
-def _terms(number: int, feature: Feature, adds: Sequence[int]) -> list[Term]:
+def _terms(variable: Variable) -> list[Term]:
     """The literals "at least this level", with the steps between levels as weights."""
+    levels = sorted(set(variable.adds))
     terms: list[Term] = []
-    below = 0
-    for level in sorted(set(adds) - {0}):
-        codes = tuple(code for code, add in enumerate(adds) if add >= level)
-        terms.append(Term(number, codes, condition(number, feature, codes).text, level - below))
-        below = level
+    for below, level in pairwise(levels):
+        codes = tuple(code for code, add in enumerate(variable.adds) if add >= level)
+        text = condition(variable.number, variable.feature, codes).text
+        terms.append(Term(variable.number, codes, text, level - below))
     return terms
+
+
+def _weighted(terms: Sequence[Term]) -> list[str]:
+    return [f"{term.weight}·[{term.text}]" for term in terms]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ class Score:
     @property
     def text(self) -> str:
         """The score as a sum."""
-        parts = [f"{t.weight}·[{t.text}]" for t in self.terms]
+        parts = _weighted(self.terms)
         if self.constant or not parts:
             parts.append(str(self.constant))
         return " + ".join(parts).replace("+ -", "- ")
@@ -262,10 +265,10 @@ class NetworkLogic:
         """The rules as JSON."""
         return {
             "layers": [
-                [{"name": n.name, "rule": _document(n.rule), "used": n.used} for n in layer]
+                [{"name": n.name, "rule": n.rule.document(), "used": n.used} for n in layer]
                 for layer in self.layers
             ],
-            "decision": None if self.decision is None else _document(self.decision),
+            "decision": None if self.decision is None else self.decision.document(),
             "scores": [
                 {"label": s.label, "constant": s.constant, "terms": _documents(s.terms)}
                 for s in self.scores
@@ -276,16 +279,6 @@ class NetworkLogic:
 
 def _documents(terms: Sequence[Term]) -> list[dict[str, Any]]:
     return [{"literal": t.text, "weight": t.weight} for t in terms]
-
-
-def _document(rule: ThresholdRule) -> dict[str, Any]:
-    counted = rule.counting
-    return {
-        "text": rule.text,
-        "threshold": rule.threshold,
-        "terms": _documents(rule.terms),
-        "at_least": None if counted is None else list(counted),
-    }
 
 
 def network_logic(
@@ -300,79 +293,76 @@ def network_logic(
     classes
         What the classes are called.
     """
-    labels = tuple(map(str, range(network.classes))) if classes is None else tuple(classes)
-    before: list[tuple[int, Feature, Array]] = [
-        (k, f, np.asarray(f.codes, dtype=np.int64)) for k, f in enumerate(domain.features)
+    labels = tuple(map(str, range(network.classes) if classes is None else classes))
+    before = [
+        _Sources(feature, feature.inputs, np.asarray(feature.codes, dtype=np.int64))
+        for feature in domain.features
     ]
-    columns = [list(f.inputs) for f in domain.features]
     layers: list[list[tuple[str, ThresholdRule]]] = []
     for depth, layer in enumerate(network.layers, start=1):
-        rules: list[tuple[str, ThresholdRule]] = []
-        for k, (weights, least) in enumerate(
-            zip(layer.weights, layer.thresholds.tolist(), strict=True)
-        ):
-            variables = _variables(before, columns, weights)
-            rules.append((f"n{depth}.{k + 1}", threshold_rule(variables, least)))
+        rules = [
+            (f"n{depth}.{k + 1}", threshold_rule(_variables(before, weights), least))
+            for k, (weights, least) in enumerate(
+                zip(layer.weights, layer.thresholds.tolist(), strict=True)
+            )
+        ]
         layers.append(rules)
-        before = [_neuron_feature(k, name, rule) for k, (name, rule) in enumerate(rules)]
-        columns = [[k] for k in range(len(rules))]
-    readout, offsets = network.readout, network.offsets
+        before = [_neuron(k, name, rule) for k, (name, rule) in enumerate(rules)]
     decision, scores = None, ()
     if network.classes == 2:
-        variables = _variables(before, columns, readout[1] - readout[0])
-        # the first of equal scores wins
-        decision = threshold_rule(variables, 1 - int(offsets[1] - offsets[0]))
+        wins = network.preferences([1], [0])
+        decision = threshold_rule(_variables(before, wins.weights[0]), int(wins.thresholds[0]))
     else:
-        scores = _scores(before, columns, readout, offsets, labels)
+        scores = _scores(before, network, labels)
     return NetworkLogic(domain, _marked(layers, decision, scores), decision, scores, labels)
 
 
-def _variables(
-    before: Sequence[tuple[int, Feature, Array]], columns: Sequence[list[int]], weights: Array
-) -> list[Variable]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sources:
+    """A feature or a neuron, the inputs of the next layer that code it, and their codes."""
+
+    feature: Feature
+    inputs: Sequence[int]
+    codes: Array
+
+
+def _variables(before: Sequence[_Sources], weights: Array) -> list[Variable]:
     return [
-        Variable(number, feature, tuple((codes @ weights[own]).tolist()))
-        for (number, feature, codes), own in zip(before, columns, strict=True)
+        Variable(number, one.feature, tuple((one.codes @ weights[list(one.inputs)]).tolist()))
+        for number, one in enumerate(before)
     ]
 
 
-def _neuron_feature(number: int, name: str, rule: ThresholdRule) -> tuple[int, Feature, Array]:
+def _neuron(number: int, name: str, rule: ThresholdRule) -> _Sources:
     """A neuron as a feature with codes -1 and 1; a constant one has its one value twice."""
     codes = np.array([[-1], [1]], dtype=np.int8)
     feature = Feature(name, (number,), codes, (f"not {name}", name))
-    constant = rule.constant
-    own = codes if constant is None else np.full((2, 1), 1 if constant else -1)
-    return number, feature, own.astype(np.int64)
+    if rule.constant is not None:
+        codes = np.full((2, 1), 1 if rule.constant else -1)
+    return _Sources(feature, (number,), codes.astype(np.int64))
 
 
 def _scores(
-    before: Sequence[tuple[int, Feature, Array]],
-    columns: Sequence[list[int]],
-    readout: Array,
-    offsets: Array,
-    labels: Sequence[str],
+    before: Sequence[_Sources], network: ThresholdNetwork, labels: Sequence[str]
 ) -> tuple[Score, ...]:
     # what adds the same to every class decides nothing
-    relative = readout - readout.min(axis=0)
+    relative = network.readout - network.readout.min(axis=0)
     made: list[tuple[int, list[Term]]] = []
-    for row, offset in zip(relative, offsets.tolist(), strict=True):
-        constant, terms = int(offset), list[Term]()
-        for variable in _variables(before, columns, row):
-            low = min(variable.adds)
-            constant += low
-            terms += _terms(variable.number, variable.feature, [a - low for a in variable.adds])
-        made.append((constant, terms))
+    for row, offset in zip(relative, network.offsets.tolist(), strict=True):
+        variables = _variables(before, row)
+        constant = int(offset) + sum(min(v.adds) for v in variables)
+        made.append((constant, [t for v in variables for t in _terms(v)]))
     lowest = min(constant for constant, _ in made)
     common = gcd(*(c - lowest for c, _ in made), *(t.weight for _, terms in made for t in terms))
     scale = max(common, 1)
     return tuple(
-        Score(
-            label,
-            (constant - lowest) // scale,
-            tuple(Term(t.variable, t.codes, t.text, t.weight // scale) for t in terms),
-        )
+        Score(label, (constant - lowest) // scale, _divided(terms, scale))
         for label, (constant, terms) in zip(labels, made, strict=True)
     )
+
+
+def _divided(terms: Sequence[Term], by: int) -> tuple[Term, ...]:
+    return tuple(replace(term, weight=term.weight // by) for term in terms)
 
 
 def _marked(
@@ -381,8 +371,8 @@ def _marked(
     scores: Sequence[Score],
 ) -> tuple[tuple[Neuron, ...], ...]:
     """The neurons, each with whether a rule after it names it."""
-    named = {t.variable for score in scores for t in score.terms}
-    named |= {t.variable for t in (decision.terms if decision is not None else ())}
+    last = [t for score in scores for t in score.terms]
+    named = {t.variable for t in (last if decision is None else decision.terms)}
     found: list[tuple[Neuron, ...]] = []
     for layer in reversed(layers):
         marked = tuple(Neuron(name, rule, k in named) for k, (name, rule) in enumerate(layer))

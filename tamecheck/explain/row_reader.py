@@ -26,14 +26,8 @@ __all__ = ["RowReader", "origins_of", "states_of"]
 class RowReader:
     """Turns rows into a model's inputs.
 
-    Parameters
-    ----------
-    schema
-        What the inputs are made of; None if that is not known.
-    names
-        The inputs' names, if they were given.
-    encoded
-        Whether rows without names are rows of the table too, as for a pipeline.
+    ``schema`` is what the inputs are made of, and ``names`` are theirs, if that is known.  Rows
+    without names are rows of the table too if they are ``encoded``, as for a pipeline.
     """
 
     schema: Schema | None = None
