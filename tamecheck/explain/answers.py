@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -20,16 +21,16 @@ def called(number: int, classes: Sequence[str]) -> str:
     return f"class {label}" if label.isdigit() else label
 
 
-class _Answer:
+class _Answer(ABC):
     """What says itself in a sentence, and may have been shown a second time."""
 
     __slots__ = ()
     rests_on: str
 
     @property
+    @abstractmethod
     def rule(self) -> str:
         """The answer as a sentence."""
-        raise NotImplementedError
 
     @property
     def checked(self) -> bool:
