@@ -62,7 +62,7 @@ def print_answer(
     elif callable(text):
         text()
     elif isinstance(text, Mapping):
-        from tamecheck.show.tables import print_sections
+        from tamecheck.show.console import print_sections
 
         print_sections(sys.stdout, cast("Sections", text))
     else:

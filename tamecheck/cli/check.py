@@ -58,11 +58,8 @@ def _run(args: Namespace) -> int:
 def _run_program(args: Namespace) -> int:
     """Check a program, whose right-hand side is the variable."""
     from tamecheck.programs import check
-    from tamecheck.show.program import (
-        print_program_check,
-        program_check_json,
-        program_check_line,
-    )
+    from tamecheck.show.text import print_program_check, program_check_line
+    from tamecheck.show.wording import program_check_json
 
     if args.box is not None or args.spec is not None:
         raise InputError(

@@ -104,13 +104,13 @@ def _point(args: Namespace, model: Model) -> dict[str, Any]:
 
 
 def _matrix(matrix: Sequence[Sequence[Any]] | None) -> list[list[str]] | None:
-    from tamecheck.show.number import exact_text
+    from tamecheck.show.wording import exact_text
 
     return None if matrix is None else [[exact_text(a) for a in row] for row in matrix]
 
 
 def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
-    from tamecheck.show.number import exact_text
+    from tamecheck.show.wording import exact_text
 
     # told where it is not what PyTorch gives
     jax = found.autodiff_differs
@@ -211,7 +211,7 @@ def _run_implicit(args: Namespace, model: Model) -> int:
 
 def _implicit_document(found: Implicit) -> dict[str, Any]:
     from tamecheck.derivative.implicit import ground
-    from tamecheck.show.number import exact_text
+    from tamecheck.show.wording import exact_text
 
     singular, validity = found.singular, found.validity()
     return {

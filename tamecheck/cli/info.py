@@ -71,7 +71,7 @@ def _model(args: Namespace) -> dict[str, Any]:
 
         return inspect(args.model)
     from tamecheck.ir.graph import Apply
-    from tamecheck.show.document import shapes_json
+    from tamecheck.show.wording import shapes_json
 
     primitives = Counter(node.op.name for node in model.graph.nodes if isinstance(node, Apply))
     return {

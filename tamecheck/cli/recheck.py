@@ -58,7 +58,7 @@ def _run(args: Namespace) -> int:
 
 def _about(about: Statement) -> dict[str, Any]:
     """The keys of the answer that say what the claim is about."""
-    from tamecheck.show.document import box_json
+    from tamecheck.show.wording import box_json
 
     levels = about.levels
     return {

@@ -24,11 +24,10 @@ from tamecheck.report.subject import Subject
 from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, entry_count
 from tamecheck.show.proof import obstacles as found_obstacles
 from tamecheck.show.wording import (
-    PROPERTY_NAMES,
     domain_text,
     headline,
     ingredients,
-    property_values,
+    property_rows,
     reason,
     structure_names,
 )
@@ -150,9 +149,8 @@ def tameness_part(subject: Subject, _limit: float) -> Part:
         parts.append(table("Open nodes: the derivation stops here", head, gaps))
     else:
         parts.append(element("p", "No node is open.", class_="soft"))
-    words = {True: "✓ yes", False: "✗ no", None: "not proved"}
-    values = property_values(check.properties)
-    rows = ((name, words[values[key]]) for key, name in PROPERTY_NAMES)
+    marks = {"yes": "✓ yes", "no": "✗ no"}
+    rows = ((name, marks.get(word, word)) for name, word in property_rows(check.properties))
     parts.append(table("Properties of the function on the domain", ("property", "answer"), rows))
     if check.trusted:
         parts.append(note("Taken from a solver without proof: ", "; ".join(check.trusted)))

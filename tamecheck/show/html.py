@@ -7,10 +7,9 @@ from html import escape
 
 from tamecheck.show.proof import all_lines, obstacles
 from tamecheck.show.wording import (
-    PROPERTY_NAMES,
     domain_text,
     headline,
-    property_values,
+    property_rows,
     reason,
     structure_names,
 )
@@ -45,9 +44,7 @@ def _parts(check: Check) -> Iterable[str]:
     if check.open:
         gaps = ((gap.node, gap.why, gap.settles) for gap in check.open)
         yield _table(("derivation stops at", "why", "what would settle it"), gaps)
-    words = {True: "yes", False: "no", None: "not proved"}
-    values = property_values(check.properties)
-    yield _table(("property", ""), ((name, words[values[key]]) for key, name in PROPERTY_NAMES))
+    yield _table(("property", ""), property_rows(check.properties))
     if check.consequences:
         rows = ((c.theorem, c.source, "; ".join(c.hypotheses)) for c in check.consequences)
         yield _table(("what follows", "source", "checked hypotheses"), rows)

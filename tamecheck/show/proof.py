@@ -106,10 +106,9 @@ class _Arranger:
 
     def __init__(self, lines: Mapping[int, Line], input_free: Sequence[bool]) -> None:
         self._lines = lines
+        kept = {node for node in lines if not input_free[node]}
         self._args = {
-            node: tuple(
-                dict.fromkeys(arg for arg in line.args if arg in lines and not input_free[arg])
-            )
+            node: tuple(dict.fromkeys(arg for arg in line.args if arg in kept))
             for node, line in lines.items()
         }
         self._meet = _meeting_points(self._args)

@@ -1,39 +1,41 @@
-"""The answer of `check` for a terminal: coloured there, plain text in a pipe."""
+"""The answer of `check`, about a function or a program: coloured on a terminal, plain in a pipe."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from tamecheck.show.console import print_to
-from tamecheck.show.parts import (
-    COLOURS,
-    Framed,
-    consequence_texts,
-    open_texts,
-    properties_table,
-    section,
-)
+from tamecheck.ir.structure import Structure
+from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
+from tamecheck.programs.tameness import ProgramCheck
+from tamecheck.show.console import Framed, bulleted, plain_table, print_to, section
 from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, obstacles
-from tamecheck.show.tables import bulleted, plain_table
 from tamecheck.show.wording import (
     domain_text,
     headline,
     ingredients,
-    property_values,
+    program_headline,
+    property_rows,
     reason,
     structure_names,
 )
-from tamecheck.tame.verdict import Check, Line, Verdict, Witness
+from tamecheck.tame.verdict import Check, Line
 
-__all__ = ["check_line", "check_text", "print_check"]
+__all__ = ["check_line", "check_text", "print_check", "print_program_check", "program_check_line"]
 
 _MOST_LINES = 30
+_MOST_OPEN = 20
+_COLOURS = {
+    Verdict.TAME: "green",
+    Verdict.LOCALLY_TAME: "cyan",
+    Verdict.NOT_TAME: "red",
+    Verdict.UNKNOWN: "yellow",
+}
 
 
 def print_check(
@@ -76,67 +78,114 @@ def check_line(check: Check) -> str:
     return word if structure is None else f"{word} {structure.public_name}"
 
 
+def print_program_check(check: ProgramCheck, *, file: IO[str], title: str) -> None:
+    """Print the answer about a program; colours only on a terminal that shows them."""
+    print_to(file, *_program_answer(check, title))
+
+
+def program_check_line(check: ProgramCheck) -> str:
+    """The verdict and the structure, in two words."""
+    return f"{check.verdict.value} {check.structure.public_name}"
+
+
 def _answer(
     check: Check, about: str, certificate: str | None, *, whole: bool
-) -> Iterable[RenderableType]:
-    yield Framed(_verdict(check, about), COLOURS[check.verdict])
+) -> Iterator[RenderableType]:
+    where = f"{about} on " if about else "on "
+    also = ", ".join(f"{s.symbol} ({s.public_name})" for s in check.structures[1:])
+    yield _head(
+        check.verdict,
+        check.structures[0] if check.structures else None,
+        f"{where}{domain_text(check.box, check.graph.inputs)}",
+        headline(check),
+        _source(check.structure),
+        f"\nAlso definable in {also}, which is not comparable." if also else "",
+    )
     if check.witness is not None:
-        yield from section("Why", [_witness(check.witness)])
+        yield from section("Why", Text(check.witness.summary, style="red"))
     if check.open:
         unknown = check.verdict is Verdict.UNKNOWN
         title = "What is open" if unknown else "Where the derivation stops"
-        yield from section(title, [bulleted(open_texts(gap) for gap in check.open)])
+        yield from section(title, bulleted(map(_open, check.open)))
     if check.structures and (rows := ingredients(check)):
-        yield from section("Why", [plain_table(rows)])
+        yield from section("Why", plain_table(rows))
     if check.derivation:
-        yield from section("Derivation, from the output down", _derivation(check, whole=whole))
-    if any(value is not None for value in property_values(check.properties).values()):
-        yield from section("Properties on the domain", [properties_table(check.properties)])
+        yield from section("Derivation, from the output down", *_derivation(check, whole=whole))
+    if check.properties != Properties():
+        yield from section("Properties on the domain", _properties(check.properties))
     if check.consequences:
-        yield from section("What follows", [bulleted(map(consequence_texts, check.consequences))])
+        yield from section("What follows", bulleted(map(_consequence, check.consequences)))
     if check.trusted:
-        yield from section("Taken on trust", [bulleted([Text(line)] for line in check.trusted)])
+        yield from section("Taken on trust", bulleted([Text(line)] for line in check.trusted))
     if certificate is not None:
-        yield from section("Certificate", [Text(certificate, style="bold")])
+        yield from section("Certificate", Text(certificate, style="bold"))
 
 
-def _verdict(check: Check, title: str) -> Text:
-    colour = COLOURS[check.verdict]
-    text = Text()
-    text.append(check.verdict.value.upper().replace("-", " "), style=f"bold {colour}")
-    if check.structures:
-        text.append(f"  {check.structures[0].public_name}", style="bold")
-    about = f"{title} on " if title else "on "
-    text.append(f"   {about}{domain_text(check.box, check.graph.inputs)}\n", style="dim")
-    text.append(headline(check))
-    if check.structure is not None:
-        text.append(f"\nIt adds {check.structure.adds}. Source: {check.structure.source}.")
-    also = check.structures[1:]
-    if also:
-        symbols = ", ".join(f"{s.symbol} ({s.public_name})" for s in also)
-        text.append(f"\nAlso definable in {symbols}, which is not comparable.")
-    return text
+def _program_answer(check: ProgramCheck, title: str) -> Iterator[RenderableType]:
+    said = program_headline(check)
+    yield _head(check.verdict, check.structure, title, said, _source(check.structure))
+    yield from section("Why", bulleted([Text(reason)] for reason in check.reasons))
+    if check.open:
+        shown = [_open(gap) for gap in check.open[:_MOST_OPEN]]
+        if len(check.open) > _MOST_OPEN:
+            shown.append([Text(f"{len(check.open) - _MOST_OPEN} more; --json lists all")])
+        yield from section("What would make it tame", bulleted(shown))
+    yield from section(
+        "Properties of the value function where it is finite", _properties(check.properties)
+    )
+    yield from section("What follows", bulleted(map(_consequence, check.consequences)))
 
 
-def _witness(witness: Witness) -> Text:
-    return Text(witness.summary, style="red")
+def _head(verdict: Verdict, structure: Structure | None, about: str, *said: str) -> Framed:
+    colour = _COLOURS[verdict]
+    name = "" if structure is None else f"  {structure.public_name}"
+    word = verdict.value.upper().replace("-", " ")
+    content = Text.assemble(
+        (word, f"bold {colour}"), (name, "bold"), (f"   {about}\n", "dim"), *said
+    )
+    return Framed(content, colour)
 
 
-# --- derivation --------------------------------------------------------------------------------
+def _source(structure: Structure | None) -> str:
+    return "" if structure is None else f"\nIt adds {structure.adds}. Source: {structure.source}."
 
 
-def _derivation(check: Check, *, whole: bool) -> list[RenderableType]:
+def _open(gap: Open) -> list[Text]:
+    """Where something is open and why, and below it what settles it."""
+    return [
+        Text.assemble((gap.node, "bold yellow"), f": {gap.why}"),
+        Text(f"To settle it: {gap.settles}"),
+    ]
+
+
+def _properties(properties: Properties) -> RenderableType:
+    styles = {"yes": "green", "no": "red", "not proved": "dim"}
+    return plain_table((name, Text(word, styles[word])) for name, word in property_rows(properties))
+
+
+def _consequence(consequence: Consequence) -> list[Text]:
+    """A theorem, and below it each hypothesis with a tick."""
+    name, colon, statement = consequence.theorem.partition(":")
+    source = (f" ({consequence.source})", "dim")
+    return [
+        Text.assemble((name, "bold"), f"{colon}{statement}", source),
+        *(Text.assemble(("✓ ", "green"), text) for text in consequence.hypotheses),
+    ]
+
+
+# --- derivation ----------------------------------------------------------------------------------
+
+
+def _derivation(check: Check, *, whole: bool) -> Iterable[RenderableType]:
     drawer = _Drawer(obstacles(check), limit=None if whole else _MOST_LINES)
-    trees: list[RenderableType] = []
     for name, entries in arrange(check):
         tree = Tree(Text(name, style="bold"), guide_style="dim")
         drawer.draw(tree, entries if whole else collapse(entries))
-        trees.append(tree)
+        yield tree
         if drawer.full:
             break
     if drawer.left_out:
-        trees.append(Text("… more lines: --derivation shows all", style="dim"))
-    return trees
+        yield Text("… more lines: --derivation shows all", style="dim")
 
 
 class _Drawer:
@@ -179,8 +228,7 @@ class _Drawer:
 
     def _line(self, line: Line) -> Text:
         offending = line.node in self._offending
-        text = Text()
-        text.append(line.op, style="bold red" if offending else "bold")
+        text = Text(line.op, style="bold red" if offending else "bold")
         if line.name != line.op:
             own = line.name.removeprefix(line.op)
             text.append(own if own.startswith("#") else f" {line.name}", style="dim")

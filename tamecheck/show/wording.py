@@ -1,49 +1,58 @@
-"""The sentences and names that every form of an answer shares."""
+"""The sentences and names that every form of an answer shares, and answers as JSON."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+from flint import arb
 
 from tamecheck.ir.box import Bound, Box, Side
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import MAX_EXPONENT, rational_text
 from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ir.tensor import Shape, size_of
-from tamecheck.tame.verdict import Check, Line, Properties, Verdict
+from tamecheck.ir.verdict import Properties, Verdict
+from tamecheck.programs.tameness import ProgramCheck
+from tamecheck.tame.verdict import Check, Line
 
 __all__ = [
-    "PROPERTY_NAMES",
+    "box_json",
+    "check_json",
     "domain_text",
+    "exact_text",
     "headline",
     "ingredients",
     "interval_text",
-    "property_values",
+    "program_check_json",
+    "program_headline",
+    "property_rows",
     "reason",
+    "shapes_json",
     "structure_names",
 ]
 
-PROPERTY_NAMES: tuple[tuple[str, str], ...] = (
-    ("piecewise_linear", "piecewise linear"),
-    ("piecewise_constant", "piecewise constant"),
-    ("continuous", "continuous"),
-    ("locally_lipschitz", "locally Lipschitz"),
-    ("path_differentiable", "path-differentiable"),
-)
-"""Each property: its key in JSON, its name in prose."""
+_PROPERTIES: Mapping[str, str] = {
+    "piecewise_linear": "piecewise linear",
+    "piecewise_constant": "piecewise constant",
+    "continuous": "continuous",
+    "locally_lipschitz": "locally Lipschitz",
+    "path_differentiable": "path-differentiable",
+}
+"""The name in prose of each property."""
 
+_ANSWERS: Mapping[bool | None, str] = {True: "yes", False: "no", None: "not proved"}
+_DIGITS = 25
 
 _LINEAR = Structure.RATIONAL_SEMILINEAR.symbol
 _SYMBOLS = tuple(structure.symbol for structure in Structure)
 
 
-def property_values(properties: Properties) -> dict[str, bool | None]:
-    """The properties by key: true or false when proved, else None."""
-    return {
-        "piecewise_linear": properties.piecewise_linear,
-        "piecewise_constant": properties.piecewise_constant,
-        "continuous": properties.continuous,
-        "locally_lipschitz": properties.locally_lipschitz,
-        "path_differentiable": properties.path_differentiable,
-    }
+def property_rows(properties: Properties) -> list[tuple[str, str]]:
+    """Each property by its name in prose, with yes, no or not proved."""
+    return [(_PROPERTIES[key], _ANSWERS[held]) for key, held in asdict(properties).items()]
 
 
 def reason(line: Line) -> str:
@@ -82,9 +91,10 @@ def headline(check: Check) -> str:
     structure = check.structure
     match check.verdict:
         case Verdict.TAME if structure is not None:
+            said = f"Every output is definable in {structure.symbol}, an o-minimal structure."
+            scores = [s.public_name for s in check.before_softmax[:1]]
             return (
-                f"Every output is definable in {structure.symbol}, an o-minimal structure."
-                f"{_scores(check)}"
+                f"{said} Its scores, before the final softmax, are {scores[0]}." if scores else said
             )
         case Verdict.LOCALLY_TAME if structure is not None:
             return (
@@ -99,17 +109,20 @@ def headline(check: Check) -> str:
             return "Neither a derivation nor a refutation was found."
 
 
-def _scores(check: Check) -> str:
-    if not check.before_softmax:
-        return ""
-    return f" Its scores, before the final softmax, are {check.before_softmax[0].public_name}."
-
-
 def _refuted(check: Check) -> str:
     which = check.witness.refutes if check.witness else "o-minimal"
     if which == "locally-o-minimal":
         return "No locally o-minimal structure on ℝ with < and + defines it."
     return "No o-minimal expansion of the real field defines it."
+
+
+def program_headline(check: ProgramCheck) -> str:
+    """The verdict on a program in one sentence."""
+    kind = "an o-minimal" if check.structure.o_minimal else "a locally o-minimal"
+    return (
+        "The feasible set, the optimal value and the optimal points, as they depend on the "
+        f"right-hand side, are definable in {check.structure.symbol}, {kind} structure."
+    )
 
 
 def domain_text(box: Box, inputs: dict[str, Shape]) -> str:
@@ -147,3 +160,108 @@ def _end(value: Bound) -> str:
     text = rational_text(value)
     # a float's exact fraction is long; nine digits are enough for a reader
     return text if len(text) <= 12 else f"{float(value):.9g}"
+
+
+# --- JSON, with the keys that scripts may rely on -------------------------------------------------
+
+
+def check_json(
+    check: Check, *, certificate: str | None = None, derivation: bool = False
+) -> dict[str, Any]:
+    """The answer of ``check`` as a dictionary that `json` can write.
+
+    Parameters
+    ----------
+    certificate
+        The path that the certificate was written to, if it was.
+    derivation
+        Whether to include the lines of the derivation.
+    """
+    names = list(dict.fromkeys(s.public_name for s in check.structures))
+    witness = check.witness
+    document: dict[str, Any] = {
+        "verdict": check.verdict.value,
+        "structure": names[0] if names and check.structures[0].o_minimal else None,
+        "also": names[1:],
+        "before_softmax": check.before_softmax[0].public_name if check.before_softmax else None,
+        "summary": headline(check),
+        **_regularity(check),
+        "witness": None
+        if witness is None
+        else {**witness.document, "refutes": witness.refutes, "summary": witness.summary},
+        "open": [asdict(gap) for gap in check.open],
+        "certificate": certificate,
+        "trusted": list(check.trusted),
+        "domain": box_json(check.box, check.graph.inputs),
+        "model": {"sha256": check.graph.sha256},
+    }
+    if derivation:
+        document["derivation"] = [
+            {
+                "node": line.node,
+                "name": line.name,
+                "op": line.op,
+                "structures": [s.value for s in line.structures],
+                "why": line.why,
+                "args": list(line.args),
+            }
+            for line in check.derivation
+        ]
+    return document
+
+
+def program_check_json(check: ProgramCheck) -> dict[str, Any]:
+    """The answer with the keys of every answer of ``check``; there is no certificate."""
+    return {
+        "verdict": check.verdict.value,
+        "structure": check.structure.public_name if check.structure.o_minimal else None,
+        "also": [],
+        "summary": program_headline(check),
+        "reasons": list(check.reasons),
+        **_regularity(check),
+        "witness": None,
+        "open": [asdict(gap) for gap in check.open],
+        "certificate": None,
+        "trusted": [],
+        "model": {"sha256": check.program.sha256},
+    }
+
+
+def _regularity(check: Check | ProgramCheck) -> dict[str, Any]:
+    return {
+        "properties": asdict(check.properties),
+        "consequences": [
+            {"theorem": c.theorem, "source": c.source, "hypotheses": list(c.hypotheses)}
+            for c in check.consequences
+        ],
+    }
+
+
+def box_json(box: Box, inputs: Mapping[str, Shape]) -> dict[str, Any]:
+    """A box as in certificates: exact strings, null where unbounded, every input named."""
+
+    def ends(bounds: tuple[Bound, ...]) -> list[str | None]:
+        return [None if end is None else rational_text(end) for end in bounds]
+
+    sides = {name: box.side(name) for name in inputs}
+    return {n: {"lower": ends(s.lower), "upper": ends(s.upper)} for n, s in sides.items()}
+
+
+def shapes_json(shapes: Mapping[str, Shape]) -> list[dict[str, Any]]:
+    """Named shapes as a list of records."""
+    return [{"name": name, "shape": list(shape)} for name, shape in shapes.items()]
+
+
+def exact_text(value: Fraction | arb) -> str:
+    """A rational as ``p`` or ``p/q``; a ball as ``[m +/- r]``, decimals that enclose it."""
+    if isinstance(value, Fraction):
+        return rational_text(value)
+    if value.is_exact():
+        mantissa, exponent = value.man_exp()
+        if abs(int(exponent)) <= MAX_EXPONENT:
+            return rational_text(int(mantissa) * Fraction(2) ** int(exponent))
+    text: str = value.str(_DIGITS)
+    if not text.startswith("["):
+        return f"[{text} +/- 0]"
+    # Arb omits a midpoint of which no digit is known
+    return text.replace("[+/-", "[0 +/-")

@@ -13,8 +13,7 @@ from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.structure import Structure
 from tamecheck.ops import BY_NAME
 from tamecheck.show.console import speakable
-from tamecheck.show.number import exact_text
-from tamecheck.show.wording import domain_text, headline
+from tamecheck.show.wording import domain_text, exact_text, headline
 from tamecheck.tame.verdict import (
     Check,
     Consequence,
