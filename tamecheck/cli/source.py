@@ -181,7 +181,6 @@ def slice_of(text: str, model: Model, box: Box, at: Point | None = None) -> Slic
         a fixed one has no value.
     """
     from tamecheck.cells import Slice, element_names, slice_of_points
-    from tamecheck.ir.tensor import size_of
     from tamecheck.loaders.files import read_text
     from tamecheck.loaders.json_model import parse_json
 
@@ -190,11 +189,7 @@ def slice_of(text: str, model: Model, box: Box, at: Point | None = None) -> Slic
 
     names = element_names(model.inputs)
     free = _positions(text, names)
-    sides = [
-        side
-        for name, shape in model.inputs.items()
-        for side in box.side(name).elements(size_of(shape))
-    ]
+    sides = box.elements(model.inputs)
     given: Sequence[Fraction | None] = [None] * len(names)
     if at is not None:
         given = [value for name in model.inputs for value in at[name]]

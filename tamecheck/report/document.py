@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import time
+import base64
+import gzip
+import hashlib
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
-from tamecheck.report.accuracy import data_part
-from tamecheck.report.explanations import explanations_part
-from tamecheck.report.files import Recheck, certificates_part, versions_part
-from tamecheck.report.geometry import (
-    cells_part,
-    decisions_part,
-    gradient_part,
-    jacobian_part,
-)
-from tamecheck.report.markup import Markup, element, joined
-from tamecheck.report.page import page
-from tamecheck.report.rows import robustness_part
+from tamecheck.report.geometry import cells_part, decisions_part, gradient_part, jacobian_part
+from tamecheck.report.markup import Markup, bullets, code, element, facts, joined, paragraph, table
+from tamecheck.report.page import Download, NotMadeError, Part, Section, page
+from tamecheck.report.robustness import robustness_part
 from tamecheck.report.rules import count_part, rules_part
-from tamecheck.report.runner import Task, run_tasks
-from tamecheck.report.section import NotMadeError, Part, Section
+from tamecheck.report.runner import Build, Task, make_section, run_tasks
 from tamecheck.report.subject import Subject
+from tamecheck.report.table import data_part, explanations_part
 from tamecheck.report.tameness import (
     consequences_part,
     derivation_part,
@@ -32,6 +28,9 @@ from tamecheck.report.tameness import (
 )
 
 __all__ = ["SECTIONS", "Report", "make_report"]
+
+Recheck: TypeAlias = Callable[[str], str]
+"""What the kernel says of the text of a certificate."""
 
 _BEFORE = (
     ("model", "The model", model_part, 1.0),
@@ -56,15 +55,7 @@ SECTIONS = tuple(key for key, *_ in _BEFORE) + tuple(key for key, _ in _AFTER)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A finished report.
-
-    Parameters
-    ----------
-    html
-        The page.
-    sections
-        What it holds, in order.
-    """
+    """A finished report: the page, and the sections that it holds, in order."""
 
     html: str
     sections: tuple[Section, ...]
@@ -97,34 +88,16 @@ def make_report(
         Task(key, title, partial(build, subject), share) for key, title, build, share in _BEFORE
     ]
     sections = list(run_tasks(tasks, seconds))
-    for (key, title), build in zip(
-        _AFTER,
-        (
-            lambda: certificates_part(sections, recheck),
-            lambda: versions_part(argument, subject.model.graph.sha256, sections, remarks),
-        ),
-        strict=True,
-    ):
-        sections.append(_last(key, title, build))
-    summary = joined(
-        verdict_markup(subject.check),
-        element("p", _summary(sections), class_="soft"),
+    digest = subject.model.graph.sha256
+    builds: tuple[Build, Build] = (
+        lambda _limit: _certificates(sections, recheck),
+        lambda _limit: _versions(argument, digest, sections, remarks),
     )
-    footer = element(
-        "p", f"Made by tamecheck; the graph's SHA-256 is {subject.model.graph.sha256}."
-    )
-    name = f"Report on {subject.title}"
-    return Report(page(name, summary, sections, footer), tuple(sections))
-
-
-def _last(key: str, title: str, build: Callable[[], Part]) -> Section:
-    started = time.monotonic()
-    try:
-        part = build()
-    except NotMadeError as reason:
-        return Section(key, title, "not-made", Markup(), str(reason))
-    state = "partly" if part.missing else "made"
-    return Section(key, title, state, part.body, part.missing, time.monotonic() - started)
+    for (key, title), build in zip(_AFTER, builds, strict=True):
+        sections.append(make_section(Task(key, title, build), seconds))
+    summary = joined(verdict_markup(subject.check), paragraph(_summary(sections), class_="soft"))
+    footer = paragraph(f"Made by tamecheck; the graph's SHA-256 is {digest}.")
+    return Report(page(f"Report on {subject.title}", summary, sections, footer), tuple(sections))
 
 
 def _summary(sections: Sequence[Section]) -> str:
@@ -134,4 +107,96 @@ def _summary(sections: Sequence[Section]) -> str:
     return (
         f"{len(sections) - len(missing)} of {len(sections)} sections are made; not made, each with "
         f"its reason: {', '.join(missing)}."
+    )
+
+
+_PACKAGES = (
+    *("numpy", "scipy", "python-flint", "onnx", "matplotlib", "scikit-learn"),
+    *("mip", "highspy", "z3-solver", "python-sat"),
+)
+_MOST_PLAIN = 100_000
+_MOST_CARRIED = 1_500_000
+
+
+def _certificates(sections: Sequence[Section], recheck: Recheck | None) -> Part:
+    """Links that hold the certificates, with what the kernel says of each."""
+    files = [download for section in sections for download in section.downloads]
+    if not files:
+        raise NotMadeError("Nothing in this report has a certificate.")
+    rows: list[tuple[str, ...]] = []
+    left_out: list[str] = []
+    budget = _MOST_CARRIED
+    for file in files:
+        name, data, media = _packed(file)
+        carried = len(data) <= budget
+        if carried:
+            budget -= len(data)
+        else:
+            left_out.append(f"{name} ({len(data):,} bytes)")
+        link = _link(name, data, media) if carried else "too large to carry"
+        said = "not checked here" if recheck is None else recheck(file.data.decode())
+        rows.append((name, link, file.says, said, code(hashlib.sha256(data).hexdigest())))
+    head = ("file", "download", "what it shows", "kernel", "SHA-256")
+    missing = ""
+    if left_out:
+        missing = (
+            f"Too large for this page: {', '.join(left_out)}; 'tamecheck check -o' and "
+            "'tamecheck verify --distance -o' write them."
+        )
+    words = (
+        "A certificate is checked by a small program of its own, which knows nothing of how it was "
+        "found. What it says here it said when the report was made; run it yourself."
+    )
+    return Part(joined(paragraph(words), table("Certificates", head, rows)), missing)
+
+
+def _packed(file: Download) -> tuple[str, bytes, str]:
+    if len(file.data) <= _MOST_PLAIN:
+        return file.name, file.data, "application/json"
+    return f"{file.name}.gz", gzip.compress(file.data, mtime=0), "application/gzip"
+
+
+def _link(name: str, data: bytes, media: str) -> Markup:
+    address = f"data:{media};base64,{base64.b64encode(data).decode()}"
+    return element("a", "Download", href=address, download=name, aria_label=f"Download {name}")
+
+
+def _versions(
+    argument: str, digest: str, sections: Sequence[Section], remarks: Sequence[tuple[str, str]]
+) -> Part:
+    """Versions, hashes, which sections there are, and the commands that check it again.
+
+    ``argument`` names the model on a command line, quoted for a shell.
+    """
+    import tamecheck
+    from tamecheck.solvers.libraries import version_of
+
+    rows = [
+        ("tamecheck", tamecheck.__version__),
+        ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
+        ("System", f"{platform.system()} {platform.machine()}"),
+        ("SHA-256 of the graph", code(digest)),
+        *remarks,
+    ]
+    packages = ((name, version) for name in _PACKAGES if (version := version_of(name)) is not None)
+    commands = [
+        ("The same graph has the same hash", f"tamecheck info --json {argument}"),
+        ("Prove the verdict again", f"tamecheck check {argument} -o certificate.json"),
+        (
+            "Check a certificate with the kernel alone",
+            f"tamecheck recheck tameness.certificate.json {argument}",
+        ),
+    ]
+    words = paragraph("With the same model file and the same version of tamecheck:")
+    steps = bullets(joined(said, ": ", code(command)) for said, command in commands)
+    states = ((section.title, section.state.replace("-", " ")) for section in sections)
+    return Part(
+        joined(
+            facts(rows),
+            table("Packages that were there", ("package", "version"), packages),
+            table("Sections", ("section", "state"), states),
+            element("h3", "How to check it again"),
+            words,
+            steps,
+        )
     )

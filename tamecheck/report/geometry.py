@@ -21,9 +21,8 @@ from tamecheck.plots import (
     draw_jacobian,
     plane_of,
 )
-from tamecheck.report.figures import figure
-from tamecheck.report.markup import Markup, element, fold, joined, table
-from tamecheck.report.section import NotMadeError, Part
+from tamecheck.report.markup import Markup, element, figure, fold, joined, paragraph, table
+from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.subject import Subject, frame_box, projected
 from tamecheck.report.tameness import decision_rule
 
@@ -79,7 +78,7 @@ def gradient_part(subject: Subject, limit: float) -> Part:
         drawn.append(figure(picture, f"gradient-{output}", f"{what}: {plane.outputs[output]}."))
     more = len(plane.outputs) - len(drawn)
     said += f" The other {more} outputs are not drawn." if more else ""
-    return Part(joined(element("p", said), element("div", *drawn, class_="figures")))
+    return Part(joined(paragraph(said), element("div", *drawn, class_="figures")))
 
 
 def cells_part(subject: Subject, _limit: float) -> Part:
@@ -91,7 +90,7 @@ def cells_part(subject: Subject, _limit: float) -> Part:
         )
     picture = draw_cells(plane, limit=_CELLS)
     words = "Cells that touch have one colour exactly if the function is the same map on both."
-    return Part(joined(element("p", said, f" {words}"), figure(picture, "cells", "Cells.")))
+    return Part(joined(paragraph(said, f" {words}"), figure(picture, "cells", "Cells.")))
 
 
 def decisions_part(subject: Subject, _limit: float) -> Part:
@@ -114,11 +113,11 @@ def decisions_part(subject: Subject, _limit: float) -> Part:
             if wide > 2
             else "."
         )
-    classes = [subject.class_name(k) for k in range(max(subject.outputs, 2))]
+    classes = subject.class_names
     picture = draw_decision(plane, rule=subject.rule, classes=classes, data=data, limit=_CELLS)
     how = f"The decision is {decision_rule(subject)}."
     shown = figure(picture, "decisions", "Decision regions.")
-    return Part(joined(element("p", how, f" {said}"), shown))
+    return Part(joined(paragraph(how, f" {said}"), shown))
 
 
 def _summary(found: JacobianSet) -> str:
@@ -157,7 +156,7 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
             limits = f" The values near the point: {len(found.limits)} different limits."
         none = "It is not known if there is a" if found.at_least else "There is no"
         why = f"{none} Clarke Jacobian here: {found.why or found.open[0]}.{limits}"
-        return Part(joined(element("p", where), element("p", why), point))
+        return Part(joined(paragraph(where), paragraph(why), point))
     many, count = _summary(found), len(found.raw)
     sure = {
         True: "Automatic differentiation (with PyTorch's conventions at kinks) gives an element "
@@ -167,16 +166,14 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
         None: "Whether automatic differentiation gives an element of the set is not settled.",
     }[found.autodiff_in_set]
     kind = "Every entry is exact." if found.rational else "Entries are rigorous enclosures."
-    parts = [element("p", where, f" {many} {sure} {kind}"), point]
+    parts = [paragraph(where, f" {many} {sure} {kind}"), point]
     rows, columns = found.shape
     if not found.singleton:
         parts.append(
             figure(draw_jacobian(found, names=subject.names), "jacobian", "The set of Jacobians.")
         )
     if rows * columns > _MOST_ENTRIES:
-        parts.append(
-            element("p", f"The matrices have {rows} × {columns} entries and are not listed.")
-        )
+        parts.append(paragraph(f"The matrices have {rows} × {columns} entries and are not listed."))
         return Part(joined(*parts))
     if not found.listed:
         return Part(joined(*parts))
@@ -190,7 +187,7 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
         shown = table(caption, head, listed)
         parts.append(shown if count == 1 and columns <= 12 else fold(caption, shown))
     if count > _MOST_VERTICES:
-        parts.append(element("p", f"{count - _MOST_VERTICES} more vertices are not listed."))
+        parts.append(paragraph(f"{count - _MOST_VERTICES} more vertices are not listed."))
     return Part(joined(*parts))
 
 

@@ -1,14 +1,73 @@
-"""The page around the sections: no script, no request, and a policy that forbids both."""
+"""The page and its sections: no script, no request, and a policy that forbids both."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from tamecheck.errors import TamecheckError
 from tamecheck.report.markup import Markup, element, joined, note
-from tamecheck.report.section import Section
-from tamecheck.report.style import STYLE
 
-__all__ = ["page"]
+__all__ = ["Download", "NotMadeError", "Part", "Section", "page"]
+
+State = Literal["made", "partly", "not-made"]
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A JSON file that the report carries: its name, what it shows in a sentence, its bytes."""
+
+    name: str
+    says: str
+    data: bytes
+
+    @classmethod
+    def of(cls, name: str, says: str, document: Mapping[str, Any]) -> Download:
+        """A document without spaces."""
+        data = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+        return cls(name, says, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The contents of a section; what is missing and why, empty if all is there; its files."""
+
+    body: Markup
+    missing: str = ""
+    downloads: tuple[Download, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the page: its contents, or why there are none or not all.
+
+    ``key`` is its name in JSON and in links; ``seconds`` is how long it took.
+    """
+
+    key: str
+    title: str
+    state: State
+    body: Markup
+    why: str = ""
+    seconds: float = 0.0
+    downloads: tuple[Download, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "name": self.key,
+            "title": self.title,
+            "state": self.state,
+            "why": self.why,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+class NotMadeError(TamecheckError):
+    """A section has nothing to show for this model; the message says why."""
+
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -17,19 +76,7 @@ _POLICY = (
 
 
 def page(title: str, summary: Markup, sections: Sequence[Section], footer: Markup) -> str:
-    """The HTML document.
-
-    Parameters
-    ----------
-    title
-        Text.
-    summary
-        What stands under the title.
-    sections
-        In the order in which they appear.
-    footer
-        What stands at the end.
-    """
+    """The HTML document: the title as text, a summary, the sections in order, and a footer."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -40,7 +87,7 @@ def page(title: str, summary: Markup, sections: Sequence[Section], footer: Marku
         # no request for an icon
         Markup('<link rel="icon" href="data:,">'),
         element("title", title),
-        Markup(f"<style>{STYLE}</style>"),
+        Markup(f"<style>{_STYLE}</style>"),
     )
     body = element(
         "body",
@@ -62,12 +109,8 @@ def _contents(sections: Sequence[Section]) -> Markup:
         element("li", element("a", section.title, href=f"#{section.key}"), _mark(section))
         for section in sections
     )
-    return element(
-        "nav",
-        element("h2", "Contents", id="contents"),
-        element("ol", *links),
-        aria_labelledby="contents",
-    )
+    head = element("h2", "Contents", id="contents")
+    return element("nav", head, element("ol", *links), aria_labelledby="contents")
 
 
 def _mark(section: Section) -> str:
@@ -84,10 +127,81 @@ def _section(section: Section) -> Markup:
         body = note(element("strong", "Not made. "), section.why, kind="absent")
     elif section.state == "partly":
         body = joined(body, note(element("strong", "Made in part. "), section.why, kind="absent"))
-    return element(
-        "section",
-        element("h2", section.title, id=heading),
-        body,
-        id=section.key,
-        aria_labelledby=heading,
-    )
+    head = element("h2", section.title, id=heading)
+    return element("section", head, body, id=section.key, aria_labelledby=heading)
+
+
+_STYLE = """\
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#ffffff;--card:#f6f8fa;
+--line:#d0d7de;--link:#0550ae;--good:#116329;--bad:#a40e26;--open:#7d4e00;--focus:#0969da}
+@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b3;--paper:#0d1117;
+--card:#161b22;--line:#3d444d;--link:#79c0ff;--good:#56d364;--bad:#ff9492;--open:#e3b341;
+--focus:#79c0ff}}
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%;scroll-behavior:smooth;scroll-padding-top:1rem}
+@media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
+body{margin:0;background:var(--paper);color:var(--ink);
+font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
+.skip{position:absolute;left:-100vw;top:0;background:var(--paper);padding:.6rem 1rem;z-index:2}
+.skip:focus{left:0}
+a{color:var(--link)}
+:focus-visible{outline:3px solid var(--focus);outline-offset:2px;border-radius:3px}
+.page{max-width:76rem;margin:0 auto;padding:0 1rem 4rem}
+header{padding:1.6rem 0 .6rem;border-bottom:1px solid var(--line)}
+h1{font-size:1.55rem;line-height:1.25;margin:0 0 .3rem;overflow-wrap:anywhere}
+h2{font-size:1.25rem;line-height:1.3;margin:0 0 .7rem}
+h3{font-size:1.02rem;margin:1.4rem 0 .4rem;overflow-wrap:anywhere}
+p{margin:.5rem 0;max-width:72ch;overflow-wrap:anywhere}
+.verdict{font-size:1.15rem;margin:.8rem 0}
+.good{color:var(--good)}.bad{color:var(--bad)}.open{color:var(--open)}
+.soft,figcaption,caption{color:var(--soft);font-size:.9rem}
+nav{padding:.8rem 0}
+nav h2{font-size:1rem;margin:0 0 .3rem}
+nav ol{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:.15rem .9rem}
+nav li{white-space:nowrap}
+nav a{display:inline-block;padding:.3rem 0}
+section{border-top:1px solid var(--line);padding:1.5rem 0 1rem}
+main>section:first-child{border-top:0}
+.note,.absent{border-left:4px solid var(--line);background:var(--card);padding:.6rem .9rem;
+max-width:76ch}
+.absent{border-color:var(--open)}
+dl{display:grid;grid-template-columns:minmax(7rem,auto) 1fr;gap:.25rem 1.2rem;margin:.6rem 0}
+dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
+code,kbd,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;
+font-size:.88em;overflow-wrap:anywhere}
+pre{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.7rem .9rem;
+overflow-x:auto;white-space:pre-wrap}
+.wide{overflow-x:auto;margin:.8rem 0}
+table{border-collapse:collapse;font-size:.93rem;min-width:min(100%,24rem)}
+caption{text-align:left;padding:0 0 .35rem}
+th,td{text-align:left;vertical-align:top;padding:.35rem .9rem .35rem 0;
+border-bottom:1px solid var(--line)}
+thead th{border-bottom:2px solid var(--line);white-space:nowrap}
+tbody th{font-weight:600;overflow-wrap:anywhere;min-width:5rem}
+figure{margin:1rem 0;max-width:40rem}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
+.figures figure{margin:.4rem 0}
+.picture{background:#fff;border:1px solid var(--line);border-radius:8px;padding:.5rem}
+.picture svg,.picture img{display:block;width:100%;height:auto}
+.picture text{font-family:"DejaVu Sans",system-ui,sans-serif!important}
+details{border:1px solid var(--line);border-radius:6px;margin:.5rem 0;padding:.1rem .8rem;
+background:var(--card)}
+details details{background:var(--paper)}
+summary{cursor:pointer;padding:.45rem 0;font-weight:600;overflow-wrap:anywhere}
+details[open]>summary{border-bottom:1px solid var(--line);margin-bottom:.5rem}
+ul.plain{padding-left:1.2rem;margin:.4rem 0}
+ul.tree{list-style:none;padding-left:.9rem;border-left:2px solid var(--line);margin:.3rem 0}
+ul.tree li{padding:.15rem 0;overflow-wrap:anywhere}
+ul.ticks{list-style:none;padding:0;margin:.3rem 0}
+ul.ticks li{padding-left:1.5rem;text-indent:-1.5rem;margin:.15rem 0}
+.op{color:var(--soft)}
+footer{border-top:1px solid var(--line);padding-top:1rem;color:var(--soft);font-size:.9rem}
+@media (max-width:30rem){.page{padding:0 .9rem 3rem}h1{font-size:1.3rem}
+dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .5rem}
+details{padding:.1rem .6rem}ul.tree{padding-left:.6rem}}
+@media print{@page{margin:16mm}:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;
+--card:#fff;--line:#aaa;--link:#000;--good:#000;--bad:#000;--open:#000}
+nav,.skip{display:none}body{font-size:10.5pt}section{break-inside:auto}
+figure,tr,.note,.absent{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}
+details::details-content{content-visibility:visible;display:block;height:auto}}
+"""

@@ -16,22 +16,16 @@ from tamecheck.explain.rules import MAX_TABLE, get_rules
 from tamecheck.explain.rules_result import Rule, about, percent, shares
 from tamecheck.explain.sketches import sketch
 from tamecheck.explain.words import conjunction
-from tamecheck.report.markup import Markup, bullets, element, fold, joined, note, table
-from tamecheck.report.rows import binarized, possible_points
-from tamecheck.report.section import NotMadeError, Part
+from tamecheck.report.markup import Markup, bullets, element, fold, joined, note, paragraph, table
+from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.subject import Subject, frame_box
 
-__all__ = ["count_part", "possible", "rules_part"]
+__all__ = ["count_part", "rules_part"]
 
 _MOST_RULES = 200
 _OPEN_RULES = 12
 _MOST_AXES = 4
 _MOST_CELLS = 1000
-
-
-def possible(subject: Subject) -> Domain:
-    """What can occur, in the words of the features that the inputs were made of."""
-    return possible_points(subject, binarized(subject))
 
 
 def rules_part(subject: Subject, limit: float) -> Part:
@@ -40,9 +34,9 @@ def rules_part(subject: Subject, limit: float) -> Part:
         raise NotMadeError("Rules are made for decisions by the largest output.")
     if subject.network is None:
         return _of_cells(subject)
-    network, domain = subject.network, possible(subject)
+    network, domain = subject.network, subject.possible()
     data = None if subject.sample is None else subject.sample.points
-    classes = [subject.class_name(number) for number in range(network.classes)]
+    classes = subject.class_names
     neurons = _neurons(network_logic(network, domain, classes))
     if domain.size > MAX_TABLE:
         few = _few(subject, network, domain, limit / 2)
@@ -58,7 +52,7 @@ def rules_part(subject: Subject, limit: float) -> Part:
     elif len(found.rules) > _OPEN_RULES:
         parts += _few(subject, network, domain, limit / 8)
     parts.append(
-        element("p", "Rules of different classes do not overlap, so their order does not matter.")
+        paragraph("Rules of different classes do not overlap, so their order does not matter.")
     )
     left_out = 0
     for number, name in enumerate(found.classes):
@@ -67,7 +61,7 @@ def rules_part(subject: Subject, limit: float) -> Part:
         left_out += len(own[_MOST_RULES:])
     if found.default is not None:
         guess = f"Otherwise the decision is probably {found.classes[found.default]}."
-        parts.append(element("p", guess))
+        parts.append(paragraph(guess))
     parts.append(neurons)
     missing = f"{left_out} more rules; 'tamecheck rules' prints all." if left_out else ""
     return Part(joined(*parts), missing)
@@ -78,7 +72,7 @@ def _few(
 ) -> list[Markup]:
     """A few rules that are mostly right, with what is proved about them."""
     states = None if subject.sample is None else network.states(subject.sample.points)
-    classes = [subject.class_name(number) for number in range(network.classes)]
+    classes = subject.class_names
     found = sketch(network, domain, classes, states=states, seconds=seconds, seed=subject.seed)
     rows = (
         (
@@ -93,7 +87,7 @@ def _few(
     return [
         element("h3", "In short, though not always right"),
         table("A few rules that tell all inputs apart", head, rows),
-        element("p", found.summary),
+        paragraph(found.summary),
     ]
 
 
@@ -113,7 +107,7 @@ def _listed(name: str, items: Sequence[str]) -> list[Markup]:
     """The conditions of a class; many are folded away."""
     heading = element("h3", f"{name} if")
     if not items:
-        return [heading, element("p", "No rule was found.", class_="soft")]
+        return [heading, paragraph("No rule was found.", class_="soft")]
     first = bullets(items[:_OPEN_RULES])
     if len(items) <= _OPEN_RULES:
         return [heading, first]
@@ -123,7 +117,7 @@ def _listed(name: str, items: Sequence[str]) -> list[Markup]:
 
 def _neurons(logic: NetworkLogic) -> Markup:
     """Every neuron as a rule, from the inputs to the decision."""
-    parts = [element("p", "The same network neuron by neuron; equal to it on every input.")]
+    parts = [paragraph("The same network neuron by neuron; equal to it on every input.")]
     for number, layer in enumerate(logic.layers, start=1):
         used = [neuron for neuron in layer if neuron.used]
         rows = ((neuron.name, neuron.rule.text) for neuron in used[:_MOST_RULES])
@@ -131,16 +125,16 @@ def _neurons(logic: NetworkLogic) -> Markup:
         parts.append(table(caption, ("neuron", "holds if"), rows))
     if logic.decision is not None:
         last = f"{logic.classes[1]} if {logic.decision.text}; else {logic.classes[0]}."
-        parts.append(element("p", last))
+        parts.append(paragraph(last))
     else:
         parts.append(bullets(f"score of {score.label}: {score.text}" for score in logic.scores))
-        parts.append(element("p", "The largest score decides, the first of several."))
+        parts.append(paragraph("The largest score decides, the first of several."))
     return fold("Every neuron as a rule", *parts)
 
 
 def count_part(subject: Subject, limit: float) -> Part:
     """How many of all possible inputs each class has."""
-    network, domain = binarized(subject), possible(subject)
+    network, domain = subject.binarized(), subject.possible()
     if subject.rule == "argmin":
         raise NotMadeError("Counts are made for decisions by the largest output.")
     found = count_within(network, domain, seconds=limit / 2)
@@ -162,7 +156,7 @@ def count_part(subject: Subject, limit: float) -> Part:
         words = f"Proved bounds for the {domain.size:,} possible inputs, in integers."
     missing = "" if found.exact else f"{found.open:,} inputs were not counted in time"
     shown = table("All possible inputs", ("class", "inputs", "share"), rows)
-    return Part(joined(element("p", words), shown), missing)
+    return Part(joined(paragraph(words), shown), missing)
 
 
 def _of_cells(subject: Subject) -> Part:
@@ -179,7 +173,7 @@ def _of_cells(subject: Subject) -> Part:
             subject.model,
             frame_box(subject, wide),
             names=subject.names,
-            classes=[subject.class_name(number) for number in range(max(subject.outputs, 2))],
+            classes=subject.class_names,
             limit=_MOST_CELLS,
         )
     except TamecheckError as error:
@@ -189,7 +183,7 @@ def _of_cells(subject: Subject) -> Part:
             "Rules come from a binarized network, or from the cells of a continuous piecewise "
             f"linear model. This is neither: {why.rstrip('.')}."
         ) from None
-    parts = [note(found.summary), element("p", f"The rules hold {subject.frame_why}.")]
+    parts = [note(found.summary), paragraph(f"The rules hold {subject.frame_why}.")]
     said = wording([rule.inequalities for rule in found.rules], subject.names)
     if said.definitions:
         parts.append(fold(f"{len(said.definitions)} sums in the rules", bullets(said.definitions)))

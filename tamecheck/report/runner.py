@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 from tamecheck.errors import TamecheckError
 from tamecheck.report.markup import Markup
-from tamecheck.report.section import NotMadeError, Part, Section
+from tamecheck.report.page import Part, Section
 
-__all__ = ["Task", "run_tasks"]
+__all__ = ["Build", "Task", "make_section", "run_tasks"]
 
 Build: TypeAlias = Callable[[float], Part]
 """Makes a section within so many seconds."""
@@ -28,16 +28,9 @@ _LEAST = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A section that is to be made.
+    """A section that is to be made, in a share of the time relative to the others.
 
-    Parameters
-    ----------
-    key, title
-        Those of the section.
-    build
-        Makes it; it is told how long it may take, and ended when it takes longer.
-    share
-        How much of the time it may take, relative to the others.
+    ``build`` is told how long it may take, and ended when it takes longer.
     """
 
     key: str
@@ -59,10 +52,10 @@ def run_tasks(tasks: Sequence[Task], seconds: float) -> tuple[Section, ...]:
 
 
 def _one_by_one(tasks: Sequence[Task], deadline: float) -> tuple[Section, ...]:
-    found: list[Section] = []
-    for number, task in enumerate(tasks):
-        found.append(_made(task, _allowed(tasks[number:], deadline, side_by_side=1)))
-    return tuple(found)
+    return tuple(
+        make_section(task, _allowed(tasks[number:], deadline, side_by_side=1))
+        for number, task in enumerate(tasks)
+    )
 
 
 def _allowed(left: Sequence[Task], deadline: float, *, side_by_side: int) -> float:
@@ -73,12 +66,11 @@ def _allowed(left: Sequence[Task], deadline: float, *, side_by_side: int) -> flo
     return max(_LEAST, min(rest, 2 * side_by_side * rest * left[0].share / total))
 
 
-def _made(task: Task, limit: float) -> Section:
+def make_section(task: Task, limit: float) -> Section:
+    """The section, or why it is not made."""
     started = time.monotonic()
     try:
         part = task.build(limit)
-    except NotMadeError as reason:
-        return _failed(task, str(reason), started)
     except TamecheckError as error:
         return _failed(task, error.message, started)
     except MemoryError:
@@ -181,5 +173,5 @@ def _kill(pid: int) -> None:
 def _child(task: Task, limit: float, pipe: Connection) -> None:
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    pipe.send(_made(task, limit))
+    pipe.send(make_section(task, limit))
     pipe.close()

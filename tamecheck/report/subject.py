@@ -12,6 +12,7 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.cells import Slice, element_names
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.networks import (
     Described,
     deciding,
@@ -20,15 +21,16 @@ from tamecheck.explain.networks import (
     occurring_network,
 )
 from tamecheck.explain.words import Vocabulary
-from tamecheck.ir.box import Bound, Box, Side
+from tamecheck.ir.box import Box, Side
 from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.samples import Sample
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.model import Model
+from tamecheck.report.page import NotMadeError
 from tamecheck.tame.verdict import Check
 
-__all__ = ["Rule", "Subject", "element_bounds", "frame_box", "subject_of"]
+__all__ = ["Rule", "Subject", "frame_box", "subject_of"]
 
 Rule = Literal["argmax", "argmin", "sign"]
 _MOST_EXAMPLES = 4
@@ -41,34 +43,20 @@ class Subject:
 
     Parameters
     ----------
-    model, title
-        The model and its name.
-    check
-        The answer to whether it is tame, with the domain.
-    names, classes
-        What each input element and each class is called.
-    rule
-        How outputs decide.
     frame, frame_why
         A bounded interval for each input element, and in words what it spans: ``over the domain``.
     centre, centre_why
         The point about which slices are cut, and where it comes from.
     network, network_why
         The model as a binarized network, or why it is none.
-    sample
-        Rows of a table, or None.
     examples
         The rows that are looked at one by one, by their position in the sample.
-    vocabulary
-        What the inputs say, of a model that was trained on statements.
-    seed
-        Of the searches.
+    vocabulary, schema
+        What the inputs say and are made of, of a model that was trained on statements.
     shape
         Rows and columns, if the input is an image.
     decider
         The model's scores alone, see `tamecheck.explain.networks.deciding`.
-    schema
-        What the inputs are made of, if that is known.
     table_sha256
         The hash of the table's text; empty if there is none.
     """
@@ -103,6 +91,28 @@ class Subject:
         """What a class is called."""
         return self.classes[number] if number < len(self.classes) else f"class {number}"
 
+    @property
+    def class_names(self) -> list[str]:
+        """What the classes are called; one output has two of them."""
+        return [self.class_name(number) for number in range(max(self.outputs, 2))]
+
+    def binarized(self) -> ThresholdNetwork:
+        """The model in integers; a section that needs it is not made without."""
+        if self.network is None:
+            why = self.network_why.rstrip(".")
+            raise NotMadeError(
+                "It needs a binarized network on inputs with two levels. "
+                f"{why[:1].upper()}{why[1:]}."
+            )
+        return self.network
+
+    def possible(self) -> Domain:
+        """What can occur, in the words of the features that the inputs were made of."""
+        network = self.binarized()
+        if self.vocabulary is None:
+            return domain_of(network, names=self.names)
+        return self.vocabulary.domain(network, self.names)
+
     def decided(self, points: Array) -> Array:
         """The class of each row of points: in integers where the model is one of those."""
         if self.network is not None and self.rule != "argmin":
@@ -112,15 +122,10 @@ class Subject:
 
 def decided(model: Model, points: Array, rule: Rule) -> Array:
     """The class of each row of points, in float64, the first of equal scores."""
+    ends = np.cumsum([size_of(shape) for shape in model.inputs.values()])[:-1]
     found: list[int] = []
-    for row in points:
-        arrays: list[Array] = []
-        start = 0
-        for shape in model.inputs.values():
-            stop = start + size_of(shape)
-            arrays.append(np.asarray(row[start:stop], dtype=np.float64).reshape(shape))
-            start = stop
-        values = model.evaluate(*arrays)
+    for row in np.asarray(points, dtype=np.float64):
+        values = model.evaluate(*np.split(row, ends))
         parts = values if isinstance(values, tuple) else (values,)
         scores = np.concatenate([np.asarray(part, dtype=np.float64).reshape(-1) for part in parts])
         match rule:
@@ -179,34 +184,18 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         )
     network, network_why = _network(model, decider, sample, schema, levels)
     frame, frame_why = _frame(model, check.box, sample, network)
-    centre, centre_why = _centre(frame, sample, at)
     if sample is None and rows is not None:
         raise InputError("Rows are chosen, but no table is given.", hint="Give one with --data.")
     examples = () if sample is None else _examples(decider, sample, chosen, rows)
     classes = sample.classes if sample is not None and sample.classes else ()
     if not classes and schema is not None and len(schema.classes) == max(outputs, 2):
         classes = schema.classes
+    said = None if schema is None else Vocabulary.of(schema)
     return Subject(
-        model,
-        title,
-        check,
-        called,
-        classes,
-        chosen,
-        frame,
-        frame_why,
-        centre,
-        centre_why,
-        network,
-        network_why,
-        sample,
-        examples,
-        None if schema is None else Vocabulary.of(schema),
-        seed,
-        shape or image_shape(model),
-        decider,
-        schema,
-        table_sha256,
+        *(model, title, check, called, classes, chosen),
+        *(frame, frame_why, *_centre(frame, sample, at), network, network_why),
+        *(sample, examples, said, seed, shape or image_shape(model), decider),
+        *(schema, table_sha256),
     )
 
 
@@ -223,15 +212,6 @@ def _names(
     if sample is not None:
         return sample.names
     return inputs if schema is None else schema.features
-
-
-def element_bounds(model: Model, box: Box) -> list[tuple[Bound, Bound]]:
-    """The bounds of each input element in a box; None is no bound."""
-    return [
-        pair
-        for name, shape in model.inputs.items()
-        for pair in box.side(name).elements(size_of(shape))
-    ]
 
 
 def _network(
@@ -262,7 +242,7 @@ def _network(
 def _frame(
     model: Model, box: Box, sample: Sample | None, network: ThresholdNetwork | None
 ) -> tuple[tuple[tuple[Fraction, Fraction], ...], str]:
-    bounds = element_bounds(model, box)
+    bounds = box.elements(model.inputs)
     if all(low is not None and high is not None for low, high in bounds):
         ends = [(low or Fraction(0), high or Fraction(0)) for low, high in bounds]
         return tuple(ends), "over the domain"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -17,9 +16,10 @@ from tamecheck.report.markup import (
     fold,
     joined,
     note,
+    paragraph,
     table,
 )
-from tamecheck.report.section import Download, NotMadeError, Part
+from tamecheck.report.page import Download, NotMadeError, Part
 from tamecheck.report.subject import Subject
 from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, entry_count
 from tamecheck.show.proof import obstacles as found_obstacles
@@ -61,8 +61,7 @@ def verdict_markup(check: Check) -> Markup:
     """The verdict in a line."""
     verdict = check.verdict.value.replace("-", " ")
     structure = check.structure.public_name if check.structure else ""
-    return element(
-        "p",
+    return paragraph(
         element("strong", f"{_MARKS[check.verdict]} {verdict}", class_=_TONES[check.verdict]),
         f" {structure}".rstrip() if structure else "",
         f" on {domain_text(check.box, check.graph.inputs)}. ",
@@ -135,9 +134,7 @@ def tameness_part(subject: Subject, _limit: float) -> Part:
         parts.append(table("Smallest structures", ("structure", "name", "kind"), rows))
     if check.before_softmax:
         names = structure_names(check.before_softmax)
-        parts.append(
-            element("p", f"The scores before the final softmax are definable in: {names}.")
-        )
+        parts.append(paragraph(f"The scores before the final softmax are definable in: {names}."))
     needed = ingredients(check)
     if needed:
         parts.append(table("What needs which structure", ("op", "structure"), needed))
@@ -148,7 +145,7 @@ def tameness_part(subject: Subject, _limit: float) -> Part:
         head = ("node", "why", "what would settle it")
         parts.append(table("Open nodes: the derivation stops here", head, gaps))
     else:
-        parts.append(element("p", "No node is open.", class_="soft"))
+        parts.append(paragraph("No node is open.", class_="soft"))
     marks = {"yes": "✓ yes", "no": "✗ no"}
     rows = ((name, marks.get(word, word)) for name, word in property_rows(check.properties))
     parts.append(table("Properties of the function on the domain", ("property", "answer"), rows))
@@ -164,9 +161,8 @@ def _minimal(structure: Structure) -> str:
 def _certificate(check: Check) -> tuple[Download, ...]:
     if check.certificate is None:
         return ()
-    data = json.dumps(check.certificate, allow_nan=False, separators=(",", ":")).encode()
     says = f"The verdict on tameness: {check.verdict.value.replace('-', ' ')}."
-    return (Download("tameness.certificate.json", says, data),)
+    return (Download.of("tameness.certificate.json", says, check.certificate),)
 
 
 def derivation_part(subject: Subject, _limit: float) -> Part:
@@ -191,7 +187,7 @@ def derivation_part(subject: Subject, _limit: float) -> Part:
         )
         for name, entries in outputs
     )
-    return Part(joined(element("p", words), *trees))
+    return Part(joined(paragraph(words), *trees))
 
 
 def _tree(entries: Sequence[Entry], stops: frozenset[int]) -> Markup:
@@ -240,7 +236,7 @@ def consequences_part(subject: Subject, _limit: float) -> Part:
     parts += [
         fold(
             one.theorem,
-            element("p", f"Source: {one.source}", class_="soft"),
+            paragraph(f"Source: {one.source}", class_="soft"),
             _ticks(one.hypotheses),
         )
         for one in found

@@ -15,12 +15,11 @@ from tamecheck.loaders.samples import sample_of
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema, Target, Training
 from tamecheck.loaders.tables.table import read_table
 from tamecheck.report import SECTIONS, subject_of
-from tamecheck.report.accuracy import data_part
-from tamecheck.report.explanations import explanations_part
 from tamecheck.report.geometry import jacobian_part
-from tamecheck.report.rows import robustness_part
+from tamecheck.report.page import NotMadeError
+from tamecheck.report.robustness import robustness_part
 from tamecheck.report.rules import count_part, rules_part
-from tamecheck.report.section import NotMadeError
+from tamecheck.report.table import data_part, explanations_part
 from tests.report.conftest import Page, subject_from
 
 MODELS = ("votes", "relu", "sine")

@@ -11,8 +11,8 @@ import pytest
 
 from tamecheck.errors import InputError
 from tamecheck.report.markup import Markup
+from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.runner import Task, run_tasks
-from tamecheck.report.section import NotMadeError, Part
 
 
 def fine(_limit):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
@@ -13,21 +11,22 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
+from tamecheck.budget import Budget
 from tamecheck.errors import DomainError, TimeLimitError
-from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.domain import Domain
 from tamecheck.explain.explainer import Explainer
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.samples import exact_points
 from tamecheck.loaders.tables.rows import Origin
-from tamecheck.report.markup import Markup, element, fold, joined, table
-from tamecheck.report.section import Download, NotMadeError, Part
-from tamecheck.report.subject import Subject, element_bounds
+from tamecheck.report.markup import Markup, fold, joined, paragraph, table
+from tamecheck.report.page import Download, NotMadeError, Part
+from tamecheck.report.subject import Subject
 from tamecheck.report.tameness import decision_rule
 from tamecheck.verification import HammingBall, Holds, Violated, verify
 
-__all__ = ["binarized", "possible_points", "robustness_part"]
+__all__ = ["robustness_part"]
 
 _STEPS = 10
 _POINTS = 3
@@ -35,33 +34,16 @@ _SAID = 3
 _IMPOSSIBLE = ", which is no input that can occur"
 
 
-def binarized(subject: Subject) -> ThresholdNetwork:
-    """The model in integers; a section without one is not made."""
-    if subject.network is None:
-        raise NotMadeError(
-            "It needs a binarized network on inputs with two levels. "
-            f"{subject.network_why[:1].upper()}{subject.network_why[1:].rstrip('.')}."
-        )
-    return subject.network
-
-
-def possible_points(subject: Subject, network: ThresholdNetwork) -> Domain:
-    """What can occur, in the words of the features that the inputs were made of."""
-    if subject.vocabulary is None:
-        return domain_of(network, names=subject.names)
-    return subject.vocabulary.domain(network, subject.names)
-
-
 def robustness_part(subject: Subject, limit: float) -> Part:
     """How far each of a few inputs can be changed before the decision changes."""
     if subject.network is not None and subject.sample is not None:
-        return _flips(subject, subject.network, time.monotonic() + limit)
+        return _flips(subject, subject.network, Budget.of(limit))
     if subject.network is not None:
         raise NotMadeError("Distances of a binarized network belong to rows: give --data TABLE.")
-    return _boxes(subject, time.monotonic() + limit)
+    return _boxes(subject, Budget.of(limit))
 
 
-def _flips(subject: Subject, network: ThresholdNetwork, deadline: float) -> Part:
+def _flips(subject: Subject, network: ThresholdNetwork, budget: Budget) -> Part:
     """The least number of changed inputs, row by row."""
     sample = subject.sample
     if sample is None or subject.rule == "argmin":
@@ -70,9 +52,9 @@ def _flips(subject: Subject, network: ThresholdNetwork, deadline: float) -> Part
     changes: list[Markup] = []
     downloads: list[Download] = []
     missing: list[str] = []
-    domain = possible_points(subject, network)
+    domain = subject.possible()
     for place, position in enumerate(subject.examples):
-        left = (deadline - time.monotonic()) / (len(subject.examples) - place)
+        left = budget.seconds / (len(subject.examples) - place)
         origin = sample.origins[position]
         states = network.states(exact_points(sample)[position : position + 1])[0]
         ball = HammingBall(subject.decider.graph, network, states)
@@ -93,8 +75,7 @@ def _flips(subject: Subject, network: ThresholdNetwork, deadline: float) -> Part
         if certificate is not None:
             name = f"row-{origin.row}.distance.certificate.json"
             says = f"Row {origin.row}: the least number of changed inputs is {said}."
-            data = json.dumps(certificate, allow_nan=False, separators=(",", ":")).encode()
-            downloads.append(Download(name, says, data))
+            downloads.append(Download.of(name, says, certificate))
             rests = "certificate"
         near = _nearest(subject, network, domain, states, max(0.2, 0.25 * left))
         missing += [f"{origin}: {near.why}"] if near.why else []
@@ -112,7 +93,7 @@ def _flips(subject: Subject, network: ThresholdNetwork, deadline: float) -> Part
         "certificates are about, then to one that can occur in the table."
     )
     head = ("row", "decision", "in any combination", "rests on", "that can occur")
-    body = joined(element("p", words), table("Distances", head, rows), *changes)
+    body = joined(paragraph(words), table("Distances", head, rows), *changes)
     return Part(body, "; ".join(missing), tuple(downloads))
 
 
@@ -167,13 +148,13 @@ def _changed(
     ]
 
 
-def _boxes(subject: Subject, deadline: float) -> Part:
+def _boxes(subject: Subject, budget: Budget) -> Part:
     """L∞ radii by bisection: shown safe below, a witness above."""
     points = _centres(subject)
     rows: list[tuple[str, ...]] = []
     for place, (name, point) in enumerate(points):
-        left = (deadline - time.monotonic()) / (len(points) - place)
-        found = _radius(subject, point, time.monotonic() + 0.95 * left)
+        left = budget.seconds / (len(points) - place)
+        found = _radius(subject, point, Budget.of(0.95 * left))
         upper = "none found" if found.upper is None else _decimal(found.upper, ROUND_CEILING)
         if found.witness is not None:
             upper += _outside(subject, found.witness)
@@ -189,7 +170,7 @@ def _boxes(subject: Subject, deadline: float) -> Part:
         "has, that is said."
     )
     head = ("point", "decision", "proved radius", "otherwise at")
-    return Part(joined(element("p", words), table("L∞ balls", head, rows)))
+    return Part(joined(paragraph(words), table("L∞ balls", head, rows)))
 
 
 def _centres(subject: Subject) -> list[tuple[str, tuple[Fraction, ...]]]:
@@ -213,19 +194,17 @@ def _centres(subject: Subject) -> list[tuple[str, tuple[Fraction, ...]]]:
     return found
 
 
+@dataclass(slots=True)
 class _Radius:
     """What is known of a radius."""
 
-    __slots__ = ("decision", "lower", "upper", "witness")
-
-    def __init__(self, decision: int) -> None:
-        self.decision = decision
-        self.lower = Fraction(0)
-        self.upper: Fraction | None = None
-        self.witness: tuple[Fraction, ...] | None = None
+    decision: int
+    lower: Fraction = Fraction(0)
+    upper: Fraction | None = None
+    witness: tuple[Fraction, ...] | None = None
 
 
-def _radius(subject: Subject, point: tuple[Fraction, ...], deadline: float) -> _Radius:
+def _radius(subject: Subject, point: tuple[Fraction, ...], budget: Budget) -> _Radius:
     values = np.array([[float(value) for value in point]])
     try:
         found = _Radius(int(subject.decided(values)[0]))
@@ -234,7 +213,7 @@ def _radius(subject: Subject, point: tuple[Fraction, ...], deadline: float) -> _
     widths = [high - low for low, high in subject.frame if low < high]
     radius = min(widths, default=Fraction(1)) / 16
     for _ in range(_STEPS):
-        left = deadline - time.monotonic()
+        left = budget.seconds
         if left < 0.05:
             break
         spec = _specification(subject, point, radius, found.decision)
@@ -257,9 +236,8 @@ def _radius(subject: Subject, point: tuple[Fraction, ...], deadline: float) -> _
 
 def _outside(subject: Subject, witness: Sequence[Fraction]) -> str:
     """In which inputs a witness is none that the domain, or the table, has; nothing if in none."""
-    boxes = zip(
-        element_bounds(subject.model, subject.check.box), witness, subject.names, strict=True
-    )
+    bounds = subject.check.box.elements(subject.model.inputs)
+    boxes = zip(bounds, witness, subject.names, strict=True)
     wrong = [
         f"{name} is outside of the domain"
         for (low, high), value, name in boxes

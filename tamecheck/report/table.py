@@ -1,0 +1,231 @@
+"""Sections on a table: how right the model is on its rows, and why it decides single ones so."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from tamecheck.budget import Budget
+from tamecheck.errors import TimeLimitError
+from tamecheck.explain.answers import Abductive, Counterfactual
+from tamecheck.explain.explainer import Explainer
+from tamecheck.ir.tensor import Array
+from tamecheck.loaders.samples import Sample, exact_points
+from tamecheck.plots import draw_explanation, draw_relevancy
+from tamecheck.report.markup import (
+    Markup,
+    bullets,
+    element,
+    figure,
+    fold,
+    joined,
+    paragraph,
+    table,
+)
+from tamecheck.report.page import NotMadeError, Part
+from tamecheck.report.subject import Subject
+
+__all__ = ["data_part", "explanations_part"]
+
+_BLOCK = 500
+
+
+def data_part(subject: Subject, limit: float) -> Part:
+    """How many rows are decided as they are labelled."""
+    sample = subject.sample
+    if sample is None:
+        raise NotMadeError("No table was given: --data TABLE --target COL.")
+    parts = [paragraph(sample.how)]
+    if not sample.classes:
+        raise NotMadeError(
+            f"The labels of the table are not {max(subject.outputs, 2)} classes, so decisions "
+            "cannot be compared with them."
+        )
+    started = time.monotonic()
+    blocks: list[Array] = []
+    for start in range(0, len(sample.points), _BLOCK):
+        if time.monotonic() - started > limit / 2:
+            break
+        blocks.append(subject.decided(sample.points[start : start + _BLOCK]))
+    decided = np.concatenate(blocks)
+    labels = sample.labels[: len(decided)]
+    right = int((decided == labels).sum())
+    total = len(labels)
+    parts.append(
+        paragraph(
+            element("strong", f"{right} of {total} rows"),
+            f" ({right / total:.1%}) are decided as labelled.",
+        )
+    )
+    parts += _apart(subject, sample, decided == labels)
+    if sample.table.left_out:
+        shown = [str(row) for row in sample.table.left_out]
+        parts.append(fold(f"{len(shown)} rows are left out", bullets(shown)))
+    names = subject.class_names
+    rows: list[tuple[str, ...]] = []
+    for number, name in [*enumerate(names), (-1, "another label")]:
+        mask = labels == number
+        if number >= 0 or mask.any():
+            counts = [str(int((decided[mask] == k).sum())) for k in range(len(names))]
+            rows.append((name, *counts))
+    parts.append(table("Rows by label (down) and decision (across)", ("label", *names), rows))
+    missing = ""
+    if len(sample.points) > total:
+        missing = f"Only the first {total} of {len(sample.points)} rows were run in time."
+    return Part(joined(*parts), missing)
+
+
+def _apart(subject: Subject, sample: Sample, right: Array) -> list[Markup]:
+    """How right the model is on rows that it was trained on, and on others, beside one answer."""
+    training = None if subject.schema is None else subject.schema.training
+    if training is None:
+        return [paragraph("Whether the model was trained on these rows is not known.")]
+    labels = [sample.label(k) for k in range(len(right))]
+    if training.sha256 != subject.table_sha256:
+        words = "This is not the file that the model was trained on."
+        parts = (("rows of this file", list(range(len(right)))),)
+        known = labels
+    else:
+        held = set(training.held_out)
+        rows = [origin.row for origin in sample.origins[: len(right)]]
+        parts = (
+            ("held out of the training", [k for k, row in enumerate(rows) if row in held]),
+            ("trained on", [k for k, row in enumerate(rows) if row not in held]),
+        )
+        words = "Only the rows that were held out of the training say how it does on new ones."
+        if not held:
+            words = "The model was trained on all of these rows: this says nothing about new ones."
+        known = [label for label, row in zip(labels, rows, strict=True) if row not in held]
+    majority = Counter(label for label in known if label is not None).most_common(1)
+    most = majority[0][0] if majority else ""
+    body = [
+        (
+            name,
+            str(len(places)),
+            _share(sum(bool(right[k]) for k in places), len(places)),
+            _share(sum(labels[k] == most for k in places), len(places)),
+        )
+        for name, places in parts
+        if places
+    ]
+    head = ("rows", "how many", "decided as labelled", f"right by always saying {most}")
+    return [paragraph(words), table("Rows that were trained on, and others", head, body)]
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count} ({count / total:.1%})"
+
+
+# --- single rows ---------------------------------------------------------------------------------
+
+_MOST_OPEN = 16
+_WORDS = (
+    "A sufficient reason is a set of features, of which none can be left out, such that every "
+    "possible input that agrees with the row on them is decided alike. The nearest change alters "
+    "the fewest features that change the decision. Combinations of statements about one feature "
+    "that cannot occur do not count as inputs."
+)
+
+
+def explanations_part(subject: Subject, limit: float) -> Part:
+    """A sufficient reason and the nearest change for each of the chosen rows."""
+    subject.binarized()
+    sample = subject.sample
+    if subject.rule == "argmin":
+        raise NotMadeError("Explanations are made for decisions by the largest output.")
+    if sample is None or not subject.examples:
+        raise NotMadeError("Explanations belong to rows of a table: give --data TABLE.")
+    explainer = Explainer.over(
+        subject.binarized(),
+        subject.possible(),
+        classes=subject.class_names,
+        shape=subject.shape,
+        seed=subject.seed,
+    )
+    budget = Budget.of(0.9 * limit)
+    parts: list[Markup] = [paragraph(_WORDS)]
+    missing: list[str] = []
+    for place, row in enumerate(subject.examples):
+        left = budget.seconds / (len(subject.examples) - place)
+        found, why = _row(subject, explainer, sample, row, max(0.2, left))
+        parts.append(found)
+        missing += [f"{sample.origins[row]}: {why}"] if why else []
+    return Part(joined(*parts), "; ".join(missing))
+
+
+def _row(
+    subject: Subject, explainer: Explainer, sample: Sample, position: int, seconds: float
+) -> tuple[Markup, str]:
+    """What explains a row, and what is missing."""
+    origin, point = sample.origins[position], exact_points(sample)[position]
+    row = origin.row
+    decision = subject.class_name(explainer.decide(point))
+    label = sample.label(position)
+    place = "" if origin.line is None else f"It begins on line {origin.line} of the file. "
+    said = "It has no label." if label is None else f"Its label is {label}."
+    cells = sample.shown[position].items()
+    parts = [
+        element("h3", f"Row {row} is decided for {decision}"),
+        paragraph(f"{place}{said}", class_="soft"),
+        fold("The row", table(f"Row {row}", ("column", "value"), cells)),
+    ]
+    reason = explainer.abductive(point, timeout=seconds / 3)
+    total = len(explainer.domain.features)
+    parts += [
+        paragraph(
+            element("strong", "Sufficient reason"),
+            f" ({reason.size} of {total} features; {_rests(reason.rests_on)}):",
+        ),
+        _literals(reason.literals),
+        *_drawn(reason, f"reason-{row}", f"Row {row}: the pixels of the sufficient reason."),
+    ]
+    missing = "" if reason.minimal else "whether its reason can be shorter was not settled in time"
+    try:
+        change = explainer.counterfactual(point, timeout=seconds / 3)
+    except TimeLimitError:
+        return joined(*parts), missing or "its nearest change was not found in time"
+    if change is None:
+        parts.append(paragraph("No change at all leads to another decision."))
+        return joined(*parts), missing
+    moves = (
+        f"{before} → {after}" for before, after in zip(change.before, change.literals, strict=True)
+    )
+    title = f" decides for {subject.class_name(change.other)} ({_rests(change.rests_on)}):"
+    parts += [paragraph(element("strong", "Nearest change"), title), _literals(list(moves))]
+    parts += _drawn(change, f"change-{row}", f"Row {row}: the pixels of the nearest change.")
+    if not explainer.shape:
+        parts += _weighed(explainer, row, point, seconds / 3)
+    return joined(*parts), missing
+
+
+def _literals(texts: Sequence[str]) -> Markup:
+    """Statements about features; many are folded away."""
+    if not texts:
+        return paragraph("Every input is decided so.")
+    items = bullets(texts)
+    return items if len(texts) <= _MOST_OPEN else fold(f"{len(texts)} statements", items)
+
+
+def _drawn(found: Abductive | Counterfactual, key: str, caption: str) -> list[Markup]:
+    """The pixels of an explanation of an image."""
+    if not found.shape:
+        return []
+    return [element("div", figure(draw_explanation(found), key, caption), class_="figures")]
+
+
+def _weighed(explainer: Explainer, row: int, point: Array, seconds: float) -> list[Markup]:
+    """How often each feature is in a reason, if all reasons are found in time."""
+    found = explainer.relevancy(point, timeout=seconds)
+    if not found.complete or found.reasons < 2:
+        return []
+    caption = f"Row {row}: in how many of all its reasons each feature is."
+    drawn = figure(draw_relevancy(found), f"relevancy-{row}", caption)
+    return [element("div", drawn, class_="figures")]
+
+
+def _rests(on: str) -> str:
+    words = {"recomputation": "shown twice, in integers", "search": "exact search in integers"}
+    return words.get(on, f"on the word of {on}")
