@@ -85,11 +85,10 @@ class ConicSolution:
                 f"implicit function theorem does not apply."
             )
         given = cotangent_of(cotangent, self.x.shape)
-        size = len(self.x)
         jacobian, projected = _jacobian(self.data, self.cones, self.x, self.multipliers)
         right = np.concatenate([given, np.zeros(len(self.multipliers))])
-        adjoint = np.linalg.solve(jacobian.T, right)
-        first, second = adjoint[:size], projected.T @ adjoint[size:]
+        first, last = np.split(np.linalg.solve(jacobian.T, right), [len(self.x)])
+        second = projected.T @ last
         # dF = (dP x + dq + dAᵀ z, D (db - dA x)), and d(x, z) = -J⁻¹ dF
         outer = np.outer(first, self.x)
         return ConicGradients(

@@ -29,6 +29,7 @@ from functools import cached_property
 from itertools import chain, islice, product
 from operator import sub
 
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError
 from tamecheck.exact.hull import Point
 from tamecheck.ir.box import Bound
@@ -295,7 +296,7 @@ def integer_value_layer(
         If the search does not end in time.
     """
     rows = _positions(program, right_sides)
-    parts = optimal_parts(program, seconds=seconds, most_nodes=most_nodes, most_parts=most_parts)
+    parts = optimal_parts(program, Budget.of(seconds, most_nodes), most_parts)
     sign = program.sense.sign
     return IntegerValue(
         program,
@@ -317,6 +318,7 @@ def _positions(program: Program, names: Sequence[str] | None) -> tuple[int, ...]
 
 
 def _part(part: FixedPart, rows: Sequence[int]) -> IntegerPart:
+    """The sets of optima of an integer part; its stability is about the rows that may vary."""
     multipliers = multiplier_set(part.program, part.best)
     stable = all(None not in multipliers.ranges[i] for i in rows)
     return IntegerPart(part.integers, multipliers, solution_set(part.program, part.best), stable)

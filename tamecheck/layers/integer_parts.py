@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import count
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError, UnsupportedError
@@ -20,7 +20,7 @@ from tamecheck.programs.scaled import domain
 from tamecheck.programs.tree import Search
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, nearest
 
-__all__ = ["FixedPart", "fixed_program", "optimal_parts"]
+__all__ = ["FixedPart", "optimal_parts"]
 
 _NEAR = 1e-6
 
@@ -34,62 +34,38 @@ class FixedPart:
     best: Vertex
 
 
-def fixed_program(program: Program, integers: Sequence[int], values: Point) -> Program:
-    """The linear program in which the integer columns have these values."""
-    columns = list(program.columns)
-    for j, value in zip(integers, values, strict=True):
-        columns[j] = replace(columns[j], lower=value, upper=value, kind=Kind.CONTINUOUS)
-    return replace(program, columns=tuple(columns))
-
-
-def optimal_parts(
-    program: Program, *, seconds: float, most_nodes: int, most_parts: int
-) -> tuple[FixedPart, ...]:
+def optimal_parts(program: Program, budget: Budget, most_parts: int) -> tuple[FixedPart, ...]:
     """Every integer part with which the program has its optimal value.
 
     Branch and bound where a node is closed only by a proof, exact multipliers, that it is
     infeasible or worse than the best point; so that nodes with ties are followed to their ends.
-
-    Raises
-    ------
-    InputError
-        If the program is infeasible or unbounded.
-    UnsupportedError
-        If a column is semicontinuous, or an integer column is unbounded among near-optimal
-        points, or there are more than ``most_parts`` optimal integer parts.
-    SolverError
-        If a limit is reached first.
+    A semicontinuous or unbounded integer column, more parts than ``most_parts``, and a spent budget
+    are errors.
     """
     for column in program.columns:
         if column.kind.semi:
             raise UnsupportedError(
                 f"Column {column.name!r} is semicontinuous.", hint="Model it with a binary column."
             )
-    end = time.monotonic() + seconds
-    start = Search(program).run(Budget.of(seconds / 2, most_nodes))
+    start = Search(program).run(budget.part(budget.seconds / 2))
     if start.closed and start.point is None:
         raise InputError("The program is infeasible.")
-    search = _Parts(_bounded(program, start.point), start.point, end, most_nodes, most_parts)
-    return search.run()
+    return _Parts(_bound(program, start.point), start.point, budget, most_parts).run()
 
 
-def _bounded(program: Program, point: Point | None) -> Program:
+def _bound(program: Program, point: Point | None) -> Program:
     """The program with finite bounds of its integer columns, which keep all optima."""
-    ends = [domain(column) for column in program.columns]
-    loose = [
-        j for j, column in enumerate(program.columns) if column.kind.integral and None in ends[j]
-    ]
+    columns, rows, sign = list(program.columns), program.rows, program.sense.sign
+    loose = [j for j, c in enumerate(columns) if c.kind.integral and None in domain(c)]
     if not loose:
         return program
-    rows = program.rows
     if point is not None:
-        limit = program.sense.sign * (program.objective(point) - program.constant)
-        terms = tuple(
-            (j, program.sense.sign * c.cost) for j, c in enumerate(program.columns) if c.cost
-        )
-        rows = (*rows, Row(_unused(program), terms, None, limit))
+        limit = sign * (program.objective(point) - program.constant)
+        terms = tuple((j, sign * c.cost) for j, c in enumerate(columns) if c.cost)
+        names = {row.name for row in rows}
+        unused = next(n for n in ("value" + "'" * k for k in count()) if n not in names)
+        rows = (*rows, Row(unused, terms, None, limit))
     linear = Linear(Program(program.columns, rows))
-    columns = list(program.columns)
     for j in loose:
         found: list[Fraction] = []
         for sign in (1, -1):
@@ -106,27 +82,20 @@ def _bounded(program: Program, point: Point | None) -> Program:
     return replace(program, columns=tuple(columns))
 
 
-def _unused(program: Program) -> str:
-    name = "value"
-    while any(row.name == name for row in program.rows):
-        name += "'"
-    return name
-
-
 class _Parts:
     """The search: integer boxes that may hold optimal parts."""
 
     def __init__(
-        self, program: Program, point: Point | None, end: float, most_nodes: int, most_parts: int
+        self, program: Program, point: Point | None, budget: Budget, most_parts: int
     ) -> None:
-        self._program = program
+        self._program, self._budget, self._most_parts = program, budget, most_parts
+        self._most_nodes = math.inf if budget.nodes is None else budget.nodes
         self._integers = [j for j, c in enumerate(program.columns) if c.kind.integral]
         sign = program.sense.sign
         self._costs = [sign * column.cost for column in program.columns]
-        self._value = (
-            None if point is None else sign * (program.objective(point) - program.constant)
-        )
-        self._end, self._most_nodes, self._most_parts = end, most_nodes, most_parts
+        self._value: Fraction | None = None
+        if point is not None:
+            self._value = sign * (program.objective(point) - program.constant)
         self._relaxation = Relaxation(program)
         self._prover = Prover(program, self._relaxation)
         self._found: dict[Point, FixedPart] = {}
@@ -137,7 +106,7 @@ class _Parts:
         nodes = 0
         while todo:
             nodes += 1
-            if nodes > self._most_nodes or time.monotonic() > self._end:
+            if nodes > self._most_nodes or self._budget.is_spent:
                 raise SolverError(
                     f"The search for all optimal integer parts did not end: {nodes} nodes, "
                     f"{len(self._found)} parts with the best value so far.",
@@ -158,7 +127,7 @@ class _Parts:
             return
         for j, (low, high) in enumerate(ends):
             self._relaxation.set_bounds(j, _exact(low), _exact(high))
-        answer = self._relaxation.solve(seconds=self._end - time.monotonic())
+        answer = self._relaxation.solve(seconds=self._budget.seconds)
         if not self._closed(answer, box):
             yield from self._children(answer, box)
 
@@ -190,7 +159,10 @@ class _Parts:
         yield _with(box, j, at, at)
 
     def _leaf(self, values: Point) -> None:
-        fixed = fixed_program(self._program, self._integers, values)
+        columns = list(self._program.columns)
+        for j, value in zip(self._integers, values, strict=True):
+            columns[j] = replace(columns[j], lower=value, upper=value, kind=Kind.CONTINUOUS)
+        fixed = replace(self._program, columns=tuple(columns))
         best = Linear(fixed).minimum(self._costs)
         if isinstance(best, Unbounded):
             raise InputError("The program is unbounded.")

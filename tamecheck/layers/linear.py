@@ -155,7 +155,7 @@ class LinearSolution:
         if self.jumps:
             raise InputError(f"There is no derivative: {self.verdict}.")
         size = len(self.solutions.point)
-        return tuple(tuple(Fraction(0) for _ in range(size)) for _ in range(size))
+        return ((Fraction(0),) * size,) * size
 
     def require_lipschitz(self) -> None:
         """Raise unless the value is finite, and so Lipschitz, for all data nearby.
@@ -250,10 +250,7 @@ def _rows(
     right = _vector(levels, f"The right-hand side of {name}")
     if len(rows) != len(right):
         raise InputError(f"{name} has {len(rows)} rows, its right-hand side {len(right)}.")
-    for row in rows:
-        if len(row) != size:
-            raise InputError(f"A row of {name} has {len(row)} entries; there are {size} costs.")
-    return [
-        (tuple((j, a) for j, a in enumerate(row) if a), level)
-        for row, level in zip(rows, right, strict=True)
-    ]
+    if (other := next((len(row) for row in rows if len(row) != size), None)) is not None:
+        raise InputError(f"A row of {name} has {other} entries; there are {size} costs.")
+    terms = (tuple((j, a) for j, a in enumerate(row) if a) for row in rows)
+    return list(zip(terms, right, strict=True))

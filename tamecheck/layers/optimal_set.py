@@ -43,10 +43,8 @@ class Linear:
     """
 
     def __init__(self, program: Program) -> None:
-        columns = tuple(
-            replace(column, kind=Kind.CONTINUOUS, cost=Fraction(0)) for column in program.columns
-        )
-        self._program = Program(columns, program.rows)
+        plain = (replace(c, kind=Kind.CONTINUOUS, cost=Fraction(0)) for c in program.columns)
+        self._program = Program(tuple(plain), program.rows)
         self._relaxation = Relaxation(self._program)
 
     def minimum(self, costs: Sequence[Fraction]) -> Outcome:
@@ -60,11 +58,10 @@ class Linear:
         self._relaxation.set_costs([nearest(cost) for cost in costs])
         self._relaxation.solve()
         basis = self._relaxation.basis()
-        known = len(basis.columns) == len(costs)
         if any(_crossed(limited) for limited in (*self._program.columns, *self._program.rows)):
             return Infeasible(LinearProof(()))
-        box = linear_box(self._program)
-        found = minimum(self._program, costs, box, basis if known else None)
+        start = basis if len(basis.columns) == len(costs) else None
+        found = minimum(self._program, costs, linear_box(self._program), start)
         if isinstance(found, Optimal | Infeasible | Unbounded):
             return found
         raise SolverError(
@@ -221,15 +218,9 @@ class OptimalSet:
 
     def within(self, other: OptimalSet) -> bool:
         """Whether every element is in another set, exactly: a linear program an inequality."""
-        count = len(self.program.columns)
-        forms = [
-            ([Fraction(k == j) for k in range(count)], column.lower, column.upper)
-            for j, column in enumerate(other.program.columns)
-        ]
-        for row in other.program.rows:
-            terms = dict(row.terms)
-            costs = [terms.get(j, Fraction(0)) for j in range(count)]
-            forms.append((costs, row.lower, row.upper))
+        columns, rows = other.program.columns, other.program.rows
+        forms = [(self._unit(j, 1), column.lower, column.upper) for j, column in enumerate(columns)]
+        forms += [(self._dense(row), row.lower, row.upper) for row in rows]
         return all(
             (lower is None or _at_least(self._extreme(form, 1)[0], lower))
             and (upper is None or _at_least(self._extreme([-a for a in form], 1)[0], -upper))
@@ -255,18 +246,21 @@ class OptimalSet:
     @cached_property
     def _extremes(self) -> tuple[tuple[tuple[Bound, Point | None], ...], ...]:
         """For each component its least and its largest value, and where they are."""
-        count = len(self.program.columns)
         if _determined(self.program):
             return tuple(((x, self.point), (x, self.point)) for x in self.point)
         return tuple(
-            tuple(
-                self._extreme([Fraction(sign * (k == j)) for k in range(count)], sign)
-                for sign in (1, -1)
-            )
+            tuple(self._extreme(self._unit(j, sign), sign) for sign in (1, -1))
             if column.lower is None or column.lower != column.upper
             else ((column.lower, self.point),) * 2
             for j, column in enumerate(self.program.columns)
         )
+
+    def _unit(self, j: int, sign: int) -> list[Fraction]:
+        return [Fraction(sign * (k == j)) for k in range(len(self.program.columns))]
+
+    def _dense(self, row: Row) -> list[Fraction]:
+        terms = dict(row.terms)
+        return [terms.get(j, Fraction(0)) for j in range(len(self.program.columns))]
 
     def _extreme(self, costs: Sequence[Fraction], sign: int) -> tuple[Bound, Point | None]:
         found = self._linear.minimum(costs)
@@ -277,21 +271,18 @@ class OptimalSet:
 
     def _sides(self, free: Sequence[int]) -> Iterator[Halfspace]:
         """The half-spaces in the free components that touch the set."""
-        place = {j: k for k, j in enumerate(free)}
-        count = len(self.program.columns)
         for j in free:
             column = self.program.columns[j]
             unit = tuple(Fraction(i == j) for i in free)
             yield from _facing(unit, (column.lower, column.upper), self.ranges[j], Fraction(0))
         for row in self.program.rows:
-            terms = dict(row.terms)
-            if not any(j in place for j in terms):
+            form = self._dense(row)
+            normal = tuple(form[j] for j in free)
+            if not any(j in free for j, _ in row.terms):
                 continue
-            costs = [terms.get(j, Fraction(0)) for j in range(count)]
-            low, _ = self._extreme(costs, 1)
-            high, _ = self._extreme([-a for a in costs], -1)
-            fixed = sum((a * self.point[j] for j, a in row.terms if j not in place), Fraction(0))
-            normal = tuple(terms.get(j, Fraction(0)) for j in free)
+            low, _ = self._extreme(form, 1)
+            high, _ = self._extreme([-a for a in form], -1)
+            fixed = sum((a * self.point[j] for j, a in row.terms if j not in free), Fraction(0))
             yield from _facing(normal, (row.lower, row.upper), (low, high), fixed)
 
 

@@ -141,9 +141,7 @@ class ValueLayer:
         """
         new = self._numbers(values)
         sides = dict(zip(self.sides, new, strict=False))
-        rows = tuple(
-            _moved(row, sides[row.name]) if row.name in sides else row for row in self.program.rows
-        )
+        rows = tuple(_move(row, sides.get(row.name)) for row in self.program.rows)
         columns = list(self.program.columns)
         for j, cost in zip(self.costs, new[len(self.sides) :], strict=True):
             columns[j] = replace(columns[j], cost=cost)
@@ -252,10 +250,11 @@ def _side(row: Row) -> Fraction:
     return found.pop()
 
 
-def _moved(row: Row, side: Fraction) -> Row:
-    return replace(
-        row, lower=None if row.lower is None else side, upper=None if row.upper is None else side
-    )
+def _move(row: Row, side: Fraction | None) -> Row:
+    if side is None:
+        return row
+    lower, upper = (None if end is None else side for end in (row.lower, row.upper))
+    return replace(row, lower=lower, upper=upper)
 
 
 def _number(value: Any) -> Fraction:

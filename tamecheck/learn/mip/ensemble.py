@@ -148,12 +148,12 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
     ) -> WideNeuron:
         """The widest neuron for a pair on its share of the features; zeros elsewhere."""
         x, signs = _rows(data, pair)
-        seen = self._seen(x.shape[1], kind, rng)
-        seed = int(rng.integers(2**31 - 1))
-        effort = Effort(MIP_SOLVERS.get(self.solver, ()), budget.seconds, self.max_nodes, seed)
+        seen, seed = self._seen(x.shape[1], kind, rng), int(rng.integers(2**31 - 1))
+        solvers = MIP_SOLVERS.get(self.solver, ())
         neuron = None
         if not budget.cancelled.is_set():
             with interruptible(budget):
+                effort = Effort(solvers, budget.seconds, self.max_nodes, seed)
                 neuron = wide_neuron(x[:, seen], signs, kind, effort)
         if neuron is None:
             neuron = mean_neuron(x[:, seen], signs, kind)
@@ -209,12 +209,9 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         number: int,
     ) -> Margin:
         """The exact margin of the neuron as it is stored."""
-        x, signs = _rows(data, pair)
-        weights, offset = layer.weights[:, number], float(layer.offset[number])
-        names = self.classes_[list(pair)].tolist()
-        seen = int(np.count_nonzero(neuron.weights))
-        margin = margin_of(x, signs, weights, offset)
-        return Margin((names[0], names[1]), seen, margin, neuron.bound)
+        margin = margin_of(*_rows(data, pair), layer.weights[:, number], layer.offset[number])
+        left, right = self.classes_[list(pair)].tolist()
+        return Margin((left, right), int(np.count_nonzero(neuron.weights)), margin, neuron.bound)
 
 
 def _rows(data: TrainingSet, pair: tuple[int, int]) -> tuple[Floats, Floats]:

@@ -86,9 +86,9 @@ def _mean_slope(x: Floats, signs: Floats) -> Floats:
 
 def margin_of(x: Floats, signs: Floats, weights: Floats, offset: float) -> Fraction:
     """The least s (w.x + b) over the rows, exactly."""
-    values = np.append(weights, offset) * _SCALE
-    whole = bool((values == np.rint(values)).all())
-    exact = exact_array(values if whole else np.append(weights, offset))
+    values = np.append(weights, offset)
+    whole = bool((values * _SCALE == np.rint(values * _SCALE)).all())
+    exact = exact_array(values * _SCALE if whole else values)
     sums = cast("Exact", exact_array(x) @ exact[:-1] + exact[-1]) * exact_array(signs)
     return Fraction(min(sums.tolist())) / (_SCALE if whole else 1)
 
@@ -100,12 +100,8 @@ def margin_bound(x: Floats, signs: Floats, multipliers: Floats) -> Fraction:
         if not whole[signs == side].any():
             whole[signs == side] = 1
     up, down = (int(whole[signs == side].sum()) for side in (1, -1))
-    exact = exact_array(whole)
     # each side weighs up * down, one half of the sum of all
-    factors = np.array(
-        [a * (down if s > 0 else -up) for a, s in zip(exact.tolist(), signs.tolist(), strict=True)],
-        dtype=object,
-    )
+    factors = exact_array(whole) * np.where(signs > 0, down, -up).astype(object)
     total = np.abs(cast("Exact", factors @ exact_array(x))).sum()
     return Fraction(total) / (2 * up * down)
 

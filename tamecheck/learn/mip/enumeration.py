@@ -134,10 +134,8 @@ def _table(positive: np.ndarray, gain: Floats, prefix: tuple[int, ...], hidden: 
         share = gain * rows
         if hidden == 1:
             found += [off @ share, on @ share]
-            continue
-        for left in (off, on):
-            for right in (off, on):
-                found.append((left * share) @ right.T)
+        else:
+            found += [(a * share) @ b.T for a, b in itertools.product((off, on), repeat=2)]
     return np.array(found)
 
 
@@ -292,14 +290,9 @@ def _best_of(
 
 def _network(x: Floats, union: _Union, first: Grid, last: Grid, side: float) -> Params:
     """The network of a union (side 1), or of its complement (side -1)."""
-    sums = union.weights @ x.T
-    offsets = np.array(
-        [
-            offset_at(s, float(s[s > bound].min(initial=s.max() + 1)), first)
-            for s, bound in zip(sums, union.bounds.tolist(), strict=True)
-        ]
-    )
+    pairs = zip(union.weights @ x.T, union.bounds.tolist(), strict=True)
+    offsets = [offset_at(s, float(s[s > b].min(initial=s.max() + 1)), first) for s, b in pairs]
     # a positive offset of less than 2: only if both are -1, the sum is negative
     offset = offset_at(np.array([-2.0, 0.0, 2.0]), 0.0, last)
-    hidden = Layer(union.weights.T, offsets)
+    hidden = Layer(union.weights.T, np.array(offsets))
     return (hidden, Layer(np.full((2, 1), side), np.array([side * offset])))

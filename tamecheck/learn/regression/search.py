@@ -9,7 +9,7 @@ respects these preferences best replaces the old one, if the fit improves.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -146,7 +146,7 @@ def _thresholds(data: _Data, rows: np.ndarray, direction: Floats) -> list[tuple[
     values = data.x[rows] @ direction
     order = np.argsort(values, kind="stable")
     values, phi, y = values[order], data.phi[rows][order], data.y[rows][order]
-    gaps = np.flatnonzero(np.diff(values) > 1e-9 * (1 + np.abs(values).max(initial=0)))
+    gaps = _gaps(values)
     if not len(gaps):
         return []
     if len(gaps) > 128:
@@ -160,6 +160,11 @@ def _thresholds(data: _Data, rows: np.ndarray, direction: Floats) -> list[tuple[
     return [
         (float(total[k]), float((values[gaps[k]] + values[gaps[k] + 1]) / 2)) for k in best[:_KEPT]
     ]
+
+
+def _gaps(values: Floats) -> np.ndarray:
+    """Where sorted values differ from the next ones."""
+    return np.flatnonzero(np.diff(values) > 1e-9 * (1 + np.abs(values).max(initial=0)))
 
 
 def _residual(outer: Floats, cross: Floats, square: Floats) -> Floats:
@@ -211,21 +216,24 @@ def _least_absolute(phi: Floats, y: Floats) -> Floats:
 
 def _tree(data: _Data, cuts: dict[int, Cut], depth: int) -> FloatTree:
     """The tree with these cuts; where one is missing, all points go right."""
-    inner = 2**depth - 1
-    lowest = data.x.min(axis=0)
-    everywhere = (np.eye(data.x.shape[1])[0], float(lowest[0]))
-    whole = tuple(cuts.get(k, everywhere) for k in range(inner))
-    nodes = np.zeros(len(data.y), dtype=np.int64)
-    for _ in range(depth):
-        for node in np.unique(nodes):
-            at = nodes == node
-            direction, threshold = whole[int(node)]
-            nodes[at] = 2 * node + 1 + (data.x[at] @ direction >= threshold)
-    leaves = nodes - inner
+    everywhere = (np.eye(data.x.shape[1])[0], float(data.x[:, 0].min()))
+    whole = tuple(cuts.get(k, everywhere) for k in range(2**depth - 1))
+    leaves = _leaves(whole, data.x, 0)
     error = sum(
         float(np.abs(_fitted(data, np.flatnonzero(leaves == k))).sum()) for k in np.unique(leaves)
     )
     return FloatTree(whole, leaves, error)
+
+
+def _leaves(cuts: Sequence[Cut], x: Floats, node: int) -> np.ndarray:
+    """The leaf of each point if it takes the way through a node."""
+    nodes = np.full(len(x), node)
+    while (nodes < len(cuts)).any():
+        for k in np.unique(nodes[nodes < len(cuts)]):
+            at = nodes == k
+            direction, threshold = cuts[int(k)]
+            nodes[at] = 2 * k + 1 + (x[at] @ direction >= threshold)
+    return nodes - len(cuts)
 
 
 def _alternate(data: _Data, tree: FloatTree, depth: int, budget: Budget) -> FloatTree:
@@ -298,7 +306,7 @@ def _revise(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
         values = data.x[rows] @ direction
         order = np.argsort(values, kind="stable")
         ordered = values[order]
-        gaps = np.flatnonzero(np.diff(ordered) > 1e-9 * (1 + np.abs(ordered).max()))
+        gaps = _gaps(ordered)
         if not len(gaps):
             continue
         # rows up to a gap go left, where each costs its gain more than right
@@ -313,20 +321,10 @@ def _revise(data: _Data, tree: FloatTree, node: int, depth: int) -> list[Cut]:
 
 def _follow(data: _Data, tree: FloatTree, rows: np.ndarray, node: int) -> Floats:
     """The absolute residual of each row if it took the way through a node."""
-    inner = len(tree.cuts)
-    nodes = np.full(len(rows), node)
-    while (nodes < inner).any():
-        for k in np.unique(nodes[nodes < inner]):
-            at = nodes == k
-            direction, threshold = tree.cuts[int(k)]
-            nodes[at] = 2 * k + 1 + (data.x[rows[at]] @ direction >= threshold)
+    leaves = _leaves(tree.cuts, data.x[rows], node)
     result = np.zeros(len(rows))
-    for k in np.unique(nodes):
-        at = nodes == k
-        own = np.flatnonzero(tree.leaves == k - inner)
-        if len(own):
-            fit = data.phi[rows[at]] @ data.coefficients(own)
-            result[at] = np.abs(data.y[rows[at]] - fit)
-        else:
-            result[at] = np.abs(data.y[rows[at]])
+    for leaf in np.unique(leaves):
+        at, own = leaves == leaf, np.flatnonzero(tree.leaves == leaf)
+        fit = data.phi[rows[at]] @ data.coefficients(own) if len(own) else 0.0
+        result[at] = np.abs(data.y[rows[at]] - fit)
     return result

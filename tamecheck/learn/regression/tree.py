@@ -10,7 +10,9 @@ from math import prod
 
 import numpy as np
 import numpy.typing as npt
+from flint import fmpq_mat
 
+from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Program, Row
@@ -196,29 +198,16 @@ def _through(
         abs(float(v) - sum(float(a) * c for a, c in zip(row, floats, strict=True)))
         for row, v in zip(rows, y, strict=True)
     ]
-    count = len(rows[0])
-    reduced: list[tuple[int, list[Fraction]]] = []
-    for i in sorted(range(len(y)), key=lambda i: residuals[i]):
-        row = [*rows[i], y[i]]
-        for pivot, other in reduced:
-            if row[pivot]:
-                factor = row[pivot]
-                row = [a - factor * b for a, b in zip(row, other, strict=True)]
-        lead = next((k for k in range(count) if row[k]), None)
-        if lead is None:
-            continue
-        row = [a / row[lead] for a in row]
-        reduced = [
-            (pivot, [a - other[lead] * b for a, b in zip(other, row, strict=True)])
-            for pivot, other in reduced
-        ]
-        reduced.append((lead, row))
-        if len(reduced) == count:
-            break
-    if len(reduced) < count:
+    count, order = len(rows[0]), sorted(range(len(y)), key=lambda i: residuals[i])
+    columns = [[as_number(rows[i][k]) for i in order] for k in range(count)]
+    reduced, rank = fmpq_mat(columns).rref()
+    if rank < count:
         return None
-    solution = {pivot: row[count] for pivot, row in reduced}
-    return tuple(solution[k] for k in range(count))
+    # the pivots are the first points that do not depend on those before them
+    chosen = [order[next(i for i in range(len(y)) if reduced[r, i])] for r in range(count)]
+    matrix = fmpq_mat([[as_number(a) for a in rows[i]] for i in chosen])
+    solved = matrix.solve(fmpq_mat([[as_number(y[i])] for i in chosen]))
+    return tuple(as_fraction(solved[k, 0]) for k in range(count))
 
 
 # --- cuts at the places where the polynomials on their two sides agree
