@@ -1,12 +1,9 @@
 """Training a binarised network as a mixed-integer program, whose dual functions bound the loss.
 
-Layers ``u^k = [W^k u^(k-1) >= λ_k]`` with binary u.  With bounds M on ``|W u|``,
-
-    W u <= (M + ε - λ) u' + λ - ε,      W u >= (M + λ) (u' - 1) + λ,
-
-and products of a weight and a binary number are linear: s <= u, s >= -u, s <= w + 1 - u,
-s >= w - 1 + u.  Bah, Kurtz 2020 (weights in [-1, 1]); Toro Icarte et al. 2019 (weights in
-{-1, 1} or {-1, 0, 1} with neurons ±1, where integer sums make the strict inequality exact).
+Layers ``u^k = [W^k u^(k-1) >= λ_k]`` with binary u, in the rows of `tamecheck.programs.training`:
+a neuron is 1 where ``W u >= λ`` and 0 where ``W u <= λ - ε``.  Bah, Kurtz 2020 (weights in
+[-1, 1]); Toro Icarte et al. 2019 (weights in {-1, 1} or {-1, 0, 1} with neurons ±1, where integer
+sums make the strict inequality exact).
 """
 
 from __future__ import annotations
@@ -20,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational
-from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.ir.program import Kind, Program
+from tamecheck.programs.training import Form, TrainingRows, total
 
 if TYPE_CHECKING:
     from tamecheck.duality.answer import DualFunction
 
 __all__ = ["Training", "Weights", "pair_tameness", "sensitivities", "training_program"]
 
-_ZERO, _ONE, _TWO = Fraction(0), Fraction(1), Fraction(2)
+_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 class Weights(Enum):
@@ -39,6 +37,11 @@ class Weights(Enum):
     REAL = "real"
     SIGN = "sign"
     TERNARY = "ternary"
+
+    @property
+    def low(self) -> Fraction:
+        """The level of a neuron that does not fire."""
+        return _ZERO if self is Weights.REAL else -_ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Training:
 
         def weight(k: int, j: int, n: int) -> Fraction:
             own = value[f"w.{k}.{j}.{n}"]
-            return _TWO * own - 1 if self.weights is Weights.SIGN else own
+            return 2 * own - 1 if self.weights is Weights.SIGN else own
 
         return tuple(
             tuple(tuple(weight(k, j, n) for n in range(before)) for j in range(after))
@@ -88,7 +91,7 @@ class Training:
     ) -> int:
         """The class that a network gives a sample, by an exact forward pass."""
         level = list(sample)
-        low = _ZERO if self.weights is Weights.REAL else -_ONE
+        low = self.weights.low
         fires = False
         for matrix in network:
             sums = [sum((w * x for w, x in zip(row, level, strict=True)), _ZERO) for row in matrix]
@@ -160,9 +163,7 @@ def training_program(  # noqa: PLR0913 (options, by keyword only)
     for i, sample in enumerate(data):
         draft.add_sample(i, sample, labels[i])
     return Training(
-        program=Program(
-            tuple(draft.columns), tuple(draft.rows), constant=draft.constant, name="training"
-        ),
+        program=draft.rows.program(total(draft.losses)),
         samples=data,
         labels=tuple(int(y) for y in labels),
         sizes=sizes,
@@ -237,129 +238,59 @@ def _validate(
 
 
 class _Draft:
-    """Columns and rows so far."""
+    """The rows so far, the weights' and neurons' forms, and the losses."""
 
     def __init__(
         self, weights: Weights, sizes: tuple[int, ...], threshold: Fraction, epsilon: Fraction
     ) -> None:
-        self.weights, self.sizes = weights, sizes
-        self.threshold, self.epsilon = threshold, epsilon
-        self.columns: list[Column] = []
-        self.rows: list[Row] = []
+        self.kind, self.sizes, self.ends = weights, sizes, (threshold - epsilon, threshold)
+        self.rows = TrainingRows()
         self.groups: dict[str, tuple[int, int]] = {}
-        self.constant = _ZERO
-        self._place: dict[str, int] = {}
-        for k, (before, after) in enumerate(pairwise(sizes)):
-            for j in range(after):
-                for n in range(before):
-                    self._weight(f"w.{k}.{j}.{n}")
+        self.losses: list[Form] = []
+        self.weights = [
+            [[self._weight(f"w.{k}.{j}.{n}") for n in range(before)] for j in range(after)]
+            for k, (before, after) in enumerate(pairwise(sizes))
+        ]
+
+    def _weight(self, name: str) -> Form:
+        match self.kind:
+            case Weights.REAL:
+                return self.rows.real(name, -_ONE, _ONE)
+            case Weights.SIGN:
+                return self.rows.sign(name)
+            case Weights.TERNARY:
+                return self.rows.real(name, -_ONE, _ONE, Kind.INTEGER)
 
     def add_budget(self, budget: Fraction) -> None:
         """A bound on the sum of the absolute weights; a sign weight has the absolute value 1."""
-        if self.weights is Weights.SIGN:
+        if self.kind is Weights.SIGN:
             raise InputError("Sign weights all have the absolute value 1: a budget says nothing.")
-        sizes: list[int] = []
-        for name, w in [*self._place.items()]:
-            a = self._add(f"abs.{name}", Kind.CONTINUOUS, _ZERO, _ONE, _ZERO)
-            sizes.append(a)
-            for sign in (1, -1):
-                terms = ((w, Fraction(sign)), (a, -_ONE))
-                self.rows.append(Row(f"abs.{name}.{sign}", terms, None, _ZERO))
-        self.rows.append(Row("budget", tuple((a, _ONE) for a in sizes), None, budget))
+        sizes = [
+            self.rows.absolute(f"abs.w.{k}.{j}.{n}", form)
+            for k, matrix in enumerate(self.weights)
+            for j, row in enumerate(matrix)
+            for n, form in enumerate(row)
+        ]
+        self.rows.at_most("budget", total(sizes), budget)
 
     def add_sample(self, i: int, sample: Sequence[Fraction], label: int) -> None:
         """The neurons of a sample, and its loss."""
-        last = len(self.sizes) - 2
-        for k, (before, after) in enumerate(pairwise(self.sizes)):
-            for j in range(after):
-                cost = _ZERO if k < last else (-_ONE if label else _ONE)
-                fires = self._add(f"u.{i}.{k}.{j}", Kind.INTEGER, _ZERO, _ONE, cost)
-                if k == 0:
-                    terms, moved = self._first(j, sample)
-                    size = sum(map(abs, sample), _ZERO)
+        bits: list[Form] = []
+        for k, matrix in enumerate(self.weights):
+            size = Fraction(self.sizes[k]) if k else sum(map(abs, sample), _ZERO)
+            fires: list[Form] = []
+            for j, row in enumerate(matrix):
+                fires.append(self.rows.bit(f"u.{i}.{k}.{j}"))
+                if k:
+                    products = (
+                        self.rows.product(f"product.{i}.{k}.{j}.{n}", weight, bit, self.kind.low)
+                        for n, (weight, bit) in enumerate(zip(row, bits, strict=True))
+                    )
                 else:
-                    terms, moved = self._later(i, k, j, before)
-                    size = Fraction(before)
-                self._neuron(i, k, j, fires, (terms, moved, size))
-        self.constant += label
-
-    def _first(
-        self, j: int, sample: Sequence[Fraction]
-    ) -> tuple[list[tuple[int, Fraction]], Fraction]:
-        """The pre-activation of a neuron of the first layer: terms and a constant."""
-        factor = _TWO if self.weights is Weights.SIGN else _ONE
-        terms = [(self._place[f"w.0.{j}.{n}"], factor * x) for n, x in enumerate(sample) if x]
-        moved = -sum(sample, _ZERO) if self.weights is Weights.SIGN else _ZERO
-        return terms, moved
-
-    def _later(
-        self, i: int, k: int, j: int, before: int
-    ) -> tuple[list[tuple[int, Fraction]], Fraction]:
-        """The pre-activation of a later neuron: the sum of products of weights and neurons."""
-        products = [
-            self._product(
-                f"{i}.{k}.{j}.{n}",
-                self._place[f"w.{k}.{j}.{n}"],
-                self._place[f"u.{i}.{k - 1}.{n}"],
-            )
-            for n in range(before)
-        ]
-        return [(s, _ONE) for s in products], _ZERO
-
-    def _product(self, name: str, w: int, u: int) -> int:
-        """A column for the product of a weight and a neuron's level."""
-        s = self._add(f"s.{name}", Kind.CONTINUOUS, -_ONE, _ONE, _ZERO)
-        if self.weights is Weights.REAL:
-            sides = (
-                ([(u, -_ONE), (s, _ONE)], None, _ZERO),
-                ([(u, _ONE), (s, _ONE)], _ZERO, None),
-                ([(w, -_ONE), (u, _ONE), (s, _ONE)], None, _ONE),
-                ([(w, -_ONE), (u, -_ONE), (s, _ONE)], -_ONE, None),
-            )
-        else:
-            # the weight is a w + c, the level 2u - 1
-            a, c = (_TWO, -_ONE) if self.weights is Weights.SIGN else (_ONE, _ZERO)
-            sides = (
-                ([(w, -a), (u, _TWO), (s, _ONE)], None, _TWO + c),
-                ([(w, -a), (u, -_TWO), (s, _ONE)], -_TWO + c, None),
-                ([(w, a), (u, -_TWO), (s, _ONE)], None, -c),
-                ([(w, a), (u, _TWO), (s, _ONE)], -c, None),
-            )
-        for number, (terms, low, high) in enumerate(sides):
-            self.rows.append(Row(f"product.{name}.{number}", tuple(sorted(terms)), low, high))
-        return s
-
-    def _neuron(
-        self,
-        i: int,
-        k: int,
-        j: int,
-        u: int,
-        sum_: tuple[list[tuple[int, Fraction]], Fraction, Fraction],
-    ) -> None:
-        """The two rows that tie a neuron to its pre-activation, whose size is bounded."""
-        terms, moved, size = sum_
-        level, epsilon = self.threshold, self.epsilon
-        above, below = size + epsilon - level, size + level
-        for kind, factor, low, high in (
-            ("rest", above, None, level - epsilon - moved),
-            ("fire", below, level - below - moved, None),
-        ):
-            name = f"{kind}.{i}.{k}.{j}"
-            own = [*terms, *([(u, -factor)] if factor else [])]
-            self.rows.append(Row(name, tuple(sorted(own)), low, high))
-            self.groups[name] = (i, k)
-
-    def _weight(self, name: str) -> None:
-        match self.weights:
-            case Weights.REAL:
-                self._add(name, Kind.CONTINUOUS, -_ONE, _ONE, _ZERO)
-            case Weights.SIGN:
-                self._add(name, Kind.INTEGER, _ZERO, _ONE, _ZERO)
-            case Weights.TERNARY:
-                self._add(name, Kind.INTEGER, -_ONE, _ONE, _ZERO)
-
-    def _add(self, name: str, kind: Kind, low: Fraction, high: Fraction, cost: Fraction) -> int:
-        self._place[name] = len(self.columns)
-        self.columns.append(Column(name, low, high, kind, cost))
-        return self._place[name]
+                    products = (weight * x for weight, x in zip(row, sample, strict=True))
+                names = f"fire.{i}.{k}.{j}", f"rest.{i}.{k}.{j}"
+                self.rows.neuron(names, total(products), fires[-1], size, self.ends)
+                self.groups |= dict.fromkeys(names, (i, k))
+            bits = fires
+        (fired,) = bits
+        self.losses.append(Form({}, _ONE) - fired if label else fired)

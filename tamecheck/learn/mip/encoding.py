@@ -1,9 +1,7 @@
 """Training as a mixed-integer program in rationals (after Bah and Kurtz, Toro Icarte et al.).
 
-A neuron with pre-activation a = w.h + b and bit u in {0, 1} obeys
-``a >= above - (size + above)(1 - u)`` and ``a <= below + (size - below) u`` with ``size`` the
-largest |a| on that very row.  Behind the first layer, a product w s of a weight and a sign
-s = 2u - 1 is a variable t with ``|t - w| <= 2(1 - u)`` and ``|t + w| <= 2u``.
+The rows of neurons and products are those of `tamecheck.programs.training`, with ``size`` the
+largest |a| on that very row and levels ±1.
 
 Neurons of a layer are sorted by a linear form of their weights, and, where neurons can be negated,
 the first of their own weights is not negative; in the last hidden layer it is their first weight in
@@ -13,21 +11,22 @@ networks that another one equals are removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from typing import cast
 
 import numpy as np
 
-from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.ir.program import Kind
 from tamecheck.learn.mip.task import Architecture, Exact, Grid, Params, Task, exact_array, grids
 from tamecheck.learn.network import Layer
+from tamecheck.programs.training import Form, TrainingRows, total
 
 __all__ = ["Encoding", "Objective", "lifted", "normal_form"]
 
-_ZERO, _ONE, _TWO = Fraction(0), Fraction(1), Fraction(2)
+_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +45,6 @@ class Objective:
         return (*self.limits, self.measure)
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A linear form of columns plus a constant."""
-
-    terms: Mapping[int, Fraction]
-    constant: Fraction = _ZERO
-
-    def __add__(self, other: Form) -> Form:
-        return _total((self, other))
-
-    def __mul__(self, factor: Fraction) -> Form:
-        return Form({j: a * factor for j, a in self.terms.items()}, self.constant * factor)
-
-    def __sub__(self, other: Form) -> Form:
-        return self + other * -_ONE
-
-
-def _total(forms: Iterable[Form]) -> Form:
-    terms: dict[int, Fraction] = {}
-    constant = _ZERO
-    for form in forms:
-        constant += form.constant
-        for j, a in form.terms.items():
-            terms[j] = terms.get(j, _ZERO) + a
-    return Form(terms, constant)
-
-
 class Encoding:
     """A training program (``program``, minimised), and the way between its points and networks.
 
@@ -89,17 +61,12 @@ class Encoding:
     ) -> None:
         self.task, self.architecture, self.objective = task, architecture, objective
         self.grids = grids(task, architecture) if limits is None else limits
-        self._columns: list[Column] = []
-        self._rows: list[Row] = []
+        self._rows = TrainingRows()
         self._weights: list[list[list[Form]]] = []
         self._offsets: list[list[Form]] = []
         self._parts: dict[str, list[Form]] = {name: [] for name in objective.measures}
         self._build()
-        costs = self._measure(objective.measure)
-        columns = tuple(
-            replace(c, cost=costs.terms.get(j, _ZERO)) for j, c in enumerate(self._columns)
-        )
-        self.program = Program(columns, tuple(self._rows), constant=costs.constant, name="training")
+        self.program = self._rows.program(self._measure(objective.measure))
 
     def params(self, x: Sequence[float]) -> Params:
         """The network at a point, with what is integer rounded."""
@@ -118,26 +85,9 @@ class Encoding:
         return tuple(made)
 
     def _measure(self, name: str) -> Form:
-        return _total(self._parts[name])
+        return total(self._parts[name])
 
     # columns and rows
-
-    def _real(
-        self, name: str, lower: Fraction, upper: Fraction, kind: Kind = Kind.CONTINUOUS
-    ) -> Form:
-        self._columns.append(Column(name, lower, upper, kind))
-        return Form({len(self._columns) - 1: _ONE})
-
-    def _bit(self, name: str) -> Form:
-        return self._real(name, _ZERO, _ONE, Kind.INTEGER)
-
-    def _at_least(self, name: str, form: Form, bound: Fraction = _ZERO) -> None:
-        terms = tuple(sorted((j, a) for j, a in form.terms.items() if a))
-        self._rows.append(Row(name, terms, lower=bound - form.constant))
-
-    def _at_most(self, name: str, form: Form, bound: Fraction = _ZERO) -> None:
-        terms = tuple(sorted((j, a) for j, a in form.terms.items() if a))
-        self._rows.append(Row(name, terms, upper=bound - form.constant))
 
     def _build(self) -> None:
         bits: list[list[Form]] | None = None
@@ -157,26 +107,26 @@ class Encoding:
         if "weight" in self._parts:
             self._absolutes()
         for measure, value in self.objective.limits.items():
-            self._at_most(f"keep {measure}", self._measure(measure), value)
+            self._rows.at_most(f"keep {measure}", self._measure(measure), value)
 
     def _weight(self, name: str) -> Form:
         match self.architecture.kind:
             case "binary":
-                return self._bit(name) * _TWO + Form({}, -_ONE)
+                return self._rows.sign(name)
             case "ternary":
-                plus, minus = self._bit(f"{name}_plus"), self._bit(f"{name}_minus")
-                self._at_most(f"{name} one sign", plus + minus, _ONE)
+                plus, minus = self._rows.bit(f"{name}_plus"), self._rows.bit(f"{name}_minus")
+                self._rows.at_most(f"{name} one sign", plus + minus, _ONE)
                 return plus - minus
             case "real":
-                return self._real(name, -_ONE, _ONE)
+                return self._rows.real(name, -_ONE, _ONE)
 
     def _offset(self, name: str, grid: Grid) -> Form:
         if grid.reach is None:
             return Form({})
         if not grid.step:
-            return self._real(name, -grid.reach, grid.reach)
+            return self._rows.real(name, -grid.reach, grid.reach)
         low, high = (-grid.reach - grid.base) / grid.step, (grid.reach - grid.base) / grid.step
-        column = self._real(name, Fraction(-((-low) // 1)), Fraction(high // 1), Kind.INTEGER)
+        column = self._rows.real(name, Fraction(-((-low) // 1)), Fraction(high // 1), Kind.INTEGER)
         return column * grid.step + Form({}, grid.base)
 
     def _sums(self, number: int, i: int, bits: list[list[Form]] | None) -> list[Form]:
@@ -188,19 +138,11 @@ class Encoding:
                 parts = [weights[k][j] * v for k, v in enumerate(values) if v]
             else:
                 parts = [
-                    self._product(f"t{number}_{i}_{k}_{j}", weights[k][j], bit)
+                    self._rows.product(f"t{number}_{i}_{k}_{j}", weights[k][j], bit)
                     for k, bit in enumerate(bits[i])
                 ]
-            found.append(_total([*parts, offset]))
+            found.append(total([*parts, offset]))
         return found
-
-    def _product(self, name: str, weight: Form, bit: Form) -> Form:
-        product = self._real(name, -_ONE, _ONE)
-        self._at_most(f"{name} a", product - weight + bit * _TWO, _TWO)
-        self._at_most(f"{name} b", weight - product + bit * _TWO, _TWO)
-        self._at_most(f"{name} c", product + weight - bit * _TWO)
-        self._at_least(f"{name} d", product + weight + bit * _TWO)
-        return product
 
     def _size(self, number: int, i: int) -> Fraction:
         """The largest absolute pre-activation of row i in a layer."""
@@ -212,23 +154,25 @@ class Encoding:
 
     def _signs(self, number: int, grid: Grid, sums: list[list[Form]]) -> list[list[Form]]:
         outputs = self.architecture.widths[number + 1]
-        bits = [[self._bit(f"u{number}_{i}_{j}") for j in range(outputs)] for i in range(len(sums))]
+        bits = [
+            [self._rows.bit(f"u{number}_{i}_{j}") for j in range(outputs)] for i in range(len(sums))
+        ]
         sizes = [self._size(number, i) for i in range(len(sums))]
         for i, (row, size) in enumerate(zip(sums, sizes, strict=True)):
             for j, (form, bit) in enumerate(zip(row, bits[i], strict=True)):
                 name = f"n{number}_{i}_{j}"
-                self._at_least(f"{name} on", form - bit * (size + grid.above), -size)
-                self._at_most(f"{name} off", form - bit * (size - grid.below), grid.below)
+                ends = grid.below, grid.above
+                self._rows.neuron((f"{name} on", f"{name} off"), form, bit, size, ends)
         if "margin" in self._parts:
             # a column a neuron that is at most each |a|
             big = 2 * max(sizes)
             for j in range(outputs):
-                least = self._real(f"m{number}_{j}", _ZERO, max(sizes))
+                least = self._rows.real(f"m{number}_{j}", _ZERO, max(sizes))
                 self._parts["margin"].append(least * -_ONE)
                 for i, row in enumerate(sums):
                     name, bit = f"m{number}_{i}_{j}", bits[i][j]
-                    self._at_most(f"{name} on", least - row[j] + bit * big, big)
-                    self._at_most(f"{name} off", least + row[j] - bit * big)
+                    self._rows.at_most(f"{name} on", least - row[j] + bit * big, big)
+                    self._rows.at_most(f"{name} off", least + row[j] - bit * big)
         return bits
 
     def _losses(self, sums: list[list[Form]]) -> None:
@@ -240,19 +184,19 @@ class Encoding:
             for label, weight in self.task.weights[i]:
                 gains = self._gains(row, label)
                 if "errors" in self._parts:
-                    error = self._bit(f"e{i}_{label}")
+                    error = self._rows.bit(f"e{i}_{label}")
                     wrong.append(error)
                     self._parts["errors"].append(error * weight)
                     for c, (gain, least) in enumerate(gains):
                         name = f"e{i}_{label}_{c}"
-                        self._at_least(name, gain + error * (big + least), least)
+                        self._rows.at_least(name, gain + error * (big + least), least)
                 if "hinge" in self._parts:
-                    loss = self._real(f"h{i}_{label}", _ZERO, big + 1)
+                    loss = self._rows.real(f"h{i}_{label}", _ZERO, big + 1)
                     self._parts["hinge"].append(loss * weight)
                     for c, (gain, _) in enumerate(gains):
-                        self._at_least(f"h{i}_{label}_{c}", gain + loss, _ONE)
+                        self._rows.at_least(f"h{i}_{label}_{c}", gain + loss, _ONE)
             if len(wrong) > 1:
-                self._at_least(f"one of {i}", _total(wrong), Fraction(len(wrong) - 1))
+                self._rows.at_least(f"one of {i}", total(wrong), Fraction(len(wrong) - 1))
 
     def _gains(self, row: list[Form], label: int) -> list[tuple[Form, Fraction]]:
         """The forms that must reach a least value for a row to be decided as ``label``."""
@@ -272,24 +216,21 @@ class Encoding:
         for number, grid in enumerate(self.grids[:-1]):
             weights, behind = self._weights[number], self._weights[number + 1]
             keys = [
-                _total(form * f for form, f in zip(column, factors(len(weights)), strict=True))
+                total(form * f for form, f in zip(column, factors(len(weights)), strict=True))
                 for column in zip(*weights, strict=True)
             ]
             for j, (left, right) in enumerate(pairwise(keys)):
-                self._at_least(f"order{number}_{j}", right - left)
+                self._rows.at_least(f"order{number}_{j}", right - left)
             if grid.above == -grid.below:
                 last = number == len(self.grids) - 2
                 for j, form in enumerate([row[0] for row in behind] if last else weights[0]):
-                    self._at_least(f"turned{number}_{j}", form)
+                    self._rows.at_least(f"turned{number}_{j}", form)
 
     def _absolutes(self) -> None:
         for number, rows in enumerate(self._weights):
             for k, row in enumerate(rows):
                 for j, form in enumerate(row):
-                    name = f"s{number}_{k}_{j}"
-                    size = self._real(name, _ZERO, _ONE)
-                    self._at_least(f"{name} plus", size - form)
-                    self._at_least(f"{name} minus", size + form)
+                    size = self._rows.absolute(f"s{number}_{k}_{j}", form)
                     self._parts["weight"].append(size)
 
 
