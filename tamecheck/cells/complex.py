@@ -29,6 +29,11 @@ class Halfspace:
     offset: Fraction
     strict: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form, with exact numbers as strings."""
+        normal = [str(a) for a in self.normal]
+        return {"normal": normal, "offset": str(self.offset), "strict": self.strict}
+
 
 @dataclass(frozen=True, slots=True)
 class AffineMap:
@@ -115,6 +120,18 @@ class Cell:
         for node in self.outputs:
             found += self.trace.forms(self.branch, node).value.reshape(-1).tolist()
         return tuple(found)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form, with exact numbers as strings."""
+        document: dict[str, Any] = {
+            "halfspaces": [halfspace.to_json() for halfspace in self.halfspaces],
+            "A": [[str(a) for a in row] for row in self.map.matrix],
+            "b": [str(b) for b in self.map.offset],
+            "interior_point": [str(x) for x in self.interior_point],
+        }
+        if self.equations:
+            document["equations"] = [equation.to_json() for equation in self.equations]
+        return document
 
     def forget(self) -> None:
         """Forget what was computed for this cell alone; it is computed again when asked for."""

@@ -18,8 +18,8 @@ from tamecheck.cli.source import chosen_slice, domain_of, model_of
 from tamecheck.errors import SolverError, UnsupportedError, visible
 
 if TYPE_CHECKING:
-    from tamecheck.cells import Cell, Complex, Halfspace
-    from tamecheck.cells.formulas import FormulaCell, FormulaCells
+    from tamecheck.cells import Cell, Complex
+    from tamecheck.cells.formulas import FormulaCells
     from tamecheck.model import Model
 
 __all__ = ["VERB"]
@@ -64,7 +64,7 @@ def _run(args: Namespace) -> int:
         )
         lines = _formula_lines(formulas)
         brief = "\n".join(islice(lines, 2 if formulas.undecided else 1)) if args.quiet else None
-        print_answer(args, _formula_document(formulas) if args.json else {}, lines, brief)
+        print_answer(args, formulas.to_json() if args.json else {}, lines, brief)
         return 0 if formulas.complete else 3
     rests_on = _rests_on(model, found)
     until = _until(budget, args.timeout)
@@ -122,7 +122,7 @@ def _print_json(found: Complex, rests_on: str, *, merge: bool, until: float) -> 
     }
     print(json.dumps(head)[:-1], end="")
     listed = _print_list("cells", (_group(found, members) for members in groups), until)
-    thin = (_cell(cell) for cell in found.lower_dimensional)
+    thin = (cell.to_json() for cell in found.lower_dimensional)
     listed += _print_list("lower_dimensional_cells", thin, until)
     print(f', "listed": {listed}}}')
     return listed == len(groups) + len(found.lower_dimensional)
@@ -156,32 +156,13 @@ def _volume(found: Complex, until: float) -> str | None:
 
 def _group(found: Complex, members: tuple[int, ...]) -> dict[str, Any]:
     parts = [found.cells[number] for number in members]
-    first = _cell(parts[0])
+    first = parts[0].to_json()
     if len(parts) > 1:
-        first["parts"] = [{"halfspaces": _halfspaces(part.halfspaces)} for part in parts]
+        first["parts"] = [{"halfspaces": [h.to_json() for h in part.halfspaces]} for part in parts]
         first["halfspaces"] = None
     for part in parts:
         part.forget()
     return first
-
-
-def _cell(cell: Cell) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "halfspaces": _halfspaces(cell.halfspaces),
-        "A": [[str(a) for a in row] for row in cell.map.matrix],
-        "b": [str(b) for b in cell.map.offset],
-        "interior_point": [str(x) for x in cell.interior_point],
-    }
-    if cell.equations:
-        document["equations"] = _halfspaces(cell.equations)
-    return document
-
-
-def _halfspaces(halfspaces: tuple[Halfspace, ...]) -> list[dict[str, Any]]:
-    return [
-        {"normal": [str(a) for a in h.normal], "offset": str(h.offset), "strict": h.strict}
-        for h in halfspaces
-    ]
 
 
 def _lines(
@@ -222,35 +203,6 @@ def _affine(cell: Cell, names: tuple[str, ...]) -> str:
 # --- cells with formulas -------------------------------------------------------------------------
 
 _WIDTH, _DIGITS, _LONG = 160, 4, 1000
-
-
-def _formula_document(found: FormulaCells) -> dict[str, Any]:
-    return {
-        "count": found.count,
-        "lower_dimensional": None,
-        "dimension": found.dimension,
-        "volume": None,
-        "complete": found.complete,
-        "coordinates": list(found.names),
-        "cells": [_formula_cell(found, cell) for cell in found],
-        "undecided": [[str(c) for c in conditions] for conditions in found.undecided],
-        "listed": found.count,
-    }
-
-
-def _formula_cell(found: FormulaCells, cell: FormulaCell) -> dict[str, Any]:
-    formulas, latex = iter(cell.formulas), iter(cell.latex())
-    sizes = {name: len(elements) for name, elements in found.elements.items()}
-    return {
-        "conditions": [str(condition) for condition in cell.conditions],
-        "polyhedral": cell.polyhedral,
-        "formulas": {name: [next(formulas) for _ in range(n)] for name, n in sizes.items()},
-        "latex": {name: [next(latex) for _ in range(n)] for name, n in sizes.items()},
-        "halfspaces": None,
-        "A": None,
-        "b": None,
-        "interior_point": [str(x) for x in cell.interior_point],
-    }
 
 
 def _formula_lines(found: FormulaCells) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import EXIT_CODES, message, print_answer
@@ -13,7 +13,6 @@ from tamecheck.errors import InputError, TamecheckError
 
 if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
-    from tamecheck.derivative.implicit import Implicit
     from tamecheck.model import Model
 
 __all__ = ["VERB"]
@@ -57,7 +56,7 @@ def _run(args: Namespace) -> int:
         )
     found = jacobian(model.graph, point, args.kind)
     clarke = found if args.kind == "clarke" else _clarke(model, point, listed=found.listed)
-    document = _document(found, clarke)
+    document = found.to_json(clarke)
     if document["vertices"] or document["base"]:
         print_answer(args, document, _lines(found, document))
     else:
@@ -101,38 +100,6 @@ def _point(args: Namespace, model: Model) -> dict[str, Any]:
                 hint=f"Add {name}[{values.index(None)}]=0.",
             )
     return point
-
-
-def _matrix(matrix: Sequence[Sequence[Any]] | None) -> list[list[str]] | None:
-    from tamecheck.show.wording import exact_text
-
-    return None if matrix is None else [[exact_text(a) for a in row] for row in matrix]
-
-
-def _document(found: JacobianSet, clarke: JacobianSet | None) -> dict[str, Any]:
-    from tamecheck.show.wording import exact_text
-
-    # told where it is not what PyTorch gives
-    jax = found.autodiff_differs
-    return {
-        "kind": found.kind,
-        "exact": found.exact,
-        "singleton": found.singleton,
-        "listed": found.listed,
-        "vertices": [_matrix(vertex) for vertex in found.vertices] if found.listed else [],
-        "base": _matrix(found.base),
-        "generators": [[_matrix(matrix) for matrix in group] for group in found.generators],
-        "autodiff": _matrix(found.autodiff),
-        "autodiff_in_clarke": None if clarke is None else clarke.autodiff_in_set,
-        "autodiff_jax": _matrix(found.autodiff_jax) if jax else None,
-        "autodiff_jax_in_clarke": clarke.autodiff_jax_in_set if jax and clarke else None,
-        "directions": [[str(v) for v in proof.direction] for proof in found.proofs],
-        "jumps": [[exact_text(v) for v in value] for value in found.limits],
-        "why": found.why or found.autodiff_why or None,
-        "at_least": found.at_least,
-        "open": list(found.open),
-        "rests_on": found.rests_on or None,
-    }
 
 
 def _none_lines(found: JacobianSet, document: dict[str, Any]) -> Iterator[str]:
@@ -190,7 +157,7 @@ def _short(text: str) -> str:
 
 def _run_implicit(args: Namespace, model: Model) -> int:
     """Check the hypotheses and print the Jacobian of the unknowns."""
-    from tamecheck.derivative.implicit import implicit
+    from tamecheck.derivative.implicit import ground, implicit
 
     found = implicit(
         model.graph,
@@ -200,48 +167,13 @@ def _run_implicit(args: Namespace, model: Model) -> int:
         timeout=args.timeout,
         seed=args.seed,
     )
-    document = _implicit_document(found)
-    rests_on = document["rests_on"]
+    rests_on = ground(found)
+    document = {"verdict": found.verdict.value, "rests_on": rests_on, **found.to_json()}
     print_answer(args, document, _implicit_lines(document))
     if rests_on not in {None, "certificate", "recomputation", "replay"}:
         message(args, f"The verdict rests on {rests_on} alone, so the exit code is 3.")
         return 3
     return EXIT_CODES[found.verdict.value]
-
-
-def _implicit_document(found: Implicit) -> dict[str, Any]:
-    from tamecheck.derivative.implicit import ground
-    from tamecheck.show.wording import exact_text
-
-    singular, validity = found.singular, found.validity()
-    return {
-        "verdict": found.verdict.value,
-        "rests_on": ground(found),
-        "hypotheses": [
-            {"name": h.name, "status": h.status.value, "why": h.why, "rests_on": h.rests_on or None}
-            for h in found.hypotheses
-        ],
-        "unknowns": list(found.unknowns),
-        "parameters": list(found.parameters),
-        "solution": [exact_text(v) for v in found.solution],
-        "isolated": None if found.isolated is None else float(found.isolated),
-        "kind": found.kind,
-        "vertices": [_matrix(matrix) for matrix in found.vertices],
-        "listed": found.listed,
-        "hull_is_exact": found.hull_is_exact,
-        "validity": None
-        if validity is None
-        else {
-            "parameters": None if validity.parameters is None else str(validity.parameters),
-            "unknowns": None if validity.unknowns is None else str(validity.unknowns),
-            "why": validity.why,
-        },
-        "singular": None
-        if singular is None
-        else str(singular)
-        if singular.matrix is None
-        else _matrix(singular.matrix),
-    }
 
 
 def _implicit_lines(document: Mapping[str, Any]) -> Iterator[str]:

@@ -81,7 +81,7 @@ def _plain(array: Array) -> Any:
     """Nested lists of floats, or of exact strings; an overflow is the string ``inf``."""
     import numpy as np
 
-    from tamecheck.show.wording import exact_text
+    from tamecheck.exact.reals import exact_text
 
     if array.dtype != object and np.isfinite(array).all():
         return array.tolist()

@@ -220,14 +220,3 @@ SLICE = option(
     "file with origin, directions and bounds of the coordinates",
 )
 AT = option("--at", "POINT", "the point through which --slice goes: 'x=0,y=1/3'")
-
-
-def add_common(parser: Parser, *, answers: bool = False) -> None:
-    """Add the common options."""
-    parser.set_defaults(answers=answers, last_words=None)
-    _add(parser, parser, _COMMON)
-
-
-def add_output(parser: Parser, *flags: str, **options: Any) -> None:
-    """Add an option that names a file to write."""
-    _add(parser, parser, Option(flags, options, writes=True))

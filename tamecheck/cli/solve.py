@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tamecheck.cli.answer import (
     Sections,
@@ -17,10 +17,6 @@ from tamecheck.cli.answer import (
 from tamecheck.cli.options import CERTIFICATE, PROGRAM, Verb, flag
 from tamecheck.cli.source import program_of
 from tamecheck.errors import visible
-
-if TYPE_CHECKING:
-    from tamecheck.ir.program import Program
-    from tamecheck.programs import Solved
 
 __all__ = ["VERB"]
 
@@ -49,7 +45,7 @@ def _run(args: Namespace) -> int:
         )
     if not isinstance(solved.answer, Feasible | Unknown):
         confirm(solved.answer.certificate)
-    document = _document(source.program, solved)
+    document = solved.to_json(source.program)
     document["certificate"] = write_certificate(
         args, solved.answer.certificate, "there is no proof."
     )
@@ -58,51 +54,6 @@ def _run(args: Namespace) -> int:
     if document["rests_on"] is None:
         return 3
     return 1 if document["status"] == "infeasible" else 0
-
-
-def _document(program: Program, solved: Solved) -> dict[str, Any]:
-    """The answer as the JSON contract words it."""
-    from tamecheck.programs import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
-
-    answer = solved.answer
-    point, ray, objective, bound = None, None, None, None
-    status, evidence, why = type(answer).__name__.lower(), Evidence.CERTIFICATE, None
-    match answer:
-        case Optimal():
-            # the tree proves that no point is better
-            point, objective, bound = answer.point, answer.objective, answer.objective
-        case Feasible():
-            point, objective, bound = answer.point, answer.objective, answer.bound
-            evidence = answer.claimed
-        case Infeasible():
-            pass
-        case Unbounded():
-            point, ray = answer.point, answer.ray
-        case Unknown():
-            evidence, bound, why = answer.claimed, answer.bound, answer.why
-    names = [column.name for column in program.columns]
-
-    def named(values: Any) -> dict[str, str] | None:
-        return None if values is None else dict(zip(names, map(str, values), strict=True))
-
-    return {
-        "status": status,
-        "objective": None if objective is None else str(objective),
-        "bound": None if bound is None else str(bound),
-        "x": named(point),
-        "ray": named(ray),
-        "checked": {
-            "feasible": point is not None,
-            "optimal": None if evidence is None else evidence.value,
-        },
-        "rests_on": "certificate" if status not in {"feasible", "unknown"} else None,
-        "why": why,
-        "reason": "interrupted" if solved.interrupted else why,
-        "notes": list(solved.notes),
-        "nodes": solved.nodes,
-        "seconds": round(solved.seconds, 3),
-        "program": {"sha256": program.sha256},
-    }
 
 
 _REASONS = {

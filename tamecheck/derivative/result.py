@@ -20,10 +20,16 @@ from tamecheck.exact.hull import (
     rational,
     same,
 )
-from tamecheck.exact.reals import Number, as_fraction, as_number, working_precision
+from tamecheck.exact.reals import (
+    Number,
+    as_fraction,
+    as_number,
+    exact_text,
+    working_precision,
+)
 from tamecheck.ir.tensor import Shape
 
-__all__ = ["Autodiff", "Entry", "JacobianSet", "Kind", "Proof", "public"]
+__all__ = ["Autodiff", "Entry", "JacobianSet", "Kind", "Proof", "matrix_json", "public"]
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
@@ -327,6 +333,30 @@ class JacobianSet:
 
         return tamecheck.plots.draw_jacobian(self, ax, **options).axes
 
+    def to_json(self, clarke: JacobianSet | None) -> dict[str, Any]:
+        """The JSON form, with exact entries; ``clarke`` is the Clarke set, if that is known."""
+        # told where it is not what PyTorch gives
+        jax = self.autodiff_differs
+        return {
+            "kind": self.kind,
+            "exact": self.exact,
+            "singleton": self.singleton,
+            "listed": self.listed,
+            "vertices": [matrix_json(vertex) for vertex in self.vertices] if self.listed else [],
+            "base": matrix_json(self.base),
+            "generators": [[matrix_json(matrix) for matrix in group] for group in self.generators],
+            "autodiff": matrix_json(self.autodiff),
+            "autodiff_in_clarke": None if clarke is None else clarke.autodiff_in_set,
+            "autodiff_jax": matrix_json(self.autodiff_jax) if jax else None,
+            "autodiff_jax_in_clarke": clarke.autodiff_jax_in_set if jax and clarke else None,
+            "directions": [[str(v) for v in proof.direction] for proof in self.proofs],
+            "jumps": [[exact_text(v) for v in value] for value in self.limits],
+            "why": self.why or self.autodiff_why or None,
+            "at_least": self.at_least,
+            "open": list(self.open),
+            "rests_on": self.rests_on or None,
+        }
+
     def accurate(self, bits: int) -> bool:
         """Whether every ball has so many good bits."""
         return all(
@@ -359,6 +389,11 @@ def _entry(value: Number) -> Entry:
 def public(matrix: Sequence[Sequence[Number]]) -> tuple[tuple[Entry, ...], ...]:
     """The matrix with fractions for rationals."""
     return tuple(tuple(_entry(a) for a in row) for row in matrix)
+
+
+def matrix_json(matrix: Sequence[Sequence[Entry]] | None) -> list[list[str]] | None:
+    """The rows with exact entries as strings."""
+    return None if matrix is None else [[exact_text(a) for a in row] for row in matrix]
 
 
 def _number(value: Any) -> Number:

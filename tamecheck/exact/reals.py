@@ -20,6 +20,7 @@ from typing import Any, TypeAlias, assert_never
 from flint import arb, fmpq, fmpz
 from flint import ctx as _context
 
+from tamecheck.ir.exact import MAX_EXPONENT, rational_text
 from tamecheck.ir.formula import Elementary, Relation
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "call",
     "compare",
     "divide",
+    "exact_text",
     "floor_candidates",
     "hull",
     "multiply",
@@ -301,3 +303,21 @@ def hull(values: list[Number]) -> Number:
     for value in values[1:]:
         ball = ball.union(arb(value))
     return ball
+
+
+_DIGITS = 25
+
+
+def exact_text(value: Fraction | arb) -> str:
+    """A rational as ``p`` or ``p/q``; a ball as ``[m +/- r]``, decimals that enclose it."""
+    if isinstance(value, Fraction):
+        return rational_text(value)
+    if value.is_exact():
+        mantissa, exponent = value.man_exp()
+        if abs(int(exponent)) <= MAX_EXPONENT:
+            return rational_text(int(mantissa) * Fraction(2) ** int(exponent))
+    text: str = value.str(_DIGITS)
+    if not text.startswith("["):
+        return f"[{text} +/- 0]"
+    # Arb omits a midpoint of which no digit is known
+    return text.replace("[+/-", "[0 +/-")

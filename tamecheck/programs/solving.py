@@ -66,6 +66,49 @@ class Solved:
     seconds: float
     interrupted: bool = False
 
+    def to_json(self, program: Program) -> dict[str, Any]:
+        """The JSON form: the optimum of a program, with exact numbers as strings."""
+        answer = self.answer
+        point, ray, objective, bound = None, None, None, None
+        status, evidence, why = type(answer).__name__.lower(), Evidence.CERTIFICATE, None
+        match answer:
+            case Optimal():
+                # the tree proves that no point is better
+                point, objective, bound = answer.point, answer.objective, answer.objective
+            case Feasible():
+                point, objective, bound = answer.point, answer.objective, answer.bound
+                evidence = answer.claimed
+            case Infeasible():
+                pass
+            case Unbounded():
+                point, ray = answer.point, answer.ray
+            case Unknown():
+                evidence, bound, why = answer.claimed, answer.bound, answer.why
+        definite = not isinstance(answer, Feasible | Unknown)
+        return {
+            "status": status,
+            "objective": None if objective is None else str(objective),
+            "bound": None if bound is None else str(bound),
+            "x": None if point is None else _named(program, point),
+            "ray": None if ray is None else _named(program, ray),
+            "checked": {
+                "feasible": point is not None,
+                "optimal": None if evidence is None else evidence.value,
+            },
+            "rests_on": "certificate" if definite else None,
+            "why": why,
+            "reason": "interrupted" if self.interrupted else why,
+            "notes": list(self.notes),
+            "nodes": self.nodes,
+            "seconds": round(self.seconds, 3),
+            "program": {"sha256": program.sha256},
+        }
+
+
+def _named(program: Program, values: Sequence[Fraction]) -> dict[str, str]:
+    columns = zip(program.columns, values, strict=True)
+    return {column.name: str(value) for column, value in columns}
+
 
 def solve(  # noqa: PLR0913 (options, by keyword only)
     program: Program,

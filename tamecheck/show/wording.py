@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from fractions import Fraction
 from typing import Any
 
-from flint import arb
-
 from tamecheck.ir.box import Bound, Box, Side
-from tamecheck.ir.exact import MAX_EXPONENT, rational_text
+from tamecheck.ir.exact import rational_text
 from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.ir.verdict import Properties, Verdict
@@ -22,7 +19,6 @@ __all__ = [
     "box_json",
     "check_json",
     "domain_text",
-    "exact_text",
     "headline",
     "ingredients",
     "interval_text",
@@ -44,7 +40,6 @@ _PROPERTIES: Mapping[str, str] = {
 """The name in prose of each property."""
 
 _ANSWERS: Mapping[bool | None, str] = {True: "yes", False: "no", None: "not proved"}
-_DIGITS = 25
 
 _LINEAR = Structure.RATIONAL_SEMILINEAR.symbol
 _SYMBOLS = tuple(structure.symbol for structure in Structure)
@@ -250,18 +245,3 @@ def box_json(box: Box, inputs: Mapping[str, Shape]) -> dict[str, Any]:
 def shapes_json(shapes: Mapping[str, Shape]) -> list[dict[str, Any]]:
     """Named shapes as a list of records."""
     return [{"name": name, "shape": list(shape)} for name, shape in shapes.items()]
-
-
-def exact_text(value: Fraction | arb) -> str:
-    """A rational as ``p`` or ``p/q``; a ball as ``[m +/- r]``, decimals that enclose it."""
-    if isinstance(value, Fraction):
-        return rational_text(value)
-    if value.is_exact():
-        mantissa, exponent = value.man_exp()
-        if abs(int(exponent)) <= MAX_EXPONENT:
-            return rational_text(int(mantissa) * Fraction(2) ** int(exponent))
-    text: str = value.str(_DIGITS)
-    if not text.startswith("["):
-        return f"[{text} +/- 0]"
-    # Arb omits a midpoint of which no digit is known
-    return text.replace("[+/-", "[0 +/-")

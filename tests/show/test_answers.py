@@ -8,12 +8,13 @@ import pytest
 from flint import arb, ctx
 
 from tamecheck import show
+from tamecheck.exact.reals import exact_text
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.structure import Structure
 from tamecheck.ops import BY_NAME
 from tamecheck.show.console import speakable
-from tamecheck.show.wording import domain_text, exact_text, headline
+from tamecheck.show.wording import domain_text, headline
 from tamecheck.tame.verdict import (
     Check,
     Consequence,

@@ -153,6 +153,34 @@ class FormulaCells:
         """The number of coordinates."""
         return len(self.names)
 
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form, with the keys of a complex, None where they have no meaning."""
+        return {
+            "count": self.count,
+            "lower_dimensional": None,
+            "dimension": self.dimension,
+            "volume": None,
+            "complete": self.complete,
+            "coordinates": list(self.names),
+            "cells": [self._cell(cell) for cell in self],
+            "undecided": [[str(c) for c in conditions] for conditions in self.undecided],
+            "listed": self.count,
+        }
+
+    def _cell(self, cell: FormulaCell) -> dict[str, Any]:
+        formulas, latex = iter(cell.formulas), iter(cell.latex())
+        sizes = {name: len(elements) for name, elements in self.elements.items()}
+        return {
+            "conditions": [str(condition) for condition in cell.conditions],
+            "polyhedral": cell.polyhedral,
+            "formulas": {name: [next(formulas) for _ in range(n)] for name, n in sizes.items()},
+            "latex": {name: [next(latex) for _ in range(n)] for name, n in sizes.items()},
+            "halfspaces": None,
+            "A": None,
+            "b": None,
+            "interior_point": [str(x) for x in cell.interior_point],
+        }
+
     def __len__(self) -> int:
         return len(self.cells)
 

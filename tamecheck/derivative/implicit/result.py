@@ -14,10 +14,10 @@ from flint import arb, arb_mat, fmpq_mat
 from tamecheck.derivative.implicit.invertible import matrix_of
 from tamecheck.derivative.implicit.singular import Singular, floats
 from tamecheck.derivative.implicit.validity import Validity
-from tamecheck.derivative.result import public
+from tamecheck.derivative.result import matrix_json, public
 from tamecheck.errors import InputError
 from tamecheck.exact.hull import Matrix
-from tamecheck.exact.reals import working_precision
+from tamecheck.exact.reals import exact_text, working_precision
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Hypothesis", "Implicit", "Status", "negative_quotient"]
@@ -136,6 +136,36 @@ class Implicit:
         if self.verdict is not Status.PROVED or self.reach is None:
             return None
         return self.reach(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form, with exact numbers as strings."""
+        singular, validity = self.singular, self.validity()
+        return {
+            "verdict": self.verdict.value,
+            "hypotheses": [
+                {
+                    "name": h.name,
+                    "status": h.status.value,
+                    "why": h.why,
+                    "rests_on": h.rests_on or None,
+                }
+                for h in self.hypotheses
+            ],
+            "unknowns": list(self.unknowns),
+            "parameters": list(self.parameters),
+            "solution": [exact_text(v) for v in self.solution],
+            "isolated": None if self.isolated is None else float(self.isolated),
+            "kind": self.kind,
+            "vertices": [matrix_json(matrix) for matrix in self.vertices],
+            "listed": self.listed,
+            "hull_is_exact": self.hull_is_exact,
+            "validity": None if validity is None else validity.to_json(),
+            "singular": None
+            if singular is None
+            else str(singular)
+            if singular.matrix is None
+            else matrix_json(singular.matrix),
+        }
 
     def jvp(self, directions: Any, *, vertex: int = 0) -> Array:
         """``-U⁻¹ (V d)`` for one element of the set: one factorisation, no inverse; in float64.

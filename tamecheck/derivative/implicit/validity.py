@@ -61,6 +61,11 @@ class Validity:
     unknowns: Radius | None
     why: str
 
+    def to_json(self) -> dict[str, str | None]:
+        """The JSON form."""
+        radii = {"parameters": self.parameters, "unknowns": self.unknowns}
+        return {**{k: None if r is None else str(r) for k, r in radii.items()}, "why": self.why}
+
 
 def affine_validity(
     equations: Equations, point: Mapping[str, Array], slopes: Sequence[Sequence[Sequence[Fraction]]]
