@@ -32,7 +32,13 @@ def lift(graph: Graph, node: Node, args: Sequence[Sequence[T]], pad: T, apply: A
         columns = [[v[o] for o in _spread(s, node.shape)] for v, s in pairs(args, shapes)]
         return [apply(node.op, [column[i] for column in columns]) for i in range(node.size)]
     if node.op == "concat":
-        return _concat(args, [prod(s[node.axis :]) for s in shapes])
+        turns, blocks = prod(node.shape[: node.axis]), [prod(s[node.axis :]) for s in shapes]
+        return [
+            element
+            for i in range(turns)
+            for v, b in pairs(args, blocks)
+            for element in v[i * b : (i + 1) * b]
+        ]
     if node.op in ROUTING:
         return [pad if o < 0 else args[0][o] for o in _offsets(graph, node, shapes[0])]
     if node.op == "matmul":
@@ -102,16 +108,9 @@ def _gathered(node: Node, axes: list[list[int]], indices: list[int]) -> list[int
     return [a + b for a, b in pairs(rest, chosen)]
 
 
-def _concat(args: Sequence[Sequence[T]], blocks: list[int]) -> list[T]:
-    """Return the elements of tensors, by turns a block of each."""
-    turns = range(len(args[0]) // blocks[0])
-    return [e for i in turns for v, b in pairs(args, blocks) for e in v[i * b : (i + 1) * b]]
-
-
 def dots(a: Shape, b: Shape, x: Sequence[T], y: Sequence[T]) -> Factors[T]:
     """Return the row and the column of each element of a product of tensors."""
-    a = a if len(a) > 1 else (1, *a)
-    b = b if len(b) > 1 else (*b, 1)
+    a, b = (1, *a), b if len(b) > 1 else (*b, 1)
     (n, k), m, batch = a[-2:], b[-1], broadcast(a[:-2], b[:-2])
     starts = pairs(_spread(a[:-2], batch), _spread(b[:-2], batch))
     return [

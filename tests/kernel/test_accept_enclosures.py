@@ -4,8 +4,10 @@
 import json
 import runpy
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tamecheck.kernel import check, checker
@@ -73,6 +75,9 @@ RANGES = [
     ("mul", [("2", None), ("-7", "-5")], (None, "-10"), {}),
     ("mul", [(None, "2"), ("5", "7")], (None, "14"), {}),
     ("mul", [UP, UP], ("0", None), {}),
+    ("mul", [("1/2", "1/2"), UP], ("0", None), {}), ("mul", [("0", "1/2"), UP], ("0", None), {}),
+    ("mul", [("1/2", None), ("1", None)], ("1/2", None), {}), ("mul", [("-1/2", "0"), UP], (None, "0"), {}),
+    ("mul", [(None, "-1/2"), (None, "-1")], ("1/2", None), {}), ("mul", [(None, "1/2"), ("1", None)], (None, None), {}),
     ("mul", [("0", "0"), (None, None)], ("0", "0"), {}),
     ("mul", [DOWN, ("0", "7")], (None, "0"), {}),
     ("mul", [(None, None), ("3", "4")], (None, None), {}),
@@ -189,8 +194,24 @@ LIST, LISTS = data(["1", "-2", "3"], (3,))
 MATRIX, MATRICES = data(["1", "-2", "3", "1/2", "0", "1/3"], (2, 3))
 ONES, ALL_ONES = data(["1"] * 6, (2, 3))
 AT, ATS = data(["2", "0", "-1", "1"], (4,))
+AT_ROWS, ROWS = data(["-1", "0"], (2,))
 SIX = (["0", "1", "2", "3", "4", "5"], ["0", "11", "12", "13", "14", "15"])
 MANY = {"shapes": [(2, 3)]}
+
+
+def batches(a, b, weights=None):
+    """Products of tensors of these shapes, of positive numbers, as NumPy has them; or of data."""
+    low, high = ([np.arange(1, prod(s) + 1).reshape(s) * (k + 1) for s in (a, b)] for k in (0, 1))
+    boxes = [tuple([str(v) for v in side[i].ravel()] for side in (low, high)) for i in (0, 1)]
+    tensors = {}
+    if weights is not None:
+        digest, tensors = data(boxes[weights][0], (a, b)[weights])
+        boxes[weights], high[weights] = digest, low[weights]
+    ends = [np.matmul(*side) for side in (low, high)]
+    sides = [[str(v) for v in end.ravel()] for end in ends]
+    return "matmul", boxes, *sides, {"shapes": [a, b], "out": ends[0].shape, "tensors": tensors}
+
+
 # name, boxes, lower, upper, the rest: exact for each element
 ELEMENTS = [
     ("neg", [SIX], ["0", "-11", "-12", "-13", "-14", "-15"], ["0", "-1", "-2", "-3", "-4", "-5"], MANY | {"out": (2, 3)}),
@@ -216,6 +237,8 @@ ELEMENTS = [
      {"shapes": [(1, 3), (2, 3)], "out": (3, 3), "axis": 0}),
     ("gather", [SIX, AT], ["2", "0", "2", "1", "5", "3", "5", "4"], ["12", "0", "12", "11", "15", "13", "15", "14"],
      {"shapes": [(2, 3), (4,)], "out": (2, 4), "axis": 1, "tensors": ATS}),
+    ("gather", [SIX, AT_ROWS], ["3", "4", "5", "0", "1", "2"], ["13", "14", "15", "0", "11", "12"],
+     {"shapes": [(2, 3), (2,)], "out": (2, 3), "axis": 0, "tensors": ROWS}),
     ("gather_elements", [(["0", "1", "2"], ["10", "11", "12"]), AT], ["2", "0", "2", "1"], ["12", "10", "12", "11"],
      {"shapes": [(3,), (4,)], "out": (4,), "axis": 0, "tensors": ATS}),
     ("gather_elements", [SIX, data(["1", "-2", "0"], (1, 3))[0]], ["3", "1", "2"], ["13", "11", "12"],
@@ -262,6 +285,8 @@ ELEMENTS = [
     ("gather", [SIX, (None, None)], ["0"], ["15"], {"shapes": [(2, 3), ()], "out": (2,), "axis": 1}),
     # a single interval where the elements have their own
     ("relu", [SIX], ["0"], ["15"], MANY | {"out": (2, 3)}),
+    batches((2, 2, 2), (2, 2, 1)), batches((2, 1, 2), (2, 2)), batches((1, 2), (2, 2, 1)), batches((3,), (2, 3, 2)),
+    batches((2, 2, 2), (2,)), batches((2, 1, 1, 2), (3, 2, 1)), batches((1, 2), (2, 2, 2, 1), 0), batches((2, 2, 2), (2, 1), 1),
 ]  # fmt: skip
 CITE, BELOW = (
     "one cited step for each argument was expected",
@@ -356,7 +381,33 @@ def test_a_tighter_range_is_refused(number):
     assert (report.verdict, report.step, report.why) == ("invalid", step, why)
 
 
-COUNTS = [473, 491, 729, 694, 1122, 309, 306, 137, 137, 361, 364, 115, 186, 120, 120, 190, 190]
+COUNTS = [
+    473,
+    491,
+    729,
+    694,
+    1122,
+    309,
+    306,
+    137,
+    137,
+    361,
+    364,
+    115,
+    186,
+    120,
+    120,
+    190,
+    190,
+    990,
+    778,
+    504,
+    1281,
+    884,
+    1052,
+    673,
+    673,
+]
 FOLDED = [name for name in ACCEPTED if "elements of matmul" in name or "elements of sum" in name]
 STEPS = [(ACCEPTED[name], steps) for name, steps in zip(FOLDED, COUNTS, strict=True)]
 """How many steps a check takes."""

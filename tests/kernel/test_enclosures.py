@@ -46,7 +46,7 @@ def between(low, high, share):
 
 
 @pytest.mark.parametrize("op", sorted(UNARY))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(a=RATIONALS, width=RATIONALS, shares=st.lists(st.fractions(0, 1), max_size=4))
 def test_unary_functions(op, a, width, shares):
     box = Interval(a, a + abs(width))
@@ -60,7 +60,7 @@ def test_unary_functions(op, a, width, shares):
 
 
 @pytest.mark.parametrize("op", sorted(set(UNARY) - {"abs", "neg", "relu"}))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(a=RATIONALS)
 def test_unary_functions_are_sharp(op, a):
     if abs(a) > 60:
@@ -173,7 +173,7 @@ def inside(box, share, far):
 
 
 @pytest.mark.parametrize("op", sorted(BINARY))
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     SIDE,
     SIDE,
@@ -196,7 +196,7 @@ def test_binary_operations(op, a, b, c, d, points):  # noqa: PLR0913, PLR0917
 
 
 @pytest.mark.parametrize("op", ["sign", "step", "leaky_relu", "elu", "clip", "pow", "select"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     SIDE,
     SIDE,
