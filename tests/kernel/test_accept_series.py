@@ -305,23 +305,23 @@ def test_a_series_ends_when_terms_are_at_most_one_unit_and_halve_from_there():
     # 1, 1, 1, 1 and then at most a half each: rounded, 0 to 1; what is left out is as much
     assert summed((1, 1), point(1), lambda n: (1, 1 if n < 4 else 2)) == [4, 6]
     # 4, 2, 1: the tail is at most 1
-    assert summed((4, 4), point(1), lambda n: (1, 2)) == [7, 8]
+    assert summed((4, 4), point(1), lambda _: (1, 2)) == [7, 8]
     # 5, 3 (rounded up from 5/2), 2, 1 and 5, 2, 1, 0
-    assert summed((5, 5), point(1), lambda n: (1, 2)) == [8, 12]
+    assert summed((5, 5), point(1), lambda _: (1, 2)) == [8, 12]
     # the same of numbers that are not units: 9/2 is between 4 and 5
-    assert summed((Fraction(9, 2), Fraction(9, 2)), point(1), lambda n: (1, 2)) == [7, 12]
+    assert summed((Fraction(9, 2), Fraction(9, 2)), point(1), lambda _: (1, 2)) == [7, 12]
     # not before the ratio is 1/2: 1, then three times 0 to 1, and the tail
     assert summed((1, 1), point(1), lambda n: (2, 3) if n < 3 else (1, 2)) == [1, 5]
     # y is rounded too, to units
     third = Interval(Fraction(1, 3), Fraction(1, 3))
-    assert summed((9, 9), third, lambda n: (1, 1)) == [9 + 2, 9 + 4 + 2 + 1 + 1]
+    assert summed((9, 9), third, lambda _: (1, 1)) == [9 + 2, 9 + 4 + 2 + 1 + 1]
 
 
 def test_an_alternating_series_adds_and_subtracts_what_is_rounded():
-    assert summed((8, 8), point(1), lambda n: (1, 2), alternating=True) == [8 - 4 + 2 - 1 - 1, 6]
+    assert summed((8, 8), point(1), lambda _: (1, 2), alternating=True) == [8 - 4 + 2 - 1 - 1, 6]
     # 5 - 3 + 1 - 1 and 5 - 2 + 2 - 0, and a tail of 1 on both sides
-    assert summed((5, 5), point(1), lambda n: (1, 2), alternating=True) == [2 - 1, 5 + 1]
-    assert summed((1, 1), point(1), lambda n: (1, 2), alternating=True) == [1 - 1 - 1, 2]
+    assert summed((5, 5), point(1), lambda _: (1, 2), alternating=True) == [2 - 1, 5 + 1]
+    assert summed((1, 1), point(1), lambda _: (1, 2), alternating=True) == [1 - 1 - 1, 2]
 
 
 def test_sums_of_series_are_multiples_of_the_unit():
