@@ -173,6 +173,10 @@ def points(tensor: Tensor) -> list[Interval]:
     return [point(Fraction(v, tensor[1])) for v in tensor[0]]
 
 
+def _each(bounds: Bounds, size: int) -> Bounds:
+    return [bounds[i % len(bounds)] for i in range(size)]
+
+
 def enclose(graph: Graph, k: int, args: list[Bounds], wanted: int) -> Bounds:
     """Return bounds of a node from its arguments': one per element if these or `wanted` are."""
     node, data = graph.nodes[k], [graph.data(a) for a in graph.nodes[k].args]
@@ -188,7 +192,7 @@ def enclose(graph: Graph, k: int, args: list[Bounds], wanted: int) -> Bounds:
         return [_hull(node, before, [reduce(Interval.__or__, bounds) for bounds in args])]
     spend(work)
     full = [
-        points(tensor) if tensor else [*bounds] * (a.size // len(bounds))
+        points(tensor) if tensor else _each(bounds, a.size)
         for bounds, (a, tensor) in pairs(args, pairs(before, data))
     ]
     pad = point(node.q.get("value", ZERO))
@@ -231,7 +235,7 @@ def _weighted(
     centres, radii, scale = list[list[int]](), list[list[int]](), 1
     for bounds, (node, tensor) in pairs(args, pairs(before, data)):
         exact = None if tensor is None else (tensor[0], [0] * node.size, tensor[1])
-        numbers = exact or _integers(bounds, node.size)
+        numbers = exact or _integers(_each(bounds, node.size))
         if numbers is None:
             return None
         centres.append(numbers[0])
@@ -248,7 +252,7 @@ def _weighted(
     return [Interval(Fraction(c - r, scale), Fraction(c + r, scale)) for c, r in sums]
 
 
-def _integers(bounds: Bounds, size: int) -> tuple[list[int], list[int], int] | None:
+def _integers(bounds: Bounds) -> tuple[list[int], list[int], int] | None:
     """Return centres, radii and their denominator, for intervals."""
     ends = [(x.low, x.high) for x in bounds if x.low is not None and x.high is not None]
     denominator = common({end.denominator for pair in ends for end in pair}, BITS)
@@ -256,6 +260,4 @@ def _integers(bounds: Bounds, size: int) -> tuple[list[int], list[int], int] | N
         return None
     spend_long(len(ends), denominator.bit_length())
     numbers = [(int(a * denominator), int(b * denominator)) for a, b in ends]
-    repeat = size // len(ends)
-    centres, radii = [a + b for a, b in numbers] * repeat, [b - a for a, b in numbers] * repeat
-    return centres, radii, 2 * denominator
+    return [a + b for a, b in numbers], [b - a for a, b in numbers], 2 * denominator

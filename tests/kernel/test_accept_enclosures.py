@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tamecheck.kernel import check, checker
+from tamecheck.kernel import check, checker, ranges
 
 BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
 x = BUILDERS["x"]
@@ -153,7 +153,7 @@ RANGES = [
     ("less_equal", [("1", "1"), ("1", "1")], ("1", "1"), {}),
     ("pow", [("-2", "3")], ("0", "9"), {"exponent": "2"}), ("pow", [("-2", "3")], ("-8", "27"), {"exponent": "3"}),
     ("pow", [("2", "3")], ("4", "9"), {"exponent": "2"}), ("pow", [("-3", "-2")], ("4", "9"), {"exponent": "2"}),
-    ("pow", [("-3", "2")], ("0", "9"), {"exponent": "2"}), ("pow", [("-5", "5")], ("1", "1"), {"exponent": "0"}),
+    ("pow", [("-3", "2")], ("0", "9"), {"exponent": "2"}), ("pow", [("-5", "5")], ("1", "1"), {"exponent": "0"}), ("pow", [(None, None)], ("1", "1"), {"exponent": "0"}),
     ("pow", [("-5", "5")], ("-5", "5"), {"exponent": "1"}), ("pow", [("2", "4")], ("1/4", "1/2"), {"exponent": "-1"}),
     ("pow", [("-4", "-2")], ("1/16", "1/4"), {"exponent": "-2"}), ("pow", [("2", None)], ("0", "1/8"), {"exponent": "-3"}),
     ("pow", [UP], ("0", None), {"exponent": "2"}), ("pow", [(None, "3")], ("0", None), {"exponent": "2"}),
@@ -381,6 +381,17 @@ def test_a_tighter_range_is_refused(number):
     assert (report.verdict, report.step, report.why) == ("invalid", step, why)
 
 
+def test_products_with_data_are_exact_up_to_a_number_of_weights(monkeypatch):
+    assert (ranges.ELEMENTS, ranges.WEIGHTS, ranges.BITS) == (2**16, 2**24, 2**16)
+    monkeypatch.setattr(ranges, "ELEMENTS", 0)
+    for most, verdict in ((6, "valid"), (5, "invalid")):
+        monkeypatch.setattr(ranges, "WEIGHTS", most)
+        name, boxes, lower, upper, params = ELEMENTS[BY_DATA]
+        report = check(json.dumps(enclosed(name, boxes, lower, upper, **params)))
+        assert report.verdict == verdict
+
+
+BY_DATA = next(i for i, e in enumerate(ELEMENTS) if e[0] == "matmul" and e[1][0] is MATRIX)
 COUNTS = [
     473,
     491,

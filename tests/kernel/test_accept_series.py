@@ -333,3 +333,13 @@ def test_sums_of_series_are_multiples_of_the_unit():
     assert apply(node("atan"), "atan", [point(0)]) == point(0)
     assert apply(node("sin"), "sin", [point(0)]) == point(0)
     assert apply(node("cos"), "cos", [point(0)]) == point(1)
+
+
+def test_an_elu_is_enclosed_narrowly_where_it_bends():
+    ctx.prec = 300
+    elu = Node("elu", (0,), (), "", {"alpha": Fraction(3), "beta": Fraction(1, 2)})
+    for x in (Fraction(-2), Fraction(-1, 7), Fraction(-30)):
+        found, value = apply(elu, "elu", [point(x)]), 3 * (ball(2 * x).exp() - 1)
+        assert contains(found, value)
+        assert found.high - found.low < Fraction(1, 10**40)
+    assert apply(elu, "elu", [Interval(None, Fraction(2))]) == Interval(Fraction(-3), Fraction(2))
