@@ -186,7 +186,7 @@ def _atan(x: Fraction) -> Interval:
         return -_atan(-x)
     if x > 1:
         return PI * point(HALF) - _atan(1 / x)
-    start, y = point(x / (1 + x * x)), point(x * x / (1 + x * x))  # Euler's series
+    start, y = (point(end / (1 + x * x)) for end in (x, x * x))  # Euler's series
     return _series(start, y, lambda n: (2 * n, 2 * n + 1), alternating=False)
 
 
@@ -196,9 +196,10 @@ def _sine(x: Fraction, quarters: int) -> Interval:
     rest = point(x) - PI * point(Fraction(k, 2))
     if not rest <= Interval(ZERO, _PI_HIGH):  # so far out that pi is not known well enough
         return SIGNED
-    start, last = (point(1), -1) if (k + quarters) % 2 else (rest, 1)  # a cosine, or a sine
+    turn = k + quarters
+    start, last = (point(1), -1) if turn % 2 else (rest, 1)  # a cosine, or a sine
     found = _series(start, rest * rest, lambda n: (1, 2 * n * (2 * n + last)), alternating=True)
-    return -found if (k + quarters) % 4 >= 2 else found
+    return -found if turn % 4 >= 2 else found
 
 
 def _sigmoid(x: Fraction) -> Interval:

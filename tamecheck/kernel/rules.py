@@ -255,10 +255,9 @@ class Proof:
     def saturated(self, raw: Json) -> Fact:
         """A rounding that is cut off is a step function of what is rounded."""
         (k, _), words = self._node(raw), self._words(raw)
-        nodes = self.graph.nodes
         chain = [read.integer(i, 0, k) for i in read.items(raw["chain"])]
         require(len(chain) > 1 and chain[0] == k, "the chain does not start at the node")
-        last = nodes[chain[-1]]
+        last = self.graph.nodes[chain[-1]]
         require(last.op in ROUND, "the chain does not end in a rounding")
         operands = [a for link in pairwise(chain) for a in self._operands(raw, k, *link)]
         facts = self._cites(raw["args"], "structure", operands)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flint import arb, ctx
 
 from tamecheck.kernel import check, checker, ranges
 
@@ -195,6 +196,8 @@ MATRIX, MATRICES = data(["1", "-2", "3", "1/2", "0", "1/3"], (2, 3))
 ONES, ALL_ONES = data(["1"] * 6, (2, 3))
 AT, ATS = data(["2", "0", "-1", "1"], (4,))
 AT_ROWS, ROWS = data(["-1", "0"], (2,))
+PAIR, PAIRS = data(["1", "2"], (2,))
+NUMBER, NUMBERS = data(["7"], ())
 SIX = (["0", "1", "2", "3", "4", "5"], ["0", "11", "12", "13", "14", "15"])
 MANY = {"shapes": [(2, 3)]}
 
@@ -275,6 +278,10 @@ ELEMENTS = [
     ("matmul", [("1", "2"), ("3", "4")], ["9"], ["24"], {"shapes": [(2, 3), (3, 5)], "out": (2, 5)}),
     ("pad", [("1", "2")], ["1"], ["7"], {"shapes": [(3,)], "out": (4,), "before": [1], "after": [0], "value": "7"}),
     ("concat", [("1", "2"), ("-4", "-3")], ["-4"], ["2"], {"shapes": [(3,), (2,)], "out": (5,), "axis": 0}),
+    # only a constant of more than one element is looked at
+    ("neg", [PAIR], ["-2"], ["-1"], {"shapes": [(2,)], "out": (2,), "tensors": PAIRS}),
+    ("neg", [NUMBER], [None], [None], {"shapes": [()], "tensors": NUMBERS}),
+    ("neg", [(["1", "5"], ["2", "6"])], ["-2", "-6"], ["-1", "-5"], {"shapes": [(2,)], "out": (2,)}),
     ("reduce_max", [("1", "2")], ["1"], ["2"], {"shapes": [(3,)], "axes": [0], "keepdims": False}),
     ("transpose", [("1", "2")], ["1"], ["2"], MANY | {"out": (3, 2), "perm": [1, 0]}),
     ("softmax", [SIX], ["0"], ["1"], MANY | {"out": (2, 3), "axis": 1}),
@@ -342,6 +349,25 @@ def weighted(size):
     )
 
 
+def within(name, shape, out, before, after):
+    """A claim about a number between 1 and 5 for each element, near 1 and 5 and a logarithm of 3."""
+    ctx.prec = 200
+    log = Fraction(int((arb(3).log() * 2**100).floor().unique_fmpz()), 2**100)
+    lower, upper = (str(Fraction(end[0]) + end[1] * log) for end in (before, after))
+    along = {"axis": 0} if name == "log_softmax" else {"axes": [0], "keepdims": False}
+    return enclosed(name, [("1", "5")], lower, upper, shapes=[shape], out=out, **along)
+
+
+NEARER, FARTHER = Fraction(1, 10**20), Fraction(1, 10**25)
+LOGARITHMS = [
+    (within("logsumexp", (3,), (), (1 - FARTHER, 1), (5 + FARTHER, 1)), "valid"),
+    (within("logsumexp", (3,), (), (1 + NEARER, 1), (6, 1)), "invalid"),
+    (within("logsumexp", (3,), (), (0, 1), (5 - NEARER, 1)), "invalid"),
+    (within("logsumexp", (3, 2), (2,), (1 - FARTHER, 1), (5 + FARTHER, 1)), "valid"),
+    (within("log_softmax", (3, 2), (3, 2), (-4 - FARTHER, -1), (0, 0)), "valid"),
+    (within("log_softmax", (3,), (3,), (-4 + NEARER, -1), (0, 0)), "invalid"),
+    (within("log_softmax", (3,), (3,), (-9, 0), (-NEARER, 0)), "invalid"),
+]  # fmt: skip
 HALF_OPEN = {"shapes": [(3,), (3,)], "tensors": LISTS}
 LARGE_TENSOR = 1 << 16
 ACCEPTED = {
@@ -355,6 +381,7 @@ ACCEPTED = {
     "as many elements as are looked at": negated(LARGE_TENSOR),
 }  # fmt: skip
 LIES = [
+    (enclosed("neg", [NUMBER], "-7", "-7", shapes=[()], tensors=NUMBERS), 1, BELOW),
     (enclosed("matmul", [(["1", "0", "0"], ["1", "1", None]), LIST], "-1", "100", **HALF_OPEN), 2, BELOW),
     (enclosed("matmul", [(["1", "0", None], ["1", "1", None]), LIST], "-100", "100", **HALF_OPEN), 2, BELOW),
     *((lie, len(boxes), BELOW) for name, boxes, ends, params in RANGES if ends != (None, None)
@@ -366,6 +393,12 @@ LIES = [
     (products(*[13107] * 5, 1), 1, "a number is too long"),
     (negated(LARGE_TENSOR + 1), 1, BELOW),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(LOGARITHMS)))
+def test_a_sum_of_exponentials_is_enclosed_by_its_number_of_terms(number):
+    document, verdict = LOGARITHMS[number]
+    assert check(json.dumps(document)).verdict == verdict
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
@@ -400,8 +433,8 @@ COUNTS = [
     1122,
     309,
     306,
-    137,
-    137,
+    139,
+    139,
     361,
     364,
     115,

@@ -50,6 +50,8 @@ ACCEPTED = {
     "asin inside": kept("asin", "locally_lipschitz", ("-1/2", "1/2"), enclosed=True),
     "acos inside": kept("acos", "locally_lipschitz", ("-1/2", "1/2"), enclosed=True),
     "a root away from 0": kept("pow", "locally_lipschitz", ("1", None), enclosed=True, exponent="1/2"),
+    "a power of 0": kept("pow", "locally_lipschitz", POSITIVE, exponent="0"),
+    "a power of 1": kept("pow", "locally_lipschitz", POSITIVE, exponent="1"),
     "a power of 3/2": kept("pow", "locally_lipschitz", POSITIVE, exponent="3/2"),
     "an inverse": kept("pow", "locally_lipschitz", POSITIVE, exponent="-1"),
     **{f"{name} is constant on pieces": proof([x(), op(name, 0, **params)], has(1, "piecewise_constant"))
