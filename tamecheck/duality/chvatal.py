@@ -265,13 +265,7 @@ def _rounded(
 
 
 def _separated(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalDual:
-    """A Chvátal function from separated cuts: of rank 1 first, then of cuts of cuts.
-
-    Raises
-    ------
-    InfeasibleProgramError, DomainError
-        If the program is infeasible, or the dual of its relaxation is.
-    """
+    """A Chvátal function from separated cuts: of rank 1 first, then of cuts of cuts."""
     feasible_multipliers(form)
     optimum = proved_optimum(form, seconds=budget.seconds, seed=seed)
     builder = ExpressionBuilder(form.size)

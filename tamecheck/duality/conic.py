@@ -127,14 +127,7 @@ def in_cone(u: Sequence[Fraction], blocks: Sequence[int]) -> bool:
 class ConicDual:
     """A dual function of a conic program with its checks.
 
-    Parameters
-    ----------
-    program
-        The program.
-    expression
-        F; no ceilings.
-    point
-        The best feasible point that is known, if any.
+    F is an expression without ceilings; the point is the best feasible one that is known.
     """
 
     program: ConicProgram

@@ -67,11 +67,6 @@ def minimise(
 
     The multipliers ``y`` of an infeasible program have ``y·a_j <= 0`` for every column and
     ``y·right > 0``.
-
-    Raises
-    ------
-    SolverError
-        If the program is too large for a dense dictionary of rationals.
     """
     program = program_of(columns, constraints, right)
     outcome = minimum(program, [column.cost for column in columns], box or linear_box(program))
@@ -104,13 +99,7 @@ def cut_optimum(
     rows: Sequence[tuple[Sequence[Fraction | int], str, Fraction]],
     cuts: str,
 ) -> Optimal[Fraction, LinearProof]:
-    """The optimum of `minimise_rows`, some of whose rows are cuts, where the dual is feasible.
-
-    Raises
-    ------
-    InfeasibleProgramError
-        If there is no point.
-    """
+    """The optimum of `minimise_rows`, some of whose rows are cuts, where the dual is feasible."""
     outcome = minimise_rows(costs, rows)
     if isinstance(outcome, Infeasible):
         raise InfeasibleProgramError(
@@ -127,11 +116,6 @@ def feasible_multipliers(form: Form) -> Vector:
 
     The relaxation at the right-hand side 0 has the point 0; so it has the optimum 0 with such
     multipliers, or a direction in which the objective falls without end.
-
-    Raises
-    ------
-    DomainError
-        If there are none; it names the direction.
     """
     outcome = minimise(form.columns, form.constraints, (_ZERO,) * form.size)
     if isinstance(outcome, Optimal):
@@ -157,11 +141,6 @@ def require_dual(form: Form) -> Vector:
     They prove that a dual function exists: ``F(d) = y·d``.  Without them the value function is
     minus infinity wherever it is not plus infinity (Kocuk, Morán 2019, for rational data).  Those
     of the basis that HiGHS finds optimal are the strongest at the program's right-hand side.
-
-    Raises
-    ------
-    DomainError
-        If the dual of the linear relaxation is infeasible: with the ray that proves it.
     """
     program = program_of(form.columns, form.constraints, form.right)
     relaxation = Relaxation(program)
@@ -180,13 +159,7 @@ def require_dual(form: Form) -> Vector:
 
 
 def proved_optimum(form: Form, *, seconds: float | None = None, seed: int = 0) -> Fraction | None:
-    """The form's optimal value, by a tree whose leaves carry exact proofs; None without a proof.
-
-    Raises
-    ------
-    InfeasibleProgramError, DomainError
-        If the program is infeasible or unbounded, which is proved.
-    """
+    """The form's optimal value, by a tree whose leaves carry exact proofs; None without a proof."""
     answer = solve(form.program, certify=True, seconds=seconds, seed=seed).answer
     match answer:
         case Infeasible():
@@ -292,10 +265,7 @@ def integer_contradiction(form: Form, d: Sequence[Fraction]) -> Vector | None:
 def require_integer_solution(form: Form) -> None:
     """Refuse a program with rows that no integers satisfy.
 
-    Raises
-    ------
-    InfeasibleProgramError
-        If there are some: it names the combination of rows that says so.
+    It names the combination of rows that says so.
     """
     program = form.program
     scaled = Scaled(program)

@@ -78,14 +78,8 @@ def affine_text(slopes: Iterable[tuple[str, Fraction]], intercept: Fraction) -> 
 class TreeDual(DualFunction):
     """``F(d) = max over the trees of min over their leaves of affine functions``.
 
-    Parameters
-    ----------
-    form, optimum
-        As for every dual function.
-    trees
-        For each tree its affine functions; a tree of one leaf is a linear dual.
-    multipliers
-        Feasible for the dual of the relaxation.
+    Each tree is given by its affine functions; one of a single leaf is a linear dual.  The
+    multipliers are feasible for the dual of the relaxation.
     """
 
     method = "tree"

@@ -43,10 +43,7 @@ def native(array: Array) -> bool:
 def from_values(array: Array) -> Array:
     """The exact array of an input or constant: floats, integers, booleans or fractions.
 
-    Raises
-    ------
-    InputError
-        If an element is not a real number.
+    Anything else is an InputError.
     """
     if array.dtype.kind == "f" and array.dtype.itemsize <= 8:
         return array.astype(np.float64, copy=False)

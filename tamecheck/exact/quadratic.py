@@ -71,13 +71,7 @@ def _number(p: Fraction, q: Fraction, d: Fraction) -> Number:
 
 
 def root(value: Fraction) -> Number:
-    """The square root of a rational that is not negative.
-
-    Raises
-    ------
-    ValueError
-        If the number is negative.
-    """
+    """The square root of a rational that is not negative."""
     if value < 0:
         raise ValueError("square root of a negative number")
     up, down = isqrt(value.numerator), isqrt(value.denominator)

@@ -126,10 +126,7 @@ def as_fraction(value: fmpq) -> Fraction:
 def settle(ball: arb) -> Number:
     """The ball, or the rational that it is.
 
-    Raises
-    ------
-    UndecidedError
-        If the ball is not finite, as where a denominator's ball contains 0.
+    Undecided if the ball is not finite, as where a denominator's ball contains 0.
     """
     if not ball.is_finite():
         raise UndecidedError
@@ -207,10 +204,7 @@ def _exact_root(base: fmpq, exponent: fmpq) -> Number | None:
 def floor_candidates(value: Number) -> list[fmpq]:
     """The integers that the floor of ``value`` may be: one, or two at a ball about an integer.
 
-    Raises
-    ------
-    UndecidedError
-        If there are more.
+    More of them are undecided.
     """
     if isinstance(value, fmpq):
         return [fmpq(value.floor())]

@@ -247,13 +247,6 @@ class LexicographicDictionary(Dictionary):
     the lexicographically least one, as Gomory's proof of finite termination demands.  While some
     cost is negative the dual method has the objective 0, and then Bland's rule takes the
     lexicographic objective, which is a number of an ordered field.
-
-    Parameters
-    ----------
-    costs
-        One a structural variable.
-    rows
-        ``(coefficients, right-hand side)`` each, dense.
     """
 
     def __init__(

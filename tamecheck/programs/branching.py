@@ -62,10 +62,7 @@ class _Costs:
 class Brancher:
     """Learns from each branching how much the relaxation's value grows.
 
-    Parameters
-    ----------
-    program, relaxation
-        What is searched; the relaxation holds the node's bounds when `choose` is called.
+    The relaxation holds the node's bounds when `choose` is called.
     """
 
     def __init__(self, program: Program, relaxation: Relaxation) -> None:

@@ -81,19 +81,8 @@ _INFINITE = 1e30
 def program_of_mip(model: Any) -> Program:
     """The program that a `mip.Model` states, with its names and its sense.
 
-    Special ordered sets are not shown by python-mip, so a model with some is read without them.
-
-    Parameters
-    ----------
-    model
-        A `mip.Model`; it is only read, and need not be solved.
-
-    Raises
-    ------
-    InputError
-        If it is no such model, or has numbers that are not finite.
-    UnsupportedError
-        If it has a generator of lazy constraints, whose rows are not there.
+    The model is only read, and need not be solved.  Special ordered sets are not shown by
+    python-mip, so a model with some is read without them.
     """
     if type(model).__module__ != "mip.model" or not hasattr(model, "constrs"):
         raise InputError(f"A mip.Model is needed, not {type(model).__name__}.")

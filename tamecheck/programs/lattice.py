@@ -30,16 +30,6 @@ def gap(program: Program, scaled: Scaled, box: Box) -> Multipliers | None:
     bounds of the rows and of its other columns leave no integer for that sum.  Such multipliers of
     equations exist if and only if these have no solution with integers in the integer columns
     (Schrijver 1986, corollary 4.1a, after the others are eliminated).
-
-    Parameters
-    ----------
-    program, scaled
-        The program, twice.
-    box
-        Bounds of the columns; what they fix is constant.
-
-    The cost is that of a Hermite normal form of the equations; those with more than 20,000
-    entries are not looked at.
     """
     fixed = {
         j: Fraction(low)

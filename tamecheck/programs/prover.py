@@ -21,12 +21,7 @@ _DENOMINATORS = (2**8, 2**20, 2**40)
 class Prover:
     """Turns floating-point multipliers into exact proofs.
 
-    Parameters
-    ----------
-    program
-        The program.
-    relaxation
-        Its relaxation, whose last basis belongs to the answer that is to be proved.
+    The relaxation's last basis belongs to the answer that is to be proved.
     """
 
     def __init__(self, program: Program, relaxation: Relaxation) -> None:
@@ -111,10 +106,7 @@ _TOLERANCE = 1e-5
 class Completion:
     """Fixes what is discrete, and solves the remaining linear program exactly.
 
-    Parameters
-    ----------
-    program
-        The program; one instance serves many points.
+    One instance serves many points.
     """
 
     def __init__(self, program: Program) -> None:

@@ -52,10 +52,7 @@ def domain(column: Column) -> tuple[Bound, Bound]:
 class Scaled:
     """The program, to be minimised, as ``costs / scale`` and ``rows / scale`` with integers.
 
-    Parameters
-    ----------
-    program
-        Of a maximised objective the negative is taken, without the constant.
+    Of a maximised objective the negative is taken, without the constant.
     """
 
     def __init__(self, program: Program) -> None:
@@ -71,14 +68,7 @@ class Scaled:
     def bound(self, multipliers: Multipliers, box: Box, *, costs: bool = True) -> Fraction | None:
         """The lower bound on the objective that the multipliers prove, None if it is infinite.
 
-        Parameters
-        ----------
-        multipliers
-            One number a row.
-        box
-            Bounds of the columns.
-        costs
-            False for the objective 0: a positive bound then proves that there is no point.
+        Without the costs the objective is 0: a positive bound then proves that there is no point.
         """
         q = multipliers.denominator
         reduced = [cost * q for cost in self.costs] if costs else [0] * len(self.costs)

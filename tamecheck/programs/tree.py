@@ -90,18 +90,10 @@ class Search:
     multipliers that a solver's are rounded to, where these prove enough; else its relaxation is
     solved in rationals, so that every node ends in a proof or in a branching.
 
-    Parameters
-    ----------
-    program
-        The program.
-    point
-        A feasible point to begin with, if one is known.
-    progress
-        Called now and then with the numbers of explored and of open nodes.
-    granular
-        Whether a leaf may be closed by a bound that only excludes the next possible objective, or
-        by a combination of rows that is no integer; if not, the multipliers of every leaf prove
-        the value of the best point, or that there is none.
+    The search may begin with a feasible point.  If it is ``granular``, a leaf may be closed by a
+    bound that only excludes the next possible objective, or by a combination of rows that is no
+    integer; else the multipliers of every leaf prove the value of the best point, or that there is
+    none.  ``progress`` is called now and then with the numbers of explored and of open nodes.
     """
 
     def __init__(

@@ -39,30 +39,11 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
 ) -> tuple[Claim, ...]:
     """What each solver says about the program, run side by side.
 
-    They are asked about the scaled program; what they say is about the program itself.
-
-    When one is done, the others have as long again as it took, and at least ten seconds; unless
-    there is a limit in nodes, so that answers do not depend on the machine's load.
-
-    Parameters
-    ----------
-    program
-        Without semi variables, which CBC does not know.
-    solvers
-        ``cbc`` (through python-mip), ``highs``.
-    seconds, memory
-        Limits of each process; memory in bytes of address space.
-    nodes
-        The most nodes of a solver's tree: a limit that does not depend on the machine's load.
-    seed
-        The seed of the solvers' random choices.
-    incumbent
-        A point, one number a column, that the solvers may begin with.
-
-    Raises
-    ------
-    ValueError
-        If the program has semi variables.
+    CBC (through python-mip) and HiGHS are asked about the scaled program, without semi variables,
+    which CBC does not know; what they say is about the program itself.  When one is done, the
+    others have as long again as it took, and at least ten seconds; unless there is a limit in
+    nodes, so that answers do not depend on the machine's load.  ``memory`` is in bytes of address
+    space; the solvers may begin with the ``incumbent``, one number a column.
     """
     if any(column.kind.semi for column in program.columns):
         raise ValueError("semi variables have no place in a solver's question")

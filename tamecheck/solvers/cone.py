@@ -23,18 +23,9 @@ def cone_solution(
 ) -> tuple[Array, Array]:
     """``x`` and multipliers ``z`` of ``min ½ xᵀPx + qᵀx`` subject to ``b - A x`` in a cone.
 
-    Parameters
-    ----------
-    P, q, A, b
-        Dense data.
-    cones
-        Blocks of rows in order: ``"zero"``, ``"nonnegative"``, ``"second-order"`` or
-        ``"semidefinite"`` (the scaled upper triangle of a matrix), and the number of rows.
-
-    Raises
-    ------
-    SolverError
-        If Clarabel does not claim a solution.
+    The data are dense.  Blocks of rows come in order: ``"zero"``, ``"nonnegative"``,
+    ``"second-order"`` or ``"semidefinite"`` (the scaled upper triangle of a matrix), and the number
+    of rows.  Raises SolverError if Clarabel does not claim a solution.
     """
     from importlib import import_module
 

@@ -48,13 +48,7 @@ def version_of(solver: str) -> str | None:
 
 
 def highspy() -> Any:
-    """The module of HiGHS, without which no program is solved.
-
-    Raises
-    ------
-    InputError
-        If it is not installed, saying how to install it.
-    """
+    """The module of HiGHS, without which no program is solved."""
     try:
         return import_module("highspy")
     except ModuleNotFoundError:

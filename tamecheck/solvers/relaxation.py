@@ -39,12 +39,8 @@ LinearAnswer: TypeAlias = Answer[float, tuple[float, ...]]
 class Relaxation:
     """The linear relaxation of a program, to be minimised, with bounds that may be changed.
 
-    The solver is asked about the scaled program; answers are about the program itself.
-
-    Parameters
-    ----------
-    program
-        Its kinds are ignored; of a maximised objective the negative is minimised.
+    The solver is asked about the scaled program; answers are about the program itself.  Kinds are
+    ignored; of a maximised objective the negative is minimised.
     """
 
     def __init__(self, program: Program) -> None:

@@ -36,16 +36,7 @@ def satisfiable(
 ) -> Feasible[int, None] | Infeasible[None] | Unknown[int, None]:
     """What a SAT solver says about clauses and cardinality constraints.
 
-    Parameters
-    ----------
-    clauses
-        Lists of literals: variables from 1, negative for negated.
-    at_most
-        Cardinality constraints; no literal occurs twice in one.
-    solver
-        ``minicard`` or ``gluecard4``.
-    seconds
-        When they are over, the child process is killed.
+    As for `IncrementalSolver`; when the seconds are over, the child process is killed.
     """
     if find_spec("pysat") is None:
         return Unknown("python-sat is not installed (pip install python-sat)")
@@ -66,19 +57,8 @@ def satisfiable(
 class IncrementalSolver:
     """A python-sat solver that keeps what it learns between questions.
 
-    Parameters
-    ----------
-    clauses
-        Lists of literals: variables from 1, negative for negated.
-    at_most
-        Cardinality constraints; no literal occurs twice in one.
-    solver
-        ``minicard`` or ``gluecard4``.
-
-    Raises
-    ------
-    SolverError
-        If python-sat is not installed.
+    Clauses are lists of literals: variables from 1, negative for negated; no literal occurs twice
+    in a cardinality constraint.  The solver is ``minicard`` or ``gluecard4``.
     """
 
     def __init__(
@@ -122,13 +102,7 @@ class IncrementalSolver:
 
 
 class HittingSets:
-    """Sets of numbers that meet every set to be hit and contain no blocked one.
-
-    Raises
-    ------
-    SolverError
-        If python-sat is not installed.
-    """
+    """Sets of numbers that meet every set to be hit and contain no blocked one."""
 
     def __init__(self) -> None:
         try:
@@ -186,23 +160,9 @@ def another_class(
 ) -> bool | None:
     """Whether z3 finds states of the inputs with one of the leads at least its bound.
 
-    Parameters
-    ----------
-    inputs
-        The number of inputs, with states -1 and 1.
-    possible
-        Groups of inputs with the combinations that can occur.
-    layers
-        The neurons of each layer.
-    leads
-        Integer combinations of the last layer's states.
-    seconds
-        Limit.
-
-    Returns
-    -------
-    bool or None
-        None if z3 gives no answer in time.
+    ``possible`` are groups of inputs with the combinations of states ±1 that can occur, ``layers``
+    the neurons of each layer, ``leads`` integer combinations of the last layer's states.  None if
+    z3 gives no answer in time.
     """
     import z3
 

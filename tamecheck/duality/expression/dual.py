@@ -52,10 +52,7 @@ class ExpressionBuilder:
     def combination(self, terms: Sequence[tuple[int, Fraction]]) -> int:
         """A combination with non-negative weights; sums of sums and of linear forms are merged.
 
-        Raises
-        ------
-        InputError
-            If a weight is negative: the result would not be subadditive.
+        A negative weight is an error: the result would not be subadditive.
         """
         if any(w < 0 for _, w in terms):
             raise InputError("A weight of a subadditive combination is negative.")
@@ -94,13 +91,7 @@ class ExpressionBuilder:
     def gomory(
         self, v: Fraction, free: Sequence[Fraction] | None, terms: Sequence[tuple[int, Fraction]]
     ) -> int:
-        """The layer ``tri_v(free·d + sum of w r) + sum of abs_v(-w) r``.
-
-        Raises
-        ------
-        InputError
-            If ``v`` is not between 0 and 1.
-        """
+        """The layer ``tri_v(free·d + sum of w r) + sum of abs_v(-w) r``."""
         if not 0 < v < 1:
             raise InputError(f"The parameter {v} of a Gomory layer is not between 0 and 1.")
         kept = tuple(sorted((i, w) for i, w in terms if w))

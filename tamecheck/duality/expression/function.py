@@ -189,15 +189,7 @@ class Expression:
         return True
 
     def slopes(self, d: Sequence[Fraction]) -> tuple[Vector, ...]:
-        """Vertices of a conservative gradient: one slope at each kink, chosen in every way.
-
-        Raises
-        ------
-        DomainError
-            If a ceiling jumps at ``d``.
-        UnsupportedError
-            If more than 12 kinks meet there.
-        """
+        """Vertices of a conservative gradient: one slope at each kink, chosen in every way."""
         values = self.values(d)
         constant = self._locally_constant(d, values)
         choices = [

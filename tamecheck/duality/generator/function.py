@@ -57,13 +57,7 @@ def generator_function(
     residual: str = "cone",
     optimum: Fraction | None = None,
 ) -> GeneratorDual:
-    """The function of given multipliers and kept columns; whether it is a dual is for its checks.
-
-    Raises
-    ------
-    InputError
-        If the residual's name, the number of multipliers or a column is wrong.
-    """
+    """The function of given multipliers and kept columns; whether it is a dual is checked later."""
     if residual not in RESIDUALS:
         raise InputError(f"There is no residual {residual!r}.", hint=f"{', '.join(RESIDUALS)}.")
     if len(alpha) != form.size:
@@ -102,13 +96,7 @@ def priced_columns(
 def minimum_at(
     form: Form, priced: Sequence[Priced], d: Sequence[Fraction]
 ) -> tuple[Value, Vector | None]:
-    """The value of the defining program, exactly, and a point that attains it if it is finite.
-
-    Raises
-    ------
-    SolverError
-        If the search does not end in its time.
-    """
+    """The value of the defining program, exactly, and a point that attains it if it is finite."""
     columns, pairs = [own.column for own in priced], _opposites(priced)
     program = program_of(columns, form.constraints, d)
     # the first of each pair is free, the second is 0
@@ -206,13 +194,6 @@ class GeneratorDual(DualFunction):
         convex function of the linear program with the best integer part; if that takes the values
         of the affine function at the corners of a small cross-polytope around d, it is at most
         that inside.
-
-        Raises
-        ------
-        DomainError
-            If F is infinite at ``d``.
-        UnsupportedError
-            If it is not proved that one affine piece is F near ``d``.
         """
         top, point = minimum_at(self.form, self.priced, d)
         if not isinstance(top, Fraction):
@@ -287,10 +268,7 @@ class GeneratorDual(DualFunction):
     def to_sympy(self) -> Any:
         """Not available: F is the optimum of a program.
 
-        Raises
-        ------
-        UnsupportedError
-            Always; `formula` describes the program.
+        `formula` describes the program.
         """
         raise UnsupportedError(
             "A generator function is the optimum of a program and has no closed form.",

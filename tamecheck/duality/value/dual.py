@@ -36,14 +36,8 @@ _DEFAULT_SECONDS = 60.0
 class ValueDual(DualFunction):
     """``z(d)``, infinite where the program is infeasible.
 
-    Parameters
-    ----------
-    form, optimum
-        As for every dual function.
-    multipliers
-        Feasible for the dual of the relaxation, so that z is nowhere minus infinity.
-    seconds
-        Limit of each evaluation.
+    The multipliers are feasible for the dual of the relaxation, so that z is nowhere minus
+    infinity; the seconds are the limit of each evaluation.
     """
 
     method = "value"
@@ -57,13 +51,7 @@ class ValueDual(DualFunction):
         self.complex: ValueComplex | None = None
 
     def evaluate(self, d: Vector) -> Value:
-        """The optimal value at a right-hand side, proved.
-
-        Raises
-        ------
-        SolverError
-            If the search did not end in time.
-        """
+        """The optimal value at a right-hand side, proved."""
         if d == self.form.right and self._optimum is not None:
             return self._optimum
         row = one_row(self.form, d)

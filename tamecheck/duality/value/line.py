@@ -67,11 +67,8 @@ class Ray:
 def line_profile(form: Form, ray: Ray, *, seconds: float | None = None) -> Profile:
     """The value function on the line, exactly.
 
-    Raises
-    ------
-    SolverError
-        If the search has not ended after ``seconds`` or after 20,000 nodes: with integer columns
-        without bounds it need not.
+    With integer columns without bounds the search need not end: it is given up in time, or after
+    20,000 nodes.
     """
     budget = Budget.of(seconds)
     best = nowhere(ray.low, ray.high)
@@ -246,13 +243,8 @@ def row_profile(row: OneRow, multiplier: Fraction, low: Fraction, high: Fraction
     """The value function on ``[low, high]``.
 
     The multiplier is feasible for the dual of the relaxation: reduced costs of columns without cap
-    are not negative.
-
-    Raises
-    ------
-    InputError
-        If there are too many sums of columns.  Time and memory grow with their number, which is
-        the length of the interval times the common denominator of the coefficients.
+    are not negative.  Time and memory grow with the number of sums of columns, which is the length
+    of the interval times the common denominator of the coefficients.
     """
     sums = _sums(row, multiplier, low, high)
     starts = sorted({low, high, *(p for p in sums if low < p < high)})
