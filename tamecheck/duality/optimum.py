@@ -23,14 +23,13 @@ from tamecheck.exact.linear import (
     exact_multipliers,
     linear_box,
     minimum,
-    simple,
 )
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import Bounded, Node
 from tamecheck.programs.lattice import contradiction, gap
-from tamecheck.programs.scaled import Multipliers, Scaled, domain, hull
+from tamecheck.programs.scaled import Multipliers, Scaled, domain, hull_box
 from tamecheck.programs.solving import solve
 from tamecheck.programs.tree import Search
 from tamecheck.solvers.relaxation import Relaxation
@@ -269,8 +268,7 @@ def require_integer_solution(form: Form) -> None:
     """
     program = form.program
     scaled = Scaled(program)
-    hulls = [hull(column) for column in program.columns]
-    box = Box([simple(low) for low, _ in hulls], [simple(high) for _, high in hulls])
+    box = hull_box(program)
     found = gap(program, scaled, box)
     ends = None if found is None else scaled.integer_range(found, box, program)
     if found is None or ends is None:

@@ -110,8 +110,8 @@ class Brancher:
     def _look(self, j: int, value: float, objective: float, box: Box) -> None:
         """Learn from a few iterations in both children."""
         at = math.floor(value)
-        down = self._relaxation.probe(j, _bound(box.lower[j]), Fraction(at), _ITERATIONS)
-        up = self._relaxation.probe(j, Fraction(at + 1), _bound(box.upper[j]), _ITERATIONS)
+        down = self._relaxation.probe(j, box.lower[j], at, _ITERATIONS)
+        up = self._relaxation.probe(j, at + 1, box.upper[j], _ITERATIONS)
         scale = max(abs(objective), 1.0)
         self.learn(j, 0, value - at, min(down - objective, scale))
         self.learn(j, 1, at + 1 - value, min(up - objective, scale))
@@ -199,16 +199,12 @@ def children(
             return zero, (_greatest(low, first), _least(high, last))
 
 
-def _least(first: Number | None, second: Number | None) -> Number | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return min(first, second)
+def _least(*ends: Number | None) -> Number | None:
+    return min((end for end in ends if end is not None), default=None)
 
 
-def _greatest(first: Number | None, second: Number | None) -> Number | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return max(first, second)
+def _greatest(*ends: Number | None) -> Number | None:
+    return max((end for end in ends if end is not None), default=None)
 
 
 def _within(x: Fraction, low: Bound, high: Bound) -> bool:
@@ -217,7 +213,3 @@ def _within(x: Fraction, low: Bound, high: Bound) -> bool:
 
 def _inside(value: float, low: Fraction | None, high: Fraction | None) -> bool:
     return (low is None or value >= low - 1e-6) and (high is None or value <= high + 1e-6)
-
-
-def _bound(number: Number | None) -> Fraction | None:
-    return None if number is None else Fraction(number)

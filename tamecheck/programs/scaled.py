@@ -20,7 +20,7 @@ from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Program
 
-__all__ = ["Multipliers", "Scaled", "domain", "hull"]
+__all__ = ["Multipliers", "Scaled", "domain", "hull", "hull_box"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,12 @@ def hull(column: Column) -> tuple[Bound, Bound]:
         low = None if low is None else min(low, Fraction(0))
         high = None if high is None else max(high, Fraction(0))
     return low, high
+
+
+def hull_box(program: Program) -> Box:
+    """The hulls of all columns."""
+    ends = [hull(column) for column in program.columns]
+    return Box([simple(low) for low, _ in ends], [simple(high) for _, high in ends])
 
 
 def domain(column: Column) -> tuple[Bound, Bound]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from tamecheck.budget import Budget
-from tamecheck.exact.linear import Box, Number, simple
+from tamecheck.exact.linear import Box
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Program
 from tamecheck.programs.branching import (
@@ -34,7 +34,7 @@ from tamecheck.programs.certificate import (
 )
 from tamecheck.programs.lattice import Granularity, gap, granularity
 from tamecheck.programs.prover import Completion, Prover, is_settled
-from tamecheck.programs.scaled import Multipliers, hull
+from tamecheck.programs.scaled import Multipliers, hull_box
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, Relaxed, nearest
 from tamecheck.solvers.scaling import power, scaled_program, scaling
 
@@ -58,7 +58,6 @@ class Tree:
     bound: Fraction | None
     granularity: Granularity | None
     closed: bool
-    explored: int
     ray: Point | None = None
     limited: bool = False
     """Whether a limit of time or of nodes ended the search."""
@@ -117,16 +116,14 @@ class Search:
         self._prover = Prover(program, self._relaxation)
         self._brancher = Brancher(program, self._relaxation)
         self._completion = Completion(program)
-        ends = [hull(column) for column in program.columns]
-        self._root = Box([simple(low) for low, _ in ends], [simple(high) for _, high in ends])
-        self._endless = any(
-            column.kind.integral and None in own
-            for column, own in zip(program.columns, ends, strict=True)
-        )
-        for j, (low, high) in enumerate(ends):
+        self._root = hull_box(program)
+        ends = list(zip(program.columns, self._root.lower, self._root.upper, strict=True))
+        self._endless = any(c.kind.integral and None in (low, high) for c, low, high in ends)
+        for j, (_, low, high) in enumerate(ends):
             self._relaxation.set_bounds(j, low, high)
         self._nodes: list[Node | None] = [None]
         self._open = [_Open(0, {})]
+        self._children: list[_Open] = []
         self._current: dict[int, Ends] = {}
         self._ray: Point | None = None
         self.explored = 0
@@ -153,78 +150,72 @@ class Search:
                 break
             node = self._open.pop()
             self.explored += 1
+            found = None
             try:
                 if self._progress and self.explored % 50 == 0:
                     self._progress(self.explored, len(self._open))
-                done = self._explore(node)
+                self._nodes[node.index] = found = self._explore(node)
             except KeyboardInterrupt:
-                done, self.interrupted = False, True
-            if not done:
-                if self._nodes[node.index] is None:
-                    # it stays open, with what its parent proved
-                    self._open.append(node)
+                self.interrupted = True
+            if found is None:
+                # it stays open, with what its parent proved
+                self._open.append(node)
                 self._limited = self._budget.is_spent or self.interrupted
                 break
+            if isinstance(found, Branched):
+                self._nodes += [None, None]
+                self._open += self._children
         return self._tree()
 
-    def _explore(self, node: _Open) -> bool:
-        """Close or branch a node; false if neither is possible."""
+    def _explore(self, node: _Open) -> Node | None:
+        """The node closed or branched; None if neither is possible."""
         box = self._enter(node)
-        crossed = self._crossed(box)
-        if crossed is not None:
-            self._nodes[node.index] = crossed
-            return True
-        if self._granular and self._skips(node, box):
-            return True
+        found = self._crossed(box)
+        if found is None and self._granular:
+            found = self._skip(node, box)
+        if found is not None:
+            return found
         answer = self._relaxation.solve(seconds=self._budget.seconds)
         if self._budget.is_spent:
-            return False
+            return None
         if isinstance(answer, Infeasible):
             proof = self._prover.contradiction(answer.certificate, box)
             if proof is not None:
-                self._nodes[node.index] = Excluded(proof)
-                return True
+                return Excluded(proof)
         if isinstance(answer, Optimal):
-            if self._closes(node, answer, box):
-                return True
+            bounded = self._close(node, answer, box)
+            if bounded is not None:
+                return bounded
             by = self._brancher.choose(answer.point, answer.objective, box)
             # now and then rationals decide, lest tolerances lead on without end
             if by is not None and node.depth % _RARELY != _RARELY - 1:
-                self._branch(node, by, answer, box)
-                return True
+                return self._branch(node, by, answer, box)
         return self._decide(node, answer, box)
 
-    def _skips(self, node: _Open, box: Box) -> bool:
+    def _skip(self, node: _Open, box: Box) -> Gap | Branched | None:
         """Close a node by a combination of rows that is no integer, or prepare for one.
 
         Beside unbounded integer columns, branching on a fractional value may go on without end
         where there is no point; once all bounded ones are fixed, their equations show it.
         """
         if node.depth and not (self._endless and node.depth % _SELDOM == 0):
-            return False
+            return None
         skipped = gap(self._program, self._prover.scaled, box)
         if skipped is not None:
-            self._nodes[node.index] = Gap(skipped)
-            return True
+            return Gap(skipped)
         by = bounded_branch(self._program, box) if node.depth % _RARELY == 0 < node.depth else None
-        if by is not None:
-            self._branch(node, by, Unknown("not asked"), box)
-        return by is not None
+        return None if by is None else self._branch(node, by, Unknown("not asked"), box)
 
-    def _decide(self, node: _Open, answer: LinearAnswer, box: Box) -> bool:
+    def _decide(self, node: _Open, answer: LinearAnswer, box: Box) -> Node | None:
         """Close or branch a node by its relaxation in rationals."""
         exact = self._prover.minimum(box, self._budget)
-        by = None
         match exact:
             case Infeasible():
                 proof = self._prover.excluding(exact.certificate.multipliers, box)
-                if proof is None:
-                    return False
-                self._nodes[node.index] = Excluded(proof)
-                return True
+                return None if proof is None else Excluded(proof)
             case Unbounded(ray=ray):
                 self._ray = ray
-                return False
+                return None
             case Optimal(point=point):
                 proof = self._prover.scaled.exact(dict(enumerate(exact.certificate.multipliers)))
                 by = exact_branch(self._program, point)
@@ -232,13 +223,10 @@ class Search:
                     self._improve(point)
                 bound = self._prover.scaled.bound(proof, box)
                 if bound is not None and self._enough(bound):
-                    self._nodes[node.index] = Bounded(proof, bound)
-                    return True
+                    return Bounded(proof, bound)
             case _:
                 by = any_branch(self._program, answer, box)
-        if by is not None:
-            self._branch(node, by, answer, box)
-        return by is not None
+        return None if by is None else self._branch(node, by, answer, box)
 
     def _crossed(self, box: Box) -> Crossed | CrossedRow | None:
         """A column or a row whose bounds are crossed, if there is one."""
@@ -254,7 +242,7 @@ class Search:
         """Give the relaxation the node's bounds, and return them."""
         box = self._box(node)
         for j in self._current.keys() | node.changes.keys():
-            self._relaxation.set_bounds(j, _fraction(box.lower[j]), _fraction(box.upper[j]))
+            self._relaxation.set_bounds(j, box.lower[j], box.upper[j])
         self._current = node.changes
         return box
 
@@ -264,31 +252,27 @@ class Search:
             box.lower[j], box.upper[j] = low, high
         return box
 
-    def _closes(self, node: _Open, answer: Relaxed, box: Box) -> bool:
-        """Close the node if its bound excludes points that are better than the best."""
+    def _close(self, node: _Open, answer: Relaxed, box: Box) -> Bounded | None:
+        """The node closed, if its bound excludes points that are better than the best."""
         if node.origin is not None:
             j, side, distance, before = node.origin
             self._brancher.learn(j, side, distance, answer.objective - before)
-        if self._proves(node, answer, box):
-            return True
+        bounded = self._bounded(answer, box)
         columns = zip(self._program.columns, answer.point, strict=True)
-        if not all(is_settled(column, x) for column, x in columns):
-            return False
+        if bounded is not None or not all(is_settled(column, x) for column, x in columns):
+            return bounded
         # the completion has a relaxation of its own: the basis of this one is still the node's
         improved = self._improve(self._completion.point(answer.point, self._budget))
-        return improved and self._proves(node, answer, box)
+        return self._bounded(answer, box) if improved else None
 
-    def _proves(self, node: _Open, answer: Relaxed, box: Box) -> bool:
+    def _bounded(self, answer: Relaxed, box: Box) -> Bounded | None:
         if self._value is None:
-            return False
+            return None
         limit = nearest(self._value - (self._step.step if self._step else 0))
         if answer.objective < limit - 1e-6 * max(1.0, abs(limit)):
-            return False
+            return None
         proof = self._prover.bound(answer.certificate, box, self._enough)
-        if proof is None:
-            return False
-        self._nodes[node.index] = Bounded(*proof)
-        return True
+        return None if proof is None else Bounded(*proof)
 
     def _enough(self, bound: Fraction) -> bool:
         """Whether a bound shows that nothing is better than the best point."""
@@ -302,22 +286,17 @@ class Search:
         """Keep a point if it is better than the best."""
         if point is None:
             return False
-        value = self._cost(point)
+        program = self._program
+        # minimised, without the constant
+        value = program.sense.sign * (program.objective(point) - program.constant)
         if self._value is not None and value >= self._value:
             return False
         self._point, self._value = point, value
         return True
 
-    def _cost(self, point: Point) -> Fraction:
-        """The minimised objective without its constant."""
-        program = self._program
-        return program.sense.sign * (program.objective(point) - program.constant)
-
-    def _branch(self, node: _Open, by: Branch | Split, answer: LinearAnswer, box: Box) -> None:
-        """Replace a node by its two children."""
+    def _branch(self, node: _Open, by: Branch | Split, answer: LinearAnswer, box: Box) -> Branched:
+        """The node with two children, which are opened behind it."""
         index = len(self._nodes)
-        self._nodes[node.index] = Branched(by, (index, index + 1))
-        self._nodes += [None, None]
         j, inherited, before, distances = by.column, node.inherited, math.inf, (0.0, 0.0)
         if isinstance(answer, Optimal):
             inherited = self._prover.scaled.rounded(answer.certificate, 2**20)
@@ -336,7 +315,8 @@ class Search:
             for side, ends in enumerate(sides)
         ]
         # the nearer child is explored first
-        self._open += opened[::-1] if distances[0] <= distances[1] else opened
+        self._children = opened[::-1] if distances[0] <= distances[1] else opened
+        return Branched(by, (index, index + 1))
 
     def _tree(self) -> Tree:
         """The result, in which open nodes become leaves with their parents' multipliers."""
@@ -363,11 +343,6 @@ class Search:
             bound=self._value * unit if closed and self._value is not None else lowest,
             granularity=steps,
             closed=closed,
-            explored=self.explored,
             ray=None if self._ray is None else by.outward(self._ray),
             limited=self._limited,
         )
-
-
-def _fraction(number: Number | None) -> Fraction | None:
-    return None if number is None else Fraction(number)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tamecheck.exact.linear import Basis
+from tamecheck.exact.linear import Basis, Number
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
@@ -28,6 +28,8 @@ __all__ = [
     "nearest",
 ]
 
+_Array: TypeAlias = npt.NDArray[Any]
+_Ends: TypeAlias = tuple[_Array, _Array]
 _HUGE = Fraction(10) ** 300
 
 
@@ -60,7 +62,7 @@ class Relaxation:
         status = self._solver.passModel(_model(program, self._lower, self._upper))
         self._accepted = status != highspy.HighsStatus.kError
 
-    def set_bounds(self, j: int, lower: Bound, upper: Bound) -> None:
+    def set_bounds(self, j: int, lower: Number | None, upper: Number | None) -> None:
         """Change the bounds of a column."""
         low, high = self._ends(j, lower, upper)
         if (low, high) != (self._lower[j], self._upper[j]):
@@ -102,7 +104,7 @@ class Relaxation:
             return Unbounded((), (), ())
         return Unknown(f"HiGHS: {self._solver.modelStatusToString(status)}")
 
-    def probe(self, j: int, lower: Bound, upper: Bound, iterations: int) -> float:
+    def probe(self, j: int, lower: Number | None, upper: Number | None, iterations: int) -> float:
         """The objective after a few iterations with other bounds of one column, then restored."""
         before = self._lower[j], self._upper[j]
         basis = self._solver.getBasis()
@@ -128,7 +130,7 @@ class Relaxation:
         _, exists, values = self._solver.getDualRay()
         return tuple(map(shifted, values, self._scaling.rows)) if exists else ()
 
-    def _ends(self, j: int, lower: Bound, upper: Bound) -> tuple[float, float]:
+    def _ends(self, j: int, lower: Number | None, upper: Number | None) -> tuple[float, float]:
         """The bounds of a column in the scaled program."""
         unit = power(-self._scaling.columns[j])
         low, high = (None if end is None else end * unit for end in (lower, upper))
@@ -149,31 +151,38 @@ def nearest(value: Fraction) -> float:
 
 
 def _model(program: Program, lower: Sequence[float], upper: Sequence[float]) -> Any:
-    import numpy as np
+    terms = [term for row in program.rows for term in row.terms]
+    return _linear_program(
+        np.array([program.sense.sign * nearest(c.cost) for c in program.columns], float),
+        (np.array(lower, float), np.array(upper, float)),
+        (
+            np.array([_end(row.lower, -1) for row in program.rows], float),
+            np.array([_end(row.upper, 1) for row in program.rows], float),
+        ),
+        np.cumsum([0, *(len(row.terms) for row in program.rows)]),
+        np.array([j for j, _ in terms], np.int32),
+        np.array([nearest(a) for _, a in terms], float),
+    )
 
+
+def _linear_program(  # noqa: PLR0913, PLR0917 (all that HiGHS asks for)
+    costs: _Array, box: _Ends, ends: _Ends, starts: _Array, columns: _Array, values: _Array
+) -> Any:
+    """The model of HiGHS: costs, bounds of columns and rows, and the matrix row by row."""
     highspy = highspy_module()
-    sign = program.sense.sign
     model: Any = highspy.HighsLp()
-    model.num_col_, model.num_row_ = len(program.columns), len(program.rows)
-    model.col_cost_ = np.array([sign * nearest(c.cost) for c in program.columns], float)
-    model.col_lower_, model.col_upper_ = np.array(lower, float), np.array(upper, float)
-    model.row_lower_ = np.array([_end(row.lower, -1) for row in program.rows], float)
-    model.row_upper_ = np.array([_end(row.upper, 1) for row in program.rows], float)
-    starts = np.cumsum([0, *(len(row.terms) for row in program.rows)])
+    model.num_col_, model.num_row_ = len(costs), len(ends[0])
+    model.col_cost_ = costs
+    model.col_lower_, model.col_upper_ = box
+    model.row_lower_, model.row_upper_ = ends
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     model.a_matrix_.start_ = starts.astype(np.int32)
-    terms = [term for row in program.rows for term in row.terms]
-    model.a_matrix_.index_ = np.array([j for j, _ in terms], np.int32)
-    model.a_matrix_.value_ = np.array([nearest(a) for _, a in terms], float)
+    model.a_matrix_.index_ = columns.astype(np.int32)
+    model.a_matrix_.value_ = values
     return model
 
 
-_Array = npt.NDArray[Any]
-
-
-def largest_in(
-    costs: _Array, box: tuple[_Array, _Array], rows: _Array, ends: tuple[_Array, _Array]
-) -> _Array | None:
+def largest_in(costs: _Array, box: _Ends, rows: _Array, ends: _Ends) -> _Array | None:
     """Where ``costs · x`` is largest in a box with ``ends[0] <= rows x <= ends[1]``.
 
     None if HiGHS finds no optimum.  ``rows`` has shape (rows, variables).
@@ -182,9 +191,7 @@ def largest_in(
     return None if solved is None else solved[0]
 
 
-def deepest(
-    box: tuple[_Array, _Array], rows: _Array, least: _Array, caps: _Array
-) -> tuple[_Array, _Array] | None:
+def deepest(box: _Ends, rows: _Array, least: _Array, caps: _Array) -> _Ends | None:
     """A point of a box where every row is furthest above its least value, and multipliers.
 
     The rows' excesses over ``least`` are compared; those of ``caps`` are at most 1 in any case.
@@ -204,23 +211,14 @@ def deepest(
     return solved[0][:width], np.maximum(solved[1][:count], 0.0)
 
 
-def _solved(
-    costs: _Array, box: tuple[_Array, _Array], rows: _Array, ends: tuple[_Array, _Array]
-) -> tuple[_Array, _Array] | None:
+def _solved(costs: _Array, box: _Ends, rows: _Array, ends: _Ends) -> _Ends | None:
     """The optimum and the dual values of the rows, for the smallest negative costs."""
     highspy: Any = highspy_module()
     solver = highs()
     solver.setOptionValue("presolve", "off")
-    model: Any = highspy.HighsLp()
-    model.num_row_, model.num_col_ = rows.shape
-    model.col_cost_ = -costs
-    model.col_lower_, model.col_upper_ = box
-    model.row_lower_, model.row_upper_ = ends
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     row, column = np.nonzero(rows)
-    model.a_matrix_.start_ = np.searchsorted(row, np.arange(len(rows) + 1)).astype(np.int32)
-    model.a_matrix_.index_ = column.astype(np.int32)
-    model.a_matrix_.value_ = rows[row, column]
+    starts = np.searchsorted(row, np.arange(len(rows) + 1))
+    model = _linear_program(-costs, box, ends, starts, column, rows[row, column])
     if solver.passModel(model) == highspy.HighsStatus.kError:
         return None
     solver.run()
