@@ -141,7 +141,7 @@ class _Builder:
         found = self._term(pieces[0].term, args, node.shape) if len(pieces) == 1 else None
         if found is not None:
             return self._spread(found, node.shape)
-        scalar = scalar_of(meaning, node.params) if len(args) == 1 else None
+        scalar = scalar_of(node.op, node.params) if len(args) == 1 else None
         if scalar is None:
             return None
         return self._add(Pointwise((args[0].layer,), size_of(node.shape), scalar))

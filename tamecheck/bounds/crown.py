@@ -37,13 +37,8 @@ def bound(
 ) -> State:
     """Bounds of every layer on the boxes ``lower ≤ x ≤ upper``, one a row.
 
-    Parameters
-    ----------
-    known
-        Bounds of some layers that hold already, one row a box.
-    tighten
-        Whether the arguments of nonlinear layers get bounds from functionals run back, and not
-        from interval arithmetic alone.
+    Some layers may be ``known`` to be bounded already.  Without ``tighten`` the arguments of
+    nonlinear layers get bounds from interval arithmetic alone, not from functionals run back.
     """
     state = State(layers, [Interval(lower, upper)])
     given = known or {}

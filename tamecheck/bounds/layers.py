@@ -373,14 +373,8 @@ def _one_hot(index: Array, count: int) -> Array:
 class Layers:
     """A network: layer 0 is the flat input of ``inputs`` elements, the last one the flat output.
 
-    A constant is known to a relative 2**-44, which the bounds allow for.
-
-    Parameters
-    ----------
-    inputs
-        The number of input elements, all tensors one after the other.
-    computed
-        The layers from number 1 on.
+    ``computed`` are the layers from number 1 on.  A constant is known to a relative 2**-44, which
+    the bounds allow for.
     """
 
     inputs: int

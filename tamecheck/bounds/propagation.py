@@ -133,14 +133,9 @@ class Functional:
 class Guide:
     """How functionals are to run back, where not by the state's own planes.
 
-    Parameters
-    ----------
-    planes
-        Planes to use instead, by layer: with the same constants, and slopes at most 1 in size.
-    added
-        What to add to the functionals at some layers: they then bound the sum with these.
-    trace
-        Filled with the functionals at the nonlinear layers that were passed.
+    The ``planes`` that take their place have the same constants, and slopes at most 1 in size.  The
+    functionals bound the sum with those ``added`` at some layers; those at the nonlinear layers
+    that were passed go into the ``trace``.
     """
 
     planes: Mapping[int, Planes] = field(default_factory=dict[int, Planes])

@@ -7,39 +7,21 @@ outward after the slope is fixed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from tamecheck.evaluate.enclosure import float_down, float_up
-from tamecheck.evaluate.exact_terms import holds
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.evaluate.intervals import Interval, divide, integer_power, point
 from tamecheck.evaluate.transcendental import elementary
-from tamecheck.exact.reals import as_number
-from tamecheck.ir.formula import (
-    TRUE,
-    Add,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Mul,
-    Piece,
-    Pow,
-    Term,
-    Var,
-    call,
-)
-from tamecheck.ir.op import Params
-from tamecheck.ir.op import Pointwise as Meaning
+from tamecheck.ir.formula import TRUE, Call, Const, Elementary, Pow, Var, call
+from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import Array
+from tamecheck.ops.facets import Line, line_of
 
 __all__ = ["Lines", "Scalar", "reciprocal", "scalar_of"]
 
@@ -75,15 +57,15 @@ class Scalar:
     jumps: bool = False
 
 
-def scalar_of(meaning: Meaning, params: Params) -> Scalar | None:
+def scalar_of(op: Op, params: Params) -> Scalar | None:
     """The function of an op with one argument, None if it has no lines."""
-    if meaning.domain(params) != TRUE:
+    meaning = op.meaning
+    if not isinstance(meaning, Pointwise) or meaning.domain(params) != TRUE:
         return None
-    pieces = meaning.pieces(params)
-    found = _affine_pieces(pieces)
-    if found is not None:
-        return _PiecewiseAffine(*found).scalar()
-    match meaning.whole or pieces[0].term:
+    line = line_of(op, params)
+    if line is not None:
+        return _PiecewiseAffine(line).scalar()
+    match meaning.whole or meaning.pieces(params)[0].term:
         case Call(function, Var(0)) if function in _SMOOTH:
             value, slope, signs = _SMOOTH[function]
             return _smooth(value, slope, lambda x: elementary(function, x), signs)
@@ -104,69 +86,17 @@ def scalar_of(meaning: Meaning, params: Params) -> Scalar | None:
 # piecewise affine functions
 
 
-_Line = tuple[Fraction, Fraction]
-"""Slope and intercept."""
-
-
-def _affine(term: Term) -> _Line | None:
-    """Slope and intercept of a term in one variable; None if it is not written as affine."""
-    match term:
-        case Var(0):
-            return Fraction(1), Fraction(0)
-        case Const(value):
-            return Fraction(0), value
-        case Add(left, right) | Mul(left, right) | Div(left, right):
-            first, second = _affine(left), _affine(right)
-            if first is None or second is None:
-                return None
-            (a, b), (c, d) = first, second
-            if isinstance(term, Add):
-                return a + c, b + d
-            if isinstance(term, Mul):
-                return None if a and c else (a * d + b * c, b * d)
-            return None if c or not d else (a / d, b / d)
-        case _:
-            return None
-
-
-def _affine_pieces(
-    pieces: Sequence[Piece],
-) -> tuple[list[Fraction], list[_Line], list[Fraction]] | None:
-    """Breaks, the lines between them, and the values at the breaks; None if not affine."""
-    terms = [_affine(piece.term) for piece in pieces]
-    compared = [_affine(term) for piece in pieces for term in _compared(piece.condition)]
-    if None in terms or None in compared:
-        return None
-    breaks = sorted({-form[1] / form[0] for form in compared if form and form[0]})
-
-    def line_at(x: Fraction) -> _Line:
-        at = [as_number(x)]
-        held = (t for p, t in zip(pieces, terms, strict=True) if t and holds(p.condition, at))
-        return next(held)
-
-    ends = [breaks[0] - 1, *breaks, breaks[-1] + 1] if breaks else [Fraction(0), Fraction(1)]
-    between = [line_at((low + high) / 2) for low, high in pairwise(ends)]
-    return breaks, between, [a * x + b for x in breaks for a, b in [line_at(x)]]
-
-
-def _compared(condition: Condition) -> list[Term]:
-    if isinstance(condition, Compare):
-        return [condition.term]
-    return [term for part in condition.parts for term in _compared(part)]
-
-
 class _PiecewiseAffine:
     """Lines between breaks, with given values at the breaks.
 
     An element's *place* is the number of the line that holds there.
     """
 
-    def __init__(
-        self, breaks: Sequence[Fraction], lines: Sequence[_Line], values: Sequence[Fraction]
-    ) -> None:
+    def __init__(self, line: Line) -> None:
+        breaks, lines, values = line.breaks, line.pieces, line.at
         self.breaks = [(float_down(x), float_up(x)) for x in breaks]
         self.values = values
-        self.sides = [[a * x + b for a, b in lines[k : k + 2]] for k, x in enumerate(breaks)]
+        self.sides = [[piece(x) for piece in lines[k : k + 2]] for k, x in enumerate(breaks)]
         self.slope, self.shift = (
             np.array([nearest_float(line[k]) for line in lines]) for k in (0, 1)
         )
@@ -175,7 +105,7 @@ class _PiecewiseAffine:
         plain = [a == 0 or (abs(a) == 1 and b == 0) for a, b in lines]
         self.line_error = np.where(sharp, 0.0, 2.0**-50)
         self.value_error = np.where(np.logical_and(sharp, plain), 0.0, 2.0**-50)
-        self.jumps = any({*near} != {v} for near, v in zip(self.sides, values, strict=True))
+        self.jumps = not line.is_continuous
         ends = range(len(lines))
         spans = [[[a for a, _ in lines[i : max(i, j) + 1]] for j in ends] for i in ends]
         convex = [[s == sorted(s) for s in row] for row in spans]

@@ -30,6 +30,7 @@ from tamecheck.cells.steps import (
     Step,
     deciding,
 )
+from tamecheck.exact.feasibility import minus, negated
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
@@ -131,7 +132,7 @@ class _Follower:
             case Order(groups=groups, pairs=pairs):
                 for start in range(0, len(columns), groups.shape[1]):
                     for i, j in pairs:
-                        found.append(self._sign(_minus(columns[start + i], columns[start + j])))
+                        found.append(self._sign(minus(columns[start + i], columns[start + j])))
             case Pick():
                 if any(any(column[:-1]) or column[-1].q != 1 for column in columns):
                     return None
@@ -160,7 +161,7 @@ class _Follower:
             return _BORDER
         for place, form in enumerate(forms):
             if place not in places:
-                ahead = _minus(forms[winner], form)
+                ahead = minus(forms[winner], form)
                 self.rows.append(tuple(sign * a for a in ahead))
         return winner
 
@@ -174,7 +175,7 @@ class _Follower:
             if value == below:
                 return _BORDER
             self.rows.append((*form[:-1], form[-1] - below))
-            self.rows.append((*(-a for a in form[:-1]), below + 1 - form[-1]))
+            self.rows.append((*negated(form[:-1]), below + 1 - form[-1]))
         return integer
 
 
@@ -188,10 +189,6 @@ def _stated(cell: Cell) -> list[Row]:
 
 def _dot(row: Row, point: Row) -> fmpq:
     return sum((a * x for a, x in zip(row, point, strict=True)), fmpq(0))
-
-
-def _minus(row: Row, other: Row) -> Row:
-    return tuple(a - b for a, b in zip(row, other, strict=True))
 
 
 def _volume(corners: Sequence[Row], tight: Sequence[Sequence[bool]]) -> fmpq:

@@ -54,12 +54,8 @@ class AffineMap:
 class Cell:
     """A polytope on whose relative interior the function is affine; all its data are exact.
 
-    Parameters
-    ----------
-    polytope, branch
-        The shape, and the decisions that hold there.
-    planes, trace, outputs
-        Where exact coefficients come from, and the output nodes.
+    It is made of a shape and the decisions that hold there; exact coefficients come from ``planes``
+    and ``trace``, where ``outputs`` are the output nodes.
     """
 
     polytope: Polytope = field(repr=False)

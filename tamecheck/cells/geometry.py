@@ -23,10 +23,8 @@ __all__ = ["balanced_sum", "centre", "groups", "neighbours", "ordered", "volume"
 
 def centre(points: Sequence[ExactRow]) -> tuple[Fraction, ...]:
     """The mean of the vertices: a point of the relative interior."""
-    count = len(points)
-    size = len(points[0])
     return tuple(
-        as_fraction(sum((point[axis] for point in points), fmpq(0)) / count) for axis in range(size)
+        as_fraction(sum(axis, fmpq(0)) / len(points)) for axis in zip(*points, strict=True)
     )
 
 
@@ -75,10 +73,7 @@ def _integers(row: Sequence[fmpq]) -> list[fmpz]:
 def _shoelace(points: Sequence[ExactRow]) -> fmpq:
     (ox, oy), *rest = points
     moved = [(x - ox, y - oy) for x, y in rest]
-    total = fmpq(0)
-    for (a, b), (c, d) in pairwise(moved):
-        total += a * d - b * c
-    return total / 2
+    return sum((a * d - b * c for (a, b), (c, d) in pairwise(moved)), fmpq(0)) / 2
 
 
 def _vertex_on_most(facets: Sequence[int], face: int) -> int:
@@ -97,11 +92,6 @@ class _Triangulation:
     """Triangulations without new vertices: cones from one vertex over the facets without it.
 
     A face is the set of its vertices, as the bits of an integer.
-
-    Parameters
-    ----------
-    tight
-        Which vertex lies on which facet.
     """
 
     def __init__(self, tight: Array) -> None:
@@ -222,13 +212,7 @@ def _ends(cells: Sequence[Cell], facet: tuple[int, int]) -> list[ExactRow]:
 
 
 class _Corners:
-    """The vertices of cells, each point with one number in all cells.
-
-    Parameters
-    ----------
-    cells
-        The cells.
-    """
+    """The vertices of cells, each point with one number in all cells."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._cells = cells

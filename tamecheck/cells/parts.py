@@ -51,30 +51,14 @@ The errors are measured by how much coordinates and forms vary on the polytope.
 
 
 class Frame(NamedTuple):
-    """What the parts of some polytopes have in common.  An *owner* is the number of a polytope.
+    """What the parts of some polytopes have in common; an *owner* is the number of a polytope.
 
-    Parameters
-    ----------
-    dim
-        The dimension.
-    planes
-        The hyperplanes.
-    tables
-        The forms on each polytope.
-    signs
-        The signs of all forms that do not cut their polytope, shape ``(owners, columns)``.
-    columns
-        The column of the form in each slot, or -1, shape ``(owners, slots)``.
-    forms, errors
-        The coefficients in the slots and their errors, shape ``(owners, dim + 1, slots)``.
-    extent
-        How much the coordinates and the forms in the slots vary on each polytope; infinite where
-        that is not known to a few digits.
-    numbers
-        The hyperplane in each place; -1 for none yet.
-    sides, open_
-        For each facet at the start the side on which the polytope lies, 0 if there is no such
-        facet, and whether it is left out.
+    ``signs`` (owners, columns) are those of the forms that do not cut their polytope; ``columns``
+    (owners, slots) says which form is in each slot, or -1; ``forms`` and ``errors`` (owners, dim +
+    1, slots) are their coefficients; ``extent`` is how much the coordinates and these forms vary on
+    each polytope, infinite where that is not known to a few digits.  ``numbers`` has the hyperplane
+    in each place, -1 for none yet; ``sides`` and ``open_`` say for each facet at the start on which
+    side of it the polytope lies, 0 if there is no such facet, and whether it is left out.
     """
 
     dim: int
@@ -105,18 +89,10 @@ class Frame(NamedTuple):
 
 
 class Vertices(NamedTuple):
-    """Vertices of parts, a row each.
+    """Vertices of parts, a row each: of which polytope, and the places whose hyperplanes hold it.
 
-    Parameters
-    ----------
-    owner
-        The polytope.
-    tight
-        The set of places whose hyperplanes hold the vertex.
-    values, errors
-        Coordinates and then the values of the forms in all slots, and bounds on the errors.
-    positive, negative
-        The sets of slots where the floats settle the sign.
+    ``values`` are the coordinates and then the values of the forms in all slots, ``errors`` bounds
+    on their errors; ``positive`` and ``negative`` the slots where the floats settle the sign.
     """
 
     owner: Array
@@ -136,20 +112,10 @@ class Vertices(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Parts of polytopes.
+    """Parts of polytopes: of part k the vertices are ``members[first[k] : first[k] + size[k]]``.
 
-    Parameters
-    ----------
-    members
-        Vertices of the parts: those of part k are ``size[k]`` in number, from ``first[k]`` on.
-    first, size
-        See there.
-    owner
-        The polytope.
-    above, below
-        The sets of slots whose forms are known to be positive, and negative, inside the part.
-    cuts
-        The set of slots whose hyperplanes made the part.
+    ``above`` and ``below`` are the slots whose forms are known to be positive, and negative, inside
+    the part; ``cuts`` those whose hyperplanes made it.
     """
 
     members: Array

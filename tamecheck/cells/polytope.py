@@ -65,21 +65,14 @@ def float_values(forms: Array, errors: Array, points: Array, doubt: Array) -> tu
 
 
 class Hyperplanes:
-    """The hyperplanes that bound cells, by number; exact coefficients are computed when asked for.
-
-    Parameters
-    ----------
-    dimension
-        The number of coordinates.
-    """
+    """The hyperplanes that bound cells, by number; exact coefficients are computed on demand."""
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
         self._count = 0
         self._value: Array = np.zeros((64, dimension + 1))
         self._error: Array = np.zeros((64, dimension + 1))
-        self._thunks: list[Callable[[], ExactRow] | None] = []
-        self._rows: list[ExactRow | None] = []
+        self._rows: list[ExactRow | Callable[[], ExactRow]] = []
         self._floats: list[tuple[float, ...]] = []
         self._points: dict[tuple[int, ...], ExactRow] = {}
 
@@ -90,8 +83,7 @@ class Hyperplanes:
             self._error = np.concatenate([self._error, np.zeros_like(self._error)])
         self._value[self._count] = value
         self._error[self._count] = error
-        self._thunks.append(exact)
-        self._rows.append(None)
+        self._rows.append(exact)
         self._floats.append((*value.tolist(), *error.tolist()))
         self._count += 1
         return self._count - 1
@@ -99,11 +91,8 @@ class Hyperplanes:
     def row(self, number: int) -> ExactRow:
         """The exact coefficients of a hyperplane."""
         found = self._rows[number]
-        if found is None:
-            thunk = self._thunks[number]
-            found = thunk() if thunk is not None else ()
-            self._rows[number] = found
-            self._thunks[number] = None
+        if callable(found):
+            found = self._rows[number] = found()
         return found
 
     def floats(self, numbers: Array) -> tuple[Array, Array]:
@@ -231,14 +220,9 @@ def _solution(value: Array, error: Array) -> tuple[Array, Array]:
 
 
 class Corners(NamedTuple):
-    """Points that are vertices of one polytope or of many.
+    """Vertices of one polytope or of many: coordinates, bounds on the error of each, and bases.
 
-    Parameters
-    ----------
-    points, doubt
-        Coordinates, and bounds on the error of each.
-    bases
-        For each point, ``d`` independent hyperplanes through it.
+    A basis is ``d`` independent hyperplanes through the point.
     """
 
     points: Array
@@ -248,20 +232,11 @@ class Corners(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polytope:
-    """A bounded polytope of dimension ``dim``.
+    """A bounded polytope of dimension ``dim``; its vertices are some ``rows`` of the corners.
 
-    Parameters
-    ----------
-    corners, rows
-        Points, and which of them are the vertices.
-    tight
-        Which vertex lies on which facet.
-    facets, sides
-        The facets' hyperplanes, and on which side (1 or -1) of each the polytope lies.
-    open_
-        Which facets do not belong to the set: those at a jump.
-    equal
-        The hyperplanes that contain the polytope, for one of lower dimension.
+    ``tight`` says which vertex lies on which facet; ``sides`` on which side (1 or -1) of each
+    facet's hyperplane the polytope lies; ``open_`` which facets do not belong to the set, those at
+    a jump; ``equal`` are the hyperplanes that contain a polytope of lower dimension.
     """
 
     dim: int
@@ -301,10 +276,7 @@ class Polytope:
 def facet_columns(tight: Array) -> Array:
     """Which of the hyperplanes that touch a polytope hold a facet; of equal ones the first.
 
-    Parameters
-    ----------
-    tight
-        Which vertex lies on which of the hyperplanes; all facets are among these.
+    ``tight`` says which vertex lies on which of the hyperplanes; all facets are among these.
     """
     shared = tight.T.astype(np.float64) @ tight
     count = shared.diagonal()

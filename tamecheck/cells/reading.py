@@ -32,6 +32,7 @@ from tamecheck.ir.formula import Add, Call, Const, Floor, Mul, Piece, Pow, Term,
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops.facets import rounds
 from tamecheck.ops.shapes import axes_of, axis_of
 
 __all__ = ["steps_of"]
@@ -109,8 +110,8 @@ def _step(graph: Graph, node: Apply, known: Mapping[int, Known | str]) -> Step |
             return "multiplies two matrices that depend on the inputs"
         case Fold(name):
             return _fold(node, shapes[0], name)
-        case Selection():
-            return _selection(node, shapes, known)
+        case Selection(largest):
+            return _selection(node, shapes, known, largest)
         case _:
             return _NONLINEAR
 
@@ -122,7 +123,7 @@ def _pointwise(node: Apply, pieces: tuple[Piece, ...]) -> Step | str:
     linear = all(isinstance(power, Const) and power.value in (0, 1) for power in powers)
     if not linear or any(isinstance(term, Call) for term in terms) or not node.args:
         return _NONLINEAR
-    if any(isinstance(term, Floor) for term in terms):
+    if rounds(node.op, node.params):
         if len(node.args) != 1 or not all(_is_integral(piece.term) for piece in pieces):
             return _NONLINEAR
         found = Round(node.args, node.op.name, pieces, Fraction(0))
@@ -173,7 +174,12 @@ def _fold(node: Apply, shape: Shape, name: str) -> Step | str:
     return Extreme(node.args, rows, node.shape, name == "maximum", last=False, index=False)
 
 
-def _selection(node: Apply, shapes: Sequence[Shape], known: Mapping[int, Known | str]) -> Step:
+def _selection(
+    node: Apply,
+    shapes: Sequence[Shape],
+    known: Mapping[int, Known | str],
+    largest: bool | None,  # noqa: FBT001 (as the meaning has it)
+) -> Step:
     numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
     if len(node.args) == 2:
         site = Site(node.op, node.params, node.shape, node.label or node.op.name)
@@ -183,12 +189,12 @@ def _selection(node: Apply, shapes: Sequence[Shape], known: Mapping[int, Known |
             return Move(node.args[:1], np.asarray(picked))
         return Pick(node.args, site, shapes[0])
     rows = axis_last(numbers, node.params)
-    if "descending" in node.params:
+    if largest is None:
         count = rows.shape[1]
         pairs = tuple((i, j) for i in range(count) for j in range(i + 1, count))
         axis = axis_of(shapes[0], node.params)
         rest = tuple(n for i, n in enumerate(shapes[0]) if i != axis)
         back = np.moveaxis(np.arange(rows.size).reshape((*rest, count)), -1, axis)
         return Order(node.args, rows, pairs, bool(node.params["descending"]), back)
-    last, largest = bool(node.params["last"]), node.op.name == "argmax"
+    last = bool(node.params["last"])
     return Extreme(node.args, rows, node.shape, largest, last, index=True)

@@ -7,7 +7,7 @@ on a part where its decisions are the same it is affine like the others.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias, TypeVar, assert_never
@@ -36,6 +36,7 @@ from tamecheck.ir.formula import (
     Var,
 )
 from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops.facets import compared
 
 __all__ = [
     "INPUTS",
@@ -301,23 +302,11 @@ def _opposite(term: Term) -> Term | None:
             return None
 
 
-def _comparisons(condition: Condition) -> Iterator[Compare]:
-    match condition:
-        case Compare():
-            yield condition
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _comparisons(part)
-        case _:
-            assert_never(condition)
-
-
 def compared_terms(pieces: Sequence[Piece]) -> tuple[Term, ...]:
     """The terms that the pieces' conditions compare with zero, each once up to its sign."""
     found: list[Term] = []
     for piece in pieces:
-        for comparison in _comparisons(piece.condition):
-            term = comparison.term
+        for term in compared(piece.condition):
             if term not in found and _opposite(term) not in found:
                 found.append(term)
     return tuple(found)

@@ -133,19 +133,17 @@ def _applied(
             return scalars.matmul(args[0], args[1], node.shape)
         case Fold(name):
             return scalars.fold(name, folded_first(args[0], node.params), node.shape)
-        case Selection():
-            name = node.op.name
-            if name in ("gather", "gather_elements"):
-                picked = args[1].reshape(-1).tolist()
-                if not all(isinstance(v, Fraction) for v in picked):
-                    raise BeyondError("indices that depend on the inputs")
-                where = np.array([int(v) for v in picked], dtype=np.int64).reshape(args[1].shape)
-                return pick(site_of(graph, index, node), args[0], where)
-            if name == "argsort":
-                raise BeyondError("a sorting permutation")
-            rows = axis_last(args[0], node.params)
-            largest, last = name == "argmax", bool(node.params["last"])
-            found = [scalars.winner(row.tolist(), largest=largest, last=last) for row in rows]
+        case Selection() if len(args) == 2:
+            picked = args[1].reshape(-1).tolist()
+            if not all(isinstance(v, Fraction) for v in picked):
+                raise BeyondError("indices that depend on the inputs")
+            where = np.array([int(v) for v in picked], dtype=np.int64).reshape(args[1].shape)
+            return pick(site_of(graph, index, node), args[0], where)
+        case Selection(None):
+            raise BeyondError("a sorting permutation")
+        case Selection(largest):
+            rows, last = axis_last(args[0], node.params), bool(node.params["last"])
+            found = [scalars.winner(row.tolist(), largest=bool(largest), last=last) for row in rows]
             return object_array(found, node.shape)
         case Expansion(expand):
             return scalars.expanded(expand, args[0], node.params)

@@ -16,6 +16,9 @@ __all__ = [
     "Inequality",
     "Multipliers",
     "Vector",
+    "box_inequalities",
+    "minus",
+    "negated",
     "nonnegative_solution",
     "null_basis",
     "pivots",
@@ -118,6 +121,30 @@ def solve_inequalities(rows: Sequence[Inequality], size: int) -> Vector | None:
     if not all(satisfies(point, row) for row in rows):
         raise ArithmeticError("a solution of linear inequalities does not satisfy them")
     return point
+
+
+def box_inequalities(
+    ends: Sequence[tuple[fmpq | None, fmpq | None]], *, strict: bool
+) -> list[Inequality]:
+    """The sides of a box, or of its interior, where it has some."""
+    rows: list[Inequality] = []
+    for axis, pair in enumerate(ends):
+        for sign, end in zip((1, -1), pair, strict=True):
+            if end is not None:
+                row = [_ZERO] * (len(ends) + 1)
+                row[axis], row[-1] = fmpq(sign), -sign * end
+                rows.append((tuple(row), strict))
+    return rows
+
+
+def minus(row: Vector, other: Vector) -> Vector:
+    """The difference of two rows."""
+    return tuple(a - b for a, b in zip(row, other, strict=True))
+
+
+def negated(row: Vector) -> Vector:
+    """The opposite row."""
+    return tuple(-a for a in row)
 
 
 def satisfies(point: Vector, inequality: Inequality) -> bool:

@@ -35,7 +35,14 @@ from tamecheck.cells.steps import (
 )
 from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
 from tamecheck.exact.feasibility import Inequality as Row
-from tamecheck.exact.feasibility import Vector, satisfies, solve_inequalities
+from tamecheck.exact.feasibility import (
+    Vector,
+    box_inequalities,
+    minus,
+    negated,
+    satisfies,
+    solve_inequalities,
+)
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
@@ -159,24 +166,15 @@ def point_of(case: Case) -> tuple[Fraction, ...] | None:
 
 
 def _region(case: Case) -> _Polyhedron | None:
-    size = len(case.lower)
     ends = list(zip(case.lower, case.upper, strict=True))
     if any(low is not None and high is not None and low > high for low, high in ends):
         return None
-    lower, upper = (
-        tuple(None if end is None else as_number(end) for end in side)
-        for side in (case.lower, case.upper)
-    )
-    rows: list[Row] = []
-    for i in range(size):
-        for sign, end in ((1, lower[i]), (-1, upper[i])):
-            if end is not None:
-                row = [_ZERO] * (size + 1)
-                row[i], row[-1] = fmpq(sign), -sign * end
-                rows.append((tuple(row), False))
-    middle = [_between(low, high) for low, high in ends]
-    box = _Polyhedron(tuple(rows), tuple(map(as_number, middle)), lower, upper)
-    return box.cut([_input_row(one, size) for one in case.region])
+    sides = [tuple(None if end is None else as_number(end) for end in pair) for pair in ends]
+    rows = box_inequalities([(low, high) for low, high in sides], strict=False)
+    middle = tuple(as_number(_between(low, high)) for low, high in ends)
+    lower, upper = (tuple(side[k] for side in sides) for k in (0, 1))
+    box = _Polyhedron(tuple(rows), middle, lower, upper)
+    return box.cut([_input_row(one, len(ends)) for one in case.region])
 
 
 def _between(low: Bound, high: Bound) -> Fraction:
@@ -336,14 +334,6 @@ def _column(asked: Array, column: int) -> Vector:
     return tuple(asked[:, column].tolist())
 
 
-def _minus(row: Vector, other: Vector) -> Vector:
-    return tuple(a - b for a, b in zip(row, other, strict=True))
-
-
-def _negated(row: Vector) -> Vector:
-    return tuple(-a for a in row)
-
-
 def _options(
     step: Deciding, asked: Array, number: int, part: _Polyhedron, *, faces: bool
 ) -> Iterator[Option]:
@@ -354,9 +344,9 @@ def _options(
             # without a jump both sides have the same value between them
             apart = jump or faces
             yield 1, ((row, apart),)
-            yield -1, ((_negated(row), apart),)
+            yield -1, ((negated(row), apart),)
             if apart:
-                yield 0, ((row, False), (_negated(row), False))
+                yield 0, ((row, False), (negated(row), False))
         case Extreme():
             yield from _winners(step, asked, number)
         case Round():
@@ -364,11 +354,11 @@ def _options(
         case Order(groups=groups, pairs=pairs, descending=descending):
             row, pair = divmod(number, len(pairs))
             i, j = (row * groups.shape[1] + k for k in pairs[pair])
-            ahead = _minus(_column(asked, i), _column(asked, j))
-            later = _negated(ahead) if descending else ahead
+            ahead = minus(_column(asked, i), _column(asked, j))
+            later = negated(ahead) if descending else ahead
             sign = -1 if descending else 1
             yield sign, ((later, True),)
-            yield 0, ((_negated(later), False),)
+            yield 0, ((negated(later), False),)
         case Pick():
             form = _column(asked, number)
             value = as_fraction(form[-1])
@@ -384,10 +374,10 @@ def _winners(step: Extreme, asked: Array, number: int) -> Iterator[Option]:
         rows: list[Row] = []
         for rival in range(count):
             if rival != winner:
-                ahead = _minus(forms[winner], forms[rival])
+                ahead = minus(forms[winner], forms[rival])
                 # of equal ones the index is that of the first, or of the last
                 strict = step.index and ((rival < winner) != step.last)
-                rows.append((ahead if step.largest else _negated(ahead), strict))
+                rows.append((ahead if step.largest else negated(ahead), strict))
         yield winner, tuple(rows)
 
 
@@ -401,5 +391,5 @@ def _rounded(step: Round, row: Vector, part: _Polyhedron) -> Iterator[Option]:
     for jump in (offset + number for number in range(first, last + 1)):
         at = (*row[:-1], row[-1] - jump)
         after = (*row[:-1], row[-1] - jump - 1)
-        yield step.rounded(jump), ((at, False), (_negated(at), False))
-        yield step.rounded(jump + half), ((at, True), (_negated(after), True))
+        yield step.rounded(jump), ((at, False), (negated(at), False))
+        yield step.rounded(jump + half), ((at, True), (negated(after), True))

@@ -266,7 +266,7 @@ class _Task:
                 starts = relaxed_starts(encoding, walker, rng, part)
             else:
                 starts = sampled_starts(walker, rng, part)
-            for _, x in best_walks(walker, starts, rng, part):
+            for x in best_walks(walker, starts, rng, part):
                 self._offer(map(Fraction, x.tolist()), "walk")
         if self.x is not None:
             # a corner of a region often has short coordinates

@@ -170,13 +170,11 @@ class _LocalSearch:
         self.slope = self._toward(self.point[np.newaxis], np.array([self.case]))[0]
         return None
 
-    def _keep(self, points: Array, depth: Array, case: Array) -> bool:
+    def _keep(self, points: Array, depth: Array, case: Array) -> None:
         chosen = int(np.argmin(depth))
-        better = bool(depth[chosen] < self.best)
-        if better:
+        if depth[chosen] < self.best:
             self.best, self.case = float(depth[chosen]), int(case[chosen])
             self.point = points[chosen]
-        return better
 
     def round(self) -> Witness | None:
         """Proposals that move random coordinates: along the gradient, or to an end or middle."""

@@ -20,6 +20,7 @@ from tamecheck.binarized import (
     recognise,
     robust,
 )
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.arguments import natural, rationals, seconds
 from tamecheck.ir.graph import Graph
@@ -102,17 +103,7 @@ def verify_hamming(  # noqa: PLR0913 (keywords, all of them optional)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HammingBall:
-    """The points around a centre, for a model that is read as a binarized network.
-
-    Parameters
-    ----------
-    graph
-        The model.
-    network
-        The same in integers.
-    states
-        The centre in states -1 and 1.
-    """
+    """The points around a centre in states -1 and 1, for a model that is read in integers too."""
 
     graph: Graph
     network: ThresholdNetwork
@@ -158,18 +149,12 @@ class HammingBall:
     def witness(self, found: Distance, replay: Replay | None = None) -> Witness:
         """The witness of an answer in the model's own levels, evaluated by the model's own ops.
 
-        Raises
-        ------
-        SolverError
-            If the model decides there as at the centre: then it was not read rightly.
+        A `SolverError` if the model decides there as at the centre: it was not read rightly then.
         """
         inputs = self.network.point(found.witness or ())
         outputs = exact_outputs(self.graph, inputs) or []
         if _decided(outputs) == found.decision:
-            raise SolverError(
-                "The model contradicts its reading as a binarized network at the witness.",
-                hint="Please report it, with the model.",
-            )
+            raise _contradiction(" at the witness")
         return Witness.of(inputs, outputs, float32=_replayed(replay, inputs, found.decision))
 
     def certify(self, radius: int, *, timeout: float | None = None) -> dict[str, Any] | None:
@@ -178,7 +163,9 @@ class HammingBall:
         The reading of the model is compared with the model itself at the centre and some points.
         """
         self._sample()
-        return ball_certificate(self.network, self.states, radius, deadline=_deadline(timeout))
+        return ball_certificate(
+            self.network, self.states, radius, deadline=Budget.of(timeout).deadline
+        )
 
     def certify_distance(
         self, found: Distance, *, timeout: float | None = None
@@ -188,7 +175,7 @@ class HammingBall:
         if found.witness is None:
             return self.certify(len(self.network.free), timeout=timeout)
         ends = self.network, self.states, found.witness
-        return distance_certificate(*ends, deadline=_deadline(timeout))
+        return distance_certificate(*ends, deadline=Budget.of(timeout).deadline)
 
     def _sample(self) -> None:
         rng = np.random.default_rng(0)
@@ -199,19 +186,19 @@ class HammingBall:
         for states, decided in zip(points, self.network.decide(points).tolist(), strict=True):
             own = _decided(exact_outputs(self.graph, self.network.point(states)) or [])
             if own not in (None, decided):
-                raise SolverError(
-                    "The model contradicts its reading as a binarized network.",
-                    hint="Please report it, with the model.",
-                )
+                raise _contradiction("")
+
+
+def _contradiction(where: str) -> SolverError:
+    return SolverError(
+        f"The model contradicts its reading as a binarized network{where}.",
+        hint="Please report it, with the model.",
+    )
 
 
 def solvers_word(found: Distance) -> str:
     """Why what solvers say of a distance is no answer."""
     return f"Only the word of a solver ({found.method}) says that there is no change."
-
-
-def _deadline(timeout: float | None) -> float:
-    return np.inf if timeout is None else time.monotonic() + timeout
 
 
 def _decided(outputs: Sequence[Fraction | arb]) -> int | None:

@@ -12,6 +12,7 @@ from tamecheck.bounds import Combine, Dense, Layers, layers_of
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Expansion
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
 
@@ -36,22 +37,10 @@ class Region:
 class Problem:
     """The network with the rows of the property as its outputs.
 
-    Parameters
-    ----------
-    graph, spec
-        The model and the property.
-    scores
-        The model without a last softmax, where the property only compares its elements.
-    layers
-        The network followed by the rows; None where a node has no linear bounds.
-    open_nodes
-        Those nodes, as text.
-    members
-        (cases, rows): which rows each case has.
-    strict
-        Which rows are strict: unsafe means less than 0.
-    regions
-        The distinct boxes.
+    ``scores`` is the model without a last softmax, where the property only compares its elements;
+    ``layers`` the network followed by the rows, None where a node has no linear bounds, which
+    ``open_nodes`` tells.  ``members`` (cases, rows) says which rows each case has, ``strict`` which
+    rows are unsafe only below 0; ``regions`` are the distinct boxes.
     """
 
     graph: Graph
@@ -94,10 +83,7 @@ def without(regions: Sequence[Region], cases: Collection[int]) -> tuple[Region, 
 def problem_of(graph: Graph, spec: Specification) -> Problem:
     """The rows, regions and layers of a property of a model.
 
-    Raises
-    ------
-    InputError
-        If the numbers of inputs or outputs do not fit.
+    An `InputError` says where the numbers of inputs or outputs do not fit.
     """
     _check_sizes(graph, spec)
     rows: dict[Inequality, int] = {}
@@ -147,11 +133,7 @@ def _check_order(spec: Specification, declared: Sequence[str], model: Sequence[s
 
 
 def _scores(graph: Graph, rows: Sequence[Inequality]) -> Graph:
-    """The model without a last softmax, where the rows only compare its elements.
-
-    The exponential is increasing and the denominator common and positive, so ``y_i - y_j`` has the
-    sign of the difference of the arguments.
-    """
+    """The model without a last softmax, or other op that keeps order, where rows only compare."""
     if len(graph.outputs) != 1:
         return graph
     name, last = graph.outputs[0]
@@ -163,7 +145,9 @@ def _scores(graph: Graph, rows: Sequence[Inequality]) -> Graph:
         and row.outputs[0][1] == -row.outputs[1][1]
         for row in rows
     )
-    if not comparing or not isinstance(node, Apply) or node.op.name != "softmax":
+    if not comparing or not isinstance(node, Apply):
+        return graph
+    if not (isinstance(node.op.meaning, Expansion) and node.op.meaning.keeps_order):
         return graph
     axis = node.params["axis"]
     if not isinstance(axis, int) or node.shape[axis] != size_of(node.shape):
@@ -175,13 +159,7 @@ _LEAST, _MOST = 2.0**-500, 2.0**500
 
 
 def _scaled(row: Inequality) -> Inequality:
-    """The row times a power of two, so that float64 holds its coefficients.
-
-    Raises
-    ------
-    UnsupportedError
-        If float64 holds no such multiple.
-    """
+    """The row times a power of two, so that float64 holds it; or an `UnsupportedError`."""
     terms = (*row.inputs, *row.outputs)
     if not terms:
         return row

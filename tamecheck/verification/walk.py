@@ -32,6 +32,15 @@ __all__ = [
 ]
 
 
+_STEP = 0.01
+_GAIN = 1e-9
+_BIAS = 0.05
+_SAMPLES = 1024
+_KEPT = 6
+_ROUNDS = 30
+_AROUND = 64
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
     """``slope · x + shift`` where ``low <= rows x <= high``.
@@ -100,10 +109,6 @@ def region(layers: Layers, x: Array, output: int) -> Region:
     )
 
 
-_STEP = 0.01
-_GAIN = 1e-9
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Walker:
     """An output of a network to be made large on a box: its layers, the box, the direction.
@@ -166,21 +171,9 @@ def walk(walker: Walker, x: Array, budget: Budget) -> Iterator[tuple[float, Arra
             return
         best = value
         yield best, found
-        x = _beyond(walker, x, found)
-
-
-def _beyond(walker: Walker, x: Array, found: Array) -> Array:
-    """A little further than ``found``, seen from ``x``; where that leaves the box, not."""
-    step = found + _STEP * (found - x)
-    outside = (step < walker.lower) | (step > walker.upper)
-    return np.where(outside, found, step)
-
-
-_BIAS = 0.05
-_SAMPLES = 1024
-_KEPT = 6
-_ROUNDS = 30
-_AROUND = 64
+        # a little further, where that does not leave the box
+        step = found + _STEP * (found - x)
+        x = np.where((step < walker.lower) | (step > walker.upper), found, step)
 
 
 def relaxed_starts(
@@ -250,18 +243,18 @@ def sampled_starts(walker: Walker, rng: np.random.Generator, budget: Budget) -> 
 
 def best_walks(
     walker: Walker, starts: Iterator[Array], rng: np.random.Generator, budget: Budget
-) -> Iterator[tuple[float, Array]]:
+) -> Iterator[Array]:
     """Better and better points, of walks from the starts; a walk that ends looks around itself."""
     best = -np.inf
     for start in starts:
-        x, own = start, -np.inf
+        x = start
         while not budget.is_spent:
-            for value, found in walk(walker, x, budget):
-                x, own = found, max(own, value)
+            for _, found in walk(walker, x, budget):
+                x = found
             value = float(walker.values(x))
             if value > best:
                 best = value
-                yield value, x
+                yield x
             near = _around(walker, x, rng)
             if near is None:
                 break

@@ -96,7 +96,7 @@ def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
 def _cut(x: Array, case: Case) -> tuple[Fraction, ...]:
     found: list[Fraction] = []
     for value, low, high in zip(x.tolist(), case.lower, case.upper, strict=True):
-        exact = Fraction(value) if np.isfinite(value) else low or high or Fraction(0)
+        exact = Fraction(value) if np.isfinite(value) else Fraction(0)
         exact = exact if low is None else max(exact, low)
         found.append(exact if high is None else min(exact, high))
     return tuple(found)
@@ -191,13 +191,7 @@ def onnx_replay(path: str | Path) -> Replay | None:
 
 
 def graph_of(model: Model | Graph) -> Graph:
-    """The graph of a model, or the graph itself.
-
-    Raises
-    ------
-    InputError
-        If it is neither.
-    """
+    """The graph of a model, or the graph itself; an `InputError` if it is neither."""
     if isinstance(model, Graph):
         return model
     hint = "Load it by tc.load or tc.expression."

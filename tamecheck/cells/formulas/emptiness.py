@@ -12,7 +12,13 @@ from flint import arb, fmpq
 
 from tamecheck.budget import Budget
 from tamecheck.cells.formulas.expressions import Expression, float_values, value_at
-from tamecheck.exact.feasibility import Inequality, Vector, solve_inequalities
+from tamecheck.exact.feasibility import (
+    Inequality,
+    Vector,
+    box_inequalities,
+    negated,
+    solve_inequalities,
+)
 from tamecheck.exact.reals import Number, UndecidedError, as_number, working_precision
 from tamecheck.ir.tensor import Array
 
@@ -158,14 +164,7 @@ class Domain:
     @property
     def sides(self) -> list[Inequality]:
         """The inequalities that hold inside the box."""
-        size = len(self.bounds)
-        rows: list[Inequality] = []
-        for axis, (low, high) in enumerate(self.bounds):
-            for sign, end in ((1, low), (-1, high)):
-                row = [_ZERO] * (size + 1)
-                row[axis], row[-1] = fmpq(sign), -sign * end
-                rows.append((tuple(row), True))
-        return rows
+        return box_inequalities(self.bounds, strict=True)
 
     def _searched(self, decisions: Sequence[Decision]) -> Answer:
         """Halve the box, leaving out the halves where an inequality certainly fails."""
@@ -208,7 +207,7 @@ def essential(decisions: Sequence[Decision], domain: Domain) -> list[Decision]:
     for number, (row, _) in enumerate(rows):
         others = [rows[k] for k in kept if k != number]
         # its negation, -e > 0, leaves out the boundary, on which a strict other may fail
-        opposite = (tuple(-a for a in row), True)
+        opposite = (negated(row), True)
         if solve_inequalities([*given, *others, opposite], len(row) - 1) is None:
             kept.remove(number)
     return [decisions[k] for k in kept]
