@@ -34,18 +34,10 @@ SHARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A model as its own library runs it.
+    """A model as its own library runs it, and the float type of its arithmetic.
 
-    Parameters
-    ----------
-    name
-        The library.
-    precision
-        The float type of its arithmetic.
-    run
-        The outputs at a point, by the names that they have in the graph; None where it has none.
-    refined
-        The same in float64 throughout, where the library can do that.
+    ``run`` gives the outputs at a point, by the names that they have in the graph, or None where it
+    has none; ``refined`` does it in float64 throughout, where the library can do that.
     """
 
     name: str

@@ -13,25 +13,14 @@ __all__ = ["Loaded"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model as read from the outside world.
+    """A model as read from the outside world: its ``graph`` in our language.
 
-    Parameters
-    ----------
-    graph
-        The model in our language.
-    format
-        ``onnx``, ``json``, ``expression``, ``torch`` or ``sklearn``.
-    where
-        The file, or a name for a model that is not in a file.
-    source_ops
-        How often each operator occurs in the source, by its own names.
-    notes
-        What a user should know about the reading, one sentence each.
-    schema
-        What the inputs are made of, if that is known without a file; see
-        `tamecheck.loaders.tables.schema_file.schema_of`.
-    metadata
-        What the file itself says about that, as it stands there; empty if it says nothing.
+    ``format`` is ``onnx``, ``json``, ``expression``, ``torch`` or ``sklearn``; ``where`` the file,
+    or a name for a model that is not in a file.  ``source_ops`` counts the operators of the source
+    by its own names; ``notes`` say what a user should know about the reading, a sentence each.
+    ``schema`` is what the inputs are made of, if that is known without a file; ``metadata`` what
+    the file itself says about that, as it stands there; see
+    `tamecheck.loaders.tables.schema_file.schema_of`.
     """
 
     graph: Graph

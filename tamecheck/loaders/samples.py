@@ -22,24 +22,11 @@ _USUAL = ((Fraction(-1), Fraction(1)), (Fraction(0), Fraction(1)))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Rows of a table.
+    """Rows of a table: ``points`` are what the model is given, ``(rows, inputs)``.
 
-    Parameters
-    ----------
-    points
-        ``(rows, inputs)``, what the model is given.
-    labels
-        The number of each row's class, -1 where the label is none of the model's classes.
-    names
-        What each input is called.
-    classes
-        What each class is called; empty if the labels say nothing of the model's classes.
-    shown
-        For each row the cells of the table by column name, as text.
-    how
-        How the rows became inputs, in a sentence.
-    table
-        The table.
+    ``labels`` are the numbers of the rows' classes, -1 where the label is none of the model's;
+    ``classes`` is empty if the labels say nothing of these.  ``shown`` has for each row the cells
+    of the table by column name, as text; ``how`` says how the rows became inputs.
     """
 
     points: Array
@@ -82,26 +69,15 @@ def sample_of(
 ) -> Sample:
     """The rows as inputs: as numbers where the columns fit, else through what the inputs say.
 
-    Parameters
-    ----------
-    table
-        The table; read with the schema, if there is one.
-    inputs, outputs
-        The number of the model's input and output elements.
-    schema
-        What the inputs are made of, if that is known.
-    where
-        The table's name, for errors.
+    ``inputs`` and ``outputs`` are the numbers of the model's input and output elements; the table
+    was read with the schema, if there is one.
     """
     columns = len(table.columns)
     if schema is not None:
         points, names = schema.encode(table.rows), schema.features
         raw = all(bit.levels is not None for bit in schema.bits)
-        how = (
-            "The columns are the inputs, by name."
-            if raw
-            else "Each row is turned into what the inputs say."
-        )
+        said = "The columns are the inputs, by name."
+        how = said if raw else "Each row is turned into what the inputs say."
     elif table.rows.dtype != object and columns == inputs:
         points, how = table.rows, "The columns are the inputs, in order."
         names = table.names

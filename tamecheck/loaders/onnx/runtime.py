@@ -32,15 +32,9 @@ _TYPES: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A session of onnxruntime.
+    """An ``onnxruntime.InferenceSession``, and for each input zeros of its shape and type.
 
-    Parameters
-    ----------
-    session
-        An ``onnxruntime.InferenceSession``.
-    example
-        For each input zeros of its shape and type (an open extent is 1), and for integers zeros
-        and ones.
+    An open extent is 1; the example has zeros and ones for integers.
     """
 
     session: Any

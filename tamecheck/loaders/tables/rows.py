@@ -34,14 +34,8 @@ _MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 class Origin:
     """Where a row of a table stands.
 
-    Parameters
-    ----------
-    row
-        Its number from 0, rows that are left out counted.
-    line
-        The line of the file on which it begins, from 1; None for what is no file.
-    index
-        Its label in the index of a frame.
+    ``row`` is its number from 0, rows that are left out counted; ``line`` the line of the file on
+    which it begins, from 1, or None for what is no file; ``index`` its label in a frame's index.
     """
 
     row: int
@@ -61,22 +55,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Cells as they are.
+    """Cells row by row, as they are: texts of a file, whatever a frame holds.
 
-    Parameters
-    ----------
-    where
-        The file, or ``table``.
-    names
-        The columns' names.
-    listed
-        The values of a column, if the file lists them.
-    cells
-        Row by row: texts of a file, whatever a frame holds.
-    origins
-        Where each row stands.
-    header
-        Whether the names are the table's own; else they are numbers.
+    ``where`` is the file, or ``table``; ``listed`` has the values of a column, if the file lists
+    them; ``header`` says whether the names are the table's own, else they are numbers.
     """
 
     where: str
@@ -111,26 +93,12 @@ class LeftOut:
 class Table:
     """Rows of features, with a label each.
 
-    Parameters
-    ----------
-    columns
-        The features.
-    rows
-        One row a line, ``(rows, columns)``: float64 if all features are numeric, else objects
-        (floats and strings).
-    target
-        The label's name; empty if there is no label.
-    labels
-        One a row: integers if all are, else strings (or floats, if the label is numeric); None for
-        a missing label of a table that a model was not trained on, and for all without a label.
-    origins
-        Where each row stands in the file.
-    left_out
-        The rows that were left out because a value was missing.
-    place
-        The place of the label among the file's columns; None if there is no label.
-    cells
-        The cells of the features as they stand in the file, row by row.
+    ``rows`` are ``(rows, columns)``: float64 if all features are numeric, else objects (floats and
+    strings).  ``target`` is the label's name, ``place`` its place among the file's columns; empty
+    and None if there is no label.  ``labels`` are integers if all are, else strings (or floats, if
+    the label is numeric); None for a missing label of a table that a model was not trained on, and
+    for all without a label.  ``left_out`` are the rows that were left out because a value was
+    missing.  ``cells`` are those of the features as they stand in the file, row by row.
     """
 
     columns: tuple[Column, ...]
@@ -190,10 +158,8 @@ def is_missing(cell: Any) -> bool:
 
 def _from_file(path: str | os.PathLike[str], *, header: bool) -> Rows:
     where, text = str(path), read_text(path)
-    if is_arff(text):
-        arff = arff_rows(text, where)
-        origins = [Origin(number, line) for number, line in enumerate(arff.lines)]
-        return Rows(where, arff.names, arff.categories, list(arff.rows), origins)
+    if _is_arff(text):
+        return _arff_rows(text, where)
     rows, lines = _csv(text, _delimiter(text), where)
     if not rows:
         raise InputError("The table is empty.", where=where)
@@ -260,11 +226,8 @@ def _from_array(source: Any) -> Rows:
         raise InputError(f"A table has two dimensions, not {array.ndim}.")
     names = tuple(map(str, range(array.shape[1])))
     cells = cast("list[Sequence[Any]]", array.tolist())
-    return Rows("table", names, (None,) * len(names), cells, _counted(len(cells)), header=False)
-
-
-def _counted(count: int) -> list[Origin]:
-    return [Origin(number) for number in range(count)]
+    origins = list(map(Origin, range(len(cells))))
+    return Rows("table", names, (None,) * len(names), cells, origins, header=False)
 
 
 def _check_shape(raw: Rows) -> None:
@@ -294,27 +257,7 @@ _ATTRIBUTE = re.compile(
 _NUMERIC = re.compile(r"(real|numeric|integer)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Arff:
-    """The attributes and rows of a file.
-
-    Parameters
-    ----------
-    names
-        The attributes' names.
-    categories
-        The listed values of a nominal attribute; None for a numeric one, and for a text.
-    rows, lines
-        The cells as text, and the line that each row stands on.
-    """
-
-    names: tuple[str, ...]
-    categories: tuple[tuple[str, ...] | None, ...]
-    rows: tuple[tuple[str, ...], ...]
-    lines: tuple[int, ...]
-
-
-def is_arff(text: str) -> bool:
+def _is_arff(text: str) -> bool:
     """Whether the first line that is no comment is a declaration of ARFF."""
     for line in text.split("\n", 1000)[:1000]:
         if line.strip() and not line.lstrip().startswith("%"):
@@ -322,23 +265,22 @@ def is_arff(text: str) -> bool:
     return False
 
 
-def arff_rows(text: str, where: str) -> Arff:
+def _arff_rows(text: str, where: str) -> Rows:
     """Read a dense ARFF or KEEL file."""
     names: list[str] = []
     categories: list[tuple[str, ...] | None] = []
     rows: list[tuple[str, ...]] = []
-    lines: list[int] = []
+    origins: list[Origin] = []
     in_data = False
     for number, raw in enumerate(text.split("\n"), start=1):
-        line = raw.strip()
-        place = f"{where}:{number}"
+        line, place = raw.strip(), f"{where}:{number}"
         if not line or line.startswith("%"):
             continue
         if in_data:
             if line.startswith("{"):
                 raise InputError("Sparse ARFF is not read.", where=place)
+            origins.append(Origin(len(rows), number))
             rows.append(_cells(line, place))
-            lines.append(number)
         elif line.lower().startswith("@attribute"):
             name, values = _attribute(line, place)
             names.append(name)
@@ -349,7 +291,7 @@ def arff_rows(text: str, where: str) -> Arff:
             raise InputError("A declaration starts with @.", where=place)
     if not in_data:
         raise InputError("There is no @data.", where=where)
-    return Arff(tuple(names), tuple(categories), tuple(rows), tuple(lines))
+    return Rows(where, tuple(names), tuple(categories), rows, origins)
 
 
 def _attribute(line: str, place: str) -> tuple[str, tuple[str, ...] | None]:

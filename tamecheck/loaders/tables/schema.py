@@ -37,21 +37,12 @@ _BRACKETS = {")": "(", "]": "["}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table.
+    """A column of a table; its name is as in the file, or its number.
 
-    Parameters
-    ----------
-    name
-        As in the file, or its number.
-    categories
-        The values of a column of texts, sorted (in the order of the file, if the file lists them);
-        None for a column of numbers.
-    index
-        Its place in the file, from 0.
-    feature, unit
-        What it is called in sentences, and its unit or an empty text.
-    values
-        The numbers that it takes, ascending, if it takes no others; else empty.
+    ``categories`` are the values of a column of texts, sorted (in the order of the file, if the
+    file lists them), None for a column of numbers; ``index`` is its place in the file, from 0.  In
+    sentences it is called ``feature``, with a ``unit`` or an empty text.  ``values`` are the
+    numbers that it takes, ascending, if it takes no others.
     """
 
     name: str
@@ -71,20 +62,10 @@ class Column:
 class Bit:
     """One input of a model: a statement about a column, or the column's number itself.
 
-    Parameters
-    ----------
-    column
-        The column's number among those of the model.
-    feature, unit
-        What the column is called, and its unit or an empty text.
-    lower, upper
-        For a column of numbers the statement is ``lower ≤ x < upper``; None is no bound.
-    category
-        For a column of texts the statement is ``x = category``.
-    other
-        The one other category that there is, if there are just two.
-    levels
-        The two numbers that the column takes, if the input is the column itself.
+    ``column`` is the column's number among those of the model, called ``feature``.  For a column of
+    numbers the statement is ``lower ≤ x < upper``, where None is no bound; for one of texts
+    ``x = category``, and ``other`` is the one other category, if there are just two.  ``levels``
+    are the two numbers that the column takes, if the input is the column itself.
     """
 
     column: int
@@ -176,16 +157,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Which rows of which table a model was trained on.
+    """Which table a model was trained on: the hash of its text, and how many rows it has.
 
-    Parameters
-    ----------
-    sha256
-        Of the table's text.
-    rows
-        How many rows the table has, with those that were left out.
-    held_out
-        The numbers of the rows that were kept for a test.
+    Rows that were left out count; those ``held_out`` were kept for a test.
     """
 
     sha256: str
@@ -195,26 +169,11 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What the inputs of a model are made of.
+    """What the inputs of a model are made of: columns of a table, and a bit for each input.
 
-    Parameters
-    ----------
-    columns
-        The columns of the table without the label.
-    bits
-        One an input.
-    groups
-        A partition of the inputs: those about one column are one group.
-    classes
-        What the classes are called; empty if that is not known.
-    target
-        The column of the labels, if there is one.
-    levels
-        What an input is where its statement fails, and where it holds.
-    model
-        The SHA-256 of the model's graph; empty if that is not known.
-    training
-        The table that it was trained on, if that is known.
+    ``groups`` are a partition of the inputs: those about one column are one group.  ``classes`` is
+    empty if their names are not known; ``levels`` are what an input is where its statement fails,
+    and where it holds; ``model`` is the SHA-256 of the model's graph, or empty.
     """
 
     columns: tuple[Column, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +28,7 @@ _HINT = "Train the model again ('tamecheck train' writes this), or go without it
 
 def schema_document(schema: Schema) -> dict[str, Any]:
     """The JSON form; ``features`` and ``negations`` are words for people, and never read."""
-    target, training = schema.target, schema.training
+    training = schema.training
     return {
         "format": _FORMAT,
         "version": _VERSION,
@@ -36,44 +36,31 @@ def schema_document(schema: Schema) -> dict[str, Any]:
         "features": list(schema.features),
         "negations": [bit.text(holds=False) for bit in schema.bits],
         "classes": list(schema.classes),
-        "target": None
-        if target is None
-        else {"name": target.name, "index": target.index, "numbers": target.numbers},
+        "target": None if schema.target is None else asdict(schema.target),
         "columns": [_column(column) for column in schema.columns],
         "inputs": [_bit(bit) for bit in schema.bits],
         "groups": [{"kind": g.kind, "inputs": list(g.outputs)} for g in schema.groups],
         "levels": list(schema.levels),
-        "training": None
-        if training is None
-        else {
-            "sha256": training.sha256,
-            "rows": training.rows,
-            "held_out": list(training.held_out),
-        },
+        "training": training and {**asdict(training), "held_out": list(training.held_out)},
     }
 
 
 def _column(column: Column) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": column.name, "index": column.index}
-    if column.feature not in ("", column.name):
-        found["feature"] = column.feature
-    if column.unit:
-        found["unit"] = column.unit
-    if column.categories is not None:
-        found["categories"] = list(column.categories)
-    if column.values:
-        found["values"] = list(column.values)
-    return found
+    said: dict[str, Any] = {
+        "feature": None if column.feature in ("", column.name) else column.feature,
+        "unit": column.unit or None,
+        "categories": None if column.categories is None else list(column.categories),
+        "values": list(column.values) or None,
+    }
+    given = {key: value for key, value in said.items() if value is not None}
+    return {"name": column.name, "index": column.index, **given}
 
 
 def _bit(bit: Bit) -> dict[str, Any]:
-    found: dict[str, Any] = {"column": bit.column, "kind": bit.kind}
-    for name in ("lower", "upper", "category", "other"):
-        if getattr(bit, name) is not None:
-            found[name] = getattr(bit, name)
-    if bit.levels is not None:
-        found["levels"] = list(bit.levels)
-    return found
+    said = {name: getattr(bit, name) for name in ("lower", "upper", "category", "other")}
+    said["levels"] = None if bit.levels is None else list(bit.levels)
+    given = {key: value for key, value in said.items() if value is not None}
+    return {"column": bit.column, "kind": bit.kind, **given}
 
 
 def schema_of(loaded: Loaded) -> Schema | None:
@@ -95,11 +82,8 @@ def _of_model(found: Schema, loaded: Loaded, where: str) -> Schema:
     if len(found.bits) != inputs:
         raise InputError(f"{len(found.bits)} names for {inputs} inputs.", where=where)
     if found.model and found.model != graph.sha256:
-        raise InputError(
-            "What the inputs say belongs to another model.",
-            where=where,
-            hint=_HINT,
-        )
+        what = "What the inputs say belongs to another model."
+        raise InputError(what, where=where, hint=_HINT)
     return found
 
 
@@ -114,11 +98,8 @@ def parse_schema(text: str, *, where: str) -> Schema:
     if not isinstance(document, dict):
         raise InputError("This is no file of features.", where=where, hint=_HINT)
     if "features" in document and "version" not in document:
-        raise InputError(
-            "It has only sentences, as earlier versions wrote, and sentences are not read.",
-            where=where,
-            hint=_HINT,
-        )
+        what = "It has only sentences, as earlier versions wrote, and sentences are not read."
+        raise InputError(what, where=where, hint=_HINT)
     found = _Reader(where).schema(cast("dict[str, Any]", document))
     _check(found, where)
     return found
@@ -137,29 +118,27 @@ class _Reader:
         bits = tuple(self._bit(entry, columns) for entry in self._list(raw, "inputs", dict))
         groups = tuple(self._group(entry, bits) for entry in self._list(raw, "groups", dict))
         low, high = self._pair(raw, "levels") or (-1, 1)
-        target, training = raw.get("target"), raw.get("training")
         return Schema(
             columns,
             bits,
             groups,
             tuple(self._list(raw, "classes", str)),
-            None if target is None else self._target(self._object(target, "target")),
+            self._target(raw, "target"),
             (int(low), int(high)),
             self._text(raw, "model", "") if raw.get("model") is not None else "",
-            None if training is None else self._training(self._object(training, "training")),
+            self._training(raw, "training"),
         )
 
     def _column(self, raw: Mapping[str, Any]) -> Column:
         listed = self._list(raw, "categories", str) if "categories" in raw else None
+        values = self._list(raw, "values", float) if "values" in raw else []
         return Column(
             self._text(raw, "name"),
             None if listed is None else tuple(listed),
             self._natural(raw, "index"),
             self._text(raw, "feature", ""),
             self._text(raw, "unit", ""),
-            tuple(self._float(v, "values") for v in self._list(raw, "values", float))
-            if "values" in raw
-            else (),
+            tuple(self._float(value, "values") for value in values),
         )
 
     def _bit(self, raw: Mapping[str, Any], columns: Sequence[Column]) -> Bit:
@@ -191,18 +170,25 @@ class _Reader:
             raise self._error("groups", "numbers of inputs")
         return Group(kind, bits[inputs[0]].feature, tuple(inputs))
 
-    def _target(self, raw: Mapping[str, Any]) -> Target:
-        numbers = raw.get("numbers", False) is True
-        return Target(self._text(raw, "name"), self._natural(raw, "index"), numbers)
+    def _target(self, raw: Mapping[str, Any], name: str) -> Target | None:
+        entry = self._object(raw, name)
+        if entry is None:
+            return None
+        numbers = entry.get("numbers", False) is True
+        return Target(self._text(entry, "name"), self._natural(entry, "index"), numbers)
 
-    def _training(self, raw: Mapping[str, Any]) -> Training:
-        held: list[int] = self._list(raw, "held_out", int) if "held_out" in raw else []
-        return Training(self._text(raw, "sha256"), self._natural(raw, "rows"), tuple(held))
+    def _training(self, raw: Mapping[str, Any], name: str) -> Training | None:
+        entry = self._object(raw, name)
+        if entry is None:
+            return None
+        held: list[int] = self._list(entry, "held_out", int) if "held_out" in entry else []
+        return Training(self._text(entry, "sha256"), self._natural(entry, "rows"), tuple(held))
 
-    def _object(self, value: Any, name: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
+    def _object(self, raw: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+        value: Any = raw.get(name)
+        if value is not None and not isinstance(value, dict):
             raise self._error(name, "an object")
-        return cast("dict[str, Any]", value)
+        return cast("dict[str, Any] | None", value)
 
     def _list(self, raw: Mapping[str, Any], name: str, kind: type) -> list[Any]:
         value: Any = raw.get(name)
@@ -247,31 +233,26 @@ class _Reader:
         return pair[0], pair[1]
 
     def _error(self, name: str, what: str) -> InputError:
-        return InputError(
-            f"{name!r} is not {what}.",
-            where=self.where,
-            hint=_HINT,
-        )
+        return InputError(f"{name!r} is not {what}.", where=self.where, hint=_HINT)
 
 
 def _check(found: Schema, where: str) -> None:
     """Make sure that the groups are what they say: otherwise impossible inputs would count."""
     for what, names in (
-        ("name", [column.name for column in found.columns]),
-        ("feature", [column.said for column in found.columns]),
+        ("name", {column.name for column in found.columns}),
+        ("feature", {column.said for column in found.columns}),
     ):
-        if len(set(names)) < len(names):
+        if len(names) < len(found.columns):
             raise InputError(f"Two columns have the same {what}.", where=where, hint=_HINT)
     listed = [i for group in found.groups for i in group.outputs]
-    owners = [found.bits[group.outputs[0]].column for group in found.groups]
-    if sorted(listed) != list(range(len(found.bits))) or len(set(owners)) < len(owners):
+    owners = {found.bits[group.outputs[0]].column for group in found.groups}
+    if sorted(listed) != list(range(len(found.bits))) or len(owners) < len(found.groups):
         raise InputError("'groups' are no partition by columns.", where=where, hint=_HINT)
     for group in found.groups:
         bits = [found.bits[i] for i in group.outputs]
         if not _belong(group.kind, bits, found.columns[bits[0].column]):
-            raise InputError(
-                f"The inputs about {group.feature!r} are not {group.kind}.", where=where, hint=_HINT
-            )
+            what = f"The inputs about {group.feature!r} are not {group.kind}."
+            raise InputError(what, where=where, hint=_HINT)
 
 
 def _belong(kind: GroupKind, bits: Sequence[Bit], column: Column) -> bool:

@@ -64,16 +64,9 @@ _KNOWN = {
 
 
 def with_gradient(torch: Any, module: Any, tensors: Sequence[Any], graph: Graph) -> Graph:
-    """The graph of a module with what is known of PyTorch's gradients.
+    """The graph of a module in evaluation mode with what is known of PyTorch's gradients.
 
-    Parameters
-    ----------
-    torch
-        PyTorch.
-    module
-        The module in evaluation mode, which stays as it is.
-    tensors
-        An example of its arguments.
+    ``tensors`` are an example of its arguments; the module stays as it is.
     """
     try:
         with torch.enable_grad():

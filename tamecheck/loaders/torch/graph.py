@@ -50,22 +50,10 @@ _SHAPED = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A graph module, with what the source says about it.
+    """A ``torch.fx.GraphModule`` of the tensors ``inputs``, which returns a tuple of tensors.
 
-    Parameters
-    ----------
-    module
-        A ``torch.fx.GraphModule`` of the tensors of ``inputs``; it returns a tuple of tensors.
-    inputs
-        The names of the inputs, in order.
-    outputs
-        How many tensors it returns.
-    places
-        For each node its operator and the line of the source.
-    single
-        Whether some tensor has fewer digits than float64.
-    notes
-        What a user should know.
+    ``places`` has for each node its operator and the line of the source; ``single`` says whether
+    some tensor has fewer digits than float64.
     """
 
     module: Any

@@ -49,18 +49,10 @@ MAX_ROUNDS = 64
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A node of the graph that calls an ATen operator.
+    """A ``torch.fx.Node`` that calls an ATen operator, without its overload.
 
-    Parameters
-    ----------
-    node
-        The ``torch.fx.Node``.
-    name
-        The operator, without its overload.
-    names
-        The names of its arguments, in order.
-    arguments
-        All arguments by name, with defaults where none is given.
+    ``names`` are those of its arguments, in order; ``arguments`` are all by name, with defaults
+    where none is given.
     """
 
     node: Any
@@ -90,14 +82,7 @@ class Call:
 class Moves:
     """Replaces nodes of a graph module that move elements.
 
-    Parameters
-    ----------
-    torch
-        The package.
-    module
-        The graph module.
-    known
-        The values of nodes that depend on no input: integers and truth values.
+    ``known`` are the values of nodes that depend on no input: integers and truth values.
     """
 
     torch: Any
