@@ -15,9 +15,10 @@ from tamecheck.ir.graph import Apply, Constant
 from tamecheck.ir.op import Op
 from tamecheck.ir.op import Value as Param
 from tamecheck.ir.tensor import Shape
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value
-from tamecheck.loaders.onnx.kinds import BOOL, Family, Kind, kind_of
+from tamecheck.loaders.kinds import BOOL, Family, Kind, kind_of
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.quantisation import round_to
+from tamecheck.loaders.values import Value
 
 __all__ = ["POINTWISE", "elu", "hard_sigmoid", "softsign", "threshold", "uniform"]
 

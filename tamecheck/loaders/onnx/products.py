@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.values import Value
 
 __all__ = ["PRODUCTS"]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value
-from tamecheck.loaders.onnx.folding import exact_array
-from tamecheck.loaders.onnx.kinds import BOOL, FLOAT, Family, Kind, kind_of
+from tamecheck.loaders.kinds import BOOL, FLOAT, Family, Kind, kind_of
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.values import Value, exact_array
 
 __all__ = ["DOMAINS", "QONNX", "QUANTISATION", "round_to"]
 

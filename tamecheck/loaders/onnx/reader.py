@@ -15,10 +15,10 @@ import numpy as np
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
+from tamecheck.loaders.kinds import kind_of
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx.constants import CONSTANTS
-from tamecheck.loaders.onnx.context import Context, Emitter, Lowering, Value
-from tamecheck.loaders.onnx.kinds import kind_of
+from tamecheck.loaders.onnx.context import Context, Lowering
 from tamecheck.loaders.onnx.pointwise import POINTWISE
 from tamecheck.loaders.onnx.products import PRODUCTS
 from tamecheck.loaders.onnx.quantisation import DOMAINS, QONNX, QUANTISATION
@@ -38,6 +38,7 @@ from tamecheck.loaders.onnx.source import (
 from tamecheck.loaders.onnx.tensors import read_tensor
 from tamecheck.loaders.onnx.windows import WINDOWS
 from tamecheck.loaders.tables.schema_file import METADATA_KEY
+from tamecheck.loaders.values import Emitter, Value
 
 if TYPE_CHECKING:
     from onnx import TensorProto, ValueInfoProto
@@ -206,8 +207,7 @@ class _Reading:
                     "set it to 1."
                 )
             shape.append(extent)
-        node = self.emitter.builder.input(info.name, tuple(shape))
-        return Value(self.emitter, kind, tuple(shape), info.name, node=node)
+        return self.emitter.input(info.name, tuple(shape), kind)
 
     def _value(self, name: str) -> Value | None:
         """A tensor that is there; stored ones are read when they are first needed."""

@@ -11,9 +11,10 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.op import Op
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value
-from tamecheck.loaders.onnx.kinds import BOOL
+from tamecheck.loaders.kinds import BOOL
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import elu, hard_sigmoid, softsign, threshold
+from tamecheck.loaders.values import Value
 
 __all__ = ["RECURRENT"]
 

@@ -13,8 +13,9 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.op import Op
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value, axes_in, axis_in
-from tamecheck.loaders.onnx.kinds import INT64, Family
+from tamecheck.loaders.kinds import INT64, Family
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.values import Value, axes_in, axis_in
 
 __all__ = ["NORMALISATION", "REDUCTIONS", "SELECTION"]
 

@@ -10,8 +10,8 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value, axis_in
-from tamecheck.loaders.onnx.folding import exact_array, narrowed
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.values import Value, axis_in, exact_array, narrowed
 
 __all__ = ["RESIZE"]
 

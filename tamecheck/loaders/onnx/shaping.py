@@ -11,8 +11,9 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.tensor import Array, Shape
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value, axes_in, axis_in
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import uniform
+from tamecheck.loaders.values import Value, axes_in, axis_in
 
 __all__ = ["SHAPING"]
 

@@ -13,7 +13,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import MAX_ELEMENTS
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.files import MAX_BYTES
-from tamecheck.loaders.onnx.kinds import Kind, kind_of
+from tamecheck.loaders.kinds import Kind, kind_of
 
 if TYPE_CHECKING:
     from onnx import TensorProto

@@ -11,8 +11,9 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array, Shape
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, Value
-from tamecheck.loaders.onnx.kinds import INT64
+from tamecheck.loaders.kinds import INT64
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.values import Value
 
 __all__ = ["WINDOWS"]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,57 +13,51 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.sketch import Sketch
 from tamecheck.loaders.sklearn import linear, trees
 from tamecheck.loaders.sklearn import linear as mlp
 from tamecheck.loaders.sklearn.linear import KERNELS
+from tamecheck.loaders.values import Emitter, Value
 
 __all__ = ["from_sklearn"]
 
-Predictor: TypeAlias = Callable[[Sketch, int, Any], dict[str, int]]
-Transformer: TypeAlias = Callable[[Sketch, int, Any], int]
+Predictor: TypeAlias = Callable[[Value, Any], dict[str, Value]]
+Transformer: TypeAlias = Callable[[Value, Any], Value]
 
-_PREDICTORS: MappingProxyType[str, Predictor] = MappingProxyType(
-    {
-        **dict.fromkeys(
-            (
-                *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"),
-                *("ElasticNetCV", "LinearSVR", "HuberRegressor", "SGDRegressor"),
-            ),
-            linear.linear_regressor,
+_PREDICTORS: Mapping[str, Predictor] = {
+    **dict.fromkeys(
+        (
+            *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"),
+            *("ElasticNetCV", "LinearSVR", "HuberRegressor", "SGDRegressor"),
         ),
-        **dict.fromkeys(
-            (
-                *("LogisticRegression", "LogisticRegressionCV", "LinearSVC", "RidgeClassifier"),
-                *("SGDClassifier", "Perceptron"),
-            ),
-            linear.linear_classifier,
+        linear.linear_regressor,
+    ),
+    **dict.fromkeys(
+        (
+            *("LogisticRegression", "LogisticRegressionCV", "LinearSVC", "RidgeClassifier"),
+            *("SGDClassifier", "Perceptron"),
         ),
-        **dict.fromkeys(("SVR", "NuSVR"), linear.support_regressor),
-        **dict.fromkeys(("SVC", "NuSVC"), linear.support_classifier),
-        "MLPRegressor": mlp.mlp_regressor,
-        "MLPClassifier": mlp.mlp_classifier,
-        **dict.fromkeys(("DecisionTreeClassifier", "ExtraTreeClassifier"), trees.tree_classifier),
-        **dict.fromkeys(("DecisionTreeRegressor", "ExtraTreeRegressor"), trees.tree_regressor),
-        **dict.fromkeys(
-            ("RandomForestClassifier", "ExtraTreesClassifier"), trees.forest_classifier
-        ),
-        **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), trees.forest_regressor),
-        "GradientBoostingClassifier": trees.gradient_boosting_classifier,
-        "GradientBoostingRegressor": trees.gradient_boosting_regressor,
-        "HistGradientBoostingClassifier": trees.hist_boosting_classifier,
-        "HistGradientBoostingRegressor": trees.hist_boosting_regressor,
-    }
-)
+        linear.linear_classifier,
+    ),
+    **dict.fromkeys(("SVR", "NuSVR"), linear.support_regressor),
+    **dict.fromkeys(("SVC", "NuSVC"), linear.support_classifier),
+    "MLPRegressor": mlp.mlp_regressor,
+    "MLPClassifier": mlp.mlp_classifier,
+    **dict.fromkeys(("DecisionTreeClassifier", "ExtraTreeClassifier"), trees.tree_classifier),
+    **dict.fromkeys(("DecisionTreeRegressor", "ExtraTreeRegressor"), trees.tree_regressor),
+    **dict.fromkeys(("RandomForestClassifier", "ExtraTreesClassifier"), trees.forest_classifier),
+    **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), trees.forest_regressor),
+    "GradientBoostingClassifier": trees.gradient_boosting_classifier,
+    "GradientBoostingRegressor": trees.gradient_boosting_regressor,
+    "HistGradientBoostingClassifier": trees.hist_boosting_classifier,
+    "HistGradientBoostingRegressor": trees.hist_boosting_regressor,
+}
 
-_TRANSFORMERS: MappingProxyType[str, Transformer] = MappingProxyType(
-    {
-        "StandardScaler": linear.standard_scaler,
-        "RobustScaler": linear.robust_scaler,
-        "MaxAbsScaler": linear.max_abs_scaler,
-        "MinMaxScaler": linear.min_max_scaler,
-    }
-)
+_TRANSFORMERS: Mapping[str, Transformer] = {
+    "StandardScaler": linear.standard_scaler,
+    "RobustScaler": linear.robust_scaler,
+    "MaxAbsScaler": linear.max_abs_scaler,
+    "MinMaxScaler": linear.min_max_scaler,
+}
 
 
 def from_sklearn(estimator: Any) -> Loaded:
@@ -93,9 +86,10 @@ def from_sklearn(estimator: Any) -> Loaded:
     ]
     if refused:
         raise UnsupportedError("scikit-learn:", nodes=refused, where=where)
-    sketch = Sketch()
+    emitter = Emitter(folds=False)
     try:
-        graph = sketch.builder.build(_outputs(sketch, estimator, steps))
+        outputs = _outputs(emitter, estimator, steps)
+        graph = emitter.builder.build({name: emitter.node(y) for name, y in outputs.items()})
     except AttributeError as error:
         raise InputError(
             f"The estimator is not fitted ({error}).", where=where, hint="Call fit first."
@@ -159,11 +153,11 @@ def _why_not(step: Any, *, last: bool) -> str:
     return ""
 
 
-def _outputs(sketch: Sketch, estimator: Any, steps: Sequence[Any]) -> dict[str, int]:
-    x = sketch.builder.input("x", (int(estimator.n_features_in_),))
+def _outputs(emitter: Emitter, estimator: Any, steps: Sequence[Any]) -> dict[str, Value]:
+    x = emitter.input("x", (int(estimator.n_features_in_),))
     for step in steps:
         name = type(step).__name__
         if name in _PREDICTORS:
-            return _PREDICTORS[name](sketch, x, step)
-        x = _TRANSFORMERS[name](sketch, x, step)
+            return _PREDICTORS[name](x, step)
+        x = _TRANSFORMERS[name](x, step)
     return {"y": x}

@@ -18,7 +18,8 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.sketch import Sketch
+from tamecheck.loaders.sklearn.linear import argmax, positive
+from tamecheck.loaders.values import Value
 
 __all__ = [
     "forest_classifier",
@@ -47,81 +48,78 @@ class _Tree:
     value: Array
 
 
-def tree_classifier(sketch: Sketch, x: int, estimator: Any) -> dict[str, int]:
+def tree_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     """The probabilities of the classes; the label is the first largest."""
-    return _probabilities(sketch, x, [estimator])
+    return _probabilities(x, [estimator])
 
 
-def forest_classifier(sketch: Sketch, x: int, estimator: Any) -> dict[str, int]:
+def forest_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     """The mean of the trees' probabilities; the label is the first largest."""
-    return _probabilities(sketch, x, estimator.estimators_)
+    return _probabilities(x, estimator.estimators_)
 
 
-def tree_regressor(sketch: Sketch, x: int, estimator: Any) -> dict[str, int]:
+def tree_regressor(x: Value, estimator: Any) -> dict[str, Value]:
     """The value of the leaf."""
-    return _mean_value(sketch, x, [estimator])
+    return _mean_value(x, [estimator])
 
 
-def forest_regressor(sketch: Sketch, x: int, estimator: Any) -> dict[str, int]:
+def forest_regressor(x: Value, estimator: Any) -> dict[str, Value]:
     """The mean of the trees' values."""
-    return _mean_value(sketch, x, estimator.estimators_)
+    return _mean_value(x, estimator.estimators_)
 
 
-def gradient_boosting_regressor(sketch: Sketch, x: int, estimator: Any) -> dict[str, int]:
+def gradient_boosting_regressor(x: Value, estimator: Any) -> dict[str, Value]:
     """The initial value plus the learning rate times the sum of the trees' values."""
-    return {"value": sketch.reshape(_boosted(sketch, x, estimator), ())}
+    return {"value": _boosted(x, estimator).reshape(())}
 
 
-def gradient_boosting_classifier(sketch: Sketch, x: int, estimator: Any) -> dict[str, int]:
+def gradient_boosting_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     """The decision function; its sign for two classes, else the first largest, is the label."""
-    return _labelled(sketch, _boosted(sketch, x, estimator))
+    return _labelled(_boosted(x, estimator))
 
 
-def hist_boosting_regressor(sketch: Sketch, x: int, estimator: Any) -> dict[str, int]:
+def hist_boosting_regressor(x: Value, estimator: Any) -> dict[str, Value]:
     """The baseline plus the sum of the trees' values."""
     if getattr(estimator, "loss", "squared_error") in ("poisson", "gamma"):
         raise UnsupportedError(f"The loss {estimator.loss!r} is not read.")
-    return {"value": sketch.reshape(_hist_boosted(sketch, x, estimator), ())}
+    return {"value": _hist_boosted(x, estimator).reshape(())}
 
 
-def hist_boosting_classifier(sketch: Sketch, x: int, estimator: Any) -> dict[str, int]:
+def hist_boosting_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     """The decision function; its sign for two classes, else the first largest, is the label."""
-    return _labelled(sketch, _hist_boosted(sketch, x, estimator))
+    return _labelled(_hist_boosted(x, estimator))
 
 
-def _labelled(sketch: Sketch, raw: int) -> dict[str, int]:
-    if sketch.shape(raw) == (1,):
-        decision = sketch.reshape(raw, ())
-        return {"decision": decision, "label": sketch.positive(decision)}
-    return {"decision": raw, "label": sketch.argmax(raw)}
+def _labelled(raw: Value) -> dict[str, Value]:
+    if raw.shape == (1,):
+        decision = raw.reshape(())
+        return {"decision": decision, "label": positive(decision)}
+    return {"decision": raw, "label": argmax(raw)}
 
 
-def _probabilities(sketch: Sketch, x: int, estimators: Sequence[Any]) -> dict[str, int]:
+def _probabilities(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
     if any(one.n_outputs_ != 1 for one in estimators):
         raise UnsupportedError("A classifier with several outputs is not read.")
-    trees = [_tree(one, _normalised(one.tree_.value[:, 0, :])) for one in estimators]
-    decision = _mean(sketch, _evaluated(sketch, x, trees), "decision")
-    return {"decision": decision, "label": sketch.argmax(decision)}
+    trees = [_tree(one, _normalise(one.tree_.value[:, 0, :])) for one in estimators]
+    decision = _mean(_evaluate(x, trees), "decision")
+    return {"decision": decision, "label": argmax(decision)}
 
 
-def _mean_value(sketch: Sketch, x: int, estimators: Sequence[Any]) -> dict[str, int]:
+def _mean_value(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
     if any(getattr(one, "criterion", "") == "poisson" for one in estimators):
         raise UnsupportedError("The criterion 'poisson' is not read.")
     trees = [_tree(one, one.tree_.value[:, :, 0]) for one in estimators]
-    value = _mean(sketch, _evaluated(sketch, x, trees), "value")
-    return {"value": sketch.reshape(value, ()) if sketch.shape(value) == (1,) else value}
+    value = _mean(_evaluate(x, trees), "value")
+    return {"value": value.reshape(()) if value.shape == (1,) else value}
 
 
-def _mean(sketch: Sketch, rows: int, label: str) -> int:
-    count = sketch.shape(rows)[0]
-    total = sketch.apply(ops.SUM, rows, label=label, axes=(0,), keepdims=False)
-    if count == 1:
-        return total
-    share = sketch.builder.constant(Fraction(1, count))
-    return sketch.apply(ops.MUL, total, share, label=label)
+def _mean(rows: Value, label: str) -> Value:
+    count = rows.shape[0]
+    total = rows.apply(ops.SUM, label=label, axes=(0,), keepdims=False)
+    return total if count == 1 else total.apply(ops.MUL, Fraction(1, count), label=label)
 
 
-def _normalised(counts: Array) -> Array:
+def _normalise(counts: Array) -> Array:
     """Rows that sum to 1; scikit-learn before 1.3 stores counts."""
     total = counts.sum(axis=1, keepdims=True)
     return counts if np.allclose(total, 1) else counts / total
@@ -134,7 +132,7 @@ def _tree(estimator: Any, value: Array) -> _Tree:
     )
 
 
-def _boosted(sketch: Sketch, x: int, estimator: Any) -> int:
+def _boosted(x: Value, estimator: Any) -> Value:
     init = getattr(estimator, "init_", "zero")
     if init != "zero" and not type(init).__name__.startswith("Dummy"):
         raise UnsupportedError(f"The initial estimator {type(init).__name__} is not read.")
@@ -143,17 +141,17 @@ def _boosted(sketch: Sketch, x: int, estimator: Any) -> int:
     start = np.asarray(estimator._raw_predict_init(np.zeros((1, features)))).reshape(-1)  # noqa: SLF001 - the stored number has no public name
     grid = np.asarray(estimator.estimators_)
     trees = [_tree(one, one.tree_.value[:, :, 0]) for one in grid.T.reshape(-1)]
-    rate = sketch.constant(np.float64(estimator.learning_rate))
-    total = sketch.apply(ops.MUL, _stage_sums(sketch, x, trees, grid.shape[1]), rate)
-    return sketch.apply(ops.ADD, total, sketch.constant(start), label="decision")
+    rate = x.emitter.constant(np.float64(estimator.learning_rate))
+    total = _stage_sums(x, trees, grid.shape[1]) * rate
+    return total.apply(ops.ADD, x.emitter.constant(start), label="decision")
 
 
-def _hist_boosted(sketch: Sketch, x: int, estimator: Any) -> int:
+def _hist_boosted(x: Value, estimator: Any) -> Value:
     stages = estimator._predictors  # noqa: SLF001 - the trees have no public name
     trees = [_hist_tree(stage[k]) for k in range(len(stages[0])) for stage in stages]
     start = np.asarray(estimator._baseline_prediction, dtype=float).reshape(-1)  # noqa: SLF001 - as above
-    total = _stage_sums(sketch, x, trees, len(stages[0]))
-    return sketch.apply(ops.ADD, total, sketch.constant(start), label="decision")
+    total = _stage_sums(x, trees, len(stages[0]))
+    return total.apply(ops.ADD, x.emitter.constant(start), label="decision")
 
 
 def _hist_tree(predictor: Any) -> _Tree:
@@ -169,26 +167,25 @@ def _hist_tree(predictor: Any) -> _Tree:
     return _Tree(left, right, feature, nodes["num_threshold"], value)
 
 
-def _stage_sums(sketch: Sketch, x: int, trees: Sequence[_Tree], outputs: int) -> int:
+def _stage_sums(x: Value, trees: Sequence[_Tree], outputs: int) -> Value:
     """The sums of the trees of each output; the trees come output by output."""
-    values = _evaluated(sketch, x, trees)
-    grid = sketch.reshape(values, (outputs, len(trees) // outputs))
-    return sketch.apply(ops.SUM, grid, axes=(1,), keepdims=False)
+    grid = _evaluate(x, trees).reshape((outputs, len(trees) // outputs))
+    return grid.total((1,), keepdims=False)
 
 
-def _evaluated(sketch: Sketch, x: int, trees: Sequence[_Tree]) -> int:
+def _evaluate(x: Value, trees: Sequence[_Tree]) -> Value:
     """The value of every tree, a row each."""
-    forest, levels = _Forest(sketch, x, trees), _levels(trees)
-    below, places = -1, dict[_Place, int]()
-    for inner, leaves in reversed(levels):
-        parts: list[int] = []
+    below, places = x, dict[_Place, int]()
+    for inner, leaves in reversed(_levels(trees)):
+        parts: list[Value] = []
         if inner:
-            parts.append(forest.branches(inner, below, places))
+            parts.append(_branches(x, trees, inner, below, places))
         if leaves:
-            parts.append(sketch.constant(np.stack([trees[t].value[n] for t, n in leaves])))
-        below = parts[0] if len(parts) == 1 else sketch.apply(ops.CONCAT, *parts, axis=0)
+            values = np.stack([trees[t].value[n] for t, n in leaves])
+            parts.append(x.emitter.constant(values))
+        below = parts[0] if len(parts) == 1 else parts[0].apply(ops.CONCAT, parts[1], axis=0)
         places = {place: row for row, place in enumerate((*inner, *leaves))}
-    return sketch.gather(below, [places[t, 0] for t in range(len(trees))])
+    return below.take([places[t, 0] for t in range(len(trees))], 0)
 
 
 def _levels(trees: Sequence[_Tree]) -> list[tuple[list[_Place], list[_Place]]]:
@@ -205,30 +202,18 @@ def _levels(trees: Sequence[_Tree]) -> list[tuple[list[_Place], list[_Place]]]:
     return levels
 
 
-@dataclass(frozen=True, slots=True)
-class _Forest:
-    sketch: Sketch
-    x: int
-    trees: Sequence[_Tree]
-
-    def branches(self, inner: Sequence[_Place], below: int, places: Mapping[_Place, int]) -> int:
-        """The values of inner nodes, from those of the level ``below``, found at ``places``."""
-        sketch, trees = self.sketch, self.trees
-        features = [trees[t].feature[n] for t, n in inner]
-        thresholds = np.array([trees[t].threshold[n] for t, n in inner], dtype=np.float64)
-        left = [places[t, int(trees[t].left[n])] for t, n in inner]
-        right = [places[t, int(trees[t].right[n])] for t, n in inner]
-        goes_left = sketch.apply(
-            ops.LESS_EQUAL,
-            sketch.gather(self.x, features),
-            sketch.constant(thresholds),
-            label="split",
-        )
-        column = sketch.reshape(goes_left, (len(inner), 1))
-        return sketch.apply(
-            ops.SELECT,
-            column,
-            sketch.gather(below, left),
-            sketch.gather(below, right),
-            label="branch",
-        )
+def _branches(
+    x: Value,
+    trees: Sequence[_Tree],
+    inner: Sequence[_Place],
+    below: Value,
+    places: Mapping[_Place, int],
+) -> Value:
+    """The values of inner nodes, from those of the level ``below``, found at ``places``."""
+    thresholds = np.array([trees[t].threshold[n] for t, n in inner], dtype=np.float64)
+    left = [places[t, int(trees[t].left[n])] for t, n in inner]
+    right = [places[t, int(trees[t].right[n])] for t, n in inner]
+    features = x.take([trees[t].feature[n] for t, n in inner], 0)
+    splits = features.apply(ops.LESS_EQUAL, x.emitter.constant(thresholds), label="split")
+    column = splits.reshape((len(inner), 1))
+    return column.apply(ops.SELECT, below.take(left, 0), below.take(right, 0), label="branch")

@@ -1,0 +1,404 @@
+"""Tensors of a graph that is being built, with arithmetic; what is constant is folded, exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.evaluate.exact import op_exact
+from tamecheck.evaluate.walk import Site
+from tamecheck.exact.arrays import fractions, from_values
+from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
+from tamecheck.ir.op import Op, Params, Routing
+from tamecheck.ir.op import Value as Param
+from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.loaders.kinds import FLOAT, INT64, Kind
+from tamecheck.ops.shapes import axis_of
+
+__all__ = ["Emitter", "Operand", "Value", "axes_in", "axis_in", "exact_array", "narrowed"]
+
+MAX_GROWTH = 2**16
+"""A routing that makes more elements than this, and more than it was given, stays in the graph."""
+
+MAX_FOLDED = 2**12
+"""Arithmetic of constants with more elements than this stays in the graph."""
+
+MAX_BITS = 2_048
+"""A folded number longer than this stays unevaluated in the graph."""
+
+_EXPONENTS = range(-8, 9)
+_ROUNDINGS = ("half_even", "toward_zero")
+_RATIONAL = (
+    *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.MAXIMUM, ops.MINIMUM),
+    *(ops.FLOOR, ops.CEIL, ops.ROUND, ops.CLIP, ops.EQUAL, ops.LESS, ops.LESS_EQUAL, ops.SELECT),
+    *(ops.SUM, ops.PROD, ops.REDUCE_MAX, ops.REDUCE_MIN, ops.POW),
+)
+"""Ops whose values at rational points are rational."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A tensor of the source model: constant if it has an ``array``, else a ``node`` of the graph.
+
+    The array is of a NumPy number type, or holds exact integers and fractions.  Only here may an
+    infinity occur, for bounds that do not bind.  Arithmetic adds nodes, or folds constants.
+    """
+
+    emitter: Emitter
+    kind: Kind
+    shape: Shape
+    name: str = ""
+    array: Array | None = None
+    node: int = -1
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def __add__(self, other: Operand) -> Value:
+        return self.apply(ops.ADD, other)
+
+    def __radd__(self, other: Operand) -> Value:
+        return self.emitter.apply(ops.ADD, other, self)
+
+    def __sub__(self, other: Operand) -> Value:
+        return self.apply(ops.SUB, other)
+
+    def __rsub__(self, other: Operand) -> Value:
+        return self.emitter.apply(ops.SUB, other, self)
+
+    def __mul__(self, other: Operand) -> Value:
+        return self.apply(ops.MUL, other)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return self.apply(ops.DIV, other)
+
+    def __rtruediv__(self, other: Operand) -> Value:
+        return self.emitter.apply(ops.DIV, other, self)
+
+    def __matmul__(self, other: Value) -> Value:
+        return self.apply(ops.MATMUL, other)
+
+    def apply(self, op: Op, *more: Operand, **options: Any) -> Value:
+        """An op of this tensor and more; as `Emitter.apply`."""
+        return self.emitter.apply(op, self, *more, **options)
+
+    def scaled(self, factor: Fraction) -> Value:
+        """The tensor times a rational number."""
+        return self if factor == 1 else self * factor
+
+    def clip(self, low: Fraction | None, high: Fraction | None, **options: Any) -> Value:
+        """``min(max(x, low), high)``."""
+        return self.apply(ops.CLIP, lo=low, hi=high, **options)
+
+    def square(self) -> Value:
+        """The square of each element, whose enclosure is non-negative."""
+        return self.apply(ops.POW, exponent=Fraction(2))
+
+    def total(self, axes: Sequence[int], *, keepdims: bool = True) -> Value:
+        """The sum over axes."""
+        return self.apply(ops.SUM, axes=tuple(axes), keepdims=keepdims)
+
+    def mean(self, axes: Sequence[int], *, keepdims: bool = True) -> Value:
+        """The mean over axes."""
+        count = math.prod(self.shape[axis] for axis in axes)
+        if count == 0:
+            raise InputError(f"There is no mean over axes {list(axes)} of shape {self.shape}.")
+        return self.total(axes, keepdims=keepdims) / count
+
+    def truncate(self, kind: Kind) -> Value:
+        """The tensor as a value of an integer type: rounded toward zero."""
+        return self.apply(ops.ROUND, kind=kind, mode="toward_zero")
+
+    def select(self, left: Operand, right: Operand, kind: Kind | None = None) -> Value:
+        """``left`` where this tensor is not 0, else ``right``."""
+        return self.apply(ops.SELECT, left, right, kind=kind)
+
+    def reshape(self, shape: Sequence[int]) -> Value:
+        """The same elements under another shape."""
+        target = tuple(int(n) for n in shape)
+        return self if target == self.shape else self.apply(ops.RESHAPE, shape=target)
+
+    def transpose(self, perm: Sequence[int]) -> Value:
+        """Axes permuted."""
+        same = tuple(perm) == tuple(range(self.rank))
+        return self if same else self.apply(ops.TRANSPOSE, perm=tuple(perm))
+
+    def broadcast(self, shape: Shape) -> Value:
+        """The tensor repeated along axes of extent 1."""
+        return self if shape == self.shape else self.apply(ops.BROADCAST, shape=shape)
+
+    def take(self, indices: Any, axis: int) -> Value:
+        """Slices of the tensor at constant, non-negative indices."""
+        table = np.asarray(indices, dtype=np.int64)
+        extent = self.shape[axis]
+        if table.size and not (int(table.min()) >= 0 and int(table.max()) < extent):
+            raise InputError(f"An index is outside an axis of extent {extent}.")
+        return self.apply(ops.GATHER, self.emitter.constant(table), axis=axis)
+
+    def cut(self, axis: int, start: int, size: int) -> Value:
+        """A contiguous part along one axis."""
+        if (start, size) == (0, self.shape[axis]):
+            return self
+        starts, sizes = [0] * self.rank, list(self.shape)
+        starts[axis], sizes[axis] = start, size
+        steps = (1,) * self.rank
+        return self.apply(ops.SLICE, starts=tuple(starts), steps=steps, sizes=tuple(sizes))
+
+    def part(self, axis: int, index: int) -> Value:
+        """The slice at one index of an axis, which is left out."""
+        rest = (*self.shape[:axis], *self.shape[axis + 1 :])
+        return self.cut(axis, index, 1).reshape(rest)
+
+    def along(self, axis: int, matrix: Value) -> Value:
+        """The tensor times a matrix along one axis."""
+        perm = [*(i for i in range(self.rank) if i != axis), axis]
+        product = self.transpose(perm) @ matrix
+        return product.transpose([perm.index(i) for i in range(self.rank)])
+
+    def affine(self, matrix: Any, offset: Any, label: str = "") -> Value:
+        """``x @ matrix + offset``."""
+        product = self.apply(ops.MATMUL, self.emitter.constant(matrix), label=label)
+        return product.apply(ops.ADD, self.emitter.constant(offset), label=label)
+
+    def known(self, what: str) -> Array:
+        """The elements of a tensor that must be constant, as ``what`` says.
+
+        Where they depend on inputs whose values are given, they are computed from these.
+        """
+        return self.emitter.known(self.node, what) if self.array is None else self.array
+
+    def integers(self, what: str) -> tuple[int, ...]:
+        """A constant list of integers (a scalar counts as a list of one)."""
+        array = self.known(what)
+        if array.ndim > 1 or array.size > 2**12:
+            raise InputError(f"{what} must be a short list, not of shape {array.shape}.")
+        exact = exact_array(array)
+        if exact is None:
+            raise InputError(f"{what} is not finite.")
+        numbers = exact.reshape(-1).tolist()
+        if any(int(number) != number for number in numbers):
+            raise InputError(f"{what} must hold integers.")
+        return tuple(int(number) for number in numbers)
+
+
+Operand: TypeAlias = Value | Fraction | int
+"""A tensor, or a number that is broadcast."""
+
+
+def axis_in(axis: int, rank: int) -> int:
+    """A non-negative axis for one that may count from the end."""
+    if not -rank <= axis < rank:
+        raise InputError(f"There is no axis {axis} among {rank}.")
+    return axis % rank
+
+
+def axes_in(axes: Sequence[int], rank: int) -> tuple[int, ...]:
+    """Distinct non-negative axes, sorted."""
+    found = sorted(axis_in(axis, rank) for axis in axes)
+    if len(set(found)) != len(found):
+        raise InputError(f"The axes {list(axes)} repeat.")
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class Emitter:
+    """The graph being built; ``label`` names the node of the source that is translated.
+
+    ``given`` has values for inputs that decide shapes; ``folds`` says whether ops of constants are
+    folded, else a constant is a node at once.  ``notes`` say what a user should know: the keys of a
+    dictionary, so that each is kept once and in order.
+    """
+
+    given: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    folds: bool = True
+    builder: GraphBuilder = field(default_factory=GraphBuilder)
+    notes: dict[str, None] = field(default_factory=dict[str, None])
+    label: str = ""
+    _constants: dict[int, tuple[Array, int]] = field(default_factory=dict[int, tuple[Array, int]])
+
+    def input(self, name: str, shape: Shape, kind: Kind = FLOAT) -> Value:
+        """An input of the graph."""
+        return Value(self, kind, shape, name, node=self.builder.input(name, shape))
+
+    def constant(self, content: Any, kind: Kind | None = None, name: str = "") -> Value:
+        """A constant tensor of exact numbers; a float is the rational that it denotes."""
+        array = np.asarray(content)
+        if kind is None:
+            kind = INT64 if array.dtype.kind in "biu" else FLOAT
+        value = Value(self, kind, tuple(int(n) for n in array.shape), name, array)
+        if not self.folds:
+            self.node(value)
+        return value
+
+    def _value(self, operand: Operand) -> Value:
+        """The tensor of an operand; a number becomes a scalar constant."""
+        if isinstance(operand, Value):
+            return operand
+        exact = Fraction(operand)
+        whole = exact.denominator == 1 and -(2**63) <= exact < 2**63
+        array = np.array(int(exact), dtype=np.int64) if whole else np.array(exact, dtype=object)
+        return Value(self, FLOAT, (), array=array)
+
+    def node(self, value: Value) -> int:
+        """The node of a tensor; a constant gets its node when one is needed."""
+        if value.array is None:
+            return value.node
+        # the array is kept beside its node, so that its identity stays its own
+        known = self._constants.get(id(value.array))
+        if known is None:
+            try:
+                node = self.builder.constant(value.array, value.name)
+            except InputError as error:
+                where = f"tensor {value.name!r}" if value.name else ""
+                raise InputError(error.what, where=where, hint=error.hint) from None
+            known = self._constants[id(value.array)] = (value.array, node)
+        return known[1]
+
+    def apply(
+        self,
+        op: Op,
+        *args: Operand,
+        kind: Kind | None = None,
+        function: str = "",
+        label: str = "",
+        **params: Param,
+    ) -> Value:
+        """The value of an op: folded where all arguments are constants and it is exact.
+
+        Its element type is that of the first tensor, unless given.  ``function`` is that of
+        PyTorch, where it matters; see `tamecheck.ir.graph.Apply`.
+        """
+        if kind is None:
+            kind = next((arg.kind for arg in args if isinstance(arg, Value)), FLOAT)
+        values = [self._value(arg) for arg in args]
+        arrays = [value.array for value in values if value.array is not None]
+        if self.folds and len(arrays) == len(values):
+            checked = op.checked(params)
+            shape = op.shape([value.shape for value in values], checked)
+            folded = _fold(op, arrays, checked, shape)
+            if folded is not None:
+                return Value(self, kind, shape, array=folded)
+        nodes = [self.node(value) for value in values]
+        node = self.builder.apply(op, nodes, label or self.label, function, **params)
+        return Value(self, kind, self.builder.shape(node), node=node)
+
+    def known(self, root: int, what: str) -> Array:
+        """The elements of a node, computed from the given inputs."""
+        needed, waiting = {root}, [root]
+        while waiting:
+            node = self.builder.node(waiting.pop())
+            new = set(node.args) - needed if isinstance(node, Apply) else set[int]()
+            needed |= new
+            waiting.extend(new)
+        known: dict[int, Array | None] = {}
+        inputs: list[str] = []
+        for index in sorted(needed):
+            match self.builder.node(index):
+                case Input(name=name, shape=shape):
+                    inputs.append(name)
+                    array = self.given.get(name)
+                    known[index] = array if array is not None and array.shape == shape else None
+                case Constant(tensor=tensor):
+                    known[index] = tensor.array
+                case Apply(op=op, args=args, params=params, shape=shape):
+                    arrays = [array for arg in args if (array := known[arg]) is not None]
+                    complete = len(arrays) == len(args)
+                    known[index] = _fold(op, arrays, params, shape) if complete else None
+        found = known[root]
+        if found is None:
+            raise UnsupportedError(f"{what} depends on the input {', '.join(map(repr, inputs))}.")
+        for name in inputs:
+            self.notes.setdefault(
+                f"Input {name!r} decides a shape: the graph is for one value of it."
+            )
+        return found
+
+
+def _fold(op: Op, arrays: Sequence[Array], params: Params, shape: Shape) -> Array | None:
+    """The exact value of ``op`` on constants, or None where it is left in the graph."""
+    if isinstance(op.meaning, Routing):
+        if size_of(shape) > max(MAX_GROWTH, *(array.size for array in arrays)):
+            return None
+        return np.asarray(op.meaning.route(_alike(arrays), params)).reshape(shape)
+    if op is ops.GATHER and arrays[1].dtype.kind in "iu":
+        if size_of(shape) > max(MAX_GROWTH, arrays[0].size):
+            return None
+        taken = np.take(arrays[0], arrays[1], axis=axis_of(arrays[0].shape, params))
+        return np.asarray(taken).reshape(shape)
+    # other powers are irrational or too long; no integer of a shape is computed by other roundings
+    exponent, mode = params.get("exponent", 1), params.get("mode", "half_even")
+    if op not in _RATIONAL or exponent not in _EXPONENTS or mode not in _ROUNDINGS:
+        return None
+    operands = [exact for array in arrays if (exact := exact_array(array)) is not None]
+    large = max(size_of(shape), *(array.size for array in arrays)) > MAX_FOLDED
+    if large or len(operands) < len(arrays):
+        return None
+    try:
+        found = op_exact(Site(op, params, shape, ""), [from_values(array) for array in operands])
+    except DomainError:
+        return None
+    numbers = fractions(found)
+    longest = max(map(_bits, numbers.reshape(-1).tolist()), default=0)
+    return None if longest > MAX_BITS else narrowed(numbers)
+
+
+def _bits(number: Fraction) -> int:
+    return number.numerator.bit_length() + number.denominator.bit_length()
+
+
+def exact_array(array: Array) -> Array | None:
+    """The same elements as exact integers and fractions, or None if one is not finite."""
+    if array.dtype == object:
+        return array
+    if array.dtype.kind in "biu":
+        return array.astype(np.int64 if array.dtype.kind == "b" else array.dtype).astype(object)
+    if not bool(np.isfinite(array).all()):
+        return None
+    exact = np.empty(array.shape, dtype=object)
+    exact.reshape(-1)[:] = [_simplest(Fraction(value)) for value in array.reshape(-1).tolist()]
+    return exact
+
+
+def narrowed(exact: Array) -> Array:
+    """The same numbers as int64, float32 or float64 where one of these holds them all."""
+    numbers = [_simplest(Fraction(number)) for number in exact.reshape(-1).tolist()]
+    if all(isinstance(number, int) for number in numbers):
+        if all(-(2**63) <= number < 2**63 for number in numbers):
+            return exact.astype(np.int64)
+        return exact
+    for kind in (np.float32, np.float64):
+        with np.errstate(over="ignore", under="ignore"):
+            floats = np.array([_float(number) for number in numbers], dtype=kind)
+        finite = bool(np.isfinite(floats).all())
+        if finite and [Fraction(v) for v in floats.tolist()] == numbers:
+            return floats.reshape(exact.shape)
+    return exact
+
+
+def _float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
+def _simplest(number: Fraction) -> Fraction | int:
+    return number.numerator if number.denominator == 1 else number
+
+
+def _alike(arrays: Sequence[Array]) -> Sequence[Array]:
+    """Arrays that can be joined without rounding: exact ones if some are exact."""
+    if len({array.dtype for array in arrays}) < 2:
+        return arrays
+    exact = [exact_array(array) for array in arrays]
+    whole = [array for array in exact if array is not None]
+    return whole if len(whole) == len(arrays) else arrays
