@@ -94,13 +94,7 @@ def working(args: Namespace, text: str) -> Generator[Callable[[str], None] | Non
 
 
 def confirm(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Let the kernel check a certificate before an answer rests on it; the steps it has to trust.
-
-    Raises
-    ------
-    CertificateError
-        If it is not valid, trusted steps aside: then there is no answer.
-    """
+    """Let the kernel check a proof before an answer rests on it; the steps it has to trust."""
     from tamecheck.certificates import recheck
 
     if certificate is None:
@@ -116,13 +110,7 @@ def confirm(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def claim(args: Namespace, path: str | Path | None, kind: Kind) -> None:
-    """Refuse a place for an output that another argument names, or that holds somebody's work.
-
-    Raises
-    ------
-    InputError
-        As `tamecheck.loaders.outputs.check_output`.
-    """
+    """Refuse a place for an output that another argument names, or that holds somebody's work."""
     from tamecheck.loaders.outputs import check_output
 
     if path is not None:

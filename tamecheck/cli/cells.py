@@ -83,13 +83,7 @@ def _run(args: Namespace) -> int:
 
 
 def _rests_on(model: Model, found: Complex) -> str:
-    """What shows that these are the cells.
-
-    Raises
-    ------
-    SolverError
-        If a recomputation contradicts them.
-    """
+    """What shows that these are the cells."""
     from tamecheck.cells import is_complex
 
     holds = is_complex(model.graph, found)
@@ -250,13 +244,11 @@ VERB = Verb(
         SLICE,
         AT,
         flag("--merge", "join neighbours on which the model is the same map"),
-        flag(
-            "--decision",
+        flag("--decision",
             "conditions for each class (the largest score, ties to the first); an SMT-LIB 2 "
-            "script, or JSON with --json",
-        ),
+            "script, or JSON with --json"),
         option("--limit", "N", "stop after N cells (default 200000)", type=int),
     ),
     _run,
     answers=True,
-)
+)  # fmt: skip

@@ -209,17 +209,11 @@ VERB = Verb(
         option("--at", "POINT", "the point: 'x=0,y=1/3', or one number for all inputs"),
         option("--input", "FILE", "the point from a .json, .csv or .npy file instead"),
         option("--kind", choices=_KINDS, default="clarke"),
-        option(
-            "--implicit",
-            "NAMES",
-            "the inputs 'y,z' that the equations MODEL = 0 define; the theorem is checked",
-        ),
-        option(
-            "--box",
-            "BOX",
+        option("--implicit", "NAMES",
+            "the inputs 'y,z' that the equations MODEL = 0 define; the theorem is checked"),
+        option("--box", "BOX",
             "with --implicit: where the equations have to be Lipschitz and definable, instead of "
-            "near the point",
-        ),
+            "near the point"),
     ),
     _run,
-)
+)  # fmt: skip

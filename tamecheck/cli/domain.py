@@ -25,28 +25,16 @@ __all__ = ["DOMAIN", "Naming", "levels_of", "naming_of", "network_and_domain"]
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 
 DOMAIN = (
-    option(
-        "--domain",
-        "LOW,HIGH",
-        "the two levels of every input: -1,1 or 0,1; default: those of the training",
-    ),
-    option(
-        "--names",
-        "NAMES",
-        "names of the inputs: a,b,c, or a file; default: MODEL.features.json, if train wrote one; "
-        "- for none",
-    ),
-    option(
-        "--one-hot",
-        "GROUPS",
-        "inputs of which exactly one is high: 0-2,3-5, or colour=0-2,size=3-5",
-    ),
-    option(
-        "--thermometer",
-        "GROUPS",
-        "inputs that are high only if all before them are: 6-9, or age=6-9",
-    ),
-)
+    option("--domain", "LOW,HIGH",
+        "the two levels of every input: -1,1 or 0,1; default: those of the training"),
+    option("--names", "NAMES",
+        "names of the inputs: a,b,c, or a file; default: MODEL.features.json, if train wrote "
+        "one; - for none"),
+    option("--one-hot", "GROUPS",
+        "inputs of which exactly one is high: 0-2,3-5, or colour=0-2,size=3-5"),
+    option("--thermometer", "GROUPS",
+        "inputs that are high only if all before them are: 6-9, or age=6-9"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +61,7 @@ class Naming:
 
 
 def levels_of(text: str) -> tuple[Fraction, Fraction]:
-    """The low and the high level that ``--domain`` names.
-
-    Raises
-    ------
-    InputError
-        If it is no pair of ascending numbers.
-    """
+    """The low and the high level that ``--domain`` names."""
     from tamecheck.ir.exact import parse_rational
 
     words = text.split(",")
@@ -96,11 +78,6 @@ def naming_of(args: Namespace, model: Model) -> Naming:
     """The names of ``--names``, else what is known of the model since its training.
 
     If there are none, inputs that are one number each have the names of the model's inputs.
-
-    Raises
-    ------
-    InputError
-        If the file holds no names, or names other inputs than the model has.
     """
     from tamecheck.ir.tensor import size_of
 
@@ -148,13 +125,6 @@ def network_and_domain(
     Its levels are those of ``--domain``, those of the training, those of the columns of a table
     with two values each, or those of a model that only reads signs.  Groups that are given replace
     what is known of their inputs.
-
-    Raises
-    ------
-    InputError
-        If none of these says what the levels are, two disagree, or options do not fit the network.
-    UnsupportedError
-        If the model is no binarized network there.
     """
     from tamecheck.explain.networks import Described, network_of, occurring_network
     from tamecheck.explain.words import Vocabulary

@@ -76,13 +76,7 @@ def _document(function: DualFunction, side: dict[str, Fraction] | None) -> dict[
 
 
 def right_hand_sides(text: str) -> dict[str, Fraction]:
-    """Right-hand sides by name, of ``r1=3,r2=1/2``.
-
-    Raises
-    ------
-    InputError
-        If a part is no name with a number, or a name comes twice.
-    """
+    """Right-hand sides by name, of ``r1=3,r2=1/2``."""
     found: dict[str, Fraction] = {}
     for part in text.split(","):
         name, sign, number = part.rpartition("=")
@@ -104,13 +98,7 @@ def _rational(text: str, where: str) -> Fraction:
 
 
 def row_interval(text: str) -> tuple[str, Fraction, Fraction]:
-    """A row and an interval, of ``r1=-3:4``.
-
-    Raises
-    ------
-    InputError
-        If the text is none.
-    """
+    """A row and an interval, of ``r1=-3:4``."""
     name, sign, ends = text.rpartition("=")
     low, colon, high = ends.partition(":")
     if not (sign and name.strip() and colon):

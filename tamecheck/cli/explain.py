@@ -7,21 +7,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from tamecheck.cli import table
 from tamecheck.cli.answer import claim, message, print_answer, print_json
 from tamecheck.cli.domain import DOMAIN, naming_of, network_and_domain
 from tamecheck.cli.options import MODEL, Verb, flag, option, output
 from tamecheck.cli.source import model_of
-from tamecheck.cli.table import (
-    SHAPE,
-    ChosenRows,
-    chosen_rows,
-    ranges,
-    row_numbers,
-    sample_from,
-    sha256_of_table,
-    shape_of,
-    table_options,
-)
 from tamecheck.errors import InputError, TimeLimitError, visible
 
 if TYPE_CHECKING:
@@ -61,13 +51,13 @@ def _run(args: Namespace) -> int:
         inputs = sum(map(size_of, model.inputs.values()))
         what = "Give --input or --data." if args.data is None else "--input or --data, not both."
         raise InputError(what, hint=f"A file with {inputs} numbers, or rows, or a table.")
-    sample = sample_from(args, model, naming.schema)
+    sample = table.sample_from(args, model, naming.schema)
     network, domain = network_and_domain(args, model, naming, sample)
-    shape = shape_of(args.shape) or image_shape(model)
+    shape = table.shape_of(args.shape) or image_shape(model)
     labels = naming.classes or ()
     explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
     options = _options(args, explainer)
-    rows = chosen_rows(args, model, explainer, sample)
+    rows = table.chosen_rows(args, model, explainer, sample)
     if len(rows.points) == 1 and args.output is None:
         return _single(args, explainer, rows, options)
     if args.plot is not None:
@@ -143,7 +133,7 @@ def _class(text: str | None, explainer: Explainer) -> int | None:
 
 
 def _single(
-    args: Namespace, explainer: Explainer, rows: ChosenRows, options: dict[str, Any]
+    args: Namespace, explainer: Explainer, rows: table.ChosenRows, options: dict[str, Any]
 ) -> int:
     """Explain one input."""
     row, about = rows.points[0], rows.about[0]
@@ -210,20 +200,24 @@ def _ground(found: Any) -> str:
 
 
 def _table(
-    args: Namespace, model: Model, explainer: Explainer, rows: ChosenRows, options: dict[str, Any]
+    args: Namespace,
+    model: Model,
+    explainer: Explainer,
+    rows: table.ChosenRows,
+    options: dict[str, Any],
 ) -> int:
     from tamecheck.explain.batch import explain_rows
 
     # what the answers depend on: a file of answers to anything else is not taken up
     question = {
         "model": model.graph.sha256,
-        "data": sha256_of_table(args.data if args.input is None else args.input),
+        "data": table.sha256_of_table(args.data if args.input is None else args.input),
         "network": explainer.network.sha256,
         "domain": explainer.domain.sha256,
         "classes": list(explainer.classes),
         "kind": args.kind,
         "options": {**options, "seed": args.seed},
-        "rows": ranges([about["row"] for about in rows.about if about]) or "0",
+        "rows": table.ranges([about["row"] for about in rows.about if about]) or "0",
     }
     total = len(rows.points)
     with _answers(args, question, rows) as (found, keep):
@@ -248,7 +242,7 @@ def _table(
 
 @contextmanager
 def _answers(
-    args: Namespace, question: Mapping[str, Any], rows: ChosenRows
+    args: Namespace, question: Mapping[str, Any], rows: table.ChosenRows
 ) -> Generator[tuple[list[dict[str, Any]], Callable[[dict[str, Any]], None]]]:
     """The answers that an earlier run wrote, and where the next ones go."""
     if args.output is None:
@@ -287,13 +281,8 @@ VERB = Verb(
         flag("--smallest", "a reason with the fewest features"),
         flag("--second", "let z3 check the reason as well"),
         option("--towards", "CLASS", "the class that a counterfactual is to have"),
-        option(
-            "--metric",
-            None,
-            "what a counterfactual's distance counts",
-            choices=("features", "inputs", "steps"),
-            default="features",
-        ),
+        option("--metric", None, "what a counterfactual's distance counts",
+            choices=("features", "inputs", "steps"), default="features"),
         tuple(
             option(f"--{name}", "I,J", f"{text}, by number or name", default="")
             for name, text in (
@@ -304,26 +293,16 @@ VERB = Verb(
             )
         ),
         option("--workers", "N", "processes for a table", type=int, default=1),
-        output(
-            "-o",
-            "FILE",
+        output("-o", "FILE",
             "write a table's answers here, one JSON object a line; what is there is kept",
-            dest="output",
-        ),
-        output(
-            "--plot",
-            "FILE",
-            "draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf",
-        ),
-        SHAPE,
+            dest="output"),
+        output("--plot", "FILE",
+            "draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf"),
+        table.SHAPE,
         DOMAIN,
-        table_options("instead of --input, rows for the model"),
-        option(
-            "--rows",
-            "I,J-K",
-            "these rows of --data, by their number in the file: 0,5,7-9",
-            type=row_numbers,
-        ),
+        table.table_options("instead of --input, rows for the model"),
+        option("--rows", "I,J-K", "these rows of --data, by their number in the file: 0,5,7-9",
+            type=table.row_numbers),
     ),
     _run,
-)
+)  # fmt: skip

@@ -196,14 +196,10 @@ _COMMON = Group(
 _EXPR = option("--expr", "TEXT", "an expression instead of a file: 'max(x,0) - sign(y)'")
 MODEL = (option("model", "MODEL", ".onnx or .json file, also .gz", nargs="?"), _EXPR)
 MODEL_OR_PROGRAM = (
-    option(
-        "model",
-        "MODEL",
-        ".onnx or .json file, or a program: .mps, .lp or .json, also .gz",
-        nargs="?",
-    ),
+    option("model", "MODEL", ".onnx or .json file, or a program: .mps, .lp or .json, also .gz",
+        nargs="?"),
     _EXPR,
-)
+)  # fmt: skip
 PROGRAM = option("program", "PROGRAM", ".mps, .lp or .json file, also .gz")
 BOX = Group(
     None,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from tamecheck.cli import source
 from tamecheck.cli.answer import claim, message, print_answer
 from tamecheck.cli.options import (
     BOX,
@@ -20,17 +21,6 @@ from tamecheck.cli.options import (
     flag,
     option,
     output,
-)
-from tamecheck.cli.source import (
-    domain_of,
-    in_file,
-    input_point,
-    model_of,
-    name_of,
-    names_program,
-    number_of,
-    point_of,
-    slice_of,
 )
 from tamecheck.errors import InputError, UnsupportedError
 
@@ -74,7 +64,7 @@ def _run(args: Namespace) -> int:
     claim(args, args.file, "figure")
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit is {args.limit}.", hint="Give a positive number of cells.")
-    picture = _of_program(args) if names_program(args) else _of_model(args)
+    picture = _of_program(args) if source.names_program(args) else _of_model(args)
     if args.title is not None:
         picture.axes.set_title(label_of(args.title), pad=26 if picture.axes.get_legend() else 8)
     picture.save(args.file)
@@ -89,7 +79,7 @@ def _run(args: Namespace) -> int:
         "notes": list(picture.notes),
         **picture.facts,
     }
-    told = f" of {name_of(args)}: {picture.counted}" if picture.counted else ""
+    told = f" of {source.name_of(args)}: {picture.counted}" if picture.counted else ""
     print_answer(args, document, [f"{args.file}: {picture.kind}{told}"])
     return 0 if picture.complete else 3
 
@@ -99,11 +89,11 @@ def _of_model(args: Namespace) -> Picture:
         raise InputError(
             "A value function belongs to a program.", hint="Give a .mps, .lp or program .json file."
         )
-    model = model_of(args)
+    model = source.model_of(args)
     if args.what == "certificate":
         from tamecheck.plots import draw_derivation
 
-        box = domain_of(args, model)
+        box = source.domain_of(args, model)
         return draw_derivation(model.check(box, timeout=args.timeout, seed=args.seed))
     if args.what == "jacobian":
         return _jacobian(args, model)
@@ -122,7 +112,7 @@ def _jacobian(args: Namespace, model: Model) -> Picture:
             "A Jacobian set belongs to one point.",
             hint=f"Give --at '{','.join(f'{name}=0' for name in model.inputs)}'.",
         )
-    point = input_point(args.at[0], model.inputs)
+    point = source.input_point(args.at[0], model.inputs)
     graph = model.graph if args.output is None else element(model.graph, args.output)
     found = jacobian(graph, point, args.kind)
     around = _around(args, graph, point) if args.kind == "clarke" else None
@@ -130,7 +120,7 @@ def _jacobian(args: Namespace, model: Model) -> Picture:
     entries = None
     if args.entries is not None:
         entries = [
-            number_of(text, f"{text!r} is no natural number.", where="--entries")
+            source.number_of(text, f"{text!r} is no natural number.", where="--entries")
             for text in args.entries.split(",")
         ]
     return draw_jacobian(found, entries=entries, around=around, names=names)
@@ -150,12 +140,12 @@ def _around(args: Namespace, graph: Graph, point: Sequence[Fraction]) -> Jacobia
 def _plane(args: Namespace, model: Model) -> Plane:
     from tamecheck.plots import plane_of
 
-    domain = domain_of(args, model)
+    domain = source.domain_of(args, model)
     if args.slice is not None:
         # free inputs by name: the first point gives the others
-        by_name = args.at and not in_file(args.slice)
-        through = point_of(args.at[0], model.inputs) if by_name else None
-        domain = slice_of(args.slice, model, domain, through)
+        by_name = args.at and not source.in_file(args.slice)
+        through = source.point_of(args.at[0], model.inputs) if by_name else None
+        domain = source.slice_of(args.slice, model, domain, through)
     return plane_of(model.graph, domain, names=_listed(args.names), units=_listed(args.units))
 
 
@@ -198,7 +188,7 @@ def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction,
     chart = plane.chart
     found: list[tuple[Fraction, ...]] = []
     for text in args.at:
-        if args.slice is not None and in_file(args.slice):
+        if args.slice is not None and source.in_file(args.slice):
             values = _elements(text, dict.fromkeys(chart.names, ()))
         else:
             values = _elements(text, model.inputs)
@@ -224,7 +214,7 @@ def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction,
 
 
 def _elements(text: str, inputs: dict[str, Any]) -> list[Fraction | None]:
-    return [value for values in point_of(text, inputs).values() for value in values]
+    return [value for values in source.point_of(text, inputs).values() for value in values]
 
 
 def _points_of_table(path: str, plane: Plane) -> Points:
@@ -311,30 +301,20 @@ _LOOKS = Group(
         option("--names", "A,B", "names of the coordinates"),
         option("--units", "A,B", "units of the coordinates"),
         option("--title", "TEXT", "a title"),
-        option(
-            "--colour",
-            None,
-            "what colours of cells mean",
-            choices=("map", "value"),
-            default="map",
-        ),
+        option("--colour", None, "what colours of cells mean", choices=("map", "value"),
+            default="map"),
         flag("--streamlines", "streamlines instead of arrows"),
         option("--data", "TABLE", "data points: .csv, the class last if given"),
         option("--classes", "A,B", "names of the classes"),
         option("--rule", None, "how outputs decide", choices=("argmax", "argmin", "sign", "value")),
-        option(
-            "--set", choices=("clarke", "bouligand", "conservative"), default="clarke", dest="kind"
-        ),
+        option("--set", choices=("clarke", "bouligand", "conservative"), default="clarke",
+            dest="kind"),
         option("--entries", "I,J", "entries of the matrix to draw"),
-        option(
-            "--method",
-            None,
-            "value: also a dual function of this family",
-            choices=("tree", "chvatal", "gomory", "generator"),
-        ),
+        option("--method", None, "value: also a dual function of this family",
+            choices=("tree", "chvatal", "gomory", "generator")),
         option("--limit", "N", "enumerate at most N cells (default 6000)", type=int),
     ),
-)
+)  # fmt: skip
 VERB = Verb(
     "plot",
     "figures for papers: PNG, SVG, PDF",
@@ -345,16 +325,11 @@ VERB = Verb(
         output("-o", "FILE", "the figure: .png, .svg or .pdf", dest="file", required=True),
         BOX,
         SLICE,
-        option(
-            "--at",
-            "POINT",
+        option("--at", "POINT",
             "a point for a Clarke set: 'x=0,y=1/3'; may be repeated; a --slice by names goes "
-            "through the first that gives the other inputs",
-            action="append",
-            default=[],
-        ),
+            "through the first that gives the other inputs", action="append", default=[]),
         option("--output", "K", "the output element to draw (default 0)", type=int),
         _LOOKS,
     ),
     _run,
-)
+)  # fmt: skip

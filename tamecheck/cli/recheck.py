@@ -193,12 +193,8 @@ VERB = Verb(
         MODEL,
         BOX,
         option("--domain", "LOW,HIGH", "the two levels of every input, for a ball"),
-        option(
-            "--steps",
-            "N",
-            "let the kernel take N elementary steps",
-            type=natural("number of steps", digits=18),
-        ),
+        option("--steps", "N", "let the kernel take N elementary steps",
+            type=natural("number of steps", digits=18)),
     ),
     _run,
-)
+)  # fmt: skip

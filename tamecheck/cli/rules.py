@@ -243,15 +243,12 @@ RULES = Verb(
         DOMAIN,
         BOX,
         option("--limit", "N", "the most rules (default 20000)", type=int, default=20_000),
-        option(
-            "--form",
-            None,
+        option("--form", None,
             "brief: in few words if possible, and the first rules; rules: all of them, a "
-            "disjunctive normal form; cnf: clauses; list: the first rule that holds decides; tree; "
-            "sketch: a few rules, not always right, with the proved share of points where they are",
-            choices=("brief", "rules", "cnf", "list", "tree", "sketch"),
-            default="brief",
-        ),
+            "disjunctive normal form; cnf: clauses; list: the first rule that holds decides; "
+            "tree; sketch: a few rules, not always right, with the proved share of points where "
+            "they are", choices=("brief", "rules", "cnf", "list", "tree", "sketch"),
+            default="brief"),
         option("--leaves", "N", "the most rules of a sketch (default 8)", type=int, default=8),
         flag("--neurons", "print the network neuron by neuron too"),
         flag("--markdown", "print a Markdown table"),
@@ -259,7 +256,7 @@ RULES = Verb(
     ),
     _rules,
     answers=True,
-)
+)  # fmt: skip
 
 _ABOUT_COUNT = """\
 Count how many inputs of a binarized network each class has: of all that can occur, of those that
@@ -375,15 +372,11 @@ COUNT = Verb(
     (
         MODEL,
         DOMAIN,
-        option(
-            "--if",
-            "CONDITIONS",
-            "count these inputs only: 'x3=1,x5=-1', 'colour=red'",
-            dest="conditions",
-        ),
+        option("--if", "CONDITIONS", "count these inputs only: 'x3=1,x5=-1', 'colour=red'",
+            dest="conditions"),
         option("--input", "FILE", "the centre of the ball of --hamming"),
         option("--hamming", "K", "count the inputs that differ in at most K places"),
     ),
     _count,
     answers=True,
-)
+)  # fmt: skip

@@ -42,13 +42,7 @@ def name_of(args: Namespace) -> str:
 
 
 def names_program(args: Namespace) -> bool:
-    """Whether ``MODEL`` is a file that holds a mixed-integer program.
-
-    Raises
-    ------
-    InputError
-        If it is a JSON file that cannot be read, so that nobody can tell.
-    """
+    """Whether ``MODEL`` is a file that holds a mixed-integer program."""
     if args.model is None or args.expr is not None:
         return False
     from tamecheck.loaders.files import suffix_of
@@ -59,13 +53,7 @@ def names_program(args: Namespace) -> bool:
 
 
 def model_of(args: Namespace, *, notes: bool = True) -> Model:
-    """The model that ``MODEL`` or ``--expr`` names; notes on reading it are said on stderr.
-
-    Raises
-    ------
-    InputError
-        If neither or both are given, or the model cannot be read.
-    """
+    """The model that ``MODEL`` or ``--expr`` names; notes on reading it are said on stderr."""
     import tamecheck
 
     if (args.model is None) == (args.expr is None):
@@ -88,13 +76,7 @@ def program_of(args: Namespace, path: str) -> ProgramFile:
 
 
 def domain_of(args: Namespace, model: Model) -> Box:
-    """The box that ``--box`` or ``--spec`` names; all of the input space if neither is given.
-
-    Raises
-    ------
-    InputError
-        If it does not fit the model's inputs.
-    """
+    """The box that ``--box`` or ``--spec`` names; all of the input space if neither is given."""
     if args.spec is None:
         return model.box(args.box)
     from tamecheck.loaders.text.vnnlib import read_vnnlib
@@ -103,13 +85,7 @@ def domain_of(args: Namespace, model: Model) -> Box:
 
 
 def number_of(text: str, what: str, *, where: str = "") -> int:
-    """A natural number.
-
-    Raises
-    ------
-    InputError
-        If the text is none.
-    """
+    """A natural number."""
     if not text.strip().isascii() or not text.strip().isdigit():
         raise InputError(what, where=where)
     return int(text)
@@ -137,13 +113,7 @@ def point_of(text: str, inputs: Mapping[str, Shape]) -> Point:
 
 
 def input_point(text: str, inputs: Mapping[str, Shape]) -> list[Fraction]:
-    """The point of the model's inputs that ``--at`` gives.
-
-    Raises
-    ------
-    InputError
-        If an element has no value.
-    """
+    """The point of the model's inputs that ``--at`` gives."""
     found = [value for values in point_of(text, inputs).values() for value in values]
     point = [value for value in found if value is not None]
     if len(point) < len(found):
@@ -173,12 +143,6 @@ def slice_of(text: str, model: Model, box: Box, at: Point | None = None) -> Slic
 
     The free inputs take the intervals of ``box``, the others their values in ``at``, or the middle
     of the box.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown, a free input is unbounded or has a value outside of its interval, or
-        a fixed one has no value.
     """
     from tamecheck.cells import Slice, element_names, slice_of_points
     from tamecheck.loaders.files import read_text

@@ -112,12 +112,6 @@ def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample 
     """The rows that ``--data`` names, as inputs of the model; None if it is not given.
 
     Without a schema and ``--target``, a table with a column for each input has no label.
-
-    Raises
-    ------
-    InputError
-        If the table cannot be read or does not fit the model, or there is none to which the other
-        options could belong.
     """
     from tamecheck.explain.networks import deciding
     from tamecheck.ir.tensor import size_of

@@ -33,21 +33,12 @@ _FREE, _BEFORE, _FIRST, _AFTER = "free", "before", "first", "after"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frontier:
-    """The first steps of a model, as functions of the coordinates of a plane.
+    """The first steps of a model with compound ops written out, as functions of a plane.
 
-    Parameters
-    ----------
-    graph
-        The model with compound ops written out.
-    low, width
-        The corner of the plane at which affine nodes are known, and its sides.
-    base, slopes
-        For affine and constant nodes the value at the corner, flat, and its changes along the
-        sides, ``(coordinates, elements)``.
-    wanted
-        For each first step its elements that are not the same in the whole plane.
-    before
-        The nodes before the steps, whose decisions say nothing more.
+    ``base`` is the value of affine and constant nodes at the corner ``low``, flat, and ``slopes``
+    their changes along the sides, ``(coordinates, elements)``; ``wanted`` are the elements of each
+    first step that are not the same in the whole plane.  Decisions ``before`` the steps say nothing
+    more.
     """
 
     graph: Graph

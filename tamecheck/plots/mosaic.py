@@ -46,16 +46,9 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """A complex in the plane as it is drawn.
+    """A complex in the plane as it is drawn: each cell's corners in cyclic order, the inner edges.
 
-    Parameters
-    ----------
-    polygons
-        The corners of each cell in cyclic order.
-    maps
-        For each cell and output element the two slopes and the constant, in floats.
-    edges
-        The edges inside.
+    ``maps`` are for each cell and output element the two slopes and the constant, in floats.
     """
 
     polygons: tuple[Array, ...]

@@ -106,13 +106,7 @@ class Plane:
         return all(low <= x <= high for x, (low, high) in zip(point, self.bounds, strict=True))
 
     def only(self, output: int) -> Plane:
-        """The same plane with one output element.
-
-        Raises
-        ------
-        InputError
-            If there is no such element.
-        """
+        """The same plane with one output element."""
         if not 0 <= output < len(self.outputs):
             raise InputError(
                 f"There is no output element {output}.",
@@ -256,16 +250,9 @@ def decided(graph: Graph, rule: str) -> Graph:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A graph without last ops that are smooth.
+    """A graph without last ops that are smooth, and the names of these.
 
-    Parameters
-    ----------
-    graph
-        What is left.
-    dropped
-        The names of the ops.
-    place
-        Of a graph with one output element: its element among those that are left.
+    ``place`` is the element of a graph with one output element among those that are left.
     """
 
     graph: Graph

@@ -43,13 +43,7 @@ def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
 
 
 def check_size(plane: Plane, kind: str) -> None:
-    """Refuse a plane without two coordinates; a field may have one.
-
-    Raises
-    ------
-    InputError
-        If it has another number of them.
-    """
+    """Refuse a plane without two coordinates; a field may have one."""
     if plane.size != 2 and not (plane.size == 1 and kind == "field"):
         raise InputError(
             f"A figure of this kind has 2 coordinates; the box has {plane.size} sides of positive "

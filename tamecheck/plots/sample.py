@@ -53,16 +53,10 @@ _MIX = 0x9E3779B97F4A7C15
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The model at many points.
+    """The model at many points, one a row: the output elements, NaN where there is no value.
 
-    Parameters
-    ----------
-    values
-        One row a point, one column an output element; NaN where there is no value.
-    patterns
-        For each point a 64-bit digest of all decisions: signs, winners, roundings.
-    jumps
-        The same for the decisions of ops that jump; 0 for a model without any.
+    ``patterns`` are 64-bit digests of all decisions (signs, winners, roundings), ``jumps`` those of
+    the decisions of ops that jump; 0 for a model without any.
     """
 
     values: Array
@@ -128,13 +122,7 @@ def _supported(function: Callable[[], Any]) -> Any:
 
 
 def sample(graph: Graph, points: Array) -> Sample:
-    """Values and activation patterns at points, one a row.
-
-    Raises
-    ------
-    UnsupportedError
-        If an op has no evaluation in batches.
-    """
+    """Values and activation patterns at points, one a row."""
     found = [_supported(lambda c=chunk: _sample(graph, c)) for chunk in _chunks(graph, points)]
     return Sample(*(np.concatenate([part[i] for part in found]) for i in range(3)))
 
@@ -156,14 +144,8 @@ def blank_notes(values: Array) -> tuple[str, ...]:
 class Sampler:
     """A model that is sampled again and again on one plane.
 
-    Parameters
-    ----------
-    graph
-        The model.
-    frontier
-        Its first steps, if they decide its value.
-    known
-        What was seen so far for each pattern of the first steps.
+    ``frontier`` are its first steps, if they decide its value; ``known`` is what was seen so far
+    for each of their patterns.
     """
 
     graph: Graph
@@ -301,13 +283,7 @@ def _mixed(numbers: Array) -> Array:
 
 
 def gradients(graph: Graph, points: Array) -> Array:
-    """The gradient of the one output element at points, one row each; NaN where there is none.
-
-    Raises
-    ------
-    InputError
-        If the graph has several output elements.
-    """
+    """The gradient of the one output element at points, one row each; NaN where there is none."""
     count = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
     if count != 1:
         raise InputError(f"A gradient field belongs to one output element, not to {count}.")

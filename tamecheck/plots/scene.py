@@ -50,20 +50,10 @@ _MOST_BENT = 16
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The pieces of a function in the plane.
+    """The pieces of a function in the plane: exact cells if they were enumerated, else a raster.
 
-    Parameters
-    ----------
-    plane
-        The function.
-    mosaic, found
-        The exact cells, if they were enumerated.
-    raster
-        The pieces on a grid, if not.
-    notes
-        What a reader should know.
-    bare
-        The function without smooth last ops, in which the pieces were found.
+    ``bare`` is the function without smooth last ops, in which the pieces were found; ``notes`` are
+    what a reader should know.
     """
 
     plane: Plane
@@ -158,20 +148,10 @@ def _enumerated(plane: Plane, limit: int, look: Sampler) -> tuple[Complex | None
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """Decisions on a grid.
+    """Decisions on a grid of ``side`` points per axis, as images with rows from below.
 
-    Parameters
-    ----------
-    side
-        Points per axis.
-    ids
-        For each point of the grid the number of its piece, as an image (rows from below).
-    values
-        The output elements on the grid, ``(side, side, outputs)``.
-    segments
-        Pieces of boundaries by kind; none where there are too many to draw.
-    traced
-        Whether the boundaries were traced.
+    ``ids`` is the number of the piece of each point, ``values`` are the output elements ``(side,
+    side, outputs)``, ``segments`` the pieces of boundaries by kind, unless there are too many.
     """
 
     side: int
