@@ -54,10 +54,7 @@ class _Symbol:
 def layers_of(graph: Graph) -> Layers:
     """The layers of a graph, all outputs one after the other.
 
-    Raises
-    ------
-    UnsupportedError
-        If a node has no linear bounds here; every such node is listed.
+    An `UnsupportedError` lists every node without linear bounds.
     """
     return _Builder(graph).run()
 

@@ -306,13 +306,7 @@ class FloatForms(Forms):
 
     @classmethod
     def near(cls, exact: ExactForms) -> Self:
-        """The float neighbours of exact forms.
-
-        Raises
-        ------
-        InputError
-            If a coefficient lies beyond float64.
-        """
+        """The float neighbours of exact forms; an `InputError` if there is none."""
         value = nearest_floats(fractions(exact.value))
         if np.isinf(value).any():
             raise InputError("The box has a bound beyond float64.", hint="Give a smaller box.")

@@ -43,10 +43,7 @@ _NONLINEAR = "is not piecewise linear"
 def steps_of(graph: Graph) -> dict[int, Step]:
     """The steps of all nodes that an output needs, in topological order.
 
-    Raises
-    ------
-    UnsupportedError
-        Listing every node that is not piecewise linear.
+    An `UnsupportedError` lists every node that is not piecewise linear.
     """
     needed = list(graph.ancestors([node for _, node in graph.outputs]))
     known = _constants(graph, needed)

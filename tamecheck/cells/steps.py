@@ -262,13 +262,7 @@ def deciding(step: Step) -> Deciding | None:
 
 
 def _affine(term: Term, args: Sequence[F]) -> F:
-    """The form of a term whose variables are forms.
-
-    Raises
-    ------
-    NonlinearError
-        If the term is not affine in what depends on the inputs.
-    """
+    """The form of a term of forms; `NonlinearError` unless it is affine in what varies."""
     match term:
         case Var(index):
             return args[index]

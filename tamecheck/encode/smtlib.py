@@ -9,7 +9,7 @@ from importlib import import_module
 from io import StringIO
 from typing import Any
 
-from tamecheck.encode.unrolling import Algebra, BeyondError, unroll
+from tamecheck.encode.unrolling import Algebra, BeyondError, labels, unroll
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.ir.graph import Graph
@@ -86,7 +86,7 @@ def smt_graph(
     terms = _Terms(prefix, make)
     symbols: list[Any] = []
     for name, shape in graph.inputs.items():
-        symbols += [make.Symbol(label, real) for label in _labels(name, size_of(shape))]
+        symbols += [make.Symbol(label, real) for label in labels(name, size_of(shape))]
     sides: list[Any] = []
     ends = (box or Box.everything()).elements(graph.inputs)
     for x, (low, high) in zip(symbols, ends, strict=True):
@@ -97,7 +97,7 @@ def smt_graph(
     equations: list[Any] = []
     for name, array in values.items():
         label = prefix + (f"out_{name}" if name in graph.inputs else name)
-        for symbol, value in zip(_labels(label, array.size), array.reshape(-1), strict=True):
+        for symbol, value in zip(labels(label, array.size), array.reshape(-1), strict=True):
             y = make.Symbol(symbol, real)
             outputs.append(y)
             equations.append(make.Equals(y, value))
@@ -105,10 +105,6 @@ def smt_graph(
     whole = any(symbol.symbol_type().is_int_type() for symbol in terms.auxiliary)
     logic = f"QF_{'N' if terms.nonlinear else 'L'}{'I' if whole else ''}RA"
     return SmtGraph(formula, logic, tuple(symbols), tuple(outputs), tuple(terms.auxiliary))
-
-
-def _labels(name: str, count: int) -> list[str]:
-    return [name] if count == 1 else [f"{name}_{index}" for index in range(count)]
 
 
 class _Terms:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.encode.unrolling import Algebra, unroll
+from tamecheck.encode.unrolling import Algebra, labels, unroll
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.formula import Relation
 from tamecheck.ir.graph import Graph
@@ -164,11 +164,8 @@ def symbolic_graph(graph: Graph) -> Symbolic:
     UnsupportedError
         Listing every node with indices that are computed from the inputs.
     """
-    names: list[str] = []
-    for name, shape in graph.inputs.items():
-        size = size_of(shape)
-        names += [name] if size == 1 else [f"{name}_{k}" for k in range(size)]
-    variables = _symbols(names)
+    names = [labels(name, size_of(shape)) for name, shape in graph.inputs.items()]
+    variables = _symbols([one for some in names for one in some])
     values = unroll(graph, _expressions(), graph.split(variables))
     outputs = {name: tuple(array.reshape(-1).tolist()) for name, array in values.items()}
     return Symbolic(variables, outputs)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import Any, assert_never
 
 import numpy as np
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import axis_last, folded_first, run, site_of
+from tamecheck.evaluate.walk import Site, axis_last, folded_first, run, site_of
 from tamecheck.ir.formula import (
     TRUE,
     Add,
@@ -40,7 +41,7 @@ from tamecheck.ir.op import Contraction, Expansion, Fold, Params, Pointwise, Rou
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops import BY_NAME
 
-__all__ = ["Algebra", "BeyondError", "object_array", "unroll"]
+__all__ = ["Algebra", "BeyondError", "labels", "object_array", "unroll"]
 
 
 class BeyondError(Exception):
@@ -85,6 +86,7 @@ def unroll(
     has no words for is an `UnsupportedError` that lists every such node.
     """
     bad: list[tuple[str, str]] = []
+    scalars = _Scalars(algebra)
 
     def leaf(index: int, node: Input | Constant) -> Array:
         del index
@@ -94,7 +96,7 @@ def unroll(
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
         try:
-            found = _applied(graph, algebra, index, node, args)
+            found = scalars.applied(site_of(graph, index, node), args)
         except BeyondError as error:
             bad.append((graph.name_of(index), f"{node.op.name}: {error}"))
             # go on with any values of that shape, so that all such nodes are found
@@ -120,35 +122,9 @@ def object_array(values: Sequence[Any], shape: Shape) -> Array:
     return array.reshape(shape)
 
 
-def _applied(
-    graph: Graph, algebra: Algebra, index: int, node: Apply, args: Sequence[Array]
-) -> Array:
-    scalars = _Scalars(algebra)
-    match node.op.meaning:
-        case Pointwise() as meaning:
-            return scalars.pointwise(meaning, node.params, node.shape, args)
-        case Routing(route):
-            return np.asarray(route(args, node.params), dtype=object)
-        case Contraction():
-            return scalars.matmul(args[0], args[1], node.shape)
-        case Fold(name):
-            return scalars.fold(name, folded_first(args[0], node.params), node.shape)
-        case Selection() if len(args) == 2:
-            picked = args[1].reshape(-1).tolist()
-            if not all(isinstance(v, Fraction) for v in picked):
-                raise BeyondError("indices that depend on the inputs")
-            where = np.array([int(v) for v in picked], dtype=np.int64).reshape(args[1].shape)
-            return pick(site_of(graph, index, node), args[0], where)
-        case Selection(None):
-            raise BeyondError("a sorting permutation")
-        case Selection(largest):
-            rows, last = axis_last(args[0], node.params), bool(node.params["last"])
-            found = [scalars.winner(row.tolist(), largest=bool(largest), last=last) for row in rows]
-            return object_array(found, node.shape)
-        case Expansion(expand):
-            return scalars.expanded(expand, args[0], node.params)
-        case _:
-            assert_never(node.op.meaning)
+def labels(name: str, count: int, pattern: str = "{}_{}") -> list[str]:
+    """Names of the elements of a tensor; the only one has that of the tensor."""
+    return [name] if count == 1 else [pattern.format(name, index) for index in range(count)]
 
 
 class _Scalars:
@@ -156,6 +132,44 @@ class _Scalars:
 
     def __init__(self, algebra: Algebra) -> None:
         self._algebra = algebra
+
+    def applied(self, site: Site, args: Sequence[Array]) -> Array:  # noqa: C901 one case a meaning
+        """The value of an op."""
+        params, shape = site.params, site.shape
+        match site.op.meaning:
+            case Pointwise() as meaning:
+                return self.pointwise(meaning, params, shape, args)
+            case Routing(route):
+                return np.asarray(route(args, params), dtype=object)
+            case Contraction():
+                return self.matmul(args[0], args[1], shape)
+            case Fold(name):
+                return self.fold(name, folded_first(args[0], params), shape)
+            case Selection() if len(args) == 2:
+                picked = args[1].reshape(-1).tolist()
+                if not all(isinstance(v, Fraction) for v in picked):
+                    raise BeyondError("indices that depend on the inputs")
+                where = np.array([int(v) for v in picked], dtype=np.int64)
+                return pick(site, args[0], where.reshape(args[1].shape))
+            case Selection(None):
+                raise BeyondError("a sorting permutation")
+            case Selection(largest):
+                rows, last = axis_last(args[0], params).tolist(), bool(params["last"])
+                found = [self.winner(row, largest=bool(largest), last=last) for row in rows]
+                return object_array(found, shape)
+            case Expansion(expand):
+                values = [args[0]]
+
+                def apply(name: str, args: Sequence[int], **parameters: Any) -> int:
+                    op = BY_NAME[name]
+                    checked, given = op.checked(parameters), [values[arg] for arg in args]
+                    inner = op.shape([arg.shape for arg in given], checked)
+                    values.append(self.applied(Site(op, checked, inner, site.where), given))
+                    return len(values) - 1
+
+                return values[expand(apply, 0, args[0].shape, params)]
+            case _:
+                assert_never(site.op.meaning)
 
     def _lift(self, value: Any) -> Any:
         return self._algebra.number(value) if isinstance(value, Fraction) else value
@@ -207,12 +221,12 @@ class _Scalars:
         if not isinstance(meaning, Pointwise):
             raise BeyondError(f"a fold of {name}")
         pieces = meaning.pieces({})
-        found: list[Any] = []
-        for column in columns:
-            value = column[0] if column else Fraction(1)
-            for other in column[1:]:
-                value = self.pieces(pieces, [value, other])
-            found.append(value)
+        found = [
+            reduce(lambda x, y: self.pieces(pieces, [x, y]), column[1:], column[0])
+            if column
+            else Fraction(1)
+            for column in columns
+        ]
         return object_array(found, shape)
 
     def winner(self, row: Sequence[Any], *, largest: bool, last: bool) -> Any:
@@ -225,26 +239,6 @@ class _Scalars:
             best = self.choose(won, value, best)
             number = self.choose(won, Fraction(index), number)
         return number
-
-    def expanded(self, expand: Callable[..., int], argument: Array, params: Params) -> Array:
-        """An op that is defined by other ops."""
-        values: list[Array] = [argument]
-
-        def apply(name: str, args: Sequence[int], **parameters: Any) -> int:
-            op = BY_NAME[name]
-            checked = op.checked(parameters)
-            given = [values[arg] for arg in args]
-            shape = op.shape([arg.shape for arg in given], checked)
-            match op.meaning:
-                case Pointwise() as meaning:
-                    values.append(self.pointwise(meaning, checked, shape, given))
-                case Fold(fold):
-                    values.append(self.fold(fold, folded_first(given[0], checked), shape))
-                case _:
-                    raise BeyondError(f"{name} inside")
-            return len(values) - 1
-
-        return values[expand(apply, 0, argument.shape, params)]
 
     def pointwise(
         self, meaning: Pointwise, params: Params, shape: Shape, args: Sequence[Array]

@@ -9,18 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tamecheck.bounds import (
-    Ascent,
-    Functional,
-    Layers,
-    State,
-    ascend,
-    back,
-    bound,
-    contract,
-    kinks,
-    least_on,
-)
+from tamecheck.bounds.ascent import Ascent, ascend, kinks
+from tamecheck.bounds.crown import bound
+from tamecheck.bounds.layers import Layers
+from tamecheck.bounds.propagation import Functional, State, back, contract, least_on
 from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.program import Sense

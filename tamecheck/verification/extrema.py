@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from tamecheck.bounds import Layers, layers_of
+from tamecheck.bounds.builder import layers_of
+from tamecheck.bounds.layers import Layers
 from tamecheck.budget import Budget
 from tamecheck.encode.mip.network import Encoding, mip_encoding
 from tamecheck.errors import InputError, SolverError, UnsupportedError

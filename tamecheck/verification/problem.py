@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from tamecheck.bounds import Combine, Dense, Layers, layers_of
+from tamecheck.bounds.builder import layers_of
+from tamecheck.bounds.layers import Combine, Dense, Layers
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.ir.graph import Apply, Graph

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tamecheck.bounds import Layers, Pointwise
+from tamecheck.bounds.layers import Layers, Pointwise
 from tamecheck.budget import Budget
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, path, seconds

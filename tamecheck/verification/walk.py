@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.bounds import Largest, Layers, Linear, Pointwise
+from tamecheck.bounds.layers import Largest, Layers, Linear, Pointwise
 from tamecheck.budget import Budget
 from tamecheck.encode.mip.network import Encoding
 from tamecheck.ir.answer import Optimal

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.bounds import Layers
+from tamecheck.bounds.layers import Layers
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import exact_values

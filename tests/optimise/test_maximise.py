@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tamecheck as tc
-from tamecheck.bounds import layers_of
+from tamecheck.bounds.builder import layers_of
 from tamecheck.budget import Budget
 from tamecheck.certificates import recheck
 from tamecheck.cli.entry import main

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.bounds import back, bound, layers_of, least_on
+from tamecheck.bounds.builder import layers_of
+from tamecheck.bounds.crown import bound
+from tamecheck.bounds.propagation import back, least_on
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 
 from tamecheck.encode.mip.cases import Cases
 from tamecheck.encode.mip.forms import (
-    AllOf,
-    AnyOf,
-    AtLeast,
     Form,
     Known,
-    Not,
     Rows,
     Tree,
-    chosen,
+    at_least,
     constant,
-    difference,
-    scaled,
+    joined,
+    negated,
     shortened,
     summed,
 )
@@ -56,8 +51,8 @@ class Language:
             floor=self._floor,
             call=self._call,
             compare=self._compare,
-            both=lambda parts: _joined(parts, AllOf, neutral=True),
-            either=lambda parts: _joined(parts, AnyOf, neutral=False),
+            both=lambda parts: joined(parts, every=True),
+            either=lambda parts: joined(parts, every=False),
             choose=self._choose,
             require=self._require,
         )
@@ -67,20 +62,20 @@ class Language:
         if b.fixed:
             a, b = b, a
         if a.fixed:
-            return scaled(b, a.constant)
+            return b * a.constant
         if not self._binary(a):
             a, b = b, a
         if not self._binary(a) or len(a.terms) > _MOST_TERMS:
             raise BeyondError("a product of two quantities that depend on the inputs")
-        parts = [scaled(b, a.constant)]
-        parts += [scaled(self._product(j, b), factor) for j, factor in a.terms.items()]
+        parts = [b * a.constant]
+        parts += [self._product(j, b) * factor for j, factor in a.terms.items()]
         return summed(parts)
 
     def _divide(self, left: Tree, right: Tree) -> Tree:
         divisor = self.form(right)
         if not divisor.fixed or divisor.constant == 0:
             raise BeyondError("a division by a quantity that depends on the inputs")
-        return scaled(self.form(left), 1 / divisor.constant)
+        return self.form(left) * (1 / divisor.constant)
 
     def _power(self, base: Tree, exponent: Fraction) -> Tree:
         form = self.form(base)
@@ -111,9 +106,9 @@ class Language:
             rule=lambda x: math.floor(form.value(x)),
             after=[form],
         )
-        rest = difference(form, found)
+        rest = form - found
         self._rows.at_least(rest)
-        self._rows.at_least(difference(constant(1 - Fraction(1, denominator)), rest))
+        self._rows.at_least(1 - Fraction(1, denominator) - rest)
         return found
 
     def _call(self, function: Elementary, value: Tree) -> Tree:
@@ -126,39 +121,39 @@ class Language:
 
     def _compare(self, value: Tree, relation: Relation) -> Known:
         form = self.form(value)
-        negative = scaled(form, -_ONE)
+        negative = -form
         match relation:
             case Relation.GE:
                 return self._at_least(form)
             case Relation.LE:
                 return self._at_least(negative)
             case Relation.GT:
-                return _negated(self._at_least(negative))
+                return negated(self._at_least(negative))
             case Relation.LT:
-                return _negated(self._at_least(form))
+                return negated(self._at_least(form))
             case Relation.EQ:
                 return self._zero(form, negative)
             case Relation.NE:
-                return _negated(self._zero(form, negative))
+                return negated(self._zero(form, negative))
 
     def _at_least(self, form: Form) -> Known:
         low, high = self._rows.range(form)
         if low >= 0:
             return True
-        return False if high < 0 else AtLeast(form)
+        return False if high < 0 else at_least(form)
 
     def _zero(self, form: Form, negative: Form) -> Known:
         step = self._rows.lattice(form)
         if step and form.constant % step:
             return False
         parts = [self._at_least(form), self._at_least(negative)]
-        return _joined(parts, AllOf, neutral=True)
+        return joined(parts, every=True)
 
     def _choose(self, condition: Known, value: Tree, other: Tree) -> Tree:
         if isinstance(condition, bool):
             return value if condition else other
         # a tree that a test has turned into columns is to be compared with in these columns
-        return chosen(condition, self._cases.known(value), self._cases.known(other))
+        return condition(self._cases.known(value), self._cases.known(other))
 
     def _require(self, condition: Known) -> None:
         if condition is not True:
@@ -184,21 +179,9 @@ class Language:
             rule=lambda x: x[j] * form.value(x),
             after=[form, on],
         )
-        off = difference(constant(1), on)
+        off = 1 - on
         # found is within the range of form where on is 1, and its rest where it is 0
-        for part, switch in ((found, on), (difference(form, found), off)):
-            rows.at_least(difference(part, scaled(switch, low)))
-            rows.at_least(difference(scaled(switch, high), part))
+        for part, switch in ((found, on), (form - found, off)):
+            rows.at_least(part - switch * low)
+            rows.at_least(switch * high - part)
         return found
-
-
-def _negated(test: Known) -> Known:
-    return not test if isinstance(test, bool) else Not(test)
-
-
-def _joined(parts: Sequence[Known], join: type[AllOf | AnyOf], *, neutral: bool) -> Known:
-    """The tests joined, without those that are known."""
-    if any(part is (not neutral) for part in parts):
-        return not neutral
-    rest = tuple(part for part in parts if not isinstance(part, bool))
-    return join(rest) if rest else neutral

@@ -18,12 +18,9 @@ from tamecheck.encode.mip.forms import (
     Tree,
     constant,
     continuous,
-    difference,
     leaves,
     multiple,
     same,
-    scaled,
-    shifted,
     shortened,
     summed,
 )
@@ -63,13 +60,7 @@ class Cases:
         self._rectified: dict[Any, tuple[Form, Form | None]] = {}
 
     def form(self, tree: Tree) -> Form:
-        """A form that equals the tree.
-
-        Raises
-        ------
-        BeyondError
-            If the tree has a jump that a closed set cannot show.
-        """
+        """A form that equals the tree; `BeyondError` for a jump that a closed set cannot show."""
         if isinstance(tree, Form):
             return tree
         if id(tree) not in self._known:
@@ -106,10 +97,10 @@ class Cases:
         """The tree if its two sides differ by a multiple of the test, which most do."""
         if not (isinstance(tree.value, Form) and isinstance(tree.other, Form)):
             return None
-        found = multiple(difference(tree.value, tree.other), tree.test)
+        found = multiple(tree.value - tree.other, tree.test)
         if found is None or found[1] != 0:
             return None
-        return summed([tree.other, scaled(self._positive_part(tree.test)[0], found[0])])
+        return tree.other + self._positive_part(tree.test)[0] * found[0]
 
     def _pruned(self, tree: Tree) -> Tree:
         """The tree without branches that the ranges exclude."""
@@ -130,11 +121,11 @@ class Cases:
     def _line_of(self, tree: Choice) -> tuple[Form, Form] | None:
         """A direction and a form with which the tree is a function of the one plus the other."""
         test = tree.test
-        t = scaled(shifted(test, -test.constant), 1 / next(iter(test.terms.values())))
+        t = (test - test.constant) * (1 / next(iter(test.terms.values())))
         found = list(leaves(tree))
         base = found[-1].form
         forms = [guard for leaf in found for guard, _ in leaf.guards]
-        differences = [difference(leaf.form, base) for leaf in found]
+        differences = [leaf.form - base for leaf in found]
         if all(multiple(form, t) is not None for form in (*forms, *differences)):
             return t, base
         return None
@@ -151,14 +142,14 @@ class Cases:
         low, high = self._rows.range(t)
         lines = _merged(self._lines(tree, t, base, _parts(low, high, roots)))
         if len(lines) == 1:
-            return summed([base, scaled(t, lines[0].factor), constant(lines[0].shift)])
+            return base + t * lines[0].factor + lines[0].shift
         closed = self._closed(lines)
         if closed is not None:
-            return summed([base, self._bends(t, closed)])
+            return base + self._bends(t, closed)
         step = self._rows.lattice(t)
         if not step:
             raise BeyondError(_JUMP)
-        return summed([base, self._steps(t, _on_lattice(lines, step))])
+        return base + self._steps(t, _on_lattice(lines, step))
 
     def _lines(
         self, tree: Choice, t: Form, base: Form, parts: Sequence[tuple[Fraction, Fraction]]
@@ -171,7 +162,7 @@ class Cases:
             while isinstance(node, Choice):
                 factor, shift = _multiple(node.test, t)
                 node = node.value if factor * middle + shift >= 0 else node.other
-            factor, shift = _multiple(difference(node, base), t)
+            factor, shift = _multiple(node - base, t)
             if low == high:
                 # a point says nothing of a slope
                 factor, shift = _ZERO, factor * low + shift
@@ -196,14 +187,14 @@ class Cases:
 
     def _bends(self, t: Form, lines: Sequence[_Line]) -> Form:
         """A continuous function as a line and rectified shifts of ``t``."""
-        parts = [scaled(t, lines[0].factor), constant(lines[0].shift)]
+        parts = [t * lines[0].factor, constant(lines[0].shift)]
         last: Form | None = None
         for before, after in pairwise(lines):
-            positive, on = self._positive_part(shifted(t, -after.low))
-            parts.append(scaled(positive, after.factor - before.factor))
+            positive, on = self._positive_part(t - after.low)
+            parts.append(positive * (after.factor - before.factor))
             if on is not None and last is not None:
                 # beyond a later bend means beyond the earlier ones
-                self._rows.at_least(difference(last, on))
+                self._rows.at_least(last - on)
             last = on
         return summed(parts)
 
@@ -217,15 +208,15 @@ class Cases:
         lead = form.terms[min(form.terms)]
         size = abs(lead)
         if lead < 0:
-            turned, on = self._positive_part(scaled(form, -_ONE))
-            found = summed([form, turned])
+            turned, on = self._positive_part(-form)
+            found = form + turned
             found.narrow(_ZERO, high)
-            return found, None if on is None else difference(constant(1), on)
+            return found, None if on is None else 1 - on
         key = form.constant / size, tuple(sorted((j, a / size) for j, a in form.terms.items()))
         if key not in self._rectified:
-            self._rectified[key] = self._rectifier(scaled(form, 1 / size))
+            self._rectified[key] = self._rectifier(form * (1 / size))
         positive, on = self._rectified[key]
-        return scaled(positive, size), on
+        return positive * size, on
 
     def _rectifier(self, form: Form) -> tuple[Form, Form]:
         rows = self._rows
@@ -235,10 +226,10 @@ class Cases:
             "relu#", _ZERO, high, rule=lambda x: max(form.value(x), 0), after=[form]
         )
         on = rows.binary("on#", lambda x: form.value(x) >= 0, [form])
-        rows.at_least(difference(positive, form))
+        rows.at_least(positive - form)
         # where on is 0 the form may be as small as low
-        rows.at_least(summed([form, scaled(positive, -_ONE), constant(-low), scaled(on, low)]))
-        rows.at_least(difference(scaled(on, high), positive))
+        rows.at_least(form - positive - low + on * low)
+        rows.at_least(on * high - positive)
         return positive, on
 
     def _steps(self, t: Form, lines: Sequence[_Line]) -> Form:
@@ -253,17 +244,17 @@ class Cases:
             rows.binary("case#", lambda x, i=i: number(x) == i, [t]) for i in range(1, len(lines))
         ]
         if len(on) > 1:
-            rows.at_least(summed([constant(1), *(scaled(z, -_ONE) for z in on)]))
+            rows.at_least(summed([constant(1), *(-z for z in on)]))
 
         def pick(values: Sequence[Fraction]) -> Form:
-            jumps = (scaled(z, v - values[0]) for z, v in zip(on, values[1:], strict=True))
+            jumps = (z * (v - values[0]) for z, v in zip(on, values[1:], strict=True))
             return summed([constant(values[0]), *jumps])
 
-        rows.at_least(difference(t, pick([line.low for line in lines])))
-        rows.at_least(difference(pick([line.high for line in lines]), t))
+        rows.at_least(t - pick([line.low for line in lines]))
+        rows.at_least(pick([line.high for line in lines]) - t)
         shift, factors = pick([line.shift for line in lines]), {line.factor for line in lines}
         if len(factors) == 1:
-            return summed([scaled(t, factors.pop()), shift])
+            return t * factors.pop() + shift
         values = [line.at(end) for line in lines for end in (line.low, line.high)]
         low, high = lines[0].low, lines[-1].high
         found = rows.column(
@@ -273,20 +264,20 @@ class Cases:
             rule=lambda x: lines[number(x)].at(t.value(x)),
             after=[t],
         )
-        chosen = [difference(constant(1), summed(on)), *on]
+        chosen = [1 - summed(on), *on]
         for line, z in zip(lines, chosen, strict=True):
-            own = summed([scaled(t, line.factor), constant(line.shift)])
+            own = t * line.factor + line.shift
             reach = [line.at(low), line.at(high)]
             self._where(z, found, own, (min(values) - max(reach), max(values) - min(reach)))
         return found
 
     def _where(self, on: Form, left: Form, right: Form, gap: tuple[Fraction, Fraction]) -> None:
         """Demand ``left = right`` where ``on`` is 1; the difference is within the gap elsewhere."""
-        off = difference(constant(1), on)
+        off = 1 - on
         low, high = shortened(min(gap[0], _ZERO), up=False), shortened(max(gap[1], _ZERO), up=True)
-        apart = difference(left, right)
-        self._rows.at_least(difference(apart, scaled(off, low)))
-        self._rows.at_least(difference(scaled(off, high), apart))
+        apart = left - right
+        self._rows.at_least(apart - off * low)
+        self._rows.at_least(off * high - apart)
 
     # several directions
 
@@ -308,13 +299,13 @@ class Cases:
         after = [form for leaf in found for form in (leaf.form, *(g for g, _ in leaf.guards))]
         if len(found) == 2:
             z = rows.binary("case#", lambda x: number(x) == 1, after)
-            on = [difference(constant(1), z), z]
+            on = [1 - z, z]
         else:
             on = [
                 rows.binary("case#", lambda x, i=i: number(x) == i, after)
                 for i in range(len(found))
             ]
-            rows.equal(difference(summed(on), constant(1)))
+            rows.equal(summed(on) - 1)
         value = rows.column(
             "value#",
             shortened(low, up=False),
@@ -337,9 +328,9 @@ class Cases:
                 step = rows.lattice(guard)
                 # the largest value below 0, or 0 itself where both sides agree
                 below = guard.constant % step - step if step else _ZERO
-                form = summed([scaled(guard, -_ONE), constant(below)])
+                form = -guard + below
             low = min(shortened(rows.range(form)[0], up=False), _ZERO)
-            rows.at_least(difference(form, scaled(difference(constant(1), on), low)))
+            rows.at_least(form - (1 - on) * low)
 
     def _check_jumps(self, tree: Tree) -> None:
         if isinstance(tree, Choice):

@@ -16,29 +16,24 @@ from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 __all__ = [
-    "AllOf",
-    "AnyOf",
-    "AtLeast",
     "Choice",
     "Form",
     "Known",
     "Leaf",
-    "Not",
     "Point",
     "Rows",
     "Rule",
     "Test",
     "Tree",
-    "chosen",
+    "at_least",
     "constant",
     "continuous",
-    "difference",
+    "joined",
     "leaves",
     "multiple",
+    "negated",
     "rational_gcd",
     "same",
-    "scaled",
-    "shifted",
     "shortened",
     "summed",
 ]
@@ -93,25 +88,39 @@ class Form(_Ranged):
             return sum((a * point[j] for j, a in self._floats), float(self.constant))
         return sum((a * point[j] for j, a in self.terms.items()), self.constant)
 
+    def __add__(self, other: Form | Fraction | int) -> Form:
+        if isinstance(other, Form):
+            return summed([self, other])
+        low = None if self.low is None else self.low + other
+        high = None if self.high is None else self.high + other
+        return Form(self.terms, self.constant + other, low, high)
+
+    def __neg__(self) -> Form:
+        return self * -1
+
+    def __sub__(self, other: Form | Fraction | int) -> Form:
+        return self + -other
+
+    def __rsub__(self, other: Fraction | int) -> Form:
+        return -self + other
+
+    def __mul__(self, factor: Fraction | int) -> Form:
+        if factor == 1:
+            return self
+        if factor == 0:
+            return Form({})
+        low, high = (self.low, self.high) if factor > 0 else (self.high, self.low)
+        return Form(
+            {j: factor * a for j, a in self.terms.items()},
+            factor * self.constant,
+            None if low is None else factor * low,
+            None if high is None else factor * high,
+        )
+
 
 def constant(value: Fraction | int) -> Form:
     """A number as a form."""
     return Form({}, Fraction(value))
-
-
-def scaled(form: Form, factor: Fraction) -> Form:
-    """A multiple of a form, and of what is known of its range."""
-    if factor == 1:
-        return form
-    if factor == 0:
-        return Form({})
-    low, high = (form.low, form.high) if factor > 0 else (form.high, form.low)
-    return Form(
-        {j: factor * a for j, a in form.terms.items()},
-        factor * form.constant,
-        None if low is None else factor * low,
-        None if high is None else factor * high,
-    )
 
 
 def summed(forms: Iterable[Form]) -> Form:
@@ -123,13 +132,6 @@ def summed(forms: Iterable[Form]) -> Form:
         for j, a in form.terms.items():
             terms[j] = terms.get(j, _ZERO) + a
     return Form({j: a for j, a in terms.items() if a}, total)
-
-
-def shifted(form: Form, by: Fraction) -> Form:
-    """A form and a number added to it."""
-    low = None if form.low is None else form.low + by
-    high = None if form.high is None else form.high + by
-    return Form(form.terms, form.constant + by, low, high)
 
 
 def same(left: Form, right: Form) -> bool:
@@ -161,40 +163,6 @@ def shortened(value: Fraction, *, up: bool) -> Fraction:
     return unit * (math.floor(steps) + 2 if up else math.ceil(steps) - 2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AtLeast:
-    """``form >= 0``."""
-
-    form: Form
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Not:
-    """The part does not hold."""
-
-    part: Test
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AllOf:
-    """AllOf parts hold."""
-
-    parts: tuple[Test, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AnyOf:
-    """Some part holds."""
-
-    parts: tuple[Test, ...]
-
-
-Test: TypeAlias = AtLeast | Not | AllOf | AnyOf
-
-Known: TypeAlias = Test | bool
-"""A test, or what ranges tell of it."""
-
-
 @dataclass(slots=True, eq=False)
 class Choice(_Ranged):
     """``value`` where ``test >= 0``, else ``other``; ``origin`` is the node that it comes from."""
@@ -218,21 +186,38 @@ class Leaf:
     guards: tuple[tuple[Form, bool], ...] = field(default=())
 
 
-def chosen(test: Test, value: Tree, other: Tree) -> Tree:
-    """``value`` where the test holds, else ``other``."""
-    match test:
-        case AtLeast(form):
-            return Choice(form, value, other)
-        case Not(part):
-            return chosen(part, other, value)
-        case AllOf(parts):
-            for part in reversed(parts):
-                value = chosen(part, value, other)
-            return value
-        case AnyOf(parts):
-            for part in reversed(parts):
-                other = chosen(part, value, other)
-            return other
+Test: TypeAlias = Callable[[Tree, Tree], Tree]
+"""A condition on forms, as the choice of one of two trees: the first where it holds."""
+
+Known: TypeAlias = Test | bool
+"""A test, or what ranges tell of it."""
+
+
+def at_least(form: Form) -> Test:
+    """The test ``form >= 0``."""
+    return lambda value, other: Choice(form, value, other)
+
+
+def negated(test: Known) -> Known:
+    """The test that does not hold where the given one does."""
+    return (not test) if isinstance(test, bool) else lambda value, other: test(other, value)
+
+
+def joined(tests: Sequence[Known], *, every: bool) -> Known:
+    """The test that holds where all of some do, or where one does."""
+    if any(test is (not every) for test in tests):
+        return not every
+    rest = [test for test in tests if not isinstance(test, bool)]
+
+    def choose(value: Tree, other: Tree) -> Tree:
+        for test in reversed(rest):
+            if every:
+                value = test(value, other)
+            else:
+                other = test(value, other)
+        return value if every else other
+
+    return choose if rest else every
 
 
 def leaves(tree: Tree, guards: tuple[tuple[Form, bool], ...] = ()) -> Iterator[Leaf]:
@@ -242,11 +227,6 @@ def leaves(tree: Tree, guards: tuple[tuple[Form, bool], ...] = ()) -> Iterator[L
         return
     yield from leaves(tree.value, (*guards, (tree.test, True)))
     yield from leaves(tree.other, (*guards, (tree.test, False)))
-
-
-def difference(left: Form, right: Form) -> Form:
-    """``left - right``."""
-    return summed([left, scaled(right, Fraction(-1))])
 
 
 def multiple(form: Form, of: Form) -> tuple[Fraction, Fraction] | None:
@@ -264,32 +244,20 @@ def multiple(form: Form, of: Form) -> tuple[Fraction, Fraction] | None:
 
 def continuous(choice: Choice) -> bool:
     """Whether both sides of the test are seen to agree where it is exactly 0."""
-    on = _On(choice.test)
-    sides = [*on.values(choice.value), *on.values(choice.other)]
+    test = choice.test
+    pivot = next(iter(test.terms))
+
+    def reduced(form: Form) -> Form:
+        """The form on that hyperplane, with the first column expressed by the others."""
+        a = form.terms.get(pivot)
+        return form if a is None else form - test * (a / test.terms[pivot])
+
+    sides: list[Form] = []
+    for leaf in (*leaves(choice.value), *leaves(choice.other)):
+        tests = [(reduced(guard), held) for guard, held in leaf.guards]
+        if all((form.constant >= 0) is held for form, held in tests if form.fixed):
+            sides.append(reduced(leaf.form))
     return all(same(sides[0], side) for side in sides)
-
-
-class _On:
-    """The hyperplane on which a form is 0: its first column is expressed by the others."""
-
-    def __init__(self, form: Form) -> None:
-        self._form = form
-        self._pivot = next(iter(form.terms))
-
-    def _reduced(self, form: Form) -> Form:
-        a = form.terms.get(self._pivot)
-        if a is None:
-            return form
-        return summed([form, scaled(self._form, -a / self._form.terms[self._pivot])])
-
-    def values(self, tree: Tree) -> Sequence[Form]:
-        """The values that a tree may take there."""
-        found: list[Form] = []
-        for leaf in leaves(tree):
-            tests = [(self._reduced(guard), held) for guard, held in leaf.guards]
-            if all((g.constant >= 0) is held for g, held in tests if g.fixed):
-                found.append(self._reduced(leaf.form))
-        return found
 
 
 @dataclass(slots=True, eq=False)

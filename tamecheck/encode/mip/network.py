@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tamecheck.bounds import bound, layers_of
+from tamecheck.bounds.builder import layers_of
+from tamecheck.bounds.crown import bound
 from tamecheck.encode.mip.algebra import Language
-from tamecheck.encode.mip.forms import Choice, Form, Rows, Rule, difference, shortened
-from tamecheck.encode.unrolling import BeyondError, unroll
+from tamecheck.encode.mip.forms import Choice, Form, Rows, Rule, shortened
+from tamecheck.encode.unrolling import BeyondError, labels, unroll
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.enclosure import float_down, float_up
@@ -157,10 +158,6 @@ def mip_encoding(
     return Encoding(rows.program("encoding"), columns, tuple(outputs), rules, depths)
 
 
-def _labels(name: str, count: int) -> list[str]:
-    return [name] if count == 1 else [f"{name}[{index}]" for index in range(count)]
-
-
 def _inputs(
     rows: Rows, name: str, shape: Shape, box: Box, kinds: Sequence[Values]
 ) -> list[tuple[int, Form]]:
@@ -168,7 +165,7 @@ def _inputs(
     size = size_of(shape)
     found: list[tuple[int, Form]] = []
     sides = box.side(name).elements(size)
-    for label, (low, high), values in zip(_labels(name, size), sides, kinds, strict=True):
+    for label, (low, high), values in zip(labels(name, size, "{}[{}]"), sides, kinds, strict=True):
         if low is None or high is None:
             raise InputError(f"Input {label} is unbounded.", hint="Give a box: -1:1.")
         kind = Kind.INTEGER if values is Values.INTEGER else Kind.CONTINUOUS
@@ -177,7 +174,7 @@ def _inputs(
         if values is Values.ENDS and low < high:
             level = rows.binary(f"level#({label})", lambda x, j=column, low=low: x[j] > low)
             ends = Form({next(iter(level.terms)): high - low}, low, low, high)
-            rows.equal(difference(form, ends), f"ends({label})")
+            rows.equal(form - ends, f"ends({label})")
             form = ends
         found.append((column, form))
     return found
@@ -186,7 +183,9 @@ def _inputs(
 def _outputs(rows: Rows, language: Language, name: str, array: Array, graph: Graph) -> list[int]:
     label = f"out({name})" if name in graph.inputs else name
     found: list[int] = []
-    for one, tree in zip(_labels(label, array.size), array.reshape(-1).tolist(), strict=True):
+    for one, tree in zip(
+        labels(label, array.size, "{}[{}]"), array.reshape(-1).tolist(), strict=True
+    ):
         try:
             form = language.form(tree)
         except BeyondError as error:
@@ -196,7 +195,7 @@ def _outputs(rows: Rows, language: Language, name: str, array: Array, graph: Gra
         column = rows.column(
             one, shortened(low, up=False), shortened(high, up=True), rule=form.value
         )
-        rows.equal(difference(column, form), f"define({one})")
+        rows.equal(column - form, f"define({one})")
         found.append(next(iter(column.terms)))
     return found
 
