@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import import_module
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
 from tamecheck.duality.answer import DualFunction
@@ -13,16 +11,23 @@ from tamecheck.ir.program import Program
 
 __all__ = ["METHODS", "dual"]
 
-METHODS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "chvatal": ("tamecheck.duality.chvatal", "chvatal_dual"),
-        "gomory": ("tamecheck.duality.gomory", "gomory_dual"),
-        "tree": ("tamecheck.duality.tree", "tree_dual"),
-        "generator": ("tamecheck.duality.generator.dual", "generator_dual"),
-        "value": ("tamecheck.duality.value.dual", "value_dual"),
-    }
-)
-"""Where the builder ``(program, *, seconds, seed, ...) -> DualFunction`` of each family is."""
+METHODS = ("chvatal", "gomory", "tree", "generator", "value")
+
+
+def _builder(method: str) -> Callable[..., DualFunction]:
+    """``(program, *, seconds, seed, ...) -> DualFunction`` of a family, imported when asked for."""
+    match method:
+        case "chvatal":
+            from tamecheck.duality.chvatal import chvatal_dual as build
+        case "gomory":
+            from tamecheck.duality.gomory import gomory_dual as build
+        case "generator":
+            from tamecheck.duality.generator.dual import generator_dual as build
+        case "value":
+            from tamecheck.duality.value.dual import value_dual as build
+        case _:
+            from tamecheck.duality.tree import tree_dual as build
+    return build
 
 
 def dual(program: Program, method: str = "tree", **options: Any) -> DualFunction:
@@ -46,10 +51,9 @@ def dual(program: Program, method: str = "tree", **options: Any) -> DualFunction
         If the program is infeasible, unbounded, or has a relaxation without a feasible dual.
     """
     instance(program, Program, what="program", hint="Read it by tc.load_program.")
-    module, name = METHODS[choice(method, METHODS, what="dual method")]
+    build = _builder(choice(method, METHODS, what="dual method"))
     if "seconds" in options:
         options["seconds"] = seconds(options["seconds"], what="limit")
     if "seed" in options:
         options["seed"] = natural(options["seed"], what="seed")
-    builder = getattr(import_module(module), name)
-    return builder(program, **options)
+    return build(program, **options)

@@ -30,7 +30,7 @@ from tamecheck.duality.optimum import Searched, require_dual, require_integer_so
 from tamecheck.errors import InputError, SolverError
 from tamecheck.programs.branching import Split
 from tamecheck.programs.certificate import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
-from tamecheck.programs.scaled import Multipliers, domain
+from tamecheck.programs.scaled import Multipliers, domain, minimised_costs
 
 if TYPE_CHECKING:
     from tamecheck.exact.linear import Number
@@ -299,7 +299,7 @@ class _Leaves:
 
     def __init__(self, form: Form, multipliers: Vector) -> None:
         self.form, self.program = form, form.program
-        self.costs = [form.sign * column.cost for column in self.program.columns]
+        self.costs = minimised_costs(self.program)
         self.sides: dict[tuple[int, bool], int] = {}
         for k, constraint in enumerate(form.constraints):
             if constraint.row is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -22,11 +22,7 @@ __all__ = [
     "Excluded",
     "Gap",
     "Node",
-    "bound_claim",
     "certificate",
-    "infeasible_claim",
-    "optimal_claim",
-    "unbounded_claim",
     "unscaled",
 ]
 
@@ -106,40 +102,25 @@ _LONGEST_INTEGER = 10**17
 
 def certificate(
     program: Program,
-    claim: Mapping[str, Any],
+    verdict: str,
     nodes: Sequence[Node] = (),
     steps: Granularity | None = None,
+    **claim: Fraction | Sequence[Fraction],
 ) -> dict[str, Any]:
-    """The certificate: the program, what is claimed about it, and the tree that proves it."""
+    """The certificate: the program, what is claimed about it, and the tree that proves it.
+
+    The verdicts are ``optimal`` (no point has a better value than ``x``), ``infeasible``, ``bound``
+    (no point has a better value) and ``unbounded`` (every multiple of the ``ray`` may be added to
+    the point ``x``, and each is better).
+    """
     return {
         "format": "tamecheck-tree-certificate",
         "version": 1,
         "program": program.document(),
-        "claim": dict(claim),
+        "claim": {"verdict": verdict, **{name: _text(value) for name, value in claim.items()}},
         "granularity": None if steps is None else _granularity(steps),
         "nodes": [_node(node) for node in nodes],
     }
-
-
-def optimal_claim(program: Program, point: Sequence[Fraction]) -> dict[str, Any]:
-    """No point has a better value than this one."""
-    value = rational_text(program.objective(point))
-    return {"verdict": "optimal", "x": _texts(point), "value": value}
-
-
-def infeasible_claim() -> dict[str, Any]:
-    """There is no point."""
-    return {"verdict": "infeasible"}
-
-
-def bound_claim(bound: Fraction) -> dict[str, Any]:
-    """No point has a better value than this number."""
-    return {"verdict": "bound", "bound": rational_text(bound)}
-
-
-def unbounded_claim(point: Sequence[Fraction], ray: Sequence[Fraction]) -> dict[str, Any]:
-    """Every multiple of the ray may be added to the point, and each is better."""
-    return {"verdict": "unbounded", "x": _texts(point), "ray": _texts(ray)}
 
 
 def _granularity(found: Granularity) -> dict[str, Any]:
@@ -173,5 +154,5 @@ def _integer(value: int) -> int | str:
     return value if abs(value) < _LONGEST_INTEGER else str(value)
 
 
-def _texts(point: Sequence[Fraction]) -> list[str]:
-    return [rational_text(value) for value in point]
+def _text(value: Fraction | Sequence[Fraction]) -> str | list[str]:
+    return rational_text(value) if isinstance(value, Fraction) else list(map(rational_text, value))

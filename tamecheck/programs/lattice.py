@@ -12,7 +12,7 @@ from flint import fmpz_mat
 
 from tamecheck.exact.linear import Box
 from tamecheck.ir.program import Program, Row
-from tamecheck.programs.scaled import Multipliers, Scaled
+from tamecheck.programs.scaled import Multipliers, Scaled, minimised_costs
 
 __all__ = ["Granularity", "contradiction", "gap", "granularity"]
 
@@ -45,10 +45,7 @@ def gap(program: Program, scaled: Scaled, box: Box) -> Multipliers | None:
         own = [a for j, a in row.terms if j not in fixed and j not in free]
         if own:
             # one row alone: between its bounds there may be no multiple of the greatest divisor
-            divisor = Fraction(
-                math.gcd(*(a.numerator for a in own)), math.lcm(*(a.denominator for a in own))
-            )
-            candidates.append({i: 1 / divisor})
+            candidates.append({i: 1 / _gcd(own)})
         if row.lower == row.upper:
             equations.append(i)
     rows = [{j: a for j, a in program.rows[i].terms if j not in fixed} for i in equations]
@@ -152,8 +149,7 @@ class Granularity:
 
 def granularity(program: Program) -> Granularity | None:
     """The granularity of the program's objective, if it can be seen from single equations."""
-    sign = program.sense.sign
-    costs = [sign * column.cost for column in program.columns]
+    costs = minimised_costs(program)
     integral = [column.kind.integral for column in program.columns]
     rows: dict[int, Fraction] = {}
     for j, column in enumerate(program.columns):
@@ -162,7 +158,7 @@ def granularity(program: Program) -> Granularity | None:
         i = next((i for i, row in enumerate(program.rows) if _defines(row, j, integral)), None)
         if i is None:
             return None
-        rows[i] = sign * column.cost / dict(program.rows[i].terms)[j]
+        rows[i] = program.sense.sign * column.cost / dict(program.rows[i].terms)[j]
         for k, a in program.rows[i].terms:
             costs[k] -= rows[i] * a
     step = _gcd([cost for cost in costs if cost])

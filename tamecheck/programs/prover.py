@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import product
 
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Box, LinearOutcome, exact_multipliers, minimum, simple
 from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program
-from tamecheck.programs.scaled import Multipliers, Scaled, domain, hull
+from tamecheck.programs.scaled import Multipliers, Scaled, domain, hull, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation
 
 __all__ = ["Completion", "Prover", "is_settled"]
@@ -27,6 +28,7 @@ class Prover:
     def __init__(self, program: Program, relaxation: Relaxation) -> None:
         self._program = program
         self._relaxation = relaxation
+        self._costs = minimised_costs(program)
         self.scaled = Scaled(program)
 
     def bound(
@@ -57,8 +59,8 @@ class Prover:
         """The relaxation in rationals, from the basis that the solver found."""
         basis = self._relaxation.basis()
         known = len(basis.columns) == len(self._program.columns)
-        costs = [self._program.sense.sign * column.cost for column in self._program.columns]
-        return minimum(self._program, costs, box, basis if known else None, budget=budget)
+        start = basis if known else None
+        return minimum(self._program, self._costs, box, start, budget=budget)
 
     def excluding(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""
@@ -72,32 +74,18 @@ class Prover:
     def _candidates(self, values: Sequence[float]) -> Iterator[Multipliers]:
         for denominator in _DENOMINATORS:
             yield self.scaled.rounded(values, denominator)
-        sign = self._program.sense.sign
-        costs = [sign * column.cost for column in self._program.columns]
-        exact = exact_multipliers(self._program, self._relaxation.basis(), costs)
+        exact = exact_multipliers(self._program, self._relaxation.basis(), self._costs)
         if exact is not None:
-            yield self._supported(self.scaled.exact(exact))
-
-    def _supported(self, multipliers: Multipliers) -> Multipliers:
-        """The multipliers without those that no row bound supports."""
-        lower, upper = self.scaled.row_lower, self.scaled.row_upper
-        kept = {
-            i: n
-            for i, n in multipliers.numerators.items()
-            if (lower[i] if n > 0 else upper[i]) is not None
-        }
-        return Multipliers(kept, multipliers.denominator)
+            found = self.scaled.exact(exact)
+            yield self.scaled.supported(found.numerators, found.denominator)
 
     def _rays(self, ray: Sequence[float]) -> Iterator[Multipliers]:
         largest = max((abs(value) for value in ray), default=0.0)
-        if ray and 0 < largest < float("inf"):
-            for denominator in _DENOMINATORS:
-                for sign in (1, -1):
-                    scaled = [sign * value / largest for value in ray]
-                    yield self.scaled.rounded(scaled, denominator)
-        for i in range(len(self._program.rows)):
-            for sign in (1, -1):
-                yield self._supported(Multipliers({i: sign}, 1))
+        if 0 < largest < float("inf"):
+            for denominator, sign in product(_DENOMINATORS, (1, -1)):
+                yield self.scaled.rounded([sign * value / largest for value in ray], denominator)
+        for i, sign in product(range(len(self._program.rows)), (1, -1)):
+            yield self.scaled.supported({i: sign}, 1)
 
 
 _TOLERANCE = 1e-5
@@ -111,8 +99,8 @@ class Completion:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._continuous = any(not column.kind.integral for column in program.columns)
-        self._relaxation = Relaxation(program) if self._continuous else None
+        continuous = any(not column.kind.integral for column in program.columns)
+        self._relaxation = Relaxation(program) if continuous else None
 
     def point(self, x: Sequence[float], budget: Budget) -> tuple[Fraction, ...] | None:
         """A feasible point with the discrete part of ``x``, best for that part; None if none.
@@ -129,14 +117,8 @@ class Completion:
             if not isinstance(self._relaxation.solve(), Optimal):
                 return None
             box = Box([simple(low) for low, _ in fixed], [simple(high) for _, high in fixed])
-            sign = self._program.sense.sign
-            found = minimum(
-                self._program,
-                [sign * column.cost for column in columns],
-                box,
-                self._relaxation.basis(),
-                budget=budget,
-            )
+            costs, basis = minimised_costs(self._program), self._relaxation.basis()
+            found = minimum(self._program, costs, box, basis, budget=budget)
             point = found.point if isinstance(found, Optimal) else ()
         if len(point) != len(fixed) or self._program.violations(point):
             return None

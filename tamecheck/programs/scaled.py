@@ -20,7 +20,7 @@ from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Program
 
-__all__ = ["Multipliers", "Scaled", "domain", "hull", "hull_box"]
+__all__ = ["Multipliers", "Scaled", "domain", "hull", "hull_box", "minimised_costs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ def domain(column: Column) -> tuple[Bound, Bound]:
     return low, high
 
 
+def minimised_costs(program: Program) -> list[Fraction]:
+    """The costs, of a maximised objective their negatives."""
+    return [program.sense.sign * column.cost for column in program.columns]
+
+
 class Scaled:
     """The program, to be minimised, as ``costs / scale`` and ``rows / scale`` with integers.
 
@@ -62,14 +67,17 @@ class Scaled:
     """
 
     def __init__(self, program: Program) -> None:
-        sign = program.sense.sign
-        numbers = [column.cost for column in program.columns]
-        numbers += [a for row in program.rows for _, a in row.terms]
-        self.scale = math.lcm(*(number.denominator for number in numbers))
-        self.costs = [_whole(sign * column.cost * self.scale) for column in program.columns]
-        self.rows = [[(j, _whole(a * self.scale)) for j, a in row.terms] for row in program.rows]
+        costs = minimised_costs(program)
+        numbers = [*costs, *(a for row in program.rows for _, a in row.terms)]
+        scale = self.scale = math.lcm(*(number.denominator for number in numbers))
+        self.costs = [(cost * scale).numerator for cost in costs]
+        self.rows = [[(j, (a * scale).numerator) for j, a in row.terms] for row in program.rows]
         self.row_lower = [simple(row.lower) for row in program.rows]
         self.row_upper = [simple(row.upper) for row in program.rows]
+
+    def side(self, i: int, sign: int) -> Number | None:
+        """The bound of a row that supports a multiplier of this sign."""
+        return self.row_lower[i] if sign > 0 else self.row_upper[i]
 
     def bound(self, multipliers: Multipliers, box: Box, *, costs: bool = True) -> Fraction | None:
         """The lower bound on the objective that the multipliers prove, None if it is infinite.
@@ -80,7 +88,7 @@ class Scaled:
         reduced = [cost * q for cost in self.costs] if costs else [0] * len(self.costs)
         total: Number = 0
         for i, n in multipliers.numerators.items():
-            side = self.row_lower[i] if n > 0 else self.row_upper[i]
+            side = self.side(i, n)
             if side is None:
                 return None
             total += n * side
@@ -131,19 +139,15 @@ class Scaled:
 
     def rounded(self, values: Sequence[float], denominator: int) -> Multipliers:
         """The multipliers rounded to a denominator, without those that no row bound supports."""
-        numerators: dict[int, int] = {}
-        for i, value in enumerate(values):
-            n = round(value * denominator) if value else 0
-            if n and (self.row_lower[i] if n > 0 else self.row_upper[i]) is not None:
-                numerators[i] = n
-        return Multipliers(numerators, denominator)
+        pairs = ((i, round(value * denominator)) for i, value in enumerate(values) if value)
+        return self.supported(dict(pairs), denominator)
+
+    def supported(self, numerators: Mapping[int, int], denominator: int) -> Multipliers:
+        """The multipliers without those that no row bound supports."""
+        kept = {i: n for i, n in numerators.items() if n and self.side(i, n) is not None}
+        return Multipliers(kept, denominator)
 
     def exact(self, values: Mapping[int, Fraction]) -> Multipliers:
         """The multipliers with these values."""
         q = math.lcm(*(value.denominator for value in values.values()))
-        numerators = {i: _whole(value * q) for i, value in values.items() if value}
-        return Multipliers(numerators, q)
-
-
-def _whole(value: Fraction) -> int:
-    return value.numerator
+        return Multipliers({i: (value * q).numerator for i, value in values.items() if value}, q)

@@ -15,16 +15,11 @@ from tamecheck.ir import arguments
 from tamecheck.ir.answer import Answer as AnyAnswer
 from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.arguments import instance, natural
+from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.programs.certificate import (
-    bound_claim,
-    certificate,
-    infeasible_claim,
-    optimal_claim,
-    unbounded_claim,
-)
+from tamecheck.programs.certificate import certificate
 from tamecheck.programs.prover import Completion
-from tamecheck.programs.scaled import domain
+from tamecheck.programs.scaled import domain, minimised_costs
 from tamecheck.programs.tree import Point, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.relaxation import nearest
@@ -280,10 +275,10 @@ class _Solving:
         """The answer that a closed tree proves."""
         nodes = tree.nodes or ()
         if tree.point is None:
-            return Infeasible(certificate(self.program, infeasible_claim(), nodes))
-        claim = optimal_claim(self.program, tree.point)
-        document = certificate(self.program, claim, nodes, tree.granularity)
-        return Optimal(tree.point, self.program.objective(tree.point), document)
+            return Infeasible(certificate(self.program, "infeasible", nodes))
+        x, value, steps = tree.point, self.program.objective(tree.point), tree.granularity
+        document = certificate(self.program, "optimal", nodes, steps, x=x, value=value)
+        return Optimal(x, value, document)
 
     def _open(self, tree: Tree, said: Sequence[Claim]) -> Answer:
         """The answer of a tree that is not closed: what it proves so far, and what solvers say."""
@@ -291,12 +286,11 @@ class _Solving:
         if tree.bound is not None:
             bound = self.program.sense.sign * tree.bound + self.program.constant
             if tree.nodes is not None:
-                document = certificate(self.program, bound_claim(bound), tree.nodes)
+                document = certificate(self.program, "bound", tree.nodes, bound=bound)
         agreeing = self._agreeing(said, tree.point)
-        claimed = (Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[len(agreeing) > 1]
+        word = (None, Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[min(len(agreeing), 2)]
         if tree.limited:
             self.notes.append(f"The search for a proof did not finish: {self.nodes} nodes.")
-        word = claimed if agreeing else None
         if tree.point is not None:
             value = self.program.objective(tree.point)
             return Feasible(tree.point, value, bound, document, word)
@@ -308,7 +302,7 @@ class _Solving:
         """The answer when the relaxation decreases without end along a ray."""
         if any(c.kind.semi and r for c, r in zip(self.program.columns, ray, strict=True)):
             cone = recession(self.program)
-            costs = [column.cost for column in cone.columns]
+            costs = minimised_costs(cone)
             found = minimum(cone, costs, linear_box(cone), budget=self.budget)
             if not isinstance(found, Optimal) or found.objective >= 0:
                 return Unknown("The relaxation is unbounded along a semi variable.")
@@ -322,10 +316,10 @@ class _Solving:
                 search.offer(point)
             tree = self._run(search, self.budget.part(_PATIENCE))
         if tree.point is not None:
-            document = certificate(self.program, unbounded_claim(tree.point, ray))
+            document = certificate(self.program, "unbounded", x=tree.point, ray=ray)
             return Unbounded(tree.point, ray, document)
         if tree.closed:
-            return Infeasible(certificate(self.program, infeasible_claim(), tree.nodes or ()))
+            return self._concluded(tree)
         return Unknown("The relaxation is unbounded; no point was found.")
 
 
@@ -365,21 +359,17 @@ def recession(program: Program) -> Program:
     Semi variables stay.  Its optimum is negative just if the relaxation, where feasible, is
     unbounded in the others.
     """
+
+    def still(end: Bound) -> Bound:
+        return None if end is None else Fraction(0)
+
     columns: list[Column] = []
-    for column in program.columns:
-        low = Fraction(0) if column.lower is not None or column.kind.semi else Fraction(-1)
-        high = Fraction(0) if column.upper is not None or column.kind.semi else Fraction(1)
-        cost = program.sense.sign * column.cost
+    for column, cost in zip(program.columns, minimised_costs(program), strict=True):
+        low = Fraction(0 if column.lower is not None or column.kind.semi else -1)
+        high = Fraction(0 if column.upper is not None or column.kind.semi else 1)
         columns.append(Column(column.name, low, high, Kind.CONTINUOUS, cost))
-    rows = tuple(
-        replace(
-            row,
-            lower=None if row.lower is None else Fraction(0),
-            upper=None if row.upper is None else Fraction(0),
-        )
-        for row in program.rows
-    )
-    return Program(tuple(columns), rows, Sense.MINIMISE)
+    rows = (replace(r, lower=still(r.lower), upper=still(r.upper)) for r in program.rows)
+    return Program(tuple(columns), tuple(rows), Sense.MINIMISE)
 
 
 def scaled_ray(program: Program, ray: Sequence[Fraction]) -> tuple[Fraction, ...]:
