@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
+from itertools import chain, combinations
 from math import comb
-from typing import Any
 
 from flint import arb, fmpq, fmpq_mat
 
-from tamecheck.exact.feasibility import Alternative, Multipliers, Vector, nonnegative_solution
+from tamecheck.exact.feasibility import (
+    Multipliers,
+    Vector,
+    nonnegative_solution,
+    null_basis,
+    pivots,
+)
 from tamecheck.exact.reals import Number, as_fraction, as_number
 
 __all__ = [
@@ -63,25 +68,20 @@ class Separator:
 Membership = Combination | Separator
 
 
-def _flat(matrix: Matrix) -> Vector | None:
-    """The entries in one row; None if some are balls."""
-    entries = tuple(a for row in matrix for a in row)
-    return tuple(a for a in entries if isinstance(a, fmpq)) if _rational(entries) else None
-
-
-def _rational(entries: Sequence[Any]) -> bool:
-    return not any(isinstance(a, arb) for a in entries)
+def _flat(matrices: Sequence[Matrix]) -> list[Vector] | None:
+    """The entries of each in one row, and a 1; None if some are balls."""
+    exact = [own for own in map(rational, matrices) if own is not None]
+    if len(exact) < len(matrices):
+        return None
+    return [(*(a for row in own for a in row), fmpq(1)) for own in exact]
 
 
 def membership(vertices: Sequence[Matrix], matrix: Matrix) -> Membership | None:
     """Whether a matrix is in the convex hull, with the proof; None where balls leave it open."""
-    flat = [_flat(vertex) for vertex in vertices]
-    point = _flat(matrix)
-    exact = [vertex for vertex in flat if vertex is not None]
-    if point is None or len(exact) < len(flat):
+    flat = _flat([*vertices, matrix])
+    if flat is None:
         return None
-    one = fmpq(1)
-    found = nonnegative_solution([(*vertex, one) for vertex in exact], (*point, one))
+    found = nonnegative_solution(flat[:-1], flat[-1])
     if isinstance(found, Multipliers):
         return Combination(tuple(as_fraction(w) for w in found.values))
     *functional, level = found.values
@@ -108,11 +108,7 @@ def rational(matrix: Matrix) -> Exact | None:
 
 def inner(left: Exact, right: Exact) -> fmpq:
     """The sum of the products of the entries."""
-    pairs = (
-        (a, b)
-        for low, high in zip(left, right, strict=True)
-        for a, b in zip(low, high, strict=True)
-    )
+    pairs = zip(chain(*left), chain(*right), strict=True)
     return sum((a * b for a, b in pairs if a != 0 and b != 0), fmpq(0))
 
 
@@ -120,8 +116,7 @@ def same(left: Matrix, right: Matrix) -> bool:
     """Whether two matrices are equal; balls that overlap count as equal."""
     return all(
         a == b if isinstance(a, fmpq) and isinstance(b, fmpq) else bool(arb(a).overlaps(arb(b)))
-        for row, other in zip(left, right, strict=True)
-        for a, b in zip(row, other, strict=True)
+        for a, b in zip(chain(*left), chain(*right), strict=True)
     )
 
 
@@ -130,14 +125,12 @@ def extreme(matrices: Sequence[Matrix]) -> list[int]:
     kept = list(range(len(matrices)))
     if len(kept) <= 2:
         return kept
-    flat = [_flat(matrix) for matrix in matrices]
-    exact = [vector for vector in flat if vector is not None]
-    if len(exact) < len(flat):
+    flat = _flat(matrices)
+    if flat is None:
         return kept
-    one = fmpq(1)
     for number in list(kept):
-        others = [(*exact[k], one) for k in kept if k != number]
-        if not isinstance(nonnegative_solution(others, (*exact[number], one)), Alternative):
+        others = [flat[k] for k in kept if k != number]
+        if isinstance(nonnegative_solution(others, flat[number]), Multipliers):
             kept.remove(number)
     return kept
 
@@ -161,14 +154,15 @@ def vertices(size: int, halfspaces: Sequence[Halfspace]) -> tuple[Point, ...] | 
 
     There are none if the set is empty or contains a line.
     """
+    matrix = [tuple(map(as_number, side.normal)) for side in halfspaces]
+    levels = [as_number(side.level) for side in halfspaces]
     tight = [k for k, side in enumerate(halfspaces) if side.tight]
-    independent = _independent(halfspaces, tight)
     loose = [k for k, side in enumerate(halfspaces) if not side.tight]
+    columns = list(zip(*(matrix[k] for k in tight), strict=True))
+    independent = [tight[i] for i in pivots(columns)] if columns else []
     missing = size - len(independent)
     if comb(len(loose), max(missing, 0)) > _MOST_BASES:
         return None
-    matrix = [[as_number(a) for a in side.normal] for side in halfspaces]
-    levels = [as_number(side.level) for side in halfspaces]
     found: dict[Point, None] = {}
     for choice in combinations(loose, missing):
         rows = [*independent, *choice]
@@ -176,40 +170,19 @@ def vertices(size: int, halfspaces: Sequence[Halfspace]) -> tuple[Point, ...] | 
         if size and square.det() == 0:
             continue
         point = square.solve(fmpq_mat(size, 1, [levels[k] for k in rows])) if size else None
-        values = [point[i, 0] for i in range(size)] if point is not None else []
-        if all(
-            _holds(matrix[k], values, levels[k], halfspaces[k].tight) for k in range(len(levels))
-        ):
+        values = [] if point is None else point.entries()
+        sides = zip(matrix, levels, halfspaces, strict=True)
+        if all(_holds(normal, values, level, side.tight) for normal, level, side in sides):
             found[tuple(as_fraction(v) for v in values)] = None
     return tuple(found)
 
 
-def _holds(normal: Sequence[fmpq], values: Sequence[fmpq], level: fmpq, tight: bool) -> bool:  # noqa: FBT001
+def _holds(normal: Vector, values: Sequence[fmpq], level: fmpq, tight: bool) -> bool:  # noqa: FBT001
     total = sum((a * v for a, v in zip(normal, values, strict=True) if a != 0), fmpq(0))
     return total == level if tight else total <= level
 
 
-def _independent(halfspaces: Sequence[Halfspace], rows: Sequence[int]) -> list[int]:
-    kept: list[int] = []
-    for k in rows:
-        entries = [as_number(a) for i in (*kept, k) for a in halfspaces[i].normal]
-        width = len(halfspaces[k].normal)
-        if fmpq_mat(len(kept) + 1, width, entries).rank() == len(kept) + 1:
-            kept.append(k)
-    return kept
-
-
 def kernel(size: int, normals: Sequence[Point]) -> list[Point]:
     """A basis of the directions that are orthogonal to all normals."""
-    entries = [as_number(a) for normal in normals for a in normal]
-    reduced, rank = fmpq_mat(len(normals), size, entries).rref()
-    pivots = [next(j for j in range(size) if reduced[i, j] != 0) for i in range(rank)]
-    basis: list[Point] = []
-    for j in range(size):
-        if j in pivots:
-            continue
-        direction = [Fraction(k == j) for k in range(size)]
-        for i, pivot in enumerate(pivots):
-            direction[pivot] = -as_fraction(reduced[i, j])
-        basis.append(tuple(direction))
-    return basis
+    basis = null_basis([tuple(map(as_number, normal)) for normal in normals], size)
+    return [tuple(map(as_fraction, direction)) for direction in basis]

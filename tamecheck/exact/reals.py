@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any, TypeAlias, assert_never
+from typing import Any, TypeAlias
 
 from flint import arb, fmpq, fmpz
 from flint import ctx as _context
@@ -248,28 +248,20 @@ def call(function: Elementary, value: Number) -> Number:
 
 def relates(relation: Relation, left: Number, right: Number) -> bool | None:
     """Whether the relation holds between two numbers; None when the balls leave it open."""
-    order = compare(left, right)
-    match relation:
-        case Relation.LT:
-            return _among(order, {-1})
-        case Relation.LE:
-            return _among(order, {-1, 0})
-        case Relation.EQ:
-            return _among(order, {0})
-        case Relation.NE:
-            return _among(order, {-1, 1})
-        case Relation.GE:
-            return _among(order, {0, 1})
-        case Relation.GT:
-            return _among(order, {1})
-        case _:
-            assert_never(relation)
-
-
-def _among(order: frozenset[int], accepted: set[int]) -> bool | None:
+    order, accepted = compare(left, right), _SIGNS[relation]
     if order <= accepted:
         return True
     return None if order & accepted else False
+
+
+_SIGNS: Mapping[Relation, frozenset[int]] = {
+    Relation.LT: frozenset({-1}),
+    Relation.LE: frozenset({-1, 0}),
+    Relation.EQ: frozenset({0}),
+    Relation.NE: frozenset({-1, 1}),
+    Relation.GE: frozenset({0, 1}),
+    Relation.GT: frozenset({1}),
+}
 
 
 def compare(left: Number, right: Number) -> frozenset[int]:
