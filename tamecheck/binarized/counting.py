@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork, product
+from tamecheck.binarized.network import (
+    Propagation,
+    ThresholdLayer,
+    ThresholdNetwork,
+    kind_for,
+    product,
+)
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
@@ -17,7 +23,6 @@ MAX_FREE = 30
 
 _BLOCK = 13
 _WIDTH = 22
-_EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
 
 
 def count_classes(network: ThresholdNetwork, fixed: Mapping[int, int] | None = None) -> list[int]:
@@ -51,7 +56,8 @@ def count_classes(network: ThresholdNetwork, fixed: Mapping[int, int] | None = N
     for i, state in held.items():
         base[0, i] = state
     counts = [0] * network.classes
-    if _by_patterns(network, len(free)):
+    # the states of the first layer may have far fewer combinations than the inputs
+    if network.layers and len(network.layers[0].weights) <= min(_WIDTH, len(free) - 3):
         _tally_patterns(network, base, free, counts)
         return counts
     for scores in _score_blocks(network, base, free):
@@ -59,17 +65,12 @@ def count_classes(network: ThresholdNetwork, fixed: Mapping[int, int] | None = N
     return counts
 
 
-def _by_patterns(network: ThresholdNetwork, free: int) -> bool:
-    """Whether the states of the first layer have far fewer combinations than the inputs."""
-    return bool(network.layers) and len(network.layers[0].weights) <= min(_WIDTH, free - 3)
-
-
 def _tally_patterns(
     network: ThresholdNetwork, base: Array, free: list[int], counts: list[int]
 ) -> None:
     """Count how often the first layer has each combination of states, and decide each once."""
     layer = network.layers[0]
-    width = len(layer.weights)
+    width, propagation = len(layer.weights), Propagation(network)
     low, high = free[:_BLOCK], free[_BLOCK:]
     inner = product(base, layer.weights).T + _changes(layer.weights, low)
     inner = _narrow(inner, layer, layer.weights)
@@ -86,18 +87,11 @@ def _tally_patterns(
     for start in range(0, len(seen), 1 << _BLOCK):
         part = seen[start : start + (1 << _BLOCK)]
         states = (part[:, None] >> np.arange(width) & 1).astype(np.int8) * 2 - 1
-        decided = _after_first(network, states)
+        decided = propagation.classes(propagation.last_states(states))
         found = np.zeros(network.classes, dtype=np.int64)
         np.add.at(found, decided, times[part])
         for number, more in enumerate(found.tolist()):
             counts[number] += more
-
-
-def _after_first(network: ThresholdNetwork, states: Array) -> Array:
-    """The classes for rows of states of the first layer."""
-    for layer in network.layers[1:]:
-        states = layer.states(states)
-    return np.argmax(product(states, network.readout) + network.offsets, axis=1)
 
 
 def _tally(scores: Array, counts: list[int]) -> None:
@@ -149,15 +143,13 @@ def _stages(network: ThresholdNetwork) -> list[tuple[Array, Array]]:
     stages = [(w, -((-(t + w.sum(axis=1))) // 2)) for w, t in pairs]
     readout = network.readout
     stages.append((2 * readout, network.offsets - readout.sum(axis=1)))
-    return [_floats(weights, vector) for weights, vector in stages]
-
-
-def _floats(weights: Array, vector: Array) -> tuple[Array, Array]:
-    reach = int((np.abs(weights).sum(axis=1) + np.abs(vector)).max(initial=0))
-    if reach >= _EXACT_DOUBLE:
-        raise ValueError("sums exceed 53 bits")
-    kind = np.float32 if reach < _EXACT_SINGLE else np.float64
-    return weights.astype(kind), vector.astype(kind)[:, None]
+    found: list[tuple[Array, Array]] = []
+    for weights, vector in stages:
+        kind = kind_for(int((np.abs(weights).sum(axis=1) + np.abs(vector)).max(initial=0)))
+        if kind is np.int64:
+            raise ValueError("sums exceed 53 bits")
+        found.append((weights.astype(kind), vector.astype(kind)[:, None]))
+    return found
 
 
 def _scores_after(stages: list[tuple[Array, Array]], sums: Array, thresholds: Array) -> Array:

@@ -52,14 +52,7 @@ _FREE: Within = (lambda _feature, _code: 0, 0)
 class Recomputation:
     """Statements about a network on a domain, judged by their definitions.
 
-    Every method returns None where the answer takes too many parts of the domain.
-
-    Parameters
-    ----------
-    network, domain
-        The network, and what can occur.
-    most
-        The most parts that are looked at for one count.
+    Every method returns None where the answer takes more than the ``most`` parts of the domain.
     """
 
     network: ThresholdNetwork
@@ -69,18 +62,10 @@ class Recomputation:
     def counts(
         self, allowed: Allowed | None = None, *, within: Within | None = None
     ) -> list[int] | None:
-        """How many points of a product of codes each class has.
+        """How many points of a product of codes each class has; all codes count if None.
 
-        Parameters
-        ----------
-        allowed
-            For each feature, the numbers of the codes that count.
-        within
-            The cost of each code of each feature (0 or more), and the most that a point may cost.
-
-        Notes
-        -----
-        At worst every point is a part of its own.
+        ``within`` is the cost of each code of each feature (0 or more), and the most that a point
+        may cost.  At worst every point is a part of its own.
         """
         cost, budget = within or _FREE
         if allowed is None:
@@ -191,22 +176,16 @@ class Recomputation:
 
         ``contrasts`` are features whose change can change the class: a reason meets all of them.
         """
-        facts = [self.is_reason(codes, features, minimal=False)]
-        for contrast in contrasts:
-            constant = self._is_constant(codes, contrast)
-            facts.append(None if constant is None else not constant)
+        sufficient = self.is_reason(codes, features, minimal=False)
+        turned = (_negated(self._is_constant(codes, contrast)) for contrast in contrasts)
         fewer = has_hitting_set(contrasts, len(features) - 1)
-        facts.append(None if fewer is None else not fewer)
-        return False if False in facts else None if None in facts else True
+        return _all([sufficient, *turned, _negated(fewer)])
 
     def is_contrast(self, codes: Sequence[int], features: Sequence[int]) -> bool | None:
         """Whether changing the features can change the class, and changing no proper subset can."""
         free = set(features)
-        subsets = [free, *(free - {k} for k in features)]
-        constant = [self._is_constant(codes, subset) for subset in subsets]
-        if constant[0] is True or False in constant[1:]:
-            return False
-        return None if None in constant else True
+        whole = _negated(self._is_constant(codes, free))
+        return _all([whole, *(self._is_constant(codes, free - {k}) for k in features)])
 
     def is_enumeration(
         self,
@@ -216,15 +195,12 @@ class Recomputation:
     ) -> bool | None:
         """Whether these are all minimal reasons, and these are minimal contrasts.
 
-        Notes
-        -----
         Every reason hits every contrast, so it contains a minimal hitting set of those given; if
         all of these are reasons, there is no other (Ignatiev et al. 2020).
         """
         facts = [self.is_reason(codes, reason, minimal=True) for reason in reasons]
         facts += [self.is_contrast(codes, contrast) for contrast in contrasts]
-        facts.append(are_minimal_hitting_sets(reasons, contrasts))
-        return False if False in facts else None if None in facts else True
+        return _all([*facts, are_minimal_hitting_sets(reasons, contrasts)])
 
     def is_out_of_reach(
         self,
@@ -313,6 +289,15 @@ class Recomputation:
                 choices.append(Choice(k, np.array(codes), self._first[k][list(codes)], costs))
         choices.sort(key=lambda choice: -int(np.ptp(choice.sums, axis=0).sum()))
         return choices, Parts(np.zeros((1, 0), np.int8), base[np.newaxis], np.array([-spent]))
+
+
+def _negated(fact: bool | None) -> bool | None:  # noqa: FBT001
+    return None if fact is None else not fact
+
+
+def _all(facts: Sequence[bool | None]) -> bool | None:
+    """Whether all hold; None if that is open."""
+    return False if False in facts else None if None in facts else True
 
 
 def confirm(holds: bool | None, what: str, otherwise: str) -> str:  # noqa: FBT001

@@ -256,15 +256,7 @@ def points_in_union(
 ) -> int | None:
     """How many points lie in some cube; None if the cubes overlap in too many ways.
 
-    Parameters
-    ----------
-    cubes
-        For each restricted coordinate the values that it may have.
-    sizes
-        The number of values of each coordinate.
-
-    Notes
-    -----
+    A cube has the values of each coordinate that it restricts; ``sizes`` are the numbers of values.
     The points are divided by the coordinate that most cubes restrict.
     """
     waiting: list[tuple[list[Mapping[int, Collection[int]]], int]] = [(list(cubes), prod(sizes))]
@@ -277,8 +269,8 @@ def points_in_union(
         if not all(left):
             total += points
         elif left:
-            often = Counter(k for cube in left for k in cube)
-            k = max(often, key=lambda k: (often[k], -k))
+            frequency = Counter(k for cube in left for k in cube)
+            k = max(frequency, key=lambda k: (frequency[k], -k))
             for value in range(sizes[k]):
                 # what is left of the cubes in this slice no longer restricts the coordinate
                 slices: list[Mapping[int, Collection[int]]] = [

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from tamecheck.explain.tables import Grid
-from tamecheck.explain.words import Condition
+from tamecheck.explain.words import Condition, joined
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Always", "Concept", "Counting", "Equality", "Valued", "always", "concept_of"]
@@ -37,14 +37,9 @@ class Always:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """The class depends on how many of some literals hold.
+    """The class depends on how many of some literals, each about another feature, hold.
 
-    Parameters
-    ----------
-    literals
-        Each about another feature.
-    by_count
-        The class for each number of literals that hold, from 0 to all.
+    ``by_count`` has the class for each number from 0 to all.
     """
 
     literals: tuple[Condition, ...]
@@ -81,13 +76,7 @@ class Counting:
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """The class depends on the value of one feature.
-
-    Parameters
-    ----------
-    values
-        For each class that there is, the codes of the feature, in words.
-    """
+    """The class depends on the value of one feature: the codes of each class, in words."""
 
     values: tuple[tuple[Condition, int], ...]
 
@@ -108,16 +97,9 @@ class Valued:
 
 @dataclass(frozen=True, slots=True)
 class Equality:
-    """The class depends on whether two features have the same value.
+    """The class, ``equal`` or ``other``, depends on whether two features have the same value.
 
-    Parameters
-    ----------
-    pairs
-        For each value that both can have: the codes of the first feature, those of the second.
-    text
-        The two features, in words.
-    equal, other
-        The classes.
+    ``pairs`` are, for each value that both can have, its code of the first and of the second.
     """
 
     features: tuple[int, int]
@@ -163,9 +145,8 @@ def _valued(grid: Grid) -> Valued | None:
 def _counting(grid: Grid) -> Counting | None:
     if any(len(axis.groups) != 2 for axis in grid.axes):
         return None
-    table, count = grid.table, grid.table.ndim
-    high = [1]
-    for place in range(1, count):
+    table, high = grid.table, [1]
+    for place in range(1, table.ndim):
         moved = np.moveaxis(table, (0, place), (0, 1))
         if np.array_equal(moved[0, 1], moved[1, 0]):
             high.append(1)
@@ -176,15 +157,10 @@ def _counting(grid: Grid) -> Counting | None:
     by_count = _by_count(table, high)
     if by_count is None:
         return None
+    low = [1 - side for side in high]
     ways = [
-        Counting(
-            tuple(grid.condition(place, [side]) for place, side in enumerate(sides)),
-            classes,
-        )
-        for sides, classes in (
-            (high, by_count),
-            ([1 - side for side in high], by_count[::-1]),
-        )
+        Counting(tuple(grid.condition(k, [side]) for k, side in enumerate(sides)), classes)
+        for sides, classes in ((high, by_count), (low, by_count[::-1]))
     ]
     return min(ways, key=lambda found: found.effort)
 
@@ -195,9 +171,8 @@ def _by_count(table: Array, high: Sequence[int]) -> tuple[int, ...] | None:
     The axes of the table have two places each.
     """
     held = np.zeros((), dtype=np.int64)
-    for place, side in enumerate(high):
-        own = np.array([1 - side, side]).reshape([2 if k == place else 1 for k in range(len(high))])
-        held = held + own
+    for place, side in zip(np.indices(table.shape, sparse=True), high, strict=True):
+        held = held + (place == side)
     classes: list[int] = []
     for count in range(len(high) + 1):
         found = np.unique(table[held == count])
@@ -220,9 +195,9 @@ def _counted(literals: Sequence[Condition], counts: Sequence[int]) -> tuple[int,
         return 3 + len(counts), f"{said} or {high} of {listed}"
     match low == 0, high == total:
         case False, True if low == total:
-            return 0, " and ".join(f"({t})" if " or " in t else t for t in texts)
+            return 0, joined("and", texts)
         case False, True if low == 1:
-            return 0, " or ".join(f"({t})" if " and " in t else t for t in texts)
+            return 0, joined("or", texts)
         case True, False if high == 0:
             return 2, f"none of {listed}"
         case False, True:
@@ -244,22 +219,19 @@ def _equality(grid: Grid) -> Equality | None:
         return None
     if not all(feature.plain for feature in features):
         return None
-    values = [
+    one, two = (
         {feature.plain[group[0]]: k for k, group in enumerate(axis.groups)}
         for feature, axis in zip(features, grid.axes, strict=True)
-    ]
-    if set(values[0]) != set(values[1]) or len(values[0]) != len(grid.axes[0].groups):
+    )
+    if set(one) != set(two) or len(one) != len(grid.axes[0].groups):
         return None
-    order = [values[1][value] for value in values[0]]
-    table = grid.table[list(values[0].values())][:, order]
+    table = grid.table[np.ix_(list(one.values()), [two[value] for value in one])]
     equal, other = int(table[0, 0]), int(table[0, -1])
-    same = np.where(np.eye(len(order), dtype=np.bool_), equal, other)
-    if not np.array_equal(table, same):
+    if not np.array_equal(table, np.where(np.eye(len(one), dtype=np.bool_), equal, other)):
         return None
     first, second = grid.axes
     pairs = tuple(
-        (first.groups[place][0], second.groups[values[1][value]][0])
-        for value, place in values[0].items()
+        (first.groups[place][0], second.groups[two[value]][0]) for value, place in one.items()
     )
     text = f"{features[0].name} = {features[1].name}"
     return Equality((first.feature, second.feature), pairs, text, equal, other)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from math import prod
@@ -55,20 +56,23 @@ class Feature:
         return bool(self.words)
 
     def code(self, states: Array) -> int:
-        """The number of the code in a vector of states.
-
-        Raises
-        ------
-        InputError
-            If these states cannot occur.
-        """
-        hits = np.flatnonzero((self.codes == states[list(self.inputs)]).all(axis=1))
+        """The number of the code in a vector of states; an error if these cannot occur."""
+        hits = np.flatnonzero(self.coded(states[np.newaxis])[0])
         if not hits.size:
-            raise InputError(
-                f"The inputs of feature {self.name!r} have a combination that cannot occur.",
-                hint="An input must keep to the one-hot and thermometer groups of the domain.",
-            )
+            raise _impossible(self)
         return int(hits[0])
+
+    def coded(self, states: Array) -> Array:
+        """Which code the rows of states have, ``(rows, codes)``."""
+        return (states[:, np.newaxis, list(self.inputs)] == self.codes).all(axis=2)
+
+
+def _impossible(feature: Feature, origin: object = None) -> InputError:
+    start = "The" if origin is None else f"{origin}: the"
+    return InputError(
+        f"{start} inputs of feature {feature.name!r} have a combination that cannot occur.",
+        hint="An input must keep to the one-hot and thermometer groups of the domain.",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,20 +108,10 @@ class Domain:
 
     def holds(self, states: Array) -> bool:
         """Whether a vector of states can occur."""
-        return all(
-            bool((feature.codes == states[list(feature.inputs)]).all(axis=1).any())
-            for feature in self.features
-        )
+        return all(bool(f.coded(states[np.newaxis]).any()) for f in self.features)
 
     def check_rows(self, states: Array, origins: Sequence[Any]) -> None:
-        """Make sure that rows of states can occur.
-
-        Parameters
-        ----------
-        states
-            One row a row of a table.
-        origins
-            Where the rows stand, for errors.
+        """Make sure that rows of states can occur; ``origins`` say where they stand.
 
         Raises
         ------
@@ -125,15 +119,9 @@ class Domain:
             Naming the first row that cannot, and the feature.
         """
         for feature in self.features:
-            own = states[:, np.newaxis, list(feature.inputs)]
-            possible = (own == feature.codes).all(axis=2).any(axis=1)
+            possible = feature.coded(states).any(axis=1)
             if not possible.all():
-                first = origins[int(np.argmin(possible))]
-                raise InputError(
-                    f"{first}: the inputs of feature {feature.name!r} have a combination that "
-                    "cannot occur.",
-                    hint="An input must keep to the one-hot and thermometer groups of the domain.",
-                )
+                raise _impossible(feature, origins[int(np.argmin(possible))])
 
     def states(self, codes: Sequence[int]) -> Array:
         """The vector of states of a combination of codes."""
@@ -190,12 +178,12 @@ def domain_of(  # noqa: PLR0913  # what can occur has many sides
     if len(labels) != network.inputs:
         raise InputError(f"{len(labels)} names for {network.inputs} inputs.")
     given, bare = words or {}, plain or {}
-    said = {
-        i: _Words(*given[i], *bare.get(i, (None, None)))
+    said = [
+        _Words(*given[i], *bare.get(i, (None, None)))
         if i in given
-        else _Words(*_levels(network, i, labels[i]), *_numbers(network, i))
-        for i in range(network.inputs)
-    }
+        else _Words.of_levels(name, network.low[i], network.high[i])
+        for i, name in enumerate(labels)
+    ]
     made: dict[int, Feature] = {}
     taken: set[int] = set()
     groups = [(name, tuple(g), True) for name, g in (one_hot or {}).items()]
@@ -208,17 +196,21 @@ def domain_of(  # noqa: PLR0913  # what can occur has many sides
                 )
             taken.add(i)
         if exclusive:
-            own = [
-                said[i] if i in given else _Words("", f"{name} = {labels[i]}", None, labels[i])
-                for i in group
-            ]
-            made[min(group)] = _one_hot(name, group, own)
+            named = (_Words("", f"{name} = {labels[i]}", None, labels[i]) for i in group)
+            own = [said[i] if i in given else new for i, new in zip(group, named, strict=True)]
+            codes = (2 * np.eye(len(group), dtype=np.int8) - 1).astype(np.int8)
+            texts, ends = tuple(x.high for x in own), _complete(*(x.plain_high for x in own))
+            made[min(group)] = Feature(name, group, codes, texts, (), ends)
         else:
             known = tuple((values or {}).get(name, ()))
             made[min(group)] = _steps(name, group, [said[i] for i in group], known)
-    for i in range(network.inputs):
+    for i, (name, own) in enumerate(zip(labels, said, strict=True)):
         if i not in taken:
-            made[i] = _single(labels[i], i, said[i], constant=network.low[i] == network.high[i])
+            # a constant input has its one state
+            there = slice(int(network.low[i] == network.high[i]), None)
+            codes = np.array([[-1], [1]], dtype=np.int8)[there]
+            ends = _complete(*(own.plain_low, own.plain_high)[there])
+            made[i] = Feature(name, (i,), codes, (own.low, own.high)[there], (), ends)
     features = tuple(made[i] for i in sorted(made))
     names_of = [feature.name for feature in features]
     if len(set(names_of)) < len(names_of):
@@ -236,34 +228,16 @@ class _Words:
     plain_low: str | None
     plain_high: str | None
 
-
-def _numbers(network: ThresholdNetwork, i: int) -> tuple[str, str]:
-    return rational_text(network.low[i]), rational_text(network.high[i])
-
-
-def _levels(network: ThresholdNetwork, i: int, name: str) -> tuple[str, str]:
-    low, high = _numbers(network, i)
-    return f"{name} = {low}", f"{name} = {high}"
+    @classmethod
+    def of_levels(cls, name: str, *levels: Fraction) -> _Words:
+        """Those of an input of which nothing is said."""
+        low, high = map(rational_text, levels)
+        return cls(f"{name} = {low}", f"{name} = {high}", low, high)
 
 
 def _complete(*plain: str | None) -> tuple[str, ...]:
     found = tuple(text for text in plain if text is not None)
     return found if len(found) == len(plain) else ()
-
-
-def _single(name: str, i: int, said: _Words, *, constant: bool) -> Feature:
-    if constant:
-        codes = np.array([[1]], dtype=np.int8)
-        return Feature(name, (i,), codes, (said.high,), (), _complete(said.plain_high))
-    codes = np.array([[-1], [1]], dtype=np.int8)
-    plain = _complete(said.plain_low, said.plain_high)
-    return Feature(name, (i,), codes, (said.low, said.high), (), plain)
-
-
-def _one_hot(name: str, group: tuple[int, ...], said: Sequence[_Words]) -> Feature:
-    codes = (2 * np.eye(len(group), dtype=np.int8) - 1).astype(np.int8)
-    plain = _complete(*(words.plain_high for words in said))
-    return Feature(name, group, codes, tuple(words.high for words in said), (), plain)
 
 
 def _steps(

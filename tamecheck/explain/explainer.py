@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.budget import Budget
@@ -17,6 +18,7 @@ from tamecheck.explain.engines import second_opinion
 from tamecheck.explain.nearest import Metric, Move, Nearest, moves_of, nearest
 from tamecheck.explain.networks import described, image_shape, occurring_network
 from tamecheck.explain.reasons import (
+    Found,
     changeable,
     enumerate_all,
     necessary,
@@ -294,15 +296,14 @@ class Explainer:
         codes, search = self._codes(x), self._search(timeout)
         everything = changeable(search)
         needed: tuple[int, ...] = ()
-        reasons: list[tuple[int, ...]] = []
-        contrasts: list[tuple[int, ...]] = []
-        complete = True
-        try:
+        found: list[Found] = []
+        complete = False
+        with suppress(TimeLimitError):
             needed = tuple(necessary(search, codes))
-            for found in enumerate_all(search, codes):
-                (reasons if found.abductive else contrasts).append(found.features)
-        except TimeLimitError:
-            complete = False
+            found.extend(enumerate_all(search, codes))
+            complete = True
+        reasons = [one.features for one in found if one.abductive]
+        contrasts = [one.features for one in found if not one.abductive]
         # a feature is in some reason exactly where it is in some contrast
         used = set[int]().union(*reasons, *contrasts)
         times = Counter(k for reason in reasons for k in reason)
@@ -325,15 +326,10 @@ class Explainer:
 
     def explain(self, x: Any, kind: Kind = "abductive", **options: Any) -> Any:
         """An explanation of a kind; options are those of the method of that name."""
-        methods: dict[str, Callable[..., Any]] = {
-            "abductive": self.abductive,
-            "contrastive": self.contrastive,
-            "counterfactual": self.counterfactual,
-            "relevancy": self.relevancy,
-        }
-        if kind not in methods:
-            raise InputError(f"There is no explanation of kind {kind!r}.", hint=", ".join(methods))
-        return methods[kind](x, **options)
+        if kind not in get_args(Kind):
+            hint = ", ".join(get_args(Kind))
+            raise InputError(f"There is no explanation of kind {kind!r}.", hint=hint)
+        return getattr(self, kind)(x, **options)
 
     def _search(self, timeout: float | None) -> Search:
         budget = Budget.of(seconds(timeout))
