@@ -24,7 +24,7 @@ from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.box import box_of_mapping
 
-__all__ = ["CellRules", "rules_of_cells"]
+__all__ = ["rules_of_cells"]
 
 _ROUNDING = 2.0**-52
 

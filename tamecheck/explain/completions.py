@@ -10,7 +10,7 @@ from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.binarized.network import fold
 from tamecheck.ir.tensor import Array
 
-__all__ = ["PRESENT", "Completions", "Linear", "completions"]
+__all__ = ["PRESENT", "Completions", "completions"]
 
 PRESENT = -1
 """In place of a column: the present code of a feature."""

@@ -17,7 +17,7 @@ from tamecheck.explain.tables import Grid
 from tamecheck.explain.words import Condition, joined
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Always", "Concept", "Counting", "Equality", "Valued", "always", "concept_of"]
+__all__ = ["Always", "Concept", "Counting", "Equality", "always", "concept_of"]
 
 
 @dataclass(frozen=True, slots=True)

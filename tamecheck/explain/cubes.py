@@ -19,19 +19,7 @@ import numpy as np
 from tamecheck.explain.tables import alike
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Cover",
-    "Cube",
-    "SparseCube",
-    "Union",
-    "cell_of",
-    "cover",
-    "cube_size",
-    "is_cover",
-    "prime",
-    "union_of",
-    "widest_prime",
-]
+__all__ = ["Cube", "cell_of", "cover", "cube_size", "is_cover", "prime", "union_of", "widest_prime"]
 
 SparseCube: TypeAlias = Mapping[int, int]
 """For each axis that is not free, its codes as the bits of an integer."""

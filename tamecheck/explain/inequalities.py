@@ -9,18 +9,7 @@ from typing import TypeAlias
 
 from tamecheck.loaders.tables.schema import display_names
 
-__all__ = [
-    "CellRule",
-    "Inequality",
-    "Plane",
-    "Side",
-    "Wording",
-    "merged",
-    "side_of",
-    "sum_text",
-    "tightest",
-    "wording",
-]
+__all__ = ["CellRule", "Inequality", "merged", "tightest", "wording"]
 
 Plane: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
 """Coefficients, of which the largest is 1, and the bound."""

@@ -26,7 +26,7 @@ from tamecheck.explain.nodes import FREE, Nodes, Pieces, grids, joined
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.relaxation import deepest
 
-__all__ = ["Multipliers", "Outcome"]
+__all__ = ["Multipliers"]
 
 _ROOT_STEPS, _STEPS = 120, 25
 _STALLED, _SHORTER = 4, 0.6

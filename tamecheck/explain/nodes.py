@@ -11,7 +11,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.explain.completions import Completions
 from tamecheck.ir.tensor import Array
 
-__all__ = ["FREE", "Grid", "Nodes", "Pieces", "grids", "joined"]
+__all__ = ["FREE", "Nodes", "Pieces", "grids", "joined"]
 
 FREE = -2
 """In place of a column: not decided."""

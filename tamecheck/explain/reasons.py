@@ -24,7 +24,6 @@ from tamecheck.solvers.sat import HittingSets
 
 __all__ = [
     "Found",
-    "Sufficient",
     "changeable",
     "enumerate_all",
     "necessary",

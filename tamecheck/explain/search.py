@@ -21,7 +21,7 @@ from tamecheck.explain.local_search import Boundary, ascend, sample
 from tamecheck.explain.multipliers import Multipliers
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Codes", "Look", "Proof", "Search"]
+__all__ = ["Codes", "Look", "Search"]
 
 _FEW, _MANY = 2**20, 2**30
 _ROWS, _ROWS_OF_A_NODE = 2**20, 2**8

@@ -14,17 +14,7 @@ from tamecheck.explain.domain import Domain
 from tamecheck.explain.words import Condition, condition
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "MAX_POINTS",
-    "Axis",
-    "Grid",
-    "Reduced",
-    "decision_table",
-    "grid_of",
-    "reduced",
-    "score_blocks",
-    "sums_of",
-]
+__all__ = ["MAX_POINTS", "Grid", "decision_table", "grid_of", "reduced", "score_blocks", "sums_of"]
 
 MAX_POINTS = 2**24
 """A domain with more points than this is not visited point by point."""
