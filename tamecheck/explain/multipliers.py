@@ -15,14 +15,14 @@ by its state, or at last a feature by its code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 
 from tamecheck.budget import Budget
 from tamecheck.explain.completions import PRESENT, Completions
-from tamecheck.explain.nodes import FREE, Nodes, Pieces, grids, joined
+from tamecheck.explain.nodes import FREE, Grid, Nodes, Pieces, grid_of, joined
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.relaxation import deepest
 
@@ -46,6 +46,26 @@ class Outcome:
     columns: Array | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bound:
+    """Bounds, their slopes, and the states, first sums and columns where they are."""
+
+    value: Array
+    slopes: Array
+    states: Array
+    sums: Array
+    taken: Array
+
+    def rows(self, rows: Array) -> _Bound:
+        """These rows."""
+        parts = self.value, self.slopes, self.states, self.sums, self.taken
+        return _Bound(*(part[rows] for part in parts))
+
+
+_Open = tuple[Nodes, Array, Array]
+"""Nodes that stay open, and how uncertain each neuron and how mixed each feature is in them."""
+
+
 class Multipliers:
     """A search of the completions of a partial input.
 
@@ -55,7 +75,9 @@ class Multipliers:
     def __init__(self, problem: Completions) -> None:
         self._problem = problem
         self._least, self._most = problem.reach()
-        self._grids = grids(problem, self._least, self._most)
+        self._grid = grid_of(problem, self._least, self._most)
+        ends = np.cumsum([0, len(problem.base), *(len(x.constant) for x in problem.layers)])
+        self._layers = [slice(a, b) for a, b in pairwise(ends.tolist())]
         self.nodes = 0
         root = self._root()
         self._stack = [(root, _ROOT_STEPS)] if len(root) else []
@@ -79,14 +101,13 @@ class Multipliers:
             if not isinstance(settled, tuple):
                 self._stack.append((part, steps))
                 return Outcome(closed=False, columns=settled)
-            left, scores = settled
-            if len(left):
-                self._stack.append((self._split(left, scores), _STEPS))
+            if len(settled[0]):
+                self._stack.append((self._split(*settled), _STEPS))
         return Outcome(closed=True)
 
     def fix(self, feature: int) -> None:
         """Keep the present code of a free feature from now on."""
-        held: list[tuple[Nodes, int]] = []
+        left: list[tuple[Nodes, int]] = []
         for part, steps in self._stack:
             own = part.columns[:, feature]
             free = (own == FREE)[:, np.newaxis]
@@ -97,10 +118,10 @@ class Multipliers:
             kept = (own == FREE) | (own == PRESENT)
             if kept.any():
                 fixed = replace(part, columns=columns, low=low, high=high)
-                held.append((fixed.taken(kept), steps))
-        self._stack = held
+                left.append((fixed.taken(kept), steps))
+        self._stack = left
 
-    def _bounded(self, nodes: Nodes, steps: int) -> Array | tuple[Nodes, list[Array]]:
+    def _bounded(self, nodes: Nodes, steps: int) -> Array | _Open:
         """Columns of a change; else the nodes that stay open, and how uncertain all is in them."""
         found = self._descend(nodes, steps)
         return self._prune(*found) if isinstance(found, tuple) and len(found[0]) else found
@@ -110,112 +131,94 @@ class Multipliers:
         problem = self._problem
         top = problem.margins.constant + np.abs(problem.margins.weights).sum(axis=1)
         rivals = np.flatnonzero(top > 0)
-        count = len(rivals)
-        widths = [len(grid.unit) for grid in self._grids]
+        count, width = len(rivals), len(self._grid.unit)
         low, high = (problem.base + end.sum(axis=0) for end in (self._least, self._most))
-        return Nodes(
-            rivals,
-            np.full((count, problem.features), FREE),
-            np.repeat(problem.base[np.newaxis], count, axis=0),
-            np.repeat(low[np.newaxis], count, axis=0),
-            np.repeat(high[np.newaxis], count, axis=0),
-            tuple(np.zeros((count, width), dtype=np.int8) for width in widths),
-            tuple(np.zeros((count, width)) for width in widths),
-        )
+        base, low, high = (np.tile(row, (count, 1)) for row in (problem.base, low, high))
+        columns = np.full((count, problem.features), FREE)
+        assumed = np.zeros((count, width), dtype=np.int8)
+        return Nodes(rivals, columns, base, low, high, assumed, np.zeros((count, width)))
 
-    def _pieces(self, nodes: Nodes) -> tuple[tuple[Pieces, ...], Array]:
-        """The ranges of every layer, and which nodes they leave open."""
-        low, high = nodes.low, nodes.high
-        found: list[Pieces] = []
-        possible = np.ones(len(nodes), dtype=np.bool_)
-        for number, (grid, assumed) in enumerate(zip(self._grids, nodes.assumed, strict=True)):
-            up = np.maximum(low, grid.least), high
-            down = low, np.minimum(high, grid.least - grid.gap)
-            may_up = (up[0] <= up[1]) & (assumed >= 0)
-            may_down = (down[0] <= down[1]) & (assumed <= 0)
-            possible &= (may_up | may_down).all(axis=1)
-            closed = (np.where(ok, 0.0, -np.inf) for ok in (may_up, may_down))
-            found.append(Pieces(up, down, *closed))
-            if number < len(self._problem.layers):
-                known = may_up.astype(np.float64) - may_down
-                low, high = self._problem.layers[number].between(known)
+    def _pieces(self, nodes: Nodes) -> tuple[Pieces, Array]:
+        """The ranges of all sums, and which nodes they leave open."""
+        problem, grid = self._problem, self._grid
+        ends = [(nodes.low, nodes.high)]
+        for layer, own in zip(problem.layers, self._layers, strict=False):
+            low, high = ends[-1]
+            may_up = np.maximum(low, grid.least[own]) <= high
+            may_down = low <= np.minimum(high, (grid.least - grid.gap)[own])
+            assumed = nodes.assumed[:, own]
+            known = (may_up & (assumed >= 0)).astype(np.float64) - (may_down & (assumed <= 0))
+            ends.append(layer.between(known))
+        low, high = (np.concatenate(parts, axis=1) for parts in zip(*ends, strict=True))
+        up = np.maximum(low, grid.least), high
+        down = low, np.minimum(high, grid.least - grid.gap)
+        may_up = (up[0] <= up[1]) & (nodes.assumed >= 0)
+        may_down = (down[0] <= down[1]) & (nodes.assumed <= 0)
+        closed = (np.where(ok, 0.0, -np.inf) for ok in (may_up, may_down))
+        found = Pieces(up, down, *closed)
         # the bound without multipliers
-        gain = self._problem.margins.weights[nodes.rival]
-        value = np.maximum(gain + found[-1].no_up, found[-1].no_down - gain).sum(axis=1)
-        return tuple(found), possible & (value + self._problem.margins.constant[nodes.rival] > 0)
+        gain, last = problem.margins.weights[nodes.rival], self._layers[-1]
+        value = np.maximum(gain + found.no_up[:, last], found.no_down[:, last] - gain).sum(axis=1)
+        open_ = value + problem.margins.constant[nodes.rival] > 0
+        return found, (may_up | may_down).all(axis=1) & open_
 
-    def _descend(self, nodes: Nodes, steps: int) -> Array | tuple[Nodes, list[Array]]:
+    def _descend(self, nodes: Nodes, steps: int) -> Array | _Open:
         """Columns of a change; else the nodes that stay open, and how uncertain all is in them.
 
         The multipliers of these nodes are the best that were found.
         """
-        problem = self._problem
+        problem, grid = self._problem, self._grid
         pieces, open_ = self._pieces(nodes)
         left = np.flatnonzero(open_)
-        nodes, pieces = nodes.taken(left), tuple(p.taken(left) for p in pieces)
-        multipliers = [m.copy() for m in nodes.multipliers]
-        best, kept = np.full(len(nodes), np.inf), [m.copy() for m in multipliers]
-        means = [np.zeros_like(m) for m in multipliers]
+        nodes, pieces = nodes.taken(left), pieces.taken(left)
+        best, kept = np.full(len(nodes), np.inf), nodes.multipliers.copy()
+        mean = np.zeros_like(kept)
         frequency = np.zeros((len(nodes), len(problem.owners)))
         aim = _AIM * float(np.abs(problem.margins.weights).max(initial=0))
         length, stalled = np.ones(len(nodes)), np.zeros(len(nodes), dtype=np.int64)
-        rates = [grid.scale for grid in self._grids]
         for step in range(steps):
-            value, slopes, states, sums, taken = self._bound(nodes, pieces, multipliers)
-            won = np.flatnonzero(problem.won(sums))
+            at = self._bound(nodes, pieces)
+            won = np.flatnonzero(problem.won(at.sums))
             if won.size:
-                decided = nodes.columns[won[0]]
-                return np.where(decided == FREE, problem.columns(taken[won[0]]), decided)
-            better = value < best
-            best = np.where(better, value, best)
-            for own, now in zip(kept, multipliers, strict=True):
-                own[better] = now[better]
+                return self._columns(nodes.columns[won[0]], at.taken[won[0]])
+            better = at.value < best
+            best = np.where(better, at.value, best)
+            kept[better] = nodes.multipliers[better]
             open_ = best > 0
             if not open_.all():
                 rows = np.flatnonzero(open_)
                 if not rows.size:
-                    return nodes.taken(rows), []
-                nodes, pieces = nodes.taken(rows), tuple(p.taken(rows) for p in pieces)
-                best, value, better = best[rows], value[rows], better[rows]
-                length, stalled, frequency = length[rows], stalled[rows], frequency[rows]
-                taken = taken[rows]
-                multipliers, kept, means, slopes, states = (
-                    [a[rows] for a in arrays]
-                    for arrays in (multipliers, kept, means, slopes, states)
+                    return nodes.taken(rows), np.zeros((0, 0)), np.zeros((0, 0))
+                nodes, pieces, at = nodes.taken(rows), pieces.taken(rows), at.rows(rows)
+                best, better, length, stalled, kept, mean, frequency = (
+                    part[rows] for part in (best, better, length, stalled, kept, mean, frequency)
                 )
             stalled = np.where(better, 0, stalled + 1)
             length = np.where(stalled >= _STALLED, _SHORTER * length, length)
             stalled[stalled >= _STALLED] = 0
             if 3 * step >= steps:
-                frequency += taken
-                means = [mean + state for mean, state in zip(means, states, strict=True)]
-            size = sum(
-                ((s * s) @ rate for s, rate in zip(slopes, rates, strict=True)),
-                np.zeros(len(nodes)),
-            )
+                frequency += at.taken
+                mean += at.states
+            size = np.zeros(len(nodes))
+            for own in self._layers:
+                size += at.slopes[:, own] ** 2 @ grid.scale[own]
             # towards a bound below 0 (Polyak)
-            stride = length * (value + aim) / np.maximum(size, 1e-30)
-            for k, (slope, grid) in enumerate(zip(slopes, self._grids, strict=True)):
-                moved = multipliers[k] - stride[:, np.newaxis] * slope * grid.scale
-                moved = np.rint(moved / grid.unit) * grid.unit
-                multipliers[k] = np.clip(moved, -grid.most, grid.most)
-        count = steps - -(-steps // 3)
-        rounded = self._round(nodes, frequency / max(count, 1), _ROUNDED)
+            stride = length * (at.value + aim) / np.maximum(size, 1e-30)
+            moved = nodes.multipliers - stride[:, np.newaxis] * at.slopes * grid.scale
+            moved = np.clip(grid.rounded(moved), -grid.most, grid.most)
+            nodes = replace(nodes, multipliers=moved)
+        count = max(steps - -(-steps // 3), 1)
+        rounded = self._round(nodes, frequency / count, _ROUNDED)
         if rounded is not None:
             return rounded
-        gains = self._gains(nodes, kept)
-        scores = [
-            np.where(
-                np.isinf(p.no_up) | np.isinf(p.no_down),
-                -1.0,
-                np.abs(gain) * (1.01 - np.abs(mean) / max(count, 1)),
-            )
-            for p, gain, mean in zip(pieces, gains, means, strict=True)
-        ]
-        return replace(nodes, multipliers=tuple(kept)), [
-            *scores,
-            self._mixing(frequency / max(count, 1)),
-        ]
+        nodes = replace(nodes, multipliers=kept)
+        decided = np.isinf(pieces.no_up) | np.isinf(pieces.no_down)
+        uncertain = np.abs(self._gains(nodes)) * (1.01 - np.abs(mean) / count)
+        return nodes, np.where(decided, -1.0, uncertain), self._mixing(frequency / count)
+
+    def _columns(self, decided: Array, taken: Array) -> Array:
+        """The columns that a row has, decided or taken."""
+        return np.where(decided == FREE, self._problem.columns(taken), decided)
 
     def _round(self, nodes: Nodes, frequency: Array, times: int) -> Array | None:
         """Columns of a change among random completions with columns of given frequencies."""
@@ -228,8 +231,7 @@ class Multipliers:
         )
         if not won.size:
             return None
-        decided = nodes.columns[won[0] // times]
-        return np.where(decided == FREE, problem.columns(taken[won[0]]), decided)
+        return self._columns(nodes.columns[won[0] // times], taken[won[0]])
 
     def _mixing(self, frequency: Array) -> Array:
         """How far each feature changes its column, weighted with what it moves."""
@@ -240,82 +242,75 @@ class Multipliers:
             groups = problem.groups
             present = 1 - np.add.reduceat(frequency, groups, axis=1)
             most = np.maximum(np.maximum.reduceat(frequency, groups, axis=1), present)
-        span = (self._most - self._least) @ np.sqrt(self._grids[0].scale)
+        span = (self._most - self._least) @ np.sqrt(self._grid.scale[self._layers[0]])
         return np.asarray((1.001 - most) * span)
 
-    def _gains(self, nodes: Nodes, multipliers: Sequence[Array]) -> list[Array]:
-        """What the state of each neuron adds, layer by layer."""
+    def _gains(self, nodes: Nodes) -> Array:
+        """What the state of each neuron adds."""
         gains = [self._problem.margins.weights[nodes.rival]]
-        for layer, own in zip(self._problem.layers[::-1], multipliers[:0:-1], strict=True):
-            gains.append(own @ layer.weights)
-        return gains[::-1]
+        for layer, own in zip(self._problem.layers[::-1], self._layers[:0:-1], strict=True):
+            gains.append(nodes.multipliers[:, own] @ layer.weights)
+        return np.concatenate(gains[::-1], axis=1)
 
-    def _bound(
-        self, nodes: Nodes, pieces: Sequence[Pieces], multipliers: Sequence[Array]
-    ) -> tuple[Array, list[Array], list[Array], Array, Array]:
-        """The bounds, their slopes, and the states, first sums and columns where they are."""
-        problem = self._problem
-        gains = self._gains(nodes, multipliers)
-        value = problem.margins.constant[nodes.rival].copy()
-        empty = np.zeros(len(nodes))
-        states: list[Array] = []
-        slopes: list[Array] = []
-        for piece, gain, own in zip(pieces, gains, multipliers, strict=True):
-            part, bare, state, at = piece.best(gain, own)
-            value += part.sum(axis=1)
-            # only what the last layer adds depends on the rival
-            empty += (bare if piece is pieces[-1] else part).sum(axis=1)
-            states.append(state)
-            slopes.append(-at)
-        for number, layer in enumerate(problem.layers, start=1):
-            constant = multipliers[number] @ layer.constant
+    def _bound(self, nodes: Nodes, pieces: Pieces) -> _Bound:
+        """The bounds by the multipliers of nodes."""
+        problem, multipliers = self._problem, nodes.multipliers
+        first, last = self._layers[0], self._layers[-1]
+        part, bare, states, at = pieces.best(self._gains(nodes), multipliers)
+        value = problem.margins.constant[nodes.rival] + part.sum(axis=1)
+        # only what the last layer adds depends on the rival
+        part[:, last] = bare[:, last]
+        empty, slopes = part.sum(axis=1), -at
+        for layer, (before, own) in zip(problem.layers, pairwise(self._layers), strict=True):
+            constant = multipliers[:, own] @ layer.constant
             value += constant
             empty += constant
-            slopes[number] += layer.of(states[number - 1])
-        slope = multipliers[0] @ problem.changes.T
+            slopes[:, own] += layer.of(states[:, before])
+        slope = multipliers[:, first] @ problem.changes.T
         taken = problem.steepest(slope) & (nodes.columns == FREE)[:, problem.owners]
-        reached = (multipliers[0] * nodes.base).sum(axis=1) + np.where(taken, slope, 0.0).sum(
-            axis=1
-        )
+        reached = (multipliers[:, first] * nodes.base).sum(axis=1)
+        reached += np.where(taken, slope, 0.0).sum(axis=1)
         value += reached
         # multiples of multipliers that show that nothing is there show any bound
         value[empty + reached < 0] = -np.inf
         sums = nodes.base + taken @ problem.changes
-        slopes[0] += sums
-        return value, slopes, states, sums, taken
+        slopes[:, first] += sums
+        return _Bound(value, slopes, states, sums, taken)
 
-    def _prune(self, nodes: Nodes, scores: list[Array]) -> Array | tuple[Nodes, list[Array]]:
+    def _prune(self, nodes: Nodes, uncertain: Array, mixed: Array) -> Array | _Open:
         """Columns of a change; else the nodes without those of which a linear program shows more.
 
         Where all states are decided, a node is empty or not by the rows of the first layer alone.
         """
-        every = np.concatenate(scores[:-1], axis=1)
         kept = np.ones(len(nodes), dtype=np.bool_)
-        for row in np.flatnonzero((every < 0).all(axis=1)).tolist():
+        for row in np.flatnonzero((uncertain < 0).all(axis=1)).tolist():
             one = nodes.taken(slice(row, row + 1))
             found = self._deepest(one)
             if found is None:
                 continue
             point, multipliers = found
+            tried = one.multipliers.copy()
+            tried[:, self._layers[0]] = multipliers
             pieces, _ = self._pieces(one)
-            tried = (multipliers, *one.multipliers[1:])
-            if self._bound(one, pieces, tried)[0][0] <= 0:
+            if self._bound(replace(one, multipliers=tried), pieces).value[0] <= 0:
                 kept[row] = False
                 continue
             frequency = point[np.newaxis]
             rounded = self._round(one, frequency, _ROUNDED_POINTS)
             if rounded is not None:
                 return rounded
-            scores[-1][row] = self._mixing(frequency)[0]
-        return nodes.taken(kept), [score[kept] for score in scores]
+            mixed[row] = self._mixing(frequency)[0]
+        return nodes.taken(kept), uncertain[kept], mixed[kept]
 
     def _deepest(self, node: Nodes) -> tuple[Array, Array] | None:
         """Where a node's states are most clearly what they are, in fractions of columns.
 
         Also the multipliers that show how clearly, on the grid.  None if no program was solved.
         """
-        problem, grid = self._problem, self._grids[0]
-        states = np.where(node.low >= 0, 1, np.where(node.high < 0, -1, node.assumed[0]))[0]
+        problem, first = self._problem, self._layers[0]
+        grid = Grid(*(getattr(self._grid, field.name)[first] for field in fields(Grid)))
+        assumed = node.assumed[0, first]
+        states = np.where(node.low >= 0, 1, np.where(node.high < 0, -1, assumed))[0]
         least = np.where(states > 0, grid.least, grid.gap - grid.least)
         width = 1 / np.sqrt(grid.scale)
         rows = (states[:, np.newaxis] * problem.changes.T) / width[:, np.newaxis]
@@ -333,29 +328,18 @@ class Multipliers:
         largest = np.abs(multipliers / grid.most).max(initial=0)
         if not largest:
             return None
-        multipliers = np.rint(multipliers / (2 * largest) / grid.unit) * grid.unit
-        return point, multipliers[np.newaxis]
+        return point, grid.rounded(multipliers / (2 * largest))
 
-    def _split(self, nodes: Nodes, scores: list[Array]) -> Nodes:
+    def _split(self, nodes: Nodes, uncertain: Array, mixed: Array) -> Nodes:
         """Every node in parts, by the most uncertain neuron, or by a feature."""
-        *scores, mixed = scores
-        widths = [score.shape[1] for score in scores]
-        every = np.concatenate(scores, axis=1)
-        place = every.argmax(axis=1)
-        certain = every[np.arange(len(place)), place] < 0
+        neuron = uncertain.argmax(axis=1)
+        certain = uncertain[np.arange(len(neuron)), neuron] < 0
         parts: list[Nodes] = []
         rows = np.flatnonzero(~certain)
-        if rows.size:
+        for state in (1, -1) if rows.size else ():
             some = nodes.taken(rows)
-            ends = np.asarray(np.cumsum(widths))
-            layer = np.asarray(np.searchsorted(ends, np.asarray(place[rows]), side="right"))
-            neuron = place[rows] - (ends - widths)[layer]
-            for state in (1, -1):
-                assumed = [a.copy() for a in some.assumed]
-                for k, own in enumerate(assumed):
-                    mine = np.flatnonzero(layer == k)
-                    own[mine, neuron[mine]] = state
-                parts.append(replace(some, assumed=tuple(assumed)))
+            some.assumed[np.arange(len(rows)), neuron[rows]] = state
+            parts.append(some)
         rows = np.flatnonzero(certain)
         if rows.size:
             parts += self._by_feature(nodes.taken(rows), mixed[rows])

@@ -1,9 +1,12 @@
-"""Parts of the completions of a partial input, and where the sums of neurons can be in them."""
+"""Parts of the completions of a partial input, and where the sums of neurons can be in them.
+
+The neurons of all layers stand side by side, layer after layer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -11,7 +14,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.explain.completions import Completions
 from tamecheck.ir.tensor import Array
 
-__all__ = ["FREE", "Nodes", "Pieces", "grids", "joined"]
+__all__ = ["FREE", "Grid", "Nodes", "Pieces", "grid_of", "joined"]
 
 FREE = -2
 """In place of a column: not decided."""
@@ -23,10 +26,9 @@ _FINE = range(14, 3, -1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """Where the sums of a layer are: at ``least`` (from 0 on) and in steps of ``gap`` about it.
+    """Where sums are: at ``least`` (from 0 on) and in steps of ``gap`` about it.
 
-    Multipliers of its neurons are multiples of ``unit`` up to ``most``; ``scale`` makes steps
-    alike.
+    Multipliers are multiples of ``unit`` up to ``most``; ``scale`` makes steps alike.
     """
 
     least: Array
@@ -35,14 +37,18 @@ class Grid:
     most: Array
     scale: Array
 
+    def rounded(self, multipliers: Array) -> Array:
+        """The nearest multiples of the units."""
+        return np.asarray(np.rint(multipliers / self.unit) * self.unit)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nodes:
     """Parts of the completions, one a row.
 
     The rival whose margin is bounded; for each feature its column if it is decided; the sums of the
-    first layer by what is decided, and their ends; in each layer the states that are assumed (0:
-    none), and multipliers.
+    first layer by what is decided, and their ends; for each neuron the state that is assumed (0:
+    none), and the multiplier.
     """
 
     rival: Array
@@ -50,33 +56,29 @@ class Nodes:
     base: Array
     low: Array
     high: Array
-    assumed: tuple[Array, ...]
-    multipliers: tuple[Array, ...]
+    assumed: Array
+    multipliers: Array
 
     def __len__(self) -> int:
         return len(self.rival)
 
     def taken(self, rows: Array | slice) -> Nodes:
         """These rows."""
-        return _by_field([self], lambda parts: parts[0][rows])
+        return Nodes(*(part[rows] for part in _arrays(self)))
 
 
 def joined(parts: Sequence[Nodes]) -> Nodes:
     """The rows of all parts."""
-    return _by_field(parts, np.concatenate)
+    return Nodes(*map(np.concatenate, zip(*map(_arrays, parts), strict=True)))
 
 
-def _by_field(parts: Sequence[Nodes], make: Callable[[Sequence[Array]], Array]) -> Nodes:
-    plain = zip(*((p.rival, p.columns, p.base, p.low, p.high) for p in parts), strict=True)
-    deep = ([p.assumed for p in parts], [p.multipliers for p in parts])
-    rival, columns, base, low, high = map(make, plain)
-    assumed, multipliers = (tuple(map(make, zip(*layers, strict=True))) for layers in deep)
-    return Nodes(rival, columns, base, low, high, assumed, multipliers)
+def _arrays(nodes: Nodes) -> list[Array]:
+    return [getattr(nodes, field.name) for field in fields(nodes)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
-    """The ranges of a layer's sums above and below the jump; a ``_closed`` piece adds -inf."""
+    """The ranges of sums above and below the jump; a piece that is closed adds -inf."""
 
     up: tuple[Array, Array]
     down: tuple[Array, Array]
@@ -102,41 +104,34 @@ class Pieces:
         return np.where(above, up, down), bare, np.where(above, 1.0, -1.0), at
 
 
-def grids(problem: Completions, least: Array, most: Array) -> tuple[Grid, ...]:
-    """The grids of the layers, with the finest multipliers that floats can hold.
+def grid_of(problem: Completions, least: Array, most: Array) -> Grid:
+    """The grid with the finest multipliers that floats can hold.
 
-    Raises `UnsupportedError` if there are none.
+    Raises `UnsupportedError` if there is none.
     """
+    margins, weights = problem.margins, [layer.weights for layer in problem.layers]
     ends = [(problem.base + least.sum(axis=0), problem.base + most.sum(axis=0))]
     gaps = [np.gcd.reduce(problem.changes.astype(np.int64), axis=0)]
     for layer in problem.layers:
         spread = np.abs(layer.weights).sum(axis=1)
         ends.append((layer.constant - spread, layer.constant + spread))
         gaps.append(2 * np.gcd.reduce(layer.weights.astype(np.int64), axis=1))
-    reach = [np.maximum(np.abs(low), np.abs(high)) for low, high in ends]
-    weights = [layer.weights for layer in problem.layers]
     # from the last layer to the first: what a state usually adds, and the usual multiplier
-    margins = problem.margins
     gain = np.abs(margins.weights).max(axis=0, initial=0)
-    usual: list[Array] = []
-    for number in range(len(ends) - 1, -1, -1):
-        low, high = ends[number]
-        usual.insert(0, 2 * np.maximum(gain, 1) / (high - low))
-        if number:
-            gain = usual[0] @ np.abs(weights[number - 1])
+    sizes: list[Array] = []
+    for (low, high), own in zip(ends[::-1], (*weights[::-1], None), strict=True):
+        sizes.insert(0, 2 * np.maximum(gain, 1) / (high - low))
+        gain = gain if own is None else sizes[0] @ np.abs(own)
+    usual, gap = np.concatenate(sizes), np.concatenate(gaps)
+    low, high = (np.concatenate(parts) for parts in zip(*ends, strict=True))
+    reach = np.maximum(np.abs(low), np.abs(high))
+    # what a multiplier takes of the sums of the states before
+    before = [np.zeros_like(problem.base), *(np.abs(own).sum(axis=1) for own in weights)]
+    taken = 4 * reach + np.concatenate(before)
     for fine in _FINE:
-        units = [2.0 ** (np.floor(np.log2(u)) - fine) for u in usual]
-        caps = [u * 2.0 ** (fine + _COARSE) for u in units]
-        total = (
-            np.abs(problem.margins.constant).max(initial=0) + np.abs(problem.margins.weights).sum()
-        )
-        for number, cap in enumerate(caps):
-            total += 4 * cap @ reach[number]
-            if number:
-                total += cap @ np.abs(weights[number - 1]).sum(axis=1)
-        if total < _EXACT * min((float(u.min(initial=1.0)) for u in units), default=1.0):
-            return tuple(
-                Grid(low % gap, gap, unit, cap, 1 / (high - low) ** 2)
-                for (low, high), gap, unit, cap in zip(ends, gaps, units, caps, strict=True)
-            )
+        unit = 2.0 ** (np.floor(np.log2(usual)) - fine)
+        cap = unit * 2.0 ** (fine + _COARSE)
+        total = np.abs(margins.constant).max(initial=0) + np.abs(margins.weights).sum()
+        if total + cap @ taken < _EXACT * float(unit.min(initial=1.0)):
+            return Grid(low % gap, gap, unit, cap, 1 / (high - low) ** 2)
     raise UnsupportedError("Weights are too large for multipliers that floats hold exactly.")

@@ -1,5 +1,6 @@
 """Completions by multipliers and by splitting features, beside all completions."""
 
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -132,11 +133,9 @@ def test_bounds_hold_for_any_multipliers():
             states = np.where(layer.of(states) >= 0, 1.0, -1.0)
         most = made.margins.of(states).max(axis=0)[root.rival]
         for _ in range(5):
-            multipliers = [
-                np.rint(rng.standard_normal(m.shape) * 8) * grid.unit
-                for m, grid in zip(root.multipliers, search._grids, strict=True)
-            ]
-            assert (search._bound(root, pieces, multipliers)[0] >= most).all()
+            steps = np.rint(rng.standard_normal(root.multipliers.shape) * 8)
+            tried = replace(root, multipliers=steps * search._grid.unit)
+            assert (search._bound(tried, pieces).value >= most).all()
 
 
 def test_large_weights_are_refused_where_floats_would_round():
