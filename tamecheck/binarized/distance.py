@@ -31,35 +31,26 @@ _STRENGTH: tuple[Checked, ...] = ("one-solver", "two-solvers", "enumeration")
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """What is known of the least number of flips that changes a decision.
-
-    Parameters
-    ----------
-    decision
-        The class at the centre.
-    lower
-        No change is within fewer flips.
-    witness
-        States with another decision, by exact evaluation; None if none was found.
-    upper
-        The flips that the witness needs; None without a witness.
-    method
-        How it was found: ``bounds``, ``enumeration``, ``branch and bound``, or solvers by name.
-    checked
-        What ``lower`` rests on.  ``enumeration``: every point was closed by a bound or evaluated,
-        in integers; ``two-solvers`` or ``one-solver``: for some radius, on their word alone.
-    why
-        Why the search ended before ``lower`` and ``upper`` met; empty if they met, or if
-        ``lower`` is beyond the limit of the search.
-    """
+    """What is known of the least number of flips that changes a decision."""
 
     decision: int
+    """The class at the centre."""
     lower: int
+    """No change is within fewer flips."""
     upper: int | None
+    """The flips that the witness needs; None without a witness."""
     witness: tuple[int, ...] | None
+    """States with another decision, by exact evaluation; None if none was found."""
     method: str
+    """How it was found: ``bounds``, ``enumeration``, ``branch and bound``, or solvers by name."""
     checked: Checked = "enumeration"
+    """What ``lower`` rests on.
+
+    ``enumeration``: every point was closed by a bound or evaluated, in integers; ``two-solvers`` or
+    ``one-solver``: for some radius, on their word alone.
+    """
     why: str = ""
+    """Why the search ended before ``lower`` and ``upper`` met, or reached its limit; else empty."""
 
     @property
     def exact(self) -> bool:

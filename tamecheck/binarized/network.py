@@ -136,24 +136,20 @@ class ThresholdNetwork:
     """A classifier of inputs that take two levels each, in exact integers.
 
     Inside, every input is a state: +1 at its level ``high``, -1 at ``low``.
-
-    Parameters
-    ----------
-    low, high
-        The two levels of each input; equal where the input is constant.
-    layers
-        The hidden layers, first to last; there may be none.
-    readout, offsets
-        Integer scores ``readout @ s + offsets``, a positive multiple of the model's: the decision
-        is the class of the largest, the first of several.  A model with a single output has two
-        classes: 1 where the output is positive, else 0.
     """
 
     low: tuple[Fraction, ...]
     high: tuple[Fraction, ...]
+    """The two levels of each input; equal where the input is constant."""
     layers: tuple[ThresholdLayer, ...]
+    """The hidden layers, first to last; there may be none."""
     readout: Array
     offsets: Array
+    """Integer scores ``readout @ s + offsets``, a positive multiple of the model's.
+
+    The decision is the class of the largest, the first of several.  A model with a single output
+    has two classes: 1 where the output is positive, else 0.
+    """
 
     @property
     def inputs(self) -> int:

@@ -147,10 +147,7 @@ Jumps = tuple[Fraction, Fraction, Fraction]
 def jump(value: Affine, jumps: Jumps, layers: Layers) -> Affine:
     """A function of the signs of elements, by neurons that are put into the layers.
 
-    Raises
-    ------
-    UnfitError
-        If an element that is in doubt comes too near to 0.
+    Raises `UnfitError` if an element that is in doubt comes too near to 0.
     """
     rows = value.weights[value.row.reshape(-1)]
     elements = list(zip(rows, value.scale.flat, value.offset.flat, value.doubt.flat, strict=True))
@@ -313,10 +310,8 @@ _KEPT = 50
 def readout(head: Affine) -> tuple[Array, Array]:
     """Integer weights and offsets of the scores; of a single output, of two classes.
 
-    Raises
-    ------
-    UnfitError
-        If the scores need too many bits, or rounded ones come too near to each other.
+    Raises `UnfitError` if the scores need too many bits, or rounded ones come too near to each
+    other.
     """
     rows = head.weights[head.row.reshape(-1)]
     if len(rows) == 1:

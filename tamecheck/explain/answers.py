@@ -46,44 +46,32 @@ class _Answer(ABC):
 
 @dataclass(frozen=True, slots=True)
 class _Reason(_Answer):
-    """The parts that all explanations of one decision share.
-
-    Parameters
-    ----------
-    decision
-        The class of the input.
-    features
-        Indices of the inputs concerned.
-    names
-        The names of the features concerned; a feature may have several inputs.
-    literals
-        For each feature, its value in words.
-    minimal
-        Whether no proper subset explains as well; for a smallest one, whether no other is smaller.
-    rests_on
-        ``"recomputation"`` if it was shown a second time, from its definition (see
-        `tamecheck.explain.check`); else ``"search"`` for a search in integers alone, or the
-        solvers whose word it is.
-    second
-        What a second engine said, if it was asked: ``"agrees"`` or ``"no answer"``.
-    classes
-        What the classes are called; empty if they have numbers only.
-    point
-        The input that is explained, in the model's own levels, as exact texts.
-    shape
-        Rows and columns, if the input is an image.
-    """
+    """The parts that all explanations of one decision share."""
 
     decision: int
+    """The class of the input."""
     features: tuple[int, ...]
+    """Indices of the inputs concerned."""
     names: tuple[str, ...]
+    """The names of the features concerned; a feature may have several inputs."""
     literals: tuple[str, ...]
+    """For each feature, its value in words."""
     minimal: bool
+    """Whether no proper subset explains as well; of a smallest one, whether none is smaller."""
     rests_on: str
+    """``"recomputation"``, ``"search"`` for a search in integers alone, or solvers by name.
+
+    The first says that it was shown a second time, from its definition; see
+    `tamecheck.explain.check`.
+    """
     second: str | None
+    """What a second engine said, if it was asked: ``"agrees"`` or ``"no answer"``."""
     classes: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
+    """What the classes are called; empty if they have numbers only."""
     point: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
+    """The input that is explained, in the model's own levels, as exact texts."""
     shape: tuple[int, ...] = field(default=(), kw_only=True, repr=False)
+    """Rows and columns, if the input is an image."""
 
     @property
     def size(self) -> int:
@@ -216,36 +204,28 @@ class Counterfactual(_Turn):
 
 @dataclass(frozen=True, slots=True)
 class Relevancy(_Answer):
-    """Which features are in every reason, in some reason, and in none.
-
-    Parameters
-    ----------
-    decision
-        The class of the input.
-    necessary, relevant, irrelevant
-        The names of the features.  ``relevant`` and ``irrelevant`` are complete only if
-        ``complete``; a feature that is in neither is open then.
-    complete
-        Whether all reasons were found in time.
-    reasons
-        The number of minimal reasons that were found.
-    counts
-        For each feature that can vary, how many of them it is in.
-    label
-        What the class is called.
-    rests_on
-        As for a reason.
-    """
+    """Which features are in every reason, in some reason, and in none."""
 
     decision: int
+    """The class of the input."""
     necessary: tuple[str, ...]
     relevant: tuple[str, ...]
     irrelevant: tuple[str, ...]
+    """The names of the features.
+
+    ``relevant`` and ``irrelevant`` are complete only if ``complete``; a feature that is in neither
+    is open then.
+    """
     complete: bool
+    """Whether all reasons were found in time."""
     reasons: int
+    """The number of minimal reasons that were found."""
     counts: Mapping[str, int]
+    """For each feature that can vary, how many of them it is in."""
     label: str
+    """What the class is called."""
     rests_on: str
+    """As for a reason."""
 
     @property
     def rule(self) -> str:

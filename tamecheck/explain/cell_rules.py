@@ -31,24 +31,16 @@ _ROUNDING = 2.0**-52
 
 @dataclass(frozen=True, eq=False)
 class CellRules:
-    """Rules that decide every point of a box as the network does; the order does not matter.
-
-    Parameters
-    ----------
-    rules
-        By class.
-    names
-        Of the input elements.
-    classes
-        What the classes are called.
-    bounds
-        The box.
-    """
+    """Rules that decide every point of a box as the network does; the order does not matter."""
 
     rules: tuple[CellRule, ...]
+    """By class."""
     names: tuple[str, ...] = field(repr=False)
+    """Of the input elements."""
     classes: tuple[str, ...]
+    """What the classes are called."""
     bounds: tuple[tuple[Fraction, Fraction], ...] = field(repr=False)
+    """The box."""
 
     @property
     def faithful(self) -> str:
@@ -302,10 +294,8 @@ def affine_start(graph: Graph, most: int) -> tuple[Graph, list[Inequality]]:
 
     The layer is the one input of the graph.
 
-    Raises
-    ------
-    UnsupportedError
-        If all of the output does not depend on the inputs through one such layer.
+    Raises `UnsupportedError` if all of the output does not depend on the inputs through one such
+    layer.
     """
     last = graph.outputs[0][1]
     for index in graph.ancestors([last]):

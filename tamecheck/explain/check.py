@@ -303,10 +303,7 @@ def _all(facts: Sequence[bool | None]) -> bool | None:
 def confirm(holds: bool | None, what: str, otherwise: str) -> str:  # noqa: FBT001
     """What an answer rests on: the recomputation, or ``otherwise`` if that was too long.
 
-    Raises
-    ------
-    SolverError
-        If the recomputation shows the answer to be wrong; it is not given then.
+    Raises `SolverError` if the recomputation shows the answer to be wrong; it is not given then.
     """
     if holds is False:
         raise SolverError(

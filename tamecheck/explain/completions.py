@@ -42,33 +42,22 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Completions:
-    """A network on the completions of a partial input, without the neurons that cannot turn there.
-
-    Parameters
-    ----------
-    base
-        ``(neurons,)``: the sums of the first layer at the input, less the thresholds.
-    changes
-        ``(columns, neurons)``: what each other code of each free feature adds to them.
-    owners
-        For each column the number of its feature, in order.
-    features
-        The number of free features.
-    layers
-        The layers after the first; a neuron is 1 where its sum is at least 0, else -1.
-    margins
-        What the scores of the rivals exceed that of the decision by; above 0 they win.
-    neurons
-        For each layer the numbers of its neurons in the network.
-    """
+    """A network on the completions of a partial input, without neurons that cannot turn there."""
 
     base: Array
+    """``(neurons,)``: the sums of the first layer at the input, less the thresholds."""
     changes: Array
+    """``(columns, neurons)``: what each other code of each free feature adds to them."""
     owners: Array
+    """For each column the number of its feature, in order."""
     features: int
+    """The number of free features."""
     layers: tuple[Linear, ...]
+    """The layers after the first; a neuron is 1 where its sum is at least 0, else -1."""
     margins: Linear
+    """What the scores of the rivals exceed that of the decision by; above 0 they win."""
     neurons: tuple[Array, ...]
+    """For each layer the numbers of its neurons in the network."""
 
     @property
     def groups(self) -> Array:

@@ -37,21 +37,14 @@ Allowed = Sequence[Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class CountBounds:
-    """Proved bounds on how many points each class has.
-
-    Parameters
-    ----------
-    lower
-        Points that certainly have the class.
-    open
-        Points of which no class is known.
-    rests_on
-        ``"enumeration"`` if every point was evaluated, else ``"search"``.
-    """
+    """Proved bounds on how many points each class has."""
 
     lower: tuple[int, ...]
+    """Points that certainly have the class."""
     open: int
+    """Points of which no class is known."""
     rests_on: str = "search"
+    """``"enumeration"`` if every point was evaluated, else ``"search"``."""
 
     @property
     def exact(self) -> bool:

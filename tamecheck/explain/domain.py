@@ -24,31 +24,23 @@ __all__ = ["Domain", "Feature", "domain_of"]
 
 @dataclass(frozen=True, eq=False)
 class Feature:
-    """One feature: the inputs that code it, and the codes that can occur.
-
-    Parameters
-    ----------
-    name
-        What the user calls it.
-    inputs
-        Indices of the inputs.
-    codes
-        ``(values, inputs)``, int8, each row a possible combination of the states -1 and 1.  For
-        an ordered feature the rows are in its order.
-    values
-        The words for each code: ``"age ≥ 37"``.
-    words
-        For an ordered feature, what each of its inputs says when it is low and when it is high.
-    plain
-        What comes after ``name = `` in each of the words for the codes, if all have that form.
-    """
+    """One feature: the inputs that code it, and the codes that can occur."""
 
     name: str
+    """What the user calls it."""
     inputs: tuple[int, ...]
+    """Indices of the inputs."""
     codes: Array
+    """``(values, inputs)``, int8, each row a possible combination of the states -1 and 1.
+
+    For an ordered feature the rows are in its order.
+    """
     values: tuple[str, ...]
+    """The words for each code: ``"age ≥ 37"``."""
     words: tuple[tuple[str, str], ...] = ()
+    """For an ordered feature, what each of its inputs says when it is low and when it is high."""
     plain: tuple[str, ...] = ()
+    """What comes after ``name = `` in each of the words for the codes, if all have that form."""
 
     @property
     def ordered(self) -> bool:
@@ -113,10 +105,7 @@ class Domain:
     def check_rows(self, states: Array, origins: Sequence[Any]) -> None:
         """Make sure that rows of states can occur; ``origins`` say where they stand.
 
-        Raises
-        ------
-        InputError
-            Naming the first row that cannot, and the feature.
+        Raises `InputError`, naming the first row that cannot, and the feature.
         """
         for feature in self.features:
             possible = feature.coded(states).any(axis=1)

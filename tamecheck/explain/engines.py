@@ -23,10 +23,8 @@ class Cardinality:
 
     The solver is ``minicard`` or ``gluecard4``.
 
-    Raises
-    ------
-    SolverError
-        If the weights need too many copies of literals, or python-sat is not installed.
+    Raises `SolverError` if the weights need too many copies of literals, or python-sat is not
+    installed.
     """
 
     def __init__(
@@ -84,10 +82,7 @@ def second_opinion(
 ) -> str:
     """``"agrees"`` if z3 too finds no other class with the fixed features, or ``"no answer"``.
 
-    Raises
-    ------
-    SolverError
-        If z3 finds one.
+    Raises `SolverError` if z3 finds one.
     """
     kept = set(fixed)
     possible = [

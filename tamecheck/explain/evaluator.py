@@ -47,10 +47,7 @@ class _Block:
 class Evaluator:
     """Decisions and their bounds, for rows of codes and for rows of sums of the first layer.
 
-    Raises
-    ------
-    UnsupportedError
-        If sums of the first layer need more than 50 bits.
+    Raises `UnsupportedError` if sums of the first layer need more than 50 bits.
     """
 
     def __init__(
@@ -125,12 +122,8 @@ class Evaluator:
         The number of rows is at most the number of completions, and far smaller where bounds
         close rows early.
 
-        Raises
-        ------
-        TimeLimitError
-            If the budget is spent.
-        TooManyError
-            If there are more than ``most`` rows.
+        Raises `TimeLimitError` if the budget is spent. Raises `TooManyError` if there are more than
+        ``most`` rows.
         """
         order = sorted(free, key=lambda k: (-self.weight(k), k))
         last = self._block(order)

@@ -414,10 +414,7 @@ class Explainer:
     def _unchangeable(self, codes: Codes, moves: Sequence[Move], target: int | None = None) -> None:
         """Confirm that no allowed move changes the class.
 
-        Raises
-        ------
-        SolverError
-            If that takes too long to be shown a second time.
+        Raises `SolverError` if that takes too long to be shown a second time.
         """
         allowed, _ = _reached(codes, moves)
         holds = self._recomputation.is_out_of_reach(codes, allowed, target=target)

@@ -65,10 +65,7 @@ def nearest(
     the cheapest move: C(moves, d) at worst.  None if no combination changes the decision (to the
     target, if there is one).
 
-    Raises
-    ------
-    TimeLimitError
-        If the time is over before the cheapest is known.
+    Raises `TimeLimitError` if the time is over before the cheapest is known.
     """
     if not moves:
         return None

@@ -194,10 +194,8 @@ def _reads_signs(graph: Graph) -> bool:
 def occurring_network(about: Described, domain: Sequence[Any] | None) -> ThresholdNetwork:
     """The binarized network that a model is where its inputs can be.
 
-    Raises
-    ------
-    InputError
-        If the domain is neither given nor known, or is another than the one that is known.
+    Raises `InputError` if the domain is neither given nor known, or is another than the one that is
+    known.
     """
     schema = about.schema
     if schema is None or isinstance(about.model, ThresholdNetwork):

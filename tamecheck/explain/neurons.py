@@ -38,21 +38,14 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRule:
-    """That the weights of the literals which hold reach a threshold.
-
-    Parameters
-    ----------
-    terms
-        Every one matters: for each there is a case in which it decides.
-    threshold
-        At most 0 for what is always true; above the sum of the weights for what is never true.
-    reduced
-        Whether literals that do not matter were searched for; not for huge weights.
-    """
+    """That the weights of the literals which hold reach a threshold."""
 
     terms: tuple[Term, ...]
+    """Every one matters: for each there is a case in which it decides."""
     threshold: int
+    """At most 0 for what is always true; above the sum of the weights for what is never true."""
     reduced: bool = True
+    """Whether literals that do not matter were searched for; not for huge weights."""
 
     @property
     def constant(self) -> bool | None:
@@ -200,24 +193,16 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class NetworkLogic:
-    """A network as a hierarchy of rules, equal to it on every point of the domain.
-
-    Parameters
-    ----------
-    domain
-        What can occur.
-    layers
-        The neurons, layer by layer.
-    decision
-        The rule for class 1, of two classes; None if there are more or fewer.
-    scores
-        Of the classes, if there is no such rule: the largest decides, the first of several.
-    """
+    """A network as a hierarchy of rules, equal to it on every point of the domain."""
 
     domain: Domain = field(repr=False)
+    """What can occur."""
     layers: tuple[tuple[Neuron, ...], ...]
+    """The neurons, layer by layer."""
     decision: ThresholdRule | None
+    """The rule for class 1, of two classes; None if there are more or fewer."""
     scores: tuple[Score, ...]
+    """Of the classes, if there is no such rule: the largest decides, the first of several."""
     classes: tuple[str, ...]
 
     def decide(self, codes: Sequence[int]) -> int:

@@ -37,11 +37,8 @@ class RowReader:
     def point(self, x: Any) -> Array:
         """The inputs of one row, ``(1, inputs)``.
 
-        Raises
-        ------
-        InputError
-            If columns are missing or unknown, or a cell is none of the training's; naming the row,
-            the column and the value.
+        Raises `InputError` if columns are missing or unknown, or a cell is none of the training's;
+        naming the row, the column and the value.
         """
         rows = _named(x)
         if rows is None:
@@ -92,10 +89,7 @@ def origins_of(rows: Any) -> Sequence[Origin]:
 def states_of(sample: Sample, network: ThresholdNetwork, domain: Domain, where: str) -> Array:
     """The states of the rows of a table, ``(rows, inputs)``.
 
-    Raises
-    ------
-    InputError
-        If a row is not in the domain, naming the row, the column and the value.
+    Raises `InputError` if a row is not in the domain, naming the row, the column and the value.
     """
     points = exact_points(sample)
     levels = zip(network.low, network.high, strict=True)

@@ -32,30 +32,20 @@ __all__ = ["DecisionRules", "Rule", "about", "holding", "percent", "shares"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """If a condition holds, the network decides for one class.
-
-    Parameters
-    ----------
-    if_
-        The condition in words.
-    then
-        The class.
-    coverage
-        The share of the domain in which the condition holds, exactly.
-    exact
-        Whether the network decides so at every point where it holds.
-    conditions
-        The condition feature by feature; all hold.
-    label
-        What the class is called.
-    """
+    """If a condition holds, the network decides for one class."""
 
     if_: str
+    """The condition in words."""
     then: int
+    """The class."""
     coverage: Fraction
+    """The share of the domain in which the condition holds, exactly."""
     exact: bool
+    """Whether the network decides so at every point where it holds."""
     conditions: tuple[Condition, ...] = field(default=(), repr=False)
+    """The condition feature by feature; all hold."""
     label: str = ""
+    """What the class is called."""
 
     def __str__(self) -> str:
         return f"if {self.if_} then {self.label or self.then}"
@@ -63,42 +53,26 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class DecisionRules:
-    """A list of rules in which the order does not matter.
-
-    Parameters
-    ----------
-    rules
-        By class, those of the largest coverage first.  Rules of different classes do not overlap.
-    domain
-        What can occur.
-    classes
-        What the classes are called.
-    covered
-        The share of the domain in some rule; a proved lower bound on it if the domain is large.
-    default
-        The class that is guessed where no rule holds; None if there is no such point.
-    fidelity
-        The share of the given data on which the rules, and else the guess, are the network's
-        decisions; None without data.
-    grid
-        The decisions of all points, without what does not matter; None if the domain is too large
-        for that.
-    seed
-        Of the search for a decision list.
-    rests_on
-        ``"recomputation"`` if the rules, and how much they cover, were shown a second time (see
-        `tamecheck.explain.check`), else ``"search"``.
-    """
+    """A list of rules in which the order does not matter."""
 
     rules: tuple[Rule, ...]
+    """By class, those of the largest coverage first.  Rules of different classes do not overlap."""
     domain: Domain = field(repr=False)
+    """What can occur."""
     classes: tuple[str, ...]
+    """What the classes are called."""
     covered: Fraction
+    """The share of the domain in some rule; a proved lower bound on it if the domain is large."""
     default: int | None
+    """The class that is guessed where no rule holds; None if there is no such point."""
     fidelity: float | None
+    """The share of the data where the rules, and else the guess, say what the network does."""
     grid: Grid | None = field(default=None, repr=False)
+    """The decisions of all points, without what does not matter; None if there are too many."""
     seed: int = field(default=0, repr=False)
+    """Of the search for a decision list."""
     rests_on: str = "search"
+    """``"recomputation"`` if rules and share were shown a second time, else ``"search"``."""
 
     @property
     def faithful(self) -> str | Fraction:

@@ -136,10 +136,7 @@ class Search(Evaluator):
     def proof(self, codes: Codes, free: Sequence[int]) -> Proof:
         """A proof that the decision stays, which goes on while free features are taken back.
 
-        Raises
-        ------
-        UnsupportedError
-            If floats cannot hold the sums with multipliers.
+        Raises `UnsupportedError` if floats cannot hold the sums with multipliers.
         """
         start = np.array(codes, dtype=np.int64)
         problem, columns = self._problem(codes, start, free)

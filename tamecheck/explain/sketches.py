@@ -39,27 +39,18 @@ Allowed = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class SketchRule:
-    """If some conditions hold, the network mostly decides for one class.
-
-    Parameters
-    ----------
-    conditions
-        They all hold; no point meets those of two rules.
-    then
-        The class.
-    coverage
-        The share of the domain in which they hold, exactly.
-    right
-        The share of those points that have the class: at least this, and exactly if ``exact``.
-    exact
-        Whether all points of the rule were counted.
-    """
+    """If some conditions hold, the network mostly decides for one class."""
 
     conditions: tuple[Condition, ...]
+    """They all hold; no point meets those of two rules."""
     then: int
+    """The class."""
     coverage: Fraction
+    """The share of the domain in which they hold, exactly."""
     right: Fraction
+    """The share of those points that have the class: at least this, and exactly if ``exact``."""
     exact: bool
+    """Whether all points of the rule were counted."""
 
     @property
     def if_(self) -> str:
@@ -69,25 +60,17 @@ class SketchRule:
 
 @dataclass(frozen=True, eq=False)
 class Sketch:
-    """Rules that tell every point of a domain apart, and how often they are right.
-
-    Parameters
-    ----------
-    rules
-        Every point meets the conditions of just one; the widest first.
-    domain, classes
-        What can occur, and what the classes are called.
-    sampled
-        How many random points the rules were tried at, and at how many they were right.
-    fidelity
-        The share of the given data on which they are right; None without data.
-    """
+    """Rules that tell every point of a domain apart, and how often they are right."""
 
     rules: tuple[SketchRule, ...]
+    """Every point meets the conditions of just one; the widest first."""
     domain: Domain = field(repr=False)
     classes: tuple[str, ...]
+    """What can occur, and what the classes are called."""
     sampled: tuple[int, int]
+    """How many random points the rules were tried at, and at how many they were right."""
     fidelity: float | None
+    """The share of the given data on which they are right; None without data."""
 
     @property
     def proved(self) -> Fraction:

@@ -47,10 +47,7 @@ def score_blocks(
 
     ``allowed`` are the codes of each feature that are visited, all if None.
 
-    Raises
-    ------
-    InputError
-        If there are more points than ``limit``.
+    Raises `InputError` if there are more points than ``limit``.
     """
     chosen = [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
     points = prod(map(len, chosen))
@@ -89,10 +86,7 @@ def decision_table(
 
     Every point is decided in integers.
 
-    Raises
-    ------
-    InputError
-        If there are more points than ``limit``, or more than 256 classes.
+    Raises `InputError` if there are more points than ``limit``, or more than 256 classes.
     """
     if network.classes > 256:
         raise InputError(f"{network.classes} classes; a decision table holds at most 256.")

@@ -49,21 +49,14 @@ class ListedRule:
 
 @dataclass(frozen=True, slots=True)
 class DecisionList:
-    """A decision list; it decides every point of the domain as the network does.
-
-    Parameters
-    ----------
-    rules
-        The first that holds decides.
-    default
-        The class if none holds.
-    classes
-        What the classes are called.
-    """
+    """A decision list; it decides every point of the domain as the network does."""
 
     rules: tuple[ListedRule, ...]
+    """The first that holds decides."""
     default: int
+    """The class if none holds."""
     classes: tuple[str, ...]
+    """What the classes are called."""
 
     def __len__(self) -> int:
         return len(self.rules) + 1
@@ -160,18 +153,12 @@ Node: TypeAlias = Split | Concept
 
 @dataclass(frozen=True, slots=True)
 class DecisionTree:
-    """A decision tree; it decides every point of the domain as the network does.
-
-    Parameters
-    ----------
-    root
-        Its first question, or a concept that says all.
-    classes
-        What the classes are called.
-    """
+    """A decision tree; it decides every point of the domain as the network does."""
 
     root: Node
+    """Its first question, or a concept that says all."""
     classes: tuple[str, ...]
+    """What the classes are called."""
 
     def decide(self, codes: Mapping[int, int]) -> int:
         """The class for the codes of the features."""

@@ -28,31 +28,21 @@ _LISTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The words and groups of a network's inputs, as `tamecheck.explain.domain.domain_of` takes.
-
-    Parameters
-    ----------
-    words
-        For an input, what it says when it is low and when it is high.
-    one_hot, thermometer
-        The inputs of each feature that is coded so.
-    names
-        The feature that an input says something about, if no other input does.
-    values
-        The values of features that thresholds tell apart, if they have no others, in order.
-    plain
-        For an input, what comes after ``name = `` in its words for low and high; None where they
-        have another form.
-    """
+    """The words and groups of a network's inputs, as `tamecheck.explain.domain.domain_of` takes."""
 
     words: Mapping[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
+    """For an input, what it says when it is low and when it is high."""
     one_hot: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     thermometer: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    """The inputs of each feature that is coded so."""
     names: Mapping[int, str] = field(default_factory=dict[int, str])
+    """The feature that an input says something about, if no other input does."""
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The values of features that thresholds tell apart, if they have no others, in order."""
     plain: Mapping[int, tuple[str | None, str | None]] = field(
         default_factory=dict[int, tuple[str | None, str | None]]
     )
+    """What comes after ``name = `` in an input's words; None where they have another form."""
 
     def labels(self, given: Sequence[str]) -> list[str]:
         """A name for each input: that of the feature that it codes alone, else the given one."""
@@ -212,10 +202,7 @@ def read_conditions(
     domain's own words (``age ≥ 37``, also ``age >= 37``).  What is written exactly as in the
     domain's words, commas included, is meant so; else blanks do not count.
 
-    Raises
-    ------
-    InputError
-        If a condition is none of these, or two at once.
+    Raises `InputError` if a condition is none of these, or two at once.
     """
     allowed = [tuple(range(len(f.codes))) for f in domain.features]
     parts = text.split(",")
