@@ -24,8 +24,8 @@ from tamecheck.learn import (
 )
 from tamecheck.learn.effort import Effort
 from tamecheck.learn.estimator import TrainingSet
-from tamecheck.learn.mip.annealing import annealed
-from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
+from tamecheck.learn.mip.annealing import anneal
+from tamecheck.learn.mip.encoding import Encoding, Objective, lift
 from tamecheck.learn.mip.task import Architecture, task_of
 from tamecheck.loaders.tables.table import read_table
 
@@ -58,9 +58,9 @@ def _whole(x: np.ndarray, y: np.ndarray, hidden: tuple[int, ...], seed: int) -> 
     task = task_of(TrainingSet(x, y, np.ones(len(x)), 2))
     shape = Architecture((x.shape[1], *hidden, 1), "binary", bias=True, margin=Fraction(1, 64))
     encoding = Encoding(task, shape, Objective("errors"))
-    found = annealed(task, shape, np.random.default_rng(seed), budget=Budget.of(10))
+    found = anneal(task, shape, np.random.default_rng(seed), budget=Budget.of(10))
     begun = time.monotonic()
-    (claim,) = Effort(("cbc",), 60, None, seed).claims(encoding.program, lifted(encoding, found))
+    (claim,) = Effort(("cbc",), 60, None, seed).claims(encoding.program, lift(encoding, found))
     said = getattr(claim, "objective", "no solution")
     return f"{type(claim).__name__} {said} in {time.monotonic() - begun:.1f} s"
 

@@ -140,19 +140,19 @@ class IntegerValue:
         found = self._found
         if not isinstance(found, Jump):
             return None
-        return self._named(found.towards), self._named(found.outward)
+        return self._by_name(found.towards), self._by_name(found.outward)
 
     @property
     def reason(self) -> str:
         """The verdict in a sentence, naming the integer part and the direction at a jump."""
         match self._found:
             case Jump(part, towards, outward):
-                named = self._text(self._mattering[part])
-                along = _changes(self._named(outward))
+                named = self._text(self._relevant[part])
+                along = _changes(self._by_name(outward))
                 if any(towards):
                     return (
                         f"the value jumps arbitrarily near: where right-hand sides change, "
-                        f"{_changes(self._named(towards))}, the best integer part ({named}) "
+                        f"{_changes(self._by_name(towards))}, the best integer part ({named}) "
                         f"becomes infeasible by any change along {along}"
                     )
                 only = "the only" if len(self.parts) == 1 else "every"
@@ -161,7 +161,7 @@ class IntegerValue:
                     f"if right-hand sides change, {along}, for every small t > 0"
                 )
             case "unknown":
-                part = next(p for p in self._mattering if not p.stable)
+                part = next(p for p in self._relevant if not p.stable)
                 return (
                     f"the optimal integer part ({self._text(part)}) becomes infeasible arbitrarily "
                     f"near; whether others take its place without a jump was not decided"
@@ -188,7 +188,7 @@ class IntegerValue:
             If some part has too many vertices of multipliers to list.
         """
         self.require_lipschitz()
-        return tuple(dict.fromkeys(u for part in self._mattering for u in self.projected(part)))
+        return tuple(dict.fromkeys(u for part in self._relevant for u in self.project(part)))
 
     def require_lipschitz(self) -> None:
         """Raise unless the value is known to be locally Lipschitz in the right-hand sides.
@@ -205,7 +205,7 @@ class IntegerValue:
         count = f"{len(self.parts)} optimal integer part{'s' if len(self.parts) > 1 else ''}"
         return f"value {rational_text(self.value)}, {count}: {self.reason}"
 
-    def projected(self, part: IntegerPart) -> tuple[Point, ...]:
+    def project(self, part: IntegerPart) -> tuple[Point, ...]:
         """The vertices of a part's multipliers, of the rows that may vary."""
         found = part.multipliers.listed_vertices
         return tuple(dict.fromkeys(tuple(u[i] for i in self.rows) for u in found))
@@ -233,7 +233,7 @@ class IntegerValue:
         return tuple(dict.fromkeys(x for p in self.parts for x in p.solutions.listed_vertices))
 
     @cached_property
-    def _mattering(self) -> tuple[IntegerPart, ...]:
+    def _relevant(self) -> tuple[IntegerPart, ...]:
         """The parts without those that a stable one covers wherever they are feasible nearby."""
         return tuple(
             part
@@ -244,20 +244,20 @@ class IntegerValue:
 
     @cached_property
     def _found(self) -> Jump | str:
-        if all(part.stable for part in self._mattering):
+        if all(part.stable for part in self._relevant):
             return _SMOOTH
         sign = self.program.sense.sign
         pieces: list[Piece] = []
-        for part in self._mattering:
+        for part in self._relevant:
             rays = part.multipliers.rays
             if rays is None or part.multipliers.vertices is None:
                 return _UNKNOWN
             outward = (tuple(sign * ray[i] for i in self.rows) for ray in rays)
-            corners = (tuple(sign * a for a in u) for u in self.projected(part))
+            corners = (tuple(sign * a for a in u) for u in self.project(part))
             pieces.append(Piece(tuple(corners), tuple(r for r in dict.fromkeys(outward) if any(r))))
         return find_jump(pieces)
 
-    def _named(self, change: Point) -> Mapping[str, Fraction]:
+    def _by_name(self, change: Point) -> Mapping[str, Fraction]:
         names = (self.program.rows[i].name for i in self.rows)
         return {name: g for name, g in zip(names, change, strict=True) if g}
 

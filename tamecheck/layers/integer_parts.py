@@ -128,10 +128,10 @@ class _Parts:
         for j, (low, high) in enumerate(ends):
             self._relaxation.set_bounds(j, _exact(low), _exact(high))
         answer = self._relaxation.solve(seconds=self._budget.seconds)
-        if not self._closed(answer, box):
+        if not self._closes(answer, box):
             yield from self._children(answer, box)
 
-    def _closed(self, answer: LinearAnswer, box: Box) -> bool:
+    def _closes(self, answer: LinearAnswer, box: Box) -> bool:
         if isinstance(answer, Infeasible):
             return self._prover.infeasible(answer.certificate, box) is not None
         if not isinstance(answer, Optimal) or self._value is None:

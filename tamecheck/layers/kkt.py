@@ -62,12 +62,12 @@ class Systems:
                 hint="Remove the redundant ones.",
             )
         inverse: Array = np.linalg.inv(Q)
-        qg, qa = inverse @ _transposed(G), inverse @ _transposed(A)
+        qg, qa = inverse @ _transpose(G), inverse @ _transpose(A)
         schur: Array = np.linalg.inv(A @ qa)
         lift = qa @ schur
         pg = qg - lift @ (A @ qg)
         hessian = G @ pg
-        hessian = (hessian + _transposed(hessian)) / 2
+        hessian = (hessian + _transpose(hessian)) / 2
         alone = np.einsum("bij,bji->bi", G, qg)
         constant = np.einsum("bii->bi", hessian) <= _CONSTANT * alone
         pg = np.where(constant[:, None, :], 0.0, pg)
@@ -84,7 +84,7 @@ class Systems:
         Entries of t off the active rows do not matter.  Where the active rows are dependent the
         result is a least-squares one and need not satisfy the system.
         """
-        reduced = _pseudoinverse(_masked(self.hessian, active))
+        reduced = _pseudoinverse(_mask(self.hessian, active))
         found = self._once(active, reduced, right)
         size = 1.0
         for _ in range(_REFINEMENTS):
@@ -103,15 +103,15 @@ class Systems:
         free = times(self.inverse, r)
         start = free + times(self.lift, u - times(self.A, free))
         z = np.where(active, times(reduced, np.where(active, times(self.G, start) - t, 0.0)), 0.0)
-        nu = times(_transposed(self.lift), r - times(_transposed(self.G), z))
+        nu = times(_transpose(self.lift), r - times(_transpose(self.G), z))
         return start - times(self.pg, z), z, nu - times(self.schur, u)
 
     def residual(self, active: Array, found: Triple, right: Triple) -> Triple:
         """What is missing in the three groups of equations, with one rounding."""
         y, z, nu = (a.astype(np.longdouble) for a in found)
         r, t, u = right
-        first = r - times(self.Q, y) - times(_transposed(self.G), z)
-        first = first - times(_transposed(self.A), nu)
+        first = r - times(self.Q, y) - times(_transpose(self.G), z)
+        first = first - times(_transpose(self.A), nu)
         second = np.where(active, t - times(self.G, y), 0.0)
         third = u - times(self.A, y)
         return first.astype(float), second.astype(float), third.astype(float)
@@ -133,7 +133,7 @@ def _independent(rows: Array, counted: Array) -> Array:
         return np.ones(len(rows), dtype=bool)
     norms = np.linalg.norm(rows, axis=2)
     rows = rows / np.where(norms > 0, norms, 1.0)[:, :, None]
-    return np.linalg.eigvalsh(_masked(rows @ _transposed(rows), counted))[:, 0] > _DEPENDENT
+    return np.linalg.eigvalsh(_mask(rows @ _transpose(rows), counted))[:, 0] > _DEPENDENT
 
 
 def times(matrices: Array, vectors: Array) -> Array:
@@ -149,11 +149,11 @@ def cotangent_of(given: Any, shape: tuple[int, ...]) -> Array:
     return found
 
 
-def _transposed(matrices: Array) -> Array:
+def _transpose(matrices: Array) -> Array:
     return np.swapaxes(matrices, -1, -2)
 
 
-def _masked(matrices: Array, rows: Array) -> Array:
+def _mask(matrices: Array, rows: Array) -> Array:
     """The rows and columns that are chosen, and the identity elsewhere."""
     both = rows[:, :, None] & rows[:, None, :]
     return np.where(both, matrices, np.eye(matrices.shape[1]))
@@ -225,7 +225,7 @@ def active_rows(hessian: Array, offset: Array) -> Array:
         if not left.all():
             todo, scale, z, s, residual, gap = (a[left] for a in (todo, scale, z, s, residual, gap))
             hessian, offset = hessian[left], offset[left]
-        z, s = _stepped(hessian, z, s, residual, gap)
+        z, s = _next(hessian, z, s, residual, gap)
     return guess
 
 
@@ -248,9 +248,7 @@ def regularised_rows(hessian: Array, offset: Array, guess: Array) -> Array:
     return active
 
 
-def _stepped(
-    hessian: Array, z: Array, s: Array, residual: Array, gap: Array
-) -> tuple[Array, Array]:
+def _next(hessian: Array, z: Array, s: Array, residual: Array, gap: Array) -> tuple[Array, Array]:
     # (H + S/Z) dz = -residual - s + σμ/z
     # with dependent rows H is singular, and S/Z may become too small to repair that
     least = 1e-14 * np.einsum("bii->bi", hessian).max(1, keepdims=True) + 1e-300

@@ -58,7 +58,7 @@ class Linear:
         self._relaxation.set_costs([nearest(cost) for cost in costs])
         self._relaxation.solve()
         basis = self._relaxation.basis()
-        if any(_crossed(limited) for limited in (*self._program.columns, *self._program.rows)):
+        if any(_is_crossed(limited) for limited in (*self._program.columns, *self._program.rows)):
             return Infeasible(LinearProof(()))
         start = basis if len(basis.columns) == len(costs) else None
         found = minimum(self._program, costs, linear_box(self._program), start)
@@ -75,7 +75,7 @@ class Linear:
         return found if isinstance(found, Optimal) else None
 
 
-def _crossed(limits: Row | Column) -> bool:
+def _is_crossed(limits: Row | Column) -> bool:
     return limits.lower is not None and limits.upper is not None and limits.lower > limits.upper
 
 
@@ -115,14 +115,14 @@ class OptimalSet:
     @property
     def varying(self) -> tuple[str, ...]:
         """The names of the components that are not the same everywhere."""
-        return self._named(lambda low, high: low is None or low != high)
+        return self._names(lambda low, high: low is None or low != high)
 
     @property
     def endless(self) -> tuple[str, ...]:
         """The names of the components that are unbounded."""
-        return self._named(lambda low, high: low is None or high is None)
+        return self._names(lambda low, high: low is None or high is None)
 
-    def _named(self, test: Callable[[Bound, Bound], bool]) -> tuple[str, ...]:
+    def _names(self, test: Callable[[Bound, Bound], bool]) -> tuple[str, ...]:
         pairs = zip(self.program.columns, self.ranges, strict=True)
         return tuple(column.name for column, ends in pairs if test(*ends))
 
@@ -157,11 +157,11 @@ class OptimalSet:
         """
         if self.unique:
             return (self.point,)
-        free, sides, cuts = self._pointed
+        free, sides, cuts = self._pointed_part
         corners = vertices(len(free), [*sides, *cuts])
         if corners is None:
             return None
-        return tuple(_lifted(self.point, free, corner) for corner in corners)
+        return tuple(_embed(self.point, free, corner) for corner in corners)
 
     @cached_property
     def rays(self) -> tuple[Point, ...] | None:
@@ -172,7 +172,7 @@ class OptimalSet:
         """
         if self.bounded:
             return ()
-        free, sides, cuts = self._pointed
+        free, sides, cuts = self._pointed_part
         cone = [Halfspace(side.normal, Fraction(0), side.tight) for side in (*sides, *cuts)]
         loose = [side.normal for side in sides if not side.tight]
         total = tuple(-sum(column, Fraction(0)) for column in zip(*loose, strict=True))
@@ -183,10 +183,10 @@ class OptimalSet:
         lines = [side.normal for side in cuts]
         found = [*corners, *lines, *(tuple(-a for a in line) for line in lines)]
         zero = (Fraction(0),) * len(self.point)
-        return tuple(_lifted(zero, free, direction) for direction in found)
+        return tuple(_embed(zero, free, direction) for direction in found)
 
     @cached_property
-    def _pointed(self) -> tuple[list[int], list[Halfspace], list[Halfspace]]:
+    def _pointed_part(self) -> tuple[list[int], list[Halfspace], list[Halfspace]]:
         """The components that vary, half-spaces in these, and equations orthogonal to lines."""
         free = [j for j, (low, high) in enumerate(self.ranges) if low is None or low != high]
         sides = list(self._sides(free))
@@ -246,7 +246,7 @@ class OptimalSet:
     @cached_property
     def _extremes(self) -> tuple[tuple[tuple[Bound, Point | None], ...], ...]:
         """For each component its least and its largest value, and where they are."""
-        if _determined(self.program):
+        if _is_point(self.program):
             return tuple(((x, self.point), (x, self.point)) for x in self.point)
         return tuple(
             tuple(self._extreme(self._unit(j, sign), sign) for sign in (1, -1))
@@ -274,7 +274,7 @@ class OptimalSet:
         for j in free:
             column = self.program.columns[j]
             unit = tuple(Fraction(i == j) for i in free)
-            yield from _facing(unit, (column.lower, column.upper), self.ranges[j], Fraction(0))
+            yield from _supports(unit, (column.lower, column.upper), self.ranges[j], Fraction(0))
         for row in self.program.rows:
             form = self._dense(row)
             normal = tuple(form[j] for j in free)
@@ -283,7 +283,7 @@ class OptimalSet:
             low, _ = self._extreme(form, 1)
             high, _ = self._extreme([-a for a in form], -1)
             fixed = sum((a * self.point[j] for j, a in row.terms if j not in free), Fraction(0))
-            yield from _facing(normal, (row.lower, row.upper), (low, high), fixed)
+            yield from _supports(normal, (row.lower, row.upper), (low, high), fixed)
 
 
 def _require(found: Outcome) -> Vertex:
@@ -293,7 +293,7 @@ def _require(found: Outcome) -> Vertex:
     return found
 
 
-def _lifted(base: Point, places: Sequence[int], values: Point) -> Point:
+def _embed(base: Point, places: Sequence[int], values: Point) -> Point:
     whole = list(base)
     for j, value in zip(places, values, strict=True):
         whole[j] = value
@@ -308,7 +308,7 @@ def _at_least(low: Bound, bound: Fraction) -> bool:
     return low is not None and low >= bound
 
 
-def _facing(normal: Point, bounds: Range, reached: Range, shift: Fraction) -> Iterator[Halfspace]:
+def _supports(normal: Point, bounds: Range, reached: Range, shift: Fraction) -> Iterator[Halfspace]:
     """The bounds of a linear form that its range reaches."""
     (lower, upper), (low, high) = bounds, reached
     if low is not None and low == high:
@@ -320,7 +320,7 @@ def _facing(normal: Point, bounds: Range, reached: Range, shift: Fraction) -> It
         yield Halfspace(tuple(-a for a in normal), shift - lower)
 
 
-def _determined(program: Program) -> bool:
+def _is_point(program: Program) -> bool:
     """Whether the equations alone leave one point."""
     free = [
         j for j, column in enumerate(program.columns)
@@ -370,7 +370,7 @@ def multiplier_set(program: Program, best: Vertex) -> OptimalSet:
     """
     sign = program.sense.sign
     columns = tuple(
-        Column(row.name, *_scaled(sign, *_signs(row.value(best.point), row.lower, row.upper)))
+        Column(row.name, *_scale(sign, *_signs(row.value(best.point), row.lower, row.upper)))
         for row in program.rows
     )
     entries: list[list[tuple[int, Fraction]]] = [[] for _ in program.columns]
@@ -384,7 +384,7 @@ def multiplier_set(program: Program, best: Vertex) -> OptimalSet:
         cost = sign * column.cost
         limits = (None if high is None else cost - high, None if low is None else cost - low)
         if terms and limits != (None, None):
-            rows.append(Row(column.name, tuple(terms), *_scaled(sign, *limits)))
+            rows.append(Row(column.name, tuple(terms), *_scale(sign, *limits)))
     point = tuple(sign * y for y in best.certificate.multipliers)
     return OptimalSet(Program(columns, tuple(rows)), point)
 
@@ -394,7 +394,7 @@ def _signs(value: Fraction, lower: Bound, upper: Bound) -> Range:
     return None if value == upper else Fraction(0), None if value == lower else Fraction(0)
 
 
-def _scaled(sign: int, low: Bound, high: Bound) -> Range:
+def _scale(sign: int, low: Bound, high: Bound) -> Range:
     if sign > 0:
         return low, high
     return None if high is None else -high, None if low is None else -low

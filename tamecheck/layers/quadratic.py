@@ -130,7 +130,7 @@ class QuadraticSolution:
         dependent = np.flatnonzero(~self.independent)
         if len(dependent):
             raise InputError(
-                f"There is no gradient to trust in program(s) {_listed(dependent)} of the batch: "
+                f"There is no gradient to trust in program(s) {_list(dependent)} of the batch: "
                 f"{_DEPENDENT}.",
                 hint="Remove redundant rows, or go on with found.select(found.independent).",
             )
@@ -199,7 +199,7 @@ def quadratic_layer(  # noqa: PLR0913, PLR0917 (the data of a program)
     set; the solution is that of the active constraints as equations, whose signs are checked, and
     rows with a wrong sign change sides (Murty's least-index rule, which does not cycle).
     """
-    data = _batched(Q, q, G, h, A, b)
+    data = _batch(Q, q, G, h, A, b)
     _require_convex(data[0])
     return _minimise(data)
 
@@ -232,7 +232,7 @@ def _minimise(data: tuple[Array, ...]) -> QuadraticSolution:
         wrong[todo] = _wrong(active[todo], z[todo], slack[todo]) & ~part.constant
         todo = todo[wrong[todo].any(1)]
     wrong |= systems.constant & (slack < -_RESIDUAL * (1 + np.abs(h)))
-    bad = wrong.any(1) | ~_confirmed(systems, active, (y, z, nu), right)
+    bad = wrong.any(1) | ~_is_confirmed(systems, active, (y, z, nu), right)
     if bad.any():
         _refuse(data, int(bad.argmax()))
     z, slack = np.maximum(z, 0.0), np.where(active, 0.0, np.maximum(slack, 0.0))
@@ -251,7 +251,7 @@ def _wrong(active: Array, z: Array, slack: Array) -> Array:
     return (active & (z < -_SIGN * size)) | (~active & (slack < -_SIGN * width))
 
 
-def _confirmed(systems: Systems, active: Array, found: Triple, right: Triple) -> Array:
+def _is_confirmed(systems: Systems, active: Array, found: Triple, right: Triple) -> Array:
     """Whether the equations hold, each group measured by the numbers in it."""
     y, z, nu = found
     rest = systems.residual(active, found, right)
@@ -311,12 +311,12 @@ def _require_convex(Q: Array) -> None:  # noqa: N803 (the field's name)
         ) from None
 
 
-def _listed(indices: Sequence[int] | Array) -> str:
+def _list(indices: Sequence[int] | Array) -> str:
     shown = ", ".join(str(k) for k in indices[:8])
     return f"{shown} and {len(indices) - 8} more" if len(indices) > 8 else shown
 
 
-def _batched(*given: Any) -> tuple[Array, ...]:
+def _batch(*given: Any) -> tuple[Array, ...]:
     arrays = [None if a is None else np.asarray(a, dtype=float) for a in given]
     q = arrays[1]
     if q is None or q.ndim not in (1, 2):

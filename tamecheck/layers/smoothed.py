@@ -129,7 +129,7 @@ def perturbed_layer(  # noqa: PLR0913 (options, by keyword only)
         raise InputError("The size of the noise and the number of samples are positive.")
     drawn = _DRAW[noise](np.random.default_rng(seed), (samples, *given.shape))
     changed = (given + size * drawn).reshape(-1, given.shape[1])
-    solutions = _solved(oracle, changed).reshape(drawn.shape)
+    solutions = _solve(oracle, changed).reshape(drawn.shape)
     return PerturbedApproximation(solutions.mean(0), solutions, drawn, noise, size)
 
 
@@ -208,7 +208,7 @@ class BlackboxInterpolation:
     def vjp(self, cotangent: Any) -> Array:
         """``(x(c + size·g) - x(c)) / size`` for a cotangent g, one more solution each."""
         given = cotangent_of(cotangent, self.costs.shape)
-        moved = _solved(self.oracle, self.costs + self.size * given)
+        moved = _solve(self.oracle, self.costs + self.size * given)
         return (moved - self.solutions) / self.size
 
 
@@ -225,7 +225,7 @@ def blackbox_layer(oracle: Oracle, costs: Any, *, size: float = 10.0) -> Blackbo
     given = _costs(costs)
     if not (size > 0 and np.isfinite(size)):
         raise InputError("The size of the interpolation is positive.")
-    return BlackboxInterpolation(_solved(oracle, given), given, oracle, size)
+    return BlackboxInterpolation(_solve(oracle, given), given, oracle, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +249,8 @@ def spo_plus_loss(oracle: Oracle, costs: Any, true_costs: Any) -> SpoPlusBound:
     predicted, true = _costs(costs), _costs(true_costs)
     if predicted.shape != true.shape:
         raise InputError(f"The costs have shapes {predicted.shape} and {true.shape}.")
-    best = _solved(oracle, true)
-    worst = _solved(oracle, 2 * predicted - true)
+    best = _solve(oracle, true)
+    worst = _solve(oracle, 2 * predicted - true)
     value = ((2 * predicted - true) * (best - worst)).sum(1)
     return SpoPlusBound(value, 2 * (best - worst))
 
@@ -262,7 +262,7 @@ def _costs(values: Any) -> Array:
     return given
 
 
-def _solved(oracle: Oracle, costs: Array) -> Array:
+def _solve(oracle: Oracle, costs: Array) -> Array:
     found = np.asarray(oracle(costs), dtype=float)
     if found.shape != costs.shape:
         raise InputError(f"The oracle gives shape {found.shape} for costs of {costs.shape}.")

@@ -41,8 +41,8 @@ __all__ = [
 ]
 
 Gradients: TypeAlias = Sequence[Any]
-Pull: TypeAlias = Callable[[Array], Gradients]
-Run: TypeAlias = Callable[..., tuple[Any, Pull]]
+Pullback: TypeAlias = Callable[[Array], Gradients]
+Run: TypeAlias = Callable[..., tuple[Any, Pullback]]
 """From arrays to a value and the function from its cotangent to gradients of the arrays."""
 
 
@@ -98,7 +98,7 @@ def linear_value_function(
     solution itself has derivative 0 or none, so it is no differentiable function.
     """
 
-    def run(*data: Any) -> tuple[Any, Pull]:
+    def run(*data: Any) -> tuple[Any, Pullback]:
         found = linear_layer(*data)
 
         def pull(g: Array) -> Gradients:
@@ -120,7 +120,7 @@ def value_function(layer: ValueLayer, values: Any) -> Any:
     conservative gradient.
     """
 
-    def run(own: Any) -> tuple[Any, Pull]:
+    def run(own: Any) -> tuple[Any, Pullback]:
         found = layer(own.tolist())
         return float(found.value), lambda g: (g * _mean(found.gradient.vertices),)
 
@@ -152,7 +152,7 @@ def blackbox_function(oracle: Oracle, costs: Any, *, size: float = 10.0) -> Any:
 def _run(layer: Callable[..., Any], output: str) -> Run:
     """A layer of arrays, by the name of its output; what ``vjp`` gives are the first arguments'."""
 
-    def run(*data: Any) -> tuple[Any, Pull]:
+    def run(*data: Any) -> tuple[Any, Pullback]:
         found = layer(*data)
 
         def pull(g: Array) -> Gradients:
@@ -179,7 +179,7 @@ def _mean(points: Sequence[Sequence[Any]]) -> Array:
 def _loop(run: Run, ranks: Sequence[int]) -> Run:
     """The function over a batch: arrays with one dimension more than their rank are split."""
 
-    def batched(*data: Any) -> tuple[Any, Pull]:
+    def over_batch(*data: Any) -> tuple[Any, Pullback]:
         split = [
             array is not None and array.ndim == rank + 1
             for array, rank in zip(data, ranks, strict=True)
@@ -203,7 +203,7 @@ def _loop(run: Run, ranks: Sequence[int]) -> Run:
 
         return np.stack([value for value, _ in done]), pull
 
-    return batched
+    return over_batch
 
 
 def _scalar(array: Any) -> Any:
@@ -232,7 +232,7 @@ def _apply(run: Run, given: Sequence[Any]) -> Any:
     def backward(ctx: Any, *outer: Any) -> Any:
         gradients = ctx.pull(outer[0].detach().numpy())
         return tuple(
-            None if shape is None or gradient is None else _fitted(torch, gradient, shape)
+            None if shape is None or gradient is None else _fit_shape(torch, gradient, shape)
             for gradient, shape in zip(gradients, ctx.shapes, strict=True)
         )
 
@@ -243,7 +243,7 @@ def _apply(run: Run, given: Sequence[Any]) -> Any:
     return layer.apply(*given)
 
 
-def _fitted(torch: Any, gradient: Any, shape: Any) -> Any:
+def _fit_shape(torch: Any, gradient: Any, shape: Any) -> Any:
     """The gradient, summed over a batch that the argument does not have."""
     array = np.asarray(gradient, dtype=float)
     while array.ndim > len(shape):

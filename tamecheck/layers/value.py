@@ -66,7 +66,7 @@ class Valued:
             return Gradient(self.names, self.optima.right_side_gradients)
         if not self.sides:
             points = self.optima.cost_gradients
-            return Gradient(self.names, tuple(dict.fromkeys(self._picked(x) for x in points)))
+            return Gradient(self.names, tuple(dict.fromkeys(self._pick(x) for x in points)))
         return Gradient(self.names, tuple(dict.fromkeys(self._pairs())))
 
     def __str__(self) -> str:
@@ -82,13 +82,13 @@ class Valued:
                     "together: an optimal integer part becomes infeasible or unbounded nearby."
                 )
         return [
-            (*u, *self._picked(x))
+            (*u, *self._pick(x))
             for part in self.optima.parts
-            for u in self.optima.projected(part)
+            for u in self.optima.project(part)
             for x in part.solutions.listed_vertices
         ]
 
-    def _picked(self, x: Point) -> Point:
+    def _pick(self, x: Point) -> Point:
         return tuple(x[j] for j in self.costs)
 
 

@@ -127,7 +127,7 @@ def joint_objective(
     )
     paid = sketch.apply(ops.RELU, slack)
     total = sketch.apply(ops.SUM, paid, axes=(1,), keepdims=False)
-    penalty = _scaled(sketch, total, elastic.rho)
+    penalty = _scale(sketch, total, elastic.rho)
     losses = _losses(sketch, scores, label, classes, loss)
     total = sketch.apply(ops.ADD, losses, penalty, label="loss and penalty")
     if elastic.temperature == 0:
@@ -156,14 +156,14 @@ def _losses(sketch: Sketch, scores: int, label: int, classes: int, loss: str) ->
     return sketch.apply(ops.RELU, behind, label="hinge loss")
 
 
-def _scaled(sketch: Sketch, node: int, factor: float) -> int:
+def _scale(sketch: Sketch, node: int, factor: float) -> int:
     return sketch.apply(ops.MUL, node, sketch.constant(np.float64(factor)))
 
 
 def _soft_minimum(sketch: Sketch, node: int, temperature: float) -> int:
     cold = sketch.apply(ops.DIV, node, sketch.constant(np.float64(-temperature)))
     total = sketch.apply(ops.LOGSUMEXP, cold, axes=(0,), keepdims=False)
-    return _scaled(sketch, total, -temperature)
+    return _scale(sketch, total, -temperature)
 
 
 def objective_certificate(model: Model, gap: str) -> ObjectiveCertificate:

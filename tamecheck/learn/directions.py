@@ -18,9 +18,9 @@ from tamecheck.learn.elastic import (
     exact_minimisers,
     patterns,
     rest_scores,
-    soft_enumerated,
     soft_flips,
     soft_slope,
+    value_and_posterior,
 )
 from tamecheck.learn.estimator import Labels
 from tamecheck.learn.latent import Latent, Weights, forward
@@ -215,7 +215,7 @@ def soft(problem: Problem, share: Floats) -> Parts:
     """The same for v_t: means of the loss's slopes under the exact p(u | a, y)."""
     a, labels, loss, elastic = problem.a, problem.labels, problem.loss, problem.elastic
     every = patterns(problem.width)
-    values, posterior = soft_enumerated(problem)
+    values, posterior = value_and_posterior(problem)
     prior = np.tanh(elastic.tilt(a) / elastic.temperature)
     back = elastic.slope_between(posterior @ every - prior, a) * share[:, None]
     scores = rest_scores(every, problem.rest)

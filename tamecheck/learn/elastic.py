@@ -38,9 +38,9 @@ __all__ = [
     "exact_minimisers",
     "patterns",
     "rest_scores",
-    "soft_enumerated",
     "soft_flips",
     "soft_slope",
+    "value_and_posterior",
 ]
 
 _TINY = 1e-200
@@ -119,7 +119,7 @@ def exact_minimisers(problem: Problem) -> Floats:
     return every[total.argmin(axis=1)]
 
 
-def soft_enumerated(problem: Problem) -> tuple[Floats, Floats]:
+def value_and_posterior(problem: Problem) -> tuple[Floats, Floats]:
     """The value v_t and the exact probabilities p(u | a, y) of all `patterns`, in that order."""
     temperature = problem.elastic.temperature
     least, likelihood = _likelihood(problem)
@@ -127,13 +127,13 @@ def soft_enumerated(problem: Problem) -> tuple[Floats, Floats]:
     joint = np.multiply(prior, likelihood[problem.labels], out=prior)
     total = joint @ np.ones(joint.shape[1])
     if total.min(initial=1) < _TINY:
-        return _soft_enumerated_in_logarithms(problem)
+        return _posterior_in_logarithms(problem)
     value = least - temperature * np.log(total)
     joint /= total[:, None]
     return value, joint
 
 
-def _soft_enumerated_in_logarithms(problem: Problem) -> tuple[Floats, Floats]:
+def _posterior_in_logarithms(problem: Problem) -> tuple[Floats, Floats]:
     """The same for low temperatures, where probabilities underflow."""
     every, temperature = patterns(problem.width), problem.elastic.temperature
     tilt = problem.elastic.tilt(problem.a) / temperature
@@ -159,18 +159,18 @@ def soft_slope(problem: Problem) -> Floats:
     low, high = _product_measure(tilt[:, :half]), _product_measure(tilt[:, half:])
     table = _likelihood(problem)[1].reshape(-1, high.shape[1], low.shape[1])
     rows = np.arange(len(low))
-    by_low = _summed(high, table.transpose(1, 0, 2))[rows, problem.labels] * low
-    by_high = _summed(low, table.transpose(2, 0, 1))[rows, problem.labels] * high
+    by_low = _sum_over(high, table.transpose(1, 0, 2))[rows, problem.labels] * low
+    by_high = _sum_over(low, table.transpose(2, 0, 1))[rows, problem.labels] * high
     total = by_low @ np.ones(low.shape[1])
     if total.min(initial=1) < _TINY:
-        means = _soft_enumerated_in_logarithms(problem)[1] @ patterns(width)
+        means = _posterior_in_logarithms(problem)[1] @ patterns(width)
     else:
         means = np.hstack([by_low @ patterns(half), by_high @ patterns(width - half)])
         means /= total[:, None]
     return problem.elastic.slope_between(means - np.tanh(tilt), problem.a)
 
 
-def _summed(weights: Floats, table: Floats) -> Floats:
+def _sum_over(weights: Floats, table: Floats) -> Floats:
     """The sums over the first axis of a table of three, with each row of weights."""
     flat = table.reshape(len(table), -1)
     return (weights @ flat).reshape(len(weights), *table.shape[1:])
@@ -233,7 +233,7 @@ def _flips(problem: Problem) -> tuple[Floats, Floats]:
     start = signs @ matrix + offset
     if len(problem.rest) == 1:
         now = loss.values(start, labels)
-        return signs, loss.flipped(signs, start, matrix, labels) - now[:, None]
+        return signs, loss.flip_losses(signs, start, matrix, labels) - now[:, None]
     behind = problem.rest[1:]
     now = loss.values(rest_scores(sign(start), behind), labels)
     after = sign(start[:, None, :] - 2 * signs[:, :, None] * matrix)

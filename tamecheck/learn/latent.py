@@ -11,7 +11,7 @@ import numpy as np
 
 from tamecheck.ir.tensor import size_of
 from tamecheck.learn.effort import check_choice
-from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, rounded, sign
+from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, round_layers, sign
 
 __all__ = ["Latent", "Scaling", "Weights", "forward", "initial", "kind_of", "scaling_of"]
 
@@ -111,7 +111,7 @@ class Latent:
     def network(self, scaling: Scaling, magnitude: float | None) -> BinarizedNetwork:
         """The network on unscaled features: real weights in [-1, 1], or exact integers.
 
-        The first layer takes the scaling over; of ``magnitude`` see `rounded`.
+        The first layer takes the scaling over; of ``magnitude`` see `round_layers`.
         """
         layers: list[Layer] = []
         for number, (weights, offset) in enumerate(zip(self.weights, self.offsets, strict=True)):
@@ -133,7 +133,7 @@ class Latent:
                 matrix, shift = matrix / factor, shift / factor
             layers.append(Layer(matrix, shift))
         exact = magnitude is not None and (scaling.signs or self.kind != "real")
-        return rounded(layers, magnitude if exact else None)
+        return round_layers(layers, magnitude if exact else None)
 
 
 def forward(layers: Weights, x: Floats) -> tuple[list[Floats], list[Floats], Floats]:

@@ -34,7 +34,7 @@ class Loss(ABC):
     def slope(self, scores: Floats, labels: Labels) -> Floats:
         """A subgradient with respect to the scores ``(rows, classes)``."""
 
-    def flipped(self, signs: Floats, scores: Floats, readout: Floats, labels: Labels) -> Floats:
+    def flip_losses(self, signs: Floats, scores: Floats, readout: Floats, labels: Labels) -> Floats:
         """The losses ``(rows, h)`` after the flip of each sign alone."""
         return self.values(scores[:, None, :] - 2 * signs[:, :, None] * readout, labels)
 
@@ -70,12 +70,12 @@ class Logistic(Loss):
         slope[np.arange(len(labels)), labels] -= 1
         return slope
 
-    def flipped(self, signs: Floats, scores: Floats, readout: Floats, labels: Labels) -> Floats:
+    def flip_losses(self, signs: Floats, scores: Floats, readout: Floats, labels: Labels) -> Floats:
         """The losses after each flip: the sum over classes of products is a matrix product."""
         relative = scores - _pick(scores, labels)[:, None]
         spread = float(np.abs(relative).max(initial=0) + 2 * np.abs(readout).max(initial=0))
         if spread > _LARGE:
-            return super().flipped(signs, scores, readout, labels)
+            return super().flip_losses(signs, scores, readout, labels)
         odds = np.exp(relative)
         fewer, more = odds @ np.exp(-2 * readout).T, odds @ np.exp(2 * readout).T
         return np.log(np.where(signs > 0, fewer, more)) + 2 * signs * readout.T[labels]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tamecheck.loaders.tables.schema import Schema
     from tamecheck.model import Model
 
-__all__ = ["BinarizedNetwork", "Layer", "WeightKind", "rounded", "sign"]
+__all__ = ["BinarizedNetwork", "Layer", "WeightKind", "round_layers", "sign"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 WeightKind: TypeAlias = Literal["binary", "ternary", "real"]
@@ -123,7 +123,7 @@ class BinarizedNetwork:
     def scores(self, x: Floats) -> Floats:
         """The scores of the classes, of shape ``(rows, classes)``, in float64.
 
-        On inputs ±1 (or other small integers) the values of a network that `rounded` made are
+        On inputs ±1 (or other small integers) the values of a network that `round_layers` made are
         exact: no sum of its terms needs more than 24 bits.
         """
         return self.layers[-1]((x, *self.hidden(x))[-1])
@@ -183,7 +183,7 @@ def _narrow(values: Floats) -> Array:
     return single if bool((single == values).all()) else values
 
 
-def rounded(layers: Sequence[Layer], magnitude: float | None = 1.0) -> BinarizedNetwork:
+def round_layers(layers: Sequence[Layer], magnitude: float | None = 1.0) -> BinarizedNetwork:
     """The network with each layer's numbers rounded to multiples of a power of 1/2.
 
     The power of a layer is such that no partial sum of its terms needs more than 24 bits for

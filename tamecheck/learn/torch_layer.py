@@ -83,7 +83,7 @@ def _function() -> Any:
         def forward(ctx: Any, *inputs: Any) -> Any:
             *tensors, labels, elastic, loss = inputs
             a, readout, offset = (_array(tensor, np.float64) for tensor in tensors)
-            value, slopes = _solved(Problem(a, labels, [(readout, offset)], loss, elastic))
+            value, slopes = _solve(Problem(a, labels, [(readout, offset)], loss, elastic))
             kept = zip(tensors, slopes, strict=True)
             ctx.save_for_backward(*(tensor.new_tensor(slope) for tensor, slope in kept))
             return tensors[0].new_tensor(value)
@@ -100,7 +100,7 @@ def _array(tensor: Any, dtype: Any) -> Any:
     return np.asarray(tensor.detach().cpu().numpy()).astype(dtype)
 
 
-def _solved(problem: Problem) -> Parts:
+def _solve(problem: Problem) -> Parts:
     share = np.full(len(problem.a), 1 / len(problem.a))
     if problem.elastic.temperature > 0:
         return soft(problem, share)

@@ -7,7 +7,7 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.learn.definability import joint_objective
-from tamecheck.learn.elastic import Elastic, Problem, exact_minimisers, soft_enumerated
+from tamecheck.learn.elastic import Elastic, Problem, exact_minimisers, value_and_posterior
 from tamecheck.learn.losses import LOSSES
 
 ROWS = np.where(np.random.default_rng(0).random((40, 4)) < 0.5, -1.0, 1.0)
@@ -70,7 +70,7 @@ def test_the_graph_is_the_objective_that_is_descended(loss, temperature):
     a = (x @ w + b)[None, :]
     problem = Problem(a, np.array([1]), [(v, c)], LOSSES[loss], elastic)
     if temperature:
-        expected = soft_enumerated(problem)[0][0]
+        expected = value_and_posterior(problem)[0][0]
     else:
         u = exact_minimisers(problem)
         expected = LOSSES[loss].values(u @ v + c, [1] * np.ones(1, int)) + elastic.penalty(u, a)

@@ -49,7 +49,7 @@ def test_slopes_are_those_of_finite_differences():
     x, back = rng.normal(size=(1, 3)), rng.normal(size=(1, 3))
     vector, h = network.vector(), 1e-6
     slopes = network.slopes(x, back)
-    gradient = slopes.combined(np.ones(1))
+    gradient = slopes.combination(np.ones(1))
     for k in range(len(vector)):
         moved = vector.copy()
         moved[k] += h
@@ -65,7 +65,7 @@ def test_factored_slopes_are_the_rows_that_they_stand_for():
     network = ReluNetwork((small().weights), (small().offsets[0], None))
     x, back = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
     slopes = network.slopes(x, back)
-    rows = np.array([slopes.combined(row) for row in np.eye(4)])
+    rows = np.array([slopes.combination(row) for row in np.eye(4)])
     assert slopes.gram() == pytest.approx(rows @ rows.T)
     change = rng.normal(size=rows.shape[1])
     assert slopes.along(network.at(change)) == pytest.approx(rows @ change)

@@ -66,19 +66,19 @@ def test_the_context_swallows_ctrl_c_alone():
     [
         ("annealing", mip_search._State, "_move"),
         ("cbc", mip_alternation._State, "_replace"),
-        ("auto", mip_stages, "enumerated"),
+        ("auto", mip_stages, "enumerate_networks"),
     ],
 )
 def test_training_by_mip_keeps_its_network(interrupt, solver, owner, step):
     x, y = parity(3)
-    calls = interrupt(owner, step, 1 if step == "enumerated" else 2)
+    calls = interrupt(owner, step, 1 if step == "enumerate_networks" else 2)
     learner = MIPBinarizedClassifier((1,), solver=solver, random_state=0)
     with pytest.warns(UserWarning, match=r"interrupted; the network is the best so far") as told:
         learner.fit(x, y)
     assert len(told) == 1
     assert learner.interrupted_
     assert learner.checked_
-    assert next(calls) == (2 if step == "enumerated" else 3)
+    assert next(calls) == (2 if step == "enumerate_networks" else 3)
     assert learner.loss_ == (learner.predict(x) != y).sum()
     # no more is claimed than what the data prove: the search was cut off
     assert (learner.bound_, learner.proof_) == (0, "trivial")
@@ -87,7 +87,7 @@ def test_training_by_mip_keeps_its_network(interrupt, solver, owner, step):
 def test_an_interrupt_of_the_inner_training_ends_all_and_is_told_once(interrupt):
     x, y = parity(2)
     interrupt(SteBinarizedClassifier, "_direction", 9)
-    interrupt(mip_stages, "lifted", 1)
+    interrupt(mip_stages, "lift", 1)
     learner = MIPBinarizedClassifier((1,), weights="real", timeout=2, random_state=0)
     with pytest.warns(UserWarning, match="interrupted") as told:
         learner.fit(x, y)

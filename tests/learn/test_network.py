@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tamecheck as tc
-from tamecheck.learn.network import BinarizedNetwork, Layer, rounded
+from tamecheck.learn.network import BinarizedNetwork, Layer, round_layers
 
 XOR = BinarizedNetwork(
     (
@@ -28,7 +28,7 @@ def networks(draw):
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     widths = draw(st.lists(st.integers(1, 5), min_size=2, max_size=4))
     layers = [Layer(rng.normal(size=p), rng.normal(size=p[1])) for p in pairwise(widths)]
-    return rounded(layers)
+    return round_layers(layers)
 
 
 def test_xor_by_hand():
@@ -105,7 +105,7 @@ def test_a_strict_where_is_the_sign_that_is_minus_one_at_zero(tmp_path):
 
 
 def test_rounding_keeps_sign_weights_and_bounds_partial_sums():
-    net = rounded(
+    net = round_layers(
         [Layer(np.full((784, 3), -1.0), [0.3, 0.4, 100.7]), Layer(np.eye(3), np.zeros(3))]
     )
     first = net.layers[0]
@@ -116,11 +116,11 @@ def test_rounding_keeps_sign_weights_and_bounds_partial_sums():
 
 
 def test_wide_sums_get_coarser_grids_and_then_single_precision():
-    wide = rounded([Layer(np.full((8000, 1), 0.3), [0.1]), Layer([[1.0]], [0.0])]).layers[0]
+    wide = round_layers([Layer(np.full((8000, 1), 0.3), [0.1]), Layer([[1.0]], [0.0])]).layers[0]
     total = 8000 * 0.3 + 0.1
     unit = 2.0 ** (23 - np.ceil(np.log2(total)))
     assert np.array_equal(wide.weights * unit, np.rint(wide.weights * unit))
-    real = rounded([Layer([[0.3]], [0.1]), Layer([[1.0]], [0.0])], magnitude=None).layers[0]
+    real = round_layers([Layer([[0.3]], [0.1]), Layer([[1.0]], [0.0])], magnitude=None).layers[0]
     assert real.weights[0, 0] == np.float32(0.3)
 
 

@@ -17,9 +17,9 @@ from tamecheck.learn.elastic import (
     exact_minimisers,
     patterns,
     rest_scores,
-    soft_enumerated,
     soft_flips,
     soft_slope,
+    value_and_posterior,
 )
 from tamecheck.learn.losses import LOSSES
 from tamecheck.learn.network import sign
@@ -84,10 +84,10 @@ def test_values_slopes_and_flips_agree_with_the_table(name, size):
     tangent = loss.values(scores, labels) + (loss.slope(scores, labels) * (other - scores)).sum(1)
     assert (loss.values(other, labels) >= tangent - 1e-9 * size).all()
     signs, readout = sign(rng.normal(size=(50, 3))), rng.normal(0, size, (3, 4))
-    flipped = loss.flipped(signs, scores, readout, labels)
+    flip_losses = loss.flip_losses(signs, scores, readout, labels)
     for j in range(3):
         after = scores - 2 * signs[:, j, None] * readout[j]
-        assert np.allclose(flipped[:, j], loss.values(after, labels))
+        assert np.allclose(flip_losses[:, j], loss.values(after, labels))
 
 
 # --- minima -----------------------------------------------------------------------------------
@@ -132,9 +132,9 @@ def test_the_best_flip_is_the_best_of_a_star(problem):
     start = sign(problem.a)
     around = [start]
     for j in range(problem.width):
-        flipped = start.copy()
-        flipped[:, j] *= -1
-        around.append(flipped)
+        flip_losses = start.copy()
+        flip_losses[:, j] *= -1
+        around.append(flip_losses)
     expected = np.min([value_at(problem, u) for u in around], axis=0)
     assert np.allclose(value_at(problem, best_flip(problem)), expected)
 
@@ -169,7 +169,7 @@ def test_the_smooth_slope_is_the_derivative_of_the_smooth_value(problem, seed):
 
     def moved(s):
         a = problem.a + s * direction
-        return soft_enumerated(
+        return value_and_posterior(
             Problem(a, problem.labels, problem.rest, problem.loss, problem.elastic)
         )[0]
 
@@ -184,7 +184,7 @@ def test_the_smooth_value_tends_to_the_minimum_less_the_smallest_penalty(problem
     least = problem.elastic.penalty(sign(problem.a), problem.a)
     expected = value_by_definition(problem) - least
     slack = problem.elastic.temperature * problem.width
-    assert np.allclose(soft_enumerated(problem)[0], expected, atol=slack + 1e-9)
+    assert np.allclose(value_and_posterior(problem)[0], expected, atol=slack + 1e-9)
 
 
 def test_at_temperature_one_the_value_is_the_likelihood_of_random_signs():
@@ -193,7 +193,7 @@ def test_at_temperature_one_the_value_is_the_likelihood_of_random_signs():
     a = rng.normal(0, 0.3, (4, 3))
     labels = np.array([0, 1, 1, 0])
     elastic = Elastic(0.8, 2.0, 1.0)
-    value, posterior = soft_enumerated(Problem(a, labels, rest, LOSSES["logistic"], elastic))
+    value, posterior = value_and_posterior(Problem(a, labels, rest, LOSSES["logistic"], elastic))
     for row in range(4):
         total = 0.0
         # within the margin the penalty's odds of u = 1 are exp(2 rho a)
@@ -211,7 +211,7 @@ def test_small_probabilities_are_not_lost():
     rest = [(np.array([[45.0, -45.0]]), np.zeros(2))]
     elastic = Elastic(1.0, 30.0, 1.0)
     problem = Problem(np.array([[30.0 - 1e-9]]), np.array([1]), rest, LOSSES["logistic"], elastic)
-    value, posterior = soft_enumerated(problem)
+    value, posterior = value_and_posterior(problem)
     assert np.isclose(value[0], 60)
     assert np.isclose(posterior[0, 0], 1)
     assert np.isclose(soft_slope(problem)[0, 0], 2)
@@ -224,7 +224,7 @@ def test_both_ways_to_the_smooth_slope_agree_at_all_temperatures(temperature):
     a, labels = rng.normal(size=(12, 9)), rng.integers(0, 4, 12)
     elastic = Elastic(0.7, 1.5, temperature)
     problem = Problem(a, labels, rest, LOSSES["logistic"], elastic)
-    posterior = soft_enumerated(problem)[1]
+    posterior = value_and_posterior(problem)[1]
     prior = np.tanh(elastic.tilt(a) / temperature)
     expected = elastic.slope_between(posterior @ patterns(9) - prior, a)
     assert np.isfinite(expected).all()

@@ -126,7 +126,7 @@ def test_an_interrupted_training_saves_what_it_has_and_says_so(folder, capsys, m
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mip_stages, "enumerated", interrupt)
+    monkeypatch.setattr(mip_stages, "enumerate_networks", interrupt)
     command = [
         "train",
         "people.csv",
@@ -149,7 +149,7 @@ def test_an_interrupt_before_there_is_a_network_writes_nothing(folder, capsys, m
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mip, "annealed", interrupt)
+    monkeypatch.setattr(mip, "anneal", interrupt)
     assert main(["train", "people.csv", "--method", "mip", "-o", "net.json"]) == 130
     assert capsys.readouterr().err == "tamecheck: interrupted\n"
     assert not (folder / "net.json").exists()

@@ -12,7 +12,7 @@ from tamecheck.budget import Budget
 from tamecheck.learn.effort import DataError
 from tamecheck.learn.finetune.margins import read_attack, read_rows
 from tamecheck.learn.finetune.network import ReluNetwork
-from tamecheck.learn.finetune.steps import FAR, NEAR, Task, between, correct, harden, missed
+from tamecheck.learn.finetune.steps import FAR, NEAR, Task, between, correct, count_missed, harden
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
@@ -159,8 +159,8 @@ def robust_finetune(  # noqa: PLR0913 (options, by keyword only)
         network,
         float(np.linalg.norm(vector - start.vector())),
         best.rounds,
-        missed(start, given, ball, wanted),
-        missed(network, given, ball, wanted),
+        count_missed(start, given, ball, wanted),
+        count_missed(network, given, ball, wanted),
         best.converged,
         budget.cancelled.is_set(),
     )

@@ -28,7 +28,7 @@ __all__ = [
     "adversarial_points",
     "attackable_points",
     "gains",
-    "least_leads",
+    "least_margins",
     "read_attack",
     "read_rows",
     "verified_robustness",
@@ -112,7 +112,7 @@ def attackable_points(  # noqa: PLR0913 (options, by keyword only)
     network, given, ball = read_attack(model, points, labels, radius, bounds)
     y = given.labels
     worst = worst_points(network, given, ball)
-    attacked = least_leads(network, Rows(worst, y))[0]
+    attacked = least_margins(network, Rows(worst, y))[0]
     fooled = (network.decide(given.x) == y) & (attacked < 0)
     classes = np.unique(y[fooled])
     if not len(classes):
@@ -150,9 +150,9 @@ def worst_points(network: ReluNetwork, rows: Rows, ball: Ball, steps: int = 40) 
     point, worst = x.copy(), x.copy()
     least = np.full(len(x), np.inf)
     for step in range(steps + 1):
-        leads, back = least_leads(network, Rows(point, rows.labels))
-        better = leads < least
-        least[better], worst[better] = leads[better], point[better]
+        margins, back = least_margins(network, Rows(point, rows.labels))
+        better = margins < least
+        least[better], worst[better] = margins[better], point[better]
         length = radius / 4 if 2 * step < steps else radius / 10
         point = np.clip(point - length * np.sign(network.input_slopes(point, back)), low, high)
     return worst
@@ -207,12 +207,12 @@ def gains(network: ReluNetwork, rows: Rows) -> tuple[Floats, Labels, Floats]:
     return np.sum(factors * scores[row], axis=1), row, factors
 
 
-def least_leads(network: ReluNetwork, rows: Rows) -> tuple[Floats, Floats]:
-    """The least lead of each row, and the factors of the scores in it."""
+def least_margins(network: ReluNetwork, rows: Rows) -> tuple[Floats, Floats]:
+    """The least margin of each row, and the factors of the scores in it."""
     found, _, factors = gains(network, rows)
-    leads = found.reshape(len(rows.x), -1)
-    places = leads.argmin(axis=1) + np.arange(len(leads)) * leads.shape[1]
-    return leads.min(axis=1), factors[places]
+    margins = found.reshape(len(rows.x), -1)
+    places = margins.argmin(axis=1) + np.arange(len(margins)) * margins.shape[1]
+    return margins.min(axis=1), factors[places]
 
 
 # --- robust accuracy, by proofs and exact witnesses

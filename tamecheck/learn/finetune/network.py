@@ -41,7 +41,7 @@ class Slopes:
             total += (x @ x.T + shift) * (back @ back.T)
         return total
 
-    def combined(self, factors: Floats) -> Floats:
+    def combination(self, factors: Floats) -> Floats:
         """The sum of the rows times ``factors``, as a vector of parameters."""
         parts: list[Floats] = []
         for x, back, shift in zip(self.inputs, self.backs, self.shifted, strict=True):

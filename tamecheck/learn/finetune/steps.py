@@ -9,7 +9,7 @@ import numpy as np
 from tamecheck.budget import Budget
 from tamecheck.errors import SolverError
 from tamecheck.learn.effort import DataError, interruptible
-from tamecheck.learn.finetune.margins import Ball, Labels, Rows, gains, least_leads, worst_points
+from tamecheck.learn.finetune.margins import Ball, Labels, Rows, gains, least_margins, worst_points
 from tamecheck.learn.finetune.network import ReluNetwork, Slopes
 from tamecheck.learn.network import Floats
 from tamecheck.solvers.cone import cone_solution
@@ -21,11 +21,11 @@ __all__ = [
     "Task",
     "between",
     "correct",
+    "count_missed",
     "cuts",
     "elastic_change",
     "harden",
     "least_change",
-    "missed",
 ]
 
 FAR, NEAR = 2.0, 1.3
@@ -33,12 +33,12 @@ FAR, NEAR = 2.0, 1.3
 
 _ROUNDING = 1e-9
 _PART = 0.3
-"""The share of the lead that is missing at first, at most, that one step makes up for."""
+"""The share of the margin that is missing at first, at most, that one step makes up for."""
 
 _STEPS = (1.0, 0.5, 0.25, 0.1)
 
 _LEAD, _KEPT = 0.6, 0.8
-"""The margin, and what clean rows keep, as shares of leads."""
+"""The margin, and what clean rows keep, as shares of margins."""
 
 _MEMORY = 4
 _DAMPING = 0.1
@@ -67,7 +67,7 @@ class Task:
     """Points to be robust in a ball, clean rows to keep, rows that judge, and what is asked.
 
     The attacks on the points go ``reach`` radii far, and the right score leads by ``margin`` under
-    attack: if None, by a share of the usual lead.
+    attack: if None, by a share of the usual margin.
     """
 
     points: Rows
@@ -85,16 +85,16 @@ def correct(start: ReluNetwork, points: Rows, margin: float, rounds: int, budget
     floor = np.full(len(points.x), margin)
     solved, converged = 0, False
     best_key = _key(start, origin, points, margin, origin)
-    most = _PART * max(0.0, margin - float(least_leads(start, points)[0].min()))
+    most = _PART * max(0.0, margin - float(least_margins(start, points)[0].min()))
     with interruptible(budget):
         while solved < rounds and not budget.is_spent:
-            leads, floors, slopes = cuts(start.at(vector), points, floor, np.inf)
-            missing = floors - leads
+            margins, floors, slopes = cuts(start.at(vector), points, floor, np.inf)
+            missing = floors - margins
             if best_key[0] > 0 and len(start.weights) > 1:
                 # on the way, only a part of what is missing: cuts are true only nearby
                 step = least_change(slopes, np.minimum(missing, most))
             else:
-                # the cut at the origin: lead + slope . (w - vector) >= margin, in d = w - origin
+                # the cut at the origin: margin + slope . (w - vector) >= margin, in d = w - origin
                 needed = missing + slopes.along(start.at(vector - origin))
                 step = origin + least_change(slopes, needed) - vector
             solved += 1
@@ -134,16 +134,16 @@ def harden(start: ReluNetwork, task: Task, rounds: int, budget: Budget) -> Best:
         If no clean row is classified rightly.
     """
     origin = start.vector()
-    leads = least_leads(start, task.clean)[0]
-    right = leads > 0
+    margins = least_margins(start, task.clean)[0]
+    right = margins > 0
     if not right.any():
         raise DataError("The model classifies none of the clean rows rightly.")
-    kept, floor = Rows(task.clean.x[right], task.clean.labels[right]), _KEPT * leads[right]
-    usual = float(np.median(leads[right]))
+    kept, floor = Rows(task.clean.x[right], task.clean.labels[right]), _KEPT * margins[right]
+    usual = float(np.median(margins[right]))
     margin = _LEAD * usual if task.margin is None else task.margin
     reach = Ball(task.reach * task.ball.radius, task.ball.bounds)
     judges = _spread(task.judges, _MOST_JUDGES)
-    lowest, most = _accuracy(start, judges) - _LOST, _standing(start, judges, task.ball)
+    lowest, most = _accuracy(start, judges) - _LOST, _robust_share(start, judges, task.ball)
     vector, best, solved = origin.copy(), origin, 0
     points = task.points
     recent: list[Floats] = []
@@ -156,13 +156,13 @@ def harden(start: ReluNetwork, task: Task, rounds: int, budget: Budget) -> Best:
                 np.r_[np.tile(points.labels, len(recent)), kept.labels],
             )
             floors = np.r_[np.full(len(points.x) * len(recent), margin), floor]
-            leads, wanted, slopes = cuts(network, asked, floors, usual / 4)
-            needed = wanted - leads + slopes.along(start.at(vector - origin))
+            margins, wanted, slopes = cuts(network, asked, floors, usual / 4)
+            needed = wanted - margins + slopes.along(start.at(vector - origin))
             vector += _DAMPING * (origin + elastic_change(slopes, needed) - vector)
             solved += 1
             if solved % _JUDGED == 0:
                 found = start.at(vector)
-                share = _standing(found, judges, task.ball)
+                share = _robust_share(found, judges, task.ball)
                 if share > most and _accuracy(found, judges) >= lowest:
                     most, best = share, vector.copy()
     return Best(best, solved, converged=False)
@@ -176,18 +176,18 @@ def _spread(rows: Rows, most: int) -> Rows:
 
 def _accuracy(network: ReluNetwork, rows: Rows) -> float:
     """The share of rows that are classified rightly."""
-    return float(np.mean(least_leads(network, rows)[0] > 0))
+    return float(np.mean(least_margins(network, rows)[0] > 0))
 
 
-def _standing(network: ReluNetwork, rows: Rows, ball: Ball) -> float:
+def _robust_share(network: ReluNetwork, rows: Rows, ball: Ball) -> float:
     """The share of rows that a short attack does not fool."""
     return _accuracy(network, Rows(worst_points(network, rows, ball, _TRIES), rows.labels))
 
 
-def missed(network: ReluNetwork, points: Rows, ball: Ball, margin: float) -> int:
+def count_missed(network: ReluNetwork, points: Rows, ball: Ball, margin: float) -> int:
     """How many points miss their margin, at the worst place of the ball that an attack finds."""
     worst = Rows(worst_points(network, points, ball), points.labels) if ball.radius else points
-    return int((least_leads(network, worst)[0] < margin - _ROUNDING).sum())
+    return int((least_margins(network, worst)[0] < margin - _ROUNDING).sum())
 
 
 def between(network: ReluNetwork, points: Rows, seed: int) -> Rows:
@@ -236,13 +236,13 @@ def least_change(slopes: Slopes, needed: Floats) -> Floats:
     On the cuts that are tight the equations are solved once more, to the accuracy of floats.
     """
     units = _Units.of(slopes, needed)
-    return slopes.combined(units.spread(_refine(units, _multipliers(units, _EXACT))))
+    return slopes.combination(units.spread(_refine(units, _multipliers(units, _EXACT))))
 
 
 def elastic_change(slopes: Slopes, needed: Floats) -> Floats:
     """The d of least ``½ |d|² + ½ |shortfall|² / r`` for a small r; else as `least_change`."""
     units = _Units.of(slopes, needed)
-    return slopes.combined(units.spread(_multipliers(units, _ELASTIC)))
+    return slopes.combination(units.spread(_multipliers(units, _ELASTIC)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,17 +17,17 @@ import numpy as np
 
 from tamecheck.budget import Budget
 from tamecheck.learn.effort import Effort, interruptible, points_of
-from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
+from tamecheck.learn.mip.encoding import Encoding, Objective, lift
 from tamecheck.learn.mip.task import Architecture, Params, Task, best_offset, grids
 from tamecheck.learn.network import Floats, Layer, sign
 
-__all__ = ["alternated"]
+__all__ = ["alternate"]
 
 _MOST_DOUBLED = 4
 _LEAST_SECONDS = 0.5
 
 
-def alternated(
+def alternate(
     task: Task, architecture: Architecture, rng: np.random.Generator, effort: Effort, budget: Budget
 ) -> Params:
     """A network whose errors no change of one neuron that the solver finds makes fewer.
@@ -150,7 +150,7 @@ class _State:
             rows = np.flatnonzero(gain)
             weight = np.zeros((len(rows), 2))
             weight[np.arange(len(rows)), (gain[rows] > 0).astype(int)] = np.abs(gain[rows])
-            asked = self._asked(number, values[rows], weight, start) if cost(start) else [start]
+            asked = self._ask(number, values[rows], weight, start) if cost(start) else [start]
             best = min(asked, key=cost)
         layer = self.layers[number]
         columns, offsets = layer.weights.copy(), layer.offset.copy()
@@ -190,10 +190,10 @@ class _State:
         )
         start = min(self.layers[-1], guess, key=cost)
         if cost(start) > self.goal:
-            start = min(self._asked(last, values, self.weight, start), key=cost)
+            start = min(self._ask(last, values, self.weight, start), key=cost)
         self.layers[-1] = start
 
-    def _asked(self, number: int, values: Floats, weight: Floats, start: Layer) -> list[Layer]:
+    def _ask(self, number: int, values: Floats, weight: Floats, start: Layer) -> list[Layer]:
         """The neurons to start from, and what solvers make of them for these rows and weights."""
         if self.budget.is_spent:
             return [start]
@@ -202,14 +202,14 @@ class _State:
         self.pending -= 1
         architecture = replace(self.architecture, widths=start.weights.shape)
         encoding = Encoding(
-            _merged(values, weight), architecture, Objective("errors"), (self.limits[number],)
+            _merge(values, weight), architecture, Objective("errors"), (self.limits[number],)
         )
         effort = replace(self.effort, seconds=min(share, left))
-        said = effort.claims(encoding.program, lifted(encoding, (start,)))
+        said = effort.claims(encoding.program, lift(encoding, (start,)))
         return [start, *(encoding.params(x)[0] for x in points_of(said))]
 
 
-def _merged(values: Floats, weight: Floats) -> Task:
+def _merge(values: Floats, weight: Floats) -> Task:
     """The task of these rows, equal ones merged."""
     x, place = np.unique(values, axis=0, return_inverse=True)
     total = np.zeros((len(x), weight.shape[1]))

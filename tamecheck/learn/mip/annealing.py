@@ -11,7 +11,7 @@ from tamecheck.learn.effort import interruptible
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids
 from tamecheck.learn.network import Floats, Layer, sign
 
-__all__ = ["annealed"]
+__all__ = ["anneal"]
 
 _HALF = 0.5
 """Where offsets are no integers, halves keep integer sums away from 0."""
@@ -21,7 +21,7 @@ _SLACK = 0.05
 """How much a missing unit of margin counts beside an error."""
 
 
-def annealed(  # noqa: PLR0913 (options, by keyword only)
+def anneal(  # noqa: PLR0913 (options, by keyword only)
     task: Task,
     architecture: Architecture,
     rng: np.random.Generator,

@@ -26,8 +26,8 @@ from tamecheck.learn.effort import (
 )
 from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes, seed_of
 from tamecheck.learn.latent import kind_of
-from tamecheck.learn.mip.alternation import alternated
-from tamecheck.learn.mip.annealing import annealed
+from tamecheck.learn.mip.alternation import alternate
+from tamecheck.learn.mip.annealing import anneal
 from tamecheck.learn.mip.stages import OBJECTIVES, Candidate, Run, Stage, Training
 from tamecheck.learn.mip.task import Architecture, Params, errors_of, task_of
 from tamecheck.learn.network import Layer, WeightKind
@@ -199,9 +199,9 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         task, architecture, seconds = training.task, training.architecture, budget.seconds
         if self.solver in SOLVERS:
             effort = Effort(self._solvers, seconds, self.max_nodes, seed)
-            return training.candidate(alternated(task, architecture, rng, effort, budget))
+            return training.candidate(alternate(task, architecture, rng, effort, budget))
         goal = float(task.floor)
-        found = annealed(task, architecture, rng, budget=budget, goal=goal, starts=int(self.starts))
+        found = anneal(task, architecture, rng, budget=budget, goal=goal, starts=int(self.starts))
         best = training.candidate(found)
         wanted = architecture.kind == "real" and best.values[0] > task.floor and self.bias
         if wanted and not budget.cancelled.is_set():

@@ -24,7 +24,7 @@ from tamecheck.learn.mip.task import Architecture, Exact, Grid, Params, Task, ex
 from tamecheck.learn.network import Layer
 from tamecheck.programs.training import Form, TrainingRows, total
 
-__all__ = ["Encoding", "Objective", "lifted", "normal_form"]
+__all__ = ["Encoding", "Objective", "lift", "normal_form"]
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
 
@@ -261,7 +261,7 @@ def normal_form(encoding: Encoding, params: Params) -> Params:
     return tuple(Layer(w, b) for w, b in zip(weights, offsets, strict=True))
 
 
-def lifted(encoding: Encoding, params: Params) -> tuple[Fraction, ...] | None:
+def lift(encoding: Encoding, params: Params) -> tuple[Fraction, ...] | None:
     """The point of the program that stands for a network, exactly feasible; None if there is none.
 
     Real weights may fail the program's margin although the network classifies well.

@@ -26,7 +26,7 @@ from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, seed_of
 from tamecheck.learn.latent import kind_of
 from tamecheck.learn.mip.ensemble_neuron import WideNeuron, margin_of, mean_neuron, wide_neuron
 from tamecheck.learn.mip.task import errors_of, task_of
-from tamecheck.learn.network import Floats, Layer, WeightKind, rounded
+from tamecheck.learn.network import Floats, Layer, WeightKind, round_layers
 
 __all__ = ["MIPBinarizedEnsemble", "Margin"]
 
@@ -180,7 +180,7 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         weights = np.array([n.weights for n in neurons]).T
         offsets = np.array([n.offset for n in neurons])
         layers = [Layer(weights, offsets), Layer(votes, np.zeros(data.classes))]
-        self.network_ = rounded(layers, data.magnitude)
+        self.network_ = round_layers(layers, data.magnitude)
         self.margins_ = tuple(
             self._margin(data, *both, self.network_.layers[0], number)
             for number, both in enumerate(zip(pairs, neurons, strict=True))

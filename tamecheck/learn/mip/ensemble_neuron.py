@@ -55,23 +55,23 @@ def wide_neuron(x: Floats, signs: Floats, kind: WeightKind, effort: Effort) -> W
     if isinstance(relaxed, Optimal):
         multipliers = np.abs(np.array(relaxed.certificate))
         if relaxed.point[-1] > _NO_MARGIN:
-            weights = _rounded(_weights(np.array(relaxed.point[: x.shape[1]]), kind), kind)
+            weights = _round(_weights(np.array(relaxed.point[: x.shape[1]]), kind), kind)
     if weights is None:
-        weights = _rounded(_soft(x, signs), kind)
+        weights = _round(_soft(x, signs), kind)
     elif kind != "real":
-        weights = _improved(x, signs, weights, kind)
+        weights = _improve(x, signs, weights, kind)
         if effort.solvers:
-            weights = _asked(program, x, signs, weights, kind, effort)
-    return _measured(x, signs, weights, multipliers)
+            weights = _ask(program, x, signs, weights, kind, effort)
+    return _measure(x, signs, weights, multipliers)
 
 
 def mean_neuron(x: Floats, signs: Floats, kind: WeightKind) -> WideNeuron:
     """The neuron whose weights are the difference of the sides' means, rounded: at once."""
-    weights = _rounded(_mean_slope(x, signs), kind)
-    return _measured(x, signs, weights, np.ones(len(x)))
+    weights = _round(_mean_slope(x, signs), kind)
+    return _measure(x, signs, weights, np.ones(len(x)))
 
 
-def _measured(x: Floats, signs: Floats, weights: Floats, multipliers: Floats) -> WideNeuron:
+def _measure(x: Floats, signs: Floats, weights: Floats, multipliers: Floats) -> WideNeuron:
     """The neuron of these weights with the best offset, its margin and the bound."""
     offset = _threshold(x, signs, weights)
     margin = margin_of(x, signs, weights, offset)
@@ -131,7 +131,7 @@ def _weights(values: Floats, kind: WeightKind) -> Floats:
     return 2 * values - 1 if kind == "binary" else values
 
 
-def _rounded(weights: Floats, kind: WeightKind) -> Floats:
+def _round(weights: Floats, kind: WeightKind) -> Floats:
     if kind == "binary":
         return sign(weights)
     scale = 1 if kind == "ternary" else _SCALE
@@ -172,7 +172,7 @@ def _threshold(x: Floats, signs: Floats, weights: Floats) -> float:
     return -(low + high) / 2
 
 
-def _improved(x: Floats, signs: Floats, weights: Floats, kind: WeightKind) -> Floats:
+def _improve(x: Floats, signs: Floats, weights: Floats, kind: WeightKind) -> Floats:
     """Change one weight at a time as long as the margin grows."""
     up, down = x[signs > 0], x[signs < 0]
     weights = weights.copy()
@@ -194,7 +194,7 @@ def _improved(x: Floats, signs: Floats, weights: Floats, kind: WeightKind) -> Fl
     return weights
 
 
-def _asked(  # noqa: PLR0913, PLR0917 (one call)
+def _ask(  # noqa: PLR0913, PLR0917 (one call)
     program: Program, x: Floats, signs: Floats, weights: Floats, kind: WeightKind, effort: Effort
 ) -> Floats:
     """The best of these weights and of those of the solvers, which start from them."""

@@ -28,7 +28,7 @@ from tamecheck.budget import Budget
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids, levels_of, offset_at
 from tamecheck.learn.network import Floats, Layer
 
-__all__ = ["Enumerated", "best_pair", "enumerated"]
+__all__ = ["Enumerated", "best_pair", "enumerate_networks"]
 
 _MOST_WEIGHTS = 2**16
 _MOST_VECTORS = 3000
@@ -52,7 +52,7 @@ class _Neurons:
     offsets: Floats
 
 
-def enumerated(task: Task, architecture: Architecture, budget: Budget) -> Enumerated | None:
+def enumerate_networks(task: Task, architecture: Architecture, budget: Budget) -> Enumerated | None:
     """The exact optimum of the error count; None where it is out of reach.
 
     It is within reach for two classes, one hidden layer of at most four neurons, integer weights,

@@ -13,8 +13,8 @@ from tamecheck.budget import Budget
 from tamecheck.errors import InputError
 from tamecheck.ir.answer import Feasible, Optimal, Unknown
 from tamecheck.learn.effort import Effort, failures, points_of, unproved
-from tamecheck.learn.mip.encoding import Encoding, Objective, lifted
-from tamecheck.learn.mip.enumeration import best_pair, enumerated
+from tamecheck.learn.mip.encoding import Encoding, Objective, lift
+from tamecheck.learn.mip.enumeration import best_pair, enumerate_networks
 from tamecheck.learn.mip.task import (
     Architecture,
     Params,
@@ -199,7 +199,7 @@ class Run:
     def _fewest_errors(self, seconds: float) -> Fraction | None:
         """The fewest errors of any network, if that is within reach."""
         of = self.training.task, self.training.architecture
-        known = enumerated(*of, self.budget.part(seconds / 4))
+        known = enumerate_networks(*of, self.budget.part(seconds / 4))
         if known is not None:
             self._offer(known.params, 0)
             return known.errors
@@ -217,7 +217,7 @@ class Run:
         kept = dict(zip(measures[:number], values[:number], strict=True))
         objective = Objective(measures[number], kept)
         encoding = Encoding(self.training.task, self.training.architecture, objective)
-        said = effort.claims(encoding.program, lifted(encoding, self.best.params))
+        said = effort.claims(encoding.program, lift(encoding, self.best.params))
         self.notes += failures(said)
         for point in points_of(said):
             self._offer(encoding.params(point), number)
@@ -240,7 +240,7 @@ class Run:
         """A bound with a certificate, if one is found."""
         solved = solve(
             encoding.program, certify=True, seconds=effort.seconds, seed=effort.seed,
-            solvers=effort.solvers, incumbent=lifted(encoding, self.best.params),
+            solvers=effort.solvers, incumbent=lift(encoding, self.best.params),
         )  # fmt: skip
         if solved.interrupted:
             self.budget.cancelled.set()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tamecheck.learn.estimator import TrainingSet
-from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, rounded
+from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, round_layers
 
 __all__ = [
     "Architecture",
@@ -196,7 +196,7 @@ def network_of(
     whole = all(bool((layer.weights == np.rint(layer.weights)).all()) for layer in layers)
     if whole and magnitude is not None:
         return BinarizedNetwork(tuple(layers))
-    return rounded(layers, magnitude)
+    return round_layers(layers, magnitude)
 
 
 # --- the offset of a neuron whose weights are known
@@ -221,7 +221,8 @@ def offset_at(sums: Floats, level: float, grid: Grid) -> float:
     # the least offset b on the grid with level + b > 0; levels are sums, whose parity it fits
     offset = float(np.floor((-level - base) / step) + 1) * step + base
     if len(below) == len(sums):
-        offset = float(np.floor((-sums.max() - base) / step)) * step + base
+        # and the largest one with sums.max() + b < 0
+        offset = float(np.ceil((-sums.max() - base) / step) - 1) * step + base
     return float(np.clip(offset, -reach, reach))
 
 

@@ -179,7 +179,7 @@ def _grow(data: _Data, rows: np.ndarray, node: int, depth: int, cuts: dict[int, 
     """Split a node and those below it greedily, looking one level ahead; the squared error."""
     level = (node + 1).bit_length() - 1
     if level == depth:
-        return float((_fitted(data, rows) ** 2).sum())
+        return float((_misses(data, rows) ** 2).sum())
     best, chosen = np.inf, dict[int, Cut]()
     width = _BEAM[min(level, len(_BEAM) - 1)] if level < depth - 1 else 1
     for cut in _candidates(data, rows)[:width]:
@@ -190,10 +190,10 @@ def _grow(data: _Data, rows: np.ndarray, node: int, depth: int, cuts: dict[int, 
         if error < best:
             best, chosen = error, below
     cuts.update(chosen)
-    return best if chosen else float((_fitted(data, rows) ** 2).sum())
+    return best if chosen else float((_misses(data, rows) ** 2).sum())
 
 
-def _fitted(data: _Data, rows: np.ndarray) -> Floats:
+def _misses(data: _Data, rows: np.ndarray) -> Floats:
     """The residuals of the fit of some rows."""
     if not len(rows):
         return np.zeros(0)
@@ -220,7 +220,7 @@ def _tree(data: _Data, cuts: dict[int, Cut], depth: int) -> FloatTree:
     whole = tuple(cuts.get(k, everywhere) for k in range(2**depth - 1))
     leaves = _leaves(whole, data.x, 0)
     error = sum(
-        float(np.abs(_fitted(data, np.flatnonzero(leaves == k))).sum()) for k in np.unique(leaves)
+        float(np.abs(_misses(data, np.flatnonzero(leaves == k))).sum()) for k in np.unique(leaves)
     )
     return FloatTree(whole, leaves, error)
 
