@@ -33,8 +33,8 @@ from tamecheck.duality.form import (
 from tamecheck.duality.optimum import (
     cut_optimum,
     feasible_multipliers,
-    moved_program,
-    proved_optimum,
+    move_program,
+    prove_optimum,
     require_integer_solution,
 )
 from tamecheck.errors import InputError, UnsupportedError
@@ -131,14 +131,14 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
                 "Separated cuts are those of one right-hand side.",
                 hint="Use the strategy gomory for several.",
             )
-        return _separated(form, budget, seed=seed, rounds=rounds)
+        return _separate(form, budget, seed=seed, rounds=rounds)
     builder = ExpressionBuilder(form.size)
     own = _Run(form, budget, seed, builder)
     root = own.run(rounds)
     notes = [own.note]
     for d in map(form.at, more):
         # the same columns and rows, so that what a run proves holds for this program as well
-        moved = replace(form, right=d, program=moved_program(form, d))
+        moved = replace(form, right=d, program=move_program(form, d))
         try:
             found = _Run(moved, budget, 0, builder).run(rounds)
         except InfeasibleProgramError:
@@ -232,7 +232,7 @@ class _Run:
         if not self.solved:
             self.solved = True
             left = max(1.0, self.budget.seconds)
-            self.optimum = proved_optimum(self.form, seconds=left, seed=self.seed)
+            self.optimum = prove_optimum(self.form, seconds=left, seed=self.seed)
 
     def _meets_optimum(self) -> bool:
         self._prove()
@@ -244,7 +244,7 @@ class _Run:
             # stopped before the objective was reached: any multipliers that are feasible
             return self.builder.linear(feasible_multipliers(self.form))
         terms = [(self.nodes[k], y) for k, y in self.dictionary.surplus_terms(0)]
-        return _rounded(self.builder, terms, self.dictionary.value(0), self.scale)
+        return _round_up(self.builder, terms, self.dictionary.value(0), self.scale)
 
 
 def _scale(form: Form) -> int:
@@ -252,7 +252,7 @@ def _scale(form: Form) -> int:
     return math.lcm(*(column.cost.denominator for column in form.columns))
 
 
-def _rounded(
+def _round_up(
     builder: ExpressionBuilder, terms: Sequence[tuple[int, Fraction]], bound: Fraction, scale: int
 ) -> int:
     """One over the scale of a combination, which is rounded up where that raises its bound."""
@@ -264,10 +264,10 @@ def _rounded(
 # -- separation ----------------------------------------------------------------------------------
 
 
-def _separated(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalDual:
+def _separate(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalDual:
     """A Chvátal function from separated cuts: of rank 1 first, then of cuts of cuts."""
     feasible_multipliers(form)
-    optimum = proved_optimum(form, seconds=budget.seconds, seed=seed)
+    optimum = prove_optimum(form, seconds=budget.seconds, seed=seed)
     builder = ExpressionBuilder(form.size)
     rows = integer_rows(form, builder)
     original, costs = len(rows), [column.cost for column in form.columns]
@@ -290,7 +290,7 @@ def _separated(form: Form, budget: Budget, *, seed: int, rounds: int) -> Chvatal
     note, scale = f"{len(rows) - original} separated cuts", _scale(form)
     pairs = zip(rows, found.certificate.multipliers, strict=True)
     terms = [(row.node, y * scale) for row, y in pairs if y]
-    root = _rounded(builder, terms, found.objective * scale, scale)
+    root = _round_up(builder, terms, found.objective * scale, scale)
     return ChvatalDual(form, optimum, builder.build(root), (note,))
 
 

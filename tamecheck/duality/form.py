@@ -277,10 +277,10 @@ def normalise(program: Program) -> Form:
         else:
             both = variable(f"{name}.plus", column, 1), variable(f"{name}.minus", column, -1)
             parts.append(Part(Fraction(0), both))
-    return _assembled(program, made, parts, caps)
+    return _assemble(program, made, parts, caps)
 
 
-def _assembled(
+def _assemble(
     program: Program,
     made: Sequence[tuple[str, bool, Fraction]],
     parts: Sequence[Part],

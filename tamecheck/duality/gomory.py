@@ -27,7 +27,7 @@ from tamecheck.duality.form import Form, dot, normalise
 from tamecheck.duality.optimum import (
     cut_optimum,
     feasible_multipliers,
-    proved_optimum,
+    prove_optimum,
     require_integer_solution,
 )
 from tamecheck.exact.feasibility import pivots
@@ -96,7 +96,7 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     require_integer_solution(form)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     run = Layers(form, cuts, Budget.of(limit))
-    optimum = proved_optimum(form, seconds=limit, seed=seed)
+    optimum = prove_optimum(form, seconds=limit, seed=seed)
     note = run.run(layers, optimum)
     if steps:
         note = f"{note}; {_ascend(run, steps, random.Random(seed), optimum)}"  # noqa: S311

@@ -35,14 +35,14 @@ from tamecheck.programs.tree import Search
 from tamecheck.solvers.relaxation import Relaxation
 
 __all__ = [
-    "Searched",
+    "SearchOutcome",
     "cut_optimum",
     "feasible_multipliers",
     "integer_contradiction",
     "minimise",
     "minimise_rows",
-    "moved_program",
-    "proved_optimum",
+    "move_program",
+    "prove_optimum",
     "require_dual",
     "require_integer_solution",
     "search_at",
@@ -157,7 +157,7 @@ def require_dual(form: Form) -> Vector:
 # -- the optimum ---------------------------------------------------------------------------------
 
 
-def proved_optimum(form: Form, *, seconds: float | None = None, seed: int = 0) -> Fraction | None:
+def prove_optimum(form: Form, *, seconds: float | None = None, seed: int = 0) -> Fraction | None:
     """The form's optimal value, by a tree whose leaves carry exact proofs; None without a proof."""
     answer = solve(form.program, certify=True, seconds=seconds, seed=seed).answer
     match answer:
@@ -177,7 +177,7 @@ def proved_optimum(form: Form, *, seconds: float | None = None, seed: int = 0) -
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchOutcome:
     """The form's value of the best point (None: there is none), and the nodes of the tree.
 
     ``closed`` says whether the value is proved to be the optimum, or that there is no point;
@@ -197,17 +197,17 @@ def search_at(
     nodes: int | None = None,
     *,
     seed: int = 0,
-) -> Searched:
+) -> SearchOutcome:
     """Branch and bound at the right-hand side ``d``: a short one alone, then from a good point.
 
     The bound at each leaf reaches the optimum.
     """
-    program = moved_program(form, d)
+    program = move_program(form, d)
     if not form.columns:
         # the empty point, if the rows admit the value 0; solvers do not take such programs
         if all(c.holds(_ZERO, side) for c, side in zip(form.constraints, d, strict=True)):
-            return Searched(_ZERO, (Bounded(Multipliers({}, 1), _ZERO),), closed=True)
-        return Searched(None, None, closed=True)
+            return SearchOutcome(_ZERO, (Bounded(Multipliers({}, 1), _ZERO),), closed=True)
+        return SearchOutcome(None, None, closed=True)
     alone = Budget.of(seconds, _ALONE if nodes is None else min(nodes, _ALONE))
     tree = Search(program, granular=False).run(alone)
     if not tree.closed and not tree.unbounded and (nodes is None or nodes > _ALONE):
@@ -221,10 +221,10 @@ def search_at(
     hint = "Give it more time or nodes." if tree.limited else "The program is too large."
     if tree.unbounded:
         hint = "The linear relaxation is unbounded there: bound the variables."
-    return Searched(value, tree.nodes, tree.closed and not tree.unbounded, hint)
+    return SearchOutcome(value, tree.nodes, tree.closed and not tree.unbounded, hint)
 
 
-def moved_program(form: Form, d: Sequence[Fraction]) -> Program:
+def move_program(form: Form, d: Sequence[Fraction]) -> Program:
     """The program as it was given, with the right-hand sides that ``d`` stands for."""
     rows, columns = list(form.program.rows), list(form.program.columns)
     capped = (j for j, column in enumerate(columns) if None not in domain(column))

@@ -26,7 +26,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tamecheck.duality.answer import Definability, DualFunction, definability, to_sympy
 from tamecheck.duality.check import CheckItem
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
-from tamecheck.duality.optimum import Searched, require_dual, require_integer_solution, search_at
+from tamecheck.duality.optimum import (
+    SearchOutcome,
+    require_dual,
+    require_integer_solution,
+    search_at,
+)
 from tamecheck.errors import InputError, SolverError
 from tamecheck.programs.branching import Split
 from tamecheck.programs.certificate import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
@@ -255,7 +260,7 @@ def tree_dual(
     return result
 
 
-def _tree_at(form: Form, d: Vector, multipliers: Vector, found: Searched) -> list[Affine]:
+def _tree_at(form: Form, d: Vector, multipliers: Vector, found: SearchOutcome) -> list[Affine]:
     """The affine functions of a tree; where it proves infeasibility, large ones."""
     if found.nodes is None:
         raise SolverError("The search stopped with a node that has no bound.", hint=found.hint)
@@ -319,13 +324,13 @@ class _Leaves:
     def _leaf(self, node: Node, ends: Mapping[int, _Ends], d: Vector, value: Fraction) -> _Linear:
         match node:
             case Bounded(multipliers):
-                bound = self._combined(multipliers, ends, self.costs)
+                bound = self._combine(multipliers, ends, self.costs)
                 # the search bounds the objective without its constant
                 offset = self.form.constant - self.form.sign * self.program.constant
                 _add(bound, {_CONSTANT: -offset}, Fraction(1))
                 return bound
             case Excluded(multipliers):
-                ray = self._combined(multipliers, ends, [_ZERO] * len(self.costs))
+                ray = self._combine(multipliers, ends, [_ZERO] * len(self.costs))
             case Crossed(column):
                 ray = self._at_end(column, Fraction(1), ends)
                 _add(ray, self._at_end(column, Fraction(-1), ends), Fraction(1))
@@ -343,7 +348,7 @@ class _Leaves:
         _add(total, ray, Fraction(-(-missing // above)))
         return total
 
-    def _combined(
+    def _combine(
         self, multipliers: Multipliers, ends: Mapping[int, _Ends], costs: Sequence[Fraction]
     ) -> _Linear:
         """The bound that row multipliers prove, as a function of the form's right-hand side."""

@@ -28,7 +28,7 @@ from tamecheck.exact.arrays import (
     has_balls,
     native,
     objects,
-    renumbered,
+    renumber,
 )
 from tamecheck.exact.reals import Number, UndecidedError, compare, working_precision
 from tamecheck.ir.formula import TRUE
@@ -148,7 +148,7 @@ def op_exact(site: Site, args: Sequence[Array]) -> Array:
 def _routed(args: Sequence[Array], params: Params, route: Route) -> Array:
     if any(isinstance(value, Fraction) for value in params.values()):
         # the parameter is an element of the result, so every element must be able to hold it
-        return renumbered(route([objects(arg) for arg in args], params))
+        return renumber(route([objects(arg) for arg in args], params))
     return route(alike(args), params)
 
 

@@ -28,7 +28,7 @@ __all__ = [
     "native",
     "objects",
     "pad_rank",
-    "renumbered",
+    "renumber",
     "take_flat",
 ]
 
@@ -68,7 +68,7 @@ def objects(array: Array) -> Array:
     return array if array.dtype == object else _mapped(array, as_number)
 
 
-def renumbered(array: Array) -> Array:
+def renumber(array: Array) -> Array:
     """The same elements, with the fractions among them as ``fmpq``."""
     return _mapped(array, lambda v: as_number(v) if isinstance(v, Fraction) else v)
 

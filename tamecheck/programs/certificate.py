@@ -23,7 +23,7 @@ __all__ = [
     "Gap",
     "Node",
     "certificate",
-    "unscaled",
+    "unscale",
 ]
 
 
@@ -74,7 +74,7 @@ class CrossedRow:
 Node: TypeAlias = Branched | Bounded | Excluded | Gap | Crossed | CrossedRow
 
 
-def unscaled(node: Node, by: Scaling) -> Node:
+def unscale(node: Node, by: Scaling) -> Node:
     """A node of a scaled program as one of the program."""
     match node:
         case Bounded(multipliers, bound):

@@ -53,7 +53,7 @@ class Prover:
         exact = self.minimum(box)
         if not isinstance(exact, Infeasible):
             return None
-        return self.excluding(exact.certificate.multipliers, box)
+        return self.exclude(exact.certificate.multipliers, box)
 
     def minimum(self, box: Box, budget: Budget | None = None) -> LinearOutcome:
         """The relaxation in rationals, from the basis that the solver found."""
@@ -62,9 +62,9 @@ class Prover:
         start = basis if known else None
         return minimum(self._program, self._costs, box, start, budget=budget)
 
-    def excluding(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
+    def exclude(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""
-        multipliers = self.scaled.exact(dict(enumerate(values)))
+        multipliers = self.scaled.express(dict(enumerate(values)))
         return multipliers if self._excludes(multipliers, box) else None
 
     def _excludes(self, multipliers: Multipliers, box: Box) -> bool:
@@ -73,19 +73,19 @@ class Prover:
 
     def _candidates(self, values: Sequence[float]) -> Iterator[Multipliers]:
         for denominator in _DENOMINATORS:
-            yield self.scaled.rounded(values, denominator)
+            yield self.scaled.round(values, denominator)
         exact = exact_multipliers(self._program, self._relaxation.basis(), self._costs)
         if exact is not None:
-            found = self.scaled.exact(exact)
-            yield self.scaled.supported(found.numerators, found.denominator)
+            found = self.scaled.express(exact)
+            yield self.scaled.support(found.numerators, found.denominator)
 
     def _rays(self, ray: Sequence[float]) -> Iterator[Multipliers]:
         largest = max((abs(value) for value in ray), default=0.0)
         if 0 < largest < float("inf"):
             for denominator, sign in product(_DENOMINATORS, (1, -1)):
-                yield self.scaled.rounded([sign * value / largest for value in ray], denominator)
+                yield self.scaled.round([sign * value / largest for value in ray], denominator)
         for i, sign in product(range(len(self._program.rows)), (1, -1)):
-            yield self.scaled.supported({i: sign}, 1)
+            yield self.scaled.support({i: sign}, 1)
 
 
 _TOLERANCE = 1e-5

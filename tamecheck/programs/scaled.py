@@ -137,17 +137,17 @@ class Scaled:
         found = self.integer_range(multipliers, box, program)
         return found is not None and math.ceil(found[0]) > found[1]
 
-    def rounded(self, values: Sequence[float], denominator: int) -> Multipliers:
+    def round(self, values: Sequence[float], denominator: int) -> Multipliers:
         """The multipliers rounded to a denominator, without those that no row bound supports."""
         pairs = ((i, round(value * denominator)) for i, value in enumerate(values) if value)
-        return self.supported(dict(pairs), denominator)
+        return self.support(dict(pairs), denominator)
 
-    def supported(self, numerators: Mapping[int, int], denominator: int) -> Multipliers:
+    def support(self, numerators: Mapping[int, int], denominator: int) -> Multipliers:
         """The multipliers without those that no row bound supports."""
         kept = {i: n for i, n in numerators.items() if n and self.side(i, n) is not None}
         return Multipliers(kept, denominator)
 
-    def exact(self, values: Mapping[int, Fraction]) -> Multipliers:
+    def express(self, values: Mapping[int, Fraction]) -> Multipliers:
         """The multipliers with these values."""
         q = math.lcm(*(value.denominator for value in values.values()))
         return Multipliers({i: (value * q).numerator for i, value in values.items() if value}, q)

@@ -28,7 +28,7 @@ __all__ = [
     "Answer",
     "Solved",
     "recession",
-    "scaled_ray",
+    "scale_ray",
     "solve",
     "without_objective",
     "without_semi",
@@ -182,7 +182,7 @@ class _Solving:
         search = Search(self.program, point=self.incumbent, progress=self.progress)
         tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE))
         if tree.closed:
-            return self._concluded(tree)
+            return self._conclude(tree)
         if tree.ray is not None:
             return self._unbounded(tree.ray)
         if self.interrupted or not tree.limited:
@@ -195,7 +195,7 @@ class _Solving:
         tree = self._run(search, self.budget if self.certify else self.budget.part(_PATIENCE))
         if tree.closed:
             self._compare(said, tree)
-            return self._concluded(tree)
+            return self._conclude(tree)
         if tree.ray is not None:
             return self._unbounded(tree.ray)
         return self._open(tree, said)
@@ -271,7 +271,7 @@ class _Solving:
                     f"{claim.solver} claims an optimum of {value:.9g}, which is not the optimum."
                 )
 
-    def _concluded(self, tree: Tree) -> Answer:
+    def _conclude(self, tree: Tree) -> Answer:
         """The answer that a closed tree proves."""
         nodes = tree.nodes or ()
         if tree.point is None:
@@ -307,7 +307,7 @@ class _Solving:
             if not isinstance(found, Optimal) or found.objective >= 0:
                 return Unknown("The relaxation is unbounded along a semi variable.")
             ray = found.point
-        ray = scaled_ray(self.program, ray)
+        ray = scale_ray(self.program, ray)
         search = Search(without_objective(self.program))
         tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE))
         if tree.point is None and not tree.closed:
@@ -319,7 +319,7 @@ class _Solving:
             document = certificate(self.program, "unbounded", x=tree.point, ray=ray)
             return Unbounded(tree.point, ray, document)
         if tree.closed:
-            return self._concluded(tree)
+            return self._conclude(tree)
         return Unknown("The relaxation is unbounded; no point was found.")
 
 
@@ -372,7 +372,7 @@ def recession(program: Program) -> Program:
     return Program(tuple(columns), tuple(rows), Sense.MINIMISE)
 
 
-def scaled_ray(program: Program, ray: Sequence[Fraction]) -> tuple[Fraction, ...]:
+def scale_ray(program: Program, ray: Sequence[Fraction]) -> tuple[Fraction, ...]:
     """The ray times the smallest natural number that makes its integer columns integral."""
     factor = Fraction(1)
     for column, value in zip(program.columns, ray, strict=True):

@@ -30,13 +30,13 @@ from tamecheck.programs.certificate import (
     Excluded,
     Gap,
     Node,
-    unscaled,
+    unscale,
 )
 from tamecheck.programs.lattice import Granularity, gap, granularity
 from tamecheck.programs.prover import Completion, Prover, is_settled
 from tamecheck.programs.scaled import Multipliers, hull_box
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, Relaxed, nearest
-from tamecheck.solvers.scaling import power, scaled_program, scaling
+from tamecheck.solvers.scaling import power, scale_program, scaling
 
 __all__ = ["Point", "Search", "Tree"]
 
@@ -104,7 +104,7 @@ class Search:
         granular: bool = True,
     ) -> None:
         self._scaling = scaling(program)
-        self._program = scaled_program(program, self._scaling)
+        self._program = scale_program(program, self._scaling)
         program = self._program
         self._budget = Budget()
         self._progress = progress
@@ -211,13 +211,13 @@ class Search:
         exact = self._prover.minimum(box, self._budget)
         match exact:
             case Infeasible():
-                proof = self._prover.excluding(exact.certificate.multipliers, box)
+                proof = self._prover.exclude(exact.certificate.multipliers, box)
                 return None if proof is None else Excluded(proof)
             case Unbounded(ray=ray):
                 self._ray = ray
                 return None
             case Optimal(point=point):
-                proof = self._prover.scaled.exact(dict(enumerate(exact.certificate.multipliers)))
+                proof = self._prover.scaled.express(dict(enumerate(exact.certificate.multipliers)))
                 by = exact_branch(self._program, point)
                 if by is None:
                     self._improve(point)
@@ -257,15 +257,15 @@ class Search:
         if node.origin is not None:
             j, side, distance, before = node.origin
             self._brancher.learn(j, side, distance, answer.objective - before)
-        bounded = self._bounded(answer, box)
+        bounded = self._bound(answer, box)
         columns = zip(self._program.columns, answer.point, strict=True)
         if bounded is not None or not all(is_settled(column, x) for column, x in columns):
             return bounded
         # the completion has a relaxation of its own: the basis of this one is still the node's
         improved = self._improve(self._completion.point(answer.point, self._budget))
-        return self._bounded(answer, box) if improved else None
+        return self._bound(answer, box) if improved else None
 
-    def _bounded(self, answer: Relaxed, box: Box) -> Bounded | None:
+    def _bound(self, answer: Relaxed, box: Box) -> Bounded | None:
         if self._value is None:
             return None
         limit = nearest(self._value - (self._step.step if self._step else 0))
@@ -299,7 +299,7 @@ class Search:
         index = len(self._nodes)
         j, inherited, before, distances = by.column, node.inherited, math.inf, (0.0, 0.0)
         if isinstance(answer, Optimal):
-            inherited = self._prover.scaled.rounded(answer.certificate, 2**20)
+            inherited = self._prover.scaled.round(answer.certificate, 2**20)
             before = answer.objective
             if isinstance(by, Branch):
                 distances = (answer.point[j] - by.at, by.at + 1 - answer.point[j])
@@ -330,7 +330,7 @@ class Search:
             else:
                 found[node.index] = Bounded(multipliers, bound)
         by, unit = self._scaling, power(-self._scaling.objective)
-        nodes = [unscaled(node, by) for node in found if node is not None]
+        nodes = [unscale(node, by) for node in found if node is not None]
         bounds = [node.bound for node in nodes if isinstance(node, Bounded)]
         lowest = min(bounds) if proved and bounds else None
         steps = None

@@ -13,7 +13,7 @@ from tamecheck.ir.program import Kind, Program
 from tamecheck.solvers.libraries import INSTALL, installed
 from tamecheck.solvers.processes import Document, ask_all
 from tamecheck.solvers.relaxation import nearest
-from tamecheck.solvers.scaling import Scaling, scaled_program, scaling, shifted
+from tamecheck.solvers.scaling import Scaling, scale_program, scaling, shift
 
 __all__ = ["SOLVERS", "Claim", "claims"]
 
@@ -48,7 +48,7 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
     if any(column.kind.semi for column in program.columns):
         raise ValueError("semi variables have no place in a solver's question")
     by = scaling(program)
-    question = _question(scaled_program(program, by), min(seconds, _LONGEST), seed, memory)
+    question = _question(scale_program(program, by), min(seconds, _LONGEST), seed, memory)
     if nodes is not None:
         question["nodes"] = nodes
     if incumbent is not None:
@@ -73,8 +73,8 @@ def _claim(solver: str, answer: Document, by: Scaling) -> Claim:
     """An answer about the scaled program as a claim about the program."""
     match answer:
         case {"status": "optimal" | "feasible" as status, "point": x, "objective": objective}:
-            point = tuple(map(shifted, x, by.columns))
-            value = shifted(objective, -by.objective)
+            point = tuple(map(shift, x, by.columns))
+            value = shift(objective, -by.objective)
             if status == "optimal":
                 return Optimal(point, value, None, solver)
             return Feasible(point, value, solver=solver)

@@ -103,27 +103,33 @@ def _read(process: subprocess.Popen[str], text: str) -> Document:
 @contextmanager
 def child(worker: str) -> Generator[subprocess.Popen[str]]:
     """A process that runs ``python -m worker``; after the body it is gone, whatever happened."""
-    with _uninterrupted():
-        process = subprocess.Popen(  # noqa: S603 (the worker is a module of ours)
-            [sys.executable, "-m", worker],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-            env=_environment(),
-        )
+    process: subprocess.Popen[str] | None = None
     try:
+        with _uninterrupted():
+            process = subprocess.Popen(  # noqa: S603 (the worker is a module of ours)
+                [sys.executable, "-m", worker],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+                env=_environment(),
+            )
         yield process
     finally:
         with _uninterrupted():
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    # what was not read by a process that is dead is not written
-                    with suppress(OSError):
-                        pipe.close()
+            if process is not None:
+                _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            # what was not read by a process that is dead is not written
+            with suppress(OSError):
+                pipe.close()
 
 
 @contextmanager

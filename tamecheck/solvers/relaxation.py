@@ -17,7 +17,7 @@ from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
 from tamecheck.solvers.libraries import highs
 from tamecheck.solvers.libraries import highspy as highspy_module
-from tamecheck.solvers.scaling import power, scaled_program, scaling, shifted
+from tamecheck.solvers.scaling import power, scale_program, scaling, shift
 
 __all__ = [
     "LinearAnswer",
@@ -48,7 +48,7 @@ class Relaxation:
     def __init__(self, program: Program) -> None:
         highspy = highspy_module()
         self._scaling = scaling(program)
-        program = scaled_program(program, self._scaling)
+        program = scale_program(program, self._scaling)
         self._solver: Any = highs()
         self._solver.setOptionValue("presolve", "off")
         self._lower = [_end(c.lower, -1) for c in program.columns]
@@ -75,7 +75,7 @@ class Relaxation:
         objective = -math.frexp(largest)[1] if 0 < largest < math.inf else 0
         self._scaling = replace(self._scaling, objective=objective)
         for j, (cost, c) in enumerate(zip(costs, self._scaling.columns, strict=True)):
-            self._solver.changeColCost(j, shifted(cost, c + objective))
+            self._solver.changeColCost(j, shift(cost, c + objective))
 
     def solve(self, *, seconds: float = math.inf) -> LinearAnswer:
         """Solve the relaxation, from the last basis if there is one."""
@@ -91,10 +91,10 @@ class Relaxation:
             objective = self._solver.getInfo().objective_function_value
             by = self._scaling
             return Optimal(
-                tuple(map(shifted, solution.col_value, by.columns)),
-                shifted(objective, -by.objective),
+                tuple(map(shift, solution.col_value, by.columns)),
+                shift(objective, -by.objective),
                 tuple(
-                    shifted(y, r - by.objective)
+                    shift(y, r - by.objective)
                     for y, r in zip(solution.row_dual, by.rows, strict=True)
                 ),
             )
@@ -116,7 +116,7 @@ class Relaxation:
         self._solver.setOptionValue("simplex_iteration_limit", 2**31 - 1)
         self._solver.changeColBounds(j, *before)
         self._solver.setBasis(basis)
-        return math.inf if infeasible else shifted(value, -self._scaling.objective)
+        return math.inf if infeasible else shift(value, -self._scaling.objective)
 
     def basis(self) -> Basis:
         """The basis of the last solution."""
@@ -128,7 +128,7 @@ class Relaxation:
 
     def _ray(self) -> tuple[float, ...]:
         _, exists, values = self._solver.getDualRay()
-        return tuple(map(shifted, values, self._scaling.rows)) if exists else ()
+        return tuple(map(shift, values, self._scaling.rows)) if exists else ()
 
     def _ends(self, j: int, lower: Number | None, upper: Number | None) -> tuple[float, float]:
         """The bounds of a column in the scaled program."""

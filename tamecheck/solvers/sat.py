@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from threading import Timer
 from typing import Any
@@ -54,6 +55,13 @@ def satisfiable(
             return Unknown(str(answer.get("why", "no answer")), solver=solver)
 
 
+def _pysat(module: str) -> Any:
+    try:
+        return import_module(f"pysat.{module}")
+    except ImportError:
+        raise SolverError("python-sat is not installed.", hint="pip install python-sat") from None
+
+
 class IncrementalSolver:
     """A python-sat solver that keeps what it learns between questions.
 
@@ -68,14 +76,9 @@ class IncrementalSolver:
         *,
         solver: str = "minicard",
     ) -> None:
-        try:
-            from pysat.solvers import Solver
-        except ImportError:
-            raise SolverError(
-                "python-sat is not installed.", hint="pip install python-sat"
-            ) from None
-        found: Any = Solver
-        self._solver: Any = found(name=solver, bootstrap_with=[list(c) for c in clauses])
+        self._solver: Any = _pysat("solvers").Solver(
+            name=solver, bootstrap_with=[list(c) for c in clauses]
+        )
         for literals, bound in at_most:
             self._solver.add_atmost(list(literals), bound)
 
@@ -105,14 +108,7 @@ class HittingSets:
     """Sets of numbers that meet every set to be hit and contain no blocked one."""
 
     def __init__(self) -> None:
-        try:
-            from pysat.examples.hitman import Hitman
-        except ImportError:
-            raise SolverError(
-                "python-sat is not installed.", hint="pip install python-sat"
-            ) from None
-        made: Any = Hitman
-        self._solver: Any = made(solver="m22", htype="sorted")
+        self._solver: Any = _pysat("examples.hitman").Hitman(solver="m22", htype="sorted")
         self._empty = True
         self._blocked = False
 
@@ -154,14 +150,14 @@ def another_class(
     inputs: int,
     possible: Sequence[tuple[Sequence[int], Sequence[Sequence[int]]]],
     layers: Sequence[Sequence[Threshold]],
-    leads: Sequence[Threshold],
+    margins: Sequence[Threshold],
     *,
     seconds: float,
 ) -> bool | None:
-    """Whether z3 finds states of the inputs with one of the leads at least its bound.
+    """Whether z3 finds states of the inputs with one of the margins at least its bound.
 
     ``possible`` are groups of inputs with the combinations of states ±1 that can occur, ``layers``
-    the neurons of each layer, ``leads`` integer combinations of the last layer's states.  None if
+    the neurons of each layer, ``margins`` integer combinations of the last layer's states.  None if
     z3 gives no answer in time.
     """
     import z3
@@ -188,7 +184,7 @@ def another_class(
         for neuron, threshold in zip(after, layer, strict=True):
             solver.add(neuron == _reaches(lib, context, states, *threshold))
         states = after
-    solver.add(lib.Or([_reaches(lib, context, states, *lead) for lead in leads], context))
+    solver.add(lib.Or([_reaches(lib, context, states, *margin) for margin in margins], context))
     answer = z3_answer(solver, context)
     if answer == lib.sat:
         return True

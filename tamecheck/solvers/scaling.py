@@ -14,7 +14,7 @@ from fractions import Fraction
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
 
-__all__ = ["Scaling", "power", "scaled_program", "scaling", "shifted"]
+__all__ = ["Scaling", "power", "scale_program", "scaling", "shift"]
 
 _ROUNDS = 4
 _FINE = 6
@@ -72,7 +72,7 @@ def scaling(program: Program) -> Scaling:
     return Scaling(tuple(columns), tuple(rows), objective)
 
 
-def scaled_program(program: Program, by: Scaling) -> Program:
+def scale_program(program: Program, by: Scaling) -> Program:
     """The program in the scaled variables, rows and objective."""
     if not any((*by.columns, *by.rows, by.objective)):
         return program
@@ -104,7 +104,7 @@ def power(exponent: int) -> Fraction:
     return Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
 
 
-def shifted(value: float, exponent: int) -> float:
+def shift(value: float, exponent: int) -> float:
     """``2^exponent`` times a float, infinite where that is beyond the floats."""
     try:
         return math.ldexp(value, exponent)

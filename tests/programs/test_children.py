@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tamecheck.solvers import processes
 from tamecheck.solvers.processes import child
 
 WORKER = "tamecheck.solvers.worker"
@@ -88,3 +89,20 @@ def test_the_processes_of_a_pool_end_with_the_process_that_made_it():
     parent.kill()
     parent.communicate()
     assert gone(worker)
+
+
+def test_ctrl_c_while_a_process_starts_leaves_none_behind(monkeypatch):
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+            # it is held back until somebody knows the process
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(processes.subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        processes.ask({"solver": "none"}, seconds=60)
+    (process,) = started
+    assert process.returncode == -signal.SIGKILL

@@ -16,7 +16,7 @@ from tamecheck.loaders.programs.lp import program_from_lp
 from tamecheck.programs import solve
 from tamecheck.programs.solving import _Solving
 from tamecheck.programs.tree import Search
-from tamecheck.solvers.scaling import scaled_program, scaling
+from tamecheck.solvers.scaling import scale_program, scaling
 
 F = Fraction
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "programs.py"))
@@ -171,7 +171,7 @@ def test_scaling_is_exact_and_keeps_the_unit_of_integers():
     )
     by = scaling(program)
     assert by.columns[0] == 0
-    scaled = scaled_program(program, by)
+    scaled = scale_program(program, by)
     sizes = [abs(a) for row in scaled.rows for _, a in row.terms]
     assert max(sizes) / min(sizes) < F(10) ** 13 / 10**6
     point = (F(3), F(1, 3))
@@ -183,4 +183,4 @@ def test_scaling_is_exact_and_keeps_the_unit_of_integers():
 
 def test_what_is_well_scaled_is_left_alone():
     program = lp("min\n x + 3 y\nst\n c: 2 x + 5 y >= 1/3\nend")
-    assert scaled_program(program, scaling(program)) is program
+    assert scale_program(program, scaling(program)) is program

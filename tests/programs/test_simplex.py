@@ -53,7 +53,7 @@ def proved(program, costs, outcome):
     priced = Program(tuple(Column(f"{j}", cost=c) for j, c in enumerate(costs)), program.rows)
     scaled = Scaled(priced)
     if isinstance(outcome, Infeasible):
-        multipliers = scaled.exact(dict(enumerate(outcome.certificate.multipliers)))
+        multipliers = scaled.express(dict(enumerate(outcome.certificate.multipliers)))
         assert scaled.bound(multipliers, box, costs=False) > 0
         return "infeasible"
     assert not program.violations(outcome.point)
@@ -63,7 +63,7 @@ def proved(program, costs, outcome):
         assert sum(c * r for c, r in zip(costs, outcome.ray, strict=True)) < 0
         return "unbounded"
     assert isinstance(outcome, Optimal)
-    multipliers = scaled.exact(dict(enumerate(outcome.certificate.multipliers)))
+    multipliers = scaled.express(dict(enumerate(outcome.certificate.multipliers)))
     value = sum((c * x for c, x in zip(costs, outcome.point, strict=True)), F(0))
     assert outcome.objective == value == scaled.bound(multipliers, box)
     return "optimal"

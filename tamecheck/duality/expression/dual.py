@@ -102,7 +102,7 @@ class ExpressionBuilder:
         """The function of a node, with the nodes that it needs."""
         kept = needed(self._nodes, root)
         number = {old: new for new, old in enumerate(kept)}
-        nodes = (_renumbered(self._nodes[i], number) for i in kept)
+        nodes = (_renumber(self._nodes[i], number) for i in kept)
         return Expression(tuple(nodes), self.size)
 
     def _is_integral(self, i: int) -> bool:
@@ -126,7 +126,7 @@ class ExpressionBuilder:
         return self._ids[node]
 
 
-def _renumbered(node: Node, number: dict[int, int]) -> Node:
+def _renumber(node: Node, number: dict[int, int]) -> Node:
     match node:
         case Linear():
             return node

@@ -17,7 +17,7 @@ from tamecheck.duality.generator.function import (
 from tamecheck.duality.optimum import (
     feasible_multipliers,
     minimise_rows,
-    proved_optimum,
+    prove_optimum,
     require_dual,
     require_integer_solution,
 )
@@ -74,7 +74,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
     require_integer_solution(form)
     limit = _DEFAULT_SECONDS if seconds is None else seconds
     if alpha is not None:
-        optimum = proved_optimum(form, seconds=limit, seed=seed)
+        optimum = prove_optimum(form, seconds=limit, seed=seed)
         vector = tuple(map(Fraction, alpha))
         return generator_function(form, vector, kept=kept, residual=residual, optimum=optimum)
     return _strongest(form, Budget.of(limit), seed=seed, residual=residual)
@@ -83,7 +83,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
 def _strongest(form: Form, budget: Budget, *, seed: int, residual: str) -> GeneratorDual:
     """The best generator function that the time allows: strong if all columns may be kept."""
     feasible_multipliers(form)
-    optimum = proved_optimum(form, seconds=budget.seconds, seed=seed)
+    optimum = prove_optimum(form, seconds=budget.seconds, seed=seed)
     alpha = require_dual(form)
     kept = frozenset(j for j, column in enumerate(form.columns) if not column.integral)
     if residual == "orthant":

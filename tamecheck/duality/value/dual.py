@@ -173,7 +173,7 @@ class ValueDual(DualFunction):
             first, factor = ray.start[0], ray.direction[0]
             ends = sorted(first + factor * t for t in (ray.low, ray.high))
             profile = row_profile(row, self._multipliers[0], *ends)
-            return profile.moved(first, factor)
+            return profile.substitute(first, factor)
         return line_profile(self.form, ray, seconds=self._seconds)
 
     @property

@@ -271,7 +271,7 @@ def row_profile(row: OneRow, multiplier: Fraction, low: Fraction, high: Fraction
     constant = row.constant
     shifted = (None if line is None else (line[0], line[1] + constant) for line in lines)
     found = Profile(tuple(points), tuple(value + constant for value in at), tuple(shifted))
-    return found.simplified()
+    return found.simplify()
 
 
 def _sweep(

@@ -67,7 +67,7 @@ class Profile:
         k = bisect_left(self.points, t)
         return self.lines[k - 1], self.lines[k if self.points[k] == t else k - 1]
 
-    def simplified(self) -> Profile:
+    def simplify(self) -> Profile:
         """The same function without points where nothing changes."""
         inner = range(1, len(self.points) - 1)
         kept = [
@@ -86,7 +86,7 @@ class Profile:
     def pieces(self) -> tuple[ValuePiece, ...]:
         """The finite pieces; a point belongs to a piece whose line has its value there.
 
-        Of a profile that is not `simplified` they may have a common line.
+        Of a profile that is not `simplify` they may have a common line.
         """
         found: list[ValuePiece] = []
         for k, (point, value) in enumerate(zip(self.points, self.values, strict=True)):
@@ -100,7 +100,7 @@ class Profile:
                 found.append(ValuePiece(point, end, *line, *closed))
         return tuple(found)
 
-    def moved(self, first: Fraction, factor: Fraction) -> Profile:
+    def substitute(self, first: Fraction, factor: Fraction) -> Profile:
         """The function of ``t`` where this is one of ``first + factor * t``."""
         points = [(p - first) / factor for p in self.points]
         lines = [
@@ -146,7 +146,7 @@ def minimum(one: Profile, two: Profile) -> Profile:
     end = one.points[-1]
     points.append(end)
     values.append(min(one.at(end), two.at(end)))
-    return Profile(tuple(points), tuple(values), tuple(lines)).simplified()
+    return Profile(tuple(points), tuple(values), tuple(lines)).simplify()
 
 
 def gap_below(one: Profile, two: Profile) -> Fraction | None:
@@ -267,7 +267,7 @@ class ValueComplex:
 
 def value_complex(form: Form, name: str, profile: Profile, shift: Fraction) -> ValueComplex:
     """The pieces in the program's own right-hand side and objective."""
-    inner = profile.simplified()
+    inner = profile.simplify()
     pieces = tuple(
         replace(
             p,
