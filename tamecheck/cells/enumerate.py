@@ -38,17 +38,6 @@ class _Batch:
     forms: dict[int, FloatForms]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fork:
-    """A batch before a deciding step."""
-
-    step: Deciding
-    node: int
-    args: list[FloatForms]
-    forms: dict[int, FloatForms]
-    batch: _Batch
-
-
 _Part: TypeAlias = tuple[int, Polytope, Array]
 """The number of a cell in its batch, a part of it, and the decisions there."""
 
@@ -77,37 +66,44 @@ class Search:
 
     def _through(self, order: Sequence[int], batch: _Batch) -> Iterator[tuple[Polytope, Branch]]:
         forms = dict(batch.forms)
+        last = {arg: node for node in order for arg in self.steps[node].args}
         for position, node in enumerate(order):
-            step, rest = self.steps[node], order[position + 1 :]
+            step = self.steps[node]
             args = [forms[arg] for arg in step.args]
             try:
                 decides = deciding(step)
-                if decides is None:
-                    forms[node] = step.value(args, NONE)
-                    needed = self._needed(rest)
-                    forms = {arg: form for arg, form in forms.items() if arg in needed}
-                    continue
-                fork = _Fork(decides, node, args, forms, batch)
-                yield from self._onward(fork, rest, self._divided(fork))
+                if decides is not None:
+                    kept = {arg: form for arg, form in forms.items() if last.get(arg, node) > node}
+                    for some in _together(self._divided(decides, node, args, batch)):
+                        parents = np.array([number for number, _, _ in some], dtype=np.int64)
+                        own = {arg: _selected(form, parents) for arg, form in kept.items()}
+                        if node in last:
+                            chosen = [_selected(arg, parents) for arg in args]
+                            own[node] = decides.value(chosen, np.array([d for _, _, d in some]))
+                        branches = [Branch(node, d, batch.branches[k]) for k, _, d in some]
+                        polytopes = [polytope for _, polytope, _ in some]
+                        following = _Batch(polytopes, branches, own)
+                        yield from self._through(order[position + 1 :], following)
+                    return
+                forms[node] = step.value(args, NONE)
             except NonlinearError:
                 raise UnsupportedError(
                     "Cells are computed for piecewise linear models only.",
                     nodes=[(self.graph.name_of(node), "is not affine on some cell")],
                 ) from None
-            return
+            for arg in set(step.args):
+                if last[arg] == node:
+                    del forms[arg]
         yield from zip(batch.polytopes, batch.branches, strict=True)
 
-    def _needed(self, rest: Sequence[int]) -> set[int]:
-        return {arg for later in rest for arg in self.steps[later].args}
-
-    def _divided(self, at: _Fork) -> Iterator[_Part]:
-        batch = at.batch
-        asked = at.step.questions(at.args).spread(len(batch.polytopes))
+    def _divided(
+        self, step: Deciding, node: int, args: list[FloatForms], batch: _Batch
+    ) -> Iterator[_Part]:
+        asked = step.questions(args).spread(len(batch.polytopes))
         tables = [
-            self._table(at.node, branch, asked, number)
-            for number, branch in enumerate(batch.branches)
+            self._table(node, branch, asked, number) for number, branch in enumerate(batch.branches)
         ]
-        for some in self._parts(at.step, batch.polytopes, tables):
+        for some in self._parts(step, batch.polytopes, tables):
             self.budget.check()
             yield from (found for found in some if found[1].dim >= self.least)
 
@@ -133,30 +129,19 @@ class Search:
 
         return Table(self.planes, asked.value[number], asked.error[number], exact)
 
-    def _onward(
-        self, at: _Fork, rest: Sequence[int], leaves: Iterator[_Part]
-    ) -> Iterator[tuple[Polytope, Branch]]:
-        """The cells in the parts that a step makes, a batch of parts at a time."""
-        found: list[_Part] = []
-        pairs = 0
-        for leaf in leaves:
-            found.append(leaf)
-            pairs += len(leaf[1].rows) ** 2
-            if len(found) == _BATCH or pairs > _PAIRS:
-                yield from self._through(rest, self._next(at, rest, found))
-                found, pairs = [], 0
-        if found:
-            yield from self._through(rest, self._next(at, rest, found))
 
-    def _next(self, at: _Fork, rest: Sequence[int], found: Sequence[_Part]) -> _Batch:
-        needed = self._needed(rest)
-        parents = np.array([number for number, _, _ in found], dtype=np.int64)
-        forms = {arg: _selected(f, parents) for arg, f in at.forms.items() if arg in needed}
-        if at.node in needed:
-            own = [_selected(arg, parents) for arg in at.args]
-            forms[at.node] = at.step.value(own, np.array([d for _, _, d in found]))
-        branches = [Branch(at.node, d, at.batch.branches[number]) for number, _, d in found]
-        return _Batch([polytope for _, polytope, _ in found], branches, forms)
+def _together(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
+    """As many parts as go through the graph together."""
+    found: list[_Part] = []
+    pairs = 0
+    for part in parts:
+        found.append(part)
+        pairs += len(part[1].rows) ** 2
+        if len(found) == _BATCH or pairs > _PAIRS:
+            yield found
+            found, pairs = [], 0
+    if found:
+        yield found
 
 
 def _selected(forms: FloatForms, parents: Array) -> FloatForms:

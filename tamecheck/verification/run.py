@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tamecheck.verification.branch import split_inputs, split_neurons, still_ope
 from tamecheck.verification.exact import exact_of, point_of
 from tamecheck.verification.falsify import attack, flip, sample
 from tamecheck.verification.plain import bound_plainly, sample_plainly
-from tamecheck.verification.problem import Problem, problem_of, without
+from tamecheck.verification.problem import Problem, Region, problem_of, without
 from tamecheck.verification.witness import (
     Replay,
     Search,
@@ -76,8 +77,9 @@ def verify(
     if not isinstance(spec, Specification):
         spec = read_vnnlib(path(spec, what="property"))
     limit, seed = seconds(timeout), natural(seed, what="seed")
-    budget = Budget.of(_FOREVER if limit is None else limit)
+    started, budget = time.monotonic(), Budget.of(_FOREVER if limit is None else limit)
     run = _Run(problem_of(graph, spec), replay, budget, seed)
+    run.started = started
     try:
         layers = run.problem.layers
         rest = run.plain if layers is None else lambda: run.layered(layers)
@@ -192,7 +194,7 @@ class _Run:
         self.search = search
         count = int(np.clip((1 << 22) // sum(layers.sizes), 4, 64))
         return (
-            self._sampled(search, count)
+            self._searched(lambda one: sample(search, one, 4 * count), "samples", _SAMPLED)
             # splitting signs is the better way where rectifiers are many
             or self._exactly(_SHORT if _rectified(layers) else _LONG)
             or self._first_bounds(search)
@@ -200,12 +202,15 @@ class _Run:
             or self._prove(search)
         )
 
-    def _sampled(self, search: Search, count: int) -> Violated | None:
-        part = self.budget.part(self.budget.seconds * _SAMPLED)
+    def _searched(
+        self, look: Callable[[Region], Witness | None], method: str, share: float
+    ) -> Violated | None:
+        """A witness in one region after the other, until a share of the time is over."""
+        part = self.budget.part(self.budget.seconds * share)
         for region in self.regions:
-            witness = sample(search, region, 4 * count)
+            witness = look(region)
             if witness is not None:
-                return self._violated(witness, "samples")
+                return self._violated(witness, method)
             if part.is_spent:
                 break
         return None
@@ -230,14 +235,11 @@ class _Run:
                 if witness is not None:
                     return self._violated(witness, "flips of coordinates")
             return self._kept(search)
-        part = self.budget.part(left * _ATTACKED)
-        for region in self.regions:
-            witness = attack(search, region, restarts=count, steps=50)
-            if witness is not None:
-                return self._violated(witness, "projected gradients")
-            if part.is_spent:
-                break
-        return self._kept(search)
+
+        def descend(region: Region) -> Witness | None:
+            return attack(search, region, restarts=count, steps=50)
+
+        return self._searched(descend, "projected gradients", _ATTACKED) or self._kept(search)
 
     def _kept(self, search: Search) -> Violated | None:
         return None if search.kept is None else self._violated(search.kept, "projected gradients")
