@@ -1,26 +1,44 @@
-"""``tamecheck check``: in which o-minimal structure is a model or a program definable."""
+"""``tamecheck check`` and ``recheck``: in which structure a function is, and its certificate."""
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import Namespace
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import (
     EXIT_CODES,
+    Sections,
     claim,
     confirm,
     message,
     print_answer,
     write_certificate,
 )
-from tamecheck.cli.options import BOX, CERTIFICATE, MODEL_OR_PROGRAM, Verb, flag
+from tamecheck.cli.options import (
+    BOX,
+    CERTIFICATE,
+    MODEL,
+    MODEL_OR_PROGRAM,
+    Verb,
+    flag,
+    natural,
+    option,
+)
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program, program_of
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, TamecheckError
+from tamecheck.kernel_bnn import FORMAT as BALL
 
-__all__ = ["VERB"]
+if TYPE_CHECKING:
+    from tamecheck.certificates import Levels, Statement
+    from tamecheck.ir.box import Box
+    from tamecheck.kernel import Report
 
-_DESCRIPTION = """\
+__all__ = ["CHECK", "RECHECK"]
+
+_ABOUT_CHECK = """\
 Find the smallest o-minimal structure in which the model's outputs are definable on the domain,
 what follows from that, or a witness that there is none.  For a mixed-integer program: of the
 feasible set and the optimal value as functions of the right-hand side.
@@ -28,13 +46,13 @@ feasible set and the optimal value as functions of the right-hand side.
 exit codes: 0 tame or locally tame, 1 not tame, 3 unknown"""
 
 
-def _run(args: Namespace) -> int:
+def _check(args: Namespace) -> int:
     """Check the model, write the certificate, print the answer."""
     from tamecheck.show import check_json, check_line, print_check
 
     claim(args, args.output, "certificate")
     if names_program(args):
-        return _run_program(args)
+        return _check_program(args)
     model = model_of(args)
     found = model.check(domain_of(args, model), timeout=args.timeout, seed=args.seed)
     trusted = confirm(found.certificate)
@@ -55,7 +73,7 @@ def _run(args: Namespace) -> int:
     return EXIT_CODES[found.verdict.value]
 
 
-def _run_program(args: Namespace) -> int:
+def _check_program(args: Namespace) -> int:
     """Check a program, whose right-hand side is the variable."""
     from tamecheck.programs import check
     from tamecheck.show.text import print_program_check, program_check_line
@@ -81,16 +99,198 @@ def _run_program(args: Namespace) -> int:
     return EXIT_CODES[found.verdict.value]
 
 
-VERB = Verb(
+CHECK = Verb(
     "check",
     "is the model tame? with a proof",
-    _DESCRIPTION,
+    _ABOUT_CHECK,
     (
         MODEL_OR_PROGRAM,
         BOX,
         CERTIFICATE,
         flag("--derivation", "show every line of the derivation"),
     ),
-    _run,
+    _check,
     answers=True,
 )
+
+
+# --- recheck -------------------------------------------------------------------------------------
+
+_ABOUT_RECHECK = """\
+Let the kernel, a small program of its own, check every step of a certificate, and say all of what
+is claimed: of which inputs, and where.  With a MODEL, also check that the certificate is about that
+model; with --box, --spec or --domain, that it answers the question there.
+
+exit codes: 0 valid; 3 incomplete: steps are taken on trust, or there are too many; 5 invalid, or
+about something else"""
+_LONGEST = 200
+
+
+def _recheck(args: Namespace) -> int:
+    """Check the certificate and say what it proves, or which step fails."""
+    from tamecheck.certificates import recheck, statement
+    from tamecheck.loaders.files import read_bytes
+
+    certificate = read_bytes(args.certificate)
+    report = recheck(certificate, steps=args.steps)
+    about = None if report.claim is None else statement(json.loads(certificate))
+    document: dict[str, Any] = {
+        "verdict": report.verdict,
+        "trusted": list(report.trusted),
+        "step": report.step,
+        "why": report.why,
+        "claim": report.claim,
+        "model": {"sha256": report.model_sha256},
+    }
+    if about is not None:
+        document |= _about(about)
+        why = _other_question(args, certificate, report, about)
+        if why is not None:
+            document.update(verdict="invalid", step=None, why=why)
+    document["rests_on"] = "certificate" if document["verdict"] == "valid" else None
+    print_answer(args, document, _sections(document, about), document["verdict"])
+    return EXIT_CODES[document["verdict"]]
+
+
+def _about(about: Statement) -> dict[str, Any]:
+    """The keys of the answer that say what the claim is about."""
+    from tamecheck.show.wording import box_json
+
+    levels = about.levels
+    return {
+        "inputs": {
+            "count": about.count,
+            "free": about.free,
+            "fixed": about.fixed,
+            "bounded": about.bounded,
+        },
+        "domain": None if about.box is None else box_json(about.box, dict(about.shapes)),
+        "levels": None if levels is None else [[str(v) for v in pair] for pair in levels],
+        "program": about.program,
+        "narrow": list(about.narrow),
+        "assumes": list(about.assumes),
+    }
+
+
+def _other_question(
+    args: Namespace, certificate: bytes, report: Report, about: Statement
+) -> str | None:
+    """Why the certificate does not answer what the arguments ask; None if it does."""
+    if args.model is not None or args.expr is not None:
+        actual = _hash_of(args, certificate)
+        if actual != report.model_sha256:
+            return f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
+    asked = _asked(args, about)
+    if asked is None:
+        return None
+    name, domain = asked
+    other = about.differs(domain)
+    return None if other is None else f"{other} than {name}"
+
+
+def _asked(args: Namespace, about: Statement) -> tuple[str, Box | Levels] | None:
+    """The domain that the arguments ask about, with the option's name."""
+    if args.domain is not None:
+        if about.levels is None:
+            raise InputError(
+                "--domain is of use for balls only.", hint="Give --box for a function's domain."
+            )
+        from tamecheck.cli.inputs import levels_of
+
+        return f"--domain {args.domain}", (levels_of(args.domain),) * about.count
+    if args.box is None and args.spec is None:
+        return None
+    if about.box is None:
+        raise InputError(
+            "--box and --spec are of use for claims about functions only.",
+            hint="Give --domain for a ball; a program's bounds are in its file.",
+        )
+    from tamecheck.loaders.text.box import parse_box
+    from tamecheck.loaders.text.vnnlib import read_vnnlib
+
+    if args.box is not None:
+        return f"--box {args.box}", parse_box(args.box, about.shapes)
+    return f"--spec {args.spec}", read_vnnlib(args.spec).box(about.shapes)
+
+
+def _hash_of(args: Namespace, certificate: bytes) -> str:
+    """The hash of the model or of the program that the arguments name.
+
+    A certificate about a Hamming ball is about a network of integers, so the model is read as one.
+    """
+    if names_program(args):
+        from tamecheck.programs import read
+
+        return read(args.model).sha256
+    graph = model_of(args, notes=False).graph
+    document = json.loads(certificate)
+    if document["format"] != BALL:
+        return graph.sha256
+    from tamecheck.binarized import recognise
+
+    network = document["network"]
+    try:
+        return recognise(graph, list(zip(network["low"], network["high"], strict=True))).sha256
+    except TamecheckError:
+        # no such network at all, so it is about another model
+        return graph.sha256
+
+
+def _sections(document: Mapping[str, Any], about: Statement | None) -> Sections:
+    verdict = document["verdict"]
+    if verdict == "invalid" or about is None:
+        place = "" if document["step"] is None else f"step {document['step']}: "
+        return {verdict.upper(): [(f"{place}{document['why']}",)]}
+    rows = [(key, _text(value)) for key, value in document["claim"].items()] + _rows(about)
+    if document["model"]["sha256"] is not None:
+        rows.append(("sha256", document["model"]["sha256"]))
+    return {
+        verdict.upper(): rows,
+        "About less than all inputs": [(line,) for line in about.narrow],
+        "Taken to be so": [(line,) for line in about.assumes],
+        "Taken on trust": [(step,) for step in document["trusted"]],
+    }
+
+
+def _rows(about: Statement) -> list[tuple[str, str]]:
+    """Where the claim holds, in words."""
+    from tamecheck.show.wording import interval_text
+
+    rows = [("inputs", f"{about.free} free, {about.fixed} fixed")]
+    for name, side in () if about.box is None else about.box:
+        pairs = zip(side.lower, side.upper, strict=True)
+        rows.append(("domain", f"{name} in {_all_of([interval_text(*pair) for pair in pairs])}"))
+    if about.levels is not None:
+        texts = [f"{low}" if low == high else f"{low} or {high}" for low, high in about.levels]
+        rows.append(("levels", _all_of(texts)))
+    if about.program is not None:
+        rows += [(key, _text(value)) for key, value in about.program.items() if value != ""]
+    return rows
+
+
+def _all_of(texts: list[str]) -> str:
+    """What each input has, said once if it is the same."""
+    return texts[0] if len(set(texts)) == 1 else _text(texts)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    text = json.dumps(value).translate({34: None}).strip("[]")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+RECHECK = Verb(
+    "recheck",
+    "check a certificate with the kernel",
+    _ABOUT_RECHECK,
+    (
+        option("certificate", "CERT", "a certificate, .json or .json.gz"),
+        MODEL,
+        BOX,
+        option("--domain", "LOW,HIGH", "the two levels of every input, for a ball"),
+        option("--steps", "N", "let the kernel take N elementary steps",
+            type=natural("number of steps", digits=18)),
+    ),
+    _recheck,
+)  # fmt: skip

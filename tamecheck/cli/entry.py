@@ -20,19 +20,16 @@ from tamecheck.cli import (
     check,
     diff,
     doctor,
-    dual,
     explain,
     info,
     optimise,
     plot,
-    recheck,
+    program,
     report,
     rules,
-    solve,
     train,
     verify,
 )
-from tamecheck.cli import eval as evaluate
 from tamecheck.cli.deadline import deadline
 from tamecheck.cli.options import Parser, attach_values
 from tamecheck.errors import (
@@ -46,9 +43,9 @@ from tamecheck.errors import (
 __all__ = ["main"]
 
 _VERBS = (
-    *(check.VERB, recheck.VERB, evaluate.VERB, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
-    *(plot.VERB, solve.VERB, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
-    *(rules.RULES, rules.COUNT, dual.VERB, report.VERB, doctor.DOCTOR, doctor.DEMO),
+    *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
+    *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
+    *(rules.RULES, rules.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\

@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli import table
+from tamecheck.cli import inputs
 from tamecheck.cli.answer import claim, message, print_answer, print_json
-from tamecheck.cli.domain import DOMAIN, naming_of, network_and_domain
+from tamecheck.cli.inputs import DOMAIN, naming_of, network_and_domain
 from tamecheck.cli.options import MODEL, Verb, flag, option, output
 from tamecheck.cli.source import model_of
 from tamecheck.errors import InputError, TimeLimitError, visible
@@ -48,16 +48,16 @@ def _run(args: Namespace) -> int:
     model = model_of(args, notes=False)
     naming = naming_of(args, model)
     if (args.input is None) == (args.data is None):
-        inputs = sum(map(size_of, model.inputs.values()))
+        count = sum(map(size_of, model.inputs.values()))
         what = "Give --input or --data." if args.data is None else "--input or --data, not both."
-        raise InputError(what, hint=f"A file with {inputs} numbers, or rows, or a table.")
-    sample = table.sample_from(args, model, naming.schema)
+        raise InputError(what, hint=f"A file with {count} numbers, or rows, or a table.")
+    sample = inputs.sample_from(args, model, naming.schema)
     network, domain = network_and_domain(args, model, naming, sample)
-    shape = table.shape_of(args.shape) or image_shape(model)
+    shape = inputs.shape_of(args.shape) or image_shape(model)
     labels = naming.classes or ()
     explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
     options = _options(args, explainer)
-    rows = table.chosen_rows(args, model, explainer, sample)
+    rows = inputs.chosen_rows(args, model, explainer, sample)
     if len(rows.points) == 1 and args.output is None:
         return _single(args, explainer, rows, options)
     if args.plot is not None:
@@ -133,7 +133,7 @@ def _class(text: str | None, explainer: Explainer) -> int | None:
 
 
 def _single(
-    args: Namespace, explainer: Explainer, rows: table.ChosenRows, options: dict[str, Any]
+    args: Namespace, explainer: Explainer, rows: inputs.ChosenRows, options: dict[str, Any]
 ) -> int:
     """Explain one input."""
     row, about = rows.points[0], rows.about[0]
@@ -203,7 +203,7 @@ def _table(
     args: Namespace,
     model: Model,
     explainer: Explainer,
-    rows: table.ChosenRows,
+    rows: inputs.ChosenRows,
     options: dict[str, Any],
 ) -> int:
     from tamecheck.explain.batch import explain_rows
@@ -211,13 +211,13 @@ def _table(
     # what the answers depend on: a file of answers to anything else is not taken up
     question = {
         "model": model.graph.sha256,
-        "data": table.sha256_of_table(args.data if args.input is None else args.input),
+        "data": inputs.sha256_of_table(args.data if args.input is None else args.input),
         "network": explainer.network.sha256,
         "domain": explainer.domain.sha256,
         "classes": list(explainer.classes),
         "kind": args.kind,
         "options": {**options, "seed": args.seed},
-        "rows": table.ranges([about["row"] for about in rows.about if about]) or "0",
+        "rows": inputs.ranges([about["row"] for about in rows.about if about]) or "0",
     }
     total = len(rows.points)
     with _answers(args, question, rows) as (found, keep):
@@ -242,7 +242,7 @@ def _table(
 
 @contextmanager
 def _answers(
-    args: Namespace, question: Mapping[str, Any], rows: table.ChosenRows
+    args: Namespace, question: Mapping[str, Any], rows: inputs.ChosenRows
 ) -> Generator[tuple[list[dict[str, Any]], Callable[[dict[str, Any]], None]]]:
     """The answers that an earlier run wrote, and where the next ones go."""
     if args.output is None:
@@ -298,11 +298,11 @@ VERB = Verb(
             dest="output"),
         output("--plot", "FILE",
             "draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf"),
-        table.SHAPE,
+        inputs.SHAPE,
         DOMAIN,
-        table.table_options("instead of --input, rows for the model"),
+        inputs.table_options("instead of --input, rows for the model"),
         option("--rows", "I,J-K", "these rows of --data, by their number in the file: 0,5,7-9",
-            type=table.row_numbers),
+            type=inputs.row_numbers),
     ),
     _run,
 )  # fmt: skip

@@ -264,7 +264,7 @@ def _of_program(args: Namespace) -> Picture:
         raise InputError(
             f"There is no {args.what} figure of a program.", hint="Draw its value function: value."
         )
-    from tamecheck.cli.dual import right_hand_sides, row_interval
+    from tamecheck.cli.program import right_hand_sides, row_interval
     from tamecheck.duality import dual
     from tamecheck.duality.value.dual import value_along
     from tamecheck.plots import draw_value

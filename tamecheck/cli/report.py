@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tamecheck.budget import Budget
-from tamecheck.cli import table
+from tamecheck.cli import inputs
 from tamecheck.cli.answer import claim, message, print_answer
-from tamecheck.cli.domain import levels_of
+from tamecheck.cli.inputs import levels_of
 from tamecheck.cli.options import BOX, MODEL, Verb, option, output
 from tamecheck.cli.source import domain_of, input_point, model_of, name_of, names_program
 from tamecheck.errors import InputError
@@ -38,7 +38,7 @@ def _run(args: Namespace) -> int:
     from tamecheck.report import make_report, subject_of
 
     schema = None if args.names is not None else model.schema
-    sample = table.sample_from(args, model, schema)
+    sample = inputs.sample_from(args, model, schema)
     seconds = _CHECK_SHARE * (args.timeout or _SECONDS)
     subject = subject_of(
         model,
@@ -52,8 +52,8 @@ def _run(args: Namespace) -> int:
         at=None if args.at is None else input_point(args.at, model.inputs),
         rows=args.rows,
         seed=args.seed,
-        shape=table.shape_of(args.shape),
-        table_sha256="" if args.data is None else table.sha256_of_table(args.data),
+        shape=inputs.shape_of(args.shape),
+        table_sha256="" if args.data is None else inputs.sha256_of_table(args.data),
     )
     report = make_report(
         subject,
@@ -120,13 +120,13 @@ VERB = Verb(
         MODEL,
         output("-o --output", "FILE", "the report: a .html file", required=True),
         BOX,
-        table.table_options("rows for the model"),
+        inputs.table_options("rows for the model"),
         option("--rows", "I,J-K", "the rows to explain, by their number in the file: 0,5,7-9",
-            type=table.row_numbers),
+            type=inputs.row_numbers),
         option("--names", "A,B", _ABOUT_NAMES),
         option("--domain", "LOW,HIGH",
             "the two levels of every input, if no table and no training says so"),
-        table.SHAPE,
+        inputs.SHAPE,
         option("--title", "TEXT", "a title instead of the file's name"),
         option("--at", "POINT", "a point for the Clarke Jacobian and slices: 'x=0,y=1/3'"),
         option("--rule", None, "how outputs decide", choices=_RULES),

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
 from tamecheck.cli.answer import message, print_answer
-from tamecheck.cli.domain import DOMAIN, Naming, naming_of, network_and_domain
+from tamecheck.cli.inputs import (
+    DOMAIN,
+    Naming,
+    naming_of,
+    network_and_domain,
+    sample_from,
+    table_options,
+)
 from tamecheck.cli.options import BOX, MODEL, Verb, flag, option
 from tamecheck.cli.source import domain_of, model_of, number_of, row_of_input
-from tamecheck.cli.table import sample_from, table_options
 from tamecheck.errors import InputError, UnsupportedError, visible
 
 if TYPE_CHECKING:

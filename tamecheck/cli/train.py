@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import claim, message, print_answer
+from tamecheck.cli.inputs import say_left_out, sha256_of_table
 from tamecheck.cli.options import Verb, flag, option, output
-from tamecheck.cli.table import say_left_out, sha256_of_table
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:

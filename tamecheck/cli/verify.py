@@ -18,7 +18,7 @@ from tamecheck.cli.answer import (
     working,
     write_document,
 )
-from tamecheck.cli.domain import levels_of
+from tamecheck.cli.inputs import levels_of
 from tamecheck.cli.options import CERTIFICATE, MODEL, Group, Verb, flag, option, output
 from tamecheck.cli.source import model_of, name_of, number_of, row_of_input
 from tamecheck.errors import CertificateError, InputError, UnsupportedError

@@ -10,13 +10,12 @@ from tamecheck.ir.arguments import choice
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.plots.canvas import Axes, Picture, label_of
-from tamecheck.plots.curve import draw_curve
 from tamecheck.plots.field import draw_field
+from tamecheck.plots.graphs import draw_curve, draw_surface
 from tamecheck.plots.mosaic import mosaic_of
 from tamecheck.plots.plane import Plane, Scores, plane_of
 from tamecheck.plots.regions import draw_cells, draw_decision, draw_scene
 from tamecheck.plots.scene import Scene
-from tamecheck.plots.surface import draw_surface
 
 __all__ = ["check_size", "complex_axes", "draw_model", "draw_on_plane", "model_axes"]
 

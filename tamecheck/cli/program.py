@@ -1,24 +1,113 @@
-"""``tamecheck dual``: a bound on the optimum as a function of the right-hand side."""
+"""``tamecheck solve`` and ``dual``: the optimum of a program, and bounds on it as functions."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import Sections, claim, print_answer, write_document
-from tamecheck.cli.options import PROGRAM, Verb, option, output
+from tamecheck.cli.answer import (
+    Sections,
+    claim,
+    confirm,
+    print_answer,
+    working,
+    write_certificate,
+    write_document,
+)
+from tamecheck.cli.options import CERTIFICATE, PROGRAM, Verb, flag, option, output
 from tamecheck.cli.source import program_of
-from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.errors import DomainError, InputError, UnsupportedError, visible
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from tamecheck.duality import DualFunction
 
-__all__ = ["VERB", "right_hand_sides", "row_interval"]
+__all__ = ["DUAL", "SOLVE", "right_hand_sides", "row_interval"]
+
+_ABOUT_SOLVE = """\
+Find the optimum of a mixed-integer program.  A search tree of our own proves that none is better,
+that there is no point, or that there is no bound; CBC and HiGHS find good points for it.  Every
+point that is printed satisfies all rows exactly, the kernel checks the certificate of a definite
+answer before it is printed, and 'bound' is what was proved.
+
+exit codes: 0 optimal or unbounded, 1 infeasible, all proved; 3 otherwise"""
+
+
+def _solve(args: Namespace) -> int:
+    """Solve the program, write the certificate, print the answer."""
+    from tamecheck.programs import Feasible, Unknown, solve
+
+    claim(args, args.output, "certificate")
+    source = program_of(args, args.program)
+    with working(args, "solving") as show:
+        solved = solve(
+            source.program,
+            certify=args.certify,
+            seconds=args.timeout,
+            seed=args.seed,
+            progress=None if show is None else lambda n, left: show(f"{n} nodes, {left} open"),
+        )
+    if not isinstance(solved.answer, Feasible | Unknown):
+        confirm(solved.answer.certificate)
+    document = solved.to_json(source.program)
+    document["certificate"] = write_certificate(
+        args, solved.answer.certificate, "there is no proof."
+    )
+    brief = " ".join(filter(None, (document["status"], document["objective"])))
+    print_answer(args, document, _solved(document), brief)
+    if document["rests_on"] is None:
+        return 3
+    return 1 if document["status"] == "infeasible" else 0
+
+
+_REASONS = {
+    "certificate": "proved: a certificate shows it",
+    "two-solvers": "not proved: CBC and HiGHS call {} {}",
+    "one-solver": "not proved: one solver calls {} {}",
+    None: "not proved",
+}
+
+
+def _solved(document: dict[str, Any]) -> Sections:
+    facts = ("objective", "bound", "reason", "certificate")
+    word = ("the point", "optimal") if document["x"] else ("the program", "infeasible")
+    rows = [("answer", _REASONS[document["checked"]["optimal"]].format(*word))]
+    rows += [(key, visible(document[key])) for key in facts if document[key] is not None]
+    point, count = _moved(document["x"]), len(document["x"] or ())
+    zeros = [(f"{count - len(point)} others", "0")] if len(point) < count else []
+    return {
+        document["status"].upper(): rows,
+        "Point (exactly feasible)": [*point, *zeros],
+        "Ray": _moved(document["ray"]),
+        "Notes": [(visible(note),) for note in document["notes"]],
+    }
+
+
+def _moved(values: Mapping[str, str] | None) -> list[tuple[str, ...]]:
+    """The names and numbers that are not 0."""
+    return [(visible(name), value) for name, value in (values or {}).items() if value != "0"]
+
+
+SOLVE = Verb(
+    "solve",
+    "the optimum of a mixed-integer program",
+    _ABOUT_SOLVE,
+    (
+        PROGRAM,
+        flag("--certify", "search for a proof as long as it takes, not for a minute"),
+        CERTIFICATE,
+    ),
+    _solve,
+    answers=True,
+)
+
+
+# --- dual ----------------------------------------------------------------------------------------
 
 _METHODS = ("chvatal", "gomory", "tree", "generator", "value")
-_DESCRIPTION = """\
+_ABOUT_DUAL = """\
 Build a function F of a program's right-hand side that bounds its optimal value everywhere, and
 check it exactly: F(a) <= c at every column, F(0) = 0, and F(b) = z(b) if it is strong.
 
@@ -32,7 +121,7 @@ methods:
 exit codes: 0 done, 1 the program is infeasible or a check fails, 3 the optimum was not proved"""
 
 
-def _run(args: Namespace) -> int:
+def _dual(args: Namespace) -> int:
     """Build the dual function and print what it says."""
     from tamecheck.duality import dual
 
@@ -149,10 +238,10 @@ def _piece_row(piece: dict[str, Any]) -> tuple[str, ...]:
     return interval, f"slope {piece['slope']}", f"intercept {piece['intercept']}"
 
 
-VERB = Verb(
+DUAL = Verb(
     "dual",
     "bounds as functions of the right-hand side",
-    _DESCRIPTION,
+    _ABOUT_DUAL,
     (
         PROGRAM,
         option("--method", None, "the family (default: tree)", choices=_METHODS, default="tree"),
@@ -160,6 +249,6 @@ VERB = Verb(
         option("--box", "BOX", "value: a row and an interval, 'r1=-3:4'"),
         output("-o --output", "FILE", "write the answer here as JSON"),
     ),
-    _run,
+    _dual,
     answers=True,
 )
