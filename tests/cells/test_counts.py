@@ -69,6 +69,7 @@ def depth_first_count(weights, dimension):
     return walk(0, 0, (np.eye(dimension), np.zeros(dimension)), [], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "seed"),
     [
@@ -230,6 +231,7 @@ def test_the_limit_gives_a_partial_answer():
     assert (found.count, found.complete) == (20, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["floor(10000*x)*floor(10000*y)", "floor(1000*x)+floor(1000*y)"])
 def test_the_limit_goes_to_cells_of_full_dimension_first(text):
     graph = parse_expression(text).graph
@@ -267,6 +269,7 @@ def test_the_timeout_gives_a_partial_answer():
     assert cells(parse_expression("abs(x)").graph, BOX, timeout=60).complete
 
 
+@pytest.mark.slow
 def test_patterns_cover_a_grid():
     graph, weights = network([2, 7, 6, 1], 5)
     found = cells(graph, BOX)

@@ -415,6 +415,7 @@ def test_a_row_where_the_function_is_steep_has_no_gradient():
         gradient(parse_expression("sqrt(x)").graph, [[1.0], [0.0]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["field", "cells", "surface"])
 def test_a_figure_says_where_there_is_no_value(kind, capsys, tmp_path):
     arguments = ["plot", kind, "--expr", "max(log(x),0)+y", "--box", "-1:1"]

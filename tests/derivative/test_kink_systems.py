@@ -41,6 +41,7 @@ def answers():
     return [answer(seed) for seed in range(SYSTEMS)]
 
 
+@pytest.mark.slow
 def test_no_gradient_nearby_is_outside_of_a_set(answers):
     outside, tried = [], 0
     for seed, (size, outputs, columns, found) in enumerate(answers):

@@ -214,6 +214,7 @@ def read(function):
     return module.eval(), tc.from_torch(module, torch.tensor([0.5, 1.5, 2.5, 4.5]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(KNOWN))
 def test_modules_at_kinks(name):
     function, at = KNOWN[name]
@@ -250,6 +251,7 @@ def composed(seed):
     return run, rng.integers(-1, 2, 4).tolist()
 
 
+@pytest.mark.slow
 def test_composed_modules_at_kinks():
     told = 0
     for seed in range(ROUNDS):

@@ -22,6 +22,7 @@ def _files():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", TRUST.ROWS, ids=lambda row: row.command)
 def test_a_definite_answer_rests_on_what_checks_it(row):
     code, found = TRUST.answer(row.command)

@@ -45,6 +45,7 @@ def expressions(draw, *, ceilings=True):
     return builder.build(nodes[-1])
 
 
+@pytest.mark.slow
 @given(expressions(), sides, sides)
 def test_expressions_are_subadditive_and_0_at_0(f, d, e):
     both = tuple(x + y for x, y in zip(d, e, strict=True))
@@ -52,6 +53,7 @@ def test_expressions_are_subadditive_and_0_at_0(f, d, e):
     assert f((Q(0), Q(0))) == 0
 
 
+@pytest.mark.slow
 @given(expressions(), sides)
 def test_the_directional_derivative_is_the_limit_of_quotients(f, g):
     """Along a ray the function is linear near 0, or it jumps there."""
@@ -61,6 +63,7 @@ def test_the_directional_derivative_is_the_limit_of_quotients(f, g):
     assert quotient > 10**6 if bound == math.inf else quotient == bound
 
 
+@pytest.mark.slow
 @given(expressions(), sides)
 def test_monotone_where_it_is_claimed(f, step):
     forward = tuple(abs(x) for x in step)
@@ -69,6 +72,7 @@ def test_monotone_where_it_is_claimed(f, step):
         assert f(tuple(x + y for x, y in zip(d, forward, strict=True))) >= f(d)
 
 
+@pytest.mark.slow
 @given(expressions(), sides, sides)
 def test_one_sided_slopes_are_in_the_gradient(f, d, g):
     """The derivative from each side is the product of the direction with one of the vertices."""
@@ -84,12 +88,14 @@ def test_one_sided_slopes_are_in_the_gradient(f, d, g):
         assert quotient in products
 
 
+@pytest.mark.slow
 @given(expressions(ceilings=False), sides, sides)
 def test_the_lipschitz_constant_holds(f, d, e):
     distance = sum(abs(x - y) for x, y in zip(d, e, strict=True))
     assert abs(f(d) - f(e)) <= f.lipschitz * distance
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(expressions(), sides)
 def test_the_graph_and_sympy_compute_the_same(f, d):

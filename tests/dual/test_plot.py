@@ -65,6 +65,7 @@ def test_jumps_and_what_is_infeasible(drawn):
     assert (answer["jumps"], answer["gaps"]) == (8, 1)
 
 
+@pytest.mark.slow
 def test_other_right_hand_sides_move(drawn):
     code, answer, _ = drawn(JUMPING, "--box", "r=0:12", "--at", "s=4", "--method", "chvatal")
     assert code == 0

@@ -52,6 +52,7 @@ def test_least_mistakes_and_strong_dual(name, hidden, mistakes):
     assert training.mistakes(answer.point) == mistakes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weights", "hidden", "count"),
     [
@@ -130,6 +131,7 @@ def test_bad_data():
         training_program([(1,)], [1], threshold=2)
 
 
+@pytest.mark.slow
 def test_example_script_prints_the_sizes_and_the_least_losses(capsys):
     script = Path(__file__).parents[2] / "examples" / "dual_of_training.py"
     runpy.run_path(str(script), run_name="__main__")

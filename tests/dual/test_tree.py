@@ -37,6 +37,7 @@ def check_one(seed, sides):
     return compared
 
 
+@pytest.mark.slow
 def test_strong_at_b_and_below_the_value_function_everywhere():
     assert sum(check_one(seed, 8) for seed in range(15)) > 30
 

@@ -122,6 +122,7 @@ def test_shortest_paths_agree_with_branch_and_bound(seed):
     assert ours == [None if isinstance(v, float) else v for v in theirs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_pieces_along_a_row_agree_with_enumeration(seed):
     program = random_program(seed)

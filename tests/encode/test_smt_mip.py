@@ -64,6 +64,7 @@ NETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_the_outputs_of_both_encodings_cannot_differ(name):
     graph, inputs = NETS[name]

@@ -88,6 +88,7 @@ def test_continuous_functions(text):
     check(graph, encoding, [Fraction(0)] * len(graph.inputs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", INTEGER)
 def test_functions_that_jump_on_integers(text):
     model = tc.expression(text)
@@ -128,6 +129,7 @@ def network(sizes, seed, act):
     return random_dense_network(sizes, np.random.default_rng(seed), act, digits=2)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["relu", "leaky_relu", "abs"]))
 def test_random_networks_with_few_kinds_of_neurons(seed, act):
@@ -138,6 +140,7 @@ def test_random_networks_with_few_kinds_of_neurons(seed, act):
     check(graph, encoding, [Fraction(int(k), 9) for k in rng.integers(-9, 7, 3)])
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6))
 def test_random_sign_networks_over_two_levels(seed):

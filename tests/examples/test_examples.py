@@ -12,6 +12,8 @@ import pytest
 
 from tamecheck.models import EMBEDDED, path
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted({entry.file for entry in EMBEDDED})
 

@@ -143,6 +143,7 @@ def trained(request, tmp_path, capsys, monkeypatch):
     return f"net{suffix}", names, rows, every, points, decided, answer["classes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", SEEDS, indirect=True)
 def test_answers_are_those_of_brute_force(trained, capsys):
     net, names, rows, every, points, decided, classes = trained

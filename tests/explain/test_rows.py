@@ -83,6 +83,7 @@ def test_rules_name_rows_of_the_file(folder, capsys):
     assert sum(held["count"] for held in found["table"]["held"]) >= 5
 
 
+@pytest.mark.slow
 def test_a_report_names_rows_of_the_file(folder, capsys):
     out = folder / "report.html"
     table = ["--data", folder / "t.csv", "--drop-missing", "--rows", "3"]
@@ -231,6 +232,7 @@ def test_lines_of_a_frame_are_named_by_position_and_index():
         tc.Explainer(scaled)
 
 
+@pytest.mark.slow
 def test_truth_values_of_a_frame_are_those_of_its_training():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(

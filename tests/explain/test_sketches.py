@@ -41,6 +41,7 @@ def test_the_proved_share_is_that_of_all_points(seed):
         assert rule.right == Fraction(int((decided[inside] == rule.then).sum()), int(inside.sum()))
 
 
+@pytest.mark.slow
 def test_more_leaves_are_right_more_often():
     made = network(1, 10)
     domain = domain_of(made)
@@ -61,6 +62,7 @@ def test_what_is_not_counted_in_time_is_a_bound():
     assert "one in a million" in found.summary
 
 
+@pytest.mark.slow
 def test_many_inputs_and_few_neurons_are_counted():
     made = network(3, 48, hidden=3)
     found = sketch(made, domain_of(made), leaves=4)

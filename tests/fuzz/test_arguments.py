@@ -160,6 +160,7 @@ def test_huge_numbers_are_used_or_refused_on_the_command_line(
     assert len(streams.err.splitlines()) <= (1 if code else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 def test_a_closed_stream_is_one_line_or_none(name):
     closed = {"stdout": ">&-", "stderr": "2>&-"}[name]

@@ -182,6 +182,7 @@ def test_what_z3_says_is_named_or_checked():
     assert sum(checked.singular.weights) == 1
 
 
+@pytest.mark.slow
 def test_irrational_touching_point_is_open_and_z3_is_named():
     """|x - √2 + i (z - √2)|² times its conjugate: one zero, irrational in two coordinates."""
 

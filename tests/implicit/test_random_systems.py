@@ -13,6 +13,7 @@ import pytest
 BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "implicit.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, pytest.param(11, marks=pytest.mark.slow)])
 def test_verdicts_are_those_of_brute_force(seed):
     seen = set()

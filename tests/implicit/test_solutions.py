@@ -185,6 +185,7 @@ def test_no_radius_where_a_curve_has_a_kink():
     assert "curved" in found.validity().why
 
 
+@pytest.mark.slow
 def test_derivatives_equal_differences_at_100_smooth_points():
     """Points off the kinks, with p and s chosen so that they are solutions."""
     model = tc.expression("2*x + abs(x) + x^3/10 + abs(y)/2 - p; 3*y - x*y/4 + max(y, q) - s")

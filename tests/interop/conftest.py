@@ -1,4 +1,7 @@
-"""The shared files of real models; without them the tests here are left out, but never in CI."""
+"""The shared files of real models; without them the tests here are left out, but never in CI.
+
+All of them count as slow.
+"""
 
 import os
 from pathlib import Path
@@ -10,7 +13,11 @@ DATA = Path(os.environ.get("TAMECHECK_DATA", HERE.parents[1].parent / "shared" /
 IN_CI = os.environ.get("CI") == "true"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.slow)
     if DATA.is_dir() or IN_CI:
         return
     outside = [item for item in items if HERE not in item.path.parents]

@@ -6,6 +6,7 @@ import json
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from op_laws import contains
@@ -80,6 +81,7 @@ def test_float_values_are_near_exact_values(graph, values):
         assert np.allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(graph=graphs(), first=numbers(6), second=numbers(6), shares=numbers(6))
 def test_enclosures_contain_exact_values(graph, first, second, shares):

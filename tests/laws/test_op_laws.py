@@ -67,6 +67,7 @@ def test_tensor_ops_match_a_reference(sample, data):
     matches_reference(sample, REFERENCES[sample.op.name], args)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", SAMPLES, ids=str)
 @settings(max_examples=20)
 @given(data=st.data())

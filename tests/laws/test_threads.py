@@ -126,6 +126,7 @@ def questions(tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 def test_eight_threads_get_what_one_thread_gets(questions, capfd):
     alone = {name: ask() for name, ask in questions.items()}
 
@@ -160,6 +161,7 @@ def test_solvers_print_nothing_in_a_fresh_process():
     assert (done.stdout, done.stderr) == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [4, 53, 700])
 def test_answers_do_not_depend_on_the_precision_that_flint_is_left_at(questions, bits):
     names = (

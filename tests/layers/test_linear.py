@@ -147,6 +147,7 @@ def degenerate_program(seed, size=50, rows=30):
     return A.T @ np.r_[u, 0] + spare, A, b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "size", "rows"), [(1, 50, 30), (0, 20, 12), (2, 20, 12)])
 def test_larger_programs_agree_with_exact_differences(seed, size, rows):
     c, A, b = degenerate_program(seed, size, rows)  # noqa: N806

@@ -95,6 +95,7 @@ def value_near(program, change, step):
         return None
 
 
+@pytest.mark.slow
 def test_random_programs_agree_with_exact_differences():
     """100 that have an optimum: slopes at smooth points, one-sided ones at kinks, true jumps."""
     step = Fraction(1, 10**9)

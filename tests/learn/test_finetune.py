@@ -133,6 +133,7 @@ def test_chosen_points_are_right_attackable_and_of_all_classes(digits):
         attackable_points(network, x[:20], y[:20], radius=0.0)
 
 
+@pytest.mark.slow
 def test_fifty_attacked_points_make_a_digits_network_more_robust(digits):
     network, x, y, held, right = digits
     chosen = attackable_points(network, x, y, radius=0.1, count=50)

@@ -55,6 +55,7 @@ def fewest_errors(x, y, hidden, values, bias):
     return best
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("weights", ["binary", "ternary"])
 @pytest.mark.parametrize("hidden", [1, 2])
@@ -84,6 +85,7 @@ def test_two_solvers_agree_with_enumeration(weights):
     assert [claim.objective for claim in claims(program)] == pytest.approx([1, 1])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["binary", "ternary"]), st.booleans(),
        st.sampled_from([(1,), (3,), (3, 2)]), st.integers(2, 3))  # fmt: skip
@@ -121,6 +123,7 @@ def test_contradicting_rows_are_a_bound():
     assert (weighted.loss_, weighted.bound_) == (1.5, 1.5)
 
 
+@pytest.mark.slow
 def test_later_measures_keep_the_earlier_ones():
     """Parity of three bits needs three ±1 neurons; the least |sum| of each is then 1."""
     x, y = TABLES["parity"]
@@ -210,6 +213,7 @@ def test_bad_data(x, y, words):
         tc.learn.MIPBinarizedClassifier().fit(x, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["cbc", "highs"])
 @pytest.mark.parametrize("name", ["xor", "and"])
 @pytest.mark.parametrize("hidden", [1, 2])
@@ -332,6 +336,7 @@ def test_every_objective_is_that_of_brute_force(objective, order, solver):
     assert all(stage.optimal for stage in classifier.stages_)
 
 
+@pytest.mark.slow
 def test_a_limit_in_nodes_makes_the_result_repeatable():
     x, y = TABLES["xor"]
     made = [

@@ -46,6 +46,7 @@ def test_sign_of_zero_is_one_everywhere(tmp_path):
     assert tc.load(tmp_path / "net.onnx").evaluate([0], exact=True).tolist() == [[1]]
 
 
+@pytest.mark.slow
 @given(networks(), st.integers(0, 10**6))
 def test_numpy_exact_model_and_onnxruntime_agree_to_the_last_bit(net, seed):
     import tempfile

@@ -60,6 +60,7 @@ def test_programming_gives_a_proved_bound(capsys):
     assert main([*command[:4], "tame", "--solver", "cbc"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("solver", ["cbc", "highs"])
 def test_a_limit_in_nodes_gives_the_same_bytes(solver, folder):

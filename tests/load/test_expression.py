@@ -257,6 +257,7 @@ def test_monsters_get_one_clear_line(text):
     assert len(caught.value.message) < 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["+".join("x" * 20_000), "^".join("x" * 20_000)])
 def test_long_flat_expressions_are_read(text):
     assert len(parse_expression(text).graph.nodes) >= 20_000

@@ -40,6 +40,7 @@ def rows(path):
     return [json.loads(line)["row"] for line in path.read_text(encoding="utf-8").splitlines()[1:]]
 
 
+@pytest.mark.slow
 def test_killed_ten_times_it_loses_and_doubles_nothing(tmp_path):
     path, chance = tmp_path / "a.jsonl", random.Random(0)
     kept = 0
@@ -61,6 +62,7 @@ def test_killed_ten_times_it_loses_and_doubles_nothing(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
 
 
+@pytest.mark.slow
 def test_of_two_writers_at_once_one_is_refused(tmp_path):
     path = tmp_path / "a.jsonl"
     children = [writer(path, 200, 0.005) for _ in range(2)]

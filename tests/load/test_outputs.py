@@ -65,6 +65,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_replaces_its_own_output_and_nothing_else(folder, verb, capsys):
     arguments = VERBS[verb]

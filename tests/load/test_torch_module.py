@@ -62,6 +62,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("module", "shapes"), CASES)
 def test_a_module_agrees_with_itself(module, shapes):
     module = double(module).eval()
@@ -121,6 +122,7 @@ def agrees(module, loaded, seed=1):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, len(KINDS), 7))
 def test_writes_in_place_are_read(first):
     """Twenty-one kinds, seven in a module, since each capture takes a second."""
@@ -137,12 +139,14 @@ def verdict(module, seed):
     return "right" if agrees(module, loaded) else "another function"
 
 
+@pytest.mark.slow
 def test_random_writes_into_views_are_right_or_refused():
     found = Counter(verdict(random_module(seed), seed) for seed in range(COUNT))
     assert found["another function"] == 0
     assert found["right"] >= 0.9 * COUNT
 
 
+@pytest.mark.slow
 def test_compositions_of_three_kinds_are_right():
     assert {verdict(composition(seed), seed) for seed in range(COUNT)} == {"right"}
 
@@ -167,6 +171,7 @@ class Counting(nn.Module):
         return x * self.weight + self.seen
 
 
+@pytest.mark.slow
 def test_module_and_example_stay_as_they_are():
     module, given = Counting(), example()
     loaded = from_torch(module, given)
@@ -202,6 +207,7 @@ def test_arguments_by_name_and_nested_outputs():
         np.testing.assert_allclose(value, output.numpy(), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "words"),
     [

@@ -182,6 +182,7 @@ def test_a_property_of_another_model_is_refused():
         parse_vnnlib(ONE).box({"x": (2,)})
 
 
+@pytest.mark.slow
 def test_depth_costs_no_recursion():
     deep = "(and " * 5000 + "(<= X_0 1)" + ")" * 5000
     assert interval(f"(assert {deep})") == (None, 1)

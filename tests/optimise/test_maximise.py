@@ -82,6 +82,7 @@ def test_the_region_holds_its_point_and_its_affine_function(text):
             assert here.slope @ near + here.shift == pytest.approx(layers.values(near)[-1][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "box", "largest", "smallest"),
     [

@@ -109,6 +109,7 @@ def test_a_smooth_model_is_sampled_and_says_so():
     assert any("not piecewise linear" in note for note in picture.notes)
 
 
+@pytest.mark.slow
 def test_more_cells_than_the_limit_are_found_on_a_grid():
     picture = figure("floor(100*x)+floor(100*y)", "cells")
     assert not picture.exact

@@ -73,6 +73,7 @@ def test_the_winners_of_maximum_pooling_are_patterns():
     assert seen.patterns[0] == seen.patterns[2] != seen.patterns[1]
 
 
+@pytest.mark.slow
 def test_a_slice_by_names_is_drawn(tmp_path, capsys):
     file = tmp_path / "a.svg"
     box = ["--box", "x=-1:1,y=-1:1,z=-1:1"]

@@ -138,6 +138,7 @@ def rounded(value):
     return None if abs(value) >= 1e20 else float(f"{float(value):.9g}")
 
 
+@pytest.mark.slow
 def test_random_files_are_read_as_highs_reads_them_or_refused(tmp_path):
     read = 0
     for seed in range(600):

@@ -23,6 +23,7 @@ BENCHMARK = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "progr
 COUNT = int(os.environ.get("TAMECHECK_PROGRAMS", "60"))
 
 
+@pytest.mark.slow
 def test_random_programs_of_all_scales_are_closed_and_right():
     outcomes = [BENCHMARK["judged"](seed) for seed in range(1000, 1000 + COUNT)]
     assert [outcome for _, outcome in outcomes if outcome not in {"right", "open"}] == []

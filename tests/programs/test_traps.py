@@ -134,6 +134,7 @@ def test_an_unbounded_maximum_is_found_in_the_file_too(tmp_path):
     assert isinstance(solve(read(tmp_path / "p.lp")).answer, Unbounded)
 
 
+@pytest.mark.slow
 def test_no_multipliers_are_asked_of_python_mip():
     # they are None after a MIP: every multiplier of a proof is computed by our own simplex
     for path, tree in trees():
@@ -181,11 +182,13 @@ print([type(c).__name__ for c in claims(p, seconds=30)], {"mip", "ortools"} & se
     assert done.stdout == b"['Optimal', 'Optimal'] set()\n"
 
 
+@pytest.mark.slow
 def test_no_module_imports_ortools():
     for path, tree in trees():
         assert not [name for name in imported(tree) if name.split(".")[0] == "ortools"], path
 
 
+@pytest.mark.slow
 def test_every_question_to_pysmt_names_its_logic():
     asking = {"Solver", "UnsatCoreSolver", "get_model", "is_sat", "is_unsat", "is_valid", "qelim"}
     for path, tree in trees():
@@ -198,6 +201,7 @@ def test_every_question_to_pysmt_names_its_logic():
                 assert name not in asking or "logic" in named, f"{path}:{node.lineno}"
 
 
+@pytest.mark.slow
 def test_sympy_is_never_given_text_to_evaluate():
     evaluating = {"parse_expr", "sympify", "S"}
     for path, tree in trees():

@@ -9,6 +9,7 @@ from tamecheck.report import SECTIONS
 from tests.report.conftest import Page, majority
 
 
+@pytest.mark.slow
 def test_the_file_and_its_sections_are_reported(tmp_path, capsys):
     path = tmp_path / "report.html"
     table = majority(tmp_path)

@@ -38,6 +38,7 @@ def text_of(report, key):
     return Page(section(report, key).body).text
 
 
+@pytest.mark.slow
 def test_every_section_is_there(report):
     page = Page(report.html)
     assert tuple(s.key for s in report.sections) == SECTIONS

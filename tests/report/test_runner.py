@@ -77,6 +77,7 @@ def test_a_failure_is_one_section_with_its_reason(build, says):
     assert says in failed.why
 
 
+@pytest.mark.slow
 def test_a_section_that_hangs_is_ended():
     hanging, other = run(endless, fine, seconds=1.0)
     assert hanging.state == "not-made"
@@ -84,6 +85,7 @@ def test_a_section_that_hangs_is_ended():
     assert other.state == "made"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
 def test_what_a_section_started_is_ended_with_it():
     marker = "import time; time.sleep(600)"

@@ -128,6 +128,7 @@ def test_conjunctions_and_alternatives():
     assert isinstance(verify(graph, spec(1, (0, 1), either), timeout=5), Violated)
 
 
+@pytest.mark.slow
 def test_binarized_networks_are_searched_by_flips():
     rng = np.random.default_rng(0)
     build = GraphBuilder()

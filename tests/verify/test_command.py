@@ -89,6 +89,7 @@ def test_competition_mode_writes_its_file_when_nothing_can_be_verified(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_competition_mode_says_timeout_when_the_clock_ends_the_run(files, monkeypatch):
     def slow(*_, **__):
         time.sleep(20)

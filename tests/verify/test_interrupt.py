@@ -51,6 +51,7 @@ def interrupted(arguments):
     return child.returncode, json.loads(out), shown
 
 
+@pytest.mark.slow
 def test_solve_gives_the_best_so_far(tmp_path):
     (tmp_path / "p.lp").write_text(hard_program())
     code, answer, _ = interrupted(["solve", tmp_path / "p.lp", "--certify", "--json"])
@@ -59,12 +60,14 @@ def test_solve_gives_the_best_so_far(tmp_path):
     assert answer["reason"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_verify_says_that_it_was_interrupted(tmp_path):
     (tmp_path / "p.vnnlib").write_text(VERIFY)
     code, answer, _ = interrupted(["verify", "--expr", IDENTITY, tmp_path / "p.vnnlib", "--json"])
     assert (code, answer["verdict"], answer["reason"]) == (3, "unknown", "interrupted")
 
 
+@pytest.mark.slow
 def test_a_pipe_sees_no_progress(tmp_path):
     (tmp_path / "p.lp").write_text("max\n x\nst\n c: x <= 1\nend\n")
     command = [sys.executable, "-m", "tamecheck", "solve", str(tmp_path / "p.lp")]
