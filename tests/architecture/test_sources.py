@@ -13,6 +13,8 @@ TESTS = sorted(
 )
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|placeholder|stub)\b")
 UNTRUSTED = re.compile(r"(?<![\w.])(eval|exec)\(|pickle\.load|parse_expr\(|torch\.load\(")
+INVENTED = re.compile(r"\b\w*(?:[Ll]edger|[Ss]hadow|[Ss]urd|[Jj]ets?\b|[Nn]o_?[Pp]oint\b)\w*")
+"""Names of our own for what docs/architecture.md has another word for."""
 FORBIDDEN_NAMES = {"base", "common", "core", "helpers", "manager", "misc", "utils"}
 
 
@@ -21,13 +23,15 @@ def name_of(path):
 
 
 @pytest.mark.parametrize("path", SOURCES + TESTS, ids=name_of)
-def test_files_have_at_most_500_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
+def test_files_are_read_in_one_sitting(path):
+    most = 450 if path in SOURCES else 500
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= most
 
 
-def test_few_source_files_have_more_than_400_lines():
-    long = [p for p in SOURCES if len(p.read_text(encoding="utf-8").splitlines()) > 400]
-    assert len(long) <= len(SOURCES) // 6, [name_of(p) for p in long]
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_words_are_the_fields_own(path):
+    found = INVENTED.search(path.read_text(encoding="utf-8"))
+    assert found is None, found
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
