@@ -100,12 +100,8 @@ def element_derivatives(  # noqa: PLR0913, PLR0917 (a node, its arguments and wh
 ) -> tuple[list[Partials], dict[int, Site]]:
     """The partial derivatives of the elements of a pointwise node, zero where nothing needs them.
 
-    Elements with alternatives have those of the first one, and are listed.
-
-    Raises
-    ------
-    NotLipschitzAt
-        If the op is not Lipschitz near the point.
+    Elements with alternatives have those of the first one, and are listed.  Raises `NotLipschitzAt`
+    if the op is not Lipschitz near the point.
     """
     slopes: list[Partials] = []
     sites: dict[int, Site] = {}
@@ -227,10 +223,7 @@ class ChainRule:
     def choices(self, limit: int) -> Iterator[dict[int, Local]]:
         """All ways to choose an extreme derivative at every kink, where no op jumps.
 
-        Raises
-        ------
-        UnsupportedError
-            If there are more than ``limit``.
+        Raises `UnsupportedError` if there are more than ``limit``.
         """
         if self.combinations > limit:
             raise UnsupportedError(
@@ -301,12 +294,8 @@ def chain_rule(graph: Graph, values: Values, *, whole: bool = False) -> ChainRul
     """The local derivatives of all nodes at a point, from the values of inputs and constants.
 
     Elements on which the outputs do not depend near the point have derivative 0, unless the
-    derivatives of the ``whole`` graph are asked for.
-
-    Raises
-    ------
-    NotLipschitzAt
-        If an op on which the outputs depend is not Lipschitz near the point.
+    derivatives of the ``whole`` graph are asked for.  Raises `NotLipschitzAt` if an op on which the
+    outputs depend is not Lipschitz near the point.
     """
     known = dict(values)
     nodes = {

@@ -72,12 +72,8 @@ class Explorer:
     def leaves(self, values: Values) -> list[Leaf]:
         """The cones, from the values of the inputs and constants.
 
-        Raises
-        ------
-        UnsupportedError
-            If there are more cones than the limit.
-        NotLipschitzAt
-            If an op is not Lipschitz near the point.
+        Raises `UnsupportedError` if there are more cones than the limit. Raises `NotLipschitzAt` if
+        an op is not Lipschitz near the point.
         """
         roots = [node for _, node in self.graph.outputs]
         order = [index for index in self.graph.ancestors(roots) if index not in values]

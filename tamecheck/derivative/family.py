@@ -7,8 +7,8 @@ one leaves the point tells the side, and ``b_k`` says what changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from flint import fmpq, fmpq_mat
 
@@ -17,12 +17,11 @@ from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.explore import argument_rows, combination
 from tamecheck.derivative.kinks import Affinity
 from tamecheck.derivative.minkowski import minkowski_sum
-from tamecheck.derivative.result import Autodiff, JacobianSet, Proof
+from tamecheck.derivative.result import JacobianSet, Proof
 from tamecheck.derivative.reverse import Local, input_rows, output_matrix
 from tamecheck.exact.hull import Exact, Matrix, fractions_of, rational
 from tamecheck.exact.reals import Number
 from tamecheck.ir.graph import Apply
-from tamecheck.ir.tensor import Shape
 from tamecheck.ops.facets import extremum
 
 __all__ = ["Kink", "KinkFamily", "kink_family"]
@@ -41,29 +40,19 @@ class Kink:
 
 @dataclass(frozen=True, slots=True)
 class KinkFamily:
-    """``base + Σ d_k change_k form_kᵀ``, ``0 <= d_k <= 1``; no two forms are parallel.
-
-    Parameters
-    ----------
-    base
-        Where all forms are negative.
-    kinks
-        The changes.
-    independent
-        Whether the forms are linearly independent, so that every pattern of signs occurs near the
-        point, and the hull of all patterns is the Clarke Jacobian.
-    affine
-        Whether all kinks lie on hyperplanes near the point, so that the patterns are those of the
-        forms.
-    conventional
-        The Jacobian that automatic differentiation takes.
-    """
+    """``base + Σ d_k change_k form_kᵀ``, ``0 <= d_k <= 1``; no two forms are parallel."""
 
     base: Exact
+    """Where all forms are negative."""
     kinks: tuple[Kink, ...]
     independent: bool
+    """Whether the forms are linearly independent, so that every pattern of signs occurs near the
+    point, and the hull of all patterns is the Clarke Jacobian."""
     affine: bool
+    """Whether all kinks lie on hyperplanes near the point, so that the patterns are those of the
+    forms."""
     conventional: Matrix
+    """The Jacobian that automatic differentiation takes."""
 
     def element(self, signs: Sequence[bool]) -> Exact:
         """The Jacobian where these forms are positive and the others are negative."""
@@ -89,9 +78,7 @@ class KinkFamily:
 
         return after(Cone(len(self.base[0])), ())
 
-    def limits(
-        self, kind: str, names: Mapping[str, Shape], autodiff: Autodiff, limit: int
-    ) -> JacobianSet | None:
+    def limits(self, empty: JacobianSet, limit: int) -> JacobianSet | None:
         """The Clarke or Bouligand Jacobian where the forms are independent; else None.
 
         Every pattern of signs then occurs near the point, also if the kinks are curved: their
@@ -102,20 +89,15 @@ class KinkFamily:
         if not self.independent:
             return None
         if 2 ** len(self.kinks) > limit:
-            if kind != "clarke":
-                return None
             groups = [[tuple(tuple(b * c for c in k.form) for b in k.change)] for k in self.kinks]
             generated = minkowski_sum(self.base, groups)
-            return JacobianSet(
-                kind, (), (), names, automatic=autodiff, generated=generated, rests_on=_RANK
-            )
+            whole = replace(empty, generated=generated, rests_on=_RANK)
+            return whole if empty.kind == "clarke" else None
         found = [(self.element(signs), cone) for signs, cone in self.cones()]
-        return JacobianSet(
-            kind,
-            tuple(matrix for matrix, _ in found),
-            tuple(Proof(fractions_of((c.direction,))[0], c.strict) for _, c in found),
-            names,
-            automatic=autodiff,
+        return replace(
+            empty,
+            raw=tuple(matrix for matrix, _ in found),
+            proofs=tuple(Proof(fractions_of((c.direction,))[0], c.strict) for _, c in found),
             fans=tuple((cone.strict, matrix) for matrix, cone in found),
             rests_on=_RANK,
         )
@@ -169,26 +151,16 @@ def _form(rule: ChainRule, place: Place, locals_: dict[int, Local]) -> tuple[fmp
             return None
         weights = rule.kinked[index].tests[element]
         rows = argument_rows(rule.graph, node, locals_, element)
-    row = combination(weights, rows, len(rows[0]))
-    exact = tuple(a for a in row if isinstance(a, fmpq))
-    return exact if len(exact) == len(row) else None
+    exact = rational((combination(weights, rows, len(rows[0])),))
+    return None if exact is None else exact[0]
 
 
 def _factored(base: Exact, high: Exact, form: tuple[fmpq, ...]) -> Kink | None:
     """The change for a form; None if the difference of the matrices is no multiple of it."""
+    rows = [[b - a for a, b in zip(*pair, strict=True)] for pair in zip(base, high, strict=True)]
     pivot = next((j for j, a in enumerate(form) if a != 0), None)
-    difference = [
-        [b - a for a, b in zip(low, up, strict=True)] for low, up in zip(base, high, strict=True)
-    ]
-    if pivot is None:
-        flat = all(a == 0 for row in difference for a in row)
-        return Kink(tuple(_ZERO for _ in base), form) if flat else None
-    change = tuple(row[pivot] / form[pivot] for row in difference)
-    fits = all(
-        a == factor * c
-        for row, factor in zip(difference, change, strict=True)
-        for a, c in zip(row, form, strict=True)
-    )
+    change = tuple(_ZERO if pivot is None else row[pivot] / form[pivot] for row in rows)
+    fits = all([factor * c for c in form] == row for row, factor in zip(rows, change, strict=True))
     return Kink(change, form) if fits else None
 
 
@@ -201,13 +173,13 @@ def _merged(base: Exact, kinks: Sequence[Kink]) -> tuple[Exact, list[Kink]]:
     rows = [list(row) for row in base]
     lines: dict[tuple[fmpq, ...], Kink] = {}
     for kink in kinks:
-        lead = next(a for a in kink.form if a != 0)
-        line = tuple(a / lead for a in kink.form)
+        leading = next(a for a in kink.form if a != 0)
+        line = tuple(a / leading for a in kink.form)
         if line not in lines:
             lines[line] = kink
             continue
         first = lines[line]
-        scale = lead / next(a for a in first.form if a != 0)
+        scale = leading / next(a for a in first.form if a != 0)
         if scale < 0:
             for row, change in zip(rows, kink.change, strict=True):
                 row[:] = [a + change * c for a, c in zip(row, kink.form, strict=True)]

@@ -293,10 +293,7 @@ def _inside(graph: Graph, index: int, values: Mapping[int, Array]) -> Array | No
 def _exact_row(graph: Graph, row: Array, number: int) -> Array:
     """One row's Jacobian by exact numbers, where floats have infinities that cancel.
 
-    Raises
-    ------
-    DomainError
-        If there is none.
+    Raises `DomainError` if there is none.
     """
     why = "it is too large, or hinges on a number that is 0 up to rounding"
     try:

@@ -8,7 +8,13 @@ from dataclasses import replace
 from math import prod
 from typing import Any, cast, get_args
 
-from tamecheck.derivative.chainrule import ChainRule, NotLipschitzAt, chain_rule, known_values
+from tamecheck.derivative.chainrule import (
+    ChainRule,
+    NotLipschitzAt,
+    Place,
+    chain_rule,
+    known_values,
+)
 from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.family import kink_family
 from tamecheck.derivative.limits import limit_set
@@ -24,7 +30,7 @@ from tamecheck.exact.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ir.tensor import Array, size_of
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -135,6 +141,7 @@ def jacobian_near(
 def exact_point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str, Array]:
     """The point as an exact array of the right shape for each input."""
     inputs = graph.inputs
+    arrays: dict[str, Array] = {}
     if isinstance(at, Mapping):
         mapping(at, what="point")
         unknown = [name for name in at if name not in inputs]
@@ -144,11 +151,10 @@ def exact_point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str
             )
         arrays = {name: _exact(value) for name, value in at.items()}
     else:
-        row = _exact(at).reshape(-1)
+        row, start = _exact(at).reshape(-1), 0
         total = sum(size_of(shape) for shape in inputs.values())
         if row.size != total:
             raise InputError(f"The point has {row.size} numbers; the inputs have {total} elements.")
-        arrays, start = dict[str, Array](), 0
         for name, shape in inputs.items():
             arrays[name] = row[start : start + size_of(shape)]
             start += size_of(shape)
@@ -157,19 +163,17 @@ def exact_point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str
             raise InputError(
                 f"Input {name!r} has shape {inputs[name]}, but {array.size} numbers are given."
             )
-    shaped = {name: array.reshape(inputs[name]) for name, array in arrays.items()}
-    return checked_inputs(graph, shaped)
+    return checked_inputs(graph, {name: a.reshape(inputs[name]) for name, a in arrays.items()})
 
 
 def _exact(value: Any) -> Array:
-    if is_numeric(value):
-        return objects(from_values(value))
-    return objects(from_values(rationals(value, what="point")))
+    given = value if is_numeric(value) else rationals(value, what="point")
+    return objects(from_values(given))
 
 
 def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) -> JacobianSet:
     values = known_values(graph, point)
-    names = graph.inputs
+    empty = JacobianSet(kind, graph.inputs)
     try:
         rule = chain_rule(graph, values)
     except NotLipschitzAt as found:
@@ -178,71 +182,58 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
                 f"the last op of {found.where} is not Lipschitz at what it is given here, where "
                 "the chain rule says nothing"
             )
-            return JacobianSet(kind, (), (), names, why=why, rests_on=_ALL_CHOICES)
+            return replace(empty, why=why, rests_on=_ALL_CHOICES)
         simpler = without_roots(graph)
         if simpler is not None:
-            return replace(_jacobian(simpler, point, kind, limit), automatic=_infinite(found.where))
-        why, proved = why_not_lipschitz(graph, values, found.where)
-        return _without(kind, names, why, None, proved=proved)
-    pytorch, jax = rule.unknown("PyTorch"), rule.unknown("JAX")
-    autodiff = Autodiff(
-        None if pytorch else output_matrix(graph, rule.conventional("PyTorch")),
-        None if jax else output_matrix(graph, rule.conventional("JAX")),
-        pytorch or jax,
-    )
+            why = (
+                f"the infinite derivative of {found.where} is multiplied by others, which may be 0"
+            )
+            automatic = Autodiff(None, None, why)
+            return replace(_jacobian(simpler, point, kind, limit), automatic=automatic)
+        return _without(empty, *why_not_lipschitz(graph, values, found.where))
+    empty = replace(empty, automatic=_automatic(rule))
     if kind == "conservative":
-        return _conservative(rule, autodiff, names, limit)
-    sides = edges(graph, rule.values, rule.depends, point)
-    if sides:
+        return _conservative(rule, empty, limit)
+    outside = edges(graph, rule.values, rule.depends, point)
+    if outside:
         open_ = (
-            f"whether the function has values all around this point: {', '.join(sides)} is at the "
-            "edge of its domain"
+            "whether the function has values all around this point: "
+            f"{', '.join(outside)} is at the edge of its domain"
         )
-        why = f"it is not known {open_}"
-        return JacobianSet(kind, (), (), names, why=why, automatic=autodiff, open=(open_,))
+        return replace(empty, why=f"it is not known {open_}", open=(open_,))
     if rule.combinations > limit:
         # a search would go through all of them
         family = kink_family(rule)
-        found = None if family is None else family.limits(kind, names, autodiff, limit)
-        if found is not None:
-            return found
+        whole = None if family is None else family.limits(empty, limit)
+        if whole is not None:
+            return whole
     try:
-        return limit_set(rule, point, autodiff, kind, limit)
+        return limit_set(rule, point, empty, limit)
     except NotLipschitzAt as sharp:
-        why, proved = why_not_lipschitz(graph, values, sharp.where)
-        return _without(kind, names, why, autodiff, proved=proved)
+        return _without(empty, *why_not_lipschitz(graph, values, sharp.where))
 
 
-def _without(
-    kind: Kind, names: Mapping[str, Shape], why: str, automatic: Autodiff | None, *, proved: bool
-) -> JacobianSet:
-    """No set: a curve along which the function gets steep shows it, or it is open."""
-    shown: tuple[tuple[str, ...], str] = ((), "replay") if proved else ((why,), "")
-    return JacobianSet(
-        kind, (), (), names, why=why, automatic=automatic, open=shown[0], rests_on=shown[1]
-    )
-
-
-def _infinite(where: str) -> Autodiff:
+def _automatic(rule: ChainRule) -> Autodiff:
+    pytorch, jax = rule.unknown("PyTorch"), rule.unknown("JAX")
     return Autodiff(
-        None, None, f"the infinite derivative of {where} is multiplied by others, which may be 0"
+        None if pytorch else output_matrix(rule.graph, rule.conventional("PyTorch")),
+        None if jax else output_matrix(rule.graph, rule.conventional("JAX")),
+        pytorch or jax,
     )
+
+
+def _without(empty: JacobianSet, why: str, proved: bool) -> JacobianSet:  # noqa: FBT001 (a pair)
+    """No set: a curve along which the function gets steep shows it, or it is open."""
+    if proved:
+        return replace(empty, why=why, rests_on="replay")
+    return replace(empty, why=why, open=(why,))
 
 
 def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bool]:
-    """What is known of a lowered graph with an op that is not Lipschitz at a point.
+    """What is known of a lowered graph with an op, at a node, that is not Lipschitz at a point.
 
-    Parameters
-    ----------
-    values
-        The values of inputs and constants.
-    where
-        The node.
-
-    Returns
-    -------
-    tuple
-        A sentence, and whether it is proved that the function is not Lipschitz near the point.
+    From the values of inputs and constants: a sentence, and whether it is proved that the function
+    is not Lipschitz near the point.
     """
     proof = steep(graph, values)
     if proof is not None:
@@ -255,14 +246,12 @@ def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bo
     return why, False
 
 
-def _conservative(
-    rule: ChainRule, autodiff: Autodiff, names: Mapping[str, Any], limit: int
-) -> JacobianSet:
+def _conservative(rule: ChainRule, empty: JacobianSet, limit: int) -> JacobianSet:
     jump = rule.jump()
     if jump is not None:
         why = f"{jump} jumps at this point, where the chain rule says nothing"
-        return JacobianSet("conservative", (), (), names, why=why, automatic=autodiff)
-    kept: tuple[Matrix, ...]
+        return replace(empty, why=why)
+    empty = replace(empty, rests_on=_ALL_CHOICES)
     generated = _generated(rule, limit)
     if generated is None:
         matrices: list[Matrix] = []
@@ -270,20 +259,10 @@ def _conservative(
             matrix = output_matrix(rule.graph, locals_)
             if not any(same(matrix, other) for other in matrices):
                 matrices.append(matrix)
-        kept = tuple(matrices[number] for number in extreme(matrices))
-    elif generated.most_vertices > limit:
-        return JacobianSet(
-            "conservative",
-            (),
-            (),
-            names,
-            automatic=autodiff,
-            generated=generated,
-            rests_on=_ALL_CHOICES,
-        )
-    else:
-        kept = tuple(generated.vertices())
-    return JacobianSet("conservative", kept, (), names, automatic=autodiff, rests_on=_ALL_CHOICES)
+        return replace(empty, raw=tuple(matrices[number] for number in extreme(matrices)))
+    if generated.most_vertices > limit:
+        return replace(empty, generated=generated)
+    return replace(empty, raw=tuple(generated.vertices()))
 
 
 def _generated(rule: ChainRule, limit: int) -> MinkowskiSum | None:
@@ -292,29 +271,26 @@ def _generated(rule: ChainRule, limit: int) -> MinkowskiSum | None:
     The Jacobian is a sum of terms by parts of the kinks, so the hulls of the terms add up.
     """
     places, clusters = rule.places, rule.clusters
-    counts = [prod(places[place] for place in cluster) for cluster in clusters]
-    if len(clusters) < 2 or max(counts) > limit:
+    if len(clusters) < 2 or max(prod(places[p] for p in cluster) for cluster in clusters) > limit:
         return None
+
+    def chosen(picked: Mapping[Place, int]) -> Exact | None:
+        return rational(output_matrix(rule.graph, rule.chosen({**last, **picked})))
+
     last = {place: count - 1 for place, count in places.items()}
-    base = rational(output_matrix(rule.graph, rule.chosen(last)))
+    base = chosen({})
     if base is None:
         return None
     groups: list[list[Exact]] = []
-    for cluster, count in zip(clusters, counts, strict=True):
-        group: list[Exact] = []
-        picks = itertools.product(*(range(places[place]) for place in cluster))
-        for picked in itertools.islice(picks, count - 1):
-            choice = {**last, **dict(zip(cluster, picked, strict=True))}
-            chosen = rational(output_matrix(rule.graph, rule.chosen(choice)))
-            if chosen is None:
-                return None
-            group.append(_difference(chosen, base))
-        groups.append(group)
+    for cluster in clusters:
+        *picks, _ = itertools.product(*(range(places[place]) for place in cluster))
+        found = [chosen(dict(zip(cluster, picked, strict=True))) for picked in picks]
+        groups.append([_difference(matrix, base) for matrix in found if matrix is not None])
+        if len(groups[-1]) < len(found):
+            return None
     return minkowski_sum(base, groups)
 
 
 def _difference(left: Exact, right: Exact) -> Exact:
-    return tuple(
-        tuple(a - b for a, b in zip(row, other, strict=True))
-        for row, other in zip(left, right, strict=True)
-    )
+    pairs = zip(left, right, strict=True)
+    return tuple(tuple(a - b for a, b in zip(row, other, strict=True)) for row, other in pairs)

@@ -118,10 +118,7 @@ class Site:
 def sign_of(value: Number) -> int:
     """The sign of a number.
 
-    Raises
-    ------
-    UndecidedError
-        If it is a ball about 0.
+    Raises `UndecidedError` if it is a ball about 0.
     """
     if isinstance(value, arb) and not (value > 0 or value < 0):
         raise UndecidedError
@@ -150,12 +147,8 @@ def gradient_at(term: Term, point: Sequence[Number], moving: Sequence[bool]) -> 
 def partials_over(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> Partials:
     """Balls about the partial derivatives of all pieces that may hold on a box of balls.
 
-    Raises
-    ------
-    NotLipschitzError
-        If the op is not Lipschitz somewhere in the box.
-    UndecidedError
-        If that is open, or the op may jump.
+    Raises `NotLipschitzError` if the op is not Lipschitz somewhere in the box. Raises
+    `UndecidedError` if that is open, or the op may jump.
     """
     if not node.op.regularity.continuous:
         raise UndecidedError
@@ -184,14 +177,8 @@ def pointwise_alternatives(
 ) -> Site | Partials:
     """The partial derivatives of one element, or its alternatives at a kink or jump.
 
-    Arguments that do not move are constant near the point.
-
-    Raises
-    ------
-    NotLipschitzError
-        At a point where the op is not Lipschitz.
-    UndecidedError
-        If balls do not tell which piece holds.
+    Arguments that do not move are constant near the point.  Raises `NotLipschitzError` at a point
+    where the op is not Lipschitz. Raises `UndecidedError` if balls do not tell which piece holds.
     """
     pieces = pieces_of(node)
     _check_lipschitz(node, point, moving)

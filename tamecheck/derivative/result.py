@@ -38,25 +38,20 @@ _BITS = 128
 Entry = Fraction | arb
 """An exact rational, or a ball that contains the number."""
 
+Rows: TypeAlias = tuple[tuple[Entry, ...], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Why a Jacobian is a limit: the function is smooth on a curve to the point, with this limit.
-
-    Parameters
-    ----------
-    direction
-        The direction in which the curve leaves the point.
-    functionals
-        Where first derivatives suffice: an open cone, the directions on which these are positive,
-        in which the Jacobian holds near the point.
-    curve
-        The curve ``point + Σ_k t^k curve[k - 1]`` for small ``t > 0``, by its coefficients.
-    """
+    """Why a Jacobian is a limit: it is one along a curve on which the function is smooth."""
 
     direction: tuple[Fraction, ...]
+    """The direction in which the curve leaves the point."""
     functionals: tuple[tuple[Number, ...], ...]
+    """Where first derivatives suffice: an open cone, the directions on which these are positive, in
+    which the Jacobian holds near the point."""
     curve: tuple[tuple[Fraction, ...], ...] = ()
+    """The curve ``point + Σ_k t^k curve[k - 1]`` for small ``t > 0``, by its coefficients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +78,12 @@ class JacobianSet:
     ----------
     kind
         ``"clarke"``, ``"bouligand"`` or ``"conservative"``.
+    inputs
+        The inputs' names and shapes.
     raw
         The vertices' numbers as they were computed; none if the set is not defined or not listed.
     proofs
         For each vertex a cone in which it is the Jacobian; none for a conservative set.
-    inputs
-        The inputs' names and shapes.
     why
         Why there is no set, or what is not decided, or nothing.
     jumps
@@ -107,9 +102,9 @@ class JacobianSet:
     """
 
     kind: str
-    raw: tuple[Matrix, ...]
-    proofs: tuple[Proof, ...]
     inputs: Mapping[str, Shape]
+    raw: tuple[Matrix, ...] = ()
+    proofs: tuple[Proof, ...] = ()
     why: str = ""
     jumps: tuple[tuple[Number, ...], ...] = ()
     automatic: Autodiff | None = None
@@ -134,7 +129,7 @@ class JacobianSet:
         return self.generated is None
 
     @property
-    def vertices(self) -> tuple[tuple[tuple[Entry, ...], ...], ...]:
+    def vertices(self) -> tuple[Rows, ...]:
         """The vertices: rows of fractions, or of balls where no rational is known.
 
         Raises
@@ -151,28 +146,30 @@ class JacobianSet:
         return tuple(public(matrix) for matrix in self.raw)
 
     @property
-    def base(self) -> tuple[tuple[Entry, ...], ...] | None:
+    def base(self) -> Rows | None:
         """The element without any generator; None where vertices are listed."""
         return None if self.generated is None else public(self.generated.base)
 
     @property
-    def generators(self) -> tuple[tuple[tuple[tuple[Entry, ...], ...], ...], ...]:
+    def generators(self) -> tuple[tuple[Rows, ...], ...]:
         """For each group its generators, one for a kink of two pieces; none where listed."""
         if self.generated is None:
             return ()
         return tuple(tuple(public(g) for g in group) for group in self.generated.groups)
 
     @property
-    def autodiff(self) -> tuple[tuple[Entry, ...], ...] | None:
+    def autodiff(self) -> Rows | None:
         """The matrix that PyTorch's conventions give at kinks; None where it has none."""
-        found = self.automatic
-        return None if found is None or found.pytorch is None else public(found.pytorch)
+        return self._automatic("pytorch")
 
     @property
-    def autodiff_jax(self) -> tuple[tuple[Entry, ...], ...] | None:
+    def autodiff_jax(self) -> Rows | None:
         """The matrix that JAX's conventions give at kinks; None where it has none."""
-        found = self.automatic
-        return None if found is None or found.jax is None else public(found.jax)
+        return self._automatic("jax")
+
+    def _automatic(self, framework: Literal["pytorch", "jax"]) -> Rows | None:
+        found: Matrix | None = getattr(self.automatic, framework, None)
+        return None if found is None else public(found)
 
     @property
     def autodiff_why(self) -> str:
@@ -188,9 +185,9 @@ class JacobianSet:
         return not same(found.pytorch, found.jax)
 
     @property
-    def limits(self) -> tuple[tuple[Entry, ...], ...]:
+    def limits(self) -> Rows:
         """The values near a jump, each once."""
-        return tuple(tuple(_entry(v) for v in value) for value in self.jumps)
+        return public(self.jumps)
 
     @property
     def exact(self) -> bool:
@@ -202,8 +199,7 @@ class JacobianSet:
         """Whether every number is rational."""
         found = self.automatic
         given = () if found is None else (found.pytorch, found.jax)
-        matrices = (*self.raw, *(matrix for matrix in given if matrix is not None))
-        return not any(isinstance(a, arb) for m in matrices for row in m for a in row)
+        return all(m is None or rational(m) is not None for m in (*self.raw, *given))
 
     @property
     def singleton(self) -> bool:
@@ -373,20 +369,17 @@ class JacobianSet:
         if not self.raw:
             known = "not known whether there is a" if self.open else "no"
             return f"{known} {self.kind} Jacobian: {self.why or self.open[0]}"
-        noun = "vertex" if len(self.raw) == 1 else "vertices"
+        counted = f"{len(self.raw)} {'vertex' if len(self.raw) == 1 else 'vertices'}"
         if self.open:
-            return (
-                f"{self.kind} Jacobian with at least {len(self.raw)} {noun}: it is open "
-                + (self.open[0])
-            )
-        return f"{self.kind} Jacobian with {len(self.raw)} {noun}"
+            return f"{self.kind} Jacobian with at least {counted}: it is open {self.open[0]}"
+        return f"{self.kind} Jacobian with {counted}"
 
 
 def _entry(value: Number) -> Entry:
     return as_fraction(value) if isinstance(value, fmpq) else value
 
 
-def public(matrix: Sequence[Sequence[Number]]) -> tuple[tuple[Entry, ...], ...]:
+def public(matrix: Sequence[Sequence[Number]]) -> Rows:
     """The matrix with fractions for rationals."""
     return tuple(tuple(_entry(a) for a in row) for row in matrix)
 

@@ -296,10 +296,7 @@ def linear_local(
 ) -> Local:
     """The derivative of a node whose op compares nothing, or only sorts.
 
-    Raises
-    ------
-    UnsupportedError
-        For a sort of tied elements, of which one matters.
+    Raises `UnsupportedError` for a sort of tied elements, of which one matters.
     """
     node = graph.nodes[index]
     assert isinstance(node, Apply)  # noqa: S101 (what is asked for)

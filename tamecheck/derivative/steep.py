@@ -8,53 +8,231 @@ begins with a negative power, derivatives are unbounded arbitrarily near the poi
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 import numpy as np
-from flint import fmpq
+from flint import arb, fmpq
 
+from tamecheck.derivative.chainrule import value_of
 from tamecheck.derivative.dependence import Dependence, dependence
-from tamecheck.derivative.kinks import derivative
-from tamecheck.derivative.puiseux import ZERO, Puiseux, constant, series_of
+from tamecheck.derivative.kinks import derivative, pieces_of, term_value
 from tamecheck.derivative.reverse import Values, compared_groups, route_index
 from tamecheck.errors import TamecheckError
-from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.evaluate.walk import site_of
 from tamecheck.exact.arrays import objects
-from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number
-from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Var, subterms
+from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, multiply, power
+from tamecheck.ir.formula import (
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Elementary,
+    Floor,
+    Mul,
+    Or,
+    Piece,
+    Pow,
+    Term,
+    Var,
+)
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import extremum, variables
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["Steep", "steep"]
+__all__ = ["Puiseux", "Steep", "constant", "series_of", "steep"]
 
 _TRIES = 40
 _ELEMENTS = 20_000
 """Elements of all nodes, times curves, that are looked at."""
+
+_DEGREE = 6
+"""The degree of Taylor polynomials."""
+
+_ENDS = frozenset({Elementary.ASIN, Elementary.ACOS, Elementary.ACOSH})
+"""Functions that end in a root, where they have Puiseux series and no Taylor series."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Puiseux:
+    """``Σ a t^e + O(t^order)``, convergent for small t > 0; without an order nothing is left out.
+
+    The terms are exponents, increasing, and coefficients.  Whatever a property or an operation
+    needs and is not known, as whether a ball is 0, raises `UndecidedError`.
+    """
+
+    terms: tuple[tuple[Fraction, Number], ...]
+    order: Fraction | None = None
+
+    @property
+    def zero(self) -> bool:
+        """Whether it is 0 for all t."""
+        return not self.terms and self.order is None
+
+    @property
+    def first(self) -> tuple[Fraction, Number]:
+        """The first exponent and its coefficient."""
+        if not self.terms or (isinstance(a := self.terms[0][1], arb) and not (a > 0 or a < 0)):
+            raise UndecidedError
+        return self.terms[0]
+
+    @property
+    def sign(self) -> int:
+        """The sign for small t."""
+        return 0 if self.zero else 1 if self.first[1] > 0 else -1
+
+    @property
+    def valuation(self) -> Fraction:
+        """The lowest exponent that may occur, of a series other than 0."""
+        return self.terms[0][0] if self.terms else self.order or Fraction(0)
+
+    @property
+    def start(self) -> Number:
+        """The limit as t falls to 0."""
+        if (self.terms and self.terms[0][0] < 0) or (self.order is not None and self.order <= 0):
+            raise UndecidedError
+        return next((a for e, a in self.terms if e == 0), fmpq(0))
+
+    def __add__(self, other: Puiseux) -> Puiseux:
+        orders = [s.order for s in (self, other) if s.order is not None]
+        return _collect([*self.terms, *other.terms], min(orders, default=None))
+
+    def __sub__(self, other: Puiseux) -> Puiseux:
+        return self + constant(fmpq(-1)) * other
+
+    def __mul__(self, other: Puiseux) -> Puiseux:
+        if self.zero or other.zero:
+            return _ZERO
+        orders = [
+            a.order + b.valuation for a, b in ((self, other), (other, self)) if a.order is not None
+        ]
+        products = [(e + f, multiply(a, b)) for e, a in self.terms for f, b in other.terms]
+        return _collect(products, min(orders, default=None))
+
+    def power(self, exponent: Fraction) -> Puiseux:
+        """``self ** exponent``, by the binomial series."""
+        if exponent == 0:
+            return constant(fmpq(1))
+        if self.zero and exponent > 0:
+            return _ZERO
+        low, first = self.first
+        if exponent.denominator != 1 and not first > 0:
+            raise UndecidedError
+        head = Puiseux(((low * exponent, power(first, as_number(exponent))),))
+        # the first term is left out, not cancelled, which balls would not do
+        rest = Puiseux(((-low, power(first, fmpq(-1))),)) * Puiseux(self.terms[1:], self.order)
+        coefficients: list[Number] = [fmpq(1)]
+        for k in range(_DEGREE):
+            coefficients.append(coefficients[-1] * as_number((exponent - k) / (k + 1)))
+        return head * _polynomial(coefficients, rest)
+
+    def slope(self) -> Puiseux:
+        """The derivative by t."""
+        order = None if self.order is None else self.order - 1
+        return Puiseux(tuple((e - 1, as_number(e) * a) for e, a in self.terms if e), order)
+
+    def integral(self, start: Number) -> Puiseux:
+        """The integral from 0, plus a number."""
+        if self.terms and self.terms[0][0] <= -1:
+            raise UndecidedError
+        terms = [(e + 1, a / as_number(e + 1)) for e, a in self.terms]
+        order = None if self.order is None else self.order + 1
+        return _collect([(Fraction(0), start), *terms], order)
+
+
+def constant(value: Number) -> Puiseux:
+    """A number, for all t."""
+    return Puiseux(() if value == 0 else ((Fraction(0), value),))
+
+
+_ZERO = constant(fmpq(0))
+
+
+def _collect(terms: Sequence[tuple[Fraction, Number]], order: Fraction | None) -> Puiseux:
+    total: dict[Fraction, Number] = {}
+    for exponent, a in terms:
+        if order is None or exponent < order:
+            total[exponent] = total[exponent] + a if exponent in total else a
+    kept = (e for e in sorted(total) if isinstance(total[e], arb) or total[e] != 0)
+    return Puiseux(tuple((e, total[e]) for e in kept), order)
+
+
+def _polynomial(coefficients: Sequence[Number], rest: Puiseux) -> Puiseux:
+    """``Σ a_k rest^k`` of an infinite series in something that vanishes at 0."""
+    if rest.zero:
+        return constant(coefficients[0])
+    if rest.valuation <= 0:
+        raise UndecidedError
+    total = _ZERO
+    for a in reversed(coefficients):
+        total = total * rest + constant(a)
+    return total + Puiseux((), len(coefficients) * rest.valuation)
+
+
+def series_of(term: Term, args: Sequence[Puiseux]) -> Puiseux:
+    """A term of series."""
+    match term:
+        case Var(index):
+            return args[index]
+        case Const(value):
+            return constant(as_number(value))
+        case Add(left, right):
+            return series_of(left, args) + series_of(right, args)
+        case Mul(left, right):
+            return series_of(left, args) * series_of(right, args)
+        case Div(left, right):
+            return series_of(left, args) * series_of(right, args).power(Fraction(-1))
+        case Pow(base, exponent):
+            rise = series_of(exponent, args)
+            if len(rise.terms) > 1 or rise.order is not None or not isinstance(rise.start, fmpq):
+                raise UndecidedError
+            return series_of(base, args).power(as_fraction(rise.start))
+        case Floor(argument):
+            return _floor(series_of(argument, args))
+        case Call(function, argument):
+            return _call(function, series_of(argument, args))
+
+
+def _floor(series: Puiseux) -> Puiseux:
+    start = series.start
+    if not isinstance(start, fmpq):
+        raise UndecidedError
+    if start.q != 1:
+        return constant(fmpq(floor(as_fraction(start))))
+    sign = (series - constant(start)).sign
+    if sign == 0:
+        raise UndecidedError
+    return constant(start if sign > 0 else start - 1)
+
+
+def _call(function: Elementary, series: Puiseux) -> Puiseux:
+    start = series.start
+    term: Term = Call(function, Var(0))
+    if function in _ENDS and isinstance(start, fmpq) and start in (1, -1):
+        along = series_of(derivative(term, 0), [series]) * series.slope()
+        return along.integral(term_value(term, [start]))
+    coefficients: list[Number] = []
+    scale = fmpq(1)
+    for k in range(_DEGREE + 1):
+        coefficients.append(term_value(term, [start]) * scale)
+        term, scale = derivative(term, 0), scale / (k + 1)
+    return _polynomial(coefficients, series - constant(start))
 
 
 @dataclass(frozen=True, slots=True)
 class Steep:
     """A curve ``point + a t^k`` by coordinates, and how the slope grows along it.
 
-    Parameters
-    ----------
-    names
-        The coordinates.
-    start
-        The point.
-    steps
-        For each coordinate a and k.
-    direction
-        In which direction the slope is that of the function.
-    exponent, factor
-        The slope is ``factor t^exponent`` and what is smaller, with a negative exponent.
+    ``steps`` has a and k for each coordinate.  The derivative in the direction is
+    ``factor t^exponent`` and what is smaller, with a negative exponent.
     """
 
     names: tuple[str, ...]
@@ -76,8 +254,8 @@ class Steep:
         )
 
 
-def _monomial(factor: int, power: int) -> str:
-    return ("" if factor == 1 else f"{factor} ") + ("t" if power == 1 else f"t^{power}")
+def _monomial(factor: int, exponent: int) -> str:
+    return ("" if factor == 1 else f"{factor} ") + ("t" if exponent == 1 else f"t^{exponent}")
 
 
 def _number(value: Number) -> str:
@@ -96,44 +274,31 @@ class _Moving:
     fixed: bool
 
     def __add__(self, other: _Moving) -> _Moving:
-        return _Moving(
-            self.value + other.value, self.slope + other.slope, self.fixed and other.fixed
-        )
+        fixed = self.fixed and other.fixed
+        return _Moving(self.value + other.value, self.slope + other.slope, fixed)
 
     def __mul__(self, other: _Moving) -> _Moving:
         slope = self.value * other.slope + self.slope * other.value
         return _Moving(self.value * other.value, slope, self.fixed and other.fixed)
 
 
-def _power(factor: int, exponent: int) -> Puiseux:
-    return Puiseux(((Fraction(exponent), fmpq(factor)),))
-
-
 def _still(value: Number) -> _Moving:
-    return _Moving(constant(value), ZERO, fixed=True)
+    return _Moving(constant(value), _ZERO, fixed=True)
 
 
 def steep(graph: Graph, values: Values) -> Steep | None:
     """A proof that a lowered graph is not Lipschitz near a point, or None if none was found.
 
-    Parameters
-    ----------
-    values
-        The values of inputs and constants.
+    From the values of inputs and constants.
     """
     known = dict(values)
-    order = [
-        index
-        for index in graph.ancestors([node for _, node in graph.outputs])
-        if isinstance(graph.nodes[index], Apply)
-    ]
-    for index in order:
+    total = 0
+    for index in graph.ancestors([node for _, node in graph.outputs]):
         node = graph.nodes[index]
-        assert isinstance(node, Apply)  # noqa: S101 (by the choice of the order)
-        args = [known[arg] for arg in node.args]
-        known[index] = objects(op_exact(site_of(graph, index, node), args))
-    total = sum(size_of(graph.nodes[index].shape) for index in order)
-    reading = _Reading(graph, known, dependence(graph, known))
+        if isinstance(node, Apply):
+            known[index] = value_of(graph, index, node, [known[arg] for arg in node.args])
+            total += size_of(node.shape)
+    depends = dependence(graph, known)
     names = [
         name if not shape else f"{name}[{k}]"
         for name, shape in graph.inputs.items()
@@ -147,85 +312,73 @@ def steep(graph: Graph, values: Values) -> Steep | None:
         steps = tuple((choose.choice(factors), choose.choice(powers)) for _ in names)
         direction = tuple(choose.choice(factors) for _ in names)
         try:
-            slopes = reading.slopes(steps, direction)
+            slopes = _slopes(graph, known, depends, steps, direction)
         except (UndecidedError, TamecheckError):
             continue
         for slope in slopes:
             if slope.terms and slope.terms[0][0] < 0:
-                exponent, factor = slope.lead
-                start = tuple(
-                    v
-                    for node, at in enumerate(graph.nodes)
-                    if isinstance(at, Input)
-                    for v in objects(known[node]).reshape(-1).tolist()
-                )
-                return Steep(tuple(names), start, steps, direction, exponent, factor)
+                inputs = (known[i] for i, at in enumerate(graph.nodes) if isinstance(at, Input))
+                start = tuple(v for array in inputs for v in objects(array).reshape(-1).tolist())
+                return Steep(tuple(names), start, steps, direction, *slope.first)
     return None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reading:
-    graph: Graph
-    values: Mapping[int, Array]
-    depends: Dependence
-
-    def slopes(self, steps: Sequence[tuple[int, int]], direction: Sequence[int]) -> list[Puiseux]:
-        """The derivatives of all output elements in a direction, along a curve."""
-        known: dict[int, Array] = {}
-        start = 0
-        roots = [node for _, node in self.graph.outputs]
-        inputs = [i for i, node in enumerate(self.graph.nodes) if isinstance(node, Input)]
-        for index in sorted({*inputs, *self.graph.ancestors(roots)}):
-            node = self.graph.nodes[index]
-            here = objects(self.values[index]).reshape(-1).tolist()
-            if isinstance(node, Input):
-                flat = [
-                    _Moving(constant(v) + _power(a, k), constant(fmpq(d)), fixed=False)
-                    for v, (a, k), d in zip(here, steps[start:], direction[start:], strict=False)
-                ]
-                start += len(here)
-            elif not isinstance(node, Apply) or not self.depends.needed[index].any():
-                flat = [_still(v) for v in here]
-            else:
-                flat = self._applied(node, [known[arg] for arg in node.args])
-                needs = self.depends.needs(index)
-                flat = [m if n else _still(v) for m, n, v in zip(flat, needs, here, strict=True)]
-            known[index] = _array(flat).reshape(node.shape)
-        return [moving.slope for node in roots for moving in known[node].reshape(-1).tolist()]
-
-    def _applied(self, node: Apply, args: Sequence[Array]) -> list[_Moving]:
-        match node.op.meaning:
-            case Pointwise() as meaning:
-                pieces = meaning.pieces(node.params)
-                return [_element(pieces, point) for point in _spread(node, args)]
-            case Routing():
-                filler = node.params.get("value")
-                parts = [m for arg in args for m in arg.reshape(-1).tolist()]
-                if isinstance(filler, Fraction):
-                    parts.append(_still(as_number(filler)))
-                places = route_index(node, [arg.shape for arg in args])
-                return [parts[place] for place in places.reshape(-1).tolist()]
-            case Contraction():
-                return _flat(np.matmul(args[0], args[1]))
-            case Fold("add"):
-                return _flat(np.add.reduce(args[0], axis=axes_of(args[0].shape, node.params)))
-            case Fold("maximum" | "minimum" as name):
-                moving = _flat(args[0])
-                groups: list[list[int]] = compared_groups(node, args[0].shape).tolist()
-                return [_best([moving[k] for k in group], name) for group in groups]
-            case _:
-                raise UndecidedError
+def _slopes(
+    graph: Graph,
+    values: Mapping[int, Array],
+    depends: Dependence,
+    steps: Sequence[tuple[int, int]],
+    direction: Sequence[int],
+) -> list[Puiseux]:
+    """The derivatives of all output elements in a direction, along a curve."""
+    known: dict[int, Array] = {}
+    start = 0
+    roots = [node for _, node in graph.outputs]
+    inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
+    for index in sorted({*inputs, *graph.ancestors(roots)}):
+        node = graph.nodes[index]
+        here = objects(values[index]).reshape(-1).tolist()
+        if isinstance(node, Input):
+            flat: list[_Moving] = []
+            for v, (a, k), d in zip(here, steps[start:], direction[start:], strict=False):
+                step = Puiseux(((Fraction(k), fmpq(a)),))
+                flat.append(_Moving(constant(v) + step, constant(fmpq(d)), fixed=False))
+            start += len(here)
+        elif not isinstance(node, Apply) or not depends.needed[index].any():
+            flat = [_still(v) for v in here]
+        else:
+            flat = _applied(node, [known[arg] for arg in node.args])
+            needs = depends.needs(index)
+            flat = [m if n else _still(v) for m, n, v in zip(flat, needs, here, strict=True)]
+        found = np.empty(len(flat), dtype=object)
+        found[:] = flat
+        known[index] = found.reshape(node.shape)
+    return [moving.slope for node in roots for moving in known[node].reshape(-1).tolist()]
 
 
-def _spread(node: Apply, args: Sequence[Array]) -> Iterator[list[_Moving]]:
-    flat = [np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args]
-    return (list(point) for point in zip(*flat, strict=True))
-
-
-def _array(moving: Sequence[_Moving]) -> Array:
-    found = np.empty(len(moving), dtype=object)
-    found[:] = moving
-    return found
+def _applied(node: Apply, args: Sequence[Array]) -> list[_Moving]:
+    match node.op.meaning:
+        case Pointwise():
+            pieces = pieces_of(node)
+            spread = (np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args)
+            return [_element(pieces, point) for point in zip(*spread, strict=True)]
+        case Routing():
+            filler = node.params.get("value")
+            parts = [m for arg in args for m in arg.reshape(-1).tolist()]
+            if isinstance(filler, Fraction):
+                parts.append(_still(as_number(filler)))
+            places = route_index(node, [arg.shape for arg in args])
+            return [parts[place] for place in places.reshape(-1).tolist()]
+        case Contraction():
+            return _flat(np.matmul(args[0], args[1]))
+        case Fold("add"):
+            return _flat(np.add.reduce(args[0], axis=axes_of(args[0].shape, node.params)))
+        case Fold() if extremum(node.op):
+            moving = _flat(args[0])
+            groups: list[list[int]] = compared_groups(node, args[0].shape).tolist()
+            return [_best([moving[k] for k in group], extremum(node.op)) for group in groups]
+        case _:
+            raise UndecidedError
 
 
 def _flat(found: Any) -> list[_Moving]:
@@ -237,37 +390,36 @@ def _element(pieces: Sequence[Piece], args: Sequence[_Moving]) -> _Moving:
         point = [arg.value.start for arg in args]
         return _still(value_at(pieces, point, continuous=False))
     values = [arg.value for arg in args]
-    term = next((piece.term for piece in pieces if _held(piece.condition, args)), None)
+    term = next((piece.term for piece in pieces if _holds(piece.condition, args)), None)
     if term is None:
         raise UndecidedError
-    slope = ZERO
+    slope = _ZERO
     for number, arg in enumerate(args):
         if not arg.fixed:
             slope += series_of(derivative(term, number), values) * arg.slope
     return _Moving(series_of(term, values), slope, fixed=False)
 
 
-def _held(condition: Condition, args: Sequence[_Moving]) -> bool:
+def _holds(condition: Condition, args: Sequence[_Moving]) -> bool:
     """Whether a condition holds in a neighbourhood of the curve for small t, or fails in one."""
     match condition:
         case Compare(term, relation):
             sign = series_of(term, [arg.value for arg in args]).sign
-            used = {part.index for part in subterms(term) if isinstance(part, Var)}
-            if sign == 0 and not all(args[k].fixed for k in used):
+            if sign == 0 and not all(args[k].fixed for k in variables([term])):
                 raise UndecidedError
             return sign in relation.signs
         case And(parts):
-            return all(_held(part, args) for part in parts)
+            return all(_holds(part, args) for part in parts)
         case Or(parts):
-            return any(_held(part, args) for part in parts)
+            return any(_holds(part, args) for part in parts)
 
 
-def _best(group: Sequence[_Moving], name: str) -> _Moving:
+def _best(group: Sequence[_Moving], wanted: int) -> _Moving:
     best = group[0]
     for other in group[1:]:
         sign = (other.value - best.value).sign
         if sign == 0 and not (other.fixed and best.fixed):
             raise UndecidedError
-        if sign == (1 if name == "maximum" else -1):
+        if sign == wanted:
             best = other
     return best

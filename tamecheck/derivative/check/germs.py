@@ -126,10 +126,7 @@ class Germ:
     def sign(self) -> int:
         """The sign of the value at the point.
 
-        Raises
-        ------
-        UndecidedError
-            If it is a ball about 0, or nothing is known.
+        Raises `UndecidedError` if it is a ball about 0, or nothing is known.
         """
         value = self.value
         if self.lost or not (value == 0 or value > 0 or value < 0):

@@ -421,10 +421,7 @@ def _line(germ: Germ) -> tuple[Any, int]:
 def _first(pieces: Sequence[Piece], signs: Mapping[Term, int]) -> Piece:
     """The first piece that holds.
 
-    Raises
-    ------
-    _Needed
-        If that depends on the sign of another term.
+    Raises `_Needed` if that depends on the sign of another term.
     """
 
     def held(condition: Condition) -> bool:

@@ -70,12 +70,8 @@ def term_germ(  # noqa: C901 (a case for each constructor)
 ) -> Germ:
     """The germ of a term, from those of its variables and from the signs of floors' arguments.
 
-    Raises
-    ------
-    FloorAt
-        If the value depends on another such sign.
-    NotAnalyticError
-        If there is no Taylor series.
+    Raises `FloorAt` if the value depends on another such sign. Raises `NotAnalyticError` if there
+    is no Taylor series.
     """
     match term:
         case Var(index):
@@ -109,10 +105,7 @@ def term_germ(  # noqa: C901 (a case for each constructor)
 def plain_value(site: Site, args: Sequence[Array]) -> Array:
     """The value of an op that compares nothing, on arrays of germs.
 
-    Raises
-    ------
-    UnreadError
-        For another op.
+    Raises `UnreadError` for another op.
     """
     match site.op.meaning:
         case Routing(route):

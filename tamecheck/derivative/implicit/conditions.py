@@ -202,12 +202,8 @@ def p_matrix_of(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> fmpq_mat | a
     """``N = I + C U⁻¹ B``: ``U + B D C`` is invertible exactly where ``(I - D) + D N`` is.
 
     By ``det(U + B D C) = det U · det(I + D C U⁻¹ B)``; U invertible.  Balls for large matrices,
-    whose exact solutions have very many digits.
-
-    Raises
-    ------
-    ZeroDivisionError
-        If balls do not show that U is invertible.
+    whose exact solutions have very many digits.  Raises `ZeroDivisionError` if balls do not show
+    that U is invertible.
     """
     eye = identity(left.ncols())
     if base.nrows() <= _LARGEST_EXACT:

@@ -133,10 +133,8 @@ class Equations:
 def equations_of(given: Given, unknowns: Sequence[str]) -> Equations:
     """The equations with their unknowns.
 
-    Raises
-    ------
-    InputError
-        If an unknown is no input, or there are more or fewer equations than unknowns.
+    Raises `InputError` if an unknown is no input, or there are more or fewer equations than
+    unknowns.
     """
     graph = _graph(given)
     columns: list[str] = []

@@ -140,10 +140,8 @@ def element(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> fmpq_mat:
 def combination(vertices: Sequence[fmpq_mat], weights: Sequence[fmpq]) -> Singular:
     """The element with these weights.
 
-    Raises
-    ------
-    ArithmeticError
-        If it is not singular or the weights are not those of a convex combination.
+    Raises `ArithmeticError` if it is not singular or the weights are not those of a convex
+    combination.
     """
     total = element(vertices, weights)
     if total.det() != 0 or any(w < 0 for w in weights) or sum(weights, fmpq(0)) != 1:

@@ -78,10 +78,7 @@ class Solution:
 def solution_near(equations: Equations, point: Mapping[str, Array], within: float) -> Solution:
     """The solution at a rational point, or the one within reach of it.
 
-    Raises
-    ------
-    DomainError
-        If F has no value at the point.
+    Raises `DomainError` if F has no value at the point.
     """
     values = tuple(Fraction(v) for v in equations.flat(point))
     residual = residual_at(equations, values)
@@ -169,11 +166,8 @@ def no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
 def complete(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[str, Array]:
     """The point as fractions, with unknowns that are left out found by Newton's method.
 
-    Raises
-    ------
-    InputError
-        If parameters are missing, if the equations are shown to have no solution, if none or more
-        than one is found.
+    Raises `InputError` if parameters are missing, if the equations are shown to have no solution,
+    if none or more than one is found.
     """
     graph = equations.graph
     given: dict[str, Array] = {}
