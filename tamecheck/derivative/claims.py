@@ -20,7 +20,6 @@ from tamecheck.derivative.check.germs import (
     Tail,
     code_of,
     degree_of,
-    exponents_of,
     variables_of,
 )
 from tamecheck.derivative.check.proofs import (
@@ -37,19 +36,20 @@ from tamecheck.derivative.cone import inner_direction
 from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution, null_basis
 from tamecheck.exact.reals import UndecidedError
 
-__all__ = ["curve_inside", "dot", "found_claim"]
+__all__ = ["find_claim"]
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MOST_MULTIPLIERS = 2
 """The largest degree of multipliers."""
 
 _MOST_CIRCUITS = 6
+_TRIES = 24
 
 _MOST_DEGREE = {1: 6, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}
 """The largest degree of a form that is looked for, by the number of rays of a cone."""
 
 
-def found_claim(germs: Sequence[Germ]) -> Claim | None:
+def find_claim(germs: Sequence[Germ]) -> Claim | None:
     """A proof that all functions are positive at points arbitrarily near, or that they are not."""
     size = germs[0].space.size
     try:
@@ -66,7 +66,7 @@ def found_claim(germs: Sequence[Germ]) -> Claim | None:
         claim = Tangents(relation)
         if excludes(claim, known):
             return _numbered(claim, exact, len(germs))
-    curve = curve_inside(germs, rows, circuits) if len(known) == len(germs) else None
+    curve = _curve_inside(germs, rows, circuits) if len(known) == len(germs) else None
     if curve is not None:
         return curve
     claims = chain.from_iterable(
@@ -219,68 +219,36 @@ def _multiples(columns: Sequence[_Column], amounts: Sequence[fmpq]) -> tuple[Mul
 
 
 def _identities(
-    germs: Sequence[Germ], rows: Sequence[Vector], relation: Vector
+    germs: Sequence[Germ], _rows: Sequence[Vector], relation: Vector
 ) -> Iterator[Identity]:
-    """Identities ``Σ m_j p_j = N`` that start from a relation between the gradients."""
+    """Identities ``Σ m_j p_j = N`` that start from a relation between the gradients.
+
+    The functions of the relation have positive shares: by elimination and a linear program.
+    """
     used, names = _used(germs, relation)
-    table = fmpq_mat([[rows[k][v] for v in names] for k in used])
-    reduced, rank = table.rref()
-    pivots = {next(j for j in range(len(names)) if reduced[i, j] != 0) for i in range(int(rank))}
-    free = [v for j, v in enumerate(names) if j not in pivots]
-    for even in _absorbers(free, germs[0].space.order):
-        found = _solved(germs, used, names, even)
-        if found is not None:
-            yield Identity(found)
-
-
-def _absorbers(free: Sequence[int], order: int) -> Iterator[tuple[int, ...]]:
-    """Sets of different even powers that outweigh what they divide."""
-    yield ()
-    if len(free) == 2:
-        for powers in ((2, 4), (4, 2)) if order > 3 else ():
-            yield tuple(code_of(((v, p),)) for v, p in zip(free, powers, strict=True))
-
-
-def _solved(
-    germs: Sequence[Germ], used: Sequence[int], names: Sequence[int], even: Sequence[int]
-) -> tuple[Multiple, ...] | None:
-    """An identity in which functions have positive shares, by elimination and a linear program."""
     order = germs[0].space.order
-    # without even powers nothing may be left, so what is no polynomial is only scaled
+    # nothing may be left, so what is no polynomial is only scaled
     free = [
         _column(germs, (k,), code, 0)
         for k in used
-        if even or germs[k].polynomial
+        if germs[k].polynomial
         for code in _codes(names, 1, _most(germs[k]))
     ]
     others = [k for k in range(len(germs)) if k not in used]
     signed = [_column(germs, (k,), 0, 0) for k in (*used, *others)]
     if order > 1:
         pairs = combinations_with_replacement(range(len(germs)), 2)
-        signed += [_column(germs, pair, 0, 0) for pair in pairs if _flat(germs, pair)]
-    below = [_Column((), 0, 0, {code: _ONE}) for code in even]
+        signed += [_column(germs, pair, 0, 0) for pair in pairs if _is_flat(germs, pair)]
     slack = [_Column((), 0, 0, terms) for terms in _square_forms(names, order)]
-    forced = [*range(len(used)), *range(len(signed), len(signed) + len(below))]
-    columns = [_outside(column, even) for column in (*free, *signed, *below, *slack)]
-    found = _amounts(columns[: len(free)], columns[len(free) :], forced, {})
-    return None if found is None else _multiples([*free, *signed], found)
+    found = _amounts(free, [*signed, *slack], range(len(used)), {})
+    if found is not None:
+        yield Identity(_multiples([*free, *signed], found))
 
 
 def _most(germ: Germ) -> int:
     """The largest degree of a multiplier."""
     lowest = max(map(degree_of, germ.terms), default=0) if germ.polynomial else 1
     return min(germ.space.order - lowest, _MOST_MULTIPLIERS)
-
-
-def _outside(column: _Column, even: Sequence[int]) -> _Column:
-    """Without what even powers outweigh, and without what has a higher order if there are any."""
-    terms = {
-        code: a
-        for code, a in column.terms.items()
-        if not (even and not isinstance(code, int))
-        and not (isinstance(code, int) and any(_divides(e, code) for e in even))
-    }
-    return _Column(column.factors, column.code, column.lead, terms)
 
 
 def _amounts(
@@ -319,14 +287,14 @@ def _amounts(
     amounts = [_ZERO] * wide
     for line, start in zip(lines, starts, strict=True):
         if start < wide:
-            amounts[start] = -line[-1] - dot(line[wide:-1], answer.values)
+            amounts[start] = -line[-1] - _dot(line[wide:-1], answer.values)
     shares = list(answer.values)
     for k in forced:
         shares[k] += 1
     return [*amounts, *shares]
 
 
-def _flat(germs: Sequence[Germ], pair: Sequence[int]) -> bool:
+def _is_flat(germs: Sequence[Germ], pair: Sequence[int]) -> bool:
     """Whether a product is worth a try: some function starts with degree 2, or is a product."""
     return any(not any(germ.gradient) for germ in germs) or len(germs) < len(pair)
 
@@ -354,15 +322,7 @@ def _square_forms(names: Sequence[int], order: int) -> Iterator[dict[Place, fmpq
             }
 
 
-def _divides(left: int, right: int) -> bool:
-    high = dict(exponents_of(right))
-    return left != right and all(high.get(v, 0) >= e for v, e in exponents_of(left))
-
-
-_TRIES = 24
-
-
-def curve_inside(
+def _curve_inside(
     germs: Sequence[Germ], rows: Sequence[Vector], circuits: Sequence[Vector]
 ) -> Curve | None:
     """A curve on which all functions are positive, by one coefficient after the other."""
@@ -385,24 +345,20 @@ def curve_inside(
         for share, vector in zip(shares[1:], basis, strict=True):
             total = [a + share * b for a, b in zip(total, vector, strict=True)]
         starts.append(tuple(total))
-    zero = (_ZERO,) * size
     for start in dict.fromkeys(starts):
-        if any(dot(rows[k], start) < 0 for k in loose) or not any(start):
+        if any(_dot(rows[k], start) < 0 for k in loose) or not any(start):
             continue
-        found = _lifted(germs, rows, [start])
-        if found is None and order > 3:
-            # a parameter t² leaves room for odd powers between
-            found = _lifted(germs, rows, [zero, start])
+        found = _lift(germs, rows, start)
         if found is not None:
             return found
     return None
 
 
-def _lifted(germs: Sequence[Germ], rows: Sequence[Vector], start: Sequence[Vector]) -> Curve | None:
+def _lift(germs: Sequence[Germ], rows: Sequence[Vector], start: Vector) -> Curve | None:
     """A curve with these first coefficients."""
     size, order = germs[0].space.size, germs[0].space.order
     unit = (*((_ZERO,) * size), _ONE)
-    coefficients = list(start)
+    coefficients = [start]
     while True:
         curve = Curve(tuple(coefficients))
         series = [curve.series(k) for k in range(size)]
@@ -435,7 +391,7 @@ def _widest(unit: Vector, rows: Sequence[Vector]) -> Vector | None:
     if total is None:
         return None
     for k, row in enumerate(rows):
-        if dot(row, total) > 0:
+        if _dot(row, total) > 0:
             continue
         others = [other for j, other in enumerate(rows) if j != k]
         found = inner_direction(size, [unit, row], (), others)
@@ -444,6 +400,6 @@ def _widest(unit: Vector, rows: Sequence[Vector]) -> Vector | None:
     return total
 
 
-def dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
+def _dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
     """The sum of products."""
     return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)

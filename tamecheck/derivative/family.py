@@ -183,8 +183,7 @@ def _merged(base: Exact, kinks: Sequence[Kink]) -> tuple[Exact, list[Kink]]:
         if scale < 0:
             for row, change in zip(rows, kink.change, strict=True):
                 row[:] = [a + change * c for a, c in zip(row, kink.form, strict=True)]
-        size = scale if scale > 0 else -scale
-        change = tuple(a + size * b for a, b in zip(first.change, kink.change, strict=True))
+        change = tuple(a + abs(scale) * b for a, b in zip(first.change, kink.change, strict=True))
         lines[line] = Kink(change, first.form)
     kept = [kink for kink in lines.values() if any(a != 0 for a in kink.change)]
     return tuple(tuple(row) for row in rows), kept

@@ -9,7 +9,7 @@ from flint import arb
 
 from tamecheck.derivative.chainrule import ChainRule
 from tamecheck.derivative.check import Limits, Pattern, read_limits
-from tamecheck.derivative.claims import found_claim
+from tamecheck.derivative.claims import find_claim
 from tamecheck.derivative.cone import inner_direction, product
 from tamecheck.derivative.explore import Explorer, Leaf
 from tamecheck.derivative.kinks import Affinity
@@ -76,7 +76,7 @@ def limit_set(
         jumps = any(pattern.jumped for pattern in found.patterns) and not cones.affine
         return not jumps and not _beyond(found.open, [p.matrix for p in found.shown], kind)
 
-    checked = read_limits(graph, point, found_claim, limit, enough)
+    checked = read_limits(graph, point, find_claim, limit, enough)
     whole = checked is not None and checked.whole
     rests_on = _CHECKED if whole else _UNCHECKED
     if checked is not None:

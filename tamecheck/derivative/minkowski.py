@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import comb, prod
 
 from flint import fmpq, fmpq_mat
@@ -34,17 +35,11 @@ class MinkowskiSum:
     """``base + Σ_k Σ_i d_ki groups[k][i]`` for all ``d >= 0`` with ``Σ_i d_ki <= 1`` for each k.
 
     A zonotope where every group has one generator.
-
-    Parameters
-    ----------
-    base
-        A matrix.
-    groups
-        The generators: matrices other than 0, of which no two that are alone are parallel.
     """
 
     base: Exact
     groups: tuple[tuple[Exact, ...], ...]
+    """The generators: matrices other than 0, of which no two that are alone are parallel."""
 
     @property
     def generators(self) -> int:
@@ -73,12 +68,9 @@ class MinkowskiSum:
         gap = [a - b for a, b in zip(_flat(matrix), _flat(self.base), strict=True)]
         found = nonnegative_solution(columns, (*gap, *(_ONE for _ in range(count))))
         if isinstance(found, Multipliers):
-            values, start = list[tuple[Fraction, ...]](), 0
-            for group in self.groups:
-                part = found.values[start : start + len(group)]
-                values.append(tuple(as_fraction(a) for a in part))
-                start += len(group) + 1
-            return Shares(tuple(values))
+            shares = iter(found.values)
+            parts = [tuple(islice(shares, len(group) + 1))[:-1] for group in self.groups]
+            return Shares(fractions_of(parts))
         functional = in_rows(found.values[: len(gap)], len(matrix[0]))
         return Separator(fractions_of(functional), as_fraction(self.support(functional)))
 
@@ -116,8 +108,7 @@ class MinkowskiSum:
                     if other is not choice and met is not None:
                         met = met.meet(tuple(choice[j] - other[j] for j in pivots), 1)
                 if met is not None:
-                    total = tuple(a + b for a, b in zip(sum_, choice, strict=True))
-                    yield from after(met, groups[1:], total)
+                    yield from after(met, groups[1:], _plus(sum_, choice))
 
         yield from after(Cone(len(pivots)), self.groups, _flat(self.base))
 
@@ -146,21 +137,24 @@ def minkowski_sum(base: Exact, groups: Sequence[Sequence[Exact]]) -> MinkowskiSu
         if len(corners) != 1:
             kept += [corners] if corners else []
             continue
-        lead = next(a for a in corners[0] if a != 0)
-        line = tuple(a / lead for a in corners[0])
+        leading = next(a for a in corners[0] if a != 0)
+        line = tuple(a / leading for a in corners[0])
         if line not in lines:
             lines[line] = len(kept)
             kept.append(corners)
             continue
         first = kept[lines[line]][0]
-        scale = lead / next(a for a in first if a != 0)
+        scale = leading / next(a for a in first if a != 0)
         if scale < 0:
-            total = tuple(a + b for a, b in zip(total, corners[0], strict=True))
+            total = _plus(total, corners[0])
         # the first one's own scale may exceed 1 by now, so lengths are added as they are
-        length = scale if scale > 0 else -scale
-        kept[lines[line]] = [tuple(a * (1 + length) for a in first)]
+        kept[lines[line]] = [tuple(a * (1 + abs(scale)) for a in first)]
     shaped = tuple(tuple(in_rows(flat, width) for flat in group) for group in kept)
     return MinkowskiSum(in_rows(total, width), shaped)
+
+
+def _plus(left: Vector, right: Vector) -> Vector:
+    return tuple(a + b for a, b in zip(left, right, strict=True))
 
 
 def _corners(group: Sequence[Vector]) -> list[Vector]:

@@ -64,15 +64,7 @@ def ground(found: Implicit) -> str | None:
 def all_invertible(vertices: Sequence[Matrix]) -> bool | None:
     """Whether every element of the convex hull of square matrices is invertible.
 
-    Parameters
-    ----------
-    vertices
-        The matrices, with rational entries or balls.
-
-    Returns
-    -------
-    bool or None
-        None after some thousands of determinants.
+    The vertices have rational entries or balls.  None after some thousands of determinants.
     """
     if not vertices:
         return None
