@@ -15,8 +15,7 @@ from tamecheck.derivative.chainrule import known_values
 from tamecheck.derivative.implicit import implicit
 from tamecheck.derivative.jacobian import exact_point
 from tamecheck.derivative.lowering import lowered
-from tamecheck.derivative.steep import Puiseux, constant, series_of
-from tamecheck.derivative.steep import steep
+from tamecheck.derivative.steep import Puiseux, constant, series_of, steep
 from tamecheck.ir.formula import Call, Elementary, Var, power
 from tamecheck.loaders.text.expression import parse_expression
 
