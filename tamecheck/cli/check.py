@@ -103,12 +103,7 @@ CHECK = Verb(
     "check",
     "is the model tame? with a proof",
     _ABOUT_CHECK,
-    (
-        MODEL_OR_PROGRAM,
-        BOX,
-        CERTIFICATE,
-        flag("--derivation", "show every line of the derivation"),
-    ),
+    (MODEL_OR_PROGRAM, BOX, CERTIFICATE, flag("--derivation", "show every line of the derivation")),
     _check,
     answers=True,
 )

@@ -32,13 +32,7 @@ from tamecheck.cli import (
 )
 from tamecheck.cli.deadline import deadline
 from tamecheck.cli.options import Parser, attach_values
-from tamecheck.errors import (
-    InputError,
-    TamecheckError,
-    TimeLimitError,
-    UnsupportedError,
-    visible,
-)
+from tamecheck.errors import InputError, TamecheckError, TimeLimitError, UnsupportedError, visible
 
 __all__ = ["main"]
 

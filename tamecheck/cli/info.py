@@ -173,11 +173,7 @@ CONVERT = Verb(
     "convert",
     "write a model as JSON, SMT-LIB, LaTeX or sympy",
     _ABOUT_FORMS,
-    (
-        MODEL,
-        output("-o --output", "FILE", "a .json, .smt2, .tex or .py file", required=True),
-        BOX,
-    ),
+    (MODEL, output("-o --output", "FILE", "a .json, .smt2, .tex or .py file", required=True), BOX),
     _convert,
 )
 

@@ -12,16 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli import source
 from tamecheck.cli.answer import claim, message, print_answer
-from tamecheck.cli.options import (
-    BOX,
-    MODEL_OR_PROGRAM,
-    SLICE,
-    Group,
-    Verb,
-    flag,
-    option,
-    output,
-)
+from tamecheck.cli.options import BOX, MODEL_OR_PROGRAM, SLICE, Group, Verb, flag, option, output
 from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:

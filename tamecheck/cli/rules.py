@@ -73,10 +73,7 @@ def _rules(args: Namespace) -> int:
 
 
 def _rules_of_network(
-    args: Namespace,
-    naming: Naming,
-    about: tuple[ThresholdNetwork, Domain],
-    sample: Sample | None,
+    args: Namespace, naming: Naming, about: tuple[ThresholdNetwork, Domain], sample: Sample | None
 ) -> int:
     """Rules of a binarized network."""
     from tamecheck.explain.neurons import network_logic

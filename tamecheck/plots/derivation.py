@@ -6,17 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tamecheck.plots.canvas import (
-    CLARKE,
-    FILLS,
-    INK,
-    MUTED,
-    Axes,
-    Picture,
-    drawing,
-    label_of,
-    mpl,
-)
+from tamecheck.plots.canvas import CLARKE, FILLS, INK, MUTED, Axes, Picture, drawing, label_of, mpl
 from tamecheck.show.proof import (
     Arms,
     Entry,

@@ -119,11 +119,7 @@ class Plane:
 
 
 def plane_of(
-    graph: Graph,
-    domain: Box | Slice,
-    *,
-    names: Sequence[str] = (),
-    units: Sequence[str] = (),
+    graph: Graph, domain: Box | Slice, *, names: Sequence[str] = (), units: Sequence[str] = ()
 ) -> Plane:
     """A model on a bounded box, or on an affine slice, as a function of the coordinates.
 

@@ -11,16 +11,7 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import (
-    INK,
-    LINES,
-    MUTED,
-    Axes,
-    Picture,
-    drawing,
-    label_of,
-    mpl,
-)
+from tamecheck.plots.canvas import INK, LINES, MUTED, Axes, Picture, drawing, label_of, mpl
 
 __all__ = ["draw_explanation", "draw_relevancy"]
 

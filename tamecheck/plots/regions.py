@@ -74,11 +74,7 @@ def boundaries(drawn: Drawing, scene: Scene, *, flat: bool = False) -> None:
 
 
 def draw_cells(
-    plane: Plane,
-    axes: Axes | None = None,
-    *,
-    colour: str = "map",
-    limit: int = DEFAULT_CELLS,
+    plane: Plane, axes: Axes | None = None, *, colour: str = "map", limit: int = DEFAULT_CELLS
 ) -> Picture:
     """The cells of a function with two coordinates.
 

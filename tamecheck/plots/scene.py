@@ -168,10 +168,7 @@ class Raster:
     def neighbours(self) -> list[tuple[int, int]]:
         """The pairs of pieces that touch on the grid."""
         pairs: list[Array] = []
-        for first, second in (
-            (self.ids[:, :-1], self.ids[:, 1:]),
-            (self.ids[:-1], self.ids[1:]),
-        ):
+        for first, second in ((self.ids[:, :-1], self.ids[:, 1:]), (self.ids[:-1], self.ids[1:])):
             both = np.stack([first.reshape(-1), second.reshape(-1)], axis=1)
             pairs.append(both[both[:, 0] != both[:, 1]])
         found = np.sort(np.concatenate(pairs), axis=1)

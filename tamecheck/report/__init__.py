@@ -3,10 +3,4 @@
 from tamecheck.report.document import SECTIONS, Report, make_report
 from tamecheck.report.subject import Subject, subject_of
 
-__all__ = [
-    "SECTIONS",
-    "Report",
-    "Subject",
-    "make_report",
-    "subject_of",
-]
+__all__ = ["SECTIONS", "Report", "Subject", "make_report", "subject_of"]

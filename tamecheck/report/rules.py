@@ -94,10 +94,7 @@ def _few(
 def _of_class(name: str, rules: Sequence[Rule]) -> list[Markup]:
     """The rules of a class, the widest first."""
     items = [
-        joined(
-            rule.if_,
-            element("span", f" ({about(rule.coverage)} of all inputs)", class_="soft"),
-        )
+        joined(rule.if_, element("span", f" ({about(rule.coverage)} of all inputs)", class_="soft"))
         for rule in rules
     ]
     return _listed(name, items)

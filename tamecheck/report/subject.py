@@ -200,10 +200,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
 
 
 def _names(
-    given: Sequence[str],
-    inputs: tuple[str, ...],
-    sample: Sample | None,
-    schema: Schema | None,
+    given: Sequence[str], inputs: tuple[str, ...], sample: Sample | None, schema: Schema | None
 ) -> tuple[str, ...]:
     if given:
         if len(given) != len(inputs):
@@ -265,9 +262,7 @@ def _wide(low: Fraction, high: Fraction) -> tuple[Fraction, Fraction]:
 
 
 def _centre(
-    frame: Sequence[tuple[Fraction, Fraction]],
-    sample: Sample | None,
-    at: Sequence[Fraction] | None,
+    frame: Sequence[tuple[Fraction, Fraction]], sample: Sample | None, at: Sequence[Fraction] | None
 ) -> tuple[tuple[Fraction, ...], str]:
     if at is not None:
         return tuple(at), "the point of --at"

@@ -15,16 +15,7 @@ from tamecheck.explain.explainer import Explainer
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample, exact_points
 from tamecheck.plots import draw_explanation, draw_relevancy
-from tamecheck.report.markup import (
-    Markup,
-    bullets,
-    element,
-    figure,
-    fold,
-    joined,
-    paragraph,
-    table,
-)
+from tamecheck.report.markup import Markup, bullets, element, figure, fold, joined, paragraph, table
 from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.subject import Subject
 

@@ -33,13 +33,7 @@ from tamecheck.show.wording import (
 )
 from tamecheck.tame.verdict import Check, Verdict
 
-__all__ = [
-    "consequences_part",
-    "derivation_part",
-    "model_part",
-    "tameness_part",
-    "verdict_markup",
-]
+__all__ = ["consequences_part", "derivation_part", "model_part", "tameness_part", "verdict_markup"]
 
 _TONES = {
     Verdict.TAME: "good",
@@ -47,12 +41,7 @@ _TONES = {
     Verdict.NOT_TAME: "bad",
     Verdict.UNKNOWN: "open",
 }
-_MARKS = {
-    Verdict.TAME: "✓",
-    Verdict.LOCALLY_TAME: "✓",
-    Verdict.NOT_TAME: "✗",
-    Verdict.UNKNOWN: "?",
-}
+_MARKS = {Verdict.TAME: "✓", Verdict.LOCALLY_TAME: "✓", Verdict.NOT_TAME: "✗", Verdict.UNKNOWN: "?"}
 _MOST_LINES = 3000
 _MOST_INPUTS = 400
 
@@ -234,11 +223,7 @@ def consequences_part(subject: Subject, _limit: float) -> Part:
         )
     ]
     parts += [
-        fold(
-            one.theorem,
-            paragraph(f"Source: {one.source}", class_="soft"),
-            _ticks(one.hypotheses),
-        )
+        fold(one.theorem, paragraph(f"Source: {one.source}", class_="soft"), _ticks(one.hypotheses))
         for one in found
     ]
     return Part(joined(*parts))

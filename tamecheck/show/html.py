@@ -6,13 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from tamecheck.show.proof import all_lines, obstacles
-from tamecheck.show.wording import (
-    domain_text,
-    headline,
-    property_rows,
-    reason,
-    structure_names,
-)
+from tamecheck.show.wording import domain_text, headline, property_rows, reason, structure_names
 from tamecheck.tame.verdict import Check, Verdict
 
 __all__ = ["check_html"]
