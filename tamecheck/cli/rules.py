@@ -116,9 +116,7 @@ def _rules_of_network(
     if args.json:
         text = None if outline is None else outline.text
         document = {**found.document(), "outline": text, "form": form, "neurons": logic.document()}
-        if sample is not None and states is not None:
-            document["table"] = _about_rows(found, sample, states)
-        document["covers"] = _covers(found, states)
+        document |= _measured(found, sample, states)
     lines = _rule_lines(args, found, form, few if outline is None else None)
     if args.neurons:
         lines = chain(lines, [str(logic)])
@@ -129,37 +127,26 @@ def _rules_of_network(
     return 3 if form is not None and form["text"] is None else 0
 
 
-def _covers(found: DecisionRules, states: Array | None) -> dict[str, Any]:
-    """The share of the domain, and of the rows of the table, that is in some rule."""
+def _measured(found: DecisionRules, sample: Sample | None, states: Array | None) -> dict[str, Any]:
+    """The share of the domain, and of the rows of the table, that is in some rule; and in which."""
     import numpy as np
 
     from tamecheck.explain.rules_result import holding
     from tamecheck.ir.exact import rational_text
 
     covers: dict[str, Any] = {"domain": rational_text(found.covered), "table": None}
-    if states is not None:
-        held = np.zeros(len(states), dtype=np.bool_)
-        for rule in found.rules:
-            held |= holding(rule, found.domain, states)
-        covers["table"] = rational_text(Fraction(int(held.sum()), len(states)))
-    return covers
-
-
-def _about_rows(found: DecisionRules, sample: Sample, states: Array) -> dict[str, Any]:
-    """Which rows of the table the rules are measured on, and on which each rule holds."""
-    import numpy as np
-
-    from tamecheck.explain.rules_result import holding
-
-    held: list[dict[str, Any]] = []
-    for rule in found.rules:
-        rows = np.flatnonzero(holding(rule, found.domain, states)).tolist()
-        held.append({"count": len(rows), "first": [sample.about(k) for k in rows[:_FIRST]]})
-    return {
+    if sample is None or states is None:
+        return {"covers": covers}
+    held = [np.flatnonzero(holding(rule, found.domain, states)).tolist() for rule in found.rules]
+    covers["table"] = rational_text(Fraction(len({k for rows in held for k in rows}), len(states)))
+    table = {
         "rows": len(sample.origins),
         "left_out": [row.document() for row in sample.table.left_out],
-        "held": held,
+        "held": [
+            {"count": len(rows), "first": [sample.about(k) for k in rows[:_FIRST]]} for rows in held
+        ],
     }
+    return {"table": table, "covers": covers}
 
 
 def _rule_lines(
@@ -184,30 +171,29 @@ def _rule_lines(
 
 def _form(args: Namespace, found: DecisionRules) -> dict[str, Any] | None:
     """The clauses, the list or the tree that is asked for: its size and its text."""
-    made: tuple[int, str] | None = None
+    size, text = None, None
     match args.form:
         case "cnf":
-            made = _clauses(found)
+            if found.faithful == "exact":
+                size, text = _clauses(found)
         case "list":
             listed = found.decision_list(timeout=args.timeout)
-            made = None if listed is None else (len(listed), listed.text)
+            if listed is not None:
+                size, text = len(listed), listed.text
         case "tree":
             tree = found.tree(timeout=args.timeout)
-            made = None if tree is None else (tree.leaves, tree.text)
+            if tree is not None:
+                size, text = tree.leaves, tree.text
         case _:
             return None
-    size, text = (None, None) if made is None else made
     return {"kind": args.form, "size": size, "text": text}
 
 
-def _clauses(found: DecisionRules) -> tuple[int, str] | None:
-    """The clauses of each class, of two classes those of the last; None if rules are not exact."""
-    if found.faithful != "exact":
-        return None
-    decisions = range(len(found.classes)) if len(found.classes) != 2 else (1,)
+def _clauses(found: DecisionRules) -> tuple[int, str]:
+    """The clauses of each class, of two classes those of the last."""
     lines: list[str] = []
     count = 0
-    for decision in decisions:
+    for decision in range(len(found.classes)) if len(found.classes) != 2 else (1,):
         clauses = found.clauses(decision)
         count += len(clauses)
         lines += [f"{found.classes[decision]} if all of", *(f"  {clause}" for clause in clauses)]

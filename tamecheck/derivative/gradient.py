@@ -34,7 +34,7 @@ from tamecheck.derivative.reverse import (
     route_index,
 )
 from tamecheck.errors import DomainError, InputError, TamecheckError, UnsupportedError
-from tamecheck.evaluate.float_terms import condition_floats, term_floats
+from tamecheck.evaluate.float_terms import choose_floats, condition_floats
 from tamecheck.evaluate.floats import outside
 from tamecheck.evaluate.walk import site_of
 from tamecheck.exact.arrays import pad_rank, take_flat
@@ -200,7 +200,7 @@ def _pointwise(
     wide = [pad_rank(arg, len(shape)) for arg in args]
     bodies = [piece.term for piece in pieces]
     masks = [condition_floats(piece.condition, wide) for piece in pieces[:-1]]
-    value = _chosen(masks, bodies, wide).astype(args[0].dtype, copy=False)
+    value = choose_floats(masks, bodies, wide).astype(args[0].dtype, copy=False)
     partials = [
         _partial(masks, [derivative(body, variable) for body in bodies], wide) if moves else None
         for variable, moves in enumerate(moving)
@@ -215,15 +215,7 @@ def _partial(masks: Sequence[Array], terms: Sequence[Term], args: list[Array]) -
         return UNIT
     if constants == [0.0, 1.0]:
         return (~masks[0]).astype(args[0].dtype)
-    return _chosen(masks, terms, args).astype(args[0].dtype, copy=False)
-
-
-def _chosen(masks: Sequence[Array], terms: Sequence[Term], args: list[Array]) -> Array:
-    """The term of the first piece that holds; the last piece has no mask."""
-    value = term_floats(terms[-1], args)
-    for mask, term in zip(reversed(masks), list(reversed(terms))[1:], strict=True):
-        value = np.where(mask, term_floats(term, args), value)
-    return value
+    return choose_floats(masks, terms, args).astype(args[0].dtype, copy=False)
 
 
 def _moved(places: Array, node: Apply, args: Sequence[Array]) -> Array:

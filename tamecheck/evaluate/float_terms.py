@@ -32,7 +32,7 @@ from tamecheck.ir.formula import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["condition_floats", "nearest_float", "nearest_floats", "term_floats"]
+__all__ = ["choose_floats", "condition_floats", "nearest_float", "nearest_floats", "term_floats"]
 
 
 def nearest_float(value: Fraction) -> float:
@@ -110,6 +110,14 @@ def term_floats(term: Term, args: Sequence[Array]) -> Array:  # noqa: C901, PLR0
             return _FUNCTIONS[function](term_floats(argument, args))
         case _:
             assert_never(term)
+
+
+def choose_floats(masks: Sequence[Array], terms: Sequence[Term], args: Sequence[Array]) -> Array:
+    """The term of the first piece that holds; the last piece has no mask."""
+    value = term_floats(terms[-1], args)
+    for mask, term in zip(reversed(masks), list(reversed(terms))[1:], strict=True):
+        value = np.where(mask, term_floats(term, args), value)
+    return value
 
 
 def condition_floats(condition: Condition, args: Sequence[Array]) -> Array:

@@ -16,7 +16,7 @@ from tamecheck.derivative.gradient import node_values
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import route_index
 from tamecheck.errors import UnsupportedError
-from tamecheck.evaluate.float_terms import condition_floats, term_floats
+from tamecheck.evaluate.float_terms import choose_floats, condition_floats
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site, folded_first
 from tamecheck.exact.arrays import pad_rank
@@ -81,12 +81,9 @@ class Frontier:
         args = [self._at(arg, places, steps) for arg, places in self._parts(index, chosen)]
         match node.op.meaning:
             case Pointwise() as meaning:
-                *pieces, last = meaning.pieces(node.params)
-                value = term_floats(last.term, args)
-                for piece in reversed(pieces):
-                    held = condition_floats(piece.condition, args)
-                    value = np.where(held, term_floats(piece.term, args), value)
-                return np.asarray(value)
+                pieces = meaning.pieces(node.params)
+                masks = [condition_floats(piece.condition, args) for piece in pieces[:-1]]
+                return np.asarray(choose_floats(masks, [piece.term for piece in pieces], args))
             case Fold(name):
                 wide = args[0].reshape((len(args[0]), len(chosen), -1))
                 return wide.max(axis=2) if name == "maximum" else wide.min(axis=2)
