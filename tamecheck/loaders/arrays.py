@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.loaders.files import read_bytes, read_text, suffix_of
-from tamecheck.loaders.json_model import parse_json, tensor_of_values
+from tamecheck.loaders.json_model import filled, parse_json, tensor_of_values
 
 __all__ = ["read_point", "read_rows"]
 
@@ -35,47 +36,62 @@ def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dic
     first line names scalar inputs.  A ``.json`` file holds an object by input name, or one list.
     Decimals in text are exact, and give arrays of `fractions.Fraction`; so are floats in ``.npy``.
     """
-    where, suffix = str(path), suffix_of(path)
-    try:
-        if suffix == ".npy":
-            return _spread(_npy(read_bytes(path)), inputs)
-        if suffix == ".csv":
-            return _csv(read_text(path), inputs)
-        if suffix == ".json":
-            return _json(parse_json(read_text(path), where=where), inputs)
-    except InputError as error:
-        if error.where:
-            raise
-        raise InputError(error.what, where=where, hint=error.hint) from None
-    raise InputError(f"An input file has suffix .npy, .csv or .json, not {suffix!r}.", where=where)
+    with _located(path):
+        found = _read(path)
+        if isinstance(found, dict):
+            return _by_name(found, inputs)
+        if isinstance(found, np.ndarray):
+            return _spread(found, inputs)
+        header, numbers = found
+        if not header and not numbers:
+            raise InputError("The file is empty.")
+        if set(header) == set(inputs) and len(header) == len(numbers):
+            named = dict(zip(header, numbers, strict=True))
+            numbers = [named[name] for name in inputs]
+        return _spread(filled(numbers), inputs)
 
 
 def read_rows(path: str | os.PathLike[str], size: int) -> list[Array]:
     """The points of a file: one or more rows of ``size`` numbers, exact as in `read_point`."""
-    where, suffix = str(path), suffix_of(path)
-    try:
-        values = _all_numbers(path, suffix)
-    except InputError as error:
-        raise InputError(error.what, where=error.where or where, hint=error.hint) from None
+    with _located(path):
+        found = _read(path)
+        if isinstance(found, dict):
+            found = tensor_of_values(found).array
+        values = found if isinstance(found, np.ndarray) else filled(found[1])
     if size == 0 or values.size == 0 or values.size % size:
-        raise InputError(
-            f"The file holds {values.size} numbers, which are no rows of {size}.", where=where
-        )
+        what = f"The file holds {values.size} numbers, which are no rows of {size}."
+        raise InputError(what, where=str(path))
     return list(values.reshape(-1, size))
 
 
-def _all_numbers(path: str | os.PathLike[str], suffix: str) -> Array:
+@contextmanager
+def _located(path: str | os.PathLike[str]) -> Generator[None]:
+    try:
+        yield
+    except InputError as error:
+        where = error.where or str(path)
+        raise InputError(error.what, where=where, hint=error.hint) from None
+
+
+def _read(
+    path: str | os.PathLike[str],
+) -> Array | dict[str, Any] | tuple[list[str], list[Fraction]]:
+    """An array, an object of values, or the header and the numbers of a ``.csv`` file."""
+    suffix = suffix_of(path)
     if suffix == ".npy":
         return _npy(read_bytes(path))
     if suffix == ".json":
-        return tensor_of_values(parse_json(read_text(path), where=str(path))).array
+        document = parse_json(read_text(path), where=str(path))
+        if isinstance(document, dict):
+            return cast("dict[str, Any]", document)
+        return tensor_of_values(document).array
     if suffix != ".csv":
         raise InputError(f"An input file has suffix .npy, .csv or .json, not {suffix!r}.")
     lines = [line.strip() for line in read_text(path).splitlines()]
     rows = [re.split(r"\s*[,;\t]\s*|\s+", line) for line in lines if line]
-    if rows and not any(_is_number(word) for word in rows[0]):
-        rows = rows[1:]
-    return _filled(_numbers([word for row in rows for word in row]))
+    named = rows and not any(re.match(r"[-+]?\.?[0-9]", word) for word in rows[0])
+    header = rows.pop(0) if named else []
+    return header, [parse_rational(word) for row in rows for word in row]
 
 
 def _spread(values: Array, inputs: Mapping[str, Shape]) -> dict[str, Array]:
@@ -117,37 +133,7 @@ def _npy(data: bytes) -> Array:
     return Tensor.of(array.astype(dtype.newbyteorder("="))).array
 
 
-def _csv(text: str, inputs: Mapping[str, Shape]) -> dict[str, Array]:
-    lines = [line.strip() for line in text.splitlines()]
-    rows = [re.split(r"\s*[,;\t]\s*|\s+", line) for line in lines if line]
-    if not rows:
-        raise InputError("The file is empty.")
-    header = rows[0] if not any(_is_number(word) for word in rows[0]) else None
-    numbers = _numbers([word for row in rows[header is not None :] for word in row])
-    if header is not None and set(header) == set(inputs) and len(header) == len(numbers):
-        named = dict(zip(header, numbers, strict=True))
-        numbers = [named[name] for name in inputs]
-    return _spread(_filled(numbers), inputs)
-
-
-def _is_number(word: str) -> bool:
-    return re.match(r"[-+]?\.?[0-9]", word) is not None
-
-
-def _numbers(words: Sequence[str]) -> list[Fraction]:
-    return [parse_rational(word) for word in words]
-
-
-def _filled(numbers: Sequence[Fraction]) -> Array:
-    filled: Array = np.empty(len(numbers), dtype=object)
-    filled[:] = numbers
-    return filled
-
-
-def _json(document: Any, inputs: Mapping[str, Shape]) -> dict[str, Array]:
-    if not isinstance(document, dict):
-        return _spread(tensor_of_values(document).array, inputs)
-    entries = cast("dict[str, Any]", document)
+def _by_name(entries: Mapping[str, Any], inputs: Mapping[str, Shape]) -> dict[str, Array]:
     for name in entries.keys() - inputs.keys():
         raise InputError(f"{name[:40]!r} is no input.", hint=f"Inputs: {', '.join(inputs)}.")
     for name in inputs:

@@ -18,12 +18,13 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.graph import FORMAT, VERSION, Constant, Graph, GraphBuilder, canonical_json
 from tamecheck.ir.op import Op, Pointwise, Value
-from tamecheck.ir.tensor import Shape, Tensor, size_of
+from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.loaders.files import read_text
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.outputs import write_bytes
 
 __all__ = [
+    "filled",
     "graph_bytes",
     "graph_document",
     "graph_of",
@@ -37,30 +38,23 @@ __all__ = [
 _WORDS = {"f32": np.dtype("<f4"), "f64": np.dtype("<f8"), "i64": np.dtype("<i8")}
 
 
-def tensor_document(tensor: Tensor) -> dict[str, Any]:
+def _tensor_document(tensor: Tensor) -> dict[str, Any]:
     """The JSON form of a tensor."""
-    data: Any = tensor.texts() if tensor.encoding == "q" else base64.b64encode(tensor.raw())
-    return {
-        "shape": list(tensor.shape),
-        "encoding": tensor.encoding,
-        "data": data if isinstance(data, list) else data.decode("ascii"),
-    }
+    exact = tensor.encoding == "q"
+    data = tensor.texts() if exact else base64.b64encode(tensor.raw()).decode("ascii")
+    return {"shape": list(tensor.shape), "encoding": tensor.encoding, "data": data}
 
 
-def read_tensor(document: Any, digest: str) -> Tensor:
+def _read_tensor(document: Any, digest: str) -> Tensor:
     """The tensor of its JSON form."""
-    if not isinstance(document, dict) or set(cast("dict[str, Any]", document)) != {
-        "shape",
-        "encoding",
-        "data",
-    }:
+    entries = _object(document)
+    if entries is None or set(entries) != {"shape", "encoding", "data"}:
         raise InputError("A tensor needs exactly the keys shape, encoding and data.")
-    entries = cast("dict[str, Any]", document)
-    shape, encoding, data = shape_of(entries["shape"]), entries["encoding"], entries["data"]
+    shape, encoding, data = _shape(entries["shape"]), entries["encoding"], entries["data"]
     if encoding == "q":
         tensor = Tensor(_fractions(data, shape))
     elif isinstance(encoding, str) and encoding in _WORDS:
-        tensor = Tensor.of(_words(data, shape, _WORDS[encoding]))
+        tensor = Tensor.of(_numbers(data, shape, _WORDS[encoding]))
     else:
         raise InputError(f"Unknown encoding {str(encoding)[:40]!r}; f32, f64, i64 and q are known.")
     if tensor.digest != digest:
@@ -71,7 +65,11 @@ def read_tensor(document: Any, digest: str) -> Tensor:
     return tensor
 
 
-def shape_of(value: Any) -> Shape:
+def _object(value: Any) -> dict[str, Any] | None:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _shape(value: Any) -> Shape:
     """The shape that a JSON list of natural numbers states."""
     entries: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [None]
     if len(entries) > 32 or not all(type(n) is int and 0 <= n < 2**40 for n in entries):
@@ -79,11 +77,9 @@ def shape_of(value: Any) -> Shape:
     return tuple(entries)
 
 
-def exact_number(value: Any) -> Fraction:
+def _exact_number(value: Any) -> Fraction:
     """The number of a JSON integer, an exact decimal, or a text such as ``"1/3"``."""
-    if isinstance(value, Fraction):
-        return value
-    if type(value) is int:
+    if isinstance(value, Fraction) or type(value) is int:
         return Fraction(value)
     if isinstance(value, str):
         return parse_rational(value)
@@ -101,13 +97,13 @@ def tensor_of_values(values: Any) -> Tensor:
         shape.append(lengths.pop())
         rows: list[list[Any]] = level
         level = [item for row in rows for item in row]
-    numbers = list(map(exact_number, level))
+    numbers = list(map(_exact_number, level))
     if all(n.denominator == 1 and abs(n) < 2**63 for n in numbers):
         return Tensor.of(np.array([int(n) for n in numbers], dtype=np.int64).reshape(shape))
-    return Tensor(_filled(numbers, tuple(shape)))
+    return Tensor(filled(numbers).reshape(shape))
 
 
-def _words(data: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
+def _numbers(data: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
     if not isinstance(data, str):
         raise InputError("The data of a tensor must be base64 text.")
     try:
@@ -125,23 +121,25 @@ def _fractions(data: Any, shape: Shape) -> Any:
         raise InputError("The data of a tensor of encoding q must be a list of texts.")
     if len(texts) != size_of(shape):
         raise InputError(f"{len(texts)} numbers do not fill a tensor of shape {list(shape)}.")
-    return _filled([parse_rational(text) for text in texts], shape)
+    return filled([parse_rational(text) for text in texts]).reshape(shape)
 
 
-def _filled(numbers: list[Fraction], shape: Shape) -> Any:
-    filled = np.empty(len(numbers), dtype=object)
-    filled[:] = numbers
-    return filled.reshape(shape)
+def filled(numbers: Sequence[Fraction]) -> Array:
+    """Exact numbers as an array."""
+    found: Array = np.empty(len(numbers), dtype=object)
+    found[:] = numbers
+    return found
 
 
-def tensors_of(documents: Any, where: str) -> Mapping[str, Tensor]:
+def _tensors(documents: Any, where: str) -> Mapping[str, Tensor]:
     """All tensors of a file, by digest."""
-    if not isinstance(documents, dict):
+    entries = _object(documents)
+    if entries is None:
         raise InputError("'tensors' must be an object.", where=where)
     found: dict[str, Tensor] = {}
-    for digest, document in cast("dict[str, Any]", documents).items():
+    for digest, document in entries.items():
         try:
-            found[digest] = read_tensor(document, digest)
+            found[digest] = _read_tensor(document, digest)
         except InputError as error:
             place = f"{where}, tensor {digest[:12]}"
             raise InputError(error.what, where=place, hint=error.hint) from None
@@ -159,7 +157,7 @@ _APPLY_KEYS = ({"op", "args"}, {"op", "args", "params", "shape"})
 def graph_document(graph: Graph) -> dict[str, Any]:
     """The JSON form of a graph that holds everything: tensors and labels too."""
     tensors = {
-        node.tensor.digest: tensor_document(node.tensor)
+        node.tensor.digest: _tensor_document(node.tensor)
         for node in graph.nodes
         if isinstance(node, Constant)
     }
@@ -246,19 +244,16 @@ def graph_of(document: Any, *, where: str = "") -> Graph:
     InputError
         Naming the node or tensor that is wrong.
     """
-    if not isinstance(document, dict) or cast("Any", document).get("format") != FORMAT:
-        raise InputError(
-            f"This is no model: 'format' is not {FORMAT!r}.",
-            where=where,
-            hint="See docs/json-schema.md.",
-        )
-    entries = cast("dict[str, Any]", document)
+    entries = _object(document)
+    if entries is None or entries.get("format") != FORMAT:
+        what, hint = f"This is no model: 'format' is not {FORMAT!r}.", "See docs/json-schema.md."
+        raise InputError(what, where=where, hint=hint)
     _check_keys(entries, {"format", "version", "nodes", "outputs"}, _KEYS, where)
     if entries["version"] != VERSION or type(entries["version"]) is not int:
         raise InputError(f"Version {VERSION} of the format is read.", where=where)
     nodes = _list(entries["nodes"], "nodes", where)
     labels = _labels(entries.get("labels"), len(nodes), where)
-    reader = _Nodes(tensors_of(entries.get("tensors", {}), where))
+    reader = _Nodes(_tensors(entries.get("tensors", {}), where))
     for index, (node, label) in enumerate(zip(nodes, labels, strict=True)):
         try:
             reader.add(node, label)
@@ -317,9 +312,9 @@ class _Nodes:
 
     def add(self, node: Any, label: str) -> None:
         """Add a node."""
-        if not isinstance(node, dict) or not isinstance(cast("Any", node).get("op"), str):
+        entries = _object(node)
+        if entries is None or not isinstance(entries.get("op"), str):
             raise InputError("A node must be an object with an 'op'.")
-        entries = cast("dict[str, Any]", node)
         name: str = entries["op"]
         _check_keys(entries, *_NODE_KEYS.get(name, _APPLY_KEYS), "")
         if name == "input":
@@ -334,7 +329,7 @@ class _Nodes:
     def _input(self, node: Mapping[str, Any], label: str) -> int:
         if not isinstance(node["name"], str) or not node["name"]:
             raise InputError("An input needs a name.")
-        return self.builder.input(node["name"], shape_of(node["shape"]), label)
+        return self.builder.input(node["name"], _shape(node["shape"]), label)
 
     def _constant(self, node: Mapping[str, Any], label: str) -> int:
         if ("tensor" in node) == ("value" in node):
@@ -352,10 +347,10 @@ class _Nodes:
         args = _list(node["args"], "args", "")
         if not all(type(arg) is int and 0 <= arg < len(self.ids) for arg in args):
             raise InputError("'args' must be numbers of earlier nodes.")
-        given = node.get("params", {})
-        if not isinstance(given, dict):
+        given = _object(node.get("params", {}))
+        if given is None:
             raise InputError("'params' must be an object.")
-        params = _params(op, cast("dict[str, Any]", given))
+        params = _params(op, given)
         if isinstance(op.meaning, Pointwise):
             # values that no op can have (an unknown rounding mode) are found here
             op.meaning.pieces(op.checked(params))
@@ -366,7 +361,7 @@ class _Nodes:
 
 
 def _check_shape(node: Mapping[str, Any], shape: tuple[int, ...]) -> None:
-    if "shape" in node and shape_of(node["shape"]) != shape:
+    if "shape" in node and _shape(node["shape"]) != shape:
         raise InputError(f"The shape is {list(shape)}, not {node['shape']}.")
 
 
@@ -376,7 +371,7 @@ def _params(op: Op, given: Mapping[str, Any]) -> dict[str, Value]:
     for name, value in given.items():
         kind = kinds[name].kind if name in kinds else None
         if kind is Fraction and value is not None:
-            params[name] = exact_number(value)
+            params[name] = _exact_number(value)
         elif isinstance(value, list):
             entries = cast("list[Any]", value)
             if not all(type(n) is int and abs(n) < 2**40 for n in entries):

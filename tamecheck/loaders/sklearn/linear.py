@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -14,21 +15,7 @@ from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.values import Value
 
-__all__ = [
-    "KERNELS",
-    "argmax",
-    "linear_classifier",
-    "linear_regressor",
-    "max_abs_scaler",
-    "min_max_scaler",
-    "mlp_classifier",
-    "mlp_regressor",
-    "positive",
-    "robust_scaler",
-    "standard_scaler",
-    "support_classifier",
-    "support_regressor",
-]
+__all__ = ["KERNELS", "PREDICTORS", "TRANSFORMERS", "argmax", "positive"]
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
 _ACTIVATIONS = {"logistic": ops.SIGMOID, "tanh": ops.TANH, "relu": ops.RELU, "exp": ops.EXP}
@@ -44,22 +31,7 @@ def positive(x: Value, at_zero: int = 0) -> Value:
     return x.apply(ops.STEP, label="label", at_zero=Fraction(at_zero))
 
 
-def standard_scaler(x: Value, estimator: Any) -> Value:
-    """``(x - mean) / scale``."""
-    return _centre(x, estimator.mean_, estimator.scale_)
-
-
-def robust_scaler(x: Value, estimator: Any) -> Value:
-    """``(x - center) / scale``."""
-    return _centre(x, estimator.center_, estimator.scale_)
-
-
-def max_abs_scaler(x: Value, estimator: Any) -> Value:
-    """``x / scale``."""
-    return _clip(_centre(x, None, estimator.scale_), estimator, (-1, 1))
-
-
-def min_max_scaler(x: Value, estimator: Any) -> Value:
+def _min_max_scaler(x: Value, estimator: Any) -> Value:
     """``x * scale + min``, clipped to the feature range if the scaler clips."""
     constant = x.emitter.constant
     scaled = x * constant(estimator.scale_)
@@ -68,6 +40,7 @@ def min_max_scaler(x: Value, estimator: Any) -> Value:
 
 
 def _centre(x: Value, centre: Any, scale: Any) -> Value:
+    """``(x - centre) / scale``."""
     constant = x.emitter.constant
     moved = x if centre is None else x - constant(centre)
     return moved if scale is None else moved.apply(ops.DIV, constant(scale), label="scaled")
@@ -79,7 +52,7 @@ def _clip(x: Value, estimator: Any, ends: tuple[float, float]) -> Value:
     return x.clip(rational(ends[0]), rational(ends[1]), label="clipped")
 
 
-def linear_regressor(x: Value, estimator: Any) -> dict[str, Value]:
+def _linear_regressor(x: Value, estimator: Any) -> dict[str, Value]:
     """``x @ coef + intercept``; a vector if there are several targets."""
     coefficients = np.asarray(estimator.coef_)
     intercept = np.asarray(estimator.intercept_)
@@ -88,7 +61,7 @@ def linear_regressor(x: Value, estimator: Any) -> dict[str, Value]:
     return {"value": x.affine(coefficients.T, intercept, "value")}
 
 
-def linear_classifier(x: Value, estimator: Any) -> dict[str, Value]:
+def _linear_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     """The decision function; its sign for two classes, else the first largest, is the label."""
     coefficients = np.atleast_2d(_dense(estimator.coef_))
     offset = np.broadcast_to(np.asarray(estimator.intercept_, dtype=float), len(coefficients))
@@ -99,13 +72,13 @@ def linear_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     return {"decision": decision, "label": argmax(decision)}
 
 
-def support_regressor(x: Value, estimator: Any) -> dict[str, Value]:
+def _support_regressor(x: Value, estimator: Any) -> dict[str, Value]:
     """The kernel expansion over the support vectors."""
     weights, offset = _dense(estimator.dual_coef_)[0], estimator.intercept_[0]
     return {"value": _kernels(x, estimator).affine(weights, offset, "value")}
 
 
-def support_classifier(x: Value, estimator: Any) -> dict[str, Value]:
+def _support_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     """The decision function, and the label by the votes of the pairwise machines.
 
     With more than two classes, machine (i, j) votes for i where its value is positive.  The
@@ -172,13 +145,13 @@ def _dense(matrix: Any) -> Array:
     return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
 
 
-def mlp_regressor(x: Value, estimator: Any) -> dict[str, Value]:
+def _mlp_regressor(x: Value, estimator: Any) -> dict[str, Value]:
     """The output layer; a vector if there are several targets."""
     output = _forward(x, estimator)
     return {"value": output.reshape(()) if output.shape == (1,) else output}
 
 
-def mlp_classifier(x: Value, estimator: Any) -> dict[str, Value]:
+def _mlp_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     """The probabilities of the classes; the label is 1 above 1/2, or the first largest."""
     output = _forward(x, estimator)
     if estimator.out_activation_ == "softmax":
@@ -204,3 +177,33 @@ def _forward(x: Value, estimator: Any) -> Value:
         elif name != "identity":
             raise UnsupportedError(f"The activation {name!r} is not read.")
     return x
+
+
+PREDICTORS: Mapping[str, Callable[[Value, Any], dict[str, Value]]] = {
+    **dict.fromkeys(
+        (
+            *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"),
+            *("ElasticNetCV", "LinearSVR", "HuberRegressor", "SGDRegressor"),
+        ),
+        _linear_regressor,
+    ),
+    **dict.fromkeys(
+        (
+            *("LogisticRegression", "LogisticRegressionCV", "LinearSVC", "RidgeClassifier"),
+            *("SGDClassifier", "Perceptron"),
+        ),
+        _linear_classifier,
+    ),
+    **dict.fromkeys(("SVR", "NuSVR"), _support_regressor),
+    **dict.fromkeys(("SVC", "NuSVC"), _support_classifier),
+    "MLPRegressor": _mlp_regressor,
+    "MLPClassifier": _mlp_classifier,
+}
+"""Estimators that end a pipeline: their outputs by name."""
+
+TRANSFORMERS: Mapping[str, Callable[[Value, Any], Value]] = {
+    "StandardScaler": lambda x, estimator: _centre(x, estimator.mean_, estimator.scale_),
+    "RobustScaler": lambda x, estimator: _centre(x, estimator.center_, estimator.scale_),
+    "MaxAbsScaler": lambda x, scaler: _clip(_centre(x, None, scaler.scale_), scaler, (-1, 1)),
+    "MinMaxScaler": _min_max_scaler,
+}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,50 +14,12 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.sklearn import linear, trees
-from tamecheck.loaders.sklearn import linear as mlp
-from tamecheck.loaders.sklearn.linear import KERNELS
+from tamecheck.loaders.sklearn.linear import KERNELS, TRANSFORMERS
 from tamecheck.loaders.values import Emitter, Value
 
 __all__ = ["from_sklearn"]
 
-Predictor: TypeAlias = Callable[[Value, Any], dict[str, Value]]
-Transformer: TypeAlias = Callable[[Value, Any], Value]
-
-_PREDICTORS: Mapping[str, Predictor] = {
-    **dict.fromkeys(
-        (
-            *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"),
-            *("ElasticNetCV", "LinearSVR", "HuberRegressor", "SGDRegressor"),
-        ),
-        linear.linear_regressor,
-    ),
-    **dict.fromkeys(
-        (
-            *("LogisticRegression", "LogisticRegressionCV", "LinearSVC", "RidgeClassifier"),
-            *("SGDClassifier", "Perceptron"),
-        ),
-        linear.linear_classifier,
-    ),
-    **dict.fromkeys(("SVR", "NuSVR"), linear.support_regressor),
-    **dict.fromkeys(("SVC", "NuSVC"), linear.support_classifier),
-    "MLPRegressor": mlp.mlp_regressor,
-    "MLPClassifier": mlp.mlp_classifier,
-    **dict.fromkeys(("DecisionTreeClassifier", "ExtraTreeClassifier"), trees.tree_classifier),
-    **dict.fromkeys(("DecisionTreeRegressor", "ExtraTreeRegressor"), trees.tree_regressor),
-    **dict.fromkeys(("RandomForestClassifier", "ExtraTreesClassifier"), trees.forest_classifier),
-    **dict.fromkeys(("RandomForestRegressor", "ExtraTreesRegressor"), trees.forest_regressor),
-    "GradientBoostingClassifier": trees.gradient_boosting_classifier,
-    "GradientBoostingRegressor": trees.gradient_boosting_regressor,
-    "HistGradientBoostingClassifier": trees.hist_boosting_classifier,
-    "HistGradientBoostingRegressor": trees.hist_boosting_regressor,
-}
-
-_TRANSFORMERS: Mapping[str, Transformer] = {
-    "StandardScaler": linear.standard_scaler,
-    "RobustScaler": linear.robust_scaler,
-    "MaxAbsScaler": linear.max_abs_scaler,
-    "MinMaxScaler": linear.min_max_scaler,
-}
+_PREDICTORS = {**linear.PREDICTORS, **trees.PREDICTORS}
 
 
 def from_sklearn(estimator: Any) -> Loaded:
@@ -146,7 +108,7 @@ def _steps(estimator: Any) -> list[Any]:
 def _why_not(step: Any, *, last: bool) -> str:
     """Why a step is not read; empty if it is."""
     name = type(step).__name__
-    if name not in _TRANSFORMERS and not (last and name in _PREDICTORS):
+    if name not in TRANSFORMERS and not (last and name in _PREDICTORS):
         return "this estimator is not read"
     if getattr(step, "kernel", "linear") not in KERNELS:
         return f"its kernel is not read, only {', '.join(KERNELS)} are"
@@ -159,5 +121,5 @@ def _outputs(emitter: Emitter, estimator: Any, steps: Sequence[Any]) -> dict[str
         name = type(step).__name__
         if name in _PREDICTORS:
             return _PREDICTORS[name](x, step)
-        x = _TRANSFORMERS[name](x, step)
+        x = TRANSFORMERS[name](x, step)
     return {"y": x}

@@ -8,7 +8,7 @@ features to float32; here they are real numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -21,17 +21,7 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.sklearn.linear import argmax, positive
 from tamecheck.loaders.values import Value
 
-__all__ = [
-    "forest_classifier",
-    "forest_regressor",
-    "gradient_boosting_classifier",
-    "gradient_boosting_regressor",
-    "hist_boosting_classifier",
-    "hist_boosting_regressor",
-    "tree_classifier",
-    "tree_regressor",
-]
-
+__all__ = ["PREDICTORS"]
 
 _Place: TypeAlias = tuple[int, int]
 """A tree's number, and a node's number in it."""
@@ -48,49 +38,8 @@ class _Tree:
     value: Array
 
 
-def tree_classifier(x: Value, estimator: Any) -> dict[str, Value]:
-    """The probabilities of the classes; the label is the first largest."""
-    return _probabilities(x, [estimator])
-
-
-def forest_classifier(x: Value, estimator: Any) -> dict[str, Value]:
-    """The mean of the trees' probabilities; the label is the first largest."""
-    return _probabilities(x, estimator.estimators_)
-
-
-def tree_regressor(x: Value, estimator: Any) -> dict[str, Value]:
-    """The value of the leaf."""
-    return _mean_value(x, [estimator])
-
-
-def forest_regressor(x: Value, estimator: Any) -> dict[str, Value]:
-    """The mean of the trees' values."""
-    return _mean_value(x, estimator.estimators_)
-
-
-def gradient_boosting_regressor(x: Value, estimator: Any) -> dict[str, Value]:
-    """The initial value plus the learning rate times the sum of the trees' values."""
-    return {"value": _boosted(x, estimator).reshape(())}
-
-
-def gradient_boosting_classifier(x: Value, estimator: Any) -> dict[str, Value]:
-    """The decision function; its sign for two classes, else the first largest, is the label."""
-    return _labelled(_boosted(x, estimator))
-
-
-def hist_boosting_regressor(x: Value, estimator: Any) -> dict[str, Value]:
-    """The baseline plus the sum of the trees' values."""
-    if getattr(estimator, "loss", "squared_error") in ("poisson", "gamma"):
-        raise UnsupportedError(f"The loss {estimator.loss!r} is not read.")
-    return {"value": _hist_boosted(x, estimator).reshape(())}
-
-
-def hist_boosting_classifier(x: Value, estimator: Any) -> dict[str, Value]:
-    """The decision function; its sign for two classes, else the first largest, is the label."""
-    return _labelled(_hist_boosted(x, estimator))
-
-
 def _labelled(raw: Value) -> dict[str, Value]:
+    """The decision function; its sign for two classes, else the first largest, is the label."""
     if raw.shape == (1,):
         decision = raw.reshape(())
         return {"decision": decision, "label": positive(decision)}
@@ -98,6 +47,7 @@ def _labelled(raw: Value) -> dict[str, Value]:
 
 
 def _probabilities(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
+    """The mean of the trees' probabilities; the label is the first largest."""
     if any(one.n_outputs_ != 1 for one in estimators):
         raise UnsupportedError("A classifier with several outputs is not read.")
     trees = [_tree(one, _normalise(one.tree_.value[:, 0, :])) for one in estimators]
@@ -106,6 +56,7 @@ def _probabilities(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
 
 
 def _mean_value(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
+    """The mean of the values of the trees' leaves."""
     if any(getattr(one, "criterion", "") == "poisson" for one in estimators):
         raise UnsupportedError("The criterion 'poisson' is not read.")
     trees = [_tree(one, one.tree_.value[:, :, 0]) for one in estimators]
@@ -133,6 +84,7 @@ def _tree(estimator: Any, value: Array) -> _Tree:
 
 
 def _boosted(x: Value, estimator: Any) -> Value:
+    """The initial value plus the learning rate times the sum of the trees' values."""
     init = getattr(estimator, "init_", "zero")
     if init != "zero" and not type(init).__name__.startswith("Dummy"):
         raise UnsupportedError(f"The initial estimator {type(init).__name__} is not read.")
@@ -147,6 +99,9 @@ def _boosted(x: Value, estimator: Any) -> Value:
 
 
 def _hist_boosted(x: Value, estimator: Any) -> Value:
+    """The baseline plus the sum of the trees' values."""
+    if getattr(estimator, "loss", "squared_error") in ("poisson", "gamma"):
+        raise UnsupportedError(f"The loss {estimator.loss!r} is not read.")
     stages = estimator._predictors  # noqa: SLF001 - the trees have no public name
     trees = [_hist_tree(stage[k]) for k in range(len(stages[0])) for stage in stages]
     start = np.asarray(estimator._baseline_prediction, dtype=float).reshape(-1)  # noqa: SLF001 - as above
@@ -217,3 +172,26 @@ def _branches(
     splits = features.apply(ops.LESS_EQUAL, x.emitter.constant(thresholds), label="split")
     column = splits.reshape((len(inner), 1))
     return column.apply(ops.SELECT, below.take(left, 0), below.take(right, 0), label="branch")
+
+
+PREDICTORS: Mapping[str, Callable[[Value, Any], dict[str, Value]]] = {
+    **dict.fromkeys(
+        ("DecisionTreeClassifier", "ExtraTreeClassifier"), lambda x, one: _probabilities(x, [one])
+    ),
+    **dict.fromkeys(
+        ("DecisionTreeRegressor", "ExtraTreeRegressor"), lambda x, one: _mean_value(x, [one])
+    ),
+    **dict.fromkeys(
+        ("RandomForestClassifier", "ExtraTreesClassifier"),
+        lambda x, forest: _probabilities(x, forest.estimators_),
+    ),
+    **dict.fromkeys(
+        ("RandomForestRegressor", "ExtraTreesRegressor"),
+        lambda x, forest: _mean_value(x, forest.estimators_),
+    ),
+    "GradientBoostingClassifier": lambda x, e: _labelled(_boosted(x, e)),
+    "GradientBoostingRegressor": lambda x, e: {"value": _boosted(x, e).reshape(())},
+    "HistGradientBoostingClassifier": lambda x, e: _labelled(_hist_boosted(x, e)),
+    "HistGradientBoostingRegressor": lambda x, e: {"value": _hist_boosted(x, e).reshape(())},
+}
+"""Trees and their ensembles: their outputs by name."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -37,7 +38,7 @@ MAX_BITS = 13_000
 _FLAT = re.compile(r"(?P<kind>[XYxy])_(?P<index>[0-9]{1,9})")
 _NUMBER = re.compile(r"[-+]?\.?[0-9]")
 _COMPARISONS = frozenset({"<=", "<", ">=", ">", "=", "==", "!=", "distinct"})
-_IGNORED = frozenset({"set-logic", "set-info", "set-option", "check-sat", "get-model", "exit"})
+_IGNORED = frozenset({"", "set-logic", "set-info", "set-option", "check-sat", "get-model", "exit"})
 _REALS = re.compile(r"Real|b?float[0-9a-z]*|u?int[0-9]+", re.IGNORECASE)
 
 
@@ -86,8 +87,14 @@ class Variables:
             raise InputError(f"{kind}_{index} is declared twice.")
         known.add(index)
 
-    def declare_network(self, tensors: Sequence[Tensor]) -> None:
+    def declare_network(self, args: Sequence[Atom | Item]) -> None:
         """Declare the tensors of the network (version 2)."""
+        head, *rest = args or (None,)
+        tensors = [item for item in rest if isinstance(item, Tensor)]
+        outputs = {one.output for one in tensors}
+        if not isinstance(head, Atom) or len(tensors) != len(rest) or len(outputs) != 2:
+            what = "'declare-network' needs a name, then declare-input and declare-output."
+            raise InputError(what)
         if self.version != 2:
             raise InputError("'declare-network' needs (vnnlib-version <2.0>) before it.")
         if self.tensors:
@@ -115,31 +122,22 @@ class Variables:
         return (TensorName(kind, (len(known),)),) if known else ()
 
     def element(self, atom: Atom) -> Linear:
-        """The variable that a word names."""
+        """The variable that a word names: input i is ``i``, output j is ``-1-j``."""
         if self.version == 2:
-            return self._tensor_element(atom)
-        flat = _FLAT.fullmatch(atom.text)
-        if flat is None or atom.indices is not None:
-            raise InputError(
-                f"{_shown(atom)} is no variable.",
-                hint="Variables are X_i (input) and Y_j (output).",
-            )
-        kind, index = flat["kind"].upper(), int(flat["index"])
-        if index not in self.flat[kind]:
-            raise InputError(f"{atom.text} is not declared.")
-        return _variable(index, output=kind == "Y")
-
-    def _tensor_element(self, atom: Atom) -> Linear:
-        found = self.offsets.get(atom.text)
-        if found is None:
-            raise InputError(f"{_shown(atom)} is not declared.")
-        declared, offset = found
-        place = offset + _position(atom, declared.tensor.shape)
-        return _variable(place, output=declared.output)
-
-
-def _variable(index: int, *, output: bool) -> Linear:
-    return Linear({-1 - index if output else index: Fraction(1)})
+            found = self.offsets.get(atom.text)
+            if found is None:
+                raise InputError(f"{_shown(atom)} is not declared.")
+            declared, offset = found
+            index, output = offset + _position(atom, declared.tensor.shape), declared.output
+        else:
+            flat = _FLAT.fullmatch(atom.text)
+            if flat is None or atom.indices is not None:
+                hint = "Variables are X_i (input) and Y_j (output)."
+                raise InputError(f"{_shown(atom)} is no variable.", hint=hint)
+            index, output = int(flat["index"]), flat["kind"].upper() == "Y"
+            if index not in self.flat[flat["kind"].upper()]:
+                raise InputError(f"{atom.text} is not declared.")
+        return Linear({-1 - index if output else index: Fraction(1)})
 
 
 def _shown(atom: Atom) -> str:
@@ -151,10 +149,7 @@ def _position(atom: Atom, shape: Shape) -> int:
     indices = atom.indices or ()
     if len(indices) != len(shape) or any(i >= n for i, n in zip(indices, shape, strict=True)):
         raise InputError(f"{_shown(atom)} is no element of a tensor of shape {list(shape)}.")
-    place = 0
-    for index, extent in zip(indices, shape, strict=True):
-        place = place * extent + index
-    return place
+    return reduce(lambda place, at: place * at[1] + at[0], zip(indices, shape, strict=True), 0)
 
 
 def fold_form(items: Sequence[Atom | Item], variables: Variables) -> Item:
@@ -162,18 +157,41 @@ def fold_form(items: Sequence[Atom | Item], variables: Variables) -> Item:
     head, *args = items or (Atom(""),)
     if not isinstance(head, Atom) or head.string or head.indices is not None:
         raise InputError("A form must start with a word.")
-    name = head.text
-    if name in _COMPARISONS:
-        return _comparison(name, args, variables)
-    if name in ("+", "-", "*", "/"):
-        return _short(_arithmetic(name, [_linear(arg, variables) for arg in args]))
-    if name in ("and", "or", "not", "=>"):
-        return _connective(name, [_condition(arg) for arg in args])
-    if name == "assert":
-        if len(args) != 1:
-            raise InputError("'assert' takes one condition.")
-        return Assertion(_condition(args[0]))
-    return _command(name, args, variables)
+    match head.text:
+        case name if name in _COMPARISONS:
+            return _comparison(name, args, variables)
+        case "+" | "-" | "*" | "/" as name:
+            return _short(_arithmetic(name, [_linear(arg, variables) for arg in args]))
+        case "and" | "or" | "not" | "=>" as name:
+            return _connective(name, [_condition(arg) for arg in args])
+        case "assert":
+            if len(args) != 1:
+                raise InputError("'assert' takes one condition.")
+            return Assertion(_condition(args[0]))
+        case "declare-input" | "declare-output" as name:
+            return _declare_tensor(name, args)
+        case name:
+            _command(name, args, variables)
+            return None
+
+
+def _command(name: str, args: Sequence[Atom | Item], variables: Variables) -> None:
+    match name:
+        case "declare-hidden":
+            what = "The property is about hidden nodes; inputs and outputs are read."
+            raise UnsupportedError(what)
+        case "isomorphic-to" | "equal-to":
+            raise UnsupportedError("The property relates several networks.")
+        case "declare-const" | "declare-fun":
+            _declare_flat(name, args, variables)
+        case "declare-network":
+            variables.declare_network(args)
+        case "vnnlib-version":
+            _set_version(args, variables)
+        case _ if name not in _IGNORED:
+            raise InputError(f"{name[:40]!r} is no command, relation or operator of VNN-LIB.")
+        case _:
+            pass
 
 
 def _linear(item: Atom | Item, variables: Variables) -> Linear:
@@ -209,9 +227,14 @@ def _arithmetic(name: str, terms: Sequence[Linear]) -> Linear:
     if name == "-":
         rest = [term.scaled(Fraction(-1)) for term in terms[1:]]
         return Linear.total([terms[0], *rest]) if rest else terms[0].scaled(Fraction(-1))
-    if name == "/":
-        return _quotient(*terms)
     product = terms[0]
+    if name == "/":
+        if terms[1].terms:
+            what = "A constraint divides by a variable; only linear ones are read."
+            raise UnsupportedError(what)
+        if terms[1].constant == 0:
+            raise InputError("Division by 0.")
+        return product.scaled(1 / terms[1].constant)
     for term in terms[1:]:
         if product.terms and term.terms:
             raise UnsupportedError("A constraint multiplies variables; only linear ones are read.")
@@ -227,14 +250,6 @@ def _short(form: Linear) -> Linear:
     return form
 
 
-def _quotient(left: Linear, right: Linear) -> Linear:
-    if right.terms:
-        raise UnsupportedError("A constraint divides by a variable; only linear ones are read.")
-    if right.constant == 0:
-        raise InputError("Division by 0.")
-    return left.scaled(1 / right.constant)
-
-
 def _connective(name: str, parts: Sequence[Dnf]) -> Condition:
     if name == "and":
         return Condition(both(parts))
@@ -247,25 +262,7 @@ def _connective(name: str, parts: Sequence[Dnf]) -> Condition:
     raise InputError(f"{name!r} does not take {len(parts)} conditions.")
 
 
-def _command(name: str, args: Sequence[Atom | Item], variables: Variables) -> Item:
-    if name in ("declare-const", "declare-fun"):
-        return _declare_flat(name, args, variables)
-    if name == "":
-        return None
-    if name in ("declare-input", "declare-output", "declare-hidden"):
-        return _declare_tensor(name, args)
-    if name == "declare-network":
-        return _declare_network(args, variables)
-    if name == "vnnlib-version":
-        return _version(args, variables)
-    if name in ("isomorphic-to", "equal-to"):
-        raise UnsupportedError("The property relates several networks.")
-    if name in _IGNORED:
-        return None
-    raise InputError(f"{name[:40]!r} is no command, relation or operator of VNN-LIB.")
-
-
-def _declare_flat(name: str, args: Sequence[Atom | Item], variables: Variables) -> Item:
+def _declare_flat(name: str, args: Sequence[Atom | Item], variables: Variables) -> None:
     words = [arg for arg in args if isinstance(arg, Atom) and not arg.string]
     # declare-fun has an empty argument list between name and type
     if len(words) != 2 or len(args) != (2 if name == "declare-const" else 3):
@@ -284,12 +281,9 @@ def _declare_flat(name: str, args: Sequence[Atom | Item], variables: Variables) 
     if index >= MAX_VARIABLES:
         raise InputError(f"More than {MAX_VARIABLES} variables are declared.")
     variables.declare(flat["kind"].upper(), index)
-    return None
 
 
 def _declare_tensor(name: str, args: Sequence[Atom | Item]) -> Item:
-    if name == "declare-hidden":
-        raise UnsupportedError("The property is about hidden nodes; inputs and outputs are read.")
     match args:
         case [Atom(text=tensor, indices=None), Atom(text=kind, indices=shape), *rest] if (
             shape is not None and len(rest) < 2
@@ -304,21 +298,10 @@ def _declare_tensor(name: str, args: Sequence[Atom | Item]) -> Item:
             raise InputError(f"{name!r} needs a name, a type and a shape, as in X Real [1,5].")
 
 
-def _declare_network(args: Sequence[Atom | Item], variables: Variables) -> Item:
-    head, *rest = args or (None,)
-    tensors = [item for item in rest if isinstance(item, Tensor)]
-    outputs = {one.output for one in tensors}
-    if not isinstance(head, Atom) or len(tensors) != len(rest) or len(outputs) != 2:
-        raise InputError("'declare-network' needs a name, then declare-input and declare-output.")
-    variables.declare_network(tensors)
-    return None
-
-
-def _version(args: Sequence[Atom | Item], variables: Variables) -> Item:
+def _set_version(args: Sequence[Atom | Item], variables: Variables) -> None:
     match args:
         case [Atom(text=text)] if re.fullmatch(r"<?[12]\.[0-9]+>?", text):
             variables.version = int(text.strip("<>")[0])
-            return None
         case _:
             raise UnsupportedError("This version of VNN-LIB is not read; 1.0 and 2.0 are.")
 
