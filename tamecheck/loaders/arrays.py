@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
-from tamecheck.loaders.files import read_bytes, read_text, suffix_of
+from tamecheck.loaders.files import name_place, read_bytes, read_text, suffix_of
 from tamecheck.loaders.json_model import filled, parse_json, tensor_of_values
 
 __all__ = ["read_point", "read_rows"]
@@ -36,7 +35,7 @@ def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dic
     first line names scalar inputs.  A ``.json`` file holds an object by input name, or one list.
     Decimals in text are exact, and give arrays of `fractions.Fraction`; so are floats in ``.npy``.
     """
-    with _located(path):
+    with name_place(lambda: str(path)):
         found = _read(path)
         if isinstance(found, dict):
             return _by_name(found, inputs)
@@ -53,7 +52,7 @@ def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dic
 
 def read_rows(path: str | os.PathLike[str], size: int) -> list[Array]:
     """The points of a file: one or more rows of ``size`` numbers, exact as in `read_point`."""
-    with _located(path):
+    with name_place(lambda: str(path)):
         found = _read(path)
         if isinstance(found, dict):
             found = tensor_of_values(found).array
@@ -62,15 +61,6 @@ def read_rows(path: str | os.PathLike[str], size: int) -> list[Array]:
         what = f"The file holds {values.size} numbers, which are no rows of {size}."
         raise InputError(what, where=str(path))
     return list(values.reshape(-1, size))
-
-
-@contextmanager
-def _located(path: str | os.PathLike[str]) -> Generator[None]:
-    try:
-        yield
-    except InputError as error:
-        where = error.where or str(path)
-        raise InputError(error.what, where=where, hint=error.hint) from None
 
 
 def _read(

@@ -5,12 +5,22 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.arguments import path as argument
 
-__all__ = ["BLANKS", "MAX_BYTES", "lines_of", "read_bytes", "read_text", "suffix_of"]
+__all__ = [
+    "BLANKS",
+    "MAX_BYTES",
+    "lines_of",
+    "name_place",
+    "read_bytes",
+    "read_text",
+    "suffix_of",
+]
 
 MAX_BYTES = 2**29
 """A file that is larger, before or after decompression, is refused."""
@@ -64,6 +74,17 @@ def read_text(path: str | os.PathLike[str], *, limit: int = MAX_TEXT) -> str:
             where=str(path),
             hint="Is this the right file? Save it as UTF-8.",
         ) from None
+
+
+@contextmanager
+def name_place(place: Callable[[], str]) -> Generator[None]:
+    """Name the place in an error that names none."""
+    try:
+        yield
+    except (InputError, UnsupportedError) as error:
+        if error.where:
+            raise
+        raise type(error)(error.what, where=place(), hint=error.hint) from None
 
 
 def lines_of(text: str) -> list[str]:

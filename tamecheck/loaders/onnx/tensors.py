@@ -12,7 +12,7 @@ import numpy as np
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import MAX_ELEMENTS
 from tamecheck.ir.tensor import Array, Shape
-from tamecheck.loaders.files import MAX_BYTES
+from tamecheck.loaders.files import MAX_BYTES, name_place
 from tamecheck.loaders.kinds import Kind, kind_of
 
 if TYPE_CHECKING:
@@ -51,12 +51,9 @@ _BITS: Mapping[str, int] = {
 
 def read_tensor(proto: TensorProto, folder: Path | None) -> tuple[Kind, Array]:
     """The constant that a tensor denotes; data outside of the file stand in ``folder``."""
-    try:
+    with name_place(lambda: f"tensor {proto.name!r}"):
         kind = kind_of(proto.data_type)
         return kind, _array(proto, kind, folder)
-    except InputError as error:
-        where = error.where or f"tensor {proto.name!r}"
-        raise InputError(error.what, where=where, hint=error.hint) from None
 
 
 def _array(proto: TensorProto, kind: Kind, folder: Path | None) -> Array:

@@ -12,7 +12,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.loaders.files import read_text
+from tamecheck.loaders.files import name_place, read_text
 from tamecheck.loaders.json_model import parse_json
 
 __all__ = ["is_program_json", "program_from_json", "read_program_json"]
@@ -33,10 +33,8 @@ def read_program_json(path: str | os.PathLike[str]) -> Program:
 
 def program_from_json(text: str, *, where: str = "") -> Program:
     """The program that a JSON text denotes."""
-    try:
+    with name_place(lambda: where):
         return _program(parse_json(text, where=where, decimals=_refuse))
-    except InputError as error:
-        raise InputError(error.what, where=error.where or where, hint=error.hint) from None
 
 
 def _refuse(token: str) -> Any:

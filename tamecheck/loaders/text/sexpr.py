@@ -41,8 +41,11 @@ class _Reader(Generic[Value]):
     where: str
     fold: Fold[Value]
 
+    def place(self, position: int) -> str:
+        return f"{self.where}, line {line_of(self.text, position)}"
+
     def fail(self, position: int, what: str) -> InputError:
-        return InputError(what, where=f"{self.where}, line {line_of(self.text, position)}")
+        return InputError(what, where=self.place(position))
 
     def read(self, start: int) -> tuple[Value, int]:
         stack: list[tuple[int, list[Atom | Value]]] = []
@@ -65,7 +68,11 @@ class _Reader(Generic[Value]):
                 self._add(stack[-1][1], kind, word, token.start())
                 continue
             opened, items = stack.pop()
-            value = self._folded(items, opened)
+            try:
+                value = self.fold(items)
+            except InputError as error:
+                place = error.where or self.place(opened)
+                raise InputError(error.what, where=place, hint=error.hint) from None
             if not stack:
                 return value, position
             stack[-1][1].append(value)
@@ -84,15 +91,6 @@ class _Reader(Generic[Value]):
         if not all(0 < len(part) <= 12 and part.isdigit() for part in parts):
             raise self.fail(start, f"{word[:40]!r} is no list of indices.")
         items[-1] = Atom(last.text, tuple(int(part) for part in parts))
-
-    def _folded(self, items: list[Atom | Value], opened: int) -> Value:
-        try:
-            return self.fold(items)
-        except InputError as error:
-            if error.where:
-                raise
-            place = f"{self.where}, line {line_of(self.text, opened)}"
-            raise InputError(error.what, where=place, hint=error.hint) from None
 
     def _unexpected(self, position: int, stack: list[tuple[int, list[Atom | Value]]]) -> InputError:
         if position < len(self.text):

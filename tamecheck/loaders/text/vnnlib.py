@@ -15,7 +15,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.spec import Case, Specification, TensorName
 from tamecheck.ir.tensor import Shape, size_of
-from tamecheck.loaders.files import read_text
+from tamecheck.loaders.files import name_place, read_text
 from tamecheck.loaders.text.linear_logic import (
     FALSE,
     TRUE,
@@ -341,13 +341,9 @@ def parse_vnnlib(text: str, *, where: str = "vnnlib") -> Specification:
         As `read_vnnlib`.
     """
     reader = _Reader(text, where)
-    try:
+    with name_place(lambda: reader.place):
         reader.run()
         return reader.specification()
-    except (InputError, UnsupportedError) as error:
-        if error.where:
-            raise
-        raise type(error)(error.what, where=reader.place, hint=error.hint) from None
 
 
 @dataclass(slots=True)

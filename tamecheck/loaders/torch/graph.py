@@ -259,25 +259,16 @@ def _written(torch: Any, node: Any) -> dict[str, Callable[..., Any]]:
     def to_copy(x: Any, *, dtype: Any = None, **_: Any) -> Any:
         return x if dtype is None else x.to(dtype)
 
-    def trunc(x: Any) -> Any:
-        return torch.where(x > 0, torch.floor(x), torch.ceil(x))
-
-    def expm1(x: Any) -> Any:
-        return torch.exp(x) - 1
-
-    def sinh(x: Any) -> Any:
-        return (torch.exp(x) - torch.exp(-x)) / 2
-
-    def cosh(x: Any) -> Any:
-        return (torch.exp(x) + torch.exp(-x)) / 2
-
+    plain: dict[str, Callable[[Any], Any]] = {
+        "trunc": lambda x: torch.where(x > 0, torch.floor(x), torch.ceil(x)),
+        "expm1": lambda x: torch.exp(x) - 1,
+        "sinh": lambda x: (torch.exp(x) - torch.exp(-x)) / 2,
+        "cosh": lambda x: (torch.exp(x) + torch.exp(-x)) / 2,
+    }
     return {
         "_native_batch_norm_legit_no_training": batch_norm,
         # the exporter asks for extents that are known here; strides may be others after a rewrite
         **dict.fromkeys(("squeeze", "view", "_unsafe_view"), reshape),
         "_to_copy": to_copy,
-        "trunc": trunc,
-        "expm1": expm1,
-        "sinh": sinh,
-        "cosh": cosh,
+        **plain,
     }

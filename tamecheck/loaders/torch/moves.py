@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,27 +19,22 @@ from tamecheck.ir.tensor import Array
 
 __all__ = ["Call", "Moves"]
 
-_CARRIERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        **dict.fromkeys(("slice_scatter", "select_scatter", "diagonal_scatter", "copy"), ("src",)),
-        **dict.fromkeys(("fill", "masked_fill", "index_fill"), ("value",)),
-        **dict.fromkeys(("index_put", "_unsafe_index_put"), ("values",)),
-        "scatter": ("src", "value"),
-        "index_copy": ("source",),
-        **dict.fromkeys(("zero", "diag_embed", "diagonal", "diag", "tril", "triu", "flip"), ()),
-        **dict.fromkeys(("roll", "index"), ()),
-    }
-)
+_CARRIERS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("slice_scatter", "select_scatter", "diagonal_scatter", "copy"), ("src",)),
+    **dict.fromkeys(("fill", "masked_fill", "index_fill"), ("value",)),
+    **dict.fromkeys(("index_put", "_unsafe_index_put"), ("values",)),
+    "scatter": ("src", "value"),
+    "index_copy": ("source",),
+    **dict.fromkeys(("zero", "diag_embed", "diagonal", "diag", "tril", "triu", "flip"), ()),
+    **dict.fromkeys(("roll", "index"), ()),
+}
 """Operators that move elements: the arguments, beside ``self``, whose elements they move."""
 
-_SUMS: Mapping[str, str] = MappingProxyType(
-    {
-        "index_add": "source",
-        "scatter_add": "src",
-        "index_put": "values",
-        "_unsafe_index_put": "values",
-    }
-)
+_SUMS: Mapping[str, str] = {
+    "index_add": "source",
+    "scatter_add": "src",
+    **dict.fromkeys(("index_put", "_unsafe_index_put"), "values"),
+}
 """Operators that add elements at places: the argument that holds these."""
 
 MAX_ROUNDS = 64
@@ -93,20 +87,17 @@ class Moves:
     def replace(self, call: Call) -> None:
         """Replace the node of a call, if it moves elements to places that no input decides."""
         arguments = call.arguments
-        if "index_put" in call.name and self._masked(call):
+        if "index_put" in call.name and self._select(call):
             return
         if call.name in _SUMS and (arguments.get("accumulate") or "index_put" not in call.name):
-            self._added(call)
+            self._add(call)
         elif call.name in _CARRIERS and arguments.get("reduce") is None:
+            known = [self.known[i] for i in arguments.get("indices", ()) if i in self.known]
             # an index without truth values is read as it is
-            kept = call.name != "index" or self._picks(arguments["indices"])
-            if kept:
-                self._moved(call)
+            if call.name != "index" or any(i.dtype == self.torch.bool for i in known):
+                self._move(call)
 
-    def _picks(self, indices: Sequence[Any]) -> bool:
-        return any(self.known[i].dtype == self.torch.bool for i in indices if i in self.known)
-
-    def _masked(self, call: Call) -> bool:
+    def _select(self, call: Call) -> bool:
         """Write ``x[mask] = values`` with a computed mask as a choice by elements."""
         target, indices = call.arguments["self"], call.arguments["indices"]
         masks = [index for index in indices if index is not None]
@@ -135,7 +126,7 @@ class Moves:
         self._exchange(call.node, new)
         return True
 
-    def _moved(self, call: Call) -> None:
+    def _move(self, call: Call) -> None:
         """Replace a node that moves elements by a selection with a table of positions."""
         carriers = ("self", *(key for key in _CARRIERS[call.name] if call.given(key)))
         sources = [call.arguments[key] for key in carriers]
@@ -163,7 +154,7 @@ class Moves:
         args = [argument(name, value) for name, value in zip(call.names, node.args, strict=False)]
         return node.target(*args, **{key: argument(key, node.kwargs[key]) for key in node.kwargs})
 
-    def _added(self, call: Call) -> None:
+    def _add(self, call: Call) -> None:
         """Replace a node that adds elements at places by a sum of selections."""
         torch, arguments = self.torch, call.arguments
         target, source = arguments["self"], arguments[_SUMS[call.name]]
