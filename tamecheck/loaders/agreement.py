@@ -109,7 +109,7 @@ def refuse_difference(
     decided = total = finite = 0
     for number, point in enumerate(points):
         total += 1
-        verdict = _compared(graph, original, point, number, where)
+        verdict = _compare(graph, original, point, number, where)
         decided += verdict is not None
         finite += verdict is True
     if not finite or decided * SHARE < total:
@@ -121,7 +121,7 @@ def refuse_difference(
         )
 
 
-def _compared(
+def _compare(
     graph: Graph, original: Original, point: Point, number: int, where: str
 ) -> bool | None:
     """True where values agree, False where neither side has one, None where nothing is decided."""

@@ -14,7 +14,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.loaders.files import name_place, read_bytes, read_text, suffix_of
-from tamecheck.loaders.json_model import filled, parse_json, tensor_of_values
+from tamecheck.loaders.json_model import exact_vector, parse_json, tensor_of_values
 
 __all__ = ["read_point", "read_rows"]
 
@@ -47,7 +47,7 @@ def read_point(path: str | os.PathLike[str], inputs: Mapping[str, Shape]) -> dic
         if set(header) == set(inputs) and len(header) == len(numbers):
             named = dict(zip(header, numbers, strict=True))
             numbers = [named[name] for name in inputs]
-        return _spread(filled(numbers), inputs)
+        return _spread(exact_vector(numbers), inputs)
 
 
 def read_rows(path: str | os.PathLike[str], size: int) -> list[Array]:
@@ -56,7 +56,7 @@ def read_rows(path: str | os.PathLike[str], size: int) -> list[Array]:
         found = _read(path)
         if isinstance(found, dict):
             found = tensor_of_values(found).array
-        values = found if isinstance(found, np.ndarray) else filled(found[1])
+        values = found if isinstance(found, np.ndarray) else exact_vector(found[1])
     if size == 0 or values.size == 0 or values.size % size:
         what = f"The file holds {values.size} numbers, which are no rows of {size}."
         raise InputError(what, where=str(path))

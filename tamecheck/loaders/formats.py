@@ -12,15 +12,14 @@ from tamecheck.loaders.loaded import Loaded
 
 __all__ = ["load"]
 
+_PROGRAM = "A program has other verbs: check, info and solve."
+_MODULE = "Pass the PyTorch module itself to tamecheck.from_torch(module, example)."
+_ESTIMATOR = "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator)."
 _HINTS = {
     ".vnnlib": "A VNN-LIB file is a property: pass it with --spec, beside a model.",
-    ".mps": "A program has other verbs: check, info and solve.",
-    ".lp": "A program has other verbs: check, info and solve.",
-    ".pt": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
-    ".pth": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
-    ".pt2": "Pass the PyTorch module itself to tamecheck.from_torch(module, example).",
-    ".pkl": "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator).",
-    ".joblib": "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator).",
+    **dict.fromkeys((".mps", ".lp"), _PROGRAM),
+    **dict.fromkeys((".pt", ".pth", ".pt2"), _MODULE),
+    **dict.fromkeys((".pkl", ".joblib"), _ESTIMATOR),
 }
 
 

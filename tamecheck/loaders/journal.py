@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from tamecheck.errors import InputError
 from tamecheck.loaders.files import MAX_BYTES
-from tamecheck.loaders.outputs import INSTEAD, Kind, foreign, staged, target_of, unwritten
+from tamecheck.loaders.outputs import INSTEAD, Kind, foreign_file, stage, target_of, write_error
 
 __all__ = ["journal"]
 
@@ -26,12 +26,8 @@ _PATIENCE = 1.0
 class Journal:
     """A file to which records are added one by one, each on a line, by one process at a time.
 
-    Parameters
-    ----------
-    kept
-        The records that earlier runs finished.
-    cut
-        Whether an earlier run left an unfinished line, which is gone now.
+    ``kept`` are the records that earlier runs finished; ``cut`` says whether an earlier run left an
+    unfinished line, which is gone now.
     """
 
     _path: str
@@ -41,14 +37,14 @@ class Journal:
     cut: bool = False
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record."""
+        """Add a record; if there is no room for all of it, the file is as it was."""
         line = _line(record)
         try:
             _write_at(self._stream, line, self._end)
         except BaseException as error:
             self._stream.truncate(self._end)
             if isinstance(error, OSError):
-                raise unwritten(self._path, error) from None
+                raise write_error(self._path, error) from None
             raise
         self._end += len(line)
 
@@ -64,26 +60,10 @@ def journal(
 ) -> Generator[Journal]:
     """A journal of answers to one question, which a later run with the same question goes on with.
 
-    The first line says what kind of file this is and repeats the question.
-
-    Parameters
-    ----------
-    path
-        The file; it is made, with its first line, if it is not there.
-    kind
-        What it holds.
-    form
-        The ``format`` in the first line, by which files of the kind are known.
-    question
-        What the answers depend on, as JSON: hashes, options.
-    force
-        Whether to begin anew if the file holds anything else.
-
-    Raises
-    ------
-    InputError
-        If the file is none of this kind, answers another question, has a line that is no record,
-        is in use by another process, or cannot be written.
+    The first line says by its ``form`` what kind of file this is, and repeats the question: what
+    the answers depend on, as JSON.  The file is made if it is not there, and with ``force`` begun
+    anew if it holds anything else; otherwise a file of another kind, of another question, with a
+    line that is no record, or in use by another process, is refused.
     """
     where, target = str(path), target_of(path)
     head = {"format": form, "version": 1, "question": question}
@@ -92,15 +72,15 @@ def journal(
             if not target.exists():
                 _create(target, _line(head))
             stream = stack.enter_context(FileIO(target, "r+"))
-            if not _locked_soon(stream.fileno()):
+            if not _lock_soon(stream.fileno()):
                 raise InputError(
                     "Another process writes this file.",
                     where=where,
                     hint="Wait for it, or give another name.",
                 )
-            found = _resumed(where, stream, head, kind, force=force)
+            found = _resume(where, stream, head, kind, force=force)
         except OSError as error:
-            raise unwritten(path, error) from None
+            raise write_error(path, error) from None
         try:
             yield found
         finally:
@@ -110,7 +90,7 @@ def journal(
 
 def _create(target: Path, first: bytes) -> None:
     """Make a file with its first line, unless somebody else makes it at the same moment."""
-    temporary = staged(target, first)
+    temporary = stage(target, first)
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -123,7 +103,7 @@ def _create(target: Path, first: bytes) -> None:
         temporary.unlink()
 
 
-def _resumed(
+def _resume(
     where: str, stream: FileIO, head: Mapping[str, Any], kind: Kind, *, force: bool
 ) -> Journal:
     """What the file holds, once it is ours and locked."""
@@ -151,7 +131,7 @@ def _records(
     lines = whole.split(b"\n")[:-1]
     said = _object(lines[0]) if lines else None
     if said is None or said.get("format") != head["format"]:
-        raise foreign(where, kind)
+        raise foreign_file(where, kind)
     known = json.loads(_line(head))
     if said != known:
         raise InputError(
@@ -194,10 +174,10 @@ def _write_at(stream: FileIO, data: bytes, offset: int) -> None:
         data = data[stream.write(data) :]
 
 
-def _locked_soon(descriptor: int) -> bool:
+def _lock_soon(descriptor: int) -> bool:
     """Whether the file is ours alone; processes of a run that was killed have a second to end."""
     last = time.monotonic() + _PATIENCE
-    while not (found := _locked(descriptor)) and time.monotonic() < last:
+    while not (found := _lock(descriptor)) and time.monotonic() < last:
         time.sleep(_PATIENCE / 20)
     return found
 
@@ -205,7 +185,7 @@ def _locked_soon(descriptor: int) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
-    def _locked(descriptor: int) -> bool:
+    def _lock(descriptor: int) -> bool:
         # a byte far beyond the end, since others may not read a locked one
         os.lseek(descriptor, 2**40, os.SEEK_SET)
         try:
@@ -216,7 +196,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _locked(descriptor: int) -> bool:
+    def _lock(descriptor: int) -> bool:
         """Whether the file is ours alone until it is closed."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -24,7 +24,7 @@ from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.outputs import write_bytes
 
 __all__ = [
-    "filled",
+    "exact_vector",
     "graph_bytes",
     "graph_document",
     "graph_of",
@@ -100,7 +100,7 @@ def tensor_of_values(values: Any) -> Tensor:
     numbers = list(map(_exact_number, level))
     if all(n.denominator == 1 and abs(n) < 2**63 for n in numbers):
         return Tensor.of(np.array([int(n) for n in numbers], dtype=np.int64).reshape(shape))
-    return Tensor(filled(numbers).reshape(shape))
+    return Tensor(exact_vector(numbers).reshape(shape))
 
 
 def _numbers(data: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
@@ -121,10 +121,10 @@ def _fractions(data: Any, shape: Shape) -> Any:
         raise InputError("The data of a tensor of encoding q must be a list of texts.")
     if len(texts) != size_of(shape):
         raise InputError(f"{len(texts)} numbers do not fill a tensor of shape {list(shape)}.")
-    return filled([parse_rational(text) for text in texts]).reshape(shape)
+    return exact_vector([parse_rational(text) for text in texts]).reshape(shape)
 
 
-def filled(numbers: Sequence[Fraction]) -> Array:
+def exact_vector(numbers: Sequence[Fraction]) -> Array:
     """Exact numbers as an array."""
     found: Array = np.empty(len(numbers), dtype=object)
     found[:] = numbers

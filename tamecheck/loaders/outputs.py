@@ -25,11 +25,11 @@ __all__ = [
     "INSTEAD",
     "Kind",
     "check_output",
-    "foreign",
-    "staged",
+    "foreign_file",
+    "stage",
     "target_of",
-    "unwritten",
     "write_bytes",
+    "write_error",
     "write_files",
     "write_text",
 ]
@@ -79,43 +79,25 @@ def check_output(
 ) -> None:
     """Refuse a place for an output before anything is worked out.
 
-    Parameters
-    ----------
-    path
-        Where the output is to be written.
-    kind
-        What it will be.
-    inputs
-        Files that are read, which are never replaced.
-    force
-        Whether any other file may be replaced.
-
-    Raises
-    ------
-    InputError
-        If it is a folder, in no folder, an input, read-only, or a file that is no earlier output
-        of this kind.
+    Refused are a folder, a file in no folder, an input, which is never replaced, what is read-only,
+    and without ``force`` a file that is no earlier output of this kind.
     """
     where, target = str(path), target_of(path)
     if _is_stream(target):
         return
+    there = target.exists()
     if target.is_dir():
         raise InputError("This is a folder; a file was expected.", where=where)
     if not target.parent.is_dir():
         raise InputError("The folder of the file does not exist.", where=where)
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
-        what = "file" if target.exists() else "folder"
-        raise InputError(f"The {what} is read-only.", where=where, hint="Choose another place.")
-    if not target.exists():
-        return
-    if any(_same(target, other) for other in inputs):
-        raise InputError(
-            f"It is read as an input, and the {kind} would replace it.",
-            where=where,
-            hint="Give the output another name.",
-        )
-    if not (force or target.stat().st_size == 0 or _wrote(target, kind)):
-        raise foreign(where, kind)
+    if not os.access(target if there else target.parent, os.W_OK):
+        what = f"The {'file' if there else 'folder'} is read-only."
+        raise InputError(what, where=where, hint="Choose another place.")
+    if there and any(_same(target, other) for other in inputs):
+        what = f"It is read as an input, and the {kind} would replace it."
+        raise InputError(what, where=where, hint="Give the output another name.")
+    if there and not (force or target.stat().st_size == 0 or _wrote(target, kind)):
+        raise foreign_file(where, kind)
 
 
 def write_text(path: _Path, text: str) -> None:
@@ -127,12 +109,7 @@ def write_bytes(path: _Path, data: bytes) -> None:
     """Write a file whole: who reads it finds what was there before, or all of the data.
 
     The data is gzipped, with the same bytes each time, if the name ends in ``.gz``.  A link is
-    followed.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written; what was there is as it was.
+    followed.  If the file cannot be written, what was there is as it was.
     """
     write_files({path: data})
 
@@ -143,25 +120,25 @@ def write_files(contents: Mapping[_Path, bytes]) -> None:
     path: _Path = ""
     try:
         for path, data in contents.items():
-            packed = gzip.compress(data, 6, mtime=0) if _gzipped(path) else data
+            packed = gzip.compress(data, 6, mtime=0) if _is_gzip(path) else data
             target = target_of(path)
             if _is_stream(target):
                 target.write_bytes(packed)
             else:
-                pairs.append((staged(target, packed), target))
+                pairs.append((stage(target, packed), target))
         while pairs:
             temporary, target = pairs[0]
             temporary.replace(target)
             del pairs[0]
     except OSError as error:
-        raise unwritten(path, error) from None
+        raise write_error(path, error) from None
     finally:
         for temporary, _ in pairs:
             with suppress(OSError):
                 temporary.unlink()
 
 
-def staged(target: Path, data: bytes) -> Path:
+def stage(target: Path, data: bytes) -> Path:
     """The data in a file of its own in the same folder, on the disk for sure."""
     temporary = target.with_name(f".tamecheck-{secrets.token_hex(8)}.tmp")
     try:
@@ -187,16 +164,13 @@ def target_of(path: _Path) -> Path:
         raise InputError(f"This is no name of a file ({error}).", where=str(path)) from None
 
 
-def foreign(where: str, kind: Kind) -> InputError:
+def foreign_file(where: str, kind: Kind) -> InputError:
     """The error about a file that somebody else wrote."""
-    return InputError(
-        f"The file is no {kind} that tamecheck wrote, and is left alone.",
-        where=where,
-        hint=INSTEAD,
-    )
+    what = f"The file is no {kind} that tamecheck wrote, and is left alone."
+    return InputError(what, where=where, hint=INSTEAD)
 
 
-def unwritten(path: _Path, error: OSError) -> InputError:
+def write_error(path: _Path, error: OSError) -> InputError:
     """The error about a file that the operating system does not let us write."""
     return InputError(f"The file cannot be written ({error.strerror or error}).", where=str(path))
 
@@ -215,7 +189,7 @@ def _wrote(path: Path, kind: Kind) -> bool:
             if (size := path.stat().st_size) > _EDGE:
                 stream.seek(max(size - _EDGE, _EDGE))
                 edges += stream.read()
-        if _gzipped(path):
+        if _is_gzip(path):
             edges = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(edges, _EDGE)
     except (OSError, zlib.error):
         return False
@@ -230,5 +204,5 @@ def _same(target: Path, other: _Path) -> bool:
         return False
 
 
-def _gzipped(path: _Path) -> bool:
+def _is_gzip(path: _Path) -> bool:
     return str(path).lower().endswith(".gz")

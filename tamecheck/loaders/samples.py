@@ -140,7 +140,7 @@ def _classes(table: Table, count: int, schema: Schema | None) -> tuple[Array, tu
     """The number of each label's class: by the model's own names, or by order."""
     given = [None if label is None else str(label) for label in table.labels.tolist()]
     if schema is not None and len(schema.classes) == count:
-        return _numbered(given, schema.classes), schema.classes
+        return _class_numbers(given, schema.classes), schema.classes
     present = sorted({label for label in table.labels.tolist() if label is not None}, key=_order)
     if present and all(type(label) is int and 0 <= label < count for label in present):
         classes = tuple(str(number) for number in range(count))
@@ -148,13 +148,13 @@ def _classes(table: Table, count: int, schema: Schema | None) -> tuple[Array, tu
         classes = tuple(map(str, present))
     else:
         return np.full(len(given), -1), ()
-    return _numbered(given, classes), classes
+    return _class_numbers(given, classes), classes
 
 
 def _order(label: Any) -> tuple[bool, Any]:
     return isinstance(label, str), label
 
 
-def _numbered(labels: Sequence[str | None], classes: Sequence[str]) -> Array:
+def _class_numbers(labels: Sequence[str | None], classes: Sequence[str]) -> Array:
     number = {name: index for index, name in enumerate(classes)}
     return np.array([-1 if label is None else number.get(label, -1) for label in labels])

@@ -22,7 +22,7 @@ from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.loaders.kinds import FLOAT, INT64, Kind
 from tamecheck.ops.shapes import axis_of
 
-__all__ = ["Emitter", "Operand", "Value", "axes_in", "axis_in", "exact_array", "narrowed"]
+__all__ = ["Emitter", "Operand", "Value", "axes_in", "axis_in", "exact_array", "narrow"]
 
 MAX_GROWTH = 2**16
 """A routing that makes more elements than this, and more than it was given, stays in the graph."""
@@ -348,7 +348,7 @@ def _fold(op: Op, arrays: Sequence[Array], params: Params, shape: Shape) -> Arra
         return None
     numbers = fractions(found)
     longest = max(map(_bits, numbers.reshape(-1).tolist()), default=0)
-    return None if longest > MAX_BITS else narrowed(numbers)
+    return None if longest > MAX_BITS else narrow(numbers)
 
 
 def _bits(number: Fraction) -> int:
@@ -368,7 +368,7 @@ def exact_array(array: Array) -> Array | None:
     return exact
 
 
-def narrowed(exact: Array) -> Array:
+def narrow(exact: Array) -> Array:
     """The same numbers as int64, float32 or float64 where one of these holds them all."""
     numbers = [_simplest(Fraction(number)) for number in exact.reshape(-1).tolist()]
     if all(isinstance(number, int) for number in numbers):

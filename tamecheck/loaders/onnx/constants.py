@@ -12,7 +12,7 @@ from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.kinds import BOOL, FLOAT, INT64, kind_of
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.values import exact_array, narrowed
+from tamecheck.loaders.values import exact_array, narrow
 
 __all__ = ["CONSTANTS"]
 
@@ -74,7 +74,7 @@ def _range(ctx: Context) -> Outputs:
         return ctx.constant(np.array([int(n) for n in numbers], np.int64), kind)
     exact = np.empty(count, dtype=object)
     exact[:] = numbers
-    return ctx.constant(narrowed(exact), kind)
+    return ctx.constant(narrow(exact), kind)
 
 
 def _dropout(ctx: Context) -> Outputs:

@@ -31,7 +31,7 @@ from tamecheck.loaders.onnx.source import (
     Source,
     SourceNode,
     name_text,
-    ordered,
+    order_nodes,
     read_source,
     source_nodes,
 )
@@ -91,7 +91,7 @@ def load_onnx(
     """
     parsed = read_source(source, where)
     reading = _Reading(parsed, Emitter(dict(given or {})))
-    with _located(parsed.where):
+    with _prefix_place(parsed.where):
         graph = reading.graph()
     return Loaded(
         graph,
@@ -112,17 +112,16 @@ def input_shapes(source: str | os.PathLike[str] | bytes) -> dict[str, Shape]:
 
 
 @contextmanager
-def _located(where: str) -> Generator[None]:
+def _prefix_place(where: str) -> Generator[None]:
     """Put the place in front of what an error says about it."""
     try:
         yield
-    except UnsupportedError as error:
-        place = f"{where}: {error.where}" if error.where else where
-        base = error.what if not error.nodes else "These nodes are not read:"
-        raise UnsupportedError(base, nodes=error.nodes, where=place, hint=error.hint) from None
     except TamecheckError as error:
         place = f"{where}: {error.where}" if error.where else where
-        raise InputError(error.what, where=place, hint=error.hint) from None
+        if not isinstance(error, UnsupportedError):
+            raise InputError(error.what, where=place, hint=error.hint) from None
+        what = "These nodes are not read:" if error.nodes else error.what
+        raise UnsupportedError(what, nodes=error.nodes, where=place, hint=error.hint) from None
 
 
 @dataclass(slots=True)
@@ -146,7 +145,7 @@ class _Reading:
             self.values[tensor.values.name] = None
         nodes = source_nodes(proto)
         self.counts.update(node.operator for node in nodes)
-        for node in ordered(nodes, {*self.stored, *self.values}):
+        for node in order_nodes(nodes, {*self.stored, *self.values}):
             self._translate(node)
         outputs: dict[str, int] = {}
         for info in proto.output:
@@ -235,7 +234,7 @@ class _Reading:
             # it depends on a node that is listed already
             return
         self.emitter.label = node.label
-        with _guarded(node):
+        with _guard(node):
             try:
                 context = Context(
                     op=node.proto.op_type,
@@ -261,13 +260,13 @@ class _Reading:
 
 
 @contextmanager
-def _guarded(node: SourceNode) -> Generator[None]:
+def _guard(node: SourceNode) -> Generator[None]:
     """Turn what a malformed node causes into one error that names the node.
 
     A damaged file can hold any number anywhere, so that besides our own checks NumPy and the
     arithmetic of Python refuse some; both say so with the errors that are caught here.
     """
-    place = f"node {node.label!r} ({node.operator})"
+    place = f"{node.place} ({node.operator})"
     try:
         with np.errstate(all="ignore"):
             yield

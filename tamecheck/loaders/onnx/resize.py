@@ -11,7 +11,7 @@ import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.values import Value, axis_in, exact_array, narrowed
+from tamecheck.loaders.values import Value, axis_in, exact_array, narrow
 
 __all__ = ["RESIZE"]
 
@@ -201,7 +201,7 @@ def _interpolate(
         for index, weight in used:
             # outside the input its first or last element is repeated
             matrix[min(max(index, 0), line.before - 1), column] += weight / total
-    return value.along(axis, value.emitter.constant(narrowed(matrix), value.kind))
+    return value.along(axis, value.emitter.constant(narrow(matrix), value.kind))
 
 
 RESIZE: Mapping[str, Lowering] = {"Resize": _resize, "Upsample": _resize}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ __all__ = [
     "Source",
     "SourceNode",
     "name_text",
-    "ordered",
+    "order_nodes",
     "read_source",
     "source_nodes",
 ]
@@ -97,6 +98,11 @@ class SourceNode:
         return "" if self.proto.domain == "ai.onnx" else self.proto.domain
 
     @property
+    def place(self) -> str:
+        """What errors call the node."""
+        return f"node {self.label!r}"
+
+    @property
     def operator(self) -> str:
         """The operator's full name."""
         return f"{self.domain}::{self.proto.op_type}" if self.domain else self.proto.op_type
@@ -119,62 +125,42 @@ def name_text(name: Any) -> str:
     return name
 
 
-def ordered(nodes: Sequence[SourceNode], present: Iterable[str]) -> list[SourceNode]:
+def order_nodes(nodes: Sequence[SourceNode], present: Iterable[str]) -> list[SourceNode]:
     """The nodes so that each reads only names that are present or that an earlier one makes."""
     known = set(present)
     producer: dict[str, int] = {}
     for index, node in enumerate(nodes):
         for name in filter(None, node.proto.output):
             if name in producer or name in known:
-                raise InputError(
-                    f"The tensor {name!r} is made twice.", where=f"node {node.label!r}"
-                )
+                raise InputError(f"The tensor {name!r} is made twice.", where=node.place)
             producer[name] = index
-    waiting = [_needs(node, producer, known) for node in nodes]
-    readers: dict[int, list[int]] = {}
-    for index, needs in enumerate(waiting):
-        for need in needs:
-            readers.setdefault(need, []).append(index)
-    missing = [len(needs) for needs in waiting]
-    ready = [index for index, count in enumerate(missing) if count == 0]
-    result: list[SourceNode] = []
-    while len(result) < len(ready):
-        index = ready[len(result)]
-        result.append(nodes[index])
-        for reader in readers.get(index, ()):
-            missing[reader] -= 1
-            if missing[reader] == 0:
-                ready.append(reader)
-    if len(result) < len(nodes):
-        stuck = next(nodes[index] for index, count in enumerate(missing) if count)
-        raise InputError("The graph has a cycle.", where=f"node {stuck.label!r}")
-    return result
-
-
-def _needs(node: SourceNode, producer: Mapping[str, int], known: set[str]) -> set[int]:
-    needs: set[int] = set()
-    for name in filter(None, node.proto.input):
-        if name in producer:
-            needs.add(producer[name])
-        elif name not in known:
-            raise InputError(
-                f"The tensor {name!r} is read, but nothing makes it.", where=f"node {node.label!r}"
-            )
-    return needs
+    sorter = TopologicalSorter[int](dict.fromkeys(range(len(nodes)), ()))
+    for index, node in enumerate(nodes):
+        for name in filter(None, node.proto.input):
+            if name in producer:
+                sorter.add(index, producer[name])
+            elif name not in known:
+                what = f"The tensor {name!r} is read, but nothing makes it."
+                raise InputError(what, where=node.place)
+    try:
+        return [nodes[index] for index in sorter.static_order()]
+    except CycleError as error:
+        cycle: list[int] = error.args[1]
+        raise InputError("The graph has a cycle.", where=nodes[min(cycle)].place) from None
 
 
 FLOAT, INT, STRING, TENSOR, FLOATS, INTS, STRINGS = 1, 2, 3, 4, 6, 7, 8
 """Codes of ``AttributeProto.AttributeType``."""
 
-_WORDS = (
-    "",
-    "a float",
-    "an integer",
-    "a string",
-    "a tensor",
-    "",
-    *(f"a list of {word}" for word in ("floats", "integers", "strings")),
-)
+_NAMES = {
+    FLOAT: "a float",
+    INT: "an integer",
+    STRING: "a string",
+    TENSOR: "a tensor",
+    FLOATS: "a list of floats",
+    INTS: "a list of integers",
+    STRINGS: "a list of strings",
+}
 
 
 @dataclass(slots=True)
@@ -255,7 +241,7 @@ class Attributes:
                 raise InputError(f"The attribute {name!r} is missing.")
             return None
         if proto.type != kind:
-            raise InputError(f"The attribute {name!r} must be {_WORDS[kind]}.")
+            raise InputError(f"The attribute {name!r} must be {_NAMES[kind]}.")
         return proto
 
 

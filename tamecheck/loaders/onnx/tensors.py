@@ -68,7 +68,7 @@ def _array(proto: TensorProto, kind: Kind, folder: Path | None) -> Array:
     elif proto.HasField("raw_data"):
         raw = proto.raw_data
     else:
-        return _listed(proto, kind, shape, size)
+        return _from_fields(proto, kind, shape, size)
     dtype = _DTYPES.get(kind.name)
     bits = _BITS.get(kind.name, 8) if dtype is None else np.dtype(dtype).itemsize * 8
     expected = -(-size * bits // 8)
@@ -84,7 +84,7 @@ def _array(proto: TensorProto, kind: Kind, folder: Path | None) -> Array:
     return _widen(np.frombuffer(raw, dtype=dtype).reshape(shape))
 
 
-def _listed(proto: TensorProto, kind: Kind, shape: Shape, size: int) -> Array:
+def _from_fields(proto: TensorProto, kind: Kind, shape: Shape, size: int) -> Array:
     values: Any = getattr(proto, _FIELDS.get(kind.name, "int32_data"))
     bits = _BITS.get(kind.name, 8)
     count = len(values)

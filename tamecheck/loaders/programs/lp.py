@@ -221,7 +221,7 @@ class _Parser:
                 self._row() if section == "rows" else self._bound()
             return
         while self._next_is("name"):
-            column = self._named(self._take())
+            column = self._column(self._take())
             if section == "semi":
                 column.semi = True
                 continue
@@ -241,7 +241,7 @@ class _Parser:
                     hint="List it under 'Generals', or remove its bounds.",
                 )
 
-    def _named(self, token: _Token) -> DraftColumn:
+    def _column(self, token: _Token) -> DraftColumn:
         known = self.draft.column_index.get(token.text)
         if known is None:
             self.draft.notes.append(f"Column {token.text} occurs in no row and no objective.")
@@ -391,7 +391,7 @@ class _Parser:
         token = self._take()
         if token.kind != "name":
             raise InputError(f"A column was expected, not {token.text[:40]!r}.")
-        column = self._named(token)
+        column = self._column(token)
         if left is not None:
             _limit(column, _FLIPPED[relation], left)
         elif self._next_is("name"):

@@ -221,7 +221,7 @@ class _Reader:
         self._wanted_objective = " ".join(field for field in fields if field)
 
     def _take_row(self, fields: Sequence[str]) -> None:
-        fields = _uncommented(fields, 2)
+        fields = _drop_comment(fields, 2)
         if len(fields) != 2 or not all(fields):
             raise InputError("A row is a type and a name.", hint="Write ' L  name'.")
         kind, name = fields[0].upper(), fields[1]
@@ -242,7 +242,7 @@ class _Reader:
                 raise InputError(f"{word!r} is no marker.", hint="Markers are INTORG and INTEND.")
             self._integer = word == "INTORG"
             return
-        fields = _uncommented(fields, 1, self._types)
+        fields = _drop_comment(fields, 1, self._types)
         if len(fields) not in {3, 5} or not fields[0]:
             raise InputError("A column is its name and one or two pairs of a row and a number.")
         name = fields[0]
@@ -283,7 +283,7 @@ class _Reader:
 
     def _of_set(self, fields: Sequence[str]) -> list[tuple[str, str]]:
         """The pairs of row and number of a line, if it belongs to the first set of the section."""
-        fields = _uncommented(fields, 1, self._types)
+        fields = _drop_comment(fields, 1, self._types)
         named = self._fixed or len(fields) % 2 == 1
         name, pairs = (fields[0], fields[1:]) if named else ("", fields)
         if len(pairs) not in {2, 4}:
@@ -309,7 +309,7 @@ class _Reader:
 
     def _take_bound(self, fields: Sequence[str]) -> None:
         kind, index = fields[0].upper(), self.draft.column_index
-        rest = list(_uncommented(fields[1:], 0, index))
+        rest = list(_drop_comment(fields[1:], 0, index))
         if kind not in _VALUED | _BARE:
             types = ", ".join(sorted(_VALUED | _BARE))
             raise InputError(f"{kind[:40]!r} is no type of bound.", hint=f"Types are {types}.")
@@ -379,7 +379,7 @@ def _set_bound(column: DraftColumn, kind: str, text: str | None) -> list[str]:
     return [f"Column {column.name} has a negative upper bound: its lower bound is taken as -inf."]
 
 
-def _uncommented(fields: Sequence[str], start: int, names: Container[str] = ()) -> Sequence[str]:
+def _drop_comment(fields: Sequence[str], start: int, names: Container[str] = ()) -> Sequence[str]:
     """The fields before a trailing comment, which starts with ``$`` or ``*`` and is no name."""
     for position in range(start, len(fields)):
         if fields[position].startswith(("$", "*")) and fields[position] not in names:

@@ -38,7 +38,7 @@ class _Tree:
     value: Array
 
 
-def _labelled(raw: Value) -> dict[str, Value]:
+def _decide(raw: Value) -> dict[str, Value]:
     """The decision function; its sign for two classes, else the first largest, is the label."""
     if raw.shape == (1,):
         decision = raw.reshape(())
@@ -83,7 +83,7 @@ def _tree(estimator: Any, value: Array) -> _Tree:
     )
 
 
-def _boosted(x: Value, estimator: Any) -> Value:
+def _boost(x: Value, estimator: Any) -> Value:
     """The initial value plus the learning rate times the sum of the trees' values."""
     init = getattr(estimator, "init_", "zero")
     if init != "zero" and not type(init).__name__.startswith("Dummy"):
@@ -98,7 +98,7 @@ def _boosted(x: Value, estimator: Any) -> Value:
     return total.apply(ops.ADD, x.emitter.constant(start), label="decision")
 
 
-def _hist_boosted(x: Value, estimator: Any) -> Value:
+def _hist_boost(x: Value, estimator: Any) -> Value:
     """The baseline plus the sum of the trees' values."""
     if getattr(estimator, "loss", "squared_error") in ("poisson", "gamma"):
         raise UnsupportedError(f"The loss {estimator.loss!r} is not read.")
@@ -189,9 +189,9 @@ PREDICTORS: Mapping[str, Callable[[Value, Any], dict[str, Value]]] = {
         ("RandomForestRegressor", "ExtraTreesRegressor"),
         lambda x, forest: _mean_value(x, forest.estimators_),
     ),
-    "GradientBoostingClassifier": lambda x, e: _labelled(_boosted(x, e)),
-    "GradientBoostingRegressor": lambda x, e: {"value": _boosted(x, e).reshape(())},
-    "HistGradientBoostingClassifier": lambda x, e: _labelled(_hist_boosted(x, e)),
-    "HistGradientBoostingRegressor": lambda x, e: {"value": _hist_boosted(x, e).reshape(())},
+    "GradientBoostingClassifier": lambda x, e: _decide(_boost(x, e)),
+    "GradientBoostingRegressor": lambda x, e: {"value": _boost(x, e).reshape(())},
+    "HistGradientBoostingClassifier": lambda x, e: _decide(_hist_boost(x, e)),
+    "HistGradientBoostingRegressor": lambda x, e: {"value": _hist_boost(x, e).reshape(())},
 }
 """Trees and their ensembles: their outputs by name."""

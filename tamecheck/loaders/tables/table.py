@@ -59,14 +59,14 @@ def read_table(
     """
     raw = source if isinstance(source, Rows) else rows_of(source, header=header)
     if schema is not None:
-        return _typed(raw, schema, target, missing)
+        return _type_by_schema(raw, schema, target, missing)
     if len(raw.names) < 2 and target is not None:
         what = "The table has one column; a label and a feature are two."
         raise InputError(what, where=raw.where)
-    return _untyped(raw, None if target is None else _place_of(raw, target), missing)
+    return _type_by_cells(raw, None if target is None else _place_of(raw, target), missing)
 
 
-def _untyped(raw: Rows, place: int | None, missing: Missing) -> Table:
+def _type_by_cells(raw: Rows, place: int | None, missing: Missing) -> Table:
     """The table with columns of numbers where all cells are numbers, else of texts."""
     numeric = [raw.listed[k] is None and _is_numeric(raw, k) for k in range(len(raw.names))]
 
@@ -90,7 +90,7 @@ def _untyped(raw: Rows, place: int | None, missing: Missing) -> Table:
             columns.append(Column(raw.names[number], listed, number))
             values.append(texts)
     labels = None if place is None else _labels(raw, place, kept)
-    return _joined(raw, (kept, left_out), tuple(columns), places, values, (place, labels))
+    return _join(raw, (kept, left_out), tuple(columns), places, values, (place, labels))
 
 
 def _labels(raw: Rows, place: int, kept: Sequence[int]) -> Array:
@@ -105,7 +105,7 @@ def _labels(raw: Rows, place: int, kept: Sequence[int]) -> Array:
     return exact.astype(np.int64) if whole else exact
 
 
-def _joined(  # noqa: PLR0913, PLR0917 - the parts of a table
+def _join(  # noqa: PLR0913, PLR0917 - the parts of a table
     raw: Rows,
     rows: tuple[Sequence[int], tuple[LeftOut, ...]],
     columns: tuple[Column, ...],
@@ -131,9 +131,9 @@ def _joined(  # noqa: PLR0913, PLR0917 - the parts of a table
     )
 
 
-def _typed(raw: Rows, schema: Schema, target: str | int | None, missing: Missing) -> Table:
+def _type_by_schema(raw: Rows, schema: Schema, target: str | int | None, missing: Missing) -> Table:
     """The table with its columns as they were in training."""
-    place = _labelled(raw, schema, target)
+    place = _label_place(raw, schema, target)
     places = _places(raw, schema, place)
     known = {at: set(c.categories or ()) for at, c in zip(places, schema.columns, strict=True)}
 
@@ -152,7 +152,7 @@ def _typed(raw: Rows, schema: Schema, target: str | int | None, missing: Missing
         numbers = schema.target is not None and schema.target.numbers
         labels = np.full(len(kept), None, dtype=object)
         labels[:] = [_class(raw.cells[k][place], schema.classes, numbers=numbers) for k in kept]
-    return _joined(raw, (kept, left_out), schema.columns, places, values, (place, labels))
+    return _join(raw, (kept, left_out), schema.columns, places, values, (place, labels))
 
 
 def _numbers_of(
@@ -183,7 +183,7 @@ def _categories_of(
     return [str(raw.cells[k][at]) for k in kept]
 
 
-def _labelled(raw: Rows, schema: Schema, target: str | int | None) -> int | None:
+def _label_place(raw: Rows, schema: Schema, target: str | int | None) -> int | None:
     """The column of the label: as it is asked for, else that of the training if it is there."""
     if target is None:
         known = schema.target

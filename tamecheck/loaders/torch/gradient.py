@@ -18,7 +18,7 @@ from tamecheck.loaders.torch.graph import leaves
 __all__ = ["with_gradient"]
 
 _POINTS = tuple((side, scale) for scale in (0.01, 0.1, 1.0, 4.0, 16.0) for side in (1, 0, -1))
-"""Gradients are compared at these multiples of the example, moved by noise of these sizes."""
+"""Gradients are compared at these multiples of the example, move by noise of these sizes."""
 
 _STEP = 1e-6
 _TOLERANCE = 1e-4
@@ -70,7 +70,7 @@ def with_gradient(torch: Any, module: Any, tensors: Sequence[Any], graph: Graph)
     """
     try:
         with torch.enable_grad():
-            seen = _observed(torch, copy.deepcopy(module).double(), tensors)
+            seen = _observe(torch, copy.deepcopy(module).double(), tensors)
     except Exception:  # noqa: BLE001 (foreign code, which may raise anything)
         lost = "PyTorch's gradients of the module could not be computed in float64"
         return replace(graph, gradient=Gradient(lost))
@@ -109,14 +109,14 @@ class _Seen:
     off: int = 0
 
 
-def _observed(torch: Any, module: Any, tensors: Sequence[Any]) -> _Seen:
+def _observe(torch: Any, module: Any, tensors: Sequence[Any]) -> _Seen:
     source = torch.Generator().manual_seed(0)
     seen = _Seen()
 
     def noise(like: Any, scale: float) -> Any:
         return scale * torch.randn(like.shape, generator=source, dtype=torch.float64)
 
-    def moved(at: Sequence[Any], by: Sequence[Any]) -> list[Any]:
+    def move(at: Sequence[Any], by: Sequence[Any]) -> list[Any]:
         return [a if b is None else a + b for a, b in zip(at, by, strict=True)]
 
     floats = [tensor.is_floating_point() for tensor in tensors]
@@ -131,7 +131,7 @@ def _observed(torch: Any, module: Any, tensors: Sequence[Any]) -> _Seen:
 
     for side, scale in ((1, 0.0), *_POINTS):
         noises = [noise(t, scale) if f else None for t, f in zip(example, floats, strict=True)]
-        at = moved([side * t if f else t for t, f in zip(example, floats, strict=True)], noises)
+        at = move([side * t if f else t for t, f in zip(example, floats, strict=True)], noises)
         inputs = [t.detach().clone().requires_grad_(f) for t, f in zip(at, floats, strict=True)]
         value = total(inputs)
         moving = [t for t, f in zip(inputs, floats, strict=True) if f]
@@ -148,8 +148,8 @@ def _observed(torch: Any, module: Any, tensors: Sequence[Any]) -> _Seen:
         with torch.no_grad():
             quotients = [
                 float(
-                    total(moved(at, [None if d is None else d * h for d in step]))
-                    - total(moved(at, [None if d is None else d * -h for d in step]))
+                    total(move(at, [None if d is None else d * h for d in step]))
+                    - total(move(at, [None if d is None else d * -h for d in step]))
                 )
                 / (2 * h)
                 for h in (_STEP, 2 * _STEP)

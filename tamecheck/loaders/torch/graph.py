@@ -18,7 +18,7 @@ from typing import Any, cast
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.torch.moves import Call, Moves
 
-__all__ = ["Captured", "captured", "leaves"]
+__all__ = ["Captured", "capture", "leaves"]
 
 _DECOMPOSED = (
     *("rms_norm", "_fused_rms_norm", "threshold", "sgn", "trace", "sinc", "frac", "floor_divide"),
@@ -64,7 +64,7 @@ class Captured:
     notes: tuple[str, ...]
 
 
-def captured(torch: Any, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Captured:
+def capture(torch: Any, module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Captured:
     """The functional graph of a module for tensors like these."""
     program = torch.export.export(module, args, dict(kwargs), strict=False)
     tensors = [*args, *kwargs.values(), *program.state_dict.values(), *program.constants.values()]
@@ -77,7 +77,7 @@ def captured(torch: Any, module: Any, args: tuple[Any, ...], kwargs: Mapping[str
     notes = tuple(f"forward writes into its {name}: read as of its first call." for name in changed)
     functional = program.module()
     _rewrite(torch, functional)
-    found = _finished(torch, functional, notes)
+    found = _finish(torch, functional, notes)
     if found.inputs[len(args) :] != tuple(kwargs):
         raise InputError(
             f"The inputs of the graph are {', '.join(found.inputs)}.",
@@ -128,11 +128,11 @@ def _rewrite(torch: Any, module: Any) -> None:
                 # an exported program ends by handing changed tensors back to their owners
                 node.replace_all_uses_with(node.args[1])
                 module.graph.erase_node(node)
-            elif not _evaluated(torch, call, moves.known):
+            elif not _evaluate(torch, call, moves.known):
                 moves.replace(call)
 
 
-def _evaluated(torch: Any, call: Call, known: dict[Any, Any]) -> bool:
+def _evaluate(torch: Any, call: Call, known: dict[Any, Any]) -> bool:
     """Compute integers and truth values that depend on no input, such as indices."""
     made = call.node.meta.get("val")
     if not isinstance(made, torch.Tensor) or call.name in _UNWRITTEN or _random(call):
@@ -151,7 +151,7 @@ def _evaluated(torch: Any, call: Call, known: dict[Any, Any]) -> bool:
     return True
 
 
-def _finished(torch: Any, module: Any, notes: tuple[str, ...]) -> Captured:
+def _finish(torch: Any, module: Any, notes: tuple[str, ...]) -> Captured:
     """The graph with tensors only as inputs and outputs, and a module for each node."""
     graph = module.graph
     end = next(node for node in reversed(graph.nodes) if node.op == "output")
@@ -226,7 +226,7 @@ def _attribute(module: Any, path: str) -> Any:
 
 def _scope(torch: Any, call: Call) -> Any:
     """A module of its own for one node; what the exporter does not know is written as it does."""
-    target: Any = _written(torch, call.node).get(call.name, call.node.target)
+    target: Any = _rewritings(torch, call.node).get(call.name, call.node.target)
 
     class Scope(torch.nn.Module):
         def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -235,7 +235,7 @@ def _scope(torch: Any, call: Call) -> Any:
     return Scope()
 
 
-def _written(torch: Any, node: Any) -> dict[str, Callable[..., Any]]:
+def _rewritings(torch: Any, node: Any) -> dict[str, Callable[..., Any]]:
     """Operators in terms of others that the exporter knows."""
 
     def batch_norm(x: Any, weight: Any, bias: Any, *statistics: Any) -> Any:

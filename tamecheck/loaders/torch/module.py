@@ -1,7 +1,7 @@
 """PyTorch modules, through ``torch.export`` and the ONNX reader.
 
 ``torch.export`` captures the module as a graph and refuses Python control flow that depends on
-data, which plain tracing would silently freeze.  The captured graph is made functional
+data, which plain tracing would silently freeze.  The capture graph is made functional
 (``torch_graph``) and written as ONNX without constant folding or fusion, so that every weight is
 the number that the module stores.  What was read is compared with the module at random points.
 """
@@ -31,7 +31,7 @@ from tamecheck.loaders.agreement import Original, Point, points_like, refuse_dif
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx import load_onnx
 from tamecheck.loaders.torch.gradient import with_gradient
-from tamecheck.loaders.torch.graph import Captured, captured, leaves
+from tamecheck.loaders.torch.graph import Captured, capture, leaves
 
 __all__ = ["from_torch"]
 
@@ -75,8 +75,8 @@ def from_torch(module: Any, example: Any) -> Loaded:
         raise InputError("The model is no torch.nn.Module.", where=where)
     args, kwargs = _arguments(torch, example, where)
     with _silence(), torch.no_grad():
-        own = _copied(torch, module, where).eval()
-        graph, data = _written(torch, own, args, kwargs, where)
+        own = _copy(torch, module, where).eval()
+        graph, data = _write(torch, own, args, kwargs, where)
     loaded = _read(graph, data, where)
     tensors = dict(zip(graph.inputs, [*args, *kwargs.values()], strict=True))
     point = {name: _array(tensor) for name, tensor in tensors.items()}
@@ -124,7 +124,7 @@ def _arguments(torch: Any, example: Any, where: str) -> tuple[tuple[Any, ...], d
     return tuple(tensor(part) for part in parts), {}
 
 
-def _copied(torch: Any, module: Any, where: str) -> Any:
+def _copy(torch: Any, module: Any, where: str) -> Any:
     """A copy that shares nothing with the module, so that whatever ``forward`` writes is lost."""
     parts: list[Any] = list(module.modules())
     values: list[Any] = [
@@ -140,13 +140,13 @@ def _copied(torch: Any, module: Any, where: str) -> Any:
         raise InputError(f"The module cannot be copied ({reason}).", where=where) from error
 
 
-def _written(
+def _write(
     torch: Any, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], where: str
 ) -> tuple[Captured, bytes]:
     """The functional graph of the module, and the same as ONNX."""
     graph: Captured | None = None
     try:
-        graph = captured(torch, module, args, kwargs)
+        graph = capture(torch, module, args, kwargs)
         return graph, _onnx(torch, graph, [*args, *kwargs.values()])
     except TamecheckError as error:
         if isinstance(error, UnsupportedError):
