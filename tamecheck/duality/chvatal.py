@@ -91,31 +91,17 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
 
     Parameters
     ----------
-    program
-        All variables integer; rational data.
     more
         Further right-hand sides: each has its own run, and F is the maximum, strong at those
         whose run ends.  The notes name those without a feasible point, which add nothing.
-    seconds
-        For all cutting-plane runs; 60 if not given.  Where one does not end, F has a gap.
-    seed
-        Of the solvers that prove the optimum where the run does not.
     rounds
-        The largest number of rounds of cuts.
+        The largest number of rounds of cuts.  Where a run does not end, F has a gap.
     strategy
         ``gomory`` (cuts from the dictionary) or ``separation`` (most violated Chvátal–Gomory
         cuts of rank 1, found by mixed-integer programs: for programs that are too large).
-
-    Raises
-    ------
-    InputError
-        If further right-hand sides are given to the strategy ``separation``.
-    UnsupportedError
-        If a variable is continuous: a ceiling grows infinitely fast along its column.
-    InfeasibleProgramError, DomainError
-        If the program is infeasible, or the dual of its relaxation is.
     """
     form = normalise(program)
+    # a ceiling grows infinitely fast along the column of a continuous variable
     continuous = [(c.name, "continuous") for c in form.columns if not c.integral]
     if continuous:
         raise UnsupportedError(

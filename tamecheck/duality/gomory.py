@@ -74,22 +74,11 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
 
     Parameters
     ----------
-    program
-        Mixed or pure; equations and inequalities.
-    seconds
-        For the layers; 60 if not given.
-    seed
-        Of the gradient phase's noise.
     layers, cuts
         The largest number of layers, and of cuts in each.
     steps
         Of the gradient phase on the last layer: moves of (w, v) along the derivative of the
         bound, rounded to rationals, kept where the exact bound is better.
-
-    Raises
-    ------
-    InfeasibleProgramError, DomainError
-        If the program is infeasible, or the dual of its relaxation is.
     """
     form = normalise(program)
     feasible_multipliers(form)

@@ -41,14 +41,17 @@ def dual(program: Program, method: str = "tree", **options: Any) -> DualFunction
         ``tree`` (branch and bound), ``value`` (the value function itself), ``chvatal``,
         ``gomory`` or ``generator``.
     **options
-        Of the family: all take ``seconds`` and ``seed``.
+        Of the family: all take ``seconds`` (limits of the searches; a minute where one could go on
+        for ever) and ``seed`` (of random choices, solvers' included).
 
     Raises
     ------
     InputError
         If there is no such method.
-    DomainError
+    InfeasibleProgramError, DomainError
         If the program is infeasible, unbounded, or has a relaxation without a feasible dual.
+    UnsupportedError, SolverError
+        If it has semicontinuous variables, or was not solved in time.
     """
     instance(program, Program, what="program", hint="Read it by tc.load_program.")
     build = _builder(choice(method, METHODS, what="dual method"))

@@ -226,19 +226,10 @@ def tree_dual(
 
     Parameters
     ----------
-    program
-        The program.
     more
         Further right-hand sides: their trees are added, and the maximum is taken.
-    seconds, nodes
-        Limits of each search; a tree that is not finished still gives a function, with a gap.
-    seed
-        Of the solvers that are asked for a first point.
-
-    Raises
-    ------
-    InfeasibleProgramError, DomainError, UnsupportedError
-        If the program is infeasible or has no dual function, or has semi variables.
+    nodes
+        The limit of each search; a tree that is not finished still gives a function, with a gap.
     """
     if nodes is not None and nodes < 1:
         raise InputError(f"A tree has at least one node, not {nodes}.", where="nodes")

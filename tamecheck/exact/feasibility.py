@@ -32,6 +32,7 @@ Inequality: TypeAlias = tuple[Vector, bool]
 """``a · x + b >= 0`` as the vector ``(a, b)``; ``> 0`` if the second element is true."""
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
+_UNLIMITED = Budget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multiplie
     )
     own.patience, own.enterable = 0, width
     # the sum of artificial variables is bounded below, so there is an optimum
-    own.run(own.primal_step, Budget())
+    own.run(own.primal_step, _UNLIMITED)
     if not any(value for k, value in zip(own.basic, own.values, strict=True) if k >= width):
         return Multipliers(tuple(own.point(width)))
     # reduced costs of the artificial variables are 1 - y, with y the multipliers of the rows

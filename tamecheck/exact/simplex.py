@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
+_FEW = 4
+"""So many columns are added one by one faster than by a product of matrices."""
 
 
 class State(Enum):
@@ -67,10 +69,10 @@ class Dictionary:
 
     def _end(self, k: int, wanted: str) -> str:
         """The end at which a nonbasic variable can stand: the wanted one if it exists."""
-        ends = {"lower": self.lower[k], "upper": self.upper[k]}
-        if ends.get(wanted) is not None:
-            return wanted
-        return next((name for name, end in ends.items() if end is not None), "zero")
+        low, high = self.lower[k], self.upper[k]
+        if high is not None and (wanted == "upper" or low is None):
+            return "upper"
+        return "zero" if low is None else "lower"
 
     @property
     def true(self) -> int:
@@ -105,14 +107,20 @@ class Dictionary:
 
     def evaluate(self) -> None:
         """The values of the basic variables."""
-        width = len(self.nonbasic)
-        column: Any = fmpq_mat(width, 1, [self.value_at(c) for c in range(width)])
-        self.values: list[fmpq] = (self.table * column).entries()[: len(self.basic)]
+        own = [self.value_at(c) for c in range(len(self.nonbasic))]
+        moved = [(c, v) for c, v in enumerate(own) if v]
+        self.values: list[fmpq]
+        if len(moved) <= _FEW:
+            table, rows = self.table, range(len(self.basic))
+            self.values = [sum((table[r, c] * v for c, v in moved), _ZERO) for r in rows]
+        else:
+            product: Any = self.table * fmpq_mat(len(own), 1, own)
+            self.values = product.entries()[: len(self.basic)]
 
     def value_at(self, c: int) -> fmpq:
         """The value of the nonbasic variable in a column."""
         k, at = self.nonbasic[c], self.at[c]
-        end = {"lower": self.lower[k], "upper": self.upper[k], "zero": None}[at]
+        end = self.lower[k] if at == "lower" else self.upper[k] if at == "upper" else _ZERO
         return _ZERO if end is None else end
 
     def point(self, count: int) -> list[fmpq]:

@@ -60,12 +60,11 @@ def check(program: Program) -> ProgramCheck:
     rational coefficients, and all is definable in (ℝ, <, +, ℤ), which is locally o-minimal.
     """
     gaps = tuple(gap for column in program.columns for gap in _gaps(column))
-    tame = not gaps
-    structure = Structure.RATIONAL_SEMILINEAR if tame else Structure.LOCAL
+    structure = Structure.LOCAL if gaps else Structure.RATIONAL_SEMILINEAR
     properties = _properties(program)
     return ProgramCheck(
         program=program,
-        verdict=Verdict.TAME if tame else Verdict.LOCALLY_TAME,
+        verdict=Verdict.LOCALLY_TAME if gaps else Verdict.TAME,
         structure=structure,
         reasons=tuple(_reasons(program)),
         properties=properties,
@@ -77,22 +76,18 @@ def check(program: Program) -> ProgramCheck:
 # -- what is read off the columns ---------------------------------------------------------------
 
 
-def _unbounded(column: Column) -> bool:
-    """Whether the column may take infinitely many integers, as far as its bounds say."""
-    return column.kind.integral and (column.lower is None or column.upper is None)
-
-
-def _gaps(column: Column) -> Iterable[Open]:
-    """The missing bounds of an integer column."""
-    if not column.kind.integral:
-        return
-    for side, bound in (("lower", column.lower), ("upper", column.upper)):
-        if bound is None:
-            yield Open(
-                node=column.name,
-                why=f"it is {column.kind.value} without a finite {side} bound",
-                settles=f"a finite {side} bound of {column.name}, even a large one",
-            )
+def _gaps(column: Column) -> list[Open]:
+    """The missing bounds of an integer column, which may take infinitely many integers."""
+    ends = (("lower", column.lower), ("upper", column.upper))
+    return [
+        Open(
+            node=column.name,
+            why=f"it is {column.kind.value} without a finite {side} bound",
+            settles=f"a finite {side} bound of {column.name}, even a large one",
+        )
+        for side, bound in ends
+        if column.kind.integral and bound is None
+    ]
 
 
 def _parts(columns: Iterable[Column]) -> int:
@@ -129,7 +124,7 @@ def _properties(program: Program) -> Properties:
 
 def _reasons(program: Program) -> Iterable[str]:
     integers = [column for column in program.columns if column.kind.integral]
-    unbounded = [column for column in integers if _unbounded(column)]
+    unbounded = [column for column in integers if _gaps(column)]
     semi = [column for column in program.columns if column.kind is Kind.SEMICONTINUOUS]
     yield (
         "All data are rational: rows, bounds and objective are linear, with rational coefficients."

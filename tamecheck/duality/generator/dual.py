@@ -49,12 +49,6 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
 
     Parameters
     ----------
-    program
-        Mixed or pure.
-    seconds
-        For the search; 60 if not given.
-    seed
-        Of the solvers that prove the optimum.
     alpha
         Multipliers, one a row of the normal form: no search, this function.
     kept
@@ -62,13 +56,6 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
         not given.
     residual
         ``cone``, ``monoid`` or ``orthant``.
-
-    Raises
-    ------
-    InputError
-        If the residual's name or the number of multipliers is wrong.
-    InfeasibleProgramError, DomainError
-        If the program is infeasible, or the dual of its relaxation is.
     """
     form = normalise(program)
     require_integer_solution(form)

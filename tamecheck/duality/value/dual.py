@@ -244,22 +244,7 @@ def value_dual(
 ) -> ValueDual:
     """The value function of a program.
 
-    Parameters
-    ----------
-    program
-        The program.
-    box
-        A row and an interval of its right-hand side, on which the pieces are computed.
-    seconds
-        Limit of each evaluation and of the pieces.
-    seed
-        Of the solvers that are asked for a first point.
-
-    Raises
-    ------
-    InfeasibleProgramError, DomainError, UnsupportedError, SolverError
-        If the program is infeasible or has no dual function, has semi variables, or was not
-        solved in time.
+    Its pieces are computed where ``box`` says: a row and an interval of its right-hand side.
     """
     form = normalise(program)
     multipliers = require_dual(form)
@@ -287,22 +272,7 @@ def value_along(  # noqa: PLR0913 (options, by keyword only)
 ) -> ValueComplex:
     """The pieces of the value function in one right-hand side; the program may be infeasible.
 
-    Parameters
-    ----------
-    program
-        The program.
-    row, low, high
-        The right-hand side and its interval.
-    b
-        The other right-hand sides; the program's own by default.
-    seconds
-        Limit of the search.
-
-    Raises
-    ------
-    InputError, DomainError, UnsupportedError, SolverError
-        If there is no such row or interval, the program has no dual function or has semi
-        variables, or the search did not end in time.
+    The others are those of ``b``, the program's own by default.
     """
     form = normalise(program)
     return ValueDual(form, None, require_dual(form), seconds).along(row, low, high, b)
