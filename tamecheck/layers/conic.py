@@ -43,18 +43,11 @@ class ConicGradients:
 
 @dataclass(frozen=True, slots=True)
 class ConicSolution:
-    """A solution, its multipliers, and how regular the residual map is there.
+    """A solution with its multipliers, and how regular the residual map is there.
 
-    Parameters
-    ----------
-    x, multipliers
-        The optimal pair.
-    residual
-        The largest entry of the residual map.
-    condition
-        The condition number of the residual map's Jacobian; infinite if it is singular.
-    distance
-        How far ``z - s`` is from a kink of the projection: 0 at a kink.
+    ``residual`` is the largest entry of that map, ``condition`` the condition number of its
+    Jacobian (infinite if singular), ``distance`` how far ``z - s`` is from a kink of the
+    projection.
     """
 
     x: Array

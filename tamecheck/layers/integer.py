@@ -81,18 +81,9 @@ class Jump:
 class IntegerPart:
     """An optimal integer part, and the optima of the linear program that it leaves.
 
-    Parameters
-    ----------
-    integers
-        The values of the integer columns.
-    multipliers
-        The optimal multipliers, one number a row of the program: gradients of the fixed
-        program's value in the right-hand sides.
-    solutions
-        The optimal solutions, all columns.
-    stable
-        Whether the fixed program stays feasible for all right-hand sides nearby, of the rows that
-        may vary: their multipliers are bounded.
+    The optimal ``multipliers``, one number a row of the program, are gradients of the fixed
+    program's value in the right-hand sides.  It is ``stable`` if it stays feasible for all
+    right-hand sides nearby of the rows that may vary: their multipliers are bounded.
     """
 
     integers: Point
@@ -103,20 +94,9 @@ class IntegerPart:
 
 @dataclass(frozen=True)
 class IntegerValue:
-    """The optimal value of a mixed-integer program, and all optimal integer parts.
+    """The exact optimal value of a mixed-integer program, and all optimal integer parts.
 
-    Parameters
-    ----------
-    program
-        What was solved.
-    value
-        Its exact value.
-    parts
-        All optimal integer parts.
-    integer_names
-        The names of the integer columns.
-    rows
-        The positions of the rows whose right-hand sides may vary.
+    ``rows`` are the positions of those whose right-hand sides may vary.
     """
 
     program: Program = field(repr=False)

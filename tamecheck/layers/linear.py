@@ -43,16 +43,8 @@ Matrix = tuple[Point, ...]
 class LinearSolution:
     """Optima of a linear program, all of them.
 
-    Parameters
-    ----------
-    value
-        The optimal value.
-    solutions
-        The set of optimal solutions.
-    multipliers
-        The set of optimal multipliers, of ``A x <= b`` (at most 0) then of ``E x = e``.
-    inequalities
-        The number of rows of A.
+    The ``multipliers`` are those of ``A x <= b`` (at most 0; there are ``inequalities`` of them),
+    then of ``E x = e``.
     """
 
     value: Fraction

@@ -46,18 +46,10 @@ class PenalisedGradients:
 class Penalised:
     """Coefficients, and their derivatives.
 
-    Parameters
-    ----------
-    coefficients
-        Of shape ``(n,)``.
-    derivative
-        ``d coefficients / d penalty``; one element of the conservative set where ``edge`` is true.
-    active
-        Which coefficients are not zero (for support vectors: multipliers inside their bounds).
-    edge
-        Whether a coefficient is about to change its state, so that the path has a kink here.
-    pull
-        From a cotangent of the coefficients to the gradients in the data.
+    ``derivative`` is that in the penalty; one element of the conservative set at an ``edge``, where
+    a coefficient is about to change its state, so that the path has a kink.  The ``active``
+    coefficients are not zero (for support vectors: multipliers inside their bounds).  ``pull`` goes
+    from a cotangent of the coefficients to the gradients in the data.
     """
 
     coefficients: Array

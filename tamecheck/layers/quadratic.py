@@ -58,26 +58,12 @@ class QuadraticGradients:
 class QuadraticSolution:
     """Solutions of a batch of quadratic programs.
 
-    Parameters
-    ----------
-    y
-        The minimisers, of shape ``(batch, n)``.
-    multipliers
-        Of the inequalities, ``(batch, m)``.
-    equation_multipliers
-        Of the equations, ``(batch, k)``.
-    slack
-        ``h - G y``.
-    active
-        The inequalities that were solved as equations: those with a positive multiplier.
-    complementarity
-        For each program the least ``max(multiplier, slack)``: 0 at a kink of the solution map.
-    independent
-        For each program whether the gradients of its tight constraints, the weakly active ones
-        and the equations included, are linearly independent (LICQ).  Where they are not, the
-        multipliers are not unique and the theorem behind `vjp` does not apply.
-    systems
-        The KKT systems of the batch.
+    ``y`` has shape ``(batch, n)``, the ``multipliers`` of the inequalities and ``slack = h - G y``
+    have ``(batch, m)``.  The ``active`` inequalities, those with a positive multiplier, were solved
+    as equations.  ``complementarity`` is for each program the least ``max(multiplier, slack)``: 0
+    at a kink of the solution map.  It is ``independent`` if the gradients of its tight constraints,
+    weakly active ones and equations included, are linearly independent (LICQ); where they are not,
+    the multipliers are not unique and the theorem behind `vjp` does not apply.
     """
 
     y: Array

@@ -60,16 +60,8 @@ _SCORE: dict[str, Callable[[Array], Array]] = {
 class PerturbedApproximation:
     """The mean of the solutions for costs with noise: *not* the solution map, a smooth substitute.
 
-    Parameters
-    ----------
-    mean
-        Of shape ``(batch, n)``: an estimate from the samples.
-    solutions
-        ``(samples, batch, n)``.
-    noise
-        What was drawn, of the same shape; costs were changed by ``size`` times it.
-    kind, size
-        The distribution and its scale.
+    ``mean`` is estimated from ``solutions`` of shape ``(samples, batch, n)``, whose costs were
+    changed by ``size`` times the ``noise`` of that ``kind``.
     """
 
     mean: Array
@@ -137,15 +129,8 @@ def perturbed_layer(  # noqa: PLR0913 (options, by keyword only)
 class FenchelYoungApproximation:
     """A convex loss in the costs whose gradient is ``target - perturbed mean``.
 
-    Parameters
-    ----------
-    value
-        ``c·target - E min (c + σZ)·x`` for each of the batch, estimated: the Fenchel-Young loss
-        without the part that depends on the target only.
-    gradient
-        In the costs, ``(batch, n)``.
-    perturbed
-        The layer behind it.
+    Its value is ``c·target - E min (c + σZ)·x`` for each of the batch, estimated: the Fenchel-Young
+    loss without the part that depends on the target only.
     """
 
     value: Array
@@ -182,14 +167,7 @@ def fenchel_young_loss(  # noqa: PLR0913 (options, by keyword only)
 class BlackboxInterpolation:
     """Solutions with a substitute for their derivative: the slope between two costs.
 
-    Parameters
-    ----------
-    solutions
-        ``(batch, n)``, of the program itself.
-    costs, oracle
-        What they are solutions for, and of.
-    size
-        How far the costs are moved along the cotangent.
+    The ``costs`` of the ``solutions`` are moved along the cotangent by ``size`` times it.
     """
 
     solutions: Array
@@ -230,15 +208,7 @@ def blackbox_layer(oracle: Oracle, costs: Any, *, size: float = 10.0) -> Blackbo
 
 @dataclass(frozen=True, slots=True)
 class SpoPlusBound:
-    """A convex upper bound of the regret, and a subgradient in the predicted costs.
-
-    Parameters
-    ----------
-    value
-        For each of the batch.
-    gradient
-        ``(batch, n)``.
-    """
+    """A convex upper bound of the regret of each of the batch, and a subgradient ``(batch, n)``."""
 
     value: Array
     gradient: Array

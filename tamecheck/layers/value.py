@@ -23,17 +23,7 @@ Values = Mapping[str, Any] | Sequence[Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """A value, and what holds for its derivative in the parameters.
-
-    Parameters
-    ----------
-    value
-        The exact optimal value.
-    names
-        The parameters.
-    optima
-        All optimal integer parts with their multipliers and solutions.
-    """
+    """An exact value, what holds for its derivative in the named parameters, and all optima."""
 
     value: Fraction
     names: tuple[str, ...]

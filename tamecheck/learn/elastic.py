@@ -254,11 +254,10 @@ _TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Minimum:
-    """The best signs found; for each row whether none are better by more than 1e-9; all nodes."""
+    """The best signs found; for each row whether none are better by more than 1e-9."""
 
     u: Floats
     proved: npt.NDArray[np.bool_]
-    nodes: int
 
 
 def branch_and_bound(
@@ -347,7 +346,7 @@ class _Search:
         proved = np.ones(len(self.value), dtype=np.bool_)
         for part in self.open:
             proved[part.row[part.bound < self.value[part.row] - _TOLERANCE]] = False
-        return Minimum(self.best, proved, self.nodes)
+        return Minimum(self.best, proved)
 
     def expand(self, nodes: _Nodes) -> None:
         """Evaluate nodes and add those children that may hold something better.

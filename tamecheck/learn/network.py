@@ -191,25 +191,19 @@ def round_layers(layers: Sequence[Layer], magnitude: float | None = 1.0) -> Bina
     same values in any order of summation, and an exported file cannot disagree with the model.
     Where inputs are arbitrary reals (None), the first layer is rounded to single precision instead.
     """
-    made: list[Layer] = []
-    for layer in layers:
-        if magnitude is None:
-            made.append(Layer(_single(layer.weights), _single(layer.offset)))
-        else:
-            made.append(_on_grid(layer, magnitude))
-        magnitude = 1.0
+    sizes = [magnitude, *(1.0 for _ in layers[1:])]
+    made = (_round_layer(layer, size) for layer, size in zip(layers, sizes, strict=True))
     return BinarizedNetwork(tuple(made))
 
 
-def _on_grid(layer: Layer, magnitude: float) -> Layer:
-    reach = magnitude * np.abs(layer.weights).sum(axis=0) + np.abs(layer.offset)
-    # one bit for rounding up
-    places = _FLOAT32_BITS - 1 - int(np.ceil(np.log2(np.max(reach, initial=1.0))))
+def _round_layer(layer: Layer, magnitude: float | None) -> Layer:
+    places = 0
+    if magnitude is not None:
+        reach = magnitude * np.abs(layer.weights).sum(axis=0) + np.abs(layer.offset)
+        # one bit for rounding up
+        places = _FLOAT32_BITS - 1 - int(np.ceil(np.log2(np.max(reach, initial=1.0))))
     if places < _FEWEST_PLACES:
-        return Layer(_single(layer.weights), _single(layer.offset))
+        arrays = (layer.weights, layer.offset)
+        return Layer(*(array.astype(np.float32).astype(np.float64) for array in arrays))
     scale = 2.0 ** min(places, _MOST_PLACES)
     return Layer(np.rint(layer.weights * scale) / scale, np.rint(layer.offset * scale) / scale)
-
-
-def _single(values: Floats) -> Floats:
-    return values.astype(np.float32).astype(np.float64)

@@ -85,20 +85,9 @@ class Annealing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[S]):
-    """What the searches found.
+    """The best state and its value, the moves of each particle, and where they are at the end.
 
-    Parameters
-    ----------
-    best, value
-        The best state of all, and its value.
-    steps
-        The moves that each particle has made.
-    reached
-        Whether the target was reached.
-    regenerations
-        How often a particle was absorbed.
-    states
-        Where the particles are at the end.
+    ``reached`` is whether the target was, ``regenerations`` how often a particle was absorbed.
     """
 
     best: S

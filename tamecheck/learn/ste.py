@@ -9,7 +9,6 @@ import numpy as np
 from tamecheck.learn.descent import Batch, Direction, GradientClassifier, Step
 from tamecheck.learn.latent import Latent, forward
 from tamecheck.learn.losses import Loss, loss_of
-from tamecheck.learn.network import Floats
 
 __all__ = ["SteBinarizedClassifier"]
 
@@ -62,12 +61,8 @@ def straight_through(latent: Latent, batch: Batch, loss: Loss, clip: float) -> S
     inputs, sums, scores = forward(layers, batch.x)
     share = batch.share
     mean = float(share @ loss.values(scores, batch.labels))
-    back = loss.slope(scores, batch.labels) * share[:, None]
-    weight_slopes: list[Floats] = []
-    offset_slopes: list[Floats] = []
-    for number in range(len(layers) - 1, -1, -1):
-        weight_slopes.append(inputs[number].T @ back)
-        offset_slopes.append(back.sum(axis=0))
-        if number:
-            back = (back @ layers[number][0].T) * (np.abs(sums[number - 1]) <= clip)
-    return Step.of(mean, weight_slopes[::-1], offset_slopes[::-1])
+    backs = [loss.slope(scores, batch.labels) * share[:, None]]
+    for (weights, _), a in zip(layers[:0:-1], sums[::-1], strict=True):
+        backs.append((backs[-1] @ weights.T) * (np.abs(a) <= clip))
+    weight_slopes = [x.T @ back for x, back in zip(inputs, backs[::-1], strict=True)]
+    return Step.of(mean, weight_slopes, [back.sum(axis=0) for back in backs[::-1]])

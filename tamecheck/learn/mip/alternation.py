@@ -19,7 +19,7 @@ from tamecheck.budget import Budget
 from tamecheck.learn.effort import Effort, interruptible, points_of
 from tamecheck.learn.mip.encoding import Encoding, Objective, lift
 from tamecheck.learn.mip.task import Architecture, Params, Task, best_offset, grids
-from tamecheck.learn.network import Floats, Layer, sign
+from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, sign
 
 __all__ = ["alternate"]
 
@@ -71,9 +71,7 @@ class _State:
     def _offsets(self, number: int, count: int) -> Floats:
         """Offsets of the grid that are next to 0 and keep whole sums away from it."""
         grid = self.limits[number]
-        if grid.reach is None:
-            return np.zeros(count)
-        return np.full(count, float(grid.base + grid.above % 1))
+        return np.full(count, 0.0 if grid.reach is None else float(grid.base + grid.above % 1))
 
     def build(self) -> None:
         """The first network, layer by layer."""
@@ -105,10 +103,7 @@ class _State:
 
     def _values(self) -> list[Floats]:
         """What each layer gets."""
-        found = [self.x]
-        for layer in self.layers[:-1]:
-            found.append(sign(layer(found[-1])))
-        return found
+        return [self.x, *BinarizedNetwork(tuple(self.layers)).hidden(self.x)]
 
     def _lost(self, scores: Floats) -> Floats:
         """The weight that each row loses."""
@@ -165,13 +160,10 @@ class _State:
         """The neuron whose weights are the correlations of inputs and gains, rounded."""
         slopes = gain @ values
         slopes = slopes / max(float(np.abs(slopes).max()), 1e-300)
-        match self.architecture.kind:
-            case "binary":
-                slopes = np.where(slopes >= 0, 1.0, -1.0)
-            case "ternary":
-                slopes = np.clip(np.rint(2 * slopes), -1, 1)
-            case "real":
-                pass
+        if self.architecture.kind == "binary":
+            slopes = sign(slopes)
+        elif self.architecture.kind == "ternary":
+            slopes = np.clip(np.rint(2 * slopes), -1, 1)
         offset = best_offset(values @ slopes, gain, self.limits[number])
         return Layer(slopes[:, None], np.array([offset]))
 

@@ -112,15 +112,13 @@ class _State:
             values = sign(values @ self.weights[k] + self.offsets[k])
         sums = values @ self.weights[layer] + self.offsets[layer]
         column = self.weights[layer][:, neuron]
-        places, new = self._changes(column)
+        kinds = [np.flatnonzero(column != value) for value in self.choices]
+        places = np.concatenate(kinds)
+        new = np.repeat(self.choices, [len(kind) for kind in kinds])
         shifts = self._shifts(layer, neuron, sums[:, neuron])
-        deltas = np.concatenate(
-            [
-                values.T[places] * (new - column[places])[:, None],
-                np.repeat(shifts[:, None], len(values), axis=1),
-            ]
-        )
-        trial = sums[:, neuron] + deltas
+        by_weight = values.T[places] * (new - column[places])[:, None]
+        by_offset = np.repeat(shifts[:, None], len(values), axis=1)
+        trial = sums[:, neuron] + np.concatenate([by_weight, by_offset])
         energies, errors = self._energies(layer, neuron, sums, trial)
         odds = np.exp(-(energies - energies.min()) / heat)
         choice = int(self.rng.choice(len(odds), p=odds / odds.sum()))
@@ -134,11 +132,6 @@ class _State:
         """The least change of an offset: of the grid, or a share of the spread of real sums."""
         step = _stride(self.limits[layer])
         return step if self.whole or layer else max(float(sums.std()) / 8, 1e-9)
-
-    def _changes(self, column: Floats) -> tuple[np.ndarray, Floats]:
-        places = [np.flatnonzero(column != value) for value in self.choices]
-        new = [np.full(len(p), value) for p, value in zip(places, self.choices, strict=True)]
-        return np.concatenate(places), np.concatenate(new)
 
     def _shifts(self, layer: int, neuron: int, sums: Floats) -> Floats:
         """The changes of the offset: none, and steps within the reach."""

@@ -78,11 +78,12 @@ class Encoding:
         def at(form: Form) -> float:
             return float(sum(float(a) * values[j] for j, a in form.terms.items()) + form.constant)
 
-        made: list[Layer] = []
-        for rows, offsets in zip(self._weights, self._offsets, strict=True):
-            weights = np.array([[at(form) for form in row] for row in rows])
-            made.append(Layer(weights, np.array([at(form) for form in offsets])))
-        return tuple(made)
+        return tuple(
+            Layer(
+                np.array([[at(f) for f in row] for row in rows]), np.array(list(map(at, offsets)))
+            )
+            for rows, offsets in zip(self._weights, self._offsets, strict=True)
+        )
 
     def _measure(self, name: str) -> Form:
         return total(self._parts[name])

@@ -67,10 +67,9 @@ class Stage:
     measure
         ``errors``, ``hinge``, ``margin`` (minus the sum of the neurons' least |pre-activation|) or
         ``weight``; the smaller, the better.
-    value
-        Of the network, by exact forward passes.
-    bound
-        No network of the architecture that keeps the earlier stages' values has less.
+    value, bound
+        Of the network, by exact forward passes; no network of the architecture that keeps the
+        earlier stages' values has less than the bound.
     proof
         What the bound rests on: ``trivial`` (the measure cannot be less on any data),
         ``data`` (equal rows with different classes), ``enumeration`` (all networks that no bound

@@ -208,8 +208,11 @@ def levels_of(sums: Floats) -> Floats:
     return np.append(values, values[-1] + 1)
 
 
-def offset_at(sums: Floats, level: float, grid: Grid) -> float:
-    """The offset of the grid with which exactly the sums from ``level`` on are positive."""
+def offset_at(sums: Floats, level: float, grid: Grid, *, loose: bool = False) -> float:
+    """The offset of the grid with which exactly the sums from ``level`` on are positive.
+
+    If none is to be, the largest may come to 0, which is positive as well, if ``loose``.
+    """
     if grid.reach is None:
         return 0.0
     base, reach = float(grid.base), float(grid.reach)
@@ -221,8 +224,9 @@ def offset_at(sums: Floats, level: float, grid: Grid) -> float:
     # the least offset b on the grid with level + b > 0; levels are sums, whose parity it fits
     offset = float(np.floor((-level - base) / step) + 1) * step + base
     if len(below) == len(sums):
-        # and the largest one with sums.max() + b < 0
-        offset = float(np.ceil((-sums.max() - base) / step) - 1) * step + base
+        # and the largest one with sums.max() + b < 0, or <= 0
+        highest = (-sums.max() - base) / step
+        offset = float(np.floor(highest) if loose else np.ceil(highest) - 1) * step + base
     return float(np.clip(offset, -reach, reach))
 
 
@@ -232,7 +236,8 @@ def best_offset(sums: Floats, gain: Floats, grid: Grid) -> float:
     order = np.argsort(sums, kind="stable")
     # what is lost below a level: gains of the rows that are -1 there
     lost = np.append(0.0, np.cumsum(gain[order]))[np.searchsorted(sums[order], levels)]
-    return offset_at(sums, float(levels[int(np.argmin(lost))]), grid)
+    # a guess; networks of a seed depend on it
+    return offset_at(sums, float(levels[int(np.argmin(lost))]), grid, loose=True)
 
 
 # --- exact losses: forward passes in integers or rationals
