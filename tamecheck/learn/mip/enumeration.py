@@ -28,19 +28,11 @@ from tamecheck.budget import Budget
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids, levels_of, offset_at
 from tamecheck.learn.network import Floats, Layer
 
-__all__ = ["Enumerated", "best_pair", "enumerate_networks"]
+__all__ = ["best_pair", "enumerate_networks"]
 
 _MOST_WEIGHTS = 2**16
 _MOST_VECTORS = 3000
 _MOST_BITS = 4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Enumerated:
-    """The fewest weighted errors of any network of an architecture, and a network with so few."""
-
-    errors: Fraction
-    params: Params
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +44,10 @@ class _Neurons:
     offsets: Floats
 
 
-def enumerate_networks(task: Task, architecture: Architecture, budget: Budget) -> Enumerated | None:
-    """The exact optimum of the error count; None where it is out of reach.
+def enumerate_networks(
+    task: Task, architecture: Architecture, budget: Budget
+) -> tuple[Fraction, Params] | None:
+    """The fewest weighted errors of any network, and one with so few; None if out of reach.
 
     It is within reach for two classes, one hidden layer of at most four neurons, integer weights,
     integer features, few inputs, weights of rows that are integers, and enough time.
@@ -94,7 +88,7 @@ def _neurons(x: Floats, values: tuple[float, ...], grid: Grid, budget: Budget) -
 
 def _best(
     task: Task, hidden: int, neurons: _Neurons, outputs: _Neurons, budget: Budget
-) -> Enumerated | None:
+) -> tuple[Fraction, Params] | None:
     weight = task.table
     functions = outputs.signs > 0
     base = float(weight[:, 1].sum())
@@ -116,7 +110,7 @@ def _best(
                 best, choice, function = errors, (*prefix, *map(int, rest)), number
     first = Layer(neurons.weights[list(choice)].T, neurons.offsets[list(choice)])
     last = Layer(outputs.weights[function][:, None], outputs.offsets[[function]])
-    return Enumerated(Fraction(round(best)), (first, last))
+    return Fraction(round(best)), (first, last)
 
 
 def _table(positive: np.ndarray, gain: Floats, prefix: tuple[int, ...], hidden: int) -> Floats:

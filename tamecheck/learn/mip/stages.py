@@ -198,14 +198,12 @@ class Run:
     def _fewest_errors(self, seconds: float) -> Fraction | None:
         """The fewest errors of any network, if that is within reach."""
         of = self.training.task, self.training.architecture
-        known = enumerate_networks(*of, self.budget.part(seconds / 4))
-        if known is not None:
-            self._offer(known.params, 0)
-            return known.errors
-        pair = best_pair(*of, self.best.values[0], self.budget.part(seconds / 2))
-        if pair is None:
+        found = enumerate_networks(*of, self.budget.part(seconds / 4))
+        if found is None:
+            found = best_pair(*of, self.best.values[0], self.budget.part(seconds / 2))
+        if found is None:
             return None
-        errors, params = pair
+        errors, params = found
         if params is not None:
             self._offer(params, 0)
         return errors

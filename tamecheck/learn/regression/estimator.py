@@ -176,9 +176,9 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def _check_parameters(self) -> None:
-        for name, least in (("depth", 0), ("order", 0)):
+        for name in ("depth", "order"):
             value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value < least:
+            if isinstance(value, bool) or int(value) != value or value < 0:
                 raise DataError(f"{name}={value!r} is no natural number.")
         check_choice("splits", self.splits, ("axis", "affine"))
         check_solver(self.solver, "search")
