@@ -109,7 +109,7 @@ def _evaluate(
         args = [values[arg] for arg in layer.args]
         used = index in trace
         values.append(
-            planes[index].chosen(trace[index][:, 0] > 0, args) if used else layer.value(args)
+            planes[index].evaluate(trace[index][:, 0] > 0, args) if used else layer.value(args)
         )
     rise = {("rows", 0): values[-1]}
     for index, arg in pairs:

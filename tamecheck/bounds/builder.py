@@ -91,7 +91,7 @@ class _Builder:
                     self.symbols[index] = _Symbol(node.shape, found)
         if self.missing:
             raise UnsupportedError("No linear bounds are known for:", nodes=self.missing)
-        last = self._joined([self.symbols[node] for _, node in self.graph.outputs])
+        last = self._join([self.symbols[node] for _, node in self.graph.outputs])
         if last != len(self.layers) or not last:
             # the output layer is the last one
             self._add(Combine.of((last,), (1.0,), None, self.sizes[last]))
@@ -112,7 +112,7 @@ class _Builder:
     def _node(self, index: int, node: Apply, args: Sequence[_Symbol]) -> int | None:
         match node.op.meaning:
             case meanings.Routing(route):
-                return self._moved(node, args, route)
+                return self._move(node, args, route)
             case meanings.Selection() if len(args) == 2 and args[1].constant is not None:
                 places = np.arange(size_of(args[0].shape)).reshape(args[0].shape)
                 site, chosen = site_of(self.graph, index, node), args[1].constant.astype(np.int64)
@@ -120,7 +120,7 @@ class _Builder:
             case meanings.Contraction():
                 return self._matmul(node, args)
             case meanings.Fold(name) if name != "mul":
-                return self._folded(name, node, args[0])
+                return self._fold(name, node, args[0])
             case meanings.Pointwise() as meaning:
                 return self._pointwise(meaning, node, args)
             case _:
@@ -133,8 +133,10 @@ class _Builder:
         pieces = meaning.pieces(node.params)
         for op, sign in ((MAXIMUM, 1.0), (MINIMUM, -1.0)):
             if isinstance(op.meaning, meanings.Pointwise) and pieces == op.meaning.pieces({}):
-                layers = [self._spread(arg, node.shape) for arg in args]
-                return self._largest(self._interleaved(layers), 2, sign)
+                count = size_of(node.shape)
+                wide = [_Symbol((count,), self._spread(arg, node.shape)) for arg in args]
+                pairs = np.arange(2 * count).reshape(2, count).T
+                return self._largest(self._index(self._join(wide), pairs), 2, sign)
         found = self._term(pieces[0].term, args, node.shape) if len(pieces) == 1 else None
         if found is not None:
             return self._spread(found, node.shape)
@@ -177,27 +179,24 @@ class _Builder:
             arg = layer.args[0]
         return self._add(Route.of(arg, flat, constants, self.sizes[arg]))
 
-    def _moved(
+    def _move(
         self,
         node: Apply,
         args: Sequence[_Symbol],
         route: Callable[[Sequence[Array], Params], Array],
     ) -> int:
         """Elements of the joined arguments, wherever the op's own routing takes them."""
-        joined = self._joined(args) if len(args) > 1 else args[0].layer
-        places: list[Array] = []
-        start = 0
-        for arg in args:
-            size = size_of(arg.shape)
-            places.append(np.arange(start, start + size).reshape(arg.shape))
-            start += size
+        joined = self._join(args) if len(args) > 1 else args[0].layer
+        ends = np.cumsum([size_of(arg.shape) for arg in args])
+        rows: list[Array] = np.split(np.arange(int(ends[-1])), ends[:-1])
+        places = [row.reshape(arg.shape) for row, arg in zip(rows, args, strict=True)]
         # a number among the parameters is what fills the places that come from nowhere
         filled = {k: v for k, v in node.params.items() if isinstance(v, Fraction)}
         index = route(places, {**node.params, **dict.fromkeys(filled, Fraction(-1))})
         fill = nearest_float(next(iter(filled.values()), Fraction(0)))
         return self._index(joined, index, np.where(index < 0, fill, 0.0))
 
-    def _joined(self, args: Sequence[_Symbol]) -> int:
+    def _join(self, args: Sequence[_Symbol]) -> int:
         """One layer that holds the elements of all arguments, one after the other."""
         if len(args) == 1 and args[0].constant is None:
             return args[0].layer
@@ -222,7 +221,7 @@ class _Builder:
 
     def _spread(self, arg: _Symbol, shape: Shape) -> int:
         """The argument broadcast to a shape, as a layer."""
-        layer = self._joined([arg])
+        layer = self._join([arg])
         places = np.arange(size_of(arg.shape)).reshape(arg.shape)
         return self._index(layer, np.broadcast_to(places, shape))
 
@@ -245,7 +244,7 @@ class _Builder:
             return None
         return _Symbol(shape, self._add(Combine.of(layers, factors, offset, size_of(shape))))
 
-    def _scaled(self, arg: int, factor: Array | float) -> int:
+    def _scale(self, arg: int, factor: Array | float) -> int:
         return self._add(Combine.of((arg,), (factor,), None, self.sizes[arg]))
 
     def _product(
@@ -266,7 +265,7 @@ class _Builder:
                     return None
                 same = bool(values.size) and bool((values == values[0]).all())
                 scale = float(values[0]) if same else values
-                return _Symbol(shape, self._scaled(self._spread(other, shape), scale))
+                return _Symbol(shape, self._scale(self._spread(other, shape), scale))
         pair = self._spread(left, shape), self._spread(right, shape)
         return _Symbol(shape, self._add(Product(pair, size_of(shape))))
 
@@ -306,7 +305,7 @@ class _Builder:
         ones = np.ones((count, 1))
         return self._add(Dense.of(arg, ones, (outputs, count), (outputs, 1), left=False))
 
-    def _folded(self, name: str, node: Apply, arg: _Symbol) -> int:
+    def _fold(self, name: str, node: Apply, arg: _Symbol) -> int:
         places = np.arange(size_of(arg.shape)).reshape(arg.shape)
         places = np.moveaxis(folded_first(places, node.params), 0, -1)
         ordered, count = self._index(arg.layer, places), places.shape[-1]
@@ -314,18 +313,13 @@ class _Builder:
             return self._totals(ordered, size_of(node.shape), count)
         return self._largest(ordered, count, 1.0 if name == "maximum" else -1.0)
 
-    def _interleaved(self, layers: Sequence[int]) -> int:
-        size = self.sizes[layers[0]]
-        joined = self._joined([_Symbol((size,), layer) for layer in layers])
-        return self._index(joined, np.arange(size * len(layers)).reshape(len(layers), size).T)
-
     def _largest(self, arg: int, group: int, sign: float) -> int:
         """The largest of each group, or the smallest as the negative of the largest negative."""
         size = self.sizes[arg] // group
         if sign > 0:
             return self._add(Largest((arg,), size, group))
-        turned = self._scaled(arg, -1.0)
-        return self._scaled(self._add(Largest((turned,), size, group)), -1.0)
+        turned = self._scale(arg, -1.0)
+        return self._scale(self._add(Largest((turned,), size, group)), -1.0)
 
 
 def _constants(graph: Graph) -> dict[int, Array]:
@@ -337,13 +331,13 @@ def _constants(graph: Graph) -> dict[int, Array]:
     free = [index for index in needed if graph.input_free[index]]
     exact: dict[int, Tensor | None] = {}
 
-    def folded(index: int) -> Tensor | None:
+    def fold(index: int) -> Tensor | None:
         """The rational value, None if there is none or it is too large."""
         if index not in exact:
             node = graph.nodes[index]
             exact[index] = node.tensor if isinstance(node, Constant) else None
             if isinstance(node, Apply) and size_of(node.shape) <= _EXACT_ELEMENTS:
-                args = [folded(arg) for arg in node.args]
+                args = [fold(arg) for arg in node.args]
                 known = [arg for arg in args if arg is not None]
                 if len(known) == len(args):
                     exact[index] = fold_constant(node.op, known, node.params)
@@ -354,7 +348,7 @@ def _constants(graph: Graph) -> dict[int, Array]:
         found = enclosed
         if not _sharp(found.lower, found.upper):
             # rounded intervals lose what cancels; rational arithmetic does not
-            tensor = folded(index)
+            tensor = fold(index)
             found = found if tensor is None else of_tensor(tensor)
         if _sharp(found.lower, found.upper):
             # not ascontiguousarray, which turns a scalar into a vector

@@ -138,11 +138,11 @@ class Combine(Linear):
 
     def apply(self, xs: Sequence[Array]) -> Array:
         """See `Linear`."""
-        return _summed([_multiple(f, x) for f, x in zip(self.factors, xs, strict=True)])
+        return _sum([_multiple(f, x) for f, x in zip(self.factors, xs, strict=True)])
 
     def absolute(self, xs: Sequence[Array]) -> Array:
         """See `Linear`."""
-        return _summed([_multiple(abs(f), x) for f, x in zip(self.factors, xs, strict=True)])
+        return _sum([_multiple(abs(f), x) for f, x in zip(self.factors, xs, strict=True)])
 
     def adjoint(self, a: Array) -> list[Array]:
         """See `Linear`."""
@@ -155,7 +155,7 @@ def _multiple(factor: float | Array, x: Array) -> Array:
     return x * factor
 
 
-def _summed(parts: Sequence[Array]) -> Array:
+def _sum(parts: Sequence[Array]) -> Array:
     total = parts[0]
     for part in parts[1:]:
         total = total + part
@@ -224,15 +224,15 @@ class Planes:
             up * low[..., np.newaxis, :] + down * high[..., np.newaxis, :] for low, high in pairs
         ], at
 
-    def chosen(self, low: Array, xs: Sequence[Array]) -> Array:
+    def evaluate(self, low: Array, xs: Sequence[Array]) -> Array:
         """At each element the value of the lower plane, or of the upper one."""
         total = np.where(low, self.low_at, self.high_at)
         wide = np.repeat(low, self.group, -1) if self.group > 1 else low
         for under, over, x in zip(self.low, self.high, xs, strict=True):
-            total = total + self.grouped(np.where(wide, under, over) * x)
+            total = total + self.sum_groups(np.where(wide, under, over) * x)
         return total
 
-    def grouped(self, x: Array) -> Array:
+    def sum_groups(self, x: Array) -> Array:
         """The sum over each group."""
         return x.reshape((*x.shape[:-1], -1, self.group)).sum(-1) if self.group > 1 else x
 

@@ -116,7 +116,7 @@ def _bent_size(planes: Planes, args: Sequence[Interval]) -> Array:
     for low, high, arg in zip(planes.low, planes.high, args, strict=True):
         # slopes that replace the state's own, see Guide, are at most 1
         part = np.maximum(np.maximum(np.abs(low), np.abs(high)), 1.0) * magnitude(arg)
-        total = total + planes.grouped(part)
+        total = total + planes.sum_groups(part)
     return total
 
 

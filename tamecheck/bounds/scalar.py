@@ -101,7 +101,7 @@ class _PiecewiseAffine:
             np.array([nearest_float(line[k]) for line in lines]) for k in (0, 1)
         )
         # of a line with coefficients that floats hold, and of its values
-        sharp = [all(Fraction(nearest_float(a)) == a for a in line) for line in lines]
+        sharp = [all(float_down(a) == float_up(a) for a in line) for line in lines]
         plain = [a == 0 or (abs(a) == 1 and b == 0) for a, b in lines]
         self.line_error = np.where(sharp, 0.0, 2.0**-50)
         self.value_error = np.where(np.logical_and(sharp, plain), 0.0, 2.0**-50)
@@ -167,7 +167,7 @@ class _PiecewiseAffine:
         return self._outward(first, x.lower), self._outward(last, x.upper), first, last
 
     def _range(self, x: Interval) -> Interval:
-        x = _guarded(x)
+        x = _guard(x)
         left, right, _, _ = self._ends(x)
         low, high = np.minimum(left.lower, right.lower), np.maximum(left.upper, right.upper)
         for (down, up), value, (before, after) in zip(
@@ -183,7 +183,7 @@ class _PiecewiseAffine:
         return Interval(low, high)
 
     def _lines(self, x: Interval) -> Lines:
-        bounds, x = self._range(x), _guarded(x)
+        bounds, x = self._range(x), _guard(x)
         if self.jumps:
             return _flat(bounds)
         left, right, first, last = self._ends(x)
@@ -196,12 +196,12 @@ class _PiecewiseAffine:
         bend = self.bend[first, last]
         sign = np.where(bend >= 0, 1.0, -1.0)
         support = sign * slope, sign * shift - slack
-        found = _enclosed(x, (left, right), bend, support, bounds)
+        found = _enclose(x, (left, right), bend, support, bounds)
         own = slope, shift - slack, slope, shift + slack
         return Lines(*(np.where(first == last, a, b) for a, b in zip(own, found, strict=True)))
 
 
-def _guarded(x: Interval) -> Interval:
+def _guard(x: Interval) -> Interval:
     """The interval with no bound in place of NaN."""
     return Interval(
         np.where(np.isnan(x.lower), -np.inf, x.lower), np.where(np.isnan(x.upper), np.inf, x.upper)
@@ -224,7 +224,7 @@ def _flat(bounds: Interval) -> Lines:
     return Lines(zero, bounds.lower, zero, bounds.upper)
 
 
-def _enclosed(
+def _enclose(
     x: Interval,
     ends: tuple[Interval, Interval],
     bend: Array,
@@ -314,6 +314,6 @@ def _smooth(
         slack += (np.abs(bottom) + np.abs(tangent * middle)) * 2.0**-50 + _TINY
         support = tangent, bottom - tangent * middle - slack
         bend = np.where(usable, bend, 0.0)
-        return _enclosed(Interval(low, high), (left, right), bend, support, bounds)
+        return _enclose(Interval(low, high), (left, right), bend, support, bounds)
 
     return Scalar(value, slope, span, lines)

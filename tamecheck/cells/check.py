@@ -30,7 +30,7 @@ from tamecheck.cells.steps import (
     Step,
     deciding,
 )
-from tamecheck.exact.feasibility import minus, negated
+from tamecheck.exact.feasibility import minus, opposite
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
@@ -70,7 +70,7 @@ def is_complex(graph: Graph, found: Complex) -> bool | None:
             return False
         if any(not a <= x <= b for c in corners for x, (a, b) in zip(c, box, strict=False)):
             return False
-        if followed.outputs(cell) != _stated(cell) or tuple(followed.pattern) in patterns:
+        if followed.outputs(cell) != _statement(cell) or tuple(followed.pattern) in patterns:
             return False
         patterns.add(tuple(followed.pattern))
         facets = [
@@ -101,7 +101,7 @@ class _Follower:
             args = [self._forms[arg] for arg in step.args]
             decides, decided = deciding(step), NONE
             if decides is not None:
-                found = self._decided(decides, decides.questions(args).value[0])
+                found = self._decide(decides, decides.questions(args).value[0])
                 if found is None:
                     return False
                 self.pattern += found
@@ -117,7 +117,7 @@ class _Follower:
             found += [tuple(row) for row in value.reshape(value.shape[0], -1).T.tolist()]
         return found
 
-    def _decided(self, step: Deciding, asked: Array) -> list[int] | None:
+    def _decide(self, step: Deciding, asked: Array) -> list[int] | None:
         columns = [tuple(column) for column in asked.T.tolist()]
         found: list[int] = []
         match step:
@@ -128,7 +128,7 @@ class _Follower:
                 for start in range(0, len(columns), count):
                     found.append(self._winner(step, columns[start : start + count]))
             case Round():
-                found = [self._rounded(step, column) for column in columns]
+                found = [self._round(step, column) for column in columns]
             case Order(groups=groups, pairs=pairs):
                 for start in range(0, len(columns), groups.shape[1]):
                     for i, j in pairs:
@@ -165,21 +165,21 @@ class _Follower:
                 self.rows.append(tuple(sign * a for a in ahead))
         return winner
 
-    def _rounded(self, step: Round, form: Row) -> int:
+    def _round(self, step: Round, form: Row) -> int:
         """The integer at the point, between the jumps next to it."""
         value = _dot(form, self._point)
-        integer = step.rounded(value)
+        integer = step.integer_at(value)
         if any(form[:-1]):
             offset = as_number(step.offset)
             below = (value - offset).floor() + offset
             if value == below:
                 return _BORDER
             self.rows.append((*form[:-1], form[-1] - below))
-            self.rows.append((*negated(form[:-1]), below + 1 - form[-1]))
+            self.rows.append((*opposite(form[:-1]), below + 1 - form[-1]))
         return integer
 
 
-def _stated(cell: Cell) -> list[Row]:
+def _statement(cell: Cell) -> list[Row]:
     """The map as the cell states it."""
     return [
         (*map(as_number, row), as_number(last))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from tamecheck.cells.geometry import balanced_sum, centre, groups, neighbours, ordered, volume
+from tamecheck.cells.geometry import balanced_sum, centre, cyclic_order, groups, neighbours, volume
 from tamecheck.cells.polytope import ExactRow, Hyperplanes, Polytope, dot, float_values
 from tamecheck.cells.slices import Slice
 from tamecheck.cells.trace import Branch, Trace
@@ -145,7 +145,7 @@ class Cell:
         """The vertices; those of a polygon in cyclic order."""
         points = self.exact_vertices
         plane = self.polytope.dim == 2 and self.polytope.space == 2
-        order = ordered(self.polytope.tight) if plane else range(len(points))
+        order = cyclic_order(self.polytope.tight) if plane else range(len(points))
         return tuple(tuple(as_fraction(x) for x in points[index]) for index in order)
 
     @cached_property

@@ -26,7 +26,7 @@ from tamecheck.cells.parts import (
     halve,
     ranges,
     sign,
-    unpacked,
+    unpack,
 )
 from tamecheck.cells.polytope import Polytope, Table, dot, float_values
 from tamecheck.ir.tensor import Array
@@ -115,7 +115,7 @@ def _cut(frame: Frame, vertices: Vertices, parts: Parts, slot: int) -> tuple[Ver
     open_ = np.flatnonzero(~known & (frame.columns[parts.owner, slot] >= 0))
     if not open_.size:
         return vertices, parts
-    rows, starts = parts.chosen(open_).vertices()
+    rows, starts = parts.choose(open_).vertices()
     signs, on = _signs(frame, vertices, rows, slot)
     own = signs[rows]
     up = np.maximum.reduceat(own, starts) > 0
@@ -125,21 +125,21 @@ def _cut(frame: Frame, vertices: Vertices, parts: Parts, slot: int) -> tuple[Ver
     crossed = open_[up & down]
     if not crossed.size:
         return vertices, parts
-    _added(frame, vertices, np.unique(parts.owner[crossed]), on, slot)
-    old = parts.chosen(crossed)
+    _add(frame, vertices, np.unique(parts.owner[crossed]), on, slot)
+    old = parts.choose(crossed)
     rows, starts = old.vertices()
     upper, flat, lower = _by_sign(rows, starts, signs)
     starts, ends, of = _edges(frame, vertices, old, upper, lower)
     # an edge may belong to many parts
     edges, fresh = np.unique(starts * len(signs) + ends, return_inverse=True)
-    added = _divided(frame, vertices, *np.divmod(edges, len(signs)), slot)
+    added = _divide(frame, vertices, *np.divmod(edges, len(signs)), slot)
     new = _Crossed(len(signs) + fresh, np.bincount(of, minlength=len(crossed)))
-    vertices = vertices.joined(added)
+    vertices = vertices.join(added)
     left = np.ones(len(parts.owner), dtype=bool)
     left[crossed] = False
-    kept = parts.chosen(np.flatnonzero(left))
+    kept = parts.choose(np.flatnonzero(left))
     for side, mine in ((1, upper), (-1, lower)):
-        kept = kept.joined(_halves(vertices, old, (mine, flat, new), slot, side))
+        kept = kept.join(_halves(vertices, old, (mine, flat, new), slot, side))
     return vertices, kept
 
 
@@ -155,14 +155,14 @@ def _signs(frame: Frame, vertices: Vertices, rows: Array, slot: int) -> tuple[Ar
         row = frame.exact_row(owner, slot)
         if any(row):
             places = np.flatnonzero(
-                unpacked(vertices.tight[vertex : vertex + 1], frame.facets + frame.slots)[0]
+                unpack(vertices.tight[vertex : vertex + 1], frame.facets + frame.slots)[0]
             )
             exact = dot(row, frame.planes.exact_point(basis(frame, owner, places)))
             signs[vertex] = (exact > 0) - (exact < 0)
     return signs, open_[signs[open_] == 0]
 
 
-def _added(frame: Frame, vertices: Vertices, owners: Array, on: Array, slot: int) -> None:
+def _add(frame: Frame, vertices: Vertices, owners: Array, on: Array, slot: int) -> None:
     """Give the hyperplanes that cut a number, and note which vertices lie on them."""
     place = frame.facets + slot
     # other parts of the same polytopes may have been cut already
@@ -208,7 +208,7 @@ def _edges(
         doubtful = np.flatnonzero(~simple[of])
         if doubtful.size:
             good = np.ones(len(of), dtype=bool)
-            good[doubtful] = _spanned(vertices, parts, shared[near[doubtful]], of[doubtful])
+            good[doubtful] = _span_edges(vertices, parts, shared[near[doubtful]], of[doubtful])
             start, end, of = start[good], end[good], of[good]
         found.append((start, end, of))
     first, second, third = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
@@ -221,7 +221,7 @@ def _limits(ends: Array) -> Array:
     return np.unique(np.searchsorted(ends, pieces))
 
 
-def _spanned(vertices: Vertices, parts: Parts, shared: Array, of: Array) -> Array:
+def _span_edges(vertices: Vertices, parts: Parts, shared: Array, of: Array) -> Array:
     """Whether no more than two vertices of a part lie on all the hyperplanes of a set."""
     size = parts.size[of]
     found = np.empty(len(of), dtype=bool)
@@ -236,7 +236,7 @@ def _spanned(vertices: Vertices, parts: Parts, shared: Array, of: Array) -> Arra
     return found
 
 
-def _divided(frame: Frame, vertices: Vertices, start: Array, end: Array, slot: int) -> Vertices:
+def _divide(frame: Frame, vertices: Vertices, start: Array, end: Array, slot: int) -> Vertices:
     """The points where edges cross the hyperplanes in a slot.
 
     If ``f(p) > 0 > f(q)``, the point is at the share ``f(p) / (f(p) - f(q))`` of the way from p
@@ -266,7 +266,7 @@ def _divided(frame: Frame, vertices: Vertices, start: Array, end: Array, slot: i
     word, bit = bit_of(place)
     tight[:, word] |= bit
     if bad.size:
-        found[bad], bound[bad] = _solved(frame, owner[bad], tight[bad])
+        found[bad], bound[bad] = _solve(frame, owner[bad], tight[bad])
     fresh = sign(owner, tight, found, bound, frame.dim)
     word, bit = bit_of(slot)
     fresh.positive[:, word] &= ~bit
@@ -274,9 +274,9 @@ def _divided(frame: Frame, vertices: Vertices, start: Array, end: Array, slot: i
     return fresh
 
 
-def _solved(frame: Frame, owner: Array, tight: Array) -> tuple[Array, Array]:
+def _solve(frame: Frame, owner: Array, tight: Array) -> tuple[Array, Array]:
     """The values at the common points of hyperplanes, and their errors."""
-    places = unpacked(tight, frame.facets + frame.slots)
+    places = unpack(tight, frame.facets + frame.slots)
     through = [
         basis(frame, number, np.flatnonzero(row))
         for number, row in zip(owner.tolist(), places, strict=True)

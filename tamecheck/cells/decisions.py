@@ -104,10 +104,10 @@ def _rounded_parts(
 ) -> Iterator[tuple[Work, int]]:
     """The parts on which one rounded form is constant, and its value there."""
     half = Fraction(1, 2)
-    value = step.rounded(as_number(Fraction(float(part.values[0, column]))))
+    value = step.integer_at(as_number(Fraction(float(part.values[0, column]))))
     rest = part
     for jump in _jumps(step, part, column):
-        below, at, above = (step.rounded(as_number(jump + shift)) for shift in (-half, 0, half))
+        below, at, above = (step.integer_at(as_number(jump + shift)) for shift in (-half, 0, half))
         value = above
         if below == at == above:
             continue
@@ -190,7 +190,7 @@ def _ahead(step: Extreme, part: Work, rows: Array) -> Array:
     rest = np.flatnonzero(ahead.sum(axis=1) > 1)
     places = columns[rest]
     exact: Array = np.logical_not(part.table.error[:, places].any(axis=0))
-    ahead[rest] &= ~_repeated(part.table.value[:, places], exact, last=step.last)
+    ahead[rest] &= ~_repeats(part.table.value[:, places], exact, last=step.last)
     rest = rest[ahead[rest].sum(axis=1) > 1]
     ahead[rest] &= ~_beaten(low[:, rest], high[:, rest])
     return ahead
@@ -204,7 +204,7 @@ def _beaten(low: Array, high: Array) -> Array:
     return beaten
 
 
-def _repeated(forms: Array, exact: Array, *, last: bool) -> Array:
+def _repeats(forms: Array, exact: Array, *, last: bool) -> Array:
     """Which forms equal one that is preferred, the first or the last of equals."""
     count = int(forms.shape[2])
     found = np.zeros(exact.shape, dtype=bool)

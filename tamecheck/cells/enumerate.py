@@ -74,11 +74,11 @@ class Search:
                 decides = deciding(step)
                 if decides is not None:
                     kept = {arg: form for arg, form in forms.items() if last.get(arg, node) > node}
-                    for some in _together(self._divided(decides, node, args, batch)):
+                    for some in _together(self._divide(decides, node, args, batch)):
                         parents = np.array([number for number, _, _ in some], dtype=np.int64)
-                        own = {arg: _selected(form, parents) for arg, form in kept.items()}
+                        own = {arg: _select(form, parents) for arg, form in kept.items()}
                         if node in last:
-                            chosen = [_selected(arg, parents) for arg in args]
+                            chosen = [_select(arg, parents) for arg in args]
                             own[node] = decides.value(chosen, np.array([d for _, _, d in some]))
                         branches = [Branch(node, d, batch.branches[k]) for k, _, d in some]
                         polytopes = [polytope for _, polytope, _ in some]
@@ -96,7 +96,7 @@ class Search:
                     del forms[arg]
         yield from zip(batch.polytopes, batch.branches, strict=True)
 
-    def _divided(
+    def _divide(
         self, step: Deciding, node: int, args: list[FloatForms], batch: _Batch
     ) -> Iterator[_Part]:
         asked = step.questions(args).spread(len(batch.polytopes))
@@ -144,6 +144,6 @@ def _together(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
         yield found
 
 
-def _selected(forms: FloatForms, parents: Array) -> FloatForms:
+def _select(forms: FloatForms, parents: Array) -> FloatForms:
     """The forms of the cells' parents; what is the same for all cells stays one row."""
     return forms if forms.value.shape[0] == 1 else forms.rows(parents)

@@ -131,7 +131,7 @@ class Forms(ABC):
         """The quotient by constants; raises `NonlinearError` where these may be 0."""
 
     @abstractmethod
-    def scaled(self, factor: Fraction) -> Self:
+    def scale(self, factor: Fraction) -> Self:
         """A rational multiple."""
 
     @abstractmethod
@@ -198,7 +198,7 @@ class Forms(ABC):
             found = [np.where(held, new, old) for new, old in zip(wide, found, strict=True)]
         return self.of(found)
 
-    def joined(self, others: Sequence[Self]) -> Self:
+    def join(self, others: Sequence[Self]) -> Self:
         """All elements of several tensors in one flat row."""
         parts = [self, *others]
         cells = max(part.value.shape[0] for part in parts)
@@ -208,7 +208,7 @@ class Forms(ABC):
         ]
         return self.of([np.concatenate(arrays, axis=2) for arrays in zip(*flat, strict=True)])
 
-    def picked(self, index: Array, shape: Shape) -> Self:
+    def pick(self, index: Array, shape: Shape) -> Self:
         """Elements at flat positions that differ from cell to cell."""
 
         def pick(array: Array) -> Array:
@@ -265,7 +265,7 @@ class ExactForms(Forms):
             raise NonlinearError
         return self.of([self.value / other.value[:, -1:]])
 
-    def scaled(self, factor: Fraction) -> Self:
+    def scale(self, factor: Fraction) -> Self:
         """See `Forms`."""
         return self.of([self.value * as_number(factor)])
 
@@ -329,7 +329,7 @@ class FloatForms(Forms):
         # the rounding error of the sum, exactly (Knuth)
         back = total - a
         rounding = np.abs((a - (total - back)) + (b - back))
-        return self.of([total, _raised(self.error + other.error + rounding)])
+        return self.of([total, _raise(self.error + other.error + rounding)])
 
     def times(self, other: Self) -> Self:
         """See `Forms`."""
@@ -347,7 +347,7 @@ class FloatForms(Forms):
             lost = (a != 0) & (b != 0) & (size == 0)
             wild = (size != 0) & ((size < 1 / _WILD) | (size > _WILD)) | lost
             error = np.where(wild, np.inf, error + size * EPSILON)
-        return self.of([value, _raised(error)])
+        return self.of([value, _raise(error)])
 
     def over(self, other: Self) -> Self:
         """See `Forms`."""
@@ -356,9 +356,9 @@ class FloatForms(Forms):
             raise NonlinearError
         value = self.value / b
         error = (self.error + np.abs(value) * eb) / (np.abs(b) - eb) + np.abs(value) * EPSILON
-        return self.of([value, _raised(error)])
+        return self.of([value, _raise(error)])
 
-    def scaled(self, factor: Fraction) -> Self:
+    def scale(self, factor: Fraction) -> Self:
         """See `Forms`."""
         if factor in (1, -1):
             return self.of([self.value * float(factor), self.error])
@@ -377,7 +377,7 @@ class FloatForms(Forms):
             error = error + (count + 8) * EPSILON * (size + error)
         if not tensor.tame_range:
             error = np.where(size > 0, np.inf, error)
-        return self.of([value, _raised(error)])
+        return self.of([value, _raise(error)])
 
     def total(self, axes: tuple[int, ...], *, keepdims: bool) -> Self:
         """See `Forms`."""
@@ -388,7 +388,7 @@ class FloatForms(Forms):
         if not self._exact_sums(size):
             count = size_of(tuple(self.shape[axis] for axis in axes))
             error = error + (count + 8) * EPSILON * (size + error)
-        return self.of([value, _raised(error)])
+        return self.of([value, _raise(error)])
 
     def _exact_sums(self, size: Array) -> bool:
         return _integral(self.value) and float(size.max(initial=0)) < 2.0**52
@@ -402,7 +402,7 @@ def _integral(value: Array) -> bool:
     return bool((np.rint(value) == value).all())
 
 
-def _raised(error: Array) -> Array:
+def _raise(error: Array) -> Array:
     return np.where(error > 0, error * _INFLATE + _TINY, 0.0)
 
 

@@ -18,7 +18,7 @@ from tamecheck.ir.tensor import Array
 if TYPE_CHECKING:
     from tamecheck.cells.complex import Cell
 
-__all__ = ["balanced_sum", "centre", "groups", "neighbours", "ordered", "volume"]
+__all__ = ["balanced_sum", "centre", "cyclic_order", "groups", "neighbours", "volume"]
 
 
 def centre(points: Sequence[ExactRow]) -> tuple[Fraction, ...]:
@@ -28,7 +28,7 @@ def centre(points: Sequence[ExactRow]) -> tuple[Fraction, ...]:
     )
 
 
-def ordered(tight: Array) -> list[int]:
+def cyclic_order(tight: Array) -> list[int]:
     """The vertices of a polygon in cyclic order; two of them are neighbours on each facet."""
     neighbours: dict[int, list[int]] = {index: [] for index in range(len(tight))}
     for column in range(tight.shape[1]):
@@ -50,7 +50,7 @@ def volume(points: Sequence[ExactRow], tight: Array) -> fmpq:
     if size == 1:
         return abs(points[0][0] - points[1][0])
     if size == 2:
-        return abs(_shoelace([points[index] for index in ordered(tight)]))
+        return abs(_shoelace([points[index] for index in cyclic_order(tight)]))
     triangulation = _Triangulation(tight)
     # (point, 1) times a denominator: the determinant of a simplex is then one of integers
     rows = [_integers((*point, fmpq(1))) for point in points]
@@ -103,11 +103,11 @@ class _Triangulation:
         """The simplices of a face, by their vertices."""
         found = self._found.get(face)
         if found is None:
-            found = self._divided(face, dim)
+            found = self._divide(face, dim)
             self._found[face] = found
         return found
 
-    def _divided(self, face: int, dim: int) -> list[tuple[int, ...]]:
+    def _divide(self, face: int, dim: int) -> list[tuple[int, ...]]:
         if dim == 0:
             return [(face.bit_length() - 1,)]
         facets = self._facets_of(face)

@@ -37,7 +37,7 @@ __all__ = [
     "halve",
     "ranges",
     "sign",
-    "unpacked",
+    "unpack",
 ]
 
 
@@ -102,11 +102,11 @@ class Vertices(NamedTuple):
     positive: Array
     negative: Array
 
-    def chosen(self, rows: Array) -> Vertices:
+    def choose(self, rows: Array) -> Vertices:
         """Some of the vertices."""
         return Vertices(*(array[rows] for array in self))
 
-    def joined(self, other: Vertices) -> Vertices:
+    def join(self, other: Vertices) -> Vertices:
         """These vertices, and then others."""
         return Vertices(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
@@ -126,11 +126,11 @@ class Parts(NamedTuple):
     below: Array
     cuts: Array
 
-    def chosen(self, rows: Array) -> Parts:
+    def choose(self, rows: Array) -> Parts:
         """Some of the parts."""
         return Parts(self.members, *(array[rows] for array in self[1:]))
 
-    def joined(self, other: Parts) -> Parts:
+    def join(self, other: Parts) -> Parts:
         """These parts, and then others."""
         moved = other._replace(first=other.first + len(self.members))
         return Parts(*(np.concatenate(pair) for pair in zip(self, moved, strict=True)))
@@ -143,7 +143,7 @@ class Parts(NamedTuple):
 def sign(owner: Array, tight: Array, values: Array, errors: Array, dim: int) -> Vertices:
     """Vertices, with the signs that the floats settle."""
     own, doubt = values[:, dim:], errors[:, dim:]
-    return Vertices(owner, tight, values, errors, packed(own > doubt), packed(own < -doubt))
+    return Vertices(owner, tight, values, errors, pack(own > doubt), pack(own < -doubt))
 
 
 def begin(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame, Vertices, Parts]:
@@ -201,7 +201,7 @@ def begin(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame
     )
     vertices = sign(
         np.repeat(np.arange(count), sizes),
-        packed(tight),
+        pack(tight),
         np.concatenate((points, values), axis=1),
         np.concatenate((doubt, errors), axis=1),
         dim,
@@ -215,10 +215,10 @@ def begin(polytopes: Sequence[Polytope], tables: Sequence[Table]) -> tuple[Frame
 def halve(vertices: Vertices, parts: Parts) -> Iterator[tuple[Vertices, Parts]]:
     """The first and the second half of the parts, each with its own vertices only."""
     for rows in np.array_split(np.arange(len(parts.owner)), 2):
-        chosen = parts.chosen(rows)
+        chosen = parts.choose(rows)
         all_, first = chosen.vertices()
         used, members = np.unique(all_, return_inverse=True)
-        yield vertices.chosen(used), chosen._replace(members=members, first=first)
+        yield vertices.choose(used), chosen._replace(members=members, first=first)
 
 
 def basis(frame: Frame, owner: int, places: Array) -> tuple[int, ...]:
@@ -233,7 +233,7 @@ def _bases(frame: Frame, vertices: Vertices) -> Array:
     """Independent hyperplanes through every vertex."""
     found = np.empty((len(vertices.owner), frame.dim), dtype=np.int32)
     size = cardinality(vertices.tight)
-    tight = unpacked(vertices.tight, frame.facets + frame.slots)
+    tight = unpack(vertices.tight, frame.facets + frame.slots)
     simple = size == frame.dim
     places = np.nonzero(tight[simple])[1].reshape(-1, frame.dim)
     found[simple] = frame.numbers[vertices.owner[simple][:, None], places]
@@ -247,16 +247,16 @@ def finish(frame: Frame, vertices: Vertices, parts: Parts) -> Iterator[tuple[int
     dim, width, owner = frame.dim, frame.facets + frame.slots, parts.owner
     rows, starts = parts.vertices()
     ends = (starts + parts.size).tolist()
-    inside = unpacked(parts.above, frame.slots).view(np.int8)
-    inside = inside - unpacked(parts.below, frame.slots).view(np.int8)
+    inside = unpack(parts.above, frame.slots).view(np.int8)
+    inside = inside - unpack(parts.below, frame.slots).view(np.int8)
     signs = np.concatenate((frame.signs[owner], np.zeros((len(owner), 1), np.int8)), axis=1)
     # what has no column goes to one more, which is left out then
     np.put_along_axis(signs, frame.columns[owner], inside, axis=1)
     signs = signs[:, :-1]
 
-    tight = unpacked(vertices.tight, width)
+    tight = unpack(vertices.tight, width)
     met = np.add.reduceat(tight[rows], starts, axis=0, dtype=np.int64)
-    cuts = unpacked(parts.cuts, frame.slots).view(bool)
+    cuts = unpack(parts.cuts, frame.slots).view(bool)
     real = np.concatenate((frame.sides[owner] != 0, cuts), axis=1) & (met >= dim)
     sides = np.concatenate((frame.sides[owner], inside), axis=1)
     open_ = np.concatenate((frame.open_[owner], np.zeros_like(cuts)), axis=1)
@@ -300,7 +300,7 @@ def bit_of(number: int) -> tuple[int, np.uint64]:
     return word, np.uint64(1 << bit)
 
 
-def packed(members: Array) -> Array:
+def pack(members: Array) -> Array:
     """Rows of truth values, shape ``(n, count)``, as words of shape ``(n, words_of(count))``."""
     count = members.shape[1]
     bytes_ = np.zeros((len(members), 8 * words_of(count)), dtype=np.uint8)
@@ -308,7 +308,7 @@ def packed(members: Array) -> Array:
     return bytes_.view(_WORD)
 
 
-def unpacked(words: Array, count: int) -> Array:
+def unpack(words: Array, count: int) -> Array:
     """The inverse of `packed`: an array of 0 and 1, shape ``(n, count)``."""
     bytes_ = np.ascontiguousarray(words).view(np.uint8)
     return np.unpackbits(bytes_, axis=1, count=count, bitorder="little")

@@ -125,7 +125,7 @@ def _pointwise(node: Apply, pieces: tuple[Piece, ...]) -> Step | str:
             return _NONLINEAR
         found = Round(node.args, node.op.name, pieces, Fraction(0))
         # it jumps at integers, or halfway between them
-        halfway = found.rounded(fmpq(1, 4)) != found.rounded(fmpq(3, 4))
+        halfway = found.integer_at(fmpq(1, 4)) != found.integer_at(fmpq(3, 4))
         return Round(node.args, node.op.name, pieces, Fraction(int(halfway), 2))
     return Pieces(
         node.args, pieces, compared_terms(pieces), node.shape, not node.op.regularity.continuous

@@ -95,7 +95,7 @@ def cells(  # noqa: PLR0913 the last three have defaults that suit most
 
     def found_by(search: Search) -> tuple[list[Cell], list[Cell], bool]:
         made = (Cell(shape, branch, planes, trace, outputs) for shape, branch in search.run(start))
-        return _collected(made, size, limit)
+        return _collect(made, size, limit)
 
     full, thin, complete = found_by(search)
     if not complete and thin and len(full) < limit:
@@ -114,7 +114,7 @@ def cells(  # noqa: PLR0913 the last three have defaults that suit most
     )
 
 
-def _collected(cells: Iterator[Cell], size: int, limit: int) -> tuple[list[Cell], list[Cell], bool]:
+def _collect(cells: Iterator[Cell], size: int, limit: int) -> tuple[list[Cell], list[Cell], bool]:
     """The cells of dimension ``size``, the others, and whether these are all: up to a limit."""
     full: list[Cell] = []
     thin: dict[frozenset[tuple[str, ...]], Cell] = {}

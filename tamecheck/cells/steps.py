@@ -105,7 +105,7 @@ class Move(Step):
         last = int(self.index.max(initial=-1))
         if len(args) == 1 and last < size_of(args[0].shape):
             return args[0].take(self.index)
-        return args[0].joined([*args[1:], args[0].constant(self.filler)]).take(self.index)
+        return args[0].join([*args[1:], args[0].constant(self.filler)]).take(self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Pieces(Step):
         """The forms, in one row, on whose values the step decides."""
         wide = [arg.padded(len(self.shape)) for arg in args]
         rows = [_affine(term, wide).flat(self.shape) for term in self.terms]
-        return rows[0].joined(rows[1:])
+        return rows[0].join(rows[1:])
 
     def value(self, args: Sequence[F], decided: Array) -> F:
         """See `Step`."""
@@ -181,7 +181,7 @@ class Extreme(Step):
         """See `Step`."""
         if self.index:
             return args[0].integers(decided.reshape((len(decided), *self.shape)))
-        return args[0].picked(self.groups[np.arange(len(self.groups)), decided], self.shape)
+        return args[0].pick(self.groups[np.arange(len(self.groups)), decided], self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class Round(Step):
         """See `Step`."""
         return args[0].integers(decided.reshape((len(decided), *args[0].shape)))
 
-    def rounded(self, value: object) -> int:
+    def integer_at(self, value: object) -> int:
         """The integer to which a rational is rounded."""
         array: Array = np.empty(1, dtype=object)
         array[0] = value
@@ -248,7 +248,7 @@ class Pick(Step):
         numbers = np.arange(size_of(self.data_shape)).reshape(self.data_shape)
         indices = decided.reshape((len(decided), *args[1].shape))
         rows = [pick(self.site, numbers, one).reshape(-1) for one in indices]
-        return args[0].picked(np.array(rows, dtype=np.int64), self.site.shape)
+        return args[0].pick(np.array(rows, dtype=np.int64), self.site.shape)
 
 
 Deciding: TypeAlias = Pieces | Extreme | Round | Order | Pick
@@ -271,7 +271,7 @@ def _affine(term: Term, args: Sequence[F]) -> F:
         case Add(left, right):
             return _affine(left, args).plus(_affine(right, args))
         case Mul(Const(factor), right):
-            return _affine(right, args).scaled(factor)
+            return _affine(right, args).scale(factor)
         case Mul(left, right):
             return _affine(left, args).times(_affine(right, args))
         case Div(numerator, denominator):

@@ -106,11 +106,11 @@ class Work:
             return Cut(None, self, None)
         if not (below and above):
             zero = self._face(signs == 0) if jump and not signs.all() else None
-            rest = self._opened(signs == 0) if zero is not None else self
+            rest = self._open(signs == 0) if zero is not None else self
             return Cut(rest if below else None, zero, rest if above else None)
-        return self._crossed(question, signs, jump=jump)
+        return self._cross(question, signs, jump=jump)
 
-    def _crossed(self, question: Question, signs: Array, *, jump: bool) -> Cut:
+    def _cross(self, question: Question, signs: Array, *, jump: bool) -> Cut:
         whole = self.polytope
         value, error = self.table.floats(question)
         table = self.table
@@ -124,12 +124,12 @@ class Work:
 
         def part(index: Array, side: int) -> Work:
             kept = np.concatenate((index, flat)) if flat.size else index
-            return self._assembled(kept, fresh, _Facet(number, side, jump, len(index)))
+            return self._assemble(kept, fresh, _Facet(number, side, jump, len(index)))
 
-        zero = self._assembled(flat, fresh, number) if jump else None
+        zero = self._assemble(flat, fresh, number) if jump else None
         return Cut(part(below, -1), zero, part(above, 1))
 
-    def _assembled(self, kept: Array, fresh: _Fresh, facet: _Facet | int) -> Work:
+    def _assemble(self, kept: Array, fresh: _Fresh, facet: _Facet | int) -> Work:
         """The polytope of some old vertices and the new ones, with a new facet or equation."""
         whole = self.polytope
         old, new = len(kept), len(fresh.tight)
@@ -194,7 +194,7 @@ class Work:
         )
         return Work(polytope, self.table, self.values[flat], self.errors[flat])
 
-    def _opened(self, flat: Array) -> Work:
+    def _open(self, flat: Array) -> Work:
         whole = self.polytope
         common = whole.tight[flat].all(axis=0)
         # a smaller face than a facet stays in the closure, where the value is that of the face

@@ -46,7 +46,7 @@ class SmtGraph:
         lines = [f"(set-logic {self.logic})"]
         for symbol in (*self.inputs, *self.outputs, *self.auxiliary):
             kind = "Int" if symbol.symbol_type().is_int_type() else "Real"
-            lines.append(f"(declare-fun {_quoted(symbol.symbol_name())} () {kind})")
+            lines.append(f"(declare-fun {_quote(symbol.symbol_name())} () {kind})")
         parts = self.formula.args() if self.formula.is_and() else (self.formula,)
         for part in parts:
             buffer = StringIO()
@@ -55,7 +55,7 @@ class SmtGraph:
         return "\n".join((*lines, "(check-sat)", ""))
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return str(import_module("pysmt.utils").quote(name))
 
 
@@ -169,18 +169,18 @@ class _Terms:
             return self._divide(make.Real(1), self._power(base, -exponent))
         self.nonlinear = True
         if exponent.denominator == 1:
-            return self._repeated(base, exponent.numerator)
+            return self._repeat(base, exponent.numerator)
         key = ("root", base, exponent)
         if key not in self._known:
             found = self._known[key] = self._symbol("root", self._types.REAL)
             zero = make.Real(0)
-            root = self._repeated(found, exponent.denominator)
-            same = make.Equals(root, self._repeated(base, exponent.numerator))
+            root = self._repeat(found, exponent.denominator)
+            same = make.Equals(root, self._repeat(base, exponent.numerator))
             defined = make.And(make.GE(found, zero), same)
             self.conditions.append(make.Or(make.LT(base, zero), defined))
         return self._known[key]
 
-    def _repeated(self, base: Any, count: int) -> Any:
+    def _repeat(self, base: Any, count: int) -> Any:
         if count > 1000:
             raise BeyondError(f"the power {count}")
         return base if count == 1 else self._make.Times([base] * count)

@@ -47,7 +47,7 @@ class Symbolic:
         taken = {str(v) for v in self.variables}
         rows = [
             f"{sympy.latex(sympy.Symbol(name))} &= {sympy.latex(e)}"
-            for name, e in self._named(taken)
+            for name, e in self._name_all(taken)
         ]
         return " \\\\\n".join(rows)
 
@@ -64,10 +64,10 @@ class Symbolic:
             name = _identifier(str(variable), taken)
             taken.add(name)
             lines.append(f"{name} = {sympy.srepr(variable)}")
-        lines += [f"{name} = {sympy.srepr(e)}" for name, e in self._named(taken)]
+        lines += [f"{name} = {sympy.srepr(e)}" for name, e in self._name_all(taken)]
         return "\n".join((*lines, ""))
 
-    def _named(self, taken: set[str]) -> list[tuple[str, Any]]:
+    def _name_all(self, taken: set[str]) -> list[tuple[str, Any]]:
         taken = set(taken)
         found: list[tuple[str, Any]] = []
         for output, elements in self.outputs.items():

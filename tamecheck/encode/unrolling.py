@@ -96,7 +96,7 @@ def unroll(
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
         try:
-            found = scalars.applied(site_of(graph, index, node), args)
+            found = scalars.apply_op(site_of(graph, index, node), args)
         except BeyondError as error:
             bad.append((graph.name_of(index), f"{node.op.name}: {error}"))
             # go on with any values of that shape, so that all such nodes are found
@@ -133,7 +133,7 @@ class _Scalars:
     def __init__(self, algebra: Algebra) -> None:
         self._algebra = algebra
 
-    def applied(self, site: Site, args: Sequence[Array]) -> Array:  # noqa: C901 one case a meaning
+    def apply_op(self, site: Site, args: Sequence[Array]) -> Array:  # noqa: C901 one case a meaning
         """The value of an op."""
         params, shape = site.params, site.shape
         match site.op.meaning:
@@ -164,7 +164,7 @@ class _Scalars:
                     op = BY_NAME[name]
                     checked, given = op.checked(parameters), [values[arg] for arg in args]
                     inner = op.shape([arg.shape for arg in given], checked)
-                    values.append(self.applied(Site(op, checked, inner, site.where), given))
+                    values.append(self.apply_op(Site(op, checked, inner, site.where), given))
                     return len(values) - 1
 
                 return values[expand(apply, 0, args[0].shape, params)]

@@ -18,9 +18,9 @@ __all__ = [
     "Vector",
     "box_inequalities",
     "minus",
-    "negated",
     "nonnegative_solution",
     "null_basis",
+    "opposite",
     "pivots",
     "satisfies",
     "solve_inequalities",
@@ -143,7 +143,7 @@ def minus(row: Vector, other: Vector) -> Vector:
     return tuple(a - b for a, b in zip(row, other, strict=True))
 
 
-def negated(row: Vector) -> Vector:
+def opposite(row: Vector) -> Vector:
     """The opposite row."""
     return tuple(-a for a in row)
 

@@ -17,7 +17,7 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.cells import Cell, Complex
-from tamecheck.cells.geometry import neighbours, ordered
+from tamecheck.cells.geometry import cyclic_order, neighbours
 from tamecheck.cells.polytope import ExactRow, dot
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, size_of
@@ -86,7 +86,7 @@ def mosaic_of(found: Complex, plane: Plane) -> Mosaic:
     """The polygons and edges of a complex with two coordinates."""
     corners = [_corners(cell) for cell in found.cells]
     polygons = tuple(
-        points[ordered(cell.polytope.tight)]
+        points[cyclic_order(cell.polytope.tight)]
         for points, cell in zip(corners, found.cells, strict=True)
     )
     if len(found.cells) * cost(plane.graph) <= _EXACT_WORK:

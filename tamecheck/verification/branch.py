@@ -53,11 +53,11 @@ def _count(items: Items) -> int:
     return len(next(iter(items.values())))
 
 
-def _picked(items: Items, index: Any) -> Items:
+def _pick(items: Items, index: Any) -> Items:
     return {key: value[index] for key, value in items.items()}
 
 
-def _joined(first: Items, second: Items) -> Items:
+def _join(first: Items, second: Items) -> Items:
     return {key: np.concatenate([value, second[key]]) for key, value in first.items()}
 
 
@@ -79,7 +79,7 @@ def _branch(
     batch, least, most = sizes
     while _count(items) and not budget.is_spent and search.kept is None:
         take = min(batch, _count(items))
-        part, rest = _picked(items, slice(-take, None)), _picked(items, slice(0, -take))
+        part, rest = _pick(items, slice(-take, None)), _pick(items, slice(0, -take))
         seen += take
         before = budget.seconds
         children, witness = look(part)
@@ -87,7 +87,7 @@ def _branch(
             return Remainder(_count(rest), seen, witness)
         if children is None:
             return Remainder(_count(rest) + take, seen)
-        items = _joined(rest, children)
+        items = _join(rest, children)
         batch = min(batch * 2, most) if before - budget.seconds < _LONG else max(batch // 2, least)
     return Remainder(_count(items), seen)
 
@@ -108,7 +108,7 @@ def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> 
         cases = np.concatenate([part.cases, part.cases])
         return {"lower": lower, "upper": upper, "cases": cases}, None
 
-    return _branch(search, _stacked(regions), look, (8, 1, _batch_limit(search)), limit)
+    return _branch(search, _stack(regions), look, (8, 1, _batch_limit(search)), limit)
 
 
 def still_open(
@@ -122,7 +122,7 @@ def still_open(
         if search.budget.is_spent:
             kept.extend(some)
             continue
-        part = _Boxes(search, _stacked(some))
+        part = _Boxes(search, _stack(some))
         found = part.examine()
         if found is not None:
             return (), found
@@ -130,7 +130,7 @@ def still_open(
     return tuple(kept), None
 
 
-def _stacked(regions: Sequence[Region]) -> Items:
+def _stack(regions: Sequence[Region]) -> Items:
     return {
         name: np.stack([getattr(region, name) for region in regions])
         for name in ("lower", "upper", "cases")
@@ -138,7 +138,7 @@ def _stacked(regions: Sequence[Region]) -> Items:
 
 
 def _scale(search: Search) -> Array:
-    ends = _stacked(search.problem.regions)
+    ends = _stack(search.problem.regions)
     return np.maximum(ends["upper"].max(0) - ends["lower"].min(0), _LEAST)
 
 
@@ -201,7 +201,7 @@ class _Boxes:
         corners = np.where(self.slope > 0, self.lower, self.upper)
         points = np.concatenate([corners, (self.lower + self.upper) / 2])
         allowed = np.concatenate([self.cases, self.cases])
-        return search.confirmed(points, search.rows(points), allowed)
+        return search.confirm(points, search.rows(points), allowed)
 
     def _settle_ties(self, least: Array) -> None:
         """Look again at boxes where no more than rounding is missing, now without rounding."""
@@ -267,7 +267,7 @@ def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)
     row = np.zeros((1, 1, layers.sizes[-1]))
     row[..., output] = sign
 
-    def bounded(lower: Array, upper: Array) -> Items:
+    def bounds_of(lower: Array, upper: Array) -> Items:
         """Boxes, lower bounds of the signed output, and the slopes of the functionals below it."""
         with np.errstate(all="ignore"):
             state = bound(layers, lower, upper)
@@ -279,11 +279,11 @@ def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)
         slope = np.nan_to_num(functional.a[:, 0])
         return {"lower": lower, "upper": upper, "bound": least, "slope": slope}
 
-    items = bounded(box[0][np.newaxis], box[1][np.newaxis])
+    items = bounds_of(box[0][np.newaxis], box[1][np.newaxis])
     known: Fraction | None = None
     while not budget.is_spent and _count(items) < _MOST:
         order = np.argsort(items["bound"], kind="stable")
-        part, rest = _picked(items, order[:_BATCH]), _picked(items, order[_BATCH:])
+        part, rest = _pick(items, order[:_BATCH]), _pick(items, order[_BATCH:])
         low, high, slope = part["lower"], part["upper"], part["slope"]
         corner = np.where(slope > 0, low, high)
         for point in (corner[0], (low[0] + high[0]) / 2):
@@ -291,11 +291,11 @@ def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)
         goal = np.inf if known is None else sign * float(known)
         if items["bound"].min() >= goal - _GOOD * max(1.0, abs(goal)):
             break
-        halves = bounded(*_halves(low, high, slope, np.maximum(scale, _LEAST)))
+        halves = bounds_of(*_halves(low, high, slope, np.maximum(scale, _LEAST)))
         # a half is never worse than the whole
         twice = np.concatenate([part["bound"], part["bound"]])
         halves = {**halves, "bound": np.maximum(halves["bound"], twice)}
-        items = _joined(rest, halves)
+        items = _join(rest, halves)
         if not (halves["upper"] > halves["lower"]).any():
             break
     worst = float(items["bound"].min())
@@ -354,13 +354,13 @@ class _Signs:
         closed |= problem.closed(state.bounds[-1].lower)[np.arange(len(cases)), cases]
         open_ = np.flatnonzero(~closed)
         if not open_.size:
-            return _picked(items, open_), None
+            return _pick(items, open_), None
         allowed = cases[open_][:, np.newaxis] == np.arange(len(self.region.cases))
         points = outcome.points[open_]
-        witness = self.search.confirmed(points, self.search.rows(points), allowed)
+        witness = self.search.confirm(points, self.search.rows(points), allowed)
         if witness is not None:
             return None, witness
-        kept = _picked({**items, **outcome.choice}, open_)
+        kept = _pick({**items, **outcome.choice}, open_)
         return self._children(kept, state, outcome, open_), None
 
     def _state(self, count: int, signs: Mapping[int, Array]) -> tuple[State, Array]:
@@ -410,4 +410,4 @@ class _Signs:
                 rows = np.flatnonzero(layer == arg)
                 own["sign", arg][rows, place[rows]] = sign
             sides.append(own)
-        return _joined(*sides)
+        return _join(*sides)

@@ -39,7 +39,7 @@ from tamecheck.exact.feasibility import (
     Vector,
     box_inequalities,
     minus,
-    negated,
+    opposite,
     satisfies,
     solve_inequalities,
 )
@@ -122,7 +122,7 @@ class Exact:
     @property
     def decisions(self) -> int:
         """How many forms the steps decide about."""
-        return sum(_asked(step) for step in self.steps.values())
+        return sum(_count_forms(step) for step in self.steps.values())
 
     def search(self, cases: Sequence[Case], budget: Budget, confirm: Confirm) -> Outcome:
         """Decide cases, in order, until one has a witness or the budget is spent."""
@@ -252,12 +252,12 @@ class _Descent:
             args = [forms[arg] for arg in step.args]
             decides = deciding(step)
             if decides is not None:
-                yield from self._divided(part, decides, args, (node, number + 1, forms))
+                yield from self._divide(part, decides, args, (node, number + 1, forms))
                 return
             forms[node] = step.value(args, NONE)
         yield part, len(self.order), forms
 
-    def _divided(
+    def _divide(
         self,
         part: _Polyhedron,
         step: Deciding,
@@ -305,7 +305,7 @@ def _output_row(one: Inequality, outputs: Array, size: int) -> Row:
     return tuple(row), strict
 
 
-def _asked(step: Step) -> int:
+def _count_forms(step: Step) -> int:
     match step:
         case Pieces(terms=terms, shape=shape):
             return len(terms) * size_of(shape)
@@ -344,21 +344,21 @@ def _options(
             # without a jump both sides have the same value between them
             apart = jump or faces
             yield 1, ((row, apart),)
-            yield -1, ((negated(row), apart),)
+            yield -1, ((opposite(row), apart),)
             if apart:
-                yield 0, ((row, False), (negated(row), False))
+                yield 0, ((row, False), (opposite(row), False))
         case Extreme():
             yield from _winners(step, asked, number)
         case Round():
-            yield from _rounded(step, _column(asked, number), part)
+            yield from _round(step, _column(asked, number), part)
         case Order(groups=groups, pairs=pairs, descending=descending):
             row, pair = divmod(number, len(pairs))
             i, j = (row * groups.shape[1] + k for k in pairs[pair])
             ahead = minus(_column(asked, i), _column(asked, j))
-            later = negated(ahead) if descending else ahead
+            later = opposite(ahead) if descending else ahead
             sign = -1 if descending else 1
             yield sign, ((later, True),)
-            yield 0, ((negated(later), False),)
+            yield 0, ((opposite(later), False),)
         case Pick():
             form = _column(asked, number)
             value = as_fraction(form[-1])
@@ -377,11 +377,11 @@ def _winners(step: Extreme, asked: Array, number: int) -> Iterator[Option]:
                 ahead = minus(forms[winner], forms[rival])
                 # of equal ones the index is that of the first, or of the last
                 strict = step.index and ((rival < winner) != step.last)
-                rows.append((ahead if step.largest else negated(ahead), strict))
+                rows.append((ahead if step.largest else opposite(ahead), strict))
         yield winner, tuple(rows)
 
 
-def _rounded(step: Round, row: Vector, part: _Polyhedron) -> Iterator[Option]:
+def _round(step: Round, row: Vector, part: _Polyhedron) -> Iterator[Option]:
     low, high = part.range(row)
     offset = as_number(step.offset)
     if low is None or high is None or high - low > _MANY_VALUES:
@@ -391,5 +391,5 @@ def _rounded(step: Round, row: Vector, part: _Polyhedron) -> Iterator[Option]:
     for jump in (offset + number for number in range(first, last + 1)):
         at = (*row[:-1], row[-1] - jump)
         after = (*row[:-1], row[-1] - jump - 1)
-        yield step.rounded(jump), ((at, False), (negated(at), False))
-        yield step.rounded(jump + half), ((at, True), (negated(after), True))
+        yield step.integer_at(jump), ((at, False), (opposite(at), False))
+        yield step.integer_at(jump + half), ((at, True), (opposite(after), True))

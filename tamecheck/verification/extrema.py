@@ -195,12 +195,12 @@ class _Task:
         # first what is quick, so that there is an answer whenever time is up
         self._offer([(low + high) / 2 for low, high in self.ends], "middle of the box")
         left = self.budget.seconds
-        layers = self._tried(lambda: layers_of(self.graph)) if self.ends else None
+        layers = self._try(lambda: layers_of(self.graph)) if self.ends else None
         if layers is not None:
             self._split(layers, 0.0)
         encoding = None
         if self.graph.parameters <= _SMALL or method == "auto":
-            encoding = self._tried(lambda: mip_encoding(self.graph, self.box))
+            encoding = self._try(lambda: mip_encoding(self.graph, self.box))
         many = encoding is not None and len(encoding.rules) >= _FEW
         if layers is not None:
             share = _DEFAULT_WALK if math.isinf(left) else left
@@ -220,7 +220,7 @@ class _Task:
             left = self.budget.seconds
             self._split(layers, _DEFAULT_SPLIT if math.isinf(left) else left)
 
-    def _tried(self, make: Callable[[], T]) -> T | None:
+    def _try(self, make: Callable[[], T]) -> T | None:
         try:
             return make()
         except UnsupportedError as error:

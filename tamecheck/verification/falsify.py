@@ -43,7 +43,7 @@ def sample(search: Search, region: Region, count: int) -> Witness | None:
     """A witness among random points and corners of a box."""
     points = _start(search, region, count)
     allowed = np.broadcast_to(region.cases, (count, len(region.cases)))
-    return search.confirmed(points, search.rows(points), allowed)
+    return search.confirm(points, search.rows(points), allowed)
 
 
 def attack(search: Search, region: Region, *, restarts: int, steps: int) -> Witness | None:
@@ -82,7 +82,7 @@ def _descend(
                 return None
             values = search.layers.values(x)
             rows = values[-1]
-            found = search.confirmed(x, rows, allowed)
+            found = search.confirm(x, rows, allowed)
             if found is not None:
                 return found
             gradient = search.layers.gradient(values, _weights(rows, members))
@@ -91,7 +91,7 @@ def _descend(
             velocity = 0.7 * velocity + np.where(np.isfinite(direction), direction, 0.0)
             rate = 0.25 * 0.01 ** (step / steps)
             x = np.clip(x - rate * width * np.sign(velocity), lower, upper)
-    return search.confirmed(x, search.rows(x), allowed)
+    return search.confirm(x, search.rows(x), allowed)
 
 
 def _weights(rows: Array, members: Array) -> Array:
@@ -132,12 +132,12 @@ class _LocalSearch:
         self.point = (self.lower + self.upper) / 2
         self.slope = np.zeros_like(self.lower)
 
-    def _tried(self, points: Array) -> tuple[Array, Witness | None]:
+    def _try(self, points: Array) -> tuple[Array, Witness | None]:
         """The depth of every case at the points, and a witness if there is one."""
         rows = self.search.rows(points)
         allowed = np.broadcast_to(self.region.cases, (len(points), len(self.region.cases)))
         depth = np.where(self.region.cases, self.search.problem.depth(rows), np.inf)
-        return depth, self.search.confirmed(points, rows, allowed)
+        return depth, self.search.confirm(points, rows, allowed)
 
     def _toward(self, points: Array, case: Array) -> Array:
         """Gradients of the rows of each point's case."""
@@ -151,7 +151,7 @@ class _LocalSearch:
         """
         rng = self.search.rng
         points = np.where(rng.random((self.count, len(self.lower))) < 0.5, self.lower, self.upper)
-        depth, found = self._tried(points)
+        depth, found = self._try(points)
         if found is not None:
             return found
         near = np.argsort(depth.min(0))[: min(4, int(self.region.cases.sum()))]
@@ -163,7 +163,7 @@ class _LocalSearch:
             size = np.abs(gradient).mean(-1, keepdims=True) + 1e-300
             momentum = 0.8 * momentum + gradient / size
             points = np.where(momentum > 0, self.lower, self.upper)
-            depth, found = self._tried(points)
+            depth, found = self._try(points)
             if found is not None:
                 return found
         self._keep(points, depth[np.arange(self.count), case], case)
@@ -189,7 +189,7 @@ class _LocalSearch:
         along = np.where(self.slope > 0, self.lower, self.upper)
         guided = rng.random((self.count, 1)) < 0.6
         points = np.where(moving, np.where(guided, along, random), self.point)
-        depth, found = self._tried(points)
+        depth, found = self._try(points)
         if found is not None:
             return found
         own = depth[:, self.case]

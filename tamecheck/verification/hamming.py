@@ -153,9 +153,9 @@ class HammingBall:
         """
         inputs = self.network.point(found.witness or ())
         outputs = exact_outputs(self.graph, inputs) or []
-        if _decided(outputs) == found.decision:
+        if _decision(outputs) == found.decision:
             raise _contradiction(" at the witness")
-        return Witness.of(inputs, outputs, float32=_replayed(replay, inputs, found.decision))
+        return Witness.of(inputs, outputs, float32=_replay(replay, inputs, found.decision))
 
     def certify(self, radius: int, *, timeout: float | None = None) -> dict[str, Any] | None:
         """A certificate that the decision stays within ``radius`` flips; None if none was found.
@@ -184,7 +184,7 @@ class HammingBall:
         flips = rng.choice(np.array([-1, 1], dtype=np.int8), (_SAMPLES, len(free)))
         points[1:, free] *= flips
         for states, decided in zip(points, self.network.decide(points).tolist(), strict=True):
-            own = _decided(exact_outputs(self.graph, self.network.point(states)) or [])
+            own = _decision(exact_outputs(self.graph, self.network.point(states)) or [])
             if own not in (None, decided):
                 raise _contradiction("")
 
@@ -201,7 +201,7 @@ def solvers_word(found: Distance) -> str:
     return f"Only the word of a solver ({found.method}) says that there is no change."
 
 
-def _decided(outputs: Sequence[Fraction | arb]) -> int | None:
+def _decision(outputs: Sequence[Fraction | arb]) -> int | None:
     """The class of exact outputs; None where they are no rationals."""
     exact = [value for value in outputs if isinstance(value, Fraction)]
     if not exact or len(exact) < len(outputs):
@@ -209,7 +209,7 @@ def _decided(outputs: Sequence[Fraction | arb]) -> int | None:
     return exact.index(max(exact)) if len(exact) > 1 else int(exact[0] > 0)
 
 
-def _replayed(replay: Replay | None, inputs: Sequence[Fraction], decision: int) -> bool | None:
+def _replay(replay: Replay | None, inputs: Sequence[Fraction], decision: int) -> bool | None:
     if replay is None:
         return None
     outputs = replay(np.array([float(value) for value in inputs], dtype=np.float32))

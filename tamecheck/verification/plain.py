@@ -19,7 +19,7 @@ from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Problem
-from tamecheck.verification.witness import Replay, witnessed
+from tamecheck.verification.witness import Replay, witness_near
 
 __all__ = ["bound_plainly", "impossible", "sample_plainly"]
 
@@ -47,7 +47,7 @@ def sample_plainly(
             for case in np.flatnonzero(region.cases):
                 if not all(_seems(row, x, outputs) for row in spec.cases[case].outputs):
                     continue
-                found = witnessed(problem, int(case), x, replay)
+                found = witness_near(problem, int(case), x, replay)
                 if found is not None:
                     return found
     return None
@@ -85,7 +85,7 @@ def bound_plainly(problem: Problem, cases: Sequence[Case], budget: Budget) -> tu
             seen += 1
             if impossible(problem.graph, case, lower, upper):
                 continue
-            halves = _halved(lower, upper)
+            halves = _halve(lower, upper)
             if halves is None:
                 return False, seen
             for turn, (low, high) in enumerate(halves):
@@ -99,7 +99,7 @@ def _width(lower: Sequence[Bound], upper: Sequence[Bound]) -> float:
     return max(map(nearest_float, sides), default=0.0)
 
 
-def _halved(
+def _halve(
     lower: tuple[Bound, ...], upper: tuple[Bound, ...]
 ) -> list[tuple[tuple[Bound, ...], tuple[Bound, ...]]] | None:
     widths = [

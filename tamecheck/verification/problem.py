@@ -98,7 +98,7 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     scores = _scores(graph, list(rows))
     layers, missing = None, ""
     try:
-        layers = _with_rows(layers_of(scores), [_scaled(row) for row in rows]) if rows else None
+        layers = _with_rows(layers_of(scores), [_scale(row) for row in rows]) if rows else None
     except UnsupportedError as error:
         missing = "; ".join(f"{name} ({why})" for name, why in error.nodes[:4])
     strict = np.array([row.strict for row in rows], dtype=bool)
@@ -159,7 +159,7 @@ def _scores(graph: Graph, rows: Sequence[Inequality]) -> Graph:
 _LEAST, _MOST = 2.0**-500, 2.0**500
 
 
-def _scaled(row: Inequality) -> Inequality:
+def _scale(row: Inequality) -> Inequality:
     """The row times a power of two, so that float64 holds it; or an `UnsupportedError`."""
     terms = (*row.inputs, *row.outputs)
     if not terms:

@@ -29,7 +29,7 @@ from tamecheck.verification.witness import (
     graph_of,
     replay_of,
     witness_at,
-    witnessed,
+    witness_near,
 )
 
 __all__ = ["verify"]
@@ -82,10 +82,10 @@ def verify(
     run.started = started
     try:
         layers = run.problem.layers
-        rest = run.plain if layers is None else lambda: run.layered(layers)
+        rest = run.plain if layers is None else lambda: run.by_layers(layers)
         return run.unconditional() or rest()
     except KeyboardInterrupt:
-        return run.interrupted()
+        return run.interrupt()
 
 
 class _Run:
@@ -101,7 +101,7 @@ class _Run:
     def _spent(self) -> float:
         return time.monotonic() - self.started
 
-    def _violated(self, witness: Witness, method: str) -> Violated:
+    def _violation(self, witness: Witness, method: str) -> Violated:
         reason = "An exact evaluation of the witness violates the property."
         if witness.float32 is False:
             reason += " A float32 run does not confirm it: the violation is within its rounding."
@@ -118,10 +118,10 @@ class _Run:
         late = self.budget.is_spent
         return Unknown("Out of time." if late else why, self._spent, late, self.facts)
 
-    def interrupted(self) -> Answer:
+    def interrupt(self) -> Answer:
         """What is known when Ctrl-C ends the search: an exact witness, or nothing."""
         kept = None if self.search is None else self._kept(self.search)
-        return kept or self._unknown("interrupted")
+        return kept or self._unknown("interrupt")
 
     def unconditional(self) -> Answer | None:
         """Cases without a condition on the outputs: any input of their region is unsafe.
@@ -138,14 +138,14 @@ class _Run:
             empty.append(point is None)
             found = None if point is None else self._confirm(number, point)
             if found is not None:
-                return self._violated(found, "a point of the region")
+                return self._violation(found, "a point of the region")
         if all(empty):
             return self._exact_holds("empty region", "The region is empty.")
         return None
 
     def _confirm(self, case: int, point: tuple[Fraction, ...]) -> Witness | None:
         near = np.array([nearest_float(value) for value in point])
-        return witnessed(self.problem, case, near, self.replay) or witness_at(
+        return witness_near(self.problem, case, near, self.replay) or witness_at(
             self.problem, case, point, self.replay
         )
 
@@ -164,7 +164,7 @@ class _Run:
         outcome = exact.search(self.problem.spec.cases, share, self._confirm)
         self.facts["linear pieces"] = outcome.parts
         if outcome.witness is not None:
-            return self._violated(outcome.witness, _PIECES)
+            return self._violation(outcome.witness, _PIECES)
         if len(outcome.impossible) == len(self.problem.spec.cases):
             reason = "No input of the region is unsafe, by exact multipliers on every linear piece."
             return self._exact_holds(_PIECES, reason)
@@ -176,7 +176,7 @@ class _Run:
         problem = self.problem
         witness = sample_plainly(problem, self.rng, self.replay, self.budget)
         if witness is not None:
-            return self._violated(witness, "samples")
+            return self._violation(witness, "samples")
         found = self._exactly()
         if found is not None:
             return found
@@ -188,21 +188,21 @@ class _Run:
             return self._holds("intervals over boxes of inputs")
         return self._unknown(f"No linear bounds are known for {problem.open_nodes}.")
 
-    def layered(self, layers: Layers) -> Answer:
+    def by_layers(self, layers: Layers) -> Answer:
         """Samples, exact pieces, gradients, then splitting of inputs or of signs."""
         search = Search(self.problem, layers, self.rng, self.replay, self.budget)
         self.search = search
         count = int(np.clip((1 << 22) // sum(layers.sizes), 4, 64))
         return (
-            self._searched(lambda one: sample(search, one, 4 * count), "samples", _SAMPLED)
+            self._search(lambda one: sample(search, one, 4 * count), "samples", _SAMPLED)
             # splitting signs is the better way where rectifiers are many
-            or self._exactly(_SHORT if _rectified(layers) else _LONG)
+            or self._exactly(_SHORT if _has_rectifiers(layers) else _LONG)
             or self._first_bounds(search)
             or self._attack(search, count)
             or self._prove(search)
         )
 
-    def _searched(
+    def _search(
         self, look: Callable[[Region], Witness | None], method: str, share: float
     ) -> Violated | None:
         """A witness in one region after the other, until a share of the time is over."""
@@ -210,7 +210,7 @@ class _Run:
         for region in self.regions:
             witness = look(region)
             if witness is not None:
-                return self._violated(witness, method)
+                return self._violation(witness, method)
             if part.is_spent:
                 break
         return None
@@ -221,7 +221,7 @@ class _Run:
             return None
         self.regions, witness = still_open(search, self.regions)
         if witness is not None:
-            return self._violated(witness, _BOXES)
+            return self._violation(witness, _BOXES)
         return None if self.regions else self._holds(_BOXES)
 
     def _attack(self, search: Search, count: int) -> Violated | None:
@@ -233,21 +233,21 @@ class _Run:
             for region in regions:
                 witness = flip(search, region, count=max(count, 8), limit=most / len(regions))
                 if witness is not None:
-                    return self._violated(witness, "flips of coordinates")
+                    return self._violation(witness, "flips of coordinates")
             return self._kept(search)
 
         def descend(region: Region) -> Witness | None:
             return attack(search, region, restarts=count, steps=50)
 
-        return self._searched(descend, "projected gradients", _ATTACKED) or self._kept(search)
+        return self._search(descend, "projected gradients", _ATTACKED) or self._kept(search)
 
     def _kept(self, search: Search) -> Violated | None:
-        return None if search.kept is None else self._violated(search.kept, "projected gradients")
+        return None if search.kept is None else self._violation(search.kept, "projected gradients")
 
     def _prove(self, search: Search) -> Answer:
         if not all(region.finite for region in self.regions):
             return self._unknown("The region is unbounded, and no violation was found.")
-        if search.layers.inputs <= _FEW_INPUTS or not _rectified(search.layers):
+        if search.layers.inputs <= _FEW_INPUTS or not _has_rectifiers(search.layers):
             return self._by_boxes(search)
         return self._by_neurons(search)
 
@@ -255,7 +255,7 @@ class _Run:
         boxes = split_inputs(search, self.regions, limit=self.budget.seconds)
         self.facts["boxes"] = boxes.seen
         if boxes.witness is not None:
-            return self._violated(boxes.witness, _BOXES)
+            return self._violation(boxes.witness, _BOXES)
         if not boxes.open:
             return self._holds(_BOXES)
         return self._kept(search) or self._unknown("Boxes are left that cannot be halved.")
@@ -268,12 +268,12 @@ class _Run:
             left, seen = left + signs.open, seen + signs.seen
             self.facts["subproblems"] = seen
             if signs.witness is not None:
-                return self._violated(signs.witness, _NEURONS)
+                return self._violation(signs.witness, _NEURONS)
         if not left:
             return self._holds(_NEURONS)
         return self._kept(search) or self._by_boxes(search)
 
 
-def _rectified(layers: Layers) -> bool:
+def _has_rectifiers(layers: Layers) -> bool:
     """Whether some layer is a rectifier, whose sign can be fixed."""
     return any(isinstance(one, Pointwise) and one.scalar.kinked for one in layers.computed)

@@ -37,7 +37,7 @@ __all__ = [
     "onnx_replay",
     "replay_of",
     "witness_at",
-    "witnessed",
+    "witness_near",
 ]
 
 Replay: TypeAlias = Callable[[Array], Array | None]
@@ -47,7 +47,7 @@ _BITS = 256
 _CHECKS = 40
 
 
-def witnessed(problem: Problem, case: int, x: Array, replay: Replay | None) -> Witness | None:
+def witness_near(problem: Problem, case: int, x: Array, replay: Replay | None) -> Witness | None:
     """The witness at (or next to) a float point, if the exact outputs are unsafe there.
 
     The point is moved into the exact box, to float32 numbers where the box has them.
@@ -77,7 +77,7 @@ def witness_at(
     outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
     if outputs is None:
         return None
-    return Witness.of(point, outputs, float32=_replayed(wanted, point, replay))
+    return Witness.of(point, outputs, float32=_replay(wanted, point, replay))
 
 
 def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
@@ -88,7 +88,7 @@ def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
     """
     # NumPy's scalars keep the type, so that the next number is one of that type
     return tuple(
-        _moved(value, low, high, x)
+        _move(value, low, high, x)
         for value, low, high in zip(x, case.lower, case.upper, strict=True)
     )
 
@@ -102,7 +102,7 @@ def _cut(x: Array, case: Case) -> tuple[Fraction, ...]:
     return tuple(found)
 
 
-def _moved(value: np.floating, low: Bound, high: Bound, like: Array) -> Fraction:
+def _move(value: np.floating, low: Bound, high: Bound, like: Array) -> Fraction:
     if np.isfinite(value) and _between(low, exact := Fraction(float(value)), high):
         return exact
     below = low is not None and (not np.isfinite(value) or Fraction(float(value)) < low)
@@ -150,7 +150,7 @@ def _ball(value: Fraction | arb) -> arb:
     return value if isinstance(value, arb) else arb(fmpq(value.numerator, value.denominator))
 
 
-def _replayed(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
+def _replay(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
     if replay is None:
         return None
     with np.errstate(over="ignore"):
@@ -228,7 +228,7 @@ class Search:
         with np.errstate(all="ignore"):
             return self.layers.values(x)[-1]
 
-    def confirmed(self, points: Array, rows: Array, allowed: Array | None = None) -> Witness | None:
+    def confirm(self, points: Array, rows: Array, allowed: Array | None = None) -> Witness | None:
         """A witness among points whose rows look unsafe, deepest first, checked exactly.
 
         ``allowed`` (points, cases) says which cases a point may witness.
@@ -246,7 +246,7 @@ class Search:
             if key in self.failed or (self.checks >= _CHECKS and self.budget.seconds < 1):
                 continue
             self.checks += 1
-            found = witnessed(self.problem, case, points[index], self.replay)
+            found = witness_near(self.problem, case, points[index], self.replay)
             if found is None:
                 self.failed.add(key)
             elif found.float32 is False:

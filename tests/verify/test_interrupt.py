@@ -34,7 +34,7 @@ def hard_program():
     return "\n".join([f"min\n {slacks}\nst", *rows, "binaries", names, "end\n"])
 
 
-def interrupted(arguments):
+def interrupt(arguments):
     """The exit code, stdout and terminal of a command that gets SIGINT once it shows progress."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "tamecheck", *map(str, arguments)]
@@ -54,17 +54,17 @@ def interrupted(arguments):
 @pytest.mark.slow
 def test_solve_gives_the_best_so_far(tmp_path):
     (tmp_path / "p.lp").write_text(hard_program())
-    code, answer, _ = interrupted(["solve", tmp_path / "p.lp", "--certify", "--json"])
+    code, answer, _ = interrupt(["solve", tmp_path / "p.lp", "--certify", "--json"])
     assert code == 3
     assert answer["status"] in {"feasible", "unknown"}
-    assert answer["reason"] == "interrupted"
+    assert answer["reason"] == "interrupt"
 
 
 @pytest.mark.slow
 def test_verify_says_that_it_was_interrupted(tmp_path):
     (tmp_path / "p.vnnlib").write_text(VERIFY)
-    code, answer, _ = interrupted(["verify", "--expr", IDENTITY, tmp_path / "p.vnnlib", "--json"])
-    assert (code, answer["verdict"], answer["reason"]) == (3, "unknown", "interrupted")
+    code, answer, _ = interrupt(["verify", "--expr", IDENTITY, tmp_path / "p.vnnlib", "--json"])
+    assert (code, answer["verdict"], answer["reason"]) == (3, "unknown", "interrupt")
 
 
 @pytest.mark.slow

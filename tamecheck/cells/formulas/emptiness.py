@@ -16,7 +16,7 @@ from tamecheck.exact.feasibility import (
     Inequality,
     Vector,
     box_inequalities,
-    negated,
+    opposite,
     solve_inequalities,
 )
 from tamecheck.exact.reals import Number, UndecidedError, as_number, working_precision
@@ -122,18 +122,18 @@ class Domain:
                 return self.exact[number]
         affine = [(_row(d), True) for d in decisions if d[0].affine]
         found = solve_inequalities([*self.sides, *affine], len(self.bounds))
-        given, rows = self.lifted(decisions)
+        given, rows = self.lift(decisions)
         if found is None or solve_inequalities([*given, *rows], len(given[0][0]) - 1) is None:
             return "empty"
         if self.holds(decisions, found):
             return found
-        return self._searched(decisions)
+        return self._search(decisions)
 
     def holds(self, decisions: Sequence[Decision], point: Point) -> bool:
         """Whether all the inequalities are proved to hold at a point."""
         return all(sign_at(expression, point) == sign for expression, sign in decisions)
 
-    def lifted(self, decisions: Sequence[Decision]) -> tuple[list[Inequality], list[Inequality]]:
+    def lift(self, decisions: Sequence[Decision]) -> tuple[list[Inequality], list[Inequality]]:
         """What is known and the decisions, as inequalities with a coordinate for each atom.
 
         Known are the sides of the box, and the ranges of the atoms.
@@ -142,22 +142,22 @@ class Domain:
         places = {number: k for k, number in enumerate(sorted(atoms), start=len(self.bounds))}
         none = [_ZERO] * len(places)
 
-        def padded(row: Vector, factors: Mapping[int, fmpq]) -> Vector:
+        def pad(row: Vector, factors: Mapping[int, fmpq]) -> Vector:
             wide = [*row[:-1], *none, row[-1]]
             for number, factor in factors.items():
                 wide[places[number]] = factor
             return tuple(wide)
 
-        given = [(padded(row, {}), strict) for row, strict in self.sides]
+        given = [(pad(row, {}), strict) for row, strict in self.sides]
         rows = [
-            (padded(_row((e, sign)), {atom.number: a * sign for atom, a in e.terms}), True)
+            (pad(_row((e, sign)), {atom.number: a * sign for atom, a in e.terms}), True)
             for e, sign in decisions
         ]
         flat = (_ZERO,) * len(self.bounds)
         for number in places:
             for sign, end in zip((1, -1), atoms[number].range, strict=True):
                 if end is not None:
-                    row = padded((*flat, fmpq(-sign * end)), {number: fmpq(sign)})
+                    row = pad((*flat, fmpq(-sign * end)), {number: fmpq(sign)})
                     given.append((row, False))
         return given, rows
 
@@ -166,7 +166,7 @@ class Domain:
         """The inequalities that hold inside the box."""
         return box_inequalities(self.bounds, strict=True)
 
-    def _searched(self, decisions: Sequence[Decision]) -> Answer:
+    def _search(self, decisions: Sequence[Decision]) -> Answer:
         """Halve the box, leaving out the halves where an inequality certainly fails."""
         boxes = [self.bounds]
         for _ in range(_BOXES):
@@ -202,12 +202,12 @@ def _halves(box: Bounds, whole: Bounds) -> list[Bounds]:
 
 def essential(decisions: Sequence[Decision], domain: Domain) -> list[Decision]:
     """Inequalities without those that follow from the others in the box by linear algebra."""
-    given, rows = domain.lifted(decisions)
+    given, rows = domain.lift(decisions)
     kept = list(range(len(decisions)))
     for number, (row, _) in enumerate(rows):
         others = [rows[k] for k in kept if k != number]
         # its negation, -e > 0, leaves out the boundary, on which a strict other may fail
-        opposite = (negated(row), True)
-        if solve_inequalities([*given, *others, opposite], len(row) - 1) is None:
+        against = (opposite(row), True)
+        if solve_inequalities([*given, *others, against], len(row) - 1) is None:
             kept.remove(number)
     return [decisions[k] for k in kept]

@@ -97,7 +97,7 @@ class Expression:
             tuple(a * factor for a in self.row), tuple((a, c * factor) for a, c in self.terms)
         )
 
-    def shifted(self, value: fmpq) -> Expression:
+    def shift(self, value: fmpq) -> Expression:
         """The sum with a rational number."""
         return Expression((*self.row[:-1], self.row[-1] + value), self.terms)
 
@@ -194,10 +194,10 @@ def value_at(expression: Expression, point: Sequence[Number], known: dict[int, N
             total = plus(total, coefficient, x)
         return total
 
-    return _total(expression, affine, plus, _applied, known)
+    return _total(expression, affine, plus, _apply, known)
 
 
-def _applied(kind: Elementary | Fraction | str, args: Sequence[Number]) -> Number:
+def _apply(kind: Elementary | Fraction | str, args: Sequence[Number]) -> Number:
     if isinstance(kind, Elementary):
         return call(kind, args[0])
     if isinstance(kind, Fraction):

@@ -174,10 +174,7 @@ class _Guide:
             except UndecidedError:
                 raise _OnBoundaryError from None
         low = int(arb(here).lower().floor().fmpz())
-        if (
-            self._sign(value.shifted(fmpq(-low))) < 0
-            or self._sign(value.shifted(fmpq(-low - 1))) > 0
-        ):
+        if self._sign(value.shift(fmpq(-low))) < 0 or self._sign(value.shift(fmpq(-low - 1))) > 0:
             raise _OnBoundaryError
         return self._space.constant(Fraction(low))
 
@@ -230,13 +227,13 @@ class _Search:
             if found == "empty":
                 yield None
                 continue
-            traced = None if found == "open" else self._traced(prefix, found)
+            traced = None if found == "open" else self._trace(prefix, found)
             if traced is None:
                 self.undecided.append(prefix.decisions)
                 yield None
                 continue
             point, trail, values = traced
-            stack += reversed(self._reversed(prefix, trail))
+            stack += reversed(self._reverse(prefix, trail))
             yield None if values is None else self._cell(point, trail, values)
 
     def _coordinates(self, slice_: Slice) -> dict[str, Array]:
@@ -244,7 +241,7 @@ class _Search:
         elements = [self._space.coordinate(r, last) if any(r) else last for r, last in rows]
         return self._graph.split(elements)
 
-    def _traced(
+    def _trace(
         self, prefix: _Prefix, start: Point
     ) -> tuple[Point, list[Decision], list[Expression] | None] | None:
         """A point, all decisions and the outputs there; None if it stays on a boundary."""
@@ -269,7 +266,7 @@ class _Search:
             if self._domain.holds(prefix.decisions, point):
                 yield point
 
-    def _reversed(self, prefix: _Prefix, trail: Sequence[Decision]) -> list[_Prefix]:
+    def _reverse(self, prefix: _Prefix, trail: Sequence[Decision]) -> list[_Prefix]:
         """The trail up to each of its new decisions, with that one reversed."""
         found: list[_Prefix] = []
         margin = prefix.margin

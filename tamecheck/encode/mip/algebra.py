@@ -13,10 +13,10 @@ from tamecheck.encode.mip.forms import (
     Tree,
     at_least,
     constant,
-    joined,
-    negated,
-    shortened,
-    summed,
+    join,
+    negation,
+    shorten,
+    total,
 )
 from tamecheck.encode.unrolling import Algebra, BeyondError
 from tamecheck.ir.formula import Elementary, Relation
@@ -44,15 +44,15 @@ class Language:
         """The language."""
         return Algebra(
             number=constant,
-            add=lambda parts: summed(map(self.form, parts)),
+            add=lambda parts: total(map(self.form, parts)),
             multiply=self._multiply,
             divide=self._divide,
             power=self._power,
             floor=self._floor,
             call=self._call,
             compare=self._compare,
-            both=lambda parts: joined(parts, every=True),
-            either=lambda parts: joined(parts, every=False),
+            both=lambda parts: join(parts, every=True),
+            either=lambda parts: join(parts, every=False),
             choose=self._choose,
             require=self._require,
         )
@@ -69,7 +69,7 @@ class Language:
             raise BeyondError("a product of two quantities that depend on the inputs")
         parts = [b * a.constant]
         parts += [self._product(j, b) * factor for j, factor in a.terms.items()]
-        return summed(parts)
+        return total(parts)
 
     def _divide(self, left: Tree, right: Tree) -> Tree:
         divisor = self.form(right)
@@ -128,13 +128,13 @@ class Language:
             case Relation.LE:
                 return self._at_least(negative)
             case Relation.GT:
-                return negated(self._at_least(negative))
+                return negation(self._at_least(negative))
             case Relation.LT:
-                return negated(self._at_least(form))
+                return negation(self._at_least(form))
             case Relation.EQ:
                 return self._zero(form, negative)
             case Relation.NE:
-                return negated(self._zero(form, negative))
+                return negation(self._zero(form, negative))
 
     def _at_least(self, form: Form) -> Known:
         low, high = self._rows.range(form)
@@ -147,7 +147,7 @@ class Language:
         if step and form.constant % step:
             return False
         parts = [self._at_least(form), self._at_least(negative)]
-        return joined(parts, every=True)
+        return join(parts, every=True)
 
     def _choose(self, condition: Known, value: Tree, other: Tree) -> Tree:
         if isinstance(condition, bool):
@@ -170,7 +170,7 @@ class Language:
             return Form({j: at_one} if at_one else {})
         on = Form({j: _ONE}, _ZERO, _ZERO, _ONE)
         low, high = self._rows.range(form)
-        low, high = shortened(low, up=False), shortened(high, up=True)
+        low, high = shorten(low, up=False), shorten(high, up=True)
         rows = self._rows
         found = rows.column(
             "product#",

@@ -21,8 +21,8 @@ from tamecheck.encode.mip.forms import (
     leaves,
     multiple,
     same,
-    shortened,
-    summed,
+    shorten,
+    total,
 )
 from tamecheck.encode.unrolling import BeyondError
 
@@ -65,12 +65,12 @@ class Cases:
             return tree
         if id(tree) not in self._known:
             # the tree is kept, so that its id stays taken
-            self._known[id(tree)] = tree, self._named(tree)
+            self._known[id(tree)] = tree, self._name(tree)
         found = self._known[id(tree)][1]
         found.narrow(tree.low, tree.high)
         return found
 
-    def _named(self, tree: Choice) -> Form:
+    def _name(self, tree: Choice) -> Form:
         try:
             return self._form(tree)
         except BeyondError as error:
@@ -82,7 +82,7 @@ class Cases:
         return tree if found is None else found[1]
 
     def _form(self, tree: Choice) -> Form:
-        tree_ = self._pruned(tree)
+        tree_ = self._prune(tree)
         if isinstance(tree_, Form):
             return replace(tree_)
         bend = self._bend(tree_)
@@ -102,16 +102,16 @@ class Cases:
             return None
         return tree.other + self._positive_part(tree.test)[0] * found[0]
 
-    def _pruned(self, tree: Tree) -> Tree:
+    def _prune(self, tree: Tree) -> Tree:
         """The tree without branches that the ranges exclude."""
         if isinstance(tree, Form):
             return tree
         low, high = self._rows.range(tree.test)
         if low >= 0:
-            return self._pruned(tree.value)
+            return self._prune(tree.value)
         if high < 0:
-            return self._pruned(tree.other)
-        value, other = self._pruned(tree.value), self._pruned(tree.other)
+            return self._prune(tree.other)
+        value, other = self._prune(tree.value), self._prune(tree.other)
         if isinstance(value, Form) and isinstance(other, Form) and same(value, other):
             return value
         return Choice(tree.test, value, other)
@@ -140,10 +140,10 @@ class Cases:
                 t.narrow(*ends)
                 roots.add(-shift / factor)
         low, high = self._rows.range(t)
-        lines = _merged(self._lines(tree, t, base, _parts(low, high, roots)))
+        lines = _merge(self._lines(tree, t, base, _parts(low, high, roots)))
         if len(lines) == 1:
             return base + t * lines[0].factor + lines[0].shift
-        closed = self._closed(lines)
+        closed = self._close(lines)
         if closed is not None:
             return base + self._bends(t, closed)
         step = self._rows.lattice(t)
@@ -169,7 +169,7 @@ class Cases:
             found.append(_Line(low, high, factor, shift, low == high, low == high))
         return found
 
-    def _closed(self, lines: Sequence[_Line]) -> list[_Line] | None:
+    def _close(self, lines: Sequence[_Line]) -> list[_Line] | None:
         """The lines on closed intervals, if they agree where they meet; else None."""
         wide = [line for line in lines if line.low < line.high]
         points = [line for line in lines if line.low == line.high]
@@ -196,7 +196,7 @@ class Cases:
                 # beyond a later bend means beyond the earlier ones
                 self._rows.at_least(last - on)
             last = on
-        return summed(parts)
+        return total(parts)
 
     def _positive_part(self, form: Form) -> tuple[Form, Form | None]:
         """``max(form, 0)``, and a form that is 1 where it is positive and 0 where negative."""
@@ -221,7 +221,7 @@ class Cases:
     def _rectifier(self, form: Form) -> tuple[Form, Form]:
         rows = self._rows
         low, high = rows.range(form)
-        low, high = shortened(low, up=False), shortened(high, up=True)
+        low, high = shorten(low, up=False), shorten(high, up=True)
         positive = rows.column(
             "relu#", _ZERO, high, rule=lambda x: max(form.value(x), 0), after=[form]
         )
@@ -244,11 +244,11 @@ class Cases:
             rows.binary("case#", lambda x, i=i: number(x) == i, [t]) for i in range(1, len(lines))
         ]
         if len(on) > 1:
-            rows.at_least(summed([constant(1), *(-z for z in on)]))
+            rows.at_least(total([constant(1), *(-z for z in on)]))
 
         def pick(values: Sequence[Fraction]) -> Form:
             jumps = (z * (v - values[0]) for z, v in zip(on, values[1:], strict=True))
-            return summed([constant(values[0]), *jumps])
+            return total([constant(values[0]), *jumps])
 
         rows.at_least(t - pick([line.low for line in lines]))
         rows.at_least(pick([line.high for line in lines]) - t)
@@ -264,7 +264,7 @@ class Cases:
             rule=lambda x: lines[number(x)].at(t.value(x)),
             after=[t],
         )
-        chosen = [1 - summed(on), *on]
+        chosen = [1 - total(on), *on]
         for line, z in zip(lines, chosen, strict=True):
             own = t * line.factor + line.shift
             reach = [line.at(low), line.at(high)]
@@ -274,7 +274,7 @@ class Cases:
     def _where(self, on: Form, left: Form, right: Form, gap: tuple[Fraction, Fraction]) -> None:
         """Demand ``left = right`` where ``on`` is 1; the difference is within the gap elsewhere."""
         off = 1 - on
-        low, high = shortened(min(gap[0], _ZERO), up=False), shortened(max(gap[1], _ZERO), up=True)
+        low, high = shorten(min(gap[0], _ZERO), up=False), shorten(max(gap[1], _ZERO), up=True)
         apart = left - right
         self._rows.at_least(apart - off * low)
         self._rows.at_least(off * high - apart)
@@ -305,11 +305,11 @@ class Cases:
                 rows.binary("case#", lambda x, i=i: number(x) == i, after)
                 for i in range(len(found))
             ]
-            rows.equal(summed(on) - 1)
+            rows.equal(total(on) - 1)
         value = rows.column(
             "value#",
-            shortened(low, up=False),
-            shortened(high, up=True),
+            shorten(low, up=False),
+            shorten(high, up=True),
             rule=lambda x: found[number(x)].form.value(x),
             after=after,
         )
@@ -329,7 +329,7 @@ class Cases:
                 # the largest value below 0, or 0 itself where both sides agree
                 below = guard.constant % step - step if step else _ZERO
                 form = -guard + below
-            low = min(shortened(rows.range(form)[0], up=False), _ZERO)
+            low = min(shorten(rows.range(form)[0], up=False), _ZERO)
             rows.at_least(form - (1 - on) * low)
 
     def _check_jumps(self, tree: Tree) -> None:
@@ -356,7 +356,7 @@ def _parts(low: Fraction, high: Fraction, roots: set[Fraction]) -> list[tuple[Fr
     return parts
 
 
-def _merged(lines: Sequence[_Line]) -> list[_Line]:
+def _merge(lines: Sequence[_Line]) -> list[_Line]:
     """Neighbours that lie on one line become one; points join the lines through them."""
     found: list[_Line] = []
     for line in lines:
@@ -386,4 +386,4 @@ def _on_lattice(lines: Sequence[_Line], step: Fraction) -> list[_Line]:
             flat = low == high
             factor, shift = (_ZERO, line.at(low)) if flat else (line.factor, line.shift)
             found.append(_Line(low, high, factor, shift))
-    return _merged(found)
+    return _merge(found)

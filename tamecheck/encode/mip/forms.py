@@ -28,14 +28,14 @@ __all__ = [
     "at_least",
     "constant",
     "continuous",
-    "joined",
+    "join",
     "leaves",
     "multiple",
-    "negated",
+    "negation",
     "rational_gcd",
     "same",
-    "shortened",
-    "summed",
+    "shorten",
+    "total",
 ]
 
 Point: TypeAlias = Sequence[Any]
@@ -90,7 +90,7 @@ class Form(_Ranged):
 
     def __add__(self, other: Form | Fraction | int) -> Form:
         if isinstance(other, Form):
-            return summed([self, other])
+            return total([self, other])
         low = None if self.low is None else self.low + other
         high = None if self.high is None else self.high + other
         return Form(self.terms, self.constant + other, low, high)
@@ -123,7 +123,7 @@ def constant(value: Fraction | int) -> Form:
     return Form({}, Fraction(value))
 
 
-def summed(forms: Iterable[Form]) -> Form:
+def total(forms: Iterable[Form]) -> Form:
     """The sum of forms."""
     terms: dict[int, Fraction] = {}
     total = _ZERO
@@ -149,7 +149,7 @@ def rational_gcd(values: Iterable[Fraction]) -> Fraction:
     return reduce(pair, values, _ZERO)
 
 
-def shortened(value: Fraction, *, up: bool) -> Fraction:
+def shorten(value: Fraction, *, up: bool) -> Fraction:
     """A number of few bits above the value if ``up``, else below it; the value if it is short.
 
     A bound that is off by less than a solver's tolerance leads it to points that do not exist, so
@@ -198,12 +198,12 @@ def at_least(form: Form) -> Test:
     return lambda value, other: Choice(form, value, other)
 
 
-def negated(test: Known) -> Known:
+def negation(test: Known) -> Known:
     """The test that does not hold where the given one does."""
     return (not test) if isinstance(test, bool) else lambda value, other: test(other, value)
 
 
-def joined(tests: Sequence[Known], *, every: bool) -> Known:
+def join(tests: Sequence[Known], *, every: bool) -> Known:
     """The test that holds where all of some do, or where one does."""
     if any(test is (not every) for test in tests):
         return not every
@@ -247,16 +247,16 @@ def continuous(choice: Choice) -> bool:
     test = choice.test
     pivot = next(iter(test.terms))
 
-    def reduced(form: Form) -> Form:
+    def reduce_by_test(form: Form) -> Form:
         """The form on that hyperplane, with the first column expressed by the others."""
         a = form.terms.get(pivot)
         return form if a is None else form - test * (a / test.terms[pivot])
 
     sides: list[Form] = []
     for leaf in (*leaves(choice.value), *leaves(choice.other)):
-        tests = [(reduced(guard), held) for guard, held in leaf.guards]
+        tests = [(reduce_by_test(guard), held) for guard, held in leaf.guards]
         if all((form.constant >= 0) is held for form, held in tests if form.fixed):
-            sides.append(reduced(leaf.form))
+            sides.append(reduce_by_test(leaf.form))
     return all(same(sides[0], side) for side in sides)
 
 

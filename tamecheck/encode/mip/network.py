@@ -13,7 +13,7 @@ import numpy as np
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
 from tamecheck.encode.mip.algebra import Language
-from tamecheck.encode.mip.forms import Choice, Form, Rows, Rule, shortened
+from tamecheck.encode.mip.forms import Choice, Form, Rows, Rule, shorten
 from tamecheck.encode.unrolling import BeyondError, labels, unroll
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclose import enclose
@@ -192,16 +192,14 @@ def _outputs(rows: Rows, language: Language, name: str, array: Array, graph: Gra
             nodes = [(graph.name_of(dict(graph.outputs)[name]), str(error))]
             raise UnsupportedError("An output is not encoded.", nodes=nodes) from None
         low, high = rows.range(form)
-        column = rows.column(
-            one, shortened(low, up=False), shortened(high, up=True), rule=form.value
-        )
+        column = rows.column(one, shorten(low, up=False), shorten(high, up=True), rule=form.value)
         rows.equal(column - form, f"define({one})")
         found.append(next(iter(column.terms)))
     return found
 
 
 def _rational(value: float, *, up: bool) -> Fraction | None:
-    return shortened(Fraction(value), up=up) if np.isfinite(value) else None
+    return shorten(Fraction(value), up=up) if np.isfinite(value) else None
 
 
 def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
@@ -224,14 +222,12 @@ def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
     lower = np.array([[float_down(low) for low, _ in pairs if low is not None]])
     upper = np.array([[float_up(high) for _, high in pairs if high is not None]])
     last = bound(layers, lower, upper).bounds[-1]
-    start = 0
-    for index in nodes:
-        stop = start + size_of(graph.nodes[index].shape)
-        low, high = last.lower[0, start:stop], last.upper[0, start:stop]
-        if index in found:
-            low, high = np.maximum(low, found[index][0]), np.minimum(high, found[index][1])
-        found[index] = low, high
-        start = stop
+    ends = np.cumsum([size_of(graph.nodes[index].shape) for index in nodes])[:-1]
+    for index, low, high in zip(
+        nodes, np.split(last.lower[0], ends), np.split(last.upper[0], ends), strict=True
+    ):
+        own = found.get(index, (low, high))
+        found[index] = np.maximum(low, own[0]), np.minimum(high, own[1])
     return found
 
 
