@@ -12,6 +12,7 @@ import numpy as np
 
 from tamecheck.binarized.network import (
     Ball,
+    Outcome,
     Propagation,
     Stage,
     ThresholdNetwork,
@@ -21,30 +22,11 @@ from tamecheck.binarized.network import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Branching", "Closed", "Found", "Open", "Patterns", "Tree"]
+__all__ = ["Branching", "Patterns", "Tree"]
 
 _CELLS = 1 << 18
 _FEWEST = 256
 _LEAF = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Bounds exclude every goal everywhere in the ball."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """States of the ball that reach a goal."""
-
-    states: Array
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """The search ended before it was done."""
-
-    why: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,17 +110,15 @@ class Branching:
 
     def run(
         self, *, rows: float = np.inf, deadline: float = np.inf, tree: Tree | None = None
-    ) -> Closed | Found | Open:
+    ) -> Outcome:
         """Search, flipped parts first, for about so many rows; splits are written into ``tree``."""
         radius = self._ball.radius
         start = self._start.astype(self._kind)[None, :]
         root = _Table(0, start, np.array([radius]), np.full((1, radius), -1), np.zeros(1, int))
         stack, seen = [root], 0
         while stack:
-            if time.monotonic() > deadline:
-                return Open("Out of time.")
-            if seen > rows:
-                return Open("Too many parts.")
+            if seen > rows or time.monotonic() > deadline:
+                return Outcome()
             table = stack.pop()
             if len(table.sums) > self._rows:
                 stack.append(table.taken(slice(self._rows, None)))
@@ -152,12 +132,12 @@ class Branching:
             values = (table.budget == 0) | (table.depth == len(self._order))
             if values.any():
                 flips = table.flips[int(np.argmax(values))]
-                return Found(self._ball.flipped(self._order[flips[flips >= 0]]))
+                return Outcome(point=self._ball.flipped(self._order[flips[flips >= 0]]))
             numbers = (table.nodes, table.nodes)
             if tree is not None:
                 numbers = tree.split(int(self._order[table.depth]), table.nodes)
             stack.append(self._split(table, numbers))
-        return Closed()
+        return Outcome(closed=True)
 
     def _split(self, table: _Table, numbers: tuple[Array, Array]) -> _Table:
         """Every row twice: with the next input flipped, and kept."""
@@ -241,7 +221,7 @@ class Patterns:
         self._open: Array = places[np.argsort(spare, kind="stable")]
         self.nodes: list[Any] = []
 
-    def run(self, *, nodes: int, deadline: float = np.inf) -> Closed | Found | Open:
+    def run(self, *, nodes: int, deadline: float = np.inf) -> Outcome:
         """Search; `nodes` of the instance is the tree in preorder afterwards, if it is closed."""
         self.nodes = []
         rest = np.zeros(len(self._own), dtype=np.bool_)
@@ -250,7 +230,7 @@ class Patterns:
         stack: list[tuple[int, Array, list[int]]] = [(0, np.where(rest, 0, self._own), [])]
         while stack:
             if len(self.nodes) >= nodes or time.monotonic() > deadline:
-                return Open("Too many patterns.")
+                return Outcome()
             depth, states, crossed = stack.pop()
             last = self._propagation.last_states(states[None, :])
             if not self._propagation.may_change(last, self._decision).any():
@@ -261,9 +241,9 @@ class Patterns:
                 self.nodes.append(reached)
                 continue
             if reached is not None and self._network.decide(reached[None, :])[0] != self._decision:
-                return Found(reached)
+                return Outcome(point=reached)
             if depth == len(self._open):
-                return Open("A pattern is open.")
+                return Outcome()
             neuron = int(self._open[depth])
             self.nodes.append({"neuron": neuron})
             children: list[tuple[int, Array, list[int]]] = []
@@ -273,7 +253,7 @@ class Patterns:
                 over = [*crossed, neuron] if state != self._own[neuron] else crossed
                 children.append((depth + 1, known, over))
             stack += reversed(children)
-        return Closed()
+        return Outcome(closed=True)
 
     def _reached(self, crossed: list[int]) -> dict[str, Any] | Array | None:
         """Multipliers that show that not all of these neurons can cross, or states where all do.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.binarized.branching import Branching, Closed, Found, Patterns, Tree
+from tamecheck.binarized.branching import Branching, Patterns, Tree
 from tamecheck.binarized.network import Ball, ThresholdNetwork
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
@@ -95,11 +95,11 @@ def _closed(
     for rows, nodes in _TURNS:
         tree = Tree()
         found = search.run(rows=rows, deadline=deadline, tree=tree)
-        if isinstance(found, Closed | Found):
-            return tree.preorder() if isinstance(found, Closed) else None
+        if found.closed or found.point is not None:
+            return tree.preorder() if found.closed else None
         if network.layers:
             patterns = Patterns(network, ball, decision)
             found = patterns.run(nodes=nodes, deadline=deadline)
-            if isinstance(found, Closed | Found):
-                return patterns.nodes if isinstance(found, Closed) else None
+            if found.closed or found.point is not None:
+                return patterns.nodes if found.closed else None
     return None

@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from tamecheck.binarized.branching import Branching, Closed, Found, Open, Patterns
-from tamecheck.binarized.network import Ball, ThresholdNetwork, product
-from tamecheck.binarized.portfolio import EmptyClaim, PointClaim, Question, ask
+from tamecheck.binarized.branching import Branching, Patterns
+from tamecheck.binarized.network import Ball, Outcome, ThresholdNetwork, product
+from tamecheck.binarized.portfolio import Question, ask
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
@@ -129,7 +129,7 @@ def _question(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Outcome:
+class _Step:
     """Of a radius: ``states`` that are decided otherwise, or no change unless ``why`` is said."""
 
     method: str
@@ -138,34 +138,34 @@ class _Outcome:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    def __init__(
-        self, network: ThresholdNetwork, centre: Array, decision: int, target: int | None
-    ) -> None:
-        self.network, self.centre = network, centre
-        self.decision, self.target = decision, target
+    network: ThresholdNetwork
+    centre: Array
+    decision: int
+    target: int | None
 
     def within(self, most: int, deadline: float) -> Distance:
         """Is there a change within ``most`` flips: shell by shell if they are few, else at once."""
         folded, ball = self._folded(most)
         if not self._targets(folded, ball):
-            return self._answer([_Outcome("bounds")], 1, most)
+            return self._answer([_Step("bounds")], 1, most)
         if self._work(folded, ball) <= _FREE_WORK:
             return self.grow(most, deadline)
         return self._answer([self._whole(folded, ball, deadline)], 1, most)
 
     def grow(self, most: int, deadline: float) -> Distance:
         """The least number of flips up to ``most``, one radius after the other."""
-        found: list[_Outcome] = []
+        found: list[_Step] = []
         for radius in range(1, most + 1):
             folded, ball = self._folded(radius)
             few = self._work(folded, ball) <= _FREE_WORK
             found.append((self._shell if few else self._whole)(folded, ball, deadline))
             if found[-1].states is not None or found[-1].why:
                 return self._answer(found, radius, radius)
-        return self._answer([*found, _Outcome("bounds")], most + 1, most)
+        return self._answer([*found, _Step("bounds")], most + 1, most)
 
-    def _answer(self, found: Sequence[_Outcome], lower: int, radius: int) -> Distance:
+    def _answer(self, found: Sequence[_Step], lower: int, radius: int) -> Distance:
         """What is known: nothing is below ``lower``, and the last outcome is about ``radius``."""
         used = [o.method for o in found if o.method != "bounds"]
         method = ", ".join(dict.fromkeys(used)) or "bounds"
@@ -207,23 +207,23 @@ class _Search:
             return [[(target, self.decision)] for target in targets]
         return [[(t, c) for c in range(self.network.classes) if c != t] for t in targets]
 
-    def _whole(self, folded: ThresholdNetwork, ball: Ball, deadline: float) -> _Outcome:
+    def _whole(self, folded: ThresholdNetwork, ball: Ball, deadline: float) -> _Step:
         """The whole ball, by branch and bound and solvers in turns of growing length."""
         targets = self._targets(folded, ball)
         if not targets:
-            return _Outcome("bounds")
+            return _Step("bounds")
         method = "branch and bound"
         branching = Branching(folded, ball, self._goals(targets))
         question = Question(folded, ball, self.decision, targets)
         rows, seconds = _ROWS / 25, _SLICE
         while True:
             found = self._branch(branching, question, rows, deadline)
-            if isinstance(found, Closed):
-                return _Outcome(method)
-            if isinstance(found, Found):
-                return self._confirm(found.states, method)
+            if found.closed:
+                return _Step(method)
+            if found.point is not None:
+                return self._confirm(found.point, method)
             if time.monotonic() >= deadline:
-                return _Outcome(method, why="Out of time.")
+                return _Step(method, why="Out of time.")
             if self.target is None and not 0 <= rows < _ROWS:
                 # solvers are only asked for any other decision, and late
                 said = self._ask(question, seconds, deadline)
@@ -234,48 +234,49 @@ class _Search:
 
     def _branch(
         self, branching: Branching, question: Question, rows: float, deadline: float
-    ) -> Closed | Found | Open:
+    ) -> Outcome:
         """Branch over inputs, then over the patterns of the first layer, for about so long."""
         found = branching.run(rows=rows, deadline=deadline)
-        if isinstance(found, Open) and self.target is None and question.folded.layers:
+        early = not found.closed and found.point is None
+        if early and self.target is None and question.folded.layers:
             patterns = Patterns(question.folded, question.ball, question.decision)
             return patterns.run(nodes=int(rows / 5), deadline=deadline)
         return found
 
-    def _ask(self, question: Question, seconds: float, deadline: float) -> _Outcome | None:
+    def _ask(self, question: Question, seconds: float, deadline: float) -> _Step | None:
         """What solvers say; None if they say nothing, or give a point that is none."""
         said = ask(question, seconds, deadline)
-        if isinstance(said, EmptyClaim):
-            alone = len(said.solvers) == 1
-            return _Outcome(", ".join(said.solvers), "one-solver" if alone else "two-solvers")
-        if isinstance(said, PointClaim) and self._flips(said.states) <= question.ball.radius:
-            point = self._confirm(said.states, said.solver)
-            return None if point.why else point
-        return None
+        method = ", ".join(said.solvers)
+        if said.closed:
+            return _Step(method, "one-solver" if len(said.solvers) == 1 else "two-solvers")
+        if said.point is None or self._flips(said.point) > question.ball.radius:
+            return None
+        step = self._confirm(said.point, method)
+        return None if step.why else step
 
-    def _shell(self, folded: ThresholdNetwork, ball: Ball, deadline: float) -> _Outcome:
+    def _shell(self, folded: ThresholdNetwork, ball: Ball, deadline: float) -> _Step:
         """The sets of exactly the radius, one after the other."""
         if not self._targets(folded, ball):
-            return _Outcome("bounds")
+            return _Step("bounds")
         method = "enumeration"
         first = folded.layers[0].weights if folded.layers else folded.readout
         start = product(self.centre[None, :], first)
         change = ball.changes(first).T
         for flips in _blocks(ball):
             if time.monotonic() > deadline:
-                return _Outcome(method, why="Out of time.")
+                return _Step(method, why="Out of time.")
             sums = start + change[flips].sum(axis=1)
             changed = self._counts(np.argmax(folded.scores_after(sums), axis=1))
             if changed.any():
                 return self._confirm(ball.flipped(flips[int(np.argmax(changed))]), method)
-        return _Outcome(method)
+        return _Step(method)
 
-    def _confirm(self, point: Array, method: str) -> _Outcome:
+    def _confirm(self, point: Array, method: str) -> _Step:
         """The point, if the whole network decides as it was said to."""
         if not bool(self._counts(self.network.decide(point[None, :]))[0]):
             why = "A point that was found does not stand the exact evaluation."
-            return _Outcome(method, why=why)
-        return _Outcome(method, states=point)
+            return _Step(method, why=why)
+        return _Step(method, states=point)
 
 
 def _blocks(ball: Ball) -> Iterator[Array]:

@@ -19,6 +19,7 @@ from tamecheck.ir.tensor import Array
 
 __all__ = [
     "Ball",
+    "Outcome",
     "Propagation",
     "Stage",
     "ThresholdLayer",
@@ -69,6 +70,20 @@ class ThresholdLayer:
         """The neurons' states (int8) for rows of states of the layer before."""
         above = product(before, self.weights) >= self.thresholds
         return np.where(above, np.int8(1), np.int8(-1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """Whether a set has an input of another class: not if it is closed; else perhaps a point.
+
+    Neither is said where an engine ended early.  ``solvers`` are those on whose word it rests;
+    none where all is in integers.
+    """
+
+    closed: bool = False
+    point: Array | None = None
+    solvers: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

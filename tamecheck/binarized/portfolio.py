@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
-from tamecheck.binarized.network import Ball, ThresholdNetwork
+from tamecheck.binarized.network import Ball, Outcome, ThresholdNetwork
 from tamecheck.errors import SolverError
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal
 from tamecheck.ir.program import Column, Kind, Program, Row
@@ -18,16 +18,7 @@ from tamecheck.ir.tensor import Array
 from tamecheck.solvers.claims import claims
 from tamecheck.solvers.sat import AtMost, satisfiable
 
-__all__ = [
-    "EmptyClaim",
-    "Formula",
-    "NoClaim",
-    "PointClaim",
-    "Question",
-    "ask",
-    "misclassified",
-    "misclassified_program",
-]
+__all__ = ["Formula", "Question", "ask", "misclassified", "misclassified_program"]
 
 _LARGEST = 200_000
 _SECOND = 10.0
@@ -43,84 +34,64 @@ class Question:
     targets: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PointClaim:
-    """A point, said to be one; to be evaluated by whoever uses it."""
-
-    solver: str
-    states: Array
-
-
-@dataclass(frozen=True, slots=True)
-class EmptyClaim:
-    """There is none, in the word of these solvers."""
-
-    solvers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NoClaim:
-    """No solver came to an end."""
-
-    why: str
-
-
-def ask(question: Question, seconds: float, deadline: float) -> PointClaim | EmptyClaim | NoClaim:
+def ask(question: Question, seconds: float, deadline: float) -> Outcome:
     """Ask one solver after the other, each for about so long, until a value of the clock.
 
     A solver that says "none" is followed by the other, which has as long again and at least ten
-    seconds to say so too.  A point ends the questions.
+    seconds to say so too.  A point ends the questions; whoever uses it evaluates it.
     """
     whys: list[str] = []
     order = tuple(_SOLVERS)
     for number, solver in enumerate(order):
         started = time.monotonic()
         if started >= deadline:
-            return NoClaim("Out of time.")
+            return Outcome(why="Out of time.")
         said = _SOLVERS[solver](question, min(seconds, deadline - started))
-        if isinstance(said, NoClaim):
+        if said.why:
             whys.append(said.why)
             continue
-        if isinstance(said, PointClaim) or number + 1 == len(order):
+        if said.point is not None or number + 1 == len(order):
             return said
         now = time.monotonic()
         again, other = max(_SECOND, now - started), order[number + 1]
         second = _SOLVERS[other](question, min(again, deadline - now))
-        if isinstance(second, NoClaim):
+        if second.why:
             return said
-        return second if isinstance(second, PointClaim) else EmptyClaim((solver, other))
-    return NoClaim(" ".join(whys))
+        return second if second.point is not None else replace(said, solvers=(solver, other))
+    return Outcome(why=" ".join(whys))
 
 
-def _minicard(question: Question, seconds: float) -> PointClaim | EmptyClaim | NoClaim:
+def _minicard(question: Question, seconds: float) -> Outcome:
     parts = question.folded, question.ball, question.decision, question.targets
     try:
         formula, inputs = misclassified(*parts)
     except SolverError as error:
-        return NoClaim(error.message)
+        return Outcome(why=error.message)
     claim = satisfiable(formula.clauses, formula.at_most, seconds=seconds)
     if isinstance(claim, Infeasible):
-        return EmptyClaim(("minicard",))
+        return Outcome(closed=True, solvers=("minicard",))
     if not isinstance(claim, Feasible):
-        return NoClaim(f"minicard: {claim.why}.")
+        return Outcome(why=f"minicard: {claim.why}.")
     true = set(claim.point)
-    return PointClaim("minicard", np.array([1 if v in true else -1 for v in inputs], dtype=np.int8))
+    states = np.array([1 if v in true else -1 for v in inputs], dtype=np.int8)
+    return Outcome(point=states, solvers=("minicard",))
 
 
-def _highs(question: Question, seconds: float) -> PointClaim | EmptyClaim | NoClaim:
+def _highs(question: Question, seconds: float) -> Outcome:
     parts = question.folded, question.ball, question.decision, question.targets
     if not seconds > 0 or not math.isfinite(seconds):
-        return NoClaim("highs: out of time.")
+        return Outcome(why="highs: out of time.")
     (claim,) = claims(misclassified_program(*parts), solvers=("highs",), seconds=seconds)
     if isinstance(claim, Infeasible):
-        return EmptyClaim(("highs",))
+        return Outcome(closed=True, solvers=("highs",))
     if isinstance(claim, Optimal | Feasible):
         values = np.array(claim.point[: question.folded.inputs])
-        return PointClaim("highs", np.where(values > 1 / 2, np.int8(1), np.int8(-1)))
-    return NoClaim(f"highs: {getattr(claim, 'why', 'unbounded')}.")
+        states = np.where(values > 1 / 2, np.int8(1), np.int8(-1))
+        return Outcome(point=states, solvers=("highs",))
+    return Outcome(why=f"highs: {getattr(claim, 'why', 'unbounded')}.")
 
 
-_SOLVERS: dict[str, Callable[[Question, float], PointClaim | EmptyClaim | NoClaim]] = {
+_SOLVERS: dict[str, Callable[[Question, float], Outcome]] = {
     "minicard": _minicard,
     "highs": _highs,
 }

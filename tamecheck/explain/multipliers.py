@@ -20,6 +20,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from tamecheck.binarized.network import Outcome
 from tamecheck.budget import Budget
 from tamecheck.explain.completions import PRESENT, Completions
 from tamecheck.explain.nodes import FREE, Grid, Nodes, Pieces, grid_of, joined
@@ -33,17 +34,6 @@ _STALLED, _SHORTER = 4, 0.6
 _AIM = 0.3
 _BATCH = 1024
 _ROUNDED, _ROUNDED_POINTS = 4, 64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """Whether it is shown that no completion changes the decision.
-
-    Else perhaps ``columns``, for each free feature that of a completion that does, or `PRESENT`.
-    """
-
-    closed: bool
-    columns: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,12 +76,12 @@ class Multipliers:
     def run(self, *, nodes: float = np.inf, budget: Budget | None = None) -> Outcome:
         """Search until a change is found or excluded, or for so many nodes, or until it is time.
 
-        The next run goes on where this one ended.
+        A change is told by its columns.  The next run goes on where this one ended.
         """
         limit, self.nodes = budget or Budget(), 0
         while self._stack:
             if self.nodes >= nodes or limit.is_spent:
-                return Outcome(closed=False)
+                return Outcome()
             part, steps = self._stack.pop()
             if len(part) > _BATCH:
                 self._stack.append((part.taken(slice(_BATCH, None)), steps))
@@ -100,7 +90,7 @@ class Multipliers:
             settled = self._bounded(part, steps)
             if not isinstance(settled, tuple):
                 self._stack.append((part, steps))
-                return Outcome(closed=False, columns=settled)
+                return Outcome(point=settled)
             if len(settled[0]):
                 self._stack.append((self._split(*settled), _STEPS))
         return Outcome(closed=True)

@@ -177,8 +177,8 @@ class Search(Evaluator):
     ) -> Look:
         """Go on with a search by multipliers."""
         outcome = tree.run(nodes=nodes, budget=self.budget)
-        if outcome.columns is not None:
-            return Look(codes=self._complete(start, columns, outcome.columns, decision))
+        if outcome.point is not None:
+            return Look(codes=self._complete(start, columns, outcome.point, decision))
         if not outcome.closed:
             self.budget.check()
         return Look(closed=outcome.closed)

@@ -14,7 +14,7 @@ from tamecheck.binarized import (
     minimum_distance,
     robust,
 )
-from tamecheck.binarized.branching import Closed, Found, Patterns
+from tamecheck.binarized.branching import Patterns
 from tamecheck.binarized.network import Ball
 from tamecheck.errors import InputError
 
@@ -124,11 +124,11 @@ def test_patterns_agree_with_brute_force(seed):
     for radius in range(1, network.inputs + 1):
         ball = Ball(states, network.free, radius)
         found = Patterns(network, ball, decision).run(nodes=10**6)
-        if isinstance(found, Closed):
+        if found.closed:
             assert radius < true
-        elif isinstance(found, Found):
-            assert network.decide(found.states[None, :])[0] != decision
-            assert (found.states != states).sum() <= radius
+        elif found.point is not None:
+            assert network.decide(found.point[None, :])[0] != decision
+            assert (found.point != states).sum() <= radius
 
 
 @pytest.mark.parametrize("seed", range(10))

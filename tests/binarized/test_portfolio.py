@@ -11,11 +11,8 @@ import pytest
 import tamecheck as tc
 from tamecheck.binarized import Distance, ThresholdLayer, ThresholdNetwork, distance, robust
 from tamecheck.binarized import portfolio as module
-from tamecheck.binarized.network import Ball
+from tamecheck.binarized.network import Ball, Outcome
 from tamecheck.binarized.portfolio import (
-    EmptyClaim,
-    NoClaim,
-    PointClaim,
     Question,
     ask,
     misclassified_program,
@@ -41,26 +38,30 @@ def question(radius, targets=(1,)):
 def test_each_solver_finds_the_flip(first, monkeypatch):
     monkeypatch.setattr(module, "_SOLVERS", {first: module._SOLVERS[first]})
     said = ask(question(1), 20, float("inf"))
-    assert isinstance(said, PointClaim)
-    assert said.solver == first
-    assert exclusive_or().decide(said.states[None, :])[0] == 1
+    assert said.solvers == (first,)
+    assert exclusive_or().decide(said.point[None, :])[0] == 1
 
 
 def test_both_say_that_there_is_none():
     # without a flip the inputs are equal
-    assert ask(question(0), 20, float("inf")) == EmptyClaim(("minicard", "highs"))
+    said = ask(question(0), 20, float("inf"))
+    assert said.closed
+    assert said.solvers == ("minicard", "highs")
 
 
 def test_one_solver_alone_is_named(monkeypatch):
     def silent(_question, _seconds):
-        return NoClaim("highs: not installed.")
+        return Outcome(why="highs: not installed.")
 
     monkeypatch.setattr(module, "_SOLVERS", module._SOLVERS | {"highs": silent})
-    assert ask(question(0), 20, float("inf")) == EmptyClaim(("minicard",))
+    said = ask(question(0), 20, float("inf"))
+    assert said.closed
+    assert said.solvers == ("minicard",)
 
 
 def test_no_time_is_no_answer():
-    assert ask(question(1), 20, 0.0) == NoClaim("Out of time.")
+    said = ask(question(1), 20, 0.0)
+    assert (said.closed, said.point, said.why) == (False, None, "Out of time.")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -106,7 +107,7 @@ def test_the_program_has_exactly_the_points_that_are_decided_for_a_target(seed):
 def test_an_answer_says_on_whose_word_it_rests(solvers, word, monkeypatch):
     monkeypatch.setattr(distance, "_FREE_WORK", 0)
     monkeypatch.setattr(distance, "_ROWS", -1)
-    monkeypatch.setattr(distance, "ask", lambda *_: EmptyClaim(solvers))
+    monkeypatch.setattr(distance, "ask", lambda *_: Outcome(closed=True, solvers=solvers))
     found = robust(exclusive_or(), np.ones(2, dtype=np.int8), 1)
     assert found.checked == ("two-solvers" if word == "two" else "one-solver")
     assert found.method == ", ".join(solvers)

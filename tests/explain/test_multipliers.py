@@ -71,9 +71,9 @@ def test_a_completion_of_another_class_is_found_exactly_where_there_is_one(seed)
     made, others, decide, decision, decided = problem_of(seed)
     found = Multipliers(made).run()
     assert found.closed == bool((decided == decision).all())
-    assert found.closed == (found.columns is None)
-    if found.columns is not None:
-        row = [others[c] for c in found.columns if c != PRESENT]
+    assert found.closed == (found.point is None)
+    if found.point is not None:
+        row = [others[c] for c in found.point if c != PRESENT]
         assert decide(row) != decision
 
 
@@ -87,10 +87,10 @@ def test_a_search_goes_on_where_it_ended_while_features_are_taken_back(seed):
         found = tree.run(nodes=2)
         if found.closed:
             break
-        if found.columns is not None:
-            taken = {int(made.owners[c]) for c in found.columns if c != PRESENT}
+        if found.point is not None:
+            taken = {int(made.owners[c]) for c in found.point if c != PRESENT}
             assert not taken & held
-            assert decide([others[c] for c in found.columns if c != PRESENT]) != decision
+            assert decide([others[c] for c in found.point if c != PRESENT]) != decision
             if not taken:
                 return
             held.add(max(taken))
@@ -148,7 +148,7 @@ def test_a_limit_of_nodes_is_no_answer():
     for seed in range(60):
         made, *_ = problem_of(seed)
         found = Multipliers(made).run(nodes=0)
-        assert found.columns is None or not found.closed
+        assert found.point is None or not found.closed
         if found.closed:
             # bounds alone closed it
             assert not len(Multipliers(made)._root())

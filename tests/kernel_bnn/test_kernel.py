@@ -21,7 +21,7 @@ from tamecheck.binarized import (
     distance_certificate,
     minimum_distance,
 )
-from tamecheck.binarized.branching import Closed, Patterns
+from tamecheck.binarized.branching import Patterns
 from tamecheck.binarized.network import Ball
 from tamecheck.kernel_bnn import check
 
@@ -94,7 +94,7 @@ def by_patterns(network, states, radius):
     """The same claim with a tree over the neurons of the first layer."""
     document = ball_certificate(network, states, radius)
     search = Patterns(network, Ball(states, network.free, radius), document["claim"]["decision"])
-    closed = radius > 0 and isinstance(search.run(nodes=1000), Closed)
+    closed = radius > 0 and search.run(nodes=1000).closed
     return [document | {"tree": search.nodes}] if closed else []
 
 
