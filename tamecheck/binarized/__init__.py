@@ -1,8 +1,13 @@
 """Binarized networks as logic: exact layers of integer threshold neurons, and questions to them."""
 
-from tamecheck.binarized.certificate import ball_certificate, distance_certificate
 from tamecheck.binarized.counting import MAX_FREE, count_classes
-from tamecheck.binarized.distance import Distance, minimum_distance, robust
+from tamecheck.binarized.distance import (
+    Distance,
+    ball_certificate,
+    distance_certificate,
+    minimum_distance,
+    robust,
+)
 from tamecheck.binarized.network import Ball, ThresholdLayer, ThresholdNetwork, product
 from tamecheck.binarized.recognise import recognise
 

@@ -14,7 +14,6 @@ from tamecheck.errors import InputError, SolverError, TimeLimitError
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy, called
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.domain import Domain, domain_of
-from tamecheck.explain.engines import second_opinion
 from tamecheck.explain.nearest import Metric, Move, Nearest, moves_of, nearest
 from tamecheck.explain.networks import described, image_shape, occurring_network
 from tamecheck.explain.reasons import (
@@ -27,7 +26,7 @@ from tamecheck.explain.reasons import (
     sufficient,
 )
 from tamecheck.explain.row_reader import RowReader
-from tamecheck.explain.search import Codes, Search
+from tamecheck.explain.search import Codes, Search, second_opinion
 from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational_text

@@ -96,36 +96,25 @@ def decision_table(
     return np.concatenate(decided).reshape([len(codes) for codes in chosen if len(codes) > 1])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reduced:
-    """A table without what does not matter: an axis for each of ``features``, which do.
-
-    The codes of each are in groups that are always decided alike, in the order of their first
-    code.  For an ordered feature groups are intervals.
-    """
-
-    table: Array
-    features: tuple[int, ...]
-    groups: tuple[tuple[tuple[int, ...], ...], ...]
+Groups = tuple[tuple[int, ...], ...]
+"""Codes that are always decided alike, in the order of their first; of an order, intervals."""
 
 
-def reduced(table: Array, ordered: Sequence[bool]) -> Reduced:
-    """The table with codes merged where they are decided alike in every context.
+def reduced(table: Array, ordered: Sequence[bool]) -> tuple[Array, dict[int, Groups]]:
+    """The table with codes merged where they are decided alike in every context, and its axes.
 
     A feature whose codes are all merged has no axis.  Of an ordered one only neighbours are merged.
     """
-    features: list[int] = []
-    kept: list[tuple[tuple[int, ...], ...]] = []
+    kept: dict[int, Groups] = {}
     for axis in range(table.ndim):
         groups = alike([np.moveaxis(table, axis, 0)], ordered=ordered[axis])
         table = table.take([group[0] for group in groups], axis=axis)
         if len(groups) > 1:
-            features.append(axis)
-            kept.append(groups)
-    return Reduced(table.reshape([len(g) for g in kept]), tuple(features), tuple(kept))
+            kept[axis] = groups
+    return table.reshape([len(groups) for groups in kept.values()]), kept
 
 
-def alike(arrays: Sequence[Array], *, ordered: bool) -> tuple[tuple[int, ...], ...]:
+def alike(arrays: Sequence[Array], *, ordered: bool) -> Groups:
     """Places on the first axis in groups with equal slices; neighbours only, if it is ordered."""
     groups: list[list[int]] = []
     for place in range(len(arrays[0])):
@@ -148,7 +137,7 @@ class Axis:
     """
 
     feature: int
-    groups: tuple[tuple[int, ...], ...]
+    groups: Groups
     ordered: bool
 
 
@@ -217,13 +206,13 @@ def _stretched(codes: Sequence[int], outside: set[int], count: int) -> list[int]
 
 def _grid(domain: Domain, axes: Sequence[Axis], table: Array) -> Grid:
     """The grid with groups merged that are decided alike, and without axes of one group."""
-    small = reduced(table, [axis.ordered for axis in axes])
+    small, merged = reduced(table, [axis.ordered for axis in axes])
     kept: list[Axis] = []
-    for place, merged in zip(small.features, small.groups, strict=True):
+    for place, parts in merged.items():
         axis = axes[place]
-        groups = (tuple(c for k in group for c in axis.groups[k]) for group in merged)
+        groups = (tuple(c for k in part for c in axis.groups[k]) for part in parts)
         kept.append(Axis(axis.feature, tuple(groups), axis.ordered))
-    return Grid(domain, tuple(kept), small.table)
+    return Grid(domain, tuple(kept), small)
 
 
 def grid_of(domain: Domain, table: Array) -> Grid:

@@ -96,14 +96,14 @@ def test_reducing_loses_nothing(seed):
     ]
     table = np.stack([small[np.ix_(*copies)]] * 3, axis=1)
     ordered = [False, bool(rng.random() < 0.5), bool(rng.random() < 0.5), False]
-    found = reduced(table, ordered)
-    assert 1 not in found.features
+    found, merged = reduced(table, ordered)
+    assert 1 not in merged
     for codes in itertools.product(*map(range, table.shape)):
         place = tuple(
             next(k for k, group in enumerate(groups) if codes[axis] in group)
-            for axis, groups in zip(found.features, found.groups, strict=True)
+            for axis, groups in merged.items()
         )
-        assert found.table[place] == table[codes]
+        assert found[place] == table[codes]
 
 
 @pytest.mark.parametrize("seed", range(60))

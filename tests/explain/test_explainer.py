@@ -8,8 +8,7 @@ import pytest
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain import Domain, Explainer, OutOfTimeError
-from tamecheck.explain.engines import Cardinality
-from tamecheck.explain.search import Search
+from tamecheck.explain.search import Cardinality, Search
 
 SEEDS = range(60)
 
