@@ -20,10 +20,10 @@ __all__ = [
     "UnfitError",
     "Value",
     "arithmetic",
+    "copy_elements",
     "matmul",
     "objects",
     "rational_only",
-    "routed",
     "sum_over",
     "zeros",
 ]
@@ -86,7 +86,7 @@ def zeros(shape: tuple[int, ...]) -> Array:
     return objects([_ZERO] * size_of(shape), shape)
 
 
-def routed(route: Callable[[list[Array]], Array], args: Sequence[Value]) -> Value | None:
+def copy_elements(route: Callable[[list[Array]], Array], args: Sequence[Value]) -> Value | None:
     """Copies of elements of the arguments, or of constants, as a function of arrays takes them."""
     places: list[Array] = []
     start = 0

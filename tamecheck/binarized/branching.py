@@ -43,7 +43,7 @@ class _Table:
     flips: Array
     nodes: Array
 
-    def taken(self, rows: Array | slice) -> _Table:
+    def take(self, rows: Array | slice) -> _Table:
         """The table of these rows."""
         parts = self.sums[rows], self.budget[rows], self.flips[rows], self.nodes[rows]
         return _Table(self.depth, *parts)
@@ -121,13 +121,13 @@ class Branching:
                 return Outcome()
             table = stack.pop()
             if len(table.sums) > self._rows:
-                stack.append(table.taken(slice(self._rows, None)))
-                table = table.taken(slice(self._rows))
+                stack.append(table.take(slice(self._rows, None)))
+                table = table.take(slice(self._rows))
             seen += len(table.sums)
             still = self._undecided(table)
             if not still.any():
                 continue
-            table = table.taken(still)
+            table = table.take(still)
             # where nothing can be flipped the bounds are the values
             values = (table.budget == 0) | (table.depth == len(self._order))
             if values.any():

@@ -16,10 +16,10 @@ from tamecheck.binarized.affine import (
     UnfitError,
     Value,
     arithmetic,
+    copy_elements,
     matmul,
     objects,
     rational_only,
-    routed,
     sum_over,
     zeros,
 )
@@ -220,14 +220,16 @@ class _Reader:
         route = _route(node, args[1:])
         if isinstance(first, SignEquivalent):
             if route is not None:
-                value = routed(route, [first.value])
+                value = copy_elements(route, [first.value])
                 return replace(first, value=value) if isinstance(value, Affine) else None
             return _shifted(node.op.name, first, args[1]) if len(args) == 2 else None
         plain = [arg for arg in args if not isinstance(arg, SignEquivalent)]
         if len(plain) < len(args):
             return None
         if route is not None:
-            return routed(route, plain if isinstance(node.op.meaning, Routing) else plain[:1])
+            return copy_elements(
+                route, plain if isinstance(node.op.meaning, Routing) else plain[:1]
+            )
         if len(args) == 1:
             return self._unary(index, node, first)
         return self._joint(node, plain)
@@ -262,7 +264,7 @@ class _Reader:
         if name == "select":
             return self._chosen(args, node.shape)
         if name in ("maximum", "minimum"):
-            joined = routed(lambda parts: np.stack(np.broadcast_arrays(*parts)), args)
+            joined = copy_elements(lambda parts: np.stack(np.broadcast_arrays(*parts)), args)
             if not isinstance(joined, Affine):
                 return None
             numbers = np.arange(joined.row.size).reshape(len(args), -1).T

@@ -10,7 +10,7 @@ from typing import Any
 
 from tamecheck.errors import visible
 from tamecheck.explain.check import RECOMPUTED
-from tamecheck.explain.words import joined
+from tamecheck.explain.words import join
 
 __all__ = ["Abductive", "Contrastive", "Counterfactual", "Relevancy", "called"]
 
@@ -134,7 +134,7 @@ class Abductive(_Reason):
         """``if ... then class c``."""
         if not self.literals:
             return f"always {self.called(self.decision)}"
-        return f"if {joined('and', self.literals)} then {self.called(self.decision)}"
+        return f"if {join('and', self.literals)} then {self.called(self.decision)}"
 
 
 @dataclass(frozen=True, slots=True)

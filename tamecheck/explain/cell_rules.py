@@ -15,7 +15,7 @@ from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import deciding
 from tamecheck.errors import InputError, UnsupportedError, visible
 from tamecheck.evaluate import exact_values
-from tamecheck.explain.inequalities import CellRule, Inequality, merged, tightest, wording
+from tamecheck.explain.inequalities import CellRule, Inequality, merge_rules, tightest, wording
 from tamecheck.explain.networks import ending, scores_of
 from tamecheck.explain.words import html_table
 from tamecheck.ir.box import Box
@@ -231,7 +231,7 @@ def rules_of_cells(
     if len(said) != count:
         raise InputError(f"{len(said)} labels for {count} classes.")
     return CellRules(
-        tuple(sorted(merged(rules), key=lambda rule: (rule.then, -(rule.coverage or 0)))),
+        tuple(sorted(merge_rules(rules), key=lambda rule: (rule.then, -(rule.coverage or 0)))),
         tuple(labels),
         said,
         tuple(bounds),

@@ -24,10 +24,10 @@ from tamecheck.explain.check_parts import (
     Parts,
     TooManyPartsError,
     are_minimal_hitting_sets,
-    closed_parts,
+    close_parts,
+    count_merged,
     exact_product,
     has_hitting_set,
-    merged_counts,
     points_in_union,
     ways_left,
 )
@@ -74,7 +74,7 @@ class Recomputation:
             return [0] * self.network.classes
         choices, start = self._choices(allowed, cost)
         with suppress(TooManyPartsError):
-            return merged_counts(self.network, choices, start, budget, self.most)
+            return count_merged(self.network, choices, start, budget, self.most)
         with suppress(TooManyPartsError):
             return self._divided_counts(choices, start, budget)
         return None
@@ -82,7 +82,7 @@ class Recomputation:
     def _divided_counts(self, choices: Sequence[Choice], start: Parts, budget: int) -> list[int]:
         ways = ways_left(choices, budget)
         counts = [0] * self.network.classes
-        for parts, winners in closed_parts(self.network, choices, start, budget, self.most):
+        for parts, winners in close_parts(self.network, choices, start, budget, self.most):
             for winner in range(self.network.classes):
                 lefts, numbers = np.unique(parts.left[winners == winner], return_counts=True)
                 for left, number in zip(lefts.tolist(), numbers.tolist(), strict=True):
@@ -257,7 +257,7 @@ class Recomputation:
         """The codes of a point whose class is wanted; None if there is no such point."""
         cost, budget = within or _FREE
         choices, start = self._choices(allowed, cost)
-        for parts, winners in closed_parts(self.network, choices, start, budget, self.most):
+        for parts, winners in close_parts(self.network, choices, start, budget, self.most):
             hits = np.flatnonzero((winners != OPEN) & wanted(winners))
             if hits.size:
                 found = [codes[0] for codes in allowed]

@@ -18,10 +18,10 @@ __all__ = [
     "Parts",
     "TooManyPartsError",
     "are_minimal_hitting_sets",
-    "closed_parts",
+    "close_parts",
+    "count_merged",
     "exact_product",
     "has_hitting_set",
-    "merged_counts",
     "points_in_union",
     "ways_left",
 ]
@@ -56,7 +56,7 @@ class TooManyPartsError(Exception):
     """More parts than may be looked at."""
 
 
-def closed_parts(
+def close_parts(
     network: ThresholdNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
 ) -> Iterator[tuple[Parts, Array]]:
     """Parts, and the class of all points in each of them, or -1; the latter are divided."""
@@ -79,7 +79,7 @@ def closed_parts(
             waiting += _divided(choices[depth], parts, winners == OPEN)
 
 
-def merged_counts(
+def count_merged(
     network: ThresholdNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
 ) -> list[int]:
     """How many points each class has, where parts with equal sums are one part.

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from tamecheck.explain.tables import Grid
-from tamecheck.explain.words import Condition, joined
+from tamecheck.explain.words import Condition, join
 from tamecheck.ir.tensor import Array
 
 __all__ = ["Always", "Concept", "Counting", "Equality", "always", "concept_of"]
@@ -195,9 +195,9 @@ def _counted(literals: Sequence[Condition], counts: Sequence[int]) -> tuple[int,
         return 3 + len(counts), f"{said} or {high} of {listed}"
     match low == 0, high == total:
         case False, True if low == total:
-            return 0, joined("and", texts)
+            return 0, join("and", texts)
         case False, True if low == 1:
-            return 0, joined("or", texts)
+            return 0, join("or", texts)
         case True, False if high == 0:
             return 2, f"none of {listed}"
         case False, True:

@@ -15,7 +15,7 @@ from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Re
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.nearest import Metric, Move, Nearest, moves_of, nearest
-from tamecheck.explain.networks import described, image_shape, occurring_network
+from tamecheck.explain.networks import describe, image_shape, occurring_network
 from tamecheck.explain.reasons import (
     Found,
     changeable,
@@ -85,7 +85,7 @@ class Explainer:
         classes: Sequence[Any] = (),
         seed: int = 0,
     ) -> None:
-        about = described(model)
+        about = describe(model)
         self.network = occurring_network(about, domain)
         told = any(given is not None for given in (names, one_hot, thermometer, words))
         if about.schema is not None and not told:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from tamecheck.loaders.tables.schema import display_names
 
-__all__ = ["CellRule", "Inequality", "merged", "tightest", "wording"]
+__all__ = ["CellRule", "Inequality", "merge_rules", "tightest", "wording"]
 
 Plane: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
 """Coefficients, of which the largest is 1, and the bound."""
@@ -181,7 +181,7 @@ _MOST_PAIRS = 2_000
 """With more rules those that others contain are not looked for."""
 
 
-def merged(rules: Sequence[CellRule]) -> list[CellRule]:
+def merge_rules(rules: Sequence[CellRule]) -> list[CellRule]:
     """The rules with two joined wherever they differ in the side of one hyperplane only.
 
     Of such two rules of one class the union is what their other inequalities say, if the

@@ -23,7 +23,7 @@ import numpy as np
 from tamecheck.binarized.network import Outcome
 from tamecheck.budget import Budget
 from tamecheck.explain.completions import PRESENT, Completions
-from tamecheck.explain.nodes import FREE, Grid, Nodes, Pieces, grid_of, joined
+from tamecheck.explain.nodes import FREE, MultiplierGrid, Nodes, Pieces, multiplier_grid, stack
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.relaxation import deepest
 
@@ -65,7 +65,7 @@ class Multipliers:
     def __init__(self, problem: Completions) -> None:
         self._problem = problem
         self._least, self._most = problem.reach()
-        self._grid = grid_of(problem, self._least, self._most)
+        self._grid = multiplier_grid(problem, self._least, self._most)
         ends = np.cumsum([0, len(problem.base), *(len(x.constant) for x in problem.layers)])
         self._layers = [slice(a, b) for a, b in pairwise(ends.tolist())]
         self.nodes = 0
@@ -84,8 +84,8 @@ class Multipliers:
                 return Outcome()
             part, steps = self._stack.pop()
             if len(part) > _BATCH:
-                self._stack.append((part.taken(slice(_BATCH, None)), steps))
-                part = part.taken(slice(_BATCH))
+                self._stack.append((part.take(slice(_BATCH, None)), steps))
+                part = part.take(slice(_BATCH))
             self.nodes += len(part)
             settled = self._bounded(part, steps)
             if not isinstance(settled, tuple):
@@ -108,7 +108,7 @@ class Multipliers:
             kept = (own == FREE) | (own == PRESENT)
             if kept.any():
                 fixed = replace(part, columns=columns, low=low, high=high)
-                left.append((fixed.taken(kept), steps))
+                left.append((fixed.take(kept), steps))
         self._stack = left
 
     def _bounded(self, nodes: Nodes, steps: int) -> Array | _Open:
@@ -160,7 +160,7 @@ class Multipliers:
         problem, grid = self._problem, self._grid
         pieces, open_ = self._pieces(nodes)
         left = np.flatnonzero(open_)
-        nodes, pieces = nodes.taken(left), pieces.taken(left)
+        nodes, pieces = nodes.take(left), pieces.take(left)
         best, kept = np.full(len(nodes), np.inf), nodes.multipliers.copy()
         mean = np.zeros_like(kept)
         frequency = np.zeros((len(nodes), len(problem.owners)))
@@ -178,8 +178,8 @@ class Multipliers:
             if not open_.all():
                 rows = np.flatnonzero(open_)
                 if not rows.size:
-                    return nodes.taken(rows), np.zeros((0, 0)), np.zeros((0, 0))
-                nodes, pieces, at = nodes.taken(rows), pieces.taken(rows), at.rows(rows)
+                    return nodes.take(rows), np.zeros((0, 0)), np.zeros((0, 0))
+                nodes, pieces, at = nodes.take(rows), pieces.take(rows), at.rows(rows)
                 best, better, length, stalled, kept, mean, frequency = (
                     part[rows] for part in (best, better, length, stalled, kept, mean, frequency)
                 )
@@ -274,7 +274,7 @@ class Multipliers:
         """
         kept = np.ones(len(nodes), dtype=np.bool_)
         for row in np.flatnonzero((uncertain < 0).all(axis=1)).tolist():
-            one = nodes.taken(slice(row, row + 1))
+            one = nodes.take(slice(row, row + 1))
             found = self._deepest(one)
             if found is None:
                 continue
@@ -290,7 +290,7 @@ class Multipliers:
             if rounded is not None:
                 return rounded
             mixed[row] = self._mixing(frequency)[0]
-        return nodes.taken(kept), uncertain[kept], mixed[kept]
+        return nodes.take(kept), uncertain[kept], mixed[kept]
 
     def _deepest(self, node: Nodes) -> tuple[Array, Array] | None:
         """Where a node's states are most clearly what they are, in fractions of columns.
@@ -298,7 +298,9 @@ class Multipliers:
         Also the multipliers that show how clearly, on the grid.  None if no program was solved.
         """
         problem, first = self._problem, self._layers[0]
-        grid = Grid(*(getattr(self._grid, field.name)[first] for field in fields(Grid)))
+        grid = MultiplierGrid(
+            *(getattr(self._grid, field.name)[first] for field in fields(MultiplierGrid))
+        )
         assumed = node.assumed[0, first]
         states = np.where(node.low >= 0, 1, np.where(node.high < 0, -1, assumed))[0]
         least = np.where(states > 0, grid.least, grid.gap - grid.least)
@@ -327,13 +329,13 @@ class Multipliers:
         parts: list[Nodes] = []
         rows = np.flatnonzero(~certain)
         for state in (1, -1) if rows.size else ():
-            some = nodes.taken(rows)
+            some = nodes.take(rows)
             some.assumed[np.arange(len(rows)), neuron[rows]] = state
             parts.append(some)
         rows = np.flatnonzero(certain)
         if rows.size:
-            parts += self._by_feature(nodes.taken(rows), mixed[rows])
-        return joined(parts)
+            parts += self._by_feature(nodes.take(rows), mixed[rows])
+        return stack(parts)
 
     def _by_feature(self, nodes: Nodes, mixed: Array) -> list[Nodes]:
         """Every node by the code of the free feature that is mixed most."""
@@ -344,7 +346,7 @@ class Multipliers:
         for code in range(-1, int(codes.max())):
             some = np.flatnonzero(code < codes)
             own = feature[some]
-            part = nodes.taken(some)
+            part = nodes.take(some)
             column = groups[own] + code if code >= 0 else np.full(len(some), PRESENT)
             added = self._problem.changes[column] if code >= 0 else 0.0
             columns = part.columns.copy()

@@ -23,7 +23,7 @@ from tamecheck.model import Model
 __all__ = [
     "Described",
     "deciding",
-    "described",
+    "describe",
     "ending",
     "image_shape",
     "known_levels",
@@ -227,7 +227,7 @@ class Described:
     encoded: bool = False
 
 
-def described(model: Any) -> Described:
+def describe(model: Any) -> Described:
     """A model, an estimator of `tamecheck.learn`, or a pipeline of a `Binariser` and one.
 
     Raises
@@ -243,7 +243,7 @@ def described(model: Any) -> Described:
                 "A pipeline is a Binariser and an estimator of tamecheck.learn.",
                 hint="Steps between them would change what the inputs say.",
             )
-        return replace(described(steps[1][1]), schema=binariser.schema(), encoded=True)
+        return replace(describe(steps[1][1]), schema=binariser.schema(), encoded=True)
     if hasattr(model, "to_model"):
         read: Model = model.to_model()
         classes = tuple(map(str, getattr(model, "classes_", ())))

@@ -13,7 +13,7 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import visible
 from tamecheck.explain.domain import Domain, Feature
-from tamecheck.explain.words import condition, joined
+from tamecheck.explain.words import condition, join
 from tamecheck.ir.tensor import Array
 
 __all__ = ["NetworkLogic", "Variable", "network_logic", "threshold_rule"]
@@ -84,7 +84,7 @@ class ThresholdRule:
         if n == 1:
             return texts[0]
         if m in (1, n):
-            return joined("and" if m == n else "or", texts)
+            return join("and" if m == n else "or", texts)
         return f"at least {m} of {{{'; '.join(texts)}}}"
 
     def __str__(self) -> str:

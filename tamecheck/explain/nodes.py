@@ -14,7 +14,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.explain.completions import Completions
 from tamecheck.ir.tensor import Array
 
-__all__ = ["FREE", "Grid", "Nodes", "Pieces", "grid_of", "joined"]
+__all__ = ["FREE", "MultiplierGrid", "Nodes", "Pieces", "multiplier_grid", "stack"]
 
 FREE = -2
 """In place of a column: not decided."""
@@ -25,7 +25,7 @@ _FINE = range(14, 3, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class MultiplierGrid:
     """Where sums are: at ``least`` (from 0 on) and in steps of ``gap`` about it.
 
     Multipliers are multiples of ``unit`` up to ``most``; ``scale`` makes steps alike.
@@ -62,12 +62,12 @@ class Nodes:
     def __len__(self) -> int:
         return len(self.rival)
 
-    def taken(self, rows: Array | slice) -> Nodes:
+    def take(self, rows: Array | slice) -> Nodes:
         """These rows."""
         return Nodes(*(part[rows] for part in _arrays(self)))
 
 
-def joined(parts: Sequence[Nodes]) -> Nodes:
+def stack(parts: Sequence[Nodes]) -> Nodes:
     """The rows of all parts."""
     return Nodes(*map(np.concatenate, zip(*map(_arrays, parts), strict=True)))
 
@@ -85,7 +85,7 @@ class Pieces:
     no_up: Array
     no_down: Array
 
-    def taken(self, rows: Array) -> Pieces:
+    def take(self, rows: Array) -> Pieces:
         """These rows."""
         up, down = ((low[rows], high[rows]) for low, high in (self.up, self.down))
         return Pieces(up, down, self.no_up[rows], self.no_down[rows])
@@ -104,7 +104,7 @@ class Pieces:
         return np.where(above, up, down), bare, np.where(above, 1.0, -1.0), at
 
 
-def grid_of(problem: Completions, least: Array, most: Array) -> Grid:
+def multiplier_grid(problem: Completions, least: Array, most: Array) -> MultiplierGrid:
     """The grid with the finest multipliers that floats can hold.
 
     Raises `UnsupportedError` if there is none.
@@ -133,5 +133,5 @@ def grid_of(problem: Completions, least: Array, most: Array) -> Grid:
         cap = unit * 2.0 ** (fine + _COARSE)
         total = np.abs(margins.constant).max(initial=0) + np.abs(margins.weights).sum()
         if total + cap @ taken < _EXACT * float(unit.min(initial=1.0)):
-            return Grid(low % gap, gap, unit, cap, 1 / (high - low) ** 2)
+            return MultiplierGrid(low % gap, gap, unit, cap, 1 / (high - low) ** 2)
     raise UnsupportedError("Weights are too large for multipliers that floats hold exactly.")

@@ -16,7 +16,7 @@ from tamecheck.errors import InputError, SolverError, TimeLimitError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.cubes import cover, is_cover, union_of
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.networks import described, network_of, occurring_network
+from tamecheck.explain.networks import describe, network_of, occurring_network
 from tamecheck.explain.reasons import sufficient
 from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.rules_result import DecisionRules, Rule, holding
@@ -88,7 +88,7 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
     InputError
         If the domain does not fit the model.
     """
-    about = described(model)
+    about = describe(model)
     if binariser is not None:
         about = replace(about, schema=binariser.schema())
     if classes is None and about.classes:

@@ -23,7 +23,7 @@ from tamecheck.explain.trees import (
     decision_list,
     decision_tree,
 )
-from tamecheck.explain.words import Condition, condition, html_table, joined
+from tamecheck.explain.words import Condition, condition, html_table, join
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
@@ -266,7 +266,7 @@ def _clause(rule: Rule, domain: Domain) -> str:
         feature = domain.features[part.feature]
         rest = [code for code in range(len(feature.codes)) if code not in part.codes]
         parts.append(condition(part.feature, feature, rest).text)
-    return joined("or", parts) or "false"
+    return join("or", parts) or "false"
 
 
 def about(share: Fraction) -> str:

@@ -14,7 +14,15 @@ from tamecheck.explain.domain import Domain
 from tamecheck.explain.words import Condition, condition
 from tamecheck.ir.tensor import Array
 
-__all__ = ["MAX_POINTS", "Grid", "decision_table", "grid_of", "reduced", "score_blocks", "sums_of"]
+__all__ = [
+    "MAX_POINTS",
+    "Grid",
+    "decision_table",
+    "grid_of",
+    "reduce_table",
+    "score_blocks",
+    "sums_of",
+]
 
 MAX_POINTS = 2**24
 """A domain with more points than this is not visited point by point."""
@@ -100,7 +108,7 @@ Groups = tuple[tuple[int, ...], ...]
 """Codes that are always decided alike, in the order of their first; of an order, intervals."""
 
 
-def reduced(table: Array, ordered: Sequence[bool]) -> tuple[Array, dict[int, Groups]]:
+def reduce_table(table: Array, ordered: Sequence[bool]) -> tuple[Array, dict[int, Groups]]:
     """The table with codes merged where they are decided alike in every context, and its axes.
 
     A feature whose codes are all merged has no axis.  Of an ordered one only neighbours are merged.
@@ -206,7 +214,7 @@ def _stretched(codes: Sequence[int], outside: set[int], count: int) -> list[int]
 
 def _grid(domain: Domain, axes: Sequence[Axis], table: Array) -> Grid:
     """The grid with groups merged that are decided alike, and without axes of one group."""
-    small, merged = reduced(table, [axis.ordered for axis in axes])
+    small, merged = reduce_table(table, [axis.ordered for axis in axes])
     kept: list[Axis] = []
     for place, parts in merged.items():
         axis = axes[place]

@@ -13,7 +13,7 @@ from tamecheck.errors import SolverError, visible
 from tamecheck.explain.concepts import Always, Concept
 from tamecheck.explain.cubes import Cube, cell_of, widest_prime
 from tamecheck.explain.tables import Grid
-from tamecheck.explain.words import Condition, condition, conjunction, joined
+from tamecheck.explain.words import Condition, condition, conjunction, join
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -212,7 +212,7 @@ def _merged(branches: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[s
                 found[-1] = (texts, inner)
                 continue
         found.append(([question], inner))
-    return [(t[0] if len(t) == 1 else joined("or", t), inner) for t, inner in found]
+    return [(t[0] if len(t) == 1 else join("or", t), inner) for t, inner in found]
 
 
 def _rank(node: Node) -> int:

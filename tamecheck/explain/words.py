@@ -19,7 +19,7 @@ __all__ = [
     "condition",
     "conjunction",
     "html_table",
-    "joined",
+    "join",
     "read_conditions",
 ]
 
@@ -162,7 +162,7 @@ def _interval(feature: Feature, low: int, high: int) -> str:
     return " and ".join(parts) if parts else "true"
 
 
-def joined(word: str, texts: Iterable[str]) -> str:
+def join(word: str, texts: Iterable[str]) -> str:
     """The texts joined by ``and`` or ``or``; those with the other word are put in parentheses."""
     other = " or " if word == "and" else " and "
     return f" {word} ".join(f"({text})" if other in text else text for text in texts)
@@ -172,7 +172,7 @@ def conjunction(conditions: Sequence[Condition], *, single: str = "true") -> str
     """The conditions joined by ``and``; those that are alternatives are put in parentheses."""
     if len(conditions) == 1:
         return conditions[0].text
-    return joined("and", (c.text for c in conditions)) or single
+    return join("and", (c.text for c in conditions)) or single
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], summary: str) -> str:

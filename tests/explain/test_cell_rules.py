@@ -12,7 +12,7 @@ import tamecheck as tc
 from tamecheck.cli.entry import main
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.explain.cell_rules import rules_of_cells
-from tamecheck.explain.inequalities import CellRule, Inequality, merged, wording
+from tamecheck.explain.inequalities import CellRule, Inequality, merge_rules, wording
 
 
 def test_a_single_output_decides_by_its_sign():
@@ -93,18 +93,18 @@ def test_two_sides_of_one_hyperplane_are_joined():
         CellRule((half(2, 0, offset=-1), other), 1, Fraction(1, 4)),
         CellRule((other, half(-1, 0, offset=Fraction(1, 2), strict=True)), 1, Fraction(1, 8)),
     ]
-    assert merged(rules) == [CellRule((other,), 1, Fraction(3, 8))]
+    assert merge_rules(rules) == [CellRule((other,), 1, Fraction(3, 8))]
     # not of two classes, and not if the line itself belongs to neither
-    assert len(merged([rules[0], replace(rules[1], then=0)])) == 2
+    assert len(merge_rules([rules[0], replace(rules[1], then=0)])) == 2
     strict = half(2, 0, offset=-1, strict=True)
-    assert len(merged([CellRule((strict, other), 1, None), rules[1]])) == 2
+    assert len(merge_rules([CellRule((strict, other), 1, None), rules[1]])) == 2
 
 
 def test_a_rule_within_another_is_left_out():
     wide, more = half(1, 0, offset=0), half(0, 1, offset=0)
     rules = [CellRule((wide, more), 1, None), CellRule((wide,), 1, None)]
-    assert merged(rules) == [rules[1]]
-    assert len(merged([rules[0], replace(rules[1], then=0)])) == 2
+    assert merge_rules(rules) == [rules[1]]
+    assert len(merge_rules([rules[0], replace(rules[1], then=0)])) == 2
 
 
 def test_sums_have_names_and_units_stand_last():

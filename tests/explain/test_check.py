@@ -136,7 +136,7 @@ def test_counts_by_division_are_those_of_merging(monkeypatch):
     def refused(*_):
         raise TooManyPartsError
 
-    monkeypatch.setattr("tamecheck.explain.check.merged_counts", refused)
+    monkeypatch.setattr("tamecheck.explain.check.count_merged", refused)
     assert (again.counts(), again.counts(within=within)) == merged
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tamecheck.explain.cubes import cover, cube_size, is_cover, prime, union_of
-from tamecheck.explain.tables import reduced
+from tamecheck.explain.tables import reduce_table
 
 
 def some_class(seed):
@@ -96,7 +96,7 @@ def test_reducing_loses_nothing(seed):
     ]
     table = np.stack([small[np.ix_(*copies)]] * 3, axis=1)
     ordered = [False, bool(rng.random() < 0.5), bool(rng.random() < 0.5), False]
-    found, merged = reduced(table, ordered)
+    found, merged = reduce_table(table, ordered)
     assert 1 not in merged
     for codes in itertools.product(*map(range, table.shape)):
         place = tuple(
