@@ -395,6 +395,6 @@ def _with_split(
     if split is None:
         return builder.build(builder.linear(mu))
     (w, v), gamma = split, outcome.point[-1]
-    line = builder.linear([a - gamma / v * x for a, x in zip(mu, w, strict=True)])
     layer = builder.gomory(v, w, [])
+    line = builder.linear([a - gamma / v * x for a, x in zip(mu, w, strict=True)])
     return builder.build(builder.combination([(line, _ONE), (layer, gamma)]))
