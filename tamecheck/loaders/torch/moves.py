@@ -138,7 +138,7 @@ class Moves:
             shape = self._shape(source)
             stop = start + math.prod(shape)
             table = self.torch.arange(start, stop).reshape(shape)
-            # a number that is exact_vector in stays a number
+            # a number that is filled in stays a number
             positions[key] = table if self._is_node(source) else start
             start = stop
         result = self._run(call, positions).numpy()
@@ -191,15 +191,15 @@ class Moves:
         dtype = node.meta["val"].dtype
         parts: list[Any] = []
         table = np.zeros_like(positions)
-        first = exact_vector = 0
+        first = filled = 0
         with graph.inserting_before(node):
             for source in (0, *sources):
                 size = math.prod(self._shape(source))
                 used = (positions >= first) & (positions < first + size)
                 if used.any():
                     parts.append(self._flat(source, dtype))
-                    table = np.where(used, positions - first + exact_vector, table)
-                    exact_vector += size
+                    table = np.where(used, positions - first + filled, table)
+                    filled += size
                 first += size
             joined = parts[0] if len(parts) == 1 else graph.call_function(torch.cat, (parts,))
             name = f"positions_{self._tables}"
