@@ -15,7 +15,7 @@ from tamecheck.learn.elastic import Elastic, patterns
 from tamecheck.learn.network import Floats
 from tamecheck.loaders import Loaded
 from tamecheck.loaders.outputs import write_text
-from tamecheck.loaders.sketch import Sketch
+from tamecheck.loaders.values import Emitter, Value
 from tamecheck.model import Model
 from tamecheck.tame import Check
 
@@ -114,56 +114,45 @@ def joint_objective(
             f"The objective is a minimum over 2**{hidden} patterns.",
             hint=f"It is written out for at most {WIDEST} neurons.",
         )
-    sketch = Sketch()
-    weights = sketch.builder.input("W", (features, hidden))
-    offset = sketch.builder.input("b", (hidden,))
-    readout = sketch.builder.input("V", (hidden, classes))
-    shift = sketch.builder.input("c", (classes,))
-    every = sketch.constant(patterns(hidden).astype(np.int64))
-    a = sketch.apply(ops.ADD, sketch.apply(ops.MATMUL, sketch.constant(x), weights), offset)
-    scores = sketch.apply(ops.ADD, sketch.apply(ops.MATMUL, every, readout), shift, label="scores")
-    slack = sketch.apply(
-        ops.SUB, sketch.constant(np.float64(elastic.kappa)), sketch.apply(ops.MUL, every, a)
-    )
-    paid = sketch.apply(ops.RELU, slack)
-    total = sketch.apply(ops.SUM, paid, axes=(1,), keepdims=False)
-    penalty = _scale(sketch, total, elastic.rho)
-    losses = _losses(sketch, scores, label, classes, loss)
-    total = sketch.apply(ops.ADD, losses, penalty, label="loss and penalty")
+    emitter = Emitter(folds=False)
+    weights = emitter.input("W", (features, hidden))
+    offset = emitter.input("b", (hidden,))
+    readout = emitter.input("V", (hidden, classes))
+    shift = emitter.input("c", (classes,))
+    every = emitter.constant(patterns(hidden).astype(np.int64))
+    a = emitter.constant(x) @ weights + offset
+    scores = (every @ readout).apply(ops.ADD, shift, label="scores")
+    slack = emitter.constant(np.float64(elastic.kappa)) - every * a
+    penalty = _scale(slack.apply(ops.RELU).total((1,), keepdims=False), elastic.rho)
+    losses = _losses(scores, label, classes, loss)
+    total = losses.apply(ops.ADD, penalty, label="loss and penalty")
     if elastic.temperature == 0:
-        value = sketch.apply(ops.REDUCE_MIN, total, label="value", axes=(0,), keepdims=False)
+        value = total.apply(ops.REDUCE_MIN, label="value", axes=(0,), keepdims=False)
     else:
-        soft, least = (_soft_minimum(sketch, n, elastic.temperature) for n in (total, penalty))
-        value = sketch.apply(ops.SUB, soft, least, label="value")
-    graph = sketch.builder.build({"value": value})
+        soft, least = (_soft_minimum(n, elastic.temperature) for n in (total, penalty))
+        value = soft.apply(ops.SUB, least, label="value")
+    graph = emitter.builder.build({"value": value.node})
     return Model(Loaded(graph, "learn", f"objective of one sample, network {widths}"))
 
 
-def _losses(sketch: Sketch, scores: int, label: int, classes: int, loss: str) -> int:
-    def columns(places: list[int]) -> int:
-        chosen = sketch.constant(np.asarray(places, dtype=np.int64))
-        return sketch.apply(ops.GATHER, scores, chosen, axis=1)
-
-    own = columns([label])
-    own = sketch.reshape(own, sketch.shape(own)[:1])
+def _losses(scores: Value, label: int, classes: int, loss: str) -> Value:
+    own = scores.take([label], 1)
+    own = own.reshape(own.shape[:1])
     if loss == "logistic":
-        every = sketch.apply(ops.LOGSUMEXP, scores, axes=(1,), keepdims=False)
-        return sketch.apply(ops.SUB, every, own, label="logistic loss")
-    rivals = columns([k for k in range(classes) if k != label])
-    rival = sketch.apply(ops.REDUCE_MAX, rivals, axes=(1,), keepdims=False)
-    margin = sketch.apply(ops.SUB, rival, own)
-    behind = sketch.apply(ops.ADD, margin, sketch.integer(1))
-    return sketch.apply(ops.RELU, behind, label="hinge loss")
+        every = scores.apply(ops.LOGSUMEXP, axes=(1,), keepdims=False)
+        return every.apply(ops.SUB, own, label="logistic loss")
+    rivals = scores.take([k for k in range(classes) if k != label], 1)
+    rival = rivals.apply(ops.REDUCE_MAX, axes=(1,), keepdims=False)
+    return (rival - own + 1).apply(ops.RELU, label="hinge loss")
 
 
-def _scale(sketch: Sketch, node: int, factor: float) -> int:
-    return sketch.apply(ops.MUL, node, sketch.constant(np.float64(factor)))
+def _scale(x: Value, factor: float) -> Value:
+    return x * x.emitter.constant(np.float64(factor))
 
 
-def _soft_minimum(sketch: Sketch, node: int, temperature: float) -> int:
-    cold = sketch.apply(ops.DIV, node, sketch.constant(np.float64(-temperature)))
-    total = sketch.apply(ops.LOGSUMEXP, cold, axes=(0,), keepdims=False)
-    return _scale(sketch, total, -temperature)
+def _soft_minimum(x: Value, temperature: float) -> Value:
+    cold = x / x.emitter.constant(np.float64(-temperature))
+    return _scale(cold.apply(ops.LOGSUMEXP, axes=(0,), keepdims=False), -temperature)
 
 
 def objective_certificate(model: Model, gap: str) -> ObjectiveCertificate:

@@ -1,9 +1,9 @@
 """PyTorch modules, through ``torch.export`` and the ONNX reader.
 
 ``torch.export`` captures the module as a graph and refuses Python control flow that depends on
-data, which plain tracing would silently freeze.  The captured graph is made functional
-(`tamecheck.loaders.torch.graph`) and written as ONNX without constant folding or fusion, so that every weight is
-the number that the module stores.  What was read is compared with the module at random points.
+data, which plain tracing would silently freeze.  The captured graph is made functional and written
+as ONNX without constant folding or fusion, so that every weight is the number that the module
+stores.  What was read is compared with the module at random points.
 """
 
 from __future__ import annotations
