@@ -219,49 +219,41 @@ def exact_multipliers(
     return None if found is None else dict(zip(rows, found, strict=True))
 
 
-def _point_of(program: Program, basis: Basis, box: Box) -> list[Fraction] | None:
-    """The point where the nonbasic columns and rows are at their bounds; None if singular.
-
-    It satisfies no more than that: the caller checks every row and bound.
-    """
-    rows, columns, _, _ = _split(basis)
-    ends = zip(basis.columns, box.lower, box.upper, strict=True)
-    point = [_at(status, low, high) for status, low, high in ends]
-    for j in columns:
-        point[j] = Fraction(0)
-    right = [
-        _at(basis.rows[i], program.rows[i].lower, program.rows[i].upper)
-        - program.rows[i].value(point)
-        for i in rows
-    ]
-    square = _square(program, rows, columns)
-    found = None if square is None else _solve(square, right)
-    if found is None:
-        return None
-    for j, value in zip(columns, found, strict=True):
-        point[j] = value
-    return point
-
-
 def _optimal_at(
     program: Program, costs: Sequence[Fraction], box: Box, basis: Basis
 ) -> Optimal[Fraction, LinearProof] | None:
-    """The optimum of a basis that is optimal, None of another."""
-    point = _point_of(program, basis, box)
-    found = None if point is None else exact_multipliers(program, basis, costs)
-    if point is None or found is None:
+    """The optimum of a basis that is optimal, None of another.
+
+    At its point the nonbasic columns and rows are at their bounds.
+    """
+    found = exact_multipliers(program, basis, costs)
+    if found is None:
         return None
+    rows, columns, _, _ = _split(basis)
+    ends = zip(basis.columns, box.lower, box.upper, strict=True)
+    point = [
+        Fraction(0) if status == "basic" else _at(status, low, high) for status, low, high in ends
+    ]
+    fixed = [program.rows[i] for i in rows]
+    right = [
+        _at(basis.rows[i], row.lower, row.upper) - row.value(point)
+        for i, row in zip(rows, fixed, strict=True)
+    ]
+    for j, x in zip(columns, _solve(_square(program, rows, columns), right) or (), strict=True):
+        point[j] = x
     reduced = list(costs)
     for i, y in found.items():
         for j, a in program.rows[i].terms:
             reduced[j] -= y * a
     multipliers = tuple(found.get(i, Fraction(0)) for i in range(len(program.rows)))
-    columns = zip(box.lower, box.upper, point, reduced, strict=True)
-    rows = [
-        (row.lower, row.upper, row.value(point), y)
-        for row, y in zip(program.rows, multipliers, strict=True)
+    limited = [
+        *zip(box.lower, box.upper, point, reduced, strict=True),
+        *(
+            (row.lower, row.upper, row.value(point), y)
+            for row, y in zip(program.rows, multipliers, strict=True)
+        ),
     ]
-    if not all(_complementary(*limited) for limited in (*columns, *rows)):
+    if not all(_complementary(*own) for own in limited):
         return None
     value = sum((c * x for c, x in zip(costs, point, strict=True)), Fraction(0))
     return Optimal(tuple(point), value, LinearProof(multipliers, basis))
