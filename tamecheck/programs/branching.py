@@ -58,6 +58,10 @@ class _Costs:
     total: list[float] = field(default_factory=lambda: [0.0, 0.0])
     count: list[int] = field(default_factory=lambda: [0, 0])
 
+    def mean(self, side: int) -> float:
+        """The growth on a side."""
+        return self.total[side] / self.count[side]
+
 
 class Brancher:
     """Learns from each branching how much the relaxation's value grows.
@@ -69,19 +73,15 @@ class Brancher:
         self._program = program
         self._relaxation = relaxation
         self._costs = [_Costs() for _ in program.columns]
-        self._sum = [1e-6, 1e-6]
-        self._number = [1, 1]
+        self._all = _Costs([1e-6, 1e-6], [1, 1])
 
     def learn(self, column: int, side: int, distance: float, growth: float) -> None:
         """Record that moving a column by ``distance`` down (0) or up (1) raised the objective."""
         if distance <= 1e-9 or not math.isfinite(growth):
             return
-        unit = max(growth, 0.0) / distance
-        costs = self._costs[column]
-        costs.total[side] += unit
-        costs.count[side] += 1
-        self._sum[side] += unit
-        self._number[side] += 1
+        for costs in (self._costs[column], self._all):
+            costs.total[side] += max(growth, 0.0) / distance
+            costs.count[side] += 1
 
     def choose(self, x: Sequence[float], objective: float, box: Box) -> Branch | Split | None:
         """The most promising branching at a node, None if every variable is settled."""
@@ -97,14 +97,10 @@ class Brancher:
         if not candidates:
             return None
         candidates.sort(reverse=True)
-        best, chosen = -1.0, candidates[0][1]
         for _, j in candidates[:_CANDIDATES]:
             if min(self._costs[j].count) < _RELIABLE:
                 self._look(j, x[j], objective, box)
-        for _, j in candidates:
-            score = self._score(j, x[j])
-            if score > best:
-                best, chosen = score, j
+        chosen = max((j for _, j in candidates), key=lambda j: self._score(j, x[j]))
         return Branch(chosen, math.floor(x[chosen]))
 
     def _look(self, j: int, value: float, objective: float, box: Box) -> None:
@@ -118,14 +114,9 @@ class Brancher:
 
     def _score(self, j: int, value: float) -> float:
         part = value - math.floor(value)
-        costs = self._costs[j]
-        means = [
-            costs.total[side] / costs.count[side]
-            if costs.count[side]
-            else self._sum[side] / self._number[side]
-            for side in (0, 1)
-        ]
-        return max(means[0] * part, 1e-9) * max(means[1] * (1 - part), 1e-9)
+        own = self._costs[j]
+        down, up = ((own if own.count[k] else self._all).mean(k) for k in (0, 1))
+        return max(down * part, 1e-9) * max(up * (1 - part), 1e-9)
 
 
 def any_branch(program: Program, answer: LinearAnswer, box: Box) -> Branch | Split | None:
