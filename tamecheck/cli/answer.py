@@ -22,7 +22,6 @@ __all__ = [
     "Sections",
     "claim",
     "confirm",
-    "json_line",
     "message",
     "print_answer",
     "print_json",
@@ -140,9 +139,4 @@ def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
     """Write a JSON document; gzipped, with the same bytes each time, if the name ends in .gz."""
     from tamecheck.loaders.outputs import write_bytes
 
-    write_bytes(path, json_line(document))
-
-
-def json_line(document: Mapping[str, Any]) -> bytes:
-    """A JSON document without spaces, as it stands in files."""
-    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+    write_bytes(path, json.dumps(document, allow_nan=False, separators=(",", ":")).encode())

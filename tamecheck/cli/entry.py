@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import difflib
 import errno
+import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from tamecheck import __version__
 from tamecheck.cli import (
     cells,
     check,
@@ -73,7 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the last line of defence: one line, no traceback
         if os.environ.get("TAMECHECK_DEBUG") == "1":
             raise
-        return _fail(error, as_json="--json" in arguments)
+        code, line = _describe(error)
+        if "--json" in arguments:
+            print(_error_json(error))
+        _say(line)
     return code
 
 
@@ -103,16 +108,19 @@ def _parse(arguments: list[str]) -> Namespace:
         )
     first = arguments[0]
     if not first.startswith("-") and first not in verbs:
-        near = difflib.get_close_matches(first, verbs, n=1)
-        guess = f"Did you mean {near[0]!r}?" if near else f"Verbs: {', '.join(verbs)}."
+        guess = _guess(first, verbs, "Did you mean {!r}?", f"Verbs: {', '.join(verbs)}.")
         raise InputError(f"There is no verb {first!r}.", hint=guess)
     args, unknown = parser.parse_known_args(attach_values(arguments))
     if unknown:
-        verb = verbs[first]
-        near = difflib.get_close_matches(unknown[0].split("=")[0], verb.option_names(), n=1)
-        guess = f"Did you mean {near[0]}?" if near else f"See 'tamecheck {first} --help'."
+        name, options = unknown[0].split("=")[0], verbs[first].option_names()
+        guess = _guess(name, options, "Did you mean {}?", f"See 'tamecheck {first} --help'.")
         raise InputError(f"What is {unknown[0]!r}?", where=first, hint=guess)
     return args
+
+
+def _guess(word: str, known: Iterable[str], near: str, otherwise: str) -> str:
+    found = difflib.get_close_matches(word, known, n=1)
+    return near.format(found[0]) if found else otherwise
 
 
 def _parser() -> tuple[Parser, dict[str, Parser]]:
@@ -122,7 +130,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         "with a certificate that a small independent kernel checks.",
         epilog=_EPILOG,
     )
-    parser.add_argument("-V", "--version", action="version", version=f"tamecheck {_version()}")
+    parser.add_argument("-V", "--version", action="version", version=f"tamecheck {__version__}")
     subparsers = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
     for verb in _VERBS:
         verb.add_to(subparsers)
@@ -130,32 +138,11 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     return parser, verbs
 
 
-def _version() -> str:
-    from tamecheck import __version__
-
-    return __version__
-
-
-def _fail(error: Exception, *, as_json: bool) -> int:
-    """Report an error on one line, and as a JSON object where one was asked for."""
-    code, line = _describe(error)
-    if as_json:
-        print(_error_json(error))
-    _say(line)
-    return code
-
-
 def _error_json(error: Exception) -> str:
-    import json
-
     code, line = _describe(error)
     nodes = error.nodes if isinstance(error, UnsupportedError) else ()
-    document = {
-        "error": line,
-        "exit_code": code,
-        "unsupported": [{"node": name, "why": why} for name, why in nodes],
-    }
-    return json.dumps(document)
+    unsupported = [{"node": name, "why": why} for name, why in nodes]
+    return json.dumps({"error": line, "exit_code": code, "unsupported": unsupported})
 
 
 def _describe(error: Exception) -> tuple[int, str]:

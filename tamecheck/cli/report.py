@@ -65,7 +65,7 @@ def _run(args: Namespace) -> int:
     write_text(path, report.html)
     missing = [s for s in report.sections if s.state == "not-made"]
     made = f"{len(report.sections) - len(missing)} of {len(report.sections)} sections made"
-    sections = [section.document() for section in report.sections]
+    sections = [section.to_json() for section in report.sections]
     print_answer(args, {"file": args.output, "sections": sections}, [f"{args.output}: {made}"])
     for section in () if args.json else missing:
         message(args, f"{section.title}: {section.why}")

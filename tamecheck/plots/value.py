@@ -26,7 +26,7 @@ class Bound:
     strong: bool
     points: tuple[tuple[Fraction, Fraction], ...]
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         points = [[str(t), str(value)] for t, value in self.points]
         return {"method": self.method, "strong": self.strong, "points": points}
@@ -109,7 +109,7 @@ def draw_value(  # noqa: PLR0913 (options, by keyword only)
         drawn.axes.set_ylabel("optimal value")
         drawn.axes.margins(x=0.01)
     counts = {"pieces": len(ordered), "kinks": len(kinks), "jumps": len(jumps), "gaps": len(gaps)}
-    facts = {} if bound is None else {"dual": bound.document()}
+    facts = {} if bound is None else {"dual": bound.to_json()}
     return drawn.picture("value", counts, complete=complete, facts=facts)
 
 

@@ -54,7 +54,7 @@ class Section:
     seconds: float = 0.0
     downloads: tuple[Download, ...] = ()
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         return {
             "name": self.key,
