@@ -77,14 +77,14 @@ def _flips(subject: Subject, network: ThresholdNetwork, budget: Budget) -> Part:
             says = f"Row {origin.row}: the least number of changed inputs is {said}."
             downloads.append(Download.of(name, says, certificate))
             rests = "certificate"
-        near = _nearest(subject, network, domain, states, max(0.2, 0.25 * left))
-        missing += [f"{origin}: {near.why}"] if near.why else []
-        rows.append((str(origin), subject.class_name(found.decision), said, rests, near.said))
-        if near.states is not None:
-            changes.append(_change(subject, network, origin, states, near.states))
+        far, near, why = _nearest(subject, domain, states, max(0.2, 0.25 * left))
+        missing += [f"{origin}: {why}"] if why else []
+        rows.append((str(origin), subject.class_name(found.decision), said, rests, far))
+        if near is not None:
+            changes.append(_change(subject, origin, states, near))
         elif found.witness is not None:
             remark = "" if domain.holds(np.array(found.witness)) else _IMPOSSIBLE
-            changes.append(_change(subject, network, origin, states, found.witness, remark))
+            changes.append(_change(subject, origin, states, found.witness, remark))
     if not rows:
         raise NotMadeError("No row was chosen.")
     words = (
@@ -97,55 +97,36 @@ def _flips(subject: Subject, network: ThresholdNetwork, budget: Budget) -> Part:
     return Part(body, "; ".join(missing), tuple(downloads))
 
 
-@dataclass(frozen=True, slots=True)
-class _Near:
-    """The nearest possible input that is decided otherwise."""
-
-    said: str
-    states: tuple[int, ...] | None = None
-    why: str = ""
-
-
 def _nearest(
-    subject: Subject, network: ThresholdNetwork, domain: Domain, states: Array, seconds: float
-) -> _Near:
-    """By exact search over the codes of the features."""
+    subject: Subject, domain: Domain, states: Array, seconds: float
+) -> tuple[str, list[int] | None, str]:
+    """The nearest possible input that is decided otherwise: how far, its states, what is missing.
+
+    By exact search over the codes of the features.
+    """
+    network = subject.binarized()
     explainer = Explainer.over(network, domain, seed=subject.seed)
     try:
         found = explainer.counterfactual(network.point(states), metric="inputs", timeout=seconds)
     except TimeLimitError:
-        return _Near("not found in time", why="the nearest possible input was not found in time")
+        return "not found in time", None, "the nearest possible input was not found in time"
     if found is None:
-        return _Near("none is decided otherwise")
+        return "none is decided otherwise", None, ""
     point = np.array([[Fraction(value) for value in found.witness]], dtype=object)
-    return _Near(str(found.distance), tuple(network.states(point)[0].tolist()))
+    return str(found.distance), network.states(point)[0].tolist(), ""
 
 
-def _change(  # noqa: PLR0913, PLR0917  # a row before and after
-    subject: Subject,
-    network: ThresholdNetwork,
-    origin: Origin,
-    before: Array,
-    after: Sequence[int],
-    remark: str = "",
+def _change(
+    subject: Subject, origin: Origin, before: Array, after: Sequence[int], remark: str = ""
 ) -> Markup:
     """A change of a row that changes its decision."""
-    changed = _changed(subject, network, before, after)
+    network = subject.binarized()
+    pairs = zip(subject.names, network.point(before), network.point(after), strict=True)
+    changed = [(n, rational_text(old), rational_text(new)) for n, old, new in pairs if old != new]
     decision = int(network.decide(np.array([after], dtype=np.int8))[0])
     many = "1 change decides" if len(changed) == 1 else f"{len(changed)} changes decide"
     title = f"Row {origin.row}: {many} for {subject.class_name(decision)}{remark}"
     return fold(title, table("Changed inputs", ("input", "from", "to"), changed))
-
-
-def _changed(
-    subject: Subject, network: ThresholdNetwork, before: np.ndarray, after: Sequence[int]
-) -> list[tuple[str, str, str]]:
-    old, new = network.point(before), network.point(after)
-    return [
-        (subject.names[k], rational_text(old[k]), rational_text(new[k]))
-        for k in range(len(old))
-        if old[k] != new[k]
-    ]
 
 
 def _boxes(subject: Subject, budget: Budget) -> Part:
