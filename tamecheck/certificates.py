@@ -20,6 +20,7 @@ from tamecheck.kernel_bnn import check as check_ball
 from tamecheck.kernel_mip import FORMAT as TREE
 from tamecheck.kernel_mip import check as check_tree
 from tamecheck.loaders.files import read_bytes
+from tamecheck.show.wording import box_json
 from tamecheck.tame import Check
 
 __all__ = ["Levels", "Statement", "recheck", "statement"]
@@ -67,6 +68,19 @@ class Statement:
     def free(self) -> int:
         """How many inputs have more than one value."""
         return self.count - self.fixed
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form."""
+        numbers = {"count": self.count, "free": self.free}
+        levels = self.levels
+        return {
+            "inputs": {**numbers, "fixed": self.fixed, "bounded": self.bounded},
+            "domain": None if self.box is None else box_json(self.box, self.shapes),
+            "levels": None if levels is None else [[str(v) for v in pair] for pair in levels],
+            "program": self.program,
+            "narrow": list(self.narrow),
+            "assumes": list(self.assumes),
+        }
 
     def differs(self, asked: Box | Levels) -> str | None:
         """Why the claim is no answer about this box, or these levels; None if it is one.

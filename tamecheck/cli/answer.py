@@ -9,17 +9,17 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tamecheck.cli.options import OUTPUTS
 from tamecheck.errors import CertificateError, visible
 
 if TYPE_CHECKING:
     from tamecheck.loaders.outputs import Kind
+    from tamecheck.show.answers import Sections
 
 __all__ = [
     "EXIT_CODES",
-    "Sections",
     "claim",
     "confirm",
     "message",
@@ -39,9 +39,6 @@ EXIT_CODES: Mapping[str, int] = {
 """The exit code of each verdict."""
 
 _UNLIMITED = 1 << 60
-
-Sections: TypeAlias = Mapping[str, Iterable[tuple[str, ...]]]
-"""Rows of cells under headings."""
 
 
 def print_answer(

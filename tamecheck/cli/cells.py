@@ -6,7 +6,8 @@ import json
 import math
 import time
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,7 @@ from tamecheck.cli.source import chosen_slice, domain_of, model_of
 from tamecheck.errors import SolverError, UnsupportedError, visible
 
 if TYPE_CHECKING:
-    from tamecheck.cells import Cell, Complex
-    from tamecheck.cells.formulas import FormulaCells
+    from tamecheck.cells import Complex
     from tamecheck.model import Model
 
 __all__ = ["VERB"]
@@ -39,13 +39,12 @@ _MANY = 5_000
 _WORK = 2_000_000
 """Volumes in dimension 3 and more are summed if they take so much work: about 15 seconds."""
 
-_SHOWN = 10
-
 
 def _run(args: Namespace) -> int:
     """Find the cells and print them."""
     from tamecheck.cells import DEFAULT_LIMIT, cells, decision_regions
     from tamecheck.cells.formulas import FORMULA_LIMIT, formula_cells
+    from tamecheck.show.answers import cells_lines, formula_cells_lines
 
     budget = Budget.of(args.timeout)
     model = model_of(args)
@@ -62,7 +61,7 @@ def _run(args: Namespace) -> int:
         formulas = formula_cells(
             model.graph, box, slice_=slice_, limit=most, timeout=left, seed=args.seed or 0
         )
-        lines = _formula_lines(formulas)
+        lines = formula_cells_lines(formulas)
         brief = "\n".join(islice(lines, 2 if formulas.undecided else 1)) if args.quiet else None
         print_answer(args, formulas.to_json() if args.json else {}, lines, brief)
         return 0 if formulas.complete else 3
@@ -78,7 +77,9 @@ def _run(args: Namespace) -> int:
     elif args.json:
         listed = _print_json(found, rests_on, merge=args.merge, until=until)
     else:
-        print_answer(args, {}, _lines(found, limit, until, rests_on, merge=args.merge))
+        volume = partial(_volume, found, until)
+        lines = cells_lines(found, volume, rests_on, merge=args.merge, limit=limit)
+        print_answer(args, {}, lines)
     return 0 if found.complete and listed else 3
 
 
@@ -157,81 +158,6 @@ def _group(found: Complex, members: tuple[int, ...]) -> dict[str, Any]:
     for part in parts:
         part.forget()
     return first
-
-
-def _lines(
-    found: Complex, limit: int, until: float, rests_on: str, *, merge: bool
-) -> Iterator[str]:
-    count = len(found.merged()) if merge else found.count
-    noun = "cell" if count == 1 else "cells"
-    line = f"{count} {noun}{' with different maps' if merge else ''} in dimension {found.dimension}"
-    if found.lower_dimensional:
-        line += f", {len(found.lower_dimensional)} of lower dimension at jumps"
-    if not found.complete:
-        total = found.count + len(found.lower_dimensional)
-        reason = "limit" if total >= limit else "timeout"
-        line += f" (stopped at the {reason}: there are more)"
-    yield line
-    volume = _volume(found, until) if found.complete else None
-    if volume is not None:
-        yield f"volume {volume}, the sum of the cells"
-    yield f"rests on: {'a search in floats with exact signs' if rests_on == 'search' else rests_on}"
-    for cell in found.cells[:_SHOWN]:
-        point = ", ".join(f"{n}={x}" for n, x in zip(found.names, cell.interior_point, strict=True))
-        yield f"  at {point}: {_affine(cell, found.names)}"
-    if found.count > _SHOWN:
-        yield f"  and {found.count - _SHOWN} more; --json lists all, exactly"
-
-
-def _affine(cell: Cell, names: tuple[str, ...]) -> str:
-    """The affine map, with 4 digits of each coefficient."""
-    rows: list[str] = []
-    for row, offset in zip(cell.map.matrix[:3], cell.map.offset[:3], strict=True):
-        terms = [f"{float(a):.4g} {name}" for a, name in zip(row, names, strict=True) if a]
-        if offset or not terms:
-            terms.append(f"{float(offset):.4g}")
-        rows.append(" + ".join(terms).replace("+ -", "- "))
-    return ", ".join(rows) + (", …" if len(cell.map.offset) > 3 else "")
-
-
-# --- cells with formulas -------------------------------------------------------------------------
-
-_WIDTH, _DIGITS, _LONG = 160, 4, 1000
-
-
-def _formula_lines(found: FormulaCells) -> Iterator[str]:
-    noun = "cell" if found.count == 1 else "cells"
-    line = f"{found.count} {noun} with formulas in dimension {found.dimension}"
-    yield line + (
-        "" if found.finished else " (stopped at the limit or the timeout: there are more)"
-    )
-    if found.undecided:
-        yield f"{len(found.undecided)} sets of conditions of which it is open if they can hold"
-    for cell in found.cells[:_SHOWN]:
-        conditions = [f"{_rounded(c.left)} {c.relation} 0" for c in cell.conditions]
-        formulas = [str(_rounded(formula)) for formula in cell.sympy]
-        where = f"where {_short(', '.join(conditions))}" if conditions else "everywhere"
-        yield f"  {where}:"
-        yield f"    {_short(', '.join(formulas))}"
-    if found.count > _SHOWN:
-        yield f"  and {found.count - _SHOWN} more"
-    yield f"long fractions with {_DIGITS} digits; --json gives all of them, exactly"
-
-
-def _rounded(expression: Any) -> Any:
-    """The expression with long fractions as decimals."""
-
-    def is_long(part: Any) -> bool:
-        return bool(part.is_Rational) and part.q > _LONG
-
-    def decimal(part: Any) -> Any:
-        return part.n(_DIGITS)
-
-    return expression.replace(is_long, decimal)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
 
 
 VERB = Verb(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import (
     EXIT_CODES,
-    Sections,
     claim,
     confirm,
     message,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from tamecheck.certificates import Levels, Statement
     from tamecheck.ir.box import Box
     from tamecheck.kernel import Report
+    from tamecheck.show.answers import Sections
 
 __all__ = ["CHECK", "RECHECK"]
 
@@ -138,33 +138,13 @@ def _recheck(args: Namespace) -> int:
         "model": {"sha256": report.model_sha256},
     }
     if about is not None:
-        document |= _about(about)
+        document |= about.to_json()
         why = _other_question(args, certificate, report, about)
         if why is not None:
             document.update(verdict="invalid", step=None, why=why)
     document["rests_on"] = "certificate" if document["verdict"] == "valid" else None
     print_answer(args, document, _sections(document, about), document["verdict"])
     return EXIT_CODES[document["verdict"]]
-
-
-def _about(about: Statement) -> dict[str, Any]:
-    """The keys of the answer that say what the claim is about."""
-    from tamecheck.show.wording import box_json
-
-    levels = about.levels
-    return {
-        "inputs": {
-            "count": about.count,
-            "free": about.free,
-            "fixed": about.fixed,
-            "bounded": about.bounded,
-        },
-        "domain": None if about.box is None else box_json(about.box, dict(about.shapes)),
-        "levels": None if levels is None else [[str(v) for v in pair] for pair in levels],
-        "program": about.program,
-        "narrow": list(about.narrow),
-        "assumes": list(about.assumes),
-    }
 
 
 def _other_question(

@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import Sections, claim, message, print_answer, write_document
+from tamecheck.cli.answer import claim, message, print_answer, write_document
 from tamecheck.cli.options import Verb, output
 
 if TYPE_CHECKING:
     from tamecheck.models import Embedded
+    from tamecheck.show.answers import Sections
 
 __all__ = ["DEMO", "DOCTOR"]
 

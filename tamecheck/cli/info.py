@@ -6,11 +6,10 @@ import json
 import math
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import Sections, claim, print_answer
+from tamecheck.cli.answer import claim, print_answer
 from tamecheck.cli.options import BOX, MODEL, MODEL_OR_PROGRAM, Verb, flag, option, output
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program
 from tamecheck.errors import InputError, UnsupportedError
@@ -29,10 +28,12 @@ those are listed."""
 
 def _info(args: Namespace) -> int:
     """Print what the model holds."""
+    from tamecheck.show.answers import info_sections
+
     document = _program(args.model) if names_program(args) else _model(args)
     gaps = len(document["unsupported"])
     brief = f"{gaps} unsupported nodes" if gaps else "supported"
-    print_answer(args, document, _sections(document), brief)
+    print_answer(args, document, info_sections(document), brief)
     return 4 if gaps else 0
 
 
@@ -88,34 +89,6 @@ def _model(args: Namespace) -> dict[str, Any]:
         "unsupported": [],
         "notes": list(model.loaded.notes),
     }
-
-
-def _sections(document: Mapping[str, Any]) -> Sections:
-    def shapes(key: str) -> list[tuple[str, ...]]:
-        return [(record["name"], _shape(record["shape"])) for record in document.get(key, [])]
-
-    def counts(key: str) -> list[tuple[str, ...]]:
-        return [(name, str(count)) for name, count in document.get(key, {}).items()]
-
-    facts = ("sense", "rows", "columns", "integers", "nonzeros")
-    parameters = document.get("parameters")
-    return {
-        "Program": [(key, str(document[key])) for key in facts if key in document],
-        "Kinds of columns": counts("kinds"),
-        "sha256": [(document["model"]["sha256"],)] if "rows" in document else [],
-        "Inputs": shapes("inputs"),
-        "Outputs": shapes("outputs"),
-        "Parameters": [] if parameters is None else [(str(parameters),)],
-        "Operators in the file": counts("ops"),
-        "Primitive ops": counts("primitives"),
-        "Not supported": [(gap["node"], gap["why"]) for gap in document["unsupported"]],
-        "Notes": [(note,) for note in document.get("notes", [])],
-    }
-
-
-def _shape(extents: list[int | str | None]) -> str:
-    """A shape as ``[1, 30]``; an extent that is not fixed is its name, or ``?``."""
-    return f"[{', '.join('?' if n is None else str(n) for n in extents)}]"
 
 
 INFO = Verb("info", "what a model holds", _DESCRIPTION, (MODEL_OR_PROGRAM,), _info)

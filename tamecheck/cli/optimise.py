@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tamecheck.cli.answer import confirm, message, print_answer
@@ -12,7 +11,7 @@ from tamecheck.cli.options import BOX, MODEL, Verb, option
 from tamecheck.cli.source import domain_of, model_of, name_of, number_of
 
 if TYPE_CHECKING:
-    from tamecheck.verification.answer import Optimum
+    pass
 
 __all__ = ["VERBS"]
 
@@ -28,6 +27,7 @@ exit codes: 0 optimal, 3 otherwise"""
 
 def _run(args: Namespace, verb: str) -> int:
     """Ask, print the answer, and give its exit code."""
+    from tamecheck.show.answers import optimum_lines
     from tamecheck.verification.extrema import maximise, minimise
 
     model = model_of(args)
@@ -47,31 +47,8 @@ def _run(args: Namespace, verb: str) -> int:
     document["output"] = output
     document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
     brief = " ".join(filter(None, (document["status"], document["value"])))
-    print_answer(args, document, _lines(name_of(args), found), brief)
+    print_answer(args, document, optimum_lines(name_of(args), found), brief)
     return 0 if found.status == "optimal" else 3
-
-
-_REASONS = {
-    "certificate": "proved by a certificate about its program",
-    "linear bounds": "proved by rigorous linear bounds",
-    None: "",
-}
-
-
-def _lines(name: str, found: Optimum) -> Iterator[str]:
-    from tamecheck.ir.exact import decimal_text, rational_text
-
-    yield f"{name}: {found.status}"
-    for what, value in (("value", found.value), ("bound", found.bound)):
-        if value is not None:
-            text = rational_text(value)
-            exact = f"  = {text}" if len(text) < 40 else "  (exact in --json)"
-            why = f"  {_REASONS[found.checked]}" if what == "bound" else ""
-            yield f"  {what} {decimal_text(value, 9)}{exact}{why}"
-    if found.x is not None:
-        shown = ", ".join(decimal_text(value) for value in found.x[:8])
-        yield f"  at x = {shown}{', …' if len(found.x) > 8 else ''}"
-    yield from (f"  {note}" for note in found.notes)
 
 
 def _verb(name: str, adjective: str) -> Verb:

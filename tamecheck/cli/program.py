@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import (
-    Sections,
     claim,
     confirm,
     print_answer,
@@ -17,7 +15,7 @@ from tamecheck.cli.answer import (
 )
 from tamecheck.cli.options import CERTIFICATE, PROGRAM, Verb, flag, option, output
 from tamecheck.cli.source import program_of
-from tamecheck.errors import DomainError, InputError, UnsupportedError, visible
+from tamecheck.errors import DomainError, InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -38,6 +36,7 @@ exit codes: 0 optimal or unbounded, 1 infeasible, all proved; 3 otherwise"""
 def _solve(args: Namespace) -> int:
     """Solve the program, write the certificate, print the answer."""
     from tamecheck.programs import Feasible, Unknown, solve
+    from tamecheck.show.answers import solved_sections
 
     claim(args, args.output, "certificate")
     source = program_of(args, args.program)
@@ -56,38 +55,10 @@ def _solve(args: Namespace) -> int:
         args, solved.answer.certificate, "there is no proof."
     )
     brief = " ".join(filter(None, (document["status"], document["objective"])))
-    print_answer(args, document, _solved(document), brief)
+    print_answer(args, document, solved_sections(document), brief)
     if document["rests_on"] is None:
         return 3
     return 1 if document["status"] == "infeasible" else 0
-
-
-_REASONS = {
-    "certificate": "proved: a certificate shows it",
-    "two-solvers": "not proved: CBC and HiGHS call {} {}",
-    "one-solver": "not proved: one solver calls {} {}",
-    None: "not proved",
-}
-
-
-def _solved(document: dict[str, Any]) -> Sections:
-    facts = ("objective", "bound", "reason", "certificate")
-    word = ("the point", "optimal") if document["x"] else ("the program", "infeasible")
-    rows = [("answer", _REASONS[document["checked"]["optimal"]].format(*word))]
-    rows += [(key, visible(document[key])) for key in facts if document[key] is not None]
-    point, count = _moved(document["x"]), len(document["x"] or ())
-    zeros = [(f"{count - len(point)} others", "0")] if len(point) < count else []
-    return {
-        document["status"].upper(): rows,
-        "Point (exactly feasible)": [*point, *zeros],
-        "Ray": _moved(document["ray"]),
-        "Notes": [(visible(note),) for note in document["notes"]],
-    }
-
-
-def _moved(values: Mapping[str, str] | None) -> list[tuple[str, ...]]:
-    """The names and numbers that are not 0."""
-    return [(visible(name), value) for name, value in (values or {}).items() if value != "0"]
 
 
 SOLVE = Verb(
@@ -124,6 +95,7 @@ exit codes: 0 done, 1 the program is infeasible or a check fails, 3 the optimum 
 def _dual(args: Namespace) -> int:
     """Build the dual function and print what it says."""
     from tamecheck.duality import dual
+    from tamecheck.show.answers import dual_sections
 
     if args.box is not None and args.method != "value":
         raise InputError("A box belongs to the method 'value'.", where="--box")
@@ -137,7 +109,7 @@ def _dual(args: Namespace) -> int:
     if args.output is not None:
         write_document(args.output, {"format": "tamecheck-dual", **document})
     strong = "strong" if document["strong"] else "not strong"
-    print_answer(args, document, _sections(document), f"{document['dual_value']} {strong}")
+    print_answer(args, document, dual_sections(document), f"{document['dual_value']} {strong}")
     if document["checks"]["columns"] is False:
         return 1
     return 3 if document["rests_on"] is None else 0
@@ -194,48 +166,6 @@ def row_interval(text: str) -> tuple[str, Fraction, Fraction]:
         raise InputError(f"{text!r} is no row with an interval.", where="--box", hint="r1=-3:4")
     where = f"--box, {text!r}"
     return name.strip(), _rational(low, where), _rational(high, where)
-
-
-_LONGEST = 600
-_WORDS = {True: "holds", False: "fails", None: "not known"}
-
-
-def _sections(document: dict[str, Any]) -> Sections:
-    formula, checks = document["formula"], document["checks"]
-    shown = formula if len(formula) <= _LONGEST else f"{formula[:_LONGEST]} … ({len(formula)})"
-    return {
-        "STRONG" if document["strong"] else "NOT STRONG": [
-            ("F(b)", document["dual_value"]),
-            ("z(b)", document["optimum"] or "not proved"),
-            ("at", document["at"]),
-        ],
-        "Checks": [(name, _WORDS[checks[name]], document["reasons"][name]) for name in checks],
-        "Formula": [(shown,)],
-        "Slope": _slope_rows(document),
-        "Definability": [
-            (domain, facts["verdict"], facts["structure"])
-            for domain, facts in document["definability"].items()
-        ],
-        "Pieces": [_piece_row(piece) for piece in document.get("complex", {}).get("pieces", ())],
-    }
-
-
-def _slope_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
-    slope = document["slope"]
-    if slope is None:
-        return [(document["slope_why"],)]
-    rows: list[tuple[str, ...]] = []
-    for position, name in enumerate(slope["names"]):
-        values = dict.fromkeys(vertex[position] for vertex in slope["vertices"])
-        if set(values) != {"0"}:
-            rows.append((name, ", ".join(values)))
-    return rows or [("0",)]
-
-
-def _piece_row(piece: dict[str, Any]) -> tuple[str, ...]:
-    left, right = piece["closed"]
-    interval = f"{'[' if left else '('}{piece['lower']}, {piece['upper']}{']' if right else ')'}"
-    return interval, f"slope {piece['slope']}", f"intercept {piece['intercept']}"
 
 
 DUAL = Verb(

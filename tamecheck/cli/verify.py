@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
@@ -25,7 +24,7 @@ from tamecheck.errors import CertificateError, InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
-    from tamecheck.verification import Answer, HammingBall, Witness
+    from tamecheck.verification import HammingBall, Witness
 
 __all__ = ["VERB"]
 
@@ -39,7 +38,6 @@ decision at the point of --input stays when at most K inputs change, and --dista
 change.  For these --certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
 
 exit codes: 0 holds (--distance: known), 1 violated, 3 unknown; with --vnncomp always 0"""
-_MOST_SHOWN = 8
 
 
 def _write_result(path: str, text: str) -> None:
@@ -64,6 +62,7 @@ def _run(args: Namespace) -> int:
 
 def _run_property(args: Namespace) -> int:
     model, spec = _property_of(args)
+    from tamecheck.show.answers import verification_lines
     from tamecheck.verification import verify, vnncomp_text
 
     if args.certify or args.output is not None:
@@ -75,7 +74,7 @@ def _run_property(args: Namespace) -> int:
         _write_result(args.vnncomp, vnncomp_text(answer))
     verdict = document["verdict"]
     document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
-    print_answer(args, document, _lines(name_of(args), answer, verdict), verdict)
+    print_answer(args, document, verification_lines(name_of(args), answer, verdict), verdict)
     return EXIT_CODES[verdict]
 
 
@@ -119,25 +118,6 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
     return model_of(args), args.spec
 
 
-def _lines(name: str, answer: Answer, verdict: str) -> Iterator[str]:
-    from tamecheck.ir.exact import decimal_text
-    from tamecheck.verification import Unknown, Violated
-
-    yield f"{name}: {verdict}"
-    yield f"  {answer.reason}"
-    if isinstance(answer, Violated):
-        witness = answer.witness
-        shown = ", ".join(decimal_text(value) for value in witness.inputs[:_MOST_SHOWN])
-        more = ", …" if len(witness.inputs) > _MOST_SHOWN else ""
-        yield f"  at x = {shown}{more}  (exact in --json)"
-        confirmed = {True: "yes", False: "no", None: "not run"}[witness.float32]
-        yield f"  float32 run violates it too: {confirmed}"
-    if not isinstance(answer, Unknown):
-        yield f"  rests on: {answer.rests_on} ({answer.method})"
-    facts = "".join(f", {count} {name}" for name, count in answer.facts.items())
-    yield f"  {answer.seconds:.2f} s{facts}"
-
-
 # --- balls of a binarized network ----------------------------------------------------------------
 
 
@@ -152,6 +132,7 @@ def _run_ball(args: Namespace) -> int:
     radius = None
     if not args.distance:
         radius = number_of(args.hamming, f"--hamming {args.hamming!r} is no natural number.")
+    from tamecheck.show.answers import ball_lines
     from tamecheck.verification import HammingBall
 
     model = model_of(args, notes=False)
@@ -165,7 +146,7 @@ def _run_ball(args: Namespace) -> int:
     brief = verdict
     if args.distance and verdict == "holds":
         brief = "never" if distance is None else str(distance)
-    print_answer(args, document, _ball_lines(args, document), brief)
+    print_answer(args, document, ball_lines(name_of(args), document, distance=args.distance), brief)
     return EXIT_CODES[verdict]
 
 
@@ -261,23 +242,6 @@ def _certify(args: Namespace, document: dict[str, Any], certificate: dict[str, A
     if args.output is not None:
         write_document(args.output, certificate)
         document["certificate"] = args.output
-
-
-def _ball_lines(args: Namespace, document: dict[str, Any]) -> Iterator[str]:
-    verdict, distance = document["verdict"], document["distance"]
-    if args.distance and verdict == "holds":
-        verdict = "never" if distance is None else f"distance {distance}"
-    yield f"{name_of(args)}: {verdict}"
-    yield f"  {document['reason']}"
-    if args.distance and document["verdict"] == "unknown":
-        lower, upper = document["bounds"]
-        yield f"  at least {lower}" + ("" if upper is None else f", at most {upper}")
-    for change in document.get("changed", ()):
-        yield f"  input {change['input']}: {change['from']} -> {change['to']}"
-    if document["checked"] is not None:
-        yield f"  rests on: {document['checked']} ({document['method']})"
-    if document["certificate"] is not None:
-        yield f"  certificate: {document['certificate']}"
 
 
 VERB = Verb(
