@@ -84,12 +84,8 @@ class ConicSolution:
         second = projected.T @ last
         # dF = (dP x + dq + dAᵀ z, D (db - dA x)), and d(x, z) = -J⁻¹ dF
         outer = np.outer(first, self.x)
-        return ConicGradients(
-            P=-(outer + outer.T) / 2,
-            q=-first,
-            A=-(np.outer(self.multipliers, first) - np.outer(second, self.x)),
-            b=-second,
-        )
+        matrix = -(np.outer(self.multipliers, first) - np.outer(second, self.x))
+        return ConicGradients(P=-(outer + outer.T) / 2, q=-first, A=matrix, b=-second)
 
 
 def conic_layer(
@@ -159,12 +155,11 @@ def _require_convex(quadratic: Array) -> None:
 
 
 def _improve(data: Data, blocks: Blocks, x: Array, z: Array) -> tuple[Array, Array, float]:
-    size = len(x)
     residual = _residual(data, blocks, x, z)
     for _ in range(5):
         jacobian, _ = _jacobian(data, blocks, x, z)
         step = np.linalg.lstsq(jacobian, residual, rcond=1e-13)[0]
-        new_x, new_z = x - step[:size], z - step[size:]
+        new_x, new_z = x - step[: len(x)], z - step[len(x) :]
         new = _residual(data, blocks, new_x, new_z)
         if not np.abs(new).max() < np.abs(residual).max():
             break

@@ -13,7 +13,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat
 
 from tamecheck.derivative.implicit.conditions import definite_margin, rational
 from tamecheck.errors import InputError, SolverError
@@ -44,14 +43,12 @@ def is_monotone(W: Any) -> Monotone:  # noqa: N803 (the field's name)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise InputError("W is a square matrix of finite numbers.")
     size = len(matrix)
-    eye = fmpq_mat(size, size, [fmpq(int(i == j)) for i in range(size) for j in range(size)])
-    operator = eye - rational(matrix)
+    operator = rational(np.eye(size)) - rational(matrix)
     margin = definite_margin(operator)
     if margin is not None:
         why = f"the symmetric part of I - W is at least {float(margin):.4g} I, proved by balls"
         return Monotone(holds=True, margin=margin, why=why)
-    least = np.linalg.eigh(np.eye(size) - (matrix + matrix.T) / 2)[1][:, :1]
-    direction = rational(least)
+    direction = rational(np.linalg.eigh(np.eye(size) - (matrix + matrix.T) / 2)[1][:, :1])
     if (direction.transpose() * operator * direction)[0, 0] <= 0:
         why = "a direction v with vᵀ (I - W) v <= 0 exists"
         return Monotone(holds=False, margin=Fraction(0), why=why)

@@ -144,9 +144,7 @@ class QuadraticSolution:
         for choice in product((False, True), repeat=len(weak)):
             active = one.active.copy()
             active[0, weak] = choice
-            rows = np.array(
-                [_backward(one, unit[None], active).q[0] for unit in np.eye(one.y.size)]
-            )
+            rows = np.array([_backward(one, u[None], active).q[0] for u in np.eye(one.y.size)])
             if not any(np.allclose(rows, other, atol=1e-9) for other in found):
                 found.append(rows)
         return tuple(found)
@@ -239,23 +237,23 @@ def _wrong(active: Array, z: Array, slack: Array) -> Array:
 
 def _is_confirmed(systems: Systems, active: Array, found: Triple, right: Triple) -> Array:
     """Whether the equations hold, each group measured by the numbers in it."""
-    y, z, nu = found
-    rest = systems.residual(active, found, right)
+    (y, z, nu), (r, t, u) = found, right
+
+    def size(array: Array) -> Array:
+        return np.abs(array).max(axis=tuple(range(1, array.ndim)), initial=0)
+
     # y may be 0, and is then as precise as the minimiser without constraints
-    at = np.abs(y).max(1) + np.abs(times(systems.inverse, right[0])).max(1)
+    at = size(y) + size(times(systems.inverse, r))
+    quadratic, above, equal = size(systems.Q), size(systems.G), size(systems.A)
     sizes = (
-        np.abs(right[0]).max(1)
-        + np.abs(systems.Q).max((1, 2)) * at
-        + np.abs(systems.G).max((1, 2), initial=0) * np.abs(z).max(1, initial=0)
-        + np.abs(systems.A).max((1, 2), initial=0) * np.abs(nu).max(1, initial=0),
-        np.abs(right[1]).max(1, initial=0) + np.abs(systems.G).max((1, 2), initial=0) * at,
-        np.abs(right[2]).max(1, initial=0) + np.abs(systems.A).max((1, 2), initial=0) * at,
+        size(r) + quadratic * at + above * size(z) + equal * size(nu),
+        size(t) + above * at,
+        size(u) + equal * at,
     )
-    good = np.ones(len(y), dtype=bool)
-    for part, size in zip(rest, sizes, strict=True):
-        # a number that is not finite is not confirmed either
-        good &= np.abs(part).max(1, initial=0) <= _RESIDUAL * size
-    return good
+    rest = systems.residual(active, found, right)
+    # a number that is not finite is not confirmed either
+    good = [size(part) <= _RESIDUAL * s for part, s in zip(rest, sizes, strict=True)]
+    return np.logical_and.reduce(good)
 
 
 def _refuse(data: tuple[Array, ...], index: int) -> None:
@@ -336,12 +334,10 @@ def _backward(found: QuadraticSolution, cotangent: Array, active: Array) -> Quad
     y, z, nu = found.y, found.multipliers, found.equation_multipliers
     zero = (cotangent, np.zeros_like(z), np.zeros_like(nu))
     wy, wz, wn = found.systems.solve(active, zero)
-    outer = wy[:, :, None] * y[:, None, :]
-    return QuadraticGradients(
-        Q=-(outer + np.swapaxes(outer, -1, -2)) / 2,
-        q=-wy,
-        G=-(z[:, :, None] * wy[:, None, :] + wz[:, :, None] * y[:, None, :]),
-        h=wz,
-        A=-(nu[:, :, None] * wy[:, None, :] + wn[:, :, None] * y[:, None, :]),
-        b=wn,
-    )
+
+    def outer(left: Array, right: Array) -> Array:
+        return left[:, :, None] * right[:, None, :]
+
+    second = -(outer(wy, y) + np.swapaxes(outer(wy, y), -1, -2)) / 2
+    above, equal = -(outer(z, wy) + outer(wz, y)), -(outer(nu, wy) + outer(wn, y))
+    return QuadraticGradients(Q=second, q=-wy, G=above, h=wz, A=equal, b=wn)

@@ -232,27 +232,9 @@ class GradientClassifier(BinarizedClassifier):
     def _direction(self) -> Direction:
         """The method's slopes, after its parameters were checked."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
-        """Train from the beginning.
-
-        Parameters
-        ----------
-        X : array of shape (rows, features)
-            Real features.
-        y : array of shape (rows,)
-            Classes.
-        sample_weight : array of shape (rows,), optional
-            Non-negative weights.
-
-        Raises
-        ------
-        DataError
-            If the data or a parameter cannot be trained on.
-        """
-        data = self._training_set(X, y, sample_weight)
+    def _train(self, data: TrainingSet) -> None:
         self._begin(data)
         self._descend(data, int(self.epochs))
-        return self
 
     def partial_fit(
         self,
@@ -332,7 +314,7 @@ class GradientClassifier(BinarizedClassifier):
                 if any(stopped) or budget.is_spent or waited >= self.n_iter_no_change:
                     break
         kept = "the network is the best so far"
-        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=3)
+        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=3 if partial else 4)
         self.n_iter_ = state.epochs
         self.best_validation_score_ = best if validation is not None else None
         self.network_ = network or state.network()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -58,9 +58,7 @@ class TrainingSet:
 class BinarizedClassifier(ClassifierMixin, BaseEstimator):
     """A classifier whose decision function is a `BinarizedNetwork`.
 
-    A subclass trains in ``fit(X, y, sample_weight=None)``: it calls `_training_set`, which sets
-    ``classes_``, ``n_features_in_`` and ``feature_names_in_``, and then sets ``network_`` and
-    ``interrupted_``.
+    A subclass trains in ``_train``.
 
     Attributes
     ----------
@@ -85,9 +83,30 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_: int
     input_levels_: tuple[tuple[float, float], ...] | None
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Train from the beginning.
+
+        Parameters
+        ----------
+        X : array of shape (rows, features)
+            Real features; where solvers or searches train, integers (such as ±1) make every step
+            exact.
+        y : array of shape (rows,)
+            Classes.
+        sample_weight : array of shape (rows,), optional
+            Non-negative weights; rows of weight 0 are left out.
+
+        Raises
+        ------
+        DataError
+            If the data or a parameter cannot be trained on.
+        """
+        self._train(self._training_set(X, y, sample_weight))
+        return self
+
     @abstractmethod
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BinarizedClassifier:  # noqa: N803
-        """Train the network."""
+    def _train(self, data: TrainingSet) -> None:
+        """Set ``network_``, ``interrupted_`` and what the method has to say besides."""
 
     def decision_function(self, X: Any) -> Floats:  # noqa: N803
         """The scores of the classes, ``(rows, classes)``; for two classes their difference."""

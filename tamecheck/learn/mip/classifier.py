@@ -7,7 +7,7 @@ import time
 import warnings
 from dataclasses import KW_ONLY, dataclass, replace
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -125,25 +125,8 @@ class MIPBinarizedClassifier(BinarizedClassifier):
     max_nodes: int | None = None
     random_state: Any = None
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
-        """Train from the beginning.
-
-        Parameters
-        ----------
-        X : array of shape (rows, features)
-            Features; integers (such as ±1) make every step exact.
-        y : array of shape (rows,)
-            Classes.
-        sample_weight : array of shape (rows,), optional
-            Non-negative weights.
-
-        Raises
-        ------
-        DataError
-            If the data or a parameter cannot be trained on.
-        """
+    def _train(self, data: TrainingSet) -> None:
         begun = time.monotonic()
-        data = self._training_set(X, y, sample_weight)
         measures = self._measures()
         seconds = seconds_for(self.timeout, None if self.certify else self.max_nodes)
         seed = seed_of(self.random_state)
@@ -164,7 +147,7 @@ class MIPBinarizedClassifier(BinarizedClassifier):
                 if not budget.cancelled.is_set():
                     run.improve(number, max(0.1, budget.seconds / (len(measures) - number)))
         kept = "the network is the best so far"
-        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=2)
+        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=3)
         self.notes_, self.certificate_ = run.notes, run.certificate
         best, stages = run.best, run.stages
         if not stages:
@@ -181,7 +164,6 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         wrong = self.network_.decide(data.x) != data.labels
         lost = sum(map(Fraction, data.weight[wrong].tolist()), Fraction(0))
         self.checked_ = lost == errors_of(self.network_, training.task)
-        return self
 
     def _measures(self) -> tuple[str, ...]:
         check_choice("objective", self.objective, tuple(OBJECTIVES))

@@ -6,7 +6,7 @@ import itertools
 import warnings
 from dataclasses import KW_ONLY, dataclass, replace
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -97,24 +97,7 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
     max_nodes: int | None = None
     random_state: Any = None
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
-        """Train every pair.
-
-        Parameters
-        ----------
-        X : array of shape (rows, features)
-            Real features.
-        y : array of shape (rows,)
-            Classes.
-        sample_weight : array of shape (rows,), optional
-            Non-negative weights; they count in ``loss_``, and rows of weight 0 are left out.
-
-        Raises
-        ------
-        DataError
-            If the data or a parameter cannot be trained on.
-        """
-        data = self._training_set(X, y, sample_weight)
+    def _train(self, data: TrainingSet) -> None:
         kind = kind_of(self.weights, "weights")
         self._check_parameters()
         rng = np.random.default_rng(seed_of(self.random_state))
@@ -126,9 +109,8 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
             seconds = budget.seconds / (len(pairs) - number)
             neurons.append(self._neuron(data, pair, kind, rng, budget.part(seconds)))
         kept = "neurons that were not reached have the differences of class means as weights"
-        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=2)
+        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=3)
         self._assemble(data, pairs, neurons)
-        return self
 
     def _check_parameters(self) -> None:
         check_solver(self.solver, "relaxation")
@@ -197,7 +179,7 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
             warnings.warn(
                 "Some neurons do not separate their two classes on the features that they see.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _margin(
