@@ -29,6 +29,14 @@ class Halfspace:
     offset: Fraction
     strict: bool = False
 
+    def at(self, point: Sequence[Fraction]) -> Fraction:
+        """``normal · x + offset`` at a point."""
+        return sum((a * x for a, x in zip(self.normal, point, strict=True)), self.offset)
+
+    def holds(self, point: Sequence[Fraction]) -> bool:
+        """Whether a point is in the half-space."""
+        return self.at(point) > 0 if self.strict else self.at(point) >= 0
+
     def to_json(self) -> dict[str, Any]:
         """The JSON form, with exact numbers as strings."""
         normal = [str(a) for a in self.normal]

@@ -17,14 +17,8 @@ __all__ = ["DecisionRegions", "Region", "decision_regions"]
 class Region:
     """The points that satisfy all conditions: a part of one cell with one class.
 
-    Parameters
-    ----------
-    label
-        The class: the number of the largest score, of equal ones the first.
-    halfspaces
-        Linear inequalities.
-    equations
-        Hyperplanes ``normal · x + offset = 0``, for parts of lower dimension.
+    The ``label`` of the class is the number of the largest score, of equal ones the first; parts of
+    lower dimension lie in the ``equations`` too.
     """
 
     label: int
@@ -33,8 +27,8 @@ class Region:
 
     def contains(self, point: Sequence[Fraction]) -> bool:
         """Whether a point satisfies all conditions."""
-        return all(_at(e, point) == 0 for e in self.equations) and all(
-            _at(h, point) > 0 if h.strict else _at(h, point) >= 0 for h in self.halfspaces
+        return all(e.at(point) == 0 for e in self.equations) and all(
+            h.holds(point) for h in self.halfspaces
         )
 
 
@@ -63,7 +57,7 @@ class DecisionRegions:
         """The class of a point; None outside the box, or where cells are missing."""
         return next((r.label for r in self.regions if r.contains(point)), None)
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The description as JSON."""
         return {
             "coordinates": list(self.names),
@@ -72,8 +66,8 @@ class DecisionRegions:
             "regions": [
                 {
                     "class": region.label,
-                    "halfspaces": [_document(h) for h in region.halfspaces],
-                    "equations": [_document(e) for e in region.equations],
+                    "halfspaces": [h.to_json() for h in region.halfspaces],
+                    "equations": [e.to_json() for e in region.equations],
                 }
                 for region in self.regions
             ],
@@ -145,25 +139,13 @@ def _region(cell: Cell, label: int) -> Region | None:
             continue
         normal = tuple(a - b for a, b in zip(matrix[label], matrix[other], strict=True))
         plane = Halfspace(normal, offset[label] - offset[other], strict=other < label)
-        values = [_at(plane, vertex) for vertex in cell.vertices]
+        values = [plane.at(vertex) for vertex in cell.vertices]
         largest, least = max(values), min(values)
         if largest < 0 or (plane.strict and largest == 0):
             return None
         if least < 0 or (plane.strict and least == 0):
             conditions.append(plane)
     return Region(label, (*cell.halfspaces, *conditions), cell.equations)
-
-
-def _at(plane: Halfspace, point: Sequence[Fraction]) -> Fraction:
-    return sum((a * x for a, x in zip(plane.normal, point, strict=True)), plane.offset)
-
-
-def _document(plane: Halfspace) -> dict[str, Any]:
-    return {
-        "normal": [str(a) for a in plane.normal],
-        "offset": str(plane.offset),
-        "strict": plane.strict,
-    }
 
 
 def _symbol(name: str) -> str:

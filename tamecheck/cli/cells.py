@@ -71,7 +71,7 @@ def _run(args: Namespace) -> int:
     if args.decision:
         regions = decision_regions(found)
         if args.json:
-            print_json(regions.document())
+            print_json(regions.to_json())
         else:
             print(visible(regions.smtlib()), end="")
     elif args.json:

@@ -94,30 +94,26 @@ def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
 
 
 def _cut(x: Array, case: Case) -> tuple[Fraction, ...]:
-    found: list[Fraction] = []
-    for value, low, high in zip(x.tolist(), case.lower, case.upper, strict=True):
-        exact = Fraction(value) if np.isfinite(value) else Fraction(0)
-        exact = exact if low is None else max(exact, low)
-        found.append(exact if high is None else min(exact, high))
-    return tuple(found)
+    """The point with each coordinate cut at the ends of the case's box."""
+    return tuple(map(_clamp, x.tolist(), case.lower, case.upper))
+
+
+def _clamp(value: float, low: Bound, high: Bound) -> Fraction:
+    exact = Fraction(value) if np.isfinite(value) else Fraction(0)
+    exact = exact if low is None else max(exact, low)
+    return exact if high is None else min(exact, high)
 
 
 def _move(value: np.floating, low: Bound, high: Bound, like: Array) -> Fraction:
-    if np.isfinite(value) and _between(low, exact := Fraction(float(value)), high):
-        return exact
-    below = low is not None and (not np.isfinite(value) or Fraction(float(value)) < low)
-    end, inward = (low, np.inf) if below else (high, -np.inf)
-    if end is None:
-        return Fraction(0)
+    end = _clamp(float(value), low, high)
+    if np.isfinite(value) and end == Fraction(float(value)):
+        return end
     with np.errstate(over="ignore"):
         near = like.dtype.type(nearest_float(end))
-        numbers = [near, np.nextafter(near, like.dtype.type(inward))]
-    exact_numbers = [Fraction(float(number)) for number in numbers if np.isfinite(number)]
-    return next((number for number in exact_numbers if _between(low, number, high)), end)
-
-
-def _between(low: Bound, value: Fraction, high: Bound) -> bool:
-    return (low is None or low <= value) and (high is None or value <= high)
+        numbers = [near, *(np.nextafter(near, like.dtype.type(way)) for way in (np.inf, -np.inf))]
+    exact = [Fraction(float(number)) for number in numbers if np.isfinite(number)]
+    within = ((low is None or low <= v) and (high is None or v <= high) for v in exact)
+    return next((v for v, is_inside in zip(exact, within, strict=True) if is_inside), end)
 
 
 def exact_outputs(graph: Graph, point: Sequence[Fraction]) -> list[Fraction | arb] | None:
