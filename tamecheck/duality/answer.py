@@ -150,6 +150,9 @@ class DualFunction(ABC):
 
     method: str
 
+    why_subadditive = why_monotone = ""
+    """Why every function of the family is so, where that is known."""
+
     def __init__(self, form: Form, optimum: Fraction | None) -> None:
         self.form = form
         self._optimum = optimum
@@ -175,14 +178,14 @@ class DualFunction(ABC):
         """
 
     @property
-    @abstractmethod
     def subadditive(self) -> CheckItem:
         """Whether ``F(d + e) <= F(d) + F(e)`` for all d, e; None if it is not known."""
+        return _by_construction(self.why_subadditive)
 
     @property
-    @abstractmethod
     def monotone(self) -> CheckItem:
         """Whether F grows with the sides of ``>=`` rows and falls with those of ``<=`` rows."""
+        return _by_construction(self.why_monotone)
 
     @abstractmethod
     def to_sympy(self) -> Any:
@@ -323,6 +326,10 @@ class DualFunction(ABC):
         if isinstance(value, Fraction):
             return self.form.outward(value)
         return self.form.sign * value
+
+
+def _by_construction(why: str) -> CheckItem:
+    return CheckItem(status=True if why else None, why=why or "it is not known")
 
 
 def to_sympy(value: Fraction) -> Any:

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tamecheck.budget import Budget
-from tamecheck.duality.check import CheckItem
 from tamecheck.duality.expression.dual import ExpressionBuilder, ExpressionDual
 from tamecheck.duality.form import (
     Form,
@@ -59,14 +58,7 @@ class ChvatalDual(ExpressionDual):
     """Nested ceilings of non-negative combinations of the right-hand sides."""
 
     method = "chvatal"
-
-    @property
-    def subadditive(self) -> CheckItem:
-        """True by construction."""
-        return CheckItem(
-            status=True,
-            why="a Chvátal function: non-negative combinations and ceilings of linear forms",
-        )
+    why_subadditive = "a Chvátal function: non-negative combinations and ceilings of linear forms"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from fractions import Fraction
 from flint import fmpq_mat
 
 from tamecheck.budget import Budget
-from tamecheck.duality.check import CheckItem
 from tamecheck.duality.expression.dual import ExpressionBuilder, ExpressionDual
 from tamecheck.duality.expression.function import Expression, absolute, triangle
 from tamecheck.duality.form import Form, dot, normalise
@@ -50,15 +49,10 @@ class GomoryDual(ExpressionDual):
     """Layers of triangles of the right-hand side: Lipschitz with a constant that is known."""
 
     method = "gomory"
-
-    @property
-    def subadditive(self) -> CheckItem:
-        """True by construction."""
-        return CheckItem(
-            status=True,
-            why="a non-negative combination of linear forms and Gomory mixed-integer layers,"
-            " which are subadditive and non-decreasing in the rows below them",
-        )
+    why_subadditive = (
+        "a non-negative combination of linear forms and Gomory mixed-integer layers,"
+        " which are subadditive and non-decreasing in the rows below them"
+    )
 
 
 def gomory_dual(  # noqa: PLR0913 (options, by keyword only)

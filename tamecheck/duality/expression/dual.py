@@ -144,6 +144,11 @@ def _renumber(node: Node, number: dict[int, int]) -> Node:
 class ExpressionDual(DualFunction):
     """F given by an expression in the right-hand sides of the form."""
 
+    why_subadditive = (
+        "built from linear forms by combinations with non-negative weights, ceilings,"
+        " maxima and Gomory layers, which keep subadditivity"
+    )
+
     def __init__(
         self, form: Form, optimum: Fraction | None, expression: Expression, notes: tuple[str, ...]
     ) -> None:
@@ -162,15 +167,6 @@ class ExpressionDual(DualFunction):
     def slopes(self, d: Vector) -> tuple[Vector, ...]:
         """One slope at every kink, in every combination: a conservative gradient."""
         return self.expression.slopes(d)
-
-    @property
-    def subadditive(self) -> CheckItem:
-        """True by construction."""
-        return CheckItem(
-            status=True,
-            why="built from linear forms by combinations with non-negative weights, ceilings,"
-            " maxima and Gomory layers, which keep subadditivity",
-        )
 
     @property
     def monotone(self) -> CheckItem:

@@ -23,7 +23,7 @@ from typing import Any
 
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, definability
-from tamecheck.duality.check import CheckItem, Value
+from tamecheck.duality.check import Value
 from tamecheck.duality.form import Form, FormColumn, Vector, program_of
 from tamecheck.duality.optimum import minimise
 from tamecheck.duality.tree import tree_dual
@@ -148,6 +148,13 @@ class GeneratorDual(DualFunction):
     """``F(d) = min{c_E·x + alpha·(d - A_E x)}`` over x with the residual in a monoid."""
 
     method = "generator"
+    why_monotone = (
+        "the rows of the defining program have the senses of the program's, so that more"
+        " points are feasible at a weaker right-hand side"
+    )
+    why_subadditive = (
+        "points and residuals of d and of e add up to those of d + e, at the sum of costs"
+    )
 
     def __init__(
         self,
@@ -226,23 +233,6 @@ class GeneratorDual(DualFunction):
                 if not isinstance(outcome, Optimal) or outcome.objective != value + move * slope:
                     return False
         return True
-
-    @property
-    def subadditive(self) -> CheckItem:
-        """True: sums of points and residuals are points and residuals."""
-        return CheckItem(
-            status=True,
-            why="points and residuals of d and of e add up to those of d + e, at the sum of costs",
-        )
-
-    @property
-    def monotone(self) -> CheckItem:
-        """True: the defining program has the rows' senses."""
-        return CheckItem(
-            status=True,
-            why="the rows of the defining program have the senses of the program's, so that more"
-            " points are feasible at a weaker right-hand side",
-        )
 
     @property
     def formula(self) -> str:

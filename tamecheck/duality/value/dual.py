@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.duality.answer import Definability, DualFunction, Gradient, definability, to_sympy
-from tamecheck.duality.check import CheckItem, Value
+from tamecheck.duality.check import Value
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
 from tamecheck.duality.optimum import (
     integer_contradiction,
@@ -41,6 +41,8 @@ class ValueDual(DualFunction):
     """
 
     method = "value"
+    why_monotone = "relaxing a right-hand side keeps every feasible point"
+    why_subadditive = "sums of feasible points are feasible for the sum"
 
     def __init__(
         self, form: Form, optimum: Fraction | None, multipliers: Vector, seconds: float | None
@@ -175,16 +177,6 @@ class ValueDual(DualFunction):
             profile = row_profile(row, self._multipliers[0], *ends)
             return profile.substitute(first, factor)
         return line_profile(self.form, ray, seconds=self._seconds)
-
-    @property
-    def subadditive(self) -> CheckItem:
-        """The sum of points that are feasible for d and e is feasible for d + e."""
-        return CheckItem(status=True, why="sums of feasible points are feasible for the sum")
-
-    @property
-    def monotone(self) -> CheckItem:
-        """Relaxing a side keeps all points."""
-        return CheckItem(status=True, why="relaxing a right-hand side keeps every feasible point")
 
     @property
     def formula(self) -> str:
