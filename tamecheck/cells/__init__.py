@@ -4,7 +4,13 @@ from tamecheck.cells.check import is_complex
 from tamecheck.cells.complex import AffineMap, Cell, Complex, Halfspace
 from tamecheck.cells.regions import DecisionRegions, Region, decision_regions
 from tamecheck.cells.search import DEFAULT_LIMIT, cells
-from tamecheck.cells.slices import Slice, element_names, slice_of_box, slice_of_points
+from tamecheck.cells.slices import (
+    Slice,
+    element_names,
+    slice_of_box,
+    slice_of_names,
+    slice_of_points,
+)
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -20,5 +26,6 @@ __all__ = [
     "element_names",
     "is_complex",
     "slice_of_box",
+    "slice_of_names",
     "slice_of_points",
 ]

@@ -13,7 +13,9 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.tensor import Shape, size_of
 
-__all__ = ["Slice", "element_names", "slice_of_box", "slice_of_points"]
+__all__ = ["Slice", "element_names", "slice_of_box", "slice_of_names", "slice_of_points"]
+
+_EXAMPLE = "Write --slice 'x[0],x[3]', or a JSON file with origin, directions and bounds."
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 
@@ -120,3 +122,76 @@ def slice_of_points(inputs: Mapping[str, Shape], document: Mapping[str, Any]) ->
 
 def _number(value: Any) -> Fraction:
     return parse_rational(value) if isinstance(value, str) else rational(value)
+
+
+def slice_of_names(
+    inputs: Mapping[str, Shape],
+    text: str,
+    box: Box,
+    at: Mapping[str, Sequence[Fraction | None]] | None = None,
+) -> Slice:
+    """The slice in which some input elements, ``x[0],x[3]``, are free within a box.
+
+    The others have their values in ``at``, or are at the middle of the box.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, a free input is unbounded or has a value outside of its interval, or
+        a fixed one has no value.
+    """
+    names = element_names(inputs)
+    free = _positions(text, names)
+    sides = box.elements(inputs)
+    given: Sequence[Fraction | None] = [None] * len(names)
+    if at is not None:
+        given = [value for name in inputs for value in at[name]]
+    bounds: list[tuple[Fraction, Fraction]] = []
+    for index in free:
+        (low, high), value = sides[index], given[index]
+        if low is None or high is None:
+            raise InputError(
+                f"The free input {names[index]} is unbounded.", where="--slice", hint="Give --box."
+            )
+        if value is not None and not low <= value <= high:
+            raise InputError(
+                f"{names[index]}={value} is outside of the box, where this free input is in "
+                f"{low}:{high}.",
+                where="--at",
+                hint="Leave it out, or widen --box.",
+            )
+        bounds.append((low, high))
+    origin: list[Fraction] = []
+    for index, ((low, high), value) in enumerate(zip(sides, given, strict=True)):
+        if index in free:
+            value = Fraction(0)  # noqa: PLW2901 (it moves along its own direction)
+        elif value is None and low is not None and high is not None:
+            value = (low + high) / 2  # noqa: PLW2901 (the middle of the box)
+        elif value is None:
+            raise InputError(
+                f"Input {names[index]} has no value and an unbounded side.",
+                where="--slice",
+                hint=f"Give --at '{names[index]}=0'.",
+            )
+        origin.append(value)
+    matrix = tuple(tuple(Fraction(index == axis) for axis in free) for index in range(len(names)))
+    return Slice(matrix, tuple(origin), tuple(bounds), tuple(names[axis] for axis in free))
+
+
+def _positions(text: str, names: tuple[str, ...]) -> list[int]:
+    # x0 is accepted for x[0] where no input is called so
+    short = {name.replace("[", "").replace("]", ""): name for name in names}
+    found: list[int] = []
+    for part in (part.strip() for part in text.split(",")):
+        name = part if part in names else short.get(part, part)
+        if name not in names:
+            shown = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+            raise InputError(
+                f"There is no input element {part!r}.",
+                where="--slice",
+                hint=f"The elements are {shown}. {_EXAMPLE}",
+            )
+        if names.index(name) in found:
+            raise InputError(f"{part} is named twice.", where="--slice")
+        found.append(names.index(name))
+    return found
