@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +136,8 @@ def _single(
     args: Namespace, explainer: Explainer, rows: inputs.ChosenRows, options: dict[str, Any]
 ) -> int:
     """Explain one input."""
+    from tamecheck.show.answers import explanation_lines, ground_text
+
     row, about = rows.points[0], rows.about[0]
     try:
         found = explainer.explain(row, args.kind, **options)
@@ -155,13 +157,15 @@ def _single(
         draw = draw_relevancy if args.kind == "relevancy" else draw_explanation
         draw(found).save(args.plot)
         drawn["file"] = args.plot
-    print_answer(args, {**found.document(), **drawn, **about}, _lines(found, rows.names[0]))
+    print_answer(
+        args, {**found.document(), **drawn, **about}, explanation_lines(found, rows.names[0])
+    )
     whole = found.complete if args.kind == "relevancy" else found.minimal
     if whole and not found.checked:
         message(
             args,
-            f"This rests on {_ground(found)} alone: there are too many points to show it a second"
-            " time, so the exit code is 3.",
+            f"This rests on {ground_text(found)} alone: there are too many points to show it a"
+            " second time, so the exit code is 3.",
         )
     return 0 if whole and found.checked else 3
 
@@ -175,25 +179,6 @@ def _unchangeable(explainer: Explainer, row: Any) -> dict[str, Any]:
     label = called(decision, explainer.classes)
     said = {"decision": decision, "label": label, "class": label, "features": None}
     return {**said, "rule": None, "checked": True, "rests_on": RECOMPUTED}
-
-
-def _lines(found: Any, name: str) -> Iterator[str]:
-    from tamecheck.explain.answers import Relevancy
-
-    yield found.rule
-    if isinstance(found, Relevancy):
-        for feature, count in sorted(found.counts.items(), key=lambda item: -item[1]):
-            yield f"  {feature}: in {count} of {found.reasons} reasons"
-        return
-    size = "1 feature" if found.size == 1 else f"{found.size} features"
-    yield f"  {size}, {'minimal' if found.minimal else 'perhaps not minimal'}"
-    yield f"  rests on: {_ground(found)}{', z3 ' + found.second if found.second else ''}"
-    if name:
-        yield f"  about {name}"
-
-
-def _ground(found: Any) -> str:
-    return "an exact search" if found.rests_on == "search" else found.rests_on
 
 
 # --- a table -------------------------------------------------------------------------------------

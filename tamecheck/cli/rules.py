@@ -306,23 +306,16 @@ def _labels(classes: list[str] | None, count: int) -> list[str]:
 
 def _print_bounds(args: Namespace, found: CountBounds, classes: list[str] | None) -> int:
     """Print what is known of counts that took too long."""
+    from tamecheck.show.answers import bounds_lines
+
+    bounds = list(zip(found.lower, found.upper, strict=True))
     total = sum(found.lower) + found.open
-    document: dict[str, Any] = {
-        "total": total,
-        "counts": None,
-        "lower": list(found.lower),
-        "upper": list(found.upper),
-        "why": "timeout",
-    }
+    lower, upper = list(found.lower), list(found.upper)
+    document: dict[str, Any] = {"total": total, "counts": None, "lower": lower, "upper": upper}
+    document["why"] = "timeout"
     if classes is not None:
         document["classes"] = classes
-    lines = [f"{total} inputs; unknown: out of time, with proved bounds"]
-    bounds = list(zip(found.lower, found.upper, strict=True))
-    for label, (low, high) in zip(_labels(classes, len(bounds)), bounds, strict=True):
-        # outwards, so that what is said stays true
-        least, most = 10_000 * low // total, -(-10_000 * high // total)
-        share = f"{least / 100:.2f}% to {most / 100:.2f}%"
-        lines.append(f"  class {label}: {low} to {high}   {share}")
+    lines = bounds_lines(total, bounds, _labels(classes, len(bounds)))
     print_answer(args, document, lines, " ".join(f"{low}..{high}" for low, high in bounds))
     return 3
 
@@ -334,23 +327,17 @@ def _print_counts(
     classes: list[str] | None,
     rests_on: str,
 ) -> None:
-    from tamecheck.explain.rules_result import shares
     from tamecheck.ir.exact import rational_text
+    from tamecheck.show.answers import count_lines
 
     total = sum(counts)
-    labels = _labels(classes, len(counts))
     document: dict[str, Any] = {"total": total, "counts": list(counts), "rests_on": rests_on}
     if classes is not None:
         document["classes"] = classes
     if decision is not None:
-        document["decision"] = decision
-        robust = Fraction(counts[decision], total) if total else None
-        document["robust"] = None if robust is None else rational_text(robust)
-    lines = [f"{total} inputs"]
-    for number, (found, part) in enumerate(zip(counts, shares(counts), strict=True)):
-        share = f"  {part:>7}" if total else ""
-        mark = "  (the decision at the centre)" if number == decision else ""
-        lines.append(f"  class {labels[number]}: {found}{share}{mark}")
+        robust = rational_text(Fraction(counts[decision], total)) if total else None
+        document |= {"decision": decision, "robust": robust}
+    lines = count_lines(counts, decision, _labels(classes, len(counts)))
     print_answer(args, document, lines, " ".join(map(str, counts)))
 
 

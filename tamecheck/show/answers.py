@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tamecheck.errors import visible
@@ -12,15 +12,20 @@ if TYPE_CHECKING:
     from tamecheck.cells import Cell, Complex
     from tamecheck.cells.formulas import FormulaCells
     from tamecheck.derivative import JacobianSet
+    from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
     from tamecheck.verification import Answer
     from tamecheck.verification.answer import Optimum
 
 __all__ = [
     "Sections",
     "ball_lines",
+    "bounds_lines",
     "cells_lines",
+    "count_lines",
     "dual_sections",
+    "explanation_lines",
     "formula_cells_lines",
+    "ground_text",
     "implicit_lines",
     "info_sections",
     "jacobian_lines",
@@ -359,3 +364,53 @@ def info_sections(document: Mapping[str, Any]) -> Sections:
 def _shape(extents: list[int | str | None]) -> str:
     """A shape as ``[1, 30]``; an extent that is not fixed is its name, or ``?``."""
     return f"[{', '.join('?' if n is None else str(n) for n in extents)}]"
+
+
+# --- explanations --------------------------------------------------------------------------------
+
+
+def explanation_lines(
+    found: Abductive | Contrastive | Counterfactual | Relevancy, name: str
+) -> Iterator[str]:
+    """An explanation of an input, which ``name`` tells from others, and what it rests on."""
+    from tamecheck.explain.answers import Relevancy
+
+    yield found.rule
+    if isinstance(found, Relevancy):
+        for feature, count in sorted(found.counts.items(), key=lambda item: -item[1]):
+            yield f"  {feature}: in {count} of {found.reasons} reasons"
+        return
+    size = "1 feature" if found.size == 1 else f"{found.size} features"
+    yield f"  {size}, {'minimal' if found.minimal else 'perhaps not minimal'}"
+    yield f"  rests on: {ground_text(found)}{', z3 ' + found.second if found.second else ''}"
+    if name:
+        yield f"  about {name}"
+
+
+def ground_text(found: Abductive | Contrastive | Counterfactual | Relevancy) -> str:
+    """What an explanation rests on."""
+    return "an exact search" if found.rests_on == "search" else found.rests_on
+
+
+def bounds_lines(
+    total: int, bounds: Sequence[tuple[int, int]], labels: Sequence[str]
+) -> Iterator[str]:
+    """Bounds on how many inputs each class has; shares are rounded outwards, so that they hold."""
+    yield f"{total} inputs; unknown: out of time, with proved bounds"
+    for label, (low, high) in zip(labels, bounds, strict=True):
+        least, most = 10_000 * low // total, -(-10_000 * high // total)
+        yield f"  class {label}: {low} to {high}   {least / 100:.2f}% to {most / 100:.2f}%"
+
+
+def count_lines(
+    counts: Sequence[int], decision: int | None, labels: Sequence[str]
+) -> Iterator[str]:
+    """How many inputs each class has, and their shares."""
+    from tamecheck.explain.rules_result import shares
+
+    total = sum(counts)
+    yield f"{total} inputs"
+    for number, (found, part) in enumerate(zip(counts, shares(counts), strict=True)):
+        share = f"  {part:>7}" if total else ""
+        mark = "  (the decision at the centre)" if number == decision else ""
+        yield f"  class {labels[number]}: {found}{share}{mark}"
