@@ -28,6 +28,7 @@ from tamecheck.derivative.reverse import (
     Values,
     linear_local,
     output_matrix,
+    points_of,
     scaled,
     tied_groups,
 )
@@ -52,7 +53,6 @@ __all__ = [
     "element_derivatives",
     "enclose_jacobian",
     "known_values",
-    "points_of",
     "value_of",
 ]
 
@@ -82,12 +82,6 @@ def known_values(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
 def value_of(graph: Graph, index: int, node: Apply, args: Sequence[Array]) -> Array:
     """The exact value of a node."""
     return objects(op_exact(site_of(graph, index, node), args))
-
-
-def points_of(args: Sequence[Array], node: Apply) -> Iterator[tuple[Number, ...]]:
-    """The arguments of each element of a pointwise op."""
-    spread = [np.broadcast_to(objects(arg), node.shape).reshape(-1).tolist() for arg in args]
-    return zip(*spread, strict=True)
 
 
 def element_derivatives(  # noqa: PLR0913, PLR0917 (a node, its arguments and what matters)

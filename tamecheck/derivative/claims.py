@@ -8,7 +8,7 @@ whose multipliers are found by linear programs.  What is found is a claim, which
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations, combinations_with_replacement
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from tamecheck.derivative.check.germs import (
     Tail,
     code_of,
     degree_of,
+    union,
     variables_of,
 )
 from tamecheck.derivative.check.proofs import (
@@ -28,6 +29,7 @@ from tamecheck.derivative.check.proofs import (
     Identity,
     Multiple,
     Tangents,
+    divides,
     excludes,
     form_on,
     tangent_cones,
@@ -130,10 +132,7 @@ class _Column:
 def _used(germs: Sequence[Germ], relation: Vector) -> tuple[list[int], tuple[int, ...]]:
     """The functions of a relation, and their variables."""
     used = [k for k, factor in enumerate(relation) if factor != 0]
-    mask = 0
-    for k in used:
-        mask |= germs[k].mask
-    return used, variables_of(mask)
+    return used, variables_of(union(germs[k].mask for k in used))
 
 
 def _tangents(
@@ -219,7 +218,7 @@ def _multiples(columns: Sequence[_Column], amounts: Sequence[fmpq]) -> tuple[Mul
 
 
 def _identities(
-    germs: Sequence[Germ], _rows: Sequence[Vector], relation: Vector
+    germs: Sequence[Germ], rows: Sequence[Vector], relation: Vector
 ) -> Iterator[Identity]:
     """Identities ``Σ m_j p_j = N`` that start from a relation between the gradients.
 
@@ -227,22 +226,52 @@ def _identities(
     """
     used, names = _used(germs, relation)
     order = germs[0].space.order
-    # nothing may be left, so what is no polynomial is only scaled
-    free = [
-        _column(germs, (k,), code, 0)
-        for k in used
-        if germs[k].polynomial
-        for code in _codes(names, 1, _most(germs[k]))
-    ]
     others = [k for k in range(len(germs)) if k not in used]
     signed = [_column(germs, (k,), 0, 0) for k in (*used, *others)]
     if order > 1:
         pairs = combinations_with_replacement(range(len(germs)), 2)
         signed += [_column(germs, pair, 0, 0) for pair in pairs if _is_flat(germs, pair)]
     slack = [_Column((), 0, 0, terms) for terms in _square_forms(names, order)]
-    found = _amounts(free, [*signed, *slack], range(len(used)), {})
-    if found is not None:
-        yield Identity(_multiples([*free, *signed], found))
+    for even in _absorbers([rows[k] for k in used], names, order):
+        # without even powers nothing may be left, so what is no polynomial is only scaled
+        free = [
+            _column(germs, (k,), code, 0)
+            for k in used
+            if even or germs[k].polynomial
+            for code in _codes(names, 1, _most(germs[k]))
+        ]
+        below = [_Column((), 0, 0, {code: _ONE}) for code in even]
+        forced = [*range(len(used)), *range(len(signed), len(signed) + len(below))]
+        rest = [_outside(column, even) for column in (*signed, *below, *slack)]
+        found = _amounts([_outside(column, even) for column in free], rest, forced, {})
+        if found is not None:
+            yield Identity(_multiples([*free, *signed], found))
+
+
+def _absorbers(
+    rows: Sequence[Vector], names: Sequence[int], order: int
+) -> Iterator[tuple[int, ...]]:
+    """Sets of different even powers, of variables that gradients leave free, beside none."""
+    yield ()
+    reduced, rank = fmpq_mat([[row[v] for v in names] for row in rows]).rref()
+    lines = reduced.tolist()[: int(rank)]
+    pivots = {next(j for j, a in enumerate(line) if a != 0) for line in lines}
+    free = [v for j, v in enumerate(names) if j not in pivots]
+    if len(free) == 2 and order > 3:
+        for powers in ((2, 4), (4, 2)):
+            yield tuple(code_of(((v, p),)) for v, p in zip(free, powers, strict=True))
+
+
+def _outside(column: _Column, even: Sequence[int]) -> _Column:
+    """Without what even powers outweigh, and without what has a higher order if there are any."""
+    if not even:
+        return column
+    kept = {
+        code: a
+        for code, a in column.terms.items()
+        if isinstance(code, int) and not any(divides(e, code) for e in even)
+    }
+    return replace(column, terms=kept)
 
 
 def _most(germ: Germ) -> int:

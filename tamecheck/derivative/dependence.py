@@ -26,6 +26,7 @@ from tamecheck.derivative.reverse import (
     Values,
     compared_groups,
     gather_index,
+    points_of,
     pull,
     route_index,
 )
@@ -163,11 +164,8 @@ def edges(
         if not isinstance(node, Apply) or not isinstance(node.op.meaning, Pointwise):
             continue
         if node.op.meaning.domain(node.params) != TRUE:
-            rows = [
-                np.broadcast_to(objects(values[arg]), node.shape).reshape(-1).tolist()
-                for arg in node.args
-            ]
-            places = zip(zip(*rows, strict=True), depends.moving(node), strict=True)
+            points = points_of([values[arg] for arg in node.args], node)
+            places = zip(points, depends.moving(node), strict=True)
             if any(at_edge(node, at, moving) for at, moving in places):
                 found.append(index)
     inside = enclose(graph, _near(point), nodes=found) if found else {}

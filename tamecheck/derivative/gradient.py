@@ -6,7 +6,7 @@ kink the first piece that holds is taken, so that each row is an element of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
@@ -247,19 +247,14 @@ def _extreme(node: Apply, data: Array, shape: Shape) -> tuple[Array, Local]:
 def outside_rows(graph: Graph, values: Mapping[int, Array], count: int) -> Array:
     """Whether each of so many rows is outside the domain of an op, from `node_values`."""
     found = np.zeros(count, dtype=bool)
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        inside = _inside(graph, index, values)
-        if inside is not None:
-            found |= ~inside.reshape((len(inside), -1)).all(axis=1)
+    for _, _, inside in _domains(graph, values):
+        found |= ~inside.reshape((len(inside), -1)).all(axis=1)
     return found
 
 
 def _first_outside(graph: Graph, values: Mapping[int, Array], row: int) -> DomainError:
     """The error that names the first op without a value at a row."""
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        inside, node = _inside(graph, index, values), graph.nodes[index]
-        if inside is None or not isinstance(node, Apply):
-            continue
+    for index, node, inside in _domains(graph, values):
         here = inside[min(row, len(inside) - 1), 0]
         if not here.all():
             args = [values[arg][min(row, len(values[arg]) - 1), 0] for arg in node.args]
@@ -269,17 +264,17 @@ def _first_outside(graph: Graph, values: Mapping[int, Array], row: int) -> Domai
     return DomainError(f"There is no value at row {row}.")
 
 
-def _inside(graph: Graph, index: int, values: Mapping[int, Array]) -> Array | None:
-    """Whether the arguments of a node are in its domain; None for an op without one."""
-    node = graph.nodes[index]
-    if not isinstance(node, Apply) or not isinstance(node.op.meaning, Pointwise):
-        return None
-    domain = node.op.meaning.domain(node.params)
-    if domain == TRUE:
-        return None
-    wide = [pad_rank(values[arg], len(node.shape)) for arg in node.args]
-    with np.errstate(all="ignore"):
-        return np.asarray(condition_floats(domain, wide))
+def _domains(graph: Graph, values: Mapping[int, Array]) -> Iterator[tuple[int, Apply, Array]]:
+    """The nodes whose ops have a domain, and whether their arguments are in it."""
+    for index in graph.ancestors([node for _, node in graph.outputs]):
+        node = graph.nodes[index]
+        if not isinstance(node, Apply) or not isinstance(node.op.meaning, Pointwise):
+            continue
+        domain = node.op.meaning.domain(node.params)
+        if domain != TRUE:
+            wide = [pad_rank(values[arg], len(node.shape)) for arg in node.args]
+            with np.errstate(all="ignore"):
+                yield index, node, np.asarray(condition_floats(domain, wide))
 
 
 def _exact_row(graph: Graph, row: Array, number: int) -> Array:

@@ -16,8 +16,7 @@ from tamecheck.derivative.chainrule import (
     known_values,
 )
 from tamecheck.derivative.dependence import edges
-from tamecheck.derivative.family import kink_family
-from tamecheck.derivative.limits import limit_set
+from tamecheck.derivative.limits import kink_family, limit_set
 from tamecheck.derivative.lowering import lowered, without_roots
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
 from tamecheck.derivative.result import Autodiff, JacobianSet, Kind

@@ -6,7 +6,7 @@ one more for a batch of points.  Their elements are exact numbers or floats.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias, assert_never
@@ -45,6 +45,7 @@ __all__ = [
     "linear_local",
     "multiply",
     "output_matrix",
+    "points_of",
     "pull",
     "pull_back",
     "route_index",
@@ -277,6 +278,12 @@ def output_matrix(graph: Graph, locals_: Mapping[int, Local]) -> tuple[Row, ...]
         for _, node in graph.outputs
         for row in input_rows(graph, locals_, node, range(size_of(graph.nodes[node].shape)))
     )
+
+
+def points_of(args: Sequence[Array], node: Apply) -> Iterator[tuple[Number, ...]]:
+    """The arguments of each element of a pointwise op."""
+    spread = [np.broadcast_to(objects(arg), node.shape).reshape(-1).tolist() for arg in args]
+    return zip(*spread, strict=True)
 
 
 def scaled(slopes: Sequence[Sequence[Number]], shape: Shape, moving: Sequence[bool]) -> Scaled:

@@ -7,7 +7,7 @@ of the monomials of such an order in some variables.  A germ without either is a
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
@@ -24,6 +24,7 @@ __all__ = [
     "degree_of",
     "exponents_of",
     "mask_of",
+    "union",
     "variables_of",
 ]
 
@@ -81,6 +82,14 @@ def exponents_of(code: int) -> tuple[tuple[int, int], ...]:
 def mask_of(code: int) -> int:
     """The variables of a monomial as bits."""
     return sum(1 << variable for variable, _ in exponents_of(code))
+
+
+def union(masks: Iterable[int]) -> int:
+    """The bits that are set in some mask."""
+    total = 0
+    for mask in masks:
+        total |= mask
+    return total
 
 
 def variables_of(mask: int) -> tuple[int, ...]:
@@ -157,18 +166,12 @@ class Germ:
     @property
     def loose(self) -> int:
         """The variables, as bits, in whose monomials of higher order all that is not terms lies."""
-        mask = self.rest
-        for _, variables in self.tails:
-            mask |= variables
-        return mask
+        return union((self.rest, *(variables for _, variables in self.tails)))
 
     @property
     def mask(self) -> int:
         """The variables on which it may depend, as bits."""
-        mask = self.loose | self.reach
-        for code in self.terms:
-            mask |= mask_of(code)
-        return mask
+        return union((self.loose, self.reach, *map(mask_of, self.terms)))
 
     def vanishes(self, mask: int) -> bool:
         """Whether it is certainly 0 where some variables are, given as bits."""

@@ -31,6 +31,7 @@ from tamecheck.derivative.check.germs import (
     degree_of,
     exponents_of,
     mask_of,
+    union,
     variables_of,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "Multiple",
     "Tangents",
     "approaches",
+    "divides",
     "excludes",
     "form_on",
     "leading_sign",
@@ -129,9 +131,7 @@ def excludes(claim: Claim, germs: Sequence[Germ]) -> bool:
             cones = tangent_cones(relation, germs, used)
             if cones is None or not cones or _pinned(relation, germs):
                 return cones is not None
-            mask = 0
-            for k in used:
-                mask |= germs[k].mask
+            mask = union(germs[k].mask for k in used)
             if any(mask_of(code) & ~mask for multiple in multiples for code in multiple.terms):
                 return False
             total = _left_side(multiples, germs)
@@ -161,10 +161,7 @@ def tangent_cones(
     held = [k for k, factor in enumerate(relation) if factor != 0]
     if not held or any(relation[k] < 0 for k in held) or not set(held) <= set(used):
         return None
-    mask = 0
-    for k in used:
-        mask |= germs[k].mask
-    names = variables_of(mask)
+    names = variables_of(union(germs[k].mask for k in used))
     rows = {k: _row(germs[k], names) for k in used}
     for column in zip(*(rows[k] for k in held), strict=True):
         if sum((relation[k] * a for k, a in zip(held, column, strict=True)), _ZERO) != 0:
@@ -227,12 +224,9 @@ def _pinned(relation: Sequence[fmpq], germs: Sequence[Germ]) -> bool:
     size = germs[0].space.size
     names = [v for v in range(size) if any(germs[k].gradient[v] != 0 for k in held)]
     mask = sum(1 << v for v in names)
-    table = [list(_row(germs[k], names)) for k in held]
-    return (
-        bool(names)
-        and all(germs[k].vanishes(mask) for k in held)
-        and fmpq_mat(table).rank() == len(names)
-    )
+    if not names or not all(germs[k].vanishes(mask) for k in held):
+        return False
+    return bool(fmpq_mat([list(_row(germs[k], names)) for k in held]).rank() == len(names))
 
 
 def _row(germ: Germ, names: Sequence[int]) -> Vector:
@@ -324,10 +318,10 @@ def _positive(multiple: Multiple) -> bool:
     least = min(codes, key=degree_of)
     if any(e % 2 for _, e in exponents_of(least)) or not multiple.terms[least] > 0:
         return False
-    return all(code == least or _divides(least, code) for code in codes)
+    return all(code == least or divides(least, code) for code in codes)
 
 
-def _divides(left: int, right: int) -> bool:
+def divides(left: int, right: int) -> bool:
     """Whether a monomial is a proper divisor of another."""
     high = dict(exponents_of(right))
     return left != right and all(high.get(v, 0) >= e for v, e in exponents_of(left))
@@ -357,7 +351,7 @@ def _nonpositive(germ: Germ) -> bool:
             code_of([(v, chosen.count(v)) for v in set(chosen)])
             for chosen in combinations_with_replacement(loose, above)
         ]
-    if all(any(_divides(code, other) for code in even) for other in rest):
+    if all(any(divides(code, other) for code in even) for other in rest):
         return True
     return _definite(terms, rest, germ.loose)
 
@@ -366,24 +360,11 @@ def _definite(terms: Mapping[int, fmpq], rest: Sequence[int], loose: int) -> boo
     """Whether the part of degree 2 is negative definite, in all variables that occur."""
     if any(degree_of(code) < 2 for code in terms):
         return False
-    mask = loose
-    for code in (*terms, *rest):
-        mask |= mask_of(code)
-    names = variables_of(mask)
-    half = fmpq(1, 2)
-    form = fmpq_mat(
-        [
-            [
-                -terms.get(code_of(((i, 2),)), _ZERO)
-                if i == j
-                else -half * terms.get(code_of(((i, 1), (j, 1))), _ZERO)
-                for j in names
-            ]
-            for i in names
-        ]
-    )
-    minors = (
-        fmpq_mat([[form[i, j] for j in range(size)] for i in range(size)]).det()
-        for size in range(1, len(names) + 1)
-    )
+    names = variables_of(union((loose, *map(mask_of, (*terms, *rest)))))
+    # twice the form, negated
+    form = [
+        [-(1 + (i == j)) * terms.get(code_of(((i, 1), (j, 1))), _ZERO) for j in names]
+        for i in names
+    ]
+    minors = (fmpq_mat([row[:k] for row in form[:k]]).det() for k in range(1, len(names) + 1))
     return all(minor > 0 for minor in minors)

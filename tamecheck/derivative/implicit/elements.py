@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise, product
 from typing import Literal, TypeAlias
@@ -19,7 +20,6 @@ from tamecheck.derivative.chainrule import (
     known_values,
 )
 from tamecheck.derivative.dependence import edges
-from tamecheck.derivative.family import KinkFamily, kink_family
 from tamecheck.derivative.implicit.conditions import p_matrix_condition, p_matrix_of
 from tamecheck.derivative.implicit.invertible import (
     Invertibility,
@@ -29,6 +29,7 @@ from tamecheck.derivative.implicit.newton import Equations
 from tamecheck.derivative.implicit.singular import Singular, brief, element, segment_root
 from tamecheck.derivative.implicit.subdivision import MOST_COORDINATES, corner_signs
 from tamecheck.derivative.jacobian import jacobian_near, why_not_lipschitz
+from tamecheck.derivative.limits import KinkFamily, kink_family
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
@@ -245,16 +246,16 @@ class _Shares:
         return f"A + B D C, D diagonal of size {self.left.ncols()} with entries in [0, 1]"
 
     def _steps(self) -> list[fmpq_mat]:
-        size, count = self.left.nrows(), self.left.ncols()
-        return [
-            fmpq_mat(size, 1, [self.left[i, k] for i in range(size)])
-            * fmpq_mat(1, size, [self.right[k, j] for j in range(size)])
-            for k in range(count)
-        ]
+        columns = self.left.transpose().tolist()
+        pairs = zip(columns, self.right.tolist(), strict=True)
+        return [fmpq_mat([[b * c for c in row] for b in column]) for column, row in pairs]
 
     def proof(self) -> Invertibility | None:
         """A proof that all are invertible, if a condition that suffices is found."""
-        condition = _condition(self.base, self.left, self.right)
+        condition = ""
+        if self.base.det() != 0:
+            with suppress(ZeroDivisionError):
+                condition = p_matrix_condition(p_matrix_of(self.base, self.left, self.right))
         if condition:
             why = (
                 f"every element is {self._form}, and N = I + C A⁻¹ B is a P-matrix, so each is "
@@ -299,13 +300,3 @@ class _Shares:
             f"no condition that suffices holds for {self._form}, and no singular element was found"
         )
         return Invertibility(holds=None, why=why)
-
-
-def _condition(base: fmpq_mat, left: fmpq_mat, right: fmpq_mat) -> str:
-    """A condition that suffices for ``A + B D C``, in words; empty if none is shown."""
-    if base.det() == 0:
-        return ""
-    try:
-        return p_matrix_condition(p_matrix_of(base, left, right))
-    except ZeroDivisionError:
-        return ""

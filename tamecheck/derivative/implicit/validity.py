@@ -14,13 +14,13 @@ from math import inf
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.chainrule import ChainRule, chain_rule, known_values, points_of
+from tamecheck.derivative.chainrule import ChainRule, chain_rule, known_values
 from tamecheck.derivative.cone import Row
 from tamecheck.derivative.explore import argument_rows, combination
 from tamecheck.derivative.implicit.newton import Equations, contract
 from tamecheck.derivative.kinks import Affinity, gradient_at, term_value
 from tamecheck.derivative.lowering import lowered
-from tamecheck.derivative.reverse import Local, input_rows, tied_groups
+from tamecheck.derivative.reverse import Local, input_rows, points_of, tied_groups
 from tamecheck.evaluate.enclosure import float_down
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.hull import rational
