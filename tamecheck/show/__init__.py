@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tamecheck.show.html import check_html
-from tamecheck.show.text import check_line, check_text, print_check
+from tamecheck.show.text import check_html, check_line, check_text, print_check
 from tamecheck.show.wording import check_json
 
 __all__ = ["check_html", "check_json", "check_line", "check_text", "print_check"]

@@ -1,9 +1,13 @@
-"""The answer of `check`, about a function or a program: coloured on a terminal, plain in a pipe."""
+"""The answer of `check`, about a function or a program: as text, and as HTML for notebooks.
+
+Text is coloured on a terminal and plain in a pipe; every text is escaped where it enters HTML.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 from typing import IO
 
 from rich.console import RenderableType
@@ -14,7 +18,17 @@ from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
 from tamecheck.programs.tameness import ProgramCheck
 from tamecheck.show.console import Framed, bulleted, plain_table, print_to, section
-from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, obstacles
+from tamecheck.show.proof import (
+    Arms,
+    Entry,
+    Repeat,
+    See,
+    Step,
+    all_lines,
+    arrange,
+    collapse,
+    obstacles,
+)
 from tamecheck.show.wording import (
     domain_text,
     headline,
@@ -26,7 +40,14 @@ from tamecheck.show.wording import (
 )
 from tamecheck.tame.verdict import Check, Line
 
-__all__ = ["check_line", "check_text", "print_check", "print_program_check", "program_check_line"]
+__all__ = [
+    "check_html",
+    "check_line",
+    "check_text",
+    "print_check",
+    "print_program_check",
+    "program_check_line",
+]
 
 _MOST_LINES = 30
 _MOST_OPEN = 20
@@ -239,3 +260,68 @@ class _Drawer:
         if offending:
             text.append("  ← first obstacle", style="bold red")
         return text
+
+
+# --- HTML ----------------------------------------------------------------------------------------
+
+_INKS = {
+    Verdict.TAME: "#1a7f37",
+    Verdict.LOCALLY_TAME: "#0a7ea4",
+    Verdict.NOT_TAME: "#cf222e",
+    Verdict.UNKNOWN: "#9a6700",
+}
+_MOST_ROWS = 200
+
+
+def check_html(check: Check) -> str:
+    """A ``<div>`` with the verdict, what follows from it, and the derivation folded away."""
+    return f'<div class="tamecheck">{"".join(_fragments(check))}</div>'
+
+
+def _fragments(check: Check) -> Iterable[str]:
+    structure = check.structure.public_name if check.structure else ""
+    verdict = check.verdict.value.replace("-", " ")
+    yield (
+        f'<p><strong style="color:{_INKS[check.verdict]}">{escape(verdict)}</strong> '
+        f"<strong>{escape(structure)}</strong> on "
+        f"{escape(domain_text(check.box, check.graph.inputs))}<br>{escape(headline(check))}</p>"
+    )
+    if check.witness is not None:
+        yield f"<p>{escape(check.witness.summary)}</p>"
+    if check.open:
+        gaps = ((gap.node, gap.why, gap.settles) for gap in check.open)
+        yield _table(("derivation stops at", "why", "what would settle it"), gaps)
+    yield _table(("property", ""), property_rows(check.properties))
+    if check.consequences:
+        rows = ((c.theorem, c.source, "; ".join(c.hypotheses)) for c in check.consequences)
+        yield _table(("what follows", "source", "checked hypotheses"), rows)
+    if check.derivation:
+        yield _derivation_html(check)
+
+
+def _derivation_html(check: Check) -> str:
+    offending = obstacles(check)
+    lines = [line for _, line in sorted(all_lines(check).items())]
+    shown = lines[-_MOST_ROWS:]
+    rows = (
+        (
+            ("→ " if line.node in offending else "") + line.name,
+            line.op,
+            structure_names(line.structures) or "no structure found",
+            reason(line),
+        )
+        for line in reversed(shown)
+    )
+    table = _table(("node", "op", "structure", "why"), rows)
+    left_out = len(lines) - len(shown)
+    rest = f"<p>{left_out} more lines.</p>" if left_out else ""
+    return f"<details><summary>Derivation</summary>{table}{rest}</details>"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    top = "".join(f'<th style="text-align:left">{escape(cell)}</th>' for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="text-align:left">{escape(c)}</td>' for c in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table><tr>{top}</tr>{body}</table>"
