@@ -37,7 +37,7 @@ from tamecheck.ir.formula import (
 )
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Pointwise
-from tamecheck.ops.facets import compared, comparisons, degree, rounds, variables
+from tamecheck.ops.facets import compared, comparisons, degree, rounds, term_degree, variables
 
 __all__ = [
     "Affinity",
@@ -83,9 +83,13 @@ class Affinity:
                 degrees.append(int(not graph.input_free[index]))
                 continue
             given = [degrees[arg] for arg in node.args]
-            found = degree(node.op, node.params, given, rounding=True) if max(given) < 2 else 2
+            # pieces are polyhedral where what is compared is affine
+            walls = comparisons(node.op, node.params)
+            found = [degree(node.op, node.params, given, rounding=True), *given]
+            found += [term_degree(wall, given, rounding=True) for wall in walls]
+            curved = any(value is None or value > 1 for value in found)
             # any function of constants is constant
-            degrees.append(0 if not any(given) else 2 if found is None else min(found, 2))
+            degrees.append(0 if not any(given) else 2 if curved else found[0] or 0)
         return Affinity(graph, tuple(d < 2 for d in degrees), tuple(d == 0 for d in degrees))
 
     def affine_args(self, index: int) -> bool:

@@ -160,16 +160,12 @@ class JacobianSet:
     @property
     def autodiff(self) -> Rows | None:
         """The matrix that PyTorch's conventions give at kinks; None where it has none."""
-        return self._automatic("pytorch")
+        return None if self.automatic is None else _public(self.automatic.pytorch)
 
     @property
     def autodiff_jax(self) -> Rows | None:
         """The matrix that JAX's conventions give at kinks; None where it has none."""
-        return self._automatic("jax")
-
-    def _automatic(self, framework: Literal["pytorch", "jax"]) -> Rows | None:
-        found: Matrix | None = getattr(self.automatic, framework, None)
-        return None if found is None else public(found)
+        return None if self.automatic is None else _public(self.automatic.jax)
 
     @property
     def autodiff_why(self) -> str:
@@ -382,6 +378,10 @@ def _entry(value: Number) -> Entry:
 def public(matrix: Sequence[Sequence[Number]]) -> Rows:
     """The matrix with fractions for rationals."""
     return tuple(tuple(_entry(a) for a in row) for row in matrix)
+
+
+def _public(matrix: Matrix | None) -> Rows | None:
+    return None if matrix is None else public(matrix)
 
 
 def matrix_json(matrix: Sequence[Sequence[Entry]] | None) -> list[list[str]] | None:
