@@ -141,12 +141,17 @@ def pull(
             flat = zeros((*head, sum(sizes) + 1), object if exact else cotangent.dtype)
             source = cotangent.reshape((*head, -1))
             if isinstance(local, Averaged):
-                for column, group in enumerate(local.groups):
-                    count = fmpq(len(group)) if exact else len(group)
-                    for place in group:
-                        flat[..., place] += source[..., column] / count
+                counts = [len(group) for group in local.groups]
+                shares = source / np.array([fmpq(n) if exact else n for n in counts])
+                source = np.repeat(shares, counts, axis=-1)
+                places = np.array([place for group in local.groups for place in group], np.int64)
             else:
-                _scatter(flat, local.index.reshape(-1), source)
+                places = local.index.reshape(-1)
+            if len(np.unique(places)) == places.size:
+                flat[..., places] = source
+            else:
+                columns = flat.reshape((-1, flat.shape[-1])).T
+                np.add.at(columns, places, source.reshape((-1, len(places))).T)
             blocks = np.split(flat, np.cumsum(sizes), axis=-1)
             return [b.reshape((*head, *shape)) for b, shape in zip(blocks, shapes, strict=False)]
         case _:
@@ -162,15 +167,6 @@ def _unbroadcast(array: Array, shape: Shape, lead: int) -> Array:
         axis + lead for axis, n in enumerate(shape) if n == 1 and array.shape[axis + lead] != 1
     )
     return np.asarray(array.sum(axis=axes, keepdims=True)) if axes else array
-
-
-def _scatter(flat: Array, places: Array, source: Array) -> None:
-    """Add columns to the columns at places, some of which may be the same."""
-    if len(np.unique(places)) == places.size:
-        flat[..., places] = source
-        return
-    for column, place in enumerate(places.tolist()):
-        flat[..., place] += source[..., column]
 
 
 def _pull_picked(places: Array, cotangent: Array, shape: Shape, *, distinct: bool) -> Array:
