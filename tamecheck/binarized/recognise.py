@@ -214,9 +214,14 @@ class _Reader:
         first = args[0]
         jumps = sign_values(node.op, node.params)
         if jumps is not None:
-            other = _other_side(node, args)
-            if other is not None:
-                return self._jump(_difference(first, other, node.shape), jumps)
+            (compared,) = comparisons(node.op, node.params)
+            if compared == _X:
+                zero = Fixed(objects([Fraction(0)], ()))
+                return self._jump(_difference(first, zero, node.shape), jumps)
+            if compared == _X - _Y:
+                below, level, above = jumps
+                turned = _difference(args[1], first, node.shape)
+                return self._jump(turned, (above, level, below))
         route = _route(node, args[1:])
         if isinstance(first, SignEquivalent):
             if route is not None:
@@ -301,14 +306,6 @@ class _Reader:
             return None
         found = largest(minus, groups, shape, self.layers)
         return None if found is None else arithmetic("neg", [found], shape)
-
-
-def _other_side(node: Apply, args: Sequence[_Tensor]) -> _Tensor | None:
-    """What an op that jumps compares its first argument with: 0 or the second one."""
-    (compared,) = comparisons(node.op, node.params)
-    if compared == _X:
-        return Fixed(objects([Fraction(0)], ()))
-    return args[1] if compared == _X - _Y else None
 
 
 def _shifted(name: str, left: SignEquivalent, right: _Tensor) -> SignEquivalent | None:

@@ -55,3 +55,15 @@ def test_square_roots_are_compared_exactly():
     assert root(Fraction(9, 4)) == Fraction(3, 2)
     assert isinstance(near, QuadraticNumber)
     assert root(Fraction(2)) * root(Fraction(2)) == 2
+
+
+@pytest.mark.parametrize(("name", "threshold"), [("less", 1), ("less_equal", 0)])
+def test_a_comparison_keeps_the_form_that_certificates_name(name, threshold):
+    # the hash of the network stands in certificates
+    build = GraphBuilder()
+    x = build.input("x", (1, 2))
+    sums = build.apply(BY_NAME["matmul"], [x, build.constant(np.array([[1.0], [2.0]]))])
+    y = build.apply(BY_NAME[name], [sums, build.constant(np.zeros((1, 1)))])
+    network = recognise(build.build({"y": y}), [(-1, 1)] * 2)
+    assert network.layers[0].weights.tolist() == [[-1, -2]]
+    assert network.layers[0].thresholds.tolist() == [threshold]
