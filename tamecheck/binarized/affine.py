@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tamecheck.errors import TamecheckError
 from tamecheck.exact.quadratic import PRECISION, Number, QuadraticNumber, rational_near
 from tamecheck.ir.tensor import Array, size_of
 
@@ -36,7 +37,7 @@ _KEPT = 50
 """Bits of the sum of a neuron's weights where square roots are rounded."""
 
 
-class UnfitError(ValueError):
+class UnfitError(TamecheckError, ValueError):
     """A number that has no place in a binarized network."""
 
 

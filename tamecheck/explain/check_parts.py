@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork, product
+from tamecheck.errors import TamecheckError
 from tamecheck.ir.tensor import Array
 
 __all__ = [
@@ -52,7 +53,7 @@ class Parts:
     left: Array
 
 
-class TooManyPartsError(Exception):
+class TooManyPartsError(TamecheckError):
     """More parts than may be looked at."""
 
 
@@ -70,7 +71,7 @@ def close_parts(
         depth = int(parts.chosen.shape[1])
         seen += len(parts.sums)
         if seen > most:
-            raise TooManyPartsError
+            raise TooManyPartsError("A recomputation has too many parts.")
         lower: Array = parts.sums + low[depth][parts.left]
         upper: Array = parts.sums + high[depth][parts.left]
         winners = _winners(network, lower, upper)
@@ -97,7 +98,7 @@ def count_merged(
         if not len(sums):
             break
         if sums.size > _ROOM or len(sums) > most:
-            raise TooManyPartsError
+            raise TooManyPartsError("A recomputation has too many parts.")
         winners = _winners(network, sums + low[depth][left], sums + high[depth][left])
         for winner, budget_left, number in zip(winners, left, points, strict=True):
             if winner != OPEN:
@@ -107,7 +108,7 @@ def count_merged(
             break
         choice = choices[depth]
         if int(still.sum()) * choice.sums.size > _ROOM:
-            raise TooManyPartsError
+            raise TooManyPartsError("A recomputation has too many parts.")
         grown = sums[still, None, :] + choice.sums
         rest = left[still, None] - choice.costs
         rows = np.column_stack([rest.reshape(-1), grown.reshape(-1, sums.shape[1])])

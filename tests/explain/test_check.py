@@ -134,7 +134,7 @@ def test_counts_by_division_are_those_of_merging(monkeypatch):
     merged = again.counts(), again.counts(within=within)
 
     def refused(*_):
-        raise TooManyPartsError
+        raise TooManyPartsError("too many")
 
     monkeypatch.setattr("tamecheck.explain.check.count_merged", refused)
     assert (again.counts(), again.counts(within=within)) == merged
