@@ -163,7 +163,7 @@ def rules_of_table(task: RuleTask) -> DecisionRules:
     The rules are compared with the decisions cell by cell before they are returned.
     """
     network, domain = task.network, task.domain
-    table = decision_table(network, domain, limit=MAX_TABLE)
+    table = decision_table(network, domain, MAX_TABLE)
     grid = grid_of(domain, table)
     rules: list[Rule] = []
     exact, left = True, max(task.most, _MOST)

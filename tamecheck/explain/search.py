@@ -30,15 +30,13 @@ _MOST_COPIES = 60_000
 class Cardinality:
     """A formula for "some input of the domain is decided otherwise", asked under assumptions.
 
-    The solver is ``minicard`` or ``gluecard4``.
-
     Raises `SolverError` if the weights need too many copies of literals, or python-sat is not
     installed.
     """
 
-    def __init__(
-        self, network: ThresholdNetwork, domain: Domain, decision: int, *, solver: str = "minicard"
-    ) -> None:
+    name = "minicard"
+
+    def __init__(self, network: ThresholdNetwork, domain: Domain, decision: int) -> None:
         rivals = network.against(decision)
         if sum(map(_copies, (*network.layers, rivals))) > _MOST_COPIES:
             raise SolverError("The weights are too large for an encoding in cardinalities.")
@@ -48,8 +46,7 @@ class Cardinality:
             self._possible(formula, feature)
         others = [k for k in range(network.classes) if k != decision]
         formula.decided_for(network, self._states, decision, others)
-        self.name = solver
-        self._solver = IncrementalSolver(formula.clauses, formula.at_most, solver=solver)
+        self._solver = IncrementalSolver(formula.clauses, formula.at_most, solver=self.name)
 
     def _possible(self, formula: Formula, feature: Feature) -> None:
         """That the inputs of a feature have one of its codes."""
@@ -127,11 +124,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proof:
-    """A proof in progress.
-
-    ``run`` goes on for so many nodes; ``fix`` takes back a free feature, and what was shown before
-    stays shown.
-    """
+    """A proof in progress: ``run`` goes on for so many nodes, ``fix`` takes back a free feature."""
 
     run: Callable[[float], Look]
     fix: Callable[[int], None]

@@ -47,24 +47,20 @@ def sums_of(
 def score_blocks(
     network: ThresholdNetwork,
     domain: Domain,
-    allowed: Sequence[Sequence[int]] | None = None,
-    *,
+    allowed: Sequence[Sequence[int]],
     limit: int = MAX_POINTS,
 ) -> Iterator[Array]:
-    """Scores ``(points, classes)`` over the domain, in the order of its codes, block by block.
-
-    ``allowed`` are the codes of each feature that are visited, all if None.
+    """Scores ``(points, classes)`` over allowed codes of each feature, in their order, in blocks.
 
     Raises `InputError` if there are more points than ``limit``.
     """
-    chosen = [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
-    points = prod(map(len, chosen))
+    points = prod(map(len, allowed))
     if points > limit:
         raise InputError(
             f"The domain has {points} points; at most {limit} are visited one by one.",
             hint="Hold some features, or give one-hot and thermometer groups.",
         )
-    parts = sums_of(network, domain, chosen)
+    parts = sums_of(network, domain, allowed)
     width = len(network.layers[0].weights) if network.layers else network.classes
     at, size = len(parts), 1
     while at and size * len(parts[at - 1]) <= _BLOCK:
@@ -83,25 +79,17 @@ def _combined(parts: Sequence[Array], width: int) -> Array:
     return total
 
 
-def decision_table(
-    network: ThresholdNetwork,
-    domain: Domain,
-    allowed: Sequence[Sequence[int]] | None = None,
-    *,
-    limit: int = MAX_POINTS,
-) -> Array:
-    """The class of every point, an array with an axis for each feature of several codes.
-
-    Every point is decided in integers.
+def decision_table(network: ThresholdNetwork, domain: Domain, limit: int = MAX_POINTS) -> Array:
+    """The class of every point, decided in integers, with an axis a feature of several codes.
 
     Raises `InputError` if there are more points than ``limit``, or more than 256 classes.
     """
     if network.classes > 256:
         raise InputError(f"{network.classes} classes; a decision table holds at most 256.")
-    chosen = [range(len(f.codes)) for f in domain.features] if allowed is None else allowed
-    blocks = score_blocks(network, domain, chosen, limit=limit)
+    sizes = [len(feature.codes) for feature in domain.features]
+    blocks = score_blocks(network, domain, list(map(range, sizes)), limit)
     decided = [np.argmax(scores, axis=1).astype(np.uint8) for scores in blocks]
-    return np.concatenate(decided).reshape([len(codes) for codes in chosen if len(codes) > 1])
+    return np.concatenate(decided).reshape([size for size in sizes if size > 1])
 
 
 Groups = tuple[tuple[int, ...], ...]

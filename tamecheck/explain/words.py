@@ -168,11 +168,11 @@ def join(word: str, texts: Iterable[str]) -> str:
     return f" {word} ".join(f"({text})" if other in text else text for text in texts)
 
 
-def conjunction(conditions: Sequence[Condition], *, single: str = "true") -> str:
+def conjunction(conditions: Sequence[Condition]) -> str:
     """The conditions joined by ``and``; those that are alternatives are put in parentheses."""
     if len(conditions) == 1:
         return conditions[0].text
-    return join("and", (c.text for c in conditions)) or single
+    return join("and", (c.text for c in conditions)) or "true"
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], summary: str) -> str:
