@@ -18,7 +18,7 @@ from math import prod
 from operator import mul
 
 from tamecheck.errors import TimeLimitError, UnsupportedError
-from tamecheck.explain.local_search import Boundary, Witnesses
+from tamecheck.explain.completions import Boundary, Witnesses
 from tamecheck.explain.search import Codes, Look, Search
 from tamecheck.solvers.sat import HittingSets
 

@@ -14,10 +14,16 @@ from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork
 from tamecheck.binarized.portfolio import Formula
 from tamecheck.budget import Budget
 from tamecheck.errors import SolverError, TimeLimitError, UnsupportedError
-from tamecheck.explain.completions import PRESENT, Completions, completions
+from tamecheck.explain.completions import (
+    PRESENT,
+    Boundary,
+    Completions,
+    ascend,
+    completions,
+    sample,
+)
 from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.evaluator import Codes, Evaluator, TooManyError
-from tamecheck.explain.local_search import Boundary, ascend, sample
 from tamecheck.explain.multipliers import Multipliers
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.sat import IncrementalSolver, Threshold, another_class

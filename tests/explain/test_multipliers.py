@@ -9,8 +9,7 @@ import pytest
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
-from tamecheck.explain.completions import PRESENT, completions
-from tamecheck.explain.local_search import ascend, sample
+from tamecheck.explain.completions import PRESENT, ascend, completions, sample
 from tamecheck.explain.multipliers import Multipliers
 from tamecheck.solvers.relaxation import deepest
 
@@ -104,7 +103,7 @@ def test_a_search_goes_on_where_it_ended_while_features_are_taken_back(seed):
 @pytest.mark.parametrize("search", [sample, ascend])
 def test_quick_searches_find_only_other_classes(search, monkeypatch):
     # climbing leaves problems of few features to others; here it must not
-    monkeypatch.setattr("tamecheck.explain.local_search._FEW", 0)
+    monkeypatch.setattr("tamecheck.explain.completions._FEW", 0)
     hits = 0
     for seed in range(120):
         made, others, decide, decision, decided = problem_of(seed)
