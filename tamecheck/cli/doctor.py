@@ -69,9 +69,9 @@ def _mixed_integer(solver: str) -> str:
     from tamecheck.ir.answer import Optimal
     from tamecheck.ir.program import Column, Kind, Program, Row, Sense
     from tamecheck.solvers.claims import claims
-    from tamecheck.solvers.libraries import INSTALL, PACKAGES, installed, version_of
+    from tamecheck.solvers.libraries import INSTALL, PACKAGES, is_installed, version_of
 
-    if not installed(solver):
+    if not is_installed(solver):
         return f"not installed: {INSTALL}"
     one = Fraction(1)
     x = Column("x", upper=Fraction(9), kind=Kind.INTEGER, cost=one)

@@ -310,7 +310,7 @@ class DualFunction(ABC):
             ("F(b)", value_text(self.dual_value)),
             ("z(b)", "not proved" if self.optimum is None else rational_text(self.optimum)),
             *((name, f"{item.status}: {item.why}") for name, item in self.checks.items()),
-            ("formula", _shortened(self.formula)),
+            ("formula", _shorten(self.formula)),
         ]
         cells = "".join(
             f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
@@ -346,5 +346,5 @@ def value_text(value: Value) -> str:
     return "inf" if value == math.inf else "-inf"
 
 
-def _shortened(text: str, most: int = 2000) -> str:
+def _shorten(text: str, most: int = 2000) -> str:
     return text if len(text) <= most else f"{text[:most]} … ({len(text)} characters)"

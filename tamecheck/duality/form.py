@@ -189,7 +189,7 @@ class Form:
         if len(values) != len(positions):
             raise InputError(
                 f"A right-hand side of {len(self.users)} numbers was expected, not {len(values)}.",
-                hint=f"The rows are {_listed([self.names[i] for i in self.users])}.",
+                hint=f"The rows are {_list([self.names[i] for i in self.users])}.",
             )
         return zip(positions, values, strict=True)
 
@@ -201,7 +201,7 @@ class Form:
             f"There is no right-hand side {name!r}.",
             hint=f"Did you mean {' or '.join(near)}?"
             if near
-            else f"There are {_listed(self.names)}.",
+            else f"There are {_list(self.names)}.",
         )
 
     def point(self, x: Sequence[Fraction]) -> Vector:
@@ -350,6 +350,6 @@ def _number(value: Fraction | float | str) -> Fraction:
     return parse_rational(value) if isinstance(value, str) else rational(value)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list(names: Sequence[str]) -> str:
     shown = ", ".join(names[:8])
     return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "none"

@@ -162,10 +162,8 @@ class TreeDual(DualFunction):
     def formula(self) -> str:
         """``max(…, min(…, …))`` in the names of the rows."""
         names, shift = self.form.names, self.form.shift
-        texts = [
-            _applied("min", [piece.text(names, shift) for piece in tree]) for tree in self.trees
-        ]
-        return _applied("max", texts)
+        texts = [_apply("min", [piece.text(names, shift) for piece in tree]) for tree in self.trees]
+        return _apply("max", texts)
 
     def to_sympy(self) -> Any:
         """The formula in sympy; not simplified, which would compare all pairs of pieces."""
@@ -177,8 +175,8 @@ class TreeDual(DualFunction):
             intercept = to_sympy(Fraction(piece.intercept, piece.denominator))
             return sympy.Add(intercept, *(a * symbols[i] for i, a in slopes))
 
-        trees = [_joined(sympy.Min, [piece_in_sympy(p) for p in tree]) for tree in self.trees]
-        return _joined(sympy.Max, trees)
+        trees = [_join(sympy.Min, [piece_in_sympy(p) for p in tree]) for tree in self.trees]
+        return _join(sympy.Max, trees)
 
     def definability(self, domain: str = "everywhere") -> Definability:
         """Semilinear, and Lipschitz with the largest slope, on all right-hand sides."""
@@ -206,11 +204,11 @@ class TreeDual(DualFunction):
         return {**super().to_json(), **counts}
 
 
-def _applied(name: str, texts: Sequence[str]) -> str:
+def _apply(name: str, texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{name}({', '.join(texts)})"
 
 
-def _joined(function: Any, terms: Sequence[Any]) -> Any:
+def _join(function: Any, terms: Sequence[Any]) -> Any:
     return terms[0] if len(terms) == 1 else function(*terms, evaluate=False)
 
 

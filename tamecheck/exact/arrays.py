@@ -49,7 +49,7 @@ def from_values(array: Array) -> Array:
         return array.astype(np.float64, copy=False)
     if array.dtype.kind in "bi" or (array.dtype.kind == "u" and array.dtype.itemsize < 8):
         return array.astype(np.int64)
-    return _mapped(array, _number)
+    return _map(array, _number)
 
 
 def _number(value: Any) -> fmpq:
@@ -65,17 +65,17 @@ def _number(value: Any) -> fmpq:
 
 def objects(array: Array) -> Array:
     """The same elements as ``fmpq`` and ``arb``."""
-    return array if array.dtype == object else _mapped(array, as_number)
+    return array if array.dtype == object else _map(array, as_number)
 
 
 def renumber(array: Array) -> Array:
     """The same elements, with the fractions among them as ``fmpq``."""
-    return _mapped(array, lambda v: as_number(v) if isinstance(v, Fraction) else v)
+    return _map(array, lambda v: as_number(v) if isinstance(v, Fraction) else v)
 
 
 def fractions(array: Array) -> Array:
     """The same elements as fractions, and balls where there is no rational."""
-    return _mapped(objects(array), lambda v: as_fraction(v) if isinstance(v, fmpq) else v)
+    return _map(objects(array), lambda v: as_fraction(v) if isinstance(v, fmpq) else v)
 
 
 def has_balls(array: Array) -> bool:
@@ -105,7 +105,7 @@ def from_list(shape: Shape, values: Sequence[Any]) -> Array:
     return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
 
 
-def _mapped(array: Array, function: Callable[[Any], Any]) -> Array:
+def _map(array: Array, function: Callable[[Any], Any]) -> Array:
     return from_list(array.shape, [function(value) for value in array.reshape(-1).tolist()])
 
 
@@ -144,20 +144,20 @@ def exact_matmul(left: Array, right: Array, shape: Shape) -> Array:
 def _product(left: Array, right: Array) -> Array:
     rows, inner, columns = left.shape[0], left.shape[1], right.shape[1]
     if inner == 0 or rows * columns == 0:
-        return _filled([fmpq(0)] * (rows * columns), rows, columns)
+        return _fill([fmpq(0)] * (rows * columns), rows, columns)
     if has_balls(left) or has_balls(right):
         balls = _ball_matrix(left) * _ball_matrix(right)
-        return _filled([settle(ball) for ball in _entries(balls)], rows, columns)
+        return _fill([settle(ball) for ball in _entries(balls)], rows, columns)
     (a, scale_a), (b, scale_b) = _integers(left), _integers(right)
     scale = scale_a * scale_b
-    return _filled([scale * entry for entry in (a * b).entries()], rows, columns)
+    return _fill([scale * entry for entry in (a * b).entries()], rows, columns)
 
 
 def _entries(matrix: arb_mat) -> list[arb]:
     return [matrix[i, j] for i in range(matrix.nrows()) for j in range(matrix.ncols())]
 
 
-def _filled(entries: list[Any], rows: int, columns: int) -> Array:
+def _fill(entries: list[Any], rows: int, columns: int) -> Array:
     result = np.empty(rows * columns, dtype=object)
     result[:] = entries
     return result.reshape(rows, columns)

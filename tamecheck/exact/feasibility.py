@@ -82,7 +82,7 @@ def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multiplie
     if not any(value for k, value in zip(own.basic, own.values, strict=True) if k >= width):
         return Multipliers(tuple(own.point(width)))
     # reduced costs of the artificial variables are 1 - y, with y the multipliers of the rows
-    rates = {k: own.table[own.true, c] for c, k in enumerate(own.nonbasic)}
+    rates = {k: own.table[own.true_costs, c] for c, k in enumerate(own.nonbasic)}
     y = [_ZERO] * len(target)
     for k, (i, s) in enumerate(zip(rows, signs, strict=True)):
         y[i] = s * (_ONE - rates.get(width + k, _ZERO))

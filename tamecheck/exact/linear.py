@@ -127,7 +127,7 @@ def minimum(
             steps = tuple(as_fraction(ray.get(k, _ZERO)) for k in range(width))
             return Unbounded(point, steps, LinearProof(()))
         case State.OPTIMAL:
-            rates = {k: table.table[table.true, c] for c, k in enumerate(table.nonbasic)}
+            rates = {k: table.table[table.true_costs, c] for c, k in enumerate(table.nonbasic)}
             terms = (rates[k] * table.value_at(c) for c, k in enumerate(table.nonbasic))
             statuses = ["basic"] * (width + height)
             for k, at in zip(table.nonbasic, table.at, strict=True):
@@ -154,7 +154,7 @@ def _dictionary(
     cost: Any = fmpq_mat(1, width, [as_number(c) for c in costs])
     if basis is None or (table := _table_of(basis, matrix, cost)) is None:
         numbers = range(width, width + height)
-        return Dictionary(_stacked(matrix, cost), numbers, range(width), ends)
+        return Dictionary(_stack(matrix, cost), numbers, range(width), ends)
     rows, columns, others, kept = _split(basis)
     nonbasic = [*(width + i for i in rows), *others]
     at = [(*basis.columns, *basis.rows)[k] for k in nonbasic]
@@ -176,7 +176,7 @@ def _table_of(basis: Basis, matrix: Any, cost: Any) -> Any:
         of_columns: Any = _part(matrix, rows, columns).solve(right) if size else right
     except ZeroDivisionError:
         return None
-    below = _stacked(_part(matrix, kept, range(width)), cost)
+    below = _stack(_part(matrix, kept, range(width)), cost)
     rest: Any = _part(below, range(below.nrows()), columns) * of_columns
     for i in range(rest.nrows()):
         for c, j in enumerate(others):
@@ -192,7 +192,7 @@ def _split(basis: Basis) -> tuple[list[int], list[int], list[int], list[int]]:
     return rows, columns, others, [i for i, s in enumerate(basis.rows) if s == "basic"]
 
 
-def _stacked(matrix: Any, cost: Any) -> Any:
+def _stack(matrix: Any, cost: Any) -> Any:
     """A matrix above two copies of the costs."""
     entries = [*matrix.entries(), *cost.entries(), *cost.entries()]
     return fmpq_mat(matrix.nrows() + 2, cost.ncols(), entries)

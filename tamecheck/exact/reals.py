@@ -93,7 +93,7 @@ def _ball(middle: tuple[int, int], radius: tuple[int, int]) -> arb:
     return arb(mid=middle, rad=radius)
 
 
-def _reduced(ball: arb) -> Any:
+def _reduce(ball: arb) -> Any:
     """A ball as integers, for pickling; flint itself has no form for it."""
     if not ball.is_finite():
         return arb, ("nan",)
@@ -105,7 +105,7 @@ def _reduced(ball: arb) -> Any:
     return _ball, ((middle, e), (radius, f))
 
 
-copyreg.pickle(arb, _reduced)
+copyreg.pickle(arb, _reduce)
 
 
 class UndecidedError(Exception):

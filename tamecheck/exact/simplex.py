@@ -75,24 +75,24 @@ class Dictionary:
         return "zero" if low is None else "lower"
 
     @property
-    def true(self) -> int:
+    def true_costs(self) -> int:
         """The row of the true costs."""
         return len(self.basic)
 
     @property
-    def shifted(self) -> int:
+    def shifted_costs(self) -> int:
         """The row of the costs for which the basis is dual feasible."""
         return len(self.basic) + 1
 
     def optimise(self, budget: Budget) -> State:
         """Pivot to the end."""
         for c, k in enumerate(self.nonbasic):
-            rate, low, high = self.table[self.true, c], self.lower[k], self.upper[k]
+            rate, low, high = self.table[self.true_costs, c], self.lower[k], self.upper[k]
             if low is not None and high is not None:
                 if low != high and rate:
                     self.at[c] = "lower" if rate > 0 else "upper"
             elif (rate < 0 and self.at[c] != "upper") or (rate > 0 and self.at[c] != "lower"):
-                self.table[self.shifted, c] = _ZERO
+                self.table[self.shifted_costs, c] = _ZERO
         self.evaluate()
         state = self.run(self.dual_step, budget)
         return self.run(self.primal_step, budget) if state is State.OPTIMAL else state
@@ -160,12 +160,12 @@ class Dictionary:
         if not moving:
             self.stuck = r, 1 if below else -1
             return State.INFEASIBLE
-        self.pivot(r, self.entering(r, moving), "lower" if below else "upper")
+        self.pivot(r, self.choose_entering(r, moving), "lower" if below else "upper")
         return None
 
-    def entering(self, r: int, moving: Sequence[int]) -> int:
+    def choose_entering(self, r: int, moving: Sequence[int]) -> int:
         """The column that enters in the dual method: the rate that reaches 0 first."""
-        rates, row = self.shifted, r
+        rates, row = self.shifted_costs, r
         return min(
             moving, key=lambda c: (abs(self.table[rates, c] / self.table[row, c]), self.nonbasic[c])
         )
@@ -184,9 +184,9 @@ class Dictionary:
             return False
         return self.at[c] in {"zero", "lower" if up else "upper"}
 
-    def improving(self) -> list[tuple[int, int]]:
+    def find_improving(self) -> list[tuple[int, int]]:
         """The columns whose variables improve the true costs, and in which direction."""
-        rates = ((c, self.table[self.true, c]) for c in range(len(self.nonbasic)))
+        rates = ((c, self.table[self.true_costs, c]) for c in range(len(self.nonbasic)))
         return [
             (c, 1 if rate < 0 else -1)
             for c, rate in rates
@@ -195,10 +195,10 @@ class Dictionary:
 
     def primal_step(self) -> State | None:
         """Let the variable enter that improves the costs most (of the least number)."""
-        found = self.improving()
+        found = self.find_improving()
         if not found:
             return State.OPTIMAL
-        true, patient = self.true, self._patient
+        true, patient = self.true_costs, self._patient
         c, direction = min(
             found,
             key=lambda own: (
@@ -286,19 +286,20 @@ class LexicographicDictionary(Dictionary):
             for k in range(self.structural)
         ]
 
-    def entering(self, r: int, moving: Sequence[int]) -> int:
+    def choose_entering(self, r: int, moving: Sequence[int]) -> int:
         """The lexicographically least column, scaled to 1 in the row."""
 
-        def scaled(c: int) -> list[fmpq]:
-            rate = self.table[self.true, c] if self.priced else _ZERO
+        def scale(c: int) -> list[fmpq]:
+            rate = self.table[self.true_costs, c] if self.priced else _ZERO
             return [a / self.table[r, c] for a in (rate, *self._objective(c))]
 
-        return min(moving, key=scaled)
+        return min(moving, key=scale)
 
-    def improving(self) -> list[tuple[int, int]]:
+    def find_improving(self) -> list[tuple[int, int]]:
         """The columns that are lexicographically negative."""
         columns = (
-            (c, (self.table[self.true, c], *self._objective(c))) for c in range(self.structural)
+            (c, (self.table[self.true_costs, c], *self._objective(c)))
+            for c in range(self.structural)
         )
         return [(c, 1) for c, own in columns if next((a for a in own if a), _ZERO) < 0]
 
@@ -312,7 +313,9 @@ class LexicographicDictionary(Dictionary):
     def surplus_terms(self, entry: int) -> list[tuple[int, Fraction]]:
         """The coefficients of nonbasic surpluses in an entry: ``(row number, coefficient)``."""
         width, n = len(self.nonbasic), self.structural
-        own = self.row(entry - 1) if entry else [self.table[self.true, c] for c in range(width)]
+        own = (
+            self.row(entry - 1) if entry else [self.table[self.true_costs, c] for c in range(width)]
+        )
         return [
             (k - n, as_fraction(a)) for k, a in zip(self.nonbasic, own, strict=True) if k >= n and a
         ]
@@ -320,7 +323,9 @@ class LexicographicDictionary(Dictionary):
     def add_cut(self, entry: int) -> int:
         """Add the fractional cut of an entry with fractional value; the number of its row."""
         width = len(self.nonbasic)
-        own = self.row(entry - 1) if entry else [self.table[self.true, c] for c in range(width)]
+        own = (
+            self.row(entry - 1) if entry else [self.table[self.true_costs, c] for c in range(width)]
+        )
         parts = [a - a.floor() for a in own]
         value = as_number(self.value(entry))
         side = sum((a * self.value_at(c) for c, a in enumerate(parts)), value.ceil() - value)

@@ -17,7 +17,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.answer import Feasible, Optimal, Unknown
 from tamecheck.ir.program import Program
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
-from tamecheck.solvers.libraries import INSTALL, installed
+from tamecheck.solvers.libraries import INSTALL, is_installed
 
 __all__ = [
     "MIP_SOLVERS",
@@ -126,7 +126,7 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
 def check_solver(value: Any, search: str) -> None:
     """Refuse what is neither an installed solver nor the name of the estimator's own search."""
     check_choice("solver", value, (*MIP_SOLVERS, search))
-    if value in SOLVERS and not installed(value):
+    if value in SOLVERS and not is_installed(value):
         raise DataError(f"solver={value!r} is not installed.", hint=f"Try: {INSTALL}")
 
 

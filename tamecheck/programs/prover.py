@@ -108,7 +108,7 @@ class Completion:
         Nothing about ``x`` is believed: every row, bound and kind is checked exactly.
         """
         columns = self._program.columns
-        fixed = [_fixed(column, value) for column, value in zip(columns, x, strict=True)]
+        fixed = [_fix(column, value) for column, value in zip(columns, x, strict=True)]
         if self._relaxation is None:
             point = tuple(low for low, _ in fixed if low is not None)
         else:
@@ -137,7 +137,7 @@ def is_settled(column: Column, value: float) -> bool:
     )
 
 
-def _fixed(column: Column, value: float) -> tuple[Bound, Bound]:
+def _fix(column: Column, value: float) -> tuple[Bound, Bound]:
     """The bounds that remain when the discrete part of a value is kept."""
     if column.kind.integral:
         return Fraction(round(value)), Fraction(round(value))

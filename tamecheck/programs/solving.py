@@ -184,7 +184,7 @@ class _Solving:
         if tree.closed:
             return self._conclude(tree)
         if tree.ray is not None:
-            return self._unbounded(tree.ray)
+            return self._conclude_unbounded(tree.ray)
         if self.interrupted or not tree.limited:
             return self._open(tree, ())
         said = self._claims(self.program)
@@ -197,7 +197,7 @@ class _Solving:
             self._compare(said, tree)
             return self._conclude(tree)
         if tree.ray is not None:
-            return self._unbounded(tree.ray)
+            return self._conclude_unbounded(tree.ray)
         return self._open(tree, said)
 
     def _run(self, search: Search, budget: Budget) -> Tree:
@@ -242,7 +242,7 @@ class _Solving:
         sign = self.program.sense.sign
         return min(points, key=lambda x: sign * self.program.objective(x), default=None)
 
-    def _agreeing(self, said: Sequence[Claim], point: Point | None) -> list[str]:
+    def _find_agreeing(self, said: Sequence[Claim], point: Point | None) -> list[str]:
         """The solvers whose claim is what we found: an optimal point, or none."""
         if point is None:
             return [claim.solver for claim in said if isinstance(claim, Infeasible)]
@@ -258,7 +258,7 @@ class _Solving:
 
     def _compare(self, said: Sequence[Claim], tree: Tree) -> None:
         """Note the claims that a closed tree refutes."""
-        agreeing = self._agreeing(said, tree.point)
+        agreeing = self._find_agreeing(said, tree.point)
         for claim in said:
             if isinstance(claim, Unbounded) and tree.point is not None:
                 # some solvers do not tell unbounded programs from infeasible ones
@@ -287,7 +287,7 @@ class _Solving:
             bound = self.program.sense.sign * tree.bound + self.program.constant
             if tree.nodes is not None:
                 document = certificate(self.program, "bound", tree.nodes, bound=bound)
-        agreeing = self._agreeing(said, tree.point)
+        agreeing = self._find_agreeing(said, tree.point)
         word = (None, Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[min(len(agreeing), 2)]
         if tree.limited:
             self.notes.append(f"The search for a proof did not finish: {self.nodes} nodes.")
@@ -298,7 +298,7 @@ class _Solving:
         why += " in time." if tree.limited else ": the program is too large for exact arithmetic."
         return Unknown(why, bound, document, word)
 
-    def _unbounded(self, ray: Point) -> Answer:
+    def _conclude_unbounded(self, ray: Point) -> Answer:
         """The answer when the relaxation decreases without end along a ray."""
         if any(c.kind.semi and r for c, r in zip(self.program.columns, ray, strict=True)):
             cone = recession(self.program)

@@ -139,18 +139,18 @@ def _reasons(program: Program) -> Iterable[str]:
         )
     else:
         yield (
-            f"{_listed(unbounded)} {'is' if len(unbounded) == 1 else 'are'} integer without finite "
+            f"{_list(unbounded)} {'is' if len(unbounded) == 1 else 'are'} integer without finite "
             f"bounds ({len(unbounded)} of {len(integers)} integer variables); the integers are "
             "only added, multiplied by rationals and compared."
         )
     if semi:
         yield (
-            f"{_listed(semi)} {'is' if len(semi) == 1 else 'are'} semi-continuous: 0, or in an "
+            f"{_list(semi)} {'is' if len(semi) == 1 else 'are'} semi-continuous: 0, or in an "
             "interval, which is a union of two cases."
         )
 
 
-def _listed(columns: Sequence[Column]) -> str:
+def _list(columns: Sequence[Column]) -> str:
     """The first names, and how many more there are."""
     names = [column.name for column in columns[:_NAMED]]
     rest = len(columns) - len(names)

@@ -170,7 +170,7 @@ class Search:
     def _explore(self, node: _Open) -> Node | None:
         """The node closed or branched; None if neither is possible."""
         box = self._enter(node)
-        found = self._crossed(box)
+        found = self._find_crossed(box)
         if found is None and self._granular:
             found = self._skip(node, box)
         if found is not None:
@@ -228,7 +228,7 @@ class Search:
                 by = any_branch(self._program, answer, box)
         return None if by is None else self._branch(node, by, answer, box)
 
-    def _crossed(self, box: Box) -> Crossed | CrossedRow | None:
+    def _find_crossed(self, box: Box) -> Crossed | CrossedRow | None:
         """A column or a row whose bounds are crossed, if there is one."""
         for j, (low, high) in enumerate(zip(box.lower, box.upper, strict=True)):
             if low is not None and high is not None and low > high:

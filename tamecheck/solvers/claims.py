@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from tamecheck.ir.answer import Answer, Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Kind, Program
-from tamecheck.solvers.libraries import INSTALL, installed
+from tamecheck.solvers.libraries import INSTALL, is_installed
 from tamecheck.solvers.processes import Document, ask_all
 from tamecheck.solvers.relaxation import nearest
 from tamecheck.solvers.scaling import Scaling, scale_program, scaling, shift
@@ -53,7 +53,7 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
         question["nodes"] = nodes
     if incumbent is not None:
         question["start"] = [nearest(value) for value in by.inward(incumbent)]
-    asked = [solver for solver in solvers if installed(solver)]
+    asked = [solver for solver in solvers if is_installed(solver)]
     answers = ask_all(
         [{**question, "solver": solver} for solver in asked],
         seconds=seconds + _GRACE,

@@ -21,7 +21,7 @@ __all__ = [
     "PACKAGES",
     "highs",
     "highspy",
-    "installed",
+    "is_installed",
     "version_of",
     "z3_answer",
     "z3_context",
@@ -34,7 +34,7 @@ INSTALL = "pip install mip highspy"
 """The command that installs them."""
 
 
-def installed(solver: str) -> bool:
+def is_installed(solver: str) -> bool:
     """Whether the module of a solver is there; it is not imported."""
     return find_spec(PACKAGES[solver]) is not None
 

@@ -68,7 +68,7 @@ def ask_all(
                     continue
                 if elapsed > limit:
                     answers[k] = {"status": "unknown", "why": "out of time"}
-                elif (text := _finished(process, limit - elapsed, len(processes))) is not None:
+                elif (text := _try_read(process, limit - elapsed, len(processes))) is not None:
                     answers[k] = _read(process, text)
                     if patience is not None and answers[k]["status"] in {"optimal", "infeasible"}:
                         limit = min(limit, elapsed + max(elapsed, patience))
@@ -84,7 +84,7 @@ def _send(process: subprocess.Popen[str], question: Document) -> None:
         process.stdin = None
 
 
-def _finished(process: subprocess.Popen[str], left: float, count: int) -> str | None:
+def _try_read(process: subprocess.Popen[str], left: float, count: int) -> str | None:
     """The answer if it is there, waiting a moment for it; longer if it is the only one."""
     try:
         return process.communicate(timeout=left if count == 1 else 0.02)[0]
@@ -105,7 +105,7 @@ def child(worker: str) -> Generator[subprocess.Popen[str]]:
     """A process that runs ``python -m worker``; after the body it is gone, whatever happened."""
     process: subprocess.Popen[str] | None = None
     try:
-        with _uninterrupted():
+        with _hold_interrupts():
             process = subprocess.Popen(  # noqa: S603 (the worker is a module of ours)
                 [sys.executable, "-m", worker],
                 stdin=subprocess.PIPE,
@@ -117,7 +117,7 @@ def child(worker: str) -> Generator[subprocess.Popen[str]]:
             )
         yield process
     finally:
-        with _uninterrupted():
+        with _hold_interrupts():
             if process is not None:
                 _end(process)
 
@@ -133,7 +133,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def _uninterrupted() -> Generator[None]:
+def _hold_interrupts() -> Generator[None]:
     """Hold Ctrl-C back until the end of the body, lest it leave a process that nobody knows."""
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

@@ -187,7 +187,7 @@ def largest_in(costs: _Array, box: _Ends, rows: _Array, ends: _Ends) -> _Array |
 
     None if HiGHS finds no optimum.  ``rows`` has shape (rows, variables).
     """
-    solved = _solved(costs, box, rows, ends)
+    solved = _solve(costs, box, rows, ends)
     return None if solved is None else solved[0]
 
 
@@ -205,13 +205,13 @@ def deepest(box: _Ends, rows: _Array, least: _Array, caps: _Array) -> _Ends | No
     low = np.concatenate([least, np.full(len(caps), -np.inf)])
     high = np.concatenate([np.full(count, np.inf), np.ones(len(caps))])
     free = np.append(box[0], -np.inf), np.append(box[1], np.inf)
-    solved = _solved(np.append(np.zeros(width), 1.0), free, body, (low, high))
+    solved = _solve(np.append(np.zeros(width), 1.0), free, body, (low, high))
     if solved is None:
         return None
     return solved[0][:width], np.maximum(solved[1][:count], 0.0)
 
 
-def _solved(costs: _Array, box: _Ends, rows: _Array, ends: _Ends) -> _Ends | None:
+def _solve(costs: _Array, box: _Ends, rows: _Array, ends: _Ends) -> _Ends | None:
     """The optimum and the dual values of the rows, for the smallest negative costs."""
     highspy: Any = highspy_module()
     solver = highs()

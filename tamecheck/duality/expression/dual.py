@@ -19,7 +19,7 @@ from tamecheck.duality.expression.function import (
     Linear,
     Maximum,
     Node,
-    needed,
+    ancestors,
 )
 from tamecheck.duality.form import Form, Vector
 from tamecheck.errors import InputError
@@ -100,7 +100,7 @@ class ExpressionBuilder:
 
     def build(self, root: int) -> Expression:
         """The function of a node, with the nodes that it needs."""
-        kept = needed(self._nodes, root)
+        kept = ancestors(self._nodes, root)
         number = {old: new for new, old in enumerate(kept)}
         nodes = (_renumber(self._nodes[i], number) for i in kept)
         return Expression(tuple(nodes), self.size)
@@ -273,11 +273,11 @@ def expression_graph(expression: Expression) -> Graph:  # noqa: C901 (one case a
     def fold(op: Op, terms: Iterable[int]) -> int:
         return reduce(lambda left, right: builder.apply(op, [left, right]), terms)
 
-    def scaled(i: int, weight: Fraction) -> int:
+    def scale(i: int, weight: Fraction) -> int:
         return i if weight == 1 else builder.apply(ops.MUL, [constant(weight), i])
 
     def total(terms: Iterable[tuple[int, Fraction]]) -> list[int]:
-        return [scaled(found[i], w) for i, w in terms]
+        return [scale(found[i], w) for i, w in terms]
 
     for node in expression.nodes:
         match node:
@@ -293,6 +293,6 @@ def expression_graph(expression: Expression) -> Graph:  # noqa: C901 (one case a
                 inner = fold(ops.ADD, total(node.inner))
                 part = builder.apply(ops.SUB, [inner, builder.apply(ops.FLOOR, [inner])])
                 rest = builder.apply(ops.SUB, [constant(Fraction(1)), part])
-                layer = builder.apply(ops.MINIMUM, [scaled(part, 1 / v), scaled(rest, 1 / (1 - v))])
+                layer = builder.apply(ops.MINIMUM, [scale(part, 1 / v), scale(rest, 1 / (1 - v))])
                 found.append(fold(ops.ADD, [layer, *total(node.outer)]))
     return builder.build({"F": found[-1]})

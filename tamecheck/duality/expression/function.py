@@ -32,7 +32,7 @@ __all__ = [
     "Maximum",
     "Node",
     "absolute",
-    "needed",
+    "ancestors",
     "triangle",
 ]
 
@@ -117,7 +117,7 @@ def _arguments(node: Node) -> tuple[int, ...]:
             return tuple(i for i, _ in (*node.inner, *node.outer))
 
 
-def needed(nodes: Sequence[Node], root: int) -> list[int]:
+def ancestors(nodes: Sequence[Node], root: int) -> list[int]:
     """The root and the nodes on which it depends, in order."""
     found = {root}
     for i in range(root, -1, -1):
@@ -240,7 +240,7 @@ class Expression:
         """
         root = len(self.nodes) - 1 if node is None else node
         letters = names or [f"d{k}" for k in range(self.size)]
-        shown = needed(self.nodes, root)
+        shown = ancestors(self.nodes, root)
         uses = Counter(i for k in shown for i in _arguments(self.nodes[k]))
         texts: dict[int, str] = {}
         definitions: list[str] = []

@@ -104,7 +104,7 @@ def _multipliers(
             break
         if best is None or value > best[0]:
             best = value, alpha
-        used = _used(form, kept, point, residual)
+        used = _columns_to_keep(form, kept, point, residual)
         points.append(_parts(form, priced, point))
         master = _master(form, kept, points)
         if master is None or budget.is_spent:
@@ -128,7 +128,7 @@ def _parts(form: Form, priced: Sequence[Priced], point: Vector) -> tuple[Fractio
     return own, tuple(rest)
 
 
-def _used(form: Form, kept: Collection[int], point: Vector, residual: str) -> list[int]:
+def _columns_to_keep(form: Form, kept: Collection[int], point: Vector, residual: str) -> list[int]:
     """The columns outside E that the point uses fractionally; else those that it uses."""
     if residual == "orthant":
         return []

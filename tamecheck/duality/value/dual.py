@@ -86,7 +86,7 @@ class ValueDual(DualFunction):
                 "The gradient of the value function is offered for one row.",
                 hint="Use along(row, ...), or the tree dual.",
             )
-        return tuple((slope,) for slope in self._one_sided(0, d))
+        return tuple((slope,) for slope in self._slopes_beside(0, d))
 
     def gradient(self, b: RightHandSide | None = None) -> Gradient:
         """A conservative gradient with respect to the only row of the program.
@@ -99,12 +99,12 @@ class ValueDual(DualFunction):
                 " is offered for one.",
                 hint="Use along(row, low, high) for the pieces along one row, or the tree dual.",
             )
-        slopes = self._one_sided(self.form.users[0], self.form.at(b))
+        slopes = self._slopes_beside(self.form.users[0], self.form.at(b))
         sign = self.form.sign
         name = self.form.names[self.form.users[0]]
         return Gradient((name,), tuple((sign * slope,) for slope in slopes))
 
-    def _one_sided(self, i: int, d: Vector) -> tuple[Fraction, ...]:
+    def _slopes_beside(self, i: int, d: Vector) -> tuple[Fraction, ...]:
         """The slopes to the left and to the right of ``d`` in the right-hand side ``i``."""
         name, place = self.form.names[i], d[i] + self.form.shift[i]
         width = Fraction(1)

@@ -309,7 +309,7 @@ def _sums(
         if cap is None:
             free.append((a, price))
         else:
-            costs = _with_capped(costs, a, price, cap)
+            costs = _add_capped(costs, a, price, cap)
     # columns with a cap may be worth more than the continuous part, so that all their sums count
     first, last = min((first, *costs)), max((last, *costs))
     costs = _closure(costs, free, first - widest, last + widest)
@@ -320,7 +320,7 @@ def _sums(
     }
 
 
-def _with_capped(costs: Mapping[int, int], a: int, price: int, cap: int) -> dict[int, int]:
+def _add_capped(costs: Mapping[int, int], a: int, price: int, cap: int) -> dict[int, int]:
     """The least costs with up to ``cap`` copies of one more column."""
     if len(costs) * (cap + 1) > _MOST_SUMS * 10:
         raise InputError(
