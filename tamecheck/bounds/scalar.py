@@ -114,15 +114,16 @@ class _PiecewiseAffine:
 
     def scalar(self) -> Scalar:
         """The function."""
-        steps = self.jumps and not self.slope.any()
-        rectifier = not self.jumps and self.breaks == [(0, 0)] and not self.shift.any()
+        steps, slopes = self.jumps and not self.slope.any(), self.slope.tolist()
+        plain = not (self.jumps or self.shift.any())
+        kinked = plain and self.breaks == [(0, 0)] and slopes == [0, 1]
         return Scalar(
             self._value,
             self._ramp if steps else lambda x: self.slope[self._place(x)],
-            self._range,
-            self._lines,
+            (lambda x: Interval(*map(self._value, x))) if kinked else self._range,
+            _rectifier_lines if kinked else self._lines,
             np.array([low for low, _ in self.breaks]),
-            kinked=rectifier and self.slope.tolist() == [0, 1],
+            kinked=kinked,
             jumps=steps,
         )
 
@@ -139,6 +140,13 @@ class _PiecewiseAffine:
         return slope * np.where(slope == 0, 0.0, x) + self.shift[place]
 
     def _value(self, x: Array) -> Array:
+        if not self.jumps and len(self.breaks) == 1 and self.slope.any():
+            # convex or concave: the larger, or the smaller, of two lines
+            pair = [
+                (x if a == 1 else a * x) + b if a else b
+                for a, b in zip(self.slope.tolist(), self.shift.tolist(), strict=True)
+            ]
+            return (np.maximum if self.bend[0, 1] >= 0 else np.minimum)(*pair)
         found = self._at(self._place(x), x)
         if self.jumps:
             for (low, high), value in zip(self.breaks, self.values, strict=True):
@@ -199,6 +207,16 @@ class _PiecewiseAffine:
         found = _enclose(x, (left, right), bend, support, bounds)
         own = slope, shift - slack, slope, shift + slack
         return Lines(*(np.where(first == last, a, b) for a, b in zip(own, found, strict=True)))
+
+
+def _rectifier_lines(x: Interval) -> Lines:
+    """Those of ``max(x, 0)``, without the detours of other functions."""
+    on, off = x.lower >= 0, x.upper <= 0
+    width = np.where(on | off, 1.0, x.upper - x.lower)
+    slope = np.where(on, 1.0, np.where(off, 0.0, x.upper / width))
+    over = np.maximum(-slope * x.lower, (1 - slope) * x.upper) * (1 + 2.0**-50) + _TINY
+    lower = np.where(on, 1.0, np.where(off, 0.0, (x.upper > -x.lower).astype(np.float64)))
+    return Lines(lower, np.zeros_like(slope), slope, np.where(on | off, 0.0, over))
 
 
 def _guard(x: Interval) -> Interval:
