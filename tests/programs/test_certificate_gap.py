@@ -165,6 +165,26 @@ LIES = {
 }
 
 
+BETWEEN, ROW, COLUMN = "an integer is between", "row 0 lacks a bound", "column {} lacks a bound"
+OVER = "multipliers have a positive denominator"
+WHY = {  # of the others, that an integer is between
+    "no lower bound": ROW,
+    "no upper bound": ROW,
+    "multipliers that leave fractions": COLUMN.format(0),
+    "a continuous column": COLUMN.format(1),
+    "a continuous column of the first place": COLUMN.format(0),
+    "a continuous column without an upper bound": COLUMN.format(1),
+    "a continuous column without a lower bound": COLUMN.format(1),
+    "one of two equations": COLUMN.format(0),
+    "a denominator of 0": OVER,
+    "a negative denominator": OVER,
+    "a row twice": "a row is named twice",
+    "a row that does not exist": "an integer in [0, 0] was expected",
+    "a further field": "a missing or unknown field: 'gap'",
+}
+
+
 @pytest.mark.parametrize("name", LIES)
-def test_each_lie_is_rejected(name):
-    assert verdict(LIES[name]) == "invalid"
+def test_each_lie_is_rejected_for_its_reason(name):
+    report = check(json.dumps(LIES[name]))
+    assert (report.verdict, report.step, report.why) == ("invalid", 0, WHY.get(name, BETWEEN))
