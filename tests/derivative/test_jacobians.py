@@ -107,6 +107,13 @@ def test_a_function_that_is_not_lipschitz_has_none_either(text, at):
     assert "Lipschitz" in found.why or "jumps" in found.why
 
 
+def test_a_constant_has_one_jacobian_without_columns():
+    graph = parse_expression("1+1").graph
+    for kind in ("clarke", "bouligand", "conservative"):
+        assert jacobian(graph, {}, kind).vertices == (((),),)
+    assert gradient(graph, [[]]).shape == (1, 0)
+
+
 def test_balls_where_no_rational_exists():
     found = of("exp(x) * max(y, 0)", [1, 0])
     assert not found.exact

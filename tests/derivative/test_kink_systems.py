@@ -144,3 +144,13 @@ def test_the_theorem_is_proved_where_the_whole_set_is_known():
     assert found.verdict.value == "proved"
     column = found.parameters.index("q")
     assert {str(matrix[0][column]) for matrix in found.vertices} == {"1/3", "1/2"}
+
+
+@pytest.mark.slow
+def test_even_powers_outweigh_what_they_divide():
+    """One of the few systems for which an identity needs two different even powers."""
+    _, outputs = system(2538)
+    model = tc.expression("; ".join(map(text, outputs)))
+    found = model.jacobian(dict.fromkeys(model.inputs, 0))
+    assert found.rests_on == "recomputation"
+    assert not any("[-2 2 2; 1 -3 2; 1 0 -1]" in open_ for open_ in found.open)
