@@ -40,10 +40,10 @@ __all__ = [
 ]
 
 _FAST = 10
-"""Layers up to this width are exact_minimisers unless another way is asked for."""
+"""Layers up to this width are enumerated unless another way is asked for."""
 
 ENUMERATED = 14
-"""The widest layer that is exact_minimisers at all."""
+"""The widest layer that is enumerated at all."""
 
 _NESTED = 18
 """The most neurons of two neighbouring layers that dynamic programming goes through."""

@@ -20,13 +20,11 @@ from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.libraries import INSTALL, is_installed
 
 __all__ = [
-    "MIP_SOLVERS",
     "DataError",
     "Effort",
     "check_choice",
-    "check_limits",
-    "check_solver",
     "data_errors",
+    "effort_for",
     "failures",
     "interruptible",
     "points_of",
@@ -35,7 +33,7 @@ __all__ = [
     "warn_of_interrupt",
 ]
 
-MIP_SOLVERS = {"auto": SOLVERS, **{solver: (solver,) for solver in SOLVERS}}
+_ASKED = {"auto": SOLVERS, **{solver: (solver,) for solver in SOLVERS}}
 """Who is asked under each name; other names stand for a search that asks no solver."""
 
 _SECONDS = 60.0
@@ -123,21 +121,22 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise DataError(f"{name}={value!r} is unknown.", hint=f"There are: {', '.join(choices)}.")
 
 
-def check_solver(value: Any, search: str) -> None:
-    """Refuse what is neither an installed solver nor the name of the estimator's own search."""
-    check_choice("solver", value, (*MIP_SOLVERS, search))
-    if value in SOLVERS and not is_installed(value):
-        raise DataError(f"solver={value!r} is not installed.", hint=f"Try: {INSTALL}")
+def effort_for(estimator: Any, search: str, seed: int) -> Effort:
+    """Whom an estimator's options ask, nobody for its own search; without a limit of time.
 
-
-def check_limits(timeout: Any, max_nodes: Any) -> None:
-    """Refuse limits that are no positive numbers."""
+    An unknown or missing solver, and limits that are no positive numbers, are refused.
+    """
+    solver, timeout, max_nodes = estimator.solver, estimator.timeout, estimator.max_nodes
+    check_choice("solver", solver, (*_ASKED, search))
+    if solver in SOLVERS and not is_installed(solver):
+        raise DataError(f"solver={solver!r} is not installed.", hint=f"Try: {INSTALL}")
     if timeout is not None and not float(timeout) > 0:
         raise DataError(f"timeout={timeout!r} is no positive number.")
     if max_nodes is not None and (
         isinstance(max_nodes, bool) or not max_nodes == int(max_nodes) > 0
     ):
         raise DataError(f"max_nodes={max_nodes!r} is no positive integer.")
+    return Effort(_ASKED.get(solver, ()), math.inf, max_nodes, seed)
 
 
 def seconds_for(timeout: float | None, max_nodes: int | None) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from dataclasses import KW_ONLY, dataclass, replace
@@ -14,12 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tamecheck.budget import Budget
 from tamecheck.learn.effort import (
-    MIP_SOLVERS,
     DataError,
     Effort,
     check_choice,
-    check_limits,
-    check_solver,
+    effort_for,
     interruptible,
     seconds_for,
     warn_of_interrupt,
@@ -129,7 +126,7 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         begun = time.monotonic()
         measures = self._measures()
         seconds = seconds_for(self.timeout, None if self.certify else self.max_nodes)
-        seed = seed_of(self.random_state)
+        effort = effort_for(self, "annealing", seed_of(self.random_state))
         outputs = 1 if data.classes == 2 else data.classes
         architecture = Architecture(
             (data.x.shape[1], *hidden_sizes(self.hidden), outputs),
@@ -139,8 +136,7 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         )
         training = Training(task_of(data), architecture, measures, data.magnitude)
         budget = Budget(begun + seconds)
-        best = self._start(data, training, budget.part(_SEARCH_SHARE * seconds), seed)
-        effort = Effort(self._solvers, math.inf, self.max_nodes, seed)
+        best = self._start(data, training, budget.part(_SEARCH_SHARE * seconds), effort)
         run = Run(training, best, effort, budget, self.solver == "auto", bool(self.certify))
         with interruptible(budget):
             for number in range(len(measures)):
@@ -167,33 +163,30 @@ class MIPBinarizedClassifier(BinarizedClassifier):
 
     def _measures(self) -> tuple[str, ...]:
         check_choice("objective", self.objective, tuple(OBJECTIVES))
-        check_solver(self.solver, "annealing")
-        check_limits(self.timeout, self.max_nodes)
         if not 0 < float(self.margin) <= 1:
             raise DataError(f"margin={self.margin!r} is not between 0 and 1.")
         if int(self.starts) < 1:
             raise DataError(f"starts={self.starts!r} is not positive.")
         return OBJECTIVES[self.objective]
 
-    def _start(self, data: TrainingSet, training: Training, budget: Budget, seed: int) -> Candidate:
+    def _start(
+        self, data: TrainingSet, training: Training, budget: Budget, effort: Effort
+    ) -> Candidate:
         """The best network of the search."""
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(effort.seed)
         task, architecture, seconds = training.task, training.architecture, budget.seconds
         if self.solver in SOLVERS:
-            effort = Effort(self._solvers, seconds, self.max_nodes, seed)
             return training.candidate(alternate(task, architecture, rng, effort, budget))
         goal = float(task.floor)
         found = anneal(task, architecture, rng, budget=budget, goal=goal, starts=int(self.starts))
         best = training.candidate(found)
         wanted = architecture.kind == "real" and best.values[0] > task.floor and self.bias
         if wanted and not budget.cancelled.is_set():
-            other = training.candidate(_straight_through(data, architecture, seed, seconds, budget))
+            other = training.candidate(
+                _straight_through(data, architecture, effort.seed, seconds, budget)
+            )
             best = min(best, other, key=lambda candidate: candidate.values)
         return best
-
-    @property
-    def _solvers(self) -> tuple[str, ...]:
-        return MIP_SOLVERS.get(self.solver, ())
 
 
 def _straight_through(

@@ -13,11 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from tamecheck.budget import Budget
 from tamecheck.learn.effort import (
-    MIP_SOLVERS,
     DataError,
     Effort,
-    check_limits,
-    check_solver,
+    effort_for,
     interruptible,
     seconds_for,
     warn_of_interrupt,
@@ -98,8 +96,12 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
     random_state: Any = None
 
     def _train(self, data: TrainingSet) -> None:
-        kind = kind_of(self.weights, "weights")
-        self._check_parameters()
+        kind_of(self.weights, "weights")
+        effort = effort_for(self, "relaxation", 0)
+        if not int(self.hidden) > 0:
+            raise DataError(f"hidden={self.hidden!r} is not positive.")
+        if self.share is not None and not 0 < float(self.share) <= 1:
+            raise DataError(f"share={self.share!r} is not between 0 and 1.")
         rng = np.random.default_rng(seed_of(self.random_state))
         each = itertools.combinations(range(data.classes), 2)
         pairs = [pair for pair in each for _ in range(int(self.hidden))]
@@ -107,35 +109,26 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         neurons: list[WideNeuron] = []
         for number, pair in enumerate(pairs):
             seconds = budget.seconds / (len(pairs) - number)
-            neurons.append(self._neuron(data, pair, kind, rng, budget.part(seconds)))
+            neurons.append(self._neuron(data, pair, rng, effort, budget.part(seconds)))
         kept = "neurons that were not reached have the differences of class means as weights"
         self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=3)
         self._assemble(data, pairs, neurons)
-
-    def _check_parameters(self) -> None:
-        check_solver(self.solver, "relaxation")
-        check_limits(self.timeout, self.max_nodes)
-        if not int(self.hidden) > 0:
-            raise DataError(f"hidden={self.hidden!r} is not positive.")
-        if self.share is not None and not 0 < float(self.share) <= 1:
-            raise DataError(f"share={self.share!r} is not between 0 and 1.")
 
     def _neuron(
         self,
         data: TrainingSet,
         pair: tuple[int, int],
-        kind: WeightKind,
         rng: np.random.Generator,
+        effort: Effort,
         budget: Budget,
     ) -> WideNeuron:
         """The widest neuron for a pair on its share of the features; zeros elsewhere."""
         x, signs = _rows(data, pair)
-        seen, seed = self._seen(x.shape[1], kind, rng), int(rng.integers(2**31 - 1))
-        solvers = MIP_SOLVERS.get(self.solver, ())
+        seen, kind = self._seen(x.shape[1], rng), self.weights
+        effort = replace(effort, seconds=budget.seconds, seed=int(rng.integers(2**31 - 1)))
         neuron = None
         if not budget.cancelled.is_set():
             with interruptible(budget):
-                effort = Effort(solvers, budget.seconds, self.max_nodes, seed)
                 neuron = wide_neuron(x[:, seen], signs, kind, effort)
         if neuron is None:
             neuron = mean_neuron(x[:, seen], signs, kind)
@@ -143,9 +136,9 @@ class MIPBinarizedEnsemble(BinarizedClassifier):
         weights[seen] = neuron.weights
         return replace(neuron, weights=weights)
 
-    def _seen(self, features: int, kind: WeightKind, rng: np.random.Generator) -> Any:
+    def _seen(self, features: int, rng: np.random.Generator) -> Any:
         """The features of a neuron; of binary weights none can be 0, so there it sees all."""
-        if kind == "binary" or (self.share is None and int(self.hidden) == 1):
+        if self.weights == "binary" or (self.share is None and int(self.hidden) == 1):
             return np.arange(features)
         if self.share is None:
             count = max(round(_SHARE * features), min(features, _FEWEST))

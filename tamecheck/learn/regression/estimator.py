@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -15,13 +15,11 @@ from sklearn.utils import validation
 from tamecheck.budget import Budget
 from tamecheck.ir.answer import Feasible, Optimal, Unknown
 from tamecheck.learn.effort import (
-    MIP_SOLVERS,
     DataError,
     Effort,
     check_choice,
-    check_limits,
-    check_solver,
     data_errors,
+    effort_for,
     failures,
     interruptible,
     points_of,
@@ -136,15 +134,17 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         """
         begun = time.monotonic()
         self._check_parameters()
+        effort = effort_for(self, "search", 0)
         with data_errors():
             x, values = _VALIDATE.validate_data(self, X, y, dtype=np.float64, y_numeric=True)
             values = np.asarray(values, dtype=np.float64)
+        effort = replace(effort, seed=seed_of(self.random_state))
         seconds = seconds_for(self.timeout, self.max_nodes)
-        budget, seed = Budget(begun + seconds), seed_of(self.random_state)
+        budget = Budget(begun + seconds)
         powers, axis = exponents(x.shape[1], int(self.order)), self.splits == "axis"
         found = search_tree(
             x, monomials(x, powers), values, depth=int(self.depth), axis=axis,
-            rng=np.random.default_rng(seed), budget=budget.part(0.4 * seconds),
+            rng=np.random.default_rng(effort.seed), budget=budget.part(0.4 * seconds),
         )  # fmt: skip
         points = [[Fraction(v) for v in row] for row in x.tolist()]
         exact = [Fraction(v) for v in values.tolist()]
@@ -157,9 +157,7 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         self.notes_: tuple[str, ...] = ()
         self.largest_ = 0.0
         bound, proof = _data_bound(data)
-        effort = Effort(
-            MIP_SOLVERS.get(self.solver, ()), max(1.0, budget.seconds), self.max_nodes, seed
-        )
+        effort = replace(effort, seconds=max(1.0, budget.seconds))
         missed = _loss(tree, data) > bound and not _fits(tree, data)
         if missed and effort.solvers and not budget.cancelled.is_set():
             with interruptible(budget):
@@ -181,8 +179,6 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
             if isinstance(value, bool) or int(value) != value or value < 0:
                 raise DataError(f"{name}={value!r} is no natural number.")
         check_choice("splits", self.splits, ("axis", "affine"))
-        check_solver(self.solver, "search")
-        check_limits(self.timeout, self.max_nodes)
 
     def _improve(
         self, tree: PolynomialTree, data: Points, effort: Effort
