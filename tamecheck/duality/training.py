@@ -15,6 +15,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from tamecheck.duality.form import dot
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational
 from tamecheck.ir.program import Kind, Program
@@ -92,12 +93,11 @@ class Training:
         """The class that a network gives a sample, by an exact forward pass."""
         level = list(sample)
         low = self.weights.low
-        fires = False
+        fires = [False]
         for matrix in network:
-            sums = [sum((w * x for w, x in zip(row, level, strict=True)), _ZERO) for row in matrix]
-            fires = sums[0] >= self.threshold
-            level = [_ONE if value >= self.threshold else low for value in sums]
-        return int(fires)
+            fires = [dot(row, level) >= self.threshold for row in matrix]
+            level = [_ONE if own else low for own in fires]
+        return int(fires[0])
 
     def mistakes(self, point: Sequence[Fraction]) -> int:
         """How many samples the network of a point misclassifies."""

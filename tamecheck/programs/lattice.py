@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import mul
 from typing import Any
 
 from flint import fmpz_mat
@@ -87,15 +88,12 @@ def contradiction(
     lattice = [[int(a) for a in line] for line in integral.hnf().tolist()]
     combinations = [[int(a) for a in line] for line in combined.transpose().tolist()]
     scaled = [b * s for b, s in zip(side, scale, strict=True)]
-    right = [_product(line, scaled) for line in combinations]
+    right = [sum(map(mul, line, scaled), _ZERO) for line in combinations]
     found = _functional([line for line in lattice if any(line)], right)
     if found is None:
         return None
-    y = [_ZERO] * len(rows)
-    for weight, line in zip(found, combinations, strict=True):
-        for i, a in enumerate(line):
-            y[i] += weight * a * scale[i]
-    return y
+    columns_of = zip(*combinations, strict=True)
+    return [s * sum(map(mul, found, own), _ZERO) for s, own in zip(scale, columns_of, strict=True)]
 
 
 def _combinations(whole: Any, gone: Sequence[int], size: int) -> Any:
@@ -110,10 +108,6 @@ def _combinations(whole: Any, gone: Sequence[int], size: int) -> Any:
 def _rows(matrix: Any, chosen: Sequence[int]) -> Any:
     width = matrix.ncols()
     return fmpz_mat(len(chosen), width, [matrix[i, k] for i in chosen for k in range(width)])
-
-
-def _product(line: Sequence[int], values: Sequence[Fraction]) -> Fraction:
-    return sum((a * b for a, b in zip(line, values, strict=True) if a), _ZERO)
 
 
 def _functional(basis: Sequence[Sequence[int]], side: Sequence[Fraction]) -> list[Fraction] | None:
