@@ -68,7 +68,10 @@ class NotLipschitzError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Affinity:
-    """For each node: whether it is piecewise affine, and whether piecewise constant."""
+    """For each node: whether it is piecewise affine, and whether piecewise constant.
+
+    First derivatives describe piecewise affine functions exactly near a point.
+    """
 
     graph: Graph
     affine: tuple[bool, ...]

@@ -1,4 +1,9 @@
-"""Bouligand and Clarke Jacobians: the search for cones, and what its check says."""
+"""Bouligand and Clarke Jacobians: the search for cones and its check, and families of kinks.
+
+If no kink feeds another one, the chain rule's Jacobians are ``base + Σ d_k b_k c_kᵀ`` with d_k in
+[0, 1]: ``c_k`` is the gradient of what decides at kink k, whose sign along the direction in which
+one leaves the point tells the side, and ``b_k`` says what changes.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +43,9 @@ __all__ = ["Kink", "KinkFamily", "kink_family", "limit_set"]
 
 _CHECKED = "recomputation"
 _UNCHECKED = "first derivatives at the kinks, which are not checked again"
+_RANK = "the rank of the gradients at the kinks: independent ones take all patterns of signs"
 _MOST_NAMES = 4
+_ZERO = fmpq(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,10 +244,6 @@ def _is_continuous_nearby(cones: _Cones, size: int) -> bool:
 def _touches(thin: Leaf, leaf: Leaf, size: int) -> bool:
     strict, equal = thin.cone.strict, thin.cone.equal
     return not strict or inner_direction(size, strict, equal, leaf.cone.strict) is not None
-
-
-_ZERO = fmpq(0)
-_RANK = "the rank of the gradients at the kinks: independent ones take all patterns of signs"
 
 
 @dataclass(frozen=True, slots=True)
