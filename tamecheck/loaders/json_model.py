@@ -8,6 +8,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NoReturn, cast
 
@@ -302,13 +303,13 @@ def _outputs(value: Any, ids: Sequence[int], where: str) -> list[tuple[str, int]
     return outputs
 
 
+@dataclass(slots=True)
 class _Nodes:
     """Adds the nodes of a file to a graph, one after the other."""
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self.builder = GraphBuilder()
-        self.ids: list[int] = []
-        self._tensors = tensors
+    tensors: Mapping[str, Tensor]
+    builder: GraphBuilder = field(default_factory=GraphBuilder)
+    ids: list[int] = field(default_factory=list[int])
 
     def add(self, node: Any, label: str) -> None:
         """Add a node."""
@@ -336,8 +337,8 @@ class _Nodes:
             raise InputError("A constant needs either 'tensor' or 'value'.")
         if "value" in node:
             tensor = tensor_of_values(node["value"])
-        elif isinstance(node["tensor"], str) and node["tensor"] in self._tensors:
-            tensor = self._tensors[node["tensor"]]
+        elif isinstance(node["tensor"], str) and node["tensor"] in self.tensors:
+            tensor = self.tensors[node["tensor"]]
         else:
             raise InputError(f"There is no tensor {str(node['tensor'])[:64]!r}.")
         _check_shape(node, tensor.shape)

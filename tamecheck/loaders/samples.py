@@ -94,10 +94,8 @@ def sample_of(
     if schema is None and any(name != str(k) for k, name in enumerate(classes)):
         order = ", ".join(f"{k} is {name}" for k, name in enumerate(classes))
         how += f" The labels are taken for the model's classes in order: {order}."
-    shown = tuple(
-        {name: _cell(cell) for name, cell in zip(table.names, row, strict=True)}
-        for row in table.cells
-    )
+    words = ([short(c) if isinstance(c, float) else str(c) for c in row] for row in table.cells)
+    shown = tuple(dict(zip(table.names, row, strict=True)) for row in words)
     return Sample(points, labels, names, classes, shown, how, table)
 
 
@@ -132,16 +130,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _cell(value: Any) -> str:
-    return short(value) if isinstance(value, float) else str(value)
-
-
 def _classes(table: Table, count: int, schema: Schema | None) -> tuple[Array, tuple[str, ...]]:
     """The number of each label's class: by the model's own names, or by order."""
     given = [None if label is None else str(label) for label in table.labels.tolist()]
     if schema is not None and len(schema.classes) == count:
         return _class_numbers(given, schema.classes), schema.classes
-    present = sorted({label for label in table.labels.tolist() if label is not None}, key=_order)
+    found = {label for label in table.labels.tolist() if label is not None}
+    present = sorted(found, key=lambda label: (isinstance(label, str), label))
     if present and all(type(label) is int and 0 <= label < count for label in present):
         classes = tuple(str(number) for number in range(count))
     elif len(present) == count:
@@ -149,10 +144,6 @@ def _classes(table: Table, count: int, schema: Schema | None) -> tuple[Array, tu
     else:
         return np.full(len(given), -1), ()
     return _class_numbers(given, classes), classes
-
-
-def _order(label: Any) -> tuple[bool, Any]:
-    return isinstance(label, str), label
 
 
 def _class_numbers(labels: Sequence[str | None], classes: Sequence[str]) -> Array:

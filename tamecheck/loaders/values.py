@@ -347,12 +347,9 @@ def _fold(op: Op, arrays: Sequence[Array], params: Params, shape: Shape) -> Arra
     except DomainError:
         return None
     numbers = fractions(found)
-    longest = max(map(_bits, numbers.reshape(-1).tolist()), default=0)
-    return None if longest > MAX_BITS else narrow(numbers)
-
-
-def _bits(number: Fraction) -> int:
-    return number.numerator.bit_length() + number.denominator.bit_length()
+    listed: list[Fraction] = numbers.reshape(-1).tolist()
+    bits = (n.numerator.bit_length() + n.denominator.bit_length() for n in listed)
+    return None if max(bits, default=0) > MAX_BITS else narrow(numbers)
 
 
 def exact_array(array: Array) -> Array | None:

@@ -220,13 +220,6 @@ def _stack(values: Sequence[Value], axis: int) -> Value:
     return first.apply(ops.CONCAT, *others, axis=axis) if others else first
 
 
-def _rnn(ctx: Context) -> Outputs:
-    def step(cell: _Cell, now: Value, state: _State) -> _State:
-        return (cell.activations[0](cell.gate(now, state[0], 0)),)
-
-    return _layer(ctx, 1, 1, ("Tanh",), step)
-
-
 def _gru(ctx: Context) -> Outputs:
     after = ctx.attributes.flag("linear_before_reset")
 
@@ -262,4 +255,12 @@ def _lstm(ctx: Context) -> Outputs:
     return _layer(ctx, 4, 2, ("Sigmoid", "Tanh", "Tanh"), step)
 
 
-RECURRENT: Mapping[str, Lowering] = {"GRU": _gru, "LSTM": _lstm, "RNN": _rnn}
+def _act(cell: _Cell, now: Value, state: _State) -> _State:
+    return (cell.activations[0](cell.gate(now, state[0], 0)),)
+
+
+RECURRENT: Mapping[str, Lowering] = {
+    "GRU": _gru,
+    "LSTM": _lstm,
+    "RNN": lambda ctx: _layer(ctx, 1, 1, ("Tanh",), _act),
+}

@@ -15,7 +15,7 @@ from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.values import Value
 
-__all__ = ["KERNELS", "PREDICTORS", "TRANSFORMERS", "argmax", "positive"]
+__all__ = ["KERNELS", "PREDICTORS", "TRANSFORMERS", "argmax", "positive", "scalar"]
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
 _ACTIVATIONS = {"logistic": ops.SIGMOID, "tanh": ops.TANH, "relu": ops.RELU, "exp": ops.EXP}
@@ -72,10 +72,10 @@ def _linear_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     return {"decision": decision, "label": argmax(decision)}
 
 
-def _support_regressor(x: Value, estimator: Any) -> dict[str, Value]:
+def _expansion(x: Value, estimator: Any, label: str) -> Value:
     """The kernel expansion over the support vectors."""
     weights, offset = _dense(estimator.dual_coef_)[0], estimator.intercept_[0]
-    return {"value": _kernels(x, estimator).affine(weights, offset, "value")}
+    return _kernels(x, estimator).affine(weights, offset, label)
 
 
 def _support_classifier(x: Value, estimator: Any) -> dict[str, Value]:
@@ -85,13 +85,13 @@ def _support_classifier(x: Value, estimator: Any) -> dict[str, Value]:
     decision is then the vector of those values ("ovo"), or the votes for each class plus a
     bounded monotone function of its summed values ("ovr").
     """
-    kernels, classes = _kernels(x, estimator), len(estimator.classes_)
+    classes = len(estimator.classes_)
     if classes == 2:
-        weights, offset = _dense(estimator.dual_coef_)[0], estimator.intercept_[0]
-        decision = kernels.affine(weights, offset, "decision")
+        decision = _expansion(x, estimator, "decision")
         return {"decision": decision, "label": positive(decision, 1)}
     pairs = list(combinations(range(classes), 2))
-    values = kernels.affine(_pairwise(estimator, pairs), estimator.intercept_, "ovo")
+    weights = _pairwise(estimator, pairs)
+    values = _kernels(x, estimator).affine(weights, estimator.intercept_, "ovo")
     units = np.eye(classes, dtype=np.int64)
     first, second = (units[[pair[side] for pair in pairs]] for side in (0, 1))
     # votes = Σ [value > 0] e_i + (1 - [value > 0]) e_j
@@ -141,14 +141,13 @@ def _kernels(x: Value, estimator: Any) -> Value:
     return moved.apply(ops.POW, label="polynomial kernel", exponent=degree)
 
 
+def scalar(x: Value) -> Value:
+    """A vector of one element as a scalar; another as it is."""
+    return x.reshape(()) if x.shape == (1,) else x
+
+
 def _dense(matrix: Any) -> Array:
     return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
-
-
-def _mlp_regressor(x: Value, estimator: Any) -> dict[str, Value]:
-    """The output layer; a vector if there are several targets."""
-    output = _forward(x, estimator)
-    return {"value": output.reshape(()) if output.shape == (1,) else output}
 
 
 def _mlp_classifier(x: Value, estimator: Any) -> dict[str, Value]:
@@ -194,9 +193,9 @@ PREDICTORS: Mapping[str, Callable[[Value, Any], dict[str, Value]]] = {
         ),
         _linear_classifier,
     ),
-    **dict.fromkeys(("SVR", "NuSVR"), _support_regressor),
+    **dict.fromkeys(("SVR", "NuSVR"), lambda x, e: {"value": _expansion(x, e, "value")}),
     **dict.fromkeys(("SVC", "NuSVC"), _support_classifier),
-    "MLPRegressor": _mlp_regressor,
+    "MLPRegressor": lambda x, e: {"value": scalar(_forward(x, e))},
     "MLPClassifier": _mlp_classifier,
 }
 """Estimators that end a pipeline: their outputs by name."""

@@ -18,7 +18,7 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.sklearn.linear import argmax, positive
+from tamecheck.loaders.sklearn.linear import argmax, positive, scalar
 from tamecheck.loaders.values import Value
 
 __all__ = ["PREDICTORS"]
@@ -40,10 +40,8 @@ class _Tree:
 
 def _decide(raw: Value) -> dict[str, Value]:
     """The decision function; its sign for two classes, else the first largest, is the label."""
-    if raw.shape == (1,):
-        decision = raw.reshape(())
-        return {"decision": decision, "label": positive(decision)}
-    return {"decision": raw, "label": argmax(raw)}
+    decision = scalar(raw)
+    return {"decision": decision, "label": argmax(raw) if decision.rank else positive(decision)}
 
 
 def _probabilities(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
@@ -60,8 +58,7 @@ def _mean_value(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
     if any(getattr(one, "criterion", "") == "poisson" for one in estimators):
         raise UnsupportedError("The criterion 'poisson' is not read.")
     trees = [_tree(one, one.tree_.value[:, :, 0]) for one in estimators]
-    value = _mean(_evaluate(x, trees), "value")
-    return {"value": value.reshape(()) if value.shape == (1,) else value}
+    return {"value": scalar(_mean(_evaluate(x, trees), "value"))}
 
 
 def _mean(rows: Value, label: str) -> Value:

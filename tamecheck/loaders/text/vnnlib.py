@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -364,6 +364,7 @@ class _Reader:
 
     def run(self) -> None:
         """Read every command."""
+        fold = partial(fold_form, variables=self.variables)
         while True:
             usual = _USUAL.match(self.text, self.position)
             if usual is not None and self.variables.version == 1:
@@ -375,7 +376,7 @@ class _Reader:
             self.position = gap.end() if gap else self.position
             if self.position == len(self.text):
                 return
-            value, end = read_form(self.text, self.position, self.where, self._fold)
+            value, end = read_form(self.text, self.position, self.where, fold)
             if isinstance(value, Assertion):
                 self.asserted.append(value.dnf)
             elif value is not None:
@@ -418,6 +419,3 @@ class _Reader:
             self.upper[index] = min(self.upper.get(index, bound), bound)
         else:
             self.lower[index] = max(self.lower.get(index, bound), bound)
-
-    def _fold(self, items: list[Atom | Item]) -> Item:
-        return fold_form(items, self.variables)
