@@ -65,7 +65,8 @@ def scalar_of(op: Op, params: Params) -> Scalar | None:
     line = line_of(op, params)
     if line is not None:
         return _PiecewiseAffine(line).scalar()
-    match meaning.whole or meaning.pieces(params)[0].term:
+    pieces = meaning.pieces(params)
+    match meaning.whole or (pieces[0].term if len(pieces) == 1 else None):
         case Call(function, Var(0)) if function in _SMOOTH:
             value, slope, signs = _SMOOTH[function]
             return _smooth(value, slope, lambda x: elementary(function, x), signs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -32,7 +33,7 @@ from tamecheck.ir.formula import Add, Call, Const, Floor, Mul, Piece, Pow, Term,
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops.facets import rounds
+from tamecheck.ops.facets import comparisons, rounds
 from tamecheck.ops.shapes import axes_of, axis_of
 
 __all__ = ["steps_of"]
@@ -121,15 +122,27 @@ def _pointwise(node: Apply, pieces: tuple[Piece, ...]) -> Step | str:
     if not linear or any(isinstance(term, Call) for term in terms) or not node.args:
         return _NONLINEAR
     if rounds(node.op, node.params):
-        if len(node.args) != 1 or not all(_is_integral(piece.term) for piece in pieces):
-            return _NONLINEAR
-        found = Round(node.args, node.op.name, pieces, Fraction(0))
-        # it jumps at integers, or halfway between them
-        halfway = found.integer_at(fmpq(1, 4)) != found.integer_at(fmpq(3, 4))
-        return Round(node.args, node.op.name, pieces, Fraction(int(halfway), 2))
+        return _rounding(node, pieces) or _NONLINEAR
     return Pieces(
         node.args, pieces, compared_terms(pieces), node.shape, not node.op.regularity.continuous
     )
+
+
+def _rounding(node: Apply, pieces: tuple[Piece, ...]) -> Step | None:
+    """An op with integer values that jumps at integers, or at the points halfway between them."""
+    compared = comparisons(node.op, node.params)
+    if len(node.args) != 1 or not all(_is_integral(piece.term) for piece in pieces):
+        return None
+    if not all(_slope_of_fraction(term) is not None for term in compared):
+        return None
+    found = Round(node.args, node.op.name, pieces, Fraction(0))
+    before, after = fmpq(1, 4), fmpq(3, 4)
+    if found.integer_at(before) == found.integer_at(after):
+        return found
+    # it jumps halfway, and so at no integer
+    if any(found.integer_at(k - before) != found.integer_at(k + before) for k in range(-2, 3)):
+        return None
+    return replace(found, offset=Fraction(1, 2))
 
 
 def _is_integral(term: Term) -> bool:
@@ -137,12 +150,33 @@ def _is_integral(term: Term) -> bool:
     match term:
         case Const(value):
             return value.denominator == 1
-        case Floor(Var()) | Floor(Mul(Const(), Var())):
+        case Floor(Var()):
             return True
+        case Floor(Mul(Const(factor), Var())):
+            return factor == -1
         case Add(left, right) | Mul(left, right):
             return _is_integral(left) and _is_integral(right)
         case _:
             return False
+
+
+def _slope_of_fraction(term: Term) -> int | None:
+    """The slope -1, 0 or 1 of a term in x that has its roots at half integers; None if unknown."""
+    match term:
+        case Var():
+            return 1
+        case Const(value):
+            return 0 if value.denominator <= 2 else None
+        case Floor(argument):
+            return None if _slope_of_fraction(argument) is None else 0
+        case Mul(Const(factor), inner) if factor.denominator <= 2:
+            slope = _slope_of_fraction(inner)
+            return None if slope is None or (slope and abs(factor) != 1) else int(factor) * slope
+        case Add(left, right):
+            first, second = _slope_of_fraction(left), _slope_of_fraction(right)
+            return None if first is None or second is None or first * second else first + second
+        case _:
+            return None
 
 
 def _move(node: Apply, shapes: Sequence[Shape], route: Any) -> Step:
