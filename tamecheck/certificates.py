@@ -20,7 +20,7 @@ from tamecheck.kernel_bnn import check as check_ball
 from tamecheck.kernel_mip import FORMAT as TREE
 from tamecheck.kernel_mip import check as check_tree
 from tamecheck.loaders.files import read_bytes
-from tamecheck.show.wording import box_json
+from tamecheck.show.wording import box_json, interval_text, value_text
 from tamecheck.tame import Check
 
 __all__ = ["Levels", "Statement", "recheck", "statement"]
@@ -81,6 +81,25 @@ class Statement:
             "narrow": list(self.narrow),
             "assumes": list(self.assumes),
         }
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Where the claim holds, in words; what each input has is said once if it is the same."""
+
+        def said(texts: list[str]) -> str:
+            return texts[0] if len(set(texts)) == 1 else value_text(texts)
+
+        rows = [("inputs", f"{self.free} free, {self.fixed} fixed")]
+        for name, side in () if self.box is None else self.box:
+            pairs = zip(side.lower, side.upper, strict=True)
+            rows.append(("domain", f"{name} in {said([interval_text(*pair) for pair in pairs])}"))
+        if self.levels is not None:
+            texts = [f"{a}" if a == b else f"{a} or {b}" for a, b in self.levels]
+            rows.append(("levels", said(texts)))
+        if self.program is not None:
+            known = ((key, value) for key, value in self.program.items() if value != "")
+            rows += [(key, value_text(value)) for key, value in known]
+        return rows
 
     def differs(self, asked: Box | Levels) -> str | None:
         """Why the claim is no answer about this box, or these levels; None if it is one.

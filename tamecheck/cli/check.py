@@ -118,7 +118,6 @@ model; with --box, --spec or --domain, that it answers the question there.
 
 exit codes: 0 valid; 3 incomplete: steps are taken on trust, or there are too many; 5 invalid, or
 about something else"""
-_LONGEST = 200
 
 
 def _recheck(args: Namespace) -> int:
@@ -216,7 +215,9 @@ def _sections(document: Mapping[str, Any], about: Statement | None) -> Sections:
     if verdict == "invalid" or about is None:
         place = "" if document["step"] is None else f"step {document['step']}: "
         return {verdict.upper(): [(f"{place}{document['why']}",)]}
-    rows = [(key, _text(value)) for key, value in document["claim"].items()] + _rows(about)
+    from tamecheck.show.wording import value_text
+
+    rows = [(key, value_text(value)) for key, value in document["claim"].items()] + about.rows
     if document["model"]["sha256"] is not None:
         rows.append(("sha256", document["model"]["sha256"]))
     return {
@@ -225,34 +226,6 @@ def _sections(document: Mapping[str, Any], about: Statement | None) -> Sections:
         "Taken to be so": [(line,) for line in about.assumes],
         "Taken on trust": [(step,) for step in document["trusted"]],
     }
-
-
-def _rows(about: Statement) -> list[tuple[str, str]]:
-    """Where the claim holds, in words."""
-    from tamecheck.show.wording import interval_text
-
-    rows = [("inputs", f"{about.free} free, {about.fixed} fixed")]
-    for name, side in () if about.box is None else about.box:
-        pairs = zip(side.lower, side.upper, strict=True)
-        rows.append(("domain", f"{name} in {_all_of([interval_text(*pair) for pair in pairs])}"))
-    if about.levels is not None:
-        texts = [f"{low}" if low == high else f"{low} or {high}" for low, high in about.levels]
-        rows.append(("levels", _all_of(texts)))
-    if about.program is not None:
-        rows += [(key, _text(value)) for key, value in about.program.items() if value != ""]
-    return rows
-
-
-def _all_of(texts: list[str]) -> str:
-    """What each input has, said once if it is the same."""
-    return texts[0] if len(set(texts)) == 1 else _text(texts)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    text = json.dumps(value).translate({34: None}).strip("[]")
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 RECHECK = Verb(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from argparse import Namespace
 from collections.abc import Sequence
 from fractions import Fraction
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.ir.graph import Graph
     from tamecheck.model import Model
-    from tamecheck.plots import Picture, Plane, Points
+    from tamecheck.plots import Picture, Plane
 
 __all__ = ["VERB"]
 
@@ -150,6 +147,7 @@ def _adjacency(args: Namespace, plane: Plane) -> Picture:
 
 
 def _on_plane(args: Namespace, model: Model, plane: Plane) -> Picture:
+    from tamecheck.plots.regions import points_of_table
     from tamecheck.plots.results import check_size, draw_on_plane
 
     check_size(plane, args.what)
@@ -157,7 +155,7 @@ def _on_plane(args: Namespace, model: Model, plane: Plane) -> Picture:
     options: dict[str, Any] = {} if args.limit is None else {"limit": args.limit}
     match args.what:
         case "decision":
-            data = None if args.data is None else _points_of_table(args.data, plane)
+            data = None if args.data is None else points_of_table(args.data, plane)
             options |= {"rule": args.rule, "classes": _listed(args.classes), "data": data}
         case "cells":
             options["colour"] = args.colour
@@ -176,77 +174,15 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction, ...]]:
     """The points where Clarke sets are drawn: those that give the free coordinates a value."""
-    chart = plane.chart
+    filed = args.slice is not None and source.in_file(args.slice)
+    inputs = dict.fromkeys(plane.chart.names, ()) if filed else model.inputs
     found: list[tuple[Fraction, ...]] = []
     for text in args.at:
-        if args.slice is not None and source.in_file(args.slice):
-            values = _elements(text, dict.fromkeys(chart.names, ()))
-        else:
-            values = _elements(text, model.inputs)
-            pairs = zip(chart.matrix, values, strict=True)
-            if args.slice is not None and all(v is None for row, v in pairs if any(row)):
-                continue
-            for row, fixed, value in zip(chart.matrix, chart.origin, values, strict=True):
-                if not any(row) and value is not None and value != fixed:
-                    raise InputError("The point is not in the plane of the figure.", where="--at")
-            moving = [row.index(1) if any(row) else -1 for row in chart.matrix]
-            values = [values[moving.index(axis)] for axis in range(plane.size)]
-        point = tuple(value for value in values if value is not None)
-        if len(point) < plane.size:
-            raise InputError(
-                "The point needs a value for each coordinate.",
-                where="--at",
-                hint=f"Coordinates: {', '.join(chart.names)}.",
-            )
-        if not plane.inside(point):
-            raise InputError(f"The point {text} is outside the figure.", where="--at")
-        found.append(point)
+        values = [v for part in source.point_of(text, inputs).values() for v in part]
+        own = values if filed else plane.coordinates(values)
+        if filed or args.slice is None or any(value is not None for value in own):
+            found.append(plane.point(own, text))
     return found
-
-
-def _elements(text: str, inputs: dict[str, Any]) -> list[Fraction | None]:
-    return [value for values in source.point_of(text, inputs).values() for value in values]
-
-
-def _points_of_table(path: str, plane: Plane) -> Points:
-    """Data points of a CSV file: the figure's coordinates or all inputs, and maybe a class last.
-
-    A first row without numbers is a header.  Points off a slice are projected onto it.
-    """
-    import numpy as np
-
-    from tamecheck.loaders.files import read_text
-    from tamecheck.plots import Points
-
-    rows = [row for row in csv.reader(io.StringIO(read_text(path))) if row]
-    if rows and not any(_is_number(cell) for cell in rows[0]):
-        rows = rows[1:]
-    inputs = len(plane.chart.origin)
-    width = len(rows[0]) if rows else 0
-    size = next((n for n in (inputs, plane.size) if width in (n, n + 1)), None)
-    if size is None:
-        raise InputError(
-            f"The table has {width} columns.",
-            where=path,
-            hint=f"Give {plane.size} coordinates or {inputs} inputs, and the class last if known.",
-        )
-    for number, row in enumerate(rows, start=1):
-        if len(row) != width or not all(_is_number(cell) for cell in row[:size]):
-            raise InputError(f"Row {number} is not {size} numbers.", where=path)
-    points = np.array([[float(cell) for cell in row[:size]] for row in rows])
-    if size == inputs and inputs != plane.size:
-        matrix = np.array([[float(a) for a in row] for row in plane.chart.matrix])
-        origin = np.array([float(a) for a in plane.chart.origin])
-        points = np.linalg.lstsq(matrix, (points - origin).T, rcond=None)[0].T
-    labels = tuple(row[size] for row in rows) if width == size + 1 else ()
-    return Points(points, labels)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _of_program(args: Namespace) -> Picture:

@@ -105,6 +105,30 @@ class Plane:
         """Whether a point of the coordinates is in the bounds."""
         return all(low <= x <= high for x, (low, high) in zip(point, self.bounds, strict=True))
 
+    def coordinates(self, values: Sequence[Fraction | None]) -> list[Fraction | None]:
+        """The coordinates of a point of a figure along axes, by the values of input elements."""
+        matrix = self.chart.matrix
+        moving = [row.index(1) if any(row) else -1 for row in matrix]
+        own = [values[moving.index(axis)] for axis in range(self.size)]
+        if any(value is not None for value in own):
+            for row, fixed, value in zip(matrix, self.chart.origin, values, strict=True):
+                if not any(row) and value is not None and value != fixed:
+                    raise InputError("The point is not in the plane of the figure.", where="--at")
+        return own
+
+    def point(self, values: Sequence[Fraction | None], text: str) -> tuple[Fraction, ...]:
+        """The point in the figure with these coordinates, all of which are to be known."""
+        point = tuple(value for value in values if value is not None)
+        if len(point) < self.size:
+            raise InputError(
+                "The point needs a value for each coordinate.",
+                where="--at",
+                hint=f"Coordinates: {', '.join(self.chart.names)}.",
+            )
+        if not self.inside(point):
+            raise InputError(f"The point {text} is outside the figure.", where="--at")
+        return point
+
     def only(self, output: int) -> Plane:
         """The same plane with one output element."""
         if not 0 <= output < len(self.outputs):

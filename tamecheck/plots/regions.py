@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +17,7 @@ from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply
 from tamecheck.ir.op import Routing, Selection
 from tamecheck.ir.tensor import Array
+from tamecheck.loaders.files import read_text
 from tamecheck.ops.facets import chooses_indices, comparisons, sign_values
 from tamecheck.plots.canvas import (
     FILLS,
@@ -52,6 +56,7 @@ __all__ = [
     "draw_cells",
     "draw_decision",
     "draw_scene",
+    "points_of_table",
 ]
 
 
@@ -281,6 +286,42 @@ def _scatter(drawn: Drawing, data: Points) -> None:
         }
         drawn.axes.plot(*data.places[rows].T, zorder=6, **style)
         drawn.line(f"data: {label}" if label else "data", **style)
+
+
+def points_of_table(path: str, plane: Plane) -> Points:
+    """Data points of a CSV file: the figure's coordinates or all inputs, and maybe a class last.
+
+    A first row without numbers is a header.  Points off a slice are projected onto it.
+    """
+    rows = [row for row in csv.reader(io.StringIO(read_text(path))) if row]
+    if rows and not any(_is_number(cell) for cell in rows[0]):
+        rows = rows[1:]
+    inputs = len(plane.chart.origin)
+    width = len(rows[0]) if rows else 0
+    size = next((n for n in (inputs, plane.size) if width in (n, n + 1)), None)
+    if size is None:
+        raise InputError(
+            f"The table has {width} columns.",
+            where=path,
+            hint=f"Give {plane.size} coordinates or {inputs} inputs, and the class last if known.",
+        )
+    for number, row in enumerate(rows, start=1):
+        if len(row) != width or not all(_is_number(cell) for cell in row[:size]):
+            raise InputError(f"Row {number} is not {size} numbers.", where=path)
+    points = np.array([[float(cell) for cell in row[:size]] for row in rows])
+    if size == inputs and inputs != plane.size:
+        matrix = np.array([[float(a) for a in row] for row in plane.chart.matrix])
+        origin = np.array([float(a) for a in plane.chart.origin])
+        points = np.linalg.lstsq(matrix, (points - origin).T, rcond=None)[0].T
+    labels = tuple(row[size] for row in rows) if width == size + 1 else ()
+    return Points(points, labels)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 # --- adjacency -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -28,6 +29,7 @@ __all__ = [
     "reason",
     "shapes_json",
     "structure_names",
+    "value_text",
 ]
 
 _PROPERTIES: Mapping[str, str] = {
@@ -39,6 +41,7 @@ _PROPERTIES: Mapping[str, str] = {
 }
 """The name in prose of each property."""
 
+_LONGEST = 200
 _ANSWERS: Mapping[bool | None, str] = {True: "yes", False: "no", None: "not proved"}
 
 _LINEAR = Structure.RATIONAL_SEMILINEAR.symbol
@@ -155,6 +158,14 @@ def _end(value: Bound) -> str:
     text = rational_text(value)
     # a float's exact fraction is long; nine digits are enough for a reader
     return text if len(text) <= 12 else f"{float(value):.9g}"
+
+
+def value_text(value: Any) -> str:
+    """A value of a JSON document in words, cut off where it is long."""
+    if isinstance(value, str):
+        return value
+    text = json.dumps(value).translate({34: None}).strip("[]")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 # --- JSON, with the keys that scripts may rely on -------------------------------------------------
