@@ -21,7 +21,7 @@ from tamecheck.cli.inputs import (
 )
 from tamecheck.cli.options import BOX, MODEL, Verb, flag, option
 from tamecheck.cli.source import domain_of, model_of, number_of, row_of_input
-from tamecheck.errors import InputError, UnsupportedError, visible
+from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.binarized import ThresholdNetwork
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tamecheck.explain.rules_result import DecisionRules
     from tamecheck.explain.sketches import Sketch
     from tamecheck.ir.box import Box
-    from tamecheck.ir.tensor import Array
     from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
 
@@ -45,7 +44,7 @@ inequalities, one rule a region.
 
 exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, or rules that
 rest on a search alone, 4 the model has no such rules"""
-_SECONDS, _FEW, _FIRST = 20.0, 20, 3
+_SECONDS, _FEW = 20.0, 20
 
 
 def _rules(args: Namespace) -> int:
@@ -116,7 +115,7 @@ def _rules_of_network(
     if args.json:
         text = None if outline is None else outline.text
         document = {**found.document(), "outline": text, "form": form, "neurons": logic.document()}
-        document |= _measured(found, sample, states)
+        document |= found.measures(sample, states)
     lines = _rule_lines(args, found, form, few if outline is None else None)
     if args.neurons:
         lines = chain(lines, [str(logic)])
@@ -125,28 +124,6 @@ def _rules_of_network(
         message(args, "The rules rest on a search alone: too long to be shown a second time.")
         return 3
     return 3 if form is not None and form["text"] is None else 0
-
-
-def _measured(found: DecisionRules, sample: Sample | None, states: Array | None) -> dict[str, Any]:
-    """The share of the domain, and of the rows of the table, that is in some rule; and in which."""
-    import numpy as np
-
-    from tamecheck.explain.rules_result import holding
-    from tamecheck.ir.exact import rational_text
-
-    covers: dict[str, Any] = {"domain": rational_text(found.covered), "table": None}
-    if sample is None or states is None:
-        return {"covers": covers}
-    held = [np.flatnonzero(holding(rule, found.domain, states)).tolist() for rule in found.rules]
-    covers["table"] = rational_text(Fraction(len({k for rows in held for k in rows}), len(states)))
-    table = {
-        "rows": len(sample.origins),
-        "left_out": [row.document() for row in sample.table.left_out],
-        "held": [
-            {"count": len(rows), "first": [sample.about(k) for k in rows[:_FIRST]]} for rows in held
-        ],
-    }
-    return {"table": table, "covers": covers}
 
 
 def _rule_lines(
@@ -175,7 +152,7 @@ def _form(args: Namespace, found: DecisionRules) -> dict[str, Any] | None:
     match args.form:
         case "cnf":
             if found.faithful == "exact":
-                size, text = _clauses(found)
+                size, text = found.normal_forms
         case "list":
             listed = found.decision_list(timeout=args.timeout)
             if listed is not None:
@@ -187,17 +164,6 @@ def _form(args: Namespace, found: DecisionRules) -> dict[str, Any] | None:
         case _:
             return None
     return {"kind": args.form, "size": size, "text": text}
-
-
-def _clauses(found: DecisionRules) -> tuple[int, str]:
-    """The clauses of each class, of two classes those of the last."""
-    lines: list[str] = []
-    count = 0
-    for decision in range(len(found.classes)) if len(found.classes) != 2 else (1,):
-        clauses = found.clauses(decision)
-        count += len(clauses)
-        lines += [f"{found.classes[decision]} if all of", *(f"  {clause}" for clause in clauses)]
-    return count, visible("\n".join(lines))
 
 
 def _rules_over_table(args: Namespace, model: Model, naming: Naming, sample: Sample) -> int:

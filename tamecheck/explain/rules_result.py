@@ -26,8 +26,12 @@ from tamecheck.explain.trees import (
 from tamecheck.explain.words import Condition, condition, html_table, join
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
+from tamecheck.loaders.samples import Sample
 
 __all__ = ["DecisionRules", "Rule", "about", "holding", "percent", "shares"]
+
+_FIRST = 3
+"""Rows of a table that are told of each rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,17 @@ class DecisionRules:
         return tuple(_clause(rule, self.domain) for rule in others)
 
     @property
+    def normal_forms(self) -> tuple[int, str]:
+        """The number of clauses, and as text those of each class, of two classes of the last."""
+        lines: list[str] = []
+        count = 0
+        for decision in range(len(self.classes)) if len(self.classes) != 2 else (1,):
+            clauses = self.clauses(decision)
+            count += len(clauses)
+            lines += [f"{self.classes[decision]} if all of", *(f"  {clause}" for clause in clauses)]
+        return count, visible("\n".join(lines))
+
+    @property
     def text(self) -> str:
         """The rules, one a line, class by class, and what is proved about them."""
         return self._listed(len(self.rules))
@@ -224,6 +239,27 @@ class DecisionRules:
             return rows
         guess = f"probably {self.classes[self.default]}"
         return [*rows, ("otherwise", guess, percent(1 - self.covered))]
+
+    def measures(self, sample: Sample | None, states: Array | None) -> dict[str, Any]:
+        """The share of the domain, and of a table's rows, that is in some rule; which are in which.
+
+        ``states`` are the rows of the table as states of the inputs.
+        """
+        covers: dict[str, Any] = {"domain": rational_text(self.covered), "table": None}
+        if sample is None or states is None:
+            return {"covers": covers}
+        held = [np.flatnonzero(holding(rule, self.domain, states)).tolist() for rule in self.rules]
+        share = Fraction(len({k for rows in held for k in rows}), len(states))
+        covers["table"] = rational_text(share)
+        table = {
+            "rows": len(sample.origins),
+            "left_out": [row.document() for row in sample.table.left_out],
+            "held": [
+                {"count": len(rows), "first": [sample.about(k) for k in rows[:_FIRST]]}
+                for rows in held
+            ],
+        }
+        return {"table": table, "covers": covers}
 
     def document(self) -> dict[str, Any]:
         """The rules as JSON."""
