@@ -113,13 +113,13 @@ class Layers:
         width = self.width(level)
         if value.weights.shape[1] == width:
             return value
-        return replace(value, weights=_widened(value.weights, width))
+        return replace(value, weights=_widen(value.weights, width))
 
     def build(self, level: int) -> tuple[ThresholdLayer, ...]:
         """The layers up to a level."""
         return tuple(
             ThresholdLayer(
-                np.stack([_widened(row, self.width(k)) for row in self._rows[k]]),
+                np.stack([_widen(row, self.width(k)) for row in self._rows[k]]),
                 np.array(self._thresholds[k], dtype=np.int64),
             )
             for k in range(level)
@@ -134,7 +134,7 @@ class Layers:
         return self._repeated[level, place]
 
 
-def _widened(weights: Array, width: int) -> Array:
+def _widen(weights: Array, width: int) -> Array:
     """The weights, and 0 for neurons that were added since."""
     missing = width - weights.shape[-1]
     return np.pad(weights, [(0, 0)] * (weights.ndim - 1) + [(0, missing)])
@@ -323,14 +323,14 @@ def readout(head: Affine) -> tuple[Array, Array]:
         return np.stack([np.zeros_like(weights), weights]), offsets
     comparable = _comparable(head)
     if comparable is None:
-        return _rounded(head, rows)
+        return _round_scores(head, rows)
     scales, offsets = comparable
     unit = lcm(*(value.denominator for value in (*scales, *offsets)))
     factors = [int(scale * unit) for scale in scales]
     reach = np.abs(rows).sum(axis=1).tolist()
     ends = [abs(o * unit) for o in offsets]
     if max(abs(f) * r + e for f, r, e in zip(factors, reach, ends, strict=True)) >= LIMIT:
-        return _rounded(head, rows)
+        return _round_scores(head, rows)
     scaled = rows * np.array(factors, dtype=np.int64)[:, None]
     return scaled, np.array([int(o * unit) for o in offsets], dtype=np.int64)
 
@@ -354,7 +354,7 @@ def _comparable(head: Affine) -> tuple[list[Fraction], list[Fraction]] | None:
         return None
 
 
-def _rounded(head: Affine, rows: Array) -> tuple[Array, Array]:
+def _round_scores(head: Affine, rows: Array) -> tuple[Array, Array]:
     """Rounded scores, if all sums of the states show that this leaves their order as it is."""
     scales = [rational_near(scale) for scale in head.scale.flat]
     offsets = [rational_near(offset) for offset in head.offset.flat]

@@ -178,7 +178,7 @@ class _Reader:
                 return Fixed(objects(tensor.fractions(), tensor.shape))
             case Apply(args=args):
                 try:
-                    found = self._apply(index, node, self._aligned([values[arg] for arg in args]))
+                    found = self._apply(index, node, self._align([values[arg] for arg in args]))
                 except (ValueError, IndexError, ZeroDivisionError) as error:
                     raise self._refuse(index, str(error)) from None
                 if found is None:
@@ -192,16 +192,16 @@ class _Reader:
         row = np.arange(start, start + len(levels)).reshape(shape)
         return Affine(0, self.states, row, scale, offset, zeros(shape))
 
-    def _aligned(self, args: list[_Tensor]) -> list[_Tensor]:
+    def _align(self, args: list[_Tensor]) -> list[_Tensor]:
         """The arguments over the states of one level."""
         behind = [arg.value if isinstance(arg, SignEquivalent) else arg for arg in args]
         level = max((value.level for value in behind if isinstance(value, Affine)), default=0)
         # the second time, all have the neurons that the first has added
         for _ in range(2):
-            args = [self._lifted(arg, level) for arg in args]
+            args = [self._lift(arg, level) for arg in args]
         return args
 
-    def _lifted(self, arg: _Tensor, level: int) -> _Tensor:
+    def _lift(self, arg: _Tensor, level: int) -> _Tensor:
         match arg:
             case Fixed():
                 return arg
@@ -227,7 +227,7 @@ class _Reader:
             if route is not None:
                 value = copy_elements(route, [first.value])
                 return replace(first, value=value) if isinstance(value, Affine) else None
-            return _shifted(node.op.name, first, args[1]) if len(args) == 2 else None
+            return _shift(node.op.name, first, args[1]) if len(args) == 2 else None
         plain = [arg for arg in args if not isinstance(arg, SignEquivalent)]
         if len(plain) < len(args):
             return None
@@ -267,7 +267,7 @@ class _Reader:
         if isinstance(meaning, Contraction):
             return matmul(args[0], args[1], node.shape)
         if name == "select":
-            return self._chosen(args, node.shape)
+            return self._choose(args, node.shape)
         if name in ("maximum", "minimum"):
             joined = copy_elements(lambda parts: np.stack(np.broadcast_arrays(*parts)), args)
             if not isinstance(joined, Affine):
@@ -283,7 +283,7 @@ class _Reader:
             return Fixed(objects(flat, value.values.shape))
         return None if value is None else jump(value, jumps, self.layers)
 
-    def _chosen(self, args: list[Value], shape: tuple[int, ...]) -> Value | None:
+    def _choose(self, args: list[Value], shape: tuple[int, ...]) -> Value | None:
         """One of two constants, by whether a value is 0."""
         holds, yes, no = args
         if not isinstance(yes, Fixed) or not isinstance(no, Fixed):
@@ -308,7 +308,7 @@ class _Reader:
         return None if found is None else arithmetic("neg", [found], shape)
 
 
-def _shifted(name: str, left: SignEquivalent, right: _Tensor) -> SignEquivalent | None:
+def _shift(name: str, left: SignEquivalent, right: _Tensor) -> SignEquivalent | None:
     """The same plus or less a number; None if it is anything else."""
     if not isinstance(right, Fixed) or name not in ("add", "sub"):
         return None

@@ -96,12 +96,10 @@ def _answers(
 def _part(
     explainer: Explainer, rows: Sequence[Any], *, kind: Kind, options: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    return [_explained(explainer, row, kind, options) for row in rows]
+    return [_explain(explainer, row, kind, options) for row in rows]
 
 
-def _explained(
-    explainer: Explainer, row: Any, kind: Kind, options: dict[str, Any]
-) -> dict[str, Any]:
+def _explain(explainer: Explainer, row: Any, kind: Kind, options: dict[str, Any]) -> dict[str, Any]:
     try:
         found = explainer.explain(row, kind, **options)
     except TimeLimitError:

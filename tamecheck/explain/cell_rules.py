@@ -304,7 +304,7 @@ def affine_start(graph: Graph, most: int) -> tuple[Graph, list[Inequality]]:
             continue
         nodes = list(graph.nodes)
         nodes[index] = Input("layer", node.shape)
-        rest = _pruned(replace(graph, nodes=tuple(nodes)), last)
+        rest = _prune(replace(graph, nodes=tuple(nodes)), last)
         if list(rest.inputs) != ["layer"]:
             continue
         start = ending(graph, index)
@@ -318,7 +318,7 @@ def affine_start(graph: Graph, most: int) -> tuple[Graph, list[Inequality]]:
     )
 
 
-def _pruned(graph: Graph, last: int) -> Graph:
+def _prune(graph: Graph, last: int) -> Graph:
     """The graph of what an output needs."""
     needed = sorted(graph.ancestors([last]))
     place = {old: new for new, old in enumerate(needed)}

@@ -157,7 +157,7 @@ class Recomputation:
                 break
             feature = left.pop(0)
             try:
-                found = self._one(self._freed(codes, free | {feature}), lambda w: w != decision)
+                found = self._one(self._free(codes, free | {feature}), lambda w: w != decision)
             except TooManyPartsError:
                 known = False
                 continue
@@ -177,14 +177,14 @@ class Recomputation:
         ``contrasts`` are features whose change can change the class: a reason meets all of them.
         """
         sufficient = self.is_reason(codes, features, minimal=False)
-        turned = (_negated(self._is_constant(codes, contrast)) for contrast in contrasts)
+        turned = (_not(self._is_constant(codes, contrast)) for contrast in contrasts)
         fewer = has_hitting_set(contrasts, len(features) - 1)
-        return _all([sufficient, *turned, _negated(fewer)])
+        return _all([sufficient, *turned, _not(fewer)])
 
     def is_contrast(self, codes: Sequence[int], features: Sequence[int]) -> bool | None:
         """Whether changing the features can change the class, and changing no proper subset can."""
         free = set(features)
-        whole = _negated(self._is_constant(codes, free))
+        whole = _not(self._is_constant(codes, free))
         return _all([whole, *(self._is_constant(codes, free - {k}) for k in features)])
 
     def is_enumeration(
@@ -232,7 +232,7 @@ class Recomputation:
         turns = np.split(scores.argmax(axis=1) != decision, np.cumsum([*map(len, others)])[:-1])
         return [k for k, turn in zip(features, turns, strict=True) if not turn.any()]
 
-    def _freed(self, codes: Sequence[int], free: Collection[int]) -> Allowed:
+    def _free(self, codes: Sequence[int], free: Collection[int]) -> Allowed:
         return [
             range(len(feature.codes)) if k in free else (codes[k],)
             for k, feature in enumerate(self.domain.features)
@@ -241,7 +241,7 @@ class Recomputation:
     def _is_constant(self, codes: Sequence[int], free: Collection[int]) -> bool | None:
         """Whether all points that agree with one on all but the free features have its class."""
         decision = self._class(codes)
-        return self._has_none(self._freed(codes, free), lambda winners: winners != decision)
+        return self._has_none(self._free(codes, free), lambda winners: winners != decision)
 
     def _has_none(
         self, allowed: Allowed, wanted: Callable[[Array], Array], within: Within | None = None
@@ -291,7 +291,7 @@ class Recomputation:
         return choices, Parts(np.zeros((1, 0), np.int8), base[np.newaxis], np.array([-spent]))
 
 
-def _negated(fact: bool | None) -> bool | None:  # noqa: FBT001
+def _not(fact: bool | None) -> bool | None:  # noqa: FBT001
     return None if fact is None else not fact
 
 

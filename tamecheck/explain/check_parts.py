@@ -77,7 +77,7 @@ def close_parts(
         winners = _winners(network, lower, upper)
         yield parts, winners
         if (winners == OPEN).any():
-            waiting += _divided(choices[depth], parts, winners == OPEN)
+            waiting += _divide(choices[depth], parts, winners == OPEN)
 
 
 def count_merged(
@@ -149,7 +149,7 @@ def ways_left(choices: Sequence[Choice], budget: int) -> list[list[int]]:
     return ways[::-1]
 
 
-def _divided(choice: Choice, parts: Parts, still: Array) -> Iterator[Parts]:
+def _divide(choice: Choice, parts: Parts, still: Array) -> Iterator[Parts]:
     """The open parts, divided by their next feature, in pieces of a bounded number of rows."""
     sums, left = parts.sums[still], parts.left[still]
     rows = max(1, min(_ROWS, _ROOM // choice.sums.size))

@@ -205,7 +205,7 @@ def count(network: ThresholdNetwork, domain: Domain, allowed: Allowed | None = N
             f"There are {points} points; at most {_most(domain, _LARGE)} are counted one by one.",
             hint="Hold some features, or use tamecheck.explain.count_within.",
         )
-    return _enumerated(network, domain, chosen) if points else [0] * network.classes
+    return _enumerate(network, domain, chosen) if points else [0] * network.classes
 
 
 def count_within(
@@ -237,7 +237,7 @@ def count_within(
         found = count_bounds(network, domain, chosen, deadline=time.monotonic() + share)
         if found.exact or not visited:
             return found
-    return CountBounds(tuple(_enumerated(network, domain, chosen)), 0, "enumeration")
+    return CountBounds(tuple(_enumerate(network, domain, chosen)), 0, "enumeration")
 
 
 def _codes(domain: Domain, allowed: Allowed | None) -> Allowed:
@@ -249,7 +249,7 @@ def _most(domain: Domain, plain: int) -> int:
     return plain if all(len(f.inputs) == 1 for f in domain.features) else MAX_POINTS
 
 
-def _enumerated(network: ThresholdNetwork, domain: Domain, chosen: Allowed) -> list[int]:
+def _enumerate(network: ThresholdNetwork, domain: Domain, chosen: Allowed) -> list[int]:
     if all(len(f.inputs) == 1 for f in domain.features):
         held = {
             f.inputs[0]: int(f.codes[codes[0], 0])

@@ -171,10 +171,10 @@ class Evaluator:
         codes = np.zeros((1, 0), dtype=np.int16)
         sums = np.zeros((1, self._low.shape[1]), dtype=self._kind)
         for k in order[depth:]:
-            sums, codes = self._extended(sums, codes, k)
+            sums, codes = self._extend(sums, codes, k)
         return _Block(depth, codes, sums)
 
-    def _extended(self, sums: Array, codes: Array, feature: int) -> tuple[Array, Array]:
+    def _extend(self, sums: Array, codes: Array, feature: int) -> tuple[Array, Array]:
         """Sums, and the codes they are of, with each code of one more feature."""
         part = self._parts[feature]
         own = np.tile(np.arange(len(part), dtype=np.int16), len(codes))
@@ -212,7 +212,7 @@ class Evaluator:
     def _children(
         self, depth: int, total: Array, chosen: Array, feature: int
     ) -> list[tuple[int, Array, Array]]:
-        sums, paths = self._extended(total, chosen, feature)
+        sums, paths = self._extend(total, chosen, feature)
         return [
             (depth + 1, sums[at : at + _ROWS], paths[at : at + _ROWS])
             for at in range(0, len(sums), _ROWS)

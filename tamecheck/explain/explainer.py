@@ -208,7 +208,7 @@ class Explainer:
         features = [k for k in range(len(codes)) if near.codes[k] != codes[k]]
         holds = self._is_nearest(codes, moves, near)
         rests_on = confirm(holds, "this contrast", _rests_on(search))
-        return self._turned(search, codes, features, near.codes, rests_on)
+        return self._contrast(search, codes, features, near.codes, rests_on)
 
     def counterfactual(  # noqa: PLR0913  # each limit has its name
         self,
@@ -381,9 +381,9 @@ class Explainer:
             raise AssertionError("a contrastive set has a witness")
         holds = self._recomputation.is_contrast(codes, features)
         rests_on = confirm(holds, "this contrast", _rests_on(search))
-        return self._turned(search, codes, features, other, rests_on)
+        return self._contrast(search, codes, features, other, rests_on)
 
-    def _turned(
+    def _contrast(
         self, search: Search, codes: Codes, features: Sequence[int], other: Codes, rests_on: str
     ) -> Contrastive:
         return Contrastive(
@@ -400,7 +400,7 @@ class Explainer:
         self, codes: Codes, moves: Sequence[Move], found: Nearest, target: int | None = None
     ) -> bool | None:
         """Whether what was found has another class, or the target's, and nothing nearer has."""
-        allowed, cost = _reached(codes, moves)
+        allowed, cost = _reach(codes, moves)
         before, after = (
             int(self.network.decide(self.domain.states(c)[None])[0]) for c in (codes, found.codes)
         )
@@ -415,7 +415,7 @@ class Explainer:
 
         Raises `SolverError` if that takes too long to be shown a second time.
         """
-        allowed, _ = _reached(codes, moves)
+        allowed, _ = _reach(codes, moves)
         holds = self._recomputation.is_out_of_reach(codes, allowed, target=target)
         if confirm(holds, "that nothing changes this decision", "") != RECOMPUTED:
             raise SolverError(
@@ -435,7 +435,7 @@ def _rests_on(search: Search) -> str:
     return ", ".join(sorted(search.trusted)) or "search"
 
 
-def _reached(
+def _reach(
     codes: Codes, moves: Sequence[Move]
 ) -> tuple[list[list[int]], Callable[[int, int], int]]:
     """The codes that moves reach, each feature by itself, and what each of them costs."""

@@ -136,13 +136,15 @@ def wording(rules: Sequence[Sequence[Inequality]], names: Sequence[str]) -> Word
     """Conjunctions in words; sums of three variables or more are named, numbers have 4 digits."""
     sums: dict[tuple[Fraction, ...], str] = {}
     conditions = tuple(
-        " and ".join(_named(half, names, sums) for half in halves) or "true" for halves in rules
+        " and ".join(_name_sums(half, names, sums) for half in halves) or "true" for halves in rules
     )
     definitions = tuple(f"{name} = {sum_text(normal, names)}" for normal, name in sums.items())
     return Wording(definitions, conditions)
 
 
-def _named(half: Inequality, names: Sequence[str], sums: dict[tuple[Fraction, ...], str]) -> str:
+def _name_sums(
+    half: Inequality, names: Sequence[str], sums: dict[tuple[Fraction, ...], str]
+) -> str:
     side = side_of(half)
     if side is None or sum(1 for a in side.plane[0] if a) < _FEW:
         return half.text(names)
@@ -206,7 +208,7 @@ def _merge_once(rules: Sequence[CellRule]) -> list[CellRule]:
         for side in sides:
             other = waiting.get((rule.then, sides - {side}, side.plane, not side.above))
             if other is not None and other in found and not _both_strict(found[other], side):
-                found[number] = _joined(rule, found.pop(other), side)
+                found[number] = _join(rule, found.pop(other), side)
                 break
         else:
             found[number] = rule
@@ -223,7 +225,7 @@ def _both_strict(rule: CellRule, side: Side) -> bool:
     return side.strict and Side(side.plane, not side.above, strict=True) in _sides(rule)
 
 
-def _joined(rule: CellRule, other: CellRule, side: Side) -> CellRule:
+def _join(rule: CellRule, other: CellRule, side: Side) -> CellRule:
     kept = tuple(half for half in rule.inequalities if side_of(half) != side)
     parts = rule.coverage, other.coverage
     covered = None if None in parts else sum((x for x in parts if x is not None), Fraction(0))

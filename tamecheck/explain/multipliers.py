@@ -87,7 +87,7 @@ class Multipliers:
                 self._stack.append((part.take(slice(_BATCH, None)), steps))
                 part = part.take(slice(_BATCH))
             self.nodes += len(part)
-            settled = self._bounded(part, steps)
+            settled = self._treat(part, steps)
             if not isinstance(settled, tuple):
                 self._stack.append((part, steps))
                 return Outcome(point=settled)
@@ -111,7 +111,7 @@ class Multipliers:
                 left.append((fixed.take(kept), steps))
         self._stack = left
 
-    def _bounded(self, nodes: Nodes, steps: int) -> Array | _Open:
+    def _treat(self, nodes: Nodes, steps: int) -> Array | _Open:
         """Columns of a change; else the nodes that stay open, and how uncertain all is in them."""
         found = self._descend(nodes, steps)
         return self._prune(*found) if isinstance(found, tuple) and len(found[0]) else found

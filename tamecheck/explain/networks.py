@@ -47,7 +47,7 @@ def scores_of(graph: Graph) -> tuple[Graph, bool]:
         return ending(graph, logit), True
     node = _indexed(graph, graph.outputs[0][1])
     by_sign = size_of(graph.nodes[node].shape) == 1
-    node = _peeled(graph, node, (*_SOFT, "sigmoid") if by_sign else _SOFT)
+    node = _peel(graph, node, (*_SOFT, "sigmoid") if by_sign else _SOFT)
     return ending(graph, node), by_sign
 
 
@@ -56,7 +56,7 @@ def ending(graph: Graph, node: int) -> Graph:
     return replace(graph, outputs=(("scores", node),))
 
 
-def _peeled(graph: Graph, node: int, names: Sequence[str] = ()) -> int:
+def _peel(graph: Graph, node: int, names: Sequence[str] = ()) -> int:
     found = graph.nodes[node]
     while isinstance(found, Apply) and found.op.name in ("reshape", *names):
         node = found.args[0]
@@ -66,7 +66,7 @@ def _peeled(graph: Graph, node: int, names: Sequence[str] = ()) -> int:
 
 def _indexed(graph: Graph, node: int) -> int:
     """Of the index of the first largest of all scores: the scores."""
-    last = graph.nodes[_peeled(graph, node)]
+    last = graph.nodes[_peel(graph, node)]
     if not isinstance(last, Apply) or last.op.name != "argmax" or last.params["last"]:
         return node
     shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
@@ -82,7 +82,7 @@ def _logit(graph: Graph) -> int | None:
     shifted = graph.nodes[label.args[0]]
     if not isinstance(shifted, Apply) or shifted.op.name != "sub":
         return None
-    last = graph.nodes[_peeled(graph, shifted.args[0])]
+    last = graph.nodes[_peel(graph, shifted.args[0])]
     if not isinstance(last, Apply) or last.op.name != "sigmoid":
         return None
     zeros = {name: np.zeros(shape) for name, shape in graph.inputs.items()}
@@ -148,10 +148,10 @@ def network_of(
             hint="Give them as domain=(-1, 1) or (0, 1) (--domain -1,1), or a table whose columns "
             "have two values (--data TABLE); rules over real inputs take --box.",
         )
-    return recognise(graph, _repeated(pairs, size))
+    return recognise(graph, _repeat(pairs, size))
 
 
-def _repeated(pairs: list[Any], size: int) -> list[Any]:
+def _repeat(pairs: list[Any], size: int) -> list[Any]:
     """A pair for each input, of pairs or of the one that all have."""
     one = len(pairs) == 2 and not isinstance(pairs[0], (tuple, list))
     return [tuple(pairs)] * size if one else pairs
@@ -202,7 +202,7 @@ def occurring_network(about: Described, domain: Sequence[Any] | None) -> Thresho
         return network_of(about.model, domain)
     network = network_of(about.model, schema.pairs)
     if domain is not None:
-        pairs = _repeated(_pairs(domain), network.inputs)
+        pairs = _repeat(_pairs(domain), network.inputs)
         known = list(zip(network.low, network.high, strict=True))
         if [(rational(low), rational(high)) for low, high in pairs] != known:
             raise InputError(

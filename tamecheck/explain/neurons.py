@@ -79,7 +79,7 @@ class ThresholdRule:
         texts = [term.text for term in self.terms]
         counted = self.counting
         if counted is None:
-            return f"{' + '.join(_weighted(self.terms))} ≥ {self.threshold}"
+            return f"{' + '.join(_weigh(self.terms))} ≥ {self.threshold}"
         m, n = counted
         if n == 1:
             return texts[0]
@@ -127,7 +127,7 @@ def threshold_rule(variables: Sequence[Variable], least: int) -> ThresholdRule:
         _merge(adds, least)
     terms = [t for v in variables for t in _terms(replace(v, adds=tuple(adds[v.number])))]
     common = gcd(*(t.weight for t in terms))
-    return ThresholdRule(_divided(terms, common), -((-least) // common), reduced=small)
+    return ThresholdRule(_divide(terms, common), -((-least) // common), reduced=small)
 
 
 def _merge(adds: dict[int, list[int]], least: int) -> None:
@@ -161,7 +161,7 @@ def _terms(variable: Variable) -> list[Term]:
     return terms
 
 
-def _weighted(terms: Sequence[Term]) -> list[str]:
+def _weigh(terms: Sequence[Term]) -> list[str]:
     return [f"{term.weight}·[{term.text}]" for term in terms]
 
 
@@ -185,7 +185,7 @@ class Score:
     @property
     def text(self) -> str:
         """The score as a sum."""
-        parts = _weighted(self.terms)
+        parts = _weigh(self.terms)
         if self.constant or not parts:
             parts.append(str(self.constant))
         return " + ".join(parts).replace("+ -", "- ")
@@ -290,7 +290,7 @@ def network_logic(
         decision = threshold_rule(_variables(before, wins.weights[0]), int(wins.thresholds[0]))
     else:
         scores = _scores(before, network, labels)
-    return NetworkLogic(domain, _marked(layers, decision, scores), decision, scores, labels)
+    return NetworkLogic(domain, _mark_used(layers, decision, scores), decision, scores, labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -332,16 +332,16 @@ def _scores(
     common = gcd(*(c - lowest for c, _ in made), *(t.weight for _, terms in made for t in terms))
     scale = max(common, 1)
     return tuple(
-        Score(label, (constant - lowest) // scale, _divided(terms, scale))
+        Score(label, (constant - lowest) // scale, _divide(terms, scale))
         for label, (constant, terms) in zip(labels, made, strict=True)
     )
 
 
-def _divided(terms: Sequence[Term], by: int) -> tuple[Term, ...]:
+def _divide(terms: Sequence[Term], by: int) -> tuple[Term, ...]:
     return tuple(replace(term, weight=term.weight // by) for term in terms)
 
 
-def _marked(
+def _mark_used(
     layers: Sequence[Sequence[tuple[str, ThresholdRule]]],
     decision: ThresholdRule | None,
     scores: Sequence[Score],

@@ -180,7 +180,7 @@ def rules_of_table(task: RuleTask) -> DecisionRules:
         rules, exact = _foremost(rules, task), False
     # a second reading of the decisions, point by point, is what the rules are held against
     varying = [k for k, f in enumerate(domain.features) if len(f.codes) > 1]
-    reached = _reached(rules, Recomputation(network, domain).table(), varying)
+    reached = _points_in(rules, Recomputation(network, domain).table(), varying)
     covered = Fraction(int(np.count_nonzero(reached)), table.size)
     default = None if exact else int(np.bincount(table[~reached]).argmax())
     made = task.result(rules, covered, default, RECOMPUTED)
@@ -196,7 +196,7 @@ def _foremost(rules: Sequence[Rule], task: RuleTask) -> list[Rule]:
     return [rules[k] for k in sorted(order[: task.most])]
 
 
-def _reached(rules: Sequence[Rule], table: Array, varying: Sequence[int]) -> Array:
+def _points_in(rules: Sequence[Rule], table: Array, varying: Sequence[int]) -> Array:
     """The points in a rule; every rule is compared with the decisions of its points."""
     reached = np.zeros(table.shape, dtype=np.bool_)
     for rule in rules:

@@ -358,7 +358,5 @@ def holding(rule: Rule, domain: Domain, states: Array) -> Array:
     """For which rows of states the rule's condition holds."""
     holds = np.ones(len(states), dtype=np.bool_)
     for part in rule.conditions:
-        feature = domain.features[part.feature]
-        own = states[:, np.newaxis, list(feature.inputs)]
-        holds &= (own == feature.codes[list(part.codes)]).all(axis=2).any(axis=1)
+        holds &= domain.features[part.feature].coded(states)[:, list(part.codes)].any(axis=1)
     return holds

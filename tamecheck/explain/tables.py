@@ -66,12 +66,12 @@ def score_blocks(
     while at and size * len(parts[at - 1]) <= _BLOCK:
         at -= 1
         size *= len(parts[at])
-    inner, outer = _combined(parts[at:], width), _combined(parts[:at], width)
+    inner, outer = _combine(parts[at:], width), _combine(parts[:at], width)
     for row in outer:
         yield network.scores_after(inner + row)
 
 
-def _combined(parts: Sequence[Array], width: int) -> Array:
+def _combine(parts: Sequence[Array], width: int) -> Array:
     """The sums of all combinations of codes, the last feature moving fastest."""
     total = np.zeros((1, width), dtype=np.int64)
     for part in parts:
@@ -163,7 +163,7 @@ class Grid:
         narrow, wide = sorted(inside), [code for code in codes if code not in outside]
         if axis.ordered:
             # an interval that ends where the grid does needs no bound there
-            wide = _stretched(narrow, outside, len(codes))
+            wide = _stretch(narrow, outside, len(codes))
         texts = [condition(axis.feature, feature, found) for found in (narrow, wide)]
         return min(texts, key=lambda found: len(found.text))
 
@@ -190,7 +190,7 @@ class Grid:
         )
 
 
-def _stretched(codes: Sequence[int], outside: set[int], count: int) -> list[int]:
+def _stretch(codes: Sequence[int], outside: set[int], count: int) -> list[int]:
     """An interval of codes, as long as it can be without codes outside; no interval stays."""
     low, high = codes[0], codes[-1]
     if any(low < code < high for code in outside):

@@ -193,7 +193,7 @@ class DecisionTree:
         branches += [(text, [self.classes[decision]]) for text, decision in cases]
         lines: list[str] = []
         start = ""
-        for question, inner in _merged(branches):
+        for question, inner in _merge(branches):
             if len(inner) == 1 and not inner[0].startswith("if "):
                 lines.append(f"{start}if {question} then {inner[0]}")
             else:
@@ -202,7 +202,7 @@ class DecisionTree:
         return [*lines, f"{start}{self.classes[rest]}"]
 
 
-def _merged(branches: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+def _merge(branches: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
     """The branches; short ones after each other that end alike are one, by ``or``."""
     found: list[tuple[list[str], list[str]]] = []
     for question, inner in branches:
