@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from flint import arb
 
 from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import decimal_text, rational_text
 
 __all__ = [
     "RECOMPUTATION",
@@ -243,4 +243,5 @@ class Optimum:
         }
 
     def __repr__(self) -> str:
-        return f"Optimum({self.status}, value={self.value}, bound={self.bound})"
+        value, bound = (None if v is None else decimal_text(v) for v in (self.value, self.bound))
+        return f"Optimum({self.status!r}, value={value}, bound={bound})"
