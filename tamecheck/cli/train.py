@@ -60,45 +60,10 @@ def _run(args: Namespace) -> int:
     schema = trained.schema(sha256_of_table(args.table))
     _assert_possible(schema, trained)
     schema = save_network(classifier, path, schema)
-    document = _document(trained, schema)
-    document |= {"method": args.method, "model": path, "seconds": seconds}
+    named = {"model": path, "seconds": seconds}
+    document = {"method": args.method, **trained.to_json(schema), **named}
     print_answer(args, document, _lines(document, classifier))
     return 0
-
-
-def _document(trained: TableTraining, schema: Schema) -> dict[str, Any]:
-    """The answer as the JSON contract words it."""
-    own = trained.scores(trained.train)
-    held_out = trained.scores(trained.test) if len(trained.test) else None
-    bound: Any = getattr(trained.classifier, "bound_", None)
-    inner = getattr(trained.classifier, "inner_", None)
-    return {
-        "method": None,
-        "train_accuracy": own.accuracy,
-        "test_accuracy": None if held_out is None else held_out.accuracy,
-        "held_out": None if held_out is None else held_out.document(),
-        "baselines": {
-            "majority": {
-                "class": str(trained.majority),
-                "train_accuracy": own.majority,
-                "accuracy": None if held_out is None else held_out.majority,
-            }
-        },
-        "bound": None if bound is None else float(bound),
-        "model": None,
-        "seconds": None,
-        "interrupted": trained.classifier.interrupted_,
-        "rows": {
-            "train": len(trained.train),
-            "test": len(trained.test),
-            "dropped": trained.table.dropped,
-        },
-        "left_out": [row.document() for row in trained.table.left_out],
-        "test_rows": [] if schema.training is None else list(schema.training.held_out),
-        "features": list(schema.features),
-        "classes": list(trained.classes),
-        **({} if inner is None else {"inner": inner}),
-    }
 
 
 def _lines(document: dict[str, Any], classifier: BinarizedClassifier) -> Iterator[str]:

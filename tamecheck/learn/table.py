@@ -148,6 +148,33 @@ class TableTraining:
         target = Target(table.target, table.place or 0, table.labels.dtype.kind in "if")
         return replace(made, classes=self.classes, target=target, training=training)
 
+    def to_json(self, schema: Schema) -> dict[str, Any]:
+        """How right the classifier is, what was proved of its training, and what its inputs say."""
+        own = self.scores(self.train)
+        held_out = self.scores(self.test) if len(self.test) else None
+        bound: Any = getattr(self.classifier, "bound_", None)
+        inner = getattr(self.classifier, "inner_", None)
+        majority = {
+            "class": str(self.majority),
+            "train_accuracy": own.majority,
+            "accuracy": None if held_out is None else held_out.majority,
+        }
+        rows = {"train": len(self.train), "test": len(self.test), "dropped": self.table.dropped}
+        return {
+            "train_accuracy": own.accuracy,
+            "test_accuracy": None if held_out is None else held_out.accuracy,
+            "held_out": None if held_out is None else held_out.document(),
+            "baselines": {"majority": majority},
+            "bound": None if bound is None else float(bound),
+            "interrupted": self.classifier.interrupted_,
+            "rows": rows,
+            "left_out": [row.document() for row in self.table.left_out],
+            "test_rows": [] if schema.training is None else list(schema.training.held_out),
+            "features": list(schema.features),
+            "classes": list(self.classes),
+            **({} if inner is None else {"inner": inner}),
+        }
+
     def _inputs(self, rows: npt.NDArray[np.int64]) -> Any:
         chosen = self.table.rows[rows]
         return chosen if self.binariser is None else self.binariser.transform(chosen)
