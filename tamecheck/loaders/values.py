@@ -91,7 +91,7 @@ class Value:
         """An op of this tensor and more; as `Emitter.apply`."""
         return self.emitter.apply(op, self, *more, **options)
 
-    def scaled(self, factor: Fraction) -> Value:
+    def scale(self, factor: Fraction) -> Value:
         """The tensor times a rational number."""
         return self if factor == 1 else self * factor
 

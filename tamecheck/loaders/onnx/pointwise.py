@@ -233,7 +233,7 @@ def elu(value: Value, alpha: Fraction, beta: Fraction = ONE) -> Value:
 
 def hard_sigmoid(value: Value, alpha: Fraction, beta: Fraction) -> Value:
     """``clip(alpha x + beta, 0, 1)``."""
-    return (value.scaled(alpha) + beta).clip(ZERO, ONE, function="hardtanh")
+    return (value.scale(alpha) + beta).clip(ZERO, ONE, function="hardtanh")
 
 
 def softsign(value: Value) -> Value:
@@ -256,7 +256,7 @@ def _celu(ctx: Context) -> Outputs:
 def _selu(ctx: Context) -> Outputs:
     alpha = ctx.attributes.real("alpha", 1.67326319217681884765625)
     gamma = ctx.attributes.real("gamma", 1.05070102214813232421875)
-    return elu(ctx.input(0), alpha).scaled(gamma)
+    return elu(ctx.input(0), alpha).scale(gamma)
 
 
 def _prelu(ctx: Context) -> Outputs:
@@ -274,12 +274,12 @@ def _gelu(ctx: Context) -> Outputs:
             gate = (value / number(ops.SQRT, 2)).apply(ops.ERF)
         case "tanh":
             # 2 / π = 1 / (2 atan 1), an irrational constant that stays a node
-            factor = (1 / number(ops.ATAN, 1).scaled(Fraction(2))).apply(ops.SQRT)
+            factor = (1 / number(ops.ATAN, 1).scale(Fraction(2))).apply(ops.SQRT)
             cube = value.apply(ops.POW, exponent=Fraction(3))
-            gate = (factor * (value + cube.scaled(Fraction("0.044715")))).apply(ops.TANH)
+            gate = (factor * (value + cube.scale(Fraction("0.044715")))).apply(ops.TANH)
         case other:
             raise InputError(f"approximate cannot be {other!r}.")
-    return value.scaled(HALF) * (1 + gate)
+    return value.scale(HALF) * (1 + gate)
 
 
 def _shrink(ctx: Context) -> Outputs:
@@ -340,7 +340,7 @@ POINTWISE: Mapping[str, Lowering] = {
     "Sub": _op(ops.SUB, 2),
     "Sum": _sum,
     "Swish": lambda ctx: (
-        ctx.input(0) * ctx.input(0).scaled(ctx.attributes.real("alpha", 1.0)).apply(ops.SIGMOID)
+        ctx.input(0) * ctx.input(0).scale(ctx.attributes.real("alpha", 1.0)).apply(ops.SIGMOID)
     ),
     "ThresholdedRelu": lambda ctx: threshold(ctx.input(0), ctx.attributes.real("alpha", 1.0)),
     "Where": _where,

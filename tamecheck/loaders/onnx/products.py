@@ -135,8 +135,8 @@ def _gemm(ctx: Context) -> Outputs:
     if ctx.attributes.flag("transB"):
         right = right.transpose((1, 0))
     alpha, beta = ctx.attributes.real("alpha", 1.0), ctx.attributes.real("beta", 1.0)
-    product = (left @ right).scaled(alpha)
-    total = product if bias is None else product + bias.scaled(beta)
+    product = (left @ right).scale(alpha)
+    total = product if bias is None else product + bias.scale(beta)
     if bias is not None and total.shape != product.shape:
         raise InputError(f"A bias of shape {bias.shape} does not fit {product.shape}.")
     return total

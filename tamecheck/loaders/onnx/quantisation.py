@@ -45,8 +45,8 @@ def round_to(value: Value, kind: Kind, *, saturate: bool) -> Value:
 
 def _on_grid(value: Value, exponent: int) -> Value:
     """The nearest multiple of ``2 ** exponent``."""
-    units = value.scaled(Fraction(2) ** -exponent)
-    return units.apply(ops.ROUND, mode="half_even").scaled(Fraction(2) ** exponent)
+    units = value.scale(Fraction(2) ** -exponent)
+    return units.apply(ops.ROUND, mode="half_even").scale(Fraction(2) ** exponent)
 
 
 def _spread(ctx: Context, parameter: Value, value: Value) -> Value:

@@ -66,12 +66,12 @@ def _single(value: float) -> Fraction:
 
 
 _FORMS: Mapping[str, _Form] = {
-    "affine": (lambda x, a, b: x.scaled(a) + b, _ONE, Fraction(0)),
+    "affine": (lambda x, a, b: x.scale(a) + b, _ONE, Fraction(0)),
     "elu": (lambda x, a, _: elu(x, a), _ONE, None),
     "hardsigmoid": (hard_sigmoid, _single(0.2), Fraction(1, 2)),
     "leakyrelu": (lambda x, a, _: x.apply(ops.LEAKY_RELU, alpha=a), _single(0.01), None),
     "relu": _plain(ops.RELU),
-    "scaledtanh": (lambda x, a, b: x.scaled(b).apply(ops.TANH).scaled(a), _ONE, _ONE),
+    "scaledtanh": (lambda x, a, b: x.scale(b).apply(ops.TANH).scale(a), _ONE, _ONE),
     "sigmoid": _plain(ops.SIGMOID),
     "softplus": _plain(ops.SOFTPLUS),
     "softsign": (lambda x, _alpha, _beta: softsign(x), None, None),

@@ -202,7 +202,7 @@ def _batch_normalisation(ctx: Context) -> Outputs:
     unit, *current, _ = _standardise(value, (0, *range(2, value.rank)), epsilon)
     result = unit * scale + bias
     running = [
-        old.scaled(momentum) + new.reshape(old.shape).scaled(1 - momentum)
+        old.scale(momentum) + new.reshape(old.shape).scale(1 - momentum)
         for old, new in zip((ctx.input(3), ctx.input(4)), current, strict=True)
     ]
     return (_fit(result, value), *running)
@@ -254,7 +254,7 @@ def _local_response(ctx: Context) -> Outputs:
     front, back = (0, before, *frame), (0, size - 1 - before, *frame)
     padded = squares.apply(ops.PAD, before=front, after=back, value=Fraction(0))
     total = reduce(Value.__add__, [padded.cut(1, i, value.shape[1]) for i in range(size)])
-    return value / (total.scaled(alpha / size) + bias).apply(ops.POW, exponent=beta)
+    return value / (total.scale(alpha / size) + bias).apply(ops.POW, exponent=beta)
 
 
 def _lp_normalisation(ctx: Context) -> Outputs:

@@ -36,7 +36,7 @@ class Linear:
     terms: Mapping[int, Fraction]
     constant: Fraction = _ZERO
 
-    def scaled(self, factor: Fraction) -> Linear:
+    def scale(self, factor: Fraction) -> Linear:
         """``factor`` times the form."""
         return Linear({v: c * factor for v, c in self.terms.items()}, self.constant * factor)
 
@@ -70,7 +70,7 @@ def compare(relation: str, left: Linear, right: Linear) -> Dnf:
         return both([compare("<=", left, right), compare("<=", right, left)])
     if relation in ("!=", "distinct"):
         return either([compare("<", left, right), compare("<", right, left)])
-    form = Linear.total([left, right.scaled(Fraction(-1))])
+    form = Linear.total([left, right.scale(Fraction(-1))])
     strict, bound = relation == "<", -form.constant
     if not form.terms:
         return TRUE if bound > 0 or (bound == 0 and not strict) else FALSE

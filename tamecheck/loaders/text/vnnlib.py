@@ -225,8 +225,8 @@ def _arithmetic(name: str, terms: Sequence[Linear]) -> Linear:
     if name == "+":
         return Linear.total(terms)
     if name == "-":
-        rest = [term.scaled(Fraction(-1)) for term in terms[1:]]
-        return Linear.total([terms[0], *rest]) if rest else terms[0].scaled(Fraction(-1))
+        rest = [term.scale(Fraction(-1)) for term in terms[1:]]
+        return Linear.total([terms[0], *rest]) if rest else terms[0].scale(Fraction(-1))
     product = terms[0]
     if name == "/":
         if terms[1].terms:
@@ -234,12 +234,12 @@ def _arithmetic(name: str, terms: Sequence[Linear]) -> Linear:
             raise UnsupportedError(what)
         if terms[1].constant == 0:
             raise InputError("Division by 0.")
-        return product.scaled(1 / terms[1].constant)
+        return product.scale(1 / terms[1].constant)
     for term in terms[1:]:
         if product.terms and term.terms:
             raise UnsupportedError("A constraint multiplies variables; only linear ones are read.")
         factor, form = (term.constant, product) if product.terms else (product.constant, term)
-        product = form.scaled(factor)
+        product = form.scale(factor)
     return Linear.total([product])
 
 
