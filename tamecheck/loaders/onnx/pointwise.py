@@ -141,8 +141,8 @@ def _mean(ctx: Context) -> Outputs:
 
 def _where(ctx: Context) -> Outputs:
     condition, left, right = ctx.input(0), ctx.input(1), ctx.input(2)
-    signed = _sign_in_disguise(condition, left, right)
-    return condition.select(left, right, left.kind) if signed is None else signed
+    sign = _sign_in_disguise(condition, left, right)
+    return condition.select(left, right, left.kind) if sign is None else sign
 
 
 def _sign_in_disguise(condition: Value, left: Value, right: Value) -> Value | None:

@@ -195,7 +195,8 @@ def _batch_normalisation(ctx: Context) -> Outputs:
     epsilon = attributes.real("epsilon", 1e-5)
     momentum = attributes.real("momentum", 0.9)
     if not attributes.flag("training_mode"):
-        attributes.ignore("spatial") if attributes.integer("spatial", 1) == 1 else None
+        # where it is 0, the parameters are no vectors, and are refused
+        attributes.integer("spatial", 1)
         factor = scale / _deviation(variance, epsilon)
         offset = bias - mean * factor
         return _fit(value * factor + offset, value)

@@ -110,12 +110,10 @@ class SourceNode:
 
 def source_nodes(graph: GraphProto) -> list[SourceNode]:
     """The nodes as they stand in the file."""
-    found: list[SourceNode] = []
-    for index, node in enumerate(graph.node):
-        for name in (node.op_type, node.domain, *node.input, *node.output):
+    for node in graph.node:
+        for name in (node.name, node.op_type, node.domain, *node.input, *node.output):
             name_text(name)
-        found.append(SourceNode(name_text(node.name) or f"#{index}", node))
-    return found
+    return [SourceNode(node.name or f"#{index}", node) for index, node in enumerate(graph.node)]
 
 
 def name_text(name: Any) -> str:

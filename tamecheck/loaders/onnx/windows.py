@@ -106,15 +106,10 @@ def _conv(ctx: Context) -> Outputs:
     kernel = ctx.attributes.integers("kernel_shape") or weights.shape[2:]
     if kernel != weights.shape[2:]:
         raise InputError(f"kernel_shape {kernel} does not fit weights of shape {weights.shape}.")
-    wanted, split = (
-        (weights.shape[0], channels)
-        if transposed
-        else (
-            weights.shape[1] * group,
-            weights.shape[0],
-        )
-    )
-    if group < 1 or wanted != channels or split % group:
+    taken, split = weights.shape[1] * group, weights.shape[0]
+    if transposed:
+        taken, split = weights.shape[0], channels
+    if group < 1 or taken != channels or split % group:
         what = f"Weights of shape {weights.shape} in {group} groups do not fit {value.shape}."
         raise InputError(what)
     depth = channels // group

@@ -90,7 +90,7 @@ def _type_by_cells(raw: Rows, place: int | None, missing: Missing) -> Table:
             columns.append(Column(raw.names[number], listed, number))
             values.append(texts)
     labels = None if place is None else _labels(raw, place, kept)
-    return _join(raw, (kept, left_out), tuple(columns), places, values, (place, labels))
+    return _join(raw, kept, left_out, tuple(columns), places, values, place, labels)
 
 
 def _labels(raw: Rows, place: int, kept: Sequence[int]) -> Array:
@@ -107,14 +107,15 @@ def _labels(raw: Rows, place: int, kept: Sequence[int]) -> Array:
 
 def _join(  # noqa: PLR0913, PLR0917 - the parts of a table
     raw: Rows,
-    rows: tuple[Sequence[int], tuple[LeftOut, ...]],
+    kept: Sequence[int],
+    left_out: tuple[LeftOut, ...],
     columns: tuple[Column, ...],
     places: Sequence[int],
     values: Sequence[Sequence[Any]],
-    label: tuple[int | None, Array | None],
+    place: int | None,
+    labels: Array | None,
 ) -> Table:
     """Columns side by side: float64 if all are numeric, else objects."""
-    (kept, left_out), (place, labels) = rows, label
     numeric = all(column.categories is None for column in columns)
     joined = np.empty((len(kept), len(values)), dtype=np.float64 if numeric else object)
     for number, cells in enumerate(values):
@@ -152,7 +153,7 @@ def _type_by_schema(raw: Rows, schema: Schema, target: str | int | None, missing
         numbers = schema.target is not None and schema.target.numbers
         labels = np.full(len(kept), None, dtype=object)
         labels[:] = [_class(raw.cells[k][place], schema.classes, numbers=numbers) for k in kept]
-    return _join(raw, (kept, left_out), schema.columns, places, values, (place, labels))
+    return _join(raw, kept, left_out, schema.columns, places, values, place, labels)
 
 
 def _numbers_of(
