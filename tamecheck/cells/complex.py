@@ -212,33 +212,22 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Complex:
-    """All cells of a function on a box, or the first ones up to a limit.
-
-    Parameters
-    ----------
-    cells
-        The cells of full dimension: one for each activation pattern with an interior.
-    lower_dimensional
-        Where the function jumps: the cells of lower dimension that have a value of their own.
-    complete
-        Whether these are all; False when the limit or the timeout was reached.
-    dimension
-        The number of coordinates.
-    names
-        The coordinates' names.
-    outputs
-        The outputs' names and shapes.
-    slice_
-        How the coordinates give the model's inputs.
-    """
+    """All cells of a function on a box, or the first ones up to a limit."""
 
     cells: tuple[Cell, ...]
+    """The cells of full dimension: one for each activation pattern with an interior."""
     lower_dimensional: tuple[Cell, ...]
+    """Where the function jumps: the cells of lower dimension that have a value of their own."""
     complete: bool
+    """Whether these are all; False when the limit or the timeout was reached."""
     dimension: int
+    """The number of coordinates."""
     names: tuple[str, ...]
+    """The coordinates' names."""
     outputs: Mapping[str, Shape]
+    """The outputs' names and shapes."""
     slice_: Slice = field(repr=False)
+    """How the coordinates give the model's inputs."""
 
     @property
     def count(self) -> int:

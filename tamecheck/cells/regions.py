@@ -34,24 +34,16 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRegions:
-    """A quantifier-free description of a classifier on a box.
-
-    Parameters
-    ----------
-    names
-        The coordinates.
-    classes
-        The number of scores.
-    regions
-        Polyhedra; a point is of a class if one of the class's polyhedra holds it.
-    complete
-        Whether the polyhedra cover the box; False when the limit of cells was reached.
-    """
+    """A quantifier-free description of a classifier on a box."""
 
     names: tuple[str, ...]
+    """The coordinates."""
     classes: int
+    """The number of scores."""
     regions: tuple[Region, ...]
+    """Polyhedra; a point is of a class if one of the class's polyhedra holds it."""
     complete: bool
+    """Whether the polyhedra cover the box; False when the limit of cells was reached."""
 
     def label(self, point: Sequence[Fraction]) -> int | None:
         """The class of a point; None outside the box, or where cells are missing."""

@@ -22,22 +22,15 @@ Matrix = tuple[tuple[Fraction, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """``x = matrix u + origin`` for coordinates ``u`` in a box.
-
-    Parameters
-    ----------
-    matrix, origin
-        One row, one entry for each input element.
-    bounds
-        The interval of each coordinate.
-    names
-        The coordinates' names.
-    """
+    """``x = matrix u + origin`` for coordinates ``u`` in a box."""
 
     matrix: Matrix
     origin: tuple[Fraction, ...]
+    """One row, one entry for each input element."""
     bounds: tuple[tuple[Fraction, Fraction], ...]
+    """The interval of each coordinate."""
     names: tuple[str, ...]
+    """The coordinates' names."""
 
     def forms(self) -> ExactForms:
         """The input elements as forms of the coordinates."""
@@ -64,10 +57,7 @@ def element_names(inputs: Mapping[str, Shape]) -> tuple[str, ...]:
 def slice_of_box(inputs: Mapping[str, Shape], box: Box) -> Slice:
     """The inputs themselves as coordinates; those that the box fixes are constants.
 
-    Raises
-    ------
-    InputError
-        If the box is unbounded, naming the input.
+    Raises `InputError` if the box is unbounded, naming the input.
     """
     box.checked(inputs)
     for name, shape in inputs.items():
@@ -132,13 +122,9 @@ def slice_of_names(
 ) -> Slice:
     """The slice in which some input elements, ``x[0],x[3]``, are free within a box.
 
-    The others have their values in ``at``, or are at the middle of the box.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown, a free input is unbounded or has a value outside of its interval, or
-        a fixed one has no value.
+    The others have their values in ``at``, or are at the middle of the box. Raises `InputError` if
+    a name is unknown, a free input is unbounded or has a value outside of its interval, or a fixed
+    one has no value.
     """
     names = element_names(inputs)
     free = _positions(text, names)

@@ -108,17 +108,14 @@ def jacobian_near(
 ) -> JacobianSet:
     """The set of Jacobians at a point that balls enclose: `jacobian` for irrational points.
 
+    Raises `TamecheckError` if the answer hinges on a number that 2048 bits do not tell from 0.
+
     Parameters
     ----------
     graph, kind, limit
         As for `jacobian`.
     point
         For a number of bits, arrays of ``fmpq`` and ``arb`` that contain the point.
-
-    Raises
-    ------
-    TamecheckError
-        If the answer hinges on a number that 2048 bits do not tell from 0.
     """
     simple = lowered(graph)
     bits = _FIRST_BITS

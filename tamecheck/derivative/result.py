@@ -73,45 +73,31 @@ class JacobianSet:
     A convex set of very many vertices is not listed but generated: its elements are
     ``base + Σ_k Σ_i d_ki generators[k][i]`` for all shares ``d >= 0`` with ``Σ_i d_ki <= 1`` for
     each k.
-
-    Parameters
-    ----------
-    kind
-        ``"clarke"``, ``"bouligand"`` or ``"conservative"``.
-    inputs
-        The inputs' names and shapes.
-    raw
-        The vertices' numbers as they were computed; none if the set is not defined or not listed.
-    proofs
-        For each vertex a cone in which it is the Jacobian; none for a conservative set.
-    why
-        Why there is no set, or what is not decided, or nothing.
-    jumps
-        The limits of the function's value near a jump, the value at the point among them.
-    automatic
-        What automatic differentiation gives.
-    fans
-        For each full cone of directions its functionals and its Jacobian.
-    generated
-        The set by generators, if its vertices are not listed.
-    open
-        What is not decided; if there is anything, the set has at least these elements.
-    rests_on
-        What shows that the elements are all: ``"recomputation"`` where the definition was followed
-        once more by another route, with a proof for each combination of signs.
     """
 
     kind: str
+    """``"clarke"``, ``"bouligand"`` or ``"conservative"``."""
     inputs: Mapping[str, Shape]
+    """The inputs' names and shapes."""
     raw: tuple[Matrix, ...] = ()
+    """The vertices' numbers as they were computed; none if the set is not defined or not listed."""
     proofs: tuple[Proof, ...] = ()
+    """For each vertex a cone in which it is the Jacobian; none for a conservative set."""
     why: str = ""
+    """Why there is no set, or what is not decided, or nothing."""
     jumps: tuple[tuple[Number, ...], ...] = ()
+    """The limits of the function's value near a jump, the value at the point among them."""
     automatic: Autodiff | None = None
+    """What automatic differentiation gives."""
     fans: tuple[tuple[tuple[tuple[Number, ...], ...], Matrix], ...] = field(default=(), repr=False)
+    """For each full cone of directions its functionals and its Jacobian."""
     generated: MinkowskiSum | None = None
+    """The set by generators, if its vertices are not listed."""
     open: tuple[str, ...] = ()
+    """What is not decided; if there is anything, the set has at least these elements."""
     rests_on: str = ""
+    """What shows that the elements are all: ``"recomputation"`` where the definition was followed
+    once more by another route, with a proof for each combination of signs."""
 
     @property
     def at_least(self) -> bool:

@@ -29,18 +29,12 @@ __all__ = ["Definability", "DualFunction", "Gradient", "definability", "to_sympy
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """The convex hull of ``vertices``: a conservative gradient at one right-hand side.
-
-    Parameters
-    ----------
-    names
-        The right-hand sides, in the order of the numbers of a vertex.
-    vertices
-        Slopes of the affine pieces that meet here; a single one where the function is smooth.
-    """
+    """The convex hull of ``vertices``: a conservative gradient at one right-hand side."""
 
     names: tuple[str, ...]
+    """The right-hand sides, in the order of the numbers of a vertex."""
     vertices: tuple[Vector, ...]
+    """Slopes of the affine pieces that meet here; a single one where the function is smooth."""
 
     @property
     def singleton(self) -> bool:
@@ -76,29 +70,20 @@ class Gradient:
 
 @dataclass(frozen=True, slots=True)
 class Definability:
-    """Whether a dual function is tame on a domain of right-hand sides, and why.
-
-    Parameters
-    ----------
-    domain
-        ``everywhere`` or ``box`` (any bounded box with rational ends).
-    verdict, structure
-        Tame with an o-minimal structure, or locally tame in (ℝ, <, +, ℤ).
-    continuous, lipschitz
-        True or false if proved for all such functions or for this one, None if not known.
-    constant
-        A Lipschitz constant for the 1-norm, if one is known.
-    reasons
-        Why, in sentences.
-    """
+    """Whether a dual function is tame on a domain of right-hand sides, and why."""
 
     domain: str
+    """``everywhere`` or ``box`` (any bounded box with rational ends)."""
     verdict: Verdict
     structure: Structure
+    """Tame with an o-minimal structure, or locally tame in (ℝ, <, +, ℤ)."""
     continuous: bool | None
     lipschitz: bool | None
+    """True or false if proved for all such functions or for this one, None if not known."""
     reasons: tuple[str, ...]
+    """Why, in sentences."""
     constant: Fraction | None = None
+    """A Lipschitz constant for the 1-norm, if one is known."""
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""

@@ -98,33 +98,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Form:
-    """A program in normal form, and the way back.
-
-    Parameters
-    ----------
-    program
-        The program that was given.
-    constraints
-        Its rows, then the rows that stand for upper bounds.
-    columns
-        The non-negative variables.
-    right
-        The right-hand sides of this form.
-    shift
-        The program's right-hand side is that of the form plus ``shift``.
-    constant
-        The program's objective is ``sign * (value of the form + constant)``.
-    parts
-        The program's columns in terms of those of the form.
-    """
+    """A program in normal form, and the way back."""
 
     program: Program = field(repr=False)
+    """The program that was given."""
     constraints: tuple[Constraint, ...]
+    """Its rows, then the rows that stand for upper bounds."""
     columns: tuple[FormColumn, ...] = field(repr=False)
+    """The non-negative variables."""
     right: Vector
+    """The right-hand sides of this form."""
     shift: Vector
+    """The program's right-hand side is that of the form plus ``shift``."""
     constant: Fraction
+    """The program's objective is ``sign * (value of the form + constant)``."""
     parts: tuple[Part, ...] = field(repr=False)
+    """The program's columns in terms of those of the form."""
 
     @property
     def size(self) -> int:

@@ -47,32 +47,22 @@ class Weights(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The training program of a network on a data set.
-
-    Parameters
-    ----------
-    program
-        The program: its objective is the number of misclassified samples.
-    samples, labels
-        The data, exactly; labels are 0 and 1.
-    sizes
-        The numbers of inputs, of neurons of each hidden layer, and 1.
-    weights
-        Which weights are allowed.
-    threshold
-        The λ of every neuron.
-    groups
-        For each row of the program what it belongs to: ``(sample, layer)`` of a neuron's rows,
-        None for others.
-    """
+    """The training program of a network on a data set."""
 
     program: Program = field(repr=False)
+    """The program: its objective is the number of misclassified samples."""
     samples: tuple[tuple[Fraction, ...], ...] = field(repr=False)
     labels: tuple[int, ...]
+    """The data, exactly; labels are 0 and 1."""
     sizes: tuple[int, ...]
+    """The numbers of inputs, of neurons of each hidden layer, and 1."""
     weights: Weights
+    """Which weights are allowed."""
     threshold: Fraction
+    """The λ of every neuron."""
     groups: Mapping[str, tuple[int, int]] = field(repr=False)
+    """For each row of the program what it belongs to: ``(sample, layer)`` of a neuron's rows, None
+    for others."""
 
     def network(self, point: Sequence[Fraction]) -> tuple[tuple[tuple[Fraction, ...], ...], ...]:
         """The weight matrices of a point of the program, one row a neuron."""

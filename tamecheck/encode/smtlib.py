@@ -20,25 +20,17 @@ __all__ = ["SmtGraph", "smt_graph"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmtGraph:
-    """A formula that holds exactly where ``y = f(x)`` and ``x`` is in the box.
-
-    Parameters
-    ----------
-    formula
-        A pySMT formula, the conjunction of all parts; subterms are shared.
-    logic
-        ``QF_LRA`` or ``QF_NRA``; with rounding ``QF_LIRA`` or ``QF_NIRA``.
-    inputs, outputs
-        pySMT symbols of all elements in C order, one input or output after the other.
-    auxiliary
-        Symbols for roots and roundings; each is determined by the inputs.
-    """
+    """A formula that holds exactly where ``y = f(x)`` and ``x`` is in the box."""
 
     formula: Any
+    """A pySMT formula, the conjunction of all parts; subterms are shared."""
     logic: str
+    """``QF_LRA`` or ``QF_NRA``; with rounding ``QF_LIRA`` or ``QF_NIRA``."""
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
+    """pySMT symbols of all elements in C order, one input or output after the other."""
     auxiliary: tuple[Any, ...]
+    """Symbols for roots and roundings; each is determined by the inputs."""
 
     def text(self) -> str:
         """An SMT-LIB 2 script that declares the symbols, asserts the formula and checks it."""

@@ -23,18 +23,12 @@ __all__ = ["Symbolic", "symbolic_cells", "symbolic_graph"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Symbolic:
-    """Formulas of all output elements.
-
-    Parameters
-    ----------
-    variables
-        sympy symbols, one a coordinate (or one an input element).
-    outputs
-        For each output its elements' expressions in C order.
-    """
+    """Formulas of all output elements."""
 
     variables: tuple[Any, ...]
+    """sympy symbols, one a coordinate (or one an input element)."""
     outputs: Mapping[str, tuple[Any, ...]]
+    """For each output its elements' expressions in C order."""
 
     @property
     def expressions(self) -> tuple[Any, ...]:
@@ -105,10 +99,7 @@ def symbolic_cells(found: Complex) -> Symbolic:
     Outside the box no branch holds, and the value is ``nan``.  Cells of lower dimension, where the
     function jumps, come first: a point of one is also in the closure of its neighbours.
 
-    Raises
-    ------
-    UnsupportedError
-        If the cells are not all there.
+    Raises `UnsupportedError` if the cells are not all there.
     """
     sympy = import_module("sympy")
     if not found.complete:
@@ -159,10 +150,7 @@ def _where(cell: Cell, variables: Sequence[Any]) -> Any:
 def symbolic_graph(graph: Graph) -> Symbolic:
     """A function of any ops, op by op: `Piecewise` at every kink, and elementary functions.
 
-    Raises
-    ------
-    UnsupportedError
-        Listing every node with indices that are computed from the inputs.
+    Raises `UnsupportedError`, listing every node with indices that are computed from the inputs.
     """
     names = [labels(name, size_of(shape)) for name, shape in graph.inputs.items()]
     variables = _symbols([one for some in names for one in some])

@@ -98,10 +98,7 @@ def joint_objective(
     At temperature 0, ``min over u of loss(u V + c, y) + rho Σ max(0, kappa - u_j (x W + b)_j)``;
     else ``-t log Σ_u p(u | a) exp(-loss / t)``.  Inputs are W, b, V and c; x and y are constants.
 
-    Raises
-    ------
-    DataError
-        If there is not one hidden layer, or it has more than `WIDEST` neurons.
+    Raises `DataError` if there is not one hidden layer, or it has more than `WIDEST` neurons.
     """
     if len(widths) != 3:
         raise DataError(

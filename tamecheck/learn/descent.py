@@ -182,51 +182,35 @@ class State:
 
 @dataclass(eq=False, repr=False)
 class GradientClassifier(BinarizedClassifier):
-    """A binarized network trained by stochastic descent; `_direction` says along which slopes.
-
-    Parameters
-    ----------
-    hidden
-        The widths of the hidden layers.
-    weights
-        ``"real"`` (in [-1, 1]), ``"binary"`` (±1) or ``"ternary"`` (-1, 0, 1).
-    readout
-        The same for the readout; as ``weights`` if None.
-    epochs
-        Passes over the data.
-    batch_size
-        Rows a step.
-    learning_rate
-        Adam's rate at the start; it falls along half a cosine wave.  If None, 0.1 for real weights
-        and 0.02 for integer ones.
-    early_stopping
-        Whether to hold out rows, keep the network that was best on them, and stop when
-        ``n_iter_no_change`` epochs brought nothing better.
-    validation_fraction
-        The share of rows that early stopping holds out.
-    n_iter_no_change
-        Its patience in epochs.
-    callbacks
-        Functions that are called with a `Progress` after each epoch; a true result ends training.
-    timeout
-        Seconds after which training ends with what it has.
-    random_state
-        Seed, or generator as in scikit-learn.
-    """
+    """A binarized network trained by stochastic descent; `_direction` says along which slopes."""
 
     hidden: int | tuple[int, ...] = (16,)
+    """The widths of the hidden layers."""
     _: KW_ONLY
     weights: WeightKind = "real"
+    """``"real"`` (in [-1, 1]), ``"binary"`` (±1) or ``"ternary"`` (-1, 0, 1)."""
     readout: WeightKind | None = None
+    """The same for the readout; as ``weights`` if None."""
     epochs: int = 100
+    """Passes over the data."""
     batch_size: int = 64
+    """Rows a step."""
     learning_rate: float | None = None
+    """Adam's rate at the start; it falls along half a cosine wave. If None, 0.1 for real weights
+    and 0.02 for integer ones."""
     early_stopping: bool = False
+    """Whether to hold out rows, keep the network that was best on them, and stop when
+    ``n_iter_no_change`` epochs brought nothing better."""
     validation_fraction: float = 0.1
+    """The share of rows that early stopping holds out."""
     n_iter_no_change: int = 20
+    """Its patience in epochs."""
     callbacks: Iterable[Callback] = ()
+    """Functions that are called with a `Progress` after each epoch; a true result ends training."""
     timeout: float | None = None
+    """Seconds after which training ends with what it has."""
     random_state: Any = None
+    """Seed, or generator as in scikit-learn."""
 
     @abstractmethod
     def _direction(self) -> Direction:

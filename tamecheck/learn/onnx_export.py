@@ -25,10 +25,7 @@ _NAMES = {"sign": "binarized_network", "relu": "relu_network"}
 def write_onnx(path: str | Path, data: bytes) -> None:
     """Write what `onnx_bytes` made.
 
-    Raises
-    ------
-    InputError
-        If the name does not end in ``.onnx``.
+    Raises `InputError` if the name does not end in ``.onnx``.
     """
     if Path(path).suffix.lower() != ".onnx":
         raise InputError("Networks are exported as ONNX.", where=str(path), hint="Name it .onnx.")

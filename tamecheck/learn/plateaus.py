@@ -165,10 +165,7 @@ class BinaryWeights(_Flips):
 def random_regular(vertices: int, degree: int, seed: int) -> tuple[tuple[int, int], ...]:
     """The edges of a random regular graph, by pairing half-edges until the graph is simple.
 
-    Raises
-    ------
-    DataError
-        If no such graph exists.
+    Raises `DataError` if no such graph exists.
     """
     if not 0 <= degree < vertices or vertices * degree % 2:
         raise DataError(f"There is no {degree}-regular graph on {vertices} vertices.")

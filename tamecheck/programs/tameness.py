@@ -25,31 +25,21 @@ _DRIES = "van den Dries 1998"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramCheck:
-    """The answer to "is it tame?" for a program, as a function of its right-hand side.
-
-    Parameters
-    ----------
-    verdict
-        Tame or locally tame; no linear program with integers is beyond that.
-    structure
-        Where the feasible set, the value function and the set of optimal points are definable.
-    reasons
-        Why, in sentences.
-    properties
-        Of the value function on the set where it is finite.
-    consequences
-        The theorems that apply.
-    open
-        For a locally tame program, each bound whose lack stands in the way of tame.
-    """
+    """The answer to "is it tame?" for a program, as a function of its right-hand side."""
 
     program: Program = field(repr=False)
     verdict: Verdict
+    """Tame or locally tame; no linear program with integers is beyond that."""
     structure: Structure
+    """Where the feasible set, the value function and the set of optimal points are definable."""
     reasons: tuple[str, ...]
+    """Why, in sentences."""
     properties: Properties
+    """Of the value function on the set where it is finite."""
     consequences: tuple[Consequence, ...]
+    """The theorems that apply."""
     open: tuple[Open, ...]
+    """For a locally tame program, each bound whose lack stands in the way of tame."""
 
 
 def check(program: Program) -> ProgramCheck:

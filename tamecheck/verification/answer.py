@@ -34,21 +34,14 @@ _DIGITS = 15
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """An input that violates the property, and its outputs.
-
-    Parameters
-    ----------
-    inputs
-        The elements of all inputs, flat, exact.
-    outputs
-        The elements of all outputs, flat: a rational, or the text of a rigorous ball.
-    float32
-        Whether a float32 run of the model violates the output constraints too; None if not run.
-    """
+    """An input that violates the property, and its outputs."""
 
     inputs: tuple[Fraction, ...]
+    """The elements of all inputs, flat, exact."""
     outputs: tuple[Fraction | str, ...]
+    """The elements of all outputs, flat: a rational, or the text of a rigorous ball."""
     float32: bool | None = None
+    """Whether a float32 run of the model violates the output constraints too; None if not run."""
 
     @staticmethod
     def of(
@@ -179,40 +172,27 @@ Status: TypeAlias = Literal["optimal", "feasible", "unknown"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Optimum:
-    """What is known of the largest (or smallest) value of an output on a box.
-
-    Parameters
-    ----------
-    status
-        ``optimal`` if no point of the box has a better value than ``value``; ``feasible`` if a
-        point is known, ``unknown`` if none is.
-    value
-        The exact value of the network at ``x``, or None.
-    bound
-        No point is better than this; None if no bound is known.
-    x
-        The elements of all inputs, in order, inside the box.
-    checked
-        What the bound rests on: ``certificate``, ``linear bounds`` (rigorous), or None.
-    method
-        How the point was found.
-    notes
-        What a user should know, a sentence each.
-    seconds
-        The time that it took.
-    certificate
-        Of an optimum that rests on one: about the program of the network, for `recheck`.
-    """
+    """What is known of the largest (or smallest) value of an output on a box."""
 
     status: Status
+    """``optimal`` if no point of the box has a better value than ``value``; ``feasible`` if a
+    point is known, ``unknown`` if none is."""
     value: Fraction | None
+    """The exact value of the network at ``x``, or None."""
     bound: Fraction | None
+    """No point is better than this; None if no bound is known."""
     x: tuple[Fraction, ...] | None
+    """The elements of all inputs, in order, inside the box."""
     checked: str | None
+    """What the bound rests on: ``certificate``, ``linear bounds`` (rigorous), or None."""
     method: str
+    """How the point was found."""
     notes: tuple[str, ...]
+    """What a user should know, a sentence each."""
     seconds: float
+    """The time that it took."""
     certificate: Mapping[str, Any] | None = None
+    """Of an optimum that rests on one: about the program of the network, for `recheck`."""
 
     @property
     def gap(self) -> Fraction | None:

@@ -22,20 +22,14 @@ __all__ = ["Embedded", "embed"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """A network whose rows are in a python-mip model.
-
-    Parameters
-    ----------
-    graph, encoding
-        The network and its program.
-    inputs, outputs
-        The model's variables for all elements, in C order.
-    """
+    """A network whose rows are in a python-mip model."""
 
     graph: Graph
     encoding: Encoding
+    """The network and its program."""
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
+    """The model's variables for all elements, in C order."""
 
     def get_error(self) -> float:
         """The largest distance of the outputs in the solution from the network at its inputs.

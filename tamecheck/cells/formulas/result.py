@@ -20,21 +20,14 @@ __all__ = ["FormulaCell", "FormulaCells", "SignCondition"]
 
 @dataclass(frozen=True, slots=True)
 class SignCondition:
-    """An expression is positive, or negative.
-
-    Parameters
-    ----------
-    expression
-        A formula of the coordinates.
-    sign
-        1 or -1.
-    names
-        The coordinates' names.
-    """
+    """An expression is positive, or negative."""
 
     expression: Expression
+    """A formula of the coordinates."""
     sign: int
+    """1 or -1."""
     names: tuple[str, ...]
+    """The coordinates' names."""
 
     @property
     def affine(self) -> bool:
@@ -62,24 +55,16 @@ class SignCondition:
 
 @dataclass(frozen=True, eq=False)
 class FormulaCell:
-    """An open set on which no kink or jump of the function is met.
-
-    Parameters
-    ----------
-    conditions
-        What holds there, besides the box.
-    interior_point
-        A rational point at which all conditions are proved to hold.
-    expressions
-        The outputs' formulas, elements in C order, one output after the other.
-    names
-        The coordinates' names.
-    """
+    """An open set on which no kink or jump of the function is met."""
 
     conditions: tuple[SignCondition, ...]
+    """What holds there, besides the box."""
     interior_point: tuple[Fraction, ...]
+    """A rational point at which all conditions are proved to hold."""
     expressions: tuple[Expression, ...] = field(repr=False)
+    """The outputs' formulas, elements in C order, one output after the other."""
     names: tuple[str, ...]
+    """The coordinates' names."""
 
     @property
     def polyhedral(self) -> bool:
@@ -109,29 +94,20 @@ class FormulaCells:
 
     The cells are open and disjoint.  What they do not cover are boundaries between them, points
     outside of the function's domain, and what is `undecided`.
-
-    Parameters
-    ----------
-    cells
-        The cells that are proved not to be empty.
-    undecided
-        Sets of conditions of which it is not known whether they hold together anywhere.
-    finished
-        Whether the search came to its end; False when the limit or the timeout was reached.
-    names
-        The coordinates' names.
-    outputs
-        The outputs' names and shapes.
-    slice_
-        How the coordinates give the model's inputs.
     """
 
     cells: tuple[FormulaCell, ...]
+    """The cells that are proved not to be empty."""
     undecided: tuple[tuple[SignCondition, ...], ...]
+    """Sets of conditions of which it is not known whether they hold together anywhere."""
     finished: bool
+    """Whether the search came to its end; False when the limit or the timeout was reached."""
     names: tuple[str, ...]
+    """The coordinates' names."""
     outputs: Mapping[str, Shape]
+    """The outputs' names and shapes."""
     slice_: Slice = field(repr=False)
+    """How the coordinates give the model's inputs."""
 
     @property
     def count(self) -> int:

@@ -56,6 +56,9 @@ def formula_cells(  # noqa: PLR0913 (what `cells` takes, and a seed)
     (affine conditions) or by halving the box (enclosures in balls), or a point in it is proved,
     or it is left as undecided.
 
+    Raises `UnsupportedError`, listing the nodes that have no formula; `InputError` if there is no
+    bounded box, or more than eight coordinates vary.
+
     Parameters
     ----------
     box
@@ -68,13 +71,6 @@ def formula_cells(  # noqa: PLR0913 (what `cells` takes, and a seed)
         Seconds.
     seed
         Of the points that are tried first.
-
-    Raises
-    ------
-    UnsupportedError
-        Listing the nodes that have no formula.
-    InputError
-        If there is no bounded box, or more than eight coordinates vary.
 
     Notes
     -----

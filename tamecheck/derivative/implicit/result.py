@@ -53,43 +53,30 @@ class Implicit:
     If the verdict is proved, then near the point there is exactly one solution ``x(p)``; it is
     locally Lipschitz and path-differentiable, and ``{-U⁻¹ V : [U V] in J}`` is a conservative
     Jacobian, J the convex hull of ``pairs``.
-
-    Parameters
-    ----------
-    hypotheses
-        All hypotheses in the order in which they were checked.
-    unknowns
-        The names of the elements of x.
-    parameters
-        The names of the elements of p.
-    kind
-        Which Jacobian of F was used: ``"clarke"``, ``"conservative"``, or ``"enclosure"``, an
-        interval matrix about the hull of what the chain rule gives.
-    pairs
-        The vertices ``(U, V)`` of the Jacobian of F; none where there is none, and one element of
-        it where ``listed`` is false.
-    listed
-        Whether ``pairs`` are all vertices; there are too many where hundreds of kinks meet.
-    solution
-        The unknowns: fractions, or balls with the solution inside.
-    isolated
-        For a solution in balls: the half width of a box about them without another solution.
-    singular
-        A singular element of the hull of the U.
-    reach
-        Computes `validity`.
     """
 
     hypotheses: tuple[Hypothesis, ...]
+    """All hypotheses in the order in which they were checked."""
     unknowns: tuple[str, ...]
+    """The names of the elements of x."""
     parameters: tuple[str, ...]
+    """The names of the elements of p."""
     kind: str
+    """Which Jacobian of F was used: ``"clarke"``, ``"conservative"``, or ``"enclosure"``, an
+    interval matrix about the hull of what the chain rule gives."""
     pairs: tuple[tuple[Matrix, Matrix], ...] = field(repr=False)
+    """The vertices ``(U, V)`` of the Jacobian of F; none where there is none, and one element of
+    it where ``listed`` is false."""
     listed: bool = True
+    """Whether ``pairs`` are all vertices; there are too many where hundreds of kinks meet."""
     solution: tuple[Fraction | arb, ...] = ()
+    """The unknowns: fractions, or balls with the solution inside."""
     isolated: Fraction | None = None
+    """For a solution in balls: the half width of a box about them without another solution."""
     singular: Singular | None = None
+    """A singular element of the hull of the U."""
     reach: Callable[[Implicit], Validity] | None = field(default=None, repr=False, compare=False)
+    """Computes `validity`."""
 
     @property
     def verdict(self) -> Status:

@@ -44,22 +44,15 @@ _DENOMINATORS = (1, 2, 6, 12, 60, 1000, 10**6)
 
 @dataclass(frozen=True, slots=True)
 class Algebraic:
-    """An element ``(1-t) A + t B`` of a hull, t a root of a polynomial with rational coefficients.
-
-    Parameters
-    ----------
-    start, end
-        The weights of A and of B on the vertices.
-    polynomial
-        The coefficients of ``det((1-t) A + t B)`` from the constant one on.
-    interval
-        A part of [0, 1] that contains a root; shown by Sturm's theorem.
-    """
+    """``(1-t) A + t B`` in a hull, t a root of a polynomial with rational coefficients."""
 
     start: tuple[Fraction, ...]
     end: tuple[Fraction, ...]
+    """The weights of A and of B on the vertices."""
     polynomial: tuple[Fraction, ...]
+    """The coefficients of ``det((1-t) A + t B)`` from the constant one on."""
     interval: tuple[Fraction, Fraction]
+    """A part of [0, 1] that contains a root; shown by Sturm's theorem."""
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -72,21 +65,14 @@ class Algebraic:
 
 @dataclass(frozen=True, slots=True)
 class Singular:
-    """A singular element of a convex hull: a rational one, else an algebraic one.
-
-    Parameters
-    ----------
-    weights
-        Its weights on the vertices; None for an element that is not rational.
-    matrix
-        The element, with rational entries or None.
-    algebraic
-        Where no rational element was found.
-    """
+    """A singular element of a convex hull: a rational one, else an algebraic one."""
 
     weights: tuple[Fraction, ...] | None
+    """Its weights on the vertices; None for an element that is not rational."""
     matrix: tuple[tuple[Fraction, ...], ...] | None
+    """The element, with rational entries or None."""
     algebraic: Algebraic | None = None
+    """Where no rational element was found."""
 
     def __str__(self) -> str:
         if self.matrix is not None:

@@ -43,23 +43,16 @@ _PAD = 1 + 2.0**-20
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """Radii in the largest norm, or why there are none; infinite where nothing bounds them.
-
-    Parameters
-    ----------
-    parameters
-        For every p nearer than this to the given one there is the solution x(p) of the theorem,
-        and its derivative there is in the set that is given here.  For a smooth F, only x(p)
-        exists, is unique in the box of unknowns and differentiable.
-    unknowns
-        For every p nearer than both radii, no other x nearer than this solves the equations.
-    why
-        How they were found, or why there are none.
-    """
+    """Radii in the largest norm, or why there are none; infinite where nothing bounds them."""
 
     parameters: Radius | None
+    """For every p nearer than this to the given one there is the solution x(p) of the theorem, and
+    its derivative there is in the set that is given here. For a smooth F, only x(p) exists, is
+    unique in the box of unknowns and differentiable."""
     unknowns: Radius | None
+    """For every p nearer than both radii, no other x nearer than this solves the equations."""
     why: str
+    """How they were found, or why there are none."""
 
     def to_json(self) -> dict[str, str | None]:
         """The JSON form."""

@@ -179,29 +179,20 @@ def crossing(first: Line | None, second: Line | None) -> Fraction | None:
 
 @dataclass(frozen=True, slots=True)
 class ValueComplex:
-    """The value function of a program along a line of right-hand sides, exactly.
-
-    Parameters
-    ----------
-    name
-        The right-hand side that varies, or ``t``.
-    low, high
-        The interval.
-    pieces
-        Affine pieces from left to right, in the program's own objective; where there is none the
-        program is infeasible.
-    breakpoints
-        Where the slope changes or the function jumps, strictly inside.
-    jumps
-        Those where it jumps, or becomes infinite.
-    """
+    """The value function of a program along a line of right-hand sides, exactly."""
 
     name: str
+    """The right-hand side that varies, or ``t``."""
     low: Fraction
     high: Fraction
+    """The interval."""
     pieces: tuple[ValuePiece, ...]
+    """Affine pieces from left to right, in the program's own objective; where there is none the
+    program is infeasible."""
     breakpoints: tuple[Fraction, ...]
+    """Where the slope changes or the function jumps, strictly inside."""
     jumps: tuple[Fraction, ...]
+    """Those where it jumps, or becomes infinite."""
 
     def __call__(self, t: Fraction | int) -> Value | None:
         """The value; None where the program is infeasible."""

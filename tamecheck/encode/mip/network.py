@@ -93,7 +93,9 @@ def mip_encoding(
     maxima of two) become sums of ``max(e, 0)``, each with one binary and big-M constants from
     rigorous linear bounds, rounded outward; a rectifier that is stable on the box has none.
     Functions that jump are encoded where their argument takes isolated values, a multiple of a
-    known rational apart, so that strict inequalities become closed ones.
+    known rational apart, so that strict inequalities become closed ones. Raises `InputError` if the
+    box does not fit the inputs, or is unbounded; `UnsupportedError`, listing every node that is not
+    piecewise affine, or that jumps where its argument may be any real number.
 
     Parameters
     ----------
@@ -106,14 +108,6 @@ def mip_encoding(
         the side; reals are the default.
     integer
         Numbers of single input elements that are integers.
-
-    Raises
-    ------
-    InputError
-        If the box does not fit the inputs, or is unbounded.
-    UnsupportedError
-        Listing every node that is not piecewise affine, or that jumps where its argument may be
-        any real number.
     """
     box.checked(graph.inputs)
     rows = Rows()

@@ -168,12 +168,8 @@ class ReluNetwork:
 def relu_network(graph: Graph) -> ReluNetwork:
     """The layers of a graph that is a chain of matrix products, offsets and ReLUs.
 
-    Reshapes and transpositions that keep the order of the elements are passed over.
-
-    Raises
-    ------
-    UnsupportedError
-        If it is something else, naming the node.
+    Reshapes and transpositions that keep the order of the elements are passed over. Raises
+    `UnsupportedError` if it is something else, naming the node.
     """
     if len(graph.outputs) != 1 or len(graph.inputs) != 1:
         raise InputError("Fine-tuning takes a network of one input and one output.")

@@ -127,11 +127,7 @@ def harden(start: ReluNetwork, task: Task, rounds: int, budget: Budget) -> Best:
 
     Each round attacks the points at the current weights, cuts at the attacks of the last rounds and
     at the clean rows, and goes a small part of the way to the least change that meets the cuts.
-
-    Raises
-    ------
-    DataError
-        If no clean row is classified rightly.
+    Raises `DataError` if no clean row is classified rightly.
     """
     origin = start.vector()
     margins = least_margins(start, task.clean)[0]

@@ -60,26 +60,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What one stage proved.
-
-    Parameters
-    ----------
-    measure
-        ``errors``, ``hinge``, ``margin`` (minus the sum of the neurons' least |pre-activation|) or
-        ``weight``; the smaller, the better.
-    value, bound
-        Of the network, by exact forward passes; no network of the architecture that keeps the
-        earlier stages' values has less than the bound.
-    proof
-        What the bound rests on: ``trivial`` (the measure cannot be less on any data),
-        ``data`` (equal rows with different classes), ``enumeration`` (all networks that no bound
-        excludes), or ``certificate`` (exact multipliers).
-    """
+    """What one stage proved."""
 
     measure: str
+    """``errors``, ``hinge``, ``margin`` (minus the sum of the neurons' least |pre-activation|) or
+    ``weight``; the smaller, the better."""
     value: Fraction
     bound: Fraction
+    """Of the network, by exact forward passes; no network of the architecture that keeps the
+    earlier stages' values has less than the bound."""
     proof: str
+    """What the bound rests on: ``trivial`` (the measure cannot be less on any data), ``data``
+    (equal rows with different classes), ``enumeration`` (all networks that no bound excludes), or
+    ``certificate`` (exact multipliers)."""
 
     @property
     def optimal(self) -> bool:
