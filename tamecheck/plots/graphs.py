@@ -232,8 +232,8 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
     mosaic = scene.mosaic
     flat = mosaic is not None and mosaic.maps.shape[1] == 1 and not scene.notes
     notes = scene.notes if flat else (*scene.notes, "heights from a grid of points")
-    with drawing(axes, notes, projection="3d", width=5.6, height=4.8) as drawing_:
-        drawn, walls = drawing_.axes, 0
+    with drawing(axes, notes, projection="3d", width=5.6, height=4.8) as figure:
+        drawn, walls = figure.axes, 0
         if flat and mosaic is not None:
             low, high, walls = _polygons(drawn, art, mosaic)
         else:
@@ -254,7 +254,7 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
             # labels of two axes meet at the corners: few of them, and none there
             axis.set_major_locator(mpl.ticker.MaxNLocator(5, prune="both"))
     counts = {**scene.counts, "walls": walls}
-    return drawing_.picture("surface", counts, exact=flat, facts={"count": scene.counted})
+    return figure.picture("surface", counts, exact=flat, facts={"count": scene.counted})
 
 
 def _polygons(axes: Axes, art: Any, mosaic: Mosaic) -> tuple[float, float, int]:
