@@ -30,6 +30,8 @@ settings.load_profile("tamecheck")
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     """Run the whole suite in parallel, where pytest-xdist is there and not told anything."""
+    if hasattr(config, "workerinput"):
+        return  # a worker of pytest-xdist runs what it is given, and starts no workers of its own
     whole = {Path(arg).resolve() for arg in config.args} == {Path(__file__).parent}
     if whole and getattr(config.option, "numprocesses", 0) is None:
         config.option.numprocesses = "auto"

@@ -58,20 +58,14 @@ DOMAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What inputs and classes are called; None where that is not known.
-
-    Parameters
-    ----------
-    schema
-        What the inputs are made of, if that is known; names alone say nothing about groups.
-    inferred
-        Whether the names are only those of the model's inputs, which say nothing about a table.
-    """
+    """What inputs and classes are called; None where that is not known."""
 
     names: list[str] | None = None
     classes: list[str] | None = None
     schema: Schema | None = None
+    """What the inputs are made of, if that is known; names alone say nothing about groups."""
     inferred: bool = False
+    """Whether the names are only those of the model's inputs, which say nothing about a table."""
 
     @classmethod
     def of(cls, schema: Schema) -> Naming:

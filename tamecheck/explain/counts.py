@@ -290,6 +290,8 @@ def count_ball(
 ) -> list[int]:
     """How many points of a Hamming ball each class has, exactly.
 
+    Raises `InputError` if the ball has more than 2^24 points of the domain.
+
     Parameters
     ----------
     network, domain
@@ -300,11 +302,6 @@ def count_ball(
         The number of inputs that may differ.
     allowed
         The codes of each feature that count; all if None.
-
-    Raises
-    ------
-    InputError
-        If the ball has more than 2^24 points of the domain.
     """
     points = ball_size(domain, states, radius, allowed)
     if points > MAX_POINTS:

@@ -230,10 +230,7 @@ class Described:
 def describe(model: Any) -> Described:
     """A model, an estimator of `tamecheck.learn`, or a pipeline of a `Binariser` and one.
 
-    Raises
-    ------
-    InputError
-        If a pipeline has other steps, or this is no model.
+    Raises `InputError` if a pipeline has other steps, or this is no model.
     """
     steps: Any = getattr(model, "steps", None)
     if steps is not None:

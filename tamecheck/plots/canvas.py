@@ -125,33 +125,22 @@ _LONGEST = 48
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure, and what it shows.
-
-    Parameters
-    ----------
-    kind
-        The kind of plot.
-    axes
-        The axes that carry it.
-    counts
-        How many of each thing are drawn: ``cells``, ``kinks``, ``jumps``, ``arrows`` and so on.
-    exact
-        Whether the geometry is exact; if not, it was sampled on a grid.
-    complete
-        Whether all of it is drawn.
-    notes
-        What a reader of the figure should know.
-    facts
-        What else is known of it, by name.
-    """
+    """A figure, and what it shows."""
 
     kind: str
+    """The kind of plot."""
     axes: Axes
+    """The axes that carry it."""
     counts: Mapping[str, int]
+    """How many of each thing are drawn: ``cells``, ``kinks``, ``jumps``, ``arrows`` and so on."""
     exact: bool = True
+    """Whether the geometry is exact; if not, it was sampled on a grid."""
     complete: bool = True
+    """Whether all of it is drawn."""
     notes: tuple[str, ...] = ()
+    """What a reader of the figure should know."""
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What else is known of it, by name."""
 
     @property
     def counted(self) -> str:
@@ -266,10 +255,7 @@ def _plain(text: str) -> str:
 def checked_path(path: str | Path) -> Path:
     """The path, once its suffix is known and its folder is there.
 
-    Raises
-    ------
-    InputError
-        If not.
+    Raises `InputError` if not.
     """
     found = Path(path)
     if found.suffix.lower() not in SUFFIXES:

@@ -44,7 +44,8 @@ def draw_jacobian(
 ) -> Picture:
     """The vertices of a Jacobian set, the hull of a convex one, and what autodiff returns.
 
-    Of a set by generators the corners of its projection are drawn.
+    Of a set by generators the corners of its projection are drawn. Raises `InputError` if the set
+    is not defined, or an entry is out of range.
 
     Parameters
     ----------
@@ -59,11 +60,6 @@ def draw_jacobian(
         Another set to draw behind it: the conservative one.
     names
         The names of the inputs' elements.
-
-    Raises
-    ------
-    InputError
-        If the set is not defined, or an entry is out of range.
     """
     if not found.defined:
         raise InputError(f"There is no Jacobian set to draw: {found.why}.")

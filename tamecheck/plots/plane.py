@@ -26,27 +26,18 @@ _SHIFTS = (0.0137035999, -0.0091596559)
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """A function of the figure's one or two coordinates.
-
-    Parameters
-    ----------
-    graph
-        The function; its one input is the vector of coordinates.
-    bounds
-        The interval of each coordinate.
-    labels
-        The axes' labels, ready for matplotlib.
-    outputs
-        The names of the output elements.
-    chart
-        How coordinates give the model's inputs.
-    """
+    """A function of the figure's one or two coordinates."""
 
     graph: Graph
+    """The function; its one input is the vector of coordinates."""
     bounds: tuple[tuple[Fraction, Fraction], ...]
+    """The interval of each coordinate."""
     labels: tuple[str, ...]
+    """The axes' labels, ready for matplotlib."""
     outputs: tuple[str, ...]
+    """The names of the output elements."""
     chart: Slice
+    """How coordinates give the model's inputs."""
 
     @property
     def size(self) -> int:
@@ -147,6 +138,8 @@ def plane_of(
 ) -> Plane:
     """A model on a bounded box, or on an affine slice, as a function of the coordinates.
 
+    Raises `InputError` if the box is unbounded, or the labels do not fit.
+
     Parameters
     ----------
     graph
@@ -155,11 +148,6 @@ def plane_of(
         A box, whose sides of positive width are the coordinates; or a slice.
     names, units
         Labels of the coordinates instead of the inputs' names; units go into brackets.
-
-    Raises
-    ------
-    InputError
-        If the box is unbounded, or the labels do not fit.
     """
     chart = domain if isinstance(domain, Slice) else slice_of_box(graph.inputs, domain)
     count = len(chart.bounds)

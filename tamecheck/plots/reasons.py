@@ -31,6 +31,8 @@ def draw_explanation(
     Grey pixels are high, white ones low.  Of a reason, those that are kept high or low have a
     colour each; of a change, those that become high or low.  A sign in the pixel says the same.
 
+    Raises `InputError` if the input is no image, or ``shape`` has another size.
+
     Parameters
     ----------
     found
@@ -39,11 +41,6 @@ def draw_explanation(
         Axes to draw on; new ones if None.
     shape
         Rows and columns; those of the model's input if None.
-
-    Raises
-    ------
-    InputError
-        If the input is no image, or ``shape`` has another size.
     """
     rows, columns = _shape(found, shape)
     values = np.array([float(Fraction(v)) for v in found.point])
@@ -102,17 +99,14 @@ def _ticks(size: int) -> list[int]:
 def draw_relevancy(found: Relevancy, axes: Axes | None = None) -> Picture:
     """In what share of all reasons each feature is; those in every one are necessary.
 
+    Raises `InputError` if no reason was found.
+
     Parameters
     ----------
     found
         Which features are in the reasons of a decision.
     axes
         Axes to draw on; new ones if None.
-
-    Raises
-    ------
-    InputError
-        If no reason was found.
     """
     if not found.reasons:
         raise InputError("No reason was found in time, so there is nothing to draw.")

@@ -337,10 +337,7 @@ _STYLES = {
 def draw_adjacency(found: Complex, plane: Plane, axes: Axes | None = None) -> Picture:
     """The adjacency graph, in place for two coordinates, else laid out by its Laplacian.
 
-    Raises
-    ------
-    InputError
-        If there are more cells than can be told apart.
+    Raises `InputError` if there are more cells than can be told apart.
     """
     if found.count > _MOST:
         raise InputError(

@@ -23,10 +23,7 @@ __all__ = ["check_size", "complex_axes", "draw_model", "draw_on_plane", "model_a
 def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
     """The cells of a complex with two coordinates, coloured by map.
 
-    Raises
-    ------
-    InputError
-        If it has another number of coordinates.
+    Raises `InputError` if it has another number of coordinates.
     """
     if found.dimension != 2 or not found.cells:
         raise InputError(

@@ -66,6 +66,8 @@ def draw_value(  # noqa: PLR0913 (options, by keyword only)
 ) -> Picture:
     """The value function: pieces as lines, ends that belong to a piece filled, others open.
 
+    Raises `InputError` if there is no piece.
+
     Parameters
     ----------
     pieces
@@ -80,11 +82,6 @@ def draw_value(  # noqa: PLR0913 (options, by keyword only)
         A dual function to draw below (or above a maximum), as points.
     interval
         Where the pieces were asked for: what they do not cover of it has no optimum.
-
-    Raises
-    ------
-    InputError
-        If there is no piece.
     """
     ordered = sorted(pieces, key=lambda p: (p.lower, p.upper))
     if not ordered:
