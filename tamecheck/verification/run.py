@@ -121,7 +121,7 @@ class _Run:
     def interrupt(self) -> Answer:
         """What is known when Ctrl-C ends the search: an exact witness, or nothing."""
         kept = None if self.search is None else self._kept(self.search)
-        return kept or self._unknown("interrupt")
+        return kept or self._unknown("interrupted")
 
     def unconditional(self) -> Answer | None:
         """Cases without a condition on the outputs: any input of their region is unsafe.

@@ -57,14 +57,14 @@ def test_solve_gives_the_best_so_far(tmp_path):
     code, answer, _ = interrupt(["solve", tmp_path / "p.lp", "--certify", "--json"])
     assert code == 3
     assert answer["status"] in {"feasible", "unknown"}
-    assert answer["reason"] == "interrupt"
+    assert answer["reason"] == "interrupted"
 
 
 @pytest.mark.slow
 def test_verify_says_that_it_was_interrupted(tmp_path):
     (tmp_path / "p.vnnlib").write_text(VERIFY)
     code, answer, _ = interrupt(["verify", "--expr", IDENTITY, tmp_path / "p.vnnlib", "--json"])
-    assert (code, answer["verdict"], answer["reason"]) == (3, "unknown", "interrupt")
+    assert (code, answer["verdict"], answer["reason"]) == (3, "unknown", "interrupted")
 
 
 @pytest.mark.slow
