@@ -164,8 +164,11 @@ def arithmetic(name: str, args: Sequence[Value], shape: tuple[int, ...]) -> Valu
 
 
 _EXACT: dict[str, Any] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide,
-}  # fmt: skip
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.true_divide,
+}
 
 
 def _with_constant(name: str, left: Affine, right: Fixed, shape: tuple[int, ...]) -> Affine:

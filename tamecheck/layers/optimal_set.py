@@ -323,9 +323,10 @@ def _supports(normal: Point, bounds: Range, reached: Range, shift: Fraction) -> 
 def _is_point(program: Program) -> bool:
     """Whether the equations alone leave one point."""
     free = [
-        j for j, column in enumerate(program.columns)
+        j
+        for j, column in enumerate(program.columns)
         if column.lower is None or column.lower != column.upper
-    ]  # fmt: skip
+    ]
     place = {j: k for k, j in enumerate(free)}
     tight = [row for row in program.rows if row.lower is not None and row.lower == row.upper]
     if len(tight) < len(free):

@@ -90,9 +90,13 @@ class Effort:
     ) -> tuple[Claim, ...]:
         """What each of the solvers says, from a point to begin with."""
         return claims(
-            program, solvers=self.solvers, seconds=self.seconds, nodes=self.nodes, seed=self.seed,
+            program,
+            solvers=self.solvers,
+            seconds=self.seconds,
+            nodes=self.nodes,
+            seed=self.seed,
             incumbent=incumbent,
-        )  # fmt: skip
+        )
 
 
 def points_of(said: Sequence[Claim]) -> list[tuple[float, ...]]:

@@ -230,11 +230,6 @@ class Line:
             )
         )
 
-    @property
-    def is_step(self) -> bool:
-        """Whether the function is constant between the breaks."""
-        return not any(self.slopes)
-
     def __call__(self, x: Fraction) -> Fraction:
         """The value at a point."""
         if x in self.breaks:

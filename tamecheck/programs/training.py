@@ -89,9 +89,13 @@ class TrainingRows:
         return found
 
     def neuron(
-        self, names: tuple[str, str], form: Form, bit: Form, size: Fraction,
+        self,
+        names: tuple[str, str],
+        form: Form,
+        bit: Form,
+        size: Fraction,
         ends: tuple[Fraction, Fraction],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Tie a bit to a pre-activation: 1 from the second end on, 0 up to the first one."""
         (on, off), (below, above) = names, ends
         self.at_least(on, form - bit * (size + above), -size)

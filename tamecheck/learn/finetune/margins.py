@@ -55,9 +55,14 @@ class Ball:
 
 
 def adversarial_points(  # noqa: PLR0913 (options, by keyword only)
-    model: Model | ReluNetwork, points: Any, labels: Any, *, radius: float,
-    bounds: tuple[float, float] = (0.0, 1.0), steps: int = 40,
-) -> Floats:  # fmt: skip
+    model: Model | ReluNetwork,
+    points: Any,
+    labels: Any,
+    *,
+    radius: float,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    steps: int = 40,
+) -> Floats:
     """Points within ``radius`` in the maximum norm where the right score leads least.
 
     Projected gradient descent with signs on ``f_y - max_j f_j``, from the points themselves; the
@@ -84,9 +89,14 @@ def adversarial_points(  # noqa: PLR0913 (options, by keyword only)
 
 
 def attackable_points(  # noqa: PLR0913 (options, by keyword only)
-    model: Model | ReluNetwork, points: Any, labels: Any, *, radius: float, count: int = 50,
+    model: Model | ReluNetwork,
+    points: Any,
+    labels: Any,
+    *,
+    radius: float,
+    count: int = 50,
     bounds: tuple[float, float] = (0.0, 1.0),
-) -> Labels:  # fmt: skip
+) -> Labels:
     """Indices of rows that stand for the ones that are classified rightly but can be attacked.
 
     The same number of each class as far as there are that many, among the half where an attack wins
@@ -250,9 +260,15 @@ class Robustness:
 
 
 def verified_robustness(  # noqa: PLR0913 (options, by keyword only)
-    model: Model | ReluNetwork, points: Any, labels: Any, *, radius: float,
-    bounds: tuple[float, float] = (0.0, 1.0), timeout: float | None = None, seed: int = 0,
-) -> Robustness:  # fmt: skip
+    model: Model | ReluNetwork,
+    points: Any,
+    labels: Any,
+    *,
+    radius: float,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    timeout: float | None = None,
+    seed: int = 0,
+) -> Robustness:
     """Whether the right score leads strictly everywhere within ``radius`` of each point.
 
     The ball is that of the maximum norm around the float64 numbers of the point, cut to the bounds.

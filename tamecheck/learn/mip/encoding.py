@@ -95,9 +95,12 @@ class Encoding:
         last = len(self.grids) - 1
         for number, grid in enumerate(self.grids):
             inputs, outputs = self.architecture.widths[number : number + 2]
-            self._weights.append([
-                [self._weight(f"w{number}_{k}_{j}") for j in range(outputs)] for k in range(inputs)
-            ])  # fmt: skip
+            self._weights.append(
+                [
+                    [self._weight(f"w{number}_{k}_{j}") for j in range(outputs)]
+                    for k in range(inputs)
+                ]
+            )
             self._offsets.append([self._offset(f"b{number}_{j}", grid) for j in range(outputs)])
             sums = [self._sums(number, i, bits) for i in range(len(self.task.x))]
             if number < last:

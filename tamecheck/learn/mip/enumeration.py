@@ -243,9 +243,12 @@ def _half_spaces(
             kept = kept[good]
             if len(kept):
                 yield _Half(
-                    total[kept] > bound[kept, None], true[kept], false[good],
-                    np.hstack([np.tile(weights, (len(kept), 1)), right[kept]]), bound[kept],
-                )  # fmt: skip
+                    total[kept] > bound[kept, None],
+                    true[kept],
+                    false[good],
+                    np.hstack([np.tile(weights, (len(kept), 1)), right[kept]]),
+                    bound[kept],
+                )
 
 
 def _distinct(parts: list[_Half]) -> _Half:

@@ -229,9 +229,13 @@ class Run:
     def _certify(self, encoding: Encoding, effort: Effort) -> Fraction | None:
         """A bound with a certificate, if one is found."""
         solved = solve(
-            encoding.program, certify=True, seconds=effort.seconds, seed=effort.seed,
-            solvers=effort.solvers, incumbent=lift(encoding, self.best.params),
-        )  # fmt: skip
+            encoding.program,
+            certify=True,
+            seconds=effort.seconds,
+            seed=effort.seed,
+            solvers=effort.solvers,
+            incumbent=lift(encoding, self.best.params),
+        )
         if solved.interrupted:
             self.budget.cancelled.set()
         match solved.answer:

@@ -59,8 +59,9 @@ def tree_program(
     bits = len(columns)
     columns += [
         Column(f"z{i}_{t}", Fraction(0), _ONE, Kind.INTEGER)
-        for i in range(len(y)) for t in range(leaves)
-    ]  # fmt: skip
+        for i in range(len(y))
+        for t in range(leaves)
+    ]
     polynomials = len(columns)
     columns += [Column(f"c{t}_{k}", -largest, largest) for t in range(leaves) for k in range(count)]
     errors = len(columns)

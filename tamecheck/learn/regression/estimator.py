@@ -143,9 +143,14 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         budget = Budget(begun + seconds)
         powers, axis = exponents(x.shape[1], int(self.order)), self.splits == "axis"
         found = search_tree(
-            x, monomials(x, powers), values, depth=int(self.depth), axis=axis,
-            rng=np.random.default_rng(effort.seed), budget=budget.part(0.4 * seconds),
-        )  # fmt: skip
+            x,
+            monomials(x, powers),
+            values,
+            depth=int(self.depth),
+            axis=axis,
+            rng=np.random.default_rng(effort.seed),
+            budget=budget.part(0.4 * seconds),
+        )
         points = [[Fraction(v) for v in row] for row in x.tolist()]
         exact = [Fraction(v) for v in values.tolist()]
         data = Points(points, [exact_monomials(point, powers) for point in points], exact)

@@ -62,9 +62,15 @@ class _Data:
 
 
 def search_tree(  # noqa: PLR0913 (options, by keyword only)
-    x: Floats, phi: Floats, y: Floats, *, depth: int, axis: bool, rng: np.random.Generator,
+    x: Floats,
+    phi: Floats,
+    y: Floats,
+    *,
+    depth: int,
+    axis: bool,
+    rng: np.random.Generator,
     budget: Budget,
-) -> FloatTree:  # fmt: skip
+) -> FloatTree:
     """The best tree of the search; with ``axis``, splits are parallel to the axes.
 
     Trees are grown from several first cuts and improved with least squares, which are fast; the
