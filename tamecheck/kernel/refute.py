@@ -6,10 +6,10 @@ from functools import reduce
 from itertools import product, repeat
 
 from tamecheck.kernel import read
-from tamecheck.kernel.elements import combinations, lift, lifts
+from tamecheck.kernel.curves import follow
 from tamecheck.kernel.graph import POINTWISE, Graph, Node
 from tamecheck.kernel.interval import ONE, ZERO, Interval, length, point
-from tamecheck.kernel.ranges import BITS, DOMAIN, ELEMENTS, Bounds, apply, natural
+from tamecheck.kernel.ranges import BITS, DOMAIN, Bounds, apply, natural
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, pairs, require, spend, spend_long
 
@@ -74,35 +74,13 @@ def _evaluate(
     graph: Graph, target: int, inputs: dict[str, list[Poly]], rule: Rule
 ) -> Sequence[Poly | None]:
     """Return the elements of a node as polynomials, None where that cannot be done."""
-    needed, waiting = set[int](), {target}
-    while waiting:
-        needed |= waiting
-        waiting = {a for k in waiting for a in graph.nodes[k].args} - needed
-    values: dict[int, Sequence[Poly | None]] = {}
-    for k in sorted(needed):
-        node, data = graph.nodes[k], graph.data(k)
-        work = combinations(graph, node)
-        require(work <= ELEMENTS, "the graph is too large to be followed along a ray")
-        spend(1 + work)
 
-        def combine(op: str, args: Sequence[Poly | None], node: Node = node) -> Poly | None:
-            given = [p for p in args if p is not None]
-            spend(16 + sum(map(len, given)))
-            try:
-                return rule(node, op, given) if len(given) == len(args) else None
-            except Reject:
-                return None
+    def combine(node: Node, op: str, args: Sequence[Poly | None]) -> Poly | None:
+        given = [p for p in args if p is not None]
+        spend(16 + sum(map(len, given)))
+        return rule(node, op, given) if len(given) == len(args) else None
 
-        if node.op == "input":
-            values[k] = inputs[node.name]
-        elif data is not None:
-            values[k] = [_constant(Fraction(v, data[1])) for v in data[0]]
-        elif lifts(graph, k):
-            pad = _constant(node.q.get("value", ZERO))
-            values[k] = lift(graph, node, [values[a] for a in node.args], pad, combine)
-        else:
-            values[k] = [None] * node.size
-    return values[target]
+    return follow(graph, target, inputs, _constant, combine)
 
 
 def _follow(graph: Graph, raw: Json, domain: Mapping[str, Bounds], rule: Rule) -> tuple[int, Poly]:
