@@ -15,9 +15,8 @@ from tamecheck.ir.graph import Apply, Constant
 from tamecheck.ir.op import Op
 from tamecheck.ir.op import Value as Param
 from tamecheck.ir.tensor import Shape
-from tamecheck.loaders.kinds import BOOL, Family, Kind, kind_of
+from tamecheck.loaders.kinds import BOOL, Kind
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.onnx.quantisation import round_to
 from tamecheck.loaders.values import Value
 
 __all__ = ["POINTWISE", "elu", "hard_sigmoid", "softsign", "threshold", "uniform"]
@@ -203,29 +202,6 @@ def _raise_to(base: Value, exponent: Fraction) -> Value:
     return base if exponent == 1 else base.apply(ops.POW, exponent=exponent)
 
 
-def _cast(ctx: Context) -> Outputs:
-    ctx.attributes.ignore("saturate", "round_mode")
-    value, notes = ctx.input(0), ctx.emitter.notes
-    like = ctx.op == "CastLike"
-    kind = ctx.input(1).kind if like else kind_of(ctx.attributes.integer("to"))
-    source = value.kind
-    if kind.family is Family.BOOLEAN:
-        if source.family is Family.BOOLEAN:
-            return value
-        return ctx.emitter.apply(ops.SUB, 1, value.apply(ops.EQUAL, 0), kind=BOOL)
-    if kind.family is Family.INTEGER and not source.integral:
-        return value.truncate(kind)
-    if kind.family is Family.INTEGER and not kind.low <= source.low <= source.high <= kind.high:
-        notes.setdefault(f"Casting {source.name} to {kind.name} is read without wrapping around.")
-    if kind.family is Family.COARSE and source != kind:
-        return round_to(value, kind, saturate=ctx.attributes.flag("saturate", default=True))
-    if kind.family is Family.REAL and source.family is Family.REAL and source != kind:
-        notes.setdefault(
-            f"Casting {source.name} to {kind.name} is read as the identity on the reals."
-        )
-    return replace(value, kind=kind)
-
-
 def elu(value: Value, alpha: Fraction, beta: Fraction = ONE) -> Value:
     """``x`` for ``x >= 0``, else ``alpha (exp(x / beta) - 1)``."""
     return value.apply(ops.ELU, alpha=alpha, beta=beta)
@@ -291,6 +267,21 @@ def _shrink(ctx: Context) -> Outputs:
     return low.select(value + bias, upper, value.kind)
 
 
+def _never(ctx: Context) -> Outputs:
+    """No element is NaN or infinite, since all are real numbers."""
+    value = ctx.input(0)
+    if value.array is not None and value.array.dtype.kind == "f":
+        infinite = np.isinf(value.array)
+        signs = ("detect_negative", np.less), ("detect_positive", np.greater)
+        for name, side in signs if ctx.op == "IsInf" else ():
+            if not ctx.attributes.flag(name, default=True):
+                infinite &= ~side(value.array, 0)
+        found = np.isnan(value.array) if ctx.op == "IsNaN" else infinite
+        return ctx.constant(found.astype(np.int64), BOOL)
+    ctx.attributes.ignore("detect_negative", "detect_positive")
+    return ctx.constant(np.int64(0), BOOL).broadcast(value.shape)
+
+
 _ONE_OP = (
     *(ops.ABS, ops.ACOS, ops.ACOSH, ops.ASIN, ops.ASINH, ops.ATAN, ops.ATANH, ops.CEIL, ops.COS),
     *(ops.COSH, ops.ERF, ops.EXP, ops.FLOOR, ops.LOG, ops.NEG, ops.RELU, ops.SIGMOID, ops.SIN),
@@ -301,8 +292,6 @@ POINTWISE: Mapping[str, Lowering] = {
     **{op.name.capitalize(): _op(op) for op in _ONE_OP},
     "Add": _op(ops.ADD, 2),
     "And": _op(ops.MINIMUM, 2),
-    "Cast": _cast,
-    "CastLike": _cast,
     "Celu": _celu,
     "Clip": _clip,
     "Div": _divide,
@@ -316,6 +305,8 @@ POINTWISE: Mapping[str, Lowering] = {
     ),
     "HardSwish": lambda ctx: ctx.input(0) * hard_sigmoid(ctx.input(0), Fraction(1, 6), HALF),
     "Identity": lambda ctx: ctx.input(0),
+    "IsInf": _never,
+    "IsNaN": _never,
     "LeakyRelu": lambda ctx: ctx.input(0).apply(
         ops.LEAKY_RELU, alpha=ctx.attributes.real("alpha", 0.01)
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 
@@ -15,6 +16,7 @@ __all__ = ["PRODUCTS"]
 
 # labels of the axes that an ellipsis stands for: no letters, so that none is taken
 _DOTS = "0123456789"
+MAX_DETERMINANT = 8
 
 
 def _parse(equation: str, values: list[Value]) -> tuple[list[str], str]:
@@ -142,7 +144,35 @@ def _gemm(ctx: Context) -> Outputs:
     return total
 
 
+def _determinant(ctx: Context) -> Outputs:
+    """Laplace's expansion, each minor once."""
+    value = ctx.input(0)
+    size = value.shape[-1] if value.rank else 0
+    if value.rank < 2 or value.shape[-2] != size or size == 0:
+        raise InputError(f"There is no determinant of shape {value.shape}.")
+    if size > MAX_DETERMINANT:
+        raise UnsupportedError(f"a determinant of {size} rows is not read.")
+    rows = [value.part(value.rank - 2, i) for i in range(size)]
+    entries = [[row.part(row.rank - 1, j) for j in range(size)] for row in rows]
+    # the determinants of the last rows, by the columns that they use
+    minors: dict[tuple[int, ...], Value] = {(j,): entries[-1][j] for j in range(size)}
+    for row in reversed(range(size - 1)):
+        new: dict[tuple[int, ...], Value] = {}
+        for columns in combinations(range(size), size - row):
+            terms = [
+                entries[row][column] * minors[columns[:i] + columns[i + 1 :]]
+                for i, column in enumerate(columns)
+            ]
+            total = terms[0]
+            for i, term in enumerate(terms[1:], start=1):
+                total = total - term if i % 2 else total + term
+            new[columns] = total
+        minors = new
+    return minors[tuple(range(size))]
+
+
 PRODUCTS: Mapping[str, Lowering] = {
+    "Det": _determinant,
     "Einsum": _einsum,
     "Gemm": _gemm,
     "MatMul": lambda ctx: ctx.input(0) @ ctx.input(1),

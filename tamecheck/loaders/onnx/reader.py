@@ -19,13 +19,16 @@ from tamecheck.loaders.kinds import kind_of
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx.constants import CONSTANTS
 from tamecheck.loaders.onnx.context import Context, Lowering
+from tamecheck.loaders.onnx.normalisation import NORMALISATION
+from tamecheck.loaders.onnx.picking import PICKING
 from tamecheck.loaders.onnx.pointwise import POINTWISE
 from tamecheck.loaders.onnx.products import PRODUCTS
 from tamecheck.loaders.onnx.quantisation import DOMAINS, QONNX, QUANTISATION
 from tamecheck.loaders.onnx.recurrent import RECURRENT
-from tamecheck.loaders.onnx.reductions import NORMALISATION, REDUCTIONS, SELECTION
+from tamecheck.loaders.onnx.reductions import REDUCTIONS, SELECTION
 from tamecheck.loaders.onnx.resize import RESIZE
 from tamecheck.loaders.onnx.shaping import SHAPING
+from tamecheck.loaders.onnx.signals import SIGNALS
 from tamecheck.loaders.onnx.source import (
     Attributes,
     Source,
@@ -36,6 +39,7 @@ from tamecheck.loaders.onnx.source import (
     source_nodes,
 )
 from tamecheck.loaders.onnx.tensors import read_tensor
+from tamecheck.loaders.onnx.types import TYPES
 from tamecheck.loaders.onnx.windows import WINDOWS
 from tamecheck.loaders.tables.schema_file import METADATA_KEY
 from tamecheck.loaders.values import Emitter, Value
@@ -51,7 +55,7 @@ LOWERINGS: Mapping[tuple[str, str], Lowering] = {
         ("", name): lowering
         for table in (
             *(POINTWISE, PRODUCTS, WINDOWS, NORMALISATION, SELECTION, SHAPING, CONSTANTS),
-            *(REDUCTIONS, RESIZE, RECURRENT, QUANTISATION),
+            *(REDUCTIONS, RESIZE, RECURRENT, QUANTISATION, PICKING, SIGNALS, TYPES),
         )
         for name, lowering in table.items()
     },

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck import ops
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import uniform
@@ -252,71 +252,13 @@ def _blocks(ctx: Context) -> Outputs:
     return value.reshape(parts).transpose(perm).reshape(shape)
 
 
-def _wrap(indices: Value, extent: int) -> Value:
-    """Constant indices counted from the start; computed ones as they are."""
-    if indices.array is None:
-        return indices
-    table = indices.array.astype(np.int64)
-    if table.size and not (-extent <= int(table.min()) and int(table.max()) < extent):
-        raise InputError(f"An index is outside an axis of extent {extent}.")
-    return indices.emitter.constant(np.where(table < 0, table + extent, table), indices.kind)
-
-
-def _gather(ctx: Context) -> Outputs:
-    value = ctx.input(0)
-    axis = ctx.axis(0, value.rank)
-    op = ops.GATHER if ctx.op == "Gather" else ops.GATHER_ELEMENTS
-    return value.apply(op, _wrap(ctx.input(1), value.shape[axis]), axis=axis)
-
-
-def _places(ctx: Context, value: Value, indices: Array) -> tuple[Array, int, Shape]:
-    """Flat positions of index tuples, their range, and the axes that no index is about."""
-    depth = indices.shape[-1] if indices.ndim else 0
-    if not 1 <= depth <= value.rank:
-        raise InputError(f"Indices of shape {indices.shape} do not fit shape {value.shape}.")
-    flat = np.zeros(indices.shape[:-1], dtype=np.int64)
-    for i, extent in enumerate(value.shape[:depth]):
-        part = _wrap(ctx.constant(indices[..., i].astype(np.int64)), extent).array
-        flat = flat * extent + (0 if part is None else part)
-    return flat, math.prod(value.shape[:depth]), value.shape[depth:]
-
-
-def _gather_nd(ctx: Context) -> Outputs:
-    value = ctx.input(0)
-    indices = ctx.input(1).known("'indices'")
-    if ctx.attributes.integer("batch_dims", 0) != 0:
-        raise UnsupportedError("batch dimensions are not read.")
-    flat, count, rest = _places(ctx, value, indices)
-    return value.reshape((count, *rest)).take(flat, 0)
-
-
-def _scatter_nd(ctx: Context) -> Outputs:
-    value, updates = ctx.input(0), ctx.input(2)
-    indices = ctx.input(1).known("'indices'")
-    if ctx.attributes.text("reduction", "none") != "none":
-        raise UnsupportedError("a scatter that adds or multiplies is not read.")
-    flat, count, rest = _places(ctx, value, indices)
-    places = flat.reshape(-1)
-    if updates.shape != (*indices.shape[:-1], *rest) or count > MAX_TABLE:
-        raise InputError(f"Updates of shape {updates.shape} do not fit shape {value.shape}.")
-    source = np.arange(count, dtype=np.int64)
-    source[places] = count + np.arange(places.size, dtype=np.int64)
-    lines, news = value.reshape((count, *rest)), updates.reshape((places.size, *rest))
-    joined = lines.apply(ops.CONCAT, news, axis=0)
-    return joined.take(source, 0).reshape(value.shape)
-
-
 SHAPING: Mapping[str, Lowering] = {
     "Concat": _concat,
     "DepthToSpace": _blocks,
     "Expand": _expand,
     "Flatten": _flatten,
-    "Gather": _gather,
-    "GatherElements": _gather,
-    "GatherND": _gather_nd,
     "Pad": _pad,
     "Reshape": _reshape,
-    "ScatterND": _scatter_nd,
     "Slice": _slice,
     "SpaceToDepth": _blocks,
     "Split": _split,

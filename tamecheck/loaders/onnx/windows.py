@@ -13,10 +13,12 @@ from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.kinds import INT64
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.onnx.picking import scatter
 from tamecheck.loaders.values import Value
 
 __all__ = ["WINDOWS"]
 
+MAX_ORDER = 64
 MAX_TABLE = 2**24
 """A table of windows with more entries than this is refused."""
 
@@ -220,6 +222,51 @@ def _average_pool(ctx: Context) -> Outputs:
     return average.reshape((*value.shape[:2], *spatial))
 
 
+def _lp_pool(ctx: Context) -> Outputs:
+    order = _order(ctx)
+    value, table, _, spatial = _pool(ctx)
+    total = _powers(_gather(value, table), order).total((2,), keepdims=False)
+    return _root(total, order).reshape((*value.shape[:2], *spatial))
+
+
+def _order(ctx: Context) -> Fraction:
+    """The order of a norm, with which it is one."""
+    order = ctx.attributes.integer("p", 2)
+    if not 1 <= order <= MAX_ORDER:
+        raise InputError(f"A norm of order {order} is not read.")
+    return Fraction(order)
+
+
+def _powers(value: Value, order: Fraction) -> Value:
+    """``|x| ** order``."""
+    size = value if order % 2 == 0 else value.apply(ops.ABS)
+    return size if order == 1 else size.apply(ops.POW, exponent=order)
+
+
+def _root(value: Value, order: Fraction) -> Value:
+    if order == 1:
+        return value
+    return value.apply(ops.SQRT) if order == 2 else value.apply(ops.POW, exponent=1 / order)
+
+
+def _columns_to_image(ctx: Context) -> Outputs:
+    value = ctx.input(0)
+    image, block = (ctx.input(i).integers(name) for i, name in ((1, "'image'"), (2, "'block'")))
+    size = math.prod(block)
+    if value.rank != 3 or size < 1 or value.shape[1] % size or len(image) != len(block):
+        raise InputError(f"Blocks of shape {block} do not fit columns of shape {value.shape}.")
+    table, *_ = _windows(ctx, image, block)
+    if len(table) != value.shape[2]:
+        raise InputError(f"There are {len(table)} blocks, but {value.shape[2]} columns.")
+    batch, channels = value.shape[0], value.shape[1] // size
+    places = table.T.reshape(-1)
+    inside = np.flatnonzero(places >= 0)
+    lines = value.reshape((batch, channels, places.size)).transpose((2, 0, 1)).take(inside, 0)
+    empty = ctx.constant(np.int64(0), value.kind).broadcast((math.prod(image), batch, channels))
+    total = scatter(empty, lines, places[inside], "add")
+    return total.transpose((1, 2, 0)).reshape((batch, channels, *image))
+
+
 def _global_pool(ctx: Context) -> Outputs:
     value = ctx.input(0)
     axes = tuple(range(2, value.rank))
@@ -227,14 +274,20 @@ def _global_pool(ctx: Context) -> Outputs:
         raise InputError(f"A shape {value.shape} has no spatial element.")
     if ctx.op == "GlobalAveragePool":
         return value.mean(axes)
+    if ctx.op == "GlobalLpPool":
+        order = _order(ctx)
+        return _root(_powers(value, order).total(axes), order)
     return value.apply(ops.REDUCE_MAX, function="max_pool", axes=axes, keepdims=True)
 
 
 WINDOWS: Mapping[str, Lowering] = {
     "AveragePool": _average_pool,
+    "Col2Im": _columns_to_image,
     "Conv": _conv,
     "ConvTranspose": _conv,
     "GlobalAveragePool": _global_pool,
     "GlobalMaxPool": _global_pool,
+    "GlobalLpPool": _global_pool,
+    "LpPool": _lp_pool,
     "MaxPool": _max_pool,
 }

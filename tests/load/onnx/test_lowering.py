@@ -117,7 +117,7 @@ def test_roots_of_stored_variances_are_not_rounded():
 def test_input_shapes_do_not_need_a_model_that_is_read(tmp_path):
     path = tmp_path / "net.onnx"
     graph = helper.make_graph(
-        [node("Det", ["x"])],
+        [node("TfIdfVectorizer", ["x"])],
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 3])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
