@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +15,7 @@ from tamecheck.loaders.kinds import BOOL, FLOAT, Family, Kind, kind_of
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value, exact_array
 
-__all__ = ["DOMAINS", "QONNX", "QUANTISATION", "round_to"]
+__all__ = ["DOMAINS", "QONNX", "QUANTISATION", "is_zero", "quantise", "round_to"]
 
 _FORMATS: Mapping[str, tuple[int, int, int]] = {
     "FLOAT4E2M1": (1, 0, 6),
@@ -32,21 +34,48 @@ def round_to(value: Value, kind: Kind, *, saturate: bool) -> Value:
     if not saturate:
         raise UnsupportedError(f"rounding to {kind.name} without saturation gives NaN or infinity.")
     fraction_bits, exponent, largest = _FORMATS[kind.name]
-    # clipped first, so that every rounding below has finitely many steps
-    inside = value.clip(Fraction(-largest), Fraction(largest), kind=kind)
-    magnitude = inside.apply(ops.ABS)
-    result = _on_grid(inside, exponent - fraction_bits)
-    while Fraction(2) ** (exponent + 1) <= largest:
-        exponent += 1
-        finer = magnitude.apply(ops.LESS, Fraction(2) ** exponent, kind=BOOL)
-        result = finer.select(result, _on_grid(inside, exponent - fraction_bits), kind)
-    return result
+    grid = _Grid(exponent, fraction_bits, Fraction(largest))
+    return grid.nearest(value, "ROUND", kind)
 
 
-def _on_grid(value: Value, exponent: int) -> Value:
-    """The nearest multiple of ``2 ** exponent``."""
-    units = value.scale(Fraction(2) ** -exponent)
-    return units.apply(ops.ROUND, mode="half_even").scale(Fraction(2) ** exponent)
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The numbers of a binary format: the exponent of its smallest normal number, and so on."""
+
+    exponent: int
+    fraction_bits: int
+    largest: Fraction
+
+    def nearest(self, value: Value, mode: str, kind: Kind) -> Value:
+        """Each element rounded to the grid, in the range from ``-largest`` to ``largest``."""
+        # clipped first, so that every rounding below has finitely many steps
+        inside = value.clip(-self.largest, self.largest, kind=kind)
+        magnitude = inside.apply(ops.ABS)
+        exponent = self.exponent
+        result = self._multiple(inside, exponent, mode)
+        while Fraction(2) ** (exponent + 1) <= self.largest:
+            exponent += 1
+            finer = magnitude.apply(ops.LESS, Fraction(2) ** exponent, kind=BOOL)
+            result = finer.select(result, self._multiple(inside, exponent, mode), kind)
+        return result
+
+    def _multiple(self, value: Value, exponent: int, mode: str) -> Value:
+        """A multiple of the unit that numbers of an exponent have in their last place."""
+        unit = Fraction(2) ** (exponent - self.fraction_bits)
+        return _round(value.scale(1 / unit), mode).scale(unit)
+
+
+def is_zero(value: Value) -> bool:
+    """Whether a tensor is the constant 0."""
+    return value.array is not None and not bool((value.array != 0).any())
+
+
+def quantise(units: Value, zero: Value | None, kind: Kind) -> Value:
+    """Numbers in units of a scale, rounded to integers of a type, which saturate at its ends."""
+    whole = units.apply(ops.ROUND, mode="half_even")
+    if zero is not None and not is_zero(zero):
+        whole += zero
+    return whole.clip(Fraction(kind.low), Fraction(kind.high), kind=kind)
 
 
 def _spread(ctx: Context, parameter: Value, value: Value) -> Value:
@@ -80,17 +109,15 @@ def _quantize(ctx: Context) -> Outputs:
             what = f"a zero point of type {kind.name} other than 0 is not read."
             raise UnsupportedError(what)
         return round_to(units, kind, saturate=saturate)
-    whole = units.apply(ops.ROUND, mode="half_even")
-    if zero is not None:
-        whole += _spread(ctx, zero, value)
-    return whole.clip(Fraction(kind.low), Fraction(kind.high), kind=kind)
+    return quantise(units, None if zero is None else _spread(ctx, zero, value), kind)
 
 
 def _dequantize(ctx: Context) -> Outputs:
     value, scale, zero = ctx.input(0), ctx.input(1), ctx.optional(2)
     ctx.attributes.ignore("output_dtype")
     if zero is not None:
-        value -= _spread(ctx, zero, value)
+        shift = _spread(ctx, zero, value)
+        value = value if is_zero(shift) else value - shift
     return value.apply(ops.MUL, _spread(ctx, scale, value), kind=FLOAT)
 
 
@@ -111,6 +138,10 @@ _MODES: Mapping[str, str] = {
     "HALF_DOWN": "half_toward_zero",
 }
 MAX_BITS = 64
+MAX_EXPONENT_BITS = 5
+MAX_COMPARISONS = 2**24
+_LAYOUTS: Mapping[int, str] = {2: "NC", 3: "NWC", 4: "NCHW"}
+"""The axes of a tensor of each rank, where a node does not name them."""
 
 
 def _round(value: Value, mode: str) -> Value:
@@ -132,17 +163,13 @@ def _number(ctx: Context, index: int, what: str) -> Fraction:
 def _levels(ctx: Context) -> Value:
     """The input in units of the quantiser's scale, shifted by its zero point."""
     units, zero = ctx.input(0) / ctx.input(1), ctx.input(2)
-    return units if _is_zero(zero) else units + zero
-
-
-def _is_zero(value: Value) -> bool:
-    return value.array is not None and not bool((value.array != 0).any())
+    return units if is_zero(zero) else units + zero
 
 
 def _restore(ctx: Context, levels: Value) -> Value:
     """The numbers that levels stand for."""
     zero, scale = ctx.input(2), ctx.input(1)
-    return (levels if _is_zero(zero) else levels - zero) * scale
+    return (levels if is_zero(zero) else levels - zero) * scale
 
 
 def _quant(ctx: Context) -> Outputs:
@@ -153,28 +180,104 @@ def _quant(ctx: Context) -> Outputs:
     levels = _levels(ctx)
     if bits == 1 and signed:
         return _restore(ctx, levels.apply(ops.SIGN, at_zero=Fraction(1)))
+    low, high = _limits(bits, signed=signed, narrow=narrow)
+    # QONNX clips, then rounds; with integer bounds the other order is the same function
+    return _restore(ctx, _round(levels, mode).clip(low, high))
+
+
+def _limits(bits: Fraction, *, signed: bool, narrow: bool) -> tuple[Fraction, Fraction]:
+    """The least and the largest integer of a number of bits."""
     if bits.denominator != 1 or not 1 <= bits <= MAX_BITS:
         raise InputError(f"A width of {bits} bits is out of range.")
     half = 2 ** (int(bits) - 1)
     low, high = (narrow - half, half - 1) if signed else (0, 2 * half - 1 - narrow)
-    # QONNX clips, then rounds; with integer bounds the other order is the same function
-    return _restore(ctx, _round(levels, mode).clip(Fraction(low), Fraction(high)))
+    return Fraction(low), Fraction(high)
 
 
 def _trunc(ctx: Context) -> Outputs:
     mode = ctx.attributes.text("rounding_mode", "FLOOR")
     whole = _levels(ctx).apply(ops.ROUND, mode="half_even")
-    if len(ctx.inputs) != 5:
-        raise UnsupportedError("the form with an output scale is not read.")
+    if len(ctx.inputs) > 5:
+        return _rescaled(ctx, whole, mode)
     dropped = _number(ctx, 3, "the input bit width") - _number(ctx, 4, "the bit width")
     if dropped.denominator != 1 or abs(dropped) > MAX_BITS:
         raise InputError(f"{dropped} bits cannot be dropped.")
     return _restore(ctx, _round(whole / Fraction(2) ** int(dropped), mode))
 
 
+def _rescaled(ctx: Context, whole: Value, mode: str) -> Value:
+    """The second version: the result has a scale of its own, a power of two times the first."""
+    signed, narrow = ctx.attributes.flag("signed", default=True), ctx.attributes.flag("narrow")
+    low, high = _limits(_number(ctx, 5, "the bit width"), signed=signed, narrow=narrow)
+    ratio = ctx.input(4) / ctx.input(1)
+    exact = exact_array(ratio.known("the ratio of the scales"))
+    listed: list[Fraction] = [] if exact is None else exact.reshape(-1).tolist()
+    if not listed or min(listed) <= 0:
+        raise InputError("The scales are no positive numbers.")
+    powers = [round(math.log2(number)) for number in listed]
+    if max(map(abs, powers)) > MAX_BITS:
+        raise InputError(f"{max(map(abs, powers))} bits cannot be dropped.")
+    steps = np.empty(len(powers), dtype=object)
+    steps[:] = [Fraction(2) ** power for power in powers]
+    step, zero = ctx.constant(steps.reshape(ratio.shape), FLOAT), ctx.input(2)
+    levels = _round(whole / step, mode).clip(low, high)
+    return (levels if is_zero(zero) else levels - zero / step) * ctx.input(4)
+
+
+def _float_quant(ctx: Context) -> Outputs:
+    ctx.attributes.ignore("has_inf", "has_nan", "has_subnormal", "signed")
+    if not ctx.attributes.flag("saturation", default=True):
+        raise UnsupportedError("rounding without saturation gives NaN or infinity.")
+    width, bits = _number(ctx, 2, "the exponent's width"), _number(ctx, 3, "the mantissa's width")
+    bias = _number(ctx, 4, "the exponent's bias")
+    if any(n.denominator != 1 for n in (width, bits, bias)) or not 0 <= bits <= MAX_BITS:
+        raise InputError("The widths and the bias of a float format must be integers.")
+    if not 0 <= width <= MAX_EXPONENT_BITS or abs(bias) > MAX_BITS:
+        raise UnsupportedError(f"a float format with {width} bits of exponent is not read.")
+    largest = (2 - Fraction(2) ** -int(bits)) * Fraction(2) ** int(2 ** int(width) - 1 - bias)
+    grid = _Grid(int(1 - bias), int(bits), largest)
+    # a smaller largest number need not be on the grid
+    largest = min(largest, _number(ctx, 5, "the largest number"))
+    units, mode = ctx.input(0) / ctx.input(1), ctx.attributes.text("rounding_mode", "ROUND")
+    return grid.nearest(units, mode, FLOAT).clip(-largest, largest) * ctx.input(1)
+
+
+def _multi_threshold(ctx: Context) -> Outputs:
+    """For each element the number of its channel's thresholds that it is at least."""
+    value, thresholds = ctx.input(0), ctx.input(1)
+    layout = ctx.attributes.text("data_layout", "") or _LAYOUTS.get(value.rank, "")
+    ctx.attributes.ignore("out_dtype")
+    scale, bias = ctx.attributes.real("out_scale", 1.0), ctx.attributes.real("out_bias", 0.0)
+    axis = layout.index("C") if "C" in layout else 1
+    if thresholds.rank != 2 or axis >= value.rank:
+        raise InputError(f"Thresholds of shape {thresholds.shape} do not fit {value.shape}.")
+    channels, count = thresholds.shape
+    if channels not in (1, value.shape[axis]):
+        raise InputError(f"Thresholds of {channels} channels do not fit shape {value.shape}.")
+    shape = [channels if i == axis else 1 for i in range(value.rank)]
+    if (count, scale, bias) == (1, 2, -1):
+        return (value - thresholds.reshape(shape)).apply(ops.SIGN, at_zero=Fraction(1))
+    if value.array is None and math.prod(value.shape) * count > MAX_COMPARISONS:
+        raise UnsupportedError(f"{count} thresholds for shape {value.shape} are too many.")
+    reached = thresholds.reshape((*shape, count)).apply(
+        ops.LESS_EQUAL, value.reshape((*value.shape, 1)), kind=FLOAT
+    )
+    number = reached.total((value.rank,), keepdims=False).scale(scale)
+    return number if bias == 0 else number + bias
+
+
+def _agreements(ctx: Context) -> Outputs:
+    """The product of matrices of bits: the number of places in which a row and a column agree."""
+    left, right = (ctx.input(index).scale(Fraction(2)) - 1 for index in (0, 1))
+    return (left @ right + left.shape[-1]).scale(Fraction(1, 2))
+
+
 QONNX: Mapping[str, Lowering] = {
     "BipolarQuant": lambda ctx: ctx.input(0).apply(ops.SIGN, at_zero=Fraction(1)) * ctx.input(1),
     "IntQuant": _quant,
+    "FloatQuant": _float_quant,
+    "MultiThreshold": _multi_threshold,
     "Quant": _quant,
     "Trunc": _trunc,
+    "XnorPopcountMatMul": _agreements,
 }

@@ -24,6 +24,7 @@ from tamecheck.loaders.onnx.picking import PICKING
 from tamecheck.loaders.onnx.pointwise import POINTWISE
 from tamecheck.loaders.onnx.products import PRODUCTS
 from tamecheck.loaders.onnx.quantisation import DOMAINS, QONNX, QUANTISATION
+from tamecheck.loaders.onnx.quantised import MICROSOFT, QUANTISED
 from tamecheck.loaders.onnx.recurrent import RECURRENT
 from tamecheck.loaders.onnx.reductions import REDUCTIONS, SELECTION
 from tamecheck.loaders.onnx.resize import RESIZE
@@ -55,11 +56,13 @@ LOWERINGS: Mapping[tuple[str, str], Lowering] = {
         ("", name): lowering
         for table in (
             *(POINTWISE, PRODUCTS, WINDOWS, NORMALISATION, SELECTION, SHAPING, CONSTANTS),
-            *(REDUCTIONS, RESIZE, RECURRENT, QUANTISATION, PICKING, SIGNALS, TYPES),
+            *(REDUCTIONS, RESIZE, RECURRENT, QUANTISATION, QUANTISED),
+            *(PICKING, SIGNALS, TYPES),
         )
         for name, lowering in table.items()
     },
     **{(domain, name): lowering for domain in DOMAINS for name, lowering in QONNX.items()},
+    **{("com.microsoft", name): lowering for name, lowering in MICROSOFT.items()},
 }
 """The translation of each operator; the domain ``ai.onnx`` is written as the empty string."""
 

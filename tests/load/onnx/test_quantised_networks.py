@@ -1,0 +1,108 @@
+"""Networks as the quantiser of onnxruntime writes them: its values, and semilinear everywhere."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from tamecheck.evaluate import float_values
+from tamecheck.ir.box import Box
+from tamecheck.ir.structure import Structure
+from tamecheck.loaders.onnx import load_onnx
+from tamecheck.tame import check
+from tests.load.onnx.test_quantised import F32, runtime
+
+
+class Calibration(CalibrationDataReader):
+    def __init__(self, shape):
+        self.points = iter(normal(seed, shape) for seed in range(4))
+
+    def get_next(self):
+        return next(self.points, None)
+
+
+def normal(seed, shape):
+    return {"x": np.random.default_rng(seed).normal(size=shape).astype(F32)}
+
+
+def network():
+    """A convolution, a residual sum, poolings, a concatenation and two matrix products."""
+
+    def node(op, inputs, output, **attributes):
+        return helper.make_node(op, inputs.split(), [output], output, **attributes)
+
+    random = np.random.default_rng(3)
+    stored = {
+        "w": random.normal(size=(3, 1, 3, 3)),
+        "b": random.normal(size=3),
+        "v": random.normal(size=(3, 3, 3, 3)),
+        "m": random.normal(size=(6, 5)),
+        "n": random.normal(size=(5, 4)),
+    }
+    nodes = [
+        node("Conv", "x w b", "a", pads=[1, 1, 1, 1]),
+        node("Relu", "a", "c"),
+        node("MaxPool", "c", "d", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Conv", "d v", "e", pads=[1, 1, 1, 1]),
+        node("LeakyRelu", "e", "f", alpha=0.125),
+        node("Add", "d f", "g"),
+        node("AveragePool", "g", "h", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Concat", "h h", "i", axis=1),
+        node("GlobalAveragePool", "i", "j"),
+        node("Flatten", "j", "k"),
+        node("MatMul", "k m", "l"),
+        node("Relu", "l", "o"),
+        node("MatMul", "o n", "y"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, 8, 8))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4))],
+        [numpy_helper.from_array(array.astype(F32), name) for name, array in stored.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+KINDS = [
+    *((QuantFormat.QOperator, QuantType.QUInt8, QuantType.QInt8),),
+    *((QuantFormat.QOperator, QuantType.QInt8, QuantType.QInt8),),
+    *((QuantFormat.QDQ, QuantType.QUInt8, QuantType.QUInt8),),
+    *((QuantFormat.QDQ, QuantType.QUInt16, QuantType.QInt8),),
+    *((QuantFormat.QDQ, QuantType.QInt8, QuantType.QInt4),),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(str(part) for part in kind))
+@pytest.mark.parametrize("by_channel", [False, True])
+def test_networks_of_the_quantiser_of_onnxruntime(kind, by_channel, tmp_path):
+    form, activations, weights = kind
+    onnx.save(network(), tmp_path / "float.onnx")
+    quantize_static(
+        *(tmp_path / "float.onnx", tmp_path / "q.onnx", Calibration((1, 1, 8, 8))),
+        quant_format=form,
+        activation_type=activations,
+        weight_type=weights,
+        per_channel=by_channel,
+    )
+    graph = load_onnx(tmp_path / "q.onnx").graph
+    run = runtime(onnx.load(tmp_path / "q.onnx"))
+    apart = []
+    for seed in range(20):
+        point = normal(seed, (1, 1, 8, 8))
+        (want,) = run(point)
+        apart.append(
+            np.abs(float_values(graph, point)["y"] - want).max() / (1 + np.abs(want).max())
+        )
+    # a mean of integers may be a tie, which float32 takes to its other side: few steps of many
+    assert max(apart) < 0.1
+    assert np.median(apart) < 1e-6
+    answer = check(graph, Box.everything())
+    assert answer.structure == Structure.RATIONAL_SEMILINEAR
