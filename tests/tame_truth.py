@@ -18,10 +18,14 @@ __all__ = ["Row", "Score", "Truth", "answer_to", "score", "summary", "table"]
 
 
 class Truth(NamedTuple):
-    """A verdict, and for a tame function a structure in which it is definable."""
+    """A verdict, and for a tame function a structure in which it is definable.
+
+    ``least`` says that it is definable in no structure that is not above this one.
+    """
 
     verdict: Verdict
     structure: Structure | None = None
+    least: bool = False
 
     @classmethod
     def read(cls, text: str) -> Truth:
@@ -96,8 +100,10 @@ def _word(truth: Truth, answer: Check) -> str:
             return "unknown"
         case Verdict.TAME, Verdict.TAME:
             assert truth.structure is not None
-            least = any(found <= truth.structure for found in answer.structures)
-            return "right" if least else "weaker"
+            if truth.least and not all(truth.structure <= found for found in answer.structures):
+                return "wrong"
+            fits = any(found <= truth.structure for found in answer.structures)
+            return "right" if fits else "weaker"
         case Verdict.TAME, Verdict.LOCALLY_TAME:
             return "weaker"  # a semilinear function is definable with the integers as well
         case known, said if known is said:
