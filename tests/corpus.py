@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tamecheck.ir.graph import Graph, GraphBuilder
+from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
 from tamecheck.ops import BY_NAME
 
 PARAMS = {
@@ -59,3 +59,21 @@ def random_dense_network(sizes, rng, act="relu", *, digits=None, dtype=np.float3
         act,
         **params,
     )
+
+
+def over_vectors(graph: Graph, weights: np.ndarray | None = None, size: int = 3) -> Graph:
+    """A function of scalars, element by element over rows, each perhaps a linear image first."""
+    builder = GraphBuilder()
+    nodes: list[int] = []
+    for node in graph.nodes:
+        match node:
+            case Input(name=name):
+                nodes.append(builder.input(name, (1, size)))
+                if weights is not None:
+                    mixed = [nodes[-1], builder.constant(weights)]
+                    nodes[-1] = builder.apply(BY_NAME["matmul"], mixed)
+            case Constant(tensor=tensor):
+                nodes.append(builder.constant(tensor))
+            case Apply(op=op, args=args, params=params):
+                nodes.append(builder.apply(op, [nodes[arg] for arg in args], **params))
+    return builder.build({name: nodes[output] for name, output in graph.outputs})

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tamecheck as tc
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Graph
 from tamecheck.ir.structure import Structure
+from tamecheck.loaders.text.box import parse_box
+from tamecheck.loaders.text.expression import parse_expression
+from tamecheck.tame.check import check
 from tamecheck.tame.verdict import Check, Verdict
 
-__all__ = ["Row", "Score", "Truth", "answer_to", "score", "summary", "table"]
+__all__ = ["Row", "Score", "Truth", "score", "summary", "table"]
 
 
 class Truth(NamedTuple):
@@ -88,11 +93,6 @@ def table(path: Path) -> Iterator[Row]:
                 yield Row(cells[0], box, Truth.read(cells[2]))
 
 
-def answer_to(row: Row, *, timeout: float = 10) -> Check:
-    """What the library says."""
-    return tc.expression(row.text).check(row.box, timeout=timeout)
-
-
 def _word(truth: Truth, answer: Check) -> str:
     """How an answer compares; a smaller structure than the one that is known is right too."""
     match truth.verdict, answer.verdict:
@@ -112,15 +112,19 @@ def _word(truth: Truth, answer: Check) -> str:
             return "wrong"
 
 
-def score(row: Row, *, timeout: float = 10) -> Score:
-    """The answer to a question, compared with the truth, its certificate checked by the kernel."""
+def score(row: Row, graph: Graph | None = None, *, timeout: float = 10) -> Score:
+    """The answer to a question, compared with the truth, its certificate checked by the kernel.
+
+    A graph is asked in place of the expression, if it is given.
+    """
     try:
-        answer = answer_to(row, timeout=timeout)
+        graph = parse_expression(row.text).graph if graph is None else graph
+        box = Box.everything() if row.box is None else parse_box(row.box, graph.inputs)
+        answer = check(graph, box, timeout=timeout)
     except tc.TamecheckError as error:
         return Score(row, "error", str(error), "", 0.0, 0)
     known = answer.structure if answer.verdict is Verdict.TAME else None
-    said = str(Truth(answer.verdict, known))
-    word = _word(row.truth, answer)
+    said, word = str(Truth(answer.verdict, known)), _word(row.truth, answer)
     if answer.certificate is None:
         return Score(row, word, said, "", 0.0, 0)
     text, recheck = json.dumps(answer.certificate), tc.recheck
