@@ -8,7 +8,7 @@ from enum import Enum
 
 from tamecheck.errors import InputError, UnsupportedError
 
-__all__ = ["BOOL", "FLOAT", "INT64", "Family", "Kind", "kind_of"]
+__all__ = ["BOOL", "FLOAT", "INT64", "Family", "Kind", "code_of", "kind_of"]
 
 
 class Family(Enum):
@@ -81,3 +81,8 @@ def kind_of(code: int) -> Kind:
     if kind.family is Family.OTHER:
         raise UnsupportedError(f"tensors of type {kind.name} are not read.")
     return kind
+
+
+def code_of(kind: Kind) -> int:
+    """The ``TensorProto.DataType`` code of an element type."""
+    return _NAMES.index(kind.name) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -20,7 +20,8 @@ Outputs: TypeAlias = Value | tuple[Value, ...]
 class Context:
     """One node of the source: its operator, the inputs (None for one that is left out), and so on.
 
-    ``wanted`` is the number of outputs that it names; ``decode`` reads a tensor of an attribute.
+    ``wanted`` is the number of outputs that it names; ``decode`` reads a tensor of an attribute;
+    ``run`` gives the outputs of a graph of an attribute for inputs, under a name for errors.
     """
 
     op: str
@@ -30,6 +31,7 @@ class Context:
     attributes: Attributes
     emitter: Emitter
     decode: Callable[[Any], Value]
+    run: Callable[[Any, Sequence[Value], str], list[Value]]
 
     def input(self, index: int) -> Value:
         """An input that must be there."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tamecheck.loaders.kinds import kind_of
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx.constants import CONSTANTS
 from tamecheck.loaders.onnx.context import Context, Lowering
+from tamecheck.loaders.onnx.control import CONTROL
 from tamecheck.loaders.onnx.normalisation import NORMALISATION
 from tamecheck.loaders.onnx.picking import PICKING
 from tamecheck.loaders.onnx.pointwise import POINTWISE
@@ -28,6 +30,14 @@ from tamecheck.loaders.onnx.quantised import MICROSOFT, QUANTISED
 from tamecheck.loaders.onnx.recurrent import RECURRENT
 from tamecheck.loaders.onnx.reductions import REDUCTIONS, SELECTION
 from tamecheck.loaders.onnx.resize import RESIZE
+from tamecheck.loaders.onnx.scopes import (
+    Definition,
+    Function,
+    Scope,
+    functions_of,
+    opsets_of,
+    stored_in,
+)
 from tamecheck.loaders.onnx.shaping import SHAPING
 from tamecheck.loaders.onnx.signals import SIGNALS
 from tamecheck.loaders.onnx.source import (
@@ -46,7 +56,7 @@ from tamecheck.loaders.tables.schema_file import METADATA_KEY
 from tamecheck.loaders.values import Emitter, Value
 
 if TYPE_CHECKING:
-    from onnx import TensorProto, ValueInfoProto
+    from onnx import GraphProto, TensorProto, ValueInfoProto
 
 __all__ = ["LOWERINGS", "input_shapes", "inspect", "load_onnx"]
 
@@ -57,7 +67,7 @@ LOWERINGS: Mapping[tuple[str, str], Lowering] = {
         for table in (
             *(POINTWISE, PRODUCTS, WINDOWS, NORMALISATION, SELECTION, SHAPING, CONSTANTS),
             *(REDUCTIONS, RESIZE, RECURRENT, QUANTISATION, QUANTISED),
-            *(PICKING, SIGNALS, TYPES),
+            *(PICKING, SIGNALS, TYPES, CONTROL),
         )
         for name, lowering in table.items()
     },
@@ -68,6 +78,24 @@ LOWERINGS: Mapping[tuple[str, str], Lowering] = {
 
 NEWEST_OPSET = 28
 """The newest operator set whose node cases have been checked."""
+
+MAX_NODES = 2**17
+"""A model whose loops and functions unroll to more nodes than this is refused."""
+
+_RANDOM = "its values are random."
+_SEQUENCES = "sequences and optional values are not read."
+_STRINGS = "strings are not read."
+REASONS: Mapping[str, str] = {
+    **dict.fromkeys(("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike"), _RANDOM),
+    **dict.fromkeys(("RandomUniform", "RandomUniformLike"), _RANDOM),
+    **dict.fromkeys(("ConcatFromSequence", "SequenceAt", "SequenceConstruct"), _SEQUENCES),
+    **dict.fromkeys(("SequenceEmpty", "SequenceErase", "SequenceInsert"), _SEQUENCES),
+    **dict.fromkeys(("SequenceLength", "SequenceMap", "SplitToSequence"), _SEQUENCES),
+    **dict.fromkeys(("Optional", "OptionalGetElement", "OptionalHasElement"), _SEQUENCES),
+    **dict.fromkeys(("RegexFullMatch", "StringConcat", "StringNormalizer"), _STRINGS),
+    **dict.fromkeys(("StringSplit", "TfIdfVectorizer"), _STRINGS),
+}
+"""Why operators are not read that are no functions of real numbers."""
 
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError)
 
@@ -97,8 +125,8 @@ def load_onnx(
         Listing every node that is not read, and why.
     """
     parsed = read_source(source, where)
-    reading = _Reading(parsed, Emitter(dict(given or {})))
     with _prefix_place(parsed.where):
+        reading = _Reading(parsed, Emitter(dict(given or {})), functions_of(parsed.model))
         graph = reading.graph()
     return Loaded(
         graph,
@@ -131,45 +159,44 @@ def _prefix_place(where: str) -> Generator[None]:
         raise UnsupportedError(what, nodes=error.nodes, where=place, hint=error.hint) from None
 
 
+class _ListedError(UnsupportedError):
+    """A node cannot be read since one inside it is not, which is listed already."""
+
+
 @dataclass(slots=True)
 class _Reading:
-    """The state of one translation: the tensors so far, and what could not be read."""
+    """The state of one translation: the graph so far, and what could not be read."""
 
     source: Source
     emitter: Emitter
-    stored: Mapping[str, TensorProto] = field(default_factory=dict[str, "TensorProto"])
+    functions: Mapping[tuple[str, str, str], Function]
     counts: Counter[str] = field(default_factory=Counter[str])
-    values: dict[str, Value | None] = field(default_factory=dict[str, "Value | None"])
     gaps: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    translated: int = 0
 
     def graph(self) -> Graph:
         proto = self.source.model.graph
-        self.stored = self.source.initializers
-        self._check_opsets()
-        self._add_inputs()
-        for tensor in proto.sparse_initializer:
-            self.gaps.append((tensor.values.name, "a sparse tensor is not read."))
-            self.values[tensor.values.name] = None
-        nodes = source_nodes(proto)
+        opsets = opsets_of(self.source.model.opset_import)
+        self._check_opsets(opsets)
+        scope = Scope(opsets, stored=stored_in(proto))
+        self._add_inputs(scope)
+        nodes = source_nodes(proto.node)
         self.counts.update(node.operator for node in nodes)
-        for node in order_nodes(nodes, {*self.stored, *self.values}):
-            self._translate(node)
+        self._add_sparse(proto, scope)
+        self._translate_all(scope, nodes)
         outputs: dict[str, int] = {}
         for info in proto.output:
             name = name_text(info.name)
-            if name not in self.values and name not in self.stored:
-                raise InputError(f"Nothing makes the output {name!r}.")
             if name in outputs:
                 raise InputError(f"Two outputs are named {name!r}.")
-            value = self._value(name)
+            value = self._output(scope, name)
             if value is not None:
                 outputs[name] = self.emitter.node(value)
         if self.gaps:
             raise UnsupportedError("", nodes=self.gaps)
         return self.emitter.builder.build(outputs)
 
-    def _check_opsets(self) -> None:
-        opsets = self.source.opsets
+    def _check_opsets(self, opsets: Mapping[str, int]) -> None:
         if not opsets:
             raise InputError("The model names no operator set.")
         newest = opsets.get("", 1)
@@ -178,16 +205,16 @@ class _Reading:
                 f"Operator set {newest} is newer than those that were checked ({NEWEST_OPSET})."
             )
 
-    def _add_inputs(self) -> None:
+    def _add_inputs(self, scope: Scope) -> None:
         for info in self.source.inputs():
             name_text(info.name)
-            if info.name in self.values:
+            if info.name in scope.values:
                 raise InputError(f"Two inputs are named {info.name!r}.")
             try:
-                self.values[info.name] = self._input(info)
+                scope.values[info.name] = self._input(info)
             except UnsupportedError as error:
                 self.gaps.append((info.name, f"input: {error.what}"))
-                self.values[info.name] = None
+                scope.values[info.name] = None
 
     def _input(self, info: ValueInfoProto) -> Value:
         field_name = info.type.WhichOneof("value")
@@ -215,46 +242,58 @@ class _Reading:
             shape.append(extent)
         return self.emitter.input(info.name, tuple(shape), kind)
 
-    def _value(self, name: str) -> Value | None:
+    def _add_sparse(self, proto: GraphProto, scope: Scope) -> None:
+        for tensor in proto.sparse_initializer:
+            self.gaps.append((tensor.values.name, "a sparse tensor is not read."))
+            scope.values[tensor.values.name] = None
+
+    def _value(self, scope: Scope, name: str) -> Value | None:
         """A tensor that is there; stored ones are read when they are first needed."""
-        if name not in self.values:
+        holder = scope.holder(name)
+        if holder is None:
+            raise InputError(f"The tensor {name!r} is read, but nothing makes it.")
+        if name not in holder.values:
             try:
-                self.values[name] = self._decode(self.stored[name])
+                holder.values[name] = self._decode(holder.stored[name])
             except UnsupportedError as error:
                 self.gaps.append((name, f"tensor: {error.what}"))
-                self.values[name] = None
-        return self.values[name]
+                holder.values[name] = None
+        return holder.values[name]
+
+    def _output(self, scope: Scope, name: str) -> Value | None:
+        if scope.holder(name) is None:
+            raise InputError(f"Nothing makes the output {name!r}.")
+        return self._value(scope, name)
 
     def _decode(self, proto: TensorProto) -> Value:
         kind, array = read_tensor(proto, self.source.folder)
         return self.emitter.constant(array, kind, proto.name)
 
-    def _translate(self, node: SourceNode) -> None:
+    def _translate_all(self, scope: Scope, nodes: Sequence[SourceNode]) -> None:
+        self.translated += len(nodes)
+        if self.translated > MAX_NODES:
+            raise InputError(f"The model has more than {MAX_NODES} nodes when it is unrolled.")
+        for node in order_nodes(nodes, scope.own(), scope.around()):
+            self._translate(scope, node)
+
+    def _translate(self, scope: Scope, node: SourceNode) -> None:
         names = node.proto.output
-        self.values.update(dict.fromkeys(filter(None, names)))
-        lowering = LOWERINGS.get((node.domain, node.proto.op_type))
-        if lowering is None:
-            self.gaps.append((node.label, f"{node.operator}: the operator is not known."))
+        scope.values.update(dict.fromkeys(filter(None, names)))
+        given = [name if name and not scope.is_absent(name) else "" for name in node.proto.input]
+        meaning = self._meaning(scope, node)
+        if meaning is None:
+            why = REASONS.get(node.proto.op_type, "the operator is not known.")
+            self.gaps.append((node.label, f"{node.operator}: {why}"))
             return
-        inputs = [self._value(name) if name else None for name in node.proto.input]
-        if any(name and v is None for name, v in zip(node.proto.input, inputs, strict=True)):
-            # it depends on a node that is listed already
-            return
-        self.emitter.label = node.label
         with _guard(node):
+            inputs = [self._value(scope, name) if name else None for name in given]
+            if any(name and v is None for name, v in zip(given, inputs, strict=True)):
+                # it depends on a node that is listed already
+                return
             try:
-                context = Context(
-                    op=node.proto.op_type,
-                    opset=self.source.opsets.get(node.domain, 1),
-                    inputs=tuple(inputs),
-                    wanted=len(names),
-                    attributes=Attributes.of(node.proto.attribute),
-                    emitter=self.emitter,
-                    decode=self._decode,
-                )
-                found = lowering(context)
-                context.attributes.refuse_unread()
-                values = (found,) if isinstance(found, Value) else found
+                values = self._apply(scope, node, meaning, inputs)
+            except _ListedError:
+                return
             except UnsupportedError as error:
                 self.gaps.append((node.label, f"{node.operator}: {error.what}"))
                 return
@@ -263,7 +302,67 @@ class _Reading:
             self.gaps.append((node.label, what))
             return
         made = zip(names, values, strict=False)
-        self.values.update((name, value) for name, value in made if name)
+        scope.values.update((name, value) for name, value in made if name)
+
+    def _meaning(self, scope: Scope, node: SourceNode) -> Function | Lowering | Definition | None:
+        """What an operator is: a function of the model, our translation, or ONNX's definition."""
+        operator, opset = node.proto.op_type, scope.opsets.get(node.domain, 1)
+        function = self.functions.get((node.domain, operator, node.proto.overload))
+        known = function or LOWERINGS.get((node.domain, operator))
+        if known is not None or operator in REASONS:
+            return known
+        return Definition.of(node.domain, operator, opset)
+
+    def _apply(
+        self,
+        scope: Scope,
+        node: SourceNode,
+        meaning: Function | Lowering | Definition,
+        inputs: Sequence[Value | None],
+    ) -> Sequence[Value | None]:
+        """The outputs of a node; None where no name is wanted."""
+        proto = scope.resolve(node.proto)
+        if isinstance(meaning, Definition):
+            meaning = meaning.function(proto, inputs)
+        if isinstance(meaning, Function):
+            inner = scope.called(meaning, node.label, inputs, proto.attribute)
+            self._translate_all(inner, source_nodes(meaning.proto.node, inner.label))
+            made = zip(meaning.proto.output, proto.output, strict=False)
+            return self._outputs(inner, [name if wanted else "" for name, wanted in made])
+        self.emitter.label = node.label
+        context = Context(
+            op=proto.op_type,
+            opset=scope.opsets.get(node.domain, 1),
+            inputs=tuple(inputs),
+            wanted=len(proto.output),
+            attributes=Attributes.of(proto.attribute),
+            emitter=self.emitter,
+            decode=self._decode,
+            run=partial(self._run, scope, node.label),
+        )
+        found = meaning(context)
+        context.attributes.refuse_unread()
+        return (found,) if isinstance(found, Value) else found
+
+    def _run(
+        self, scope: Scope, label: str, graph: GraphProto, inputs: Sequence[Value], part: str
+    ) -> list[Value]:
+        """The outputs of a branch, or of one trip of a loop."""
+        names = [name_text(info.name) for info in graph.input]
+        if len(names) != len(inputs):
+            raise InputError(f"The body takes {len(names)} inputs, not {len(inputs)}.")
+        inner = scope.inside(f"{label}/{part}", dict(zip(names, inputs, strict=True)), graph)
+        self._add_sparse(graph, inner)
+        self._translate_all(inner, source_nodes(graph.node, inner.label))
+        found = self._outputs(inner, [info.name for info in graph.output])
+        return [value for value in found if value is not None]
+
+    def _outputs(self, scope: Scope, names: Sequence[str]) -> list[Value | None]:
+        """The results of a body; None for those without a name, which nobody wants."""
+        found = [self._output(scope, name_text(name)) if name else None for name in names]
+        if any(name and value is None for name, value in zip(names, found, strict=True)):
+            raise _ListedError("")
+        return found
 
 
 @contextmanager
@@ -292,18 +391,18 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     The keys are those of ``tamecheck info``.
     """
     source = read_source(path)
-    graph = source.model.graph
+    graph, opsets = source.model.graph, opsets_of(source.model.opset_import)
     unsupported: list[dict[str, str]] = []
     notes: tuple[str, ...] = ()
     try:
         notes = load_onnx(path).notes
     except UnsupportedError as error:
         unsupported = [{"node": node, "why": why} for node, why in error.nodes]
-    counts = Counter(node.operator for node in source_nodes(graph))
+    counts = Counter(node.operator for node in source_nodes(graph.node))
     return {
         "model": {"source": source.where, "sha256": None},
         "format": "onnx",
-        "opsets": {domain or "ai.onnx": version for domain, version in source.opsets.items()},
+        "opsets": {domain or "ai.onnx": version for domain, version in opsets.items()},
         "inputs": [{"name": i.name, "shape": _extents(i)} for i in source.inputs()],
         "outputs": [{"name": o.name, "shape": _extents(o)} for o in graph.output],
         "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer),

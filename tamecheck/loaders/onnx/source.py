@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from graphlib import CycleError, TopologicalSorter
@@ -44,24 +44,6 @@ class Source:
     model: ModelProto
     folder: Path | None
     where: str
-
-    @property
-    def opsets(self) -> dict[str, int]:
-        """The version of each operator set."""
-        return {
-            "" if entry.domain == "ai.onnx" else entry.domain: int(entry.version)
-            for entry in self.model.opset_import
-        }
-
-    @property
-    def initializers(self) -> dict[str, TensorProto]:
-        """The stored constants by name."""
-        found: dict[str, TensorProto] = {}
-        for tensor in self.model.graph.initializer:
-            if name_text(tensor.name) in found:
-                raise InputError(f"The tensor {tensor.name!r} is stored twice.", where=self.where)
-            found[tensor.name] = tensor
-        return found
 
     def inputs(self) -> list[ValueInfoProto]:
         """The inputs of the graph that have no stored value."""
@@ -108,12 +90,14 @@ class SourceNode:
         return f"{self.domain}::{self.proto.op_type}" if self.domain else self.proto.op_type
 
 
-def source_nodes(graph: GraphProto) -> list[SourceNode]:
+def source_nodes(nodes: Iterable[NodeProto], prefix: str = "") -> list[SourceNode]:
     """The nodes as they stand in the file."""
-    for node in graph.node:
+    found: list[SourceNode] = []
+    for index, node in enumerate(nodes):
         for name in (node.name, node.op_type, node.domain, *node.input, *node.output):
             name_text(name)
-    return [SourceNode(node.name or f"#{index}", node) for index, node in enumerate(graph.node)]
+        found.append(SourceNode(f"{prefix}{node.name or f'#{index}'}", node))
+    return found
 
 
 def name_text(name: Any) -> str:
@@ -123,18 +107,24 @@ def name_text(name: Any) -> str:
     return name
 
 
-def order_nodes(nodes: Sequence[SourceNode], present: Iterable[str]) -> list[SourceNode]:
-    """The nodes so that each reads only names that are present or that an earlier one makes."""
-    known = set(present)
+def order_nodes(
+    nodes: Sequence[SourceNode], taken: Iterable[str], around: Iterable[str] = ()
+) -> list[SourceNode]:
+    """The nodes so that each reads only names that are there or that an earlier one makes.
+
+    The names that are ``taken`` cannot be made again, but those ``around`` can.
+    """
+    own = set(taken)
+    known = own.union(around)
     producer: dict[str, int] = {}
     for index, node in enumerate(nodes):
         for name in filter(None, node.proto.output):
-            if name in producer or name in known:
+            if name in producer or name in own:
                 raise InputError(f"The tensor {name!r} is made twice.", where=node.place)
             producer[name] = index
     sorter = TopologicalSorter[int](dict.fromkeys(range(len(nodes)), ()))
     for index, node in enumerate(nodes):
-        for name in filter(None, node.proto.input):
+        for name in {*filter(None, node.proto.input), *captured_names(node.proto)}:
             if name in producer:
                 sorter.add(index, producer[name])
             elif name not in known:
@@ -147,7 +137,22 @@ def order_nodes(nodes: Sequence[SourceNode], present: Iterable[str]) -> list[Sou
         raise InputError("The graph has a cycle.", where=nodes[min(cycle)].place) from None
 
 
-FLOAT, INT, STRING, TENSOR, FLOATS, INTS, STRINGS = 1, 2, 3, 4, 6, 7, 8
+def captured_names(node: NodeProto) -> Iterator[str]:
+    """The tensors from outside that the branches and loop bodies of a node read."""
+    for attribute in node.attribute:
+        if attribute.type != GRAPH:
+            continue
+        graph = attribute.g
+        own = {tensor.name for tensor in graph.initializer} | {info.name for info in graph.input}
+        for inner in graph.node:
+            own.update(inner.output)
+        for inner in graph.node:
+            yield from (name for name in inner.input if name and name not in own)
+            yield from (name for name in captured_names(inner) if name not in own)
+        yield from (info.name for info in graph.output if info.name not in own)
+
+
+FLOAT, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS = 1, 2, 3, 4, 5, 6, 7, 8
 """Codes of ``AttributeProto.AttributeType``."""
 
 _NAMES = {
@@ -155,6 +160,7 @@ _NAMES = {
     INT: "an integer",
     STRING: "a string",
     TENSOR: "a tensor",
+    GRAPH: "a graph",
     FLOATS: "a list of floats",
     INTS: "a list of integers",
     STRINGS: "a list of strings",
@@ -220,6 +226,13 @@ class Attributes:
         """A tensor, or None."""
         proto = self._get(name, TENSOR, required=False)
         return None if proto is None else proto.t
+
+    def graph(self, name: str) -> GraphProto:
+        """A graph, such as a branch or the body of a loop."""
+        proto = self._get(name, GRAPH, required=True)
+        if proto is None:
+            raise InputError(f"The attribute {name!r} is missing.")
+        return proto.g
 
     def ignore(self, *names: str) -> None:
         """Count attributes as read that do not change the function."""

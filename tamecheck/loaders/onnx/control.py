@@ -1,0 +1,142 @@
+"""Branches that are chosen, and loops that are unrolled, before there are values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.kinds import BOOL, INT64
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.values import Value, axis_in
+
+__all__ = ["CONTROL"]
+
+MAX_TRIPS = 1_024
+"""A loop with more trips is not unrolled."""
+
+
+def _truth(value: Value, what: str) -> bool:
+    array = value.known(what)
+    if array.size != 1:
+        raise InputError(f"{what[0].upper()}{what[1:]} has shape {array.shape}.")
+    return bool(array.reshape(-1)[0])
+
+
+def _if(ctx: Context) -> Outputs:
+    then, other = ctx.attributes.graph("then_branch"), ctx.attributes.graph("else_branch")
+    chosen = _truth(ctx.input(0), "the condition")
+    return tuple(ctx.run(then if chosen else other, (), "then" if chosen else "else"))
+
+
+def _loop(ctx: Context) -> Outputs:
+    body, state = ctx.attributes.graph("body"), [ctx.input(i) for i in range(2, len(ctx.inputs))]
+    given, start = ctx.optional(0), ctx.optional(1)
+    (trips,) = (None,) if given is None else given.integers("the trip count")
+    alive = ctx.constant(np.int64(1), BOOL) if start is None else start
+    rows: list[list[Value]] = []
+    trip = 0
+    while (trips is None or trip < trips) and _truth(alive, "the condition of the loop"):
+        if trip >= MAX_TRIPS:
+            count = "an unknown number of" if trips is None else trips
+            raise UnsupportedError(f"a loop of {count} trips is too long to be unrolled.")
+        found = ctx.run(body, (ctx.constant(np.int64(trip), INT64), alive, *state), str(trip))
+        if len(found) <= len(state):
+            raise InputError(f"The body has {len(found)} outputs for {len(state)} variables.")
+        alive, state, row = found[0], found[1 : 1 + len(state)], found[1 + len(state) :]
+        rows.append(row)
+        trip += 1
+    collected = ctx.wanted - len(state)
+    if not rows and collected > 0:
+        raise UnsupportedError("a loop without a trip collects nothing of a known shape.")
+    return (*state, *(_stack([row[i] for row in rows], 0) for i in range(collected)))
+
+
+def _stack(values: Sequence[Value], axis: int) -> Value:
+    at = axis_in(axis, values[0].rank + 1)
+    first, *others = (v.reshape((*v.shape[:at], 1, *v.shape[at:])) for v in values)
+    return first.apply(ops.CONCAT, *others, axis=at) if others else first
+
+
+def _scan(ctx: Context) -> Outputs:
+    count = ctx.attributes.integer("num_scan_inputs")
+    if ctx.opset < 9:
+        return _scan_batch(ctx, count)
+    values = ctx.all_inputs()
+    split = len(values) - count
+    collected = ctx.wanted - split
+    if count < 1 or split < 0 or collected < 0:
+        raise InputError(f"{count} sequences do not fit {len(values)} inputs.")
+    state, sequences = values[:split], values[split:]
+    axes = _listed(ctx, "scan_input_axes", count)
+    turned = _listed(ctx, "scan_input_directions", count)
+    out_axes = _listed(ctx, "scan_output_axes", collected)
+    out_turned = _listed(ctx, "scan_output_directions", collected)
+    places = [axis_in(axis, v.rank) for axis, v in zip(axes, sequences, strict=True)]
+    lengths = {v.shape[at] for at, v in zip(places, sequences, strict=True)}
+    if len(lengths) != 1:
+        raise InputError(f"The sequences have lengths {sorted(lengths)}.")
+    rows, state = _trips(ctx, state, sequences, places, turned)
+    outputs: list[Value] = []
+    for i in range(collected):
+        column = [row[i] for row in rows]
+        outputs.append(_stack(column[::-1] if out_turned[i] else column, out_axes[i]))
+    return (*state, *outputs)
+
+
+def _trips(
+    ctx: Context,
+    state: list[Value],
+    sequences: Sequence[Value],
+    axes: Sequence[int],
+    turned: Sequence[int],
+) -> tuple[list[list[Value]], list[Value]]:
+    """What the trips over the elements of sequences collect, and the final state."""
+    body = ctx.attributes.graph("body")
+    length = sequences[0].shape[axes[0]]
+    if not 0 < length <= MAX_TRIPS:
+        raise UnsupportedError(f"a scan of {length} elements is not unrolled.")
+    rows: list[list[Value]] = []
+    for trip in range(length):
+        parts = (
+            v.part(axis, length - 1 - trip if backward else trip)
+            for v, axis, backward in zip(sequences, axes, turned, strict=True)
+        )
+        found = ctx.run(body, (*state, *parts), str(trip))
+        if len(found) < len(state):
+            raise InputError(f"The body has {len(found)} outputs for {len(state)} variables.")
+        rows.append(found[len(state) :])
+        state = found[: len(state)]
+    return rows, state
+
+
+def _scan_batch(ctx: Context, count: int) -> Outputs:
+    """The form of operator set 8: axis 0 is a batch, and axis 1 the sequence."""
+    if ctx.optional(0) is not None:
+        raise UnsupportedError("lengths of sequences are not read.")
+    values = [ctx.input(i) for i in range(1, len(ctx.inputs))]
+    split = len(values) - count
+    turned = _listed(ctx, "directions", count)
+    if count < 1 or split < 0 or len({value.shape[:1] for value in values}) != 1:
+        raise InputError(f"{count} sequences do not fit {len(values)} inputs.")
+    results: list[list[Value]] = []
+    for item in range(values[0].shape[0]):
+        state, sequences = (
+            [value.part(0, item) for value in part] for part in (values[:split], values[split:])
+        )
+        rows, final = _trips(ctx, state, sequences, [0] * count, turned)
+        collected = [_stack([row[i] for row in rows], 0) for i in range(ctx.wanted - split)]
+        results.append([*final, *collected])
+    return tuple(_stack([result[i] for result in results], 0) for i in range(ctx.wanted))
+
+
+def _listed(ctx: Context, name: str, count: int) -> tuple[int, ...]:
+    listed = ctx.attributes.integers(name) or (0,) * count
+    if len(listed) != count:
+        raise InputError(f"'{name}' has {len(listed)} numbers, not {count}.")
+    return listed
+
+
+CONTROL: Mapping[str, Lowering] = {"If": _if, "Loop": _loop, "Scan": _scan}
