@@ -136,6 +136,7 @@ ROWS = (
 OTHERS: Mapping[str, str] = {
     "eval": "the model's definition is evaluated; `--exact` gives rationals or rigorous balls",
     "info": "what a file holds, as it was read",
+    "supports": "which networks and queries are read",
     "convert": "writes the model that was read",
     "plot": "draws answers of other verbs",
     "report": "prints answers of other verbs, with what they rest on",

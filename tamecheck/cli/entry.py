@@ -29,6 +29,7 @@ from tamecheck.cli import (
     program,
     report,
     rules,
+    supports,
     train,
     verify,
 )
@@ -42,6 +43,7 @@ _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
     *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
     *(rules.RULES, rules.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
+    supports.VERB,
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\
@@ -130,7 +132,10 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         "with a certificate that a small independent kernel checks.",
         epilog=_EPILOG,
     )
-    parser.add_argument("-V", "--version", action="version", version=f"tamecheck {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=__version__)
+    parser.add_argument(
+        "--name", action="version", version="tamecheck", help="show the name and exit"
+    )
     subparsers = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
     for verb in _VERBS:
         verb.add_to(subparsers)

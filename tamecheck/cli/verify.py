@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
@@ -23,8 +24,10 @@ from tamecheck.cli.source import model_of, name_of, number_of, row_of_input
 from tamecheck.errors import CertificateError, InputError, UnsupportedError
 
 if TYPE_CHECKING:
+    from tamecheck.ir.spec import Specification
     from tamecheck.model import Model
     from tamecheck.verification import HammingBall, Witness
+    from tamecheck.verification.assignment import Assigned
 
 __all__ = ["VERB"]
 
@@ -37,7 +40,11 @@ Of a binarized network, whose inputs take two levels each, --hamming K asks inst
 decision at the point of --input stays when at most K inputs change, and --distance how many have to
 change.  For these --certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
 
-exit codes: 0 holds (--distance: known), 1 violated, 3 unknown; with --vnncomp always 0"""
+With --network the only file is a VNN-LIB 2.0 query, and the answer is as that standard says: sat,
+unsat, unknown or timed-out on the first line, then the values of all variables.
+
+exit codes: 0 holds (--distance: known), 1 violated, 3 unknown; with --vnncomp or --network
+always 0"""
 
 
 def _write_result(path: str, text: str) -> None:
@@ -55,6 +62,11 @@ def _run(args: Namespace) -> int:
     """Verify, print the answer."""
     claim(args, args.output, "certificate")
     claim(args, args.vnncomp, "result")
+    if args.network:
+        return _run_query(args)
+    if args.serialise_assignments is not None:
+        what = "--serialise-assignments is of use for a VNN-LIB 2.0 query only."
+        raise InputError(what, hint="Give its models: --network NAME=FILE.")
     if args.hamming is not None or args.distance:
         return _run_ball(args)
     return _run_property(args) if args.vnncomp is None else _run_in_competition(args)
@@ -116,6 +128,73 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
             hint="Give a .vnnlib file; or --input FILE and --hamming K for a binarized network.",
         )
     return model_of(args), args.spec
+
+
+# --- VNN-LIB 2.0 queries --------------------------------------------------------------------------
+
+
+def _run_query(args: Namespace) -> int:
+    """Answer as the standard says: a line, and the assignment if the query is satisfiable."""
+    given = [n for n in ("spec", "expr", "vnncomp", "output", "input") if getattr(args, n)]
+    if args.model is None or given or args.hamming is not None or args.distance:
+        what = "--network takes one positional argument, the query, and no other question."
+        raise InputError(what, hint="As in: tamecheck verify Q.vnnlib --network f=FILE.onnx.")
+    import tamecheck
+    from tamecheck.loaders.text.vnnlib import read_vnnlib
+    from tamecheck.verification import Holds, Violated, verify
+    from tamecheck.verification.assignment import assignment_of, assignment_text, query_status
+
+    models: dict[str, Model] = {}
+    for text in args.network:
+        name, equals, path = text.partition("=")
+        if not equals or name in models:
+            what = "is given twice" if equals else "is not of the form NAME=FILE"
+            raise InputError(f"--network {text!r} {what}.")
+        models[name] = tamecheck.load(path)
+    spec = read_vnnlib(args.model)
+    if args.serialise_assignments is not None:
+        _claim_files(args, spec)
+    with working(args, "verifying"):
+        answer = verify(models, spec, timeout=args.timeout, seed=args.seed)
+    document = answer.to_json()
+    status = query_status(answer)
+    assigned = assignment_of(spec, answer.witness) if isinstance(answer, Violated) else ()
+    document["status"] = status
+    document["assignment"] = {one.tensor.name: one.to_json() for one in assigned} or None
+    types = {t.element_type for n in spec.networks for t in n.inputs} - {"real", "Real"}
+    if types and isinstance(answer, Holds):
+        message(args, f"Proved of real arithmetic; rounding to {min(types)} is not covered.")
+    if isinstance(answer, Violated) and answer.witness.float32 is False:
+        message(args, "A float32 run does not confirm the assignment, which is exact.")
+    if args.serialise_assignments is not None and assigned:
+        _write_assignments(args.serialise_assignments, assigned)
+        print_answer(args, document, [status], status)
+    else:
+        lines = [status, *assignment_text(assigned).splitlines()]
+        print_answer(args, document, lines, status)
+    return 0
+
+
+def _claim_files(args: Namespace, spec: Specification) -> None:
+    folder = Path(args.serialise_assignments)
+    if not folder.exists():
+        if not folder.parent.is_dir():
+            raise InputError("The folder of the assignments has no parent.", where=str(folder))
+        return
+    for network in spec.networks:
+        for tensor in (*network.inputs, *network.hidden, *network.outputs):
+            claim(args, folder / f"{tensor.name}.pb", "assignment")
+
+
+def _write_assignments(folder: str, assigned: tuple[Assigned, ...]) -> None:
+    from tamecheck.loaders.outputs import write_error, write_files
+    from tamecheck.verification.assignment import assignment_files
+
+    try:
+        Path(folder).mkdir(exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from None
+    write_files({Path(folder) / name: data for name, data in assignment_files(assigned).items()})
 
 
 # --- balls of a binarized network ----------------------------------------------------------------
@@ -249,11 +328,27 @@ VERB = Verb(
     "does a property hold? with a proof or a witness",
     _DESCRIPTION,
     (
-        MODEL[0],
+        option("model", "MODEL", ".onnx or .json file, also .gz; or the query", nargs="?"),
         option("spec", "SPEC", "the property: .vnnlib file, also .gz", nargs="?"),
         MODEL[1],
         output("--vnncomp", "FILE", "write sat, unsat, unknown, timeout or error here, and exit 0"),
         CERTIFICATE,
+        Group(
+            "VNN-LIB 2.0 queries",
+            (
+                option(
+                    "--network",
+                    "NAME=FILE",
+                    "the model of a declared network; once for each",
+                    action="append",
+                ),
+                option(
+                    "--serialise-assignments",
+                    "DIR",
+                    "write each variable as DIR/NAME.pb, an ONNX tensor, instead of printing it",
+                ),
+            ),
+        ),
         Group(
             "binarized networks",
             (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -257,6 +257,21 @@ class GraphBuilder:
         _check_size(shape, label)
         key = (op.name, tuple(args), tuple(checked.items()), function)
         return self._add(key, Apply(op, tuple(args), checked, shape, label, function))
+
+    def include(self, graph: Graph, source: Callable[[Input], int]) -> list[int]:
+        """Add the nodes of a graph, with other sources instead of its inputs; their numbers."""
+        number: list[int] = []
+        for node in graph.nodes:
+            match node:
+                case Input():
+                    number.append(source(node))
+                case Constant(tensor, label):
+                    number.append(self.constant(tensor, label))
+                case Apply():
+                    args = [number[arg] for arg in node.args]
+                    added = self.apply(node.op, args, node.label, node.function, **node.params)
+                    number.append(added)
+        return number
 
     def build(
         self,

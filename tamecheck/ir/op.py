@@ -105,6 +105,8 @@ class Expansion:
     """Bounds of the values at all arguments."""
     keeps_order: bool = False
     """Whether the values along the axis are ordered as the arguments are."""
+    total: Fraction | None = None
+    """What the values along the axis add up to at all arguments, if that is known."""
 
 
 Meaning: TypeAlias = Pointwise | Routing | Contraction | Fold | Selection | Expansion

@@ -15,7 +15,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.tensor import Shape, size_of
 
-__all__ = ["Case", "Inequality", "Specification", "TensorName", "Terms"]
+__all__ = ["Case", "Inequality", "NetworkName", "Specification", "TensorName", "Terms"]
 
 Terms: TypeAlias = tuple[tuple[int, Fraction], ...]
 """A linear form: pairs of a flat index and its coefficient, none of them 0, by index."""
@@ -65,11 +65,26 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class TensorName:
-    """A tensor as the property declares it; ``model_name`` is its name in the model, if given."""
+    """A tensor as the property declares it; ``model_name`` is its name in the model, if given.
+
+    ``element_type`` is as the file writes it, ``float32`` or ``real``.
+    """
 
     name: str
     shape: Shape
     model_name: str = ""
+    element_type: str = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkName:
+    """A network as the property declares it; ``equal_to`` names the network whose model it has."""
+
+    name: str
+    inputs: tuple[TensorName, ...]
+    hidden: tuple[TensorName, ...]
+    outputs: tuple[TensorName, ...]
+    equal_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,18 @@ class Specification:
     """The cases; none if the region of every one is seen to be empty."""
     where: str = ""
     """The file."""
+    networks: tuple[NetworkName, ...] = ()
+    """The declared networks (version 2.0), whose inputs follow each other in ``inputs``, and whose
+    hidden tensors and outputs follow each other in ``outputs``."""
+    products: tuple[tuple[int, ...], ...] = ()
+    """Products of elements, which come after all outputs; a factor is i for input i, -1-j for
+    output j."""
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether it is about more than the inputs and outputs of one network."""
+        several = len(self.networks) > 1 or any(network.hidden for network in self.networks)
+        return several or bool(self.products)
 
     @property
     def input_size(self) -> int:
@@ -91,8 +118,8 @@ class Specification:
 
     @property
     def output_size(self) -> int:
-        """The number of output elements."""
-        return sum(size_of(tensor.shape) for tensor in self.outputs)
+        """The number of output elements, products included."""
+        return sum(size_of(tensor.shape) for tensor in self.outputs) + len(self.products)
 
     def unsafe(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> bool:
         """Whether the input ``x`` with outputs ``y``, both flat, violates the property."""

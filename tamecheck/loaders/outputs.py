@@ -56,6 +56,7 @@ Kind: TypeAlias = Literal[
     "report",
     "summary",
     "result",
+    "assignment",
 ]
 """What an output is."""
 
@@ -69,6 +70,7 @@ _MARKS: Mapping[Kind, bytes] = {
     "figure": rb"(\x89PNG.{33}tEXtSoftware\0|<\?xml.*<dc:title>|%PDF.*/Creator \()tamecheck",
     "report": rb'<!DOCTYPE html>.*<meta name="generator" content="tamecheck">',
     "summary": rb"# Four small networks: are they tame\?\n",
+    "assignment": rb".*tamecheck:assignment\Z",
     "result": rb"(unsat|unknown|timeout|error|sat\n\(\(X_0 .*\)\))\n\Z",
 }
 """How an output of each kind begins, or begins and ends."""

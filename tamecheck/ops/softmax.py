@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -76,7 +77,9 @@ SOFTMAX = Op(
     summary="exp(x) divided by its sum along an axis",
     params=(Param("axis", int),),
     shape=_along_axis,
-    meaning=Expansion(_softmax, _softmax_floats, values=(0.0, 1.0), keeps_order=True),
+    meaning=Expansion(
+        _softmax, _softmax_floats, values=(0.0, 1.0), keeps_order=True, total=Fraction(1)
+    ),
 )
 
 LOG_SOFTMAX = Op(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from tamecheck.cells import Slice, slice_of_box
 from tamecheck.derivative.reverse import route_index
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
-from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.ir.graph import Apply, Graph, GraphBuilder, Input
 from tamecheck.ir.op import Expansion, Pointwise
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.plots.canvas import label_of
@@ -175,23 +175,6 @@ def output_names(graph: Graph) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _copied(graph: Graph, builder: GraphBuilder, source: Callable[[Input], int]) -> list[int]:
-    """The nodes of a graph in a builder, with other sources instead of its inputs."""
-    number: list[int] = []
-    for node in graph.nodes:
-        match node:
-            case Input():
-                number.append(source(node))
-            case Constant(tensor, label):
-                number.append(builder.constant(tensor, label))
-            case Apply():
-                args = [number[arg] for arg in node.args]
-                number.append(
-                    builder.apply(node.op, args, node.label, node.function, **node.params)
-                )
-    return number
-
-
 def _restricted(graph: Graph, chart: Slice) -> Graph:
     """The model after ``x = matrix u + origin``."""
     builder = GraphBuilder()
@@ -208,7 +191,7 @@ def _restricted(graph: Graph, chart: Slice) -> Graph:
         moved = builder.apply(ops.ADD, [product, builder.constant(origin)], node.label)
         return builder.apply(ops.RESHAPE, [moved], shape=node.shape)
 
-    number = _copied(graph, builder, source)
+    number = builder.include(graph, source)
     return builder.build([(name, number[node]) for name, node in graph.outputs])
 
 
@@ -224,7 +207,7 @@ def _numbers(values: Sequence[Fraction]) -> Array:
 def _extended(graph: Graph) -> tuple[GraphBuilder, int]:
     """A builder that holds the graph, and the node of all its output elements in one vector."""
     builder = GraphBuilder()
-    number = _copied(graph, builder, lambda node: builder.input(node.name, node.shape, node.label))
+    number = builder.include(graph, lambda node: builder.input(node.name, node.shape, node.label))
     flat = [
         builder.apply(ops.RESHAPE, [number[node]], shape=(size_of(graph.nodes[node].shape),))
         for _, node in graph.outputs

@@ -22,6 +22,7 @@ __all__ = [
     "Unknown",
     "Violated",
     "Witness",
+    "float_text",
     "vnncomp_text",
 ]
 
@@ -155,14 +156,15 @@ def vnncomp_text(answer: Answer) -> str:
             return "timeout\n" if late else "unknown\n"
         case Violated(witness=witness):
             lines = [
-                f"({name}_{index} {_decimal(value)})"
+                f"({name}_{index} {float_text(value)})"
                 for name, values in (("X", witness.inputs), ("Y", witness.outputs))
                 for index, value in enumerate(values)
             ]
             return f"sat\n({chr(10).join(lines)})\n"
 
 
-def _decimal(value: Fraction | str) -> str:
+def float_text(value: Fraction | str) -> str:
+    """The nearest float64, or the middle of a ball, as text."""
     # a ball reads "[middle +/- radius]"
     return value.strip("[]").split(" ")[0] if isinstance(value, str) else repr(nearest_float(value))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,9 +13,10 @@ from tamecheck.bounds.layers import Combine, Dense, Layers
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Expansion
+from tamecheck.ir.op import Expansion, Params, Routing
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.shapes import axis_of
 
 __all__ = ["Problem", "Region", "problem_of", "without"]
 
@@ -87,6 +88,7 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     An `InputError` says where the numbers of inputs or outputs do not fit.
     """
     _check_sizes(graph, spec)
+    spec = _add_up(graph, spec)
     rows: dict[Inequality, int] = {}
     for case in spec.cases:
         for row in (*case.region, *case.outputs):
@@ -131,6 +133,51 @@ def _check_order(spec: Specification, declared: Sequence[str], model: Sequence[s
             where=spec.where,
             hint="Declare them in the model's order.",
         )
+
+
+def _add_up(graph: Graph, spec: Specification) -> Specification:
+    """The same property, with the known sum of outputs (1 for a softmax) where only that occurs."""
+    groups = list(_groups(graph))
+    if not groups:
+        return spec
+
+    def row(one: Inequality) -> Inequality:
+        terms, bound = dict(one.outputs), one.bound
+        for group, total in groups:
+            factors = {terms.get(index, Fraction(0)) for index in group}
+            if len(factors) == 1 and (factor := factors.pop()):
+                bound -= factor * total
+                terms = {index: c for index, c in terms.items() if index not in group}
+        return Inequality(one.inputs, tuple(terms.items()), bound, one.strict)
+
+    cases = (replace(case, outputs=tuple(map(row, case.outputs))) for case in spec.cases)
+    return replace(spec, cases=tuple(cases))
+
+
+def _groups(graph: Graph) -> Iterator[tuple[frozenset[int], Fraction]]:
+    """Sets of output elements with a known sum: of a softmax, whose elements may have moved."""
+    start = 0
+    for _, number in graph.outputs:
+        node, moves = graph.nodes[number], list[tuple[Routing, Params]]()
+        offset, start = start, start + size_of(node.shape)
+        while isinstance(node, Apply) and isinstance(node.op.meaning, Routing):
+            below = graph.nodes[node.args[0]]
+            if len(node.args) != 1 or size_of(below.shape) != size_of(node.shape):
+                # elements are lost or added
+                break
+            moves.append((node.op.meaning, node.params))
+            node = below
+        meaning = node.op.meaning if isinstance(node, Apply) else None
+        if not isinstance(node, Apply) or not isinstance(meaning, Expansion) or not meaning.total:
+            continue
+        elements = np.arange(size_of(node.shape)).reshape(node.shape)
+        lines = np.moveaxis(elements, axis_of(node.shape, node.params), -1)
+        for routing, params in reversed(moves):
+            elements = routing.route([elements], params)
+        place = {element: offset + i for i, element in enumerate(elements.reshape(-1).tolist())}
+        for line in lines.reshape(-1, lines.shape[-1]).tolist():
+            if all(element in place for element in line):
+                yield frozenset(place[element] for element in line), meaning.total
 
 
 def _scores(graph: Graph, rows: Sequence[Inequality]) -> Graph:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, path, seconds
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
+from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
 from tamecheck.verification.branch import split_inputs, split_neurons, still_open
 from tamecheck.verification.exact import exact_of, point_of
 from tamecheck.verification.falsify import attack, flip, sample
+from tamecheck.verification.joint import joint_graph, joint_replay, models_of
 from tamecheck.verification.plain import bound_plainly, sample_plainly
 from tamecheck.verification.problem import Problem, Region, problem_of, without
 from tamecheck.verification.witness import (
@@ -45,7 +48,7 @@ _NEURONS = "linear bounds over sign patterns of rectifiers"
 
 
 def verify(
-    model: Model | Graph,
+    model: Model | Graph | Mapping[str, Model],
     spec: Specification | str | Path,
     *,
     timeout: float | None = None,
@@ -57,7 +60,8 @@ def verify(
     Parameters
     ----------
     model
-        The network, or its graph.
+        The network, or its graph; or a mapping from the names that a VNN-LIB 2.0 property declares
+        to networks.
     spec
         The property, or the path of its VNN-LIB file (``.vnnlib``, also ``.gz``).
     timeout
@@ -73,9 +77,17 @@ def verify(
     InputError
         If the property cannot be read, or does not fit the model.
     """
-    graph, replay = graph_of(model), replay or replay_of(model)
     if not isinstance(spec, Specification):
         spec = read_vnnlib(path(spec, what="property"))
+    if isinstance(model, Mapping) or spec.is_joint:
+        models = models_of(spec, model)
+        if spec.is_joint:
+            graph, replay = joint_graph(spec, models), replay or joint_replay(spec, models)
+        else:
+            (one,) = models.values()
+            graph, replay = graph_of(one), replay or replay_of(one)
+    else:
+        graph, replay = graph_of(model), replay or replay_of(model)
     limit, seed = seconds(timeout), natural(seed, what="seed")
     started, budget = time.monotonic(), Budget.of(_FOREVER if limit is None else limit)
     run = _Run(problem_of(graph, spec), replay, budget, seed)
@@ -83,9 +95,10 @@ def verify(
     try:
         layers = run.problem.layers
         rest = run.plain if layers is None else lambda: run.by_layers(layers)
-        return run.unconditional() or rest()
+        answer = run.unconditional() or rest()
     except KeyboardInterrupt:
-        return run.interrupt()
+        answer = run.interrupt()
+    return run.check_types(answer)
 
 
 class _Run:
@@ -117,6 +130,19 @@ class _Run:
     def _unknown(self, why: str) -> Unknown:
         late = self.budget.is_spent
         return Unknown("Out of time." if late else why, self._spent, late, self.facts)
+
+    def check_types(self, answer: Answer) -> Answer:
+        """The answer, unless an input that is declared to be an integer is none in the witness."""
+        if not isinstance(answer, Violated):
+            return answer
+        values = iter(answer.witness.inputs)
+        for tensor in self.problem.spec.inputs:
+            elements = list(islice(values, size_of(tensor.shape)))
+            integral = "int" in tensor.element_type.lower()
+            if integral and any(value.denominator != 1 for value in elements):
+                why = f"Only points were found at which {tensor.element_type} {tensor.name} is not."
+                return self._unknown(why)
+        return answer
 
     def interrupt(self) -> Answer:
         """What is known when Ctrl-C ends the search: an exact witness, or nothing."""

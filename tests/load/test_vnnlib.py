@@ -157,11 +157,13 @@ def test_mistakes_name_the_line(text, line, words):
 @pytest.mark.parametrize(
     "text",
     [
-        ONE + "(assert (<= X_0 (* X_0 X_0)))",
         ONE + "(assert (<= X_0 (/ 1 X_0)))",
         "(declare-const X_0 Int)",
         "(vnnlib-version <3.0>)",
-        V2 + "(declare-network acc2 (declare-input P Real [])(declare-output Q Real []))",
+        (
+            "(vnnlib-version <2.0>)"
+            "(declare-network f (declare-input A Real [1] initialized)(declare-output B Real [1]))"
+        ),
         ONE + "(assert (or (<= X_0 1) (>= X_0 2)))" * 40,
     ],
 )

@@ -105,6 +105,7 @@ def load_onnx(
     *,
     where: str = "",
     given: Mapping[str, Array] | None = None,
+    hidden: Sequence[str] = (),
 ) -> Loaded:
     """The function that an ONNX model computes, as an exact graph of primitive ops.
 
@@ -116,6 +117,8 @@ def load_onnx(
         The name of the model in errors.
     given
         Values for inputs, used only where an input decides the shape of a result.
+    hidden
+        Names of inner tensors, which become further outputs after those of the model.
 
     Raises
     ------
@@ -126,7 +129,8 @@ def load_onnx(
     """
     parsed = read_source(source, where)
     with _prefix_place(parsed.where):
-        reading = _Reading(parsed, Emitter(dict(given or {})), functions_of(parsed.model))
+        functions = functions_of(parsed.model)
+        reading = _Reading(parsed, Emitter(dict(given or {})), functions, tuple(hidden))
         graph = reading.graph()
     return Loaded(
         graph,
@@ -170,6 +174,7 @@ class _Reading:
     source: Source
     emitter: Emitter
     functions: Mapping[tuple[str, str, str], Function]
+    hidden: tuple[str, ...] = ()
     counts: Counter[str] = field(default_factory=Counter[str])
     gaps: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     translated: int = 0
@@ -185,11 +190,13 @@ class _Reading:
         self._add_sparse(proto, scope)
         self._translate_all(scope, nodes)
         outputs: dict[str, int] = {}
-        for info in proto.output:
-            name = name_text(info.name)
+        # a hidden tensor may go by the name of the node that makes it
+        made = {node.proto.name: node.proto.output[0] for node in nodes if node.proto.output}
+        for name in (*(name_text(info.name) for info in proto.output), *self.hidden):
             if name in outputs:
                 raise InputError(f"Two outputs are named {name!r}.")
-            value = self._output(scope, name)
+            known = name not in self.hidden or scope.holder(name) is not None
+            value = self._output(scope, name if known else made.get(name, name))
             if value is not None:
                 outputs[name] = self.emitter.node(value)
         if self.gaps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial, reduce
@@ -14,7 +14,7 @@ from typing import TypeAlias
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.spec import Case, Specification, TensorName
-from tamecheck.ir.tensor import Shape, size_of
+from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.files import name_place, read_text
 from tamecheck.loaders.text.linear_logic import (
     FALSE,
@@ -29,13 +29,20 @@ from tamecheck.loaders.text.linear_logic import (
     opposite,
 )
 from tamecheck.loaders.text.sexpr import GAP, Atom, line_of, read_form
+from tamecheck.loaders.text.vnnlib_names import (
+    FLAT,
+    MAX_VARIABLES,
+    Equivalence,
+    Kind,
+    Tensor,
+    Variables,
+    atom_text,
+)
 
 __all__ = ["parse_vnnlib", "read_vnnlib"]
 
 
-MAX_VARIABLES = 10_000_000
 MAX_BITS = 13_000
-_FLAT = re.compile(r"(?P<kind>[XYxy])_(?P<index>[0-9]{1,9})")
 _NUMBER = re.compile(r"[-+]?\.?[0-9]")
 _COMPARISONS = frozenset({"<=", "<", ">=", ">", "=", "==", "!=", "distinct"})
 _IGNORED = frozenset({"", "set-logic", "set-info", "set-option", "check-sat", "get-model", "exit"})
@@ -56,100 +63,8 @@ class Assertion:
     dnf: Dnf
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A tensor declared inside a network."""
-
-    output: bool
-    tensor: TensorName
-
-
-Item: TypeAlias = Linear | Condition | Assertion | Tensor | None
+Item: TypeAlias = Linear | Condition | Assertion | Tensor | Equivalence | None
 """What a form is; None for a command that is done, or that says nothing about the property."""
-
-
-@dataclass(slots=True)
-class Variables:
-    """What the file has declared so far.
-
-    In version 1 these are flat indices, in version 2 tensors with the offset of their elements.
-    """
-
-    version: int = 1
-    flat: dict[str, set[int]] = field(default_factory=lambda: {"X": set[int](), "Y": set[int]()})
-    tensors: list[Tensor] = field(default_factory=list[Tensor])
-    offsets: dict[str, tuple[Tensor, int]] = field(default_factory=dict[str, tuple[Tensor, int]])
-
-    def declare(self, kind: str, index: int) -> None:
-        """Declare ``X_index`` or ``Y_index`` (version 1)."""
-        known = self.flat[kind]
-        if index in known:
-            raise InputError(f"{kind}_{index} is declared twice.")
-        known.add(index)
-
-    def declare_network(self, args: Sequence[Atom | Item]) -> None:
-        """Declare the tensors of the network (version 2)."""
-        head, *rest = args or (None,)
-        tensors = [item for item in rest if isinstance(item, Tensor)]
-        outputs = {one.output for one in tensors}
-        if not isinstance(head, Atom) or len(tensors) != len(rest) or len(outputs) != 2:
-            what = "'declare-network' needs a name, then declare-input and declare-output."
-            raise InputError(what)
-        if self.version != 2:
-            raise InputError("'declare-network' needs (vnnlib-version <2.0>) before it.")
-        if self.tensors:
-            raise UnsupportedError("The property relates several networks.")
-        sizes = {False: 0, True: 0}
-        for one in tensors:
-            name = one.tensor.name
-            if name in self.offsets:
-                raise InputError(f"{name!r} is declared twice.")
-            self.offsets[name] = (one, sizes[one.output])
-            sizes[one.output] += size_of(one.tensor.shape)
-        if max(sizes.values()) > MAX_VARIABLES:
-            raise InputError(f"More than {MAX_VARIABLES} variables are declared.")
-        self.tensors.extend(tensors)
-
-    def names(self, *, output: bool) -> tuple[TensorName, ...]:
-        """The declared input or output tensors."""
-        if self.version == 2:
-            return tuple(one.tensor for one in self.tensors if one.output == output)
-        kind = "Y" if output else "X"
-        known = self.flat[kind]
-        if known and max(known) != len(known) - 1:
-            gap = next(i for i in range(len(known)) if i not in known)
-            raise InputError(f"{kind}_{max(known)} is declared, but not {kind}_{gap}.")
-        return (TensorName(kind, (len(known),)),) if known else ()
-
-    def element(self, atom: Atom) -> Linear:
-        """The variable that a word names: input i is ``i``, output j is ``-1-j``."""
-        if self.version == 2:
-            found = self.offsets.get(atom.text)
-            if found is None:
-                raise InputError(f"{_shown(atom)} is not declared.")
-            declared, offset = found
-            index, output = offset + _position(atom, declared.tensor.shape), declared.output
-        else:
-            flat = _FLAT.fullmatch(atom.text)
-            if flat is None or atom.indices is not None:
-                hint = "Variables are X_i (input) and Y_j (output)."
-                raise InputError(f"{_shown(atom)} is no variable.", hint=hint)
-            index, output = int(flat["index"]), flat["kind"].upper() == "Y"
-            if index not in self.flat[flat["kind"].upper()]:
-                raise InputError(f"{atom.text} is not declared.")
-        return Linear({-1 - index if output else index: Fraction(1)})
-
-
-def _shown(atom: Atom) -> str:
-    indices = "" if atom.indices is None else f"[{','.join(map(str, atom.indices))}]"
-    return repr((atom.text + indices)[:60])
-
-
-def _position(atom: Atom, shape: Shape) -> int:
-    indices = atom.indices or ()
-    if len(indices) != len(shape) or any(i >= n for i, n in zip(indices, shape, strict=True)):
-        raise InputError(f"{_shown(atom)} is no element of a tensor of shape {list(shape)}.")
-    return reduce(lambda place, at: place * at[1] + at[0], zip(indices, shape, strict=True), 0)
 
 
 def fold_form(items: Sequence[Atom | Item], variables: Variables) -> Item:
@@ -161,15 +76,17 @@ def fold_form(items: Sequence[Atom | Item], variables: Variables) -> Item:
         case name if name in _COMPARISONS:
             return _comparison(name, args, variables)
         case "+" | "-" | "*" | "/" as name:
-            return _short(_arithmetic(name, [_linear(arg, variables) for arg in args]))
+            return _short(_arithmetic(name, [_linear(arg, variables) for arg in args], variables))
         case "and" | "or" | "not" | "=>" as name:
             return _connective(name, [_condition(arg) for arg in args])
         case "assert":
             if len(args) != 1:
                 raise InputError("'assert' takes one condition.")
             return Assertion(_condition(args[0]))
-        case "declare-input" | "declare-output" as name:
+        case "declare-input" | "declare-hidden" | "declare-output" as name:
             return _declare_tensor(name, args)
+        case "equal-to" | "isomorphic-to" as name:
+            return _relate(name, args)
         case name:
             _command(name, args, variables)
             return None
@@ -177,15 +94,10 @@ def fold_form(items: Sequence[Atom | Item], variables: Variables) -> Item:
 
 def _command(name: str, args: Sequence[Atom | Item], variables: Variables) -> None:
     match name:
-        case "declare-hidden":
-            what = "The property is about hidden nodes; inputs and outputs are read."
-            raise UnsupportedError(what)
-        case "isomorphic-to" | "equal-to":
-            raise UnsupportedError("The property relates several networks.")
         case "declare-const" | "declare-fun":
             _declare_flat(name, args, variables)
         case "declare-network":
-            variables.declare_network(args)
+            _declare_network(args, variables)
         case "vnnlib-version":
             _set_version(args, variables)
         case _ if name not in _IGNORED:
@@ -219,7 +131,7 @@ def _comparison(name: str, args: Sequence[Atom | Item], variables: Variables) ->
     return Condition(both([compare(name, a, b) for a, b in pairwise(terms)]))
 
 
-def _arithmetic(name: str, terms: Sequence[Linear]) -> Linear:
+def _arithmetic(name: str, terms: Sequence[Linear], variables: Variables) -> Linear:
     if not terms or (name == "/" and len(terms) != 2):
         raise InputError(f"{name!r} does not take {len(terms)} terms.")
     if name == "+":
@@ -227,20 +139,13 @@ def _arithmetic(name: str, terms: Sequence[Linear]) -> Linear:
     if name == "-":
         rest = [term.scale(Fraction(-1)) for term in terms[1:]]
         return Linear.total([terms[0], *rest]) if rest else terms[0].scale(Fraction(-1))
-    product = terms[0]
     if name == "/":
         if terms[1].terms:
-            what = "A constraint divides by a variable; only linear ones are read."
-            raise UnsupportedError(what)
+            raise UnsupportedError("A constraint divides by a variable; polynomials are read.")
         if terms[1].constant == 0:
             raise InputError("Division by 0.")
-        return product.scale(1 / terms[1].constant)
-    for term in terms[1:]:
-        if product.terms and term.terms:
-            raise UnsupportedError("A constraint multiplies variables; only linear ones are read.")
-        factor, form = (term.constant, product) if product.terms else (product.constant, term)
-        product = form.scale(factor)
-    return Linear.total([product])
+        return terms[0].scale(1 / terms[1].constant)
+    return Linear.total([reduce(variables.product, terms)])
 
 
 def _short(form: Linear) -> Linear:
@@ -269,10 +174,10 @@ def _declare_flat(name: str, args: Sequence[Atom | Item], variables: Variables) 
         raise InputError(f"{name!r} needs a name and a type.")
     if variables.version != 1:
         raise InputError(f"{name!r} belongs to VNN-LIB 1.0.")
-    flat = _FLAT.fullmatch(words[0].text)
+    flat = FLAT.fullmatch(words[0].text)
     if flat is None:
         raise InputError(
-            f"{_shown(words[0])} is neither an input X_i nor an output Y_j.",
+            f"{atom_text(words[0])} is neither an input X_i nor an output Y_j.",
             hint="VNN-LIB 1.0 names variables so.",
         )
     if _REALS.fullmatch(words[1].text) is None:
@@ -281,6 +186,13 @@ def _declare_flat(name: str, args: Sequence[Atom | Item], variables: Variables) 
     if index >= MAX_VARIABLES:
         raise InputError(f"More than {MAX_VARIABLES} variables are declared.")
     variables.declare(flat["kind"].upper(), index)
+
+
+_KINDS: Mapping[str, Kind] = {
+    "declare-input": "input",
+    "declare-hidden": "hidden",
+    "declare-output": "output",
+}
 
 
 def _declare_tensor(name: str, args: Sequence[Atom | Item]) -> Item:
@@ -292,10 +204,32 @@ def _declare_tensor(name: str, args: Sequence[Atom | Item]) -> Item:
                 raise UnsupportedError(f"{tensor} has elements of type {kind[:40]}, not Real.")
             if size_of(shape) > MAX_VARIABLES or len(shape) > 32:
                 raise InputError(f"{tensor} has more than {MAX_VARIABLES} elements.")
-            label = rest[0].text if rest and isinstance(rest[0], Atom) else ""
-            return Tensor(name == "declare-output", TensorName(tensor, shape, label))
+            label = rest[0] if rest and isinstance(rest[0], Atom) else Atom("")
+            if label.text == "initialized" and not label.string:
+                raise UnsupportedError(f"Input {tensor!r} is 'initialized'; give it a value.")
+            if name == "declare-hidden" and not label.string:
+                what = f"Hidden tensor {tensor!r} needs the name of a node's output, in quotes."
+                raise InputError(what)
+            return Tensor(_KINDS[name], TensorName(tensor, shape, label.text, kind))
         case _:
             raise InputError(f"{name!r} needs a name, a type and a shape, as in X Real [1,5].")
+
+
+def _relate(name: str, args: Sequence[Atom | Item]) -> Equivalence:
+    match args:
+        case [Atom(text=network, indices=None, string=False)]:
+            return Equivalence(name == "equal-to", network)
+        case _:
+            raise InputError(f"{name!r} needs the name of a network.")
+
+
+def _declare_network(args: Sequence[Atom | Item], variables: Variables) -> None:
+    head, *rest = args or (None,)
+    parts = [item for item in rest if isinstance(item, Tensor | Equivalence)]
+    if not isinstance(head, Atom) or len(parts) != len(rest):
+        what = "'declare-network' needs a name, then declare-input and declare-output."
+        raise InputError(what)
+    variables.declare_network(head.text, parts)
 
 
 def _set_version(args: Sequence[Atom | Item], variables: Variables) -> None:
@@ -324,7 +258,7 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
     InputError
         Naming the line that cannot be read.
     UnsupportedError
-        If a constraint is not linear, or there are several networks or too many cases.
+        If a constraint is no polynomial, or there are too many cases.
     """
     return parse_vnnlib(read_text(path, limit=MAX_LENGTH), where=str(path))
 
@@ -332,8 +266,8 @@ def read_vnnlib(path: str | os.PathLike[str]) -> Specification:
 def parse_vnnlib(text: str, *, where: str = "vnnlib") -> Specification:
     """The property that a text in VNN-LIB 1.0 or 2.0 states.
 
-    In 1.0, ``X_i`` and ``Y_j`` are the flat inputs and outputs; in 2.0 they are declared tensors.
-    Literals are exact: ``0.1`` is 1/10.
+    In 1.0, ``X_i`` and ``Y_j`` are the flat inputs and outputs; in 2.0 they are declared tensors of
+    one or more networks, hidden ones too.  Literals are exact: ``0.1`` is 1/10.
 
     Raises
     ------
@@ -403,7 +337,8 @@ class _Reader:
                 for c in found
                 if c is not None
             )
-        return Specification(inputs, outputs, tuple(cases), self.where)
+        networks, products = tuple(self.variables.networks), tuple(self.variables.products)
+        return Specification(inputs, outputs, tuple(cases), self.where, networks, products)
 
     def _usual(self, usual: re.Match[str]) -> None:
         if usual["kind"] is not None:
