@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tamecheck.kernel import read
+from tamecheck.kernel.facts import ABOVE, LOCAL, read_bounds
 from tamecheck.kernel.graph import Graph, read_graph
 from tamecheck.kernel.read import Json
-from tamecheck.kernel.rules import ABOVE, LOCAL, Proof, read_bounds
+from tamecheck.kernel.rules import Proof
 from tamecheck.kernel.strict import Reject, Spent, allowance, require
 
 STEPS, A_CHARACTER = 10_000_000, 8  # what a check may take
@@ -34,7 +35,7 @@ def _claim(graph: Graph, proof: Proof, value: object) -> Json:
         require(found, "no step refutes what is claimed")
         return claim
     require(verdict in ("tame", "locally-tame"), "unknown verdict")
-    read.fields(claim, "verdict structures", "properties")
+    read.fields(claim, "verdict structures", "properties" + " total" * (proof.version > 1))
     structures = [read.word(s) for s in read.items(claim["structures"])]
     known = {LOCAL} if verdict == "locally-tame" else set(ABOVE) - {LOCAL}
     fits = 0 < len(structures) == len(set(structures)) and known.issuperset(structures)
@@ -49,13 +50,17 @@ def _claim(graph: Graph, proof: Proof, value: object) -> Json:
     for k in graph.outputs:
         require(shown[k].issuperset(structures), f"output node {k} is not shown to be in them")
         require(has[k].issuperset(properties), f"output node {k} is not shown to have them")
+    if read.flag(claim.get("total", False)):
+        whole = {f.node for f in proof.facts if f.kind == "total"}
+        missing = [k for k in graph.outputs if not (proof.total[k] or k in whole)]
+        require(not missing, f"an output is not shown to be defined everywhere: {missing}")
     return claim
 
 
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str | None]:
     read.fields(raw, "format version model tensors domain claim steps")
     require(raw["format"] == "tamecheck-certificate", "unknown format")
-    read.integer(raw["version"], 1, 1)
+    version = read.integer(raw["version"], 1, 2)
     model = read.fields(raw["model"], "sha256 graph")
     graph = read_graph(model["graph"], raw["tensors"])
     require(model["sha256"] == graph.sha256, "the hash of the graph is another")
@@ -65,7 +70,7 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     domain = {
         name: read_bounds(read.fields(box[name], "lower upper"), n) for name, n in inputs.items()
     }
-    proof = Proof(graph, domain)
+    proof = Proof(graph, domain, version)
     for i, step in enumerate(read.items(raw["steps"])):
         at[0] = i
         proof.facts.append(proof.step(step))

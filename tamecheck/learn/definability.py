@@ -158,7 +158,9 @@ def objective_certificate(model: Model, gap: str) -> ObjectiveCertificate:
     ``gap`` says why the steps do not follow a conservative gradient of a fixed objective, if so.
     """
     check = model.check()
-    tame, lipschitz = check.verdict is Verdict.TAME, check.properties.locally_lipschitz is True
+    total = check.defined.total is True
+    tame = total and check.verdict is Verdict.TAME
+    lipschitz = total and check.properties.locally_lipschitz is True
     hypotheses = (
         Hypothesis("the objective is definable", _PROVED if tame else _FAILS),
         Hypothesis("the objective is locally Lipschitz", _PROVED if lipschitz else _FAILS),

@@ -30,6 +30,7 @@ from tamecheck.show.proof import (
     obstacles,
 )
 from tamecheck.show.wording import (
+    defined_text,
     domain_text,
     headline,
     ingredients,
@@ -121,6 +122,7 @@ def _answer(
         headline(check),
         _source(check.structure),
         f"\nAlso definable in {also}, which is not comparable." if also else "",
+        f"\n{where}" if (where := defined_text(check)) else "",
     )
     if check.witness is not None:
         yield from section("Why", Text(check.witness.summary, style="red"))

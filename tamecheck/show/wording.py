@@ -19,6 +19,7 @@ from tamecheck.tame.verdict import Check, Line
 __all__ = [
     "box_json",
     "check_json",
+    "defined_text",
     "domain_text",
     "headline",
     "ingredients",
@@ -42,6 +43,7 @@ _PROPERTIES: Mapping[str, str] = {
 """The name in prose of each property."""
 
 _LONGEST = 200
+_MOST_NEEDS = 4
 _ANSWERS: Mapping[bool | None, str] = {True: "yes", False: "no", None: "not proved"}
 
 _LINEAR = Structure.RATIONAL_SEMILINEAR.symbol
@@ -199,6 +201,7 @@ def check_json(
         "certificate": certificate,
         "trusted": list(check.trusted),
         "domain": box_json(check.box, check.graph.inputs),
+        "defined": _defined_json(check),
         "model": {"sha256": check.graph.sha256},
     }
     if derivation:
@@ -214,6 +217,38 @@ def check_json(
             for line in check.derivation
         ]
     return document
+
+
+def _defined_json(check: Check) -> dict[str, Any]:
+    """Where the outputs are defined, see `tamecheck.tame.verdict.Defined`."""
+    defined = check.defined
+    point = defined.undefined_at
+    return {
+        "total": defined.total,
+        "where": [asdict(need) for need in defined.where],
+        "definable_in": list(dict.fromkeys(s.public_name for s in defined.definable_in)),
+        "empty": defined.empty,
+        "undefined_at": None
+        if point is None
+        else {
+            name: ends[0] if check.graph.inputs[name] == () else ends
+            for name, values in point.items()
+            for ends in [[rational_text(value) for value in values]]
+        },
+    }
+
+
+def defined_text(check: Check) -> str:
+    """Where the outputs are defined, in one sentence; empty if everywhere on the domain."""
+    defined = check.defined
+    if defined.empty:
+        return "It is nowhere defined."
+    if defined.total or not defined.where:
+        return ""
+    needs = list(dict.fromkeys(need.needs for need in defined.where))
+    shown = ", ".join(needs[:_MOST_NEEDS])
+    more = f" and {len(needs) - _MOST_NEEDS} more" if len(needs) > _MOST_NEEDS else ""
+    return f"It is judged on its natural domain: {shown}{more}."
 
 
 def program_check_json(check: ProgramCheck) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import bound_prover
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.steps import ProofSteps, certificate_document
-from tamecheck.tame.verdict import Check, Step, Verdict, Witness
+from tamecheck.tame.verdict import Check, Properties, Step, Verdict, Witness
 
 __all__ = ["DEFAULT_TIMEOUT", "check"]
 
@@ -63,6 +63,7 @@ def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0
         graph=graph,
         box=box,
         verdict=Verdict.UNKNOWN,
+        defined=derivation.domains.defined([node for _, node in graph.outputs]),
         open=derivation.obstacles,
         derivation=derivation.lines,
     )
@@ -83,21 +84,30 @@ def _derived(run: _Run, structures: Antichain) -> Check:
     tame = any(structure.o_minimal for structure in structures)
     verdict = Verdict.TAME if tame else Verdict.LOCALLY_TAME
     kept = tuple(s for s in structures if s.o_minimal) if tame else structures
-    derived = positive_properties(run.graph, shown=run.proof.shown, add=run.proof.add)
-    refuted = refuted_properties(run.graph, run.box, known=derived, seed=run.seed)
+    defined = run.derivation.domains.defined([node for _, node in run.graph.outputs])
+    derived = positive_properties(run.graph, proof=run.proof, domains=run.derivation.domains)
+    refuted = (
+        refuted_properties(run.graph, run.box, known=derived, seed=run.seed)
+        if defined.total
+        else Properties()
+    )
     properties = merge(derived, refuted)
     claim: dict[str, Any] = {
         "verdict": verdict.value,
         "structures": [structure.value for structure in kept],
         "properties": [name for name in CERTIFIED if getattr(derived, name)],
+        **({"total": True} if defined.total else {}),
     }
     return Check(
         graph=run.graph,
         box=run.box,
         verdict=verdict,
         structures=kept,
+        defined=defined,
         properties=properties,
-        consequences=consequences(run.graph, run.box, verdict, kept, properties),
+        consequences=consequences(
+            run.graph, run.box, verdict, kept, properties, total=bool(defined.total)
+        ),
         before_softmax=_before_softmax(run),
         derivation=run.derivation.lines,
         certificate=certificate_document(
@@ -132,6 +142,7 @@ def _refuted(run: _Run, witness: Witness) -> Check:
         graph=run.graph,
         box=run.box,
         verdict=Verdict.NOT_TAME,
+        defined=run.derivation.domains.defined([node for _, node in run.graph.outputs]),
         open=run.derivation.obstacles,
         witness=witness,
         derivation=run.derivation.lines,

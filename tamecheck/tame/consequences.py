@@ -30,6 +30,7 @@ class Case:
     verdict: Verdict
     structures: Antichain
     properties: Properties
+    total: bool
 
 
 Hypothesis = Callable[[Case], "str | None"]
@@ -46,8 +47,14 @@ class Theorem:
     hypotheses: tuple[Hypothesis, ...]
 
 
-def consequences(
-    graph: Graph, box: Box, verdict: Verdict, structures: Antichain, properties: Properties
+def consequences(  # noqa: PLR0913 (what is known)
+    graph: Graph,
+    box: Box,
+    verdict: Verdict,
+    structures: Antichain,
+    properties: Properties,
+    *,
+    total: bool,
 ) -> tuple[Consequence, ...]:
     """The theorems that apply to a function with this verdict.
 
@@ -57,6 +64,8 @@ def consequences(
         The function and its domain.
     verdict, structures, properties
         What is proved about it.
+    total
+        Whether it is shown to be defined on the whole box.
 
     Returns
     -------
@@ -65,14 +74,14 @@ def consequences(
     """
     if verdict not in (Verdict.TAME, Verdict.LOCALLY_TAME):
         return ()
-    case = Case(graph, box, verdict, structures, properties)
+    case = Case(graph, box, verdict, structures, properties, total)
     found: list[Consequence] = []
     for theorem in THEOREMS:
         facts = [hypothesis(case) for hypothesis in theorem.hypotheses]
         known = tuple(fact for fact in facts if fact is not None)
         if len(known) == len(facts):
             found.append(Consequence(f"{theorem.name}: {theorem.says}", theorem.source, known))
-    return (*found, *bounds(graph, box, verdict))
+    return (*found, *(bounds(graph, box, verdict) if total else ()))
 
 
 # -- hypotheses ---------------------------------------------------------------------------------
@@ -148,6 +157,11 @@ def piecewise_constant(case: Case) -> str | None:
     if case.verdict is not Verdict.TAME or not case.properties.piecewise_constant:
         return None
     return "piecewise constant: inputs act only through ops with discrete values"
+
+
+def total(case: Case) -> str | None:
+    """Defined on the whole domain."""
+    return "defined on the whole domain: every op on the way is" if case.total else None
 
 
 def everywhere(case: Case) -> str | None:
@@ -232,34 +246,34 @@ THEOREMS: tuple[Theorem, ...] = (
         "φ'(f(x) - f(a)) dist(0, ∂f(x)) ≥ 1 for x near a with f(a) < f(x) < f(a) + η, where f is "
         "+∞ outside the domain",
         "Kurdyka 1998 (differentiable f); Bolte, Daniilidis, Lewis, Shiota 2007",
-        (o_minimal, scalar, continuous, closed),
+        (o_minimal, scalar, continuous, closed, total),
     ),
     Theorem(
         "Łojasiewicz exponent",
         "in the Kurdyka-Łojasiewicz inequality one may take φ(s) = C s^(1 - θ) with some θ in "
         "[0, 1)",
         "Łojasiewicz 1963; Bolte, Daniilidis, Lewis 2007, Theorem 3.1",
-        (polynomially_bounded, scalar, continuous, closed),
+        (polynomially_bounded, scalar, continuous, closed, total),
     ),
     Theorem(
         "Morse-Sard",
         "the function takes only finitely many values at its Clarke critical points",
         "Bolte, Daniilidis, Lewis, Shiota 2007",
-        (o_minimal, scalar, lipschitz, everywhere),
+        (o_minimal, scalar, lipschitz, everywhere, total),
     ),
     Theorem(
         "Path-differentiability",
         "along every absolutely continuous curve x(t) in the interior of the domain, for almost "
         "all t, d/dt f(x(t)) = V x'(t) for every V in the Clarke Jacobian at x(t) of each output",
         "Davis, Drusvyatskiy, Kakade, Lee 2020, Theorem 5.8; Bolte, Pauwels 2021",
-        (definable, lipschitz),
+        (definable, lipschitz, total),
     ),
     Theorem(
         "Automatic differentiation",
         "backpropagation with any element of the Clarke subdifferential at each kink of an op "
         "computes an element of a conservative field, which is the derivative almost everywhere",
         "Bolte, Pauwels 2021",
-        (definable, lipschitz),
+        (definable, lipschitz, total),
     ),
     Theorem(
         "Stochastic subgradient method",
@@ -269,32 +283,32 @@ THEOREMS: tuple[Theorem, ...] = (
         "checked here), then almost surely every limit point is Clarke critical and the values "
         "converge",
         "Davis, Drusvyatskiy, Kakade, Lee 2020, Corollary 5.9",
-        (o_minimal, scalar, lipschitz, everywhere),
+        (o_minimal, scalar, lipschitz, everywhere, total),
     ),
     Theorem(
         "Polynomial growth",
         "there are C and N with |f(x)| ≤ C (1 + |x|)^N on the domain",
         "van den Dries 1986; Miller 1994",
-        (polynomially_bounded, continuous, closed),
+        (polynomially_bounded, continuous, closed, total),
     ),
     Theorem(
         "Global Lipschitz constant",
         "the function is Lipschitz on the whole domain, with the largest slope of its pieces",
         "Scholtes 2012, ch. 2",
-        (piecewise_linear, continuous),
+        (piecewise_linear, continuous, total),
     ),
     Theorem(
         "Max-min form",
         "each output element is a maximum of minima of finitely many affine functions",
         "Ovchinnikov 2002",
-        (piecewise_linear, continuous, closed),
+        (piecewise_linear, continuous, closed, total),
     ),
     Theorem(
         "ReLU form",
         "each output element is computed by a ReLU network with at most ⌈log2(n + 1)⌉ hidden "
         "layers, n being the number of inputs",
         "Arora, Basu, Mianjy, Mukherjee 2018, Theorem 2.1",
-        (piecewise_linear, continuous, everywhere),
+        (piecewise_linear, continuous, everywhere, total),
     ),
     Theorem(
         "Finitely many values",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tamecheck.ir.formula import (
+    TRUE,
     Add,
     And,
     Call,
@@ -31,11 +32,13 @@ from tamecheck.ir.formula import (
     Var,
     subterms,
 )
+from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.structure import Antichain, Structure, join, join_all, minimal
 
 __all__ = [
     "Situation",
+    "domain_at",
     "domain_of",
     "needs_bounded",
     "needs_inside",
@@ -60,8 +63,8 @@ _UNBOUNDED: dict[Elementary, Antichain] = {
 }
 """Where a function on its whole natural domain lives; the rest are ℝ_exp."""
 
-_INSIDE = frozenset({Elementary.LOG, Elementary.ACOSH, Elementary.ATANH, Elementary.TAN})
-"""Functions that are not analytic, or not defined, at the boundary of their domain."""
+_INSIDE = frozenset({Elementary.LOG, Elementary.ATANH})
+"""Functions without bounds near a finite end of their domain, where they are not in ℝ_an."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,20 @@ def domain_of(op: Op, params: Params) -> Condition:
             return domain(params)
         case _:
             return And(())
+
+
+def domain_at(graph: Graph, index: int) -> Condition:
+    """The condition on its arguments under which a node of a graph has a value.
+
+    A power whose exponent depends on the inputs is defined for positive bases only: where negative
+    bases with natural exponents counted, its domain were in no o-minimal structure.
+    """
+    node = graph.nodes[index]
+    if not isinstance(node, Apply):
+        return TRUE
+    if node.op.name == "power" and not graph.input_free[node.args[1]]:
+        return Var(0) > 0
+    return domain_of(node.op, node.params)
 
 
 def _alternatives(condition: Condition) -> tuple[Condition, ...]:

@@ -14,13 +14,13 @@ from tamecheck.ir.structure import Antichain, Structure, join_all
 from tamecheck.ops.facets import line_of, rounds, sign_values
 from tamecheck.tame.definable import (
     Situation,
-    domain_of,
     needs_bounded,
     needs_inside,
     strictly_inside,
     structures_of,
     tame_if_bounded,
 )
+from tamecheck.tame.domains import Domains
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Line, Open
 
@@ -32,13 +32,20 @@ _REAL: Antichain = (Structure.SEMILINEAR,)
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A node is defined on the whole box, and definable in ``structures`` there.
+    """A node is definable in ``structures`` where it is defined on the box.
 
-    ``step`` is the certificate step that says so.
+    ``step`` is the certificate step that says so, None if there are no such structures.
     """
 
-    step: int
+    step: int | None
     structures: Antichain
+
+    @property
+    def cited(self) -> int:
+        """The step, of a node that is in some structure."""
+        if self.step is None:
+            raise LookupError("a node without structures has no step")
+        return self.step
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +53,16 @@ class Derivation:
     """What was derived: a fact a node where there is one, and the obstacles."""
 
     facts: Mapping[int, Fact]
-    """For each node that is shown to be defined, in what structures it is."""
+    """In what structures each node is."""
     lines: tuple[Line, ...]
     """The derivation for people."""
     obstacles: tuple[Open, ...]
     """Nodes where it stopped although their arguments were fine."""
+    domains: Domains
+    """Where the nodes are defined."""
 
     def of_outputs(self, graph: Graph) -> Antichain:
-        """The common structures of all outputs; none if some output is not shown defined."""
+        """The common structures of all outputs; none if some output was not reached."""
         facts = [self.facts.get(node) for _, node in graph.outputs]
         known = [fact.structures for fact in facts if fact is not None]
         return join_all(known) if len(known) == len(facts) else ()
@@ -74,8 +83,8 @@ def derive(graph: Graph, proof: ProofSteps, budget: Budget | None = None) -> Der
     Notes
     -----
     Definability is closed under composition and finite combinations, so a node is definable in
-    every structure that lies above its op's and its arguments' (van den Dries 1998, ch. 1).
-    Linear in the number of nodes, apart from the enclosures that domains ask for.
+    every structure that lies above its op's and its arguments' (van den Dries 1998, ch. 1), on its
+    natural domain.  Linear in the number of nodes, apart from the enclosures that are asked for.
     """
     walk = _Walk(graph, proof)
     for index in graph.ancestors([node for _, node in graph.outputs]):
@@ -85,7 +94,7 @@ def derive(graph: Graph, proof: ProofSteps, budget: Budget | None = None) -> Der
             )
             break
         walk.visit(index)
-    return Derivation(walk.facts, tuple(walk.lines), tuple(walk.obstacles))
+    return Derivation(walk.facts, tuple(walk.lines), tuple(walk.obstacles), walk.domains)
 
 
 class _Walk:
@@ -95,6 +104,7 @@ class _Walk:
         self.graph = graph
         self.proof = proof
         self.facts: dict[int, Fact] = {}
+        self.domains = Domains(graph, proof, self.facts)
         self.lines: list[Line] = []
         self.obstacles: list[Open] = []
         self._structures: dict[Hashable, Antichain] = {}
@@ -118,15 +128,10 @@ class _Walk:
         self._record(index, _BOTTOM, why)
 
     def _derive(self, index: int, node: Apply) -> None:
-        domain = self._domain(index, node)
-        if domain is None:
-            self._record(index, (), "not shown to be defined")
-            self.obstacles.append(_domain_obstacle(self.graph, index, node))
-            return
         facts = [self.facts[arg] for arg in node.args]
         bounded = self._all_bounded(node) if needs_bounded(node.op, node.params) else None
         inside: list[int] | None = None
-        if needs_inside(node.op, node.params):
+        if bounded is not None and needs_inside(node.op, node.params):
             inside = self.proof.shown(strictly_inside(node.op, node.params), node.args)
         situation = Situation(
             fixed=tuple(self.graph.input_free[arg] for arg in node.args),
@@ -135,19 +140,21 @@ class _Walk:
         )
         own = self._own(node, situation)
         structures = join_all((own, *(fact.structures for fact in facts)))
-        step = self.proof.add(
-            _structure_step(
+        plain = Fact(None, ())
+        real = self.graph.input_free[index] and not any(s <= _REAL[0] for s in structures)
+        better = self._real(index) if real else self._cancelled(index, node, structures)
+        if structures and better is None:
+            step = _structure_step(
                 index,
                 structures,
-                args=[fact.step for fact in facts],
+                args=[fact.cited for fact in facts],
                 bounded=bounded or [],
-                enclosures=inside or domain,
+                enclosures=inside or [],
             )
-        )
-        found, why = self._best(index, node, Fact(step, structures)) or (
-            Fact(step, structures),
-            _reason(own, bounded=bounded is not None),
-        )
+            plain = Fact(self.proof.add(step), structures)
+        if better is None and not any(s.o_minimal for s in structures):
+            better = self._quantised(index)
+        found, why = better or (plain, _reason(own, bounded=bounded is not None))
         self.facts[index] = found
         self._record(index, found.structures, why)
         if not found.structures and all(fact.structures for fact in facts):
@@ -158,14 +165,6 @@ class _Walk:
         if key not in self._structures:
             self._structures[key] = structures_of(node.op, node.params, situation)
         return self._structures[key]
-
-    def _domain(self, index: int, node: Apply) -> list[int] | None:
-        """Enclosure steps that show the node to be defined on the box, or None."""
-        shown = self.proof.shown(domain_of(node.op, node.params), node.args)
-        if shown is None and node.op is ops.DIV:
-            quotient = self.proof.proved_quotient(index)
-            return None if quotient is None else [quotient]
-        return shown
 
     def _all_bounded(self, node: Apply) -> list[int] | None:
         """Steps that show all arguments bounded; the prover is asked only where it matters."""
@@ -181,31 +180,33 @@ class _Walk:
             steps.append(step)
         return steps
 
-    def _best(self, index: int, node: Apply, plain: Fact) -> tuple[Fact, str] | None:
-        """A better fact than the plain one, by a rule that looks past the arguments."""
-        if self.graph.input_free[index]:
-            if any(s <= Structure.SEMILINEAR for s in plain.structures):
-                return None
-            step = {"rule": "constant", "node": index, "in": _names(_REAL), "step": plain.step}
-            return Fact(self.proof.add(step), _REAL), "a real parameter: no input reaches it"
-        if any(s.o_minimal for s in plain.structures):
-            return None
-        return self._cancelled(index, node) or self._quantised(index)
+    def _real(self, index: int) -> tuple[Fact, str]:
+        step = {"rule": "constant", "node": index, "in": _names(_REAL)}
+        return Fact(self.proof.add(step), _REAL), "a real parameter: no input reaches it"
 
-    def _cancelled(self, index: int, node: Apply) -> tuple[Fact, str] | None:
-        head = {"node": index, "in": _names(_BOTTOM)}
+    def _cancelled(self, index: int, node: Apply, plain: Antichain) -> tuple[Fact, str] | None:
+        """That a node is 0 where it is defined, if that says more than its arguments do."""
+        if plain == _BOTTOM:
+            return None
         if node.op is ops.SUB and node.args[0] == node.args[1]:
-            step = {"rule": "self-difference", **head, "arg": self.facts[node.args[0]].step}
-            return Fact(self.proof.add(step), _BOTTOM), "a difference of equal terms is 0"
+            structures, steps = self.domains.together(node.args[:1])
+            if not structures or structures == plain:
+                return None
+            head = {"rule": "self-difference", "node": index, "in": _names(structures)}
+            step = {**head, "arg": steps[0]} if steps else head
+            return Fact(self.proof.add(step), structures), "a difference of equal terms is 0"
         if node.op not in (ops.MUL, ops.MATMUL):
             return None
         zeros = [self.proof.constant_zero(arg) for arg in node.args]
         zero = next((step for step in zeros if step is not None), None)
         if zero is None:
             return None
-        cited = {"args": [self.facts[arg].step for arg in node.args], "enclosure": zero}
-        step = {"rule": "zero-product", **head, **cited}
-        return Fact(self.proof.add(step), _BOTTOM), "a product with the constant 0 is 0"
+        structures, steps = self.domains.together(node.args)
+        if not structures or structures == plain:
+            return None
+        head = {"rule": "zero-product", "node": index, "in": _names(structures)}
+        step = {**head, "args": steps, "enclosure": zero}
+        return Fact(self.proof.add(step), structures), "a product with the constant 0 is 0"
 
     def _quantised(self, index: int) -> tuple[Fact, str] | None:
         chain = quantiser_chain(self.graph, index)
@@ -216,19 +217,13 @@ class _Walk:
         structures = join_all((source.structures, *(fact.structures for fact in operands)))
         if not any(s.o_minimal for s in structures):
             return None
-        divisors = [
-            self.proof.shown(domain_of(ops.DIV, {}), node.args)
-            for below in chain.nodes
-            if isinstance(node := self.graph.nodes[below], Apply) and node.op is ops.DIV
-        ]
         step = {
             "rule": "saturated",
             "node": index,
             "in": _names(structures),
             "chain": list(chain.nodes),
-            "args": [fact.step for fact in operands],
-            "source": source.step,
-            "enclosures": [step for steps in divisors for step in steps or []],
+            "args": [fact.cited for fact in operands],
+            "source": source.cited,
         }
         rounding = self.graph.name_of(chain.nodes[-1])
         why = f"a quantiser: finitely many steps of {rounding}"
@@ -273,16 +268,6 @@ def _reason(own: Antichain, *, bounded: bool) -> str:
         return "in no o-minimal structure unless its argument is bounded"
     names = " or ".join(structure.symbol for structure in own)
     return f"{names}, its argument being bounded" if bounded else names
-
-
-def _domain_obstacle(graph: Graph, index: int, node: Apply) -> Open:
-    names = ", ".join(graph.name_of(arg) for arg in node.args)
-    return Open(
-        graph.name_of(index),
-        f"{node.op.name} has a value only under a condition ({node.op.summary}) "
-        f"that is not shown for {names} on the whole domain",
-        f"a --box on which the domain of {node.op.name} is kept",
-    )
 
 
 def _structure_obstacle(graph: Graph, index: int, own: Antichain, facts: Sequence[Fact]) -> Open:

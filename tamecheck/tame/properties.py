@@ -9,7 +9,7 @@ constant* the same with constants on definable pieces.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -22,13 +22,14 @@ from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values
 from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Bound, Box
-from tamecheck.ir.formula import Condition
-from tamecheck.ir.graph import Apply, Constant, Graph
+from tamecheck.ir.graph import Apply, Constant, Graph, Node
 from tamecheck.ir.op import Selection
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import chooses_indices, steps
-from tamecheck.tame.definable import Situation, structures_of
+from tamecheck.ops.facets import chooses_indices, rounds, steps
+from tamecheck.tame.definable import Situation, domain_at, structures_of
+from tamecheck.tame.domains import Domains
+from tamecheck.tame.steps import ProofSteps, locally_bounded
 from tamecheck.tame.verdict import Properties
 
 __all__ = ["CERTIFIED", "merge", "positive_properties", "random_number", "refuted_by_values"]
@@ -36,23 +37,29 @@ __all__ = ["CERTIFIED", "merge", "positive_properties", "random_number", "refute
 CERTIFIED = ("continuous", "locally_lipschitz", "piecewise_linear", "piecewise_constant")
 """The properties that certificates can claim."""
 
-Shown = Callable[[Condition, Sequence[int]], "Sequence[int] | None"]
-"""Enclosure steps of some nodes that show a condition on them, or None."""
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Why a node is bounded on bounded sets; by no steps if all ops below it keep bounds.
+
+    ``continuous`` says that the steps show it total, and that it is continuous besides.
+    """
+
+    steps: tuple[int, ...] = ()
+    continuous: bool = False
 
 
-def positive_properties(
-    graph: Graph, *, shown: Shown, add: Callable[[Mapping[str, Any]], int]
-) -> Properties:
+def positive_properties(graph: Graph, *, proof: ProofSteps, domains: Domains) -> Properties:
     """The properties that all outputs are shown to have: true, or None.
 
     Parameters
     ----------
     graph
-        Defined and definable on the domain.
-    shown
-        Decides a condition on nodes by enclosures; `ProofSteps.shown`.
-    add
-        Takes the certificate steps of the properties that hold; `ProofSteps.add`.
+        Definable on the domain, where it is defined.
+    proof
+        Takes the certificate steps of the properties that hold.
+    domains
+        Where the nodes are defined.
 
     Notes
     -----
@@ -60,19 +67,20 @@ def positive_properties(
     (Bolte, Pauwels 2021; Davis, Drusvyatskiy, Kakade, Lee 2020).  The property is local, and on
     bounded sets (ℝ, <, +, ℤ) defines semilinear functions only, so local o-minimality suffices.
     """
-    proof = _Proof(graph, shown)
-    held = {name: proof.holds(name, [node for _, node in graph.outputs]) for name in CERTIFIED}
-    emitted: dict[tuple[str, int], int] = {}
+    roots = [node for _, node in graph.outputs]
+    search = _Search(graph, proof, domains)
+    held = {name: search.holds(name, roots) for name in CERTIFIED}
     for name in CERTIFIED:
         if held[name]:
-            for _, node in graph.outputs:
-                proof.emit(name, node, add, emitted)
+            for root in roots:
+                search.emit(name, root)
+    total = all(domains.total(root) is not None for root in roots)
     return Properties(
         piecewise_linear=held["piecewise_linear"] or None,
         piecewise_constant=held["piecewise_constant"] or None,
         continuous=held["continuous"] or None,
         locally_lipschitz=held["locally_lipschitz"] or None,
-        path_differentiable=held["locally_lipschitz"] or None,
+        path_differentiable=(held["locally_lipschitz"] and total) or None,
     )
 
 
@@ -94,11 +102,15 @@ def merge(derived: Properties, refuted: Properties) -> Properties:
 
 
 @dataclass(slots=True)
-class _Proof:
-    """For each property and node: whether it holds, and which enclosures it needs."""
+class _Search:
+    """For each property and node: whether it holds, and which steps it needs."""
 
     graph: Graph
-    shown: Shown
+    proof: ProofSteps
+    domains: Domains
+    tight: dict[int, bool] = field(default_factory=dict[int, bool])
+    spreads: dict[int, Spread | None] = field(default_factory=dict[int, "Spread | None"])
+    emitted: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     known: dict[tuple[str, int], bool] = field(default_factory=dict[tuple[str, int], bool])
     enclosures: dict[tuple[str, int], Sequence[int]] = field(
         default_factory=dict[tuple[str, int], Sequence[int]]
@@ -112,6 +124,8 @@ class _Proof:
 
     def _node(self, name: str, index: int) -> bool:
         node = self.graph.nodes[index]
+        if name.startswith("piecewise") and not self._keeps_finiteness(node, index):
+            return False
         if self._is_leaf(name, index):
             return True
         if not isinstance(node, Apply):
@@ -150,33 +164,83 @@ class _Proof:
             return True
         if regularity.lipschitz_inside is None:
             return False
-        steps = self.shown(regularity.lipschitz_inside(node.params), node.args)
+        condition = regularity.lipschitz_inside(node.params)
+        if condition == domain_at(self.graph, index):
+            return True
+        steps = self.proof.shown(condition, node.args)
         if steps is not None:
             self.enclosures["locally_lipschitz", index] = steps
         return steps is not None
 
-    def emit(
-        self,
-        name: str,
-        root: int,
-        add: Callable[[Mapping[str, Any]], int],
-        emitted: dict[tuple[str, int], int],
-    ) -> None:
+    def _keeps_finiteness(self, node: Node, index: int) -> bool:
+        """Whether a rounding has an argument that is bounded on bounded sets."""
+        if not isinstance(node, Apply) or self.graph.input_free[index]:
+            return True
+        return not rounds(node.op, node.params) or self._spread(node.args[0]) is not None
+
+    def _spread(self, node: int) -> Spread | None:
+        """Why a node is bounded on bounded sets: of itself, or by these steps."""
+        if node not in self.spreads:
+            self.spreads[node] = self._find_spread(node)
+        return self.spreads[node]
+
+    def _find_spread(self, node: int) -> Spread | None:
+        if self._is_tight(node):
+            return Spread()
+        bounded = self.proof.bounded(node)
+        if bounded is not None:
+            return Spread((bounded,))
+        total = self.domains.total(node)
+        if total is not None and self.holds("continuous", [node]):
+            return Spread(tuple(total), continuous=True)
+        return None
+
+    def _is_tight(self, root: int) -> bool:
+        for index in self.graph.ancestors([root]):
+            if index not in self.tight:
+                node = self.graph.nodes[index]
+                self.tight[index] = (
+                    not isinstance(node, Apply)
+                    or self.graph.input_free[index]
+                    or self.proof.has_bounded_range(node.op, node.params)
+                    or (self._keeps_bounds(node) and all(self.tight[arg] for arg in node.args))
+                )
+        return self.tight[root]
+
+    def _keeps_bounds(self, node: Apply) -> bool:
+        fixed = node.op is ops.DIV and self.graph.input_free[node.args[1]]
+        return fixed or locally_bounded(node.op, node.params)
+
+    def emit(self, name: str, root: int) -> None:
         """Add the steps for a node and all that it rests on."""
         for index in self._support(name, root):
-            if (name, index) in emitted:
+            if (name, index) in self.emitted:
                 continue
             node = self.graph.nodes[index]
             rests = not self._is_leaf(name, index)
             args = node.args if isinstance(node, Apply) and rests else ()
-            step = {
+            step: dict[str, Any] = {
                 "rule": "property",
                 "node": index,
                 "property": name,
-                "args": [emitted[name, arg] for arg in args],
+                "args": [self.emitted[name, arg] for arg in args],
                 "enclosures": list(self.enclosures.get((name, index), ())),
             }
-            emitted[name, index] = add(step)
+            bounded = self._cited_spread(name, node, index)
+            if bounded:
+                step["bounded"] = bounded
+            self.emitted[name, index] = self.proof.add(step)
+
+    def _cited_spread(self, name: str, node: Node, index: int) -> list[int]:
+        if not isinstance(node, Apply) or not rounds(node.op, node.params):
+            return []
+        spread = self._spread(node.args[0]) if name.startswith("piecewise") else None
+        if spread is None or self.graph.input_free[index]:
+            return []
+        if not spread.continuous:
+            return list(spread.steps)
+        self.emit("continuous", node.args[0])
+        return [*spread.steps, self.emitted["continuous", node.args[0]]]
 
     def _support(self, name: str, root: int) -> list[int]:
         needed = {root}

@@ -47,6 +47,7 @@ __all__ = [
     "VERSION",
     "ProofSteps",
     "certificate_document",
+    "locally_bounded",
     "tensor_document",
 ]
 
@@ -174,11 +175,11 @@ class ProofSteps:
             case Constant():
                 return self._bounded_step(node, [])
             case Apply(op=op, params=params, args=args):
-                if self._has_bounded_range(op, params):
+                if self.has_bounded_range(op, params):
                     return self._bounded_step(node, [])
                 sources = [self._bounded[arg] for arg in args]
                 known = [source for source in sources if source is not None]
-                if len(known) == len(args) and _locally_bounded(op, params):
+                if len(known) == len(args) and locally_bounded(op, params):
                     return self._bounded_step(node, known)
                 if op is ops.DIV and sources[0] is not None:
                     apart = self.shown(domain_of(op, params), args)
@@ -186,7 +187,8 @@ class ProofSteps:
                         return self._bounded_step(node, [sources[0], *apart])
                 return self._bounded_by_enclosure(node)
 
-    def _has_bounded_range(self, op: Op, params: Params) -> bool:
+    def has_bounded_range(self, op: Op, params: Params) -> bool:
+        """Whether the op's values are bounded whatever the arguments."""
         key = (op.name, *params.items())
         if key not in self._ranges:
             self._ranges[key] = _bounded_range(op, params)
@@ -215,7 +217,7 @@ class ProofSteps:
             if isinstance(node, Apply):
                 if domain_of(node.op, node.params) != TRUE or needs_inside(node.op, node.params):
                     watched.update(node.args)
-                if not _locally_bounded(node.op, node.params):
+                if not locally_bounded(node.op, node.params):
                     watched.add(index)
                 if _lipschitz_condition(node.op, node.params) != TRUE:
                     watched.update(node.args)
@@ -345,7 +347,7 @@ def _bounded_range(op: Op, params: Params) -> bool:
     return all(map(math.isfinite, range_of(op, params)))
 
 
-def _locally_bounded(op: Op, params: Params) -> bool:
+def locally_bounded(op: Op, params: Params) -> bool:
     """Whether the op maps bounded sets to bounded sets, wherever they lie in its domain."""
     match op.meaning:
         case Pointwise(pieces=pieces):
@@ -376,7 +378,7 @@ def _has_pole(term: Term) -> bool:
 
 
 FORMAT = "tamecheck-certificate"
-VERSION = 1
+VERSION = 2
 
 
 def certificate_document(

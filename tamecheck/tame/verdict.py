@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from tamecheck.ir.box import Box
@@ -11,7 +12,18 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
 
-__all__ = ["Check", "Consequence", "Line", "Open", "Properties", "Step", "Verdict", "Witness"]
+__all__ = [
+    "Check",
+    "Consequence",
+    "Defined",
+    "Line",
+    "Need",
+    "Open",
+    "Properties",
+    "Step",
+    "Verdict",
+    "Witness",
+]
 
 
 Step = Mapping[str, Any]
@@ -45,6 +57,31 @@ class Witness:
     document: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A partial op: its node, the condition that it needs, and of which nodes."""
+
+    node: str
+    needs: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """Where the outputs are defined on the box: a model is a partial function."""
+
+    total: bool | None = None
+    """Whether on all of the box, where that is shown."""
+    where: tuple[Need, ...] = ()
+    """The partial ops whose conditions are not shown to hold on the whole box."""
+    definable_in: Antichain = ()
+    """In which structures the set is definable where all outputs are defined."""
+    undefined_at: Mapping[str, tuple[Fraction, ...]] | None = None
+    """A point of the box at which some output is undefined."""
+    empty: bool | None = None
+    """Whether there is no point where all outputs are defined."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """The answer to "is it tame?".
@@ -55,8 +92,10 @@ class Check:
         The answer.
     structures
         The minimal structures in which every output is definable, the preferred one first.
+    defined
+        Where on the box the outputs are defined.
     properties
-        Regularity on the domain.
+        Regularity where they are.
     before_softmax
         The structures of the scores, when the outputs are their softmax: argmax decisions are
         definable in these.
@@ -78,6 +117,7 @@ class Check:
     box: Box = field(repr=False)
     verdict: Verdict
     structures: Antichain = ()
+    defined: Defined = field(default_factory=Defined)
     properties: Properties = field(default_factory=Properties)
     before_softmax: Antichain = ()
     consequences: tuple[Consequence, ...] = ()

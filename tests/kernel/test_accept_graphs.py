@@ -259,7 +259,7 @@ INDEX = "node 2: a constant index is no integer in range"
 LIES = [
     *((certificate(nodes, []), None, f"node {len(nodes) - 1}: {why}") for nodes, why in BAD),
     (changed(PLAIN, format="x"), None, "unknown format"),
-    (changed(PLAIN, version=2), None, RANGE.format(1, 1)),
+    (changed(PLAIN, version=3), None, RANGE.format(1, 2)),
     (changed(PLAIN, more=2), None, FIELD + "'more'"),
     ({k: v for k, v in PLAIN.items() if k != "steps"}, None, FIELD + "'steps'"),
     (PLAIN | {"model": PLAIN["model"] | {"sha256": "0"}}, None, "the hash of the graph is another"),
@@ -415,4 +415,4 @@ def test_records_cannot_be_changed():
         with pytest.raises(FrozenInstanceError):
             setattr(record, name, None)
         assert not hasattr(record, "__dict__")
-    assert not hasattr(rules.Proof(found, {}), "__dict__")
+    assert not hasattr(rules.Proof(found, {}, 2), "__dict__")

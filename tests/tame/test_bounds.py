@@ -62,8 +62,11 @@ def test_bounds_behind_a_product_with_many_weights(box, tmp_path):
 
 
 @pytest.mark.parametrize(("text", "box"), [("0^x", "1:2"), ("0^(x^2+1)", None), ("x^y", "0:1")])
-def test_powers_of_zero_are_claimed_only_where_the_kernel_knows_them(text, box):
-    assert tc.expression(text).check(box).verdict is Verdict.UNKNOWN
+def test_powers_with_a_varying_exponent_are_judged_at_positive_bases(text, box):
+    answer = tc.expression(text).check(box)
+    assert answer.verdict is Verdict.TAME
+    assert answer.defined.total is not True
+    assert [need.needs.partition(" ")[2] for need in answer.defined.where] == ["> 0"]
 
 
 def test_powers_with_a_positive_base_or_a_natural_exponent_are_known():

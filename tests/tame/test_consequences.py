@@ -56,7 +56,7 @@ def drawn(
     box: Box = ALL,
     verdict: Verdict = Verdict.TAME,
 ) -> set[str]:
-    return names(consequences(graph, box, verdict, structures, properties))
+    return names(consequences(graph, box, verdict, structures, properties, total=True))
 
 
 EVERY_TAME = {
@@ -130,7 +130,7 @@ def test_locally_tame_and_lipschitz_is_path_differentiable():
 
 @pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.NOT_TAME])
 def test_no_consequence_without_definability(verdict):
-    assert consequences(graph_of("sin(x)"), ALL, verdict, (), Properties()) == ()
+    assert consequences(graph_of("sin(x)"), ALL, verdict, (), Properties(), total=True) == ()
 
 
 def test_theorems_about_real_functions_need_one_output():
@@ -161,7 +161,9 @@ def test_vc_dimension_of_the_architecture(activation, finite):
 
 def test_every_consequence_names_its_hypotheses():
     graph = graph_of("max(x, y) + x")
-    for c in consequences(graph, ALL, Verdict.TAME, (Structure.RATIONAL_SEMILINEAR,), LINEAR):
+    for c in consequences(
+        graph, ALL, Verdict.TAME, (Structure.RATIONAL_SEMILINEAR,), LINEAR, total=True
+    ):
         assert c.source
         assert c.hypotheses
         assert all(c.hypotheses)

@@ -52,27 +52,27 @@ x^2*sin(1/x)                              | -1:1            | unknown
 sin(1/x)                                  | 0:1             | unknown
 x*sin(1/x)                                | 1/100:1         | tame an
 sin(1/x)                                  | 1:inf           | tame an
-tan(x)                                    | 0:2             | unknown
+tan(x)                                    | 0:2             | tame an
 tan(x)                                    | 2:4             | tame an
-tan(x)                                    | 3/2:8/5         | unknown
+tan(x)                                    | 3/2:8/5         | tame an
 tan(x)                                    | 8/5:47/10       | tame an
 tan(atan(x)/2)                            |                 | tame an
-asin(x)                                   | -1:2            | unknown
+asin(x)                                   | -1:2            | tame an
 sqrt(1-x^2)                               | -1:1            | tame semialgebraic
-sqrt(1-x^2)                               | -1:2            | unknown
-sqrt(x)                                   | -1/1000000000:1 | unknown
-log(x)                                    | 0:1             | unknown
+sqrt(1-x^2)                               | -1:2            | tame semialgebraic
+sqrt(x)                                   | -1/1000000000:1 | tame semialgebraic
+log(x)                                    | 0:1             | tame exp
 log(x)                                    | 1/1000000:inf   | tame exp
-1/(x^2-2*x+1)                             |                 | unknown
+1/(x^2-2*x+1)                             |                 | tame semialgebraic
 1/(x^2+x+1)                               |                 | tame semialgebraic
 x^y                                       | x=1:2,y=0:1     | tame an
-(-2)^x                                    |                 | unknown
+(-2)^x                                    |                 | tame exp
 x^sqrt(2)                                 | 1:inf           | tame exp
-x^x                                       | 0:1             | unknown
+x^x                                       | 0:1             | tame exp
 erf(x)+exp(x)                             |                 | tame pfaffian
 sin(x)                                    | x=1e300:1e301   | tame an
 1/(sin(x)+2)                              | 0:1             | tame an
-exp(-1/x)                                 | 0:1             | unknown
+exp(-1/x)                                 | 0:1             | tame exp
 """
 
 CASES = [tuple(cell.strip() for cell in line.split("|")) for line in TABLE.strip().splitlines()]

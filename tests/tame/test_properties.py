@@ -41,9 +41,10 @@ def graph_of(text: str) -> Graph:
 def decided(graph: Graph, box: Box = ALL) -> tuple[Properties, str]:
     """The properties, and the kernel's word on a certificate that claims the true ones."""
     proof = ProofSteps(graph, box, no_prover)
-    structures = derive(graph, proof).of_outputs(graph)
+    derivation = derive(graph, proof)
+    structures = derivation.of_outputs(graph)
     assert structures
-    derived = positive_properties(graph, shown=proof.shown, add=proof.add)
+    derived = positive_properties(graph, proof=proof, domains=derivation.domains)
     tame = any(structure.o_minimal for structure in structures)
     claim = {
         "verdict": "tame" if tame else "locally-tame",
@@ -218,9 +219,10 @@ def test_nothing_is_both_derived_and_refuted(seed):
     source = np.random.default_rng(seed)
     graph = graph_of("0*x + 0*y + " + random_expression(source, 3))
     proof = ProofSteps(graph, ALL, no_prover)
-    if not derive(graph, proof).of_outputs(graph):
+    derivation = derive(graph, proof)
+    if not derivation.of_outputs(graph):
         return
-    derived = positive_properties(graph, shown=proof.shown, add=proof.add)
+    derived = positive_properties(graph, proof=proof, domains=derivation.domains)
     refuted = refuted_properties(graph, ALL, known=Properties(), seed=seed)
     for name in NAMES:
         assert not (getattr(derived, name) is True and getattr(refuted, name) is False), name

@@ -184,10 +184,10 @@ def _regularity_near(
     for radius in _RADII:
         found = _checked(graph, _around(graph, point, radius), budget, seed)
         place = f"on the box of half width {radius} around the point"
-        if definable is None and found.verdict in _TAME:
+        if definable is None and found.verdict in _TAME and found.defined.total:
             definable = _definable(found, place)
             definable = replace(definable, why=definable.why + _elsewhere(found, budget, seed))
-        if lipschitz is None and found.properties.locally_lipschitz:
+        if lipschitz is None and found.properties.locally_lipschitz and found.defined.total:
             lipschitz = Hypothesis("locally Lipschitz", Status.PROVED, f"derived {place}")
         if lipschitz and definable:
             return [lipschitz, definable]
@@ -207,14 +207,14 @@ def _regularity_on(graph: Graph, box: Box, budget: Budget, seed: int) -> list[Hy
     found = _checked(graph, box, budget, seed)
     properties = found.properties
     status, why = Status.UNKNOWN, "not derived on the given box"
-    if properties.locally_lipschitz:
+    if properties.locally_lipschitz and found.defined.total:
         status, why = Status.PROVED, "derived on the given box"
     elif properties.continuous is False or properties.locally_lipschitz is False:
         status, why = Status.REFUTED, "refuted on the given box"
     # a witness of the derivation's, with a certificate, refutes either
     rests_on = "certificate" if status is Status.REFUTED else ""
     lipschitz = Hypothesis("locally Lipschitz", status, why, rests_on)
-    if found.verdict in _TAME:
+    if found.verdict in _TAME and found.defined.total:
         return [lipschitz, _definable(found, "on the given box")]
     status, why, rests_on = Status.UNKNOWN, "no o-minimal structure was found on the given box", ""
     if found.verdict is Verdict.NOT_TAME:
