@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -11,36 +11,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tamecheck import ops
-from tamecheck.errors import DomainError, InputError, UnsupportedError
-from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.walk import Site
-from tamecheck.exact.arrays import fractions, from_values
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
-from tamecheck.ir.op import Op, Params, Routing
+from tamecheck.ir.op import Op, Params
 from tamecheck.ir.op import Value as Param
-from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ir.tensor import Array, Shape
+from tamecheck.loaders.folding import exact_array, fold, narrow
 from tamecheck.loaders.kinds import FLOAT, INT64, Kind
-from tamecheck.ops.shapes import axis_of
 
 __all__ = ["Emitter", "Operand", "Value", "axes_in", "axis_in", "exact_array", "narrow"]
-
-MAX_GROWTH = 2**16
-"""A routing that makes more elements than this, and more than it was given, stays in the graph."""
-
-MAX_FOLDED = 2**12
-"""Arithmetic of constants with more elements than this stays in the graph."""
-
-MAX_BITS = 2_048
-"""A folded number longer than this stays unevaluated in the graph."""
-
-_EXPONENTS = range(-8, 9)
-_ROUNDINGS = ("half_even", "toward_zero")
-_RATIONAL = (
-    *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.MAXIMUM, ops.MINIMUM),
-    *(ops.FLOOR, ops.CEIL, ops.ROUND, ops.CLIP, ops.EQUAL, ops.LESS, ops.LESS_EQUAL, ops.SELECT),
-    *(ops.SUM, ops.PROD, ops.REDUCE_MAX, ops.REDUCE_MIN, ops.POW),
-)
-"""Ops whose values at rational points are rational."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +27,9 @@ class Value:
     """A tensor of the source model: constant if it has an ``array``, else a ``node`` of the graph.
 
     The array is of a NumPy number type, or holds exact integers and fractions.  Only here may an
-    infinity occur, for bounds that do not bind.  Arithmetic adds nodes, or folds constants.
+    infinity occur, for bounds that do not bind and for scores that are masked.  Arithmetic adds
+    nodes, or folds constants.  Where ``masked`` is not 0, an element stands for -inf, whatever
+    number the node has there.
     """
 
     emitter: Emitter
@@ -57,6 +38,7 @@ class Value:
     name: str = ""
     array: Array | None = None
     node: int = -1
+    masked: Value | None = None
 
     @property
     def rank(self) -> int:
@@ -190,6 +172,9 @@ class Value:
         return tuple(int(number) for number in numbers)
 
 
+MaskedRule: TypeAlias = Callable[[Op, Sequence[Value], Params, Kind], Value]
+"""What an op of tensors with masks is, given its parameters and the type of its elements."""
+
 Operand: TypeAlias = Value | Fraction | int
 """A tensor, or a number that is broadcast."""
 
@@ -214,12 +199,14 @@ class Emitter:
     """The graph being built; ``label`` names the node of the source that is translated.
 
     ``given`` has values for inputs that decide shapes; ``folds`` says whether ops of constants are
-    folded, else a constant is a node at once.  ``notes`` say what a user should know: the keys of a
+    folded, else a constant is a node at once.  ``masked_ops`` are rules for tensors in which -inf
+    stands for what is masked.  ``notes`` say what a user should know: the keys of a
     dictionary, so that each is kept once and in order.
     """
 
     given: Mapping[str, Array] = field(default_factory=dict[str, Array])
     folds: bool = True
+    masked_ops: Mapping[Op, MaskedRule] = field(default_factory=dict[Op, "MaskedRule"])
     builder: GraphBuilder = field(default_factory=GraphBuilder)
     notes: dict[str, None] = field(default_factory=dict[str, None])
     label: str = ""
@@ -250,6 +237,8 @@ class Emitter:
 
     def node(self, value: Value) -> int:
         """The node of a tensor; a constant gets its node when one is needed."""
+        if value.masked is not None:
+            raise UnsupportedError("-inf is read only where exp or softmax makes 0 of it.")
         if value.array is None:
             return value.node
         # the array is kept beside its node, so that its identity stays its own
@@ -280,11 +269,14 @@ class Emitter:
         if kind is None:
             kind = next((arg.kind for arg in args if isinstance(arg, Value)), FLOAT)
         values = [self._value(arg) for arg in args]
+        rule = self.masked_ops.get(op)
+        if rule and any(value.masked is not None or has_minus_infinity(value) for value in values):
+            return rule(op, values, op.checked(params), kind)
         arrays = [value.array for value in values if value.array is not None]
         if self.folds and len(arrays) == len(values):
             checked = op.checked(params)
             shape = op.shape([value.shape for value in values], checked)
-            folded = _fold(op, arrays, checked, shape)
+            folded = fold(op, arrays, checked, shape)
             if folded is not None:
                 return Value(self, kind, shape, array=folded)
         nodes = [self.node(value) for value in values]
@@ -312,7 +304,7 @@ class Emitter:
                 case Apply(op=op, args=args, params=params, shape=shape):
                     arrays = [array for arg in args if (array := known[arg]) is not None]
                     complete = len(arrays) == len(args)
-                    known[index] = _fold(op, arrays, params, shape) if complete else None
+                    known[index] = fold(op, arrays, params, shape) if complete else None
         found = known[root]
         if found is None:
             raise UnsupportedError(f"{what} depends on the input {', '.join(map(repr, inputs))}.")
@@ -323,79 +315,7 @@ class Emitter:
         return found
 
 
-def _fold(op: Op, arrays: Sequence[Array], params: Params, shape: Shape) -> Array | None:
-    """The exact value of ``op`` on constants, or None where it is left in the graph."""
-    if isinstance(op.meaning, Routing):
-        if size_of(shape) > max(MAX_GROWTH, *(array.size for array in arrays)):
-            return None
-        return np.asarray(op.meaning.route(_alike(arrays), params)).reshape(shape)
-    if op is ops.GATHER and arrays[1].dtype.kind in "iu":
-        if size_of(shape) > max(MAX_GROWTH, arrays[0].size):
-            return None
-        taken = np.take(arrays[0], arrays[1], axis=axis_of(arrays[0].shape, params))
-        return np.asarray(taken).reshape(shape)
-    # other powers are irrational or too long; no integer of a shape is computed by other roundings
-    exponent, mode = params.get("exponent", 1), params.get("mode", "half_even")
-    if op not in _RATIONAL or exponent not in _EXPONENTS or mode not in _ROUNDINGS:
-        return None
-    operands = [exact for array in arrays if (exact := exact_array(array)) is not None]
-    large = max(size_of(shape), *(array.size for array in arrays)) > MAX_FOLDED
-    if large or len(operands) < len(arrays):
-        return None
-    try:
-        found = op_exact(Site(op, params, shape, ""), [from_values(array) for array in operands])
-    except DomainError:
-        return None
-    numbers = fractions(found)
-    listed: list[Fraction] = numbers.reshape(-1).tolist()
-    bits = (n.numerator.bit_length() + n.denominator.bit_length() for n in listed)
-    return None if max(bits, default=0) > MAX_BITS else narrow(numbers)
-
-
-def exact_array(array: Array) -> Array | None:
-    """The same elements as exact integers and fractions, or None if one is not finite."""
-    if array.dtype == object:
-        return array
-    if array.dtype.kind in "biu":
-        return array.astype(np.int64 if array.dtype.kind == "b" else array.dtype).astype(object)
-    if not bool(np.isfinite(array).all()):
-        return None
-    exact = np.empty(array.shape, dtype=object)
-    exact.reshape(-1)[:] = [_simplest(Fraction(value)) for value in array.reshape(-1).tolist()]
-    return exact
-
-
-def narrow(exact: Array) -> Array:
-    """The same numbers as int64, float32 or float64 where one of these holds them all."""
-    numbers = [_simplest(Fraction(number)) for number in exact.reshape(-1).tolist()]
-    if all(isinstance(number, int) for number in numbers):
-        if all(-(2**63) <= number < 2**63 for number in numbers):
-            return exact.astype(np.int64)
-        return exact
-    for kind in (np.float32, np.float64):
-        with np.errstate(over="ignore", under="ignore"):
-            floats = np.array([_float(number) for number in numbers], dtype=kind)
-        finite = bool(np.isfinite(floats).all())
-        if finite and [Fraction(v) for v in floats.tolist()] == numbers:
-            return floats.reshape(exact.shape)
-    return exact
-
-
-def _float(number: Any) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf
-
-
-def _simplest(number: Fraction) -> Fraction | int:
-    return number.numerator if number.denominator == 1 else number
-
-
-def _alike(arrays: Sequence[Array]) -> Sequence[Array]:
-    """Arrays that can be joined without rounding: exact ones if some are exact."""
-    if len({array.dtype for array in arrays}) < 2:
-        return arrays
-    exact = [exact_array(array) for array in arrays]
-    whole = [array for array in exact if array is not None]
-    return whole if len(whole) == len(arrays) else arrays
+def has_minus_infinity(value: Value) -> bool:
+    """Whether a constant has -inf among its elements."""
+    array = value.array
+    return array is not None and array.dtype.kind == "f" and bool(np.isneginf(array).any())

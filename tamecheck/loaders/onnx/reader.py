@@ -18,6 +18,7 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.kinds import kind_of
 from tamecheck.loaders.loaded import Loaded
+from tamecheck.loaders.masking import MASKED
 from tamecheck.loaders.onnx.constants import CONSTANTS
 from tamecheck.loaders.onnx.context import Context, Lowering
 from tamecheck.loaders.onnx.control import CONTROL
@@ -130,7 +131,8 @@ def load_onnx(
     parsed = read_source(source, where)
     with _prefix_place(parsed.where):
         functions = functions_of(parsed.model)
-        reading = _Reading(parsed, Emitter(dict(given or {})), functions, tuple(hidden))
+        emitter = Emitter(dict(given or {}), masked_ops=MASKED)
+        reading = _Reading(parsed, emitter, functions, tuple(hidden))
         graph = reading.graph()
     return Loaded(
         graph,
