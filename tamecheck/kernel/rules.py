@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
-from tamecheck.kernel import domains, read, refute
+from tamecheck.kernel import domains, hardy, read, refute
 from tamecheck.kernel.facts import (
     ABOVE,
     COMPARE,
@@ -209,6 +209,10 @@ class Proof(Facts):
         """An output oscillates along a ray."""
         return Fact("refutes", refute.line(self.graph, raw, self.domain), ("o-minimal",))
 
+    def exp_trig(self, raw: Json) -> Fact:
+        """An output is a quotient of waves along a curve, with coefficients out of proportion."""
+        return Fact("refutes", hardy.exp_trig(self.graph, raw, self.domain), ("o-minimal",))
+
     def staircase(self, raw: Json) -> Fact:
         """An output climbs a staircase of growing slope along a ray."""
         k = refute.staircase(self.graph, raw, self.domain)
@@ -229,6 +233,7 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "trust": (1, "by statement", "", Proof.trust),
     "line": (1, "base direction output t", "", Proof.line),
     "staircase": (1, "base direction output", "", Proof.staircase),
+    "exp-trig": (2, "curve output", "", Proof.exp_trig),
     "total": (2, "node from", "", domains.total),
     "domain": (2, "node in args", "bounded enclosures", domains.domain),
 }
