@@ -340,8 +340,27 @@ def from_torch(module: Any, example: Any) -> Model:
     return Model(translate(module, example))
 
 
-def from_sklearn(estimator: Any) -> Model:
-    """Translate a fitted scikit-learn estimator or pipeline, and compare it with what was read."""
+def from_sklearn(estimator: Any, method: str = "") -> Model:
+    """Translate a fitted scikit-learn estimator or pipeline, and compare it with what was read.
+
+    Parameters
+    ----------
+    estimator
+        The fitted estimator.  The input ``x`` is one row of its features.
+    method
+        ``predict``, ``decision_function``, ``predict_proba`` or ``transform``, if only this is
+        asked.  Without it a regressor has the output ``value``; a classifier has ``decision`` (its
+        decision function where it has one, else its probabilities) and ``label``, the index of the
+        class in ``classes_``; what only transforms has ``y``.
+
+    Raises
+    ------
+    InputError
+        If it is no estimator of scikit-learn, is not fitted, or has no such method.
+    UnsupportedError
+        Listing every estimator that is not read; or naming the output in which the estimator
+        differs from what was read.
+    """
     from tamecheck.loaders.sklearn.model import from_sklearn as translate
 
-    return Model(translate(estimator))
+    return Model(translate(estimator, method))

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from sklearn import datasets, ensemble, linear_model, neural_network, pipeline, preprocessing, svm
 from sklearn import tree as trees
-from sklearn.cluster import KMeans
+from sklearn.cluster import Birch
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.ir.graph import Apply
 from tamecheck.loaders.sklearn.model import from_sklearn
+from tamecheck.loaders.sklearn.trees import largest_left
 
 SEED = {"random_state": 0}
 IRIS = datasets.load_iris(return_X_y=True)
@@ -126,11 +127,20 @@ def test_a_pipeline_of_scalers_is_a_model():
 def test_a_split_takes_its_threshold_to_the_left():
     model = fitted(trees.DecisionTreeClassifier(max_depth=1, **SEED), IRIS)
     graph = from_sklearn(model).graph
+    feature, threshold = model.tree_.feature[0], model.tree_.threshold[0]
     at = np.zeros(4)
-    at[model.tree_.feature[0]] = model.tree_.threshold[0]
-    assert exact_values(graph, {"x": at})["label"].item() == model.predict(at[None])[0]
-    above = np.nextafter(at, np.inf)
-    assert exact_values(graph, {"x": above})["label"].item() != model.predict(at[None])[0]
+    at[feature] = threshold
+    left = model.predict(at[None])[0]
+    assert exact_values(graph, {"x": at})["label"].item() == left
+    above = np.array(at)
+    above[feature] = np.nextafter(np.float32(threshold), np.float32(np.inf))
+    assert exact_values(graph, {"x": above})["label"].item() != left
+
+
+@pytest.mark.parametrize("threshold", [2.449999988079071, 1.0, 0.1, -0.1, 0.0, 1e-40, -7e30])
+def test_a_threshold_is_the_largest_number_that_rounds_to_the_left(threshold):
+    last = largest_left(np.array([threshold]))[0]
+    assert float(np.float32(last)) <= threshold < float(np.float32(np.nextafter(last, np.inf)))
 
 
 def test_ensembles_of_trees_stay_small_and_free_of_products():
@@ -146,16 +156,16 @@ def test_ensembles_of_trees_stay_small_and_free_of_products():
 @pytest.mark.parametrize(
     ("estimator", "error", "words"),
     [
-        (KMeans(2, n_init=1, **SEED), UnsupportedError, "KMeans"),
+        (Birch(), UnsupportedError, "Birch"),
         (svm.SVC(kernel=np.dot), UnsupportedError, "SVC: its kernel is not read"),
         (svm.SVC(kernel="precomputed"), UnsupportedError, "SVC: its kernel is not read"),
         (svm.SVC(), InputError, "not fitted"),
         (linear_model.LinearRegression(), InputError, "not fitted"),
         ("no estimator", InputError, "no estimator"),
         (
-            pipeline.make_pipeline(preprocessing.PolynomialFeatures(), KMeans(2)),
+            pipeline.make_pipeline(preprocessing.OneHotEncoder(), Birch()),
             UnsupportedError,
-            "PolynomialFeatures: this estimator is not read; KMeans",
+            "OneHotEncoder: this estimator is not read; Birch",
         ),
     ],
 )

@@ -1,169 +1,119 @@
-"""scikit-learn's scalers, linear models, support vector machines and perceptrons."""
+"""scikit-learn's linear models, their links, discriminant analysis and multilayer perceptrons."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import UnsupportedError
-from tamecheck.ir.exact import rational
-from tamecheck.ir.tensor import Array
+from tamecheck.loaders.sklearn.methods import (
+    Methods,
+    argmax,
+    binary,
+    classifier,
+    dense,
+    normalise,
+    positive,
+    regressor,
+    scalar,
+)
 from tamecheck.loaders.values import Value
 
-__all__ = ["KERNELS", "PREDICTORS", "TRANSFORMERS", "argmax", "positive", "scalar"]
+__all__ = ["ESTIMATORS"]
 
-KERNELS = ("linear", "poly", "rbf", "sigmoid")
 _ACTIVATIONS = {"logistic": ops.SIGMOID, "tanh": ops.TANH, "relu": ops.RELU, "exp": ops.EXP}
 
 
-def argmax(x: Value) -> Value:
-    """The index of the largest element of a vector, the first of tied ones."""
-    return x.apply(ops.ARGMAX, label="label", axis=0, keepdims=False, last=False)
-
-
-def positive(x: Value, at_zero: int = 0) -> Value:
-    """1 where ``x > 0``, else 0, except at 0."""
-    return x.apply(ops.STEP, label="label", at_zero=Fraction(at_zero))
-
-
-def _min_max_scaler(x: Value, estimator: Any) -> Value:
-    """``x * scale + min``, clipped to the feature range if the scaler clips."""
-    constant = x.emitter.constant
-    scaled = x * constant(estimator.scale_)
-    moved = scaled.apply(ops.ADD, constant(estimator.min_), label="scaled")
-    return _clip(moved, estimator, estimator.feature_range)
-
-
-def _centre(x: Value, centre: Any, scale: Any) -> Value:
-    """``(x - centre) / scale``."""
-    constant = x.emitter.constant
-    moved = x if centre is None else x - constant(centre)
-    return moved if scale is None else moved.apply(ops.DIV, constant(scale), label="scaled")
-
-
-def _clip(x: Value, estimator: Any, ends: tuple[float, float]) -> Value:
-    if not getattr(estimator, "clip", False):
-        return x
-    return x.clip(rational(ends[0]), rational(ends[1]), label="clipped")
-
-
-def _linear_regressor(x: Value, estimator: Any) -> dict[str, Value]:
+def _value(x: Value, estimator: Any) -> Value:
     """``x @ coef + intercept``; a vector if there are several targets."""
-    coefficients = np.asarray(estimator.coef_)
+    coefficients = dense(estimator.coef_)
     intercept = np.asarray(estimator.intercept_)
-    if coefficients.ndim == 1 or intercept.ndim == 0:
+    if coefficients.ndim == 1 or (intercept.ndim == 0 and len(coefficients) == 1):
         coefficients, intercept = coefficients.reshape(-1), intercept.reshape(-1)[0]
-    return {"value": x.affine(coefficients.T, intercept, "value")}
+    return x.affine(coefficients.T, intercept, "value")
 
 
-def _linear_classifier(x: Value, estimator: Any) -> dict[str, Value]:
-    """The decision function; its sign for two classes, else the first largest, is the label."""
-    coefficients = np.atleast_2d(_dense(estimator.coef_))
+def _scores(x: Value, estimator: Any) -> Value:
+    """``x @ coef + intercept``: a scalar for two classes."""
+    coefficients = np.atleast_2d(dense(estimator.coef_))
     offset = np.broadcast_to(np.asarray(estimator.intercept_, dtype=float), len(coefficients))
     if len(coefficients) == 1:
-        decision = x.affine(coefficients[0], offset[0], "decision")
-        return {"decision": decision, "label": positive(decision)}
-    decision = x.affine(coefficients.T, offset, "decision")
-    return {"decision": decision, "label": argmax(decision)}
+        return x.affine(coefficients[0], offset[0], "decision")
+    return x.affine(coefficients.T, offset, "decision")
 
 
-def _expansion(x: Value, estimator: Any, label: str) -> Value:
-    """The kernel expansion over the support vectors."""
-    weights, offset = _dense(estimator.dual_coef_)[0], estimator.intercept_[0]
-    return _kernels(x, estimator).affine(weights, offset, label)
+def _generalised(x: Value, estimator: Any) -> Value:
+    """The inverse of the link at the linear predictor."""
+    value = _value(x, estimator)
+    link = type(estimator._base_loss.link).__name__  # noqa: SLF001 - the link has no public name
+    return value.apply(ops.EXP, label="value") if link == "LogLink" else value
 
 
-def _support_classifier(x: Value, estimator: Any) -> dict[str, Value]:
-    """The decision function, and the label by the votes of the pairwise machines.
-
-    With more than two classes, machine (i, j) votes for i where its value is positive.  The
-    decision is then the vector of those values ("ovo"), or the votes for each class plus a
-    bounded monotone function of its summed values ("ovr").
-    """
-    classes = len(estimator.classes_)
-    if classes == 2:
-        decision = _expansion(x, estimator, "decision")
-        return {"decision": decision, "label": positive(decision, 1)}
-    pairs = list(combinations(range(classes), 2))
-    weights = _pairwise(estimator, pairs)
-    values = _kernels(x, estimator).affine(weights, estimator.intercept_, "ovo")
-    units = np.eye(classes, dtype=np.int64)
-    first, second = (units[[pair[side] for pair in pairs]] for side in (0, 1))
-    # votes = Σ [value > 0] e_i + (1 - [value > 0]) e_j
-    wins = values.apply(ops.STEP, at_zero=Fraction(0))
-    label = argmax(wins.affine(first - second, second.sum(axis=0), "votes"))
-    if estimator.decision_function_shape == "ovo":
-        return {"decision": values, "label": label}
-    # a value of 0 counts for the first class here, unlike in the votes for the label
-    firsts = values.apply(ops.STEP, at_zero=Fraction(1))
-    votes = firsts.affine(first - second, second.sum(axis=0), "votes")
-    total = values @ x.emitter.constant(first - second)
-    size = total.apply(ops.ABS) + 1
-    share = total / x.emitter.apply(ops.MUL, 3, size)
-    decision = votes.apply(ops.ADD, share, label="decision")
-    ties = bool(getattr(estimator, "break_ties", False))
-    return {"decision": decision, "label": argmax(decision) if ties else label}
+def _partial_least_squares(x: Value, estimator: Any) -> Value:
+    centred = x - x.emitter.constant(estimator._x_mean)  # noqa: SLF001 - has no public name
+    coefficients, intercept = estimator.coef_.T, np.asarray(estimator.intercept_)
+    value = centred.affine(coefficients, intercept, "value")
+    return scalar(value) if estimator._predict_1d else value  # noqa: SLF001 - as above
 
 
-def _pairwise(estimator: Any, pairs: list[tuple[int, int]]) -> Array:
-    """The weight of each support vector (row) in each pairwise machine (column)."""
-    weights = _dense(estimator.dual_coef_)
-    owners = np.repeat(np.arange(len(estimator.n_support_)), estimator.n_support_)
-    columns = [
-        # libsvm keeps the weights of class i against j in row j-1, and of j against i in row i
-        np.where(owners == i, weights[j - 1], 0.0) + np.where(owners == j, weights[i], 0.0)
-        for i, j in pairs
-    ]
-    return np.stack(columns, axis=1)
+def _latent(x: Value, estimator: Any) -> Value:
+    """The scores of the features: centred, scaled and projected."""
+    constant = x.emitter.constant
+    scaled = (x - constant(estimator._x_mean)) / constant(estimator._x_std)  # noqa: SLF001 - have no public name
+    weights = getattr(estimator, "x_rotations_", getattr(estimator, "x_weights_", None))
+    return scaled @ constant(weights)
 
 
-def _kernels(x: Value, estimator: Any) -> Value:
-    """The kernel of the input with every support vector."""
-    constant, kernel = x.emitter.constant, estimator.kernel
-    vectors = _dense(estimator.support_vectors_)
-    # the number that gamma="scale" has become in fit
-    gamma = float(getattr(estimator, "_gamma", estimator.gamma)) if kernel != "linear" else 0.0
-    if kernel == "rbf":
-        distance = (x - constant(vectors)).square().total((1,), keepdims=False)
-        return (distance * constant(-gamma)).apply(ops.EXP, label="rbf kernel")
-    product = x.apply(ops.MATMUL, constant(vectors.T), label="linear kernel")
-    if kernel == "linear":
-        return product
-    moved = product * constant(gamma) + constant(float(estimator.coef0))
-    if kernel == "sigmoid":
-        return moved.apply(ops.TANH, label="sigmoid kernel")
-    degree = rational(estimator.degree)
-    return moved.apply(ops.POW, label="polynomial kernel", exponent=degree)
+def _sigmoids(x: Value, estimator: Any) -> Value:
+    """The logistic function of the scores; of more than two, normalised."""
+    shares = _scores(x, estimator).apply(ops.SIGMOID)
+    if not shares.rank:
+        return binary(shares)
+    return shares / shares.total((0,))
 
 
-def scalar(x: Value) -> Value:
-    """A vector of one element as a scalar; another as it is."""
-    return x.reshape(()) if x.shape == (1,) else x
+def _softmax(x: Value, estimator: Any) -> Value:
+    """The softmax of the scores; the logistic function of one."""
+    scores = _scores(x, estimator)
+    if not scores.rank:
+        return binary(scores.apply(ops.SIGMOID))
+    return scores.apply(ops.SOFTMAX, label="probabilities", axis=0)
 
 
-def _dense(matrix: Any) -> Array:
-    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
+def _descent(x: Value, estimator: Any) -> Value:
+    """The probabilities that belong to the loss of SGDClassifier."""
+    if estimator.loss == "log_loss":
+        return _sigmoids(x, estimator)
+    if estimator.loss != "modified_huber":
+        raise UnsupportedError(f"the loss {estimator.loss!r} has no probabilities")
+    shares = (_scores(x, estimator).clip(Fraction(-1), Fraction(1)) + 1) / 2
+    return normalise(shares) if shares.rank else binary(shares)
 
 
-def _mlp_classifier(x: Value, estimator: Any) -> dict[str, Value]:
-    """The probabilities of the classes; the label is 1 above 1/2, or the first largest."""
-    output = _forward(x, estimator)
-    if estimator.out_activation_ == "softmax":
-        return {"decision": output, "label": argmax(output)}
-    if output.shape != (1,):
-        raise UnsupportedError("A multilabel MLPClassifier is not read.")
-    half = x.emitter.constant(np.float64(0.5))
-    label = positive(output.reshape(()) - half)
-    decision = (1 - output).apply(ops.CONCAT, output, label="decision", axis=0)
-    return {"decision": decision, "label": label}
+def _discriminants(x: Value, estimator: Any) -> Value:
+    """Coordinates along the directions that separate the classes best."""
+    if estimator.solver == "lsqr":
+        raise UnsupportedError("the solver 'lsqr' has no transform")
+    moved = x - x.emitter.constant(estimator.xbar_) if estimator.solver == "svd" else x
+    kept = estimator.scalings_[:, : estimator._max_components]  # noqa: SLF001 - has no public name
+    return moved @ x.emitter.constant(kept)
+
+
+def _one_class(x: Value, estimator: Any) -> Value:
+    offset = np.asarray(estimator.offset_, dtype=float).reshape(-1)[0]
+    return x.affine(np.asarray(estimator.coef_).reshape(-1), -offset, "decision")
+
+
+def _one_class_label(x: Value, estimator: Any) -> Value:
+    return positive(_one_class(x, estimator), 1) * 2 - 1
 
 
 def _forward(x: Value, estimator: Any) -> Value:
+    """The output of the last layer."""
     last = len(estimator.coefs_) - 1
     layers = zip(estimator.coefs_, estimator.intercepts_, strict=True)
     for index, (weights, offset) in enumerate(layers):
@@ -174,35 +124,71 @@ def _forward(x: Value, estimator: Any) -> Value:
         elif name in _ACTIVATIONS:
             x = x.apply(_ACTIVATIONS[name], label=name)
         elif name != "identity":
-            raise UnsupportedError(f"The activation {name!r} is not read.")
+            raise UnsupportedError(f"the activation {name!r} is not read")
     return x
 
 
-PREDICTORS: Mapping[str, Callable[[Value, Any], dict[str, Value]]] = {
+def _perceptron(x: Value, estimator: Any) -> Value:
+    output = _forward(x, estimator)
+    if estimator.out_activation_ == "softmax":
+        return output
+    if output.shape != (1,):
+        raise UnsupportedError("several labels at once are not read")
+    return (1 - output).apply(ops.CONCAT, output, label="decision", axis=0)
+
+
+def _perceptron_label(x: Value, estimator: Any) -> Value:
+    """1 above 1/2, or the first largest."""
+    output = _forward(x, estimator)
+    if estimator.out_activation_ == "softmax":
+        return argmax(output)
+    half = x.emitter.constant(np.float64(0.5))
+    return positive(output.reshape(()) - half)
+
+
+def _one_label(estimator: Any) -> str:
+    binarizer = getattr(estimator, "_label_binarizer", None)
+    several = str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
+    return "several labels at once are not read" if several else ""
+
+
+_LINEAR = regressor(_value)
+_SCORED = classifier(_scores).but(why_not=_one_label)
+
+ESTIMATORS: Mapping[str, Methods] = {
     **dict.fromkeys(
         (
             *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"),
-            *("ElasticNetCV", "LinearSVR", "HuberRegressor", "SGDRegressor"),
+            *("ElasticNetCV", "Lars", "LarsCV", "LassoLars", "LassoLarsCV", "LassoLarsIC"),
+            *("OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV", "MultiTaskLasso"),
+            *("MultiTaskLassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV", "LinearSVR"),
+            *("BayesianRidge", "ARDRegression", "HuberRegressor", "TheilSenRegressor"),
+            *("QuantileRegressor", "SGDRegressor", "PassiveAggressiveRegressor"),
         ),
-        _linear_regressor,
+        _LINEAR,
     ),
     **dict.fromkeys(
-        (
-            *("LogisticRegression", "LogisticRegressionCV", "LinearSVC", "RidgeClassifier"),
-            *("SGDClassifier", "Perceptron"),
-        ),
-        _linear_classifier,
+        ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"), regressor(_generalised)
     ),
-    **dict.fromkeys(("SVR", "NuSVR"), lambda x, e: {"value": _expansion(x, e, "value")}),
-    **dict.fromkeys(("SVC", "NuSVC"), _support_classifier),
-    "MLPRegressor": lambda x, e: {"value": scalar(_forward(x, e))},
-    "MLPClassifier": _mlp_classifier,
+    **dict.fromkeys(
+        ("PLSRegression", "PLSCanonical", "CCA"),
+        Methods(_latent, _partial_least_squares),
+    ),
+    "PLSSVD": Methods(_latent),
+    **dict.fromkeys(
+        (
+            *("LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron"),
+            *("PassiveAggressiveClassifier",),
+        ),
+        _SCORED,
+    ),
+    "SGDClassifier": _SCORED.but(predict_proba=_descent),
+    **dict.fromkeys(
+        ("LogisticRegression", "LogisticRegressionCV"), _SCORED.but(predict_proba=_softmax)
+    ),
+    "LinearDiscriminantAnalysis": _SCORED.but(predict_proba=_softmax, transform=_discriminants),
+    "SGDOneClassSVM": Methods(predict=_one_class_label, decision_function=_one_class),
+    "MLPRegressor": regressor(lambda x, e: scalar(_forward(x, e))),
+    "MLPClassifier": classifier(None, _perceptron, _perceptron_label),
 }
-"""Estimators that end a pipeline: their outputs by name."""
-
-TRANSFORMERS: Mapping[str, Callable[[Value, Any], Value]] = {
-    "StandardScaler": lambda x, estimator: _centre(x, estimator.mean_, estimator.scale_),
-    "RobustScaler": lambda x, estimator: _centre(x, estimator.center_, estimator.scale_),
-    "MaxAbsScaler": lambda x, scaler: _clip(_centre(x, None, scaler.scale_), scaler, (-1, 1)),
-    "MinMaxScaler": _min_max_scaler,
-}
+"""Estimators by the name of their class."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,113 +13,157 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.sklearn import linear, trees
-from tamecheck.loaders.sklearn.linear import KERNELS, TRANSFORMERS
-from tamecheck.loaders.values import Emitter, Value
+from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, parts, scores_of
+from tamecheck.loaders.values import Emitter
 
 __all__ = ["from_sklearn"]
 
-_PREDICTORS = {**linear.PREDICTORS, **trees.PREDICTORS}
+_OUTPUTS = {"transform": "y", "decision_function": "decision", "predict_proba": "probabilities"}
 
 
-def from_sklearn(estimator: Any) -> Loaded:
+def from_sklearn(estimator: Any, method: str = "") -> Loaded:
     """The function that a fitted scikit-learn estimator, or a pipeline of them, computes.
 
-    The input ``x`` is one row of features.  A regressor has the output ``value``.  A classifier
-    has ``decision``, which is its ``decision_function`` where it has one and its
-    ``predict_proba`` where not, and ``label``, the index of the predicted class in ``classes_``.
-    A pipeline that ends with a scaler has the output ``y``.  What was read is compared with the
-    estimator's own methods at random points.
+    The input ``x`` is one row of features.  Without a ``method`` a regressor has the output
+    ``value``; a classifier or detector of outliers has ``decision``, which is its
+    ``decision_function`` where it has one and its ``predict_proba`` where not, and ``label``, the
+    index of the predicted class in ``classes_`` (of an outlier -1, else 1); what only transforms
+    has ``y``.  What was read is compared with the estimator's own methods at random points.
+
+    Parameters
+    ----------
+    estimator
+        The fitted estimator.
+    method
+        ``predict``, ``decision_function``, ``predict_proba`` (output ``probabilities``) or
+        ``transform``, if only this is asked.
 
     Raises
     ------
     InputError
-        If it is no estimator of scikit-learn, or is not fitted.
+        If it is no estimator of scikit-learn, is not fitted, or has no such method.
     UnsupportedError
-        Listing every step that is not read; or naming the output in which the estimator differs
-        from what was read.
+        Listing every estimator that is not read; or naming the output in which the estimator
+        differs from what was read.
     """
-    steps = _steps(estimator)
     where = f"sklearn:{type(estimator).__name__}"
-    refused = [
-        (type(step).__name__, reason)
-        for place, step in enumerate(steps)
-        if (reason := _why_not(step, last=place == len(steps) - 1))
-    ]
+    if not type(estimator).__module__.startswith("sklearn."):
+        raise InputError(f"{type(estimator).__name__} is no estimator of scikit-learn.")
+    inner = list(parts(estimator))
+    refused = dict.fromkeys(
+        (type(part).__name__, reason) for part in inner if (reason := _why_not(part))
+    )
     if refused:
-        raise UnsupportedError("scikit-learn:", nodes=refused, where=where)
+        raise UnsupportedError("scikit-learn:", nodes=list(refused), where=where)
     emitter = Emitter(folds=False)
     try:
-        outputs = _outputs(emitter, estimator, steps)
+        x = emitter.input("x", (_features(estimator),))
+        methods = _methods(estimator, method, where)
+        outputs = {name: answer(m, x, estimator) for name, m in methods.items()}
         graph = emitter.builder.build({name: emitter.node(y) for name, y in outputs.items()})
     except AttributeError as error:
         raise InputError(
             f"The estimator is not fitted ({error}).", where=where, hint="Call fit first."
         ) from None
-    # single precision, since trees compare features as float32
-    zero = {"x": np.zeros(graph.inputs["x"], dtype=np.float32)}
-    original = Original("scikit-learn", np.float64, _runner(estimator, graph))
-    refuse_difference(graph, original, points_like(zero), where=where)
-    names = [type(step).__name__ for step in steps]
+    except UnsupportedError as error:
+        raise UnsupportedError("scikit-learn:", nodes=error.nodes, where=where) from None
+    original = Original("scikit-learn", np.float64, _runner(estimator, graph, methods))
+    refuse_difference(graph, original, _points(graph), where=where)
+    names = [type(part).__name__ for part in inner]
     return Loaded(graph, "sklearn", where, {name: names.count(name) for name in sorted(set(names))})
 
 
-def _runner(estimator: Any, graph: Graph) -> Callable[[Point], dict[str, Array]]:
+def _why_not(part: Any) -> str:
+    """Why an estimator is not read; empty if it is."""
+    methods = ESTIMATORS.get(type(part).__name__)
+    return methods.why_not(part) if methods else "this estimator is not read"
+
+
+def _features(estimator: Any) -> int:
+    """The number of features; steps that are passed through do not know it."""
+    if type(estimator).__name__ != "Pipeline":
+        return int(estimator.n_features_in_)
+    steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+    return _features(steps[0])
+
+
+def _methods(estimator: Any, method: str, where: str) -> dict[str, str]:
+    """The methods that are read, by the names of their outputs."""
+    from sklearn import base
+
+    kind: Callable[[Any], bool] = base.is_regressor  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    predicted = "value" if kind(estimator) else "label"
+    if method:
+        if method not in ("predict", *_OUTPUTS):
+            raise InputError(
+                f"There is no method {method!r}.", hint=f"Use predict, {', '.join(_OUTPUTS)}."
+            )
+        if not hasattr(estimator, method):
+            raise InputError(f"The estimator has no {method}.", where=where)
+        return {_OUTPUTS.get(method, predicted): method}
+    if not hasattr(estimator, "predict"):
+        return {"y": "transform"}
+    scores = scores_of(estimator)
+    several = isinstance(getattr(estimator, "classes_", None), list)
+    if predicted == "value" or not scores or several:
+        return {predicted: "predict"}
+    return {"decision": scores, "label": "predict"}
+
+
+def _points(graph: Graph) -> Iterator[Point]:
+    """Random points, in general position: at ties of distances an estimator may choose freely."""
+    rng = np.random.default_rng(1)
+    zero = {"x": np.zeros(graph.inputs["x"])}
+    for point in points_like(zero):
+        yield {name: a * (1 + 1e-3 * rng.uniform(-1, 1, a.shape)) for name, a in point.items()}
+
+
+def _runner(
+    estimator: Any, graph: Graph, methods: Mapping[str, str]
+) -> Callable[[Point], dict[str, Array] | None]:
     """The estimator's own methods by the names of the outputs."""
+    shapes = {name: graph.nodes[node].shape for name, node in graph.outputs}
+    frame = _frame(estimator)
 
-    def label(row: Array) -> Array:
-        return np.flatnonzero(estimator.classes_ == estimator.predict(row)[0])
-
-    methods: dict[str, Callable[[Array], Any]] = {
-        "value": lambda row: estimator.predict(row)[0],
-        "label": label,
-        "y": lambda row: estimator.transform(row)[0],
-        "decision": lambda row: (
-            estimator.decision_function
-            if hasattr(estimator, "decision_function")
-            else estimator.predict_proba
-        )(row)[0],
-    }
-
-    def run(point: Point) -> dict[str, Array]:
-        row = point["x"].astype(np.float64)[None]
+    def run(point: Point) -> dict[str, Array] | None:
+        row = frame(point["x"].astype(np.float64)[None])
         with warnings.catch_warnings():
             # an estimator that was fitted to named columns warns of an array
             warnings.simplefilter("ignore")
-            return {
-                name: np.asarray(methods[name](row), dtype=np.float64).reshape(
-                    graph.nodes[node].shape
-                )
-                for name, node in graph.outputs
-            }
+            try:
+                found = {name: _asked(estimator, name, m, row) for name, m in methods.items()}
+            except ValueError:
+                # scikit-learn says so where the function has no value
+                return None
+            return {name: _array(value).reshape(shapes[name]) for name, value in found.items()}
 
     return run
 
 
-def _steps(estimator: Any) -> list[Any]:
-    if not type(estimator).__module__.startswith("sklearn."):
-        raise InputError(f"{type(estimator).__name__} is no estimator of scikit-learn.")
-    if type(estimator).__name__ != "Pipeline":
-        return [estimator]
-    inner = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
-    return [part for step in inner for part in _steps(step)]
+def _asked(estimator: Any, name: str, method: str, row: Any) -> Any:
+    found = getattr(estimator, method)(row)
+    classes = getattr(estimator, "classes_", None)
+    if name != "label" or classes is None:
+        return found
+    if isinstance(classes, list):
+        several = cast("list[Array]", classes)
+        places: Array = np.argsort(getattr(estimator, "order_", np.arange(len(several))))
+        listed: list[Array] = [several[i] for i in places.tolist()]
+        return [np.flatnonzero(c == y) for c, y in zip(listed, found[0], strict=True)]
+    return np.flatnonzero(classes == found[0])
 
 
-def _why_not(step: Any, *, last: bool) -> str:
-    """Why a step is not read; empty if it is."""
-    name = type(step).__name__
-    if name not in TRANSFORMERS and not (last and name in _PREDICTORS):
-        return "this estimator is not read"
-    if getattr(step, "kernel", "linear") not in KERNELS:
-        return f"its kernel is not read, only {', '.join(KERNELS)} are"
-    return ""
+def _array(found: Any) -> Array:
+    return np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float64)
 
 
-def _outputs(emitter: Emitter, estimator: Any, steps: Sequence[Any]) -> dict[str, Value]:
-    x = emitter.input("x", (int(estimator.n_features_in_),))
-    for step in steps:
-        name = type(step).__name__
-        if name in _PREDICTORS:
-            return _PREDICTORS[name](x, step)
-        x = TRANSFORMERS[name](x, step)
-    return {"y": x}
+def _frame(estimator: Any) -> Callable[[Array], Any]:
+    """What makes a row of numbers a table with the columns that the estimator was fitted to."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return lambda row: row
+    try:
+        import pandas as pd
+    except ImportError:
+        return lambda row: row
+    return lambda row: pd.DataFrame(row, columns=names)

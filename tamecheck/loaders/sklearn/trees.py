@@ -2,8 +2,8 @@
 
 All trees of an ensemble are evaluated together, one level at a time from the leaves up: a node's
 value is that of its left child where ``feature ≤ threshold``, else that of its right child.  So the
-graph has a few nodes a level, and stays semilinear.  scikit-learn compares after rounding the
-features to float32; here they are real numbers.
+graph has a few nodes a level, and stays semilinear.  Most trees of scikit-learn round a feature to
+float32 before they compare it; the threshold here is the largest float64 that goes to the left.
 """
 
 from __future__ import annotations
@@ -18,10 +18,18 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.sklearn.linear import argmax, positive, scalar
+from tamecheck.loaders.sklearn.methods import (
+    Methods,
+    binary,
+    classifier,
+    positive,
+    regressor,
+    scalar,
+)
 from tamecheck.loaders.values import Value
 
-__all__ = ["PREDICTORS"]
+__all__ = ["ESTIMATORS", "largest_left"]
+
 
 _Place: TypeAlias = tuple[int, int]
 """A tree's number, and a node's number in it."""
@@ -38,27 +46,18 @@ class _Tree:
     value: Array
 
 
-def _decide(raw: Value) -> dict[str, Value]:
-    """The decision function; its sign for two classes, else the first largest, is the label."""
-    decision = scalar(raw)
-    return {"decision": decision, "label": argmax(raw) if decision.rank else positive(decision)}
+def _probabilities(x: Value, trees: Sequence[Any]) -> Value:
+    """The mean of the trees' probabilities."""
+    if any(one.n_outputs_ != 1 for one in trees):
+        raise UnsupportedError("several labels at once are not read")
+    parts = [_tree(one, _normalise(one.tree_.value[:, 0, :])) for one in trees]
+    return _mean(_evaluate(x, parts), "decision")
 
 
-def _probabilities(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
-    """The mean of the trees' probabilities; the label is the first largest."""
-    if any(one.n_outputs_ != 1 for one in estimators):
-        raise UnsupportedError("A classifier with several outputs is not read.")
-    trees = [_tree(one, _normalise(one.tree_.value[:, 0, :])) for one in estimators]
-    decision = _mean(_evaluate(x, trees), "decision")
-    return {"decision": decision, "label": argmax(decision)}
-
-
-def _mean_value(x: Value, estimators: Sequence[Any]) -> dict[str, Value]:
+def _mean_value(x: Value, trees: Sequence[Any]) -> Value:
     """The mean of the values of the trees' leaves."""
-    if any(getattr(one, "criterion", "") == "poisson" for one in estimators):
-        raise UnsupportedError("The criterion 'poisson' is not read.")
-    trees = [_tree(one, one.tree_.value[:, :, 0]) for one in estimators]
-    return {"value": scalar(_mean(_evaluate(x, trees), "value"))}
+    parts = [_tree(one, one.tree_.value[:, :, 0]) for one in trees]
+    return scalar(_mean(_evaluate(x, parts), "value"))
 
 
 def _mean(rows: Value, label: str) -> Value:
@@ -73,10 +72,39 @@ def _normalise(counts: Array) -> Array:
     return counts if np.allclose(total, 1) else counts / total
 
 
-def _tree(estimator: Any, value: Array) -> _Tree:
+def _tree(estimator: Any, value: Array, features: Array | None = None) -> _Tree:
+    """A tree of an estimator, whose features are these of the input."""
     tree = estimator.tree_
+    feature = tree.feature if features is None else np.asarray(features)[tree.feature]
+    threshold = np.where(np.isfinite(tree.threshold), largest_left(tree.threshold), np.inf)
+    return _settle(tree.children_left, tree.children_right, feature, threshold, np.asarray(value))
+
+
+def largest_left(threshold: Array) -> Array:
+    """The largest float64 that is at most the threshold after rounding to float32, half to even.
+
+    >>> float(largest_left(np.array([1.0]))[0]) == 1 + 2.0**-24
+    True
+    """
+    single = threshold.astype(np.float32)
+    # the last float32 on the left, and the first on the right
+    left = np.where(single > threshold, np.nextafter(single, np.float32(-np.inf)), single)
+    left = left.astype(np.float32)
+    right = np.nextafter(left, np.float32(np.inf))
+    # the mean is exact in float64
+    middle = (left.astype(np.float64) + right.astype(np.float64)) / 2
+    return np.where(middle.astype(np.float32) == left, middle, np.nextafter(middle, -np.inf))
+
+
+def _settle(left: Array, right: Array, feature: Array, threshold: Array, value: Array) -> _Tree:
+    """A tree for real features: where only missing values go to the right, none does."""
+    always = np.isposinf(threshold)
     return _Tree(
-        tree.children_left, tree.children_right, tree.feature, tree.threshold, np.asarray(value)
+        left,
+        np.where(always, left, right),
+        np.where(always, 0, feature),
+        np.where(always, 0.0, threshold),
+        value,
     )
 
 
@@ -84,7 +112,7 @@ def _boost(x: Value, estimator: Any) -> Value:
     """The initial value plus the learning rate times the sum of the trees' values."""
     init = getattr(estimator, "init_", "zero")
     if init != "zero" and not type(init).__name__.startswith("Dummy"):
-        raise UnsupportedError(f"The initial estimator {type(init).__name__} is not read.")
+        raise UnsupportedError(f"the initial estimator {type(init).__name__} is not read")
     features = estimator.n_features_in_
     # a dummy's prediction does not depend on its input
     start = np.asarray(estimator._raw_predict_init(np.zeros((1, features)))).reshape(-1)  # noqa: SLF001 - the stored number has no public name
@@ -92,31 +120,74 @@ def _boost(x: Value, estimator: Any) -> Value:
     trees = [_tree(one, one.tree_.value[:, :, 0]) for one in grid.T.reshape(-1)]
     rate = x.emitter.constant(np.float64(estimator.learning_rate))
     total = _stage_sums(x, trees, grid.shape[1]) * rate
-    return total.apply(ops.ADD, x.emitter.constant(start), label="decision")
+    return scalar(total.apply(ops.ADD, x.emitter.constant(start), label="decision"))
 
 
 def _hist_boost(x: Value, estimator: Any) -> Value:
     """The baseline plus the sum of the trees' values."""
-    if getattr(estimator, "loss", "squared_error") in ("poisson", "gamma"):
-        raise UnsupportedError(f"The loss {estimator.loss!r} is not read.")
     stages = estimator._predictors  # noqa: SLF001 - the trees have no public name
     trees = [_hist_tree(stage[k]) for k in range(len(stages[0])) for stage in stages]
     start = np.asarray(estimator._baseline_prediction, dtype=float).reshape(-1)  # noqa: SLF001 - as above
     total = _stage_sums(x, trees, len(stages[0]))
-    return total.apply(ops.ADD, x.emitter.constant(start), label="decision")
+    return scalar(total.apply(ops.ADD, x.emitter.constant(start), label="decision"))
+
+
+def _hist_value(x: Value, estimator: Any) -> Value:
+    """The inverse of the link at the raw value."""
+    raw = _hist_boost(x, estimator)
+    return raw.apply(ops.EXP, label="value") if estimator.loss in ("poisson", "gamma") else raw
 
 
 def _hist_tree(predictor: Any) -> _Tree:
     nodes = predictor.nodes
     leaf = nodes["is_leaf"] != 0
     if (nodes["is_categorical"][~leaf] != 0).any():
-        raise UnsupportedError("Splits on categorical features are not read.")
-    if not np.isfinite(nodes["num_threshold"][~leaf]).all():
-        raise UnsupportedError("Splits on missing values are not read.")
+        raise UnsupportedError("splits on categorical features are not read")
     left = np.where(leaf, -1, nodes["left"].astype(np.int64))
     right = np.where(leaf, -1, nodes["right"].astype(np.int64))
     feature, value = nodes["feature_idx"].astype(np.int64), nodes["value"].reshape(-1, 1)
-    return _Tree(left, right, feature, nodes["num_threshold"], value)
+    return _settle(left, right, feature, nodes["num_threshold"], value)
+
+
+def _shares(raw: Callable[[Value, Any], Value]) -> Callable[[Value, Any], Value]:
+    """The logistic function or softmax of the raw values; the exponential loss doubles them."""
+
+    def probabilities(x: Value, estimator: Any) -> Value:
+        found = raw(x, estimator)
+        if found.rank:
+            return found.apply(ops.SOFTMAX, label="probabilities", axis=0)
+        doubled = found * 2 if estimator.loss == "exponential" else found
+        return binary(doubled.apply(ops.SIGMOID))
+
+    return probabilities
+
+
+def _isolation(x: Value, forest: Any) -> Value:
+    """The sum over the trees of the length of the path to a leaf."""
+    lengths = zip(forest._decision_path_lengths, forest._average_path_length_per_tree, strict=True)  # noqa: SLF001 - have no public names
+    values = [(path + average - 1.0).reshape(-1, 1) for path, average in lengths]
+    parts = zip(forest.estimators_, values, forest.estimators_features_, strict=True)
+    trees = [_tree(one, value, features) for one, value, features in parts]
+    return _evaluate(x, trees).total((0, 1), keepdims=False)
+
+
+def _longest(forest: Any) -> float:
+    """The number of trees times the expected length of an unsuccessful search."""
+    size = forest._max_samples  # noqa: SLF001 - has no public name
+    if size <= 2:
+        return len(forest.estimators_) * float(size == 2)
+    expected = 2.0 * (np.log(size - 1.0) + np.euler_gamma) - 2.0 * (size - 1.0) / size
+    return len(forest.estimators_) * float(expected)
+
+
+def _isolation_decision(x: Value, forest: Any) -> Value:
+    """``-2^(-length / longest)`` less the offset."""
+    longest, offset = _longest(forest), x.emitter.constant(float(forest.offset_))
+    if not longest:
+        raise UnsupportedError("trees of one row have no scores")
+    share = x.emitter.constant(np.float64(-np.log(2.0) / longest))
+    score = (_isolation(x, forest) * share).apply(ops.EXP)
+    return 0 - score - offset
 
 
 def _stage_sums(x: Value, trees: Sequence[_Tree], outputs: int) -> Value:
@@ -171,24 +242,33 @@ def _branches(
     return column.apply(ops.SELECT, below.take(left, 0), below.take(right, 0), label="branch")
 
 
-PREDICTORS: Mapping[str, Callable[[Value, Any], dict[str, Value]]] = {
+_BOOSTED = classifier(_boost, _shares(_boost), at_zero=1)
+_HIST_BOOSTED = classifier(_hist_boost, _shares(_hist_boost))
+
+ESTIMATORS: Mapping[str, Methods] = {
     **dict.fromkeys(
-        ("DecisionTreeClassifier", "ExtraTreeClassifier"), lambda x, one: _probabilities(x, [one])
+        ("DecisionTreeClassifier", "ExtraTreeClassifier"),
+        classifier(None, lambda x, one: _probabilities(x, [one])),
     ),
     **dict.fromkeys(
-        ("DecisionTreeRegressor", "ExtraTreeRegressor"), lambda x, one: _mean_value(x, [one])
+        ("DecisionTreeRegressor", "ExtraTreeRegressor"),
+        regressor(lambda x, one: _mean_value(x, [one])),
     ),
     **dict.fromkeys(
         ("RandomForestClassifier", "ExtraTreesClassifier"),
-        lambda x, forest: _probabilities(x, forest.estimators_),
+        classifier(None, lambda x, forest: _probabilities(x, forest.estimators_)),
     ),
     **dict.fromkeys(
         ("RandomForestRegressor", "ExtraTreesRegressor"),
-        lambda x, forest: _mean_value(x, forest.estimators_),
+        regressor(lambda x, forest: _mean_value(x, forest.estimators_)),
     ),
-    "GradientBoostingClassifier": lambda x, e: _decide(_boost(x, e)),
-    "GradientBoostingRegressor": lambda x, e: {"value": _boost(x, e).reshape(())},
-    "HistGradientBoostingClassifier": lambda x, e: _decide(_hist_boost(x, e)),
-    "HistGradientBoostingRegressor": lambda x, e: {"value": _hist_boost(x, e).reshape(())},
+    "GradientBoostingClassifier": _BOOSTED,
+    "GradientBoostingRegressor": regressor(_boost),
+    "HistGradientBoostingClassifier": _HIST_BOOSTED,
+    "HistGradientBoostingRegressor": regressor(_hist_value),
+    "IsolationForest": Methods(
+        predict=lambda x, e: positive(_isolation_decision(x, e), 1) * 2 - 1,
+        decision_function=_isolation_decision,
+    ),
 }
-"""Trees and their ensembles: their outputs by name."""
+"""Estimators by the name of their class."""

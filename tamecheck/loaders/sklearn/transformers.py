@@ -1,0 +1,380 @@
+"""scikit-learn's scalers, expansions, projections, discretisers, imputers and selections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.errors import UnsupportedError
+from tamecheck.ir.exact import rational
+from tamecheck.ir.op import Op
+from tamecheck.ir.tensor import Array
+from tamecheck.loaders.sklearn.methods import (
+    Methods,
+    distances,
+    interpolate,
+    join,
+    transformer,
+)
+from tamecheck.loaders.values import Value
+
+__all__ = ["ESTIMATORS", "INVERSES"]
+
+_LEAST_NORM = 10 * np.finfo(np.float64).eps
+"""scikit-learn leaves rows of a smaller norm as they are."""
+
+
+def _centre(x: Value, centre: Any, scale: Any) -> Value:
+    """``(x - centre) / scale``."""
+    constant = x.emitter.constant
+    moved = x if centre is None else x - constant(centre)
+    return moved if scale is None else moved.apply(ops.DIV, constant(scale), label="scaled")
+
+
+def _mean(scaler: Any) -> Any:
+    """The mean that is taken away, or None; it is known to the scaler in any case."""
+    return scaler.mean_ if scaler.with_mean else None
+
+
+def _spread(x: Value, centre: Any, scale: Any) -> Value:
+    """``x scale + centre``."""
+    constant = x.emitter.constant
+    moved = x if scale is None else x * constant(scale)
+    return moved if centre is None else moved + constant(centre)
+
+
+def _clip(x: Value, estimator: Any, ends: tuple[float, float]) -> Value:
+    if not getattr(estimator, "clip", False):
+        return x
+    return x.clip(rational(ends[0]), rational(ends[1]), label="clipped")
+
+
+def _min_max_scaler(x: Value, estimator: Any) -> Value:
+    """``x * scale + min``, clipped to the feature range if the scaler clips."""
+    return _clip(_spread(x, estimator.min_, estimator.scale_), estimator, estimator.feature_range)
+
+
+def _normalizer(x: Value, estimator: Any) -> Value:
+    """The row divided by its norm, where that is not tiny."""
+    zero = np.zeros((1, x.shape[0]))
+    norm = {"l1": 1, "l2": 2, "max": "max"}[estimator.norm]
+    size = distances(x, zero, norm)
+    if norm == 2:
+        size = size.apply(ops.SQRT)
+    least = x.emitter.constant(np.float64(_LEAST_NORM))
+    tiny = size.apply(ops.LESS, least)
+    return x / tiny.select(1, size.apply(ops.MAXIMUM, least))
+
+
+def _yeo_johnson(x: Value, powers: Array) -> Value:
+    """The transformation of Yeo and Johnson: a power of ``1 + |x|``, by the sign of x."""
+    above, below = x.apply(ops.RELU) + 1, (0 - x).apply(ops.RELU) + 1
+    return _box_cox(above, powers) - _box_cox(below, 2 - powers)
+
+
+def _box_cox(x: Value, powers: Array) -> Value:
+    """``(x^p - 1) / p``, and ``log x`` where p is 0; for positive x."""
+    constant, logarithm = x.emitter.constant, x.apply(ops.LOG)
+    zero = np.abs(powers) < np.spacing(1.0)
+    safe = constant(np.where(zero, 1.0, powers))
+    power = ((logarithm * safe).apply(ops.EXP) - 1) / safe
+    return constant(zero.astype(np.int64)).select(logarithm, power) if zero.any() else power
+
+
+def _power(x: Value, estimator: Any) -> Value:
+    powers = np.asarray(estimator.lambdas_, dtype=np.float64)
+    y = (_box_cox if estimator.method == "box-cox" else _yeo_johnson)(x, powers)
+    scaler = estimator._scaler if estimator.standardize else None  # noqa: SLF001 - has no public name
+    return y if scaler is None else _centre(y, scaler.mean_, scaler.scale_)
+
+
+def _quantiles(x: Value, estimator: Any) -> Value:
+    """The empirical distribution function of each feature, interpolated; the mean at a jump."""
+    if estimator.output_distribution != "uniform":
+        raise UnsupportedError("normal quantiles are not read, only output_distribution='uniform'")
+    heights = np.asarray(estimator.references_)
+    columns = np.asarray(estimator.quantiles_).T
+    return join([_distribution(x.part(0, i), knots, heights) for i, knots in enumerate(columns)])
+
+
+def _distribution(x: Value, knots: Array, heights: Array) -> Value:
+    points, first = np.unique(knots, return_index=True)
+    last = np.append(first[1:], len(knots)) - 1
+    jumps = heights[last] - heights[first]
+    # without its jumps the function is continuous
+    level = interpolate(x, points, heights[first] - np.cumsum(jumps) + jumps)
+    for place in np.flatnonzero(jumps):
+        # 0 at the least quantile, 1 at the largest, between them the mean of both sides
+        end = {0: Fraction(0), len(points) - 1: Fraction(1)}.get(int(place), Fraction(1, 2))
+        above = (x - x.emitter.constant(points[place])).apply(ops.STEP, at_zero=end)
+        level = level + above * x.emitter.constant(jumps[place])
+    return level
+
+
+def _polynomials(x: Value, estimator: Any) -> Value:
+    """The products of features, by degree."""
+    powers = np.asarray(estimator.powers_)
+    degrees = powers.sum(axis=1)
+    parts: list[Value] = []
+    for degree in np.unique(degrees):
+        rows = powers[degrees == degree]
+        if degree == 0:
+            parts.append(x.emitter.constant(np.ones(len(rows))))
+            continue
+        table = np.stack([np.repeat(np.arange(len(row)), row) for row in rows])
+        chosen = x.take(table, 0)
+        parts.append(chosen.apply(ops.PROD, axes=(1,), keepdims=False))
+    return join(parts, "polynomial features")
+
+
+def _splines(x: Value, estimator: Any) -> Value:
+    """Bases of B-splines by the recursion of Cox and de Boor, a feature a row.
+
+    Outside of the knots they are what ``extrapolation`` says.
+    """
+    splines, outside = estimator.bsplines_, estimator.extrapolation
+    if outside == "error":
+        raise UnsupportedError("extrapolation='error' has no value outside of the knots")
+    if outside == "linear" and splines[0].k < 2 and len(splines) > 1:
+        raise UnsupportedError("scikit-learn mixes up the ends of lines of degree below 2")
+    constant, degree = x.emitter.constant, int(splines[0].k)
+    knots = np.stack([spline.t for spline in splines])
+    first, last = knots[:, degree], knots[:, -degree - 1]
+    inside = x
+    if outside == "periodic":
+        offset, period = constant(first), constant(last - first)
+        turns = ((x - offset) / period).apply(ops.FLOOR)
+        inside = x - turns * period
+    elif outside != "continue":
+        inside = x.apply(ops.MAXIMUM, constant(first)).apply(ops.MINIMUM, constant(last))
+    bases = _bases(inside, knots, degree)
+    if degree == 0 and outside == "constant":
+        within = inside.apply(ops.EQUAL, x)
+        bases = bases * within.reshape((len(splines), 1))
+    rows = [bases.part(0, i) @ constant(spline.c) for i, spline in enumerate(splines)]
+    if outside == "linear":
+        # degree 0 is continued as a constant, whose derivative is 0
+        below, above = (x - constant(first)).clip(None, Fraction(0)), x - constant(last)
+        for i, spline in enumerate(splines):
+            for side, end in ((below, first[i]), (above.apply(ops.RELU), last[i])):
+                rows[i] = rows[i] + side.part(0, i) * constant(spline(end, nu=1))
+    kept = rows if estimator.include_bias else [row.cut(0, 0, row.shape[0] - 1) for row in rows]
+    return join(kept, "splines")
+
+
+def _bases(x: Value, knots: Array, degree: int) -> Value:
+    """The values of all basis splines: N_i,0 is 1 on [t_i, t_i+1), the end intervals unbounded."""
+    constant, column = x.emitter.constant, x.reshape((x.shape[0], 1))
+    inner = knots[:, degree + 1 : -degree - 1]
+    count = knots.shape[1] - 1
+    reached = constant(inner).apply(ops.LESS_EQUAL, column)
+    ones = constant(np.ones((len(knots), 1)))
+    starts = ones.apply(ops.CONCAT, reached, axis=1)
+    ends = reached.apply(ops.CONCAT, constant(np.zeros((len(knots), 1))), axis=1)
+    bases = (starts - ends).apply(ops.PAD, before=(0, degree), after=(0, degree), value=Fraction(0))
+    for k in range(1, degree + 1):
+        count -= 1
+        up = _ramp(column, knots[:, :-1], knots[:, k:], count + 1)
+        rise = up.cut(1, 0, count) * bases.cut(1, 0, count)
+        fall = (1 - up.cut(1, 1, count)) * bases.cut(1, 1, count)
+        bases = rise + fall
+    return bases
+
+
+def _ramp(x: Value, left: Array, right: Array, count: int) -> Value:
+    """``(x - left) / (right - left)``; between equal knots nothing is multiplied by it."""
+    left, right = left[:, :count], right[:, :count]
+    constant = x.emitter.constant
+    width = np.where(right > left, right - left, 1.0)
+    return (x - constant(left)) / constant(width)
+
+
+def _bins(x: Value, estimator: Any) -> Value:
+    """The number of inner bin edges that a feature has reached, or its unit vector."""
+    constant = x.emitter.constant
+    parts: list[Value] = []
+    for i, edges in enumerate(estimator.bin_edges_):
+        reached = constant(np.asarray(edges[1:-1])).apply(ops.LESS_EQUAL, x.part(0, i))
+        if estimator.encode == "ordinal":
+            parts.append(reached.total((0,)))
+        elif len(edges) == 2:
+            parts.append(constant(np.ones(1)))
+        else:
+            one, zero = constant(np.ones(1)), constant(np.zeros(1))
+            parts.append(join([one, reached]) - join([reached, zero]))
+    return join(parts, "bins")
+
+
+def _kept(x: Value, estimator: Any) -> Value:
+    """The features that were selected."""
+    return x.take(np.flatnonzero(estimator.get_support()), 0)
+
+
+def _imputed(x: Value, estimator: Any) -> Value:
+    """Numbers as they are: a missing value is no real number, unless it is marked by one."""
+    if estimator.add_indicator:
+        raise UnsupportedError("add_indicator=True is not read")
+    statistics = np.asarray(estimator.statistics_, dtype=np.float64)
+    known = np.isfinite(statistics)
+    if estimator.keep_empty_features:
+        known[:] = True
+    marker = estimator.missing_values
+    kept = x if known.all() else x.take(np.flatnonzero(known), 0)
+    if marker is None or not isinstance(marker, int | float) or math.isnan(marker):
+        return kept
+    missing = kept.apply(ops.EQUAL, rational(marker))
+    return missing.select(x.emitter.constant(statistics[known]), kept)
+
+
+def _neighbours_imputed(x: Value, estimator: Any) -> Value:
+    if estimator.add_indicator or not _is_nan(estimator.missing_values):
+        raise UnsupportedError("only missing_values=nan without add_indicator is read")
+    return x.take(np.flatnonzero(estimator._valid_mask), 0)  # noqa: SLF001 - has no public name
+
+
+def _is_nan(marker: Any) -> bool:
+    return isinstance(marker, float) and math.isnan(marker)
+
+
+def _principal(x: Value, estimator: Any) -> Value:
+    """Coordinates along the principal components, whitened if the estimator whitens."""
+    constant = x.emitter.constant
+    offset = -(np.asarray(estimator.mean_) @ estimator.components_.T)
+    y = x.affine(estimator.components_.T, offset, "components")
+    if not estimator.whiten:
+        return y
+    scale = np.sqrt(estimator.explained_variance_)
+    return y / constant(np.maximum(scale, np.finfo(scale.dtype).eps))
+
+
+def _independent(x: Value, estimator: Any) -> Value:
+    moved = x - x.emitter.constant(estimator.mean_) if estimator.whiten else x
+    return moved @ x.emitter.constant(estimator.components_.T)
+
+
+def _factors(x: Value, estimator: Any) -> Value:
+    weights = estimator.components_ / estimator.noise_variance_
+    unit = np.eye(len(estimator.components_))
+    covariance = cast("Array", np.linalg.inv(unit + weights @ estimator.components_.T))
+    constant = x.emitter.constant
+    return (x - constant(estimator.mean_)) @ constant(weights.T) @ constant(covariance)
+
+
+def _squared(x: Value) -> Value:
+    return x.square()
+
+
+def _op(op: Op, **params: Any) -> Callable[[Value], Value]:
+    return lambda x: x.apply(op, **params)
+
+
+def _power_of(base: float) -> Callable[[Value], Value]:
+    return lambda x: (x * x.emitter.constant(np.log(base))).apply(ops.EXP)
+
+
+def _log_to(base: float) -> Callable[[Value], Value]:
+    return lambda x: x.apply(ops.LOG) / x.emitter.constant(np.log(base))
+
+
+_UFUNCS: Mapping[str, Callable[[Value], Value]] = {
+    **{
+        name: _op(op)
+        for name, op in {
+            "exp": ops.EXP,
+            "log": ops.LOG,
+            "sqrt": ops.SQRT,
+            "absolute": ops.ABS,
+            "fabs": ops.ABS,
+            "negative": ops.NEG,
+            "sin": ops.SIN,
+            "cos": ops.COS,
+            "tan": ops.TAN,
+            "arcsin": ops.ASIN,
+            "arccos": ops.ACOS,
+            "arctan": ops.ATAN,
+            "sinh": ops.SINH,
+            "cosh": ops.COSH,
+            "tanh": ops.TANH,
+            "arcsinh": ops.ASINH,
+            "arccosh": ops.ACOSH,
+            "arctanh": ops.ATANH,
+            "floor": ops.FLOOR,
+            "ceil": ops.CEIL,
+        }.items()
+    },
+    "log1p": lambda x: (x + 1).apply(ops.LOG),
+    "expm1": lambda x: x.apply(ops.EXP) - 1,
+    "square": _squared,
+    "reciprocal": lambda x: 1 / x,
+    "sign": _op(ops.SIGN, at_zero=Fraction(0)),
+    "rint": _op(ops.ROUND, mode="half_even"),
+    "trunc": _op(ops.ROUND, mode="toward_zero"),
+    "log2": _log_to(2.0),
+    "log10": _log_to(10.0),
+    "exp2": _power_of(2.0),
+    "positive": lambda x: x,
+    "deg2rad": lambda x: x * x.emitter.constant(np.pi / 180),
+    "rad2deg": lambda x: x * x.emitter.constant(180 / np.pi),
+}
+"""NumPy's functions of one number by their names."""
+
+
+def _function(x: Value, function: Any, arguments: Any) -> Value:
+    if function is None:
+        return x
+    name = str(getattr(function, "__name__", function))
+    if arguments or not isinstance(function, np.ufunc) or name not in _UFUNCS:
+        raise UnsupportedError(f"the function {name!r} is not read, only NumPy's elementary ones")
+    return _UFUNCS[name](x)
+
+
+ESTIMATORS: Mapping[str, Methods] = {
+    "StandardScaler": transformer(lambda x, e: _centre(x, _mean(e), e.scale_)),
+    "RobustScaler": transformer(lambda x, e: _centre(x, e.center_, e.scale_)),
+    "MaxAbsScaler": transformer(lambda x, e: _clip(_centre(x, None, e.scale_), e, (-1, 1))),
+    "MinMaxScaler": transformer(_min_max_scaler),
+    "Normalizer": transformer(_normalizer),
+    "Binarizer": transformer(
+        lambda x, e: x.emitter.constant(np.float64(e.threshold)).apply(ops.LESS, x)
+    ),
+    "PowerTransformer": transformer(_power),
+    "QuantileTransformer": transformer(_quantiles),
+    "PolynomialFeatures": transformer(_polynomials),
+    "SplineTransformer": transformer(_splines),
+    "KBinsDiscretizer": transformer(_bins),
+    "SimpleImputer": transformer(_imputed),
+    "KNNImputer": transformer(_neighbours_imputed),
+    "FunctionTransformer": transformer(lambda x, e: _function(x, e.func, e.kw_args)),
+    **dict.fromkeys(("PCA", "IncrementalPCA"), transformer(_principal)),
+    "TruncatedSVD": transformer(lambda x, e: x @ x.emitter.constant(e.components_.T)),
+    "FastICA": transformer(_independent),
+    "FactorAnalysis": transformer(_factors),
+    **dict.fromkeys(
+        ("GaussianRandomProjection", "NeighborhoodComponentsAnalysis"),
+        transformer(lambda x, e: x @ x.emitter.constant(np.asarray(e.components_).T)),
+    ),
+    **dict.fromkeys(
+        (
+            *("VarianceThreshold", "SelectKBest", "SelectPercentile", "SelectFpr", "SelectFdr"),
+            *("SelectFwe", "GenericUnivariateSelect", "SelectFromModel"),
+            "SequentialFeatureSelector",
+        ),
+        transformer(_kept),
+    ),
+}
+"""Transformers by the name of their class."""
+
+
+INVERSES: Mapping[str, Callable[[Value, Any], Value]] = {
+    "StandardScaler": lambda x, e: _spread(x, _mean(e), e.scale_),
+    "RobustScaler": lambda x, e: _spread(x, e.center_, e.scale_),
+    "MaxAbsScaler": lambda x, e: _spread(x, None, e.scale_),
+    "MinMaxScaler": lambda x, e: _centre(x, e.min_, e.scale_),
+    "FunctionTransformer": lambda x, e: _function(x, e.inverse_func, e.inv_kw_args),
+}
+"""The inverse transformations of targets."""
