@@ -30,6 +30,7 @@ __all__ = [
     "positive",
     "regressor",
     "scalar",
+    "scores_of",
     "transformer",
 ]
 
@@ -185,6 +186,15 @@ def interpolate(x: Value, knots: Array, heights: Array) -> Value:
     slopes = (constant(heights[1:]) - constant(heights[:-1])) / (right - left)
     parts = x.apply(ops.MAXIMUM, left).apply(ops.MINIMUM, right) - left
     return (parts @ slopes) + constant(heights[0])
+
+
+def scores_of(estimator: Any) -> str:
+    """The method that gives scores: the decision function, or the probabilities, or none."""
+    if hasattr(estimator, "decision_function"):
+        return "decision_function"
+    several = len(getattr(estimator, "classes_", ())) > 2
+    alone = several and getattr(estimator, "multi_class", "") == "one_vs_one"
+    return "predict_proba" if hasattr(estimator, "predict_proba") and not alone else ""
 
 
 def dense(matrix: Any) -> Array:

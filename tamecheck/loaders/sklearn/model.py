@@ -13,7 +13,8 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, parts, scores_of
+from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, parts
+from tamecheck.loaders.sklearn.methods import scores_of
 from tamecheck.loaders.values import Emitter
 
 __all__ = ["from_sklearn"]
