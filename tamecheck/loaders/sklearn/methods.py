@@ -97,18 +97,20 @@ def classifier(
     One score is compared with 0, where ``at_zero`` is the label.
     """
     scores = decision_function or predict_proba
-
-    def label(x: Value, estimator: Any) -> Value:
-        if scores is None:
-            raise NotImplementedError
-        found = scores(x, estimator)
-        return argmax(found) if found.rank else positive(found, at_zero)
-
+    label = scores and _label(scores, at_zero)
     return Methods(
         predict=predict or label,
         decision_function=decision_function,
         predict_proba=predict_proba,
     )
+
+
+def _label(scores: Method, at_zero: int) -> Method:
+    def label(x: Value, estimator: Any) -> Value:
+        found = scores(x, estimator)
+        return argmax(found) if found.rank else positive(found, at_zero)
+
+    return label
 
 
 def argmax(x: Value) -> Value:
