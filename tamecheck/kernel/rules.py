@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
-from tamecheck.kernel import domains, hardy, read, refute
+from tamecheck.kernel import domains, hardy, read, refute, wild
 from tamecheck.kernel.facts import (
     ABOVE,
     COMPARE,
@@ -218,6 +218,14 @@ class Proof(Facts):
         k = refute.staircase(self.graph, raw, self.domain)
         return Fact("refutes", k, ("o-minimal", "locally-o-minimal"))
 
+    def germ(self, raw: Json) -> Fact:
+        """An output oscillates or jumps on a curve."""
+        return Fact("refutes", *wild.germ(self.graph, raw, self.domain))
+
+    def components(self, raw: Json) -> Fact:
+        """The domain of an output has infinitely many components on a curve."""
+        return Fact("refutes", *wild.components(self.graph, raw, self.domain))
+
 
 RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     # since which version; its fields, and optional ones
@@ -234,6 +242,8 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "line": (1, "base direction output t", "", Proof.line),
     "staircase": (1, "base direction output", "", Proof.staircase),
     "exp-trig": (2, "curve output", "", Proof.exp_trig),
+    "germ": (2, "curve output", "", Proof.germ),
+    "components": (2, "curve output", "", Proof.components),
     "total": (2, "node from", "", domains.total),
     "domain": (2, "node in args", "bounded enclosures", domains.domain),
 }
