@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import reduce
 
 from tamecheck.kernel.curves import Laurent
-from tamecheck.kernel.interval import ONE, REAL, ZERO, End, Interval, length, longest, point
-from tamecheck.kernel.strict import require, spend, spend_long
+from tamecheck.kernel.interval import ONE, REAL, ZERO, End, Interval, longest, point
+from tamecheck.kernel.laurent import LONG, added, fits, leading, multiplied, sign
+from tamecheck.kernel.strict import require, spend
 
 Lead = tuple[Interval, Fraction, Laurent]  # (c, r, q): it is c t^r exp(q) (1 + o(1)), c is not 0
 FAR, NEAR, WIDE = Fraction(16), Fraction(1, 64), Fraction(8)
 NOUGHT = point(0)
 CONSTANT = 2  # in the field `alg`
-TERMS, LONG = 64, 1 << 11  # beyond, a quotient or a leading term is forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +41,6 @@ class Germ:
     alg: int = 0  # 1: it is eventually semialgebraic; 2: even constant
     whole: tuple[Fraction, Fraction] | None = None  # (c, d): c n + d, with n -> +-inf a rounding
     rest: Germ | None = None  # it is the sum of this one and a semialgebraic one
-
-
-def sign(x: Fraction | int) -> int:
-    return (x > 0) - (x < 0)
-
-
-def leading(p: Laurent) -> tuple[int, Fraction]:
-    return max(p.items())
-
-
-def added(p: Laurent, q: Laurent, factor: Fraction = ONE) -> Laurent:
-    spend_long(16 * (len(p) + len(q)), max(map(length, [ONE, *p.values(), *q.values()])))
-    found = {j: p.get(j, ZERO) + factor * q.get(j, ZERO) for j in {**p, **q}}
-    return {j: c for j, c in found.items() if c}
-
-
-def multiplied(p: Laurent, q: Laurent) -> Laurent:
-    require(len(p) * len(q) <= TERMS**2, "a polynomial with too many terms")
-    return reduce(added, [{i + j: a * b for j, b in q.items()} for i, a in p.items()], Laurent())
-
-
-def fits(*polynomials: Laurent) -> bool:
-    return all(len(p) <= TERMS and all(length(c) <= LONG for c in p.values()) for p in polynomials)
 
 
 def rational(num: Laurent, den: Laurent) -> Germ:

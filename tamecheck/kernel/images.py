@@ -10,11 +10,8 @@ from tamecheck.kernel.curves import Laurent
 from tamecheck.kernel.germs import (
     CONSTANT,
     FAR,
-    LONG,
     Germ,
-    added,
     inverse,
-    leading,
     negative,
     number,
     plus,
@@ -38,6 +35,7 @@ from tamecheck.kernel.interval import (
     longest,
     point,
 )
+from tamecheck.kernel.laurent import LONG, added, leading
 from tamecheck.kernel.ranges import apply, natural
 from tamecheck.kernel.strict import spend
 
