@@ -71,6 +71,7 @@ FILES = {
     "below.vnnlib": "(declare-const X_0 Real)\n(declare-const Y_0 Real)\n"
     "(assert (>= X_0 -1))\n(assert (<= X_0 1))\n(assert (<= Y_0 0))\n",
     "point.json": "[1, 1, 1]",
+    "said.txt": "unsat\n",
 }
 MAJORITY = "--expr 'sign(a + b + c)'"
 
@@ -92,6 +93,9 @@ ROWS = (
     Row("recheck certificate.json", "verdict", "kernel"),
     Row("verify --expr 'max(x,0)' above.vnnlib", "verdict", "verification.exact"),
     Row("verify --expr 'max(x,0)' below.vnnlib", "verdict", "verification.witness"),
+    Row(
+        "referee --expr 'max(x,0)' above.vnnlib --answers said.txt", "truth", "verification.referee"
+    ),
     Row(f"verify {MAJORITY} --input point.json --hamming 1", "verdict", "binarized.distance"),
     Row(f"verify {MAJORITY} --input point.json --hamming 1 --certify", "verdict", "kernel_bnn"),
     Row(f"verify {MAJORITY} --input point.json --hamming 2", "verdict", "verification.witness"),

@@ -27,6 +27,7 @@ from tamecheck.cli import (
     optimise,
     plot,
     program,
+    referee,
     report,
     rules,
     supports,
@@ -43,7 +44,7 @@ _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
     *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
     *(rules.RULES, rules.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
-    supports.VERB,
+    *(referee.VERB, supports.VERB),
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\

@@ -69,7 +69,7 @@ _MARKS: Mapping[Kind, bytes] = {
     "formula": rb"[;%#] written by tamecheck\n",
     "figure": rb"(\x89PNG.{33}tEXtSoftware\0|<\?xml.*<dc:title>|%PDF.*/Creator \()tamecheck",
     "report": rb'<!DOCTYPE html>.*<meta name="generator" content="tamecheck">',
-    "summary": rb"# Four small networks: are they tame\?\n",
+    "summary": rb"# (Four small networks: are they tame\?\n|Referee: .*written by tamecheck\n\Z)",
     "assignment": rb".*tamecheck:assignment\Z",
     "result": rb"(unsat|unknown|timeout|error|sat\n\(\(X_0 .*\)\))\n\Z",
 }

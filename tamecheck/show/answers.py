@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
     from tamecheck.verification import Answer
     from tamecheck.verification.answer import Optimum
+    from tamecheck.verification.referee import Verdicts
 
 __all__ = [
     "Sections",
@@ -31,6 +32,7 @@ __all__ = [
     "jacobian_lines",
     "no_jacobian_lines",
     "optimum_lines",
+    "referee_lines",
     "solved_sections",
     "verification_lines",
 ]
@@ -217,6 +219,21 @@ def verification_lines(name: str, answer: Answer, verdict: str) -> Iterator[str]
         yield f"  rests on: {answer.rests_on} ({answer.method})"
     facts = "".join(f", {count} {what}" for what, count in answer.facts.items())
     yield f"  {answer.seconds:.2f} s{facts}"
+
+
+def referee_lines(verdicts: Verdicts) -> Iterator[str]:
+    """The truth about a property, and a line for each tool that spoke of it."""
+    yield f"{verdicts.truth}: {verdicts.reason}"
+    words = {True: "right", False: "WRONG", None: "not judged"}
+    for one in verdicts.tools:
+        line = f"  {one.said.name}: {one.said.answer}, {words[one.right]}"
+        if (found := one.witness) is not None:
+            exact = {True: "exact", False: "not one in exact arithmetic", None: "not computed"}
+            single = {True: "one in float32", False: "none in float32", None: "not run in float32"}
+            line += f"; its witness is {exact[found.exact]}, {single[found.float32]}"
+            if found.misses_by:
+                line += f", and misses by {found.misses_by:.3g}"
+        yield line
 
 
 def ball_lines(name: str, document: Mapping[str, Any], *, distance: bool) -> Iterator[str]:

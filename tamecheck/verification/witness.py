@@ -33,7 +33,9 @@ __all__ = [
     "Search",
     "exact_outputs",
     "graph_of",
+    "holds_at",
     "inside",
+    "left_minus_bound",
     "onnx_replay",
     "replay_of",
     "witness_at",
@@ -72,7 +74,7 @@ def witness_at(
     if not wanted.contains(point):
         return None
     scores = exact_outputs(problem.scores, point)
-    if scores is None or not all(_holds(row, point, scores) for row in wanted.outputs):
+    if scores is None or not all(holds_at(row, point, scores) for row in wanted.outputs):
         return None
     outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
     if outputs is None:
@@ -125,21 +127,23 @@ def exact_outputs(graph: Graph, point: Sequence[Fraction]) -> list[Fraction | ar
     return [value for name, _ in graph.outputs for value in found[name].reshape(-1).tolist()]
 
 
-def _holds(row: Inequality, point: Sequence[Fraction], outputs: Sequence[Fraction | arb]) -> bool:
-    """Whether the inequality certainly holds."""
-    needed = [outputs[index] for index, _ in row.outputs]
-    if not any(isinstance(value, arb) for value in needed):
-        exact = [v if isinstance(v, Fraction) else Fraction(0) for v in outputs]
-        return row.holds(point, exact)
+def holds_at(row: Inequality, point: Sequence[Fraction], outputs: Sequence[Fraction | arb]) -> bool:
+    """Whether the inequality certainly holds at an input with these outputs."""
+    left = left_minus_bound(row, point, outputs)
+    # a comparison of balls is true only if it holds for all their elements
+    return bool(left < 0 if row.strict else left <= 0)
+
+
+def left_minus_bound(
+    row: Inequality, point: Sequence[Fraction], outputs: Sequence[Fraction | arb]
+) -> Fraction | arb:
+    """The left side minus the bound: a rational, or a ball where an output is one."""
+    total: Fraction | arb = sum((c * point[i] for i, c in row.inputs), -row.bound)
+    needed = [(outputs[i], c) for i, c in row.outputs]
+    if not any(isinstance(value, arb) for value, _ in needed):
+        return sum((c * v for v, c in needed if isinstance(v, Fraction)), total)
     with working_precision(_BITS):
-        total = arb(0)
-        for index, coefficient in row.inputs:
-            total += _ball(coefficient) * _ball(point[index])
-        for index, coefficient in row.outputs:
-            total += _ball(coefficient) * _ball(outputs[index])
-        bound = _ball(row.bound)
-        # a comparison of balls is true only if it holds for all their elements
-        return bool(total < bound if row.strict else total <= bound)
+        return sum((_ball(c) * _ball(v) for v, c in needed), _ball(total))
 
 
 def _ball(value: Fraction | arb) -> arb:
