@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tamecheck.ir.formula import (
+    TRUE,
     Add,
     And,
     Call,
@@ -40,6 +41,7 @@ __all__ = [
     "degree",
     "elementary_of",
     "extremum",
+    "is_analytic",
     "line_of",
     "rounds",
     "sign_values",
@@ -143,6 +145,43 @@ def elementary_of(op: Op, params: Params) -> Elementary | None:
             return function
         case _:
             return None
+
+
+def is_analytic(op: Op, params: Params) -> bool:
+    """Whether the op is analytic wherever it is defined, and its domain is open.
+
+    Examples
+    --------
+    >>> from tamecheck.ops import BY_NAME
+    >>> [name for name in ("tanh", "log", "relu", "sqrt") if is_analytic(BY_NAME[name], {})]
+    ['tanh', 'log']
+    """
+    match op.meaning:
+        case Pointwise(pieces=pieces, whole=whole):
+            given = pieces(params)
+            if whole is None and (len(given) != 1 or given[0].condition != TRUE):
+                return False
+            return all(map(_is_analytic, subterms(given[0].term if whole is None else whole)))
+        case Routing() | Contraction():
+            return True
+        case Fold(name):
+            return name in ("add", "mul")
+        case Selection() | Expansion():
+            return False
+
+
+def _is_analytic(term: Term) -> bool:
+    match term:
+        case Floor():
+            return False
+        case Pow(_, Const(exponent)):
+            return exponent.denominator == 1
+        case Pow():
+            return False
+        case Call(function):
+            return function not in (Elementary.ASIN, Elementary.ACOS, Elementary.ACOSH)
+        case _:
+            return True
 
 
 def variables(terms: Iterable[Term]) -> frozenset[int]:

@@ -12,7 +12,7 @@ from flint import arb, fmpq
 from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Elementary
-from tamecheck.ir.graph import Apply, Graph, Input
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import elementary_of
 from tamecheck.tame.layers import (
@@ -22,6 +22,7 @@ from tamecheck.tame.layers import (
     free_inputs,
     layers_of,
     threshold_of,
+    weight_layers,
 )
 from tamecheck.tame.refute_forms import Form, WorkError, affine_in_parameter, forms_on
 from tamecheck.tame.refute_rays import Ray
@@ -33,7 +34,9 @@ __all__ = [
     "count_text",
     "khovanskii_bound",
     "milnor_bound",
+    "sample_bound",
     "serra_bound",
+    "vc_bound",
     "warren_bound",
 ]
 
@@ -56,6 +59,7 @@ def bounds(graph: Graph, box: Box, verdict: Verdict) -> tuple[Consequence, ...]:
         None if layers is None else _piece_bound(layers, count, _facets(graph, box)),
         None if layers is None else _level_bound(layers, count, graph, box),
         _solution_bound(graph, box),
+        _sample_bound(graph),
     ]
     return tuple(consequence for consequence in found if consequence is not None)
 
@@ -116,6 +120,54 @@ def khovanskii_bound(degree: int, exponentials: int) -> int:
     """The bound ``m (m + 1)^k 2^(k (k - 1) / 2)`` on non-degenerate zeros in one variable."""
     k = exponentials
     return degree * (degree + 1) ** k * 2 ** (k * (k - 1) // 2)
+
+
+def vc_bound(widths: Sequence[int], degrees: Sequence[int], parameters: int) -> int:
+    """A bound on the VC dimension of sets that polynomials in the parameters decide in stages.
+
+    Stage ``l`` compares ``K_l`` polynomials of degree at most ``D_l`` in ``n`` parameters with 0,
+    and the stages before decide which polynomials these are. Then ``m`` points are labelled in at
+    most ``Π_l min(3^(m K_l), (8 e m K_l D_l / n)^n)`` ways, the second where ``m K_l ≥ n`` (Warren
+    1968; Goldberg, Jerrum 1995), and ``m`` points are shattered only if that is at least ``2^m``.
+    The logarithm of that number is concave in ``m``, so what holds at one ``m`` holds beyond.
+    """
+    stages = list(zip(widths, degrees, strict=True))
+
+    def shatters(points: int) -> bool:
+        total = arb(0)
+        for width, degree in stages:
+            count = points * width
+            patterns = arb(3).log() * count
+            if count >= parameters:
+                warren = (arb(8 * count * max(1, degree)) / parameters).log() + 1
+                patterns = min(patterns, warren * parameters, key=lambda value: value.upper())
+            total += patterns
+        return not (total < arb(2).log() * points)
+
+    with working_precision(128):
+        high = 2
+        while shatters(high):
+            high *= 2
+        low = high // 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if shatters(middle) else (low, middle)
+    return low
+
+
+def sample_bound(dimension: int, accuracy: Fraction, doubt: Fraction) -> int:
+    """``(64 / ε²) (2 d ln(12 / ε) + ln(4 / δ))``, rounded up.
+
+    So many independent examples suffice for a class of VC dimension ``d`` (Anthony, Bartlett 1999,
+    Theorem 4.2).
+    """
+    with working_precision(128 + dimension.bit_length()):
+        epsilon, delta = (arb(fmpq(v.numerator, v.denominator)) for v in (accuracy, doubt))
+        number = 64 / epsilon**2 * (2 * dimension * (12 / epsilon).log() + (4 / delta).log())
+        ceiling = number.ceil().unique_fmpz()
+    if ceiling is None:
+        raise ArithmeticError("the precision does not suffice to round the bound")
+    return int(ceiling)
 
 
 def count_text(number: int) -> str:
@@ -329,6 +381,37 @@ def _solution_bound(graph: Graph, box: Box) -> Consequence | None:
                 f"{symbols.count} exponentials of affine functions of x"
             ),
             "the domain is ℝ",
+        ),
+    )
+
+
+def _sample_bound(graph: Graph) -> Consequence | None:
+    """Examples that suffice for learning the constants, if all is polynomial in them by pieces."""
+    layers = weight_layers(graph)
+    roots = [node for _, node in graph.outputs]
+    weights = sum(
+        size_of(node.shape)
+        for node in map(graph.nodes.__getitem__, graph.ancestors(roots))
+        if isinstance(node, Constant)
+    )
+    if layers is None or weights == 0:
+        return None
+    widths, degrees = (*layers.widths, 1), (*layers.degrees, layers.output_degree)
+    dimension = vc_bound(widths, degrees, weights + 1)
+    examples = sample_bound(dimension, Fraction(1, 10), Fraction(1, 10))
+    return Consequence(
+        "Sample complexity: the sets {x : f(x) > c} over all values of the weights and all c have "
+        f"VC dimension d ≤ {count_text(dimension)} for each output element; the weights and c with "
+        "the fewest errors on (64/ε²)(2 d ln(12/ε) + ln(4/δ)) independent examples of any "
+        "distribution are within ε of the best ones with probability 1 - δ, for ε = δ = 1/10 on "
+        f"{count_text(examples)} examples",
+        "Warren 1968; Goldberg, Jerrum 1995; Anthony, Bartlett 1999, Theorem 4.2",
+        (
+            f"{weights} weights",
+            (
+                "polynomials in the weights decide everything, level by level "
+                f"{', '.join(map(str, widths))} of degree at most {', '.join(map(str, degrees))}"
+            ),
         ),
     )
 

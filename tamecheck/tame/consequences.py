@@ -14,6 +14,7 @@ from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.structure import Antichain, Structure, join_all
 from tamecheck.ir.tensor import size_of
+from tamecheck.ops.facets import is_analytic
 from tamecheck.tame.complexity import bounds
 from tamecheck.tame.definable import Situation, domain_of, structures_of
 from tamecheck.tame.verdict import Consequence, Properties, Verdict
@@ -176,6 +177,39 @@ def closed(_case: Case) -> str | None:
     return "the domain is a product of closed intervals"
 
 
+def bounded_box(case: Case) -> str | None:
+    """Every input has finite bounds."""
+    sides = [case.box.side(name) for name in case.graph.inputs]
+    unbounded = any(bound is None for side in sides for bound in (*side.lower, *side.upper))
+    return None if unbounded or not sides else "the domain is a bounded box"
+
+
+def bounded(case: Case) -> str | None:
+    """Bounded on a bounded box: continuous on a compact set, or affine on finitely many pieces."""
+    if bounded_box(case) is None or not (case.properties.continuous or piecewise_linear(case)):
+        return None
+    reason = "continuous" if case.properties.continuous else "piecewise linear"
+    return f"bounded, since {reason} on a bounded box"
+
+
+def semilinear(case: Case) -> str | None:
+    """Definable in an ordered vector space."""
+    fits = [s for s in case.structures if s <= Structure.SEMILINEAR]
+    if case.verdict is not Verdict.TAME or not fits:
+        return None
+    return f"definable in {fits[0].symbol}"
+
+
+def analytic(case: Case) -> str | None:
+    """Analytic inside the domain: every op is, wherever it is defined."""
+    graph = case.graph
+    reached = graph.ancestors([node for _, node in graph.outputs])
+    varying = (graph.nodes[index] for index in reached if not graph.input_free[index])
+    if not all(is_analytic(n.op, n.params) for n in varying if isinstance(n, Apply)):
+        return None
+    return "continuously differentiable inside the domain: every op on the way is analytic"
+
+
 def architecture(case: Case) -> str | None:
     """The family over all weights is definable: each op without any bound on its arguments."""
     applied = [node for node in case.graph.nodes if isinstance(node, Apply)]
@@ -211,6 +245,19 @@ THEOREMS: tuple[Theorem, ...] = (
         "everywhere, also at infinity, in [-∞, ∞]",
         f"{_DRIES}, ch. 3 (1.2)",
         (o_minimal, one_input),
+    ),
+    Theorem(
+        "Puiseux asymptotics",
+        "at every point a from either side, with t = |x - a|, and at ±∞, with t = |x|, each output "
+        "is undefined, or 0, or f(x) / (c t^r) tends to 1 for some real c ≠ 0 and a rational r",
+        "Miller 1994; van den Dries 1986",
+        (polynomially_bounded, one_input),
+    ),
+    Theorem(
+        "Eventually affine",
+        "there is a number beyond which, and one below which, each output is undefined or affine",
+        f"{_DRIES}, ch. 1 §7",
+        (semilinear, one_input),
     ),
     Theorem(
         "Uniform finiteness",
@@ -256,6 +303,20 @@ THEOREMS: tuple[Theorem, ...] = (
         (polynomially_bounded, scalar, continuous, closed, total),
     ),
     Theorem(
+        "Convergence of descent methods",
+        "iterates with sufficient decrease, subgradients bounded by the steps and a limit point at "
+        "which the values converge too (assumptions on the run, not checked here) have finite "
+        "length and converge to a critical point, where f is +∞ outside the domain",
+        "Attouch, Bolte, Svaiter 2013, Theorem 2.9",
+        (o_minimal, scalar, continuous, closed, total),
+    ),
+    Theorem(
+        "Finite length of gradient curves",
+        "one number bounds the length of every solution of x' = -∇f(x) inside the domain",
+        "Kurdyka 1998, Theorem 2",
+        (o_minimal, scalar, bounded_box, analytic),
+    ),
+    Theorem(
         "Morse-Sard",
         "the function takes only finitely many values at its Clarke critical points",
         "Bolte, Daniilidis, Lewis, Shiota 2007",
@@ -290,6 +351,14 @@ THEOREMS: tuple[Theorem, ...] = (
         "there are C and N with |f(x)| ≤ C (1 + |x|)^N on the domain",
         "van den Dries 1986; Miller 1994",
         (polynomially_bounded, continuous, closed, total),
+    ),
+    Theorem(
+        "Averages over inputs",
+        "for every split of the inputs into u and v, the integral of each output over all u in the "
+        "box is, as a function of v, a polynomial in functions definable in ℝ_an and in logarithms "
+        "of positive ones, hence definable in ℝ_an,exp",
+        "Lion, Rolin 1998; Comte, Lion, Rolin 2000",
+        (polynomially_bounded, bounded, total),
     ),
     Theorem(
         "Global Lipschitz constant",
@@ -329,6 +398,15 @@ THEOREMS: tuple[Theorem, ...] = (
         "the sets {x : f(x) > c} over all values of the weights and all c have finite VC "
         "dimension for each output element",
         "Laskowski 1992; Karpinski, Macintyre 1997",
+        (o_minimal, architecture),
+    ),
+    Theorem(
+        "Finite sample complexity",
+        "for each output element and all ε, δ > 0 there is a number of independent examples, "
+        "whatever their distribution, on which weights with the fewest errors of the decision "
+        "f(x) > 0 are within ε of the best weights with probability 1 - δ",
+        "Kratsios, Cousins, Sáez de Ocáriz Borde, Kim, Brugiapaglia 2026; Laskowski 1992; "
+        "Vapnik, Chervonenkis 1971",
         (o_minimal, architecture),
     ),
     Theorem(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tamecheck import ops
 from tamecheck.ir.box import Box
-from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.ops.facets import (
@@ -32,6 +32,7 @@ __all__ = [
     "free_inputs",
     "layers_of",
     "threshold_of",
+    "weight_layers",
 ]
 
 
@@ -98,6 +99,40 @@ def layers_of(graph: Graph) -> Layers | None:
         tuple(degrees[k] for k in levels),
         max(degree_of[root] for root in roots),
         rectifiers and chained and top > 0,
+    )
+
+
+def weight_layers(graph: Graph) -> Layers | None:
+    """The layers as functions of all constants of the graph, at a fixed point of its inputs.
+
+    On each piece of the levels below, what decides a level is a polynomial in the constants.
+    """
+    level: dict[int, int] = {}
+    degree_of: dict[int, int] = {}
+    widths: dict[int, int] = {}
+    degrees: dict[int, int] = {}
+    roots = [node for _, node in graph.outputs]
+    for index in graph.ancestors(roots):
+        node = graph.nodes[index]
+        if not isinstance(node, Apply):
+            level[index], degree_of[index] = 0, int(isinstance(node, Constant))
+            continue
+        given = [degree_of[arg] for arg in node.args]
+        smooth = degree(node.op, node.params, given)
+        if smooth is None:
+            return None
+        level[index], degree_of[index] = max(level[arg] for arg in node.args), smooth
+        bends = _bends(node, [graph.nodes[arg].shape for arg in node.args], given)
+        if bends:
+            here = level[index] = level[index] + 1
+            widths[here] = widths.get(here, 0) + bends
+            degrees[here] = max(degrees.get(here, 0), *given)
+    levels = range(1, max(widths, default=0) + 1)
+    return Layers(
+        tuple(widths[k] for k in levels),
+        tuple(degrees[k] for k in levels),
+        max(degree_of[root] for root in roots),
+        rectifiers_only=False,
     )
 
 

@@ -19,10 +19,12 @@ from tamecheck.tame.complexity import (
     count_text,
     khovanskii_bound,
     milnor_bound,
+    sample_bound,
     serra_bound,
+    vc_bound,
     warren_bound,
 )
-from tamecheck.tame.layers import layers_of
+from tamecheck.tame.layers import layers_of, weight_layers
 from tamecheck.tame.verdict import Consequence, Verdict
 
 ALL = Box.everything()
@@ -257,3 +259,62 @@ def test_equal_exponents_are_one_symbol():
 def test_no_bound_without_inputs_or_tameness():
     assert bounds(graph_of("3"), ALL, Verdict.TAME) == ()
     assert bounds(graph_of("x^2"), ALL, Verdict.LOCALLY_TAME) == ()
+
+
+# -- learning -----------------------------------------------------------------------------------
+
+
+def stacked(sizes: list[int], activation=ops.RELU, **params) -> Graph:
+    builder = GraphBuilder()
+    value = builder.input("x", (1, sizes[0]))
+    for layer, (n, m) in enumerate(pairwise(sizes)):
+        value = builder.apply(ops.MATMUL, [value, builder.constant(np.full((n, m), layer + 1.0))])
+        value = builder.apply(ops.ADD, [value, builder.constant(np.full(m, layer + 0.5))])
+        if layer < len(sizes) - 2:
+            value = builder.apply(activation, [value], **params)
+    return builder.build({"y": value})
+
+
+def test_layers_in_the_weights():
+    # a weight times a weight of the layer below, at most two comparisons a clip
+    layers = weight_layers(stacked([2, 5, 3, 1]))
+    assert (layers.widths, layers.degrees, layers.output_degree) == ((5, 3), (1, 2), 3)
+    assert weight_layers(stacked([2, 5, 1], ops.STEP, at_zero=Fraction(1))).output_degree == 1
+    assert weight_layers(stacked([2, 5, 1], ops.TANH)) is None
+    assert weight_layers(graph_of("max(x, y)")).widths == ()
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 5, 20])
+def test_half_spaces_have_one_dimension_more_than_the_space(inputs):
+    # {x : w x > c} shatters n + 1 points of ℝⁿ, and a bound cannot say less
+    assert inputs + 1 <= vc_bound([1], [1], inputs + 1) <= 12 * (inputs + 1)
+
+
+@pytest.mark.parametrize(
+    ("widths", "degrees", "parameters"), [((3, 1), (1, 2), 13), ((1,), (2,), 4)]
+)
+def test_vc_bound_is_the_largest_number_that_the_patterns_allow(widths, degrees, parameters):
+    def patterns(points: int) -> float:
+        total = 0.0
+        for k, d in zip(widths, degrees, strict=True):
+            few = points * k * math.log2(3)
+            warren = parameters * math.log2(8 * math.e * points * k * d / parameters)
+            total += min(few, warren) if points * k >= parameters else few
+        return total
+
+    found = vc_bound(widths, degrees, parameters)
+    assert patterns(found) >= found
+    assert patterns(found + 1) < found + 1
+
+
+def test_examples_by_hand():
+    # 6400 (2 · 3 ln 120 + ln 40) = 207448.5
+    assert sample_bound(3, Fraction(1, 10), Fraction(1, 10)) == 207449
+
+
+def test_the_number_of_examples_names_every_weight():
+    said = found(stacked([2, 3, 1]))["Sample complexity"]
+    assert said.hypotheses[0] == "13 weights"
+    assert f"d ≤ {vc_bound((3, 1), (1, 2), 14)} " in said.theorem
+    assert "Sample complexity" not in found(graph_of("max(x, y)"))
+    assert "Sample complexity" not in found(stacked([2, 3, 1], ops.TANH))

@@ -69,7 +69,7 @@ EVERY_TAME = {
 }
 FIRST_ORDER = {"Path-differentiability", "Automatic differentiation"}
 ALGEBRAIC = {"Łojasiewicz exponent", "Polynomial growth"}
-SCALAR = {"Kurdyka-Łojasiewicz inequality"}
+SCALAR = {"Kurdyka-Łojasiewicz inequality", "Convergence of descent methods"}
 GLOBAL = {"Morse-Sard", "Stochastic subgradient method"}
 
 
@@ -157,6 +157,8 @@ def test_vc_dimension_of_the_architecture(activation, finite):
     # over all weights, the sets {sin(w x) > 0} shatter sets of every size: no finite dimension
     found = drawn(weighted(activation), (Structure.AN,), SMOOTH, UNIT)
     assert ("Finite VC dimension of the architecture" in found) is finite
+    assert ("Finite sample complexity" in found) is finite
+    assert ("Sample complexity" in found) is (activation is ops.RELU)
 
 
 def test_every_consequence_names_its_hypotheses():
@@ -169,7 +171,63 @@ def test_every_consequence_names_its_hypotheses():
         assert all(c.hypotheses)
 
 
-BOUNDS = ("Linear regions", "Values", "Pieces", "Level sets", "Solutions")
+def test_a_partial_function_has_no_theorem_that_needs_all_of_the_box():
+    # 1/x is continuous where it is defined, and unbounded on [-1, 1]
+    graph, box = graph_of("1/x"), Box.uniform(["x"], Fraction(-1), Fraction(1))
+    said = (Verdict.TAME, (Structure.SEMIALGEBRAIC,), SMOOTH)
+    partial = names(consequences(graph, box, *said, total=False))
+    assert partial >= EVERY_TAME | {"Puiseux asymptotics", "Monotonicity"}
+    assert not partial & (SCALAR | ALGEBRAIC | FIRST_ORDER | {"Averages over inputs"})
+    assert "Averages over inputs" in names(consequences(graph, box, *said, total=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "structure", "powers", "affine"),
+    [
+        ("sqrt(x)/(1+x)", Structure.SEMIALGEBRAIC, True, False),
+        ("atan(x)", Structure.AN, True, False),
+        ("exp(x)", Structure.EXP, False, False),
+        ("max(x, 2*x)", Structure.RATIONAL_SEMILINEAR, True, True),
+        ("x*y", Structure.SEMIALGEBRAIC, False, False),
+    ],
+)
+def test_asymptotics_of_one_input(text, structure, powers, affine):
+    # exp grows faster than all powers; of two inputs there is no order of growth
+    found = drawn(graph_of(text), (structure,), Properties())
+    assert ("Puiseux asymptotics" in found) is powers
+    assert ("Eventually affine" in found) is affine
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "finite"),
+    [
+        ("x^3-tanh(x)", UNIT, True),
+        ("softplus(x)/(1+x^2)", UNIT, True),
+        ("x^3-tanh(x)", ALL, False),  # x' = 1 on all of ℝ goes on for ever
+        ("sqrt(x)", UNIT, False),
+        ("abs(x)", UNIT, False),
+        ("asin(x)", UNIT, False),
+        ("max(x, 1/2)", UNIT, False),
+        ("x;x", UNIT, False),
+    ],
+)
+def test_length_of_gradient_curves(text, box, finite):
+    found = drawn(graph_of(text), (Structure.AN_EXP,), SMOOTH, box)
+    assert ("Finite length of gradient curves" in found) is finite
+
+
+def test_averages_need_a_bounded_box_and_no_exponential():
+    square = graph_of("x^2")
+    assert "Averages over inputs" in drawn(square, (Structure.SEMIALGEBRAIC,), SMOOTH, UNIT)
+    assert "Averages over inputs" in drawn(square, (Structure.AN, Structure.EXP), SMOOTH, UNIT)
+    assert "Averages over inputs" not in drawn(square, (Structure.SEMIALGEBRAIC,), SMOOTH)
+    assert "Averages over inputs" not in drawn(square, (Structure.EXP,), SMOOTH, UNIT)
+    assert "Averages over inputs" not in drawn(square, (Structure.AN,), Properties(), UNIT)
+    jumps = drawn(graph_of("sign(x)"), (Structure.RATIONAL_SEMILINEAR,), JUMPING, UNIT)
+    assert "Averages over inputs" in jumps
+
+
+BOUNDS = ("Sample complexity", "Linear regions", "Values", "Pieces", "Level sets", "Solutions")
 
 
 @pytest.mark.parametrize("name", [*(theorem.name for theorem in THEOREMS), *BOUNDS])
