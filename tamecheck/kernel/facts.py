@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tamecheck.kernel import read
 from tamecheck.kernel.graph import ROUTING, Graph, Node
-from tamecheck.kernel.interval import HALF, ONE, REAL, ZERO, Interval
+from tamecheck.kernel.interval import HALF, ONE, REAL, ZERO, End, Interval
 from tamecheck.kernel.ranges import DOMAIN, Bounds, natural
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import pairs, require, spend
@@ -53,12 +53,19 @@ class Fact:
     bounds: Bounds = ()
 
 
-def read_bounds(raw: Json, size: int) -> list[Interval]:
-    """Read bounds: one for all elements, or one for each."""
-    ends = pairs(read.items(raw["lower"]), read.items(raw["upper"]))
-    found = [Interval(*(None if v is None else read.rational(v) for v in both)) for both in ends]
+def read_bounds(raw: Json, size: int, version: int = 1) -> list[Interval]:
+    """Read bounds: one for all elements, or one for each; from version 2 on, open ones too."""
+
+    def end(value: object) -> tuple[End, bool]:
+        if version > 1 and not isinstance(value, str | None):
+            require(len(read.items(value)) == 1, "an open end is a list of one rational")
+            return read.rational(read.items(value)[0]), True
+        return None if value is None else read.rational(value), False
+
+    rows = pairs(map(end, read.items(raw["lower"])), map(end, read.items(raw["upper"])))
+    found = [Interval(a, b, a_open, b_open) for (a, a_open), (b, b_open) in rows]
     require(len(found) in (1, size), "bounds are one for all elements, or one for each")
-    require(all(x.low is None or x.high is None or x.low <= x.high for x in found), "lower > upper")
+    require(not any(x.empty for x in found), "lower > upper")
     return found
 
 
@@ -71,7 +78,7 @@ def finite(facts: Sequence[Fact]) -> set[int]:  # the nodes that they bound
 
 
 def apart(bounds: Bounds) -> bool:  # whether they exclude 0, for a divisor
-    return not any(x.has(ZERO) for x in bounds)
+    return all((x.low or ZERO) > 0 or (x.high or ZERO) < 0 for x in bounds)
 
 
 def has_domain(node: Node) -> bool:  # whether it is undefined for some arguments
@@ -176,7 +183,8 @@ class Facts:
         op, free = node.op, [self.graph.free[a] for a in node.args]
         inner = op not in INNER or all(INNER[op](node, x) for x in ranges[0])
         if self.version > 1:
-            inner = op not in ("log", "atanh", "power") or self.inside(k, ranges)
+            closed = [[x.closure for x in bounds] for bounds in ranges]
+            inner = op not in ("log", "atanh", "power") or self.inside(k, closed)
         analytic = {"an"} if inner and bounded.issuperset(node.args) else set[str]()
         match op:
             case "mul" | "matmul" | "prelu":

@@ -11,15 +11,21 @@ from math import ceil, floor, isqrt
 from tamecheck.kernel.strict import Reject, require, spend_long
 
 End = Fraction | int | None
+Bound = tuple[End, int, bool]
 ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The reals from low to high; None is an unbounded side. The arithmetic is exact."""
+    """The reals from low to high; None is an unbounded side. The arithmetic is exact.
+
+    An end that is open is left out.
+    """
 
     low: End
     high: End
+    low_open: bool = False
+    high_open: bool = False
 
     def __post_init__(self) -> None:
         spend_long(16, longest(self))
@@ -28,45 +34,65 @@ class Interval:
     def finite(self) -> bool:
         return self.low is not None and self.high is not None
 
+    @property
+    def empty(self) -> bool:
+        if self.low is None or self.high is None:
+            return False
+        return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
+
+    @property
+    def closure(self) -> Interval:
+        return Interval(self.low, self.high)
+
     def has(self, x: Fraction | int) -> bool:
         return point(x) <= self
 
     def __le__(self, other: Interval) -> bool:  # a subset
         spend_long(16, longest(self, other))
-        above = other.low is None or (self.low is not None and self.low >= other.low)
-        below = other.high is None or (self.high is not None and self.high <= other.high)
-        return above and below
+        return _reaches(_ends(other), _ends(self), 0) and _reaches(_ends(other), _ends(self), 1)
 
     def __or__(self, other: Interval) -> Interval:  # the hull of both
-        low = None if self.low is None or other.low is None else min(self.low, other.low)
-        high = None if self.high is None or other.high is None else max(self.high, other.high)
-        return Interval(low, high)
+        return _join(self, other, (False, False))
+
+    def __and__(self, other: Interval) -> Interval:  # what is in both
+        return _join(self, other, (True, True))
 
     def __neg__(self) -> Interval:
         low = None if self.high is None else -self.high
-        return Interval(low, None if self.low is None else -self.low)
+        high = None if self.low is None else -self.low
+        return Interval(low, high, self.high_open, self.low_open)
 
     def __add__(self, other: Interval) -> Interval:
         low = None if self.low is None or other.low is None else self.low + other.low
         high = None if self.high is None or other.high is None else self.high + other.high
-        return Interval(low, high)
+        opens = self.low_open or other.low_open, self.high_open or other.high_open
+        return Interval(low, high, *opens)
 
     def __sub__(self, other: Interval) -> Interval:
         return self + -other
 
     def __mul__(self, other: Interval) -> Interval:
-        ends = [_times(a, b) for a in _ends(self) for b in _ends(other)]
-        (below, low), (above, high) = min(ends), max(ends)
-        return Interval(None if below else low, None if above else high)
+        """Return the products; an end that is not 0 is one of two ends, 0 needs a factor 0."""
+        left, right = _ends(self), _ends(other)
+        away = not (_has_zero(*left) or _has_zero(*right))
+        ends = [(*_times(a, b), a[2] or b[2]) for a in left for b in right]
+        low, high = (end[:2] for end in (min(ends), max(ends)))
+        opens = [
+            away if end == (0, 0) else all(e[2] for e in ends if e[:2] == end)
+            for end in (low, high)
+        ]
+        return Interval(None if low[0] else low[1], None if high[0] else high[1], *opens)
 
     def inverse(self) -> Interval:
         require(not self.has(ZERO), "division by an interval that contains 0")
-        low = ZERO if self.high is None else ONE / self.high
-        return Interval(low, ZERO if self.low is None else ONE / self.low)
+        low = ZERO if self.high is None else ONE / self.high if self.high else None
+        high = ZERO if self.low is None else ONE / self.low if self.low else None
+        return Interval(
+            low, high, self.high_open or self.high is None, self.low_open or self.low is None
+        )
 
     def maximum(self, other: Interval) -> Interval:
-        lows = [end for end in (self.low, other.low) if end is not None]
-        return Interval(max(lows, default=None), (self | other).high)
+        return _join(self, other, (True, False))
 
     def minimum(self, other: Interval) -> Interval:
         return -((-self).maximum(-other))
@@ -78,6 +104,27 @@ class Interval:
 
     def magnitude(self) -> Interval:
         return self.maximum(-self).clamp(ZERO, None)
+
+
+def _has_zero(low: Bound, high: Bound) -> bool:
+    return low[1] <= -int(low[2]) and high[1] >= int(high[2])
+
+
+def _reaches(x: list[Bound], y: list[Bound], side: int) -> bool:
+    """Return whether the first interval reaches as far as the second at an end."""
+    (a, _, a_open), (b, _, b_open) = x[side], y[side]
+    if a is None or b is None:
+        return a is None
+    return (a > b if side else a < b) or (a == b and a_open <= b_open)
+
+
+def _join(x: Interval, y: Interval, inner: tuple[bool, bool]) -> Interval:
+    """Return the interval with the outer, or the inner, of both lower and both upper ends."""
+    ends, other = _ends(x), _ends(y)
+    (low, _, low_open), (high, _, high_open) = [
+        (ends if _reaches(ends, other, side) != inner[side] else other)[side] for side in (0, 1)
+    ]
+    return Interval(low, high, low_open, high_open)
 
 
 def point(x: Fraction | int) -> Interval:
@@ -95,14 +142,14 @@ def longest(*intervals: Interval) -> int:
     return max((length(end) for x in intervals for end in (x.low, x.high) if end), default=0)
 
 
-def _ends(x: Interval) -> list[tuple[End, int]]:
-    """Return both ends with their signs, which infinite ones have too."""
+def _ends(x: Interval) -> list[Bound]:
+    """Return both ends, with their signs, which infinite ones have too, and what is open."""
     low_sign = (x.low is not None and x.low > 0) - (x.low is None or x.low < 0)
     high_sign = (x.high is None or x.high > 0) - (x.high is not None and x.high < 0)
-    return [(x.low, low_sign), (x.high, high_sign)]
+    return [(x.low, low_sign, x.low_open), (x.high, high_sign, x.high_open)]
 
 
-def _times(a: tuple[End, int], b: tuple[End, int]) -> tuple[int, Fraction | int]:
+def _times(a: Bound, b: Bound) -> tuple[int, Fraction | int]:
     """Return the sign of an infinite product and 0, or 0 and a number; 0 times infinity is 0."""
     if a[0] is None or b[0] is None:
         return a[1] * b[1], 0
@@ -111,6 +158,8 @@ def _times(a: tuple[End, int], b: tuple[End, int]) -> tuple[int, Fraction | int]
 
 REAL, UNIT, SIGNED = Interval(None, None), Interval(ZERO, ONE), Interval(-ONE, ONE)
 POSITIVE, NEGATIVE = Interval(ZERO, None), Interval(None, ZERO)  # or zero
+ABOVE_ZERO, BELOW_ONE = Interval(ZERO, None, low_open=True), Interval(None, ONE, high_open=True)
+BETWEEN, INSIDE = ABOVE_ZERO & BELOW_ONE, BELOW_ONE & -BELOW_ONE
 _SCALE = 1 << 160  # the sums of series are multiples of 1 / _SCALE
 _LARGEST_EXPONENT = 8192  # of an exponential that has an upper bound
 _PI = 314159265358979323846264338327950288419716939937510582097494
@@ -121,10 +170,24 @@ _PI_LOW, _PI_HIGH, _LN2_LOW, _LN2_HIGH = (
 PI, LN2 = Interval(_PI_LOW, _PI_HIGH), Interval(_LN2_LOW, _LN2_HIGH)
 
 
-def monotone(f: Callable[[Fraction], Interval], x: Interval, limits: Interval = REAL) -> Interval:
-    """Return the range of an increasing function, with these limits at infinity."""
-    low = limits.low if x.low is None else f(Fraction(x.low)).low
-    return Interval(low, limits.high if x.high is None else f(Fraction(x.high)).high)
+def monotone(
+    f: Callable[[Fraction], Interval], x: Interval, limits: Interval = REAL, domain: Interval = REAL
+) -> Interval:
+    """Return the range of a strictly increasing function, with limits at open ends of its domain.
+
+    An end that is rounded is closed.
+    """
+    opens = x.low_open and domain.low_open, x.high_open and domain.high_open
+    first = None if opens[0] and x.low == domain.low else x.low
+    last = None if opens[1] and x.high == domain.high else x.high
+    below = None if first is None else f(Fraction(first))
+    above = None if last is None else f(Fraction(last))
+    low, low_open, high, high_open = limits.low, limits.low_open, limits.high, limits.high_open
+    if below is not None:
+        low, low_open = below.low, x.low_open and below.low == below.high
+    if above is not None:
+        high, high_open = above.high, x.high_open and above.low == above.high
+    return Interval(low, high, low_open, high_open)
 
 
 def _series(
@@ -229,29 +292,32 @@ def _erf(x: Fraction) -> Interval:
     return series * point(2) * _exp(-x * x) * monotone(_sqrt, PI).inverse()
 
 
-INCREASING: dict[str, tuple[Callable[[Fraction], Interval], Interval]] = {  # with the range
-    "exp": (_exp, POSITIVE),
-    "log": (_log, REAL),
-    "sqrt": (_sqrt, REAL),
-    "sigmoid": (_sigmoid, UNIT),
-    "tanh": (lambda x: _sigmoid(2 * x) * point(2) - point(1), SIGNED),
-    "softplus": (_softplus, POSITIVE),
-    "erf": (_erf, SIGNED),
-    "atan": (_atan, PI * Interval(-HALF, HALF)),
-    "asin": (_asin, REAL),
-    "tan": (lambda x: _sine(x, 0) * _sine(x, 1).inverse(), REAL),  # in one branch
-    "sinh": (lambda x: (_exp(x) - _exp(-x)) * point(HALF), REAL),
-    "cosh": (lambda x: (_exp(x) + _exp(-x)) * point(HALF), Interval(ONE, None)),  # on x >= 0
-    "asinh": (_asinh, REAL),
-    "acosh": (lambda x: monotone(_log, point(x) + _sqrt(x * x - 1)), POSITIVE),
-    "atanh": (lambda x: _log((1 + x) / (1 - x)) * point(HALF), REAL),
+INCREASING: dict[str, tuple[Callable[[Fraction], Interval], Interval, Interval]] = {
+    # with the range, and the domain
+    "exp": (_exp, ABOVE_ZERO, REAL),
+    "log": (_log, REAL, ABOVE_ZERO),
+    "sqrt": (_sqrt, POSITIVE, POSITIVE),
+    "sigmoid": (_sigmoid, BETWEEN, REAL),
+    "tanh": (lambda x: _sigmoid(2 * x) * point(2) - point(1), INSIDE, REAL),
+    "softplus": (_softplus, ABOVE_ZERO, REAL),
+    "erf": (_erf, INSIDE, REAL),
+    "atan": (_atan, PI * Interval(-HALF, HALF), REAL),
+    "asin": (_asin, PI * Interval(-HALF, HALF), SIGNED),
+    "tan": (lambda x: _sine(x, 0) * _sine(x, 1).inverse(), REAL, REAL),  # in one branch
+    "sinh": (lambda x: (_exp(x) - _exp(-x)) * point(HALF), REAL, REAL),
+    "cosh": (lambda x: (_exp(x) + _exp(-x)) * point(HALF), Interval(ONE, None), POSITIVE),
+    "asinh": (_asinh, REAL, REAL),
+    "acosh": (lambda x: monotone(_log, point(x) + _sqrt(x * x - 1)), POSITIVE, Interval(ONE, None)),
+    "atanh": (lambda x: _log((1 + x) / (1 - x)) * point(HALF), REAL, INSIDE),
 }
 
 
 def increasing(name: str, x: Interval) -> Interval:
-    """Return the range of an increasing function."""
-    f, limits = INCREASING[name]
-    return monotone(f, x, limits).clamp(limits.low, limits.high)
+    """Return the range of an increasing function, on the part of its domain in the interval."""
+    f, limits, domain = INCREASING[name]
+    inside = x & domain
+    require(not inside.empty, f"{name} is nowhere defined")
+    return monotone(f, inside, limits, domain) & limits
 
 
 def wave(x: Interval, quarters: int) -> Interval:
@@ -266,7 +332,7 @@ def wave(x: Interval, quarters: int) -> Interval:
     found = _sine(Fraction(x.low), quarters) | _sine(Fraction(x.high), quarters)
     if last == first:
         found |= point(-1 if first % 2 else 1)
-    return found.clamp(SIGNED.low, SIGNED.high)
+    return found & SIGNED
 
 
 def one_branch(x: Interval) -> bool:

@@ -10,11 +10,13 @@ from operator import mul
 from tamecheck.kernel.elements import combinations, dots, lift, lifts
 from tamecheck.kernel.graph import BINARY, POINTWISE, Graph, Node, Tensor
 from tamecheck.kernel.interval import (
+    ABOVE_ZERO,
     HALF,
     NEGATIVE,
     ONE,
     PI,
     POSITIVE,
+    REAL,
     SIGNED,
     UNIT,
     ZERO,
@@ -54,7 +56,12 @@ def _round(node: Node, x: Interval) -> Interval:
         }
         return point(found[node.mode or node.op])
 
-    return monotone(at, x)
+    low, high = x.low, x.high  # open ends matter where it jumps
+    if node.op == "floor" and x.high_open and high is not None:
+        high = Fraction(ceil(high) - 1)
+    if node.op == "ceil" and x.low_open and low is not None:
+        low = Fraction(floor(low) + 1)
+    return monotone(at, Interval(low, high))
 
 
 def _kinked(x: Interval, below: Interval) -> Interval:
@@ -96,7 +103,8 @@ def _power(x: Interval, y: Interval) -> Interval:
         return _integer_power(x, y.low.numerator)
     if x == point(0):  # 0^y = 0
         return x
-    return increasing("exp", y * increasing("log", Interval(x.low or None, x.high)))
+    found = increasing("exp", y * increasing("log", x))
+    return found | point(0) if x.has(ZERO) else found
 
 
 def _integer_power(x: Interval, exponent: int) -> Interval:
@@ -106,6 +114,12 @@ def _integer_power(x: Interval, exponent: int) -> Interval:
     if exponent == 0:
         return point(1)
     return monotone(lambda a: point(a**exponent), x if exponent % 2 else x.magnitude())
+
+
+def _nonzero(x: Interval) -> list[Interval]:
+    """Return what is left of an interval without 0; nothing if that has two parts."""
+    found = Interval(x.low, x.high, x.low_open or x.low == 0, x.high_open or x.high == 0)
+    return [] if found.has(ZERO) else [found]
 
 
 DOMAIN: dict[str, Callable[[Node, Bounds], bool]] = {  # other operations are total
@@ -121,6 +135,16 @@ DOMAIN: dict[str, Callable[[Node, Bounds], bool]] = {  # other operations are to
         and (n.q["exponent"] >= 0 or not a[0].has(ZERO))
     ),
     "power": lambda n, a: natural(a[1]) or _positive(a[0]),
+}
+PARTIAL: dict[str, Callable[[Node, Bounds], Bounds]] = {  # none if the values may be any
+    "div": lambda n, a: [bound for y in _nonzero(a[1]) for bound in (a[0], y)],
+    "tan": lambda n, a: [],
+    "pow": lambda n, a: (
+        [a[0] & POSITIVE if n.q["exponent"] > 0 else a[0] & ABOVE_ZERO]
+        if n.q["exponent"].denominator > 1
+        else _nonzero(a[0])
+    ),
+    "power": lambda n, a: [a[0] & ABOVE_ZERO, a[1]],
 }
 OF_ONE: dict[str, Callable[[Node, Interval], Interval]] = {  # others are increasing
     "neg": lambda n, x: -x,
@@ -156,6 +180,16 @@ OF_TWO: dict[str, Callable[[Interval, Interval], Interval]] = {
 def apply(node: Node, op: str, args: Bounds) -> Interval:
     """Return the range of a pointwise operation; reject if it may be undefined somewhere."""
     require(op not in DOMAIN or DOMAIN[op](node, args), f"{op} may leave its domain")
+    return values(node, op, args)
+
+
+def values(node: Node, op: str, args: Bounds) -> Interval:
+    """Return the range of a pointwise operation where it is defined."""
+    if op in PARTIAL and not DOMAIN[op](node, args):
+        args = PARTIAL[op](node, args)
+        if not args:
+            return REAL
+        require(not any(x.empty for x in args), f"{op} is nowhere defined")
     if op in BINARY:
         found = OF_TWO[op](*args)
     elif op == "select":
@@ -168,6 +202,9 @@ def apply(node: Node, op: str, args: Bounds) -> Interval:
     return found
 
 
+Range = Callable[[Node, str, Bounds], Interval]
+
+
 def points(tensor: Tensor) -> list[Interval]:
     """Return the elements of a tensor."""
     return [point(Fraction(v, tensor[1])) for v in tensor[0]]
@@ -177,8 +214,11 @@ def _each(bounds: Bounds, size: int) -> Bounds:
     return [bounds[i % len(bounds)] for i in range(size)]
 
 
-def enclose(graph: Graph, k: int, args: list[Bounds], wanted: int) -> Bounds:
-    """Return bounds of a node from its arguments': one per element if these or `wanted` are."""
+def enclose(graph: Graph, k: int, args: list[Bounds], wanted: int, of: Range = values) -> Bounds:
+    """Return bounds of a node from its arguments': one per element if these or `wanted` are.
+
+    The range of each operation is `values`, or `apply` where it must be defined.
+    """
     node, data = graph.nodes[k], [graph.data(a) for a in graph.nodes[k].args]
     before = [graph.nodes[a] for a in node.args]
     work = max(combinations(graph, node), *(a.size for a in before))
@@ -189,17 +229,17 @@ def enclose(graph: Graph, k: int, args: list[Bounds], wanted: int) -> Bounds:
         if found is not None:
             return found
     if not fine or work > ELEMENTS:
-        return [_hull(node, before, [reduce(Interval.__or__, bounds) for bounds in args])]
+        return [_hull(node, before, [reduce(Interval.__or__, bounds) for bounds in args], of)]
     spend(work)
     full = [
         points(tensor) if tensor else _each(bounds, a.size)
         for bounds, (a, tensor) in pairs(args, pairs(before, data))
     ]
     pad = point(node.q.get("value", ZERO))
-    return lift(graph, node, full, pad, lambda op, xs: apply(node, op, xs))
+    return lift(graph, node, full, pad, lambda op, xs: of(node, op, xs))
 
 
-def _hull(node: Node, before: list[Node], args: Bounds) -> Interval:
+def _hull(node: Node, before: list[Node], args: Bounds, of: Range) -> Interval:
     """Return an interval that bounds every element of a node."""
     x, first = args[0], before[0]
     count = first.size // node.size
@@ -216,16 +256,16 @@ def _hull(node: Node, before: list[Node], args: Bounds) -> Interval:
             require(count <= 64, "a product of too many elements")
             return reduce(Interval.__mul__, [x] * count)
         case "softmax":
-            return UNIT
+            return Interval(ZERO, ONE, low_open=True, high_open=first.shape[node.axis] > 1)
         case "logsumexp":
             return x + increasing("log", point(count))
         case "log_softmax":
             total = x + increasing("log", point(first.shape[node.axis]))
-            return (x - total).clamp(None, ZERO)
+            return (x - total) & Interval(None, ZERO, high_open=first.shape[node.axis] > 1)
         case "argmax" | "argmin" | "argsort":
             return Interval(ZERO, first.shape[node.axis] - 1)
         case _:
-            return apply(node, node.op, args) if node.op in POINTWISE else x
+            return of(node, node.op, args) if node.op in POINTWISE else x
 
 
 def _weighted(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
-from tamecheck.kernel import domains, hardy, read, refute, wild
+from tamecheck.kernel import domains, hardy, pieces, read, refute, wild
 from tamecheck.kernel.facts import (
     ABOVE,
     COMPARE,
@@ -25,7 +25,7 @@ from tamecheck.kernel.facts import (
 )
 from tamecheck.kernel.graph import GATHERS, ROUTING
 from tamecheck.kernel.interval import REAL, Interval, point
-from tamecheck.kernel.ranges import enclose, points
+from tamecheck.kernel.ranges import apply, enclose, points, values
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import pairs, require, spend
 
@@ -45,7 +45,7 @@ class Proof(Facts):
     def enclosure(self, raw: Json) -> Fact:
         """Interval arithmetic gives these bounds."""
         k, node = self.node(raw)
-        claimed, tensor = read_bounds(raw, node.size), self.graph.data(k)
+        claimed, tensor = read_bounds(raw, node.size, self.version), self.graph.data(k)
         if raw["from"] == [] and all(x == REAL for x in claimed):
             return Fact("enclosure", k, (), claimed)  # says nothing
         args = [f.bounds for f in self.cites(raw["from"], "enclosure", node.args)]
@@ -53,7 +53,8 @@ class Proof(Facts):
             found = self.domain[node.name]
         elif tensor is None:
             require(node.op != "constant", "the data of the constant are not given")
-            found = [*enclose(self.graph, k, args, len(claimed))]
+            of = apply if self.version == 1 else values  # where it is defined
+            found = [*enclose(self.graph, k, args, len(claimed), of)]
         elif len(claimed) > 1:
             found = points(tensor)
         else:
@@ -70,7 +71,7 @@ class Proof(Facts):
         require(said["kind"] == "enclosure", "only an enclosure can be trusted")
         k, node = self.node(said)
         self.trusted.append(f"enclosure of node {k}, by {read.word(raw['by'])[:80]!a}")
-        return Fact("enclosure", k, (), read_bounds(said, node.size))
+        return Fact("enclosure", k, (), read_bounds(said, node.size, self.version))
 
     def polynomial_bound(self, raw: Json) -> Fact:
         """Sums of squares bound a quotient."""
@@ -246,4 +247,6 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "components": (2, "curve output", "", Proof.components),
     "total": (2, "node from", "", domains.total),
     "domain": (2, "node in args", "bounded enclosures", domains.domain),
+    "value": (2, "node in enclosure", "domain", pieces.value),
+    "decided": (2, "node in live structure args", "enclosures", pieces.decided),
 }

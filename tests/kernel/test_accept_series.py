@@ -126,8 +126,8 @@ def test_what_is_far_has_the_bounds_that_are_documented():
         assert apply(node(op), op, [point(10**300)]) == SIGNED
     assert apply(node("erf"), "erf", [point(8)]).low > 1 - Fraction(1, 2**94)
     ends = apply(node("erf"), "erf", [point(Fraction(81, 10))])
-    assert ends == Interval(1 - Fraction(1, 2**90), Fraction(1))
-    assert apply(node("erf"), "erf", [point(-9)]) == Interval(Fraction(-1), Fraction(1, 2**90) - 1)
+    assert ends == Interval(1 - Fraction(1, 2**90), Fraction(1), high_open=True)
+    assert apply(node("erf"), "erf", [point(-9)]) == -ends
 
 
 def test_roots_of_squares_are_exact():
@@ -156,7 +156,7 @@ def test_an_increasing_function_is_enclosed_at_its_ends():
         ends = [apply(node(op), op, [point(x)]) for x in inside]
         for i in range(0, len(inside) - 1, 3):
             box = Interval(inside[i], inside[-1])
-            assert apply(node(op), op, [box]) == Interval(ends[i].low, ends[-1].high)
+            assert apply(node(op), op, [box]).closure == Interval(ends[i].low, ends[-1].high)
 
 
 def test_a_cosh_is_enclosed_from_its_least_value():
@@ -342,4 +342,5 @@ def test_an_elu_is_enclosed_narrowly_where_it_bends():
         found, value = apply(elu, "elu", [point(x)]), 3 * (ball(2 * x).exp() - 1)
         assert contains(found, value)
         assert found.high - found.low < Fraction(1, 10**40)
-    assert apply(elu, "elu", [Interval(None, Fraction(2))]) == Interval(Fraction(-3), Fraction(2))
+    below = Interval(Fraction(-3), Fraction(2), low_open=True)
+    assert apply(elu, "elu", [Interval(None, Fraction(2))]) == below
