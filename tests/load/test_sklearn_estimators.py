@@ -4,15 +4,29 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn import (
+    compose,
+    dummy,
+    ensemble,
+    linear_model,
+    multiclass,
+    neighbors,
+    pipeline,
+    preprocessing,
+    semi_supervised,
+    svm,
+)
+from sklearn import tree as trees
+from sklearn.base import RegressorMixin
 
-from tamecheck.errors import DomainError
+from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate import float_values
 from tamecheck.loaders.sklearn.meta import ESTIMATORS
 from tamecheck.loaders.sklearn.model import from_sklearn
 from tests.load.sklearn_estimators import FITS, fitted
+from tests.load.sklearn_tables import ONE_NUMBER, SEED, THREE
 
 NAMES = {"decision_function": "decision", "predict_proba": "probabilities", "transform": "y"}
-SEED = {"random_state": 0}
 WITHOUT = {("MultiOutputClassifier", "predict_proba")}
 """Methods that give no tensor."""
 EVERY = [(name, number) for name, fits in FITS.items() for number in range(len(fits))]
@@ -87,3 +101,112 @@ def test_every_fit_agrees_at_a_thousand_points(name, number):
 def test_every_estimator_that_is_read_has_three_fits():
     assert set(ESTIMATORS) - UNFITTED == set(FITS)
     assert all(len(fits) >= 3 for fits in FITS.values())
+
+
+def table_of(names, count=60):
+    import pandas as pd
+
+    source = np.random.default_rng(3)
+    return pd.DataFrame(source.normal(size=(count, len(names))), columns=names)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [["b", "d"], "a-c", slice("a", "c"), slice(1, 3), [False, True, False, True], [-1, 0], str],
+    ids=str,
+)
+def test_columns_are_chosen_in_every_way_that_scikit_learn_knows(columns):
+    x = table_of(["a", "b", "c", "d"])
+    if columns is str:
+        columns = lambda frame: [name for name in frame.columns if name > "b"]  # noqa: E731
+    elif columns == "a-c":
+        columns = compose.make_column_selector("[a-c]")
+    parts = [("some", preprocessing.StandardScaler(), columns)]
+    rest = compose.ColumnTransformer(parts, remainder="passthrough")
+    model = pipeline.make_pipeline(rest, linear_model.Ridge()).fit(x, x["a"] - x["d"])
+    graph = from_sklearn(model).graph
+    for row in x.to_numpy()[:10]:
+        value = float_values(graph, {"x": row})["value"]
+        expected = model.predict(x.iloc[:1].assign(**dict(zip(x.columns, row, strict=True))))[0]
+        np.testing.assert_allclose(value, expected, rtol=1e-9)
+
+
+TREES = [
+    trees.DecisionTreeClassifier(max_depth=4, **SEED),
+    trees.DecisionTreeRegressor(max_depth=4, **SEED),
+    ensemble.RandomForestClassifier(5, max_depth=4, **SEED),
+    ensemble.ExtraTreesRegressor(5, max_depth=4, **SEED),
+    ensemble.GradientBoostingClassifier(n_estimators=4, **SEED),
+    ensemble.GradientBoostingRegressor(n_estimators=4, **SEED),
+    ensemble.AdaBoostClassifier(n_estimators=4, **SEED),
+    ensemble.BaggingRegressor(n_estimators=4, **SEED),
+    ensemble.IsolationForest(n_estimators=4, **SEED),
+]
+
+
+def splits(model):
+    """The feature and threshold of every split."""
+    held = np.ravel(getattr(model, "estimators_", [model]))
+    for tree in (one.tree_ for one in held):
+        for node in np.flatnonzero(tree.children_left >= 0):
+            yield int(tree.feature[node]), float(tree.threshold[node])
+
+
+@pytest.mark.parametrize("estimator", TREES, ids=lambda e: type(e).__name__)
+def test_trees_agree_at_their_thresholds_and_next_to_them(estimator):
+    x, y = ONE_NUMBER if isinstance(estimator, RegressorMixin) else THREE
+    model = estimator.fit(x, y)
+    graph = from_sklearn(model, "predict").graph
+    rows = []
+    for feature, threshold in list(splits(model))[:12]:
+        single = np.float32(threshold)
+        steps = [np.nextafter(single, np.float32(side)) for side in (-np.inf, np.inf)]
+        middles = [(float(single) + float(step)) / 2 for step in steps]
+        near = [np.nextafter(m, side) for m in (threshold, *middles) for side in (-np.inf, np.inf)]
+        for value in (threshold, float(single), *map(float, steps), *middles, *near):
+            rows.append(np.array(x[0]))
+            rows[-1][feature] = value
+    expected = asked(model, "predict", np.array(rows))
+    (name,) = dict(graph.outputs)
+    found = [float_values(graph, {"x": row})[name] for row in rows]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_one_method_is_read_if_it_is_asked_for():
+    model, _ = fitted("LogisticRegression", 0)
+    outputs = dict(from_sklearn(model, "predict_proba").graph.outputs)
+    assert list(outputs) == ["probabilities"]
+    with pytest.raises(InputError, match="no transform"):
+        from_sklearn(model, "transform")
+    with pytest.raises(InputError, match="no method 'score'"):
+        from_sklearn(model, "score")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (preprocessing.QuantileTransformer(output_distribution="normal"), "normal quantiles"),
+        (preprocessing.FunctionTransformer(np.cumsum), "function 'cumsum' is not read"),
+        (preprocessing.SplineTransformer(extrapolation="error"), "no value outside"),
+        (preprocessing.SplineTransformer(degree=1, extrapolation="linear"), "ends of lines"),
+        (multiclass.OneVsOneClassifier(linear_model.Ridge()), "regressors cast no votes"),
+        (neighbors.KNeighborsClassifier(metric="cosine"), "metric 'cosine' is not read"),
+        (neighbors.KNeighborsClassifier(weights=np.exp), "weights by a function"),
+        (dummy.DummyClassifier(strategy="uniform"), "draws at random"),
+        (pipeline.make_pipeline(preprocessing.OneHotEncoder(handle_unknown="ignore")), "OneHot"),
+        (
+            ensemble.VotingClassifier(
+                [("a", svm.SVC()), ("b", semi_supervised.LabelPropagation())]
+            ),
+            "LabelPropagation: this estimator is not read",
+        ),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_cannot_be_read_is_refused_in_one_line(estimator, words):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = estimator.fit(*THREE)
+    with pytest.raises(UnsupportedError, match=words) as raised:
+        from_sklearn(model)
+    assert "\n" not in raised.value.what
