@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,13 +14,14 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
-from tamecheck.ir.op import Op, Params
+from tamecheck.ir.op import Op
 from tamecheck.ir.op import Value as Param
 from tamecheck.ir.tensor import Array, Shape
-from tamecheck.loaders.folding import exact_array, fold, narrow
+from tamecheck.loaders.extended import apply_extended, is_extended
+from tamecheck.loaders.folding import exact_array, fold
 from tamecheck.loaders.kinds import FLOAT, INT64, Kind
 
-__all__ = ["Emitter", "Operand", "Value", "axes_in", "axis_in", "exact_array", "narrow"]
+__all__ = ["Emitter", "Operand", "Value", "axes_in", "axis_in"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,9 +29,9 @@ class Value:
     """A tensor of the source model: constant if it has an ``array``, else a ``node`` of the graph.
 
     The array is of a NumPy number type, or holds exact integers and fractions.  Only here may an
-    infinity occur, for bounds that do not bind and for scores that are masked.  Arithmetic adds
-    nodes, or folds constants.  Where ``masked`` is not 0, an element stands for -inf, whatever
-    number the node has there.
+    infinity occur, for bounds that do not bind and for masks.  Of a node, ``infinite`` are the
+    elements that are minus infinity instead, ``undefined`` those without a value, as masks that
+    are broadcast; see `tamecheck.loaders.extended`.  Arithmetic adds nodes, or folds constants.
     """
 
     emitter: Emitter
@@ -38,7 +40,8 @@ class Value:
     name: str = ""
     array: Array | None = None
     node: int = -1
-    masked: Value | None = None
+    infinite: Value | None = None
+    undefined: Value | None = None
 
     @property
     def rank(self) -> int:
@@ -156,7 +159,9 @@ class Value:
 
         Where they depend on inputs whose values are given, they are computed from these.
         """
-        return self.emitter.known(self.node, what) if self.array is None else self.array
+        if self.array is not None:
+            return self.array
+        return self.emitter.known(self.emitter.node(self), what)
 
     def integers(self, what: str) -> tuple[int, ...]:
         """A constant list of integers (a scalar counts as a list of one)."""
@@ -172,7 +177,6 @@ class Value:
         return tuple(int(number) for number in numbers)
 
 
-MaskedRule: TypeAlias = Callable[[Op, Sequence[Value], Params, Kind], Value]
 """What an op of tensors with masks is, given its parameters and the type of its elements."""
 
 Operand: TypeAlias = Value | Fraction | int
@@ -199,14 +203,12 @@ class Emitter:
     """The graph being built; ``label`` names the node of the source that is translated.
 
     ``given`` has values for inputs that decide shapes; ``folds`` says whether ops of constants are
-    folded, else a constant is a node at once.  ``masked_ops`` are rules for tensors in which -inf
-    stands for what is masked.  ``notes`` say what a user should know: the keys of a
+    folded, else a constant is a node at once.  ``notes`` say what a user should know: the keys of a
     dictionary, so that each is kept once and in order.
     """
 
     given: Mapping[str, Array] = field(default_factory=dict[str, Array])
     folds: bool = True
-    masked_ops: Mapping[Op, MaskedRule] = field(default_factory=dict[Op, "MaskedRule"])
     builder: GraphBuilder = field(default_factory=GraphBuilder)
     notes: dict[str, None] = field(default_factory=dict[str, None])
     label: str = ""
@@ -237,10 +239,10 @@ class Emitter:
 
     def node(self, value: Value) -> int:
         """The node of a tensor; a constant gets its node when one is needed."""
-        if value.masked is not None:
+        if value.infinite is not None:
             raise UnsupportedError("-inf is read only where exp or softmax makes 0 of it.")
         if value.array is None:
-            return value.node
+            return self.defined(value).node
         # the array is kept beside its node, so that its identity stays its own
         known = self._constants.get(id(value.array))
         if known is None:
@@ -251,6 +253,15 @@ class Emitter:
                 raise InputError(error.what, where=where, hint=error.hint) from None
             known = self._constants[id(value.array)] = (value.array, node)
         return known[1]
+
+    def defined(self, value: Value) -> Value:
+        """The tensor, with a quotient by 0 where it has no value."""
+        if value.undefined is None:
+            return value
+        if value.undefined.array is not None:
+            raise UnsupportedError("a softmax of nothing but -inf has no value.")
+        plain = replace(value, undefined=None)
+        return plain / (1 - replace(value.undefined, kind=value.kind))
 
     def apply(
         self,
@@ -269,9 +280,6 @@ class Emitter:
         if kind is None:
             kind = next((arg.kind for arg in args if isinstance(arg, Value)), FLOAT)
         values = [self._value(arg) for arg in args]
-        rule = self.masked_ops.get(op)
-        if rule and any(value.masked is not None or has_minus_infinity(value) for value in values):
-            return rule(op, values, op.checked(params), kind)
         arrays = [value.array for value in values if value.array is not None]
         if self.folds and len(arrays) == len(values):
             checked = op.checked(params)
@@ -279,6 +287,9 @@ class Emitter:
             folded = fold(op, arrays, checked, shape)
             if folded is not None:
                 return Value(self, kind, shape, array=folded)
+        if any(is_extended(value) for value in values):
+            call = partial(self.apply, op, kind=kind, function=function, label=label, **params)
+            return apply_extended(op, values, op.checked(params), call)
         nodes = [self.node(value) for value in values]
         node = self.builder.apply(op, nodes, label or self.label, function, **params)
         return Value(self, kind, self.builder.shape(node), node=node)
@@ -307,15 +318,10 @@ class Emitter:
                     known[index] = fold(op, arrays, params, shape) if complete else None
         found = known[root]
         if found is None:
-            raise UnsupportedError(f"{what} depends on the input {', '.join(map(repr, inputs))}.")
+            cause = f"the input {', '.join(map(repr, inputs))}" if inputs else "what is not folded"
+            raise UnsupportedError(f"{what} depends on {cause}.")
         for name in inputs:
             self.notes.setdefault(
                 f"Input {name!r} decides a shape: the graph is for one value of it."
             )
         return found
-
-
-def has_minus_infinity(value: Value) -> bool:
-    """Whether a constant has -inf among its elements."""
-    array = value.array
-    return array is not None and array.dtype.kind == "f" and bool(np.isneginf(array).any())

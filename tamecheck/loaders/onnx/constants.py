@@ -10,9 +10,9 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.folding import exact_array, narrow
 from tamecheck.loaders.kinds import BOOL, FLOAT, INT64, kind_of
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.values import exact_array, narrow
 
 __all__ = ["CONSTANTS"]
 

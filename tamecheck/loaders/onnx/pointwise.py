@@ -267,8 +267,8 @@ def _shrink(ctx: Context) -> Outputs:
     return low.select(value + bias, upper, value.kind)
 
 
-def _never(ctx: Context) -> Outputs:
-    """No element is NaN or infinite, since all are real numbers."""
+def _not_real(ctx: Context) -> Outputs:
+    """Where a constant is, or a mask makes it so: other elements are real numbers."""
     value = ctx.input(0)
     if value.array is not None and value.array.dtype.kind == "f":
         infinite = np.isinf(value.array)
@@ -278,8 +278,10 @@ def _never(ctx: Context) -> Outputs:
                 infinite &= ~side(value.array, 0)
         found = np.isnan(value.array) if ctx.op == "IsNaN" else infinite
         return ctx.constant(found.astype(np.int64), BOOL)
-    ctx.attributes.ignore("detect_negative", "detect_positive")
-    return ctx.constant(np.int64(0), BOOL).broadcast(value.shape)
+    negative = ctx.op == "IsInf" and ctx.attributes.flag("detect_negative", default=True)
+    ctx.attributes.ignore("detect_positive")
+    mask = value.undefined if ctx.op == "IsNaN" else value.infinite if negative else None
+    return (ctx.constant(np.int64(0), BOOL) if mask is None else mask).broadcast(value.shape)
 
 
 _ONE_OP = (
@@ -305,8 +307,8 @@ POINTWISE: Mapping[str, Lowering] = {
     ),
     "HardSwish": lambda ctx: ctx.input(0) * hard_sigmoid(ctx.input(0), Fraction(1, 6), HALF),
     "Identity": lambda ctx: ctx.input(0),
-    "IsInf": _never,
-    "IsNaN": _never,
+    "IsInf": _not_real,
+    "IsNaN": _not_real,
     "LeakyRelu": lambda ctx: ctx.input(0).apply(
         ops.LEAKY_RELU, alpha=ctx.attributes.real("alpha", 0.01)
     ),

@@ -11,9 +11,10 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.folding import exact_array
 from tamecheck.loaders.kinds import BOOL, FLOAT, Family, Kind, kind_of
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.values import Value, exact_array
+from tamecheck.loaders.values import Value
 
 __all__ = ["DOMAINS", "QONNX", "QUANTISATION", "is_zero", "quantise", "round_to"]
 

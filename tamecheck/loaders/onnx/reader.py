@@ -18,7 +18,6 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.kinds import kind_of
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.masking import MASKED
 from tamecheck.loaders.onnx.constants import CONSTANTS
 from tamecheck.loaders.onnx.context import Context, Lowering
 from tamecheck.loaders.onnx.control import CONTROL
@@ -131,7 +130,7 @@ def load_onnx(
     parsed = read_source(source, where)
     with _prefix_place(parsed.where):
         functions = functions_of(parsed.model)
-        emitter = Emitter(dict(given or {}), masked_ops=MASKED)
+        emitter = Emitter(dict(given or {}))
         reading = _Reading(parsed, emitter, functions, tuple(hidden))
         graph = reading.graph()
     return Loaded(

@@ -10,8 +10,9 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.folding import exact_array, narrow
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.values import Value, axis_in, exact_array, narrow
+from tamecheck.loaders.values import Value, axis_in
 
 __all__ = ["RESIZE"]
 

@@ -11,6 +11,7 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array, Shape
+from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import uniform
 from tamecheck.loaders.values import Value, axes_in, axis_in
@@ -169,6 +170,11 @@ def _fill(
     front, back = tuple(max(n, 0) for n in before), tuple(max(n, 0) for n in after)
     if not any(front) and not any(back):
         return value
+    if fill == -math.inf:
+        inside = np.pad(np.ones(value.shape, np.int64), list(zip(front, back, strict=True)))
+        padded = value.apply(ops.PAD, before=front, after=back, value=Fraction(0))
+        outside = value.emitter.constant(np.float32(-np.inf), value.kind)
+        return value.emitter.constant(inside, BOOL).select(padded, outside, value.kind)
     if fill is None or not math.isfinite(fill):
         raise InputError(f"The padding {fill} is no real number.")
     return value.apply(ops.PAD, before=front, after=back, value=Fraction(fill))

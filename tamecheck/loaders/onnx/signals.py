@@ -12,9 +12,10 @@ from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.ir.op import Op
 from tamecheck.ir.tensor import Array
+from tamecheck.loaders.folding import exact_array, narrow
 from tamecheck.loaders.kinds import FLOAT
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.values import Value, axis_in, exact_array, narrow
+from tamecheck.loaders.values import Value, axis_in
 
 __all__ = ["SIGNALS"]
 

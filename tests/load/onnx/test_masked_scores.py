@@ -108,12 +108,12 @@ def test_constant_masks_are_tame_without_a_box(name):
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ([("m = Add(x,below)",), ("y = Relu(m)",)], "-inf is read only where"),
+        ([("m = Add(x,below)",), ("y = Sin(m)",)], "sin of -inf is not read"),
         ([("y = Add(x,below)",)], "-inf is read only where"),
         ([("y = Sub(x,below)",)], "a difference would be infinity"),
         ([("a = Add(x,below)",), ("y = Mul(a,minus)",)], "not known to be positive"),
         ([("m = Add(x,nothing)",), SOFTMAX], "nothing but -inf"),
-        ([("m = Add(x,nothing)",), *BY_HAND], "nothing but -inf"),
+        ([("m = Add(x,nothing)",), *BY_HAND], "a difference would be infinity"),
     ],
 )
 def test_what_makes_no_number_is_refused_by_name(lines, words):
