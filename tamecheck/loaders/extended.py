@@ -48,7 +48,7 @@ def is_extended(value: Value) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Arguments:
-    """The arguments of an op, their real numbers, and their masks; ``call`` is the op of numbers."""
+    """Arguments of an op, their real numbers, and their masks; ``call`` is the op of numbers."""
 
     values: Sequence[Value]
     plain: Sequence[Value]
