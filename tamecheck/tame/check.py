@@ -21,6 +21,7 @@ from tamecheck.tame.quotient import bound_prover
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.steps import ProofSteps, certificate_document
 from tamecheck.tame.verdict import Check, Properties, Step, Verdict, Witness
+from tamecheck.tame.waves import find_waves
 
 __all__ = ["DEFAULT_TIMEOUT", "check"]
 
@@ -131,9 +132,9 @@ def _before_softmax(run: _Run) -> Antichain:
 
 def _refutation(run: _Run) -> Witness | None:
     outputs = [node for _, node in run.graph.outputs]
-    return find_line(run.graph, run.box, outputs, seed=run.seed) or find_staircase(
-        run.graph, run.box, outputs, seed=run.seed
-    )
+    searches = find_line, find_waves, find_staircase
+    found = (search(run.graph, run.box, outputs, seed=run.seed) for search in searches)
+    return next((witness for witness in found if witness is not None), None)
 
 
 def _refuted(run: _Run, witness: Witness) -> Check:

@@ -13,8 +13,10 @@ from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Elementary
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import elementary_of
+from tamecheck.tame.follow import WorkError
 from tamecheck.tame.layers import (
     Layers,
     Threshold,
@@ -24,7 +26,7 @@ from tamecheck.tame.layers import (
     threshold_of,
     weight_layers,
 )
-from tamecheck.tame.refute_forms import Form, WorkError, affine_in_parameter, forms_on
+from tamecheck.tame.refute_forms import Form, affine_in_parameter, forms_on
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.verdict import Consequence, Verdict
 
@@ -427,11 +429,9 @@ class _Exponentials:
         """How many there are."""
         return len(self._known)
 
-    def name(self, node: Apply, args: Sequence[Form]) -> Form | None:
+    def name(self, op: Op, params: Params, args: Sequence[Form]) -> Form | None:
         """The symbol of an exponential; None for any other op."""
-        if elementary_of(node.op, node.params) is not Elementary.EXP or not affine_in_parameter(
-            args[0]
-        ):
+        if elementary_of(op, params) is not Elementary.EXP or not affine_in_parameter(args[0]):
             return None
         key = tuple(sorted(args[0].items()))
         symbol = self._known.setdefault(key, len(self._known) + 1)

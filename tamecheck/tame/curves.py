@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, permutations
 
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.exact import rational_text
@@ -23,7 +23,7 @@ Laurent = Mapping[int, Fraction]
 """From each power of t to its coefficient, which is not 0."""
 
 _COORDINATES = 6
-_POINTS = 8
+_POINTS = 12
 _LARGEST = 1 << 16
 
 
@@ -73,8 +73,8 @@ def _laurent_text(element: Laurent) -> str:
 def curves(graph: Graph, box: Box, seed: int) -> Iterator[Curve]:
     """Curves that stay in the box: rays, approaches to points, then powers that tell inputs apart.
 
-    The points are 0, the finite ends of the box, and the scalar constants of the graph.  The order
-    is fixed by the seed.
+    The points are 0, the finite ends of the box, and the scalar constants of the graph with their
+    quotients.  The order is fixed by the seed.
     """
     inputs = graph.inputs
     sides = [
@@ -123,14 +123,16 @@ def _moved(base: Sequence[Fraction], moves: Mapping[int, Laurent]) -> list[Laure
 
 
 def _points(graph: Graph) -> list[Fraction]:
-    """Values of scalar constants, and their negatives: where a divisor may be 0."""
+    """Where a divisor may be 0: the scalar constants, their quotients, and the negatives."""
     values = [
         node.tensor.fractions()[0]
         for node in graph.nodes
         if isinstance(node, Constant) and size_of(node.tensor.shape) == 1
     ]
-    short = [v for v in values if max(abs(v.numerator), v.denominator) < _LARGEST]
-    return list(dict.fromkeys(w for v in short for w in (v, -v)))[:_POINTS]
+    short = [v for v in dict.fromkeys(values) if max(abs(v.numerator), v.denominator) < _LARGEST]
+    ratios = (v / w for v, w in permutations(short[:_POINTS], 2) if w)
+    found = dict.fromkeys(w for v in (*short, *ratios) for w in (v, -v))
+    return list(islice(found, _POINTS))
 
 
 def _laurent(terms: Laurent) -> Laurent:

@@ -24,10 +24,10 @@ from tamecheck.ir.formula import TRUE, Elementary, Piece
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import elementary_of, rounds
+from tamecheck.tame.follow import WorkError
 from tamecheck.tame.refute_forms import (
     PARAMETER,
     Form,
-    WorkError,
     affine_in_parameter,
     forms_on,
 )
@@ -138,17 +138,17 @@ class _Waves:
         self._sharp: list[tuple[Number, ...]] = [()]
         self._blurred: list[tuple[Number, ...]] = [()]
 
-    def name(self, node: Apply, args: Sequence[Form]) -> Form | None:
+    def name(self, op: Op, params: Params, args: Sequence[Form]) -> Form | None:
         """A periodic function by a new symbol; None where it is not known to be one."""
-        meaning = node.op.meaning
+        meaning = op.meaning
         if not isinstance(meaning, Pointwise):
             return None
-        pieces = meaning.pieces(node.params)
-        if self.needs(node.op, node.params) and affine_in_parameter(args[0]):
+        pieces = meaning.pieces(params)
+        if self.needs(op, params) and affine_in_parameter(args[0]):
             base, slope = args[0].get((), fmpq(0)), args[0][(PARAMETER,)]
             sharp = _values(pieces, [[base + slope * t] for t in _PHASES])
             blurred = sharp
-        elif meaning.domain(node.params) == TRUE and not any(
+        elif meaning.domain(params) == TRUE and not any(
             PARAMETER in key for form in args for key in form
         ):
             phases = range(len(_PHASES))
@@ -254,11 +254,11 @@ class _Stairs:
     def __init__(self) -> None:
         self._seen: tuple[str, object, tuple[tuple[tuple[int, ...], fmpq], ...]] | None = None
 
-    def name(self, node: Apply, args: Sequence[Form]) -> Form | None:
+    def name(self, op: Op, params: Params, args: Sequence[Form]) -> Form | None:
         """The one rounding by its symbol; None for any other op, and for a second rounding."""
-        if not self.needs(node.op, node.params) or not affine_in_parameter(args[0]):
+        if not self.needs(op, params) or not affine_in_parameter(args[0]):
             return None
-        key = (node.op.name, node.params.get("mode"), tuple(sorted(args[0].items())))
+        key = (op.name, params.get("mode"), tuple(sorted(args[0].items())))
         if self._seen is not None and key != self._seen:
             return None
         self._seen = key

@@ -1,0 +1,444 @@
+"""Germs along a curve as t grows: elements of a Hardy field, and waves over it.
+
+A form stands for a function that is analytic for large t.  Its symbols are t, log t, log log t, and
+so on, and functions with a finite limit; all of them lie in every maximal Hardy field.  There terms
+are compared by their growth, and sums are decided by their fastest terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+
+from flint import arb, fmpq
+
+from tamecheck.exact import reals
+from tamecheck.exact.reals import UndecidedError
+from tamecheck.ir.formula import Elementary
+from tamecheck.tame.forms import (
+    ONE,
+    ZERO,
+    Complex,
+    Form,
+    Symbol,
+    Term,
+    function,
+    is_constant,
+    number,
+    symbol,
+)
+
+__all__ = ["WILD", "Germ", "call", "on_curve", "raised", "waves_out_of_proportion"]
+
+_RANKS = 5
+_MARGIN = 2.0**-30
+_I: Complex = (fmpq(0), fmpq(1))
+_ITERATED = tuple(Symbol("log" if rank else "t", None, rank) for rank in range(_RANKS))
+_WAVE = arb(0, 1)
+
+
+def on_curve(element: Mapping[int, Fraction]) -> Form:
+    """A Laurent polynomial in t as a form."""
+    total = ZERO
+    for power, c in element.items():
+        total += number(c) * symbol(_ITERATED[0], power)
+    return total
+
+
+# growth and limits
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """``exp(q) t^a (log t)^b ...``: powers by rank, and a real form ``q``."""
+
+    powers: tuple[Fraction, ...]
+    exponent: Form
+
+    def form(self) -> Form:
+        """The growth as a form of one term."""
+        total = self.exponent.exponential()
+        for one, power in zip(_ITERATED, self.powers, strict=True):
+            total = total * symbol(one, power)
+        return total
+
+    def logarithm(self) -> Form:
+        """The logarithm of the growth."""
+        total = self.exponent
+        for rank, power in enumerate(self.powers):
+            if power:
+                total += number(power) * symbol(_next(rank))
+        return total
+
+
+def _next(rank: int) -> Symbol:
+    if rank + 1 >= _RANKS:
+        raise UndecidedError
+    return _ITERATED[rank + 1]
+
+
+def _growth(term: Term) -> Growth:
+    powers = {one.rank: power for one, power in term.powers if one.rank is not None}
+    exponent = ZERO if term.exponent is None else term.exponent.real()
+    return Growth(tuple(powers.get(rank, Fraction(0)) for rank in range(_RANKS)), exponent)
+
+
+def _compare(one: Growth, other: Growth) -> tuple[int, arb]:
+    """Which of two grows faster, as a sign; where neither does, the limit of their ratio."""
+    powers = tuple(a - b for a, b in zip(one.powers, other.powers, strict=True))
+    ratio = Growth(powers, one.exponent - other.exponent)
+    side, limit = Germ(ratio.exponent).limit()
+    if side == 0:
+        first = next((power for power in powers if power), Fraction(0))
+        return (first > 0) - (first < 0), limit.exp()
+    side, limit = Germ(ratio.logarithm()).limit()
+    if side == 0:
+        raise UndecidedError
+    return side, limit
+
+
+def _phase(term: Term) -> Form:
+    return ZERO if term.exponent is None else term.exponent.imaginary()
+
+
+def _factor(term: Term, c: Complex, *, steady: bool) -> arb:
+    """The limit of the real part of a term over its growth; its range, for a wave."""
+    side, limit = Germ(_phase(term)).limit()
+    if side and steady:
+        raise UndecidedError
+    cosine, sine = (_WAVE, _WAVE) if side else (limit.cos(), limit.sin())
+    total = arb(c[0]) * cosine - arb(c[1]) * sine
+    for one, power in term.powers:
+        if one.rank is None:
+            total *= one.limit ** int(power)
+    return total
+
+
+def _leading(form: Form, *, steady: bool = True) -> tuple[Growth, arb]:
+    """The growth of the fastest terms, and a ball for the limit of their sum over it."""
+    best, total = Growth((Fraction(0),) * _RANKS, ZERO), arb(0)
+    for index, (term, c) in enumerate(form.terms.items()):
+        here, factor = _growth(term), _factor(term, c, steady=steady)
+        side, ratio = _compare(here, best) if index else (1, arb(1))
+        if side > 0:
+            best, total = here, factor
+        elif side == 0:
+            total += factor * ratio
+    return best, total
+
+
+def _sign(ball: arb) -> int:
+    """The sign of a ball that is well away from 0, so that other enclosures are too."""
+    wide = arb(ball.mid(), (ball.rad() + abs(ball.mid()) * _MARGIN) * (1 + _MARGIN))
+    if not ball.is_finite() or wide.contains(0):
+        raise UndecidedError
+    return 1 if wide > 0 else -1
+
+
+def _is_not_zero(form: Form) -> bool:
+    """Whether the fastest terms of a form show that it is not the zero function."""
+    for part in (form.real(), form.imaginary()):
+        try:
+            if part.terms:
+                _sign(_leading(part)[1])
+                return True
+        except UndecidedError:
+            continue
+    return False
+
+
+# quotients of forms
+
+
+@dataclass(frozen=True, slots=True)
+class Germ:
+    """The quotient of two forms, at every point where it is defined; a wild one has neither.
+
+    A wild germ is analytic, and lies in no Hardy field.
+    """
+
+    numerator: Form
+    denominator: Form = ONE
+
+    @property
+    def is_wild(self) -> bool:
+        """Whether the germ is only known to be in no Hardy field."""
+        return not self.denominator.terms
+
+    def value(self) -> Fraction | None:
+        """The rational that the germ is, or None."""
+        return self.numerator.value() if self.denominator == ONE else None
+
+    def __add__(self, other: Germ) -> Germ:
+        if self.is_wild or other.is_wild:
+            return self._beside(other)
+        (a, b), (c, d) = (self.numerator, self.denominator), (other.numerator, other.denominator)
+        return Germ(a + c, b) if b == d else Germ(a * d + c * b, b * d)
+
+    def __sub__(self, other: Germ) -> Germ:
+        return self + other.scaled(Fraction(-1))
+
+    def __mul__(self, other: Germ) -> Germ:
+        if self.is_wild or other.is_wild:
+            return self._beside(other, factor=True)
+        return Germ(self.numerator * other.numerator, self.denominator * other.denominator)
+
+    def __truediv__(self, other: Germ) -> Germ:
+        if self.is_wild or other.is_wild:
+            return self._beside(other, factor=True)
+        parts = _by_wave(other.numerator, [ZERO]).values()
+        if not any(map(not_zero, parts)):
+            raise UndecidedError
+        return self * quotient(other.denominator, other.numerator)
+
+    def scaled(self, factor: Fraction) -> Germ:
+        """The germ times a rational."""
+        return self if self.is_wild and factor else self * Germ(number(factor))
+
+    def _beside(self, other: Germ, *, factor: bool = False) -> Germ:
+        """The sum or product of a wild germ and one that is not."""
+        if self.is_wild and other.is_wild:
+            raise UndecidedError
+        steady = (other if self.is_wild else self).single()
+        if factor and not not_zero(steady):
+            raise UndecidedError
+        return WILD
+
+    def sign(self) -> int:
+        """The sign for all large t."""
+        if not self.numerator.terms and not self.is_wild:
+            return 0
+        tops = [_leading(p, steady=False)[1] for p in (self.numerator, self.denominator)]
+        return _sign(tops[0]) * _sign(tops[1])
+
+    def limit(self) -> tuple[int, arb]:
+        """1 or -1 where the limit is infinite; else 0, and a ball for it."""
+        if self.is_wild:
+            raise UndecidedError
+        if not self.numerator.terms:
+            return 0, arb(0)
+        (top, x), (bottom, y) = _leading(self.numerator), _leading(self.denominator)
+        _sign(y)
+        side, ratio = _compare(top, bottom)
+        if side > 0:
+            return _sign(x) * _sign(y), x
+        return 0, arb(0) if side else x / y * ratio
+
+    def single(self) -> Form:
+        """The germ as one form, if it is not a wave."""
+        growth, limit = _leading(self.denominator)
+        for term, c in self.numerator.terms.items():
+            _factor(term, c, steady=True)
+        unit = growth.form().inverse()
+        rest = self.denominator * unit
+        _sign(limit)
+        factor = ONE if rest == ONE else function("inverse", rest, 1 / limit)
+        return self.numerator * unit * factor
+
+    def power(self, exponent: int) -> Germ:
+        """An integer power."""
+        if self.is_wild:
+            raise UndecidedError
+        size = abs(exponent)
+        above, below = self.numerator.power(size), self.denominator.power(size)
+        return Germ(above, below) if exponent >= 0 else Germ(ONE) / Germ(above, below)
+
+    def logarithm(self) -> Form:
+        """The logarithm of a positive germ: that of its growth, and that of what is left."""
+        if self.is_wild or self.sign() <= 0:
+            raise UndecidedError
+        total = ZERO
+        for form, sign in ((self.numerator, 1), (self.denominator, -1)):
+            growth, limit = _leading(form)
+            rest = form * growth.form().inverse() * number(_sign(limit))
+            found = growth.logarithm()
+            if rest != ONE:
+                found += function("log", rest, abs(limit).log())
+            total += number(sign) * found
+        return total
+
+    def floor(self) -> Germ:
+        """The floor of a germ with a finite limit."""
+        side, limit = self.limit()
+        if side or not limit.is_finite() or abs(limit) > 2**30:
+            raise UndecidedError
+        whole = (limit + arb(0, _MARGIN)).floor().unique_fmpz()
+        if whole is None:  # at an integer, it comes from one side
+            nearest = (limit + 0.5).floor().unique_fmpz()
+            if nearest is None or not limit == int(nearest):
+                raise UndecidedError
+            below = (self - Germ(number(int(nearest)))).sign() < 0
+            return Germ(number(int(nearest) - below))
+        return Germ(number(int(whole)))
+
+
+WILD = Germ(ZERO, ZERO)
+
+
+def quotient(above: Form, below: Form) -> Germ:
+    """``above / below``; a divisor of one term is carried out."""
+    return Germ(above * below.inverse()) if len(below.terms) == 1 else Germ(above, below)
+
+
+def exponential(z: Form) -> Germ:
+    """The exponential of a form without waves, where ``exp(c log t)`` is a power of t."""
+    above, below, rest = ONE, ONE, ZERO
+    for term, (c, d) in z.terms.items():
+        powers = list(term.powers)
+        plain = len(powers) == 1 and powers[0][1] == 1 and term.exponent is None and not d
+        one = powers[0][0] if plain else None
+        exponent = Fraction(int(c.p), int(c.q))
+        if one is not None and one.rank:
+            above = above * symbol(_ITERATED[one.rank - 1], exponent)
+        elif one is not None and one.name == "log" and one.of is not None and c.q == 1:
+            factor = one.of.power(abs(int(c.p)))
+            above, below = (above * factor, below) if c > 0 else (above, below * factor)
+        else:
+            rest += Form({term: (c, d)})
+    return quotient(above * rest.exponential(), below)
+
+
+# waves
+
+
+def _by_wave(form: Form, waves: list[Form]) -> dict[int, Form]:
+    """The coefficient of each wave ``exp(ip)``; the list of the ``p`` grows."""
+    found: dict[int, Form] = {}
+    for term, c in form.terms.items():
+        phase = _phase(term)
+        index = next((i for i, p in enumerate(waves) if not Germ(phase - p).limit()[0]), len(waves))
+        if index == len(waves):
+            waves.append(phase)
+        moved = Form({term: c}) * waves[index].exponential((fmpq(0), fmpq(-1)))
+        found[index] = found.get(index, ZERO) + moved
+    return found
+
+
+def waves_out_of_proportion(germ: Germ) -> Form | None:
+    """The angle of a wave that shows a germ to be in no Hardy field, or None."""
+    waves = [ZERO]
+    above, below = _by_wave(germ.numerator, waves), _by_wave(germ.denominator, waves)
+    for i, j in combinations(range(len(waves)), 2):
+        a, b = above.get(i, ZERO), above.get(j, ZERO)
+        c, d = below.get(i, ZERO), below.get(j, ZERO)
+        if not_zero(a * d - b * c):
+            return waves[j]
+    return None
+
+
+def not_zero(form: Form) -> bool:
+    """Whether a form without waves is shown not to be the zero function."""
+    if all(_in_t(term) for term in form.terms):
+        return bool(form.terms)
+    return _is_not_zero(form) or _is_independent(form)
+
+
+def _in_t(term: Term, depth: int = 1) -> bool:
+    inner = () if term.exponent is None else term.exponent.terms
+    deep = depth > 0 or not inner
+    return deep and all(one.rank == 0 for one, _ in term.powers) and all(_in_t(t, 0) for t in inner)
+
+
+def _is_independent(form: Form) -> bool:
+    """Whether a coefficient of some ``t^k exp(z)`` is not 0, in a form of t and constants."""
+    groups: dict[tuple[Term, Form], Form] = {}
+    for term, c in form.terms.items():
+        terms = {} if term.exponent is None else term.exponent.terms
+        if not all(map(_is_polynomial, (Term(term.powers), *terms))):
+            return False
+        moving = Form((t, d) for t, d in terms.items() if not is_constant(Form({t: d})))
+        power = Term(frozenset(pair for pair in term.powers if pair[0].rank == 0))
+        still = Form({term: c}) * Form({power: (fmpq(1), fmpq(0))}).inverse()
+        key = power, moving
+        groups[key] = groups.get(key, ZERO) + still * moving.exponential((fmpq(-1), fmpq(0)))
+    return any(
+        _is_not_zero(coefficient) and all(w == z or _apart(z, w) for _, w in groups)
+        for (_, z), coefficient in groups.items()
+    )
+
+
+def _is_polynomial(term: Term) -> bool:
+    plain = all(one.rank == 0 or one.is_constant for one, _ in term.powers)
+    return plain and (term.exponent is None or is_constant(term.exponent))
+
+
+def _apart(left: Form, right: Form) -> bool:
+    return Germ((left - right).real()).limit()[0] != 0
+
+
+# elementary functions
+
+
+def call(name: Elementary, argument: Germ) -> Germ:
+    """An elementary function of a germ.
+
+    Raises `UndecidedError` where the value is not known to be in a Hardy field, or a wave over one.
+    """
+    match name:
+        case Elementary.EXP:
+            return exponential(argument.single())
+        case Elementary.LOG:
+            return Germ(argument.logarithm())
+        case Elementary.SIN | Elementary.COS:
+            return _wave(name, argument.single())
+        case Elementary.TAN:
+            angle = argument.single()
+            return _wave(Elementary.SIN, angle) / _wave(Elementary.COS, angle)
+        case Elementary.ATAN | Elementary.ERF | Elementary.ASIN | Elementary.ACOS:
+            return _bounded(name, argument)
+        case _:
+            return _hyperbolic(name, argument)
+
+
+def _hyperbolic(name: Elementary, argument: Germ) -> Germ:
+    one = Germ(ONE)
+    if name in (Elementary.SINH, Elementary.COSH, Elementary.TANH):
+        there = exponential(argument.single())
+        back = exponential(argument.scaled(Fraction(-1)).single())
+        total, gap = there + back, there - back
+        half = Fraction(1, 2)
+        if name is Elementary.TANH:
+            return gap / total
+        return total.scaled(half) if name is Elementary.COSH else gap.scaled(half)
+    if name is Elementary.ATANH:
+        ratio = (one + argument) / (one - argument)
+        return Germ(ratio.logarithm()).scaled(Fraction(1, 2))
+    square = argument * argument
+    inside = square + one if name is Elementary.ASINH else square - one
+    return Germ((argument + root(inside)).logarithm())
+
+
+def root(argument: Germ) -> Germ:
+    """The square root of a positive germ."""
+    return raised(argument, Germ(number(Fraction(1, 2))))
+
+
+def raised(base: Germ, exponent: Germ) -> Germ:
+    """``base ** exponent``: a natural power, or ``exp(exponent * log(base))``."""
+    value = exponent.value()
+    if value is not None and value.denominator == 1:
+        return base.power(int(value))
+    return exponential(exponent.single() * base.logarithm())
+
+
+def _wave(name: Elementary, angle: Form) -> Germ:
+    turn = angle.exponential(_I)
+    if name is Elementary.SIN:
+        return Germ((turn - turn.inverse()).scaled((fmpq(0), fmpq(-1, 2))))
+    return Germ((turn + turn.inverse()).scaled((fmpq(1, 2), fmpq(0))))
+
+
+_FAR = {Elementary.ATAN: arb.pi() / 2, Elementary.ERF: arb(1)}
+
+
+def _bounded(name: Elementary, argument: Germ) -> Germ:
+    side, limit = argument.limit()
+    form, value = argument.single(), argument.value()
+    if name in _FAR and side:
+        return Germ(function(name.value, form, side * _FAR[name]))
+    inside = name in _FAR or abs(limit) < 1 - arb(_MARGIN)
+    if side or not (inside or (value is not None and abs(value) == 1)):
+        raise UndecidedError
+    return Germ(function(name.value, form, arb(reals.call(name, limit))))

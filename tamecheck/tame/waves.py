@@ -1,0 +1,190 @@
+"""The search for waves whose coefficients are out of proportion, along curves.
+
+On a curve an output is written as a quotient of sums of ``exp(ip)`` with coefficients in a Hardy
+field.  If it were definable, it would be in a Hardy field too, and the coefficients above would be
+those below times the output.  The kernel does the algebra again: a witness holds only the curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from flint import fmpq
+
+from tamecheck.exact.reals import UndecidedError, as_fraction, as_number, working_precision
+from tamecheck.ir.box import Box
+from tamecheck.ir.formula import (
+    Add,
+    And,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    Div,
+    Elementary,
+    Floor,
+    Mul,
+    Or,
+    Pow,
+    Term,
+    Var,
+)
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ops.facets import elementary_of
+from tamecheck.tame.curves import Curve, curves
+from tamecheck.tame.follow import Algebra, WorkError, follow
+from tamecheck.tame.forms import number
+from tamecheck.tame.hardy import WILD, Germ, call, on_curve, raised, waves_out_of_proportion
+from tamecheck.tame.series import Series, pieces_at
+from tamecheck.tame.verdict import Witness
+
+__all__ = ["find_waves"]
+
+_BUDGET = 40_000
+_PRECISION = 80
+_WAVES = (Elementary.SIN, Elementary.COS, Elementary.TAN)
+_INJECTIVE = {*"neg exp sigmoid tanh softplus sinh asinh atan log sqrt".split()}  # noqa: SIM905
+"""Ops whose inverse stays in a Hardy field, so that they keep what is in none."""
+
+_ON_POSITIVE = ("log", "sqrt")
+
+
+def find_waves(
+    graph: Graph, box: Box, output_nodes: Sequence[int], *, seed: int = 0, budget: int = _BUDGET
+) -> Witness | None:
+    """A curve on which an output is in no Hardy field, or None if the search finds none.
+
+    The parameters are those of `tamecheck.tame.refute.find_line`.
+    """
+    with working_precision(_PRECISION):
+        for root in output_nodes:
+            if not _has_waves(graph, root):
+                continue
+            for curve in curves(graph, box, seed):
+                inputs = {
+                    name: [Germ(on_curve(element)) for element in elements]
+                    for name, elements in curve.inputs.items()
+                }
+                try:
+                    germs, budget = follow(graph, root, inputs, _ALGEBRA, budget)
+                except WorkError:
+                    return None
+                for element, germ in enumerate(germs):
+                    witness = _witness(curve, (root, element), germ)
+                    if witness is not None:
+                        return witness
+    return None
+
+
+def _has_waves(graph: Graph, root: int) -> bool:
+    nodes = [graph.nodes[index] for index in graph.ancestors([root])]
+    return any(
+        isinstance(node, Apply) and elementary_of(node.op, node.params) in _WAVES for node in nodes
+    )
+
+
+def _witness(curve: Curve, output: tuple[int, int], germ: Germ | None) -> Witness | None:
+    if germ is None:
+        return None
+    try:
+        angle = None if germ.is_wild else waves_out_of_proportion(germ)
+    except UndecidedError:
+        return None
+    if angle is None and not germ.is_wild:
+        return None
+    document = {"rule": "exp-trig", "curve": curve.document(), "output": list(output)}
+    wave = "" if angle is None else f", one with the angle {angle.text()}"
+    summary = (
+        f"along {curve.text()}, the output is made of sines and cosines{wave}, whose coefficients "
+        "compare with every definable function: it is in no Hardy field"
+    )
+    return Witness("o-minimal", summary, document)
+
+
+# values of ops
+
+
+def _constant(value: Fraction) -> Germ:
+    return Germ(number(value))
+
+
+def _apply(op: Op, params: Params, args: Sequence[Germ | None]) -> Germ | None:
+    if not isinstance(op.meaning, Pointwise):
+        return None
+    try:
+        return _exact(op.meaning, params, args) or _pointwise(op.meaning, params, args)
+    except UndecidedError:
+        return WILD if _keeps_wild(op, args) else None
+
+
+_ALGEBRA = Algebra(_constant, Germ.value, _apply)
+
+
+def _exact(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ | None:
+    """The value of rationals, if it is one."""
+    values = [None if germ is None else germ.value() for germ in args]
+    known = [Series.constant(as_number(value), 0) for value in values if value is not None]
+    if len(known) < len(args):
+        return None
+    found = pieces_at(meaning.pieces(params), known)[0]
+    return _constant(as_fraction(found)) if isinstance(found, fmpq) else None
+
+
+def _pointwise(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ:
+    if meaning.whole is not None:
+        return _term(meaning.whole, args)
+    for piece in meaning.pieces(params):
+        if _holds(piece.condition, args):
+            return _term(piece.term, args)
+    raise UndecidedError
+
+
+def _keeps_wild(op: Op, args: Sequence[Germ | None]) -> bool:
+    if op.name not in _INJECTIVE or args[0] is None:
+        return False
+    if args[0].is_wild:
+        return op.name not in _ON_POSITIVE
+    try:
+        positive = op.name not in _ON_POSITIVE or args[0].sign() > 0
+        return positive and waves_out_of_proportion(args[0]) is not None
+    except UndecidedError:
+        return False
+
+
+def _holds(condition: Condition, args: Sequence[Germ | None]) -> bool:
+    """Whether a condition holds for all large t.
+
+    Raises `UndecidedError` where that is not known.
+    """
+    match condition:
+        case Compare(term, relation):
+            return _term(term, args).sign() in relation.signs
+        case And(parts):
+            return all(_holds(part, args) for part in parts)
+        case Or(parts):
+            return any(_holds(part, args) for part in parts)
+
+
+def _term(term: Term, args: Sequence[Germ | None]) -> Germ:
+    match term:
+        case Var(index):
+            germ = args[index]
+            if germ is None:
+                raise UndecidedError
+            return germ
+        case Const(value):
+            return _constant(value)
+        case Add(left, right):
+            return _term(left, args) + _term(right, args)
+        case Mul(left, right):
+            return _term(left, args) * _term(right, args)
+        case Div(numerator, denominator):
+            return _term(numerator, args) / _term(denominator, args)
+        case Pow(base, exponent):
+            return raised(_term(base, args), _term(exponent, args))
+        case Floor(argument):
+            return _term(argument, args).floor()
+        case Call(function, argument):
+            return call(function, _term(argument, args))
