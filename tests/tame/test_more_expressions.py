@@ -48,8 +48,8 @@ step(sin(x)+2)                            |                 | (tame)
 sin(x^2)                                  |                 | (not-tame)
 sin(abs(x))                               |                 | (not-tame)
 exp(-x)*sin(x)                            | 0:inf           | (not-tame)
-x^2*sin(1/x)                              | -1:1            | unknown
-sin(1/x)                                  | 0:1             | unknown
+x^2*sin(1/x)                              | -1:1            | not-tame
+sin(1/x)                                  | 0:1             | not-tame
 x*sin(1/x)                                | 1/100:1         | tame an
 sin(1/x)                                  | 1:inf           | tame an
 tan(x)                                    | 0:2             | tame an
