@@ -286,7 +286,11 @@ def _shaped(name: str, shape: Shape, array: Any, *, exact: bool) -> Array:
 
 
 def load(
-    path: str | Path, *, given: Mapping[str, Any] | None = None, replay: bool = False
+    path: str | Path,
+    *,
+    given: Mapping[str, Any] | None = None,
+    dims: Mapping[str, int] | None = None,
+    replay: bool = False,
 ) -> Model:
     """Read a model file: ``.onnx`` or ``.json``, each also ``.gz``.
 
@@ -297,6 +301,9 @@ def load(
     given
         Values for those inputs of an ONNX model that decide the shape of a result (the ``axes``
         of a reduction, say); the model is then read for these values.
+    dims
+        Sizes of the open dimensions of an ONNX model, by name: ``{"w": 28}``, or ``{"x[2]": 28}``
+        for one without a name.  A batch needs no size; it is then 1.
     replay
         Whether to compare what was read with onnxruntime, at random points on several scales.
 
@@ -314,7 +321,11 @@ def load(
     values = {
         name: arguments.values(value, what=f"input {name!r}") for name, value in named.items()
     }
-    return Model(load_file(arguments.path(path), given=values, replay=replay))
+    sizes = {
+        name: arguments.natural(size, what=f"dimension {name!r}")
+        for name, size in arguments.mapping({} if dims is None else dims, what="dims").items()
+    }
+    return Model(load_file(arguments.path(path), given=values, dims=sizes, replay=replay))
 
 
 def expression(text: str) -> Model:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import claim, print_answer
 from tamecheck.cli.options import BOX, MODEL, MODEL_OR_PROGRAM, Verb, flag, option, output
-from tamecheck.cli.source import domain_of, model_of, name_of, names_program
+from tamecheck.cli.source import dims_of, domain_of, model_of, name_of, names_program
 from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -68,12 +68,14 @@ def _model(args: Namespace) -> dict[str, Any]:
 
     try:
         model = model_of(args, notes=False)
-    except UnsupportedError:
+    except (UnsupportedError, InputError) as error:
         if args.model is None or suffix_of(args.model) != ".onnx":
             raise
-        from tamecheck.loaders.onnx import inspect
+        from tamecheck.loaders.onnx import OpenDimensionError, inspect
 
-        return inspect(args.model)
+        if not isinstance(error, UnsupportedError | OpenDimensionError):
+            raise
+        return inspect(args.model, dims_of(args))
     from tamecheck.ir.graph import Apply
     from tamecheck.show.wording import shapes_json
 
@@ -203,7 +205,9 @@ def _model_at_point(args: Namespace) -> Model:
     from tamecheck.loaders.arrays import read_point
     from tamecheck.loaders.onnx import input_shapes
 
-    return tamecheck.load(args.model, given=read_point(args.input, input_shapes(args.model)))
+    dims = dims_of(args)
+    point = read_point(args.input, input_shapes(args.model, dims))
+    return tamecheck.load(args.model, given=point, dims=dims)
 
 
 def _outputs(model: Model, point: list[Array], *, exact: bool) -> dict[str, Any]:

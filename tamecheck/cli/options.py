@@ -194,11 +194,13 @@ _COMMON = Group(
     ),
 )
 _EXPR = option("--expr", "TEXT", "an expression instead of a file: 'max(x,0) - sign(y)'")
-MODEL = (option("model", "MODEL", ".onnx or .json file, also .gz", nargs="?"), _EXPR)
+_DIM = option("--dim", "NAME=SIZE", "the size of an open dimension of an ONNX model; once for each",
+    action="append", default=[])  # fmt: skip
+MODEL = (option("model", "MODEL", ".onnx or .json file, also .gz", nargs="?"), (_EXPR, _DIM))
 MODEL_OR_PROGRAM = (
     option("model", "MODEL", ".onnx or .json file, or a program: .mps, .lp or .json, also .gz",
         nargs="?"),
-    _EXPR,
+    (_EXPR, _DIM),
 )  # fmt: skip
 PROGRAM = option("program", "PROGRAM", ".mps, .lp or .json file, also .gz")
 BOX = Group(

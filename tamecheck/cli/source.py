@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "chosen_slice",
+    "dims_of",
     "domain_of",
     "in_file",
     "input_point",
@@ -49,7 +50,10 @@ def names_program(args: Namespace) -> bool:
     from tamecheck.loaders.programs.json_program import is_program_json
 
     suffix = suffix_of(args.model)
-    return suffix in {".mps", ".lp"} or (suffix == ".json" and is_program_json(args.model))
+    found = suffix in {".mps", ".lp"} or (suffix == ".json" and is_program_json(args.model))
+    if found and args.dim:
+        raise InputError("A program has no open dimensions.", where="--dim")
+    return found
 
 
 def model_of(args: Namespace, *, notes: bool = True) -> Model:
@@ -59,10 +63,28 @@ def model_of(args: Namespace, *, notes: bool = True) -> Model:
     if (args.model is None) == (args.expr is None):
         what = "No model is given." if args.model is None else "Both MODEL and --expr are given."
         raise InputError(what, hint="Give one: a .onnx or .json file, or --expr 'max(x,0)'.")
-    model = tamecheck.load(args.model) if args.expr is None else tamecheck.expression(args.expr)
+    dims = dims_of(args)
+    if args.expr is None:
+        model = tamecheck.load(args.model, dims=dims)
+    elif dims:
+        raise InputError("An expression has no open dimensions.", where="--dim")
+    else:
+        model = tamecheck.expression(args.expr)
     for note in model.loaded.notes if notes else ():
         message(args, note)
     return model
+
+
+def dims_of(args: Namespace) -> dict[str, int]:
+    """The sizes of open dimensions that ``--dim`` gives."""
+    found: dict[str, int] = {}
+    for text in args.dim:
+        name, equals, size = text.rpartition("=")
+        if not equals or not name or name in found:
+            what = "is given twice" if name in found else "is not of the form NAME=SIZE"
+            raise InputError(f"{text!r} {what}.", where="--dim", hint="As in: --dim w=28.")
+        found[name] = number_of(size, f"The size {size!r} is no natural number.", where="--dim")
+    return found
 
 
 def program_of(args: Namespace, path: str) -> ProgramFile:

@@ -135,7 +135,7 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
 
 def _run_query(args: Namespace) -> int:
     """Answer as the standard says: a line, and the assignment if the query is satisfiable."""
-    given = [n for n in ("spec", "expr", "vnncomp", "output", "input") if getattr(args, n)]
+    given = [n for n in ("spec", "expr", "dim", "vnncomp", "output", "input") if getattr(args, n)]
     if args.model is None or given or args.hamming is not None or args.distance:
         what = "--network takes one positional argument, the query, and no other question."
         raise InputError(what, hint="As in: tamecheck verify Q.vnnlib --network f=FILE.onnx.")

@@ -27,6 +27,7 @@ def load(
     path: str | os.PathLike[str],
     *,
     given: Mapping[str, Array] | None = None,
+    dims: Mapping[str, int] | None = None,
     replay: bool = False,
 ) -> Loaded:
     """The model in an ``.onnx`` or ``.json`` file, gzipped or not.
@@ -37,6 +38,8 @@ def load(
         The file.
     given
         Values for those inputs of an ONNX model that decide the shape of a result.
+    dims
+        Sizes of the open dimensions of an ONNX model.
     replay
         Whether to compare what was read of an ONNX model with onnxruntime, at random points.
 
@@ -53,14 +56,15 @@ def load(
     if suffix == ".onnx":
         from tamecheck.loaders.onnx import load_onnx
 
-        loaded = load_onnx(path, where=str(path), given=given)
+        loaded = load_onnx(path, where=str(path), given=given, dims=dims)
         if replay:
             from tamecheck.loaders.onnx.runtime import replay_graph
 
             replay_graph(loaded.graph, path, given)
         return loaded
-    if replay:
-        raise InputError("Only ONNX models can be replayed.", where=str(path))
+    if replay or dims:
+        what = "be replayed" if replay else "have open dimensions"
+        raise InputError(f"Only ONNX models can {what}.", where=str(path))
     if suffix == ".json":
         from tamecheck.loaders.json_model import read_graph
 

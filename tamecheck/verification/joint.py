@@ -112,7 +112,12 @@ def _with_hidden(model: Model | Graph, network: NetworkName, where: str) -> Grap
     if isinstance(model, Graph) or model.loaded.format != "onnx":
         what = f"The hidden tensors of {network.name!r} are named in no ONNX file."
         raise UnsupportedError(what, where=where)
-    return load_onnx(model.loaded.where, hidden=tuple(names)).graph
+    sizes = {
+        f"{name}[{axis}]": extent
+        for name, shape in graph.inputs.items()
+        for axis, extent in enumerate(shape)
+    }
+    return load_onnx(model.loaded.where, hidden=tuple(names), dims=sizes).graph
 
 
 def _add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,7 @@ from tamecheck.ir.arguments import instance
 from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.files import suffix_of
 from tamecheck.loaders.onnx.runtime import Runtime
 from tamecheck.model import Model
@@ -165,8 +165,11 @@ def _replay(case: Case, point: Sequence[Fraction], replay: Replay | None) -> boo
     return all(row.holds(inputs, exact) for row in case.outputs)
 
 
-def onnx_replay(path: str | Path) -> Replay | None:
-    """The model in an ``.onnx`` or ``.onnx.gz`` file as onnxruntime runs it; None if it cannot."""
+def onnx_replay(path: str | Path, shapes: Mapping[str, Shape] | None = None) -> Replay | None:
+    """The model in an ``.onnx`` or ``.onnx.gz`` file as onnxruntime runs it; None if it cannot.
+
+    An open extent is 1 unless the shapes of inputs are given.
+    """
     if suffix_of(path) != ".onnx":
         return None
     runtimes: list[Runtime] = []
@@ -174,7 +177,7 @@ def onnx_replay(path: str | Path) -> Replay | None:
     def run(x: Array) -> Array | None:
         try:
             if not runtimes:
-                runtimes.append(Runtime.of(path))
+                runtimes.append(Runtime.of(path, shapes))
         except InputError:
             return None
         runtime, start = runtimes[0], 0
@@ -203,7 +206,9 @@ def replay_of(model: Model | Graph) -> Replay | None:
     if isinstance(model, Graph):
         return None
     source = Path(model.loaded.where)
-    return onnx_replay(source) if model.loaded.format == "onnx" and source.is_file() else None
+    if model.loaded.format != "onnx" or not source.is_file():
+        return None
+    return onnx_replay(source, model.inputs)
 
 
 @dataclass(slots=True, eq=False)

@@ -21,6 +21,7 @@ from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx.constants import CONSTANTS
 from tamecheck.loaders.onnx.context import Context, Lowering
 from tamecheck.loaders.onnx.control import CONTROL
+from tamecheck.loaders.onnx.dimensions import Dimensions, OpenDimensionError, open_extents
 from tamecheck.loaders.onnx.normalisation import NORMALISATION
 from tamecheck.loaders.onnx.picking import PICKING
 from tamecheck.loaders.onnx.pointwise import POINTWISE
@@ -106,6 +107,7 @@ def load_onnx(
     where: str = "",
     given: Mapping[str, Array] | None = None,
     hidden: Sequence[str] = (),
+    dims: Mapping[str, int] | None = None,
 ) -> Loaded:
     """The function that an ONNX model computes, as an exact graph of primitive ops.
 
@@ -119,6 +121,8 @@ def load_onnx(
         Values for inputs, used only where an input decides the shape of a result.
     hidden
         Names of inner tensors, which become further outputs after those of the model.
+    dims
+        Sizes of open dimensions, by name or as ``x[2]``; a batch needs none and is then 1.
 
     Raises
     ------
@@ -131,7 +135,8 @@ def load_onnx(
     with _prefix_place(parsed.where):
         functions = functions_of(parsed.model)
         emitter = Emitter(dict(given or {}))
-        reading = _Reading(parsed, emitter, functions, tuple(hidden))
+        dimensions = Dimensions.of(dims or {}, parsed.inputs())
+        reading = _Reading(parsed, emitter, dimensions, functions, tuple(hidden))
         graph = reading.graph()
     return Loaded(
         graph,
@@ -143,12 +148,16 @@ def load_onnx(
     )
 
 
-def input_shapes(source: str | os.PathLike[str] | bytes) -> dict[str, Shape]:
-    """The inputs that an ONNX model declares, and their shapes; an open extent is read as 1."""
-    return {
-        info.name: tuple(n if isinstance(n, int) else 1 for n in _extents(info))
-        for info in read_source(source).inputs()
-    }
+def input_shapes(
+    source: str | os.PathLike[str] | bytes, dims: Mapping[str, int] | None = None
+) -> dict[str, Shape]:
+    """The inputs that an ONNX model declares, and their shapes; a batch is read as 1."""
+    parsed = read_source(source)
+    with _prefix_place(parsed.where):
+        dimensions = Dimensions.of(dims or {}, parsed.inputs())
+        shapes = {info.name: dimensions.shape(info) for info in parsed.inputs()}
+        dimensions.check()
+    return shapes
 
 
 @contextmanager
@@ -159,7 +168,8 @@ def _prefix_place(where: str) -> Generator[None]:
     except TamecheckError as error:
         place = f"{where}: {error.where}" if error.where else where
         if not isinstance(error, UnsupportedError):
-            raise InputError(error.what, where=place, hint=error.hint) from None
+            kind = OpenDimensionError if isinstance(error, OpenDimensionError) else InputError
+            raise kind(error.what, where=place, hint=error.hint) from None
         what = "These nodes are not read:" if error.nodes else error.what
         raise UnsupportedError(what, nodes=error.nodes, where=place, hint=error.hint) from None
 
@@ -174,6 +184,7 @@ class _Reading:
 
     source: Source
     emitter: Emitter
+    dimensions: Dimensions
     functions: Mapping[tuple[str, str, str], Function]
     hidden: tuple[str, ...] = ()
     counts: Counter[str] = field(default_factory=Counter[str])
@@ -223,6 +234,8 @@ class _Reading:
             except UnsupportedError as error:
                 self.gaps.append((info.name, f"input: {error.what}"))
                 scope.values[info.name] = None
+        self.dimensions.check()
+        self.emitter.notes.update(self.dimensions.notes)
 
     def _input(self, info: ValueInfoProto) -> Value:
         field_name = info.type.WhichOneof("value")
@@ -233,22 +246,9 @@ class _Reading:
             raise InputError(
                 f"Input {info.name!r} has no shape.", hint="Run onnx.shape_inference on the model."
             )
-        shape: list[int] = []
-        for dimension in info.type.tensor_type.shape.dim:
-            extent = int(dimension.dim_value)
-            if dimension.WhichOneof("value") != "dim_value" or extent < 0:
-                name = name_text(dimension.dim_param) or "?"
-                self.emitter.notes.setdefault(
-                    f"Dimension {name!r} of input {info.name!r} is read as 1."
-                )
-                extent = 1
-            if extent == 0 and info.name not in self.emitter.given:
-                raise UnsupportedError(
-                    "a dimension is 0, so that it has no elements; if it stands for any size, "
-                    "set it to 1."
-                )
-            shape.append(extent)
-        return self.emitter.input(info.name, tuple(shape), kind)
+        known = self.emitter.given.get(info.name)
+        shape = self.dimensions.shape(info, None if known is None else known.shape)
+        return self.emitter.input(info.name, shape, kind)
 
     def _add_sparse(self, proto: GraphProto, scope: Scope) -> None:
         for tensor in proto.sparse_initializer:
@@ -393,7 +393,7 @@ def _guard(node: SourceNode) -> Generator[None]:
         raise InputError(f"The node is malformed ({error}).", where=place) from None
 
 
-def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
+def inspect(path: str | os.PathLike[str], dims: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Inputs, outputs, the number of parameters, operators, and the nodes that are not read.
 
     The keys are those of ``tamecheck info``.
@@ -403,26 +403,20 @@ def inspect(path: str | os.PathLike[str]) -> dict[str, Any]:
     unsupported: list[dict[str, str]] = []
     notes: tuple[str, ...] = ()
     try:
-        notes = load_onnx(path).notes
+        notes = load_onnx(path, dims=dims).notes
     except UnsupportedError as error:
         unsupported = [{"node": node, "why": why} for node, why in error.nodes]
+    except OpenDimensionError as error:
+        notes = (f"{error.what} {error.hint}",)
     counts = Counter(node.operator for node in source_nodes(graph.node))
     return {
         "model": {"source": source.where, "sha256": None},
         "format": "onnx",
         "opsets": {domain or "ai.onnx": version for domain, version in opsets.items()},
-        "inputs": [{"name": i.name, "shape": _extents(i)} for i in source.inputs()],
-        "outputs": [{"name": o.name, "shape": _extents(o)} for o in graph.output],
+        "inputs": [{"name": i.name, "shape": open_extents(i)} for i in source.inputs()],
+        "outputs": [{"name": o.name, "shape": open_extents(o)} for o in graph.output],
         "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer),
         "ops": dict(sorted(counts.items())),
         "unsupported": unsupported,
         "notes": list(notes),
     }
-
-
-def _extents(info: ValueInfoProto) -> list[int | str | None]:
-    """The shape of a tensor; an extent that is not fixed is its name, or None."""
-    return [
-        int(d.dim_value) if d.WhichOneof("value") == "dim_value" else d.dim_param or None
-        for d in info.type.tensor_type.shape.dim
-    ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.agreement import Original, points_like, refuse_difference
 from tamecheck.loaders.files import read_bytes
 
@@ -34,15 +34,15 @@ _TYPES: Mapping[str, Any] = {
 class Runtime:
     """An ``onnxruntime.InferenceSession``, and for each input zeros of its shape and type.
 
-    An open extent is 1; the example has zeros and ones for integers.
+    An open extent is 1 unless shapes are given; the example has zeros and ones for integers.
     """
 
     session: Any
     example: Mapping[str, Array]
 
     @staticmethod
-    def of(path: str | os.PathLike[str]) -> Runtime:
-        """The session of a file, gzipped or not."""
+    def of(path: str | os.PathLike[str], shapes: Mapping[str, Shape] | None = None) -> Runtime:
+        """The session of a file, gzipped or not, for inputs of the given shapes."""
         try:
             import onnxruntime
         except ImportError:
@@ -56,7 +56,9 @@ class Runtime:
         data = read_bytes(path)
         try:
             session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            example = {tensor.name: _example(tensor) for tensor in session.get_inputs()}
+            example = {
+                t.name: _example(t, (shapes or {}).get(t.name)) for t in session.get_inputs()
+            }
         except Exception as error:  # noqa: BLE001 (onnxruntime's own exceptions share no class)
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
             raise InputError(
@@ -82,7 +84,7 @@ def replay_graph(
 
     Inputs that are ``given`` keep their values at all points.
     """
-    runtime = Runtime.of(path)
+    runtime = Runtime.of(path, graph.inputs)
     fixed = dict(given or {})
     points = ({**point, **fixed} for point in points_like({**runtime.example, **fixed}))
     tensors = [*runtime.session.get_inputs(), *runtime.session.get_outputs()]
@@ -91,8 +93,9 @@ def replay_graph(
     refuse_difference(graph, original, points, where=str(path))
 
 
-def _example(tensor: Any) -> Array:
-    shape = tuple(extent if isinstance(extent, int) else 1 for extent in tensor.shape)
+def _example(tensor: Any, given: Shape | None) -> Array:
+    own = tuple(extent if isinstance(extent, int) else 1 for extent in tensor.shape)
+    shape = own if given is None else given
     kind = np.dtype(_TYPES[tensor.type])
     if kind.kind in "iu":
         return np.asarray(np.arange(int(np.prod(shape))).reshape(shape) % 2, dtype=kind)
