@@ -11,7 +11,7 @@ from tamecheck.budget import Budget
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.structure import Antichain, Structure, join_all
-from tamecheck.ops.facets import line_of, rounds, sign_values
+from tamecheck.ops.facets import comparisons, line_of, rounds, sign_values
 from tamecheck.tame.definable import (
     Situation,
     needs_bounded,
@@ -26,6 +26,8 @@ from tamecheck.tame.verdict import Line, Open
 
 __all__ = ["Chain", "Derivation", "Fact", "derive", "quantiser_chain"]
 
+_LARGE = 400
+"""Nodes of a graph beyond which only what is in no structure is looked at twice."""
 _BOTTOM: Antichain = (Structure.RATIONAL_SEMILINEAR,)
 _REAL: Antichain = (Structure.SEMILINEAR,)
 
@@ -143,6 +145,7 @@ class _Walk:
         plain = Fact(None, ())
         real = self.graph.input_free[index] and not any(s <= _REAL[0] for s in structures)
         better = self._real(index) if real else self._cancelled(index, node, structures)
+        better = better or self._decided(index, node, structures)
         if structures and better is None:
             step = _structure_step(
                 index,
@@ -208,6 +211,49 @@ class _Walk:
         step = {**head, "args": steps, "enclosure": zero}
         return Fact(self.proof.add(step), structures), "a product with the constant 0 is 0"
 
+    def _decided(self, index: int, node: Apply, plain: Antichain) -> tuple[Fact, str] | None:
+        """That ranges decide what a node is: one value, or one of its arguments."""
+        comparing = node.op is ops.MUL or bool(
+            comparisons(node.op, node.params) or rounds(node.op, node.params)
+        )
+        tame = any(s.o_minimal for s in plain)
+        if plain == _BOTTOM or not comparing or (tame and len(self.graph.nodes) > _LARGE):
+            return None
+        hulls = self.proof.hulls
+        if hulls.range(index).single:
+            domain = self.domains.domain(index)
+            if domain is None or not _better(domain.structures, plain):
+                return None
+            step = {
+                "rule": "value",
+                "node": index,
+                "in": _names(domain.structures),
+                "enclosure": hulls.step(index),
+                **({} if domain.step is None else {"domain": domain.step}),
+            }
+            return Fact(self.proof.add(step), domain.structures), "one value only, by its range"
+        live = hulls.chosen(index)
+        if live is None:
+            return None
+        dead = [a for i, a in enumerate(node.args) if i != live]
+        dead = list(node.args[:1]) if node.op is ops.SELECT else dead
+        structures, steps = self.domains.together(dead)
+        fact = self.facts[node.args[live]]
+        structures = join_all((structures, fact.structures))
+        if not _better(structures, plain):
+            return None
+        step = {
+            "rule": "decided",
+            "node": index,
+            "in": _names(structures),
+            "live": live,
+            "structure": fact.cited,
+            "args": steps,
+            "enclosures": [hulls.step(arg) for arg in dict.fromkeys(node.args)],
+        }
+        why = f"equal to {self.graph.name_of(node.args[live])}, by the ranges of its arguments"
+        return Fact(self.proof.add(step), structures), why
+
     def _quantised(self, index: int) -> tuple[Fact, str] | None:
         chain = quantiser_chain(self.graph, index)
         if chain is None:
@@ -239,6 +285,11 @@ class _Walk:
             case Constant():
                 kind, below = "constant", ()
         self.lines.append(Line(index, self.graph.name_of(index), kind, structures, why, below))
+
+
+def _better(new: Antichain, old: Antichain) -> bool:
+    """Whether the new structures say more than the old ones."""
+    return bool(new) and new != old and all(any(s <= t for s in new) for t in old)
 
 
 def _structure_step(

@@ -38,6 +38,7 @@ from tamecheck.ir.op import Op, Params, Pointwise, Selection
 from tamecheck.ir.tensor import Tensor, size_of
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.tame.definable import domain_of, needs_inside, positive, tame_if_bounded
+from tamecheck.tame.hulls import Hulls
 from tamecheck.tame.quotient import quotient_bound
 from tamecheck.tame.verdict import Step
 
@@ -88,6 +89,7 @@ class ProofSteps:
         self._coarse_steps: dict[int, int] = {}
         self._fine_steps: dict[int, int] = {}
         self._proved: dict[int, int | None] = {}
+        self.hulls = Hulls(graph, box, self)
 
     def add(self, step: Step) -> int:
         """Append a step; its number."""
@@ -150,6 +152,8 @@ class ProofSteps:
         """
         needed = sorted({term.index for term in subterms(condition) if isinstance(term, Var)})
         for coarse in (True, False) if needed else ():
+            if not coarse and self.hulls.holds(condition, args):
+                return [self.hulls.step(args[i]) for i in needed]
             found = self._coarse if coarse else self._fine
             known = [found.get(arg) if i in needed else _ANYTHING for i, arg in enumerate(args)]
             ranges = [enclosure for enclosure in known if enclosure is not None]
@@ -198,6 +202,10 @@ class ProofSteps:
         found = self.graph.nodes[node]
         if not (isinstance(found, Apply) and node in self._watched):
             return None
+        if node in self._limited:
+            found_range = self.hulls.range(node)
+            if found_range.low is not None and found_range.high is not None:
+                return self._bounded_step(node, [self.hulls.step(node)])
         for coarse in (True,) if node in self._limited else (True, False):
             enclosure = (self._coarse if coarse else self._fine).get(node)
             if enclosure is not None and enclosure.finite:

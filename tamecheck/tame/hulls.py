@@ -1,0 +1,209 @@
+"""One range for all elements of a node, where it is defined, and the enclosure steps for it.
+
+These see what the closed floats of `tamecheck.evaluate.enclose` do not: open ends, and nodes on
+their natural domain.  They are cheap, and wide for tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Protocol
+
+from tamecheck import ops
+from tamecheck.evaluate.ranges import (
+    REAL,
+    Range,
+    holds,
+    hull,
+    log_count,
+    point_range,
+    pointwise_range,
+)
+from tamecheck.ir.box import Bound, Box
+from tamecheck.ir.exact import rational, rational_text
+from tamecheck.ir.formula import Condition, Var
+from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.op import Contraction, Expansion, Fold, Pointwise, Routing, Selection
+from tamecheck.ir.tensor import Tensor, size_of
+from tamecheck.ops.facets import chooses_indices
+from tamecheck.ops.shapes import axis_of
+from tamecheck.tame.verdict import Step
+
+__all__ = ["Hulls", "Steps"]
+
+_MOST_DATA = 4096
+"""Constants with more elements may be any numbers, so that certificates stay small."""
+_MOST_FACTORS = 64
+
+
+class Steps(Protocol):
+    """Where certificate steps and the tensors that they need go."""
+
+    tensors: dict[str, Tensor]
+
+    def add(self, step: Step) -> int:
+        """Append a step; its number."""
+        ...
+
+
+@dataclass(slots=True)
+class Hulls:
+    """The ranges of the nodes of a graph on a box; some nodes may be known to be narrower."""
+
+    graph: Graph
+    box: Box
+    proof: Steps
+    given: Mapping[int, tuple[Range, int]] = field(default_factory=dict[int, "tuple[Range, int]"])
+    """Ranges that hold in this case, with the steps for them."""
+    _ranges: dict[int, Range | None] = field(default_factory=dict[int, "Range | None"])
+    _steps: dict[int, int] = field(default_factory=dict[int, int])
+
+    def range(self, root: int) -> Range:
+        """The range of a node where it is defined."""
+        for index in self._missing(root, self._ranges, through=lambda _: True):
+            self._ranges[index] = self._find(index)
+        found = self._ranges[root]
+        return REAL if found is None else found
+
+    def nowhere(self, root: int) -> bool:
+        """Whether the ranges of the arguments are outside the domain of a node."""
+        self.range(root)
+        return self._ranges[root] is None
+
+    def holds(self, condition: Condition, args: Sequence[int]) -> bool:
+        """Whether a condition on nodes holds."""
+        return holds(condition, [self.range(arg) for arg in args])
+
+    def chosen(self, index: int) -> int | None:
+        """Which argument a choice is equal to, by its place; None if that is not decided."""
+        node = self.graph.nodes[index]
+        args = node.args if isinstance(node, Apply) else ()
+        places = {ops.SELECT: (1, 2), ops.MAXIMUM: (0, 1), ops.MINIMUM: (0, 1)}
+        places = {**places, ops.PRELU: (0,), ops.ELU: (0,)}
+        if not isinstance(node, Apply) or node.op not in places:
+            return None
+        for place in places[node.op]:
+            conditions = {
+                ops.SELECT: Var(0).differs(0) if place == 1 else Var(0).equals(0),
+                ops.MAXIMUM: Var(place) >= Var(1 - place),
+                ops.MINIMUM: Var(place) <= Var(1 - place),
+            }
+            if self.holds(conditions.get(node.op, Var(0) >= 0), args):
+                return place
+        return None
+
+    def step(self, root: int) -> int:
+        """The enclosure step for the range of a node."""
+        self.range(root)
+        for index in self._missing(root, self._steps, through=self._says_something):
+            self._steps[index] = self._emit(index)
+        return self._steps[root]
+
+    def _says_something(self, index: int) -> bool:
+        return self._ranges[index] not in (None, REAL)
+
+    def _missing(
+        self, root: int, known: Mapping[int, object], *, through: Callable[[int], bool]
+    ) -> list[int]:
+        """The nodes at and below one that are not known, arguments first."""
+        waiting, found = [root], set[int]()
+        while waiting:
+            index = waiting.pop()
+            if index not in known and index not in found:
+                found.add(index)
+                waiting.extend(self._args(index) if through(index) else ())
+        return sorted(found)
+
+    def _args(self, index: int) -> tuple[int, ...]:
+        node = self.graph.nodes[index]
+        return node.args if isinstance(node, Apply) and index not in self.given else ()
+
+    def _find(self, index: int) -> Range | None:
+        if index in self.given:
+            return self.given[index][0]
+        node = self.graph.nodes[index]
+        match node:
+            case Input(name=name):
+                side = self.box.side(name)
+                return hull([Range(a, b) for a, b in zip(side.lower, side.upper, strict=True)])
+            case Constant(tensor=tensor):
+                if not 0 < size_of(tensor.shape) <= _MOST_DATA:
+                    return REAL
+                values = tensor.fractions()
+                return Range(min(values), max(values))
+            case Apply():
+                return self._apply(node)
+
+    def _apply(self, node: Apply) -> Range | None:
+        args = [self._ranges[arg] or REAL for arg in node.args]
+        first = self.graph.nodes[node.args[0]].shape
+        count = size_of(first) // max(size_of(node.shape), 1)
+        match node.op.meaning:
+            case Pointwise():
+                return pointwise_range(node.op, node.params, args)
+            case Routing():
+                values = [v for v in node.params.values() if isinstance(v, Fraction)]
+                return hull([*args, *map(point_range, values)])
+            case Contraction():
+                product = args[0] * args[1] * point_range(first[-1])
+                return Range(product.low, product.high)
+            case Fold(op="add"):
+                return args[0] * point_range(count)
+            case Fold(op="mul"):
+                factors = [args[0]] * count if count <= _MOST_FACTORS else [REAL, REAL]
+                product = point_range(1)
+                for factor in factors:
+                    product = product * factor
+                return product
+            case Selection() if chooses_indices(node.op):
+                return Range(Fraction(0), Fraction(first[axis_of(first, node.params)] - 1))
+            case Fold() | Selection():
+                return args[0]
+            case Expansion():
+                return self._expanded(node, args[0], first)
+
+    def _expanded(self, node: Apply, x: Range, shape: tuple[int, ...]) -> Range:
+        match node.op.name:
+            case "softmax":
+                several = shape[axis_of(shape, node.params)] > 1
+                return Range(Fraction(0), Fraction(1), low_open=True, high_open=several)
+            case "logsumexp":
+                return x + log_count(size_of(shape) // size_of(node.shape))
+            case "log_softmax":
+                extent = shape[axis_of(shape, node.params)]
+                below = Range(None, Fraction(0), high_open=extent > 1)
+                return (x + -(x + log_count(extent))) & below
+            case _:
+                return REAL
+
+    def _emit(self, index: int) -> int:
+        if index in self.given:
+            return self.given[index][1]
+        found = self._ranges[index] or REAL
+        node = self.graph.nodes[index]
+        sources: list[int] = []
+        if self._says_something(index):
+            sources = [self._steps[arg] for arg in self._args(index)]
+            if isinstance(node, Constant):
+                self.proof.tensors[node.tensor.digest] = node.tensor
+        return self.proof.add(enclosure_step(index, found, sources))
+
+
+def enclosure_step(node: int, found: Range, sources: Sequence[int]) -> dict[str, Any]:
+    """The step that says in which range a node is; an open end is a list."""
+    return {
+        "rule": "enclosure",
+        "node": node,
+        "lower": [_end(found.low, is_open=found.low_open)],
+        "upper": [_end(found.high, is_open=found.high_open)],
+        "from": list(sources),
+    }
+
+
+def _end(value: Bound, *, is_open: bool) -> str | list[str] | None:
+    if value is None:
+        return None
+    text = rational_text(rational(value))
+    return [text] if is_open else text

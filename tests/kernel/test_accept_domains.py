@@ -1,0 +1,167 @@
+"""Natural domains, open ends and decided pieces: what follows in version 2, and what does not."""
+
+# ruff: noqa: E501  (a case a line)
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+
+from tamecheck.kernel import check
+
+BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
+x, c, op, tensor = (BUILDERS[name] for name in ("x", "c", "op", "tensor"))
+structure, enclosure, bounded, has = (
+    BUILDERS[name] for name in ("structure", "enclosure", "bounded", "has")
+)
+proof, certificate, tame, changed = (
+    BUILDERS[name] for name in ("proof", "certificate", "tame", "changed")
+)
+LINQ, LIN, ALG = (BUILDERS[name] for name in ("LINQ", "LIN", "ALG"))
+R = {"shape": ()}
+
+
+def second(document):
+    """The certificate in version 2."""
+    return changed(document, version=2)
+
+
+def total(node, *cited):
+    """A step."""
+    return {"rule": "total", "node": node, "from": list(cited)}
+
+
+def domain(node, words, *args, bounded=(), enclosures=()):
+    """A step."""
+    return {
+        "rule": "domain", "node": node, "in": words.split(), "args": list(args),
+        "bounded": list(bounded), "enclosures": list(enclosures),
+    }  # fmt: skip
+
+
+def value(node, words, cited, **more):
+    """A step."""
+    return {"rule": "value", "node": node, "in": words.split(), "enclosure": cited, **more}
+
+
+def decided(node, words, live, cited, *args, enclosures=()):
+    """A step."""
+    return {
+        "rule": "decided", "node": node, "in": words.split(), "live": live, "structure": cited,
+        "args": list(args), "enclosures": list(enclosures),
+    }  # fmt: skip
+
+
+LOG = [x(), op("log", 0)]
+TAN = [x(), op("tan", 0)]
+SIN = [x(), op("sin", 0)]
+TWO, TWO_FORM = tensor(["2"])
+PEAK = [x(), op("sin", 0), c(TWO), op("maximum", 1, 2)]
+TWOS = {TWO: TWO_FORM}
+CHOICE = [x("a"), x("b"), op("log", 1), op("select", 0, 1, 2)]
+POWER = [x("a"), x("b"), op("power", 0, 1)]
+S0 = structure(0, LINQ)
+EVERYTHING = enclosure(0, None, None)
+TO_TWO = [enclosure(1, "-1", "1", 0), enclosure(2, "2", "2"), enclosure(3, "2", "2", 1, 2)]
+OPEN = [["0"]]
+
+ACCEPTED = {
+    "a logarithm on its natural domain": proof(LOG, S0, structure(1, "exp", 0)),
+    "a sine of a tangent of something bounded": proof(TAN, S0, bounded(0), structure(1, "an", 0, bounded=[1]), boxes=[("0", "9")]),
+    "acosh near 1": proof([x(), op("acosh", 0)], S0, bounded(0), structure(1, "an", 0, bounded=[1]), boxes=[("0", "9")]),
+    "a logarithm inside": proof(LOG, S0, enclosure(0, "1", "2"), structure(1, "an", 0, enclosures=[1]), boxes=[("1", "2")]),
+    "no domain": proof(SIN, total(1)),
+    "total by an enclosure": proof(LOG, enclosure(0, "1", "2"), total(1, 0), boxes=[("1", "2")]),
+    "total by a step": proof([*LOG, op("neg", 1)], enclosure(0, "1", "2"), total(1, 0), total(2, 1), boxes=[("1", "2")]),
+    "total by an open end": proof([x(), op("exp", 0), op("log", 1)], EVERYTHING, enclosure(1, OPEN, None, 0), total(2, 1)),
+    "a domain by a graph": proof(LOG, S0, domain(1, LINQ, 0)),
+    "a domain by an enclosure": proof([*SIN, op("acos", 1)], EVERYTHING, enclosure(1, "-1", "1", 0), domain(2, LINQ, enclosures=[1])),
+    "poles of a tangent": proof(TAN, S0, bounded(0), domain(1, LINQ, 0, bounded=[1]), boxes=[("0", "9")]),
+    "the domain of a choice": proof(CHOICE, S0, structure(1, LINQ), structure(2, "exp", 1), domain(3, "exp", 0, 2)),
+    "a difference of partial terms": proof([*LOG, op("sub", 1, 1)], S0, domain(1, LINQ, 0), {"rule": "self-difference", "node": 2, "in": [LINQ], "arg": 1}),
+    "a difference of total terms": proof([*SIN, op("sub", 1, 1)], {"rule": "self-difference", "node": 2, "in": [LINQ]}),
+    "one value": proof(PEAK, EVERYTHING, *TO_TWO, value(3, LINQ, 3), tensors=TWOS),
+    "one value where it is defined": proof([*LOG, op("sub", 1, 1), op("relu", 2)], S0, domain(1, LINQ, 0), domain(3, LINQ, 1) | {"node": 2}, domain(3, LINQ, 2), EVERYTHING, enclosure(1, None, None, 4), enclosure(2, None, None, 5, 5), enclosure(3, "0", None, 6)),
+    "the larger argument": proof([x(), op("sin", 0), c(TWO), x("y"), op("exp", 3), op("add", 4, 2), op("maximum", 1, 5)], EVERYTHING, enclosure(1, "-1", "1", 0), enclosure(2, "2", "2"), enclosure(3, None, None), enclosure(4, OPEN, None, 3), enclosure(5, [["2"]], None, 4, 2), structure(3, LINQ), structure(4, "exp", 6), structure(2, LINQ), structure(5, "exp", 7, 8), decided(6, "exp", 1, 9, enclosures=[1, 5]), tensors=TWOS),
+    "a fixed point of open ends": proof([x(), op("sigmoid", 0), op("sigmoid", 1)], EVERYTHING, enclosure(1, OPEN, [["1"]], 0), enclosure(2, "1/2", "3/4", 1)),
+    "an inverse of an open end": proof([x(), op("exp", 0), op("pow", 1, exponent="-1")], EVERYTHING, enclosure(1, OPEN, None, 0), enclosure(2, OPEN, None, 1)),
+    "a root where it is defined": proof([x(), op("sqrt", 0)], EVERYTHING, enclosure(1, "0", None, 0)),
+    "a quotient where it is defined": proof([x(), op("div", 0, 0)], EVERYTHING, enclosure(1, None, None, 0, 0)),
+    "the floor below an open end": proof([x(), op("sigmoid", 0), op("floor", 1)], EVERYTHING, enclosure(1, OPEN, [["1"]], 0), enclosure(2, "0", "0", 1), value(2, LINQ, 2)),
+    "a claim that it is total": second(certificate(SIN, [S0, bounded(0), structure(1, "an", 0, bounded=[1])], tame("an") | {"total": True}, boxes=[("0", "1")])),
+    "rounding what is bounded on bounded sets": proof([x(), op("exp", 0), op("floor", 1)], has(2, "piecewise_constant")),
+    "rounding what is continuous and total": proof([x(), op("exp", 0), op("log", 1), op("floor", 2)], EVERYTHING, enclosure(1, OPEN, None, 0), total(2, 1), has(0, "continuous"), has(1, "continuous", 3), has(2, "continuous", 4), has(3, "piecewise_constant") | {"bounded": [2, 5]}),
+    "a base that is positive": proof(POWER, S0, structure(1, LINQ), domain(2, LINQ, 0)),
+}  # fmt: skip
+
+NOT_OPEN = "interval arithmetic does not give these bounds"
+UNKNOWN_SET = "the set is not shown to be definable in these"
+UNKNOWN_DOMAIN = "the domain of the node is not shown to be in these"
+LIES = [
+    (proof(LOG, S0, bounded(0), structure(1, "an", 0, bounded=[1]), boxes=[("0", "1")]), 2, "log is not shown to be in an"),
+    (proof([x(), op("exp", 0), op("log", 1)], S0, bounded(0), EVERYTHING, enclosure(0, "0", "1"), boxes=[("0", "1")]), None, None),
+    (proof(TAN, S0, structure(1, "an", 0)), 1, "tan is not shown to be in an"),
+    (proof(LOG, total(1)), 0, "node 1, log, is not proved to be defined everywhere"),
+    (proof(LOG, enclosure(0, "0", "1"), total(1, 0), boxes=[("0", "1")]), 1, "node 1, log, is not proved to be defined everywhere"),
+    (proof([*SIN, op("log", 1)], domain(2, LINQ)), 0, UNKNOWN_SET),
+    (proof([*SIN, op("log", 1)], S0, structure(1, "", 0), domain(2, LINQ, 1)), 2, UNKNOWN_SET),
+    (proof([x(), op("exp", 0), op("log", 1)], S0, structure(1, "exp", 0), domain(2, ALG, 1)), 2, UNKNOWN_SET),
+    (proof(TAN, S0, domain(1, LINQ, 0)), 1, "the poles of a tangent may accumulate"),
+    (proof(CHOICE, S0, structure(1, LINQ), domain(2, LINQ, 1), domain(3, LINQ, 2)), 3, UNKNOWN_SET),
+    (proof([*SIN, op("log", 0), op("select", 1, 0, 2)], S0, domain(2, LINQ, 0), domain(3, LINQ, 1)), 2, UNKNOWN_SET),
+    (proof([*TAN, op("sub", 1, 1)], {"rule": "self-difference", "node": 2, "in": [LINQ]}), 0, UNKNOWN_DOMAIN),
+    (proof([*TAN, c(TWO), op("mul", 1, 2)], S0), None, None),
+    (proof(PEAK, EVERYTHING, TO_TWO[0], value(1, LINQ, 1), tensors=TWOS), 2, "an element may have several values"),
+    (proof([*TAN, op("step", 1, at_zero="1"), op("relu", 2)], EVERYTHING, enclosure(1, None, None, 0), enclosure(2, "0", "1", 1), enclosure(3, "0", "1", 2), value(3, LINQ, 3)), 4, "an element may have several values"),
+    (proof([*TAN, op("sin", 1), c(TWO), op("minimum", 2, 3), op("sub", 4, 3), op("relu", 5)], EVERYTHING, enclosure(1, None, None, 0), enclosure(2, "-1", "1", 1), enclosure(3, "2", "2"), enclosure(4, "-1", "1", 2, 3), enclosure(5, "-3", "-1", 4, 3), enclosure(6, "0", "0", 5), value(6, LINQ, 6), tensors=TWOS), 7, UNKNOWN_DOMAIN),
+    (proof(PEAK, EVERYTHING, *TO_TWO, structure(2, LINQ), decided(3, LINQ, 0, 4, enclosures=[1, 2]), tensors=TWOS), 5, "maximum is not shown to choose this argument"),
+    (proof([x(), op("exp", 0)], EVERYTHING, enclosure(1, [["1/9"]], None, 0)), 1, NOT_OPEN),
+    (proof([x(), op("relu", 0)], EVERYTHING, enclosure(1, OPEN, None, 0)), 1, NOT_OPEN),
+    (proof([x(), op("exp", 0), op("sub", 1, 1)], EVERYTHING, enclosure(1, OPEN, None, 0), enclosure(2, OPEN, None, 1, 1)), 2, NOT_OPEN),
+    (proof([x(), op("sigmoid", 0), op("ceil", 1)], EVERYTHING, enclosure(1, OPEN, [["1"]], 0), enclosure(2, "0", "0", 1)), 2, NOT_OPEN),
+    (proof([x(), op("log", 0)], enclosure(0, "-2", "-1"), enclosure(1, None, "0", 0), boxes=[("-2", "-1")]), 1, "log is nowhere defined"),
+    (proof([x(), op("div", 0, 0)], enclosure(0, "0", "0"), enclosure(1, "1", "1", 0, 0), boxes=[("0", "0")]), 1, "div is nowhere defined"),
+    (proof(LOG, enclosure(0, ["1", "2"], ["3", "3"])), 0, "bounds are one for all elements, or one for each"),
+    (proof(LOG, enclosure(0, [["1", "2"]], "3")), 0, "an open end is a list of one rational"),
+    (proof(LOG, enclosure(0, [["1"]], "1")), 0, "lower > upper"),
+    (certificate(LOG, [S0, structure(1, "exp", 0)], tame("exp") | {"total": True}), None, "an output is not shown to be defined everywhere: [1]"),
+    (proof([x(), op("div", 0, 0), op("floor", 1)], has(2, "piecewise_constant")), 0, "its values may accumulate on a bounded set"),
+    (proof([*LOG, op("floor", 1)], has(0, "continuous"), has(1, "continuous", 0), has(2, "piecewise_linear") | {"bounded": [1]}), 2, "its values may accumulate on a bounded set"),
+    (proof([*POWER, op("exp", 2)], enclosure(1, "2", "2"), total(2, 0), boxes=[(None, None), ("2", "2")]), 1, "node 2, power, is not proved to be defined everywhere"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_follows_on_natural_domains_is_accepted(name):
+    report = check(json.dumps(second(ACCEPTED[name])))
+    assert (report.verdict, report.why, report.step) == ("valid", "", None), report
+
+
+@pytest.mark.parametrize("number", range(len(LIES)))
+def test_what_does_not_follow_is_refused(number):
+    document, step, why = LIES[number]
+    report = check(json.dumps(second(document)))
+    if why is None:
+        assert report.verdict == "valid"
+    else:
+        assert (report.verdict, report.step, report.why) == ("invalid", step, why)
+
+
+@pytest.mark.parametrize("name", ["a logarithm on its natural domain", "no domain", "one value"])
+def test_version_1_knows_nothing_of_natural_domains(name):
+    assert check(json.dumps(changed(ACCEPTED[name], version=1))).verdict == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (proof(LOG, S0, {"rule": "constant", "node": 0, "in": [LIN]}), "a missing"),
+        (proof([x(), op("exp", 0)], EVERYTHING, enclosure(1, OPEN, None, 0)), "a rational"),
+        (certificate(SIN, [S0], tame(LINQ) | {"total": True}, outputs=[0]), "a missing"),
+        (proof([x(), op("floor", 0)], has(1, "piecewise_constant") | {"bounded": []}), "no bounds"),
+    ],
+)
+def test_version_1_refuses_what_it_refused(document, why):
+    report = check(json.dumps(document))
+    assert report.verdict == "invalid", report
+    assert why in report.why or report.why.startswith("an integer"), report
