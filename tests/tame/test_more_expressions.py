@@ -20,7 +20,7 @@ clip(-floor(-x),-1,1)                     |                 | tame semilinear
 floor(x)-floor(x)                         |                 | tame semilinear
 round(x)*0                                |                 | tame semilinear
 floor(x)*floor(1/2)                       |                 | tame semilinear
-ceil(1/(1+x^2))                           |                 | tame semialgebraic
+ceil(1/(1+x^2))                           |                 | tame semilinear
 floor(x)                                  | -7:9            | tame semilinear
 (x-floor(x))*y                            | x=0:1           | tame semialgebraic
 floor(floor(x)/2)                         |                 | locally-tame
