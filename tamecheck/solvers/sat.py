@@ -21,6 +21,7 @@ __all__ = [
     "IncrementalSolver",
     "Threshold",
     "another_class",
+    "refutation",
     "satisfiable",
 ]
 
@@ -102,6 +103,35 @@ class IncrementalSolver:
         if said is None:
             return None
         return frozenset(self._solver.get_model()) if said else False
+
+
+def refutation(
+    clauses: Sequence[Sequence[int]], deadline: float
+) -> tuple[list[int] | None, list[tuple[int, ...]]] | None:
+    """A model of clauses, or None with the clauses that a solver learned until its conflict.
+
+    None if the time is over.  Whoever uses a model or a proof checks it.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return None
+    solver: Any = _pysat("solvers").Solver(
+        name="glucose4", bootstrap_with=[list(c) for c in clauses], with_proof=True
+    )
+    timer = Timer(min(left, 86_400.0), solver.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        said = solver.solve_limited(expect_interrupt=True)
+        if said is None:
+            return None
+        # lines that begin with d delete a clause, which a check need not do
+        lines = [] if said else [line.split() for line in solver.get_proof() or ()]
+        proof = [tuple(map(int, words[:-1])) for words in lines if words[0] != "d"]
+        return (solver.get_model() if said else None), proof
+    finally:
+        timer.cancel()
+        solver.delete()
 
 
 class HittingSets:

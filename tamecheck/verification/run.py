@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from tamecheck.bounds.layers import Layers, Pointwise
 from tamecheck.budget import Budget
+from tamecheck.errors import TimeLimitError
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, path, seconds
 from tamecheck.ir.graph import Graph
@@ -20,6 +22,7 @@ from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
+from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
 from tamecheck.verification.branch import split_inputs, split_neurons, still_open
 from tamecheck.verification.exact import exact_of, point_of
 from tamecheck.verification.falsify import attack, flip, sample
@@ -43,6 +46,7 @@ _FEW_DECISIONS = 64
 _SAMPLED, _ATTACKED = 0.1, 0.3
 _SHORT, _LONG = 0.5, 30.0
 _PIECES = "linear pieces in rationals"
+_CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
 _NEURONS = "linear bounds over sign patterns of rectifiers"
 
@@ -197,6 +201,31 @@ class _Run:
         self.regions = without(self.problem.regions, outcome.impossible)
         return None
 
+    def _by_clauses(self) -> Answer | None:
+        """Cases in which inputs are left with two values each, as Boolean formulas."""
+        network = rectified(self.problem.scores)
+        if network is None:
+            return None
+        shown: list[int] = []
+        with suppress(TimeLimitError):
+            for number, case in enumerate(self.problem.spec.cases):
+                clauses = clauses_of(network, case)
+                found = None if clauses is None else search_clauses(clauses, self.budget)
+                self.facts["clauses"] = self.facts.get("clauses", 0) + (
+                    0 if clauses is None else len(clauses.clauses)
+                )
+                if isinstance(found, tuple):
+                    witness = self._confirm(number, found)
+                    if witness is not None:
+                        return self._violation(witness, _CLAUSES)
+                elif found is False:
+                    shown.append(number)
+        if len(shown) == len(self.problem.spec.cases):
+            reason = "The property forces inputs to two values each; their formula is refuted."
+            return self._exact_holds(_CLAUSES, reason)
+        self.regions = without(self.regions, shown)
+        return None
+
     def plain(self) -> Answer:
         """Samples, exact pieces and intervals only: some node has no linear bounds."""
         problem = self.problem
@@ -221,6 +250,7 @@ class _Run:
         count = int(np.clip((1 << 22) // sum(layers.sizes), 4, 64))
         return (
             self._search(lambda one: sample(search, one, 4 * count), "samples", _SAMPLED)
+            or self._by_clauses()
             # splitting signs is the better way where rectifiers are many
             or self._exactly(_SHORT if _has_rectifiers(layers) else _LONG)
             or self._first_bounds(search)

@@ -47,3 +47,12 @@ def test_a_binarized_network_for_traffic_signs_is_refuted(data):
     answer = verify(graph, read_vnnlib(data / row["vnnlib"]), timeout=60, replay=replay)
     assert isinstance(answer, Violated)
     assert answer.witness.float32 is True
+
+
+@pytest.mark.parametrize("name", ["unsat_v9_c9", "unsat_v38_c132", "unsat_v54_c125"])
+def test_a_formula_in_a_network_is_refuted(data, name):
+    folder = data / "vnncomp2025" / "sat_relu"
+    model = tc.load(folder / "onnx" / f"{name}.onnx.gz")
+    answer = tc.verify(model, folder / "vnnlib" / f"{name}.vnnlib.gz", timeout=60)
+    assert answer.status == "holds"
+    assert answer.rests_on == "recomputation"
