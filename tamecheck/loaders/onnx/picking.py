@@ -13,6 +13,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.op import Op
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.kinds import BOOL, INT64
+from tamecheck.loaders.onnx.computed import put_along, put_at
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value, axis_in
 
@@ -119,20 +120,30 @@ def _join_updates(
 
 def _scatter_nd(ctx: Context) -> Outputs:
     value, updates = ctx.input(0), ctx.input(2)
-    indices = ctx.input(1).known("'indices'")
+    reduction, indices = ctx.attributes.text("reduction", "none"), _known(ctx.input(1))
+    if indices is None:
+        return put_at(value, ctx.input(1), updates, reduction)
     flat, count, rest = _places(value, indices, 0)
     if updates.shape != (*indices.shape[:-1], *rest):
         raise InputError(f"Updates of shape {updates.shape} do not fit shape {value.shape}.")
     lines, news = value.reshape((count, *rest)), updates.reshape((flat.size, *rest))
-    reduction = ctx.attributes.text("reduction", "none")
     return scatter(lines, news, flat.reshape(-1), reduction).reshape(value.shape)
 
 
 def _scatter_elements(ctx: Context) -> Outputs:
     value, updates = ctx.input(0), ctx.input(2)
     axis = ctx.axis(0, value.rank)
-    table = _counted(ctx.input(1).known("'indices'"), value.shape[axis])
-    return _put(value, updates, table, axis, ctx.attributes.text("reduction", "none"))
+    reduction, indices = ctx.attributes.text("reduction", "none"), _known(ctx.input(1))
+    if indices is None:
+        return put_along(value, ctx.input(1), updates, axis, reduction)
+    return _put(value, updates, _counted(indices, value.shape[axis]), axis, reduction)
+
+
+def _known(indices: Value) -> Array | None:
+    """Indices that are constant, or are computed from inputs whose values are given."""
+    if indices.array is None and not indices.emitter.given:
+        return None
+    return indices.known("'indices'")
 
 
 def _put(value: Value, updates: Value, table: Array, axis: int, reduction: str) -> Value:

@@ -1,0 +1,83 @@
+"""Elements that are put at computed indices are where onnxruntime puts them."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tamecheck.errors import UnsupportedError
+from tamecheck.evaluate import exact_values, float_values
+from tamecheck.loaders.onnx import load_onnx
+
+
+def model(nodes, shape, stored):
+    graph = helper.make_graph(
+        nodes,
+        "computed",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_empty_tensor_value_info("y")],
+        [numpy_helper.from_array(array, name) for name, array in stored.items()],
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def agree(raw, shape, *, twice):
+    """Values are those of onnxruntime; ``twice``: an index may come twice in a row."""
+    graph = load_onnx(raw).graph
+    session = ort.InferenceSession(raw, providers=["CPUExecutionProvider"])
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        x = random.integers(-12, 12, shape).astype(np.float32) / 4
+        if not twice:
+            x = (random.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1) - 1).astype(
+                np.float32
+            )
+        (want,) = session.run(None, {"x": x})
+        np.testing.assert_allclose(float_values(graph, {"x": x})["y"], want, rtol=1e-6)
+        exact = exact_values(graph, {"x": x})["y"]
+        np.testing.assert_allclose(np.vectorize(float)(exact), want, rtol=1e-6)
+
+
+INDICES = [
+    helper.make_node("Floor", ["x"], ["f"]),
+    helper.make_node("Clip", ["f", "low", "high"], ["c"]),
+    helper.make_node("Cast", ["c"], ["i"], to=TensorProto.INT64),
+]
+ENDS = {"low": np.float32(-3), "high": np.float32(2)}
+
+
+@pytest.mark.parametrize("reduction", ["none", "add", "mul", "max", "min"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_along_an_axis(reduction, axis):
+    shape = (3, 4) if axis else (4, 3)
+    data = np.random.default_rng(1).integers(-8, 8, shape).astype(np.float32)
+    scatter = helper.make_node(
+        "ScatterElements", ["data", "i", "x"], ["y"], axis=axis, reduction=reduction
+    )
+    agree(model([*INDICES, scatter], shape, {**ENDS, "data": data}), shape, twice=True)
+
+
+@pytest.mark.parametrize("reduction", ["none", "add", "mul", "max", "min"])
+def test_at_tuples_of_indices(reduction):
+    shape = (2, 2, 2)
+    data = np.random.default_rng(1).integers(-8, 8, (3, 3, 2)).astype(np.float32)
+    scatter = helper.make_node("ScatterND", ["data", "i", "x"], ["y"], reduction=reduction)
+    agree(model([*INDICES, scatter], shape, {**ENDS, "data": data}), shape, twice=True)
+
+
+def test_a_permutation_is_undone():
+    nodes = [
+        helper.make_node("TopK", ["x", "k"], ["s", "i"], axis=-1),
+        helper.make_node("Sub", ["x", "x"], ["z"]),
+        helper.make_node("ScatterElements", ["z", "i", "s"], ["y"], axis=-1),
+    ]
+    raw = model(nodes, (2, 5), {"k": np.array([5])})
+    agree(raw, (2, 5), twice=False)
+
+
+def test_too_many_comparisons_are_refused():
+    shape = (1, 2000)
+    scatter = helper.make_node("ScatterElements", ["x", "i", "x"], ["y"], axis=1)
+    with pytest.raises(UnsupportedError, match="computed indices"):
+        load_onnx(model([*INDICES, scatter], shape, ENDS))
