@@ -7,22 +7,24 @@ the form that the exporter to ONNX can write, or is refused by the lines of the 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.loaders.torch.moves import Call, Moves
+from tamecheck.loaders.torch.moves import MOVES, Call, Moves
+from tamecheck.loaders.torch.rewritings import REWRITTEN, rewritings
 
-__all__ = ["Captured", "capture", "leaves"]
+__all__ = ["OPSET", "Captured", "capture", "leaves"]
 
 _DECOMPOSED = (
-    *("rms_norm", "_fused_rms_norm", "threshold", "sgn", "trace", "sinc", "frac", "floor_divide"),
-    *("kron", "cdist"),
+    *("rms_norm", "_fused_rms_norm", "threshold", "sgn", "trace", "frac", "floor_divide"),
+    *("kron", "cdist", "quantile", "nanquantile", "block_diag", "scatter_reduce"),
 )
 """Operators that the exporter does not write, or writes with other constants."""
 
@@ -32,9 +34,14 @@ _DECOMPOSED_DOUBLE = (
 )
 """Operators whose parameters ONNX stores as float32, which rounds those of a float64 module."""
 
+MAX_ROUNDS = 4
+"""How often operators that came out of a decomposition are decomposed themselves."""
+
+OPSET = 17
+
 _CHECKS = (
     *("_assert_scalar", "_assert_async", "_assert_tensor_metadata"),
-    *("sym_constrain_range", "sym_constrain_range_for_size"),
+    *("sym_constrain_range", "sym_constrain_range_for_size", "_linalg_check_errors"),
 )
 """Operators that only raise errors."""
 
@@ -69,7 +76,15 @@ def capture(torch: Any, module: Any, args: tuple[Any, ...], kwargs: Mapping[str,
     program = torch.export.export(module, args, dict(kwargs), strict=False)
     tensors = [*args, *kwargs.values(), *program.state_dict.values(), *program.constants.values()]
     double = any(getattr(tensor, "dtype", None) == torch.float64 for tensor in tensors)
-    program = program.run_decompositions(dict(_decompositions(torch, double=double)))
+    names = frozenset({*_DECOMPOSED, *(_DECOMPOSED_DOUBLE if double else ())})
+    program = program.run_decompositions(_decompositions(torch, names))
+    for _ in range(MAX_ROUNDS):
+        more = _unwritten(program.graph) - names
+        rules = _decompositions(torch, names | more)
+        if not more or len(rules) == len(_decompositions(torch, names)):
+            break
+        names |= more
+        program = program.run_decompositions(rules)
     signature = program.graph_signature
     inputs = getattr(signature, "user_inputs_to_mutate", dict[str, str]())
     changed = [f"buffer {name!r}" for name in signature.buffers_to_mutate.values()]
@@ -96,8 +111,8 @@ def leaves(value: Any) -> list[Any]:
 
 
 @cache
-def _decompositions(torch: Any, *, double: bool) -> Mapping[Any, Any]:
-    names = {*_DECOMPOSED, *(_DECOMPOSED_DOUBLE if double else ())}
+def _decompositions(torch: Any, names: frozenset[str]) -> dict[Any, Any]:
+    """What PyTorch knows of operators in terms of others."""
     known = importlib.import_module("torch._decomp").decomposition_table
     # before PyTorch 2.6 composite operators are always decomposed
     composite = getattr(torch.export, "default_decompositions", dict[Any, Any])()
@@ -107,6 +122,26 @@ def _decompositions(torch: Any, *, double: bool) -> Mapping[Any, Any]:
         if schema is not None and schema.name.removeprefix("aten::") in names:
             found[operator] = rule
     return found
+
+
+def _unwritten(graph: Any) -> frozenset[str]:
+    """Operators that the exporter does not know, and that are not written in another way."""
+    registry = _registry()
+    if registry is None:
+        return frozenset()
+    calls = [Call.of(node) for node in graph.nodes if node.op == "call_function"]
+    names = {call.name for call in calls if call.names}
+    known = {name for name in names if registry.is_registered_op(f"aten::{name}", OPSET)}
+    logic = {name for name in names if name.startswith(("bitwise_", "logical_", "__"))}
+    return frozenset(names - known - logic - REWRITTEN - MOVES)
+
+
+def _registry() -> Any:
+    """The operators that the exporter knows; None where this PyTorch keeps it elsewhere."""
+    for place in ("torchscript_exporter.registration", "registration"):
+        with contextlib.suppress(ImportError, AttributeError):
+            return importlib.import_module(f"torch.onnx._internal.{place}").registry
+    return None
 
 
 def _rewrite(torch: Any, module: Any) -> None:
@@ -147,7 +182,7 @@ def _evaluate(torch: Any, call: Call, known: dict[Any, Any]) -> bool:
         return known[arg] if arg in known else torch.zeros(tuple(arg.meta["val"].shape))
 
     args, kwargs = torch.fx.node.map_arg((call.node.args, call.node.kwargs), value)
-    known[call.node] = call.node.target(*args, **kwargs)
+    known[call.node] = call.node.meta["known"] = call.node.target(*args, **kwargs)
     return True
 
 
@@ -226,49 +261,10 @@ def _attribute(module: Any, path: str) -> Any:
 
 def _scope(torch: Any, call: Call) -> Any:
     """A module of its own for one node; what the exporter does not know is written as it does."""
-    target: Any = _rewritings(torch, call.node).get(call.name, call.node.target)
+    target: Any = rewritings(torch, call).get(call.name, call.node.target)
 
     class Scope(torch.nn.Module):
         def forward(self, *args: Any, **kwargs: Any) -> Any:
             return target(*args, **kwargs)
 
     return Scope()
-
-
-def _rewritings(torch: Any, node: Any) -> dict[str, Callable[..., Any]]:
-    """Operators in terms of others that the exporter knows."""
-
-    def batch_norm(x: Any, weight: Any, bias: Any, *statistics: Any) -> Any:
-        mean, var, momentum, eps = statistics
-        if x.dtype != torch.float64:
-            found = torch.nn.functional.batch_norm(
-                x, mean, var, weight, bias, training=False, momentum=momentum, eps=eps
-            )
-        else:
-            # the exporter would round eps to float32
-            wide = (-1, *[1] * (x.dim() - 2))
-            found = (x - mean.reshape(wide)) / torch.sqrt(var.reshape(wide) + eps)
-            found = found if weight is None else found * weight.reshape(wide)
-            found = found if bias is None else found + bias.reshape(wide)
-        # the second and third result are empty in evaluation mode
-        return found, None, None
-
-    def reshape(x: Any, *_: Any) -> Any:
-        return x.reshape(tuple(node.meta["val"].shape))
-
-    def to_copy(x: Any, *, dtype: Any = None, **_: Any) -> Any:
-        return x if dtype is None else x.to(dtype)
-
-    plain: dict[str, Callable[[Any], Any]] = {
-        "trunc": lambda x: torch.where(x > 0, torch.floor(x), torch.ceil(x)),
-        "expm1": lambda x: torch.exp(x) - 1,
-        "sinh": lambda x: (torch.exp(x) - torch.exp(-x)) / 2,
-        "cosh": lambda x: (torch.exp(x) + torch.exp(-x)) / 2,
-    }
-    return {
-        "_native_batch_norm_legit_no_training": batch_norm,
-        # the exporter asks for extents that are known here; strides may be others after a rewrite
-        **dict.fromkeys(("squeeze", "view", "_unsafe_view"), reshape),
-        "_to_copy": to_copy,
-        **plain,
-    }

@@ -31,14 +31,13 @@ from tamecheck.loaders.agreement import Original, Point, points_like, refuse_dif
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx import load_onnx
 from tamecheck.loaders.torch.gradient import with_gradient
-from tamecheck.loaders.torch.graph import Captured, capture, leaves
+from tamecheck.loaders.torch.graph import OPSET, Captured, capture, leaves
+from tamecheck.loaders.torch.quantisers import fix_quantisers
 
 __all__ = ["from_torch"]
 
 _CAPTURE = threading.RLock()
 """Capturing changes the warnings and the streams of the whole process, for one thread at a time."""
-
-OPSET = 17
 
 
 def from_torch(module: Any, example: Any) -> Loaded:
@@ -67,7 +66,8 @@ def from_torch(module: Any, example: Any) -> Loaded:
     Notes
     -----
     Inputs have the names of the arguments of ``forward``; one output is named ``y``, several
-    ``y0``, ``y1`` and so on, also where they are in a dictionary.  ``torch.sign(0)`` is 0.
+    ``y0``, ``y1`` and so on, also where they are in a dictionary; where an input has such a name,
+    ``output`` stands for ``y``.  ``torch.sign(0)`` is 0.
     """
     torch = _torch()
     where = f"torch:{type(module).__name__}"
@@ -76,7 +76,8 @@ def from_torch(module: Any, example: Any) -> Loaded:
     args, kwargs = _arguments(torch, example, where)
     with _silence(), torch.no_grad():
         own = _copy(torch, module, where).eval()
-        graph, data = _write(torch, own, args, kwargs, where)
+        fixed = fix_quantisers(torch, copy.deepcopy(own), where)
+        graph, data = _write(torch, fixed, args, kwargs, where)
     loaded = _read(graph, data, where)
     tensors = dict(zip(graph.inputs, [*args, *kwargs.values()], strict=True))
     point = {name: _array(tensor) for name, tensor in tensors.items()}
@@ -179,6 +180,8 @@ def _source_line(error: Exception) -> str:
 
 def _onnx(torch: Any, graph: Captured, tensors: list[Any]) -> bytes:
     count = graph.outputs
+    taken = any(name.rstrip("0123456789") == "y" for name in graph.inputs)
+    stem = "output" if taken else "y"
     options: dict[str, Any] = {
         "opset_version": OPSET,
         # what the exporter does not know stands in the graph as it is, and the reader refuses it
@@ -187,7 +190,7 @@ def _onnx(torch: Any, graph: Captured, tensors: list[Any]) -> bytes:
         # in mode EVAL the exporter would fuse batch normalisation into rounded weights
         "training": torch.onnx.TrainingMode.PRESERVE,
         "input_names": list(graph.inputs),
-        "output_names": ["y"] if count == 1 else [f"y{i}" for i in range(count)],
+        "output_names": [f"{stem}{i}" for i in range(count)] if count > 1 else [stem],
     }
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
         options["dynamo"] = False

@@ -17,7 +17,7 @@ import numpy as np
 
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Call", "Moves"]
+__all__ = ["MOVES", "Call", "Moves"]
 
 _CARRIERS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("slice_scatter", "select_scatter", "diagonal_scatter", "copy"), ("src",)),
@@ -36,6 +36,9 @@ _SUMS: Mapping[str, str] = {
     **dict.fromkeys(("index_put", "_unsafe_index_put"), "values"),
 }
 """Operators that add elements at places: the argument that holds these."""
+
+MOVES = frozenset({*_CARRIERS, *_SUMS})
+"""All operators that move elements."""
 
 MAX_ROUNDS = 64
 """How many elements may be added at one place."""
