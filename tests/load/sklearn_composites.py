@@ -23,6 +23,7 @@ from sklearn import (
 from sklearn import tree as trees
 
 from tests.load.sklearn_tables import (
+    CATEGORIES,
     FOUR,
     NAMED,
     ONE_NUMBER,
@@ -115,6 +116,16 @@ FITS = {
                 compose.make_column_transformer((decomposition.PCA(1), [0, 1])), logistic()
             ),
             FOUR,
+        ),
+        (
+            pipeline.make_pipeline(
+                compose.make_column_transformer(
+                    (preprocessing.OneHotEncoder(), [0, 1]),
+                    (preprocessing.StandardScaler(), [2]),
+                ),
+                linear_model.Ridge(),
+            ),
+            CATEGORIES,
         ),
     ],
     "FrozenEstimator": [
@@ -269,6 +280,9 @@ FITS = {
         *({}, {"func": np.log, "inverse_func": np.exp}),
         {"regressor": svm.SVR(), "transformer": preprocessing.StandardScaler()},
         {"transformer": preprocessing.MinMaxScaler()},
+        {"transformer": preprocessing.PowerTransformer()},
+        {"transformer": preprocessing.PowerTransformer(method="box-cox")},
+        {"transformer": preprocessing.QuantileTransformer(n_quantiles=9)},
     ),
 }
 """Estimators with tables, by the name of their class."""

@@ -10,6 +10,7 @@ from sklearn import (
     dummy,
     ensemble,
     gaussian_process,
+    isotonic,
     kernel_approximation,
     kernel_ridge,
     linear_model,
@@ -252,6 +253,11 @@ FITS = {
     "NearestCentroid": classes(
         neighbors.NearestCentroid,
         *({}, {"metric": "manhattan"}, {"priors": "empirical"}, {"shrink_threshold": 0.2}),
+    ),
+    "IsotonicRegression": over(
+        isotonic.IsotonicRegression,
+        ((ONE_NUMBER[0][:, :1], ONE_NUMBER[1]),),
+        *({"out_of_bounds": "clip", **o} for o in ({}, {"increasing": False}, {"y_max": 3.0})),
     ),
     "GaussianNB": classes(naive_bayes.GaussianNB, {}, {}, {"var_smoothing": 0.1}),
     "BernoulliNB": classes(naive_bayes.BernoulliNB, {}, {"binarize": 1.0}, {"alpha": 2.0}),

@@ -9,8 +9,10 @@ from sklearn import (
     preprocessing,
     random_projection,
 )
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it enables by import
 
 from tests.load.sklearn_tables import (
+    CODES,
     ONE_NUMBER,
     SEED,
     THREE,
@@ -68,6 +70,18 @@ FITS = {
         ),
         (impute.SimpleImputer(missing_values=0), (np.round(ONE_NUMBER[0]), None)),
     ],
+    "OneHotEncoder": over(
+        preprocessing.OneHotEncoder,
+        (CODES,),
+        *({}, {"handle_unknown": "ignore", "sparse_output": False}, {"drop": "first"}),
+        {"drop": "if_binary", "categories": [[0, 1, 2, 5], [0, 1], [1, 2, 3]]},
+    ),
+    "OrdinalEncoder": over(
+        preprocessing.OrdinalEncoder,
+        (CODES,),
+        *({}, {"handle_unknown": "use_encoded_value", "unknown_value": -1}, {}),
+    ),
+    "IterativeImputer": features(impute.IterativeImputer, {}, {"max_iter": 2}, {}),
     "KNNImputer": features(impute.KNNImputer, {}, {"n_neighbors": 2}, {"weights": "distance"}),
     "FunctionTransformer": features(
         preprocessing.FunctionTransformer,

@@ -31,7 +31,12 @@ WITHOUT = {("MultiOutputClassifier", "predict_proba")}
 """Methods that give no tensor."""
 EVERY = [(name, number) for name, fits in FITS.items() for number in range(len(fits))]
 FIRST = [(name, 0) for name in FITS]
-UNFITTED = {"HalvingGridSearchCV", "HalvingRandomSearchCV", "_ConstantPredictor"}
+UNFITTED = {
+    "IterativeImputer",
+    "HalvingGridSearchCV",
+    "HalvingRandomSearchCV",
+    "_ConstantPredictor",
+}
 
 
 def rows_near(x, count):
@@ -71,7 +76,8 @@ def assert_agreement(estimator, rows):
     for method in filter(lambda m: hasattr(estimator, m), methods):
         if (type(estimator).__name__, method) in WITHOUT:
             continue
-        graph = from_sklearn(estimator, method).graph
+        loaded = from_sklearn(estimator, method)
+        graph = loaded.graph
         (name,) = dict(graph.outputs)
         assert name == NAMES.get(method, name)
         for row, expected in zip(rows, asked(estimator, method, rows), strict=True):
@@ -79,6 +85,9 @@ def assert_agreement(estimator, rows):
                 found = float_values(graph, {"x": row})[name]
             except DomainError:
                 assert expected is None or not np.isfinite(expected).all()
+                continue
+            if expected is None:
+                assert loaded.notes
                 continue
             # sums of large numbers that cancel lose digits
             loose = {"rtol": 1e-7, "atol": 1e-9 * (1 + np.abs(found).max(initial=0))}
@@ -193,7 +202,6 @@ def test_one_method_is_read_if_it_is_asked_for():
         (neighbors.KNeighborsClassifier(metric="cosine"), "metric 'cosine' is not read"),
         (neighbors.KNeighborsClassifier(weights=np.exp), "weights by a function"),
         (dummy.DummyClassifier(strategy="uniform"), "draws at random"),
-        (pipeline.make_pipeline(preprocessing.OneHotEncoder(handle_unknown="ignore")), "OneHot"),
         (
             ensemble.VotingClassifier(
                 [("a", svm.SVC()), ("b", semi_supervised.LabelPropagation())]

@@ -334,6 +334,7 @@ def ensembles(answer: Answer) -> Mapping[str, Methods]:
             of(_chain, "decision_function"), of(_chain, "predict_proba"), of(_chain, "predict")
         ),
         "CalibratedClassifierCV": classifier(None, of(_calibrated)),
+        "IsotonicRegression": Methods(_isotonic, _isotonic),
         "_ConstantPredictor": Methods(
             predict=lambda x, e: x.emitter.constant(float(e.y_[0])),
             predict_proba=lambda x, e: binary(x.emitter.constant(float(e.y_[0]))),

@@ -9,7 +9,8 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import UnsupportedError
-from tamecheck.loaders.sklearn import kernels, linear, neighbours, transformers, trees
+from tamecheck.ir.tensor import Array
+from tamecheck.loaders.sklearn import features, kernels, linear, neighbours, transformers, trees
 from tamecheck.loaders.sklearn.ensembles import ensembles
 from tamecheck.loaders.sklearn.methods import (
     Method,
@@ -22,14 +23,22 @@ from tamecheck.loaders.sklearn.methods import (
 from tamecheck.loaders.sklearn.transformers import INVERSES
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS", "answer", "parts"]
+__all__ = ["ESTIMATORS", "answer", "categories_of", "parts"]
 
 
-def _each(method: Callable[[str], Method]) -> Methods:
-    """Every method, by its name."""
-    names = ("transform", "predict", "decision_function", "predict_proba")
-    transform, predict, decision_function, predict_proba = map(method, names)
-    return Methods(transform, predict, decision_function, predict_proba)
+_CLASSIFIES = ("predict", "decision_function", "predict_proba")
+_ALL = ("transform", *_CLASSIFIES)
+
+
+def _each(method: Callable[[str], Method], names: Sequence[str] = _ALL) -> Methods:
+    """Methods by their names."""
+    asked = {name: method(name) for name in names}
+    return Methods(
+        asked.get("transform"),
+        asked.get("predict"),
+        asked.get("decision_function"),
+        asked.get("predict_proba"),
+    )
 
 
 def answer(method: str, x: Value, estimator: Any) -> Value:
@@ -75,6 +84,25 @@ def _flat(held: Any) -> Iterator[Any]:
         yield held
 
 
+def categories_of(estimator: Any) -> dict[int, Array]:
+    """The numbers that a feature takes, of those features that are categories."""
+    if hasattr(estimator, "categories_"):
+        return dict(enumerate(cast("Sequence[Array]", estimator.categories_)))
+    if type(estimator).__name__ == "Pipeline":
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        return categories_of(steps[0])
+    if type(estimator).__name__ == "ColumnTransformer":
+        places = estimator._transformer_to_input_indices  # noqa: SLF001 - has no public name
+        return {
+            places[name][i]: known
+            for name, part, _ in estimator.transformers_
+            for i, known in categories_of(part).items()
+        }
+    held = (getattr(estimator, key, None) for key in _PARTS.get(type(estimator).__name__, ()))
+    inner = [categories_of(part) for one in held for part in _flat(one)]
+    return {i: known for found in inner for i, known in found.items()}
+
+
 def _pipeline(method: str) -> Method:
     def run(x: Value, pipeline: Any) -> Value:
         steps = [step for _, step in pipeline.steps if step is not None]
@@ -85,7 +113,7 @@ def _pipeline(method: str) -> Method:
     return run
 
 
-def _to(attribute: str, *, selected: bool = False) -> Methods:
+def _to(attribute: str, names: Sequence[str] = _ALL, *, selected: bool = False) -> Methods:
     """The methods of a part, on the features that were selected."""
 
     def ask(method: str) -> Method:
@@ -95,7 +123,7 @@ def _to(attribute: str, *, selected: bool = False) -> Methods:
 
         return run
 
-    return _each(ask)
+    return _each(ask, names)
 
 
 def _union(x: Value, union: Any) -> Value:
@@ -166,7 +194,6 @@ _SEARCHES = (
     *("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"),
 )
 _SELECTIONS = ("RFE", "RFECV")
-_DELEGATES = ("SelfTrainingClassifier", "RANSACRegressor")
 _THRESHOLDED = ("FixedThresholdClassifier", "TunedThresholdClassifierCV")
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
@@ -178,7 +205,9 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "StackingClassifier": ("estimators_", "final_estimator_"),
     "StackingRegressor": ("estimators_", "final_estimator_"),
     **dict.fromkeys(_SEARCHES, ("best_estimator_",)),
-    **dict.fromkeys((*_SELECTIONS, *_DELEGATES, *_THRESHOLDED), ("estimator_",)),
+    **dict.fromkeys(
+        (*_SELECTIONS, *_THRESHOLDED, "SelfTrainingClassifier", "RANSACRegressor"), ("estimator_",)
+    ),
     **dict.fromkeys(
         (
             *("AdaBoostClassifier", "AdaBoostRegressor", "BaggingClassifier", "BaggingRegressor"),
@@ -196,6 +225,7 @@ ESTIMATORS: Mapping[str, Methods] = {
     **kernels.ESTIMATORS,
     **neighbours.ESTIMATORS,
     **transformers.ESTIMATORS,
+    **features.ESTIMATORS,
     **trees.ESTIMATORS,
     **ensembles(answer),
     "Pipeline": _each(_pipeline),
@@ -205,7 +235,8 @@ ESTIMATORS: Mapping[str, Methods] = {
     "TransformedTargetRegressor": regressor(_back),
     **dict.fromkeys(_SEARCHES, _to("best_estimator_")),
     **dict.fromkeys(_SELECTIONS, _selected("estimator_")),
-    **dict.fromkeys(_DELEGATES, _to("estimator_")),
-    **dict.fromkeys(_THRESHOLDED, _to("estimator_").but(predict=_above)),
+    "SelfTrainingClassifier": _to("estimator_", _CLASSIFIES),
+    "RANSACRegressor": _to("estimator_", ("predict",)),
+    **dict.fromkeys(_THRESHOLDED, _to("estimator_", _CLASSIFIES).but(predict=_above)),
 }
 """Every estimator that is read, by the name of its class."""

@@ -13,7 +13,7 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, parts
+from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, categories_of, parts
 from tamecheck.loaders.sklearn.methods import scores_of
 from tamecheck.loaders.values import Emitter
 
@@ -69,9 +69,10 @@ def from_sklearn(estimator: Any, method: str = "") -> Loaded:
     except UnsupportedError as error:
         raise UnsupportedError("scikit-learn:", nodes=error.nodes, where=where) from None
     original = Original("scikit-learn", np.float64, _runner(estimator, graph, methods))
-    refuse_difference(graph, original, _points(graph), where=where)
+    refuse_difference(graph, original, _points(estimator, graph), where=where)
     names = [type(part).__name__ for part in inner]
-    return Loaded(graph, "sklearn", where, {name: names.count(name) for name in sorted(set(names))})
+    counts = {name: names.count(name) for name in sorted(set(names))}
+    return Loaded(graph, "sklearn", where, counts, tuple(emitter.notes))
 
 
 def _why_not(part: Any) -> str:
@@ -82,8 +83,13 @@ def _why_not(part: Any) -> str:
 
 def _features(estimator: Any) -> int:
     """The number of features; steps that are passed through do not know it."""
-    if type(estimator).__name__ != "Pipeline":
-        return int(estimator.n_features_in_)
+    match type(estimator).__name__:
+        case "IsotonicRegression":
+            return len(estimator.X_thresholds_[:1])
+        case "Pipeline":
+            pass
+        case _:
+            return int(estimator.n_features_in_)
     steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
     return _features(steps[0])
 
@@ -111,12 +117,18 @@ def _methods(estimator: Any, method: str, where: str) -> dict[str, str]:
     return {"decision": scores, "label": "predict"}
 
 
-def _points(graph: Graph) -> Iterator[Point]:
-    """Random points, in general position: at ties of distances an estimator may choose freely."""
+def _points(estimator: Any, graph: Graph) -> Iterator[Point]:
+    """Random points, in general position: at ties of distances an estimator may choose freely.
+
+    Features that are categories take their values, but at every third point.
+    """
     rng = np.random.default_rng(1)
-    zero = {"x": np.zeros(graph.inputs["x"])}
-    for point in points_like(zero):
-        yield {name: a * (1 + 1e-3 * rng.uniform(-1, 1, a.shape)) for name, a in point.items()}
+    categories = categories_of(estimator)
+    for number, point in enumerate(points_like({"x": np.zeros(graph.inputs["x"])})):
+        row = point["x"] * (1 + 1e-3 * rng.uniform(-1, 1, point["x"].shape))
+        for i, known in categories.items() if number % 3 < 2 else ():
+            row[i] = rng.choice(known)
+        yield {"x": row}
 
 
 def _runner(

@@ -86,6 +86,34 @@ def _box_cox(x: Value, powers: Array) -> Value:
     return constant(zero.astype(np.int64)).select(logarithm, power) if zero.any() else power
 
 
+def _yeo_johnson_inverse(x: Value, powers: Array) -> Value:
+    above, below = x.apply(ops.RELU), (0 - x).apply(ops.RELU)
+    return _box_cox_inverse(above, powers) - _box_cox_inverse(below, 2 - powers)
+
+
+def _box_cox_inverse(x: Value, powers: Array) -> Value:
+    """``(1 + p x)^(1/p)``, and ``exp x`` where p is 0."""
+    constant, zero = x.emitter.constant, np.abs(powers) < np.spacing(1.0)
+    safe = constant(np.where(zero, 1.0, powers))
+    power = ((x * safe + 1).apply(ops.LOG) / safe).apply(ops.EXP)
+    return constant(zero.astype(np.int64)).select(x.apply(ops.EXP), power) if zero.any() else power
+
+
+def _power_inverse(x: Value, estimator: Any) -> Value:
+    powers = np.asarray(estimator.lambdas_, dtype=np.float64)
+    scaler = estimator._scaler if estimator.standardize else None  # noqa: SLF001 - has no public name
+    y = x if scaler is None else _spread(x, scaler.mean_, scaler.scale_)
+    inverse = _box_cox_inverse if estimator.method == "box-cox" else _yeo_johnson_inverse
+    return inverse(y, powers)
+
+
+def _quantiles_inverse(x: Value, estimator: Any) -> Value:
+    if estimator.output_distribution != "uniform":
+        raise UnsupportedError("normal quantiles are not read, only output_distribution='uniform'")
+    levels, columns = np.asarray(estimator.references_), np.asarray(estimator.quantiles_).T
+    return join([interpolate(x.part(0, i), levels, knots) for i, knots in enumerate(columns)])
+
+
 def _power(x: Value, estimator: Any) -> Value:
     powers = np.asarray(estimator.lambdas_, dtype=np.float64)
     y = (_box_cox if estimator.method == "box-cox" else _yeo_johnson)(x, powers)
@@ -114,100 +142,6 @@ def _distribution(x: Value, knots: Array, heights: Array) -> Value:
         above = (x - x.emitter.constant(points[place])).apply(ops.STEP, at_zero=end)
         level = level + above * x.emitter.constant(jumps[place])
     return level
-
-
-def _polynomials(x: Value, estimator: Any) -> Value:
-    """The products of features, by degree."""
-    powers = np.asarray(estimator.powers_)
-    degrees = powers.sum(axis=1)
-    parts: list[Value] = []
-    for degree in np.unique(degrees):
-        rows = powers[degrees == degree]
-        if degree == 0:
-            parts.append(x.emitter.constant(np.ones(len(rows))))
-            continue
-        table = np.stack([np.repeat(np.arange(len(row)), row) for row in rows])
-        chosen = x.take(table, 0)
-        parts.append(chosen.apply(ops.PROD, axes=(1,), keepdims=False))
-    return join(parts, "polynomial features")
-
-
-def _splines(x: Value, estimator: Any) -> Value:
-    """Bases of B-splines by the recursion of Cox and de Boor, a feature a row.
-
-    Outside of the knots they are what ``extrapolation`` says.
-    """
-    splines, outside = estimator.bsplines_, estimator.extrapolation
-    if outside == "error":
-        raise UnsupportedError("extrapolation='error' has no value outside of the knots")
-    if outside == "linear" and splines[0].k < 2 and len(splines) > 1:
-        raise UnsupportedError("scikit-learn mixes up the ends of lines of degree below 2")
-    constant, degree = x.emitter.constant, int(splines[0].k)
-    knots = np.stack([spline.t for spline in splines])
-    first, last = knots[:, degree], knots[:, -degree - 1]
-    inside = x
-    if outside == "periodic":
-        offset, period = constant(first), constant(last - first)
-        turns = ((x - offset) / period).apply(ops.FLOOR)
-        inside = x - turns * period
-    elif outside != "continue":
-        inside = x.apply(ops.MAXIMUM, constant(first)).apply(ops.MINIMUM, constant(last))
-    bases = _bases(inside, knots, degree)
-    if degree == 0 and outside == "constant":
-        within = inside.apply(ops.EQUAL, x)
-        bases = bases * within.reshape((len(splines), 1))
-    rows = [bases.part(0, i) @ constant(spline.c) for i, spline in enumerate(splines)]
-    if outside == "linear":
-        # degree 0 is continued as a constant, whose derivative is 0
-        below, above = (x - constant(first)).clip(None, Fraction(0)), x - constant(last)
-        for i, spline in enumerate(splines):
-            for side, end in ((below, first[i]), (above.apply(ops.RELU), last[i])):
-                rows[i] = rows[i] + side.part(0, i) * constant(spline(end, nu=1))
-    kept = rows if estimator.include_bias else [row.cut(0, 0, row.shape[0] - 1) for row in rows]
-    return join(kept, "splines")
-
-
-def _bases(x: Value, knots: Array, degree: int) -> Value:
-    """The values of all basis splines: N_i,0 is 1 on [t_i, t_i+1), the end intervals unbounded."""
-    constant, column = x.emitter.constant, x.reshape((x.shape[0], 1))
-    inner = knots[:, degree + 1 : -degree - 1]
-    count = knots.shape[1] - 1
-    reached = constant(inner).apply(ops.LESS_EQUAL, column)
-    ones = constant(np.ones((len(knots), 1)))
-    starts = ones.apply(ops.CONCAT, reached, axis=1)
-    ends = reached.apply(ops.CONCAT, constant(np.zeros((len(knots), 1))), axis=1)
-    bases = (starts - ends).apply(ops.PAD, before=(0, degree), after=(0, degree), value=Fraction(0))
-    for k in range(1, degree + 1):
-        count -= 1
-        up = _ramp(column, knots[:, :-1], knots[:, k:], count + 1)
-        rise = up.cut(1, 0, count) * bases.cut(1, 0, count)
-        fall = (1 - up.cut(1, 1, count)) * bases.cut(1, 1, count)
-        bases = rise + fall
-    return bases
-
-
-def _ramp(x: Value, left: Array, right: Array, count: int) -> Value:
-    """``(x - left) / (right - left)``; between equal knots nothing is multiplied by it."""
-    left, right = left[:, :count], right[:, :count]
-    constant = x.emitter.constant
-    width = np.where(right > left, right - left, 1.0)
-    return (x - constant(left)) / constant(width)
-
-
-def _bins(x: Value, estimator: Any) -> Value:
-    """The number of inner bin edges that a feature has reached, or its unit vector."""
-    constant = x.emitter.constant
-    parts: list[Value] = []
-    for i, edges in enumerate(estimator.bin_edges_):
-        reached = constant(np.asarray(edges[1:-1])).apply(ops.LESS_EQUAL, x.part(0, i))
-        if estimator.encode == "ordinal":
-            parts.append(reached.total((0,)))
-        elif len(edges) == 2:
-            parts.append(constant(np.ones(1)))
-        else:
-            one, zero = constant(np.ones(1)), constant(np.zeros(1))
-            parts.append(join([one, reached]) - join([reached, zero]))
-    return join(parts, "bins")
 
 
 def _kept(x: Value, estimator: Any) -> Value:
@@ -344,10 +278,8 @@ ESTIMATORS: Mapping[str, Methods] = {
     ),
     "PowerTransformer": transformer(_power),
     "QuantileTransformer": transformer(_quantiles),
-    "PolynomialFeatures": transformer(_polynomials),
-    "SplineTransformer": transformer(_splines),
-    "KBinsDiscretizer": transformer(_bins),
     "SimpleImputer": transformer(_imputed),
+    "IterativeImputer": transformer(lambda x, _: x),
     "KNNImputer": transformer(_neighbours_imputed),
     "FunctionTransformer": transformer(lambda x, e: _function(x, e.func, e.kw_args)),
     **dict.fromkeys(("PCA", "IncrementalPCA"), transformer(_principal)),
@@ -375,6 +307,8 @@ INVERSES: Mapping[str, Callable[[Value, Any], Value]] = {
     "RobustScaler": lambda x, e: _spread(x, e.center_, e.scale_),
     "MaxAbsScaler": lambda x, e: _spread(x, None, e.scale_),
     "MinMaxScaler": lambda x, e: _centre(x, e.min_, e.scale_),
+    "PowerTransformer": _power_inverse,
+    "QuantileTransformer": _quantiles_inverse,
     "FunctionTransformer": lambda x, e: _function(x, e.inverse_func, e.inv_kw_args),
 }
 """The inverse transformations of targets."""
