@@ -56,7 +56,7 @@ FITS = {
         preprocessing.SplineTransformer,
         *({}, {"extrapolation": "linear"}, {"extrapolation": "continue", "degree": 2}),
         *({"extrapolation": "periodic"}, {"include_bias": False, "knots": "quantile"}),
-        *({"degree": 0}, {"degree": 1}),
+        *({"degree": 0, "extrapolation": "continue"}, {"degree": 1}),
     ),
     "KBinsDiscretizer": features(
         preprocessing.KBinsDiscretizer,

@@ -163,9 +163,9 @@ def test_ensembles_of_trees_stay_small_and_free_of_products():
         (linear_model.LinearRegression(), InputError, "not fitted"),
         ("no estimator", InputError, "no estimator"),
         (
-            pipeline.make_pipeline(preprocessing.OneHotEncoder(), Birch()),
+            pipeline.make_pipeline(preprocessing.TargetEncoder(), Birch()),
             UnsupportedError,
-            "OneHotEncoder: this estimator is not read; Birch",
+            "TargetEncoder: this estimator is not read; Birch",
         ),
     ],
 )

@@ -41,6 +41,8 @@ def _splines(x: Value, estimator: Any) -> Value:
     splines, outside = estimator.bsplines_, estimator.extrapolation
     if outside == "error":
         raise UnsupportedError("extrapolation='error' has no value outside of the knots")
+    if outside == "constant" and splines[0].k == 0:
+        raise UnsupportedError("scikit-learn fails above the last knot of splines of degree 0")
     if outside == "linear" and splines[0].k < 2 and len(splines) > 1:
         raise UnsupportedError("scikit-learn mixes up the ends of lines of degree below 2")
     constant, degree = x.emitter.constant, int(splines[0].k)
@@ -54,9 +56,6 @@ def _splines(x: Value, estimator: Any) -> Value:
     elif outside != "continue":
         inside = x.apply(ops.MAXIMUM, constant(first)).apply(ops.MINIMUM, constant(last))
     bases = _bases(inside, knots, degree)
-    if degree == 0 and outside == "constant":
-        within = inside.apply(ops.EQUAL, x)
-        bases = bases * within.reshape((len(splines), 1))
     rows = [bases.part(0, i) @ constant(spline.c) for i, spline in enumerate(splines)]
     if outside == "linear":
         # degree 0 is continued as a constant, whose derivative is 0
