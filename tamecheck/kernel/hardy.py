@@ -315,9 +315,7 @@ def _in_t(m: Monomial) -> bool:
 def exp_trig(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
     """Check that along a curve an output is a quotient of waves that are not in proportion."""
     node, element, inputs = curve(graph, raw, domain)
-    given = {
-        name: [(_form(element), UNITY) for element in elements] for name, elements in inputs.items()
-    }
+    given = {name: [(form_of(e), UNITY) for e in elements] for name, elements in inputs.items()}
     germs = Germs()
     found = follow(graph, node, given, lambda c: (constant(c), UNITY), germs.value)[element]
     if found is None:
@@ -326,5 +324,6 @@ def exp_trig(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
     return node
 
 
-def _form(element: Laurent) -> Form:
+def form_of(element: Laurent) -> Form:
+    """Return a Laurent polynomial in t as a form."""
     return reduce(plus, (times(symbol(0, k), constant(c)) for k, c in element.items()), Form())

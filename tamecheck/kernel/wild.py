@@ -4,163 +4,230 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from tamecheck.kernel import germs as of
 from tamecheck.kernel.curves import curve, follow
-from tamecheck.kernel.germs import (
-    CONSTANT,
-    Germ,
-    inverse,
-    negative,
-    number,
-    plus,
-    rational,
-    signs,
-    times,
-    wild,
-)
-from tamecheck.kernel.graph import Graph, Node
-from tamecheck.kernel.images import bare, image, maximum, minimum
-from tamecheck.kernel.interval import ONE, POSITIVE, REAL, SIGNED, UNIT, Interval, point
-from tamecheck.kernel.ranges import Bounds, natural
+from tamecheck.kernel.forms import UNITY, Quotient, constant, imaginary
+from tamecheck.kernel.germs import CONSTANT, JUMPS, NOUGHT, Germ, exact, number, signs
+from tamecheck.kernel.graph import UNARY, Graph, Node
+from tamecheck.kernel.hardy import Germs, form_of
+from tamecheck.kernel.interval import ONE, POSITIVE, REAL, SIGNED, UNIT, ZERO, point
+from tamecheck.kernel.ranges import DOMAIN, Bounds, apply, natural
 from tamecheck.kernel.read import Json
-from tamecheck.kernel.strict import require, spend
+from tamecheck.kernel.strict import Reject, require, spend
 
-PARTIAL = {"div", "sqrt", "log", "acosh", "asin", "acos", "atanh", "tan", "pow", "power"}
-
-
-def _compared(op: str, apart: Germ) -> Germ:
-    """Return the germ of a comparison, from that of the difference."""
-    true = {"equal": (0,), "less": (-1,), "less_equal": (-1, 0)}[op]
-    values = {int(a in true) for a in signs(apart)}
-    if apart.sgn is not None:
-        return number(point(values.pop()))
-    return Germ(UNIT, osc=UNIT, jump=True) if len(values) > 1 else Germ(UNIT)
+ALGEBRAIC = {
+    *("add", "sub", "mul", "div", "neg", "abs", "relu", "leaky_relu"),
+    *("maximum", "minimum", "clip", "prelu", "sqrt", "pow"),
+}
+TRUE = {"equal": (0,), "less": (-1,), "less_equal": (-1, 0)}
+Condition = tuple[str, Germ]  # where it is defined: > >= != of w and 0; < <= of |w| and 1
+CLIPPED = (("lo", "maximum"), ("hi", "minimum"))
 
 
-def _selected(c: Germ, a: Germ | None, b: Germ | None) -> Germ | None:
-    """Return the germ of a choice."""
-    if c.sgn is not None:
-        return a if c.sgn else b
-    if a is None or b is None:
-        return None
-    g, around = Germ(a.rng | b.rng), signs(c)
-    both = 0 in around and len(around) > 1
-    for k, m in ((a, b), (b, a)):
-        if both and k.rng.high is not None and m.rng.low is not None and k.rng.high < m.rng.low:
-            g = replace(g, osc=Interval(k.rng.high, m.rng.low))
-    return g
-
-
-def _exponent(y: Germ) -> Fraction | None:
-    """Return the rational that an exponent is."""
-    exact = y.alg == CONSTANT and y.rng.low is not None and y.rng.low == y.rng.high
-    return Fraction(y.rng.low or 0) if exact else None
-
-
-Condition = tuple[
-    str, Germ
-]  # (">", w): it is defined where w > 0; also >=, !=, |w| < 1 and |w| <= 1
-
-
-def condition(node: Node, op: str, args: Sequence[Germ], *, free: bool) -> Condition | None:
-    """Return the condition under which an operation is defined, unless it eventually holds."""
-    u, e = args[0], node.q.get("exponent")
-    if op == "power":
-        e, op = _exponent(args[1]), "pow"
-        e = None if e is None or not free or not natural(point(e)) else e
-    inside = u.rng <= SIGNED
-    match op:
-        case "div":
-            return None if args[1].sgn else ("!=", args[1])
-        case "tan":
-            u = image(bare("cos"), "cos", u)
-            return None if u.sgn else ("!=", u)
-        case "pow" if e is not None and e.denominator == 1:
-            return None if e >= 0 or u.sgn else ("!=", u)
-        case "sqrt" | "acosh" | "pow" if op != "pow" or (e or 0) > 0:
-            u = plus(u, number(point(-1))) if op == "acosh" else u
-            return None if u.sgn in (0, 1) or u.rng <= POSITIVE else (">=", u)
-        case "log" | "pow":
-            return None if u.sgn == 1 else (">", u)
-        case "asin" | "acos" | "atanh":
-            strict = op == "atanh"
-            apart = not strict or not (u.rng.has(ONE) or u.rng.has(-ONE))
-            return None if inside and apart else ("<" if strict else "<=", u)
-        case _:
-            return None
-
-
-def value(node: Node, op: str, args: Sequence[Germ]) -> Germ | None:  # noqa: C901
-    """Return the germ of a pointwise operation that is eventually defined, None for no germ."""
-    u, v = args[0], args[-1]
-    match op:
-        case "add":
-            return plus(u, v)
-        case "sub":
-            return number(point(0)) if u is v else plus(u, negative(v))
-        case "mul":
-            return image(bare("pow", ONE * 2), "pow", u) if u is v else times(u, v)
-        case "div":
-            return times(u, inverse(v))
-        case "maximum":
-            return maximum(u, v)
-        case "minimum":
-            return minimum(u, v)
-        case "equal" | "less" | "less_equal":
-            return _compared(op, plus(u, negative(v)))
-        case "prelu":
-            if u.sgn is None:
-                return None
-            return u if u.sgn >= 0 else times(u, v)
-        case "power":
-            e = _exponent(v)
-            if e is not None:
-                return image(bare("pow", e), "pow", u)
-            return image(bare("exp"), "exp", times(v, image(bare("log"), "log", u)))
-        case _:
-            return image(node, op, u)
-
-
-class _Walk:
+class Curve(Germs):
     """The germs of a graph on a curve; where it is not shown to be defined; branches not taken."""
 
     def __init__(self, graph: Graph, *, assume: bool) -> None:
+        super().__init__()
         self.graph = graph
         self.assume = assume  # whether operations with a condition count as defined
         self.lost: dict[int, list[Condition | None]] = {}
         self.taken: dict[int, set[int]] = {}
         self.names = {id(node): k for k, node in enumerate(graph.nodes)}
 
-    def combine(self, node: Node, op: str, args: Sequence[Germ | None]) -> Germ | None:
-        k, given = self.names[id(node)], [a for a in args if a is not None]
+    def at(self, op: str, *args: Germ, **q: Fraction | None) -> Germ:
+        """Return the germ of an operation that is not of the graph."""
+        found = {name: c for name, c in q.items() if c is not None}
+        return self.germ(Node(op, (), (), "", found), op, args)
+
+    def steady(self, v: Quotient, alg: int) -> Germ | None:
+        """Return the germ of a form, None if it has waves."""
+        try:
+            phases = [imaginary(dict(z)) for p in v for _, z in p]
+            if any(self.limit((p, UNITY))[0] for p in phases if p):
+                return None
+            side, limit = self.limit(v)
+        except Reject:
+            return None
+        fixed = all(map(self.constant, v))
+        rng = limit if fixed else REAL
+        g = Germ(rng, self.known_sign(v), 2, v, side, side, alg=CONSTANT if fixed else alg)
+        return of.settle(replace(g, lim=None if side or not limit.finite else limit))
+
+    def known_sign(self, v: Quotient) -> int | None:
+        """Return the eventual sign of a form, if it is found."""
+        try:
+            return self.sign(v)
+        except Reject:
+            return None
+
+    def formed(self, node: Node, op: str, args: Sequence[Germ]) -> Quotient | None:
+        """Return the form of the value of an operation, if it has one."""
+        forms = [g.form for g in args if g.form is not None]
+        try:
+            return super().combine(node, op, forms) if len(forms) == len(args) else None
+        except Reject:
+            return None
+
+    def germ(self, node: Node, op: str, args: Sequence[Germ]) -> Germ:
+        """Return the germ of a pointwise operation that is eventually defined."""
         spend(64)
+        piece = self.piece(node, op, args)
+        if piece is not None:
+            return piece
+        form = self.formed(node, op, args)
+        alg = min(g.alg for g in args) if op in ALGEBRAIC else 0
+        found = self.steady(form, alg) if form is not None else None
+        if found is not None:
+            return found
+        if all(g.alg == CONSTANT for g in args):
+            return number(apply(node, op, [g.rng for g in args]))
+        g = self.rule(node, op, args)
+        if form is None:
+            return g
+        return of.settle(
+            replace(g, form=form, sgn=self.known_sign(form) if g.sgn is None else g.sgn)
+        )
+
+    def piece(self, node: Node, op: str, args: Sequence[Germ]) -> Germ | None:
+        """Return the value of an operation that has pieces, where one holds eventually."""
+        u, v = args[0], args[-1]
+        if op in ("maximum", "minimum"):
+            s = self.at("sub", u, v).sgn
+            return None if s is None else u if s * (1 if op == "maximum" else -1) >= 0 else v
+        if op in ("abs", "leaky_relu", "elu", "prelu") and (u.rng <= POSITIVE or u.sgn == 1):
+            return u
+        if op == "prelu" and u.sgn == -1:
+            return self.at("mul", u, v)
+        if op in JUMPS and op not in ("sign", "step"):
+            found = apply(node, op, [u.rng])
+            return self.exactly(Fraction(found.low or 0)) if found.low == found.high else None
+        if op in ("sign", "step") and u.sgn is not None:
+            return self.exactly(Fraction(apply(node, op, [point(u.sgn)]).low or 0))
+        if op in ("abs", "leaky_relu") and u.sgn == -1:
+            return self.at("mul", u, self.exactly(-ONE if op == "abs" else node.q["alpha"]))
+        return None
+
+    def exactly(self, c: Fraction) -> Germ:
+        """Return the germ of a rational number."""
+        return self.germ_of((constant(c), UNITY))
+
+    def germ_of(self, v: Quotient) -> Germ:
+        """Return the germ of a semialgebraic form."""
+        found = self.steady(v, 1)
+        require(found is not None, "a curve whose limit is not known")
+        return found or Germ()
+
+    def rule(self, node: Node, op: str, args: Sequence[Germ]) -> Germ:  # noqa: C901, PLR0912
+        """Return what is known of an operation on what may have waves."""
+        u, v, q = args[0], args[-1], node.q
+        match op:
+            case "add":
+                return of.plus(u, v)
+            case "neg":
+                return of.times(number(point(-1)), u)
+            case "sub":
+                return number(NOUGHT) if u is v else of.plus(u, of.times(number(point(-1)), v))
+            case "mul":
+                return self.at("pow", u, exponent=Fraction(2)) if u is v else of.times(u, v)
+            case "div":
+                return of.times(u, of.inverse(v))
+            case "maximum":
+                return of.larger(u, v)
+            case "minimum":
+                minus = number(point(-1))
+                return of.times(minus, of.larger(of.times(minus, u), of.times(minus, v)))
+            case "relu":
+                return self.at("maximum", u, self.exactly(ZERO))
+            case "clip":
+                for end, cut in CLIPPED:
+                    u = self.at(cut, u, self.exactly(q[end])) if end in q else u
+                return u
+            case "equal" | "less" | "less_equal":
+                values = {int(a in TRUE[op]) for a in signs(self.at("sub", u, v))}
+                return Germ(UNIT, osc=UNIT, jump=True) if len(values) > 1 else Germ(UNIT)
+            case "power" if exact(v) is not None:
+                return self.at("pow", u, exponent=exact(v))
+            case "power":
+                return self.at("exp", self.at("mul", v, self.at("log", u)))
+            case "pow" if q["exponent"] == 0:
+                return self.exactly(ONE)
+            case "pow" if q["exponent"] < 0:
+                return of.inverse(self.at("pow", u, exponent=-q["exponent"]))
+            case _:
+                require(op in UNARY, f"{op} is not followed along a curve")
+                return of.image(node, op, u)
+
+    def condition(
+        self, node: Node, op: str, args: Sequence[Germ], *, free: bool
+    ) -> Condition | None:
+        """Return the condition under which an operation is defined, unless it eventually holds."""
+        u, e = args[0], node.q.get("exponent")
+        if op == "power":
+            e, op = exact(args[1]) if free else None, "pow"
+            e = None if e is None or not natural(point(e)) else e
+        match op:
+            case "div":
+                return None if args[1].sgn else ("!=", args[1])
+            case "tan":
+                u = self.at("cos", u)
+                return None if u.sgn else ("!=", u)
+            case "pow" if e is not None and e.denominator == 1:
+                return None if e >= 0 or u.sgn else ("!=", u)
+            case "sqrt" | "acosh" | "pow" if op != "pow" or (e or 0) > 0:
+                u = self.at("sub", u, self.exactly(ONE)) if op == "acosh" else u
+                return None if u.sgn in (0, 1) or u.rng <= POSITIVE else (">=", u)
+            case "log" | "pow":
+                return None if u.sgn == 1 else (">", u)
+            case "asin" | "acos" | "atanh":
+                strict = op == "atanh"
+                ends = strict and (u.rng.has(ONE) or u.rng.has(-ONE))
+                return None if u.rng <= SIGNED and not ends else ("<" if strict else "<=", u)
+            case _:
+                return None
+
+    def element(self, node: Node, op: str, args: Sequence[Germ | None]) -> Germ | None:
+        """Return the germ of an element of a node; take down what is not shown."""
+        k, given = self.names[id(node)], [a for a in args if a is not None]
+        c = args[0]
         if op == "select":
-            c = args[0]
-            decided = c is not None and c.sgn is not None
-            self.taken.setdefault(k, set()).update([1 if c.sgn else 2] if c and decided else [1, 2])
-            return None if c is None else _selected(c, args[1], args[2])
+            side = c.sgn if c is not None else None
+            self.taken.setdefault(k, set()).update((1, 2) if side is None else [1 if side else 2])
+            if side is not None:
+                return args[1 if side else 2]
+            return self.chosen(*given) if len(given) == len(args) else None
         if len(given) < len(args):
-            if op in PARTIAL:
-                self.lost.setdefault(k, []).append(None)
+            self.lost.setdefault(k, []).extend([None] * (op in DOMAIN))
             return None
         free = self.graph.free[node.args[-1]]  # a natural exponent counts only if no input moves it
-        open_ = condition(node, op, given, free=free)
-        if open_ is not None:
-            self.lost.setdefault(k, []).append(open_)
-            positive = op == "sqrt" or (op == "pow" and node.q["exponent"].denominator > 1)
-            return Germ(POSITIVE if positive else REAL) if self.assume else None
-        return value(node, op, given)
+        missing = self.condition(node, op, given, free=free)
+        if missing is None:
+            return self.germ(node, op, given)
+        self.lost.setdefault(k, []).append(missing)
+        above = op == "sqrt" or (op == "pow" and node.q["exponent"].denominator > 1)
+        return Germ(POSITIVE if above else REAL) if self.assume else None
+
+    def chosen(self, c: Germ, a: Germ, b: Germ) -> Germ:
+        """Return the germ of a choice that changes, or may."""
+        g, around = Germ(a.rng | b.rng), signs(c)
+        both = 0 in around and len(around) > 1
+        for k, m in ((a, b), (b, a)):
+            if both and k.rng.high is not None and m.rng.low is not None:
+                g = replace(g, osc=g.osc or of.swing(k.rng.high, m.rng.low))
+        return g
 
     def conditions(self, output: int) -> list[Condition | None]:
         """Return what is not shown of the nodes that an output needs."""
         needed, waiting = set[int](), {output}
         while waiting:
             needed |= waiting
-            waiting = {
+            below = (
                 a
                 for k in waiting
                 for i, a in enumerate(self.graph.nodes[k].args)
                 if i == 0 or i in self.taken.get(k, {i})
-            } - needed
+            )
+            waiting = {*below} - needed
         return [c for k in sorted(needed) for c in self.lost.get(k, [])]
 
 
@@ -168,9 +235,12 @@ def _on_curve(
     graph: Graph, raw: Json, domain: Mapping[str, Bounds], *, assume: bool
 ) -> tuple[int, Germ | None, list[Condition | None], bool]:
     node, element, inputs = curve(graph, raw, domain)
-    germs = {n: [rational(p, {0: ONE}) for p in given] for n, given in inputs.items()}
-    walk = _Walk(graph, assume=assume)
-    found = follow(graph, node, germs, lambda c: number(point(c)), walk.combine)[element]
+    walk = Curve(graph, assume=assume)
+    given = {
+        name: [walk.germ_of((form_of(e), UNITY)) for e in elements]
+        for name, elements in inputs.items()
+    }
+    found = follow(graph, node, given, walk.exactly, walk.element)[element]
     near = all(j in (0, -1) for given in inputs.values() for p in given for j in p)
     return node, found, walk.conditions(node), near
 
@@ -179,9 +249,9 @@ def germ(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> tuple[int, tu
     """Check that an output minus a semialgebraic function oscillates or jumps on a curve."""
     node, found, open_, near = _on_curve(graph, raw, domain, assume=False)
     require(found is not None and not open_, "the output is not shown to be defined on the curve")
-    if wild(found):
+    if of.wild(found):
         return node, ("o-minimal", *(["locally-o-minimal"] if near else []))
-    require(found is not None and wild(found.rest), "the germ may be that of a tame function")
+    require(found is not None and of.wild(found.rest), "the germ may be that of a tame function")
     return node, ("o-minimal",)
 
 
