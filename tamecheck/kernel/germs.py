@@ -26,10 +26,11 @@ from tamecheck.kernel.ranges import apply, natural
 from tamecheck.kernel.strict import spend
 
 FAR, NEAR, WIDE, NOUGHT, HALFWAY = Fraction(16), Fraction(1, 64), 8, point(0), Fraction(3, 2)
+ABOVE = Interval(ZERO, None, low_open=True)
+SIDES = {0: NOUGHT, 1: ABOVE, -1: -ABOVE}
 ROUNDS = ("floor", "ceil", "round")
 JUMPS, WAVES, EVEN = (*ROUNDS, "sign", "step"), ("sin", "cos"), ("abs", "cosh", "cos", "pow")
 BENT = ("abs", "leaky_relu", "elu", "asin", "acos", "acosh")  # not analytic, or only inside
-ODD = ("sin", "asin", "atan", "sinh", "tanh", "asinh", "atanh", "erf", "sqrt", "pow")  # about 0
 CONSTANT = 2  # in the field `alg`
 
 
@@ -38,7 +39,6 @@ class Germ:
     """What is known of an element on a curve."""
 
     rng: Interval = REAL  # it is eventually in there
-    sgn: int | None = None  # its eventual sign
     smooth: int = 0  # 2: it is eventually analytic; 1: continuous
     form: Quotient | None = None
     inf: int = 0  # 1 or -1: it tends to that infinity
@@ -53,29 +53,31 @@ class Germ:
     whole: tuple[Fraction, Fraction] | None = None  # (c, d): c n + d, with n -> +-inf a rounding
     rest: Germ | None = None  # it is the sum of this one and a semialgebraic one
 
+    @property
+    def sgn(self) -> int | None:
+        """Its eventual sign."""
+        return side(self.rng)
+
+
+def side(x: Interval) -> int | None:
+    """Return the sign of all numbers in an interval, if they have one."""
+    return next((s for s, half in SIDES.items() if x <= half), None)
+
 
 def settle(g: Germ) -> Germ:
     """Return the germ with what follows from the rest of what is known of it."""
-    low, high, sgn = g.rng.low, g.rng.high, g.sgn
+    rng, osc, att = g.rng, g.osc, g.att
     if g.inf:
-        low, high, sgn = (FAR, None, 1) if g.inf > 0 else (None, -FAR, -1)
-    if g.lim is not None and g.lim.low is not None and g.lim.high is not None:
-        low = g.lim.low - NEAR if low is None else max(low, g.lim.low - NEAR)
-        high = g.lim.high + NEAR if high is None else min(high, g.lim.high + NEAR)
-    if sgn is None:
-        above, below = low is not None and low > 0, high is not None and high < 0
-        sgn = 1 if above else -1 if below else 0 if low == high == 0 else None
-    if sgn is not None:
-        low = max(ZERO, low or ZERO) if sgn >= 0 else low
-        high = min(ZERO, high or ZERO) if sgn <= 0 else high
-    osc, att = g.osc, g.att
+        rng = Interval(FAR, None) if g.inf > 0 else Interval(None, -FAR)
+    if g.lim is not None:
+        rng &= g.lim.closure + Interval(-NEAR, NEAR)
     if att is None and osc is not None and g.smooth:  # the intermediate value theorem
         a = Fraction(max(-WIDE, -WIDE if osc.low is None else osc.low))
         b = Fraction(min(WIDE, WIDE if osc.high is None else osc.high))
         att = Interval(a + (b - a) * NEAR, b - (b - a) * NEAR) if a < b else None
     if osc is None and att is not None:
         osc = swing(att.low, att.high)
-    return replace(g, rng=Interval(low, high), sgn=sgn, osc=osc, att=att)
+    return replace(g, rng=rng, osc=osc, att=att)
 
 
 def number(value: Interval) -> Germ:
@@ -96,9 +98,8 @@ def signs(g: Germ, c: Fraction = ZERO) -> frozenset[int]:
             found |= {-1} if taken.low is None or taken.low < c else set()
             found |= {1} if taken.high is None or taken.high > c else set()
     found |= {0} if g.att is not None and g.att.has(c) else set()
-    found |= {1} if g.rng.low is not None and g.rng.low > c else set()
-    found |= {-1} if g.rng.high is not None and g.rng.high < c else set()
-    return frozenset(found | ({g.sgn} if c == 0 and g.sgn is not None else set()))
+    beside = side(g.rng - point(c))
+    return frozenset(found if beside is None else found | {beside})
 
 
 def wild(g: Germ | None) -> bool:
@@ -120,11 +121,7 @@ def _spread(g: Germ | None, s: int) -> Germ | None:
 
 def _away(m: Germ) -> bool:
     """Return whether a germ is eventually away from 0."""
-    return m.sgn is not None and not m.rng.has(ZERO)
-
-
-def _add(a: End, b: End) -> End:
-    return None if a is None or b is None else a + b
+    return not m.rng.closure.has(ZERO)
 
 
 def plus(x: Germ, y: Germ) -> Germ:
@@ -144,8 +141,10 @@ def plus(x: Germ, y: Germ) -> Germ:
         near, c = m.lim or m.rng, exact(m)
         if k.inf and (m.rng.low if k.inf > 0 else m.rng.high) is not None:
             g = replace(g, inf=k.inf)
-        if k.osc and near.finite and g.osc is None:
-            g = replace(g, osc=swing(_add(k.osc.low, near.high), _add(k.osc.high, near.low)))
+        if k.osc and near.low is not None and near.high is not None and g.osc is None:
+            low = None if k.osc.low is None else k.osc.low + near.high
+            high = None if k.osc.high is None else k.osc.high + near.low
+            g = replace(g, osc=swing(low, high))
         g = replace(g, jump=g.jump or (k.jump and m.smooth > 0))
         if m.alg == CONSTANT:
             g = replace(g, signs=k.signs, base=k.base + m.rng, mono=k.mono)
@@ -161,13 +160,12 @@ def times(x: Germ, y: Germ) -> Germ:
     """Return the germ of a product."""
     if x.sgn == 0 or y.sgn == 0:
         return number(NOUGHT)
-    both = None if x.sgn is None or y.sgn is None else x.sgn * y.sgn
+    both = (x.sgn or 0) * (y.sgn or 0)
     steep = bool(x.mono and y.mono)  # both grow away from 0
     g = Germ(
         x.rng * y.rng,
-        both,
         min(x.smooth, y.smooth),
-        mono=(both or 0) * steep,
+        mono=both * steep,
         lim=x.lim * y.lim if x.lim and y.lim else None,
         jump=steep and (x.jump or y.jump),
         alg=min(x.alg, y.alg),
@@ -210,11 +208,9 @@ def inverse(u: Germ) -> Germ:
     if u.sgn == -1:
         minus = number(point(-1))
         return times(minus, inverse(times(minus, u)))
-    low, high = u.rng.low or ZERO, u.rng.high
     inner = u.lim is not None and not u.lim.has(ZERO)
     g = Germ(
-        Interval(ZERO if high is None else ONE / high, ONE / low if low else None),
-        1,
+        u.rng.inverse(),
         u.smooth,
         lim=NOUGHT if u.inf else u.lim.inverse() if u.lim and inner else None,
         jump=u.jump,
@@ -292,19 +288,9 @@ def image(node: Node, op: str, u: Germ) -> Germ:
     d = _direction(op, u, e, node.q.get("alpha", ZERO))
     fraction = op == "sqrt" or (op == "pow" and not natural(point(e)))
     rough = op in BENT or (fraction and u.sgn != 1)
-    rng = u.rng
-    if op == "log" and rng.low == 0:  # the argument is above 0
-        top = None if rng.high is None else apply(node, op, [point(rng.high)]).high
-        rng = Interval(None, top)
-    else:
-        rng = apply(node, op, [rng])
-    odd = u.sgn if op in ODD and d else None
-    squared = op == "pow" and natural(point(e)) and e.numerator % 2 == 0
-    above = op in ("exp", "sigmoid", "softplus", "cosh") or (squared and u.sgn)
     grows = u.inf if op in ROUNDS else int(u.inf > 0 and op in ("sqrt", "log", "pow", "exp"))
     g = Germ(
-        rng,
-        1 if above else odd,
+        apply(node, op, [u.rng]),
         0 if op in JUMPS else min(2 - rough, u.smooth),
         inf=grows,
         mono=u.mono if op in ROUNDS else u.mono * (grows and d == 2),

@@ -7,10 +7,10 @@ from fractions import Fraction
 from tamecheck.kernel import germs as of
 from tamecheck.kernel.curves import curve, follow
 from tamecheck.kernel.forms import UNITY, Quotient, constant, imaginary
-from tamecheck.kernel.germs import CONSTANT, JUMPS, NOUGHT, Germ, exact, number, signs
+from tamecheck.kernel.germs import CONSTANT, JUMPS, NOUGHT, SIDES, Germ, exact, number, signs
 from tamecheck.kernel.graph import UNARY, Graph, Node
 from tamecheck.kernel.hardy import Germs, form_of
-from tamecheck.kernel.interval import ONE, POSITIVE, REAL, SIGNED, UNIT, ZERO, point
+from tamecheck.kernel.interval import ONE, POSITIVE, REAL, SIGNED, UNIT, ZERO, Interval, point
 from tamecheck.kernel.ranges import DOMAIN, Bounds, apply, natural
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, require, spend
@@ -50,16 +50,16 @@ class Curve(Germs):
         except Reject:
             return None
         fixed = all(map(self.constant, v))
-        rng = limit if fixed else REAL
-        g = Germ(rng, self.known_sign(v), 2, v, side, side, alg=CONSTANT if fixed else alg)
+        rng = limit if fixed else self.half(v)
+        g = Germ(rng, 2, v, side, side, alg=CONSTANT if fixed else alg)
         return of.settle(replace(g, lim=None if side or not limit.finite else limit))
 
-    def known_sign(self, v: Quotient) -> int | None:
-        """Return the eventual sign of a form, if it is found."""
+    def half(self, v: Quotient) -> Interval:
+        """Return the eventual side of 0 of a form, if it is found."""
         try:
-            return self.sign(v)
+            return SIDES[self.sign(v)]
         except Reject:
-            return None
+            return REAL
 
     def formed(self, node: Node, op: str, args: Sequence[Germ]) -> Quotient | None:
         """Return the form of the value of an operation, if it has one."""
@@ -85,9 +85,7 @@ class Curve(Germs):
         g = self.rule(node, op, args)
         if form is None:
             return g
-        return of.settle(
-            replace(g, form=form, sgn=self.known_sign(form) if g.sgn is None else g.sgn)
-        )
+        return of.settle(replace(g, form=form, rng=g.rng & self.half(form)))
 
     def piece(self, node: Node, op: str, args: Sequence[Germ]) -> Germ | None:
         """Return the value of an operation that has pieces, where one holds eventually."""
@@ -99,11 +97,9 @@ class Curve(Germs):
             return u
         if op == "prelu" and u.sgn == -1:
             return self.at("mul", u, v)
-        if op in JUMPS and op not in ("sign", "step"):
+        if op in JUMPS:
             found = apply(node, op, [u.rng])
             return self.exactly(Fraction(found.low or 0)) if found.low == found.high else None
-        if op in ("sign", "step") and u.sgn is not None:
-            return self.exactly(Fraction(apply(node, op, [point(u.sgn)]).low or 0))
         if op in ("abs", "leaky_relu") and u.sgn == -1:
             return self.at("mul", u, self.exactly(-ONE if op == "abs" else node.q["alpha"]))
         return None
