@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.duality.form import dot
 from tamecheck.errors import InputError
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.exact import rational
 from tamecheck.ir.program import Kind, Program
-from tamecheck.programs.training import Form, TrainingRows, total
+from tamecheck.programs.training import TrainingRows
 
 if TYPE_CHECKING:
     from tamecheck.duality.answer import DualFunction
@@ -153,7 +154,7 @@ def training_program(  # noqa: PLR0913 (options, by keyword only)
     for i, sample in enumerate(data):
         draft.add_sample(i, sample, labels[i])
     return Training(
-        program=draft.rows.program(total(draft.losses)),
+        program=draft.rows.program(AffineForm.total(draft.losses)),
         samples=data,
         labels=tuple(int(y) for y in labels),
         sizes=sizes,
@@ -236,13 +237,13 @@ class _Draft:
         self.kind, self.sizes, self.ends = weights, sizes, (threshold - epsilon, threshold)
         self.rows = TrainingRows()
         self.groups: dict[str, tuple[int, int]] = {}
-        self.losses: list[Form] = []
+        self.losses: list[AffineForm] = []
         self.weights = [
             [[self._weight(f"w.{k}.{j}.{n}") for n in range(before)] for j in range(after)]
             for k, (before, after) in enumerate(pairwise(sizes))
         ]
 
-    def _weight(self, name: str) -> Form:
+    def _weight(self, name: str) -> AffineForm:
         match self.kind:
             case Weights.REAL:
                 return self.rows.real(name, -_ONE, _ONE)
@@ -261,14 +262,14 @@ class _Draft:
             for j, row in enumerate(matrix)
             for n, form in enumerate(row)
         ]
-        self.rows.at_most("budget", total(sizes), budget)
+        self.rows.at_most("budget", AffineForm.total(sizes), budget)
 
     def add_sample(self, i: int, sample: Sequence[Fraction], label: int) -> None:
         """The neurons of a sample, and its loss."""
-        bits: list[Form] = []
+        bits: list[AffineForm] = []
         for k, matrix in enumerate(self.weights):
             size = Fraction(self.sizes[k]) if k else sum(map(abs, sample), _ZERO)
-            fires: list[Form] = []
+            fires: list[AffineForm] = []
             for j, row in enumerate(matrix):
                 fires.append(self.rows.bit(f"u.{i}.{k}.{j}"))
                 if k:
@@ -279,8 +280,8 @@ class _Draft:
                 else:
                     products = (weight * x for weight, x in zip(row, sample, strict=True))
                 names = f"fire.{i}.{k}.{j}", f"rest.{i}.{k}.{j}"
-                self.rows.neuron(names, total(products), fires[-1], size, self.ends)
+                self.rows.neuron(names, AffineForm.total(products), fires[-1], size, self.ends)
                 self.groups |= dict.fromkeys(names, (i, k))
             bits = fires
         (fired,) = bits
-        self.losses.append(Form({}, _ONE) - fired if label else fired)
+        self.losses.append(AffineForm.number(_ONE) - fired if label else fired)

@@ -8,43 +8,15 @@ t of a weight w in [-1, 1] and the level s of a neuron, 1 if u is and ``low`` el
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.program import Column, Kind, Program, Row
 
-__all__ = ["Form", "TrainingRows", "total"]
+__all__ = ["TrainingRows"]
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A linear form of columns plus a constant."""
-
-    terms: Mapping[int, Fraction]
-    constant: Fraction = _ZERO
-
-    def __add__(self, other: Form) -> Form:
-        return total((self, other))
-
-    def __mul__(self, factor: Fraction) -> Form:
-        return Form({j: a * factor for j, a in self.terms.items()}, self.constant * factor)
-
-    def __sub__(self, other: Form) -> Form:
-        return self + other * -_ONE
-
-
-def total(forms: Iterable[Form]) -> Form:
-    """The sum of forms."""
-    terms: dict[int, Fraction] = {}
-    constant = _ZERO
-    for form in forms:
-        constant += form.constant
-        for j, a in form.terms.items():
-            terms[j] = terms.get(j, _ZERO) + a
-    return Form(terms, constant)
 
 
 @dataclass(slots=True, eq=False)
@@ -56,30 +28,32 @@ class TrainingRows:
 
     def real(
         self, name: str, lower: Fraction, upper: Fraction, kind: Kind = Kind.CONTINUOUS
-    ) -> Form:
+    ) -> AffineForm:
         """A new column."""
         self.columns.append(Column(name, lower, upper, kind))
-        return Form({len(self.columns) - 1: _ONE})
+        return AffineForm.variable(len(self.columns) - 1)
 
-    def bit(self, name: str) -> Form:
+    def bit(self, name: str) -> AffineForm:
         """A new column for 0 or 1."""
         return self.real(name, _ZERO, _ONE, Kind.INTEGER)
 
-    def at_least(self, name: str, form: Form, bound: Fraction = _ZERO) -> None:
+    def at_least(self, name: str, form: AffineForm, bound: Fraction = _ZERO) -> None:
         """Demand that a form is at least a bound."""
-        terms = tuple(sorted((j, a) for j, a in form.terms.items() if a))
+        terms = tuple(sorted(form.terms.items()))
         self.rows.append(Row(name, terms, lower=bound - form.constant))
 
-    def at_most(self, name: str, form: Form, bound: Fraction = _ZERO) -> None:
+    def at_most(self, name: str, form: AffineForm, bound: Fraction = _ZERO) -> None:
         """Demand that a form is at most a bound."""
-        terms = tuple(sorted((j, a) for j, a in form.terms.items() if a))
+        terms = tuple(sorted(form.terms.items()))
         self.rows.append(Row(name, terms, upper=bound - form.constant))
 
-    def sign(self, name: str) -> Form:
+    def sign(self, name: str) -> AffineForm:
         """A weight of -1 or 1, by a bit."""
-        return self.bit(name) * Fraction(2) + Form({}, -_ONE)
+        return self.bit(name) * Fraction(2) + AffineForm.number(-1)
 
-    def product(self, name: str, weight: Form, bit: Form, low: Fraction = -_ONE) -> Form:
+    def product(
+        self, name: str, weight: AffineForm, bit: AffineForm, low: Fraction = -_ONE
+    ) -> AffineForm:
         """A column for the product of a weight and a neuron's level."""
         found, span = self.real(name, -_ONE, _ONE), _ONE - low
         self.at_most(f"{name} a", found - weight + bit * span, span)
@@ -91,8 +65,8 @@ class TrainingRows:
     def neuron(
         self,
         names: tuple[str, str],
-        form: Form,
-        bit: Form,
+        form: AffineForm,
+        bit: AffineForm,
         size: Fraction,
         ends: tuple[Fraction, Fraction],
     ) -> None:
@@ -101,14 +75,14 @@ class TrainingRows:
         self.at_least(on, form - bit * (size + above), -size)
         self.at_most(off, form - bit * (size - below), below)
 
-    def absolute(self, name: str, form: Form) -> Form:
+    def absolute(self, name: str, form: AffineForm) -> AffineForm:
         """A column that is at least the absolute value of a weight."""
         size = self.real(name, _ZERO, _ONE)
         self.at_least(f"{name} plus", size - form)
         self.at_least(f"{name} minus", size + form)
         return size
 
-    def program(self, costs: Form) -> Program:
+    def program(self, costs: AffineForm) -> Program:
         """The program, which minimises the costs."""
         columns = tuple(
             replace(c, cost=costs.terms.get(j, _ZERO)) for j, c in enumerate(self.columns)

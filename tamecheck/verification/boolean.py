@@ -28,6 +28,7 @@ from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import INPUTS, NONE, Pieces, Product, Step, deciding
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.exact.reals import as_fraction
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array, size_of
@@ -44,20 +45,20 @@ _ROUNDS = 4
 Intervals: TypeAlias = tuple[tuple[Fraction, Fraction], ...]
 """Closed intervals, apart and in order."""
 
-Linear: TypeAlias = dict[int, Fraction]
-"""Coefficients by symbol: the inputs come first, then the rectifiers."""
+Row: TypeAlias = tuple[AffineForm, bool]
+"""``form <= 0`` over inputs and rectifiers; ``form < 0`` if so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rectified:
     """Outputs as affine forms of inputs and rectifiers ``t_k = max(z_k, 0)``.
 
-    ``arguments`` are the ``z_k``, over symbols before ``t_k``; each form ends with its constant.
+    ``arguments`` are the ``z_k``, over symbols before ``t_k``; the inputs are the first symbols.
     """
 
     inputs: int
-    arguments: tuple[tuple[Linear, Fraction], ...]
-    outputs: tuple[tuple[Linear, Fraction], ...]
+    arguments: tuple[AffineForm, ...]
+    outputs: tuple[AffineForm, ...]
 
 
 def rectified(graph: Graph) -> Rectified | None:
@@ -86,7 +87,7 @@ def _selects(step: Step) -> bool:
 def _through(graph: Graph, steps: dict[int, Step], inputs: int) -> Rectified | None:
     eye = [[Fraction(int(i == j)) for j in range(inputs + 1)] for i in range(inputs)]
     forms: dict[int, ExactForms] = {INPUTS: ExactForms.of_rows(inputs, eye)}
-    arguments: list[tuple[Linear, Fraction]] = []
+    arguments: list[AffineForm] = []
     for number, step in steps.items():
         args = [forms[arg] for arg in step.args]
         decides = deciding(step)
@@ -98,7 +99,7 @@ def _through(graph: Graph, steps: dict[int, Step], inputs: int) -> Rectified | N
         made = _rectifiers(decides, args)
         if made is None or inputs + len(arguments) + len(made) > _MOST_SYMBOLS:
             return None
-        if not arguments and not any(len(terms) == 1 for terms, _ in made):
+        if not arguments and not any(len(form.terms) == 1 for form in made):
             return None
         arguments += made
         forms = {key: _widen(known, len(made)) for key, known in forms.items()}
@@ -111,7 +112,7 @@ def _through(graph: Graph, steps: dict[int, Step], inputs: int) -> Rectified | N
     return Rectified(inputs, tuple(arguments), tuple(outputs))
 
 
-def _rectifiers(step: Pieces, args: Sequence[ExactForms]) -> list[tuple[Linear, Fraction]] | None:
+def _rectifiers(step: Pieces, args: Sequence[ExactForms]) -> list[AffineForm] | None:
     """The arguments of the step, if it is ``max(z, 0)``."""
     asked = step.questions(args)
     if asked.value.shape[2] != size_of(step.shape):
@@ -131,11 +132,12 @@ def _widen(forms: ExactForms, count: int) -> ExactForms:
     return ExactForms(np.concatenate([value[:, :-1], zeros, value[:, -1:]], axis=1))
 
 
-def _linear(forms: ExactForms) -> Iterator[tuple[Linear, Fraction]]:
+def _linear(forms: ExactForms) -> Iterator[AffineForm]:
     flat = forms.value[0].reshape(forms.value.shape[1], -1)
     for column in flat.T:
         *terms, constant = column.tolist()
-        yield {i: as_fraction(c) for i, c in enumerate(terms) if c}, as_fraction(constant)
+        exact = {i: as_fraction(c) for i, c in enumerate(terms) if c}
+        yield AffineForm(exact, as_fraction(constant))
 
 
 # --- what an inequality says of its terms --------------------------------------------------------
@@ -148,10 +150,7 @@ class _Domains:
     network: Rectified
     inputs: list[Intervals]
     most: list[Fraction]
-    rows: list[tuple[Linear, Fraction, bool]] = field(
-        default_factory=list[tuple[Linear, Fraction, bool]]
-    )
-    """Inequalities ``terms <= bound`` over all symbols; strict if so."""
+    rows: list[Row] = field(default_factory=list[Row])
 
     @staticmethod
     def of(network: Rectified, case: Case) -> _Domains | None:
@@ -161,15 +160,14 @@ class _Domains:
             return None
         known = [((low, high),) for low, high in ends if low is not None and high is not None]
         found = _Domains(network, known, [])
-        for terms, constant in network.arguments:
-            high = sum((found.high(s, c) for s, c in terms.items()), constant)
-            found.most.append(max(high, Fraction(0)))
+        for form in network.arguments:
+            found.most.append(max(found.largest(form), Fraction(0)))
         return found
 
-    def high(self, symbol: int, factor: Fraction) -> Fraction:
-        """The largest value of a multiple of a symbol."""
-        low, high = self.hull(symbol)
-        return factor * (high if factor > 0 else low)
+    def largest(self, form: AffineForm) -> Fraction:
+        """A bound of a form from above."""
+        ends = ((c, self.hull(symbol)[c > 0]) for symbol, c in form.terms.items())
+        return sum((c * end for c, end in ends), form.constant)
 
     def hull(self, symbol: int) -> tuple[Fraction, Fraction]:
         """Bounds of a symbol."""
@@ -177,25 +175,26 @@ class _Domains:
             return self.inputs[symbol][0][0], self.inputs[symbol][-1][1]
         return Fraction(0), self.most[symbol - self.network.inputs]
 
-    def learn(self, terms: Linear, bound: Fraction) -> bool:
+    def learn(self, row: AffineForm) -> bool:
         """Bound each term by what the others leave; False if no point satisfies the inequality."""
         alone: dict[int, list[tuple[Fraction, Fraction, Fraction]]] = {}
         rest: list[tuple[int, Fraction]] = []
-        straight: Linear = {}
-        for symbol, factor in terms.items():
+        straight: dict[int, Fraction] = {}
+        for symbol, factor in row.terms.items():
             if symbol < self.network.inputs:
                 straight[symbol] = factor
                 alone.setdefault(symbol, [])
                 continue
-            form, constant = self.network.arguments[symbol - self.network.inputs]
-            if len(form) == 1 and (only := next(iter(form))) < self.network.inputs:
-                alone.setdefault(only, []).append((factor, form[only], constant))
+            form = self.network.arguments[symbol - self.network.inputs]
+            only = next(iter(form.terms), self.network.inputs)
+            if len(form.terms) == 1 and only < self.network.inputs:
+                alone.setdefault(only, []).append((factor, form.terms[only], form.constant))
             else:
                 rest.append((symbol, factor))
         curves = {i: _Curve(straight.get(i, Fraction(0)), tuple(t)) for i, t in alone.items()}
         least = {i: curve.least(self.inputs[i]) for i, curve in curves.items()}
-        lows = {symbol: -self.high(symbol, -factor) for symbol, factor in rest}
-        left = bound - sum(least.values()) - sum(lows.values())
+        lows = {symbol: factor * self.hull(symbol)[factor < 0] for symbol, factor in rest}
+        left = -row.constant - sum(least.values()) - sum(lows.values())
         if left < 0:
             return False
         for i, curve in curves.items():
@@ -206,12 +205,12 @@ class _Domains:
                 self.most[k] = min(self.most[k], (lows[symbol] + left) / factor)
         return True
 
-    def implied(self) -> Iterator[tuple[Linear, Fraction, bool]]:
+    def implied(self) -> Iterator[Row]:
         """The inequalities of the case, and that no ``z_k`` exceeds the bound of ``t_k``."""
         yield from self.rows
-        for (terms, constant), most in zip(self.network.arguments, self.most, strict=True):
-            if sum((self.high(s, c) for s, c in terms.items()), constant) > most:
-                yield terms, most - constant, False
+        for form, most in zip(self.network.arguments, self.most, strict=True):
+            if self.largest(form) > most:
+                yield form - AffineForm.number(most), False
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +285,7 @@ def clauses_of(network: Rectified, case: Case) -> Clauses | None:
     domains.rows.extend(_row(network, one) for one in (*case.region, *case.outputs))
     for _ in range(_ROUNDS):
         before = (list(domains.inputs), list(domains.most))
-        if not all(domains.learn(terms, bound) for terms, bound, _ in domains.rows):
+        if not all(domains.learn(row) for row, _ in domains.rows):
             return Clauses((), (), (), ((),))
         if before == (domains.inputs, domains.most):
             break
@@ -299,30 +298,25 @@ def clauses_of(network: Rectified, case: Case) -> Clauses | None:
         return None
     number = {i: k for k, i in enumerate(two, 1)}
     clauses: dict[Clause, None] = {}
-    for terms, bound, strict in domains.implied():
-        clauses.update(dict.fromkeys(_clauses(domains, terms, bound, number, strict=strict)))
+    for row, strict in domains.implied():
+        clauses.update(dict.fromkeys(_clauses(domains, row, number, strict=strict)))
         if len(clauses) > _MOST_CLAUSES:
             return None
     return Clauses(tuple(two), tuple(two.values()), tuple(domains.inputs), tuple(clauses))
 
 
-def _row(network: Rectified, one: Inequality) -> tuple[Linear, Fraction, bool]:
+def _row(network: Rectified, one: Inequality) -> Row:
     """An inequality of the property over inputs and rectifiers."""
-    terms, bound = dict(one.inputs), one.bound
-    for index, factor in one.outputs:
-        form, constant = network.outputs[index]
-        bound -= factor * constant
-        for symbol, c in form.items():
-            terms[symbol] = terms.get(symbol, Fraction(0)) + factor * c
-    return {s: c for s, c in terms.items() if c}, bound, one.strict
+    outputs = (network.outputs[index] * factor for index, factor in one.outputs)
+    return AffineForm.total([AffineForm(dict(one.inputs), -one.bound), *outputs]), one.strict
 
 
 def _clauses(
-    domains: _Domains, terms: Linear, bound: Fraction, number: dict[int, int], *, strict: bool
+    domains: _Domains, row: AffineForm, number: dict[int, int], *, strict: bool
 ) -> list[Clause]:
-    """``terms <= bound`` as clauses: of each least set of literals that break it, one is false."""
-    left, weights = bound, list[tuple[Fraction, int]]()
-    for symbol, factor in terms.items():
+    """``row <= 0`` as clauses: of each least set of literals that break it, one is false."""
+    left, weights = -row.constant, list[tuple[Fraction, int]]()
+    for symbol, factor in row.terms.items():
         low, high = domains.hull(symbol)
         left -= min(factor * low, factor * high)
         if symbol in number:

@@ -19,10 +19,11 @@ from typing import cast
 
 import numpy as np
 
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.program import Kind
 from tamecheck.learn.mip.task import Architecture, Exact, Grid, Params, Task, exact_array, grids
 from tamecheck.learn.network import Layer
-from tamecheck.programs.training import Form, TrainingRows, total
+from tamecheck.programs.training import TrainingRows
 
 __all__ = ["Encoding", "Objective", "lift", "normal_form"]
 
@@ -62,9 +63,9 @@ class Encoding:
         self.task, self.architecture, self.objective = task, architecture, objective
         self.grids = grids(task, architecture) if limits is None else limits
         self._rows = TrainingRows()
-        self._weights: list[list[list[Form]]] = []
-        self._offsets: list[list[Form]] = []
-        self._parts: dict[str, list[Form]] = {name: [] for name in objective.measures}
+        self._weights: list[list[list[AffineForm]]] = []
+        self._offsets: list[list[AffineForm]] = []
+        self._parts: dict[str, list[AffineForm]] = {name: [] for name in objective.measures}
         self._build()
         self.program = self._rows.program(self._measure(objective.measure))
 
@@ -75,7 +76,7 @@ class Encoding:
             for column, v in zip(self.program.columns, x, strict=True)
         ]
 
-        def at(form: Form) -> float:
+        def at(form: AffineForm) -> float:
             return float(sum(float(a) * values[j] for j, a in form.terms.items()) + form.constant)
 
         return tuple(
@@ -85,13 +86,13 @@ class Encoding:
             for rows, offsets in zip(self._weights, self._offsets, strict=True)
         )
 
-    def _measure(self, name: str) -> Form:
-        return total(self._parts[name])
+    def _measure(self, name: str) -> AffineForm:
+        return AffineForm.total(self._parts[name])
 
     # columns and rows
 
     def _build(self) -> None:
-        bits: list[list[Form]] | None = None
+        bits: list[list[AffineForm]] | None = None
         last = len(self.grids) - 1
         for number, grid in enumerate(self.grids):
             inputs, outputs = self.architecture.widths[number : number + 2]
@@ -113,7 +114,7 @@ class Encoding:
         for measure, value in self.objective.limits.items():
             self._rows.at_most(f"keep {measure}", self._measure(measure), value)
 
-    def _weight(self, name: str) -> Form:
+    def _weight(self, name: str) -> AffineForm:
         match self.architecture.kind:
             case "binary":
                 return self._rows.sign(name)
@@ -124,18 +125,18 @@ class Encoding:
             case "real":
                 return self._rows.real(name, -_ONE, _ONE)
 
-    def _offset(self, name: str, grid: Grid) -> Form:
+    def _offset(self, name: str, grid: Grid) -> AffineForm:
         if grid.reach is None:
-            return Form({})
+            return AffineForm({})
         if not grid.step:
             return self._rows.real(name, -grid.reach, grid.reach)
         low, high = (-grid.reach - grid.base) / grid.step, (grid.reach - grid.base) / grid.step
         column = self._rows.real(name, Fraction(-((-low) // 1)), Fraction(high // 1), Kind.INTEGER)
-        return column * grid.step + Form({}, grid.base)
+        return column * grid.step + AffineForm.number(grid.base)
 
-    def _sums(self, number: int, i: int, bits: list[list[Form]] | None) -> list[Form]:
+    def _sums(self, number: int, i: int, bits: list[list[AffineForm]] | None) -> list[AffineForm]:
         """The pre-activations of a layer at row i of the task."""
-        weights, found = self._weights[number], list[Form]()
+        weights, found = self._weights[number], list[AffineForm]()
         for j, offset in enumerate(self._offsets[number]):
             if bits is None:
                 values = map(Fraction, self.task.x[i].tolist())
@@ -145,7 +146,7 @@ class Encoding:
                     self._rows.product(f"t{number}_{i}_{k}_{j}", weights[k][j], bit)
                     for k, bit in enumerate(bits[i])
                 ]
-            found.append(total([*parts, offset]))
+            found.append(AffineForm.total([*parts, offset]))
         return found
 
     def _size(self, number: int, i: int) -> Fraction:
@@ -156,7 +157,9 @@ class Encoding:
             terms = sum((Fraction(abs(v)) for v in self.task.x[i].tolist()), _ZERO)
         return terms + (self.grids[number].reach or 0)
 
-    def _signs(self, number: int, grid: Grid, sums: list[list[Form]]) -> list[list[Form]]:
+    def _signs(
+        self, number: int, grid: Grid, sums: list[list[AffineForm]]
+    ) -> list[list[AffineForm]]:
         outputs = self.architecture.widths[number + 1]
         bits = [
             [self._rows.bit(f"u{number}_{i}_{j}") for j in range(outputs)] for i in range(len(sums))
@@ -179,10 +182,10 @@ class Encoding:
                     self._rows.at_most(f"{name} off", least + row[j] - bit * big)
         return bits
 
-    def _losses(self, sums: list[list[Form]]) -> None:
+    def _losses(self, sums: list[list[AffineForm]]) -> None:
         """Errors and hinge losses of each row and class."""
         for i, row in enumerate(sums):
-            wrong: list[Form] = []
+            wrong: list[AffineForm] = []
             size = self._size(len(self.grids) - 1, i)
             big = size if len(row) == 1 else 2 * size
             for label, weight in self.task.weights[i]:
@@ -200,9 +203,11 @@ class Encoding:
                     for c, (gain, _) in enumerate(gains):
                         self._rows.at_least(f"h{i}_{label}_{c}", gain + loss, _ONE)
             if len(wrong) > 1:
-                self._rows.at_least(f"one of {i}", total(wrong), Fraction(len(wrong) - 1))
+                self._rows.at_least(
+                    f"one of {i}", AffineForm.total(wrong), Fraction(len(wrong) - 1)
+                )
 
-    def _gains(self, row: list[Form], label: int) -> list[tuple[Form, Fraction]]:
+    def _gains(self, row: list[AffineForm], label: int) -> list[tuple[AffineForm, Fraction]]:
         """The forms that must reach a least value for a row to be decided as ``label``."""
         grid = self.grids[-1]
         if len(row) == 1:
@@ -220,7 +225,9 @@ class Encoding:
         for number, grid in enumerate(self.grids[:-1]):
             weights, behind = self._weights[number], self._weights[number + 1]
             keys = [
-                total(form * f for form, f in zip(column, factors(len(weights)), strict=True))
+                AffineForm.total(
+                    form * f for form, f in zip(column, factors(len(weights)), strict=True)
+                )
                 for column in zip(*weights, strict=True)
             ]
             for j, (left, right) in enumerate(pairwise(keys)):

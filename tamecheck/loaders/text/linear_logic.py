@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
 from tamecheck.errors import UnsupportedError
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.box import Bound
 from tamecheck.ir.spec import Case, Inequality
 
@@ -15,7 +15,6 @@ __all__ = [
     "FALSE",
     "TRUE",
     "Dnf",
-    "Linear",
     "both",
     "case_of",
     "compare",
@@ -29,29 +28,6 @@ MAX_PARTS = 5_000_000
 _ZERO = Fraction(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """``Σ c_v v + constant``; input i is the variable ``i``, output j is ``-1-j``."""
-
-    terms: Mapping[int, Fraction]
-    constant: Fraction = _ZERO
-
-    def scale(self, factor: Fraction) -> Linear:
-        """``factor`` times the form."""
-        return Linear({v: c * factor for v, c in self.terms.items()}, self.constant * factor)
-
-    @staticmethod
-    def total(parts: Iterable[Linear]) -> Linear:
-        """The sum of the parts."""
-        terms: dict[int, Fraction] = {}
-        constant = _ZERO
-        for part in parts:
-            constant += part.constant
-            for variable, coefficient in part.terms.items():
-                terms[variable] = terms.get(variable, _ZERO) + coefficient
-        return Linear({v: c for v, c in terms.items() if c}, constant)
-
-
 Clause: TypeAlias = tuple[Inequality, ...]
 """Inequalities that hold together."""
 
@@ -62,15 +38,18 @@ TRUE: Dnf = ((),)
 FALSE: Dnf = ()
 
 
-def compare(relation: str, left: Linear, right: Linear) -> Dnf:
-    """The condition ``left relation right``, decided at once where no variable occurs."""
+def compare(relation: str, left: AffineForm, right: AffineForm) -> Dnf:
+    """The condition ``left relation right``, decided at once where no variable occurs.
+
+    Input i is the variable ``i`` of a form, output j is ``-1-j``.
+    """
     if relation in (">", ">="):
         left, right, relation = right, left, relation.replace(">", "<")
     if relation in ("=", "=="):
         return both([compare("<=", left, right), compare("<=", right, left)])
     if relation in ("!=", "distinct"):
         return either([compare("<", left, right), compare("<", right, left)])
-    form = Linear.total([left, right.scale(Fraction(-1))])
+    form = left - right
     strict, bound = relation == "<", -form.constant
     if not form.terms:
         return TRUE if bound > 0 or (bound == 0 and not strict) else FALSE

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.spec import Case, Specification, TensorName
 from tamecheck.ir.tensor import size_of
@@ -20,7 +21,6 @@ from tamecheck.loaders.text.linear_logic import (
     FALSE,
     TRUE,
     Dnf,
-    Linear,
     both,
     case_of,
     compare,
@@ -63,7 +63,7 @@ class Assertion:
     dnf: Dnf
 
 
-Item: TypeAlias = Linear | Condition | Assertion | Tensor | Equivalence | None
+Item: TypeAlias = AffineForm | Condition | Assertion | Tensor | Equivalence | None
 """What a form is; None for a command that is done, or that says nothing about the property."""
 
 
@@ -106,13 +106,13 @@ def _command(name: str, args: Sequence[Atom | Item], variables: Variables) -> No
             pass
 
 
-def _linear(item: Atom | Item, variables: Variables) -> Linear:
-    if isinstance(item, Linear):
+def _linear(item: Atom | Item, variables: Variables) -> AffineForm:
+    if isinstance(item, AffineForm):
         return item
     if not isinstance(item, Atom) or item.string:
         raise InputError("A number or a variable was expected.")
     if item.indices is None and _NUMBER.match(item.text):
-        return Linear({}, parse_rational(item.text))
+        return AffineForm.number(parse_rational(item.text))
     return variables.element(item)
 
 
@@ -131,24 +131,23 @@ def _comparison(name: str, args: Sequence[Atom | Item], variables: Variables) ->
     return Condition(both([compare(name, a, b) for a, b in pairwise(terms)]))
 
 
-def _arithmetic(name: str, terms: Sequence[Linear], variables: Variables) -> Linear:
+def _arithmetic(name: str, terms: Sequence[AffineForm], variables: Variables) -> AffineForm:
     if not terms or (name == "/" and len(terms) != 2):
         raise InputError(f"{name!r} does not take {len(terms)} terms.")
     if name == "+":
-        return Linear.total(terms)
+        return AffineForm.total(terms)
     if name == "-":
-        rest = [term.scale(Fraction(-1)) for term in terms[1:]]
-        return Linear.total([terms[0], *rest]) if rest else terms[0].scale(Fraction(-1))
+        return terms[0] - AffineForm.total(terms[1:]) if len(terms) > 1 else -terms[0]
     if name == "/":
         if terms[1].terms:
             raise UnsupportedError("A constraint divides by a variable; polynomials are read.")
         if terms[1].constant == 0:
             raise InputError("Division by 0.")
-        return terms[0].scale(1 / terms[1].constant)
-    return Linear.total([reduce(variables.product, terms)])
+        return terms[0] * (1 / terms[1].constant)
+    return reduce(variables.product, terms)
 
 
-def _short(form: Linear) -> Linear:
+def _short(form: AffineForm) -> AffineForm:
     for value in (form.constant, *form.terms.values()):
         if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
             raise InputError("A coefficient has too many digits.")

@@ -11,9 +11,9 @@ from itertools import chain, count
 from typing import Literal, TypeAlias
 
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.spec import NetworkName, TensorName
 from tamecheck.ir.tensor import Shape, size_of
-from tamecheck.loaders.text.linear_logic import Linear
 from tamecheck.loaders.text.sexpr import Atom
 
 __all__ = ["FLAT", "MAX_VARIABLES", "Equivalence", "Part", "Tensor", "Variables", "atom_text"]
@@ -143,7 +143,7 @@ class Variables:
             raise InputError(f"{kind}_{max(known)} is declared, but not {kind}_{gap}.")
         return (TensorName(kind, (len(known),)),) if known else ()
 
-    def element(self, atom: Atom) -> Linear:
+    def element(self, atom: Atom) -> AffineForm:
         """The variable that a word names: input i is ``i``, output j is ``-1-j``."""
         if self.version == 2:
             found = self.tensors.get(atom.text)
@@ -159,28 +159,28 @@ class Variables:
             index, output = int(flat["index"]), flat["kind"].upper() == "Y"
             if index not in self.flat[flat["kind"].upper()]:
                 raise InputError(f"{atom.text} is not declared.")
-        return Linear({-1 - index if output else index: Fraction(1)})
+        return AffineForm.variable(-1 - index if output else index)
 
-    def product(self, left: Linear, right: Linear) -> Linear:
+    def product(self, left: AffineForm, right: AffineForm) -> AffineForm:
         """The product of two forms, each product of variables as a further output."""
-        parts: list[Linear] = []
+        parts: list[AffineForm] = []
         for (v, a), (w, b) in (
             (one, other) for one in _summands(left) for other in _summands(right)
         ):
             key = tuple(sorted(chain(self._factors(v), self._factors(w))))
             if len(key) < 2:
-                parts.append(Linear(dict.fromkeys(key, a * b), Fraction(0) if key else a * b))
+                parts.append(AffineForm(dict.fromkeys(key, a * b), Fraction(0) if key else a * b))
                 continue
             if key not in self.products:
                 first = sum(size_of(tensor.shape) for tensor in self.names(output=True))
                 self.products[key] = -1 - first - len(self.products)
-            parts.append(Linear({self.products[key]: a * b}))
+            parts.append(AffineForm({self.products[key]: a * b}))
             if len(self.products) > MAX_PRODUCTS or len(key) > MAX_FACTORS:
                 raise UnsupportedError(
                     f"The constraints have more than {MAX_PRODUCTS} products of variables, or one "
                     f"of more than {MAX_FACTORS} factors."
                 )
-        return Linear.total(parts)
+        return AffineForm.total(parts)
 
     def _factors(self, variable: int | None) -> tuple[int, ...]:
         if variable is None:
@@ -189,7 +189,7 @@ class Variables:
         return next(known, (variable,))
 
 
-def _summands(form: Linear) -> list[tuple[int | None, Fraction]]:
+def _summands(form: AffineForm) -> list[tuple[int | None, Fraction]]:
     """The variables of a form and their coefficients; its constant belongs to None."""
     constant: list[tuple[int | None, Fraction]] = [(None, form.constant)] if form.constant else []
     return [*form.terms.items(), *constant]
