@@ -31,6 +31,7 @@ from tamecheck.loaders.onnx.quantised import MICROSOFT, QUANTISED
 from tamecheck.loaders.onnx.recurrent import RECURRENT
 from tamecheck.loaders.onnx.reductions import REDUCTIONS, SELECTION
 from tamecheck.loaders.onnx.resize import RESIZE
+from tamecheck.loaders.onnx.sampling import SAMPLING
 from tamecheck.loaders.onnx.scopes import (
     Definition,
     Function,
@@ -68,7 +69,7 @@ LOWERINGS: Mapping[tuple[str, str], Lowering] = {
         for table in (
             *(POINTWISE, PRODUCTS, WINDOWS, NORMALISATION, SELECTION, SHAPING, CONSTANTS),
             *(REDUCTIONS, RESIZE, RECURRENT, QUANTISATION, QUANTISED),
-            *(PICKING, SIGNALS, TYPES, CONTROL),
+            *(PICKING, SIGNALS, TYPES, CONTROL, SAMPLING),
         )
         for name, lowering in table.items()
     },

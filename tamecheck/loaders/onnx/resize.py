@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.folding import exact_array, narrow
+from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value, axis_in
 
@@ -27,6 +29,8 @@ class _Line:
     before: int
     after: int
     scale: Fraction
+    window: tuple[Fraction, Fraction] = (Fraction(0), Fraction(1))
+    """The part of the input that is read, as ``tf_crop_and_resize`` has it."""
 
 
 def _coordinate(line: _Line, index: int, mode: str) -> Fraction:
@@ -46,6 +50,14 @@ def _coordinate(line: _Line, index: int, mode: str) -> Fraction:
             return Fraction(0) if length == 1 else index * (line.before - 1) / (length - 1)
         case "asymmetric":
             return index / line.scale
+        case "tf_crop_and_resize":
+            length, last = line.scale * line.before, line.before - 1
+            start, end = (edge * last for edge in line.window)
+            return (
+                (end - start) / 2 + start
+                if length == 1
+                else (index * (end - start) / (length - 1) + start)
+            )
         case "tf_half_pixel_for_nn":
             return (index + HALF) / line.scale
         case _:
@@ -135,7 +147,8 @@ def _scales(ctx: Context, index: int) -> tuple[Fraction, ...] | None:
 def _resize(ctx: Context) -> Outputs:
     value = ctx.input(0)
     attributes = ctx.attributes
-    attributes.ignore("extrapolation_value", "nearest_mode")
+    attributes.ignore("nearest_mode")
+    outside = attributes.real("extrapolation_value", 0.0)
     cubic = attributes.real("cubic_coeff_a", -0.75)
     exclude = attributes.flag("exclude_outside")
     mode = attributes.text("mode", "nearest")
@@ -144,46 +157,72 @@ def _resize(ctx: Context) -> Outputs:
     transform = attributes.text("coordinate_transformation_mode", default)
     rounding = attributes.text("nearest_mode", "floor" if old else "round_prefer_floor")
     lines = _lines(ctx, value)
-    if attributes.flag("antialias") and any(line.after < line.before for line in lines.values()):
-        raise UnsupportedError("antialiasing is not read.")
+    crops = transform == "tf_crop_and_resize"
+    if crops:
+        lines = _with_windows(ctx, lines)
+    smooth = attributes.flag("antialias")
     if mode not in ("nearest", "linear", "bilinear", "cubic"):
         raise UnsupportedError(f"the mode {mode!r} is not read.")
     for axis, line in lines.items():
-        if line.before == line.after and line.scale == 1:
+        if line.before == line.after and line.scale == 1 and not crops:
             continue
         places = [_coordinate(line, i, transform) for i in range(line.after)]
         if mode == "nearest":
             table = [min(max(_nearest(p, rounding), 0), line.before - 1) for p in places]
             value = value.take(table, axis)
-            continue
-        if mode == "cubic":
-            taps = [_cubic_taps(p, cubic) for p in places]
         else:
-            taps = [_linear_taps(p) for p in places]
-        value = _interpolate(value, axis, line, taps, exclude=exclude and mode == "cubic")
+            weight = partial(_cubic, cubic) if mode == "cubic" else _linear
+            reach = 2 if mode == "cubic" else 1
+            shrink = min(line.scale, Fraction(1)) if smooth else Fraction(1)
+            taps = [_taps(p, weight, reach, shrink) for p in places]
+            value = _interpolate(value, axis, line, taps, exclude=exclude)
+        if crops:
+            value = _extrapolate(value, axis, [0 <= p <= line.before - 1 for p in places], outside)
     return value
+
+
+def _with_windows(ctx: Context, lines: dict[int, _Line]) -> dict[int, _Line]:
+    """The lines with the parts of the input that ``roi`` names."""
+    exact = exact_array(ctx.input(1).known("'roi'"))
+    if exact is None or exact.shape != (2 * len(lines),):
+        raise InputError(f"'roi' is no list of {2 * len(lines)} finite numbers.")
+    numbers = [Fraction(number) for number in exact.tolist()]
+    starts, ends = numbers[: len(lines)], numbers[len(lines) :]
+    windows = zip(lines.items(), starts, ends, strict=True)
+    return {axis: replace(line, window=(start, end)) for (axis, line), start, end in windows}
+
+
+def _extrapolate(value: Value, axis: int, inside: Sequence[bool], outside: Fraction) -> Value:
+    """The value, but a number at places outside of the input."""
+    if all(inside):
+        return value
+    table = np.array(inside).astype(np.int64)
+    shape = [len(inside) if i == axis else 1 for i in range(value.rank)]
+    return value.emitter.constant(table.reshape(shape), BOOL).select(value, outside, value.kind)
 
 
 Tap = tuple[int, Fraction]
 """An element of the input, and its weight."""
 
 
-def _linear_taps(place: Fraction) -> list[Tap]:
-    low = math.floor(place)
-    share = place - low
-    return [(low, 1 - share), (low + 1, share)]
+def _linear(x: Fraction) -> Fraction:
+    return max(1 - x, Fraction(0))
 
 
-def _cubic_taps(place: Fraction, a: Fraction) -> list[Tap]:
+def _cubic(a: Fraction, x: Fraction) -> Fraction:
     """Keys' cubic convolution with parameter a."""
-    low = math.floor(place)
+    if x <= 1:
+        return (a + 2) * x**3 - (a + 3) * x**2 + 1
+    return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a if x < 2 else Fraction(0)
 
-    def weight(x: Fraction) -> Fraction:
-        if x <= 1:
-            return (a + 2) * x**3 - (a + 3) * x**2 + 1
-        return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
 
-    return [(i, weight(abs(place - i))) for i in range(low - 1, low + 3)]
+def _taps(
+    place: Fraction, weight: Callable[[Fraction], Fraction], reach: int, shrink: Fraction
+) -> list[Tap]:
+    """The elements around a place; shrinking makes a filter wider, so that nothing is skipped."""
+    low, count = math.floor(place), math.ceil(reach / shrink)
+    near = range(low - count + 1, low + count + 1)
+    return [(i, weight(abs(place - i) * shrink)) for i in near]
 
 
 def _interpolate(

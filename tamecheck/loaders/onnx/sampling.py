@@ -1,0 +1,222 @@
+"""Values of images at computed places: a sum over the pixels, weighted by their distances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.kinds import BOOL
+from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.values import Value
+
+__all__ = ["SAMPLING"]
+
+MAX_WEIGHTS = 2**22
+"""A sampling with more weights than this is not read."""
+
+_MODES: Mapping[str, str] = {
+    **{mode: mode for mode in ("nearest", "linear", "cubic")},
+    "bilinear": "linear",
+    "bicubic": "cubic",
+}
+_CUBIC = Fraction(-3, 4)
+"""The parameter of Keys' cubic convolution."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """How places along an axis of some extent are read: between pixels, and outside of them."""
+
+    extent: int
+    mode: str
+    padding: str
+    aligned: bool
+
+    def place(self, coordinate: Value) -> Value:
+        """The place in pixels of a coordinate between -1 and 1."""
+        shifted = coordinate + 1
+        if self.aligned:
+            return shifted.scale(Fraction(self.extent - 1, 2))
+        return (shifted.scale(Fraction(self.extent)) - 1).scale(Fraction(1, 2))
+
+    @property
+    def border(self) -> tuple[Fraction, Fraction]:
+        """Where the image ends: at the middle of its outermost pixels, or at their edges."""
+        edge = Fraction(0 if self.aligned else 1, 2)
+        return -edge, self.extent - 1 + edge
+
+    def inside(self, place: Value) -> Value:
+        """The place that is read instead of one outside."""
+        low, high = self.border
+        last = Fraction(self.extent - 1)
+        match self.padding:
+            case "zeros":
+                return place
+            case "border":
+                near = place.clip(Fraction(0), last)
+                if self.mode != "cubic":
+                    return near
+                return _between(place, low, high).select(place, near, place.kind)
+            case _:
+                if low == high:
+                    raise UnsupportedError("one pixel has no reflection about its middle.")
+                period = 2 * (high - low)
+                offset = place - low
+                rest = offset - (offset.scale(1 / period)).apply(ops.FLOOR).scale(period)
+                folded = rest.apply(ops.MINIMUM, period - rest) + low
+                return folded if self.mode == "cubic" else folded.clip(Fraction(0), last)
+
+    def weights(self, coordinate: Value) -> Value:
+        """The weights of the pixels, along a new last axis."""
+        place = self.place(coordinate)
+        if self.mode == "nearest":
+            place = place.apply(ops.ROUND, mode="half_even")
+        place = self.inside(place)
+        column = place.reshape((*place.shape, 1))
+        # further away than these, an inside place sees no pixel
+        reach = 3 if self.mode == "cubic" and self.padding != "zeros" else 0
+        taps = np.arange(-reach, self.extent + reach)
+        distance = column - place.emitter.constant(taps)
+        match self.mode:
+            case "nearest":
+                found = distance.apply(ops.EQUAL, 0, kind=place.kind)
+            case "linear":
+                found = (1 - distance.apply(ops.ABS)).apply(ops.RELU)
+            case _:
+                found = _cubic(distance.apply(ops.ABS))
+        if reach == 0:
+            return found
+        matrix = np.zeros((taps.size, self.extent), dtype=np.int64)
+        matrix[np.arange(taps.size), [self._pixel(int(tap)) for tap in taps]] = 1
+        return found @ place.emitter.constant(matrix, place.kind)
+
+    def _pixel(self, tap: int) -> int:
+        """The pixel that stands in for one outside."""
+        if self.padding == "border":
+            return min(max(tap, 0), self.extent - 1)
+        low, high = self.border
+        period = 2 * (high - low)
+        rest = (tap - low) % period
+        return int(min(rest, period - rest) + low)
+
+
+def _between(value: Value, low: Fraction, high: Fraction) -> Value:
+    above = value.emitter.apply(ops.LESS_EQUAL, low, value, kind=BOOL)
+    return above.apply(ops.MINIMUM, value.apply(ops.LESS_EQUAL, high, kind=BOOL))
+
+
+def _cubic(distance: Value) -> Value:
+    """Keys' kernel, which is 0 from distance 2 on."""
+    a = _CUBIC
+    near = ((distance.scale(a + 2) - (a + 3)) * distance.square()) + 1
+    far = ((distance.scale(a) - 5 * a) * distance + 8 * a) * distance - 4 * a
+    outer = distance.apply(ops.LESS, 2, kind=BOOL).select(far, 0, distance.kind)
+    return distance.apply(ops.LESS_EQUAL, 1, kind=BOOL).select(near, outer, distance.kind)
+
+
+def _grid_sample(ctx: Context) -> Outputs:
+    value, grid = ctx.input(0), ctx.input(1)
+    text = ctx.attributes.text
+    mode = _MODES.get(text("mode", "linear"))
+    padding, aligned = text("padding_mode", "zeros"), ctx.attributes.flag("align_corners")
+    rank = value.rank - 2
+    if rank < 1 or grid.rank != value.rank or grid.shape[-1] != rank:
+        raise InputError(f"A grid of shape {grid.shape} does not fit {value.shape}.")
+    if mode is None or padding not in ("zeros", "border", "reflection"):
+        raise InputError("The mode or the padding mode is none of those of GridSample.")
+    if grid.shape[0] != value.shape[0]:
+        raise InputError(f"A grid of shape {grid.shape} does not fit {value.shape}.")
+    batch, channels, *extents = value.shape
+    places = math.prod(grid.shape[1:-1])
+    if batch * places * math.prod(extents) > MAX_WEIGHTS:
+        raise UnsupportedError(f"{places} places in {math.prod(extents)} pixels are not read.")
+    line = grid.reshape((batch, places, rank))
+    # the last coordinate is about the first axis
+    weights = [
+        _Axis(extent, mode, padding, aligned).weights(line.part(2, rank - 1 - axis))
+        for axis, extent in enumerate(extents)
+    ]
+    total = _joint(weights)
+    flat = value.reshape((batch, channels, math.prod(extents)))
+    found = flat @ total.transpose((0, 2, 1))
+    return found.reshape((batch, channels, *grid.shape[1:-1]))
+
+
+def _joint(weights: list[Value]) -> Value:
+    """The weights of the elements of an image from those along each of its axes."""
+    total = weights[0]
+    for more in weights[1:]:
+        left = total.reshape((*total.shape, 1))
+        product = left * more.reshape((*more.shape[:-1], 1, more.shape[-1]))
+        total = product.reshape((*total.shape[:-1], total.shape[-1] * more.shape[-1]))
+    return total
+
+
+def _deform_conv(ctx: Context) -> Outputs:
+    """A convolution whose windows read the image at places with computed offsets."""
+    value, weights, offset = (ctx.input(i) for i in range(3))
+    bias, mask = ctx.optional(3), ctx.optional(4)
+    rank, listed, number = value.rank - 2, ctx.attributes.integers, ctx.attributes.integer
+    if value.rank != 4 or weights.rank != 4 or offset.rank != 4:
+        raise UnsupportedError(f"images of shape {value.shape} are not read.")
+    ones = (1,) * rank
+    kernel = listed("kernel_shape") or weights.shape[2:]
+    strides, dilations = listed("strides") or ones, listed("dilations") or ones
+    pads = listed("pads") or (0,) * (2 * rank)
+    groups, offset_groups = number("group", 1), number("offset_group", 1)
+    batch, channels, *extents = value.shape
+    filters, size, counts = weights.shape[0], math.prod(kernel), offset.shape[2:]
+    count = math.prod(counts)
+    lengths = len(strides), len(dilations), len(pads) // 2, len(kernel)
+    if set(lengths) != {rank} or min(*strides, *dilations) < 1:
+        raise InputError("The attributes of the windows do not fit 2 spatial axes.")
+    expected = [
+        (extent + pads[i] + pads[i + rank] - (kernel[i] - 1) * dilations[i] - 1) // strides[i] + 1
+        for i, extent in enumerate(extents)
+    ]
+    fits = (
+        list(counts) == expected
+        and kernel == weights.shape[2:]
+        and min(groups, offset_groups) > 0
+        and channels == weights.shape[1] * groups
+        and filters % groups == 0
+        and channels % offset_groups == 0
+        and offset.shape[:2] == (batch, offset_groups * size * rank)
+        and (mask is None or mask.shape == (batch, offset_groups * size, *counts))
+    )
+    if not fits:
+        raise InputError(f"Offsets {offset.shape} or weights {weights.shape} do not fit.")
+    if batch * offset_groups * size * count * math.prod(extents) > MAX_WEIGHTS:
+        raise UnsupportedError(f"{count} windows of {size} elements are not read.")
+    moved = offset.reshape((batch, offset_groups, size, rank, *counts))
+    parts: list[Value] = []
+    for axis, extent in enumerate(extents):
+        element = np.unravel_index(np.arange(size), kernel)[axis] * dilations[axis]
+        start = np.arange(counts[axis]) * strides[axis] - pads[axis]
+        shape = [counts[i] if i == axis else 1 for i in range(rank)]
+        base = element.reshape(size, 1, 1) + start.reshape(1, *shape)
+        place = moved.part(3, axis) + ctx.constant(base)
+        column = place.reshape((batch, offset_groups, size * count, 1))
+        distance = column - ctx.constant(np.arange(extent))
+        parts.append((1 - distance.apply(ops.ABS)).apply(ops.RELU))
+    taps = _joint(parts)
+    if mask is not None:
+        taps *= mask.reshape((batch, offset_groups, size * count, 1))
+    grouped = value.reshape((batch, offset_groups, channels // offset_groups, math.prod(extents)))
+    columns = grouped @ taps.transpose((0, 1, 3, 2))
+    columns = columns.reshape((batch, groups, channels // groups * size, count))
+    product = weights.reshape((groups, filters // groups, channels // groups * size)) @ columns
+    result = product.reshape((batch, filters, *counts))
+    return result if bias is None else result + bias.reshape((filters, *ones))
+
+
+SAMPLING: Mapping[str, Lowering] = {
+    "DeformConv": _deform_conv,
+    "GridSample": _grid_sample,
+}
