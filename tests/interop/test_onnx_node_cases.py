@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import onnx
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "make_onnx_table.py"
@@ -51,6 +52,40 @@ def test_exact_values_agree_wherever_the_floats_do(outcomes):
     assert [o.case for o in outcomes if o.verdict == "passed" and not o.exact] == []
 
 
-def test_the_table_in_the_docs_is_up_to_date(script, outcomes):
+@pytest.fixture(scope="module")
+def published(script):
+    return [script.run(case) for case in script.published()]
+
+
+ROUNDED = {
+    "test_dft_inverse",
+    "test_dft_inverse_opset19",
+    "test_dynamicquantizelinear",
+    "test_dynamicquantizelinear_expanded",
+    *(
+        f"test_attention_{case}bf16{suffix}"
+        for case in ("3d_causal_", "4d_causal_", "4d_padded_kv_", "4d_causal_padded_kv_")
+        for suffix in ("", "_expanded")
+    ),
+    *(f"test_attention_4d_attn_mask_causal_bf16{suffix}" for suffix in ("", "_expanded")),
+}
+"""Cases whose published values are rounded on the way, so that the real function has others."""
+
+
+@pytest.mark.slow
+def test_every_published_case_passes_or_says_why_it_is_no_real_function(script, published):
+    failed = {o.case for o in published if o.verdict == "failed"}
+    reasons = {o.case: script.reason(o) for o in published if o.case in failed}
+    assert {case for case, why in reasons.items() if why == script.ROUNDED} <= ROUNDED
+    assert set(reasons.values()) <= {
+        *(script.ROUNDED, "an input is infinite or NaN", "the value is infinite"),
+    }
+    assert [o.case for o in published if o.verdict == "passed" and not o.exact] == []
+
+
+@pytest.mark.slow
+def test_the_table_in_the_docs_is_up_to_date(script, published):
     page = script.PAGE.read_text(encoding="utf-8")
-    assert script.page_with(script.table(outcomes), page) == page
+    if f"(onnx {onnx.__version__})" not in page:
+        pytest.skip("The table is of another version of onnx.")
+    assert script.page_with(script.table(published), page) == page
