@@ -175,11 +175,29 @@ class Facts:
                 found &= {s for f in facts if f.node == k for w in f.words for s in ABOVE[w]}
         return found
 
+    def few(self, steps: object, nodes: Sequence[int]) -> tuple[list[bool], list[bool]]:
+        """Return which nodes have finitely many values by the steps; and which rational ones."""
+        facts = self.among(steps, "finite", nodes)
+        known, rational = {f.node for f in facts}, {f.node for f in facts if f.words}
+        constant = {a for a in nodes if self.graph.nodes[a].op == "constant"}
+        free = [self.graph.free[a] or a in known for a in nodes]
+        return free, [a in constant or a in rational for a in nodes]
+
     def own(  # noqa: C901, PLR0912  (a case an operation)
-        self, k: int, bounded: set[int], ranges: list[Bounds]
+        self, k: int, bounded: set[int], ranges: list[Bounds], steps: object
     ) -> set[str]:
-        """Return structures that the operation is in, on the proved range of its arguments."""
+        """Return structures that the operation is in, on the proved range of its arguments.
+
+        The steps show arguments to have finitely many values.
+        """
         node = self.graph.nodes[k]
+        finitely, rationally = self.few(steps, node.args)
+        if steps and all(finitely) and not self.graph.free[k]:
+            return {LINQ}
+        if steps and node.op in ("mul", "matmul", "prelu"):
+            return {LINQ} if any(rationally) else {LIN} if any(finitely) else {ALG}
+        if steps and node.op == "div":
+            return {LINQ} if rationally[1] else {LIN} if finitely[1] else {ALG}
         op, free = node.op, [self.graph.free[a] for a in node.args]
         inner = op not in INNER or all(INNER[op](node, x) for x in ranges[0])
         if self.version > 1:

@@ -1,12 +1,75 @@
 """Nodes that enclosures decide: constants, and those that are equal to an argument."""
 
+# ruff: noqa: SIM905  (lists of words are tables)
 from functools import reduce
+from itertools import pairwise
 
 from tamecheck.kernel import read
-from tamecheck.kernel.facts import Fact, Facts, fit
+from tamecheck.kernel.facts import ROUND, STEPS, Fact, Facts, finite, fit
+from tamecheck.kernel.graph import POINTWISE, ROUTING
 from tamecheck.kernel.interval import POSITIVE, ZERO, Interval, point
 from tamecheck.kernel.read import Json
-from tamecheck.kernel.strict import require
+from tamecheck.kernel.strict import pairs, require, spend
+
+RATIONAL = {
+    *ROUTING,
+    *"add sub mul div neg abs relu leaky_relu maximum minimum clip prelu select".split(),
+    *"matmul sum prod reduce_max reduce_min".split(),
+}  # of rationals they are rational
+
+
+def few(proof: Facts, raw: Json) -> Fact:
+    """The node has finitely many values: by its operation, or since its arguments have."""
+    k, node = proof.node(raw)
+    cited = proof.among(raw["from"], "finite bounded enclosure", node.args)
+    steps = [s for s, f in pairs(read.items(raw["from"]), cited) if f.kind == "finite"]
+    finitely, rationally = proof.few(steps, node.args)
+    whole = node.q.get("exponent", ZERO).denominator == 1
+    if node.op in STEPS - ROUND or (node.op in ROUND and node.args[0] in finite(cited)):
+        rational = True
+    else:
+        require(bool(node.args) and all(finitely), "an argument may have infinitely many values")
+        rational = (node.op in RATIONAL or (node.op == "pow" and whole)) and all(rationally)
+        rational = rational or node.op in STEPS
+    return Fact("finite", k, ("rational",) * rational)
+
+
+def cases(proof: Facts, raw: Json, k: int, count: int) -> tuple[int, list[Interval]]:
+    """Return the node that cases are about, and its range in each, as far as it is known.
+
+    With m numbers there are m + 1 closed intervals, or m points and the open intervals around them.
+    """
+    nodes = proof.graph.nodes
+    u = read.integer(raw["on"], 0, k)
+    at = [read.rational(a) for a in read.items(raw["at"])]
+    require(all(a < b for a, b in pairwise(at)), "the numbers are not increasing")
+    ends = [None, *at, None]
+    if count == len(at) + 1:
+        found = [Interval(a, b) for a, b in pairwise(ends)]
+    else:
+        require(count == 2 * len(at) + 1, "one list of steps for each case was expected")
+        between = [Interval(a, b, low_open=True, high_open=True) for a, b in pairwise(ends)]
+        found = [x for pair in zip(between, map(point, at), strict=False) for x in pair]
+        found.append(between[-1])
+    if "enclosure" in raw:
+        known = reduce(Interval.__or__, proof.cite(raw["enclosure"], "enclosure", [u]).bounds)
+        found = [x & known for x in found]
+    total = proof.total[u] or ("total" in raw and bool(proof.cite(raw["total"], "total", [u])))
+    above, needed, below = {u}, {u}, {k}
+    for here in range(k, u, -1):
+        spend(1 + len(nodes[here].args))
+        below.update(nodes[here].args if here in below else ())
+    for here in range(u + 1, k + 1):
+        node = nodes[here]
+        if here in below and above.intersection(node.args):
+            above.add(here)
+            alike = node.op in POINTWISE and node.shape == nodes[u].shape
+            require(alike or nodes[u].size == 1, "an element depends on several that are split")
+            strict = node.args[:1] if node.op == "select" else node.args
+            if node.op in POINTWISE and needed.intersection(strict):
+                needed.add(here)
+    require(k in above and (total or k in needed), "the node may be defined where the other is not")
+    return u, found
 
 
 def value(proof: Facts, raw: Json) -> Fact:

@@ -109,7 +109,7 @@ class Proof(Facts):
             require(shown or self.inside(k, ranges), f"{node.op} is not proved to be defined")
         cited = [*read.items(raw.get("bounded", [])), *read.items(raw.get("enclosures", []))]
         facts = self.among(cited, "bounded enclosure", {k, *node.args})
-        own = self.own(k, finite(facts), ranges)
+        own = self.own(k, finite(facts), ranges, raw.get("finite", []))
         for s in words:
             require(any(s in ABOVE[o] for o in own), f"{node.op} is not shown to be in {s}")
             require(fit(args, s), f"an argument is not shown to be in {s}")
@@ -182,12 +182,13 @@ class Proof(Facts):
         inner = op not in INNER or all(INNER[op](node, x) for x in ranges[0])
         rules = {
             "piecewise_constant": op != "input",
-            "piecewise_linear": LINQ in self.own(k, set(node.args), ranges),
+            "piecewise_linear": LINQ in self.own(k, set(node.args), ranges, raw.get("finite", [])),
             "continuous": smooth,
             "locally_lipschitz": smooth and inner,
         }
         require(name in rules, "unknown property")
-        require(self.version > 1 or "bounded" not in raw, "no bounds are cited in version 1")
+        known = self.version > 1 or not {"bounded", "finite"} & set(raw)
+        require(known, "no bounds are cited in version 1")
         if name.startswith("piecewise") and op in ROUND and self.version > 1:
             require(self.spread(raw, node.args[0]), "its values may accumulate on a bounded set")
         if self.graph.free[k] or (name == "piecewise_constant" and op in STEPS):
@@ -228,16 +229,55 @@ class Proof(Facts):
         return Fact("refutes", *wild.components(self.graph, raw, self.domain))
 
 
+IN_CASES = [
+    "enclosure",
+    "bounded",
+    "structure",
+    "constant",
+    "saturated",
+    "zero-product",
+    "self-difference",
+    "value",
+    "decided",
+    "total",
+    "domain",
+    "finite",
+    "split",
+]
+
+
+def split(proof: Proof, raw: Json) -> Fact:
+    """The node is definable in each case of where another one is, and these cover all."""
+    (k, _), words = proof.node(raw), proof.words(raw)
+    cases = read.items(raw["cases"])
+    u, ranges = pieces.cases(proof, raw, k, len(cases))
+    source = [proof.cite(raw["structure"], "structure", [u])]
+    require(all(fit(source, s) for s in words), "the split node is not shown to be in these")
+    here = len(proof.facts)
+    for x, steps in pairs(ranges, cases):
+        if not x.empty:
+            proof.facts.append(Fact("enclosure", u, (), (x,)))
+            for step in read.items(steps):
+                rule = read.word(read.mapping(step).get("rule"))
+                require(rule in IN_CASES, f"the rule {rule[:40]!a} is not for a case")
+                proof.facts.append(proof.step(step))
+            found = [f for f in proof.facts[here:] if f.kind == "structure" and f.node == k]
+            del proof.facts[here:]
+            shown = all(any(fit([f], s) for f in found) for s in words)
+            require(shown, "the node is not shown to be in these in a case")
+    return Fact("structure", k, words)
+
+
 RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     # since which version; its fields, and optional ones
     "enclosure": (1, "node lower upper from", "", Proof.enclosure),
     "bounded": (1, "node from", "", Proof.bounded),
-    "structure": (1, "node in args", "bounded enclosures", Proof.structure),
+    "structure": (1, "node in args", "bounded enclosures finite", Proof.structure),
     "constant": (1, "node in", "step", Proof.constant),
     "saturated": (1, "node in chain args source", "enclosures", Proof.saturated),
     "zero-product": (1, "node in args enclosure", "", Proof.zero_product),
     "self-difference": (1, "node in", "arg", Proof.self_difference),
-    "property": (1, "node property", "args enclosures bounded", Proof.has_property),
+    "property": (1, "node property", "args enclosures bounded finite", Proof.has_property),
     "polynomial-bound": (1, "node bound certificate", "", Proof.polynomial_bound),
     "trust": (1, "by statement", "", Proof.trust),
     "line": (1, "base direction output t", "", Proof.line),
@@ -247,6 +287,8 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "components": (2, "curve output", "", Proof.components),
     "total": (2, "node from", "", domains.total),
     "domain": (2, "node in args", "bounded enclosures", domains.domain),
+    "finite": (2, "node from", "", pieces.few),
+    "split": (2, "node in on at structure cases", "enclosure total", split),
     "value": (2, "node in enclosure", "domain", pieces.value),
     "decided": (2, "node in live structure args", "enclosures", pieces.decided),
 }

@@ -1,7 +1,7 @@
 """Is it tame? Derivations, witnesses, and what follows from them."""
 
 from tamecheck.tame.check import check
-from tamecheck.tame.steps import tensor_document
+from tamecheck.tame.document import tensor_document
 from tamecheck.tame.verdict import (
     Check,
     Consequence,

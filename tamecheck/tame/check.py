@@ -15,11 +15,12 @@ from tamecheck.ir.structure import Antichain, join_all
 from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.consequences import consequences
 from tamecheck.tame.derive import Derivation, derive
+from tamecheck.tame.document import certificate_document
 from tamecheck.tame.properties import CERTIFIED, merge, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
-from tamecheck.tame.quotient import bound_prover
+from tamecheck.tame.quotient import bound_prover, quotient_prover
 from tamecheck.tame.refute import find_line, find_staircase
-from tamecheck.tame.steps import ProofSteps, certificate_document
+from tamecheck.tame.steps import ProofSteps, Prover
 from tamecheck.tame.verdict import Check, Properties, Step, Verdict, Witness
 from tamecheck.tame.waves import find_waves
 
@@ -51,23 +52,31 @@ def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0
     box = box.checked(graph.inputs)
     timeout, seed = seconds(timeout), natural(seed, what="seed")
     budget = Budget.of(DEFAULT_TIMEOUT if timeout is None else timeout)
-    proof = ProofSteps(graph, box, bound_prover(budget))
-    derivation = derive(graph, proof, budget)
-    run = _Run(graph, box, proof, derivation, seed)
-    structures = derivation.of_outputs(graph)
+    run = _run(graph, box, quotient_prover, budget, seed)
+    structures = run.derivation.of_outputs(graph)
     if structures:
         return _derived(run, structures)
     witness = _refutation(run) if not budget.is_spent else None
     if witness is not None:
         return _refuted(run, witness)
+    # a solver's word is the last resort, since the kernel cannot check it
+    run = _run(graph, box, bound_prover(budget), budget, seed)
+    structures = run.derivation.of_outputs(graph)
+    if structures:
+        return _derived(run, structures)
     return Check(
         graph=graph,
         box=box,
         verdict=Verdict.UNKNOWN,
-        defined=derivation.domains.defined([node for _, node in graph.outputs]),
-        open=derivation.obstacles,
-        derivation=derivation.lines,
+        defined=run.derivation.domains.defined([node for _, node in graph.outputs]),
+        open=run.derivation.obstacles,
+        derivation=run.derivation.lines,
     )
+
+
+def _run(graph: Graph, box: Box, prover: Prover, budget: Budget, seed: int) -> _Run:
+    proof = ProofSteps(graph, box, prover)
+    return _Run(graph, box, proof, derive(graph, proof, budget), seed)
 
 
 @dataclass(frozen=True, slots=True)

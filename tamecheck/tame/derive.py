@@ -8,6 +8,7 @@ from typing import Any
 
 from tamecheck import ops
 from tamecheck.budget import Budget
+from tamecheck.evaluate.ranges import Range
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.structure import Antichain, Structure, join_all
@@ -21,6 +22,7 @@ from tamecheck.tame.definable import (
     tame_if_bounded,
 )
 from tamecheck.tame.domains import Domains
+from tamecheck.tame.split import DEPTH, Attempts, Case, find_split
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Line, Open
 
@@ -102,11 +104,21 @@ def derive(graph: Graph, proof: ProofSteps, budget: Budget | None = None) -> Der
 class _Walk:
     """The state of a derivation in progress."""
 
-    def __init__(self, graph: Graph, proof: ProofSteps) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        proof: ProofSteps,
+        facts: Mapping[int, Fact] | None = None,
+        attempts: Attempts | None = None,
+        depth: int = 0,
+    ) -> None:
         self.graph = graph
         self.proof = proof
-        self.facts: dict[int, Fact] = {}
+        self.facts: dict[int, Fact] = dict(facts or {})
         self.domains = Domains(graph, proof, self.facts)
+        self.attempts = attempts or Attempts()
+        self.depth = depth
+        self._outputs = {node for _, node in graph.outputs}
         self.lines: list[Line] = []
         self.obstacles: list[Open] = []
         self._structures: dict[Hashable, Antichain] = {}
@@ -156,7 +168,7 @@ class _Walk:
             )
             plain = Fact(self.proof.add(step), structures)
         if better is None and not any(s.o_minimal for s in structures):
-            better = self._quantised(index)
+            better = self._quantised(index) or self._split(index, node)
         found, why = better or (plain, _reason(own, bounded=bounded is not None))
         self.facts[index] = found
         self._record(index, found.structures, why)
@@ -210,6 +222,41 @@ class _Walk:
         head = {"rule": "zero-product", "node": index, "in": _names(structures)}
         step = {**head, "args": steps, "enclosure": zero}
         return Fact(self.proof.add(step), structures), "a product with the constant 0 is 0"
+
+    def known(self, node: int) -> tuple[Antichain, int | None]:
+        """In which structures a node is, and the step for it."""
+        fact = self.facts.get(node)
+        return ((), None) if fact is None else (fact.structures, fact.step)
+
+    def case(self, on: int, range_: Range, offset: int, target: int) -> Case:
+        """Derive a node again where another one is in a range."""
+        proof = self.proof.case(on, range_, offset)
+        above = {on}
+        kept = dict(self.facts)
+        walk = _Walk(self.graph, proof, kept, self.attempts, self.depth + 1)
+        for index in self.graph.ancestors([target]):
+            node = self.graph.nodes[index]
+            if index > on and isinstance(node, Apply) and above.intersection(node.args):
+                above.add(index)
+                walk.visit(index)
+        return Case(walk.facts[target].structures, proof.steps)
+
+    def _split(self, index: int, node: Apply) -> tuple[Fact, str] | None:
+        """Cases of where a node below is."""
+        cutting = node.op in (ops.MUL, ops.SELECT) or bool(comparisons(node.op, node.params))
+        ends = index in self._outputs or cutting
+        cone = list(self.graph.ancestors([index]))
+        if self.depth >= self.attempts.depth or not ends or len(cone) > _LARGE:
+            return None
+        found = find_split(self, index, cone)
+        if found is None and self.depth == 0 and index in self._outputs:
+            self.attempts.depth = DEPTH
+            found = find_split(self, index, cone)
+            self.attempts.depth = 1
+        if found is None:
+            return None
+        why = f"in each of finitely many cases of {self.graph.name_of(found.on)}"
+        return Fact(self.proof.add(found.step), found.structures), why
 
     def _decided(self, index: int, node: Apply, plain: Antichain) -> tuple[Fact, str] | None:
         """That ranges decide what a node is: one value, or one of its arguments."""

@@ -60,6 +60,17 @@ class Hulls:
     _ranges: dict[int, Range | None] = field(default_factory=dict[int, "Range | None"])
     _steps: dict[int, int] = field(default_factory=dict[int, int])
 
+    def case(self, proof: Steps, on: int, where: Range, step: int) -> Hulls:
+        """The ranges in a case in which a node is in a range, by a step."""
+        above = {on}
+        for index in range(on + 1, len(self.graph.nodes)):
+            if above.intersection(self._args(index)):
+                above.add(index)
+        ranges = {k: found for k, found in self._ranges.items() if k not in above}
+        steps = {k: at for k, at in self._steps.items() if k not in above and at < step}
+        given = {**self.given, on: (where, step)}
+        return Hulls(self.graph, self.box, proof, given, ranges, steps)
+
     def range(self, root: int) -> Range:
         """The range of a node where it is defined."""
         for index in self._missing(root, self._ranges, through=lambda _: True):

@@ -8,17 +8,16 @@ logarithm).
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from tamecheck import ops
 from tamecheck.evaluate import Enclosure, decide, enclose, range_of
+from tamecheck.evaluate.ranges import Range
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.formula import (
@@ -39,17 +38,14 @@ from tamecheck.ir.tensor import Tensor, size_of
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.tame.definable import domain_of, needs_inside, positive, tame_if_bounded
 from tamecheck.tame.hulls import Hulls
-from tamecheck.tame.quotient import quotient_bound
+from tamecheck.tame.quotient import no_prover, quotient_bound
 from tamecheck.tame.verdict import Step
 
 __all__ = [
-    "FORMAT",
     "HULL_ABOVE",
-    "VERSION",
     "ProofSteps",
-    "certificate_document",
+    "Prover",
     "locally_bounded",
-    "tensor_document",
 ]
 
 End = float | Fraction | None
@@ -90,11 +86,31 @@ class ProofSteps:
         self._fine_steps: dict[int, int] = {}
         self._proved: dict[int, int | None] = {}
         self.hulls = Hulls(graph, box, self)
+        self.offset = 0
 
     def add(self, step: Step) -> int:
         """Append a step; its number."""
         self.steps.append(step)
-        return len(self.steps) - 1
+        return self.offset + len(self.steps) - 1
+
+    def case(self, on: int, where: Range, offset: int) -> ProofSteps:
+        """The steps of a case in which a node is in a range, which is the fact at the offset."""
+        found = ProofSteps(self.graph, self.box, no_prover)
+        found.offset = offset + 1
+        found.tensors = self.tensors
+        found.hulls = self.hulls.case(found, on, where, offset)
+        found._ranges = self._ranges
+        below = {k: step for k, step in self._bounded.items() if k < on or step is not None}
+        found._bounded = {k: step for k, step in below.items() if step is None or step < offset}
+        known = self._coarse_steps, self._fine_steps
+        found._coarse_steps, found._fine_steps = (dict(steps) for steps in known)
+        found._proved = {k: step for k, step in self._proved.items() if step is not None}
+        found.__dict__.update(
+            {name: getattr(self, name) for name in ("_watched", "_limited", "_cut", "_coarse")}
+        )
+        if where.low is not None and where.high is not None:
+            found._bounded[on] = found._bounded_step(on, [offset])
+        return found
 
     def bounded(self, node: int) -> int | None:
         """The number of a step that shows the node bounded on the box, or None."""
@@ -383,49 +399,3 @@ def _has_pole(term: Term) -> bool:
             return function in (Elementary.TAN, Elementary.ATANH)
         case _:
             return False
-
-
-FORMAT = "tamecheck-certificate"
-VERSION = 2
-
-
-def certificate_document(
-    graph: Graph,
-    box: Box,
-    *,
-    claim: Mapping[str, Any],
-    steps: Sequence[Step],
-    tensors: Mapping[str, Tensor],
-) -> dict[str, Any]:
-    """The document that the kernel checks; its format is described in docs/certificates.md.
-
-    Only the tensors that some step computes with are included, so the size grows with the number
-    of layers and not with the number of weights.
-    """
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "model": {"sha256": graph.sha256, "graph": graph.document()},
-        "tensors": {digest: tensor_document(tensor) for digest, tensor in tensors.items()},
-        "domain": {
-            name: {
-                "lower": [_bound(bound) for bound in box.side(name).lower],
-                "upper": [_bound(bound) for bound in box.side(name).upper],
-            }
-            for name in graph.inputs
-        },
-        "claim": dict(claim),
-        "steps": [dict(step) for step in steps],
-    }
-
-
-def tensor_document(tensor: Tensor) -> dict[str, Any]:
-    """A tensor's encoding, shape and elements as they stand in JSON files."""
-    data: Any = (
-        tensor.texts() if tensor.encoding == "q" else base64.b64encode(tensor.raw()).decode("ascii")
-    )
-    return {"encoding": tensor.encoding, "shape": list(tensor.shape), "data": data}
-
-
-def _bound(bound: Fraction | None) -> str | None:
-    return None if bound is None else rational_text(bound)

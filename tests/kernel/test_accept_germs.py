@@ -12,7 +12,7 @@ from tamecheck.ir.graph import Constant, Graph, GraphBuilder
 from tamecheck.kernel import check
 from tamecheck.loaders.text.box import parse_box
 from tamecheck.loaders.text.expression import parse_expression
-from tamecheck.tame.steps import certificate_document
+from tamecheck.tame.document import certificate_document
 
 
 def judged(text, rule, curve, box=None, *, refutes="o-minimal"):

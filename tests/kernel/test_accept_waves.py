@@ -10,7 +10,7 @@ from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Constant
 from tamecheck.kernel import check
 from tamecheck.loaders.text.expression import parse_expression
-from tamecheck.tame.steps import certificate_document
+from tamecheck.tame.document import certificate_document
 
 OUT, IN = {"1": "1"}, {"-1": "1"}
 BACK, DOWN = {"1": "-1"}, {"-1": "-1"}

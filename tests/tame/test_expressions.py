@@ -196,3 +196,74 @@ def test_an_empty_time_budget_gives_no_verdict():
 def test_a_box_with_a_wrong_name_lists_the_inputs():
     with pytest.raises(tc.InputError, match="Inputs: x"):
         tc.expression("sin(x)").check("z=0:1")
+
+
+CUT_OFF = [
+    ("min(max(floor(x),-2),2)", "semilinear"),
+    ("max(min(2*ceil(x/4)+1,9),-7)", "semilinear"),
+    ("max(cos(x),x^2)", "an"),
+    ("clip(x+sin(x),-1,1)", "an"),
+    ("sin(x*step(1-abs(x)))", "an"),
+    ("sin(1/x)*step(abs(x)-1)", "an"),
+    ("sin(1/(x-3))*step(abs(x-3)-1)", "an"),
+    ("min(max(floor(2^(y^2)),-2),3)", "exp"),
+    ("sin(x)*sin(y)*step(1-abs(x))*step(1-abs(y))", "an"),
+]
+
+
+@pytest.mark.parametrize(("text", "structure"), CUT_OFF)
+def test_what_is_cut_off_is_tame_in_each_of_finitely_many_cases(text, structure):
+    answer = tc.expression(text).check()
+    assert answer.structure.public_name == structure
+    assert "cases of" in str([line.why for line in answer.derivation])
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["min(max(floor(x)+floor(y),-2),2)", "sin(x)*step(x)", "max(cos(x),1/2)", "sin(1/x)*step(x)"],
+)
+def test_what_is_not_cut_off_on_both_sides_is_not(text):
+    assert tc.expression(text).check().verdict is not Verdict.TAME
+
+
+DECIDED = [
+    ("max(sin(x),2)", "semilinear"),
+    ("clip(cos(x),2,3)", "semilinear"),
+    ("relu(sin(x)-1)", "semilinear"),
+    ("max(sin(x)-2,x^2)", "semialgebraic"),
+    ("step(sin(x^2)+1)", "semilinear"),
+    ("floor(sin(x)/3+1/2)", "semilinear"),
+    ("relu(-1-x^2)*sin(x)", "semilinear"),
+    ("max(sin(y)-2,sqrt(x))", "semialgebraic"),
+    ("floor(sigmoid(x))", "semilinear"),
+]
+
+
+@pytest.mark.parametrize(("text", "structure"), DECIDED)
+def test_ranges_decide_what_a_node_is(text, structure):
+    answer = tc.expression(text).check()
+    assert answer.structure.public_name == structure
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "log(sigmoid(x))",
+            "log(1-sigmoid(x))",
+            "1/exp(x)",
+            "log(exp(x)+exp(y))",
+            "atanh(tanh(x))",
+        ),
+        *("log(softplus(x))", "exp(x)/(exp(x)+exp(y))", "x-log(exp(x)+exp(y))", "1/(1+sqrt(x^2))"),
+        *("acos(tanh(x))", "log(1-tanh(x)^2)", "sqrt(cosh(x)-1)", "sqrt(2-sin(x))*0+x"),
+    ],
+)
+def test_strict_signs_show_that_a_function_is_total(text):
+    answer = tc.expression(text).check()
+    assert answer.verdict is Verdict.TAME
+    assert answer.defined.total is True
+    assert answer.defined.where == ()
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"

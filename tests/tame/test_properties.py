@@ -16,12 +16,13 @@ from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.derive import derive
+from tamecheck.tame.document import certificate_document
 from tamecheck.tame.germs import GermRunner
 from tamecheck.tame.properties import CERTIFIED, merge, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import no_prover
 from tamecheck.tame.refute_rays import Ray
-from tamecheck.tame.steps import ProofSteps, certificate_document
+from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Properties
 
 ALL = Box.everything()

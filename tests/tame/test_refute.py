@@ -14,9 +14,9 @@ from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Constant, Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
+from tamecheck.tame.document import certificate_document
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.refute_rays import rays
-from tamecheck.tame.steps import certificate_document
 from tamecheck.tame.verdict import Witness
 
 ALL = Box.everything()

@@ -13,7 +13,7 @@ from tamecheck.ir.graph import Constant
 from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.curves import curves
-from tamecheck.tame.steps import certificate_document
+from tamecheck.tame.document import certificate_document
 from tamecheck.tame.verdict import Witness
 from tamecheck.tame.waves import find_waves
 
