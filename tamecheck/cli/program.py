@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import (
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from tamecheck.duality import DualFunction
+    from tamecheck.ir.program import Program
+    from tamecheck.programs.vipr import Version
 
 __all__ = ["DUAL", "SOLVE", "right_hand_sides", "row_interval"]
 
@@ -38,6 +41,8 @@ def _solve(args: Namespace) -> int:
     from tamecheck.programs import Feasible, Unknown, solve
     from tamecheck.show.answers import solved_sections
 
+    if args.proof is not None and args.output is None:
+        raise InputError("--proof needs a file to write.", hint="Give -o FILE.vipr.")
     claim(args, args.output, "certificate")
     source = program_of(args, args.program)
     with working(args, "solving") as show:
@@ -51,15 +56,30 @@ def _solve(args: Namespace) -> int:
     if not isinstance(solved.answer, Feasible | Unknown):
         confirm(solved.answer.certificate)
     document = solved.to_json(source.program)
-    document["certificate"] = write_certificate(
-        args, solved.answer.certificate, "there is no proof."
-    )
+    written = _write_proof(args, source.program, solved.answer.certificate)
+    document["certificate"] = written if args.proof is None else None
+    document["proof"] = None if args.proof is None else written
     brief = " ".join(filter(None, (document["status"], document["objective"])))
     print_answer(args, document, solved_sections(document), brief)
     if document["rests_on"] is None:
         return 3
     return 1 if document["status"] == "infeasible" else 0
 
+
+def _write_proof(
+    args: Namespace, program: Program, certificate: Mapping[str, Any] | None
+) -> str | None:
+    """Write the certificate where ``-o`` says, in the format that ``--proof`` names."""
+    if args.proof is None or certificate is None:
+        return write_certificate(args, certificate, "there is no proof.")
+    from tamecheck.loaders.outputs import write_text
+    from tamecheck.programs.vipr import vipr_text
+
+    write_text(args.output, vipr_text(program, certificate, _PROOFS[args.proof]))
+    return args.output
+
+
+_PROOFS: Mapping[str, Version] = {"vipr": "1.0", "vipr-1.1": "1.1"}
 
 SOLVE = Verb(
     "solve",
@@ -68,6 +88,12 @@ SOLVE = Verb(
     (
         PROGRAM,
         flag("--certify", "search for a proof as long as it takes, not for a minute"),
+        option(
+            "--proof",
+            None,
+            "write a VIPR file, for checkers of others",
+            choices=tuple(_PROOFS),
+        ),
         CERTIFICATE,
     ),
     _solve,
