@@ -1,6 +1,7 @@
 """Transformers of scikit-learn, three or more of a kind with other options."""
 
 import numpy as np
+from scipy import special
 from sklearn import (
     decomposition,
     feature_selection,
@@ -86,7 +87,9 @@ FITS = {
     "FunctionTransformer": features(
         preprocessing.FunctionTransformer,
         *({}, {"func": np.tanh}, {"func": np.exp2}, {"func": np.square}, {"func": np.sign}),
-        *({"func": np.arcsinh}, {"func": np.expm1}, {"func": np.floor}, {"func": np.fabs}),
+        *({"func": f} for f in (np.arcsinh, np.expm1, np.floor, np.fabs, np.cbrt)),
+        *({"func": f} for f in (special.expit, special.erf)),
+        {"func": np.clip, "kw_args": {"a_min": -1, "a_max": 0.5}},
     ),
     "PCA": features(
         decomposition.PCA, {}, {"n_components": 2, "whiten": True}, {"n_components": 0.9}

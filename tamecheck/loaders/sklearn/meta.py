@@ -68,7 +68,7 @@ def answer(method: str, x: Value, estimator: Any) -> Value:
 def parts(estimator: Any) -> Iterator[Any]:
     """The estimators that an estimator is made of, itself included unless it is a pipeline."""
     name = type(estimator).__name__
-    if name != "Pipeline":
+    if name not in ("Pipeline", "_CalibratedClassifier"):
         yield estimator
     for attribute in _PARTS.get(name, ()):
         for part in _flat(getattr(estimator, attribute, None)):
@@ -80,7 +80,7 @@ def _flat(held: Any) -> Iterator[Any]:
     if isinstance(held, list | tuple):
         for one in cast("Sequence[Any]", held):
             yield from _flat(one)
-    elif hasattr(held, "get_params"):
+    elif hasattr(held, "get_params") or hasattr(held, "calibrators"):
         yield held
 
 
@@ -200,7 +200,8 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "Pipeline": ("steps",),
     "FeatureUnion": ("transformer_list",),
     "ColumnTransformer": ("transformers_",),
-    "FrozenEstimator": ("estimator",),
+    **dict.fromkeys(("FrozenEstimator", "_CalibratedClassifier"), ("estimator",)),
+    "CalibratedClassifierCV": ("calibrated_classifiers_",),
     "TransformedTargetRegressor": ("regressor_",),
     "StackingClassifier": ("estimators_", "final_estimator_"),
     "StackingRegressor": ("estimators_", "final_estimator_"),

@@ -15,6 +15,7 @@ from tamecheck.loaders.agreement import Original, Point, points_like, refuse_dif
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, categories_of, parts
 from tamecheck.loaders.sklearn.methods import scores_of
+from tamecheck.loaders.sklearn.neighbours import BY_DISTANCE
 from tamecheck.loaders.values import Emitter
 
 __all__ = ["from_sklearn"]
@@ -118,14 +119,16 @@ def _methods(estimator: Any, method: str, where: str) -> dict[str, str]:
 
 
 def _points(estimator: Any, graph: Graph) -> Iterator[Point]:
-    """Random points, in general position: at ties of distances an estimator may choose freely.
+    """Random points, where features that are categories take these, but at every third point.
 
-    Features that are categories take their values, but at every third point.
+    Where distances decide they are in general position: of points at the same distance an
+    estimator may choose any.
     """
     rng = np.random.default_rng(1)
     categories = categories_of(estimator)
+    moved = 1e-3 * any(type(part).__name__ in BY_DISTANCE for part in parts(estimator))
     for number, point in enumerate(points_like({"x": np.zeros(graph.inputs["x"])})):
-        row = point["x"] * (1 + 1e-3 * rng.uniform(-1, 1, point["x"].shape))
+        row = point["x"] * (1 + moved * rng.uniform(-1, 1, point["x"].shape))
         for i, known in categories.items() if number % 3 < 2 else ():
             row[i] = rng.choice(known)
         yield {"x": row}

@@ -25,7 +25,16 @@ from tamecheck.loaders.sklearn.methods import (
 )
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS"]
+__all__ = ["BY_DISTANCE", "ESTIMATORS"]
+
+BY_DISTANCE = frozenset(
+    {
+        *("KNeighborsClassifier", "KNeighborsRegressor", "NearestCentroid", "MeanShift"),
+        *("RadiusNeighborsClassifier", "RadiusNeighborsRegressor"),
+        *("KMeans", "MiniBatchKMeans", "BisectingKMeans"),
+    }
+)
+"""Estimators that compare distances."""
 
 _METRICS: Mapping[str, int | str] = {
     "euclidean": 2,

@@ -211,6 +211,10 @@ def _power_of(base: float) -> Callable[[Value], Value]:
     return lambda x: (x * x.emitter.constant(np.log(base))).apply(ops.EXP)
 
 
+def _root(x: Value) -> Value:
+    return x.apply(ops.POW, exponent=Fraction(1, 3))
+
+
 def _log_to(base: float) -> Callable[[Value], Value]:
     return lambda x: x.apply(ops.LOG) / x.emitter.constant(np.log(base))
 
@@ -252,16 +256,26 @@ _UFUNCS: Mapping[str, Callable[[Value], Value]] = {
     "log10": _log_to(10.0),
     "exp2": _power_of(2.0),
     "positive": lambda x: x,
-    "deg2rad": lambda x: x * x.emitter.constant(np.pi / 180),
-    "rad2deg": lambda x: x * x.emitter.constant(180 / np.pi),
+    **dict.fromkeys(("deg2rad", "radians"), lambda x: x * x.emitter.constant(np.pi / 180)),
+    **dict.fromkeys(("rad2deg", "degrees"), lambda x: x * x.emitter.constant(180 / np.pi)),
+    "cbrt": lambda x: _root(x.apply(ops.RELU)) - _root((0 - x).apply(ops.RELU)),
+    # of scipy.special
+    "expit": _op(ops.SIGMOID),
+    "logit": lambda x: (x / (1 - x)).apply(ops.LOG),
+    "erf": _op(ops.ERF),
 }
-"""NumPy's functions of one number by their names."""
+"""The functions of one number in NumPy, and some of SciPy's, by their names."""
 
 
 def _function(x: Value, function: Any, arguments: Any) -> Value:
     if function is None:
         return x
     name = str(getattr(function, "__name__", function))
+    if function is np.clip and arguments:
+        ends = [arguments.get(f"a_{end}", arguments.get(end)) for end in ("min", "max")]
+        if all(end is None or np.ndim(end) == 0 for end in ends):
+            low, high = (None if end is None else rational(end) for end in ends)
+            return x.clip(low, high)
     if arguments or not isinstance(function, np.ufunc) or name not in _UFUNCS:
         raise UnsupportedError(f"the function {name!r} is not read, only NumPy's elementary ones")
     return _UFUNCS[name](x)
