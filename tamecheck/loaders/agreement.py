@@ -15,10 +15,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tamecheck.errors import DomainError, UnsupportedError
-from tamecheck.evaluate import enclose, float_values
+from tamecheck.evaluate import Enclosure, enclose, float_values
 from tamecheck.ir.box import Box, Side
-from tamecheck.ir.graph import Graph
+from tamecheck.ir.graph import Apply, Graph, Node
+from tamecheck.ir.op import Contraction, Fold
 from tamecheck.ir.tensor import Array
+from tamecheck.ops.shapes import axes_of
 
 __all__ = ["Original", "Point", "points_like", "refuse_difference"]
 
@@ -159,6 +161,8 @@ def _compare(
             limits = np.finfo(original.precision)
             inside, reach, slack = _around_point(graph, point, (name, found), limits)
             narrow = reach + slack <= size
+            # no more than what sums of large numbers that cancel lose
+            narrow |= (np.abs(mine - _real(found)) <= slack) & (slack <= size)
             # a jump excuses what rounding has moved across it, not another value on the jump
             _, reach, slack = _around_point(graph, point, (name, found), np.finfo(np.float64))
             off = reach <= max(size, 2 * slack)
@@ -209,6 +213,7 @@ def _around_point(
     if output not in enclosures:
         return np.ones(values.shape, dtype=bool), np.full(values.shape, np.inf), 0.0
     ends = [max(map(abs, enclosures[node].hull())) for node in nodes if node in enclosures]
+    ends += [_largest_sum(graph.nodes[node], enclosures) for node in nodes if node in enclosures]
     finite = [end for end in ends if math.isfinite(end)]
     # the graph's own numbers are rounded too, the largest of them by the most
     slack = width * max(finite, default=0.0) / 8
@@ -218,6 +223,24 @@ def _around_point(
         inside = (around.lower - slack <= values) & (values <= around.upper + slack)
         reach = around.upper - around.lower
     return np.asarray(inside | overflows), np.asarray(reach), slack
+
+
+def _largest_sum(node: Node, enclosures: Mapping[int, Enclosure]) -> float:
+    """A bound on the absolute values that are summed for one element of a sum or product."""
+    if not isinstance(node, Apply) or not all(arg in enclosures for arg in node.args):
+        return 0.0
+    found = [enclosures[arg] for arg in node.args]
+    sizes = [np.maximum(np.abs(one.lower), np.abs(one.upper)) for one in found]
+    with np.errstate(all="ignore"):
+        match node.op.meaning:
+            case Contraction():
+                sums = np.matmul(sizes[0], sizes[1])
+            case Fold("add"):
+                sums = sizes[0].sum(axis=axes_of(sizes[0].shape, node.params))
+            case _:
+                return 0.0
+    largest = float(np.max(sums, initial=0.0))
+    return math.inf if math.isnan(largest) else largest
 
 
 def _around(array: Array, width: float) -> Side:

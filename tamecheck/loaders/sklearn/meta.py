@@ -15,6 +15,7 @@ from tamecheck.loaders.sklearn.ensembles import ensembles
 from tamecheck.loaders.sklearn.methods import (
     Method,
     Methods,
+    dense,
     join,
     regressor,
     scalar,
@@ -23,7 +24,7 @@ from tamecheck.loaders.sklearn.methods import (
 from tamecheck.loaders.sklearn.transformers import INVERSES
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS", "answer", "categories_of", "parts"]
+__all__ = ["ESTIMATORS", "answer", "categories_of", "parts", "rows_of"]
 
 
 _CLASSIFIES = ("predict", "decision_function", "predict_proba")
@@ -82,6 +83,24 @@ def _flat(held: Any) -> Iterator[Any]:
             yield from _flat(one)
     elif hasattr(held, "get_params") or hasattr(held, "calibrators"):
         yield held
+
+
+_ROWS = (
+    *("_fit_X", "X_train_", "X_fit_", "support_vectors_", "cluster_centers_", "centroids_"),
+    *("theta_", "means_"),
+)
+
+
+def rows_of(estimator: Any) -> Array | None:
+    """Rows of features near which an estimator was fitted, if it knows some."""
+    width = getattr(estimator, "n_features_in_", None)
+    for attribute in _ROWS:
+        held = getattr(estimator, attribute, None)
+        if held is not None and np.shape(held)[1:] == (width,):
+            return np.asarray(dense(held), dtype=np.float64)
+    held = (getattr(estimator, key, None) for key in _PARTS.get(type(estimator).__name__, ()))
+    inner = (rows_of(part) for one in held for part in _flat(one))
+    return next((rows for rows in inner if rows is not None and rows.shape[1] == width), None)
 
 
 def categories_of(estimator: Any) -> dict[int, Array]:

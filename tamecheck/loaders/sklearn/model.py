@@ -13,7 +13,7 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, categories_of, parts
+from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, categories_of, parts, rows_of
 from tamecheck.loaders.sklearn.methods import scores_of
 from tamecheck.loaders.sklearn.neighbours import BY_DISTANCE
 from tamecheck.loaders.values import Emitter
@@ -119,15 +119,20 @@ def _methods(estimator: Any, method: str, where: str) -> dict[str, str]:
 
 
 def _points(estimator: Any, graph: Graph) -> Iterator[Point]:
-    """Random points, where features that are categories take these, but at every third point.
+    """Random points, and some near the rows of the fit.
 
-    Where distances decide they are in general position: of points at the same distance an
-    estimator may choose any.
+    Features that are categories take these, but at every third point.  Where distances decide,
+    points are in general position: of rows at the same distance an estimator may choose any.
     """
     rng = np.random.default_rng(1)
     categories = categories_of(estimator)
     moved = 1e-3 * any(type(part).__name__ in BY_DISTANCE for part in parts(estimator))
-    for number, point in enumerate(points_like({"x": np.zeros(graph.inputs["x"])})):
+    rows = rows_of(estimator)
+    points = list(points_like({"x": np.zeros(graph.inputs["x"])}))
+    if rows is not None:
+        near: Array = rng.choice(rows, 8) * (1 + 0.01 * rng.normal(size=(8, 1)))
+        points += [{"x": row} for row in near]
+    for number, point in enumerate(points):
         row = point["x"] * (1 + moved * rng.uniform(-1, 1, point["x"].shape))
         for i, known in categories.items() if number % 3 < 2 else ():
             row[i] = rng.choice(known)
