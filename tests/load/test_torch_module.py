@@ -12,6 +12,7 @@ from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import float_values
 from tamecheck.loaders.torch.graph import leaves
 from tamecheck.loaders.torch.module import from_torch
+from tests.load.torch_functions import ALONG_AXES, ELEMENTWISE, MATRICES, PLACES
 from tests.load.torch_modules import KINDS, Function, composition, random_module
 
 COUNT = 100 if os.environ.get("TAMECHECK_SLOW") == "1" else 4
@@ -131,6 +132,16 @@ def test_writes_in_place_are_read(first):
     assert agrees(module, from_torch(module, example()))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("functions", [ELEMENTWISE, ALONG_AXES, PLACES, MATRICES])
+@pytest.mark.parametrize("half", [0, 1])
+def test_what_the_exporter_does_not_write_is_written_by_other_operators(functions, half):
+    """About twenty functions of each sort, half of them in a module."""
+    chosen = functions[half::2]
+    module = Function(lambda x: [function(x * 1.0) for function in chosen])
+    assert agrees(module, from_torch(module, example()))
+
+
 def verdict(module, seed):
     try:
         loaded = from_torch(module, example(seed))
@@ -217,6 +228,10 @@ def test_arguments_by_name_and_nested_outputs():
         (
             lambda x: x + torch.empty(4),
             r"empty \(torch_modules.py:\d+\): its elements are used",
+        ),
+        (
+            lambda x: torch.linalg.inv(torch.eye(5) + x.mean()),
+            r"linalg_inv_ex.*: the inverse of a matrix of 5 rows",
         ),
         (torch.lgamma, r"lgamma \(torch_modules.py:\d+\)"),
         (lambda x: x.half(), r"another function: element \[0, 0\] of output 'y' is .* in PyTorch"),

@@ -25,6 +25,7 @@ __all__ = ["OPSET", "Captured", "capture", "leaves"]
 _DECOMPOSED = (
     *("rms_norm", "_fused_rms_norm", "threshold", "sgn", "trace", "frac", "floor_divide"),
     *("kron", "cdist", "quantile", "nanquantile", "block_diag", "scatter_reduce"),
+    *("hstack", "vstack", "dstack", "column_stack", "atleast_1d", "atleast_2d", "atleast_3d"),
 )
 """Operators that the exporter does not write, or writes with other constants."""
 
@@ -136,11 +137,17 @@ def _unwritten(graph: Any) -> frozenset[str]:
     return frozenset(names - known - logic - REWRITTEN - MOVES)
 
 
+@cache
 def _registry() -> Any:
     """The operators that the exporter knows; None where this PyTorch keeps it elsewhere."""
-    for place in ("torchscript_exporter.registration", "registration"):
+    for package in ("torch.onnx._internal.torchscript_exporter", "torch.onnx"):
+        for version in range(7, OPSET + 1):
+            # the operators of a version are registered where they are imported
+            with contextlib.suppress(ImportError):
+                importlib.import_module(f"{package}.symbolic_opset{version}")
+    for package in ("torchscript_exporter.", ""):
         with contextlib.suppress(ImportError, AttributeError):
-            return importlib.import_module(f"torch.onnx._internal.{place}").registry
+            return importlib.import_module(f"torch.onnx._internal.{package}registration").registry
     return None
 
 
@@ -265,6 +272,9 @@ def _scope(torch: Any, call: Call) -> Any:
 
     class Scope(torch.nn.Module):
         def forward(self, *args: Any, **kwargs: Any) -> Any:
-            return target(*args, **kwargs)
+            try:
+                return target(*args, **kwargs)
+            except UnsupportedError as error:
+                raise UnsupportedError("", nodes=[(_place(call.node), error.what)]) from None
 
     return Scope()

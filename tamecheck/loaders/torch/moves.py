@@ -195,12 +195,15 @@ class Moves:
         parts: list[Any] = []
         table = np.zeros_like(positions)
         first = filled = 0
+        # the exporter takes a list of numbers for a shape, in which there is no infinity
+        infinite = any(isinstance(s, float) and math.isinf(s) for s in sources)
+        line = (-1, 1) if infinite else (-1,)
         with graph.inserting_before(node):
             for source in (0, *sources):
                 size = math.prod(self._shape(source))
                 used = (positions >= first) & (positions < first + size)
                 if used.any():
-                    parts.append(self._flat(source, dtype))
+                    parts.append(self._flat(source, dtype, line))
                     table = np.where(used, positions - first + filled, table)
                     filled += size
                 first += size
@@ -213,11 +216,12 @@ class Moves:
             shape = tuple(int(extent) for extent in positions.shape)
             return graph.call_method("reshape", (chosen, shape))
 
-    def _flat(self, source: Any, dtype: Any) -> Any:
+    def _flat(self, source: Any, dtype: Any, line: tuple[int, ...]) -> Any:
         graph = self.module.graph
         if not self._is_node(source):
-            return graph.call_function(self.torch.full, ((1,), source), {"dtype": dtype})
-        flat = graph.call_method("reshape", (source, (-1,)))
+            one = (1,) * len(line)
+            return graph.call_function(self.torch.full, (one, source), {"dtype": dtype})
+        flat = graph.call_method("reshape", (source, line))
         same = source.meta["val"].dtype == dtype
         return flat if same else graph.call_method("to", (flat, dtype))
 

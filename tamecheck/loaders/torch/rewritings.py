@@ -7,17 +7,15 @@ the root of two, it is computed by an operator instead, which keeps it exact.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial, reduce
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from tamecheck.errors import UnsupportedError
+from tamecheck.loaders.torch import matrices
 from tamecheck.loaders.torch.moves import Call
 
 __all__ = ["REWRITTEN", "rewritings"]
-
-MAX_INVERSE = 4
-"""The inverse of a larger matrix is not written out by cofactors."""
 
 NEGLIGIBLE = 1e-9
 """A threshold of softplus beyond which the function jumps by less than this is left out."""
@@ -150,6 +148,10 @@ def _sort(torch: Any, call: Call, x: Any, *_: Any, **__: Any) -> Any:
     return torch.sort(x, dim=named["dim"], descending=named["descending"])
 
 
+def _argsort(torch: Any, call: Call, x: Any, *_: Any, **__: Any) -> Any:
+    return _sort(torch, call, x)[1]
+
+
 def _scan(torch: Any, join: Callable[[Any, Any], Any], x: Any, dim: int) -> Any:
     """The joins of the first elements along an axis, one after the other."""
     if x.dim() == 0:
@@ -204,107 +206,20 @@ def _pdist(torch: Any, x: Any, p: float = 2) -> Any:
     return _distances(torch, x[first.tolist()] - x[second.tolist()], p)
 
 
-def _entry(x: Any, i: int, j: int) -> Any:
-    return x.select(-2, i).select(-1, j)
-
-
-def _determinant(x: Any, rows: Sequence[int], columns: Sequence[int]) -> Any:
-    """The determinant of the rows and columns of a matrix, by its first row."""
-    if len(rows) == 1:
-        return _entry(x, rows[0], columns[0])
-    parts = [
-        _entry(x, rows[0], column)
-        * _determinant(x, rows[1:], [c for c in columns if c != column])
-        * (-1) ** i
-        for i, column in enumerate(columns)
-    ]
-    return reduce(lambda a, b: a + b, parts)
-
-
-def _inverse(torch: Any, x: Any) -> Any:
-    size = _extent(x, -1)
-    if size > MAX_INVERSE:
-        raise UnsupportedError(f"the inverse of a matrix of {size} rows is not written out.")
-    every = list(range(size))
-    whole = _determinant(x, every, every)
-    if size == 1:
-        return 1 / x
-    rows = [
-        torch.stack(
-            [
-                _determinant(x, [r for r in every if r != j], [c for c in every if c != i])
-                * (-1) ** (i + j)
-                for j in every
-            ],
-            -1,
-        )
-        for i in every
-    ]
-    return torch.stack(rows, -2) / whole.unsqueeze(-1).unsqueeze(-1)
-
-
-def _inverse_ex(torch: Any, x: Any, **_: Any) -> Any:
-    return _inverse(torch, x), None
-
-
-def _solve_ex(torch: Any, a: Any, b: Any, *, left: bool = True, **_: Any) -> Any:
-    inverse = _inverse(torch, a)
-    vector = b.dim() == 1 or (b.dim() == a.dim() - 1 and [*b.shape] == [*a.shape][:-1])
-    wide = b.unsqueeze(-1) if vector else b
-    found = inverse @ wide if left else wide @ inverse
-    return found.squeeze(-1) if vector else found, None, None, None
-
-
-def _slogdet(torch: Any, x: Any) -> Any:
-    every = list(range(_extent(x, -1)))
-    short = len(every) <= MAX_INVERSE
-    whole = _determinant(x, every, every) if short else torch.linalg.det(x)
-    return torch.sign(whole), torch.log(torch.abs(whole)), None, None
-
-
-def _cholesky(torch: Any, x: Any, *, upper: bool = False, **_: Any) -> Any:
-    """The factor, row by row; it reads the lower triangle, or the upper one."""
-    size = _extent(x, -1)
-    x = x.transpose(-2, -1) if upper else x
-    rows: list[list[Any]] = []
-    zero = torch.zeros_like(_entry(x, 0, 0))
-    for i in range(size):
-        row: list[Any] = []
-        for j in range(i + 1):
-            other = rows[j] if j < i else row
-            rest = _entry(x, i, j)
-            for k in range(j):
-                rest = rest - row[k] * other[k]
-            row.append(torch.sqrt(rest) if i == j else rest / rows[j][j])
-        rows.append(row)
-    full = [torch.stack([*row, *[zero] * (size - len(row))], -1) for row in rows]
-    factor = torch.stack(full, -2)
-    return factor.transpose(-2, -1) if upper else factor, None
-
-
-def _solve_triangular(torch: Any, a: Any, b: Any, *, upper: bool, **options: bool) -> Any:
-    unitriangular = options.get("unitriangular", False)
-    if not options.get("left", True):
-        turned = a.transpose(-2, -1), b.transpose(-2, -1)
-        found = _solve_triangular(torch, *turned, upper=not upper, unitriangular=unitriangular)
-        return found.transpose(-2, -1)
-    size = _extent(a, -1)
-    order = range(size - 1, -1, -1) if upper else range(size)
-    rows: dict[int, Any] = {}
-    for i in order:
-        rest = b.select(-2, i)
-        for k, row in rows.items():
-            rest = rest - _entry(a, i, k).unsqueeze(-1) * row
-        rows[i] = rest if unitriangular else rest / _entry(a, i, i).unsqueeze(-1)
-    return torch.stack([rows[i] for i in range(size)], -2)
-
-
 def _index_add(_: Any, x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
     if x.dim() == 0:
         return x + source.reshape(()) * alpha
     wide = [-1 if i == dim % x.dim() else 1 for i in range(x.dim())]
     news = source if alpha == 1 else source * alpha
     return x.scatter_add(dim, index.reshape(wide).expand(source.shape), news)
+
+
+def _index_put(torch: Any, *arguments: Any) -> Any:
+    return torch.index_put(*arguments)
+
+
+def _index(torch: Any, *arguments: Any) -> Any:
+    return torch.ops.aten.index(*arguments)
 
 
 def _bilinear(torch: Any, x: Any, y: Any, weight: Any, bias: Any = None) -> Any:
@@ -388,7 +303,7 @@ _ONE: Mapping[str, Callable[[Any, Any], Any]] = {
     "special_entr": lambda t, x: -_xlogy(t, x, x),
     "special_ndtr": _ndtr,
     "special_log_ndtr": lambda t, x: t.log(_ndtr(t, x)),
-    "_linalg_slogdet": _slogdet,
+    "_linalg_slogdet": matrices.slogdet,
 }
 """Operators of one tensor."""
 
@@ -418,18 +333,21 @@ _MORE: Mapping[str, Callable[..., Any]] = {
     "cumprod": _cumprod,
     "index_add": _index_add,
     "bilinear": _bilinear,
+    "_unsafe_index_put": _index_put,
+    "_unsafe_index": _index,
     "_cdist_forward": _cdist,
     "_pdist_forward": _pdist,
-    "linalg_inv_ex": _inverse_ex,
-    "_linalg_solve_ex": _solve_ex,
-    "linalg_cholesky_ex": _cholesky,
-    "linalg_solve_triangular": _solve_triangular,
+    "linalg_inv_ex": matrices.inverse_ex,
+    "_linalg_solve_ex": matrices.solve_ex,
+    "linalg_cholesky_ex": matrices.cholesky,
+    "linalg_solve_triangular": matrices.solve_triangular,
 }
 
 _BY_NODE: Mapping[str, Callable[..., Any]] = {
     # the exporter asks for extents that are known here; strides may be others after a rewrite
     **dict.fromkeys(("squeeze", "view", "_unsafe_view"), _reshape),
     "sort": _sort,
+    "argsort": _argsort,
     "searchsorted": _searchsorted,
     **dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not"), _bitwise),
     **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _embedding_bag),
