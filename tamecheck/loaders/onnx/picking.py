@@ -282,7 +282,9 @@ def _triangle(ctx: Context) -> Outputs:
     if value.array is not None:
         zero = np.zeros((), dtype=value.array.dtype)
         return ctx.constant(np.where(kept, value.array, zero), value.kind)
-    return value.apply(ops.MUL, ctx.constant(kept.astype(np.int64)))
+    table = ctx.constant(kept.astype(np.int64))
+    # a product is smooth, but there is none with -inf
+    return table.select(value, 0, value.kind) if value.infinite else value.apply(ops.MUL, table)
 
 
 PICKING: Mapping[str, Lowering] = {

@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.folding import narrow
 from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value
@@ -216,7 +218,26 @@ def _deform_conv(ctx: Context) -> Outputs:
     return result if bias is None else result + bias.reshape((filters, *ones))
 
 
+def _affine_grid(ctx: Context) -> Outputs:
+    theta, size = ctx.input(0), ctx.input(1).integers("'size'")
+    aligned, rank = ctx.attributes.flag("align_corners"), len(size) - 2
+    extents = size[2:]
+    if rank not in (2, 3) or theta.shape != (size[0], rank, rank + 1) or min(extents) < 1:
+        raise InputError(f"Maps of shape {theta.shape} do not fit an image of shape {size}.")
+    if math.prod(extents) > MAX_WEIGHTS or (aligned and min(extents) == 1):
+        raise UnsupportedError(f"a grid of {extents} places is not read.")
+    lines = [
+        [Fraction(2 * i, n - 1) - 1 if aligned else Fraction(2 * i + 1, n) - 1 for i in range(n)]
+        for n in extents
+    ]
+    # the last axis is the first coordinate
+    places = [[*place[::-1], Fraction(1)] for place in product(*lines)]
+    base = ctx.constant(narrow(np.array(places, dtype=object)), theta.kind)
+    return (base @ theta.transpose((0, 2, 1))).reshape((size[0], *extents, rank))
+
+
 SAMPLING: Mapping[str, Lowering] = {
+    "AffineGrid": _affine_grid,
     "DeformConv": _deform_conv,
     "GridSample": _grid_sample,
 }

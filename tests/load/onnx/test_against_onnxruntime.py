@@ -34,7 +34,7 @@ def model_of(op, shape, *constants, opset=17, outputs=1, before=(), **attributes
         ],
     )
     opsets = [helper.make_opsetid("", opset)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8 if opset < 21 else 10)
 
 
 def i64(*values):
@@ -108,6 +108,126 @@ CASES = {
     "top k": model_of("TopK", (2, 6), i64(3), outputs=2, axis=1),
     "argmax": model_of("ArgMax", (3, 4), axis=1, keepdims=0, select_last_index=1),
     "einsum": model_of("Einsum", (2, 3), weights(3, 4), equation="ij,jk->ki"),
+    "trilu": model_of("Trilu", (2, 3, 4), np.array(-1), upper=0),
+    "scatter elements": model_of(
+        "ScatterElements", (3, 3), i64(0, -1, 0, 1).reshape(2, 2), weights(2, 2)
+    ),
+    **{
+        f"scatter elements {reduction}": model_of(
+            *("ScatterElements", (3, 4), i64(1, 1, 3, 1, -1, 0).reshape(2, 3), weights(2, 3)),
+            axis=1,
+            reduction=reduction,
+            opset=18,
+        )
+        for reduction in ("add", "mul", "max", "min")
+    },
+    **{
+        f"scatter nd {reduction}": model_of(
+            *("ScatterND", (3, 2, 2), i64(0, 1, -3, 1, 2, 0, 0, 1).reshape(4, 2), weights(4, 2)),
+            reduction=reduction,
+            opset=18,
+        )
+        for reduction in ("none", "add", "mul", "max", "min")
+    },
+    "old scatter": model_of("Scatter", (3, 3), i64(0, 2).reshape(1, 2), weights(1, 2), opset=9),
+    "gather nd of a batch": model_of(
+        "GatherND", (2, 3, 2), i64(1, -1).reshape(2, 1, 1), batch_dims=1
+    ),
+    "compress": model_of("Compress", (3, 4), np.array([True, False, True]), axis=1),
+    "compress flat": model_of("Compress", (2, 2), np.array([False, True, True])),
+    "reverse sequence": model_of("ReverseSequence", (4, 3, 2), i64(4, 1, 3)),
+    "reverse batches": model_of("ReverseSequence", (3, 4), i64(2, 4, 3), batch_axis=0, time_axis=1),
+    "lp pool": model_of("LpPool", (1, 2, 5, 5), kernel_shape=[2, 3], strides=[2, 1], p=2, opset=18),
+    "lp pool of order 3": model_of(
+        "LpPool", (1, 2, 6), kernel_shape=[2], pads=[1, 0], p=3, opset=18
+    ),
+    "global lp pool": model_of("GlobalLpPool", (1, 2, 3, 3), p=1),
+    "mean variance": model_of("MeanVarianceNormalization", (2, 3, 2, 2)),
+    "mean variance of axes": model_of("MeanVarianceNormalization", (2, 3, 4), axes=[1, 2]),
+    "rms norm": model_of("RMSNormalization", (2, 3, 4), weights(3, 4), axis=1, opset=23),
+    "group norm of channels": model_of(
+        *("GroupNormalization", (2, 4, 3), weights(4), weights(4)), num_groups=2, opset=21
+    ),
+    "group norm of groups": model_of(
+        *("GroupNormalization", (2, 4, 3), weights(2), weights(2)), num_groups=2, opset=18
+    ),
+    "col2im": model_of(
+        *("Col2Im", (1, 12, 9), i64(4, 5), i64(2, 3)), strides=[1, 2], pads=[0, 1, 0, 1], opset=18
+    ),
+    "max unpool": model_of(
+        "MaxUnpool",
+        (1, 1, 2, 2),
+        i64(0, 3, 12, 10).reshape(1, 1, 2, 2),
+        kernel_shape=[2, 2],
+        strides=[2, 2],
+    ),
+    "determinant": model_of("Det", (2, 3, 3)),
+    "large determinant": model_of("Det", (5, 5)),
+    "dft": model_of("DFT", (1, 6, 2), None, axis=1),
+    "inverse dft of another length": model_of("DFT", (1, 6, 2), np.array(4), axis=1, inverse=1),
+    "half a dft": model_of("DFT", (1, 5, 1), None, axis=1, onesided=1),
+    "stft": model_of("STFT", (1, 9, 1), np.array(2), weights(4), np.array(4)),
+    "grid sample": model_of("GridSample", (1, 2, 3, 4), weights(1, 3, 2, 2), opset=16),
+    "grid sample bicubic": model_of(
+        *("GridSample", (1, 2, 3, 4), weights(1, 3, 2, 2)),
+        mode="bicubic",
+        padding_mode="border",
+        align_corners=1,
+        opset=16,
+    ),
+    "grid sample reflected": model_of(
+        *("GridSample", (1, 2, 3, 4), weights(1, 3, 2, 2) * 3),
+        padding_mode="reflection",
+        opset=16,
+    ),
+    "antialias": model_of(
+        *("Resize", (1, 1, 5, 7), None, None, i64(1, 1, 3, 2)),
+        mode="linear",
+        antialias=1,
+        exclude_outside=1,
+        opset=18,
+    ),
+    "antialias cubic": model_of(
+        *("Resize", (1, 1, 8, 7), None, None, i64(1, 1, 3, 2)),
+        mode="cubic",
+        antialias=1,
+        exclude_outside=1,
+        opset=18,
+    ),
+    "crop and resize": model_of(
+        "Resize",
+        (1, 1, 4, 4),
+        np.array([0, 0, 0.4, 0.6, 1, 1, 0.6, 1.2], np.float32),
+        None,
+        i64(1, 1, 3, 3),
+        mode="linear",
+        coordinate_transformation_mode="tf_crop_and_resize",
+        extrapolation_value=10.0,
+    ),
+    "affine grid": model_of("AffineGrid", (1, 2, 3), i64(1, 1, 2, 3), opset=20),
+    "affine grid of volumes": model_of(
+        "AffineGrid", (2, 3, 4), i64(2, 1, 2, 3, 2), align_corners=1, opset=20
+    ),
+    "rotary embedding": model_of(
+        *(
+            "RotaryEmbedding",
+            (1, 2, 3, 4),
+            weights(3, 2),
+            weights(3, 2),
+            i64(0, 1, 2).reshape(1, 3),
+        ),
+        opset=23,
+    ),
+    "cross entropy": model_of(
+        *("SoftmaxCrossEntropyLoss", (3, 4), i64(1, 0, 3)), reduction="mean", opset=13
+    ),
+    "negative log likelihood": model_of(
+        *("NegativeLogLikelihoodLoss", (2, 4, 2), i64(1, 0, 3, 1).reshape(2, 2), weights(4)),
+        reduction="sum",
+    ),
+    "attention": model_of(
+        "Attention", (1, 2, 3, 4), weights(1, 2, 5, 4), weights(1, 2, 5, 4), is_causal=1, opset=23
+    ),
 }
 
 
