@@ -16,6 +16,7 @@ from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.kernel import Report
 from tamecheck.kernel import check as check_derivation
 from tamecheck.kernel_bnn import FORMAT as BALL
+from tamecheck.kernel_bnn import REGION, check_region
 from tamecheck.kernel_bnn import check as check_ball
 from tamecheck.kernel_mip import FORMAT as TREE
 from tamecheck.kernel_mip import check as check_tree
@@ -183,7 +184,7 @@ def _check(text: str | bytes, steps: int | None) -> Report:
         # the kernel says what is wrong with it
         document = None
     named = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
-    checkers = {TREE: check_tree, BALL: check_ball}
+    checkers = {TREE: check_tree, BALL: check_ball, REGION: check_region}
     form = named.get("format")
     checker = checkers.get(form) if isinstance(form, str) else None
     checker = checker or check_derivation
@@ -196,6 +197,8 @@ def statement(document: Mapping[str, Any]) -> Statement:
         return _of_ball(document)
     if document["format"] == TREE:
         return _of_tree(document)
+    if document["format"] == REGION:
+        return _of_regions(document)
     return _of_derivation(document)
 
 
@@ -251,6 +254,19 @@ def _of_ball(document: Mapping[str, Any]) -> Statement:
     if document["claim"].get("radius") == 0:
         narrow = [*narrow, "the radius is 0: the ball holds only its centre"]
     return Statement(len(levels), fixed, levels=levels, narrow=tuple(narrow))
+
+
+def _of_regions(document: Mapping[str, Any]) -> Statement:
+    """Of the inputs that some region does not fix."""
+    regions = document["claim"]["regions"]
+    count = document["network"]["inputs"]
+    ends = [zip(region["lower"], region["upper"], strict=True) for region in regions]
+    fixed = sum(all(low == high for low, high in pairs) for pairs in zip(*ends, strict=True))
+    narrow = _fixed_text(fixed, count, "nothing is said about their other values")
+    boxes = {(tuple(region["lower"]), tuple(region["upper"])) for region in regions}
+    said = "one box" if len(boxes) == 1 else f"{len(boxes)} boxes"
+    narrow.append(f"the inputs are in {said}: nothing is said outside")
+    return Statement(count, fixed, bounded=count - fixed, narrow=tuple(narrow))
 
 
 def _of_tree(document: Mapping[str, Any]) -> Statement:

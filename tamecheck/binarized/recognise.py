@@ -222,7 +222,7 @@ class _Reader:
                 below, level, above = jumps
                 turned = _difference(args[1], first, node.shape)
                 return self._jump(turned, (above, level, below))
-        route = _route(node, args[1:])
+        route = route_of(node, args[1:])
         if isinstance(first, SignEquivalent):
             if route is not None:
                 value = copy_elements(route, [first.value])
@@ -242,15 +242,15 @@ class _Reader:
     def _unary(self, index: int, node: Apply, value: Value) -> _Tensor | None:
         meaning = node.op.meaning
         if meaning == Fold("add"):
-            return sum_over(value, _axes(node), node.shape)
+            return sum_over(value, sum_axes(node), node.shape)
         line = line_of(node.op, node.params)
         if isinstance(value, Fixed):
-            return _of_constants(node, value, line)
+            return of_constants(node, value, line)
         if index == self.graph.outputs[0][1] and _keeps_order(node):
             return value
         if isinstance(meaning, Fold):
             numbers = np.arange(value.row.size).reshape(value.row.shape)
-            axes = _axes(node)
+            axes = sum_axes(node)
             moved = np.moveaxis(numbers, axes, range(-len(axes), 0))
             groups = moved.reshape(size_of(node.shape), -1)
             return self._extreme(meaning.op, value, groups, node.shape)
@@ -316,7 +316,7 @@ def _shift(name: str, left: SignEquivalent, right: _Tensor) -> SignEquivalent | 
     return replace(left, centre=left.centre + (number if name == "add" else -number))
 
 
-def _route(node: Apply, rest: Sequence[_Tensor]) -> Callable[[list[Array]], Array] | None:
+def route_of(node: Apply, rest: Sequence[_Tensor]) -> Callable[[list[Array]], Array] | None:
     """How an op moves elements; None if it does anything else."""
     meaning = node.op.meaning
     if isinstance(meaning, Routing):
@@ -338,7 +338,7 @@ def _keeps_order(node: Apply) -> bool:
     return not isinstance(axis, int) or node.shape[axis] == size
 
 
-def _of_constants(node: Apply, value: Fixed, line: Line | None) -> Fixed | None:
+def of_constants(node: Apply, value: Fixed, line: Line | None) -> Fixed | None:
     """A line or the square root, element by element."""
     function = line or (root if node.op.name == "sqrt" else None)
     if function is None:
@@ -347,6 +347,6 @@ def _of_constants(node: Apply, value: Fixed, line: Line | None) -> Fixed | None:
     return Fixed(objects(flat, node.shape))
 
 
-def _axes(node: Apply) -> tuple[int, ...]:
+def sum_axes(node: Apply) -> tuple[int, ...]:
     axes = node.params["axes"]
     return tuple(axes) if isinstance(axes, tuple) else ()

@@ -29,10 +29,12 @@ from tamecheck.cli.options import (
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program, program_of
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.kernel_bnn import FORMAT as BALL
+from tamecheck.kernel_bnn import REGION
 
 if TYPE_CHECKING:
     from tamecheck.certificates import Levels, Statement
     from tamecheck.ir.box import Box
+    from tamecheck.ir.graph import Graph
     from tamecheck.kernel import Report
     from tamecheck.show.answers import Sections
 
@@ -154,6 +156,9 @@ def _other_question(
         actual = _hash_of(args, certificate)
         if actual != report.model_sha256:
             return f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
+    document = json.loads(certificate)
+    if document["format"] == REGION and args.spec is not None:
+        return _other_regions(args.spec, document)
     asked = _asked(args, about)
     if asked is None:
         return None
@@ -198,6 +203,8 @@ def _hash_of(args: Namespace, certificate: bytes) -> str:
         return read(args.model).sha256
     graph = model_of(args, notes=False).graph
     document = json.loads(certificate)
+    if document["format"] == REGION:
+        return _hash_over_windows(graph, document)
     if document["format"] != BALL:
         return graph.sha256
     from tamecheck.binarized import recognise
@@ -208,6 +215,30 @@ def _hash_of(args: Namespace, certificate: bytes) -> str:
     except TamecheckError:
         # no such network at all, so it is about another model
         return graph.sha256
+
+
+def _hash_over_windows(graph: Graph, document: Mapping[str, Any]) -> str:
+    """The hash of a model as a network over windows; its own if it is none."""
+    from tamecheck.binarized import recognise_windows
+    from tamecheck.verification.problem import scores_of
+    from tamecheck.verification.windows import rows_of
+
+    rows = [row for region in document["claim"]["regions"] for row in rows_of(region)]
+    try:
+        return recognise_windows(scores_of(graph, rows)).sha256
+    except TamecheckError:
+        return graph.sha256
+
+
+def _other_regions(path: str, document: Mapping[str, Any]) -> str | None:
+    """Why the claim is another than that of a property file; None if it is the same."""
+    from tamecheck.loaders.text.vnnlib import read_vnnlib
+    from tamecheck.verification.windows import Region
+
+    regions = Region.all_of(read_vnnlib(path).cases)
+    asked = [None if region is None else region.to_json() for region in regions]
+    same = asked == document["claim"]["regions"]
+    return None if same else f"it is about another property than --spec {path}"
 
 
 def _sections(document: Mapping[str, Any], about: Statement | None) -> Sections:

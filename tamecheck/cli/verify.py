@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ where onnxruntime is installed.
 
 Of a binarized network, whose inputs take two levels each, --hamming K asks instead whether the
 decision at the point of --input stays when at most K inputs change, and --distance how many have to
-change.  For these --certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
+change.  For these, and for properties of networks of signs, also convolutional ones,
+--certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
 
 With --network the only file is a VNN-LIB 2.0 query, and the answer is as that standard says: sat,
 unsat, unknown or timed-out on the first line, then the values of all variables.
@@ -75,13 +77,17 @@ def _run(args: Namespace) -> int:
 def _run_property(args: Namespace) -> int:
     model, spec = _property_of(args)
     from tamecheck.show.answers import verification_lines
-    from tamecheck.verification import verify, vnncomp_text
+    from tamecheck.verification import Holds, verify, vnncomp_text
 
-    if args.certify or args.output is not None:
-        message(args, "No certificate: those of verify are about Hamming balls (--hamming).")
     with working(args, "verifying"):
         answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
     document = answer.to_json()
+    if isinstance(answer, Holds) and answer.certificate is not None:
+        _certify(args, document, dict(answer.certificate))
+        rests_on, checked = document["rests_on"], document["checked"]
+        answer = replace(answer, rests_on=rests_on, checked=checked)
+    elif isinstance(answer, Holds) and _certifying(args):
+        message(args, "No certificate: those of verify are about binarized networks.")
     if args.vnncomp is not None:
         _write_result(args.vnncomp, vnncomp_text(answer))
     verdict = document["verdict"]

@@ -108,6 +108,8 @@ class Holds(_Verdict):
         bounds in float64 that are rounded outward, and nothing else.
     checked
         For Hamming balls: ``enumeration`` or ``certificate``.
+    certificate
+        The document for `tamecheck.recheck`, where there is one.
     """
 
     method: str
@@ -116,6 +118,7 @@ class Holds(_Verdict):
     facts: Mapping[str, int] = field(default_factory=dict[str, int])
     rests_on: str = ROUNDING
     checked: str | None = None
+    certificate: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

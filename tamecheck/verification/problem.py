@@ -18,7 +18,7 @@ from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.shapes import axis_of
 
-__all__ = ["Problem", "Region", "problem_of", "without"]
+__all__ = ["Problem", "Region", "problem_of", "scores_of", "without"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +97,7 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     for number, case in enumerate(spec.cases):
         for row in (*case.region, *case.outputs):
             members[number, rows[row]] = True
-    scores = _scores(graph, list(rows))
+    scores = scores_of(graph, list(rows))
     layers, missing = None, ""
     try:
         layers = _with_rows(layers_of(scores), [_scale(row) for row in rows]) if rows else None
@@ -180,7 +180,7 @@ def _groups(graph: Graph) -> Iterator[tuple[frozenset[int], Fraction]]:
                 yield frozenset(place[element] for element in line), meaning.total
 
 
-def _scores(graph: Graph, rows: Sequence[Inequality]) -> Graph:
+def scores_of(graph: Graph, rows: Sequence[Inequality]) -> Graph:
     """The model without a last softmax, or other op that keeps order, where rows only compare."""
     if len(graph.outputs) != 1:
         return graph

@@ -29,6 +29,7 @@ from tamecheck.verification.falsify import attack, flip, sample
 from tamecheck.verification.joint import joint_graph, joint_replay, models_of
 from tamecheck.verification.plain import bound_plainly, sample_plainly
 from tamecheck.verification.problem import Problem, Region, problem_of, without
+from tamecheck.verification.windows import SignProofs
 from tamecheck.verification.witness import (
     Replay,
     Search,
@@ -49,6 +50,8 @@ _PIECES = "linear pieces in rationals"
 _CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
 _NEURONS = "linear bounds over sign patterns of rectifiers"
+_SIGNS = "Lagrangian decomposition over windows of signs"
+_QUICK, _QUICK_SHARE, _PROOF_SHARE, _HOLD = 3.0, 0.1, 0.6, 0.3
 
 
 def verify(
@@ -113,6 +116,7 @@ class _Run:
         self.regions = problem.regions
         self.facts: dict[str, int] = {}
         self.search: Search | None = None
+        self.signs: SignProofs | None = None
 
     @property
     def _spent(self) -> float:
@@ -251,9 +255,12 @@ class _Run:
         return (
             self._search(lambda one: sample(search, one, 4 * count), "samples", _SAMPLED)
             or self._by_clauses()
+            or self._by_signs(layers, quickly=True)
             # splitting signs is the better way where rectifiers are many
             or self._exactly(_SHORT if _has_rectifiers(layers) else _LONG)
             or self._first_bounds(search)
+            or (self._attack(search, count, _HOLD) if self.signs else None)
+            or self._by_signs(layers, quickly=False)
             or self._attack(search, count)
             or self._prove(search)
         )
@@ -280,8 +287,24 @@ class _Run:
             return self._violation(witness, _BOXES)
         return None if self.regions else self._holds(_BOXES)
 
-    def _attack(self, search: Search, count: int) -> Violated | None:
-        layers, left = search.layers, self.budget.seconds
+    def _by_signs(self, layers: Layers, *, quickly: bool) -> Holds | None:
+        """A proof for a binarized network, which the kernel can check."""
+        if not any(isinstance(one, Pointwise) and one.scalar.jumps for one in layers.computed):
+            return None
+        if quickly:
+            self.signs = SignProofs.of(self.problem.scores, self.problem.spec.cases)
+        if self.signs is None:
+            return None
+        left = self.budget.seconds
+        most = min(_QUICK, _QUICK_SHARE * left) if quickly else _PROOF_SHARE * left
+        if not self.signs.find(self.budget.part(most), quickly=quickly):
+            return None
+        reason = "No input of the region is unsafe, by bounds over patterns of signs in integers."
+        document = self.signs.certificate()
+        return Holds(_SIGNS, reason, self._spent, self.facts, RECOMPUTATION, certificate=document)
+
+    def _attack(self, search: Search, count: int, share: float = 1.0) -> Violated | None:
+        layers, left = search.layers, self.budget.seconds * share
         if any(isinstance(one, Pointwise) and one.scalar.jumps for one in layers.computed):
             # where a proof is out of reach, most of the time goes into the search
             regions = [region for region in self.regions if region.finite]

@@ -23,7 +23,7 @@ from tamecheck.binarized import (
 )
 from tamecheck.binarized.branching import Patterns
 from tamecheck.binarized.network import Ball
-from tamecheck.kernel_bnn import check
+from tamecheck.kernel_bnn import FORMAT, REGION, check, check_region
 
 FILES = sorted(Path(tamecheck.kernel_bnn.__file__).parent.glob("*.py"))
 
@@ -273,7 +273,7 @@ def test_what_is_no_json_is_invalid(text):
 
 def test_the_kernel_is_small():
     lines = {p.name: len(p.read_text(encoding="utf-8").splitlines()) for p in FILES}
-    assert sum(lines.values()) <= 290, lines
+    assert sum(lines.values()) <= 600, lines
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
@@ -294,6 +294,9 @@ def test_only_the_standard_library_no_assert_no_float(path):
 def test_the_example_of_the_page_is_valid():
     page = Path(__file__).parents[2] / "docs" / "certificates.md"
     text = page.read_text(encoding="utf-8")
-    example = text.split("```json\n")[-1].split("```")[0]
-    assert "tamecheck-ball-certificate" in example
-    assert check(example).verdict == "valid"
+    examples = [part.split("```")[0] for part in text.split("```json\n")[-2:]]
+    for example, form, checker in zip(
+        examples, (FORMAT, REGION), (check, check_region), strict=True
+    ):
+        assert form in example
+        assert checker(example).verdict == "valid"

@@ -1,0 +1,290 @@
+"""Proofs and witnesses for binarized networks over windows of real inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, lcm
+from typing import Any
+
+import numpy as np
+
+from tamecheck.binarized.affine import LIMIT, UnfitError
+from tamecheck.binarized.convolutional import recognise_windows
+from tamecheck.binarized.windows import WindowLayer, WindowNetwork
+from tamecheck.budget import Budget
+from tamecheck.errors import UnsupportedError
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.spec import Case, Inequality
+from tamecheck.ir.tensor import Array
+from tamecheck.verification.decomposition import SCALE, Clusters, Dual
+from tamecheck.verification.patterns import Clause, FirstLayer
+
+__all__ = ["Part", "Prover", "Region", "RegionProof", "SignProofs", "rows_of"]
+
+_EFFORTS = ((64, 0, 60), (512, 128, 200), (4096, 1024, 300), (16384, 4096, 300))
+"""Patterns of a group, of joined groups, and subgradient steps: tried one after the other."""
+
+_FEW_SIGNS = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The states of all layers in a part of a box: 1, -1 or 0 (open)."""
+
+    states: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, network: WindowNetwork, first: Array) -> Part:
+        """What follows for all layers from the states of the first."""
+        found = [first]
+        for layer in network.layers[1:]:
+            known, reach = _sums(layer, found[-1])
+            found.append(layer.states(known - reach, known + reach))
+        return cls(tuple(found))
+
+
+def _sums(layer: WindowLayer, before: Array) -> tuple[Array, Array]:
+    """Sums of the known states, and by how much the open ones may move them."""
+    unknown = layer.gather((before == 0).astype(np.float64))
+    return layer.sums(before), unknown @ np.abs(layer.weights.T).astype(np.float64)
+
+
+@dataclass(slots=True, eq=False)
+class RegionProof:
+    """Clauses and the tree of a proof about one region, as the kernel reads them."""
+
+    clauses: dict[Clause, int] = field(default_factory=dict[Clause, int])
+    tree: list[Any] = field(default_factory=list[Any])
+
+    def number(self, clause: Clause) -> int:
+        """The place of a clause in the list."""
+        return self.clauses.setdefault(clause, len(self.clauses))
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {"clauses": [[list(one) for one in c] for c in self.clauses], "tree": self.tree}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """Integers over the last states; a row of the property fails where the sum is at the goal."""
+
+    values: Array
+    goal: int
+
+    @classmethod
+    def of(cls, network: WindowNetwork, row: Inequality) -> Row:
+        """A row over outputs as one over the last states."""
+        readout = network.readout
+        end = row.bound - sum((c * readout.offsets[j] for j, c in row.outputs), Fraction(0))
+        factors = [(j, c * readout.scale) for j, c in row.outputs]
+        unit = lcm(*(f.denominator for _, f in factors))
+        values = sum(int(f * unit) * readout.weights[j].astype(object) for j, f in factors)
+        least = ceil(end * unit)
+        if int(np.abs(values).sum()) >= LIMIT or abs(least) >= LIMIT:
+            raise UnfitError("a row of the property that is no sum of 52 bits")
+        exceeds = not row.strict and least == end * unit
+        return cls(np.asarray(values, dtype=np.int64), least + exceeds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A box and the rows over outputs of each case that has it: unsafe means all rows of a case."""
+
+    box: Sequence[tuple[Fraction, Fraction]]
+    cases: Sequence[Sequence[Inequality]]
+
+    @classmethod
+    def all_of(cls, cases: Sequence[Case]) -> list[Region | None]:
+        """The regions of cases, in the order in which boxes occur."""
+        groups: dict[object, list[Case]] = {}
+        for case in cases:
+            groups.setdefault((case.lower, case.upper), []).append(case)
+        return list(map(cls.of, groups.values()))
+
+    @classmethod
+    def of(cls, cases: Sequence[Case]) -> Region | None:
+        """The region of cases with one box; None if it is unbounded, or a case has no such row."""
+        ends = list(zip(cases[0].lower, cases[0].upper, strict=True))
+        box = [(a, b) for a, b in ends if a is not None and b is not None]
+        rows = [[row for row in case.outputs if not row.inputs] for case in cases]
+        return cls(box, rows) if len(box) == len(ends) and all(rows) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "lower": [rational_text(low) for low, _ in self.box],
+            "upper": [rational_text(high) for _, high in self.box],
+            "unsafe": [list(map(_row_json, rows)) for rows in self.cases],
+        }
+
+
+def _row_json(row: Inequality) -> dict[str, Any]:
+    return {
+        "outputs": [[j, rational_text(c)] for j, c in row.outputs],
+        "bound": rational_text(row.bound),
+        "strict": row.strict,
+    }
+
+
+def rows_of(region: Mapping[str, Any]) -> list[Inequality]:
+    """The rows of a region that a certificate is about."""
+    found: list[Inequality] = []
+    for row in (row for case in region["unsafe"] for row in case):
+        terms = tuple((j, Fraction(c)) for j, c in row["outputs"])
+        found.append(Inequality((), terms, Fraction(row["bound"]), row["strict"]))
+    return found
+
+
+class SignProofs:
+    """Proofs about all regions of a property, found one after the other."""
+
+    def __init__(self, network: WindowNetwork, regions: Sequence[Region]) -> None:
+        self.network, self.regions = network, regions
+        self.provers = [Prover(network, region) for region in regions]
+        self.proofs: list[RegionProof | None] = [None] * len(regions)
+
+    @classmethod
+    def of(cls, graph: Graph, cases: Sequence[Case]) -> SignProofs | None:
+        """The proofs about cases; None if they cannot be sought."""
+        try:
+            regions = Region.all_of(cases)
+            known = [region for region in regions if region is not None]
+            return cls(recognise_windows(graph), known) if len(known) == len(regions) else None
+        except (UnsupportedError, UnfitError):
+            return None
+
+    def find(self, budget: Budget, *, quickly: bool) -> bool:
+        """Look for the proofs that are missing; whether there is one of every region."""
+        for number, prover in enumerate(self.provers):
+            if self.proofs[number] is None:
+                share = budget.part(budget.seconds / (len(self.provers) - number))
+                self.proofs[number] = prover.prove(share, 2 if quickly else len(_EFFORTS))
+            if self.proofs[number] is None:
+                return False
+        return True
+
+    def certificate(self) -> dict[str, Any]:
+        """The document for the kernel."""
+        return {
+            "format": "tamecheck-region-certificate",
+            "version": 1,
+            "network": self.network.to_json(),
+            "claim": {"verdict": "holds", "regions": [one.to_json() for one in self.regions]},
+            "proofs": [proof.to_json() for proof in self.proofs if proof is not None],
+        }
+
+
+class Prover:
+    """The search for a proof that no input of a region is unsafe."""
+
+    def __init__(self, network: WindowNetwork, region: Region) -> None:
+        self.network = network
+        self.first = FirstLayer.of(network.layers[0], region.box)
+        # of each case the row from which the middle of the box is farthest
+        last = network.evaluate(self.first.middle)[-1].astype(np.int64)
+        self.rows: list[int] = []
+        chosen: list[Row] = []
+        for case in region.cases:
+            rows = [Row.of(network, row) for row in case]
+            best = int(np.argmax([int(row.values @ last) - row.goal for row in rows]))
+            self.rows.append(best)
+            chosen.append(rows[best])
+        self.values = np.stack([row.values for row in chosen])
+        self.goals = np.array([row.goal for row in chosen])
+        self.proof = RegionProof()
+        self.missing = np.inf
+        """How much the best bounds of the whole box are short of the goals."""
+
+    def prove(self, budget: Budget, efforts: int) -> RegionProof | None:
+        """A proof; None if there is none in time, or with so many of the efforts and no splits."""
+        conflicts = self._conflicts() if efforts >= len(_EFFORTS) else []
+        waiting: list[dict[int, int]] = [{}]
+        self.proof = RegionProof()
+        while waiting:
+            known = waiting.pop()
+            first = self.first.states.copy()
+            for sign, state in known.items():
+                first[sign] = state
+            apart = next((c for c in conflicts if _missing_literals(c, first) == 0), None)
+            if apart is not None:
+                self.proof.tree.append({"apart": self.proof.number(apart)})
+                continue
+            part = Part.of(self.network, first)
+            leaf = self._leaf(part, budget, efforts)
+            if leaf is not None:
+                self.proof.tree.append(leaf)
+                continue
+            if budget.is_spent or efforts < len(_EFFORTS) or not (first == 0).any():
+                return None
+            sign = self._choose(part, conflicts)
+            self.proof.tree.append(sign)
+            waiting += [known | {sign: -1}, known | {sign: 1}]
+        return self.proof
+
+    def _conflicts(self) -> list[Clause]:
+        """Clauses about all open signs, where these are few."""
+        signs = np.flatnonzero(self.first.states == 0).tolist()
+        return self.first.clauses(signs) if len(signs) <= _FEW_SIGNS else []
+
+    def _choose(self, part: Part, conflicts: Sequence[Clause]) -> int:
+        """A sign to split: one that a clause settles, else one that most open neurons see."""
+        first = part.states[0]
+        for clause in conflicts:
+            if _missing_literals(clause, first) == 1:
+                return next(neuron for neuron, _, _ in clause if first[neuron] == 0)
+        seen = np.zeros(len(first))
+        if len(part.states) > 1:
+            layer = self.network.layers[1]
+            count = (part.states[1] == 0).reshape(len(layer.groups), -1).sum(axis=1)
+            for group in np.flatnonzero(count).tolist():
+                places = np.unique(layer.windows[layer.groups[group]])
+                seen[places[places >= 0]] += count[group]
+        else:
+            seen += np.abs(self.values).max(axis=0)
+        return int(np.argmax(np.where(first == 0, seen, -1)))
+
+    def _leaf(self, part: Part, budget: Budget, efforts: int) -> dict[str, Any] | None:
+        """The leaf that bounds close, or None."""
+        states = part.states[-1]
+        wide = self.values @ states.astype(np.int64) - np.abs(self.values) @ (states == 0)
+        entries: list[Any] = [{"row": at, "multipliers": []} for at in self.rows]
+        open_rows = np.flatnonzero(wide < self.goals)
+        if not len(open_rows):
+            return {"unit": SCALE, "clusters": [], "cases": entries}
+        if len(part.states) < 2 or not (part.states[-2] == 0).any():
+            return None
+        first = self.first if len(part.states) == 2 else None
+        makers = Clusters(self.network.layers[-1], part.states[-2], states, first, budget)
+        whole = len(self.proof.tree) == 0
+        for most, merged, steps in _EFFORTS[:efforts] if first else _EFFORTS[:1]:
+            if budget.is_spent:
+                return None
+            clusters = makers.find(most=most, merged=merged)
+            dual = Dual(clusters, states)
+            goals = self.goals[open_rows].astype(np.float64) + 0.5
+            ascent = dual.ascend(self.values[open_rows], goals, budget, steps)
+            shown: list[bool] = []
+            for i, number in enumerate(open_rows.tolist()):
+                found = dual.multipliers(ascent, i)
+                entries[number]["multipliers"] = [list(one) for one in found]
+                bound = dual.bound(self.values[number], found)
+                shown.append(bound >= SCALE * int(self.goals[number]))
+            if all(shown):
+                for one in clusters:
+                    for clause in one.clauses:
+                        self.proof.number(clause)
+                kept = [{"groups": list(c.groups), "signs": list(c.signs)} for c in clusters]
+                return {"unit": SCALE, "clusters": kept, "cases": entries}
+            if whole:
+                self.missing = float((self.goals[open_rows] - ascent.bounds).max())
+        return None
+
+
+def _missing_literals(clause: Clause, states: Array) -> int:
+    """How many literals of a clause are open; 9 if one does not hold."""
+    found = [int(states[neuron]) * (1 if m > 0 else -1) for neuron, _, m in clause]
+    return 9 if -1 in found else found.count(0)

@@ -1,0 +1,128 @@
+"""Proofs about convolutional binarized networks: against enumeration, and as certificates."""
+
+import json
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from convolutions import CLASSES, convolutional
+
+import tamecheck as tc
+from tamecheck.binarized import recognise_windows
+from tamecheck.budget import Budget
+from tamecheck.ir.spec import Case, Inequality
+from tamecheck.kernel_bnn import check_region
+from tamecheck.verification import Holds, Violated, verify
+from tamecheck.verification.patterns import FirstLayer
+from tamecheck.verification.windows import Part, SignProofs
+
+FORMS = [{}, {"pooled": True, "size": 7}, {"normalised": True}, {"dense": 6}]
+
+
+def cases_around(centre, radius, decision):
+    """That some class is above the decision, on a box."""
+    low = tuple(v - radius for v in centre)
+    high = tuple(v + radius for v in centre)
+    found = []
+    for rival in range(CLASSES):
+        if rival != decision:
+            terms = sorted([(decision, Fraction(1)), (rival, Fraction(-1))])
+            row = Inequality((), tuple(terms), Fraction(0))
+            found.append(Case(low, high, (), (row,)))
+    return found
+
+
+def question(tmp_path, seed, form):
+    """A network, a centre and the margin's class there."""
+    graph = tc.load(convolutional(tmp_path / "net.onnx", seed, **form)).graph
+    network = recognise_windows(graph)
+    rng = np.random.default_rng(seed)
+    centre = [Fraction(int(v), 4) for v in rng.integers(-20, 21, network.inputs)]
+    last = network.evaluate(np.array([float(v) for v in centre]))[-1].astype(np.int64)
+    return graph, network, centre, int((network.readout.weights @ last).argmax())
+
+
+def safe_by_enumeration(network, cases):
+    """Whether all patterns of the open first signs are safe, realisable or not; None if many."""
+    box = list(zip(cases[0].lower, cases[0].upper, strict=True))
+    first = FirstLayer.of(network.layers[0], box).states
+    signs = np.flatnonzero(first == 0)
+    if len(signs) > 10:
+        return None
+    for pattern in product((-1, 1), repeat=len(signs)):
+        states = first.copy()
+        states[signs] = pattern
+        last = Part.of(network, states).states[-1].astype(np.int64)
+        scores = (network.readout.weights @ last).tolist()
+        for case in cases:
+            if all(row.holds((), scores) for row in case.outputs):
+                return False
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_what_enumeration_shows_is_proved_and_what_is_proved_is_valid(tmp_path, form):
+    proved = asked = 0
+    for seed in range(6):
+        graph, network, centre, decision = question(tmp_path, seed, form)
+        for radius in (Fraction(1, 32), Fraction(1, 8), Fraction(1, 2)):
+            cases = cases_around(centre, radius, decision)
+            safe = safe_by_enumeration(network, cases)
+            proofs = SignProofs.of(graph, cases)
+            assert proofs is not None
+            found = proofs.find(Budget.of(10), quickly=False)
+            asked += safe is not None
+            assert found or not safe
+            if found:
+                proved += 1
+                report = check_region(json.dumps(proofs.certificate()))
+                assert report.verdict == "valid", report.why
+                assert report.model_sha256 == network.sha256
+                assert no_sample_is_unsafe(graph, cases, seed)
+    assert proved
+    assert asked > 5
+
+
+def no_sample_is_unsafe(graph, cases, seed):
+    rng = np.random.default_rng(seed)
+    low, high = (np.array([float(v) for v in side]) for side in (cases[0].lower, cases[0].upper))
+    model = recognise_windows(graph)
+    for _ in range(200):
+        mix = rng.random(len(low))
+        point = low + (high - low) * (np.round(mix) if rng.random() < 0.7 else mix)
+        scores = (model.readout.weights @ model.evaluate(point)[-1].astype(np.int64)).tolist()
+        if any(all(row.holds((), scores) for row in case.outputs) for case in cases):
+            return False
+    return True
+
+
+def property_text(cases):
+    low, high = cases[0].lower, cases[0].upper
+    lines = [f"(declare-const X_{i} Real)" for i in range(len(low))]
+    lines += [f"(declare-const Y_{j} Real)" for j in range(CLASSES)]
+    for i, (a, b) in enumerate(zip(low, high, strict=True)):
+        lines += [f"(assert (>= X_{i} {float(a)}))", f"(assert (<= X_{i} {float(b)}))"]
+    (decision,) = {j for case in cases for j, c in case.outputs[0].outputs if c > 0}
+    rivals = [j for j in range(CLASSES) if j != decision]
+    ways = " ".join(f"(and (>= Y_{j} Y_{decision}))" for j in rivals)
+    return "\n".join([*lines, f"(assert (or {ways}))"])
+
+
+@pytest.mark.slow
+def test_verify_gives_the_certificate_and_the_witness(tmp_path):
+    verdicts = set()
+    for seed, radius in ((0, Fraction(1, 4)), (1, Fraction(1, 4)), (2, Fraction(5))):
+        graph, network, centre, decision = question(tmp_path, seed, {"size": 8})
+        path = tmp_path / "p.vnnlib"
+        path.write_text(property_text(cases_around(centre, radius, decision)), encoding="utf-8")
+        answer = verify(graph, path, timeout=20)
+        verdicts.add(answer.status)
+        if isinstance(answer, Holds):
+            assert answer.certificate is not None
+            report = tc.recheck(answer.certificate)
+            assert (report.verdict, report.model_sha256) == ("valid", network.sha256)
+        else:
+            assert isinstance(answer, Violated)
+    assert verdicts == {"holds", "violated"}
