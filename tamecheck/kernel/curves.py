@@ -20,15 +20,15 @@ POWER, LENGTH = 16, 16  # the largest power of t on a curve, and how many of the
 def follow(
     graph: Graph,
     target: int,
-    inputs: Mapping[str, Sequence[V]],
+    given: Mapping[int, Sequence[V]],
     constant: Callable[[Fraction], V],
     combine: Callable[[Node, str, Sequence[V | None]], V | None],
 ) -> Sequence[V | None]:
-    """Return the elements of a node from the inputs', None where `combine` rejects or has none."""
+    """Return the elements of a node from given ones, None where `combine` rejects or has none."""
     needed, waiting = set[int](), {target}
     while waiting:
         needed |= waiting
-        waiting = {a for k in waiting for a in graph.nodes[k].args} - needed
+        waiting = {a for k in waiting if k not in given for a in graph.nodes[k].args} - needed
     values: dict[int, Sequence[V | None]] = {}
     for k in sorted(needed):
         node, data = graph.nodes[k], graph.data(k)
@@ -42,8 +42,8 @@ def follow(
             except Reject:
                 return None
 
-        if node.op == "input":
-            values[k] = inputs[node.name]
+        if k in given:
+            values[k] = given[k]
         elif data is not None:
             values[k] = [constant(Fraction(v, data[1])) for v in data[0]]
         elif lifts(graph, k):
@@ -56,16 +56,16 @@ def follow(
 
 def curve(
     graph: Graph, raw: Json, domain: Mapping[str, Bounds]
-) -> tuple[int, int, dict[str, list[Laurent]]]:
+) -> tuple[int, int, dict[int, list[Laurent]]]:
     """Return the output node and element of a step, and its curve, in the domain for large t."""
-    found, given = dict[str, list[Laurent]](), read.mapping(raw["curve"])
+    found, given = dict[int, list[Laurent]](), read.mapping(raw["curve"])
     require(set(given) == set(domain), "a curve names other inputs than the graph")
-    for entry in (n for n in graph.nodes if n.op == "input"):
-        found[entry.name] = [_laurent(e) for e in read.items(given[entry.name])]
-        fits = len(found[entry.name]) == entry.size
+    for k, entry in ((k, n) for k, n in enumerate(graph.nodes) if n.op == "input"):
+        found[k] = [_laurent(e) for e in read.items(given[entry.name])]
+        fits = len(found[k]) == entry.size
         require(fits, "a curve has one entry for each element of an input")
         boxes = [*domain[entry.name]] * (entry.size // len(domain[entry.name]))
-        for element, box in pairs(found[entry.name], boxes):
+        for element, box in pairs(found[k], boxes):
             spend(1 + len(element))
             above = box.low is None or _eventual_sign(element, -box.low) >= 0
             below = box.high is None or _eventual_sign(element, -box.high) <= 0

@@ -315,7 +315,7 @@ def _in_t(m: Monomial) -> bool:
 def exp_trig(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
     """Check that along a curve an output is a quotient of waves that are not in proportion."""
     node, element, inputs = curve(graph, raw, domain)
-    given = {name: [(form_of(e), UNITY) for e in elements] for name, elements in inputs.items()}
+    given = {k: [(form_of(e), UNITY) for e in elements] for k, elements in inputs.items()}
     germs = Germs()
     found = follow(graph, node, given, lambda c: (constant(c), UNITY), germs.value)[element]
     if found is None:

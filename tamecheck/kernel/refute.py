@@ -71,7 +71,7 @@ def _ring(node: Node, op: str, args: list[Poly]) -> Poly | None:
 
 
 def _evaluate(
-    graph: Graph, target: int, inputs: dict[str, list[Poly]], rule: Rule
+    graph: Graph, target: int, inputs: dict[int, list[Poly]], rule: Rule
 ) -> Sequence[Poly | None]:
     """Return the elements of a node as polynomials, None where that cannot be done."""
 
@@ -87,8 +87,8 @@ def _follow(graph: Graph, raw: Json, domain: Mapping[str, Bounds], rule: Rule) -
     """Return the output node of a line or staircase step, and its element on the ray t >= 0."""
     base, direction = read.mapping(raw["base"]), read.mapping(raw["direction"])
     require(set(base) == set(direction) == set(domain), "a ray names other inputs than the graph")
-    inputs: dict[str, list[Poly]] = {}
-    for entry in (n for n in graph.nodes if n.op == "input"):
+    inputs: dict[int, list[Poly]] = {}
+    for k, entry in ((k, n) for k, n in enumerate(graph.nodes) if n.op == "input"):
         starts = [read.rational(v) for v in read.items(base[entry.name])]
         steps = [read.rational(v) for v in read.items(direction[entry.name])]
         sizes = len(starts) == len(steps) == entry.size
@@ -97,7 +97,7 @@ def _follow(graph: Graph, raw: Json, domain: Mapping[str, Bounds], rule: Rule) -
         for (b, d), box in pairs(pairs(starts, steps), boxes):
             reach = Interval(None if d < 0 else b, None if d > 0 else b)
             require(reach <= box, "the ray leaves the domain")
-        inputs[entry.name] = [_sum({(): b}, {(T,): d}) for b, d in pairs(starts, steps)]
+        inputs[k] = [_sum({(): b}, {(T,): d}) for b, d in pairs(starts, steps)]
     first, second = read.pair(raw["output"], "an output is a node and an element")
     node = read.integer(first, 0, len(graph.nodes) - 1)
     require(node in graph.outputs, "the node is not an output")
@@ -162,11 +162,11 @@ def polynomial_bound(graph: Graph, raw: Json, node: Node) -> Interval:
     bound = read.rational(raw["bound"])
     parts = read.fields(raw["certificate"], "delta positive upper lower")
     require(node.op == "div" and node.size == 1, "not a quotient of scalars")
-    inputs: dict[str, list[Poly]] = {}
+    inputs: dict[int, list[Poly]] = {}
     count = 0
-    for entry in (n for n in graph.nodes if n.op == "input"):
+    for k, entry in ((k, n) for k, n in enumerate(graph.nodes) if n.op == "input"):
         require(count + entry.size <= 64, "too many variables")
-        inputs[entry.name] = [{(count + i,): ONE} for i in range(entry.size)]
+        inputs[k] = [{(count + i,): ONE} for i in range(entry.size)]
         count += entry.size
     p, q = (_evaluate(graph, a, inputs, _ring)[0] for a in node.args)
     delta = read.rational(parts["delta"])

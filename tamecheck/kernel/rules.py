@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
-from tamecheck.kernel import domains, hardy, pieces, read, refute, wild
+from tamecheck.kernel import domains, hardy, normal, pieces, read, refute, wild
 from tamecheck.kernel.facts import (
     ABOVE,
     COMPARE,
@@ -282,6 +282,7 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "trust": (1, "by statement", "", Proof.trust),
     "line": (1, "base direction output t", "", Proof.line),
     "staircase": (1, "base direction output", "", Proof.staircase),
+    "normal-form": (2, "node in over", "domain", normal.normal_form),
     "exp-trig": (2, "curve output", "", Proof.exp_trig),
     "germ": (2, "curve output", "", Proof.germ),
     "components": (2, "curve output", "", Proof.components),

@@ -22,6 +22,7 @@ from tamecheck.tame.definable import (
     tame_if_bounded,
 )
 from tamecheck.tame.domains import Domains
+from tamecheck.tame.identities import find_identity
 from tamecheck.tame.split import DEPTH, Attempts, Case, find_split
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Line, Open
@@ -32,6 +33,9 @@ _LARGE = 400
 """Nodes of a graph beyond which only what is in no structure is looked at twice."""
 _BOTTOM: Antichain = (Structure.RATIONAL_SEMILINEAR,)
 _REAL: Antichain = (Structure.SEMILINEAR,)
+
+_IDENTITIES = 32
+"""How many nodes are tried for identities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class _Walk:
         self.lines: list[Line] = []
         self.obstacles: list[Open] = []
         self._structures: dict[Hashable, Antichain] = {}
+        self._identities = 0 if depth else _IDENTITIES
 
     def visit(self, index: int) -> None:
         """Derive one node, all of whose arguments were visited."""
@@ -170,6 +175,8 @@ class _Walk:
         if better is None and not any(s.o_minimal for s in structures):
             better = self._quantised(index) or self._split(index, node)
         found, why = better or (plain, _reason(own, bounded=bounded is not None))
+        self.facts[index] = found
+        found, why = self._identity(index, found.structures) or (found, why)
         self.facts[index] = found
         self._record(index, found.structures, why)
         if not found.structures and all(fact.structures for fact in facts):
@@ -321,6 +328,16 @@ class _Walk:
         rounding = self.graph.name_of(chain.nodes[-1])
         why = f"a quantiser: finitely many steps of {rounding}"
         return Fact(self.proof.add(step), structures), why
+
+    def _identity(self, index: int, plain: Antichain) -> tuple[Fact, str] | None:
+        tame = any(s.o_minimal for s in plain)
+        if not self._identities or plain == _BOTTOM or (tame and index not in self._outputs):
+            return None
+        self._identities -= 1
+        found = find_identity(self.graph, index, plain, self.facts, self.domains)
+        if found is None:
+            return None
+        return Fact(self.proof.add_proof(index, found.step), found.structures), "an identity"
 
     def _record(self, index: int, structures: Antichain, why: str) -> None:
         node = self.graph.nodes[index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, TypeVar
@@ -42,21 +42,26 @@ class Algebra(Generic[V]):
 def follow(
     graph: Graph,
     root: int,
-    inputs: Mapping[str, Sequence[V]],
+    given: Mapping[int, Sequence[V]],
     algebra: Algebra[V],
     budget: int,
 ) -> tuple[list[V | None], int]:
-    """The elements of a node, None where one is not known; and the budget that is left.
+    """The elements of a node from those of given ones, None where one is not known.
+
+    With them comes the budget that is left.
 
     Raises `WorkError` if the budget, counted in scalar operations, does not suffice.
     """
     walk = _Walk(algebra, budget)
     values: dict[int, Array] = {}
-    for index in graph.ancestors([root]):
+    for index in _needed(graph, root, given):
         node = graph.nodes[index]
+        if index in given:
+            values[index] = from_list(node.shape, list(given[index]))
+            continue
         match node:
-            case Input(name=name, shape=shape):
-                values[index] = from_list(shape, list(inputs[name]))
+            case Input(shape=shape):
+                values[index] = np.full(shape, None, dtype=object)
             case Constant(tensor=tensor):
                 walk.spend(tensor.array.size)
                 elements = [algebra.constant(value) for value in tensor.fractions()]
@@ -64,6 +69,16 @@ def follow(
             case Apply(args=args):
                 values[index] = walk.node(node, [values[arg] for arg in args])
     return values[root].reshape(-1).tolist(), walk.left
+
+
+def _needed(graph: Graph, root: int, given: Container[int]) -> list[int]:
+    """The nodes that a node depends on beside given ones, itself included, in order."""
+    needed = {root}
+    for index in range(root, -1, -1):
+        node = graph.nodes[index]
+        if index in needed and index not in given and isinstance(node, Apply):
+            needed.update(node.args)
+    return sorted(needed)
 
 
 class _Walk(Generic[V]):

@@ -6,7 +6,7 @@ are multiplied by adding their ``z``: ``sin(x)² + cos(x)²`` is 1, and so is ``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -27,23 +27,24 @@ _MAX_POWER = 64
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A real function of t: t itself, an iterated logarithm of it, or a function of a form.
+    """A real variable, or a function of forms.
 
-    ``rank`` is 0 for t, 1 for log t, 2 for log log t, and so on.  A function of a form has none,
-    and a finite limit in the ball; it is constant if the form is.
+    On a curve ``rank`` is 0 for t, 1 for log t, 2 for log log t, and so on.  A function of a form
+    has none, and a finite limit in the ball; it is constant if the form is.
     """
 
     name: str
-    of: Form | None = None
+    of: tuple[Form, ...] = ()
     rank: int | None = None
+    params: tuple[tuple[str, Hashable], ...] = ()
     limit: arb = field(default=arb(0), compare=False)
     is_constant: bool = field(default=False, compare=False)
 
     def text(self) -> str:
         """The symbol for people."""
-        if self.of is not None:
-            return f"{self.name}({self.of.text()})"
-        return "t" if not self.rank else "log " * self.rank + "t"
+        if self.of:
+            return f"{self.name}({', '.join(form.text() for form in self.of)})"
+        return self.name if not self.rank else "log " * self.rank + "t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,15 @@ class Term:
         """The term whose product with this one is 1."""
         exponent = None if self.exponent is None else self.exponent.scaled((fmpq(-1), fmpq(0)))
         return Term(frozenset((one, -power) for one, power in self.powers), exponent)
+
+    def text(self) -> str:
+        """The term for people, the same for equal terms."""
+        factors = sorted(
+            one.text() if power == 1 else f"{one.text()}^{power}" for one, power in self.powers
+        )
+        if self.exponent is not None:
+            factors.append(f"exp({self.exponent.text()})")
+        return " ".join(factors)
 
     def conjugate(self) -> Term:
         """The complex conjugate: symbols are real."""
@@ -158,17 +168,15 @@ class Form:
         return as_fraction(real) if len(self.terms) == 1 and real and not imaginary else None
 
     def text(self) -> str:
-        """The form for people, where it has no exponentials but of one term."""
-        parts = list[str]()
-        for term, (c, _) in self.terms.items():
-            factors = [
-                one.text() if power == 1 else f"{one.text()}^{power}" for one, power in term.powers
-            ]
-            if term.exponent is not None:
-                factors.append(f"exp({term.exponent.text()})")
-            scale = [] if c == 1 and factors else [str(c)]
-            parts.append(" ".join([*scale, *factors]))
+        """The form for people, the same for equal forms."""
+        parts = sorted(_product_text(c, term.text()) for term, c in self.terms.items())
         return " + ".join(parts).replace("+ -", "- ")
+
+
+def _product_text(factor: Complex, text: str) -> str:
+    real, imaginary = factor
+    size = str(real) if not imaginary else f"({real} + {imaginary} i)"
+    return text if size == "1" and text else f"{size} {text}".strip()
 
 
 _NOTHING, _UNIT = (fmpq(0), fmpq(0)), (fmpq(1), fmpq(0))
@@ -192,7 +200,7 @@ def symbol(one: Symbol, power: Fraction | int = 1) -> Form:
 
 def function(name: str, of: Form, limit: arb) -> Form:
     """The symbol of a function of a form with a finite limit."""
-    return symbol(Symbol(name, of, None, limit, is_constant(of)))
+    return symbol(Symbol(name, (of,), limit=limit, is_constant=is_constant(of)))
 
 
 def is_constant(form: Form) -> bool:

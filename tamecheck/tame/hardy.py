@@ -35,7 +35,7 @@ __all__ = ["WILD", "Germ", "call", "on_curve", "raised", "waves_out_of_proportio
 _RANKS = 5
 _MARGIN = 2.0**-30
 _I: Complex = (fmpq(0), fmpq(1))
-_ITERATED = tuple(Symbol("log" if rank else "t", None, rank) for rank in range(_RANKS))
+_ITERATED = tuple(Symbol("log" if rank else "t", rank=rank) for rank in range(_RANKS))
 _WAVE = arb(0, 1)
 
 
@@ -292,8 +292,8 @@ def exponential(z: Form) -> Germ:
         exponent = Fraction(int(c.p), int(c.q))
         if one is not None and one.rank:
             above = above * symbol(_ITERATED[one.rank - 1], exponent)
-        elif one is not None and one.name == "log" and one.of is not None and c.q == 1:
-            factor = one.of.power(abs(int(c.p)))
+        elif one is not None and one.name == "log" and one.of and c.q == 1:
+            factor = one.of[0].power(abs(int(c.p)))
             above, below = (above * factor, below) if c > 0 else (above, below * factor)
         else:
             rest += Form({term: (c, d)})

@@ -13,7 +13,7 @@ from fractions import Fraction
 from flint import fmpq
 
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
-from tamecheck.ir.graph import Graph
+from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.tame.follow import Algebra, follow
 from tamecheck.tame.refute_rays import Ray
@@ -140,11 +140,12 @@ def forms_on(
         known, form = _ring(op, params, given)
         return form if known else symbols(op, params, given)
 
-    inputs = {
-        name: [_on_ray(b, d) for b, d in zip(base, ray.direction[name], strict=True)]
-        for name, base in ray.base.items()
+    given = {
+        i: [_on_ray(*p) for p in zip(ray.base[n.name], ray.direction[n.name], strict=True)]
+        for i, n in enumerate(graph.nodes)
+        if isinstance(n, Input)
     }
-    return follow(graph, root, inputs, Algebra(_constant, _rational_of, apply), budget)
+    return follow(graph, root, given, Algebra(_constant, _rational_of, apply), budget)
 
 
 def _constant(value: Fraction) -> Form:

@@ -127,7 +127,7 @@ class ProofSteps:
             return known if known is not None else self._proved[node]
         step = self._prover(self.graph, self.box, node)
         if step is not None:
-            self._proved[node] = self._bounded_step(node, [self._add_proof(node, step)])
+            self._proved[node] = self._bounded_step(node, [self.add_proof(node, step)])
         else:
             self._proved[node] = None
         return self._proved[node]
@@ -151,9 +151,9 @@ class ProofSteps:
     def proved_quotient(self, node: int) -> int | None:
         """A step that shows a quotient of polynomials to be defined everywhere, or None."""
         step = quotient_bound(self.graph, node)
-        return None if step is None else self._add_proof(node, step)
+        return None if step is None else self.add_proof(node, step)
 
-    def _add_proof(self, node: int, step: Step) -> int:
+    def add_proof(self, node: int, step: Step) -> int:
         """Add a step that computes with the constants below the node."""
         for index in self.graph.ancestors([node]):
             below = self.graph.nodes[index]

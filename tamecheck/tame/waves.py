@@ -30,7 +30,7 @@ from tamecheck.ir.formula import (
     Term,
     Var,
 )
-from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import elementary_of
 from tamecheck.tame.curves import Curve, curves
@@ -63,12 +63,13 @@ def find_waves(
             if not _has_waves(graph, root):
                 continue
             for curve in curves(graph, box, seed):
-                inputs = {
-                    name: [Germ(on_curve(element)) for element in elements]
-                    for name, elements in curve.inputs.items()
+                given = {
+                    index: [Germ(on_curve(element)) for element in curve.inputs[node.name]]
+                    for index, node in enumerate(graph.nodes)
+                    if isinstance(node, Input)
                 }
                 try:
-                    germs, budget = follow(graph, root, inputs, _ALGEBRA, budget)
+                    germs, budget = follow(graph, root, given, _ALGEBRA, budget)
                 except WorkError:
                     return None
                 for element, germ in enumerate(germs):

@@ -1,0 +1,373 @@
+"""Normal forms of nodes: identities that make a node a rational function of others.
+
+Sines and exponentials are multiplied as exponentials, a maximum is an absolute value, and what is
+left are symbols for functions of normal forms.  ``sin(x)² + cos(x)²`` is 1, so it is semilinear
+although no sine is.  The form holds where the node is defined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isqrt
+
+from flint import fmpq
+
+from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
+from tamecheck.ir.graph import Graph, Input
+from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ir.tensor import size_of
+from tamecheck.tame.follow import Algebra, WorkError, follow
+from tamecheck.tame.forms import ONE, ZERO, Complex, Form, Symbol, Term, number, symbol
+from tamecheck.tame.series import Series, pieces_at
+
+__all__ = ["NormalForm", "normal_form"]
+
+_HALF = Fraction(1, 2)
+_SQUARES = {"abs": 2, "sqrt": 1}
+"""The power of its argument that the square of a symbol is."""
+
+_I: Complex = (fmpq(0), fmpq(1))
+_ODD = ("atan", "erf", "asin")
+_ODD_MODES = ("half_even", "half_away", "half_toward_zero", "toward_zero", "away_from_zero")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A quotient of forms, whose divisor is not 0 where the value is defined."""
+
+    above: Form
+    below: Form = ONE
+
+    def rational(self) -> Fraction | None:
+        """The rational that the value is, or None."""
+        return self.above.value() if self.below == ONE else None
+
+    def __add__(self, other: Value) -> Value:
+        if self.below == other.below:
+            return Value(self.above + other.above, self.below)
+        above = self.above * other.below + other.above * self.below
+        return Value(above, self.below * other.below)
+
+    def __neg__(self) -> Value:
+        return Value(self.above * number(-1), self.below)
+
+    def __sub__(self, other: Value) -> Value:
+        return self + -other
+
+    def __mul__(self, other: Value) -> Value:
+        return Value(self.above * other.above, self.below * other.below)
+
+    def __truediv__(self, other: Value) -> Value:
+        if not other.above.terms:
+            raise UndecidedError
+        return self * _quotient(other.below, other.above)
+
+    def single(self) -> Form:
+        """The value as one form."""
+        if self.below == ONE:
+            return self.above
+        return symbol(Symbol("quotient", (self.above, self.below)))
+
+
+def _quotient(above: Form, below: Form) -> Value:
+    return Value(above * below.inverse()) if len(below.terms) == 1 else Value(above, below)
+
+
+def _settled(value: Value) -> Value:
+    """The value without squares of roots; a number, where it is a multiple of the divisor."""
+    above, below = _without_squares(value.above), _without_squares(value.below)
+    if not below.terms:
+        raise UndecidedError
+    term, (a, b) = next(iter(below.terms.items()))
+    c, _ = above.terms.get(term, (fmpq(0), fmpq(0)))
+    ratio = number(as_fraction(c / a)) if a and not b else ZERO
+    return Value(ratio) if above == ratio * below else _quotient(above, below)
+
+
+def _without_squares(form: Form) -> Form:
+    total = ZERO
+    for term, c in form.terms.items():
+        found = Form({Term(frozenset(), term.exponent): c})
+        for one, power in term.powers:
+            squared = one.name in _SQUARES and bool(one.of) and power > 1
+            half = int(power // 2) if squared else 0
+            if half:
+                found = found * one.of[0].power(half * _SQUARES[one.name])
+            found = found * symbol(one, power - 2 * half)
+        total += found
+    return total
+
+
+def _order(form: Form) -> list[tuple[str, str]]:
+    """An order of forms that does not depend on how they came about."""
+    return sorted((term.text(), str(c)) for term, c in form.terms.items())
+
+
+def _units(form: Form) -> list[Form]:
+    """Terms that are nowhere 0, by which the form may be divided."""
+    plain = [
+        Form({Term(exponent=term.exponent): c})
+        for term, c in form.terms.items()
+        if not c[1] and (term.exponent is None or not term.exponent.imaginary().terms)
+    ]
+    size = max(max(abs(a), abs(b)) for a, b in form.terms.values())
+    return plain or [number(as_fraction(size)), number(as_fraction(-size))]
+
+
+def _by_unit(name: str, form: Form) -> tuple[Form, Form]:
+    """A term that is nowhere 0, and the symbol of a function of the form divided by it."""
+    rests = [(unit, form * unit.inverse()) for unit in _units(form)]
+    unit, rest = min(rests, key=lambda pair: _order(pair[1]))
+    return unit, symbol(Symbol(name, (rest,)))
+
+
+def _real_term(form: Form) -> tuple[Term, fmpq]:
+    ((term, (a, b)),) = form.terms.items()
+    if b or (term.exponent is not None and term.exponent.imaginary().terms):
+        raise UndecidedError
+    return term, a
+
+
+def _magnitude(form: Form) -> Form:
+    if not form.terms:
+        return form
+    if len(form.terms) > 1:
+        unit, rest = _by_unit("abs", form)
+        return _magnitude(unit) * rest
+    term, a = _real_term(form)
+    found = Form({Term(exponent=term.exponent): (abs(a), fmpq(0))})
+    for one, power in term.powers:
+        even = power.denominator == 1 and power % 2 == 0
+        factor = ONE if even else _by_unit("abs", symbol(one))[1]
+        found = found * symbol(one, power if even else power - 1) * factor
+    return found
+
+
+def _logarithm(form: Form) -> Form:
+    """The logarithm of the absolute value."""
+    if len(form.terms) > 1:
+        unit, rest = _by_unit("log", form)
+        return _logarithm(unit) + rest
+    term, a = _real_term(form)
+    found = term.exponent or ZERO
+    if abs(a) != 1:
+        found += symbol(Symbol("log", (number(as_fraction(abs(a))),)))
+    for one, power in term.powers:
+        found += number(power) * symbol(Symbol("log", (symbol(one),)))
+    return found
+
+
+def _root(form: Form) -> Form:
+    if len(form.terms) == 1:
+        term, a = _real_term(form)
+        exact = _exact_root(a)
+        if exact and all(power.denominator == 1 and power % 2 == 0 for _, power in term.powers):
+            powers = frozenset((one, power / 2) for one, power in term.powers)
+            exponent = None if term.exponent is None else term.exponent * number(_HALF)
+            return _magnitude(Form({Term(powers, exponent): (exact, fmpq(0))}))
+    return symbol(Symbol("sqrt", (form,)))
+
+
+def _exact_root(value: fmpq) -> fmpq | None:
+    if value <= 0:
+        raise UndecidedError
+    root = fmpq(isqrt(int(value.p)), isqrt(int(value.q)))
+    return root if root * root == value else None
+
+
+def _floor(value: Value) -> Value:
+    real, _ = value.above.terms.get(Term(), (fmpq(0), fmpq(0)))
+    whole = Value(number(int(real.floor()) if value.below == ONE else 0))
+    return Value(symbol(Symbol("floor", ((value - whole).single(),)))) + whole
+
+
+def _odd(name: str, value: Value) -> Value:
+    """An odd function, of the value or of its negative, whichever comes first."""
+    plain, minus = value.single(), (-value).single()
+    if _order(minus) < _order(plain):
+        return -Value(symbol(Symbol(name, (minus,))))
+    return Value(symbol(Symbol(name, (plain,))))
+
+
+def _exp(value: Value) -> Value:
+    return Value(value.single().exponential())
+
+
+def _log(value: Value) -> Value:
+    return Value(_logarithm(value.above) - _logarithm(value.below))
+
+
+def _abs(value: Value) -> Value:
+    return _quotient(_magnitude(value.above), _magnitude(value.below))
+
+
+def _sqrt(value: Value) -> Value:
+    return Value(_root(value.single()))
+
+
+def _sin(value: Value) -> Value:
+    turn = value.single().exponential(_I)
+    return Value((turn - turn.inverse()).scaled((fmpq(0), fmpq(-1, 2))))
+
+
+def _cos(value: Value) -> Value:
+    turn = value.single().exponential(_I)
+    return Value((turn + turn.inverse()).scaled((fmpq(1, 2), fmpq(0))))
+
+
+def _power(value: Value, exponent: int) -> Value:
+    above, below = (p.power(abs(exponent)) for p in (value.above, value.below))
+    return Value(above, below) if exponent >= 0 else Value(ONE) / Value(above, below)
+
+
+_ONE, _TWO = Value(ONE), Value(number(2))
+
+
+def _tanh(x: Value) -> Value:
+    square = _exp(x + x)
+    return (square - _ONE) / (square + _ONE)
+
+
+def _relu(x: Value) -> Value:
+    return (x + _abs(x)) / _TWO
+
+
+def _maximum(x: Value, y: Value) -> Value:
+    return (x + y + _abs(x - y)) / _TWO
+
+
+def _minimum(x: Value, y: Value) -> Value:
+    return (x + y - _abs(x - y)) / _TWO
+
+
+_OF_ONE: Mapping[str, Callable[[Value], Value]] = {
+    "neg": lambda x: -x,
+    "abs": _abs,
+    "relu": _relu,
+    "exp": _exp,
+    "log": _log,
+    "sqrt": _sqrt,
+    "sin": _sin,
+    "cos": _cos,
+    "tan": lambda x: _sin(x) / _cos(x),
+    "sinh": lambda x: (_exp(x) - _exp(-x)) / _TWO,
+    "cosh": lambda x: (_exp(x) + _exp(-x)) / _TWO,
+    "tanh": _tanh,
+    "sigmoid": lambda x: _ONE / (_ONE + _exp(-x)),
+    "softplus": lambda x: _log(_ONE + _exp(x)),
+    "asinh": lambda x: _log(x + _sqrt(x * x + _ONE)),
+    "acosh": lambda x: _log(x + _sqrt(x * x - _ONE)),
+    "atanh": lambda x: _log((_ONE + x) / (_ONE - x)) / _TWO,
+    "floor": _floor,
+    "ceil": lambda x: -_floor(-x),
+}
+_OF_TWO: Mapping[str, Callable[[Value, Value], Value]] = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "prelu": lambda x, y: _relu(x) - y * _relu(-x),
+}
+
+
+def _value(op: Op, params: Params, args: Sequence[Value]) -> Value:
+    exponent = args[-1].rational() if op.name == "power" else params.get("exponent")
+    ends = [params.get(end) for end in ("lo", "hi")] if op.name == "clip" else []
+    if len(args) == 1 and op.name in _OF_ONE:
+        return _OF_ONE[op.name](args[0])
+    if len(args) == 2 and op.name in _OF_TWO:
+        return _OF_TWO[op.name](*args)
+    if isinstance(exponent, Fraction) and _is_power(op, exponent):
+        return _power(args[0], int(exponent))
+    if ends:
+        found = args[0]
+        for end, cut in zip(ends, (_maximum, _minimum), strict=True):
+            found = cut(found, Value(number(end))) if isinstance(end, Fraction) else found
+        return found
+    odd_mode = op.name == "round" and params.get("mode") in _ODD_MODES
+    if op.name in _ODD or odd_mode:
+        return _odd(f"{op.name} {params['mode']}" if odd_mode else op.name, args[0])
+    if op.name in ("select", "leaky_relu", "elu"):
+        raise UndecidedError
+    known = tuple(sorted((key, str(value)) for key, value in params.items()))
+    return Value(symbol(Symbol(op.name, tuple(arg.single() for arg in args), params=known)))
+
+
+def _is_power(op: Op, exponent: Fraction) -> bool:
+    return exponent.denominator == 1 and (op.name == "pow" or exponent >= 0)
+
+
+def _apply(op: Op, params: Params, args: Sequence[Value | None]) -> Value | None:
+    given = [arg for arg in args if arg is not None]
+    if not isinstance(op.meaning, Pointwise) or len(given) < len(args):
+        return None
+    try:
+        return _exact(op.meaning, params, given) or _settled(_value(op, params, given))
+    except UndecidedError:
+        return None
+
+
+def _exact(meaning: Pointwise, params: Params, args: Sequence[Value]) -> Value | None:
+    values = [arg.rational() for arg in args]
+    known = [Series.constant(as_number(value), 0) for value in values if value is not None]
+    if len(known) < len(args):
+        return None
+    found = pieces_at(meaning.pieces(params), known)[0]
+    return Value(number(as_fraction(found))) if isinstance(found, fmpq) else None
+
+
+def _constant(value: Fraction) -> Value:
+    return Value(number(value))
+
+
+_ALGEBRA = Algebra(_constant, Value.rational, _apply)
+
+
+@dataclass(frozen=True, slots=True)
+class NormalForm:
+    """A node as a rational function of inputs and other nodes: an affine one, or not."""
+
+    over: tuple[int, ...]
+    is_affine: bool
+
+
+def normal_form(graph: Graph, node: int, atoms: Sequence[int], budget: int) -> NormalForm | None:
+    """The node over the inputs and those atoms that its normal form has, if it has nothing else.
+
+    Parameters
+    ----------
+    graph, node
+        The node, which may have several elements.
+    atoms
+        Nodes before it whose elements are taken as they are.
+    budget
+        Scalar operations.
+    """
+    inputs = [i for i, entry in enumerate(graph.nodes) if isinstance(entry, Input)]
+    given = {
+        atom: [
+            Value(symbol(Symbol(str(atom), params=(("element", i),))))
+            for i in range(size_of(graph.nodes[atom].shape))
+        ]
+        for atom in (*atoms, *inputs)
+    }
+    try:
+        found, _ = follow(graph, node, given, _ALGEBRA, budget)
+    except WorkError:
+        return None
+    names, affine = set[str](), True
+    for value in found:
+        if value is None:
+            return None
+        for form in (value.above, value.below):
+            for term, (_, imaginary) in form.terms.items():
+                if term.exponent is not None or imaginary or any(one.of for one, _ in term.powers):
+                    return None
+                names |= {one.name for one, _ in term.powers}
+                affine = affine and (not term.powers or [p for _, p in term.powers] == [1])
+        affine = affine and value.below == ONE
+    return NormalForm(tuple(atom for atom in atoms if str(atom) in names), affine)
