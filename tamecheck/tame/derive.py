@@ -10,9 +10,8 @@ from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.evaluate.ranges import Range
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Routing
 from tamecheck.ir.structure import Antichain, Structure, join_all
-from tamecheck.ops.facets import comparisons, line_of, rounds, sign_values
+from tamecheck.ops.facets import comparisons, rounds
 from tamecheck.tame.definable import (
     Situation,
     needs_bounded,
@@ -23,11 +22,12 @@ from tamecheck.tame.definable import (
 )
 from tamecheck.tame.domains import Domains
 from tamecheck.tame.identities import find_identity
+from tamecheck.tame.quantisers import quantiser_chain
 from tamecheck.tame.split import DEPTH, Attempts, Case, find_split
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Line, Open
 
-__all__ = ["Chain", "Derivation", "Fact", "derive", "quantiser_chain"]
+__all__ = ["Derivation", "Fact", "derive"]
 
 _LARGE = 400
 """Nodes of a graph beyond which only what is in no structure is looked at twice."""
@@ -403,52 +403,3 @@ def _structure_obstacle(graph: Graph, index: int, own: Antichain, facts: Sequenc
         "no structure of the list contains all of these",
         "bounds on the arguments of its roundings: give --box",
     )
-
-
-_AFFINE = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG)
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A saturating op, affine ops by input-free operands, and the rounding below them."""
-
-    nodes: tuple[int, ...]
-    """From the saturating op down to the rounding."""
-    operands: tuple[int, ...]
-    """The input-free operands along the way, in that order."""
-    source: int
-    """The argument of the rounding."""
-
-
-def quantiser_chain(graph: Graph, top: int) -> Chain | None:
-    """The chain below a saturating op, or None if the node is not the top of a quantiser."""
-    node = graph.nodes[top]
-    if not (isinstance(node, Apply) and _saturates(node)):
-        return None
-    nodes: list[int] = []
-    operands: list[int] = []
-    current = top
-    while True:
-        node = graph.nodes[current]
-        if not isinstance(node, Apply):
-            return None
-        moving = [arg for arg in node.args if not graph.input_free[arg]]
-        if len(moving) != 1:
-            return None
-        nodes.append(current)
-        if rounds(node.op, node.params):
-            return Chain(tuple(nodes), tuple(operands), moving[0])
-        if current != top and node.op not in _AFFINE and not isinstance(node.op.meaning, Routing):
-            return None
-        if node.op is ops.DIV and not graph.input_free[node.args[1]]:
-            return None
-        operands.extend(arg for arg in node.args if graph.input_free[arg])
-        current = moving[0]
-
-
-def _saturates(node: Apply) -> bool:
-    """Whether the op is constant far out on both sides, as a clip or a comparison is."""
-    line = line_of(node.op, node.params)
-    if line is not None:
-        return not line.slopes[0] and not line.slopes[-1]
-    return sign_values(node.op, node.params) is not None
