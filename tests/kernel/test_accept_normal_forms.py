@@ -11,7 +11,7 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Input
 from tamecheck.kernel import check
 from tamecheck.loaders.text.expression import parse_expression
-from tamecheck.tame.steps import certificate_document
+from tamecheck.tame.document import certificate_document
 
 structure = runpy.run_path(str(Path(__file__).parent / "builders.py"))["structure"]
 LINQ, ALG = "rational-semilinear", "semialgebraic"
