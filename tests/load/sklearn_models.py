@@ -25,6 +25,7 @@ from sklearn.gaussian_process import kernels
 
 from tests.load.sklearn_tables import (
     COUNTS,
+    GAPS,
     ONE_NUMBER,
     POSITIVE,
     SEED,
@@ -187,11 +188,14 @@ FITS = {
     ],
     "ExtraTreeClassifier": classes(trees.ExtraTreeClassifier, SEED, SEED, {"max_depth": 3, **SEED}),
     "ExtraTreeRegressor": numbers(trees.ExtraTreeRegressor, SEED, {"max_depth": 3, **SEED}, SEED),
-    "RandomForestClassifier": classes(
-        ensemble.RandomForestClassifier,
-        *({"n_estimators": 8, **SEED}, {"n_estimators": 5, "max_depth": 3, **SEED}),
-        {"n_estimators": 4, "bootstrap": False, **SEED},
-    ),
+    "RandomForestClassifier": [
+        (ensemble.RandomForestClassifier(3, **SEED), GAPS),
+        *classes(
+            ensemble.RandomForestClassifier,
+            *({"n_estimators": 8, **SEED}, {"n_estimators": 5, "max_depth": 3, **SEED}),
+            {"n_estimators": 4, "bootstrap": False, **SEED},
+        ),
+    ],
     "RandomForestRegressor": over(
         ensemble.RandomForestRegressor,
         (ONE_NUMBER, TWO_NUMBERS),
@@ -215,10 +219,13 @@ FITS = {
         *({"n_estimators": 5, **SEED}, {"n_estimators": 4, "loss": "huber", **SEED}),
         {"n_estimators": 4, "init": "zero", **SEED},
     ),
-    "HistGradientBoostingClassifier": classes(
-        ensemble.HistGradientBoostingClassifier,
-        *({"max_iter": 4, "min_samples_leaf": 3}, {"max_iter": 3, "min_samples_leaf": 3}, {}),
-    ),
+    "HistGradientBoostingClassifier": [
+        *classes(
+            ensemble.HistGradientBoostingClassifier,
+            *({"max_iter": 4, "min_samples_leaf": 3}, {"max_iter": 3, "min_samples_leaf": 3}, {}),
+        ),
+        (ensemble.HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=3), GAPS),
+    ],
     "HistGradientBoostingRegressor": over(
         ensemble.HistGradientBoostingRegressor,
         (POSITIVE,),

@@ -29,6 +29,7 @@ ONE_NUMBER, TWO_NUMBERS = table(3, -1), table(3, -2)
 COUNTS = ONE_NUMBER[0], np.abs(np.round(ONE_NUMBER[1]))
 POSITIVE = ONE_NUMBER[0], np.abs(ONE_NUMBER[1]) + 0.1
 SIGNS = THREE[0], np.stack([THREE[1] > 0, THREE[1] > 1, THREE[0][:, 1] > 0], axis=1).astype(int)
+GAPS = np.where(np.random.default_rng(4).random((60, 3)) < 0.3, np.nan, THREE[0]), THREE[1]
 CODES = np.random.default_rng(2).integers([0, 0, 1], [3, 2, 4], (60, 3)) * 1.0, None
 CATEGORIES = np.column_stack([CODES[0][:, :2], ONE_NUMBER[0][:, 0]]), ONE_NUMBER[1]
 

@@ -14,6 +14,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it ena
 
 from tests.load.sklearn_tables import (
     CODES,
+    GAPS,
     ONE_NUMBER,
     SEED,
     THREE,
@@ -69,6 +70,7 @@ FITS = {
             impute.SimpleImputer,
             *({}, {"strategy": "median"}, {"strategy": "constant", "fill_value": 1.0}),
         ),
+        (impute.SimpleImputer(add_indicator=True), GAPS),
         (impute.SimpleImputer(missing_values=0), (np.round(ONE_NUMBER[0]), None)),
     ],
     "OneHotEncoder": over(
@@ -82,8 +84,12 @@ FITS = {
         (CODES,),
         *({}, {"handle_unknown": "use_encoded_value", "unknown_value": -1}, {}),
     ),
-    "IterativeImputer": features(impute.IterativeImputer, {}, {"max_iter": 2}, {}),
-    "KNNImputer": features(impute.KNNImputer, {}, {"n_neighbors": 2}, {"weights": "distance"}),
+    "IterativeImputer": over(
+        impute.IterativeImputer, (GAPS,), {}, {"max_iter": 2}, {"add_indicator": True}
+    ),
+    "KNNImputer": over(
+        impute.KNNImputer, (GAPS,), {}, {"add_indicator": True}, {"weights": "distance"}
+    ),
     "FunctionTransformer": features(
         preprocessing.FunctionTransformer,
         *({}, {"func": np.tanh}, {"func": np.exp2}, {"func": np.square}, {"func": np.sign}),

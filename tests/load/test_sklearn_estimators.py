@@ -45,7 +45,7 @@ UNFITTED = {
 def rows_near(x, count):
     """Rows of the table, near them, and on other scales."""
     source = np.random.default_rng(1)
-    rows = x[source.integers(0, len(x), count)]
+    rows = np.nan_to_num(x[source.integers(0, len(x), count)])
     noise = source.normal(size=rows.shape)
     scale = source.choice([0, 0.01, 0.3, 3.0], size=(count, 1))
     return rows + scale * noise

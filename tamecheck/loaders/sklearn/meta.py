@@ -97,7 +97,8 @@ def rows_of(estimator: Any) -> Array | None:
     for attribute in _ROWS:
         held = getattr(estimator, attribute, None)
         if held is not None and np.shape(held)[1:] == (width,):
-            return np.asarray(dense(held), dtype=np.float64)
+            rows = np.asarray(dense(held), dtype=np.float64)
+            return rows[np.isfinite(rows).all(axis=1)]
     held = (getattr(estimator, key, None) for key in _PARTS.get(type(estimator).__name__, ()))
     inner = (rows_of(part) for one in held for part in _flat(one))
     return next((rows for rows in inner if rows is not None and rows.shape[1] == width), None)

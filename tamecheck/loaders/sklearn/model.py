@@ -10,7 +10,7 @@ import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array
+from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, categories_of, parts, rows_of
@@ -129,7 +129,7 @@ def _points(estimator: Any, graph: Graph) -> Iterator[Point]:
     moved = 1e-3 * any(type(part).__name__ in BY_DISTANCE for part in parts(estimator))
     rows = rows_of(estimator)
     points = list(points_like({"x": np.zeros(graph.inputs["x"])}))
-    if rows is not None:
+    if rows is not None and len(rows):
         near: Array = rng.choice(rows, 8) * (1 + 0.01 * rng.normal(size=(8, 1)))
         points += [{"x": row} for row in near]
     for number, point in enumerate(points):
@@ -156,7 +156,7 @@ def _runner(
             except ValueError:
                 # scikit-learn says so where the function has no value
                 return None
-            return {name: _array(value).reshape(shapes[name]) for name, value in found.items()}
+            return {name: _array(value, shapes[name]) for name, value in found.items()}
 
     return run
 
@@ -174,8 +174,10 @@ def _asked(estimator: Any, name: str, method: str, row: Any) -> Any:
     return np.flatnonzero(classes == found[0])
 
 
-def _array(found: Any) -> Array:
-    return np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float64)
+def _array(found: Any, shape: Shape) -> Array:
+    """A number, table or sparse table of one row in the shape that it has in the graph."""
+    array = np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float64)
+    return array.reshape(shape) if array.size == size_of(shape) else array
 
 
 def _frame(estimator: Any) -> Callable[[Array], Any]:

@@ -151,28 +151,38 @@ def _kept(x: Value, estimator: Any) -> Value:
 
 def _imputed(x: Value, estimator: Any) -> Value:
     """Numbers as they are: a missing value is no real number, unless it is marked by one."""
-    if estimator.add_indicator:
-        raise UnsupportedError("add_indicator=True is not read")
     statistics = np.asarray(estimator.statistics_, dtype=np.float64)
-    known = np.isfinite(statistics)
-    if estimator.keep_empty_features:
-        known[:] = True
-    marker = estimator.missing_values
-    kept = x if known.all() else x.take(np.flatnonzero(known), 0)
-    if marker is None or not isinstance(marker, int | float) or math.isnan(marker):
-        return kept
-    missing = kept.apply(ops.EQUAL, rational(marker))
-    return missing.select(x.emitter.constant(statistics[known]), kept)
+    kept = np.isfinite(statistics) | bool(estimator.keep_empty_features)
+    y, marker = x if kept.all() else x.take(np.flatnonzero(kept), 0), estimator.missing_values
+    if _is_number(marker):
+        y = y.apply(ops.EQUAL, rational(marker)).select(x.emitter.constant(statistics[kept]), y)
+    return _marked(x, y, estimator)
 
 
 def _neighbours_imputed(x: Value, estimator: Any) -> Value:
-    if estimator.add_indicator or not _is_nan(estimator.missing_values):
-        raise UnsupportedError("only missing_values=nan without add_indicator is read")
-    return x.take(np.flatnonzero(estimator._valid_mask), 0)  # noqa: SLF001 - has no public name
+    """The same; a feature that no row had is left out, or 0."""
+    if _is_number(estimator.missing_values):
+        raise UnsupportedError("a number that marks missing values is not read")
+    known = np.asarray(estimator._valid_mask)  # noqa: SLF001 - has no public name
+    if estimator.keep_empty_features:
+        y = x if known.all() else x * x.emitter.constant(known.astype(np.int64))
+    else:
+        y = x.take(np.flatnonzero(known), 0)
+    return _marked(x, y, estimator)
 
 
-def _is_nan(marker: Any) -> bool:
-    return isinstance(marker, float) and math.isnan(marker)
+def _marked(x: Value, y: Value, estimator: Any) -> Value:
+    """Then, if the estimator adds them, indicators of the features that may be missing."""
+    if not estimator.add_indicator:
+        return y
+    places, marker = np.asarray(estimator.indicator_.features_), estimator.missing_values
+    if not _is_number(marker):
+        return join([y, x.emitter.constant(np.zeros(len(places)))])
+    return join([y, x.take(places, 0).apply(ops.EQUAL, rational(marker))])
+
+
+def _is_number(marker: Any) -> bool:
+    return isinstance(marker, int | float) and not math.isnan(marker)
 
 
 def _principal(x: Value, estimator: Any) -> Value:
@@ -293,7 +303,7 @@ ESTIMATORS: Mapping[str, Methods] = {
     "PowerTransformer": transformer(_power),
     "QuantileTransformer": transformer(_quantiles),
     "SimpleImputer": transformer(_imputed),
-    "IterativeImputer": transformer(lambda x, _: x),
+    "IterativeImputer": transformer(lambda x, e: _marked(x, _imputed(x, e.initial_imputer_), e)),
     "KNNImputer": transformer(_neighbours_imputed),
     "FunctionTransformer": transformer(lambda x, e: _function(x, e.func, e.kw_args)),
     **dict.fromkeys(("PCA", "IncrementalPCA"), transformer(_principal)),
