@@ -213,6 +213,10 @@ def table(outcomes: list[Outcome]) -> str:
             if rows
             else f"| {shown} | | | | |"
         )
+    lines += ["", "Of other domains are read:", ""]
+    for domain in sorted({domain for domain, _ in LOWERINGS if domain}):
+        names = sorted(name for other, name in LOWERINGS if other == domain)
+        lines.append(f"- `{domain}`: {', '.join(names)}.")
     counts = Counter(outcome.verdict for outcome in outcomes)
     lines += ["", "† read by the definition that ONNX itself has.", ""]
     lines += [f"Cases passed: {counts['passed']} of {len(outcomes)} (onnx {onnx.__version__}).", ""]
