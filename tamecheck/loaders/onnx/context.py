@@ -11,9 +11,18 @@ from tamecheck.loaders.kinds import Kind
 from tamecheck.loaders.onnx.source import Attributes
 from tamecheck.loaders.values import Emitter, Value, axis_in
 
-__all__ = ["Context", "Lowering", "Outputs"]
+__all__ = ["Context", "Item", "Lowering", "Outputs", "TensorSequence"]
 
-Outputs: TypeAlias = Value | tuple[Value, ...]
+
+@dataclass(frozen=True, slots=True)
+class TensorSequence:
+    """A sequence of tensors: no tensor itself, but what other operators take one out of."""
+
+    elements: tuple[Value, ...]
+
+
+Item: TypeAlias = Value | TensorSequence
+Outputs: TypeAlias = Item | tuple[Item, ...]
 
 
 @dataclass(slots=True)
@@ -26,12 +35,12 @@ class Context:
 
     op: str
     opset: int
-    inputs: tuple[Value | None, ...]
+    inputs: tuple[Item | None, ...]
     wanted: int
     attributes: Attributes
     emitter: Emitter
     decode: Callable[[Any], Value]
-    run: Callable[[Any, Sequence[Value], str], list[Value]]
+    run: Callable[[Any, Sequence[Item], str], list[Item]]
 
     def input(self, index: int) -> Value:
         """An input that must be there."""
@@ -42,7 +51,24 @@ class Context:
 
     def optional(self, index: int) -> Value | None:
         """An input that may be left out."""
-        return self.inputs[index] if index < len(self.inputs) else None
+        found = self.inputs[index] if index < len(self.inputs) else None
+        if isinstance(found, TensorSequence):
+            raise InputError(f"Input {index} is a sequence, not a tensor.")
+        return found
+
+    def item(self, index: int) -> Item:
+        """An input that must be there, a tensor or a sequence."""
+        found = self.inputs[index] if index < len(self.inputs) else None
+        if found is None:
+            raise InputError(f"Input {index} is missing.")
+        return found
+
+    def sequence(self, index: int) -> tuple[Value, ...]:
+        """The elements of an input that must be a sequence."""
+        found = self.item(index)
+        if not isinstance(found, TensorSequence):
+            raise InputError(f"Input {index} is a tensor, not a sequence.")
+        return found.elements
 
     def all_inputs(self) -> list[Value]:
         """The inputs of an operator that takes any positive number of them."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.kinds import BOOL, INT64
-from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.onnx.context import Context, Item, Lowering, Outputs
+from tamecheck.loaders.onnx.sequences import stack
 from tamecheck.loaders.values import Value, axis_in
 
 __all__ = ["CONTROL"]
@@ -25,6 +25,13 @@ def _truth(value: Value, what: str) -> bool:
     return bool(array.reshape(-1)[0])
 
 
+def _tensors(items: Sequence[Item]) -> list[Value]:
+    found = [item for item in items if isinstance(item, Value)]
+    if len(found) < len(items):
+        raise InputError("The body gives a sequence where a tensor is needed.")
+    return found
+
+
 def _if(ctx: Context) -> Outputs:
     then, other = ctx.attributes.graph("then_branch"), ctx.attributes.graph("else_branch")
     chosen = _truth(ctx.input(0), "the condition")
@@ -32,7 +39,7 @@ def _if(ctx: Context) -> Outputs:
 
 
 def _loop(ctx: Context) -> Outputs:
-    body, state = ctx.attributes.graph("body"), [ctx.input(i) for i in range(2, len(ctx.inputs))]
+    body, state = ctx.attributes.graph("body"), [ctx.item(i) for i in range(2, len(ctx.inputs))]
     given, start = ctx.optional(0), ctx.optional(1)
     (trips,) = (None,) if given is None else given.integers("the trip count")
     alive = ctx.constant(np.int64(1), BOOL) if start is None else start
@@ -45,19 +52,14 @@ def _loop(ctx: Context) -> Outputs:
         found = ctx.run(body, (ctx.constant(np.int64(trip), INT64), alive, *state), str(trip))
         if len(found) <= len(state):
             raise InputError(f"The body has {len(found)} outputs for {len(state)} variables.")
-        alive, state, row = found[0], found[1 : 1 + len(state)], found[1 + len(state) :]
+        alive, row = _tensors(found[:1])[0], _tensors(found[1 + len(state) :])
+        state = found[1 : 1 + len(state)]
         rows.append(row)
         trip += 1
     collected = ctx.wanted - len(state)
     if not rows and collected > 0:
         raise UnsupportedError("a loop without a trip collects nothing of a known shape.")
-    return (*state, *(_stack([row[i] for row in rows], 0) for i in range(collected)))
-
-
-def _stack(values: Sequence[Value], axis: int) -> Value:
-    at = axis_in(axis, values[0].rank + 1)
-    first, *others = (v.reshape((*v.shape[:at], 1, *v.shape[at:])) for v in values)
-    return first.apply(ops.CONCAT, *others, axis=at) if others else first
+    return (*state, *(stack([row[i] for row in rows], 0) for i in range(collected)))
 
 
 def _scan(ctx: Context) -> Outputs:
@@ -82,7 +84,7 @@ def _scan(ctx: Context) -> Outputs:
     outputs: list[Value] = []
     for i in range(collected):
         column = [row[i] for row in rows]
-        outputs.append(_stack(column[::-1] if out_turned[i] else column, out_axes[i]))
+        outputs.append(stack(column[::-1] if out_turned[i] else column, out_axes[i]))
     return (*state, *outputs)
 
 
@@ -107,8 +109,8 @@ def _trips(
         found = ctx.run(body, (*state, *parts), str(trip))
         if len(found) < len(state):
             raise InputError(f"The body has {len(found)} outputs for {len(state)} variables.")
-        rows.append(found[len(state) :])
-        state = found[: len(state)]
+        rows.append(_tensors(found[len(state) :]))
+        state = _tensors(found[: len(state)])
     return rows, state
 
 
@@ -127,9 +129,9 @@ def _scan_batch(ctx: Context, count: int) -> Outputs:
             [value.part(0, item) for value in part] for part in (values[:split], values[split:])
         )
         rows, final = _trips(ctx, state, sequences, [0] * count, turned)
-        collected = [_stack([row[i] for row in rows], 0) for i in range(ctx.wanted - split)]
+        collected = [stack([row[i] for row in rows], 0) for i in range(ctx.wanted - split)]
         results.append([*final, *collected])
-    return tuple(_stack([result[i] for result in results], 0) for i in range(ctx.wanted))
+    return tuple(stack([result[i] for result in results], 0) for i in range(ctx.wanted))
 
 
 def _listed(ctx: Context, name: str, count: int) -> tuple[int, ...]:

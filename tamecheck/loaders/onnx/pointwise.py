@@ -306,7 +306,7 @@ POINTWISE: Mapping[str, Lowering] = {
         ctx.input(0), ctx.attributes.real("alpha", 0.2), ctx.attributes.real("beta", 0.5)
     ),
     "HardSwish": lambda ctx: ctx.input(0) * hard_sigmoid(ctx.input(0), Fraction(1, 6), HALF),
-    "Identity": lambda ctx: ctx.input(0),
+    "Identity": lambda ctx: ctx.item(0),
     "IsInf": _not_real,
     "IsNaN": _not_real,
     "LeakyRelu": lambda ctx: ctx.input(0).apply(

@@ -101,7 +101,10 @@ def _within(
 ) -> Value:
     """The first output of another operator with the attributes of this node."""
     found = table[op](replace(ctx, op=op, inputs=tuple(inputs)))
-    return found if isinstance(found, Value) else found[0]
+    first = found[0] if isinstance(found, tuple) else found
+    if not isinstance(first, Value):
+        raise InputError(f"{op} gives no tensor.")
+    return first
 
 
 def _rows(parameter: Value) -> Value:

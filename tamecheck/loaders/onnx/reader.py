@@ -19,7 +19,7 @@ from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.kinds import kind_of
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx.constants import CONSTANTS
-from tamecheck.loaders.onnx.context import Context, Lowering
+from tamecheck.loaders.onnx.context import Context, Item, Lowering, TensorSequence
 from tamecheck.loaders.onnx.control import CONTROL
 from tamecheck.loaders.onnx.dimensions import Dimensions, OpenDimensionError, open_extents
 from tamecheck.loaders.onnx.normalisation import NORMALISATION
@@ -40,6 +40,7 @@ from tamecheck.loaders.onnx.scopes import (
     opsets_of,
     stored_in,
 )
+from tamecheck.loaders.onnx.sequences import SEQUENCES
 from tamecheck.loaders.onnx.shaping import SHAPING
 from tamecheck.loaders.onnx.signals import SIGNALS
 from tamecheck.loaders.onnx.source import (
@@ -69,7 +70,7 @@ LOWERINGS: Mapping[tuple[str, str], Lowering] = {
         for table in (
             *(POINTWISE, PRODUCTS, WINDOWS, NORMALISATION, SELECTION, SHAPING, CONSTANTS),
             *(REDUCTIONS, RESIZE, RECURRENT, QUANTISATION, QUANTISED),
-            *(PICKING, SIGNALS, TYPES, CONTROL, SAMPLING),
+            *(PICKING, SIGNALS, TYPES, CONTROL, SAMPLING, SEQUENCES),
         )
         for name, lowering in table.items()
     },
@@ -85,15 +86,10 @@ MAX_NODES = 2**17
 """A model whose loops and functions unroll to more nodes than this is refused."""
 
 _RANDOM = "its values are random."
-_SEQUENCES = "sequences and optional values are not read."
 _STRINGS = "strings are not read."
 REASONS: Mapping[str, str] = {
     **dict.fromkeys(("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike"), _RANDOM),
     **dict.fromkeys(("RandomUniform", "RandomUniformLike"), _RANDOM),
-    **dict.fromkeys(("ConcatFromSequence", "SequenceAt", "SequenceConstruct"), _SEQUENCES),
-    **dict.fromkeys(("SequenceEmpty", "SequenceErase", "SequenceInsert"), _SEQUENCES),
-    **dict.fromkeys(("SequenceLength", "SequenceMap", "SplitToSequence"), _SEQUENCES),
-    **dict.fromkeys(("Optional", "OptionalGetElement", "OptionalHasElement"), _SEQUENCES),
     **dict.fromkeys(("RegexFullMatch", "StringConcat", "StringNormalizer"), _STRINGS),
     **dict.fromkeys(("StringSplit", "TfIdfVectorizer"), _STRINGS),
 }
@@ -210,7 +206,9 @@ class _Reading:
                 raise InputError(f"Two outputs are named {name!r}.")
             known = name not in self.hidden or scope.holder(name) is not None
             value = self._output(scope, name if known else made.get(name, name))
-            if value is not None:
+            if isinstance(value, TensorSequence):
+                self.gaps.append((name, "the output is a sequence."))
+            elif value is not None:
                 outputs[name] = self.emitter.node(value)
         if self.gaps:
             raise UnsupportedError("", nodes=self.gaps)
@@ -256,7 +254,7 @@ class _Reading:
             self.gaps.append((tensor.values.name, "a sparse tensor is not read."))
             scope.values[tensor.values.name] = None
 
-    def _value(self, scope: Scope, name: str) -> Value | None:
+    def _value(self, scope: Scope, name: str) -> Item | None:
         """A tensor that is there; stored ones are read when they are first needed."""
         holder = scope.holder(name)
         if holder is None:
@@ -269,7 +267,7 @@ class _Reading:
                 holder.values[name] = None
         return holder.values[name]
 
-    def _output(self, scope: Scope, name: str) -> Value | None:
+    def _output(self, scope: Scope, name: str) -> Item | None:
         if scope.holder(name) is None:
             raise InputError(f"Nothing makes the output {name!r}.")
         return self._value(scope, name)
@@ -327,8 +325,8 @@ class _Reading:
         scope: Scope,
         node: SourceNode,
         meaning: Function | Lowering | Definition,
-        inputs: Sequence[Value | None],
-    ) -> Sequence[Value | None]:
+        inputs: Sequence[Item | None],
+    ) -> Sequence[Item | None]:
         """The outputs of a node; None where no name is wanted."""
         proto = scope.resolve(node.proto)
         if isinstance(meaning, Definition):
@@ -351,11 +349,11 @@ class _Reading:
         )
         found = meaning(context)
         context.attributes.refuse_unread()
-        return (found,) if isinstance(found, Value) else found
+        return found if isinstance(found, tuple) else (found,)
 
     def _run(
-        self, scope: Scope, label: str, graph: GraphProto, inputs: Sequence[Value], part: str
-    ) -> list[Value]:
+        self, scope: Scope, label: str, graph: GraphProto, inputs: Sequence[Item], part: str
+    ) -> list[Item]:
         """The outputs of a branch, or of one trip of a loop."""
         names = [name_text(info.name) for info in graph.input]
         if len(names) != len(inputs):
@@ -366,7 +364,7 @@ class _Reading:
         found = self._outputs(inner, [info.name for info in graph.output])
         return [value for value in found if value is not None]
 
-    def _outputs(self, scope: Scope, names: Sequence[str]) -> list[Value | None]:
+    def _outputs(self, scope: Scope, names: Sequence[str]) -> list[Item | None]:
         """The results of a body; None for those without a name, which nobody wants."""
         found = [self._output(scope, name_text(name)) if name else None for name in names]
         if any(name and value is None for name, value in zip(names, found, strict=True)):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.kinds import code_of
+from tamecheck.loaders.onnx.context import Item, TensorSequence
 from tamecheck.loaders.onnx.source import name_text
-from tamecheck.loaders.values import Value
 
 if TYPE_CHECKING:
     from onnx import (
@@ -55,7 +55,7 @@ class Scope:
     """
 
     opsets: Mapping[str, int]
-    values: dict[str, Value | None] = field(default_factory=dict[str, "Value | None"])
+    values: dict[str, Item | None] = field(default_factory=dict[str, "Item | None"])
     stored: Mapping[str, TensorProto] = field(default_factory=dict[str, "TensorProto"])
     outer: Scope | None = None
     attributes: Mapping[str, AttributeProto] = field(default_factory=dict[str, "AttributeProto"])
@@ -88,7 +88,7 @@ class Scope:
             scope = scope.outer
         return False
 
-    def inside(self, label: str, values: dict[str, Value | None], graph: GraphProto) -> Scope:
+    def inside(self, label: str, values: dict[str, Item | None], graph: GraphProto) -> Scope:
         """The scope of a branch, or of one trip of a loop."""
         return Scope(
             self.opsets,
@@ -105,7 +105,7 @@ class Scope:
         self,
         function: Function,
         label: str,
-        inputs: Sequence[Value | None],
+        inputs: Sequence[Item | None],
         given: Iterable[AttributeProto],
     ) -> Scope:
         """The scope of a function's body, which sees only what it is given."""
@@ -209,7 +209,7 @@ class Definition:
                 return Definition(schema, max(versions), by_inputs)
         return None
 
-    def function(self, node: NodeProto, inputs: Sequence[Value | None]) -> Function:
+    def function(self, node: NodeProto, inputs: Sequence[Item | None]) -> Function:
         """The definition for the attributes of a node and for the types of its inputs."""
         from onnx import FunctionProto
 
@@ -229,14 +229,17 @@ class Definition:
         return Function(key, FunctionProto.FromString(data), defaults)
 
 
-def _type_of(value: Value | None) -> bytes:
+def _type_of(item: Item | None) -> bytes:
     from onnx import TypeProto
 
     found = TypeProto()
-    if value is not None:
-        found.tensor_type.elem_type = code_of(value.kind)
-        for extent in value.shape:
+    if isinstance(item, TensorSequence):
+        for value in item.elements[:1]:
+            # elements may differ in their shapes
+            found.sequence_type.elem_type.tensor_type.elem_type = code_of(value.kind)
+    elif item is not None:
+        found.tensor_type.elem_type = code_of(item.kind)
+        found.tensor_type.shape.SetInParent()
+        for extent in item.shape:
             found.tensor_type.shape.dim.add().dim_value = extent
-        if not value.shape:
-            found.tensor_type.shape.SetInParent()
     return found.SerializeToString()

@@ -1,6 +1,7 @@
 """Branches that are chosen, loops and scans that are unrolled, and functions of a model."""
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
@@ -274,3 +275,91 @@ def test_malformed_bodies_are_one_error(made, message):
 def test_operators_that_onnx_defines_by_others_are_read_by_their_definition():
     made = model([node("HannWindow", ["n"], ["w"]), node("Mul", ["x", "w"])], [("n", np.array(2))])
     assert [round(float(v), 12) for v in values(made, 3, 5)[0]] == [0, 5]
+
+
+def listed(*numbers):
+    return np.array(numbers, dtype=np.int64)
+
+
+SEQUENCES = {
+    "split and taken": [
+        node("SplitToSequence", ["x", "two"], ["s"], axis=0),
+        node("SequenceAt", ["s", "last"], ["a"]),
+        node("SequenceAt", ["s", "zero"], ["b"]),
+        node("Sub", ["a", "b"]),
+    ],
+    "split into lines and joined": [
+        node("SplitToSequence", ["x"], ["s"], axis=1, keepdims=0),
+        node("ConcatFromSequence", ["s"], axis=0, new_axis=1),
+    ],
+    "made, changed and joined": [
+        node("Neg", ["x"], ["n"]),
+        node("SequenceConstruct", ["x", "n"], ["s"]),
+        node("SequenceInsert", ["s", "x", "zero"], ["t"]),
+        node("SequenceErase", ["t", "last"], ["u"]),
+        node("ConcatFromSequence", ["u"], axis=1),
+    ],
+    "of a known length": [
+        node("SplitToSequence", ["x", "parts"], ["s"], axis=0),
+        node("SequenceLength", ["s"], ["l"]),
+        node("Cast", ["l"], ["f"], to=TensorProto.FLOAT),
+        node("Mul", ["x", "f"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_sequences_are_those_of_onnxruntime(name):
+    stored = [
+        *(("two", np.int64(2)), ("zero", np.int64(0)), ("last", np.int64(-1))),
+        ("parts", listed(1, 3)),
+    ]
+    tensors = [numpy_helper.from_array(np.asarray(v), n) for n, v in stored]
+    whole = helper.make_graph(SEQUENCES[name], "g", [info("x", (4, 3))], [info("y")], tensors)
+    raw = helper.make_model(
+        whole, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    (want,) = ort.InferenceSession(raw).run(None, {"x": x})
+    (found,) = exact_values(load_onnx(raw).graph, {"x": x}).values()
+    assert found.tolist() == want.tolist()
+
+
+def test_a_loop_fills_a_sequence():
+    body = graph(
+        [
+            node("SequenceInsert", ["s", "v"], ["t"]),
+            node("Add", ["v", "v"], ["w"]),
+            node("Identity", ["alive"], ["next"]),
+        ],
+        ["trip", "alive", "s", "v"],
+        ["next", "t", "w"],
+    )
+    nodes = [
+        node("SequenceEmpty", [], ["e"]),
+        node("Loop", ["n", "yes", "e", "x"], ["s", "v"], body=body),
+        node("ConcatFromSequence", ["s"], axis=0),
+    ]
+    assert values(model(nodes, STORED), 1, -1) == [[1, -1, 2, -2, 4, -4]]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([node("SequenceConstruct", ["x"])], "y: the output is a sequence"),
+        ([node("SequenceConstruct", ["x"], ["s"]), node("Abs", ["s"])], "is a sequence, not"),
+        ([node("SequenceAt", ["x", "n"])], "is a tensor, not a sequence"),
+        (
+            [node("SequenceConstruct", ["x"], ["s"]), node("SequenceAt", ["s", "n"])],
+            "no position 3 in a sequence of 1",
+        ),
+        (
+            [node("SequenceEmpty", [], ["s"]), node("ConcatFromSequence", ["s"], axis=0)],
+            "sequence is empty",
+        ),
+        ([node("SplitToSequence", ["x", "n"], ["s"]), node("SequenceAt", ["s", "n"])], "position"),
+    ],
+)
+def test_what_does_not_fit_a_sequence_is_one_error(nodes, message):
+    with pytest.raises((InputError, UnsupportedError), match=message):
+        model(nodes, STORED)
