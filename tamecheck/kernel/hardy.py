@@ -270,8 +270,6 @@ class Germs(Forms):
             return self.near(node, op, x), UNITY
         side = self.sign(sum_of(x, y, -ONE) if op in BINARY else x)
         match op:
-            case "select":
-                return args[1 if side else 2]
             case "abs":
                 return product_of((constant(side), UNITY), x)
             case "sign" | "step":
@@ -284,14 +282,17 @@ class Germs(Forms):
 
     def value(self, node: Node, op: str, args: Sequence[Quotient | None]) -> Quotient:
         """Return the value of an operation, or WILD; both are analytic but at isolated points."""
-        if op == "select" and args[0] is not None and args[0] != WILD:
-            args = [args[1 if self.sign(args[0]) else 2]] * 3
+        if op == "select":
+            given = [v for v in args[:1] if v is not None and v != WILD]
+            args = [args[1 if self.sign(given[0]) else 2]] if given else [None]
         given = [v for v in args if v is not None]
         require(len(given) == len(args), "an argument is not known")
+        if op == "select":
+            return given[0]
         others = [v for v in given if v != WILD]
         if others == given:
             try:
-                return self.combine(node, op, given) if op != "select" else given[0]
+                return self.combine(node, op, given)
             except Reject:
                 keeps = op in INJECTIVE or (op in ("log", "sqrt") and self.sign(given[0]) > 0)
                 require(keeps and self.wild(given[0]), f"{op} is not followed along the curve")
@@ -300,7 +301,7 @@ class Germs(Forms):
             steady = self.single(v)
             require(op in ("add", "sub") or self.nonzero(steady), "a factor may be 0")
         one = len(given) == len(others) + 1 and op in ("add", "sub", "mul", "div", *INJECTIVE)
-        require(one or op == "select", f"{op} is not followed along the curve")
+        require(one, f"{op} is not followed along the curve")
         return WILD
 
 
@@ -317,7 +318,14 @@ def exp_trig(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
     node, element, inputs = curve(graph, raw, domain)
     given = {k: [(form_of(e), UNITY) for e in elements] for k, elements in inputs.items()}
     germs = Germs()
-    found = follow(graph, node, given, lambda c: (constant(c), UNITY), germs.value)[element]
+
+    def value(node: Node, op: str, args: Sequence[Quotient | None]) -> Quotient:
+        if op == "power" and not graph.free[node.args[1]]:  # defined on x > 0 alone
+            base = args[0] or WILD
+            require(base != WILD and germs.sign(base) > 0, "power may leave its domain")
+        return germs.value(node, op, args)
+
+    found = follow(graph, node, given, lambda c: (constant(c), UNITY), value)[element]
     if found is None:
         raise Reject("the output cannot be followed along the curve")
     require(found == WILD or germs.wild(found), "the waves may be in proportion")

@@ -78,6 +78,9 @@ def _evaluate(
     def combine(node: Node, op: str, args: Sequence[Poly | None]) -> Poly | None:
         given = [p for p in args if p is not None]
         spend(16 + sum(map(len, given)))
+        if op == "power" and not graph.free[node.args[1]]:
+            positive = len(given) == 2 and set(given[0]) == {()} and given[0][()] > 0
+            require(positive, "power may leave its domain")
         return rule(node, op, given) if len(given) == len(args) else None
 
     return follow(graph, target, inputs, _constant, combine)

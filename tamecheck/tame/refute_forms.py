@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from flint import fmpq
 
+from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
 from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
@@ -113,6 +114,8 @@ def _natural(params: Params) -> int | None:
 def _rational(op: Op, params: Params, args: Sequence[Form]) -> tuple[bool, Form | None]:
     meaning = op.meaning
     values = [value_of(form) for form in args]
+    if op is ops.POWER and not (values[0] is not None and values[0] > 0):
+        return False, None  # the exponent may depend on the inputs
     known = [value for value in values if value is not None]
     if not isinstance(meaning, Pointwise) or len(known) != len(args):
         return False, None

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from flint import fmpq
 
+from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number, working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import (
@@ -115,6 +116,8 @@ def _apply(op: Op, params: Params, args: Sequence[Germ | None]) -> Germ | None:
     if not isinstance(op.meaning, Pointwise):
         return None
     try:
+        if op is ops.POWER and (args[0] is None or args[0].sign() <= 0):
+            return None  # the exponent may depend on the inputs
         return _exact(op.meaning, params, args) or _pointwise(op.meaning, params, args)
     except UndecidedError:
         return WILD if _keeps_wild(op, args) else None

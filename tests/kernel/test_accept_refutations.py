@@ -239,6 +239,8 @@ LIES = [
     (line([x(), op("sin", 0), op("mul", 0, 1), op("exp", 2)]), 0, OTHER),
     (line([x(), op("sin", 0), op("sin", 1)], t=("0", "0")), 0, FLAT),
     (line([x(), op("sin", 0), op("log", 1)]), 0, OTHER),
+    # a power is defined for a positive base alone, if its exponent has inputs
+    (line([x(), PLACE, op("sub", 0, 0), op("sub", 2, 1), op("power", 1, 3), op("sin", 0), op("add", 4, 5)], tensors=PLACES), 0, OTHER),
     (line([x(), op("sin", 0), op("div", 0, 1)]), 0, OTHER),
     (line([x(), c("w"), op("div", 0, 1), op("sin", 2)]), 0, OTHER),
     (line([x(), op("sin", 0), op("mul", 0, 0), op("add", 1, 2), op("mul", 2, 0), op("mul", 3, 4)], t=("0", "0")), 0, FLAT),

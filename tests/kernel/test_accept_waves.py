@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import pytest
 
+from tamecheck import ops
 from tamecheck.ir.box import Box, Side
-from tamecheck.ir.graph import Constant
+from tamecheck.ir.graph import Constant, GraphBuilder
 from tamecheck.kernel import check
 from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.document import certificate_document
@@ -171,3 +172,45 @@ def test_work_is_limited():
     )
     assert check(text).verdict == "invalid"
     assert check(json.dumps(refutation("tanh(x) + sin(x)/4", OUT)), steps=0).verdict == "incomplete"
+
+
+def built(make, *elements):
+    """A refutation of what is built from inputs x and y."""
+    builder = GraphBuilder()
+    names = ["x", "y"][: len(elements)]
+    inputs = [builder.input(name, ()) for name in names]
+    graph = builder.build({"f": make(builder, *inputs)})
+    step = {"rule": "exp-trig", "curve": {n: [e] for n, e in zip(names, elements, strict=True)},
+        "output": [graph.outputs[0][1], 0]}  # fmt: skip
+    tensors = {n.tensor.digest: n.tensor for n in graph.nodes if isinstance(n, Constant)}
+    claim = {"verdict": "not-tame", "refutes": "o-minimal"}
+    return certificate_document(graph, ALL, claim=claim, steps=[step], tensors=tensors)
+
+
+ALL = Box.everything()
+
+
+def chosen(b, x):
+    """x where exp(sin(x)) is not 0: everywhere."""
+    positive = b.apply(ops.EXP, [b.apply(ops.SIN, [x])])
+    return b.apply(ops.SELECT, [positive, x, b.constant(Fraction(1))])
+
+
+def branch(b, x):
+    """sin(x) for x > 0, of branches of which one has no germ."""
+    wave = b.apply(ops.SIN, [x])
+    return b.apply(ops.SELECT, [b.apply(ops.RELU, [x]), wave, b.apply(ops.ABS, [wave])])
+
+
+def raised(b, x, y):
+    """x^y + sin(min(x, 0)), which is defined for x > 0 alone."""
+    wave = b.apply(ops.SIN, [b.apply(ops.MINIMUM, [x, b.constant(Fraction(0))])])
+    return b.apply(ops.ADD, [b.apply(ops.POWER, [x, y]), wave])
+
+
+def test_choices_and_powers_keep_their_domains():
+    assert verdict(built(chosen, OUT)).why == LOST
+    assert verdict(built(branch, OUT)).verdict == "valid"
+    assert verdict(built(branch, BACK)).why == LOST
+    assert verdict(built(raised, BACK, {"0": "2"})).why == LOST
+    assert verdict(built(raised, OUT, {"0": "2"})).why == PROPORTION
