@@ -12,7 +12,7 @@ from flint import arb, fmpq
 from tamecheck.exact.reals import working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Elementary
-from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import elementary_of
@@ -389,15 +389,10 @@ def _solution_bound(graph: Graph, box: Box) -> Consequence | None:
 
 def _sample_bound(graph: Graph) -> Consequence | None:
     """Examples that suffice for learning the constants, if all is polynomial in them by pieces."""
-    layers = weight_layers(graph)
-    roots = [node for _, node in graph.outputs]
-    weights = sum(
-        size_of(node.shape)
-        for node in map(graph.nodes.__getitem__, graph.ancestors(roots))
-        if isinstance(node, Constant)
-    )
-    if layers is None or weights == 0:
+    known = weight_layers(graph)
+    if known is None or known[1] == 0:
         return None
+    layers, weights = known
     widths, degrees = (*layers.widths, 1), (*layers.degrees, layers.output_degree)
     dimension = vc_bound(widths, degrees, weights + 1)
     examples = sample_bound(dimension, Fraction(1, 10), Fraction(1, 10))

@@ -102,23 +102,34 @@ def layers_of(graph: Graph) -> Layers | None:
     )
 
 
-def weight_layers(graph: Graph) -> Layers | None:
-    """The layers as functions of all constants of the graph, at a fixed point of its inputs.
+def weight_layers(graph: Graph) -> tuple[Layers, int] | None:
+    """The layers as functions of the weights at a fixed point of the inputs; and how many weights.
 
-    On each piece of the levels below, what decides a level is a polynomial in the constants.
+    On each piece of the levels below, what decides a level is a polynomial in the weights. These
+    are the constants, but for indices, and what is computed from constants by other functions than
+    polynomials.
     """
     level: dict[int, int] = {}
     degree_of: dict[int, int] = {}
     widths: dict[int, int] = {}
     degrees: dict[int, int] = {}
+    weights = 0
     roots = [node for _, node in graph.outputs]
-    for index in graph.ancestors(roots):
+    reached = tuple(graph.ancestors(roots))
+    indices = _indices(graph, reached)
+    for index in reached:
         node = graph.nodes[index]
         if not isinstance(node, Apply):
-            level[index], degree_of[index] = 0, int(isinstance(node, Constant))
+            varies = isinstance(node, Constant) and index not in indices
+            level[index], degree_of[index] = 0, int(varies)
+            weights += varies * size_of(node.shape)
             continue
         given = [degree_of[arg] for arg in node.args]
         smooth = degree(node.op, node.params, given)
+        if smooth is None and graph.input_free[index]:
+            level[index], degree_of[index] = 0, 1
+            weights += size_of(node.shape)
+            continue
         if smooth is None:
             return None
         level[index], degree_of[index] = max(level[arg] for arg in node.args), smooth
@@ -128,12 +139,25 @@ def weight_layers(graph: Graph) -> Layers | None:
             widths[here] = widths.get(here, 0) + bends
             degrees[here] = max(degrees.get(here, 0), *given)
     levels = range(1, max(widths, default=0) + 1)
-    return Layers(
+    layers = Layers(
         tuple(widths[k] for k in levels),
         tuple(degrees[k] for k in levels),
         max(degree_of[root] for root in roots),
         rectifiers_only=False,
     )
+    return layers, weights
+
+
+def _indices(graph: Graph, reached: Sequence[int]) -> frozenset[int]:
+    """The constants that are only read as the indices of elements."""
+    uses = [
+        (arg, place == 1 and isinstance(node.op.meaning, Selection))
+        for node in map(graph.nodes.__getitem__, reached)
+        if isinstance(node, Apply)
+        for place, arg in enumerate(node.args)
+    ]
+    others = {arg for arg, is_index in uses if not is_index}
+    return frozenset(arg for arg, _ in uses if arg not in others)
 
 
 def affine_nodes(graph: Graph) -> frozenset[int]:

@@ -47,8 +47,9 @@ def test_every_network_gets_a_verdict_that_the_kernel_confirms(data):
         model = tc.load(path)
         answer = model.check()
         if "lsnc" in path.parts or "ml4acopf_2023" in path.parts:
-            assert answer.verdict is Verdict.UNKNOWN, path
-            assert answer.open
+            # sines of what is not bounded
+            assert answer.verdict is Verdict.NOT_TAME, path
+            accepted(answer)
             continue
         assert answer.verdict is Verdict.TAME, path
         accepted(answer)

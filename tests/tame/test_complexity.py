@@ -277,11 +277,22 @@ def stacked(sizes: list[int], activation=ops.RELU, **params) -> Graph:
 
 def test_layers_in_the_weights():
     # a weight times a weight of the layer below, at most two comparisons a clip
-    layers = weight_layers(stacked([2, 5, 3, 1]))
+    layers, weights = weight_layers(stacked([2, 5, 3, 1]))
+    assert weights == 15 + 18 + 4
     assert (layers.widths, layers.degrees, layers.output_degree) == ((5, 3), (1, 2), 3)
-    assert weight_layers(stacked([2, 5, 1], ops.STEP, at_zero=Fraction(1))).output_degree == 1
+    assert weight_layers(stacked([2, 5, 1], ops.STEP, at_zero=Fraction(1)))[0].output_degree == 1
     assert weight_layers(stacked([2, 5, 1], ops.TANH)) is None
-    assert weight_layers(graph_of("max(x, y)")).widths == ()
+    assert weight_layers(graph_of("max(x, y)"))[0].widths == ()
+
+
+def test_indices_are_no_weights_and_roots_of_constants_are():
+    builder = GraphBuilder()
+    x = builder.input("x", (3,))
+    taken = builder.apply(ops.GATHER, [x, builder.constant(np.array([2, 0]))], axis=0)
+    root = builder.apply(ops.SQRT, [builder.constant(np.array([2.0, 3.0]))])
+    layers, weights = weight_layers(builder.build({"y": builder.apply(ops.MUL, [taken, root])}))
+    # the two numbers under the root, and the two roots
+    assert (weights, layers.output_degree) == (4, 1)
 
 
 @pytest.mark.parametrize("inputs", [1, 2, 5, 20])

@@ -97,7 +97,7 @@ ROWS = tuple(
         for line in part.strip().splitlines()
     )
 )
-FLOOR = 14
+FLOOR = 46
 """How many are decided."""
 
 
