@@ -23,7 +23,7 @@ from tamecheck.kernel.interval import (
     point,
 )
 from tamecheck.kernel.ranges import apply, natural
-from tamecheck.kernel.strict import spend
+from tamecheck.kernel.strict import require, spend
 
 FAR, NEAR, WIDE, NOUGHT, HALFWAY = Fraction(16), Fraction(1, 64), 8, point(0), Fraction(3, 2)
 ABOVE = Interval(ZERO, None, low_open=True)
@@ -52,6 +52,7 @@ class Germ:
     alg: int = 0  # 1: it is eventually semialgebraic; 2: even constant
     whole: tuple[Fraction, Fraction] | None = None  # (c, d): c n + d, with n -> +-inf a rounding
     rest: Germ | None = None  # it is the sum of this one and a semialgebraic one
+    needs: tuple[tuple[str, Germ], ...] = ()  # the comparisons that say where it is defined
 
     @property
     def sgn(self) -> int | None:
@@ -119,8 +120,7 @@ def _spread(g: Germ | None, s: int) -> Germ | None:
     return Germ(signs=frozenset(s * a for a in kept)) if len(kept) > 1 else None
 
 
-def _away(m: Germ) -> bool:
-    """Return whether a germ is eventually away from 0."""
+def _away(m: Germ) -> bool:  # from 0
     return not m.rng.closure.has(ZERO)
 
 
@@ -275,6 +275,7 @@ def _inward(node: Node, op: str, end: End, s: int, *, upper: bool) -> End:
     if (op == "log" and x == 0) or (op == "atanh" and abs(x) == 1):
         return None
     found = apply(node, op, [point(x)])
+    require(found.finite, "a value that is not known")
     return found.low if upper else found.high
 
 

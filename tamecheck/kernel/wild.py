@@ -11,7 +11,7 @@ from tamecheck.kernel.germs import CONSTANT, JUMPS, NOUGHT, SIDES, Germ, exact, 
 from tamecheck.kernel.graph import UNARY, Graph, Node
 from tamecheck.kernel.hardy import Germs, form_of
 from tamecheck.kernel.interval import ONE, POSITIVE, REAL, SIGNED, UNIT, ZERO, Interval, point
-from tamecheck.kernel.ranges import DOMAIN, Bounds, apply, natural
+from tamecheck.kernel.ranges import Bounds, apply, natural
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, require, spend
 
@@ -25,15 +25,11 @@ CLIPPED = (("lo", "maximum"), ("hi", "minimum"))
 
 
 class Curve(Germs):
-    """The germs of a graph on a curve; where it is not shown to be defined; branches not taken."""
+    """The germs of the elements of a graph on a curve."""
 
-    def __init__(self, graph: Graph, *, assume: bool) -> None:
+    def __init__(self, graph: Graph) -> None:
         super().__init__()
         self.graph = graph
-        self.assume = assume  # whether operations with a condition count as defined
-        self.lost: dict[int, list[Condition | None]] = {}
-        self.taken: dict[int, set[int]] = {}
-        self.names = {id(node): k for k, node in enumerate(graph.nodes)}
 
     def at(self, op: str, *args: Germ, **q: Fraction | None) -> Germ:
         """Return the germ of an operation that is not of the graph."""
@@ -183,25 +179,25 @@ class Curve(Germs):
                 return None
 
     def element(self, node: Node, op: str, args: Sequence[Germ | None]) -> Germ | None:
-        """Return the germ of an element of a node; take down what is not shown."""
-        k, given = self.names[id(node)], [a for a in args if a is not None]
-        c = args[0]
-        if op == "select":
-            side = c.sgn if c is not None else None
-            self.taken.setdefault(k, set()).update((1, 2) if side is None else [1 if side else 2])
-            if side is not None:
-                return args[1 if side else 2]
-            return self.chosen(*given) if len(given) == len(args) else None
+        """Return the germ of an element of a node, with the conditions of what it needs."""
+        c, side = args[0], None if args[0] is None else args[0].sgn
+        if op == "select" and side is not None:  # the other branch is not needed
+            args = [c, args[1 if side else 2]]
+        given = [a for a in args if a is not None]
         if len(given) < len(args):
-            self.lost.setdefault(k, []).extend([None] * (op in DOMAIN))
             return None
+        needs = tuple({id(n): n for g in given for n in g.needs}.values())
+        if op == "select":
+            open_ = len(given) > 2 and any(g.needs for g in given[1:])
+            require(not open_, "a choice of what may be undefined")
+            return replace(given[1] if len(given) < 3 else self.chosen(*given), needs=needs)
         free = self.graph.free[node.args[-1]]  # a natural exponent counts only if no input moves it
         missing = self.condition(node, op, given, free=free)
         if missing is None:
-            return self.germ(node, op, given)
-        self.lost.setdefault(k, []).append(missing)
+            found = self.germ(node, op, given)
+            return found if needs == found.needs else replace(found, needs=needs)
         above = op == "sqrt" or (op == "pow" and node.q["exponent"].denominator > 1)
-        return Germ(POSITIVE if above else REAL) if self.assume else None
+        return Germ(POSITIVE if above else REAL, needs=(*needs, missing))
 
     def chosen(self, c: Germ, a: Germ, b: Germ) -> Germ:
         """Return the germ of a choice that changes, or may."""
@@ -212,56 +208,42 @@ class Curve(Germs):
                 g = replace(g, osc=g.osc or of.swing(k.rng.high, m.rng.low))
         return g
 
-    def conditions(self, output: int) -> list[Condition | None]:
-        """Return what is not shown of the nodes that an output needs."""
-        needed, waiting = set[int](), {output}
-        while waiting:
-            needed |= waiting
-            below = (
-                a
-                for k in waiting
-                for i, a in enumerate(self.graph.nodes[k].args)
-                if i == 0 or i in self.taken.get(k, {i})
-            )
-            waiting = {*below} - needed
-        return [c for k in sorted(needed) for c in self.lost.get(k, [])]
-
 
 def _on_curve(
-    graph: Graph, raw: Json, domain: Mapping[str, Bounds], *, assume: bool
-) -> tuple[int, Germ | None, list[Condition | None], bool]:
+    graph: Graph, raw: Json, domain: Mapping[str, Bounds]
+) -> tuple[int, Germ, tuple[str, ...]]:
+    """Return an output node, its element on a curve, and what that refutes if it is wild."""
     node, element, inputs = curve(graph, raw, domain)
-    walk = Curve(graph, assume=assume)
+    walk = Curve(graph)
     given = {
         name: [walk.germ_of((form_of(e), UNITY)) for e in elements]
         for name, elements in inputs.items()
     }
     found = follow(graph, node, given, walk.exactly, walk.element)[element]
-    near = all(j in (0, -1) for given in inputs.values() for p in given for j in p)
-    return node, found, walk.conditions(node), near
+    if found is None:
+        raise Reject("the output cannot be followed on the curve")
+    near = all(j in (0, -1) for elements in inputs.values() for e in elements for j in e)
+    return node, found, ("o-minimal", *["locally-o-minimal"] * near)
 
 
 def germ(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> tuple[int, tuple[str, ...]]:
     """Check that an output minus a semialgebraic function oscillates or jumps on a curve."""
-    node, found, open_, near = _on_curve(graph, raw, domain, assume=False)
-    require(found is not None and not open_, "the output is not shown to be defined on the curve")
-    if of.wild(found):
-        return node, ("o-minimal", *(["locally-o-minimal"] if near else []))
-    require(found is not None and of.wild(found.rest), "the germ may be that of a tame function")
-    return node, ("o-minimal",)
+    node, found, words = _on_curve(graph, raw, domain)
+    require(not found.needs, "the output is not shown to be defined on the curve")
+    fits = of.wild(found) or of.wild(found.rest)
+    require(fits, "the germ may be that of a tame function")
+    return node, words if of.wild(found) else words[:1]
 
 
 def components(
     graph: Graph, raw: Json, domain: Mapping[str, Bounds]
 ) -> tuple[int, tuple[str, ...]]:
     """Check that on a curve the domain of an output has infinitely many components."""
-    node, found, open_, near = _on_curve(graph, raw, domain, assume=True)
-    known = [c for c in open_ if c is not None]
-    require(found is not None and len(known) == len(open_), "the domain is not known")
-    poles = [w for kind, w in known if kind == "!="]
-    others = [(kind, w) for kind, w in known if kind != "!="]
+    node, found, words = _on_curve(graph, raw, domain)
+    poles = [w for kind, w in found.needs if kind == "!="]
+    others = [(kind, w) for kind, w in found.needs if kind != "!="]
     require(len(others) <= 1, "the domain has too many conditions")
-    fine = all({-1, 1} & signs(w) and (w.smooth == 2 or len(known) == 1) for w in poles)
+    fine = all({-1, 1} & signs(w) and (w.smooth == 2 or len(found.needs) == 1) for w in poles)
     require(fine, "the domain may be empty")
     missing = [0 in signs(w) for w in poles]
     for kind, w in others:
@@ -269,7 +251,7 @@ def components(
         require((dense and w.smooth > 0) or (inside and not poles), "the domain may be empty")
         missing.append(outside)
     require(any(missing), "the domain may have finitely many components")
-    return node, ("o-minimal", *(["locally-o-minimal"] if near else []))
+    return node, words
 
 
 def _sides(kind: str, w: Germ) -> tuple[bool, bool, bool]:

@@ -20,6 +20,7 @@ from tamecheck.tame.properties import CERTIFIED, merge, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import bound_prover, quotient_prover
 from tamecheck.tame.refute import find_line, find_staircase
+from tamecheck.tame.refute_germs import find_germ
 from tamecheck.tame.steps import ProofSteps, Prover
 from tamecheck.tame.verdict import Check, Properties, Step, Verdict, Witness
 from tamecheck.tame.waves import find_waves
@@ -141,7 +142,7 @@ def _before_softmax(run: _Run) -> Antichain:
 
 def _refutation(run: _Run) -> Witness | None:
     outputs = [node for _, node in run.graph.outputs]
-    searches = find_line, find_waves, find_staircase
+    searches = find_line, find_germ, find_waves, find_staircase
     found = (search(run.graph, run.box, outputs, seed=run.seed) for search in searches)
     return next((witness for witness in found if witness is not None), None)
 

@@ -41,7 +41,7 @@ from tamecheck.tame.hardy import WILD, Germ, call, on_curve, raised, waves_out_o
 from tamecheck.tame.series import Series, pieces_at
 from tamecheck.tame.verdict import Witness
 
-__all__ = ["find_waves"]
+__all__ = ["find_waves", "germ_of"]
 
 _BUDGET = 40_000
 _PRECISION = 80
@@ -112,13 +112,21 @@ def _constant(value: Fraction) -> Germ:
     return Germ(number(value))
 
 
-def _apply(op: Op, params: Params, args: Sequence[Germ | None]) -> Germ | None:
+def germ_of(op: Op, params: Params, args: Sequence[Germ | None]) -> Germ:
+    """The value of an op, where it is defined.
+
+    Raises `UndecidedError` where it has no form.
+    """
     if not isinstance(op.meaning, Pointwise):
-        return None
+        raise UndecidedError
+    return _exact(op.meaning, params, args) or _pointwise(op.meaning, params, args)
+
+
+def _apply(op: Op, params: Params, args: Sequence[Germ | None]) -> Germ | None:
     try:
         if op is ops.POWER and (args[0] is None or args[0].sign() <= 0):
             return None  # the exponent may depend on the inputs
-        return _exact(op.meaning, params, args) or _pointwise(op.meaning, params, args)
+        return germ_of(op, params, args)
     except UndecidedError:
         return WILD if _keeps_wild(op, args) else None
 

@@ -31,7 +31,9 @@ floor(x)*floor(5/2)                       |                 | locally-tame
 floor(x)                                  | 0:inf           | locally-tame
 (x-floor(x))*y                            |                 | (not-tame)
 floor(x)*y                                | y=0:1           | (not-tame)
-floor(sqrt(2)*x)                          |                 | (locally-tame)
+floor(sqrt(2)*x)                          |                 | not-tame
+floor(sqrt(2)*x)+floor(x)                 |                 | not-tame
+floor(x)^2                                |                 | not-tame
 floor(exp(x))                             |                 | (not-tame)
 sin(clip(x,-5,5))                         |                 | tame an
 sin(sigmoid(x))                           |                 | tame an-exp

@@ -1,0 +1,159 @@
+"""The records of functions of one element on a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from tamecheck import ops
+from tamecheck.evaluate.ranges import Range, point_range
+from tamecheck.exact.reals import UndecidedError
+from tamecheck.ir.op import Op, Params
+from tamecheck.ops.facets import rounds
+from tamecheck.tame.records import (
+    NOUGHT,
+    Record,
+    is_inside,
+    range_of,
+    settle,
+    signs_about,
+    spread,
+    swing,
+)
+
+__all__ = ["image"]
+
+_POSITIVE, _SIGNED = Range(Fraction(0), None), Range(Fraction(-1), Fraction(1))
+_FAR, _NEAR, _WIDE = Fraction(16), Fraction(1, 64), 8
+_EVEN = {ops.ABS: 1, ops.COSH: 1, ops.COS: -1, ops.POW: 1}
+"""Even functions, and the side of their value at 0 on which the others are near it."""
+
+_BENT = (ops.ABS, ops.LEAKY_RELU, ops.ELU, ops.ASIN, ops.ACOS, ops.ACOSH)
+_INCREASING = (
+    *(ops.EXP, ops.LOG, ops.SQRT, ops.SIGMOID, ops.TANH, ops.SOFTPLUS, ops.ERF, ops.ATAN),
+    *(ops.ASIN, ops.TAN, ops.SINH, ops.ASINH, ops.ACOSH, ops.ATANH),
+)
+
+
+def _direction(op: Op, params: Params, u: Record) -> int:
+    """1 or -1 for an increasing or decreasing function, 2 or -2 if it is strictly so."""
+    if rounds(op, params):
+        return 1
+    match op:
+        case ops.LEAKY_RELU | ops.ELU:
+            return 2 * (_number(params, "alpha") > 0)
+        case ops.POW:
+            e = _number(params, "exponent")
+            odd = e.denominator > 1 or e.numerator % 2 == 1
+            return 2 if odd or is_inside(u.span, _POSITIVE) else 2 * min(u.sign or 0, 0)
+        case ops.COSH | ops.ABS:
+            return 2 * (u.sign or 0)
+        case ops.SIN:
+            return 2 * is_inside(u.span, Range(Fraction(-3, 2), Fraction(3, 2)))
+        case _:
+            return -2 if op is ops.ACOS else 2 * (op in _INCREASING)
+
+
+def _number(params: Params, name: str) -> Fraction:
+    value = params[name]
+    return value if isinstance(value, Fraction) else Fraction(1)
+
+
+def image(op: Op, params: Params, u: Record) -> Record:
+    """A function of one element, which is in its domain."""
+    if op in (ops.SIN, ops.COS) and u.smooth and (u.infinity or _without_end(u)):
+        every = frozenset((-1, 0, 1))
+        return Record(_SIGNED, u.smooth, swings=_SIGNED, takes=_SIGNED, signs=every)
+    d, step = _direction(op, params, u), op in (ops.SIGN, ops.STEP) or rounds(op, params)
+    exponent = _number(params, "exponent") if op is ops.POW else Fraction(1)
+    fraction = op is ops.SQRT or exponent.denominator > 1
+    rough = op in _BENT or (fraction and u.sign != 1)
+    rises = u.infinity > 0 and op in (ops.SQRT, ops.LOG, ops.POW, ops.EXP)
+    g = Record(
+        range_of(op, params, u.span),
+        0 if step else min(2 - rough, u.smooth),
+        infinity=u.infinity if d == 1 else int(rises),
+        mono=u.mono if d == 1 else u.mono * (rises and d == 2),
+        jumps=u.jumps and abs(d) == 2,
+        degree=min(u.degree, 1) if op in (ops.SQRT, ops.POW, ops.ABS, ops.LEAKY_RELU) else 0,
+        rest=spread(u.rest, d // 2) if abs(d) == 2 and op in (ops.SQRT, ops.POW) else None,
+    )
+    if d == 1 and u.smooth and u.infinity:
+        g = replace(g, jumps=True, whole=(Fraction(1), Fraction(0)))
+    if op in (ops.SIN, ops.COS) and u.whole and u.whole[0]:
+        g = replace(g, jumps=True)
+    return settle(_stepped(op, params, u, g) if step else _shaped(op, params, u, g, d))
+
+
+def _without_end(u: Record) -> bool:
+    return u.swings is not None and None in (u.swings.low, u.swings.high)
+
+
+def _between(values: Sequence[Range]) -> Range | None:
+    """The values between the least and the greatest of some that are enclosed."""
+    lows = [value.low for value in values if value.low is not None]
+    highs = [value.high for value in values if value.high is not None]
+    if not values or len(lows) < len(values) or len(highs) < len(values):
+        return None
+    return Range(min(highs), max(lows)) if min(highs) <= max(lows) else None
+
+
+def _stepped(op: Op, params: Params, u: Record, g: Record) -> Record:
+    """A step function, with what it takes ever again."""
+    centres = {Fraction(0)}
+    if rounds(op, params):
+        known = [taken for taken in (u.takes, u.base, u.swings) if taken is not None]
+        ends = [end for taken in known for end in (taken.low, taken.high) if end is not None]
+        if u.swings is not None:
+            low = Fraction(-_WIDE) if u.swings.low is None else u.swings.low
+            ends += [Fraction(2 * low // 1 + i, 2) for i in (1, 2, 3, 4)]
+        centres |= {end for end in ends if (2 * end).denominator == 1}
+    for c in sorted(centres):
+        around = [point_range(c + s * _NEAR) for s in sorted(signs_about(u, c))]
+        taken = _between([range_of(op, params, value) for value in around])
+        if taken is not None and not taken.single:
+            return replace(g, swings=taken, jumps=True)
+    return g
+
+
+def _shaped(op: Op, params: Params, u: Record, g: Record, d: int) -> Record:
+    """A continuous function, with what it takes ever again."""
+    around = signs_about(u)
+    near = op is not ops.COS or is_inside(u.span, Range(Fraction(-3), Fraction(3)))
+    if op in _EVEN and not d and len(around) > 1 and near:
+        sides = frozenset(_EVEN[op] * abs(a) for a in around)
+        g = replace(g, signs=sides, base=range_of(op, params, NOUGHT))
+    if d and u.signs:
+        mapped = frozenset(a * d // 2 for a in u.signs)
+        g = replace(g, signs=mapped, base=range_of(op, params, u.base))
+    if d and u.swings is not None:
+        (a, s), (b, r) = ((u.swings.low, -1), (u.swings.high, 1))[:: 1 if d > 0 else -1]
+        low = _inward(op, params, a, s, upper=False)
+        g = replace(g, swings=swing(low, _inward(op, params, b, r, upper=True)))
+    if u.takes is None or u.takes.low is None or u.takes.high is None or not u.smooth:
+        return g
+    step = (u.takes.high - u.takes.low) / 4
+    grid = [range_of(op, params, point_range(u.takes.low + i * step)) for i in range(5)]
+    taken = _between(grid)
+    if taken is not None:
+        g = replace(g, takes=taken, swings=g.swings or swing(taken.low, taken.high))
+    return g
+
+
+def _inward(
+    op: Op, params: Params, end: Fraction | None, s: int, *, upper: bool
+) -> Fraction | None:
+    """A number that the values near an end of a swing pass; None where they have no bound."""
+    if end is None:
+        hull = range_of(op, params, _POSITIVE if s > 0 else -_POSITIVE)
+        if (hull.high if upper else hull.low) is None:
+            return None
+    x = 4 * s * _FAR if end is None else end
+    if (op is ops.LOG and x == 0) or (op is ops.ATANH and abs(x) == 1):
+        return None
+    found = range_of(op, params, point_range(x))
+    value = found.low if upper else found.high
+    if value is None:
+        raise UndecidedError
+    return value

@@ -1,0 +1,356 @@
+"""The search for curves on which an output oscillates, jumps, or has a domain that falls apart.
+
+By the monotonicity theorem (van den Dries 1998, ch. 3) a definable function of ``t`` eventually
+has a sign, a limit, and finitely many jumps; and its domain has finitely many components.  The
+kernel computes every record again: a witness holds only the curve and the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from flint import arb
+
+from tamecheck import ops
+from tamecheck.evaluate.ranges import REAL, Range, point_range
+from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
+from tamecheck.ir.box import Box
+from tamecheck.ir.formula import Elementary
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ops.facets import elementary_of, rounds
+from tamecheck.tame.curves import Curve, curves
+from tamecheck.tame.follow import Algebra, WorkError, follow
+from tamecheck.tame.forms import is_constant, number
+from tamecheck.tame.hardy import Germ, on_curve
+from tamecheck.tame.images import image
+from tamecheck.tame.records import (
+    CONSTANT,
+    HALF_LINES,
+    NOUGHT,
+    Condition,
+    Record,
+    constant,
+    has,
+    inverse,
+    is_inside,
+    larger,
+    plus,
+    range_of,
+    settle,
+    signs_about,
+    swing,
+    times,
+)
+from tamecheck.tame.verdict import Witness
+from tamecheck.tame.waves import germ_of
+
+__all__ = ["find_germ"]
+
+_BUDGET = 4_000
+_PRECISION = 80
+_ZERO, _ONE = Fraction(0), Fraction(1)
+_MARGIN = Fraction(1, 2**30)
+_WAVES = (Elementary.SIN, Elementary.COS, Elementary.TAN)
+_TRUE = {ops.EQUAL: (0,), ops.LESS: (-1,), ops.LESS_EQUAL: (-1, 0)}
+_ALGEBRAIC = (
+    *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.LEAKY_RELU),
+    *(ops.MAXIMUM, ops.MINIMUM, ops.CLIP, ops.PRELU, ops.SQRT, ops.POW),
+)
+
+
+def find_germ(
+    graph: Graph, box: Box, output_nodes: Sequence[int], *, seed: int = 0, budget: int = _BUDGET
+) -> Witness | None:
+    """A curve on which an output is no function of an o-minimal structure, or None.
+
+    The parameters are those of `tamecheck.tame.refute.find_line`.
+    """
+    with working_precision(_PRECISION):
+        for root in output_nodes:
+            if not _hopeful(graph, root):
+                continue
+            for curve in curves(graph, box, seed):
+                walk = _Walk()
+                inputs = {
+                    name: [walk.of_germ(Germ(on_curve(element)), 1) for element in elements]
+                    for name, elements in curve.inputs.items()
+                }
+                try:
+                    records, budget = follow(graph, root, inputs, walk.algebra, budget)
+                except WorkError:
+                    return None
+                for element, record in enumerate(records):
+                    witness = _witness(curve, (root, element), record)
+                    if witness is not None:
+                        return witness
+    return None
+
+
+def _hopeful(graph: Graph, root: int) -> bool:
+    """Whether something may oscillate, or jump infinitely often."""
+    nodes = [graph.nodes[index] for index in graph.ancestors([root])]
+    return any(
+        isinstance(node, Apply)
+        and (elementary_of(node.op, node.params) in _WAVES or rounds(node.op, node.params))
+        for node in nodes
+    )
+
+
+def _witness(curve: Curve, output: tuple[int, int], record: Record | None) -> Witness | None:
+    if record is None:
+        return None
+    near = all(k in (0, -1) for row in curve.inputs.values() for element in row for k in element)
+    if record.needs:
+        rule, why = "components", "the output is defined on infinitely many pieces, and no more"
+        if not _falls_apart(record.needs):
+            return None
+    elif record.escapes:
+        rule, why = "germ", f"the output {record.escapes}"
+    elif record.rest is not None and record.rest.escapes:
+        rule, near = "germ", False
+        why = f"the output minus a semialgebraic function {record.rest.escapes}"
+    else:
+        return None
+    document = {"rule": rule, "curve": curve.document(), "output": list(output)}
+    refutes = "locally-o-minimal" if near else "o-minimal"
+    return Witness(refutes, f"on {curve.text()}, {why}, as t grows", document)
+
+
+def _falls_apart(known: Sequence[Condition]) -> bool:
+    """Whether conditions hold, and fail, ever again."""
+    poles = [c.record for c in known if c.kind == "!="]
+    others = [c for c in known if c.kind != "!="]
+    if len(others) > 1:
+        return False
+    if any(not {-1, 1} & signs_about(w) or (w.smooth < 2 and len(known) > 1) for w in poles):
+        return False
+    fails = [0 in signs_about(w) for w in poles]
+    for kind, w in others:
+        inside, outside, dense = _sides(kind, w)
+        if not ((dense and w.smooth) or (inside and not poles)):
+            return False
+        fails.append(outside)
+    return any(fails)
+
+
+def _sides(kind: str, w: Record) -> tuple[bool, bool, bool]:
+    """Whether a record is in a set, outside of it, and in its interior, ever again."""
+    if kind in ("<", "<="):
+        above, below = signs_about(w, _ONE), signs_about(w, -_ONE)
+        edge = {0} if kind == "<" else set[int]()
+        taken = Record(takes=w.takes)
+        crossed = w.takes is not None and -1 in signs_about(taken, _ONE)
+        crossed = crossed and 1 in signs_about(taken, -_ONE)
+        return crossed, bool(above & {1, *edge} or below & {-1, *edge}), crossed
+    found = signs_about(w)
+    inside = 1 in found or (kind == ">=" and 0 in found)
+    return inside, -1 in found or (kind == ">" and 0 in found), 1 in found
+
+
+class _Walk:
+    """The records of the elements of a graph on one curve."""
+
+    def __init__(self) -> None:
+        self.algebra = Algebra(self.rational, self.value, self.apply)
+
+    def rational(self, value: Fraction) -> Record:
+        return self.of_germ(Germ(number(value)), CONSTANT)
+
+    @staticmethod
+    def value(record: Record) -> Fraction | None:
+        return record.exact
+
+    def of_germ(self, germ: Germ, degree: int) -> Record:
+        """The record of a germ; raises `UndecidedError` if it has waves."""
+        terms = [*germ.numerator.terms, *germ.denominator.terms]
+        exponents = [term.exponent for term in terms if term.exponent is not None]
+        if any(Germ(exponent.imaginary()).limit()[0] for exponent in exponents):
+            raise UndecidedError
+        side, limit = germ.limit()
+        value = germ.value()
+        near = point_range(value) if value is not None else _range_of(limit)
+        if is_constant(germ.numerator) and is_constant(germ.denominator):
+            return settle(Record(near, 2, germ, limit=near, degree=CONSTANT))
+        span = _half_line(germ)
+        return settle(Record(span, 2, germ, side, side, None if side else near, degree=degree))
+
+    def apply(self, op: Op, params: Params, args: Sequence[Record | None]) -> Record | None:
+        """An element of a node, with the conditions of what it needs."""
+        side = args[0].sign if op is ops.SELECT and args[0] is not None else None
+        used = args if side is None else [args[0], args[1 if side else 2]]
+        given = [record for record in used if record is not None]
+        if len(given) < len(used):
+            return None
+        needs = tuple({id(need): need for record in given for need in record.needs}.values())
+        try:
+            if op is ops.SELECT:
+                if side is None and any(record.needs for record in given[1:]):
+                    return None
+                return replace(given[1] if side is not None else _chosen(*given), needs=needs)
+            missing = self._condition(op, params, given)
+            if missing is None:
+                found = self.record(op, params, given)
+                return found if found.needs == needs else replace(found, needs=needs)
+        except UndecidedError:
+            return None
+        above = op is ops.SQRT or (op is ops.POW and _exponent(params).denominator > 1)
+        return Record(Range(_ZERO, None) if above else REAL, needs=(*needs, missing))
+
+    def at(self, op: Op, *args: Record, **params: Fraction) -> Record:
+        """An op that is not of the graph."""
+        return self.record(op, params, args)
+
+    def record(self, op: Op, params: Params, args: Sequence[Record]) -> Record:
+        """The record of an op that is eventually defined."""
+        piece = self._piece(op, params, args)
+        if piece is not None:
+            return piece
+        germ = _germ(op, params, args)
+        degree = min(record.degree for record in args) if op in _ALGEBRAIC else 0
+        if germ is not None:
+            try:
+                return self.of_germ(germ, degree)
+            except UndecidedError:
+                pass
+        if all(record.degree == CONSTANT for record in args):
+            return constant(range_of(op, params, *(record.span for record in args)))
+        found = self._rule(op, params, args)
+        if germ is None:
+            return found
+        return settle(replace(found, germ=germ, span=found.span & _half_line(germ)))
+
+    def _piece(self, op: Op, params: Params, args: Sequence[Record]) -> Record | None:
+        """The piece that eventually holds, of an op that is made of pieces."""
+        u, v = args[0], args[-1]
+        if op in (ops.MAXIMUM, ops.MINIMUM):
+            s = self.at(ops.SUB, u, v).sign
+            return None if s is None else u if s * (1 if op is ops.MAXIMUM else -1) >= 0 else v
+        bent = op in (ops.ABS, ops.LEAKY_RELU, ops.ELU, ops.PRELU)
+        if bent and is_inside(u.span, Range(_ZERO, None)):
+            return u
+        if op is ops.PRELU and u.sign == -1:
+            return self.at(ops.MUL, u, v)
+        if op in (ops.SIGN, ops.STEP) or rounds(op, params):
+            found = range_of(op, params, u.span)
+            return self.rational(found.low) if found.single and found.low is not None else None
+        if op in (ops.ABS, ops.LEAKY_RELU) and u.sign == -1:
+            factor = -_ONE if op is ops.ABS else params["alpha"]
+            return self.at(ops.MUL, u, self.rational(Fraction(str(factor))))
+        return None
+
+    def _rule(  # noqa: C901, PLR0912  (an op a case)
+        self, op: Op, params: Params, args: Sequence[Record]
+    ) -> Record:
+        """What is known of an op on what may have waves."""
+        u, v, minus = args[0], args[-1], constant(point_range(-1))
+        match op:
+            case ops.ADD:
+                return plus(u, v)
+            case ops.NEG:
+                return times(minus, u)
+            case ops.SUB:
+                return constant(NOUGHT) if u is v else plus(u, times(minus, v))
+            case ops.MUL:
+                return self.at(ops.POW, u, exponent=Fraction(2)) if u is v else times(u, v)
+            case ops.DIV:
+                return times(u, inverse(v))
+            case ops.MAXIMUM:
+                return larger(u, v)
+            case ops.MINIMUM:
+                return times(minus, larger(times(minus, u), times(minus, v)))
+            case ops.RELU:
+                return self.at(ops.MAXIMUM, u, self.rational(_ZERO))
+            case ops.CLIP:
+                for end, cut in (("lo", ops.MAXIMUM), ("hi", ops.MINIMUM)):
+                    bound = params[end]
+                    u = self.at(cut, u, self.rational(bound)) if isinstance(bound, Fraction) else u
+                return u
+            case ops.EQUAL | ops.LESS | ops.LESS_EQUAL:
+                values = {int(a in _TRUE[op]) for a in signs_about(self.at(ops.SUB, u, v))}
+                unit = Range(_ZERO, _ONE)
+                return Record(unit, swings=unit, jumps=True) if len(values) > 1 else Record(unit)
+            case ops.POWER | ops.POW:
+                return self._power(op, params, u, v)
+            case _ if isinstance(op.meaning, Pointwise) and op.arity == 1:
+                return image(op, params, u)
+            case _:
+                raise UndecidedError
+
+    def _power(self, op: Op, params: Params, u: Record, v: Record) -> Record:
+        exponent = _exponent(params) if op is ops.POW else v.exact
+        if exponent is None:
+            return self.at(ops.EXP, self.at(ops.MUL, v, self.at(ops.LOG, u)))
+        if exponent == 0:
+            return self.rational(_ONE)
+        if exponent < 0:
+            return inverse(self.at(ops.POW, u, exponent=-exponent))
+        if op is ops.POWER:
+            return self.at(ops.POW, u, exponent=exponent)
+        return image(op, params, u)
+
+    def _condition(self, op: Op, params: Params, args: Sequence[Record]) -> Condition | None:
+        """The condition under which an op is defined, unless it eventually holds."""
+        u = args[0]
+        whole = op is ops.POW and _exponent(params).denominator == 1
+        if op is ops.DIV or whole:
+            divisor = args[1] if op is ops.DIV else u
+            fine = divisor.sign or (whole and _exponent(params) >= 0)
+            return None if fine else Condition("!=", divisor)
+        if op is ops.TAN:
+            cosine = self.at(ops.COS, u)
+            return None if cosine.sign else Condition("!=", cosine)
+        if op in (ops.SQRT, ops.ACOSH) or (op is ops.POW and _exponent(params) > 0):
+            u = self.at(ops.SUB, u, self.rational(_ONE)) if op is ops.ACOSH else u
+            return None if is_inside(u.span, Range(_ZERO, None)) else Condition(">=", u)
+        if op in (ops.LOG, ops.POW, ops.POWER):
+            return None if u.sign == 1 else Condition(">", u)
+        if op in (ops.ASIN, ops.ACOS, ops.ATANH):
+            inside = is_inside(u.span, Range(-_ONE, _ONE))
+            ends = op is ops.ATANH and (has(u.span, _ONE) or has(u.span, -_ONE))
+            return None if inside and not ends else Condition("<" if op is ops.ATANH else "<=", u)
+        return None
+
+
+def _chosen(c: Record, a: Record, b: Record) -> Record:
+    """A choice that changes ever again, or may."""
+    g, around = Record(a.span | b.span), signs_about(c)
+    if 0 in around and len(around) > 1:
+        for k, m in ((a, b), (b, a)):
+            if k.span.high is not None and m.span.low is not None:
+                g = replace(g, swings=g.swings or swing(k.span.high, m.span.low))
+    return g
+
+
+def _germ(op: Op, params: Params, args: Sequence[Record]) -> Germ | None:
+    germs = [record.germ for record in args]
+    try:
+        return None if None in germs else germ_of(op, params, germs)
+    except UndecidedError:
+        return None
+
+
+def _half_line(germ: Germ) -> Range:
+    """The side of 0 on which a germ eventually is, if it is found."""
+    try:
+        return HALF_LINES[germ.sign()]
+    except UndecidedError:
+        return REAL
+
+
+def _exponent(params: Params) -> Fraction:
+    value = params["exponent"]
+    return value if isinstance(value, Fraction) else _ONE
+
+
+def _range_of(ball: arb) -> Range:
+    """A range around a ball, with room for what another computation of it encloses."""
+    if not ball.is_finite():
+        raise UndecidedError
+    if ball.is_exact():
+        return point_range(as_fraction(ball.fmpq()))
+    middle, room = Fraction(float(ball.mid())), Fraction(float(ball.rad())) + _MARGIN
+    room += abs(middle) * _MARGIN
+    return Range(middle - room, middle + room)
