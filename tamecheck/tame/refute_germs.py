@@ -18,7 +18,7 @@ from tamecheck.evaluate.ranges import REAL, Range, point_range
 from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Elementary
-from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import elementary_of, rounds
 from tamecheck.tame.curves import Curve, curves
@@ -74,12 +74,13 @@ def find_germ(
                 continue
             for curve in curves(graph, box, seed):
                 walk = _Walk()
-                inputs = {
-                    name: [walk.of_germ(Germ(on_curve(element)), 1) for element in elements]
-                    for name, elements in curve.inputs.items()
+                given = {
+                    index: [walk.of_germ(Germ(on_curve(e)), 1) for e in curve.inputs[node.name]]
+                    for index, node in enumerate(graph.nodes)
+                    if isinstance(node, Input)
                 }
                 try:
-                    records, budget = follow(graph, root, inputs, walk.algebra, budget)
+                    records, budget = follow(graph, root, given, walk.algebra, budget)
                 except WorkError:
                     return None
                 for element, record in enumerate(records):
