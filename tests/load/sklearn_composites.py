@@ -231,10 +231,13 @@ FITS = {
             for o in ({}, {"passthrough": True}, {"final_estimator": trees.DecisionTreeRegressor()})
         ),
     ),
-    "OneVsRestClassifier": classes(
-        multiclass.OneVsRestClassifier,
-        *({"estimator": e} for e in (logistic(), stump(), svm.SVC(), linear_model.Ridge())),
-    ),
+    "OneVsRestClassifier": [
+        *classes(
+            multiclass.OneVsRestClassifier,
+            *({"estimator": e} for e in (logistic(), stump(), svm.SVC(), linear_model.Ridge())),
+        ),
+        (multiclass.OneVsRestClassifier(logistic()), SIGNS),
+    ],
     "OneVsOneClassifier": classes(
         multiclass.OneVsOneClassifier,
         *({"estimator": e} for e in (logistic(), stump(), svm.LinearSVC())),

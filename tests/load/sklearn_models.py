@@ -29,6 +29,7 @@ from tests.load.sklearn_tables import (
     ONE_NUMBER,
     POSITIVE,
     SEED,
+    SIGNS,
     THREE,
     TWO,
     TWO_NUMBERS,
@@ -102,7 +103,10 @@ FITS = {
     "PassiveAggressiveClassifier": classes(
         linear_model.PassiveAggressiveClassifier, SEED, SEED, SEED
     ),
-    "RidgeClassifier": classes(linear_model.RidgeClassifier, {}, {}, {"fit_intercept": False}),
+    "RidgeClassifier": [
+        *classes(linear_model.RidgeClassifier, {}, {}, {"fit_intercept": False}),
+        (linear_model.RidgeClassifier(), SIGNS),
+    ],
     "RidgeClassifierCV": classes(linear_model.RidgeClassifierCV, {}, {}, {}),
     "LinearSVC": classes(svm.LinearSVC, SEED, SEED, {"fit_intercept": False, **SEED}),
     "LinearDiscriminantAnalysis": classes(
@@ -118,11 +122,14 @@ FITS = {
         *({"hidden_layer_sizes": (5,), "activation": a, **SEED} for a in ("relu", "tanh")),
         {"hidden_layer_sizes": (4, 3), "activation": "logistic", **SEED},
     ),
-    "MLPClassifier": classes(
-        neural_network.MLPClassifier,
-        *({"hidden_layer_sizes": (5,), "activation": a, **SEED} for a in ("relu", "tanh")),
-        {"hidden_layer_sizes": (4, 3), "activation": "logistic", **SEED},
-    ),
+    "MLPClassifier": [
+        *classes(
+            neural_network.MLPClassifier,
+            *({"hidden_layer_sizes": (5,), "activation": a, **SEED} for a in ("relu", "tanh")),
+            {"hidden_layer_sizes": (4, 3), "activation": "logistic", **SEED},
+        ),
+        (neural_network.MLPClassifier((4,), **SEED), SIGNS),
+    ],
     "SVC": classes(
         svm.SVC,
         *({}, {}, {"kernel": "poly", "degree": 2, "coef0": 1}, {"kernel": "linear"}),
@@ -174,9 +181,12 @@ FITS = {
         ),
         (gaussian_process.GaussianProcessClassifier(multi_class="one_vs_one"), THREE),
     ],
-    "DecisionTreeClassifier": classes(
-        trees.DecisionTreeClassifier, SEED, {"max_depth": 3, **SEED}, {"criterion": "entropy"}
-    ),
+    "DecisionTreeClassifier": [
+        *classes(
+            trees.DecisionTreeClassifier, SEED, {"max_depth": 3, **SEED}, {"criterion": "entropy"}
+        ),
+        (trees.DecisionTreeClassifier(max_depth=3, **SEED), SIGNS),
+    ],
     "DecisionTreeRegressor": [
         *numbers(
             trees.DecisionTreeRegressor,
@@ -195,6 +205,7 @@ FITS = {
             *({"n_estimators": 8, **SEED}, {"n_estimators": 5, "max_depth": 3, **SEED}),
             {"n_estimators": 4, "bootstrap": False, **SEED},
         ),
+        (ensemble.RandomForestClassifier(3, **SEED), SIGNS),
     ],
     "RandomForestRegressor": over(
         ensemble.RandomForestRegressor,
@@ -238,11 +249,14 @@ FITS = {
         *({"n_estimators": 10, **SEED}, {"n_estimators": 7, "contamination": 0.1, **SEED}),
         {"n_estimators": 5, "max_features": 2, "max_samples": 20, **SEED},
     ),
-    "KNeighborsClassifier": classes(
-        neighbors.KNeighborsClassifier,
-        *({}, {"weights": "distance"}, {"n_neighbors": 1}, {"p": 1}),
-        *({"metric": "chebyshev"}, {"algorithm": "brute"}),
-    ),
+    "KNeighborsClassifier": [
+        *classes(
+            neighbors.KNeighborsClassifier,
+            *({}, {"weights": "distance"}, {"n_neighbors": 1}, {"p": 1}),
+            *({"metric": "chebyshev"}, {"algorithm": "brute"}),
+        ),
+        (neighbors.KNeighborsClassifier(), SIGNS),
+    ],
     "KNeighborsRegressor": over(
         neighbors.KNeighborsRegressor,
         (ONE_NUMBER, TWO_NUMBERS),

@@ -187,25 +187,24 @@ def _threshold(one: Any) -> Fraction:
 
 
 def _rest_scores(answer: Answer, x: Value, rest: Any) -> Value:
-    if rest.multilabel_:
-        raise UnsupportedError("several labels at once are not read")
     return scalar(join([_binary_score(answer, x, one) for one in rest.estimators_], "decision"))
 
 
 def _rest_shares(answer: Answer, x: Value, rest: Any) -> Value:
-    if rest.multilabel_:
-        raise UnsupportedError("several labels at once are not read")
     found = [answer("predict_proba", x, one).part(0, 1) for one in rest.estimators_]
     if len(found) == 1:
         return binary(found[0])
     shares = join(found)
+    if rest.multilabel_:
+        return shares
     total = shares.total((0,))
     return shares / apart(total, total.apply(ops.EQUAL, 0))
 
 
 def _rest_label(answer: Answer, x: Value, rest: Any) -> Value:
     scores = _rest_scores(answer, x, rest)
-    return argmax(scores) if scores.rank else positive(scores - _threshold(rest.estimators_[0]))
+    one_of_many = scores.rank and not rest.multilabel_
+    return argmax(scores) if one_of_many else positive(scores - _threshold(rest.estimators_[0]))
 
 
 def _pair_scores(answer: Answer, x: Value, pairs: Any) -> Value:

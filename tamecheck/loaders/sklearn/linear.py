@@ -133,27 +133,29 @@ def _perceptron(x: Value, estimator: Any) -> Value:
     if estimator.out_activation_ == "softmax":
         return output
     if output.shape != (1,):
-        raise UnsupportedError("several labels at once are not read")
+        return output
     return (1 - output).apply(ops.CONCAT, output, label="decision", axis=0)
 
 
 def _perceptron_label(x: Value, estimator: Any) -> Value:
-    """1 above 1/2, or the first largest."""
+    """1 above 1/2, for each label; or the first largest."""
     output = _forward(x, estimator)
     if estimator.out_activation_ == "softmax":
         return argmax(output)
     half = x.emitter.constant(np.float64(0.5))
-    return positive(output.reshape(()) - half)
+    return positive(scalar(output) - half)
 
 
-def _one_label(estimator: Any) -> str:
+def _label(x: Value, estimator: Any) -> Value:
+    """By the sign or the first largest of the scores; of several labels each by its sign."""
+    scores = _scores(x, estimator)
     binarizer = getattr(estimator, "_label_binarizer", None)
     several = str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
-    return "several labels at once are not read" if several else ""
+    return argmax(scores) if scores.rank and not several else positive(scores)
 
 
 _LINEAR = regressor(_value)
-_SCORED = classifier(_scores).but(why_not=_one_label)
+_SCORED = classifier(_scores, predict=_label)
 
 ESTIMATORS: Mapping[str, Methods] = {
     **dict.fromkeys(

@@ -164,7 +164,7 @@ def _runner(
 def _asked(estimator: Any, name: str, method: str, row: Any) -> Any:
     found = getattr(estimator, method)(row)
     classes = getattr(estimator, "classes_", None)
-    if name != "label" or classes is None:
+    if name != "label" or classes is None or (np.ndim(found) > 1 and np.ndim(classes[0]) == 0):
         return found
     if isinstance(classes, list):
         several = cast("list[Array]", classes)

@@ -19,6 +19,7 @@ from tamecheck.loaders.sklearn.methods import (
     classifier,
     dense,
     distances,
+    join,
     positive,
     regressor,
     scalar,
@@ -101,10 +102,17 @@ def _within(x: Value, estimator: Any) -> Value:
     return inside if weights is None else inside * weights
 
 
+def _units(estimator: Any) -> list[Array]:
+    """For each label the unit vectors of the classes of the rows."""
+    labels = estimator.classes_ if estimator.outputs_2d_ else [estimator.classes_]
+    codes = np.asarray(estimator._y).reshape(-1, len(labels))  # noqa: SLF001 - has no public name
+    return [np.eye(len(k), dtype=np.int64)[code] for k, code in zip(labels, codes.T, strict=True)]
+
+
 def _targets(estimator: Any) -> Array:
-    if np.ndim(estimator.classes_[0]):
-        raise UnsupportedError("several labels at once are not read")
-    return np.eye(len(estimator.classes_), dtype=np.int64)[np.asarray(estimator._y).reshape(-1)]  # noqa: SLF001 - has no public name
+    if estimator.outputs_2d_:
+        raise UnsupportedError("its probabilities are several matrices")
+    return _units(estimator)[0]
 
 
 def _average(rows: Value, weights: Value | None) -> Value:
@@ -123,9 +131,14 @@ def _neighbour_shares(x: Value, estimator: Any) -> Value:
 
 
 def _neighbour_label(x: Value, estimator: Any) -> Value:
-    """The first class of the most votes; no division is needed for it."""
-    rows, weights = _nearest(x, estimator, _targets(estimator))
-    return argmax(rows.total((0,), keepdims=False) if weights is None else weights @ rows)
+    """The first class of the most votes, for each label; no division is needed for it."""
+    tables = _units(estimator)
+    rows, weights = _nearest(x, estimator, np.hstack(tables))
+    votes = rows.total((0,), keepdims=False) if weights is None else weights @ rows
+    sizes = [table.shape[1] for table in tables]
+    starts = [sum(sizes[:k]) for k in range(len(sizes))]
+    found = [argmax(votes.cut(0, *part)) for part in zip(starts, sizes, strict=True)]
+    return join(found, "label") if estimator.outputs_2d_ else found[0]
 
 
 def _radius_value(x: Value, estimator: Any) -> Value:

@@ -20,8 +20,10 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.sklearn.methods import (
     Methods,
+    argmax,
     binary,
     classifier,
+    join,
     positive,
     regressor,
     scalar,
@@ -48,10 +50,23 @@ class _Tree:
 
 def _probabilities(x: Value, trees: Sequence[Any]) -> Value:
     """The mean of the trees' probabilities."""
-    if any(one.n_outputs_ != 1 for one in trees):
-        raise UnsupportedError("several labels at once are not read")
-    parts = [_tree(one, _normalise(one.tree_.value[:, 0, :])) for one in trees]
+    if trees[0].n_outputs_ != 1:
+        raise UnsupportedError("its probabilities are several matrices")
+    return _shares_of(x, trees, 0)
+
+
+def _shares_of(x: Value, trees: Sequence[Any], output: int) -> Value:
+    """The mean of the trees' probabilities of one label of several."""
+    count = int(trees[0].tree_.n_classes[output])
+    parts = [_tree(one, _normalise(one.tree_.value[:, output, :count])) for one in trees]
     return _mean(_evaluate(x, parts), "decision")
+
+
+def _labels(x: Value, trees: Sequence[Any]) -> Value:
+    """The first largest probability; a vector of them for several labels."""
+    outputs = range(trees[0].n_outputs_)
+    found = [argmax(_shares_of(x, trees, output)) for output in outputs]
+    return found[0] if len(found) == 1 else join(found, "label")
 
 
 def _mean_value(x: Value, trees: Sequence[Any]) -> Value:
@@ -248,7 +263,7 @@ _HIST_BOOSTED = classifier(_hist_boost, _shares(_hist_boost))
 ESTIMATORS: Mapping[str, Methods] = {
     **dict.fromkeys(
         ("DecisionTreeClassifier", "ExtraTreeClassifier"),
-        classifier(None, lambda x, one: _probabilities(x, [one])),
+        classifier(None, lambda x, one: _probabilities(x, [one]), lambda x, one: _labels(x, [one])),
     ),
     **dict.fromkeys(
         ("DecisionTreeRegressor", "ExtraTreeRegressor"),
@@ -256,7 +271,11 @@ ESTIMATORS: Mapping[str, Methods] = {
     ),
     **dict.fromkeys(
         ("RandomForestClassifier", "ExtraTreesClassifier"),
-        classifier(None, lambda x, forest: _probabilities(x, forest.estimators_)),
+        classifier(
+            None,
+            lambda x, forest: _probabilities(x, forest.estimators_),
+            lambda x, forest: _labels(x, forest.estimators_),
+        ),
     ),
     **dict.fromkeys(
         ("RandomForestRegressor", "ExtraTreesRegressor"),
