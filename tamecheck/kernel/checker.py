@@ -9,7 +9,7 @@ from tamecheck.kernel.facts import ABOVE, LOCAL, read_bounds
 from tamecheck.kernel.graph import Graph, read_graph
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.rules import Proof
-from tamecheck.kernel.strict import Reject, Spent, allowance, require
+from tamecheck.kernel.strict import Reject, Spent, allowance, pairs, require
 
 STEPS, A_CHARACTER = 10_000_000, 8  # what a check may take
 
@@ -35,7 +35,7 @@ def _claim(graph: Graph, proof: Proof, value: object) -> Json:
         require(found, "no step refutes what is claimed")
         return claim
     require(verdict in ("tame", "locally-tame"), "unknown verdict")
-    read.fields(claim, "verdict structures", "properties" + " total" * (proof.version > 1))
+    read.fields(claim, "verdict structures", "properties" + " total empty" * (proof.version > 1))
     structures = [read.word(s) for s in read.items(claim["structures"])]
     known = {LOCAL} if verdict == "locally-tame" else set(ABOVE) - {LOCAL}
     fits = 0 < len(structures) == len(set(structures)) and known.issuperset(structures)
@@ -50,10 +50,19 @@ def _claim(graph: Graph, proof: Proof, value: object) -> Json:
     for k in graph.outputs:
         require(shown[k].issuperset(structures), f"output node {k} is not shown to be in them")
         require(has[k].issuperset(properties), f"output node {k} is not shown to have them")
-    if read.flag(claim.get("total", False)):
-        whole = {f.node for f in proof.facts if f.kind == "total"}
-        missing = [k for k in graph.outputs if not (proof.total[k] or k in whole)]
-        require(not missing, f"an output is not shown to be defined everywhere: {missing}")
+    whole, nowhere, somewhere = (
+        [any(f.kind == kind and f.node == k for f in proof.facts) for k in graph.outputs]
+        for kind in ("total", "nowhere", "undefined")
+    )
+    total = all(known or proof.total[k] for known, k in pairs(whole, graph.outputs))
+    known = {
+        ("total", True): total,
+        ("total", False): any(somewhere),
+        ("empty", True): any(nowhere),
+    }
+    for word in {"total", "empty"} & set(claim):
+        said = known.get((word, read.flag(claim[word])), False)
+        require(said, f"what is claimed of '{word}' is not shown")
     return claim
 
 

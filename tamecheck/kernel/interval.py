@@ -315,9 +315,7 @@ INCREASING: dict[str, tuple[Callable[[Fraction], Interval], Interval, Interval]]
 def increasing(name: str, x: Interval) -> Interval:
     """Return the range of an increasing function, on the part of its domain in the interval."""
     f, limits, domain = INCREASING[name]
-    inside = x & domain
-    require(not inside.empty, f"{name} is nowhere defined")
-    return monotone(f, inside, limits, domain) & limits
+    return monotone(f, x & domain, limits, domain) & limits
 
 
 def wave(x: Interval, quarters: int) -> Interval:

@@ -5,9 +5,10 @@ from functools import reduce
 from itertools import pairwise
 
 from tamecheck.kernel import read
-from tamecheck.kernel.facts import ROUND, STEPS, Fact, Facts, finite, fit
-from tamecheck.kernel.graph import POINTWISE, ROUTING
-from tamecheck.kernel.interval import POSITIVE, ZERO, Interval, point
+from tamecheck.kernel.facts import ROUND, STEPS, Fact, Facts, finite, fit, has_domain
+from tamecheck.kernel.graph import GATHERS, POINTWISE, ROUTING
+from tamecheck.kernel.interval import ONE, POSITIVE, REAL, ZERO, Interval, point
+from tamecheck.kernel.ranges import PARTIAL
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import pairs, require, spend
 
@@ -19,19 +20,35 @@ RATIONAL = {
 
 
 def few(proof: Facts, raw: Json) -> Fact:
-    """The node has finitely many values: by its operation, or since its arguments have."""
+    """The node has finitely many values: in a lattice and bounded, or since its arguments have."""
     k, node = proof.node(raw)
-    cited = proof.among(raw["from"], "finite bounded enclosure", node.args)
+    cited = proof.among(raw["from"], "finite bounded enclosure", {k, *node.args})
     steps = [s for s, f in pairs(read.items(raw["from"]), cited) if f.kind == "finite"]
+    bounded = {f.node for f in cited if f.kind != "finite"} & finite(cited)
+    if node.op in STEPS - ROUND or bounded.intersection([k, *node.args[: node.op in ROUND]]):
+        require(_in_lattice(proof, k), "the values may be any")
+        return Fact("finite", k, ("rational",))
     finitely, rationally = proof.few(steps, node.args)
-    whole = node.q.get("exponent", ZERO).denominator == 1
-    if node.op in STEPS - ROUND or (node.op in ROUND and node.args[0] in finite(cited)):
-        rational = True
-    else:
-        require(bool(node.args) and all(finitely), "an argument may have infinitely many values")
-        rational = (node.op in RATIONAL or (node.op == "pow" and whole)) and all(rationally)
-        rational = rational or node.op in STEPS
-    return Fact("finite", k, ("rational",) * rational)
+    require(bool(node.args) and all(finitely), "an argument may have infinitely many values")
+    whole = node.op == "pow" and node.q["exponent"].denominator == 1
+    rational = (node.op in RATIONAL or whole) and all(rationally)
+    return Fact("finite", k, ("rational",) * (rational or node.op in STEPS))
+
+
+def _in_lattice(proof: Facts, k: int) -> bool:
+    """Return whether all values of a node have one denominator."""
+    waiting, seen = [k], set[int]()
+    while waiting:
+        here = waiting.pop()
+        node = proof.graph.nodes[here]
+        spend(1)
+        if here not in seen and node.op not in (*STEPS, "constant"):
+            natural = node.q.get("exponent", ONE) >= 0 == node.q.get("exponent", ONE) % 1
+            if node.op not in RATIONAL - {"div"} and not (node.op == "pow" and natural):
+                return False
+            seen.add(here)
+            waiting += node.args
+    return True
 
 
 def cases(proof: Facts, raw: Json, k: int, count: int) -> tuple[int, list[Interval]]:
@@ -75,12 +92,36 @@ def cases(proof: Facts, raw: Json, k: int, count: int) -> tuple[int, list[Interv
 def value(proof: Facts, raw: Json) -> Fact:
     """A node of which each element can have one value only, where it is defined."""
     (k, _), words = proof.node(raw), proof.words(raw)
+    if "nowhere" in raw:
+        found = proof.cite(raw["nowhere"], "nowhere", [k])
+        require(bool(found.words), "an element may be defined somewhere")
+        return Fact("structure", k, words)
     bounds = proof.cite(raw["enclosure"], "enclosure", [k]).bounds
     single = all(x.low is not None and x.low == x.high for x in bounds)
     require(single, "an element may have several values")
     known = proof.domains([raw["domain"]] if "domain" in raw else [], [k])
     require(known.issuperset(words), "the domain of the node is not shown to be in these")
     return Fact("structure", k, words)
+
+
+def nowhere(proof: Facts, raw: Json) -> Fact:
+    """An element of the node is defined nowhere: by its operation, or since one below is not."""
+    k, node = proof.node(raw)
+    if "step" in raw:
+        found = proof.cite(raw["step"], "nowhere", node.args)
+        first = node.op in ("select", *GATHERS) and found.node != node.args[node.op != "select"]
+        require(node.op != "slice" and not first, f"{node.op} may leave out what is undefined")
+        kept = found.words if node.op not in ("concat", "pad") else ()
+        return Fact("nowhere", k, kept)
+    ranges, outside = proof.ranges(raw, k)[0], list[bool]()
+    fixed = node.op == "power" and proof.graph.free[node.args[1]]  # it may be natural
+    require(has_domain(node) and not fixed, f"{node.op} has no domain")
+    for i, bounds in enumerate(ranges):
+        rows = [[x if i == j else REAL for j in range(len(ranges))] for x in bounds]
+        empty = [any(x.empty for x in PARTIAL[node.op](node, row)) for row in rows]
+        outside += [all(empty)] * any(empty)
+    require(bool(outside), f"{node.op} may be defined somewhere")
+    return Fact("nowhere", k, ("all",) * any(outside))
 
 
 def decided(proof: Facts, raw: Json) -> Fact:

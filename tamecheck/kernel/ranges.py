@@ -12,6 +12,7 @@ from tamecheck.kernel.graph import BINARY, POINTWISE, Graph, Node, Tensor
 from tamecheck.kernel.interval import (
     ABOVE_ZERO,
     HALF,
+    INCREASING,
     NEGATIVE,
     ONE,
     PI,
@@ -138,13 +139,17 @@ DOMAIN: dict[str, Callable[[Node, Bounds], bool]] = {  # other operations are to
 }
 PARTIAL: dict[str, Callable[[Node, Bounds], Bounds]] = {  # none if the values may be any
     "div": lambda n, a: [bound for y in _nonzero(a[1]) for bound in (a[0], y)],
-    "tan": lambda n, a: [],
+    "tan": lambda n, a: [],  # its poles are irrational
     "pow": lambda n, a: (
         [a[0] & POSITIVE if n.q["exponent"] > 0 else a[0] & ABOVE_ZERO]
         if n.q["exponent"].denominator > 1
         else _nonzero(a[0])
     ),
     "power": lambda n, a: [a[0] & ABOVE_ZERO, a[1]],
+    "acos": lambda n, a: [a[0] & SIGNED],
+    **dict.fromkeys(
+        ["sqrt", "log", "asin", "acosh", "atanh"], lambda n, a: [a[0] & INCREASING[n.op][2]]
+    ),
 }
 OF_ONE: dict[str, Callable[[Node, Interval], Interval]] = {  # others are increasing
     "neg": lambda n, x: -x,
@@ -185,7 +190,7 @@ def apply(node: Node, op: str, args: Bounds) -> Interval:
 
 def values(node: Node, op: str, args: Bounds) -> Interval:
     """Return the range of a pointwise operation where it is defined."""
-    if op in PARTIAL and not DOMAIN[op](node, args):
+    if op in DOMAIN and not DOMAIN[op](node, args):
         args = PARTIAL[op](node, args)
         if not args:
             return REAL

@@ -229,21 +229,10 @@ class Proof(Facts):
         return Fact("refutes", *wild.components(self.graph, raw, self.domain))
 
 
-IN_CASES = [
-    "enclosure",
-    "bounded",
-    "structure",
-    "constant",
-    "saturated",
-    "zero-product",
-    "self-difference",
-    "value",
-    "decided",
-    "total",
-    "domain",
-    "finite",
-    "split",
-]
+IN_CASES = {
+    *("enclosure", "bounded", "structure", "constant", "saturated", "zero-product", "split"),
+    *("self-difference", "value", "decided", "total", "domain", "finite", "nowhere"),
+}  # a case is no closed set, so properties are not for it
 
 
 def split(proof: Proof, raw: Json) -> Fact:
@@ -268,6 +257,26 @@ def split(proof: Proof, raw: Json) -> Fact:
     return Fact("structure", k, words)
 
 
+def undefined_at(proof: Proof, raw: Json) -> Fact:
+    """At this point of the domain some element of the node is not defined."""
+    (k, _), given = proof.node(raw), read.mapping(raw["point"])
+    sizes = {n.name: n.size for n in proof.graph.nodes if n.op == "input"}
+    where = {name: [point(read.rational(v)) for v in read.items(given[name])] for name in given}
+    lengths = {name: len(at) for name, at in where.items()}
+    require(lengths == sizes, "the point is not one of the inputs")
+    for name, at in where.items():
+        sides = proof.domain[name] * (len(at) // len(proof.domain[name]))
+        require(all(x <= side for x, side in pairs(at, sides)), "the point is not in the domain")
+    there = Proof(proof.graph, where, proof.version)
+    for step in read.items(raw["steps"]):
+        rule = read.word(read.mapping(step).get("rule"))
+        require(rule in ("enclosure", "nowhere"), f"the rule {rule[:40]!a} is not for a point")
+        there.facts.append(there.step(step))
+    shown = any(f.kind == "nowhere" and f.node == k for f in there.facts)
+    require(shown, "the node may be defined at the point")
+    return Fact("undefined", k)
+
+
 RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     # since which version; its fields, and optional ones
     "enclosure": (1, "node lower upper from", "", Proof.enclosure),
@@ -290,6 +299,8 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "domain": (2, "node in args", "bounded enclosures", domains.domain),
     "finite": (2, "node from", "", pieces.few),
     "split": (2, "node in on at structure cases", "enclosure total", split),
-    "value": (2, "node in enclosure", "domain", pieces.value),
+    "value": (2, "node in", "enclosure domain nowhere", pieces.value),
+    "nowhere": (2, "node", "step enclosures", pieces.nowhere),
+    "undefined-at": (2, "node point steps", "", undefined_at),
     "decided": (2, "node in live structure args", "enclosures", pieces.decided),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tamecheck.budget import Budget
@@ -22,7 +22,8 @@ from tamecheck.tame.quotient import bound_prover, quotient_prover
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.refute_germs import find_germ
 from tamecheck.tame.steps import ProofSteps, Prover
-from tamecheck.tame.verdict import Check, Properties, Step, Verdict, Witness
+from tamecheck.tame.undefined import undefined_step
+from tamecheck.tame.verdict import Check, Defined, Properties, Step, Verdict, Witness
 from tamecheck.tame.waves import find_waves
 
 __all__ = ["DEFAULT_TIMEOUT", "check"]
@@ -95,7 +96,7 @@ def _derived(run: _Run, structures: Antichain) -> Check:
     tame = any(structure.o_minimal for structure in structures)
     verdict = Verdict.TAME if tame else Verdict.LOCALLY_TAME
     kept = tuple(s for s in structures if s.o_minimal) if tame else structures
-    defined = run.derivation.domains.defined([node for _, node in run.graph.outputs])
+    defined = _defined(run)
     derived = positive_properties(run.graph, proof=run.proof, domains=run.derivation.domains)
     refuted = (
         refuted_properties(run.graph, run.box, known=derived, seed=run.seed)
@@ -107,7 +108,8 @@ def _derived(run: _Run, structures: Antichain) -> Check:
         "verdict": verdict.value,
         "structures": [structure.value for structure in kept],
         "properties": [name for name in CERTIFIED if getattr(derived, name)],
-        **({"total": True} if defined.total else {}),
+        **({} if defined.total is None else {"total": defined.total}),
+        **({"empty": True} if defined.empty else {}),
     }
     return Check(
         graph=run.graph,
@@ -116,9 +118,9 @@ def _derived(run: _Run, structures: Antichain) -> Check:
         structures=kept,
         defined=defined,
         properties=properties,
-        consequences=consequences(
-            run.graph, run.box, verdict, kept, properties, total=bool(defined.total)
-        ),
+        consequences=()
+        if defined.empty
+        else consequences(run.graph, run.box, verdict, kept, properties, total=bool(defined.total)),
         before_softmax=_before_softmax(run),
         derivation=run.derivation.lines,
         certificate=certificate_document(
@@ -126,6 +128,20 @@ def _derived(run: _Run, structures: Antichain) -> Check:
         ),
         trusted=_trusted(run.proof.steps),
     )
+
+
+def _defined(run: _Run) -> Defined:
+    """Where the outputs are defined, with steps for what is said."""
+    outputs = [node for _, node in run.graph.outputs]
+    defined = run.derivation.domains.defined(outputs)
+    if defined.total:
+        return defined
+    empty = any(node in run.derivation.nowhere for node in outputs)
+    found = undefined_step(run.graph, run.box, outputs, run.proof.tensors)
+    if found is not None:
+        run.proof.add(found[0])
+        defined = replace(defined, total=False, undefined_at=found[1])
+    return replace(defined, empty=True) if empty else defined
 
 
 def _before_softmax(run: _Run) -> Antichain:

@@ -11,6 +11,7 @@ from tamecheck.budget import Budget
 from tamecheck.evaluate.ranges import Range
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.structure import Antichain, Structure, join_all
+from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import comparisons, rounds
 from tamecheck.tame.definable import (
     Situation,
@@ -21,10 +22,12 @@ from tamecheck.tame.definable import (
     tame_if_bounded,
 )
 from tamecheck.tame.domains import Domains
+from tamecheck.tame.finite import FiniteValues
 from tamecheck.tame.identities import find_identity
 from tamecheck.tame.quantisers import quantiser_chain
 from tamecheck.tame.split import DEPTH, Attempts, Case, find_split
 from tamecheck.tame.steps import ProofSteps
+from tamecheck.tame.undefined import needed_arguments, nowhere_step
 from tamecheck.tame.verdict import Line, Open
 
 __all__ = ["Derivation", "Fact", "derive"]
@@ -68,6 +71,8 @@ class Derivation:
     """Nodes where it stopped although their arguments were fine."""
     domains: Domains
     """Where the nodes are defined."""
+    nowhere: Mapping[int, int]
+    """Nodes of which some element is nowhere defined, with the steps that say so."""
 
     def of_outputs(self, graph: Graph) -> Antichain:
         """The common structures of all outputs; none if some output was not reached."""
@@ -102,7 +107,9 @@ def derive(graph: Graph, proof: ProofSteps, budget: Budget | None = None) -> Der
             )
             break
         walk.visit(index)
-    return Derivation(walk.facts, tuple(walk.lines), tuple(walk.obstacles), walk.domains)
+    return Derivation(
+        walk.facts, tuple(walk.lines), tuple(walk.obstacles), walk.domains, walk.nowhere
+    )
 
 
 class _Walk:
@@ -122,6 +129,8 @@ class _Walk:
         self.domains = Domains(graph, proof, self.facts)
         self.attempts = attempts or Attempts()
         self.depth = depth
+        self.finite = FiniteValues(graph, proof)
+        self.nowhere: dict[int, int] = {}
         self._outputs = {node for _, node in graph.outputs}
         self.lines: list[Line] = []
         self.obstacles: list[Open] = []
@@ -158,10 +167,15 @@ class _Walk:
             inside=inside is not None,
         )
         own = self._own(node, situation)
+        finite: list[int] = []
+        if own != _BOTTOM:
+            few = self.finite.own(index)
+            own, finite = (own, finite) if few is None else few
         structures = join_all((own, *(fact.structures for fact in facts)))
         plain = Fact(None, ())
         real = self.graph.input_free[index] and not any(s <= _REAL[0] for s in structures)
         better = self._real(index) if real else self._cancelled(index, node, structures)
+        better = self._nowhere(index, node, structures) or better
         better = better or self._decided(index, node, structures)
         if structures and better is None:
             step = _structure_step(
@@ -171,6 +185,7 @@ class _Walk:
                 bounded=bounded or [],
                 enclosures=inside or [],
             )
+            step |= {"finite": finite} if finite else {}
             plain = Fact(self.proof.add(step), structures)
         if better is None and not any(s.o_minimal for s in structures):
             better = self._quantised(index) or self._split(index, node)
@@ -201,6 +216,24 @@ class _Walk:
                 return None
             steps.append(step)
         return steps
+
+    def _nowhere(self, index: int, node: Apply, plain: Antichain) -> tuple[Fact, str] | None:
+        """That a node is defined nowhere, since its own op is not, or an argument."""
+        if len(self.graph.nodes) > _LARGE:
+            return None
+        below = [self.nowhere[a] for a in needed_arguments(self.graph, index) if a in self.nowhere]
+        if below:
+            step = self.proof.add({"rule": "nowhere", "node": index, "step": below[0]})
+        else:
+            found = nowhere_step(self.proof.hulls, self.proof, index, deep=False)
+            if found is None:
+                return None
+            step = found
+        self.nowhere[index] = step
+        if plain == _BOTTOM or size_of(node.shape) != 1:
+            return None
+        says = {"rule": "value", "node": index, "in": _names(_BOTTOM), "nowhere": step}
+        return Fact(self.proof.add(says), _BOTTOM), "nowhere defined"
 
     def _real(self, index: int) -> tuple[Fact, str]:
         step = {"rule": "constant", "node": index, "in": _names(_REAL)}
@@ -241,6 +274,7 @@ class _Walk:
         above = {on}
         kept = dict(self.facts)
         walk = _Walk(self.graph, proof, kept, self.attempts, self.depth + 1)
+        walk.nowhere.update(self.nowhere)
         for index in self.graph.ancestors([target]):
             node = self.graph.nodes[index]
             if index > on and isinstance(node, Apply) and above.intersection(node.args):

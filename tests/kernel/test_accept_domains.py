@@ -124,7 +124,7 @@ LIES = [
     (proof(LOG, enclosure(0, ["1", "2"], ["3", "3"])), 0, "bounds are one for all elements, or one for each"),
     (proof(LOG, enclosure(0, [["1", "2"]], "3")), 0, "an open end is a list of one rational"),
     (proof(LOG, enclosure(0, [["1"]], "1")), 0, "lower > upper"),
-    (certificate(LOG, [S0, structure(1, "exp", 0)], tame("exp") | {"total": True}), None, "an output is not shown to be defined everywhere: [1]"),
+    (certificate(LOG, [S0, structure(1, "exp", 0)], tame("exp") | {"total": True}), None, "what is claimed of 'total' is not shown"),
     (proof([x(), op("div", 0, 0), op("floor", 1)], has(2, "piecewise_constant")), 0, "its values may accumulate on a bounded set"),
     (proof([*LOG, op("floor", 1)], has(0, "continuous"), has(1, "continuous", 0), has(2, "piecewise_linear") | {"bounded": [1]}), 2, "its values may accumulate on a bounded set"),
     (proof([*POWER, op("exp", 2)], enclosure(1, "2", "2"), total(2, 0), boxes=[(None, None), ("2", "2")]), 1, "node 2, power, is not proved to be defined everywhere"),
