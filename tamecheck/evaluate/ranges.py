@@ -198,12 +198,13 @@ def hull(ranges: Sequence[Range]) -> Range:
     return reduce(Range.__or__, ranges)
 
 
-def pointwise_range(op: Op, params: Params, args: Sequence[Range]) -> Range | None:
+def pointwise_range(
+    op: Op, params: Params, args: Sequence[Range], domain: Condition
+) -> Range | None:
     """The range of a pointwise op where it is defined; None if it is nowhere defined."""
     meaning = op.meaning
     if not isinstance(meaning, Pointwise):
         return REAL
-    domain = meaning.domain(params)
     inside = _cut(domain, args)
     if any(x.empty for x in inside) or _fails(domain, args):
         return None

@@ -29,6 +29,7 @@ from tamecheck.ir.op import Contraction, Expansion, Fold, Pointwise, Routing, Se
 from tamecheck.ir.tensor import Tensor, size_of
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axis_of
+from tamecheck.tame.definable import domain_at
 from tamecheck.tame.verdict import Step
 
 __all__ = ["Hulls", "Steps"]
@@ -145,15 +146,15 @@ class Hulls:
                 values = tensor.fractions()
                 return Range(min(values), max(values))
             case Apply():
-                return self._apply(node)
+                return self._apply(index, node)
 
-    def _apply(self, node: Apply) -> Range | None:
+    def _apply(self, index: int, node: Apply) -> Range | None:
         args = [self._ranges[arg] or REAL for arg in node.args]
         first = self.graph.nodes[node.args[0]].shape
         count = size_of(first) // max(size_of(node.shape), 1)
         match node.op.meaning:
             case Pointwise():
-                return pointwise_range(node.op, node.params, args)
+                return pointwise_range(node.op, node.params, args, domain_at(self.graph, index))
             case Routing():
                 values = [v for v in node.params.values() if isinstance(v, Fraction)]
                 return hull([*args, *map(point_range, values)])

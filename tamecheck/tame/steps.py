@@ -138,13 +138,13 @@ class ProofSteps:
         steps = {
             index: self.proved_quotient(index)
             for index in below
-            if index != node and self._bounded[index] is None
+            if index != node and self._bounded.get(index) is None
         }
         proofs = {index: step for index, step in steps.items() if step is not None}
         for index in below if proofs else ():
             if index in proofs:
                 self._bounded[index] = self._bounded_step(index, [proofs[index]])
-            elif self._bounded[index] is None:
+            elif self._bounded.get(index) is None:
                 self._bounded[index] = self._show_bounded(index)
         return self._bounded[node]
 

@@ -16,9 +16,9 @@ TAME = [
     ("exp(x)+sin(tanh(y))", None, "an-exp"),
     ("erf(x)", None, "pfaffian"),
     ("clip(round(x),-1,1)", None, "semilinear"),
-    ("clip(3*round(x/7)+1,-1,1)*y", None, "semialgebraic"),
+    ("clip(3*round(x/7)+1,-1,1)*y", None, "semilinear"),
     ("sign(floor(x)-5)", None, "semilinear"),
-    ("floor(x)*y", "x=-3:3,y=-1:1", "semialgebraic"),
+    ("floor(x)*y", "x=-3:3,y=-1:1", "semilinear"),
     ("sin(x)*0", None, "semilinear"),
     ("sin(x)-sin(x)", None, "semilinear"),
     ("sin(1)*x", None, "semilinear"),
@@ -59,7 +59,7 @@ def test_a_partial_function_is_judged_on_its_natural_domain(text, box, structure
     assert answer.defined.total is not True
     assert [need.needs for need in answer.defined.where] == [needs]
     assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
-    assert "total" not in answer.certificate["claim"]
+    assert answer.certificate["claim"].get("total") is not True
 
 
 def test_a_logarithm_of_numbers_near_0_is_not_restricted_analytic():
