@@ -199,12 +199,16 @@ def hull(ranges: Sequence[Range]) -> Range:
 
 
 def pointwise_range(
-    op: Op, params: Params, args: Sequence[Range], domain: Condition
+    op: Op, params: Params, args: Sequence[Range], domain: Condition | None = None
 ) -> Range | None:
-    """The range of a pointwise op where it is defined; None if it is nowhere defined."""
+    """The range of a pointwise op where it is defined; None if it is nowhere defined.
+
+    The op's own domain may be replaced by a smaller one.
+    """
     meaning = op.meaning
     if not isinstance(meaning, Pointwise):
         return REAL
+    domain = meaning.domain(params) if domain is None else domain
     inside = _cut(domain, args)
     if any(x.empty for x in inside) or _fails(domain, args):
         return None
