@@ -30,17 +30,11 @@ from tamecheck.exact.quadratic import root, sign
 from tamecheck.ir.arguments import rationals
 from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Fold, Routing
+from tamecheck.ir.op import Contraction, Expansion, Fold, Routing
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import Line, comparisons, line_of, sign_values
+from tamecheck.ops.facets import Line, anchor, comparisons, line_of, sign_values
 
 __all__ = ["recognise"]
-
-_CENTRES = {"sigmoid": Fraction(1, 2), "tanh": Fraction(0)}
-"""Values at 0 of increasing functions that are no lines."""
-
-_SOFT = ("softmax", "log_softmax", "sigmoid", "tanh")
-"""What keeps the order of several scores, along its axis if it has one."""
 
 _NOT_ZERO: Jumps = (Fraction(1), Fraction(0), Fraction(1))
 _X, _Y = Var(0), Var(1)
@@ -70,7 +64,7 @@ def _centre(node: Apply) -> Fraction | None:
     """Where an op that increases there is, when its argument is 0; None if it is another op."""
     line = line_of(node.op, node.params)
     if line is None:
-        return _CENTRES.get(node.op.name)
+        return anchor(node.op, node.params)
     place = sum(end < 0 for end in line.breaks)
     about_zero = line.slopes[place : place + 1 + (0 in line.breaks)]
     rises = line.is_continuous and min(line.slopes) >= 0 and min(about_zero) > 0
@@ -333,9 +327,10 @@ def route_of(node: Apply, rest: Sequence[_Tensor]) -> Callable[[list[Array]], Ar
 def _keeps_order(node: Apply) -> bool:
     """Whether the largest of several scores stays the largest."""
     size, axis = size_of(node.shape), node.params.get("axis")
-    if node.op.name not in _SOFT or size == 1:
-        return False
-    return not isinstance(axis, int) or node.shape[axis] == size
+    if isinstance(node.op.meaning, Expansion):
+        along = isinstance(axis, int) and node.shape[axis] == size
+        return node.op.meaning.keeps_order and along and size > 1
+    return size > 1 and anchor(node.op, node.params) is not None
 
 
 def of_constants(node: Apply, value: Fixed, line: Line | None) -> Fixed | None:

@@ -220,12 +220,14 @@ def _hash_of(args: Namespace, certificate: bytes) -> str:
 def _hash_over_windows(graph: Graph, document: Mapping[str, Any]) -> str:
     """The hash of a model as a network over windows; its own if it is none."""
     from tamecheck.binarized import recognise_windows
-    from tamecheck.verification.problem import scores_of
+    from tamecheck.ir.spec import Case, Specification
+    from tamecheck.verification.problem import before_last
     from tamecheck.verification.windows import rows_of
 
-    rows = [row for region in document["claim"]["regions"] for row in rows_of(region)]
+    rows = tuple(row for region in document["claim"]["regions"] for row in rows_of(region))
     try:
-        return recognise_windows(scores_of(graph, rows)).sha256
+        scores, _ = before_last(graph, Specification((), (), (Case((), (), (), rows),)))
+        return recognise_windows(scores).sha256
     except TamecheckError:
         return graph.sha256
 

@@ -31,7 +31,7 @@ def sample_plainly(
     problem: Problem, rng: np.random.Generator, replay: Replay | None, budget: Budget
 ) -> Witness | None:
     """A witness among corners and random points, evaluated one by one."""
-    graph, spec = problem.graph, problem.spec
+    graph, spec = problem.scores, problem.spec
     share = budget.part(max(1.0, budget.seconds / 4))
     for number in range(_SAMPLES):
         for region in problem.regions:
@@ -83,7 +83,7 @@ def bound_plainly(problem: Problem, cases: Sequence[Case], budget: Budget) -> tu
                 return False, seen
             _, _, lower, upper = heapq.heappop(heap)
             seen += 1
-            if impossible(problem.graph, case, lower, upper):
+            if impossible(problem.scores, case, lower, upper):
                 continue
             halves = _halve(lower, upper)
             if halves is None:

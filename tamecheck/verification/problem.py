@@ -16,9 +16,10 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Expansion, Params, Routing
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import anchor
 from tamecheck.ops.shapes import axis_of
 
-__all__ = ["Problem", "Region", "problem_of", "scores_of", "without"]
+__all__ = ["Problem", "Region", "before_last", "problem_of", "without"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,13 +40,15 @@ class Region:
 class Problem:
     """The network with the rows of the property as its outputs.
 
-    ``scores`` is the model without a last softmax, where the property only compares its elements;
-    ``layers`` the network followed by the rows, None where a node has no linear bounds, which
+    ``scores`` is the model without a last op that keeps order, where that does not matter, and
+    ``spec`` the property of it that is equivalent to the one ``stated`` of the model, case by case;
+    ``layers`` is the network followed by the rows, None where a node has no linear bounds, which
     ``open_nodes`` tells.  ``members`` (cases, rows) says which rows each case has, ``strict`` which
     rows are unsafe only below 0; ``regions`` are the distinct boxes.
     """
 
     graph: Graph
+    stated: Specification
     spec: Specification
     scores: Graph
     layers: Layers | None
@@ -88,7 +91,8 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     An `InputError` says where the numbers of inputs or outputs do not fit.
     """
     _check_sizes(graph, spec)
-    spec = _add_up(graph, spec)
+    stated = spec
+    scores, spec = before_last(graph, _add_up(graph, spec))
     rows: dict[Inequality, int] = {}
     for case in spec.cases:
         for row in (*case.region, *case.outputs):
@@ -97,14 +101,14 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     for number, case in enumerate(spec.cases):
         for row in (*case.region, *case.outputs):
             members[number, rows[row]] = True
-    scores = scores_of(graph, list(rows))
     layers, missing = None, ""
     try:
         layers = _with_rows(layers_of(scores), [_scale(row) for row in rows]) if rows else None
     except UnsupportedError as error:
         missing = "; ".join(f"{name} ({why})" for name, why in error.nodes[:4])
     strict = np.array([row.strict for row in rows], dtype=bool)
-    return Problem(graph, spec, scores, layers, missing, members, strict, _regions(spec.cases))
+    regions = _regions(spec.cases)
+    return Problem(graph, stated, spec, scores, layers, missing, members, strict, regions)
 
 
 def _check_sizes(graph: Graph, spec: Specification) -> None:
@@ -180,27 +184,53 @@ def _groups(graph: Graph) -> Iterator[tuple[frozenset[int], Fraction]]:
                 yield frozenset(place[element] for element in line), meaning.total
 
 
-def scores_of(graph: Graph, rows: Sequence[Inequality]) -> Graph:
-    """The model without a last softmax, or other op that keeps order, where rows only compare."""
-    if len(graph.outputs) != 1:
-        return graph
-    name, last = graph.outputs[0]
-    node = graph.nodes[last]
-    comparing = all(
-        row.bound == 0
-        and not row.inputs
-        and len(row.outputs) == 2
-        and row.outputs[0][1] == -row.outputs[1][1]
-        for row in rows
-    )
-    if not comparing or not isinstance(node, Apply):
-        return graph
-    if not (isinstance(node.op.meaning, Expansion) and node.op.meaning.keeps_order):
-        return graph
-    axis = node.params["axis"]
-    if not isinstance(axis, int) or node.shape[axis] != size_of(node.shape):
-        return graph
-    return Graph(graph.nodes, ((name, node.args[0]),))
+def before_last(graph: Graph, spec: Specification) -> tuple[Graph, Specification]:
+    """The model without a last op that keeps order, and the same property of what is before it.
+
+    A softmax goes where rows only compare its elements; a strictly increasing function such as the
+    sigmoid also where they compare one with the value at 0.
+    """
+    start, outputs = 0, list(graph.outputs)
+    for position, (name, last) in enumerate(graph.outputs):
+        node = graph.nodes[last]
+        places = range(start, start := start + size_of(node.shape))
+        found = _rows_before(node, spec, places) if isinstance(node, Apply) else None
+        if found is not None and isinstance(node, Apply):
+            spec, outputs[position] = found, (name, node.args[0])
+    if tuple(outputs) == graph.outputs:
+        return graph, spec
+    return before_last(Graph(graph.nodes, tuple(outputs)), spec)
+
+
+def _rows_before(node: Apply, spec: Specification, places: range) -> Specification | None:
+    """The property of the argument of a node instead of the node; None if it is not one of it."""
+    meaning, value = node.op.meaning, anchor(node.op, node.params)
+    if isinstance(meaning, Expansion):
+        axis = node.params.get("axis")
+        whole = isinstance(axis, int) and node.shape[axis] == size_of(node.shape)
+        if not (meaning.keeps_order and whole):
+            return None
+    elif value is None:
+        return None
+
+    def row(one: Inequality) -> Inequality | None:
+        own = [c for index, c in one.outputs if index in places]
+        if not own:
+            return one
+        alone = len(own) == len(one.outputs) and not one.inputs
+        if alone and len(own) == 2 and own[0] == -own[1] and one.bound == 0:
+            return one
+        if alone and len(own) == 1 and value is not None and one.bound == own[0] * value:
+            return replace(one, bound=Fraction(0))
+        return None
+
+    cases: list[Case] = []
+    for case in spec.cases:
+        rows = [found for one in case.outputs if (found := row(one)) is not None]
+        if len(rows) < len(case.outputs):
+            return None
+        cases.append(replace(case, outputs=tuple(rows)))
+    return replace(spec, cases=tuple(cases))
 
 
 _LEAST, _MOST = 2.0**-500, 2.0**500

@@ -79,7 +79,8 @@ def witness_at(
     outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
     if outputs is None:
         return None
-    return Witness.of(point, outputs, float32=_replay(wanted, point, replay))
+    single = _replay(problem.stated.cases[case], point, replay)
+    return Witness.of(point, outputs, float32=single)
 
 
 def inside(x: Array, case: Case) -> tuple[Fraction, ...]:

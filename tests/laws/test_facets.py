@@ -2,14 +2,18 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tamecheck import ops
+from tamecheck.evaluate import float_values
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.exact.reals import as_fraction, as_number
-from tamecheck.ops.facets import comparisons, degree, line_of, rounds, sign_values
+from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ops import BY_NAME
+from tamecheck.ops.facets import anchor, comparisons, degree, line_of, rounds, sign_values
 
 LINES = [
     (ops.RELU, {}, (0,), (0, 1), True),
@@ -101,3 +105,19 @@ def test_each_compared_term_counts_once():
     assert len(comparisons(ops.MAXIMUM, {})) == 1
     assert len(comparisons(ops.CLIP, {"lo": Fraction(0), "hi": Fraction(6)})) == 2
     assert comparisons(ops.EXP, {}) == ()
+
+
+def test_an_anchor_is_the_value_at_zero_of_an_increasing_op():
+    points = np.linspace(-4, 4, 81)
+    found = {}
+    for op in BY_NAME.values():
+        if op.arity == 1 and not op.params and (value := anchor(op, {})) is not None:
+            found[op.name] = value
+            builder = GraphBuilder()
+            graph = builder.build({"y": builder.apply(op, [builder.input("x", points.shape)])})
+            values = float_values(graph, {"x": points})["y"]
+            assert (np.diff(values) > 0).all(), op.name
+            assert values[40] == pytest.approx(float(value), abs=1e-15)
+    assert {"sigmoid", "tanh", "exp", "sinh", "asinh", "atan", "erf"} <= found.keys()
+    assert found["sigmoid"] == Fraction(1, 2)
+    assert not {"cosh", "sin", "softplus", "relu", "abs", "log", "sqrt"} & found.keys()
