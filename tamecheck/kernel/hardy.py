@@ -45,6 +45,7 @@ INJECTIVE = {
 }  # inverses are Hardy too
 WILD: Quotient = ({}, {})  # the value of a germ that is in no Hardy field
 LIMITS = {"atan": PI * point(HALF), "erf": point(1)}  # of odd functions, far out
+SLOPES = {"atan": point(1), "asin": point(1), "erf": point(2) * increasing("sqrt", PI).inverse()}
 MARGIN = Fraction(1, 1 << 40)
 Growth = tuple[Monomial, Exponent]  # powers of the first symbols, and exp of a real form
 
@@ -69,6 +70,10 @@ class Germs(Forms):
         if op == "log":
             self.logarithms[number] = of
         return symbol(number)
+
+    def vanishing(self, op: str, of: Form, slope: Interval) -> Form:
+        """Return a function of a germ that vanishes, as that germ times the slope near 0."""
+        return times(of, self.function(f"{op}, 1", of, slope)) if of else of
 
     def constant(self, p: Form) -> bool:
         """Return whether a form is made of constants."""
@@ -116,7 +121,31 @@ class Germs(Forms):
                 best, total = here, size
             elif side == 0:
                 total += size * ratio
+        nearer = self.expanded(p) if total.has(ZERO) and len(p) > 1 else p
+        if nearer != p:
+            return self.growth(nearer, steady=steady)
         return best or ((), frozenset()), total
+
+    def expanded(self, p: Form) -> Form:
+        """Return the form with exp(z) by its Taylor polynomial and remainder, for each z near 0."""
+        found = Form()
+        for (m, z), c in p.items():
+            x, y = real(dict(z)), imaginary(dict(z))
+            term: Form = {(m, frozenset()): c}
+            if x and self.limit((x, UNITY)) == (0, point(0)):
+                rest = times(times(x, x), self.function("exp, 2", x, point(HALF)))
+                term = times(term, plus(plus(UNITY, x), rest))
+            else:
+                term = times(term, exponential(x))
+            if y and self.limit((y, UNITY)) == (0, point(0)):
+                square = times(y, y)
+                cosine = plus(UNITY, times(square, self.function("cos, 2", y, point(HALF))), -ONE)
+                cube = times(times(square, y), self.function("sin, 3", y, point(Fraction(1, 6))))
+                term = times(term, plus(cosine, times({UNIT: (ZERO, ONE)}, plus(y, cube, -ONE))))
+            else:
+                term = times(term, exponential(y, (ZERO, ONE)))
+            found = plus(found, term)
+        return found
 
     def limit(self, v: Quotient) -> tuple[int, Interval]:
         """Return 1 or -1 for an infinite limit; or 0, and where the limit is."""
@@ -233,7 +262,9 @@ class Germs(Forms):
             for s, k in m:
                 require(s + 1 < LOGS, "a logarithm of too many logarithms")
                 terms.append(times(symbol(s + 1), constant(k)))
-            if rest != UNITY:
+            if limit.magnitude() == point(1):
+                terms.append(self.vanishing("log", plus(rest, UNITY, -ONE), point(1)))
+            elif rest != UNITY:
                 terms.append(self.function("log", rest, increasing("log", limit.magnitude())))
             found = reduce(lambda total, term: plus(total, term, factor), terms, found)
         return found
@@ -252,6 +283,8 @@ class Germs(Forms):
             return constant(around.low or 0)
         inner = op not in ("asin", "acos") or limit <= Interval(MARGIN - 1, 1 - MARGIN)
         require(inner or (side == 0 and all(map(self.constant, v))), f"{op} may leave its domain")
+        if limit == point(0) and op in SLOPES:
+            return self.vanishing(op, self.single(v), SLOPES[op])
         found = LIMITS[op] * point(side) if side else apply(node, op, [limit])
         return self.function(op, self.single(v), found)
 

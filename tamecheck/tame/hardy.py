@@ -14,9 +14,7 @@ from itertools import combinations
 
 from flint import arb, fmpq
 
-from tamecheck.exact import reals
 from tamecheck.exact.reals import UndecidedError
-from tamecheck.ir.formula import Elementary
 from tamecheck.tame.forms import (
     ONE,
     ZERO,
@@ -30,10 +28,18 @@ from tamecheck.tame.forms import (
     symbol,
 )
 
-__all__ = ["WILD", "Germ", "call", "on_curve", "raised", "waves_out_of_proportion"]
+__all__ = [
+    "MARGIN",
+    "WILD",
+    "Germ",
+    "exponential",
+    "on_curve",
+    "waves_out_of_proportion",
+    "with_slope",
+]
 
 _RANKS = 5
-_MARGIN = 2.0**-30
+MARGIN = 2.0**-30
 _I: Complex = (fmpq(0), fmpq(1))
 _ITERATED = tuple(Symbol("log" if rank else "t", rank=rank) for rank in range(_RANKS))
 _WAVE = arb(0, 1)
@@ -126,12 +132,50 @@ def _leading(form: Form, *, steady: bool = True) -> tuple[Growth, arb]:
             best, total = here, factor
         elif side == 0:
             total += factor * ratio
+    if len(form.terms) > 1 and total.contains(0):
+        nearer = _expanded(form)
+        if nearer != form:
+            return _leading(nearer, steady=steady)
     return best, total
+
+
+def _expanded(form: Form) -> Form:
+    """The form with the beginning of the series of ``exp(z)`` for each ``z`` that tends to 0."""
+    total = ZERO
+    for term, c in form.terms.items():
+        z = term.exponent or ZERO
+        x, y = z.real(), z.imaginary()
+        found = Form({Term(term.powers): c})
+        if _vanishes(x):
+            found = found * (ONE + x + x * x * function("exp, 2", x, arb(1) / 2))
+        else:
+            found = found * x.exponential()
+        if _vanishes(y):
+            cosine = ONE - y * y * function("cos, 2", y, arb(1) / 2)
+            sine = y - y * y * y * function("sin, 3", y, arb(1) / 6)
+            found = found * (cosine + sine.scaled(_I))
+        else:
+            found = found * y.exponential(_I)
+        total += found
+    return total
+
+
+def _vanishes(form: Form) -> bool:
+    """Whether the form is not 0, and known to tend to 0."""
+    if not form.terms:
+        return False
+    side, limit = Germ(form).limit()
+    return not side and limit.is_zero()
+
+
+def with_slope(name: str, argument: Form, slope: arb) -> Form:
+    """A function that vanishes with its argument, as the argument times a slope."""
+    return argument * function(f"{name}, 1", argument, slope) if argument.terms else ZERO
 
 
 def _sign(ball: arb) -> int:
     """The sign of a ball that is well away from 0, so that other enclosures are too."""
-    wide = arb(ball.mid(), (ball.rad() + abs(ball.mid()) * _MARGIN) * (1 + _MARGIN))
+    wide = arb(ball.mid(), (ball.rad() + abs(ball.mid()) * MARGIN) * (1 + MARGIN))
     if not ball.is_finite() or wide.contains(0):
         raise UndecidedError
     return 1 if wide > 0 else -1
@@ -254,7 +298,9 @@ class Germ:
             growth, limit = _leading(form)
             rest = form * growth.form().inverse() * number(_sign(limit))
             found = growth.logarithm()
-            if rest != ONE:
+            if abs(limit) == 1:
+                found += with_slope("log", rest - ONE, arb(1))
+            elif rest != ONE:
                 found += function("log", rest, abs(limit).log())
             total += number(sign) * found
         return total
@@ -264,7 +310,7 @@ class Germ:
         side, limit = self.limit()
         if side or not limit.is_finite() or abs(limit) > 2**30:
             raise UndecidedError
-        whole = (limit + arb(0, _MARGIN)).floor().unique_fmpz()
+        whole = (limit + arb(0, MARGIN)).floor().unique_fmpz()
         if whole is None:  # at an integer, it comes from one side
             nearest = (limit + 0.5).floor().unique_fmpz()
             if nearest is None or not limit == int(nearest):
@@ -366,79 +412,3 @@ def _is_polynomial(term: Term) -> bool:
 
 def _apart(left: Form, right: Form) -> bool:
     return Germ((left - right).real()).limit()[0] != 0
-
-
-# elementary functions
-
-
-def call(name: Elementary, argument: Germ) -> Germ:
-    """An elementary function of a germ.
-
-    Raises `UndecidedError` where the value is not known to be in a Hardy field, or a wave over one.
-    """
-    match name:
-        case Elementary.EXP:
-            return exponential(argument.single())
-        case Elementary.LOG:
-            return Germ(argument.logarithm())
-        case Elementary.SIN | Elementary.COS:
-            return _wave(name, argument.single())
-        case Elementary.TAN:
-            angle = argument.single()
-            return _wave(Elementary.SIN, angle) / _wave(Elementary.COS, angle)
-        case Elementary.ATAN | Elementary.ERF | Elementary.ASIN | Elementary.ACOS:
-            return _bounded(name, argument)
-        case _:
-            return _hyperbolic(name, argument)
-
-
-def _hyperbolic(name: Elementary, argument: Germ) -> Germ:
-    one = Germ(ONE)
-    if name in (Elementary.SINH, Elementary.COSH, Elementary.TANH):
-        there = exponential(argument.single())
-        back = exponential(argument.scaled(Fraction(-1)).single())
-        total, gap = there + back, there - back
-        half = Fraction(1, 2)
-        if name is Elementary.TANH:
-            return gap / total
-        return total.scaled(half) if name is Elementary.COSH else gap.scaled(half)
-    if name is Elementary.ATANH:
-        ratio = (one + argument) / (one - argument)
-        return Germ(ratio.logarithm()).scaled(Fraction(1, 2))
-    square = argument * argument
-    inside = square + one if name is Elementary.ASINH else square - one
-    return Germ((argument + root(inside)).logarithm())
-
-
-def root(argument: Germ) -> Germ:
-    """The square root of a positive germ."""
-    return raised(argument, Germ(number(Fraction(1, 2))))
-
-
-def raised(base: Germ, exponent: Germ) -> Germ:
-    """``base ** exponent``: a natural power, or ``exp(exponent * log(base))``."""
-    value = exponent.value()
-    if value is not None and value.denominator == 1:
-        return base.power(int(value))
-    return exponential(exponent.single() * base.logarithm())
-
-
-def _wave(name: Elementary, angle: Form) -> Germ:
-    turn = angle.exponential(_I)
-    if name is Elementary.SIN:
-        return Germ((turn - turn.inverse()).scaled((fmpq(0), fmpq(-1, 2))))
-    return Germ((turn + turn.inverse()).scaled((fmpq(1, 2), fmpq(0))))
-
-
-_FAR = {Elementary.ATAN: arb.pi() / 2, Elementary.ERF: arb(1)}
-
-
-def _bounded(name: Elementary, argument: Germ) -> Germ:
-    side, limit = argument.limit()
-    form, value = argument.single(), argument.value()
-    if name in _FAR and side:
-        return Germ(function(name.value, form, side * _FAR[name]))
-    inside = name in _FAR or abs(limit) < 1 - arb(_MARGIN)
-    if side or not (inside or (value is not None and abs(value) == 1)):
-        raise UndecidedError
-    return Germ(function(name.value, form, arb(reals.call(name, limit))))

@@ -35,9 +35,10 @@ from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import elementary_of
 from tamecheck.tame.curves import Curve, curves
+from tamecheck.tame.elementary import call, raised
 from tamecheck.tame.follow import Algebra, WorkError, follow
 from tamecheck.tame.forms import number
-from tamecheck.tame.hardy import WILD, Germ, call, on_curve, raised, waves_out_of_proportion
+from tamecheck.tame.hardy import WILD, Germ, on_curve, waves_out_of_proportion
 from tamecheck.tame.series import Series, pieces_at
 from tamecheck.tame.verdict import Witness
 
