@@ -40,7 +40,8 @@ class Proof(Facts):
         known = rule in RULES and self.version >= RULES[rule][0]
         require(known, f"unknown rule {rule[:40]!a}")
         _, required, optional, prove = RULES[rule]
-        return prove(self, read.fields(value, f"rule {required}", optional))
+        given = [w for w in optional.split() if self.version > 1 or w[-1] != "+"]
+        return prove(self, read.fields(value, f"rule {required}", " ".join(given).replace("+", "")))
 
     def enclosure(self, raw: Json) -> Fact:
         """Interval arithmetic gives these bounds."""
@@ -187,8 +188,6 @@ class Proof(Facts):
             "locally_lipschitz": smooth and inner,
         }
         require(name in rules, "unknown property")
-        known = self.version > 1 or not {"bounded", "finite"} & set(raw)
-        require(known, "no bounds are cited in version 1")
         if name.startswith("piecewise") and op in ROUND and self.version > 1:
             require(self.spread(raw, node.args[0]), "its values may accumulate on a bounded set")
         if self.graph.free[k] or (name == "piecewise_constant" and op in STEPS):
@@ -232,6 +231,7 @@ class Proof(Facts):
 IN_CASES = {
     *("enclosure", "bounded", "structure", "constant", "saturated", "zero-product", "split"),
     *("self-difference", "value", "decided", "total", "domain", "finite", "nowhere"),
+    *("normal-form", "polynomial-bound"),
 }  # a case is no closed set, so properties are not for it
 
 
@@ -278,15 +278,15 @@ def undefined_at(proof: Proof, raw: Json) -> Fact:
 
 
 RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
-    # since which version; its fields, and optional ones
+    # since which version; its fields, and optional ones, those of version 2 with a +
     "enclosure": (1, "node lower upper from", "", Proof.enclosure),
     "bounded": (1, "node from", "", Proof.bounded),
-    "structure": (1, "node in args", "bounded enclosures finite", Proof.structure),
+    "structure": (1, "node in args", "bounded enclosures finite+", Proof.structure),
     "constant": (1, "node in", "step", Proof.constant),
     "saturated": (1, "node in chain args source", "enclosures", Proof.saturated),
     "zero-product": (1, "node in args enclosure", "", Proof.zero_product),
     "self-difference": (1, "node in", "arg", Proof.self_difference),
-    "property": (1, "node property", "args enclosures bounded finite", Proof.has_property),
+    "property": (1, "node property", "args enclosures bounded+ finite+", Proof.has_property),
     "polynomial-bound": (1, "node bound certificate", "", Proof.polynomial_bound),
     "trust": (1, "by statement", "", Proof.trust),
     "line": (1, "base direction output t", "", Proof.line),

@@ -40,11 +40,11 @@ def tensor(values, shape=(), encoding="q"):
     return hashlib.sha256(head + raw).hexdigest(), form
 
 
-def structure(node, words, *args, bounded=(), enclosures=()):
+def structure(node, words, *args, bounded=(), enclosures=(), **more):
     """A step; ``words`` are the structures, separated by blanks."""
     return {
         "rule": "structure", "node": node, "in": words.split(), "args": list(args),
-        "bounded": list(bounded), "enclosures": list(enclosures),
+        "bounded": list(bounded), "enclosures": list(enclosures), **more,
     }  # fmt: skip
 
 

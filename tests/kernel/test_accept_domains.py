@@ -18,7 +18,6 @@ proof, certificate, tame, changed = (
     BUILDERS[name] for name in ("proof", "certificate", "tame", "changed")
 )
 LINQ, LIN, ALG = (BUILDERS[name] for name in ("LINQ", "LIN", "ALG"))
-R = {"shape": ()}
 
 
 def second(document):
@@ -52,6 +51,30 @@ def decided(node, words, live, cited, *args, enclosures=()):
     }  # fmt: skip
 
 
+def finite(node, *cited):
+    """A step."""
+    return {"rule": "finite", "node": node, "from": list(cited)}
+
+
+def split(node, words, on, at, cited, *cases, **more):
+    """A step."""
+    return {
+        "rule": "split", "node": node, "in": words.split(), "on": on, "at": at.split(),
+        "structure": cited, "cases": list(cases), **more,
+    }  # fmt: skip
+
+
+def nowhere(node, *cited, **more):
+    """A step."""
+    said = {} if "step" in more else {"enclosures": list(cited)}
+    return {"rule": "nowhere", "node": node, **said, **more}
+
+
+def undefined_at(node, point, *steps):
+    """A step."""
+    return {"rule": "undefined-at", "node": node, "point": point, "steps": list(steps)}
+
+
 LOG = [x(), op("log", 0)]
 TAN = [x(), op("tan", 0)]
 SIN = [x(), op("sin", 0)]
@@ -65,7 +88,49 @@ EVERYTHING = enclosure(0, None, None)
 TO_TWO = [enclosure(1, "-1", "1", 0), enclosure(2, "2", "2"), enclosure(3, "2", "2", 1, 2)]
 OPEN = [["0"]]
 
+CUT = [x(), op("floor", 0), op("clip", 1, lo="-2", hi="2")]
+TAILS = [
+    [enclosure(1, None, "-5", 1), enclosure(2, "-2", "-2", 2), value(2, LINQ, 3)],
+    [bounded(0, 1), structure(1, LINQ, 0, bounded=[2]), structure(2, LINQ, 3)],
+    [enclosure(1, "4", None, 1), enclosure(2, "2", "2", 2), value(2, LINQ, 3)],
+]
+ROUNDED = split(2, LINQ, 0, "-5 4", 0, *TAILS)
+VECTOR = [x(shape=(2,)), op("floor", 0, shape=(2,)), op("clip", 1, shape=(2,), lo="-2", hi="2")]
+SUMMED = [
+    x(shape=(2,)),
+    op("sum", 0, axes=[0], keepdims=False),
+    op("floor", 1),
+    op("clip", 2, lo="-2", hi="2"),
+]
+STEPPED = [x(), op("step", 0, at_zero="0"), op("exp", 1), x("y"), op("mul", 1, 3), op("mul", 2, 3)]
+LATTICE = [
+    x(),
+    op("floor", 0),
+    c(TWO),
+    op("mul", 1, 2),
+    op("clip", 3, lo="0", hi="9"),
+    op("exp", 4),
+]
+NEGATIVE, NEGATIVE_FORM = tensor(["-2"])
+NEVER = [c(NEGATIVE), op("log", 0), x(), op("add", 1, 2)]
+BELOW = [enclosure(0, "-2", "-2"), nowhere(1, 0)]
+MINUS = {NEGATIVE: NEGATIVE_FORM}
+THERE = [enclosure(0, "-1", "-1"), nowhere(1, 0)]
+PART = ["-1", "1"]
+
 ACCEPTED = {
+    "cases of a rounding": proof(CUT, S0, ROUNDED),
+    "cases of each element": proof(VECTOR, S0, ROUNDED),
+    "open cases and points": proof(CUT, S0, split(2, LINQ, 0, "0", 0, [enclosure(1, None, "-1", 1), split(2, LINQ, 0, "-5", 0, [enclosure(1, None, "-5", 3), enclosure(2, "-2", "-2", 4), value(2, LINQ, 5)], [bounded(0, 3), structure(1, LINQ, 0, bounded=[4]), structure(2, LINQ, 5)], enclosure=1)], TAILS[1], [split(2, LINQ, 0, "4", 0, [bounded(0, 2), structure(1, LINQ, 0, bounded=[3]), structure(2, LINQ, 4)], [enclosure(1, "4", None, 2), enclosure(2, "2", "2", 3), value(2, LINQ, 4)], enclosure=1)])),
+    "a case that is empty": proof(CUT, S0, enclosure(0, "0", None), split(2, LINQ, 0, "-5 4", 0, [], [bounded(0, 2), structure(1, LINQ, 0, bounded=[3]), structure(2, LINQ, 4)], [enclosure(1, "4", None, 2), enclosure(2, "2", "2", 3), value(2, LINQ, 4)], enclosure=1), boxes=[("0", None)]),
+    "a step has finitely many values": proof(STEPPED, S0, finite(1), structure(1, LINQ, 0), structure(2, LINQ, 2, finite=[1])),
+    "a product by a few rationals": proof(STEPPED, S0, finite(1), structure(1, LINQ, 0), structure(3, LINQ), structure(4, LINQ, 2, 3, finite=[1])),
+    "a product by a few numbers": proof(STEPPED, S0, finite(1), structure(1, LINQ, 0), finite(2, 1), structure(2, LINQ, 2, finite=[1]), structure(3, LINQ), structure(5, LIN, 4, 5, finite=[3])),
+    "a bounded lattice": proof(LATTICE, S0, structure(1, "local", 0), bounded(4), finite(4, 2), structure(2, LINQ), structure(3, "local", 1, 4), structure(4, "local", 5), structure(5, "local", 6, finite=[3]), tensors=TWOS),
+    "nowhere defined": proof(NEVER, *BELOW, nowhere(3, step=1), value(3, LINQ, 0, nowhere=2) | {"enclosure": 0}, tensors=MINUS),
+    "a claim that it is empty": second(certificate(NEVER, [*BELOW, nowhere(3, step=1), {"rule": "value", "node": 3, "in": [LINQ], "nowhere": 2}], tame(LINQ) | {"empty": True}, tensors=MINUS)),
+    "a claim that it is not total": second(certificate(LOG, [S0, structure(1, "exp", 0), undefined_at(1, {"x": ["-1"]}, *THERE)], tame("exp") | {"total": False})),
+    "an element that is undefined": second(certificate([x(shape=(2,)), op("log", 0, shape=(2,))], [S0, structure(1, "exp", 0), undefined_at(1, {"x": PART}, enclosure(0, PART, PART), nowhere(1, 0))], tame("exp") | {"total": False})),
     "a logarithm on its natural domain": proof(LOG, S0, structure(1, "exp", 0)),
     "a sine of a tangent of something bounded": proof(TAN, S0, bounded(0), structure(1, "an", 0, bounded=[1]), boxes=[("0", "9")]),
     "acosh near 1": proof([x(), op("acosh", 0)], S0, bounded(0), structure(1, "an", 0, bounded=[1]), boxes=[("0", "9")]),
@@ -94,10 +159,41 @@ ACCEPTED = {
     "a base that is positive": proof(POWER, S0, structure(1, LINQ), domain(2, LINQ, 0)),
 }  # fmt: skip
 
+NO_CASE = "the node is not shown to be in these in a case"
+FEW = "an argument may have infinitely many values"
 NOT_OPEN = "interval arithmetic does not give these bounds"
 UNKNOWN_SET = "the set is not shown to be definable in these"
 UNKNOWN_DOMAIN = "the domain of the node is not shown to be in these"
 LIES = [
+    (proof(CUT, S0, split(2, LINQ, 0, "-5 4", 0, TAILS[0], TAILS[1], [])), 1, NO_CASE),
+    (proof(CUT, S0, split(2, LINQ, 0, "-5 4", 0, TAILS[0], TAILS[2], TAILS[1])), 1, NOT_OPEN),
+    (proof(CUT, S0, split(2, LINQ, 0, "4 -5", 0, *TAILS)), 1, "the numbers are not increasing"),
+    (proof(CUT, S0, split(2, LINQ, 0, "-5 4", 0, *TAILS[:2])), 1, "one list of steps for each case was expected"),
+    (proof(CUT, S0, split(2, LINQ, 0, "-5 4", 0, *TAILS[:2], [has(0, "continuous")])), 1, "the rule 'property' is not for a case"),
+    (proof(CUT, S0, structure(0, ""), split(2, LINQ, 0, "-5 4", 1, *TAILS)), 2, "the split node is not shown to be in these"),
+    (proof(CUT, S0, ROUNDED, structure(2, LINQ, 2)), 2, "an integer in [0, 1] was expected"),
+    (proof([x("y"), *[{**n, "args": [a + 1 for a in n["args"]]} if "args" in n else n for n in CUT]], structure(1, LINQ), split(3, LINQ, 0, "-5 4", 0, *TAILS)), 1, "the node may be defined where the other is not"),
+    (proof(SUMMED, S0, split(3, LINQ, 0, "-5 4", 0, [], [], [])), 1, "an element depends on several that are split"),
+    (proof([x(), op("log", 0), x("y"), op("select", 2, 1, 2)], S0, structure(1, "exp", 0), split(3, "exp", 1, "0", 1, [], [])), 2, "the node may be defined where the other is not"),
+    (proof(STEPPED, finite(2)), 0, FEW),
+    (proof(STEPPED, finite(1), finite(4, 0)), 1, FEW),
+    (proof(STEPPED, S0, finite(1), structure(1, LINQ, 0), finite(2, 1), structure(2, LINQ, 2, finite=[1]), structure(3, LINQ), structure(5, LINQ, 4, 5, finite=[3])), 6, f"mul is not shown to be in {LINQ}"),
+    (proof(STEPPED, bounded(2), finite(2, 0)), 0, "boundedness does not follow"),
+    (proof([x(), op("sin", 0)], bounded(1), finite(1, 0)), 1, "the values may be any"),
+    (proof([x(), op("floor", 0), c(TWO), op("div", 2, 1), op("clip", 3, lo="0", hi="1")], bounded(4), finite(4, 0), tensors=TWOS), 1, "the values may be any"),
+    (proof(LOG, EVERYTHING, nowhere(1, 0)), 1, "log may be defined somewhere"),
+    (proof([x(), op("pow", 0, exponent="2")], enclosure(0, "0", "0"), nowhere(1, 0), boxes=[("0", "0")]), 1, "pow has no domain"),
+    (proof([c(NEGATIVE), c(TWO), op("power", 0, 1)], enclosure(0, "-2", "-2"), nowhere(2, 0), tensors={**MINUS, **TWOS}), 1, "power has no domain"),
+    (proof([*NEVER[:3], op("select", 2, 1, 2)], *BELOW, nowhere(3, step=1), tensors=MINUS), 2, "select may leave out what is undefined"),
+    (proof([x(shape=(2,)), op("log", 0, shape=(2,)), op("slice", 1, shape=(1,), starts=[0], steps=[1], sizes=[1])], enclosure(0, PART, PART), nowhere(1, 0), nowhere(2, step=1), boxes=[(PART, PART)]), 2, "slice may leave out what is undefined"),
+    (proof([x(shape=(2,)), op("log", 0, shape=(2,))], enclosure(0, PART, PART), nowhere(1, 0), {"rule": "value", "node": 1, "in": [LINQ], "nowhere": 1}, boxes=[(PART, PART)]), 2, "an element may be defined somewhere"),
+    (proof(LOG, undefined_at(1, {"x": ["-1"]}, *THERE), boxes=[("0", "1")]), 0, "the point is not in the domain"),
+    (proof(LOG, undefined_at(1, {"x": ["-1"]}, THERE[0])), 0, "the node may be defined at the point"),
+    (proof(LOG, undefined_at(1, {"x": ["-1", "-1"]}, *THERE)), 0, "the point is not one of the inputs"),
+    (proof(LOG, undefined_at(1, {"x": ["-1"]}, structure(0, LINQ), *THERE)), 0, "the rule 'structure' is not for a point"),
+    (certificate(LOG, [S0, structure(1, "exp", 0)], tame("exp") | {"total": False}), None, "what is claimed of 'total' is not shown"),
+    (certificate(LOG, [S0, structure(1, "exp", 0)], tame("exp") | {"empty": True}), None, "what is claimed of 'empty' is not shown"),
+    (certificate(NEVER, [*BELOW, nowhere(3, step=1), {"rule": "value", "node": 3, "in": [LINQ], "nowhere": 2}], tame(LINQ) | {"empty": False}, tensors=MINUS), None, "what is claimed of 'empty' is not shown"),
     (proof(LOG, S0, bounded(0), structure(1, "an", 0, bounded=[1]), boxes=[("0", "1")]), 2, "log is not shown to be in an"),
     (proof([x(), op("exp", 0), op("log", 1)], S0, bounded(0), EVERYTHING, enclosure(0, "0", "1"), boxes=[("0", "1")]), None, None),
     (proof(TAN, S0, structure(1, "an", 0)), 1, "tan is not shown to be in an"),
@@ -158,7 +254,7 @@ def test_version_1_knows_nothing_of_natural_domains(name):
         (proof(LOG, S0, {"rule": "constant", "node": 0, "in": [LIN]}), "a missing"),
         (proof([x(), op("exp", 0)], EVERYTHING, enclosure(1, OPEN, None, 0)), "a rational"),
         (certificate(SIN, [S0], tame(LINQ) | {"total": True}, outputs=[0]), "a missing"),
-        (proof([x(), op("floor", 0)], has(1, "piecewise_constant") | {"bounded": []}), "no bounds"),
+        (proof([x(), op("floor", 0)], has(1, "piecewise_constant") | {"bounded": []}), "a missing"),
     ],
 )
 def test_version_1_refuses_what_it_refused(document, why):
