@@ -129,6 +129,7 @@ def tameness_part(subject: Subject, _limit: float) -> Part:
         parts.append(table("What needs which structure", ("op", "structure"), needed))
     if check.witness is not None:
         parts.append(note(element("strong", "Witness. "), check.witness.summary))
+    parts.extend(map(paragraph, check.weaker))
     if check.open:
         gaps = ((gap.node, gap.why, gap.settles) for gap in check.open)
         head = ("node", "why", "what would settle it")

@@ -126,6 +126,9 @@ def _answer(
     )
     if check.witness is not None:
         yield from section("Why", Text(check.witness.summary, style="red"))
+    if check.weaker:
+        items = bulleted([Text(text)] for text in check.weaker)
+        yield from section("What holds all the same", items)
     if check.open:
         unknown = check.verdict is Verdict.UNKNOWN
         title = "What is open" if unknown else "Where the derivation stops"
@@ -290,6 +293,7 @@ def _fragments(check: Check) -> Iterable[str]:
     )
     if check.witness is not None:
         yield f"<p>{escape(check.witness.summary)}</p>"
+    yield from (f"<p>{escape(text)}</p>" for text in check.weaker)
     if check.open:
         gaps = ((gap.node, gap.why, gap.settles) for gap in check.open)
         yield _table(("derivation stops at", "why", "what would settle it"), gaps)

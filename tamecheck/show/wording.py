@@ -113,7 +113,10 @@ def _refuted(check: Check) -> str:
     which = check.witness.refutes if check.witness else "o-minimal"
     if which == "locally-o-minimal":
         return "No locally o-minimal structure on ℝ with < and + defines it."
-    return "No o-minimal expansion of the real field defines it."
+    return (
+        "No o-minimal expansion of the real field defines it; this is a statement about "
+        "structures with + and ×."
+    )
 
 
 def program_headline(check: ProgramCheck) -> str:
@@ -197,6 +200,7 @@ def check_json(
         "witness": None
         if witness is None
         else {**witness.document, "refutes": witness.refutes, "summary": witness.summary},
+        "weaker": list(check.weaker),
         "open": [asdict(gap) for gap in check.open],
         "certificate": certificate,
         "trusted": list(check.trusted),

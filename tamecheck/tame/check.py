@@ -25,6 +25,7 @@ from tamecheck.tame.steps import ProofSteps, Prover
 from tamecheck.tame.undefined import undefined_step
 from tamecheck.tame.verdict import Check, Defined, Properties, Step, Verdict, Witness
 from tamecheck.tame.waves import find_waves
+from tamecheck.tame.weaker import weaker_statements
 
 __all__ = ["DEFAULT_TIMEOUT", "check"]
 
@@ -57,19 +58,20 @@ def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0
     run = _run(graph, box, quotient_prover, budget, seed)
     structures = run.derivation.of_outputs(graph)
     if structures:
-        return _derived(run, structures)
+        return _derived(run, structures, budget)
     witness = _refutation(run) if not budget.is_spent else None
     if witness is not None:
-        return _refuted(run, witness)
+        return _refuted(run, witness, budget)
     # a solver's word is the last resort, since the kernel cannot check it
     run = _run(graph, box, bound_prover(budget), budget, seed)
     structures = run.derivation.of_outputs(graph)
     if structures:
-        return _derived(run, structures)
+        return _derived(run, structures, budget)
     return Check(
         graph=graph,
         box=box,
         verdict=Verdict.UNKNOWN,
+        weaker=weaker_statements(graph, box, None, budget),
         defined=run.derivation.domains.defined([node for _, node in graph.outputs]),
         open=run.derivation.obstacles,
         derivation=run.derivation.lines,
@@ -92,7 +94,7 @@ class _Run:
     seed: int
 
 
-def _derived(run: _Run, structures: Antichain) -> Check:
+def _derived(run: _Run, structures: Antichain, budget: Budget) -> Check:
     tame = any(structure.o_minimal for structure in structures)
     verdict = Verdict.TAME if tame else Verdict.LOCALLY_TAME
     kept = tuple(s for s in structures if s.o_minimal) if tame else structures
@@ -122,6 +124,7 @@ def _derived(run: _Run, structures: Antichain) -> Check:
         if defined.empty
         else consequences(run.graph, run.box, verdict, kept, properties, total=bool(defined.total)),
         before_softmax=_before_softmax(run),
+        weaker=() if tame else weaker_statements(run.graph, run.box, None, budget),
         derivation=run.derivation.lines,
         certificate=certificate_document(
             run.graph, run.box, claim=claim, steps=run.proof.steps, tensors=run.proof.tensors
@@ -158,12 +161,12 @@ def _before_softmax(run: _Run) -> Antichain:
 
 def _refutation(run: _Run) -> Witness | None:
     outputs = [node for _, node in run.graph.outputs]
-    searches = find_line, find_germ, find_waves, find_staircase
+    searches = find_line, find_staircase, find_germ, find_waves
     found = (search(run.graph, run.box, outputs, seed=run.seed) for search in searches)
     return next((witness for witness in found if witness is not None), None)
 
 
-def _refuted(run: _Run, witness: Witness) -> Check:
+def _refuted(run: _Run, witness: Witness, budget: Budget) -> Check:
     claim = {"verdict": Verdict.NOT_TAME.value, "refutes": witness.refutes}
     return Check(
         graph=run.graph,
@@ -172,6 +175,7 @@ def _refuted(run: _Run, witness: Witness) -> Check:
         defined=run.derivation.domains.defined([node for _, node in run.graph.outputs]),
         open=run.derivation.obstacles,
         witness=witness,
+        weaker=weaker_statements(run.graph, run.box, witness, budget),
         derivation=run.derivation.lines,
         certificate=certificate_document(
             run.graph,

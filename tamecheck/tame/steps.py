@@ -72,14 +72,19 @@ class ProofSteps:
         What the steps are about.
     prover
         Called for a node whose boundedness interval arithmetic cannot show.
+    bounded_inputs
+        Whether all inputs are bounded, whatever the box says.
     """
 
-    def __init__(self, graph: Graph, box: Box, prover: Prover) -> None:
+    def __init__(
+        self, graph: Graph, box: Box, prover: Prover, *, bounded_inputs: bool = False
+    ) -> None:
         self.graph = graph
         self.box = box
         self.steps: list[Step] = []
         self.tensors: dict[str, Tensor] = {}
         self._prover = prover
+        self._bounded_inputs = bounded_inputs
         self._bounded: dict[int, int | None] = {}
         self._ranges: dict[Hashable, bool] = {}
         self._coarse_steps: dict[int, int] = {}
@@ -190,7 +195,7 @@ class ProofSteps:
         found = self.graph.nodes[node]
         match found:
             case Input(name=name):
-                finite = self.box.side(name).bounded
+                finite = self._bounded_inputs or self.box.side(name).bounded
                 return self._bounded_step(node, []) if finite else None
             case Constant():
                 return self._bounded_step(node, [])

@@ -105,6 +105,8 @@ class Check:
         For an unknown verdict, the nodes where the derivation stops.
     witness
         For a refuted one, the line that refutes it.
+    weaker
+        What holds although the function is not shown to be tame, or is not.
     derivation
         One line a node, in topological order.
     certificate
@@ -123,6 +125,7 @@ class Check:
     consequences: tuple[Consequence, ...] = ()
     open: tuple[Open, ...] = ()
     witness: Witness | None = None
+    weaker: tuple[str, ...] = ()
     derivation: tuple[Line, ...] = field(default=(), repr=False)
     certificate: Mapping[str, Any] | None = field(default=None, repr=False)
     trusted: tuple[str, ...] = ()

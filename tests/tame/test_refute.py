@@ -13,7 +13,9 @@ from tamecheck import ops
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Constant, Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
+from tamecheck.loaders.text.box import parse_box
 from tamecheck.loaders.text.expression import parse_expression
+from tamecheck.tame.check import check
 from tamecheck.tame.document import certificate_document
 from tamecheck.tame.refute import find_line, find_staircase
 from tamecheck.tame.refute_rays import rays
@@ -222,3 +224,47 @@ def test_random_trigonometric_polynomials_are_refuted_and_replayed(seed):
     witness = find_line(graph, ALL, outputs(graph))
     assert witness is not None
     assert accepted(graph, ALL, witness)
+
+
+WEAKER = [
+    ("sin(x)", "", ["definable in an on every bounded box", "locally o-minimal over (R,<,+)"]),
+    ("asin(sin(x))", "x=0:inf", ["definable in an on every bounded box",
+                                 "locally o-minimal over (R,<,+)"]),
+    ("x*sin(x)", "", ["definable in an on every bounded box"]),
+    ("sqrt(2)*x+sin(x)", "", ["definable in an on every bounded box"]),
+    ("sin(x)+floor(x)", "", ["definable in an on every bounded box"]),
+    ("floor(x)", "", ["definable in semilinear on every bounded box"]),
+    ("x*sin(1/x)", "", ["not locally o-minimal over (R,<,+)"]),
+    ("x*sin(1/x)", "x=-1:1", ["not locally o-minimal over (R,<,+)"]),
+    ("x^2+sin(x)", "x=-1:1", []),
+    ("x*floor(x)", "", ["definable in semialgebraic on every bounded box",
+                        "not locally o-minimal over (R,<,+)"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "box", "weaker"), WEAKER)
+def test_what_holds_all_the_same_is_said(text, box, weaker):
+    graph = graph_of(text)
+    domain = parse_box(box, graph.inputs) if box else ALL
+    assert list(check(graph, domain).weaker) == weaker
+
+
+ON_CURVES = [
+    ("abs(sin(x))/x", "", "takes a value infinitely often"),
+    ("sin(x*y)", "x=-1:1", ""),
+    ("floor(exp(x))", "", "jumps infinitely often"),
+    ("sqrt(sin(x))*0", "", "defined on infinitely many pieces"),
+    ("abs(sin(1/x))", "x=0:1", "on x = 1/t"),
+    ("x^3+abs(sin(x^2))", "", "minus a semialgebraic function"),
+    ("sin(x)*relu(y-5)", "y=6:7", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "box", "words"), ON_CURVES)
+def test_curves_are_found_and_said_in_words(text, box, words):
+    graph = graph_of(text)
+    domain = parse_box(box, graph.inputs) if box else ALL
+    answer = check(graph, domain)
+    assert answer.witness is not None
+    assert words in answer.witness.summary
+    assert accepted(graph, domain, answer.witness)
