@@ -237,7 +237,7 @@ WEAKER = [
     ("x*sin(1/x)", "", ["not locally o-minimal over (R,<,+)"]),
     ("x*sin(1/x)", "x=-1:1", ["not locally o-minimal over (R,<,+)"]),
     ("x^2+sin(x)", "x=-1:1", []),
-    ("x*floor(x)", "", ["definable in semialgebraic on every bounded box",
+    ("x*floor(x)", "", ["definable in semilinear on every bounded box",
                         "not locally o-minimal over (R,<,+)"]),
 ]  # fmt: skip
 
