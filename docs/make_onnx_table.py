@@ -123,14 +123,15 @@ def run(case: Case) -> Outcome:
     domains = {node.domain for node in model.graph.node}
     opset = max(entry.version for entry in model.opset_import if entry.domain in domains)
     try:
-        names = [info.name for info in model.graph.input]
+        stored = {tensor.name for tensor in model.graph.initializer}
+        infos = [info for info in model.graph.input if info.name not in stored]
         given: dict[str, Any] = {}
-        for name, raw, info in zip(names, case.inputs, model.graph.input, strict=True):
+        for raw, info in zip(case.inputs, infos, strict=True):
             if (
                 info.type.WhichOneof("value") == "tensor_type"
                 and info.type.tensor_type.elem_type != 8
             ):
-                given[name] = array_of(raw)
+                given[info.name] = array_of(raw)
         loaded = load_onnx(case.model, where=case.name, given=given)
         expected = [array_of(raw) for raw in case.outputs]
         inputs = {name: real(given[name]) for name in loaded.graph.inputs}

@@ -23,6 +23,7 @@ from tamecheck.loaders.onnx.context import Context, Item, Lowering, TensorSequen
 from tamecheck.loaders.onnx.control import CONTROL
 from tamecheck.loaders.onnx.dimensions import Dimensions, OpenDimensionError, open_extents
 from tamecheck.loaders.onnx.normalisation import NORMALISATION
+from tamecheck.loaders.onnx.older import NUMPY_BROADCASTING, renew
 from tamecheck.loaders.onnx.picking import PICKING
 from tamecheck.loaders.onnx.pointwise import POINTWISE
 from tamecheck.loaders.onnx.products import PRODUCTS
@@ -347,6 +348,8 @@ class _Reading:
             decode=self._decode,
             run=partial(self._run, scope, node.label),
         )
+        if node.domain == "" and context.opset < NUMPY_BROADCASTING:
+            context = renew(context)
         found = meaning(context)
         context.attributes.refuse_unread()
         return found if isinstance(found, tuple) else (found,)

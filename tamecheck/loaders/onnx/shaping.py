@@ -25,7 +25,10 @@ MAX_TABLE = 2**24
 def _reshape(ctx: Context) -> Outputs:
     value = ctx.input(0)
     keep_zero = ctx.attributes.flag("allowzero")
-    listed = list(ctx.input(1).integers("'shape'"))
+    given = ctx.integers_from("shape", 1)
+    if given is None:
+        raise InputError("The shape is missing.")
+    listed = list(given)
     if not keep_zero:
         if 0 in listed[value.rank :]:
             raise InputError(f"The shape {listed} copies an axis that there is not.")
