@@ -80,6 +80,16 @@ def cases(archive: Path) -> Iterator[Case]:
             )
 
 
+def in_folders(root: Path) -> Iterator[Case]:
+    """The cases in folders of their own, as the package ``onnx`` has some of whole models."""
+    for model in sorted(root.glob("*/model.onnx")):
+        for data in sorted(model.parent.glob("test_data_set_*")):
+            files = {path.name: path.read_bytes() for path in data.glob("*.pb")}
+            name = f"{root.name}/{model.parent.name}"
+            sides = (_numbered(files, stem) for stem in ("input", "output"))
+            yield Case(name, model.read_bytes(), *sides)
+
+
 def published() -> Iterator[Case]:
     """The cases that the installed package ``onnx`` generates, by name."""
     from onnx.backend.test.case.node import collect_testcases

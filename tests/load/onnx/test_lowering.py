@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tamecheck.errors import UnsupportedError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.ir.graph import Apply
 from tamecheck.loaders.onnx import input_shapes, load_onnx
@@ -129,3 +129,34 @@ def test_input_shapes_do_not_need_a_model_that_is_read(tmp_path):
 def test_quantisers_are_known_in_every_domain_under_which_they_were_published():
     for domain in ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas"):
         assert {name for d, name in LOWERINGS if d == domain} >= {"Quant", "BipolarQuant", "Trunc"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "other", "expected"),
+    [
+        ({"broadcast": 1}, [10, 20, 30], [[11, 22, 33], [14, 25, 36]]),
+        ({"broadcast": 1, "axis": 0}, [10, 20], [[11, 12, 13], [24, 25, 26]]),
+        ({"broadcast": 1, "axis": -1}, [10, 20, 30], [[11, 22, 33], [14, 25, 36]]),
+        ({}, [[1, 1, 1], [2, 2, 2]], [[2, 3, 4], [6, 7, 8]]),
+    ],
+)
+def test_old_operators_say_how_they_broadcast(attributes, other, expected):
+    stored = [("b", np.array(other, np.float32))]
+    graph = loaded([node("Add", ["x", "b"], **attributes)], stored, shape=(2, 3), opset=6).graph
+    point = {"x": np.array([[1, 2, 3], [4, 5, 6]])}
+    assert exact_values(graph, point)["y"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "message"),
+    [
+        ("Add", {}, "differ"),
+        ("Add", {"broadcast": 1, "axis": 1}, "does not fit"),
+        ("Dropout", {}, "training mode"),
+    ],
+)
+def test_old_operators_that_do_not_fit_are_refused(op, attributes, message):
+    stored = [("b", np.zeros(3, np.float32))]
+    inputs = ["x", "b"] if op == "Add" else ["x"]
+    with pytest.raises((InputError, UnsupportedError), match=message):
+        loaded([node(op, inputs, **attributes)], stored, shape=(2, 4), opset=6)
