@@ -122,7 +122,7 @@ class Scope:
         padded = [*inputs, *[None] * (len(names) - len(inputs))]
         present = {n: v for n, v in zip(names, padded, strict=True) if v is not None}
         return Scope(
-            opsets_of(function.proto.opset_import) or self.opsets,
+            {**self.opsets, **opsets_of(function.proto.opset_import)},
             dict(present),
             attributes={**function.defaults, **attributes},
             absent=frozenset(names) - frozenset(present),

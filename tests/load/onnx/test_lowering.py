@@ -151,7 +151,7 @@ def test_old_operators_say_how_they_broadcast(attributes, other, expected):
     ("op", "attributes", "message"),
     [
         ("Add", {}, "differ"),
-        ("Add", {"broadcast": 1, "axis": 1}, "does not fit"),
+        ("Add", {"broadcast": 1, "axis": 1}, "do not broadcast"),
         ("Dropout", {}, "training mode"),
     ],
 )
