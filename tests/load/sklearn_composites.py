@@ -188,7 +188,7 @@ FITS = {
         ensemble.BaggingRegressor,
         (ONE_NUMBER, TWO_NUMBERS),
         *({"n_estimators": 4, **SEED}, {"estimator": linear_model.Ridge(), **SEED}),
-        {"max_features": 0.7, "n_estimators": 3, **SEED},
+        {"max_features": 1, "n_estimators": 3, **SEED},
     ),
     "VotingClassifier": classes(
         ensemble.VotingClassifier,

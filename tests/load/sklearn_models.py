@@ -245,9 +245,10 @@ FITS = {
     ),
     "IsolationForest": over(
         ensemble.IsolationForest,
-        (TWO, THREE),
+        (TWO, THREE, (TWO[0][:41], None)),
         *({"n_estimators": 10, **SEED}, {"n_estimators": 7, "contamination": 0.1, **SEED}),
-        {"n_estimators": 5, "max_features": 2, "max_samples": 20, **SEED},
+        {"n_estimators": 9, "contamination": 0.1, **SEED},
+        {"n_estimators": 5, "max_features": 1, "max_samples": 20, **SEED},
     ),
     "KNeighborsClassifier": [
         *classes(

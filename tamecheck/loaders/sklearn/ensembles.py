@@ -30,6 +30,7 @@ from tamecheck.loaders.sklearn.methods import (
     scalar,
     scores_of,
 )
+from tamecheck.loaders.sklearn.trees import leaves, mean_at, shares_at
 from tamecheck.loaders.values import Value
 
 __all__ = ["Answer", "ensembles"]
@@ -74,15 +75,25 @@ def _mean(values: Sequence[Value], weights: Any = None) -> Value:
     return (rows @ table.emitter.constant(given)) / table.emitter.constant(given.sum())
 
 
+def _are_trees(parts: Sequence[Any]) -> bool:
+    """Whether the parts are trees, which are evaluated together."""
+    return all(hasattr(one, "tree_") for one in parts)
+
+
 def _boosted_scores(answer: Answer, x: Value, boosted: Any) -> Value:
     """The weighted votes, each class against the others, divided by the sum of the weights."""
     classes, weights = np.asarray(boosted.classes_), boosted.estimator_weights_
     count, constant = len(classes), x.emitter.constant
     if count < 2:
         raise UnsupportedError("one class has no decision")
-    kept = list(zip(boosted.estimators_, weights, strict=False))
-    units = join([_unit(answer, x, one, classes) for one, _ in kept]).reshape((len(kept), count))
-    weight = np.array([w for _, w in kept])
+    parts = boosted.estimators_
+    if _are_trees(parts):
+        units = leaves(
+            x, parts, lambda one: _places(one.classes_, classes)[shares_at(one).argmax(axis=1)]
+        )
+    else:
+        units = join([_unit(answer, x, one, classes) for one in parts]).reshape((len(parts), count))
+    weight = np.asarray(weights[: len(parts)])
     # a vote gives w to its class and -w/(count - 1) to the others
     votes = constant(weight) @ (units * Fraction(count, count - 1) - Fraction(1, count - 1))
     scores = votes / constant(weights.sum())
@@ -100,7 +111,11 @@ def _boosted_shares(answer: Answer, x: Value, boosted: Any) -> Value:
 
 def _weighted_median(answer: Answer, x: Value, boosted: Any) -> Value:
     """The least prediction at which half of the weight is reached."""
-    found = join([answer("predict", x, one) for one in boosted.estimators_])
+    parts = boosted.estimators_
+    if _are_trees(parts):
+        found = leaves(x, parts, mean_at).reshape((len(parts),))
+    else:
+        found = join([answer("predict", x, one) for one in parts])
     count, constant = found.shape[0], x.emitter.constant
     order = found.apply(ops.ARGSORT, axis=0, descending=False)
     weights = np.asarray(boosted.estimator_weights_[:count], dtype=np.float64)
@@ -114,8 +129,22 @@ def _weighted_median(answer: Answer, x: Value, boosted: Any) -> Value:
 
 def _bag(answer: Answer, method: str, x: Value, bag: Any) -> Value:
     """The mean over the parts, each on its features."""
+    if _are_trees(bag.estimators_):
+        return _tree_mean(method, x, bag)
     pairs = zip(bag.estimators_, bag.estimators_features_, strict=True)
     return _mean([_bagged(answer, method, x.take(f, 0), one, bag) for one, f in pairs])
+
+
+def _tree_mean(method: str, x: Value, bag: Any) -> Value:
+    """The same of trees."""
+    classes = np.arange(len(getattr(bag, "classes_", ())))
+
+    def shares(one: Any) -> Array:
+        return shares_at(one) @ _places(one.classes_, classes)
+
+    at = mean_at if method == "predict" else shares
+    found = leaves(x, bag.estimators_, at, bag.estimators_features_).mean((0,), keepdims=False)
+    return scalar(found) if method == "predict" else found
 
 
 def _bag_label(answer: Answer, x: Value, bag: Any) -> Value:

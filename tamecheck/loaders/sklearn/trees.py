@@ -30,7 +30,7 @@ from tamecheck.loaders.sklearn.methods import (
 )
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS", "largest_left"]
+__all__ = ["ESTIMATORS", "largest_left", "leaves", "mean_at", "shares_at"]
 
 
 _Place: TypeAlias = tuple[int, int]
@@ -58,8 +58,8 @@ def _probabilities(x: Value, trees: Sequence[Any]) -> Value:
 def _shares_of(x: Value, trees: Sequence[Any], output: int) -> Value:
     """The mean of the trees' probabilities of one label of several."""
     count = int(trees[0].tree_.n_classes[output])
-    parts = [_tree(one, _normalise(one.tree_.value[:, output, :count])) for one in trees]
-    return _mean(_evaluate(x, parts), "decision")
+    rows = leaves(x, trees, lambda one: _normalise(one.tree_.value[:, output, :count]))
+    return _mean(rows, "decision")
 
 
 def _labels(x: Value, trees: Sequence[Any]) -> Value:
@@ -71,8 +71,29 @@ def _labels(x: Value, trees: Sequence[Any]) -> Value:
 
 def _mean_value(x: Value, trees: Sequence[Any]) -> Value:
     """The mean of the values of the trees' leaves."""
-    parts = [_tree(one, one.tree_.value[:, :, 0]) for one in trees]
-    return scalar(_mean(_evaluate(x, parts), "value"))
+    return scalar(_mean(leaves(x, trees, mean_at), "value"))
+
+
+def shares_at(tree: Any) -> Array:
+    """The probabilities of the classes at each node."""
+    return _normalise(tree.tree_.value[:, 0, :])
+
+
+def mean_at(tree: Any) -> Array:
+    """The values at each node."""
+    return np.asarray(tree.tree_.value[:, :, 0])
+
+
+def leaves(
+    x: Value,
+    trees: Sequence[Any],
+    values: Callable[[Any], Array],
+    features: Sequence[Array] | None = None,
+) -> Value:
+    """Of each tree, on its features, the values at the leaf that the row comes to: a row each."""
+    chosen = [None] * len(trees) if features is None else features
+    pairs = zip(trees, chosen, strict=True)
+    return _evaluate(x, [_tree(one, values(one), kept) for one, kept in pairs])
 
 
 def _mean(rows: Value, label: str) -> Value:
@@ -90,7 +111,9 @@ def _normalise(counts: Array) -> Array:
 def _tree(estimator: Any, value: Array, features: Array | None = None) -> _Tree:
     """A tree of an estimator, whose features are these of the input."""
     tree = estimator.tree_
-    feature = tree.feature if features is None else np.asarray(features)[tree.feature]
+    # leaves have a negative feature
+    feature = np.maximum(tree.feature, 0)
+    feature = feature if features is None else np.asarray(features)[feature]
     threshold = np.where(np.isfinite(tree.threshold), largest_left(tree.threshold), np.inf)
     return _settle(tree.children_left, tree.children_right, feature, threshold, np.asarray(value))
 
@@ -179,18 +202,19 @@ def _shares(raw: Callable[[Value, Any], Value]) -> Callable[[Value, Any], Value]
 
 def _isolation(x: Value, forest: Any) -> Value:
     """The sum over the trees of the length of the path to a leaf."""
-    lengths = zip(forest._decision_path_lengths, forest._average_path_length_per_tree, strict=True)  # noqa: SLF001 - have no public names
-    values = [(path + average - 1.0).reshape(-1, 1) for path, average in lengths]
-    parts = zip(forest.estimators_, values, forest.estimators_features_, strict=True)
-    trees = [_tree(one, value, features) for one, value, features in parts]
-    return _evaluate(x, trees).total((0, 1), keepdims=False)
+    paths, means = forest._decision_path_lengths, forest._average_path_length_per_tree  # noqa: SLF001 - have no public names
+    lengths = iter([(p + m - 1.0).reshape(-1, 1) for p, m in zip(paths, means, strict=True)])
+    found = leaves(x, forest.estimators_, lambda _: next(lengths), forest.estimators_features_)
+    return found.total((0, 1), keepdims=False)
 
 
 def _longest(forest: Any) -> float:
     """The number of trees times the expected length of an unsuccessful search."""
     size = forest._max_samples  # noqa: SLF001 - has no public name
     if size <= 2:
-        return len(forest.estimators_) * float(size == 2)
+        if size < 2:
+            raise UnsupportedError("trees of one row have no scores")
+        return float(len(forest.estimators_))
     expected = 2.0 * (np.log(size - 1.0) + np.euler_gamma) - 2.0 * (size - 1.0) / size
     return len(forest.estimators_) * float(expected)
 
@@ -198,8 +222,6 @@ def _longest(forest: Any) -> float:
 def _isolation_decision(x: Value, forest: Any) -> Value:
     """``-2^(-length / longest)`` less the offset."""
     longest, offset = _longest(forest), x.emitter.constant(float(forest.offset_))
-    if not longest:
-        raise UnsupportedError("trees of one row have no scores")
     share = x.emitter.constant(np.float64(-np.log(2.0) / longest))
     score = (_isolation(x, forest) * share).apply(ops.EXP)
     return 0 - score - offset
@@ -257,6 +279,23 @@ def _branches(
     return column.apply(ops.SELECT, below.take(left, 0), below.take(right, 0), label="branch")
 
 
+def _isolation_label(x: Value, forest: Any) -> Value:
+    """1 where the path is as long as that of an inlier, else -1.
+
+    The score is compared with its offset after rounding, and offsets are often scores of rows: so
+    the least length of an inlier is found by the same comparison of floats, and made shorter by
+    what the sum over the trees may round.
+    """
+    longest, offset = _longest(forest), float(forest.offset_)
+    low, high = 0.0, 64.0 * longest
+    for _ in range(100):
+        middle = (low + high) / 2
+        inlier = -(2.0 ** -(middle / longest)) - offset >= 0
+        low, high = (low, middle) if inlier else (middle, high)
+    shortest = x.emitter.constant(np.float64(high * (1 - 1e-11)))
+    return positive(_isolation(x, forest) - shortest, 1) * 2 - 1
+
+
 _BOOSTED = classifier(_boost, _shares(_boost), at_zero=1)
 _HIST_BOOSTED = classifier(_hist_boost, _shares(_hist_boost))
 
@@ -286,7 +325,7 @@ ESTIMATORS: Mapping[str, Methods] = {
     "HistGradientBoostingClassifier": _HIST_BOOSTED,
     "HistGradientBoostingRegressor": regressor(_hist_value),
     "IsolationForest": Methods(
-        predict=lambda x, e: positive(_isolation_decision(x, e), 1) * 2 - 1,
+        predict=_isolation_label,
         decision_function=_isolation_decision,
     ),
 }
