@@ -70,6 +70,19 @@ ELSEWHERE = [
     ("sin(log(x))", IN, (0, 1)),
     ("log(x)*sin(1/x)", IN, (0, None)),
     ("sin(1/(x-2))", {"0": "2", "-1": "-1"}, (None, 2)),
+    # what vanishes, by the beginning of a series
+    *(
+        (f"x*sin(1/{u})", IN, (None, None))
+        for u in ("sinh(x)", "tanh(x)", "(exp(x)-1)", "log(1+x)", "(1-cos(x))")
+    ),
+    *(
+        (f"x+cos(1/{u})", DOWN, (None, None))
+        for u in ("atan(x)", "asin(x)", "erf(x)", "tan(x)", "(cosh(x)-1)")
+    ),
+    *(
+        (f"{u}*sin(1/x)", IN, (0, 1))
+        for u in ("log(1+x^2)", "(x-sin(x))", "(sqrt(1+x)-1)", "(exp(x)-cos(x))")
+    ),
     ("sin(x) + relu(x)", BACK, (None, -3)),
     ("sin(exp(-x))", BACK, (None, None)),
     ("sin(x)", {"2": "1/3", "16": "-7", "0": "1"}, (None, 0)),
@@ -98,6 +111,7 @@ TAME = [
     # constants that are 0, which enclosures do not show
     *("sin(x)*(sqrt(2)*sqrt(2)-2)", "sin(x)*(4*atan(1)-acos(-1))", "sin(x)*(log(2)+log(3)-log(6))"),
     # bounded arguments
+    *("sin(x)*(exp(1/x)-1-(exp(1/x)-1))", "sin(sinh(1/x)*x)", "sin(log(1+1/x)*x)", "cos(x*atan(1/x))"),
     *("sin(tanh(x))", "sin(x/(1+x^2))", "sin(2*atan(x))", "sin(x*exp(-x^2))", "sin(log(2+1/x))"),
 ]  # fmt: skip
 

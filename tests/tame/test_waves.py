@@ -68,7 +68,14 @@ def test_nothing_is_found_where_nothing_is_shown(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "low", "high"),
-    [("sin(1/x)", -1, 1), ("sin(log(x))", 0, 1), ("x*sin(1/(1-x))", 0, 1), ("sin(x)", None, 3)],
+    [
+        ("sin(1/x)", -1, 1),
+        ("sin(log(x))", 0, 1),
+        ("x*sin(1/(1-x))", 0, 1),
+        ("x*sin(1/sinh(x))", -1, 1),
+        ("cos(1/tanh(x)) + x^2", 0, 1),
+        ("sin(x)", None, 3),
+    ],
 )
 def test_curves_approach_points_of_the_box(text: str, low: int | None, high: int | None) -> None:
     ends = [None if end is None else Fraction(end) for end in (low, high)]
