@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, path, seconds
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
-from tamecheck.ir.tensor import size_of
+from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
@@ -51,7 +52,7 @@ _CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
 _NEURONS = "linear bounds over sign patterns of rectifiers"
 _SIGNS = "Lagrangian decomposition over windows of signs"
-_QUICK, _QUICK_SHARE, _PROOF_SHARE, _HOLD = 3.0, 0.1, 0.6, 0.3
+_QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.6, 0.25
 
 
 def verify(
@@ -116,7 +117,6 @@ class _Run:
         self.regions = problem.regions
         self.facts: dict[str, int] = {}
         self.search: Search | None = None
-        self.signs: SignProofs | None = None
 
     @property
     def _spent(self) -> float:
@@ -255,12 +255,13 @@ class _Run:
         return (
             self._search(lambda one: sample(search, one, 4 * count), "samples", _SAMPLED)
             or self._by_clauses()
-            or self._by_signs(layers, quickly=True)
+            or self._descend(search, quickly=True)
+            or self._by_signs(quickly=True)
+            or self._descend(search, quickly=False)
             # splitting signs is the better way where rectifiers are many
             or self._exactly(_SHORT if _has_rectifiers(layers) else _LONG)
             or self._first_bounds(search)
-            or (self._attack(search, count, _HOLD) if self.signs else None)
-            or self._by_signs(layers, quickly=False)
+            or self._by_signs(quickly=False)
             or self._attack(search, count)
             or self._prove(search)
         )
@@ -287,18 +288,23 @@ class _Run:
             return self._violation(witness, _BOXES)
         return None if self.regions else self._holds(_BOXES)
 
-    def _by_signs(self, layers: Layers, *, quickly: bool) -> Holds | None:
-        """A proof for a binarized network, which the kernel can check."""
-        if not any(isinstance(one, Pointwise) and one.scalar.jumps for one in layers.computed):
+    @cached_property
+    def signs(self) -> SignProofs | None:
+        """Proofs for a binarized network; None for other models."""
+        layers = self.problem.layers
+        known = () if layers is None else layers.computed
+        if not any(isinstance(one, Pointwise) and one.scalar.jumps for one in known):
             return None
         if self.problem.spec.cases != self.problem.stated.cases:
             # a certificate is about the property as it is stated
             return None
-        if quickly:
-            self.signs = SignProofs.of(self.problem.scores, self.problem.spec.cases)
+        return SignProofs.of(self.problem.scores, self.problem.spec.cases)
+
+    def _by_signs(self, *, quickly: bool) -> Holds | None:
+        """A proof for a binarized network, which the kernel can check."""
         if self.signs is None:
             return None
-        left = self.budget.seconds
+        left = min(self.budget.seconds, 1e3)
         most = min(_QUICK, _QUICK_SHARE * left) if quickly else _PROOF_SHARE * left
         if not self.signs.find(self.budget.part(most), quickly=quickly):
             return None
@@ -306,8 +312,26 @@ class _Run:
         document = self.signs.certificate()
         return Holds(_SIGNS, reason, self._spent, self.facts, RECOMPUTATION, certificate=document)
 
-    def _attack(self, search: Search, count: int, share: float = 1.0) -> Violated | None:
-        layers, left = search.layers, self.budget.seconds * share
+    def _descend(self, search: Search, *, quickly: bool) -> Violated | None:
+        """Straight-through gradients, for a binarized network."""
+        if self.signs is None:
+            return None
+        most = _QUICK / 3 if quickly else _LONG
+        limit = self.budget.part(min(most, _DESCENT * self.budget.seconds))
+
+        def confirm(point: Array) -> Witness | None:
+            points = point.astype(np.float64)[np.newaxis]
+            return search.confirm(points, search.rows(points))
+
+        for number, prover in enumerate(self.signs.provers):
+            part = limit.part(limit.seconds / (len(self.signs.provers) - number))
+            witness = prover.descent().find(confirm, self.rng, part)
+            if witness is not None:
+                return self._violation(witness, "straight-through gradients")
+        return self._kept(search)
+
+    def _attack(self, search: Search, count: int) -> Violated | None:
+        layers, left = search.layers, self.budget.seconds
         if any(isinstance(one, Pointwise) and one.scalar.jumps for one in layers.computed):
             # where a proof is out of reach, most of the time goes into the search
             regions = [region for region in self.regions if region.finite]

@@ -21,13 +21,15 @@ from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.decomposition import SCALE, Clusters, Dual
 from tamecheck.verification.patterns import Clause, FirstLayer
+from tamecheck.verification.straight import Descent
 
 __all__ = ["Part", "Prover", "Region", "RegionProof", "SignProofs", "rows_of"]
 
 _EFFORTS = ((64, 0, 60), (512, 128, 200), (4096, 1024, 300), (16384, 4096, 300))
 """Patterns of a group, of joined groups, and subgradient steps: tried one after the other."""
 
-_FEW_SIGNS = 200
+_FEW_SIGNS, _OPEN_SHARE = 64, 0.25
+_AIMS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,21 +188,23 @@ class Prover:
         self.first = FirstLayer.of(network.layers[0], region.box)
         # of each case the row from which the middle of the box is farthest
         last = network.evaluate(self.first.middle)[-1].astype(np.int64)
+        self.cases = [[Row.of(network, row) for row in case] for case in region.cases]
         self.rows: list[int] = []
         chosen: list[Row] = []
-        for case in region.cases:
-            rows = [Row.of(network, row) for row in case]
+        for rows in self.cases:
             best = int(np.argmax([int(row.values @ last) - row.goal for row in rows]))
             self.rows.append(best)
             chosen.append(rows[best])
         self.values = np.stack([row.values for row in chosen])
         self.goals = np.array([row.goal for row in chosen])
         self.proof = RegionProof()
-        self.missing = np.inf
-        """How much the best bounds of the whole box are short of the goals."""
+        self.aims: list[Array] = []
+        """States of the first layer at which bounds of the whole box are attained."""
 
     def prove(self, budget: Budget, efforts: int) -> RegionProof | None:
         """A proof; None if there is none in time, or with so many of the efforts and no splits."""
+        if not self.is_within_reach:
+            return None
         conflicts = self._conflicts() if efforts >= len(_EFFORTS) else []
         waiting: list[dict[int, int]] = [{}]
         self.proof = RegionProof()
@@ -279,9 +283,32 @@ class Prover:
                         self.proof.number(clause)
                 kept = [{"groups": list(c.groups), "signs": list(c.signs)} for c in clusters]
                 return {"unit": SCALE, "clusters": kept, "cases": entries}
-            if whole:
-                self.missing = float((self.goals[open_rows] - ascent.bounds).max())
+            if whole and first:
+                self._aim(dual.signs, (ascent.bounds - goals), ascent.means)
         return None
+
+    def _aim(self, signs: Sequence[int], excess: Array, means: Array) -> None:
+        """Keep the minimisers of the rows with the least bounds."""
+        for row in np.argsort(excess)[:_AIMS].tolist():
+            aim = np.zeros(len(self.first.states), dtype=np.float32)
+            aim[list(signs)] = means[row]
+            self.aims.append(aim)
+
+    def descent(self) -> Descent:
+        """The search for a violation in the region."""
+        cases = [
+            (np.stack([row.values for row in rows]), np.array([row.goal for row in rows]))
+            for rows in self.cases
+        ]
+        middle, radius = self.first.middle, self.first.radius
+        return Descent(self.network, middle - radius, middle + radius, cases, tuple(self.aims))
+
+    @property
+    def is_within_reach(self) -> bool:
+        """Whether a proof may be found: not where a good part of the first signs is open."""
+        count = int((self.first.states == 0).sum())
+        deep = len(self.network.layers) > 2
+        return count <= (_FEW_SIGNS if deep else _OPEN_SHARE * len(self.first.states))
 
 
 def _missing_literals(clause: Clause, states: Array) -> int:

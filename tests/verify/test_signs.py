@@ -111,9 +111,31 @@ def property_text(cases):
 
 
 @pytest.mark.slow
+def test_descent_finds_what_enumeration_of_corners_finds(tmp_path):
+    found = 0
+    for seed in range(20):
+        graph, _, centre, decision = question(tmp_path, seed, {"size": 6})
+        cases = cases_around(centre, Fraction(1, 4), decision)
+        proofs = SignProofs.of(graph, cases)
+        assert proofs is not None
+        (prover,) = proofs.provers
+
+        def unsafe(point, proofs=proofs, cases=cases):
+            last = proofs.network.evaluate(point.astype(np.float64))[-1].astype(np.int64)
+            scores = (proofs.network.readout.weights @ last).tolist()
+            return any(all(r.holds((), scores) for r in case.outputs) for case in cases) or None
+
+        witness = prover.descent().find(unsafe, np.random.default_rng(0), Budget.of(1))
+        found += witness is not None
+        if not no_sample_is_unsafe(graph, cases, seed):
+            assert witness
+    assert found > 5
+
+
+@pytest.mark.slow
 def test_verify_gives_the_certificate_and_the_witness(tmp_path):
     verdicts = set()
-    for seed, radius in ((0, Fraction(1, 4)), (1, Fraction(1, 4)), (2, Fraction(5))):
+    for seed, radius in ((1, Fraction(1, 16)), (10, Fraction(1, 8)), (3, Fraction(1, 16))):
         graph, network, centre, decision = question(tmp_path, seed, {"size": 8})
         path = tmp_path / "p.vnnlib"
         path.write_text(property_text(cases_around(centre, radius, decision)), encoding="utf-8")
