@@ -58,6 +58,7 @@ class Germs(Forms):
         self.limits = [point(0)] * LOGS
         self.fixed = [False] * LOGS
         self.logarithms: dict[int, Form] = {}  # what a symbol is the logarithm of
+        self.growths: dict[tuple[Exponent, bool], tuple[Growth, Interval]] = {}  # that were found
         for i in range(LOGS):
             self.name("log", i)
 
@@ -100,13 +101,21 @@ class Germs(Forms):
     def part(self, z: Exponent, c: Gauss, *, steady: bool) -> Interval:
         """Enclose the real part of c exp(i p) far out, p the imaginary part of z."""
         phase = imaginary(dict(z))
-        side, limit = self.limit((phase, UNITY)) if phase else (0, point(0))
+        if not phase:
+            return point(c[0])
+        side, limit = self.limit((phase, UNITY))
         require(side == 0 or not steady, "a wave has no limit")
         cosine, sine = (SIGNED, SIGNED) if side else (wave(limit, 1), wave(limit, 0))
         return point(c[0]) * cosine - point(c[1]) * sine
 
     def growth(self, p: Form, *, steady: bool) -> tuple[Growth, Interval]:
         """Return the growth of the fastest terms, and what their sum over it comes close to."""
+        key = frozenset(p.items()), steady
+        if key not in self.growths:
+            self.growths[key] = self._growth(p, steady=steady)
+        return self.growths[key]
+
+    def _growth(self, p: Form, *, steady: bool) -> tuple[Growth, Interval]:
         best: Growth | None = None
         total = point(0)
         for (m, z), c in p.items():
