@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.torch.complex import COMPLEX, split_complex
 from tamecheck.loaders.torch.moves import MOVES, Call, Moves
 from tamecheck.loaders.torch.rewritings import REWRITTEN, rewritings
 
@@ -92,6 +93,7 @@ def capture(torch: Any, module: Any, args: tuple[Any, ...], kwargs: Mapping[str,
     changed += [f"input {name!r}" for name in inputs.values()]
     notes = tuple(f"forward writes into its {name}: read as of its first call." for name in changed)
     functional = program.module()
+    split_complex(torch, functional)
     _rewrite(torch, functional)
     found = _finish(torch, functional, notes)
     if found.inputs[len(args) :] != tuple(kwargs):
@@ -134,7 +136,7 @@ def _unwritten(graph: Any) -> frozenset[str]:
     names = {call.name for call in calls if call.names}
     known = {name for name in names if registry.is_registered_op(f"aten::{name}", OPSET)}
     logic = {name for name in names if name.startswith(("bitwise_", "logical_", "__"))}
-    return frozenset(names - known - logic - REWRITTEN - MOVES)
+    return frozenset(names - known - logic - REWRITTEN - MOVES - COMPLEX)
 
 
 @cache
