@@ -146,18 +146,23 @@ def _run_query(args: Namespace) -> int:
         what = "--network takes one positional argument, the query, and no other question."
         raise InputError(what, hint="As in: tamecheck verify Q.vnnlib --network f=FILE.onnx.")
     import tamecheck
+    from tamecheck.loaders.files import suffix_of
+    from tamecheck.loaders.onnx import dims_for
     from tamecheck.loaders.text.vnnlib import read_vnnlib
     from tamecheck.verification import Holds, Violated, verify
     from tamecheck.verification.assignment import assignment_of, assignment_text, query_status
 
+    spec = read_vnnlib(args.model)
+    shapes = {n.name: [tensor.shape for tensor in n.inputs] for n in spec.networks}
     models: dict[str, Model] = {}
     for text in args.network:
         name, equals, path = text.partition("=")
         if not equals or name in models:
             what = "is given twice" if equals else "is not of the form NAME=FILE"
             raise InputError(f"--network {text!r} {what}.")
-        models[name] = tamecheck.load(path)
-    spec = read_vnnlib(args.model)
+        # open dimensions have the sizes that the query declares
+        known = shapes.get(name, []) if suffix_of(path) == ".onnx" else []
+        models[name] = tamecheck.load(path, dims=dims_for(path, known) if known else None)
     if args.serialise_assignments is not None:
         _claim_files(args, spec)
     with working(args, "verifying"):

@@ -349,3 +349,33 @@ def test_the_conformance_suite_passes(tmp_path, capsys):
         if code != 0 or first != entry["expected"].lower():
             wrong.append((case.id, code, first))
     assert wrong == []
+
+
+def test_open_dimensions_have_the_sizes_that_the_query_declares(tmp_path, capsys):
+    nodes = [
+        helper.make_node("Relu", ["x"], ["h"]),
+        helper.make_node("ReduceSum", ["h"], ["y"], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "open",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "length"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, tmp_path / "open.onnx")
+    query = """(vnnlib-version <2.0>)
+(declare-network f (declare-input X float32 [2,3]) (declare-hidden H float32 [2,3] "h")
+  (declare-output Y float32 []))
+"""
+    for i in range(2):
+        for j in range(3):
+            query += f"(assert (and (<= 0 X[{i},{j}]) (<= X[{i},{j}] 1)))"
+    options = ["--network", f"f={tmp_path / 'open.onnx'}"]
+    for bound, status in ((6, "sat"), (7, "unsat")):
+        assert (
+            ask(tmp_path, query + f"(assert (>= Y {bound}))(assert (>= H[1,2] 1))", *options) == 0
+        )
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == status
+    assert ask(tmp_path, query.replace("[2,3]", "[2,4]"), *options) == 0

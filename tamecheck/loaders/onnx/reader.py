@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -62,7 +62,7 @@ from tamecheck.loaders.values import Emitter, Value
 if TYPE_CHECKING:
     from onnx import GraphProto, TensorProto, ValueInfoProto
 
-__all__ = ["LOWERINGS", "input_shapes", "inspect", "load_onnx"]
+__all__ = ["LOWERINGS", "dims_for", "input_shapes", "inspect", "load_onnx"]
 
 
 LOWERINGS: Mapping[tuple[str, str], Lowering] = {
@@ -156,6 +156,17 @@ def input_shapes(
         shapes = {info.name: dimensions.shape(info) for info in parsed.inputs()}
         dimensions.check()
     return shapes
+
+
+def dims_for(source: str | os.PathLike[str] | bytes, shapes: Iterable[Shape]) -> dict[str, int]:
+    """Sizes of a model's open dimensions that give its inputs, in order, these shapes."""
+    return {
+        f"{info.name}[{axis}]": shape[axis]
+        for info, shape in zip(read_source(source).inputs(), shapes, strict=False)
+        if len(shape) == len(open_extents(info))
+        for axis, extent in enumerate(open_extents(info))
+        if not isinstance(extent, int)
+    }
 
 
 @contextmanager
