@@ -75,13 +75,17 @@ def _indexed(graph: Graph, node: int) -> int:
 
 
 def _logit(graph: Graph) -> int | None:
-    """Of a label that is 1 where a logistic function exceeds 1/2: the function's argument."""
-    label = graph.nodes[dict(graph.outputs).get("label", graph.outputs[0][1])]
-    if not isinstance(label, Apply) or label.op.name != "step":
+    """Of a label that is 1 where a number is positive, beside scores: the number.
+
+    Of one that is 1 where a logistic function exceeds 1/2: the function's argument.
+    """
+    outputs = dict(graph.outputs)
+    label = graph.nodes[outputs.get("label", graph.outputs[0][1])]
+    if not isinstance(label, Apply) or label.op.name != "step" or label.params["at_zero"] != 0:
         return None
     shifted = graph.nodes[label.args[0]]
     if not isinstance(shifted, Apply) or shifted.op.name != "sub":
-        return None
+        return label.args[0] if "label" in outputs and size_of(shifted.shape) == 1 else None
     last = graph.nodes[_peel(graph, shifted.args[0])]
     if not isinstance(last, Apply) or last.op.name != "sigmoid":
         return None

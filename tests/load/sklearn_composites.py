@@ -284,6 +284,11 @@ FITS = {
         {"regressor": svm.SVR(), "transformer": preprocessing.StandardScaler()},
         {"transformer": preprocessing.MinMaxScaler()},
         {"transformer": preprocessing.PowerTransformer()},
+        {
+            "transformer": pipeline.make_pipeline(
+                preprocessing.FunctionTransformer(np.log1p, np.expm1), preprocessing.RobustScaler()
+            )
+        },
         {"transformer": preprocessing.PowerTransformer(method="box-cox")},
         {"transformer": preprocessing.QuantileTransformer(n_quantiles=9)},
     ),

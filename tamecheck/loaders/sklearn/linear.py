@@ -112,38 +112,48 @@ def _one_class_label(x: Value, estimator: Any) -> Value:
     return positive(_one_class(x, estimator), 1) * 2 - 1
 
 
-def _forward(x: Value, estimator: Any) -> Value:
-    """The output of the last layer."""
+def _hidden(x: Value, estimator: Any) -> Value:
+    """The last layer before its activation."""
     last = len(estimator.coefs_) - 1
     layers = zip(estimator.coefs_, estimator.intercepts_, strict=True)
     for index, (weights, offset) in enumerate(layers):
         x = x.affine(weights, offset, f"layer {index}")
-        name = estimator.out_activation_ if index == last else estimator.activation
-        if name == "softmax":
-            x = x.apply(ops.SOFTMAX, label="softmax", axis=0)
-        elif name in _ACTIVATIONS:
-            x = x.apply(_ACTIVATIONS[name], label=name)
-        elif name != "identity":
-            raise UnsupportedError(f"the activation {name!r} is not read")
+        if index < last:
+            x = _activate(x, estimator.activation)
     return x
 
 
+def _activate(x: Value, name: str) -> Value:
+    if name == "identity":
+        return x
+    if name == "softmax":
+        return x.apply(ops.SOFTMAX, label="softmax", axis=0)
+    if name not in _ACTIVATIONS:
+        raise UnsupportedError(f"the activation {name!r} is not read")
+    return x.apply(_ACTIVATIONS[name], label=name)
+
+
+def _forward(x: Value, estimator: Any) -> Value:
+    """The output of the last layer."""
+    return _activate(_hidden(x, estimator), estimator.out_activation_)
+
+
 def _perceptron(x: Value, estimator: Any) -> Value:
+    """The probabilities: one number stands for two classes."""
     output = _forward(x, estimator)
-    if estimator.out_activation_ == "softmax":
-        return output
     if output.shape != (1,):
         return output
     return (1 - output).apply(ops.CONCAT, output, label="decision", axis=0)
 
 
 def _perceptron_label(x: Value, estimator: Any) -> Value:
-    """1 above 1/2, for each label; or the first largest."""
-    output = _forward(x, estimator)
-    if estimator.out_activation_ == "softmax":
-        return argmax(output)
-    half = x.emitter.constant(np.float64(0.5))
-    return positive(scalar(output) - half)
+    """The first largest number before the softmax; for each label whether its number is positive.
+
+    There the logistic function of the number is above 1/2.
+    """
+    output = _hidden(x, estimator)
+    several = estimator.out_activation_ == "softmax"
+    return argmax(output) if several else positive(scalar(output))
 
 
 def _label(x: Value, estimator: Any) -> Value:

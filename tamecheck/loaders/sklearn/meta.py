@@ -148,28 +148,31 @@ def _to(attribute: str, names: Sequence[str] = _ALL, *, selected: bool = False) 
 
 def _union(x: Value, union: Any) -> Value:
     """The features of all transformers beside each other."""
-    weights: Mapping[str, float] = union.transformer_weights or {}
-    found: list[Value] = []
-    for name, part in union.transformer_list:
-        if part in ("drop", None):
-            continue
-        y = answer("transform", x, part)
-        found.append(y * x.emitter.constant(float(weights[name])) if name in weights else y)
-    return join(found, "features")
+    kept = [(name, part) for name, part in union.transformer_list if part not in ("drop", None)]
+    return _beside([(name, answer("transform", x, part)) for name, part in kept], union)
 
 
 def _columns(x: Value, table: Any) -> Value:
     """The features that each transformer makes of its columns, beside each other."""
     places: Mapping[str, Sequence[int]] = table._transformer_to_input_indices  # noqa: SLF001 - has no public name
-    weights: Mapping[str, float] = table.transformer_weights or {}
-    found: list[Value] = []
-    for name, part, _ in table.transformers_:
-        indices = np.asarray(places[name])
-        if (isinstance(part, str) and part == "drop") or not indices.size:
-            continue
-        y = answer("transform", x.take(indices, 0), part)
-        found.append(y * x.emitter.constant(float(weights[name])) if name in weights else y)
-    return join(found, "features")
+    kept = [(name, part) for name, part, _ in table.transformers_ if np.size(places[name])]
+    return _beside(
+        [
+            (name, answer("transform", x.take(np.asarray(places[name]), 0), part))
+            for name, part in kept
+            if not (isinstance(part, str) and part == "drop")
+        ],
+        table,
+    )
+
+
+def _beside(found: Sequence[tuple[str, Value]], estimator: Any) -> Value:
+    """Features joined, each part times its weight."""
+    weights: Mapping[str, float] = estimator.transformer_weights or {}
+    weighted = [
+        y * y.emitter.constant(float(weights[name])) if name in weights else y for name, y in found
+    ]
+    return join(weighted, "features")
 
 
 def _above(x: Value, thresholded: Any) -> Value:
@@ -195,13 +198,19 @@ def _above(x: Value, thresholded: Any) -> Value:
 def _back(x: Value, estimator: Any) -> Value:
     """The prediction taken back to the scale of the targets."""
     found = answer("predict", x, estimator.regressor_)
-    inverse = estimator.transformer_
-    name = type(inverse).__name__
+    y = _inverse(found if found.rank else found.reshape((1,)), estimator.transformer_)
+    return y if found.rank else scalar(y)
+
+
+def _inverse(x: Value, transformer_: Any) -> Value:
+    name = type(transformer_).__name__
+    if name == "Pipeline":
+        for _, step in reversed(transformer_.steps):
+            x = x if step in ("passthrough", None) else _inverse(x, step)
+        return x
     if name not in INVERSES:
         raise UnsupportedError(f"the inverse of {name} is not read, only of {', '.join(INVERSES)}")
-    column = found if found.rank else found.reshape((1,))
-    y = INVERSES[name](column, inverse)
-    return y if found.rank else scalar(y)
+    return INVERSES[name](x, transformer_)
 
 
 def _selected(held: str) -> Methods:
