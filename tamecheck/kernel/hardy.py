@@ -28,6 +28,7 @@ from tamecheck.kernel.forms import (
     power,
     product_of,
     quotient,
+    rational,
     real,
     sum_of,
     symbol,
@@ -331,6 +332,9 @@ class Germs(Forms):
         require(len(given) == len(args), "an argument is not known")
         if op == "select":
             return given[0]
+        if op == "power" and rational(given[1]) is None:
+            scaled = self.value(node, "mul", [given[1], (self.log(given[0]), UNITY)])
+            return self.value(node, "exp", [scaled])
         others = [v for v in given if v != WILD]
         if others == given:
             try:

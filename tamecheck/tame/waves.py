@@ -155,15 +155,25 @@ def _pointwise(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) 
 
 
 def _keeps_wild(op: Op, args: Sequence[Germ | None]) -> bool:
+    """Whether the value is in no Hardy field, since an argument is in none."""
+    if op is ops.POWER and args[0] is not None and args[1] is not None:
+        try:
+            return _is_wild(args[1] * Germ(args[0].logarithm()))
+        except UndecidedError:
+            return False
     if op.name not in _INJECTIVE or args[0] is None:
         return False
     if args[0].is_wild:
         return op.name not in _ON_POSITIVE
     try:
         positive = op.name not in _ON_POSITIVE or args[0].sign() > 0
-        return positive and waves_out_of_proportion(args[0]) is not None
+        return positive and _is_wild(args[0])
     except UndecidedError:
         return False
+
+
+def _is_wild(germ: Germ) -> bool:
+    return germ.is_wild or waves_out_of_proportion(germ) is not None
 
 
 def _holds(condition: Condition, args: Sequence[Germ | None]) -> bool:

@@ -55,6 +55,7 @@ WILD = [
     # functions that can be undone
     *("exp(sin(x)+x)", "log(2+sin(x))+x", "atan(tan(x))", "x*sinh(sin(x))", "tanh(sin(x))-exp(x)"),
     *("sqrt(2+sin(x))*log(x)", "1/(1+exp(x*sin(x)))", "x/exp(sin(x))", "-exp(sin(x))"),
+    *("2^cos(x)", "x*(1+x^2)^sin(x)", "2^exp(sin(x))"),
 ]
 
 
@@ -130,6 +131,7 @@ UNCLEAR = [
     *("sin(x)/(sqrt(2)*sqrt(2)-2)", "sqrt(sin(x))", "log(sin(x))", "x^(1/2-1)*0 + asin(sin(x))"),
     *("asin(1+1/x)*sin(x)", "asin(1-exp(-x)/4)*sin(x)", "(0-x)^x*sin(x)"),
     # no rules for these
+    *("1^sin(x)", "(2+sin(x))^x"),
     *("abs(sin(x))", "max(sin(x),0)", "sign(sin(x))", "floor(x)*sin(x)", "sin(sin(x))", "erf(sin(x))"),
     *("exp(sin(x))^2*sin(x)", "exp(sin(x))+sin(x)", "exp(sin(x))*(sin(2)^2+cos(2)^2-1+0*x)", "abs(exp(sin(x)))"),
     # roundings at a jump, from a side that is not known

@@ -39,7 +39,7 @@ WILD = [
     *("sin(log(abs(x)))", "sin(exp(x))", "x*cos(1/x)", "exp(-1/x^2)*sin(1/x)", "tan(x)", "sin(x*y)"),
     *("(x+sin(x))*sigmoid(x)", "softplus(x)*sin(x)", "log(x) + sin(x)", "atan(tan(x))", "sin(x)/x"),
     *("min(x, sin(x))", "exp(-abs(x))*sin(5*x)", "x - sin(2*acos(-1)*x)/(2*acos(-1))", "x^x*sin(x)"),
-    *("exp(x + sin(x))", "log(2 + sin(x)) + x", "x + sin(a*x)^2/a", "sin(x)*erf(x)*asinh(x)"),
+    *("exp(x + sin(x))", "x*2^cos(x)", "log(2 + sin(x)) + x", "x + sin(a*x)^2/a", "sin(x)*erf(x)*asinh(x)"),
     *("floor(2+1/x)*sin(x)", "step(x)*sin(x)", "sin(1/(x-2))", "sin(1/(2*x-3))", "sin(x)*cos(sqrt(2)*x)"),
     *("sin(sqrt(x))", "sin(x*atan(x))", "cos(cosh(x))", "tanh(sin(x))", "x/(2+sin(x))"),
     *("sin(x) + relu(x)", "acosh(x)*sin(x)", "atanh(1/x)*x*sin(x) + cos(x)"),
