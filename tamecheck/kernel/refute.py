@@ -8,7 +8,7 @@ from itertools import product, repeat
 from tamecheck.kernel import read
 from tamecheck.kernel.curves import follow
 from tamecheck.kernel.graph import POINTWISE, Graph, Node
-from tamecheck.kernel.interval import ONE, ZERO, Interval, length, point
+from tamecheck.kernel.interval import HALF, ONE, ZERO, Interval, length, point
 from tamecheck.kernel.ranges import BITS, DOMAIN, Bounds, apply, natural
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, pairs, require, spend, spend_long
@@ -183,6 +183,44 @@ def polynomial_bound(graph: Graph, raw: Json, node: Node) -> Interval:
     for name, side in sides.items():
         require(side == _squares(parts[name]), f"the sum of squares '{name}' is another polynomial")
     return Interval(-bound, bound)
+
+
+def orthant_bound(graph: Graph, raw: Json, node: Node) -> Interval:
+    """Check that node = p/q with |p| <= M q and q >= delta > 0, orthant by orthant.
+
+    Every input is u - v with u, v >= 0 and u v = 0, so its absolute value is u + v; what has no
+    negative coefficient is nowhere negative.
+    """
+    bound, delta = read.rational(raw["bound"]), read.rational(raw["delta"])
+    require(node.op == "div" and node.size == 1, "not a quotient of scalars")
+    inputs: dict[int, list[Poly]] = {}
+    count = 0
+    for k, entry in ((k, n) for k, n in enumerate(graph.nodes) if n.op == "input"):
+        require(count + entry.size <= 64, "too many variables")
+        inputs[k] = [{(2 * i,): ONE, (2 * i + 1,): -ONE} for i in range(count, count + entry.size)]
+        count += entry.size
+
+    def ring(node: Node, op: str, args: list[Poly]) -> Poly | None:
+        if op in ("abs", "relu"):
+            signs = [[key for key, c in args[0].items() if (c > 0) is up] for up in (True, False)]
+            if not all(_disjoint(a, b) for a, b in product(*signs)):
+                return None
+            size = {key: abs(c) for key, c in args[0].items()}
+            return size if op == "abs" else _sum({}, _sum(size, args[0]), HALF)
+        found = _ring(node, op, args)
+        return found and {key: c for key, c in found.items() if not _disjoint(key, key)}
+
+    p, q = (_evaluate(graph, a, inputs, ring)[0] for a in node.args)
+    if p is None or q is None or delta <= 0:
+        raise Reject("not a quotient of polynomials in absolute values, or delta <= 0")
+    multiple = _sum({}, q, bound)
+    sides = _sum(q, {(): delta}, -ONE), _sum(multiple, p, -ONE), _sum(multiple, p)
+    require(all(c > 0 for side in sides for c in side.values()), "a coefficient is negative")
+    return Interval(-bound, bound)
+
+
+def _disjoint(a: tuple[int, ...], b: tuple[int, ...]) -> bool:  # whether the product is 0
+    return any(s ^ 1 in b for s in a)
 
 
 def _squares(value: object) -> Poly:

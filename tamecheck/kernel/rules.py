@@ -80,6 +80,12 @@ class Proof(Facts):
         bound = refute.polynomial_bound(self.graph, raw, node)
         return Fact("enclosure", k, ("nonzero divisor",), (bound,))
 
+    def orthant_bound(self, raw: Json) -> Fact:
+        """Coefficients bound a quotient of polynomials in absolute values."""
+        k, node = self.node(raw)
+        bound = refute.orthant_bound(self.graph, raw, node)
+        return Fact("enclosure", k, ("nonzero divisor",), (bound,))
+
     def bounded(self, raw: Json) -> Fact:
         """The node is bounded: as its arguments are, by its range, or since a divisor is not 0."""
         k, node = self.node(raw)
@@ -231,7 +237,7 @@ class Proof(Facts):
 IN_CASES = {
     *("enclosure", "bounded", "structure", "constant", "saturated", "zero-product", "split"),
     *("self-difference", "value", "decided", "total", "domain", "finite", "nowhere"),
-    *("normal-form", "polynomial-bound"),
+    *("normal-form", "polynomial-bound", "orthant-bound"),
 }  # a case is no closed set, so properties are not for it
 
 
@@ -288,6 +294,7 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "self-difference": (1, "node in", "arg", Proof.self_difference),
     "property": (1, "node property", "args enclosures bounded+ finite+", Proof.has_property),
     "polynomial-bound": (1, "node bound certificate", "", Proof.polynomial_bound),
+    "orthant-bound": (2, "node bound delta", "", Proof.orthant_bound),
     "trust": (1, "by statement", "", Proof.trust),
     "line": (1, "base direction output t", "", Proof.line),
     "staircase": (1, "base direction output", "", Proof.staircase),

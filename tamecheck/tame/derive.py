@@ -210,8 +210,12 @@ class _Walk:
             algebraic = any(s <= Structure.SEMIALGEBRAIC for s in self.facts[arg].structures)
             if algebraic and tame_if_bounded(node.op, node.params):
                 step = self.proof.proved_bounded(arg)
+            elif algebraic and len(self.graph.nodes) <= _LARGE:
+                step = self.proof.bounded_by_quotients(arg)
             else:
                 step = self.proof.bounded(arg)
+            if step is None and len(self.graph.nodes) <= _LARGE:
+                step = self.proof.hulls.finite_step(arg)
             if step is None:
                 return None
             steps.append(step)

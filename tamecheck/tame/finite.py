@@ -88,10 +88,7 @@ class FiniteValues:
     def _bounded(self, node: int) -> int | None:
         """A step that shows a node to be bounded, by its range if there is no other."""
         step = self.proof.bounded(node)
-        known = self.proof.hulls.range(node) if step is None else None
-        if known is None or known.low is None or known.high is None:
-            return step
-        return self.proof.hulls.step(node)
+        return self.proof.hulls.finite_step(node) if step is None else step
 
     def _in_lattice(self, index: int) -> bool:
         """Whether all values of a node have one denominator."""

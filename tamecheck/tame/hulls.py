@@ -79,6 +79,11 @@ class Hulls:
         found = self._ranges[root]
         return REAL if found is None else found
 
+    def finite_step(self, root: int) -> int | None:
+        """The enclosure step for a node whose range has two finite ends; else None."""
+        found = self.range(root)
+        return None if found.low is None or found.high is None else self.step(root)
+
     def nowhere(self, root: int) -> bool:
         """Whether the ranges of the arguments are outside the domain of a node."""
         self.range(root)

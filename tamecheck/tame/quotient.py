@@ -21,11 +21,19 @@ from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import size_of
 from tamecheck.tame.verdict import Step
 
-__all__ = ["bound_prover", "no_prover", "polynomial_of", "quotient_bound", "quotient_prover"]
+__all__ = [
+    "bound_prover",
+    "no_prover",
+    "orthant_bound",
+    "polynomial_of",
+    "quotient_bound",
+    "quotient_prover",
+]
 
 _BOUNDS = tuple(Fraction(2) ** k for k in range(-4, 21))
 _GAPS = tuple(Fraction(2) ** -k for k in range(21))
 _MAX_TERMS = 200
+_MAX_SIGNED, _MAX_DEGREE = 40, 8
 
 
 def quotient_bound(graph: Graph, node: int) -> Step | None:
@@ -55,6 +63,96 @@ def quotient_bound(graph: Graph, node: int) -> Step | None:
                 },
             }
     return None
+
+
+_Signed = dict[tuple[int, ...], Fraction]
+"""A polynomial in the positive and negative parts of the inputs, by sorted monomials."""
+
+
+def orthant_bound(graph: Graph, node: int) -> Step | None:
+    """An `orthant-bound` step for a quotient of polynomials in absolute values, or None."""
+    found = graph.nodes[node]
+    if not (isinstance(found, Apply) and found.op is ops.DIV):
+        return None
+    p, q = (_signed(graph, arg) for arg in found.args)
+    if p is None or q is None:
+        return None
+    gap = q.get((), Fraction(0))
+    if gap <= 0 or min(q.values()) < 0:
+        return None
+    for bound in _BOUNDS:
+        if all(abs(c) <= bound * q.get(key, Fraction(0)) for key, c in p.items()):
+            texts = {"bound": rational_text(bound), "delta": rational_text(gap)}
+            return {"rule": "orthant-bound", "node": node, **texts}
+    return None
+
+
+def _signed(graph: Graph, node: int) -> _Signed | None:
+    known: dict[int, _Signed] = {}
+    for index in graph.ancestors([node]):
+        found = graph.nodes[index]
+        if size_of(found.shape) != 1:
+            return None
+        value: _Signed | None
+        match found:
+            case Input():
+                value = {(2 * index,): Fraction(1), (2 * index + 1,): Fraction(-1)}
+            case Constant(tensor=tensor):
+                value = {(): tensor.fractions()[0]}
+            case Apply(args=args):
+                value = _signed_apply(found, [known[arg] for arg in args])
+        if value is None or len(value) > _MAX_SIGNED:
+            return None
+        known[index] = {key: c for key, c in value.items() if c and not _meet(key, key)}
+    return known[node]
+
+
+def _meet(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether a positive part in one meets the same input's negative part in the other."""
+    return any(s ^ 1 in b for s in a)
+
+
+def _signed_apply(node: Apply, args: Sequence[_Signed]) -> _Signed | None:
+    first, second = args[0], args[-1]
+    match node.op.name:
+        case "add" | "sub":
+            sign = 1 if node.op is ops.ADD else -1
+            keys = {**first, **second}
+            zero = Fraction(0)
+            return {key: first.get(key, zero) + sign * second.get(key, zero) for key in keys}
+        case "neg":
+            return {key: -c for key, c in first.items()}
+        case "mul":
+            return _signed_product(first, second)
+        case "div" if set(second) == {()}:
+            return {key: c / second[()] for key, c in first.items()}
+        case "pow":
+            exponent = node.params["exponent"]
+            if not isinstance(exponent, Fraction) or exponent.denominator != 1:
+                return None
+            power: _Signed = {(): Fraction(1)}
+            for _ in range(int(exponent) if 0 <= exponent <= _MAX_DEGREE else 0):
+                power = _signed_product(power, first)
+            return power if 0 <= exponent <= _MAX_DEGREE else None
+        case "abs" | "relu":
+            apart = all(
+                _meet(a, b) for a, c in first.items() for b, d in first.items() if c > 0 > d
+            )
+            size = {key: abs(c) for key, c in first.items()}
+            half = {key: max(c, Fraction(0)) for key, c in first.items()}
+            return None if not apart else size if node.op is ops.ABS else half
+        case _:
+            return None
+
+
+def _signed_product(left: _Signed, right: _Signed) -> _Signed:
+    found: _Signed = {}
+    for a, c in left.items():
+        for b, d in right.items():
+            if not _meet(a, b):
+                key = tuple(sorted(a + b))
+                found[key] = found.get(key, Fraction(0)) + c * d
+    return found
 
 
 def polynomial_of(graph: Graph, node: int) -> Polynomial | None:
@@ -134,8 +232,8 @@ def no_prover(_graph: Graph, _box: Box, _node: int) -> Step | None:
 
 
 def quotient_prover(graph: Graph, _box: Box, node: int) -> Step | None:
-    """The prover by sums of squares alone."""
-    return quotient_bound(graph, node)
+    """The prover by sums of squares, and by coefficients."""
+    return quotient_bound(graph, node) or orthant_bound(graph, node)
 
 
 def bound_prover(budget: Budget) -> Callable[[Graph, Box, int], Step | None]:
@@ -146,7 +244,7 @@ def bound_prover(budget: Budget) -> Callable[[Graph, Box, int], Step | None]:
     """
 
     def prove(graph: Graph, box: Box, node: int) -> Step | None:
-        step = quotient_bound(graph, node)
+        step = quotient_prover(graph, box, node)
         return step if step is not None else _ask_solver(graph, box, node, budget.seconds)
 
     return prove

@@ -38,7 +38,7 @@ from tamecheck.ir.tensor import Tensor, size_of
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.tame.definable import domain_of, needs_inside, positive, tame_if_bounded
 from tamecheck.tame.hulls import Hulls
-from tamecheck.tame.quotient import no_prover, quotient_bound
+from tamecheck.tame.quotient import no_prover, quotient_prover
 from tamecheck.tame.verdict import Step
 
 __all__ = [
@@ -90,6 +90,7 @@ class ProofSteps:
         self._coarse_steps: dict[int, int] = {}
         self._fine_steps: dict[int, int] = {}
         self._proved: dict[int, int | None] = {}
+        self._tried: set[int] = set()
         self.hulls = Hulls(graph, box, self)
         self.offset = 0
 
@@ -127,7 +128,7 @@ class ProofSteps:
         """Like `bounded`, with the prover as the last resort."""
         known = self.bounded(node)
         if known is None and node not in self._proved:
-            known = self._bounded_by_quotients(node)
+            known = self.bounded_by_quotients(node)
         if known is not None or node in self._proved:
             return known if known is not None else self._proved[node]
         step = self._prover(self.graph, self.box, node)
@@ -137,13 +138,17 @@ class ProofSteps:
             self._proved[node] = None
         return self._proved[node]
 
-    def _bounded_by_quotients(self, node: int) -> int | None:
+    def bounded_by_quotients(self, node: int) -> int | None:
         """Bounds of quotients below a node may bound it, as in 10*x/(1+x^2)."""
+        known = self.bounded(node)
+        if known is not None or node in self._tried:
+            return known
+        self._tried.add(node)
         below = list(self.graph.ancestors([node]))
         steps = {
             index: self.proved_quotient(index)
             for index in below
-            if index != node and self._bounded.get(index) is None
+            if self._bounded.get(index) is None
         }
         proofs = {index: step for index, step in steps.items() if step is not None}
         for index in below if proofs else ():
@@ -155,7 +160,7 @@ class ProofSteps:
 
     def proved_quotient(self, node: int) -> int | None:
         """A step that shows a quotient of polynomials to be defined everywhere, or None."""
-        step = quotient_bound(self.graph, node)
+        step = quotient_prover(self.graph, self.box, node)
         return None if step is None else self.add_proof(node, step)
 
     def add_proof(self, node: int, step: Step) -> int:
@@ -224,9 +229,9 @@ class ProofSteps:
         if not (isinstance(found, Apply) and node in self._watched):
             return None
         if node in self._limited:
-            found_range = self.hulls.range(node)
-            if found_range.low is not None and found_range.high is not None:
-                return self._bounded_step(node, [self.hulls.step(node)])
+            finite = self.hulls.finite_step(node)
+            if finite is not None:
+                return self._bounded_step(node, [finite])
         for coarse in (True,) if node in self._limited else (True, False):
             enclosure = (self._coarse if coarse else self._fine).get(node)
             if enclosure is not None and enclosure.finite:

@@ -81,6 +81,8 @@ SIN = [x(), op("sin", 0)]
 TWO, TWO_FORM = tensor(["2"])
 PEAK = [x(), op("sin", 0), c(TWO), op("maximum", 1, 2)]
 TWOS = {TWO: TWO_FORM}
+ONE, ONE_FORM = tensor(["1"])
+ONES = {ONE: ONE_FORM}
 CHOICE = [x("a"), x("b"), op("log", 1), op("select", 0, 1, 2)]
 POWER = [x("a"), x("b"), op("power", 0, 1)]
 S0 = structure(0, LINQ)
@@ -159,12 +161,25 @@ ACCEPTED = {
     "a base that is positive": proof(POWER, S0, structure(1, LINQ), domain(2, LINQ, 0)),
 }  # fmt: skip
 
+ABSOLUTE = [x(), c(ONE), op("abs", 0), op("add", 1, 2), op("div", 0, 3)]
+
+
+def orthant(node, bound, delta):
+    """A step."""
+    return {"rule": "orthant-bound", "node": node, "bound": bound, "delta": delta}
+
+
 NO_CASE = "the node is not shown to be in these in a case"
 FEW = "an argument may have infinitely many values"
 NOT_OPEN = "interval arithmetic does not give these bounds"
 UNKNOWN_SET = "the set is not shown to be definable in these"
 UNKNOWN_DOMAIN = "the domain of the node is not shown to be in these"
 LIES = [
+    (proof(ABSOLUTE, orthant(4, "1/2", "1"), tensors=ONES), 0, "a coefficient is negative"),
+    (proof(ABSOLUTE, orthant(4, "1", "2"), tensors=ONES), 0, "a coefficient is negative"),
+    (proof(ABSOLUTE, orthant(4, "1", "0"), tensors=ONES), 0, "not a quotient of polynomials in absolute values, or delta <= 0"),
+    (proof([x(), c(ONE), op("add", 0, 1), op("abs", 2), op("add", 1, 3), op("div", 0, 4)], orthant(5, "9", "1"), tensors=ONES), 0, "not a quotient of polynomials in absolute values, or delta <= 0"),
+    (proof(ABSOLUTE, orthant(3, "1", "1"), tensors=ONES), 0, "not a quotient of scalars"),
     (proof(CUT, S0, split(2, LINQ, 0, "-5 4", 0, TAILS[0], TAILS[1], [])), 1, NO_CASE),
     (proof(CUT, S0, split(2, LINQ, 0, "-5 4", 0, TAILS[0], TAILS[2], TAILS[1])), 1, NOT_OPEN),
     (proof(CUT, S0, split(2, LINQ, 0, "4 -5", 0, *TAILS)), 1, "the numbers are not increasing"),
@@ -225,6 +240,23 @@ LIES = [
     (proof([*LOG, op("floor", 1)], has(0, "continuous"), has(1, "continuous", 0), has(2, "piecewise_linear") | {"bounded": [1]}), 2, "its values may accumulate on a bounded set"),
     (proof([*POWER, op("exp", 2)], enclosure(1, "2", "2"), total(2, 0), boxes=[(None, None), ("2", "2")]), 1, "node 2, power, is not proved to be defined everywhere"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("nodes", "bound"),
+    [
+        (ABSOLUTE, "1"),
+        ([*ABSOLUTE[:3], op("mul", 0, 2), op("mul", 0, 0), op("add", 1, 4), op("div", 3, 5)], "1"),
+        ([*ABSOLUTE[:4], op("relu", 0), op("div", 4, 3)], "1"),
+    ],
+)
+def test_coefficients_bound_a_quotient(nodes, bound):
+    node = len(nodes) - 1
+    document = proof(
+        nodes, orthant(node, bound, "1"), bounded(node, 0), total(node, 0), tensors=ONES
+    )
+    report = check(json.dumps(second(document)))
+    assert (report.verdict, report.why) == ("valid", "")
 
 
 @pytest.mark.parametrize("name", ACCEPTED)

@@ -266,3 +266,58 @@ def test_strict_signs_show_that_a_function_is_total(text):
     assert answer.defined.total is True
     assert answer.defined.where == ()
     assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
+FEW = [
+    ("x*step(abs(x)-1/2)", "semilinear"),
+    ("x*step(x-y)", "semilinear"),
+    ("2^clip(round(x),0,3)", "semilinear"),
+    ("exp(step(x))*y", "semilinear"),
+    ("sigmoid(step(x)+step(y))", "semilinear"),
+    ("sign(x)*min(round(abs(x)*4),7)/4", "semilinear"),
+]
+
+
+@pytest.mark.parametrize(("text", "structure"), FEW)
+def test_a_function_of_finitely_many_values_needs_no_structure_of_its_own(text, structure):
+    answer = tc.expression(text).check()
+    assert answer.structure.public_name == structure
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
+NOWHERE = [
+    "log(-1-x^2)",
+    "asin(2+x^2)",
+    "sqrt(sin(x)-2)",
+    "tan(x)*log(-1-x^2)",
+    "log(0)*x",
+    "(-2)^x",
+]
+
+
+@pytest.mark.parametrize("text", NOWHERE)
+def test_what_is_nowhere_defined_is_tame_and_says_so(text):
+    answer = tc.expression(text).check()
+    assert answer.structure.public_name == "semilinear"
+    assert answer.defined.empty
+    assert not answer.consequences
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "point"),
+    [("log(x)", "-1:1", 0), ("1/x", None, 0), ("sqrt(x-1)", "-4:4", 0), ("sqrt(1-x)", "1:3", 2)],
+)
+def test_a_point_shows_that_a_function_is_not_total(text, box, point):
+    defined = tc.expression(text).check(box).defined
+    assert (defined.total, defined.empty) == (False, None)
+    assert defined.undefined_at == {"x": (point,)}
+
+
+@pytest.mark.parametrize(
+    "text", ["sin(x/(1+abs(x)))", "cos(x^3/(1+abs(x)^3))", "sin(relu(x)/(1+abs(x)))"]
+)
+def test_quotients_of_absolute_values_are_bounded_without_a_solver(text):
+    answer = tc.expression(text).check()
+    assert answer.trusted == ()
+    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"

@@ -68,7 +68,7 @@ log(x)                                    | 1/1000000:inf   | tame exp
 1/(x^2-2*x+1)                             |                 | tame semialgebraic
 1/(x^2+x+1)                               |                 | tame semialgebraic
 x^y                                       | x=1:2,y=0:1     | tame an
-(-2)^x                                    |                 | tame exp
+(-2)^x                                    |                 | tame semilinear
 x^sqrt(2)                                 | 1:inf           | tame exp
 x^x                                       | 0:1             | tame exp
 erf(x)+exp(x)                             |                 | tame pfaffian
