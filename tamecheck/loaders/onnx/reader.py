@@ -22,6 +22,7 @@ from tamecheck.loaders.onnx.constants import CONSTANTS
 from tamecheck.loaders.onnx.context import Context, Item, Lowering, TensorSequence
 from tamecheck.loaders.onnx.control import CONTROL
 from tamecheck.loaders.onnx.dimensions import Dimensions, OpenDimensionError, open_extents
+from tamecheck.loaders.onnx.estimators import ESTIMATORS
 from tamecheck.loaders.onnx.normalisation import NORMALISATION
 from tamecheck.loaders.onnx.older import NUMPY_BROADCASTING, renew
 from tamecheck.loaders.onnx.picking import PICKING
@@ -75,6 +76,7 @@ LOWERINGS: Mapping[tuple[str, str], Lowering] = {
         )
         for name, lowering in table.items()
     },
+    **{("ai.onnx.ml", name): lowering for name, lowering in ESTIMATORS.items()},
     **{(domain, name): lowering for domain in DOMAINS for name, lowering in QONNX.items()},
     **{("com.microsoft", name): lowering for name, lowering in MICROSOFT.items()},
 }
