@@ -16,6 +16,7 @@ from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.consequences import consequences
 from tamecheck.tame.derive import Derivation, derive
 from tamecheck.tame.document import certificate_document
+from tamecheck.tame.failures import failures
 from tamecheck.tame.properties import CERTIFIED, merge, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import bound_prover, quotient_prover
@@ -25,7 +26,7 @@ from tamecheck.tame.steps import ProofSteps, Prover
 from tamecheck.tame.undefined import undefined_step
 from tamecheck.tame.verdict import Check, Defined, Properties, Step, Verdict, Witness
 from tamecheck.tame.waves import find_waves
-from tamecheck.tame.weaker import weaker_statements
+from tamecheck.tame.weaker import structures_on_boxes, weaker_statements
 
 __all__ = ["DEFAULT_TIMEOUT", "check"]
 
@@ -71,7 +72,7 @@ def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0
         graph=graph,
         box=box,
         verdict=Verdict.UNKNOWN,
-        weaker=weaker_statements(graph, box, None, budget),
+        weaker=weaker_statements(graph, box, None, structures_on_boxes(graph, box, budget)),
         defined=run.derivation.domains.defined([node for _, node in graph.outputs]),
         open=run.derivation.obstacles,
         derivation=run.derivation.lines,
@@ -98,6 +99,7 @@ def _derived(run: _Run, structures: Antichain, budget: Budget) -> Check:
     tame = any(structure.o_minimal for structure in structures)
     verdict = Verdict.TAME if tame else Verdict.LOCALLY_TAME
     kept = tuple(s for s in structures if s.o_minimal) if tame else structures
+    on_boxes = () if tame else structures_on_boxes(run.graph, run.box, budget)
     defined = _defined(run)
     derived = positive_properties(run.graph, proof=run.proof, domains=run.derivation.domains)
     refuted = (
@@ -124,7 +126,7 @@ def _derived(run: _Run, structures: Antichain, budget: Budget) -> Check:
         if defined.empty
         else consequences(run.graph, run.box, verdict, kept, properties, total=bool(defined.total)),
         before_softmax=_before_softmax(run),
-        weaker=() if tame else weaker_statements(run.graph, run.box, None, budget),
+        weaker=() if tame else weaker_statements(run.graph, run.box, None, on_boxes),
         derivation=run.derivation.lines,
         certificate=certificate_document(
             run.graph, run.box, claim=claim, steps=run.proof.steps, tensors=run.proof.tensors
@@ -168,6 +170,7 @@ def _refutation(run: _Run) -> Witness | None:
 
 def _refuted(run: _Run, witness: Witness, budget: Budget) -> Check:
     claim = {"verdict": Verdict.NOT_TAME.value, "refutes": witness.refutes}
+    on_boxes = structures_on_boxes(run.graph, run.box, budget)
     return Check(
         graph=run.graph,
         box=run.box,
@@ -175,7 +178,8 @@ def _refuted(run: _Run, witness: Witness, budget: Budget) -> Check:
         defined=run.derivation.domains.defined([node for _, node in run.graph.outputs]),
         open=run.derivation.obstacles,
         witness=witness,
-        weaker=weaker_statements(run.graph, run.box, witness, budget),
+        consequences=failures(witness, on_boxes),
+        weaker=weaker_statements(run.graph, run.box, witness, on_boxes),
         derivation=run.derivation.lines,
         certificate=certificate_document(
             run.graph,

@@ -15,20 +15,32 @@ from tamecheck.budget import Budget
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Elementary
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.structure import Structure
+from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ops.facets import elementary_of, rounds
 from tamecheck.tame.definable import Situation, structures_of
 from tamecheck.tame.derive import derive
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Witness
 
-__all__ = ["weaker_statements"]
+__all__ = ["structures_on_boxes", "weaker_statements"]
 
 _WAVES = (Elementary.SIN, Elementary.COS)
 
 
+def structures_on_boxes(graph: Graph, box: Box, budget: Budget) -> Antichain:
+    """The o-minimal structures in which all outputs are definable on every bounded box.
+
+    Empty where none is shown, or where the domain is a bounded box itself.
+    """
+    if all(box.side(name).bounded for name in graph.inputs):
+        return ()
+    proof = ProofSteps(graph, box, _unproved, bounded_inputs=True)
+    found = derive(graph, proof, budget).of_outputs(graph)
+    return tuple(structure for structure in found if structure.o_minimal)
+
+
 def weaker_statements(
-    graph: Graph, box: Box, witness: Witness | None, budget: Budget
+    graph: Graph, box: Box, witness: Witness | None, on_boxes: Antichain
 ) -> tuple[str, ...]:
     """Statements about the outputs that hold although the verdict is not that they are tame.
 
@@ -38,15 +50,10 @@ def weaker_statements(
         The function.
     witness
         What refutes that it is tame, if something does.
-    budget
-        The time that is left.
+    on_boxes
+        The structures in which they are definable on every bounded box.
     """
-    found: list[str] = []
-    if not all(box.side(name).bounded for name in graph.inputs):
-        proof = ProofSteps(graph, box, _unproved, bounded_inputs=True)
-        structures = derive(graph, proof, budget).of_outputs(graph)
-        if structures and structures[0].o_minimal:
-            found.append(f"definable in {structures[0].public_name} on every bounded box")
+    found = [f"definable in {s.public_name} on every bounded box" for s in on_boxes[:1]]
     if witness is not None and witness.refutes == "locally-o-minimal":
         found.append("not locally o-minimal over (R,<,+)")
     elif witness is not None and _is_quasi_periodic(graph, box):

@@ -17,7 +17,7 @@ from tame_truth import Score, score
 from tamecheck.loaders.text.expression import parse_expression
 
 COUNT = int(os.environ.get("TAMECHECK_FORMULAS", "60"))
-UNKNOWN = 0.35
+UNKNOWN = 0.05
 """The share of formulas that may be undecided."""
 
 

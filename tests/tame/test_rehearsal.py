@@ -97,7 +97,7 @@ ROWS = tuple(
         for line in part.strip().splitlines()
     )
 )
-FLOOR = 46
+FLOOR = 66
 """How many are decided."""
 
 

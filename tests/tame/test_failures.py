@@ -1,0 +1,59 @@
+"""What is said of refuted functions: what the witness shows, and what holds on bounded boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import tamecheck as tc
+from tamecheck.kernel.rules import RULES
+from tamecheck.tame.failures import FAILURES
+from tamecheck.tame.verdict import Verdict
+
+DOCS = Path(__file__).parents[2] / "docs"
+SOMEWHERE = "On every bounded box"
+
+
+def said(text: str, box: str | None = None) -> dict[str, str]:
+    answer = tc.expression(text).check(box)
+    assert answer.verdict is Verdict.NOT_TAME
+    assert all(c.source and c.hypotheses for c in answer.consequences)
+    return {c.theorem.split(":")[0]: c.hypotheses[0] for c in answer.consequences}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "somewhere"),
+    [
+        ("x+sin(x)", "Infinitely many components", True),
+        ("floor(x)*y", "A dense set with dense complement", True),
+        ("sqrt(sin(x))", "A domain of infinitely many components", True),
+        ("floor(exp(x))", "No monotonicity", True),
+        ("cosh(x)+sin(x)", "No Hardy field", True),
+        ("sin(1/x)", "No monotonicity", False),
+    ],
+)
+def test_what_the_witness_shows(text, shown, somewhere):
+    found = said(text)
+    assert set(found) == ({shown, SOMEWHERE} if somewhere else {shown})
+    assert found[shown].startswith("refuted: ")
+
+
+def test_on_a_bounded_box_nothing_is_said_of_bounded_boxes():
+    assert SOMEWHERE not in said("x*sin(1/x)", "x=-1:1")
+
+
+def test_every_rule_that_refutes_is_explained():
+    refuting = {"line", "staircase", "germ", "components", "exp-trig"}
+    assert refuting <= set(RULES)
+    assert refuting == set(FAILURES)
+
+
+@pytest.mark.parametrize("name", [*(c.theorem.split(":")[0] for c in FAILURES.values()), SOMEWHERE])
+def test_every_line_is_documented(name):
+    text = (DOCS / "theorems.md").read_text(encoding="utf-8")
+    section = text.split(f"\n### {name}\n")[1].split("\n### ")[0]
+    for consequence in FAILURES.values():
+        if consequence.theorem.startswith(name):
+            for source in consequence.source.split(";"):
+                assert source.split(",")[0].strip().split(" ")[0] in section
