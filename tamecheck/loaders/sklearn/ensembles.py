@@ -240,9 +240,7 @@ def _pair_scores(answer: Answer, x: Value, pairs: Any) -> Value:
     """The votes of the pairwise classifiers, and a bounded function of their scores."""
     if pairs.pairwise_indices_ is not None:
         raise UnsupportedError("a precomputed kernel is not read")
-    if not all(
-        hasattr(one, "predict_proba") or hasattr(one, "classes_") for one in pairs.estimators_
-    ):
+    if not all(hasattr(one, "classes_") for one in pairs.estimators_):
         raise UnsupportedError("regressors cast no votes; only classifiers are read")
     seconds = join([_numbers(answer, x, one) for one in pairs.estimators_])
     scores = join([_binary_score(answer, x, one) for one in pairs.estimators_])

@@ -150,7 +150,7 @@ def _boost(x: Value, estimator: Any) -> Value:
     """The initial value plus the learning rate times the sum of the trees' values."""
     init = getattr(estimator, "init_", "zero")
     if init != "zero" and not type(init).__name__.startswith("Dummy"):
-        raise UnsupportedError(f"the initial estimator {type(init).__name__} is not read")
+        raise UnsupportedError(f"the initial {type(init).__name__} is asked in single precision")
     features = estimator.n_features_in_
     # a dummy's prediction does not depend on its input
     start = np.asarray(estimator._raw_predict_init(np.zeros((1, features)))).reshape(-1)  # noqa: SLF001 - the stored number has no public name
