@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
-from itertools import product, repeat
+from itertools import count, product, repeat
 
 from tamecheck.kernel import read
 from tamecheck.kernel.curves import follow
@@ -185,20 +185,24 @@ def polynomial_bound(graph: Graph, raw: Json, node: Node) -> Interval:
     return Interval(-bound, bound)
 
 
-def orthant_bound(graph: Graph, raw: Json, node: Node) -> Interval:
-    """Check that node = p/q with |p| <= M q and q >= delta > 0, orthant by orthant.
+def orthant_bound(graph: Graph, raw: Json, node: Node) -> tuple[Interval, bool]:
+    """Check that node = p/q with |p| <= M q, orthant by orthant; and whether q >= delta > 0.
 
-    Every input is u - v with u, v >= 0 and u v = 0, so its absolute value is u + v; what has no
-    negative coefficient is nowhere negative.
+    Every element of an input, or of another atom, is u - v with u, v >= 0 and u v = 0, so its
+    absolute value is u + v; and a root of g >= h^2, where h >= 0, is h + w with w >= 0.
     """
-    bound, delta = read.rational(raw["bound"]), read.rational(raw["delta"])
+    bound = read.rational(raw["bound"])
+    delta = None if raw["delta"] is None else read.rational(raw["delta"])
     require(node.op == "div" and node.size == 1, "not a quotient of scalars")
-    inputs: dict[int, list[Poly]] = {}
-    count = 0
-    for k, entry in ((k, n) for k, n in enumerate(graph.nodes) if n.op == "input"):
-        require(count + entry.size <= 64, "too many variables")
-        inputs[k] = [{(2 * i,): ONE, (2 * i + 1,): -ONE} for i in range(count, count + entry.size)]
-        count += entry.size
+    require(delta is None or delta > 0, "delta is not positive")
+    atoms = {read.integer(a, 0, len(graph.nodes) - 1) for a in read.items(raw["atoms"])}
+    values: dict[int, list[Poly]] = {}
+    symbols = count(0, 2)
+    for k, entry in enumerate(graph.nodes):
+        if entry.op == "input" or k in atoms:
+            require(entry.size <= 64, "too many variables")
+            pairs_of = [next(symbols) for _ in range(entry.size)]
+            values[k] = [{(u,): ONE, (u + 1,): -ONE} for u in pairs_of]
 
     def ring(node: Node, op: str, args: list[Poly]) -> Poly | None:
         if op in ("abs", "relu"):
@@ -207,16 +211,50 @@ def orthant_bound(graph: Graph, raw: Json, node: Node) -> Interval:
                 return None
             size = {key: abs(c) for key, c in args[0].items()}
             return size if op == "abs" else _sum({}, _sum(size, args[0]), HALF)
+        if op == "sqrt" and any(args[0]):
+            squares = [key for key, c in args[0].items() if key[::2] == key[1::2] and c == 1]
+            low = {key[::2]: ONE for key in squares if key or len(squares) == 1}
+            rest = _sum(args[0], _alive(_product(low, low)), -ONE)
+            fits = all(c > 0 for p in (args[0], rest) for c in p.values())
+            return _sum(low, {(next(symbols),): ONE}) if fits else None
         found = _ring(node, op, args)
-        return found and {key: c for key, c in found.items() if not _disjoint(key, key)}
+        return None if found is None else _alive(found)
 
-    p, q = (_evaluate(graph, a, inputs, ring)[0] for a in node.args)
-    if p is None or q is None or delta <= 0:
-        raise Reject("not a quotient of polynomials in absolute values, or delta <= 0")
+    p, q = (_evaluate(graph, a, values, ring)[0] for a in node.args)
+    if p is None or q is None:
+        raise Reject("not a quotient of polynomials in absolute values")
     multiple = _sum({}, q, bound)
-    sides = _sum(q, {(): delta}, -ONE), _sum(multiple, p, -ONE), _sum(multiple, p)
-    require(all(c > 0 for side in sides for c in side.values()), "a coefficient is negative")
-    return Interval(-bound, bound)
+    sides = _sum(multiple, p, -ONE), _sum(multiple, p), _sum(q, {(): delta or ZERO}, -ONE)
+    require(all(map(_nonnegative, sides)), "a coefficient is negative")
+    return Interval(-bound, bound), delta is not None and not atoms
+
+
+def _alive(p: Poly) -> Poly:  # without the products that are 0
+    return {key: c for key, c in p.items() if not _disjoint(key, key)}
+
+
+def _nonnegative(p: Poly) -> bool:
+    """Return whether each negative term is outweighed by two others, between which it is."""
+    require(len(p) <= 64, "too many terms")
+    plus = {key: c for key, c in p.items() if c > 0}
+    for m, c in p.items():
+        if c < 0:
+            able = [key for key, d in plus.items() if d + c >= 0]
+            pair = next(((a, b) for a, b in product(able, able) if _between(a, m, b)), None)
+            if pair is None:
+                return False
+            for key in pair:
+                plus[key] += c
+    return True
+
+
+def _between(a: tuple[int, ...], m: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Return whether m <= a + b: m^2 = a b, or they differ by powers of one symbol."""
+    if sorted(a + b) == sorted(m + m):
+        return a != b
+    steps = [(t, m.count(t) - a.count(t), b.count(t) - m.count(t)) for t in {*m, *b}]
+    moved = [(t, i, j) for t, i, j in steps if i or j]
+    return len(moved) == 1 and set(a) <= {*m, *b} and moved[0][1] > 0 < moved[0][2]
 
 
 def _disjoint(a: tuple[int, ...], b: tuple[int, ...]) -> bool:  # whether the product is 0

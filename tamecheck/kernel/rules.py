@@ -83,8 +83,8 @@ class Proof(Facts):
     def orthant_bound(self, raw: Json) -> Fact:
         """Coefficients bound a quotient of polynomials in absolute values."""
         k, node = self.node(raw)
-        bound = refute.orthant_bound(self.graph, raw, node)
-        return Fact("enclosure", k, ("nonzero divisor",), (bound,))
+        bound, total = refute.orthant_bound(self.graph, raw, node)
+        return Fact("enclosure", k, ("nonzero divisor",) * total, (bound,))
 
     def bounded(self, raw: Json) -> Fact:
         """The node is bounded: as its arguments are, by its range, or since a divisor is not 0."""
@@ -294,7 +294,7 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "self-difference": (1, "node in", "arg", Proof.self_difference),
     "property": (1, "node property", "args enclosures bounded+ finite+", Proof.has_property),
     "polynomial-bound": (1, "node bound certificate", "", Proof.polynomial_bound),
-    "orthant-bound": (2, "node bound delta", "", Proof.orthant_bound),
+    "orthant-bound": (2, "node bound delta atoms", "", Proof.orthant_bound),
     "trust": (1, "by statement", "", Proof.trust),
     "line": (1, "base direction output t", "", Proof.line),
     "staircase": (1, "base direction output", "", Proof.staircase),

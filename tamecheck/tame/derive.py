@@ -210,7 +210,7 @@ class _Walk:
             algebraic = any(s <= Structure.SEMIALGEBRAIC for s in self.facts[arg].structures)
             if algebraic and tame_if_bounded(node.op, node.params):
                 step = self.proof.proved_bounded(arg)
-            elif algebraic and len(self.graph.nodes) <= _LARGE:
+            elif len(self.graph.nodes) <= _LARGE:
                 step = self.proof.bounded_by_quotients(arg)
             else:
                 step = self.proof.bounded(arg)

@@ -7,7 +7,8 @@ They are found here when ``p`` and ``q`` have degree at most 2, by exact elimina
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -74,37 +75,117 @@ def orthant_bound(graph: Graph, node: int) -> Step | None:
     found = graph.nodes[node]
     if not (isinstance(found, Apply) and found.op is ops.DIV):
         return None
-    p, q = (_signed(graph, arg) for arg in found.args)
+    signed = _Signs(graph)
+    p, q = (signed.value(arg) for arg in found.args)
     if p is None or q is None:
         return None
+    atoms = sorted(signed.atoms)
     gap = q.get((), Fraction(0))
-    if gap <= 0 or min(q.values()) < 0:
+    deltas = [gap, gap / 2] if gap > 0 else []
+    delta = next((d for d in deltas if _nonnegative(_signed_sum(q, {(): -d}))), None)
+    if not _nonnegative(q):
         return None
     for bound in _BOUNDS:
-        if all(abs(c) <= bound * q.get(key, Fraction(0)) for key, c in p.items()):
-            texts = {"bound": rational_text(bound), "delta": rational_text(gap)}
-            return {"rule": "orthant-bound", "node": node, **texts}
+        multiple = {key: bound * c for key, c in q.items()}
+        negative = {key: -c for key, c in p.items()}
+        if all(_nonnegative(_signed_sum(multiple, side)) for side in (p, negative)):
+            texts = {"bound": rational_text(bound), "atoms": atoms}
+            gaps = {"delta": None if delta is None else rational_text(delta)}
+            return {"rule": "orthant-bound", "node": node, **texts, **gaps}
     return None
 
 
-def _signed(graph: Graph, node: int) -> _Signed | None:
-    known: dict[int, _Signed] = {}
-    for index in graph.ancestors([node]):
-        found = graph.nodes[index]
+def _nonnegative(p: _Signed) -> bool:
+    """Whether each negative term is outweighed by two others, between which it is."""
+    plus = {key: c for key, c in p.items() if c > 0}
+    for m, c in p.items():
+        if c < 0:
+            able = [key for key, d in plus.items() if d + c >= 0]
+            pair = next(((a, b) for a in able for b in able if _between(a, m, b)), None)
+            if pair is None:
+                return False
+            for key in pair:
+                plus[key] += c
+    return True
+
+
+def _between(a: tuple[int, ...], m: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether m ≤ a + b for non-negative symbols: m² = a b, or they differ by one symbol."""
+    if sorted(a + b) == sorted(m + m):
+        return a != b
+    counts = [(m.count(t) - a.count(t), b.count(t) - m.count(t)) for t in {*a, *m, *b}]
+    moved = [pair for pair in counts if any(pair)]
+    return len(moved) == 1 and min(moved[0]) > 0
+
+
+def _signed_sum(left: _Signed, right: _Signed) -> _Signed:
+    zero = Fraction(0)
+    keys = {**left, **right}
+    found = {key: left.get(key, zero) + right.get(key, zero) for key in keys}
+    return {key: c for key, c in found.items() if c}
+
+
+@dataclass(slots=True)
+class _Signs:
+    """Nodes as polynomials in positive and negative parts of inputs, or of other atoms."""
+
+    graph: Graph
+    atoms: set[int] = field(default_factory=set[int])
+    roots: int = 0
+
+    def value(self, node: int) -> _Signed | None:
+        """The polynomial of a node, None if it has too many terms."""
+        known: dict[int, _Signed | None] = {}
+        needed: set[int] = set()
+        for index in self.graph.ancestors([node]):
+            known[index] = self._find(index, known)
+        waiting = [node]
+        while waiting:
+            index = waiting.pop()
+            below = self.graph.nodes[index]
+            if isinstance(below, Apply) and known[index] == _atom(index):
+                needed.add(index)
+            elif isinstance(below, Apply):
+                waiting.extend(below.args)
+        found = known[node]
+        if found is None or len(found) > _MAX_SIGNED:
+            return None
+        self.atoms |= needed
+        return found
+
+    def _find(self, index: int, known: Mapping[int, _Signed | None]) -> _Signed | None:
+        found = self.graph.nodes[index]
         if size_of(found.shape) != 1:
             return None
-        value: _Signed | None
         match found:
             case Input():
-                value = {(2 * index,): Fraction(1), (2 * index + 1,): Fraction(-1)}
+                return _atom(index)
             case Constant(tensor=tensor):
-                value = {(): tensor.fractions()[0]}
+                value = tensor.fractions()[0]
+                return {(): value} if value else {}
             case Apply(args=args):
-                value = _signed_apply(found, [known[arg] for arg in args])
-        if value is None or len(value) > _MAX_SIGNED:
+                given = [known[arg] for arg in args]
+                parts = [part for part in given if part is not None]
+                value = self._apply(found, parts) if len(parts) == len(given) else None
+                if value is None or len(value) > _MAX_SIGNED:
+                    return _atom(index)
+                return {key: c for key, c in value.items() if c and not _meet(key, key)}
+
+    def _apply(self, node: Apply, args: Sequence[_Signed]) -> _Signed | None:
+        if node.op is not ops.SQRT:
+            return _signed_apply(node, args)
+        low = {k[::2]: c for k, c in args[0].items() if k and k[::2] == k[1::2] and c == 1}
+        low |= {(): Fraction(1)} if not low and args[0].get(()) == 1 else {}
+        square = {key: -c for key, c in _signed_product(low, low).items()}
+        if min([*args[0].values(), *_signed_sum(args[0], square).values(), 0]) < 0:
             return None
-        known[index] = {key: c for key, c in value.items() if c and not _meet(key, key)}
-    return known[node]
+        self.roots += 1
+        # a symbol that no node has
+        return {**low, (2 * (len(self.graph.nodes) + self.roots),): Fraction(1)}
+
+
+def _atom(index: int) -> _Signed:
+    return {(2 * index,): Fraction(1), (2 * index + 1,): Fraction(-1)}
 
 
 def _meet(a: tuple[int, ...], b: tuple[int, ...]) -> bool:

@@ -155,7 +155,11 @@ class ProofSteps:
             if index in proofs:
                 self._bounded[index] = self._bounded_step(index, [proofs[index]])
             elif self._bounded.get(index) is None:
-                self._bounded[index] = self._show_bounded(index)
+                step = self._show_bounded(index)
+                finite = self.hulls.finite_step(index) if step is None else None
+                self._bounded[index] = (
+                    step if finite is None else self._bounded_step(index, [finite])
+                )
         return self._bounded[node]
 
     def proved_quotient(self, node: int) -> int | None:

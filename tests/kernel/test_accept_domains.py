@@ -166,7 +166,7 @@ ABSOLUTE = [x(), c(ONE), op("abs", 0), op("add", 1, 2), op("div", 0, 3)]
 
 def orthant(node, bound, delta):
     """A step."""
-    return {"rule": "orthant-bound", "node": node, "bound": bound, "delta": delta}
+    return {"rule": "orthant-bound", "node": node, "bound": bound, "delta": delta, "atoms": []}
 
 
 NO_CASE = "the node is not shown to be in these in a case"
@@ -177,8 +177,8 @@ UNKNOWN_DOMAIN = "the domain of the node is not shown to be in these"
 LIES = [
     (proof(ABSOLUTE, orthant(4, "1/2", "1"), tensors=ONES), 0, "a coefficient is negative"),
     (proof(ABSOLUTE, orthant(4, "1", "2"), tensors=ONES), 0, "a coefficient is negative"),
-    (proof(ABSOLUTE, orthant(4, "1", "0"), tensors=ONES), 0, "not a quotient of polynomials in absolute values, or delta <= 0"),
-    (proof([x(), c(ONE), op("add", 0, 1), op("abs", 2), op("add", 1, 3), op("div", 0, 4)], orthant(5, "9", "1"), tensors=ONES), 0, "not a quotient of polynomials in absolute values, or delta <= 0"),
+    (proof(ABSOLUTE, orthant(4, "1", "0"), tensors=ONES), 0, "delta is not positive"),
+    (proof([x(), c(ONE), op("add", 0, 1), op("abs", 2), op("add", 1, 3), op("div", 0, 4)], orthant(5, "9", "1"), tensors=ONES), 0, "not a quotient of polynomials in absolute values"),
     (proof(ABSOLUTE, orthant(3, "1", "1"), tensors=ONES), 0, "not a quotient of scalars"),
     (proof(CUT, S0, split(2, LINQ, 0, "-5 4", 0, TAILS[0], TAILS[1], [])), 1, NO_CASE),
     (proof(CUT, S0, split(2, LINQ, 0, "-5 4", 0, TAILS[0], TAILS[2], TAILS[1])), 1, NOT_OPEN),
@@ -248,6 +248,17 @@ LIES = [
         (ABSOLUTE, "1"),
         ([*ABSOLUTE[:3], op("mul", 0, 2), op("mul", 0, 0), op("add", 1, 4), op("div", 3, 5)], "1"),
         ([*ABSOLUTE[:4], op("relu", 0), op("div", 4, 3)], "1"),
+        (
+            [
+                *ABSOLUTE[:2],
+                op("pow", 0, exponent="4"),
+                op("add", 1, 2),
+                op("mul", 0, 0),
+                op("div", 4, 3),
+            ],
+            "2",
+        ),
+        ([*ABSOLUTE[:2], op("mul", 0, 0), op("add", 1, 2), op("div", 0, 3)], "1"),
     ],
 )
 def test_coefficients_bound_a_quotient(nodes, bound):
@@ -257,6 +268,28 @@ def test_coefficients_bound_a_quotient(nodes, bound):
     )
     report = check(json.dumps(second(document)))
     assert (report.verdict, report.why) == ("valid", "")
+
+
+ROOT = [*ABSOLUTE[:2], op("mul", 0, 0), op("add", 1, 2), op("sqrt", 3), op("div", 0, 4)]
+
+
+def test_a_root_is_at_least_the_roots_of_its_squares():
+    for bound, delta, why in (
+        ("1", None, ""),
+        ("1/2", None, "a coefficient is negative"),
+        ("1", "1", "a coefficient is negative"),
+    ):
+        document = proof(ROOT, orthant(5, bound, delta), bounded(5, 0), tensors=ONES)
+        assert check(json.dumps(second(document))).why == why
+
+
+def test_an_atom_may_be_undefined():
+    nodes = [x(), op("log", 0), c(ONE), op("abs", 1), op("add", 2, 3), op("div", 1, 4)]
+    step = orthant(5, "1", "1") | {"atoms": [1]}
+    document = proof(nodes, step, bounded(5, 0), tensors=ONES)
+    assert check(json.dumps(second(document))).verdict == "valid"
+    report = check(json.dumps(second(proof(nodes, step, total(5, 0), tensors=ONES))))
+    assert report.why == "node 5, div, is not proved to be defined everywhere"
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
