@@ -24,6 +24,9 @@ def _constant(ctx: Context) -> Outputs:
     tensor = attributes.tensor("value")
     if tensor is not None:
         return ctx.decode(tensor)
+    sparse = attributes.sparse("sparse_value")
+    if sparse is not None:
+        return ctx.decode(sparse)
     if attributes.has("value_float"):
         return ctx.constant(np.float32(attributes.real("value_float")), FLOAT)
     if attributes.has("value_floats"):

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array, Shape
+from tamecheck.ir.tensor import Array
 from tamecheck.loaders.kinds import kind_of
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx.constants import CONSTANTS
 from tamecheck.loaders.onnx.context import Context, Item, Lowering, TensorSequence
 from tamecheck.loaders.onnx.control import CONTROL
-from tamecheck.loaders.onnx.dimensions import Dimensions, OpenDimensionError, open_extents
+from tamecheck.loaders.onnx.dimensions import Dimensions, OpenDimensionError
 from tamecheck.loaders.onnx.estimators import ESTIMATORS
 from tamecheck.loaders.onnx.normalisation import NORMALISATION
 from tamecheck.loaders.onnx.older import NUMPY_BROADCASTING, renew
@@ -54,16 +53,16 @@ from tamecheck.loaders.onnx.source import (
     read_source,
     source_nodes,
 )
-from tamecheck.loaders.onnx.tensors import read_tensor
+from tamecheck.loaders.onnx.tensors import read_sparse, read_tensor
 from tamecheck.loaders.onnx.types import TYPES
 from tamecheck.loaders.onnx.windows import WINDOWS
 from tamecheck.loaders.tables.schema_file import METADATA_KEY
 from tamecheck.loaders.values import Emitter, Value
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, TensorProto, ValueInfoProto
+    from onnx import GraphProto, SparseTensorProto, TensorProto, ValueInfoProto
 
-__all__ = ["LOWERINGS", "dims_for", "input_shapes", "inspect", "load_onnx"]
+__all__ = ["LOWERINGS", "load_onnx", "prefix_place"]
 
 
 LOWERINGS: Mapping[tuple[str, str], Lowering] = {
@@ -132,7 +131,7 @@ def load_onnx(
         Listing every node that is not read, and why.
     """
     parsed = read_source(source, where)
-    with _prefix_place(parsed.where):
+    with prefix_place(parsed.where):
         functions = functions_of(parsed.model)
         emitter = Emitter(dict(given or {}))
         dimensions = Dimensions.of(dims or {}, parsed.inputs())
@@ -148,31 +147,8 @@ def load_onnx(
     )
 
 
-def input_shapes(
-    source: str | os.PathLike[str] | bytes, dims: Mapping[str, int] | None = None
-) -> dict[str, Shape]:
-    """The inputs that an ONNX model declares, and their shapes; a batch is read as 1."""
-    parsed = read_source(source)
-    with _prefix_place(parsed.where):
-        dimensions = Dimensions.of(dims or {}, parsed.inputs())
-        shapes = {info.name: dimensions.shape(info) for info in parsed.inputs()}
-        dimensions.check()
-    return shapes
-
-
-def dims_for(source: str | os.PathLike[str] | bytes, shapes: Iterable[Shape]) -> dict[str, int]:
-    """Sizes of a model's open dimensions that give its inputs, in order, these shapes."""
-    return {
-        f"{info.name}[{axis}]": shape[axis]
-        for info, shape in zip(read_source(source).inputs(), shapes, strict=False)
-        if len(shape) == len(open_extents(info))
-        for axis, extent in enumerate(open_extents(info))
-        if not isinstance(extent, int)
-    }
-
-
 @contextmanager
-def _prefix_place(where: str) -> Generator[None]:
+def prefix_place(where: str) -> Generator[None]:
     """Put the place in front of what an error says about it."""
     try:
         yield
@@ -265,8 +241,12 @@ class _Reading:
 
     def _add_sparse(self, proto: GraphProto, scope: Scope) -> None:
         for tensor in proto.sparse_initializer:
-            self.gaps.append((tensor.values.name, "a sparse tensor is not read."))
-            scope.values[tensor.values.name] = None
+            name = name_text(tensor.values.name)
+            try:
+                scope.values[name] = self._decode(tensor)
+            except UnsupportedError as error:
+                self.gaps.append((name, f"tensor: {error.what}"))
+                scope.values[name] = None
 
     def _value(self, scope: Scope, name: str) -> Item | None:
         """A tensor that is there; stored ones are read when they are first needed."""
@@ -286,9 +266,14 @@ class _Reading:
             raise InputError(f"Nothing makes the output {name!r}.")
         return self._value(scope, name)
 
-    def _decode(self, proto: TensorProto) -> Value:
-        kind, array = read_tensor(proto, self.source.folder)
-        return self.emitter.constant(array, kind, proto.name)
+    def _decode(self, proto: TensorProto | SparseTensorProto) -> Value:
+        from onnx import TensorProto
+
+        if isinstance(proto, TensorProto):
+            kind, array = read_tensor(proto, self.source.folder)
+            return self.emitter.constant(array, kind, proto.name)
+        kind, array = read_sparse(proto, self.source.folder)
+        return self.emitter.constant(array, kind, proto.values.name)
 
     def _translate_all(self, scope: Scope, nodes: Sequence[SourceNode]) -> None:
         self.translated += len(nodes)
@@ -406,32 +391,3 @@ def _guard(node: SourceNode) -> Generator[None]:
         raise InputError(error.what, where=where, hint=error.hint) from None
     except _MALFORMED as error:
         raise InputError(f"The node is malformed ({error}).", where=place) from None
-
-
-def inspect(path: str | os.PathLike[str], dims: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Inputs, outputs, the number of parameters, operators, and the nodes that are not read.
-
-    The keys are those of ``tamecheck info``.
-    """
-    source = read_source(path)
-    graph, opsets = source.model.graph, opsets_of(source.model.opset_import)
-    unsupported: list[dict[str, str]] = []
-    notes: tuple[str, ...] = ()
-    try:
-        notes = load_onnx(path, dims=dims).notes
-    except UnsupportedError as error:
-        unsupported = [{"node": node, "why": why} for node, why in error.nodes]
-    except OpenDimensionError as error:
-        notes = (f"{error.what} {error.hint}",)
-    counts = Counter(node.operator for node in source_nodes(graph.node))
-    return {
-        "model": {"source": source.where, "sha256": None},
-        "format": "onnx",
-        "opsets": {domain or "ai.onnx": version for domain, version in opsets.items()},
-        "inputs": [{"name": i.name, "shape": open_extents(i)} for i in source.inputs()],
-        "outputs": [{"name": o.name, "shape": open_extents(o)} for o in graph.output],
-        "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer),
-        "ops": dict(sorted(counts.items())),
-        "unsupported": unsupported,
-        "notes": list(notes),
-    }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         GraphProto,
         ModelProto,
         NodeProto,
+        SparseTensorProto,
         TensorProto,
         ValueInfoProto,
     )
@@ -47,7 +48,9 @@ class Source:
 
     def inputs(self) -> list[ValueInfoProto]:
         """The inputs of the graph that have no stored value."""
-        stored = {tensor.name for tensor in self.model.graph.initializer}
+        graph = self.model.graph
+        stored = {tensor.name for tensor in graph.initializer}
+        stored.update(tensor.values.name for tensor in graph.sparse_initializer)
         return [info for info in self.model.graph.input if info.name not in stored]
 
 
@@ -153,6 +156,7 @@ def captured_names(node: NodeProto) -> Iterator[str]:
 
 
 FLOAT, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS = 1, 2, 3, 4, 5, 6, 7, 8
+SPARSE = 11
 """Codes of ``AttributeProto.AttributeType``."""
 
 _NAMES = {
@@ -161,6 +165,7 @@ _NAMES = {
     STRING: "a string",
     TENSOR: "a tensor",
     GRAPH: "a graph",
+    SPARSE: "a sparse tensor",
     FLOATS: "a list of floats",
     INTS: "a list of integers",
     STRINGS: "a list of strings",
@@ -226,6 +231,11 @@ class Attributes:
         """A tensor, or None."""
         proto = self._get(name, TENSOR, required=False)
         return None if proto is None else proto.t
+
+    def sparse(self, name: str) -> SparseTensorProto | None:
+        """A sparse tensor, or None."""
+        proto = self._get(name, SPARSE, required=False)
+        return None if proto is None else proto.sparse_tensor
 
     def graph(self, name: str) -> GraphProto:
         """A graph, such as a branch or the body of a loop."""

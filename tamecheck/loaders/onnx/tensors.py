@@ -16,9 +16,9 @@ from tamecheck.loaders.files import MAX_BYTES, name_place
 from tamecheck.loaders.kinds import Kind, kind_of
 
 if TYPE_CHECKING:
-    from onnx import TensorProto
+    from onnx import SparseTensorProto, TensorProto
 
-__all__ = ["read_tensor"]
+__all__ = ["read_sparse", "read_tensor"]
 
 _EXTERNAL = 1
 _DTYPES: Mapping[str, str] = {
@@ -54,6 +54,33 @@ def read_tensor(proto: TensorProto, folder: Path | None) -> tuple[Kind, Array]:
     with name_place(lambda: f"tensor {proto.name!r}"):
         kind = kind_of(proto.data_type)
         return kind, _array(proto, kind, folder)
+
+
+def read_sparse(proto: SparseTensorProto, folder: Path | None) -> tuple[Kind, Array]:
+    """The constant that a sparse tensor denotes: 0 where it stores nothing."""
+    kind, values = read_tensor(proto.values, folder)
+    with name_place(lambda: f"tensor {proto.values.name!r}"):
+        _, indices = read_tensor(proto.indices, folder)
+        shape = tuple(int(n) for n in proto.dims)
+        size = math.prod(shape)
+        if min(shape, default=1) < 0 or len(shape) > 32 or size > MAX_ELEMENTS:
+            raise InputError(f"The shape {shape} is out of range.")
+        if indices.dtype.kind not in "iu" or indices.ndim not in (1, 2) or values.ndim != 1:
+            raise InputError("The indices of a sparse tensor are malformed.")
+        places = indices.astype(np.int64)
+        if places.ndim == 2:
+            limits = np.array(shape, dtype=np.int64)
+            if places.shape[1] != limits.size or not bool(
+                ((places >= 0) & (places < limits)).all()
+            ):
+                raise InputError(f"An index is outside of the shape {shape}.")
+            places = np.ravel_multi_index(tuple(places.T), shape)
+        inside = bool(((places >= 0) & (places < size)).all())
+        if places.size != values.size or not inside or np.unique(places).size < places.size:
+            raise InputError(f"The indices do not fit {values.size} values of shape {shape}.")
+        dense = np.zeros(size, dtype=values.dtype)
+        dense[places] = values
+        return kind, dense.reshape(shape)
 
 
 def _array(proto: TensorProto, kind: Kind, folder: Path | None) -> Array:

@@ -160,3 +160,33 @@ def test_old_operators_that_do_not_fit_are_refused(op, attributes, message):
     inputs = ["x", "b"] if op == "Add" else ["x"]
     with pytest.raises((InputError, UnsupportedError), match=message):
         loaded([node(op, inputs, **attributes)], stored, shape=(2, 4), opset=6)
+
+
+def sparse(values, indices, shape, name="w"):
+    return helper.make_sparse_tensor(
+        numpy_helper.from_array(np.array(values, np.float32), name),
+        numpy_helper.from_array(np.array(indices, np.int64), "indices"),
+        shape,
+    )
+
+
+@pytest.mark.parametrize("indices", [[1, 5], [[0, 1], [1, 2]]])
+def test_sparse_tensors_are_0_where_they_store_nothing(indices):
+    constant = helper.make_node("Constant", [], ["w"], sparse_value=sparse([2, 3], indices, (2, 3)))
+    graph = loaded([constant, node("Add", ["x", "w"])], shape=(2, 3)).graph
+    assert exact_values(graph, {"x": np.ones((2, 3))})["y"].tolist() == [[1, 3, 1], [1, 1, 4]]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, (2, 3))]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    made = helper.make_graph([node("Mul", ["x", "w"])], "g", inputs, outputs)
+    made.sparse_initializer.append(sparse([2, 3], indices, (2, 3)))
+    data = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)])
+    graph = load_onnx(data.SerializeToString()).graph
+    assert exact_values(graph, {"x": np.ones((2, 3))})["y"].tolist() == [[0, 2, 0], [0, 0, 3]]
+
+
+@pytest.mark.parametrize("indices", [[1, 6], [1, 1], [1], [[0, 1], [2, 0]], [[0], [1]], [-1, 2]])
+def test_sparse_tensors_that_do_not_fit_are_refused(indices):
+    constant = helper.make_node("Constant", [], ["w"], sparse_value=sparse([2, 3], indices, (2, 3)))
+    with pytest.raises(InputError, match=r"ind(ex|ices)") as caught:
+        loaded([constant, node("Add", ["x", "w"])], shape=(2, 3))
+    assert "malformed (" not in str(caught.value)
