@@ -31,6 +31,7 @@ class Truth:
         self.points = [self._point(i) for i in range(12)]
         self.values = [evaluate(certificate, p) for p in self.points]
         self._rays, self._seen, self._far, self._near = {}, {}, {}, {}
+        self.identities = set()
 
     def boxes(self, node):
         box, size = self.certificate["domain"][node["name"]], math.prod(node["shape"])
@@ -176,7 +177,8 @@ class Truth:
         )
 
     def _above(self, k, j):
-        return k == j or any(self._above(a, j) for a in self.nodes[k].get("args", ()))
+        below = () if k in self.identities else self.nodes[k].get("args", ())
+        return (k == j and k not in self.identities) or any(self._above(a, j) for a in below)
 
     def far(self, t):
         """Return the values far out along the unbounded directions."""
@@ -269,6 +271,8 @@ class Truth:
         if here is None or there is None or not known(here) or not known(there):
             return False
         for v in flat((there - here) * 2**20):
+            if not v.is_finite():
+                return False
             mid = Fraction(int(v.mid().man_exp()[0])) * Fraction(2) ** int(v.mid().man_exp()[1])
             if abs(v - ball(mid.limit_denominator(10**12))) > ball(Fraction(1, 2**100)):
                 return True
@@ -276,9 +280,10 @@ class Truth:
 
     def not_in(self, k, structure):
         """Say whether node k is certainly not definable in this structure."""
-        if (k, structure) not in self._seen:
-            self._seen[k, structure] = self._not_in(k, structure)
-        return self._seen[k, structure]
+        key = k, structure, *sorted(self.identities)
+        if key not in self._seen:
+            self._seen[key] = self._not_in(k, structure)
+        return self._seen[key]
 
     def _not_in(self, k, structure):
         if structure in ("rational-semilinear", "semilinear", "local") and self.curved(k):
@@ -307,6 +312,7 @@ def first_lie(certificate):  # noqa: C901
     key = json.dumps([certificate[k] for k in ("model", "tensors", "domain")])
     truth = TRUTHS.setdefault(key, None) or Truth(certificate)
     TRUTHS[key] = truth
+    truth.identities = set()  # nodes that are not what their ops say
     for i, step in enumerate(certificate["steps"]):
         rule, k = step["rule"], step.get("node")
         if rule == "enclosure" and truth.outside(k, step["lower"], step["upper"]):
@@ -317,6 +323,7 @@ def first_lie(certificate):  # noqa: C901
             return i, "bound"
         if "in" in step and truth.undefined(k):
             return i, "undefined"
+        truth.identities |= {k} if rule == "normal-form" else set()
         for structure in step.get("in", ()):
             if truth.not_in(k, structure):
                 return i, structure
@@ -326,7 +333,9 @@ def first_lie(certificate):  # noqa: C901
             if lie[step["property"]](k):
                 return i, step["property"]
     claim = certificate["claim"]
-    curves = [step for step in certificate["steps"] if step["rule"] in ("germ", "components")]
+    curves = [
+        step for step in certificate["steps"] if step["rule"] in ("germ", "components", "exp-trig")
+    ]
     if claim["verdict"] == "not-tame" and not any(map(truth.wavers, curves)):
         outputs = [o["node"] for o in certificate["model"]["graph"]["outputs"]]
         if not truth.unbounded() or all((truth.turns(k) or 0) < 20 for k in outputs):
