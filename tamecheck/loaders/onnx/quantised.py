@@ -23,6 +23,7 @@ from tamecheck.loaders.kinds import BOOL, FLOAT, Kind, kind_of
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import POINTWISE
 from tamecheck.loaders.onnx.quantisation import QUANTISATION, is_zero, quantise
+from tamecheck.loaders.onnx.recurrent import long_short_term_memory
 from tamecheck.loaders.onnx.reductions import SELECTION
 from tamecheck.loaders.onnx.windows import WINDOWS
 from tamecheck.loaders.values import Value, axis_in
@@ -249,6 +250,29 @@ def _dynamic_quantize(ctx: Context) -> Outputs:
     return found.integers, found.scale, found.zero or ctx.constant(np.int64(0), _UINT8)
 
 
+def _lstm(ctx: Context) -> Outputs:
+    """An LSTM whose sequence, and hidden state at each step, are quantised on the way."""
+    sequence = ctx.input(0)
+    if sequence.rank != 3 or sequence.shape[1] != 1:
+        raise UnsupportedError("a batch of several sequences is quantised as threads have it.")
+
+    def weights(index: int, first: int) -> Value:
+        integers, scale, zero = ctx.input(index), ctx.input(first), ctx.optional(first + 1)
+
+        def wide(parameter: Value) -> Value:
+            rest = parameter.shape[1:] or (1,)
+            return parameter.reshape((parameter.shape[0] if parameter.rank else 1, 1, *rest))
+
+        centred = _less(integers, None if zero is None else wide(zero))
+        return centred.apply(ops.MUL, wide(scale), kind=FLOAT).transpose((0, 2, 1))
+
+    def on_way(value: Value) -> Value:
+        return _dynamic(value).numbers()
+
+    inputs = on_way(sequence), weights(1, 8), weights(2, 10), *ctx.inputs[3:8]
+    return long_short_term_memory(replace(ctx, inputs=inputs), on_way)
+
+
 def _by_numbers(act: Callable[[Context, Value], Value], *, shifted: bool = False) -> Lowering:
     """The operator of one quantised tensor that is a function of the numbers."""
 
@@ -348,6 +372,7 @@ QUANTISED: Mapping[str, Lowering] = {
 
 MICROSOFT: Mapping[str, Lowering] = {
     **QUANTISATION,
+    "DynamicQuantizeLSTM": _lstm,
     "DynamicQuantizeMatMul": _dynamic_matmul,
     "MatMulIntegerToFloat": _matmul_to_float,
     "MatMulNBits": _packed_matmul,

@@ -16,7 +16,7 @@ from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import elu, hard_sigmoid, softsign, threshold
 from tamecheck.loaders.values import Value
 
-__all__ = ["RECURRENT"]
+__all__ = ["RECURRENT", "long_short_term_memory"]
 
 MAX_STEPS = 1_024
 """A layer with more steps than this, over all directions, is not unrolled."""
@@ -234,11 +234,14 @@ def _gru(ctx: Context) -> Outputs:
     return _layer(ctx, 3, 1, ("Sigmoid", "Tanh"), step)
 
 
-def _lstm(ctx: Context) -> Outputs:
+def long_short_term_memory(
+    ctx: Context, on_state: Callable[[Value], Value] = lambda state: state
+) -> Outputs:
+    """An LSTM whose gates see a function of the hidden state."""
     coupled = ctx.attributes.flag("input_forget")
 
     def step(cell: _Cell, now: Value, state: _State) -> _State:
-        hidden, memory = state
+        hidden, memory = on_state(state[0]), state[1]
         f, g, h = cell.activations
 
         def gate(index: int, peephole: int, seen: Value) -> Value:
@@ -261,6 +264,6 @@ def _act(cell: _Cell, now: Value, state: _State) -> _State:
 
 RECURRENT: Mapping[str, Lowering] = {
     "GRU": _gru,
-    "LSTM": _lstm,
+    "LSTM": long_short_term_memory,
     "RNN": lambda ctx: _layer(ctx, 1, 1, ("Tanh",), _act),
 }

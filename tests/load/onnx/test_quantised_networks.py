@@ -8,12 +8,14 @@ from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
     QuantType,
+    quantize_dynamic,
     quantize_static,
 )
 
 from tamecheck.evaluate import float_values
 from tamecheck.ir.box import Box
 from tamecheck.ir.structure import Structure
+from tamecheck.ir.verdict import Verdict
 from tamecheck.loaders.onnx import load_onnx
 from tamecheck.tame import check
 from tests.load.onnx.test_quantised import F32, runtime
@@ -106,3 +108,55 @@ def test_networks_of_the_quantiser_of_onnxruntime(kind, by_channel, tmp_path):
     assert np.median(apart) < 1e-6
     answer = check(graph, Box.everything())
     assert answer.structure == Structure.RATIONAL_SEMILINEAR
+
+
+def recurrent():
+    """Two directions of an LSTM, and a matrix product of its last state."""
+    random = np.random.default_rng(4)
+    stored = {
+        "w": random.normal(size=(2, 12, 4)),
+        "r": random.normal(size=(2, 12, 3)),
+        "b": random.normal(size=(2, 24)),
+        "m": random.normal(size=(6, 2)),
+    }
+    nodes = [
+        helper.make_node(
+            "LSTM", ["x", "w", "r", "b"], ["", "h"], hidden_size=3, direction="bidirectional"
+        ),
+        helper.make_node("Reshape", ["h", "shape"], ["k"]),
+        helper.make_node("MatMul", ["k", "m"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "recurrent",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (3, 1, 4))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 2))],
+        [
+            *(numpy_helper.from_array(array.astype(F32), name) for name, array in stored.items()),
+            numpy_helper.from_array(np.array([1, 6]), "shape"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", [QuantType.QUInt8, QuantType.QInt8])
+@pytest.mark.parametrize("by_channel", [False, True])
+@pytest.mark.parametrize(("make", "shape"), [(network, (1, 1, 8, 8)), (recurrent, (3, 1, 4))])
+def test_networks_that_are_quantised_on_the_way(make, shape, weights, by_channel, tmp_path):
+    onnx.save(make(), tmp_path / "float.onnx")
+    quantize_dynamic(
+        tmp_path / "float.onnx", tmp_path / "q.onnx", weight_type=weights, per_channel=by_channel
+    )
+    graph = load_onnx(tmp_path / "q.onnx").graph
+    run = runtime(onnx.load(tmp_path / "q.onnx"))
+    apart = []
+    for seed in range(20):
+        point = normal(seed, shape)
+        (want,) = run(point)
+        found = float_values(graph, point)["y"]
+        apart.append(np.abs(found - want).max() / (1 + np.abs(want).max()))
+    # the scale is rounded to float32, which may move a number to the next integer
+    assert max(apart) < 0.1
+    assert np.median(apart) < 1e-6
+    assert check(graph, Box.everything()).verdict == Verdict.TAME
