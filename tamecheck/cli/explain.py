@@ -158,7 +158,7 @@ def _single(
         draw(found).save(args.plot)
         drawn["file"] = args.plot
     print_answer(
-        args, {**found.document(), **drawn, **about}, explanation_lines(found, rows.names[0])
+        args, {**found.to_json(), **drawn, **about}, explanation_lines(found, rows.names[0])
     )
     whole = found.complete if args.kind == "relevancy" else found.minimal
     if whole and not found.checked:

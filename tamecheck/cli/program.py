@@ -147,7 +147,7 @@ def _document(function: DualFunction, side: dict[str, Fraction] | None) -> dict[
 
     slope, why = None, None
     try:
-        slope = function.gradient(side).document()
+        slope = function.gradient(side).to_json()
     except (DomainError, UnsupportedError) as error:
         why = error.message
     answer = function.to_json()

@@ -96,7 +96,7 @@ def _rules_of_network(
     )
     if args.form == "sketch":
         found = few()
-        print_answer(args, found.document(), [found.text], found.summary)
+        print_answer(args, found.to_json(), [found.text], found.summary)
         return 0
     found = get_rules(
         network,
@@ -114,7 +114,7 @@ def _rules_of_network(
     document: dict[str, Any] = {}
     if args.json:
         text = None if outline is None else outline.text
-        document = {**found.document(), "outline": text, "form": form, "neurons": logic.document()}
+        document = {**found.to_json(), "outline": text, "form": form, "neurons": logic.to_json()}
         document |= found.measures(sample, states)
     lines = _rule_lines(args, found, form, few if outline is None else None)
     if args.neurons:
@@ -185,7 +185,7 @@ def _rules_of_cells(args: Namespace, model: Model, box: Box, naming: Naming) -> 
             raise InputError(f"--{given} is for binarized networks, --box for others.")
     classes = naming.classes or None
     found = rules_of_cells(model, box, names=naming.names, classes=classes, limit=args.limit)
-    print_answer(args, found.document(), [found.text], found.summary)
+    print_answer(args, found.to_json(), [found.text], found.summary)
     return 0
 
 

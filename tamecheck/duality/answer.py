@@ -59,7 +59,7 @@ class Gradient:
         slopes = [vertex[self.names.index(name)] for vertex in self.vertices]
         return min(slopes), max(slopes)
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         return {
             "names": list(self.names),
@@ -85,7 +85,7 @@ class Definability:
     constant: Fraction | None = None
     """A Lipschitz constant for the 1-norm, if one is known."""
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         return {
             "domain": self.domain,
@@ -280,7 +280,7 @@ class DualFunction(ABC):
             "reasons": {name: item.why for name, item in checks.items()},
             "formula": self.formula,
             "definability": {
-                domain: self.definability(domain).document() for domain in ("everywhere", "box")
+                domain: self.definability(domain).to_json() for domain in ("everywhere", "box")
             },
             "rows": [
                 {"name": c.name, "sense": c.sense, "bound": c.row is None}

@@ -107,7 +107,7 @@ class _Reason(_Answer):
         found: Any = self
         return tamecheck.plots.draw_explanation(found, ax, shape=shape).axes
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         return {
             "decision": self.decision,
@@ -150,10 +150,10 @@ class _Turn(_Reason):
         other = self.classes[self.other] if self.classes else str(self.other)
         return f"{self.called(self.decision)} becomes {other}"
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         return {
-            **_Reason.document(self),
+            **_Reason.to_json(self),
             "witness": list(self.witness),
             "other": self.other,
             "other_label": self.called(self.other),
@@ -192,10 +192,10 @@ class Counterfactual(_Turn):
         changes = [f"{a} → {b}" for a, b in zip(self.before, self.literals, strict=True)]
         return f"{self.turn} with {'; '.join(changes)}"
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         return {
-            **_Turn.document(self),
+            **_Turn.to_json(self),
             "before": list(self.before),
             "distance": self.distance,
             "metric": self.metric,
@@ -238,7 +238,7 @@ class Relevancy(_Answer):
         least = "" if self.complete else "at least "
         return f"{self.label}: {least}{self.reasons} reasons; {', '.join(sizes)}"
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         return {
             "decision": self.decision,

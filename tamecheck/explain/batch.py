@@ -53,7 +53,7 @@ def explain_rows(  # noqa: PLR0913  # each by its name
     Every row is explained by itself with the explainer's seed, so the answers do not depend on
     how the rows are shared out.  A row that fails has the single key ``error``.
     """
-    named = [o.document() for o in origins_of(rows)] if about is None else list(about)
+    named = [o.to_json() for o in origins_of(rows)] if about is None else list(about)
     if explainer.reader.encoded or hasattr(rows, "columns"):
         rows, explainer = list(explainer.reader.points(rows)), explainer.of_points()
     part = partial(_part, explainer, kind=kind, options=options)
@@ -108,4 +108,4 @@ def _explain(explainer: Explainer, row: Any, kind: Kind, options: dict[str, Any]
         return {"error": str(error)}
     if found is None:
         return {"decision": explainer.decide(row), "features": None}
-    return found.document()
+    return found.to_json()

@@ -112,7 +112,7 @@ class CellRules:
         sums = "".join(f"<p>{escape(text)}</p>" for text in said.definitions)
         return sums + html_table(("if", "then"), rows, self.summary)
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The rules as JSON; numbers are exact."""
         return {
             "rules": [self._rule(rule) for rule in self.rules],

@@ -90,7 +90,7 @@ class ThresholdRule:
     def __str__(self) -> str:
         return self.text
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The rule as JSON."""
         counted = self.counting
         return {
@@ -237,14 +237,14 @@ class NetworkLogic:
     def __str__(self) -> str:
         return self.text
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The rules as JSON."""
         return {
             "layers": [
-                [{"name": n.name, "rule": n.rule.document(), "used": n.used} for n in layer]
+                [{"name": n.name, "rule": n.rule.to_json(), "used": n.used} for n in layer]
                 for layer in self.layers
             ],
-            "decision": None if self.decision is None else self.decision.document(),
+            "decision": None if self.decision is None else self.decision.to_json(),
             "scores": [
                 {"label": s.label, "constant": s.constant, "terms": _documents(s.terms)}
                 for s in self.scores

@@ -253,7 +253,7 @@ class DecisionRules:
         covers["table"] = rational_text(share)
         table = {
             "rows": len(sample.origins),
-            "left_out": [row.document() for row in sample.table.left_out],
+            "left_out": [row.to_json() for row in sample.table.left_out],
             "held": [
                 {"count": len(rows), "first": [sample.about(k) for k in rows[:_FIRST]]}
                 for rows in held
@@ -261,7 +261,7 @@ class DecisionRules:
         }
         return {"table": table, "covers": covers}
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The rules as JSON."""
         covered = self.faithful
         return {

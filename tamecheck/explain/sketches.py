@@ -131,7 +131,7 @@ class Sketch:
         ]
         return html_table(("if", "then", "coverage", "right"), rows, self.summary)
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form; shares are exact."""
         proved = "exact" if self.proved == 1 else rational_text(self.proved)
         return {

@@ -52,7 +52,7 @@ class Scores:
     majority: float
     recall: dict[str, float]
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The scores as JSON."""
         balanced = sum(self.recall.values()) / len(self.recall)
         return {
@@ -163,12 +163,12 @@ class TableTraining:
         return {
             "train_accuracy": own.accuracy,
             "test_accuracy": None if held_out is None else held_out.accuracy,
-            "held_out": None if held_out is None else held_out.document(),
+            "held_out": None if held_out is None else held_out.to_json(),
             "baselines": {"majority": majority},
             "bound": None if bound is None else float(bound),
             "interrupted": self.classifier.interrupted_,
             "rows": rows,
-            "left_out": [row.document() for row in self.table.left_out],
+            "left_out": [row.to_json() for row in self.table.left_out],
             "test_rows": [] if schema.training is None else list(schema.training.held_out),
             "features": list(schema.features),
             "classes": list(self.classes),

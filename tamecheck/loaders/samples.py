@@ -49,7 +49,7 @@ class Sample:
 
     def about(self, position: int) -> dict[str, Any]:
         """Which row it is: its number, its line and its label, as JSON."""
-        return {**self.origins[position].document(), "label": self.label(position)}
+        return {**self.origins[position].to_json(), "label": self.label(position)}
 
     def levels(self) -> list[tuple[Fraction, Fraction]] | None:
         """The two levels of each column: -1 and 1, or 0 and 1; None if other numbers occur.

@@ -119,4 +119,4 @@ def test_neurons_without_readers_are_left_out():
     logic = network_logic(network, domain_of(network), ["no", "yes"])
     assert logic.text == "n1.1: x0 = 1\nyes if n1.1; else no"
     assert [n.used for n in logic.layers[0]] == [True, False]
-    assert logic.document()["decision"]["at_least"] == [1, 1]
+    assert logic.to_json()["decision"]["at_least"] == [1, 1]

@@ -228,7 +228,7 @@ def test_the_frame_has_a_row_for_each_rule():
 
 def test_same_seed_same_rules():
     made, domain = some_network(7)
-    assert get_rules(made, domain, seed=3).document() == get_rules(made, domain, seed=3).document()
+    assert get_rules(made, domain, seed=3).to_json() == get_rules(made, domain, seed=3).to_json()
 
 
 def test_a_label_for_each_class():

@@ -223,7 +223,7 @@ class ValueDual(DualFunction):
 
     def to_json(self) -> dict[str, Any]:
         """As for every dual function, with the pieces if an interval was asked for."""
-        own = {} if self.complex is None else {"complex": self.complex.document()}
+        own = {} if self.complex is None else {"complex": self.complex.to_json()}
         return {**super().to_json(), **own}
 
 

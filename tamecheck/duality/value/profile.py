@@ -236,7 +236,7 @@ class ValueComplex:
         shown: dict[str, Any] = {"label": self.name, "interval": (self.low, self.high), **options}
         return plots.draw_value(self.pieces, ax, bound=beside, **shown).axes
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The JSON form."""
         return {
             "row": self.name,

@@ -47,7 +47,7 @@ class Origin:
             return f"row {self.row} (line {self.line})"
         return f"row {self.row}" + ("" if self.index is None else f" (index {self.index})")
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The place as JSON."""
         named = {} if self.index is None else {"index": self.index}
         return {"row": self.row, "line": self.line, **named}
@@ -84,9 +84,9 @@ class LeftOut:
     def __str__(self) -> str:
         return f"{self.origin}: {self.why}"
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The row as JSON."""
-        return {**self.origin.document(), "why": self.why}
+        return {**self.origin.to_json(), "why": self.why}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
