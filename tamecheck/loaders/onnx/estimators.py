@@ -13,6 +13,7 @@ from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.folding import exact_array, narrow
+from tamecheck.loaders.forests import Forest
 from tamecheck.loaders.kinds import BOOL, FLOAT, INT64
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value
@@ -166,15 +167,6 @@ class _Split:
     children: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Forest:
-    """The roots of trees, their inner nodes, and a row of numbers a leaf."""
-
-    roots: tuple[int, ...]
-    nodes: Mapping[int, _Split]
-    leaves: Array
-
-
 _Test = Callable[[Value, Value], Value]
 _TESTS: Mapping[str, _Test] = {
     "BRANCH_LEQ": lambda x, t: x.apply(ops.LESS_EQUAL, t, kind=BOOL),
@@ -186,46 +178,12 @@ _TESTS: Mapping[str, _Test] = {
 }
 
 
-def _levels(forest: _Forest) -> list[list[int]]:
-    """The nodes and leaves at each depth; each node has one parent at most."""
-    levels, current, seen = [list(forest.roots)], list(forest.roots), set[int]()
-    while any(place >= 0 for place in current):
-        inner = [place for place in current if place >= 0]
-        if seen.intersection(inner) or len(set(inner)) < len(inner):
-            raise InputError("A node of a tree has two parents.")
-        seen.update(inner)
-        missing = [place for place in inner if place not in forest.nodes]
-        if missing:
-            raise InputError(f"There is no node {missing[0]} in the trees.")
-        current = [child for place in inner for child in forest.nodes[place].children]
-        levels.append(current)
-    if len(seen) < len(forest.nodes):
-        raise InputError("A node of a tree cannot be reached from its root.")
-    return levels
-
-
-def _evaluate(x: Value, forest: _Forest) -> Value:
+def _evaluate(x: Value, nodes: Mapping[int, _Split], roots: Sequence[int], leaves: Array) -> Value:
     """The numbers of each tree, along axis 1."""
-    below: Value | None = None
-    for level in reversed(_levels(forest)):
-        inner = [place for place in level if place >= 0]
-        leaves = [-1 - place for place in level if place < 0]
-        parts: list[Value] = []
-        if inner and below is not None:
-            tests = _tests(x, [forest.nodes[place] for place in inner])
-            left, right = (below.take(np.arange(len(inner)) * 2 + i, 1) for i in (0, 1))
-            parts.append(tests.reshape((*tests.shape, 1)).select(left, right, FLOAT))
-        if leaves:
-            if not 0 <= max(leaves) < len(forest.leaves):
-                raise InputError("A leaf of a tree is missing.")
-            row = x.emitter.constant(narrow(forest.leaves[leaves]), FLOAT)
-            parts.append(row.broadcast((x.shape[0], *row.shape)))
-        joined = parts[0].apply(ops.CONCAT, *parts[1:], axis=1) if parts[1:] else parts[0]
-        order = np.argsort(np.argsort([place < 0 for place in level], kind="stable"), kind="stable")
-        below = joined.take(order, 1)
-    if below is None:
-        raise InputError("There is no tree.")
-    return below
+    children = {place: split.children for place, split in nodes.items()}
+    return Forest(roots, children, leaves).evaluate(
+        x.emitter, lambda places: _tests(x, [nodes[place] for place in places]), x.shape[:1]
+    )
 
 
 def _tests(x: Value, splits: Sequence[_Split]) -> Value:
@@ -282,8 +240,10 @@ def _numbers(ctx: Context, name: str) -> list[Fraction] | None:
     return [Fraction(number) for number in exact.reshape(-1).tolist()]
 
 
-def _forest(ctx: Context, targets: int, prefix: str) -> _Forest:
-    """The trees of the older operators, whose nodes are numbered tree by tree."""
+def _forest(
+    ctx: Context, targets: int, prefix: str
+) -> tuple[Mapping[int, _Split], Sequence[int], Array]:
+    """The nodes, roots and leaves of the older operators, whose nodes are numbered tree by tree."""
     listed = ctx.attributes.integers
     ctx.attributes.ignore(
         *("nodes_hitrates", "nodes_hitrates_as_tensor", "nodes_missing_value_tracks_true")
@@ -327,7 +287,7 @@ def _forest(ctx: Context, targets: int, prefix: str) -> _Forest:
     roots = tuple(place for place in tops if place not in below)
     if len(roots) != len(set(trees)):
         raise InputError("A tree has no root, or several.")
-    return _Forest(roots, nodes, table)
+    return nodes, roots, table
 
 
 def _tree_regressor(ctx: Context) -> Outputs:
@@ -339,7 +299,7 @@ def _tree_regressor(ctx: Context) -> Outputs:
 def _total(ctx: Context, targets: int, prefix: str) -> Value:
     if not 0 < targets <= MAX_NODES:
         raise InputError(f"There are no {targets} targets.")
-    values = _evaluate(_rows(ctx), _forest(ctx, targets, prefix))
+    values = _evaluate(_rows(ctx), *_forest(ctx, targets, prefix))
     joined = _join(values, ctx.attributes.text("aggregate_function", "SUM"))
     base = _numbers(ctx, "base_values")
     return joined if not base else joined + _row(ctx, base)
@@ -417,7 +377,7 @@ def _tree_ensemble(ctx: Context) -> Outputs:
         left = -1 - lefts[i] if left_leaf[i] else lefts[i]
         right = -1 - rights[i] if right_leaf[i] else rights[i]
         nodes[i] = _Split(mode, features[i], splits[i], members, (left, right))
-    values = _evaluate(_rows(ctx), _Forest(roots, nodes, table))
+    values = _evaluate(_rows(ctx), nodes, roots, table)
     joined = _join(values, _named(_JOINS, attributes.integer("aggregate_function", 1)))
     return _transform(joined, _named(_TRANSFORMS, attributes.integer("post_transform", 0)))
 

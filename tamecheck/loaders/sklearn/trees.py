@@ -1,9 +1,7 @@
 """scikit-learn's decision trees, forests and gradient boosting, as nested selections.
 
-All trees of an ensemble are evaluated together, one level at a time from the leaves up: a node's
-value is that of its left child where ``feature ≤ threshold``, else that of its right child.  So the
-graph has a few nodes a level, and stays semilinear.  Most trees of scikit-learn round a feature to
-float32 before they compare it; the threshold here is the largest float64 that goes to the left.
+Most trees of scikit-learn round a feature to float32 before they compare it; the threshold here is
+the largest float64 that goes to the left.
 """
 
 from __future__ import annotations
@@ -11,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
+from tamecheck.loaders.forests import Forest
 from tamecheck.loaders.sklearn.methods import (
     Methods,
     argmax,
@@ -31,10 +30,6 @@ from tamecheck.loaders.sklearn.methods import (
 from tamecheck.loaders.values import Value
 
 __all__ = ["ESTIMATORS", "largest_left", "leaves", "mean_at", "shares_at"]
-
-
-_Place: TypeAlias = tuple[int, int]
-"""A tree's number, and a node's number in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +110,7 @@ def _tree(estimator: Any, value: Array, features: Array | None = None) -> _Tree:
     feature = np.maximum(tree.feature, 0)
     feature = feature if features is None else np.asarray(features)[feature]
     threshold = np.where(np.isfinite(tree.threshold), largest_left(tree.threshold), np.inf)
-    return _settle(tree.children_left, tree.children_right, feature, threshold, np.asarray(value))
+    return _Tree(tree.children_left, tree.children_right, feature, threshold, np.asarray(value))
 
 
 def largest_left(threshold: Array) -> Array:
@@ -132,18 +127,6 @@ def largest_left(threshold: Array) -> Array:
     # the mean is exact in float64
     middle = (left.astype(np.float64) + right.astype(np.float64)) / 2
     return np.where(middle.astype(np.float32) == left, middle, np.nextafter(middle, -np.inf))
-
-
-def _settle(left: Array, right: Array, feature: Array, threshold: Array, value: Array) -> _Tree:
-    """A tree for real features: where only missing values go to the right, none does."""
-    always = np.isposinf(threshold)
-    return _Tree(
-        left,
-        np.where(always, left, right),
-        np.where(always, 0, feature),
-        np.where(always, 0.0, threshold),
-        value,
-    )
 
 
 def _boost(x: Value, estimator: Any) -> Value:
@@ -184,7 +167,7 @@ def _hist_tree(predictor: Any) -> _Tree:
     left = np.where(leaf, -1, nodes["left"].astype(np.int64))
     right = np.where(leaf, -1, nodes["right"].astype(np.int64))
     feature, value = nodes["feature_idx"].astype(np.int64), nodes["value"].reshape(-1, 1)
-    return _settle(left, right, feature, nodes["num_threshold"], value)
+    return _Tree(left, right, feature, nodes["num_threshold"], value)
 
 
 def _shares(raw: Callable[[Value, Any], Value]) -> Callable[[Value, Any], Value]:
@@ -235,48 +218,33 @@ def _stage_sums(x: Value, trees: Sequence[_Tree], outputs: int) -> Value:
 
 def _evaluate(x: Value, trees: Sequence[_Tree]) -> Value:
     """The value of every tree, a row each."""
-    below, places = x, dict[_Place, int]()
-    for inner, leaves in reversed(_levels(trees)):
-        parts: list[Value] = []
-        if inner:
-            parts.append(_branches(x, trees, inner, below, places))
-        if leaves:
-            values = np.stack([trees[t].value[n] for t, n in leaves])
-            parts.append(x.emitter.constant(values))
-        below = parts[0] if len(parts) == 1 else parts[0].apply(ops.CONCAT, parts[1], axis=0)
-        places = {place: row for row, place in enumerate((*inner, *leaves))}
-    return below.take([places[t, 0] for t in range(len(trees))], 0)
+    splits: list[tuple[_Tree, int]] = []
+    leaves: list[Array] = []
 
+    def place(tree: _Tree, node: int) -> int:
+        # where only missing values go to the right, no real number does
+        while tree.left[node] >= 0 and np.isposinf(tree.threshold[node]):
+            node = tree.left[node]
+        if tree.left[node] < 0:
+            leaves.append(tree.value[node])
+            return -len(leaves)
+        splits.append((tree, node))
+        return len(splits) - 1
 
-def _levels(trees: Sequence[_Tree]) -> list[tuple[list[_Place], list[_Place]]]:
-    """The inner nodes and the leaves of all trees at each depth."""
-    levels: list[tuple[list[_Place], list[_Place]]] = []
-    current: list[_Place] = [(t, 0) for t in range(len(trees))]
-    while current:
-        inner = [(t, n) for t, n in current if trees[t].left[n] >= 0]
-        leaves = [(t, n) for t, n in current if trees[t].left[n] < 0]
-        levels.append((inner, leaves))
-        current = [
-            (t, int(child)) for t, n in inner for child in (trees[t].left[n], trees[t].right[n])
-        ]
-    return levels
+    roots = [place(tree, 0) for tree in trees]
+    # the list grows on the way
+    children = {
+        i: (place(tree, tree.left[node]), place(tree, tree.right[node]))
+        for i, (tree, node) in enumerate(splits)
+    }
+    features = np.array([tree.feature[node] for tree, node in splits], dtype=np.int64)
+    thresholds = np.array([tree.threshold[node] for tree, node in splits])
 
+    def tests(places: Sequence[int]) -> Value:
+        limits = x.emitter.constant(thresholds[list(places)])
+        return x.take(features[list(places)], 0).apply(ops.LESS_EQUAL, limits, label="split")
 
-def _branches(
-    x: Value,
-    trees: Sequence[_Tree],
-    inner: Sequence[_Place],
-    below: Value,
-    places: Mapping[_Place, int],
-) -> Value:
-    """The values of inner nodes, from those of the level ``below``, found at ``places``."""
-    thresholds = np.array([trees[t].threshold[n] for t, n in inner], dtype=np.float64)
-    left = [places[t, int(trees[t].left[n])] for t, n in inner]
-    right = [places[t, int(trees[t].right[n])] for t, n in inner]
-    features = x.take([trees[t].feature[n] for t, n in inner], 0)
-    splits = features.apply(ops.LESS_EQUAL, x.emitter.constant(thresholds), label="split")
-    column = splits.reshape((len(inner), 1))
-    return column.apply(ops.SELECT, below.take(left, 0), below.take(right, 0), label="branch")
+    return Forest(roots, children, np.stack(leaves)).evaluate(x.emitter, tests)
 
 
 def _isolation_label(x: Value, forest: Any) -> Value:
