@@ -359,7 +359,7 @@ def _in_t(m: Monomial) -> bool:
     return all(s == 0 for s, _ in m)
 
 
-def exp_trig(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
+def exp_trig(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> tuple[int, tuple[str, ...]]:
     """Check that along a curve an output is a quotient of waves that are not in proportion."""
     node, element, inputs = curve(graph, raw, domain)
     given = {k: [(form_of(e), UNITY) for e in elements] for k, elements in inputs.items()}
@@ -375,7 +375,7 @@ def exp_trig(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
     if found is None:
         raise Reject("the output cannot be followed along the curve")
     require(found == WILD or germs.wild(found), "the waves may be in proportion")
-    return node
+    return node, ("o-minimal",)
 
 
 def form_of(element: Laurent) -> Form:

@@ -111,7 +111,7 @@ def _follow(graph: Graph, raw: Json, domain: Mapping[str, Bounds], rule: Rule) -
     return node, found
 
 
-def line(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
+def line(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> tuple[int, tuple[str, ...]]:
     """Check that an output is p(t) + t^k u(t) + O(t^(k-1)) on a ray, u periodic, not constant."""
     phases = [read.rational(t) for t in read.pair(raw["t"], "two phases are needed")]
     symbols: list[list[Interval]] = [[], []]  # of each periodic symbol, its values at the phases
@@ -141,10 +141,10 @@ def line(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
     leading = {tuple(s for s in key if s != T): c for key, c in terms}
     apart = not (at(leading, 0) - at(leading, 1)).has(ZERO)
     require(apart, "no oscillation is proved: the two values may be equal")
-    return node
+    return node, ("o-minimal",)
 
 
-def staircase(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
+def staircase(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> tuple[int, tuple[str, ...]]:
     """Check that on a ray an output is a n^2 + b n t + c n + d t + e, n = round(p t + q)."""
     seen: list[tuple[str, str, Poly]] = []
 
@@ -157,20 +157,26 @@ def staircase(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> int:
     node, found = _follow(graph, raw, domain, rounding)
     fits = all(len(key) <= 2 for key in found) and (T, N) in found and (T, T) not in found
     require(fits, "the output is not of the form that a staircase needs")
-    return node
+    return node, ("o-minimal", "locally-o-minimal")
 
 
-def polynomial_bound(graph: Graph, raw: Json, node: Node) -> Interval:
+def _variables(graph: Graph, atoms: set[int], width: int) -> dict[int, list[Poly]]:
+    """Return the elements of inputs, and of other atoms, as symbols, so many numbers apart."""
+    found, last = dict[int, list[Poly]](), 0
+    for k, entry in enumerate(graph.nodes):
+        if entry.op == "input" or k in atoms:
+            require(last + entry.size <= 64, "too many variables")
+            found[k] = [{(width * (last + i),): ONE} for i in range(entry.size)]
+            last += entry.size
+    return found
+
+
+def polynomial_bound(graph: Graph, raw: Json, node: Node) -> tuple[Interval, bool]:
     """Check that node = p/q with |p| <= M q and q >= delta > 0, by sums of squares."""
     bound = read.rational(raw["bound"])
     parts = read.fields(raw["certificate"], "delta positive upper lower")
     require(node.op == "div" and node.size == 1, "not a quotient of scalars")
-    inputs: dict[int, list[Poly]] = {}
-    count = 0
-    for k, entry in ((k, n) for k, n in enumerate(graph.nodes) if n.op == "input"):
-        require(count + entry.size <= 64, "too many variables")
-        inputs[k] = [{(count + i,): ONE} for i in range(entry.size)]
-        count += entry.size
+    inputs = _variables(graph, set(), 1)
     p, q = (_evaluate(graph, a, inputs, _ring)[0] for a in node.args)
     delta = read.rational(parts["delta"])
     if p is None or q is None or delta <= 0:
@@ -182,7 +188,7 @@ def polynomial_bound(graph: Graph, raw: Json, node: Node) -> Interval:
     }
     for name, side in sides.items():
         require(side == _squares(parts[name]), f"the sum of squares '{name}' is another polynomial")
-    return Interval(-bound, bound)
+    return Interval(-bound, bound), True
 
 
 def orthant_bound(graph: Graph, raw: Json, node: Node) -> tuple[Interval, bool]:
@@ -196,13 +202,11 @@ def orthant_bound(graph: Graph, raw: Json, node: Node) -> tuple[Interval, bool]:
     require(node.op == "div" and node.size == 1, "not a quotient of scalars")
     require(delta is None or delta > 0, "delta is not positive")
     atoms = {read.integer(a, 0, len(graph.nodes) - 1) for a in read.items(raw["atoms"])}
-    values: dict[int, list[Poly]] = {}
-    symbols = count(0, 2)
-    for k, entry in enumerate(graph.nodes):
-        if entry.op == "input" or k in atoms:
-            require(entry.size <= 64, "too many variables")
-            pairs_of = [next(symbols) for _ in range(entry.size)]
-            values[k] = [{(u,): ONE, (u + 1,): -ONE} for u in pairs_of]
+    values = _variables(graph, atoms, 2)
+    for elements in values.values():
+        for element in elements:
+            element.update({(u + 1,): -ONE for (u,) in list(element)})
+    symbols = count(128, 2)  # of roots
 
     def ring(node: Node, op: str, args: list[Poly]) -> Poly | None:
         if op in ("abs", "relu"):

@@ -1,6 +1,6 @@
 """The rules: each step of a certificate states a fact that follows from earlier facts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -23,9 +23,9 @@ from tamecheck.kernel.facts import (
     keeps_bounds,
     read_bounds,
 )
-from tamecheck.kernel.graph import GATHERS, ROUTING
+from tamecheck.kernel.graph import GATHERS, ROUTING, Graph
 from tamecheck.kernel.interval import REAL, Interval, point
-from tamecheck.kernel.ranges import apply, enclose, points, values
+from tamecheck.kernel.ranges import Bounds, apply, enclose, points, values
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import pairs, require, spend
 
@@ -74,16 +74,11 @@ class Proof(Facts):
         self.trusted.append(f"enclosure of node {k}, by {read.word(raw['by'])[:80]!a}")
         return Fact("enclosure", k, (), read_bounds(said, node.size, self.version))
 
-    def polynomial_bound(self, raw: Json) -> Fact:
-        """Sums of squares bound a quotient."""
+    def quotient(self, raw: Json) -> Fact:
+        """Sums of squares, or coefficients, bound a quotient."""
         k, node = self.node(raw)
-        bound = refute.polynomial_bound(self.graph, raw, node)
-        return Fact("enclosure", k, ("nonzero divisor",), (bound,))
-
-    def orthant_bound(self, raw: Json) -> Fact:
-        """Coefficients bound a quotient of polynomials in absolute values."""
-        k, node = self.node(raw)
-        bound, total = refute.orthant_bound(self.graph, raw, node)
+        check = refute.polynomial_bound if "certificate" in raw else refute.orthant_bound
+        bound, total = check(self.graph, raw, node)
         return Fact("enclosure", k, ("nonzero divisor",) * total, (bound,))
 
     def bounded(self, raw: Json) -> Fact:
@@ -212,26 +207,13 @@ class Proof(Facts):
         sets = [f for f in facts if f.kind in ("bounded", "enclosure")]
         return self.tight[a] or a in finite(sets) or (whole and "property" in kinds)
 
-    def line(self, raw: Json) -> Fact:
-        """An output oscillates along a ray."""
-        return Fact("refutes", refute.line(self.graph, raw, self.domain), ("o-minimal",))
 
-    def exp_trig(self, raw: Json) -> Fact:
-        """An output is a quotient of waves along a curve, with coefficients out of proportion."""
-        return Fact("refutes", hardy.exp_trig(self.graph, raw, self.domain), ("o-minimal",))
+Refute = Callable[[Graph, Json, Mapping[str, Bounds]], tuple[int, tuple[str, ...]]]
 
-    def staircase(self, raw: Json) -> Fact:
-        """An output climbs a staircase of growing slope along a ray."""
-        k = refute.staircase(self.graph, raw, self.domain)
-        return Fact("refutes", k, ("o-minimal", "locally-o-minimal"))
 
-    def germ(self, raw: Json) -> Fact:
-        """An output oscillates or jumps on a curve."""
-        return Fact("refutes", *wild.germ(self.graph, raw, self.domain))
-
-    def components(self, raw: Json) -> Fact:
-        """The domain of an output has infinitely many components on a curve."""
-        return Fact("refutes", *wild.components(self.graph, raw, self.domain))
+def refuting(check: Refute) -> Callable[[Proof, Json], Fact]:
+    """Return the rule for what refutes an output on a ray or a curve."""
+    return lambda proof, raw: Fact("refutes", *check(proof.graph, raw, proof.domain))
 
 
 IN_CASES = {
@@ -293,15 +275,15 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "zero-product": (1, "node in args enclosure", "", Proof.zero_product),
     "self-difference": (1, "node in", "arg", Proof.self_difference),
     "property": (1, "node property", "args enclosures bounded+ finite+", Proof.has_property),
-    "polynomial-bound": (1, "node bound certificate", "", Proof.polynomial_bound),
-    "orthant-bound": (2, "node bound delta atoms", "", Proof.orthant_bound),
+    "polynomial-bound": (1, "node bound certificate", "", Proof.quotient),
+    "orthant-bound": (2, "node bound delta atoms", "", Proof.quotient),
     "trust": (1, "by statement", "", Proof.trust),
-    "line": (1, "base direction output t", "", Proof.line),
-    "staircase": (1, "base direction output", "", Proof.staircase),
+    "line": (1, "base direction output t", "", refuting(refute.line)),
+    "staircase": (1, "base direction output", "", refuting(refute.staircase)),
     "normal-form": (2, "node in over", "domain", normal.normal_form),
-    "exp-trig": (2, "curve output", "", Proof.exp_trig),
-    "germ": (2, "curve output", "", Proof.germ),
-    "components": (2, "curve output", "", Proof.components),
+    "exp-trig": (2, "curve output", "", refuting(hardy.exp_trig)),
+    "germ": (2, "curve output", "", refuting(wild.germ)),
+    "components": (2, "curve output", "", refuting(wild.components)),
     "total": (2, "node from", "", domains.total),
     "domain": (2, "node in args", "bounded enclosures", domains.domain),
     "finite": (2, "node from", "", pieces.few),
