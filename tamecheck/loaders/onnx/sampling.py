@@ -7,18 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.loaders.folding import narrow
+from tamecheck.loaders.folding import exact_array, narrow
 from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.onnx.sequences import stack
 from tamecheck.loaders.values import Value
 
 __all__ = ["SAMPLING"]
 
+HALF = Fraction(1, 2)
+MAX_SAMPLES = 2**12
 MAX_WEIGHTS = 2**22
 """A sampling with more weights than this is not read."""
 
@@ -45,7 +49,7 @@ class _Axis:
         shifted = coordinate + 1
         if self.aligned:
             return shifted.scale(Fraction(self.extent - 1, 2))
-        return (shifted.scale(Fraction(self.extent)) - 1).scale(Fraction(1, 2))
+        return (shifted.scale(Fraction(self.extent)) - 1).scale(HALF)
 
     @property
     def border(self) -> tuple[Fraction, Fraction]:
@@ -236,8 +240,94 @@ def _affine_grid(ctx: Context) -> Outputs:
     return (base @ theta.transpose((0, 2, 1))).reshape((size[0], *extents, rank))
 
 
+_Sample: TypeAlias = tuple[tuple[int, Fraction], tuple[int, Fraction]] | None
+"""Two pixels with their weights; None outside of the image."""
+
+
+def _sample(place: Fraction, extent: int) -> _Sample:
+    if not -1 <= place <= extent:
+        return None
+    inside = max(place, Fraction(0))
+    low = min(math.floor(inside), extent - 1)
+    high = min(low + 1, extent - 1)
+    share = inside - low if high > low else Fraction(0)
+    return (low, 1 - share), (high, share)
+
+
+def _bins(start: Fraction, size: Fraction, count: int, ratio: int) -> list[list[Fraction]]:
+    """The places along one axis at which each bin of a region is sampled."""
+    step = size / count
+    number = ratio if ratio > 0 else math.ceil(step)
+    if count * number > MAX_SAMPLES:
+        raise UnsupportedError(f"a region of size {float(size)} is not read.")
+    return [
+        [start + step * (i + Fraction(2 * j + 1, 2 * number)) for j in range(number)]
+        for i in range(count)
+    ]
+
+
+def _roi_align(ctx: Context) -> Outputs:
+    value, attributes = ctx.input(0), ctx.attributes
+    rois, batches = exact_array(ctx.input(1).known("'rois'")), ctx.input(2).integers("the batches")
+    names = (("output_height", 1), ("output_width", 1), ("sampling_ratio", 0))
+    height, width, ratio = (attributes.integer(name, default) for name, default in names)
+    scale, mode = attributes.real("spatial_scale", 1.0), attributes.text("mode", "avg")
+    default = "half_pixel" if ctx.opset >= 16 else "output_half_pixel"
+    half = attributes.text("coordinate_transformation_mode", default) == "half_pixel"
+    if rois is None or rois.shape != (len(batches), 4) or value.rank != 4 or not batches:
+        raise InputError(f"The regions do not fit an image of shape {value.shape}.")
+    if min(height, width) < 1 or ratio < 0 or mode not in ("avg", "max"):
+        raise InputError("The sizes or the mode are none of those of RoiAlign.")
+    results: list[Value] = []
+    for region, batch in zip(rois.tolist(), batches, strict=True):
+        if not 0 <= batch < value.shape[0]:
+            raise InputError(f"There is no image {batch} among {value.shape[0]}.")
+        left, top, right, bottom = (Fraction(n) * scale - half * HALF for n in region)
+        spans = [(top, bottom - top, height), (left, right - left, width)]
+        grid: list[list[list[_Sample]]] = []
+        for (start, size, count), extent in zip(spans, value.shape[2:], strict=True):
+            own = size if half else max(size, Fraction(1))
+            bins = _bins(start, own, count, ratio)
+            grid.append([[_sample(place, extent) for place in places] for places in bins])
+        image = value.part(0, batch)
+        results.append(_mean(image, *grid) if mode == "avg" else _largest(image, *grid))
+    return stack(results, 0)
+
+
+def _mean(image: Value, rows: list[list[_Sample]], columns: list[list[_Sample]]) -> Value:
+    """The mean of the samples of each bin, which are weighted along each axis alone."""
+    matrices: list[Value] = []
+    for bins, extent in zip((rows, columns), image.shape[1:], strict=True):
+        matrix = np.zeros((extent, len(bins)), dtype=object)
+        for i, samples in enumerate(bins):
+            for pixel, weight in (tap for sample in samples if sample for tap in sample):
+                matrix[pixel, i] += weight / len(samples)
+        matrices.append(image.emitter.constant(narrow(matrix), image.kind))
+    return image.along(1, matrices[0]).along(2, matrices[1])
+
+
+def _largest(image: Value, rows: list[list[_Sample]], columns: list[list[_Sample]]) -> Value:
+    """The largest of the weighted pixels of each bin, as the operator is defined."""
+    channels, height, width = image.shape
+    pairs = [list(product(row, column)) for row, column in product(rows, columns)]
+    if not pairs[0]:
+        zero = image.emitter.constant(np.int64(0), image.kind)
+        return zero.broadcast((channels, len(rows), len(columns)))
+    places = np.zeros((len(pairs), 4 * len(pairs[0])), dtype=np.int64)
+    weights = np.zeros(places.shape, dtype=object)
+    for i, samples in enumerate(pairs):
+        for j, (row, column) in enumerate(samples):
+            for k, ((y, one), (x, other)) in enumerate(product(row or (), column or ())):
+                places[i, 4 * j + k], weights[i, 4 * j + k] = y * width + x, one * other
+    found = image.reshape((channels, height * width)).take(places, 1)
+    weighted = found * image.emitter.constant(narrow(weights), image.kind)
+    best = weighted.apply(ops.REDUCE_MAX, axes=(2,), keepdims=False)
+    return best.reshape((channels, len(rows), len(columns)))
+
+
 SAMPLING: Mapping[str, Lowering] = {
     "AffineGrid": _affine_grid,
     "DeformConv": _deform_conv,
     "GridSample": _grid_sample,
+    "RoiAlign": _roi_align,
 }

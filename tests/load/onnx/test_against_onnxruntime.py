@@ -204,6 +204,23 @@ CASES = {
         coordinate_transformation_mode="tf_crop_and_resize",
         extrapolation_value=10.0,
     ),
+    **{
+        f"regions {mode} {ratio} {transform}": model_of(
+            *("RoiAlign", (2, 2, 5, 6)),
+            np.array([[0.5, 1, 4, 3.25], [-2, -3, 2, 9], [1, 1, 1.25, 1.5]], np.float32),
+            i64(1, 0, 1),
+            mode=mode,
+            sampling_ratio=ratio,
+            spatial_scale=0.75,
+            opset=16,
+            coordinate_transformation_mode=transform,
+            output_height=2,
+            output_width=3,
+        )
+        for mode in ("avg", "max")
+        for ratio in (0, 2)
+        for transform in ("half_pixel", "output_half_pixel")
+    },
     "affine grid": model_of("AffineGrid", (1, 2, 3), i64(1, 1, 2, 3), opset=20),
     "affine grid of volumes": model_of(
         "AffineGrid", (2, 3, 4), i64(2, 1, 2, 3, 2), align_corners=1, opset=20
