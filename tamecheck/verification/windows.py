@@ -19,7 +19,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
-from tamecheck.verification.decomposition import SCALE, Clusters, Dual
+from tamecheck.verification.decomposition import SCALE, Cluster, Clusters, Dual
 from tamecheck.verification.patterns import Clause, FirstLayer
 from tamecheck.verification.straight import Descent
 
@@ -29,6 +29,7 @@ _EFFORTS = ((64, 0, 60), (512, 128, 200), (4096, 1024, 300), (16384, 4096, 300))
 """Patterns of a group, of joined groups, and subgradient steps: tried one after the other."""
 
 _FEW_SIGNS, _OPEN_SHARE = 64, 0.25
+_FEW_BEFORE = 12
 _AIMS = 3
 
 
@@ -259,32 +260,42 @@ class Prover:
         open_rows = np.flatnonzero(wide < self.goals)
         if not len(open_rows):
             return {"unit": SCALE, "clusters": [], "cases": entries}
-        if len(part.states) < 2 or not (part.states[-2] == 0).any():
+        clusters = self._clusters(part, open_rows, entries, budget, efforts)
+        if clusters is None:
             return None
+        for one in clusters:
+            for clause in one.clauses:
+                self.proof.number(clause)
+        kept = [{"groups": list(one.groups), "signs": list(one.signs)} for one in clusters]
+        return {"unit": SCALE, "clusters": kept, "cases": entries}
+
+    def _clusters(
+        self, part: Part, rows: Array, entries: list[Any], budget: Budget, efforts: int
+    ) -> list[Cluster] | None:
+        """Clusters with which all of the rows are closed, the multipliers entered; or None."""
+        *_, before, states = self.first.states, *part.states
         first = self.first if len(part.states) == 2 else None
-        makers = Clusters(self.network.layers[-1], part.states[-2], states, first, budget)
-        whole = len(self.proof.tree) == 0
+        count = int((before == 0).sum())
+        if len(part.states) == 1 or not count or (first is None and count > _FEW_BEFORE):
+            return None
+        makers = Clusters(self.network.layers[-1], before, states, first, budget)
+        goals = self.goals[rows].astype(np.float64) + 0.5
         for most, merged, steps in _EFFORTS[:efforts] if first else _EFFORTS[:1]:
             if budget.is_spent:
-                return None
+                break
             clusters = makers.find(most=most, merged=merged)
             dual = Dual(clusters, states)
-            goals = self.goals[open_rows].astype(np.float64) + 0.5
-            ascent = dual.ascend(self.values[open_rows], goals, budget, steps)
+            ascent = dual.ascend(self.values[rows], goals, budget, steps)
             shown: list[bool] = []
-            for i, number in enumerate(open_rows.tolist()):
+            for i, number in enumerate(rows.tolist()):
                 found = dual.multipliers(ascent, i)
                 entries[number]["multipliers"] = [list(one) for one in found]
                 bound = dual.bound(self.values[number], found)
                 shown.append(bound >= SCALE * int(self.goals[number]))
             if all(shown):
-                for one in clusters:
-                    for clause in one.clauses:
-                        self.proof.number(clause)
-                kept = [{"groups": list(c.groups), "signs": list(c.signs)} for c in clusters]
-                return {"unit": SCALE, "clusters": kept, "cases": entries}
-            if whole and first:
-                self._aim(dual.signs, (ascent.bounds - goals), ascent.means)
+                return clusters
+            if first and not self.proof.tree:
+                self._aim(dual.signs, ascent.bounds - goals, ascent.means)
         return None
 
     def _aim(self, signs: Sequence[int], excess: Array, means: Array) -> None:

@@ -93,6 +93,14 @@ def test_certificate_roundtrip(capsys):
     assert "the forged claim is invalid" in out
 
 
+def test_convolutional_networks_get_certificates(tmp_path):
+    done = run("verify_convolutional.py", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "radius 0.0625: holds" in done.stdout
+    assert "certificate: valid" in done.stdout
+    assert (tmp_path / "digits.onnx").is_file()
+
+
 @pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda script: script.name)
 def test_every_example_says_what_it_does(script):
     spec = importlib.util.spec_from_file_location(script.stem, script)

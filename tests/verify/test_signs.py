@@ -1,6 +1,7 @@
 """Proofs about convolutional binarized networks: against enumeration, and as certificates."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -9,7 +10,7 @@ import pytest
 from convolutions import CLASSES, convolutional
 
 import tamecheck as tc
-from tamecheck.binarized import recognise_windows
+from tamecheck.binarized import recognise, recognise_windows, robust
 from tamecheck.budget import Budget
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.kernel_bnn import check_region
@@ -108,6 +109,45 @@ def property_text(cases):
     rivals = [j for j in range(CLASSES) if j != decision]
     ways = " ".join(f"(and (>= Y_{j} Y_{decision}))" for j in rivals)
     return "\n".join([*lines, f"(assert (or {ways}))"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [{}, {"dense": 6}], ids=str)
+def test_the_engine_for_levels_finds_no_change_where_the_box_is_proved(tmp_path, form):
+    """Inputs at 1 or -1, some of them free: the corners of a box, as the SAT engine sees them."""
+    proved = changed = 0
+    for seed in range(10):
+        graph = tc.load(convolutional(tmp_path / "net.onnx", seed, **form)).graph
+        network = recognise_windows(graph)
+        rng = np.random.default_rng(seed)
+        point = rng.choice([-1, 1], network.inputs)
+        free = set(rng.choice(network.inputs, 1 + seed % 4, replace=False).tolist())
+        last = network.evaluate(point.astype(np.float64))[-1].astype(np.int64)
+        decision = int((network.readout.weights @ last).argmax())
+        ends = [(-1, 1) if i in free else (v, v) for i, v in enumerate(point.tolist())]
+        low, high = (tuple(map(Fraction, side)) for side in zip(*ends, strict=True))
+        # as for decisions: of equal scores the first wins
+        cases = [
+            replace(case, lower=low, upper=high, outputs=(replace(row, strict=rival > decision),))
+            for rival in range(CLASSES)
+            if rival != decision
+            for case in cases_around(list(low), 0, decision)
+            for row in case.outputs
+            if rival in dict(row.outputs)
+        ]
+        proofs = SignProofs.of(graph, cases)
+        assert proofs is not None
+        found = proofs.find(Budget.of(10), quickly=False)
+        levels = recognise(graph, ends)
+        states = levels.states(np.array([[Fraction(int(v)) for v in point]]))[0]
+        distance = robust(levels, states, len(free), timeout=10)
+        if found:
+            proved += 1
+            assert distance.witness is None
+            assert distance.lower > len(free)
+        changed += distance.witness is not None
+    assert proved
+    assert changed
 
 
 @pytest.mark.slow
