@@ -101,6 +101,13 @@ class Form:
     def __hash__(self) -> int:
         return self._hash
 
+    @cached_property
+    def depth(self) -> int:
+        """How deep functions are nested in the form."""
+        inside = [f for t in self.terms for one, _ in t.powers for f in one.of]
+        inside += [t.exponent for t in self.terms if t.exponent is not None]
+        return max((form.depth + 1 for form in inside), default=0)
+
     def __add__(self, other: Form) -> Form:
         total = dict(self.terms)
         for term, (a, b) in other.terms.items():

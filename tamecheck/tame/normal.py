@@ -7,7 +7,7 @@ although no sine is.  The form holds where the node is defined.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
@@ -25,6 +25,7 @@ from tamecheck.tame.series import Series, pieces_at
 __all__ = ["NormalForm", "normal_form"]
 
 _HALF = Fraction(1, 2)
+_MOST_DEPTH = 6
 _SQUARES = {"abs": 2, "sqrt": 1}
 """The power of its argument that the square of a symbol is."""
 
@@ -68,7 +69,7 @@ class Value:
         """The value as one form."""
         if self.below == ONE:
             return self.above
-        return symbol(Symbol("quotient", (self.above, self.below)))
+        return _named("quotient", (self.above, self.below))
 
 
 def _quotient(above: Form, below: Form) -> Value:
@@ -100,9 +101,11 @@ def _without_squares(form: Form) -> Form:
     return total
 
 
-def _order(form: Form) -> list[tuple[str, str]]:
-    """An order of forms that does not depend on how they came about."""
-    return sorted((term.text(), str(c)) for term, c in form.terms.items())
+def _named(name: str, of: tuple[Form, ...], params: tuple[tuple[str, Hashable], ...] = ()) -> Form:
+    """The symbol of a function of forms, which may not be nested too deep."""
+    if any(form.depth >= _MOST_DEPTH for form in of):
+        raise UndecidedError
+    return symbol(Symbol(name, of, params=params))
 
 
 def _units(form: Form) -> list[Form]:
@@ -119,8 +122,8 @@ def _units(form: Form) -> list[Form]:
 def _by_unit(name: str, form: Form) -> tuple[Form, Form]:
     """A term that is nowhere 0, and the symbol of a function of the form divided by it."""
     rests = [(unit, form * unit.inverse()) for unit in _units(form)]
-    unit, rest = min(rests, key=lambda pair: _order(pair[1]))
-    return unit, symbol(Symbol(name, (rest,)))
+    unit, rest = min(rests, key=lambda pair: hash(pair[1]))
+    return unit, _named(name, (rest,))
 
 
 def _real_term(form: Form) -> tuple[Term, fmpq]:
@@ -153,9 +156,9 @@ def _logarithm(form: Form) -> Form:
     term, a = _real_term(form)
     found = term.exponent or ZERO
     if abs(a) != 1:
-        found += symbol(Symbol("log", (number(as_fraction(abs(a))),)))
+        found += _named("log", (number(as_fraction(abs(a))),))
     for one, power in term.powers:
-        found += number(power) * symbol(Symbol("log", (symbol(one),)))
+        found += number(power) * _named("log", (symbol(one),))
     return found
 
 
@@ -167,7 +170,7 @@ def _root(form: Form) -> Form:
             powers = frozenset((one, power / 2) for one, power in term.powers)
             exponent = None if term.exponent is None else term.exponent * number(_HALF)
             return _magnitude(Form({Term(powers, exponent): (exact, fmpq(0))}))
-    return symbol(Symbol("sqrt", (form,)))
+    return _named("sqrt", (form,))
 
 
 def _exact_root(value: fmpq) -> fmpq | None:
@@ -180,15 +183,15 @@ def _exact_root(value: fmpq) -> fmpq | None:
 def _floor(value: Value) -> Value:
     real, _ = value.above.terms.get(Term(), (fmpq(0), fmpq(0)))
     whole = Value(number(int(real.floor()) if value.below == ONE else 0))
-    return Value(symbol(Symbol("floor", ((value - whole).single(),)))) + whole
+    return Value(_named("floor", ((value - whole).single(),))) + whole
 
 
 def _odd(name: str, value: Value) -> Value:
     """An odd function, of the value or of its negative, whichever comes first."""
     plain, minus = value.single(), (-value).single()
-    if _order(minus) < _order(plain):
-        return -Value(symbol(Symbol(name, (minus,))))
-    return Value(symbol(Symbol(name, (plain,))))
+    if hash(minus) < hash(plain):
+        return -Value(_named(name, (minus,)))
+    return Value(_named(name, (plain,)))
 
 
 def _exp(value: Value) -> Value:
@@ -294,7 +297,7 @@ def _value(op: Op, params: Params, args: Sequence[Value]) -> Value:
     if op.name in ("select", "leaky_relu", "elu"):
         raise UndecidedError
     known = tuple(sorted((key, str(value)) for key, value in params.items()))
-    return Value(symbol(Symbol(op.name, tuple(arg.single() for arg in args), params=known)))
+    return Value(_named(op.name, tuple(arg.single() for arg in args), known))
 
 
 def _is_power(op: Op, exponent: Fraction) -> bool:
