@@ -96,7 +96,9 @@ class Domains:
             shown = self.proof.shown(self.needs(index), args)
             if shown is None and isinstance(node, Apply) and node.op is ops.DIV:
                 quotient = self.proof.proved_quotient(index)
-                shown = None if quotient is None else [quotient]
+                # without a delta the quotient is bounded where it is defined
+                bare = quotient is None or self.proof.steps[quotient].get("delta", "") is None
+                shown = None if quotient is None or bare else [quotient]
             self._inside[index] = shown
         return self._inside[index]
 
