@@ -86,25 +86,38 @@ def _evaluate(
     return follow(graph, target, inputs, _constant, combine)
 
 
-def _follow(graph: Graph, raw: Json, domain: Mapping[str, Bounds], rule: Rule) -> tuple[int, Poly]:
-    """Return the output node of a line or staircase step, and its element on the ray t >= 0."""
+def ray(
+    graph: Graph, raw: Json, domain: Mapping[str, Bounds]
+) -> tuple[int, int, dict[str, list[Fraction]], dict[str, list[Fraction]]]:
+    """Return an output node and element, and where a ray in the domain starts and moves."""
     base, direction = read.mapping(raw["base"]), read.mapping(raw["direction"])
     require(set(base) == set(direction) == set(domain), "a ray names other inputs than the graph")
-    inputs: dict[int, list[Poly]] = {}
-    for k, entry in ((k, n) for k, n in enumerate(graph.nodes) if n.op == "input"):
-        starts = [read.rational(v) for v in read.items(base[entry.name])]
-        steps = [read.rational(v) for v in read.items(direction[entry.name])]
-        sizes = len(starts) == len(steps) == entry.size
+    starts, steps = (
+        {name: [*map(read.rational, read.items(given[name]))] for name in domain}
+        for given in (base, direction)
+    )
+    for entry in (n for n in graph.nodes if n.op == "input"):
+        b, d = starts[entry.name], steps[entry.name]
+        sizes = len(b) == len(d) == entry.size
         require(sizes, "a ray has one number for each element of an input")
         boxes = [*domain[entry.name]] * (entry.size // len(domain[entry.name]))
-        for (b, d), box in pairs(pairs(starts, steps), boxes):
-            reach = Interval(None if d < 0 else b, None if d > 0 else b)
+        for (low, step), box in pairs(pairs(b, d), boxes):
+            reach = Interval(None if step < 0 else low, None if step > 0 else low)
             require(reach <= box, "the ray leaves the domain")
-        inputs[k] = [_sum({(): b}, {(T,): d}) for b, d in pairs(starts, steps)]
     first, second = read.pair(raw["output"], "an output is a node and an element")
     node = read.integer(first, 0, len(graph.nodes) - 1)
     require(node in graph.outputs, "the node is not an output")
-    element = read.integer(second, 0, graph.nodes[node].size - 1)
+    return node, read.integer(second, 0, graph.nodes[node].size - 1), starts, steps
+
+
+def _follow(graph: Graph, raw: Json, domain: Mapping[str, Bounds], rule: Rule) -> tuple[int, Poly]:
+    """Return the output node of a line or staircase step, and its element on the ray t >= 0."""
+    node, element, starts, steps = ray(graph, raw, domain)
+    inputs = {
+        k: [_sum({(): b}, {(T,): d}) for b, d in pairs(starts[n.name], steps[n.name])]
+        for k, n in enumerate(graph.nodes)
+        if n.op == "input"
+    }
     found = _evaluate(graph, node, inputs, rule)[element]
     if found is None:
         raise Reject("the output cannot be followed along the ray")

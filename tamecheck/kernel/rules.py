@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
-from tamecheck.kernel import domains, hardy, normal, pieces, read, refute, wild
+from tamecheck.kernel import domains, hardy, normal, periodic, pieces, read, refute, wild
 from tamecheck.kernel.facts import (
     ABOVE,
     COMPARE,
@@ -279,6 +279,7 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "orthant-bound": (2, "node bound delta atoms", "", Proof.quotient),
     "trust": (1, "by statement", "", Proof.trust),
     "line": (1, "base direction output t", "", refuting(refute.line)),
+    "periodic": (2, "base direction output t", "", refuting(periodic.periodic)),
     "staircase": (1, "base direction output", "", refuting(refute.staircase)),
     "normal-form": (2, "node in over", "domain", normal.normal_form),
     "exp-trig": (2, "curve output", "", refuting(hardy.exp_trig)),

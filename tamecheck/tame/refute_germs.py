@@ -66,7 +66,7 @@ def find_germ(
 ) -> Witness | None:
     """A curve on which an output is no function of an o-minimal structure, or None.
 
-    The parameters are those of `tamecheck.tame.refute.find_line`.
+    The parameters are those of `tamecheck.tame.refute.find_staircase`.
     """
     with working_precision(_PRECISION):
         for root in output_nodes:

@@ -58,7 +58,7 @@ def find_waves(
 ) -> Witness | None:
     """A curve on which an output is in no Hardy field, or None if the search finds none.
 
-    The parameters are those of `tamecheck.tame.refute.find_line`.
+    The parameters are those of `tamecheck.tame.refute.find_staircase`.
     """
     with working_precision(_PRECISION):
         for root in output_nodes:
