@@ -178,6 +178,10 @@ _KINDS = """
     (1+x^2)*{wave}+{s} | {wave}/(1+x^2) | x*{wave}
 [near a point] not-tame x4 on - ; x=-1:1 ; x=0:1 ; x=0:1/2,y=0:1
     {pos0}*sin({v}) | {pos0}*cos({v})+{s} | exp(sin({v})) | x*abs(sin({v}))
+[far to the left] not-tame
+    sin(1/exp(x)) | sin(tanh(y)/exp(x)) | sin(1/sigmoid(x)) | floor(1/softplus(x)) | cos(exp(-x)) |
+    sin(log(sigmoid({p}*x))) | {rnd}(log(softplus(x))) | cos(1/(1+erf(x))) | sin({p}/exp(x))+{s} |
+    cos({q}/(exp(x)*softplus(x))) | sin(atan(y)/(1-tanh(x))) | {s}*0+cos(1/exp(x)+x)
 [at another point] not-tame on - ; x=-5:5 ; x=0:3
     sin(1/(x-{p})) | (x-2)*cos(1/(x-2)^2)+{s} | sin(log(abs(x-1))) | sin(1/(x^2-1))
 [exp-trig] not-tame x4

@@ -64,6 +64,11 @@ class Range:
         return self.low > self.high or (self.low == self.high and not closed)
 
     @property
+    def closure(self) -> Range:
+        """With its ends."""
+        return Range(self.low, self.high)
+
+    @property
     def single(self) -> bool:
         """Whether it is one number."""
         return self.low is not None and self.low == self.high

@@ -160,7 +160,8 @@ class _Walk:
         bounded = self._all_bounded(node) if needs_bounded(node.op, node.params) else None
         inside: list[int] | None = None
         if bounded is not None and needs_inside(node.op, node.params):
-            inside = self.proof.shown(strictly_inside(node.op, node.params), node.args)
+            condition = strictly_inside(node.op, node.params)
+            inside = self.proof.shown(condition, node.args, closed=True)
         situation = Situation(
             fixed=tuple(self.graph.input_free[arg] for arg in node.args),
             bounded=bounded is not None,

@@ -89,9 +89,10 @@ class Hulls:
         self.range(root)
         return self._ranges[root] is None
 
-    def holds(self, condition: Condition, args: Sequence[int]) -> bool:
-        """Whether a condition on nodes holds."""
-        return holds(condition, [self.range(arg) for arg in args])
+    def holds(self, condition: Condition, args: Sequence[int], *, closed: bool = False) -> bool:
+        """Whether a condition on nodes holds, or even on the closure of their ranges."""
+        ranges = [self.range(arg) for arg in args]
+        return holds(condition, [x.closure for x in ranges] if closed else ranges)
 
     def chosen(self, index: int) -> int | None:
         """Which argument a choice is equal to, by its place; None if that is not decided."""

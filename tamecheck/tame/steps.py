@@ -175,14 +175,17 @@ class ProofSteps:
                 self.tensors[below.tensor.digest] = below.tensor
         return self.add(step)
 
-    def shown(self, condition: Condition, args: Sequence[int]) -> list[int] | None:
+    def shown(
+        self, condition: Condition, args: Sequence[int], *, closed: bool = False
+    ) -> list[int] | None:
         """Enclosure steps of those arguments that a condition mentions, if they show it.
 
         Returns None when it is not shown; ``args`` are the values of the condition's variables.
+        With ``closed`` it has to hold on the closure of the enclosures, away from its boundary.
         """
         needed = sorted({term.index for term in subterms(condition) if isinstance(term, Var)})
         for coarse in (True, False) if needed else ():
-            if not coarse and self.hulls.holds(condition, args):
+            if not coarse and self.hulls.holds(condition, args, closed=closed):
                 return [self.hulls.step(args[i]) for i in needed]
             found = self._coarse if coarse else self._fine
             known = [found.get(arg) if i in needed else _ANYTHING for i, arg in enumerate(args)]
@@ -216,7 +219,7 @@ class ProofSteps:
                 if len(known) == len(args) and locally_bounded(op, params):
                     return self._bounded_step(node, known)
                 if op is ops.DIV and sources[0] is not None:
-                    apart = self.shown(domain_of(op, params), args)
+                    apart = self.shown(domain_of(op, params), args, closed=True)
                     if apart is not None:
                         return self._bounded_step(node, [sources[0], *apart])
                 return self._bounded_by_enclosure(node)

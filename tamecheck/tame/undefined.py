@@ -56,22 +56,25 @@ def nowhere_step(hulls: Hulls, proof: Steps, root: int, *, deep: bool = True) ->
 
 
 def _chain(hulls: Hulls, root: int, lowest: int) -> list[int]:
-    """From a partial op outside its domain up to the root; nothing if there is none."""
+    """From a partial op outside its domain up to the root; nothing if there is none.
+
+    It is the lowest one: what is above it has no values that could be enclosed.
+    """
     graph = hulls.graph
     above: dict[int, int | None] = {root: None}
+    here: int | None = None
     for index in range(root, lowest - 1, -1):
         if index not in above:
             continue
         if _partial(graph, index) and hulls.nowhere(index):
-            found: list[int] = []
-            here: int | None = index
-            while here is not None:
-                found.append(here)
-                here = above[here]
-            return found
+            here = index
         for arg in needed_arguments(graph, index):
             above.setdefault(arg, index)
-    return []
+    found: list[int] = []
+    while here is not None:
+        found.append(here)
+        here = above[here]
+    return found
 
 
 def _args(graph: Graph, index: int) -> tuple[int, ...]:

@@ -122,3 +122,28 @@ def test_none_is_wrong_and_most_are_decided():
 def test_cases_ask_again_what_is_bounded(text):
     # the cases of a split know less than the whole proof, and must not assume more
     assert score(Row(text, None, Truth.read("tame:pfaffian"))).word == "right"
+
+
+@pytest.mark.parametrize("text", ["x^2/(1/x)/(sqrt(x)*sqrt(x))", "1/(0*log(x))", "log(x/x)/(1/x)"])
+def test_a_point_where_several_ops_are_undefined(text):
+    found = score(Row(text, None, Truth.read("tame:exp")))
+    assert (found.word, found.kernel) == ("right", "valid")
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("sin(1/exp(x))", "not-tame"),
+        ("sin(tanh(y)/exp(x))", "not-tame"),
+        ("sin(1/sigmoid(x))", "not-tame"),
+        ("floor(1/softplus(x))", "not-tame"),
+        ("log(softplus(y/(1+y^2)))", "tame:an"),
+        ("log(exp(y/(1+abs(y))))", "tame:an"),
+        ("log(sigmoid(x))", "tame:exp"),
+    ],
+)
+def test_positive_is_not_yet_away_from_zero(text, truth):
+    # exp(x) is positive and comes as near to 0 as one likes
+    found = score(Row(text, None, Truth.read(truth)))
+    assert found.word != "wrong"
+    assert found.kernel in ("", "valid")
