@@ -130,7 +130,9 @@ def _points(estimator: Any, graph: Graph) -> Iterator[Point]:
     rows = rows_of(estimator)
     points = list(points_like({"x": np.zeros(graph.inputs["x"])}))
     if rows is not None and len(rows):
-        near: Array = rng.choice(rows, 8) * (1 + 0.01 * rng.normal(size=(8, 1)))
+        # not so near that the squares of small distances have lost their digits in scikit-learn
+        reach = np.geomspace(1e-3, 1e-1, 8)[:, None] * rng.choice([-1, 1], (8, rows.shape[1]))
+        near: Array = rng.choice(rows, 8) * (1 + reach)
         points += [{"x": row} for row in near]
     for number, point in enumerate(points):
         row = point["x"] * (1 + moved * rng.uniform(-1, 1, point["x"].shape))
