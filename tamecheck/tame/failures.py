@@ -22,7 +22,7 @@ _ON_BOXES = Consequence(
 )
 
 FAILURES: dict[str, Consequence] = {
-    "line": Consequence(
+    "periodic": Consequence(
         "Infinitely many components: for some polynomial q the set of all t ≥ 0 with f > q along "
         "the line has infinitely many components",
         f"{_DRIES}, ch. 1 (3.1)",
