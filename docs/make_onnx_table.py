@@ -243,7 +243,7 @@ def table(outcomes: list[Outcome]) -> str:
 
 _REASONS = (
     ("NaN or infinity", "an input is infinite or NaN"),
-    ("-inf is read only", "an output is infinite"),
+    ("of the output is -inf", "an output is infinite"),
     ("tensors of type STRING", "strings are not read"),
     ("is no tensor", "an input is a sequence or optional"),
     ("the output is a sequence", "an output is a sequence"),

@@ -21,10 +21,11 @@ _BATCH = re.compile(r".*batch.*|n|b|bs|bsz|none|unk__.*|\?|", re.IGNORECASE)
 """Names that frameworks give to a batch; TensorFlow has numbers behind ``unk``."""
 
 _NO_BATCH = re.compile(
-    r".*(seq|len|time|step|token|frame|height|width|channel|feature|node|edge|point).*|[thwcls]",
+    r".*(seq|len|time|step|token|frame|height|width|channel|feature|node|edge|point|[*+/]).*"
+    r"|[thwcls]",
     re.IGNORECASE,
 )
-"""Names of a first axis that say that it is something else."""
+"""Names that say that a dimension is something else, or a product of a batch with it."""
 
 
 def open_extents(info: ValueInfoProto) -> list[int | str | None]:
@@ -35,6 +36,10 @@ def open_extents(info: ValueInfoProto) -> list[int | str | None]:
         else name_text(d.dim_param) or None
         for d in info.type.tensor_type.shape.dim
     ]
+
+
+def _names_batch(name: str) -> bool:
+    return bool(_BATCH.fullmatch(name)) and not _NO_BATCH.fullmatch(name)
 
 
 class OpenDimensionError(InputError):
@@ -63,7 +68,7 @@ class Dimensions:
                 raise InputError(f"A dimension {name!r} cannot have size {size}.")
         firsts = (open_extents(info)[:1] for info in infos)
         names = {name for first in firsts for name in first if isinstance(name, str)}
-        return Dimensions(given, frozenset(n for n in names if _BATCH.fullmatch(n)))
+        return Dimensions(given, frozenset(filter(_names_batch, names)))
 
     def shape(self, info: ValueInfoProto, known: Shape | None = None) -> Shape:
         """The shape of an input; one without a size has that of a ``known`` value, if it fits."""

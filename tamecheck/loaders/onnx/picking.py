@@ -261,10 +261,13 @@ def _reverse_sequence(ctx: Context) -> Outputs:
     batch, steps = lines.shape[:2]
     length, time = lengths.reshape((batch, 1)), ctx.constant(np.arange(steps).reshape(1, steps))
     place = time.apply(ops.LESS, length, kind=BOOL).select(length - 1 - time, time, INT64)
-    flat = place + ctx.constant(np.arange(batch).reshape(batch, 1) * steps)
-    picked = lines.reshape((batch * steps, *lines.shape[2:])).apply(
-        ops.GATHER, _wrap(flat, batch * steps), axis=0
-    )
+    if place.array is None:
+        # element by element, so that a place behind the end is none
+        whole = place.reshape((batch, steps, *(1,) * (lines.rank - 2))).broadcast(lines.shape)
+        picked = lines.apply(ops.GATHER_ELEMENTS, whole, axis=1)
+    else:
+        flat = _counted(place.array, steps) + np.arange(batch)[:, None] * steps
+        picked = lines.reshape((batch * steps, *lines.shape[2:])).take(flat, 0)
     return picked if batch_axis == 0 else picked.transpose((1, 0, *range(2, value.rank)))
 
 

@@ -198,8 +198,12 @@ class _Reading:
             value = self._output(scope, name if known else made.get(name, name))
             if isinstance(value, TensorSequence):
                 self.gaps.append((name, "the output is a sequence."))
+            elif value is not None and value.infinite is not None:
+                self.gaps.append((name, "an element of the output is -inf."))
             elif value is not None:
                 outputs[name] = self.emitter.node(value)
+            elif not self.gaps:
+                raise InputError(f"The output {name!r} depends on itself.")
         if self.gaps:
             raise UnsupportedError("", nodes=self.gaps)
         return self.emitter.builder.build(outputs)

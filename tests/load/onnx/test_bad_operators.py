@@ -50,6 +50,7 @@ CASES = [
     (("Unique", (2, 3)), {}, "depends on the input 'x'"),
     (("ReverseSequence", (4, 3), ints(1, 2)), {}, "do not fit shape"),
     (("ReverseSequence", (4, 3), ints(1, 2, 9)), {}, "outside an axis"),
+    (("ReverseSequence", (4, 3), ints(9, 2, 1)), {}, "outside an axis"),
     (("ReverseSequence", (4, 3), ints(1, 2, 3)), {"batch_axis": 0}, "do not fit shape"),
     (("LpPool", (1, 1, 4)), {"kernel_shape": [2], "p": 0}, "order 0"),
     (("LpPool", (1, 1, 4)), {"kernel_shape": [5]}, "does not fit an axis of 4"),

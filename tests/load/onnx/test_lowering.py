@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.ir.graph import Apply
 from tamecheck.loaders.onnx import input_shapes, load_onnx
@@ -190,3 +190,15 @@ def test_sparse_tensors_that_do_not_fit_are_refused(indices):
     with pytest.raises(InputError, match=r"ind(ex|ices)") as caught:
         loaded([constant, node("Add", ["x", "w"])], shape=(2, 3))
     assert "malformed (" not in str(caught.value)
+
+
+def test_computed_lengths_reverse_what_they_reach_and_nothing_behind():
+    nodes = [
+        node("ReverseSequence", ["x", "k"], ["r"], batch_axis=0, time_axis=1),
+        node("Identity", ["r"]),
+    ]
+    graph = loaded(nodes, shape=(2, 3), k=(2,)).graph
+    point = {"x": np.array([[1, 2, 3], [4, 5, 6]]), "k": np.array([2, 3])}
+    assert exact_values(graph, point)["y"].tolist() == [[2, 1, 3], [6, 5, 4]]
+    with pytest.raises(DomainError, match="outside an axis"):
+        exact_values(graph, {**point, "k": np.array([4, 1])})

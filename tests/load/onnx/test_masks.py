@@ -158,7 +158,7 @@ def test_a_padding_of_minus_infinity_is_no_maximum():
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([node("Add", ["x", "m"])], "-inf is read only where"),
+        ([node("Add", ["x", "m"])], "y: an element of the output is -inf"),
         ([node("Add", ["x", "m"], ["s"]), node("Sin", ["s"])], "sin of -inf"),
         ([node("Add", ["x", "m"], ["s"]), node("Mul", ["s", "x"])], "not known to be positive"),
         (

@@ -55,6 +55,7 @@ def test_the_name_of_a_batch_is_one_wherever_it_stands():
         (("sequence", 1, 3), "--dim sequence=SIZE"),
         (("T", 1, 3), "--dim T=SIZE"),
         (("n_features",), "--dim n_features=SIZE"),
+        (("batch*seq", 3), "--dim 'batch*seq'=SIZE"),
         ((1, "my dim"), "--dim 'my dim'=SIZE"),
     ],
 )
