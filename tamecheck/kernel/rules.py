@@ -174,6 +174,22 @@ class Proof(Facts):
             require(shown, "a divisor in the chain may be 0")
         return others
 
+    def germ_bound(self, raw: Json) -> Fact:
+        """A continuous function of one number is bounded if it is bounded far out."""
+        k, _ = self.node(raw)
+        whole = [f.node for f in self.among(raw["from"], "total", [k])]
+        require(self.total[k] or k in whole, "the node is not shown to be total")
+        needed, waiting = set[int](), {k}
+        while waiting:
+            needed |= waiting
+            waiting = {a for j in waiting for a in self.graph.nodes[j].args} - needed
+        below = [self.graph.nodes[j] for j in needed]
+        fixed = all(self.graph.nodes[n.args[1]].op == "constant" for n in below if n.op in GATHERS)
+        smooth = fixed and not any(n.op in STEPS or n.op == "select" for n in below)
+        require(smooth, "the node may jump")
+        wild.bounded(self.graph, k, self.domain)
+        return Fact("bounded", k)
+
     def has_property(self, raw: Json) -> Fact:
         """The operation keeps a property that its arguments have, or needs none of them."""
         k, node = self.node(raw)
@@ -283,6 +299,7 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "staircase": (1, "base direction output", "", refuting(refute.staircase)),
     "normal-form": (2, "node in over", "domain", normal.normal_form),
     "exp-trig": (2, "curve output", "", refuting(hardy.exp_trig)),
+    "germ-bound": (2, "node from", "", Proof.germ_bound),
     "germ": (2, "curve output", "", refuting(wild.germ)),
     "components": (2, "curve output", "", refuting(wild.components)),
     "total": (2, "node from", "", domains.total),

@@ -268,3 +268,17 @@ def _sides(kind: str, w: Germ) -> tuple[bool, bool, bool]:
     found = signs(w)
     inside = 1 in found or (kind == ">=" and 0 in found)
     return inside, -1 in found or (kind == ">" and 0 in found), 1 in found
+
+
+def bounded(graph: Graph, k: int, domain: Mapping[str, Bounds]) -> None:
+    """Reject unless all elements of a node are bounded far out along the only input."""
+    entries = [(j, n) for j, n in enumerate(graph.nodes) if n.op == "input"]
+    require([n.size for _, n in entries] == [1], "not a function of one number")
+    ((entry, node),) = entries
+    for side, end in ((ONE, domain[node.name][0].high), (-ONE, domain[node.name][0].low)):
+        if end is None:
+            walk = Curve(graph)
+            given = {entry: [walk.germ_of((form_of({1: side}), UNITY))]}
+            found = follow(graph, k, given, walk.exactly, walk.element)
+            near = all(g is not None and not g.needs and g.rng.finite for g in found)
+            require(near, "the node may be unbounded far out")

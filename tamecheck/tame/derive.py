@@ -22,6 +22,7 @@ from tamecheck.tame.definable import (
     tame_if_bounded,
 )
 from tamecheck.tame.domains import Domains
+from tamecheck.tame.far_out import bound_far_out
 from tamecheck.tame.finite import FiniteValues
 from tamecheck.tame.identities import find_identity
 from tamecheck.tame.quantisers import quantiser_chain
@@ -217,6 +218,8 @@ class _Walk:
                 step = self.proof.bounded(arg)
             if step is None and len(self.graph.nodes) <= _LARGE:
                 step = self.proof.hulls.finite_step(arg)
+            if step is None and not self.depth and tame_if_bounded(node.op, node.params):
+                step = bound_far_out(self.proof, self.domains, arg)
             if step is None:
                 return None
             steps.append(step)

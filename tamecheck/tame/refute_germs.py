@@ -20,6 +20,7 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Elementary
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import elementary_of, rounds
 from tamecheck.tame.curves import Curve, curves
 from tamecheck.tame.follow import Algebra, WorkError, follow
@@ -47,7 +48,7 @@ from tamecheck.tame.records import (
 from tamecheck.tame.verdict import Witness
 from tamecheck.tame.waves import germ_of
 
-__all__ = ["find_germ"]
+__all__ = ["find_germ", "is_bounded_far_out"]
 
 _BUDGET = 4_000
 _PRECISION = 80
@@ -88,6 +89,27 @@ def find_germ(
                     if witness is not None:
                         return witness
     return None
+
+
+def is_bounded_far_out(graph: Graph, box: Box, root: int) -> bool:
+    """Whether a node is bounded on both far sides of the only input, a number."""
+    entries = [(j, node) for j, node in enumerate(graph.nodes) if isinstance(node, Input)]
+    if [size_of(node.shape) for _, node in entries] != [1]:
+        return False
+    ((entry, node),) = entries
+    side = box.side(node.name)
+    with working_precision(_PRECISION):
+        for direction, end in ((1, side.upper[0]), (-1, side.lower[0])):
+            walk = _Walk()
+            given = {entry: [walk.of_germ(Germ(on_curve({1: Fraction(direction)})), 1)]}
+            try:
+                found, _ = follow(graph, root, given, walk.algebra, _BUDGET)
+            except WorkError:
+                return False
+            spans = [None if g is None or g.needs else g.span for g in found]
+            if end is None and any(x is None or None in (x.low, x.high) for x in spans):
+                return False
+    return True
 
 
 def _hopeful(graph: Graph, root: int) -> bool:

@@ -194,3 +194,47 @@ def test_a_certificate_names_a_curve_of_the_right_form():
         ({}, "the germ may be that of a tame function"),
     ]:
         assert why in judged("sin(x)", "germ", {"x": curve}).why
+
+
+def bound_of(text, box=None, node=None, *, cited=()):
+    """The kernel's report on a certificate whose only step bounds the argument of the output."""
+    graph = parse_expression(text).graph
+    domain = (Box.everything() if box is None else parse_box(box, graph.inputs)).checked(
+        graph.inputs
+    )
+    k = graph.outputs[0][1] if node is None else node
+    steps = [{"rule": "germ-bound", "node": k, "from": list(cited)}]
+    tensors = {n.tensor.digest: n.tensor for n in graph.nodes if isinstance(n, Constant)}
+    claim = {"verdict": "tame", "structures": ["an"]}
+    document = certificate_document(graph, domain, claim=claim, steps=steps, tensors=tensors)
+    return check(json.dumps(document))
+
+
+BOUNDED = [
+    *(("x*exp(-x^2)", None), ("x^3*exp(-abs(x))", None), ("x*exp(-x)", "x=0:inf"), ("tanh(x)+sin(x)", None)),
+    *(("exp(x)", "x=-inf:3"), ("x^2", "x=-1:1"), ("exp(-x^2)*(x+1)^5", None)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "box"), BOUNDED)
+def test_a_continuous_function_of_one_number_is_bounded_by_its_germs(text, box):
+    report = bound_of(text, box)  # the step holds, and the claim needs more
+    assert (report.step, report.why) == (None, report.why)
+    assert "is not shown to be in them" in report.why
+
+
+UNBOUNDED = [
+    ("x*exp(-x)", None, "may be unbounded far out"),
+    ("x", "x=0:inf", "may be unbounded far out"),
+    ("x*sin(x)", None, "may be unbounded far out"),
+    ("x*exp(-x^2*y^2)", None, "not a function of one number"),
+    ("exp(-abs(x))*step(x)", None, "the node may jump"),
+    ("1/(1+x^2)", None, "not shown to be total"),
+]
+
+
+@pytest.mark.parametrize(("text", "box", "why"), UNBOUNDED)
+def test_no_bound_by_germs_without_its_conditions(text, box, why):
+    report = bound_of(text, box)
+    assert report.step == 0
+    assert why in report.why

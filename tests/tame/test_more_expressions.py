@@ -34,6 +34,9 @@ floor(x)*y                                | y=0:1           | (not-tame)
 floor(sqrt(2)*x)                          |                 | not-tame
 floor(sqrt(2)*x)+floor(x)                 |                 | not-tame
 floor(x)^2                                |                 | not-tame
+sin(x*exp(-x^2))                          |                 | tame an-exp
+cos(x*exp(-x))                            | 0:inf           | tame an-exp
+cos(x*exp(-x))                            |                 | not-tame
 floor(exp(x))                             |                 | (not-tame)
 sin(clip(x,-5,5))                         |                 | tame an
 sin(sigmoid(x))                           |                 | tame an-exp
