@@ -73,15 +73,25 @@ class Truth:
     def undefined(self, k):
         return any(v[k] is not None and not known(v[k]) for v in self.values)
 
+    def defined(self, k):
+        """Say whether all elements of the node certainly have values at a point."""
+        return any(v[k] is not None and known(v[k]) for v in self.values)
+
     def outside(self, k, lower, upper):
         """Say whether some sampled value certainly violates these bounds."""
         for value in (v[k] for v in self.values):
             if value is None:
                 continue
             for i, element in enumerate(flat(value)):
-                low, high = lower[i % len(lower)], upper[i % len(upper)]
+                # an open end is a list
+                low, high = (
+                    side[i % len(side)][0]
+                    if isinstance(side[i % len(side)], list)
+                    else side[i % len(side)]
+                    for side in (lower, upper)
+                )
                 if element is None:
-                    return True
+                    return self.certificate["version"] == 1
                 if low is not None and element < ball(low):
                     return True
                 if high is not None and element > ball(high):
@@ -304,10 +314,12 @@ class Truth:
         return structure == "an-exp" and self.unbounded() and self.uses(k, {"erf"})
 
 
+IDENTITIES = {"normal-form", "value", "decided", "split"}
+"""Rules for nodes that need not be in the structures of their ops."""
 TRUTHS = {}
 
 
-def first_lie(certificate):  # noqa: C901
+def first_lie(certificate):  # noqa: C901, PLR0912
     """Return a statement of an accepted certificate that is certainly false, or None."""
     key = json.dumps([certificate[k] for k in ("model", "tensors", "domain")])
     truth = TRUTHS.setdefault(key, None) or Truth(certificate)
@@ -317,14 +329,18 @@ def first_lie(certificate):  # noqa: C901
         rule, k = step["rule"], step.get("node")
         if rule == "enclosure" and truth.outside(k, step["lower"], step["upper"]):
             return i, "enclosure"
-        if rule == "polynomial-bound" and truth.outside(
+        if rule in ("polynomial-bound", "orthant-bound") and truth.outside(
             k, [str(-Fraction(step["bound"]))], [step["bound"]]
         ):
             return i, "bound"
         if "in" in step and certificate["version"] == 1 and truth.undefined(k):
             return i, "undefined"
-        truth.identities |= {k} if rule == "normal-form" else set()
-        for structure in step.get("in", ()):
+        if rule == "total" and truth.undefined(k):
+            return i, "total"
+        if rule == "nowhere" and truth.defined(k):
+            return i, "nowhere"
+        truth.identities |= {k} if rule in IDENTITIES or "finite" in step else set()
+        for structure in step.get("in", ()) if rule != "domain" else ():
             if truth.not_in(k, structure):
                 return i, structure
         if rule == "property":
@@ -334,6 +350,8 @@ def first_lie(certificate):  # noqa: C901
                 return i, step["property"]
     claim = certificate["claim"]
     ends = [o["node"] for o in certificate["model"]["graph"]["outputs"]]
+    if claim.get("empty") and all(map(truth.defined, ends)):
+        return "empty", json.dumps(claim)
     if claim.get("total") and any(map(truth.undefined, ends)):
         return "total", json.dumps(claim)
     curves = [
