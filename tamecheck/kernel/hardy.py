@@ -5,12 +5,11 @@ logarithm of that, ..., constants, and germs with a finite limit.  Each solves a
 order over those before, so that they are in a common Hardy field with the germs of any other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import reduce
-from itertools import combinations
 
-from tamecheck.kernel.curves import Laurent, curve, follow
+from tamecheck.kernel.curves import Laurent
 from tamecheck.kernel.forms import (
     UNIT,
     UNITY,
@@ -28,23 +27,17 @@ from tamecheck.kernel.forms import (
     power,
     product_of,
     quotient,
-    rational,
     real,
     sum_of,
     symbol,
     times,
 )
-from tamecheck.kernel.graph import BINARY, Graph, Node
+from tamecheck.kernel.graph import BINARY, Node
 from tamecheck.kernel.interval import HALF, ONE, PI, SIGNED, ZERO, Interval, increasing, point, wave
-from tamecheck.kernel.ranges import Bounds, apply
-from tamecheck.kernel.read import Json
+from tamecheck.kernel.ranges import apply
 from tamecheck.kernel.strict import Reject, require, spend
 
 LOGS = 5  # the first symbols are t, log t, log log t, ...
-INJECTIVE = {
-    *["neg", "exp", "sigmoid", "tanh", "softplus", "sinh", "asinh", "atan"]
-}  # inverses are Hardy too
-WILD: Quotient = ({}, {})  # the value of a germ that is in no Hardy field
 LIMITS = {"atan": PI * point(HALF), "erf": point(1)}  # of odd functions, far out
 SLOPES = {"atan": point(1), "asin": point(1), "erf": point(2) * increasing("sqrt", PI).inverse()}
 MARGIN = Fraction(1, 1 << 40)
@@ -219,16 +212,6 @@ class Germs(Forms):
             found[i] = plus(found.get(i, {}), {(m, frozenset(rest.items())): c})
         return found
 
-    def wild(self, v: Quotient) -> bool:
-        """Return whether two waves have coefficients in other proportions above than below."""
-        waves: list[Form] = [{}]
-        above, below = (self.split(p, waves) for p in v)
-        return any(
-            self.nonzero(plus(times(a, d), times(b, c), -ONE))
-            for i, j in combinations(range(len(waves)), 2)
-            for (a, b, c, d) in [[x.get(k, Form()) for x in (above, below) for k in (i, j)]]
-        )
-
     # operations
 
     def single(self, v: Quotient) -> Form:
@@ -323,33 +306,6 @@ class Germs(Forms):
                 raise Reject(f"{op} is not followed along a curve")
         return constant(value), UNITY
 
-    def value(self, node: Node, op: str, args: Sequence[Quotient | None]) -> Quotient:
-        """Return the value of an operation, or WILD; both are analytic but at isolated points."""
-        if op == "select":
-            given = [v for v in args[:1] if v is not None and v != WILD]
-            args = [args[1 if self.sign(given[0]) else 2]] if given else [None]
-        given = [v for v in args if v is not None]
-        require(len(given) == len(args), "an argument is not known")
-        if op == "select":
-            return given[0]
-        if op == "power" and rational(given[1]) is None:
-            scaled = self.value(node, "mul", [given[1], (self.log(given[0]), UNITY)])
-            return self.value(node, "exp", [scaled])
-        others = [v for v in given if v != WILD]
-        if others == given:
-            try:
-                return self.combine(node, op, given)
-            except Reject:
-                keeps = op in INJECTIVE or (op in ("log", "sqrt") and self.sign(given[0]) > 0)
-                require(keeps and self.wild(given[0]), f"{op} is not followed along the curve")
-                return WILD
-        for v in others:
-            steady = self.single(v)
-            require(op in ("add", "sub") or self.nonzero(steady), "a factor may be 0")
-        one = len(given) == len(others) + 1 and op in ("add", "sub", "mul", "div", *INJECTIVE)
-        require(one, f"{op} is not followed along the curve")
-        return WILD
-
 
 def _sign(x: Interval) -> int:
     return int(x.low is not None and x.low > 0) - int(x.high is not None and x.high < 0)
@@ -357,25 +313,6 @@ def _sign(x: Interval) -> int:
 
 def _in_t(m: Monomial) -> bool:
     return all(s == 0 for s, _ in m)
-
-
-def exp_trig(graph: Graph, raw: Json, domain: Mapping[str, Bounds]) -> tuple[int, tuple[str, ...]]:
-    """Check that along a curve an output is a quotient of waves that are not in proportion."""
-    node, element, inputs = curve(graph, raw, domain)
-    given = {k: [(form_of(e), UNITY) for e in elements] for k, elements in inputs.items()}
-    germs = Germs()
-
-    def value(node: Node, op: str, args: Sequence[Quotient | None]) -> Quotient:
-        if op == "power" and not graph.free[node.args[1]]:  # defined on x > 0 alone
-            base = args[0] or WILD
-            require(base != WILD and germs.sign(base) > 0, "power may leave its domain")
-        return germs.value(node, op, args)
-
-    found = follow(graph, node, given, lambda c: (constant(c), UNITY), value)[element]
-    if found is None:
-        raise Reject("the output cannot be followed along the curve")
-    require(found == WILD or germs.wild(found), "the waves may be in proportion")
-    return node, ("o-minimal",)
 
 
 def form_of(element: Laurent) -> Form:

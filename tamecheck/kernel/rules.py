@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
-from tamecheck.kernel import domains, hardy, normal, periodic, pieces, read, refute, wild
+from tamecheck.kernel import domains, normal, periodic, pieces, read, refute, waves, wild
 from tamecheck.kernel.facts import (
     ABOVE,
     COMPARE,
@@ -298,7 +298,7 @@ RULES: dict[str, tuple[int, str, str, Callable[[Proof, Json], Fact]]] = {
     "periodic": (2, "base direction output t", "", refuting(periodic.periodic)),
     "staircase": (1, "base direction output", "", refuting(refute.staircase)),
     "normal-form": (2, "node in over", "domain", normal.normal_form),
-    "exp-trig": (2, "curve output", "", refuting(hardy.exp_trig)),
+    "exp-trig": (2, "curve output", "", refuting(waves.exp_trig)),
     "germ-bound": (2, "node from", "", Proof.germ_bound),
     "germ": (2, "curve output", "", refuting(wild.germ)),
     "components": (2, "curve output", "", refuting(wild.components)),

@@ -31,6 +31,9 @@ def find_identity(
     graph: Graph, node: int, plain: Antichain, shown: Mapping[int, Shown], domains: Domains
 ) -> Identity | None:
     """An identity that says more of a node than the structures that are known, or None."""
+    scalar = all(size_of(graph.nodes[i].shape) == 1 for i in graph.ancestors([node]))
+    if not scalar and any(s.o_minimal for s in plain):
+        return None  # a smaller structure of a network is not worth the time
     for atoms in _atoms(graph, node, shown):
         form = normal_form(graph, node, atoms, _MOST_WORK)
         if form is not None and form.over != atoms:  # without those that cancel
