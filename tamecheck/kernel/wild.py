@@ -95,7 +95,11 @@ class Curve(Germs):
             return self.at("mul", u, v)
         if op in JUMPS:
             found = apply(node, op, [u.rng])
-            return self.exactly(Fraction(found.low or 0)) if found.low == found.high else None
+            return (
+                None
+                if found.low is None or found.low != found.high
+                else self.exactly(Fraction(found.low))
+            )
         if op in ("abs", "leaky_relu") and u.sgn == -1:
             return self.at("mul", u, self.exactly(-ONE if op == "abs" else node.q["alpha"]))
         return None

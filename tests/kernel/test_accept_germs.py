@@ -86,6 +86,7 @@ TAME = [
     *("abs(sin(x)+2)-sin(x)-2", "sin(x)^2+cos(x)^2", "max(x,y)-min(x,y)-abs(x-y)", "floor(tanh(x))"),
     *("cosh(x)-sinh(x)", "exp(log(abs(x)+1))", "x/x", "floor(x/x)", "sign(x)*abs(x)^0.5"),
     *("floor(x)-floor(x)", "min(max(floor(x),-2),2)", "sin(x*step(1-abs(x)))", "tan(atan(x)/2)"),
+    "cos(x)*(1-floor(1.15+x*abs(sin(x))*exp(-x)-x*abs(cos(x))*exp(-x)))",
     *("floor(x)^0", "sin(x)^0", "x^0+0*y", "1/(2+0*x)", "sqrt(1-1/(1+x^2))", "log(exp(x)+1)", "sign(1+sin(x)/2)", "x^(1/3)"),
 ]  # fmt: skip
 CURVES = [OUT, BACK, NEAR, {"-1": "-1"}, {"2": "1"}, {"-2": "1"}, {"0": "1", "-1": "1"}]
