@@ -18,6 +18,7 @@ from sklearn import (
 )
 from sklearn import tree as trees
 from sklearn.base import RegressorMixin
+from sklearn.impute import SimpleImputer
 
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate import float_values
@@ -226,3 +227,11 @@ def test_what_cannot_be_read_is_refused_in_one_line(estimator, words):
     with pytest.raises(UnsupportedError, match=words) as raised:
         from_sklearn(model)
     assert "\n" not in raised.value.what
+
+
+def test_an_estimator_of_texts_is_refused_in_one_line():
+    texts = np.array([["oak", "ash"], ["elm", "oak"]], dtype=object)
+    for estimator in (SimpleImputer(strategy="most_frequent"), preprocessing.OneHotEncoder()):
+        with pytest.raises(UnsupportedError, match="not read") as raised:
+            from_sklearn(estimator.fit(texts))
+        assert "\n" not in raised.value.what

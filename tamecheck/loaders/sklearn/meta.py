@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from tamecheck import ops
-from tamecheck.errors import UnsupportedError
+from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.sklearn import features, kernels, linear, neighbours, transformers, trees
 from tamecheck.loaders.sklearn.ensembles import ensembles
@@ -64,6 +64,11 @@ def answer(method: str, x: Value, estimator: Any) -> Value:
         if error.nodes:
             raise
         raise UnsupportedError("scikit-learn:", nodes=[(name, error.what)]) from None
+    except (TypeError, ValueError) as error:
+        if isinstance(error, TamecheckError):
+            raise
+        reason = f"it holds what is not read ({error})"
+        raise UnsupportedError("scikit-learn:", nodes=[(name, reason)]) from None
 
 
 def parts(estimator: Any) -> Iterator[Any]:
