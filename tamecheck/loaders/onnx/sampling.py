@@ -23,6 +23,11 @@ __all__ = ["SAMPLING"]
 
 HALF = Fraction(1, 2)
 MAX_SAMPLES = 2**12
+"""Samples of a region along one axis, at most."""
+
+MAX_PAIRS = 2**14
+"""Samples of a region whose largest is taken, at most."""
+
 MAX_WEIGHTS = 2**22
 """A sampling with more weights than this is not read."""
 
@@ -309,14 +314,17 @@ def _mean(image: Value, rows: list[list[_Sample]], columns: list[list[_Sample]])
 def _largest(image: Value, rows: list[list[_Sample]], columns: list[list[_Sample]]) -> Value:
     """The largest of the weighted pixels of each bin, as the operator is defined."""
     channels, height, width = image.shape
+    samples = sum(map(len, rows)) * sum(map(len, columns))
+    if samples > MAX_PAIRS:
+        raise UnsupportedError(f"a region of {samples} samples is not read.")
     pairs = [list(product(row, column)) for row, column in product(rows, columns)]
     if not pairs[0]:
         zero = image.emitter.constant(np.int64(0), image.kind)
         return zero.broadcast((channels, len(rows), len(columns)))
     places = np.zeros((len(pairs), 4 * len(pairs[0])), dtype=np.int64)
     weights = np.zeros(places.shape, dtype=object)
-    for i, samples in enumerate(pairs):
-        for j, (row, column) in enumerate(samples):
+    for i, pair in enumerate(pairs):
+        for j, (row, column) in enumerate(pair):
             for k, ((y, one), (x, other)) in enumerate(product(row or (), column or ())):
                 places[i, 4 * j + k], weights[i, 4 * j + k] = y * width + x, one * other
     found = image.reshape((channels, height * width)).take(places, 1)

@@ -184,9 +184,10 @@ class Attributes:
         """The attributes by name."""
         found: dict[str, AttributeProto] = {}
         for proto in protos:
-            if proto.name in found:
-                raise InputError(f"The attribute {proto.name!r} is given twice.")
-            found[proto.name] = proto
+            name = name_text(proto.name)
+            if name in found:
+                raise InputError(f"The attribute {name!r} is given twice.")
+            found[name] = proto
         return Attributes(found)
 
     def has(self, name: str) -> bool:
