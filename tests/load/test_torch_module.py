@@ -10,6 +10,7 @@ from torch import nn
 
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import float_values
+from tamecheck.loaders.onnx import load_onnx
 from tamecheck.loaders.torch.graph import leaves
 from tamecheck.loaders.torch.module import from_torch
 from tests.load.torch_functions import ALONG_AXES, ELEMENTWISE, MATRICES, PLACES
@@ -271,3 +272,46 @@ def test_jumps_where_float32_and_real_numbers_part_are_no_difference():
 def test_other_floats_than_float32(kind):
     module = nn.Sequential(nn.Linear(4, 4), nn.LeakyReLU(0.1), nn.BatchNorm1d(4)).to(kind)
     assert from_torch(module, example().to(kind)).graph.inputs == {"input": (2, 4)}
+
+
+def test_an_observer_that_is_on_is_refused_by_name():
+    quantiser = torch.ao.quantization.FakeQuantize()
+    with pytest.raises(InputError, match=r"quantiser '0' is on.*disable_observer"):
+        from_torch(nn.Sequential(quantiser), example())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_module_of_quantisation_aware_training():
+    quantisation = torch.ao.quantization
+    module = nn.Sequential(quantisation.QuantStub(), nn.Linear(4, 3), nn.ReLU()).train()
+    module.qconfig = quantisation.get_default_qat_qconfig("fbgemm")
+    prepared = quantisation.prepare_qat(module)
+    prepared(example(4))
+    prepared.eval().apply(quantisation.disable_observer)
+    with torch.no_grad():
+        loaded = from_torch(prepared, example())
+        point = example(7)
+        value = float_values(loaded.graph, {"input": point.numpy()})["y"]
+        np.testing.assert_allclose(value, prepared(point).numpy(), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_converted_module_is_read_from_its_file(tmp_path):
+    quantisation = torch.ao.quantization
+    parts = quantisation.QuantStub(), nn.Linear(4, 3), nn.ReLU(), quantisation.DeQuantStub()
+    module = nn.Sequential(*parts).eval()
+    module.qconfig = quantisation.get_default_qconfig("fbgemm")
+    prepared = quantisation.prepare(module)
+    prepared(example(4))
+    converted = quantisation.convert(prepared)
+    with pytest.raises(InputError, match="dynamo=False"):
+        from_torch(converted, example())
+    path = tmp_path / "converted.onnx"
+    torch.onnx.export(converted, (example(),), path, dynamo=False, opset_version=17)
+    graph = load_onnx(path).graph
+    for seed in range(5):
+        point = example(seed)
+        (value,) = float_values(graph, dict.fromkeys(graph.inputs, point.numpy())).values()
+        np.testing.assert_allclose(value, converted(point).numpy(), atol=1e-5)

@@ -76,7 +76,7 @@ def from_torch(module: Any, example: Any) -> Loaded:
     args, kwargs = _arguments(torch, example, where)
     with _silence(), torch.no_grad():
         own = _copy(torch, module, where).eval()
-        fixed = fix_quantisers(torch, copy.deepcopy(own), where)
+        fixed = fix_quantisers(torch, own, where)
         graph, data = _write(torch, fixed, args, kwargs, where)
     loaded = _read(graph, data, where)
     tensors = dict(zip(graph.inputs, [*args, *kwargs.values()], strict=True))
@@ -160,10 +160,13 @@ def _write(
             reason = f"PyTorch cannot write the graph ({reason})."
             raise UnsupportedError(reason, where=where) from error
         branch = "Guard" in type(error).__name__ or "data-dependent" in str(error)
+        hint = "Its forward must not branch on the values of tensors." if branch else ""
+        if "classes.quantized" in str(error):
+            hint = "Write a converted module with torch.onnx.export(dynamo=False); read the file."
         raise InputError(
             f"PyTorch cannot capture the module as a graph ({reason}){_source_line(error)}.",
             where=where,
-            hint="Its forward must not branch on the values of tensors." if branch else "",
+            hint=hint,
         ) from error
 
 

@@ -6,7 +6,8 @@ replaced by the function that it computes now.
 
 from __future__ import annotations
 
-import importlib
+import copy
+import sys
 from typing import Any
 
 from tamecheck.errors import InputError
@@ -15,24 +16,26 @@ __all__ = ["fix_quantisers"]
 
 
 def fix_quantisers(torch: Any, module: Any, where: str) -> Any:
-    """The module with each fake quantiser as a function; it is changed itself.
+    """The module, or a copy of it with each fake quantiser as a function, if it has any.
 
     Raises
     ------
     InputError
         If the observer of one is on, so that every input changes its scale.
     """
-    try:
-        kind = importlib.import_module("torch.ao.quantization").FakeQuantizeBase
-    except (ImportError, AttributeError):
+    # whoever has a fake quantiser has imported this
+    known = sys.modules.get("torch.ao.quantization.fake_quantize")
+    kind = getattr(known, "FakeQuantizeBase", ())
+    if not any(isinstance(part, kind) for part in module.modules()):
         return module
     if isinstance(module, kind):
         return _fixed(torch, module, "", where)
-    for parent_name, parent in list(module.named_modules()):
+    own = copy.deepcopy(module)
+    for parent_name, parent in list(own.named_modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, kind):
                 setattr(parent, name, _fixed(torch, child, f"{parent_name}.{name}", where))
-    return module
+    return own
 
 
 def _fixed(torch: Any, quantiser: Any, name: str, where: str) -> Any:
