@@ -15,7 +15,7 @@ from tamecheck.tame.verdict import Step
 
 __all__ = ["Identity", "find_identity"]
 
-_MOST_NODES, _MOST_WORK = 256, 1024
+_MOST_NODES, _MOST_WORK, _TENSORS = 256, 1024, 128
 _ALGEBRA = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.POW)
 
 
@@ -31,9 +31,10 @@ def find_identity(
     graph: Graph, node: int, plain: Antichain, shown: Mapping[int, Shown], domains: Domains
 ) -> Identity | None:
     """An identity that says more of a node than the structures that are known, or None."""
-    scalar = all(size_of(graph.nodes[i].shape) == 1 for i in graph.ancestors([node]))
-    if not scalar and any(s.o_minimal for s in plain):
-        return None  # a smaller structure of a network is not worth the time
+    sizes = [size_of(graph.nodes[i].shape) for i in graph.ancestors([node])]
+    large = max(sizes) > 1 and (any(s.o_minimal for s in plain) or sum(sizes) > _TENSORS)
+    if large:
+        return None  # of a network not worth the time
     for atoms in _atoms(graph, node, shown):
         form = normal_form(graph, node, atoms, _MOST_WORK)
         if form is not None and form.over != atoms:  # without those that cancel
